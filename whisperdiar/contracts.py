@@ -1,0 +1,77 @@
+"""What each stage promises: the protocols that backends fulfil.
+
+A backend is one class. Its constructor stores settings; `prepare` imports, fetches and loads what it needs
+(and may be called again at no cost); the stage's own method calls `prepare` by itself. All times that go in
+and come out count from the first sample of the audio that is passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol, runtime_checkable
+
+from whisperdiar.types import Audio, BackendRecord, Diarization, Span, SpeakerCount, Transcription
+
+Progress = Callable[[str, float], None]
+"""Called with the name of a stage and the fraction of it that is done, 0 to 1."""
+
+
+def no_progress(stage: str, fraction: float) -> None:  # noqa: ARG001
+    """A `Progress` that does nothing."""
+
+
+class Preparable(Protocol):
+    """What all backends share."""
+
+    def prepare(self) -> None:
+        """Import, fetch and load what is needed.
+
+        Raises:
+            BackendMissing: a package is not installed.
+            BackendBroken: a package is installed and cannot be used.
+            ModelUnavailable: weights are not at hand and cannot be fetched.
+        """
+
+    def record(self) -> BackendRecord:
+        """What does the work, for the provenance of the result."""
+
+
+@runtime_checkable
+class SpeechDetector(Preparable, Protocol):
+    """Finds where somebody speaks."""
+
+    def detect(self, audio: Audio, *, progress: Progress = no_progress) -> tuple[Span, ...]:
+        """Sorted spans of speech inside the audio, which do not touch; empty for an audio without speech."""
+
+
+@runtime_checkable
+class Transcriber(Preparable, Protocol):
+    """Turns speech into words with times."""
+
+    def transcribe(
+        self,
+        audio: Audio,
+        *,
+        speech: Sequence[Span],
+        language: str | None = None,
+        progress: Progress = no_progress,
+    ) -> Transcription:
+        """Words in order of time, only from `speech`; `language` None means: detect it."""
+
+
+@runtime_checkable
+class Diarizer(Preparable, Protocol):
+    """Tells who speaks when."""
+
+    def diarize(
+        self,
+        audio: Audio,
+        *,
+        speech: Sequence[Span],
+        speakers: SpeakerCount,
+        progress: Progress = no_progress,
+    ) -> Diarization:
+        """Sorted turns inside the audio; no turns where `speech` is empty.
+
+        `speakers` is honoured, or the result's notes say that it could not be, or UnsupportedRequest is raised.
+        """

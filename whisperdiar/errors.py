@@ -1,0 +1,79 @@
+"""Every error that whisperdiar raises on purpose.
+
+    WhisperdiarError                 one line for a person: the value, the cause, the next step
+    ├── InvalidOption                a setting that cannot be meant (also a ValueError)
+    ├── MediaError                   a recording that cannot be read
+    │   └── TruncatedMedia           a recording that ends early; carries what could be decoded
+    ├── FormatError                  a file in a known format that breaks its rules (also a ValueError)
+    ├── OutputError                  a file that cannot be written
+    ├── BackendError                 a backend that cannot do its work
+    │   ├── BackendMissing           a package is not installed; names its extra
+    │   ├── BackendBroken            a package is installed and cannot be imported
+    │   ├── ModelUnavailable         weights that are not at hand and cannot be fetched
+    │   └── UnsupportedRequest       something this backend cannot do (a speaker count, a language)
+    └── DiarizationFailed            the speakers are lost, the transcript is not; carries it
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from whisperdiar.transcript import Transcript
+    from whisperdiar.types import Audio
+
+
+class WhisperdiarError(Exception):
+    """Base of all errors; ``str(error)`` is one line that can be shown to a person."""
+
+
+class InvalidOption(WhisperdiarError, ValueError):
+    """A setting that cannot be meant."""
+
+
+class MediaError(WhisperdiarError):
+    """A recording that cannot be read."""
+
+
+class TruncatedMedia(MediaError):
+    """A recording that ends before its own header says; ``audio`` holds what could be decoded."""
+
+    def __init__(self, message: str, audio: Audio) -> None:
+        super().__init__(message)
+        self.audio = audio
+
+
+class FormatError(WhisperdiarError, ValueError):
+    """A file in a known format that breaks the format's rules."""
+
+
+class OutputError(WhisperdiarError):
+    """A file that cannot be written."""
+
+
+class BackendError(WhisperdiarError):
+    """A backend that cannot do its work."""
+
+
+class BackendMissing(BackendError):
+    """A package is not installed; the message names the extra that brings it."""
+
+
+class BackendBroken(BackendError):
+    """A package is installed and cannot be imported or used."""
+
+
+class ModelUnavailable(BackendError):
+    """Weights that are not on this machine and cannot be fetched."""
+
+
+class UnsupportedRequest(BackendError):
+    """Something that this backend cannot do, such as a number of speakers."""
+
+
+class DiarizationFailed(WhisperdiarError):
+    """Diarization failed after transcription; ``transcript`` holds the words, without speakers."""
+
+    def __init__(self, message: str, transcript: Transcript) -> None:
+        super().__init__(message)
+        self.transcript = transcript

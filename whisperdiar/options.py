@@ -1,0 +1,108 @@
+"""Settings of every stage. The only place where a default is written; the command line reads it from here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SAMPLE_RATE_HZ = 16_000
+"""What every model here is trained on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runtime:
+    """Where and how backends run.
+
+    Attributes:
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        threads: CPU threads; 0 leaves the choice to the library.
+        offline: never touch the network.
+    """
+
+    device: str = "auto"
+    threads: int = 0
+    offline: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VadSettings:
+    """What every speech detector shares (seconds, probabilities 0 to 1).
+
+    Attributes:
+        model: name or folder of the model, for detectors that have several; None for their own.
+        threshold: probability above which speech starts; None for the detector's own.
+        min_speech: shorter speech is dropped.
+        min_silence: shorter pauses are filled.
+        padding: added to both ends of each span.
+    """
+
+    model: str | None = None
+    threshold: float | None = None
+    min_speech: float = 0.1
+    min_silence: float = 0.3
+    padding: float = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhisperSettings:
+    """faster-whisper.
+
+    Attributes:
+        model: ``auto``, a name such as ``small`` or ``large-v3-turbo``, a repository, or a folder.
+        compute_type: of CTranslate2 (``auto``, ``int8``, ``float16``, …).
+        batch_size: pieces decoded at once; 0 chooses from the device.
+        beam_size: beams of the search.
+        prompt: text that sets style and vocabulary.
+        hotwords: words to expect.
+        max_chunk: longest piece of sound that is decoded at once, seconds (Whisper's window is 30).
+    """
+
+    model: str = "auto"
+    compute_type: str = "auto"
+    batch_size: int = 0
+    beam_size: int = 5
+    prompt: str | None = None
+    hotwords: str | None = None
+    max_chunk: float = 28.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PocketSphinxSettings:
+    """CMU PocketSphinx with the English model of its package.
+
+    Attributes:
+        max_chunk: longest piece of sound that is decoded at once, seconds.
+    """
+
+    max_chunk: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlignmentOptions:
+    """How words and turns are joined.
+
+    Attributes:
+        uncertain_below: words whose speaker confidence is lower are listed as uncertain.
+    """
+
+    uncertain_below: float = 0.6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentationOptions:
+    """How words become segments and segments become cues.
+
+    Attributes:
+        max_pause: a longer pause (seconds) ends a segment.
+        max_segment: a longer segment (seconds) is split at its best place.
+        max_chars: characters on a subtitle line, joining spaces counted.
+        max_lines: lines of a cue.
+        max_duration: seconds a cue stays.
+        min_duration: seconds a cue stays at least, where the next one leaves room.
+    """
+
+    max_pause: float = 1.0
+    max_segment: float = 30.0
+    max_chars: int = 42
+    max_lines: int = 2
+    max_duration: float = 7.0
+    min_duration: float = 0.833

@@ -1,0 +1,120 @@
+"""Backends by name: lists files and entry points, imports a backend at its first use.
+
+A backend is a module with a class `Backend` in one of the stages' packages, or an entry point of another
+package in the group ``whisperdiar.vad``, ``whisperdiar.asr`` or ``whisperdiar.diarization``.
+
+    class Backend:
+        name: ClassVar[str]                # as on the command line
+        info: ClassVar[BackendInfo]
+        settings_type: ClassVar[type]      # a frozen dataclass; every field has a default
+        def __init__(self, settings=None, *, runtime=Runtime()): ...
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import pkgutil
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, Literal, Protocol
+
+from whisperdiar.errors import BackendBroken, InvalidOption
+from whisperdiar.options import Runtime
+from whisperdiar.types import BackendInfo
+
+Stage = Literal["vad", "asr", "diarization"]
+STAGES: tuple[Stage, ...] = ("vad", "asr", "diarization")
+
+
+class BackendClass(Protocol):
+    """The class that a backend module offers."""
+
+    name: str
+    info: BackendInfo
+    settings_type: type
+
+    def __call__(self, settings: Any = None, *, runtime: Runtime = ...) -> Any:
+        """An instance that does the stage's work; nothing is loaded yet."""
+
+
+def _files(stage: Stage) -> dict[str, str]:
+    """Name on the command line → module, from the file names alone: a module `no_x` or `x` is read for its
+    class attribute only when it is loaded."""
+    package = importlib.import_module(f"whisperdiar.{stage}")
+    found = {}
+    for module in pkgutil.iter_modules(package.__path__):
+        if not module.name.startswith("_"):
+            found[module.name.replace("_", "-")] = f"{package.__name__}.{module.name}"
+    return found
+
+
+def _entry_points(stage: Stage) -> dict[str, importlib.metadata.EntryPoint]:
+    return {entry.name: entry for entry in importlib.metadata.entry_points(group=f"whisperdiar.{stage}")}
+
+
+def available(stage: Stage) -> tuple[str, ...]:
+    """Names of all backends of a stage, sorted; whether they can run is another question (`prepare`)."""
+    return tuple(sorted({*_files(stage), *_entry_points(stage)}))
+
+
+def load(stage: Stage, name: str) -> BackendClass:
+    """The backend class of that name.
+
+    Raises:
+        InvalidOption: no backend of that stage has this name.
+        BackendBroken: an outside package's entry point cannot be imported.
+    """
+    files = _files(stage)
+    if name in files:
+        backend: BackendClass = importlib.import_module(files[name]).Backend
+        return backend
+    entries = _entry_points(stage)
+    if name in entries:
+        try:
+            outside: BackendClass = entries[name].load()
+        except Exception as error:  # whatever a foreign package raises at import, the user needs its name
+            raise BackendBroken(
+                f"{stage} backend {name!r} of {entries[name].value} cannot be imported: {error}"
+            ) from error
+        return outside
+    raise InvalidOption(f"no {stage} backend {name!r}: choose one of {', '.join(available(stage))}")
+
+
+def settings_from_text(backend: BackendClass, values: Mapping[str, str]) -> Any:
+    """The backend's settings with `values` (as typed by a user) in place of defaults.
+
+    Raises:
+        InvalidOption: the backend has no such setting, or the value does not fit its type.
+    """
+    hints = typing.get_type_hints(backend.settings_type)
+    known = [item.name for item in fields(backend.settings_type)]
+    converted: dict[str, Any] = {}
+    for key, text in values.items():
+        key = key.replace("-", "_")
+        if key not in known:
+            listed = ", ".join(known) or "none"
+            raise InvalidOption(f"{backend.name} has no setting {key!r}; it has: {listed}")
+        converted[key] = _convert(backend.name, key, text, hints[key])
+    return backend.settings_type(**converted)
+
+
+_BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+
+
+def _convert(backend: str, key: str, text: str, hint: Any) -> Any:
+    choices = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
+    if type(None) in choices and text.lower() in ("none", ""):
+        return None
+    for kind in choices:
+        try:
+            if kind is bool:
+                return _BOOLEANS[text.lower()]
+            if kind in (int, float, str):
+                return kind(text)
+        except (ValueError, KeyError):
+            continue
+    expected = " or ".join(getattr(kind, "__name__", str(kind)) for kind in choices if kind is not type(None))
+    raise InvalidOption(f"{backend}: {key}={text!r} is not a value of type {expected}")

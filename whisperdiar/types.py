@@ -1,0 +1,381 @@
+"""The frozen values that the stages hand on.
+
+All times are float seconds. Inside a stage they count from the first sample of its `Audio`; in a
+`Transcript` they count from the start of the recording (the two differ by `Audio.start`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whisperdiar.errors import InvalidOption
+
+Samples = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """Half-open stretch of time [start, end) in seconds; zero length is allowed.
+
+    Raises:
+        ValueError: a bound is not finite, or the end lies before the start.
+    """
+
+    start: float
+    end: float
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.start) and math.isfinite(self.end)):
+            raise ValueError(f"span {self.start} to {self.end}: times must be finite numbers of seconds")
+        if self.end < self.start:
+            raise ValueError(f"span {self.start} to {self.end}: the end lies before the start")
+
+    @property
+    def duration(self) -> float:
+        return self.end - self.start
+
+    def shifted(self, offset: float) -> Span:
+        return Span(self.start + offset, self.end + offset)
+
+    def clipped(self, start: float, end: float) -> Span | None:
+        """The part inside [start, end), or None where nothing (or only a point) is left."""
+        low, high = max(self.start, start), min(self.end, end)
+        return Span(low, high) if high > low else None
+
+
+def merge_spans(spans: Iterable[Span], *, gap: float = 0.0) -> tuple[Span, ...]:
+    """Sorted union of spans; neighbours up to `gap` seconds apart become one."""
+    merged: list[Span] = []
+    for span in sorted(spans):
+        if merged and span.start <= merged[-1].end + gap:
+            merged[-1] = Span(merged[-1].start, max(merged[-1].end, span.end))
+        else:
+            merged.append(span)
+    return tuple(merged)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Audio:
+    """Decoded sound.
+
+    Attributes:
+        samples: float32 (n_channels, n_samples) in [-1, 1]; may be backed by a memory map.
+        sample_rate: samples per second, in Hz.
+        recording_id: name of the recording, without white space (it goes into RTTM).
+        start: where the first sample lies in the recording, in seconds.
+    """
+
+    samples: Samples
+    sample_rate: int
+    recording_id: str = "recording"
+    start: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.samples.ndim != 2 or self.samples.shape[0] < 1:
+            raise ValueError(f"samples of shape {self.samples.shape}: expected (n_channels, n_samples)")
+        if self.samples.dtype != np.float32:
+            raise ValueError(f"samples of type {self.samples.dtype}: expected float32")
+        if self.sample_rate <= 0:
+            raise ValueError(f"sample rate {self.sample_rate}: expected a positive number of Hz")
+
+    @property
+    def n_channels(self) -> int:
+        return int(self.samples.shape[0])
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return float(self.samples.shape[1] / self.sample_rate)
+
+    @property
+    def mono(self) -> Samples:
+        """float32 (n_samples,): the only channel as it is, or the mean of the channels."""
+        return self.samples[0] if self.n_channels == 1 else self.samples.mean(axis=0, dtype=np.float32)
+
+    def crop(self, span: Span) -> Audio:
+        """The part inside `span` (seconds of this audio), without a copy."""
+        first = max(0, round(span.start * self.sample_rate))
+        last = max(first, round(span.end * self.sample_rate))
+        start = self.start + first / self.sample_rate
+        return Audio(self.samples[:, first:last], self.sample_rate, self.recording_id, start)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One recognised word.
+
+    Attributes:
+        span: when it is spoken.
+        text: as recognised, with its leading space where the language writes one.
+        probability: the recogniser's own, 0 to 1.
+        speaker: speaker label, or None where nobody is known.
+        speaker_confidence: probability that `speaker` is right, 0 to 1; None without a speaker.
+        second_speaker: the next best label, where there is one.
+    """
+
+    span: Span
+    text: str
+    probability: float = 1.0
+    speaker: str | None = None
+    speaker_confidence: float | None = None
+    second_speaker: str | None = None
+
+    @property
+    def start(self) -> float:
+        return self.span.start
+
+    @property
+    def end(self) -> float:
+        return self.span.end
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One stretch in which one speaker talks.
+
+    Attributes:
+        span: when.
+        speaker: speaker label.
+        channel: 1-based channel of the recording, as RTTM counts.
+        confidence: 0 to 1, where the diarizer gives one.
+    """
+
+    span: Span
+    speaker: str
+    channel: int = 1
+    confidence: float | None = None
+
+    @property
+    def start(self) -> float:
+        return self.span.start
+
+    @property
+    def end(self) -> float:
+        return self.span.end
+
+
+def _turn_order(turn: Turn) -> tuple[float, float, str, int]:
+    return (turn.span.start, turn.span.end, turn.speaker, turn.channel)
+
+
+@dataclass(frozen=True, slots=True)
+class Diarization:
+    """Who spoke when in one recording: turns sorted by start, end, speaker and channel.
+
+    `notes` are sentences for the user, such as a number of speakers that could not be reached.
+    """
+
+    recording_id: str
+    turns: tuple[Turn, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "turns", tuple(sorted(self.turns, key=_turn_order)))
+
+    @property
+    def speakers(self) -> tuple[str, ...]:
+        """Labels in the order of first appearance."""
+        return tuple(dict.fromkeys(turn.speaker for turn in self.turns))
+
+    def overlaps(self) -> tuple[Span, ...]:
+        """Where at least two different speakers talk at once."""
+        found: list[Span] = []
+        active: dict[str, int] = {}
+        opened: float | None = None
+        for time, change, speaker in _events(self.turns):
+            active[speaker] = active.get(speaker, 0) + change
+            if not active[speaker]:
+                del active[speaker]
+            if len(active) >= 2 and opened is None:
+                opened = time
+            elif len(active) < 2 and opened is not None:
+                if time > opened:
+                    found.append(Span(opened, time))
+                opened = None
+        return merge_spans(found)
+
+    def exclusive(self) -> Diarization:
+        """One speaker at a time: in an overlap the one who spoke first keeps the floor until the end."""
+        kept: list[Turn] = []
+        floor = -math.inf
+        for turn in self.turns:
+            if turn.span.end > floor:
+                kept.append(replace(turn, span=Span(max(turn.span.start, floor), turn.span.end)))
+                floor = turn.span.end
+        return replace(self, turns=tuple(kept))
+
+    def rename(self, names: Mapping[str, str]) -> Diarization:
+        """The same turns with labels replaced; two labels with one new name become one speaker."""
+        turns = tuple(replace(turn, speaker=names.get(turn.speaker, turn.speaker)) for turn in self.turns)
+        return replace(self, turns=turns)
+
+    def relabelled(self) -> Diarization:
+        """Labels SPEAKER_00, SPEAKER_01, … in the order of first appearance."""
+        return self.rename({label: speaker_label(i) for i, label in enumerate(self.speakers)})
+
+
+def _events(turns: Iterable[Turn]) -> list[tuple[float, int, str]]:
+    events = [(t.span.start, 1, t.speaker) for t in turns] + [(t.span.end, -1, t.speaker) for t in turns]
+    return sorted(events, key=lambda event: (event[0], event[1]))
+
+
+def speaker_label(index: int) -> str:
+    """The label of the speaker with this index: 0 → ``SPEAKER_00``."""
+    return f"SPEAKER_{index:02d}"
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Recognised text that was kept out of the transcript, and why."""
+
+    span: Span
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transcription:
+    """Words of one recording in order, before anybody is named.
+
+    Attributes:
+        language: ISO 639-1 code, or None where unknown.
+        language_probability: 0 to 1, where the language was detected.
+        words: in order of time.
+        dropped: what was recognised and left out.
+        notes: sentences for the user.
+    """
+
+    language: str | None
+    language_probability: float | None
+    words: tuple[Word, ...]
+    dropped: tuple[Dropped, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """One subtitle: lines on the screen from start to end."""
+
+    span: Span
+    lines: tuple[str, ...]
+    speaker: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerCount:
+    """How many speakers there are: exactly `minimum` where both bounds agree; None leaves a side open."""
+
+    minimum: int | None = None
+    maximum: int | None = None
+
+    def __post_init__(self) -> None:
+        for bound in (self.minimum, self.maximum):
+            if bound is not None and bound < 1:
+                raise InvalidOption(f"number of speakers {bound}: it must be at least 1")
+        if self.minimum is not None and self.maximum is not None and self.maximum < self.minimum:
+            raise InvalidOption(f"speakers {self.minimum}-{self.maximum}: the maximum is below the minimum")
+
+    @property
+    def exact(self) -> int | None:
+        return self.minimum if self.minimum is not None and self.minimum == self.maximum else None
+
+    @classmethod
+    def parse(cls, text: str) -> SpeakerCount:
+        """``"3"`` → exactly 3, ``"2-5"``, ``"2-"`` and ``"-5"`` → a range.
+
+        Raises:
+            InvalidOption: anything else.
+        """
+        low, dash, high = text.strip().partition("-")
+        try:
+            minimum = int(low) if low else None
+            maximum = (int(high) if high else None) if dash else minimum
+        except ValueError:
+            minimum = maximum = None
+        if minimum is None and maximum is None:
+            raise InvalidOption(f"speakers {text!r}: give a number such as 3, or a range such as 2-5")
+        return cls(minimum, maximum)
+
+    def allows(self, count: int) -> bool:
+        return (self.minimum or 0) <= count and (self.maximum is None or count <= self.maximum)
+
+    def __str__(self) -> str:
+        if self.exact is not None:
+            return str(self.exact)
+        low = "" if self.minimum is None else str(self.minimum)
+        high = "" if self.maximum is None else str(self.maximum)
+        return f"{low}-{high}"
+
+
+ANY_SPEAKERS = SpeakerCount()
+
+
+@dataclass(frozen=True, slots=True)
+class BackendInfo:
+    """What a user wants to know of a backend before choosing it.
+
+    Attributes:
+        summary: one line.
+        licence: of the code or the model that does the work.
+        extra: the extra of this package that installs it; empty where the core suffices.
+        network: whether a model is fetched at first use.
+        token: whether that needs an access token.
+        download_mb: size of that model in megabytes, 0 for none.
+        overlap: whether it reports two speakers at once (diarizers).
+        max_speakers: the most speakers it can tell apart; None for no limit of its own (diarizers).
+        streaming: whether it can work while the recording goes on.
+        homepage: where the system is described.
+    """
+
+    summary: str
+    licence: str
+    extra: str = ""
+    network: bool = False
+    token: bool = False
+    download_mb: int = 0
+    overlap: bool = False
+    max_speakers: int | None = None
+    streaming: bool = False
+    homepage: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BackendRecord:
+    """What did a stage's work, for the provenance of a result.
+
+    Attributes:
+        backend: its name.
+        model: name or path of the model, where there is one.
+        fallback_from: the backend that was preferred and could not run.
+        reason: why it could not.
+        remedy: the one command that mends it.
+        details: further settings and revisions, JSON values only.
+    """
+
+    backend: str
+    model: str | None = None
+    fallback_from: str | None = None
+    reason: str | None = None
+    remedy: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "backend": self.backend,
+            "model": self.model,
+            "fallback_from": self.fallback_from,
+            "reason": self.reason,
+            "remedy": self.remedy,
+            **({"details": dict(self.details)} if self.details else {}),
+        }
+
+
+def total_duration(spans: Sequence[Span]) -> float:
+    """Seconds covered by spans that do not overlap."""
+    return float(sum(span.duration for span in spans))
