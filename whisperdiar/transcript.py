@@ -1,0 +1,307 @@
+"""The finished result: segments of words with speakers, and its versioned dictionary form.
+
+The dictionary is what the JSON format writes; `whisperdiar/formats/transcript.schema.json` describes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from whisperdiar.errors import FormatError, InvalidOption
+from whisperdiar.types import Dropped, Span, Turn, Word
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """A speaker label of the diarizer and the name that people read."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Consecutive words of one speaker (or of nobody known).
+
+    Raises:
+        ValueError: there are no words.
+    """
+
+    words: tuple[Word, ...]
+    speaker: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.words:
+            raise ValueError("a segment needs at least one word")
+
+    @property
+    def span(self) -> Span:
+        """From the first start to the last end."""
+        return Span(min(w.span.start for w in self.words), max(w.span.end for w in self.words))
+
+    @property
+    def text(self) -> str:
+        """The joined words, stripped."""
+        return "".join(word.text for word in self.words).strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Uncertain:
+    """A word whose speaker is doubtful; `word_index` counts over all words of the transcript."""
+
+    word_index: int
+    span: Span
+    speaker: str | None
+    second_speaker: str | None
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """Who said what, when.
+
+    Attributes:
+        recording_id: name of the recording, without white space.
+        duration: of the recording (or of the part that was read), seconds.
+        language: ISO 639-1 code, or None where unknown.
+        speakers: in the order of first appearance.
+        segments: in order of time; their words in order are exactly the recogniser's words in order.
+        turns: of the diarizer, as it gave them.
+        dropped: what was recognised and left out, and why.
+        uncertain: words whose speaker is doubtful.
+        provenance: versions, models, options, and what was fallen back from; JSON values only.
+    """
+
+    recording_id: str
+    duration: float
+    language: str | None = None
+    speakers: tuple[Speaker, ...] = ()
+    segments: tuple[Segment, ...] = ()
+    turns: tuple[Turn, ...] = ()
+    dropped: tuple[Dropped, ...] = ()
+    uncertain: tuple[Uncertain, ...] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def words(self) -> tuple[Word, ...]:
+        return tuple(word for segment in self.segments for word in segment.words)
+
+    def name(self, speaker: str | None) -> str | None:
+        """The name that people read for a speaker label; the label itself where nobody gave one."""
+        return next((item.name for item in self.speakers if item.id == speaker), speaker)
+
+    def rename(self, names: Mapping[str, str]) -> Transcript:
+        """The same transcript with new names for speaker labels; labels stay as they are.
+
+        Raises:
+            InvalidOption: there is no speaker with that label (or, uniquely, that name), or the name is empty.
+        """
+        by_id: dict[str, str] = {}
+        for key, name in names.items():
+            if not name.strip():
+                raise InvalidOption(f"speaker {key}: the new name is empty")
+            by_id[self._find(key)] = " ".join(name.split())
+        speakers = tuple(replace(item, name=by_id.get(item.id, item.name)) for item in self.speakers)
+        return replace(self, speakers=speakers)
+
+    def _find(self, key: str) -> str:
+        matches = [item.id for item in self.speakers if item.id == key]
+        matches = matches or [item.id for item in self.speakers if item.name == key]
+        if len(matches) == 1:
+            return matches[0]
+        known = ", ".join(item.id for item in self.speakers) or "none"
+        cause = "no such speaker" if not matches else "several speakers have this name, use the label"
+        raise InvalidOption(f"speaker {key!r}: {cause}; the recording has: {known}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values only; times in seconds, rounded once to 3 decimals."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "recording_id": self.recording_id,
+            "duration": _seconds(self.duration),
+            "language": self.language,
+            "speakers": [{"id": item.id, "name": item.name} for item in self.speakers],
+            "segments": [_segment_dict(segment) for segment in self.segments],
+            "turns": [_turn_dict(turn) for turn in self.turns],
+            "dropped": [{**_span_dict(item.span), "text": item.text, "reason": item.reason} for item in self.dropped],
+            "uncertain": [_uncertain_dict(item) for item in self.uncertain],
+            "provenance": dict(self.provenance),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Transcript:
+        """The transcript that `to_dict` wrote; keys that this version does not know are ignored.
+
+        Raises:
+            FormatError: a part is missing or malformed (the message names it), or the version is a later one.
+        """
+        _check_version(data)
+        return cls(
+            recording_id=_get(data, "recording_id", str, ""),
+            duration=_number(data, "duration", ""),
+            language=_get(data, "language", str, "", optional=True),
+            speakers=tuple(
+                Speaker(_get(item, "id", str, where), _get(item, "name", str, where))
+                for where, item in _items(data, "speakers")
+            ),
+            segments=tuple(_read_segment(item, where) for where, item in _items(data, "segments")),
+            turns=tuple(_read_turn(item, where) for where, item in _items(data, "turns")),
+            dropped=tuple(
+                Dropped(_span(item, where), _get(item, "text", str, where), _get(item, "reason", str, where))
+                for where, item in _items(data, "dropped")
+            ),
+            uncertain=tuple(_read_uncertain(item, where) for where, item in _items(data, "uncertain")),
+            provenance=_get(data, "provenance", dict, "", optional=True) or {},
+        )
+
+
+def _seconds(value: float) -> float:
+    return round(value, 3)
+
+
+def _span_dict(span: Span) -> dict[str, float]:
+    return {"start": _seconds(span.start), "end": _seconds(span.end)}
+
+
+def _probability(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
+
+
+def _word_dict(word: Word) -> dict[str, Any]:
+    return {
+        "text": word.text,
+        **_span_dict(word.span),
+        "probability": _probability(word.probability),
+        "speaker": word.speaker,
+        "speaker_confidence": _probability(word.speaker_confidence),
+        **({"second_speaker": word.second_speaker} if word.second_speaker is not None else {}),
+    }
+
+
+def _segment_dict(segment: Segment) -> dict[str, Any]:
+    return {
+        "speaker": segment.speaker,
+        **_span_dict(segment.span),
+        "text": segment.text,
+        "words": [_word_dict(word) for word in segment.words],
+    }
+
+
+def _turn_dict(turn: Turn) -> dict[str, Any]:
+    extra: dict[str, Any] = {} if turn.channel == 1 else {"channel": turn.channel}
+    if turn.confidence is not None:
+        extra["confidence"] = _probability(turn.confidence)
+    return {**_span_dict(turn.span), "speaker": turn.speaker, **extra}
+
+
+def _uncertain_dict(item: Uncertain) -> dict[str, Any]:
+    return {
+        "word_index": item.word_index,
+        **_span_dict(item.span),
+        "speaker": item.speaker,
+        "second_speaker": item.second_speaker,
+        "confidence": _probability(item.confidence),
+    }
+
+
+def _check_version(data: Any) -> None:
+    if not isinstance(data, Mapping):
+        raise FormatError(f"a transcript must be a JSON object, not {_kind(data)}")
+    version = data.get("schema_version")
+    if not isinstance(version, int):
+        raise FormatError("no schema_version: this JSON is not a whisperdiar transcript")
+    if not 1 <= version <= SCHEMA_VERSION:
+        raise FormatError(
+            f"schema_version {version}: this whisperdiar reads up to version {SCHEMA_VERSION}; update whisperdiar"
+        )
+
+
+def _kind(value: Any) -> str:
+    return {dict: "an object", list: "a list", str: "a string", type(None): "null"}.get(type(value), repr(value))
+
+
+def _get(data: Any, key: str, kind: type, where: str, *, optional: bool = False) -> Any:
+    value = data.get(key) if isinstance(data, Mapping) else None
+    if value is None and optional:
+        return None
+    if not isinstance(value, kind):
+        raise FormatError(f"{where}{key}: expected {kind.__name__}, found {_kind(value)}")
+    return value
+
+
+def _number(data: Any, key: str, where: str, *, optional: bool = False) -> Any:
+    value = data.get(key) if isinstance(data, Mapping) else None
+    if value is None and optional:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise FormatError(f"{where}{key}: expected a number, found {_kind(value)}")
+    return float(value)
+
+
+def _items(data: Any, key: str, where: str = "") -> Iterable[tuple[str, Any]]:
+    values = _get(data, key, list, where, optional=True) or []
+    for index, item in enumerate(values):
+        if not isinstance(item, Mapping):
+            raise FormatError(f"{where}{key}[{index}]: expected an object, found {_kind(item)}")
+        yield f"{where}{key}[{index}].", item
+
+
+def _span(data: Any, where: str) -> Span:
+    try:
+        return Span(_number(data, "start", where), _number(data, "end", where))
+    except ValueError as error:
+        if isinstance(error, FormatError):
+            raise
+        raise FormatError(f"{where}start: {error}") from error
+
+
+def _read_word(data: Any, where: str) -> Word:
+    probability = _number(data, "probability", where, optional=True)
+    return Word(
+        span=_span(data, where),
+        text=_get(data, "text", str, where),
+        probability=1.0 if probability is None else probability,
+        speaker=_get(data, "speaker", str, where, optional=True),
+        speaker_confidence=_number(data, "speaker_confidence", where, optional=True),
+        second_speaker=_get(data, "second_speaker", str, where, optional=True),
+    )
+
+
+def read_words(items: Any) -> tuple[Word, ...]:
+    """Words from a JSON list of ``{"start", "end", "text", "probability"}``.
+
+    Raises:
+        FormatError: not such a list; the message names the word.
+    """
+    return tuple(_read_word(item, where) for where, item in _items({"words": items}, "words"))
+
+
+def _read_segment(data: Any, where: str) -> Segment:
+    words = tuple(_read_word(item, inner) for inner, item in _items(data, "words", where))
+    if not words:
+        raise FormatError(f"{where}words: a segment needs at least one word")
+    return Segment(words, _get(data, "speaker", str, where, optional=True))
+
+
+def _read_turn(data: Any, where: str) -> Turn:
+    channel = _get(data, "channel", int, where, optional=True)
+    return Turn(
+        _span(data, where),
+        _get(data, "speaker", str, where),
+        1 if channel is None else channel,
+        _number(data, "confidence", where, optional=True),
+    )
+
+
+def _read_uncertain(data: Any, where: str) -> Uncertain:
+    return Uncertain(
+        word_index=_get(data, "word_index", int, where),
+        span=_span(data, where),
+        speaker=_get(data, "speaker", str, where, optional=True),
+        second_speaker=_get(data, "second_speaker", str, where, optional=True),
+        confidence=_number(data, "confidence", where),
+    )
