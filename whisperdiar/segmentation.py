@@ -1,0 +1,195 @@
+"""Words → segments of one speaker → subtitle cues. Pure.
+
+A segment ends where the speaker changes, at a long pause, and where it would become too long. Cues are cut inside
+a segment by dynamic programming over all break points: each break has a price (cheap at a sentence end or a pause,
+dear inside a clause), each cue another one, and the cheapest division wins. No cue crosses a segment, so none
+crosses a speaker.
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Mapping, Sequence
+from itertools import accumulate, pairwise
+
+from whisperdiar.options import SegmentationOptions
+from whisperdiar.transcript import Segment, Transcript
+from whisperdiar.types import Cue, Span, Word
+
+_SENTENCE_END = frozenset(".?!…。？！؟।")
+_CLAUSE_END = frozenset(",;:—–、，；：،؛")
+_CLOSING = "\"'»”’)]}」』）"
+
+
+def segments(words: Sequence[Word], *, options: SegmentationOptions | None = None) -> tuple[Segment, ...]:
+    """Split words (in order) into segments; joined again, their words are exactly `words`."""
+    options = options or SegmentationOptions()
+    runs: list[list[Word]] = []
+    for word in words:
+        last = runs[-1][-1] if runs else None
+        if (
+            last is not None
+            and last.speaker == word.speaker
+            and word.span.start - last.span.end <= options.max_pause
+        ):
+            runs[-1].append(word)
+        else:
+            runs.append([word])
+    return tuple(Segment(tuple(part), part[0].speaker) for run in runs for part in _bounded(run, options))
+
+
+def _bounded(words: list[Word], options: SegmentationOptions) -> list[list[Word]]:
+    """Cut a run that is too long where that hurts least, until every part fits (one word always does)."""
+    parts, rest = [], words
+    while len(rest) > 1 and rest[-1].span.end - rest[0].span.start > options.max_segment:
+        fits = [
+            i for i in range(1, len(rest)) if rest[i - 1].span.end - rest[0].span.start <= options.max_segment
+        ]
+        # The later half of what fits: a segment should not end after two words because a comma stood there.
+        choice = fits[len(fits) // 2 :] or [1]
+        cut = min(choice, key=lambda i: (_break_price(rest[i - 1], rest[i]), -i))
+        parts.append(rest[:cut])
+        rest = rest[cut:]
+    return [*parts, rest]
+
+
+def display_width(text: str) -> int:
+    """Columns that a text takes: combining marks none, wide and full-width characters two (Unicode UAX #11)."""
+    width = 0
+    for character in text:
+        if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me", "Cf"):
+            continue
+        width += 2 if unicodedata.east_asian_width(character) in "WF" else 1
+    return width
+
+
+def cues(
+    transcript: Transcript,
+    *,
+    options: SegmentationOptions | None = None,
+    reserved: Mapping[str, int] | None = None,
+) -> tuple[Cue, ...]:
+    """Subtitle cues, sorted by start.
+
+    Args:
+        reserved: per speaker label, the columns that a writer will put before the first line (a name).
+    """
+    options = options or SegmentationOptions()
+    reserved = reserved or {}
+    made: list[Cue] = []
+    for segment in transcript.segments:
+        columns = reserved.get(segment.speaker or "", 0)
+        made.extend(_segment_cues(segment, options, columns))
+    return tuple(_timed(sorted(made, key=lambda cue: (cue.span.start, cue.span.end)), options))
+
+
+def _segment_cues(segment: Segment, options: SegmentationOptions, reserved: int) -> list[Cue]:
+    words = segment.words
+    best = [0.0] + [math.inf] * len(words)
+    come_from = [0] * (len(words) + 1)
+    for end in range(1, len(words) + 1):
+        for begin in range(end - 1, -1, -1):
+            part = words[begin:end]
+            price = _cue_price(part, options, reserved)
+            if price is None:
+                break  # adding words before only makes it longer
+            before = _break_price(words[begin - 1], words[begin]) if begin else 0.0
+            if best[begin] + before + price < best[end]:
+                best[end], come_from[end] = best[begin] + before + price, begin
+    cuts = [len(words)]
+    while cuts[-1]:
+        cuts.append(come_from[cuts[-1]])
+    return [_cue(words[begin:end], options, reserved, segment.speaker) for end, begin in pairwise(cuts)][::-1]
+
+
+def _cue_price(words: Sequence[Word], options: SegmentationOptions, reserved: int) -> float | None:
+    """Price of one cue of these words, or None where they do not fit into one (a single word always does)."""
+    text = "".join(word.text for word in words).strip()
+    duration = words[-1].span.end - words[0].span.start
+    columns = display_width(text)
+    if len(words) > 1:
+        if duration > options.max_duration or columns + reserved > options.max_lines * options.max_chars + 1:
+            return None
+        if len(_lines([w.text for w in words], options, reserved)) > options.max_lines:
+            return None
+    hurry = max(0.0, options.min_duration - duration) / options.min_duration
+    fullness = columns / (options.max_lines * options.max_chars)
+    return 1.0 + 0.5 * hurry + max(0.0, 0.25 - fullness)
+
+
+def _break_price(left: Word, right: Word) -> float:
+    """What it costs to break between two words: less at the end of a sentence, after a clause, and at a pause."""
+    text = left.text.strip().rstrip(_CLOSING)
+    pause = max(0.0, right.span.start - left.span.end)
+    price = 0.0 if text[-1:] in _SENTENCE_END else 0.8 if text[-1:] in _CLAUSE_END else 2.0
+    return max(-0.5, price - 2.5 * min(pause, 0.8))
+
+
+def _cue(words: Sequence[Word], options: SegmentationOptions, reserved: int, speaker: str | None) -> Cue:
+    span = Span(words[0].span.start, max(word.span.end for word in words))
+    return Cue(span, tuple(_lines([word.text for word in words], options, reserved)), speaker)
+
+
+def _lines(texts: Sequence[str], options: SegmentationOptions, reserved: int) -> list[str]:
+    """Break into as few lines as fit, as even as can be; joining spaces count, a word longer than a line is cut."""
+    pieces = [piece for text in texts for piece in _pieces(text, options.max_chars)]
+    text = "".join(pieces).strip()
+    if display_width(text) + reserved <= options.max_chars:
+        return [text]
+    fewest = _greedy(pieces, options.max_chars, reserved)
+    low, high = display_width(text) // max(1, len(fewest)), options.max_chars
+    while low < high:  # the narrowest width that needs no line more gives the most even lines
+        middle = (low + high) // 2
+        trial = _greedy(pieces, middle, min(reserved, middle - 1))
+        if len(trial) <= len(fewest) and all(display_width(line) <= options.max_chars for line in trial):
+            high = middle
+        else:
+            low = middle + 1
+    even = _greedy(pieces, low, min(reserved, low - 1))
+    return even if len(even) <= len(fewest) else fewest
+
+
+def _greedy(pieces: Sequence[str], width: int, reserved: int) -> list[str]:
+    lines: list[str] = []
+    current = ""
+    for piece in pieces:
+        room = width - (reserved if not lines else 0)
+        if current.strip() and display_width((current + piece).strip()) > room:
+            lines.append(current.strip())
+            current = piece
+        else:
+            current += piece
+    return [*lines, current.strip()] if current.strip() else lines
+
+
+def _pieces(text: str, width: int) -> list[str]:
+    """A token as it is, cut at its inner spaces, and inside where it is wider than a whole line."""
+    parts = text.split(" ")
+    tokens = [part if i == 0 else " " + part for i, part in enumerate(parts)]
+    return [piece for token in tokens if token for piece in _cut(token, width)]
+
+
+def _cut(token: str, width: int) -> list[str]:
+    if display_width(token.strip()) <= width:
+        return [token]
+    columns = list(accumulate(display_width(character) for character in token))
+    found, first = [], 0
+    for i in range(1, len(token)):
+        if columns[i] - (columns[first - 1] if first else 0) > width:
+            found.append(token[first:i])
+            first = i
+    return [*found, token[first:]]
+
+
+def _timed(ordered: Sequence[Cue], options: SegmentationOptions) -> list[Cue]:
+    """Let short cues stay until they can be read, never into the next cue."""
+    starts = [cue.span.start for cue in ordered[1:]] + [math.inf]
+    return [
+        _lingering(cue, min(following, cue.span.start + options.min_duration))
+        for cue, following in zip(ordered, starts, strict=True)
+    ]
+
+
+def _lingering(cue: Cue, until: float) -> Cue:
+    return Cue(Span(cue.span.start, max(cue.span.end, until)), cue.lines, cue.speaker)
