@@ -28,11 +28,7 @@ def segments(words: Sequence[Word], *, options: SegmentationOptions | None = Non
     runs: list[list[Word]] = []
     for word in words:
         last = runs[-1][-1] if runs else None
-        if (
-            last is not None
-            and last.speaker == word.speaker
-            and word.span.start - last.span.end <= options.max_pause
-        ):
+        if last is not None and last.speaker == word.speaker and word.span.start - last.span.end <= options.max_pause:
             runs[-1].append(word)
         else:
             runs.append([word])
@@ -43,9 +39,7 @@ def _bounded(words: list[Word], options: SegmentationOptions) -> list[list[Word]
     """Cut a run that is too long where that hurts least, until every part fits (one word always does)."""
     parts, rest = [], words
     while len(rest) > 1 and rest[-1].span.end - rest[0].span.start > options.max_segment:
-        fits = [
-            i for i in range(1, len(rest)) if rest[i - 1].span.end - rest[0].span.start <= options.max_segment
-        ]
+        fits = [i for i in range(1, len(rest)) if rest[i - 1].span.end - rest[0].span.start <= options.max_segment]
         # The later half of what fits: a segment should not end after two words because a comma stood there.
         choice = fits[len(fits) // 2 :] or [1]
         cut = min(choice, key=lambda i: (_break_price(rest[i - 1], rest[i]), -i))
@@ -86,33 +80,45 @@ def cues(
 
 def _segment_cues(segment: Segment, options: SegmentationOptions, reserved: int) -> list[Cue]:
     words = segment.words
+    widths = [display_width(word.text) for word in words]
+    spaces = [display_width(word.text[: len(word.text) - len(word.text.lstrip())]) for word in words]
+    breaks = [0.0, *(_break_price(left, right) for left, right in pairwise(words))]
     best = [0.0] + [math.inf] * len(words)
     come_from = [0] * (len(words) + 1)
     for end in range(1, len(words) + 1):
         for begin in range(end - 1, -1, -1):
-            part = words[begin:end]
-            price = _cue_price(part, options, reserved)
-            if price is None:
+            duration = words[end - 1].span.end - words[begin].span.start
+            columns = sum(widths[begin:end]) - spaces[begin]
+            if begin < end - 1 and (
+                duration > options.max_duration
+                or columns + reserved > options.max_lines * (options.max_chars + 1)
+                or _line_count(widths[begin:end], spaces[begin:end], options.max_chars, reserved) > options.max_lines
+            ):
                 break  # adding words before only makes it longer
-            before = _break_price(words[begin - 1], words[begin]) if begin else 0.0
-            if best[begin] + before + price < best[end]:
-                best[end], come_from[end] = best[begin] + before + price, begin
+            price = best[begin] + breaks[begin] + _cue_price(columns, duration, options)
+            if price < best[end]:
+                best[end], come_from[end] = price, begin
     cuts = [len(words)]
     while cuts[-1]:
         cuts.append(come_from[cuts[-1]])
     return [_cue(words[begin:end], options, reserved, segment.speaker) for end, begin in pairwise(cuts)][::-1]
 
 
-def _cue_price(words: Sequence[Word], options: SegmentationOptions, reserved: int) -> float | None:
-    """Price of one cue of these words, or None where they do not fit into one (a single word always does)."""
-    text = "".join(word.text for word in words).strip()
-    duration = words[-1].span.end - words[0].span.start
-    columns = display_width(text)
-    if len(words) > 1:
-        if duration > options.max_duration or columns + reserved > options.max_lines * options.max_chars + 1:
-            return None
-        if len(_lines([w.text for w in words], options, reserved)) > options.max_lines:
-            return None
+def _line_count(widths: Sequence[int], spaces: Sequence[int], max_chars: int, reserved: int) -> int:
+    """Lines that words of these widths take; a word wider than a line takes several."""
+    lines, used = 1, reserved - spaces[0]
+    for i, (width, space) in enumerate(zip(widths, spaces, strict=True)):
+        if used + width > max_chars and i:
+            lines, used = lines + 1, -space
+        used += width
+        if used > max_chars:
+            lines += (used - 1) // max_chars
+            used = (used - 1) % max_chars + 1
+    return lines
+
+
+def _cue_price(columns: int, duration: float, options: SegmentationOptions) -> float:
+    """What a cue costs: one, and more where it is too short in time or nearly empty."""
     hurry = max(0.0, options.min_duration - duration) / options.min_duration
     fullness = columns / (options.max_lines * options.max_chars)
     return 1.0 + 0.5 * hurry + max(0.0, 0.25 - fullness)
