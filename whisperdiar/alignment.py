@@ -32,9 +32,7 @@ _SENTENCE_END = frozenset(".?!…。？！؟।")
 _CLOSING = "\"'»”’)]}」』）"
 
 
-def align(
-    words: Sequence[Word], turns: Iterable[Turn], *, options: AlignmentOptions | None = None
-) -> tuple[Word, ...]:
+def align(words: Sequence[Word], turns: Iterable[Turn], *, options: AlignmentOptions | None = None) -> tuple[Word, ...]:
     """The same words in the same order, each with speaker, confidence and second-best speaker.
 
     Text, time and probability of a word are never changed. Without turns no word gets a speaker. The result
@@ -47,14 +45,10 @@ def align(
     labels = sorted({turn.speaker for turn in ordered})
     candidates = _evidence(words, ordered, labels, options)
     posteriors = _posteriors(candidates, _switches(words, options))
-    return tuple(
-        _labelled(word, posterior, labels) for word, posterior in zip(words, posteriors, strict=True)
-    )
+    return tuple(_labelled(word, posterior, labels) for word, posterior in zip(words, posteriors, strict=True))
 
 
-def uncertain_words(
-    words: Sequence[Word], *, options: AlignmentOptions | None = None
-) -> tuple[Uncertain, ...]:
+def uncertain_words(words: Sequence[Word], *, options: AlignmentOptions | None = None) -> tuple[Uncertain, ...]:
     """The words whose speaker confidence is below `options.uncertain_below`."""
     bound = (options or AlignmentOptions()).uncertain_below
     return tuple(
@@ -101,9 +95,7 @@ def _evidence(
     low = np.maximum(start[word_of] - padding, turn_start[turn_of])
     high = np.minimum(end[word_of] + padding, turn_end[turn_of])
     covered = np.clip(high - low, 0.0, None) / (end[word_of] - start[word_of] + 2 * padding)
-    distance = np.clip(
-        np.maximum(turn_start[turn_of] - end[word_of], start[word_of] - turn_end[turn_of]), 0.0, None
-    )
+    distance = np.clip(np.maximum(turn_start[turn_of] - end[word_of], start[word_of] - turn_end[turn_of]), 0.0, None)
     score = options.overlap_weight * np.minimum(covered, 1.0) - options.distance_weight * distance
     # A short turn inside a longer one is there because the diarizer heard somebody: it is evidence, not noise.
     brevity = np.exp(-(turn_end - turn_start)[turn_of] / options.short_turn)
@@ -155,9 +147,7 @@ def _best_per_speaker(
     # A floor keeps a word's own evidence from ever being certain against all its neighbours.
     likelihood = np.exp(np.maximum(score[new], -options.evidence_range))
     found: list[dict[int, float]] = [{} for _ in range(n_words)]
-    for word, speaker, value in zip(
-        word_of[new].tolist(), speaker_of[new].tolist(), likelihood.tolist(), strict=True
-    ):
+    for word, speaker, value in zip(word_of[new].tolist(), speaker_of[new].tolist(), likelihood.tolist(), strict=True):
         found[word][speaker] = value
     return found
 

@@ -43,6 +43,36 @@ class VadSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoSettings:
+    """Of a backend that has nothing to set."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnergySettings:
+    """Speech by loudness (seconds, decibels).
+
+    Attributes:
+        threshold_db: speech is at least this much above the noise floor.
+        rise_share: … and at least this share of the way from the floor to the loudest frame nearby.
+        hysteresis_db: speech goes on down to this much below the threshold.
+        silence_db: relative to full scale; nothing below it is speech.
+        floor_window: the floor is looked for in this many seconds.
+        floor_percentile: it is this percentile of the loudness there.
+        min_speech, min_silence, padding: as in VadSettings.
+    """
+
+    threshold_db: float = 8.0
+    rise_share: float = 0.35
+    hysteresis_db: float = 3.0
+    silence_db: float = -65.0
+    floor_window: float = 20.0
+    floor_percentile: float = 10.0
+    min_speech: float = 0.1
+    min_silence: float = 0.3
+    padding: float = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WhisperSettings:
     """faster-whisper.
 

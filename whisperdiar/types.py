@@ -331,6 +331,8 @@ class BackendInfo:
         max_speakers: the most speakers it can tell apart; None for no limit of its own (diarizers).
         streaming: whether it can work while the recording goes on.
         homepage: where the system is described.
+        requires: importable modules that it needs beside the core.
+        languages: ISO 639-1 codes that it is limited to; empty for no limit of its own (recognisers).
     """
 
     summary: str
@@ -343,6 +345,8 @@ class BackendInfo:
     max_speakers: int | None = None
     streaming: bool = False
     homepage: str = ""
+    requires: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,196 @@
+"""Runs the stages on one recording: speech → words → turns → words with speakers → segments.
+
+The pipeline takes objects that fulfil the contracts, never names; `whisperdiar.assembly` turns names into objects.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from whisperdiar.alignment import align, uncertain_words
+from whisperdiar.contracts import Diarizer, Progress, SpeechDetector, Transcriber, no_progress
+from whisperdiar.errors import DiarizationFailed
+from whisperdiar.options import AlignmentOptions, SegmentationOptions
+from whisperdiar.segmentation import segments
+from whisperdiar.transcript import Segment, Speaker, Transcript, Uncertain
+from whisperdiar.types import (
+    ANY_SPEAKERS,
+    Audio,
+    BackendRecord,
+    Diarization,
+    Dropped,
+    Span,
+    SpeakerCount,
+    Transcription,
+    Turn,
+    Word,
+)
+from whisperdiar.version import __version__
+
+_VERSIONED = {
+    "faster_whisper": "faster-whisper",
+    "ctranslate2": "ctranslate2",
+    "onnxruntime": "onnxruntime",
+    "pocketsphinx": "pocketsphinx",
+    "torch": "torch",
+    "speechbrain": "speechbrain",
+    "pyannote.audio": "pyannote.audio",
+    "nemo": "nemo_toolkit",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pipeline:
+    """The stages and their settings.
+
+    Attributes:
+        detector: finds speech.
+        transcriber: turns speech into words.
+        diarizer: tells who speaks when; None for a transcript without speakers.
+        speakers: how many there are.
+        language: ISO 639-1 code, or None to detect it.
+        records: provenance of the stages ``vad``, ``asr``, ``diarizer`` where something is to be said that the
+            backend does not know, such as what it stands in for.
+        provenance_options: the user's settings, for the provenance; JSON values only.
+    """
+
+    detector: SpeechDetector
+    transcriber: Transcriber
+    diarizer: Diarizer | None = None
+    speakers: SpeakerCount = ANY_SPEAKERS
+    language: str | None = None
+    alignment: AlignmentOptions = field(default_factory=AlignmentOptions)
+    segmentation: SegmentationOptions = field(default_factory=SegmentationOptions)
+    records: Mapping[str, BackendRecord] = field(default_factory=dict)
+    provenance_options: Mapping[str, Any] = field(default_factory=dict)
+
+    def run(self, audio: Audio, *, progress: Progress = no_progress) -> Transcript:
+        """Who said what, when, in the recording's own times.
+
+        Raises:
+            DiarizationFailed: the words are there, the speakers are not; the error carries the transcript.
+            WhisperdiarError: any other failure of a stage.
+        """
+        speech = _staged("vad", progress, lambda: self.detector.detect(audio, progress=progress))
+        transcription = _staged(
+            "asr",
+            progress,
+            lambda: self.transcriber.transcribe(audio, speech=speech, language=self.language, progress=progress),
+        )
+        failure: Exception | None = None
+        diarization = Diarization(audio.recording_id)
+        if self.diarizer is not None:
+            try:
+                diarization = self.turns(audio, speech=speech, progress=progress)
+            except Exception as error:  # whatever went wrong there, the words must survive it
+                failure = error
+        transcript = self._join(audio, transcription, diarization, failure)
+        if failure is not None:
+            raise DiarizationFailed(f"diarization failed: {one_line(failure)}", transcript) from failure
+        return transcript
+
+    def turns(self, audio: Audio, *, speech: Sequence[Span], progress: Progress = no_progress) -> Diarization:
+        """The diarization stage alone, with a note where the number of speakers is not the one asked for."""
+        diarizer = self.diarizer
+        if diarizer is None:
+            return Diarization(audio.recording_id)
+        result = _staged(
+            "diarization",
+            progress,
+            lambda: diarizer.diarize(audio, speech=speech, speakers=self.speakers, progress=progress),
+        )
+        found = len(result.speakers)
+        if result.turns and not self.speakers.allows(found) and not result.notes:
+            name = diarizer.record().backend
+            result = replace(result, notes=(f"{self.speakers} speakers were asked for, {name} found {found}",))
+        return result
+
+    def provenance(self, warnings: Sequence[str] = ()) -> dict[str, Any]:
+        """What did the work: backends, models, versions, options, warnings; JSON values only."""
+        stages = {"vad": self.detector, "asr": self.transcriber, "diarizer": self.diarizer}
+        records = {
+            stage: (self.records.get(stage) or backend.record()).to_dict() if backend is not None else None
+            for stage, backend in stages.items()
+        }
+        return {
+            **records,
+            "versions": _versions(),
+            "options": dict(self.provenance_options),
+            "warnings": list(warnings),
+        }
+
+    def _join(
+        self, audio: Audio, transcription: Transcription, diarization: Diarization, failure: Exception | None
+    ) -> Transcript:
+        words = align(transcription.words, diarization.turns, options=self.alignment)
+        uncertain = uncertain_words(words, options=self.alignment)
+        warnings = [*transcription.notes, *diarization.notes]
+        if failure is not None:
+            warnings.append(f"diarization failed, so there are no speakers: {one_line(failure)}")
+        transcript = Transcript(
+            recording_id=audio.recording_id,
+            duration=audio.duration,
+            language=transcription.language,
+            speakers=tuple(Speaker(label, label) for label in diarization.speakers),
+            segments=segments(words, options=self.segmentation),
+            turns=diarization.turns,
+            dropped=transcription.dropped,
+            uncertain=uncertain,
+            provenance=self.provenance(warnings),
+        )
+        return shifted(transcript, audio.start)
+
+
+def _staged(stage: str, progress: Progress, work: Any) -> Any:
+    progress(stage, 0.0)
+    result = work()
+    progress(stage, 1.0)
+    return result
+
+
+def one_line(error: BaseException) -> str:
+    """What an error says, on one line; its type where it says nothing."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _versions() -> dict[str, str]:
+    found = {"whisperdiar": __version__, "python": platform.python_version()}
+    for module, package in _VERSIONED.items():
+        if module in sys.modules:
+            try:
+                found[package] = importlib.metadata.version(package)
+            except importlib.metadata.PackageNotFoundError:
+                continue
+    return found
+
+
+def shifted(transcript: Transcript, offset: float) -> Transcript:
+    """The same transcript with every time moved by `offset` seconds, from an audio's clock to the recording's."""
+    if not offset:
+        return transcript
+
+    def word(item: Word) -> Word:
+        return replace(item, span=item.span.shifted(offset))
+
+    def segment(item: Segment) -> Segment:
+        return Segment(tuple(map(word, item.words)), item.speaker)
+
+    def moved(items: Sequence[Any]) -> tuple[Any, ...]:
+        return tuple(replace(item, span=item.span.shifted(offset)) for item in items)
+
+    turns: tuple[Turn, ...] = moved(transcript.turns)
+    dropped: tuple[Dropped, ...] = moved(transcript.dropped)
+    uncertain: tuple[Uncertain, ...] = moved(transcript.uncertain)
+    return replace(
+        transcript,
+        duration=transcript.duration + offset,
+        segments=tuple(map(segment, transcript.segments)),
+        turns=turns,
+        dropped=dropped,
+        uncertain=uncertain,
+    )

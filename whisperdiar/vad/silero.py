@@ -1,0 +1,101 @@
+"""Silero VAD, version 6, through ONNX Runtime, as faster-whisper ships it: no download, no PyTorch.
+
+Source: Silero Team, "Silero VAD: pre-trained enterprise-grade Voice Activity Detector", MIT licence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.errors import BackendBroken, UnsupportedRequest
+from whisperdiar.options import SAMPLE_RATE_HZ, Runtime, VadSettings
+from whisperdiar.types import Audio, BackendInfo, BackendRecord, Span
+from whisperdiar.vad._spans import spans_from_scores
+
+_WINDOW_SAMPLES = 512
+_BLOCK_WINDOWS = 18_750  # 10 minutes: what is held beside the audio stays small however long it is
+_WARM_UP_WINDOWS = 313  # 10 s: the recurrent state has forgotten how the block began
+_THRESHOLD = 0.5
+_HYSTERESIS = 0.15  # speech goes on down to this much below the threshold, as in the reference implementation
+
+
+class Backend:
+    """Speech by a small recurrent network on windows of 32 ms."""
+
+    name: ClassVar[str] = "silero"
+    info: ClassVar[BackendInfo] = BackendInfo(
+        summary="small neural detector that ships with faster-whisper",
+        licence="MIT",
+        streaming=True,
+        homepage="https://github.com/snakers4/silero-vad",
+    )
+    settings_type: ClassVar[type] = VadSettings
+
+    def __init__(self, settings: VadSettings | None = None, *, runtime: Runtime | None = None) -> None:
+        self.settings = settings or VadSettings()
+        self.runtime = runtime or Runtime()
+        self._model: Any = None
+
+    def prepare(self) -> None:
+        if self._model is not None:
+            return
+        if self.settings.model is not None:
+            raise UnsupportedRequest(
+                f"model {self.settings.model!r}: silero has only the model that ships with faster-whisper; "
+                "leave the model out, or use --vad crdnn with it"
+            )
+        try:
+            from faster_whisper.vad import get_vad_model
+
+            self._model = get_vad_model()
+        except Exception as error:  # onnxruntime raises its own types, which cannot be named without importing it
+            raise BackendBroken(
+                f"the silero detector of faster-whisper cannot be loaded ({error}); "
+                "reinstall it: pip install --force-reinstall faster-whisper onnxruntime"
+            ) from error
+
+    def record(self) -> BackendRecord:
+        return BackendRecord(self.name, model="silero-vad v6")
+
+    def detect(self, audio: Audio, *, progress: Progress = no_progress) -> tuple[Span, ...]:
+        """Speech; the audio must be at 16 kHz.
+
+        Raises:
+            UnsupportedRequest: another sample rate.
+        """
+        if audio.sample_rate != SAMPLE_RATE_HZ:
+            raise UnsupportedRequest(f"{audio.sample_rate} Hz: silero needs {SAMPLE_RATE_HZ} Hz audio")
+        if audio.samples.shape[1] == 0:
+            return ()
+        self.prepare()
+        threshold = _THRESHOLD if self.settings.threshold is None else self.settings.threshold
+        return spans_from_scores(
+            self._probabilities(audio, progress),
+            step=_WINDOW_SAMPLES / SAMPLE_RATE_HZ,
+            onset=threshold,
+            offset=max(threshold - _HYSTERESIS, 0.01),
+            min_speech=self.settings.min_speech,
+            min_silence=self.settings.min_silence,
+            padding=self.settings.padding,
+            duration=audio.duration,
+        )
+
+    def _probabilities(self, audio: Audio, progress: Progress) -> NDArray[np.float32]:
+        """float32 (n_windows,), block by block, each begun early so that its state has settled."""
+        n_samples = audio.samples.shape[1]
+        n_windows = -(-n_samples // _WINDOW_SAMPLES)
+        parts = []
+        for first in range(0, n_windows, _BLOCK_WINDOWS):
+            early = max(0, first - _WARM_UP_WINDOWS)
+            last = min(n_windows, first + _BLOCK_WINDOWS)
+            block = replace(audio, samples=audio.samples[:, early * _WINDOW_SAMPLES : last * _WINDOW_SAMPLES]).mono
+            padded = np.zeros((last - early) * _WINDOW_SAMPLES, dtype=np.float32)
+            padded[: len(block)] = block
+            parts.append(np.asarray(self._model(padded), dtype=np.float32).reshape(-1)[first - early :])
+            progress("vad", last / n_windows)
+        return np.concatenate(parts)
