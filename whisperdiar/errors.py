@@ -52,7 +52,11 @@ class OutputError(WhisperdiarError):
 
 
 class BackendError(WhisperdiarError):
-    """A backend that cannot do its work."""
+    """A backend that cannot do its work; `remedy` is the one command that mends it, where there is one."""
+
+    def __init__(self, message: str, *, remedy: str | None = None) -> None:
+        super().__init__(message)
+        self.remedy = remedy
 
 
 class BackendMissing(BackendError):

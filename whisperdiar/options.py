@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 SAMPLE_RATE_HZ = 16_000
 """What every model here is trained on."""
+
+AUTO_ORDER: Mapping[str, tuple[str, ...]] = {
+    "vad": ("crdnn", "silero"),
+    "asr": ("whisper", "pocketsphinx"),
+    "diarization": ("pyannote", "bic"),
+}
+"""What ``auto`` tries, best first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,3 +170,52 @@ class SegmentationOptions:
     max_lines: int = 2
     max_duration: float = 7.0
     min_duration: float = 0.833
+
+
+SPEAKER_STYLES = ("label", "none")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteOptions:
+    """How a transcript is written.
+
+    Attributes:
+        speaker_style: ``label`` writes who speaks into subtitles and text, ``none`` leaves it out. RTTM and the
+            JSON formats are lists of speakers and always name them.
+        max_paragraph: a paragraph of the text format spans at most this many seconds, where segments allow it.
+        segmentation: how subtitle cues are cut.
+
+    Raises:
+        InvalidOption: there is no such speaker style, or the paragraph length is not positive.
+    """
+
+    speaker_style: str = "label"
+    max_paragraph: float = 60.0
+    segmentation: SegmentationOptions = SegmentationOptions()
+
+    def __post_init__(self) -> None:
+        if self.speaker_style not in SPEAKER_STYLES:
+            raise InvalidOption(f"speaker style {self.speaker_style!r}: choose one of {', '.join(SPEAKER_STYLES)}")
+        if not self.max_paragraph > 0:
+            raise InvalidOption(f"paragraphs of {self.max_paragraph} seconds: give a positive number")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RttmTolerance:
+    """What the RTTM reader forgives; nothing by default.
+
+    Attributes:
+        comments: lines that begin with ``;;`` are skipped.
+        tabs: tabs separate fields as spaces do.
+        other_types: records of the standard that are no SPEAKER (SPKR-INFO, LEXEME, …) are skipped.
+        short_lines: fields after the speaker's name may be missing.
+        odd_fields: a channel that does not count from 1 is read as 1; a confidence outside 0 to 1 is left out.
+        other_id: where a recording is asked for and the file holds one other recording only, that one is taken.
+    """
+
+    comments: bool = False
+    tabs: bool = False
+    other_types: bool = False
+    short_lines: bool = False
+    odd_fields: bool = False
+    other_id: bool = False

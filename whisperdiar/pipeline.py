@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from whisperdiar.alignment import align, uncertain_words
-from whisperdiar.contracts import Diarizer, Progress, SpeechDetector, Transcriber, no_progress
+from whisperdiar.contracts import Diarizer, Preparable, Progress, SpeechDetector, Transcriber, no_progress
 from whisperdiar.errors import DiarizationFailed
 from whisperdiar.options import AlignmentOptions, SegmentationOptions
 from whisperdiar.segmentation import segments
@@ -21,7 +21,6 @@ from whisperdiar.transcript import Segment, Speaker, Transcript, Uncertain
 from whisperdiar.types import (
     ANY_SPEAKERS,
     Audio,
-    BackendRecord,
     Diarization,
     Dropped,
     Span,
@@ -44,6 +43,15 @@ _VERSIONED = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """A backend that was preferred and could not run, why, and the one command that mends it."""
+
+    preferred: str
+    reason: str
+    remedy: str | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Pipeline:
     """The stages and their settings.
@@ -54,8 +62,7 @@ class Pipeline:
         diarizer: tells who speaks when; None for a transcript without speakers.
         speakers: how many there are.
         language: ISO 639-1 code, or None to detect it.
-        records: provenance of the stages ``vad``, ``asr``, ``diarizer`` where something is to be said that the
-            backend does not know, such as what it stands in for.
+        fallbacks: for the stages ``vad``, ``asr``, ``diarization``, what the backend stands in for, where it does.
         provenance_options: the user's settings, for the provenance; JSON values only.
     """
 
@@ -66,7 +73,7 @@ class Pipeline:
     language: str | None = None
     alignment: AlignmentOptions = field(default_factory=AlignmentOptions)
     segmentation: SegmentationOptions = field(default_factory=SegmentationOptions)
-    records: Mapping[str, BackendRecord] = field(default_factory=dict)
+    fallbacks: Mapping[str, Fallback] = field(default_factory=dict)
     provenance_options: Mapping[str, Any] = field(default_factory=dict)
 
     def run(self, audio: Audio, *, progress: Progress = no_progress) -> Transcript:
@@ -112,17 +119,24 @@ class Pipeline:
 
     def provenance(self, warnings: Sequence[str] = ()) -> dict[str, Any]:
         """What did the work: backends, models, versions, options, warnings; JSON values only."""
-        stages = {"vad": self.detector, "asr": self.transcriber, "diarizer": self.diarizer}
-        records = {
-            stage: (self.records.get(stage) or backend.record()).to_dict() if backend is not None else None
-            for stage, backend in stages.items()
-        }
         return {
-            **records,
+            "asr": self._record("asr", self.transcriber),
+            "vad": self._record("vad", self.detector),
+            "diarizer": self._record("diarization", self.diarizer),
             "versions": _versions(),
             "options": dict(self.provenance_options),
             "warnings": list(warnings),
         }
+
+    def _record(self, stage: str, backend: Preparable | None) -> dict[str, Any] | None:
+        if backend is None:
+            return None
+        record, fallback = backend.record(), self.fallbacks.get(stage)
+        if fallback is not None:
+            record = replace(
+                record, fallback_from=fallback.preferred, reason=fallback.reason, remedy=fallback.remedy
+            )
+        return record.to_dict()
 
     def _join(
         self, audio: Audio, transcription: Transcription, diarization: Diarization, failure: Exception | None

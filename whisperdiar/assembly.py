@@ -1,0 +1,106 @@
+"""Names → objects: chooses and prepares the backends that a user asked for, or the best that this machine can run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from whisperdiar.errors import BackendError, BackendMissing, InvalidOption
+from whisperdiar.options import AUTO_ORDER, Runtime
+from whisperdiar.pipeline import Fallback, one_line
+from whisperdiar.registry import BackendClass, Stage, load, settings_from_text
+
+Notify = Callable[[str], None]
+
+STAGE_WORDS: Mapping[str, str] = {
+    "vad": "speech detection",
+    "asr": "speech recognition",
+    "diarization": "diarization",
+}
+
+
+def silent(message: str) -> None:
+    """A `Notify` that does nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What a user asked of a stage: a backend's name or ``auto``, and settings as text."""
+
+    name: str = "auto"
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A prepared backend, and what it stands in for, if it does."""
+
+    backend: Any
+    fallback: Fallback | None = None
+
+
+def select(
+    stage: Stage, choice: Choice, *, runtime: Runtime, language: str | None = None, notify: Notify = silent
+) -> Selection:
+    """The backend of that name, or for ``auto`` the first of the preferred ones that can run.
+
+    Raises:
+        InvalidOption: no such backend or setting.
+        BackendError: the named backend cannot run, or none can.
+    """
+    if choice.name != "auto":
+        backend_class = load(stage, choice.name)
+        backend = backend_class(settings_from_text(backend_class, choice.settings), runtime=runtime)
+        backend.prepare()
+        return Selection(backend)
+    first: BackendError | None = None
+    fallback: Fallback | None = None
+    for name in AUTO_ORDER[stage]:
+        backend_class = load(stage, name)
+        if first is not None and not _can_stand_in(backend_class, choice, language):
+            continue
+        backend = _create(backend_class, choice, runtime, strict=first is None)
+        try:
+            backend.prepare()
+        except BackendError as error:
+            first = first or error
+            fallback = fallback or Fallback(name, one_line(error), _remedy(error, backend_class))
+            continue
+        if fallback is not None:
+            notify(fallback_sentence(stage, name, fallback))
+        return Selection(backend, fallback)
+    if first is None:  # only if the order of preference were empty
+        raise InvalidOption(f"no {stage} backend to choose from")
+    raise first
+
+
+def fallback_sentence(stage: str, name: str, fallback: Fallback) -> str:
+    """What is said to a user when a fallback runs."""
+    reason = fallback.reason if fallback.reason.endswith(".") else f"{fallback.reason}."
+    mend = f" To use {fallback.preferred}: {fallback.remedy}" if fallback.remedy else ""
+    return f"{STAGE_WORDS[stage]} by {name} in place of {fallback.preferred}, which cannot run: {reason}{mend}"
+
+
+def _create(backend_class: BackendClass, choice: Choice, runtime: Runtime, *, strict: bool) -> Any:
+    """An instance; a stand-in takes over the settings that it has, the first choice must have them all."""
+    known = {item.name for item in fields(backend_class.settings_type)}
+    settings = {k: v for k, v in choice.settings.items() if strict or k.replace("-", "_") in known}
+    return backend_class(settings_from_text(backend_class, settings), runtime=runtime)
+
+
+def _can_stand_in(backend_class: BackendClass, choice: Choice, language: str | None) -> bool:
+    """Nothing stands in for a model that the user has as a folder or file, nor for another language."""
+    if backend_class.info.languages and language not in (None, *backend_class.info.languages):
+        return False
+    return not any(
+        key.endswith("model") and value and Path(value).expanduser().exists()
+        for key, value in choice.settings.items()
+    )
+
+
+def _remedy(error: BackendError, backend_class: BackendClass) -> str | None:
+    if error.remedy is None and isinstance(error, BackendMissing) and backend_class.info.extra:
+        return f'pip install "whisperdiar[{backend_class.info.extra}]"'
+    return error.remedy
