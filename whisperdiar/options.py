@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from whisperdiar.errors import InvalidOption
+
 SAMPLE_RATE_HZ = 16_000
 """What every model here is trained on."""
 
