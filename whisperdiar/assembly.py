@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from whisperdiar.errors import BackendError, BackendMissing, InvalidOption
 from whisperdiar.options import AUTO_ORDER, Runtime
-from whisperdiar.pipeline import Fallback, one_line
+from whisperdiar.pipeline import Fallback, Pipeline, one_line
 from whisperdiar.registry import BackendClass, Stage, load, settings_from_text
+from whisperdiar.types import ANY_SPEAKERS, BackendInfo, SpeakerCount
 
 Notify = Callable[[str], None]
 
@@ -95,8 +96,7 @@ def _can_stand_in(backend_class: BackendClass, choice: Choice, language: str | N
     if backend_class.info.languages and language not in (None, *backend_class.info.languages):
         return False
     return not any(
-        key.endswith("model") and value and Path(value).expanduser().exists()
-        for key, value in choice.settings.items()
+        key.endswith("model") and value and Path(value).expanduser().exists() for key, value in choice.settings.items()
     )
 
 
@@ -104,3 +104,82 @@ def _remedy(error: BackendError, backend_class: BackendClass) -> str | None:
     if error.remedy is None and isinstance(error, BackendMissing) and backend_class.info.extra:
         return f'pip install "whisperdiar[{backend_class.info.extra}]"'
     return error.remedy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """Everything that a user asks of a pipeline, in names and text.
+
+    Attributes:
+        speech_file, turns_file: files that stand in for the detector and the diarizer.
+    """
+
+    vad: Choice = field(default_factory=Choice)
+    asr: Choice = field(default_factory=Choice)
+    diarizer: Choice = field(default_factory=Choice)
+    speakers: SpeakerCount = ANY_SPEAKERS
+    language: str | None = None
+    runtime: Runtime = field(default_factory=Runtime)
+    speech_file: str | None = None
+    turns_file: str | None = None
+
+    def detector_choice(self) -> Choice:
+        """Raises InvalidOption where a detector is named beside a file of speech regions."""
+        return _file_or(self.vad, "file", self.speech_file, "--speech", "--vad")
+
+    def diarizer_choice(self) -> Choice:
+        """Raises InvalidOption where another diarizer is named beside a file of turns."""
+        return _file_or(self.diarizer, "rttm", self.turns_file, "--turns", "--diarizer")
+
+
+def _file_or(choice: Choice, backend: str, path: str | None, file_option: str, name_option: str) -> Choice:
+    if path is None:
+        return choice
+    if choice.name not in ("auto", backend):
+        raise InvalidOption(f"{file_option} and {name_option} {choice.name}: give one of them")
+    return Choice(name=backend, settings={"path": path})
+
+
+def select_detector(request: Request, *, notify: Notify = silent) -> Selection:
+    return select("vad", request.detector_choice(), runtime=request.runtime, notify=notify)
+
+
+def select_diarizer(request: Request, *, notify: Notify = silent) -> Selection:
+    return select("diarization", request.diarizer_choice(), runtime=request.runtime, notify=notify)
+
+
+def build(request: Request, *, notify: Notify = silent) -> Pipeline:
+    """The pipeline that a user asked for, every backend prepared.
+
+    What cannot run is refused here, before the long work begins.
+    """
+    detector = select_detector(request, notify=notify)
+    diarizer = select_diarizer(request, notify=notify)
+    transcriber = select("asr", request.asr, runtime=request.runtime, language=request.language, notify=notify)
+    chosen = {"vad": detector, "asr": transcriber, "diarization": diarizer}
+    return Pipeline(
+        detector=detector.backend,
+        transcriber=transcriber.backend,
+        diarizer=diarizer.backend,
+        speakers=request.speakers,
+        language=request.language,
+        fallbacks={stage: item.fallback for stage, item in chosen.items() if item.fallback is not None},
+        provenance_options=_options(request, chosen),
+    )
+
+
+def _options(request: Request, chosen: Mapping[str, Selection]) -> dict[str, Any]:
+    """The settings in force, as JSON values."""
+    return {
+        "language": request.language,
+        "speakers": None if request.speakers == ANY_SPEAKERS else str(request.speakers),
+        "device": request.runtime.device,
+        "offline": request.runtime.offline,
+        **{stage: asdict(item.backend.settings) for stage, item in chosen.items()},
+    }
+
+
+def wants_channels(backend: Any) -> bool:
+    """Whether a diarizer needs the recording's channels apart."""
+    info: BackendInfo | None = getattr(backend, "info", None)
+    return info is not None and info.per_channel

@@ -16,7 +16,7 @@ Progress = Callable[[str, float], None]
 """Called with the name of a stage and the fraction of it that is done, 0 to 1."""
 
 
-def no_progress(stage: str, fraction: float) -> None:  # noqa: ARG001
+def no_progress(stage: str, fraction: float) -> None:
     """A `Progress` that does nothing."""
 
 

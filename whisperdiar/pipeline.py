@@ -8,9 +8,9 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from whisperdiar.alignment import align, uncertain_words
 from whisperdiar.contracts import Diarizer, Preparable, Progress, SpeechDetector, Transcriber, no_progress
@@ -30,6 +30,8 @@ from whisperdiar.types import (
     Word,
 )
 from whisperdiar.version import __version__
+
+Result = TypeVar("Result")
 
 _VERSIONED = {
     "faster_whisper": "faster-whisper",
@@ -58,7 +60,7 @@ class Pipeline:
 
     Attributes:
         detector: finds speech.
-        transcriber: turns speech into words.
+        transcriber: turns speech into words; None for turns alone.
         diarizer: tells who speaks when; None for a transcript without speakers.
         speakers: how many there are.
         language: ISO 639-1 code, or None to detect it.
@@ -67,7 +69,7 @@ class Pipeline:
     """
 
     detector: SpeechDetector
-    transcriber: Transcriber
+    transcriber: Transcriber | None = None
     diarizer: Diarizer | None = None
     speakers: SpeakerCount = ANY_SPEAKERS
     language: str | None = None
@@ -83,23 +85,35 @@ class Pipeline:
             DiarizationFailed: the words are there, the speakers are not; the error carries the transcript.
             WhisperdiarError: any other failure of a stage.
         """
-        speech = _staged("vad", progress, lambda: self.detector.detect(audio, progress=progress))
-        transcription = _staged(
-            "asr",
-            progress,
-            lambda: self.transcriber.transcribe(audio, speech=speech, language=self.language, progress=progress),
-        )
+        speech = self.speech(audio, progress=progress)
+        transcription = self.words(audio, speech=speech, progress=progress)
         failure: Exception | None = None
         diarization = Diarization(audio.recording_id)
-        if self.diarizer is not None:
-            try:
-                diarization = self.turns(audio, speech=speech, progress=progress)
-            except Exception as error:  # whatever went wrong there, the words must survive it
-                failure = error
+        try:
+            diarization = self.turns(audio, speech=speech, progress=progress)
+        except Exception as error:  # whatever went wrong there, the words must survive it
+            if self.transcriber is None:
+                raise
+            failure = error
         transcript = self._join(audio, transcription, diarization, failure)
         if failure is not None:
             raise DiarizationFailed(f"diarization failed: {one_line(failure)}", transcript) from failure
         return transcript
+
+    def speech(self, audio: Audio, *, progress: Progress = no_progress) -> tuple[Span, ...]:
+        """The first stage alone: where somebody speaks."""
+        return _staged("vad", progress, lambda: self.detector.detect(audio, progress=progress))
+
+    def words(self, audio: Audio, *, speech: Sequence[Span], progress: Progress = no_progress) -> Transcription:
+        """The recognition stage alone; no words without a transcriber."""
+        transcriber = self.transcriber
+        if transcriber is None:
+            return Transcription(None, None, ())
+        return _staged(
+            "asr",
+            progress,
+            lambda: transcriber.transcribe(audio, speech=speech, language=self.language, progress=progress),
+        )
 
     def turns(self, audio: Audio, *, speech: Sequence[Span], progress: Progress = no_progress) -> Diarization:
         """The diarization stage alone, with a note where the number of speakers is not the one asked for."""
@@ -133,9 +147,7 @@ class Pipeline:
             return None
         record, fallback = backend.record(), self.fallbacks.get(stage)
         if fallback is not None:
-            record = replace(
-                record, fallback_from=fallback.preferred, reason=fallback.reason, remedy=fallback.remedy
-            )
+            record = replace(record, fallback_from=fallback.preferred, reason=fallback.reason, remedy=fallback.remedy)
         return record.to_dict()
 
     def _join(
@@ -145,7 +157,7 @@ class Pipeline:
         uncertain = uncertain_words(words, options=self.alignment)
         warnings = [*transcription.notes, *diarization.notes]
         if failure is not None:
-            warnings.append(f"diarization failed, so there are no speakers: {one_line(failure)}")
+            warnings.append("there are no speakers, because diarization failed; the words are complete")
         transcript = Transcript(
             recording_id=audio.recording_id,
             duration=audio.duration,
@@ -160,7 +172,7 @@ class Pipeline:
         return shifted(transcript, audio.start)
 
 
-def _staged(stage: str, progress: Progress, work: Any) -> Any:
+def _staged(stage: str, progress: Progress, work: Callable[[], Result]) -> Result:
     progress(stage, 0.0)
     result = work()
     progress(stage, 1.0)

@@ -1,1 +1,108 @@
+"""The command line: parses, calls the library, prints. Nothing else in the package touches the terminal."""
 
+from __future__ import annotations
+
+import difflib
+import importlib
+import logging
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from whisperdiar.version import __version__
+
+DEFAULT_COMMAND = "transcribe"
+COMMANDS = {
+    "transcribe": "whisperdiar.cli.transcribe",
+    "vad": "whisperdiar.cli.stages",
+    "diarize": "whisperdiar.cli.stages",
+    "align": "whisperdiar.cli.stages",
+    "convert": "whisperdiar.cli.convert",
+    "rename": "whisperdiar.cli.convert",
+    "backends": "whisperdiar.cli.inventory",
+    "models": "whisperdiar.cli.inventory",
+    "doctor": "whisperdiar.cli.doctor",
+}
+
+
+class LazyGroup(click.Group):
+    """Commands are imported when they are called; what is no command is a recording to transcribe."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name]), cmd_name)
+        return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in (*COMMANDS, "--help", "-h", "--version"):
+            _refuse_mistyped(args[0])
+            args = [DEFAULT_COMMAND, *args]
+        return super().parse_args(ctx, args)
+
+
+def _refuse_mistyped(word: str) -> None:
+    """`whisperdiar convrt x.json` means a command, not a recording called convrt."""
+    if word.startswith("-") or Path(word).suffix or os.sep in word or Path(word).exists():
+        return
+    close = difflib.get_close_matches(word, COMMANDS, n=1)
+    if close:
+        raise click.UsageError(f"no recording and no command {word!r}; did you mean {close[0]!r}?")
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=True)
+@click.version_option(__version__, prog_name="whisperdiar")
+def main() -> None:
+    """Who said what, when.
+
+    \b
+    whisperdiar meeting.mp4 -o meeting.srt
+    whisperdiar a.wav b.mp3 -o transcripts/ -f srt,vtt,json
+
+    The first word may be a command; anything else is a recording to transcribe.
+    """
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line; every error becomes one line on stderr. Returns the exit code."""
+    from whisperdiar.cli.console import Console
+    from whisperdiar.cli.errors import OK, report
+
+    _calm_libraries()
+    try:
+        result: Any = main.main(args=list(arguments), prog_name="whisperdiar", standalone_mode=False)
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code
+    except BrokenPipeError:
+        # The reader has gone (`| head`): nobody is left to tell. Python would complain when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (Exception, KeyboardInterrupt) as error:
+        return report(error, Console(quiet=True))
+    return result if isinstance(result, int) else OK
+
+
+def _calm_libraries() -> None:
+    """Their warnings and log lines are for developers; what a user must know, whisperdiar says itself."""
+    if hasattr(signal, "SIGTERM"):
+        signal.signal(signal.SIGTERM, _terminated)
+    if os.environ.get("WHISPERDIAR_DEBUG"):
+        return
+    warnings.simplefilter("ignore")
+    logging.disable(logging.ERROR)
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+def _terminated(signum: int, frame: Any) -> None:  # noqa: ARG001 - the signal module's signature
+    """End like Ctrl-C does, so that temporary files are removed."""
+    raise KeyboardInterrupt

@@ -1,0 +1,78 @@
+"""The library in one call: a file in, a transcript out."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from whisperdiar.assembly import Choice, Notify, Request, build, silent, wants_channels
+from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.media import load
+from whisperdiar.options import Runtime
+from whisperdiar.transcript import Transcript
+from whisperdiar.types import ANY_SPEAKERS, SpeakerCount
+
+
+def transcribe(
+    path: str | os.PathLike[str],
+    *,
+    model: str | None = None,
+    language: str | None = None,
+    speakers: SpeakerCount | int | str | None = None,
+    asr: str = "auto",
+    vad: str = "auto",
+    diarizer: str = "auto",
+    device: str | None = None,
+    threads: int | None = None,
+    offline: bool = False,
+    start: float = 0.0,
+    end: float | None = None,
+    progress: Progress = no_progress,
+    notify: Notify = silent,
+) -> Transcript:
+    """Who said what, when, in an audio or video file.
+
+    Args:
+        path: any file that FFmpeg reads.
+        model: Whisper model: a name, a repository or a folder; None for the default of this machine.
+        language: ISO 639-1 code; None to detect it.
+        speakers: a number, a range such as ``"2-5"`` or a SpeakerCount; None for any number.
+        asr, vad, diarizer: backend names, or ``auto`` for the best that this machine can run.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        threads: CPU threads; 0 leaves the choice to the libraries.
+        offline: never touch the network.
+        start, end: the part to read, in seconds of the recording.
+        progress: called with a stage and its done fraction.
+        notify: called with a sentence when a fallback runs.
+
+    Raises:
+        InvalidOption: a setting that cannot be meant.
+        MediaError: the file cannot be read; TruncatedMedia carries what could be.
+        BackendError: a backend cannot run.
+        DiarizationFailed: the speakers are lost; the error carries the transcript without them.
+    """
+    runtime = Runtime(
+        device=Runtime().device if device is None else device,
+        threads=Runtime().threads if threads is None else threads,
+        offline=offline,
+    )
+    request = Request(
+        vad=Choice(name=vad),
+        asr=Choice(name=asr, settings={} if model is None else {"model": model}),
+        diarizer=Choice(name=diarizer),
+        speakers=_speaker_count(speakers),
+        language=language,
+        runtime=runtime,
+    )
+    pipeline = build(request, notify=notify)
+    channels = "all" if wants_channels(pipeline.diarizer) else "mono"
+    audio = load(Path(path), channels=channels, start=start, end=end, progress=progress)
+    return pipeline.run(audio, progress=progress)
+
+
+def _speaker_count(value: SpeakerCount | int | str | None) -> SpeakerCount:
+    if value is None:
+        return ANY_SPEAKERS
+    if isinstance(value, int):
+        return SpeakerCount(value, value)
+    return SpeakerCount.parse(value) if isinstance(value, str) else value

@@ -1,0 +1,48 @@
+"""From any exception to one line on stderr and an exit code."""
+
+from __future__ import annotations
+
+import errno
+import os
+import traceback
+
+import click
+
+from whisperdiar.cli.console import Console
+from whisperdiar.errors import InvalidOption, WhisperdiarError
+
+OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+def report(error: BaseException, console: Console, *, about: str = "") -> int:
+    """Say what went wrong in one line (`about` names the file) and return the exit code.
+
+    With WHISPERDIAR_DEBUG in the environment the traceback comes first, for a bug report.
+    """
+    if os.environ.get("WHISPERDIAR_DEBUG"):
+        traceback.print_exception(error)
+    prefix = f"{about}: " if about and not str(error).startswith(about) else ""
+    if isinstance(error, click.ClickException):
+        console.error(error.format_message())
+        return error.exit_code
+    if isinstance(error, (KeyboardInterrupt, click.Abort)):
+        console.error("interrupted; nothing was left half-written")
+        return INTERRUPTED
+    console.error(prefix + explain(error))
+    return USAGE if isinstance(error, InvalidOption) else FAILED
+
+
+def explain(error: BaseException) -> str:
+    """One line for a person: our own errors as they are, others with their type and what to do."""
+    text = " ".join(str(error).split())
+    if isinstance(error, WhisperdiarError):
+        return text
+    if isinstance(error, MemoryError):
+        return "out of memory; use a smaller model, a smaller --batch-size, or cut the recording with --start and --end"
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return f"no space left on the disk ({error.filename or 'temporary files'}); free some, or set TMPDIR"
+    name = type(error).__name__
+    return (
+        f"unexpected {name}: {text or 'no message'} (please report this, with what WHISPERDIAR_DEBUG=1 in front of "
+        "the command prints)"
+    )

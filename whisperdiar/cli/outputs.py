@@ -1,0 +1,93 @@
+"""Where results go: from what the user typed to (format, path) pairs, checked before any work begins."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from whisperdiar.errors import InvalidOption, OutputError
+from whisperdiar.formats import Format, by_name, by_suffix
+
+STDOUT = Path("-")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One file to write; the path `STDOUT` means standard output. Files in a folder are not replaced unasked."""
+
+    format: Format
+    path: Path
+    in_folder: bool = False
+
+
+def plan(
+    inputs: Sequence[Path], outputs: Sequence[str], formats: Sequence[str], *, default: str = "srt"
+) -> list[list[Target]]:
+    """For every input what is to be written.
+
+    Raises:
+        InvalidOption: the outputs cannot be meant so.
+        OutputError: a folder is missing or cannot be written to.
+    """
+    chosen = [by_name(name) for item in formats for name in item.split(",") if name.strip()]
+    if not outputs:
+        return _to_stdout(inputs, chosen or [by_name(default)])
+    folders = [item for item in outputs if _is_folder(item)]
+    files = [item for item in outputs if not _is_folder(item)]
+    if files and len(inputs) > 1:
+        raise InvalidOption(f"-o {files[0]}: {len(inputs)} inputs need a folder, such as -o transcripts/")
+    if files and len(chosen) > 1:
+        raise InvalidOption(f"-o {files[0]}: several formats need a folder, or one -o for each")
+    targets = [[Target(chosen[0] if chosen else by_suffix(Path(item)), Path(item)) for item in files] for _ in inputs]
+    for folder in folders:
+        for name, found in zip(_names(inputs), targets, strict=True):
+            found += [
+                Target(item, Path(folder) / f"{name}{item.ending}", True) for item in (chosen or [by_name(default)])
+            ]
+    _check(inputs, targets, folders)
+    return targets
+
+
+def _to_stdout(inputs: Sequence[Path], chosen: Sequence[Format]) -> list[list[Target]]:
+    if len(inputs) > 1 or len(chosen) > 1:
+        raise InvalidOption("several inputs or formats need a folder to go to: add -o FOLDER/")
+    return [[Target(chosen[0], STDOUT)]]
+
+
+def _is_folder(item: str) -> bool:
+    return item.endswith(("/", os.sep)) or Path(item).is_dir()
+
+
+def _names(inputs: Sequence[Path]) -> list[str]:
+    """Stems; inputs whose stems collide (also on file systems without case) keep their suffix."""
+    stems = Counter(path.stem.casefold() for path in inputs)
+    names = [path.name if stems[path.stem.casefold()] > 1 else path.stem for path in inputs]
+    twice = [name for name, count in Counter(name.casefold() for name in names).items() if count > 1]
+    if twice:
+        raise InvalidOption(f"two inputs are called {twice[0]!r}: run them separately, into different folders")
+    return names
+
+
+def _check(inputs: Sequence[Path], targets: Sequence[Sequence[Target]], folders: Sequence[str]) -> None:
+    for folder in folders:
+        try:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"{folder}: cannot make this folder ({error.strerror}); choose another with -o"
+            ) from error
+    every = [target.path for found in targets for target in found]
+    doubled = [path for path, count in Counter(every).items() if count > 1 and path != STDOUT]
+    if doubled:
+        raise InvalidOption(f"-o {doubled[0]}: this output is given twice")
+    sources = {path.resolve() for path in inputs}
+    for path in every:
+        if path.resolve() in sources:
+            raise InvalidOption(f"-o {path}: this is the input itself; choose another name")
+        if not path.parent.is_dir():
+            raise OutputError(f"{path}: the folder {path.parent} does not exist; make it first or choose another")
+        if not os.access(path.parent, os.W_OK) and not path.exists():
+            raise OutputError(f"{path}: no permission to write in {path.parent}; choose another folder with -o")

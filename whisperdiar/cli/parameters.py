@@ -1,0 +1,148 @@
+"""Options that several commands share, and how their values are read."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import click
+
+from whisperdiar.errors import InvalidOption
+from whisperdiar.options import Runtime
+from whisperdiar.types import ANY_SPEAKERS, SpeakerCount
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_CLOCK = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d+)?)")
+
+
+class Clock(click.ParamType):
+    """Seconds, or [HH:]MM:SS with decimals."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, (int, float)):
+            return float(value)
+        match = _CLOCK.fullmatch(str(value).strip())
+        if match is None:
+            self.fail(f"{value!r} is not a time; write seconds (90.5) or [HH:]MM:SS (1:30.5)", param, ctx)
+        hours, minutes, seconds = match.groups()
+        return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds)
+
+
+class Speakers(click.ParamType):
+    """A number of speakers, or a range."""
+
+    name = "n|min-max"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> SpeakerCount:
+        if isinstance(value, SpeakerCount):
+            return value
+        try:
+            return SpeakerCount.parse(str(value))
+        except InvalidOption as error:
+            self.fail(str(error), param, ctx)
+
+
+class Setting(click.ParamType):
+    """KEY=VALUE."""
+
+    name = "key=value"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        if isinstance(value, tuple):
+            return value
+        key, equals, text = str(value).partition("=")
+        if not equals or not key.strip():
+            self.fail(f"{value!r}: write it as KEY=VALUE, for example threshold=0.6", param, ctx)
+        return key.strip(), text
+
+
+def combined(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
+    """One decorator for several options, in this order in the help."""
+
+    def decorate(command: Command) -> Command:
+        return functools.reduce(lambda inner, option: option(inner), reversed(options), command)
+
+    return decorate
+
+
+media_options = combined(
+    click.option("--track", type=click.IntRange(min=1), help="Audio track of a file that has several (1 = the first)."),
+    click.option("--start", type=Clock(), default=0.0, help="Begin here (seconds or [HH:]MM:SS)."),
+    click.option("--end", type=Clock(), help="Stop here (seconds or [HH:]MM:SS)."),
+)
+
+vad_options = combined(
+    click.option("--vad", default="auto", show_default=True, help="Speech detector; see `whisperdiar backends`."),
+    click.option("--vad-model", metavar="NAME|DIR", help="Model of the detector, by name or as a folder."),
+    click.option("--vad-option", "vad_settings", multiple=True, type=Setting(), help="A setting of the detector."),
+    click.option(
+        "--speech", metavar="FILE", help="Take speech regions from a file (RTTM, UEM, JSON, text), detect none."
+    ),
+)
+
+asr_options = combined(
+    click.option("--asr", default="auto", show_default=True, help="Recogniser; see `whisperdiar backends`."),
+    click.option(
+        "--model", metavar="NAME|DIR", help="Whisper model: a name (small, large-v3), repository or folder."
+    ),
+    click.option("--language", help="Language spoken, such as en or ru; detected if left out."),
+    click.option("--compute-type", help="Number format of CTranslate2: int8, float16, float32 …"),
+    click.option("--batch-size", type=click.IntRange(min=1), help="Pieces of sound decoded at once."),
+    click.option("--prompt", help="Text that shows Whisper the style and the vocabulary."),
+    click.option("--hotwords", help="Words to expect, such as names."),
+    click.option("--asr-option", "asr_settings", multiple=True, type=Setting(), help="A setting of the recogniser."),
+)
+
+diarizer_options = combined(
+    click.option("--diarizer", default="auto", show_default=True, help="Diarizer; see `whisperdiar backends`."),
+    click.option(
+        "--speakers",
+        type=Speakers(),
+        default=ANY_SPEAKERS,
+        show_default="any number",
+        help="How many speakers there are: 3, or 2-5.",
+    ),
+    click.option("--turns", metavar="FILE", help="Take speaker turns from an RTTM file (implies --diarizer rttm)."),
+    click.option(
+        "--diarizer-option", "diarizer_settings", multiple=True, type=Setting(), help="A setting of the diarizer."
+    ),
+)
+
+runtime_options = combined(
+    click.option("--device", default=Runtime().device, show_default=True, help="auto, cpu, cuda or cuda:N."),
+    click.option("--threads", type=click.IntRange(min=0), default=Runtime().threads, help="CPU threads; 0 = all."),
+    click.option("--offline", is_flag=True, help="Never touch the network."),
+)
+
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress and no summary; warnings only.")
+
+output_option = click.option(
+    "-o", "--output", "outputs", multiple=True, metavar="FILE|DIR/", help="Where to write; may be given again."
+)
+
+format_option = click.option(
+    "-f", "--format", "formats", multiple=True, metavar="NAME[,NAME]", help="Output format; overrides the suffix."
+)
+
+style_option = click.option(
+    "--speaker-style",
+    type=click.Choice(["label", "none"]),
+    default="label",
+    show_default=True,
+    help="How subtitles show who speaks.",
+)
+
+
+def given(**values: Any) -> dict[str, str]:
+    """Settings that the user gave, as text; what was left out stays at the backend's own default."""
+    return {key: str(value) for key, value in values.items() if value is not None}
+
+
+def settings(pairs: tuple[tuple[str, str], ...], **values: Any) -> Mapping[str, str]:
+    """Settings from KEY=VALUE options and from options of their own, which win."""
+    return {**dict(pairs), **given(**values)}

@@ -1,0 +1,176 @@
+"""Single stages: finding speech, telling speakers apart, joining words and turns."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from whisperdiar.alignment import align as align_words
+from whisperdiar.alignment import uncertain_words
+from whisperdiar.assembly import select_detector, select_diarizer, wants_channels
+from whisperdiar.cli import parameters as shared
+from whisperdiar.cli.console import Console, write_stdout
+from whisperdiar.cli.errors import FAILED, report
+from whisperdiar.cli.outputs import Target, plan
+from whisperdiar.cli.transcribe import request_from, write_targets
+from whisperdiar.errors import InvalidOption, TruncatedMedia
+from whisperdiar.files import read_text, write_text
+from whisperdiar.formats import json, rttm, speech
+from whisperdiar.media import load, recording_id
+from whisperdiar.options import Runtime, WriteOptions
+from whisperdiar.pipeline import Pipeline
+from whisperdiar.segmentation import segments
+from whisperdiar.transcript import Speaker, Transcript
+from whisperdiar.types import ANY_SPEAKERS, Audio
+
+
+@click.command("vad", short_help="Where somebody speaks.")
+@click.argument("recording", type=click.Path(path_type=Path), metavar="FILE")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to write: .rttm, .txt or .json.")
+@click.option("-f", "--format", "form", type=click.Choice(list(speech.FORMS)), help="Form; overrides the suffix.")
+@shared.vad_options
+@shared.media_options
+@shared.runtime_options
+@shared.quiet_option
+@click.pass_context
+def vad(
+    context: click.Context, recording: Path, *, output: Path | None, form: str | None, quiet: bool, **options: Any
+) -> None:
+    """Write where somebody speaks in FILE; without -o as text on standard output."""
+    console = Console(quiet=quiet)
+    context.call_on_close(console.close)
+    form = form or (speech.form_of(output) if output is not None else "txt")
+    runtime = Runtime(device=options["device"], threads=options["threads"], offline=options["offline"])
+    options.update(speakers=ANY_SPEAKERS, diarizer="none", diarizer_settings=(), turns=None)
+    detector = select_detector(request_from(options, runtime), notify=console.warn).backend
+    audio, code = _read(recording, options, console, channels="mono")
+    spans = tuple(span.shifted(audio.start) for span in detector.detect(audio, progress=console.progress))
+    text = speech.dumps(spans, form=form, duration=audio.start + audio.duration, recording_id=audio.recording_id)
+    if output is None:
+        write_stdout(text)
+    else:
+        write_text(output, text)
+    spoken = sum(span.duration for span in spans)
+    console.info(f"{audio.recording_id}: {spoken:.1f} s of speech in {audio.duration:.1f} s, {len(spans)} stretches")
+    context.exit(code)
+
+
+@click.command("diarize", short_help="Who speaks when, without words.")
+@click.argument("recording", type=click.Path(path_type=Path), metavar="FILE")
+@shared.output_option
+@shared.format_option
+@shared.diarizer_options
+@shared.vad_options
+@shared.media_options
+@shared.runtime_options
+@shared.quiet_option
+@click.pass_context
+def diarize(
+    context: click.Context,
+    recording: Path,
+    *,
+    outputs: tuple[str, ...],
+    formats: tuple[str, ...],
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Write who speaks when in FILE; without -o as RTTM on standard output."""
+    console = Console(quiet=quiet)
+    context.call_on_close(console.close)
+    (targets,) = plan([recording], outputs, formats, default="rttm")
+    _refuse_words(targets)
+    runtime = Runtime(device=options["device"], threads=options["threads"], offline=options["offline"])
+    request = request_from(options, runtime)
+    diarizer = select_diarizer(request, notify=console.warn)
+    detector = select_detector(request, notify=console.warn)
+    chosen = {"vad": detector, "diarization": diarizer}
+    pipeline = Pipeline(
+        detector=detector.backend,
+        diarizer=diarizer.backend,
+        speakers=request.speakers,
+        fallbacks={stage: item.fallback for stage, item in chosen.items() if item.fallback is not None},
+    )
+    channels = "all" if wants_channels(diarizer.backend) else "mono"
+    audio, code = _read(recording, options, console, channels=channels)
+    transcript = pipeline.run(audio, progress=console.progress)
+    for warning in transcript.provenance["warnings"]:
+        console.warn(f"{recording}: {warning}")
+    code = write_targets(transcript, targets, WriteOptions(), console) or code
+    console.info(f"{audio.recording_id}: {len(transcript.speakers)} speakers, {len(transcript.turns)} turns")
+    context.exit(code)
+
+
+def _refuse_words(targets: list[Target]) -> None:
+    for target in targets:
+        if target.format.needs == "words":
+            raise InvalidOption(f"format {target.format.name}: diarize writes no words; use `whisperdiar transcribe`")
+
+
+def _read(recording: Path, options: dict[str, Any], console: Console, *, channels: Any) -> tuple[Audio, int]:
+    """The sound, and the exit code so far: a recording that ends early is worked on as far as it goes."""
+    try:
+        return load(
+            recording,
+            channels=channels,
+            track=options["track"],
+            start=options["start"],
+            end=options["end"],
+            progress=console.progress,
+        ), 0
+    except TruncatedMedia as error:
+        return error.audio, report(error, console, about=str(recording)) or FAILED
+
+
+@click.command("align", short_help="Join words and turns that are there already.")
+@click.argument("words", type=click.Path(path_type=Path), metavar="WORDS.json")
+@click.argument("turns", type=click.Path(path_type=Path), metavar="TURNS.rttm")
+@shared.output_option
+@shared.format_option
+@shared.style_option
+@shared.quiet_option
+@click.pass_context
+def align(
+    context: click.Context,
+    words: Path,
+    turns: Path,
+    *,
+    outputs: tuple[str, ...],
+    formats: tuple[str, ...],
+    speaker_style: str,
+    quiet: bool,
+) -> None:
+    """Give every word of WORDS.json its speaker from TURNS.rttm; without -o as JSON on standard output.
+
+    WORDS.json is a list of {"start", "end", "text", "probability"} or a transcript of whisperdiar.
+    """
+    console = Console(quiet=quiet)
+    (targets,) = plan([words], outputs, formats, default="json")
+    source = _words_file(words)
+    diarization = rttm.loads(read_text(turns), recording_id=source.recording_id)
+    joined = align_words(source.words, diarization.turns)
+    transcript = replace(
+        source,
+        duration=max([source.duration, *(w.end for w in joined), *(t.end for t in diarization.turns)]),
+        speakers=tuple(Speaker(label, label) for label in diarization.speakers),
+        segments=segments(joined),
+        turns=diarization.turns,
+        uncertain=uncertain_words(joined),
+    )
+    code = write_targets(transcript, targets, WriteOptions(speaker_style=speaker_style), console)
+    console.info(
+        f"{source.recording_id}: {len(joined)} words, {len(transcript.speakers)} speakers, "
+        f"{len(transcript.uncertain)} words of doubtful speaker"
+    )
+    context.exit(code)
+
+
+def _words_file(path: Path) -> Transcript:
+    """A transcript, or a list of words as a transcript without speakers, named after the file."""
+    text = read_text(path)
+    if text.lstrip().startswith("{"):
+        return json.loads(text)
+    words = json.load_words(text)
+    return Transcript(recording_id(path).removesuffix(".words"), 0.0, segments=segments(words))

@@ -1,0 +1,240 @@
+"""The main job: recordings in, transcripts out."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from whisperdiar.assembly import Choice, Request, build, wants_channels
+from whisperdiar.cli import parameters as shared
+from whisperdiar.cli.console import Console, write_stdout
+from whisperdiar.cli.errors import FAILED, OK, report
+from whisperdiar.cli.outputs import STDOUT, Target, plan
+from whisperdiar.clips import write_clips
+from whisperdiar.errors import DiarizationFailed, OutputError, TruncatedMedia
+from whisperdiar.files import write_text
+from whisperdiar.formats import by_name
+from whisperdiar.media import load
+from whisperdiar.options import Runtime, WriteOptions
+from whisperdiar.pipeline import Pipeline
+from whisperdiar.transcript import Transcript
+from whisperdiar.types import Audio, SpeakerCount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What is the same for every input."""
+
+    pipeline: Pipeline
+    console: Console
+    write: WriteOptions
+    track: int | None
+    start: float
+    end: float | None
+    overwrite: bool
+    clips: Path | None
+
+
+@click.command("transcribe", short_help="Who said what, when (the default command).")
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(path_type=Path))
+@shared.output_option
+@shared.format_option
+@click.option("--overwrite", is_flag=True, help="Replace outputs that already exist in a folder.")
+@shared.style_option
+@click.option("--clips", type=click.Path(path_type=Path), metavar="DIR", help="Write each speaker's speech as sound.")
+@shared.asr_options
+@shared.vad_options
+@shared.diarizer_options
+@shared.media_options
+@shared.runtime_options
+@shared.quiet_option
+@click.pass_context
+def transcribe(
+    context: click.Context,
+    inputs: tuple[Path, ...],
+    *,
+    outputs: tuple[str, ...],
+    formats: tuple[str, ...],
+    overwrite: bool,
+    speaker_style: str,
+    clips: Path | None,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Write who said what, when, in each INPUT (any audio or video file).
+
+    Without -o, subtitles (SRT) go to standard output. With -o FILE the suffix tells the format; with -o FOLDER/
+    each input gets its own files there, and those that exist are left alone unless --overwrite is given. One
+    failed input does not stop the others; the exit code is then 1.
+    """
+    console = Console(quiet=quiet)
+    context.call_on_close(console.close)
+    targets = plan(inputs, outputs, formats)
+    todo = _without_finished(inputs, targets, overwrite=overwrite, console=console)
+    if not todo and not clips:
+        return
+    runtime = Runtime(device=options["device"], threads=options["threads"], offline=options["offline"])
+    job = Job(
+        pipeline=build(request_from(options, runtime), notify=console.warn),
+        console=console,
+        write=WriteOptions(speaker_style=speaker_style),
+        track=options["track"],
+        start=options["start"],
+        end=options["end"],
+        overwrite=overwrite,
+        clips=clips,
+    )
+    codes = [run_one(path, found, job, many=len(inputs) > 1) for path, found in todo]
+    if any(codes):
+        context.exit(FAILED)
+
+
+def request_from(options: dict[str, Any], runtime: Runtime) -> Request:
+    """The options of the command line as a request; what a command does not have stays at its default."""
+    speakers: SpeakerCount = options["speakers"]
+    asr = shared.settings(
+        options.get("asr_settings", ()),
+        model=options.get("model"),
+        compute_type=options.get("compute_type"),
+        batch_size=options.get("batch_size"),
+        prompt=options.get("prompt"),
+        hotwords=options.get("hotwords"),
+    )
+    return Request(
+        vad=Choice(
+            name=_detector_name(options),
+            settings=shared.settings(options["vad_settings"], model=options["vad_model"]),
+        ),
+        asr=Choice(name=options.get("asr", "auto"), settings=asr),
+        diarizer=Choice(name=options["diarizer"], settings=dict(options["diarizer_settings"])),
+        speakers=speakers,
+        language=options.get("language"),
+        runtime=runtime,
+        speech_file=options["speech"],
+        turns_file=options["turns"],
+    )
+
+
+def _detector_name(options: dict[str, Any]) -> str:
+    """A model of one's own can only be for the one detector that takes one."""
+    name: str = options["vad"]
+    return "crdnn" if name == "auto" and options["vad_model"] else name
+
+
+def _without_finished(
+    inputs: Sequence[Path], targets: Sequence[Sequence[Target]], *, overwrite: bool, console: Console
+) -> list[tuple[Path, list[Target]]]:
+    """Inputs with what is still to be written for them; outputs that lie in a folder already are left alone."""
+    todo = []
+    for path, found in zip(inputs, targets, strict=True):
+        left = [item for item in found if overwrite or not (item.in_folder and item.path.exists())]
+        for item in found:
+            if item not in left:
+                console.info(f"{item.path}: exists already, left as it is (--overwrite replaces it)")
+        if left:
+            todo.append((path, left))
+    return todo
+
+
+def run_one(path: Path, targets: Sequence[Target], job: Job, *, many: bool) -> int:
+    """Work on one input; every error becomes one line, and what could be computed is written all the same."""
+    console = job.console
+    console.start_file()
+    if many:
+        console.info(f"{path}")
+    try:
+        return _run_one(path, targets, job)
+    except Exception as error:  # one failed file must not stop the rest
+        report(error, console, about=str(path))
+        return FAILED
+
+
+def _run_one(path: Path, targets: Sequence[Target], job: Job) -> int:
+    code = OK
+    try:
+        audio = load(
+            path,
+            channels="all" if wants_channels(job.pipeline.diarizer) else "mono",
+            track=job.track,
+            start=job.start,
+            end=job.end,
+            progress=job.console.progress,
+        )
+    except TruncatedMedia as error:
+        code = report(error, job.console, about=str(path))
+        audio = error.audio
+    lost: DiarizationFailed | None = None
+    try:
+        transcript = job.pipeline.run(audio, progress=job.console.progress)
+    except DiarizationFailed as error:
+        lost, transcript = error, error.transcript
+    for warning in transcript.provenance["warnings"]:
+        job.console.warn(f"{path}: {warning}")
+    wanted = list(targets)
+    if lost is not None:
+        code = report(lost, job.console, about=str(path))
+        wanted = [item for item in targets if item.format.needs != "turns"]
+    code = write_targets(transcript, wanted, job.write, job.console) or code
+    if job.clips is not None and lost is None:
+        with job.console.timed("clips"):
+            write_clips(audio, transcript, job.clips)
+    job.console.info(summary(audio, transcript, job.console.seconds, wanted))
+    return code
+
+
+def write_targets(transcript: Transcript, targets: Sequence[Target], options: WriteOptions, console: Console) -> int:
+    """Write every target; where none can be written, the transcript is kept in the temporary folder."""
+    failed = []
+    for target in targets:
+        try:
+            text = target.format.dumps(transcript, options=options)
+            if target.path == STDOUT:
+                write_stdout(text)
+            else:
+                write_text(target.path, text)
+        except BrokenPipeError:
+            raise
+        except Exception as error:  # the other outputs are still to be written
+            report(error, console, about=str(target.path))
+            failed.append(target)
+    if failed and len(failed) == len(targets):
+        _rescue(transcript, console)
+    return FAILED if failed else OK
+
+
+def _rescue(transcript: Transcript, console: Console) -> None:
+    """Hours of work are not thrown away because a disk is full: keep them where there may be room."""
+    try:
+        name = tempfile.mkstemp(prefix=f"{transcript.recording_id[:80]}-", suffix=".json")[1]
+        write_text(Path(name), by_name("json").dumps(transcript, options=WriteOptions()))
+    except (OSError, OutputError) as error:
+        console.error(f"the transcript could not be kept in {tempfile.gettempdir()} either ({error})")
+    else:
+        console.warn(f"the transcript was kept in {name}; `whisperdiar convert` makes every format from it")
+
+
+def summary(audio: Audio, transcript: Transcript, seconds: dict[str, float], targets: Sequence[Target]) -> str:
+    """Recording length, speakers, words, time per stage and real-time factor, as one paragraph."""
+    total = sum(seconds.values())
+    factor = total / audio.duration if audio.duration else 0.0
+    stages = ", ".join(f"{stage} {spent:.1f} s" for stage, spent in seconds.items())
+    dropped = f", {len(transcript.dropped)} passages dropped" if transcript.dropped else ""
+    language = f", language {transcript.language}" if transcript.language else ""
+    written = ", ".join(str(target.path) for target in targets if target.path != STDOUT)
+    speakers = len(transcript.speakers)
+    return (
+        f"{transcript.recording_id}: {clock(audio.duration)} of sound, {speakers} speaker{'s' * (speakers != 1)}, "
+        f"{len(transcript.words)} words{dropped}{language}\n"
+        f"  {total:.1f} s ({stages}), real-time factor {factor:.2f}" + (f"\n  wrote {written}" if written else "")
+    )
+
+
+def clock(seconds: float) -> str:
+    """Seconds as H:MM:SS."""
+    whole = round(seconds)
+    return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"

@@ -1,0 +1,69 @@
+"""Speaker turns from an RTTM file in place of a diarizer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar
+
+from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.errors import FormatError, InvalidOption
+from whisperdiar.files import read_text
+from whisperdiar.formats import rttm
+from whisperdiar.options import FileSettings, Runtime
+from whisperdiar.types import ANY_SPEAKERS, Audio, BackendInfo, BackendRecord, Diarization, Span, SpeakerCount, Turn
+
+
+class Backend:
+    """Reads who speaks when; times in the file count from the start of the recording, its labels are kept."""
+
+    name: ClassVar[str] = "rttm"
+    info: ClassVar[BackendInfo] = BackendInfo(
+        summary="speaker turns from an RTTM file (--turns FILE)", licence="MIT", overlap=True
+    )
+    settings_type: ClassVar[type] = FileSettings
+
+    def __init__(self, settings: FileSettings | None = None, *, runtime: Runtime | None = None) -> None:
+        self.settings = settings or FileSettings()
+        self.runtime = runtime or Runtime()
+        self._text: str | None = None
+
+    def prepare(self) -> None:
+        if not self.settings.path:
+            raise InvalidOption("speaker turns from a file: name it with --turns FILE")
+        if self._text is None:
+            self._text = read_text(Path(self.settings.path))
+
+    def record(self) -> BackendRecord:
+        return BackendRecord(self.name, model=Path(self.settings.path).name)
+
+    def diarize(
+        self,
+        audio: Audio,
+        *,
+        speech: Sequence[Span] = (),
+        speakers: SpeakerCount = ANY_SPEAKERS,
+        progress: Progress = no_progress,
+    ) -> Diarization:
+        """The file's turns that lie in the audio, also outside `speech`: whoever wrote the file knows better.
+
+        Raises:
+            FormatError: the file cannot be read, or holds several recordings and not this one.
+        """
+        del speech
+        self.prepare()
+        try:
+            found = rttm.loads(self._text or "", recording_id=audio.recording_id, tolerance=rttm.TOLERANT)
+        except FormatError as error:
+            raise FormatError(f"{self.settings.path}: {error}") from error
+        kept = [(turn, turn.span.shifted(-audio.start).clipped(0.0, audio.duration)) for turn in found.turns]
+        turns: list[Turn] = [replace(turn, span=span) for turn, span in kept if span is not None]
+        notes = []
+        if found.turns and not turns:
+            notes.append(f"no turn of {self.settings.path} lies in this recording")
+        result = Diarization(audio.recording_id, tuple(turns), tuple(notes))
+        if turns and not speakers.allows(len(result.speakers)):
+            notes.append(f"{speakers} speakers were asked for, {self.settings.path} has {len(result.speakers)}")
+        progress("diarization", 1.0)
+        return replace(result, notes=tuple(notes))

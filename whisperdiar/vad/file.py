@@ -1,0 +1,54 @@
+"""Speech regions from a file in place of a detector: RTTM, UEM, JSON, or the text form of `whisperdiar vad`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.errors import FormatError, InvalidOption
+from whisperdiar.files import read_text
+from whisperdiar.formats import speech
+from whisperdiar.options import FileSettings, Runtime
+from whisperdiar.types import Audio, BackendInfo, BackendRecord, Span, merge_spans
+
+
+class Backend:
+    """Reads where somebody speaks; times in the file count from the start of the recording."""
+
+    name: ClassVar[str] = "file"
+    info: ClassVar[BackendInfo] = BackendInfo(
+        summary="speech regions from a file (--speech FILE)", licence="MIT", streaming=False
+    )
+    settings_type: ClassVar[type] = FileSettings
+
+    def __init__(self, settings: FileSettings | None = None, *, runtime: Runtime | None = None) -> None:
+        self.settings = settings or FileSettings()
+        self.runtime = runtime or Runtime()
+        self._text: str | None = None
+
+    def prepare(self) -> None:
+        if not self.settings.path:
+            raise InvalidOption("speech regions from a file: name it with --speech FILE")
+        if self._text is None:
+            self._text = read_text(Path(self.settings.path))
+
+    def record(self) -> BackendRecord:
+        return BackendRecord(self.name, model=Path(self.settings.path).name)
+
+    def detect(self, audio: Audio, *, progress: Progress = no_progress) -> tuple[Span, ...]:
+        """The file's regions that lie in the audio.
+
+        Raises:
+            FormatError: the file cannot be read, or is of another recording.
+        """
+        self.prepare()
+        try:
+            regions = speech.loads(
+                self._text or "", suffix=Path(self.settings.path).suffix, recording_id=audio.recording_id
+            )
+        except FormatError as error:
+            raise FormatError(f"{self.settings.path}: {error}") from error
+        inside = (span.shifted(-audio.start).clipped(0.0, audio.duration) for span in regions)
+        progress("vad", 1.0)
+        return merge_spans(span for span in inside if span is not None)
