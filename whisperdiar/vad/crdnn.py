@@ -1,0 +1,172 @@
+"""SpeechBrain's convolutional and recurrent network for speech detection, trained on LibriParty.
+
+Features, network, thresholds and merging are SpeechBrain's own; only the reading of files is not: the samples
+come from memory, in the same pieces as SpeechBrain would read.
+Source: Ravanelli et al., "SpeechBrain: A General-Purpose Speech Toolkit", 2021, arXiv:2106.04624; Apache 2.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.errors import BackendBroken, ModelUnavailable, UnsupportedRequest
+from whisperdiar.options import SAMPLE_RATE_HZ, Runtime, VadSettings
+from whisperdiar.torch_support import (
+    choose_device,
+    free_memory,
+    import_module,
+    inference,
+    is_local,
+    local_or_fetched,
+    memory_errors,
+    one_line,
+)
+from whisperdiar.types import Audio, BackendInfo, BackendRecord, Samples, Span, merge_spans
+
+REPOSITORY = "speechbrain/vad-crdnn-libriparty"
+FILES = ("hyperparams.yaml", "model.ckpt", "mean_var_norm.ckpt")
+_EXTRA = "speechbrain"
+_ONSET = 0.5
+_OFFSET_RATIO = 0.5  # speech goes on down to half the threshold: SpeechBrain's own 0.5 and 0.25
+# SpeechBrain reads 30 s and runs them as three windows of 10 s, whose features are normalised one by one.
+_WINDOW_SAMPLES = 10 * SAMPLE_RATE_HZ
+_WINDOWS_AT_ONCE = 3
+
+
+class Backend:
+    """Speech by a network that looks at windows of 10 s; finds more and misses less than `silero`, with more noise."""
+
+    name: ClassVar[str] = "crdnn"
+    info: ClassVar[BackendInfo] = BackendInfo(
+        summary="SpeechBrain's CRDNN: misses the least speech, lets more noise through",
+        licence="Apache-2.0",
+        extra=_EXTRA,
+        network=True,
+        download_mb=1,
+        homepage=f"https://huggingface.co/{REPOSITORY}",
+    )
+    settings_type: ClassVar[type] = VadSettings
+
+    def __init__(self, settings: VadSettings | None = None, *, runtime: Runtime | None = None) -> None:
+        self.settings = settings or VadSettings()
+        self.runtime = runtime or Runtime()
+        self._model: Any = None
+
+    def prepare(self) -> None:
+        """Import SpeechBrain, find the checkpoint and load it. Nothing is written beside the hub's own cache.
+
+        Raises:
+            BackendMissing, BackendBroken: SpeechBrain cannot be used, or the folder holds another kind of model.
+            ModelUnavailable: the checkpoint is not here and cannot be fetched.
+        """
+        if self._model is not None:
+            return
+        vad = import_module("speechbrain.inference.VAD", package="SpeechBrain", extra=_EXTRA)
+        fetching = import_module("speechbrain.utils.fetching", package="SpeechBrain", extra=_EXTRA)
+        device = choose_device(self.runtime, extra=_EXTRA)
+        folder = self._folder()
+        try:
+            # Without a savedir SpeechBrain links and copies nothing; without a network it fetches nothing by itself.
+            model = vad.VAD.from_hparams(
+                source=str(folder),
+                savedir=None,
+                fetch_config=fetching.FetchConfig(allow_network=False),
+                run_opts={"device": device},
+            )
+        except Exception as error:  # a model folder is a program: it can fail in any way
+            raise BackendBroken(
+                f"{folder} cannot be loaded as a SpeechBrain speech detector: {one_line(error)}; "
+                f"use a copy of {REPOSITORY}"
+            ) from error
+        if model.sample_rate != SAMPLE_RATE_HZ:
+            raise BackendBroken(
+                f"{folder} is made for {model.sample_rate} Hz; whisperdiar works at {SAMPLE_RATE_HZ} Hz"
+            )
+        self._model = model
+
+    def _folder(self) -> Path:
+        named = self.settings.model or REPOSITORY
+        folder = local_or_fetched(named, files=FILES, runtime=self.runtime)
+        if not (folder / FILES[0]).is_file():
+            raise ModelUnavailable(
+                f"{folder} holds no {FILES[0]}: give the folder of a SpeechBrain speech detector, such as {REPOSITORY}"
+            )
+        return folder
+
+    def release(self) -> None:
+        """Drop the network and the memory that it holds; the next `detect` loads it again."""
+        if self._model is not None:
+            self._model = None
+            free_memory()
+
+    def record(self) -> BackendRecord:
+        named = self.settings.model or REPOSITORY
+        return BackendRecord(self.name, model=str(Path(named).expanduser()) if is_local(named) else named)
+
+    def detect(self, audio: Audio, *, progress: Progress = no_progress) -> tuple[Span, ...]:
+        """Speech; the audio must be at 16 kHz.
+
+        `settings.threshold` starts speech, half of it ends it; pauses up to `min_silence` are filled, then speech up
+        to `min_speech` is dropped.
+
+        Raises:
+            UnsupportedRequest: another sample rate.
+        """
+        if audio.sample_rate != SAMPLE_RATE_HZ:
+            raise UnsupportedRequest(f"{audio.sample_rate} Hz: crdnn needs {SAMPLE_RATE_HZ} Hz audio")
+        if audio.samples.shape[1] == 0:
+            return ()
+        self.prepare()
+        with inference(self.runtime), memory_errors("crdnn", remedy="use --device cpu"):
+            probabilities = self._probabilities(audio, progress)
+            if probabilities.shape[1] == 0:
+                return ()
+            boundaries = self._boundaries(probabilities)
+        padding, duration = self.settings.padding, audio.duration
+        spans = [Span(max(0.0, start - padding), min(duration, end + padding)) for start, end in boundaries]
+        return merge_spans(span for span in spans if span.duration > 0)
+
+    def _probabilities(self, audio: Audio, progress: Progress) -> Any:
+        """float32 tensor (1, n_frames, 1) on the CPU, one frame per 10 ms."""
+        import torch
+
+        frame_samples = round(self._model.time_resolution * SAMPLE_RATE_HZ)
+        n_samples = audio.samples.shape[1]
+        parts = []
+        for first, windows in _windows(audio):
+            wave = torch.from_numpy(windows).to(self._model.device)
+            scores = self._model.get_speech_prob_chunk(wave).cpu()
+            # Centred analysis frames give one frame more than the window has; SpeechBrain drops it as well.
+            parts.append(scores[:, : _WINDOW_SAMPLES // frame_samples].reshape(1, -1, 1))
+            progress("vad", min(1.0, (first + windows.size) / n_samples))
+        return torch.cat(parts, dim=1)[:, : n_samples // frame_samples]
+
+    def _boundaries(self, probabilities: Any) -> list[tuple[float, float]]:
+        """Start and end in seconds, by SpeechBrain's own post-processing."""
+        model = self._model
+        onset = _ONSET if self.settings.threshold is None else self.settings.threshold
+        active = model.apply_threshold(probabilities, activation_th=onset, deactivation_th=onset * _OFFSET_RATIO)
+        # get_boundaries joins a frame of its own to this tensor on the model's device.
+        boundaries = model.get_boundaries(active.float().to(model.device), output_value="seconds").cpu()
+        boundaries = model.merge_close_segments(boundaries, close_th=self.settings.min_silence)
+        boundaries = model.remove_short_segments(boundaries, len_th=self.settings.min_speech)
+        return [(float(start), float(end)) for start, end in boundaries.tolist()]
+
+
+def _windows(audio: Audio) -> Iterator[tuple[int, Samples]]:
+    """Pairs of the first sample and float32 (n_windows, n_window_samples); the last window is filled with zeros.
+
+    Read piece by piece, so that a memory-mapped recording is never in memory as a whole.
+    """
+    step = _WINDOW_SAMPLES * _WINDOWS_AT_ONCE
+    for first in range(0, audio.samples.shape[1], step):
+        mono = replace(audio, samples=audio.samples[:, first : first + step]).mono
+        padded = np.zeros(-(-len(mono) // _WINDOW_SAMPLES) * _WINDOW_SAMPLES, dtype=np.float32)
+        padded[: len(mono)] = mono
+        yield first, padded.reshape(-1, _WINDOW_SAMPLES)
