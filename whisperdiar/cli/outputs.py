@@ -41,7 +41,7 @@ def plan(
         raise InvalidOption(f"-o {files[0]}: {len(inputs)} inputs need a folder, such as -o transcripts/")
     if files and len(chosen) > 1:
         raise InvalidOption(f"-o {files[0]}: several formats need a folder, or one -o for each")
-    targets = [[Target(chosen[0] if chosen else by_suffix(Path(item)), Path(item)) for item in files] for _ in inputs]
+    targets = [[_file_target(item, chosen, default) for item in files] for _ in inputs]
     for folder in folders:
         for name, found in zip(_names(inputs), targets, strict=True):
             found += [
@@ -55,6 +55,12 @@ def _to_stdout(inputs: Sequence[Path], chosen: Sequence[Format]) -> list[list[Ta
     if len(inputs) > 1 or len(chosen) > 1:
         raise InvalidOption("several inputs or formats need a folder to go to: add -o FOLDER/")
     return [[Target(chosen[0], STDOUT)]]
+
+
+def _file_target(item: str, chosen: Sequence[Format], default: str) -> Target:
+    if chosen:
+        return Target(chosen[0], Path(item))
+    return Target(by_name(default) if Path(item) == STDOUT else by_suffix(item), Path(item))
 
 
 def _is_folder(item: str) -> bool:
@@ -85,6 +91,8 @@ def _check(inputs: Sequence[Path], targets: Sequence[Sequence[Target]], folders:
         raise InvalidOption(f"-o {doubled[0]}: this output is given twice")
     sources = {path.resolve() for path in inputs}
     for path in every:
+        if path == STDOUT:
+            continue
         if path.resolve() in sources:
             raise InvalidOption(f"-o {path}: this is the input itself; choose another name")
         if not path.parent.is_dir():

@@ -1,0 +1,124 @@
+"""whisperdiar: who said what, when.
+
+    >>> import whisperdiar
+    >>> transcript = whisperdiar.transcribe("meeting.mp4")          # doctest: +SKIP
+    >>> [(segment.speaker, segment.text) for segment in transcript.segments]  # doctest: +SKIP
+
+Importing this package loads no model library; names are fetched from their modules at first use.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from whisperdiar.alignment import align, uncertain_words
+    from whisperdiar.api import transcribe
+    from whisperdiar.clips import write_clips
+    from whisperdiar.contracts import Diarizer, Progress, SpeechDetector, Transcriber
+    from whisperdiar.errors import (
+        BackendBroken,
+        BackendError,
+        BackendMissing,
+        DiarizationFailed,
+        FormatError,
+        InvalidOption,
+        MediaError,
+        ModelUnavailable,
+        OutputError,
+        TruncatedMedia,
+        UnsupportedRequest,
+        WhisperdiarError,
+    )
+    from whisperdiar.media import load, probe
+    from whisperdiar.options import AlignmentOptions, Runtime, SegmentationOptions, WriteOptions
+    from whisperdiar.pipeline import Pipeline
+    from whisperdiar.segmentation import cues, segments
+    from whisperdiar.transcript import Segment, Speaker, Transcript, Uncertain
+    from whisperdiar.types import Audio, Cue, Diarization, Span, SpeakerCount, Transcription, Turn, Word
+    from whisperdiar.version import __version__
+
+_HOMES = {
+    "alignment": ("align", "uncertain_words"),
+    "api": ("transcribe",),
+    "clips": ("write_clips",),
+    "contracts": ("Diarizer", "Progress", "SpeechDetector", "Transcriber"),
+    "errors": (
+        "BackendBroken",
+        "BackendError",
+        "BackendMissing",
+        "DiarizationFailed",
+        "FormatError",
+        "InvalidOption",
+        "MediaError",
+        "ModelUnavailable",
+        "OutputError",
+        "TruncatedMedia",
+        "UnsupportedRequest",
+        "WhisperdiarError",
+    ),
+    "media": ("load", "probe"),
+    "options": ("AlignmentOptions", "Runtime", "SegmentationOptions", "WriteOptions"),
+    "pipeline": ("Pipeline",),
+    "segmentation": ("cues", "segments"),
+    "transcript": ("Segment", "Speaker", "Transcript", "Uncertain"),
+    "types": ("Audio", "Cue", "Diarization", "Span", "SpeakerCount", "Transcription", "Turn", "Word"),
+    "version": ("__version__",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "AlignmentOptions",
+    "Audio",
+    "BackendBroken",
+    "BackendError",
+    "BackendMissing",
+    "Cue",
+    "Diarization",
+    "DiarizationFailed",
+    "Diarizer",
+    "FormatError",
+    "InvalidOption",
+    "MediaError",
+    "ModelUnavailable",
+    "OutputError",
+    "Pipeline",
+    "Progress",
+    "Runtime",
+    "Segment",
+    "SegmentationOptions",
+    "Span",
+    "Speaker",
+    "SpeakerCount",
+    "SpeechDetector",
+    "Transcriber",
+    "Transcript",
+    "Transcription",
+    "TruncatedMedia",
+    "Turn",
+    "Uncertain",
+    "UnsupportedRequest",
+    "WhisperdiarError",
+    "Word",
+    "WriteOptions",
+    "__version__",
+    "align",
+    "cues",
+    "load",
+    "probe",
+    "segments",
+    "transcribe",
+    "uncertain_words",
+    "write_clips",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
