@@ -97,9 +97,13 @@ def _evidence(
     covered = np.clip(high - low, 0.0, None) / (end[word_of] - start[word_of] + 2 * padding)
     distance = np.clip(np.maximum(turn_start[turn_of] - end[word_of], start[word_of] - turn_end[turn_of]), 0.0, None)
     score = options.overlap_weight * np.minimum(covered, 1.0) - options.distance_weight * distance
-    # A short turn inside a longer one is there because the diarizer heard somebody: it is evidence, not noise.
-    brevity = np.exp(-(turn_end - turn_start)[turn_of] / options.short_turn)
-    score += options.short_turn_weight * covered * brevity
+    # A turn as long as the word and in its place is there because the diarizer heard this very word: inside a
+    # long turn of somebody else it is an interjection, not noise.
+    shared = np.clip(
+        np.minimum(end[word_of], turn_end[turn_of]) - np.maximum(start[word_of], turn_start[turn_of]), 0, None
+    )
+    either = (end - start)[word_of] + (turn_end - turn_start)[turn_of] - shared
+    score += options.match_weight * shared / np.maximum(either, 1e-3)
     return _best_per_speaker(len(words), word_of, speaker[turn_of], score, options)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -43,6 +44,9 @@ class VadSettings:
         min_speech: shorter speech is dropped.
         min_silence: shorter pauses are filled.
         padding: added to both ends of each span.
+
+    Raises:
+        InvalidOption: a number outside its range.
     """
 
     model: str | None = None
@@ -50,6 +54,13 @@ class VadSettings:
     min_speech: float = 0.1
     min_silence: float = 0.3
     padding: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.threshold is not None and not 0.0 < self.threshold < 1.0:
+            raise InvalidOption(f"threshold {self.threshold}: it is a probability between 0 and 1")
+        for name in ("min_speech", "min_silence", "padding"):
+            if not 0.0 <= getattr(self, name) < math.inf:
+                raise InvalidOption(f"{name} {getattr(self, name)}: it must be a number of seconds, 0 or more")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +91,17 @@ class EnergySettings:
     min_speech: float = 0.1
     min_silence: float = 0.3
     padding: float = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileSettings:
+    """Of a backend that reads its result from a file.
+
+    Attributes:
+        path: of the file.
+    """
+
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +138,70 @@ class PocketSphinxSettings:
     max_chunk: float = 30.0
 
 
+LINKAGES = ("average", "centroid", "complete", "median", "single", "ward", "weighted")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PyannoteSettings:
+    """A speaker diarization pipeline of pyannote.audio; None keeps what the pipeline's own configuration says.
+
+    Attributes:
+        pipeline: repository of the hub, or a folder with the pipeline's config.yaml.
+        segmentation_model: repository, folder or file that replaces the pipeline's segmentation.
+        embedding_model: the same for its speaker embedding.
+        segmentation_batch_size: windows segmented at once; less needs less memory.
+        embedding_batch_size: voices embedded at once; less needs less memory.
+        segmentation_step: step between windows, as a share of their length; more is faster and coarser.
+        segmentation_threshold: probability above which somebody talks, for multi-label segmentations only.
+        min_duration_off: pauses of one speaker up to this length (seconds) are filled.
+        embedding_exclude_overlap: leave overlapped speech out of embeddings.
+        clustering_method: linkage, for agglomerative clustering only.
+        clustering_threshold: distance up to which voices are one speaker; more gives fewer speakers.
+        min_cluster_size: smaller clusters join a larger one, for agglomerative clustering only.
+        vbx_fa: weight of the acoustics, for VBx clustering only.
+        vbx_fb: weight of having few speakers, for VBx clustering only.
+        exclusive: one speaker at a time, as pyannote resolves overlaps for transcripts.
+
+    Raises:
+        InvalidOption: a number outside its range, or no such linkage.
+    """
+
+    pipeline: str = "pyannote/speaker-diarization-community-1"
+    segmentation_model: str | None = None
+    embedding_model: str | None = None
+    segmentation_batch_size: int | None = None
+    embedding_batch_size: int | None = None
+    segmentation_step: float | None = None
+    segmentation_threshold: float | None = None
+    min_duration_off: float | None = None
+    embedding_exclude_overlap: bool | None = None
+    clustering_method: str | None = None
+    clustering_threshold: float | None = None
+    min_cluster_size: int | None = None
+    vbx_fa: float | None = None
+    vbx_fb: float | None = None
+    exclusive: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("segmentation_batch_size", "embedding_batch_size", "min_cluster_size"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InvalidOption(f"{name} {value}: it must be at least 1")
+        for name, low, high in (
+            ("segmentation_step", 0.01, 1.0),
+            ("segmentation_threshold", 0.0, 1.0),
+            ("min_duration_off", 0.0, 60.0),
+            ("clustering_threshold", 0.0, 2.0),
+            ("vbx_fa", 0.001, 100.0),
+            ("vbx_fb", 0.001, 100.0),
+        ):
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                raise InvalidOption(f"{name} {value}: it must lie between {low:g} and {high:g}")
+        if self.clustering_method not in (None, *LINKAGES):
+            raise InvalidOption(f"clustering_method {self.clustering_method!r}: choose one of {', '.join(LINKAGES)}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlignmentOptions:
     """How words and turns are joined (times in seconds; weights are in natural-log odds).
@@ -126,8 +212,7 @@ class AlignmentOptions:
         padding: added to both ends of a word, for the boundary error of turns.
         overlap_weight: for a word that a turn covers wholly against one that it does not touch.
         distance_weight: lost per second between a word and a turn that does not touch it.
-        short_turn: turns of about this length and shorter count for more.
-        short_turn_weight: by how much.
+        match_weight: added for a turn that covers exactly the word and nothing else.
         evidence_range: the most that one word's own evidence can say.
         switch_base: of a change of speaker between two words without a pause.
         switch_pause: added per second of pause.
@@ -142,8 +227,7 @@ class AlignmentOptions:
     padding: float = 0.05
     overlap_weight: float = 5.5
     distance_weight: float = 2.0
-    short_turn: float = 0.5
-    short_turn_weight: float = 1.0
+    match_weight: float = 4.0
     evidence_range: float = 8.0
     switch_base: float = -4.0
     switch_pause: float = 2.5

@@ -193,7 +193,7 @@ def _timed(ordered: Sequence[Cue], options: SegmentationOptions) -> list[Cue]:
     starts = [cue.span.start for cue in ordered[1:]] + [math.inf]
     return [
         _lingering(cue, min(following, cue.span.start + options.min_duration))
-        for cue, following in zip(ordered, starts, strict=True)
+        for cue, following in zip(ordered, starts, strict=False)  # no cue, no start after it
     ]
 
 

@@ -1,0 +1,144 @@
+"""Joining words and turns."""
+
+from __future__ import annotations
+
+import random
+import string
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from whisperdiar import AlignmentOptions, Span, Turn, Word, align, uncertain_words
+
+
+def word(start: float, end: float, text: str = " word") -> Word:
+    return Word(Span(start, end), text, 0.9)
+
+
+def turn(start: float, end: float, speaker: str) -> Turn:
+    return Turn(Span(start, end), speaker)
+
+
+def speakers(words: tuple[Word, ...]) -> list[str | None]:
+    return [item.speaker for item in words]
+
+
+times = st.floats(0, 60, allow_nan=False).map(lambda value: round(value, 2))
+spans = st.tuples(times, st.floats(0, 4).map(lambda value: round(value, 2))).map(lambda p: Span(p[0], p[0] + p[1]))
+word_lists = st.lists(st.tuples(spans, st.text(max_size=6)), max_size=20).map(
+    lambda items: [Word(span, text) for span, text in sorted(items)]
+)
+turn_lists = st.lists(st.tuples(spans, st.sampled_from("ABC")), max_size=12).map(
+    lambda items: [Turn(span, speaker) for span, speaker in items]
+)
+
+
+@given(word_lists, turn_lists)
+def test_words_keep_text_time_probability_and_order(words: list[Word], turns: list[Turn]) -> None:
+    joined = align(words, turns)
+    assert [(w.span, w.text, w.probability) for w in joined] == [(w.span, w.text, w.probability) for w in words]
+
+
+@given(word_lists, turn_lists)
+def test_every_word_gets_a_speaker_that_exists_and_a_probability(words: list[Word], turns: list[Turn]) -> None:
+    known = {t.speaker for t in turns}
+    for item in align(words, turns):
+        if known:
+            assert item.speaker in known
+            assert 0.0 <= (item.speaker_confidence or -1) <= 1.0 + 1e-9
+            assert item.second_speaker is None or item.second_speaker in known - {item.speaker}
+        else:
+            assert item.speaker is item.speaker_confidence is item.second_speaker is None
+
+
+@given(word_lists, turn_lists, st.randoms(use_true_random=False))
+def test_the_order_of_turns_never_matters(words: list[Word], turns: list[Turn], rng: random.Random) -> None:
+    shuffled = turns.copy()
+    rng.shuffle(shuffled)
+    assert align(words, shuffled) == align(words, turns)
+
+
+@given(word_lists, turn_lists, st.sampled_from([1000.0, 20000.0]))
+@settings(max_examples=50)
+def test_a_shift_in_time_changes_nothing(words: list[Word], turns: list[Turn], offset: float) -> None:
+    moved = align(
+        [Word(w.span.shifted(offset), w.text) for w in words], [Turn(t.span.shifted(offset), t.speaker) for t in turns]
+    )
+    for before, after in zip(align(words, turns), moved, strict=True):
+        if (before.speaker_confidence or 1.0) > 0.501:  # rounding may decide what is as good as a tie
+            assert before.speaker == after.speaker
+
+
+def test_words_inside_clear_turns() -> None:
+    turns = [turn(0, 5, "A"), turn(5, 10, "B")]
+    joined = align([word(1, 1.4), word(4, 4.5), word(6, 6.3), word(9, 9.4)], turns)
+    assert speakers(joined) == ["A", "A", "B", "B"]
+    assert min(w.speaker_confidence or 0 for w in joined) > 0.9
+
+
+def test_a_word_in_a_gap_goes_to_the_nearer_turn() -> None:
+    turns = [turn(0, 5, "A"), turn(20, 25, "B")]
+    assert speakers(align([word(7, 7.3), word(17, 17.3)], turns)) == ["A", "B"]
+
+
+def test_a_word_before_the_first_and_after_the_last_turn() -> None:
+    turns = [turn(10, 12, "A"), turn(12, 14, "B")]
+    assert speakers(align([word(1, 1.2), word(40, 40.2)], turns)) == ["A", "B"]
+
+
+def test_the_nearest_turn_may_be_a_long_one_that_began_early() -> None:
+    turns = [turn(0, 30, "A"), turn(2, 3, "B"), turn(60, 61, "B")]
+    assert speakers(align([word(33, 33.3)], turns)) == ["A"]
+
+
+def test_a_word_of_zero_length_is_placed_by_its_time() -> None:
+    turns = [turn(0, 5, "A"), turn(5.5, 10, "B")]
+    assert speakers(align([word(3, 3), word(7, 7)], turns)) == ["A", "B"]
+
+
+def test_a_word_stretched_over_a_pause_belongs_where_it_ends() -> None:
+    turns = [turn(0, 5, "A"), turn(9, 14, "B")]
+    words = [word(4, 4.6, " done."), word(4.6, 9.4, " So"), word(9.4, 10, " next")]
+    assert speakers(align(words, turns)) == ["A", "B", "B"]
+
+
+def test_an_interjection_inside_a_long_turn_keeps_its_speaker() -> None:
+    turns = [turn(0, 10, "A"), turn(4.0, 4.5, "B")]
+    words = [word(3, 3.4, " and"), word(3.5, 3.9, " so."), word(4.05, 4.45, " Yeah."), word(4.7, 5, " We")]
+    assert speakers(align(words, turns)) == ["A", "A", "B", "A"]
+
+
+def test_a_word_on_the_edge_follows_its_clause() -> None:
+    """The turn boundary lies a tenth of a second late; the word after the full stop is the next speaker's."""
+    turns = [turn(0, 5.12, "A"), turn(5.12, 10, "B")]
+    words = [word(4.2, 4.5, " that"), word(4.5, 4.9, " is."), word(5.0, 5.2, " I"), word(5.2, 5.5, " agree")]
+    assert speakers(align(words, turns)) == ["A", "A", "B", "B"]
+
+
+def test_an_exact_tie_goes_to_the_label_that_sorts_first() -> None:
+    turns = [turn(0, 2, "B"), turn(0, 2, "A")]
+    (joined,) = align([word(0.5, 1.0)], turns)
+    assert (joined.speaker, joined.second_speaker) == ("A", "B")
+    assert joined.speaker_confidence == pytest.approx(0.5)
+
+
+def test_a_doubtful_word_is_listed_with_its_rival() -> None:
+    turns = [turn(0, 2, "A"), turn(0, 2, "B"), turn(5, 9, "C")]
+    words = align([word(0.5, 1.0), word(6, 6.5)], turns)
+    (item,) = uncertain_words(words)
+    assert (item.word_index, item.speaker, item.second_speaker) == (0, "A", "B")
+    assert uncertain_words(words, options=AlignmentOptions(uncertain_below=0.1)) == ()
+
+
+def test_words_without_spaces_or_letters_are_neither_merged_nor_lost() -> None:
+    texts = ["你", "好", "。", "ไทย", " 25", "%", " ", "", "שלום"]
+    words = [word(i * 0.3, i * 0.3 + 0.25, text) for i, text in enumerate(texts)]
+    assert [w.text for w in align(words, [turn(0, 5, "A")])] == texts
+
+
+def test_many_words_and_turns() -> None:
+    rng = random.Random(0)
+    turns = [turn(i * 4.0, i * 4.0 + 3.9, rng.choice(string.ascii_uppercase)) for i in range(500)]
+    words = [word(t.start + 0.5 + k, t.start + 0.9 + k) for t in turns for k in range(3)]
+    assert speakers(align(words, turns)) == [t.speaker for t in turns for _ in range(3)]
