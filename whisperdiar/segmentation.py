@@ -190,7 +190,7 @@ def _cut(token: str, width: int) -> list[str]:
 
 def _timed(ordered: Sequence[Cue], options: SegmentationOptions) -> list[Cue]:
     """Let short cues stay until they can be read, never into the next cue."""
-    starts = [cue.span.start for cue in ordered[1:]] + ([math.inf] if ordered else [])
+    starts = [cue.span.start for cue in ordered[1:]] + [math.inf]
     return [
         _lingering(cue, min(following, cue.span.start + options.min_duration))
         for cue, following in zip(ordered, starts, strict=False)  # no cue, no start after it
