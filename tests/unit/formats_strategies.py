@@ -1,0 +1,95 @@
+"""What the tests of the formats share: texts that try to break a format, and values with times in milliseconds."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from hypothesis import strategies as st
+
+from whisperdiar.transcript import Segment, Speaker, Transcript, Uncertain
+from whisperdiar.types import Cue, Dropped, Span, Turn, Word
+
+NASTY = (
+    "-->", "--", ">", "\n", "\r\n", "\n\n", "\r", "\t", "  ", "<i>", "</v>", "<v Eve>", "&amp;", "&", "<", "1",
+    "1\n00:00:01,000 --> 00:00:02,000\n", "00:00:01.000 --> 00:00:02.000", "10:20:30", "1.2.3", "7", "\x00", "\x1b[31m",
+    "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029", "\u00a0", "\u3000", "NOTE ", "WEBVTT", "STYLE", "{\\an8}", ";;",
+    "<NA>", '"', "\\", "\ud800", "\ufeff", "‏שלום", "مرحبا", "日本語", "👩‍👩‍👧", "e\u0301", "x" * 300,
+)  # fmt: skip
+
+nasty_text = st.lists(st.one_of(st.text(max_size=6), st.sampled_from(NASTY)), max_size=6).map("".join)
+seconds = st.integers(0, 400_000_000).map(lambda ms: ms / 1000)
+rough_seconds = st.floats(0, 400_000, allow_nan=False)
+labels = st.sampled_from([f"SPEAKER_{i:02d}" for i in range(5)])
+probability = st.integers(0, 1000).map(lambda thousandths: thousandths / 1000)
+
+
+def spans(times: st.SearchStrategy[float] = seconds) -> st.SearchStrategy[Span]:
+    return st.tuples(times, times).map(lambda pair: Span(min(pair), max(pair)))
+
+
+cues = st.lists(
+    st.builds(
+        Cue, spans(rough_seconds), st.lists(nasty_text, max_size=4).map(tuple), st.one_of(st.none(), labels, nasty_text)
+    ),
+    max_size=6,
+)
+turns = st.builds(Turn, spans(), labels, st.integers(1, 8), st.one_of(st.none(), probability))
+words = st.builds(
+    Word,
+    spans(),
+    nasty_text,
+    probability,
+    st.one_of(st.none(), labels),
+    st.one_of(st.none(), probability),
+    st.one_of(st.none(), labels),
+)
+segments = st.builds(
+    Segment, st.lists(words, min_size=1, max_size=5).map(tuple), st.one_of(st.none(), labels, nasty_text)
+)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | nasty_text,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(nasty_text, inner, max_size=4),
+    max_leaves=12,
+)
+transcripts = st.builds(
+    Transcript,
+    recording_id=nasty_text,
+    duration=seconds,
+    language=st.one_of(st.none(), st.sampled_from(["en", "ru", "ja"])),
+    speakers=st.lists(st.builds(Speaker, labels, nasty_text), max_size=4).map(tuple),
+    segments=st.lists(segments, max_size=4).map(tuple),
+    turns=st.lists(turns, max_size=4).map(tuple),
+    dropped=st.lists(st.builds(Dropped, spans(), nasty_text, nasty_text), max_size=2).map(tuple),
+    uncertain=st.lists(
+        st.builds(
+            Uncertain,
+            st.integers(0, 99),
+            spans(),
+            st.one_of(st.none(), labels),
+            st.one_of(st.none(), labels),
+            probability,
+        ),
+        max_size=2,
+    ).map(tuple),
+    provenance=st.dictionaries(st.text(max_size=5), json_values, max_size=3),
+)
+
+
+def visible(text: str) -> str:
+    """What must survive any format: the characters that are seen, in order, with an arrow as one of them."""
+    seen = "".join(
+        "\ufffd" if unicodedata.category(c) == "Cs" else c
+        for c in text
+        if not c.isspace() and unicodedata.category(c) != "Cc"
+    )
+    return re.sub("-{2,}>", "→", seen)
+
+
+def example(text: str = " Hello.", speaker: str | None = "SPEAKER_00", **changes: object) -> Transcript:
+    """A transcript of one word, from 1 to 2 seconds."""
+    word = Word(Span(1.0, 2.0), text, 0.9, speaker, None if speaker is None else 0.8)
+    known = () if speaker is None else (Speaker(speaker, speaker),)
+    turns = () if speaker is None else (Turn(Span(0.5, 2.5), speaker),)
+    values: dict[str, object] = {"speakers": known, "segments": (Segment((word,), speaker),), "turns": turns}
+    return Transcript("talk", 3.0, "en", **{**values, **changes})  # type: ignore[arg-type]

@@ -1,0 +1,159 @@
+"""The list of formats, and the notes that every reader of a result must see."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from formats_strategies import example
+
+import whisperdiar.formats
+from whisperdiar.errors import InvalidOption
+from whisperdiar.formats import FORMATS, WriteOptions, by_name, by_suffix, fallback_notes, known_suffixes
+from whisperdiar.types import BackendRecord
+
+FOLDER = Path(whisperdiar.formats.__file__).parent
+FALLBACK = BackendRecord(
+    "pocketsphinx", fallback_from="whisper", reason="no model is cached", remedy="whisperdiar models download small"
+).to_dict()
+
+
+def test_the_formats_have_the_promised_names_and_suffixes():
+    assert set(FORMATS) == {"srt", "vtt", "rttm", "json", "txt", "pyannote-json"}
+    assert known_suffixes() == {
+        ".srt": "srt", ".vtt": "vtt", ".rttm": "rttm", ".json": "json", ".txt": "txt",
+    }  # fmt: skip
+    assert by_name("pyannote-json").suffix == ".pyannote.json"
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_module_fulfils_its_format(name):
+    found = by_name(name)
+    assert found.name == name
+    assert found.suffix.startswith(".")
+    text = found.dumps(example(), options=WriteOptions())
+    assert text.endswith("\n")
+    assert found.dumps(example(), options=WriteOptions()) == text
+    if found.read is not None:
+        assert found.read(text).turns == example().turns
+
+
+def test_only_json_and_rttm_read_back():
+    assert {name for name in FORMATS if by_name(name).read is not None} == {"json", "rttm"}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_needs_tells_which_transcripts_a_format_shows_nothing_of(name):
+    found = by_name(name)
+    without_words, without_turns = example(segments=()), example(turns=())
+    empty = found.dumps(example(segments=(), turns=()), options=WriteOptions())
+    shows_turns = found.dumps(without_words, options=WriteOptions()) != empty
+    shows_words = found.dumps(without_turns, options=WriteOptions()) != empty
+    assert found.needs == {(True, True): None, (True, False): "turns", (False, True): "words"}[shows_turns, shows_words]
+
+
+def test_a_suffix_chooses_the_format_in_any_case():
+    assert by_suffix("a/b.SRT").name == "srt"
+    assert by_suffix(Path("talk.json")).name == "json"
+    assert by_suffix("talk.pyannote.json").name == "json"
+
+
+@pytest.mark.parametrize("path", ["talk.doc", "talk", ".srt"])
+def test_an_unknown_suffix_names_the_known_ones(path):
+    with pytest.raises(InvalidOption, match=r"\.json, \.rttm, \.srt, \.txt, \.vtt") as caught:
+        by_suffix(path)
+    assert path in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_name_lists_the_formats():
+    with pytest.raises(InvalidOption, match="pyannote-json, rttm, srt"):
+        by_name("docx")
+    with pytest.raises(InvalidOption, match="choose one of"):
+        by_name("speech")
+
+
+def test_a_new_format_is_one_new_file(tmp_path):
+    (tmp_path / "new_form.py").write_text(
+        "name, suffix = 'new-form', '.new'\ndef dumps(transcript, *, options): return transcript.recording_id\n"
+    )
+    code = (
+        "import pkgutil, whisperdiar.formats as f; from formats_strategies import example\n"
+        "assert 'new-form' in f.FORMATS and f.by_suffix('x.new').dumps(example(), options=f.WriteOptions()) == 'talk'"
+    )
+    hook = f"import whisperdiar, sys, importlib.util as u; s = u.find_spec('whisperdiar.formats'); \
+m = u.module_from_spec(s); m.__path__.append({str(tmp_path)!r}); sys.modules['whisperdiar.formats'] = m; \
+s.loader.exec_module(m)\n"
+    paths = {"PYTHONPATH": f"{Path(__file__).parent}:{FOLDER.parent.parent}"}
+    subprocess.run([sys.executable, "-c", hook + code], check=True, env=paths)
+
+
+def test_the_formats_are_pure():
+    """No file, clock, model or print: nothing but the shipped schema is opened."""
+    forbidden = {"print", "open", "input"}
+    modules = {"os", "time", "datetime.datetime", "random", "pathlib.Path", "logging", "sys", "io"}
+    for path in FOLDER.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                assert node.func.id not in forbidden, f"{path.name}:{node.lineno}"
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
+            assert not modules & set(names), f"{path.name}:{getattr(node, 'lineno', 0)}"
+
+
+def test_write_options_refuse_what_cannot_be_meant():
+    with pytest.raises(InvalidOption, match="'initials': choose one of label, none"):
+        WriteOptions(speaker_style="initials")
+    for length in (0.0, -1.0, float("nan")):
+        with pytest.raises(InvalidOption, match="positive"):
+            WriteOptions(max_paragraph=length)
+
+
+def test_a_fallback_is_told_with_its_reason_and_remedy():
+    assert fallback_notes({"asr": FALLBACK}) == (
+        "speech recognition by pocketsphinx in place of whisper (no model is cached); "
+        "to mend: whisperdiar models download small",
+    )
+
+
+def test_notes_come_in_the_order_of_the_stages_and_once():
+    record = {"backend": "bic", "fallback_from": "pyannote"}
+    notes = fallback_notes(
+        {
+            "warnings": ["Only 2 of 3 speakers were found.", "Only 2 of 3 speakers were found.", " "],
+            "diarizer": record,
+            "vad": {"backend": "silero", "fallback_from": "crdnn", "reason": "a\nb."},
+        }
+    )
+    assert notes == (
+        "speech detection by silero in place of crdnn (a b)",
+        "diarization by bic in place of pyannote",
+        "Only 2 of 3 speakers were found.",
+    )
+
+
+@pytest.mark.parametrize(
+    "provenance",
+    [
+        {},
+        {"asr": BackendRecord("whisper", "small").to_dict(), "vad": None, "warnings": []},
+        {"asr": "whisper", "vad": [FALLBACK], "diarizer": 3, "warnings": "not a list"},
+        {"warnings": [None, 3, ["x"]]},
+    ],
+)
+def test_without_a_fallback_there_are_no_notes(provenance):
+    assert fallback_notes(provenance) == ()
+
+
+@pytest.mark.parametrize("name", ["vtt", "txt"])
+def test_vtt_and_txt_show_the_notes(name):
+    plain = by_name(name).dumps(example(), options=WriteOptions())
+    noted = by_name(name).dumps(example(provenance={"asr": FALLBACK}), options=WriteOptions())
+    assert "NOTE" not in plain
+    assert [line for line in noted.splitlines() if line.startswith("NOTE ")] == [
+        "NOTE " + fallback_notes({"asr": FALLBACK})[0]
+    ]

@@ -1,0 +1,97 @@
+"""JSON that people can read and compare: what holds plain values only takes one line, the rest one line per item."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from whisperdiar.errors import FormatError
+from whisperdiar.formats._text import without_mark
+
+_LONGEST_LIST = 100
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def write(value: Any) -> str:
+    """JSON text of a value, not escaped beyond need, with a line end.
+
+    Raises:
+        FormatError: a part is no JSON value (the message names it), or a number is not finite.
+    """
+    try:
+        text = _layout(value, "")
+    except (TypeError, ValueError, RecursionError) as error:
+        raise FormatError(f"{_culprit(value) or 'the value'} cannot be written as JSON: {error}") from error
+    # Half a UTF-16 pair has no UTF-8 form; as an escape it survives the file and is read back as it was.
+    return _SURROGATES.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
+
+
+def read(text: str) -> Any:
+    """The value of a JSON text; a byte order mark before it is passed over.
+
+    Raises:
+        FormatError: no JSON (the message says where), or a number that is not finite.
+    """
+    try:
+        return json.loads(without_mark(text), parse_float=_finite, parse_constant=_finite)
+    except json.JSONDecodeError as error:
+        raise FormatError(f"line {error.lineno}, column {error.colno}: this is no JSON: {error.msg}") from error
+    except RecursionError as error:
+        raise FormatError("this JSON is nested too deeply to be read") from error
+    except ValueError as error:
+        raise FormatError(f"this JSON holds a number that cannot be read: {error}") from error
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is not finite")
+    return number
+
+
+def _layout(value: Any, indent: str) -> str:
+    inner = indent + "  "
+    if isinstance(value, Mapping) and not _plain(value.values()):
+        items = [f"{inner}{_key(key)}: {_layout(item, inner)}" for key, item in value.items()]
+        return "{\n" + ",\n".join(items) + f"\n{indent}}}"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_key(key)}: {_atom(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, (list, tuple)) and value:
+        flat = "[" + ", ".join(map(_atom, value)) + "]" if _plain(value) else ""
+        if 0 < len(flat) <= _LONGEST_LIST:
+            return flat
+        return "[\n" + ",\n".join(inner + _layout(item, inner) for item in value) + f"\n{indent}]"
+    return _atom(value)
+
+
+def _plain(values: Iterable[Any]) -> bool:
+    return not any(isinstance(item, (Mapping, list, tuple)) and item for item in values)
+
+
+def _atom(value: Any) -> str:
+    return json.dumps({} if isinstance(value, Mapping) else value, ensure_ascii=False, allow_nan=False)
+
+
+def _key(key: Any) -> str:
+    if not isinstance(key, str):
+        raise TypeError(f"key {key!r} is no string")
+    return _atom(key)
+
+
+def _culprit(value: Any, where: str = "", depth: int = 0) -> str:
+    """Where in the value the first part lies that is no JSON, such as ``provenance.options.path``."""
+    if depth > 50:
+        return where
+    if isinstance(value, Mapping):
+        parts = [(f"{where}.{key}".lstrip("."), item) for key, item in value.items()]
+        if any(not isinstance(key, str) for key in value):
+            return where
+    elif isinstance(value, (list, tuple)):
+        parts = [(f"{where}[{index}]", item) for index, item in enumerate(value)]
+    else:
+        good = value is None or isinstance(value, (str, int)) or (isinstance(value, float) and math.isfinite(value))
+        return "" if good else where
+    return next(filter(None, (_culprit(item, place, depth + 1) for place, item in parts)), "")

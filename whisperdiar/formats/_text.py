@@ -1,0 +1,75 @@
+"""Pieces of text that several formats share: clean lines, names, times, line-wise reading."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NoReturn
+
+from whisperdiar.errors import FormatError
+
+# Whatever some reader takes for the end of a line: C0 separators, NEL and the two of Unicode beside CR and LF.
+_BREAKS = re.compile("[ ]*[\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029][ \t\n\v\f\r\x1c-\x1f\x85\u2028\u2029]*")
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
+# Half a UTF-16 pair, as a broken JSON escape leaves it; no UTF-8 file can hold one.
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_LINE_ENDS = re.compile("\r\n|\r|\n")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+_LONGEST = 1e9
+_ARROW = re.compile("-{2,}>")
+
+
+def one_line(text: str) -> str:
+    """The text on one line, stripped, without control characters; joiners and direction marks stay."""
+    text = _CONTROLS.sub("", _BREAKS.sub(" ", text))
+    return _SURROGATES.sub("\ufffd", text).strip()
+
+
+def without_arrow(text: str) -> str:
+    """Without ``-->``, which begins the time line of a cue in SRT and WebVTT; an arrow stands in its place."""
+    return _ARROW.sub("→", text)
+
+
+def token(text: str) -> str:
+    """The text as one field of a format whose fields are separated by white space: runs of it become ``_``."""
+    return "_".join(one_line(text).split())
+
+
+def milliseconds(seconds: float) -> int:
+    """Rounded once, exactly as the JSON rounds to three decimals, so that all formats show the same time."""
+    return round(round(seconds, 3) * 1000)
+
+
+def decimal(time_ms: int) -> str:
+    """Milliseconds, not negative, as seconds with three decimals: 62500 → ``62.500``."""
+    return f"{time_ms // 1000}.{time_ms % 1000:03d}"
+
+
+def clock(time_ms: int, point: str) -> str:
+    """Milliseconds, not negative, as HH:MM:SS and three decimals after `point`."""
+    minutes, rest_ms = divmod(time_ms, 60_000)
+    return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest_ms // 1000:02d}{point}{rest_ms % 1000:03d}"
+
+
+def seconds_field(text: str) -> float | None:
+    """Seconds from a field of a line; None where it is no number, negative, or past thirty years."""
+    seconds = float(text) if _NUMBER.fullmatch(text) else -1.0
+    return seconds + 0.0 if 0.0 <= seconds < _LONGEST else None
+
+
+def without_mark(text: str) -> str:
+    """Without the byte order mark that some editors put before a text."""
+    return text.removeprefix("\ufeff")
+
+
+def numbered_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Line number from 1 and stripped line, empty ones left out; CR, LF and CRLF end a line, nothing else."""
+    for number, line in enumerate(_LINE_ENDS.split(without_mark(text)), start=1):
+        if line.strip(" \t"):
+            yield number, line.strip(" \t")
+
+
+def refuse_line(number: int, line: str, cause: str) -> NoReturn:
+    """Raise the error of a line that cannot be read: where, why, and what it says."""
+    shown = line if len(line) <= 120 else line[:119] + "…"
+    raise FormatError(f"line {number}: {cause}: {shown!r}")

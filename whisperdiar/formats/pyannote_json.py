@@ -1,0 +1,25 @@
+"""The turns as a pyannote service handler answers them: ``{"diarization": [{"speaker", "start", "end"}]}``."""
+
+from __future__ import annotations
+
+from whisperdiar.formats import _json_text
+from whisperdiar.formats._text import decimal, milliseconds
+from whisperdiar.options import WriteOptions
+from whisperdiar.transcript import Transcript
+
+name = "pyannote-json"
+suffix = ".pyannote.json"  # `.json` alone means the transcript; this form is chosen by its name
+needs = "turns"
+
+
+def dumps(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG001 - the form leaves no choice
+    """Speaker labels, not names; times are strings of seconds with three decimals."""
+    return _json_text.write({"diarization": [_turn(turn.speaker, turn.start, turn.end) for turn in transcript.turns]})
+
+
+def _turn(speaker: str, start: float, end: float) -> dict[str, str]:
+    return {
+        "speaker": speaker,
+        "start": decimal(max(0, milliseconds(start))),
+        "end": decimal(max(0, milliseconds(end))),
+    }

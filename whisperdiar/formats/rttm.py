@@ -1,0 +1,210 @@
+"""Speaker turns as Rich Transcription Time Marked lines (NIST, RT-09 evaluation plan, appendix A).
+
+    SPEAKER meeting 1 0.500 2.250 <NA> <NA> Anna <NA> <NA>
+    type    file  chnl tbeg  tdur ortho stype name conf slat
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+
+from whisperdiar.errors import FormatError
+from whisperdiar.formats._text import decimal, milliseconds, numbered_lines, refuse_line, seconds_field, token
+from whisperdiar.options import RttmTolerance, WriteOptions
+from whisperdiar.transcript import Speaker, Transcript
+from whisperdiar.types import Diarization, Span, Turn
+
+name = "rttm"
+suffix = ".rttm"
+needs = "turns"
+
+STRICT = RttmTolerance()
+TOLERANT = RttmTolerance(
+    comments=True,
+    tabs=True,
+    other_types=True,
+    short_lines=True,
+    odd_fields=True,
+    other_id=True,
+)
+
+_FIELDS = 10
+_NAME = 7
+_MISSING = "<NA>"
+_OTHER_TYPES = frozenset(
+    {"SEGMENT", "NOSCORE", "NO_RT_METADATA", "LEXEME", "NON-LEX", "NON-SPEECH", "FILLER", "EDIT", "IP", "SU", "CB"}
+    | {"A/P", "SPKR-INFO"}
+)
+
+
+def dumps(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG001 - RTTM leaves no choice
+    """The turns of a transcript under the names that people read.
+
+    Raises:
+        FormatError: see `dumps_diarization`.
+    """
+    turns = Diarization(transcript.recording_id, transcript.turns)
+    return dumps_diarization(turns, {item.id: item.name for item in transcript.speakers})
+
+
+def dumps_diarization(diarization: Diarization, names: Mapping[str, str] | None = None) -> str:
+    """One line per turn, sorted; white space in the recording id and in names becomes ``_``.
+
+    Onset and duration have three decimals whose sum is the rounded end. A turn without length after rounding is
+    left out: scoring tools refuse it. Two speakers whose names come out the same are told apart by a number.
+
+    Args:
+        names: name of a speaker label; the label itself where there is none.
+
+    Raises:
+        FormatError: the recording id or a name is empty or ``<NA>``.
+    """
+    recording = _field(diarization.recording_id, "recording id")
+    tokens = _tokens(diarization.speakers, names or {})
+    lines = []
+    for turn in diarization.turns:
+        start_ms = max(0, milliseconds(turn.start))
+        length_ms = milliseconds(turn.end) - start_ms
+        if length_ms > 0:
+            confidence = _MISSING if turn.confidence is None else f"{turn.confidence:.3f}"
+            onset, duration = decimal(start_ms), decimal(length_ms)
+            speaker = f"{tokens[turn.speaker]} {confidence} {_MISSING}"
+            lines.append(f"SPEAKER {recording} {turn.channel} {onset} {duration} {_MISSING} {_MISSING} {speaker}\n")
+    return "".join(lines)
+
+
+def _tokens(labels: Iterable[str], names: Mapping[str, str]) -> dict[str, str]:
+    """Label → field of its own; a name that two labels share goes to the first, ``NAME_2`` to the next."""
+    wanted = {label: _field(names.get(label, label), f"name of speaker {label!r}") for label in labels}
+    given: dict[str, str] = {}
+    for label, field in wanted.items():
+        unique, number = field, 1
+        while unique in given.values() or (number > 1 and unique in wanted.values()):
+            number += 1
+            unique = f"{field}_{number}"
+        given[label] = unique
+    return given
+
+
+def _field(text: str, what: str) -> str:
+    field = token(text)
+    if not field or field == _MISSING:
+        raise FormatError(f"{what} is {text!r}: RTTM needs one that is neither empty nor {_MISSING}; rename it")
+    return field
+
+
+def read(text: str) -> Transcript:
+    """The one recording of an RTTM text as a transcript without words, read with every tolerance.
+
+    Raises:
+        FormatError: a line that cannot be read, or several recordings.
+    """
+    found = loads(text, tolerance=TOLERANT)
+    speakers = tuple(Speaker(label, label) for label in found.speakers)
+    duration = max((turn.end for turn in found.turns), default=0.0)
+    return Transcript(found.recording_id, duration, speakers=speakers, turns=found.turns)
+
+
+def loads(text: str, *, recording_id: str | None = None, tolerance: RttmTolerance = STRICT) -> Diarization:
+    """The turns of one recording.
+
+    Args:
+        recording_id: which one; None takes the only one that there is. A text without turns has none of any.
+
+    Raises:
+        FormatError: a line that cannot be read (with its number and text), a recording that is not there, or
+            several of them and none asked for.
+    """
+    recordings = loads_all(text, tolerance=tolerance)
+    found = choose(recordings, recording_id, other_id=tolerance.other_id)
+    turns = recordings[found].turns if found in recordings else ()
+    return Diarization(recording_id or found, turns)
+
+
+def loads_all(text: str, *, tolerance: RttmTolerance = STRICT) -> dict[str, Diarization]:
+    """The turns of every recording by its id, in the order of the text.
+
+    Raises:
+        FormatError: a line that cannot be read; with its number and text.
+    """
+    turns: dict[str, list[Turn]] = {}
+    for number, line in numbered_lines(text):
+        fields = _fields(number, line, tolerance)
+        if fields:
+            turns.setdefault(fields[1], []).append(_turn(number, line, fields, tolerance))
+    return {recording: Diarization(recording, tuple(items)) for recording, items in turns.items()}
+
+
+def choose(recordings: Iterable[str], recording_id: str | None, *, other_id: bool = False) -> str:
+    """Which of the ids in a file is meant; the one asked for (or ``recording``) where the file names none.
+
+    Raises:
+        FormatError: the one asked for is not there, or several are and none was asked for.
+    """
+    known = tuple(recordings)
+    if recording_id in known or not known:
+        return recording_id or "recording"
+    if len(known) == 1 and (recording_id is None or other_id):
+        return known[0]
+    listed = ", ".join(known[:5]) + (", …" if len(known) > 5 else "")
+    if recording_id is None:
+        raise FormatError(f"{len(known)} recordings in one file ({listed}): say which one is meant")
+    raise FormatError(f"no recording {recording_id!r} in this file; it holds: {listed}")
+
+
+def _fields(number: int, line: str, tolerance: RttmTolerance) -> list[str]:
+    """The fields of a SPEAKER line, or none where the line is to be skipped."""
+    if line.startswith(";;"):
+        if tolerance.comments:
+            return []
+        refuse_line(number, line, "a comment, where only SPEAKER lines are expected")
+    if "\t" in line:
+        if not tolerance.tabs:
+            refuse_line(number, line, "a tab, where only spaces separate fields")
+        line = line.replace("\t", " ")
+    fields = line.split(" ")  # not at every white space: a name may hold a no-break space
+    fields = [field for field in fields if field]
+    if fields[0] != "SPEAKER":
+        if fields[0] in _OTHER_TYPES and tolerance.other_types:
+            return []
+        refuse_line(number, line, "no SPEAKER line of RTTM")
+    least = _NAME + 1 if tolerance.short_lines else _FIELDS
+    if not least <= len(fields) <= _FIELDS:
+        refuse_line(number, line, f"{len(fields)} fields, where RTTM has {_FIELDS}")
+    return fields
+
+
+def _turn(number: int, line: str, fields: list[str], tolerance: RttmTolerance) -> Turn:
+    start = _seconds(number, line, fields[3], "onset")
+    duration = _seconds(number, line, fields[4], "duration")
+    if fields[_NAME] == _MISSING:
+        refuse_line(number, line, "no speaker name")
+    # Rounded like the text: 0.1 + 0.2 is 0.3 there.
+    span = Span(start, max(start, round(start + duration, 6)))
+    channel = int(fields[2]) if fields[2].isascii() and fields[2].isdigit() else 0
+    if channel < 1 and not tolerance.odd_fields:
+        refuse_line(number, line, f"channel {fields[2]!r}: expected a number from 1 on")
+    return Turn(span, fields[_NAME], max(1, channel), _confidence(number, line, fields, tolerance))
+
+
+def _confidence(number: int, line: str, fields: list[str], tolerance: RttmTolerance) -> float | None:
+    text = fields[_NAME + 1] if len(fields) > _NAME + 1 else _MISSING
+    if text == _MISSING:
+        return None
+    try:
+        confidence = float(text)
+    except ValueError:
+        confidence = math.nan
+    if 0.0 <= confidence <= 1.0:
+        return confidence
+    if not tolerance.odd_fields:
+        refuse_line(number, line, f"confidence {text!r}: expected a number from 0 to 1, or {_MISSING}")
+    return None
+
+
+def _seconds(number: int, line: str, text: str, what: str) -> float:
+    seconds = seconds_field(text)
+    if seconds is None:
+        refuse_line(number, line, f"{what} {text!r}: expected a number of seconds, not negative")
+    return seconds

@@ -1,0 +1,48 @@
+"""A transcript to be read: one paragraph per line, with its time and its speaker."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from whisperdiar.formats._notes import fallback_notes
+from whisperdiar.formats._text import clock, milliseconds, one_line
+from whisperdiar.options import WriteOptions
+from whisperdiar.transcript import Segment, Transcript
+
+name = "txt"
+suffix = ".txt"
+needs = "words"
+
+
+def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
+    """Lines such as ``[00:01:02] Anna: text``, after a NOTE line for every fallback."""
+    notes = [f"NOTE {note}" for note in fallback_notes(transcript.provenance)]
+    paragraphs = [_line(group, transcript, options) for group in _paragraphs(transcript.segments, options)]
+    blank = [""] if notes and paragraphs else []
+    return "".join(line + "\n" for line in [*notes, *blank, *filter(None, paragraphs)])
+
+
+def _paragraphs(segments: Sequence[Segment], options: WriteOptions) -> list[list[Segment]]:
+    """Neighbouring segments of one speaker, as many as fit into a paragraph."""
+    groups: list[list[Segment]] = []
+    for segment in segments:
+        last = groups[-1] if groups else []
+        if (
+            last
+            and last[0].speaker == segment.speaker
+            and segment.span.end - last[0].span.start <= options.max_paragraph
+        ):
+            last.append(segment)
+        else:
+            groups.append([segment])
+    return groups
+
+
+def _line(group: Sequence[Segment], transcript: Transcript, options: WriteOptions) -> str:
+    text = one_line("".join(word.text for segment in group for word in segment.words))
+    if not text:
+        return ""
+    # The clock shows whole seconds cut off, not rounded: who jumps there must not miss the first word.
+    time = clock(max(0, milliseconds(group[0].span.start)), ".").partition(".")[0]
+    speaker = one_line(transcript.name(group[0].speaker) or "") if options.speaker_style == "label" else ""
+    return f"[{time}] {speaker}: {text}" if speaker else f"[{time}] {text}"
