@@ -70,18 +70,18 @@ def select(
             fallback = fallback or Fallback(name, one_line(error), _remedy(error, backend_class))
             continue
         if fallback is not None:
-            notify(fallback_sentence(stage, name, fallback))
+            notify(fallback_sentence(stage, name, fallback, caution=backend_class.info.caution))
         return Selection(backend, fallback)
     if first is None:  # only if the order of preference were empty
         raise InvalidOption(f"no {stage} backend to choose from")
     raise first
 
 
-def fallback_sentence(stage: str, name: str, fallback: Fallback) -> str:
-    """What is said to a user when a fallback runs."""
-    reason = fallback.reason if fallback.reason.endswith(".") else f"{fallback.reason}."
-    mend = f" To use {fallback.preferred}: {fallback.remedy}" if fallback.remedy else ""
-    return f"{STAGE_WORDS[stage]} by {name} in place of {fallback.preferred}, which cannot run: {reason}{mend}"
+def fallback_sentence(stage: str, name: str, fallback: Fallback, *, caution: str = "") -> str:
+    """What is said to a user when a fallback runs: what does the work, what to expect, why, and what mends it."""
+    expect = f" ({caution})" if caution else ""
+    mend = f". To mend it: {fallback.remedy}" if fallback.remedy else ""
+    return f"{STAGE_WORDS[stage]} by {name}{expect}, because {fallback.preferred} cannot run: {fallback.reason}{mend}"
 
 
 def _create(backend_class: BackendClass, choice: Choice, runtime: Runtime, *, strict: bool) -> Any:

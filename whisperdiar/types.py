@@ -333,6 +333,8 @@ class BackendInfo:
         homepage: where the system is described.
         requires: importable modules that it needs beside the core.
         languages: ISO 639-1 codes that it is limited to; empty for no limit of its own (recognisers).
+        per_channel: whether it needs the recording's channels apart (diarizers).
+        caution: what somebody must know who gets it in place of another one; a clause without a full stop.
     """
 
     summary: str
@@ -347,6 +349,8 @@ class BackendInfo:
     homepage: str = ""
     requires: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
+    per_channel: bool = False
+    caution: str = ""
 
 
 @dataclass(frozen=True, slots=True)

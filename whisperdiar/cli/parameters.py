@@ -87,9 +87,7 @@ vad_options = combined(
 
 asr_options = combined(
     click.option("--asr", default="auto", show_default=True, help="Recogniser; see `whisperdiar backends`."),
-    click.option(
-        "--model", metavar="NAME|DIR", help="Whisper model: a name (small, large-v3), repository or folder."
-    ),
+    click.option("--model", metavar="NAME|DIR", help="Whisper model: a name (small, large-v3), repository or folder."),
     click.option("--language", help="Language spoken, such as en or ru; detected if left out."),
     click.option("--compute-type", help="Number format of CTranslate2: int8, float16, float32 …"),
     click.option("--batch-size", type=click.IntRange(min=1), help="Pieces of sound decoded at once."),
