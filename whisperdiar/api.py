@@ -65,8 +65,13 @@ def transcribe(
         runtime=runtime,
     )
     pipeline = build(request, notify=notify)
-    channels = "all" if wants_channels(pipeline.diarizer) else "mono"
-    audio = load(Path(path), channels=channels, start=start, end=end, progress=progress)
+    audio = load(
+        Path(path),
+        channels="all" if wants_channels(pipeline.diarizer) else "mono",
+        start=start,
+        end=end,
+        progress=progress,
+    )
     return pipeline.run(audio, progress=progress)
 
 

@@ -96,7 +96,8 @@ class Audio:
     @property
     def mono(self) -> Samples:
         """float32 (n_samples,): the only channel as it is, or the mean of the channels."""
-        return self.samples[0] if self.n_channels == 1 else self.samples.mean(axis=0, dtype=np.float32)
+        mixed: Samples = self.samples[0] if self.n_channels == 1 else self.samples.mean(axis=0, dtype=np.float32)
+        return mixed
 
     def crop(self, span: Span) -> Audio:
         """The part inside `span` (seconds of this audio), without a copy."""

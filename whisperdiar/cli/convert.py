@@ -27,6 +27,7 @@ from whisperdiar.transcript import Transcript
 @click.pass_context
 def convert(
     context: click.Context,
+    /,
     source: Path,
     destinations: tuple[str, ...],
     *,
@@ -53,6 +54,7 @@ def convert(
 @click.pass_context
 def rename(
     context: click.Context,
+    /,
     source: Path,
     names: tuple[str, ...],
     *,

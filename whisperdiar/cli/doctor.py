@@ -36,7 +36,7 @@ class Finding:
 
 @click.command("doctor", short_help="Check the installation.")
 @click.pass_context
-def doctor(context: click.Context) -> None:
+def doctor(context: click.Context, /) -> None:
     """Load every backend, run a short sample through what can run, and say what is missing.
 
     Nothing is downloaded. Exit code 1 means that something that is installed is broken.

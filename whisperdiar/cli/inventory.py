@@ -102,7 +102,7 @@ def list_models(*, as_json: bool) -> None:
 @click.option("--directory", type=click.Path(path_type=Path), help="A folder of its own instead of the cache.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @click.pass_context
-def download(context: click.Context, names: tuple[str, ...], *, directory: Path | None, quiet: bool) -> None:
+def download(context: click.Context, /, names: tuple[str, ...], *, directory: Path | None, quiet: bool) -> None:
     """Fetch models; an interrupted download goes on where it stopped. Prints where they lie."""
     console = Console(quiet=quiet)
     context.call_on_close(console.close)

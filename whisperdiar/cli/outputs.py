@@ -45,7 +45,7 @@ def plan(
     for folder in folders:
         for name, found in zip(_names(inputs), targets, strict=True):
             found += [
-                Target(item, Path(folder) / f"{name}{item.ending}", True) for item in (chosen or [by_name(default)])
+                Target(item, Path(folder) / f"{name}{item.suffix}", True) for item in (chosen or [by_name(default)])
             ]
     _check(inputs, targets, folders)
     return targets

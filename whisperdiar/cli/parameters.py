@@ -18,7 +18,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 _CLOCK = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d+)?)")
 
 
-class Clock(click.ParamType):
+class Clock(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     """Seconds, or [HH:]MM:SS with decimals."""
 
     name = "time"
@@ -33,7 +33,7 @@ class Clock(click.ParamType):
         return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds)
 
 
-class Speakers(click.ParamType):
+class Speakers(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     """A number of speakers, or a range."""
 
     name = "n|min-max"
@@ -47,7 +47,7 @@ class Speakers(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
-class Setting(click.ParamType):
+class Setting(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     """KEY=VALUE."""
 
     name = "key=value"

@@ -30,25 +30,25 @@ from whisperdiar.types import ANY_SPEAKERS, Audio
 @click.command("vad", short_help="Where somebody speaks.")
 @click.argument("recording", type=click.Path(path_type=Path), metavar="FILE")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to write: .rttm, .txt or .json.")
-@click.option("-f", "--format", "form", type=click.Choice(list(speech.FORMS)), help="Form; overrides the suffix.")
+@click.option("-f", "--format", "form", type=click.Choice(list(speech.FORMATS)), help="Form; overrides the suffix.")
 @shared.vad_options
 @shared.media_options
 @shared.runtime_options
 @shared.quiet_option
 @click.pass_context
 def vad(
-    context: click.Context, recording: Path, *, output: Path | None, form: str | None, quiet: bool, **options: Any
+    context: click.Context, /, recording: Path, *, output: Path | None, form: str | None, quiet: bool, **options: Any
 ) -> None:
     """Write where somebody speaks in FILE; without -o as text on standard output."""
     console = Console(quiet=quiet)
     context.call_on_close(console.close)
-    form = form or (speech.form_of(output) if output is not None else "txt")
+    form = form or (speech.by_suffix(output) if output is not None else "txt")
     runtime = Runtime(device=options["device"], threads=options["threads"], offline=options["offline"])
     options.update(speakers=ANY_SPEAKERS, diarizer="none", diarizer_settings=(), turns=None)
     detector = select_detector(request_from(options, runtime), notify=console.warn).backend
     audio, code = _read(recording, options, console, channels="mono")
     spans = tuple(span.shifted(audio.start) for span in detector.detect(audio, progress=console.progress))
-    text = speech.dumps(spans, form=form, duration=audio.start + audio.duration, recording_id=audio.recording_id)
+    text = speech.dumps(spans, name=form, duration=audio.start + audio.duration, recording_id=audio.recording_id)
     if output is None:
         write_stdout(text)
     else:
@@ -70,6 +70,7 @@ def vad(
 @click.pass_context
 def diarize(
     context: click.Context,
+    /,
     recording: Path,
     *,
     outputs: tuple[str, ...],
@@ -134,6 +135,7 @@ def _read(recording: Path, options: dict[str, Any], console: Console, *, channel
 @click.pass_context
 def align(
     context: click.Context,
+    /,
     words: Path,
     turns: Path,
     *,

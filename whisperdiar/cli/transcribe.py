@@ -56,6 +56,7 @@ class Job:
 @click.pass_context
 def transcribe(
     context: click.Context,
+    /,
     inputs: tuple[Path, ...],
     *,
     outputs: tuple[str, ...],
