@@ -7,8 +7,9 @@ import sys
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    from whisperdiar.cli import run
+    from whisperdiar.cli import calm_libraries, run
 
+    calm_libraries()
     sys.exit(run(sys.argv[1:]))
 
 

@@ -77,7 +77,6 @@ def run(arguments: Sequence[str]) -> int:
     from whisperdiar.cli.console import Console
     from whisperdiar.cli.errors import OK, report
 
-    _calm_libraries()
     try:
         result: Any = main.main(args=list(arguments), prog_name="whisperdiar", standalone_mode=False)
     except click.exceptions.Exit as exit_:
@@ -91,7 +90,7 @@ def run(arguments: Sequence[str]) -> int:
     return result if isinstance(result, int) else OK
 
 
-def _calm_libraries() -> None:
+def calm_libraries() -> None:
     """Their warnings and log lines are for developers; what a user must know, whisperdiar says itself."""
     if hasattr(signal, "SIGTERM"):
         signal.signal(signal.SIGTERM, _terminated)

@@ -1,0 +1,125 @@
+"""What every backend promises. New backends are found by themselves; one that cannot run here says why."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from tests.sounds import SAMPLES, conversation, noise, silence
+from whisperdiar import Audio, BackendError, Span, SpeakerCount, load
+from whisperdiar.options import Runtime
+from whisperdiar.registry import STAGES, available
+from whisperdiar.registry import load as load_backend
+from whisperdiar.types import ANY_SPEAKERS, BackendInfo, BackendRecord, merge_spans
+
+FROM_FILES = {("vad", "file"), ("diarization", "rttm")}
+
+
+def backends(stage: str) -> list[Any]:
+    names = [name for name in available(stage) if (stage, name) not in FROM_FILES]  # type: ignore[arg-type]
+    return [pytest.param(name, marks=pytest.mark.model) for name in names]
+
+
+def ready(stage: Any, name: str) -> Any:
+    backend = load_backend(stage, name)(None, runtime=Runtime(offline=True))
+    try:
+        backend.prepare()
+    except BackendError as error:
+        pytest.skip(f"{stage} {name} cannot run here: {error}")
+    return backend
+
+
+@pytest.mark.parametrize(("stage", "name"), [(stage, name) for stage in STAGES for name in available(stage)])
+def test_a_backend_says_what_it_is(stage: Any, name: str) -> None:
+    backend_class = load_backend(stage, name)
+    assert backend_class.name == name
+    assert isinstance(backend_class.info, BackendInfo)
+    assert backend_class.info.summary
+    assert backend_class.info.licence
+    assert dataclasses.is_dataclass(backend_class.settings_type)
+    assert backend_class.settings_type.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    record = backend_class(None, runtime=Runtime(offline=True)).record()
+    assert isinstance(record, BackendRecord)
+    assert record.backend == name
+
+
+def check_spans(spans: tuple[Span, ...], audio: Audio) -> None:
+    assert list(spans) == sorted(spans)
+    assert merge_spans(spans) == spans, "spans must not touch"
+    assert all(0.0 <= span.start < span.end <= audio.duration + 1e-6 for span in spans)
+
+
+@pytest.mark.parametrize("name", backends("vad"))
+def test_detectors(name: str) -> None:
+    detector = ready("vad", name)
+    heard: list[float] = []
+    speech = load(SAMPLES / "standup.mp4", end=15.0)
+    found = detector.detect(speech, progress=lambda _, fraction: heard.append(fraction))
+    check_spans(found, speech)
+    assert sum(span.duration for span in found) > 5.0
+    assert detector.detect(speech) == found, "the same sound gives the same spans"
+    assert heard
+    assert heard == sorted(heard)
+    assert 0.0 <= heard[0] <= heard[-1] <= 1.0
+    for audio in (silence(0.0), silence(0.01), silence(3.0), noise(3.0)):
+        quiet = detector.detect(audio)
+        check_spans(quiet, audio)
+        if name != "none":
+            assert not quiet, f"{audio.recording_id} is no speech"
+
+
+@pytest.mark.parametrize("name", backends("asr"))
+def test_transcribers(name: str) -> None:
+    transcriber = ready("asr", name)
+    audio = load(SAMPLES / "standup.mp4", end=15.0)
+    speech = (Span(0.0, 7.0), Span(9.0, 15.0))
+    found = transcriber.transcribe(audio, speech=speech, language="en")
+    assert found.words
+    assert list(found.words) == sorted(found.words, key=lambda w: w.start)
+    for word in found.words:
+        assert word.text.strip()
+        assert 0.0 <= word.probability <= 1.0
+        assert any(span.start - 0.5 <= word.start <= word.end <= span.end + 0.5 for span in speech)
+    assert transcriber.transcribe(audio, speech=(), language="en").words == ()
+    assert transcriber.transcribe(silence(0.0), speech=(), language="en").words == ()
+
+
+@pytest.mark.parametrize("name", backends("diarization"))
+def test_diarizers(name: str) -> None:
+    diarizer = ready("diarization", name)
+    audio, turns = conversation()
+    if load_backend("diarization", name).info.per_channel:
+        audio = load(SAMPLES / "call.flac", channels="all")
+        turns = ()
+    speech = tuple(t.span for t in turns) or (Span(0.0, audio.duration),)
+    heard: list[float] = []
+    found = diarizer.diarize(
+        audio, speech=speech, speakers=ANY_SPEAKERS, progress=lambda _, fraction: heard.append(fraction)
+    )
+    assert found.recording_id == audio.recording_id
+    assert list(found.turns) == sorted(found.turns, key=lambda t: (t.start, t.end))
+    assert all(0.0 <= t.start < t.end <= audio.duration + 1e-6 for t in found.turns)
+    assert found == diarizer.diarize(audio, speech=speech, speakers=ANY_SPEAKERS), "the same sound, the same turns"
+    assert heard
+    assert heard == sorted(heard)
+    assert diarizer.diarize(audio, speech=(), speakers=ANY_SPEAKERS).turns == ()
+    quiet = silence(2.0, n_channels=audio.n_channels)
+    assert diarizer.diarize(quiet, speech=(), speakers=ANY_SPEAKERS).turns == ()
+
+
+@pytest.mark.parametrize("name", backends("diarization"))
+@pytest.mark.parametrize("count", [SpeakerCount(1, 1), SpeakerCount(2, 2), SpeakerCount(3, 4)])
+def test_the_number_of_speakers_is_honoured_or_refused(name: str, count: SpeakerCount) -> None:
+    if name == "none":
+        pytest.skip("it knows no speakers at all")
+    diarizer = ready("diarization", name)
+    audio, turns = conversation()
+    if load_backend("diarization", name).info.per_channel:
+        audio = load(SAMPLES / "call.flac", channels="all")
+    try:
+        found = diarizer.diarize(audio, speech=tuple(t.span for t in turns), speakers=count)
+    except BackendError:
+        return
+    assert count.allows(len(found.speakers)) or found.notes
