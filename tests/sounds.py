@@ -45,7 +45,11 @@ def voice(seconds: float, *, pitch_hz: float, formants_hz: tuple[float, ...], se
     return (0.3 * joined).astype(np.float32)
 
 
-VOICES = {"A": (110.0, (500.0, 1200.0, 2400.0)), "B": (220.0, (750.0, 1900.0, 3300.0)), "C": (160.0, (350.0, 900.0, 3000.0))}
+VOICES = {
+    "A": (110.0, (500.0, 1200.0, 2400.0)),
+    "B": (220.0, (750.0, 1900.0, 3300.0)),
+    "C": (160.0, (350.0, 900.0, 3000.0)),
+}
 
 
 def conversation(order: str = "ABABAB", *, each: float = 4.0, gap: float = 0.5) -> tuple[Audio, tuple[Turn, ...]]:

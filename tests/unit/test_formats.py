@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from formats_strategies import example
+from formats_strategies import example, transcripts
+from hypothesis import given
 
 import whisperdiar.formats
-from whisperdiar.errors import InvalidOption
+from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.formats import FORMATS, WriteOptions, by_name, by_suffix, fallback_notes, known_suffixes
 from whisperdiar.types import BackendRecord
 
@@ -39,6 +40,18 @@ def test_every_module_fulfils_its_format(name):
     assert found.dumps(example(), options=WriteOptions()) == text
     if found.read is not None:
         assert found.read(text).turns == example().turns
+
+
+@given(transcripts)
+def test_any_transcript_can_be_written(transcript):
+    for name in FORMATS:
+        try:
+            text = by_name(name).dumps(transcript, options=WriteOptions())
+        except FormatError as error:  # names that would be no field, and nothing else
+            assert name == "rttm"
+            assert "rename it" in str(error)
+        else:
+            text.encode("utf-8")
 
 
 def test_only_json_and_rttm_read_back():
