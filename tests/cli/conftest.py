@@ -1,0 +1,56 @@
+"""Running the command line inside the test process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.sounds import RATE_HZ, SAMPLES
+from whisperdiar import load
+from whisperdiar.cli import run
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def complaints(self) -> list[str]:
+        return [line for line in self.err.splitlines() if line.startswith("whisperdiar: error")]
+
+
+Cli = Callable[..., Done]
+
+
+@pytest.fixture
+def cli(capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Cli]:
+    """`cli("vad", path)` runs a command in a folder of its own, without a network."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+    def call(*arguments: object) -> Done:
+        code = run([os.fspath(item) if isinstance(item, Path) else str(item) for item in arguments])
+        captured = capfdbinary.readouterr()
+        return Done(code, captured.out.decode("utf-8"), captured.err.decode("utf-8"))
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first 12 seconds of the stand-up sample, as a wave file."""
+    from scipy.io import wavfile
+
+    audio = load(SAMPLES / "standup.mp4", end=12.0)
+    path = tmp_path_factory.mktemp("sounds") / "short talk.wav"
+    wavfile.write(path, RATE_HZ, (audio.mono * 32767).astype(np.int16))
+    return path

@@ -1,0 +1,187 @@
+"""The single stages, conversions and lists of the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Cli
+from tests.sounds import ROOT, SAMPLES
+from whisperdiar import Segment, Span, Speaker, Transcript, Turn, Word
+from whisperdiar.formats import json as json_format
+from whisperdiar.formats import rttm, speech
+from whisperdiar.options import WriteOptions
+
+
+@pytest.fixture
+def transcript(tmp_path: Path) -> Path:
+    words = (
+        Word(Span(0.5, 1.0), " Hello", 0.9, "SPEAKER_00", 0.95),
+        Word(Span(2.0, 2.5), " Hi.", 0.8, "SPEAKER_01", 0.9),
+    )
+    made = Transcript(
+        "talk",
+        3.0,
+        "en",
+        (Speaker("SPEAKER_00", "SPEAKER_00"), Speaker("SPEAKER_01", "SPEAKER_01")),
+        tuple(Segment((word,), word.speaker) for word in words),
+        (Turn(Span(0.4, 1.1), "SPEAKER_00"), Turn(Span(1.9, 2.6), "SPEAKER_01")),
+    )
+    path = tmp_path / "out.json"
+    path.write_text(json_format.dumps(made, options=WriteOptions()), "utf-8")
+    return path
+
+
+@pytest.mark.parametrize("form", ["rttm", "txt", "json"])
+def test_vad_writes_what_reads_back(cli: Cli, short: Path, tmp_path: Path, form: str) -> None:
+    assert cli("vad", short, "--vad", "energy", "-o", f"speech.{form}").code == 0
+    text = (tmp_path / f"speech.{form}").read_text("utf-8")
+    found = speech.loads(text, suffix=f".{form}")
+    assert 4.0 < sum(span.duration for span in found) < 12.0
+    if form == "rttm":
+        assert {turn.speaker for turn in rttm.loads(text).turns} == {"speech"}
+    if form == "json":
+        assert set(json.loads(text)) == {"duration", "speech"}
+    if form == "txt":
+        assert text.startswith("segment_001 ")
+
+
+def test_vad_takes_speech_from_a_file_and_changes_its_form(cli: Cli, short: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.uem").write_text("short_talk 1 1.0 4.0\nshort_talk 1 6.0 7.5\n", "utf-8")
+    done = cli("vad", short, "--speech", "in.uem", "-f", "json", "--quiet")
+    assert json.loads(done.out)["speech"] == [{"start": 1.0, "end": 4.0}, {"start": 6.0, "end": 7.5}]
+
+
+def test_diarize_alone(cli: Cli, short: Path) -> None:
+    done = cli("diarize", short, "--diarizer", "bic", "--vad", "energy", "--speakers", "2", "--quiet")
+    assert done.code == 0, done.err
+    assert set(rttm.loads(done.out).speakers) == {"SPEAKER_00", "SPEAKER_01"}
+
+
+def test_diarize_writes_pyannotes_json(cli: Cli, short: Path) -> None:
+    done = cli("diarize", short, "--diarizer", "bic", "--vad", "energy", "-f", "pyannote-json", "--quiet")
+    (first, *_) = json.loads(done.out)["diarization"]
+    assert set(first) == {"speaker", "start", "end"}
+    assert isinstance(first["start"], str)
+
+
+def test_diarize_refuses_subtitles(cli: Cli, short: Path) -> None:
+    done = cli("diarize", short, "-o", "x.srt")
+    assert done.code == 2
+    assert "no words" in done.err
+
+
+def test_diarize_one_speaker_per_channel(cli: Cli) -> None:
+    done = cli("diarize", SAMPLES / "call.flac", "--diarizer", "channels", "--vad", "energy", "--quiet")
+    assert done.code == 0, done.err
+    assert {turn.channel for turn in rttm.loads(done.out).turns} == {1, 2}
+
+
+def test_align_words_and_turns_from_files(cli: Cli, tmp_path: Path) -> None:
+    words = [{"start": i, "end": i + 0.5, "text": f" w{i}", "probability": 0.5} for i in range(6)]
+    (tmp_path / "talk.words.json").write_text(json.dumps(words), "utf-8")
+    lines = [f"SPEAKER talk 1 {start} 3 <NA> <NA> {name} <NA> <NA>\n" for start, name in ((0, "A"), (3, "B"))]
+    (tmp_path / "talk.rttm").write_text("".join(lines), "utf-8")
+    assert cli("align", "talk.words.json", "talk.rttm", "-o", "out.json").code == 0
+    made = json_format.loads((tmp_path / "out.json").read_text("utf-8"))
+    assert made.recording_id == "talk"
+    assert [(w.text, w.speaker) for w in made.words] == [(f" w{i}", "A" if i < 3 else "B") for i in range(6)]
+
+
+def test_align_keeps_what_a_transcript_knows(cli: Cli, transcript: Path, tmp_path: Path) -> None:
+    (tmp_path / "other.rttm").write_text("SPEAKER talk 1 0 3 <NA> <NA> Z <NA> <NA>\n", "utf-8")
+    assert cli("align", transcript, "other.rttm", "-o", "new.json").code == 0
+    made = json_format.loads((tmp_path / "new.json").read_text("utf-8"))
+    assert (made.recording_id, made.language, made.duration) == ("talk", "en", 3.0)
+    assert {w.speaker for w in made.words} == {"Z"}
+
+
+def test_convert_needs_no_model(cli: Cli, transcript: Path, tmp_path: Path) -> None:
+    assert cli("convert", transcript, "out.vtt", "-o", "out.srt").code == 0
+    assert (tmp_path / "out.vtt").read_text("utf-8").startswith("WEBVTT")
+    assert "SPEAKER_00: Hello" in (tmp_path / "out.srt").read_text("utf-8")
+    assert "SPEAKER" not in cli("convert", transcript, "--speaker-style", "none").out
+    assert cli("convert", transcript, "out.rttm").code == 0
+    assert cli("convert", "out.rttm", "-f", "json").code == 0
+    refused = cli("convert", "out.rttm", "x.srt")
+    assert refused.code == 2
+    assert "no words" in refused.err
+
+
+def test_rename_changes_names_never_labels(cli: Cli, transcript: Path) -> None:
+    assert cli("rename", transcript, "SPEAKER_00=Anna Maria").code == 0
+    made = json_format.loads(transcript.read_text("utf-8"))
+    assert made.speakers[0] == Speaker("SPEAKER_00", "Anna Maria")
+    assert made.words[0].speaker == "SPEAKER_00"
+    assert "Anna Maria: Hello" in cli("rename", transcript, "SPEAKER_01=Boris", "-f", "srt").out
+    assert json_format.loads(transcript.read_text("utf-8")).speakers[1].name == "SPEAKER_01", "with -f IN stays"
+    assert "Anna_Maria" in cli("convert", transcript, "-f", "rttm").out
+
+
+@pytest.mark.parametrize("pair", ["SPEAKER_07=Anna", "SPEAKER_00", "=Anna", "SPEAKER_00= "])
+def test_rename_refuses_what_it_cannot_do(cli: Cli, transcript: Path, pair: str) -> None:
+    before = transcript.read_bytes()
+    done = cli("rename", transcript, pair)
+    assert done.code == 2
+    assert len(done.err.splitlines()) == 1
+    assert transcript.read_bytes() == before
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"schema_version": 99}', '{"schema_version": 1}', "\xff"])
+def test_convert_refuses_broken_files_in_one_line(cli: Cli, tmp_path: Path, text: str) -> None:
+    (tmp_path / "bad.json").write_bytes(text.encode("latin-1"))
+    done = cli("convert", "bad.json", "out.srt")
+    assert done.code == 1
+    assert len(done.err.splitlines()) == 1
+    assert "bad.json" in done.err
+    assert not (tmp_path / "out.srt").exists()
+
+
+def test_backends_lists_all_and_their_settings(cli: Cli) -> None:
+    done = cli("backends", "--settings")
+    for name in ("silero", "crdnn", "whisper", "pocketsphinx", "bic", "channels", "pyannote"):
+        assert f"  {name} " in done.out
+    assert "min_silence=" in done.out
+    rows = json.loads(cli("backends", "--json").out)
+    bic = next(row for row in rows if row["name"] == "bic")
+    assert {"overlap", "max_speakers", "streaming", "licence", "token", "download_mb", "installed"} <= set(bic)
+    assert bic["installed"]
+
+
+def test_models_list_and_path(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "empty"))
+    assert "large-v3-turbo" in cli("models", "list").out
+    done = cli("models", "path", "small")
+    assert done.code == 1
+    assert "models download small" in done.complaints[0]
+
+
+@pytest.mark.model
+def test_doctor_reports_every_backend(cli: Cli) -> None:
+    done = cli("doctor")
+    assert done.code == 0, done.out
+    for subject in ("reading sound", "vad silero", "asr pocketsphinx", "diarization bic", "Whisper models", "GPU"):
+        assert subject in done.out
+    assert "BROKEN" not in done.out
+
+
+def test_doctor_calls_a_broken_installation_broken(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    from whisperdiar.vad import energy
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("no such symbol")
+
+    monkeypatch.setattr(energy, "_level_db", fail)
+    done = cli("doctor")
+    assert done.code == 1
+    (line,) = [line for line in done.out.splitlines() if line.startswith("BROKEN")]
+    assert "no such symbol" in line
+
+
+def test_the_command_reference_is_up_to_date() -> None:
+    import subprocess
+    import sys
+
+    subprocess.run([sys.executable, str(ROOT / "docs" / "make_commands.py"), "--check"], check=True, cwd=ROOT)

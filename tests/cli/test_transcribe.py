@@ -1,0 +1,243 @@
+"""The main job through the command line, with PocketSphinx and the embedded diarizer: both always run."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jsonschema
+import pytest
+import srt
+import webvtt
+
+from tests.cli.conftest import Cli
+from tests.sounds import SAMPLES
+from whisperdiar import Transcript
+from whisperdiar.formats import json as json_format
+from whisperdiar.formats import rttm
+
+pytestmark = pytest.mark.model
+
+FAST = ("--asr", "pocketsphinx", "--diarizer", "bic", "--vad", "silero")
+
+
+def test_the_main_job_with_every_format(cli: Cli, short: Path, tmp_path: Path) -> None:
+    outputs = [f"out.{suffix}" for suffix in ("srt", "vtt", "rttm", "json", "txt")]
+    done = cli(short, *FAST, *(word for name in outputs for word in ("-o", name)))
+    assert done.code == 0, done.err
+    assert done.out == ""
+    transcript = json_format.loads((tmp_path / "out.json").read_text("utf-8"))
+    jsonschema.validate(transcript.to_dict(), json_format.schema())
+    assert transcript.recording_id == "short_talk"
+    assert transcript.duration == pytest.approx(12.0, abs=0.01)
+    words = " ".join(word.text.strip() for word in transcript.words)
+    cues = list(srt.parse((tmp_path / "out.srt").read_text("utf-8")))
+    assert all(cue.content.startswith("SPEAKER_0") for cue in cues)
+    shown = " ".join(cue.content.split(": ", 1)[1].replace("\n", " ") for cue in cues)
+    assert sorted(shown.split()) == sorted(words.split())
+    assert len(webvtt.read(str(tmp_path / "out.vtt")).captions) == len(cues)
+    turns = rttm.loads((tmp_path / "out.rttm").read_text("utf-8"))
+    assert turns.recording_id == "short_talk"
+    assert [t.speaker for t in turns.turns] == [t.speaker for t in transcript.turns]
+    assert words.split()[0] in (tmp_path / "out.txt").read_text("utf-8")
+    assert "real-time factor" in done.err
+
+
+def test_without_an_output_subtitles_go_to_standard_output(cli: Cli, short: Path) -> None:
+    done = cli(short, *FAST, "--quiet")
+    assert done.code == 0
+    assert done.err == ""
+    assert list(srt.parse(done.out))
+
+
+def test_automatic_choice_falls_back_aloud(
+    cli: Cli, short: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "empty"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "empty"))
+    done = cli(short, "-o", "out.json", "-o", "out.vtt", "-o", "out.txt", "--offline", "--quiet")
+    assert done.code == 0, done.err
+    assert "speech recognition by pocketsphinx (English only" in done.err
+    assert "whisperdiar models download" in done.err
+    asr = json.loads((tmp_path / "out.json").read_text("utf-8"))["provenance"]["asr"]
+    assert (asr["backend"], asr["fallback_from"]) == ("pocketsphinx", "whisper")
+    assert asr["remedy"].startswith("whisperdiar models download")
+    for name in ("out.vtt", "out.txt"):
+        assert "pocketsphinx" in (tmp_path / name).read_text("utf-8").split("SPEAKER_")[0]
+
+
+def test_a_named_recogniser_never_falls_back(
+    cli: Cli, short: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "empty"))
+    done = cli(short, "--asr", "whisper", "--offline", "-o", "out.srt")
+    assert done.code == 1
+    assert len(done.complaints) == 1
+    assert "models download" in done.complaints[0]
+    assert not (tmp_path / "out.srt").exists()
+
+
+def test_another_language_is_never_left_to_an_english_recogniser(
+    cli: Cli, short: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "empty"))
+    done = cli(short, "--language", "ru", "--offline", "-o", "out.srt")
+    assert done.code == 1
+    assert "models download" in done.complaints[0]
+
+
+def test_a_failed_diarization_leaves_the_transcript(cli: Cli, short: Path, tmp_path: Path) -> None:
+    (tmp_path / "turns.rttm").write_text("SPEAKER broken line\n", "utf-8")
+    arguments = ("--asr", "pocketsphinx", "--vad", "energy", "--turns", "turns.rttm")
+    done = cli(short, *arguments, "-o", "out.srt", "-o", "out.rttm", "-o", "out.json")
+    assert done.code == 1
+    assert len(done.complaints) == 1
+    assert "turns.rttm" in done.complaints[0]
+    assert "line 1" in done.complaints[0]
+    cues = list(srt.parse((tmp_path / "out.srt").read_text("utf-8")))
+    assert cues
+    assert not any("SPEAKER" in cue.content for cue in cues)
+    assert not (tmp_path / "out.rttm").exists()
+    assert json.loads((tmp_path / "out.json").read_text("utf-8"))["provenance"]["warnings"]
+
+
+def test_one_bad_file_does_not_stop_the_rest(cli: Cli, short: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.wav").write_text("this is a shopping list\n" * 50, "utf-8")
+    shutil.copy(short, tmp_path / "good.wav")
+    done = cli("bad.wav", "gone.mp3", "good.wav", *FAST, "-o", "made/", "-f", "srt,json")
+    assert done.code == 1
+    assert len(done.complaints) == 2
+    assert sorted(path.name for path in (tmp_path / "made").iterdir()) == ["good.json", "good.srt"]
+
+
+def test_existing_outputs_in_a_folder_are_left_alone_unless_asked(cli: Cli, short: Path, tmp_path: Path) -> None:
+    made = tmp_path / "made" / "short talk.srt"
+    made.parent.mkdir()
+    made.write_text("mine", "utf-8")
+    done = cli(short, *FAST, "-o", "made/")
+    assert done.code == 0
+    assert "exists already" in done.err
+    assert made.read_text("utf-8") == "mine"
+    assert cli(short, *FAST, "-o", "made/", "--overwrite").code == 0
+    assert made.read_text("utf-8") != "mine"
+
+
+def test_colliding_stems_keep_their_suffix(cli: Cli, short: Path, tmp_path: Path) -> None:
+    for name in ("a.wav", "a.wave"):
+        shutil.copy(short, tmp_path / name)
+    assert cli("a.wav", "a.wave", *FAST, "-o", "made/").code == 0
+    assert sorted(path.name for path in (tmp_path / "made").iterdir()) == ["a.wav.srt", "a.wave.srt"]
+
+
+def test_a_part_keeps_the_recordings_own_times(cli: Cli, short: Path, tmp_path: Path) -> None:
+    assert cli(short, *FAST, "--start", "0:06", "--end", "12", "-o", "out.json").code == 0
+    transcript = Transcript.from_dict(json.loads((tmp_path / "out.json").read_text("utf-8")))
+    assert transcript.words
+    assert min(w.start for w in transcript.words) >= 6.0
+    assert min(t.start for t in transcript.turns) >= 6.0
+
+
+def test_turns_from_a_file_keep_their_names(cli: Cli, short: Path, tmp_path: Path) -> None:
+    (tmp_path / "t.rttm").write_text("SPEAKER short_talk 1 0.000 12.000 <NA> <NA> Anna <NA> <NA>\n", "utf-8")
+    assert cli(short, "--asr", "pocketsphinx", "--vad", "silero", "--turns", "t.rttm", "-o", "out.json").code == 0
+    transcript = json_format.loads((tmp_path / "out.json").read_text("utf-8"))
+    assert {w.speaker for w in transcript.words} == {"Anna"}
+    assert transcript.provenance["diarizer"]["backend"] == "rttm"
+
+
+def test_speech_regions_from_a_file_gate_the_recogniser(cli: Cli, short: Path, tmp_path: Path) -> None:
+    (tmp_path / "speech.json").write_text('{"duration": 12.0, "speech": [{"start": 5.0, "end": 9.0}]}', "utf-8")
+    arguments = ("--asr", "pocketsphinx", "--diarizer", "none", "--speech", "speech.json")
+    assert cli(short, *arguments, "-o", "out.json").code == 0
+    transcript = json_format.loads((tmp_path / "out.json").read_text("utf-8"))
+    assert transcript.words
+    assert min(w.start for w in transcript.words) >= 4.5
+    assert max(w.end for w in transcript.words) <= 9.5
+
+
+def test_speaker_style_none_leaves_names_out(cli: Cli, short: Path) -> None:
+    done = cli(short, *FAST, "--speaker-style", "none", "--quiet")
+    assert "SPEAKER" not in done.out
+
+
+def test_clips(cli: Cli, short: Path, tmp_path: Path) -> None:
+    assert cli(short, *FAST, "-o", "out.srt", "--clips", "clips").code == 0
+    assert list((tmp_path / "clips").rglob("*.wav"))
+
+
+def test_silence_gives_an_empty_transcript(cli: Cli, tmp_path: Path) -> None:
+    import numpy as np
+    from scipy.io import wavfile
+
+    wavfile.write(tmp_path / "silence.wav", 16_000, np.zeros(80_000, np.int16))
+    done = cli("silence.wav", *FAST, "-o", "out.srt", "-o", "out.json", "-o", "out.rttm", "-o", "out.vtt")
+    assert done.code == 0, done.err
+    assert (tmp_path / "out.srt").read_text("utf-8") == ""
+    assert json_format.loads((tmp_path / "out.json").read_text("utf-8")).segments == ()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("a.wav", "--speakers", "0"), "at least 1"),
+        (("a.wav", "--speakers", "many"), "such as 3"),
+        (("a.wav", "--diarizer", "magic"), "no diarization backend 'magic'"),
+        (("a.wav", "--asr", "pocketsphinx", "--model", "small"), "no setting 'model'"),
+        (("a.wav", "-o", "out.xyz"), ".xyz"),
+        (("a.wav", "-f", "docx"), "docx"),
+        (("a.wav", "b.wav", "-o", "out.srt"), "folder"),
+        (("a.wav", "b.wav"), "folder"),
+        (("a.wav", "-f", "srt,vtt"), "folder"),
+        (("a.wav", "-o", "a.srt", "-o", "a.srt"), "twice"),
+        (("a.srt", "-o", "a.srt"), "input itself"),
+        (("a.wav", "--start", "1:xx"), "time"),
+        (("a.wav", "--diarizer-option", "threshold"), "KEY=VALUE"),
+        (("a.wav", "--diarizer", "bic", "--diarizer-option", "nonsense=1"), "nonsense"),
+        (("a.wav", "--turns", "t.rttm", "--diarizer", "bic"), "one of them"),
+        (("a.wav", "--no-such-option"), "no-such-option"),
+        (("convrt",), "convert"),
+    ],
+)
+def test_what_cannot_be_meant_is_exit_code_2_and_one_line(cli: Cli, arguments: tuple[str, ...], says: str) -> None:
+    done = cli(*arguments)
+    assert done.code == 2
+    assert len(done.err.splitlines()) == 1
+    assert says in done.err
+
+
+def test_a_missing_output_folder_is_found_before_the_work(cli: Cli, short: Path) -> None:
+    done = cli(short, *FAST, "-o", "nowhere/out.srt")
+    assert done.code == 1
+    assert "nowhere" in done.complaints[0]
+    assert "finding" not in done.err
+
+
+def test_a_transcript_that_cannot_be_written_is_kept_elsewhere(
+    cli: Cli, short: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    (tmp_path / "out.srt").mkdir()
+    done = cli(short, *FAST, "-f", "srt", "-o", "/dev/full")
+    assert done.code == 1
+    (rescued,) = tmp_path.glob("short_talk-*.json")
+    assert str(rescued) in done.err
+    assert json_format.loads(rescued.read_text("utf-8")).words
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_ctrl_c_leaves_no_half_written_file(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "whisperdiar", str(SAMPLES / "standup.mp4"), *FAST, "-o", "out.srt"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    time.sleep(4.0)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
