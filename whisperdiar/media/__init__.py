@@ -1,0 +1,14 @@
+"""Any audio or video file → `Audio`, through PyAV (no ffmpeg program is needed).
+
+files.py     is it a file that may be read? opening it, and one clear line if it cannot be
+decode.py    packets → frames → samples at their times
+store.py     samples in memory, or in a temporary file where they are many
+promise.py   how long the file says it is, so that a broken download is noticed
+"""
+
+from __future__ import annotations
+
+from whisperdiar.media.decode import load
+from whisperdiar.media.files import AudioTrack, MediaInfo, probe, recording_id
+
+__all__ = ["AudioTrack", "MediaInfo", "load", "probe", "recording_id"]

@@ -1,0 +1,262 @@
+"""Opens a local media file and nothing else, or says in one line why it cannot be read."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import os
+import re
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from whisperdiar.errors import MediaError
+from whisperdiar.media.promise import lacks_index
+
+if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # two letters at least: a Windows drive has one
+
+# These read further files or the network, or make pictures and sound out of text.
+_REFUSED_DEMUXERS = frozenset(
+    ("concat", "dash", "hls", "image2", "imf", "lavfi", "rtp", "rtsp", "sap", "sbg", "sdp", "tty", "vobsub")
+)
+_PLAYLIST_SUFFIXES = frozenset((".m3u", ".m3u8", ".pls", ".asx", ".wpl", ".xspf", ".cue", ".mpd", ".sdp", ".ffconcat"))
+_PLAYLIST_STARTS = ("#EXTM3U", "ffconcat", "[playlist]", "[Reference]", "<asx", "<ASX", "<smil", "v=0\n", "v=0\r")
+_TEXT_BYTES = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class AudioTrack:
+    """One audio stream of a file.
+
+    Attributes:
+        number: counts the audio streams of the file from 1.
+        codec: FFmpeg's name of its codec.
+        sample_rate: in Hz; 0 where unknown.
+        channels: how many; 0 where unknown.
+        language: as the file states it (mostly ISO 639-2), or None.
+        title: as the file states it, or None.
+        default: whether it is the one that is read when nobody chooses.
+    """
+
+    number: int
+    codec: str
+    sample_rate: int
+    channels: int
+    language: str | None = None
+    title: str | None = None
+    default: bool = False
+
+    def __str__(self) -> str:
+        parts = [self.language, f'"{self.title}"' if self.title else None, self.codec]
+        parts.append(f"{self.channels} channel{'s' if self.channels != 1 else ''}")
+        return f"{self.number}: " + " ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True, slots=True)
+class MediaInfo:
+    """What a file holds, without decoding it.
+
+    Attributes:
+        duration: in seconds, as the file states it or FFmpeg estimates it; None where unknown.
+        tracks: the audio streams.
+        has_video: whether there is a moving picture (cover art is none).
+        container: FFmpeg's name of the format.
+    """
+
+    duration: float | None
+    tracks: tuple[AudioTrack, ...]
+    has_video: bool
+    container: str
+
+
+def recording_id(path: str | os.PathLike[str]) -> str:
+    """Name of a recording: the file's stem with ``_`` for each run of white space (RTTM fields have none)."""
+    stem = Path(path).stem.encode("utf-8", "replace").decode("utf-8")  # file names need not be valid Unicode
+    return re.sub(r"\s+", "_", stem)
+
+
+def probe(path: str | os.PathLike[str]) -> MediaInfo:
+    """What a media file holds.
+
+    Raises:
+        MediaError: the file cannot be read; a file without sound is no error here.
+    """
+    with opened(path) as (container, _):
+        from av.stream import Disposition
+
+        best = container.streams.best("audio")
+        return MediaInfo(
+            duration=None if container.duration is None else container.duration / 1e6,
+            tracks=tuple(
+                _track(number, stream, default=stream is best)
+                for number, stream in enumerate(container.streams.audio, start=1)
+            ),
+            has_video=any(not item.disposition & Disposition.attached_pic for item in container.streams.video),
+            container=container.format.name,
+        )
+
+
+def _track(number: int, stream: AudioStream, *, default: bool) -> AudioTrack:
+    context: Any = stream.codec_context  # None where FFmpeg has no decoder, which its annotations do not tell
+    language = stream.metadata.get("language")
+    return AudioTrack(
+        number=number,
+        codec=context.name if context else "unknown codec",
+        sample_rate=context.sample_rate if context else 0,
+        channels=context.layout.nb_channels if context else 0,
+        language=None if language == "und" else language,
+        title=stream.metadata.get("title"),
+        default=default,
+    )
+
+
+def choose_stream(path: str | os.PathLike[str], container: InputContainer, track: int | None) -> AudioStream:
+    """The audio stream of that number (from 1), or the one that FFmpeg takes for the main one.
+
+    Raises:
+        MediaError: there is no sound, no such track, or no decoder for it.
+    """
+    streams = container.streams.audio
+    if not streams:
+        kinds = sorted({stream.type or "unknown" for stream in container.streams})
+        found = f"only {' and '.join(kinds)}" if kinds else "nothing that can be played"
+        raise MediaError(f"{shown(path)}: has no sound, {found}; give a file with an audio track")
+    best: Any = container.streams.best("audio")
+    if track is None:
+        chosen = streams[0] if best is None else best
+    elif track > len(streams):
+        tracks = [str(_track(i, item, default=item is best)) for i, item in enumerate(streams, start=1)]
+        raise MediaError(f"{shown(path)}: has no audio track {track}; it has {', '.join(tracks)}")
+    else:
+        chosen = streams[track - 1]
+    if chosen.codec_context is None or not chosen.codec_context.sample_rate:
+        raise MediaError(
+            f"{shown(path)}: its sound cannot be decoded (unknown, encrypted or damaged); "
+            "convert it to WAV with the program that made it"
+        )
+    return chosen
+
+
+@contextlib.contextmanager
+def opened(path: str | os.PathLike[str]) -> Iterator[tuple[InputContainer, LocalFile]]:
+    """The container behind a local file, closed at the end.
+
+    FFmpeg is handed an open file, never a name: neither a URL nor a name inside a playlist makes it read
+    anything else.
+
+    Raises:
+        MediaError: one line that names the file and the cause.
+    """
+    with _open_file(path) as raw:
+        source = LocalFile(raw, name=f"recording{Path(path).suffix}")
+        with _open_container(path, source) as container:
+            yield container, source
+
+
+class LocalFile:
+    """What PyAV reads from: a file whose read errors are kept, since FFmpeg takes them for the end."""
+
+    def __init__(self, raw: BinaryIO, *, name: str) -> None:
+        self._raw = raw
+        self.name = name
+        self.size = os.fstat(raw.fileno()).st_size
+        self.error: OSError | None = None
+
+    def read(self, size: int) -> bytes:
+        try:
+            return self._raw.read(size)
+        except OSError as error:
+            self.error = error
+            return b""
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._raw.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._raw.tell()
+
+
+def shown(path: str | os.PathLike[str]) -> str:
+    """A path as it stands in a message: on one line, whatever it holds."""
+    text = os.fspath(path)
+    return text if text.isprintable() else repr(text)
+
+
+def _open_file(path: str | os.PathLike[str]) -> BinaryIO:
+    text = os.fspath(path)
+    name = shown(path)
+    if text == "-":
+        raise MediaError("-: reading from standard input is not possible; save the recording to a file first")
+    try:
+        status = os.stat(text)
+        if stat.S_ISDIR(status.st_mode):
+            raise MediaError(f"{name}: is a directory; give the recordings in it, such as {name.rstrip('/')}/*.wav")
+        if not stat.S_ISREG(status.st_mode):
+            raise MediaError(f"{name}: is a device or a pipe, not a file; save the recording to a file first")
+        if status.st_size == 0:
+            raise MediaError(f"{name}: is empty (0 bytes); copy or download it again")
+        return open(text, "rb")
+    except PermissionError as error:
+        raise MediaError(f"{name}: no permission to read it; change that (chmod +r) or use a copy") from error
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if _SCHEME.match(text):
+            raise MediaError(
+                f"{name}: only local files are read, no URLs or FFmpeg protocols; download it and give its plain path"
+            ) from error
+        raise MediaError(f"{name}: no such file; check the spelling and the folder") from error
+    except (OSError, ValueError) as error:  # a name that is too long, a loop of links, a zero byte
+        reason = getattr(error, "strerror", None) or str(error)
+        raise MediaError(f"{name}: cannot be opened ({reason}); check the name") from error
+
+
+def _open_container(path: str | os.PathLike[str], source: LocalFile) -> InputContainer:
+    import av
+
+    allowed = {name for names in av.formats_available for name in names.split(",")} - _REFUSED_DEMUXERS
+    try:
+        return av.open(
+            source,
+            mode="r",
+            metadata_errors="replace",
+            container_options={"format_whitelist": ",".join(sorted(allowed)), "protocol_whitelist": "none"},
+            io_open=_refuse_other_file,
+        )
+    except (av.FFmpegError, OSError, ValueError) as error:
+        if source.error is not None:
+            raise MediaError(
+                f"{shown(path)}: cannot be read ({source.error.strerror}); check the disk or the connection to it"
+            ) from source.error
+        raise MediaError(f"{shown(path)}: {_why_unreadable(Path(path))}") from error
+
+
+def _refuse_other_file(url: str, flags: int, options: dict[str, str]) -> Any:  # noqa: ARG001 (PyAV's signature)
+    raise ValueError("the file refers to another file")
+
+
+def _why_unreadable(path: Path) -> str:
+    with path.open("rb") as file:
+        head = file.read(_TEXT_BYTES)
+    text = _as_text(head)
+    if text is not None:
+        listed = text.startswith(_PLAYLIST_STARTS) or "<MPD" in text or "<playlist" in text
+        if listed or path.suffix.lower() in _PLAYLIST_SUFFIXES:
+            return "is a playlist, which only names other files; give the recordings themselves"
+        return "is a text file, not a recording; give an audio or video file"
+    if lacks_index(path):
+        return "is incomplete: its index (moov) is missing; download or copy it again, or repair it"
+    return "is no audio or video file that FFmpeg knows, or it is damaged; check that it plays, or convert it to WAV"
+
+
+def _as_text(head: bytes) -> str | None:
+    """The text that these first bytes of a file are; None for anything binary."""
+    try:
+        text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)  # its last character may be cut
+    except UnicodeDecodeError:
+        return None
+    return text.lstrip() if all(letter.isprintable() or letter.isspace() for letter in text) else None

@@ -1,0 +1,55 @@
+"""Keeps time over damage in files that hold bare frames without timestamps (MP3, ADTS, AC-3, FLAC)."""
+
+from __future__ import annotations
+
+_LONGEST_LOSS = 10.0
+
+
+class ByteRate:
+    """How long a damaged packet lasted, judged by its length in bytes: what lies between two readable frames
+    comes as one packet, however many frames it was."""
+
+    def __init__(self) -> None:
+        self._n_bytes = 0
+        self._seconds = 0.0
+
+    def learn(self, n_bytes: int, seconds: float) -> None:
+        """Take note of a packet that could be decoded."""
+        self._n_bytes += n_bytes
+        self._seconds += seconds
+
+    def seconds(self, n_bytes: int, stated: float) -> float:
+        """Length of a packet that could not be decoded, in seconds; at least the `stated` one."""
+        by_length = n_bytes * self._seconds / self._n_bytes if self._n_bytes else 0.0
+        return min(max(stated, by_length), _LONGEST_LOSS)
+
+
+def flac_stamp(packet: bytes, stream_info: bytes, sample_rate: int) -> float | None:
+    """Time of a FLAC frame in seconds, from its header (RFC 9639, section 9.1); None for something else.
+
+    Args:
+        packet: the frame, or at least its first 11 bytes.
+        stream_info: the STREAMINFO block of the file.
+        sample_rate: in Hz.
+    """
+    if len(packet) < 11 or len(stream_info) < 4 or packet[0] != 0xFF or packet[1] & 0xFE != 0xF8:
+        return None
+    number = _coded_number(packet[4:11])
+    if number is None:
+        return None
+    block_size = int.from_bytes(stream_info[2:4], "big")
+    variable = packet[1] & 1  # then the number counts samples instead of frames
+    return number / sample_rate if variable else number * block_size / sample_rate
+
+
+def _coded_number(data: bytes) -> int | None:
+    """A number coded as UTF-8 codes characters, up to 36 bits."""
+    ones = 8 - (data[0] ^ 0xFF).bit_length()
+    if ones == 0:
+        return data[0]
+    if ones == 1 or ones == 8 or any(byte & 0xC0 != 0x80 for byte in data[1:ones]):
+        return None
+    value = data[0] & (0x7F >> ones)
+    for byte in data[1:ones]:
+        value = value << 6 | byte & 0x3F
+    return value

@@ -1,0 +1,86 @@
+"""Collects samples whose number is not known in advance, in bounded memory."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import tempfile
+from typing import IO
+
+import numpy as np
+
+from whisperdiar.errors import OutputError
+from whisperdiar.types import Samples
+
+MEMORY_LIMIT_BYTES = 64 * 2**20
+"""More than this goes to a temporary file: 17 minutes of one channel at 16 kHz."""
+
+_WRITE_BUFFER_BYTES = 2**20
+
+
+class SampleStore:
+    """Blocks of samples in order, given back as one array.
+
+    Up to `limit_bytes` lie in memory, more in a nameless temporary file, which the system removes when the
+    array is no longer used. The file goes where `tempfile` puts it: the TMPDIR variable chooses the folder.
+    """
+
+    def __init__(self, n_channels: int, *, limit_bytes: int = MEMORY_LIMIT_BYTES) -> None:
+        self._n_channels = n_channels
+        self._limit_bytes = limit_bytes
+        self._n_bytes = 0
+        self._memory = io.BytesIO()  # rows of (n_samples, n_channels): so it can grow without being rearranged
+        self._file: IO[bytes] | None = None
+
+    def append(self, block: Samples) -> None:
+        """Add float32 (n_channels, n) at the end.
+
+        Raises:
+            OutputError: the temporary file cannot be written.
+        """
+        rows = np.ascontiguousarray(block.T)
+        self._n_bytes += rows.nbytes
+        try:
+            if self._file is None and self._n_bytes > self._limit_bytes:
+                self._file = tempfile.TemporaryFile(buffering=_WRITE_BUFFER_BYTES)  # noqa: SIM115 (see `finish`)
+                self._file.write(self._memory.getbuffer())
+                self._memory = io.BytesIO()
+            (self._file or self._memory).write(rows.data)
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def finish(self) -> Samples:
+        """float32 (n_channels, n_samples); from a temporary file it is a memory map.
+
+        Raises:
+            OutputError: the temporary file cannot be written.
+        """
+        shape = (self._n_bytes // (4 * self._n_channels), self._n_channels)
+        if self._file is None:
+            rows = np.frombuffer(self._memory.getbuffer(), dtype=np.float32).reshape(shape)
+            return np.ascontiguousarray(rows.T)
+        try:
+            with self._file as file:  # the map outlives the file object
+                file.flush()
+                samples: Samples = np.memmap(file, dtype=np.float32, mode="r+", shape=shape).T
+        except OSError as error:
+            raise self._failed(error) from error
+        return samples
+
+    def close(self) -> None:
+        """Drop everything; the array that `finish` gave stays valid."""
+        if self._file is not None:
+            with contextlib.suppress(OSError):  # what its buffer still held is not wanted any more
+                self._file.close()
+
+    def _failed(self, error: OSError) -> OutputError:
+        try:
+            folder = tempfile.gettempdir()
+        except OSError:
+            folder = "the temporary folder"
+        megabytes = self._n_bytes / 1e6
+        reason = (error.strerror or str(error)).lower()
+        return OutputError(
+            f"{folder}: cannot hold the decoded sound ({megabytes:.0f} MB so far): {reason}; "
+            "free some space or set TMPDIR to a folder that has more"
+        )
