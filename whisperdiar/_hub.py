@@ -1,0 +1,178 @@
+"""Snapshots of repositories in the Hugging Face cache: found without the network, fetched with clear errors."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.errors import ModelUnavailable, OutputError
+from whisperdiar.options import Runtime
+
+REACH_TIMEOUT_S = 5.0
+"""How long to wait for the hub's first answer before giving up."""
+
+
+def missing_files(folder: Path, files: Sequence[str]) -> list[str]:
+    """Which of `files` (names or patterns) the folder lacks; a link to nothing counts as lacking."""
+    return [name for name in files if not any(item.is_file() for item in folder.glob(name))]
+
+
+def find_cached(repository: str, files: Sequence[str], *, revision: str | None = None) -> Path | None:
+    """The cached snapshot that holds all `files`, or None; never uses the network.
+
+    Without a revision the one that the main branch last pointed to comes first, then the newest complete one.
+    """
+    from huggingface_hub import constants
+
+    # The layout of the cache is documented: models--OWNER--NAME/{refs/BRANCH, snapshots/COMMIT/FILES, blobs/}.
+    root = Path(constants.HF_HUB_CACHE) / f"models--{repository.replace('/', '--')}"
+    snapshots = root / "snapshots"
+    if not snapshots.is_dir():
+        return None
+    reference = root / "refs" / (revision or "main")
+    commit = reference.read_text(encoding="utf-8").strip() if reference.is_file() else revision
+    candidates = [snapshots / commit] if commit else []
+    if revision is None:
+        others = sorted(snapshots.iterdir(), key=lambda item: (-item.stat().st_mtime, item.name))
+        candidates += [folder for folder in others if folder not in candidates]
+    return next((item for item in candidates if item.is_dir() and not missing_files(item, files)), None)
+
+
+def copy_files(source: Path, target: Path, files: Sequence[str]) -> None:
+    """Copies `files` (names or patterns, where they are there) from folder to folder.
+
+    Raises:
+        OutputError: the target cannot be written.
+    """
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        for item in sorted(item for name in files for item in source.glob(name)):
+            partial = target / f"{item.name}.partial"
+            shutil.copyfile(item, partial)
+            partial.replace(target / item.name)
+    except OSError as error:
+        raise OutputError(f"cannot copy a model to {target} ({error}): choose another folder") from error
+
+
+def fetch(
+    repository: str,
+    files: Sequence[str],
+    *,
+    runtime: Runtime,
+    remedy: str,
+    optional: Sequence[str] = (),
+    revision: str | None = None,
+    directory: Path | None = None,
+    size_mb: int | None = None,
+    progress: Progress = no_progress,
+) -> Path:
+    """Downloads `files` and returns their folder; what is there already is not fetched again.
+
+    Raises:
+        ModelUnavailable: the network may not be used, the hub cannot be reached, or it refuses.
+    """
+    from huggingface_hub import constants, snapshot_download
+
+    what = f"{repository} is not on this machine"
+    if runtime.offline or _offline_by_environment():
+        raise ModelUnavailable(f"{what} and the network may not be used: {remedy}")
+    cause = _why_unreachable(constants.ENDPOINT, REACH_TIMEOUT_S)
+    if cause is not None:
+        raise ModelUnavailable(f"{what} and {constants.ENDPOINT} {cause}: {remedy}")
+    progress("download", 0.0)
+    try:
+        folder = snapshot_download(
+            repository,
+            revision=revision,
+            local_dir=directory,
+            allow_patterns=[*files, *optional],
+            token=_token() or False,
+            tqdm_class=_reporter(progress, size_mb),
+        )
+    except Exception as error:  # the client raises its own, OS, and its HTTP library's errors, by version
+        raise ModelUnavailable(_refusal(repository, error, remedy)) from error
+    progress("download", 1.0)
+    return Path(folder)
+
+
+def _offline_by_environment() -> bool:
+    from huggingface_hub import constants
+
+    # The client reads the variable once, at its import; a later change is meant as well.
+    return bool(constants.HF_HUB_OFFLINE) or os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
+
+
+def _token() -> str | None:
+    return os.environ.get("HF_TOKEN") or os.environ.get("HUGGING_FACE_HUB_TOKEN") or None
+
+
+def _why_unreachable(endpoint: str, timeout_s: float) -> str | None:
+    """Why no answer comes from `endpoint`, or None where one comes (whatever it says)."""
+    outcome: list[str | None] = []
+
+    def ask() -> None:
+        try:
+            with urllib.request.urlopen(urllib.request.Request(endpoint, method="HEAD"), timeout=timeout_s):
+                outcome.append(None)
+        except urllib.error.HTTPError:
+            outcome.append(None)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "reason", error)
+            # A certificate that Python does not know may well be known to the client: let it try.
+            known = type(reason).__name__ == "SSLCertVerificationError"
+            outcome.append(None if known else f"cannot be reached ({reason})")
+
+    # The system's look-up of names knows no timeout of ours, hence a thread that may be left behind.
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(timeout_s + 1.0)
+    return outcome[0] if outcome else f"does not answer within {timeout_s:.0f} s"
+
+
+def _refusal(repository: str, error: Exception, remedy: str) -> str:
+    """One line for a download that failed."""
+    from huggingface_hub import errors
+
+    page = f"https://huggingface.co/{repository}"
+    if isinstance(error, errors.GatedRepoError):
+        return f"{repository} needs consent: accept its conditions at {page}, then set HF_TOKEN to your access token"
+    if isinstance(error, errors.RevisionNotFoundError):
+        return f"{repository} has no such revision: see {page}"
+    if isinstance(error, errors.RepositoryNotFoundError):
+        return f"no repository {repository}: check the name, or set HF_TOKEN if it is private"
+    if isinstance(error, OSError) and error.errno == 28:
+        return f"{repository} cannot be stored, the disk is full: make room, or set HF_HOME to a folder elsewhere"
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return f"{repository} could not be fetched ({lines[0].strip()}): try again, the download goes on; or {remedy}"
+
+
+def _reporter(progress: Progress, size_mb: int | None) -> type[Any]:
+    """A silent progress bar that hands the downloaded fraction to `progress`."""
+    from tqdm.auto import tqdm
+
+    expected = (size_mb or 0) * 1_000_000
+    reached = [0.0]
+
+    class Reporter(tqdm):  # type: ignore[misc, type-arg, unused-ignore]
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            kwargs.pop("name", None)
+            self._counts = kwargs.get("unit") == "B" and not str(kwargs.get("desc")).startswith("Downloading")
+            self._done = float(kwargs.get("initial") or 0)
+            super().__init__(*args, **{**kwargs, "disable": True})
+
+        def update(self, n: float | None = 1) -> None:
+            self._done += n or 0
+            total = max(float(self.total or 0), expected)
+            if self._counts and total > 0:
+                # Totals grow as files begin; a fraction never goes back.
+                reached[0] = max(reached[0], min(1.0, self._done / total))
+                progress("download", reached[0])
+
+    return Reporter
