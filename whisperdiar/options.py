@@ -116,6 +116,9 @@ class WhisperSettings:
         prompt: text that sets style and vocabulary.
         hotwords: words to expect.
         max_chunk: longest piece of sound that is decoded at once, seconds (Whisper's window is 30).
+
+    Raises:
+        InvalidOption: a number outside its range.
     """
 
     model: str = "auto"
@@ -125,6 +128,14 @@ class WhisperSettings:
     prompt: str | None = None
     hotwords: str | None = None
     max_chunk: float = 28.0
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 0:
+            raise InvalidOption(f"batch_size {self.batch_size}: it must be 1 or more, or 0 to choose by the device")
+        if self.beam_size < 1:
+            raise InvalidOption(f"beam_size {self.beam_size}: it must be at least 1")
+        if not 1.0 <= self.max_chunk <= 30.0:
+            raise InvalidOption(f"max_chunk {self.max_chunk}: Whisper takes 1 to 30 seconds at once")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
