@@ -46,13 +46,16 @@ def read_text(path: str | os.PathLike[str]) -> str:
     try:
         return Path(path).read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise FormatError(f"{_shown(path)}: this is no UTF-8 text (byte {error.start}); is it the right file?") from error
+        cause = f"this is no UTF-8 text (byte {error.start}); is it the right file?"
+        raise FormatError(f"{_shown(path)}: {cause}") from error
     except FileNotFoundError as error:
         raise FormatError(f"{_shown(path)}: there is no such file; check the name") from error
     except IsADirectoryError as error:
         raise FormatError(f"{_shown(path)}: this is a folder; give the name of a file in it") from error
     except OSError as error:
         raise FormatError(f"{_shown(path)}: it cannot be read ({error.strerror})") from error
+    except ValueError as error:  # a NUL in the name
+        raise FormatError(f"{_shown(path)}: no file can have this name ({error})") from error
 
 
 def write_text(path: str | os.PathLike[str], text: str, *, sync: bool = False) -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from formats_strategies import example, transcripts
 from hypothesis import given
 
 import whisperdiar.formats
+from tests.formats_strategies import example, transcripts
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.formats import FORMATS, WriteOptions, by_name, by_suffix, fallback_notes, known_suffixes
+from whisperdiar.formats._text import token
 from whisperdiar.types import BackendRecord
 
 FOLDER = Path(whisperdiar.formats.__file__).parent
@@ -44,14 +46,13 @@ def test_every_module_fulfils_its_format(name):
 
 @given(transcripts)
 def test_any_transcript_can_be_written(transcript):
+    names = [transcript.recording_id, *(transcript.name(turn.speaker) for turn in transcript.turns)]
     for name in FORMATS:
-        try:
-            text = by_name(name).dumps(transcript, options=WriteOptions())
-        except FormatError as error:  # names that would be no field, and nothing else
-            assert name == "rttm"
-            assert "rename it" in str(error)
+        if name == "rttm" and any(token(item) in ("", "<NA>") for item in names):
+            with pytest.raises(FormatError, match="rename it"):
+                by_name(name).dumps(transcript, options=WriteOptions())
         else:
-            text.encode("utf-8")
+            by_name(name).dumps(transcript, options=WriteOptions()).encode("utf-8")
 
 
 def test_only_json_and_rttm_read_back():
@@ -94,13 +95,13 @@ def test_a_new_format_is_one_new_file(tmp_path):
         "name, suffix = 'new-form', '.new'\ndef dumps(transcript, *, options): return transcript.recording_id\n"
     )
     code = (
-        "import pkgutil, whisperdiar.formats as f; from formats_strategies import example\n"
+        "import pkgutil, whisperdiar.formats as f; from tests.formats_strategies import example\n"
         "assert 'new-form' in f.FORMATS and f.by_suffix('x.new').dumps(example(), options=f.WriteOptions()) == 'talk'"
     )
     hook = f"import whisperdiar, sys, importlib.util as u; s = u.find_spec('whisperdiar.formats'); \
 m = u.module_from_spec(s); m.__path__.append({str(tmp_path)!r}); sys.modules['whisperdiar.formats'] = m; \
 s.loader.exec_module(m)\n"
-    paths = {"PYTHONPATH": f"{Path(__file__).parent}:{FOLDER.parent.parent}"}
+    paths = {**os.environ, "PYTHONPATH": str(FOLDER.parent.parent)}
     subprocess.run([sys.executable, "-c", hook + code], check=True, env=paths)
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import copy
 import json as reader
 import math
+import re
 import sys
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import jsonschema
 import pytest
-from formats_strategies import example, json_values, nasty_text, rough_seconds, transcripts
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.formats_strategies import example, json_values, nasty_text, rough_seconds, transcripts
 from whisperdiar.errors import FormatError
 from whisperdiar.formats import WriteOptions, _json_text, pyannote_json
 from whisperdiar.formats import json as format_json
@@ -62,6 +63,7 @@ def test_times_are_rounded_once(first, second):
     assert format_json.dumps(back, options=OPTIONS) == text
 
 
+@settings(max_examples=30)  # the validator is slow
 @given(transcripts)
 def test_what_is_written_fits_the_schema(transcript):
     schema = format_json.schema()
@@ -271,3 +273,12 @@ def test_the_pyannote_form_takes_any_label(turns):
     assert [(item["speaker"], item["end"]) for item in found["diarization"]] == [
         (turn.speaker, f"{round(turn.end, 3):.3f}") for turn in turns
     ]
+
+
+def test_the_documentation_lists_every_field():
+    page = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
+    table = page.partition("| field | type | meaning |")[2].partition("\n\n")[0]
+    documented = set(re.findall(r"`(\w+)(?:\[\])?`", "\n".join(line.split("|")[1] for line in table.splitlines()[1:])))
+    schema = format_json.schema()
+    objects = [schema, *schema["$defs"].values()]
+    assert documented == {key for item in objects for key in item.get("properties", {})}

@@ -6,10 +6,10 @@ import dataclasses
 from decimal import Decimal
 
 import pytest
-from formats_strategies import example, labels, nasty_text, rough_seconds, spans, turns
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from tests.formats_strategies import example, labels, nasty_text, rough_seconds, spans, turns
 from whisperdiar.errors import FormatError
 from whisperdiar.formats import WriteOptions, rttm
 from whisperdiar.formats._text import one_line, token
@@ -82,7 +82,7 @@ def test_one_name_for_two_speakers_gets_a_number_that_nobody_else_has():
 
 @pytest.mark.parametrize("name", ["", " \n", "<NA>", "\x00"])
 def test_names_that_would_be_no_field_are_refused(name):
-    with pytest.raises(FormatError, match="speaker 'SPEAKER_00'.*rename") as caught:
+    with pytest.raises(FormatError, match=r"speaker 'SPEAKER_00'.*rename") as caught:
         rttm.dumps(example(speakers=(Speaker("SPEAKER_00", name),)), options=WriteOptions())
     assert "\n" not in str(caught.value)
     with pytest.raises(FormatError, match="recording id"):
@@ -114,7 +114,7 @@ TOLERANCES = {
 def test_each_tolerance_has_its_name(name):
     text = TOLERANCES[name]
     others = {item.name: True for item in dataclasses.fields(RttmTolerance) if item.name != name}
-    with pytest.raises(FormatError, match="^line 1: "):
+    with pytest.raises(FormatError, match=r"^line 1: "):
         rttm.loads(text, tolerance=RttmTolerance(**others))
     for tolerance in (RttmTolerance(**{name: True}), rttm.TOLERANT):
         assert rttm.loads(text, tolerance=tolerance) == one_turn()

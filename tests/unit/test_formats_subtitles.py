@@ -9,10 +9,10 @@ import av
 import pytest
 import srt as srt_reader
 import webvtt
-from formats_strategies import cues, example, nasty_text, visible
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.formats_strategies import cues, example, nasty_text, visible
 from whisperdiar.formats import srt, vtt
 from whisperdiar.formats._cues import ready
 from whisperdiar.formats._text import one_line

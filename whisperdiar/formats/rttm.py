@@ -1,7 +1,7 @@
 """Speaker turns as Rich Transcription Time Marked lines (NIST, RT-09 evaluation plan, appendix A).
 
-    SPEAKER meeting 1 0.500 2.250 <NA> <NA> Anna <NA> <NA>
-    type    file  chnl tbeg  tdur ortho stype name conf slat
+The ten fields of a line are type, file, channel, onset, duration, orthography, subtype, name, confidence and
+lookahead time: ``SPEAKER meeting 1 0.500 2.250 <NA> <NA> Anna <NA> <NA>``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,15 @@ import math
 from collections.abc import Iterable, Mapping
 
 from whisperdiar.errors import FormatError
-from whisperdiar.formats._text import decimal, milliseconds, numbered_lines, refuse_line, seconds_field, token
+from whisperdiar.formats._text import (
+    decimal,
+    milliseconds,
+    numbered_lines,
+    refuse_line,
+    seconds_field,
+    speaker_names,
+    token,
+)
 from whisperdiar.options import RttmTolerance, WriteOptions
 from whisperdiar.transcript import Speaker, Transcript
 from whisperdiar.types import Diarization, Span, Turn
@@ -45,7 +53,7 @@ def dumps(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG
         FormatError: see `dumps_diarization`.
     """
     turns = Diarization(transcript.recording_id, transcript.turns)
-    return dumps_diarization(turns, {item.id: item.name for item in transcript.speakers})
+    return dumps_diarization(turns, speaker_names(transcript))
 
 
 def dumps_diarization(diarization: Diarization, names: Mapping[str, str] | None = None) -> str:

@@ -9,7 +9,7 @@ from datetime import timedelta
 import srt
 
 from whisperdiar.formats._cues import ready
-from whisperdiar.formats._text import one_line, without_arrow
+from whisperdiar.formats._text import one_line, speaker_names, without_arrow
 from whisperdiar.options import WriteOptions
 from whisperdiar.segmentation import cues as make_cues
 from whisperdiar.segmentation import display_width
@@ -27,7 +27,7 @@ _TIME = re.compile(r"[0-9]+[,.:，．。：][0-9]+[,.:，．。：][0-9]+")
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
     """Subtitles of a transcript; every cue of a known speaker begins with the name and a colon."""
-    names = {item.id: item.name for item in transcript.speakers}
+    names = speaker_names(transcript)
     reserved = {item.id: display_width(_prefix(item.id, names, options)) for item in transcript.speakers}
     found = make_cues(transcript, options=options.segmentation, reserved=reserved)
     return dumps_cues(found, names, options=options)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from whisperdiar.formats._cues import ready
 from whisperdiar.formats._notes import fallback_notes
-from whisperdiar.formats._text import clock, one_line, without_arrow
+from whisperdiar.formats._text import clock, one_line, speaker_names, without_arrow
 from whisperdiar.options import WriteOptions
 from whisperdiar.segmentation import cues as make_cues
 from whisperdiar.transcript import Transcript
@@ -21,7 +21,7 @@ _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
     """Subtitles of a transcript: the speaker as a voice span, fallbacks as comments at the top."""
-    names = {item.id: item.name for item in transcript.speakers}
+    names = speaker_names(transcript)
     found = make_cues(transcript, options=options.segmentation)
     return dumps_cues(found, names, notes=fallback_notes(transcript.provenance), options=options)
 
