@@ -1,0 +1,87 @@
+"""Which language is spoken: checked where the user says it, detected over several windows where not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from whisperdiar.errors import InvalidOption, UnsupportedRequest
+from whisperdiar.types import Audio, Span
+
+N_WINDOWS = 4
+"""Pieces that are listened to, spread over the recording: the first half minute is often a jingle or a greeting."""
+_SURE = 0.5
+_ALIASES = {"jv": "jw", "nb": "no", "iw": "he", "in": "id", "fil": "tl", "cmn": "zh"}
+"""Codes of ISO 639 that Whisper has under another name."""
+_ISO = {"jw": "jv"}
+"""Whisper's codes that are not of ISO 639-1."""
+
+
+@dataclass(frozen=True, slots=True)
+class DetectedLanguage:
+    """A language with its probability (0 to 1), and a sentence for the user where another one is heard as well."""
+
+    code: str
+    probability: float
+    note: str | None = None
+
+
+def iso(code: str) -> str:
+    """Whisper's code as ISO 639-1 has it."""
+    return _ISO.get(code, code)
+
+
+def check_language(language: str, supported: Sequence[str], model: str) -> str:
+    """Whisper's code for what the user typed: ``de``, ``de-AT``, ``DE``.
+
+    Raises:
+        InvalidOption: Whisper knows no such code.
+        UnsupportedRequest: the model does not speak that language.
+    """
+    from faster_whisper.tokenizer import _LANGUAGE_CODES
+
+    code = language.strip().lower().replace("_", "-").partition("-")[0]
+    code = _ALIASES.get(code, code)
+    if code not in _LANGUAGE_CODES:
+        known = ", ".join(sorted(_LANGUAGE_CODES))
+        raise InvalidOption(f"language {language!r}: Whisper knows no such code; choose one of {known}")
+    if code in supported:
+        return code
+    listed = "English only" if list(supported) == ["en"] else f"{len(supported)} languages, not this one"
+    raise UnsupportedRequest(f"language {language!r}: model {model} knows {listed}; choose a multilingual model")
+
+
+def detect_language(model: Any, audio: Audio, pieces: Sequence[Span]) -> DetectedLanguage:
+    """The language with the highest mean probability over up to `N_WINDOWS` pieces, weighted by their length.
+
+    Args:
+        model: a multilingual ``faster_whisper.WhisperModel``.
+        audio: 16 kHz.
+        pieces: sorted, at least one.
+    """
+    weights: dict[str, float] = {}
+    heard: dict[str, float] = {}
+    total = 0.0
+    for window in _windows(pieces):
+        top, probability, everything = model.detect_language(audio=audio.crop(window).mono)
+        total += window.duration
+        if probability > _SURE:
+            heard[top] = heard.get(top, 0.0) + window.duration
+        for code, share in everything:
+            weights[code] = weights.get(code, 0.0) + share * window.duration
+    best = max(sorted(weights), key=lambda code: weights[code])
+    others = ", ".join(sorted(iso(code) for code in heard if code != best))
+    note = f"language {iso(best)} is taken for the whole recording; parts sound like {others}" if others else None
+    return DetectedLanguage(best, weights[best] / total, note)
+
+
+def _windows(pieces: Sequence[Span]) -> list[Span]:
+    """The longest piece of each of `N_WINDOWS` equal parts of the list."""
+    n_parts = min(N_WINDOWS, len(pieces))
+    edges = [round(index * len(pieces) / n_parts) for index in range(n_parts + 1)]
+    return [
+        max(pieces[low:high], key=lambda piece: piece.duration)
+        for low, high in pairwise(edges)
+    ]
