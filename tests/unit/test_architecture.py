@@ -30,7 +30,7 @@ ALLOWED: dict[str, set[str]] = {
     "features": {"errors", "options", "types"},
     "clips": {"errors", "files", "transcript", "types", "options"},
 }
-BASE = {"contracts", "errors", "options", "types", "features", "files", "formats", "models", "torch_support", "transcript"}
+BASE = {"_sources", "contracts", "errors", "options", "types", "features", "files", "formats", "models", "torch_support", "transcript"}
 BACKENDS = ("vad", "asr", "diarization")
 
 
