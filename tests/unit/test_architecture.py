@@ -30,7 +30,19 @@ ALLOWED: dict[str, set[str]] = {
     "features": {"errors", "options", "types"},
     "clips": {"errors", "files", "transcript", "types", "options"},
 }
-BASE = {"_sources", "contracts", "errors", "options", "types", "features", "files", "formats", "models", "torch_support", "transcript"}
+BASE = {
+    "_sources",
+    "contracts",
+    "errors",
+    "options",
+    "types",
+    "features",
+    "files",
+    "formats",
+    "models",
+    "torch_support",
+    "transcript",
+}
 BACKENDS = ("vad", "asr", "diarization")
 
 
