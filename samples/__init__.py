@@ -1,0 +1,1 @@
+"""The recordings that the project makes for itself, and the scripts and synthesizers behind them."""
