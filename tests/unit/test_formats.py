@@ -16,6 +16,7 @@ from tests.formats_strategies import example, transcripts
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.formats import FORMATS, WriteOptions, by_name, by_suffix, fallback_notes, known_suffixes
 from whisperdiar.formats._text import token
+from whisperdiar.transcript import Speaker
 from whisperdiar.types import BackendRecord
 
 FOLDER = Path(whisperdiar.formats.__file__).parent
@@ -53,6 +54,15 @@ def test_any_transcript_can_be_written(transcript):
                 by_name(name).dumps(transcript, options=WriteOptions())
         else:
             by_name(name).dumps(transcript, options=WriteOptions()).encode("utf-8")
+
+
+@pytest.mark.parametrize("name", ["srt", "vtt", "txt", "rttm"])
+def test_a_label_that_is_listed_twice_goes_by_its_first_name(name):
+    talk = example(speakers=(Speaker("SPEAKER_00", "Anna"), Speaker("SPEAKER_00", "Ben")))
+    text = by_name(name).dumps(talk, options=WriteOptions())
+    assert talk.name("SPEAKER_00") == "Anna"
+    assert "Anna" in text
+    assert "Ben" not in text
 
 
 def test_only_json_and_rttm_read_back():

@@ -123,6 +123,14 @@ def test_srt_cues_begin_with_the_name_where_it_is_known():
     assert found == ["Hello\nthere.", "Hi.", "Who?"]
 
 
+def test_an_arrow_in_a_text_or_a_name_begins_no_cue():
+    items = [cue(0, 1, "a --> b", speaker="A"), cue(1, 2, "00:00:01,000 ---> 00:00:02,000")]
+    assert [c.content for c in srt_reader.parse(srt.dumps_cues(items, {"A": "R --> D"}, options=LABEL))] == [
+        "R → D: a → b",
+        "00:00:01,000 → 00:00:02,000",
+    ]
+
+
 def test_vtt_cues_carry_the_name_as_a_voice():
     items = [cue(0, 1, "Hello", "there.", speaker="SPEAKER_00"), cue(2, 3, "Who?")]
     named = vtt.dumps_cues(items, {"SPEAKER_00": "R&D > <all>"}, options=LABEL)

@@ -12,6 +12,7 @@ from whisperdiar.errors import FormatError
 from whisperdiar.formats._text import without_mark
 
 _LONGEST_LIST = 100
+_ENCODE = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -54,31 +55,24 @@ def _finite(text: str) -> float:
 
 def _layout(value: Any, indent: str) -> str:
     inner = indent + "  "
-    if isinstance(value, Mapping) and not _plain(value.values()):
-        items = [f"{inner}{_key(key)}: {_layout(item, inner)}" for key, item in value.items()]
-        return "{\n" + ",\n".join(items) + f"\n{indent}}}"
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_key(key)}: {_atom(item)}" for key, item in value.items()) + "}"
+        for key in value:
+            if not isinstance(key, str):  # the encoder would make a string of it, and nobody a number again
+                raise TypeError(f"key {key!r} is no string")
+        if _plain(value.values()):
+            return _ENCODE(dict(value))
+        items = [f"{inner}{_ENCODE(key)}: {_layout(item, inner)}" for key, item in value.items()]
+        return "{\n" + ",\n".join(items) + f"\n{indent}}}"
     if isinstance(value, (list, tuple)) and value:
-        flat = "[" + ", ".join(map(_atom, value)) + "]" if _plain(value) else ""
+        flat = _ENCODE(value) if _plain(value) else ""
         if 0 < len(flat) <= _LONGEST_LIST:
             return flat
         return "[\n" + ",\n".join(inner + _layout(item, inner) for item in value) + f"\n{indent}]"
-    return _atom(value)
+    return _ENCODE(value)
 
 
 def _plain(values: Iterable[Any]) -> bool:
-    return not any(isinstance(item, (Mapping, list, tuple)) and item for item in values)
-
-
-def _atom(value: Any) -> str:
-    return json.dumps({} if isinstance(value, Mapping) else value, ensure_ascii=False, allow_nan=False)
-
-
-def _key(key: Any) -> str:
-    if not isinstance(key, str):
-        raise TypeError(f"key {key!r} is no string")
-    return _atom(key)
+    return not any(isinstance(item, (Mapping, list, tuple)) for item in values)
 
 
 def _culprit(value: Any, where: str = "", depth: int = 0) -> str:
