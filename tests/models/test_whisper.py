@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from itertools import pairwise
 
 import ctranslate2
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests import tiny_whisper
+from whisperdiar.asr._device import place
 from whisperdiar.asr.whisper import Backend
 from whisperdiar.contracts import Transcriber
 from whisperdiar.errors import BackendBroken, BackendError, InvalidOption, ModelUnavailable, UnsupportedRequest
@@ -243,6 +245,20 @@ def test_what_cannot_be_meant_or_done_is_one_clear_line(model, tmp_path):
             transcriber.prepare()
         assert expected in str(error.value)
         assert "\n" not in str(error.value)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere CTranslate2 brings or finds them itself")
+def test_gpu_without_cuda_libraries_is_left_alone(model, monkeypatch):
+    """As on a machine with a GPU and without the extra `cuda`."""
+    monkeypatch.setattr(ctranslate2, "get_cuda_device_count", lambda: 1)
+    monkeypatch.setattr("whisperdiar.asr._device._libraries", lambda package, pattern: [])
+    monkeypatch.setattr("whisperdiar.asr._device._NVIDIA_DRIVER", "libc.so.6")
+    monkeypatch.setattr("whisperdiar.asr._device._CUBLAS", "libcublas-of-no-machine.so")
+    found = place("auto", "auto")
+    assert found.kind == "cpu"
+    assert "pip install 'whisperdiar[cuda]'" in found.note
+    with pytest.raises(BackendBroken, match=r"device cuda: .*whisperdiar\[cuda\]"):
+        backend(model, Runtime(device="cuda")).prepare()
 
 
 @pytest.mark.parametrize("settings", [{"batch_size": -1}, {"beam_size": 0}, {"max_chunk": 31.0}, {"max_chunk": 0.0}])

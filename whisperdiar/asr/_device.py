@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,6 +19,10 @@ COMPUTE_TYPES = (
 _FASTEST_FIRST = {"cuda": ("float16", "int8_float32", "float32"), "cpu": ("int8_float32", "int8", "float32")}
 """What ``auto`` tries: on a GPU half precision, on a CPU 8-bit weights, which are about four times as fast as
 32-bit floats there and cost Whisper next to no accuracy."""
+
+_NVIDIA_DRIVER = "libcuda.so.1"
+_CUBLAS = "libcublas.so.12"
+"""What CTranslate2 looks for on Linux."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,20 +94,24 @@ def _load_cuda_libraries() -> str | None:
     """Loads CUDA 12's cuBLAS and cuDNN for CTranslate2; the cause where cuBLAS cannot be had.
 
     CTranslate2 opens them by name at its first computation, and knows nothing of the wheels that bring them. What
-    is loaded already is found under its name. (Written from the wheels' layout; not yet run on a GPU.)
+    is loaded already is found under its name. (Checked with the wheels on a machine without a GPU; not yet run on one.)
     """
     for package, pattern in (("nvidia.cublas", "libcublas*.so.12"), ("nvidia.cudnn", "libcudnn*.so.9")):
         # libcublas needs libcublasLt, which sorts after it: the longest name first.
         for library in sorted(_libraries(package, pattern), key=lambda path: (-len(path.name), path.name)):
-            try:
-                ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
-            except OSError:
-                continue  # the check below tells whether the one that matters is there
-    try:
-        ctypes.CDLL("libcublas.so.12", mode=ctypes.RTLD_GLOBAL)
-    except OSError as error:
-        return f"CUDA's libraries are missing ({error})"
+            _can_load(str(library))
+    # Windows looks in other places than Python does, and AMD's GPUs need other libraries: leave those to CTranslate2.
+    if sys.platform == "linux" and _can_load(_NVIDIA_DRIVER) and not _can_load(_CUBLAS):
+        return f"{_CUBLAS} is missing"
     return None
+
+
+def _can_load(library: str) -> bool:
+    try:
+        ctypes.CDLL(library, mode=ctypes.RTLD_GLOBAL)
+    except OSError:
+        return False
+    return True
 
 
 def _libraries(package: str, pattern: str) -> list[Path]:
