@@ -144,9 +144,16 @@ class PocketSphinxSettings:
 
     Attributes:
         max_chunk: longest piece of sound that is decoded at once, seconds.
+
+    Raises:
+        InvalidOption: a number outside its range.
     """
 
     max_chunk: float = 30.0
+
+    def __post_init__(self) -> None:
+        if not 1.0 <= self.max_chunk <= 120.0:
+            raise InvalidOption(f"max_chunk {self.max_chunk}: PocketSphinx takes 1 to 120 seconds at once")
 
 
 LINKAGES = ("average", "centroid", "complete", "median", "single", "ward", "weighted")

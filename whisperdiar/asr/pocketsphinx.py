@@ -1,0 +1,125 @@
+"""CMU PocketSphinx: a small English recogniser that brings its model along and needs no network.
+
+It is the recogniser of last resort: lower case, no punctuation, and many more errors than Whisper.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import partial
+from typing import ClassVar
+
+import numpy as np
+
+from whisperdiar.asr._chunks import cut_pieces, quietest
+from whisperdiar.asr._sphinx import FRAME_S, LocalDecoder, SphinxWord, decode_all
+from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.errors import UnsupportedRequest
+from whisperdiar.options import SAMPLE_RATE_HZ, PocketSphinxSettings, Runtime
+from whisperdiar.types import Audio, BackendInfo, BackendRecord, Samples, Span, Transcription, Word, total_duration
+
+_MAX_PAUSE_S = 0.5
+"""Short utterances are faster, and each is normalised by its own mean: that of one speaker, mostly."""
+_MIN_PIECE_S = 0.1
+"""PocketSphinx fails on an utterance that is shorter than a few of its frames."""
+_SILENCE = 1e-3
+"""Pieces that nowhere exceed this (-60 dB of full scale) are left out: PocketSphinx answers silence with a word."""
+_LOUDNESS = 0.1
+_MAX_GAIN = 100.0
+_WORTH_A_PROCESS_S = 15.0
+"""Seconds of speech that pay for the start of one more process (about 1 s)."""
+_MOST_PROCESSES = 8
+
+
+class Backend:
+    """English words by PocketSphinx."""
+
+    name: ClassVar[str] = "pocketsphinx"
+    info: ClassVar[BackendInfo] = BackendInfo(
+        summary="CMU PocketSphinx with its English model: offline, small, many errors",
+        licence="BSD-2-Clause",
+        homepage="https://github.com/cmusphinx/pocketsphinx",
+    )
+    settings_type: ClassVar[type[PocketSphinxSettings]] = PocketSphinxSettings
+
+    def __init__(self, settings: PocketSphinxSettings | None = None, *, runtime: Runtime | None = None) -> None:
+        self.settings = settings or PocketSphinxSettings()
+        self.runtime = runtime or Runtime()
+        self._decoder: LocalDecoder | None = None
+
+    def prepare(self) -> None:
+        """Loads the package's model.
+
+        Raises:
+            BackendMissing: the package is not installed.
+            BackendBroken: it cannot be used.
+        """
+        self._load()
+
+    def record(self) -> BackendRecord:
+        """The package's version and the longest piece."""
+        details: dict[str, object] = {"max_chunk": self.settings.max_chunk}
+        if self._decoder is not None:
+            details["version"] = self._decoder.version
+        return BackendRecord(self.name, "en-us", details=details)
+
+    def transcribe(
+        self,
+        audio: Audio,
+        *,
+        speech: Sequence[Span],
+        language: str | None = None,
+        progress: Progress = no_progress,
+    ) -> Transcription:
+        """Words in order of time, only from `speech`; their language is always English.
+
+        Raises:
+            UnsupportedRequest: another language than English, or audio that is not at 16 kHz.
+            BackendError: a process that decodes has ended.
+        """
+        if language is not None and language.strip().lower().replace("_", "-").partition("-")[0] != "en":
+            raise UnsupportedRequest(f"language {language!r}: pocketsphinx knows English only; choose --asr whisper")
+        if audio.sample_rate != SAMPLE_RATE_HZ:
+            raise UnsupportedRequest(
+                f"audio at {audio.sample_rate} Hz: pocketsphinx needs {SAMPLE_RATE_HZ} Hz; resample it"
+            )
+        inside = [part for span in speech if (part := span.clipped(0.0, audio.duration))]
+        pieces = [
+            piece
+            for piece in cut_pieces(
+                inside, limit=self.settings.max_chunk, max_pause=_MAX_PAUSE_S, cut=partial(quietest, audio)
+            )
+            if piece.duration >= _MIN_PIECE_S and np.abs(audio.crop(piece).mono).max(initial=0.0) > _SILENCE
+        ]
+        words: list[Word] = []
+        if pieces:
+            utterances = [partial(_utterance, audio, piece) for piece in pieces]
+            decoded = decode_all(utterances, n_processes=self._n_processes(pieces), local=self._load())
+            for done, (piece, found) in enumerate(zip(pieces, decoded, strict=True), start=1):
+                words.extend(_word(item, piece) for item in found)
+                progress("asr", done / len(pieces))
+        return Transcription("en", None, tuple(words))
+
+    def _load(self) -> LocalDecoder:
+        if self._decoder is None:
+            self._decoder = LocalDecoder()
+        return self._decoder
+
+    def _n_processes(self, pieces: Sequence[Span]) -> int:
+        allowed = self.runtime.threads or min(os.cpu_count() or 1, _MOST_PROCESSES)
+        return max(1, min(allowed, len(pieces), int(total_duration(pieces) / _WORTH_A_PROCESS_S)))
+
+
+def _utterance(audio: Audio, piece: Span) -> bytes:
+    samples: Samples = audio.crop(piece).mono
+    # Quiet speech would lose its bits in 16-bit integers.
+    gain = min(_MAX_GAIN, _LOUDNESS / max(float(np.sqrt(np.mean(np.square(samples)))), 1e-9))
+    pcm: bytes = np.rint(np.clip(samples * gain, -1.0, 1.0) * 32767).astype("<i2").tobytes()
+    return pcm
+
+
+def _word(item: SphinxWord, piece: Span) -> Word:
+    start = min(piece.start + item.first_frame * FRAME_S, piece.end)
+    end = min(piece.start + item.end_frame * FRAME_S, piece.end)
+    return Word(Span(start, end), f" {item.text}", item.probability)
