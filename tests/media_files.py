@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import wave
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.stream import Disposition
 from numpy.typing import NDArray
 
 Signal = NDArray[np.float64]
@@ -40,6 +42,7 @@ class Track:
     Attributes:
         samples: (channels, n_samples).
         delay: timestamp of the first sample, seconds.
+        main: whether the file marks it as the default track; None leaves that to the container.
         gaps: (time in the samples, seconds that the timestamps jump there).
         sample_format: of the frames handed to the encoder; None takes the encoder's first.
     """
@@ -51,6 +54,7 @@ class Track:
     sample_format: str | None = None
     language: str | None = None
     title: str | None = None
+    main: bool | None = None
     bit_rate: int | None = None
     delay: float = 0.0
     gaps: Sequence[tuple[float, float]] = ()
@@ -105,6 +109,8 @@ def write_media(
                 stream.format = track.sample_format
             if track.language:
                 stream.metadata["language"] = track.language
+            if track.main is not None:
+                stream.disposition = Disposition.default if track.main else Disposition(0)
             if track.title:
                 stream.metadata["title"] = track.title
             streams.append((track, stream, layout))
@@ -134,6 +140,33 @@ def write_wav(path: Path, samples: Signal, rate: int = 16_000) -> Path:
         output.setframerate(rate)
         output.writeframes(np.round(samples.T * 32767).astype("<i2").tobytes())
     return path
+
+
+def write_sparse_wav(path: Path, samples: Signal, *, lead: float, rate: int = 16_000) -> Path:
+    """One channel of 16-bit PCM after `lead` seconds of silence, which take no room on the disk."""
+    data = np.round(samples[0] * 32767).astype("<i2").tobytes()
+    n_lead = 2 * round(lead * rate)
+    n_bytes = n_lead + len(data)
+    fields = struct.pack("<IHHIIHH", 16, 1, 1, rate, 2 * rate, 2, 16)
+    header = b"RIFF" + struct.pack("<I", 36 + n_bytes) + b"WAVEfmt " + fields + b"data" + struct.pack("<I", n_bytes)
+    with path.open("wb") as output:
+        output.write(header)
+        output.seek(len(header) + n_lead)
+        output.write(data)
+    return path
+
+
+def best_lag(
+    samples: NDArray[np.floating], reference: NDArray[np.floating], *, rate: int = 16_000
+) -> tuple[float, float]:
+    """Seconds by which `samples` lag behind `reference`, and how well the two then correlate (1 is best)."""
+    size = 1 << (len(samples) + len(reference)).bit_length()
+    product = np.fft.rfft(samples, size) * np.conj(np.fft.rfft(reference, size))
+    lag = int(np.argmax(np.fft.irfft(product)))
+    lag = lag - size if lag > size // 2 else lag
+    one, other = (samples[lag:], reference) if lag >= 0 else (samples, reference[-lag:])
+    n = min(len(one), len(other))
+    return lag / rate, float(np.corrcoef(one[:n], other[:n])[0, 1])
 
 
 def cut(path: Path, fraction: float, *, to: Path | None = None) -> Path:

@@ -27,6 +27,7 @@ _REFUSED_DEMUXERS = frozenset(
 )
 _PLAYLIST_SUFFIXES = frozenset((".m3u", ".m3u8", ".pls", ".asx", ".wpl", ".xspf", ".cue", ".mpd", ".sdp", ".ffconcat"))
 _PLAYLIST_STARTS = ("#EXTM3U", "ffconcat", "[playlist]", "[Reference]", "<asx", "<ASX", "<smil", "v=0\n", "v=0\r")
+_PLAYLIST = "is a playlist, which only names other files; give the recordings themselves"
 _TEXT_BYTES = 1024
 
 
@@ -124,6 +125,8 @@ def choose_stream(path: str | os.PathLike[str], container: InputContainer, track
     """
     streams = container.streams.audio
     if not streams:
+        if _is_playlist(Path(path)):
+            raise MediaError(f"{shown(path)}: {_PLAYLIST}")
         kinds = sorted({stream.type or "unknown" for stream in container.streams})
         found = f"only {' and '.join(kinds)}" if kinds else "nothing that can be played"
         raise MediaError(f"{shown(path)}: has no sound, {found}; give a file with an audio track")
@@ -196,7 +199,7 @@ def _open_file(path: str | os.PathLike[str]) -> BinaryIO:
     try:
         status = os.stat(text)
         if stat.S_ISDIR(status.st_mode):
-            raise MediaError(f"{name}: is a directory; give the recordings in it, such as {name.rstrip('/')}/*.wav")
+            raise MediaError(f"{name}: is a directory; name the recordings in it")
         if not stat.S_ISREG(status.st_mode):
             raise MediaError(f"{name}: is a device or a pipe, not a file; save the recording to a file first")
         if status.st_size == 0:
@@ -240,21 +243,27 @@ def _refuse_other_file(url: str, flags: int, options: dict[str, str]) -> Any:  #
 
 
 def _why_unreadable(path: Path) -> str:
-    with path.open("rb") as file:
-        head = file.read(_TEXT_BYTES)
-    text = _as_text(head)
-    if text is not None:
-        listed = text.startswith(_PLAYLIST_STARTS) or "<MPD" in text or "<playlist" in text
-        if listed or path.suffix.lower() in _PLAYLIST_SUFFIXES:
-            return "is a playlist, which only names other files; give the recordings themselves"
+    if _is_playlist(path):
+        return _PLAYLIST
+    if _text(path) is not None:
         return "is a text file, not a recording; give an audio or video file"
     if lacks_index(path):
         return "is incomplete: its index (moov) is missing; download or copy it again, or repair it"
     return "is no audio or video file that FFmpeg knows, or it is damaged; check that it plays, or convert it to WAV"
 
 
-def _as_text(head: bytes) -> str | None:
-    """The text that these first bytes of a file are; None for anything binary."""
+def _is_playlist(path: Path) -> bool:
+    text = _text(path)
+    if text is None:
+        return False
+    marked = text.startswith(_PLAYLIST_STARTS) or "<MPD" in text or "<playlist" in text
+    return marked or path.suffix.lower() in _PLAYLIST_SUFFIXES
+
+
+def _text(path: Path) -> str | None:
+    """The beginning of a text file; None for anything binary."""
+    with path.open("rb") as file:
+        head = file.read(_TEXT_BYTES)
     try:
         text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)  # its last character may be cut
     except UnicodeDecodeError:

@@ -16,7 +16,23 @@ if TYPE_CHECKING:
 
 # Containers with timestamps. In all others FFmpeg counts the sound itself, and a count adds nothing.
 _TIMED_CONTAINERS = frozenset(
-    ("asf", "flv", "gxf", "live_flv", "matroska", "mov", "mpeg", "mpegts", "mxf", "nut", "ogg", "rm", "webm", "wtv")
+    (
+        "asf",
+        "avi",
+        "flv",
+        "gxf",
+        "live_flv",
+        "matroska",
+        "mov",
+        "mpeg",
+        "mpegts",
+        "mxf",
+        "nut",
+        "ogg",
+        "rm",
+        "webm",
+        "wtv",
+    )
 )
 _MAX_READ_ERRORS = 32
 
@@ -80,9 +96,9 @@ class FrameReader:
             except FFmpegError:
                 # One damaged packet must not cost the rest; the ffmpeg program goes on as well.
                 self.n_failed += 1
-                lost += self._byte_rate.seconds(packet.size, duration)
+                self._byte_rate.lose(packet.size, duration)
                 continue
-            self._byte_rate.learn(packet.size, duration)
+            lost += self._byte_rate.learn(packet.size, duration)
             for index, frame in enumerate(frames):
                 first_rate = first_rate or frame.sample_rate
                 if self._is_ogg and frame.sample_rate != first_rate:

@@ -6,22 +6,30 @@ _LONGEST_LOSS = 10.0
 
 
 class ByteRate:
-    """How long a damaged packet lasted, judged by its length in bytes: what lies between two readable frames
+    """How long damaged packets lasted, judged by their length in bytes: what lies between two readable frames
     comes as one packet, however many frames it was."""
 
     def __init__(self) -> None:
         self._n_bytes = 0
         self._seconds = 0.0
+        self._damaged: list[tuple[int, float]] = []
 
-    def learn(self, n_bytes: int, seconds: float) -> None:
-        """Take note of a packet that could be decoded."""
+    def lose(self, n_bytes: int, seconds: float) -> None:
+        """Take note of a packet that could not be decoded, and of the length that the file gives for it."""
+        self._damaged.append((n_bytes, seconds))
+
+    def learn(self, n_bytes: int, seconds: float) -> float:
+        """Take note of a packet that could be decoded; returns the seconds that were lost since the last one."""
+        lost = 0.0
+        for size, stated in self._damaged:
+            by_length = size * self._seconds / self._n_bytes if self._n_bytes else 0.0
+            # What is no longer than the next frame, or a little longer than most, may be one frame.
+            single = size < 2 * n_bytes or by_length < 2 * stated
+            lost += min(stated if single else by_length, _LONGEST_LOSS)
+        self._damaged.clear()
         self._n_bytes += n_bytes
         self._seconds += seconds
-
-    def seconds(self, n_bytes: int, stated: float) -> float:
-        """Length of a packet that could not be decoded, in seconds; at least the `stated` one."""
-        by_length = n_bytes * self._seconds / self._n_bytes if self._n_bytes else 0.0
-        return min(max(stated, by_length), _LONGEST_LOSS)
+        return lost
 
 
 def flac_stamp(packet: bytes, stream_info: bytes, sample_rate: int) -> float | None:
