@@ -62,7 +62,7 @@ class LocalDecoder:
     def decode(self, pcm: bytes) -> list[SphinxWord]:
         """Words of one utterance, 16-bit samples at 16 kHz; what was decoded before has no influence."""
         decoder = self._decoder
-        decoder.start_stream()  # forgets the noise of the utterance before
+        decoder.reinit_feat()  # forgets the noise and the means of the utterance before
         decoder.start_utt()
         # As a whole utterance its features are normalised by their own mean, not by a running one.
         decoder.process_raw(pcm, full_utt=True)
