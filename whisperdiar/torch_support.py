@@ -8,10 +8,10 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
+import importlib.util
 import re
 import warnings
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
@@ -20,9 +20,23 @@ from whisperdiar.errors import (
     BackendError,
     BackendMissing,
     InvalidOption,
-    ModelUnavailable,
 )
 from whisperdiar.options import Runtime
+
+
+def require(module: str, *, package: str, extra: str) -> None:
+    """Finds out at no cost whether `module` is installed, before models are looked for and it is imported.
+
+    Raises:
+        BackendMissing: it is not.
+    """
+    try:
+        found = importlib.util.find_spec(module)
+    except ModuleNotFoundError:  # not even the package above it
+        found = None
+    if found is None:
+        install = _install(extra)
+        raise BackendMissing(f"{package} is not installed; install it: {install}", remedy=install)
 
 
 def import_module(module: str, *, package: str, extra: str) -> ModuleType:
@@ -35,29 +49,28 @@ def import_module(module: str, *, package: str, extra: str) -> ModuleType:
         BackendMissing: the package, or one that it needs, is not installed.
         BackendBroken: the import fails in another way.
     """
-    install = f'pip install "whisperdiar[{extra}]"'
+    require(module.partition(".")[0], package=package, extra=extra)
+    install = _install(extra)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        top = module.partition(".")[0]
-        if error.name == top:
-            raise BackendMissing(f"{package} is not installed; install it: {install}", remedy=install) from error
-        if error.name is None or error.name.startswith(top + "."):
-            raise BackendBroken(
-                f"{package} is installed in a version that lacks {error.name or module}; update it: {install}",
-                remedy=install,
-            ) from error
-        raise BackendMissing(
-            f"{package} needs {error.name}, which is not installed; install it: {install}", remedy=install
-        ) from error
+        if module.startswith(f"{error.name}.") or module == error.name:
+            reason = f"{package} is installed in a version that lacks {error.name}; update it: {install}"
+            raise BackendBroken(reason, remedy=install) from error
+        reason = f"{package} needs {error.name}, which is not installed; install it: {install}"
+        raise BackendMissing(reason, remedy=install) from error
     except Exception as error:  # a mismatch of versions or CUDA libraries shows as OSError, AttributeError, …
         raise BackendBroken(
             f"{package} is installed and cannot be imported: {one_line(error)}; "
             f"reinstall it in a fresh environment: {install}",
             remedy=install,
         ) from error
+
+
+def _install(extra: str) -> str:
+    return f'pip install "whisperdiar[{extra}]"'
 
 
 def one_line(error: BaseException, *, limit: int = 240) -> str:
@@ -94,21 +107,20 @@ def choose_device(runtime: Runtime, *, extra: str) -> str:
 
 
 @contextlib.contextmanager
-def inference(runtime: Runtime) -> Iterator[None]:
-    """No gradients, and `runtime.threads` CPU threads (0: PyTorch's own choice), inside the block only.
+def cpu_threads(threads: int) -> Iterator[None]:
+    """That many CPU threads (0: PyTorch's own choice) inside the block.
 
     PyTorch knows one number of threads for the whole process, so it is put back at the end.
     """
     import torch
 
     before = torch.get_num_threads()
-    if runtime.threads:
-        torch.set_num_threads(runtime.threads)
+    if threads:
+        torch.set_num_threads(threads)
     try:
-        with torch.inference_mode():
-            yield
+        yield
     finally:
-        if runtime.threads:
+        if threads:
             torch.set_num_threads(before)
 
 
@@ -137,59 +149,3 @@ def free_memory() -> None:
     torch: Any = importlib.import_module("torch")
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-
-
-def is_local(named: str) -> bool:
-    """Whether a model's name means a file or folder, not a repository of the hub, which is ``owner/name``."""
-    return Path(named).expanduser().exists() or re.fullmatch(r"[\w.-]+/[\w.-]+", named) is None or named[0] == "."
-
-
-def local_or_fetched(named: str, *, revision: str | None = None, files: Sequence[str], runtime: Runtime) -> Path:
-    """The file or folder of that name, or a folder with `files` of the hub's repository of that name.
-
-    Raises:
-        ModelUnavailable: it is not here and cannot be fetched.
-    """
-    if not is_local(named):
-        return fetch_snapshot(named, revision=revision, files=files, runtime=runtime)
-    path = Path(named).expanduser().resolve()
-    if not path.exists():
-        raise ModelUnavailable(f"{named}: no such file or folder; give one, or a repository of the hub as OWNER/NAME")
-    return path
-
-
-def fetch_snapshot(repository: str, *, revision: str | None, files: Sequence[str], runtime: Runtime) -> Path:
-    """Folder with `files` of a repository of the Hugging Face hub: from the cache, else through the network.
-
-    The access token is the hub library's own: the variable HF_TOKEN or a login. It is never read here.
-
-    Raises:
-        ModelUnavailable: the files are not in the cache and cannot be fetched.
-    """
-    from huggingface_hub import constants, errors, snapshot_download
-
-    wanted = {"repo_id": repository, "revision": revision, "allow_patterns": list(files)}
-    try:
-        cached = Path(snapshot_download(**wanted, local_files_only=True))
-        if all((cached / name).is_file() for name in files):
-            return cached
-    except errors.LocalEntryNotFoundError:
-        pass
-    download = f"whisperdiar models download {repository}"
-    if runtime.offline or constants.HF_HUB_OFFLINE:
-        raise ModelUnavailable(
-            f"{repository} is not on this machine and the network is switched off; with a connection: {download}",
-            remedy=download,
-        )
-    try:
-        return Path(snapshot_download(**wanted))
-    except errors.RepositoryNotFoundError as error:  # also what a gated repository answers
-        raise ModelUnavailable(
-            f"{repository} may not be read from here: accept its conditions at https://hf.co/{repository}, "
-            "make a token at https://hf.co/settings/tokens and put it into the variable HF_TOKEN"
-        ) from error
-    except Exception as error:  # the hub library raises errors of several HTTP libraries, by version
-        raise ModelUnavailable(
-            f"{repository} cannot be fetched ({one_line(error)}); check the connection, or elsewhere: {download}",
-            remedy=download,
-        ) from error

@@ -9,23 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
+from whisperdiar._sources import Source
 from whisperdiar.contracts import Progress, no_progress
-from whisperdiar.errors import BackendBroken, ModelUnavailable, UnsupportedRequest
+from whisperdiar.errors import BackendBroken, UnsupportedRequest
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime, VadSettings
 from whisperdiar.torch_support import (
     choose_device,
+    cpu_threads,
     free_memory,
     import_module,
-    inference,
-    is_local,
-    local_or_fetched,
     memory_errors,
     one_line,
+    require,
 )
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Samples, Span, merge_spans
 
@@ -37,6 +36,8 @@ _OFFSET_RATIO = 0.5  # speech goes on down to half the threshold: SpeechBrain's 
 # SpeechBrain reads 30 s and runs them as three windows of 10 s, whose features are normalised one by one.
 _WINDOW_SAMPLES = 10 * SAMPLE_RATE_HZ
 _WINDOWS_AT_ONCE = 3
+_THREADS = 1  # the network is so small that more of them mostly wait for each other, for long on a busy machine
+_STILL = 2.0**-16  # half a step of 16-bit audio
 
 
 class Backend:
@@ -50,6 +51,7 @@ class Backend:
         network=True,
         download_mb=1,
         homepage=f"https://huggingface.co/{REPOSITORY}",
+        requires=("speechbrain",),
     )
     settings_type: ClassVar[type] = VadSettings
 
@@ -67,10 +69,12 @@ class Backend:
         """
         if self._model is not None:
             return
+        # In this order: an import takes seconds, and is in vain where there is no checkpoint.
+        require("speechbrain", package="SpeechBrain", extra=_EXTRA)
+        folder = Source.of(self.settings.model or REPOSITORY, self.runtime).folder(FILES)
         vad = import_module("speechbrain.inference.VAD", package="SpeechBrain", extra=_EXTRA)
         fetching = import_module("speechbrain.utils.fetching", package="SpeechBrain", extra=_EXTRA)
         device = choose_device(self.runtime, extra=_EXTRA)
-        folder = self._folder()
         try:
             # Without a savedir SpeechBrain links and copies nothing; without a network it fetches nothing by itself.
             model = vad.VAD.from_hparams(
@@ -90,15 +94,6 @@ class Backend:
             )
         self._model = model
 
-    def _folder(self) -> Path:
-        named = self.settings.model or REPOSITORY
-        folder = local_or_fetched(named, files=FILES, runtime=self.runtime)
-        if not (folder / FILES[0]).is_file():
-            raise ModelUnavailable(
-                f"{folder} holds no {FILES[0]}: give the folder of a SpeechBrain speech detector, such as {REPOSITORY}"
-            )
-        return folder
-
     def release(self) -> None:
         """Drop the network and the memory that it holds; the next `detect` loads it again."""
         if self._model is not None:
@@ -106,8 +101,7 @@ class Backend:
             free_memory()
 
     def record(self) -> BackendRecord:
-        named = self.settings.model or REPOSITORY
-        return BackendRecord(self.name, model=str(Path(named).expanduser()) if is_local(named) else named)
+        return BackendRecord(self.name, model=self.settings.model or REPOSITORY)
 
     def detect(self, audio: Audio, *, progress: Progress = no_progress) -> tuple[Span, ...]:
         """Speech; the audio must be at 16 kHz.
@@ -123,7 +117,7 @@ class Backend:
         if audio.samples.shape[1] == 0:
             return ()
         self.prepare()
-        with inference(self.runtime), memory_errors("crdnn", remedy="use --device cpu"):
+        with cpu_threads(self.runtime.threads or _THREADS), memory_errors("crdnn", remedy="use --device cpu"):
             probabilities = self._probabilities(audio, progress)
             if probabilities.shape[1] == 0:
                 return ()
@@ -140,10 +134,14 @@ class Backend:
         n_samples = audio.samples.shape[1]
         parts = []
         for first, windows in _windows(audio):
-            wave = torch.from_numpy(windows).to(self._model.device)
-            scores = self._model.get_speech_prob_chunk(wave).cpu()
+            with torch.inference_mode():
+                scores = self._model.get_speech_prob_chunk(torch.from_numpy(windows).to(self._model.device)).cpu()
             # Centred analysis frames give one frame more than the window has; SpeechBrain drops it as well.
-            parts.append(scores[:, : _WINDOW_SAMPLES // frame_samples].reshape(1, -1, 1))
+            scores = scores[:, : _WINDOW_SAMPLES // frame_samples].clone()
+            # Digital silence has features without variance, which the network takes for speech.
+            frames = windows.reshape(len(windows), -1, frame_samples)
+            scores[torch.from_numpy(np.ptp(frames, axis=2) < _STILL)] = 0.0
+            parts.append(scores.reshape(1, -1, 1))
             progress("vad", min(1.0, (first + windows.size) / n_samples))
         return torch.cat(parts, dim=1)[:, : n_samples // frame_samples]
 

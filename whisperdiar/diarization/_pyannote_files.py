@@ -1,0 +1,149 @@
+"""Finds the files of a speaker diarization pipeline of pyannote.audio, without importing it.
+
+pyannote.audio would fetch each part by itself while it loads. Here every file is found, or fetched where it may be,
+one by one, so that the library opens no connection and everything that is missing is named, before the import that
+takes seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from whisperdiar._sources import Source
+from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable
+from whisperdiar.options import PyannoteSettings, Runtime
+from whisperdiar.torch_support import import_module, one_line
+
+CONFIG = "config.yaml"
+WEIGHTS = "pytorch_model.bin"
+DIARIZERS_FILES = ("config.json", "model.safetensors")
+"""What the `diarizers` library, with which people fine-tune segmentations, saves."""
+PLDA_FILES = ("xvec_transform.npz", "plda.npz")
+REVISIONS: Mapping[str, str] = {
+    "pyannote/speaker-diarization-community-1": "3533c8cf8e369892e6b79ff1bf80f7b0286a54ee",
+    "pyannote/speaker-diarization-3.1": "84fd25912480287da0247647c3d2b4853cb3ee5d",
+    "pyannote/segmentation-3.0": "e66f3d3b9eb0873085418a7b813d3b369bf160bb",
+    "pyannote/wespeaker-voxceleb-resnet34-LM": "837717ddb9ff5507820346191109dc79c958d614",
+}
+"""What these names mean here: checkpoints are programs, so they stay the ones that were looked at."""
+
+VBX = "VBxClustering"
+_DEFAULT_PARTS = "pyannote/speaker-diarization-community-1"  # for parts that a configuration does not name
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineFiles:
+    """A pipeline on this machine.
+
+    Attributes:
+        source: what it was asked for, with the revision of a repository.
+        config: its configuration.
+        segmentation, embedding: files with the weights.
+        plda: the two files of its PLDA; None where the clustering needs none.
+    """
+
+    source: str
+    config: Mapping[str, Any]
+    segmentation: Path
+    embedding: Path
+    plda: tuple[Path, Path] | None
+
+    @property
+    def class_name(self) -> str:
+        return str(self.config["pipeline"]["name"])
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """Of the pipeline's class, as configured."""
+        return self.config["pipeline"].get("params") or {}
+
+
+def find(settings: PyannoteSettings, runtime: Runtime) -> PipelineFiles:
+    """All files of the pipeline that the settings name.
+
+    Raises:
+        ModelUnavailable: one is not here and cannot be fetched.
+        BackendBroken: the configuration cannot be read.
+        InvalidOption: it is that of another kind of pipeline.
+    """
+    source = _pipeline_source(settings.pipeline, runtime)
+    config = _read_config(source)
+    name = str(config["pipeline"].get("name"))
+    if name.rpartition(".")[2] != "SpeakerDiarization":
+        raise InvalidOption(f"{settings.pipeline} is a pipeline of type {name}: give one of type SpeakerDiarization")
+    arguments = config["pipeline"].get("params") or {}
+    plda = None
+    if arguments.get("clustering", VBX) == VBX:
+        found, inside = _part(arguments, "plda", source)
+        plda = (found.file(inside + PLDA_FILES[0]), found.file(inside + PLDA_FILES[1]))
+    return PipelineFiles(
+        source=str(source),
+        config=config,
+        segmentation=_weights(settings.segmentation_model, arguments, "segmentation", source),
+        embedding=_weights(settings.embedding_model, arguments, "embedding", source),
+        plda=plda,
+    )
+
+
+def _pipeline_source(named: str, runtime: Runtime) -> Source:
+    path = Path(named).expanduser()
+    return Source.of(str(path.parent) if path.is_file() else named, runtime, revisions=REVISIONS)
+
+
+def _read_config(source: Source) -> dict[str, Any]:
+    yaml = import_module("yaml", package="PyYAML", extra="pyannote")
+    path = source.file(CONFIG)
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BackendBroken(f"{path} cannot be read as YAML: {one_line(error)}; fetch it anew") from error
+    if not isinstance(config, dict) or not isinstance(config.get("pipeline"), dict):
+        raise BackendBroken(f"{path} has no section 'pipeline': give the configuration of a pyannote.audio pipeline")
+    return config
+
+
+def _part(arguments: Mapping[str, Any], part: str, source: Source) -> tuple[Source, str]:
+    """Where a part comes from, and the folder inside it, with a slash at its end or empty."""
+    value = arguments.get(part, {"checkpoint": _DEFAULT_PARTS, "subfolder": part})
+    inside = ""
+    if isinstance(value, Mapping):
+        inside = str(value.get("subfolder") or "")
+        revision = value.get("revision")
+        found = _named(f"{value['checkpoint']}@{revision}" if revision else str(value["checkpoint"]), source)
+    elif str(value).startswith("$model/"):
+        inside, _, revision = str(value).removeprefix("$model/").partition("@")
+        found = Source(source.named, revision or source.revision, source.runtime)
+    else:
+        found = _named(str(value), source)
+    return found, f"{inside.strip('/')}/" if inside else ""
+
+
+def _named(text: str, source: Source) -> Source:
+    """A part by its path or name. Offline copies give paths relative to their folder or to one above it (a folder
+    of copies named as on the hub), or to where their author stood."""
+    if source.path is not None:
+        folder = source.path.resolve()
+        for base in (folder, folder.parent, folder.parent.parent):
+            if (base / text).exists():
+                return Source(str(base / text), None, source.runtime)
+    return Source.of(text, source.runtime, revisions=REVISIONS)
+
+
+def _weights(chosen: str | None, arguments: Mapping[str, Any], part: str, source: Source) -> Path:
+    """The file with the weights of a part: the user's choice, or what the configuration says."""
+    if chosen is None:
+        found, inside = _part(arguments, part, source)
+    else:
+        found, inside = Source.of(chosen, source.runtime, revisions=REVISIONS), ""
+    if found.path is not None and found.path.is_file():
+        return found.path.resolve()
+    try:
+        return found.file(inside + WEIGHTS)
+    except ModelUnavailable as error:
+        try:
+            return found.folder([inside + name for name in DIARIZERS_FILES]) / inside / DIARIZERS_FILES[1]
+        except ModelUnavailable:
+            raise error from error.__cause__
