@@ -107,7 +107,8 @@ def test_loudness_has_no_influence(audio, speech):
     words = Backend(runtime=ONE).transcribe(audio, speech=part).words
     quiet = Audio(audio.samples / 64, RATE)
     same = Backend(runtime=ONE).transcribe(quiet, speech=part).words
-    assert [(word.text, word.span) for word in same] == [(word.text, word.span) for word in words]
+    assert [word.text for word in same] == [word.text for word in words]
+    assert [word.start for word in same] == pytest.approx([word.start for word in words], abs=0.05)
     assert len(words) > 3
 
 
