@@ -110,7 +110,7 @@ def write_media(
             if track.language:
                 stream.metadata["language"] = track.language
             if track.main is not None:
-                stream.disposition = Disposition.default if track.main else Disposition(0)
+                stream.disposition = Disposition.default.value if track.main else 0
             if track.title:
                 stream.metadata["title"] = track.title
             streams.append((track, stream, layout))

@@ -54,6 +54,9 @@ def build(folder: Path, name: str, codec: str = "pcm_s16le", *, rate: int = 48_0
     return write_media(folder / name, Track(samples=samples, rate=rate, codec=codec, **more), **outer)
 
 
+FRAME = 25 * MS  # an AAC frame: the delay of an encoder that the container keeps to itself
+
+
 def assert_here(
     samples: NDArray[np.float32], reference: Signal, *, within: float = 2 * MS, least: float = 0.98
 ) -> None:
@@ -93,7 +96,7 @@ FORMATS = {
     "m4a-alac": ("alac.m4a", "alac", {}),
     "mp4-video": ("v.mp4", "aac", {"video": SECONDS}),
     "mov-video": ("v.mov", "aac", {"video": SECONDS}),
-    "mkv-video": ("v.mkv", "aac", {"video": SECONDS}),
+    "mkv-video": ("v.mkv", "libopus", {"video": SECONDS}),
     "nut": ("a.nut", "pcm_s16le", {}),
     "wavpack": ("a.wv", "wavpack", {}),
     "stereo-mp3": ("st.mp3", "libmp3lame", {"channels": 2}),
@@ -116,11 +119,16 @@ def test_the_signal_is_where_it_was_put(folder: Path, kind: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "codec", "more"),
-    [("raw.aac", "aac", {"container": "adts"}), ("raw.ac3", "ac3", {}), ("t.ts", "aac", {"video": SECONDS})],
+    [
+        ("raw.aac", "aac", {"container": "adts"}),
+        ("raw.ac3", "ac3", {}),
+        ("t.ts", "aac", {"video": SECONDS}),
+        ("aac.mkv", "aac", {"video": SECONDS}),  # FFmpeg 8.1 writes it, 8.0 does not
+    ],
 )
 def test_formats_that_do_not_tell_the_encoder_delay(folder: Path, name: str, codec: str, more: dict) -> None:
     audio = load(build(folder, name, codec, **more))
-    assert_here(audio.samples[0], signal(SECONDS)[0], within=25 * MS)  # an AAC frame, as every player has it
+    assert_here(audio.samples[0], signal(SECONDS)[0], within=FRAME)
 
 
 def test_16_bits_come_out_as_they_are(folder: Path) -> None:
@@ -396,7 +404,7 @@ def test_settings_that_cannot_be_meant(options: dict) -> None:
 
 @pytest.fixture(scope="module")
 def two_tracks(folder: Path) -> Path:
-    english = Track(samples=signal(SECONDS, rate=48_000), rate=48_000, codec="aac", language="eng", main=False)
+    english = Track(samples=signal(SECONDS, rate=48_000), rate=48_000, codec="libopus", language="eng", main=False)
     commentary = np.flip(signal(SECONDS, rate=44_100, channels=2), axis=1)
     other = Track(
         samples=commentary, rate=44_100, codec="flac", sample_format="s16", language="deu", title="Kommentar", main=True
@@ -407,7 +415,7 @@ def two_tracks(folder: Path) -> Path:
 def test_the_tracks_are_listed(two_tracks: Path) -> None:
     info = probe(two_tracks)
     assert info.tracks == (
-        AudioTrack(1, "aac", 48_000, 1, language="eng", title=None, default=False),
+        AudioTrack(1, "opus", 48_000, 1, language="eng", title=None, default=False),
         AudioTrack(2, "flac", 44_100, 2, language="deu", title="Kommentar", default=True),
     )
     assert info.has_video
@@ -427,7 +435,7 @@ def test_a_track_that_is_not_there(two_tracks: Path) -> None:
     with pytest.raises(MediaError) as caught:
         load(two_tracks, track=3)
     text = one_line_without_step(caught.value)
-    assert 'no audio track 3; it has 1: eng aac 1 channel, 2: deu "Kommentar" flac 2 channels' in text
+    assert 'no audio track 3; it has 1: eng opus 1 channel, 2: deu "Kommentar" flac 2 channels' in text
 
 
 def one_line_without_step(error: BaseException) -> str:
@@ -440,6 +448,12 @@ def test_probe_of_plain_sound(mp3: Path) -> None:
     assert not info.has_video
     assert info.duration == pytest.approx(SECONDS, abs=0.05)
     assert [(item.sample_rate, item.channels, item.default) for item in info.tracks] == [(44_100, 1, True)]
+
+
+def test_tags_are_fit_for_a_terminal(folder: Path) -> None:
+    track = Track(samples=signal(0.2), title="two\nlines \x1b[31mred", language="und")
+    found = probe(write_media(folder / "tags.mkv", track)).tracks[0]
+    assert (found.title, found.language) == ("two lines \ufffd[31mred", None)
 
 
 def test_tags_in_another_encoding_do_no_harm(folder: Path) -> None:
@@ -474,7 +488,7 @@ def test_audio_is_named_after_its_file(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "codec", "n_bytes", "more"),
     [
-        ("x.mkv", "aac", 60, {}),  # after more, FFmpeg looks for the next cluster, seconds later
+        ("x.mkv", "libopus", 60, {}),  # after more, FFmpeg looks for the next cluster, seconds later
         ("x.m4a", "aac", 1500, {}),
         ("x.webm", "libopus", 60, {}),
         ("x.ogg", "libopus", 1500, {}),
@@ -491,7 +505,7 @@ def test_damage_in_the_middle_costs_neither_the_rest_nor_its_time(
     audio = load(corrupt(path, at=0.4, n_bytes=n_bytes))
     assert audio.duration == pytest.approx(6.0, abs=0.05)
     reference = signal(6.0)[0]
-    assert_here(audio.samples[0, :32_000], reference[:32_000], within=8 * MS, least=0.95)
+    assert_here(audio.samples[0, :25_600], reference[:25_600], within=8 * MS, least=0.95)
     assert_here(audio.samples[0, 64_000:], reference[64_000:], within=12 * MS, least=0.93)
     assert capfd.readouterr() == ("", "")  # no chatter of the libraries
 
@@ -534,7 +548,7 @@ TRUNCATED = {
     "wavpack": ("t.wv", "wavpack", {}),
     "mp3-with-xing": ("t.mp3", "libmp3lame", {}),
     "m4a-index-first": ("t.m4a", "aac", {"options": {"movflags": "faststart"}}),
-    "mkv": ("t.mkv", "aac", {"video": SECONDS}),
+    "mkv": ("t.mkv", "libopus", {"video": SECONDS}),
     "webm": ("t.webm", "libopus", {}),
 }
 

@@ -105,16 +105,22 @@ def probe(path: str | os.PathLike[str]) -> MediaInfo:
 
 def _track(number: int, stream: AudioStream, *, default: bool) -> AudioTrack:
     context: Any = stream.codec_context  # None where FFmpeg has no decoder, which its annotations do not tell
-    language = stream.metadata.get("language")
+    language = _tag(stream, "language")
     return AudioTrack(
         number=number,
         codec=context.name if context else "unknown codec",
         sample_rate=context.sample_rate if context else 0,
         channels=context.layout.nb_channels if context else 0,
         language=None if language == "und" else language,
-        title=stream.metadata.get("title"),
+        title=_tag(stream, "title"),
         default=default,
     )
+
+
+def _tag(stream: AudioStream, name: str) -> str | None:
+    """Text of a file's tag, fit for one line on a terminal."""
+    text = " ".join(stream.metadata.get(name, "").split())
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text) or None
 
 
 def choose_stream(path: str | os.PathLike[str], container: InputContainer, track: int | None) -> AudioStream:
@@ -222,14 +228,17 @@ def _open_container(path: str | os.PathLike[str], source: LocalFile) -> InputCon
     import av
 
     allowed = {name for names in av.formats_available for name in names.split(",")} - _REFUSED_DEMUXERS
+    # Tags need not be UTF-8. PyAV 19 takes them as they are and no longer has a word for it.
+    tolerance: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
     try:
-        return av.open(
+        container: InputContainer = av.open(
             source,
             mode="r",
-            metadata_errors="replace",
             container_options={"format_whitelist": ",".join(sorted(allowed)), "protocol_whitelist": "none"},
             io_open=_refuse_other_file,
+            **tolerance,
         )
+        return container
     except (av.FFmpegError, OSError, ValueError) as error:
         if source.error is not None:
             raise MediaError(
