@@ -1,7 +1,10 @@
 """Any audio or video file → `Audio`, through PyAV (no ffmpeg program is needed).
 
 files.py     is it a file that may be read? opening it, and one clear line if it cannot be
-decode.py    packets → frames → samples at their times
+decode.py    `load`: frames → samples at their times
+frames.py    packets → frames with timestamps, over damaged packets
+losses.py    how long a damaged packet lasted, where no timestamp tells
+timeline.py  gaps, overlaps, clocks that jump, and the part that was asked for
 store.py     samples in memory, or in a temporary file where they are many
 promise.py   how long the file says it is, so that a broken download is noticed
 """

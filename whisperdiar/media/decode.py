@@ -44,7 +44,8 @@ def load(
 
     Time 0 is where a player begins: sound that sets in after the picture is preceded by silence, and gaps in
     the timestamps (above 50 ms) are filled with silence. Packets that cannot be decoded are left out and
-    leave silence. More than 64 MiB of samples become a memory map of a temporary file (folder: TMPDIR).
+    leave silence. More than 64 MiB of samples become a memory map of a temporary file (folder: TMPDIR), in which
+    the channels of one moment lie side by side: a single channel is then a view with strides.
 
     Args:
         path: a local file.
