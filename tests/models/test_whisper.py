@@ -9,6 +9,7 @@ from itertools import pairwise
 import ctranslate2
 import numpy as np
 import pytest
+from huggingface_hub import constants
 
 from tests import tiny_whisper
 from whisperdiar.asr._device import place
@@ -219,6 +220,18 @@ def test_record_says_what_did_the_work(model, audio):
     assert (details["device"], details["compute_type"], details["beam_size"]) == ("cpu", "float32", 5)
 
 
+def test_best_model_at_hand_is_used_where_the_default_is_not(model, audio, tmp_path, monkeypatch):
+    repository = tmp_path / "models--Systran--faster-whisper-base"
+    shutil.copytree(model, repository / "snapshots" / "abc123")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    transcriber = Backend(runtime=CPU)
+    result = transcriber.transcribe(audio, speech=[Span(41, 43)], language="en")
+    assert result.words
+    assert "model base is used" in result.notes[0]
+    record = transcriber.record()
+    assert (record.model, record.details["revision"]) == ("base", "abc123")
+
+
 def test_threads_do_not_change_the_words(model, audio):
     one = backend(model, Runtime(device="cpu", threads=1)).transcribe(audio, speech=SPEECH[-2:], language="en")
     two = backend(model, Runtime(device="cpu", threads=2)).transcribe(audio, speech=SPEECH[-2:], language="en")
@@ -229,11 +242,16 @@ def test_what_cannot_be_meant_or_done_is_one_clear_line(model, tmp_path):
     broken = tmp_path / "broken"
     shutil.copytree(model, broken)
     (broken / "model.bin").write_bytes((model / "model.bin").read_bytes()[:1000])
+    other = tmp_path / "other"
+    shutil.copytree(model, other)
+    words = (other / "tokenizer.json").read_text(encoding="utf-8")
+    (other / "tokenizer.json").write_text(words.replace("<|notimestamps|>", "<|other|>"), encoding="utf-8")
     empty = tmp_path / "empty"
     empty.mkdir()
     cases = [
         (backend(empty), InvalidOption, "lacks config.json, model.bin, tokenizer.json"),
         (backend(broken), BackendBroken, "cannot be loaded"),
+        (backend(other), BackendBroken, "no Whisper tokens"),
         (backend("Systran/not-here"), ModelUnavailable, "the network may not be used"),
         (backend(model, compute_type="int7"), InvalidOption, "choose one of auto"),
         (backend(model, compute_type="int8_float16"), UnsupportedRequest, "this cpu supports"),

@@ -158,6 +158,8 @@ class Backend:
             )
             model = self._open(faster_whisper.WhisperModel, found, placement)
             tokenizer = model.hf_tokenizer
+            if tokenizer.token_to_id("<|notimestamps|>") is None:
+                raise BackendBroken(f"model {found.path} has no Whisper tokens in its tokenizer.json: take another one")
             languages = [code for code in model.supported_languages if tokenizer.token_to_id(f"<|{code}|>") is not None]
             pipeline = faster_whisper.BatchedInferencePipeline(model)
             self._loaded = _Loaded(model, pipeline, found, placement, tuple(languages) or ("en",))
