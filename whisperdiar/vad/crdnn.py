@@ -7,7 +7,6 @@ Source: Ravanelli et al., "SpeechBrain: A General-Purpose Speech Toolkit", 2021,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -35,6 +34,7 @@ _ONSET = 0.5
 _OFFSET_RATIO = 0.5  # speech goes on down to half the threshold: SpeechBrain's own 0.5 and 0.25
 # SpeechBrain reads 30 s and runs them as three windows of 10 s, whose features are normalised one by one.
 _WINDOW_SAMPLES = 10 * SAMPLE_RATE_HZ
+_FRAME_SAMPLES = SAMPLE_RATE_HZ // 100
 _WINDOWS_AT_ONCE = 3
 _THREADS = 1  # the network is so small that more of them mostly wait for each other, for long on a busy machine
 _STILL = 2.0**-16  # half a step of 16-bit audio
@@ -88,9 +88,10 @@ class Backend:
                 f"{folder} cannot be loaded as a SpeechBrain speech detector: {one_line(error)}; "
                 f"use a copy of {REPOSITORY}"
             ) from error
-        if model.sample_rate != SAMPLE_RATE_HZ:
+        if model.sample_rate != SAMPLE_RATE_HZ or round(model.time_resolution * SAMPLE_RATE_HZ) != _FRAME_SAMPLES:
             raise BackendBroken(
-                f"{folder} is made for {model.sample_rate} Hz; whisperdiar works at {SAMPLE_RATE_HZ} Hz"
+                f"{folder} is made for {model.sample_rate} Hz and frames of {model.time_resolution} s; "
+                f"give one for {SAMPLE_RATE_HZ} Hz and 0.01 s, such as {REPOSITORY}"
             )
         self._model = model
 
@@ -127,23 +128,42 @@ class Backend:
         return merge_spans(span for span in spans if span.duration > 0)
 
     def _probabilities(self, audio: Audio, progress: Progress) -> Any:
-        """float32 tensor (1, n_frames, 1) on the CPU, one frame per 10 ms."""
+        """float32 tensor (1, n_frames, 1) on the CPU, one frame per 10 ms.
+
+        Read window by window, so that a memory-mapped recording is never in memory as a whole.
+        """
         import torch
 
-        frame_samples = round(self._model.time_resolution * SAMPLE_RATE_HZ)
         n_samples = audio.samples.shape[1]
+        n_whole = n_samples // _WINDOW_SAMPLES * _WINDOW_SAMPLES
+        step = _WINDOW_SAMPLES * _WINDOWS_AT_ONCE
         parts = []
-        for first, windows in _windows(audio):
-            with torch.inference_mode():
-                scores = self._model.get_speech_prob_chunk(torch.from_numpy(windows).to(self._model.device)).cpu()
-            # Centred analysis frames give one frame more than the window has; SpeechBrain drops it as well.
-            scores = scores[:, : _WINDOW_SAMPLES // frame_samples].clone()
+        for first in range(0, n_whole, step):
+            last = min(n_whole, first + step)
+            parts.append(self._scores(_mono(audio, first, last).reshape(-1, _WINDOW_SAMPLES)))
+            progress("vad", last / n_samples)
+        if n_samples - n_whole >= _FRAME_SAMPLES:
+            # SpeechBrain fills the last window with zeros. Beside them any noise looks like speech, since features are
+            # normalised over the window; so this window begins earlier, or is as short as the recording.
+            first = max(0, n_samples - _WINDOW_SAMPLES) // _FRAME_SAMPLES * _FRAME_SAMPLES
+            scores = self._scores(_mono(audio, first, n_samples)[None])
+            parts.append(scores[(n_whole - first) // _FRAME_SAMPLES :])
+            progress("vad", 1.0)
+        return torch.cat(parts)[None, :, None] if parts else torch.zeros(1, 0, 1)
+
+    def _scores(self, windows: Samples) -> Any:
+        """float32 (n_windows, n_window_samples) → float32 tensor (n_frames,), on the CPU, of all windows in turn."""
+        import torch
+
+        n_frames = windows.shape[1] // _FRAME_SAMPLES
+        with torch.inference_mode():
+            # Centred analysis gives one frame more than the window has; SpeechBrain drops it as well.
+            found = self._model.get_speech_prob_chunk(torch.from_numpy(windows).to(self._model.device))
+            scores = found[:, :n_frames, 0].cpu()
             # Digital silence has features without variance, which the network takes for speech.
-            frames = windows.reshape(len(windows), -1, frame_samples)
+            frames = windows[:, : n_frames * _FRAME_SAMPLES].reshape(len(windows), n_frames, _FRAME_SAMPLES)
             scores[torch.from_numpy(np.ptp(frames, axis=2) < _STILL)] = 0.0
-            parts.append(scores.reshape(1, -1, 1))
-            progress("vad", min(1.0, (first + windows.size) / n_samples))
-        return torch.cat(parts, dim=1)[:, : n_samples // frame_samples]
+        return scores.flatten()
 
     def _boundaries(self, probabilities: Any) -> list[tuple[float, float]]:
         """Start and end in seconds, by SpeechBrain's own post-processing."""
@@ -157,14 +177,6 @@ class Backend:
         return [(float(start), float(end)) for start, end in boundaries.tolist()]
 
 
-def _windows(audio: Audio) -> Iterator[tuple[int, Samples]]:
-    """Pairs of the first sample and float32 (n_windows, n_window_samples); the last window is filled with zeros.
-
-    Read piece by piece, so that a memory-mapped recording is never in memory as a whole.
-    """
-    step = _WINDOW_SAMPLES * _WINDOWS_AT_ONCE
-    for first in range(0, audio.samples.shape[1], step):
-        mono = replace(audio, samples=audio.samples[:, first : first + step]).mono
-        padded = np.zeros(-(-len(mono) // _WINDOW_SAMPLES) * _WINDOW_SAMPLES, dtype=np.float32)
-        padded[: len(mono)] = mono
-        yield first, padded.reshape(-1, _WINDOW_SAMPLES)
+def _mono(audio: Audio, first: int, last: int) -> Samples:
+    """float32 (n_samples,): the mean of the channels of one stretch, which can be written to."""
+    return np.array(replace(audio, samples=audio.samples[:, first:last]).mono)
