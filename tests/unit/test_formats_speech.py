@@ -139,7 +139,8 @@ def test_an_empty_file_holds_no_speech(suffix):
 
 def test_regions_are_clipped_to_the_recording():
     assert speech.loads(SURVEY, duration=10.5) == (Span(2.57, 8.2), Span(9.1, 10.5))
-    assert speech.loads(UEM, duration=12.0) == REGIONS
+    for text in (UEM, RTTM, JSON):  # unsorted and overlapping ones too
+        assert speech.loads(text, duration=12.0) == REGIONS
     with pytest.raises(FormatError, match=r"9\.100 to 10\.930 s in a recording of 9\.500 s: .*another recording"):
         speech.loads(SURVEY, duration=9.5)
     late = '{"duration": 10, "speech": [{"start": 2.57, "end": 8.2}, {"start": 10.5, "end": 10.6}]}'
