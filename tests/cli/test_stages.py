@@ -185,3 +185,19 @@ def test_the_command_reference_is_up_to_date() -> None:
     import sys
 
     subprocess.run([sys.executable, str(ROOT / "docs" / "make_commands.py"), "--check"], check=True, cwd=ROOT)
+
+
+def test_align_forgives_comments_and_another_recording_id(cli: Cli, transcript: Path, tmp_path: Path) -> None:
+    (tmp_path / "t.rttm").write_text(";; by hand\nSPEAKER\tother 1 0 3 <NA> <NA> Z <NA> <NA>\n", "utf-8")
+    assert cli("align", transcript, "t.rttm", "-o", "new.json").code == 0
+    (tmp_path / "bad.rttm").write_text("SPEAKER talk 1 zero 3 <NA> <NA> Z <NA> <NA>\n", "utf-8")
+    done = cli("align", transcript, "bad.rttm")
+    assert done.code == 1
+    assert "bad.rttm: line 1" in done.err
+
+
+def test_speech_of_another_recording_is_refused(cli: Cli, short: Path, tmp_path: Path) -> None:
+    (tmp_path / "far.uem").write_text("short_talk 1 900 950\n", "utf-8")
+    done = cli("vad", short, "--speech", "far.uem")
+    assert done.code == 1
+    assert "far.uem" in done.complaints[0]

@@ -16,7 +16,7 @@ from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.errors import FAILED, report
 from whisperdiar.cli.outputs import Target, plan
 from whisperdiar.cli.transcribe import request_from, write_targets
-from whisperdiar.errors import InvalidOption, TruncatedMedia
+from whisperdiar.errors import FormatError, InvalidOption, TruncatedMedia
 from whisperdiar.files import read_text, write_text
 from whisperdiar.formats import json, rttm, speech
 from whisperdiar.media import load, recording_id
@@ -24,7 +24,7 @@ from whisperdiar.options import Runtime, WriteOptions
 from whisperdiar.pipeline import Pipeline
 from whisperdiar.segmentation import segments
 from whisperdiar.transcript import Speaker, Transcript
-from whisperdiar.types import ANY_SPEAKERS, Audio
+from whisperdiar.types import ANY_SPEAKERS, Audio, Diarization
 
 
 @click.command("vad", short_help="Where somebody speaks.")
@@ -151,7 +151,7 @@ def align(
     console = Console(quiet=quiet)
     (targets,) = plan([words], outputs, formats, default="json")
     source = _words_file(words)
-    diarization = rttm.loads(read_text(turns), recording_id=source.recording_id)
+    diarization = _turns_file(turns, source.recording_id)
     joined = align_words(source.words, diarization.turns)
     transcript = replace(
         source,
@@ -172,7 +172,17 @@ def align(
 def _words_file(path: Path) -> Transcript:
     """A transcript, or a list of words as a transcript without speakers, named after the file."""
     text = read_text(path)
-    if text.lstrip().startswith("{"):
-        return json.loads(text)
-    words = json.load_words(text)
+    try:
+        if text.lstrip().startswith("{"):
+            return json.loads(text)
+        words = json.load_words(text)
+    except FormatError as error:
+        raise FormatError(f"{path}: {error}") from error
     return Transcript(recording_id(path).removesuffix(".words"), 0.0, segments=segments(words))
+
+
+def _turns_file(path: Path, recording: str) -> Diarization:
+    try:
+        return rttm.loads(read_text(path), recording_id=recording, tolerance=rttm.TOLERANT)
+    except FormatError as error:
+        raise FormatError(f"{path}: {error}") from error
