@@ -5,15 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from whisperdiar.transcript import Segment, Speaker, Transcript, Uncertain
 from whisperdiar.types import Cue, Dropped, Span, Turn, Word
-
-# A busy machine is no fault of the formats.
-settings.register_profile("unhurried", deadline=None)
-settings.load_profile("unhurried")
 
 NASTY = (
     "-->", "--", ">", "\n", "\r\n", "\n\n", "\r", "\t", "  ", "<i>", "</v>", "<v Eve>", "&amp;", "&", "<", "1",
