@@ -67,6 +67,7 @@ def fetch(
     *,
     runtime: Runtime,
     remedy: str,
+    command: str | None = None,
     optional: Sequence[str] = (),
     revision: str | None = None,
     directory: Path | None = None,
@@ -82,10 +83,10 @@ def fetch(
 
     what = f"{repository} is not on this machine"
     if runtime.offline or _offline_by_environment():
-        raise ModelUnavailable(f"{what} and the network may not be used: {remedy}")
+        raise ModelUnavailable(f"{what} and the network may not be used: {remedy}", remedy=command)
     cause = _why_unreachable(constants.ENDPOINT, REACH_TIMEOUT_S)
     if cause is not None:
-        raise ModelUnavailable(f"{what} and {constants.ENDPOINT} {cause}: {remedy}")
+        raise ModelUnavailable(f"{what} and {constants.ENDPOINT} {cause}: {remedy}", remedy=command)
     progress("download", 0.0)
     try:
         folder = snapshot_download(
@@ -97,7 +98,7 @@ def fetch(
             tqdm_class=_reporter(progress, size_mb),
         )
     except Exception as error:  # the client raises its own, OS, and its HTTP library's errors, by version
-        raise ModelUnavailable(_refusal(repository, error, remedy)) from error
+        raise ModelUnavailable(_refusal(repository, error, remedy), remedy=command) from error
     progress("download", 1.0)
     return Path(folder)
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from whisperdiar.errors import BackendError, BackendMissing, InvalidOption
+from whisperdiar.errors import BackendError, BackendMissing, InvalidOption, ModelUnavailable
 from whisperdiar.options import AUTO_ORDER, Runtime
 from whisperdiar.pipeline import Fallback, Pipeline, one_line
 from whisperdiar.registry import BackendClass, Stage, load, settings_from_text
@@ -103,6 +103,8 @@ def _can_stand_in(backend_class: BackendClass, choice: Choice, language: str | N
 def _remedy(error: BackendError, backend_class: BackendClass) -> str | None:
     if error.remedy is None and isinstance(error, BackendMissing) and backend_class.info.extra:
         return f'pip install "whisperdiar[{backend_class.info.extra}]"'
+    if error.remedy is None and isinstance(error, ModelUnavailable):
+        return f"whisperdiar models download {backend_class.name}"
     return error.remedy
 
 

@@ -269,6 +269,7 @@ def _fetch(name: str, repository: str, runtime: Runtime, progress: Progress, dir
         optional=OPTIONAL_WHISPER_FILES,
         runtime=runtime,
         remedy=remedy,
+        command=f"whisperdiar models download {name}",
         progress=progress,
         directory=directory,
         size_mb=known.size_mb if known else None,

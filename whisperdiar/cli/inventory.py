@@ -13,8 +13,9 @@ import click
 
 from whisperdiar import models as store
 from whisperdiar.cli.console import Console, write_stdout
+from whisperdiar.errors import InvalidOption
 from whisperdiar.options import AUTO_ORDER, Runtime
-from whisperdiar.registry import STAGES, BackendClass, available, load
+from whisperdiar.registry import STAGES, BackendClass, Stage, available, load
 
 
 def missing_packages(backend: BackendClass) -> list[str]:
@@ -103,13 +104,33 @@ def list_models(*, as_json: bool) -> None:
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @click.pass_context
 def download(context: click.Context, /, names: tuple[str, ...], *, directory: Path | None, quiet: bool) -> None:
-    """Fetch models; an interrupted download goes on where it stopped. Prints where they lie."""
+    """Fetch models; an interrupted download goes on where it stopped. Prints where they lie.
+
+    NAME is a Whisper model (see `whisperdiar models list`), a repository OWNER/NAME, or a backend that has models of
+    its own (crdnn, pyannote).
+    """
     console = Console(quiet=quiet)
     context.call_on_close(console.close)
     for name in names:
-        folder = None if directory is None else directory / name.replace("/", "--") if len(names) > 1 else directory
-        found = store.download(name, folder, runtime=Runtime(), progress=console.progress)
-        write_stdout(f"{found}\n")
+        stage = _stage_of(name)
+        if stage is None:
+            folder = directory / name.replace("/", "--") if directory and len(names) > 1 else directory
+            found = store.download(name, folder, runtime=Runtime(), progress=console.progress)
+            write_stdout(f"{found}\n")
+        elif directory is not None:
+            raise InvalidOption(f"{name}: only Whisper models can go into a folder of their own; leave --directory out")
+        else:
+            backend = load(stage, name)(None, runtime=Runtime())
+            backend.prepare()
+            write_stdout(f"{name}: {backend.record().model} is on this machine\n")
+
+
+def _stage_of(name: str) -> Stage | None:
+    """The stage of a backend that fetches models of its own; None where the name is a Whisper model's."""
+    for stage in STAGES:
+        if stage != "asr" and name in available(stage) and load(stage, name).info.network:
+            return stage
+    return None
 
 
 @models.command("path")
