@@ -1,0 +1,86 @@
+"""Words heard against words said: errors, and how far the starts of right words are off (pure)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Timed(Protocol):
+    """A word with its punctuation; seconds."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def start(self) -> float: ...
+    @property
+    def end(self) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """`delays`: start heard less start said, seconds, of every word that was heard right outside overlapped speech."""
+
+    errors: int
+    words: int
+    delays: tuple[float, ...]
+
+    @property
+    def word_error_rate(self) -> float:
+        """Errors per word said; 0 where nothing was said."""
+        return self.errors / self.words if self.words else 0.0
+
+    @property
+    def start_error(self) -> float:
+        """Median distance of the starts of right words, seconds; 0 without any."""
+        ordered = sorted(abs(delay) for delay in self.delays)
+        return ordered[len(ordered) // 2] if ordered else 0.0
+
+    def __add__(self, other: Score) -> Score:
+        return Score(self.errors + other.errors, self.words + other.words, self.delays + other.delays)
+
+
+def normalised(text: str) -> str:
+    """Lower case, without punctuation; apostrophes inside a word stay."""
+    return re.sub(r"[^\w']", "", text.lower()).strip("'_")
+
+
+def score(said: Sequence[Timed], heard: Sequence[Timed], *, overlapped: Sequence[tuple[float, float]] = ()) -> Score:
+    """Fewest errors that turn what was said into what was heard.
+
+    Inside `overlapped` (seconds) nothing counts: neither words said there, nor words heard there that nobody said.
+    """
+    free_said = [_touches(word, overlapped) for word in said]
+    free_heard = [_touches(word, overlapped) for word in heard]
+    left, right = [normalised(word.text) for word in said], [normalised(word.text) for word in heard]
+    costs = [[0] * (len(right) + 1) for _ in range(len(left) + 1)]
+    for i in range(len(left) + 1):
+        for j in range(len(right) + 1):
+            options = []
+            if i:
+                options.append(costs[i - 1][j] + (not free_said[i - 1]))
+            if j:
+                options.append(costs[i][j - 1] + (not free_heard[j - 1]))
+            if i and j:
+                wrong = left[i - 1] != right[j - 1] and not free_said[i - 1]
+                options.append(costs[i - 1][j - 1] + wrong)
+            costs[i][j] = min(options, default=0)
+    delays = []
+    i, j = len(left), len(right)
+    while i and j:
+        same = left[i - 1] == right[j - 1]
+        if costs[i][j] == costs[i - 1][j - 1] + (not same and not free_said[i - 1]):
+            i, j = i - 1, j - 1
+            if same and not free_said[i]:
+                delays.append(heard[j].start - said[i].start)
+        elif costs[i][j] == costs[i - 1][j] + (not free_said[i - 1]):
+            i -= 1
+        else:
+            j -= 1
+    return Score(costs[-1][-1], sum(not free for free in free_said), tuple(reversed(delays)))
+
+
+def _touches(word: Timed, spans: Sequence[tuple[float, float]]) -> bool:
+    return any(word.start < end and word.end > start for start, end in spans)
