@@ -7,30 +7,16 @@ own converter writes for OpenAI's models.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import ctranslate2
 import numpy as np
-import tokenizers
-from faster_whisper.tokenizer import _LANGUAGE_CODES
-from tokenizers import decoders, models, pre_tokenizers, trainers
+
+from training.whisper_nano.vocabulary import LANGUAGE_CODES, save_tokenizer, train
 
 N_MELS, N_FRAMES, N_POSITIONS = 80, 1500, 448
 WIDTH, HEADS, HIDDEN = 32, 2, 64
-N_TIMESTAMPS = 1501
 N_TEXT_TOKENS = 420
-SPECIAL_TOKENS = (
-    "<|endoftext|>",
-    "<|startoftranscript|>",
-    *(f"<|{code}|>" for code in _LANGUAGE_CODES),
-    "<|translate|>",
-    "<|transcribe|>",
-    "<|startoflm|>",
-    "<|startofprev|>",
-    "<|nospeech|>",
-    "<|notimestamps|>",
-)
 _TEXT = (
     "the quick brown fox jumps over the lazy dog while she sells sea shells by the sea shore and "
     "how much wood would a woodchuck chuck - ' if a woodchuck could chuck wood in the morning"
@@ -47,44 +33,19 @@ def build(folder: Path, *, multilingual: bool = True, deaf: bool = False, seed: 
         seed: of the random weights.
     """
     folder.mkdir(parents=True)
-    text, merges = _text_tokens()
-    # CTranslate2 takes a model for a multilingual one where the vocabulary has an empty entry (or 51865 entries).
-    text += [""] if multilingual else []
-    vocabulary = [*text, *SPECIAL_TOKENS, *(f"<|{index * 0.02:.2f}|>" for index in range(N_TIMESTAMPS))]
+    learned = train([_TEXT] * 3, size=N_TEXT_TOKENS, multilingual=multilingual, kept="")
+    vocabulary, ids = list(learned.tokens), learned.ids
     spec = _spec(np.random.default_rng(seed), vocabulary, deaf=deaf)
     spec.register_vocabulary(vocabulary)
-    ids = {token: index for index, token in enumerate(vocabulary)}
     spec.config.suppress_ids = []
     spec.config.suppress_ids_begin = [ids["Ġ"], ids["<|endoftext|>"]]
-    spec.config.lang_ids = [ids[f"<|{code}|>"] for code in _LANGUAGE_CODES]
+    spec.config.lang_ids = [ids[f"<|{code}|>"] for code in LANGUAGE_CODES]
     spec.config.alignment_heads = [[0, head] for head in range(HEADS)]
     spec.validate()
     spec.optimize()
     spec.save(str(folder))
-    _save_tokenizer(folder, ids, merges, n_text=len(text))
-    processor = {"feature_size": N_MELS, "sampling_rate": 16000, "hop_length": 160, "chunk_length": 30, "n_fft": 400}
-    (folder / "preprocessor_config.json").write_text(json.dumps(processor), encoding="utf-8")
+    save_tokenizer(learned, folder, n_mels=N_MELS)
     return folder
-
-
-def _text_tokens() -> tuple[list[str], list[tuple[str, str]]]:
-    tokenizer = tokenizers.Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    trainer = trainers.BpeTrainer(vocab_size=N_TEXT_TOKENS, initial_alphabet=alphabet, show_progress=False)
-    tokenizer.train_from_iterator([_TEXT] * 3, trainer)
-    model = json.loads(tokenizer.to_str())["model"]
-    ordered = sorted(model["vocab"], key=model["vocab"].get)
-    return ordered, [tuple(pair) for pair in model["merges"]]
-
-
-def _save_tokenizer(folder: Path, ids: dict[str, int], merges: list[tuple[str, str]], n_text: int) -> None:
-    vocabulary = {token: index for token, index in ids.items() if token}
-    tokenizer = tokenizers.Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens([token for token, index in ids.items() if index >= n_text])
-    tokenizer.save(str(folder / "tokenizer.json"))
 
 
 def _spec(random: np.random.Generator, vocabulary: list[str], *, deaf: bool) -> ctranslate2.specs.WhisperSpec:

@@ -20,7 +20,7 @@ from training.whisper_nano.windows import Composer
 
 @pytest.fixture(scope="module")
 def vocabulary():
-    texts = [sentence.text for script in scripts() for sentence in script.sentences]
+    texts = [f" {sentence.text}" for script in scripts() for sentence in script.sentences]
     return vocabularies.train(texts, size=900)
 
 

@@ -113,9 +113,12 @@ class Trainer:
         rng = np.random.default_rng([self.options.seed, self.step, self.rank])
         torch.manual_seed(self.options.seed * 1_000_003 + self.step * 64 + self.rank)
         name, progress = _stage(self.options.steps, self.step)
-        # Some shorter windows go on being practised: they cost little, and the ear is trained by them.
-        stage = STAGES["medium" if name in ("full", "decay") and self.step % 4 == 3 else name.replace("decay", "full")]
+        # In long windows the decoder learns not to lose its place. The ear has learnt all it needs from shorter ones,
+        # which go on being practised: they cost little.
+        late = name in ("full", "decay")
+        stage = STAGES["medium" if late and self.step % 4 == 3 else name.replace("decay", "full")]
         stage = replace(stage, windows=stage.windows * self.options.batch_factor)
+        train_encoder = not late or self.step % 2 == 1
         rate = min(1.0, (self.step + 1) / 150) * (1.0 - progress if name == "decay" else 1.0)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
@@ -123,13 +126,13 @@ class Trainer:
         batch = draw(self.composer, self.vocabulary, stage, rng).to(self.device)
         on_gpu = self.device.type == "cuda"  # on a CPU, bfloat16 is slower
         with torch.autocast("cuda", torch.bfloat16) if on_gpu else nullcontext():
-            found = losses(self.model, batch)
+            found = losses(self.model, batch, train_encoder=train_encoder)
         found.total.backward()
         self._average_gradients()
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimizer in self.optimizers:
             optimizer.step()
-            optimizer.zero_grad(set_to_none=False)
+            optimizer.zero_grad()  # leaves a resting encoder out of the next step
         self.step += 1
         return (
             f"{name} token {found.token:.3f} frame {found.frame:.3f} look {found.look:.3f}"
@@ -191,7 +194,7 @@ def _vocabulary(run: Path, texts: Iterable[str], *, write: bool) -> vocabularies
     path = run / _VOCABULARY
     if path.exists():
         return vocabularies.load(path)
-    learned = vocabularies.train(sorted(set(texts)), size=_TEXT_TOKENS)
+    learned = vocabularies.train([f" {text}" for text in sorted(set(texts))], size=_TEXT_TOKENS)
     if write:
         vocabularies.save(learned, path)
     return learned

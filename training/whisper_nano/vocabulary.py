@@ -34,8 +34,8 @@ SPECIAL_TOKENS = (
 )
 # faster-whisper suppresses the first token of " -", " '" and " ♪"; unless these begin with a token of their own, that
 # would be the bare space, and with it every word that is spelled letter by letter.
-_ALWAYS = " - ' ♩ ♪ ♫ ♬ ♭ ♮ ♯ " + " ".join(string.ascii_letters + string.digits)
-_ALWAYS_TIMES = 1000  # more often than any pair in the texts
+KEPT = " - ' ♩ ♪ ♫ ♬ ♭ ♮ ♯ " + " ".join(string.ascii_letters + string.digits)
+_KEPT_TIMES = 1000  # more often than any pair in the texts
 
 
 @dataclass(frozen=True)
@@ -83,13 +83,16 @@ class Vocabulary:
         return [self.tokenizer.encode(f" {word}", add_special_tokens=False).ids for word in words]
 
 
-def train(texts: Iterable[str], *, size: int, multilingual: bool = True) -> Vocabulary:
-    """Learn at most `size` byte-level BPE tokens (at least the 256 bytes) from `texts`."""
+def train(texts: Iterable[str], *, size: int, multilingual: bool = True, kept: str = KEPT) -> Vocabulary:
+    """Learn at most `size` byte-level BPE tokens (at least the 256 bytes) from `texts`, and those of `kept` surely.
+
+    A transcript begins with a space, and so should a text.
+    """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     trainer = trainers.BpeTrainer(vocab_size=size, initial_alphabet=alphabet, show_progress=False)
-    tokenizer.train_from_iterator([*(f" {text}" for text in texts), *[_ALWAYS] * _ALWAYS_TIMES], trainer)
+    tokenizer.train_from_iterator([*texts, *[kept] * _KEPT_TIMES], trainer)
     model = json.loads(tokenizer.to_str())["model"]
     ordered = sorted(model["vocab"], key=model["vocab"].get)
     return Vocabulary((*ordered, *([""] if multilingual else [])), tuple((a, b) for a, b in model["merges"]))
