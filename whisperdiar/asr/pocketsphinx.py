@@ -1,6 +1,7 @@
 """CMU PocketSphinx: a small English recogniser that brings its model along and needs no network.
 
-It is the recogniser of last resort: lower case, no punctuation, and many more errors than Whisper.
+It is the recogniser of last resort: lower case, no punctuation, and many more errors than Whisper: about one word in
+six of clear synthetic speech, one in three of read speech. One process takes a quarter to a third of real time.
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ from whisperdiar.errors import UnsupportedRequest
 from whisperdiar.options import SAMPLE_RATE_HZ, PocketSphinxSettings, Runtime
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Samples, Span, Transcription, Word, total_duration
 
-_MAX_PAUSE_S = 0.5
-"""Short utterances are faster, and each is normalised by its own mean: that of one speaker, mostly."""
+_MAX_PAUSE_S = 0.3
+"""Short utterances: each is normalised by its own mean, which is that of one speaker mostly."""
 _MIN_PIECE_S = 0.1
 """PocketSphinx fails on an utterance that is shorter than a few of its frames."""
 _SILENCE = 1e-3
 """Pieces that nowhere exceed this (-60 dB of full scale) are left out: PocketSphinx answers silence with a word."""
-_LOUDNESS = 0.1
+_LOUDNESS = 0.05
+"""Root mean square that each piece is brought to: quiet speech would lose its bits in 16-bit integers."""
 _MAX_GAIN = 100.0
 _WORTH_A_PROCESS_S = 15.0
 """Seconds of speech that pay for the start of one more process (about 1 s)."""
@@ -113,7 +115,6 @@ class Backend:
 
 def _utterance(audio: Audio, piece: Span) -> bytes:
     samples: Samples = audio.crop(piece).mono
-    # Quiet speech would lose its bits in 16-bit integers.
     gain = min(_MAX_GAIN, _LOUDNESS / max(float(np.sqrt(np.mean(np.square(samples)))), 1e-9))
     pcm: bytes = np.rint(np.clip(samples * gain, -1.0, 1.0) * 32767).astype("<i2").tobytes()
     return pcm
