@@ -44,11 +44,11 @@ class Scripted:
 
     def transcribe(
         self,
-        audio: Audio,  # noqa: ARG002
+        audio: Audio,
         *,
         speech: Sequence[Span],
         language: str | None = None,
-        progress: Progress = no_progress,  # noqa: ARG002
+        progress: Progress = no_progress,
     ) -> Transcription:
         self.speech.append(tuple(speech))
         dropped = (Dropped(Span(8, 9), "Thanks for watching", "no speech there"),)
