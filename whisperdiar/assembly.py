@@ -80,7 +80,7 @@ def select(
 def fallback_sentence(stage: str, name: str, fallback: Fallback, *, caution: str = "") -> str:
     """What is said to a user when a fallback runs: what does the work, what to expect, why, and what mends it."""
     expect = f" ({caution})" if caution else ""
-    mend = f". To mend it: {fallback.remedy}" if fallback.remedy else ""
+    mend = f". To mend it: {fallback.remedy}" if fallback.remedy and fallback.remedy not in fallback.reason else ""
     return f"{STAGE_WORDS[stage]} by {name}{expect}, because {fallback.preferred} cannot run: {fallback.reason}{mend}"
 
 
