@@ -97,7 +97,7 @@ class Pipeline:
             failure = error
         transcript = self._join(audio, transcription, diarization, failure)
         if failure is not None:
-            raise DiarizationFailed(f"diarization failed: {one_line(failure)}", transcript) from failure
+            raise DiarizationFailed(_failed(failure), transcript) from failure
         return transcript
 
     def speech(self, audio: Audio, *, progress: Progress = no_progress) -> tuple[Span, ...]:
@@ -157,7 +157,7 @@ class Pipeline:
         uncertain = uncertain_words(words, options=self.alignment)
         warnings = [*transcription.notes, *diarization.notes]
         if failure is not None:
-            warnings.append("there are no speakers, because diarization failed; the words are complete")
+            warnings.append(_failed(failure))
         transcript = Transcript(
             recording_id=audio.recording_id,
             duration=audio.duration,
@@ -170,6 +170,10 @@ class Pipeline:
             provenance=self.provenance(warnings),
         )
         return shifted(transcript, audio.start)
+
+
+def _failed(failure: Exception) -> str:
+    return f"diarization failed, so the words are complete and have no speakers: {one_line(failure)}"
 
 
 def _staged(stage: str, progress: Progress, work: Callable[[], Result]) -> Result:

@@ -175,7 +175,8 @@ def _run_one(path: Path, targets: Sequence[Target], job: Job) -> int:
     except DiarizationFailed as error:
         lost, transcript = error, error.transcript
     for warning in transcript.provenance["warnings"]:
-        job.console.warn(f"{path}: {warning}")
+        if lost is None or warning != str(lost):
+            job.console.warn(f"{path}: {warning}")
     wanted = list(targets)
     if lost is not None:
         code = report(lost, job.console, about=str(path))

@@ -28,6 +28,6 @@ def _fallback(stage: str, record: Any) -> str:
     note = f"{stage} by {record.get('backend')} in place of {record['fallback_from']}"
     if record.get("reason"):
         note += f" ({str(record['reason']).rstrip('.')})"
-    if record.get("remedy"):
+    if record.get("remedy") and str(record["remedy"]) not in note:
         note += f"; to mend: {record['remedy']}"
     return one_line(note)
