@@ -1,7 +1,7 @@
 """Writes docs/commands.md from the commands' own help, so that the two cannot disagree.
 
-    python docs/make_commands.py           write it
-    python docs/make_commands.py --check   exit 1 where it is out of date
+python docs/make_commands.py           write it
+python docs/make_commands.py --check   exit 1 where it is out of date
 """
 
 from __future__ import annotations

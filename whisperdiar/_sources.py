@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import ModelUnavailable
 from whisperdiar.models import fetch_snapshot
 from whisperdiar.options import Runtime
@@ -16,20 +17,28 @@ from whisperdiar.options import Runtime
 class Source:
     """A folder or file, or a repository of the hub at one revision (None: its main branch).
 
-    `named` is what the user wrote, without the revision.
+    `named` is what the user wrote, without the revision; `progress` hears of downloads.
     """
 
     named: str
     revision: str | None
     runtime: Runtime
+    progress: Progress = no_progress
 
     @classmethod
-    def of(cls, named: str, runtime: Runtime, *, revisions: Mapping[str, str] | None = None) -> Source:
+    def of(
+        cls,
+        named: str,
+        runtime: Runtime,
+        *,
+        revisions: Mapping[str, str] | None = None,
+        progress: Progress = no_progress,
+    ) -> Source:
         """From a path, ``owner/name`` or ``owner/name@revision``; `revisions` says what bare names mean."""
         if Path(named).expanduser().exists():
-            return cls(named, None, runtime)
+            return cls(named, None, runtime, progress)
         name, _, revision = named.partition("@")
-        return cls(name, revision or (revisions or {}).get(name), runtime)
+        return cls(name, revision or (revisions or {}).get(name), runtime, progress)
 
     @property
     def path(self) -> Path | None:
@@ -63,7 +72,9 @@ class Source:
 
     def _snapshot(self, files: Sequence[str]) -> Path:
         try:
-            return fetch_snapshot(self.named, files=files, revision=self.revision, runtime=self.runtime)
+            return fetch_snapshot(
+                self.named, files=files, revision=self.revision, runtime=self.runtime, progress=self.progress
+            )
         except ModelUnavailable as error:
             if self.revision is None:
                 raise

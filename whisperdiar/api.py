@@ -64,7 +64,7 @@ def transcribe(
         language=language,
         runtime=runtime,
     )
-    pipeline = build(request, notify=notify)
+    pipeline = build(request, notify=notify, progress=progress)
     audio = load(
         Path(path),
         channels="all" if wants_channels(pipeline.diarizer) else "mono",

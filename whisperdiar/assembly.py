@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import BackendError, BackendMissing, InvalidOption, ModelUnavailable
 from whisperdiar.options import AUTO_ORDER, Runtime
 from whisperdiar.pipeline import Fallback, Pipeline, one_line
@@ -43,7 +44,13 @@ class Selection:
 
 
 def select(
-    stage: Stage, choice: Choice, *, runtime: Runtime, language: str | None = None, notify: Notify = silent
+    stage: Stage,
+    choice: Choice,
+    *,
+    runtime: Runtime,
+    language: str | None = None,
+    notify: Notify = silent,
+    progress: Progress = no_progress,
 ) -> Selection:
     """The backend of that name, or for ``auto`` the first of the preferred ones that can run.
 
@@ -54,7 +61,7 @@ def select(
     if choice.name != "auto":
         backend_class = load(stage, choice.name)
         backend = backend_class(settings_from_text(backend_class, choice.settings), runtime=runtime)
-        backend.prepare()
+        backend.prepare(progress=progress)
         return Selection(backend)
     first: BackendError | None = None
     fallback: Fallback | None = None
@@ -64,7 +71,7 @@ def select(
             continue
         backend = _create(backend_class, choice, runtime, strict=first is None)
         try:
-            backend.prepare()
+            backend.prepare(progress=progress)
         except BackendError as error:
             first = first or error
             fallback = fallback or Fallback(name, one_line(error), _remedy(error, backend_class))
@@ -142,22 +149,24 @@ def _file_or(choice: Choice, backend: str, path: str | None, file_option: str, n
     return Choice(name=backend, settings={"path": path})
 
 
-def select_detector(request: Request, *, notify: Notify = silent) -> Selection:
-    return select("vad", request.detector_choice(), runtime=request.runtime, notify=notify)
+def select_detector(request: Request, *, notify: Notify = silent, progress: Progress = no_progress) -> Selection:
+    return select("vad", request.detector_choice(), runtime=request.runtime, notify=notify, progress=progress)
 
 
-def select_diarizer(request: Request, *, notify: Notify = silent) -> Selection:
-    return select("diarization", request.diarizer_choice(), runtime=request.runtime, notify=notify)
+def select_diarizer(request: Request, *, notify: Notify = silent, progress: Progress = no_progress) -> Selection:
+    return select("diarization", request.diarizer_choice(), runtime=request.runtime, notify=notify, progress=progress)
 
 
-def build(request: Request, *, notify: Notify = silent) -> Pipeline:
+def build(request: Request, *, notify: Notify = silent, progress: Progress = no_progress) -> Pipeline:
     """The pipeline that a user asked for, every backend prepared.
 
     What cannot run is refused here, before the long work begins.
     """
-    detector = select_detector(request, notify=notify)
-    diarizer = select_diarizer(request, notify=notify)
-    transcriber = select("asr", request.asr, runtime=request.runtime, language=request.language, notify=notify)
+    detector = select_detector(request, notify=notify, progress=progress)
+    diarizer = select_diarizer(request, notify=notify, progress=progress)
+    transcriber = select(
+        "asr", request.asr, runtime=request.runtime, language=request.language, notify=notify, progress=progress
+    )
     chosen = {"vad": detector, "asr": transcriber, "diarization": diarizer}
     return Pipeline(
         detector=detector.backend,

@@ -23,8 +23,8 @@ def no_progress(stage: str, fraction: float) -> None:
 class Preparable(Protocol):
     """What all backends share."""
 
-    def prepare(self) -> None:
-        """Import, fetch and load what is needed.
+    def prepare(self, *, progress: Progress = no_progress) -> None:
+        """Import, fetch and load what is needed; a download is reported as stage ``download``.
 
         Raises:
             BackendMissing: a package is not installed.

@@ -37,7 +37,7 @@ class Scripted:
     words: tuple[Word, ...] = (Word(Span(1, 2), " Hello"), Word(Span(6, 7), " there."))
     speech: list[tuple[Span, ...]] = field(default_factory=list)
 
-    def prepare(self) -> None: ...
+    def prepare(self, *, progress: Progress = no_progress) -> None: ...
 
     def record(self) -> BackendRecord:
         return BackendRecord("scripted", model="m")
@@ -62,7 +62,7 @@ class Fixed:
     turns: tuple[Turn, ...] = (Turn(Span(0, 5), "A"), Turn(Span(5, 10), "B"))
     error: Exception | None = None
 
-    def prepare(self) -> None: ...
+    def prepare(self, *, progress: Progress = no_progress) -> None: ...
 
     def record(self) -> BackendRecord:
         return BackendRecord("fixed")

@@ -1,9 +1,9 @@
 """Speech spans → pieces that a recogniser takes at once (pure).
 
-    speech   ▇▇▇▇▇ ▇▇▇▇   ▇▇▇▇▇▇▇▇ ▇▇▇            ▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇
-    pieces   [────────]   [──────────]            [────────────────][──────────────]
-             neighbours travel together;          no pause: cut where it is quietest
-             cut at the longest pause
+speech   ▇▇▇▇▇ ▇▇▇▇   ▇▇▇▇▇▇▇▇ ▇▇▇            ▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇
+pieces   [────────]   [──────────]            [────────────────][──────────────]
+         neighbours travel together;          no pause: cut where it is quietest
+         cut at the longest pause
 """
 
 from __future__ import annotations

@@ -81,7 +81,4 @@ def _windows(pieces: Sequence[Span]) -> list[Span]:
     """The longest piece of each of `N_WINDOWS` equal parts of the list."""
     n_parts = min(N_WINDOWS, len(pieces))
     edges = [round(index * len(pieces) / n_parts) for index in range(n_parts + 1)]
-    return [
-        max(pieces[low:high], key=lambda piece: piece.duration)
-        for low, high in pairwise(edges)
-    ]
+    return [max(pieces[low:high], key=lambda piece: piece.duration) for low, high in pairwise(edges)]

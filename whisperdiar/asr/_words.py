@@ -129,8 +129,7 @@ def _ordered(times: Sequence[tuple[float, float]], piece: Span) -> list[Span]:
         starts.append(max(inside, starts[-1]) if starts else inside)
     limits = [*starts[1:], piece.end][: len(starts)]
     return [
-        Span(start, min(max(end, start), limit))
-        for start, (_, end), limit in zip(starts, times, limits, strict=True)
+        Span(start, min(max(end, start), limit)) for start, (_, end), limit in zip(starts, times, limits, strict=True)
     ]
 
 

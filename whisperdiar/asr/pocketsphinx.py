@@ -40,6 +40,8 @@ class Backend:
     name: ClassVar[str] = "pocketsphinx"
     info: ClassVar[BackendInfo] = BackendInfo(
         summary="CMU PocketSphinx with its English model: offline, small, many errors",
+        caution="English only, far less accurate",
+        languages=("en",),
         licence="BSD-2-Clause",
         homepage="https://github.com/cmusphinx/pocketsphinx",
     )
@@ -50,7 +52,7 @@ class Backend:
         self.runtime = runtime or Runtime()
         self._decoder: LocalDecoder | None = None
 
-    def prepare(self) -> None:
+    def prepare(self, *, progress: Progress = no_progress) -> None:  # noqa: ARG002 - nothing is fetched
         """Loads the package's model.
 
         Raises:

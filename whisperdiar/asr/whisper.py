@@ -1,6 +1,6 @@
 """Whisper by faster-whisper: words with times, only from the given speech.
 
-    speech spans → pieces of at most `max_chunk` seconds → batches → words, mapped back and clamped to their piece
+speech spans → pieces of at most `max_chunk` seconds → batches → words, mapped back and clamped to their piece
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Backend:
         self.runtime = runtime or Runtime()
         self._loaded: _Loaded | None = None
 
-    def prepare(self) -> None:
+    def prepare(self, *, progress: Progress = no_progress) -> None:
         """Finds (or fetches) and loads the model.
 
         Raises:
@@ -75,7 +75,7 @@ class Backend:
             InvalidOption: no such model, device or compute type.
             UnsupportedRequest: the device is not there, or does not support the compute type.
         """
-        self._load(no_progress)
+        self._load(progress)
 
     def record(self) -> BackendRecord:
         """Name and revision of the model, device and precision (once it is loaded)."""
@@ -153,9 +153,7 @@ class Backend:
             except (ImportError, OSError) as error:
                 raise BackendBroken(f"faster-whisper cannot be imported ({error}): install it anew") from error
             placement = place(self.runtime.device, self.settings.compute_type)
-            found = models.resolve(
-                self.settings.model, runtime=self.runtime, kind=placement.kind, progress=progress
-            )
+            found = models.resolve(self.settings.model, runtime=self.runtime, kind=placement.kind, progress=progress)
             model = self._open(faster_whisper.WhisperModel, found, placement)
             tokenizer = model.hf_tokenizer
             if tokenizer.token_to_id("<|notimestamps|>") is None:
@@ -267,9 +265,7 @@ def _words(segment: Any, piece: Span, speech: Sequence[Span], language: str) -> 
 
 
 def _is_silence(segment: Any) -> bool:
-    return bool(
-        segment.no_speech_prob > _NO_SPEECH_PROBABILITY and segment.avg_logprob < _DOUBTFUL_LOG_PROBABILITY
-    )
+    return bool(segment.no_speech_prob > _NO_SPEECH_PROBABILITY and segment.avg_logprob < _DOUBTFUL_LOG_PROBABILITY)
 
 
 def _out_of_memory(error: Exception) -> bool:

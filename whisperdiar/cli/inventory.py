@@ -121,7 +121,7 @@ def download(context: click.Context, /, names: tuple[str, ...], *, directory: Pa
             raise InvalidOption(f"{name}: only Whisper models can go into a folder of their own; leave --directory out")
         else:
             backend = load(stage, name)(None, runtime=Runtime())
-            backend.prepare()
+            backend.prepare(progress=console.progress)
             write_stdout(f"{name}: {backend.record().model} is on this machine\n")
 
 

@@ -45,7 +45,7 @@ def vad(
     form = form or (speech.by_suffix(output) if output is not None else "txt")
     runtime = Runtime(device=options["device"], threads=options["threads"], offline=options["offline"])
     options.update(speakers=ANY_SPEAKERS, diarizer="none", diarizer_settings=(), turns=None)
-    detector = select_detector(request_from(options, runtime), notify=console.warn).backend
+    detector = select_detector(request_from(options, runtime), notify=console.warn, progress=console.progress).backend
     audio, code = _read(recording, options, console, channels="mono")
     spans = tuple(span.shifted(audio.start) for span in detector.detect(audio, progress=console.progress))
     text = speech.dumps(spans, name=form, duration=audio.start + audio.duration, recording_id=audio.recording_id)
@@ -85,8 +85,8 @@ def diarize(
     _refuse_words(targets)
     runtime = Runtime(device=options["device"], threads=options["threads"], offline=options["offline"])
     request = request_from(options, runtime)
-    diarizer = select_diarizer(request, notify=console.warn)
-    detector = select_detector(request, notify=console.warn)
+    diarizer = select_diarizer(request, notify=console.warn, progress=console.progress)
+    detector = select_detector(request, notify=console.warn, progress=console.progress)
     chosen = {"vad": detector, "diarization": diarizer}
     pipeline = Pipeline(
         detector=detector.backend,

@@ -81,7 +81,7 @@ def transcribe(
         return
     runtime = Runtime(device=options["device"], threads=options["threads"], offline=options["offline"])
     job = Job(
-        pipeline=build(request_from(options, runtime), notify=console.warn),
+        pipeline=build(request_from(options, runtime), notify=console.warn, progress=console.progress),
         console=console,
         write=WriteOptions(speaker_style=speaker_style),
         track=options["track"],

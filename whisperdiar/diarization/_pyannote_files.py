@@ -8,11 +8,12 @@ takes seconds.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from whisperdiar._sources import Source
+from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable
 from whisperdiar.options import PyannoteSettings, Runtime
 from whisperdiar.torch_support import import_module, one_line
@@ -61,7 +62,7 @@ class PipelineFiles:
         return self.config["pipeline"].get("params") or {}
 
 
-def find(settings: PyannoteSettings, runtime: Runtime) -> PipelineFiles:
+def find(settings: PyannoteSettings, runtime: Runtime, *, progress: Progress = no_progress) -> PipelineFiles:
     """All files of the pipeline that the settings name.
 
     Raises:
@@ -69,7 +70,7 @@ def find(settings: PyannoteSettings, runtime: Runtime) -> PipelineFiles:
         BackendBroken: the configuration cannot be read.
         InvalidOption: it is that of another kind of pipeline.
     """
-    source = _pipeline_source(settings.pipeline, runtime)
+    source = _pipeline_source(settings.pipeline, runtime, progress)
     config = _read_config(source)
     name = str(config["pipeline"].get("name"))
     if name.rpartition(".")[2] != "SpeakerDiarization":
@@ -88,9 +89,10 @@ def find(settings: PyannoteSettings, runtime: Runtime) -> PipelineFiles:
     )
 
 
-def _pipeline_source(named: str, runtime: Runtime) -> Source:
+def _pipeline_source(named: str, runtime: Runtime, progress: Progress) -> Source:
     path = Path(named).expanduser()
-    return Source.of(str(path.parent) if path.is_file() else named, runtime, revisions=REVISIONS)
+    folder = str(path.parent) if path.is_file() else named
+    return Source.of(folder, runtime, revisions=REVISIONS, progress=progress)
 
 
 def _read_config(source: Source) -> dict[str, Any]:
@@ -115,7 +117,7 @@ def _part(arguments: Mapping[str, Any], part: str, source: Source) -> tuple[Sour
         found = _named(f"{value['checkpoint']}@{revision}" if revision else str(value["checkpoint"]), source)
     elif str(value).startswith("$model/"):
         inside, _, revision = str(value).removeprefix("$model/").partition("@")
-        found = Source(source.named, revision or source.revision, source.runtime)
+        found = replace(source, revision=revision or source.revision)
     else:
         found = _named(str(value), source)
     return found, f"{inside.strip('/')}/" if inside else ""
@@ -128,8 +130,8 @@ def _named(text: str, source: Source) -> Source:
         folder = source.path.resolve()
         for base in (folder, folder.parent, folder.parent.parent):
             if (base / text).exists():
-                return Source(str(base / text), None, source.runtime)
-    return Source.of(text, source.runtime, revisions=REVISIONS)
+                return replace(source, named=str(base / text), revision=None)
+    return Source.of(text, source.runtime, revisions=REVISIONS, progress=source.progress)
 
 
 def _weights(chosen: str | None, arguments: Mapping[str, Any], part: str, source: Source) -> Path:
@@ -137,7 +139,7 @@ def _weights(chosen: str | None, arguments: Mapping[str, Any], part: str, source
     if chosen is None:
         found, inside = _part(arguments, part, source)
     else:
-        found, inside = Source.of(chosen, source.runtime, revisions=REVISIONS), ""
+        found, inside = Source.of(chosen, source.runtime, revisions=REVISIONS, progress=source.progress), ""
     if found.path is not None and found.path.is_file():
         return found.path.resolve()
     try:

@@ -46,7 +46,7 @@ class Backend:
         self._pipeline: Any = None
         self._files: _pyannote_files.PipelineFiles | None = None
 
-    def prepare(self) -> None:
+    def prepare(self, *, progress: Progress = no_progress) -> None:
         """Find the pipeline's files, import pyannote.audio, load the models.
 
         Raises:
@@ -58,7 +58,7 @@ class Backend:
             return
         # In this order: the import takes seconds, and is in vain where the models are not at hand.
         require("pyannote.audio", package="pyannote.audio", extra=_pyannote_pipeline.EXTRA)
-        files = _pyannote_files.find(self.settings, self.runtime)
+        files = _pyannote_files.find(self.settings, self.runtime, progress=progress)
         device = choose_device(self.runtime, extra=_pyannote_pipeline.EXTRA)
         with _pyannote_pipeline.quiet(), cpu_threads(self.runtime.threads):
             self._pipeline = _pyannote_pipeline.build(files, self.settings, device)

@@ -60,7 +60,7 @@ class Backend:
         self.runtime = runtime or Runtime()
         self._model: Any = None
 
-    def prepare(self) -> None:
+    def prepare(self, *, progress: Progress = no_progress) -> None:
         """Import SpeechBrain, find the checkpoint and load it. Nothing is written beside the hub's own cache.
 
         Raises:
@@ -71,7 +71,8 @@ class Backend:
             return
         # In this order: an import takes seconds, and is in vain where there is no checkpoint.
         require("speechbrain", package="SpeechBrain", extra=_EXTRA)
-        folder = Source.of(self.settings.model or REPOSITORY, self.runtime).folder(FILES)
+        source = Source.of(self.settings.model or REPOSITORY, self.runtime, progress=progress)
+        folder = source.folder(FILES)
         vad = import_module("speechbrain.inference.VAD", package="SpeechBrain", extra=_EXTRA)
         fetching = import_module("speechbrain.utils.fetching", package="SpeechBrain", extra=_EXTRA)
         device = choose_device(self.runtime, extra=_EXTRA)

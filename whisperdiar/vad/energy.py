@@ -31,7 +31,7 @@ class Backend:
         self.settings = settings or EnergySettings()
         self.runtime = runtime or Runtime()
 
-    def prepare(self) -> None:
+    def prepare(self, *, progress: Progress = no_progress) -> None:
         """Nothing is needed."""
 
     def record(self) -> BackendRecord:

@@ -27,7 +27,7 @@ class Backend:
         self.runtime = runtime or Runtime()
         self._text: str | None = None
 
-    def prepare(self) -> None:
+    def prepare(self, *, progress: Progress = no_progress) -> None:  # noqa: ARG002 - nothing is fetched
         if not self.settings.path:
             raise InvalidOption("speech regions from a file: name it with --speech FILE")
         if self._text is None:

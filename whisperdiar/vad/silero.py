@@ -41,7 +41,7 @@ class Backend:
         self.runtime = runtime or Runtime()
         self._model: Any = None
 
-    def prepare(self) -> None:
+    def prepare(self, *, progress: Progress = no_progress) -> None:  # noqa: ARG002 - nothing is fetched
         if self._model is not None:
             return
         if self.settings.model is not None:
