@@ -81,7 +81,7 @@ def log_power(utterance: Utterance) -> NDArray[np.float32]:
     n_frames = len(utterance.samples) // _HOP + 2
     padded = np.zeros((n_frames + 3) * _HOP, dtype=np.float32)
     padded[_N_FFT // 2 : _N_FFT // 2 + len(utterance.samples)] = utterance.samples
-    frames = np.lib.stride_tricks.sliding_window_view(padded, _N_FFT)[:: _HOP][:n_frames]
+    frames = np.lib.stride_tricks.sliding_window_view(padded, _N_FFT)[::_HOP][:n_frames]
     power = np.square(np.abs(np.fft.rfft(frames * np.hanning(_N_FFT + 1)[:-1], axis=1)))
     mel: NDArray[np.float32] = np.log10(np.maximum(power @ filters().T, 10.0**FLOOR)).astype(np.float32)
     return mel

@@ -104,7 +104,7 @@ def words_in_noise(recogniser: Recogniser, *, gated: bool) -> int:
     n_samples = 12 * SAMPLE_RATE_HZ
     sounds = [np.zeros(n_samples)]
     sounds += [rng.standard_normal(n_samples) * 10 ** (level / 20) for level in (-60.0, -40.0, -20.0)]
-    sounds += [_room_noise(rng, (n_samples,), level_db=-35.0)]
+    sounds += [_room_noise(rng, (1, n_samples), level_db=-35.0)[0]]
     return sum(len(recogniser.hear(_audio(sound), gated=gated).words) for sound in sounds)
 
 
@@ -112,7 +112,7 @@ def _spoken(utterances: list[Utterance], rng: np.random.Generator) -> tuple[Audi
     joined = _joined(utterances, rng)
     lead = round(0.5 * SAMPLE_RATE_HZ)
     samples = np.pad(joined.samples * 10 ** ((SPEECH_DB - _active_db(joined)) / 20), lead)
-    samples = samples + _room_noise(rng, samples.shape, level_db=-60.0)
+    samples = samples + _room_noise(rng, (1, len(samples)), level_db=-60.0)[0]
     return _audio(samples), [SpokenWord(word.text, word.start + 0.5, word.end + 0.5) for word in joined.words]
 
 

@@ -62,7 +62,7 @@ class Attention(nn.Module):
 class Layer(nn.Module):
     """One pre-norm layer; `cross` adds attention to the encoder."""
 
-    def __init__(self, sizes: Sizes, *, cross: bool, dropout: float) -> None:
+    def __init__(self, sizes: Sizes, *, cross: bool) -> None:
         super().__init__()
         self.attention_norm = nn.LayerNorm(sizes.width)
         self.attention = Attention(sizes.width, sizes.heads)
@@ -70,34 +70,33 @@ class Layer(nn.Module):
         self.cross = Attention(sizes.width, sizes.heads) if cross else None
         self.mlp_norm = nn.LayerNorm(sizes.width)
         self.mlp = nn.Sequential(nn.Linear(sizes.width, sizes.hidden), nn.GELU(), nn.Linear(sizes.hidden, sizes.width))
-        self.drop = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, source: Tensor | None = None, *, guided: int = 0) -> tuple[Tensor, Tensor | None]:
         """With `source` (a decoder's layer) the self-attention is causal."""
         normed = self.attention_norm(x)
-        x = x + self.drop(self.attention(normed, normed, causal=source is not None)[0])
+        x = x + self.attention(normed, normed, causal=source is not None)[0]
         weights = None
         if source is not None and self.cross is not None and self.cross_norm is not None:
             mixed, weights = self.cross(self.cross_norm(x), source, guided=guided)
-            x = x + self.drop(mixed)
-        return x + self.drop(self.mlp(self.mlp_norm(x))), weights
+            x = x + mixed
+        return x + self.mlp(self.mlp_norm(x)), weights
 
 
 class Whisper(nn.Module):
     """Encoder, decoder and the classifier of frames."""
 
-    def __init__(self, sizes: Sizes, *, dropout: float = 0.0) -> None:
+    def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         self.sizes = sizes
         width = sizes.width
         self.conv1 = nn.Conv1d(N_MELS, width, 3, padding=1)
         self.conv2 = nn.Conv1d(width, width, 3, stride=2, padding=1)
         self.register_buffer("positions", sinusoids(N_POSITIONS, width), persistent=False)
-        self.encoder = nn.ModuleList(Layer(sizes, cross=False, dropout=dropout) for _ in range(sizes.encoder_layers))
+        self.encoder = nn.ModuleList(Layer(sizes, cross=False) for _ in range(sizes.encoder_layers))
         self.encoder_norm = nn.LayerNorm(width)
         self.embedding = nn.Embedding(sizes.vocabulary, width)
         self.token_positions = nn.Parameter(torch.empty(MAX_TOKENS, width))
-        self.decoder = nn.ModuleList(Layer(sizes, cross=True, dropout=dropout) for _ in range(sizes.decoder_layers))
+        self.decoder = nn.ModuleList(Layer(sizes, cross=True) for _ in range(sizes.decoder_layers))
         self.decoder_norm = nn.LayerNorm(width)
         self.frame_classifier = nn.Linear(width, sizes.text + 1)
         self._initialise()

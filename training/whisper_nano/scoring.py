@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,9 +35,9 @@ class Score:
 
     @property
     def start_error(self) -> float:
-        """Median distance of the starts of right words, seconds; 0 without any."""
+        """Median distance of the starts of right words, seconds; infinite without any."""
         ordered = sorted(abs(delay) for delay in self.delays)
-        return ordered[len(ordered) // 2] if ordered else 0.0
+        return ordered[len(ordered) // 2] if ordered else math.inf
 
     def __add__(self, other: Score) -> Score:
         return Score(self.errors + other.errors, self.words + other.words, self.delays + other.delays)

@@ -52,9 +52,9 @@ class Options:
     stop_at: float
 
 
-def build_model(n_vocabulary: int, n_text: int, *, dropout: float = 0.0) -> Whisper:
+def build_model(n_vocabulary: int, n_text: int) -> Whisper:
     """whisper-nano's own sizes."""
-    return Whisper(Sizes(n_vocabulary, n_text), dropout=dropout)
+    return Whisper(Sizes(n_vocabulary, n_text))
 
 
 def load_run(run: Path) -> tuple[Whisper, vocabularies.Vocabulary, int]:
@@ -76,7 +76,7 @@ class Trainer:
         self.composer = Composer(bank)
         self.vocabulary = _vocabulary(options.run, (entry.text for entry in bank.entries), write=rank == 0)
         torch.manual_seed(options.seed)
-        model = build_model(len(self.vocabulary), self.vocabulary.n_text, dropout=0.03)
+        model = build_model(len(self.vocabulary), self.vocabulary.n_text)
         self.model = model.to(self.device)
         self.optimizers = _optimizers(self.model, options.rate)
         self.step = 0
@@ -115,10 +115,10 @@ class Trainer:
         name, progress = _stage(self.options.steps, self.step)
         # In long windows the decoder learns not to lose its place. The ear has learnt all it needs from shorter ones,
         # which go on being practised: they cost little.
-        late = name in ("full", "decay")
-        stage = STAGES["medium" if late and self.step % 4 == 3 else name.replace("decay", "full")]
+        late, turn = name in ("full", "decay"), self.step % 6
+        stage = STAGES["medium" if late and turn == 5 else name.replace("decay", "full")]
         stage = replace(stage, windows=stage.windows * self.options.batch_factor)
-        train_encoder = not late or self.step % 2 == 1
+        train_encoder = not late or turn in (2, 5)
         rate = min(1.0, (self.step + 1) / 150) * (1.0 - progress if name == "decay" else 1.0)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
