@@ -84,6 +84,16 @@ def select(
     raise first
 
 
+def check(stage: Stage, choice: Choice) -> None:
+    """Look at names and settings alone; nothing is loaded.
+
+    Raises:
+        InvalidOption: no such backend or setting.
+    """
+    backend_class = load(stage, AUTO_ORDER[stage][0] if choice.name == "auto" else choice.name)
+    settings_from_text(backend_class, choice.settings)
+
+
 def fallback_sentence(stage: str, name: str, fallback: Fallback, *, caution: str = "") -> str:
     """What is said to a user when a fallback runs: what does the work, what to expect, why, and what mends it."""
     expect = f" ({caution})" if caution else ""
@@ -162,6 +172,9 @@ def build(request: Request, *, notify: Notify = silent, progress: Progress = no_
 
     What cannot run is refused here, before the long work begins.
     """
+    # Typing errors first: nobody wants to hear of one after a download.
+    check("asr", request.asr)
+    check("diarization", request.diarizer_choice())
     detector = select_detector(request, notify=notify, progress=progress)
     diarizer = select_diarizer(request, notify=notify, progress=progress)
     transcriber = select(
