@@ -320,7 +320,7 @@ def test_telemetry_is_off_even_where_it_was_on(
         return False  # whatever comes of this test, it sends nothing
 
     monkeypatch.setattr(metrics, "is_metrics_enabled", spy)
-    monkeypatch.setenv("PYANNOTE_METRICS_ENABLED", "1")
+    monkeypatch.setenv("PYANNOTE_METRICS_ENABLED", "true")
     diarize(backend(agglomerative), audio)
     assert len(asked) >= 3, "models, the pipeline and its use each ask"
     assert not any(asked)
