@@ -112,9 +112,13 @@ def _can_stand_in(backend_class: BackendClass, choice: Choice, language: str | N
     """Nothing stands in for a model that the user has as a folder or file, nor for another language."""
     if backend_class.info.languages and language not in (None, *backend_class.info.languages):
         return False
-    return not any(
-        key.endswith("model") and value and Path(value).expanduser().exists() for key, value in choice.settings.items()
-    )
+    named = [value for key, value in choice.settings.items() if key.endswith(("model", "pipeline"))]
+    return not any(_is_path(value) for value in named)
+
+
+def _is_path(value: str) -> bool:
+    """Whether a model is meant as a folder or file, also one that is not there."""
+    return value.startswith((".", "/", "~")) or value.count("/") > 1 or Path(value).exists()
 
 
 def _remedy(error: BackendError, backend_class: BackendClass) -> str | None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.sounds import SAMPLES, conversation, noise, silence
+from tests import tiny_whisper
+from tests.sounds import SAMPLES, SHARED, conversation, noise, silence
 from whisperdiar import Audio, BackendError, Span, SpeakerCount, load
-from whisperdiar.options import Runtime
+from whisperdiar.options import PyannoteSettings, Runtime, VadSettings, WhisperSettings
 from whisperdiar.registry import STAGES, available
 from whisperdiar.registry import load as load_backend
 from whisperdiar.types import ANY_SPEAKERS, BackendInfo, BackendRecord, merge_spans
@@ -22,13 +24,35 @@ def backends(stage: str) -> list[Any]:
     return [pytest.param(name, marks=pytest.mark.model) for name in names]
 
 
-def ready(stage: Any, name: str) -> Any:
-    backend = load_backend(stage, name)(None, runtime=Runtime(offline=True))
-    try:
-        backend.prepare()
-    except BackendError as error:
-        pytest.skip(f"{stage} {name} cannot run here: {error}")
-    return backend
+def local_settings(stage: str, name: str, folder: Path) -> Any:
+    """Settings with a model that is on this machine, for backends whose own one has to be fetched."""
+    if (stage, name) == ("asr", "whisper"):
+        return WhisperSettings(model=str(tiny_whisper.build(folder)))
+    if (stage, name) == ("vad", "crdnn"):
+        model = SHARED / "models" / "vad-crdnn-libriparty"
+        return VadSettings(model=str(model)) if model.is_dir() else None
+    if (stage, name) == ("diarization", "pyannote"):
+        pytest.importorskip("pyannote.audio", reason="pyannote.audio is not installed")
+        from tests import tiny_pyannote
+
+        return PyannoteSettings(pipeline=str(tiny_pyannote.save_pipeline(folder)))
+    return None
+
+
+_ready: dict[tuple[str, str], Any] = {}
+
+
+def ready(stage: Any, name: str, folders: pytest.TempPathFactory) -> Any:
+    """A prepared backend; models are loaded once for all tests."""
+    if (stage, name) not in _ready:
+        settings = local_settings(stage, name, folders.mktemp(name) / "model")
+        backend = load_backend(stage, name)(settings, runtime=Runtime(offline=True, threads=1))
+        try:
+            backend.prepare()
+        except BackendError as error:
+            pytest.skip(f"{stage} {name} cannot run here: {error}")
+        _ready[stage, name] = backend
+    return _ready[stage, name]
 
 
 @pytest.mark.parametrize(("stage", "name"), [(stage, name) for stage in STAGES for name in available(stage)])
@@ -52,8 +76,8 @@ def check_spans(spans: tuple[Span, ...], audio: Audio) -> None:
 
 
 @pytest.mark.parametrize("name", backends("vad"))
-def test_detectors(name: str) -> None:
-    detector = ready("vad", name)
+def test_detectors(name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    detector = ready("vad", name, tmp_path_factory)
     heard: list[float] = []
     speech = load(SAMPLES / "standup.mp4", end=15.0)
     found = detector.detect(speech, progress=lambda _, fraction: heard.append(fraction))
@@ -71,8 +95,8 @@ def test_detectors(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", backends("asr"))
-def test_transcribers(name: str) -> None:
-    transcriber = ready("asr", name)
+def test_transcribers(name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    transcriber = ready("asr", name, tmp_path_factory)
     audio = load(SAMPLES / "standup.mp4", end=15.0)
     speech = (Span(0.0, 7.0), Span(9.0, 15.0))
     found = transcriber.transcribe(audio, speech=speech, language="en")
@@ -87,8 +111,8 @@ def test_transcribers(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", backends("diarization"))
-def test_diarizers(name: str) -> None:
-    diarizer = ready("diarization", name)
+def test_diarizers(name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    diarizer = ready("diarization", name, tmp_path_factory)
     audio, turns = conversation()
     if load_backend("diarization", name).info.per_channel:
         audio = load(SAMPLES / "call.flac", channels="all")
@@ -111,10 +135,12 @@ def test_diarizers(name: str) -> None:
 
 @pytest.mark.parametrize("name", backends("diarization"))
 @pytest.mark.parametrize("count", [SpeakerCount(1, 1), SpeakerCount(2, 2), SpeakerCount(3, 4)])
-def test_the_number_of_speakers_is_honoured_or_refused(name: str, count: SpeakerCount) -> None:
+def test_the_number_of_speakers_is_honoured_or_refused(
+    name: str, count: SpeakerCount, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     if name == "none":
         pytest.skip("it knows no speakers at all")
-    diarizer = ready("diarization", name)
+    diarizer = ready("diarization", name, tmp_path_factory)
     audio, turns = conversation()
     if load_backend("diarization", name).info.per_channel:
         audio = load(SAMPLES / "call.flac", channels="all")
