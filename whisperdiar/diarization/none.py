@@ -1,4 +1,4 @@
-"""No diarizer: a transcript without speakers."""
+"""No diarizer: nobody is named."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from whisperdiar.types import ANY_SPEAKERS, Audio, BackendInfo, BackendRecord, D
 
 
 class Backend:
-    """Knows no speakers."""
+    """Finds no turns, so that a transcript has no speakers."""
 
     name: ClassVar[str] = "none"
-    info: ClassVar[BackendInfo] = BackendInfo(summary="no speakers at all", licence="MIT")
+    info: ClassVar[BackendInfo] = BackendInfo(summary="a transcript without speakers", licence="MIT")
     settings_type: ClassVar[type] = NoSettings
 
     def __init__(self, settings: NoSettings | None = None, *, runtime: Runtime | None = None) -> None:
         self.settings = settings or NoSettings()
         self.runtime = runtime or Runtime()
 
-    def prepare(self, *, progress: Progress = no_progress) -> None:
+    def prepare(self) -> None:
         """Nothing is needed."""
 
     def record(self) -> BackendRecord:
@@ -31,9 +31,12 @@ class Backend:
         self,
         audio: Audio,
         *,
-        speech: Sequence[Span] = (),  # noqa: ARG002 - the contract's signature
-        speakers: SpeakerCount = ANY_SPEAKERS,  # noqa: ARG002
+        speech: Sequence[Span],
+        speakers: SpeakerCount = ANY_SPEAKERS,
         progress: Progress = no_progress,
     ) -> Diarization:
+        """No turns; a note where a number of speakers was asked for."""
+        del speech
         progress("diarization", 1.0)
-        return Diarization(audio.recording_id)
+        notes = () if speakers == ANY_SPEAKERS else (f"{speakers} speakers were asked for, and no diarizer",)
+        return Diarization(audio.recording_id, (), notes)

@@ -1,0 +1,49 @@
+"""The best sequence of states where every change of state at one place costs the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whisperdiar.diarization._gaussians import Array
+
+Labels = NDArray[np.int64]
+
+
+def decode(likelihoods: Iterable[Array], costs: Array, *, n_states: int) -> Labels:
+    """Viterbi over fully connected states.
+
+    Since a change costs the same whichever states it joins, the best way into a state is from itself or from
+    the best state of all: one comparison per state and frame.
+
+    Args:
+        likelihoods: blocks of float64 (n_frames of the block, n_states), log-likelihoods of the frames.
+        costs: float64 (n_frames,), the price of another state at this frame than at the one before.
+        n_states: number of states.
+
+    Returns:
+        int64 (n_frames,), the state of each frame; of equally good ones the lowest.
+    """
+    n_frames = len(costs)
+    entered = np.zeros((n_frames, n_states), dtype=bool)
+    source = np.zeros(n_frames, dtype=np.int64)
+    scores = np.zeros(n_states)
+    t = 0
+    for block in likelihoods:
+        for row in block:
+            best = scores.argmax()
+            source[t] = best
+            rival = scores[best] - costs[t]
+            np.less(scores, rival, out=entered[t])
+            np.maximum(scores, rival, out=scores)
+            scores += row
+            t += 1
+    path = np.empty(n_frames, dtype=np.int64)
+    state = int(scores.argmax())
+    for t in range(n_frames - 1, -1, -1):
+        path[t] = state
+        if entered[t, state]:
+            state = int(source[t])
+    return path

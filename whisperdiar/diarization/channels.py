@@ -1,0 +1,224 @@
+"""One speaker per channel, as telephone and studio recordings have it.
+
+Nothing is learnt about voices: a channel's speaker talks where the channel is well above its own noise and not much
+fainter than every other channel. The second rule keeps out crosstalk, a voice that a neighbour's microphone hears.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.errors import UnsupportedRequest
+from whisperdiar.features import FrameGrid, log_energy
+from whisperdiar.options import ChannelsSettings, Runtime
+from whisperdiar.types import (
+    ANY_SPEAKERS,
+    Audio,
+    BackendInfo,
+    BackendRecord,
+    Diarization,
+    Span,
+    SpeakerCount,
+    Turn,
+    merge_spans,
+    speaker_label,
+)
+
+_GRID = FrameGrid(hop=0.02, window=0.08)  # a window that a voiced sound fills, so that the level is steady
+_BLOCK_SAMPLES = 1 << 20
+_DECIBELS = 10.0 / np.log(10.0)  # per natural logarithm of a power
+_LOUD = 0.5  # seconds for which the loudest level must be reached, so that a click is none
+_QUIET_SHARE = 0.1  # of the frames, the quietest, show the noise
+# The noise lies at least so far below a speaker's loudest level, where somebody talks without a pause, and at most
+# so far, where the recording is muted between the turns.
+_NOISE_BELOW_LOUD = (24.0, 50.0)
+_BEGINNING = 0.1  # seconds of a turn that are loud enough to begin it: one odd frame starts none
+_FAINTEST = -70.0  # decibels of full scale that the loudest level must reach
+# Where both of two channels are heard, their levels differ by much one way while one speaker is alone, and by as
+# much the other way for the other. Only where two such groups show, so far apart (decibels) and so often (seconds),
+# do they tell how the microphones' gains differ: a single group may be one voice in both channels.
+_APART = 8.0
+_OFTEN = 0.5
+_COPY = 1.0 - 1e-4  # squared correlation from which two channels are the same sound, whatever their gain
+
+Levels = NDArray[np.float64]
+
+
+class Backend:
+    """Names whoever talks by the channel."""
+
+    name: ClassVar[str] = "channels"
+    info: ClassVar[BackendInfo] = BackendInfo(
+        summary="one speaker per channel, crosstalk left out", licence="MIT", overlap=True, per_channel=True
+    )
+    settings_type: ClassVar[type] = ChannelsSettings
+
+    def __init__(self, settings: ChannelsSettings | None = None, *, runtime: Runtime | None = None) -> None:
+        self.settings = settings or ChannelsSettings()
+        self.runtime = runtime or Runtime()
+
+    def prepare(self) -> None:
+        """Nothing is needed."""
+
+    def record(self) -> BackendRecord:
+        return BackendRecord(self.name)
+
+    def diarize(
+        self,
+        audio: Audio,
+        *,
+        speech: Sequence[Span],
+        speakers: SpeakerCount = ANY_SPEAKERS,
+        progress: Progress = no_progress,
+    ) -> Diarization:
+        """Turns inside `speech`, SPEAKER_00 on channel 1 and so on; two may talk at once.
+
+        Raises:
+            UnsupportedRequest: the audio has one channel, or `speakers` and the channels cannot agree.
+        """
+        if audio.n_channels < 2:
+            raise UnsupportedRequest(
+                "the recording has 1 channel: channels needs a channel per speaker; use --diarizer bic"
+            )
+        progress("diarization", 0.0)
+        own = _distinct_channels(audio)
+        if speakers.minimum is not None and speakers.minimum > len(own):
+            raise UnsupportedRequest(
+                f"{speakers} speakers: the recording has {_counted(len(own))} with a sound of its own, and channels "
+                "gives each one speaker; use --diarizer bic, or another number"
+            )
+        levels = np.stack([_decibels(audio, channel) for channel in own])
+        progress("diarization", 0.7)
+        regions = merge_spans(span for span in (s.clipped(0.0, audio.duration) for s in speech) if span is not None)
+        turns = [
+            Turn(span, speaker_label(channel), channel + 1)
+            for channel, (begins, active) in zip(own, self._active(levels), strict=True)
+            for span in self._spans(begins, active, regions)
+        ]
+        notes = []
+        if len(own) < audio.n_channels:
+            notes.append(
+                f"{_counted(audio.n_channels)} carry {len(own)} different sound{'s' if len(own) > 1 else ''}: copies "
+                "of a channel are no speakers of their own; use --diarizer bic to tell voices apart"
+            )
+        found = len({turn.speaker for turn in turns})
+        if speakers.maximum is not None and found > speakers.maximum:
+            raise UnsupportedRequest(
+                f"{speakers} speakers: somebody speaks on {found} channels, and channels gives each one speaker; use "
+                "--diarizer bic, or another number"
+            )
+        if not speakers.allows(found):
+            notes.append(f"{speakers} speakers were asked for, but somebody speaks on {_counted(found)} only")
+        progress("diarization", 1.0)
+        return Diarization(audio.recording_id, tuple(turns), tuple(notes))
+
+    def _active(self, levels: Levels) -> list[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+        """Where each channel's own speaker is loud enough to begin, and where that speaker talks.
+
+        Args:
+            levels: decibels, float64 (n_channels, n_frames).
+        """
+        n_channels, n_frames = levels.shape
+        if n_frames == 0:
+            return [(np.zeros(0, dtype=bool), np.zeros(0, dtype=bool))] * n_channels
+        loudest = min(n_frames, round(_LOUD / _GRID.hop))
+        loud = np.partition(levels, n_frames - loudest, axis=1)[:, n_frames - loudest]
+        quiet = np.quantile(levels, _QUIET_SHARE, axis=1)
+        nearest, farthest = _NOISE_BELOW_LOUD
+        onset = np.clip(quiet, loud - farthest, loud - nearest) + self.settings.above_noise
+        spoken = (loud >= _FAINTEST) & (loud - quiet >= self.settings.above_noise)
+        margins = levels - onset[:, None]
+        ahead, near = np.ones(levels.shape, dtype=bool), np.ones(levels.shape, dtype=bool)
+        begins, goes_on = margins >= 0.0, margins >= -self.settings.hysteresis
+        for one, other in combinations(range(n_channels), 2):
+            difference = levels[one] - levels[other]
+            gain, apart = _gain(difference[begins[one] & begins[other]])
+            limit = min(self.settings.crosstalk, apart / 4)
+            lower = limit + min(self.settings.hysteresis, apart / 8)
+            for channel, lead in ((one, difference - gain), (other, gain - difference)):
+                ahead[channel] &= lead >= -limit
+                near[channel] &= lead >= -lower
+        begins &= ahead & spoken[:, None]
+        return [(begins[c], _hysteresis(begins[c], goes_on[c] & near[c])) for c in range(n_channels)]
+
+    def _spans(self, begins: NDArray[np.bool_], active: NDArray[np.bool_], regions: Sequence[Span]) -> list[Span]:
+        """The turns of one channel, cut to the `regions` of speech."""
+        hop, padding = _GRID.hop, self.settings.padding
+        enough = []
+        for turn in merge_spans((Span(a * hop, b * hop) for a, b in _runs(active)), gap=self.settings.min_pause):
+            beginning = hop * begins[round(turn.start / hop) : round(turn.end / hop)].sum()
+            if turn.duration >= self.settings.min_turn and beginning >= _BEGINNING:
+                enough.append(turn)
+        padded = merge_spans(Span(max(0.0, turn.start - padding), turn.end + padding) for turn in enough)
+        return [piece for region in regions for piece in _inside(padded, region)]
+
+
+def _inside(turns: Sequence[Span], region: Span) -> list[Span]:
+    pieces = (turn.clipped(region.start, region.end) for turn in turns)
+    return [piece for piece in pieces if piece is not None]
+
+
+def _counted(channels: int) -> str:
+    return "1 channel" if channels == 1 else f"{channels} channels"
+
+
+def _decibels(audio: Audio, channel: int) -> Levels:
+    """Level of one channel, float64 (n_frames,), in decibels of full scale."""
+    alone = Audio(audio.samples[channel : channel + 1], audio.sample_rate, audio.recording_id)
+    levels: Levels = _DECIBELS * log_energy(alone, grid=_GRID).astype(np.float64)
+    return levels
+
+
+def _distinct_channels(audio: Audio) -> list[int]:
+    """Numbers from 0 of the channels that are no copy, at any gain, of one before."""
+    products = np.zeros((audio.n_channels, audio.n_channels))
+    for first in range(0, audio.samples.shape[1], _BLOCK_SAMPLES):
+        block = audio.samples[:, first : first + _BLOCK_SAMPLES].astype(np.float64)
+        products += block @ block.T
+    power = np.diagonal(products)
+    distinct: list[int] = []
+    for channel in range(audio.n_channels):
+        if not any(0.0 < _COPY * power[channel] * power[other] <= products[channel, other] ** 2 for other in distinct):
+            distinct.append(channel)
+    return distinct
+
+
+def _gain(differences: Levels) -> tuple[float, float]:
+    """How much louder one microphone is than another, and how far their speakers are apart, in decibels.
+
+    Args:
+        differences: of the two levels, in the frames where both are heard, float64 (n,).
+
+    Returns:
+        The middle between the two groups that the differences form, and their distance; 0 and infinity where they
+        form one.
+    """
+    if len(differences) == 0:
+        return 0.0, np.inf
+    low, high = (float(end) for end in np.quantile(differences, (0.02, 0.98)))
+    for _ in range(20):
+        upper = differences > (low + high) / 2
+        if min(upper.sum(), (~upper).sum()) * _GRID.hop < _OFTEN:
+            return 0.0, np.inf
+        low, high = float(differences[~upper].mean()), float(differences[upper].mean())
+    return ((low + high) / 2, high - low) if high - low >= _APART else (0.0, np.inf)
+
+
+def _runs(member: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """First and last place (exclusive) of each run of True."""
+    changes = np.flatnonzero(np.diff(np.concatenate([[False], member, [False]]).astype(np.int8)))
+    return [(int(first), int(last)) for first, last in changes.reshape(-1, 2)]
+
+
+def _hysteresis(begins: NDArray[np.bool_], goes_on: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The runs of `goes_on` in which at least one frame `begins`."""
+    kept = np.zeros(len(begins), dtype=bool)
+    for first, last in _runs(goes_on):
+        kept[first:last] = begins[first:last].any()
+    return kept
