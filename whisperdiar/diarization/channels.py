@@ -63,7 +63,7 @@ class Backend:
         self.settings = settings or ChannelsSettings()
         self.runtime = runtime or Runtime()
 
-    def prepare(self) -> None:
+    def prepare(self, *, progress: Progress = no_progress) -> None:
         """Nothing is needed."""
 
     def record(self) -> BackendRecord:
