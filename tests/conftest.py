@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 
+import pytest
 from hypothesis import settings
 
 # Read once, when the hub's client is imported: no test may wait for a network.
@@ -13,3 +15,21 @@ os.environ["PYANNOTE_METRICS_ENABLED"] = "0"
 # Machines that run tests are busy: how long an example takes says nothing about the code.
 settings.register_profile("whisperdiar", deadline=None)
 settings.load_profile("whisperdiar")
+
+
+def _name_lazy_modules() -> None:
+    """SpeechBrain leaves modules in sys.modules that import optional packages as soon as anybody looks at them, and
+    Hypothesis looks at the file of every module. An attribute that is there is not looked for."""
+    for module in list(sys.modules.values()):
+        if type(module).__module__ == "speechbrain.utils.importutils" and "__file__" not in vars(module):
+            module.__file__ = None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems() -> None:
+    _name_lazy_modules()
+
+
+@pytest.fixture(autouse=True)
+def _lazy_modules() -> None:
+    _name_lazy_modules()
