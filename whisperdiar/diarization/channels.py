@@ -45,7 +45,9 @@ _FAINTEST = -70.0  # decibels of full scale that the loudest level must reach
 # do they tell how the microphones' gains differ: a single group may be one voice in both channels.
 _APART = 8.0
 _OFTEN = 0.5
-_COPY = 1.0 - 1e-4  # squared correlation from which two channels are the same sound, whatever their gain
+# Squared correlation from which two channels are the same sound at some gain: codecs and stereo panorama leave more
+# than that (0.96 to 1), two microphones that hear each other's speaker 6 dB fainter less (0.64).
+_COPY = 0.9
 
 Levels = NDArray[np.float64]
 
