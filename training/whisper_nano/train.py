@@ -32,6 +32,7 @@ from training.whisper_nano.windows import Composer
 
 _STEPS = "short=900,medium=900,full=1500,decay=700"
 _TEXT_TOKENS = 1200
+_WARM_UP_STEPS = 80
 _CHECKPOINT = "checkpoint.pt"
 _VOCABULARY = "vocabulary.learned.json"
 
@@ -113,16 +114,16 @@ class Trainer:
         rng = np.random.default_rng([self.options.seed, self.step, self.rank])
         torch.manual_seed(self.options.seed * 1_000_003 + self.step * 64 + self.rank)
         name, progress = _stage(self.options.steps, self.step)
-        # In long windows the decoder learns not to lose its place. The ear has learnt all it needs from shorter ones,
-        # which go on being practised: they cost little.
+        # In long windows the decoder learns not to lose its place; the ear learns what it needs from shorter ones,
+        # which go on in turn: long ones cost it four times as much.
         late, turn = name in ("full", "decay"), self.step % 6
-        stage = STAGES["medium" if late and turn == 5 else name.replace("decay", "full")]
+        stage = STAGES["medium" if late and turn % 2 else name.replace("decay", "full")]
         stage = replace(stage, windows=stage.windows * self.options.batch_factor)
-        train_encoder = not late or turn in (2, 5)
-        rate = min(1.0, (self.step + 1) / 150) * (1.0 - progress if name == "decay" else 1.0)
+        train_encoder = not late or turn in (1, 3, 4, 5)
+        rate = min(1.0, (self.step + 1) / _WARM_UP_STEPS) * (1.0 - progress if name == "decay" else 1.0)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = group["base"] * rate
+                group["lr"] = self.options.rate * rate
         batch = draw(self.composer, self.vocabulary, stage, rng).to(self.device)
         on_gpu = self.device.type == "cuda"  # on a CPU, bfloat16 is slower
         with torch.autocast("cuda", torch.bfloat16) if on_gpu else nullcontext():
@@ -175,9 +176,6 @@ def _optimizers(model: Whisper, rate: float) -> list[Any]:
     outer = [parameter for parameter in model.parameters() if id(parameter) not in chosen]
     muon = torch.optim.Muon(inner, lr=rate, weight_decay=0.02, adjust_lr_fn="match_rms_adamw")
     adamw = torch.optim.AdamW(outer, lr=rate, betas=(0.9, 0.98), weight_decay=0.01)
-    for optimizer in (muon, adamw):
-        for group in optimizer.param_groups:
-            group["base"] = rate
     return [muon, adamw]
 
 
