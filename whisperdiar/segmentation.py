@@ -38,15 +38,17 @@ def segments(words: Sequence[Word], *, options: SegmentationOptions | None = Non
 
 def _bounded(words: list[Word], options: SegmentationOptions) -> list[list[Word]]:
     """Cut a run that is too long where that hurts least, until every part fits (one word always does)."""
-    parts, rest = [], words
-    while len(rest) > 1 and rest[-1].span.end - rest[0].span.start > options.max_segment:
-        fits = [i for i in range(1, len(rest)) if rest[i - 1].span.end - rest[0].span.start <= options.max_segment]
+    parts, first = [], 0
+    while first < len(words) - 1 and words[-1].span.end - words[first].span.start > options.max_segment:
+        last = first + 1
+        while last < len(words) - 1 and words[last].span.end - words[first].span.start <= options.max_segment:
+            last += 1
         # The later half of what fits: a segment should not end after two words because a comma stood there.
-        choice = fits[len(fits) // 2 :] or [1]
-        cut = min(choice, key=lambda i: (_break_price(rest[i - 1], rest[i]), -i))
-        parts.append(rest[:cut])
-        rest = rest[cut:]
-    return [*parts, rest]
+        choice = range(first + 1 + (last - first) // 2, last + 1)
+        cut = min(choice, key=lambda i: (_break_price(words[i - 1], words[i]), -i))
+        parts.append(words[first:cut])
+        first = cut
+    return [*parts, words[first:]]
 
 
 def display_width(text: str) -> int:

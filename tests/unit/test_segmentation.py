@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -65,6 +67,18 @@ def test_a_long_segment_is_split_at_a_sentence_end() -> None:
     made = segments(words_of(text.strip(), each=0.35))
     assert all(s.span.duration <= SegmentationOptions().max_segment for s in made)
     assert made[0].text.endswith("end.")
+
+
+def test_a_day_without_a_pause_is_cut_in_time_that_grows_with_its_length() -> None:
+    def seconds(n_words: int) -> float:
+        words = words_of(" ".join(["word"] * n_words), each=0.3)
+        begun = time.perf_counter()
+        segments(words)
+        return time.perf_counter() - begun
+
+    seconds(1_000)
+    few, many = seconds(4_000), seconds(64_000)
+    assert many < 100 * few  # 16 times in theory; with the square it would be 256 times
 
 
 @given(word_streams)
