@@ -14,6 +14,9 @@ from whisperdiar.types import Dropped, Span, Turn, Word
 
 SCHEMA_VERSION = 1
 
+_LARGEST = 1e9
+"""Thirty years in seconds; what is larger is no time, and fits into no format's clock."""
+
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
@@ -239,6 +242,8 @@ def _number(data: Any, key: str, where: str, *, optional: bool = False) -> Any:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise FormatError(f"{where}{key}: expected a number, found {_kind(value)}")
+    if not abs(value) <= _LARGEST:
+        raise FormatError(f"{where}{key}: the number is too large")
     return float(value)
 
 
