@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from whisperdiar.contracts import Progress, no_progress
-from whisperdiar.errors import BackendError, BackendMissing, InvalidOption, ModelUnavailable
-from whisperdiar.options import AUTO_ORDER, Runtime
+from whisperdiar.errors import BackendError, BackendMissing, InvalidOption, ModelUnavailable, UnsupportedRequest
+from whisperdiar.options import AUTO_ORDER, Runtime, check_device
 from whisperdiar.pipeline import Fallback, Pipeline, one_line
 from whisperdiar.registry import BackendClass, Stage, load, settings_from_text
 from whisperdiar.types import ANY_SPEAKERS, BackendInfo, SpeakerCount
@@ -58,8 +58,13 @@ def select(
         InvalidOption: no such backend or setting.
         BackendError: the named backend cannot run, or none can.
     """
+    check_device(runtime.device)
     if choice.name != "auto":
         backend_class = load(stage, choice.name)
+        if not _knows(backend_class, language):
+            known = ", ".join(backend_class.info.languages)
+            cause = f"{choice.name} knows {known} only"
+            raise UnsupportedRequest(f"language {language!r}: {cause}; choose another with --{stage}")
         backend = backend_class(settings_from_text(backend_class, choice.settings), runtime=runtime)
         backend.prepare(progress=progress)
         return Selection(backend)
@@ -110,10 +115,16 @@ def _create(backend_class: BackendClass, choice: Choice, runtime: Runtime, *, st
 
 def _can_stand_in(backend_class: BackendClass, choice: Choice, language: str | None) -> bool:
     """Nothing stands in for a model that the user has as a folder or file, nor for another language."""
-    if backend_class.info.languages and language not in (None, *backend_class.info.languages):
+    if not _knows(backend_class, language):
         return False
     named = [value for key, value in choice.settings.items() if key.endswith(("model", "pipeline"))]
     return not any(_is_path(value) for value in named)
+
+
+def _knows(backend_class: BackendClass, language: str | None) -> bool:
+    """Whether a backend that names its languages has this one, in whatever way it is typed: en, EN, en-GB."""
+    code = None if language is None else language.strip().lower().replace("_", "-").partition("-")[0]
+    return not backend_class.info.languages or code in (None, *backend_class.info.languages)
 
 
 def _is_path(value: str) -> bool:
@@ -160,6 +171,9 @@ def _file_or(choice: Choice, backend: str, path: str | None, file_option: str, n
         return choice
     if choice.name not in ("auto", backend):
         raise InvalidOption(f"{file_option} and {name_option} {choice.name}: give one of them")
+    if choice.settings:
+        listed = ", ".join(choice.settings)
+        raise InvalidOption(f"{file_option} takes no settings ({listed}): leave them out, or leave {file_option} out")
     return Choice(name=backend, settings={"path": path})
 
 

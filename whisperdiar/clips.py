@@ -66,7 +66,7 @@ def write_clips(audio: Audio, transcript: Transcript, folder: str | os.PathLike[
         OutputError: a folder or a file cannot be written.
     """
     root = Path(folder)
-    recording = _safe_name(transcript.recording_id) or "recording"
+    recording = _file_name(transcript.recording_id)
     passages = _passages(transcript)
     by_channel = audio.n_channels > 1 and any(item.channel > 1 for item in passages)
     written: list[Path] = []
@@ -76,7 +76,7 @@ def write_clips(audio: Audio, transcript: Transcript, folder: str | os.PathLike[
         if not heard:
             continue
         place = root / name
-        _make_folder(place)
+        make_folder(place)
         for number, item in heard:
             path = place / f"{recording}_{number:04d}_{item.span.start:.2f}-{item.span.end:.2f}.wav"
             channel = item.channel if by_channel else None
@@ -86,6 +86,15 @@ def write_clips(audio: Audio, transcript: Transcript, folder: str | os.PathLike[
         _write_joined(joined, _joined(audio, [item for _, item in heard], by_channel), audio.sample_rate)
         written.append(joined)
     return tuple(written)
+
+
+def has_clips(folder: str | os.PathLike[str], recording_id: str) -> bool:
+    """Whether clips of this recording lie in the folder already."""
+    return any(Path(folder).glob(f"*/{_file_name(recording_id)}_all.wav"))
+
+
+def _file_name(recording_id: str) -> str:
+    return _safe_name(recording_id) or "recording"
 
 
 def _passages(transcript: Transcript) -> tuple[_Passage, ...]:
@@ -190,7 +199,12 @@ def _write_joined(path: Path, pieces: Iterable[Samples], sample_rate: int) -> No
         raise
 
 
-def _make_folder(path: Path) -> None:
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it, where it is missing.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
     try:
         path.mkdir(parents=True, exist_ok=True)
     except FileExistsError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -32,6 +33,12 @@ class Runtime:
     device: str = "auto"
     threads: int = 0
     offline: bool = False
+
+
+def check_device(device: str) -> None:
+    """Raises InvalidOption where this names no device at all; whether it is there, the backends find out."""
+    if not re.fullmatch(r"auto|cpu|cuda(:[0-9]+)?", device):
+        raise InvalidOption(f"device {device!r}: choose auto, cpu, cuda or cuda:N")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

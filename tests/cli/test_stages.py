@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -201,3 +205,104 @@ def test_speech_of_another_recording_is_refused(cli: Cli, short: Path, tmp_path:
     done = cli("vad", short, "--speech", "far.uem")
     assert done.code == 1
     assert "far.uem" in done.complaints[0]
+
+
+def test_no_output_may_replace_a_file_that_is_read(cli: Cli, short: Path, transcript: Path, tmp_path: Path) -> None:
+    recording = tmp_path / "talk.wav"
+    recording.write_bytes(short.read_bytes())
+    (tmp_path / "words.json").write_text('[{"start": 0.5, "end": 0.9, "text": " Hi."}]', "utf-8")
+    turns = "SPEAKER talk 1 0.4 0.7 <NA> <NA> Anna <NA> <NA>\n"
+    (tmp_path / "turns.rttm").write_text(turns, "utf-8")
+    before = recording.read_bytes()
+    for arguments in (
+        ("vad", recording, "--vad", "energy", "-f", "txt", "-o", recording),
+        ("vad", recording, "--speech", "turns.rttm", "-o", "turns.rttm"),
+        ("diarize", recording, "--vad", "energy", "--turns", "turns.rttm", "-o", "turns.rttm"),
+        ("align", "words.json", "turns.rttm", "-o", "turns.rttm"),
+        (recording, "--asr", "pocketsphinx", "--vad", "energy", "--turns", "turns.rttm", "-o", "turns.rttm"),
+    ):
+        done = cli(*arguments)
+        assert done.code == 2, arguments
+        assert "this is the input itself" in done.complaints[0]
+    assert recording.read_bytes() == before
+    assert (tmp_path / "turns.rttm").read_text("utf-8") == turns
+
+
+def test_vad_finds_an_unusable_output_before_the_work_and_knows_the_dash(cli: Cli, short: Path) -> None:
+    done = cli("vad", short, "--vad", "energy", "-o", "nowhere/speech.txt")
+    assert done.code == 1
+    assert "nowhere does not exist" in done.err
+    assert cli("vad", short, "--vad", "energy", "-q", "-o", "-").out.startswith("segment_001")
+
+
+def test_a_missing_file_is_named_once(cli: Cli) -> None:
+    for arguments in (("convert", "gone.json"), ("align", "gone.json", "gone.rttm"), ("rename", "gone.json", "A=B")):
+        assert cli(*arguments).err.count("gone.json") == 1
+
+
+def test_what_was_only_converted_is_not_kept_elsewhere(
+    cli: Cli, transcript: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    assert cli("convert", transcript, "-f", "srt", "-o", "/dev/full").code == 1
+    assert cli("rename", transcript, "SPEAKER_00=<NA>", "-o", "out.rttm").code == 1
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_a_time_that_no_clock_can_show_is_refused(cli: Cli, transcript: Path) -> None:
+    transcript.write_text(transcript.read_text("utf-8").replace('"end": 2.5', '"end": 1e300'), "utf-8")
+    done = cli("convert", transcript, "out.srt")
+    assert done.code == 1
+    assert "segments[1].words[0].end: the number is too large" in done.complaints[0]
+
+
+@pytest.mark.parametrize("arguments", [(), ("models",)])
+def test_without_arguments_the_help_is_no_error_message(cli: Cli, arguments: tuple[str, ...]) -> None:
+    done = cli(*arguments)
+    assert done.code in (0, 2)  # as the click that is installed has it
+    assert "Usage: whisperdiar" in done.out + done.err
+    assert "error" not in done.err
+
+
+def test_formats_may_be_typed_with_spaces_and_never_empty(cli: Cli, transcript: Path, tmp_path: Path) -> None:
+    assert cli("convert", transcript, "-f", "srt, vtt", "-o", "made/").code == 0
+    assert sorted(path.suffix for path in (tmp_path / "made").iterdir()) == [".srt", ".vtt"]
+    assert cli("convert", transcript, "-f", ",").code == 2
+
+
+def test_a_broken_backend_of_another_package_does_not_hide_the_rest(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = importlib.metadata.EntryPoint("outside", "no.such.module:Backend", "whisperdiar.vad")
+    monkeypatch.setattr(
+        "whisperdiar.registry._entry_points", lambda stage: {"outside": entry} if stage == "vad" else {}
+    )
+    done = cli("backends")
+    assert done.code == 0
+    assert "outside      BROKEN" in done.out
+    assert "pocketsphinx" in done.out
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX shell")
+@pytest.mark.parametrize("redirection", [">&-", "2>&- >&-", ">/dev/full", ">/dev/full 2>/dev/full", "2>&- | head -c 1"])
+def test_standard_streams_that_are_closed_or_full(transcript: Path, redirection: str) -> None:
+    command = f'"{sys.executable}" -m whisperdiar convert "{transcript}" {redirection}'
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    piped = "|" in redirection
+    assert done.returncode == (0 if piped else 1)
+    assert done.stdout == ("1" if piped else "")
+    complaint = "" if "2>" in redirection else "standard output"
+    assert complaint in done.stderr
+    assert "unexpected" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX shell")
+def test_work_goes_on_where_nobody_hears_of_it(short: Path, tmp_path: Path) -> None:
+    for redirection in ("2>&-", "2>/dev/full"):
+        command = (
+            f'"{sys.executable}" -m whisperdiar diarize "{short}" --vad energy --diarizer bic -o out.rttm {redirection}'
+        )
+        done = subprocess.run(["sh", "-c", command], cwd=tmp_path, check=False)
+        assert done.returncode == 0
+        assert (tmp_path / "out.rttm").read_text("utf-8").startswith("SPEAKER short_talk")
+        (tmp_path / "out.rttm").unlink()

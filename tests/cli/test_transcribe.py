@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import click
 import jsonschema
 import pytest
 import srt
@@ -19,6 +20,7 @@ import webvtt
 from tests.cli.conftest import Cli
 from tests.sounds import SAMPLES
 from whisperdiar import Transcript
+from whisperdiar.cli import COMMANDS, main
 from whisperdiar.formats import json as json_format
 from whisperdiar.formats import rttm
 
@@ -200,6 +202,11 @@ def test_silence_gives_an_empty_transcript(cli: Cli, tmp_path: Path) -> None:
         (("a.wav", "--diarizer-option", "threshold"), "KEY=VALUE"),
         (("a.wav", "--diarizer", "bic", "--diarizer-option", "nonsense=1"), "nonsense"),
         (("a.wav", "--turns", "t.rttm", "--diarizer", "bic"), "one of them"),
+        (("a.wav", "--turns", "t.rttm", "--diarizer-option", "window=2"), "--turns takes no settings (window)"),
+        (("a.wav", "--speech", "s.txt", "--vad-model", "folder"), "--speech takes no settings (model)"),
+        (("a.wav", "--asr", "pocketsphinx", "--device", "tpu"), "device 'tpu'"),
+        (("a.wav", "--asr", "pocketsphinx", "--start", "9", "--end", "3"), "after the start"),
+        (("vad", "a.wav", "--start", "9", "--end", "9"), "after the start"),
         (("a.wav", "--no-such-option"), "no-such-option"),
         (("convrt",), "convert"),
     ],
@@ -240,4 +247,91 @@ def test_ctrl_c_leaves_no_half_written_file(tmp_path: Path) -> None:
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_words_outlive_a_failed_diarization_where_only_turns_were_wanted(
+    cli: Cli, short: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / "turns.rttm").write_text("SPEAKER broken line\n", "utf-8")
+    done = cli(short, "--asr", "pocketsphinx", "--vad", "energy", "--turns", "turns.rttm", "-o", "out.rttm")
+    assert done.code == 1
+    assert not (tmp_path / "out.rttm").exists()
+    (kept,) = tmp_path.glob("short_talk-*.json")
+    assert str(kept) in done.err
+    assert json_format.loads(kept.read_text("utf-8")).words
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
+def test_a_file_without_permission_does_not_stop_the_rest(cli: Cli, short: Path, tmp_path: Path) -> None:
+    shutil.copy(short, tmp_path / "good.wav")
+    (tmp_path / "secret.wav").touch(mode=0)
+    done = cli("secret.wav", "good.wav", *FAST, "-o", "made/")
+    assert done.code == 1
+    assert (tmp_path / "made" / "good.srt").exists()
+
+
+def test_every_file_is_opened_only_when_its_turn_comes() -> None:
+    """As root every file is readable, so this looks at the declaration."""
+    context = click.Context(main)
+    for name in COMMANDS:
+        for parameter in getattr(main.get_command(context, name), "params", ()):
+            if isinstance(parameter, click.Argument) and isinstance(parameter.type, click.Path):
+                assert not parameter.type.readable, f"{name} {parameter.name}"
+
+
+def test_a_reader_that_has_gone_is_no_error(short: Path) -> None:
+    program = f'"{sys.executable}" -m whisperdiar "{short}" --asr pocketsphinx --vad energy --diarizer none --quiet'
+    command = f"{program} | true"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+
+
+def test_clips_are_made_also_where_the_outputs_exist(cli: Cli, short: Path, tmp_path: Path) -> None:
+    assert cli(short, *FAST, "-o", "made/").code == 0
+    assert cli(short, *FAST, "-o", "made/", "--clips", "clips").code == 0
+    (made, *_) = tmp_path.glob("clips/*/short_talk_all.wav")
+    made.write_bytes(b"mine")
+    assert cli(short, *FAST, "-o", "made/", "--clips", "clips").code == 0
+    assert made.read_bytes() == b"mine"
+
+
+def test_a_folder_for_clips_that_cannot_be_made_is_found_before_the_work(cli: Cli, short: Path, tmp_path: Path) -> None:
+    (tmp_path / "clips").write_text("a file", "utf-8")
+    done = cli(short, *FAST, "-o", "out.srt", "--clips", "clips")
+    assert done.code == 1
+    assert not (tmp_path / "out.srt").exists()
+
+
+def test_a_file_without_turns_is_said_to_be_one(cli: Cli, short: Path, tmp_path: Path) -> None:
+    (tmp_path / "turns.rttm").touch()
+    done = cli(short, "--asr", "pocketsphinx", "--vad", "energy", "--turns", "turns.rttm", "-o", "out.srt", "-q")
+    assert done.code == 0
+    assert "turns.rttm holds no turns" in done.err
+
+
+@pytest.mark.parametrize("language", ["EN", "en-GB", "en_us"])
+def test_english_is_english_however_it_is_typed(cli: Cli, short: Path, tmp_path: Path, language: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "empty"))
+        done = cli(short, "--vad", "energy", "--diarizer", "none", "--language", language, "--offline", "--end", "3")
+    assert done.code == 0, done.err
+    assert "pocketsphinx" in done.err
+
+
+def test_a_language_that_a_recogniser_does_not_know_is_refused_before_the_work(cli: Cli) -> None:
+    done = cli("gone.wav", "--asr", "pocketsphinx", "--vad", "energy", "--diarizer", "none", "--language", "ru")
+    assert done.code == 1
+    assert "pocketsphinx knows en only" in done.complaints[0]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="POSIX signals")
+def test_a_closed_terminal_ends_it_like_ctrl_c(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "whisperdiar", str(SAMPLES / "standup.mp4"), *FAST, "-o", "out.srt"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    time.sleep(4.0)
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
     assert list(tmp_path.iterdir()) == []

@@ -92,14 +92,26 @@ def run(arguments: Sequence[str]) -> int:
 
 def calm_libraries() -> None:
     """Their warnings and log lines are for developers; what a user must know, whisperdiar says itself."""
-    if hasattr(signal, "SIGTERM"):
-        signal.signal(signal.SIGTERM, _terminated)
+    _fill_standard_descriptors()
+    for name in ("SIGTERM", "SIGHUP"):  # the latter when the terminal is closed; `nohup` has it ignored
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _terminated)
     if os.environ.get("WHISPERDIAR_DEBUG"):
         return
     warnings.simplefilter("ignore")
     logging.disable(logging.ERROR)
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+def _fill_standard_descriptors() -> None:
+    """Where the caller closed one (`2>&-`), the next file opened would take its number, and libraries write there."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
 
 
 def _terminated(signum: int, frame: Any) -> None:  # noqa: ARG001 - the signal module's signature

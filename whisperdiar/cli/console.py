@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
+
+from whisperdiar.errors import OutputError
 
 STAGE_TITLES = {
     "decode": "reading sound",
@@ -24,7 +26,7 @@ class Console:
     def __init__(self, *, quiet: bool = False) -> None:
         self.quiet = quiet
         self.seconds: dict[str, float] = {}
-        self._bars = not quiet and sys.stderr.isatty()
+        self._bars = not quiet and sys.stderr is not None and sys.stderr.isatty()
         self._bar: Any = None
         self._stage: str | None = None
         self._begun = 0.0
@@ -83,8 +85,11 @@ class Console:
 
     def _write(self, message: str) -> None:
         self._finish()
+        if sys.stderr is None:  # closed by whoever called: nobody listens
+            return
         encoding = sys.stderr.encoding or "utf-8"
-        print(message.encode(encoding, "replace").decode(encoding), file=sys.stderr, flush=True)
+        with suppress(OSError):  # a full disk, a closed terminal: no reason to lose the work
+            print(message.encode(encoding, "replace").decode(encoding), file=sys.stderr, flush=True)
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -98,5 +103,12 @@ class Console:
 
 def write_stdout(text: str) -> None:
     """Text on stdout as UTF-8, whatever the terminal's locale says: the formats are defined that way."""
-    sys.stdout.buffer.write(text.encode("utf-8"))
-    sys.stdout.buffer.flush()
+    if sys.stdout is None:
+        raise OutputError("standard output is closed; name a file with -o")
+    try:
+        sys.stdout.buffer.write(text.encode("utf-8"))
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"standard output cannot be written: {error.strerror}; name a file with -o") from error

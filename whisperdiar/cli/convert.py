@@ -18,7 +18,7 @@ from whisperdiar.transcript import Transcript
 
 
 @click.command("convert", short_help="Make other formats from a transcript; no model runs.")
-@click.argument("source", type=click.Path(path_type=Path), metavar="IN")
+@click.argument("source", type=shared.PATH, metavar="IN")
 @click.argument("destinations", nargs=-1, metavar="[OUT]...")
 @shared.output_option
 @shared.format_option
@@ -41,11 +41,11 @@ def convert(
     (targets,) = plan([source], [*destinations, *outputs], formats)
     transcript = read_transcript(source)
     _refuse_empty(source, transcript, targets)
-    context.exit(write_targets(transcript, targets, WriteOptions(speaker_style=speaker_style), console))
+    context.exit(write_targets(transcript, targets, WriteOptions(speaker_style=speaker_style), console, keep=False))
 
 
 @click.command("rename", short_help="Give speakers names; no model runs.")
-@click.argument("source", type=click.Path(path_type=Path), metavar="IN")
+@click.argument("source", type=shared.PATH, metavar="IN")
 @click.argument("names", nargs=-1, required=True, metavar="LABEL=NAME...")
 @shared.output_option
 @shared.format_option
@@ -75,7 +75,7 @@ def rename(
     else:
         targets = [Target(by_suffix(source), source)]
     _refuse_empty(source, transcript, targets)
-    context.exit(write_targets(transcript, targets, WriteOptions(speaker_style=speaker_style), console))
+    context.exit(write_targets(transcript, targets, WriteOptions(speaker_style=speaker_style), console, keep=False))
 
 
 def _pairs(names: tuple[str, ...]) -> dict[str, str]:
@@ -101,8 +101,9 @@ def read_transcript(path: Path) -> Transcript:
     if form.read is None:
         readable = ", ".join(name for name in FORMATS if by_name(name).read is not None)
         raise InvalidOption(f"{path}: {form.name} does not hold a whole transcript; give one of: {readable}")
+    text = read_text(path)
     try:
-        return form.read(read_text(path))
+        return form.read(text)
     except FormatError as error:
         raise FormatError(f"{path}: {error}") from error
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import traceback
+from typing import Any
 
 import click
 
@@ -12,6 +13,9 @@ from whisperdiar.cli.console import Console
 from whisperdiar.errors import InvalidOption, WhisperdiarError
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+_NO_ARGUMENTS: Any = getattr(click.exceptions, "NoArgsIsHelpError", ())
+"""Carries the whole help text; click before 8.2 prints it by itself."""
 
 
 def report(error: BaseException, console: Console, *, about: str = "") -> int:
@@ -22,6 +26,9 @@ def report(error: BaseException, console: Console, *, about: str = "") -> int:
     if os.environ.get("WHISPERDIAR_DEBUG"):
         traceback.print_exception(error)
     prefix = f"{about}: " if about and not str(error).startswith(about) else ""
+    if isinstance(error, _NO_ARGUMENTS):
+        click.echo(error.format_message(), err=True)
+        return USAGE
     if isinstance(error, click.ClickException):
         console.error(error.format_message())
         return error.exit_code

@@ -13,7 +13,7 @@ import click
 
 from whisperdiar import models as store
 from whisperdiar.cli.console import Console, write_stdout
-from whisperdiar.errors import InvalidOption
+from whisperdiar.errors import BackendBroken, InvalidOption
 from whisperdiar.options import AUTO_ORDER, Runtime
 from whisperdiar.registry import STAGES, BackendClass, Stage, available, load
 
@@ -27,7 +27,11 @@ def missing_packages(backend: BackendClass) -> list[str]:
 def _rows() -> Iterator[dict[str, Any]]:
     for stage in STAGES:
         for name in available(stage):
-            backend = load(stage, name)
+            try:
+                backend = load(stage, name)
+            except BackendBroken as error:  # another package's fault must not hide the rest
+                yield {"stage": stage, "name": name, "installed": False, "broken": str(error)}
+                continue
             missing = missing_packages(backend)
             preferred = AUTO_ORDER[stage].index(name) + 1 if name in AUTO_ORDER[stage] else None
             yield {
@@ -65,6 +69,9 @@ def _lines(rows: list[dict[str, Any]], *, settings: bool) -> Iterator[str]:
                 if stage != "vad"
                 else (f"{options[stage]} NAME   (auto takes {order})\n")
             )
+        if "broken" in row:
+            yield f"  {row['name']:<12} BROKEN: {row['broken']}\n"
+            continue
         state = "ready" if row["installed"] else f'pip install "whisperdiar[{row["extra"]}]"'
         facts = [row["licence"]]
         if row["download_mb"]:

@@ -24,15 +24,24 @@ class Target:
 
 
 def plan(
-    inputs: Sequence[Path], outputs: Sequence[str], formats: Sequence[str], *, default: str = "srt"
+    inputs: Sequence[Path],
+    outputs: Sequence[str],
+    formats: Sequence[str],
+    *,
+    default: str = "srt",
+    also_read: Sequence[str | Path | None] = (),
 ) -> list[list[Target]]:
     """For every input what is to be written.
+
+    Args:
+        default: the format where nothing names one.
+        also_read: further files that the command reads, which no output may replace.
 
     Raises:
         InvalidOption: the outputs cannot be meant so.
         OutputError: a folder is missing or cannot be written to.
     """
-    chosen = [by_name(name) for item in formats for name in item.split(",") if name.strip()]
+    chosen = [by_name(name.strip()) for item in formats for name in item.split(",")]
     if not outputs:
         return _to_stdout(inputs, chosen or [by_name(default)])
     folders = [item for item in outputs if _is_folder(item)]
@@ -47,7 +56,12 @@ def plan(
             found += [
                 Target(item, Path(folder) / f"{name}{item.suffix}", True) for item in (chosen or [by_name(default)])
             ]
-    _check(inputs, targets, folders)
+    _make_folders(folders)
+    every = [target.path for found in targets for target in found]
+    doubled = [path for path, count in Counter(every).items() if count > 1 and path != STDOUT]
+    if doubled:
+        raise InvalidOption(f"-o {doubled[0]}: this output is given twice")
+    check_writable(every, read=[*inputs, *also_read])
     return targets
 
 
@@ -77,7 +91,7 @@ def _names(inputs: Sequence[Path]) -> list[str]:
     return names
 
 
-def _check(inputs: Sequence[Path], targets: Sequence[Sequence[Target]], folders: Sequence[str]) -> None:
+def _make_folders(folders: Sequence[str]) -> None:
     for folder in folders:
         try:
             Path(folder).mkdir(parents=True, exist_ok=True)
@@ -85,15 +99,20 @@ def _check(inputs: Sequence[Path], targets: Sequence[Sequence[Target]], folders:
             raise OutputError(
                 f"{folder}: cannot make this folder ({error.strerror}); choose another with -o"
             ) from error
-    every = [target.path for found in targets for target in found]
-    doubled = [path for path, count in Counter(every).items() if count > 1 and path != STDOUT]
-    if doubled:
-        raise InvalidOption(f"-o {doubled[0]}: this output is given twice")
-    sources = {path.resolve() for path in inputs}
-    for path in every:
+
+
+def check_writable(paths: Sequence[Path], *, read: Sequence[str | Path | None]) -> None:
+    """Find before the work what would be found after it: an output that cannot be written, or that is an input.
+
+    Raises:
+        InvalidOption: an output is one of the files that are `read` (None counts as none).
+        OutputError: a folder is missing or cannot be written to.
+    """
+    sources = {os.path.realpath(path) for path in read if path is not None}
+    for path in paths:
         if path == STDOUT:
             continue
-        if path.resolve() in sources:
+        if os.path.realpath(path) in sources:
             raise InvalidOption(f"-o {path}: this is the input itself; choose another name")
         if not path.parent.is_dir():
             raise OutputError(f"{path}: the folder {path.parent} does not exist; make it first or choose another")

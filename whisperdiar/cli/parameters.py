@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -12,6 +13,9 @@ import click
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options import Runtime
 from whisperdiar.types import ANY_SPEAKERS, SpeakerCount
+
+PATH = click.Path(readable=False, path_type=Path)
+"""A file to read; whether it can be read is found when its turn comes, so that it does not stop the others."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -134,6 +138,12 @@ style_option = click.option(
     show_default=True,
     help="How subtitles show who speaks.",
 )
+
+
+def check_times(start: float, end: float | None) -> None:
+    """Raises InvalidOption where the end does not lie after the start; said before anything is loaded."""
+    if end is not None and end <= start:
+        raise InvalidOption(f"--end {end:g}: it must lie after the start ({start:g} seconds)")
 
 
 def given(**values: Any) -> dict[str, str]:

@@ -14,7 +14,7 @@ from whisperdiar.assembly import select_detector, select_diarizer, wants_channel
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.errors import FAILED, report
-from whisperdiar.cli.outputs import Target, plan
+from whisperdiar.cli.outputs import STDOUT, Target, check_writable, plan
 from whisperdiar.cli.transcribe import request_from, write_targets
 from whisperdiar.errors import FormatError, InvalidOption, TruncatedMedia
 from whisperdiar.files import read_text, write_text
@@ -28,7 +28,7 @@ from whisperdiar.types import ANY_SPEAKERS, Audio, Diarization
 
 
 @click.command("vad", short_help="Where somebody speaks.")
-@click.argument("recording", type=click.Path(path_type=Path), metavar="FILE")
+@click.argument("recording", type=shared.PATH, metavar="FILE")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to write: .rttm, .txt or .json.")
 @click.option("-f", "--format", "form", type=click.Choice(list(speech.FORMATS)), help="Form; overrides the suffix.")
 @shared.vad_options
@@ -42,7 +42,11 @@ def vad(
     """Write where somebody speaks in FILE; without -o as text on standard output."""
     console = Console(quiet=quiet)
     context.call_on_close(console.close)
+    shared.check_times(options["start"], options["end"])
+    output = None if output == STDOUT else output
     form = form or (speech.by_suffix(output) if output is not None else "txt")
+    if output is not None:
+        check_writable([output], read=[recording, options["speech"]])
     runtime = Runtime(device=options["device"], threads=options["threads"], offline=options["offline"])
     options.update(speakers=ANY_SPEAKERS, diarizer="none", diarizer_settings=(), turns=None)
     detector = select_detector(request_from(options, runtime), notify=console.warn, progress=console.progress).backend
@@ -59,7 +63,7 @@ def vad(
 
 
 @click.command("diarize", short_help="Who speaks when, without words.")
-@click.argument("recording", type=click.Path(path_type=Path), metavar="FILE")
+@click.argument("recording", type=shared.PATH, metavar="FILE")
 @shared.output_option
 @shared.format_option
 @shared.diarizer_options
@@ -81,7 +85,8 @@ def diarize(
     """Write who speaks when in FILE; without -o as RTTM on standard output."""
     console = Console(quiet=quiet)
     context.call_on_close(console.close)
-    (targets,) = plan([recording], outputs, formats, default="rttm")
+    shared.check_times(options["start"], options["end"])
+    (targets,) = plan([recording], outputs, formats, default="rttm", also_read=[options["speech"], options["turns"]])
     _refuse_words(targets)
     runtime = Runtime(device=options["device"], threads=options["threads"], offline=options["offline"])
     request = request_from(options, runtime)
@@ -126,8 +131,8 @@ def _read(recording: Path, options: dict[str, Any], console: Console, *, channel
 
 
 @click.command("align", short_help="Join words and turns that are there already.")
-@click.argument("words", type=click.Path(path_type=Path), metavar="WORDS.json")
-@click.argument("turns", type=click.Path(path_type=Path), metavar="TURNS.rttm")
+@click.argument("words", type=shared.PATH, metavar="WORDS.json")
+@click.argument("turns", type=shared.PATH, metavar="TURNS.rttm")
 @shared.output_option
 @shared.format_option
 @shared.style_option
@@ -149,7 +154,7 @@ def align(
     WORDS.json is a list of {"start", "end", "text", "probability"} or a transcript of whisperdiar.
     """
     console = Console(quiet=quiet)
-    (targets,) = plan([words], outputs, formats, default="json")
+    (targets,) = plan([words], outputs, formats, default="json", also_read=[turns])
     source = _words_file(words)
     diarization = _turns_file(turns, source.recording_id)
     joined = align_words(source.words, diarization.turns)
@@ -161,7 +166,7 @@ def align(
         turns=diarization.turns,
         uncertain=uncertain_words(joined),
     )
-    code = write_targets(transcript, targets, WriteOptions(speaker_style=speaker_style), console)
+    code = write_targets(transcript, targets, WriteOptions(speaker_style=speaker_style), console, keep=False)
     console.info(
         f"{source.recording_id}: {len(joined)} words, {len(transcript.speakers)} speakers, "
         f"{len(transcript.uncertain)} words of doubtful speaker"
@@ -182,7 +187,8 @@ def _words_file(path: Path) -> Transcript:
 
 
 def _turns_file(path: Path, recording: str) -> Diarization:
+    text = read_text(path)
     try:
-        return rttm.loads(read_text(path), recording_id=recording, tolerance=rttm.TOLERANT)
+        return rttm.loads(text, recording_id=recording, tolerance=rttm.TOLERANT)
     except FormatError as error:
         raise FormatError(f"{path}: {error}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,11 +16,11 @@ from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.errors import FAILED, OK, report
 from whisperdiar.cli.outputs import STDOUT, Target, plan
-from whisperdiar.clips import write_clips
-from whisperdiar.errors import DiarizationFailed, OutputError, TruncatedMedia
+from whisperdiar.clips import has_clips, make_folder, write_clips
+from whisperdiar.errors import DiarizationFailed, TruncatedMedia, WhisperdiarError
 from whisperdiar.files import write_text
 from whisperdiar.formats import by_name
-from whisperdiar.media import load
+from whisperdiar.media import load, recording_id
 from whisperdiar.options import Runtime, WriteOptions
 from whisperdiar.pipeline import Pipeline
 from whisperdiar.transcript import Transcript
@@ -36,17 +37,16 @@ class Job:
     track: int | None
     start: float
     end: float | None
-    overwrite: bool
     clips: Path | None
 
 
 @click.command("transcribe", short_help="Who said what, when (the default command).")
-@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(path_type=Path))
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=shared.PATH)
 @shared.output_option
 @shared.format_option
 @click.option("--overwrite", is_flag=True, help="Replace outputs that already exist in a folder.")
 @shared.style_option
-@click.option("--clips", type=click.Path(path_type=Path), metavar="DIR", help="Write each speaker's speech as sound.")
+@click.option("--clips", type=shared.PATH, metavar="DIR", help="Write each speaker's speech as sound.")
 @shared.asr_options
 @shared.vad_options
 @shared.diarizer_options
@@ -75,10 +75,13 @@ def transcribe(
     """
     console = Console(quiet=quiet)
     context.call_on_close(console.close)
-    targets = plan(inputs, outputs, formats)
-    todo = _without_finished(inputs, targets, overwrite=overwrite, console=console)
-    if not todo and not clips:
+    targets = plan(inputs, outputs, formats, also_read=[options["speech"], options["turns"]])
+    shared.check_times(options["start"], options["end"])
+    todo = _without_finished(inputs, targets, overwrite=overwrite, clips=clips, console=console)
+    if not todo:
         return
+    if clips is not None:
+        make_folder(clips)
     runtime = Runtime(device=options["device"], threads=options["threads"], offline=options["offline"])
     job = Job(
         pipeline=build(request_from(options, runtime), notify=console.warn, progress=console.progress),
@@ -87,7 +90,6 @@ def transcribe(
         track=options["track"],
         start=options["start"],
         end=options["end"],
-        overwrite=overwrite,
         clips=clips,
     )
     codes = [run_one(path, found, job, many=len(inputs) > 1) for path, found in todo]
@@ -124,11 +126,16 @@ def request_from(options: dict[str, Any], runtime: Runtime) -> Request:
 def _detector_name(options: dict[str, Any]) -> str:
     """A model of one's own can only be for the one detector that takes one."""
     name: str = options["vad"]
-    return "crdnn" if name == "auto" and options["vad_model"] else name
+    return "crdnn" if name == "auto" and options["vad_model"] and options["speech"] is None else name
 
 
 def _without_finished(
-    inputs: Sequence[Path], targets: Sequence[Sequence[Target]], *, overwrite: bool, console: Console
+    inputs: Sequence[Path],
+    targets: Sequence[Sequence[Target]],
+    *,
+    overwrite: bool,
+    clips: Path | None,
+    console: Console,
 ) -> list[tuple[Path, list[Target]]]:
     """Inputs with what is still to be written for them; outputs that lie in a folder already are left alone."""
     todo = []
@@ -137,7 +144,7 @@ def _without_finished(
         for item in found:
             if item not in left:
                 console.info(f"{item.path}: exists already, left as it is (--overwrite replaces it)")
-        if left:
+        if left or (clips is not None and not has_clips(clips, recording_id(path))):
             todo.append((path, left))
     return todo
 
@@ -150,6 +157,8 @@ def run_one(path: Path, targets: Sequence[Target], job: Job, *, many: bool) -> i
         console.info(f"{path}")
     try:
         return _run_one(path, targets, job)
+    except BrokenPipeError:  # nobody reads any more
+        raise
     except Exception as error:  # one failed file must not stop the rest
         report(error, console, about=str(path))
         return FAILED
@@ -181,6 +190,8 @@ def _run_one(path: Path, targets: Sequence[Target], job: Job) -> int:
     if lost is not None:
         code = report(lost, job.console, about=str(path))
         wanted = [item for item in targets if item.format.needs != "turns"]
+        if not wanted:
+            _rescue(transcript, job.console)
     code = write_targets(transcript, wanted, job.write, job.console) or code
     if job.clips is not None and lost is None:
         with job.console.timed("clips"):
@@ -189,8 +200,10 @@ def _run_one(path: Path, targets: Sequence[Target], job: Job) -> int:
     return code
 
 
-def write_targets(transcript: Transcript, targets: Sequence[Target], options: WriteOptions, console: Console) -> int:
-    """Write every target; where none can be written, the transcript is kept in the temporary folder."""
+def write_targets(
+    transcript: Transcript, targets: Sequence[Target], options: WriteOptions, console: Console, *, keep: bool = True
+) -> int:
+    """Write every target; where none can be, `keep` says whether the transcript is kept in the temporary folder."""
     failed = []
     for target in targets:
         try:
@@ -204,17 +217,22 @@ def write_targets(transcript: Transcript, targets: Sequence[Target], options: Wr
         except Exception as error:  # the other outputs are still to be written
             report(error, console, about=str(target.path))
             failed.append(target)
-    if failed and len(failed) == len(targets):
+    if keep and failed and len(failed) == len(targets):
         _rescue(transcript, console)
     return FAILED if failed else OK
 
 
 def _rescue(transcript: Transcript, console: Console) -> None:
     """Hours of work are not thrown away because a disk is full: keep them where there may be room."""
+    name = ""
     try:
-        name = tempfile.mkstemp(prefix=f"{transcript.recording_id[:80]}-", suffix=".json")[1]
-        write_text(Path(name), by_name("json").dumps(transcript, options=WriteOptions()))
-    except (OSError, OutputError) as error:
+        text = by_name("json").dumps(transcript, options=WriteOptions())
+        descriptor, name = tempfile.mkstemp(prefix=f"{transcript.recording_id[:40]}-", suffix=".json")
+        os.close(descriptor)
+        write_text(name, text)
+    except (OSError, WhisperdiarError) as error:
+        if name:
+            Path(name).unlink(missing_ok=True)
         console.error(f"the transcript could not be kept in {tempfile.gettempdir()} either ({error})")
     else:
         console.warn(f"the transcript was kept in {name}; `whisperdiar convert` makes every format from it")

@@ -60,8 +60,9 @@ class Backend:
         kept = [(turn, turn.span.shifted(-audio.start).clipped(0.0, audio.duration)) for turn in found.turns]
         turns: list[Turn] = [replace(turn, span=span) for turn, span in kept if span is not None]
         notes = []
-        if found.turns and not turns:
-            notes.append(f"no turn of {self.settings.path} lies in this recording")
+        if not turns:
+            cause = "no turn of {} lies in this recording" if found.turns else "{} holds no turns"
+            notes.append(cause.format(self.settings.path))
         result = Diarization(audio.recording_id, tuple(turns), tuple(notes))
         if turns and not speakers.allows(len(result.speakers)):
             notes.append(f"{speakers} speakers were asked for, {self.settings.path} has {len(result.speakers)}")
