@@ -41,9 +41,11 @@ _NOISE_BELOW_LOUD = (24.0, 50.0)
 _BEGINNING = 0.1  # seconds of a turn that are loud enough to begin it: one odd frame starts none
 _FAINTEST = -70.0  # decibels of full scale that the loudest level must reach
 # Where both of two channels are heard, their levels differ by much one way while one speaker is alone, and by as
-# much the other way for the other. Only where two such groups show, so far apart (decibels) and so often (seconds),
-# do they tell how the microphones' gains differ: a single group may be one voice in both channels.
+# much the other way for the other. Only where two such groups show, so far apart (decibels), so much farther than
+# each is wide, and so often (seconds), do they tell how the microphones' gains differ: a single group may be one
+# voice in both channels.
 _APART = 8.0
+_WIDTHS_APART = 4.0
 _OFTEN = 0.5
 # Squared correlation from which two channels are the same sound at some gain: codecs and stereo panorama leave more
 # than that (0.96 to 1), two microphones that hear each other's speaker 6 dB fainter less (0.64).
@@ -136,18 +138,19 @@ class Backend:
         onset = np.clip(quiet, loud - farthest, loud - nearest) + self.settings.above_noise
         spoken = (loud >= _FAINTEST) & (loud - quiet >= self.settings.above_noise)
         margins = levels - onset[:, None]
-        ahead, near = np.ones(levels.shape, dtype=bool), np.ones(levels.shape, dtype=bool)
         begins, goes_on = margins >= 0.0, margins >= -self.settings.hysteresis
+        # The power of all other channels, each as faint as crosstalk from it may be.
+        rivals, weak_rivals = np.zeros(levels.shape), np.zeros(levels.shape)
         for one, other in combinations(range(n_channels), 2):
-            difference = levels[one] - levels[other]
-            gain, apart = _gain(difference[begins[one] & begins[other]])
+            gain, apart = _gain(levels[one], levels[other], begins[one], begins[other])
             limit = min(self.settings.crosstalk, apart / 4)
             lower = limit + min(self.settings.hysteresis, apart / 8)
-            for channel, lead in ((one, difference - gain), (other, gain - difference)):
-                ahead[channel] &= lead >= -limit
-                near[channel] &= lead >= -lower
-        begins &= ahead & spoken[:, None]
-        return [(begins[c], _hysteresis(begins[c], goes_on[c] & near[c])) for c in range(n_channels)]
+            for channel, rival, louder in ((one, other, gain), (other, one, -gain)):
+                rivals[channel] += _power(levels[rival] + louder - limit)
+                weak_rivals[channel] += _power(levels[rival] + louder - lower)
+        begins &= (_power(levels) >= rivals) & spoken[:, None]
+        goes_on &= _power(levels) >= weak_rivals
+        return [(begins[c], _hysteresis(begins[c], goes_on[c])) for c in range(n_channels)]
 
     def _spans(self, begins: NDArray[np.bool_], active: NDArray[np.bool_], regions: Sequence[Span]) -> list[Span]:
         """The turns of one channel, cut to the `regions` of speech."""
@@ -191,16 +194,36 @@ def _distinct_channels(audio: Audio) -> list[int]:
     return distinct
 
 
-def _gain(differences: Levels) -> tuple[float, float]:
+def _power(level: Levels) -> Levels:
+    return np.asarray(np.exp(level / _DECIBELS))
+
+
+def _gain(one: Levels, other: Levels, hears: NDArray[np.bool_], other_hears: NDArray[np.bool_]) -> tuple[float, float]:
     """How much louder one microphone is than another, and how far their speakers are apart, in decibels.
 
     Args:
-        differences: of the two levels, in the frames where both are heard, float64 (n,).
+        one: level of one channel, (n_frames,).
+        other: of the other.
+        hears: where one is above its noise.
+        other_hears: where the other is.
 
     Returns:
-        The middle between the two groups that the differences form, and their distance; 0 and infinity where they
-        form one.
+        Where both hear everybody: the middle between the two groups that their differences form, and the distance
+        of these. Where each hears somebody whom the other does not hear at all: the difference of the levels at
+        which they do, and infinity. 0 and infinity where neither can be told.
     """
+    differences = (one - other)[hears & other_hears]
+    middle, apart = _two_groups(differences)
+    if apart < np.inf:
+        return middle, apart
+    alone, other_alone = one[hears & ~other_hears], other[other_hears & ~hears]
+    if min(len(alone), len(other_alone)) * _GRID.hop < _OFTEN:
+        return 0.0, np.inf
+    return float(np.median(alone) - np.median(other_alone)), np.inf
+
+
+def _two_groups(differences: Levels) -> tuple[float, float]:
+    """Middle and distance of two groups, by the means that explain the values best; 0 and infinity for one group."""
     if len(differences) == 0:
         return 0.0, np.inf
     low, high = (float(end) for end in np.quantile(differences, (0.02, 0.98)))
@@ -209,7 +232,10 @@ def _gain(differences: Levels) -> tuple[float, float]:
         if min(upper.sum(), (~upper).sum()) * _GRID.hop < _OFTEN:
             return 0.0, np.inf
         low, high = float(differences[~upper].mean()), float(differences[upper].mean())
-    return ((low + high) / 2, high - low) if high - low >= _APART else (0.0, np.inf)
+    width = float(np.where(upper, differences - high, differences - low).std())
+    if high - low < max(_APART, _WIDTHS_APART * width):
+        return 0.0, np.inf
+    return (low + high) / 2, high - low
 
 
 def _runs(member: NDArray[np.bool_]) -> list[tuple[int, int]]:

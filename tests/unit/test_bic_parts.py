@@ -1,0 +1,290 @@
+"""The parts of the bic diarizer, each against a plain computation of the same."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import multivariate_normal, norm
+
+from whisperdiar import Audio, Span
+from whisperdiar.diarization import _merging
+from whisperdiar.diarization._changes import change_points
+from whisperdiar.diarization._criterion import Criterion
+from whisperdiar.diarization._frames import SpeechFrames
+from whisperdiar.diarization._gaussians import likelihood_cost, sizes, standardise, stretch_sums
+from whisperdiar.diarization._gmm import Mixture, likelihoods, train
+from whisperdiar.diarization._merging import merge_closest, merge_neighbours
+from whisperdiar.diarization._viterbi import decode
+from whisperdiar.diarization.bic import _moved_to_pauses
+
+PLAIN = Criterion(parameters=3 + 6, weight=1.5, tolerance=0.0)
+
+
+def voices(order: Sequence[int], *, each: int = 150, d: int = 3, seed: int = 0) -> tuple[np.ndarray, list[int]]:
+    """Frames of Gaussians with different covariances, float32 (n, d), and the edges of the stretches."""
+    rng = np.random.default_rng(seed)
+    shapes = [np.random.default_rng(100 + voice).standard_normal((d, d)) for voice in range(max(order) + 1)]
+    frames = [rng.standard_normal((each, d)) @ shapes[voice] + voice for voice in order]
+    return np.concatenate(frames).astype(np.float32), [i * each for i in range(len(order) + 1)]
+
+
+# --- stretches as sums ---
+
+
+def test_a_sum_knows_the_likelihood_of_its_frames() -> None:
+    frames, edges = voices([0, 1])
+    for sums, part in zip(stretch_sums(frames, edges), (frames[:150], frames[150:]), strict=True):
+        covariance = np.cov(part.T.astype(float), bias=True)
+        density = multivariate_normal(part.mean(axis=0), covariance).logpdf(part.astype(float)).sum()
+        constant = -0.5 * len(part) * 3 * (np.log(2 * np.pi) + 1)
+        assert -likelihood_cost(sums) == pytest.approx(density - constant, abs=0.5)
+        assert sizes(sums) == 150
+
+
+def test_sums_add_up_to_the_sum_of_both() -> None:
+    frames, edges = voices([0, 1])
+    parts, whole = stretch_sums(frames, edges), stretch_sums(frames, [0, 300])
+    np.testing.assert_allclose(parts.sum(axis=0), whole[0])
+
+
+def test_stretches_without_any_variance_stay_finite() -> None:
+    assert np.isfinite(likelihood_cost(stretch_sums(np.zeros((6, 12), np.float32), [0, 1, 6]))).all()
+
+
+def test_standardised_features_have_variance_1_and_constant_ones_are_0() -> None:
+    frames = np.column_stack([np.arange(9.0), np.full(9, 7.0)]).astype(np.float32)
+    scaled = standardise(frames)
+    np.testing.assert_allclose(scaled.std(axis=0), [1, 0], atol=1e-6)
+    np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=1e-6)
+
+
+# --- changes ---
+
+
+def test_changes_are_found_where_the_voice_changes() -> None:
+    frames, _ = voices([0, 1, 0, 2], each=400)
+    found = change_points(frames, window=200)
+    for change in (400, 800, 1200):
+        assert np.abs(found - change).min() <= 8
+    assert np.array_equal(found, change_points(frames, window=200, threads=3))
+
+
+@given(st.integers(0, 600), st.integers(1, 300))
+def test_changes_are_never_closer_than_the_window(n: int, window: int) -> None:
+    frames = np.random.default_rng(n).standard_normal((n, 3)).astype(np.float32)
+    found = change_points(frames, window=window)
+    assert (np.diff(found) >= window - 4).all()
+    assert ((found > 0) & (found < max(n, 1))).all()
+
+
+def test_blocks_leave_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    frames, _ = voices([0, 1, 2, 0], each=300)
+    whole = change_points(frames, window=150)
+    monkeypatch.setattr("whisperdiar.diarization._changes._BLOCK", 37)
+    assert np.array_equal(change_points(frames, window=150), whole)
+
+
+# --- the criterion ---
+
+
+@pytest.mark.parametrize("phi", [0.0, 0.5, 0.8])
+def test_parameters_weigh_as_many_frames_as_one_independent_observation_takes(phi: float) -> None:
+    """Of a first-order autoregression the sums are known: (1 + φ)/(1 − φ) and (1 + φ²)/(1 − φ²)."""
+    rng = np.random.default_rng(0)
+    x = np.zeros((60_000, 2))
+    for t in range(1, len(x)):
+        x[t] = phi * x[t - 1] + rng.standard_normal(2)
+    criterion = Criterion.measured(x.astype(np.float32), range(0, 60_001, 5_000), weight=1.0, tolerance=0.0)
+    expected = 2 * (1 + phi) / (1 - phi) + 3 * (1 + phi**2) / (1 - phi**2)
+    assert criterion.parameters == pytest.approx(expected, rel=0.1)
+
+
+def test_speech_too_short_to_measure_weighs_as_usual() -> None:
+    frames = np.random.default_rng(0).standard_normal((90, 2)).astype(np.float32)
+    usual = Criterion.measured(frames, [0, 90], weight=1.0, tolerance=0.0).parameters
+    assert usual == Criterion.measured(frames, [0, 30, 90], weight=1.0, tolerance=0.0).parameters > 2 + 3
+
+
+def test_the_distance_is_the_gain_of_two_gaussians_less_what_they_cost() -> None:
+    frames, edges = voices([0, 1], each=100)
+    sums = stretch_sums(frames, edges)
+    costs = likelihood_cost(sums)
+    gain = likelihood_cost(sums[0] + sums[1]) - costs.sum()
+    found = Criterion(9.0, 2.0, 0.5).distances(sums[0], costs[0], sums[1:], costs[1:])
+    np.testing.assert_allclose(found, [gain - 9.0 * np.log(200) - 0.5 * 50])
+    assert Criterion(9.0, 2.0, 0.5).weighing(3.0) == Criterion(9.0, 3.0, 0.5)
+
+
+# --- merging ---
+
+
+def test_neighbours_of_one_voice_join_and_others_do_not() -> None:
+    frames, edges = voices([0, 0, 1, 1, 1, 0])
+    assert merge_neighbours(stretch_sums(frames, edges), criterion=PLAIN) == [0, 2, 5, 6]
+    assert len(merge_neighbours(stretch_sums(frames, edges), criterion=PLAIN, at_least=5)) == 6
+
+
+def test_clusters_of_one_voice_join() -> None:
+    order = [2, 0, 1, 0, 2, 1, 1, 0]
+    frames, edges = voices(order)
+    sums = stretch_sums(frames, edges)
+    assert merge_closest(sums, criterion=PLAIN).tolist() == [0, 1, 2, 1, 0, 2, 2, 1]
+    for count in range(1, 9):
+        assert merge_closest(sums, criterion=PLAIN, minimum=count, maximum=count).max() == count - 1
+
+
+def naive_merging(sums: np.ndarray, criterion: Criterion, minimum: int, maximum: int) -> list[set[int]]:
+    clusters = [{i} for i in range(len(sums))]
+    while len(clusters) > max(1, minimum):
+        totals = [sums[sorted(cluster)].sum(axis=0) for cluster in clusters]
+        distances = {
+            (i, j): float(
+                criterion.distances(totals[i], likelihood_cost(totals[i]), totals[j], likelihood_cost(totals[j]))
+            )
+            for i, j in itertools.combinations(range(len(clusters)), 2)
+        }
+        i, j = min(distances, key=lambda pair: distances[pair])
+        if distances[i, j] >= 0 and len(clusters) <= maximum:
+            break
+        clusters[i] |= clusters.pop(j)
+    return sorted(clusters, key=min)
+
+
+@settings(max_examples=40)
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=9), st.integers(1, 4), st.integers(0, 9), st.integers(0, 9))
+def test_merging_is_what_a_search_over_all_pairs_does(order: list[int], seed: int, low: int, extra: int) -> None:
+    frames, edges = voices(order, each=40, seed=seed)
+    sums = stretch_sums(frames, edges)
+    labels = merge_closest(sums, criterion=PLAIN, minimum=low, maximum=max(1, low) + extra)
+    found = [set(np.flatnonzero(labels == i).tolist()) for i in range(int(labels.max()) + 1)]
+    assert found == naive_merging(sums, PLAIN, low, max(1, low) + extra)
+
+
+def test_more_stretches_than_one_table_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    order = [int(voice) for voice in np.random.default_rng(0).integers(0, 3, 60)]
+    frames, edges = voices(order)
+    sums = stretch_sums(frames, edges)
+    whole = merge_closest(sums, criterion=PLAIN)
+    monkeypatch.setattr(_merging, "_PORTION", 8)
+    np.testing.assert_array_equal(merge_closest(sums, criterion=PLAIN), whole)
+    assert merge_closest(sums, criterion=PLAIN, minimum=2, maximum=2).max() == 1
+    never = Criterion(0.0, 0.0, 0.0)  # takes no two for one voice, so that portions alone would leave all of them
+    assert merge_closest(sums, criterion=never).max() + 1 <= 8
+
+
+def test_nothing_to_merge() -> None:
+    empty = stretch_sums(np.empty((0, 3), np.float32), [0])
+    assert merge_neighbours(empty, criterion=PLAIN) == [0]
+    assert merge_closest(empty, criterion=PLAIN).tolist() == []
+    one = stretch_sums(voices([0])[0], [0, 150])
+    assert merge_neighbours(one, criterion=PLAIN) == [0, 1]
+    assert merge_closest(one, criterion=PLAIN, minimum=3).tolist() == [0]
+
+
+# --- mixtures ---
+
+
+def test_a_mixture_finds_its_components() -> None:
+    rng = np.random.default_rng(0)
+    centres = np.array([[-1.5, 0.0], [1.5, 1.0], [0.0, -2.0], [1.0, 3.0]])
+    x = (centres[rng.integers(0, 4, 4000)] + 0.2 * rng.standard_normal((4000, 2))).astype(np.float32)
+    mixture = train(x, components=4, iterations=20)
+    nearest = np.linalg.norm(mixture.means[:, None] - centres, axis=2).min(axis=0)
+    assert nearest.max() < 0.1
+    np.testing.assert_allclose(mixture.weights, 0.25, atol=0.03)
+    np.testing.assert_allclose(mixture.variances, 0.04, rtol=0.2)
+
+
+def test_likelihoods_are_those_of_the_densities() -> None:
+    rng = np.random.default_rng(0)
+    mixtures = [
+        Mixture(np.array([0.3, 0.7]), rng.standard_normal((2, 3)), rng.uniform(0.5, 2, (2, 3))),
+        Mixture(np.array([1.0]), rng.standard_normal((1, 3)), rng.uniform(0.5, 2, (1, 3))),
+    ]
+    x = rng.standard_normal((9000, 3)).astype(np.float32)  # two blocks
+    found = np.concatenate(list(likelihoods(x, mixtures)))
+    for column, mixture in zip(found.T, mixtures, strict=True):
+        densities = norm.pdf(x[:, None], mixture.means, np.sqrt(mixture.variances)).prod(axis=2)
+        np.testing.assert_allclose(column, np.log(densities @ mixture.weights), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize(("n", "components"), [(1, 1), (24, 1), (75, 3), (500, 8)])
+def test_few_frames_get_few_components(n: int, components: int) -> None:
+    x = np.random.default_rng(0).standard_normal((n, 2)).astype(np.float32)
+    mixture = train(x, components=8, iterations=3)
+    assert len(mixture.weights) == components
+    assert mixture.weights.sum() == pytest.approx(1)
+
+
+def test_training_reads_no_more_frames_than_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("whisperdiar.diarization._gmm._MAX_FRAMES", 100)
+    x = np.random.default_rng(0).standard_normal((1000, 2)).astype(np.float32)
+    np.testing.assert_allclose(train(x, components=1, iterations=1).means[0], x[::10].mean(axis=0), rtol=1e-5)
+
+
+# --- decoding ---
+
+
+@given(st.integers(1, 5), st.integers(1, 3), st.integers(0, 10_000))
+def test_no_path_is_better(n: int, k: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    scores, costs = rng.standard_normal((n, k)), rng.uniform(0, 2, n)
+
+    def value(path: Sequence[int]) -> float:
+        changes = sum(costs[t] for t in range(1, n) if path[t] != path[t - 1])
+        return float(scores[np.arange(n), list(path)].sum() - changes)
+
+    found = decode(np.array_split(scores, 2), costs, n_states=k)
+    assert value(found) == pytest.approx(max(map(value, itertools.product(range(k), repeat=n))))
+
+
+# --- frames and times ---
+
+
+@given(
+    st.lists(st.tuples(st.floats(-1, 4), st.floats(0, 2)).map(lambda p: Span(p[0], p[0] + p[1])), max_size=6),
+    st.integers(0, 50_000),
+    st.integers(0, 1000),
+)
+def test_turns_cover_the_speech_and_nothing_else(speech: list[Span], n_samples: int, seed: int) -> None:
+    audio = Audio(np.zeros((1, n_samples), np.float32), 16_000)
+    frames = SpeechFrames.of(speech, audio, hop=0.01, n_frames=-(-n_samples // 160))
+    assert all(0 <= number < -(-n_samples // 160) for number in frames.numbers)
+    labels = np.random.default_rng(seed).integers(0, 3, len(frames))
+    turns = frames.turns(labels)
+    assert all(turn.end > turn.start for turn in turns)
+    assert list(dict.fromkeys(turn.speaker for turn in turns)) == [f"SPEAKER_{i:02d}" for i in range(len(set(labels)))]
+    joined: list[Span] = []
+    for turn in turns:
+        if joined and joined[-1].end == turn.start:
+            joined[-1] = Span(joined[-1].start, turn.end)
+        else:
+            joined.append(turn.span)
+    assert joined == list(frames.regions)
+
+
+def test_changes_move_to_the_quietest_frame_near_by() -> None:
+    audio = Audio(np.zeros((1, 16_000), np.float32), 16_000)
+    frames = SpeechFrames.of([Span(0.0, 0.5), Span(0.5001, 1.0)], audio, hop=0.01, n_frames=100)
+    labels = np.repeat([0, 1, 1, 0], [20, 30, 40, 10])
+    energy = np.ones(100, np.float32)
+    energy[[24, 60, 87]] = 0.0
+    moved = _moved_to_pauses(labels, energy, frames, 8)
+    assert np.flatnonzero(np.diff(moved)).tolist() == [23, 86]
+    assert np.array_equal(_moved_to_pauses(labels, energy, frames, 0), labels)
+
+
+@given(st.lists(st.integers(0, 2), min_size=1, max_size=60), st.integers(0, 30), st.integers(0, 100))
+def test_moving_changes_loses_nobody(labels: list[int], reach: int, seed: int) -> None:
+    audio = Audio(np.zeros((1, 160 * len(labels)), np.float32), 16_000)
+    frames = SpeechFrames.of([Span(0.0, audio.duration)], audio, hop=0.01, n_frames=len(labels))
+    energy = np.random.default_rng(seed).standard_normal(len(labels)).astype(np.float32)
+    before = np.array(labels)
+    after = _moved_to_pauses(before, energy, frames, reach)
+    runs = [[key for key, _ in itertools.groupby(part)] for part in (before.tolist(), after.tolist())]
+    assert runs[0] == runs[1]
