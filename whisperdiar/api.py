@@ -78,6 +78,4 @@ def transcribe(
 def _speaker_count(value: SpeakerCount | int | str | None) -> SpeakerCount:
     if value is None:
         return ANY_SPEAKERS
-    if isinstance(value, int):
-        return SpeakerCount(value, value)
-    return SpeakerCount.parse(value) if isinstance(value, str) else value
+    return value if isinstance(value, SpeakerCount) else SpeakerCount.parse(str(value))

@@ -137,7 +137,7 @@ class Pipeline:
             "asr": self._record("asr", self.transcriber),
             "vad": self._record("vad", self.detector),
             "diarizer": self._record("diarization", self.diarizer),
-            "versions": _versions(),
+            "versions": versions(),
             "options": dict(self.provenance_options),
             "warnings": list(warnings),
         }
@@ -172,8 +172,12 @@ class Pipeline:
         return shifted(transcript, audio.start)
 
 
+DIARIZATION_FAILED = "diarization failed, so the words are complete and have no speakers"
+"""Begins the warning in the provenance of a transcript whose speakers are lost."""
+
+
 def _failed(failure: Exception) -> str:
-    return f"diarization failed, so the words are complete and have no speakers: {one_line(failure)}"
+    return f"{DIARIZATION_FAILED}: {one_line(failure)}"
 
 
 def _staged(stage: str, progress: Progress, work: Callable[[], Result]) -> Result:
@@ -188,7 +192,8 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """What is loaded of the packages that do the work, with Python and whisperdiar itself."""
     found = {"whisperdiar": __version__, "python": platform.python_version()}
     for module, package in _VERSIONED.items():
         if module in sys.modules:

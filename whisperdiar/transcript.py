@@ -215,7 +215,7 @@ def _check_version(data: Any) -> None:
     if not isinstance(data, Mapping):
         raise FormatError(f"a transcript must be a JSON object, not {_kind(data)}")
     version = data.get("schema_version")
-    if not isinstance(version, int):
+    if not isinstance(version, int) or isinstance(version, bool):
         raise FormatError("no schema_version: this JSON is not a whisperdiar transcript")
     if not 1 <= version <= SCHEMA_VERSION:
         raise FormatError(

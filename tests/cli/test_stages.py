@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from tests.cli.conftest import Cli
@@ -306,3 +307,26 @@ def test_work_goes_on_where_nobody_hears_of_it(short: Path, tmp_path: Path) -> N
         assert done.returncode == 0
         assert (tmp_path / "out.rttm").read_text("utf-8").startswith("SPEAKER short_talk")
         (tmp_path / "out.rttm").unlink()
+
+
+def test_align_says_what_it_joined(cli: Cli, short: Path, tmp_path: Path) -> None:
+    """Turns that come after a failed diarization mend it: nothing of the failure is left to be shown."""
+    (tmp_path / "broken.rttm").write_text("SPEAKER broken line\n", "utf-8")
+    (tmp_path / "good.rttm").write_text("SPEAKER talk 1 0 9 <NA> <NA> Z <NA> <NA>\n", "utf-8")
+    lost = cli(short, "--asr", "pocketsphinx", "--vad", "energy", "--turns", "broken.rttm", "-o", "lost.json")
+    assert lost.code == 1
+    assert cli("align", "lost.json", "good.rttm", "-o", "new.json", "-o", "new.vtt").code == 0
+    found = json.loads((tmp_path / "new.json").read_text("utf-8"))["provenance"]
+    assert (found["asr"]["backend"], found["vad"]["backend"]) == ("pocketsphinx", "energy")
+    assert (found["diarizer"]["backend"], found["diarizer"]["model"]) == ("rttm", "good.rttm")
+    assert found["warnings"] == []
+    assert "failed" not in (tmp_path / "new.vtt").read_text("utf-8")
+
+
+def test_align_of_a_list_of_words_follows_the_schema(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "talk.words.json").write_text('[{"start": 0, "end": 1, "text": " Hi."}]', "utf-8")
+    (tmp_path / "talk.rttm").write_text("SPEAKER talk 1 0 1 <NA> <NA> Z <NA> <NA>\n", "utf-8")
+    made = json.loads(cli("align", "talk.words.json", "talk.rttm", "-q").out)
+    jsonschema.validate(made, json_format.schema())
+    assert made["provenance"]["diarizer"]["model"] == "talk.rttm"
+    assert "whisperdiar" in made["provenance"]["versions"]

@@ -19,9 +19,10 @@ from whisperdiar import (
     Transcription,
     Turn,
     Word,
+    transcribe,
 )
 from whisperdiar.contracts import Progress, no_progress
-from whisperdiar.errors import UnsupportedRequest
+from whisperdiar.errors import InvalidOption, UnsupportedRequest
 from whisperdiar.pipeline import Fallback
 from whisperdiar.types import BackendRecord, Dropped
 from whisperdiar.vad.energy import Backend as Energy
@@ -151,3 +152,9 @@ def test_every_stage_reports_its_begin_and_end() -> None:
         own = [fraction for name, fraction in heard if name == stage]
         assert own[0] == 0.0
         assert own[-1] == 1.0
+
+
+@pytest.mark.parametrize("count", [2.5, "many", True])
+def test_a_number_of_speakers_that_is_none_is_refused_before_the_work(count: Any) -> None:
+    with pytest.raises(InvalidOption, match="speakers"):
+        transcribe("gone.wav", asr="pocketsphinx", vad="none", diarizer="none", speakers=count)

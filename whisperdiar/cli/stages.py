@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,10 @@ from whisperdiar.files import read_text, write_text
 from whisperdiar.formats import json, rttm, speech
 from whisperdiar.media import load, recording_id
 from whisperdiar.options import Runtime, WriteOptions
-from whisperdiar.pipeline import Pipeline
+from whisperdiar.pipeline import DIARIZATION_FAILED, Pipeline, versions
 from whisperdiar.segmentation import segments
 from whisperdiar.transcript import Speaker, Transcript
-from whisperdiar.types import ANY_SPEAKERS, Audio, Diarization
+from whisperdiar.types import ANY_SPEAKERS, Audio, BackendRecord, Diarization
 
 
 @click.command("vad", short_help="Where somebody speaks.")
@@ -165,6 +166,7 @@ def align(
         segments=segments(joined),
         turns=diarization.turns,
         uncertain=uncertain_words(joined),
+        provenance=_joined_provenance(source.provenance, turns),
     )
     code = write_targets(transcript, targets, WriteOptions(speaker_style=speaker_style), console, keep=False)
     console.info(
@@ -172,6 +174,21 @@ def align(
         f"{len(transcript.uncertain)} words of doubtful speaker"
     )
     context.exit(code)
+
+
+def _joined_provenance(words: Mapping[str, Any], turns: Path) -> dict[str, Any]:
+    """What made the words, as they say it, and the file of turns in place of the diarizer that they had."""
+    warnings = words.get("warnings")
+    kept = warnings if isinstance(warnings, list) else []
+    return {
+        "asr": None,
+        "vad": None,
+        "versions": versions(),
+        "options": {},
+        **words,
+        "diarizer": BackendRecord("rttm", model=turns.name).to_dict(),
+        "warnings": [item for item in kept if not str(item).startswith(DIARIZATION_FAILED)],
+    }
 
 
 def _words_file(path: Path) -> Transcript:
