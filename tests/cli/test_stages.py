@@ -330,3 +330,14 @@ def test_align_of_a_list_of_words_follows_the_schema(cli: Cli, tmp_path: Path) -
     jsonschema.validate(made, json_format.schema())
     assert made["provenance"]["diarizer"]["model"] == "talk.rttm"
     assert "whisperdiar" in made["provenance"]["versions"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a folder in use cannot be deleted there")
+def test_a_deleted_folder_is_named_as_the_cause(short: Path, tmp_path: Path) -> None:
+    command = f'mkdir gone && cd gone && rmdir ../gone && "{sys.executable}" -m whisperdiar vad "{short}" -o x.txt'
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "folder has been deleted" in done.stderr

@@ -32,6 +32,7 @@ from tests.media_files import (
     write_sparse_wav,
     write_wav,
 )
+from tests.sounds import SAMPLES
 from whisperdiar.errors import InvalidOption, MediaError, OutputError, TruncatedMedia, WhisperdiarError
 from whisperdiar.media import AudioTrack, files, load, probe, recording_id
 from whisperdiar.media.losses import ByteRate, flac_stamp
@@ -971,3 +972,10 @@ def _open_files() -> list[str]:
 def test_importing_loads_no_ffmpeg() -> None:
     code = "import sys, whisperdiar.media; print([m for m in ('av', 'torch', 'scipy') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_a_video_that_is_cut_off_before_its_sound_is_called_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "short.mp4"
+    path.write_bytes((SAMPLES / "standup.mp4").read_bytes()[:60_000])
+    with pytest.raises(MediaError, match=r"is cut off: it should last 98\.7 seconds"):
+        load(path)

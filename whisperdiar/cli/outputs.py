@@ -108,11 +108,13 @@ def check_writable(paths: Sequence[Path], *, read: Sequence[str | Path | None]) 
         InvalidOption: an output is one of the files that are `read` (None counts as none).
         OutputError: a folder is missing or cannot be written to.
     """
-    sources = {os.path.realpath(path) for path in read if path is not None}
-    for path in paths:
-        if path == STDOUT:
-            continue
-        if os.path.realpath(path) in sources:
+    try:
+        sources = {os.path.realpath(path) for path in read if path is not None}
+        places = {path: os.path.realpath(path) for path in paths if path != STDOUT}
+    except FileNotFoundError as error:  # relative names need a place to start from
+        raise OutputError("the current folder has been deleted; change to another one") from error
+    for path, place in places.items():
+        if place in sources:
             raise InvalidOption(f"-o {path}: this is the input itself; choose another name")
         if not path.parent.is_dir():
             raise OutputError(f"{path}: the folder {path.parent} does not exist; make it first or choose another")

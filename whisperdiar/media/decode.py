@@ -74,7 +74,8 @@ def load(
         n_channels = 1 if channels == "mono" else None
         timeline = _Decoder(container, sample_rate, n_channels).run(reader, first, last, progress)
         if timeline is None:
-            raise MediaError(f"{shown(path)}: {_nothing_decoded(reader, source)}")
+            promised = promised_duration(Path(path), container, stream, 0.0)
+            raise MediaError(f"{shown(path)}: {_nothing_decoded(reader, source, promised)}")
         with closing(timeline.store) as store:
             samples = store.finish()
         lasts = timeline.position / sample_rate
@@ -117,11 +118,13 @@ def _check_complete(
         )
 
 
-def _nothing_decoded(reader: FrameReader, source: LocalFile) -> str:
+def _nothing_decoded(reader: FrameReader, source: LocalFile, promised: float | None) -> str:
     if source.error is not None:
         return f"cannot be read ({source.error.strerror}); check the disk or the connection to it"
     if reader.n_failed:
         return "none of its sound could be decoded (damaged or encrypted); check that it plays"
+    if promised is not None:
+        return f"is cut off: it should last {promised:.1f} seconds and ends before any sound; copy or download it again"
     return "holds no sound at all (0 samples); check the recording"
 
 
