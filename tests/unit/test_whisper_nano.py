@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -137,6 +138,17 @@ def test_score_counts_outside_overlapped_speech():
     assert score([], heard).errors == 6
 
 
+def test_evaluation_takes_words_as_whitespace_separates_them():
+    from training.whisper_nano.evaluate import _overlaps, _Said, _whole
+    from whisperdiar.types import Span, Transcription, Word
+
+    heard = [Word(Span(0.0, 0.2), " à"), Word(Span(0.2, 0.3), " l"), Word(Span(0.3, 0.7), "'heure?")]
+    whole = _whole(Transcription("fr", 1.0, tuple(heard)))
+    assert whole == [SpokenWord(" à", 0.0, 0.2), SpokenWord(" l'heure?", 0.2, 0.7)]
+    said = [_Said("a", 0.0, 1.0, "Anna"), _Said("b", 0.8, 1.2, "Boris"), _Said("c", 1.1, 1.5, "Boris")]
+    assert _overlaps(said) == [(0.8, 1.0)]
+
+
 # What follows needs PyTorch.
 
 
@@ -148,7 +160,8 @@ def torch():
 def test_a_batch_says_what_comes_next_and_where(bank, vocabulary, torch):
     from training.whisper_nano.batches import IGNORED, STAGES, draw
 
-    batch = draw(Composer(bank), vocabulary, STAGES["medium"], np.random.default_rng(3))
+    alone = replace(STAGES["medium"], scripts=0.0)  # in passages of a script, people interrupt each other
+    batch = draw(Composer(bank), vocabulary, alone, np.random.default_rng(3))
     named = [[vocabulary.tokens[token] for token in row] for row in batch.tokens.tolist()]
     for row, tokens in enumerate(named):
         start = tokens.index("<|startoftranscript|>")
