@@ -156,6 +156,18 @@ def test_a_louder_turn_is_no_other_speaker() -> None:
     assert [turn.speaker[-1] for turn in found.turns] == list("010101")
 
 
+def test_regions_of_silence_are_no_speaker() -> None:
+    """A detector that takes pauses for speech: nothing in them can be clustered."""
+    audio, turns = conversation("ABAB", each=4.0, gap=1.0)
+    samples = audio.samples.copy()
+    for turn in turns:
+        samples[:, round(turn.end * RATE_HZ) : round((turn.end + 1.0) * RATE_HZ)] = 0.0
+    pauses = [Span(turn.end + 0.1, turn.end + 0.9) for turn in turns[:-1]]
+    found = diarize(Audio(samples, RATE_HZ), [*spans(turns), *pauses])
+    assert len(found.speakers) == 2
+    assert confused(turns, found) < 0.02
+
+
 @pytest.mark.parametrize("count", [ANY_SPEAKERS, SpeakerCount(1, 1), SpeakerCount(3, 3)])
 @pytest.mark.parametrize(
     ("audio", "speech"),

@@ -156,13 +156,22 @@ def naive_merging(sums: np.ndarray, criterion: Criterion, minimum: int, maximum:
 
 
 @settings(max_examples=40)
-@given(st.lists(st.integers(0, 3), min_size=1, max_size=9), st.integers(1, 4), st.integers(0, 9), st.integers(0, 9))
-def test_merging_is_what_a_search_over_all_pairs_does(order: list[int], seed: int, low: int, extra: int) -> None:
+@given(
+    st.lists(st.integers(0, 3), min_size=1, max_size=9),
+    st.integers(1, 4),
+    st.integers(0, 9),
+    st.integers(0, 9),
+    st.sampled_from([0.0, 2.0]),
+)
+def test_merging_is_what_a_search_over_all_pairs_does(
+    order: list[int], seed: int, low: int, extra: int, tolerance: float
+) -> None:
     frames, edges = voices(order, each=40, seed=seed)
     sums = stretch_sums(frames, edges)
-    labels = merge_closest(sums, criterion=PLAIN, minimum=low, maximum=max(1, low) + extra)
+    criterion = Criterion(9.0, 1.5, tolerance)
+    labels = merge_closest(sums, criterion=criterion, minimum=low, maximum=max(1, low) + extra)
     found = [set(np.flatnonzero(labels == i).tolist()) for i in range(int(labels.max()) + 1)]
-    assert found == naive_merging(sums, PLAIN, low, max(1, low) + extra)
+    assert found == naive_merging(sums, criterion, low, max(1, low) + extra)
 
 
 def test_more_stretches_than_one_table_holds(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.sounds import RATE_HZ, SAMPLES, SHARED, VOICES, conversation, noise, silence, voice
 from whisperdiar import Audio, Diarization, Span, SpeakerCount, UnsupportedRequest, load
 from whisperdiar.diarization import none
-from whisperdiar.diarization.channels import Backend
+from whisperdiar.diarization.channels import Backend, _two_groups
 from whisperdiar.errors import InvalidOption
 from whisperdiar.formats import rttm
 from whisperdiar.options import ChannelsSettings
@@ -91,6 +91,33 @@ def _listener() -> Audio:
 
 def test_a_silent_listener_makes_no_turn() -> None:
     check(diarize(_listener()), [turn for turn in BASE if turn[0] == 1])
+
+
+def test_one_odd_moment_begins_no_turn() -> None:
+    """Crosstalk 9 dB down that is 5 dB louder for a moment within a sentence."""
+    spoken = clean()[0]
+    heard = 0.35 * np.roll(spoken, 40)
+    heard[round(2.0 * RATE_HZ) : round(2.05 * RATE_HZ)] *= 1.8
+    hiss = 3e-4 * np.random.default_rng(0).standard_normal((2, len(spoken)))
+    audio = Audio((np.stack([spoken, heard]) + hiss).astype(np.float32), RATE_HZ)
+    check(diarize(audio), [turn for turn in BASE if turn[0] == 1])
+
+
+def test_levels_form_two_groups_or_one() -> None:
+    rng = np.random.default_rng(0)
+    middle, apart = _two_groups(np.concatenate([rng.normal(-6, 2, 500), rng.normal(14, 2, 90)]))
+    assert middle == pytest.approx(4, abs=0.5)
+    assert apart == pytest.approx(20, abs=1)
+    for one_group in (
+        rng.normal(5, 8, 2000),
+        rng.normal(10, 1, 500),
+        rng.uniform(-15, 15, 900),
+        np.empty(0),
+        np.zeros(3),
+    ):
+        assert _two_groups(one_group) == (0.0, np.inf)
+    rare = np.concatenate([rng.normal(-6, 2, 500), rng.normal(14, 2, 20)])  # 0.4 s
+    assert _two_groups(rare) == (0.0, np.inf)
 
 
 @pytest.mark.parametrize("level", [0.0, 0.02])

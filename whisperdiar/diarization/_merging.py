@@ -72,7 +72,11 @@ def merge_closest(sums: Array, *, criterion: Criterion, minimum: int = 1, maximu
 
 
 def _merge_all(sums: Array, criterion: Criterion, minimum: int, maximum: int) -> Labels:
-    """One table of all distances, and for each cluster its closest one, kept up to date."""
+    """Merges by a table of all distances.
+
+    For each cluster the closest one is kept. It need not count clusters that grew later, since these look at
+    everybody when they grow: of every pair, one of the two knows.
+    """
     n = len(sums)
     sums, costs, owner = sums.copy(), likelihood_cost(sums), np.arange(n)
     table = np.full((n, n), np.inf)
@@ -95,18 +99,10 @@ def _merge_all(sums: Array, criterion: Criterion, minimum: int, maximum: int) ->
         others = np.flatnonzero(alive)
         others = others[others != i]
         table[i, others] = table[others, i] = criterion.distances(sums[i], costs[i], sums[others], costs[others])
-        _update_closest(table, nearest, closest, i, j, others)
+        for k in (i, *others[(nearest[others] == i) | (nearest[others] == j)]):
+            nearest[k] = table[k].argmin()
+            closest[k] = table[k, nearest[k]]
     return _numbered(owner)
-
-
-def _update_closest(table: Array, nearest: Labels, closest: Array, i: int, j: int, others: Labels) -> None:
-    """After j went into i: rows that pointed at either look again, the rest only compare with the new i."""
-    stale = others[(nearest[others] == i) | (nearest[others] == j)]
-    for k in (i, *stale):
-        nearest[k] = table[k].argmin()
-        closest[k] = table[k, nearest[k]]
-    nearer = others[table[i, others] < closest[others]]
-    nearest[nearer], closest[nearer] = i, table[i, nearer]
 
 
 def _numbered(owner: Labels) -> Labels:
