@@ -146,6 +146,7 @@ class Request:
 
     Attributes:
         speech_file, turns_file: files that stand in for the detector and the diarizer.
+        media: which part of the recording is read; for the provenance.
     """
 
     vad: Choice = field(default_factory=Choice)
@@ -156,6 +157,7 @@ class Request:
     runtime: Runtime = field(default_factory=Runtime)
     speech_file: str | None = None
     turns_file: str | None = None
+    media: Mapping[str, Any] = field(default_factory=dict)
 
     def detector_choice(self) -> Choice:
         """Raises InvalidOption where a detector is named beside a file of speech regions."""
@@ -217,6 +219,7 @@ def _options(request: Request, chosen: Mapping[str, Selection]) -> dict[str, Any
         "speakers": None if request.speakers == ANY_SPEAKERS else str(request.speakers),
         "device": request.runtime.device,
         "offline": request.runtime.offline,
+        **request.media,
         **{stage: asdict(item.backend.settings) for stage, item in chosen.items()},
     }
 

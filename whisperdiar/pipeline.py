@@ -95,7 +95,8 @@ class Pipeline:
             if self.transcriber is None:
                 raise
             failure = error
-        transcript = self._join(audio, transcription, diarization, failure)
+        notes = transcription.notes if speech else (*transcription.notes, "no speech was found in this recording")
+        transcript = self._join(audio, replace(transcription, notes=notes), diarization, failure)
         if failure is not None:
             raise DiarizationFailed(_failed(failure), transcript) from failure
         return transcript

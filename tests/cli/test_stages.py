@@ -115,6 +115,18 @@ def test_convert_needs_no_model(cli: Cli, transcript: Path, tmp_path: Path) -> N
     assert "no words" in refused.err
 
 
+def test_convert_leaves_what_lies_in_a_folder_unless_asked(cli: Cli, transcript: Path, tmp_path: Path) -> None:
+    made = tmp_path / "made" / "out.srt"
+    made.parent.mkdir()
+    made.write_text("mine", "utf-8")
+    done = cli("convert", transcript, "made/")
+    assert done.code == 0
+    assert "exists already" in done.err
+    assert made.read_text("utf-8") == "mine"
+    assert cli("convert", transcript, "made/", "--overwrite").code == 0
+    assert made.read_text("utf-8") != "mine"
+
+
 def test_rename_changes_names_never_labels(cli: Cli, transcript: Path) -> None:
     assert cli("rename", transcript, "SPEAKER_00=Anna Maria").code == 0
     made = json_format.loads(transcript.read_text("utf-8"))
@@ -311,9 +323,8 @@ def test_work_goes_on_where_nobody_hears_of_it(short: Path, tmp_path: Path) -> N
 
 def test_align_says_what_it_joined(cli: Cli, short: Path, tmp_path: Path) -> None:
     """Turns that come after a failed diarization mend it: nothing of the failure is left to be shown."""
-    (tmp_path / "broken.rttm").write_text("SPEAKER broken line\n", "utf-8")
     (tmp_path / "good.rttm").write_text("SPEAKER talk 1 0 9 <NA> <NA> Z <NA> <NA>\n", "utf-8")
-    lost = cli(short, "--asr", "pocketsphinx", "--vad", "energy", "--turns", "broken.rttm", "-o", "lost.json")
+    lost = cli(short, "--asr", "pocketsphinx", "--vad", "energy", "--diarizer", "channels", "-o", "lost.json")
     assert lost.code == 1
     assert cli("align", "lost.json", "good.rttm", "-o", "new.json", "-o", "new.vtt").code == 0
     found = json.loads((tmp_path / "new.json").read_text("utf-8"))["provenance"]

@@ -95,18 +95,25 @@ def test_another_language_is_never_left_to_an_english_recogniser(
 
 
 def test_a_failed_diarization_leaves_the_transcript(cli: Cli, short: Path, tmp_path: Path) -> None:
-    (tmp_path / "turns.rttm").write_text("SPEAKER broken line\n", "utf-8")
-    arguments = ("--asr", "pocketsphinx", "--vad", "energy", "--turns", "turns.rttm")
+    arguments = ("--asr", "pocketsphinx", "--vad", "energy", "--diarizer", "channels")
     done = cli(short, *arguments, "-o", "out.srt", "-o", "out.rttm", "-o", "out.json")
     assert done.code == 1
     assert len(done.complaints) == 1
-    assert "turns.rttm" in done.complaints[0]
-    assert "line 1" in done.complaints[0]
+    assert "channel" in done.complaints[0]
     cues = list(srt.parse((tmp_path / "out.srt").read_text("utf-8")))
     assert cues
     assert not any("SPEAKER" in cue.content for cue in cues)
     assert not (tmp_path / "out.rttm").exists()
     assert json.loads((tmp_path / "out.json").read_text("utf-8"))["provenance"]["warnings"]
+
+
+def test_a_broken_file_of_turns_is_found_before_the_work(cli: Cli, short: Path, tmp_path: Path) -> None:
+    (tmp_path / "turns.rttm").write_text("SPEAKER broken line\n", "utf-8")
+    done = cli(short, "--asr", "pocketsphinx", "--vad", "energy", "--turns", "turns.rttm", "-o", "out.srt")
+    assert done.code == 1
+    assert len(done.err.splitlines()) == 1
+    assert "turns.rttm: line 1" in done.complaints[0]
+    assert not (tmp_path / "out.srt").exists()
 
 
 def test_one_bad_file_does_not_stop_the_rest(cli: Cli, short: Path, tmp_path: Path) -> None:
@@ -143,6 +150,8 @@ def test_a_part_keeps_the_recordings_own_times(cli: Cli, short: Path, tmp_path: 
     assert transcript.words
     assert min(w.start for w in transcript.words) >= 6.0
     assert min(t.start for t in transcript.turns) >= 6.0
+    assert transcript.provenance["options"]["start"] == 6.0
+    assert transcript.provenance["options"]["end"] == 12.0
 
 
 def test_turns_from_a_file_keep_their_names(cli: Cli, short: Path, tmp_path: Path) -> None:
@@ -181,6 +190,7 @@ def test_silence_gives_an_empty_transcript(cli: Cli, tmp_path: Path) -> None:
     done = cli("silence.wav", *FAST, "-o", "out.srt", "-o", "out.json", "-o", "out.rttm", "-o", "out.vtt")
     assert done.code == 0, done.err
     assert (tmp_path / "out.srt").read_text("utf-8") == ""
+    assert "no speech was found" in done.err
     assert json_format.loads((tmp_path / "out.json").read_text("utf-8")).segments == ()
 
 
@@ -254,8 +264,7 @@ def test_words_outlive_a_failed_diarization_where_only_turns_were_wanted(
     cli: Cli, short: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    (tmp_path / "turns.rttm").write_text("SPEAKER broken line\n", "utf-8")
-    done = cli(short, "--asr", "pocketsphinx", "--vad", "energy", "--turns", "turns.rttm", "-o", "out.rttm")
+    done = cli(short, "--asr", "pocketsphinx", "--vad", "energy", "--diarizer", "channels", "-o", "out.rttm")
     assert done.code == 1
     assert not (tmp_path / "out.rttm").exists()
     (kept,) = tmp_path.glob("short_talk-*.json")

@@ -8,7 +8,7 @@ import click
 
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console
-from whisperdiar.cli.outputs import Target, plan
+from whisperdiar.cli.outputs import Target, plan, unfinished
 from whisperdiar.cli.transcribe import write_targets
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.files import read_text
@@ -22,6 +22,7 @@ from whisperdiar.transcript import Transcript
 @click.argument("destinations", nargs=-1, metavar="[OUT]...")
 @shared.output_option
 @shared.format_option
+@shared.overwrite_option
 @shared.style_option
 @shared.quiet_option
 @click.pass_context
@@ -33,12 +34,16 @@ def convert(
     *,
     outputs: tuple[str, ...],
     formats: tuple[str, ...],
+    overwrite: bool,
     speaker_style: str,
     quiet: bool,
 ) -> None:
     """Write the transcript IN (JSON of whisperdiar, or RTTM) as OUT; without OUT as subtitles on standard output."""
     console = Console(quiet=quiet)
-    (targets,) = plan([source], [*destinations, *outputs], formats)
+    (planned,) = plan([source], [*destinations, *outputs], formats)
+    targets = unfinished(planned, overwrite=overwrite, notify=console.warn)
+    if not targets:
+        return
     transcript = read_transcript(source)
     _refuse_empty(source, transcript, targets)
     context.exit(write_targets(transcript, targets, WriteOptions(speaker_style=speaker_style), console, keep=False))
@@ -49,6 +54,7 @@ def convert(
 @click.argument("names", nargs=-1, required=True, metavar="LABEL=NAME...")
 @shared.output_option
 @shared.format_option
+@shared.overwrite_option
 @shared.style_option
 @shared.quiet_option
 @click.pass_context
@@ -60,6 +66,7 @@ def rename(
     *,
     outputs: tuple[str, ...],
     formats: tuple[str, ...],
+    overwrite: bool,
     speaker_style: str,
     quiet: bool,
 ) -> None:
@@ -71,7 +78,10 @@ def rename(
     console = Console(quiet=quiet)
     transcript = read_transcript(source).rename(_pairs(names))
     if outputs or formats:
-        (targets,) = plan([source], outputs, formats)
+        (planned,) = plan([source], outputs, formats)
+        targets = unfinished(planned, overwrite=overwrite, notify=console.warn)
+        if not targets:
+            return
     else:
         targets = [Target(by_suffix(source), source)]
     _refuse_empty(source, transcript, targets)

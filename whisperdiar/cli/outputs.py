@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,6 +63,15 @@ def plan(
         raise InvalidOption(f"-o {doubled[0]}: this output is given twice")
     check_writable(every, read=[*inputs, *also_read])
     return targets
+
+
+def unfinished(targets: Sequence[Target], *, overwrite: bool, notify: Callable[[str], None]) -> list[Target]:
+    """What is still to be written: outputs that lie in a folder already are left alone, with a word about it."""
+    left = [item for item in targets if overwrite or not (item.in_folder and item.path.exists())]
+    for item in targets:
+        if item not in left:
+            notify(f"{item.path}: exists already, left as it is (--overwrite replaces it)")
+    return left
 
 
 def _to_stdout(inputs: Sequence[Path], chosen: Sequence[Format]) -> list[list[Target]]:

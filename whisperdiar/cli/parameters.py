@@ -131,6 +131,8 @@ format_option = click.option(
     "-f", "--format", "formats", multiple=True, metavar="NAME[,NAME]", help="Output format; overrides the suffix."
 )
 
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace outputs that already exist in a folder.")
+
 style_option = click.option(
     "--speaker-style",
     type=click.Choice(["label", "none"]),

@@ -15,7 +15,7 @@ from whisperdiar.assembly import select_detector, select_diarizer, wants_channel
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.errors import FAILED, report
-from whisperdiar.cli.outputs import STDOUT, Target, check_writable, plan
+from whisperdiar.cli.outputs import STDOUT, Target, check_writable, plan, unfinished
 from whisperdiar.cli.transcribe import request_from, write_targets
 from whisperdiar.errors import FormatError, InvalidOption, TruncatedMedia
 from whisperdiar.files import read_text, write_text
@@ -67,6 +67,7 @@ def vad(
 @click.argument("recording", type=shared.PATH, metavar="FILE")
 @shared.output_option
 @shared.format_option
+@shared.overwrite_option
 @shared.diarizer_options
 @shared.vad_options
 @shared.media_options
@@ -80,6 +81,7 @@ def diarize(
     *,
     outputs: tuple[str, ...],
     formats: tuple[str, ...],
+    overwrite: bool,
     quiet: bool,
     **options: Any,
 ) -> None:
@@ -87,7 +89,10 @@ def diarize(
     console = Console(quiet=quiet)
     context.call_on_close(console.close)
     shared.check_times(options["start"], options["end"])
-    (targets,) = plan([recording], outputs, formats, default="rttm", also_read=[options["speech"], options["turns"]])
+    (planned,) = plan([recording], outputs, formats, default="rttm", also_read=[options["speech"], options["turns"]])
+    targets = unfinished(planned, overwrite=overwrite, notify=console.warn)
+    if not targets:
+        return
     _refuse_words(targets)
     runtime = Runtime(device=options["device"], threads=options["threads"], offline=options["offline"])
     request = request_from(options, runtime)
@@ -136,6 +141,7 @@ def _read(recording: Path, options: dict[str, Any], console: Console, *, channel
 @click.argument("turns", type=shared.PATH, metavar="TURNS.rttm")
 @shared.output_option
 @shared.format_option
+@shared.overwrite_option
 @shared.style_option
 @shared.quiet_option
 @click.pass_context
@@ -147,6 +153,7 @@ def align(
     *,
     outputs: tuple[str, ...],
     formats: tuple[str, ...],
+    overwrite: bool,
     speaker_style: str,
     quiet: bool,
 ) -> None:
@@ -155,7 +162,10 @@ def align(
     WORDS.json is a list of {"start", "end", "text", "probability"} or a transcript of whisperdiar.
     """
     console = Console(quiet=quiet)
-    (targets,) = plan([words], outputs, formats, default="json", also_read=[turns])
+    (planned,) = plan([words], outputs, formats, default="json", also_read=[turns])
+    targets = unfinished(planned, overwrite=overwrite, notify=console.warn)
+    if not targets:
+        return
     source = _words_file(words)
     diarization = _turns_file(turns, source.recording_id)
     joined = align_words(source.words, diarization.turns)

@@ -15,7 +15,7 @@ from whisperdiar.assembly import Choice, Request, build, wants_channels
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.errors import FAILED, OK, report
-from whisperdiar.cli.outputs import STDOUT, Target, plan
+from whisperdiar.cli.outputs import STDOUT, Target, plan, unfinished
 from whisperdiar.clips import has_clips, make_folder, write_clips
 from whisperdiar.errors import DiarizationFailed, TruncatedMedia, WhisperdiarError
 from whisperdiar.files import write_text
@@ -44,7 +44,7 @@ class Job:
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=shared.PATH)
 @shared.output_option
 @shared.format_option
-@click.option("--overwrite", is_flag=True, help="Replace outputs that already exist in a folder.")
+@shared.overwrite_option
 @shared.style_option
 @click.option("--clips", type=shared.PATH, metavar="DIR", help="Write each speaker's speech as sound.")
 @shared.asr_options
@@ -120,6 +120,7 @@ def request_from(options: dict[str, Any], runtime: Runtime) -> Request:
         runtime=runtime,
         speech_file=options["speech"],
         turns_file=options["turns"],
+        media={key: options[key] for key in ("track", "start", "end")},
     )
 
 
@@ -140,10 +141,7 @@ def _without_finished(
     """Inputs with what is still to be written for them; outputs that lie in a folder already are left alone."""
     todo = []
     for path, found in zip(inputs, targets, strict=True):
-        left = [item for item in found if overwrite or not (item.in_folder and item.path.exists())]
-        for item in found:
-            if item not in left:
-                console.info(f"{item.path}: exists already, left as it is (--overwrite replaces it)")
+        left = unfinished(found, overwrite=overwrite, notify=console.warn)
         if left or (clips is not None and not has_clips(clips, recording_id(path))):
             todo.append((path, left))
     return todo

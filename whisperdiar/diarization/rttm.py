@@ -33,7 +33,12 @@ class Backend:
         if not self.settings.path:
             raise InvalidOption("speaker turns from a file: name it with --turns FILE")
         if self._text is None:
-            self._text = read_text(Path(self.settings.path))
+            text = read_text(Path(self.settings.path))
+            try:
+                rttm.loads_all(text, tolerance=rttm.TOLERANT)
+            except FormatError as error:
+                raise FormatError(f"{self.settings.path}: {error}") from error
+            self._text = text
 
     def record(self) -> BackendRecord:
         return BackendRecord(self.name, model=Path(self.settings.path).name)
