@@ -187,24 +187,28 @@ def select_diarizer(request: Request, *, notify: Notify = silent, progress: Prog
     return select("diarization", request.diarizer_choice(), runtime=request.runtime, notify=notify, progress=progress)
 
 
-def build(request: Request, *, notify: Notify = silent, progress: Progress = no_progress) -> Pipeline:
-    """The pipeline that a user asked for, every backend prepared.
+def build(
+    request: Request, *, words: bool = True, notify: Notify = silent, progress: Progress = no_progress
+) -> Pipeline:
+    """The pipeline that a user asked for, every backend prepared; without `words` it has no recogniser.
 
     What cannot run is refused here, before the long work begins.
     """
     # Typing errors first: nobody wants to hear of one after a download.
-    check("asr", request.asr)
+    if words:
+        check("asr", request.asr)
     check("diarization", request.diarizer_choice())
-    detector = select_detector(request, notify=notify, progress=progress)
-    diarizer = select_diarizer(request, notify=notify, progress=progress)
-    transcriber = select(
-        "asr", request.asr, runtime=request.runtime, language=request.language, notify=notify, progress=progress
-    )
-    chosen = {"vad": detector, "asr": transcriber, "diarization": diarizer}
+    chosen = {
+        "vad": select_detector(request, notify=notify, progress=progress),
+        "diarization": select_diarizer(request, notify=notify, progress=progress),
+    }
+    if words:
+        runtime, language = request.runtime, request.language
+        chosen["asr"] = select("asr", request.asr, runtime=runtime, language=language, notify=notify, progress=progress)
     return Pipeline(
-        detector=detector.backend,
-        transcriber=transcriber.backend,
-        diarizer=diarizer.backend,
+        detector=chosen["vad"].backend,
+        transcriber=chosen["asr"].backend if words else None,
+        diarizer=chosen["diarization"].backend,
         speakers=request.speakers,
         language=request.language,
         fallbacks={stage: item.fallback for stage, item in chosen.items() if item.fallback is not None},

@@ -11,7 +11,7 @@ import click
 
 from whisperdiar.alignment import align as align_words
 from whisperdiar.alignment import uncertain_words
-from whisperdiar.assembly import select_detector, select_diarizer, wants_channels
+from whisperdiar.assembly import build, select_detector, wants_channels
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.errors import FAILED, report
@@ -22,7 +22,7 @@ from whisperdiar.files import read_text, write_text
 from whisperdiar.formats import json, rttm, speech
 from whisperdiar.media import load, recording_id
 from whisperdiar.options import Runtime, WriteOptions
-from whisperdiar.pipeline import DIARIZATION_FAILED, Pipeline, versions
+from whisperdiar.pipeline import DIARIZATION_FAILED, versions
 from whisperdiar.segmentation import segments
 from whisperdiar.transcript import Speaker, Transcript
 from whisperdiar.types import ANY_SPEAKERS, Audio, BackendRecord, Diarization
@@ -96,16 +96,8 @@ def diarize(
     _refuse_words(targets)
     runtime = Runtime(device=options["device"], threads=options["threads"], offline=options["offline"])
     request = request_from(options, runtime)
-    diarizer = select_diarizer(request, notify=console.warn, progress=console.progress)
-    detector = select_detector(request, notify=console.warn, progress=console.progress)
-    chosen = {"vad": detector, "diarization": diarizer}
-    pipeline = Pipeline(
-        detector=detector.backend,
-        diarizer=diarizer.backend,
-        speakers=request.speakers,
-        fallbacks={stage: item.fallback for stage, item in chosen.items() if item.fallback is not None},
-    )
-    channels = "all" if wants_channels(diarizer.backend) else "mono"
+    pipeline = build(request, words=False, notify=console.warn, progress=console.progress)
+    channels = "all" if wants_channels(pipeline.diarizer) else "mono"
     audio, code = _read(recording, options, console, channels=channels)
     transcript = pipeline.run(audio, progress=console.progress)
     for warning in transcript.provenance["warnings"]:
