@@ -1,0 +1,214 @@
+"""How much memory is free, and how much of it Whisper needs.
+
+The needs are fitted to the figures that faster-whisper's README publishes for decoding with beam 5 (maximum of the
+process, MB; 1 and 8 pieces at once): ``small`` in int8 on a CPU 1477 and 3608, ``large-v2`` in float16 on a GPU 4525
+and 6090, in int8 2926 and 4500. `needed_memory` gives 1530, 3536, 4540, 6291, 2922 and 4160.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import math
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+Kind = Literal["cpu", "cuda"]
+
+MB = 1_000_000
+_BASE_MB = {"cpu": 1000, "cuda": 1200}
+"""Of libraries, sound, features and buffers, whatever the model."""
+_WEIGHTS_SHARE = {"cpu": 0.5, "cuda": 1.0}
+"""Of a file in 16 bits: what is left of it in the precision of choice, 8 bits on a CPU."""
+_PIECE_MB = {"cpu": 13.0, "cuda": 4.5}
+"""Of one piece of 30 s, per square root of the file's megabytes: keys and values grow with width times depth, the
+weights with width times width times depth. A CPU computes in 32 bits, a GPU in 16."""
+_SMALLEST_PIECE_MB = 40.0
+_USABLE = 0.8
+"""The rest is for other programs, for what runs beside Whisper, and for the errors of an estimate."""
+_MOST_PIECES = {"cpu": 8, "cuda": 24}
+_UNKNOWN_PIECES = {"cpu": 4, "cuda": 8}
+
+
+def needed_memory(kind: str, model_bytes: int, pieces: int = 1) -> int:
+    """Bytes that decoding takes with `pieces` of 30 s at once, by a model whose file in 16 bits has `model_bytes`."""
+    megabytes = _BASE_MB[kind] + _WEIGHTS_SHARE[kind] * model_bytes / MB + pieces * _piece_mb(kind, model_bytes)
+    return round(megabytes * MB)
+
+
+def fits(kind: str, free_bytes: int, model_bytes: int, pieces: int = 1) -> bool:
+    """Whether that leaves a fifth of the free memory to others."""
+    return needed_memory(kind, model_bytes, pieces) <= _USABLE * free_bytes
+
+
+def batch_size(kind: str, free_bytes: int | None, model_bytes: int, cores: int) -> int:
+    """How many pieces of 30 s to decode at once: 1 to 8 on a CPU, 1 to 24 on a GPU.
+
+    Args:
+        kind: ``cpu`` or ``cuda``.
+        free_bytes: what was free before the model was loaded; None where that is not known.
+        model_bytes: size of the model's file.
+        cores: of the CPU. One core is kept busy by two pieces, more only take memory.
+    """
+    most = _MOST_PIECES[kind]
+    if kind == "cpu":
+        most = min(most, 2 * max(1, cores))
+    if free_bytes is None:
+        return min(most, _UNKNOWN_PIECES[kind])
+    left_mb = (_USABLE * free_bytes - needed_memory(kind, model_bytes, 0)) / MB
+    return max(1, min(most, math.floor(left_mb / _piece_mb(kind, model_bytes))))
+
+
+def _piece_mb(kind: str, model_bytes: int) -> float:
+    return max(_SMALLEST_PIECE_MB, _PIECE_MB[kind] * math.sqrt(model_bytes / MB))
+
+
+def available_memory(kind: str, index: int = 0) -> int | None:
+    """Bytes that a program can still take on the CPU's side or on GPU number `index`; None where nobody says."""
+    if kind == "cuda":
+        library = _cuda_driver()
+        return None if library is None else free_on_gpu(library, index)
+    if sys.platform == "linux":
+        return free_on_linux(Path("/"))
+    if sys.platform == "darwin":
+        return _free_on_macos()
+    return _free_on_windows() if sys.platform == "win32" else None
+
+
+def usable_cores() -> int:
+    """CPU cores (as the system counts them) that this process may use; a container's share counts."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    share = cpu_share_on_linux(Path("/")) if sys.platform == "linux" else None
+    return max(1, min(allowed, math.ceil(share))) if share else max(1, allowed)
+
+
+def free_on_linux(root: Path) -> int | None:
+    """MemAvailable, or less where a control group leaves less; `root` is where ``proc`` and ``sys`` lie."""
+    text = _read(root / "proc/meminfo")
+    found = re.search(r"^MemAvailable:\s+(\d+) kB", text or "", re.MULTILINE)
+    limits = [int(found[1]) * 1024] if found else []
+    for folder in _cgroups(root, "memory"):
+        limit = _number(folder / "memory.max", folder / "memory.limit_in_bytes")
+        used = _number(folder / "memory.current", folder / "memory.usage_in_bytes")
+        if limit is not None and used is not None:
+            # The pages of files that nobody touched lately count as used, and are given back when memory is wanted.
+            cached = re.search(r"^(?:total_)?inactive_file (\d+)", _read(folder / "memory.stat") or "", re.MULTILINE)
+            limits.append(max(0, limit - used + (int(cached[1]) if cached else 0)))
+    return min(limits) if limits else None
+
+
+def cpu_share_on_linux(root: Path) -> float | None:
+    """How many CPUs' time the control groups grant; None where they set no limit."""
+    shares = []
+    for folder in _cgroups(root, "cpu"):
+        quota, _, period = (_read(folder / "cpu.max") or "").strip().partition(" ")
+        if not quota:  # version 1 has a file for each, and -1 for no limit
+            quota, period = (_read(folder / f"cpu.cfs_{name}_us") or "" for name in ("quota", "period"))
+        with contextlib.suppress(ValueError, ZeroDivisionError):
+            shares.append(int(quota) / int(period))
+    return min((share for share in shares if share > 0), default=None)
+
+
+def _cgroups(root: Path, controller: str) -> Iterator[Path]:
+    """The folders of this process's control group and of those above it, version 2 and 1."""
+    mount = root / "sys/fs/cgroup"
+    for line in (_read(root / "proc/self/cgroup") or "").splitlines():
+        _, controllers, path = (*line.split(":", 2), "", "")[:3]
+        if controllers and controller not in controllers.split(","):
+            continue
+        top = mount / controller if controllers else mount
+        # In a container the path may be the one outside, which does not exist inside: its top is ours then.
+        folder = top / path.strip("/")
+        yield from (item for item in (folder, *folder.parents) if item == top or top in item.parents)
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+
+
+def _number(*paths: Path) -> int | None:
+    """The number in the first of these files that is there; None also for ``max``."""
+    texts = [text.strip() for path in paths if (text := _read(path)) is not None]
+    return int(texts[0]) if texts and texts[0].isdigit() else None
+
+
+def _free_on_macos() -> int | None:
+    try:
+        done = subprocess.run(["/usr/bin/vm_stat"], capture_output=True, text=True, timeout=5, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return free_in_vm_stat(done.stdout)
+
+
+def free_in_vm_stat(text: str) -> int | None:
+    """Bytes in the pages that macOS's ``vm_stat`` lists as free, inactive, speculative or purgeable."""
+    size = re.search(r"page size of (\d+) bytes", text)
+    pages = re.findall(r"^Pages (?:free|inactive|speculative|purgeable):\s+(\d+)\.", text, re.MULTILINE)
+    return int(size[1]) * sum(map(int, pages)) if size and pages else None
+
+
+class _MemoryStatus(ctypes.Structure):
+    """MEMORYSTATUSEX of the Windows API."""
+
+    _fields_ = (
+        ("length", ctypes.c_uint32),
+        ("load", ctypes.c_uint32),
+        ("total", ctypes.c_uint64),
+        ("available", ctypes.c_uint64),
+        ("total_paged", ctypes.c_uint64),
+        ("available_paged", ctypes.c_uint64),
+        ("total_virtual", ctypes.c_uint64),
+        ("available_virtual", ctypes.c_uint64),
+        ("available_extended", ctypes.c_uint64),
+    )
+
+
+def _free_on_windows() -> int | None:
+    """By GlobalMemoryStatusEx. (Written after its documentation, not run on Windows yet.)"""
+    status = _MemoryStatus(length=ctypes.sizeof(_MemoryStatus))
+    libraries: Any = getattr(ctypes, "windll", None)
+    if libraries is None or not libraries.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)):
+        return None
+    return int(status.available)
+
+
+def _cuda_driver() -> Any:
+    """NVIDIA's driver library; None where there is none."""
+    try:
+        return ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return None
+
+
+def free_on_gpu(driver: Any, index: int) -> int | None:
+    """Free bytes on a GPU, by NVIDIA's driver API; None on any failure.
+
+    The device's primary context is what CTranslate2 works in as well, so that it is made but once where a model is
+    loaded, and given back where none is. (Written after the API's documentation, not run on a GPU yet.)
+    """
+    free, total, device, context = ctypes.c_size_t(), ctypes.c_size_t(), ctypes.c_int(), ctypes.c_void_p()
+    try:
+        if driver.cuInit(ctypes.c_uint(0)) or driver.cuDeviceGet(ctypes.byref(device), ctypes.c_int(index)):
+            return None
+        if driver.cuDevicePrimaryCtxRetain(ctypes.byref(context), device):
+            return None
+        try:
+            if driver.cuCtxPushCurrent_v2(context):
+                return None
+            try:
+                failed = driver.cuMemGetInfo_v2(ctypes.byref(free), ctypes.byref(total))
+            finally:
+                driver.cuCtxPopCurrent_v2(ctypes.byref(ctypes.c_void_p()))
+        finally:
+            driver.cuDevicePrimaryCtxRelease_v2(device)
+    except (AttributeError, OSError):  # a driver without these functions, or one that breaks
+        return None
+    return None if failed else int(free.value)
