@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from whisperdiar._beside import cores
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import BackendError, BackendMissing, InvalidOption, ModelUnavailable, UnsupportedRequest
 from whisperdiar.options import AUTO_ORDER, Runtime, check_device
@@ -21,6 +22,12 @@ STAGE_WORDS: Mapping[str, str] = {
     "asr": "speech recognition",
     "diarization": "diarization",
 }
+
+_ENOUGH_THREADS = 7
+"""A recogniser that keeps so many is hardly slower for those that it leaves to a diarizer beside it. With fewer, one
+thread less costs more than an ordinary diarizer takes by itself: Whisper "small" takes ten times as long as bic."""
+_INSTANT = ("none", "rttm")
+"""Diarizers that compute nothing: nothing is gained beside them."""
 
 
 def silent(message: str) -> None:
@@ -51,8 +58,12 @@ def select(
     language: str | None = None,
     notify: Notify = silent,
     progress: Progress = no_progress,
+    beside: bool = False,
 ) -> Selection:
     """The backend of that name, or for ``auto`` the first of the preferred ones that can run.
+
+    Args:
+        beside: whether a diarizer may have to share the CPU with a recogniser.
 
     Raises:
         InvalidOption: no such backend or setting.
@@ -65,7 +76,8 @@ def select(
             known = ", ".join(backend_class.info.languages)
             cause = f"{choice.name} knows {known} only"
             raise UnsupportedRequest(f"language {language!r}: {cause}; choose another with --{stage}")
-        backend = backend_class(settings_from_text(backend_class, choice.settings), runtime=runtime)
+        own = shares(runtime, backend_class)[1] if beside else runtime
+        backend = backend_class(settings_from_text(backend_class, choice.settings), runtime=own)
         backend.prepare(progress=progress)
         return Selection(backend)
     first: BackendError | None = None
@@ -74,7 +86,8 @@ def select(
         backend_class = load(stage, name)
         if first is not None and not _can_stand_in(backend_class, choice, language):
             continue
-        backend = _create(backend_class, choice, runtime, strict=first is None)
+        own = shares(runtime, backend_class)[1] if beside else runtime
+        backend = _create(backend_class, choice, own, strict=first is None)
         try:
             backend.prepare(progress=progress)
         except BackendError as error:
@@ -87,6 +100,18 @@ def select(
     if first is None:  # only if the order of preference were empty
         raise InvalidOption(f"no {stage} backend to choose from")
     raise first
+
+
+def shares(runtime: Runtime, diarizer: Any) -> tuple[Runtime, Runtime]:
+    """What recogniser and diarizer get of the CPU threads: parts of them to run side by side, or all to take turns.
+
+    A diarizer of NumPy alone gets one thread, one that needs a package of its own, such as PyTorch, half of them.
+    """
+    total = runtime.threads or cores()
+    own = total // 2 if diarizer.info.requires else 1
+    if diarizer.name in _INSTANT or total - own < _ENOUGH_THREADS:
+        return runtime, runtime
+    return replace(runtime, threads=total - own), replace(runtime, threads=own)
 
 
 def check(stage: Stage, choice: Choice) -> None:
@@ -183,8 +208,11 @@ def select_detector(request: Request, *, notify: Notify = silent, progress: Prog
     return select("vad", request.detector_choice(), runtime=request.runtime, notify=notify, progress=progress)
 
 
-def select_diarizer(request: Request, *, notify: Notify = silent, progress: Progress = no_progress) -> Selection:
-    return select("diarization", request.diarizer_choice(), runtime=request.runtime, notify=notify, progress=progress)
+def select_diarizer(
+    request: Request, *, notify: Notify = silent, progress: Progress = no_progress, beside: bool = False
+) -> Selection:
+    choice = request.diarizer_choice()
+    return select("diarization", choice, runtime=request.runtime, notify=notify, progress=progress, beside=beside)
 
 
 def build(
@@ -200,10 +228,11 @@ def build(
     check("diarization", request.diarizer_choice())
     chosen = {
         "vad": select_detector(request, notify=notify, progress=progress),
-        "diarization": select_diarizer(request, notify=notify, progress=progress),
+        "diarization": select_diarizer(request, notify=notify, progress=progress, beside=words),
     }
     if words:
-        runtime, language = request.runtime, request.language
+        diarizer, language = chosen["diarization"].backend, request.language
+        runtime = request.runtime if _on_gpu(diarizer) else shares(request.runtime, diarizer)[0]
         chosen["asr"] = select("asr", request.asr, runtime=runtime, language=language, notify=notify, progress=progress)
     return Pipeline(
         detector=chosen["vad"].backend,
@@ -213,7 +242,12 @@ def build(
         language=request.language,
         fallbacks={stage: item.fallback for stage, item in chosen.items() if item.fallback is not None},
         provenance_options=_options(request, chosen),
+        threads=request.runtime.threads,
     )
+
+
+def _on_gpu(backend: Any) -> bool:
+    return str(backend.record().details.get("device", "")).startswith("cuda")
 
 
 def _options(request: Request, chosen: Mapping[str, Selection]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Runs the stages on one recording: speech → words → turns → words with speakers → segments.
+"""Runs the stages on one recording: speech → words and turns → words with speakers → segments.
 
 The pipeline takes objects that fulfil the contracts, never names; `whisperdiar.assembly` turns names into objects.
 """
@@ -8,19 +8,22 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+from whisperdiar._beside import Beside, cores, one_at_a_time
 from whisperdiar.alignment import align, uncertain_words
 from whisperdiar.contracts import Diarizer, Preparable, Progress, SpeechDetector, Transcriber, no_progress
 from whisperdiar.errors import DiarizationFailed
-from whisperdiar.options import AlignmentOptions, SegmentationOptions
+from whisperdiar.options import AlignmentOptions, Runtime, SegmentationOptions
 from whisperdiar.segmentation import segments
 from whisperdiar.transcript import Segment, Speaker, Transcript, Uncertain
 from whisperdiar.types import (
     ANY_SPEAKERS,
     Audio,
+    BackendInfo,
     Diarization,
     Dropped,
     Span,
@@ -66,6 +69,8 @@ class Pipeline:
         language: ISO 639-1 code, or None to detect it.
         fallbacks: for the stages ``vad``, ``asr``, ``diarization``, what the backend stands in for, where it does.
         provenance_options: the user's settings, for the provenance; JSON values only.
+        parallel: whether words and turns are found side by side; None decides by `side_by_side`.
+        threads: CPU threads that they may use together then; 0 stands for all cores.
     """
 
     detector: SpeechDetector
@@ -77,29 +82,73 @@ class Pipeline:
     segmentation: SegmentationOptions = field(default_factory=SegmentationOptions)
     fallbacks: Mapping[str, Fallback] = field(default_factory=dict)
     provenance_options: Mapping[str, Any] = field(default_factory=dict)
+    parallel: bool | None = None
+    threads: int = 0
+    # Held while the diarizer works: one that was left behind by a failure ends before it begins anew.
+    _diarizing: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
 
     def run(self, audio: Audio, *, progress: Progress = no_progress) -> Transcript:
         """Who said what, when, in the recording's own times.
+
+        Where words and turns are found side by side, `progress` hears both stages in turn, from two threads and never
+        from both at once. A recogniser that fails does not wait for the diarizer.
 
         Raises:
             DiarizationFailed: the words are there, the speakers are not; the error carries the transcript.
             WhisperdiarError: any other failure of a stage.
         """
         speech = self.speech(audio, progress=progress)
-        transcription = self.words(audio, speech=speech, progress=progress)
-        failure: Exception | None = None
-        diarization = Diarization(audio.recording_id)
-        try:
-            diarization = self.turns(audio, speech=speech, progress=progress)
-        except Exception as error:  # whatever went wrong there, the words must survive it
-            if self.transcriber is None:
-                raise
-            failure = error
+        if self.side_by_side():
+            transcription, (diarization, failure) = self._both(audio, speech, one_at_a_time(progress))
+        else:
+            transcription = self.words(audio, speech=speech, progress=progress)
+            diarization, failure = self._turns_or_failure(audio, speech, progress)
         notes = transcription.notes if speech else (*transcription.notes, "no speech was found in this recording")
         transcript = self._join(audio, replace(transcription, notes=notes), diarization, failure)
         if failure is not None:
             raise DiarizationFailed(_failed(failure), transcript) from failure
         return transcript
+
+    def side_by_side(self) -> bool:
+        """Whether words and turns are found at the same time.
+
+        Unless `parallel` says so: on different devices yes; on one GPU no, as its memory would have to hold both; on
+        the CPU where the threads of both backends together fit into `threads`, so that they never compete. A backend
+        without a number of threads counts as using all of them.
+        """
+        if self.transcriber is None or self.diarizer is None:
+            return False
+        if self.parallel is not None:
+            return self.parallel
+        first, second = _device(self.transcriber), _device(self.diarizer)
+        if None not in (first, second) and first != second:
+            return True
+        if {first, second} - {None, "cpu"}:
+            return False
+        budget = self.threads or cores()
+        return sum(_threads(stage) or budget for stage in (self.transcriber, self.diarizer)) <= budget
+
+    def _both(
+        self, audio: Audio, speech: Sequence[Span], progress: Progress
+    ) -> tuple[Transcription, tuple[Diarization, BaseException | None]]:
+        beside = Beside(lambda report: self._turns_or_failure(audio, speech, report), progress=progress)
+        try:
+            return self.words(audio, speech=speech, progress=progress), beside.result()
+        except BaseException:  # also Ctrl-C
+            beside.abandon()
+            raise
+
+    def _turns_or_failure(
+        self, audio: Audio, speech: Sequence[Span], progress: Progress
+    ) -> tuple[Diarization, BaseException | None]:
+        """The turns, or none and what went wrong: the words must survive it, whatever it is."""
+        try:
+            with self._diarizing:
+                return self.turns(audio, speech=speech, progress=progress), None
+        except (Exception, SystemExit) as error:
+            if self.transcriber is None:
+                raise
+            return Diarization(audio.recording_id), error
 
     def speech(self, audio: Audio, *, progress: Progress = no_progress) -> tuple[Span, ...]:
         """The first stage alone: where somebody speaks."""
@@ -152,7 +201,7 @@ class Pipeline:
         return record.to_dict()
 
     def _join(
-        self, audio: Audio, transcription: Transcription, diarization: Diarization, failure: Exception | None
+        self, audio: Audio, transcription: Transcription, diarization: Diarization, failure: BaseException | None
     ) -> Transcript:
         words = align(transcription.words, diarization.turns, options=self.alignment)
         uncertain = uncertain_words(words, options=self.alignment)
@@ -177,8 +226,24 @@ DIARIZATION_FAILED = "diarization failed, so the words are complete and have no 
 """Begins the warning in the provenance of a transcript whose speakers are lost."""
 
 
-def _failed(failure: Exception) -> str:
-    return f"{DIARIZATION_FAILED}: {one_line(failure)}"
+def _failed(failure: BaseException) -> str:
+    cause = f"it asked to exit with {failure}" if isinstance(failure, SystemExit) else one_line(failure)
+    return f"{DIARIZATION_FAILED}: {cause}"
+
+
+def _device(backend: Preparable) -> str | None:
+    """Where a prepared backend computes, as its record says; ``cpu`` if it needs no package of its own, else None."""
+    named = backend.record().details.get("device")
+    if named is not None:
+        return str(named)
+    info: BackendInfo | None = getattr(backend, "info", None)
+    return None if info is None or info.requires else "cpu"
+
+
+def _threads(backend: Preparable) -> int:
+    """CPU threads that a backend was given; 0 where it takes what it likes."""
+    runtime: Runtime | None = getattr(backend, "runtime", None)
+    return runtime.threads if runtime is not None else 0
 
 
 def _staged(stage: str, progress: Progress, work: Callable[[], Result]) -> Result:

@@ -32,6 +32,7 @@ _MAX_GAIN = 100.0
 _WORTH_A_PROCESS_S = 15.0
 """Seconds of speech that pay for the start of one more process (about 1 s)."""
 _MOST_PROCESSES = 8
+"""Each holds the model; a share of many cores is no reason to load it a hundred times."""
 
 
 class Backend:
@@ -111,7 +112,7 @@ class Backend:
         return self._decoder
 
     def _n_processes(self, pieces: Sequence[Span]) -> int:
-        allowed = self.runtime.threads or min(os.cpu_count() or 1, _MOST_PROCESSES)
+        allowed = min(self.runtime.threads or os.cpu_count() or 1, _MOST_PROCESSES)
         return max(1, min(allowed, len(pieces), int(total_duration(pieces) / _WORTH_A_PROCESS_S)))
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 from whisperdiar.errors import OutputError
@@ -20,49 +22,108 @@ STAGE_TITLES = {
 }
 
 
+@dataclass(slots=True)
+class _Running:
+    """A stage that has begun: when, how far it is, and on which thread."""
+
+    begun: float
+    thread: int
+    fraction: float = 0.0
+
+
 class Console:
-    """Talks to the user; `quiet` leaves warnings and errors only."""
+    """Talks to the user; `quiet` leaves warnings and errors only. Stages may report from several threads at once."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         self.quiet = quiet
-        self.seconds: dict[str, float] = {}
         self._bars = not quiet and sys.stderr is not None and sys.stderr.isatty()
         self._bar: Any = None
-        self._stage: str | None = None
-        self._begun = 0.0
+        self._shown: str | None = None
+        self._lock = threading.RLock()
+        self._running: dict[str, _Running] = {}
+        self._forget()
 
     def progress(self, stage: str, fraction: float) -> None:
-        """A `Progress` that draws a bar on a terminal and keeps the time of each stage."""
-        if stage != self._stage:
-            self._finish()
-            self._stage, self._begun = stage, time.perf_counter()
-            if self._bars:
-                self._open(STAGE_TITLES.get(stage, stage))
-        if self._bar is not None:
-            self._bar.n = min(1.0, max(self._bar.n, fraction))
-            self._bar.refresh()
-        if fraction >= 1.0:
-            self._finish()
+        """A `Progress` that draws one line on a terminal and keeps the time of each stage.
 
-    def _open(self, title: str) -> None:
+        A stage ends at fraction 1, or when its thread begins another one.
+        """
+        with self._lock:
+            if stage not in self._running:
+                self._begin(stage)
+            running = self._running[stage]
+            running.fraction = min(1.0, max(running.fraction, fraction))
+            if fraction >= 1.0:
+                self._end(stage)
+            self._draw()
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """What each stage took by the clock, in the order of the work; stages side by side count twice in the sum."""
+        order = list(STAGE_TITLES)
+        return dict(sorted(self._seconds.items(), key=lambda item: order.index(item[0]) if item[0] in order else 99))
+
+    def elapsed(self) -> float:
+        """Seconds by the clock in which any stage ran; stages side by side count once."""
+        with self._lock:
+            return self._busy + (time.perf_counter() - self._busy_since if self._running else 0.0)
+
+    def _begin(self, stage: str) -> None:
+        here = threading.get_ident()
+        for earlier in [name for name, running in self._running.items() if running.thread == here]:
+            self._end(earlier)
+        now = time.perf_counter()
+        if not self._running:
+            self._busy_since = now
+        self._running[stage] = _Running(now, here)
+
+    def _end(self, stage: str) -> None:
+        now = time.perf_counter()
+        self._seconds[stage] = self._seconds.get(stage, 0.0) + now - self._running.pop(stage).begun
+        if not self._running:
+            self._busy += now - self._busy_since
+
+    def _draw(self) -> None:
+        """The bar of the stage that began first, and behind it how far the other one is."""
+        shown = next(iter(self._running), None)
+        if shown != self._shown and self._bar is not None:
+            self._bar.close()
+            self._bar = None
+        self._shown = shown
+        if shown is None or not self._bars:
+            return
+        if self._bar is None:
+            self._open(shown)
+        others = [
+            f"{STAGE_TITLES.get(name, name)} {running.fraction:.0%}"
+            for name, running in self._running.items()
+            if name != shown
+        ]
+        self._bar.n = self._running[shown].fraction
+        self._bar.set_postfix_str(", ".join(others), refresh=False)
+        self._bar.refresh()
+
+    def _open(self, stage: str) -> None:
         from tqdm import tqdm  # imported here: --help needs no progress bar
 
         self._bar = tqdm(
             total=1.0,
-            desc=f"{title:<24}",
+            desc=f"{STAGE_TITLES.get(stage, stage):<24}",
             leave=False,
             file=sys.stderr,
-            bar_format="{desc}{percentage:3.0f}% |{bar:30}| {elapsed} < {remaining}",
+            bar_format="{desc}{percentage:3.0f}% |{bar:30}| {elapsed} < {remaining}{postfix}",
         )
+        self._bar.start_t -= time.perf_counter() - self._running[stage].begun
 
     def _finish(self) -> None:
-        if self._stage is not None:
-            spent = time.perf_counter() - self._begun
-            self.seconds[self._stage] = self.seconds.get(self._stage, 0.0) + spent
-            self._stage = None
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
+        with self._lock:
+            for stage in list(self._running):
+                self._end(stage)
+            self._draw()
+
+    def _forget(self) -> None:
+        self._seconds: dict[str, float] = {}
+        self._busy = self._busy_since = 0.0
 
     def close(self) -> None:
         """Remove an open progress bar."""
@@ -70,8 +131,9 @@ class Console:
 
     def start_file(self) -> None:
         """Forget the times of the file before."""
-        self._finish()
-        self.seconds = {}
+        with self._lock:
+            self._finish()
+            self._forget()
 
     def info(self, message: str) -> None:
         if not self.quiet:
@@ -98,7 +160,7 @@ class Console:
         try:
             yield
         finally:
-            self._finish()
+            self.progress(stage, 1.0)
 
 
 def write_stdout(text: str) -> None:

@@ -194,7 +194,7 @@ def _run_one(path: Path, targets: Sequence[Target], job: Job) -> int:
     if job.clips is not None and lost is None:
         with job.console.timed("clips"):
             write_clips(audio, transcript, job.clips)
-    job.console.info(summary(audio, transcript, job.console.seconds, wanted))
+    job.console.info(summary(audio, transcript, job.console, wanted))
     return code
 
 
@@ -236,11 +236,11 @@ def _rescue(transcript: Transcript, console: Console) -> None:
         console.warn(f"the transcript was kept in {name}; `whisperdiar convert` makes every format from it")
 
 
-def summary(audio: Audio, transcript: Transcript, seconds: dict[str, float], targets: Sequence[Target]) -> str:
+def summary(audio: Audio, transcript: Transcript, console: Console, targets: Sequence[Target]) -> str:
     """Recording length, speakers, words, time per stage and real-time factor, as one paragraph."""
-    total = sum(seconds.values())
+    total = console.elapsed()  # less than the sum of the stages where some ran side by side
     factor = total / audio.duration if audio.duration else 0.0
-    stages = ", ".join(f"{stage} {spent:.1f} s" for stage, spent in seconds.items())
+    stages = ", ".join(f"{stage} {spent:.1f} s" for stage, spent in console.seconds.items())
     dropped = f", {len(transcript.dropped)} passages dropped" if transcript.dropped else ""
     language = f", language {transcript.language}" if transcript.language else ""
     written = ", ".join(str(target.path) for target in targets if target.path != STDOUT)

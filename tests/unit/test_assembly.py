@@ -1,0 +1,73 @@
+"""How the CPU threads of a run are shared out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from whisperdiar import assembly
+from whisperdiar.assembly import Choice, Request, build, select, shares
+from whisperdiar.diarization.bic import Backend as Bic
+from whisperdiar.diarization.none import Backend as Nobody
+from whisperdiar.diarization.pyannote import Backend as Pyannote
+from whisperdiar.diarization.rttm import Backend as Turns
+from whisperdiar.options import Runtime
+
+
+@pytest.mark.parametrize(
+    ("threads", "diarizer", "expected"),
+    [
+        pytest.param(16, Bic, (15, 1), id="one thread for what uses one"),
+        pytest.param(8, Bic, (7, 1), id="enough left for the recogniser"),
+        pytest.param(7, Bic, (7, 7), id="not enough left: in turn, with all"),
+        pytest.param(1, Bic, (1, 1), id="a single one"),
+        pytest.param(16, Pyannote, (8, 8), id="half for what uses many"),
+        pytest.param(15, Pyannote, (8, 7), id="an odd half"),
+        pytest.param(12, Pyannote, (12, 12), id="half is not enough"),
+        pytest.param(16, Nobody, (16, 16), id="no work, no share"),
+        pytest.param(16, Turns, (16, 16), id="a file, no share"),
+    ],
+)
+def test_shares_never_exceed_the_threads_where_stages_run_side_by_side(
+    threads: int, diarizer: Any, expected: tuple[int, int]
+) -> None:
+    found = shares(Runtime(threads=threads, offline=True), diarizer)
+    assert tuple(part.threads for part in found) == expected
+    assert all(part.offline for part in found)
+
+
+def test_without_a_number_the_cores_are_shared_and_else_the_library_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assembly, "cores", lambda: 12)
+    assert [part.threads for part in shares(Runtime(), Bic)] == [11, 1]
+    monkeypatch.setattr(assembly, "cores", lambda: 4)
+    assert [part.threads for part in shares(Runtime(), Bic)] == [0, 0]
+
+
+def request(threads: int, diarizer: str = "bic") -> Request:
+    return Request(
+        vad=Choice(name="none"),
+        asr=Choice(name="pocketsphinx"),
+        diarizer=Choice(name=diarizer),
+        runtime=Runtime(threads=threads),
+    )
+
+
+@pytest.mark.parametrize(
+    ("threads", "diarizer", "expected", "together"),
+    [(8, "bic", (7, 1), True), (2, "bic", (2, 2), False), (8, "none", (8, 8), False)],
+)
+def test_every_stage_is_built_with_its_share(
+    threads: int, diarizer: str, expected: tuple[int, int], *, together: bool
+) -> None:
+    pytest.importorskip("pocketsphinx")
+    built: Any = build(request(threads, diarizer))
+    assert (built.transcriber.runtime.threads, built.diarizer.runtime.threads) == expected
+    assert built.side_by_side() is together
+    assert build(request(threads, diarizer), words=False).diarizer.runtime.threads == threads  # type: ignore[union-attr]
+
+
+def test_a_diarizer_that_is_chosen_for_its_user_gets_its_share_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(assembly.AUTO_ORDER, "diarization", ("bic",))
+    found = select("diarization", Choice(), runtime=Runtime(threads=8), beside=True).backend
+    assert found.runtime.threads == 1

@@ -1,0 +1,168 @@
+"""Progress from several threads: one line, each stage's own time, and the time of all together."""
+
+from __future__ import annotations
+
+import io
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from whisperdiar.cli import console as module
+from whisperdiar.cli.console import Console
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+class Clock:
+    """Stands still unless it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    found = Clock()
+    monkeypatch.setattr(module, "time", found)
+    return found
+
+
+def elsewhere(work: Callable[[], Any]) -> None:
+    """Does it on another thread, which ends."""
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+
+def at(console: Console, clock: Clock, now: float, stage: str, fraction: float) -> None:
+    clock.now = now
+    if stage == "diarization":
+        elsewhere(lambda: console.progress(stage, fraction))
+    else:
+        console.progress(stage, fraction)
+
+
+def side_by_side(console: Console, clock: Clock) -> None:
+    """Speech from 0 to 2 s, words from 2 to 10 s, turns from 3 to 7 s."""
+    for now, stage, fraction in [
+        (0, "vad", 0.0),
+        (2, "vad", 1.0),
+        (2, "asr", 0.0),
+        (3, "diarization", 0.0),
+        (4, "asr", 0.5),
+        (5, "diarization", 0.25),
+        (7, "diarization", 1.0),
+        (10, "asr", 1.0),
+    ]:
+        at(console, clock, now, stage, fraction)
+
+
+def test_stages_side_by_side_keep_their_own_times_and_count_once_together(clock: Clock) -> None:
+    console = Console(quiet=True)
+    side_by_side(console, clock)
+    assert console.seconds == {"vad": 2, "asr": 8, "diarization": 4}
+    assert console.elapsed() == 10
+
+
+def test_the_times_come_in_the_order_of_the_work_whichever_stage_ends_first(clock: Clock) -> None:
+    console = Console(quiet=True)
+    side_by_side(console, clock)
+    at(console, clock, 11, "odd", 0.0)
+    at(console, clock, 12, "decode", 0.0)
+    at(console, clock, 13, "decode", 1.0)
+    assert list(console.seconds) == ["decode", "vad", "asr", "diarization", "odd"]
+
+
+def test_a_stage_that_never_tells_its_end_ends_with_the_next_of_its_thread(clock: Clock) -> None:
+    console = Console(quiet=True)
+    for now, stage in [(0, "decode"), (4, "vad"), (9, "asr")]:
+        at(console, clock, now, stage, 0.0)
+    assert console.seconds == {"decode": 4, "vad": 5}
+    clock.now = 12
+    assert console.elapsed() == 12
+    console.close()
+    assert console.seconds["asr"] == 3
+    console.start_file()
+    assert (console.seconds, console.elapsed()) == ({}, 0)
+
+
+def test_pauses_between_stages_do_not_count(clock: Clock) -> None:
+    console = Console(quiet=True)
+    for now, fraction in [(0, 0.0), (1, 1.0), (50, 0.0), (52, 1.0)]:
+        at(console, clock, now, "download", fraction)
+    assert console.seconds == {"download": 3}
+    assert console.elapsed() == 3
+
+
+def test_work_that_reports_nothing_is_timed_also_when_it_fails(clock: Clock) -> None:
+    console = Console(quiet=True)
+    with pytest.raises(OSError, match="disk full"), console.timed("clips"):
+        clock.now += 3
+        raise OSError("disk full")
+    assert console.seconds == {"clips": 3}
+
+
+def test_on_a_terminal_one_line_shows_both_stages_and_is_gone_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    console = Console()
+    console.progress("asr", 0.5)
+    elsewhere(lambda: console.progress("diarization", 0.25))
+    line = terminal.getvalue().split("\r")[-1]
+    assert "recognising words" in line
+    assert " 50%" in line
+    assert "telling speakers apart 25%" in line
+    console.progress("asr", 1.0)  # the other one gets the bar now
+    line = terminal.getvalue().split("\r")[-1]
+    assert line.startswith("telling speakers apart")
+    assert "recognising" not in line
+    elsewhere(lambda: console.progress("diarization", 1.0))
+    shown = terminal.getvalue()
+    assert "\n" not in shown
+    assert not shown.split("\r")[-1].strip() or shown.endswith("\r")
+
+
+def test_elsewhere_than_on_a_terminal_progress_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
+    console = Console()
+    console.progress("asr", 0.5)
+    elsewhere(lambda: console.progress("diarization", 1.0))
+    console.close()
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_message_never_lands_in_a_line_of_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    console = Console()
+    console.progress("asr", 0.5)
+    console.warn("careful")
+    before = terminal.getvalue().partition("whisperdiar: warning: careful\n")[0]
+    assert not before.split("\r")[-1]
+    console.progress("asr", 0.6)
+    assert "60%" in terminal.getvalue()
+    console.close()
+
+
+def test_threads_that_report_all_at_once_lose_nothing(clock: Clock) -> None:
+    console = Console(quiet=True)
+
+    def report(stage: str) -> None:
+        for step in range(200):
+            console.progress(stage, step / 199)
+
+    threads = [threading.Thread(target=report, args=(f"stage {number}",)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(console.seconds) == [f"stage {number}" for number in range(4)]
+    assert console.elapsed() == 0
