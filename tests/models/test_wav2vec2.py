@@ -280,19 +280,37 @@ def test_the_default_of_a_language_comes_from_the_cache(
         aligner.align(sound, ["bad", "cafe"])
 
 
-def test_a_model_that_is_not_here_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("transformers", reason="Transformers is not installed")
+def test_a_model_that_is_not_here_is_told(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     for aligner in (WordAligner(None, runtime=OFFLINE), WordAligner(None, runtime=Runtime(device="cpu"))):
-        for _ in range(2):
-            reason = aligner.prepare("de")
-            assert reason is not None
-            assert reason.startswith("jonatasgrosman/wav2vec2-large-xlsr-53-german is not on this machine")
-    reason = WordAligner("somebody/model", runtime=OFFLINE).prepare("de")
+        reason = aligner.prepare("de")
+        assert reason is not None
+        assert reason.startswith("jonatasgrosman/wav2vec2-large-xlsr-53-german is not on this machine")
+    aligner = WordAligner("somebody/model", runtime=OFFLINE)
+    reason = aligner.prepare("de")
     assert reason is not None
     assert reason.startswith("somebody/model is not on this machine")
+    # Nobody waits for the network twice.
+    into_cache(tmp_path, "somebody/model", folder)
+    assert aligner.prepare("en") == reason
+    assert WordAligner("somebody/model", runtime=OFFLINE).prepare("en") is None
+
+
+def test_a_model_in_half_precision_runs_on_a_cpu(folder: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    copy = Path(shutil.copytree(folder, tmp_path / "copy"))
+    weights = {key: value.half() for key, value in load_file(str(copy / "model.safetensors")).items()}
+    save_file(weights, copy / "model.safetensors", metadata={"format": "pt"})
+    config = json.loads((copy / "config.json").read_text(encoding="utf-8"))
+    (copy / "config.json").write_text(json.dumps({**config, "dtype": "float16"}), encoding="utf-8")
+    aligner = WordAligner(str(copy), runtime=OFFLINE)
+    assert aligner.prepare("en") is None
+    sound, truth, _ = speak(["BAD", "CAFE"], np.random.default_rng(14))
+    starts, _ = errors_ms(aligner.align(sound, ["bad", "cafe"]), truth)
+    assert max(starts) <= 40
 
 
 def test_a_language_without_a_model_is_told() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +69,8 @@ class WordAligner:
     def prepare(self, language: str, *, progress: Progress = no_progress) -> str | None:
         """Finds (or fetches) and loads the model for a language.
 
+        What it says of a model stands as long as the aligner lives, so that no recording waits for the network again.
+
         Returns:
             None when it is ready; otherwise one sentence why it cannot be had.
 
@@ -85,7 +88,7 @@ class WordAligner:
                 try:
                     self._loaded = self._load(name, folder, progress)
                 except WhisperdiarError as error:
-                    self._refused[name] = str(error)  # asked again for the next recording, the answer is the same
+                    self._refused[name] = str(error)
         return None if self._loaded else self._refused[name]
 
     def align(self, sound: NDArray[np.float32], words: Sequence[str]) -> list[tuple[float, float] | None]:
@@ -226,13 +229,15 @@ def _check(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _quiet(transformers: Any) -> Iterator[None]:
-    """Inside the block Transformers prints neither progress nor notes on checkpoints."""
+    """Inside the block Transformers prints neither progress nor notes on checkpoints, and nobody warns."""
     log = transformers.utils.logging
     verbosity, bar = log.get_verbosity(), log.is_progress_bar_enabled()
     log.set_verbosity_error()
     log.disable_progress_bar()
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         log.set_verbosity(verbosity)
         if bar:
