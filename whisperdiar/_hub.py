@@ -45,6 +45,14 @@ def find_cached(repository: str, files: Sequence[str], *, revision: str | None =
     return next((item for item in candidates if item.is_dir() and not missing_files(item, files)), None)
 
 
+def cached_repositories() -> list[str]:
+    """All repositories of models in the cache, whatever is in them; never uses the network."""
+    from huggingface_hub import constants
+
+    folders = sorted(Path(constants.HF_HUB_CACHE).glob("models--*--*/snapshots"))
+    return [folder.parent.name.removeprefix("models--").replace("--", "/", 1) for folder in folders]
+
+
 def copy_files(source: Path, target: Path, files: Sequence[str]) -> None:
     """Copies `files` (names or patterns, where they are there) from folder to folder.
 
@@ -79,14 +87,9 @@ def fetch(
     Raises:
         ModelUnavailable: the network may not be used, the hub cannot be reached, or it refuses.
     """
-    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub import snapshot_download
 
-    what = f"{repository} is not on this machine"
-    if runtime.offline or _offline_by_environment():
-        raise ModelUnavailable(f"{what} and the network may not be used: {remedy}", remedy=command)
-    cause = _why_unreachable(constants.ENDPOINT, REACH_TIMEOUT_S)
-    if cause is not None:
-        raise ModelUnavailable(f"{what} and {constants.ENDPOINT} {cause}: {remedy}", remedy=command)
+    _check_reachable(repository, runtime, remedy, command)
     progress("download", 0.0)
     try:
         folder = snapshot_download(
@@ -101,6 +104,35 @@ def fetch(
         raise ModelUnavailable(_refusal(repository, error, remedy), remedy=command) from error
     progress("download", 1.0)
     return Path(folder)
+
+
+def list_files(
+    repository: str, *, runtime: Runtime, remedy: str, command: str | None = None, revision: str | None = None
+) -> dict[str, int]:
+    """The files of a repository, as the hub lists them, and their bytes (0 where it does not say).
+
+    Raises:
+        ModelUnavailable: as `fetch` does.
+    """
+    from huggingface_hub import HfApi
+
+    _check_reachable(repository, runtime, remedy, command)
+    try:
+        told = HfApi(token=_token() or False).model_info(repository, revision=revision, files_metadata=True)
+    except Exception as error:  # as above
+        raise ModelUnavailable(_refusal(repository, error, remedy), remedy=command) from error
+    return {item.rfilename: item.size or 0 for item in told.siblings or ()}
+
+
+def _check_reachable(repository: str, runtime: Runtime, remedy: str, command: str | None) -> None:
+    from huggingface_hub import constants
+
+    what = f"{repository} is not on this machine"
+    if runtime.offline or _offline_by_environment():
+        raise ModelUnavailable(f"{what} and the network may not be used: {remedy}", remedy=command)
+    cause = _why_unreachable(constants.ENDPOINT, REACH_TIMEOUT_S)
+    if cause is not None:
+        raise ModelUnavailable(f"{what} and {constants.ENDPOINT} {cause}: {remedy}", remedy=command)
 
 
 def _offline_by_environment() -> bool:

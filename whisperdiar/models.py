@@ -1,8 +1,9 @@
 """Model weights: which there are, which are on this machine, and how to get them.
 
-Weights live in the Hugging Face cache (or in a folder that the user names). What is there is used without the
-network. What is missing is fetched, unless that is forbidden; every failure is one `ModelUnavailable` that says
-what to do. The access token is read from the environment only (``HF_TOKEN``).
+Weights live in the Hugging Face cache (or in a folder that the user names), checkpoints that had to be converted in
+a cache of ours. What is there is used without the network. What is missing is fetched, unless that is forbidden; every
+failure is one `ModelUnavailable` that says what to do. The access token is read from the environment only
+(``HF_TOKEN``).
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from whisperdiar import _hub
+from whisperdiar import _conversion, _hub, _verification
+from whisperdiar._catalogue import ALIASES, KNOWN, best_fitting, choose_default
+from whisperdiar.asr._memory import available_memory, usable_cores
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import InvalidOption, ModelUnavailable
 from whisperdiar.options import Runtime
@@ -22,41 +25,6 @@ WHISPER_FILES = ("config.json", "model.bin", "tokenizer.json", "vocabulary.*")
 """What a Whisper model in CTranslate2's format consists of."""
 OPTIONAL_WHISPER_FILES = ("preprocessor_config.json",)
 """Only some models have it: it tells the number of mel bands where that is not 80."""
-
-DEFAULT_MODELS = {"cuda": "large-v3-turbo", "cpu": "small"}
-"""What ``auto`` means on each kind of device."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    repository: str
-    size_mb: int
-    multilingual: bool
-    licence: str = "MIT"
-
-
-# Sizes are those of the repositories' files, rounded.
-_KNOWN = {
-    "tiny": _Known("Systran/faster-whisper-tiny", 78, True),
-    "tiny.en": _Known("Systran/faster-whisper-tiny.en", 78, False),
-    "base": _Known("Systran/faster-whisper-base", 148, True),
-    "base.en": _Known("Systran/faster-whisper-base.en", 148, False),
-    "small": _Known("Systran/faster-whisper-small", 486, True),
-    "small.en": _Known("Systran/faster-whisper-small.en", 486, False),
-    "distil-small.en": _Known("Systran/faster-distil-whisper-small.en", 335, False),
-    "medium": _Known("Systran/faster-whisper-medium", 1531, True),
-    "medium.en": _Known("Systran/faster-whisper-medium.en", 1531, False),
-    "distil-medium.en": _Known("Systran/faster-distil-whisper-medium.en", 792, False),
-    "large-v1": _Known("Systran/faster-whisper-large-v1", 3090, True),
-    "large-v2": _Known("Systran/faster-whisper-large-v2", 3090, True),
-    "large-v3": _Known("Systran/faster-whisper-large-v3", 3091, True),
-    "large-v3-turbo": _Known("mobiuslabsgmbh/faster-whisper-large-v3-turbo", 1622, True),
-    "distil-large-v2": _Known("Systran/faster-distil-whisper-large-v2", 1516, False),
-    "distil-large-v3": _Known("Systran/faster-distil-whisper-large-v3", 1517, False),
-    "distil-large-v3.5": _Known("distil-whisper/distil-large-v3.5-ct2", 1517, False),
-}
-_ALIASES = {"large": "large-v3", "turbo": "large-v3-turbo"}
-_BEST_FIRST = ("large-v3", "large-v3-turbo", "large-v2", "large-v1", "medium", "small", "base", "tiny")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +61,8 @@ class ResolvedModel:
         name: as asked for, or what ``auto`` came to.
         repository: on the hub; None for a folder of the user's.
         revision: commit of the repository; None for a folder of the user's.
-        note: a sentence for the user where another model than the usual one was taken.
+        note: a sentence for the user where another model than the usual one was taken: the result suffers from it.
+        remarks: what else was done and why, such as the choice of a model; the result does not suffer from it.
     """
 
     path: Path
@@ -101,6 +70,7 @@ class ResolvedModel:
     repository: str | None = None
     revision: str | None = None
     note: str | None = None
+    remarks: tuple[str, ...] = ()
 
 
 def catalogue() -> tuple[CatalogueEntry, ...]:
@@ -109,76 +79,121 @@ def catalogue() -> tuple[CatalogueEntry, ...]:
         CatalogueEntry(
             name, known.repository, known.size_mb, known.multilingual, known.licence, cached=_cached(name) is not None
         )
-        for name, known in _KNOWN.items()
+        for name, known in KNOWN.items()
     )
 
 
 def resolve(
-    model: str, *, runtime: Runtime | None = None, kind: str = "cpu", progress: Progress = no_progress
+    model: str,
+    *,
+    runtime: Runtime | None = None,
+    kind: str = "cpu",
+    index: int = 0,
+    translate: bool = False,
+    progress: Progress = no_progress,
 ) -> ResolvedModel:
-    """The folder of a Whisper model in CTranslate2's format, fetched where that is needed and allowed.
+    """The folder of a Whisper model in CTranslate2's format, fetched and converted where that is needed and allowed.
 
     Args:
-        model: ``auto``, a name of the catalogue, a repository ``owner/name``, or a folder.
+        model: ``auto``, a name of the catalogue, a repository ``owner/name``, or a folder; repository and folder may
+            hold a checkpoint in the format of Transformers.
         runtime: says whether the network may be used.
-        kind: ``cpu`` or ``cuda``; what ``auto`` means depends on it.
-        progress: hears of a download as stage ``download``.
+        kind: ``cpu`` or ``cuda``; what ``auto`` means depends on it, and on its memory.
+        index: which GPU.
+        translate: whether ``auto`` is to translate into English.
+        progress: hears of a download as stage ``download``, and of a conversion as stage ``convert``.
 
     Raises:
         InvalidOption: no such name, or the folder is not such a model.
         ModelUnavailable: not on this machine, and it cannot be fetched.
+        BackendMissing: it must be converted, and PyTorch or Transformers is not installed.
+        BackendBroken, BackendError: it is damaged, or memory is too small for converting it.
+        OutputError: the converted model cannot be written.
     """
     runtime = runtime or Runtime()
     if model == "auto":
-        return _resolve_auto(runtime, kind, progress)
+        return _resolve_auto(runtime, kind, index, translate, progress)
     folder = _as_folder(model)
     if folder is not None:
-        _check_folder(folder)
-        return ResolvedModel(folder, model)
+        if _check_folder(folder):
+            return ResolvedModel(folder, model)
+        return _converted(folder, ResolvedModel(folder, model), progress)
     repository = _repository(model)
-    found = _hub.find_cached(repository, WHISPER_FILES)
-    if found is None:
-        found = _fetch(model, repository, runtime, progress)
-    return ResolvedModel(found, model, repository, found.name)
+    found = _find(model, repository) or _fetch(model, repository, runtime, progress)
+    if not _hub.missing_files(found.path, WHISPER_FILES):
+        return found
+    return _converted(found.path, found, progress)
 
 
 def download(
-    name: str, directory: str | Path | None = None, *, runtime: Runtime | None = None, progress: Progress = no_progress
+    name: str,
+    directory: str | Path | None = None,
+    *,
+    repair: bool = False,
+    runtime: Runtime | None = None,
+    progress: Progress = no_progress,
 ) -> Path:
     """Fetches a Whisper model into the cache, or into `directory`; an interrupted download goes on.
 
-    What is in the cache already is copied into `directory` without the network.
+    What is in the cache already is copied into `directory` without the network. A checkpoint in the format of
+    Transformers is converted.
+
+    Args:
+        name: of the catalogue, or a repository ``owner/name``.
+        directory: a folder of its own.
+        repair: whether files that are found damaged are deleted first, and so fetched anew.
+        runtime: says whether the network may be used.
+        progress: hears of the download, and of a conversion.
 
     Raises:
         InvalidOption: no such model, or `name` is a folder.
         ModelUnavailable: it cannot be fetched.
+        BackendError, OutputError: as `resolve` does.
     """
     if _as_folder(name) is not None:
         raise InvalidOption(f"model {name!r} is a folder: give a name such as small, or a repository owner/name")
+    repository = _repository(name)
+    if repair:
+        _repair(name, repository, directory, runtime or Runtime(), progress)
     if directory is None:
         return resolve(name, runtime=runtime, progress=progress).path
     target = Path(directory).expanduser()
-    repository = _repository(name)
-    cached = _hub.find_cached(repository, WHISPER_FILES)
-    if cached is None:
-        return _fetch(name, repository, runtime or Runtime(), progress, directory=target)
-    _hub.copy_files(cached, target, [*WHISPER_FILES, *OPTIONAL_WHISPER_FILES])
+    if _find(name, repository) is None:
+        fetched = _fetch(name, repository, runtime or Runtime(), progress, directory=target)
+        if fetched.path == target:
+            return target
+    found = resolve(name, runtime=runtime, progress=progress).path
+    _hub.copy_files(found, target, [*WHISPER_FILES, *OPTIONAL_WHISPER_FILES])
     return target
 
 
 def path(name: str) -> Path:
-    """Where a Whisper model lies on this machine; never uses the network.
+    """Where a Whisper model lies on this machine; fetches and converts nothing.
+
+    A checkpoint in the format of Transformers lies where it was converted to, if that was done already.
 
     Raises:
         InvalidOption: no such model.
         ModelUnavailable: it is not on this machine.
     """
-    return resolve(name, runtime=Runtime(offline=True)).path
+    if name == "auto":
+        return resolve(name, runtime=Runtime(offline=True)).path
+    folder = _as_folder(name)
+    if folder is not None:
+        if _check_folder(folder):
+            return folder
+        place = _conversion.place_for(folder)
+        return place if place.is_dir() else folder
+    repository = _repository(name)
+    found = _find(name, repository) or _fetch(name, repository, Runtime(offline=True), no_progress)
+    place = _conversion.place_for(found.path, repository=repository)
+    return place if place.is_dir() else found.path
 
 
-def best_cached() -> str | None:
-    """Name of the most accurate multilingual Whisper on this machine, or None."""
-    return next((name for name in _BEST_FIRST if _cached(name) is not None), None)
+def best_cached(kind: str = "cpu", index: int = 0) -> str | None:
+    """Name of the most accurate multilingual Whisper on this machine that its memory holds, or None."""
+    names = tuple(name for name in KNOWN if _cached(name) is not None)
+    return best_fitting(names, kind, available_memory(kind, index))
 
 
 def fetch_snapshot(
@@ -210,73 +225,139 @@ def fetch_snapshot(
     )
 
 
-def _resolve_auto(runtime: Runtime, kind: str, progress: Progress) -> ResolvedModel:
-    name = DEFAULT_MODELS[kind]
+def _repair(name: str, repository: str, directory: str | Path | None, runtime: Runtime, progress: Progress) -> None:
+    """Deletes damaged files, and fetches those of the cache anew; what is only optional would not be missed later."""
+    for folder in (directory, _conversion.find_converted(repository)):
+        if folder is not None and Path(folder).expanduser().is_dir():
+            _verification.remove_damaged(Path(folder).expanduser())
+    cached = _hub.find_cached(repository, ())
+    if cached is not None and _verification.remove_damaged(cached):
+        _fetch(name, repository, runtime, progress)
+
+
+def _resolve_auto(runtime: Runtime, kind: str, index: int, translate: bool, progress: Progress) -> ResolvedModel:
+    free = available_memory(kind, index)
+    name, reason = choose_default(kind, free_bytes=free, cores=usable_cores(), translate=translate)
     try:
-        return resolve(name, runtime=runtime, progress=progress)
+        found = resolve(name, runtime=runtime, progress=progress)
+        return replace(found, remarks=(f"model {name} ({reason})", *found.remarks))
     except ModelUnavailable as error:
-        other = best_cached()
+        other = best_cached(kind, index)
         if other is None:
             raise
         found = resolve(other, runtime=Runtime(offline=True))
-        note = f"model {other} is used, the best one on this machine: {error}"
-        return ResolvedModel(found.path, other, found.repository, found.revision, note)
+        return replace(found, note=f"model {other} is used, the best one on this machine: {error}")
+
+
+def _find(name: str, repository: str) -> ResolvedModel | None:
+    """A repository on this machine: ready, converted, or as a checkpoint that is still to be converted."""
+    ready = _hub.find_cached(repository, WHISPER_FILES)
+    if ready is not None:
+        return ResolvedModel(ready, name, repository, ready.name)
+    checkpoint = _hub.find_cached(repository, ("config.json",))
+    if checkpoint is not None and _conversion.is_checkpoint(checkpoint):
+        return ResolvedModel(checkpoint, name, repository, checkpoint.name)
+    converted = _conversion.find_converted(repository)
+    if converted is not None:
+        return ResolvedModel(converted, name, repository, _conversion.record_of(converted).get("revision"))
+    return None
+
+
+def _converted(checkpoint: Path, found: ResolvedModel, progress: Progress) -> ResolvedModel:
+    folder, now = _conversion.convert(checkpoint, name=found.name, repository=found.repository, progress=progress)
+    remarks = (f"model {found.name} was converted for CTranslate2, into {folder}",) if now else ()
+    return replace(found, path=folder, remarks=remarks)
 
 
 def _cached(name: str) -> Path | None:
-    return _hub.find_cached(_KNOWN[name].repository, WHISPER_FILES)
+    return _hub.find_cached(KNOWN[name].repository, WHISPER_FILES)
 
 
 def _repository(model: str) -> str:
-    name = _ALIASES.get(model, model)
-    if name in _KNOWN:
-        return _KNOWN[name].repository
+    name = ALIASES.get(model, model)
+    if name in KNOWN:
+        return KNOWN[name].repository
     if re.fullmatch(r"[\w.-]+/[\w.-]+", model):
         return model
-    close = difflib.get_close_matches(model, [*_KNOWN, *_ALIASES], n=1)
-    hint = f"did you mean {close[0]}?" if close else f"choose one of {', '.join(_KNOWN)}"
+    close = difflib.get_close_matches(model, [*KNOWN, *ALIASES], n=1)
+    hint = f"did you mean {close[0]}?" if close else f"choose one of {', '.join(KNOWN)}"
     raise InvalidOption(f"no model {model!r}: {hint} (a repository owner/name or a folder will also do)")
+
+
+def full_name(model: str) -> str:
+    """The name in the catalogue where there is one (also for an alias, or the repository), else ``owner/name``.
+
+    Raises:
+        InvalidOption: no such model.
+    """
+    repository = _repository(model)
+    return next((name for name, known in KNOWN.items() if known.repository == repository), repository)
 
 
 def _as_folder(model: str) -> Path | None:
     """The path that is meant, or None where it is a name or a repository."""
     folder = Path(model).expanduser()
-    if model in _KNOWN or model in _ALIASES:
+    if model in KNOWN or model in ALIASES:
         return None
     looks_like_path = model.startswith((".", "/", "~", "\\")) or "\\" in model or model.count("/") > 1
     return folder if looks_like_path or folder.exists() else None
 
 
-def _check_folder(folder: Path) -> None:
+def _check_folder(folder: Path) -> bool:
+    """Whether a folder holds a model in CTranslate2's format; False for a checkpoint that can be converted into one."""
     if not folder.is_dir():
         cause = "this is a file: give the folder that holds it" if folder.exists() else "no such folder"
         raise InvalidOption(f"model {str(folder)!r}: {cause}")
     missing = _hub.missing_files(folder, WHISPER_FILES)
     if not missing:
-        return
-    lacks = f"model {str(folder)!r} lacks {', '.join(missing)}"
-    if any(folder.glob("*.safetensors")) or (folder / "pytorch_model.bin").exists():
-        raise InvalidOption(f"{lacks}: it is in the format of Transformers; convert it with ct2-transformers-converter")
-    raise InvalidOption(f"{lacks}: give a folder with a Whisper model in CTranslate2's format")
+        return True
+    if _conversion.is_checkpoint(folder):
+        return False
+    missing = _conversion.missing_parts(folder) or missing
+    if (folder / "adapter_config.json").exists():
+        raise InvalidOption(f"model {str(folder)!r} is an adapter: merge it into the model that it was trained on")
+    raise InvalidOption(
+        f"model {str(folder)!r} lacks {', '.join(missing)}: give a folder with a Whisper model in the format of "
+        "CTranslate2 or Transformers"
+    )
 
 
-def _fetch(name: str, repository: str, runtime: Runtime, progress: Progress, directory: Path | None = None) -> Path:
-    known = _KNOWN.get(_ALIASES.get(name, name))
+def _fetch(
+    name: str, repository: str, runtime: Runtime, progress: Progress, directory: Path | None = None
+) -> ResolvedModel:
+    """Fetches a model in CTranslate2's format into `directory`, or a checkpoint to be converted into the cache."""
+    known = KNOWN.get(ALIASES.get(name, name))
     remedy = f"run `whisperdiar models download {name}` on a machine with a connection, or give a folder with --model"
+    command = f"whisperdiar models download {name}"
+    files: Sequence[str] = WHISPER_FILES
+    optional: Sequence[str] = OPTIONAL_WHISPER_FILES
+    size_mb = known.size_mb if known else None
+    if known is None:
+        listed = _hub.list_files(repository, runtime=runtime, remedy=remedy, command=command)
+        weights = [] if "model.bin" in listed else _conversion.weights_of(listed)
+        if weights:
+            # Its type and what it takes to convert it are found out before gigabytes are fetched.
+            folder = _hub.fetch(repository, ("config.json",), runtime=runtime, remedy=remedy, command=command)
+            _conversion.check_config(folder, name)
+            _conversion.check_packages(name)
+            files, optional, directory = ("config.json", *weights), _conversion.SIDE_FILES, None
+        wanted = [item for item in listed if item in {*files, *optional, "vocabulary.json", "vocabulary.txt"}]
+        size_mb = sum(listed[item] for item in wanted) // 1_000_000
     folder = _hub.fetch(
         repository,
-        WHISPER_FILES,
-        optional=OPTIONAL_WHISPER_FILES,
+        files,
+        optional=optional,
         runtime=runtime,
         remedy=remedy,
-        command=f"whisperdiar models download {name}",
+        command=command,
         progress=progress,
         directory=directory,
-        size_mb=known.size_mb if known else None,
+        size_mb=size_mb,
     )
-    missing = _hub.missing_files(folder, WHISPER_FILES)
+    missing = _hub.missing_files(folder, files)
     if missing:
         raise ModelUnavailable(
-            f"repository {repository} has no {', '.join(missing)}: it is not a Whisper model in CTranslate2's format"
+            f"repository {repository} has no {', '.join(missing)}: it is no Whisper model in the format of CTranslate2 "
+            "or Transformers"
         )
-    return folder
+    return ResolvedModel(directory or folder, name, repository, None if directory else folder.name)

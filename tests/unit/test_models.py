@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import http.server
+import importlib.util
 import json
 import os
+import shutil
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -19,11 +22,18 @@ import pytest
 from huggingface_hub import constants
 
 from whisperdiar import _hub, models
+from whisperdiar._catalogue import KNOWN, choose_default
+from whisperdiar._installed import installed, of_folder
+from whisperdiar._verification import Verdict
+from whisperdiar.asr._memory import fits
 from whisperdiar.errors import InvalidOption, ModelUnavailable, WhisperdiarError
 from whisperdiar.options import Runtime
 
-FILES = {"config.json": "{}", "model.bin": "weights", "tokenizer.json": "{}", "vocabulary.txt": "a\nb"}
+BINARY = struct.pack("<IH2sIII", 6, 2, b"W\0", 3, 0, 0).decode("latin-1")
+"""A model of CTranslate2 without weights."""
+FILES = {"config.json": "{}", "model.bin": BINARY, "tokenizer.json": "{ }", "vocabulary.txt": "a\nb"}
 OFFLINE = Runtime(offline=True)
+GB = 1_000_000_000
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +43,7 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(folder))
     monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{free_port()}")
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setenv("WHISPERDIAR_CACHE", str(tmp_path / "ours"))
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     return folder
 
@@ -52,12 +63,17 @@ def put(
     for folder in (snapshot, root / "blobs", root / "refs"):
         folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
-        blob = root / "blobs" / hashlib.sha1(f"{name}{text}".encode()).hexdigest()
-        blob.write_text(text, encoding="utf-8")
+        blob = root / "blobs" / (hashlib.sha256 if name == "model.bin" else git_sha1)(text.encode()).hexdigest()
+        blob.write_bytes(text.encode())
         (snapshot / name).symlink_to(os.path.relpath(blob, snapshot))
     if ref:
         (root / "refs" / ref).write_text(commit, encoding="utf-8")
     return snapshot
+
+
+def git_sha1(data: bytes) -> hashlib._Hash:
+    """How the hub names small files; large ones go by their SHA-256."""
+    return hashlib.sha1(f"blob {len(data)}\0".encode() + data)
 
 
 def one_line(error: pytest.ExceptionInfo[WhisperdiarError]) -> str:
@@ -138,7 +154,11 @@ def test_folder_is_used_as_it_is(tmp_path):
         models.resolve(str(folder))
     one_line(error)
     (folder / "model.safetensors").touch()
-    with pytest.raises(InvalidOption, match="ct2-transformers-converter"):
+    with pytest.raises(InvalidOption, match="no model of Transformers"):
+        models.resolve(str(folder))
+    (folder / "model.safetensors").unlink()
+    (folder / "adapter_config.json").touch()
+    with pytest.raises(InvalidOption, match="is an adapter"):
         models.resolve(str(folder))
     with pytest.raises(InvalidOption, match="no such folder"):
         models.resolve(str(tmp_path / "nowhere"))
@@ -169,7 +189,9 @@ def test_catalogue_agrees_with_faster_whisper(cache):
         assert models.resolve(alias, runtime=OFFLINE).repository == _MODELS[alias]
 
 
-def test_auto_takes_the_default_of_the_device_or_the_best_there_is(cache):
+def test_auto_takes_the_default_of_the_device_or_the_best_there_is(cache, monkeypatch):
+    monkeypatch.setattr(models, "available_memory", lambda kind, index: 8 * GB)
+    monkeypatch.setattr(models, "usable_cores", lambda: 4)
     with pytest.raises(ModelUnavailable, match="models download small"):
         models.resolve("auto", runtime=OFFLINE)
     assert models.best_cached() is None
@@ -182,10 +204,106 @@ def test_auto_takes_the_default_of_the_device_or_the_best_there_is(cache):
     assert found.note is not None
     assert "medium" in found.note
     put(cache, "Systran/faster-whisper-small", FILES)
-    assert models.resolve("auto", runtime=OFFLINE).name == "small"
-    assert models.resolve("auto", runtime=OFFLINE).note is None
+    small = models.resolve("auto", runtime=OFFLINE)
+    assert (small.name, small.note) == ("small", None)
+    assert small.remarks == ("model small (4 CPU cores, 8 GB of memory free)",)
     put(cache, "mobiuslabsgmbh/faster-whisper-large-v3-turbo", FILES)
-    assert models.resolve("auto", runtime=OFFLINE, kind="cuda").name == "large-v3-turbo"
+    turbo = models.resolve("auto", runtime=OFFLINE, kind="cuda")
+    assert turbo.name == "large-v3-turbo"
+    assert turbo.remarks == ("model large-v3-turbo (GPU, 8 GB of memory free)",)
+    put(cache, "Systran/faster-whisper-large-v3", FILES)
+    assert models.resolve("auto", runtime=OFFLINE, kind="cuda", translate=True).name == "large-v3"
+    assert models.resolve("large-v3", runtime=OFFLINE).remarks == ()
+    # With little memory the best one on this machine is not the largest.
+    monkeypatch.setattr(models, "available_memory", lambda kind, index: GB)
+    assert models.best_cached() == "tiny"
+
+
+@pytest.mark.parametrize(
+    ("kind", "free_gb", "cores", "expected"),
+    [
+        ("cpu", 64, 8, "large-v3-turbo"),
+        ("cpu", 64, 7, "small"),
+        ("cpu", 3.5, 8, "small"),
+        ("cpu", 2.3, 2, "small"),
+        ("cpu", 2.2, 2, "base"),
+        ("cpu", 1.0, 64, "tiny"),
+        ("cpu", 0.0, 1, "tiny"),
+        ("cpu", None, 64, "large-v3-turbo"),
+        ("cpu", None, 1, "small"),
+        ("cuda", 140, 1, "large-v3-turbo"),
+        ("cuda", 4.5, 1, "large-v3-turbo"),
+        ("cuda", 4.4, 1, "small"),
+        ("cuda", 2.5, 1, "base"),
+        ("cuda", 1.0, 1, "tiny"),
+        ("cuda", None, 1, "large-v3-turbo"),
+    ],
+)
+def test_default_fits_the_machine(kind, free_gb, cores, expected):
+    free = None if free_gb is None else round(free_gb * GB)
+    name, reason = choose_default(kind, free_bytes=free, cores=cores)
+    assert name == expected
+    assert ("memory free" in reason) == (free is not None)
+    for translate in (False, True):
+        chosen, _ = choose_default(kind, free_bytes=free, cores=cores, translate=translate)
+        assert KNOWN[chosen].multilingual
+        assert free is None or chosen == "tiny" or fits(kind, free, KNOWN[chosen].size_mb * 1_000_000, 2)
+        assert not (translate and "turbo" in chosen)  # it was not trained to translate
+
+
+@pytest.mark.parametrize("kind", ["cpu", "cuda"])
+def test_more_memory_never_means_a_lesser_model(kind):
+    for translate in (False, True):
+        names = [
+            choose_default(kind, free_bytes=free * GB // 10, cores=8, translate=translate)[0] for free in range(400)
+        ]
+        sizes = [KNOWN[name].size_mb for name in names]
+        assert sizes == sorted(sizes)
+        assert len(set(names)) >= 4
+
+
+def test_verification_finds_what_is_wrong(cache, tmp_path):
+    snapshot = put(cache, "Systran/faster-whisper-tiny", FILES)
+    (tiny,) = installed()
+    assert (tiny.name, tiny.kind, tiny.size_bytes) == ("tiny", "whisper", sum(map(len, FILES.values())))
+    assert tiny.verify() == Verdict(4, tiny.size_bytes, 4, ())
+    for name, text, expected in (
+        ("config.json", "[]", "git SHA-1"),
+        ("model.bin", BINARY + "x", "SHA-256"),
+    ):
+        blob = (snapshot / name).resolve()
+        blob.write_text(text, encoding="utf-8")
+        ((broken, cause),) = tiny.verify().problems
+        assert broken == name
+        assert "does not hold what was published" in cause
+        assert expected in cause
+        blob.write_text(FILES[name], encoding="utf-8")
+    (snapshot / "tokenizer.json").resolve().unlink()
+    assert tiny.verify().problems == (("tokenizer.json", "is a link to a file that is gone"),)
+    (snapshot / "tokenizer.json").unlink()
+    assert tiny.verify().problems == (("tokenizer.json", "is missing"),)
+    assert [item.verify().problems for item in installed()] == [tiny.verify().problems]  # incomplete, and still found
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("config.json", "{", "is no JSON"),
+        ("model.bin", "no model", "is no model of CTranslate2"),
+        ("model.bin", BINARY[:-6], "ends early"),
+        ("model.bin", BINARY + "rest", "has 24 bytes, by its headers it should have 20"),
+        ("model.safetensors", "x", "ends early"),
+        ("model.safetensors", "\x02" + 7 * "\0" + "{}tail", "has 14 bytes, by its header it should have 10"),
+    ],
+)
+def test_folder_without_hashes_is_checked_by_its_structure(tmp_path, name, text, expected):
+    for item, content in {**FILES, name: text}.items():
+        (tmp_path / item).write_text(content, encoding="latin-1")
+    verdict = of_folder(tmp_path).verify()
+    assert verdict.n_hashed == 0
+    ((broken, cause),) = verdict.problems
+    assert broken == name
+    assert expected in cause
 
 
 def test_cached_model_is_copied_to_a_folder_without_the_network(cache, tmp_path):
@@ -206,6 +324,8 @@ class Hub(http.server.BaseHTTPRequestHandler):
         # The client keeps what it has in steps of 10 MB.
         "someone/large": {**FILES, "model.bin": "0123456789" * 2_400_000},
         "someone/transformers-model": {"config.json": "{}", "tokenizer.json": "{}", "model.safetensors": "x"},
+        "someone/checkpoint": {"config.json": '{"model_type": "whisper"}', "model.safetensors": "x", "README.md": ""},
+        "someone/text": {"config.json": "{}", "tokenizer.json": "{}"},
     }
     commit = "d" * 40
     requests: ClassVar[list[tuple[str, str, str | None, str | None]]] = []
@@ -221,14 +341,14 @@ class Hub(http.server.BaseHTTPRequestHandler):
         if not path:
             return self.answer(b"hello")
         if parts[:2] == ["api", "models"]:
-            return self.tell("/".join(parts[2:4]), parts[4])
+            return self.tell("/".join(parts[2:4]), *parts[4:5])
         files = self.repositories.get("/".join(parts[:2]), {})
         name = parts[-1]
         if parts[2:4] != ["resolve", self.commit] or name not in files:
             return self.answer(b"", 404, {"X-Error-Code": "EntryNotFound"})
         return self.send_file(files[name].encode())
 
-    def tell(self, repository: str, what: str) -> None:
+    def tell(self, repository: str, what: str = "info") -> None:
         if repository == "someone/gated":
             return self.answer(b"{}", 403, {"X-Error-Code": "GatedRepo"})
         if repository not in self.repositories:
@@ -237,7 +357,8 @@ class Hub(http.server.BaseHTTPRequestHandler):
         if what == "tree":
             tree = [{"type": "file", "path": n, "size": len(t), "oid": etag(t.encode())} for n, t in files.items()]
             return self.answer(json.dumps(tree).encode())
-        info = {"id": repository, "sha": self.commit, "siblings": [{"rfilename": name} for name in files]}
+        siblings = [{"rfilename": name, "size": len(text)} for name, text in files.items()]
+        info = {"id": repository, "sha": self.commit, "siblings": siblings}
         return self.answer(json.dumps(info).encode())
 
     def send_file(self, data: bytes) -> None:
@@ -267,7 +388,7 @@ class Hub(http.server.BaseHTTPRequestHandler):
 
 
 def etag(data: bytes) -> str:
-    return hashlib.sha1(data).hexdigest()
+    return (hashlib.sha256 if len(data) > 1000 else git_sha1)(data).hexdigest()
 
 
 @pytest.fixture
@@ -340,17 +461,49 @@ def test_interrupted_download_goes_on(hub, tmp_path):
 @pytest.mark.parametrize(
     ("repository", "expected"),
     [
-        ("someone/nothing", "no repository someone/nothing"),
+        ("someone/nothing", "ModelUnavailable no repository someone/nothing"),
         ("someone/gated", "accept its conditions at https://huggingface.co/someone/gated"),
-        ("someone/transformers-model", "has no model.bin"),
+        ("someone/text", "ModelUnavailable repository someone/text has no model.bin"),
+        ("someone/transformers-model", "InvalidOption model someone/transformers-model is no model of Transformers"),
     ],
 )
 def test_refusals_are_one_line(hub, tmp_path, repository, expected):
     printed = fetch(hub, tmp_path, f"models.resolve({repository!r})", HF_TOKEN="hf_secret").splitlines()
-    assert printed[0].startswith("ModelUnavailable")
     assert expected in printed[0]
+    assert not any("model.safetensors" in path for _, path, _, _ in Hub.requests)  # nothing large in vain
     assert "hf_secret" not in printed[0]
     assert printed[1].startswith("PROGRESS")
+
+
+def test_damaged_download_is_mended(hub, tmp_path):
+    call = "models.download('tiny', repair=True)"
+    folder = Path(fetch(hub, tmp_path, call).splitlines()[0])
+    for name in ("model.bin", "config.json"):
+        blob = (folder / name).resolve()
+        whole = blob.read_bytes()
+        blob.write_bytes(b"0" * len(whole))
+        Hub.requests.clear()
+        assert fetch(hub, tmp_path, call).splitlines()[0] == str(folder)
+        assert (folder / name).read_bytes() == whole
+        got = [path for command, path, _, _ in Hub.requests if command == "GET" and "resolve" in path]
+        assert {path.split("/")[-1] for path in got} == {name}
+    # What the client notes beside files in a folder is used as well.
+    into = f"models.download('tiny', {str(tmp_path / 'own')!r}, repair=True)"
+    shutil.rmtree(tmp_path / "hub")
+    fetch(hub, tmp_path, into)
+    assert of_folder(tmp_path / "own").verify().n_hashed == 4
+    (tmp_path / "own" / "model.bin").write_bytes(b"0" * 500_000)
+    assert "SHA-256" in dict(of_folder(tmp_path / "own").verify().problems)["model.bin"]
+    fetch(hub, tmp_path, into)
+    assert of_folder(tmp_path / "own").verify().problems == ()
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is not None, reason="PyTorch is installed")
+def test_checkpoint_is_not_fetched_where_it_cannot_be_converted(hub, tmp_path):
+    printed = fetch(hub, tmp_path, "models.resolve('someone/checkpoint')").splitlines()[0]
+    assert printed.startswith("BackendMissing")
+    assert "pip install 'whisperdiar[convert]'" in printed
+    assert not any("model.safetensors" in path for _, path, _, _ in Hub.requests)
 
 
 def test_any_repository_can_be_fetched(hub, tmp_path):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -12,10 +15,14 @@ from typing import Any
 import click
 
 from whisperdiar import models as store
+from whisperdiar._hub import find_cached
+from whisperdiar._installed import Installed, installed, of_folder
+from whisperdiar._verification import remove_damaged
 from whisperdiar.cli.console import Console, write_stdout
-from whisperdiar.errors import BackendBroken, InvalidOption
+from whisperdiar.cli.errors import FAILED
+from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable
 from whisperdiar.options import AUTO_ORDER, Runtime
-from whisperdiar.registry import STAGES, BackendClass, Stage, available, load
+from whisperdiar.registry import STAGES, BackendClass, available, load
 
 
 def missing_packages(backend: BackendClass) -> list[str]:
@@ -92,56 +99,185 @@ def models() -> None:
 @models.command("list")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def list_models(*, as_json: bool) -> None:
-    """All models that have a name, their sizes, and whether they are on this machine."""
-    entries = store.catalogue()
+    """All models that have a name, their sizes, and whether they are on this machine.
+
+    First the Whisper models, then others in the cache and those that were converted, then what backends fetch. A size
+    without "on this machine" is that of the download; beside it, that on disk.
+    """
+    rows = list(_model_rows())
     if as_json:
-        write_stdout(json.dumps([asdict(entry) for entry in entries], indent=2) + "\n")
+        write_stdout(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
         return
-    for entry in entries:
-        state = "on this machine" if entry.cached else ""
-        write_stdout(
-            f"{entry.name:<20} {entry.size_mb:>5} MB  {entry.languages:<12}  {entry.licence:<12} {state}".rstrip()
-            + "\n"
-        )
+    for row in rows:
+        on_disk = row["bytes_on_disk"]
+        state = f"on this machine, {_megabytes(on_disk)}" if row["cached"] else ""
+        download = f"{row['size_mb']} MB" if row["size_mb"] else ""
+        facts = f"{row['name']:<20} {download:>8}  {row['languages'] or row['kind']:<12}  {row['licence']:<12}"
+        write_stdout(f"{facts} {state}".rstrip() + "\n")
+
+
+def _model_rows() -> Iterator[dict[str, Any]]:
+    here = list(installed())
+    sizes = {(item.name, item.kind): item.size_bytes for item in here}
+    for entry in store.catalogue():
+        on_disk = sizes.get((entry.name, "whisper")) if entry.cached else None
+        yield {
+            **asdict(entry),
+            "kind": "whisper",
+            "languages": entry.languages,
+            "bytes_on_disk": on_disk,
+        }
+    named = {entry.name for entry in store.catalogue()}
+    for item in here:
+        if item.name not in named:
+            yield {
+                "name": item.name,
+                "kind": item.kind,
+                "repository": None if Path(item.name).is_absolute() else item.name,
+                "size_mb": None,
+                "languages": None,
+                "licence": "",
+                "cached": True,
+                "bytes_on_disk": sizes[item.name, item.kind],
+            }
+    for name, backend in _fetching_backends().items():
+        found = _of_backend(name)
+        yield {
+            "name": name,
+            "kind": "backend",
+            "repository": _repository_of(backend),
+            "size_mb": backend.info.download_mb,
+            "languages": None,
+            "licence": backend.info.licence,
+            "cached": found is not None,
+            "bytes_on_disk": found.size_bytes if found else None,
+        }
 
 
 @models.command("download")
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @click.option("--directory", type=click.Path(path_type=Path), help="A folder of its own instead of the cache.")
+@click.option("--repair", is_flag=True, help="Delete files that `models verify` finds damaged, and fetch them anew.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @click.pass_context
-def download(context: click.Context, /, names: tuple[str, ...], *, directory: Path | None, quiet: bool) -> None:
+def download(
+    context: click.Context, /, names: tuple[str, ...], *, directory: Path | None, repair: bool, quiet: bool
+) -> None:
     """Fetch models; an interrupted download goes on where it stopped. Prints where they lie.
 
     NAME is a Whisper model (see `whisperdiar models list`), a repository OWNER/NAME, or a backend that has models of
-    its own (crdnn, pyannote).
+    its own (crdnn, pyannote). A repository in the format of Transformers is converted for CTranslate2.
     """
     console = Console(quiet=quiet)
     context.call_on_close(console.close)
     for name in names:
-        stage = _stage_of(name)
-        if stage is None:
+        backend_class = _fetching_backends().get(name)
+        if backend_class is None:
             folder = directory / name.replace("/", "--") if directory and len(names) > 1 else directory
-            found = store.download(name, folder, runtime=Runtime(), progress=console.progress)
+            found = store.download(name, folder, repair=repair, runtime=Runtime(), progress=console.progress)
             write_stdout(f"{found}\n")
         elif directory is not None:
             raise InvalidOption(f"{name}: only Whisper models can go into a folder of their own; leave --directory out")
         else:
-            backend = load(stage, name)(None, runtime=Runtime())
+            damaged = _of_backend(name) if repair else None
+            if damaged is not None:
+                remove_damaged(damaged.folder)
+            backend = backend_class(None, runtime=Runtime())
             backend.prepare(progress=console.progress)
             write_stdout(f"{name}: {backend.record().model} is on this machine\n")
-
-
-def _stage_of(name: str) -> Stage | None:
-    """The stage of a backend that fetches models of its own; None where the name is a Whisper model's."""
-    for stage in STAGES:
-        if stage != "asr" and name in available(stage) and load(stage, name).info.network:
-            return stage
-    return None
 
 
 @models.command("path")
 @click.argument("name")
 def path(name: str) -> None:
-    """Where a model lies on this machine; exit code 1 if it does not."""
-    write_stdout(f"{store.path(name)}\n")
+    """Where a model lies on this machine; exit code 1 if it does not.
+
+    NAME is a Whisper model, a repository OWNER/NAME, or a backend that has models of its own (crdnn, pyannote).
+    """
+    if name in _fetching_backends():
+        found = _of_backend(name)
+        if found is None:
+            remedy = f"whisperdiar models download {name}"
+            raise ModelUnavailable(f"the model of {name} is not on this machine: {remedy}", remedy=remedy)
+        write_stdout(f"{found.folder}\n")
+    else:
+        write_stdout(f"{store.path(name)}\n")
+
+
+@models.command("verify")
+@click.argument("names", nargs=-1, metavar="[NAME...]")
+@click.pass_context
+def verify(context: click.Context, /, names: tuple[str, ...]) -> None:
+    """Read every file of the models on this machine, and compare it with what was published.
+
+    NAME is one of `whisperdiar models list`, a repository OWNER/NAME, or a folder; without any, all models are read.
+    Prints OK, or what is wrong and the command that mends it. Exit code 1 if anything is wrong.
+    """
+    found = [item for name in names for item in _named(name)] if names else list(_all_installed())
+    if not found:
+        write_stdout("no model is on this machine: whisperdiar models download small\n")
+    broken = False
+    for item in found:
+        verdict = item.verify()
+        if verdict.problems:
+            broken = True
+            wrong = "; ".join(f"{name} {cause}" for name, cause in verdict.problems)
+            write_stdout(f"{item.name:<20} BROKEN  {wrong}: {item.remedy}\n")
+        else:
+            files = f"{_megabytes(verdict.size_bytes)} in {verdict.n_files} files"
+            write_stdout(f"{item.name:<20} OK      {files}, {verdict.n_hashed} compared by their hash\n")
+    if broken:
+        context.exit(FAILED)
+
+
+def _all_installed() -> Iterator[Installed]:
+    yield from installed()
+    yield from (found for name in _fetching_backends() if (found := _of_backend(name)) is not None)
+
+
+def _named(name: str) -> list[Installed]:
+    """What a name means on this machine; a repository may be there as it was published and as it was converted."""
+    if name in _fetching_backends():
+        found = [item for item in [_of_backend(name)] if item is not None]
+    elif Path(name).expanduser().is_dir():
+        found = [of_folder(Path(name).expanduser())]
+    else:
+        full_name = store.full_name(name)
+        found = [item for item in installed() if item.name == full_name]
+    if not found:
+        remedy = f"whisperdiar models download {name}"
+        raise ModelUnavailable(f"model {name} is not on this machine: {remedy}", remedy=remedy)
+    return found
+
+
+def _fetching_backends() -> dict[str, BackendClass]:
+    """Backends that fetch models of their own; Whisper models have names of their own."""
+    found = {}
+    for stage in STAGES:
+        for name in available(stage):
+            with suppress(BackendBroken):  # another package's fault must not hide the rest
+                backend = load(stage, name)
+                if stage != "asr" and backend.info.network:
+                    found[name] = backend
+    return found
+
+
+def _repository_of(backend: BackendClass) -> str | None:
+    """Where a backend's own model is published, by its homepage on the hub."""
+    match = re.fullmatch(r"https://huggingface\.co/([\w.-]+/[\w.-]+)/?", backend.info.homepage)
+    return match[1] if match else None
+
+
+def _of_backend(name: str) -> Installed | None:
+    """A backend's own model, if the cache holds it. Which files it needs, only the backend itself knows, and some
+    say so by a constant ``FILES`` of their module."""
+    backend = _fetching_backends()[name]
+    repository = _repository_of(backend)
+    files = tuple(getattr(sys.modules.get(getattr(backend, "__module__", "")), "FILES", ()))
+    folder = find_cached(repository, ()) if repository else None
+    remedy = f"whisperdiar models download {name} --repair"
+    return None if folder is None else Installed(name, "backend", folder, files, remedy)
+
+
+def _megabytes(n_bytes: int) -> str:
+    return f"{n_bytes / 1e6:.0f} MB" if n_bytes >= 1e7 else f"{n_bytes / 1e6:.1f} MB"

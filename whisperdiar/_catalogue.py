@@ -1,0 +1,91 @@
+"""The Whisper models that have a name, and which of them a machine should take by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from whisperdiar.asr._memory import MB, fits
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A model by name: its repository on the hub, the size of its files, and what it is."""
+
+    repository: str
+    size_mb: int
+    multilingual: bool
+    licence: str = "MIT"
+
+
+# Sizes are those of the repositories' files, rounded.
+KNOWN = {
+    "tiny": Known("Systran/faster-whisper-tiny", 78, True),
+    "tiny.en": Known("Systran/faster-whisper-tiny.en", 78, False),
+    "base": Known("Systran/faster-whisper-base", 148, True),
+    "base.en": Known("Systran/faster-whisper-base.en", 148, False),
+    "small": Known("Systran/faster-whisper-small", 486, True),
+    "small.en": Known("Systran/faster-whisper-small.en", 486, False),
+    "distil-small.en": Known("Systran/faster-distil-whisper-small.en", 335, False),
+    "medium": Known("Systran/faster-whisper-medium", 1531, True),
+    "medium.en": Known("Systran/faster-whisper-medium.en", 1531, False),
+    "distil-medium.en": Known("Systran/faster-distil-whisper-medium.en", 792, False),
+    "large-v1": Known("Systran/faster-whisper-large-v1", 3090, True),
+    "large-v2": Known("Systran/faster-whisper-large-v2", 3090, True),
+    "large-v3": Known("Systran/faster-whisper-large-v3", 3091, True),
+    "large-v3-turbo": Known("mobiuslabsgmbh/faster-whisper-large-v3-turbo", 1622, True),
+    "distil-large-v2": Known("Systran/faster-distil-whisper-large-v2", 1516, False),
+    "distil-large-v3": Known("Systran/faster-distil-whisper-large-v3", 1517, False),
+    "distil-large-v3.5": Known("distil-whisper/distil-large-v3.5-ct2", 1517, False),
+}
+ALIASES = {"large": "large-v3", "turbo": "large-v3-turbo"}
+BEST_FIRST = ("large-v3", "large-v3-turbo", "large-v2", "large-v1", "medium", "small", "base", "tiny")
+
+_DEFAULTS = {"cuda": ("large-v3-turbo", "small", "base", "tiny"), "cpu": ("large-v3-turbo", "small", "base", "tiny")}
+_DEFAULTS_FOR_TRANSLATION = {
+    "cuda": ("large-v3", "medium", "small", "base", "tiny"),
+    "cpu": ("medium", "small", "base", "tiny"),
+}
+"""What ``auto`` tries, in this order. OpenAI trained large-v3-turbo on transcription alone."""
+_LARGE_ON_CPU_CORES = 8
+"""With fewer, models above `small` take long on a CPU: the encoder of large-v3-turbo has seven times the weights of
+that of `small`, and takes about 2e12 operations per 30 s."""
+_PIECES = {"cuda": 4, "cpu": 2}
+"""How many pieces are to be decoded at once at least: a model that leaves room for one only is too large."""
+
+
+def choose_default(kind: str, *, free_bytes: int | None, cores: int, translate: bool = False) -> tuple[str, str]:
+    """The model that ``auto`` means, and what it was chosen by, in a few words.
+
+    Args:
+        kind: ``cpu`` or ``cuda``.
+        free_bytes: memory of the device; None where it is not known: then size does not matter.
+        cores: of the CPU.
+        translate: whether the text is to be translated into English.
+    """
+    order = (_DEFAULTS_FOR_TRANSLATION if translate else _DEFAULTS)[kind]
+    quick = [name for name in order if not _slow(name, kind, cores)]
+    fitting = [name for name in quick if _fits(name, kind, free_bytes, _PIECES[kind])]
+    return fitting[0] if fitting else order[-1], _reason(kind, free_bytes, cores)
+
+
+def best_fitting(names: tuple[str, ...], kind: str, free_bytes: int | None) -> str | None:
+    """The most accurate of these multilingual models that fits into the memory, else the smallest; None of none."""
+    order = [name for name in BEST_FIRST if name in names]
+    fitting = [name for name in order if _fits(name, kind, free_bytes, 1)]
+    return fitting[0] if fitting else order[-1] if order else None
+
+
+def _slow(name: str, kind: str, cores: int) -> bool:
+    return kind == "cpu" and cores < _LARGE_ON_CPU_CORES and KNOWN[name].size_mb > KNOWN["small"].size_mb
+
+
+def _fits(name: str, kind: str, free_bytes: int | None, pieces: int) -> bool:
+    return free_bytes is None or fits(kind, free_bytes, KNOWN[name].size_mb * MB, pieces)
+
+
+def _reason(kind: str, free_bytes: int | None, cores: int) -> str:
+    processor = "GPU" if kind == "cuda" else f"{cores} CPU core{'s' * (cores != 1)}"
+    if free_bytes is None:
+        return processor
+    gigabytes = free_bytes / (1000 * MB)
+    return f"{processor}, {gigabytes:.{0 if gigabytes >= 4 else 1}f} GB of memory free"

@@ -1,0 +1,171 @@
+"""Whether the files of a model are what they should be: there, whole, readable, and with the content of their origin.
+
+Content is compared where its hash is known: in the Hugging Face cache a file's name says it (the SHA-256 of a large
+file, git's SHA-1 of a small one), in a folder of downloads the hub's client keeps it beside, and for converted models
+we do. All else is checked by its structure.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import json
+import re
+import shutil
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from whisperdiar import _conversion
+
+_BLOCK_BYTES = 1 << 20
+_CTRANSLATE2_VERSION = 6  # of the layout of model.bin, since CTranslate2 2.0; other versions are not looked into
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was found in a folder.
+
+    Attributes:
+        n_files: in it.
+        size_bytes: of all of them together.
+        n_hashed: how many were compared with the hash of their origin.
+        problems: file → what is wrong with it.
+    """
+
+    n_files: int
+    size_bytes: int
+    n_hashed: int
+    problems: tuple[tuple[str, str], ...]
+
+
+def verify(folder: Path, required: Sequence[str] = ()) -> Verdict:
+    """Reads every file of a model; `required` are names or patterns that must be there."""
+    known = _digests(folder)
+    present = {str(item.relative_to(folder)) for item in _files(folder)}
+    absent = [name for name in required if not fnmatch.filter(present, name)]
+    problems = [(name, "is missing") for name in dict.fromkeys([*absent, *sorted(set(known) - present)])]
+    size, hashed = 0, 0
+    for name in sorted(present):
+        item = folder / name
+        digest = known.get(name)
+        try:
+            size += item.stat().st_size
+            hashed += digest is not None
+            # What was published is as good as it gets: fetching it again would not change its structure.
+            wrong = _wrong_content(item, digest) if digest else _wrong_structure(item)
+        except FileNotFoundError:
+            wrong = "is a link to a file that is gone"
+        except OSError as error:
+            wrong = f"cannot be read ({error.strerror or error})"
+        if wrong:
+            problems.append((name, wrong))
+    return Verdict(len(present), size, hashed, tuple(problems))
+
+
+def remove_damaged(folder: Path) -> int:
+    """Deletes what `verify` finds damaged, and says how many files that were; a converted model goes as a whole."""
+    damaged = [name for name, _ in verify(folder).problems]
+    if damaged and (folder / _conversion.RECORD).is_file():
+        shutil.rmtree(folder)
+        return len(damaged)
+    for name in damaged:
+        item = folder / name
+        if item.is_symlink():
+            item.resolve().unlink(missing_ok=True)  # the blob in the cache
+        item.unlink(missing_ok=True)
+    return len(damaged)
+
+
+def size_on_disk(folder: Path) -> int:
+    """Bytes of all files of a model."""
+    return sum(item.stat().st_size for item in _files(folder) if item.is_file())
+
+
+def _files(folder: Path) -> list[Path]:
+    """All files and links, also broken ones, without the notes that the hub's client keeps in a folder of downloads."""
+    inside = [item for item in folder.rglob("*") if not item.is_dir()]
+    return [item for item in inside if not any(part.startswith(".") for part in item.relative_to(folder).parts)]
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    """File → hexadecimal hash of what it should hold, where that is known."""
+    noted = _conversion.record_of(folder).get("sha256")
+    found = {str(name): str(digest) for name, digest in noted.items()} if isinstance(noted, dict) else {}
+    for item in _files(folder):
+        name = str(item.relative_to(folder))
+        if item.is_symlink() and item.readlink().parent.name == "blobs":
+            found[name] = item.readlink().name
+        note = folder / ".cache" / "huggingface" / "download" / f"{name}.metadata"
+        if note.is_file():  # three lines: commit, etag, time
+            found[name] = [*note.read_text(encoding="utf-8").splitlines(), "", ""][1].strip().strip('"')
+    return {name: digest for name, digest in found.items() if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", digest)}
+
+
+def _wrong_content(path: Path, digest: str) -> str | None:
+    size = path.stat().st_size
+    # The hub names small files as git does: by the SHA-1 of a header and the content.
+    is_git = len(digest) == 40
+    computed = hashlib.sha1(f"blob {size}\0".encode(), usedforsecurity=False) if is_git else hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(_BLOCK_BYTES):
+            computed.update(block)
+    if computed.hexdigest() == digest:
+        return None
+    return f"does not hold what was published ({'git SHA-1' if is_git else 'SHA-256'} {computed.hexdigest()[:12]}…)"
+
+
+def _wrong_structure(path: Path) -> str | None:
+    if path.suffix == ".json":
+        try:
+            json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            return f"is no JSON ({str(error).splitlines()[0]})"
+    try:
+        with path.open("rb") as stream:
+            if path.name == "model.bin":
+                return _wrong_ctranslate2(stream, path.stat().st_size)
+            if path.suffix == ".safetensors":
+                return _wrong_safetensors(stream, path.stat().st_size)
+    except (struct.error, ValueError, KeyError, TypeError, AttributeError):
+        return "ends early, or is not of its format"
+    return None
+
+
+def _wrong_ctranslate2(stream: BinaryIO, size: int) -> str | None:
+    """Walks over the headers of all weights (layout: `ModelSpec._serialize` of CTranslate2)."""
+
+    def number(code: str) -> int:
+        return int(struct.unpack(f"<{code}", stream.read(struct.calcsize(code)))[0])
+
+    def skip_text() -> None:
+        stream.seek(number("H"), 1)
+
+    version = number("I")
+    if not 0 < version < 100:
+        return "is no model of CTranslate2"
+    if version != _CTRANSLATE2_VERSION:
+        return None
+    skip_text()
+    number("I")
+    for _ in range(number("I")):
+        skip_text()
+        stream.seek(4 * number("B"), 1)  # the shape
+        number("B")  # the type
+        stream.seek(number("I"), 1)
+    for _ in range(number("I")):
+        skip_text()
+        skip_text()
+    return None if stream.tell() == size else f"has {size} bytes, by its headers it should have {stream.tell()}"
+
+
+def _wrong_safetensors(stream: BinaryIO, size: int) -> str | None:
+    (length,) = struct.unpack("<Q", stream.read(8))
+    if length > size:
+        return "is no safetensors file"
+    header = json.loads(stream.read(length))
+    ends = [value["data_offsets"][1] for key, value in header.items() if key != "__metadata__"]
+    expected = 8 + length + max(ends, default=0)
+    return None if expected == size else f"has {size} bytes, by its header it should have {expected}"
