@@ -62,12 +62,18 @@ def missing_parts(folder: Path) -> list[str]:
     return _missing_parts(folder, weights_of(_names(folder)))
 
 
+def needed_files(folder: Path) -> tuple[str, ...]:
+    """What must be in the folder of a checkpoint, by what is there of it."""
+    weights = weights_of(_names(folder)) or [_WEIGHTS[0]]
+    return tuple(dict.fromkeys(["config.json", *weights, *_missing_parts(folder, weights)]))
+
+
 def _names(folder: Path) -> set[str]:
     return {item.name for item in folder.iterdir() if item.is_file()} if folder.is_dir() else set()
 
 
 def _missing_parts(folder: Path, weights: list[str]) -> list[str]:
-    if len(weights) < 2 and not (weights and weights[0].endswith(".index.json")):
+    if not weights or not weights[0].endswith(".index.json"):
         return []
     try:
         parts = set(json.loads((folder / weights[0]).read_text(encoding="utf-8"))["weight_map"].values())

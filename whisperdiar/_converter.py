@@ -10,6 +10,7 @@ with it, and where memory does not suffice it is this process that the system st
 from __future__ import annotations
 
 import errno
+import importlib
 import json
 import sys
 from pathlib import Path
@@ -39,6 +40,8 @@ def convert(checkpoint: Path, model: Path) -> None:
         Failure: the checkpoint is broken or incomplete.
         OSError: the folder cannot be written.
     """
+    for package in ("torch", "transformers"):  # CTranslate2 would pass over what cannot be imported
+        importlib.import_module(package)
     from ctranslate2.converters import TransformersConverter
 
     class Converter(TransformersConverter):  # type: ignore[misc, unused-ignore]

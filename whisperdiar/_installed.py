@@ -63,7 +63,7 @@ def of_repository(name: str, repository: str) -> Installed | None:
     if name in KNOWN or not _hub.missing_files(folder, WHISPER_FILES):
         return Installed(name, "whisper", folder, WHISPER_FILES, remedy)
     if _model_type(folder) == "whisper":
-        return Installed(name, "checkpoint", folder, ("config.json", *_conversion.missing_parts(folder)), remedy)
+        return Installed(name, "checkpoint", folder, _conversion.needed_files(folder), remedy)
     return None
 
 
@@ -73,8 +73,7 @@ def of_folder(folder: Path) -> Installed:
     if (folder / _conversion.RECORD).is_file():
         return _of_converted(folder)
     if _model_type(folder) is not None:
-        parts = _conversion.missing_parts(folder)
-        return Installed(str(folder), "folder", folder, ("config.json", *parts), remedy)
+        return Installed(str(folder), "folder", folder, _conversion.needed_files(folder), remedy)
     return Installed(str(folder), "folder", folder, WHISPER_FILES, remedy)
 
 

@@ -6,8 +6,10 @@ import importlib.util
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from huggingface_hub import constants
 from tests.sounds import ROOT
 from training.whisper_nano.vocabulary import LANGUAGE_CODES, SPECIAL_TOKENS, train
 from whisperdiar import _conversion, models
+from whisperdiar._installed import installed, of_folder
 from whisperdiar.errors import BackendBroken, BackendMissing, InvalidOption, OutputError
 from whisperdiar.options import Runtime
 
@@ -184,13 +187,22 @@ def test_what_a_checkpoint_lacks_is_made_up_for(own, checkpoint):
 
 @pytest.mark.model
 def test_conversion_is_kept_until_the_checkpoint_changes(own, cache):
+    left = cache / ".converting-stopped"  # by somebody who switched the machine off
+    left.mkdir(parents=True)
+    os.utime(left, (1, 1))
     first = models.resolve(str(own), runtime=OFFLINE)
     assert first.path.parent == cache
+    assert of_folder(first.path).verify().problems == ()
+    assert of_folder(first.path).verify().n_hashed == 5
     assert sorted(item.name for item in cache.iterdir()) == [first.path.name]  # nothing half done beside it
     stamp = (first.path / "model.bin").stat().st_mtime_ns
     again = models.resolve(str(own), runtime=OFFLINE)
     assert (again.path, again.remarks) == (first.path, ())
     assert (again.path / "model.bin").stat().st_mtime_ns == stamp
+    weights = bytearray((first.path / "model.bin").read_bytes())
+    weights[-100] ^= 1
+    (first.path / "model.bin").write_bytes(weights)
+    assert [name for name, _ in of_folder(first.path).verify().problems] == ["model.bin"]
     os.utime(own / "model.safetensors", ns=(1, 1))
     assert models.path(str(own)) == own  # where it lies, not converted yet
     other = models.resolve(str(own), runtime=OFFLINE)
@@ -264,12 +276,31 @@ def test_full_disk_is_one_line(own, cache, tmp_path):
 
 
 @pytest.mark.model
+@pytest.mark.skipif(os.name != "posix", reason="sends a signal")
+def test_interruption_leaves_nothing_half_done(own, cache):
+    code = f"from whisperdiar import models\nmodels.resolve({str(own)!r})"
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 60
+    while not list(cache.glob(".converting-*")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert list(cache.glob(".converting-*"))
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert b"KeyboardInterrupt" in told
+    assert list(cache.iterdir()) == []
+
+
+@pytest.mark.model
 def test_snapshot_of_the_hub_is_converted_once_and_found_again(checkpoint, tmp_path):
     snapshot = tmp_path / "hub" / "models--someone--fine-tuned" / "snapshots" / "c0ffee"
     shutil.copytree(checkpoint, snapshot)
     found = models.resolve("someone/fine-tuned", runtime=OFFLINE)
     assert (found.repository, found.revision) == ("someone/fine-tuned", "c0ffee")
     assert found.path.name.startswith("someone--fine-tuned-")
+    assert sorted((item.name, item.kind) for item in installed()) == [
+        ("someone/fine-tuned", "checkpoint"),
+        ("someone/fine-tuned", "converted"),
+    ]
     shutil.rmtree(tmp_path / "hub")  # the converted model is enough
     again = models.resolve("someone/fine-tuned", runtime=OFFLINE)
     assert (again.path, again.revision) == (found.path, "c0ffee")

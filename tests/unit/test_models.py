@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from click.testing import CliRunner
 from huggingface_hub import constants
 
 from whisperdiar import _hub, models
@@ -26,6 +27,7 @@ from whisperdiar._catalogue import KNOWN, choose_default
 from whisperdiar._installed import installed, of_folder
 from whisperdiar._verification import Verdict
 from whisperdiar.asr._memory import fits
+from whisperdiar.cli import main
 from whisperdiar.errors import InvalidOption, ModelUnavailable, WhisperdiarError
 from whisperdiar.options import Runtime
 
@@ -33,6 +35,7 @@ BINARY = struct.pack("<IH2sIII", 6, 2, b"W\0", 3, 0, 0).decode("latin-1")
 """A model of CTranslate2 without weights."""
 FILES = {"config.json": "{}", "model.bin": BINARY, "tokenizer.json": "{ }", "vocabulary.txt": "a\nb"}
 OFFLINE = Runtime(offline=True)
+CRDNN = "speechbrain/vad-crdnn-libriparty"
 GB = 1_000_000_000
 
 
@@ -313,6 +316,76 @@ def test_cached_model_is_copied_to_a_folder_without_the_network(cache, tmp_path)
     assert models.resolve(str(target)).path == target
     with pytest.raises(InvalidOption, match="is a folder"):
         models.download(str(target))
+
+
+def command(*words: str) -> tuple[int, list[str]]:
+    done = CliRunner().invoke(main, ["models", *words], prog_name="whisperdiar", catch_exceptions=True)
+    if isinstance(done.exception, WhisperdiarError):  # what the program's entry point makes a line of
+        return 1, [str(done.exception)]
+    return done.exit_code, done.stdout.splitlines()
+
+
+def test_models_are_listed_with_what_they_take_on_disk(cache):
+    put(cache, "Systran/faster-whisper-tiny", {**FILES, "model.bin": "0" * 12_000_000})
+    put(cache, "someone/own-whisper", FILES)
+    put(cache, "someone/something", {"config.json": "{}"})
+    lines = command("list")[1]
+    assert lines[0].endswith("on this machine, 12 MB")
+    assert [line for line in lines if "on this machine" in line][1].startswith("someone/own-whisper")
+    assert not any("something" in line for line in lines)
+    (crdnn,) = [line for line in lines if line.startswith("crdnn")]
+    assert "1 MB" in crdnn
+    assert "on this machine" not in crdnn
+    put(cache, CRDNN, {"hyperparams.yaml": "a: b"})
+    rows = {row["name"]: row for row in json.loads("".join(command("list", "--json")[1]))}
+    assert rows["crdnn"]["cached"]
+    assert rows["crdnn"]["bytes_on_disk"] == 4
+    assert (rows["tiny"]["bytes_on_disk"], rows["base"]["bytes_on_disk"]) == (12_000_008, None)
+
+
+def test_path_of_a_backends_model(cache):
+    code, lines = command("path", "crdnn")
+    assert code == 1
+    assert "whisperdiar models download crdnn" in lines[0]
+    snapshot = put(cache, CRDNN, {"hyperparams.yaml": "a: b"})
+    assert command("path", "crdnn") == (0, [str(snapshot)])
+
+
+def test_verify_prints_what_is_wrong_and_what_mends_it(cache, tmp_path):
+    code, lines = command("verify")
+    assert (code, lines) == (0, ["no model is on this machine: whisperdiar models download small"])
+    code, lines = command("verify", "tiny")
+    assert code == 1
+    assert "whisperdiar models download tiny" in lines[0]
+    snapshot = put(cache, "mobiuslabsgmbh/faster-whisper-large-v3-turbo", FILES)
+    put(cache, CRDNN, {"hyperparams.yaml": "a: b", "model.ckpt": "x", "mean_var_norm.ckpt": "y"})
+    for words in (("verify",), ("verify", "crdnn", "turbo", str(snapshot))):
+        code, lines = command(*words)
+        assert code == 0
+        assert all(" OK " in line for line in lines)
+        assert len(lines) == len(words) - 1 or len(lines) == 2
+    (snapshot / "model.bin").resolve().write_bytes(b"damaged")
+    code, lines = command("verify", "crdnn", "turbo")
+    assert code == 1
+    assert " OK " in lines[0]
+    assert lines[1].startswith("large-v3-turbo")
+    assert "BROKEN" in lines[1]
+    assert lines[1].endswith("whisperdiar models download large-v3-turbo --repair")
+    (cache / f"models--{CRDNN.replace('/', '--')}/snapshots/c0ffee/model.ckpt").unlink()
+    code, lines = command("verify", "crdnn")
+    assert code == 1
+    assert "model.ckpt is missing: whisperdiar models download crdnn --repair" in lines[0]
+
+
+def test_checkpoint_that_is_not_whole_is_no_model(cache):
+    snapshot = put(cache, "someone/fine", {"config.json": '{"model_type": "whisper"}'})
+    assert dict(next(installed()).verify().problems) == {"model.safetensors": "is missing"}
+    index = {"weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}
+    (snapshot / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
+    (snapshot / "model-00001-of-00002.safetensors").write_bytes(b"\x02" + 7 * b"\0" + b"{}")
+    assert dict(next(installed()).verify().problems) == {"model-00002-of-00002.safetensors": "is missing"}
+    with pytest.raises(ModelUnavailable):
+        models.resolve("someone/fine", runtime=OFFLINE)
 
 
 class Hub(http.server.BaseHTTPRequestHandler):
