@@ -49,8 +49,8 @@ _DEFAULTS_FOR_TRANSLATION = {
 _LARGE_ON_CPU_CORES = 8
 """With fewer, models above `small` take long on a CPU: the encoder of large-v3-turbo has seven times the weights of
 that of `small`, and takes about 2e12 operations per 30 s."""
-_PIECES = {"cuda": 4, "cpu": 2}
-"""How many pieces are to be decoded at once at least: a model that leaves room for one only is too large."""
+_PIECES = {"cuda": 4, "cpu": 1}
+"""How many pieces are to be decoded at once at least: a GPU that gets one at a time mostly waits."""
 
 
 def choose_default(kind: str, *, free_bytes: int | None, cores: int, translate: bool = False) -> tuple[str, str]:
