@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from dataclasses import dataclass
 
 from whisperdiar.asr._memory import MB, fits
+from whisperdiar.errors import InvalidOption
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,37 @@ _LARGE_ON_CPU_CORES = 8
 that of `small`, and takes about 2e12 operations per 30 s."""
 _PIECES = {"cuda": 4, "cpu": 1}
 """How many pieces are to be decoded at once at least: a GPU that gets one at a time mostly waits."""
+
+
+def is_name(model: str) -> bool:
+    """Whether this is a name of the catalogue."""
+    return model in KNOWN or model in ALIASES
+
+
+def full_name(model: str) -> str:
+    """The name in the catalogue where there is one (also for an alias, or the repository), else ``owner/name``.
+
+    Raises:
+        InvalidOption: no such model.
+    """
+    repository = repository_of(model)
+    return next((name for name, known in KNOWN.items() if known.repository == repository), repository)
+
+
+def repository_of(model: str) -> str:
+    """Where a model by name is published; ``owner/name`` stays as it is.
+
+    Raises:
+        InvalidOption: neither.
+    """
+    name = ALIASES.get(model, model)
+    if name in KNOWN:
+        return KNOWN[name].repository
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", model):
+        return model
+    close = difflib.get_close_matches(model, [*KNOWN, *ALIASES], n=1)
+    hint = f"did you mean {close[0]}?" if close else f"choose one of {', '.join(KNOWN)}"
+    raise InvalidOption(f"no model {model!r}: {hint} (a repository owner/name or a folder will also do)")
 
 
 def choose_default(kind: str, *, free_bytes: int | None, cores: int, translate: bool = False) -> tuple[str, str]:

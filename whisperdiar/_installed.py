@@ -9,7 +9,7 @@ from pathlib import Path
 
 from whisperdiar import _conversion, _hub, _verification
 from whisperdiar._catalogue import KNOWN
-from whisperdiar.models import WHISPER_FILES
+from whisperdiar._fetching import WHISPER_FILES
 
 
 @dataclass(frozen=True, slots=True)

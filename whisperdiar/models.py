@@ -8,23 +8,17 @@ failure is one `ModelUnavailable` that says what to do. The access token is read
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from whisperdiar import _conversion, _hub, _verification
-from whisperdiar._catalogue import ALIASES, KNOWN, best_fitting, choose_default
+from whisperdiar._catalogue import KNOWN, best_fitting, choose_default, is_name, repository_of
+from whisperdiar._fetching import OPTIONAL_WHISPER_FILES, WHISPER_FILES, fetch_whisper
 from whisperdiar.asr._memory import available_memory, usable_cores
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import InvalidOption, ModelUnavailable
 from whisperdiar.options import Runtime
-
-WHISPER_FILES = ("config.json", "model.bin", "tokenizer.json", "vocabulary.*")
-"""What a Whisper model in CTranslate2's format consists of."""
-OPTIONAL_WHISPER_FILES = ("preprocessor_config.json",)
-"""Only some models have it: it tells the number of mel bands where that is not 80."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +112,7 @@ def resolve(
         if _check_folder(folder):
             return ResolvedModel(folder, model)
         return _converted(folder, ResolvedModel(folder, model), progress)
-    repository = _repository(model)
+    repository = repository_of(model)
     found = _find(model, repository) or _fetch(model, repository, runtime, progress)
     if not _hub.missing_files(found.path, WHISPER_FILES):
         return found
@@ -152,16 +146,15 @@ def download(
     """
     if _as_folder(name) is not None:
         raise InvalidOption(f"model {name!r} is a folder: give a name such as small, or a repository owner/name")
-    repository = _repository(name)
+    repository = repository_of(name)
     if repair:
         _repair(name, repository, directory, runtime or Runtime(), progress)
     if directory is None:
         return resolve(name, runtime=runtime, progress=progress).path
     target = Path(directory).expanduser()
-    if _find(name, repository) is None:
-        fetched = _fetch(name, repository, runtime or Runtime(), progress, directory=target)
-        if fetched.path == target:
-            return target
+    runtime = runtime or Runtime()
+    if not _find(name, repository) and fetch_whisper(name, repository, runtime, progress, directory=target) == target:
+        return target
     found = resolve(name, runtime=runtime, progress=progress).path
     _hub.copy_files(found, target, [*WHISPER_FILES, *OPTIONAL_WHISPER_FILES])
     return target
@@ -184,7 +177,7 @@ def path(name: str) -> Path:
             return folder
         place = _conversion.place_for(folder)
         return place if place.is_dir() else folder
-    repository = _repository(name)
+    repository = repository_of(name)
     found = _find(name, repository) or _fetch(name, repository, Runtime(offline=True), no_progress)
     place = _conversion.place_for(found.path, repository=repository)
     return place if place.is_dir() else found.path
@@ -232,7 +225,7 @@ def _repair(name: str, repository: str, directory: str | Path | None, runtime: R
             _verification.remove_damaged(Path(folder).expanduser())
     cached = _hub.find_cached(repository, ())
     if cached is not None and _verification.remove_damaged(cached):
-        _fetch(name, repository, runtime, progress)
+        fetch_whisper(name, repository, runtime, progress)
 
 
 def _resolve_auto(runtime: Runtime, kind: str, index: int, translate: bool, progress: Progress) -> ResolvedModel:
@@ -247,6 +240,11 @@ def _resolve_auto(runtime: Runtime, kind: str, index: int, translate: bool, prog
             raise
         found = resolve(other, runtime=Runtime(offline=True))
         return replace(found, note=f"model {other} is used, the best one on this machine: {error}")
+
+
+def _fetch(name: str, repository: str, runtime: Runtime, progress: Progress) -> ResolvedModel:
+    folder = fetch_whisper(name, repository, runtime, progress)
+    return ResolvedModel(folder, name, repository, folder.name)
 
 
 def _find(name: str, repository: str) -> ResolvedModel | None:
@@ -273,31 +271,10 @@ def _cached(name: str) -> Path | None:
     return _hub.find_cached(KNOWN[name].repository, WHISPER_FILES)
 
 
-def _repository(model: str) -> str:
-    name = ALIASES.get(model, model)
-    if name in KNOWN:
-        return KNOWN[name].repository
-    if re.fullmatch(r"[\w.-]+/[\w.-]+", model):
-        return model
-    close = difflib.get_close_matches(model, [*KNOWN, *ALIASES], n=1)
-    hint = f"did you mean {close[0]}?" if close else f"choose one of {', '.join(KNOWN)}"
-    raise InvalidOption(f"no model {model!r}: {hint} (a repository owner/name or a folder will also do)")
-
-
-def full_name(model: str) -> str:
-    """The name in the catalogue where there is one (also for an alias, or the repository), else ``owner/name``.
-
-    Raises:
-        InvalidOption: no such model.
-    """
-    repository = _repository(model)
-    return next((name for name, known in KNOWN.items() if known.repository == repository), repository)
-
-
 def _as_folder(model: str) -> Path | None:
     """The path that is meant, or None where it is a name or a repository."""
     folder = Path(model).expanduser()
-    if model in KNOWN or model in ALIASES:
+    if is_name(model):
         return None
     looks_like_path = model.startswith((".", "/", "~", "\\")) or "\\" in model or model.count("/") > 1
     return folder if looks_like_path or folder.exists() else None
@@ -320,44 +297,3 @@ def _check_folder(folder: Path) -> bool:
         f"model {str(folder)!r} lacks {', '.join(missing)}: give a folder with a Whisper model in the format of "
         "CTranslate2 or Transformers"
     )
-
-
-def _fetch(
-    name: str, repository: str, runtime: Runtime, progress: Progress, directory: Path | None = None
-) -> ResolvedModel:
-    """Fetches a model in CTranslate2's format into `directory`, or a checkpoint to be converted into the cache."""
-    known = KNOWN.get(ALIASES.get(name, name))
-    remedy = f"run `whisperdiar models download {name}` on a machine with a connection, or give a folder with --model"
-    command = f"whisperdiar models download {name}"
-    files: Sequence[str] = WHISPER_FILES
-    optional: Sequence[str] = OPTIONAL_WHISPER_FILES
-    size_mb = known.size_mb if known else None
-    if known is None:
-        listed = _hub.list_files(repository, runtime=runtime, remedy=remedy, command=command)
-        weights = [] if "model.bin" in listed else _conversion.weights_of(listed)
-        if weights:
-            # Its type and what it takes to convert it are found out before gigabytes are fetched.
-            folder = _hub.fetch(repository, ("config.json",), runtime=runtime, remedy=remedy, command=command)
-            _conversion.check_config(folder, name)
-            _conversion.check_packages(name)
-            files, optional, directory = ("config.json", *weights), _conversion.SIDE_FILES, None
-        wanted = [item for item in listed if item in {*files, *optional, "vocabulary.json", "vocabulary.txt"}]
-        size_mb = sum(listed[item] for item in wanted) // 1_000_000
-    folder = _hub.fetch(
-        repository,
-        files,
-        optional=optional,
-        runtime=runtime,
-        remedy=remedy,
-        command=command,
-        progress=progress,
-        directory=directory,
-        size_mb=size_mb,
-    )
-    missing = _hub.missing_files(folder, files)
-    if missing:
-        raise ModelUnavailable(
-            f"repository {repository} has no {', '.join(missing)}: it is no Whisper model in the format of CTranslate2 "
-            "or Transformers"
-        )
-    return ResolvedModel(directory or folder, name, repository, None if directory else folder.name)

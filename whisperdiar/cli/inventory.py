@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from whisperdiar import models as store
+from whisperdiar._catalogue import full_name
 from whisperdiar._hub import find_cached
 from whisperdiar._installed import Installed, installed, of_folder
 from whisperdiar._verification import remove_damaged
@@ -242,8 +243,8 @@ def _named(name: str) -> list[Installed]:
     elif Path(name).expanduser().is_dir():
         found = [of_folder(Path(name).expanduser())]
     else:
-        full_name = store.full_name(name)
-        found = [item for item in installed() if item.name == full_name]
+        known_as = full_name(name)
+        found = [item for item in installed() if item.name == known_as]
     if not found:
         remedy = f"whisperdiar models download {name}"
         raise ModelUnavailable(f"model {name} is not on this machine: {remedy}", remedy=remedy)
