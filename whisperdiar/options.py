@@ -111,6 +111,10 @@ class FileSettings:
     path: str = ""
 
 
+WHISPER_TASKS = ("transcribe", "translate")
+WORD_TIMES = ("dtw", "wav2vec2", "none")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhisperSettings:
     """faster-whisper.
@@ -123,9 +127,24 @@ class WhisperSettings:
         prompt: text that sets style and vocabulary.
         hotwords: words to expect.
         max_chunk: longest piece of sound that is decoded at once, seconds (Whisper's window is 30).
+        task: ``transcribe``, or ``translate`` into English.
+        multilingual: every piece of speech is taken to be in its own language, which is detected.
+        word_times: ``dtw`` takes them from the model's attention, ``wav2vec2`` aligns the words again with a CTC model
+            of the language, ``none`` spreads the words over the speech.
+        word_times_model: CTC model for ``wav2vec2``, a repository or a folder; None for the language's own.
+        temperature_fallback: doubtful pieces are decoded again at rising temperatures.
+        compression_ratio_threshold: text that compresses better than this repeats itself; None for no limit.
+        log_prob_threshold: text with a lower mean log-probability is doubtful; None for no limit.
+        no_speech_threshold: doubtful text from sound that the model takes for no speech with more than this
+            probability is dropped; None for no limit.
+        cut_loops: phrases that are repeated over and over stay once.
+        drop_unspoken: sentences that lie where nobody speaks are dropped.
+        drop_closing_phrases: "Thanks for watching" where nobody speaks, and credits of subtitles, are dropped.
+        condition_on_previous_text: each piece is decoded with the text before it in view, one by one; words are
+            written more alike, and mistakes go on more easily.
 
     Raises:
-        InvalidOption: a number outside its range.
+        InvalidOption: a number outside its range, or no such task or source of times.
     """
 
     model: str = "auto"
@@ -135,8 +154,30 @@ class WhisperSettings:
     prompt: str | None = None
     hotwords: str | None = None
     max_chunk: float = 28.0
+    task: str = "transcribe"
+    multilingual: bool = False
+    word_times: str = "dtw"
+    word_times_model: str | None = None
+    temperature_fallback: bool = True
+    compression_ratio_threshold: float | None = 2.4
+    log_prob_threshold: float | None = -1.0
+    no_speech_threshold: float | None = 0.6
+    cut_loops: bool = True
+    drop_unspoken: bool = True
+    drop_closing_phrases: bool = True
+    condition_on_previous_text: bool = False
 
     def __post_init__(self) -> None:
+        if self.task not in WHISPER_TASKS:
+            raise InvalidOption(f"task {self.task!r}: choose one of {', '.join(WHISPER_TASKS)}")
+        if self.word_times not in WORD_TIMES:
+            raise InvalidOption(f"word_times {self.word_times!r}: choose one of {', '.join(WORD_TIMES)}")
+        if self.word_times_model is not None and self.word_times != "wav2vec2":
+            raise InvalidOption("word_times_model is for word_times wav2vec2: give both, or neither")
+        for name in ("compression_ratio_threshold", "log_prob_threshold", "no_speech_threshold"):
+            value = getattr(self, name)
+            if value is not None and not math.isfinite(value):
+                raise InvalidOption(f"{name} {value}: give a number, or none for no limit")
         if self.batch_size < 0:
             raise InvalidOption(f"batch_size {self.batch_size}: it must be 1 or more, or 0 to choose by the device")
         if self.beam_size < 1:

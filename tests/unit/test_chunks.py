@@ -127,24 +127,24 @@ def test_words_keep_the_text_and_stay_in_order_inside_their_piece(raw, spans, sp
 
 def test_words_without_times_share_the_gap_by_length():
     untimed = [RawWord(" 12", None, None), RawWord(" 1234", math.nan, 4.0)]
-    raw = [RawWord(" a", 1.0, 2.0), *untimed, RawWord(" z", 5.0, 6.0)]
+    raw = [RawWord(" a", 1.5, 2.0), *untimed, RawWord(" z", 4.0, 4.5)]
     words = place_words(raw, " a 12 1234 z", piece=Span(0, 10), speech=[Span(0, 10)])
-    assert [(word.start, word.end) for word in words] == [(1, 2), (2, 3.125), (3.125, 5), (5, 6)]
+    assert [(word.start, word.end) for word in words] == [(1.5, 2), (2, 2.75), (2.75, 4), (4, 4.5)]
 
 
 def test_text_that_the_words_lack_is_spread_over_their_stretch():
-    words = place_words([RawWord(" ab", 2.0, 4.0)], " ab cd", piece=Span(0, 10), speech=[], probability=0.3)
+    words = place_words([RawWord(" ab", 2.0, 3.0)], " ab cd", piece=Span(0, 10), speech=[], probability=0.3)
     assert [(word.text, word.start, word.end, word.probability) for word in words] == [
-        (" ab", 2.0, 3.0, 0.3),
-        (" cd", 3.0, 4.0, 0.3),
+        (" ab", 2.0, 2.5, 0.3),
+        (" cd", 2.5, 3.0, 0.3),
     ]
 
 
 def test_word_stretched_over_a_pause_keeps_its_spoken_part():
     speech = [Span(0, 2), Span(4, 6)]
-    raw = [RawWord(" one", 0.5, 1.0), RawWord(" two", 1.7, 5.0), RawWord(" three", 5.0, 6.0)]
+    raw = [RawWord(" one", 0.5, 1.0), RawWord(" two", 1.7, 4.8), RawWord(" three", 4.8, 5.6)]
     words = place_words(raw, " one two three", piece=Span(0, 6), speech=speech)
-    assert [(word.start, word.end) for word in words] == [(0.5, 1.0), (4, 5.0), (5.0, 6.0)]
+    assert [(word.start, word.end) for word in words] == [(0.5, 1.0), (4, 4.8), (4.8, 5.6)]
     late = place_words([RawWord(" bye", 1.5, 3.5)], " bye", piece=Span(0, 6), speech=speech)
     assert late[0].span == Span(1.5, 2)
 

@@ -1,6 +1,6 @@
 """The bank: tens of thousands of spoken sentences as log-mel power, with the times of their words.
 
-    python -m training.whisper_nano.bank FOLDER [--processes 2] [--scale 1.0] [--seed 1]
+    python -m training.whisper_nano.bank FOLDER [--processes 2] [--scale 1.0] [--seed 1] [--without-scripts]
 
 `FOLDER/power.npy` is float16 (n_frames, 80): log10 of the mel power of all utterances, one after another, frames of
 10 ms as faster-whisper computes them but before its normalisation, so that windows can be mixed from them.
@@ -32,7 +32,9 @@ FLOOR = -10.0
 _HOP = 160
 _N_FFT = 400
 _COUNTS = {"en": 4200, "ru": 650, "de": 450, "fr": 450}
+_MORE_COUNTS = {"en": 2500, "ru": 2400, "de": 1500, "fr": 1500}  # of a bank without scripts
 _SHUFFLED = {"en": 700, "ru": 120, "de": 80, "fr": 80}
+_MORE_SHUFFLED = {"en": 400, "ru": 400, "de": 250, "fr": 250}
 _OWN_VARIANTS = 8  # of a script's sentence in the voice it has in the recording
 _OTHER_VARIANTS = 3  # … and in the other voices of its language
 
@@ -63,17 +65,24 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Bank:
-    """`power`: float16 (n_frames, 80), memory-mapped."""
+    """`power`: float16 (n_frames, 80), memory-mapped where it is one file."""
 
     power: NDArray[np.float16]
     entries: tuple[Entry, ...]
 
 
-def load(folder: Path) -> Bank:
-    """Open a bank that `main` wrote."""
-    raw = json.loads((folder / "index.json").read_text(encoding="utf-8"))
-    entries = tuple(Entry(**{**item, "starts": tuple(item["starts"]), "ends": tuple(item["ends"])}) for item in raw)
-    return Bank(np.load(folder / "power.npy", mmap_mode="r"), entries)
+def load(*folders: Path) -> Bank:
+    """Open a bank that `main` wrote; several are put together in memory."""
+    parts: list[NDArray[np.float16]] = []
+    entries: list[Entry] = []
+    first = 0
+    for folder in folders:
+        for item in json.loads((folder / "index.json").read_text(encoding="utf-8")):
+            times = {"starts": tuple(item["starts"]), "ends": tuple(item["ends"])}
+            entries.append(Entry(**{**item, **times, "first": item["first"] + first}))
+        parts.append(np.load(folder / "power.npy", mmap_mode="r"))
+        first += len(parts[-1])
+    return Bank(parts[0] if len(parts) == 1 else np.concatenate(parts), tuple(entries))
 
 
 def log_power(utterance: Utterance) -> NDArray[np.float32]:
@@ -95,12 +104,15 @@ def cast() -> dict[str, dict[str, Voice]]:
     return found
 
 
-def plan(*, seed: int, scale: float) -> tuple[Task, ...]:
-    """What to speak: script sentences in many variants, and template sentences once each."""
+def plan(*, seed: int, scale: float, with_scripts: bool = True) -> tuple[Task, ...]:
+    """What to speak: script sentences in many variants, and template sentences once each.
+
+    Without scripts there are more of the others, for a second bank with another seed.
+    """
     random_ = random.Random(seed)
     voices = cast()
     tasks: dict[Task, None] = {}
-    for script in scripts():
+    for script in scripts() if with_scripts else ():
         for sentence in script.sentences:
             people = voices[script.language]
             for person, voice in people.items():
@@ -108,9 +120,10 @@ def plan(*, seed: int, scale: float) -> tuple[Task, ...]:
                 for take in range(max(1, round(variants * scale))):
                     spoken = voice if take == 0 else varied(voice, random_)
                     tasks[Task(sentence.text, script.language, person, spoken, take)] = None
+    counts, shuffles = (_COUNTS, _SHUFFLED) if with_scripts else (_MORE_COUNTS, _MORE_SHUFFLED)
     for language in LANGUAGES:
-        lines = generate(language, round(_COUNTS[language] * scale), seed=seed)
-        lines += shuffled_words(language, round(_SHUFFLED[language] * scale), seed=seed)
+        lines = generate(language, round(counts[language] * scale), seed=seed)
+        lines += shuffled_words(language, round(shuffles[language] * scale), seed=seed)
         for line in lines:
             person = random_.choice(sorted(voices[language]))
             tasks[Task(line.text, language, person, varied(voices[language][person], random_))] = None
@@ -179,8 +192,9 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--scale", type=float, default=1.0, help="share of the sentences and variants")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--without-scripts", action="store_true", help="only more of the other sentences")
     options = parser.parse_args()
-    tasks = plan(seed=options.seed, scale=options.scale)
+    tasks = plan(seed=options.seed, scale=options.scale, with_scripts=not options.without_scripts)
     refused = build(options.folder, tasks, processes=options.processes)
     print(f"{len(tasks) - refused} utterances; {refused} refused")
 

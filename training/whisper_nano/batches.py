@@ -14,7 +14,7 @@ from training.whisper_nano.windows import Composer, Window
 
 IGNORED = -100
 POSITION_S = 0.02
-_TIMESTAMP_SHARE = 0.15
+_TIMESTAMP_SHARE = 0.2
 _CONTEXT_SHARE = 0.1
 _EMPTY_SHARE = 0.03
 _BOUNDARY_S = 0.06
@@ -37,8 +37,8 @@ class Stage:
 
 
 STAGES = {
-    "short": Stage(n_frames=500, windows=16, scripts=0.6, long=0.8, moved=1.0),
-    "medium": Stage(n_frames=1000, windows=8, scripts=0.6, long=0.8, moved=0.5),
+    "short": Stage(n_frames=500, windows=16, scripts=0.35, long=0.8, moved=1.0),
+    "medium": Stage(n_frames=1000, windows=8, scripts=0.35, long=0.8, moved=0.5),
     "full": Stage(n_frames=3000, windows=4, scripts=0.75, long=0.6, moved=0.0),
 }
 _LONGEST_S = 28.5  # the program hands over 28 s at most

@@ -1,7 +1,7 @@
 """Train whisper-nano.
 
-    python -m training.whisper_nano.train BANK RUN [--steps short=900,medium=900,full=1500,decay=700] [--processes 2]
-    python -m training.whisper_nano.train BANK RUN --device cuda --batch-factor 8
+    python -m training.whisper_nano.train BANK... RUN [--steps short=900,medium=900,full=1500,decay=700] [--processes 2]
+    python -m training.whisper_nano.train BANK... RUN --device cuda --batch-factor 8
 
 RUN/checkpoint.pt is written every few minutes, and a run that finds one goes on from it. Every step draws its windows
 from (seed, step, process): the data of a run do not depend on where it was interrupted.
@@ -41,7 +41,7 @@ _VOCABULARY = "vocabulary.learned.json"
 class Options:
     """The command line. `steps`: (stage, count) in order; "decay" is the stage full with a falling rate."""
 
-    bank: Path
+    banks: tuple[Path, ...]
     run: Path
     steps: tuple[tuple[str, int], ...]
     processes: int
@@ -73,7 +73,7 @@ class Trainer:
     def __init__(self, options: Options, rank: int) -> None:
         self.options, self.rank = options, rank
         self.device = torch.device(options.device)
-        bank = load(options.bank)
+        bank = load(*options.banks)
         self.composer = Composer(bank)
         self.vocabulary = _vocabulary(options.run, (entry.text for entry in bank.entries), write=rank == 0)
         torch.manual_seed(options.seed)
@@ -211,7 +211,7 @@ def _work(rank: int, options: Options, port: int) -> None:
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description="Train whisper-nano.")
-    parser.add_argument("bank", type=Path, help="the folder that training.whisper_nano.bank wrote")
+    parser.add_argument("banks", type=Path, nargs="+", help="folders that training.whisper_nano.bank wrote")
     parser.add_argument("run", type=Path, help="folder for the checkpoint; one that is there is continued")
     parser.add_argument("--steps", default=_STEPS, help="stages and their steps (default: %(default)s)")
     parser.add_argument("--processes", type=int, default=2, help="single-threaded CPU processes; 1 with --device cuda")
@@ -224,7 +224,7 @@ def main() -> None:
     steps = tuple((name, int(count)) for name, count in (part.split("=") for part in given.steps.split(",")))
     on_gpu = given.device != "cpu"
     options = Options(
-        bank=given.bank, run=given.run, steps=steps, processes=1 if on_gpu else given.processes, device=given.device,
+        banks=tuple(given.banks), run=given.run, steps=steps, processes=1 if on_gpu else given.processes, device=given.device,
         batch_factor=given.batch_factor, rate=given.rate, seed=given.seed, save_every=120.0,
         stop_at=time.time() + 60 * given.minutes,
     )  # fmt: skip

@@ -13,6 +13,7 @@ from whisperdiar.types import Audio, Span
 N_WINDOWS = 4
 """Pieces that are listened to, spread over the recording: the first half minute is often a jingle or a greeting."""
 _SURE = 0.5
+_SHORT_S = 1.0
 _ALIASES = {"jv": "jw", "nb": "no", "iw": "he", "in": "id", "fil": "tl", "cmn": "zh"}
 """Codes of ISO 639 that Whisper has under another name."""
 _ISO = {"jw": "jv"}
@@ -20,12 +21,20 @@ _ISO = {"jw": "jv"}
 
 
 @dataclass(frozen=True, slots=True)
-class DetectedLanguage:
-    """A language with its probability (0 to 1), and a sentence for the user where another one is heard as well."""
+class SpokenLanguages:
+    """What is spoken, in Whisper's codes.
 
-    code: str
-    probability: float
-    note: str | None = None
+    Attributes:
+        main: the language of most of the recording.
+        probability: that it is (0 to 1), where it was detected.
+        of_pieces: the language of every piece.
+        notes: sentences for the user where others are heard as well.
+    """
+
+    main: str
+    probability: float | None
+    of_pieces: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def iso(code: str) -> str:
@@ -33,27 +42,37 @@ def iso(code: str) -> str:
     return _ISO.get(code, code)
 
 
-def check_language(language: str, supported: Sequence[str], model: str) -> str:
+def check_code(language: str) -> str:
     """Whisper's code for what the user typed: ``de``, ``de-AT``, ``DE``.
+
+    Raises:
+        InvalidOption: Whisper knows no such code.
+    """
+    from faster_whisper.tokenizer import _LANGUAGE_CODES
+
+    code = str(language).strip().lower().replace("_", "-").partition("-")[0]
+    code = _ALIASES.get(code, code)
+    if code not in _LANGUAGE_CODES:
+        known = ", ".join(sorted(_LANGUAGE_CODES))
+        raise InvalidOption(f"language {language!r}: Whisper knows no such code; choose one of {known}")
+    return code
+
+
+def check_language(language: str, supported: Sequence[str], model: str) -> str:
+    """Whisper's code for what the user typed.
 
     Raises:
         InvalidOption: Whisper knows no such code.
         UnsupportedRequest: the model does not speak that language.
     """
-    from faster_whisper.tokenizer import _LANGUAGE_CODES
-
-    code = language.strip().lower().replace("_", "-").partition("-")[0]
-    code = _ALIASES.get(code, code)
-    if code not in _LANGUAGE_CODES:
-        known = ", ".join(sorted(_LANGUAGE_CODES))
-        raise InvalidOption(f"language {language!r}: Whisper knows no such code; choose one of {known}")
+    code = check_code(language)
     if code in supported:
         return code
     listed = "English only" if list(supported) == ["en"] else f"{len(supported)} languages, not this one"
     raise UnsupportedRequest(f"language {language!r}: model {model} knows {listed}; choose a multilingual model")
 
 
-def detect_language(model: Any, audio: Audio, pieces: Sequence[Span]) -> DetectedLanguage:
+def detect_language(model: Any, audio: Audio, pieces: Sequence[Span]) -> SpokenLanguages:
     """The language with the highest mean probability over up to `N_WINDOWS` pieces, weighted by their length.
 
     Args:
@@ -73,8 +92,39 @@ def detect_language(model: Any, audio: Audio, pieces: Sequence[Span]) -> Detecte
             weights[code] = weights.get(code, 0.0) + share * window.duration
     best = max(sorted(weights), key=lambda code: weights[code])
     others = ", ".join(sorted(iso(code) for code in heard if code != best))
-    note = f"language {iso(best)} is taken for the whole recording; parts sound like {others}" if others else None
-    return DetectedLanguage(best, weights[best] / total, note)
+    note = (
+        f"language {iso(best)} is taken for the whole recording; parts sound like {others}"
+        " (--multilingual transcribes each in its own)"
+    )
+    return SpokenLanguages(best, weights[best] / total, notes=(note,) if others else ())
+
+
+def detect_each(model: Any, audio: Audio, pieces: Sequence[Span]) -> SpokenLanguages:
+    """The language of every piece; one that is short, or of which the model is not sure, has that of most of them.
+
+    Args:
+        model: a multilingual ``faster_whisper.WhisperModel``.
+        audio: 16 kHz.
+        pieces: sorted, at least one.
+    """
+    sure: list[str | None] = []
+    lengths: dict[str, float] = {}
+    first_guess: str | None = None
+    for piece in pieces:
+        top, probability, _ = model.detect_language(audio=audio.crop(piece).mono)
+        first_guess = first_guess or top
+        is_sure = probability > _SURE and piece.duration >= _SHORT_S
+        sure.append(top if is_sure else None)
+        if is_sure:
+            lengths[top] = lengths.get(top, 0.0) + piece.duration
+    main = max(sorted(lengths), key=lambda code: lengths[code]) if lengths else first_guess or "en"
+    total = sum(lengths.values())
+    shares = sorted(lengths.items(), key=lambda item: -item[1])
+    listed = ", ".join(f"{iso(code)} {100 * length / total:.0f} %" for code, length in shares)
+    notes = (f"languages heard: {listed}",) if len(lengths) > 1 else ()
+    return SpokenLanguages(
+        main, lengths[main] / total if lengths else None, tuple(code or main for code in sure), notes
+    )
 
 
 def _windows(pieces: Sequence[Span]) -> list[Span]:

@@ -1,21 +1,28 @@
-"""A recogniser's words for one piece → words with usable times that keep all of the text (pure)."""
+"""A recogniser's words for one piece → words with usable times that keep all of the text (pure).
+
+What comes out is the word stream that later stages keep unchanged: words as white space separates them ("l'heure",
+"twenty-five", "50%"), punctuation joined to its word, each with a time of its own.
+"""
 
 from __future__ import annotations
 
 import math
+import unicodedata
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import accumulate
 
+from whisperdiar.asr._word_times import shared, trusted_spans
 from whisperdiar.types import Span, Word
 
 UNSPACED_LANGUAGES = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
 """Whisper's codes of languages that are written without spaces between words."""
 
-_PAUSE_S = 0.3
-"""Shorter silence inside a word is left alone: a detector of speech is not exact to the word."""
-_SPOKEN_S = 0.1
-"""With less speech than this under a word, the detector and the recogniser disagree, and the word stays."""
+_SPOKEN_SIGNS = frozenset("%&@#/*+=§№‰°")
+"""Signs that are read aloud, whatever Unicode calls them."""
+_DASHES = frozenset("-–—―")
+_SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +59,48 @@ def place_words(
     """
     if "".join(word.text for word in raw).split() != text.split():
         raw = _from_text(text, raw, spaced)
-    tidy = _without_blanks(raw, spaced)
-    spans = _ordered(_filled(tidy, piece), piece)
+    tidy = _whole_words(_without_blanks(raw, spaced), spaced)
+    times = _filled(tidy, piece)
+    spans = trusted_spans(times, [word.text for word in tidy], piece=piece, speech=speech)
     return tuple(
-        Word(_without_pause(span, speech), word.text, _probability(word.probability, probability))
+        Word(span, word.text, _probability(word.probability, probability))
         for word, span in zip(tidy, spans, strict=True)
     )
+
+
+def spread(text: str, speech: Sequence[Span], *, spaced: bool = True) -> tuple[RawWord, ...]:
+    """The words of `text` spread over the speech, each as long as its letters; words lie in one span of it."""
+    parts = _parts(text, spaced)
+    lengths = [span.duration for span in speech]
+    times = shared(0.0, sum(lengths), [len(part) for part in parts])
+    edges = [0.0, *accumulate(lengths)]
+    words = []
+    for part, (start, end) in zip(parts, times, strict=True):
+        index = min(len(speech) - 1, bisect_right(edges, (start + end) / 2) - 1)
+        low, high = max(start, edges[index]), min(end, edges[index + 1])
+        offset = speech[index].start - edges[index]
+        words.append(RawWord(part, low + offset, high + offset))
+    return tuple(words)
+
+
+def retimed(
+    words: Sequence[Word], times: Sequence[tuple[float, float] | None], *, piece: Span, speech: Sequence[Span]
+) -> tuple[Word, ...]:
+    """The same words at other times (seconds, on the axis of `piece`).
+
+    A word for which there is none keeps its own, as far as it lies between those of its neighbours.
+    """
+    wanted: list[tuple[float, float]] = []
+    latest = piece.start
+    for index, (word, time) in enumerate(zip(words, times, strict=True)):
+        if time is None:
+            limit = next((later[0] for later in times[index:] if later is not None), piece.end)
+            start = min(max(word.start, latest), max(latest, limit))
+            time = (start, min(max(word.end, start), max(start, limit)))
+        wanted.append(time)
+        latest = max(latest, time[1])
+    spans = trusted_spans(wanted, [word.text for word in words], piece=piece, speech=speech)
+    return tuple(replace(word, span=span) for word, span in zip(words, spans, strict=True))
 
 
 def _finite(value: float | None) -> bool:
@@ -70,15 +113,20 @@ def _probability(value: float | None, default: float) -> float:
 
 def _from_text(text: str, raw: Sequence[RawWord], spaced: bool) -> list[RawWord]:
     """The words of `text` itself, spread over the stretch in which the recogniser placed its own."""
-    parts = [f" {part}" for part in text.split()]
-    if not spaced:
-        parts = [f"{' ' * (i == 0)}{letter}" for part in parts for i, letter in enumerate(part[1:])]
+    parts = _parts(text, spaced)
     starts = [word.start for word in raw if word.start is not None and math.isfinite(word.start)]
     ends = [word.end for word in raw if word.end is not None and math.isfinite(word.end)]
     if not starts or not ends or max(ends) <= min(starts):
         return [RawWord(part, None, None) for part in parts]
-    times = _shared(min(starts), max(ends), [len(part) for part in parts])
+    times = shared(min(starts), max(ends), [len(part) for part in parts])
     return [RawWord(part, start, end) for part, (start, end) in zip(parts, times, strict=True)]
+
+
+def _parts(text: str, spaced: bool) -> list[str]:
+    parts = [f" {part}" for part in text.split()]
+    if spaced:
+        return parts
+    return [f"{' ' * (i == 0)}{letter}" for part in parts for i, letter in enumerate(part[1:])]
 
 
 def _without_blanks(raw: Sequence[RawWord], spaced: bool) -> list[RawWord]:
@@ -94,12 +142,54 @@ def _without_blanks(raw: Sequence[RawWord], spaced: bool) -> list[RawWord]:
     return tidy
 
 
-def _shared(start: float, end: float, weights: Sequence[int]) -> list[tuple[float, float]]:
-    total = sum(weights) or 1
-    edges = [start]
-    for weight in weights:
-        edges.append(edges[-1] + (end - start) * weight / total)
-    return list(pairwise(edges))
+def _whole_words(raw: Sequence[RawWord], spaced: bool) -> list[RawWord]:
+    """Words as they are written: parts without a space before them, and punctuation, join their word."""
+    whole: list[RawWord] = []
+    opening: RawWord | None = None
+    for word in raw:
+        if opening is not None:
+            word, opening = _joined(opening, word), None
+        if not _is_punctuation(word.text):
+            glued = spaced and whole and not word.text[:1].isspace()
+            whole[len(whole) - bool(glued) :] = [_joined(whole[-1], word)] if glued else [word]
+        elif _opens(word.text, whole[-1].text if whole else None):
+            opening = word
+        elif whole:
+            whole[-1] = _joined(whole[-1], word)
+        else:
+            opening = word
+    if opening is not None:  # nothing follows it
+        whole[-1:] = [_joined(whole[-1], opening)] if whole else [opening]
+    return whole
+
+
+def _is_punctuation(text: str) -> bool:
+    return all(
+        character.isspace() or (unicodedata.category(character)[0] == "P" and character not in _SPOKEN_SIGNS)
+        for character in text
+    )
+
+
+def _opens(text: str, before: str | None) -> bool:
+    """Whether punctuation belongs to the word after it: brackets, opening quotes, the dash that begins a reply."""
+    signs = text.strip()
+    if signs and all(sign in _DASHES for sign in signs):
+        return text[:1].isspace() and (before is None or before.rstrip("\"'»”)").endswith(_SENTENCE_ENDS))
+    return all(unicodedata.category(sign) in ("Ps", "Pi") or sign in "¿¡" for sign in signs)
+
+
+def _joined(first: RawWord, second: RawWord) -> RawWord:
+    """Two parts of a word; punctuation has no say in its time and probability."""
+    text = first.text + second.text
+    silent = [_is_punctuation(part.text) for part in (first, second)]
+    if silent[0] != silent[1]:
+        return replace(second if silent[0] else first, text=text)
+    if first.probability is None or second.probability is None:
+        probability = first.probability if second.probability is None else second.probability
+    else:
+        weights = [len(part.text.strip()) for part in (first, second)]
+        probability = (first.probability * weights[0] + second.probability * weights[1]) / max(1, sum(weights))
+    return RawWord(text, first.start, second.end, probability)
 
 
 def _filled(words: Sequence[RawWord], piece: Span) -> list[tuple[float, float]]:
@@ -117,24 +207,6 @@ def _filled(words: Sequence[RawWord], piece: Span) -> list[tuple[float, float]]:
         low = times[-1][1] if times else piece.start
         following = words[last].start if last < len(words) else None
         high = max(low, piece.end if following is None else following)
-        times.extend(_shared(low, high, [len(item.text) for item in words[index:last]]))
+        times.extend(shared(low, high, [len(item.text) for item in words[index:last]]))
         index = last
     return times
-
-
-def _ordered(times: Sequence[tuple[float, float]], piece: Span) -> list[Span]:
-    starts: list[float] = []
-    for start, _ in times:
-        inside = min(max(start, piece.start), piece.end)
-        starts.append(max(inside, starts[-1]) if starts else inside)
-    limits = [*starts[1:], piece.end][: len(starts)]
-    return [
-        Span(start, min(max(end, start), limit)) for start, (_, end), limit in zip(starts, times, limits, strict=True)
-    ]
-
-
-def _without_pause(span: Span, speech: Sequence[Span]) -> Span:
-    spoken = [part for item in speech if (part := item.clipped(span.start, span.end))]
-    longest = max(spoken, key=lambda part: part.duration, default=span)
-    stretched = span.duration - longest.duration > _PAUSE_S and longest.duration >= _SPOKEN_S
-    return longest if stretched else span

@@ -6,36 +6,39 @@ speech spans → pieces of at most `max_chunk` seconds → batches → words, ma
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, ClassVar
-
-import numpy as np
 
 from whisperdiar import models
 from whisperdiar.asr._chunks import cut_pieces, quietest
+from whisperdiar.asr._decoding import Decoded, Decoder, Task, is_out_of_memory, is_silence
 from whisperdiar.asr._device import Placement, place
-from whisperdiar.asr._language import check_language, detect_language, iso
-from whisperdiar.asr._words import UNSPACED_LANGUAGES, RawWord, place_words
+from whisperdiar.asr._guards import Guarded, without_closing_phrases, without_loops, without_unspoken
+from whisperdiar.asr._language import (
+    SpokenLanguages,
+    check_code,
+    check_language,
+    detect_each,
+    detect_language,
+    iso,
+)
+from whisperdiar.asr._wav2vec2 import WordAligner
+from whisperdiar.asr._words import UNSPACED_LANGUAGES, place_words, retimed, spread
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import BackendBroken, BackendError, BackendMissing, InvalidOption, UnsupportedRequest
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime, WhisperSettings
-from whisperdiar.types import Audio, BackendInfo, BackendRecord, Dropped, Span, Transcription, Word
+from whisperdiar.types import Audio, BackendInfo, BackendRecord, Dropped, Samples, Span, Transcription, merge_spans
 
 _MAX_PAUSE_S = 2.0
 """Speech with shorter pauses is decoded together: context helps, and every piece costs a full window of 30 s."""
+_MAX_PAUSE_MULTILINGUAL_S = 0.6
+"""… where the language may change, it does so after a pause."""
 _BATCH_SIZES = {"cuda": 16, "cpu": 4}
-_SLOT_S = 40
-"""Distance of pieces in the sound that faster-whisper gets. Whole seconds: it floors offsets to 10 ms. More than
-30 s and a gap: it shortens the first word after a pause, and each piece is to look the same to it in any batch."""
-_MIN_CLIP_SAMPLES = 1600
-_N_TIMESTAMPS = 1501
 _MAX_PROMPT_TOKENS = 223
 """Half of the decoder's 448 positions, less one: what faster-whisper keeps of a prompt."""
-# OpenAI's own limits; the batched pipeline of faster-whisper computes these figures and does not act on them.
-_LOOP_COMPRESSION = 2.4
-_NO_SPEECH_PROBABILITY = 0.6
-_DOUBTFUL_LOG_PROBABILITY = -1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,17 @@ class _Loaded:
     found: models.ResolvedModel
     placement: Placement
     languages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Aligner:
+    """`align`: sound of a piece and its words → their times; None for Whisper's own, and a sentence why."""
+
+    align: Callable[[Samples, Sequence[str]], Sequence[tuple[float, float] | None]] | None
+    note: str | None = None
+
+
+_DOUBTS = {"repetition": "their text repeated itself", "probability": "their text was improbable"}
 
 
 class Backend:
@@ -64,6 +78,7 @@ class Backend:
         self.settings = settings or WhisperSettings()
         self.runtime = runtime or Runtime()
         self._loaded: _Loaded | None = None
+        self._word_aligner: WordAligner | None = None
 
     def prepare(self, *, progress: Progress = no_progress) -> None:
         """Finds (or fetches) and loads the model.
@@ -82,7 +97,7 @@ class Backend:
         if self._loaded is None:
             return BackendRecord(self.name, self.settings.model)
         found, placement = self._loaded.found, self._loaded.placement
-        details = {
+        details: dict[str, Any] = {
             "repository": found.repository,
             "revision": found.revision,
             "device": str(placement),
@@ -90,6 +105,8 @@ class Backend:
             "batch_size": self._batch_size(placement),
             "beam_size": self.settings.beam_size,
         }
+        if self._word_aligner is not None:
+            details["word_times"] = self._word_aligner.record()
         return BackendRecord(self.name, found.name, details=details)
 
     def transcribe(
@@ -109,37 +126,129 @@ class Backend:
         """
         if audio.sample_rate != SAMPLE_RATE_HZ:
             raise UnsupportedRequest(f"audio at {audio.sample_rate} Hz: Whisper needs {SAMPLE_RATE_HZ} Hz; resample it")
-        inside = [part for span in speech if (part := span.clipped(0.0, audio.duration))]
+        if language is not None:
+            check_code(language)
+        inside = merge_spans(part for span in speech if (part := span.clipped(0.0, audio.duration)))
         if not inside:
             return Transcription(language, None, ())
         loaded = self._load(progress)
         pieces = cut_pieces(
-            inside, limit=self.settings.max_chunk, max_pause=_MAX_PAUSE_S, cut=lambda window: quietest(audio, window)
+            inside,
+            limit=self.settings.max_chunk,
+            max_pause=_MAX_PAUSE_MULTILINGUAL_S if self.settings.multilingual else _MAX_PAUSE_S,
+            cut=lambda window: quietest(audio, window),
         )
-        notes = [note for note in (loaded.found.note, loaded.placement.note) if note]
-        probability: float | None = None
-        if language is not None:
-            code = check_language(language, loaded.languages, loaded.found.name)
-        elif loaded.model.model.is_multilingual:
-            detected = detect_language(loaded.model, audio, pieces)
-            code, probability = detected.code, detected.probability
-            notes += [detected.note] if detected.note else []
-        else:
-            code = "en"
-        words: list[Word] = []
+        spoken = self._languages(loaded, audio, pieces, language)
+        aligner = self._aligner(spoken.main, progress)
+        notes = [note for note in (loaded.found.note, loaded.placement.note, *spoken.notes, aligner.note) if note]
+        tasks = [Task(piece, code) for piece, code in zip(pieces, spoken.of_pieces, strict=True)]
+        decoder = Decoder(
+            loaded.model,
+            loaded.pipeline,
+            self.settings,
+            batch_size=self._batch_size(loaded.placement),
+            too_big=_too_big(loaded.found.name, loaded.placement),
+        )
+        found: dict[Span, Guarded] = {}
+        doubts: Counter[str] = Counter()
+        for decoded in decoder.decode(audio, tasks, progress):
+            doubts.update(filter(None, [decoded.doubtful]))
+            found[decoded.task.piece] = self._heard(decoded, audio, inside, aligner)
+        if self._word_aligner is not None and self._word_aligner.failure:
+            notes.append(self._word_aligner.failure)
+        for doubt, said in _DOUBTS.items():
+            if doubts[doubt]:
+                notes.append(f"{doubts[doubt]} of {len(pieces)} pieces were decoded again because {said}")
+        in_order = [found[piece] for piece in pieces]
+        return Transcription(
+            "en" if self.settings.task == "translate" else iso(spoken.main),
+            spoken.probability,
+            tuple(word for part in in_order for word in part.words),
+            tuple(item for part in in_order for item in part.dropped),
+            tuple(notes),
+        )
+
+    def _heard(self, decoded: Decoded, audio: Audio, speech: Sequence[Span], aligner: _Aligner) -> Guarded:
+        """The words of one piece with trusted times, and what the guards take out of them."""
+        piece, settings = decoded.task.piece, self.settings
+        nearby = [span for span in speech if span.end > piece.start and span.start < piece.end]
+        raw = decoded.words
+        if settings.word_times == "none":
+            raw = spread(decoded.text, nearby, spaced=not self._is_unspaced(decoded))
+        words = place_words(
+            raw,
+            decoded.text,
+            piece=piece,
+            speech=nearby,
+            spaced=not self._is_unspaced(decoded),
+            probability=math.exp(min(0.0, decoded.log_probability)),
+        )
+        if not words:
+            return Guarded(())
+        if is_silence(decoded, settings):
+            reason = f"the model hears no speech here (probability {decoded.no_speech_probability:.2f})"
+            return Guarded((), (Dropped(piece, decoded.text.strip(), reason),))
+        if aligner.align is not None:
+            times = aligner.align(audio.crop(piece).mono, [word.text for word in words])
+            moved = [None if time is None else (time[0] + piece.start, time[1] + piece.start) for time in times]
+            words = retimed(words, moved, piece=piece, speech=nearby)
         dropped: list[Dropped] = []
-        n_loops = 0
-        for piece, segment, looped in self._decode(loaded, audio, pieces, code, progress):
-            n_loops += looped
-            found = _words(segment, piece, inside, code)
-            if _is_silence(segment) and found:
-                reason = f"the model hears no speech here (probability {segment.no_speech_prob:.2f})"
-                dropped.append(Dropped(piece, segment.text.strip(), reason))
-            else:
-                words.extend(found)
-        if n_loops:
-            notes.append(f"{n_loops} of {len(pieces)} pieces were decoded again because their text repeated itself")
-        return Transcription(iso(code), probability, tuple(words), tuple(dropped), tuple(notes))
+        for is_on, guard in (
+            (settings.cut_loops, without_loops),
+            (settings.drop_unspoken, partial(without_unspoken, speech=nearby)),
+            (
+                settings.drop_closing_phrases,
+                partial(without_closing_phrases, speech=nearby, no_speech_probability=decoded.no_speech_probability),
+            ),
+        ):
+            if is_on:
+                guarded = guard(words)
+                words = guarded.words
+                dropped += guarded.dropped
+        return Guarded(words, tuple(sorted(dropped, key=lambda item: item.span)))
+
+    def _is_unspaced(self, decoded: Decoded) -> bool:
+        return self.settings.task == "transcribe" and decoded.task.language in UNSPACED_LANGUAGES
+
+    def _languages(
+        self, loaded: _Loaded, audio: Audio, pieces: Sequence[Span], language: str | None
+    ) -> SpokenLanguages:
+        name, notes = loaded.found.name, []
+        if self.settings.task == "translate":
+            if loaded.languages == ("en",):
+                raise UnsupportedRequest(
+                    f"task translate: model {name} knows English only; choose a multilingual model"
+                )
+            if any(part in name for part in ("turbo", "distil")):
+                notes.append(f"model {name} was not trained to translate: small, medium or large-v3 do")
+        if language is not None:
+            code = check_language(language, loaded.languages, name)
+            found = SpokenLanguages(code, None, (code,) * len(pieces))
+        elif not loaded.model.model.is_multilingual:
+            found = SpokenLanguages("en", None, ("en",) * len(pieces))
+        elif self.settings.multilingual:
+            found = detect_each(loaded.model, audio, pieces)
+        else:
+            detected = detect_language(loaded.model, audio, pieces)
+            found = replace(detected, of_pieces=(detected.main,) * len(pieces))
+        return replace(found, notes=(*notes, *found.notes))
+
+    def _aligner(self, language: str, progress: Progress) -> _Aligner:
+        """The CTC aligner, where one is wanted and can be had."""
+        if self.settings.word_times != "wav2vec2":
+            return _Aligner(None)
+        if self._word_aligner is None:
+            self._word_aligner = WordAligner(self.settings.word_times_model, runtime=self.runtime)
+        spoken = "en" if self.settings.task == "translate" else iso(language)
+        if self.settings.task == "translate":
+            cause: str | None = "a translation is not what was said"
+        elif self.settings.multilingual:
+            cause = "the recording is taken to change its language"
+        else:
+            cause = self._word_aligner.prepare(spoken, progress=progress)
+        if cause is not None:
+            return _Aligner(None, f"word times are Whisper's own: {cause}")
+        return _Aligner(self._word_aligner.align)
 
     def _batch_size(self, placement: Placement) -> int:
         return self.settings.batch_size or _BATCH_SIZES[placement.kind]
@@ -174,7 +283,7 @@ class Backend:
                 cpu_threads=self.runtime.threads,
             )
         except Exception as error:  # CTranslate2 and tokenizers raise RuntimeError, ValueError and bare Exception
-            if _out_of_memory(error):
+            if is_out_of_memory(error):
                 raise BackendError(_too_big(found.name, placement)) from error
             cause = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise BackendBroken(f"model {found.path} cannot be loaded ({cause}): delete it and get it again") from error
@@ -187,96 +296,7 @@ class Backend:
                 f"prompt and hotwords take {n_tokens} tokens: Whisper has room for {_MAX_PROMPT_TOKENS}; shorten them"
             )
 
-    def _decode(
-        self, loaded: _Loaded, audio: Audio, pieces: Sequence[Span], language: str, progress: Progress
-    ) -> Iterable[tuple[Span, Any, bool]]:
-        """Each piece with the segment that faster-whisper makes of it, and whether its first text was a loop."""
-        batch_size = self._batch_size(loaded.placement)
-        done = 0
-        while done < len(pieces):
-            group = pieces[done : done + batch_size]
-            try:
-                segments = self._decode_group(loaded, audio, group, language)
-                # Sampling at a higher temperature would also break a loop, but differently each time.
-                loops = [item.compression_ratio > _LOOP_COMPRESSION for item in segments]
-                again = [piece for piece, loop in zip(group, loops, strict=True) if loop]
-                redone = self._decode_group(loaded, audio, again, language, no_repeat_ngram_size=3) if again else []
-            except (RuntimeError, MemoryError) as error:
-                if not _out_of_memory(error):
-                    raise BackendError(f"Whisper failed on {_place_of(group)} ({error}): try another model") from error
-                if batch_size == 1:
-                    raise BackendError(_too_big(loaded.found.name, loaded.placement)) from error
-                batch_size = max(1, batch_size // 2)
-                continue
-            others = iter(redone)
-            for piece, segment, loop in zip(group, segments, loops, strict=True):
-                best = min(next(others), segment, key=lambda item: item.compression_ratio) if loop else segment
-                yield piece, best, loop
-                done += 1
-                progress("asr", done / len(pieces))
-
-    def _decode_group(
-        self, loaded: _Loaded, audio: Audio, group: Sequence[Span], language: str, no_repeat_ngram_size: int = 0
-    ) -> list[Any]:
-        """One segment per piece. Each piece gets its own slot of silence, so that features stay bounded in memory."""
-        sound = np.zeros((len(group) + 1) * _SLOT_S * SAMPLE_RATE_HZ, dtype=np.float32)
-        clips = []
-        for slot, piece in enumerate(group, start=1):
-            samples = audio.crop(piece).mono
-            first = slot * _SLOT_S * SAMPLE_RATE_HZ
-            sound[first : first + samples.size] = samples
-            # Half a sample more, because faster-whisper cuts the product with the sample rate down to an integer.
-            length = (max(samples.size, _MIN_CLIP_SAMPLES) + 0.5) / SAMPLE_RATE_HZ
-            clips.append({"start": float(slot * _SLOT_S), "end": slot * _SLOT_S + length})
-        first_timestamp = loaded.model.hf_tokenizer.token_to_id("<|notimestamps|>") + 1
-        prompt = (self.settings.prompt or "").strip()
-        segments, _ = loaded.pipeline.transcribe(
-            sound,
-            language=language,
-            clip_timestamps=clips,
-            batch_size=len(group),
-            beam_size=self.settings.beam_size,
-            initial_prompt=f" {prompt}" if prompt else None,
-            hotwords=(self.settings.hotwords or "").strip() or None,
-            word_timestamps=True,
-            temperature=0.0,
-            no_repeat_ngram_size=no_repeat_ngram_size,
-            # At a stray timestamp faster-whisper splits a segment, and loses what follows the last one.
-            suppress_tokens=[-1, *range(first_timestamp, first_timestamp + _N_TIMESTAMPS)],
-        )
-        return list(segments)
-
-
-def _words(segment: Any, piece: Span, speech: Sequence[Span], language: str) -> tuple[Word, ...]:
-    slot_start = segment.seek // 100 // _SLOT_S * _SLOT_S  # seek counts frames of 10 ms
-    shift = piece.start - slot_start
-    raw = [
-        RawWord(word.word, float(word.start) + shift, float(word.end) + shift, float(word.probability))
-        for word in segment.words or ()
-    ]
-    return place_words(
-        raw,
-        segment.text,
-        piece=piece,
-        speech=[span for span in speech if span.end > piece.start and span.start < piece.end],
-        spaced=language not in UNSPACED_LANGUAGES,
-        probability=math.exp(min(0.0, segment.avg_logprob)),
-    )
-
-
-def _is_silence(segment: Any) -> bool:
-    return bool(segment.no_speech_prob > _NO_SPEECH_PROBABILITY and segment.avg_logprob < _DOUBTFUL_LOG_PROBABILITY)
-
-
-def _out_of_memory(error: Exception) -> bool:
-    text = str(error).lower()
-    return isinstance(error, MemoryError) or "out of memory" in text or "bad_alloc" in text or "alloc_failed" in text
-
 
 def _too_big(model: str, placement: Placement) -> str:
     other = "device cpu" if placement.kind == "cuda" else "more memory"
     return f"memory of {placement} is too small for model {model}: take a smaller model, compute type int8, or {other}"
-
-
-def _place_of(group: Sequence[Span]) -> str:
-    return f"{group[0].start:.1f}-{group[-1].end:.1f} s"

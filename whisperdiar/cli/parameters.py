@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from whisperdiar.errors import InvalidOption
-from whisperdiar.options import Runtime
+from whisperdiar.options import WHISPER_TASKS, WORD_TIMES, Runtime
 from whisperdiar.types import ANY_SPEAKERS, SpeakerCount
 
 PATH = click.Path(readable=False, path_type=Path)
@@ -93,6 +93,13 @@ asr_options = combined(
     click.option("--asr", default="auto", show_default=True, help="Recogniser; see `whisperdiar backends`."),
     click.option("--model", metavar="NAME|DIR", help="Whisper model: a name (small, large-v3), repository or folder."),
     click.option("--language", help="Language spoken, such as en or ru; detected if left out."),
+    click.option("--task", type=click.Choice(WHISPER_TASKS), help="translate writes English (transcribe)."),
+    click.option("--multilingual", is_flag=True, help="The language changes: detect it for every piece of speech."),
+    click.option(
+        "--word-times",
+        type=click.Choice(WORD_TIMES),
+        help="Where times of words come from: Whisper (dtw), a CTC model (wav2vec2), or only their length (none).",
+    ),
     click.option("--compute-type", help="Number format of CTranslate2: int8, float16, float32 …"),
     click.option("--batch-size", type=click.IntRange(min=1), help="Pieces of sound decoded at once."),
     click.option("--prompt", help="Text that shows Whisper the style and the vocabulary."),

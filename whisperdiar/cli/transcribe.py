@@ -103,6 +103,9 @@ def request_from(options: dict[str, Any], runtime: Runtime) -> Request:
     asr = shared.settings(
         options.get("asr_settings", ()),
         model=options.get("model"),
+        task=options.get("task"),
+        multilingual=options.get("multilingual") or None,
+        word_times=options.get("word_times"),
         compute_type=options.get("compute_type"),
         batch_size=options.get("batch_size"),
         prompt=options.get("prompt"),

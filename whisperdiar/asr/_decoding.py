@@ -1,0 +1,237 @@
+"""Pieces of sound → text with word times by faster-whisper: batches first, doubtful pieces once more by themselves.
+
+faster-whisper computes the features of all that it is given before it decodes; each call here gets one batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from whisperdiar.asr._words import RawWord
+from whisperdiar.contracts import Progress
+from whisperdiar.errors import BackendError
+from whisperdiar.options import SAMPLE_RATE_HZ, WhisperSettings
+from whisperdiar.types import Audio, Samples, Span
+
+_SLOT_S = 40
+"""Distance of pieces in the sound that faster-whisper gets. Whole seconds: it floors offsets to 10 ms. More than
+30 s and a gap: it shortens the first word after a pause, and each piece is to look the same to it in any batch."""
+_MIN_CLIP_SAMPLES = 1600
+_N_TIMESTAMPS = 1501
+_TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0)
+"""Tried in turn, as OpenAI's own decoding does, for a piece whose first text (at 0) is doubtful."""
+_FORGET_ABOVE_TEMPERATURE = 0.5
+"""Text that needed more is not shown to the model as what was said before."""
+_CONTEXT_CHARACTERS = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What to decode: a piece of the audio, and Whisper's code of the language spoken in it."""
+
+    piece: Span
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What Whisper made of a piece.
+
+    Attributes:
+        task: the piece and its language.
+        text: all of it.
+        words: with times on the audio's axis; empty where none were asked for.
+        log_probability: mean over the tokens.
+        no_speech_probability: the model's own, before it wrote anything.
+        compression_ratio: of the text, by zlib; high for text that repeats itself.
+        temperature: at which it was sampled; 0 for the most probable text.
+        doubtful: why it was decoded a second time: ``repetition`` or ``probability``.
+    """
+
+    task: Task
+    text: str
+    words: tuple[RawWord, ...]
+    log_probability: float
+    no_speech_probability: float
+    compression_ratio: float
+    temperature: float = 0.0
+    doubtful: str | None = None
+
+
+class Decoder:
+    """One loaded model with its settings.
+
+    Args:
+        model: a ``faster_whisper.WhisperModel``.
+        pipeline: its ``BatchedInferencePipeline``.
+        settings: of the backend.
+        batch_size: pieces decoded at once; halved where memory runs out.
+        too_big: what to say where memory does not suffice for one piece.
+    """
+
+    def __init__(self, model: Any, pipeline: Any, settings: WhisperSettings, *, batch_size: int, too_big: str) -> None:
+        self._model, self._pipeline, self._settings = model, pipeline, settings
+        self._too_big = too_big
+        self.batch_size = 1 if settings.condition_on_previous_text else batch_size
+        first_timestamp = model.hf_tokenizer.token_to_id("<|notimestamps|>") + 1
+        # At a stray timestamp faster-whisper splits a segment, and loses what follows the last one.
+        self._suppressed = [-1, *range(first_timestamp, first_timestamp + _N_TIMESTAMPS)]
+
+    def decode(self, audio: Audio, tasks: Sequence[Task], progress: Progress) -> Iterator[Decoded]:
+        """Every task's text, those of one language in order.
+
+        Raises:
+            BackendError: decoding failed, or memory does not suffice for a single piece.
+        """
+        done = 0
+        for language in dict.fromkeys(task.language for task in tasks):
+            before = ""
+            todo = [task for task in tasks if task.language == language]
+            while todo:
+                group = todo[: self.batch_size]
+                found = self._group(audio, group, before)
+                if found is None:
+                    continue
+                todo = todo[len(group) :]
+                done += len(group)
+                if self._settings.condition_on_previous_text:
+                    before = "" if found[-1].temperature > _FORGET_ABOVE_TEMPERATURE else f"{before}{found[-1].text}"
+                progress("asr", done / len(tasks))
+                yield from found
+
+    def _group(self, audio: Audio, group: Sequence[Task], before: str) -> list[Decoded] | None:
+        """One batch; None where memory did not suffice and the batch is now half as large."""
+        try:
+            found = self._together(audio, group, before)
+            return [self._again(audio, item, before) for item in found]
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                place = f"{group[0].piece.start:.1f}-{group[-1].piece.end:.1f} s"
+                raise BackendError(f"Whisper failed on {place} ({error}): try another model") from error
+            if self.batch_size == 1:
+                raise BackendError(self._too_big) from error
+            self.batch_size = max(1, self.batch_size // 2)
+            return None
+
+    def _options(self, task: Task, before: str) -> dict[str, Any]:
+        prompt = " ".join(filter(None, [(self._settings.prompt or "").strip(), _tail(before)]))
+        return {
+            "language": task.language,
+            "task": self._settings.task,
+            "beam_size": self._settings.beam_size,
+            "initial_prompt": f" {prompt}" if prompt else None,
+            "hotwords": (self._settings.hotwords or "").strip() or None,
+            "word_timestamps": self._settings.word_times != "none",
+            "suppress_tokens": self._suppressed,
+        }
+
+    def _together(self, audio: Audio, group: Sequence[Task], before: str) -> list[Decoded]:
+        """One text per task. Each piece gets its own slot of silence, so that features stay bounded in memory."""
+        sound = np.zeros((len(group) + 1) * _SLOT_S * SAMPLE_RATE_HZ, dtype=np.float32)
+        clips = []
+        for slot, task in enumerate(group, start=1):
+            samples = audio.crop(task.piece).mono
+            first = slot * _SLOT_S * SAMPLE_RATE_HZ
+            sound[first : first + samples.size] = samples
+            # Half a sample more, because faster-whisper cuts the product with the sample rate down to an integer.
+            length = (max(samples.size, _MIN_CLIP_SAMPLES) + 0.5) / SAMPLE_RATE_HZ
+            clips.append({"start": float(slot * _SLOT_S), "end": slot * _SLOT_S + length})
+        segments, _ = self._pipeline.transcribe(
+            sound,
+            clip_timestamps=clips,
+            batch_size=len(group),
+            temperature=0.0,
+            **self._options(group[0], before),
+        )
+        return [
+            _decoded(task, segment, slot * _SLOT_S, 0.0)
+            for slot, (task, segment) in enumerate(zip(group, segments, strict=True), start=1)
+        ]
+
+    def _again(self, audio: Audio, first: Decoded, before: str) -> Decoded:
+        """The piece decoded sequentially at rising temperatures, where its text repeats itself or is improbable."""
+        doubt = self._doubt(first)
+        if doubt is None or not self._settings.temperature_fallback:
+            return first
+        import ctranslate2
+
+        ctranslate2.set_random_seed(0)  # the same recording gives the same text
+        sound: Samples = np.ascontiguousarray(audio.crop(first.task.piece).mono)
+        segments, _ = self._model.transcribe(
+            np.pad(sound, (0, max(0, _MIN_CLIP_SAMPLES - sound.size))),
+            temperature=_TEMPERATURES,
+            compression_ratio_threshold=self._settings.compression_ratio_threshold,
+            log_prob_threshold=self._settings.log_prob_threshold,
+            no_speech_threshold=None,
+            condition_on_previous_text=False,
+            without_timestamps=True,
+            **self._options(first.task, before),
+        )
+        # Without timestamps the first segment is the piece; a second one would be what follows its last word.
+        segment = next(iter(segments), None)
+        if segment is None:
+            return replace(first, doubtful=doubt)
+        second = _decoded(first.task, segment, 0, float(segment.temperature))
+        if self._doubt(second) is None:
+            return replace(second, doubtful=doubt)
+        key: Callable[[Decoded], float] = _compression if doubt == "repetition" else _improbability
+        return replace(min(second, first, key=key), doubtful=doubt)
+
+    def _doubt(self, decoded: Decoded) -> str | None:
+        limits = self._settings
+        if is_silence(decoded, limits):
+            return None
+        ratio, probability = limits.compression_ratio_threshold, limits.log_prob_threshold
+        if ratio is not None and decoded.compression_ratio > ratio:
+            return "repetition"
+        if probability is not None and decoded.log_probability < probability:
+            return "probability"
+        return None
+
+
+def is_silence(decoded: Decoded, settings: WhisperSettings) -> bool:
+    """Whether the model itself hears no speech, and is not sure of what it wrote (OpenAI's rule)."""
+    limit, probability = settings.no_speech_threshold, settings.log_prob_threshold
+    if limit is None or decoded.no_speech_probability <= limit:
+        return False
+    return probability is None or decoded.log_probability < probability
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether CTranslate2 or NumPy ran out of memory; CTranslate2 says so in words only."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in text or "bad_alloc" in text or "alloc_failed" in text
+
+
+def _decoded(task: Task, segment: Any, slot_start: float, temperature: float) -> Decoded:
+    shift = task.piece.start - slot_start
+    words = tuple(
+        RawWord(word.word, float(word.start) + shift, float(word.end) + shift, float(word.probability))
+        for word in segment.words or ()
+    )
+    return Decoded(
+        task,
+        segment.text,
+        words,
+        float(segment.avg_logprob),
+        float(segment.no_speech_prob),
+        float(segment.compression_ratio),
+        temperature,
+    )
+
+
+def _compression(decoded: Decoded) -> float:
+    return decoded.compression_ratio
+
+
+def _improbability(decoded: Decoded) -> float:
+    return -decoded.log_probability
+
+
+def _tail(text: str) -> str:
+    """The last words of what was said before, as many as the prompt has room for."""
+    return text[-_CONTEXT_CHARACTERS:].partition(" ")[2] if len(text) > _CONTEXT_CHARACTERS else text.strip()

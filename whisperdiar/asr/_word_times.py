@@ -1,0 +1,132 @@
+"""Times of a piece's words → times that can be trusted: in order, apart, never over a pause, never nothing (pure).
+
+A recogniser that finds times by attention gives the word next to a pause a part of that pause, or all of it, and
+gives words that it hardly heard no time at all. Later stages join words to speakers by these times.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+
+from whisperdiar.types import Span, total_duration
+
+MIN_WORD_S = 0.02
+"""What a word gets at least, as long as its piece has room for all of them; Whisper tells times in such steps."""
+
+_PAUSE_S = 0.3
+"""Shorter silence inside a word is left alone: a detector of speech is not exact to the word."""
+_SPOKEN_S = 0.1
+"""With less speech than this under a word, the detector and the recogniser disagree, and the word stays."""
+_TOUCHING_S = 0.05
+_LONGEST_BASE_S = 0.6
+_LONGEST_PER_LETTER_S = 0.1
+_LONGEST_PER_SIGN_S = 0.35
+"""A digit, a symbol or a character of Chinese or Japanese can be a word or a syllable each when it is spoken."""
+
+
+def trusted_spans(
+    times: Sequence[tuple[float, float]], texts: Sequence[str], *, piece: Span, speech: Sequence[Span]
+) -> list[Span]:
+    """One span inside `piece` per word: sorted, without overlap, each explained by its word and by the speech.
+
+    Args:
+        times: start and end of each word as the recogniser gave them, finite, seconds.
+        texts: the words.
+        piece: where the words may lie.
+        speech: sorted spans of speech; without any, only the words themselves tell how long they can be.
+    """
+    spans = _ordered(times, piece)
+    gaps_before = [after.start - before.end for before, after in pairwise(spans)]
+    cut = []
+    for index, (span, text) in enumerate(zip(spans, texts, strict=True)):
+        spoken = _without_pause(span, speech)
+        follows_on = index > 0 and gaps_before[index - 1] <= _TOUCHING_S
+        leads_on = index < len(gaps_before) and gaps_before[index] <= _TOUCHING_S
+        cut.append(_shortened(spoken, longest_word(text), speech, at_end=leads_on and not follows_on))
+    return _with_some_time(cut, texts, piece)
+
+
+def longest_word(text: str) -> float:
+    """The longest that a word can plausibly last, seconds."""
+    letters = signs = 0
+    for character in text:
+        if character.isdigit() or unicodedata.category(character)[0] == "S" or unicodedata.category(character) == "Lo":
+            signs += 1
+        elif character.isalpha() or character in "%&@#":
+            letters += 1
+    return _LONGEST_BASE_S + letters * _LONGEST_PER_LETTER_S + signs * _LONGEST_PER_SIGN_S
+
+
+def shared(start: float, end: float, weights: Sequence[int]) -> list[tuple[float, float]]:
+    """A stretch of time divided among words by `weights`."""
+    sums = list(accumulate(weights, initial=0))
+    edges = [min(end, start + (end - start) * part / (sums[-1] or 1)) for part in sums]
+    return list(pairwise(edges))
+
+
+def _ordered(times: Sequence[tuple[float, float]], piece: Span) -> list[Span]:
+    starts: list[float] = []
+    for start, _ in times:
+        inside = min(max(start, piece.start), piece.end)
+        starts.append(max(inside, starts[-1]) if starts else inside)
+    limits = [*starts[1:], piece.end][: len(starts)]
+    return [
+        Span(start, min(max(end, start), limit)) for start, (_, end), limit in zip(starts, times, limits, strict=True)
+    ]
+
+
+def _without_pause(span: Span, speech: Sequence[Span]) -> Span:
+    """Of a word that lies over a pause, the part in which more of it is spoken."""
+    spoken = [part for item in speech if (part := item.clipped(span.start, span.end))]
+    longest = max(spoken, key=lambda part: part.duration, default=span)
+    if any(after.start - before.end > _PAUSE_S for before, after in pairwise(spoken)):
+        return longest
+    stretched = span.duration - longest.duration > _PAUSE_S and longest.duration >= _SPOKEN_S
+    return longest if stretched else span
+
+
+def _shortened(span: Span, longest: float, speech: Sequence[Span], *, at_end: bool) -> Span:
+    """A word that is too long keeps the side on which somebody speaks, or else the side of its neighbour."""
+    if span.duration <= longest:
+        return span
+    spoken = [part for item in speech if (part := item.clipped(span.start, span.end))]
+    if spoken and total_duration(spoken) < span.duration / 2:
+        at_end = span.end - spoken[-1].end < spoken[0].start - span.start
+    return Span(span.end - longest, span.end) if at_end else Span(span.start, span.start + longest)
+
+
+def _with_some_time(spans: Sequence[Span], texts: Sequence[str], piece: Span) -> list[Span]:
+    """Words without any time get some from the pause around them, or else from a neighbour."""
+    found = list(spans)
+    first = 0
+    while first < len(found):
+        if found[first].duration >= MIN_WORD_S:
+            first += 1
+            continue
+        last = first
+        while last < len(found) and found[last].duration < MIN_WORD_S:
+            last += 1
+        low = found[first - 1].end if first else piece.start
+        high = found[last].start if last < len(found) else piece.end
+        needed = MIN_WORD_S * (last - first)
+        if high - low >= needed:
+            begin = max(low, min(found[first].start, high - needed))
+            end = max(begin + needed, found[last - 1].end)
+        else:
+            begin, end = low, high
+            before = found[first - 1].duration if first else 0.0
+            after = found[last].duration if last < len(found) else 0.0
+            if before > 0 and before >= after:
+                first -= 1
+                begin = found[first].start
+            elif after > 0:
+                last += 1
+                end = found[last - 1].end
+        weights = [max(1, len(text.strip())) for text in texts[first:last]]
+        limit = found[last].start if last < len(found) else piece.end
+        times = shared(begin, min(end, limit), weights)
+        found[first:last] = [Span(start, max(start, stop)) for start, stop in times]
+        first = last
+    return found
