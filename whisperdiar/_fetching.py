@@ -1,4 +1,4 @@
-"""Fetches a Whisper model from the hub, in CTranslate2's format or, where there is no other, in that of Transformers."""
+"""Fetches a Whisper model from the hub, in the format of CTranslate2 or, where there is no other, of Transformers."""
 
 from __future__ import annotations
 

@@ -398,7 +398,13 @@ class Hub(http.server.BaseHTTPRequestHandler):
         # The client keeps what it has in steps of 10 MB.
         "someone/large": {**FILES, "model.bin": "0123456789" * 2_400_000},
         "someone/transformers-model": {"config.json": "{}", "tokenizer.json": "{}", "model.safetensors": "x"},
-        "someone/checkpoint": {"config.json": '{"model_type": "whisper"}', "model.safetensors": "x", "README.md": ""},
+        "someone/checkpoint": {
+            "config.json": '{"model_type": "whisper"}',
+            "model.safetensors": "x",
+            "vocab.json": "{}",
+            "README.md": "not needed",
+            "flax_model.msgpack": "nor this",
+        },
         "someone/text": {"config.json": "{}", "tokenizer.json": "{}"},
     }
     commit = "d" * 40
@@ -572,12 +578,16 @@ def test_damaged_download_is_mended(hub, tmp_path):
     assert of_folder(tmp_path / "own").verify().problems == ()
 
 
-@pytest.mark.skipif(importlib.util.find_spec("torch") is not None, reason="PyTorch is installed")
-def test_checkpoint_is_not_fetched_where_it_cannot_be_converted(hub, tmp_path):
+def test_checkpoint_is_fetched_where_it_can_be_converted(hub, tmp_path):
     printed = fetch(hub, tmp_path, "models.resolve('someone/checkpoint')").splitlines()[0]
-    assert printed.startswith("BackendMissing")
-    assert "pip install 'whisperdiar[convert]'" in printed
-    assert not any("model.safetensors" in path for _, path, _, _ in Hub.requests)
+    got = {path.split("/")[-1] for command, path, _, _ in Hub.requests if command == "GET" and "resolve" in path}
+    if all(importlib.util.find_spec(name) for name in ("torch", "transformers")):
+        assert printed.startswith("BackendBroken model someone/checkpoint cannot be converted")
+        assert got == {"config.json", "model.safetensors", "vocab.json"}
+    else:
+        assert printed.startswith("BackendMissing")
+        assert "pip install 'whisperdiar[convert]'" in printed
+        assert got == {"config.json"}
 
 
 def test_any_repository_can_be_fetched(hub, tmp_path):
