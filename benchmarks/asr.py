@@ -152,6 +152,12 @@ def options() -> argparse.Namespace:
     parser.add_argument("--beam-size", type=int, default=WhisperSettings().beam_size)
     parser.add_argument("--batch-size", type=int, default=0, help="default: whisperdiar's choice for the device")
     parser.add_argument("--language", help="default: everybody detects it")
+    parser.add_argument(
+        "--without-timestamps",
+        action="store_true",
+        help="sequential decoding as batches are decoded, without timestamp tokens and earlier text: for models that "
+        "were trained on neither, and lose words with them",
+    )
     parser.add_argument("--pauses", type=float, default=0.0, metavar="SHARE", help="of the recording, such as 0.3")
     parser.add_argument("--reference", type=Path, metavar="TSV", help="table of words: start, end, speaker, word")
     parser.add_argument("--json", type=Path, metavar="FILE", help="every run, as JSON")

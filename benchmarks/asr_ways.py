@@ -50,6 +50,10 @@ class Contest:
         from whisperdiar.vad.silero import Backend as Silero
 
         self.language: str | None = chosen.language
+        # What batches always do; sequential decoding also shows the model its earlier text, and asks for timestamps.
+        self.like_batches = (
+            {"without_timestamps": True, "condition_on_previous_text": False} if chosen.without_timestamps else {}
+        )
         self.silero = Silero()
         self.silero.prepare()
         settings = WhisperSettings(
@@ -105,7 +109,7 @@ class Contest:
     def _plain(self, way: str, audio: Audio) -> list[Word]:
         if way == BATCHED_VAD:
             return self._words(self.batched, audio, batch_size=self.setup["batch_size"])
-        return self._words(self.plain, audio, vad_filter=way == SEQUENTIAL_VAD)
+        return self._words(self.plain, audio, vad_filter=way == SEQUENTIAL_VAD, **self.like_batches)
 
     def _words(self, model: Any, audio: Audio, **how: Any) -> list[Word]:
         segments, _ = model.transcribe(

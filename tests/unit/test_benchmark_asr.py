@@ -97,7 +97,14 @@ def test_every_way_hears_words_and_tells_its_time(bench: Any) -> None:
     from whisperdiar import load
 
     chosen = argparse.Namespace(
-        model=MODEL, language="en", compute_type="auto", batch_size=0, beam_size=1, device="cpu", threads=1
+        model=MODEL,
+        language="en",
+        compute_type="auto",
+        batch_size=0,
+        beam_size=1,
+        device="cpu",
+        threads=1,
+        without_timestamps=True,
     )
     contest = bench.Contest(chosen, bench.WAYS)
     audio = load(BENCHMARKS.parent / "samples" / "standup.mp4", end=10.0)
