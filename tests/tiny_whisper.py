@@ -12,10 +12,10 @@ from pathlib import Path
 import ctranslate2
 import numpy as np
 
-from training.whisper_nano.vocabulary import LANGUAGE_CODES, save_tokenizer, train
+from training.whisper_nano.vocabulary import LANGUAGE_CODES, Vocabulary, save_tokenizer, train
 
 N_MELS, N_FRAMES, N_POSITIONS = 80, 1500, 448
-WIDTH, HEADS, HIDDEN = 32, 2, 64
+WIDTH, HEADS, HIDDEN = 64, 2, 64
 N_TEXT_TOKENS = 420
 _TEXT = (
     "the quick brown fox jumps over the lazy dog while she sells sea shells by the sea shore and "
@@ -34,9 +34,51 @@ def build(folder: Path, *, multilingual: bool = True, deaf: bool = False, seed: 
     """
     folder.mkdir(parents=True)
     learned = train([_TEXT] * 3, size=N_TEXT_TOKENS, multilingual=multilingual, kept="")
+    spec = _spec(np.random.default_rng(seed), list(learned.tokens), deaf=deaf)
+    _save(spec, learned, folder)
+    return folder
+
+
+def build_parrot(folder: Path, says: str, *, or_says: str | None = None, deaf: bool = False) -> Path:
+    """A model that writes `says` whatever it hears, as models do that were trained on too many closing titles.
+
+    Args:
+        folder: where to; it is created.
+        says: its text, at most 50 tokens.
+        or_says: what it writes now and then instead, token by token, where it is sampled at a temperature.
+        deaf: whether it is sure that there is no speech, and writes all the same.
+    """
+    folder.mkdir(parents=True)
+    learned = train([f" {says}", f" {or_says or ''}"] * 20, size=N_TEXT_TOKENS, kept="")
     vocabulary, ids = list(learned.tokens), learned.ids
-    spec = _spec(np.random.default_rng(seed), vocabulary, deaf=deaf)
-    spec.register_vocabulary(vocabulary)
+    spec = _spec(np.random.default_rng(0), vocabulary, deaf=False)
+    decoder = spec.decoder
+    # Nothing but the position decides: it is one dimension each, which speaks for the token that comes next.
+    for part in (decoder.layer[0].self_attention.linear[-1], decoder.layer[0].attention.linear[-1]):
+        part.weight, part.bias = np.zeros_like(part.weight), np.zeros_like(part.bias)
+    decoder.layer[0].ffn.linear_1.weight[:] = 0.0
+    decoder.embeddings.weight = np.zeros((len(vocabulary), WIDTH), np.float32)
+    projection = np.zeros((len(vocabulary), WIDTH), np.float32)
+    first = 3  # <|startoftranscript|>, language and task come before the place where text begins to be written
+    for text, sureness in ((says, 3.0), (or_says, 2.97)):
+        for place, token in enumerate(learned.tokenizer.encode(f" {text}").ids if text else [], start=first):
+            projection[token, place] = sureness
+            projection[ids["<|endoftext|>"], place + 1 :] = 3.0
+    for text in filter(None, (says, or_says)):
+        written = learned.tokenizer.encode(f" {text}").ids
+        projection[ids["<|endoftext|>"], first : first + len(written)] = 0.0
+    projection[ids["<|nospeech|>"], 0] = 3.0 if deaf else 0.0
+    decoder.projection.weight = projection
+    decoder.projection.bias = np.where(np.arange(len(vocabulary)) == ids[""], -1e4, 0.0).astype(np.float32)
+    decoder.position_encodings.encodings = np.eye(N_POSITIONS, WIDTH, dtype=np.float32)
+    decoder.layer_norm.beta[:] = 1.0 / np.sqrt(WIDTH - 1.0)  # so that the other dimensions stay at 0
+    _save(spec, learned, folder)
+    return folder
+
+
+def _save(spec: ctranslate2.specs.WhisperSpec, learned: Vocabulary, folder: Path) -> None:
+    ids = learned.ids
+    spec.register_vocabulary(list(learned.tokens))
     spec.config.suppress_ids = []
     spec.config.suppress_ids_begin = [ids["Ġ"], ids["<|endoftext|>"]]
     spec.config.lang_ids = [ids[f"<|{code}|>"] for code in LANGUAGE_CODES]
@@ -45,7 +87,6 @@ def build(folder: Path, *, multilingual: bool = True, deaf: bool = False, seed: 
     spec.optimize()
     spec.save(str(folder))
     save_tokenizer(learned, folder, n_mels=N_MELS)
-    return folder
 
 
 def _spec(random: np.random.Generator, vocabulary: list[str], *, deaf: bool) -> ctranslate2.specs.WhisperSpec:

@@ -12,10 +12,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar
 
-from whisperdiar import models
 from whisperdiar.asr._chunks import cut_pieces, quietest
-from whisperdiar.asr._decoding import Decoded, Decoder, Task, is_out_of_memory, is_silence
-from whisperdiar.asr._device import Placement, place
+from whisperdiar.asr._decoding import Decoded, Decoder, Task, is_silence
 from whisperdiar.asr._guards import Guarded, without_closing_phrases, without_loops, without_unspoken
 from whisperdiar.asr._language import (
     SpokenLanguages,
@@ -25,10 +23,11 @@ from whisperdiar.asr._language import (
     detect_language,
     iso,
 )
+from whisperdiar.asr._loading import Loaded, load, too_big
 from whisperdiar.asr._wav2vec2 import WordAligner
 from whisperdiar.asr._words import UNSPACED_LANGUAGES, place_words, retimed, spread
 from whisperdiar.contracts import Progress, no_progress
-from whisperdiar.errors import BackendBroken, BackendError, BackendMissing, InvalidOption, UnsupportedRequest
+from whisperdiar.errors import UnsupportedRequest
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime, WhisperSettings
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Dropped, Samples, Span, Transcription, merge_spans
 
@@ -36,18 +35,6 @@ _MAX_PAUSE_S = 2.0
 """Speech with shorter pauses is decoded together: context helps, and every piece costs a full window of 30 s."""
 _MAX_PAUSE_MULTILINGUAL_S = 0.6
 """… where the language may change, it does so after a pause."""
-_BATCH_SIZES = {"cuda": 16, "cpu": 4}
-_MAX_PROMPT_TOKENS = 223
-"""Half of the decoder's 448 positions, less one: what faster-whisper keeps of a prompt."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Loaded:
-    model: Any
-    pipeline: Any
-    found: models.ResolvedModel
-    placement: Placement
-    languages: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +64,7 @@ class Backend:
     def __init__(self, settings: WhisperSettings | None = None, *, runtime: Runtime | None = None) -> None:
         self.settings = settings or WhisperSettings()
         self.runtime = runtime or Runtime()
-        self._loaded: _Loaded | None = None
+        self._loaded: Loaded | None = None
         self._word_aligner: WordAligner | None = None
 
     def prepare(self, *, progress: Progress = no_progress) -> None:
@@ -92,6 +79,11 @@ class Backend:
         """
         self._load(progress)
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a user may want to know of the model's choice, once it is loaded."""
+        return self._loaded.found.remarks if self._loaded else ()
+
     def record(self) -> BackendRecord:
         """Name and revision of the model, device and precision (once it is loaded)."""
         if self._loaded is None:
@@ -102,7 +94,7 @@ class Backend:
             "revision": found.revision,
             "device": str(placement),
             "compute_type": self._loaded.model.model.compute_type,
-            "batch_size": self._batch_size(placement),
+            "batch_size": self._loaded.batch_size,
             "beam_size": self.settings.beam_size,
         }
         if self._word_aligner is not None:
@@ -146,8 +138,8 @@ class Backend:
             loaded.model,
             loaded.pipeline,
             self.settings,
-            batch_size=self._batch_size(loaded.placement),
-            too_big=_too_big(loaded.found.name, loaded.placement),
+            batch_size=loaded.batch_size,
+            too_big=too_big(loaded.found.name, loaded.placement),
         )
         found: dict[Span, Guarded] = {}
         doubts: Counter[str] = Counter()
@@ -210,9 +202,7 @@ class Backend:
     def _is_unspaced(self, decoded: Decoded) -> bool:
         return self.settings.task == "transcribe" and decoded.task.language in UNSPACED_LANGUAGES
 
-    def _languages(
-        self, loaded: _Loaded, audio: Audio, pieces: Sequence[Span], language: str | None
-    ) -> SpokenLanguages:
+    def _languages(self, loaded: Loaded, audio: Audio, pieces: Sequence[Span], language: str | None) -> SpokenLanguages:
         name, notes = loaded.found.name, []
         if self.settings.task == "translate":
             if loaded.languages == ("en",):
@@ -250,53 +240,7 @@ class Backend:
             return _Aligner(None, f"word times are Whisper's own: {cause}")
         return _Aligner(self._word_aligner.align)
 
-    def _batch_size(self, placement: Placement) -> int:
-        return self.settings.batch_size or _BATCH_SIZES[placement.kind]
-
-    def _load(self, progress: Progress) -> _Loaded:
+    def _load(self, progress: Progress) -> Loaded:
         if self._loaded is None:
-            try:
-                import faster_whisper
-            except ModuleNotFoundError as error:
-                raise BackendMissing(f"whisper needs {error.name}: pip install faster-whisper") from error
-            except (ImportError, OSError) as error:
-                raise BackendBroken(f"faster-whisper cannot be imported ({error}): install it anew") from error
-            placement = place(self.runtime.device, self.settings.compute_type)
-            found = models.resolve(self.settings.model, runtime=self.runtime, kind=placement.kind, progress=progress)
-            model = self._open(faster_whisper.WhisperModel, found, placement)
-            tokenizer = model.hf_tokenizer
-            if tokenizer.token_to_id("<|notimestamps|>") is None:
-                raise BackendBroken(f"model {found.path} has no Whisper tokens in its tokenizer.json: take another one")
-            languages = [code for code in model.supported_languages if tokenizer.token_to_id(f"<|{code}|>") is not None]
-            pipeline = faster_whisper.BatchedInferencePipeline(model)
-            self._loaded = _Loaded(model, pipeline, found, placement, tuple(languages) or ("en",))
-            self._check_prompt(tokenizer)
+            self._loaded = load(self.settings, runtime=self.runtime, progress=progress)
         return self._loaded
-
-    def _open(self, whisper_model: Any, found: models.ResolvedModel, placement: Placement) -> Any:
-        try:
-            return whisper_model(
-                str(found.path),
-                device=placement.kind,
-                device_index=placement.index,
-                compute_type=placement.compute_type,
-                cpu_threads=self.runtime.threads,
-            )
-        except Exception as error:  # CTranslate2 and tokenizers raise RuntimeError, ValueError and bare Exception
-            if is_out_of_memory(error):
-                raise BackendError(_too_big(found.name, placement)) from error
-            cause = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise BackendBroken(f"model {found.path} cannot be loaded ({cause}): delete it and get it again") from error
-
-    def _check_prompt(self, tokenizer: Any) -> None:
-        text = f" {self.settings.prompt or ''} {self.settings.hotwords or ''}"
-        n_tokens = len(tokenizer.encode(text, add_special_tokens=False).ids)
-        if n_tokens > _MAX_PROMPT_TOKENS:
-            raise InvalidOption(
-                f"prompt and hotwords take {n_tokens} tokens: Whisper has room for {_MAX_PROMPT_TOKENS}; shorten them"
-            )
-
-
-def _too_big(model: str, placement: Placement) -> str:
-    other = "device cpu" if placement.kind == "cuda" else "more memory"
-    return f"memory of {placement} is too small for model {model}: take a smaller model, compute type int8, or {other}"

@@ -18,6 +18,7 @@ STAGE_TITLES = {
     "asr": "recognising words",
     "diarization": "telling speakers apart",
     "download": "downloading",
+    "convert": "converting the model",
     "clips": "writing clips",
 }
 

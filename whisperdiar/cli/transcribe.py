@@ -92,6 +92,8 @@ def transcribe(
         end=options["end"],
         clips=clips,
     )
+    for remark in getattr(job.pipeline.transcriber, "remarks", ()):
+        console.info(f"whisperdiar: {remark}")
     codes = [run_one(path, found, job, many=len(inputs) > 1) for path, found in todo]
     if any(codes):
         context.exit(FAILED)

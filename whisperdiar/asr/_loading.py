@@ -1,0 +1,113 @@
+"""A Whisper model in memory: where it lies, what computes it, how much of it fits at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from whisperdiar import models
+from whisperdiar.asr._decoding import is_out_of_memory
+from whisperdiar.asr._device import Placement, place
+from whisperdiar.asr._memory import available_memory, batch_size, usable_cores
+from whisperdiar.contracts import Progress
+from whisperdiar.errors import BackendBroken, BackendError, BackendMissing, InvalidOption
+from whisperdiar.options import Runtime, WhisperSettings
+
+_MAX_PROMPT_TOKENS = 223
+"""Half of the decoder's 448 positions, less one: what faster-whisper keeps of a prompt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A model that is ready.
+
+    Attributes:
+        model: a ``faster_whisper.WhisperModel``.
+        pipeline: its ``BatchedInferencePipeline``.
+        found: where it comes from.
+        placement: device and precision.
+        languages: Whisper's codes of those it knows.
+        batch_size: pieces to decode at once.
+    """
+
+    model: Any
+    pipeline: Any
+    found: models.ResolvedModel
+    placement: Placement
+    languages: tuple[str, ...]
+    batch_size: int
+
+
+def load(settings: WhisperSettings, *, runtime: Runtime, progress: Progress) -> Loaded:
+    """Finds (or fetches, or converts) the model and loads it.
+
+    Raises:
+        BackendMissing: faster-whisper is not installed.
+        BackendBroken: it, or the model, cannot be loaded.
+        BackendError: memory does not suffice.
+        ModelUnavailable: the model is not on this machine and cannot be fetched.
+        InvalidOption: no such model, device or compute type; prompt and hotwords are too long.
+        UnsupportedRequest: the device is not there, or does not support the compute type.
+    """
+    try:
+        import faster_whisper
+    except ModuleNotFoundError as error:
+        raise BackendMissing(f"whisper needs {error.name}: pip install faster-whisper") from error
+    except (ImportError, OSError) as error:
+        raise BackendBroken(f"faster-whisper cannot be imported ({error}): install it anew") from error
+    placement = place(runtime.device, settings.compute_type)
+    found = models.resolve(
+        settings.model,
+        runtime=runtime,
+        kind=placement.kind,
+        index=placement.index,
+        translate=settings.task == "translate",
+        progress=progress,
+    )
+    free = available_memory(placement.kind, placement.index)  # before the model takes its part
+    model = _open(faster_whisper.WhisperModel, found, placement, runtime.threads)
+    tokenizer = model.hf_tokenizer
+    if tokenizer.token_to_id("<|notimestamps|>") is None:
+        raise BackendBroken(f"model {found.path} has no Whisper tokens in its tokenizer.json: take another one")
+    _check_prompt(tokenizer, settings)
+    languages = [code for code in model.supported_languages if tokenizer.token_to_id(f"<|{code}|>") is not None]
+    n_bytes = (found.path / "model.bin").stat().st_size
+    return Loaded(
+        model,
+        faster_whisper.BatchedInferencePipeline(model),
+        found,
+        placement,
+        tuple(languages) or ("en",),
+        settings.batch_size or batch_size(placement.kind, free, n_bytes, usable_cores()),
+    )
+
+
+def too_big(model: str, placement: Placement) -> str:
+    """What to say where memory does not suffice."""
+    other = "device cpu" if placement.kind == "cuda" else "more memory"
+    return f"memory of {placement} is too small for model {model}: take a smaller model, compute type int8, or {other}"
+
+
+def _open(whisper_model: Any, found: models.ResolvedModel, placement: Placement, threads: int) -> Any:
+    try:
+        return whisper_model(
+            str(found.path),
+            device=placement.kind,
+            device_index=placement.index,
+            compute_type=placement.compute_type,
+            cpu_threads=threads,
+        )
+    except Exception as error:  # CTranslate2 and tokenizers raise RuntimeError, ValueError and bare Exception
+        if is_out_of_memory(error):
+            raise BackendError(too_big(found.name, placement)) from error
+        cause = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise BackendBroken(f"model {found.path} cannot be loaded ({cause}): delete it and get it again") from error
+
+
+def _check_prompt(tokenizer: Any, settings: WhisperSettings) -> None:
+    text = f" {settings.prompt or ''} {settings.hotwords or ''}"
+    n_tokens = len(tokenizer.encode(text, add_special_tokens=False).ids)
+    if n_tokens > _MAX_PROMPT_TOKENS:
+        raise InvalidOption(
+            f"prompt and hotwords take {n_tokens} tokens: Whisper has room for {_MAX_PROMPT_TOKENS}; shorten them"
+        )
