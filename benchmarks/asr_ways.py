@@ -19,6 +19,9 @@ OURS, BATCHED, BATCHED_VAD, SEQUENTIAL, SEQUENTIAL_VAD = WAYS = (
     *("sequential", "sequential-vad"),
 )
 
+_BATCHED_PAUSE_S = 2.0
+"""Regions of speech with shorter pauses are one clip for the batched pipeline: what falls to its user to decide."""
+
 
 class Word(NamedTuple):
     """What scoring wants of a word; seconds."""
@@ -99,10 +102,9 @@ class Contest:
 
     def _batched(self, audio: Audio, speech: Sequence[Span]) -> list[Word]:
         from whisperdiar.asr._chunks import cut_pieces, quietest
-        from whisperdiar.asr.whisper import _MAX_PAUSE_S
 
         limit = self.ours.settings.max_chunk
-        pieces = cut_pieces(speech, limit=limit, max_pause=_MAX_PAUSE_S, cut=lambda window: quietest(audio, window))
+        pieces = cut_pieces(speech, limit=limit, max_pause=_BATCHED_PAUSE_S, cut=lambda window: quietest(audio, window))
         clips = [{"start": piece.start, "end": piece.end} for piece in pieces]
         return self._words(self.batched, audio, batch_size=self.setup["batch_size"], clip_timestamps=clips)
 

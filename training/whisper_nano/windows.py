@@ -21,7 +21,7 @@ Power = NDArray[np.float32]
 SPEECH_LOG_POWER = 0.38
 """log10 of the mean mel power, summed over bands, of words at -25 dBFS."""
 _NOISE_GAIN = 150.0  # sum of the squared Hann window: a sample's variance times this is the power of an FFT bin
-_LANGUAGE_SHARES = {"en": 0.64, "ru": 0.14, "de": 0.11, "fr": 0.11}
+_LANGUAGE_SHARES = {"en": 0.5, "ru": 0.22, "de": 0.14, "fr": 0.14}
 _SCRIPT_SHARES = {
     "standup": 0.2, "call": 0.18, "meeting": 0.34, "dialogue_ru": 0.1, "dialogue_de": 0.09, "dialogue_fr": 0.09
 }  # fmt: skip

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from whisperdiar.asr._packing import Piece
 from whisperdiar.asr._words import RawWord
 from whisperdiar.contracts import Progress
 from whisperdiar.errors import BackendError
 from whisperdiar.options import SAMPLE_RATE_HZ, WhisperSettings
-from whisperdiar.types import Audio, Samples, Span
+from whisperdiar.types import Audio
 
 _SLOT_S = 40
 """Distance of pieces in the sound that faster-whisper gets. Whole seconds: it floors offsets to 10 ms. More than
@@ -33,7 +34,7 @@ _CONTEXT_CHARACTERS = 600
 class Task:
     """What to decode: a piece of the audio, and Whisper's code of the language spoken in it."""
 
-    piece: Span
+    piece: Piece
     language: str
 
 
@@ -110,7 +111,7 @@ class Decoder:
             return [self._again(audio, item, before) for item in found]
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
-                place = f"{group[0].piece.start:.1f}-{group[-1].piece.end:.1f} s"
+                place = f"{group[0].piece.span.start:.1f}-{group[-1].piece.span.end:.1f} s"
                 raise BackendError(f"Whisper failed on {place} ({error}): try another model") from error
             if self.batch_size == 1:
                 raise BackendError(self._too_big) from error
@@ -134,7 +135,7 @@ class Decoder:
         sound = np.zeros((len(group) + 1) * _SLOT_S * SAMPLE_RATE_HZ, dtype=np.float32)
         clips = []
         for slot, task in enumerate(group, start=1):
-            samples = audio.crop(task.piece).mono
+            samples = task.piece.sound(audio)
             first = slot * _SLOT_S * SAMPLE_RATE_HZ
             sound[first : first + samples.size] = samples
             # Half a sample more, because faster-whisper cuts the product with the sample rate down to an integer.
@@ -160,7 +161,7 @@ class Decoder:
         import ctranslate2
 
         ctranslate2.set_random_seed(0)  # the same recording gives the same text
-        sound: Samples = np.ascontiguousarray(audio.crop(first.task.piece).mono)
+        sound = first.task.piece.sound(audio)
         segments, _ = self._model.transcribe(
             np.pad(sound, (0, max(0, _MIN_CLIP_SAMPLES - sound.size))),
             temperature=_TEMPERATURES,
@@ -208,9 +209,11 @@ def is_out_of_memory(error: Exception) -> bool:
 
 
 def _decoded(task: Task, segment: Any, slot_start: float, temperature: float) -> Decoded:
-    shift = task.piece.start - slot_start
+    def time(seconds: float) -> float:
+        return task.piece.time(seconds - slot_start)
+
     words = tuple(
-        RawWord(word.word, float(word.start) + shift, float(word.end) + shift, float(word.probability))
+        RawWord(word.word, time(float(word.start)), time(float(word.end)), float(word.probability))
         for word in segment.words or ()
     )
     return Decoded(

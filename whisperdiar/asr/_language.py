@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from whisperdiar.asr._packing import Piece
 from whisperdiar.errors import InvalidOption, UnsupportedRequest
-from whisperdiar.types import Audio, Span
+from whisperdiar.types import Audio
 
 N_WINDOWS = 4
 """Pieces that are listened to, spread over the recording: the first half minute is often a jingle or a greeting."""
@@ -72,7 +73,7 @@ def check_language(language: str, supported: Sequence[str], model: str) -> str:
     raise UnsupportedRequest(f"language {language!r}: model {model} knows {listed}; choose a multilingual model")
 
 
-def detect_language(model: Any, audio: Audio, pieces: Sequence[Span]) -> SpokenLanguages:
+def detect_language(model: Any, audio: Audio, pieces: Sequence[Piece]) -> SpokenLanguages:
     """The language with the highest mean probability over up to `N_WINDOWS` pieces, weighted by their length.
 
     Args:
@@ -84,7 +85,7 @@ def detect_language(model: Any, audio: Audio, pieces: Sequence[Span]) -> SpokenL
     heard: dict[str, float] = {}
     total = 0.0
     for window in _windows(pieces):
-        top, probability, everything = model.detect_language(audio=audio.crop(window).mono)
+        top, probability, everything = model.detect_language(audio=window.sound(audio))
         total += window.duration
         if probability > _SURE:
             heard[top] = heard.get(top, 0.0) + window.duration
@@ -99,7 +100,7 @@ def detect_language(model: Any, audio: Audio, pieces: Sequence[Span]) -> SpokenL
     return SpokenLanguages(best, weights[best] / total, notes=(note,) if others else ())
 
 
-def detect_each(model: Any, audio: Audio, pieces: Sequence[Span]) -> SpokenLanguages:
+def detect_each(model: Any, audio: Audio, pieces: Sequence[Piece]) -> SpokenLanguages:
     """The language of every piece; one that is short, or of which the model is not sure, has that of most of them.
 
     Args:
@@ -111,7 +112,7 @@ def detect_each(model: Any, audio: Audio, pieces: Sequence[Span]) -> SpokenLangu
     lengths: dict[str, float] = {}
     first_guess: str | None = None
     for piece in pieces:
-        top, probability, _ = model.detect_language(audio=audio.crop(piece).mono)
+        top, probability, _ = model.detect_language(audio=piece.sound(audio))
         first_guess = first_guess or top
         is_sure = probability > _SURE and piece.duration >= _SHORT_S
         sure.append(top if is_sure else None)
@@ -127,7 +128,7 @@ def detect_each(model: Any, audio: Audio, pieces: Sequence[Span]) -> SpokenLangu
     )
 
 
-def _windows(pieces: Sequence[Span]) -> list[Span]:
+def _windows(pieces: Sequence[Piece]) -> list[Piece]:
     """The longest piece of each of `N_WINDOWS` equal parts of the list."""
     n_parts = min(N_WINDOWS, len(pieces))
     edges = [round(index * len(pieces) / n_parts) for index in range(n_parts + 1)]

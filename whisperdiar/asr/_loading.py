@@ -95,7 +95,7 @@ def _open(whisper_model: Any, found: models.ResolvedModel, placement: Placement,
             device=placement.kind,
             device_index=placement.index,
             compute_type=placement.compute_type,
-            cpu_threads=threads,
+            cpu_threads=threads or usable_cores(),  # its own choice is 4, whatever there are
         )
     except Exception as error:  # CTranslate2 and tokenizers raise RuntimeError, ValueError and bare Exception
         if is_out_of_memory(error):

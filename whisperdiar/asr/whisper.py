@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar
 
-from whisperdiar.asr._chunks import cut_pieces, quietest
+from whisperdiar.asr._chunks import quietest
 from whisperdiar.asr._decoding import Decoded, Decoder, Task, is_silence
 from whisperdiar.asr._guards import Guarded, without_closing_phrases, without_loops, without_unspoken
 from whisperdiar.asr._language import (
@@ -24,6 +24,7 @@ from whisperdiar.asr._language import (
     iso,
 )
 from whisperdiar.asr._loading import Loaded, load, too_big
+from whisperdiar.asr._packing import Piece, pack
 from whisperdiar.asr._wav2vec2 import WordAligner
 from whisperdiar.asr._words import UNSPACED_LANGUAGES, place_words, retimed, spread
 from whisperdiar.contracts import Progress, no_progress
@@ -31,10 +32,12 @@ from whisperdiar.errors import UnsupportedRequest
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime, WhisperSettings
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Dropped, Samples, Span, Transcription, merge_spans
 
-_MAX_PAUSE_S = 2.0
+MAX_PAUSE_S = 10.0
 """Speech with shorter pauses is decoded together: context helps, and every piece costs a full window of 30 s."""
-_MAX_PAUSE_MULTILINGUAL_S = 0.6
+MAX_PAUSE_MULTILINGUAL_S = 0.6
 """… where the language may change, it does so after a pause."""
+KEPT_PAUSE_S = 0.6
+"""What a recogniser hears of a longer pause: enough to take it for one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +127,11 @@ class Backend:
         if not inside:
             return Transcription(language, None, ())
         loaded = self._load(progress)
-        pieces = cut_pieces(
+        pieces = pack(
             inside,
             limit=self.settings.max_chunk,
-            max_pause=_MAX_PAUSE_MULTILINGUAL_S if self.settings.multilingual else _MAX_PAUSE_S,
+            max_pause=MAX_PAUSE_MULTILINGUAL_S if self.settings.multilingual else MAX_PAUSE_S,
+            kept_pause=KEPT_PAUSE_S,
             cut=lambda window: quietest(audio, window),
         )
         spoken = self._languages(loaded, audio, pieces, language)
@@ -141,7 +145,7 @@ class Backend:
             batch_size=loaded.batch_size,
             too_big=too_big(loaded.found.name, loaded.placement),
         )
-        found: dict[Span, Guarded] = {}
+        found: dict[Piece, Guarded] = {}
         doubts: Counter[str] = Counter()
         for decoded in decoder.decode(audio, tasks, progress):
             doubts.update(filter(None, [decoded.doubtful]))
@@ -162,7 +166,7 @@ class Backend:
 
     def _heard(self, decoded: Decoded, audio: Audio, speech: Sequence[Span], aligner: _Aligner) -> Guarded:
         """The words of one piece with trusted times, and what the guards take out of them."""
-        piece, settings = decoded.task.piece, self.settings
+        settings, piece = self.settings, decoded.task.piece.span
         nearby = [span for span in speech if span.end > piece.start and span.start < piece.end]
         raw = decoded.words
         if settings.word_times == "none":
@@ -181,8 +185,9 @@ class Backend:
             reason = f"the model hears no speech here (probability {decoded.no_speech_probability:.2f})"
             return Guarded((), (Dropped(piece, decoded.text.strip(), reason),))
         if aligner.align is not None:
-            times = aligner.align(audio.crop(piece).mono, [word.text for word in words])
-            moved = [None if time is None else (time[0] + piece.start, time[1] + piece.start) for time in times]
+            heard = decoded.task.piece
+            times = aligner.align(heard.sound(audio), [word.text for word in words])
+            moved = [None if time is None else (heard.time(time[0]), heard.time(time[1])) for time in times]
             words = retimed(words, moved, piece=piece, speech=nearby)
         dropped: list[Dropped] = []
         for is_on, guard in (
@@ -202,7 +207,9 @@ class Backend:
     def _is_unspaced(self, decoded: Decoded) -> bool:
         return self.settings.task == "transcribe" and decoded.task.language in UNSPACED_LANGUAGES
 
-    def _languages(self, loaded: Loaded, audio: Audio, pieces: Sequence[Span], language: str | None) -> SpokenLanguages:
+    def _languages(
+        self, loaded: Loaded, audio: Audio, pieces: Sequence[Piece], language: str | None
+    ) -> SpokenLanguages:
         name, notes = loaded.found.name, []
         if self.settings.task == "translate":
             if loaded.languages == ("en",):

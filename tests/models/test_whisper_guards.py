@@ -1,0 +1,119 @@
+"""Each guard with the failure that it prevents, through the real faster-whisper.
+
+The models are parrots: they write a text whatever they hear, as real ones do in noise and music.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests import tiny_whisper
+from whisperdiar.asr.whisper import Backend
+from whisperdiar.options import Runtime, WhisperSettings
+from whisperdiar.types import Audio, Span
+
+pytestmark = pytest.mark.model
+RATE = 16_000
+LOOP = "how " * 36
+OTHER = (
+    "the quick brown fox jumps over a lazy dog while she sells sea shells by that shore and we go on with more"
+    " words so that it is long enough for this test"
+)
+
+
+@pytest.fixture(scope="module")
+def noise():
+    return Audio(np.random.default_rng(0).normal(0, 0.05, RATE * 20).astype(np.float32)[None], RATE)
+
+
+@pytest.fixture(scope="module")
+def parrot(tmp_path_factory):
+    def make(says, **options):
+        return tiny_whisper.build_parrot(tmp_path_factory.mktemp("parrot") / "model", says, **options)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def looping(parrot):
+    return parrot(LOOP.strip(), or_says=OTHER)
+
+
+SPOKEN = (Span(1, 6),)
+
+
+def hear(model, noise, speech=SPOKEN, **settings):
+    backend = Backend(WhisperSettings(model=str(model), **settings), runtime=Runtime(device="cpu", offline=True))
+    return backend.transcribe(noise, speech=speech, language="en")
+
+
+def written(result) -> str:
+    return "".join(word.text for word in result.words).strip()
+
+
+def test_only_speech_is_decoded(parrot, noise):
+    model = parrot("Thanks for watching!")
+    assert written(hear(model, noise)) == "Thanks for watching!"
+    result = hear(model, noise, speech=())
+    assert (result.words, result.dropped) == ((), ())
+
+
+def test_text_that_repeats_itself_is_decoded_again(looping, noise):
+    plain = hear(looping, noise, temperature_fallback=False, cut_loops=False)
+    assert set(written(plain).split()) == {"how"}
+    result = hear(looping, noise, cut_loops=False)
+    assert result.notes == ("1 of 1 pieces were decoded again because their text repeated itself",)
+    assert len(set(written(result).split())) > 10
+    assert hear(looping, noise, cut_loops=False) == result  # sampled, and yet the same every time
+    unlimited = hear(looping, noise, cut_loops=False, compression_ratio_threshold=None)
+    assert unlimited == plain
+
+
+def test_improbable_text_is_decoded_again(looping, noise):
+    sure = hear(looping, noise, cut_loops=False, compression_ratio_threshold=None, log_prob_threshold=-0.1)
+    assert sure.notes == ("1 of 1 pieces were decoded again because their text was improbable",)
+    assert not hear(looping, noise, cut_loops=False, compression_ratio_threshold=None).notes
+
+
+def test_loops_that_remain_are_cut_and_listed(looping, noise):
+    result = hear(looping, noise, temperature_fallback=False)
+    assert written(result) == "how"
+    [item] = result.dropped
+    assert item.reason == "repeated 36 times in a row; it stays once"
+    assert item.text == ("how " * 35).strip()
+    assert not hear(looping, noise, temperature_fallback=False, cut_loops=False).dropped
+
+
+def test_closing_phrases_where_the_model_hears_nobody(parrot, noise):
+    model = parrot("Thanks for watching!", deaf=True)
+    result = hear(model, noise)
+    assert result.words == ()
+    assert [(item.text, item.reason) for item in result.dropped] == [
+        ("Thanks for watching!", "a closing phrase where nobody speaks")
+    ]
+    assert written(hear(model, noise, drop_closing_phrases=False)) == "Thanks for watching!"
+    # Other text is believed, as long as the model is sure of it.
+    assert written(hear(parrot("We meet again.", deaf=True), noise)) == "We meet again."
+
+
+def test_unsure_text_where_the_model_hears_nobody(parrot, noise):
+    model = parrot("We meet again now.", or_says="I see them there.", deaf=True)
+    result = hear(model, noise, log_prob_threshold=-0.1)
+    assert result.words == ()
+    assert "hears no speech here (probability 1.00)" in result.dropped[0].reason
+    assert written(hear(model, noise, log_prob_threshold=-0.1, no_speech_threshold=None))
+
+
+def test_text_before_is_shown_to_the_model_only_when_asked(tmp_path, noise):
+    model = tiny_whisper.build(tmp_path / "model")
+    speech = (Span(1, 6), Span(10, 15))
+    apart = hear(model, noise, speech=speech, temperature_fallback=False, cut_loops=False, batch_size=1)
+    alone = hear(model, noise, speech=speech[1:], temperature_fallback=False, cut_loops=False)
+    in_view = hear(
+        model, noise, speech=speech, temperature_fallback=False, cut_loops=False, condition_on_previous_text=True
+    )
+    second = [word.text for word in apart.words if word.start >= 10]
+    assert second == [word.text for word in alone.words]
+    probabilities = [word.probability for word in in_view.words if word.start >= 10]
+    assert probabilities != [word.probability for word in alone.words]
