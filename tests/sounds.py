@@ -12,6 +12,8 @@ from whisperdiar import Audio, Span, Turn
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "samples"
 SHARED = ROOT.parent / "shared"
+NANO = ("--model", str(SAMPLES / "whisper-nano"))
+"""The recogniser of the tests, as options of the command line."""
 RATE_HZ = 16_000
 
 

@@ -16,6 +16,8 @@ from whisperdiar.registry import BackendClass, Stage, load, settings_from_text
 from whisperdiar.types import ANY_SPEAKERS, BackendInfo, SpeakerCount
 
 Notify = Callable[[str], None]
+_MANY = 20
+"""More languages than this are not listed in an error."""
 
 STAGE_WORDS: Mapping[str, str] = {
     "vad": "speech detection",
@@ -114,14 +116,22 @@ def shares(runtime: Runtime, diarizer: Any) -> tuple[Runtime, Runtime]:
     return replace(runtime, threads=total - own), replace(runtime, threads=own)
 
 
-def check(stage: Stage, choice: Choice) -> None:
+def check(stage: Stage, choice: Choice, *, language: str | None = None) -> None:
     """Look at names and settings alone; nothing is loaded.
 
     Raises:
-        InvalidOption: no such backend or setting.
+        InvalidOption: no such backend, setting or language.
     """
-    backend_class = load(stage, AUTO_ORDER[stage][0] if choice.name == "auto" else choice.name)
-    settings_from_text(backend_class, choice.settings)
+    names = AUTO_ORDER[stage] if choice.name == "auto" else (choice.name,)
+    classes = [load(stage, name) for name in names]
+    settings_from_text(classes[0], choice.settings)
+    if language is not None and not isinstance(language, str):
+        raise InvalidOption(f"language {language!r}: give a code such as 'en' or 'ru'")
+    if not any(_knows(item, language) for item in classes):
+        known = sorted({code for item in classes for code in item.info.languages})
+        listed = f"it knows {', '.join(known)} only" if len(known) < _MANY else "give a code such as en, ru or zh"
+        who = f"--{stage} {choice.name}"
+        raise InvalidOption(f"language {language!r}: {who} does not know it; {listed}")
 
 
 def fallback_sentence(stage: str, name: str, fallback: Fallback, *, caution: str = "") -> str:
@@ -224,7 +234,7 @@ def build(
     """
     # Typing errors first: nobody wants to hear of one after a download.
     if words:
-        check("asr", request.asr)
+        check("asr", request.asr, language=request.language)
     check("diarization", request.diarizer_choice())
     chosen = {
         "vad": select_detector(request, notify=notify, progress=progress),

@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 
 from tests.cli.conftest import Cli
-from tests.sounds import ROOT, SAMPLES
+from tests.sounds import NANO, ROOT, SAMPLES
 from whisperdiar import Segment, Span, Speaker, Transcript, Turn, Word
 from whisperdiar.formats import json as json_format
 from whisperdiar.formats import rttm, speech
@@ -232,7 +232,7 @@ def test_no_output_may_replace_a_file_that_is_read(cli: Cli, short: Path, transc
         ("vad", recording, "--speech", "turns.rttm", "-o", "turns.rttm"),
         ("diarize", recording, "--vad", "energy", "--turns", "turns.rttm", "-o", "turns.rttm"),
         ("align", "words.json", "turns.rttm", "-o", "turns.rttm"),
-        (recording, "--asr", "pocketsphinx", "--vad", "energy", "--turns", "turns.rttm", "-o", "turns.rttm"),
+        (recording, *NANO, "--vad", "energy", "--turns", "turns.rttm", "-o", "turns.rttm"),
     ):
         done = cli(*arguments)
         assert done.code == 2, arguments
@@ -324,11 +324,11 @@ def test_work_goes_on_where_nobody_hears_of_it(short: Path, tmp_path: Path) -> N
 def test_align_says_what_it_joined(cli: Cli, short: Path, tmp_path: Path) -> None:
     """Turns that come after a failed diarization mend it: nothing of the failure is left to be shown."""
     (tmp_path / "good.rttm").write_text("SPEAKER talk 1 0 9 <NA> <NA> Z <NA> <NA>\n", "utf-8")
-    lost = cli(short, "--asr", "pocketsphinx", "--vad", "energy", "--diarizer", "channels", "-o", "lost.json")
+    lost = cli(short, *NANO, "--vad", "energy", "--diarizer", "channels", "-o", "lost.json")
     assert lost.code == 1
     assert cli("align", "lost.json", "good.rttm", "-o", "new.json", "-o", "new.vtt").code == 0
     found = json.loads((tmp_path / "new.json").read_text("utf-8"))["provenance"]
-    assert (found["asr"]["backend"], found["vad"]["backend"]) == ("pocketsphinx", "energy")
+    assert (found["asr"]["backend"], found["vad"]["backend"]) == ("whisper", "energy")
     assert (found["diarizer"]["backend"], found["diarizer"]["model"]) == ("rttm", "good.rttm")
     assert found["warnings"] == []
     assert "failed" not in (tmp_path / "new.vtt").read_text("utf-8")

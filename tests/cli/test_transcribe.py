@@ -1,4 +1,4 @@
-"""The main job through the command line, with PocketSphinx and the embedded diarizer: both always run."""
+"""The main job through the command line, with whisper-nano and the embedded diarizer: both always run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import srt
 import webvtt
 
 from tests.cli.conftest import Cli
-from tests.sounds import SAMPLES
+from tests.sounds import NANO, ROOT, SAMPLES
 from whisperdiar import Transcript
 from whisperdiar.cli import COMMANDS, main
 from whisperdiar.formats import json as json_format
@@ -26,7 +26,7 @@ from whisperdiar.formats import rttm
 
 pytestmark = pytest.mark.model
 
-FAST = ("--asr", "pocketsphinx", "--diarizer", "bic", "--vad", "silero")
+FAST = (*NANO, "--diarizer", "bic", "--vad", "silero")
 
 
 def test_the_main_job_with_every_format(cli: Cli, short: Path, tmp_path: Path) -> None:
@@ -49,6 +49,49 @@ def test_the_main_job_with_every_format(cli: Cli, short: Path, tmp_path: Path) -
     assert [t.speaker for t in turns.turns] == [t.speaker for t in transcript.turns]
     assert words.split()[0] in (tmp_path / "out.txt").read_text("utf-8")
     assert "real-time factor" in done.err
+
+
+def test_the_first_command_of_the_readme(cli: Cli, tmp_path: Path) -> None:
+    """The words of the stand-up in their order, each cue with the one speaker whose words it holds."""
+    command = next(
+        line for line in (ROOT / "README.md").read_text("utf-8").splitlines() if "whisperdiar samples" in line
+    )
+    arguments = command.partition("whisperdiar ")[2].split()
+    done = cli(*(str(ROOT / word) if word.startswith("samples/") else word for word in arguments))
+    assert done.code == 0, done.err
+    assert "3 speakers" in done.err
+    rows = [line.split("\t") for line in (SAMPLES / "reference/standup.words.tsv").read_text("utf-8").splitlines()]
+    columns = {name: place for place, name in enumerate(rows[0])}
+    said = [[row[columns[name]] for name in ("word", "start", "end", "speaker")] for row in rows[1:]]
+    people: dict[str, str] = {}
+    right = heard = 0
+    for cue in srt.parse((tmp_path / "standup.srt").read_text("utf-8")):
+        label, _, text = cue.content.partition(": ")
+        low, high = cue.start.total_seconds(), cue.end.total_seconds()
+        inside = [row for row in said if low - 0.1 <= (float(row[1]) + float(row[2])) / 2 <= high + 0.1]
+        speakers = [row[3] for row in inside]
+        person = max(set(speakers), key=speakers.count)
+        assert people.setdefault(label, person) == person, cue
+        spoken = {row[0].strip(".,?!").lower() for row in inside}
+        words = [word.strip(".,?!").lower() for word in text.split()]
+        heard += len(words)
+        right += sum(word in spoken for word in words)
+    assert len(set(people.values())) == 3
+    assert right > 0.95 * heard
+    assert heard > 0.95 * len(said)
+
+
+def test_russian_is_written_like_english(cli: Cli, tmp_path: Path) -> None:
+    done = cli(SAMPLES / "dialogue_ru.mp3", *NANO, "-o", "out.srt", "-o", "out.json")
+    assert done.code == 0, done.err
+    assert "2 speakers" in done.err
+    assert "language ru" in done.err
+    transcript = json_format.loads((tmp_path / "out.json").read_text("utf-8"))
+    letters = [letter for word in transcript.words for letter in word.text if letter.isalpha()]
+    assert sum("а" <= letter.lower() <= "я" or letter.lower() == "ё" for letter in letters) > 0.95 * len(letters)
+    assert {word.speaker for word in transcript.words} == {"SPEAKER_00", "SPEAKER_01"}
+    shown = (tmp_path / "out.srt").read_text("utf-8")
+    assert all(len(line) <= 42 for cue in srt.parse(shown) for line in cue.content.splitlines())
 
 
 def test_without_an_output_subtitles_go_to_standard_output(cli: Cli, short: Path) -> None:
@@ -95,7 +138,7 @@ def test_another_language_is_never_left_to_an_english_recogniser(
 
 
 def test_a_failed_diarization_leaves_the_transcript(cli: Cli, short: Path, tmp_path: Path) -> None:
-    arguments = ("--asr", "pocketsphinx", "--vad", "energy", "--diarizer", "channels")
+    arguments = (*NANO, "--vad", "energy", "--diarizer", "channels")
     done = cli(short, *arguments, "-o", "out.srt", "-o", "out.rttm", "-o", "out.json")
     assert done.code == 1
     assert len(done.complaints) == 1
@@ -109,7 +152,7 @@ def test_a_failed_diarization_leaves_the_transcript(cli: Cli, short: Path, tmp_p
 
 def test_a_broken_file_of_turns_is_found_before_the_work(cli: Cli, short: Path, tmp_path: Path) -> None:
     (tmp_path / "turns.rttm").write_text("SPEAKER broken line\n", "utf-8")
-    done = cli(short, "--asr", "pocketsphinx", "--vad", "energy", "--turns", "turns.rttm", "-o", "out.srt")
+    done = cli(short, *NANO, "--vad", "energy", "--turns", "turns.rttm", "-o", "out.srt")
     assert done.code == 1
     assert len(done.err.splitlines()) == 1
     assert "turns.rttm: line 1" in done.complaints[0]
@@ -156,7 +199,7 @@ def test_a_part_keeps_the_recordings_own_times(cli: Cli, short: Path, tmp_path: 
 
 def test_turns_from_a_file_keep_their_names(cli: Cli, short: Path, tmp_path: Path) -> None:
     (tmp_path / "t.rttm").write_text("SPEAKER short_talk 1 0.000 12.000 <NA> <NA> Anna <NA> <NA>\n", "utf-8")
-    assert cli(short, "--asr", "pocketsphinx", "--vad", "silero", "--turns", "t.rttm", "-o", "out.json").code == 0
+    assert cli(short, *NANO, "--vad", "silero", "--turns", "t.rttm", "-o", "out.json").code == 0
     transcript = json_format.loads((tmp_path / "out.json").read_text("utf-8"))
     assert {w.speaker for w in transcript.words} == {"Anna"}
     assert transcript.provenance["diarizer"]["backend"] == "rttm"
@@ -164,7 +207,7 @@ def test_turns_from_a_file_keep_their_names(cli: Cli, short: Path, tmp_path: Pat
 
 def test_speech_regions_from_a_file_gate_the_recogniser(cli: Cli, short: Path, tmp_path: Path) -> None:
     (tmp_path / "speech.json").write_text('{"duration": 12.0, "speech": [{"start": 5.0, "end": 9.0}]}', "utf-8")
-    arguments = ("--asr", "pocketsphinx", "--diarizer", "none", "--speech", "speech.json")
+    arguments = (*NANO, "--diarizer", "none", "--speech", "speech.json")
     assert cli(short, *arguments, "-o", "out.json").code == 0
     transcript = json_format.loads((tmp_path / "out.json").read_text("utf-8"))
     assert transcript.words
@@ -214,8 +257,14 @@ def test_silence_gives_an_empty_transcript(cli: Cli, tmp_path: Path) -> None:
         (("a.wav", "--turns", "t.rttm", "--diarizer", "bic"), "one of them"),
         (("a.wav", "--turns", "t.rttm", "--diarizer-option", "window=2"), "--turns takes no settings (window)"),
         (("a.wav", "--speech", "s.txt", "--vad-model", "folder"), "--speech takes no settings (model)"),
-        (("a.wav", "--asr", "pocketsphinx", "--device", "tpu"), "device 'tpu'"),
-        (("a.wav", "--asr", "pocketsphinx", "--start", "9", "--end", "3"), "after the start"),
+        (("a.wav", *NANO, "--device", "tpu"), "device 'tpu'"),
+        (("a.wav", "--language", "xx"), "language 'xx': --asr auto does not know it; give a code"),
+        (
+            ("a.wav", "--asr", "whisper", "--language", "xx"),
+            "language 'xx': --asr whisper does not know it; give a code",
+        ),
+        (("a.wav", "--asr-option", "task=sing"), "task 'sing': choose one of transcribe, translate"),
+        (("a.wav", *NANO, "--start", "9", "--end", "3"), "after the start"),
         (("vad", "a.wav", "--start", "9", "--end", "9"), "after the start"),
         (("a.wav", "--no-such-option"), "no-such-option"),
         (("convrt",), "convert"),
@@ -264,7 +313,7 @@ def test_words_outlive_a_failed_diarization_where_only_turns_were_wanted(
     cli: Cli, short: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    done = cli(short, "--asr", "pocketsphinx", "--vad", "energy", "--diarizer", "channels", "-o", "out.rttm")
+    done = cli(short, *NANO, "--vad", "energy", "--diarizer", "channels", "-o", "out.rttm")
     assert done.code == 1
     assert not (tmp_path / "out.rttm").exists()
     (kept,) = tmp_path.glob("short_talk-*.json")
@@ -291,7 +340,7 @@ def test_every_file_is_opened_only_when_its_turn_comes() -> None:
 
 
 def test_a_reader_that_has_gone_is_no_error(short: Path) -> None:
-    program = f'"{sys.executable}" -m whisperdiar "{short}" --asr pocketsphinx --vad energy --diarizer none --quiet'
+    program = f'"{sys.executable}" -m whisperdiar "{short}" --model "{NANO[1]}" --vad energy --diarizer none --quiet'
     command = f"{program} | true"
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
     assert done.stderr == ""
@@ -315,7 +364,7 @@ def test_a_folder_for_clips_that_cannot_be_made_is_found_before_the_work(cli: Cl
 
 def test_a_file_without_turns_is_said_to_be_one(cli: Cli, short: Path, tmp_path: Path) -> None:
     (tmp_path / "turns.rttm").touch()
-    done = cli(short, "--asr", "pocketsphinx", "--vad", "energy", "--turns", "turns.rttm", "-o", "out.srt", "-q")
+    done = cli(short, *NANO, "--vad", "energy", "--turns", "turns.rttm", "-o", "out.srt", "-q")
     assert done.code == 0
     assert "turns.rttm holds no turns" in done.err
 
@@ -331,8 +380,8 @@ def test_english_is_english_however_it_is_typed(cli: Cli, short: Path, tmp_path:
 
 def test_a_language_that_a_recogniser_does_not_know_is_refused_before_the_work(cli: Cli) -> None:
     done = cli("gone.wav", "--asr", "pocketsphinx", "--vad", "energy", "--diarizer", "none", "--language", "ru")
-    assert done.code == 1
-    assert "pocketsphinx knows en only" in done.complaints[0]
+    assert done.code == 2
+    assert "--asr pocketsphinx does not know it; it knows en only" in done.complaints[0]
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="POSIX signals")

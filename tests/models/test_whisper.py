@@ -9,10 +9,12 @@ from itertools import pairwise
 import ctranslate2
 import numpy as np
 import pytest
+from faster_whisper.tokenizer import _LANGUAGE_CODES
 from huggingface_hub import constants
 
 from tests import tiny_whisper
 from whisperdiar.asr._device import place
+from whisperdiar.asr._language import WHISPER_LANGUAGES
 from whisperdiar.asr.whisper import KEPT_PAUSE_S, Backend
 from whisperdiar.contracts import Transcriber
 from whisperdiar.errors import BackendBroken, BackendError, InvalidOption, ModelUnavailable, UnsupportedRequest
@@ -154,6 +156,10 @@ def test_language_is_checked_against_the_model(model, english_model, audio):
     assert english.words
     with pytest.raises(UnsupportedRequest, match=r"'de'.*English only"):
         backend(english_model).transcribe(audio, speech=speech, language="de")
+
+
+def test_languages_are_those_of_whisper_itself():
+    assert WHISPER_LANGUAGES == tuple(_LANGUAGE_CODES)
 
 
 def test_nothing_is_loaded_for_a_recording_without_speech(audio):

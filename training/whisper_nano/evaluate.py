@@ -80,7 +80,7 @@ def recording(recogniser: Recogniser, name: str) -> tuple[Score, Transcription]:
     """A sample recording against its reference."""
     said = _reference(SAMPLES / "reference" / f"{Path(name).stem}.words.tsv")
     heard = recogniser.hear(load(SAMPLES / name))
-    return score(said, _whole(heard), overlapped=_overlaps(said)), heard
+    return score(said, list(heard.words), overlapped=_overlaps(said)), heard
 
 
 def unseen(recogniser: Recogniser, language: str, count: int) -> Score:
@@ -93,7 +93,7 @@ def unseen(recogniser: Recogniser, language: str, count: int) -> Score:
         size = min(len(texts), 1 + made % 3)
         voice = people[made % len(people)]
         audio, words = _spoken([synthesize(text, voice) for text in texts[:size]], rng)
-        total += score(words, _whole(recogniser.hear(audio)))
+        total += score(words, list(recogniser.hear(audio).words))
         texts, made = texts[size:], made + 1
     return total
 
@@ -118,17 +118,6 @@ def _spoken(utterances: list[Utterance], rng: np.random.Generator) -> tuple[Audi
 
 def _audio(samples: np.ndarray) -> Audio:
     return Audio(samples.astype(np.float32)[None], SAMPLE_RATE_HZ)
-
-
-def _whole(heard: Transcription) -> list[SpokenWord]:
-    """Words as whitespace separates them: faster-whisper takes "l'heure" for two, the second without a space."""
-    words: list[SpokenWord] = []
-    for word in heard.words:
-        if words and not word.text.startswith(" "):
-            words[-1] = SpokenWord(words[-1].text + word.text, words[-1].start, word.end)
-        else:
-            words.append(SpokenWord(word.text, word.start, word.end))
-    return words
 
 
 def _reference(path: Path) -> list[_Said]:

@@ -224,8 +224,8 @@ def main() -> None:
     steps = tuple((name, int(count)) for name, count in (part.split("=") for part in given.steps.split(",")))
     on_gpu = given.device != "cpu"
     options = Options(
-        banks=tuple(given.banks), run=given.run, steps=steps, processes=1 if on_gpu else given.processes, device=given.device,
-        batch_factor=given.batch_factor, rate=given.rate, seed=given.seed, save_every=120.0,
+        banks=tuple(given.banks), run=given.run, steps=steps, processes=1 if on_gpu else given.processes,
+        device=given.device,        batch_factor=given.batch_factor, rate=given.rate, seed=given.seed, save_every=120.0,
         stop_at=time.time() + 60 * given.minutes,
     )  # fmt: skip
     options.run.mkdir(parents=True, exist_ok=True)

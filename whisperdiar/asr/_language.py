@@ -11,6 +11,16 @@ from whisperdiar.asr._packing import Piece
 from whisperdiar.errors import InvalidOption, UnsupportedRequest
 from whisperdiar.types import Audio
 
+WHISPER_LANGUAGES = (
+    *("af", "am", "ar", "as", "az", "ba", "be", "bg", "bn", "bo", "br", "bs", "ca", "cs", "cy", "da"),
+    *("de", "el", "en", "es", "et", "eu", "fa", "fi", "fo", "fr", "gl", "gu", "ha", "haw", "he", "hi"),
+    *("hr", "ht", "hu", "hy", "id", "is", "it", "ja", "jw", "ka", "kk", "km", "kn", "ko", "la", "lb"),
+    *("ln", "lo", "lt", "lv", "mg", "mi", "mk", "ml", "mn", "mr", "ms", "mt", "my", "ne", "nl", "nn"),
+    *("no", "oc", "pa", "pl", "ps", "pt", "ro", "ru", "sa", "sd", "si", "sk", "sl", "sn", "so", "sq"),
+    *("sr", "su", "sv", "sw", "ta", "te", "tg", "th", "tk", "tl", "tr", "tt", "uk", "ur", "uz", "vi"),
+    *("yi", "yo", "zh", "yue"),
+)
+"""Whisper's codes, in the order of its tokens."""
 N_WINDOWS = 4
 """Pieces that are listened to, spread over the recording: the first half minute is often a jingle or a greeting."""
 _SURE = 0.5
@@ -19,6 +29,8 @@ _ALIASES = {"jv": "jw", "nb": "no", "iw": "he", "in": "id", "fil": "tl", "cmn": 
 """Codes of ISO 639 that Whisper has under another name."""
 _ISO = {"jw": "jv"}
 """Whisper's codes that are not of ISO 639-1."""
+TYPED_LANGUAGES = (*WHISPER_LANGUAGES, *_ALIASES)
+"""What a user may type, without a country."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +61,10 @@ def check_code(language: str) -> str:
     Raises:
         InvalidOption: Whisper knows no such code.
     """
-    from faster_whisper.tokenizer import _LANGUAGE_CODES
-
     code = str(language).strip().lower().replace("_", "-").partition("-")[0]
     code = _ALIASES.get(code, code)
-    if code not in _LANGUAGE_CODES:
-        known = ", ".join(sorted(_LANGUAGE_CODES))
+    if code not in WHISPER_LANGUAGES:
+        known = ", ".join(sorted(WHISPER_LANGUAGES))
         raise InvalidOption(f"language {language!r}: Whisper knows no such code; choose one of {known}")
     return code
 

@@ -16,6 +16,7 @@ from whisperdiar.asr._chunks import quietest
 from whisperdiar.asr._decoding import Decoded, Decoder, Task, is_silence
 from whisperdiar.asr._guards import Guarded, without_closing_phrases, without_loops, without_unspoken
 from whisperdiar.asr._language import (
+    TYPED_LANGUAGES,
     SpokenLanguages,
     check_code,
     check_language,
@@ -58,6 +59,7 @@ class Backend:
     info: ClassVar[BackendInfo] = BackendInfo(
         summary="OpenAI's Whisper by faster-whisper: 100 languages, CPU or NVIDIA GPU",
         licence="MIT",
+        languages=TYPED_LANGUAGES,
         network=True,
         download_mb=486,
         homepage="https://github.com/SYSTRAN/faster-whisper",

@@ -75,6 +75,7 @@ class Backend:
         if self._files is not None and self._pipeline is not None:
             details = {
                 "source": self._files.source,
+                "device": str(self._pipeline.device),
                 "clustering": self._pipeline.klustering,
                 "parameters": self._pipeline.parameters(instantiated=True),
             }

@@ -1,0 +1,221 @@
+"""Recognition of real sound with the small Whisper in samples/whisper-nano, through faster-whisper itself."""
+
+from __future__ import annotations
+
+import csv
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from training.whisper_nano.scoring import score
+from whisperdiar.asr.whisper import KEPT_PAUSE_S, Backend
+from whisperdiar.media import load
+from whisperdiar.options import Runtime, WhisperSettings
+from whisperdiar.types import Audio, Span, Word
+from whisperdiar.vad.silero import Backend as Silero
+
+pytestmark = pytest.mark.model
+SAMPLES = Path(__file__).resolve().parents[2] / "samples"
+NANO = SAMPLES / "whisper-nano"
+CPU = Runtime(device="cpu", offline=True)
+RATE = 16_000
+BARS = {
+    "standup.mp4": 0.03,
+    "call.flac": 0.03,
+    "meeting.ogg": 0.12,
+    "dialogue_ru.mp3": 0.05,
+    "dialogue_de.m4a": 0.05,
+    "dialogue_fr.wav": 0.05,
+}
+
+
+class Heard:
+    """A recording with its speech and what whisper-nano makes of it; each is decoded once for all tests."""
+
+    def __init__(self, name: str) -> None:
+        self.audio = load(SAMPLES / name)
+        self.speech = Silero(runtime=CPU).detect(self.audio)
+        self.result = whisper().transcribe(self.audio, speech=self.speech)
+        self.said = reference(name)
+
+
+def whisper(**settings) -> Backend:
+    return Backend(WhisperSettings(model=str(NANO), **settings), runtime=CPU)
+
+
+def reference(name: str) -> list[Said]:
+    path = SAMPLES / "reference" / f"{Path(name).stem}.words.tsv"
+    with path.open(encoding="utf-8", newline="") as lines:
+        rows = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+        return [Said(row["word"], float(row["start"]), float(row["end"]), row["speaker"]) for row in rows]
+
+
+class Said:
+    """A word of the reference."""
+
+    def __init__(self, text: str, start: float, end: float, speaker: str) -> None:
+        self.text, self.start, self.end, self.speaker = text, start, end, speaker
+
+
+def overlaps(said: list[Said]) -> list[tuple[float, float]]:
+    """Where words of two people sound at once."""
+    pairs = [(a, b) for i, a in enumerate(said) for b in said[i + 1 : i + 12] if a.speaker != b.speaker]
+    found = [(max(a.start, b.start), min(a.end, b.end)) for a, b in pairs]
+    return [(start, end) for start, end in found if start < end]
+
+
+def written(words) -> list[str]:
+    return [word.text.strip() for word in words]
+
+
+@pytest.fixture(scope="module")
+def heard():
+    cache: dict[str, Heard] = {}
+
+    def get(name: str) -> Heard:
+        if name not in cache:
+            cache[name] = Heard(name)
+        return cache[name]
+
+    return get
+
+
+@pytest.mark.parametrize("name", BARS)
+def test_recordings_are_recognised_in_their_language(name, heard):
+    found = heard(name)
+    language = Path(name).stem.partition("_")[2] or "en"
+    assert found.result.language == language
+    assert found.result.language_probability > 0.5
+    result = score(found.said, list(found.result.words), overlapped=overlaps(found.said))
+    assert result.word_error_rate <= BARS[name]
+    assert result.start_error <= 0.06
+
+
+@pytest.mark.parametrize("name", BARS)
+def test_word_times_can_be_trusted(name, heard):
+    found = heard(name)
+    words = found.result.words
+    assert all(word.start < word.end for word in words)
+    assert all(before.end <= after.start for before, after in pairwise(words))
+    assert all(word.text.startswith(" ") and len(word.text.split()) == 1 for word in words)
+    half = KEPT_PAUSE_S / 2
+    for word in words:
+        inside = [part for span in found.speech if (part := span.clipped(word.start, word.end))]
+        assert word.span.duration - sum(part.duration for part in inside) <= 0.3 + half, word
+        assert any(span.start - half <= word.start and word.end <= span.end + half for span in found.speech), word
+
+
+def test_the_same_recording_gives_the_same_words(heard):
+    found = heard("standup.mp4")
+    assert whisper().transcribe(found.audio, speech=found.speech) == found.result
+
+
+def test_batches_decode_what_single_pieces_decode(heard):
+    found = heard("standup.mp4")
+    alone = whisper(batch_size=1).transcribe(found.audio, speech=found.speech)
+    assert written(alone.words) == written(found.result.words)
+
+
+@pytest.mark.parametrize("level_db", [-300, -60, -40, -20])
+def test_silence_and_noise_give_no_words(level_db):
+    noise = np.random.default_rng(5).standard_normal(12 * RATE) * 10 ** (level_db / 20)
+    audio = Audio(np.clip(noise, -1, 1).astype(np.float32)[None], RATE)
+    result = whisper().transcribe(audio, speech=Silero(runtime=CPU).detect(audio))
+    assert (result.words, result.dropped) == ((), ())
+
+
+def test_a_talk_without_a_pause_loses_no_word(heard):
+    """All that is spoken in the stand-up without a breath, as one span of speech: it is cut in the quietest places."""
+    found = heard("standup.mp4")
+    parts, said, time = [], [], 0.0
+    crowded = overlaps(found.said)
+    for span in found.speech:
+        if any(start < span.end and span.start < end for start, end in crowded):
+            continue  # two at once, and only one of them is written down
+        parts.append(found.audio.crop(span).mono)
+        for word in found.said:
+            if span.start <= (word.start + word.end) / 2 < span.end:
+                said.append(Word(Span(word.start - span.start + time, word.end - span.start + time), f" {word.text}"))
+        time += parts[-1].size / RATE
+    audio = Audio(np.concatenate(parts)[None], RATE)
+    assert audio.duration > 40
+    result = whisper().transcribe(audio, speech=[Span(0, audio.duration)], language="en")
+    assert score(said, list(result.words)).word_error_rate <= 0.1
+    assert abs(len(result.words) - len(said)) <= 0.05 * len(said)
+
+
+def test_sentences_outside_the_speech_are_dropped_and_listed(heard):
+    """A detector that misses a sentence in the middle: what is decoded there all the same is not believed."""
+    found = heard("dialogue_de.m4a")
+    words = found.result.words
+    ends = [i for i, word in enumerate(words[:-6]) if word.text.endswith((".", "?", "!"))]
+    first, last = ends[1] + 1, ends[2]
+    missed = Span(words[first].start - 0.05, words[last].end + 0.05)
+    speech = [
+        part
+        for span in found.speech
+        for low, high in ((0.0, missed.start), (missed.end, found.audio.duration))
+        if (part := span.clipped(low, high))
+    ]
+    settings = {"temperature_fallback": False}
+    for trusting in (True, False):
+        result = Backend(
+            WhisperSettings(model=str(NANO), drop_unspoken=not trusting, **settings), runtime=CPU
+        ).transcribe(found.audio, speech=speech, language="de")
+        inside = [word for word in result.words if missed.start + 0.3 < word.start and word.end < missed.end - 0.3]
+        assert not inside or trusting
+        assert all(item.reason == "nobody speaks there" for item in result.dropped)
+
+
+def test_words_without_times_of_their_own_are_spread_over_the_speech(heard):
+    found = heard("dialogue_fr.wav")
+    spread = whisper(word_times="none").transcribe(found.audio, speech=found.speech)
+    assert written(spread.words) == written(found.result.words)
+    assert all(before.end <= after.start for before, after in pairwise(spread.words))
+    for word in spread.words:
+        assert any(span.start - 0.01 <= word.start and word.end <= span.end + 0.01 for span in found.speech), word
+    errors = [abs(a.start - b.start) for a, b in zip(spread.words, found.result.words, strict=True)]
+    assert 0.02 < float(np.median(errors)) < 1.5
+
+
+@pytest.fixture(scope="module")
+def switching(heard):
+    """German, then Russian, then French, a second apart."""
+    names = ("dialogue_de.m4a", "dialogue_ru.mp3", "dialogue_fr.wav")
+    pause = np.zeros(RATE, dtype=np.float32)
+    sounds = [sound for name in names for sound in (heard(name).audio.mono, pause)]
+    audio = Audio(np.concatenate(sounds)[None], RATE)
+    return audio, Silero(runtime=CPU).detect(audio), [heard(name) for name in names]
+
+
+def test_a_recording_that_changes_its_language(switching):
+    audio, speech, parts = switching
+    result = whisper(multilingual=True).transcribe(audio, speech=speech)
+    said = [word for part in parts for word in part.said]
+    offset, moved = 0.0, []
+    for part in parts:
+        moved += [Word(Span(w.start + offset, w.end + offset), f" {w.text}") for w in part.said]
+        offset += part.audio.duration + 1
+    assert len(moved) == len(said)
+    assert score(moved, list(result.words)).word_error_rate <= 0.15
+    assert any(note.startswith("languages heard: ") for note in result.notes)
+    one = whisper().transcribe(audio, speech=speech)
+    assert any("--multilingual" in note for note in one.notes)
+    assert score(moved, list(one.words)).word_error_rate > 0.3
+
+
+def test_a_language_that_is_given_is_not_questioned(heard):
+    found = heard("dialogue_ru.mp3")
+    result = whisper().transcribe(found.audio, speech=found.speech, language="ru-RU")
+    assert (result.language, result.language_probability) == ("ru", None)
+    assert written(result.words) == written(found.result.words)
+
+
+def test_a_translation_is_english(heard):
+    """whisper-nano never learned to translate; what counts is that it is asked to."""
+    found = heard("dialogue_ru.mp3")
+    result = whisper(task="translate").transcribe(found.audio, speech=found.speech)
+    assert result.language == "en"
+    assert written(result.words) != written(found.result.words)
