@@ -7,7 +7,7 @@ The same model, device, precision, threads, beams and sound go five ways, in tur
 for all:
 
     whisperdiar      speech by silero, then whisperdiar's recogniser with all its guards
-    batched          BatchedInferencePipeline with the very pieces of speech that whisperdiar decodes
+    batched          BatchedInferencePipeline with the same speech as clips, joined over pauses of up to 2 s
     batched-own-vad  BatchedInferencePipeline that finds speech itself
     sequential       WhisperModel.transcribe without speech detection
     sequential-vad   WhisperModel.transcribe with its own speech detection

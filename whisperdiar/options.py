@@ -137,6 +137,7 @@ class WhisperSettings:
         log_prob_threshold: text with a lower mean log-probability is doubtful; None for no limit.
         no_speech_threshold: doubtful text from sound that the model takes for no speech with more than this
             probability is dropped; None for no limit.
+        fill_gaps: speech of 1.5 seconds and more in which no word was found is decoded again by itself.
         cut_loops: phrases that are repeated over and over stay once.
         drop_unspoken: sentences that lie where nobody speaks are dropped.
         drop_closing_phrases: "Thanks for watching" where nobody speaks, and credits of subtitles, are dropped.
@@ -162,6 +163,7 @@ class WhisperSettings:
     compression_ratio_threshold: float | None = 2.4
     log_prob_threshold: float | None = -1.0
     no_speech_threshold: float | None = 0.6
+    fill_gaps: bool = True
     cut_loops: bool = True
     drop_unspoken: bool = True
     drop_closing_phrases: bool = True

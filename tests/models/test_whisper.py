@@ -49,7 +49,7 @@ def audio():
 
 def backend(model, runtime=CPU, **settings) -> Backend:
     """Without guards: a model of random weights repeats itself and is sure of nothing."""
-    unguarded = {"temperature_fallback": False, "cut_loops": False, "drop_unspoken": False}
+    unguarded = {"temperature_fallback": False, "cut_loops": False, "drop_unspoken": False, "fill_gaps": False}
     return Backend(WhisperSettings(model=str(model), **{**unguarded, **settings}), runtime=runtime)
 
 
@@ -159,7 +159,7 @@ def test_language_is_checked_against_the_model(model, english_model, audio):
 
 
 def test_languages_are_those_of_whisper_itself():
-    assert WHISPER_LANGUAGES == tuple(_LANGUAGE_CODES)
+    assert tuple(_LANGUAGE_CODES) == WHISPER_LANGUAGES
 
 
 def test_nothing_is_loaded_for_a_recording_without_speech(audio):

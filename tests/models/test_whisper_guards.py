@@ -5,6 +5,8 @@ The models are parrots: they write a text whatever they hear, as real ones do in
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -44,6 +46,8 @@ SPOKEN = (Span(1, 6),)
 
 
 def hear(model, noise, speech=SPOKEN, **settings):
+    # A parrot's words have no place in the sound, so there is always speech without a word.
+    settings = {"fill_gaps": False, **settings}
     backend = Backend(WhisperSettings(model=str(model), **settings), runtime=Runtime(device="cpu", offline=True))
     return backend.transcribe(noise, speech=speech, language="en")
 
@@ -85,6 +89,22 @@ def test_loops_that_remain_are_cut_and_listed(looping, noise):
     assert not hear(looping, noise, temperature_fallback=False, cut_loops=False).dropped
 
 
+def test_speech_without_words_is_decoded_again(parrot, noise):
+    model = parrot("We meet again.")
+    once = hear(model, noise)
+    assert written(once) == "We meet again."
+    filled = hear(model, noise, fill_gaps=True)
+    assert len(filled.words) > len(once.words)
+    assert set(once.words) <= set(filled.words)
+    assert all(before.end <= after.start for before, after in pairwise(filled.words))
+    [note] = filled.notes
+    assert note.startswith("stretches of speech without words that hold some when decoded again: ")
+    # What Whisper likes to invent is not believed there.
+    thanks = hear(parrot("Thanks for watching!"), noise, fill_gaps=True)
+    assert written(thanks) == "Thanks for watching!"
+    assert [item.reason for item in thanks.dropped] == ["a closing phrase where nobody speaks"]
+
+
 def test_closing_phrases_where_the_model_hears_nobody(parrot, noise):
     model = parrot("Thanks for watching!", deaf=True)
     result = hear(model, noise)
@@ -108,11 +128,10 @@ def test_unsure_text_where_the_model_hears_nobody(parrot, noise):
 def test_text_before_is_shown_to_the_model_only_when_asked(tmp_path, noise):
     model = tiny_whisper.build(tmp_path / "model")
     speech = (Span(1, 6), Span(10, 15))
-    apart = hear(model, noise, speech=speech, temperature_fallback=False, cut_loops=False, batch_size=1)
-    alone = hear(model, noise, speech=speech[1:], temperature_fallback=False, cut_loops=False)
-    in_view = hear(
-        model, noise, speech=speech, temperature_fallback=False, cut_loops=False, condition_on_previous_text=True
-    )
+    plain = {"temperature_fallback": False, "cut_loops": False, "max_chunk": 6.0}
+    apart = hear(model, noise, speech=speech, **plain)
+    alone = hear(model, noise, speech=speech[1:], **plain)
+    in_view = hear(model, noise, speech=speech, condition_on_previous_text=True, **plain)
     second = [word.text for word in apart.words if word.start >= 10]
     assert second == [word.text for word in alone.words]
     probabilities = [word.probability for word in in_view.words if word.start >= 10]

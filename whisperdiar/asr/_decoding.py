@@ -155,7 +155,7 @@ class Decoder:
 
     def _again(self, audio: Audio, first: Decoded, before: str) -> Decoded:
         """The piece decoded sequentially at rising temperatures, where its text repeats itself or is improbable."""
-        doubt = self._doubt(first)
+        doubt = self.doubt(first)
         if doubt is None or not self._settings.temperature_fallback:
             return first
         import ctranslate2
@@ -177,12 +177,13 @@ class Decoder:
         if segment is None:
             return replace(first, doubtful=doubt)
         second = _decoded(first.task, segment, 0, float(segment.temperature))
-        if self._doubt(second) is None:
+        if self.doubt(second) is None:
             return replace(second, doubtful=doubt)
         key: Callable[[Decoded], float] = _compression if doubt == "repetition" else _improbability
         return replace(min(second, first, key=key), doubtful=doubt)
 
-    def _doubt(self, decoded: Decoded) -> str | None:
+    def doubt(self, decoded: Decoded) -> str | None:
+        """Why a text is not to be trusted: ``repetition`` or ``probability``; None where it is, or is silence."""
         limits = self._settings
         if is_silence(decoded, limits):
             return None

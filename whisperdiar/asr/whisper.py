@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from whisperdiar.asr._chunks import quietest
 from whisperdiar.asr._decoding import Decoded, Decoder, Task, is_silence
+from whisperdiar.asr._gaps import gaps, with_gap_filled
 from whisperdiar.asr._guards import Guarded, without_closing_phrases, without_loops, without_unspoken
 from whisperdiar.asr._language import (
     TYPED_LANGUAGES,
@@ -152,11 +153,14 @@ class Backend:
         for decoded in decoder.decode(audio, tasks, progress):
             doubts.update(filter(None, [decoded.doubtful]))
             found[decoded.task.piece] = self._heard(decoded, audio, inside, aligner)
+        n_filled = self._fill_gaps(decoder, audio, inside, tasks, found, aligner) if self.settings.fill_gaps else 0
         if self._word_aligner is not None and self._word_aligner.failure:
             notes.append(self._word_aligner.failure)
         for doubt, said in _DOUBTS.items():
             if doubts[doubt]:
                 notes.append(f"{doubts[doubt]} of {len(pieces)} pieces were decoded again because {said}")
+        if n_filled:
+            notes.append(f"stretches of speech without words that hold some when decoded again: {n_filled}")
         in_order = [found[piece] for piece in pieces]
         return Transcription(
             "en" if self.settings.task == "translate" else iso(spoken.main),
@@ -165,6 +169,41 @@ class Backend:
             tuple(item for part in in_order for item in part.dropped),
             tuple(notes),
         )
+
+    def _fill_gaps(
+        self,
+        decoder: Decoder,
+        audio: Audio,
+        speech: Sequence[Span],
+        tasks: Sequence[Task],
+        found: dict[Piece, Guarded],
+        aligner: _Aligner,
+    ) -> int:
+        """Decodes speech without words once more, into `found`; how many stretches of it hold words."""
+        owners: dict[Piece, Piece] = {}
+        again = []
+        for task in tasks:
+            clips = task.piece.clips
+            left_out = [item.span for item in found[task.piece].dropped]
+            spoken = [part for span in speech for clip in clips if (part := span.clipped(clip.start, clip.end))]
+            for gap in gaps(found[task.piece].words, spoken):
+                if any(span.start < gap.end and gap.start < span.end for span in left_out):
+                    continue
+                for piece in pack([gap], limit=self.settings.max_chunk, max_pause=0.0, kept_pause=0.0, cut=_middle):
+                    owners[piece] = task.piece
+                    again.append(Task(piece, task.language))
+        n_filled = 0
+        for decoded in decoder.decode(audio, again, no_progress):
+            if decoder.doubt(decoded) is not None or is_silence(decoded, self.settings):
+                continue
+            # A phrase that Whisper likes to invent is not believed where it had heard nothing the first time.
+            sceptical = replace(decoded, no_speech_probability=1.0)
+            heard, owner = self._heard(sceptical, audio, speech, aligner), owners[decoded.task.piece]
+            before = found[owner]
+            words = with_gap_filled(before.words, decoded.task.piece.span, heard.words)
+            n_filled += len(words) > len(before.words)
+            found[owner] = Guarded(words, (*before.dropped, *heard.dropped))
+        return n_filled
 
     def _heard(self, decoded: Decoded, audio: Audio, speech: Sequence[Span], aligner: _Aligner) -> Guarded:
         """The words of one piece with trusted times, and what the guards take out of them."""
@@ -253,3 +292,7 @@ class Backend:
         if self._loaded is None:
             self._loaded = load(self.settings, runtime=self.runtime, progress=progress)
         return self._loaded
+
+
+def _middle(window: Span) -> float:
+    return (window.start + window.end) / 2
