@@ -95,7 +95,7 @@ def test_speech_without_words_is_decoded_again(parrot, noise):
     assert written(once) == "We meet again."
     filled = hear(model, noise, fill_gaps=True)
     assert len(filled.words) > len(once.words)
-    assert set(once.words) <= set(filled.words)
+    assert written(filled).count("meet") == 2
     assert all(before.end <= after.start for before, after in pairwise(filled.words))
     [note] = filled.notes
     assert note.startswith("stretches of speech without words that hold some when decoded again: ")
