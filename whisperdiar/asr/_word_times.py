@@ -110,23 +110,28 @@ def _with_some_time(spans: Sequence[Span], texts: Sequence[str], piece: Span) ->
             last += 1
         low = found[first - 1].end if first else piece.start
         high = found[last].start if last < len(found) else piece.end
-        needed = MIN_WORD_S * (last - first)
-        if high - low >= needed:
-            begin = max(low, min(found[first].start, high - needed))
-            end = max(begin + needed, found[last - 1].end)
+        if high - low >= MIN_WORD_S * (last - first):
+            for index in range(first, last):
+                latest = high - MIN_WORD_S * (last - index)
+                low = max(low, min(found[index].start, latest))
+                end = max(low + MIN_WORD_S, min(found[index].end, latest))
+                found[index] = Span(low, max(low, min(end, high)))
+                low = found[index].end
         else:
-            begin, end = low, high
-            before = found[first - 1].duration if first else 0.0
-            after = found[last].duration if last < len(found) else 0.0
-            if before > 0 and before >= after:
-                first -= 1
-                begin = found[first].start
-            elif after > 0:
-                last += 1
-                end = found[last - 1].end
-        weights = [max(1, len(text.strip())) for text in texts[first:last]]
-        limit = found[last].start if last < len(found) else piece.end
-        times = shared(begin, min(end, limit), weights)
-        found[first:last] = [Span(start, max(start, stop)) for start, stop in times]
+            first, last = _with_a_neighbour(found, first, last)
+            begin = found[first].start if found[first].duration else low
+            end = found[last - 1].end if found[last - 1].duration else high
+            weights = [max(1, len(text.strip())) for text in texts[first:last]]
+            times = shared(begin, max(begin, end), weights)
+            found[first:last] = [Span(start, max(start, stop)) for start, stop in times]
         first = last
     return found
+
+
+def _with_a_neighbour(spans: Sequence[Span], first: int, last: int) -> tuple[int, int]:
+    """The run [first, last) with the longer of the words around it."""
+    before = spans[first - 1].duration if first else 0.0
+    after = spans[last].duration if last < len(spans) else 0.0
+    if before > 0 and before >= after:
+        return first - 1, last
+    return first, last + (after > 0)

@@ -160,7 +160,7 @@ class Backend:
             if doubts[doubt]:
                 notes.append(f"{doubts[doubt]} of {len(pieces)} pieces were decoded again because {said}")
         if n_filled:
-            notes.append(f"stretches of speech without words that hold some when decoded again: {n_filled}")
+            notes.append(f"Whisper had left words out in {n_filled} places: they were found by decoding again")
         in_order = [found[piece] for piece in pieces]
         return Transcription(
             "en" if self.settings.task == "translate" else iso(spoken.main),

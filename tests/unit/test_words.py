@@ -1,0 +1,121 @@
+"""The word stream: whole words with punctuation, each with a time that can be trusted."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from whisperdiar.asr._word_times import MIN_WORD_S, longest_word, trusted_spans
+from whisperdiar.asr._words import RawWord, place_words, retimed, spread
+from whisperdiar.types import Span, Word
+
+PIECE = Span(0, 30)
+
+
+def placed(*parts: str, spaced: bool = True) -> list[str]:
+    """The texts of the words that parts, half a second each, become."""
+    raw = [RawWord(part, 0.5 * i, 0.5 * i + 0.4, 0.5) for i, part in enumerate(parts)]
+    words = place_words(raw, "".join(parts), piece=PIECE, speech=[PIECE], spaced=spaced)
+    assert "".join(word.text for word in words).split() == "".join(parts).split()
+    return [word.text for word in words]
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ((" à", " l", "'heure", "."), [" à", " l'heure."]),
+        ((" twenty", "-five", " percent"), [" twenty-five", " percent"]),
+        ((" about", " $", "5", ".40", ","), [" about", " $5.40,"]),
+        ((" 50", "%", " of"), [" 50%", " of"]),
+        ((" 50", " %", " of"), [" 50", " %", " of"]),
+        ((" 20", " €", "."), [" 20", " €."]),
+        ((" Москва", " —", " столица"), [" Москва —", " столица"]),
+        ((" —", " Да", ",", " —", " сказал", " он", "."), [" — Да, —", " сказал", " он."]),
+        ((" ¿", "Qué", "?"), [" ¿Qué?"]),
+        ((" «", "Да", "»", "."), [" «Да»."]),
+        ((" (", "yes", ")", "..."), [" (yes)..."]),
+        ((" Well", " ..."), [" Well ..."]),
+        ((" ...",), [" ..."]),
+    ],
+)
+def test_words_are_whole_and_punctuation_joins_them(parts, words):
+    assert placed(*parts) == words
+
+
+def test_characters_of_unspaced_languages_stay_apart():
+    assert placed(" 今", "日", "は", "。", "雨", spaced=False) == [" 今", "日", "は。", "雨"]
+
+
+def test_punctuation_has_no_say_in_time_and_probability():
+    raw = [RawWord(" Yes", 1.0, 1.3, 0.9), RawWord(".", 1.3, 4.0, 0.1)]
+    [word] = place_words(raw, " Yes.", piece=PIECE, speech=[PIECE])
+    assert (word.text, word.span, word.probability) == (" Yes.", Span(1.0, 1.3), 0.9)
+
+
+def spans(*times: tuple[float, float], speech=(PIECE,), text: str = " word") -> list[Span]:
+    return trusted_spans(times, [text] * len(times), piece=PIECE, speech=speech)
+
+
+def test_a_word_lasts_no_longer_than_its_letters_can_explain():
+    longest = longest_word(" word")
+    assert 0.8 < longest < 1.5
+    assert spans((2, 2.5), (2.5, 9.0)) == [Span(2, 2.5), Span(2.5, 2.5 + longest)]
+    assert spans((2.5, 9.0), (9.0, 9.4)) == [Span(9 - longest, 9.0), Span(9, 9.4)]
+    assert longest_word(" 1984") > longest_word(" year") + 0.5
+
+
+def test_a_long_word_is_cut_back_to_the_speech_next_to_it():
+    assert spans((2.0, 8.0), speech=[Span(1, 2.05)])[0].start == 2.0
+    assert spans((2.0, 8.0), speech=[Span(7.95, 9)])[0].end == 8.0
+
+
+def test_a_word_never_lies_over_a_pause_that_was_seen():
+    assert spans((4.0, 4.9), speech=[Span(0, 4.08), Span(4.5, 9)]) == [Span(4.5, 4.9)]
+    assert spans((3.95, 4.55), speech=[Span(0, 4.08), Span(4.5, 9)]) == [Span(3.95, 4.08)]
+
+
+def test_words_without_any_time_get_some():
+    first, second, third = spans((1.0, 1.4), (1.4, 1.4), (1.4, 2.0))
+    assert (first, third.end) == (Span(1.0, 1.4), 2.0)
+    assert first.end <= second.start < second.end <= third.start < third.end
+    assert spans((3.0, 3.0))[0].duration >= MIN_WORD_S
+    assert spans((30.0, 30.0))[0] == Span(30 - MIN_WORD_S, 30)
+
+
+TIMES = st.lists(st.tuples(st.floats(-2, 40), st.floats(-2, 40)), max_size=15)
+SPEECH = st.lists(st.tuples(st.floats(0.1, 4), st.floats(0.1, 6)), max_size=6)
+
+
+@given(TIMES, SPEECH)
+def test_times_are_in_order_apart_and_short_enough(times, steps):
+    speech, time = [], 0.0
+    for pause, length in steps:
+        speech.append(Span(time + pause, time + pause + length))
+        time += pause + length
+    found = spans(*times, speech=speech)
+    assert len(found) == len(times)
+    assert all(PIECE.start <= span.start < span.end <= PIECE.end for span in found)
+    assert all(before.end <= after.start for before, after in pairwise(found))
+    assert all(span.duration <= longest_word(" word") + 2 * MIN_WORD_S for span in found)
+
+
+def test_new_times_replace_old_ones_and_gaps_keep_theirs():
+    words = [Word(Span(1.0, 1.4), " one"), Word(Span(1.5, 1.9), " 2"), Word(Span(2.0, 2.4), " three")]
+    moved = retimed(words, [(1.1, 1.3), None, (1.7, 2.2)], piece=PIECE, speech=[PIECE])
+    assert [word.span for word in moved] == [Span(1.1, 1.3), Span(1.5, 1.7), Span(1.7, 2.2)]
+    assert [word.text for word in moved] == [word.text for word in words]
+    late = retimed(words, [None, None, (1.2, 1.6)], piece=PIECE, speech=[PIECE])
+    assert late[0].start == 1.0
+    assert 1.2 <= late[2].start < late[2].end == 1.6
+
+
+def test_words_are_spread_over_the_speech():
+    raw = spread(" one two three four", [Span(0, 1), Span(5, 6)])
+    assert [word.text for word in raw] == [" one", " two", " three", " four"]
+    assert raw[0].start == 0.0
+    assert raw[-1].end == pytest.approx(6.0)
+    assert all(word.end <= 1.0 or word.start >= 5.0 for word in raw)
+    assert [word.text for word in spread("今日", [Span(0, 1)], spaced=False)] == [" 今", "日"]
