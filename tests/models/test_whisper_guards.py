@@ -125,6 +125,21 @@ def test_unsure_text_where_the_model_hears_nobody(parrot, noise):
     assert written(hear(model, noise, log_prob_threshold=-0.1, no_speech_threshold=None))
 
 
+def test_sentences_where_nobody_speaks(parrot, noise):
+    """Snatches of speech half a second apart: what a parrot says between them, nobody has said."""
+    model = parrot(" ".join(f"{word}." for word in OTHER.split()[:20]))
+    snatches = [Span(1 + 0.6 * i, 1.05 + 0.6 * i) for i in range(12)]
+    trusting = hear(model, noise, speech=snatches, drop_unspoken=False)
+    result = hear(model, noise, speech=snatches)
+    assert result.dropped
+    assert {item.reason for item in result.dropped} == {"nobody speaks there"}
+    assert not trusting.dropped
+    texts = [word.text.strip() for word in trusting.words]
+    assert sorted([*written(result).split(), *(item.text for item in result.dropped)]) == sorted(texts)
+    for item in result.dropped:
+        assert all(item.span.start >= span.end + 0.2 or item.span.end <= span.start - 0.2 for span in snatches)
+
+
 def test_text_before_is_shown_to_the_model_only_when_asked(tmp_path, noise):
     model = tiny_whisper.build(tmp_path / "model")
     speech = (Span(1, 6), Span(10, 15))

@@ -6,6 +6,7 @@ import csv
 from itertools import pairwise
 from pathlib import Path
 
+import ctranslate2
 import numpy as np
 import pytest
 
@@ -146,29 +147,6 @@ def test_a_talk_without_a_pause_loses_no_word(heard):
     assert abs(len(result.words) - len(said)) <= 0.05 * len(said)
 
 
-def test_sentences_outside_the_speech_are_dropped_and_listed(heard):
-    """A detector that misses a sentence in the middle: what is decoded there all the same is not believed."""
-    found = heard("dialogue_de.m4a")
-    words = found.result.words
-    ends = [i for i, word in enumerate(words[:-6]) if word.text.endswith((".", "?", "!"))]
-    first, last = ends[1] + 1, ends[2]
-    missed = Span(words[first].start - 0.05, words[last].end + 0.05)
-    speech = [
-        part
-        for span in found.speech
-        for low, high in ((0.0, missed.start), (missed.end, found.audio.duration))
-        if (part := span.clipped(low, high))
-    ]
-    settings = {"temperature_fallback": False}
-    for trusting in (True, False):
-        result = Backend(
-            WhisperSettings(model=str(NANO), drop_unspoken=not trusting, **settings), runtime=CPU
-        ).transcribe(found.audio, speech=speech, language="de")
-        inside = [word for word in result.words if missed.start + 0.3 < word.start and word.end < missed.end - 0.3]
-        assert not inside or trusting
-        assert all(item.reason == "nobody speaks there" for item in result.dropped)
-
-
 def test_words_without_times_of_their_own_are_spread_over_the_speech(heard):
     found = heard("dialogue_fr.wav")
     spread = whisper(word_times="none").transcribe(found.audio, speech=found.speech)
@@ -219,3 +197,13 @@ def test_a_translation_is_english(heard):
     result = whisper(task="translate").transcribe(found.audio, speech=found.speech)
     assert result.language == "en"
     assert written(result.words) != written(found.result.words)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(ctranslate2.get_cuda_device_count() == 0, reason="no NVIDIA GPU here")
+def test_a_gpu_hears_what_a_cpu_hears(heard):
+    found = heard("standup.mp4")
+    backend = Backend(WhisperSettings(model=str(NANO)), runtime=Runtime(device="cuda", offline=True))
+    result = backend.transcribe(found.audio, speech=found.speech)
+    assert backend.record().details["device"] == "cuda:0"
+    assert score(found.said, list(result.words), overlapped=overlaps(found.said)).word_error_rate <= 0.03

@@ -1,6 +1,6 @@
 """Train whisper-nano.
 
-    python -m training.whisper_nano.train BANK... RUN [--steps short=900,medium=900,full=1500,decay=700] [--processes 2]
+    python -m training.whisper_nano.train BANK... RUN [--steps short=1300,medium=200,full=2700,decay=2600] [--processes 2]
     python -m training.whisper_nano.train BANK... RUN --device cuda --batch-factor 8
 
 RUN/checkpoint.pt is written every few minutes, and a run that finds one goes on from it. Every step draws its windows
@@ -30,7 +30,7 @@ from training.whisper_nano.model import Sizes, Whisper
 from training.whisper_nano.objective import losses
 from training.whisper_nano.windows import Composer
 
-_STEPS = "short=900,medium=900,full=1500,decay=700"
+_STEPS = "short=1300,medium=200,full=2700,decay=2600"
 _TEXT_TOKENS = 1200
 _WARM_UP_STEPS = 80
 _CHECKPOINT = "checkpoint.pt"
