@@ -154,7 +154,7 @@ class WhisperSettings:
     beam_size: int = 5
     prompt: str | None = None
     hotwords: str | None = None
-    max_chunk: float = 28.0
+    max_chunk: float = 29.0
     task: str = "transcribe"
     multilingual: bool = False
     word_times: str = "dtw"

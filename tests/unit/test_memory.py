@@ -54,13 +54,13 @@ def test_large_models_leave_room_for_fewer_pieces():
 
 
 def test_few_cores_get_few_pieces():
-    assert [batch_size("cpu", 64 * GB, SMALL, cores) for cores in (0, 1, 2, 3, 4, 64)] == [2, 2, 4, 6, 8, 8]
+    assert [batch_size("cpu", 64 * GB, SMALL, cores) for cores in (0, 1, 2, 3, 4, 64)] == [4, 4, 8, 8, 8, 8]
     assert batch_size("cuda", 64 * GB, SMALL, 1) == 24
 
 
 def test_unknown_memory_is_not_taken_for_much():
     assert batch_size("cpu", None, LARGE, 64) == 4
-    assert batch_size("cpu", None, LARGE, 1) == 2
+    assert batch_size("cpu", None, LARGE, 1) == 4
     assert batch_size("cuda", None, LARGE, 1) == 8
 
 

@@ -53,11 +53,11 @@ def batch_size(kind: str, free_bytes: int | None, model_bytes: int, cores: int) 
         kind: ``cpu`` or ``cuda``.
         free_bytes: what was free before the model was loaded; None where that is not known.
         model_bytes: size of the model's file.
-        cores: of the CPU. One core is kept busy by two pieces, more only take memory.
+        cores: of the CPU. Four pieces for each are enough: on two cores 9 at once took 0.77 times as long as 4.
     """
     most = _MOST_PIECES[kind]
     if kind == "cpu":
-        most = min(most, 2 * max(1, cores))
+        most = min(most, 4 * max(1, cores))
     if free_bytes is None:
         return min(most, _UNKNOWN_PIECES[kind])
     left_mb = (_USABLE * free_bytes - needed_memory(kind, model_bytes, 0)) / MB

@@ -38,7 +38,7 @@ MAX_PAUSE_S = 10.0
 """Speech with shorter pauses is decoded together: context helps, and every piece costs a full window of 30 s."""
 MAX_PAUSE_MULTILINGUAL_S = 0.6
 """… where the language may change, it does so after a pause."""
-KEPT_PAUSE_S = 0.6
+KEPT_PAUSE_S = 0.4
 """What a recogniser hears of a longer pause: enough to take it for one."""
 
 
