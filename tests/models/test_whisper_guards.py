@@ -137,7 +137,7 @@ def test_sentences_where_nobody_speaks(parrot, noise):
     texts = [word.text.strip() for word in trusting.words]
     assert sorted([*written(result).split(), *(item.text for item in result.dropped)]) == sorted(texts)
     for item in result.dropped:
-        assert all(item.span.start >= span.end + 0.2 or item.span.end <= span.start - 0.2 for span in snatches)
+        assert all(item.span.start >= span.end + 0.1 or item.span.end <= span.start - 0.1 for span in snatches)
 
 
 def test_text_before_is_shown_to_the_model_only_when_asked(tmp_path, noise):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import pairwise
 
 import numpy as np
@@ -138,15 +138,25 @@ def test_score_counts_outside_overlapped_speech():
     assert score([], heard).errors == 6
 
 
-def test_evaluation_takes_words_as_whitespace_separates_them():
-    from training.whisper_nano.evaluate import _overlaps, _Said, _whole
-    from whisperdiar.types import Span, Transcription, Word
+def test_evaluation_leaves_overlapped_speech_out():
+    from training.whisper_nano.evaluate import _overlaps, _Said
 
-    heard = [Word(Span(0.0, 0.2), " à"), Word(Span(0.2, 0.3), " l"), Word(Span(0.3, 0.7), "'heure?")]
-    whole = _whole(Transcription("fr", 1.0, tuple(heard)))
-    assert whole == [SpokenWord(" à", 0.0, 0.2), SpokenWord(" l'heure?", 0.2, 0.7)]
     said = [_Said("a", 0.0, 1.0, "Anna"), _Said("b", 0.8, 1.2, "Boris"), _Said("c", 1.1, 1.5, "Boris")]
     assert _overlaps(said) == [(0.8, 1.0)]
+
+
+def test_banks_can_be_put_together(bank, tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        np.save(tmp_path / name / "power.npy", bank.power)
+        listed = json.dumps([asdict(entry) for entry in bank.entries])
+        (tmp_path / name / "index.json").write_text(listed, encoding="utf-8")
+    both = banks.load(tmp_path / "one", tmp_path / "two")
+    assert len(both.entries) == 2 * len(bank.entries)
+    for entry, again in zip(bank.entries, both.entries[len(bank.entries) :], strict=True):
+        found = both.power[again.first : again.first + again.count]
+        assert np.array_equal(found, bank.power[entry.first : entry.first + entry.count])
+        assert (again.text, again.starts) == (entry.text, entry.starts)
 
 
 # What follows needs PyTorch.
@@ -233,7 +243,7 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(bank, torch, tmp_path)
         (tmp_path / run).mkdir()
         for count in counts:
             steps = (("short", count),)
-            options = Options(tmp_path, tmp_path / run, steps, 1, "cpu", 1, 2e-3, 1, float("inf"), float("inf"))
+            options = Options((tmp_path,), tmp_path / run, steps, 1, "cpu", 1, 2e-3, 1, float("inf"), float("inf"))
             Trainer(options, 0).train()
         return load_run(tmp_path / run)
 

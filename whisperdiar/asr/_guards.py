@@ -18,7 +18,7 @@ _MOST_REPEATS_OF_LONGER = 3
 """As often as this a word, a pair or a longer phrase may follow itself: people do say "no, no, no, no"."""
 _SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？")
 _SENTENCE_PAUSE_S = 1.0
-_NEAR_S = 0.2
+_NEAR_S = 0.1
 """Words nearer to speech than this are taken for spoken: neither times of words nor bounds of speech are exact."""
 _SPOKEN_SHARE = 0.5
 _NO_SPEECH = 0.6

@@ -15,8 +15,8 @@ from whisperdiar.types import Span, total_duration
 MIN_WORD_S = 0.02
 """What a word gets at least, as long as its piece has room for all of them; Whisper tells times in such steps."""
 
-_PAUSE_S = 0.3
-"""Shorter silence inside a word is left alone: a detector of speech is not exact to the word."""
+_OUTSIDE_S = 0.1
+"""So much of a word may lie outside the speech: a detector of speech is not exact to the word."""
 _SPOKEN_S = 0.1
 """With less speech than this under a word, the detector and the recogniser disagree, and the word stays."""
 _TOUCHING_S = 0.05
@@ -81,9 +81,9 @@ def _without_pause(span: Span, speech: Sequence[Span]) -> Span:
     """Of a word that lies over a pause, the part in which more of it is spoken."""
     spoken = [part for item in speech if (part := item.clipped(span.start, span.end))]
     longest = max(spoken, key=lambda part: part.duration, default=span)
-    if any(after.start - before.end > _PAUSE_S for before, after in pairwise(spoken)):
+    if len(spoken) > 1:
         return longest
-    stretched = span.duration - longest.duration > _PAUSE_S and longest.duration >= _SPOKEN_S
+    stretched = span.duration - longest.duration > _OUTSIDE_S and longest.duration >= _SPOKEN_S
     return longest if stretched else span
 
 
