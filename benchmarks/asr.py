@@ -37,7 +37,7 @@ from asr_recordings import Stretched, reference_words, with_pauses
 from asr_ways import BATCHED, BATCHED_VAD, OURS, SEQUENTIAL, SEQUENTIAL_VAD, WAYS, Contest, Run, Word
 
 from whisperdiar import load
-from whisperdiar._beside import cores
+from whisperdiar.asr._memory import usable_cores
 from whisperdiar.options import WhisperSettings
 from whisperdiar.types import Audio, Span, total_duration
 
@@ -146,7 +146,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("recording", type=Path)
     parser.add_argument("--model", type=Path, required=True, metavar="FOLDER", help="in CTranslate2's format")
     parser.add_argument("--runs", type=int, default=10)
-    parser.add_argument("--threads", type=int, default=cores(), help="default: all cores")
+    parser.add_argument("--threads", type=int, default=usable_cores(), help="default: all cores")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
     parser.add_argument("--compute-type", default="auto")
     parser.add_argument("--beam-size", type=int, default=WhisperSettings().beam_size)

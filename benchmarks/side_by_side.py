@@ -19,7 +19,7 @@ from statistics import median, quantiles
 from typing import Any
 
 from whisperdiar import Pipeline, load
-from whisperdiar._beside import cores
+from whisperdiar.asr._memory import usable_cores
 from whisperdiar.assembly import shares, wants_channels
 from whisperdiar.options import Runtime
 from whisperdiar.registry import load as load_backend
@@ -58,7 +58,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--diarizer", default="bic")
     parser.add_argument("--device", default="cpu", help="of the recogniser")
     parser.add_argument("--language", default="en")
-    parser.add_argument("--threads", type=int, default=cores(), help="default: all cores")
+    parser.add_argument("--threads", type=int, default=usable_cores(), help="default: all cores")
     parser.add_argument("--runs", type=int, default=10)
     return parser.parse_args()
 

@@ -1,4 +1,4 @@
-"""Work on a thread of its own beside the caller's, and how many CPU threads there are to share.
+"""Work on a thread of its own beside the caller's.
 
 CTranslate2, PyTorch and NumPy release Python's global lock while they compute, and PocketSphinx decodes in processes of
 its own, so threads are enough. They are daemons: one that still computes keeps neither Ctrl-C nor an error waiting.
@@ -7,7 +7,6 @@ its own, so threads are enough. They are daemons: one that still computes keeps 
 from __future__ import annotations
 
 import contextvars
-import os
 import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -75,9 +74,3 @@ def one_at_a_time(progress: Progress) -> Progress:
             progress(stage, fraction)
 
     return locked
-
-
-def cores() -> int:
-    """CPU cores that this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)  # not on macOS and Windows
-    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1

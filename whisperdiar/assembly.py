@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from whisperdiar._beside import cores
+from whisperdiar.asr._memory import usable_cores
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import BackendError, BackendMissing, InvalidOption, ModelUnavailable, UnsupportedRequest
 from whisperdiar.options import AUTO_ORDER, Runtime, check_device
@@ -109,7 +109,7 @@ def shares(runtime: Runtime, diarizer: Any) -> tuple[Runtime, Runtime]:
 
     A diarizer of NumPy alone gets one thread, one that needs a package of its own, such as PyTorch, half of them.
     """
-    total = runtime.threads or cores()
+    total = runtime.threads or usable_cores()
     own = total // 2 if diarizer.info.requires else 1
     if diarizer.name in _INSTANT or total - own < _ENOUGH_THREADS:
         return runtime, runtime

@@ -182,8 +182,15 @@ class WhisperSettings:
                 raise InvalidOption(f"{name} {value}: give a number, or none for no limit")
         if self.batch_size < 0:
             raise InvalidOption(f"batch_size {self.batch_size}: it must be 1 or more, or 0 to choose by the device")
-        if self.beam_size < 1:
-            raise InvalidOption(f"beam_size {self.beam_size}: it must be at least 1")
+        if not 1 <= self.beam_size <= 50:
+            raise InvalidOption(f"beam_size {self.beam_size}: it must lie between 1 and 50")
+        for name in ("prompt", "hotwords"):
+            try:
+                (getattr(self, name) or "").encode("utf-8")
+            except UnicodeEncodeError as error:
+                raise InvalidOption(
+                    f"{name}: its text is not UTF-8; type it in a terminal that writes UTF-8"
+                ) from error
         if not 1.0 <= self.max_chunk <= 30.0:
             raise InvalidOption(f"max_chunk {self.max_chunk}: Whisper takes 1 to 30 seconds at once")
 

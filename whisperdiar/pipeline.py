@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from whisperdiar._beside import Beside, cores, one_at_a_time
+from whisperdiar._beside import Beside, one_at_a_time
 from whisperdiar.alignment import align, uncertain_words
+from whisperdiar.asr._memory import usable_cores
 from whisperdiar.contracts import Diarizer, Preparable, Progress, SpeechDetector, Transcriber, no_progress
 from whisperdiar.errors import DiarizationFailed
 from whisperdiar.options import AlignmentOptions, Runtime, SegmentationOptions
@@ -125,7 +126,7 @@ class Pipeline:
             return True
         if {first, second} - {None, "cpu"}:
             return False
-        budget = self.threads or cores()
+        budget = self.threads or usable_cores()
         return sum(_threads(stage) or budget for stage in (self.transcriber, self.diarizer)) <= budget
 
     def _both(

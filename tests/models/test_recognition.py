@@ -151,6 +151,47 @@ def test_a_talk_without_a_pause_loses_no_word(heard):
     assert abs(len(result.words) - len(said)) <= 0.05 * len(said)
 
 
+def stopping_early(backend: Backend) -> Backend:
+    """Of every text that is decoded in the first batches only the first half is left, as where Whisper stops early."""
+    backend.prepare()
+    pipeline, real = backend._loaded.pipeline, backend._loaded.pipeline.transcribe
+
+    def transcribe(sound, **options):
+        segments, info = real(sound, **options)
+        halved = []
+        for segment in segments:
+            if len(segment.words) > 20:
+                segment.words = segment.words[: len(segment.words) // 2]
+                segment.text = "".join(word.word for word in segment.words)
+            halved.append(segment)
+        return halved, info
+
+    pipeline.transcribe = transcribe
+    return backend
+
+
+def test_what_whisper_leaves_out_is_found(heard):
+    found = heard("standup.mp4")
+    crowded = overlaps(found.said)
+    left = stopping_early(whisper(fill_gaps=False)).transcribe(found.audio, speech=found.speech)
+    assert score(found.said, list(left.words), overlapped=crowded).word_error_rate > 0.4
+    filled = stopping_early(whisper()).transcribe(found.audio, speech=found.speech)
+    assert score(found.said, list(filled.words), overlapped=crowded).word_error_rate <= 0.25
+    assert all(before.end <= after.start for before, after in pairwise(filled.words))
+    [note] = filled.notes
+    assert note.startswith("places where Whisper had left words out")
+
+
+def test_words_spread_over_a_long_talk_lie_in_their_own_piece(heard):
+    """One span of speech that is longer than a piece."""
+    found = heard("meeting.ogg")
+    audio = Audio(found.audio.mono[None, : 80 * RATE], RATE)
+    result = whisper(word_times="none").transcribe(audio, speech=[Span(0, 80)], language="en")
+    lengths = [word.span.duration for word in result.words]
+    assert sum(length < 0.03 for length in lengths) < 0.02 * len(lengths)
+    assert all(before.end <= after.start for before, after in pairwise(result.words))
+
+
 def test_words_without_times_of_their_own_are_spread_over_the_speech(heard):
     found = heard("dialogue_fr.wav")
     spread = whisper(word_times="none").transcribe(found.audio, speech=found.speech)

@@ -5,8 +5,6 @@ The models are parrots: they write a text whatever they hear, as real ones do in
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 
@@ -67,7 +65,7 @@ def test_text_that_repeats_itself_is_decoded_again(looping, noise):
     plain = hear(looping, noise, temperature_fallback=False, cut_loops=False)
     assert set(written(plain).split()) == {"how"}
     result = hear(looping, noise, cut_loops=False)
-    assert result.notes == ("1 of 1 pieces were decoded again because their text repeated itself",)
+    assert result.notes == ("decoded again because their text repeated itself: 1 of 1 pieces of speech",)
     assert len(set(written(result).split())) > 10
     assert hear(looping, noise, cut_loops=False) == result  # sampled, and yet the same every time
     unlimited = hear(looping, noise, cut_loops=False, compression_ratio_threshold=None)
@@ -76,7 +74,7 @@ def test_text_that_repeats_itself_is_decoded_again(looping, noise):
 
 def test_improbable_text_is_decoded_again(looping, noise):
     sure = hear(looping, noise, cut_loops=False, compression_ratio_threshold=None, log_prob_threshold=-0.1)
-    assert sure.notes == ("1 of 1 pieces were decoded again because their text was improbable",)
+    assert sure.notes == ("decoded again because their text was improbable: 1 of 1 pieces of speech",)
     assert not hear(looping, noise, cut_loops=False, compression_ratio_threshold=None).notes
 
 
@@ -89,16 +87,11 @@ def test_loops_that_remain_are_cut_and_listed(looping, noise):
     assert not hear(looping, noise, temperature_fallback=False, cut_loops=False).dropped
 
 
-def test_speech_without_words_is_decoded_again(parrot, noise):
+def test_what_is_said_again_in_speech_without_words_stays_once(parrot, noise):
     model = parrot("We meet again.")
     once = hear(model, noise)
     assert written(once) == "We meet again."
-    filled = hear(model, noise, fill_gaps=True)
-    assert len(filled.words) > len(once.words)
-    assert written(filled).count("meet") == 2
-    assert all(before.end <= after.start for before, after in pairwise(filled.words))
-    [note] = filled.notes
-    assert note.startswith("Whisper had left words out in ")
+    assert hear(model, noise, fill_gaps=True) == once
     # What Whisper likes to invent is not believed there.
     thanks = hear(parrot("Thanks for watching!"), noise, fill_gaps=True)
     assert written(thanks) == "Thanks for watching!"

@@ -38,9 +38,9 @@ def test_shares_never_exceed_the_threads_where_stages_run_side_by_side(
 
 
 def test_without_a_number_the_cores_are_shared_and_else_the_library_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(assembly, "cores", lambda: 12)
+    monkeypatch.setattr(assembly, "usable_cores", lambda: 12)
     assert [part.threads for part in shares(Runtime(), Bic)] == [11, 1]
-    monkeypatch.setattr(assembly, "cores", lambda: 4)
+    monkeypatch.setattr(assembly, "usable_cores", lambda: 4)
     assert [part.threads for part in shares(Runtime(), Bic)] == [0, 0]
 
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whisperdiar.asr._gaps import MIN_GAP_S, gaps, with_gap_filled
+from whisperdiar.asr._word_times import longest_word
 from whisperdiar.types import Span, Word, total_duration
 
 
@@ -63,14 +64,30 @@ def test_what_is_found_lies_between_its_neighbours():
     assert with_gap_filled(words, Span(1.1, 5.9), ()) == words
 
 
-def test_a_neighbour_that_is_heard_again_stays_once():
-    """Timed as if it lasted all through the gap, a word is cut back to one end of it: perhaps to the wrong one."""
-    words = (word("Good", 0.0, 0.4), word("We", 0.5, 1.0), word("start.", 6.0, 6.4))
-    found = (word("morning.", 1.5, 1.9), word("We", 5.0, 5.3))
-    assert [item.text.strip() for item in with_gap_filled(words, Span(1.1, 5.9), found)] == [
-        *("Good", "morning.", "We", "start.")
-    ]
-    before = (word("Good,", 0.5, 1.0), word("start.", 6.0, 6.4))
-    for heard in ((word("good", 1.1, 1.3), word("day.", 1.5, 2.0)), (word("day.", 1.5, 2.0), word("Start.", 5.0, 5.4))):
-        texts = [item.text.strip() for item in with_gap_filled(before, Span(1.1, 5.9), heard)]
-        assert texts == ["Good,", "day.", "start."]
+def said(text: str, start: float, step: float = 0.4) -> tuple[Word, ...]:
+    return tuple(word(part, start + step * i, start + step * i + 0.3) for i, part in enumerate(text.split()))
+
+
+def joined(words) -> str:
+    return "".join(item.text for item in words).strip()
+
+
+def test_words_at_the_edges_of_a_gap_that_are_heard_again_stay_once():
+    before, after = said("a big house", 0.0), said("over there", 6.0)
+    gap = Span(1.2, 5.9)
+    for heard in ("big house stands", "house stands", "stands", "stands over there", "stands over"):
+        assert joined(with_gap_filled((*before, *after), gap, said(heard, 1.3))) == "a big house stands over there"
+    # Words elsewhere are none of its business.
+    assert joined(with_gap_filled(said("I see the cat", 0.0, 2.0), Span(4.6, 5.8), said("dog and the", 4.7, 0.3))) == (
+        "I see the dog and the cat"
+    )
+    assert joined(with_gap_filled(said("Yes. Good", 0.0, 6.0), Span(0.4, 5.9), said("I think yes.", 1.0))) == (
+        "Yes. I think yes. Good"
+    )
+
+
+def test_a_word_that_was_cut_back_to_the_wrong_end_stays_at_the_other():
+    cut = word("We", 0.5, 0.5 + longest_word(" We"))
+    words = (word("Good", 0.0, 0.4), cut, word("start.", 6.0, 6.4))
+    found = (word("morning.", 2.0, 2.4), word("We", 5.0, 5.3))
+    assert joined(with_gap_filled(words, Span(cut.end + 0.1, 5.9), found)) == "Good morning. We start."

@@ -27,7 +27,8 @@ from whisperdiar import (
     load,
     transcribe,
 )
-from whisperdiar._beside import Abandoned, cores
+from whisperdiar._beside import Abandoned
+from whisperdiar.asr._memory import usable_cores
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import InvalidOption, UnsupportedRequest
 from whisperdiar.options import Runtime
@@ -335,9 +336,9 @@ def test_stages_run_side_by_side_where_neither_takes_what_the_other_needs(
 
 
 def test_without_a_budget_all_cores_are_shared() -> None:
-    assert pipeline(transcriber=Placed("cpu", cores()), diarizer=OWN).side_by_side() is False
-    if cores() > 1:
-        assert pipeline(transcriber=Placed("cpu", cores() - 1), diarizer=OWN).side_by_side() is True
+    assert pipeline(transcriber=Placed("cpu", usable_cores()), diarizer=OWN).side_by_side() is False
+    if usable_cores() > 1:
+        assert pipeline(transcriber=Placed("cpu", usable_cores() - 1), diarizer=OWN).side_by_side() is True
 
 
 def test_whoever_asks_decides() -> None:

@@ -1,6 +1,6 @@
 """Train whisper-nano.
 
-    python -m training.whisper_nano.train BANK... RUN [--steps short=1300,medium=200,full=2700,decay=2600] [--processes 2]
+    python -m training.whisper_nano.train BANK... RUN [--steps short=1300,…] [--processes 2]
     python -m training.whisper_nano.train BANK... RUN --device cuda --batch-factor 8
 
 RUN/checkpoint.pt is written every few minutes, and a run that finds one goes on from it. Every step draws its windows

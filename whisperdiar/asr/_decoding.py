@@ -27,7 +27,9 @@ _TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0)
 """Tried in turn, as OpenAI's own decoding does, for a piece whose first text (at 0) is doubtful."""
 _FORGET_ABOVE_TEMPERATURE = 0.5
 """Text that needed more is not shown to the model as what was said before."""
-_CONTEXT_CHARACTERS = 600
+_NEARLY = 0.99
+_MAX_PROMPT_TOKENS = 220
+"""A little less than half of the decoder's positions, which is what faster-whisper keeps of a prompt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ class Decoder:
                 done += len(group)
                 if self._settings.condition_on_previous_text:
                     before = "" if found[-1].temperature > _FORGET_ABOVE_TEMPERATURE else f"{before}{found[-1].text}"
-                progress("asr", done / len(tasks))
+                progress("asr", min(_NEARLY, done / len(tasks)))  # times and guards are still to come
                 yield from found
 
     def _group(self, audio: Audio, group: Sequence[Task], before: str) -> list[Decoded] | None:
@@ -119,7 +121,7 @@ class Decoder:
             return None
 
     def _options(self, task: Task, before: str) -> dict[str, Any]:
-        prompt = " ".join(filter(None, [(self._settings.prompt or "").strip(), _tail(before)]))
+        prompt = " ".join(filter(None, [(self._settings.prompt or "").strip(), self._tail(before)]))
         return {
             "language": task.language,
             "task": self._settings.task,
@@ -129,6 +131,17 @@ class Decoder:
             "word_timestamps": self._settings.word_times != "none",
             "suppress_tokens": self._suppressed,
         }
+
+    def _tail(self, text: str) -> str:
+        """The last words of what was said before, as many as prompt and hotwords leave room for."""
+        words = text.split()[-_MAX_PROMPT_TOKENS:]
+        room = _MAX_PROMPT_TOKENS - self._n_tokens(f"{self._settings.prompt or ''} {self._settings.hotwords or ''}")
+        while words and self._n_tokens(" ".join(words)) > room:
+            words = words[1 + len(words) // 8 :]
+        return " ".join(words)
+
+    def _n_tokens(self, text: str) -> int:
+        return len(self._model.hf_tokenizer.encode(f" {text}", add_special_tokens=False).ids)
 
     def _together(self, audio: Audio, group: Sequence[Task], before: str) -> list[Decoded]:
         """One text per task. Each piece gets its own slot of silence, so that features stay bounded in memory."""
@@ -234,8 +247,3 @@ def _compression(decoded: Decoded) -> float:
 
 def _improbability(decoded: Decoded) -> float:
     return -decoded.log_probability
-
-
-def _tail(text: str) -> str:
-    """The last words of what was said before, as many as the prompt has room for."""
-    return text[-_CONTEXT_CHARACTERS:].partition(" ")[2] if len(text) > _CONTEXT_CHARACTERS else text.strip()

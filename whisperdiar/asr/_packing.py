@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -47,6 +47,17 @@ class Piece:
     def duration(self) -> float:
         """Of the sound, seconds."""
         return self._starts[-1] + self.clips[-1].duration
+
+    def spoken(self, speech: Sequence[Span]) -> list[Span]:
+        """The parts of sorted `speech` that lie in the clips."""
+        found = []
+        for clip in self.clips:
+            index = bisect_right(speech, clip.start, key=lambda span: span.end)
+            while index < len(speech) and speech[index].start < clip.end:
+                part = speech[index].clipped(clip.start, clip.end)
+                found += [part] if part else []
+                index += 1
+        return found
 
     def sound(self, audio: Audio) -> Samples:
         """float32 (n_samples,): a copy of the clips, mixed to mono."""

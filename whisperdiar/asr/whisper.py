@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from whisperdiar.asr._chunks import quietest
-from whisperdiar.asr._decoding import Decoded, Decoder, Task, is_silence
+from whisperdiar.asr._decoding import Decoded, Decoder, Task, is_out_of_memory, is_silence
 from whisperdiar.asr._gaps import gaps, with_gap_filled
 from whisperdiar.asr._guards import Guarded, without_closing_phrases, without_loops, without_unspoken
 from whisperdiar.asr._language import (
@@ -30,7 +30,7 @@ from whisperdiar.asr._packing import Piece, pack
 from whisperdiar.asr._wav2vec2 import WordAligner
 from whisperdiar.asr._words import UNSPACED_LANGUAGES, place_words, retimed, spread
 from whisperdiar.contracts import Progress, no_progress
-from whisperdiar.errors import UnsupportedRequest
+from whisperdiar.errors import BackendError, InvalidOption, UnsupportedRequest
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime, WhisperSettings
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Dropped, Samples, Span, Transcription, merge_spans
 
@@ -125,10 +125,12 @@ class Backend:
         if audio.sample_rate != SAMPLE_RATE_HZ:
             raise UnsupportedRequest(f"audio at {audio.sample_rate} Hz: Whisper needs {SAMPLE_RATE_HZ} Hz; resample it")
         if language is not None:
-            check_code(language)
+            language = check_code(language)
+            if self.settings.multilingual:
+                raise InvalidOption(f"language {language!r} and multilingual: give one of them")
         inside = merge_spans(part for span in speech if (part := span.clipped(0.0, audio.duration)))
         if not inside:
-            return Transcription(language, None, ())
+            return Transcription(iso(language) if language else None, None, ())
         loaded = self._load(progress)
         pieces = pack(
             inside,
@@ -137,7 +139,12 @@ class Backend:
             kept_pause=KEPT_PAUSE_S,
             cut=lambda window: quietest(audio, window),
         )
-        spoken = self._languages(loaded, audio, pieces, language)
+        try:
+            spoken = self._languages(loaded, audio, pieces, language)
+        except (RuntimeError, MemoryError) as error:
+            if is_out_of_memory(error):
+                raise BackendError(too_big(loaded.found.name, loaded.placement)) from error
+            raise
         aligner = self._aligner(spoken.main, progress)
         notes = [note for note in (loaded.found.note, loaded.placement.note, *spoken.notes, aligner.note) if note]
         tasks = [Task(piece, code) for piece, code in zip(pieces, spoken.of_pieces, strict=True)]
@@ -158,9 +165,10 @@ class Backend:
             notes.append(self._word_aligner.failure)
         for doubt, said in _DOUBTS.items():
             if doubts[doubt]:
-                notes.append(f"{doubts[doubt]} of {len(pieces)} pieces were decoded again because {said}")
+                notes.append(f"decoded again because {said}: {doubts[doubt]} of {len(pieces)} pieces of speech")
         if n_filled:
-            notes.append(f"Whisper had left words out in {n_filled} places: they were found by decoding again")
+            notes.append(f"places where Whisper had left words out, found by decoding again: {n_filled}")
+        progress("asr", 1.0)
         in_order = [found[piece] for piece in pieces]
         return Transcription(
             "en" if self.settings.task == "translate" else iso(spoken.main),
@@ -183,10 +191,8 @@ class Backend:
         owners: dict[Piece, Piece] = {}
         again = []
         for task in tasks:
-            clips = task.piece.clips
             left_out = [item.span for item in found[task.piece].dropped]
-            spoken = [part for span in speech for clip in clips if (part := span.clipped(clip.start, clip.end))]
-            for gap in gaps(found[task.piece].words, spoken):
+            for gap in gaps(found[task.piece].words, task.piece.spoken(speech)):
                 if any(span.start < gap.end and gap.start < span.end for span in left_out):
                     continue
                 for piece in pack([gap], limit=self.settings.max_chunk, max_pause=0.0, kept_pause=0.0, cut=_middle):
@@ -196,19 +202,20 @@ class Backend:
         for decoded in decoder.decode(audio, again, no_progress):
             if decoder.doubt(decoded) is not None or is_silence(decoded, self.settings):
                 continue
-            # A phrase that Whisper likes to invent is not believed where it had heard nothing the first time.
-            sceptical = replace(decoded, no_speech_probability=1.0)
-            heard, owner = self._heard(sceptical, audio, speech, aligner), owners[decoded.task.piece]
+            heard = self._heard(decoded, audio, speech, aligner, is_gap=True)
+            owner = owners[decoded.task.piece]
             before = found[owner]
             words = with_gap_filled(before.words, decoded.task.piece.span, heard.words)
             n_filled += len(words) > len(before.words)
             found[owner] = Guarded(words, (*before.dropped, *heard.dropped))
         return n_filled
 
-    def _heard(self, decoded: Decoded, audio: Audio, speech: Sequence[Span], aligner: _Aligner) -> Guarded:
+    def _heard(
+        self, decoded: Decoded, audio: Audio, speech: Sequence[Span], aligner: _Aligner, *, is_gap: bool = False
+    ) -> Guarded:
         """The words of one piece with trusted times, and what the guards take out of them."""
         settings, piece = self.settings, decoded.task.piece.span
-        nearby = [span for span in speech if span.end > piece.start and span.start < piece.end]
+        nearby = decoded.task.piece.spoken(speech)
         raw = decoded.words
         if settings.word_times == "none":
             raw = spread(decoded.text, nearby, spaced=not self._is_unspaced(decoded))
@@ -230,13 +237,15 @@ class Backend:
             times = aligner.align(heard.sound(audio), [word.text for word in words])
             moved = [None if time is None else (heard.time(time[0]), heard.time(time[1])) for time in times]
             words = retimed(words, moved, piece=piece, speech=nearby)
+        # A phrase that Whisper likes to invent is not believed where it had heard nothing the first time.
+        no_speech = 1.0 if is_gap else decoded.no_speech_probability
         dropped: list[Dropped] = []
         for is_on, guard in (
             (settings.cut_loops, without_loops),
             (settings.drop_unspoken, partial(without_unspoken, speech=nearby)),
             (
                 settings.drop_closing_phrases,
-                partial(without_closing_phrases, speech=nearby, no_speech_probability=decoded.no_speech_probability),
+                partial(without_closing_phrases, speech=nearby, no_speech_probability=no_speech),
             ),
         ):
             if is_on:

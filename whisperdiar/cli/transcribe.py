@@ -246,13 +246,17 @@ def summary(audio: Audio, transcript: Transcript, console: Console, targets: Seq
     total = console.elapsed()  # less than the sum of the stages where some ran side by side
     factor = total / audio.duration if audio.duration else 0.0
     stages = ", ".join(f"{stage} {spent:.1f} s" for stage, spent in console.seconds.items())
-    dropped = f", {len(transcript.dropped)} passages dropped" if transcript.dropped else ""
+    dropped = (
+        f", {len(transcript.dropped)} passage{'s' * (len(transcript.dropped) != 1)} dropped"
+        if transcript.dropped
+        else ""
+    )
     language = f", language {transcript.language}" if transcript.language else ""
     written = ", ".join(str(target.path) for target in targets if target.path != STDOUT)
     speakers = len(transcript.speakers)
     return (
         f"{transcript.recording_id}: {clock(audio.duration)} of sound, {speakers} speaker{'s' * (speakers != 1)}, "
-        f"{len(transcript.words)} words{dropped}{language}\n"
+        f"{len(transcript.words)} word{'s' * (len(transcript.words) != 1)}{dropped}{language}\n"
         f"  {total:.1f} s ({stages}), real-time factor {factor:.2f}" + (f"\n  wrote {written}" if written else "")
     )
 
