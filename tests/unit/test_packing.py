@@ -61,7 +61,7 @@ def test_long_pauses_are_shortened_and_very_long_ones_end_a_piece(spans, limits)
         assert math.isclose(piece.duration, total_duration(inside) + kept, abs_tol=TOLERANCE)
 
 
-@given(speech(), st.floats(0, 1))
+@given(speech(), st.floats(0, 0.99))
 def test_times_lead_back_to_where_the_sound_comes_from(spans, share):
     rate = 100
     end = max((span.end for span in spans), default=0.0) + 1
@@ -72,7 +72,7 @@ def test_times_lead_back_to_where_the_sound_comes_from(spans, share):
         passed = 0.0
         for number, clip in enumerate(piece.clips, start=1):
             moment = passed + share * clip.duration
-            assert piece.time(moment) == pytest.approx(clip.start + share * clip.duration, abs=1e-6) or share == 1
+            assert piece.time(moment) == pytest.approx(clip.start + share * clip.duration, abs=1e-6)
             index = round(moment * rate)
             if clip.duration > 1 and 0.1 < share < 0.9:
                 heard_at = sound[index] * 2**24 / rate
