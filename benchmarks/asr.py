@@ -37,7 +37,7 @@ from asr_recordings import Stretched, reference_words, with_pauses
 from asr_ways import BATCHED, BATCHED_VAD, OURS, SEQUENTIAL, SEQUENTIAL_VAD, WAYS, Contest, Run, Word
 
 from whisperdiar import load
-from whisperdiar.asr._memory import usable_cores
+from whisperdiar._machine import usable_cores
 from whisperdiar.options import WhisperSettings
 from whisperdiar.types import Audio, Span, total_duration
 

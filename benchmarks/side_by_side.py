@@ -19,7 +19,7 @@ from statistics import median, quantiles
 from typing import Any
 
 from whisperdiar import Pipeline, load
-from whisperdiar.asr._memory import usable_cores
+from whisperdiar._machine import usable_cores
 from whisperdiar.assembly import shares, wants_channels
 from whisperdiar.options import Runtime
 from whisperdiar.registry import load as load_backend

@@ -6,7 +6,7 @@ import difflib
 import re
 from dataclasses import dataclass
 
-from whisperdiar.asr._memory import MB, fits
+from whisperdiar._machine import MB, fits
 from whisperdiar.errors import InvalidOption
 
 

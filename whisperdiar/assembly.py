@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from whisperdiar.asr._memory import usable_cores
+from whisperdiar._machine import usable_cores
 from whisperdiar.contracts import Progress, no_progress
-from whisperdiar.errors import BackendError, BackendMissing, InvalidOption, ModelUnavailable, UnsupportedRequest
+from whisperdiar.errors import BackendError, BackendMissing, InvalidOption, ModelUnavailable
 from whisperdiar.options import AUTO_ORDER, Runtime, check_device
 from whisperdiar.pipeline import Fallback, Pipeline, one_line
 from whisperdiar.registry import BackendClass, Stage, load, settings_from_text
@@ -74,10 +74,6 @@ def select(
     check_device(runtime.device)
     if choice.name != "auto":
         backend_class = load(stage, choice.name)
-        if not _knows(backend_class, language):
-            known = ", ".join(backend_class.info.languages)
-            cause = f"{choice.name} knows {known} only"
-            raise UnsupportedRequest(f"language {language!r}: {cause}; choose another with --{stage}")
         own = shares(runtime, backend_class)[1] if beside else runtime
         backend = backend_class(settings_from_text(backend_class, choice.settings), runtime=own)
         backend.prepare(progress=progress)

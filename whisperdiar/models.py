@@ -15,7 +15,7 @@ from pathlib import Path
 from whisperdiar import _conversion, _hub, _verification
 from whisperdiar._catalogue import KNOWN, best_fitting, choose_default, is_name, repository_of
 from whisperdiar._fetching import OPTIONAL_WHISPER_FILES, WHISPER_FILES, fetch_whisper
-from whisperdiar.asr._memory import available_memory, usable_cores
+from whisperdiar._machine import available_memory, usable_cores
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import InvalidOption, ModelUnavailable
 from whisperdiar.options import Runtime

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from whisperdiar._beside import Beside, one_at_a_time
+from whisperdiar._machine import usable_cores
 from whisperdiar.alignment import align, uncertain_words
-from whisperdiar.asr._memory import usable_cores
 from whisperdiar.contracts import Diarizer, Preparable, Progress, SpeechDetector, Transcriber, no_progress
 from whisperdiar.errors import DiarizationFailed
 from whisperdiar.options import AlignmentOptions, Runtime, SegmentationOptions

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import ctranslate2
 import numpy as np
 import pytest
 
+from training.whisper_nano.evaluate import SAMPLES, WER_BARS, overlaps, reference
 from training.whisper_nano.scoring import score
 from whisperdiar.asr.whisper import Backend
 from whisperdiar.media import load
@@ -18,20 +18,11 @@ from whisperdiar.types import Audio, Span, Word
 from whisperdiar.vad.silero import Backend as Silero
 
 pytestmark = pytest.mark.model
-SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 NANO = SAMPLES / "whisper-nano"
 CPU = Runtime(device="cpu", offline=True)
 RATE = 16_000
 OTHER_PROCESSORS = 0.02
 """They round otherwise, and the model may then differ by a word or two; the goals are measured by the evaluation."""
-BARS = {
-    "standup.mp4": 0.03,
-    "call.flac": 0.03,
-    "meeting.ogg": 0.12,
-    "dialogue_ru.mp3": 0.05,
-    "dialogue_de.m4a": 0.05,
-    "dialogue_fr.wav": 0.05,
-}
 
 
 class Heard:
@@ -46,27 +37,6 @@ class Heard:
 
 def whisper(**settings) -> Backend:
     return Backend(WhisperSettings(model=str(NANO), **settings), runtime=CPU)
-
-
-def reference(name: str) -> list[Said]:
-    path = SAMPLES / "reference" / f"{Path(name).stem}.words.tsv"
-    with path.open(encoding="utf-8", newline="") as lines:
-        rows = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
-        return [Said(row["word"], float(row["start"]), float(row["end"]), row["speaker"]) for row in rows]
-
-
-class Said:
-    """A word of the reference."""
-
-    def __init__(self, text: str, start: float, end: float, speaker: str) -> None:
-        self.text, self.start, self.end, self.speaker = text, start, end, speaker
-
-
-def overlaps(said: list[Said]) -> list[tuple[float, float]]:
-    """Where words of two people sound at once."""
-    pairs = [(a, b) for i, a in enumerate(said) for b in said[i + 1 : i + 12] if a.speaker != b.speaker]
-    found = [(max(a.start, b.start), min(a.end, b.end)) for a, b in pairs]
-    return [(start, end) for start, end in found if start < end]
 
 
 def written(words) -> list[str]:
@@ -85,18 +55,18 @@ def heard():
     return get
 
 
-@pytest.mark.parametrize("name", BARS)
+@pytest.mark.parametrize("name", WER_BARS)
 def test_recordings_are_recognised_in_their_language(name, heard):
     found = heard(name)
     language = Path(name).stem.partition("_")[2] or "en"
     assert found.result.language == language
     assert found.result.language_probability > 0.5
     result = score(found.said, list(found.result.words), overlapped=overlaps(found.said))
-    assert result.word_error_rate <= BARS[name] + OTHER_PROCESSORS
+    assert result.word_error_rate <= WER_BARS[name] + OTHER_PROCESSORS
     assert result.start_error <= 0.06
 
 
-@pytest.mark.parametrize("name", BARS)
+@pytest.mark.parametrize("name", WER_BARS)
 def test_word_times_can_be_trusted(name, heard):
     found = heard(name)
     words = found.result.words

@@ -27,10 +27,12 @@ ALLOWED: dict[str, set[str]] = {
     "files": {"errors"},
     "formats": {"errors", "options", "segmentation", "transcript", "types"},
     "media": {"contracts", "errors", "options", "types", "files"},
+    "_machine": set(),
     "features": {"errors", "options", "types"},
     "clips": {"errors", "files", "transcript", "types", "options"},
 }
 BASE = {
+    "_machine",
     "_sources",
     "contracts",
     "errors",

@@ -25,8 +25,8 @@ from huggingface_hub import constants
 from whisperdiar import _hub, models
 from whisperdiar._catalogue import KNOWN, choose_default
 from whisperdiar._installed import installed, of_folder
+from whisperdiar._machine import fits
 from whisperdiar._verification import Verdict
-from whisperdiar.asr._memory import fits
 from whisperdiar.cli import main
 from whisperdiar.errors import InvalidOption, ModelUnavailable, WhisperdiarError
 from whisperdiar.options import Runtime

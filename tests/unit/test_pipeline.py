@@ -28,7 +28,7 @@ from whisperdiar import (
     transcribe,
 )
 from whisperdiar._beside import Abandoned
-from whisperdiar.asr._memory import usable_cores
+from whisperdiar._machine import usable_cores
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import InvalidOption, UnsupportedRequest
 from whisperdiar.options import Runtime

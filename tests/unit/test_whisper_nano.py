@@ -139,10 +139,10 @@ def test_score_counts_outside_overlapped_speech():
 
 
 def test_evaluation_leaves_overlapped_speech_out():
-    from training.whisper_nano.evaluate import _overlaps, _Said
+    from training.whisper_nano.evaluate import Said, overlaps
 
-    said = [_Said("a", 0.0, 1.0, "Anna"), _Said("b", 0.8, 1.2, "Boris"), _Said("c", 1.1, 1.5, "Boris")]
-    assert _overlaps(said) == [(0.8, 1.0)]
+    said = [Said("a", 0.0, 1.0, "Anna"), Said("b", 0.8, 1.2, "Boris"), Said("c", 1.1, 1.5, "Boris")]
+    assert overlaps(said) == [(0.8, 1.0)]
 
 
 def test_banks_can_be_put_together(bank, tmp_path):

@@ -55,7 +55,9 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
+class Said:
+    """A word of a reference; seconds."""
+
     text: str
     start: float
     end: float
@@ -78,9 +80,9 @@ class Recogniser:
 
 def recording(recogniser: Recogniser, name: str) -> tuple[Score, Transcription]:
     """A sample recording against its reference."""
-    said = _reference(SAMPLES / "reference" / f"{Path(name).stem}.words.tsv")
+    said = reference(name)
     heard = recogniser.hear(load(SAMPLES / name))
-    return score(said, list(heard.words), overlapped=_overlaps(said)), heard
+    return score(said, list(heard.words), overlapped=overlaps(said)), heard
 
 
 def unseen(recogniser: Recogniser, language: str, count: int) -> Score:
@@ -120,13 +122,15 @@ def _audio(samples: np.ndarray) -> Audio:
     return Audio(samples.astype(np.float32)[None], SAMPLE_RATE_HZ)
 
 
-def _reference(path: Path) -> list[_Said]:
+def reference(name: str) -> list[Said]:
+    """What is said in a sample recording."""
+    path = SAMPLES / "reference" / f"{Path(name).stem}.words.tsv"
     with path.open(encoding="utf-8", newline="") as lines:
         rows = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
-        return [_Said(row["word"], float(row["start"]), float(row["end"]), row["speaker"]) for row in rows]
+        return [Said(row["word"], float(row["start"]), float(row["end"]), row["speaker"]) for row in rows]
 
 
-def _overlaps(said: Sequence[_Said]) -> list[tuple[float, float]]:
+def overlaps(said: Sequence[Said]) -> list[tuple[float, float]]:
     """Where words of two people sound at once."""
     found = []
     for index, word in enumerate(said):

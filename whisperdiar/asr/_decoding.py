@@ -84,8 +84,16 @@ class Decoder:
         # At a stray timestamp faster-whisper splits a segment, and loses what follows the last one.
         self._suppressed = [-1, *range(first_timestamp, first_timestamp + _N_TIMESTAMPS)]
 
-    def decode(self, audio: Audio, tasks: Sequence[Task], progress: Progress) -> Iterator[Decoded]:
+    def decode(
+        self, audio: Audio, tasks: Sequence[Task], progress: Progress, *, in_a_row: bool = True
+    ) -> Iterator[Decoded]:
         """Every task's text, those of one language in order.
+
+        Args:
+            audio: 16 kHz.
+            tasks: what to decode.
+            progress: hears of stage ``asr``.
+            in_a_row: whether each task follows on the one before it, whose text may then be shown to the model.
 
         Raises:
             BackendError: decoding failed, or memory does not suffice for a single piece.
@@ -101,8 +109,9 @@ class Decoder:
                     continue
                 todo = todo[len(group) :]
                 done += len(group)
-                if self._settings.condition_on_previous_text:
-                    before = "" if found[-1].temperature > _FORGET_ABOVE_TEMPERATURE else f"{before}{found[-1].text}"
+                if self._settings.condition_on_previous_text and in_a_row:
+                    forget = found[-1].temperature > _FORGET_ABOVE_TEMPERATURE
+                    before = "" if forget else self._tail(f"{before}{found[-1].text}")
                 progress("asr", min(_NEARLY, done / len(tasks)))  # times and guards are still to come
                 yield from found
 
@@ -121,7 +130,7 @@ class Decoder:
             return None
 
     def _options(self, task: Task, before: str) -> dict[str, Any]:
-        prompt = " ".join(filter(None, [(self._settings.prompt or "").strip(), self._tail(before)]))
+        prompt = " ".join(filter(None, [(self._settings.prompt or "").strip(), before]))
         return {
             "language": task.language,
             "task": self._settings.task,

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from whisperdiar import models
+from whisperdiar._machine import available_memory, batch_size, usable_cores
 from whisperdiar.asr._decoding import is_out_of_memory
 from whisperdiar.asr._device import Placement, place
-from whisperdiar.asr._memory import available_memory, batch_size, usable_cores
 from whisperdiar.contracts import Progress
 from whisperdiar.errors import BackendBroken, BackendError, BackendMissing, InvalidOption
 from whisperdiar.options import Runtime, WhisperSettings

@@ -21,7 +21,7 @@ _EARLIEST_END = 0.35
 """A piece ends at a pause from this share of its limit on; with less in it, the speech after the pause is cut."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Piece:
     """Stretches of a recording that are decoded as one sound.
 

@@ -77,6 +77,7 @@ class WordAligner:
         Raises:
             InvalidOption: `model` names a folder that is not there, or is neither a folder nor a repository.
         """
+        self.failure = None  # that of the recording before
         name = self.model or _default(language)
         if name is None:
             self._loaded = None

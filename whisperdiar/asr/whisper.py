@@ -135,7 +135,7 @@ class Backend:
         pieces = pack(
             inside,
             limit=self.settings.max_chunk,
-            max_pause=MAX_PAUSE_MULTILINGUAL_S if self.settings.multilingual else MAX_PAUSE_S,
+            max_pause=MAX_PAUSE_MULTILINGUAL_S if self._may_switch(loaded) else MAX_PAUSE_S,
             kept_pause=KEPT_PAUSE_S,
             cut=lambda window: quietest(audio, window),
         )
@@ -145,7 +145,7 @@ class Backend:
             if is_out_of_memory(error):
                 raise BackendError(too_big(loaded.found.name, loaded.placement)) from error
             raise
-        aligner = self._aligner(spoken.main, progress)
+        aligner = self._aligner(loaded, spoken.main, progress)
         notes = [note for note in (loaded.found.note, loaded.placement.note, *spoken.notes, aligner.note) if note]
         tasks = [Task(piece, code) for piece, code in zip(pieces, spoken.of_pieces, strict=True)]
         decoder = Decoder(
@@ -158,7 +158,8 @@ class Backend:
         found: dict[Piece, Guarded] = {}
         doubts: Counter[str] = Counter()
         for decoded in decoder.decode(audio, tasks, progress):
-            doubts.update(filter(None, [decoded.doubtful]))
+            if decoded.doubtful:
+                doubts[decoded.doubtful] += 1
             found[decoded.task.piece] = self._heard(decoded, audio, inside, aligner)
         n_filled = self._fill_gaps(decoder, audio, inside, tasks, found, aligner) if self.settings.fill_gaps else 0
         if self._word_aligner is not None and self._word_aligner.failure:
@@ -199,7 +200,7 @@ class Backend:
                     owners[piece] = task.piece
                     again.append(Task(piece, task.language))
         n_filled = 0
-        for decoded in decoder.decode(audio, again, no_progress):
+        for decoded in decoder.decode(audio, again, no_progress, in_a_row=False):
             if decoder.doubt(decoded) is not None or is_silence(decoded, self.settings):
                 continue
             heard = self._heard(decoded, audio, speech, aligner, is_gap=True)
@@ -254,6 +255,9 @@ class Backend:
                 dropped += guarded.dropped
         return Guarded(words, tuple(sorted(dropped, key=lambda item: item.span)))
 
+    def _may_switch(self, loaded: Loaded) -> bool:
+        return self.settings.multilingual and bool(loaded.model.model.is_multilingual)
+
     def _is_unspaced(self, decoded: Decoded) -> bool:
         return self.settings.task == "transcribe" and decoded.task.language in UNSPACED_LANGUAGES
 
@@ -273,14 +277,14 @@ class Backend:
             found = SpokenLanguages(code, None, (code,) * len(pieces))
         elif not loaded.model.model.is_multilingual:
             found = SpokenLanguages("en", None, ("en",) * len(pieces))
-        elif self.settings.multilingual:
+        elif self._may_switch(loaded):
             found = detect_each(loaded.model, audio, pieces)
         else:
             detected = detect_language(loaded.model, audio, pieces)
             found = replace(detected, of_pieces=(detected.main,) * len(pieces))
         return replace(found, notes=(*notes, *found.notes))
 
-    def _aligner(self, language: str, progress: Progress) -> _Aligner:
+    def _aligner(self, loaded: Loaded, language: str, progress: Progress) -> _Aligner:
         """The CTC aligner, where one is wanted and can be had."""
         if self.settings.word_times != "wav2vec2":
             return _Aligner(None)
@@ -289,7 +293,7 @@ class Backend:
         spoken = "en" if self.settings.task == "translate" else iso(language)
         if self.settings.task == "translate":
             cause: str | None = "a translation is not what was said"
-        elif self.settings.multilingual:
+        elif self._may_switch(loaded):
             cause = "the recording is taken to change its language"
         else:
             cause = self._word_aligner.prepare(spoken, progress=progress)
