@@ -1,0 +1,40 @@
+"""Settings of every stage. The only place where a default is written; the command line reads it from here."""
+
+from __future__ import annotations
+
+from whisperdiar.options.asr import WHISPER_TASKS, WORD_TIMES, PocketSphinxSettings, WhisperSettings
+from whisperdiar.options.classic_diarization import BicSettings, ChannelsSettings
+from whisperdiar.options.neural_diarization import LINKAGES, PyannoteSettings
+from whisperdiar.options.output import (
+    SPEAKER_STYLES,
+    AlignmentOptions,
+    RttmTolerance,
+    SegmentationOptions,
+    WriteOptions,
+)
+from whisperdiar.options.runtime import AUTO_ORDER, SAMPLE_RATE_HZ, FileSettings, NoSettings, Runtime, check_device
+from whisperdiar.options.vad import EnergySettings, VadSettings
+
+__all__ = [
+    "AUTO_ORDER",
+    "LINKAGES",
+    "SAMPLE_RATE_HZ",
+    "SPEAKER_STYLES",
+    "WHISPER_TASKS",
+    "WORD_TIMES",
+    "AlignmentOptions",
+    "BicSettings",
+    "ChannelsSettings",
+    "EnergySettings",
+    "FileSettings",
+    "NoSettings",
+    "PocketSphinxSettings",
+    "PyannoteSettings",
+    "RttmTolerance",
+    "Runtime",
+    "SegmentationOptions",
+    "VadSettings",
+    "WhisperSettings",
+    "WriteOptions",
+    "check_device",
+]

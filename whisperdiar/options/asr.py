@@ -1,0 +1,110 @@
+"""Settings of recognisers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from whisperdiar.errors import InvalidOption
+
+WHISPER_TASKS = ("transcribe", "translate")
+
+WORD_TIMES = ("dtw", "wav2vec2", "none")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhisperSettings:
+    """faster-whisper.
+
+    Attributes:
+        model: ``auto``, a name such as ``small`` or ``large-v3-turbo``, a repository, or a folder.
+        compute_type: of CTranslate2 (``auto``, ``int8``, ``float16``, …).
+        batch_size: pieces decoded at once; 0 chooses from the device.
+        beam_size: beams of the search.
+        prompt: text that sets style and vocabulary.
+        hotwords: words to expect.
+        max_chunk: longest piece of sound that is decoded at once, seconds (Whisper's window is 30).
+        task: ``transcribe``, or ``translate`` into English.
+        multilingual: every piece of speech is taken to be in its own language, which is detected.
+        word_times: ``dtw`` takes them from the model's attention, ``wav2vec2`` aligns the words again with a CTC model
+            of the language, ``none`` spreads the words over the speech.
+        word_times_model: CTC model for ``wav2vec2``, a repository or a folder; None for the language's own.
+        temperature_fallback: doubtful pieces are decoded again at rising temperatures.
+        compression_ratio_threshold: text that compresses better than this repeats itself; None for no limit.
+        log_prob_threshold: text with a lower mean log-probability is doubtful; None for no limit.
+        no_speech_threshold: doubtful text from sound that the model takes for no speech with more than this
+            probability is dropped; None for no limit.
+        fill_gaps: speech of 1.5 seconds and more in which no word was found is decoded again by itself.
+        cut_loops: phrases that are repeated over and over stay once.
+        drop_unspoken: sentences that lie where nobody speaks are dropped.
+        drop_closing_phrases: "Thanks for watching" where nobody speaks, and credits of subtitles, are dropped.
+        condition_on_previous_text: each piece is decoded with the text before it in view, one by one; words are
+            written more alike, and mistakes go on more easily.
+
+    Raises:
+        InvalidOption: a number outside its range, or no such task or source of times.
+    """
+
+    model: str = "auto"
+    compute_type: str = "auto"
+    batch_size: int = 0
+    beam_size: int = 5
+    prompt: str | None = None
+    hotwords: str | None = None
+    max_chunk: float = 29.0
+    task: str = "transcribe"
+    multilingual: bool = False
+    word_times: str = "dtw"
+    word_times_model: str | None = None
+    temperature_fallback: bool = True
+    compression_ratio_threshold: float | None = 2.4
+    log_prob_threshold: float | None = -1.0
+    no_speech_threshold: float | None = 0.6
+    fill_gaps: bool = True
+    cut_loops: bool = True
+    drop_unspoken: bool = True
+    drop_closing_phrases: bool = True
+    condition_on_previous_text: bool = False
+
+    def __post_init__(self) -> None:
+        if self.task not in WHISPER_TASKS:
+            raise InvalidOption(f"task {self.task!r}: choose one of {', '.join(WHISPER_TASKS)}")
+        if self.word_times not in WORD_TIMES:
+            raise InvalidOption(f"word_times {self.word_times!r}: choose one of {', '.join(WORD_TIMES)}")
+        if self.word_times_model is not None and self.word_times != "wav2vec2":
+            raise InvalidOption("word_times_model is for word_times wav2vec2: give both, or neither")
+        for name in ("compression_ratio_threshold", "log_prob_threshold", "no_speech_threshold"):
+            value = getattr(self, name)
+            if value is not None and not math.isfinite(value):
+                raise InvalidOption(f"{name} {value}: give a number, or none for no limit")
+        if self.batch_size < 0:
+            raise InvalidOption(f"batch_size {self.batch_size}: it must be 1 or more, or 0 to choose by the device")
+        if not 1 <= self.beam_size <= 50:
+            raise InvalidOption(f"beam_size {self.beam_size}: it must lie between 1 and 50")
+        for name in ("prompt", "hotwords"):
+            try:
+                (getattr(self, name) or "").encode("utf-8")
+            except UnicodeEncodeError as error:
+                raise InvalidOption(
+                    f"{name}: its text is not UTF-8; type it in a terminal that writes UTF-8"
+                ) from error
+        if not 1.0 <= self.max_chunk <= 30.0:
+            raise InvalidOption(f"max_chunk {self.max_chunk}: Whisper takes 1 to 30 seconds at once")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PocketSphinxSettings:
+    """CMU PocketSphinx with the English model of its package.
+
+    Attributes:
+        max_chunk: longest piece of sound that is decoded at once, seconds.
+
+    Raises:
+        InvalidOption: a number outside its range.
+    """
+
+    max_chunk: float = 30.0
+
+    def __post_init__(self) -> None:
+        if not 1.0 <= self.max_chunk <= 120.0:
+            raise InvalidOption(f"max_chunk {self.max_chunk}: PocketSphinx takes 1 to 120 seconds at once")

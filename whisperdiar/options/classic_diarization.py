@@ -1,0 +1,88 @@
+"""Settings of diarizers without a trained model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from whisperdiar.errors import InvalidOption
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BicSettings:
+    """Diarization by likelihood ratios, clustering and resegmentation. A λ of 1 would be the plain criterion
+    for frames that were independent of each other.
+
+    Attributes:
+        coefficients: mel cepstral coefficients, the energy counted.
+        window: speech that is compared on either side of a possible change of speaker, seconds.
+        neighbour_lambda: λ for joining neighbouring stretches; higher joins more.
+        cluster_lambda: λ for joining clusters; higher finds fewer speakers.
+        tolerance: likelihood per frame by which a voice may differ from itself; higher finds fewer speakers.
+        quiet_share: share of the speech, its quietest frames, that clustering leaves out.
+        rounds: times that clusters are modelled and speech is shared out among them anew; 0 keeps the clusters.
+        gaussians: components of a speaker's mixture.
+        iterations: of training after each doubling of the components.
+        change_penalty: log-likelihood that a change of speaker within running speech costs.
+        pause_penalty: the same where a pause lies between.
+        boundary_reach: a change moves to the lowest energy within so many seconds; 0 leaves it.
+    """
+
+    coefficients: int = 13
+    window: float = 2.5
+    neighbour_lambda: float = 0.2
+    cluster_lambda: float = 0.33
+    tolerance: float = 0.8
+    quiet_share: float = 0.2
+    rounds: int = 2
+    gaussians: int = 8
+    iterations: int = 5
+    change_penalty: float = 250.0
+    pause_penalty: float = 50.0
+    boundary_reach: float = 0.25
+
+    def __post_init__(self) -> None:
+        if self.coefficients < 2 or self.gaussians < 1 or self.iterations < 1 or self.rounds < 0:
+            raise InvalidOption(
+                f"coefficients {self.coefficients}, gaussians {self.gaussians}, iterations {self.iterations}, rounds "
+                f"{self.rounds}: give at least 2, 1, 1 and 0"
+            )
+        if not self.window > 0 or not 0 <= self.quiet_share < 1:
+            raise InvalidOption(
+                f"window {self.window}, quiet_share {self.quiet_share}: give a positive window and a share from 0 to "
+                "below 1"
+            )
+        if min(self.tolerance, self.change_penalty, self.pause_penalty, self.boundary_reach) < 0:
+            raise InvalidOption(
+                f"tolerance {self.tolerance}, change_penalty {self.change_penalty}, pause_penalty "
+                f"{self.pause_penalty}, boundary_reach {self.boundary_reach}: none can be negative"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelsSettings:
+    """One speaker per channel.
+
+    Attributes:
+        above_noise: decibels above a channel's noise at which its speaker begins.
+        crosstalk: decibels below the loudest other channel at which a channel's own speaker can still begin; what
+            is fainter counts as the other's voice in this microphone.
+        hysteresis: a speaker who has begun goes on at so many decibels less than it took to begin.
+        min_turn: shorter turns are dropped, seconds.
+        min_pause: shorter pauses are filled, seconds.
+        padding: added to both ends of each turn, seconds.
+    """
+
+    above_noise: float = 12.0
+    crosstalk: float = 6.0
+    hysteresis: float = 4.0
+    min_turn: float = 0.15
+    min_pause: float = 0.3
+    padding: float = 0.05
+
+    def __post_init__(self) -> None:
+        values = (self.above_noise, self.crosstalk, self.hysteresis, self.min_turn, self.min_pause, self.padding)
+        if not min(values) >= 0:
+            raise InvalidOption(
+                f"above_noise {self.above_noise}, crosstalk {self.crosstalk}, hysteresis {self.hysteresis}, min_turn "
+                f"{self.min_turn}, min_pause {self.min_pause}, padding {self.padding}: none can be negative"
+            )

@@ -1,0 +1,70 @@
+"""Settings of diarizers with trained networks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from whisperdiar.errors import InvalidOption
+
+LINKAGES = ("average", "centroid", "complete", "median", "single", "ward", "weighted")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PyannoteSettings:
+    """A speaker diarization pipeline of pyannote.audio; None keeps what the pipeline's own configuration says.
+
+    Attributes:
+        pipeline: repository of the hub, or a folder with the pipeline's config.yaml.
+        segmentation_model: repository, folder or file that replaces the pipeline's segmentation.
+        embedding_model: the same for its speaker embedding.
+        segmentation_batch_size: windows segmented at once; less needs less memory.
+        embedding_batch_size: voices embedded at once; less needs less memory.
+        segmentation_step: step between windows, as a share of their length; more is faster and coarser.
+        segmentation_threshold: probability above which somebody talks, for multi-label segmentations only.
+        min_duration_off: pauses of one speaker up to this length (seconds) are filled.
+        embedding_exclude_overlap: leave overlapped speech out of embeddings.
+        clustering_method: linkage, for agglomerative clustering only.
+        clustering_threshold: distance up to which voices are one speaker; more gives fewer speakers.
+        min_cluster_size: smaller clusters join a larger one, for agglomerative clustering only.
+        vbx_fa: weight of the acoustics, for VBx clustering only.
+        vbx_fb: weight of having few speakers, for VBx clustering only.
+        exclusive: one speaker at a time, as pyannote resolves overlaps for transcripts.
+
+    Raises:
+        InvalidOption: a number outside its range, or no such linkage.
+    """
+
+    pipeline: str = "pyannote/speaker-diarization-community-1"
+    segmentation_model: str | None = None
+    embedding_model: str | None = None
+    segmentation_batch_size: int | None = None
+    embedding_batch_size: int | None = None
+    segmentation_step: float | None = None
+    segmentation_threshold: float | None = None
+    min_duration_off: float | None = None
+    embedding_exclude_overlap: bool | None = None
+    clustering_method: str | None = None
+    clustering_threshold: float | None = None
+    min_cluster_size: int | None = None
+    vbx_fa: float | None = None
+    vbx_fb: float | None = None
+    exclusive: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("segmentation_batch_size", "embedding_batch_size", "min_cluster_size"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InvalidOption(f"{name} {value}: it must be at least 1")
+        for name, low, high in (
+            ("segmentation_step", 0.01, 1.0),
+            ("segmentation_threshold", 0.0, 1.0),
+            ("min_duration_off", 0.0, 60.0),
+            ("clustering_threshold", 0.0, 2.0),
+            ("vbx_fa", 0.001, 100.0),
+            ("vbx_fb", 0.001, 100.0),
+        ):
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                raise InvalidOption(f"{name} {value}: it must lie between {low:g} and {high:g}")
+        if self.clustering_method not in (None, *LINKAGES):
+            raise InvalidOption(f"clustering_method {self.clustering_method!r}: choose one of {', '.join(LINKAGES)}")

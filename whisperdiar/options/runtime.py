@@ -1,0 +1,56 @@
+"""What all stages share: where backends run, which ``auto`` tries, settings of the simplest ones."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from whisperdiar.errors import InvalidOption
+
+SAMPLE_RATE_HZ = 16_000
+"""What every model here is trained on."""
+
+AUTO_ORDER: Mapping[str, tuple[str, ...]] = {
+    "vad": ("crdnn", "silero"),
+    "asr": ("whisper", "pocketsphinx"),
+    "diarization": ("pyannote", "bic"),
+}
+"""What ``auto`` tries, best first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runtime:
+    """Where and how backends run.
+
+    Attributes:
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        threads: CPU threads; 0 leaves the choice to the library.
+        offline: never touch the network.
+    """
+
+    device: str = "auto"
+    threads: int = 0
+    offline: bool = False
+
+
+def check_device(device: str) -> None:
+    """Raises InvalidOption where this names no device at all; whether it is there, the backends find out."""
+    if not re.fullmatch(r"auto|cpu|cuda(:[0-9]+)?", device):
+        raise InvalidOption(f"device {device!r}: choose auto, cpu, cuda or cuda:N")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoSettings:
+    """Of a backend that has nothing to set."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileSettings:
+    """Of a backend that reads its result from a file.
+
+    Attributes:
+        path: of the file.
+    """
+
+    path: str = ""

@@ -1,0 +1,62 @@
+"""Settings of speech detectors."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from whisperdiar.errors import InvalidOption
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VadSettings:
+    """What every speech detector shares (seconds, probabilities 0 to 1).
+
+    Attributes:
+        model: name or folder of the model, for detectors that have several; None for their own.
+        threshold: probability above which speech starts; None for the detector's own.
+        min_speech: shorter speech is dropped.
+        min_silence: shorter pauses are filled.
+        padding: added to both ends of each span.
+
+    Raises:
+        InvalidOption: a number outside its range.
+    """
+
+    model: str | None = None
+    threshold: float | None = None
+    min_speech: float = 0.1
+    min_silence: float = 0.3
+    padding: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.threshold is not None and not 0.0 < self.threshold < 1.0:
+            raise InvalidOption(f"threshold {self.threshold}: it is a probability between 0 and 1")
+        for name in ("min_speech", "min_silence", "padding"):
+            if not 0.0 <= getattr(self, name) < math.inf:
+                raise InvalidOption(f"{name} {getattr(self, name)}: it must be a number of seconds, 0 or more")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnergySettings:
+    """Speech by loudness (seconds, decibels).
+
+    Attributes:
+        threshold_db: speech is at least this much above the noise floor.
+        rise_share: … and at least this share of the way from the floor to the loudest frame nearby.
+        hysteresis_db: speech goes on down to this much below the threshold.
+        silence_db: relative to full scale; nothing below it is speech.
+        floor_window: the floor is looked for in this many seconds.
+        floor_percentile: it is this percentile of the loudness there.
+        min_speech, min_silence, padding: as in VadSettings.
+    """
+
+    threshold_db: float = 8.0
+    rise_share: float = 0.35
+    hysteresis_db: float = 3.0
+    silence_db: float = -65.0
+    floor_window: float = 20.0
+    floor_percentile: float = 10.0
+    min_speech: float = 0.1
+    min_silence: float = 0.3
+    padding: float = 0.1
