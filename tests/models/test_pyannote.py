@@ -18,17 +18,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from tests import tiny_pyannote as tiny
 from tests.sounds import RATE_HZ, SHARED, conversation, noise, silence
 from whisperdiar import Audio, Diarization, Span, SpeakerCount
-from whisperdiar.diarization._pyannote_files import REVISIONS
-from whisperdiar.diarization._pyannote_pipeline import quiet
-from whisperdiar.diarization.pyannote import Backend
+from whisperdiar._pyannote import REVISIONS, quiet
+from whisperdiar.diarization.pyannote import Backend, _waveform
 from whisperdiar.errors import BackendBroken, BackendMissing, InvalidOption, ModelUnavailable, UnsupportedRequest
 from whisperdiar.options import PyannoteSettings, Runtime
+from whisperdiar.options.pyannote_vad import PyannoteVadSettings
 from whisperdiar.torch_support import cpu_threads
 from whisperdiar.types import ANY_SPEAKERS
+from whisperdiar.vad.pyannote import Backend as SpeechDetector
 
 pytest.importorskip("pyannote.audio", reason="pyannote.audio is not installed")
 pytestmark = pytest.mark.model
@@ -180,6 +182,15 @@ def test_channels_are_averaged(agglomerative: Path, audio: Audio) -> None:
     assert diarize(found, stereo) == diarize(found, audio)
 
 
+def test_a_memory_map_is_not_copied(tmp_path: Path) -> None:
+    np.zeros((1, 20 * RATE_HZ), np.float32).tofile(tmp_path / "mono.f32")
+    mapped = np.memmap(tmp_path / "mono.f32", np.float32, "r", shape=(1, 20 * RATE_HZ))
+    with quiet():
+        handed_over = _waveform(Audio(mapped, RATE_HZ, "mapped"))["waveform"]
+    assert handed_over.shape == mapped.shape
+    assert handed_over.data_ptr() == mapped.ctypes.data
+
+
 # Of each kind of pipeline: a setting, a value, and a base beside which it shows on a few seconds of random voices.
 ACTING = [
     ("agglomerative", "segmentation_step", 0.25, {}),
@@ -237,6 +248,8 @@ def test_batch_sizes_change_the_steps_and_not_the_turns(agglomerative: Path, aud
         ("agglomerative", {"vbx_fa": 0.1}),
         ("agglomerative", {"vbx_fb": 0.1}),
         ("agglomerative", {"segmentation_threshold": 0.4}),
+        ("vbx", {"vbx_fa": 0.1, "clustering": "AgglomerativeClustering"}),
+        ("vbx", {"clustering_threshold": 0.5, "clustering": "KMeansClustering"}),
     ],
 )
 def test_a_setting_that_a_pipeline_has_no_use_for_is_refused(
@@ -256,6 +269,7 @@ def test_a_setting_that_a_pipeline_has_no_use_for_is_refused(
         {"segmentation_threshold": 1.5},
         {"clustering_threshold": float("nan")},
         {"clustering_method": "nearest"},
+        {"clustering": "OracleClustering"},
     ],
 )
 def test_settings_that_cannot_be_meant_are_refused(settings: dict[str, Any]) -> None:
@@ -381,9 +395,44 @@ def test_a_segmentation_of_diarizers_is_the_same_network(agglomerative: Path, au
     multi = tiny.save_diarizers(tiny.segmentation_model(powerset=False), tmp_path / "multi-label")
     found = backend(agglomerative, segmentation_model=str(multi), segmentation_threshold=0.9)
     assert diarize(found, audio).turns
+    assert diarize(found, audio).turns != usual.turns
     (folder / "model.safetensors").write_bytes(b"\0" * 100)
     with pytest.raises(BackendBroken, match="cannot be loaded as a model of diarizers"):
         backend(agglomerative, segmentation_model=str(folder)).prepare()
+
+
+def test_fine_tuned_segmentations_of_the_hub(
+    agglomerative: Path, audio: Audio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside what `diarizers` saved lies a pytorch_model.bin of another format, or only that; older versions saved the
+    weights alone under its name."""
+    import torch
+
+    cache = tmp_path / "hub"
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
+    folder = tiny.save_diarizers(tiny.segmentation_model(), tmp_path / "fine-tuned")
+    usual = diarize(ready(agglomerative), audio)
+    (tmp_path / "other.bin").write_bytes(b"no segmentation")
+    both = {name: folder / name for name in ("config.json", "model.safetensors")}
+    name = "JSWOOK/pyannote_3_fine_tuning"
+    into_cache(cache, name, REVISIONS[name], {**both, "pytorch_model.bin": tmp_path / "other.bin"})
+    assert diarize(backend(agglomerative, segmentation_model=name), audio) == usual
+
+    weights = {f"model.{key}": value for key, value in tiny.segmentation_model().state_dict().items()}
+    torch.save(weights, tmp_path / "bare.bin")
+    older = {"config.json": folder / "config.json", "pytorch_model.bin": tmp_path / "bare.bin"}
+    into_cache(cache, "nairaxo/diarization-model-ary", "c" * 40, older)
+    assert diarize(backend(agglomerative, segmentation_model="nairaxo/diarization-model-ary"), audio) == usual
+
+    # A model of Transformers with the same names is no segmentation; a checkpoint of pyannote.audio beside it is.
+    (tmp_path / "config.json").write_text('{"model_type": "wav2vec2"}', encoding="utf-8")
+    mixed = {"config.json": tmp_path / "config.json", "model.safetensors": folder / "model.safetensors"}
+    into_cache(cache, "owner/other", "d" * 40, mixed)
+    with pytest.raises(ModelUnavailable, match="owner/other"):
+        backend(agglomerative, segmentation_model="owner/other").prepare()
+    own = {**mixed, "pytorch_model.bin": agglomerative / "segmentation" / "pytorch_model.bin"}
+    into_cache(cache, "owner/mixed", "e" * 40, own)
+    assert diarize(backend(agglomerative, segmentation_model="owner/mixed"), audio) == usual
 
 
 def test_the_real_segmentation_in_a_pipeline(agglomerative: Path) -> None:
@@ -446,6 +495,61 @@ def test_clustering_that_must_be_told_the_number_says_so(agglomerative: Path, au
     with pytest.raises(UnsupportedRequest, match="KMeansClustering"):
         diarize(found, audio, SpeakerCount(2, 3))
     assert len(diarize(found, audio, SpeakerCount(2, 2)).speakers) == 2
+
+
+def published(pipeline: Path, folder: Path, clustering: str, parameters: str) -> Path:
+    """A copy of the pipeline that is configured for another clustering."""
+    copy = copied(pipeline, folder)
+    config = yaml.safe_load((copy / "config.yaml").read_text(encoding="utf-8"))
+    config["pipeline"]["params"]["clustering"] = clustering
+    config["params"]["clustering"] = yaml.safe_load(parameters)
+    (copy / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("kind", "clustering", "parameters"),
+    [
+        ("vbx", "AgglomerativeClustering", "{method: centroid, min_cluster_size: 12, threshold: 0.7045654963945799}"),
+        ("vbx", "KMeansClustering", "{}"),
+        ("with plda", "VBxClustering", "{threshold: 0.6, Fa: 0.07, Fb: 0.8}"),
+    ],
+)
+def test_another_clustering_starts_from_the_published_values(
+    kind: str, clustering: str, parameters: str, vbx: Path, agglomerative: Path, audio: Audio, tmp_path: Path
+) -> None:
+    """… and not from those that the configuration has for its own."""
+    folder = vbx
+    if kind == "with plda":
+        folder = edited(agglomerative, tmp_path / "plda", "    clustering:", "    plda: $model/plda\n    clustering:")
+        tiny.save_plda(folder / "plda")
+    expected = published(folder, tmp_path, clustering, parameters)
+    count = SpeakerCount(3, 3)
+    found = backend(folder, clustering=clustering)
+    assert diarize(found, audio, count) == diarize(backend(expected), audio, count)
+    details = found.record().details
+    assert details["clustering"] == clustering
+    assert details["parameters"].get("clustering", {}) == yaml.safe_load(parameters)
+
+
+def test_another_clustering_takes_settings_of_its_own(vbx: Path, audio: Audio) -> None:
+    found = backend(vbx, clustering="AgglomerativeClustering", clustering_threshold=0.05, min_cluster_size=1)
+    assert len(diarize(found, audio).speakers) > len(diarize(ready(vbx), audio).speakers)
+    assert found.record().details["parameters"]["clustering"] == {
+        "method": "centroid",
+        "min_cluster_size": 1,
+        "threshold": 0.05,
+    }
+    same = backend(vbx, clustering="VBxClustering")
+    assert diarize(same, audio) == diarize(ready(vbx), audio)
+
+
+def test_vbx_in_place_of_another_clustering_needs_the_plda_of_community_1(
+    agglomerative: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(ModelUnavailable, match="speaker-diarization-community-1 is not on this machine"):
+        backend(agglomerative, clustering="VBxClustering").prepare()
 
 
 def test_what_is_missing_is_named(vbx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -526,11 +630,12 @@ class Gate(http.server.BaseHTTPRequestHandler):
     """Answers as the hub does for a repository whose conditions were not accepted."""
 
     tokens: list[str | None]
+    answer = (403, "GatedRepo")
 
     def do_GET(self) -> None:
         self.tokens.append(self.headers.get("Authorization"))
-        self.send_response(403)
-        self.send_header("X-Error-Code", "GatedRepo")
+        self.send_response(self.answer[0])
+        self.send_header("X-Error-Code", self.answer[1])
         self.send_header("X-Error-Message", "Access to this model is restricted")
         self.send_header("Content-Length", "0")
         self.end_headers()
@@ -567,6 +672,34 @@ def test_a_gated_pipeline_names_its_page_and_the_variable(gated_hub: list[str | 
     assert "hf_secret" not in message
     assert "\n" not in message
     assert "Bearer hf_secret" in gated_hub, "the token is sent to the hub, and only there"
+
+
+@pytest.mark.parametrize("named", ["pyannote/segmentation-3.0", "nairaxo/diarization-model-ary"])
+@pytest.mark.parametrize("stage", ["diarization", "vad"])
+def test_a_gated_segmentation_names_its_own_page(
+    stage: str, named: str, agglomerative: Path, gated_hub: list[str | None]
+) -> None:
+    online = Runtime(threads=1)
+    found = (
+        Backend(PyannoteSettings(pipeline=str(agglomerative), segmentation_model=named), runtime=online)
+        if stage == "diarization"
+        else SpeechDetector(PyannoteVadSettings(model=named), runtime=online)
+    )
+    with pytest.raises(ModelUnavailable, match=f"{named} needs consent") as caught:
+        found.prepare()
+    message = str(caught.value)
+    assert f"https://huggingface.co/{named}," in message
+    assert "HF_TOKEN" in message
+    assert "hf_secret" not in message
+
+
+def test_a_private_segmentation_asks_for_the_token(
+    agglomerative: Path, gated_hub: list[str | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Gate, "answer", (401, "RepoNotFound"))
+    settings = PyannoteSettings(pipeline=str(agglomerative), segmentation_model="owner/private")
+    with pytest.raises(ModelUnavailable, match=r"no repository owner/private: .* set HF_TOKEN if it is private"):
+        Backend(settings, runtime=Runtime(threads=1)).prepare()
 
 
 @pytest.mark.gpu

@@ -33,6 +33,7 @@ ALLOWED: dict[str, set[str]] = {
 }
 BASE = {
     "_machine",
+    "_pyannote",
     "_sources",
     "contracts",
     "errors",

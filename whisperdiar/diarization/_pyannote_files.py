@@ -12,25 +12,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from whisperdiar._pyannote import REVISIONS, find_weights
 from whisperdiar._sources import Source
 from whisperdiar.contracts import Progress, no_progress
-from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable
+from whisperdiar.errors import BackendBroken, InvalidOption
 from whisperdiar.options import PyannoteSettings, Runtime
 from whisperdiar.torch_support import import_module, one_line
 
 CONFIG = "config.yaml"
-WEIGHTS = "pytorch_model.bin"
-DIARIZERS_FILES = ("config.json", "model.safetensors")
-"""What the `diarizers` library, with which people fine-tune segmentations, saves."""
 PLDA_FILES = ("xvec_transform.npz", "plda.npz")
-REVISIONS: Mapping[str, str] = {
-    "pyannote/speaker-diarization-community-1": "3533c8cf8e369892e6b79ff1bf80f7b0286a54ee",
-    "pyannote/speaker-diarization-3.1": "84fd25912480287da0247647c3d2b4853cb3ee5d",
-    "pyannote/segmentation-3.0": "e66f3d3b9eb0873085418a7b813d3b369bf160bb",
-    "pyannote/wespeaker-voxceleb-resnet34-LM": "837717ddb9ff5507820346191109dc79c958d614",
-}
-"""What these names mean here: checkpoints are programs, so they stay the ones that were looked at."""
-
 VBX = "VBxClustering"
 _DEFAULT_PARTS = "pyannote/speaker-diarization-community-1"  # for parts that a configuration does not name
 
@@ -42,12 +32,14 @@ class PipelineFiles:
     Attributes:
         source: what it was asked for, with the revision of a repository.
         config: its configuration.
+        clustering: pyannote.audio's name of the clustering to be used, configured or not.
         segmentation, embedding: files with the weights.
         plda: the two files of its PLDA; None where the clustering needs none.
     """
 
     source: str
     config: Mapping[str, Any]
+    clustering: str
     segmentation: Path
     embedding: Path
     plda: tuple[Path, Path] | None
@@ -76,13 +68,15 @@ def find(settings: PyannoteSettings, runtime: Runtime, *, progress: Progress = n
     if name.rpartition(".")[2] != "SpeakerDiarization":
         raise InvalidOption(f"{settings.pipeline} is a pipeline of type {name}: give one of type SpeakerDiarization")
     arguments = config["pipeline"].get("params") or {}
+    clustering = settings.clustering or str(arguments.get("clustering", VBX))
     plda = None
-    if arguments.get("clustering", VBX) == VBX:
+    if clustering == VBX:
         found, inside = _part(arguments, "plda", source)
         plda = (found.file(inside + PLDA_FILES[0]), found.file(inside + PLDA_FILES[1]))
     return PipelineFiles(
         source=str(source),
         config=config,
+        clustering=clustering,
         segmentation=_weights(settings.segmentation_model, arguments, "segmentation", source),
         embedding=_weights(settings.embedding_model, arguments, "embedding", source),
         plda=plda,
@@ -140,12 +134,4 @@ def _weights(chosen: str | None, arguments: Mapping[str, Any], part: str, source
         found, inside = _part(arguments, part, source)
     else:
         found, inside = Source.of(chosen, source.runtime, revisions=REVISIONS, progress=source.progress), ""
-    if found.path is not None and found.path.is_file():
-        return found.path.resolve()
-    try:
-        return found.file(inside + WEIGHTS)
-    except ModelUnavailable as error:
-        try:
-            return found.folder([inside + name for name in DIARIZERS_FILES]) / inside / DIARIZERS_FILES[1]
-        except ModelUnavailable:
-            raise error from error.__cause__
+    return find_weights(found, inside, fine_tuned=part == "segmentation")

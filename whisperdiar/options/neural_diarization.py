@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from whisperdiar.errors import InvalidOption
 
+CLUSTERINGS = ("AgglomerativeClustering", "KMeansClustering", "VBxClustering")
 LINKAGES = ("average", "centroid", "complete", "median", "single", "ward", "weighted")
 
 
@@ -23,6 +24,8 @@ class PyannoteSettings:
         segmentation_threshold: probability above which somebody talks, for multi-label segmentations only.
         min_duration_off: pauses of one speaker up to this length (seconds) are filled.
         embedding_exclude_overlap: leave overlapped speech out of embeddings.
+        clustering: AgglomerativeClustering (as in 3.1), VBxClustering (as in community-1) or KMeansClustering (for a
+            given number of speakers); where it is not the pipeline's own, it starts from the published values.
         clustering_method: linkage, for agglomerative clustering only.
         clustering_threshold: distance up to which voices are one speaker; more gives fewer speakers.
         min_cluster_size: smaller clusters join a larger one, for agglomerative clustering only.
@@ -31,7 +34,7 @@ class PyannoteSettings:
         exclusive: one speaker at a time, as pyannote resolves overlaps for transcripts.
 
     Raises:
-        InvalidOption: a number outside its range, or no such linkage.
+        InvalidOption: a number outside its range, or no such clustering or linkage.
     """
 
     pipeline: str = "pyannote/speaker-diarization-community-1"
@@ -43,6 +46,7 @@ class PyannoteSettings:
     segmentation_threshold: float | None = None
     min_duration_off: float | None = None
     embedding_exclude_overlap: bool | None = None
+    clustering: str | None = None
     clustering_method: str | None = None
     clustering_threshold: float | None = None
     min_cluster_size: int | None = None
@@ -66,5 +70,7 @@ class PyannoteSettings:
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
                 raise InvalidOption(f"{name} {value}: it must lie between {low:g} and {high:g}")
+        if self.clustering not in (None, *CLUSTERINGS):
+            raise InvalidOption(f"clustering {self.clustering!r}: choose one of {', '.join(CLUSTERINGS)}")
         if self.clustering_method not in (None, *LINKAGES):
             raise InvalidOption(f"clustering_method {self.clustering_method!r}: choose one of {', '.join(LINKAGES)}")

@@ -1,0 +1,197 @@
+"""Speech by a speaker segmentation of pyannote.audio: somebody talks where any of its local speakers does.
+
+Windows, network, aggregation and thresholds are those of pyannote.audio's pipeline for voice activity detection. Only
+the reading is not: it takes the whole waveform at once, here each batch of windows is read when its turn comes.
+Source: Bredin and Laurent, "End-to-end speaker segmentation for overlap-aware resegmentation", Interspeech 2021;
+Plaquet and Bredin, "Powerset multi-class cross entropy loss for neural speaker diarization", Interspeech 2023.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from whisperdiar._pyannote import EXTRA, REVISIONS, find_weights, import_pyannote, quiet, segmentation_model
+from whisperdiar._sources import Source
+from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.errors import BackendError, InvalidOption, UnsupportedRequest, WhisperdiarError
+from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
+from whisperdiar.options.pyannote_vad import MULTI_LABEL_THRESHOLD, PyannoteVadSettings
+from whisperdiar.torch_support import choose_device, cpu_threads, free_memory, memory_errors, one_line, require
+from whisperdiar.types import Audio, BackendInfo, BackendRecord, Samples, Span, merge_spans
+
+REPOSITORY = "pyannote/segmentation-3.0"
+_REMEDY = "lower batch_size (such as 8), or use --device cpu"
+
+
+class Backend:
+    """Speech by the network that pyannote's diarization begins with; hears overlapped and far speech well."""
+
+    name: ClassVar[str] = "pyannote"
+    info: ClassVar[BackendInfo] = BackendInfo(
+        summary="pyannote.audio 4: speech by a speaker segmentation, overlapped speech too",
+        licence="MIT",
+        extra=EXTRA,
+        network=True,
+        token=True,
+        download_mb=6,
+        homepage=f"https://huggingface.co/{REPOSITORY}",
+        requires=("pyannote.audio",),
+    )
+    settings_type: ClassVar[type] = PyannoteVadSettings
+
+    def __init__(self, settings: PyannoteVadSettings | None = None, *, runtime: Runtime | None = None) -> None:
+        self.settings = settings or PyannoteVadSettings()
+        self.runtime = runtime or Runtime()
+        self._pipeline: Any = None
+        self._source: Source | None = None
+
+    def prepare(self, *, progress: Progress = no_progress) -> None:
+        """Find the segmentation, import pyannote.audio, load it.
+
+        Raises:
+            BackendMissing, BackendBroken: pyannote.audio or the file cannot be used.
+            ModelUnavailable: the file is not here and cannot be fetched; gated ones need the variable HF_TOKEN.
+            InvalidOption: a model of another kind, or a threshold for one that has none.
+        """
+        if self._pipeline is not None:
+            return
+        # In this order: the import takes seconds, and is in vain where the model is not at hand.
+        require("pyannote.audio", package="pyannote.audio", extra=EXTRA)
+        named = self.settings.model or REPOSITORY
+        source = Source.of(named, self.runtime, revisions=REVISIONS, progress=progress)
+        weights = find_weights(source, fine_tuned=True)
+        device = choose_device(self.runtime, extra=EXTRA)
+        with quiet(), cpu_threads(self.runtime.threads):
+            self._pipeline = self._build(weights, device)
+        self._source = source
+
+    def _build(self, weights: Path, device: str) -> Any:
+        """pyannote.audio's pipeline with its parameters, on its device."""
+        pipelines = import_pyannote("pyannote.audio.pipelines.voice_activity_detection")
+        import torch
+
+        settings = self.settings
+        model = segmentation_model(weights)
+        if model.audio.sample_rate != SAMPLE_RATE_HZ:
+            raise InvalidOption(
+                f"segmentation model {weights}: it is made for {model.audio.sample_rate} Hz, give one for "
+                f"{SAMPLE_RATE_HZ} Hz such as {REPOSITORY}"
+            )
+        # Aggregation is left for later: it needs the windows of all batches.
+        pipeline = pipelines.VoiceActivityDetection(
+            segmentation=model,
+            step=settings.step * model.specifications.duration,
+            batch_size=settings.batch_size,
+            skip_aggregation=True,
+        )
+        parameters = {"min_duration_on": settings.min_speech, "min_duration_off": settings.min_silence}
+        if not model.specifications.powerset:
+            onset = settings.threshold or MULTI_LABEL_THRESHOLD
+            parameters.update(onset=onset, offset=settings.offset or onset)
+        else:
+            for name in ("threshold", "offset"):
+                value = getattr(settings, name)
+                if value is not None:
+                    raise InvalidOption(
+                        f"{name} {value}: {settings.model or REPOSITORY} has no use for it (it decides between sets of "
+                        "speakers); leave it out"
+                    )
+        pipeline.instantiate(parameters)
+        return pipeline.to(torch.device(device))
+
+    def release(self) -> None:
+        """Drop the network and the memory that it holds; the next `detect` loads it again."""
+        if self._pipeline is not None:
+            self._pipeline = None
+            free_memory()
+
+    def record(self) -> BackendRecord:
+        details: dict[str, Any] = {}
+        if self._pipeline is not None:
+            parameters = self._pipeline.parameters(instantiated=True)
+            details = {"source": str(self._source), "device": str(self._pipeline.device), "parameters": parameters}
+        return BackendRecord(self.name, model=self.settings.model or REPOSITORY, details=details)
+
+    def detect(self, audio: Audio, *, progress: Progress = no_progress) -> tuple[Span, ...]:
+        """Speech; the audio must be at 16 kHz.
+
+        Pauses up to `min_silence` are filled, then speech shorter than `min_speech` is dropped.
+
+        Raises:
+            UnsupportedRequest: another sample rate.
+            BackendError: out of memory, or the network failed.
+        """
+        if audio.sample_rate != SAMPLE_RATE_HZ:
+            raise UnsupportedRequest(f"{audio.sample_rate} Hz: pyannote needs {SAMPLE_RATE_HZ} Hz audio")
+        if audio.samples.shape[1] == 0:
+            return ()
+        self.prepare()
+        try:
+            with quiet(), cpu_threads(self.runtime.threads), memory_errors("pyannote", remedy=_REMEDY):
+                speech = self._pipeline._binarize(self._scores(audio, progress))
+        except WhisperdiarError:
+            raise
+        except Exception as error:  # whatever PyTorch makes of odd sound
+            raise BackendError(f"pyannote failed: {one_line(error)}") from error
+        padding, duration = self.settings.padding, audio.duration
+        spans = (
+            Span(max(0.0, float(segment.start) - padding), min(duration, float(segment.end) + padding))
+            for segment in speech.itersegments()
+            if segment.start < duration
+        )
+        return merge_spans(span for span in spans if span.duration > 0)
+
+    def _scores(self, audio: Audio, progress: Progress) -> Any:
+        """SlidingWindowFeature (n_frames, 1): the share of speech, as the pipeline's own inference gives it.
+
+        The recording is read batch by batch, and each batch is the one that the library would make of the whole
+        waveform, so that the scores are the same. What is held for all of it is one number for a frame of a window:
+        84 MB for ten hours and windows of 5 s.
+        """
+        import torch
+
+        core = import_pyannote("pyannote.core")
+        inference = self._pipeline._segmentation
+        scores = []
+        pieces = self._pieces(audio.samples.shape[1])
+        for first, last in pieces:
+            waveform = torch.from_numpy(_mono(audio, first, last)[None])
+            found = inference({"waveform": waveform, "sample_rate": audio.sample_rate})
+            scores.append(inference.pre_aggregation_hook(found.data))
+            progress("vad", last / audio.samples.shape[1])
+        windows = core.SlidingWindow(start=0.0, duration=inference.duration, step=inference.step)
+        whole = inference.aggregate(
+            core.SlidingWindowFeature(np.concatenate(scores), windows),
+            inference.model.receptive_field,
+            warm_up=inference.warm_up,
+            hamming=True,
+            missing=0.0,
+        )
+        if pieces[-1][1] - pieces[-1][0] < inference.model.audio.get_num_samples(inference.duration):
+            # Off with the zeros that filled the last window; the library cannot make speech of a single frame.
+            kept = whole.crop(core.Segment(0.0, audio.duration), mode="loose")
+            whole.data = kept if len(kept) > 1 else whole.data[:2]
+        return whole
+
+    def _pieces(self, n_samples: int) -> list[tuple[int, int]]:
+        """First and last sample of each batch of windows; a window that does not fit comes alone, as in the library."""
+        inference = self._pipeline._segmentation
+        length = inference.model.audio.get_num_samples(inference.duration)
+        step = round(inference.step * SAMPLE_RATE_HZ)
+        n_whole = (n_samples - length) // step + 1 if n_samples >= length else 0
+        pieces = []
+        for window in range(0, n_whole, inference.batch_size):
+            last = min(window + inference.batch_size, n_whole) - 1
+            pieces.append((window * step, last * step + length))
+        if n_samples < length or (n_samples - length) % step:
+            pieces.append((n_whole * step, n_samples))
+        return pieces
+
+
+def _mono(audio: Audio, first: int, last: int) -> Samples:
+    """float32 (n_samples,): the mean of the channels of one stretch, which can be written to."""
+    return np.array(replace(audio, samples=audio.samples[:, first:last]).mono)
