@@ -5,6 +5,7 @@ from __future__ import annotations
 from whisperdiar.options.asr import WHISPER_TASKS, WORD_TIMES, PocketSphinxSettings, WhisperSettings
 from whisperdiar.options.classic_diarization import BicSettings, ChannelsSettings
 from whisperdiar.options.neural_diarization import LINKAGES, PyannoteSettings
+from whisperdiar.options.onnx_diarization import OnnxSettings
 from whisperdiar.options.output import (
     SPEAKER_STYLES,
     AlignmentOptions,
@@ -28,6 +29,7 @@ __all__ = [
     "EnergySettings",
     "FileSettings",
     "NoSettings",
+    "OnnxSettings",
     "PocketSphinxSettings",
     "PyannoteSettings",
     "RttmTolerance",

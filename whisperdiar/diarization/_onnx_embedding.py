@@ -1,0 +1,237 @@
+"""Speaker embeddings by ONNX Runtime, with the frames of a window computed once for all its speakers.
+
+A network of this kind is a stack of convolutions over a mel filterbank, a pooling of mean and standard deviation over
+time, and a linear layer. Only the pooling depends on whose voice is asked for. So its graph is cut before and behind
+the pooling, which is done here, weighted by who speaks when. A graph that cannot be cut, or whose parts do not give
+the same numbers as the whole, is run as a whole on the frames of each speaker.
+
+Source: Wang et al., "WeSpeaker: a research and production oriented speaker embedding learning toolkit", ICASSP 2023;
+the weighted pooling is that of pyannote.audio.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whisperdiar.contracts import Progress
+from whisperdiar.diarization._onnx_runtime import Session, cut, find_file
+from whisperdiar.errors import BackendBroken, InvalidOption
+from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
+from whisperdiar.torch_support import import_module, one_line
+from whisperdiar.types import Samples
+
+Array = NDArray[np.float32]
+
+REPOSITORY = "hbredin/wespeaker-voxceleb-resnet34-LM"
+FILE = "speaker-embedding.onnx"
+REVISION = "0ae88dcaf48cacdf741275d6d1a8101f45eee220"
+
+WINDOW_SAMPLES = SAMPLE_RATE_HZ * 25 // 1000
+HOP_SAMPLES = SAMPLE_RATE_HZ // 100
+"""Of the filterbank, as Kaldi computes it."""
+_TEST_FRAMES = 96
+_AGREEMENT = 1e-3  # of the whole graph and its parts, relative to the length of the vector
+_RESHAPING = ("Flatten", "Reshape", "Squeeze", "Unsqueeze", "Identity")
+_TINY = 1e-8  # keeps the weights of nobody from dividing by zero, as in pyannote.audio
+
+
+def find(named: str, runtime: Runtime, progress: Progress) -> Path:
+    """The file of an embedding model; raises as `find_file` does."""
+    return find_file(named, REPOSITORY, FILE, REVISION, runtime, progress)
+
+
+def n_fbank_frames(n_samples: int) -> int:
+    """How many frames of the filterbank lie wholly inside so many samples."""
+    return max(0, 1 + (n_samples - WINDOW_SAMPLES) // HOP_SAMPLES)
+
+
+def filterbank(samples: Samples, n_mels: int) -> Array:
+    """Logarithmic mel filterbank as Kaldi computes it, without dither: float32 (n_frames, n_mels), not centred."""
+    knf: Any = import_module("kaldi_native_fbank", package="kaldi-native-fbank", extra="")
+    options = knf.FbankOptions()
+    options.frame_opts.samp_freq = SAMPLE_RATE_HZ
+    options.frame_opts.dither = 0.0
+    options.frame_opts.window_type = "hamming"
+    options.frame_opts.snip_edges = True
+    options.mel_opts.num_bins = n_mels
+    options.use_energy = False
+    computer = knf.OnlineFbank(options)
+    # Kaldi's scale is that of 16-bit samples.
+    computer.accept_waveform(SAMPLE_RATE_HZ, samples * np.float32(32768.0))
+    computer.input_finished()
+    frames = [computer.get_frame(i) for i in range(computer.num_frames_ready)]
+    return np.stack(frames).astype(np.float32) if frames else np.zeros((0, n_mels), np.float32)
+
+
+def centred(fbank: Array) -> Array:
+    """Without the mean over time: float32 (..., n_frames, n_mels)."""
+    found: Array = fbank - fbank.mean(axis=-2, keepdims=True)
+    return found
+
+
+class FrameEncoder:
+    """An embedding network whose frames are shared.
+
+    Attributes:
+        name: of the model, for messages and the record.
+        n_mels: bands of the filterbank that it takes.
+        dimension: of the embeddings.
+        shares: whether its graph could be cut; otherwise every speaker costs a run of its own.
+        n_features: of a frame that is pooled.
+        stride: frames of the filterbank for one frame that is pooled.
+        parallel: how many calls are worth making at once.
+        device: ``cpu`` or ``cuda:N``.
+    """
+
+    def __init__(self, path: Path, runtime: Runtime, *, name: str) -> None:
+        """Loads the network and looks where it can be cut.
+
+        Raises:
+            BackendMissing, BackendBroken: ONNX Runtime or the file cannot be used.
+            InvalidOption: the model is of another kind, or there is no such device.
+        """
+        self.name = name
+        whole = Session(path, runtime, name=name)
+        shape = whole.input_shape
+        if whole.n_inputs != 1 or len(shape) != 3 or not isinstance(shape[2], int):
+            raise InvalidOption(
+                f"embedding model {name} takes input of shape {shape}: give one that takes a mel filterbank, "
+                "(batch, frames, bands)"
+            )
+        self.n_mels, self.device, self.parallel = shape[2], whole.device, whole.parallel
+        sound = np.random.default_rng(0).normal(size=(1, _TEST_FRAMES, self.n_mels)).astype(np.float32)
+        expected = whole(sound)
+        if expected.ndim != 2 or len(expected) != 1:
+            raise InvalidOption(
+                f"embedding model {name} gives {expected.shape}: give one that embeds voices, (batch, d)"
+            )
+        self.dimension = int(expected.shape[1])
+        self.n_features, self.stride = self.n_mels, 1
+        self._whole: Session | None = whole
+        self._front: Session | None = None
+        self._back: Session | None = None
+        self._cut(path, runtime, sound, expected)
+
+    @property
+    def shares(self) -> bool:
+        return self._front is not None
+
+    def frames(self, fbank: Array) -> Array:
+        """float32 (n, n_frames, n_mels), centred → float32 (n, n_features, n_frames_out): what is pooled.
+
+        For a network that cannot be cut these are the bands themselves.
+        """
+        if self._front is None:
+            return np.ascontiguousarray(fbank.transpose(0, 2, 1))
+        found = self._front(np.ascontiguousarray(fbank))
+        return found.reshape(len(found), -1, found.shape[-1])
+
+    def embed(self, frames: Array, weights: Array) -> Array:
+        """One embedding for each row of weights: float32 (n_speakers, dimension).
+
+        Args:
+            frames: float32 (n_features, n_frames_out), of one window.
+            weights: float32 (n_speakers, n_frames_out), 1 where the speaker talks.
+        """
+        if self._back is None:
+            return self._one_by_one(frames, weights)
+        return self._back(pooled(frames, weights))
+
+    def _one_by_one(self, frames: Array, weights: Array) -> Array:
+        """As pyannote.audio runs such a model: the frames in which the speaker talks, as if there were no others."""
+        found = np.zeros((len(weights), self.dimension), np.float32)
+        if self._whole is None:
+            raise ValueError(f"{self.name} is closed")
+        for number, own in enumerate(weights):
+            chosen = frames[:, own > 0.5]
+            if chosen.shape[1]:
+                found[number] = self._whole(np.ascontiguousarray(chosen.T)[None])[0]
+        return found
+
+    def _cut(self, path: Path, runtime: Runtime, sound: Array, expected: Array) -> None:
+        try:
+            places = pooling_of(path)
+            if places is None:
+                return
+            entrance, before, behind, exit_ = places
+            front = Session(cut(path, [entrance], [before]), runtime, name=self.name)
+            back = Session(cut(path, [behind], [exit_]), runtime, name=self.name)
+            frames = front(sound)
+            flat = frames.reshape(1, -1, frames.shape[-1])[0]
+            found = back(pooled(flat, np.ones((1, flat.shape[1]), np.float32)))
+        except (BackendBroken, ValueError):
+            return  # a graph of an unusual form: it still runs as a whole
+        except Exception as error:  # protobuf's and onnx' own errors, by version
+            raise BackendBroken(
+                f"{self.name} cannot be read as an ONNX model: {one_line(error)}; fetch it anew"
+            ) from error
+        if np.linalg.norm(found - expected) <= _AGREEMENT * np.linalg.norm(expected):
+            self._whole, self._front, self._back = None, front, back
+            self.n_features, self.stride = len(flat), max(1, round(_TEST_FRAMES / flat.shape[1]))
+
+
+def pooled(frames: Array, weights: Array) -> Array:
+    """Weighted mean and unbiased standard deviation over time: float32 (n_speakers, 2 · n_features).
+
+    Args:
+        frames: float32 (n_features, n_frames).
+        weights: float32 (n_speakers, n_frames).
+    """
+    totals = weights.sum(axis=1, keepdims=True) + np.float32(_TINY)
+    squares = np.square(weights).sum(axis=1, keepdims=True)
+    means = (weights @ frames.T) / totals
+    variances = np.stack([np.square(frames - mean[:, None]) @ own for mean, own in zip(means, weights, strict=True)])
+    variances /= totals - squares / totals + np.float32(_TINY)
+    found: Array = np.concatenate([means, np.sqrt(np.maximum(variances, 0.0))], axis=1).astype(np.float32)
+    return found
+
+
+def pooling_of(path: Path) -> tuple[str, str, str, str] | None:
+    """Where a graph pools mean and standard deviation: the names of its input, of the frames, of the statistics and of
+    its output; None where it does not end in such a pooling.
+
+    The statistics are a concatenation, one half of which is a mean over the last axis of the frames.
+    """
+    import onnx
+
+    graph = onnx.load(str(path), load_external_data=False).graph
+    entrance, exit_ = graph.input[0].name, graph.output[0].name
+    made_by: dict[str, Any] = {}
+    heard = {entrance}  # what depends on the sound; the rest are weights, however they are stored
+    for node in graph.node:
+        if heard.intersection(node.input):
+            heard.update(node.output)
+            made_by.update(dict.fromkeys(node.output, node))
+    behind = _concatenation_before(exit_, made_by)
+    if behind is None:
+        return None
+    for half in made_by[behind].input:
+        node = made_by.get(half)
+        while node is not None and node.op_type in _RESHAPING:
+            node = made_by.get(node.input[0])
+        if node is not None and node.op_type == "ReduceMean":
+            frames = node.input[0]
+            before = made_by.get(frames)
+            # The frames of all bands in one row: the cut comes before that, where its shape is known.
+            if before is not None and before.op_type in _RESHAPING:
+                frames = before.input[0]
+            return entrance, frames, behind, exit_
+    return None
+
+
+def _concatenation_before(name: str, made_by: Mapping[str, Any]) -> str | None:
+    """The nearest concatenation of two that `name` is computed from, by layers with one input of their own."""
+    while name in made_by:
+        node = made_by[name]
+        sources = [item for item in node.input if item in made_by]
+        if node.op_type == "Concat" and len(sources) == 2:
+            return name
+        if len(sources) != 1:
+            return None
+        name = sources[0]
+    return None

@@ -1,0 +1,177 @@
+"""ONNX Runtime: sessions, devices, threads, and graphs cut in two."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whisperdiar._machine import usable_cores
+from whisperdiar._sources import Source
+from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.errors import BackendBroken, BackendError, BackendMissing, InvalidOption
+from whisperdiar.options import Runtime
+from whisperdiar.torch_support import one_line
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Array = NDArray[np.float32]
+
+_CUDA = "CUDAExecutionProvider"
+_CPU = "CPUExecutionProvider"
+
+
+def find_file(
+    named: str, repository: str, inside: str, revision: str, runtime: Runtime, progress: Progress = no_progress
+) -> Path:
+    """The ``.onnx`` file that is meant: a file, the one in a folder, or one in a repository.
+
+    Args:
+        named: by the user.
+        repository: the usual one, which means the one `revision` of it.
+        inside: the name of the file in it; other repositories may hold it under the same name.
+
+    Raises:
+        ModelUnavailable: it is not here and cannot be fetched.
+        InvalidOption: a folder holds several, or a file is no ``.onnx``.
+    """
+    source = Source.of(named, runtime, revisions={repository: revision}, progress=progress)
+    path = source.path
+    if path is not None and path.is_file():
+        if path.suffix != ".onnx":
+            raise InvalidOption(f"model {path}: give a file that ends in .onnx, or a repository as OWNER/NAME")
+        return path.resolve()
+    if path is not None and path.is_dir() and not (path / inside).is_file():
+        found = sorted(path.glob("*.onnx"))
+        if len(found) > 1:
+            raise InvalidOption(f"model {path}: {len(found)} .onnx files are in this folder, give one of them")
+        return found[0].resolve() if found else source.file(inside)
+    return source.file(inside)
+
+
+def providers(runtime: Runtime) -> tuple[list[Any], str]:
+    """What ONNX Runtime computes with, and the device in a word; ``auto`` takes a GPU where its build has CUDA.
+
+    Raises:
+        InvalidOption: no such device, or this build of ONNX Runtime has no CUDA.
+    """
+    import onnxruntime
+
+    match = re.fullmatch(r"cuda(?::(\d+))?", runtime.device)
+    has_cuda = _CUDA in onnxruntime.get_available_providers()
+    if match is None and runtime.device not in ("auto", "cpu"):
+        raise InvalidOption(f"device {runtime.device!r}: choose auto, cpu, cuda or cuda:N")
+    if match is not None and not has_cuda:
+        raise InvalidOption(
+            f"device {runtime.device!r}: this ONNX Runtime has no CUDA; use --device cpu, or put onnxruntime-gpu in "
+            "the place of onnxruntime"
+        )
+    if runtime.device == "cpu" or not has_cuda:
+        return [_CPU], "cpu"
+    index = int(match[1] or 0) if match else 0
+    # A heuristic search for algorithms: windows all have one shape, but a full search takes longer than it saves.
+    return [(_CUDA, {"device_id": index, "cudnn_conv_algo_search": "HEURISTIC"}), _CPU], f"cuda:{index}"
+
+
+class Session:
+    """A model in ONNX Runtime: calls may come from several threads at once, each of which computes on its own.
+
+    Several calls of one thread each are faster than one call of several threads: recurrent layers and small
+    convolutions share out badly.
+
+    Attributes:
+        device: ``cpu`` or ``cuda:N``.
+        parallel: how many calls are worth making at once.
+    """
+
+    def __init__(self, model: Path | bytes, runtime: Runtime, *, name: str) -> None:
+        """Raises BackendMissing, BackendBroken: no usable ONNX Runtime, or the file is damaged; InvalidOption: device.
+
+        Args:
+            model: file, or the bytes of one.
+            name: of the model, for messages.
+        """
+        try:
+            import onnxruntime
+        except ModuleNotFoundError as error:
+            raise BackendMissing(
+                "onnxruntime is not installed; install it: pip install onnxruntime", remedy="pip install onnxruntime"
+            ) from error
+        except Exception as error:  # a mismatch of versions or CUDA libraries shows as ImportError, OSError, …
+            raise BackendBroken(f"onnxruntime cannot be imported: {one_line(error)}; reinstall it") from error
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        chosen, self.device = providers(runtime)
+        self._name = name
+        try:
+            self._session: Any = onnxruntime.InferenceSession(
+                model if isinstance(model, bytes) else str(model), sess_options=options, providers=chosen
+            )
+        except Exception as error:  # ONNX Runtime raises types of its own for each kind of damage
+            raise BackendBroken(f"{name} cannot be loaded by ONNX Runtime: {one_line(error)}; fetch it anew") from error
+        if self.device != "cpu" and self._session.get_providers()[0] == _CPU:
+            # ONNX Runtime falls back by itself where a library of CUDA is missing.
+            if runtime.device != "auto":
+                raise BackendBroken(
+                    f"ONNX Runtime cannot use {runtime.device}: its CUDA or cuDNN libraries are missing"
+                )
+            self.device = "cpu"
+        self.parallel = (runtime.threads or usable_cores()) if self.device == "cpu" else 1
+        self.input_shape: tuple[Any, ...] = tuple(self._session.get_inputs()[0].shape)
+        self.n_inputs = len(self._session.get_inputs())
+        self._input = self._session.get_inputs()[0].name
+        self._output = self._session.get_outputs()[0].name
+
+    def __call__(self, values: Array) -> Array:
+        """The first output for the only input.
+
+        Raises:
+            BackendError: it failed, such as for want of memory.
+        """
+        try:
+            found: Array = self._session.run([self._output], {self._input: values})[0]
+        except Exception as error:  # as above
+            remedy = "lower segmentation_batch_size and embedding_batch_size, or use --device cpu"
+            raise BackendError(f"{self._name} failed in ONNX Runtime: {one_line(error)}; {remedy}") from error
+        return found
+
+
+def in_parallel(function: Callable[[Item], Result], items: Iterable[Item], *, threads: int) -> Iterator[Result]:
+    """The function of every item, in order; only a few are in hand at once, however many there are."""
+    if threads <= 1:
+        yield from map(function, items)
+        return
+    waiting: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) > 2 * threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def cut(path: Path, inputs: Sequence[str], outputs: Sequence[str]) -> bytes:
+    """The part of a graph between these tensors, as a model of its own.
+
+    Raises:
+        ValueError: there are no such tensors, or the outputs need more than these inputs.
+    """
+    import onnx
+    from onnx.utils import Extractor
+
+    model = onnx.shape_inference.infer_shapes(onnx.load(str(path)))
+    part = Extractor(model).extract_model(list(inputs), list(outputs))
+    return bytes(part.SerializeToString())

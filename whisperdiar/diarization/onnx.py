@@ -1,0 +1,192 @@
+"""The pipeline "speaker-diarization-3.1" of pyannote without PyTorch and without an access token.
+
+Windows of 10 s are segmented into local speakers; each of these is embedded from the frames in which nobody else
+talks; the embeddings are clustered; and what the windows say of each cluster is added up, for as many speakers at a
+time as the windows count. Windows, parameters and rules are those of pyannote.audio, and with the same weights the
+result is the same. What differs is the work: the embedding network sees every window once rather than once for each
+speaker.
+
+Source: Bredin, "pyannote.audio 2.1 speaker diarization pipeline: principle, benchmark, and recipe", Interspeech 2023;
+Plaquet and Bredin, "Powerset multi-class cross entropy loss for neural speaker diarization", Interspeech 2023.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.diarization import _agglomerative, _local_voices, _onnx_embedding, _onnx_segmentation, _shared_frames
+from whisperdiar.diarization._onnx_embedding import FrameEncoder
+from whisperdiar.diarization._onnx_segmentation import Segmentation
+from whisperdiar.diarization._windows import NOBODY, Counts, WindowGrid, activations, speaker_count, speaking, stretches
+from whisperdiar.errors import UnsupportedRequest
+from whisperdiar.options import SAMPLE_RATE_HZ, OnnxSettings, Runtime
+from whisperdiar.torch_support import require
+from whisperdiar.types import Audio, BackendInfo, BackendRecord, Diarization, Span, SpeakerCount, Turn, speaker_label
+
+_SEGMENTED = {False: 0.1, True: 0.4}
+"""The fraction of the work that is done when the windows are segmented, in full and in fast mode, on a CPU."""
+_EMBEDDED = 0.97
+_MIN_ACTIVE_SHARE = 0.2
+"""Of a window that a local speaker must fill, alone, to take part in the clustering."""
+
+
+class Backend:
+    """Neural diarization by ONNX Runtime alone; reports overlapped speech.
+
+    It looks for speech by itself: cut audio would spoil it, so `speech` only says whether there is any.
+    """
+
+    name: ClassVar[str] = "onnx"
+    info: ClassVar[BackendInfo] = BackendInfo(
+        summary="pyannote's pipeline 3.1 in ONNX Runtime: no PyTorch, no token, many times faster",
+        licence="MIT; embedding model Apache-2.0",
+        network=True,
+        download_mb=33,
+        overlap=True,
+        homepage=f"https://huggingface.co/{_onnx_segmentation.REPOSITORY}",
+        requires=("onnxruntime", "onnx", "kaldi_native_fbank"),
+    )
+    settings_type: ClassVar[type] = OnnxSettings
+
+    def __init__(self, settings: OnnxSettings | None = None, *, runtime: Runtime | None = None) -> None:
+        self.settings = settings or OnnxSettings()
+        self.runtime = runtime or Runtime()
+        self._models: tuple[Segmentation, FrameEncoder] | None = None
+
+    def prepare(self, *, progress: Progress = no_progress) -> None:
+        """Find the two models, fetch them where that is needed and allowed, and load them.
+
+        Raises:
+            BackendMissing, BackendBroken: ONNX Runtime or a file cannot be used.
+            ModelUnavailable: a file is not here and cannot be fetched.
+            InvalidOption: a model of another kind, or a setting or device that does not fit it.
+        """
+        self._loaded(progress)
+
+    def _loaded(self, progress: Progress) -> tuple[Segmentation, FrameEncoder]:
+        if self._models is None:
+            for module in self.info.requires:
+                require(module, package=module.replace("_", "-"), extra="")
+            settings, runtime = self.settings, self.runtime
+            windows = _onnx_segmentation.find(settings.segmentation_model, runtime, progress)
+            voices = _onnx_embedding.find(settings.embedding_model, runtime, progress)
+            self._models = (
+                Segmentation(windows, settings, runtime, name=settings.segmentation_model),
+                FrameEncoder(voices, runtime, name=settings.embedding_model),
+            )
+        return self._models
+
+    def release(self) -> None:
+        """Drop the models and the memory that they hold; the next `diarize` loads them again."""
+        self._models = None
+
+    def record(self) -> BackendRecord:
+        details: dict[str, Any] = {"embedding": self.settings.embedding_model}
+        if self._models is not None:
+            segmentation, encoder = self._models
+            details |= {
+                "device": encoder.device,
+                "window": segmentation.window,
+                "powerset": segmentation.powerset,
+                "shared_frames": encoder.shares,
+            }
+        return BackendRecord(self.name, model=self.settings.segmentation_model, details=details)
+
+    def diarize(
+        self,
+        audio: Audio,
+        *,
+        speech: Sequence[Span],
+        speakers: SpeakerCount,
+        progress: Progress = no_progress,
+    ) -> Diarization:
+        """Turns inside the audio, which must be at 16 kHz; labels in the order of first appearance.
+
+        The clustering aims at the number of speakers and can miss it; then a note says so.
+
+        Raises:
+            UnsupportedRequest: another sample rate.
+            BackendError: the work failed, such as for want of memory.
+        """
+        if not speech or audio.samples.shape[1] == 0:
+            return Diarization(audio.recording_id)
+        if audio.sample_rate != SAMPLE_RATE_HZ:
+            raise UnsupportedRequest(f"{audio.sample_rate} Hz: onnx needs {SAMPLE_RATE_HZ} Hz audio")
+        segmentation, encoder = self._loaded(progress)
+        progress("diarization", 0.0)
+        until = _SEGMENTED[self.settings.fast]
+        grid = segmentation.grid(audio)
+        scores, active = segmentation.scores(audio, grid, progress, until=until)
+        count = speaker_count(active, grid)
+        if not count.any():
+            progress("diarization", 1.0)
+            return Diarization(audio.recording_id)
+
+        def report(done: float) -> None:
+            progress("diarization", until + (_EMBEDDED - until) * done)
+
+        alone = self.settings.embedding_exclude_overlap
+        if self.settings.fast:
+            embeddings = _shared_frames.embed(audio, active, encoder, grid, exclude_overlap=alone, report=report)
+        else:
+            batch = self.settings.embedding_batch_size
+            embeddings = _local_voices.embed(
+                audio, active, encoder, grid, exclude_overlap=alone, batch=batch, report=report
+            )
+        clusters = self._clusters(embeddings, active, speakers)
+        turns = self._turns(scores, clusters, count, speakers, grid, audio.duration)
+        progress("diarization", 1.0)
+        result = Diarization(audio.recording_id, turns).relabelled()
+        if turns and not speakers.allows(len(result.speakers)):
+            note = f"{speakers} speakers were asked for, onnx found {len(result.speakers)}"
+            result = Diarization(result.recording_id, result.turns, (note,))
+        return result
+
+    def _clusters(self, embeddings: NDArray[np.float32], active: NDArray[np.bool_], speakers: SpeakerCount) -> Counts:
+        """The cluster of each local speaker, int64 (n_windows, n_speakers); `NOBODY` for one who says nothing."""
+        n_windows, n_frames, n_speakers = active.shape
+        alone = np.zeros((n_windows, n_speakers), dtype=np.int64)
+        for window, own in enumerate(active):
+            alone[window] = own[own.sum(axis=1) == 1].sum(axis=0)
+        chosen = alone >= _MIN_ACTIVE_SHARE * n_frames
+        train = embeddings[chosen]
+        found: Counts = np.zeros((n_windows, n_speakers), dtype=np.int64)
+        if len(train):
+            settings = self.settings
+            labels = _agglomerative.cluster(
+                train,
+                method=settings.clustering_method,
+                threshold=settings.clustering_threshold,
+                min_cluster_size=settings.min_cluster_size,
+                speakers=speakers,
+            )
+            found = _agglomerative.nearest(embeddings.reshape(-1, embeddings.shape[2]), train, labels).reshape(
+                found.shape
+            )
+        found[~active.any(axis=1)] = NOBODY
+        return found
+
+    def _turns(
+        self,
+        scores: NDArray[np.generic],
+        clusters: Counts,
+        count: Counts,
+        speakers: SpeakerCount,
+        grid: WindowGrid,
+        duration: float,
+    ) -> tuple[Turn, ...]:
+        """Turns cut at the end of the audio, past which the last window reaches."""
+        most = 1 if self.settings.exclusive else speakers.maximum
+        who = speaking(activations(scores, clusters, grid), count if most is None else np.minimum(count, most))
+        turns = []
+        for number in range(who.shape[1]):
+            for start, end in stretches(who[:, number], grid, fill=self.settings.min_duration_off):
+                span = Span(start, end).clipped(0.0, duration)
+                if span is not None:
+                    turns.append(Turn(span, speaker_label(number)))
+        return tuple(turns)

@@ -1,0 +1,66 @@
+"""Settings of the speaker diarization pipeline that runs in ONNX Runtime."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from whisperdiar.errors import InvalidOption
+from whisperdiar.options.neural_diarization import LINKAGES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnnxSettings:
+    """The pipeline "speaker-diarization-3.1" of pyannote in ONNX Runtime; the defaults are its published parameters.
+
+    Attributes:
+        segmentation_model: repository of the hub, or a ``.onnx`` file: sound → who of a few local speakers talks.
+        embedding_model: the same for the speaker embedding: mel filterbank → vector.
+        segmentation_window: seconds that the segmentation looks at; None for those of the file, where it says so, else
+            10 for a powerset model and 5 for a multi-label one.
+        segmentation_step: step between windows, as a share of their length; more is faster and coarser.
+        segmentation_threshold: probability above which somebody talks, for multi-label segmentations only.
+        segmentation_batch_size: windows segmented at once by each thread.
+        min_duration_off: pauses of one speaker up to this length (seconds) are filled.
+        embedding_batch_size: windows embedded at once by each thread.
+        embedding_exclude_overlap: leave overlapped speech out of embeddings.
+        clustering_method: linkage of the agglomerative clustering.
+        clustering_threshold: distance up to which voices are one speaker; more gives fewer speakers.
+        min_cluster_size: smaller clusters join a larger one.
+        exclusive: one speaker at a time: who talks most clearly there.
+        fast: frames are embedded once for all windows in which they lie: many times faster, hardly less accurate.
+
+    Raises:
+        InvalidOption: a number outside its range, or no such linkage.
+    """
+
+    segmentation_model: str = "onnx-community/pyannote-segmentation-3.0"
+    embedding_model: str = "hbredin/wespeaker-voxceleb-resnet34-LM"
+    segmentation_window: float | None = None
+    segmentation_step: float = 0.1
+    segmentation_threshold: float = 0.5
+    segmentation_batch_size: int = 8
+    min_duration_off: float = 0.0
+    embedding_batch_size: int = 4
+    embedding_exclude_overlap: bool = True
+    clustering_method: str = "centroid"
+    clustering_threshold: float = 0.7045654963945799
+    min_cluster_size: int = 12
+    exclusive: bool = False
+    fast: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("segmentation_batch_size", "embedding_batch_size", "min_cluster_size"):
+            if getattr(self, name) < 1:
+                raise InvalidOption(f"{name} {getattr(self, name)}: it must be at least 1")
+        for name, low, high in (
+            ("segmentation_window", 0.5, 60.0),
+            ("segmentation_step", 0.01, 1.0),
+            ("segmentation_threshold", 0.0, 1.0),
+            ("min_duration_off", 0.0, 60.0),
+            ("clustering_threshold", 0.0, 2.0),
+        ):
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                raise InvalidOption(f"{name} {value}: it must lie between {low:g} and {high:g}")
+        if self.clustering_method not in LINKAGES:
+            raise InvalidOption(f"clustering_method {self.clustering_method!r}: choose one of {', '.join(LINKAGES)}")
