@@ -1,0 +1,31 @@
+"""Diarization by ECAPA-TDNN speaker embeddings: the diarizer ``embedding`` with SpeechBrain's model for VoxCeleb."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from whisperdiar.diarization._emb_diarizer import EmbeddingDiarizer
+from whisperdiar.diarization._emb_encoders import ECAPA
+from whisperdiar.options import Runtime
+from whisperdiar.options.embedding import EcapaSettings
+from whisperdiar.types import BackendInfo
+
+
+class Backend(EmbeddingDiarizer):
+    """Clusters speech by the embeddings of SpeechBrain's ECAPA-TDNN."""
+
+    name: ClassVar[str] = "ecapa"
+    info: ClassVar[BackendInfo] = BackendInfo(
+        summary="SpeechBrain's ECAPA-TDNN speaker embeddings, clustered",
+        licence="Apache-2.0",
+        extra="speechbrain",
+        network=True,
+        download_mb=89,
+        homepage=f"https://huggingface.co/{ECAPA}",
+        requires=("speechbrain",),
+        caution="one speaker at a time; nobody who speaks for less than two seconds in all is told apart",
+    )
+    settings_type: ClassVar[type] = EcapaSettings
+
+    def __init__(self, settings: EcapaSettings | None = None, *, runtime: Runtime | None = None) -> None:
+        super().__init__(settings or EcapaSettings(), runtime)

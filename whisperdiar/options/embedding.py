@@ -1,0 +1,91 @@
+"""Settings of the diarizers that cluster speaker embeddings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from whisperdiar.errors import InvalidOption
+
+EMBEDDINGS = ("auto", "ecapa", "resemblyzer", "pyannote")
+CLUSTERINGS = ("auto", "agglomerative", "kmeans", "spectral")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingSettings:
+    """Diarization by speaker embeddings of short windows.
+
+    Distances are told in units of the spread of a voice: how far two windows of one voice usually are from each other.
+    It is known for embeddings that were measured, and otherwise taken from the recording.
+
+    Attributes:
+        embedding: ``ecapa`` (SpeechBrain), ``resemblyzer``, ``pyannote``, or ``auto``: the best that can run.
+        model: repository of the hub, folder or file of that embedding; None for its own.
+        window: seconds of speech that are embedded at a time.
+        step: seconds from window to window; None for 0.2 with fast embeddings and 0.4 with others.
+        batch_size: windows embedded at once; less needs less memory.
+        clustering: ``agglomerative``; ``kmeans``, which moves windows between its clusters to the nearest voice;
+            ``spectral``, which finds the number of speakers by the largest gap between eigenvalues; ``auto`` is
+            ``agglomerative``.
+        cut: distance up to which windows join into first clusters, in spreads; less gives smaller, purer ones.
+        threshold: distance up to which clusters are one speaker, in spreads; more gives fewer speakers.
+        min_speech: seconds of speech that a speaker has at least, where their number is open; what is less joins the
+            nearest voice.
+        min_share: the same as a share of all speech, for long recordings: 11 s of an hour.
+        max_speakers: the most speakers that are found where their number is open; None for no limit.
+        change_penalty: seconds for which another voice must be nearer, by one spread, before the speaker changes.
+
+    Raises:
+        InvalidOption: a number outside its range, or an unknown name.
+    """
+
+    embedding: str = "auto"
+    model: str | None = None
+    window: float = 1.6
+    step: float | None = None
+    batch_size: int = 32
+    clustering: str = "auto"
+    cut: float = 1.35
+    threshold: float = 0.33
+    min_speech: float = 1.6
+    min_share: float = 0.003
+    max_speakers: int | None = None
+    change_penalty: float = 0.2
+
+    def __post_init__(self) -> None:
+        for name, choices in (("embedding", EMBEDDINGS), ("clustering", CLUSTERINGS)):
+            if getattr(self, name) not in choices:
+                raise InvalidOption(f"{name} {getattr(self, name)!r}: choose one of {', '.join(choices)}")
+        if self.model is not None and self.embedding == "auto":
+            raise InvalidOption(f"model {self.model}: say whose it is with embedding={'|'.join(EMBEDDINGS[1:])}")
+        for name in ("batch_size", "max_speakers"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InvalidOption(f"{name} {value}: it must be at least 1")
+        for name, low, high in (
+            ("window", 0.4, 30.0),
+            ("step", 0.05, 30.0),
+            ("cut", 0.0, 100.0),
+            ("threshold", 0.0, 100.0),
+            ("min_speech", 0.0, 600.0),
+            ("min_share", 0.0, 1.0),
+            ("change_penalty", 0.0, 600.0),
+        ):
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                raise InvalidOption(f"{name} {value}: it must lie between {low:g} and {high:g}")
+        if self.step is not None and self.step > self.window:
+            raise InvalidOption(f"step {self.step}: it must not be longer than the window ({self.window:g} s)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EcapaSettings(EmbeddingSettings):
+    """Diarization by ECAPA-TDNN embeddings; all but `embedding` is as in `EmbeddingSettings`."""
+
+    embedding: str = "ecapa"
+
+    def __post_init__(self) -> None:
+        EmbeddingSettings.__post_init__(self)
+        if self.embedding != "ecapa":
+            raise InvalidOption(
+                f"embedding {self.embedding!r}: this is the diarizer with ecapa; choose --diarizer embedding"
+            )
