@@ -108,14 +108,14 @@ def _first_clusters(tree: Tree, rule: Rule, low: int) -> Iterator[tuple[Labels, 
 
 def _small_to_nearest(points: Vectors, weights: Weights, labels: Labels, min_windows: int) -> Labels:
     """Clusters with fewer windows join the nearest of the others; the largest one never does."""
-    totals = totals(weights, labels)
-    small = totals < min_windows
-    small[totals.argmax()] = False
+    sizes = totals(weights, labels)
+    small = sizes < min_windows
+    small[sizes.argmax()] = False
     if not small.any():
         return labels
     voices = unit(weighted_means(points, weights, labels))
     large = np.flatnonzero(~small)
-    target = np.arange(len(totals))
+    target = np.arange(len(sizes))
     # One by one, not window by window: a window alone is a poor witness.
     target[small] = large[(voices[small] @ voices[large].T).argmax(axis=1)]
     return np.unique(target[labels], return_inverse=True)[1].astype(np.int64)
