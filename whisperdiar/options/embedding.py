@@ -45,7 +45,7 @@ class EmbeddingSettings:
     batch_size: int = 32
     clustering: str = "auto"
     cut: float = 1.35
-    threshold: float = 0.33
+    threshold: float = 0.35
     min_speech: float = 1.6
     min_share: float = 0.003
     max_speakers: int | None = None
