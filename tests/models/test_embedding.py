@@ -21,7 +21,14 @@ from whisperdiar.diarization import _emb_encoders, ecapa, embedding
 from whisperdiar.diarization._emb_encoders import ECAPA, ECAPA_FILES, REVISIONS, open_encoder
 from whisperdiar.diarization._emb_resegmentation import frames_of, share_out
 from whisperdiar.diarization._voices import Voices, listen, windows_of
-from whisperdiar.errors import BackendBroken, BackendMissing, InvalidOption, ModelUnavailable, UnsupportedRequest
+from whisperdiar.errors import (
+    BackendBroken,
+    BackendError,
+    BackendMissing,
+    InvalidOption,
+    ModelUnavailable,
+    UnsupportedRequest,
+)
 from whisperdiar.options import Runtime
 from whisperdiar.options.embedding import EcapaSettings, EmbeddingSettings
 from whisperdiar.types import ANY_SPEAKERS
@@ -411,6 +418,17 @@ def test_threads_are_honoured_and_put_back(
         assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(before)
+
+
+@needs_resemblyzer
+def test_running_out_of_memory_says_what_to_do(resemblyzer: embedding.Backend) -> None:
+    def hungry(*_: Any) -> None:
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")
+
+    encoder, _ = open_encoder("resemblyzer", None, OFFLINE)
+    encoder._model.register_forward_pre_hook(hungry)  # type: ignore[attr-defined]
+    with pytest.raises(BackendError, match="resemblyzer ran out of memory; lower batch_size"):
+        encoder.embed(np.ones((1, 25600), np.float32))
 
 
 @needs_resemblyzer

@@ -15,7 +15,6 @@ from whisperdiar.diarization._voices import VoiceEncoder, Voices, listen
 from whisperdiar.errors import UnsupportedRequest
 from whisperdiar.options import Runtime
 from whisperdiar.options.embedding import EmbeddingSettings
-from whisperdiar.torch_support import memory_errors
 from whisperdiar.types import ANY_SPEAKERS, Audio, BackendRecord, Diarization, Span, SpeakerCount
 
 _LISTENING = 0.9  # of the time
@@ -88,16 +87,15 @@ class EmbeddingDiarizer:
                 f"{audio.sample_rate} Hz: the embedding {encoder.name} needs {encoder.sample_rate} Hz audio"
             )
         step = min(self.settings.step or encoder.step, self.settings.window)
-        with memory_errors(self.name, remedy="lower batch_size (such as 8), or use --device cpu"):
-            voices = listen(
-                audio,
-                frames.regions,
-                encoder=encoder,
-                window=self.settings.window,
-                step=step,
-                batch_size=self.settings.batch_size,
-                progress=lambda stage, fraction: progress(stage, _LISTENING * fraction),
-            )
+        voices = listen(
+            audio,
+            frames.regions,
+            encoder=encoder,
+            window=self.settings.window,
+            step=step,
+            batch_size=self.settings.batch_size,
+            progress=lambda stage, fraction: progress(stage, _LISTENING * fraction),
+        )
         spread = self._spread(encoder, voices)
         heard = voices.embeddings[voices.heard]
         labels = cluster(heard, rule=self._rule(spread, step, len(heard)), speakers=self._bounds(speakers))

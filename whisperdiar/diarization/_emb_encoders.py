@@ -16,7 +16,15 @@ from whisperdiar.diarization import _pyannote_pipeline
 from whisperdiar.diarization._voices import Vectors, VoiceEncoder
 from whisperdiar.errors import BackendBroken, BackendError
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
-from whisperdiar.torch_support import choose_device, cpu_threads, free_memory, import_module, one_line, require
+from whisperdiar.torch_support import (
+    choose_device,
+    cpu_threads,
+    free_memory,
+    import_module,
+    memory_errors,
+    one_line,
+    require,
+)
 from whisperdiar.types import Samples
 
 ECAPA = "speechbrain/spkrec-ecapa-voxceleb"
@@ -40,7 +48,7 @@ _LEAST_COVERED = 0.75
 
 
 class _Encoder:
-    """What the encoders share: a model that is loaded once."""
+    """What the encoders on PyTorch share: a model that is loaded once, threads, memory."""
 
     name = ""
     sample_rate = SAMPLE_RATE_HZ
@@ -75,9 +83,10 @@ class _Encoder:
     def embed(self, windows: Samples) -> Vectors:
         import torch
 
-        with cpu_threads(self.runtime.threads), torch.inference_mode():
-            found = self._embed(windows)
-        return np.asarray(found.cpu().numpy(), dtype=np.float32)
+        remedy = "lower batch_size (such as 8), or use --device cpu"
+        with memory_errors(self.name, remedy=remedy), cpu_threads(self.runtime.threads), torch.inference_mode():
+            found = self._embed(windows).cpu().numpy()
+        return np.asarray(found, dtype=np.float32)
 
     def _load(self, _progress: Progress, /) -> Any:
         raise NotImplementedError
