@@ -69,7 +69,8 @@ def embedding(sounds: Sequence[Audio], *, n_mels: int = 80, seed: int = 0) -> An
         statistics = torch.cat([model.resnet.pool(item) for item in frames]).numpy().astype(np.float64)
     mean = statistics.mean(axis=0)
     _, scales, axes = np.linalg.svd(statistics - mean, full_matrices=False)
-    kept = axes[:_SPREAD] * (np.sqrt(len(windows)) / scales[:_SPREAD])[:, None]
+    n_kept = min(_SPREAD, len(windows) // 2)  # the last ones hold nothing but rounding errors
+    kept = axes[:n_kept] * (np.sqrt(len(windows)) / scales[:n_kept])[:, None]
     weight = np.zeros((model.resnet.embed_dim, len(mean)))
     weight[: len(kept)] = kept
     with torch.no_grad():

@@ -63,7 +63,12 @@ class Segmentation:
         self._session = Session(path, runtime, name=name)
         self.device = self._session.device
         shape = self._session.input_shape
-        if self._session.n_inputs != 1 or len(shape) != 3:
+        is_sound = len(shape) == 3 and shape[1] in (1, None) or isinstance(shape[1], str)
+        if (
+            self._session.n_inputs != 1
+            or not is_sound
+            or (isinstance(shape[2], int) and shape[2] < SAMPLE_RATE_HZ // 2)
+        ):
             raise InvalidOption(
                 f"segmentation model {name} takes input of shape {shape}: give one that takes sound, "
                 "(batch, 1, samples)"

@@ -124,14 +124,16 @@ def speaking(summed: Scores, count: Counts) -> NDArray[np.bool_]:
     """Who speaks: bool (total_frames, n_clusters), in each frame as many as `count` says, most active first.
 
     Where fewer clusters are active than the count says, others fill the places: so does the pipeline that this
-    follows. Of equals the first wins.
+    follows.
     """
     n_clusters = max(summed.shape[1], int(count.max(initial=0)))
     found = np.zeros((len(summed), n_clusters), dtype=bool)
     for first in range(0, len(summed), _BLOCK_FRAMES):
         block = summed[first : first + _BLOCK_FRAMES]
         block = np.pad(block, ((0, 0), (0, n_clusters - block.shape[1])))
-        order = np.argsort(-block, axis=1, kind="stable")
+        # Which of equals comes first is left to NumPy, as pyannote.audio leaves it: at a change of speakers as many
+        # windows may speak for the one as for the other, and both answers are as good.
+        order = np.argsort(-block, axis=1)
         chosen = np.arange(n_clusters) < count[first : first + _BLOCK_FRAMES, None]
         np.put_along_axis(found[first : first + _BLOCK_FRAMES], order, chosen, axis=1)
     return found
@@ -149,8 +151,10 @@ def stretches(active: NDArray[np.bool_], grid: WindowGrid, *, fill: float = 0.0)
     times = grid.middle(np.minimum(changes, len(active) - 1))
     found: list[tuple[float, float]] = []
     for start, end in zip(times[::2].tolist(), times[1::2].tolist(), strict=True):
-        if found and start - found[-1][1] <= fill and fill > 0.0:
+        if end <= start:
+            continue
+        if found and fill > 0.0 and start - found[-1][1] <= fill:
             found[-1] = (found[-1][0], end)
-        elif end > start:
+        else:
             found.append((start, end))
     return found

@@ -1,0 +1,354 @@
+"""The pipeline 3.1 in ONNX Runtime, against pyannote.audio's own on the same networks."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests import tiny_pyannote as tiny
+from tests.sounds import SAMPLES, SHARED, conversation, noise, silence
+from whisperdiar import Audio, Diarization, Span, SpeakerCount, Turn, load
+from whisperdiar._pyannote import quiet
+from whisperdiar.diarization import _local_voices, _onnx_embedding, _shared_frames
+from whisperdiar.diarization.onnx import Backend
+from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable, UnsupportedRequest
+from whisperdiar.options import OnnxSettings, Runtime
+from whisperdiar.types import ANY_SPEAKERS
+
+pytest.importorskip("pyannote.audio", reason="pyannote.audio is not installed: networks are made of its classes")
+pytestmark = pytest.mark.model
+
+from tests import onnx_models  # noqa: E402
+
+OFFLINE = Runtime(device="cpu", offline=True, threads=2)
+REAL_SEGMENTATION = SHARED / "models" / "pyannote-segmentation" / "pytorch_model.bin"
+CORPUS = SHARED / "corpus" / "audio"
+
+
+class Networks:
+    """A segmentation and an embedding, for pyannote.audio and as files."""
+
+    def __init__(self, folder: Path, segmentation: Any, embedding: Any, *, min_cluster_size: int) -> None:
+        self.pytorch = segmentation, embedding
+        self.segmentation = onnx_models.export_segmentation(segmentation, folder / "segmentation.onnx")
+        self.embedding = onnx_models.export_embedding(embedding, folder / "embedding.onnx")
+        self.window = float(segmentation.specifications.duration)
+        self.min_cluster_size = min_cluster_size
+
+    def backend(self, runtime: Runtime = OFFLINE, **settings: Any) -> Backend:
+        defaults = {
+            "segmentation_model": str(self.segmentation),
+            "embedding_model": str(self.embedding),
+            "segmentation_window": self.window,
+            "min_cluster_size": self.min_cluster_size,
+        }
+        return Backend(OnnxSettings(**{**defaults, **settings}), runtime=runtime)
+
+    def pyannote(self, audio: Audio, speakers: SpeakerCount = ANY_SPEAKERS, **parameters: Any) -> Diarization:
+        """What pyannote.audio finds, cut at the end of the recording."""
+        import torch
+
+        parameters = {"min_cluster_size": self.min_cluster_size, **parameters}
+        exclusive = parameters.pop("exclusive", False)
+        sound = {"waveform": torch.from_numpy(np.array(audio.mono))[None], "sample_rate": 16_000, "uri": "x"}
+        with quiet():
+            pipeline = onnx_models.pyannote_pipeline(*self.pytorch, **parameters)
+            answer = pipeline(sound, min_speakers=speakers.minimum, max_speakers=speakers.maximum)
+        found = answer.exclusive_speaker_diarization if exclusive else answer.speaker_diarization
+        turns = []
+        for segment, _, label in found.itertracks(yield_label=True):
+            span = Span(segment.start, segment.end).clipped(0.0, audio.duration)
+            if span is not None:
+                turns.append(Turn(span, str(label)))
+        return Diarization(audio.recording_id, tuple(turns)).relabelled()
+
+
+@pytest.fixture(scope="module")
+def audio() -> Audio:
+    return conversation("ABCA", each=1.8, gap=0.3)[0]
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory, audio: Audio) -> Networks:
+    """A powerset segmentation with random weights and an embedding on eight bands, fitted to the audio."""
+    with quiet():
+        voices = onnx_models.embedding([audio, load(SAMPLES / "standup.mp4", end=12.0)], n_mels=8)
+        segmentation = tiny.segmentation_model(duration=2.0)
+        return Networks(tmp_path_factory.mktemp("small"), segmentation, voices, min_cluster_size=2)
+
+
+@pytest.fixture(scope="module")
+def multi_label(tmp_path_factory: pytest.TempPathFactory, audio: Audio) -> Networks:
+    with quiet():
+        voices = onnx_models.embedding([audio, load(SAMPLES / "standup.mp4", end=12.0)], n_mels=8)
+        segmentation = tiny.segmentation_model(duration=2.0, powerset=False, seed=3)
+        return Networks(tmp_path_factory.mktemp("multi"), segmentation, voices, min_cluster_size=2)
+
+
+def diarize(backend: Backend, audio: Audio, speakers: SpeakerCount = ANY_SPEAKERS) -> Diarization:
+    return backend.diarize(audio, speech=(Span(0.0, audio.duration),), speakers=speakers)
+
+
+def differ(first: Diarization, second: Diarization) -> float:
+    """The share of the first one's speaking time that the second has otherwise, both labelled in order of appearance:
+    what both have and either does not, in steps of 10 ms."""
+    end = max([turn.end for turn in (*first.turns, *second.turns)], default=0.0)
+    names = sorted({*first.speakers, *second.speakers})
+    marked = np.zeros((2, len(names), int(end * 100) + 1), dtype=bool)
+    for number, item in enumerate((first, second)):
+        for turn in item.turns:
+            marked[number, names.index(turn.speaker), round(turn.start * 100) : round(turn.end * 100)] = True
+    return float((marked[0] ^ marked[1]).sum() / max(1, marked[0].sum()))
+
+
+@pytest.mark.parametrize(
+    ("settings", "parameters"),
+    [
+        ({}, {}),
+        ({"clustering_threshold": 0.3}, {"clustering_threshold": 0.3}),
+        ({"min_duration_off": 0.4}, {"min_duration_off": 0.4}),
+        ({"segmentation_step": 0.25}, {"segmentation_step": 0.25}),
+        ({"embedding_exclude_overlap": False}, {"embedding_exclude_overlap": False}),
+        ({"exclusive": True}, {"exclusive": True}),
+    ],
+    ids=["defaults", "threshold", "pauses", "step", "overlap", "exclusive"],
+)
+def test_powerset_pipeline_is_that_of_pyannote(
+    small: Networks, audio: Audio, settings: dict[str, Any], parameters: dict[str, Any]
+) -> None:
+    expected = small.pyannote(audio, **parameters)
+    assert len(expected.turns) > 5
+    found = diarize(small.backend(**settings), audio)
+    assert found.speakers == expected.speakers
+    assert differ(expected, found) < 0.005
+
+
+def test_settings_change_the_result(small: Networks, audio: Audio) -> None:
+    usual = diarize(small.backend(), audio)
+    for changed in (
+        {"clustering_threshold": 0.3},
+        {"min_duration_off": 0.4},
+        {"segmentation_step": 0.25},
+        {"exclusive": True},
+        {"clustering_method": "single", "clustering_threshold": 0.01},
+        {"min_cluster_size": 1},
+    ):
+        assert diarize(small.backend(**changed), audio) != usual, changed
+
+
+@pytest.mark.parametrize("threshold", [0.4, 0.6])
+def test_multi_label_pipeline_is_that_of_pyannote(multi_label: Networks, audio: Audio, threshold: float) -> None:
+    expected = multi_label.pyannote(audio, segmentation_threshold=threshold)
+    found = diarize(multi_label.backend(segmentation_threshold=threshold), audio)
+    assert len(expected.turns) > 3
+    assert found.speakers == expected.speakers
+    assert differ(expected, found) < 0.005
+
+
+@pytest.mark.parametrize("count", [SpeakerCount(1, 1), SpeakerCount(3, 3), SpeakerCount(None, 2)])
+def test_the_number_of_speakers_is_that_of_pyannote(small: Networks, audio: Audio, count: SpeakerCount) -> None:
+    expected = small.pyannote(audio, count)
+    found = diarize(small.backend(), audio, count)
+    assert len(found.speakers) == len(expected.speakers)
+    assert differ(expected, found) < 0.005
+    assert count.allows(len(found.speakers)) or found.notes
+
+
+@pytest.mark.parametrize("kind", ["multi-label", "powerset"])
+@pytest.mark.parametrize("clip", ["ami_EN2004a.flac", "stereo_fw.wav"])
+def test_real_segmentation_on_real_recordings(kind: str, clip: str, tmp_path: Path) -> None:
+    if not REAL_SEGMENTATION.is_file():
+        pytest.skip("needs the real checkpoint and recordings of ../shared")
+    from pyannote.audio import Model
+
+    sound = load(CORPUS / clip, end=16.0)
+    with quiet():
+        segmentation = Model.from_pretrained(REAL_SEGMENTATION).eval()
+        if kind == "powerset":
+            segmentation = onnx_models.powerset_of(segmentation)
+        networks = Networks(tmp_path, segmentation, onnx_models.embedding([sound], n_mels=8), min_cluster_size=12)
+        expected = networks.pyannote(sound)
+    found = diarize(networks.backend(), sound)
+    assert len(expected.speakers) >= 2
+    assert found.speakers == expected.speakers
+    assert differ(expected, found) < 0.005
+
+
+def test_a_window_goes_through_the_network_once_for_all_its_speakers(
+    small: Networks, audio: Audio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = small.backend()
+    backend.prepare()
+    assert backend.record().details["shared_frames"] is True
+    seen, pooled = [], []
+    frames, embed = _onnx_embedding.FrameEncoder.frames, _onnx_embedding.FrameEncoder.embed
+    monkeypatch.setattr(
+        _onnx_embedding.FrameEncoder, "frames", lambda self, fbank: seen.append(len(fbank)) or frames(self, fbank)
+    )
+    monkeypatch.setattr(
+        _onnx_embedding.FrameEncoder,
+        "embed",
+        lambda self, given, weights: pooled.append(len(weights)) or embed(self, given, weights),
+    )
+    diarize(backend, audio)
+    n_windows = 1 + -(-(audio.samples.shape[1] - 32_000) // 3_200)
+    assert sum(seen) <= n_windows
+    assert sum(pooled) > 1.2 * sum(seen), "several speakers of a window share its frames"
+
+
+def test_fast_sends_every_frame_through_the_network_about_once(
+    small: Networks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = conversation("ABC" * 5, each=4.0)[0]
+    lengths = []
+    frames = _onnx_embedding.FrameEncoder.frames
+    monkeypatch.setattr(
+        _onnx_embedding.FrameEncoder,
+        "frames",
+        lambda self, fbank: lengths.append(fbank.shape[1]) or frames(self, fbank),
+    )
+    assert diarize(small.backend(fast=True), sound).turns
+    assert sum(lengths) < 1.25 * 100 * sound.duration
+
+
+def test_fast_embeddings_are_close_to_the_exact_ones(tmp_path: Path) -> None:
+    sound = load(SAMPLES / "call.flac", end=45.0)
+    with quiet():
+        networks = Networks(
+            tmp_path,
+            tiny.segmentation_model(duration=5.0),
+            onnx_models.embedding([sound], n_mels=8),
+            min_cluster_size=2,
+        )
+    backend = networks.backend()
+    backend.prepare()
+    segmentation, encoder = backend._models
+    grid = segmentation.grid(sound)
+    _, active = segmentation.scores(sound, grid, lambda *_: None, until=1.0)
+    given = {"exclude_overlap": True, "report": lambda _: None}
+    exact = _local_voices.embed(sound, active, encoder, grid, batch=4, **given)
+    fast = _shared_frames.embed(sound, active, encoder, grid, **given)
+    spoken = active.sum(axis=1) > 0.2 * active.shape[1]
+    a, b = exact[spoken], fast[spoken]
+    alike = (a * b).sum(axis=1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
+    others = np.roll(b, len(b) // 2, axis=0)
+    unlike = (a * others).sum(axis=1) / np.linalg.norm(a, axis=1) / np.linalg.norm(others, axis=1)
+    assert np.median(alike) > 0.6
+    assert np.median(alike) > np.median(unlike) + 0.4
+
+
+@pytest.mark.parametrize(("form", "shares"), [("pyannote", True), ("wespeaker", True), ("last", False)])
+def test_graphs_of_several_forms(small: Networks, audio: Audio, tmp_path: Path, form: str, shares: bool) -> None:
+    path = onnx_models.export_embedding(small.pytorch[1], tmp_path / "embedding.onnx", form=form)
+    encoder = _onnx_embedding.FrameEncoder(path, OFFLINE, name=form)
+    assert encoder.shares is shares
+    backend = small.backend(embedding_model=str(path))
+    if shares:
+        assert differ(small.pyannote(audio), diarize(backend, audio)) < 0.005
+    else:
+        assert diarize(backend, audio).turns
+        with pytest.raises(UnsupportedRequest, match="cannot be shared"):
+            diarize(small.backend(embedding_model=str(path), fast=True), audio)
+
+
+def test_a_graph_that_cannot_be_cut_embeds_the_frames_of_one_speaker(small: Networks, tmp_path: Path) -> None:
+    path = onnx_models.export_embedding(small.pytorch[1], tmp_path / "embedding.onnx", form="last")
+    encoder = _onnx_embedding.FrameEncoder(path, OFFLINE, name="last")
+    bands = np.random.default_rng(0).normal(size=(1, 60, 8)).astype(np.float32)
+    mask = np.zeros((2, 60), np.float32)
+    mask[0, :30], mask[1, 25:] = 1.0, 1.0
+    found = encoder.embed(encoder.frames(bands)[0], mask)
+    for row, chosen in zip(found, (bands[:, :30], bands[:, 25:]), strict=True):
+        np.testing.assert_allclose(row, encoder.embed(chosen[0].T, np.ones((1, chosen.shape[1]), np.float32))[0])
+
+
+def test_threads_and_batches_do_not_change_the_result(small: Networks, audio: Audio) -> None:
+    usual = diarize(small.backend(), audio)
+    one = Runtime(device="cpu", offline=True, threads=1)
+    assert diarize(small.backend(one, segmentation_batch_size=1, embedding_batch_size=1), audio) == usual
+
+
+@pytest.mark.parametrize("seconds", [0.05, 0.5, 2.0, 2.05])
+@pytest.mark.parametrize("fast", [False, True])
+def test_short_recordings(small: Networks, audio: Audio, seconds: float, fast: bool) -> None:
+    short = Audio(audio.samples[:, 8_000 : 8_000 + round(16_000 * seconds)], 16_000, "short")
+    found = diarize(small.backend(fast=fast), short)
+    assert all(0.0 <= turn.start < turn.end <= short.duration for turn in found.turns)
+
+
+def test_two_channels_are_mixed(small: Networks, audio: Audio) -> None:
+    twice = Audio(np.concatenate([audio.samples, audio.samples]), 16_000, audio.recording_id)
+    assert diarize(small.backend(), twice) == diarize(small.backend(), audio)
+
+
+def test_nothing_is_loaded_where_nobody_speaks(small: Networks) -> None:
+    backend = small.backend(segmentation_model="/nowhere/model.onnx")
+    assert backend.diarize(noise(3.0), speech=(), speakers=ANY_SPEAKERS).turns == ()
+    assert backend.diarize(silence(0.0), speech=(Span(0.0, 0.0),), speakers=ANY_SPEAKERS).turns == ()
+
+
+def test_release_frees_the_models(small: Networks, audio: Audio) -> None:
+    backend = small.backend()
+    before = diarize(backend, audio)
+    models = [weakref.ref(model) for model in backend._models]
+    backend.release()
+    gc.collect()
+    assert [model() for model in models] == [None, None]
+    assert diarize(backend, audio) == before
+
+
+def test_another_sample_rate_is_refused(small: Networks) -> None:
+    with pytest.raises(UnsupportedRequest, match="8000 Hz"):
+        diarize(small.backend(), Audio(np.zeros((1, 8000), np.float32), 8000))
+
+
+class TestModels:
+    def test_missing_offline(self) -> None:
+        with pytest.raises(ModelUnavailable, match=r"onnx-community/pyannote-segmentation-3\.0 is not on this machine"):
+            Backend(runtime=OFFLINE).prepare()
+
+    def test_damaged(self, small: Networks, tmp_path: Path) -> None:
+        path = tmp_path / "damaged.onnx"
+        path.write_bytes(small.embedding.read_bytes()[:5000])
+        with pytest.raises(BackendBroken, match="cannot be loaded"):
+            small.backend(embedding_model=str(path)).prepare()
+
+    def test_of_another_kind(self, small: Networks) -> None:
+        with pytest.raises(InvalidOption, match="give one that takes a mel filterbank"):
+            small.backend(embedding_model=str(small.segmentation), segmentation_window=None).prepare()
+        with pytest.raises(InvalidOption, match="give one that takes sound"):
+            small.backend(segmentation_model=str(small.embedding)).prepare()
+
+    def test_of_another_suffix(self, small: Networks, tmp_path: Path) -> None:
+        path = tmp_path / "model.bin"
+        path.write_bytes(b"x")
+        with pytest.raises(InvalidOption, match=r"ends in \.onnx"):
+            small.backend(embedding_model=str(path)).prepare()
+
+    def test_a_folder_with_one(self, small: Networks, audio: Audio, tmp_path: Path) -> None:
+        (tmp_path / "mine.onnx").write_bytes(small.embedding.read_bytes())
+        assert diarize(small.backend(embedding_model=str(tmp_path)), audio) == diarize(small.backend(), audio)
+        (tmp_path / "other.onnx").write_bytes(b"")
+        with pytest.raises(InvalidOption, match=r"2 \.onnx files"):
+            small.backend(embedding_model=str(tmp_path)).prepare()
+
+    def test_a_fixed_window(self, small: Networks, audio: Audio, tmp_path: Path) -> None:
+        path = onnx_models.export_segmentation(small.pytorch[0], tmp_path / "fixed.onnx", fixed_window=True)
+        fixed = small.backend(segmentation_model=str(path), segmentation_window=None)
+        assert diarize(fixed, audio) == diarize(small.backend(), audio)
+        assert fixed.record().details["window"] == 2.0
+        with pytest.raises(InvalidOption, match="takes 2 seconds only"):
+            small.backend(segmentation_model=str(path), segmentation_window=5.0).prepare()
+
+    def test_a_device_that_is_not_there(self, small: Networks) -> None:
+        import onnxruntime
+
+        if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+            pytest.skip("this ONNX Runtime has CUDA")
+        with pytest.raises(InvalidOption, match="has no CUDA"):
+            small.backend(Runtime(device="cuda", offline=True)).prepare()
