@@ -35,7 +35,7 @@ def require(module: str, *, package: str, extra: str) -> None:
     except ModuleNotFoundError:  # not even the package above it
         found = None
     if found is None:
-        install = _install(extra)
+        install = _install(extra, package)
         raise BackendMissing(f"{package} is not installed; install it: {install}", remedy=install)
 
 
@@ -50,7 +50,7 @@ def import_module(module: str, *, package: str, extra: str) -> ModuleType:
         BackendBroken: the import fails in another way.
     """
     require(module.partition(".")[0], package=package, extra=extra)
-    install = _install(extra)
+    install = _install(extra, package)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -69,8 +69,9 @@ def import_module(module: str, *, package: str, extra: str) -> ModuleType:
         ) from error
 
 
-def _install(extra: str) -> str:
-    return f'pip install "whisperdiar[{extra}]"'
+def _install(extra: str, package: str) -> str:
+    """The command; what the core needs by itself has no extra."""
+    return f'pip install "whisperdiar[{extra}]"' if extra else f"pip install {package}"
 
 
 def one_line(error: BaseException, *, limit: int = 240) -> str:

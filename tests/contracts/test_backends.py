@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
+import importlib.util
+import weakref
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +14,17 @@ import pytest
 
 from tests import tiny_whisper
 from tests.sounds import SAMPLES, SHARED, conversation, noise, silence
-from whisperdiar import Audio, BackendError, Span, SpeakerCount, load
-from whisperdiar.options import PyannoteSettings, Runtime, VadSettings, WhisperSettings
+from whisperdiar import Audio, BackendError, BackendMissing, Span, SpeakerCount, load
+from whisperdiar.options import (
+    EcapaSettings,
+    OnnxSettings,
+    PyannoteSettings,
+    PyannoteVadSettings,
+    Runtime,
+    SortformerSettings,
+    VadSettings,
+    WhisperSettings,
+)
 from whisperdiar.registry import STAGES, available
 from whisperdiar.registry import load as load_backend
 from whisperdiar.types import ANY_SPEAKERS, BackendInfo, BackendRecord, merge_spans
@@ -36,6 +49,31 @@ def local_settings(stage: str, name: str, folder: Path) -> Any:
         from tests import tiny_pyannote
 
         return PyannoteSettings(pipeline=str(tiny_pyannote.save_pipeline(folder)))
+    if (stage, name) == ("vad", "pyannote"):
+        # Random weights know no noise from speech.
+        model = SHARED / "models" / "pyannote-segmentation"
+        return PyannoteVadSettings(model=str(model)) if model.is_dir() else None
+    if (stage, name) == ("diarization", "onnx"):
+        pytest.importorskip("pyannote.audio", reason="pyannote.audio, of whose classes networks are made, is missing")
+        from tests import onnx_models, tiny_pyannote
+
+        segmentation, voices = tiny_pyannote.segmentation_model(), onnx_models.embedding([conversation()[0]], n_mels=8)
+        return OnnxSettings(
+            segmentation_model=str(onnx_models.export_segmentation(segmentation, folder / "segmentation.onnx")),
+            embedding_model=str(onnx_models.export_embedding(voices, folder / "embedding.onnx")),
+            segmentation_window=2.0,
+            segmentation_step=0.5,
+        )
+    if (stage, name) == ("diarization", "ecapa"):
+        pytest.importorskip("speechbrain", reason="SpeechBrain is not installed")
+        from tests import tiny_ecapa
+
+        return EcapaSettings(embedding_model=str(tiny_ecapa.save(folder)))
+    if (stage, name) == ("diarization", "sortformer"):
+        pytest.importorskip("nemo", reason="NVIDIA NeMo is not installed")
+        from tests import tiny_sortformer
+
+        return SortformerSettings(model=str(tiny_sortformer.build(folder / "model.nemo")))
     return None
 
 
@@ -149,3 +187,56 @@ def test_the_number_of_speakers_is_honoured_or_refused(
     except BackendError:
         return
     assert count.allows(len(found.speakers)) or found.notes
+
+
+EVERY = [
+    pytest.param(stage, name, marks=pytest.mark.model)
+    for stage in STAGES
+    for name in available(stage)
+    if (stage, name) not in FROM_FILES
+]
+
+
+def models_of(backend: Any) -> list[weakref.ref[Any]]:
+    """What a backend holds beside its settings, as far as that can be watched."""
+    found = []
+    for value in vars(backend).values():
+        for item in value if isinstance(value, tuple) else (value,):
+            if type(item).__module__.partition(".")[0] != "builtins" and not dataclasses.is_dataclass(item):
+                with suppress(TypeError):
+                    found.append(weakref.ref(item))
+    return found
+
+
+@pytest.mark.parametrize(("stage", "name"), EVERY)
+def test_what_a_backend_has_loaded_is_freed(stage: Any, name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    shared = ready(stage, name, tmp_path_factory)
+    if not hasattr(shared, "release"):
+        assert not shared.info.network, "a backend that loads a model has to release it"
+        pytest.skip("it holds no model")
+    backend = type(shared)(shared.settings, runtime=shared.runtime)
+    backend.prepare()
+    models = models_of(backend)
+    assert models
+    backend.release()
+    gc.collect()
+    assert not any(model() is not None for model in models)
+    backend.release()
+    backend.prepare()
+    assert models_of(backend), "it can be used again"
+
+
+@pytest.mark.parametrize(("stage", "name"), EVERY)
+def test_a_missing_package_is_named_with_its_extra(stage: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    backend_class = load_backend(stage, name)
+    if not backend_class.info.requires or not backend_class.info.extra:
+        pytest.skip("the core suffices")
+    missing = {"torch", "resemblyzer", *(module.partition(".")[0] for module in backend_class.info.requires)}
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda item, *rest: None if item.partition(".")[0] in missing else find(item, *rest),
+    )
+    with pytest.raises(BackendMissing, match=rf"pip install .?whisperdiar\[{backend_class.info.extra}\]"):
+        backend_class(None, runtime=Runtime(offline=True)).prepare()

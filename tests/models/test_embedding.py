@@ -245,8 +245,8 @@ def test_the_weights_are_those_of_the_folder(tiny: Path, tmp_path: Path, heard: 
 @needs_speechbrain
 def test_ecapa_is_embedding_with_ecapa(tiny: Path, heard: tuple[Audio, tuple[Turn, ...]]) -> None:
     audio, turns = heard
-    short = ecapa.Backend(EcapaSettings(model=str(tiny)), runtime=OFFLINE)
-    long = embedding.Backend(EmbeddingSettings(embedding="ecapa", model=str(tiny)), runtime=OFFLINE)
+    short = ecapa.Backend(EcapaSettings(embedding_model=str(tiny)), runtime=OFFLINE)
+    long = embedding.Backend(EmbeddingSettings(embedding="ecapa", embedding_model=str(tiny)), runtime=OFFLINE)
     two = SpeakerCount(2, 2)
     found = diarize(short, audio, turns, two)
     assert found == diarize(long, audio, turns, two)
@@ -263,16 +263,16 @@ def test_ecapa_files_that_cannot_be_used(tiny: Path, tmp_path: Path) -> None:
         ecapa.Backend(runtime=OFFLINE).prepare()
     (tmp_path / "empty").mkdir()
     with pytest.raises(ModelUnavailable, match=r"hyperparams\.yaml"):
-        ecapa.Backend(EcapaSettings(model=str(tmp_path / "empty")), runtime=OFFLINE).prepare()
+        ecapa.Backend(EcapaSettings(embedding_model=str(tmp_path / "empty")), runtime=OFFLINE).prepare()
     broken = tiny_ecapa.save(tmp_path / "broken")
     (broken / "embedding_model.ckpt").unlink()
     with pytest.raises(BackendBroken, match=r"broken.*cannot be loaded as a SpeechBrain speaker embedding"):
-        ecapa.Backend(EcapaSettings(model=str(broken)), runtime=OFFLINE).prepare()
+        ecapa.Backend(EcapaSettings(embedding_model=str(broken)), runtime=OFFLINE).prepare()
     slow = tiny_ecapa.save(tmp_path / "slow")
     text = (slow / "hyperparams.yaml").read_text(encoding="utf-8")
     (slow / "hyperparams.yaml").write_text(text.replace("sample_rate: 16000", "sample_rate: 8000"), encoding="utf-8")
     with pytest.raises(BackendBroken, match="8000 Hz"):
-        ecapa.Backend(EcapaSettings(model=str(slow)), runtime=OFFLINE).prepare()
+        ecapa.Backend(EcapaSettings(embedding_model=str(slow)), runtime=OFFLINE).prepare()
 
 
 @needs_speechbrain
@@ -305,7 +305,7 @@ def test_pyannotes_embeddings_are_the_librarys(tmp_path: Path, heard: tuple[Audi
     expected = PretrainedSpeakerEmbedding(str(path))(torch.from_numpy(windows)[:, None])
     assert np.allclose(encoder.embed(windows), expected, atol=1e-5)
     assert encoder.dimension == expected.shape[1]
-    backend = embedding.Backend(EmbeddingSettings(embedding="pyannote", model=str(path)), runtime=OFFLINE)
+    backend = embedding.Backend(EmbeddingSettings(embedding="pyannote", embedding_model=str(path)), runtime=OFFLINE)
     assert len(diarize(backend, audio, turns[:2], SpeakerCount(2, 2)).speakers) == 2
     assert backend.record().model == str(path)
 
@@ -316,7 +316,7 @@ def test_pyannotes_own_models_are_named_and_other_kinds_refused(tmp_path: Path) 
         embedding.Backend(EmbeddingSettings(embedding="pyannote"), runtime=OFFLINE).prepare()
     path = tiny_pyannote.save_checkpoint(tiny_pyannote.segmentation_model(), tmp_path / "seg" / "pytorch_model.bin")
     with pytest.raises(InvalidOption, match="does not embed voices"):
-        embedding.Backend(EmbeddingSettings(embedding="pyannote", model=str(path)), runtime=OFFLINE).prepare()
+        embedding.Backend(EmbeddingSettings(embedding="pyannote", embedding_model=str(path)), runtime=OFFLINE).prepare()
 
 
 @needs_resemblyzer

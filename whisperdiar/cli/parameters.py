@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 
 import click
 
+from whisperdiar.assembly import Choice
 from whisperdiar.errors import InvalidOption
-from whisperdiar.options import WHISPER_TASKS, WORD_TIMES, Runtime
+from whisperdiar.options import EMBEDDINGS, WHISPER_TASKS, WORD_TIMES, Runtime
 from whisperdiar.types import ANY_SPEAKERS, SpeakerCount
 
 PATH = click.Path(readable=False, path_type=Path)
@@ -116,6 +117,21 @@ diarizer_options = combined(
         show_default="any number",
         help="How many speakers there are: 3, or 2-5.",
     ),
+    click.option("--embedding", type=click.Choice(EMBEDDINGS), help="Cluster these voices (--diarizer embedding)."),
+    click.option(
+        "--segmentation-model",
+        metavar="NAME|PATH",
+        help="Segmentation of --diarizer onnx or pyannote, in place of its own.",
+    ),
+    click.option(
+        "--embedding-model", metavar="NAME|PATH", help="Speaker embedding of the diarizer, instead of its own."
+    ),
+    click.option("--fast", is_flag=True, help="--diarizer onnx: many times faster, hardly less accurate."),
+    click.option(
+        "--save-probabilities",
+        metavar="FILE.npz",
+        help="--diarizer sortformer: keep its probabilities, frame by frame.",
+    ),
     click.option("--turns", metavar="FILE", help="Take speaker turns from an RTTM file (implies --diarizer rttm)."),
     click.option(
         "--diarizer-option", "diarizer_settings", multiple=True, type=Setting(), help="A setting of the diarizer."
@@ -163,3 +179,21 @@ def given(**values: Any) -> dict[str, str]:
 def settings(pairs: tuple[tuple[str, str], ...], **values: Any) -> Mapping[str, str]:
     """Settings from KEY=VALUE options and from options of their own, which win."""
     return {**dict(pairs), **given(**values)}
+
+
+def diarizer_choice(options: Mapping[str, Any]) -> Choice:
+    """The diarizer of `diarizer_options`; an option that only one has implies it.
+
+    Raises:
+        InvalidOption: that option, and another diarizer.
+    """
+    name = options["diarizer"]
+    for key, implied in (("embedding", "embedding"), ("save_probabilities", "sortformer")):
+        if options.get(key) is not None and name == "auto":
+            name = implied
+        elif options.get(key) is not None and name != implied and (key, name) != ("embedding", "ecapa"):
+            raise InvalidOption(f"--{key.replace('_', '-')} is for --diarizer {implied}: leave --diarizer {name} out")
+    own = {
+        key: options.get(key) for key in ("embedding", "segmentation_model", "embedding_model", "save_probabilities")
+    }
+    return Choice(name=name, settings=settings(options["diarizer_settings"], **own, fast=options.get("fast") or None))

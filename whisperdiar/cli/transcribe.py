@@ -17,7 +17,7 @@ from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.errors import FAILED, OK, report
 from whisperdiar.cli.outputs import STDOUT, Target, plan, unfinished
 from whisperdiar.clips import has_clips, make_folder, write_clips
-from whisperdiar.errors import DiarizationFailed, TruncatedMedia, WhisperdiarError
+from whisperdiar.errors import DiarizationFailed, InvalidOption, TruncatedMedia, WhisperdiarError
 from whisperdiar.files import write_text
 from whisperdiar.formats import by_name
 from whisperdiar.media import load, recording_id
@@ -77,6 +77,8 @@ def transcribe(
     context.call_on_close(console.close)
     targets = plan(inputs, outputs, formats, also_read=[options["speech"], options["turns"]])
     shared.check_times(options["start"], options["end"])
+    if options["save_probabilities"] is not None and len(inputs) > 1:
+        raise InvalidOption("--save-probabilities: there is one FILE for several recordings; give them one by one")
     todo = _without_finished(inputs, targets, overwrite=overwrite, clips=clips, console=console)
     if not todo:
         return
@@ -119,7 +121,7 @@ def request_from(options: dict[str, Any], runtime: Runtime) -> Request:
             settings=shared.settings(options["vad_settings"], model=options["vad_model"]),
         ),
         asr=Choice(name=options.get("asr", "auto"), settings=asr),
-        diarizer=Choice(name=options["diarizer"], settings=dict(options["diarizer_settings"])),
+        diarizer=shared.diarizer_choice(options),
         speakers=speakers,
         language=options.get("language"),
         runtime=runtime,

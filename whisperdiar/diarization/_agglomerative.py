@@ -4,7 +4,8 @@ Source: the clustering of pyannote.audio's pipeline "speaker-diarization-3.1" (B
 a threshold, small clusters joining the nearest large one. With up to `MOST_AT_ONCE` embeddings the result is the same.
 A matrix of distances between more would not fit: 100,000 take 40 GB. Then embeddings that follow each other are
 clustered first, block by block, up to a lower distance, and what is clustered in the end are the centres of these,
-each with the weight of its embeddings. That changes which pairs can meet first, and so where a cluster's edge lies.
+each with the weight of its embeddings (for linkages other than centroid, each as one). That changes which pairs can
+meet first, and so where a cluster's edge lies.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ def cluster(
     if largest < 2 or n == 1:
         return np.zeros(n, dtype=np.int64)
     points: Embeddings = embeddings
-    weights, members = np.ones(n), np.arange(n)
+    weights: NDArray[np.float64] = np.ones(n)
+    members: Labels = np.arange(n)
     if method in _EUCLIDEAN:
         points = _unit(points)
     if n > MOST_AT_ONCE:
@@ -101,16 +103,16 @@ def _joined_early(points: Embeddings, method: str, threshold: float) -> tuple[Em
         n_found = 0
         for first in range(0, len(points), _BLOCK):
             block = slice(first, min(first + _BLOCK, len(points)))
-            if block.stop - block.start == 1:
-                own = np.zeros(1, dtype=np.int64)
-            else:
+            own: Labels = np.zeros(block.stop - block.start, dtype=np.int64)
+            if len(own) > 1:
                 own = fcluster(_tree(points[block], weights[block], method), reach, criterion="distance") - 1
             labels[block] = own + n_found
             n_found += int(own.max()) + 1
         centres = np.zeros((n_found, points.shape[1]))
         np.add.at(centres, labels, points * weights[:, None])
         total = np.bincount(labels, weights, minlength=n_found)
-        points, weights = (centres / total[:, None]).astype(np.float32), total
+        points = (centres / total[:, None]).astype(np.float32)
+        weights = np.asarray(total, dtype=np.float64)
         members = labels[members]
         reach *= 1.5
     return points, weights, members

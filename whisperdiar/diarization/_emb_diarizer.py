@@ -44,7 +44,7 @@ class EmbeddingDiarizer:
         if self._encoder is None:
             settings = self.settings
             self._encoder, self._refused = open_encoder(
-                settings.embedding, settings.model, self.runtime, progress=progress
+                settings.embedding, settings.embedding_model, self.runtime, progress=progress
             )
         return self._encoder
 
@@ -60,7 +60,7 @@ class EmbeddingDiarizer:
             details = {"embedding": self._encoder.name, "device": self._encoder.device, "clustering": self._method}
             if self._refused:
                 details["refused"] = dict(self._refused)
-        model = self._encoder.source if self._encoder is not None else self.settings.model
+        model = self._encoder.source if self._encoder is not None else self.settings.embedding_model
         return BackendRecord(self.name, model=model, details=details)
 
     def diarize(

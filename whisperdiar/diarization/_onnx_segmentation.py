@@ -63,7 +63,7 @@ class Segmentation:
         self._session = Session(path, runtime, name=name)
         self.device = self._session.device
         shape = self._session.input_shape
-        is_sound = len(shape) == 3 and shape[1] in (1, None) or isinstance(shape[1], str)
+        is_sound = (len(shape) == 3 and shape[1] in (1, None)) or isinstance(shape[1], str)
         if (
             self._session.n_inputs != 1
             or not is_sound

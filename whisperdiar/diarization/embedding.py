@@ -17,17 +17,17 @@ from whisperdiar.types import BackendInfo
 
 
 class Backend(EmbeddingDiarizer):
-    """Clusters speech by speaker embeddings: SpeechBrain's ECAPA-TDNN, Resemblyzer or one of pyannote.audio."""
+    """Clusters speech by speaker embeddings: ECAPA-TDNN, WeSpeaker, Resemblyzer or one of pyannote.audio."""
 
     name: ClassVar[str] = "embedding"
     info: ClassVar[BackendInfo] = BackendInfo(
         summary="speaker embeddings of speech, clustered; Resemblyzer's need no download",
-        licence="MIT; models: ECAPA and Resemblyzer Apache-2.0, pyannote/embedding MIT",
+        licence="MIT; models: ECAPA, WeSpeaker and Resemblyzer Apache-2.0, pyannote/embedding MIT",
         extra="resemblyzer",
         network=True,
         download_mb=89,
         homepage="https://github.com/resemble-ai/Resemblyzer",
-        requires=("torch",),
+        requires=("onnxruntime",),
         caution="one speaker at a time; nobody who speaks for less than two seconds in all is told apart",
     )
     settings_type: ClassVar[type] = EmbeddingSettings

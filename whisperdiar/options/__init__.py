@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from whisperdiar.options.asr import WHISPER_TASKS, WORD_TIMES, PocketSphinxSettings, WhisperSettings
 from whisperdiar.options.classic_diarization import BicSettings, ChannelsSettings
-from whisperdiar.options.neural_diarization import LINKAGES, PyannoteSettings
+from whisperdiar.options.embedding import EMBEDDING_CLUSTERINGS, EMBEDDINGS, EcapaSettings, EmbeddingSettings
+from whisperdiar.options.neural_diarization import CLUSTERINGS, LINKAGES, PyannoteSettings
 from whisperdiar.options.onnx_diarization import OnnxSettings
 from whisperdiar.options.output import (
     SPEAKER_STYLES,
@@ -13,12 +14,19 @@ from whisperdiar.options.output import (
     SegmentationOptions,
     WriteOptions,
 )
+from whisperdiar.options.pyannote_vad import PyannoteVadSettings
 from whisperdiar.options.runtime import AUTO_ORDER, SAMPLE_RATE_HZ, FileSettings, NoSettings, Runtime, check_device
+from whisperdiar.options.sortformer import LATENCIES, POSTPROCESSING, PostProcessing, SortformerSettings, Streaming
 from whisperdiar.options.vad import EnergySettings, VadSettings
 
 __all__ = [
     "AUTO_ORDER",
+    "CLUSTERINGS",
+    "EMBEDDINGS",
+    "EMBEDDING_CLUSTERINGS",
+    "LATENCIES",
     "LINKAGES",
+    "POSTPROCESSING",
     "SAMPLE_RATE_HZ",
     "SPEAKER_STYLES",
     "WHISPER_TASKS",
@@ -26,15 +34,21 @@ __all__ = [
     "AlignmentOptions",
     "BicSettings",
     "ChannelsSettings",
+    "EcapaSettings",
+    "EmbeddingSettings",
     "EnergySettings",
     "FileSettings",
     "NoSettings",
     "OnnxSettings",
     "PocketSphinxSettings",
+    "PostProcessing",
     "PyannoteSettings",
+    "PyannoteVadSettings",
     "RttmTolerance",
     "Runtime",
     "SegmentationOptions",
+    "SortformerSettings",
+    "Streaming",
     "VadSettings",
     "WhisperSettings",
     "WriteOptions",

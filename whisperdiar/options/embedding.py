@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from whisperdiar.errors import InvalidOption
 
-EMBEDDINGS = ("auto", "ecapa", "resemblyzer", "pyannote")
-CLUSTERINGS = ("auto", "agglomerative", "kmeans", "spectral")
+EMBEDDINGS = ("auto", "ecapa", "resemblyzer", "wespeaker", "pyannote")
+EMBEDDING_CLUSTERINGS = ("auto", "agglomerative", "kmeans", "spectral")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,8 +18,9 @@ class EmbeddingSettings:
     It is known for embeddings that were measured, and otherwise taken from the recording.
 
     Attributes:
-        embedding: ``ecapa`` (SpeechBrain), ``resemblyzer``, ``pyannote``, or ``auto``: the best that can run.
-        model: repository of the hub, folder or file of that embedding; None for its own.
+        embedding: ``ecapa`` (SpeechBrain), ``resemblyzer``, ``wespeaker`` (ONNX Runtime), ``pyannote``, or ``auto``:
+            the best that can run.
+        embedding_model: repository of the hub, folder or file of that embedding; None for its own.
         window: seconds of speech that are embedded at a time.
         step: seconds from window to window; None for 0.2 with fast embeddings and 0.4 with others.
         batch_size: windows embedded at once; less needs less memory.
@@ -39,7 +40,7 @@ class EmbeddingSettings:
     """
 
     embedding: str = "auto"
-    model: str | None = None
+    embedding_model: str | None = None
     window: float = 1.6
     step: float | None = None
     batch_size: int = 32
@@ -52,11 +53,13 @@ class EmbeddingSettings:
     change_penalty: float = 0.2
 
     def __post_init__(self) -> None:
-        for name, choices in (("embedding", EMBEDDINGS), ("clustering", CLUSTERINGS)):
+        for name, choices in (("embedding", EMBEDDINGS), ("clustering", EMBEDDING_CLUSTERINGS)):
             if getattr(self, name) not in choices:
                 raise InvalidOption(f"{name} {getattr(self, name)!r}: choose one of {', '.join(choices)}")
-        if self.model is not None and self.embedding == "auto":
-            raise InvalidOption(f"model {self.model}: say whose it is with embedding={'|'.join(EMBEDDINGS[1:])}")
+        if self.embedding_model is not None and self.embedding == "auto":
+            raise InvalidOption(
+                f"embedding_model {self.embedding_model}: say whose it is with embedding={'|'.join(EMBEDDINGS[1:])}"
+            )
         for name in ("batch_size", "max_speakers"):
             value = getattr(self, name)
             if value is not None and value < 1:

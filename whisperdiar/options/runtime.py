@@ -14,7 +14,7 @@ SAMPLE_RATE_HZ = 16_000
 AUTO_ORDER: Mapping[str, tuple[str, ...]] = {
     "vad": ("crdnn", "silero"),
     "asr": ("whisper", "pocketsphinx"),
-    "diarization": ("pyannote", "bic"),
+    "diarization": ("onnx", "pyannote", "embedding", "bic"),
 }
 """What ``auto`` tries, best first."""
 
