@@ -332,6 +332,7 @@ class BackendInfo:
         max_speakers: the most speakers it can tell apart; None for no limit of its own (diarizers).
         streaming: whether it can work while the recording goes on.
         homepage: where the system is described.
+        repositories: of the Hugging Face hub, from which its own models are fetched.
         requires: importable modules that it needs beside the core.
         languages: ISO 639-1 codes that it is limited to; empty for no limit of its own (recognisers).
         per_channel: whether it needs the recording's channels apart (diarizers).
@@ -348,6 +349,7 @@ class BackendInfo:
     max_speakers: int | None = None
     streaming: bool = False
     homepage: str = ""
+    repositories: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
     per_channel: bool = False

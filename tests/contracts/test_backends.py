@@ -199,10 +199,14 @@ EVERY = [
 
 def models_of(backend: Any) -> list[weakref.ref[Any]]:
     """What a backend holds beside its settings, as far as that can be watched."""
+    values = [value for key, value in vars(backend).items() if key not in ("settings", "runtime")]
     found = []
-    for value in vars(backend).values():
-        for item in value if isinstance(value, tuple) else (value,):
-            if type(item).__module__.partition(".")[0] != "builtins" and not dataclasses.is_dataclass(item):
+    for value in values:
+        parts = value if isinstance(value, tuple) else (value,)
+        if dataclasses.is_dataclass(value):
+            parts = tuple(getattr(value, field.name) for field in dataclasses.fields(value))
+        for item in parts:
+            if type(item).__module__ != "builtins" and not isinstance(item, Path):
                 with suppress(TypeError):
                     found.append(weakref.ref(item))
     return found

@@ -85,6 +85,10 @@ class Backend:
         """
         self._load(progress)
 
+    def release(self) -> None:
+        """Drop the models and the memory that they hold; the next `transcribe` loads them again."""
+        self._loaded = self._word_aligner = None
+
     @property
     def remarks(self) -> tuple[str, ...]:
         """What a user may want to know of the model's choice, once it is loaded."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -141,17 +140,19 @@ def _model_rows() -> Iterator[dict[str, Any]]:
                 "cached": True,
                 "bytes_on_disk": sizes[item.name, item.kind],
             }
-    for name, backend in _fetching_backends().items():
+    for name, backends in _fetching_backends().items():
         found = _of_backend(name)
+        repositories = _repositories_of(backends)
         yield {
             "name": name,
             "kind": "backend",
-            "repository": _repository_of(backend),
-            "size_mb": backend.info.download_mb,
+            "repository": repositories[0] if repositories else None,
+            "repositories": repositories,
+            "size_mb": sum(backend.info.download_mb for backend in backends),
             "languages": None,
-            "licence": backend.info.licence,
-            "cached": found is not None,
-            "bytes_on_disk": found.size_bytes if found else None,
+            "licence": "; ".join(dict.fromkeys(backend.info.licence for backend in backends)),
+            "cached": bool(found) and len(found) == len(repositories),
+            "bytes_on_disk": sum(item.size_bytes for item in found) if found else None,
         }
 
 
@@ -172,20 +173,20 @@ def download(
     console = Console(quiet=quiet)
     context.call_on_close(console.close)
     for name in names:
-        backend_class = _fetching_backends().get(name)
-        if backend_class is None:
+        backends = _fetching_backends().get(name)
+        if backends is None:
             folder = directory / name.replace("/", "--") if directory and len(names) > 1 else directory
             found = store.download(name, folder, repair=repair, runtime=Runtime(), progress=console.progress)
             write_stdout(f"{found}\n")
         elif directory is not None:
             raise InvalidOption(f"{name}: only Whisper models can go into a folder of their own; leave --directory out")
         else:
-            damaged = _of_backend(name) if repair else None
-            if damaged is not None:
-                remove_damaged(damaged.folder)
-            backend = backend_class(None, runtime=Runtime())
-            backend.prepare(progress=console.progress)
-            write_stdout(f"{name}: {backend.record().model} is on this machine\n")
+            for item in _of_backend(name) if repair else ():
+                remove_damaged(item.folder)
+            for backend_class in backends:
+                backend = backend_class(None, runtime=Runtime())
+                backend.prepare(progress=console.progress)
+                write_stdout(f"{name}: {backend.record().model} is on this machine\n")
 
 
 @models.command("path")
@@ -197,10 +198,10 @@ def path(name: str) -> None:
     """
     if name in _fetching_backends():
         found = _of_backend(name)
-        if found is None:
+        if not found:
             remedy = f"whisperdiar models download {name}"
             raise ModelUnavailable(f"the model of {name} is not on this machine: {remedy}", remedy=remedy)
-        write_stdout(f"{found.folder}\n")
+        write_stdout("".join(f"{item.folder}\n" for item in found))
     else:
         write_stdout(f"{store.path(name)}\n")
 
@@ -233,13 +234,14 @@ def verify(context: click.Context, /, names: tuple[str, ...]) -> None:
 
 def _all_installed() -> Iterator[Installed]:
     yield from installed()
-    yield from (found for name in _fetching_backends() if (found := _of_backend(name)) is not None)
+    for name in _fetching_backends():
+        yield from _of_backend(name)
 
 
 def _named(name: str) -> list[Installed]:
     """What a name means on this machine; a repository may be there as it was published and as it was converted."""
     if name in _fetching_backends():
-        found = [item for item in [_of_backend(name)] if item is not None]
+        found = _of_backend(name)
     elif Path(name).expanduser().is_dir():
         found = [of_folder(Path(name).expanduser())]
     else:
@@ -251,33 +253,33 @@ def _named(name: str) -> list[Installed]:
     return found
 
 
-def _fetching_backends() -> dict[str, BackendClass]:
-    """Backends that fetch models of their own; Whisper models have names of their own."""
-    found = {}
+def _fetching_backends() -> dict[str, list[BackendClass]]:
+    """Backends that fetch models of their own, by name: a detector and a diarizer may share one. Whisper models have
+    names of their own."""
+    found: dict[str, list[BackendClass]] = {}
     for stage in STAGES:
         for name in available(stage):
             with suppress(BackendBroken):  # another package's fault must not hide the rest
                 backend = load(stage, name)
                 if stage != "asr" and backend.info.network:
-                    found[name] = backend
+                    found.setdefault(name, []).append(backend)
     return found
 
 
-def _repository_of(backend: BackendClass) -> str | None:
-    """Where a backend's own model is published, by its homepage on the hub."""
-    match = re.fullmatch(r"https://huggingface\.co/([\w.-]+/[\w.-]+)/?", backend.info.homepage)
-    return match[1] if match else None
+def _repositories_of(backends: list[BackendClass]) -> list[str]:
+    return list(dict.fromkeys(item for backend in backends for item in backend.info.repositories))
 
 
-def _of_backend(name: str) -> Installed | None:
-    """A backend's own model, if the cache holds it. Which files it needs, only the backend itself knows, and some
-    say so by a constant ``FILES`` of their module."""
-    backend = _fetching_backends()[name]
-    repository = _repository_of(backend)
-    files = tuple(getattr(sys.modules.get(getattr(backend, "__module__", "")), "FILES", ()))
-    folder = find_cached(repository, ()) if repository else None
+def _of_backend(name: str) -> list[Installed]:
+    """A backend's own models, as far as the cache holds them. Which files it needs, only the backend itself knows, and
+    some say so by a constant ``FILES`` of their module."""
     remedy = f"whisperdiar models download {name} --repair"
-    return None if folder is None else Installed(name, "backend", folder, files, remedy)
+    found = []
+    for backend in _fetching_backends()[name]:
+        files = tuple(getattr(sys.modules.get(getattr(backend, "__module__", "")), "FILES", ()))
+        folders = [find_cached(repository, ()) for repository in backend.info.repositories]
+        found += [Installed(name, "backend", folder, files, remedy) for folder in folders if folder is not None]
+    return found
 
 
 def _megabytes(n_bytes: int) -> str:

@@ -22,6 +22,7 @@ class Backend(EmbeddingDiarizer):
         network=True,
         download_mb=89,
         homepage=f"https://huggingface.co/{ECAPA}",
+        repositories=(ECAPA,),
         requires=("speechbrain",),
         caution="one speaker at a time; nobody who speaks for less than two seconds in all is told apart",
     )

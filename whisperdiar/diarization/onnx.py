@@ -48,7 +48,8 @@ class Backend:
         network=True,
         download_mb=33,
         overlap=True,
-        homepage=f"https://huggingface.co/{_onnx_segmentation.REPOSITORY}",
+        homepage="https://huggingface.co/pyannote/speaker-diarization-3.1",
+        repositories=(_onnx_segmentation.REPOSITORY, _onnx_embedding.REPOSITORY),
         requires=("onnxruntime", "onnx", "kaldi_native_fbank"),
     )
     settings_type: ClassVar[type] = OnnxSettings

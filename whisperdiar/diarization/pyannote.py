@@ -37,6 +37,7 @@ class Backend:
         download_mb=33,
         overlap=True,
         homepage="https://huggingface.co/pyannote/speaker-diarization-community-1",
+        repositories=("pyannote/speaker-diarization-community-1",),
         requires=("pyannote.audio",),
     )
     settings_type: ClassVar[type] = PyannoteSettings

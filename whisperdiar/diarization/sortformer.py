@@ -65,6 +65,7 @@ class Backend:
         max_speakers=MAX_SPEAKERS,
         streaming=True,
         homepage="https://huggingface.co/nvidia/diar_streaming_sortformer_4spk-v2.1",
+        repositories=("nvidia/diar_streaming_sortformer_4spk-v2.1",),
         requires=("nemo",),
     )
     settings_type: ClassVar[type] = SortformerSettings

@@ -51,6 +51,7 @@ class Backend:
         network=True,
         download_mb=1,
         homepage=f"https://huggingface.co/{REPOSITORY}",
+        repositories=(REPOSITORY,),
         requires=("speechbrain",),
     )
     settings_type: ClassVar[type] = VadSettings

@@ -39,6 +39,7 @@ class Backend:
         token=True,
         download_mb=6,
         homepage=f"https://huggingface.co/{REPOSITORY}",
+        repositories=(REPOSITORY,),
         requires=("pyannote.audio",),
     )
     settings_type: ClassVar[type] = PyannoteVadSettings
