@@ -85,6 +85,10 @@ def _lines(rows: list[dict[str, Any]], *, settings: bool) -> Iterator[str]:
             facts.append(f"model of {row['download_mb']} MB")
         if row["token"]:
             facts.append("needs HF_TOKEN")
+        if row["max_speakers"]:
+            facts.append(f"up to {row['max_speakers']} speakers")
+        if row["overlap"]:
+            facts.append("hears overlap")
         yield f"  {row['name']:<12} {row['summary']} ({', '.join(facts)}): {state}\n"
         if settings:
             for key, value in row["settings"].items():
@@ -168,7 +172,7 @@ def download(
     """Fetch models; an interrupted download goes on where it stopped. Prints where they lie.
 
     NAME is a Whisper model (see `whisperdiar models list`), a repository OWNER/NAME, or a backend that has models of
-    its own (crdnn, pyannote). A repository in the format of Transformers is converted for CTranslate2.
+    its own (onnx, pyannote, crdnn, …). A repository in the format of Transformers is converted for CTranslate2.
     """
     console = Console(quiet=quiet)
     context.call_on_close(console.close)
@@ -194,7 +198,7 @@ def download(
 def path(name: str) -> None:
     """Where a model lies on this machine; exit code 1 if it does not.
 
-    NAME is a Whisper model, a repository OWNER/NAME, or a backend that has models of its own (crdnn, pyannote).
+    NAME is a Whisper model, a repository OWNER/NAME, or a backend that has models of its own (onnx, pyannote, …).
     """
     if name in _fetching_backends():
         found = _of_backend(name)
