@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
@@ -17,6 +18,9 @@ from whisperdiar.options import Runtime
 
 REACH_TIMEOUT_S = 5.0
 """How long to wait for the hub's first answer before giving up."""
+_REMEMBER_S = 10.0
+_unreachable: dict[str, tuple[float, str]] = {}
+"""When the hub could not be reached, and why."""
 
 
 def missing_files(folder: Path, files: Sequence[str]) -> list[str]:
@@ -130,9 +134,17 @@ def _check_reachable(repository: str, runtime: Runtime, remedy: str, command: st
     what = f"{repository} is not on this machine"
     if runtime.offline or _offline_by_environment():
         raise ModelUnavailable(f"{what} and the network may not be used: {remedy}", remedy=command)
-    cause = _why_unreachable(constants.ENDPOINT, REACH_TIMEOUT_S)
+    cause = _remembered(constants.ENDPOINT) or _why_unreachable(constants.ENDPOINT, REACH_TIMEOUT_S)
     if cause is not None:
+        _unreachable[constants.ENDPOINT] = (time.monotonic(), cause)
         raise ModelUnavailable(f"{what} and {constants.ENDPOINT} {cause}: {remedy}", remedy=command)
+
+
+def _remembered(endpoint: str) -> str | None:
+    """Why the hub could not be reached a moment ago: several backends are tried one after another, and each would wait
+    for its answer again."""
+    since, cause = _unreachable.get(endpoint, (0.0, None))
+    return cause if cause is not None and time.monotonic() - since < _REMEMBER_S else None
 
 
 def _offline_by_environment() -> bool:

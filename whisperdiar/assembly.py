@@ -9,7 +9,7 @@ from typing import Any
 
 from whisperdiar._machine import usable_cores
 from whisperdiar.contracts import Progress, no_progress
-from whisperdiar.errors import BackendError, BackendMissing, InvalidOption, ModelUnavailable
+from whisperdiar.errors import BackendError, BackendMissing, InvalidOption, ModelUnavailable, UnsupportedRequest
 from whisperdiar.options import AUTO_ORDER, Runtime, check_device
 from whisperdiar.pipeline import Fallback, Pipeline, one_line
 from whisperdiar.registry import BackendClass, Stage, load, settings_from_text
@@ -112,15 +112,21 @@ def shares(runtime: Runtime, diarizer: Any) -> tuple[Runtime, Runtime]:
     return replace(runtime, threads=total - own), replace(runtime, threads=own)
 
 
-def check(stage: Stage, choice: Choice, *, language: str | None = None) -> None:
+def check(stage: Stage, choice: Choice, *, language: str | None = None, speakers: SpeakerCount = ANY_SPEAKERS) -> None:
     """Look at names and settings alone; nothing is loaded.
 
     Raises:
         InvalidOption: no such backend, setting or language.
+        UnsupportedRequest: more speakers than the backend's own models tell apart.
     """
     names = AUTO_ORDER[stage] if choice.name == "auto" else (choice.name,)
     classes = [load(stage, name) for name in names]
     settings_from_text(classes[0], choice.settings)
+    most = classes[0].info.max_speakers
+    if most is not None and (speakers.minimum or 0) > most and "model" not in choice.settings:
+        raise UnsupportedRequest(
+            f"{speakers} speakers: {classes[0].name} tells at most {most} apart; choose another diarizer, such as onnx"
+        )
     if language is not None and not isinstance(language, str):
         raise InvalidOption(f"language {language!r}: give a code such as 'en' or 'ru'")
     if not any(_knows(item, language) for item in classes):
@@ -231,7 +237,7 @@ def build(
     # Typing errors first: nobody wants to hear of one after a download.
     if words:
         check("asr", request.asr, language=request.language)
-    check("diarization", request.diarizer_choice())
+    check("diarization", request.diarizer_choice(), speakers=request.speakers)
     chosen = {
         "vad": select_detector(request, notify=notify, progress=progress),
         "diarization": select_diarizer(request, notify=notify, progress=progress, beside=words),

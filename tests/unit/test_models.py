@@ -598,3 +598,19 @@ def test_any_repository_can_be_fetched(hub, tmp_path):
         folder.joinpath("model.safetensors").resolve().unlink()
     again = Path(fetch(hub, tmp_path, call).splitlines()[0])
     assert again.joinpath("model.safetensors").read_text(encoding="utf-8") == "x"
+
+
+def test_a_hub_that_does_not_answer_is_asked_once_for_several_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setattr(_hub, "_offline_by_environment", lambda: False)
+    monkeypatch.setattr(_hub, "_unreachable", {})
+    monkeypatch.setattr(_hub, "_why_unreachable", lambda *_: asked.append(1) or "cannot be reached (a test)")
+    for name in ("one/model", "another/model"):
+        with pytest.raises(ModelUnavailable, match="a test"):
+            _hub.fetch(name, ("x",), runtime=Runtime(), remedy="nothing")
+    assert len(asked) == 1
+    monkeypatch.setattr(_hub, "_REMEMBER_S", 0.0)
+    with pytest.raises(ModelUnavailable, match="a test"):
+        _hub.fetch("third/model", ("x",), runtime=Runtime(), remedy="nothing")
+    assert len(asked) == 2

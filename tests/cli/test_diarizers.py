@@ -1,0 +1,116 @@
+"""The neural diarizers from the command line."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.cli.conftest import Cli
+from tests.sounds import NANO
+from whisperdiar.formats import rttm
+
+lacks_resemblyzer = importlib.util.find_spec("resemblyzer") is None
+
+
+@pytest.fixture(scope="module")
+def networks(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Options that name small networks as ONNX files."""
+    pytest.importorskip("pyannote.audio", reason="pyannote.audio, of whose classes networks are made, is not installed")
+    from tests import onnx_models, tiny_pyannote
+    from tests.sounds import conversation
+    from whisperdiar._pyannote import quiet
+
+    folder = tmp_path_factory.mktemp("networks")
+    with quiet():
+        segmentation = onnx_models.export_segmentation(tiny_pyannote.segmentation_model(), folder / "segmentation.onnx")
+        voices = onnx_models.embedding([conversation()[0]], n_mels=8)
+        embedding = onnx_models.export_embedding(voices, folder / "embedding.onnx")
+    window = ("--diarizer-option", "segmentation_window=2")
+    return ["--segmentation-model", str(segmentation), "--embedding-model", str(embedding), *window]
+
+
+@pytest.mark.model
+def test_onnx_in_full_and_fast(cli: Cli, short: Path, networks: list[str]) -> None:
+    for mode in ((), ("--fast",)):
+        done = cli(
+            "diarize", short, *networks, *mode, "--vad", "silero", "-f", "rttm,json", "-o", "out/", "--overwrite", "-q"
+        )
+        assert (done.code, done.err) == (0, "")
+        made = json.loads(Path("out", f"{short.stem}.json").read_text("utf-8"))
+        diarizer = made["provenance"]["diarizer"]
+        assert diarizer["backend"] == "onnx", "auto takes it first"
+        assert made["provenance"]["options"]["diarization"]["fast"] is bool(mode)
+        assert rttm.loads(Path("out", f"{short.stem}.rttm").read_text("utf-8")).turns
+
+
+@pytest.mark.model
+@pytest.mark.skipif(lacks_resemblyzer, reason="Resemblyzer is not installed")
+def test_an_embedding_implies_its_diarizer(cli: Cli, short: Path) -> None:
+    done = cli("diarize", short, "--embedding", "resemblyzer", "--vad", "silero", "-o", "out.json", "-q")
+    assert (done.code, done.err) == (0, "")
+    diarizer = json.loads(Path("out.json").read_text("utf-8"))["provenance"]["diarizer"]
+    assert (diarizer["backend"], diarizer["details"]["embedding"]) == ("embedding", "resemblyzer")
+
+
+@pytest.mark.model
+def test_wespeaker_clusters_the_detected_speech(cli: Cli, short: Path, networks: list[str]) -> None:
+    model = networks[networks.index("--embedding-model") + 1]
+    wanted = ("--embedding", "wespeaker", "--embedding-model", model, "--vad", "silero", "--speakers", "2")
+    done = cli("diarize", short, *wanted, "-q")
+    assert (done.code, done.err) == (0, "")
+    assert len(rttm.loads(done.out).speakers) == 2
+
+
+@pytest.mark.model
+def test_what_stands_in_for_models_that_are_not_here(cli: Cli, short: Path, tmp_path: Path) -> None:
+    done = cli(short, *NANO, "-o", "out.json", "--vad", "silero")
+    assert done.code == 0
+    (line,) = [line for line in done.err.splitlines() if "because onnx cannot run" in line]
+    assert "onnx-community/pyannote-segmentation-3.0 is not on this machine" in line
+    assert "whisperdiar models download onnx" in line
+    diarizer = json.loads(Path("out.json").read_text("utf-8"))["provenance"]["diarizer"]
+    assert diarizer["fallback_from"] == "onnx"
+    assert diarizer["backend"] == ("bic" if lacks_resemblyzer else "embedding")
+
+
+@pytest.mark.model
+def test_probabilities_are_saved(cli: Cli, short: Path, tmp_path: Path) -> None:
+    pytest.importorskip("nemo", reason="NVIDIA NeMo is not installed")
+    from tests import tiny_sortformer
+
+    model = tiny_sortformer.build(tmp_path / "model.nemo")
+    saved = ("--save-probabilities", "kept.npz", "--diarizer-option", f"model={model}")
+    done = cli("diarize", short, *saved, "--vad", "silero", "-q")
+    assert (done.code, done.err) == (0, "")
+    with np.load("kept.npz") as kept:
+        assert kept["probabilities"].shape[1] == 4
+        assert len(kept["probabilities"]) == pytest.approx(12.0 / float(kept["frame_duration"]), abs=2)
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (("--embedding", "ecapa", "--diarizer", "bic"), "--embedding is for --diarizer embedding"),
+        (("--save-probabilities", "x.npz", "--diarizer", "onnx"), "--save-probabilities is for --diarizer sortformer"),
+        (("--fast", "--diarizer", "bic"), "bic has no setting 'fast'"),
+        (("--embedding-model", "x.onnx", "--diarizer", "sortformer"), "sortformer has no setting 'embedding_model'"),
+        (("--speakers", "5-6", "--diarizer", "sortformer"), "5-6 speakers: sortformer tells at most 4 apart"),
+        (("--segmentation-model", "/nowhere/x.onnx"), "/nowhere/x.onnx"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(cli: Cli, short: Path, options: tuple[str, ...], complaint: str) -> None:
+    done = cli("diarize", short, *options, "--vad", "silero", "-o", "out.rttm")
+    assert done.code in (1, 2)
+    (line,) = done.complaints
+    assert complaint in line
+    assert not Path("out.rttm").exists()
+
+
+def test_probabilities_of_several_recordings_do_not_go_into_one_file(cli: Cli, short: Path) -> None:
+    done = cli(short, "other.wav", "--save-probabilities", "x.npz", "-o", "out/")
+    assert done.code == 2
+    assert "one by one" in done.err
