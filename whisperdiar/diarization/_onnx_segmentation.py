@@ -35,6 +35,8 @@ _PYANNET_STEP = 270
 _PYANNET_FIELD = 991
 """Samples from frame to frame, and that a frame is computed from, in a PyanNet."""
 _MOST_SPEAKERS = 20
+_BATCH = {"cpu": 8, "cuda": 32}
+"""Windows at once, for each thread."""
 
 
 def find(named: str, runtime: Runtime, progress: Progress) -> Path:
@@ -92,7 +94,8 @@ class Segmentation:
             seconds = _POWERSET_WINDOW
         self.window = seconds or _MULTI_LABEL_WINDOW
         self._n_frames = self._session(_noise(self.window)).shape[1]
-        self._batch = settings.segmentation_batch_size if not isinstance(shape[0], int) else 1
+        usual = _BATCH["cpu" if self.device == "cpu" else "cuda"]
+        self._batch = 1 if isinstance(shape[0], int) else settings.segmentation_batch_size or usual
         self._step, self._threshold = settings.segmentation_step, settings.segmentation_threshold
 
     def grid(self, audio: Audio) -> WindowGrid:

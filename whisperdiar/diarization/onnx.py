@@ -31,6 +31,8 @@ from whisperdiar.types import Audio, BackendInfo, BackendRecord, Diarization, Sp
 _SEGMENTED = {False: 0.1, True: 0.4}
 """The fraction of the work that is done when the windows are segmented, in full and in fast mode, on a CPU."""
 _EMBEDDED = 0.97
+_BATCH = {"cpu": 4, "cuda": 32}
+"""Windows embedded at once, for each thread."""
 _MIN_ACTIVE_SHARE = 0.2
 """Of a window that a local speaker must fill, alone, to take part in the clustering."""
 
@@ -135,7 +137,7 @@ class Backend:
         if self.settings.fast:
             embeddings = _shared_frames.embed(audio, active, encoder, grid, exclude_overlap=alone, report=report)
         else:
-            batch = self.settings.embedding_batch_size
+            batch = self.settings.embedding_batch_size or _BATCH["cpu" if encoder.device == "cpu" else "cuda"]
             embeddings = _local_voices.embed(
                 audio, active, encoder, grid, exclude_overlap=alone, batch=batch, report=report
             )

@@ -19,9 +19,9 @@ class OnnxSettings:
             10 for a powerset model and 5 for a multi-label one.
         segmentation_step: step between windows, as a share of their length; more is faster and coarser.
         segmentation_threshold: probability above which somebody talks, for multi-label segmentations only.
-        segmentation_batch_size: windows segmented at once by each thread.
+        segmentation_batch_size: windows segmented at once by each thread; None for 8 on a CPU and 32 on a GPU.
         min_duration_off: pauses of one speaker up to this length (seconds) are filled.
-        embedding_batch_size: windows embedded at once by each thread.
+        embedding_batch_size: windows embedded at once by each thread; None for 4 on a CPU and 32 on a GPU.
         embedding_exclude_overlap: leave overlapped speech out of embeddings.
         clustering_method: linkage of the agglomerative clustering.
         clustering_threshold: distance up to which voices are one speaker; more gives fewer speakers.
@@ -38,9 +38,9 @@ class OnnxSettings:
     segmentation_window: float | None = None
     segmentation_step: float = 0.1
     segmentation_threshold: float = 0.5
-    segmentation_batch_size: int = 8
+    segmentation_batch_size: int | None = None
     min_duration_off: float = 0.0
-    embedding_batch_size: int = 4
+    embedding_batch_size: int | None = None
     embedding_exclude_overlap: bool = True
     clustering_method: str = "centroid"
     clustering_threshold: float = 0.7045654963945799
@@ -50,8 +50,9 @@ class OnnxSettings:
 
     def __post_init__(self) -> None:
         for name in ("segmentation_batch_size", "embedding_batch_size", "min_cluster_size"):
-            if getattr(self, name) < 1:
-                raise InvalidOption(f"{name} {getattr(self, name)}: it must be at least 1")
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InvalidOption(f"{name} {value}: it must be at least 1")
         for name, low, high in (
             ("segmentation_window", 0.5, 60.0),
             ("segmentation_step", 0.01, 1.0),
