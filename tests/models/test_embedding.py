@@ -539,7 +539,7 @@ def test_the_batch_size_changes_nothing(resemblyzer: embedding.Backend, heard: t
     [
         {"embedding": "wavlm"},
         {"clustering": "dbscan"},
-        {"model": "somewhere"},
+        {"embedding_model": "somewhere"},
         {"batch_size": 0},
         {"max_speakers": 0},
         {"window": 0.1},

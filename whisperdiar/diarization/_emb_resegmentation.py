@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from whisperdiar.diarization._frames import SpeechFrames
 from whisperdiar.diarization._speaker_clustering import means_of, numbered
-from whisperdiar.diarization._viterbi import decode
+from whisperdiar.diarization._viterbi import certain, decode, longest_run
 from whisperdiar.diarization._voices import Voices
 from whisperdiar.types import Audio, Span
 
@@ -20,7 +20,6 @@ Scores = NDArray[np.float64]
 HOP = 0.1
 """Seconds from frame to frame."""
 _BLOCK = 10_000  # frames whose scores are held at once
-_CERTAIN = 1e9  # outweighs any voice
 
 
 def frames_of(speech: Sequence[Span], audio: Audio) -> SpeechFrames:
@@ -55,13 +54,13 @@ def share_out(
     kept = np.full(len(frames), -1)
     costs = np.full(len(frames), penalty / HOP)
     while True:
-        bids = _bids(likeness, before, after, share, kept)
+        bids = certain(_bids(likeness, before, after, share), kept)
         path = decode(bids, costs, n_states=len(means))
         lost = np.setdiff1d(np.arange(len(means)), path)
         pinned = 0
         if len(means) - len(lost) < at_least:
             for voice in lost:
-                first, last = _longest_run((of_frame == voice) & (kept < 0))
+                first, last = longest_run((of_frame == voice) & (kept < 0))
                 kept[first:last] = voice
                 pinned += last - first
         if not pinned:
@@ -82,25 +81,9 @@ def _neighbours(frames: SpeechFrames, voices: Voices) -> tuple[Labels, Labels, S
     return before, after, np.where(gap > 0, share, 0.0)
 
 
-def _bids(
-    likeness: NDArray[np.float32], before: Labels, after: Labels, share: Scores, kept: Labels
-) -> Iterator[Scores]:
-    """Blocks of float64 (n_frames, n_voices); frames that are `kept` for a voice (not -1) are out of others' reach."""
+def _bids(likeness: NDArray[np.float32], before: Labels, after: Labels, share: Scores) -> Iterator[Scores]:
+    """Blocks of float64 (n_frames, n_voices)."""
     for first in range(0, len(before), _BLOCK):
         block = slice(first, first + _BLOCK)
         part = share[block, None]
-        found = likeness[before[block]] * (1.0 - part) + likeness[after[block]] * part
-        own = kept[block]
-        places = np.flatnonzero(own >= 0)
-        found[places, own[places]] += _CERTAIN
-        yield found
-
-
-def _longest_run(member: NDArray[np.bool_]) -> tuple[int, int]:
-    """First and last place (exclusive) of the longest run of True; twice 0 where there is none."""
-    changes = np.flatnonzero(np.diff(np.concatenate([[False], member, [False]]).astype(np.int8)))
-    starts, ends = changes[::2], changes[1::2]
-    if not len(starts):
-        return 0, 0
-    longest = int((ends - starts).argmax())
-    return int(starts[longest]), int(ends[longest])
+        yield likeness[before[block]] * (1.0 - part) + likeness[after[block]] * part

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from whisperdiar.diarization._gaussians import Array
 
 Labels = NDArray[np.int64]
+
+_CERTAIN = 1e9  # log-likelihood that outweighs any other
 
 
 def decode(likelihoods: Iterable[Array], costs: Array, *, n_states: int) -> Labels:
@@ -47,3 +49,24 @@ def decode(likelihoods: Iterable[Array], costs: Array, *, n_states: int) -> Labe
         if entered[t, state]:
             state = int(source[t])
     return path
+
+
+def certain(blocks: Iterable[Array], kept: Labels) -> Iterator[Array]:
+    """The likelihoods, with every frame that is `kept` for a state (not -1) out of reach of the others."""
+    first = 0
+    for block in blocks:
+        own = kept[first : first + len(block)]
+        frames = np.flatnonzero(own >= 0)
+        block[frames, own[frames]] += _CERTAIN
+        first += len(block)
+        yield block
+
+
+def longest_run(member: NDArray[np.bool_]) -> tuple[int, int]:
+    """First and last place (exclusive) of the longest run of True; twice 0 where there is none."""
+    changes = np.flatnonzero(np.diff(np.concatenate([[False], member, [False]]).astype(np.int8)))
+    starts, ends = changes[::2], changes[1::2]
+    if not len(starts):
+        return 0, 0
+    longest = int((ends - starts).argmax())
+    return int(starts[longest]), int(ends[longest])

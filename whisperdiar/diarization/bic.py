@@ -11,7 +11,7 @@ speech; and clusters are compared once more after decoding has purified them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -24,7 +24,7 @@ from whisperdiar.diarization._frames import Labels, SpeechFrames
 from whisperdiar.diarization._gaussians import Array, Features, standardise, stretch_sums
 from whisperdiar.diarization._gmm import likelihoods, train
 from whisperdiar.diarization._merging import merge_closest, merge_neighbours
-from whisperdiar.diarization._viterbi import decode
+from whisperdiar.diarization._viterbi import certain, decode, longest_run
 from whisperdiar.features import CepstrumSettings, FrameGrid, mfcc
 from whisperdiar.options import BicSettings, Runtime
 from whisperdiar.types import ANY_SPEAKERS, Audio, BackendInfo, BackendRecord, Diarization, Span, SpeakerCount
@@ -33,7 +33,6 @@ _GRID = FrameGrid()
 _MIN_LOUD = 5  # frames of a stretch that are not among the quietest: with fewer it joins its neighbour
 _MIN_PIECE = 25  # frames; stretches are not cut finer than that to reach a number of speakers
 _STRETCHES_PER_SPEAKER = 4  # are left by the joining of neighbours, which cannot undo its mistakes
-_CERTAIN = 1e9  # log-likelihood that outweighs any other
 
 
 class Backend:
@@ -141,12 +140,12 @@ class Backend:
         costs[frames.edges[1:-1]] = self.settings.pause_penalty
         kept = np.full(len(labels), -1)
         while True:
-            path = decode(_certain(likelihoods(features, mixtures), kept), costs, n_states=n_clusters)
+            path = decode(certain(likelihoods(features, mixtures), kept), costs, n_states=n_clusters)
             lost = np.setdiff1d(np.arange(n_clusters), path)
             if n_clusters - len(lost) >= min(at_least, n_clusters):
                 return np.unique(path, return_inverse=True)[1].astype(np.int64)
             for cluster in lost:
-                first, last = _longest_run(labels == cluster)
+                first, last = longest_run(labels == cluster)
                 kept[first:last] = cluster
 
 
@@ -198,25 +197,6 @@ class _Voice:
             chosen = self.features[heard if heard.sum() >= _MIN_LOUD else own]
             sums.append(stretch_sums(chosen, [0, len(chosen)])[0])
         return np.stack(sums)
-
-
-def _certain(blocks: Iterator[Array], kept: Labels) -> Iterator[Array]:
-    """The likelihoods, with every frame that is `kept` for a cluster (not -1) out of reach of the others."""
-    first = 0
-    for block in blocks:
-        own = kept[first : first + len(block)]
-        frames = np.flatnonzero(own >= 0)
-        block[frames, own[frames]] += _CERTAIN
-        first += len(block)
-        yield block
-
-
-def _longest_run(member: NDArray[np.bool_]) -> tuple[int, int]:
-    """First and last place (exclusive) of the longest run of True."""
-    changes = np.flatnonzero(np.diff(np.concatenate([[False], member, [False]]).astype(np.int8)))
-    starts, ends = changes[::2], changes[1::2]
-    longest = int((ends - starts).argmax())
-    return int(starts[longest]), int(ends[longest])
 
 
 def _moved_to_pauses(labels: Labels, energy: Features, frames: SpeechFrames, reach: int) -> Labels:
