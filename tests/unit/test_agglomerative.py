@@ -32,19 +32,29 @@ def same_partition(found: Any, expected: Any) -> bool:
 
 @pytest.mark.parametrize("speakers", COUNTS, ids=str)
 @pytest.mark.parametrize("spread", [0.2, 0.6, 1.0])
-@pytest.mark.parametrize("method", ["centroid", "average", "ward"])
-def test_clusters_are_those_of_pyannote(spread: float, speakers: SpeakerCount, method: str) -> None:
+@pytest.mark.parametrize(("method", "least"), [("centroid", 12), ("centroid", 3), ("average", 12), ("ward", 12)])
+def test_clusters_are_those_of_pyannote(spread: float, speakers: SpeakerCount, method: str, least: int) -> None:
     clustering = pytest.importorskip("pyannote.audio.pipelines.clustering", reason="pyannote.audio is not installed")
     embeddings, _ = voices(160, n_voices=4, spread=spread, seed=round(10 * spread))
-    theirs = clustering.AgglomerativeClustering(metric="cosine").instantiate(PUBLISHED | {"method": method})
+    theirs = clustering.AgglomerativeClustering(metric="cosine").instantiate(
+        PUBLISHED | {"method": method, "min_cluster_size": least}
+    )
     expected = theirs.cluster(
         embeddings.copy(),
         min_clusters=max(1, speakers.minimum or 1),
         max_clusters=speakers.maximum or len(embeddings),
         num_clusters=speakers.exact,
     )
-    found = cluster(embeddings, speakers=speakers, **(PUBLISHED | {"method": method}))
+    found = cluster(embeddings, speakers=speakers, **(PUBLISHED | {"method": method, "min_cluster_size": least}))
     np.testing.assert_array_equal(found, expected)
+
+
+def test_a_small_cluster_joins_a_large_one() -> None:
+    many, _ = voices(60, n_voices=1, spread=0.1, seed=1)
+    few, _ = voices(4, n_voices=1, spread=0.1, seed=2)
+    embeddings = np.concatenate([many, few])
+    assert set(cluster(embeddings, speakers=ANY_SPEAKERS, **PUBLISHED)) == {0}
+    assert set(cluster(embeddings, speakers=ANY_SPEAKERS, **(PUBLISHED | {"min_cluster_size": 3}))) == {0, 1}
 
 
 def test_one_embedding_and_one_speaker() -> None:
