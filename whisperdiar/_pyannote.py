@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from whisperdiar._quiet import shared
 from whisperdiar._sources import Source
 from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable
 from whisperdiar.models import fetch_snapshot
@@ -38,6 +39,7 @@ REVISIONS: Mapping[str, str] = {
 _TELEMETRY = "PYANNOTE_METRICS_ENABLED"
 
 
+@shared
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Inside the block pyannote.audio measures nothing, warns of nothing and prints nothing.

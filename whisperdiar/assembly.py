@@ -123,7 +123,8 @@ def check(stage: Stage, choice: Choice, *, language: str | None = None, speakers
     classes = [load(stage, name) for name in names]
     settings_from_text(classes[0], choice.settings)
     most = classes[0].info.max_speakers
-    if most is not None and (speakers.minimum or 0) > most and "model" not in choice.settings:
+    own_model = "model" in choice.settings and _is_path(choice.settings["model"])
+    if most is not None and (speakers.minimum or 0) > most and not own_model:
         raise UnsupportedRequest(
             f"{speakers} speakers: {classes[0].name} tells at most {most} apart; choose another diarizer, such as onnx"
         )

@@ -28,11 +28,13 @@ ALLOWED: dict[str, set[str]] = {
     "formats": {"errors", "options", "segmentation", "transcript", "types"},
     "media": {"contracts", "errors", "options", "types", "files"},
     "_machine": set(),
+    "_quiet": set(),
     "features": {"errors", "options", "types"},
     "clips": {"errors", "files", "transcript", "types", "options"},
 }
 BASE = {
     "_machine",
+    "_quiet",
     "_pyannote",
     "_sources",
     "contracts",

@@ -79,7 +79,10 @@ def _lines(rows: list[dict[str, Any]], *, settings: bool) -> Iterator[str]:
         if "broken" in row:
             yield f"  {row['name']:<12} BROKEN: {row['broken']}\n"
             continue
-        state = "ready" if row["installed"] else f'pip install "whisperdiar[{row["extra"]}]"'
+        install = (
+            f'pip install "whisperdiar[{row["extra"]}]"' if row["extra"] else f"pip install {' '.join(row['missing'])}"
+        )
+        state = "ready" if row["installed"] else install
         facts = [row["licence"]]
         if row["download_mb"]:
             facts.append(f"model of {row['download_mb']} MB")

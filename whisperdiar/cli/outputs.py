@@ -30,19 +30,23 @@ def plan(
     *,
     default: str = "srt",
     also_read: Sequence[str | Path | None] = (),
+    also_written: Sequence[str | None] = (),
 ) -> list[list[Target]]:
     """For every input what is to be written.
 
     Args:
         default: the format where nothing names one.
         also_read: further files that the command reads, which no output may replace.
+        also_written: further files that it writes.
 
     Raises:
         InvalidOption: the outputs cannot be meant so.
         OutputError: a folder is missing or cannot be written to.
     """
     chosen = [by_name(name.strip()) for item in formats for name in item.split(",")]
+    others = [Path(item) for item in also_written if item is not None]
     if not outputs:
+        check_writable(others, read=[*inputs, *also_read])
         return _to_stdout(inputs, chosen or [by_name(default)])
     folders = [item for item in outputs if _is_folder(item)]
     files = [item for item in outputs if not _is_folder(item)]
@@ -57,8 +61,9 @@ def plan(
                 Target(item, Path(folder) / f"{name}{item.suffix}", True) for item in (chosen or [by_name(default)])
             ]
     _make_folders(folders)
-    every = [target.path for found in targets for target in found]
-    doubled = [path for path, count in Counter(every).items() if count > 1 and path != STDOUT]
+    every = [*(target.path for found in targets for target in found), *others]
+    counts = Counter(Path(os.path.abspath(path)) if path != STDOUT else path for path in every)
+    doubled = [path for path in every if path != STDOUT and counts[Path(os.path.abspath(path))] > 1]
     if doubled:
         raise InvalidOption(f"-o {doubled[0]}: this output is given twice")
     check_writable(every, read=[*inputs, *also_read])
@@ -125,6 +130,8 @@ def check_writable(paths: Sequence[Path], *, read: Sequence[str | Path | None]) 
     for path, place in places.items():
         if place in sources:
             raise InvalidOption(f"-o {path}: this is the input itself; choose another name")
+        if path.is_dir():
+            raise OutputError(f"{path}: this is a folder; give the name of a file")
         if not path.parent.is_dir():
             raise OutputError(f"{path}: the folder {path.parent} does not exist; make it first or choose another")
         if not os.access(path.parent, os.W_OK) and not path.exists():

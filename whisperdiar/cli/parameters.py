@@ -193,7 +193,21 @@ def diarizer_choice(options: Mapping[str, Any]) -> Choice:
             name = implied
         elif options.get(key) is not None and name != implied and (key, name) != ("embedding", "ecapa"):
             raise InvalidOption(f"--{key.replace('_', '-')} is for --diarizer {implied}: leave --diarizer {name} out")
+    if options.get("turns") is not None and name != options["diarizer"]:
+        raise InvalidOption("--turns takes the speakers from a file: leave --embedding and --save-probabilities out")
     own = {
         key: options.get(key) for key in ("embedding", "segmentation_model", "embedding_model", "save_probabilities")
     }
     return Choice(name=name, settings=settings(options["diarizer_settings"], **own, fast=options.get("fast") or None))
+
+
+def other_files(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Files that are read and written beside recordings and outputs, as arguments of `plan`.
+
+    Raises:
+        InvalidOption: the probabilities are not to go into an .npz file.
+    """
+    saved = options["save_probabilities"]
+    if saved is not None and not str(saved).endswith(".npz"):
+        raise InvalidOption(f"--save-probabilities {saved}: give the name of an .npz file")
+    return {"also_read": [options["speech"], options["turns"]], "also_written": [saved]}

@@ -89,7 +89,7 @@ def diarize(
     console = Console(quiet=quiet)
     context.call_on_close(console.close)
     shared.check_times(options["start"], options["end"])
-    (planned,) = plan([recording], outputs, formats, default="rttm", also_read=[options["speech"], options["turns"]])
+    (planned,) = plan([recording], outputs, formats, default="rttm", **shared.other_files(options))
     targets = unfinished(planned, overwrite=overwrite, notify=console.warn)
     if not targets:
         return

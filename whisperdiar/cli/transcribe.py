@@ -75,7 +75,7 @@ def transcribe(
     """
     console = Console(quiet=quiet)
     context.call_on_close(console.close)
-    targets = plan(inputs, outputs, formats, also_read=[options["speech"], options["turns"]])
+    targets = plan(inputs, outputs, formats, **shared.other_files(options))
     shared.check_times(options["start"], options["end"])
     if options["save_probabilities"] is not None and len(inputs) > 1:
         raise InvalidOption("--save-probabilities: there is one FILE for several recordings; give them one by one")

@@ -26,6 +26,7 @@ MOST_AT_ONCE = 12_000
 _BLOCK = 3_000
 _EARLY_SHARE = 0.5
 """Of the threshold: what is nearer than that is taken for one voice within a block."""
+_LEAST_REACH = 0.01
 _MIN_SHARE_OF_ALL = 0.1
 _EUCLIDEAN = ("centroid", "median", "ward")
 """Linkages that need Euclidean distances: their embeddings are scaled to length 1."""
@@ -114,7 +115,7 @@ def _joined_early(points: Embeddings, method: str, threshold: float) -> tuple[Em
         points = (centres / total[:, None]).astype(np.float32)
         weights = np.asarray(total, dtype=np.float64)
         members = labels[members]
-        reach *= 1.5
+        reach = max(1.5 * reach, _LEAST_REACH)
     return points, weights, members
 
 

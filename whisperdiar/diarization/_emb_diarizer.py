@@ -98,6 +98,9 @@ class EmbeddingDiarizer:
         )
         spread = self._spread(encoder, voices)
         heard = voices.embeddings[voices.heard]
+        if not len(heard):  # a detector took silence for speech
+            progress("diarization", 1.0)
+            return Diarization(audio.recording_id)
         labels = cluster(heard, rule=self._rule(spread, step, len(heard)), speakers=self._bounds(speakers))
         shared = np.zeros(len(frames), dtype=np.int64)
         if len(labels) and labels.max() > 0:

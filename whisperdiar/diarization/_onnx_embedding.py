@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from whisperdiar.contracts import Progress
 from whisperdiar.diarization._onnx_runtime import Session, cut, find_file
-from whisperdiar.errors import BackendBroken, InvalidOption
+from whisperdiar.errors import BackendBroken, BackendError, InvalidOption
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
 from whisperdiar.torch_support import import_module, one_line
 from whisperdiar.types import Samples
@@ -98,13 +98,17 @@ class FrameEncoder:
         self.name = name
         whole = Session(path, runtime, name=name)
         shape = whole.input_shape
-        if whole.n_inputs != 1 or len(shape) != 3 or not isinstance(shape[2], int):
+        if whole.n_inputs != 1 or len(shape) != 3 or not isinstance(shape[2], int) or isinstance(shape[1], int):
             raise InvalidOption(
                 f"embedding model {name} takes input of shape {shape}: give one that takes a mel filterbank, "
-                "(batch, frames, bands)"
+                "(batch, frames, bands), of any length"
+            )
+        if isinstance(shape[0], int):
+            raise InvalidOption(
+                f"embedding model {name} takes {shape[0]} at once, no more and no less: export it with an open batch"
             )
         self.n_mels, self.device, self.parallel = shape[2], whole.device, whole.parallel
-        sound = np.random.default_rng(0).normal(size=(1, _TEST_FRAMES, self.n_mels)).astype(np.float32)
+        sound = _noise(_TEST_FRAMES, self.n_mels)
         expected = whole(sound)
         if expected.ndim != 2 or len(expected) != 1:
             raise InvalidOption(
@@ -116,6 +120,7 @@ class FrameEncoder:
         self._front: Session | None = None
         self._back: Session | None = None
         self._cut(path, runtime, sound, expected)
+        self._fewest = 1 if self.shares else self._fewest_frames()
 
     @property
     def shares(self) -> bool:
@@ -149,9 +154,22 @@ class FrameEncoder:
             raise ValueError(f"{self.name} is closed")
         for number, own in enumerate(weights):
             chosen = frames[:, own > 0.5]
-            if chosen.shape[1]:
+            if chosen.shape[1] >= self._fewest:
                 found[number] = self._whole(np.ascontiguousarray(chosen.T)[None])[0]
         return found
+
+    def _fewest_frames(self) -> int:
+        """Of the filterbank, with which the whole network gives numbers: with fewer than its convolutions span it
+        fails."""
+        low, high = 0, _TEST_FRAMES
+        while high - low > 1:
+            middle = (low + high) // 2
+            try:
+                works = self._whole is not None and bool(np.isfinite(self._whole(_noise(middle, self.n_mels))).all())
+            except BackendError:
+                works = False
+            low, high = (low, middle) if works else (middle, high)
+        return high
 
     def _cut(self, path: Path, runtime: Runtime, sound: Array, expected: Array) -> None:
         try:
@@ -170,9 +188,16 @@ class FrameEncoder:
             raise BackendBroken(
                 f"{self.name} cannot be read as an ONNX model: {one_line(error)}; fetch it anew"
             ) from error
-        if np.linalg.norm(found - expected) <= _AGREEMENT * np.linalg.norm(expected):
+        stride = round(_TEST_FRAMES / flat.shape[1])
+        # Frames of a network without padding would begin later than what they are computed from.
+        evenly = stride > 0 and flat.shape[1] == -(-_TEST_FRAMES // stride)
+        if evenly and np.linalg.norm(found - expected) <= _AGREEMENT * np.linalg.norm(expected):
             self._whole, self._front, self._back = None, front, back
-            self.n_features, self.stride = len(flat), max(1, round(_TEST_FRAMES / flat.shape[1]))
+            self.n_features, self.stride = len(flat), stride
+
+
+def _noise(n_frames: int, n_mels: int) -> Array:
+    return np.random.default_rng(0).normal(size=(1, n_frames, n_mels)).astype(np.float32)
 
 
 def pooled(frames: Array, weights: Array) -> Array:

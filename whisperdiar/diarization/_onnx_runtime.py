@@ -108,7 +108,7 @@ class Session:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # what fails is told once, by us
         chosen, self.device = providers(runtime)
         self._name = name
         try:
@@ -139,7 +139,9 @@ class Session:
         try:
             found: Array = self._session.run([self._output], {self._input: values})[0]
         except Exception as error:  # as above
-            remedy = "lower segmentation_batch_size and embedding_batch_size, or use --device cpu"
+            remedy = "give another model"
+            if "alloc" in str(error).lower() or isinstance(error, MemoryError):
+                remedy = "lower segmentation_batch_size and embedding_batch_size, or use --device cpu"
             raise BackendError(f"{self._name} failed in ONNX Runtime: {one_line(error)}; {remedy}") from error
         return found
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from itertools import combinations
 from math import comb
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,7 @@ _PYANNET_STEP = 270
 _PYANNET_FIELD = 991
 """Samples from frame to frame, and that a frame is computed from, in a PyanNet."""
 _MOST_SPEAKERS = 20
+_THRESHOLD = 0.5
 _BATCH = {"cpu": 8, "cuda": 32}
 """Windows at once, for each thread."""
 
@@ -65,15 +67,9 @@ class Segmentation:
         self._session = Session(path, runtime, name=name)
         self.device = self._session.device
         shape = self._session.input_shape
-        is_sound = (len(shape) == 3 and shape[1] in (1, None)) or isinstance(shape[1], str)
-        if (
-            self._session.n_inputs != 1
-            or not is_sound
-            or (isinstance(shape[2], int) and shape[2] < SAMPLE_RATE_HZ // 2)
-        ):
+        if self._session.n_inputs != 1 or not _takes_sound(shape):
             raise InvalidOption(
-                f"segmentation model {name} takes input of shape {shape}: give one that takes sound, "
-                "(batch, 1, samples)"
+                f"segmentation model {name} takes input of shape {shape}: give one that takes sound, (batch, 1, samples)"
             )
         fixed = shape[2] if isinstance(shape[2], int) else None
         given = settings.segmentation_window
@@ -88,6 +84,11 @@ class Segmentation:
                 "(batch, frames, classes)"
             )
         self.powerset = not _is_multi_label(scores)
+        if self.powerset and settings.segmentation_threshold is not None:
+            raise InvalidOption(
+                f"segmentation_threshold {settings.segmentation_threshold}: {name} is a powerset model, which has "
+                "none; leave it out"
+            )
         self._sets = _powerset(scores.shape[2], name) if self.powerset else None
         self.n_speakers = scores.shape[2] if self._sets is None else self._sets.shape[1]
         if seconds is None and self.powerset:
@@ -96,7 +97,9 @@ class Segmentation:
         self._n_frames = self._session(_noise(self.window)).shape[1]
         usual = _BATCH["cpu" if self.device == "cpu" else "cuda"]
         self._batch = 1 if isinstance(shape[0], int) else settings.segmentation_batch_size or usual
-        self._step, self._threshold = settings.segmentation_step, settings.segmentation_threshold
+        self._step = settings.segmentation_step
+        given_threshold = settings.segmentation_threshold
+        self._threshold = _THRESHOLD if given_threshold is None else given_threshold
 
     def grid(self, audio: Audio) -> WindowGrid:
         """Where its windows and frames lie in a recording at 16 kHz."""
@@ -145,6 +148,14 @@ class Segmentation:
                 active[here] = scores > self._threshold
             progress("diarization", until * windows.stop / grid.n_windows)
         return found, active
+
+
+def _takes_sound(shape: tuple[Any, ...]) -> bool:
+    """Whether an input is (batch, 1, samples), each of which may be open; a batch of more than 1 may not be fixed."""
+    if len(shape) != 3:
+        return False
+    batch, channels, samples = (item if isinstance(item, int) else None for item in shape)
+    return batch in (1, None) and channels in (1, None) and (samples is None or samples >= SAMPLE_RATE_HZ // 2)
 
 
 def _noise(seconds: float) -> NDArray[np.float32]:

@@ -26,7 +26,6 @@ from whisperdiar.diarization._onnx_embedding import (
 )
 from whisperdiar.diarization._onnx_runtime import in_parallel
 from whisperdiar.diarization._windows import WindowGrid, stretch
-from whisperdiar.errors import UnsupportedRequest
 from whisperdiar.options import SAMPLE_RATE_HZ
 from whisperdiar.types import Audio
 
@@ -54,13 +53,9 @@ def embed(
     Args:
         active: bool (n_windows, n_frames, n_speakers).
         exclude_overlap: leave out frames in which others talk too, unless hardly any is left.
+        encoder: one that `shares` its frames.
         report: hears the fraction that is done.
-
-    Raises:
-        UnsupportedRequest: the network's frames cannot be shared.
     """
-    if not encoder.shares:
-        raise UnsupportedRequest(f"fast: the frames of {encoder.name} cannot be shared between windows; leave fast out")
     found = np.zeros((active.shape[0], active.shape[2], encoder.dimension), np.float32)
     blocks = _Blocks(audio, encoder)
     window, held, first = 0, np.zeros((encoder.n_features, 0), np.float32), 0

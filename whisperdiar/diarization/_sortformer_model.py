@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from whisperdiar._quiet import shared
 from whisperdiar._sources import Source
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable
@@ -31,6 +32,7 @@ _NETWORKS = ("encoder.", "sortformer_modules.", "transformer_encoder.")
 _UNUSED = ("sortformer_modules.hidden_to_spks.",)  # for training; NeMo's inference never calls it
 
 
+@shared
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """For importing NeMo and loading a model: nothing is logged or warned of; afterwards the process is as before.
@@ -54,6 +56,7 @@ def quiet() -> Iterator[None]:
         os.environ.update(environment)
 
 
+@shared
 @contextlib.contextmanager
 def running() -> Iterator[None]:
     """For hours of work: NeMo alone is silent, and whoever listens to the progress may log what they like."""

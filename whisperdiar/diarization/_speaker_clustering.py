@@ -5,9 +5,6 @@ ends as one cluster or a few, however long it speaks. Clusters with hardly any s
 clusters join while their voices are nearer than a second threshold. What is compared there is the distance between the
 means without what chance adds to it: a mean of few windows lies off its voice, so that without that correction small
 clusters would stay apart and large ones join too early. All distances are in units of the spread of a voice.
-
-Source: the number of speakers from eigenvalues is that of Park et al., "Auto-tuning spectral clustering for speaker
-diarization using normalized maximum eigengap", IEEE Signal Processing Letters, 2020.
 """
 
 from __future__ import annotations
@@ -21,10 +18,6 @@ from whisperdiar.diarization._emb_linkage import Labels, Tree, Vectors, Weights,
 from whisperdiar.types import SpeakerCount
 
 _ROUNDS = 30  # of k-means; it settles in a few
-_NEIGHBOUR_SHARES = (0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.25, 0.3)  # of all, that auto-tuning tries
-_MOST_BY_EIGENVALUES = 12  # speakers that spectral clustering looks for
-_FEWEST_FOR_EIGENVALUES = 10  # windows
-_SPECTRAL_AT_ONCE = 1_000  # nodes whose eigenvectors are computed: a few seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +25,7 @@ class Rule:
     """What decides.
 
     Attributes:
-        method: ``agglomerative``, ``kmeans`` or ``spectral``.
+        method: ``agglomerative`` or ``kmeans``.
         spread: mean cosine distance of two windows of one voice.
         cut: distance up to which windows join, in spreads.
         threshold: distance between voices up to which clusters join, in spreads.
@@ -63,8 +56,6 @@ def cluster(embeddings: Vectors, *, rule: Rule, speakers: SpeakerCount) -> Label
     high = max(low, min(n, speakers.maximum or n))
     if high == 1:
         return np.zeros(n, dtype=np.int64)
-    if rule.method == "spectral" and n >= _FEWEST_FOR_EIGENVALUES:
-        return numbered(_spectral(embeddings, rule, low, high))
     labels = _agglomerative(embeddings, rule, low, high)
     return numbered(_moved_to_nearest(embeddings, labels) if rule.method == "kmeans" else labels)
 
@@ -109,7 +100,8 @@ def _first_clusters(tree: Tree, rule: Rule, low: int) -> Iterator[tuple[Labels, 
 def _small_to_nearest(points: Vectors, weights: Weights, labels: Labels, min_windows: int) -> Labels:
     """Clusters with fewer windows join the nearest of the others; the largest one never does."""
     sizes = totals(weights, labels)
-    small = sizes < min_windows
+    # Where even the largest has fewer, all would be one voice.
+    small = sizes < min(min_windows, sizes.max())
     small[sizes.argmax()] = False
     if not small.any():
         return labels
@@ -161,53 +153,3 @@ def _moved_to_nearest(embeddings: Vectors, labels: Labels) -> Labels:
             break
         labels = moved.astype(np.int64)
     return labels
-
-
-def _spectral(embeddings: Vectors, rule: Rule, low: int, high: int) -> Labels:
-    """Clusters by the eigenvectors of a graph of nearest neighbours, whose number follows from its eigenvalues."""
-    from scipy.linalg import eigh
-
-    nodes, _, node_of = condensed(embeddings, rule.cut * rule.spread, at_least=low, at_most=_SPECTRAL_AT_ONCE)
-    n = len(nodes)
-    low, high = min(low, n), min(high, n)
-    likeness = unit(nodes) @ unit(nodes).T
-    order = np.argsort(-likeness, axis=1, kind="stable")
-    most = min(n - 1, max(low, min(high, _MOST_BY_EIGENVALUES)))
-    best, count, vectors = np.inf, low, np.zeros((n, 1))
-    for share in _NEIGHBOUR_SHARES:
-        graph = np.zeros((n, n))
-        np.put_along_axis(graph, order[:, : max(2, int(share * n))], 1.0, axis=1)
-        graph = 0.5 * (graph + graph.T)
-        laplacian = np.diag(graph.sum(axis=1)) - graph
-        values, found = eigh(laplacian, subset_by_index=[0, most])
-        gaps = np.diff(values)
-        # The fewer neighbours and the larger the gap, the plainer the clusters.
-        ratio = share / (gaps.max() / (values[-1] + 1e-9) + 1e-9)
-        if ratio < best:
-            allowed = gaps[low - 1 : high]
-            best, vectors = ratio, found
-            count = low + int(allowed.argmax()) if len(allowed) else low
-    if count < 2:
-        return np.zeros(len(embeddings), dtype=np.int64)
-    return _k_means(vectors[:, :count], count)[node_of]
-
-
-def _k_means(points: Weights, count: int) -> Labels:
-    """Plain k-means, begun with the point farthest from the mean and then always the farthest from all chosen."""
-    chosen = [int(np.square(points - points.mean(axis=0)).sum(axis=1).argmax())]
-    distances = np.square(points - points[chosen[0]]).sum(axis=1)
-    while len(chosen) < count:
-        chosen.append(int(distances.argmax()))
-        distances = np.minimum(distances, np.square(points - points[chosen[-1]]).sum(axis=1))
-    centres = points[chosen]
-    labels = np.full(len(points), -1)
-    for _ in range(_ROUNDS):
-        squares = np.square(points[:, None] - centres[None]).sum(axis=2)
-        nearest = squares.argmin(axis=1)
-        for empty in np.setdiff1d(np.arange(count), nearest):  # equal points: one of them makes a cluster of its own
-            nearest[squares[np.arange(len(points)), nearest].argmax()] = empty
-        if (nearest == labels).all():
-            break
-        labels = nearest
-        centres = np.stack([points[labels == label].mean(axis=0) for label in range(count)])
-    return labels.astype(np.int64)

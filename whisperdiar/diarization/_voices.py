@@ -145,7 +145,8 @@ def _sound(audio: Audio, span: Span, n_samples: int) -> Samples:
     total = audio.samples.shape[1]
     first = min(round(span.start * audio.sample_rate), total - 1)
     last = max(first + 1, min(round(span.end * audio.sample_rate), first + n_samples, total))
-    return np.resize(replace(audio, samples=audio.samples[:, first:last]).mono, n_samples).astype(np.float32)
+    mono = np.resize(replace(audio, samples=audio.samples[:, first:last]).mono, n_samples).astype(np.float32)
+    return np.nan_to_num(mono, copy=False, posinf=0.0, neginf=0.0)
 
 
 def _unit(vectors: Vectors) -> Vectors:

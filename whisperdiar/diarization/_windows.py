@@ -84,7 +84,7 @@ def stretch(audio: Audio, first: int, last: int) -> Samples:
     before = min(max(0, -first), last - first)
     padded: Samples = np.zeros(last - first, dtype=np.float32)
     padded[before : before + len(mono)] = mono
-    return padded
+    return np.nan_to_num(padded, copy=False, posinf=0.0, neginf=0.0)
 
 
 def speaker_count(active: NDArray[np.bool_], grid: WindowGrid) -> Counts:

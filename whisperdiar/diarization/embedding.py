@@ -22,13 +22,13 @@ class Backend(EmbeddingDiarizer):
     name: ClassVar[str] = "embedding"
     info: ClassVar[BackendInfo] = BackendInfo(
         summary="speaker embeddings of speech, clustered; Resemblyzer's need no download",
-        licence="MIT; models: ECAPA, WeSpeaker and Resemblyzer Apache-2.0, pyannote/embedding MIT",
+        licence="models: ECAPA and Resemblyzer Apache-2.0, WeSpeaker CC-BY-4.0, pyannote/embedding MIT",
         extra="resemblyzer",
         network=True,
         download_mb=89,
         homepage="https://github.com/resemble-ai/Resemblyzer",
         requires=("onnxruntime",),
-        caution="one speaker at a time; nobody who speaks for less than two seconds in all is told apart",
+        caution="one speaker at a time; nobody who speaks for less than 1.6 s in all is told apart",
     )
     settings_type: ClassVar[type] = EmbeddingSettings
 

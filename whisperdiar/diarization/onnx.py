@@ -23,7 +23,7 @@ from whisperdiar.diarization import _agglomerative, _local_voices, _onnx_embeddi
 from whisperdiar.diarization._onnx_embedding import FrameEncoder
 from whisperdiar.diarization._onnx_segmentation import Segmentation
 from whisperdiar.diarization._windows import NOBODY, Counts, WindowGrid, activations, speaker_count, speaking, stretches
-from whisperdiar.errors import UnsupportedRequest
+from whisperdiar.errors import InvalidOption, UnsupportedRequest
 from whisperdiar.options import SAMPLE_RATE_HZ, OnnxSettings, Runtime
 from whisperdiar.torch_support import require
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Diarization, Span, SpeakerCount, Turn, speaker_label
@@ -46,7 +46,7 @@ class Backend:
     name: ClassVar[str] = "onnx"
     info: ClassVar[BackendInfo] = BackendInfo(
         summary="pyannote's pipeline 3.1 in ONNX Runtime: no PyTorch, no token, many times faster",
-        licence="MIT; embedding model Apache-2.0",
+        licence="MIT; embedding model CC-BY-4.0 (code Apache-2.0)",
         network=True,
         download_mb=33,
         overlap=True,
@@ -78,10 +78,12 @@ class Backend:
             settings, runtime = self.settings, self.runtime
             windows = _onnx_segmentation.find(settings.segmentation_model, runtime, progress)
             voices = _onnx_embedding.find(settings.embedding_model, runtime, progress)
-            self._models = (
-                Segmentation(windows, settings, runtime, name=settings.segmentation_model),
-                FrameEncoder(voices, runtime, name=settings.embedding_model),
-            )
+            encoder = FrameEncoder(voices, runtime, name=settings.embedding_model)
+            if settings.fast and not encoder.shares:
+                raise InvalidOption(
+                    f"fast: the frames of {encoder.name} cannot be shared between windows; leave fast out"
+                )
+            self._models = Segmentation(windows, settings, runtime, name=settings.segmentation_model), encoder
         return self._models
 
     def release(self) -> None:

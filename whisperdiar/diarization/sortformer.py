@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import weakref
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -32,6 +33,7 @@ from whisperdiar.torch_support import choose_device, cpu_threads, free_memory, m
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Diarization, Samples, Span, SpeakerCount
 
 MAX_SPEAKERS = 4
+_FINGERPRINT_SAMPLES = 1 << 20
 _SHORTEST_S = 0.5
 """Shorter sound is heard with silence after it: NeMo's networks fail on a handful of frames."""
 
@@ -43,6 +45,7 @@ class _Run:
 
     samples: weakref.ref[Samples]
     probabilities: Probabilities
+    print: int
     windows: int = 1
     guessed: int = 0
 
@@ -132,12 +135,14 @@ class Backend:
         Raises:
             UnsupportedRequest: more speakers than the model can tell apart, or another sample rate.
             BackendError: out of memory, or the model failed.
-            OutputError: the probabilities cannot be saved.
+            OutputError: the folder for the probabilities does not exist; what fails later becomes a note.
         """
         if self.settings.model in models.REVISIONS:
             refuse_too_many(speakers, MAX_SPEAKERS)
         if not speech or audio.samples.shape[1] == 0:
-            return Diarization(audio.recording_id)
+            saved = self.settings.save_probabilities
+            notes = (f"{saved} was not written: nobody speaks",) if saved is not None else ()
+            return Diarization(audio.recording_id, (), notes)
         self._check_folder()
         self.prepare()
         refuse_too_many(speakers, int(self._model.sortformer_modules.n_spk))
@@ -158,7 +163,11 @@ class Backend:
                 "changed their label; a streaming model or longer windows carry speakers better"
             )
             result = Diarization(result.recording_id, result.turns, (*result.notes, note))
-        self._save(run.probabilities, labels, audio)
+        try:
+            self._save(run.probabilities, labels, audio)
+        except OutputError as error:  # the turns are not to be lost with it
+            note = f"the probabilities were not saved: {error}"
+            result = Diarization(result.recording_id, result.turns, (*result.notes, note))
         return result
 
     def probabilities(self, audio: Audio, *, progress: Progress = no_progress) -> Probabilities:
@@ -183,9 +192,11 @@ class Backend:
     def _heard(self, audio: Audio, progress: Progress) -> _Run:
         if audio.sample_rate != SAMPLE_RATE_HZ:
             raise UnsupportedRequest(f"{audio.sample_rate} Hz: sortformer needs {SAMPLE_RATE_HZ} Hz audio")
-        if self._run is None or self._run.samples() is not audio.samples:
-            self._run = self._listen(audio, progress)
-        return self._run
+        run = self._run
+        # The array alone does not tell: its owner may have filled it with other sound since.
+        if run is None or run.samples() is not audio.samples or run.print != _fingerprint(audio):
+            run = self._run = self._listen(audio, progress)
+        return run
 
     def _listen(self, audio: Audio, progress: Progress) -> _Run:
         model, n_samples = self._model, audio.samples.shape[1]
@@ -209,7 +220,7 @@ class Backend:
             raise BackendError(
                 f"sortformer gave no numbers for {audio.recording_id}; use --device cpu, or another model"
             )
-        return _Run(weakref.ref(audio.samples), found, windows, guessed)
+        return _Run(weakref.ref(audio.samples), found, _fingerprint(audio), windows, guessed)
 
     @contextmanager
     def _running(self) -> Iterator[None]:
@@ -256,3 +267,11 @@ class Backend:
             recording_id=np.array(audio.recording_id),
         )
         write_bytes(self.settings.save_probabilities, buffer.getvalue())
+
+
+def _fingerprint(audio: Audio) -> int:
+    """Tells sounds in one array apart, read piece by piece."""
+    found = 0
+    for first in range(0, audio.samples.shape[1], _FINGERPRINT_SAMPLES):
+        found = zlib.crc32(audio.samples[:, first : first + _FINGERPRINT_SAMPLES].tobytes(), found)
+    return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from whisperdiar.errors import InvalidOption
 
 EMBEDDINGS = ("auto", "ecapa", "resemblyzer", "wespeaker", "pyannote")
-EMBEDDING_CLUSTERINGS = ("auto", "agglomerative", "kmeans", "spectral")
+EMBEDDING_CLUSTERINGS = ("auto", "agglomerative", "kmeans")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,9 +24,8 @@ class EmbeddingSettings:
         window: seconds of speech that are embedded at a time.
         step: seconds from window to window; None for 0.2 with fast embeddings and 0.4 with others.
         batch_size: windows embedded at once; less needs less memory.
-        clustering: ``agglomerative``; ``kmeans``, which moves windows between its clusters to the nearest voice;
-            ``spectral``, which finds the number of speakers by the largest gap between eigenvalues; ``auto`` is
-            ``agglomerative``.
+        clustering: ``agglomerative``; ``kmeans``, which then moves windows between the clusters to the nearest voice;
+            ``auto`` is ``agglomerative``.
         cut: distance up to which windows join into first clusters, in spreads; less gives smaller, purer ones.
         threshold: distance up to which clusters are one speaker, in spreads; more gives fewer speakers.
         min_speech: seconds of speech that a speaker has at least, where their number is open; what is less joins the
@@ -67,7 +66,7 @@ class EmbeddingSettings:
         for name, low, high in (
             ("window", 0.4, 30.0),
             ("step", 0.05, 30.0),
-            ("cut", 0.0, 100.0),
+            ("cut", 0.5, 100.0),
             ("threshold", 0.0, 100.0),
             ("min_speech", 0.0, 600.0),
             ("min_share", 0.0, 1.0),

@@ -18,10 +18,12 @@ class OnnxSettings:
         segmentation_window: seconds that the segmentation looks at; None for those of the file, where it says so, else
             10 for a powerset model and 5 for a multi-label one.
         segmentation_step: step between windows, as a share of their length; more is faster and coarser.
-        segmentation_threshold: probability above which somebody talks, for multi-label segmentations only.
+        segmentation_threshold: probability above which somebody talks, for multi-label segmentations only; None for
+            0.5.
         segmentation_batch_size: windows segmented at once by each thread; None for 8 on a CPU and 32 on a GPU.
         min_duration_off: pauses of one speaker up to this length (seconds) are filled.
-        embedding_batch_size: windows embedded at once by each thread; None for 4 on a CPU and 32 on a GPU.
+        embedding_batch_size: windows embedded at once by each thread; None for 4 on a CPU and 32 on a GPU. Not for
+            `fast`, which embeds blocks of 20 seconds.
         embedding_exclude_overlap: leave overlapped speech out of embeddings.
         clustering_method: linkage of the agglomerative clustering.
         clustering_threshold: distance up to which voices are one speaker; more gives fewer speakers.
@@ -37,7 +39,7 @@ class OnnxSettings:
     embedding_model: str = "hbredin/wespeaker-voxceleb-resnet34-LM"
     segmentation_window: float | None = None
     segmentation_step: float = 0.1
-    segmentation_threshold: float = 0.5
+    segmentation_threshold: float | None = None
     segmentation_batch_size: int | None = None
     min_duration_off: float = 0.0
     embedding_batch_size: int | None = None
@@ -63,5 +65,7 @@ class OnnxSettings:
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
                 raise InvalidOption(f"{name} {value}: it must lie between {low:g} and {high:g}")
+        if self.fast and self.embedding_batch_size is not None:
+            raise InvalidOption("embedding_batch_size: fast embeds blocks one by one; leave one of the two out")
         if self.clustering_method not in LINKAGES:
             raise InvalidOption(f"clustering_method {self.clustering_method!r}: choose one of {', '.join(LINKAGES)}")
