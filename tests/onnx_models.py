@@ -96,7 +96,8 @@ def export_embedding(model: Any, path: Path, *, form: str = "pyannote") -> Path:
 
     Args:
         form: ``pyannote`` exports its pooling, ``wespeaker`` that of WeSpeaker's own export, which adds to the variance
-            and takes a mean vector off, ``last`` a pooling that cannot be shared: the last frame.
+            and takes a mean vector off, ``last`` a pooling that cannot be shared: the last frame, ``unpadded`` a
+            pooling over convolutions that put out fewer frames than they take.
     """
     import torch
 
@@ -111,6 +112,10 @@ def export_embedding(model: Any, path: Path, *, form: str = "pyannote") -> Path:
         def forward(self, feats: Any) -> Any:
             if form == "pyannote":
                 return self.resnet(feats)[1]
+            if form == "unpadded":
+                bands = torch.nn.functional.avg_pool1d(feats.transpose(1, 2), 9, stride=1)
+                bands = bands.repeat(1, self.resnet.seg_1.in_features // 2 // bands.shape[1], 1)
+                return self.resnet.seg_1(torch.cat((bands.mean(dim=-1), bands.std(dim=-1)), 1))
             frames = self.resnet.forward_frames(feats)
             if form == "last":
                 flat = frames.flatten(1, 2)[:, :, -1]

@@ -94,6 +94,9 @@ def select(
             continue
         if fallback is not None:
             notify(fallback_sentence(stage, name, fallback, caution=backend_class.info.caution))
+            dropped = [key for key in choice.settings if not _has(backend_class, key)]
+            if dropped:
+                notify(f"{STAGE_WORDS[stage]} by {name} has no {' and no '.join(dropped)}: left out")
         return Selection(backend, fallback)
     if first is None:  # only if the order of preference were empty
         raise InvalidOption(f"no {stage} backend to choose from")
@@ -146,9 +149,12 @@ def fallback_sentence(stage: str, name: str, fallback: Fallback, *, caution: str
 
 def _create(backend_class: BackendClass, choice: Choice, runtime: Runtime, *, strict: bool) -> Any:
     """An instance; a stand-in takes over the settings that it has, the first choice must have them all."""
-    known = {item.name for item in fields(backend_class.settings_type)}
-    settings = {k: v for k, v in choice.settings.items() if strict or k.replace("-", "_") in known}
+    settings = {key: value for key, value in choice.settings.items() if strict or _has(backend_class, key)}
     return backend_class(settings_from_text(backend_class, settings), runtime=runtime)
+
+
+def _has(backend_class: BackendClass, setting: str) -> bool:
+    return setting.replace("-", "_") in {item.name for item in fields(backend_class.settings_type)}
 
 
 def _can_stand_in(backend_class: BackendClass, choice: Choice, language: str | None) -> bool:
@@ -173,7 +179,7 @@ def _is_path(value: str) -> bool:
 def _remedy(error: BackendError, backend_class: BackendClass) -> str | None:
     if error.remedy is None and isinstance(error, BackendMissing) and backend_class.info.extra:
         return f'pip install "whisperdiar[{backend_class.info.extra}]"'
-    if error.remedy is None and isinstance(error, ModelUnavailable):
+    if error.remedy is None and isinstance(error, ModelUnavailable) and backend_class.info.network:
         return f"whisperdiar models download {backend_class.name}"
     return error.remedy
 

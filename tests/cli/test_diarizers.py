@@ -114,3 +114,21 @@ def test_probabilities_of_several_recordings_do_not_go_into_one_file(cli: Cli, s
     done = cli(short, "other.wav", "--save-probabilities", "x.npz", "-o", "out/")
     assert done.code == 2
     assert "one by one" in done.err
+
+
+@pytest.mark.parametrize("name", ["short.wav", "out.npz", ".", "nodir/p.npz", "p.txt"])
+def test_probabilities_replace_nothing_and_can_be_written(cli: Cli, short: Path, name: str, tmp_path: Path) -> None:
+    (tmp_path / "short.wav").write_bytes(short.read_bytes())
+    before = (tmp_path / "short.wav").read_bytes()
+    done = cli("diarize", "short.wav", "--save-probabilities", name, "-o", "out.npz", "-f", "rttm")
+    assert done.code in (1, 2)
+    assert len(done.complaints) == 1
+    assert (tmp_path / "short.wav").read_bytes() == before
+    assert not Path("out.npz").exists()
+
+
+@pytest.mark.model
+def test_what_a_stand_in_cannot_do_is_said(cli: Cli, short: Path) -> None:
+    done = cli("diarize", short, "--fast", "--vad", "silero", "-q")
+    assert done.code == 0
+    assert "has no fast: left out" in done.err

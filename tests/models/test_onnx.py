@@ -251,8 +251,8 @@ def test_graphs_of_several_forms(small: Networks, audio: Audio, tmp_path: Path, 
         assert differ(small.pyannote(audio), diarize(backend, audio)) < 0.005
     else:
         assert diarize(backend, audio).turns
-        with pytest.raises(UnsupportedRequest, match="cannot be shared"):
-            diarize(small.backend(embedding_model=str(path), fast=True), audio)
+        with pytest.raises(InvalidOption, match="cannot be shared"):
+            small.backend(embedding_model=str(path), fast=True).prepare()
 
 
 def test_a_graph_that_cannot_be_cut_embeds_the_frames_of_one_speaker(small: Networks, tmp_path: Path) -> None:
@@ -351,3 +351,45 @@ class TestModels:
             pytest.skip("this ONNX Runtime has CUDA")
         with pytest.raises(InvalidOption, match="has no CUDA"):
             small.backend(Runtime(device="cuda", offline=True)).prepare()
+
+    @pytest.mark.parametrize("axes", [(), ("batch",), ("batch", 1, 3)])
+    def test_of_other_inputs(self, small: Networks, tmp_path: Path, axes: tuple[Any, ...]) -> None:
+        from onnx import TensorProto, helper, save
+
+        shape, path = [*axes], tmp_path / "other.onnx"
+        sound = helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)
+        same = helper.make_tensor_value_info("y", TensorProto.FLOAT, shape)
+        graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "same", [sound], [same])
+        opset = [helper.make_opsetid("", 17)]
+        save(helper.make_model(graph, opset_imports=opset, ir_version=8), str(path))
+        with pytest.raises(InvalidOption, match="give one that takes sound"):
+            small.backend(segmentation_model=str(path)).prepare()
+        with pytest.raises(InvalidOption, match="give one that takes a mel filterbank"):
+            small.backend(embedding_model=str(path)).prepare()
+
+    def test_a_threshold_is_for_multi_label_models(self, small: Networks) -> None:
+        with pytest.raises(InvalidOption, match="powerset"):
+            small.backend(segmentation_threshold=0.4).prepare()
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_samples_that_are_no_numbers_are_silence(small: Networks, audio: Audio, fast: bool) -> None:
+    holes = np.array(audio.samples)
+    holes[0, 20_000:40_000] = np.nan
+    quiet_there = np.nan_to_num(holes)
+    found = diarize(small.backend(fast=fast), Audio(holes, 16_000, audio.recording_id))
+    assert found == diarize(small.backend(fast=fast), Audio(quiet_there, 16_000, audio.recording_id))
+
+
+def test_a_speaker_with_hardly_a_frame_has_no_embedding_where_frames_are_not_shared(
+    small: Networks, tmp_path: Path
+) -> None:
+    path = onnx_models.export_embedding(small.pytorch[1], tmp_path / "embedding.onnx", form="unpadded")
+    encoder = _onnx_embedding.FrameEncoder(path, OFFLINE, name="unpadded")
+    assert not encoder.shares, "its frames do not begin where the filterbank's do"
+    bands = np.random.default_rng(0).normal(size=(1, 60, 8)).astype(np.float32)
+    mask = np.zeros((2, 60), np.float32)
+    mask[0, :2], mask[1] = 1.0, 1.0
+    found = encoder.embed(encoder.frames(bands)[0], mask)
+    assert not found[0].any()
+    assert found[1].any()

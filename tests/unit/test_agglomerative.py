@@ -103,3 +103,11 @@ def test_joining_early_hardly_changes_where_clusters_lie(monkeypatch: pytest.Mon
 def test_embeddings_go_to_the_nearest_centre() -> None:
     embeddings, who = voices(300, n_voices=4, spread=0.2)
     assert same_partition(nearest(embeddings, embeddings[:100], who[:100]), who)
+
+
+def test_a_threshold_of_nothing_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_agglomerative, "MOST_AT_ONCE", 100)
+    monkeypatch.setattr(_agglomerative, "_BLOCK", 50)
+    embeddings = np.random.default_rng(0).normal(size=(300, 4)).astype(np.float32)
+    found = cluster(embeddings, speakers=ANY_SPEAKERS, **(PUBLISHED | {"threshold": 0.0}))
+    assert len(found) == 300

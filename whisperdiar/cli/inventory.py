@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -79,9 +79,8 @@ def _lines(rows: list[dict[str, Any]], *, settings: bool) -> Iterator[str]:
         if "broken" in row:
             yield f"  {row['name']:<12} BROKEN: {row['broken']}\n"
             continue
-        install = (
-            f'pip install "whisperdiar[{row["extra"]}]"' if row["extra"] else f"pip install {' '.join(row['missing'])}"
-        )
+        packages = " ".join(item.replace("_", "-") for item in row["missing"])
+        install = f'pip install "whisperdiar[{row["extra"]}]"' if row["extra"] else f"pip install {packages}"
         state = "ready" if row["installed"] else install
         facts = [row["licence"]]
         if row["download_mb"]:
@@ -158,7 +157,7 @@ def _model_rows() -> Iterator[dict[str, Any]]:
             "size_mb": sum(backend.info.download_mb for backend in backends),
             "languages": None,
             "licence": "; ".join(dict.fromkeys(backend.info.licence for backend in backends)),
-            "cached": bool(found) and len(found) == len(repositories),
+            "cached": any(map(_is_whole, backends)),
             "bytes_on_disk": sum(item.size_bytes for item in found) if found else None,
         }
 
@@ -205,7 +204,7 @@ def path(name: str) -> None:
     """
     if name in _fetching_backends():
         found = _of_backend(name)
-        if not found:
+        if not any(map(_is_whole, _fetching_backends()[name])):
             remedy = f"whisperdiar models download {name}"
             raise ModelUnavailable(f"the model of {name} is not on this machine: {remedy}", remedy=remedy)
         write_stdout("".join(f"{item.folder}\n" for item in found))
@@ -248,7 +247,7 @@ def _all_installed() -> Iterator[Installed]:
 def _named(name: str) -> list[Installed]:
     """What a name means on this machine; a repository may be there as it was published and as it was converted."""
     if name in _fetching_backends():
-        found = _of_backend(name)
+        found = _of_backend(name) if any(map(_is_whole, _fetching_backends()[name])) else []
     elif Path(name).expanduser().is_dir():
         found = [of_folder(Path(name).expanduser())]
     else:
@@ -268,7 +267,7 @@ def _fetching_backends() -> dict[str, list[BackendClass]]:
         for name in available(stage):
             with suppress(BackendBroken):  # another package's fault must not hide the rest
                 backend = load(stage, name)
-                if stage != "asr" and backend.info.network:
+                if stage != "asr" and backend.info.repositories:
                     found.setdefault(name, []).append(backend)
     return found
 
@@ -278,15 +277,26 @@ def _repositories_of(backends: list[BackendClass]) -> list[str]:
 
 
 def _of_backend(name: str) -> list[Installed]:
-    """A backend's own models, as far as the cache holds them. Which files it needs, only the backend itself knows, and
-    some say so by a constant ``FILES`` of their module."""
+    """A backend's own models, as far as the cache holds them; which files it needs, it says itself."""
     remedy = f"whisperdiar models download {name} --repair"
     found = []
     for backend in _fetching_backends()[name]:
-        files = tuple(getattr(sys.modules.get(getattr(backend, "__module__", "")), "FILES", ()))
-        folders = [find_cached(repository, ()) for repository in backend.info.repositories]
-        found += [Installed(name, "backend", folder, files, remedy) for folder in folders if folder is not None]
+        for repository in backend.info.repositories:
+            folder = find_cached(repository, ())
+            if folder is not None:
+                found.append(Installed(name, "backend", folder, _files_of(backend, repository), remedy))
     return found
+
+
+def _files_of(backend: BackendClass, repository: str) -> tuple[str, ...]:
+    """By a constant ``FILES`` of its module: names for its only repository, or for each repository its own."""
+    files = getattr(sys.modules.get(getattr(backend, "__module__", "")), "FILES", ())
+    return tuple(files.get(repository, ()) if isinstance(files, Mapping) else files)
+
+
+def _is_whole(backend: BackendClass) -> bool:
+    """Whether the cache holds something of each repository that a backend needs."""
+    return all(find_cached(repository, ()) is not None for repository in backend.info.repositories)
 
 
 def _megabytes(n_bytes: int) -> str:

@@ -158,7 +158,9 @@ class Resemblyzer(_Encoder):
         package = import_module("resemblyzer", package="Resemblyzer", extra="resemblyzer")
         self.device = choose_device(self.runtime, extra="resemblyzer")
         try:
-            model = package.VoiceEncoder(self.device, verbose=False, weights_fpath=self._named and Path(self._named))
+            model = package.VoiceEncoder(
+                self.device, verbose=False, weights_fpath=self._named and Path(self._named).expanduser()
+            )
         except Exception as error:  # the file is a program, and the package raises what it likes
             raise BackendBroken(
                 f"{self._named or 'the weights in the package'} cannot be loaded by Resemblyzer: {one_line(error)}; "

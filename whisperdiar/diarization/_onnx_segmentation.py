@@ -69,7 +69,8 @@ class Segmentation:
         shape = self._session.input_shape
         if self._session.n_inputs != 1 or not _takes_sound(shape):
             raise InvalidOption(
-                f"segmentation model {name} takes input of shape {shape}: give one that takes sound, (batch, 1, samples)"
+                f"segmentation model {name} takes input of shape {shape}: give one that takes sound, "
+                "(batch, 1, samples)"
             )
         fixed = shape[2] if isinstance(shape[2], int) else None
         given = settings.segmentation_window

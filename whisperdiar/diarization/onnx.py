@@ -33,6 +33,10 @@ _SEGMENTED = {False: 0.1, True: 0.4}
 _EMBEDDED = 0.97
 _BATCH = {"cpu": 4, "cuda": 32}
 """Windows embedded at once, for each thread."""
+FILES = {
+    _onnx_segmentation.REPOSITORY: (_onnx_segmentation.FILE,),
+    _onnx_embedding.REPOSITORY: (_onnx_embedding.FILE,),
+}
 _MIN_ACTIVE_SHARE = 0.2
 """Of a window that a local speaker must fill, alone, to take part in the clustering."""
 
