@@ -258,6 +258,14 @@ def test_probabilities_are_saved(streaming: Path, audio: Audio, tmp_path: Path) 
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_an_array_that_was_filled_anew_is_heard_anew(streaming: Path, audio: Audio) -> None:
+    found = backend(streaming, latency="model")
+    held = Audio(audio.samples.copy(), RATE_HZ)
+    first = found.probabilities(held)
+    held.samples[:] = audio.samples[:, ::-1]
+    assert not np.array_equal(found.probabilities(held), first)
+
+
 def test_probabilities_that_cannot_be_saved(streaming: Path, audio: Audio, tmp_path: Path) -> None:
     found = backend(streaming, save_probabilities=str(tmp_path / "none" / "p.npz"))
     with pytest.raises(OutputError, match=r"its folder does not exist; make it first"):

@@ -33,7 +33,7 @@ from whisperdiar.torch_support import choose_device, cpu_threads, free_memory, m
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Diarization, Samples, Span, SpeakerCount
 
 MAX_SPEAKERS = 4
-_FINGERPRINT_SAMPLES = 1 << 20
+_FINGERPRINT_SAMPLES = 1 << 14
 _SHORTEST_S = 0.5
 """Shorter sound is heard with silence after it: NeMo's networks fail on a handful of frames."""
 
@@ -251,6 +251,8 @@ class Backend:
 
     def _check_folder(self) -> None:
         path = self.settings.save_probabilities
+        if path is not None and Path(path).is_dir():
+            raise OutputError(f"{path}: this is a folder; give the name of a file")
         if path is not None and not Path(path).absolute().parent.is_dir():
             raise OutputError(f"{path}: its folder does not exist; make it first")
 
