@@ -164,8 +164,6 @@ def _windows(audio: Audio, grid: FrameGrid, length: int, preemphasis: float, fir
     numbers = np.arange(first, min(first + _BLOCK_FRAMES, grid.count(audio)))
     starts = np.round((numbers + 0.5) * grid.hop * audio.sample_rate - length / 2).astype(np.int64)
     low, high = int(starts[0]) - 1, int(starts[-1]) + length
-    inside = audio.samples[:, max(low, 0) : min(high, n_samples)]
-    mono = inside[0] if audio.n_channels == 1 else inside.mean(axis=0, dtype=np.float32)
-    sound = np.pad(mono, (max(0, -low), max(0, high - n_samples)))
+    sound = np.pad(audio.mono_part(low, high), (max(0, -low), max(0, high - n_samples)))
     emphasised = sound[1:] - np.float32(preemphasis) * sound[:-1]
     return np.lib.stride_tricks.sliding_window_view(emphasised, length)[starts - (low + 1)]

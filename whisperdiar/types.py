@@ -96,7 +96,12 @@ class Audio:
     @property
     def mono(self) -> Samples:
         """float32 (n_samples,): the only channel as it is, or the mean of the channels."""
-        mixed: Samples = self.samples[0] if self.n_channels == 1 else self.samples.mean(axis=0, dtype=np.float32)
+        return self.mono_part(0, self.samples.shape[1])
+
+    def mono_part(self, first: int, last: int) -> Samples:
+        """float32 (at most last - first,): the same of some samples only; a view where there is one channel."""
+        part = self.samples[:, max(0, first) : max(0, last)]
+        mixed: Samples = part[0] if self.n_channels == 1 else part.mean(axis=0, dtype=np.float32)
         return mixed
 
     def crop(self, span: Span) -> Audio:

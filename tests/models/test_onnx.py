@@ -228,7 +228,7 @@ def test_fast_embeddings_are_close_to_the_exact_ones(tmp_path: Path) -> None:
     backend.prepare()
     segmentation, encoder = backend._models
     grid = segmentation.grid(sound)
-    _, active = segmentation.scores(sound, grid, lambda *_: None, until=1.0)
+    _, active = segmentation.scores(sound, grid, report=lambda _: None)
     given = {"exclude_overlap": True, "report": lambda _: None}
     exact = _local_voices.embed(sound, active, encoder, grid, batch=4, **given)
     fast = _shared_frames.embed(sound, active, encoder, grid, **given)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ _PARTIALS_PER_SECOND = 1.3  # Resemblyzer's own: so it embeds what is longer tha
 _LEAST_COVERED = 0.75
 
 
-class _Encoder:
+class _Encoder(ABC):
     """What the encoders on PyTorch share: a model that is loaded once, threads, memory."""
 
     name = ""
@@ -89,12 +90,13 @@ class _Encoder:
             found = self._embed(windows).cpu().numpy()
         return np.asarray(found, dtype=np.float32)
 
+    @abstractmethod
     def _load(self, _progress: Progress, /) -> Any:
-        raise NotImplementedError
+        """The library's model."""
 
+    @abstractmethod
     def _embed(self, windows: Samples) -> Any:
         """float32 (n, n_samples) → tensor (n, dimension)."""
-        raise NotImplementedError
 
 
 class Ecapa(_Encoder):

@@ -1,7 +1,6 @@
-"""An embedding for every local speaker of every window.
+"""An embedding for every local speaker of every window, exactly as pyannote.audio computes it.
 
-embed          windows overlap, and each is embedded for itself: exactly what pyannote.audio computes
-embed_shared   the recording is embedded once, block by block, and windows pool the frames that lie in them
+Windows overlap, and each is embedded for itself, but only once for all its speakers.
 """
 
 from __future__ import annotations

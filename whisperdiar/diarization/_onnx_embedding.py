@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whisperdiar.contracts import Progress
-from whisperdiar.diarization._onnx_runtime import Session, cut, find_file
-from whisperdiar.errors import BackendBroken, BackendError, InvalidOption
+from whisperdiar.diarization._onnx_runtime import Session, find_file
+from whisperdiar.errors import BackendError, InvalidOption
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
-from whisperdiar.torch_support import import_module, one_line
+from whisperdiar.torch_support import import_module
 from whisperdiar.types import Samples
 
 Array = NDArray[np.float32]
@@ -86,6 +86,7 @@ class FrameEncoder:
         stride: frames of the filterbank for one frame that is pooled.
         parallel: how many calls are worth making at once.
         device: ``cpu`` or ``cuda:N``.
+        kind: ``cpu`` or ``cuda``.
     """
 
     def __init__(self, path: Path, runtime: Runtime, *, name: str) -> None:
@@ -107,7 +108,7 @@ class FrameEncoder:
             raise InvalidOption(
                 f"embedding model {name} takes {shape[0]} at once, no more and no less: export it with an open batch"
             )
-        self.n_mels, self.device, self.parallel = shape[2], whole.device, whole.parallel
+        self.n_mels, self.device, self.kind, self.parallel = shape[2], whole.device, whole.kind, whole.parallel
         sound = _noise(_TEST_FRAMES, self.n_mels)
         expected = whole(sound)
         if expected.ndim != 2 or len(expected) != 1:
@@ -115,26 +116,26 @@ class FrameEncoder:
                 f"embedding model {name} gives {expected.shape}: give one that embeds voices, (batch, d)"
             )
         self.dimension = int(expected.shape[1])
-        self.n_features, self.stride = self.n_mels, 1
-        self._whole: Session | None = whole
-        self._front: Session | None = None
-        self._back: Session | None = None
-        self._cut(path, runtime, sound, expected)
-        self._fewest = 1 if self.shares else self._fewest_frames()
+        self._whole, self._parts = whole, _parts(path, runtime, name, sound, expected)
+        self.n_features, self.stride, self._fewest = self.n_mels, 1, 1
+        if self._parts is not None:
+            frames = self.frames(sound)
+            self.n_features, self.stride = frames.shape[1], round(_TEST_FRAMES / frames.shape[2])
+        else:
+            self._fewest = self._fewest_frames()
 
     @property
     def shares(self) -> bool:
-        return self._front is not None
+        return self._parts is not None
 
     def frames(self, fbank: Array) -> Array:
         """float32 (n, n_frames, n_mels), centred → float32 (n, n_features, n_frames_out): what is pooled.
 
         For a network that cannot be cut these are the bands themselves.
         """
-        if self._front is None:
+        if self._parts is None:
             return np.ascontiguousarray(fbank.transpose(0, 2, 1))
-        found = self._front(np.ascontiguousarray(fbank))
-        return found.reshape(len(found), -1, found.shape[-1])
+        return _in_rows(self._parts[0](np.ascontiguousarray(fbank)))
 
     def embed(self, frames: Array, weights: Array) -> Array:
         """One embedding for each row of weights: float32 (n_speakers, dimension).
@@ -143,15 +144,13 @@ class FrameEncoder:
             frames: float32 (n_features, n_frames_out), of one window.
             weights: float32 (n_speakers, n_frames_out), 1 where the speaker talks.
         """
-        if self._back is None:
+        if self._parts is None:
             return self._one_by_one(frames, weights)
-        return self._back(pooled(frames, weights))
+        return self._parts[1](pooled(frames, weights))
 
     def _one_by_one(self, frames: Array, weights: Array) -> Array:
         """As pyannote.audio runs such a model: the frames in which the speaker talks, as if there were no others."""
         found = np.zeros((len(weights), self.dimension), np.float32)
-        if self._whole is None:
-            raise ValueError(f"{self.name} is closed")
         for number, own in enumerate(weights):
             chosen = frames[:, own > 0.5]
             if chosen.shape[1] >= self._fewest:
@@ -165,35 +164,39 @@ class FrameEncoder:
         while high - low > 1:
             middle = (low + high) // 2
             try:
-                works = self._whole is not None and bool(np.isfinite(self._whole(_noise(middle, self.n_mels))).all())
+                works = bool(np.isfinite(self._whole(_noise(middle, self.n_mels))).all())
             except BackendError:
                 works = False
             low, high = (low, middle) if works else (middle, high)
         return high
 
-    def _cut(self, path: Path, runtime: Runtime, sound: Array, expected: Array) -> None:
-        try:
-            places = pooling_of(path)
-            if places is None:
-                return
-            entrance, before, behind, exit_ = places
-            front = Session(cut(path, [entrance], [before]), runtime, name=self.name)
-            back = Session(cut(path, [behind], [exit_]), runtime, name=self.name)
-            frames = front(sound)
-            flat = frames.reshape(1, -1, frames.shape[-1])[0]
-            found = back(pooled(flat, np.ones((1, flat.shape[1]), np.float32)))
-        except (BackendBroken, ValueError):
-            return  # a graph of an unusual form: it still runs as a whole
-        except Exception as error:  # protobuf's and onnx' own errors, by version
-            raise BackendBroken(
-                f"{self.name} cannot be read as an ONNX model: {one_line(error)}; fetch it anew"
-            ) from error
-        stride = round(_TEST_FRAMES / flat.shape[1])
-        # Frames of a network without padding would begin later than what they are computed from.
-        evenly = stride > 0 and flat.shape[1] == -(-_TEST_FRAMES // stride)
-        if evenly and np.linalg.norm(found - expected) <= _AGREEMENT * np.linalg.norm(expected):
-            self._whole, self._front, self._back = None, front, back
-            self.n_features, self.stride = len(flat), stride
+
+def _parts(path: Path, runtime: Runtime, name: str, sound: Array, expected: Array) -> tuple[Session, Session] | None:
+    """The network before and behind its pooling; None where it cannot be cut, or its parts give other numbers.
+
+    Args:
+        sound: float32 (1, n_frames, n_mels).
+        expected: what the whole network makes of it.
+    """
+    try:
+        cut = cut_at_pooling(path)
+        if cut is None:
+            return None
+        front, back = (Session(part, runtime, name=name) for part in cut)
+        frames = _in_rows(front(sound))[0]
+        found = back(pooled(frames, np.ones((1, frames.shape[1]), np.float32)))
+    except Exception:  # onnx and ONNX Runtime raise what an unusual graph makes them raise: it still runs as a whole
+        return None
+    stride = round(sound.shape[1] / frames.shape[1])
+    # Frames of a network without padding would begin later than what they are computed from.
+    evenly = stride > 0 and frames.shape[1] == -(-sound.shape[1] // stride)
+    agree = np.linalg.norm(found - expected) <= _AGREEMENT * np.linalg.norm(expected)
+    return (front, back) if evenly and agree else None
+
+
+def _in_rows(frames: Array) -> Array:
+    """float32 (n, …, n_frames) → (n, n_features, n_frames)."""
+    return frames.reshape(len(frames), -1, frames.shape[-1])
 
 
 def _noise(n_frames: int, n_mels: int) -> Array:
@@ -216,15 +219,28 @@ def pooled(frames: Array, weights: Array) -> Array:
     return found
 
 
-def pooling_of(path: Path) -> tuple[str, str, str, str] | None:
-    """Where a graph pools mean and standard deviation: the names of its input, of the frames, of the statistics and of
-    its output; None where it does not end in such a pooling.
+def cut_at_pooling(path: Path) -> tuple[bytes, bytes] | None:
+    """The graphs from the input to the frames that are pooled, and from the statistics to the output; None where a
+    graph does not end in a pooling of mean and standard deviation."""
+    import onnx
+    from onnx.utils import Extractor
+
+    model = onnx.shape_inference.infer_shapes(onnx.load(str(path)))
+    places = pooling_of(model.graph)
+    if places is None:
+        return None
+    entrance, before, behind, exit_ = places
+    extractor = Extractor(model)
+    front, back = extractor.extract_model([entrance], [before]), extractor.extract_model([behind], [exit_])
+    return front.SerializeToString(), back.SerializeToString()
+
+
+def pooling_of(graph: Any) -> tuple[str, str, str, str] | None:
+    """Where a graph (an ``onnx.GraphProto``) pools mean and standard deviation: the names of its input, of the frames,
+    of the statistics and of its output; None where it does not end in such a pooling.
 
     The statistics are a concatenation, one half of which is a mean over the last axis of the frames.
     """
-    import onnx
-
-    graph = onnx.load(str(path), load_external_data=False).graph
     entrance, exit_ = graph.input[0].name, graph.output[0].name
     made_by: dict[str, Any] = {}
     heard = {entrance}  # what depends on the sound; the rest are weights, however they are stored

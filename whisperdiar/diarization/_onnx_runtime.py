@@ -1,10 +1,10 @@
-"""ONNX Runtime: sessions, devices, threads, and graphs cut in two."""
+"""ONNX Runtime: files, sessions, devices and threads."""
 
 from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from whisperdiar._machine import usable_cores
 from whisperdiar._sources import Source
 from whisperdiar.contracts import Progress, no_progress
-from whisperdiar.errors import BackendBroken, BackendError, BackendMissing, InvalidOption
-from whisperdiar.options import Runtime
-from whisperdiar.torch_support import one_line
+from whisperdiar.errors import BackendBroken, BackendError, InvalidOption
+from whisperdiar.options import Runtime, check_device
+from whisperdiar.torch_support import import_module, one_line
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -61,12 +61,10 @@ def providers(runtime: Runtime) -> tuple[list[Any], str]:
     Raises:
         InvalidOption: no such device, or this build of ONNX Runtime has no CUDA.
     """
-    import onnxruntime
-
+    onnxruntime: Any = import_module("onnxruntime", package="onnxruntime", extra="")
+    check_device(runtime.device)
     match = re.fullmatch(r"cuda(?::(\d+))?", runtime.device)
     has_cuda = _CUDA in onnxruntime.get_available_providers()
-    if match is None and runtime.device not in ("auto", "cpu"):
-        raise InvalidOption(f"device {runtime.device!r}: choose auto, cpu, cuda or cuda:N")
     if match is not None and not has_cuda:
         raise InvalidOption(
             f"device {runtime.device!r}: this ONNX Runtime has no CUDA; use --device cpu, or put onnxruntime-gpu in "
@@ -87,6 +85,7 @@ class Session:
 
     Attributes:
         device: ``cpu`` or ``cuda:N``.
+        kind: ``cpu`` or ``cuda``.
         parallel: how many calls are worth making at once.
     """
 
@@ -97,14 +96,7 @@ class Session:
             model: file, or the bytes of one.
             name: of the model, for messages.
         """
-        try:
-            import onnxruntime
-        except ModuleNotFoundError as error:
-            raise BackendMissing(
-                "onnxruntime is not installed; install it: pip install onnxruntime", remedy="pip install onnxruntime"
-            ) from error
-        except Exception as error:  # a mismatch of versions or CUDA libraries shows as ImportError, OSError, …
-            raise BackendBroken(f"onnxruntime cannot be imported: {one_line(error)}; reinstall it") from error
+        onnxruntime: Any = import_module("onnxruntime", package="onnxruntime", extra="")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
@@ -124,6 +116,7 @@ class Session:
                     f"ONNX Runtime cannot use {runtime.device}: its CUDA or cuDNN libraries are missing"
                 )
             self.device = "cpu"
+        self.kind = self.device.partition(":")[0]
         self.parallel = (runtime.threads or usable_cores()) if self.device == "cpu" else 1
         self.input_shape: tuple[Any, ...] = tuple(self._session.get_inputs()[0].shape)
         self.n_inputs = len(self._session.get_inputs())
@@ -163,17 +156,3 @@ def in_parallel(function: Callable[[Item], Result], items: Iterable[Item], *, th
         finally:
             for future in waiting:
                 future.cancel()
-
-
-def cut(path: Path, inputs: Sequence[str], outputs: Sequence[str]) -> bytes:
-    """The part of a graph between these tensors, as a model of its own.
-
-    Raises:
-        ValueError: there are no such tensors, or the outputs need more than these inputs.
-    """
-    import onnx
-    from onnx.utils import Extractor
-
-    model = onnx.shape_inference.infer_shapes(onnx.load(str(path)))
-    part = Extractor(model).extract_model(list(inputs), list(outputs))
-    return bytes(part.SerializeToString())

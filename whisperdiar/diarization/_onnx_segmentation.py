@@ -7,6 +7,7 @@ for each speaker (Bredin and Laurent, "End-to-end speaker segmentation for overl
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import combinations
 from math import comb
 from pathlib import Path
@@ -95,9 +96,10 @@ class Segmentation:
         if seconds is None and self.powerset:
             seconds = _POWERSET_WINDOW
         self.window = seconds or _MULTI_LABEL_WINDOW
-        self._n_frames = self._session(_noise(self.window)).shape[1]
-        usual = _BATCH["cpu" if self.device == "cpu" else "cuda"]
-        self._batch = 1 if isinstance(shape[0], int) else settings.segmentation_batch_size or usual
+        heard = round(self.window * SAMPLE_RATE_HZ) == noise.shape[2]
+        self._n_frames = scores.shape[1] if heard else self._session(_noise(self.window)).shape[1]
+        batch = settings.segmentation_batch_size or _BATCH[self._session.kind]
+        self._batch = 1 if isinstance(shape[0], int) else batch
         self._step = settings.segmentation_step
         given_threshold = settings.segmentation_threshold
         self._threshold = _THRESHOLD if given_threshold is None else given_threshold
@@ -120,7 +122,7 @@ class Segmentation:
         )
 
     def scores(
-        self, audio: Audio, grid: WindowGrid, progress: Progress, *, until: float
+        self, audio: Audio, grid: WindowGrid, *, report: Callable[[float], None]
     ) -> tuple[Array | Active, Active]:
         """How much speaks for each local speaker, and who of them talks: two of (n_windows, n_frames, n_speakers).
 
@@ -128,7 +130,7 @@ class Segmentation:
         network.
 
         Args:
-            until: the fraction of the whole work that is done with this; reported as stage ``diarization``.
+            report: hears the fraction that is done.
         """
         shape = (grid.n_windows, grid.n_frames, self.n_speakers)
         active = np.zeros(shape, dtype=bool)
@@ -147,7 +149,7 @@ class Segmentation:
             else:
                 found[here] = scores
                 active[here] = scores > self._threshold
-            progress("diarization", until * windows.stop / grid.n_windows)
+            report(windows.stop / grid.n_windows)
         return found, active
 
 

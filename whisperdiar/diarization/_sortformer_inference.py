@@ -19,12 +19,6 @@ _PIECE_FRAMES = 6000
 """Of features at once, where their mean is taken: a minute."""
 
 
-def read(audio: Audio, first: int, last: int) -> Samples:
-    """float32 (last - first,): a copy of some samples, the mean of the channels."""
-    part: Samples = audio.samples[:, first:last].mean(axis=0, dtype=np.float32)
-    return part
-
-
 def frame_samples(model: Any) -> int:
     """Samples of one frame of the model's output."""
     return int(model.preprocessor.featurizer.hop_length * model.sortformer_modules.subsampling_factor)
@@ -62,7 +56,7 @@ def in_windows(
     windows = plan(n_samples, window=round(window * rate), overlap=round(overlap * rate), unit=unit)
     joined = Joined(frame_count(model, n_samples), model.sortformer_modules.n_spk)
     for i, (first, last) in enumerate(windows):
-        joined.add(first // unit, whole(model, read(audio, first, last)))
+        joined.add(first // unit, whole(model, np.array(audio.mono_part(first, last))))
         heard((i + 1) / len(windows))
     return joined.probabilities, len(windows), joined.guessed
 
@@ -134,7 +128,7 @@ class _Features:
         import torch
 
         begin = max(0, first - self._margin)
-        samples = read(self._audio, begin * self._hop, (last + self._margin + 1) * self._hop)
+        samples = np.array(self._audio.mono_part(begin * self._hop, (last + self._margin + 1) * self._hop))
         signal = torch.from_numpy(samples)[None].to(self._model.device)
         before = self._maker.normalize
         self._maker.normalize = None if before in ("per_feature", "all_features") else before

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -145,7 +145,7 @@ def _sound(audio: Audio, span: Span, n_samples: int) -> Samples:
     total = audio.samples.shape[1]
     first = min(round(span.start * audio.sample_rate), total - 1)
     last = max(first + 1, min(round(span.end * audio.sample_rate), first + n_samples, total))
-    mono = np.resize(replace(audio, samples=audio.samples[:, first:last]).mono, n_samples).astype(np.float32)
+    mono = np.resize(audio.mono_part(first, last), n_samples).astype(np.float32)
     return np.nan_to_num(mono, copy=False, posinf=0.0, neginf=0.0)
 
 

@@ -79,8 +79,7 @@ class WindowGrid:
 
 def stretch(audio: Audio, first: int, last: int) -> Samples:
     """float32 (last - first,): the mean of the channels between two samples; zeros beyond the recording."""
-    inside = audio.samples[:, max(first, 0) : max(0, min(last, audio.samples.shape[1]))]
-    mono = inside[0] if audio.n_channels == 1 else inside.mean(axis=0, dtype=np.float32)
+    mono = audio.mono_part(first, last)
     before = min(max(0, -first), last - first)
     padded: Samples = np.zeros(last - first, dtype=np.float32)
     padded[before : before + len(mono)] = mono

@@ -127,23 +127,23 @@ class Backend:
         if audio.sample_rate != SAMPLE_RATE_HZ:
             raise UnsupportedRequest(f"{audio.sample_rate} Hz: onnx needs {SAMPLE_RATE_HZ} Hz audio")
         segmentation, encoder = self._loaded(progress)
+        share = _SEGMENTED[self.settings.fast]
         progress("diarization", 0.0)
-        until = _SEGMENTED[self.settings.fast]
         grid = segmentation.grid(audio)
-        scores, active = segmentation.scores(audio, grid, progress, until=until)
+        scores, active = segmentation.scores(audio, grid, report=lambda done: progress("diarization", share * done))
         count = speaker_count(active, grid)
         if not count.any():
             progress("diarization", 1.0)
             return Diarization(audio.recording_id)
 
         def report(done: float) -> None:
-            progress("diarization", until + (_EMBEDDED - until) * done)
+            progress("diarization", share + (_EMBEDDED - share) * done)
 
         alone = self.settings.embedding_exclude_overlap
         if self.settings.fast:
             embeddings = _shared_frames.embed(audio, active, encoder, grid, exclude_overlap=alone, report=report)
         else:
-            batch = self.settings.embedding_batch_size or _BATCH["cpu" if encoder.device == "cpu" else "cuda"]
+            batch = self.settings.embedding_batch_size or _BATCH[encoder.kind]
             embeddings = _local_voices.embed(
                 audio, active, encoder, grid, exclude_overlap=alone, batch=batch, report=report
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from whisperdiar.errors import InvalidOption
+from whisperdiar.options._ranges import check_at_least_one, check_ranges
 
 EMBEDDINGS = ("auto", "ecapa", "resemblyzer", "wespeaker", "pyannote")
 EMBEDDING_CLUSTERINGS = ("auto", "agglomerative", "kmeans")
@@ -59,11 +60,9 @@ class EmbeddingSettings:
             raise InvalidOption(
                 f"embedding_model {self.embedding_model}: say whose it is with embedding={'|'.join(EMBEDDINGS[1:])}"
             )
-        for name in ("batch_size", "max_speakers"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise InvalidOption(f"{name} {value}: it must be at least 1")
-        for name, low, high in (
+        check_at_least_one(self, "batch_size", "max_speakers")
+        check_ranges(
+            self,
             ("window", 0.4, 30.0),
             ("step", 0.05, 30.0),
             ("cut", 0.5, 100.0),
@@ -71,10 +70,7 @@ class EmbeddingSettings:
             ("min_speech", 0.0, 600.0),
             ("min_share", 0.0, 1.0),
             ("change_penalty", 0.0, 600.0),
-        ):
-            value = getattr(self, name)
-            if value is not None and not low <= value <= high:
-                raise InvalidOption(f"{name} {value}: it must lie between {low:g} and {high:g}")
+        )
         if self.step is not None and self.step > self.window:
             raise InvalidOption(f"step {self.step}: it must not be longer than the window ({self.window:g} s)")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from whisperdiar.errors import InvalidOption
+from whisperdiar.options._ranges import check_at_least_one, check_ranges
 from whisperdiar.options.neural_diarization import LINKAGES
 
 
@@ -51,20 +52,15 @@ class OnnxSettings:
     fast: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("segmentation_batch_size", "embedding_batch_size", "min_cluster_size"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise InvalidOption(f"{name} {value}: it must be at least 1")
-        for name, low, high in (
+        check_at_least_one(self, "segmentation_batch_size", "embedding_batch_size", "min_cluster_size")
+        check_ranges(
+            self,
             ("segmentation_window", 0.5, 60.0),
             ("segmentation_step", 0.01, 1.0),
             ("segmentation_threshold", 0.0, 1.0),
             ("min_duration_off", 0.0, 60.0),
             ("clustering_threshold", 0.0, 2.0),
-        ):
-            value = getattr(self, name)
-            if value is not None and not low <= value <= high:
-                raise InvalidOption(f"{name} {value}: it must lie between {low:g} and {high:g}")
+        )
         if self.fast and self.embedding_batch_size is not None:
             raise InvalidOption("embedding_batch_size: fast embeds blocks one by one; leave one of the two out")
         if self.clustering_method not in LINKAGES:

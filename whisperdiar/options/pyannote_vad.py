@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from whisperdiar.errors import InvalidOption
+from whisperdiar.options._ranges import check_at_least_one, check_ranges
 from whisperdiar.options.vad import VadSettings
 
 MULTI_LABEL_THRESHOLD = 0.5
@@ -39,7 +40,5 @@ class PyannoteVadSettings(VadSettings):
         threshold = self.threshold or MULTI_LABEL_THRESHOLD
         if self.offset is not None and self.offset > threshold:
             raise InvalidOption(f"offset {self.offset}: it must not be above the threshold, {threshold}")
-        if not 0.01 <= self.step <= 1.0:
-            raise InvalidOption(f"step {self.step}: it must lie between 0.01 and 1")
-        if self.batch_size < 1:
-            raise InvalidOption(f"batch_size {self.batch_size}: it must be at least 1")
+        check_ranges(self, ("step", 0.01, 1.0))
+        check_at_least_one(self, "batch_size")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from whisperdiar.errors import InvalidOption
+from whisperdiar.options._ranges import check_ranges
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +138,8 @@ class SortformerSettings:
         ):
             if chosen not in known:
                 raise InvalidOption(f"{name} {chosen!r}: choose one of {', '.join(known)}")
-        for name, low, high in (
+        check_ranges(
+            self,
             ("onset", 0.0, 1.0),
             ("offset", 0.0, 1.0),
             ("pad_onset", 0.0, 10.0),
@@ -152,10 +154,7 @@ class SortformerSettings:
             ("spkcache_len", 1, 10_000),
             ("window", 10.0, 7200.0),
             ("window_overlap", 1.0, 3600.0),
-        ):
-            value = getattr(self, name)
-            if value is not None and not low <= value <= high:
-                raise InvalidOption(f"{name} {value}: it must lie between {low:g} and {high:g}")
+        )
         if self.window is not None and self.window_overlap is not None and self.window_overlap > self.window / 2:
             raise InvalidOption(
                 f"window_overlap {self.window_overlap:g}: it must be at most half of window, {self.window / 2:g}"

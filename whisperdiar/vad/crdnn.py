@@ -7,7 +7,6 @@ Source: Ravanelli et al., "SpeechBrain: A General-Purpose Speech Toolkit", 2021,
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -142,13 +141,13 @@ class Backend:
         parts = []
         for first in range(0, n_whole, step):
             last = min(n_whole, first + step)
-            parts.append(self._scores(_mono(audio, first, last).reshape(-1, _WINDOW_SAMPLES)))
+            parts.append(self._scores(np.array(audio.mono_part(first, last)).reshape(-1, _WINDOW_SAMPLES)))
             progress("vad", last / n_samples)
         if n_samples - n_whole >= _FRAME_SAMPLES:
             # SpeechBrain fills the last window with zeros. Beside them any noise looks like speech, since features are
             # normalised over the window; so this window begins earlier, or is as short as the recording.
             first = max(0, n_samples - _WINDOW_SAMPLES) // _FRAME_SAMPLES * _FRAME_SAMPLES
-            scores = self._scores(_mono(audio, first, n_samples)[None])
+            scores = self._scores(np.array(audio.mono_part(first, n_samples))[None])
             parts.append(scores[(n_whole - first) // _FRAME_SAMPLES :])
             progress("vad", 1.0)
         return torch.cat(parts)[None, :, None] if parts else torch.zeros(1, 0, 1)
@@ -177,8 +176,3 @@ class Backend:
         boundaries = model.merge_close_segments(boundaries, close_th=self.settings.min_silence)
         boundaries = model.remove_short_segments(boundaries, len_th=self.settings.min_speech)
         return [(float(start), float(end)) for start, end in boundaries.tolist()]
-
-
-def _mono(audio: Audio, first: int, last: int) -> Samples:
-    """float32 (n_samples,): the mean of the channels of one stretch, which can be written to."""
-    return np.array(replace(audio, samples=audio.samples[:, first:last]).mono)

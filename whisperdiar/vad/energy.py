@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -70,7 +69,7 @@ def _level_db(audio: Audio, progress: Progress) -> NDArray[np.float32]:
     level = np.full(n_frames, -120.0, dtype=np.float32)
     for first in range(0, n_frames, _BLOCK_FRAMES):
         last = min(n_frames, first + _BLOCK_FRAMES)
-        block = replace(audio, samples=audio.samples[:, first * hop : last * hop]).mono
+        block = audio.mono_part(first * hop, last * hop)
         padded = np.zeros((last - first) * hop, dtype=np.float32)
         padded[: len(block)] = block
         frames = padded.reshape(-1, hop)

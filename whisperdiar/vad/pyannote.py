@@ -8,7 +8,6 @@ Plaquet and Bredin, "Powerset multi-class cross entropy loss for neural speaker 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,7 +20,7 @@ from whisperdiar.errors import BackendError, InvalidOption, UnsupportedRequest, 
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
 from whisperdiar.options.pyannote_vad import MULTI_LABEL_THRESHOLD, PyannoteVadSettings
 from whisperdiar.torch_support import choose_device, cpu_threads, free_memory, memory_errors, one_line, require
-from whisperdiar.types import Audio, BackendInfo, BackendRecord, Samples, Span, merge_spans
+from whisperdiar.types import Audio, BackendInfo, BackendRecord, Span, merge_spans
 
 REPOSITORY = "pyannote/segmentation-3.0"
 _REMEDY = "lower batch_size (such as 8), or use --device cpu"
@@ -160,7 +159,7 @@ class Backend:
         scores = []
         pieces = self._pieces(audio.samples.shape[1])
         for first, last in pieces:
-            waveform = torch.from_numpy(_mono(audio, first, last)[None])
+            waveform = torch.from_numpy(np.array(audio.mono_part(first, last))[None])
             found = inference({"waveform": waveform, "sample_rate": audio.sample_rate})
             scores.append(inference.pre_aggregation_hook(found.data))
             progress("vad", last / audio.samples.shape[1])
@@ -191,8 +190,3 @@ class Backend:
         if n_samples < length or (n_samples - length) % step:
             pieces.append((n_whole * step, n_samples))
         return pieces
-
-
-def _mono(audio: Audio, first: int, last: int) -> Samples:
-    """float32 (n_samples,): the mean of the channels of one stretch, which can be written to."""
-    return np.array(replace(audio, samples=audio.samples[:, first:last]).mono)

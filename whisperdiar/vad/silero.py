@@ -5,7 +5,6 @@ Source: Silero Team, "Silero VAD: pre-trained enterprise-grade Voice Activity De
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -93,7 +92,7 @@ class Backend:
         for first in range(0, n_windows, _BLOCK_WINDOWS):
             early = max(0, first - _WARM_UP_WINDOWS)
             last = min(n_windows, first + _BLOCK_WINDOWS)
-            block = replace(audio, samples=audio.samples[:, early * _WINDOW_SAMPLES : last * _WINDOW_SAMPLES]).mono
+            block = audio.mono_part(early * _WINDOW_SAMPLES, last * _WINDOW_SAMPLES)
             padded = np.zeros((last - early) * _WINDOW_SAMPLES, dtype=np.float32)
             padded[: len(block)] = block
             parts.append(np.asarray(self._model(padded), dtype=np.float32).reshape(-1)[first - early :])
