@@ -280,7 +280,7 @@ def shifted(transcript: Transcript, offset: float) -> Transcript:
         return replace(item, span=item.span.shifted(offset))
 
     def segment(item: Segment) -> Segment:
-        return Segment(tuple(map(word, item.words)), item.speaker)
+        return replace(item, words=tuple(map(word, item.words)))
 
     def moved(items: Sequence[Any]) -> tuple[Any, ...]:
         return tuple(replace(item, span=item.span.shifted(offset)) for item in items)

@@ -30,12 +30,20 @@ class Speaker:
 class Segment:
     """Consecutive words of one speaker (or of nobody known).
 
+    Attributes:
+        words: at least one.
+        speaker: label.
+        simultaneous: somebody else talks at the same time, for a part of it at least.
+        edited: a person has corrected it.
+
     Raises:
         ValueError: there are no words.
     """
 
     words: tuple[Word, ...]
     speaker: str | None = None
+    simultaneous: bool = False
+    edited: bool = False
 
     def __post_init__(self) -> None:
         if not self.words:
@@ -174,6 +182,11 @@ def _probability(value: float | None) -> float | None:
     return None if value is None else round(value, 3)
 
 
+def _flags(**values: bool) -> dict[str, bool]:
+    """Those that are true: a flag that is not set is left out."""
+    return {key: True for key, value in values.items() if value}
+
+
 def _word_dict(word: Word) -> dict[str, Any]:
     return {
         "text": word.text,
@@ -182,6 +195,7 @@ def _word_dict(word: Word) -> dict[str, Any]:
         "speaker": word.speaker,
         "speaker_confidence": _probability(word.speaker_confidence),
         **({"second_speaker": word.second_speaker} if word.second_speaker is not None else {}),
+        **_flags(overlap=word.overlap, edited=word.edited),
     }
 
 
@@ -190,6 +204,7 @@ def _segment_dict(segment: Segment) -> dict[str, Any]:
         "speaker": segment.speaker,
         **_span_dict(segment.span),
         "text": segment.text,
+        **_flags(simultaneous=segment.simultaneous, edited=segment.edited),
         "words": [_word_dict(word) for word in segment.words],
     }
 
@@ -247,6 +262,10 @@ def _number(data: Any, key: str, where: str, *, optional: bool = False) -> Any:
     return float(value)
 
 
+def _flag(data: Any, key: str, where: str) -> bool:
+    return bool(_get(data, key, bool, where, optional=True))
+
+
 def _items(data: Any, key: str, where: str = "") -> Iterable[tuple[str, Any]]:
     values = _get(data, key, list, where, optional=True) or []
     for index, item in enumerate(values):
@@ -273,6 +292,8 @@ def _read_word(data: Any, where: str) -> Word:
         speaker=_get(data, "speaker", str, where, optional=True),
         speaker_confidence=_number(data, "speaker_confidence", where, optional=True),
         second_speaker=_get(data, "second_speaker", str, where, optional=True),
+        overlap=_flag(data, "overlap", where),
+        edited=_flag(data, "edited", where),
     )
 
 
@@ -289,7 +310,12 @@ def _read_segment(data: Any, where: str) -> Segment:
     words = tuple(_read_word(item, inner) for inner, item in _items(data, "words", where))
     if not words:
         raise FormatError(f"{where}words: a segment needs at least one word")
-    return Segment(words, _get(data, "speaker", str, where, optional=True))
+    return Segment(
+        words,
+        _get(data, "speaker", str, where, optional=True),
+        simultaneous=_flag(data, "simultaneous", where),
+        edited=_flag(data, "edited", where),
+    )
 
 
 def _read_turn(data: Any, where: str) -> Turn:

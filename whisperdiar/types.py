@@ -123,6 +123,8 @@ class Word:
         speaker: speaker label, or None where nobody is known.
         speaker_confidence: probability that `speaker` is right, 0 to 1; None without a speaker.
         second_speaker: the next best label, where there is one.
+        overlap: somebody else talks while this word is said; `second_speaker` is then who.
+        edited: a person has corrected the word, its time or its speaker.
     """
 
     span: Span
@@ -131,6 +133,8 @@ class Word:
     speaker: str | None = None
     speaker_confidence: float | None = None
     second_speaker: str | None = None
+    overlap: bool = False
+    edited: bool = False
 
     @property
     def start(self) -> float:
@@ -265,12 +269,31 @@ class Transcription:
 
 
 @dataclass(frozen=True, slots=True)
+class TimedText:
+    """A piece of a cue's line and when it is spoken: a word, or a part of one that is wider than a line."""
+
+    span: Span
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Cue:
-    """One subtitle: lines on the screen from start to end."""
+    """One subtitle: lines on the screen from start to end.
+
+    Attributes:
+        span: when it is shown.
+        lines: what is shown, without speaker names or dashes.
+        speaker: who says all of it; None where nobody is known, or where `line_speakers` says it line by line.
+        line_speakers: the speaker of every line of a dialogue cue (two people, a dash each); empty otherwise.
+        timed: for every line its pieces in order, whose texts joined and stripped are the line; empty where
+            only whole lines are known, as in a file that was read.
+    """
 
     span: Span
     lines: tuple[str, ...]
     speaker: str | None = None
+    line_speakers: tuple[str | None, ...] = ()
+    timed: tuple[tuple[TimedText, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

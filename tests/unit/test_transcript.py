@@ -18,7 +18,7 @@ from whisperdiar.types import Dropped, Span, Turn, Word
 
 WORDS = (
     Word(Span(1.0, 1.25), " Good", 0.9, "SPEAKER_01", 0.75, "SPEAKER_00"),
-    Word(Span(1.25, 1.25), " day", 1.0, "SPEAKER_01", 1.0),
+    Word(Span(1.25, 1.25), " day", 1.0, "SPEAKER_01", 1.0, overlap=True, edited=True),
     Word(Span(3.0, 4.5), " Hm.", 0.5),
 )
 TALK = Transcript(
@@ -26,7 +26,7 @@ TALK = Transcript(
     10.0,
     "en",
     (Speaker("SPEAKER_00", "SPEAKER_00"), Speaker("SPEAKER_01", "Anna")),
-    (Segment(WORDS[:2], "SPEAKER_01"), Segment(WORDS[2:])),
+    (Segment(WORDS[:2], "SPEAKER_01", simultaneous=True, edited=True), Segment(WORDS[2:])),
     (Turn(Span(0.5, 2.0), "SPEAKER_01"), Turn(Span(1.0, 3.0), "SPEAKER_00", 2, 0.25)),
     (Dropped(Span(8.0, 9.0), " Thanks for watching!", "no speech"),),
     (Uncertain(0, Span(1.0, 1.25), "SPEAKER_01", "SPEAKER_00", 0.75),),
@@ -44,6 +44,8 @@ DICTIONARY: dict[str, Any] = {
             "start": 1.0,
             "end": 1.25,
             "text": "Good day",
+            "simultaneous": True,
+            "edited": True,
             "words": [
                 {
                     "text": " Good", "start": 1.0, "end": 1.25, "probability": 0.9,
@@ -52,6 +54,7 @@ DICTIONARY: dict[str, Any] = {
                 {
                     "text": " day", "start": 1.25, "end": 1.25, "probability": 1.0,
                     "speaker": "SPEAKER_01", "speaker_confidence": 1.0,
+                    "overlap": True, "edited": True,
                 },
             ],
         },

@@ -164,12 +164,12 @@ class Console:
             self.progress(stage, 1.0)
 
 
-def write_stdout(text: str) -> None:
+def write_stdout(text: str | bytes) -> None:
     """Text on stdout as UTF-8, whatever the terminal's locale says: the formats are defined that way."""
     if sys.stdout is None:
         raise OutputError("standard output is closed; name a file with -o")
     try:
-        sys.stdout.buffer.write(text.encode("utf-8"))
+        sys.stdout.buffer.write(text.encode("utf-8") if isinstance(text, str) else text)
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         raise

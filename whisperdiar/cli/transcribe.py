@@ -18,8 +18,8 @@ from whisperdiar.cli.errors import FAILED, OK, report
 from whisperdiar.cli.outputs import STDOUT, Target, plan, unfinished
 from whisperdiar.clips import has_clips, make_folder, write_clips
 from whisperdiar.errors import DiarizationFailed, InvalidOption, TruncatedMedia, WhisperdiarError
-from whisperdiar.files import write_text
-from whisperdiar.formats import by_name
+from whisperdiar.files import write_bytes, write_text
+from whisperdiar.formats import json
 from whisperdiar.media import load, recording_id
 from whisperdiar.options import Runtime, WriteOptions
 from whisperdiar.pipeline import Pipeline
@@ -212,11 +212,13 @@ def write_targets(
     failed = []
     for target in targets:
         try:
-            text = target.format.dumps(transcript, options=options)
+            made = target.format.dumps(transcript, options=options)
             if target.path == STDOUT:
-                write_stdout(text)
+                write_stdout(made)
+            elif isinstance(made, bytes):
+                write_bytes(target.path, made)
             else:
-                write_text(target.path, text)
+                write_text(target.path, made)
         except BrokenPipeError:
             raise
         except Exception as error:  # the other outputs are still to be written
@@ -231,7 +233,7 @@ def _rescue(transcript: Transcript, console: Console) -> None:
     """Hours of work are not thrown away because a disk is full: keep them where there may be room."""
     name = ""
     try:
-        text = by_name("json").dumps(transcript, options=WriteOptions())
+        text = json.dumps(transcript, options=WriteOptions())
         descriptor, name = tempfile.mkstemp(prefix=f"{transcript.recording_id[:40]}-", suffix=".json")
         os.close(descriptor)
         write_text(name, text)

@@ -5,7 +5,7 @@ A format is a module of this package with
     name: str              as after -f; the file's name with - for _
     suffix: str            of its files; one without a further dot chooses the format
     needs: str             "words" or "turns", where the format shows nothing but these
-    dumps(transcript, *, options) -> str
+    dumps(transcript, *, options) -> str      (bytes where the format is no text)
     read(text) -> Transcript        where reading makes sense
 
 Strings go in and out; files are the business of the callers.
@@ -33,7 +33,7 @@ _NOT_OF_TRANSCRIPTS = frozenset({"speech"})
 class Dumps(Protocol):
     """Writes a transcript."""
 
-    def __call__(self, transcript: Transcript, *, options: WriteOptions) -> str: ...
+    def __call__(self, transcript: Transcript, *, options: WriteOptions) -> str | bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Format:
         suffix: of its files, with the dot. One of two parts (``.pyannote.json``) chooses no format: the name does.
         needs: ``words`` or ``turns`` where it shows nothing but these, so that a transcript without them gives
             an empty file; None where it holds everything.
-        dumps: transcript → text.
+        dumps: transcript → text, or bytes where the format is no text.
         read: text → transcript, forgiving what can be forgiven; None where the format cannot be read back.
     """
 
