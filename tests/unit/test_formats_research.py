@@ -18,7 +18,9 @@ from praatio.utilities.textgrid_io import parseTextgridStr
 from pympi import Eaf
 
 from tests.formats_strategies import example, nasty_text, transcripts, visible
+from tests.sounds import SHARED
 from whisperdiar.errors import FormatError
+from whisperdiar.files import read_text
 from whisperdiar.formats import WriteOptions, by_name
 from whisperdiar.formats._heard import HeardWord, filled, joined, shared, woven
 from whisperdiar.formats._spoken import UNKNOWN, distinct_names, spoken
@@ -160,7 +162,7 @@ def test_a_textgrid_is_read_by_praatio(transcript: Transcript) -> None:
         assert entries[-1][1] == float(tier["xmax"]) == grid["xmax"]
         assert all(start < end for start, end, _ in entries)
         assert all(left[1] == right[0] for left, right in pairwise(entries))
-        found.update(visible(label.replace('""', '"')) for _, _, label in entries if label)
+        found.update(visible(label) for _, _, label in entries if label)
     wanted = Counter(visible(item.text) for item in spoken(transcript))
     wanted.update(visible(word.text) for item in spoken(transcript) for word in item.words)
     assert found == wanted
@@ -581,3 +583,39 @@ def test_an_hour_of_talk_is_written_and_read(name: str) -> None:
     assert text.count("word9999") >= 1
     if by_name(name).read is not None:
         assert len(read(name, text).words) == 10_000
+
+
+@given(transcript=transcripts)
+@settings(max_examples=40)
+def test_praat_itself_reads_a_textgrid(tmp_path_factory: pytest.TempPathFactory, transcript: Transcript) -> None:
+    parselmouth = pytest.importorskip("parselmouth", reason="Praat as a library (praat-parselmouth) is not installed")
+    path = tmp_path_factory.mktemp("praat") / "talk.TextGrid"
+    path.write_text(dumps("textgrid", transcript), encoding="utf-8")
+    call = parselmouth.praat.call
+    grid = parselmouth.read(str(path))
+    found: Counter[str] = Counter()
+    for tier in range(1, int(call(grid, "Get number of tiers")) + 1):
+        for index in range(1, int(call(grid, "Get number of intervals", tier)) + 1):
+            found[visible(call(grid, "Get label of interval", tier, index))] += 1
+    del found[""]
+    wanted = Counter(visible(item.text) for item in spoken(transcript))
+    wanted.update(visible(word.text) for item in spoken(transcript) for word in item.words)
+    assert found == wanted
+    for form in ("text", "short text"):
+        call(grid, f"Save as {form} file", str(path))
+        assert texts(read("textgrid", read_text(path))) == Counter(visible(i.text) for i in spoken(transcript))
+
+
+REFERENCES = SHARED / "corpus" / "refs"
+
+
+def test_references_of_real_recordings_are_read() -> None:
+    files = sorted(REFERENCES.glob("*.stm"))
+    if not files:
+        pytest.skip("the recordings of ../shared/corpus are not here")
+    for path in files:
+        text = path.read_text("utf-8")
+        found = read("stm", text)
+        lines = [line for line in text.splitlines() if line.strip() and not line.startswith(";;")]
+        assert len(found.turns) == len(lines), path
+        assert said(read("stm", dumps("stm", found)), words=False) == said(found, words=False), path
