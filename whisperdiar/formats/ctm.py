@@ -5,6 +5,8 @@ The fields of a line are recording, channel, start, duration, word and confidenc
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 from whisperdiar.formats._heard import shared, transcript_of
 from whisperdiar.formats._spoken import spoken
 from whisperdiar.formats._text import decimal, milliseconds, numbered_lines, refuse_line, seconds_field
@@ -33,7 +35,7 @@ def dumps(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG
                 rows.append(
                     (first_ms, f"{decimal(first_ms)} {decimal(last_ms - first_ms)} {part} {word.probability:.3f}")
                 )
-    return "".join(f"{recording} 1 {row}\n" for _, row in sorted(rows, key=lambda row: row[0]))
+    return "".join(f"{recording} 1 {row}\n" for _, row in sorted(rows, key=itemgetter(0)))
 
 
 def read(text: str) -> Transcript:
@@ -55,4 +57,4 @@ def read(text: str) -> Transcript:
         # Rounded like the text: 0.1 + 0.2 is 0.3 there.
         recordings.setdefault(fields[0], []).append((start, round(start + duration, 6), fields[4]))
     found = choose(recordings, None)
-    return transcript_of(whole(sorted(recordings.get(found, ())), None), recording_id=found)
+    return transcript_of(whole(sorted(recordings.get(found, ()), key=itemgetter(0)), None), recording_id=found)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from pathlib import PurePosixPath
 from typing import NamedTuple
 from urllib.parse import quote
@@ -155,11 +156,11 @@ def read(text: str) -> Transcript:
     for number, label in enumerate(parents):
         key = f"tier {number}"  # a name of its own for reading: what the tier is called says nothing here
         speakers[key] = one_line(elements[label].get("PARTICIPANT") or label)
-        tiers.append(Tier(key, sorted(marks[label].values())))
+        tiers.append(Tier(key, sorted(marks[label].values(), key=itemgetter(0))))
         words = [
             child for child, element in elements.items() if element.get("PARENT_REF") == label and _of_words(element)
         ]
-        tiers += [Tier(f"words@{key}", sorted(marks[child].values())) for child in words[:1]]
+        tiers += [Tier(f"words@{key}", sorted(marks[child].values(), key=itemgetter(0))) for child in words[:1]]
     heard = [item._replace(speaker=speakers[item.speaker or ""]) for item in read_tiers(tiers)]
     properties = {element.get("NAME"): (element.text or "").strip() for element in root.iter("PROPERTY")}
     length_ms = seconds_field(properties.get("duration_ms", "")) or 0.0

@@ -8,7 +8,7 @@ from __future__ import annotations
 from whisperdiar.formats._heard import Heard, transcript_of
 from whisperdiar.formats._spoken import distinct_names, spoken
 from whisperdiar.formats._text import decimal, distinct, numbered_lines, refuse_line, seconds_field, token
-from whisperdiar.formats.rttm import choose
+from whisperdiar.formats.rttm import NO_ID, choose
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
 
@@ -36,8 +36,8 @@ def dumps(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG
 
 
 def recording_field(transcript: Transcript) -> str:
-    """The recording id as one field, never empty, and none that begins a comment."""
-    field = token(transcript.recording_id) or "recording"
+    """The recording id as one field: never empty, none that begins a comment, nor a file as a byte order mark does."""
+    field = token(transcript.recording_id.replace("\ufeff", "")) or NO_ID
     return f"_{field}" if field.startswith(";") else field
 
 

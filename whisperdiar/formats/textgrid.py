@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 
 from whisperdiar.errors import FormatError
 from whisperdiar.formats._heard import transcript_of
@@ -141,7 +142,7 @@ class _Fields:
         if not points and kind != "IntervalTier":
             self._refuse(f"a tier of the kind {kind!r}")
         marks = [self._mark(points) for _ in range(self.count())]
-        return [] if points else [Tier(label, sorted(mark for mark in marks if mark[2]))]
+        return [] if points else [Tier(label, sorted((mark for mark in marks if mark[2]), key=itemgetter(0)))]
 
     def _mark(self, point: bool) -> tuple[float, float, str]:
         start = self.number()
