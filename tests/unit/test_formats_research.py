@@ -176,6 +176,9 @@ def test_an_eaf_is_read_by_pympi(tmp_path_factory: pytest.TempPathFactory, trans
     document = Eaf(str(path))
     assert [item["MEDIA_URL"] for item in document.media_descriptors] == ["file:///home/a%20b/talk.mp4"]
     found: Counter[str] = Counter()
+    slots = [item[:2] for tier in document.tiers.values() for item in tier[0].values()]
+    assert len({slot for pair in slots for slot in pair}) == 2 * len(slots) == len(document.timeslots)
+    assert list(document.timeslots.values()) == sorted(document.timeslots.values())
     for tier in document.get_tier_names():
         marks = document.get_annotation_data_for_tier(tier)
         assert all(mark[0] < mark[1] for mark in marks)
@@ -510,6 +513,13 @@ def test_elans_symbolic_words_and_slots_without_times() -> None:
     ]
     assert [turn.span for turn in found.turns] == [Span(1.0, 2.0), Span(2.0, 3.0)]
     assert {turn.speaker for turn in found.turns} == {"Anna"}
+
+
+def test_a_tier_may_stand_before_its_parent() -> None:
+    first, words = SYMBOLIC.index("<TIER"), SYMBOLIC.index('<TIER LINGUISTIC_TYPE_REF="wordT"')
+    last = SYMBOLIC.index('<TIER LINGUISTIC_TYPE_REF="gloss"')
+    moved = SYMBOLIC[:first] + SYMBOLIC[words:last] + SYMBOLIC[first:words] + SYMBOLIC[last:]
+    assert read("eaf", moved) == read("eaf", SYMBOLIC)
 
 
 @pytest.mark.parametrize(

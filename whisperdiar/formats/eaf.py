@@ -53,8 +53,10 @@ def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
     """
     found = lanes(transcript, blanks=True)
     marks = [mark for lane in found for mark in (*lane.utterances, *lane.words)]
-    times = sorted({time for mark in marks for time in mark[:2]})
-    slots = {time: f"ts{number}" for number, time in enumerate(times, start=1)}
+    # Two slots for each annotation: who moves a slot in ELAN moves all that share it.
+    times = [time for mark in marks for time in mark[:2]]
+    order = sorted(range(len(times)), key=times.__getitem__)
+    slots = {place: number for number, place in enumerate(order, start=1)}
     lines = ['<?xml version="1.0" encoding="UTF-8"?>']
     lines.append(
         f'<ANNOTATION_DOCUMENT AUTHOR="" DATE="{_DATE}" FORMAT="3.0" VERSION="3.0"'
@@ -62,7 +64,10 @@ def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
     )
     lines += _header(transcript, options.media, len(marks))
     lines.append("    <TIME_ORDER>")
-    lines += [f'        <TIME_SLOT TIME_SLOT_ID="{slots[time]}" TIME_VALUE="{time}"/>' for time in times]
+    lines += [
+        f'        <TIME_SLOT TIME_SLOT_ID="ts{number}" TIME_VALUE="{times[place]}"/>'
+        for number, place in enumerate(order, start=1)
+    ]
     lines.append("    </TIME_ORDER>")
     number = 0
     for lane in found:
@@ -105,7 +110,7 @@ def _header(transcript: Transcript, media: str | None, last: int) -> list[str]:
     return [*lines, "    </HEADER>"]
 
 
-def _tiers(lane: Lane, slots: Mapping[int, str], number: int) -> list[str]:
+def _tiers(lane: Lane, slots: Mapping[int, int], number: int) -> list[str]:
     who = "" if lane.speaker is None else f" PARTICIPANT={_attr(lane.name)}"
     lines = [f'    <TIER LINGUISTIC_TYPE_REF="utterance"{who} TIER_ID={_attr(lane.tier)}>']
     lines += _annotations(lane.utterances, slots, number)
@@ -118,12 +123,12 @@ def _tiers(lane: Lane, slots: Mapping[int, str], number: int) -> list[str]:
     return lines
 
 
-def _annotations(marks: Sequence[Mark], slots: Mapping[int, str], number: int) -> list[str]:
+def _annotations(marks: Sequence[Mark], slots: Mapping[int, int], number: int) -> list[str]:
     return [
-        f'        <ANNOTATION><ALIGNABLE_ANNOTATION ANNOTATION_ID="a{index}" TIME_SLOT_REF1="{slots[mark.start_ms]}"'
-        f' TIME_SLOT_REF2="{slots[mark.end_ms]}"><ANNOTATION_VALUE>{_xml(mark.text)}</ANNOTATION_VALUE>'
+        f'        <ANNOTATION><ALIGNABLE_ANNOTATION ANNOTATION_ID="a{index + 1}" TIME_SLOT_REF1="ts{slots[2 * index]}"'
+        f' TIME_SLOT_REF2="ts{slots[2 * index + 1]}"><ANNOTATION_VALUE>{_xml(mark.text)}</ANNOTATION_VALUE>'
         "</ALIGNABLE_ANNOTATION></ANNOTATION>"
-        for index, mark in enumerate(marks, start=number + 1)
+        for index, mark in enumerate(marks, start=number)
     ]
 
 
@@ -148,7 +153,8 @@ def read(text: str) -> Transcript:
     slots = _slots(root)
     elements = {element.get("TIER_ID", ""): element for element in root.iter("TIER")}
     marks: dict[str, dict[str, tuple[float, float, str]]] = {}
-    for label, element in elements.items():
+    for label in sorted(elements, key=lambda label: _depth(label, elements)):
+        element = elements[label]
         marks[label] = _marks(element, slots, marks.get(element.get("PARENT_REF", ""), {}))
     parents = [label for label, element in elements.items() if not element.get("PARENT_REF")]
     tiers = []
@@ -170,6 +176,15 @@ def read(text: str) -> Transcript:
         duration=length_ms / 1000,
         language=properties.get("language") or None,
     )
+
+
+def _depth(label: str, elements: Mapping[str, ElementTree.Element]) -> int:
+    """How many tiers lie above one: a file may name a tier before its parent."""
+    above: set[str] = set()
+    while label in elements and label not in above:
+        above.add(label)
+        label = elements[label].get("PARENT_REF", "")
+    return len(above)
 
 
 def _root(text: str) -> ElementTree.Element:
