@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -197,7 +197,8 @@ def _run_one(path: Path, targets: Sequence[Target], job: Job) -> int:
         wanted = [item for item in targets if item.format.needs != "turns"]
         if not wanted:
             _rescue(transcript, job.console)
-    code = write_targets(transcript, wanted, job.write, job.console) or code
+    options = replace(job.write, media=os.path.abspath(path))
+    code = write_targets(transcript, wanted, options, job.console) or code
     if job.clips is not None and lost is None:
         with job.console.timed("clips"):
             write_clips(audio, transcript, job.clips)

@@ -58,6 +58,7 @@ class WriteOptions:
             JSON formats are lists of speakers and always name them.
         max_paragraph: a paragraph of the text format spans at most this many seconds, where segments allow it.
         segmentation: how subtitle cues are cut.
+        media: path of the recording, for formats that link to it (ELAN).
 
     Raises:
         InvalidOption: there is no such speaker style, or the paragraph length is not positive.
@@ -66,6 +67,7 @@ class WriteOptions:
     speaker_style: str = "label"
     max_paragraph: float = 60.0
     segmentation: SegmentationOptions = SegmentationOptions()
+    media: str | None = None
 
     def __post_init__(self) -> None:
         if self.speaker_style not in SPEAKER_STYLES:
