@@ -12,7 +12,7 @@ import click
 
 from whisperdiar.assembly import Choice
 from whisperdiar.errors import InvalidOption
-from whisperdiar.options import EMBEDDINGS, WHISPER_TASKS, WORD_TIMES, Runtime
+from whisperdiar.options import EMBEDDINGS, WHISPER_TASKS, WORD_TIMES, AlignmentOptions, Runtime
 from whisperdiar.types import ANY_SPEAKERS, SpeakerCount
 
 PATH = click.Path(readable=False, path_type=Path)
@@ -142,6 +142,14 @@ runtime_options = combined(
     click.option("--device", default=Runtime().device, show_default=True, help="auto, cpu, cuda or cuda:N."),
     click.option("--threads", type=click.IntRange(min=0), default=Runtime().threads, help="CPU threads; 0 = all."),
     click.option("--offline", is_flag=True, help="Never touch the network."),
+)
+
+uncertain_option = click.option(
+    "--uncertain-below",
+    type=click.FloatRange(0.0, 1.0),
+    default=AlignmentOptions().uncertain_below,
+    show_default=True,
+    help="Words whose speaker is less probable are listed as uncertain in the JSON.",
 )
 
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress and no summary; warnings only.")

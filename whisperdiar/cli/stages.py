@@ -21,7 +21,7 @@ from whisperdiar.errors import FormatError, InvalidOption, TruncatedMedia
 from whisperdiar.files import read_text, write_text
 from whisperdiar.formats import json, rttm, speech
 from whisperdiar.media import load, recording_id
-from whisperdiar.options import Runtime, WriteOptions
+from whisperdiar.options import AlignmentOptions, Runtime, WriteOptions
 from whisperdiar.pipeline import DIARIZATION_FAILED, versions
 from whisperdiar.segmentation import segments
 from whisperdiar.transcript import Speaker, Transcript
@@ -131,6 +131,7 @@ def _read(recording: Path, options: dict[str, Any], console: Console, *, channel
 @click.command("align", short_help="Join words and turns that are there already.")
 @click.argument("words", type=shared.PATH, metavar="WORDS.json")
 @click.argument("turns", type=shared.PATH, metavar="TURNS.rttm")
+@shared.uncertain_option
 @shared.output_option
 @shared.format_option
 @shared.overwrite_option
@@ -143,6 +144,7 @@ def align(
     words: Path,
     turns: Path,
     *,
+    uncertain_below: float,
     outputs: tuple[str, ...],
     formats: tuple[str, ...],
     overwrite: bool,
@@ -167,7 +169,7 @@ def align(
         speakers=tuple(Speaker(label, label) for label in diarization.speakers),
         segments=segments(joined),
         turns=diarization.turns,
-        uncertain=uncertain_words(joined),
+        uncertain=uncertain_words(joined, options=AlignmentOptions(uncertain_below=uncertain_below)),
         provenance=_joined_provenance(source.provenance, turns),
     )
     code = write_targets(transcript, targets, WriteOptions(speaker_style=speaker_style), console, keep=False)

@@ -21,7 +21,7 @@ from whisperdiar.errors import DiarizationFailed, InvalidOption, TruncatedMedia,
 from whisperdiar.files import write_bytes, write_text
 from whisperdiar.formats import json
 from whisperdiar.media import load, recording_id
-from whisperdiar.options import Runtime, WriteOptions
+from whisperdiar.options import AlignmentOptions, Runtime, WriteOptions
 from whisperdiar.pipeline import Pipeline
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Audio, SpeakerCount
@@ -50,6 +50,7 @@ class Job:
 @shared.asr_options
 @shared.vad_options
 @shared.diarizer_options
+@shared.uncertain_option
 @shared.media_options
 @shared.runtime_options
 @shared.quiet_option
@@ -128,6 +129,7 @@ def request_from(options: dict[str, Any], runtime: Runtime) -> Request:
         speech_file=options["speech"],
         turns_file=options["turns"],
         media={key: options[key] for key in ("track", "start", "end")},
+        alignment=AlignmentOptions(**{key: options[key] for key in ("uncertain_below",) if key in options}),
     )
 
 
