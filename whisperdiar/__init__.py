@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from whisperdiar.options import AlignmentOptions, Runtime, SegmentationOptions, WriteOptions
     from whisperdiar.pipeline import Pipeline
     from whisperdiar.segmentation import cues, segments
+    from whisperdiar.statistics import SpeakerStatistics, Statistics, talk_statistics
     from whisperdiar.transcript import Segment, Speaker, Transcript, Uncertain
     from whisperdiar.types import Audio, Cue, Diarization, Span, SpeakerCount, Transcription, Turn, Word
     from whisperdiar.version import __version__
@@ -62,6 +63,7 @@ _HOMES = {
     "options": ("AlignmentOptions", "Runtime", "SegmentationOptions", "WriteOptions"),
     "pipeline": ("Pipeline",),
     "segmentation": ("cues", "segments"),
+    "statistics": ("SpeakerStatistics", "Statistics", "talk_statistics"),
     "transcript": ("Segment", "Speaker", "Transcript", "Uncertain"),
     "types": ("Audio", "Cue", "Diarization", "Span", "SpeakerCount", "Transcription", "Turn", "Word"),
     "version": ("__version__",),
@@ -91,7 +93,9 @@ __all__ = [
     "Span",
     "Speaker",
     "SpeakerCount",
+    "SpeakerStatistics",
     "SpeechDetector",
+    "Statistics",
     "Transcriber",
     "Transcript",
     "Transcription",
@@ -108,6 +112,7 @@ __all__ = [
     "load",
     "probe",
     "segments",
+    "talk_statistics",
     "transcribe",
     "uncertain_words",
     "write_clips",

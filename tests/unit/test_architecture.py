@@ -24,6 +24,7 @@ ALLOWED: dict[str, set[str]] = {
     "contracts": {"types"},
     "alignment": {"options", "transcript", "types"},
     "segmentation": {"options", "transcript", "types"},
+    "statistics": {"options", "transcript", "types"},
     "files": {"errors"},
     "formats": {"errors", "options", "segmentation", "transcript", "types"},
     "media": {"contracts", "errors", "options", "types", "files"},

@@ -17,6 +17,7 @@ from whisperdiar.options.output import (
 from whisperdiar.options.pyannote_vad import PyannoteVadSettings
 from whisperdiar.options.runtime import AUTO_ORDER, SAMPLE_RATE_HZ, FileSettings, NoSettings, Runtime, check_device
 from whisperdiar.options.sortformer import LATENCIES, POSTPROCESSING, PostProcessing, SortformerSettings, Streaming
+from whisperdiar.options.statistics import StatisticsOptions
 from whisperdiar.options.vad import EnergySettings, VadSettings
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "Runtime",
     "SegmentationOptions",
     "SortformerSettings",
+    "StatisticsOptions",
     "Streaming",
     "VadSettings",
     "WhisperSettings",
