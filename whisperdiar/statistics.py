@@ -99,7 +99,7 @@ def talk_statistics(transcript: Transcript, *, options: StatisticsOptions | None
     )
     taking, interjections = _apart(utterances)
     floor = _floor(taking, options.max_silence)
-    doubled = _doubled(speech)
+    doubled = overlaps_of(speech)
     talked = {label: total_duration(spans) for label, spans in speech.items()}
     total = math.fsum(talked.values())
     interruptions = [
@@ -183,8 +183,8 @@ def _answers(floor: Sequence[FloorTurn], labels: Sequence[str], max_silence: flo
     return tuple(map(tuple, counts))
 
 
-def _doubled(speech: Mapping[str, Sequence[Span]]) -> tuple[Span, ...]:
-    """Where at least two people talk, sorted and without overlap."""
+def overlaps_of(speech: Mapping[str, Sequence[Span]]) -> tuple[Span, ...]:
+    """Where at least two people talk, sorted and without overlap; of what `speech_of` gives."""
     found: list[Span] = []
     floor = -math.inf
     for span in sorted(span for spans in speech.values() for span in spans):

@@ -26,7 +26,7 @@ FALLBACK = BackendRecord(
 
 
 def test_the_formats_have_the_promised_names_and_suffixes():
-    assert set(FORMATS) == {"srt", "vtt", "rttm", "json", "txt", "pyannote-json"}
+    assert set(FORMATS) == {"srt", "vtt", "rttm", "json", "txt", "pyannote-json", "html"}
     assert known_suffixes() == {
         ".srt": "srt", ".vtt": "vtt", ".rttm": "rttm", ".json": "json", ".txt": "txt",
     }  # fmt: skip

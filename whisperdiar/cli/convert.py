@@ -9,6 +9,7 @@ import click
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console
 from whisperdiar.cli.outputs import Target, plan, unfinished
+from whisperdiar.cli.page import recording_of
 from whisperdiar.cli.transcribe import write_targets
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.files import read_text
@@ -24,6 +25,8 @@ from whisperdiar.transcript import Transcript
 @shared.format_option
 @shared.overwrite_option
 @shared.style_option
+@click.option("--media", type=shared.PATH, metavar="FILE", help="Recording that the HTML page plays.")
+@shared.embed_option
 @shared.quiet_option
 @click.pass_context
 def convert(
@@ -36,17 +39,21 @@ def convert(
     formats: tuple[str, ...],
     overwrite: bool,
     speaker_style: str,
+    media: Path | None,
+    embed_media: bool,
     quiet: bool,
 ) -> None:
     """Write the transcript IN (JSON of whisperdiar, or RTTM) as OUT; without OUT as subtitles on standard output."""
     console = Console(quiet=quiet)
-    (planned,) = plan([source], [*destinations, *outputs], formats)
+    (planned,) = plan([source], [*destinations, *outputs], formats, also_read=[media])
+    recording = recording_of(media, planned, embed=embed_media)
     targets = unfinished(planned, overwrite=overwrite, notify=console.warn)
     if not targets:
         return
     transcript = read_transcript(source)
     _refuse_empty(source, transcript, targets)
-    context.exit(write_targets(transcript, targets, WriteOptions(speaker_style=speaker_style), console, keep=False))
+    write = WriteOptions(speaker_style=speaker_style)
+    context.exit(write_targets(transcript, targets, write, console, keep=False, recording=recording))
 
 
 @click.command("rename", short_help="Give speakers names; no model runs.")

@@ -156,6 +156,8 @@ format_option = click.option(
 
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace outputs that already exist in a folder.")
 
+embed_option = click.option("--embed-media", is_flag=True, help="Put the recording itself into the HTML page.")
+
 style_option = click.option(
     "--speaker-style",
     type=click.Choice(["label", "none"]),

@@ -16,6 +16,7 @@ from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.errors import FAILED, report
 from whisperdiar.cli.outputs import STDOUT, Target, check_writable, plan, unfinished
+from whisperdiar.cli.page import Recording
 from whisperdiar.cli.transcribe import request_from, write_targets
 from whisperdiar.errors import FormatError, InvalidOption, TruncatedMedia
 from whisperdiar.files import read_text, write_text
@@ -102,7 +103,7 @@ def diarize(
     transcript = pipeline.run(audio, progress=console.progress)
     for warning in transcript.provenance["warnings"]:
         console.warn(f"{recording}: {warning}")
-    code = write_targets(transcript, targets, WriteOptions(), console) or code
+    code = write_targets(transcript, targets, WriteOptions(), console, recording=Recording(recording)) or code
     console.info(f"{audio.recording_id}: {len(transcript.speakers)} speakers, {len(transcript.turns)} turns")
     context.exit(code)
 

@@ -16,6 +16,7 @@ from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.errors import FAILED, OK, report
 from whisperdiar.cli.outputs import STDOUT, Target, plan, unfinished
+from whisperdiar.cli.page import Recording, check_embeddable
 from whisperdiar.clips import has_clips, make_folder, write_clips
 from whisperdiar.errors import DiarizationFailed, InvalidOption, TruncatedMedia, WhisperdiarError
 from whisperdiar.files import write_bytes, write_text
@@ -38,6 +39,7 @@ class Job:
     start: float
     end: float | None
     clips: Path | None
+    embed_media: bool
 
 
 @click.command("transcribe", short_help="Who said what, when (the default command).")
@@ -46,6 +48,7 @@ class Job:
 @shared.format_option
 @shared.overwrite_option
 @shared.style_option
+@shared.embed_option
 @click.option("--clips", type=shared.PATH, metavar="DIR", help="Write each speaker's speech as sound.")
 @shared.asr_options
 @shared.vad_options
@@ -64,6 +67,7 @@ def transcribe(
     overwrite: bool,
     speaker_style: str,
     clips: Path | None,
+    embed_media: bool,
     quiet: bool,
     **options: Any,
 ) -> None:
@@ -79,6 +83,8 @@ def transcribe(
     shared.check_times(options["start"], options["end"])
     if options["save_probabilities"] is not None and len(inputs) > 1:
         raise InvalidOption("--save-probabilities: there is one FILE for several recordings; give them one by one")
+    if embed_media:
+        check_embeddable(inputs, [target for found in targets for target in found])
     todo = _without_finished(inputs, targets, overwrite=overwrite, clips=clips, console=console)
     if not todo:
         return
@@ -93,6 +99,7 @@ def transcribe(
         start=options["start"],
         end=options["end"],
         clips=clips,
+        embed_media=embed_media,
     )
     for remark in getattr(job.pipeline.transcriber, "remarks", ()):
         console.info(f"whisperdiar: {remark}")
@@ -197,7 +204,8 @@ def _run_one(path: Path, targets: Sequence[Target], job: Job) -> int:
         wanted = [item for item in targets if item.format.needs != "turns"]
         if not wanted:
             _rescue(transcript, job.console)
-    code = write_targets(transcript, wanted, job.write, job.console) or code
+    recording = Recording(path, embed=job.embed_media)
+    code = write_targets(transcript, wanted, job.write, job.console, recording=recording) or code
     if job.clips is not None and lost is None:
         with job.console.timed("clips"):
             write_clips(audio, transcript, job.clips)
@@ -206,13 +214,24 @@ def _run_one(path: Path, targets: Sequence[Target], job: Job) -> int:
 
 
 def write_targets(
-    transcript: Transcript, targets: Sequence[Target], options: WriteOptions, console: Console, *, keep: bool = True
+    transcript: Transcript,
+    targets: Sequence[Target],
+    options: WriteOptions,
+    console: Console,
+    *,
+    keep: bool = True,
+    recording: Recording | None = None,
 ) -> int:
-    """Write every target; where none can be, `keep` says whether the transcript is kept in the temporary folder."""
+    """Write every target; where none can be, `keep` says whether the transcript is kept in the temporary folder.
+
+    Args:
+        recording: what a page plays.
+    """
     failed = []
     for target in targets:
         try:
-            made = target.format.dumps(transcript, options=options)
+            own = options if recording is None else recording.options_for(target, options)
+            made = target.format.dumps(transcript, options=own)
             if target.path == STDOUT:
                 write_stdout(made)
             elif isinstance(made, bytes):

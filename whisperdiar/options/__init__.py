@@ -14,6 +14,7 @@ from whisperdiar.options.output import (
     SegmentationOptions,
     WriteOptions,
 )
+from whisperdiar.options.plots import PLOT_KINDS, PLOT_LANGUAGES, PlotOptions
 from whisperdiar.options.pyannote_vad import PyannoteVadSettings
 from whisperdiar.options.runtime import AUTO_ORDER, SAMPLE_RATE_HZ, FileSettings, NoSettings, Runtime, check_device
 from whisperdiar.options.sortformer import LATENCIES, POSTPROCESSING, PostProcessing, SortformerSettings, Streaming
@@ -27,6 +28,8 @@ __all__ = [
     "EMBEDDING_CLUSTERINGS",
     "LATENCIES",
     "LINKAGES",
+    "PLOT_KINDS",
+    "PLOT_LANGUAGES",
     "POSTPROCESSING",
     "SAMPLE_RATE_HZ",
     "SPEAKER_STYLES",
@@ -41,6 +44,7 @@ __all__ = [
     "FileSettings",
     "NoSettings",
     "OnnxSettings",
+    "PlotOptions",
     "PocketSphinxSettings",
     "PostProcessing",
     "PyannoteSettings",

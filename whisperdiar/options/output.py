@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from whisperdiar.errors import InvalidOption
 
@@ -75,6 +75,8 @@ class WriteOptions:
             JSON formats are lists of speakers and always name them.
         max_paragraph: a paragraph of the text format spans at most this many seconds, where segments allow it.
         segmentation: how subtitle cues are cut.
+        media: the recording as a page links it: a URL relative to the page; None for a page without sound.
+        media_data: the recording's bytes, to be put into the page itself; `media` then tells their type.
 
     Raises:
         InvalidOption: there is no such speaker style, or the paragraph length is not positive.
@@ -83,6 +85,8 @@ class WriteOptions:
     speaker_style: str = "label"
     max_paragraph: float = 60.0
     segmentation: SegmentationOptions = SegmentationOptions()
+    media: str | None = None
+    media_data: bytes | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.speaker_style not in SPEAKER_STYLES:

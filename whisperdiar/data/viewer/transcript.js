@@ -1,0 +1,185 @@
+// The transcript: columns from the page's data, who is called what, and the files that are made of it.
+
+const at = (column, i) => (Array.isArray(column) ? column[i] : column);
+
+function times(part, count) {
+  const starts = new Float64Array(count), ends = new Float64Array(count);
+  for (let i = 0, ms = 0; i < count; i++) {
+    ms += at(part.step, i);
+    starts[i] = ms;
+    ends[i] = ms + at(part.length, i);
+  }
+  return { starts, ends };
+}
+
+class Transcript {
+  constructor(data) {
+    this.data = data;
+    this.texts = data.words.text;
+    const words = this.texts.length;
+    Object.assign(this, times(data.words, words));
+    this.first = []; // of every row the first word; one more for the end
+    for (let row = 0, word = 0; word < words; word += at(data.segments.words, row++)) this.first.push(word);
+    this.count = this.first.length;
+    this.first.push(words);
+    this.rowOf = new Int32Array(words);
+    this.rowStart = new Float64Array(this.count);
+    this.rowEnd = new Float64Array(this.count);
+    for (let row = 0; row < this.count; row++) {
+      const [from, to] = [this.first[row], this.first[row + 1]];
+      this.rowOf.fill(row, from, to);
+      this.rowStart[row] = this.starts.subarray(from, to).reduce((low, ms) => Math.min(low, ms));
+      this.rowEnd[row] = this.ends.subarray(from, to).reduce((high, ms) => Math.max(high, ms));
+    }
+    this.order = Int32Array.from(this.texts.keys()).sort((a, b) => this.starts[a] - this.starts[b] || a - b);
+    this.doubts = new Map(); // word → its place in the list of doubtful words
+    for (let i = 0; i < data.uncertain.count; i++) this.doubts.set(at(data.uncertain.word, i), i);
+    this.doubtful = [...this.doubts.keys()].filter((word) => word >= 0 && word < words).sort((a, b) => a - b);
+    const given = new Map([...data.head.speakers].reverse().map((item) => [item.id, item.name]));
+    this.names = data.labels.map((label) => given.get(label) ?? label);
+    this.renamed = new Set();
+    this.duration = Math.max(data.head.duration * 1000, words ? this.ends.reduce((a, b) => Math.max(a, b)) : 0);
+  }
+
+  speaker(row) {
+    return at(this.data.segments.speaker, row) ?? null;
+  }
+
+  name(who) {
+    return who === null ? null : this.names[who].trim() ? this.names[who] : this.data.labels[who];
+  }
+
+  // As the library cleans a name; an empty one gives the label back.
+  rename(who, text) {
+    this.names[who] = text.trim().split(/\s+/u).join(" ") || this.data.labels[who];
+    this.renamed.add(who);
+  }
+
+  // The last word that has begun at this time, in the order of time; -1 before the first.
+  wordAt(ms) {
+    let low = 0, high = this.order.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.starts[this.order[middle]] <= ms) low = middle + 1;
+      else high = middle;
+    }
+    return low ? this.order[low - 1] : -1;
+  }
+}
+
+const label = (book, who) => (who === null || who === undefined ? null : book.data.labels[who]);
+const share = (thousandths) => (thousandths === null || thousandths === undefined ? null : thousandths / 1000);
+
+function wordRecord(book, i) {
+  const { words } = book.data;
+  const second = at(words.second, i) ?? null, flags = at(words.flags, i);
+  return {
+    text: book.texts[i], start: book.starts[i] / 1000, end: book.ends[i] / 1000, probability: share(at(words.probability, i)),
+    speaker: label(book, at(words.speaker, i)), speaker_confidence: share(at(words.confidence, i)),
+    ...(second === null ? {} : { second_speaker: label(book, second) }), ...flagsOf(flags, "overlap"),
+  };
+}
+
+const flagsOf = (flags, low) => ({ ...(flags & 1 ? { [low]: true } : {}), ...(flags & 2 ? { edited: true } : {}) });
+
+// What Python takes for white space at the ends of a text: a segment's text must be its words, stripped there.
+const strip = (text) => text.replace(/^[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+|[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+$/gu, "");
+
+// The JSON of whisperdiar, with the names of the page: `whisperdiar convert` makes every other format of it.
+function makeJson(book) {
+  const { data } = book;
+  const listed = new Set(data.head.speakers.map((item) => item.id));
+  const speakers = data.head.speakers.map((item) => ({ id: item.id, name: changed(book, item) }));
+  for (const who of book.renamed) {
+    if (!listed.has(data.labels[who])) speakers.push({ id: data.labels[who], name: book.names[who] });
+  }
+  const parts = Object.entries({ ...data.head, speakers }).map(([key, value]) =>
+    `  ${JSON.stringify(key)}: ${key === "speakers" ? lines(value.map((item) => JSON.stringify(item)), "    ") : JSON.stringify(value)}`);
+  const segments = Array.from({ length: book.count }, (_, row) => {
+    const words = [];
+    for (let i = book.first[row]; i < book.first[row + 1]; i++) words.push(JSON.stringify(wordRecord(book, i)));
+    const head = {
+      speaker: label(book, book.speaker(row)), start: book.rowStart[row] / 1000, end: book.rowEnd[row] / 1000,
+      text: strip(book.texts.slice(book.first[row], book.first[row + 1]).join("")), ...flagsOf(at(data.segments.flags, row), "simultaneous"),
+    };
+    return `${JSON.stringify(head).slice(0, -1)},"words":${lines(words, "      ")}}`;
+  });
+  parts.push(`  "segments": ${lines(segments, "    ")}`, `  "turns": ${lines(records(book, data.turns, turnRecord), "    ")}`);
+  parts.push(`  "dropped": ${lines(data.tail.dropped.map((item) => JSON.stringify(item)), "    ")}`);
+  parts.push(`  "uncertain": ${lines(records(book, data.uncertain, doubtRecord), "    ")}`);
+  parts.push(`  "provenance": ${JSON.stringify(data.tail.provenance, null, 2).replaceAll("\n", "\n  ")}`);
+  return `{\n${parts.join(",\n")}\n}\n`;
+}
+
+const lines = (items, indent) => (items.length ? `[\n${indent}${items.join(`,\n${indent}`)}\n${indent.slice(2)}]` : "[]");
+
+function changed(book, item) {
+  const who = book.data.labels.indexOf(item.id);
+  return who >= 0 && book.renamed.has(who) ? book.names[who] : item.name;
+}
+
+function records(book, part, make) {
+  const { starts, ends } = times(part, part.count);
+  return Array.from(starts, (start, i) => JSON.stringify(make(book, part, i, { start: start / 1000, end: ends[i] / 1000 })));
+}
+
+function turnRecord(book, part, i, span) {
+  const channel = at(part.channel, i), confidence = share(at(part.confidence, i));
+  return { ...span, speaker: label(book, at(part.speaker, i)), ...(channel === 1 ? {} : { channel }), ...(confidence === null ? {} : { confidence }) };
+}
+
+function doubtRecord(book, part, i, span) {
+  return {
+    word_index: at(part.word, i), ...span, speaker: label(book, at(part.speaker, i)),
+    second_speaker: label(book, at(part.second, i)), confidence: share(at(part.confidence, i)),
+  };
+}
+
+// Subtitles: the cues are cut already; only names are put to them, and lines broken anew where a name needs the room.
+function makeSrt(book) {
+  const blocks = book.data.cues.map(([start, end, who, text], i) => {
+    const name = cueName(book, who).replace(/-{2,}>/g, "→");
+    const shown = unmistakable(withName(name ? `${name}: ` : "", text.replace(/-{2,}>/g, "→").split("\n"), book.data.columns));
+    return `${i + 1}\n${clock(start, ",")} --> ${clock(end, ",")}\n${shown.join("\n")}\n`;
+  });
+  return blocks.map((block) => `${block}\n`).join("");
+}
+
+function makeVtt(book) {
+  const safe = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+  const blocks = ["WEBVTT", ...book.data.notes.map((note) => `NOTE ${note.replace(/-{2,}>/g, "→")}`)];
+  for (const [start, end, who, text] of book.data.cues) {
+    const name = cueName(book, who);
+    blocks.push(`${clock(start, ".")} --> ${clock(end, ".")}\n${name ? `<v ${safe(name)}>` : ""}${safe(text)}`);
+  }
+  return `${blocks.join("\n\n")}\n`;
+}
+
+const cueName = (book, who) => (who === null ? "" : book.name(who).replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ").trim());
+
+const pad = (number, digits = 2) => String(number).padStart(digits, "0");
+
+function clock(ms, point) {
+  return `${pad(Math.floor(ms / 3600000))}:${pad(Math.floor(ms / 60000) % 60)}:${pad(Math.floor(ms / 1000) % 60)}${point}${pad(ms % 1000, 3)}`;
+}
+
+const columnsOf = (text) => [...text].reduce((sum, c) => sum + (/\p{M}|\p{Cf}/u.test(c) ? 0 : /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u.test(c) ? 2 : 1), 0);
+
+function withName(prefix, broken, columns) {
+  if (columnsOf(prefix + broken[0]) <= columns) return [prefix + broken[0], ...broken.slice(1)];
+  const made = [prefix.trimEnd()];
+  for (const token of broken.join(" ").split(" ")) {
+    if (columnsOf(`${made.at(-1)} ${token}`) > columns) made.push(token);
+    else made[made.length - 1] += ` ${token}`;
+  }
+  return made;
+}
+
+// Two lines that look like the number and the time of the next cue would split this one.
+function unmistakable(shown) {
+  return shown.reduce((kept, line) => {
+    if (kept.length && /^-?[0-9]+\.?[0-9]*\s*$/.test(kept.at(-1)) && /^[0-9]+[,.:][0-9]+[,.:][0-9]+/.test(line)) kept[kept.length - 1] += ` ${line}`;
+    else kept.push(line);
+    return kept;
+  }, []);
+}
