@@ -133,9 +133,6 @@ class _Picture:
 
 def _timeline(picture: _Picture) -> tuple[list[str], float]:
     transcript, words = picture.transcript, picture.words
-    ends = [span.end for spans in picture.speech.values() for span in spans[-1:]]
-    duration = max([transcript.duration, *ends, 1e-3])
-    scale = (picture.right - _LEFT) / duration
     lanes: list[tuple[str, Sequence[Span], str]] = [
         ("", spans, colour_of(i)[0]) for i, spans in enumerate(picture.speech.values())
     ]
@@ -145,6 +142,8 @@ def _timeline(picture: _Picture) -> tuple[list[str], float]:
     lanes += [(words["doubtful"], doubtful, _SOFT)] if doubtful else []
     if not lanes:
         return picture.nothing()
+    duration = max([transcript.duration, 1e-3, *(span.end for _, spans, _ in lanes for span in spans)])
+    scale = (picture.right - _LEFT) / duration
     parts = [_HATCH] if overlaps else []
     labels = list(picture.speech)
     bottom = 30 + _LANE * len(lanes)

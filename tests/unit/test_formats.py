@@ -28,7 +28,7 @@ FALLBACK = BackendRecord(
 def test_the_formats_have_the_promised_names_and_suffixes():
     assert set(FORMATS) == {"srt", "vtt", "rttm", "json", "txt", "pyannote-json", "html"}
     assert known_suffixes() == {
-        ".srt": "srt", ".vtt": "vtt", ".rttm": "rttm", ".json": "json", ".txt": "txt",
+        ".srt": "srt", ".vtt": "vtt", ".rttm": "rttm", ".json": "json", ".txt": "txt", ".html": "html",
     }  # fmt: skip
     assert by_name("pyannote-json").suffix == ".pyannote.json"
 

@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from whisperdiar.formats._cues import ready
+from whisperdiar.formats._json_text import write_compact
 from whisperdiar.formats._notes import fallback_notes
 from whisperdiar.formats._text import milliseconds
 from whisperdiar.options import WriteOptions
@@ -32,7 +33,8 @@ def page_data(transcript: Transcript, *, options: WriteOptions) -> dict[str, Any
     turns, doubtful = transcript.turns, transcript.uncertain
     return {
         "head": {key: whole[key] for key in ("schema_version", "recording_id", "duration", "language", "speakers")},
-        "tail": {key: whole[key] for key in ("dropped", "provenance")},
+        "dropped": whole["dropped"],
+        "provenance": write_compact(whole["provenance"]),  # as text: a browser has no large whole numbers
         "labels": labels,
         "segments": {
             "speaker": _column(place.get(item.speaker) for item in transcript.segments),

@@ -159,7 +159,7 @@ function renamed(who, text, field) {
   tick();
   if (field) return;
   rows.again(false);
-  say(`${data.labels[who]} ${words.renamed} ${book.name(who)}`);
+  say(`${words.renamed}: ${book.name(who)}`);
 }
 
 function showSpeakers() {
@@ -218,7 +218,7 @@ function showAnswers() {
 }
 
 function showAbout() {
-  const { provenance, dropped } = data.tail, { figures, head } = data;
+  const provenance = JSON.parse(data.provenance), { dropped, figures, head } = data;
   const made = (stage) => [provenance[stage]?.backend, provenance[stage]?.model].filter((item) => typeof item === "string").join(", ");
   const facts = [
     [words.durationOf, short(head.duration * 1000)], [words.speechOf, short(figures.speech * 1000)],

@@ -38,7 +38,8 @@ class Transcript {
     const given = new Map([...data.head.speakers].reverse().map((item) => [item.id, item.name]));
     this.names = data.labels.map((label) => given.get(label) ?? label);
     this.renamed = new Set();
-    this.duration = Math.max(data.head.duration * 1000, words ? this.ends.reduce((a, b) => Math.max(a, b)) : 0);
+    const ends = [this.ends, times(data.turns, data.turns.count).ends];
+    this.duration = ends.flatMap((part) => [...part]).reduce((most, ms) => Math.max(most, ms), data.head.duration * 1000);
   }
 
   speaker(row) {
@@ -105,9 +106,9 @@ function makeJson(book) {
     return `${JSON.stringify(head).slice(0, -1)},"words":${lines(words, "      ")}}`;
   });
   parts.push(`  "segments": ${lines(segments, "    ")}`, `  "turns": ${lines(records(book, data.turns, turnRecord), "    ")}`);
-  parts.push(`  "dropped": ${lines(data.tail.dropped.map((item) => JSON.stringify(item)), "    ")}`);
+  parts.push(`  "dropped": ${lines(data.dropped.map((item) => JSON.stringify(item)), "    ")}`);
   parts.push(`  "uncertain": ${lines(records(book, data.uncertain, doubtRecord), "    ")}`);
-  parts.push(`  "provenance": ${JSON.stringify(data.tail.provenance, null, 2).replaceAll("\n", "\n  ")}`);
+  parts.push(`  "provenance": ${data.provenance}`);
   return `{\n${parts.join(",\n")}\n}\n`;
 }
 
