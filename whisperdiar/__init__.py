@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from whisperdiar.media import load, probe
     from whisperdiar.options import AlignmentOptions, Runtime, SegmentationOptions, WriteOptions
     from whisperdiar.pipeline import Pipeline
+    from whisperdiar.plots import picture_svg, timeline_svg
     from whisperdiar.segmentation import cues, segments
     from whisperdiar.statistics import SpeakerStatistics, Statistics, talk_statistics
     from whisperdiar.transcript import Segment, Speaker, Transcript, Uncertain
@@ -62,6 +63,7 @@ _HOMES = {
     "media": ("load", "probe"),
     "options": ("AlignmentOptions", "Runtime", "SegmentationOptions", "WriteOptions"),
     "pipeline": ("Pipeline",),
+    "plots": ("picture_svg", "timeline_svg"),
     "segmentation": ("cues", "segments"),
     "statistics": ("SpeakerStatistics", "Statistics", "talk_statistics"),
     "transcript": ("Segment", "Speaker", "Transcript", "Uncertain"),
@@ -110,9 +112,11 @@ __all__ = [
     "align",
     "cues",
     "load",
+    "picture_svg",
     "probe",
     "segments",
     "talk_statistics",
+    "timeline_svg",
     "transcribe",
     "uncertain_words",
     "write_clips",
