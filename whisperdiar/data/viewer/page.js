@@ -132,6 +132,7 @@ for (const kind of ["wheel", "touchmove"]) {
     if (!media.paused && !event.target.closest(".dock, dialog, #side")) follow(false);
   }, { passive: true });
 }
+window.addEventListener("pointerdown", (event) => { if (!media.paused && event.clientX >= root.clientWidth) follow(false); });
 
 rows.list.addEventListener("click", (event) => {
   if (!getSelection().isCollapsed) return;
@@ -222,7 +223,7 @@ function showAbout() {
   const made = (stage) => [provenance[stage]?.backend, provenance[stage]?.model].filter((item) => typeof item === "string").join(", ");
   const facts = [
     [words.durationOf, short(head.duration * 1000)], [words.speechOf, short(figures.speech * 1000)],
-    [words.overlapOf, short(figures.overlap * 1000)], [words.words, number(book.texts.length)], [words.languageOf, spoken()],
+    [words.overlapOf, short(figures.overlap * 1000)], [words.wordsOf, number(book.texts.length)], [words.languageOf, spoken()],
     [words.asr, made("asr")], [words.vad, made("vad")], [words.diarizer, made("diarizer")],
     ...dropped.map((item) => [words.dropped, `${short(item.start * 1000)} “${item.text.trim()}” (${item.reason})`]),
   ];
@@ -430,6 +431,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && $("save").open) { $("save").open = false; $("save").querySelector("summary").focus(); return; }
   if (target.closest("input, select, textarea, dialog")) return;
   if (event.key === " " && target.closest("button, summary, label, a")) return;
+  if (["PageUp", "PageDown", "Home", "End"].includes(event.key) && !media.paused) follow(false);
   const action = ACTIONS[event.key.length === 1 ? event.key.toLowerCase() : event.key] ?? ACTIONS[PLACES[event.code]];
   if (!action) return;
   event.preventDefault();

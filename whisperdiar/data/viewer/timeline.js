@@ -1,6 +1,8 @@
 // Who talks when: a lane for every speaker, one for overlap, one for doubtful words; drawn for the part that is seen.
 
 const MARKS = 7; // pixels above the lanes for matches of the search
+const AXIS = 16; // pixels below them for times
+const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400]; // seconds
 
 class Timeline {
   constructor(book, seek) {
@@ -126,7 +128,7 @@ class Timeline {
 
   draw() {
     const ratio = window.devicePixelRatio || 1, { canvas, laneHeight } = this;
-    const width = this.scrub.clientWidth, height = MARKS + Math.max(1, this.lanes.length) * laneHeight;
+    const width = this.scrub.clientWidth, height = MARKS + Math.max(1, this.lanes.length) * laneHeight + AXIS;
     canvas.style.height = `${height}px`;
     canvas.width = Math.round(width * ratio);
     canvas.height = Math.round(height * ratio);
@@ -144,11 +146,24 @@ class Timeline {
       if (lane.kind === "doubtLane") dots(pen, lane.spans, this.view, scale, y + laneHeight / 2, laneHeight);
       else blocks(pen, lane.spans, this.view, scale, top, tall);
     });
+    this.axis(pen, scale, width, height, soft);
     pen.fillStyle = colour("--accent");
     for (const ms of this.marks) {
       if (ms >= this.view[0] && ms <= this.view[1]) pen.fillRect((ms - this.view[0]) * scale - 0.75, 0, 1.5, MARKS - 1);
     }
     this.at(this.time, false);
+  }
+
+  // Times that people count in, far enough apart to be read.
+  axis(pen, scale, width, height, soft) {
+    const step = 1000 * (STEPS.find((seconds) => seconds * 1000 * scale >= 76) ?? STEPS.at(-1));
+    pen.fillStyle = soft;
+    pen.font = `11px ${getComputedStyle(document.body).fontFamily}`;
+    pen.textBaseline = "bottom";
+    for (let ms = Math.ceil(this.view[0] / step) * step; ms <= this.view[1]; ms += step) {
+      const text = short(ms), x = (ms - this.view[0]) * scale, half = pen.measureText(text).width / 2;
+      pen.fillText(text, Math.min(Math.max(x - half, 0), width - 2 * half), height);
+    }
   }
 }
 
