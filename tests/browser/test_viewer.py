@@ -376,6 +376,16 @@ def test_ten_hours_stay_fluent(chromium, long_meeting, long_page):
     page.wait("document.querySelector('[data-word=\"99999\"]')")
 
 
+def test_one_endless_segment_is_shown_in_parts_and_kept_whole(show):
+    words = tuple(Word(Span(i, i + 0.5), f" w{i}", 0.9, ANNA, 0.9) for i in range(20_000))
+    transcript = Transcript("talk", 20_001.0, "en", (Speaker(ANNA, "Anna"),), (Segment(words, ANNA),))
+    page = show(transcript, fragment="#t=15000.1")
+    assert page.now == 15_000
+    assert visible(page, 15_000)
+    assert page.js("return document.querySelectorAll('.w').length") < 5000
+    assert transcript_json.loads(page.download("json")) == transcript
+
+
 def test_rows_keep_their_place_while_heights_become_known(chromium, long_page):
     page = visit(chromium, long_page)
     page.js("location.hash = '#t=9000.1'")

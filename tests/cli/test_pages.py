@@ -82,7 +82,7 @@ def test_embedding_without_a_page_is_refused_before_the_work(cli):
 def test_a_recording_that_no_page_can_hold_is_refused(cli, source, tmp_path):
     huge = tmp_path / "huge.mp4"
     with huge.open("wb") as stream:
-        stream.truncate(301_000_000)  # a hole: no byte of it is on the disk
+        stream.truncate(201_000_000)  # a hole: no byte of it is on the disk
     done = cli("convert", source, "out.html", "--media", huge, "--embed-media")
     assert done.code in (1, 2)
     assert "leave --embed-media out" in done.err

@@ -13,7 +13,7 @@ from whisperdiar.errors import InvalidOption, MediaError
 from whisperdiar.options import WriteOptions
 
 FORMAT = "html"
-_LARGEST = 300_000_000
+_LARGEST = 200_000_000
 """Bytes that are put into a page. Browsers refuse texts of half a gigabyte, and base64 makes four bytes of three."""
 
 
@@ -50,7 +50,10 @@ def link(recording: Path, page: Path) -> str:
     """
     folder = Path() if page == STDOUT else page.parent
     try:
-        way = os.path.relpath(os.path.realpath(recording), os.path.realpath(folder))
+        # The name stays what it is called here, also where it is a symbolic link: it is the one beside the page.
+        way = os.path.relpath(
+            os.path.join(os.path.realpath(recording.parent), recording.name), os.path.realpath(folder)
+        )
     except ValueError:  # another drive
         return recording.resolve().as_uri()
     url = quote(Path(way).as_posix().encode("utf-8", "surrogateescape"), safe="/")

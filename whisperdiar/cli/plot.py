@@ -31,8 +31,7 @@ _SUFFIXES = (".svg", ".png")
 @click.option("--width", type=int, default=PlotOptions().width, show_default=True, help="Width of the SVG in pixels.")
 @click.option("--scale", type=float, default=PlotOptions().scale, show_default=True, help="Pixels of PNG for each.")
 @click.option(
-    "--words",
-    "language",
+    "--language",
     type=click.Choice(PLOT_LANGUAGES),
     help="Language of the picture's own words; the transcript's if left out.",
 )

@@ -90,10 +90,21 @@ function openMedia() {
   if (!given) return lose(words.noMedia);
   if (!given.embedded) return load(given.src, given.type);
   setTimeout(() => { // after the text has been painted
-    const coded = $("embedded").textContent, parts = [];
-    for (let i = 0; i < coded.length; i += 1 << 20) parts.push(Uint8Array.from(atob(coded.slice(i, i + (1 << 20))), (c) => c.charCodeAt(0)));
-    load(URL.createObjectURL(new Blob(parts, { type: given.type })), given.type);
+    load(URL.createObjectURL(new Blob(decoded($("embedded").textContent), { type: given.type })), given.type);
   });
+}
+
+// The bytes of base64, in pieces; browsers that can do it themselves are many times faster.
+function decoded(text) {
+  const parts = [], size = 1 << 24;
+  for (let i = 0; i < text.length; i += size) {
+    const piece = text.slice(i, i + size);
+    if (Uint8Array.fromBase64) { parts.push(Uint8Array.fromBase64(piece)); continue; }
+    const bare = atob(piece), bytes = new Uint8Array(bare.length);
+    for (let k = 0; k < bare.length; k++) bytes[k] = bare.charCodeAt(k);
+    parts.push(bytes);
+  }
+  return parts;
 }
 
 media.addEventListener("loadedmetadata", () => {
@@ -191,7 +202,7 @@ function showAnswers() {
   const { answers, speakers } = data.figures;
   const people = speakers.map((_, who) => who).filter((who) => answers[who].some(Boolean) || answers.some((row) => row[who]));
   $("panel-answers").hidden = people.length < 2;
-  const most = Math.max(1, ...answers.flat());
+  const most = answers.flat().reduce((a, b) => Math.max(a, b), 1);
   const head = element("tr");
   head.append(element("td"), ...people.map((who) => {
     const cell = element("th");

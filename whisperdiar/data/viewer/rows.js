@@ -174,7 +174,7 @@ class Rows {
     const body = element("p", "body");
     body.dir = "auto";
     if (book.data.head.language) body.lang = book.data.head.language;
-    if (at(book.data.segments.flags, row) & 1) {
+    if (book.simultaneous(row)) {
       body.append(element("span", "both", words.both));
     }
     if (this.whole) body.append(strip(book.texts.slice(book.first[row], book.first[row + 1]).join("")));

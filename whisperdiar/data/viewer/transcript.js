@@ -12,14 +12,27 @@ function times(part, count) {
   return { starts, ends };
 }
 
+const LONGEST_ROW = 150; // words; a longer segment is shown as several rows, so that no row is too much to build
+
 class Transcript {
   constructor(data) {
     this.data = data;
     this.texts = data.words.text;
     const words = this.texts.length;
     Object.assign(this, times(data.words, words));
-    this.first = []; // of every row the first word; one more for the end
-    for (let row = 0, word = 0; word < words; word += at(data.segments.words, row++)) this.first.push(word);
+    this.segments = []; // of every segment the first word; one more for the end
+    for (let word = 0; word < words; word += at(data.segments.words, this.segments.length - 1)) this.segments.push(word);
+    this.segments.push(words);
+    this.first = []; // the same of every row that is shown, and the segment that it is of
+    this.segmentOf = [];
+    for (let segment = 0; segment < this.segments.length - 1; segment++) {
+      const [from, to] = [this.segments[segment], this.segments[segment + 1]];
+      const parts = Math.ceil((to - from) / LONGEST_ROW);
+      for (let part = 0; part < parts; part++) {
+        this.first.push(from + Math.floor(((to - from) * part) / parts));
+        this.segmentOf.push(segment);
+      }
+    }
     this.count = this.first.length;
     this.first.push(words);
     this.rowOf = new Int32Array(words);
@@ -28,8 +41,7 @@ class Transcript {
     for (let row = 0; row < this.count; row++) {
       const [from, to] = [this.first[row], this.first[row + 1]];
       this.rowOf.fill(row, from, to);
-      this.rowStart[row] = this.starts.subarray(from, to).reduce((low, ms) => Math.min(low, ms));
-      this.rowEnd[row] = this.ends.subarray(from, to).reduce((high, ms) => Math.max(high, ms));
+      [this.rowStart[row], this.rowEnd[row]] = this.span(from, to);
     }
     this.order = Int32Array.from(this.texts.keys()).sort((a, b) => this.starts[a] - this.starts[b] || a - b);
     this.doubts = new Map(); // word → its place in the list of doubtful words
@@ -42,8 +54,17 @@ class Transcript {
     this.duration = ends.flatMap((part) => [...part]).reduce((most, ms) => Math.max(most, ms), data.head.duration * 1000);
   }
 
+  // When words are spoken, from the first start to the last end.
+  span(from, to) {
+    return [this.starts.subarray(from, to).reduce((a, b) => Math.min(a, b)), this.ends.subarray(from, to).reduce((a, b) => Math.max(a, b))];
+  }
+
   speaker(row) {
-    return at(this.data.segments.speaker, row) ?? null;
+    return at(this.data.segments.speaker, this.segmentOf[row]) ?? null;
+  }
+
+  simultaneous(row) {
+    return Boolean(at(this.data.segments.flags, this.segmentOf[row]) & 1);
   }
 
   name(who) {
@@ -96,12 +117,12 @@ function makeJson(book) {
   }
   const parts = Object.entries({ ...data.head, speakers }).map(([key, value]) =>
     `  ${JSON.stringify(key)}: ${key === "speakers" ? lines(value.map((item) => JSON.stringify(item)), "    ") : JSON.stringify(value)}`);
-  const segments = Array.from({ length: book.count }, (_, row) => {
-    const words = [];
-    for (let i = book.first[row]; i < book.first[row + 1]; i++) words.push(JSON.stringify(wordRecord(book, i)));
+  const segments = book.segments.slice(0, -1).map((from, segment) => {
+    const to = book.segments[segment + 1], [start, end] = book.span(from, to);
+    const words = Array.from({ length: to - from }, (_, i) => JSON.stringify(wordRecord(book, from + i)));
     const head = {
-      speaker: label(book, book.speaker(row)), start: book.rowStart[row] / 1000, end: book.rowEnd[row] / 1000,
-      text: strip(book.texts.slice(book.first[row], book.first[row + 1]).join("")), ...flagsOf(at(data.segments.flags, row), "simultaneous"),
+      speaker: label(book, at(data.segments.speaker, segment)), start: start / 1000, end: end / 1000,
+      text: strip(book.texts.slice(from, to).join("")), ...flagsOf(at(data.segments.flags, segment), "simultaneous"),
     };
     return `${JSON.stringify(head).slice(0, -1)},"words":${lines(words, "      ")}}`;
   });
