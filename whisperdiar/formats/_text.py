@@ -22,8 +22,12 @@ _ARROW = re.compile("-{2,}>")
 
 def one_line(text: str) -> str:
     """The text on one line, stripped, without control characters; joiners and direction marks stay."""
-    text = _CONTROLS.sub("", _BREAKS.sub(" ", text))
-    return _SURROGATES.sub("\ufffd", text).strip()
+    return without_breaks(text).strip()
+
+
+def without_breaks(text: str) -> str:
+    """The same for a piece of a line: spaces at its ends stay."""
+    return _SURROGATES.sub("\ufffd", _CONTROLS.sub("", _BREAKS.sub(" ", text)))
 
 
 def without_arrow(text: str) -> str:

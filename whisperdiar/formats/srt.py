@@ -1,4 +1,4 @@
-"""SubRip subtitles, composed by the `srt` package."""
+"""SubRip subtitles: composed by the `srt` package, read more tolerantly than it does."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from datetime import timedelta
 
 import srt
 
+from whisperdiar.formats._blocks import blocks
 from whisperdiar.formats._cues import ready
+from whisperdiar.formats._from_cues import transcript_of
+from whisperdiar.formats._labels import split_labels
 from whisperdiar.formats._text import one_line, speaker_names, without_arrow
 from whisperdiar.options import WriteOptions
 from whisperdiar.segmentation import cues as make_cues
@@ -23,6 +26,10 @@ needs = "words"
 # Two lines that look like the next cue's number and time would split a cue in two.
 _INDEX = re.compile(r"-?[0-9]+\.?[0-9]*\s*")
 _TIME = re.compile(r"[0-9]+[,.:，．。：][0-9]+[,.:，．。：][0-9]+")
+
+# What players take for markup, and nothing else: a text may hold "a < b" or "<laughs>".
+_TAGS = re.compile(r"</?(?:i|b|u|s|font|em|strong|c|v|ruby|rt|lang|span|br)\b[^<>]*>|\{\\[^{}]*\}", re.IGNORECASE)
+_JOINER = "\u2060"
 
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
@@ -42,6 +49,33 @@ def dumps_cues(cues: Iterable[Cue], names: Mapping[str, str], *, options: WriteO
         start, end = timedelta(milliseconds=cue.start_ms), timedelta(milliseconds=cue.end_ms)
         subtitles.append(srt.Subtitle(index, start, end, "\n".join(_unmistakable(lines))))
     return str(srt.compose(subtitles, reindex=False))
+
+
+def read_cues(text: str, *, labels: bool = True) -> tuple[Cue, ...]:
+    """The cues of a file in its order. What is forgiven: see `_blocks.blocks`; tags and position codes are left out.
+
+    Args:
+        labels: take ``Anna: `` and dashes out of the text and say who speaks; otherwise lines are as viewers see them.
+
+    Raises:
+        FormatError: a line of times cannot be read, or the file holds no cue; with the line's number and text.
+    """
+    cues = tuple(Cue(block.span, _shown(block.lines)) for block in blocks(text, blank_ends=False))
+    return split_labels(cues) if labels else cues
+
+
+def read(text: str) -> Transcript:
+    """The transcript that a file shows; see `whisperdiar.formats.transcript_of`.
+
+    Raises:
+        FormatError: as `read_cues`.
+    """
+    return transcript_of(read_cues(text))
+
+
+def _shown(lines: Iterable[str]) -> tuple[str, ...]:
+    shown = (one_line(_TAGS.sub("", line)).replace(_JOINER, "") for line in lines)
+    return tuple(line for line in shown if line)
 
 
 def _prefix(speaker: str | None, names: Mapping[str, str], options: WriteOptions) -> str:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from whisperdiar.formats._blocks import blocks
 from whisperdiar.formats._cues import ready
+from whisperdiar.formats._from_cues import transcript_of
+from whisperdiar.formats._labels import split_labels
 from whisperdiar.formats._notes import fallback_notes
 from whisperdiar.formats._text import clock, one_line, speaker_names, without_arrow
+from whisperdiar.formats._vtt_text import cue_of
 from whisperdiar.options import WriteOptions
 from whisperdiar.segmentation import cues as make_cues
 from whisperdiar.transcript import Transcript
@@ -38,6 +42,28 @@ def dumps_cues(
         text = "\n".join(line.translate(_ESCAPES) for line in cue.lines)
         blocks.append(f"{times}\n{_voice(cue.speaker, names, options)}{text}")
     return "\n\n".join(blocks) + "\n"
+
+
+def read_cues(text: str, *, labels: bool = True) -> tuple[Cue, ...]:
+    """The cues of a file in its order; a missing header and numbers, and times as in SRT, are forgiven.
+
+    Args:
+        labels: where no voice says who speaks, take ``Anna: `` and dashes out of the text for it.
+
+    Raises:
+        FormatError: a line of times cannot be read, or the file holds no cue; with the line's number and text.
+    """
+    cues = tuple(cue_of(block.span, block.lines) for block in blocks(text, blank_ends=True))
+    return split_labels(cues) if labels else cues
+
+
+def read(text: str) -> Transcript:
+    """The transcript that a file shows; see `whisperdiar.formats.transcript_of`.
+
+    Raises:
+        FormatError: as `read_cues`.
+    """
+    return transcript_of(read_cues(text))
 
 
 def _voice(speaker: str | None, names: Mapping[str, str], options: WriteOptions) -> str:
