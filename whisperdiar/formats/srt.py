@@ -13,9 +13,9 @@ from whisperdiar.formats._cues import ready
 from whisperdiar.formats._from_cues import transcript_of
 from whisperdiar.formats._labels import split_labels
 from whisperdiar.formats._text import one_line, speaker_names, without_arrow
+from whisperdiar.graphemes import columns
 from whisperdiar.options import WriteOptions
 from whisperdiar.segmentation import cues as make_cues
-from whisperdiar.segmentation import display_width
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue
 
@@ -35,8 +35,9 @@ _JOINER = "\u2060"
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
     """Subtitles of a transcript; every cue of a known speaker begins with the name and a colon."""
     names = speaker_names(transcript)
-    reserved = {item.id: display_width(_prefix(item.id, names, options)) for item in transcript.speakers}
-    found = make_cues(transcript, options=options.segmentation, reserved=reserved)
+    reserved = {item.id: columns(_prefix(item.id, names, options)) for item in transcript.speakers}
+    rules = options.rules(transcript.language)
+    found = make_cues(transcript, rules=rules, style=options.speaker_style, reserved=reserved)
     return dumps_cues(found, names, options=options)
 
 

@@ -26,7 +26,7 @@ _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
     """Subtitles of a transcript: the speaker as a voice span, fallbacks as comments at the top."""
     names = speaker_names(transcript)
-    found = make_cues(transcript, options=options.segmentation)
+    found = make_cues(transcript, rules=options.rules(transcript.language), style=options.speaker_style)
     return dumps_cues(found, names, notes=fallback_notes(transcript.provenance), options=options)
 
 
