@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from whisperdiar.formats._text import numbered_lines, one_line, refuse_line, without_breaks
+from whisperdiar.formats._text import JOINER, numbered_lines, one_line, refuse_line, without_breaks
 from whisperdiar.types import Cue, Span, TimedText
 
 _SECTION = re.compile(r"\[([^\]]+)\]")
@@ -17,7 +17,6 @@ _DRAWING = re.compile(r"\\p(\d+)")
 _BREAK = re.compile(r"\\N|\\n")
 _ASS_FIELDS = "Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text"
 _SSA_FIELDS = "Marked, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text"
-_JOINER = "\u2060"
 
 
 @dataclass(slots=True)
@@ -111,7 +110,7 @@ def _cue(span: Span, text: str, speaker: str | None) -> Cue | None:
 
 def _plain(text: str) -> str:
     text = text.replace("\\h", "\u00a0").replace("\\{", "{").replace("\\}", "}")
-    return without_breaks(text.replace("\\" + _JOINER, "\\"))
+    return without_breaks(text.replace("\\" + JOINER, "\\"))
 
 
 def _timed(rows: list[list[tuple[str, float | None]]], span: Span) -> tuple[tuple[TimedText, ...], ...]:

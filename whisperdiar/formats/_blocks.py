@@ -29,8 +29,12 @@ class Block(NamedTuple):
 
 def clock_seconds(hours: str | None, minutes: str, seconds: str, decimals: str | None) -> float:
     """Up to three decimals are a number of milliseconds, as FFmpeg and the `srt` package take them: ``,5`` is 0.005."""
-    milliseconds = 0.0 if not decimals else int(decimals) if len(decimals) <= 3 else int(decimals[:9]) * 1e3 / 10 ** min(
-        len(decimals), 9
+    milliseconds = (
+        0.0
+        if not decimals
+        else int(decimals)
+        if len(decimals) <= 3
+        else int(decimals[:9]) * 1e3 / 10 ** min(len(decimals), 9)
     )
     return int(hours or 0) * 3600 + int(minutes) * 60 + int(seconds) + milliseconds / 1000
 
@@ -83,4 +87,3 @@ def _refuse_broken(lines: list[str], places: set[int]) -> None:
                 if line.startswith(("NOTE", "STYLE", "REGION")) and lines[0].startswith("WEBVTT"):
                     return
                 refuse_line(index + 1, line, "no cue, such as 00:00:01,000 --> 00:00:02,500 and a text below it")
-

@@ -7,9 +7,10 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from itertools import accumulate, pairwise
 
-from whisperdiar.segmentation import display_width, segments
+from whisperdiar.graphemes import columns
+from whisperdiar.segmentation import segments
 from whisperdiar.transcript import Segment, Speaker, Transcript
-from whisperdiar.types import Cue, Span, TimedText, Turn, Word, speaker_label
+from whisperdiar.types import Cue, Span, Turn, Word, speaker_label
 
 _LABEL = re.compile(r"SPEAKER_\d+")
 # Scripts that put no spaces between words: every character is a word of its own, so that it can be cut anywhere.
@@ -58,24 +59,38 @@ def _labels(cues: Iterable[Cue]) -> dict[str, str]:
 
 def _words(cue: Cue, labels: dict[str, str]) -> list[Word]:
     speakers = cue.line_speakers or (cue.speaker,) * len(cue.lines)
-    pieces = cue.timed or _shared_out(cue)
+    rows: list[list[str]] = []
+    for line in cue.lines:
+        rows.append(_tokens(line, after=rows[-1][-1][-1:] if rows and rows[-1] else ""))
+    letters = sum(not letter.isspace() for row in rows for text in row for letter in text)
+    known = _timed_letters(cue)
+    timed = bool(known) and len(known) == letters
+    times = iter(known if timed else _shared_out(cue.span, [text for row in rows for text in row]))
     words = []
-    for line, speaker in zip(pieces, speakers, strict=True):
+    for row, speaker in zip(rows, speakers, strict=True):
         label = labels.get(speaker or "")
-        confidence = None if label is None else 1.0
-        words += [Word(item.span, item.text, 1.0, label, confidence) for item in line if item.text.strip()]
+        for text in row:
+            spans = [next(times) for _ in range(len(text.strip()) if timed else 1)]
+            span = Span(spans[0].start, max(spans[0].start, spans[-1].end))
+            words.append(Word(span, text, 1.0, label, None if label is None else 1.0))
     return words
 
 
-def _shared_out(cue: Cue) -> tuple[tuple[TimedText, ...], ...]:
-    lines: list[list[str]] = []
-    for line in cue.lines:
-        lines.append(_tokens(line, after=lines[-1][-1][-1:] if lines and lines[-1] else ""))
-    weights = [max(1, display_width(text)) for line in lines for text in line]
+def _shared_out(span: Span, texts: Sequence[str]) -> list[Span]:
+    """A part of the time for each text, as long as the text is wide."""
+    weights = [max(1, columns(text)) for text in texts]
     total = sum(weights) or 1
-    edges = [cue.span.start + cue.span.duration * done / total for done in accumulate(weights, initial=0)]
-    spans = iter([Span(start, max(start, end)) for start, end in pairwise(edges)])
-    return tuple(tuple(TimedText(next(spans), text) for text in line) for line in lines)
+    edges = [span.start + span.duration * done / total for done in accumulate(weights, initial=0)]
+    return [Span(start, max(start, end)) for start, end in pairwise(edges)]
+
+
+def _timed_letters(cue: Cue) -> list[Span]:
+    """When each letter that is no space is spoken: its share of the piece that it stands in."""
+    found: list[Span] = []
+    for piece in (piece for row in cue.timed for piece in row):
+        letters = [letter for letter in piece.text if not letter.isspace()]
+        found += _shared_out(piece.span, letters)
+    return found
 
 
 def _tokens(line: str, *, after: str) -> list[str]:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from whisperdiar.types import Cue
+from whisperdiar.types import Cue, TimedText
 
 LABEL_AGAIN = 5.0
 """Seconds without a cue after which a speaker is named again, although nobody else has spoken."""
@@ -22,7 +22,7 @@ _LABEL = re.compile(r"(?P<name>[^\s:：][^:：\n]{0,39}?)\s?[:：](?:\s+(?P<rest
 _DASH = re.compile(r"[-‐‑–—−]\s*(?=\S)")
 _CHANGE = re.compile(r">>+\s*")
 _SPEAKER = re.compile(r"SPEAKER[_ ]\d+")
-_NO_NAME = frozenset("?!,;…\"“”«»<>{}[]()♪=/\\")
+_NO_NAME = frozenset('?!,;…"“”«»[]()♪=\\')
 _LONGEST_PARTICLE = 3
 _LONGEST_ABBREVIATION = 4
 _MOST_WORDS = 4
@@ -95,7 +95,9 @@ def _known_names(parted: Sequence[Sequence[_Line]]) -> set[str]:
 
 
 def _named(cue: Cue, lines: Sequence[_Line], known: set[str]) -> Cue:
-    if cue.speaker is not None or cue.line_speakers or not lines:
+    if cue.speaker is not None or cue.line_speakers:
+        return _told_twice(cue, lines)
+    if not lines:
         return cue
     dashes = sum(line.dash for line in lines)
     dialogue = lines[0].dash and dashes > 1
@@ -108,18 +110,51 @@ def _named(cue: Cue, lines: Sequence[_Line], known: set[str]) -> Cue:
     return _with_first(cue, lines[0].labelled, names[0])
 
 
+def _told_twice(cue: Cue, lines: Sequence[_Line]) -> Cue:
+    """Without the names and dashes in the text of a cue whose speakers the file tells by itself."""
+    speakers = cue.line_speakers or (cue.speaker,) * len(cue.lines)
+    dialogue = len(set(cue.line_speakers)) > 1 and all(line.dash for line in lines)
+    texts = []
+    for shown, line, speaker in zip(cue.lines, lines, speakers, strict=True):
+        if speaker is not None and line.name is not None and line.labelled and _same(line.name, speaker):
+            texts.append(line.labelled)
+        else:
+            texts.append(line.text if dialogue or (speaker is None and line.change) else shown)
+    timed = tuple(_cut(row, text) for row, text in zip(cue.timed, texts, strict=True)) if cue.timed else ()
+    return replace(cue, lines=tuple(texts), timed=timed)
+
+
+def _same(name: str, speaker: str) -> bool:
+    """Formats write some characters of a name as others (a brace as a wide one, a comma as a low quote)."""
+    return [x for x in name if x.isalnum()] == [x for x in speaker if x.isalnum()]
+
+
+def _cut(row: Sequence[TimedText], text: str) -> tuple[TimedText, ...]:
+    """The end of a line's pieces that holds this text."""
+    left = len("".join(piece.text for piece in row).rstrip()) - len(text)
+    kept: list[TimedText] = []
+    for piece in row:
+        if left < len(piece.text):
+            kept.append(replace(piece, text=piece.text[max(0, left) :]))
+        left -= len(piece.text)
+    return tuple(kept)
+
+
 def _with_first(cue: Cue, text: str, speaker: str | None) -> Cue:
     """The cue with another first line, or without it where nothing but a label stood there."""
-    lines = (text, *cue.lines[1:]) if text or len(cue.lines) == 1 else cue.lines[1:]
-    return replace(cue, lines=lines, speaker=speaker, timed=())
+    if not text and len(cue.lines) > 1:
+        return replace(cue, lines=cue.lines[1:], speaker=speaker, timed=cue.timed[1:])
+    timed = (_cut(cue.timed[0], text), *cue.timed[1:]) if cue.timed else ()
+    return replace(cue, lines=(text, *cue.lines[1:]), speaker=speaker, timed=timed)
 
 
 def _dialogue(cue: Cue, lines: Sequence[_Line], names: Sequence[str | None], *, dialogue: bool) -> Cue:
     """Several people in one cue; a line that neither a dash nor a label begins goes on with the one before."""
     texts: list[str] = []
     speakers: list[str | None] = []
+    timed: list[tuple[TimedText, ...]] = []
     current: str | None = None
-    for cleaned, line, name in zip(lines, cue.lines, names, strict=True):
+    for index, (cleaned, line, name) in enumerate(zip(lines, cue.lines, names, strict=True)):
         if name is not None:
             current, text = name, cleaned.labelled
         elif dialogue:
@@ -129,4 +164,5 @@ def _dialogue(cue: Cue, lines: Sequence[_Line], names: Sequence[str | None], *, 
         if text:
             texts.append(text)
             speakers.append(current)
-    return replace(cue, lines=tuple(texts), line_speakers=tuple(speakers), timed=())
+            timed += [_cut(cue.timed[index], text)] if cue.timed else []
+    return replace(cue, lines=tuple(texts), line_speakers=tuple(speakers), timed=tuple(timed))

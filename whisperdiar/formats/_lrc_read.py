@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from whisperdiar.formats._text import numbered_lines, one_line, refuse_line, without_breaks
+from whisperdiar.formats._text import JOINER, numbered_lines, one_line, refuse_line, without_breaks
 from whisperdiar.types import Cue, Span, TimedText
 
 _TIME = r"(\d+):(\d{1,2})(?:[.:,](\d{1,3}))?"
 _STAMP = re.compile(rf"\[{_TIME}\]")
 _WORD = re.compile(rf"<{_TIME}>")
 _TAG = re.compile(r"\[([A-Za-z#]+):(.*)\]")
-_JOINER = "\u2060"
 _LONGEST_LINE = 7.0
 _PER_CHARACTER = 1 / 15
 
@@ -81,4 +80,4 @@ def _cue(row: _Row, following: float | None) -> Cue | None:
 
 
 def _plain(text: str) -> str:
-    return text.replace("[" + _JOINER, "[").replace("<" + _JOINER, "<")
+    return text.replace("[" + JOINER, "[").replace("<" + JOINER, "<")

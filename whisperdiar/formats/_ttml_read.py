@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ _PARAMETER = "http://www.w3.org/ns/ttml#parameter"
 _XML = "http://www.w3.org/XML/1998/namespace"
 _CLOCK = re.compile(r"(\d+):(\d{2}):(\d{2})(?:(\.\d+)|:(\d+)(?:\.\d+)?)?")
 _OFFSET = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s|f|t)")
-_SPACE = re.compile(r"\s+")
+_SPACE = re.compile(r"[ \t\r\n]+")
 _LONGEST = 1e9
 
 
@@ -40,6 +41,12 @@ def document_cues(text: str) -> Iterator[Cue]:
         yield from _walk(body, 0.0, _LONGEST, None, rates, names)
 
 
+def document_language(text: str) -> str | None:
+    """The language of the whole document as an ISO 639-1 code, where it has one."""
+    code = _root(without_mark(text)).get(f"{{{_XML}}}lang", "").partition("-")[0].lower()
+    return code if len(code) == 2 and code.isalpha() else None
+
+
 def _root(text: str) -> ElementTree.Element:
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise FormatError("this XML has a document type, which subtitles do not need; remove the DOCTYPE")
@@ -49,7 +56,9 @@ def _root(text: str) -> ElementTree.Element:
     except ElementTree.ParseError as error:
         line, column = error.position
         shown = (text.splitlines() or [""])[min(line, len(text.splitlines()) or 1) - 1][:120]
-        raise FormatError(f"line {line}: no XML ({error.args[0].split(':')[0]} at column {column}): {shown!r}") from error
+        raise FormatError(
+            f"line {line}: no XML ({error.args[0].split(':')[0]} at column {column}): {shown!r}"
+        ) from error
     if _local(root) != "tt":
         raise FormatError(f"no TTML: its first element is <{_local(root)}>, not <tt>")
     return root
@@ -68,10 +77,8 @@ def _rates(root: ElementTree.Element) -> _Rates:
 
     frames = number("frameRate", 30.0)
     scale = root.get(f"{{{_PARAMETER}}}frameRateMultiplier", "1 1").split()
-    try:
+    with contextlib.suppress(ValueError, IndexError, ZeroDivisionError):
         frames *= float(scale[0]) / float(scale[1])
-    except (ValueError, IndexError, ZeroDivisionError):
-        pass
     return _Rates(frames, number("tickRate", 1.0))
 
 
@@ -126,7 +133,9 @@ def _seconds(element: ElementTree.Element, name: str, rates: _Rates) -> float | 
         found = float(offset[1]) * unit[offset[2]]
     else:
         said = one_line("".join(element.itertext()))[:60]
-        raise FormatError(f"<{_local(element)} {name}={value!r}>: no time such as 00:00:01.000 or 1.5s (text: {said!r})")
+        raise FormatError(
+            f"<{_local(element)} {name}={value!r}>: no time such as 00:00:01.000 or 1.5s (text: {said!r})"
+        )
     if not found <= _LONGEST:
         raise FormatError(f"<{_local(element)} {name}={value!r}>: this time is too large")
     return round(found, 6)
@@ -139,7 +148,9 @@ def _paragraph(
     spans = [child for child in element if isinstance(child.tag, str) and _local(child) == "span"]
     if any(child.get("begin") is not None for child in spans) and not (element.text or "").strip():
         for child in spans:
-            yield from _paragraph(child, *_interval(child, begin, end, rates), _agent(child, names) or agent, rates, names)
+            yield from _paragraph(
+                child, *_interval(child, begin, end, rates), _agent(child, names) or agent, rates, names
+            )
         return
     lines: list[list[tuple[str, str | None]]] = [[]]
     _collect(element, agent, names, lines)
