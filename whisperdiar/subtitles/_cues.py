@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from whisperdiar.subtitles._atoms import Atoms
 from whisperdiar.subtitles._division import Limits, Part, Surroundings, _Search, divide
-from whisperdiar.subtitles._streams import TURN_PAUSE, alone, together
+from whisperdiar.subtitles._merging import together
+from whisperdiar.subtitles._streams import TURN_PAUSE, alone
 from whisperdiar.subtitles._timing import Shown
 from whisperdiar.types import Cue, Span, TimedText
 

@@ -25,9 +25,11 @@ from whisperdiar.subtitles._atoms import Atoms
 from whisperdiar.subtitles._breaks import FORBIDDEN
 
 CUE, EMPTY, LINE, LINE_BREAK, UNEVEN, MIXED = 1.0, 1.0, 0.15, 0.35, 0.6, 0.5
-LATE, LATE_MORE, DELAY, DIALOGUE, EARLY = 10.0, 4.0, 1.5, 0.6, 0.5
+LATE, LATE_MORE, DELAY, DIALOGUE, EARLY = 10.0, 30.0, 1.5, 1.5, 0.5
 PAUSE, LONGEST_PAUSE, HARD_PAUSE = 2.5, 0.8, 1.5
 OVER, OVER_MORE = 0.5, 1.0
+PARTIAL, FLASH = 0.6, 60.0
+LONGEST_OVER = 1.0
 LATEST = 0.125
 """Seconds that a cue may begin after its speech for the sake of the one before: three frames of a film."""
 
@@ -63,7 +65,7 @@ class Limits:
             longest=max(1, math.floor(rules.max_duration / tick + 1e-6)),
             gap=math.ceil(rules.gap / tick - 1e-6),
             close=math.ceil(rules.close_gap / tick - 1e-6),
-            over=round(OVER / tick),
+            over=round(LONGEST_OVER / tick),
             late=math.floor(LATEST / tick + 1e-6),
             per_character=1 / rules.max_cps / tick if rules.max_cps else 0.0,
             per_word=60 / rules.max_wpm / tick if rules.max_wpm else 0.0,
@@ -102,29 +104,53 @@ class Surroundings:
     dash: int | None
 
 
-_NEVER = 1 << 60
+WAYS = 3
+
+
+class _Way(NamedTuple):
+    """A division up to an atom: its price, by how much the next cue is late, the last cue and what was before it."""
+
+    price: float
+    delay: int
+    first: int
+    dialogue: bool
+    before: _Way | None
 
 
 def divide(atoms: Atoms, limits: Limits, around: Surroundings) -> list[Part]:
-    """The cheapest division; every atom is in exactly one part."""
+    """The cheapest division; every atom is in exactly one part.
+
+    Up to each atom the cheapest way is kept, and up to two dearer ones after which the next cue is less late.
+    """
     n = len(atoms)
     cuts = [*around.cuts, 0.0]
-    best = [0.0] + [math.inf] * n
-    delays, back, talk = [0] * (n + 1), [0] * (n + 1), [False] * (n + 1)
+    ways: list[list[_Way]] = [[] for _ in range(n + 1)]
+    ways[0] = [_Way(0.0, 0, 0, False, None)]
     search = _Search(atoms, limits, around)
     for first in range(n):
-        start = atoms.starts[first] + delays[first]
-        for last, price, delay, dialogue in search.cues(first, start):
-            total = best[first] + price + cuts[last]
-            if total < best[last]:
-                best[last], delays[last], back[last], talk[last] = total, delay, first, dialogue
+        for way in ways[first]:
+            for last, price, delay, dialogue in search.cues(first, atoms.starts[first] + way.delay):
+                total = way.price + price + cuts[last]
+                kept = ways[last]
+                if kept and kept[0].price <= total and kept[0].delay <= delay:
+                    continue
+                _keep(kept, _Way(total, delay, first, dialogue, way))
+        ways[first] = []  # what leads on is held by those that follow
     parts = []
+    found: _Way | None = ways[n][0]
     last = n
-    while last:
-        first = back[last]
-        parts.append(Part(first, last, atoms.starts[first] + delays[first], talk[last]))
-        last = first
+    while found is not None and found.before is not None:
+        parts.append(Part(found.first, last, atoms.starts[found.first] + found.before.delay, found.dialogue))
+        last, found = found.first, found.before
     return parts[::-1]
+
+
+def _keep(kept: list[_Way], way: _Way) -> None:
+    """Add a way that none is better than in both price and delay, cheapest first; take out what it is better than."""
+    if any(other.price <= way.price and other.delay <= way.delay for other in kept):
+        return
+    left = [item for item in kept if item.price < way.price or item.delay < way.delay]
+    kept[:] = sorted([way, *left], key=lambda item: item.price)[:WAYS]
 
 
 def cut_prices(atoms: Atoms, tick: float) -> list[float]:
@@ -208,13 +234,21 @@ class _Search:
             until = min(until, barrier + limits.over)
         if last < len(self.atoms):
             following = self.atoms.starts[last] - limits.gap
-            if start + need > following and start + need <= min(following + around.slack[last], until):
-                delay = start + need - following
-                price += DELAY * delay * limits.tick
-                following += delay
-            until = min(until, following)
+            wanted = min(start + need, until) - following
+            if wanted > 0:
+                slack = min(wanted, around.slack[last])
+                if wanted <= slack or wanted > need * PARTIAL:
+                    delay = slack
+                    price += DELAY * delay * limits.tick
+                until = min(until, following + delay)
         lack = start + need - until
-        return (price, delay) if lack <= 0 else (price + LATE + LATE_MORE * min(1.0, lack / need), 0)
+        return (price, delay) if lack <= 0 else (price + self._lack(need, lack), delay)
+
+    @staticmethod
+    def _lack(need: int, lack: int) -> float:
+        """Price of a cue that goes `lack` ticks before it can be read."""
+        share = min(1.0, lack / need)
+        return LATE + LATE_MORE * share**2 + (FLASH if share > PARTIAL else 0.0)
 
     def _line_price(self, first: int, last: int, reserved: int) -> float | None:
         """Of the best lines for a cue that needs several; None where they do not fit."""

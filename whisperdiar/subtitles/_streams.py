@@ -16,7 +16,6 @@ from whisperdiar.types import Word
 NEVER = 1 << 60
 TURN_PAUSE = 0.5
 """A turn begins where its speaker was silent for so many seconds."""
-PHRASE_PAUSE, LONGEST_PHRASE, LATEST = 0.4, 2.5, 1.5
 
 
 def streams(
@@ -67,10 +66,3 @@ def alone(
         reserved=reserved,
         dash=None,
     )
-
-
-def together(
-    table: Mapping[str | None, Atoms], limits: Limits, reserved: Mapping[str | None, int], *, dash: int
-) -> tuple[Atoms, Surroundings]:
-    """All speakers in one sequence."""
-    raise NotImplementedError

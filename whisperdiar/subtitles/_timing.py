@@ -37,7 +37,7 @@ def settle(cues: Sequence[Shown], limits: Limits) -> None:
     """
     last: dict[object, Shown] = {}
     following: dict[int, int] = {}
-    for cue in sorted(cues, key=lambda item: item.start):  # stable: text order within a start
+    for cue in cues:
         before = last.get(cue.key)
         if before is not None:
             cue.start = max(cue.start, before.start + 1 + limits.gap)
