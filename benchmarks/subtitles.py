@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from whisperdiar import Cue, Segment, Span, Transcript, Word, cues, segments
+from whisperdiar import Cue, Span, Transcript, Word, cues, segments
 from whisperdiar.graphemes import characters, columns
 from whisperdiar.options import SubtitleRules, profile_names, subtitle_rules
 from whisperdiar.transcript import Speaker
@@ -38,6 +38,11 @@ def meeting(path: Path) -> Transcript:
     duration = max(segment.span.end for segment in found)
     speakers = tuple(Speaker(label, label) for label in words)
     return Transcript(path.name.removesuffix(".words.tsv"), duration, "en", speakers, tuple(found))
+
+
+def people(cue: Cue) -> set[str | None]:
+    """Who speaks in a cue."""
+    return set(cue.line_speakers or (cue.speaker,))
 
 
 def violations(made: Sequence[Cue], rules: SubtitleRules) -> list[set[str]]:
@@ -68,7 +73,7 @@ def violations(made: Sequence[Cue], rules: SubtitleRules) -> list[set[str]]:
             if cue.span.start >= end - TOLERANCE:
                 if cue.span.start < end + rules.gap - TOLERANCE:
                     broken[index].add("gap")
-            elif not rules.overlap or cue.speaker == made[index].speaker:
+            elif not rules.overlap or people(cue) & people(made[index]):
                 broken[index].add("overlap")
     return broken
 
@@ -90,7 +95,7 @@ def text_lost(transcript: Transcript, made: Iterable[Cue]) -> int:
     return lost
 
 
-def late(transcript: Transcript, made: Iterable[Cue]) -> list[float]:
+def late(made: Iterable[Cue]) -> list[float]:
     """Seconds between the beginning of each cue's first words and the cue."""
     return [cue.span.start - cue.timed[0][0].span.start for cue in made]
 
@@ -116,7 +121,7 @@ def measure(paths: Sequence[Path], profile: str, *, overlap: bool | None, style:
         words += len(transcript.words)
         crossing += sum(1 for cue in made if cue.line_speakers and len(cue.line_speakers) != len(cue.lines))
         dialogues += sum(1 for cue in made if cue.line_speakers)
-        delays += late(transcript, made)
+        delays += late(made)
         speed += [sum(map(len, cue.lines)) / cue.span.duration for cue in made]
     delays.sort()
     behind = sum(1 for delay in delays if delay > 0.05)

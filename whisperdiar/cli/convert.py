@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -13,7 +14,6 @@ from whisperdiar.cli.transcribe import write_targets
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.files import read_text
 from whisperdiar.formats import FORMATS, by_name, by_suffix
-from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
 
 
@@ -24,6 +24,7 @@ from whisperdiar.transcript import Transcript
 @shared.format_option
 @shared.overwrite_option
 @shared.style_option
+@shared.subtitle_options
 @shared.quiet_option
 @click.pass_context
 def convert(
@@ -35,18 +36,19 @@ def convert(
     outputs: tuple[str, ...],
     formats: tuple[str, ...],
     overwrite: bool,
-    speaker_style: str,
     quiet: bool,
+    **options: Any,
 ) -> None:
     """Write the transcript IN (JSON of whisperdiar, or RTTM) as OUT; without OUT as subtitles on standard output."""
     console = Console(quiet=quiet)
+    write = shared.write_options(options)
     (planned,) = plan([source], [*destinations, *outputs], formats)
     targets = unfinished(planned, overwrite=overwrite, notify=console.warn)
     if not targets:
         return
     transcript = read_transcript(source)
     _refuse_empty(source, transcript, targets)
-    context.exit(write_targets(transcript, targets, WriteOptions(speaker_style=speaker_style), console, keep=False))
+    context.exit(write_targets(transcript, targets, write, console, keep=False))
 
 
 @click.command("rename", short_help="Give speakers names; no model runs.")
@@ -56,6 +58,7 @@ def convert(
 @shared.format_option
 @shared.overwrite_option
 @shared.style_option
+@shared.subtitle_options
 @shared.quiet_option
 @click.pass_context
 def rename(
@@ -67,8 +70,8 @@ def rename(
     outputs: tuple[str, ...],
     formats: tuple[str, ...],
     overwrite: bool,
-    speaker_style: str,
     quiet: bool,
+    **options: Any,
 ) -> None:
     """Give the speakers of IN (JSON of whisperdiar, or RTTM) names, such as SPEAKER_00=Anna.
 
@@ -76,6 +79,7 @@ def rename(
     changed again.
     """
     console = Console(quiet=quiet)
+    write = shared.write_options(options)
     transcript = read_transcript(source).rename(_pairs(names))
     if outputs or formats:
         (planned,) = plan([source], outputs, formats)
@@ -85,7 +89,7 @@ def rename(
     else:
         targets = [Target(by_suffix(source), source)]
     _refuse_empty(source, transcript, targets)
-    context.exit(write_targets(transcript, targets, WriteOptions(speaker_style=speaker_style), console, keep=False))
+    context.exit(write_targets(transcript, targets, write, console, keep=False))
 
 
 def _pairs(names: tuple[str, ...]) -> dict[str, str]:

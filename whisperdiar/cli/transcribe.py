@@ -46,6 +46,7 @@ class Job:
 @shared.format_option
 @shared.overwrite_option
 @shared.style_option
+@shared.subtitle_options
 @click.option("--clips", type=shared.PATH, metavar="DIR", help="Write each speaker's speech as sound.")
 @shared.asr_options
 @shared.vad_options
@@ -62,7 +63,6 @@ def transcribe(
     outputs: tuple[str, ...],
     formats: tuple[str, ...],
     overwrite: bool,
-    speaker_style: str,
     clips: Path | None,
     quiet: bool,
     **options: Any,
@@ -75,6 +75,7 @@ def transcribe(
     """
     console = Console(quiet=quiet)
     context.call_on_close(console.close)
+    write = shared.write_options(options)
     targets = plan(inputs, outputs, formats, **shared.other_files(options))
     shared.check_times(options["start"], options["end"])
     if options["save_probabilities"] is not None and len(inputs) > 1:
@@ -88,7 +89,7 @@ def transcribe(
     job = Job(
         pipeline=build(request_from(options, runtime), notify=console.warn, progress=console.progress),
         console=console,
-        write=WriteOptions(speaker_style=speaker_style),
+        write=write,
         track=options["track"],
         start=options["start"],
         end=options["end"],

@@ -12,7 +12,7 @@ from whisperdiar.formats._cues import ready
 from whisperdiar.formats._text import one_line, speaker_names, without_arrow
 from whisperdiar.graphemes import columns
 from whisperdiar.options import WriteOptions
-from whisperdiar.segmentation import cues as make_cues
+from whisperdiar.subtitles import cues as make_cues
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue
 

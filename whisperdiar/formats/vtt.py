@@ -8,7 +8,7 @@ from whisperdiar.formats._cues import ready
 from whisperdiar.formats._notes import fallback_notes
 from whisperdiar.formats._text import clock, one_line, speaker_names, without_arrow
 from whisperdiar.options import WriteOptions
-from whisperdiar.segmentation import cues as make_cues
+from whisperdiar.subtitles import cues as make_cues
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue
 

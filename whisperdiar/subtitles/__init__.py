@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from whisperdiar.options import SubtitleRules, subtitle_rules
-from whisperdiar.subtitles._cues import Draft, build, drafts
+from whisperdiar.subtitles._cues import build, drafts
 from whisperdiar.subtitles._division import Limits
 from whisperdiar.subtitles._streams import streams
 from whisperdiar.subtitles._timing import settle
@@ -18,6 +18,9 @@ from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue
 
 __all__ = ["cues"]
+
+DASH = 2
+"""Columns of the dash and the space before a line of a cue of two people."""
 
 
 def cues(
@@ -31,15 +34,16 @@ def cues(
 
     Args:
         rules: limits; the default profile's for the transcript's language where left out.
-        style: how the writer shows speakers (`SPEAKER_STYLES`); with ``dash`` two people may share a cue, and two
-            columns ("- ") are kept free before each of its lines.
+        style: how the writer shows speakers (`SPEAKER_STYLES`). With ``dash`` two people who follow each other fast
+            share a cue; two columns ("- ") are kept free before each of its lines, also with ``voice``.
         reserved: per speaker label, the columns that a writer puts before the first line of a cue, and before each
             line of a cue of two people: a name. More than half a line is not kept free.
     """
     rules = rules or subtitle_rules(language=transcript.language)
     limits = Limits.of(rules)
-    room: dict[str | None, int] = dict(reserved or {})
+    room: dict[str | None, int] = {speaker: max(0, width) for speaker, width in (reserved or {}).items()}
     table = streams(transcript.segments, language=transcript.language, rules=rules, reserved=room)
-    found = drafts(table, limits, room, overlap=rules.overlap, dashes=style == "dash")
+    dash = DASH if style == "dash" or (style == "voice" and not rules.overlap) else None
+    found = drafts(table, limits, room, overlap=rules.overlap, dash=dash)
     settle([draft.shown for draft in found], limits)
     return tuple(sorted((build(draft, limits) for draft in found), key=lambda cue: (cue.span.start, cue.span.end)))

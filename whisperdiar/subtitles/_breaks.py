@@ -6,6 +6,7 @@ import importlib.resources
 import json
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 NEUTRAL = 2.0
 """Of a break between two words about which nothing is known."""
@@ -121,6 +122,6 @@ def _one_name(left: str, right: str, starts_sentence: bool) -> bool:
 def cut_points(clusters: list[str]) -> list[bool]:
     """Whether a token may be cut before each of its clusters, as far as its script allows it at all."""
     found = [False]
-    for left, right in zip(clusters, clusters[1:], strict=False):
+    for left, right in pairwise(clusters):
         found.append(right[0] not in _NO_LINE_START and left[-1] not in _NO_LINE_END)
     return found

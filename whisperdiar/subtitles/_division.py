@@ -103,6 +103,10 @@ class Surroundings:
     reserved: Mapping[str | None, int]
     dash: int | None
 
+    def room(self, speaker: str | None, limits: Limits) -> int:
+        """Columns before a speaker's line, never more than half of it."""
+        return min(self.reserved.get(speaker, 0), limits.width // 2)
+
 
 WAYS = 3
 
@@ -117,16 +121,15 @@ class _Way(NamedTuple):
     before: _Way | None
 
 
-def divide(atoms: Atoms, limits: Limits, around: Surroundings) -> list[Part]:
+def divide(search: Search) -> list[Part]:
     """The cheapest division; every atom is in exactly one part.
 
     Up to each atom the cheapest way is kept, and up to two dearer ones after which the next cue is less late.
     """
-    n = len(atoms)
-    cuts = [*around.cuts, 0.0]
+    atoms, n = search.atoms, len(search.atoms)
+    cuts = [*search.around.cuts, 0.0]
     ways: list[list[_Way]] = [[] for _ in range(n + 1)]
     ways[0] = [_Way(0.0, 0, 0, False, None)]
-    search = _Search(atoms, limits, around)
     for first in range(n):
         for way in ways[first]:
             for last, price, delay, dialogue in search.cues(first, atoms.starts[first] + way.delay):
@@ -164,7 +167,7 @@ def cut_prices(atoms: Atoms, tick: float) -> list[float]:
     return found
 
 
-class _Search:
+class Search:
     """Cues that may begin at an atom, with their prices."""
 
     def __init__(self, atoms: Atoms, limits: Limits, around: Surroundings) -> None:
@@ -184,7 +187,7 @@ class _Search:
         atoms, limits = self.atoms, self.limits
         ends, widths, lengths = atoms.ends, atoms.widths, atoms.lengths
         speaker = atoms.speakers[first]
-        reserved = min(self.around.reserved.get(speaker, 0), limits.width // 2)
+        reserved = self.around.room(speaker, limits)
         cols = reserved - atoms.leads[first]
         length = float(reserved - atoms.leads[first])
         mixed, words, end = False, 0, 0
@@ -304,7 +307,7 @@ class _Search:
         atoms, limits, around = self.atoms, self.limits, self.around
         dash = around.dash or 0
         one, two = atoms.speakers[first], atoms.speakers[middle]
-        used = {one: cols + dash, two: min(around.reserved.get(two, 0), limits.width // 2) + dash - atoms.leads[middle]}
+        used = {one: cols + dash, two: around.room(two, limits) + dash - atoms.leads[middle]}
         length += used[two] + dash
         early = EARLY * max(0, atoms.starts[middle] - start) * limits.tick
         found = []

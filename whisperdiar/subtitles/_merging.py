@@ -84,11 +84,7 @@ def _by_pauses(table: Mapping[str | None, Atoms], limits: Limits) -> list[Phrase
     for speaker, stream in table.items():
         first = 0
         for row in range(1, len(stream) + 1):
-            if (
-                row == len(stream)
-                or stream.starts[row] - stream.ends[row - 1] > pause
-                or stream.closes[row - 1]
-            ):
+            if row == len(stream) or stream.starts[row] - stream.ends[row - 1] > pause or stream.closes[row - 1]:
                 found.append(_phrase(stream, speaker, first, row))
                 first = row
     return found
@@ -130,9 +126,7 @@ def _split_where_others_begin(
     for begin, speaker in begins[low:high]:
         if speaker == phrase.speaker:
             continue
-        rows = [
-            row for row in range(phrase.first + 1, phrase.last) if abs(stream.starts[row] - begin) <= farthest
-        ]
+        rows = [row for row in range(phrase.first + 1, phrase.last) if abs(stream.starts[row] - begin) <= farthest]
         best = min(rows, key=lambda row: prices[row] + away * abs(stream.starts[row] - begin), default=None)
         # At the end of the phrase nothing has to be split: the other one follows.
         wait = away * (phrase.end - begin)

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from operator import attrgetter
 
 from whisperdiar.options import SubtitleRules
-from whisperdiar.subtitles._atoms import Atoms, atoms, picked
+from whisperdiar.subtitles._atoms import Atoms, atoms
 from whisperdiar.subtitles._breaks import language_rules
-from whisperdiar.subtitles._division import HARD_PAUSE, Limits, Surroundings, cut_prices
+from whisperdiar.subtitles._division import Limits, Surroundings, cut_prices
 from whisperdiar.transcript import Segment
 from whisperdiar.types import Word
 

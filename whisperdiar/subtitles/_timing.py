@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from whisperdiar.subtitles._division import Limits
 
@@ -17,38 +18,44 @@ class Shown:
 
     Attributes:
         turn: it begins a turn: its speaker was silent before.
-        key: whose cues come one after the other; the same for all where none may overlap.
+        lanes: cues that share a lane never overlap: those of one speaker, or all of them.
     """
 
     start: int
     said: int
     need: int
     turn: bool
-    key: object
+    lanes: frozenset[object]
     end: int = 0
 
 
+def spread(lane: Sequence[Shown], limits: Limits) -> None:
+    """Move starts that leave no time to the cue before: with words of no length, or all of one time."""
+    for before, cue in pairwise(lane):
+        cue.start = max(cue.start, before.start + 1 + limits.gap)
+
+
 def settle(cues: Sequence[Shown], limits: Limits) -> None:
-    """Set the ends (and starts that leave no tick before them): of one key none overlaps the next.
+    """Set the ends.
 
     A cue stays as long as its words are said and as its text needs. It does not linger over the beginning of
     another turn, unless it could not be read otherwise; then both are on the screen for at most `limits.over`.
     Between two cues that follow each other is the least gap, which a gap too small to be seen is closed to.
     """
-    last: dict[object, Shown] = {}
     following: dict[int, int] = {}
-    for cue in cues:
-        before = last.get(cue.key)
-        if before is not None:
-            cue.start = max(cue.start, before.start + 1 + limits.gap)
-            following[id(before)] = cue.start
-        last[cue.key] = cue
-    starts = sorted(cue.start for cue in cues)
-    turns = sorted((cue.start, number) for number, cue in enumerate(cues) if cue.turn)
-    for cue in cues:
-        latest = max(cue.start + 1, min(following.get(id(cue), _NEVER) - limits.gap, cue.start + limits.longest))
+    last: dict[object, int] = {}
+    ordered = sorted(cues, key=lambda cue: cue.start)
+    for number, cue in enumerate(ordered):
+        for lane in cue.lanes:
+            if lane in last:
+                following.setdefault(last[lane], cue.start)
+            last[lane] = number
+    starts = [cue.start for cue in ordered]
+    turns = [(cue.start, number) for number, cue in enumerate(ordered) if cue.turn]
+    for number, cue in enumerate(ordered):
+        latest = max(cue.start + 1, min(following.get(number, _NEVER) - limits.gap, cue.start + limits.longest))
         place = bisect_left(turns, (max(cue.said, cue.start + 1), 0))
-        turn = next((start for start, number in turns[place:] if cues[number].key != cue.key), _NEVER)
+        turn = next((start for start, other in turns[place:] if not ordered[other].lanes & cue.lanes), _NEVER)
         cue.end = _end(cue, latest, turn, starts, limits)
 
 
