@@ -29,9 +29,9 @@ _TIME = re.compile(r"[0-9]+[,.:，．。：][0-9]+[,.:，．。：][0-9]+")
 
 # What players take for markup, and nothing else: a text may hold "a < b" or "<laughs>".
 _TAGS = re.compile(r"</?(?:i|b|u|s|font|em|strong|c|v|ruby|rt|lang|span|br)\b[^<>]*>|\{\\[^{}]*\}", re.IGNORECASE)
-# A letter or a slash after "<" begins a tag for some player.
-_JOINED = re.compile(f"<{JOINER}")
-_MARKUP = re.compile(r"<(?=[A-Za-z/!?])")
+# For some player a letter or a slash after "<" begins a tag, and "\\N" breaks a line.
+_JOINED = re.compile(rf"([<\\]){JOINER}")
+_MARKUP = re.compile(r"<(?=[A-Za-z/!?])|\\(?=[Nnh])")
 # Players that render with libass take all that stands in braces for codes, as in ASS: their wide forms are shown.
 _BRACES = str.maketrans({"{": "｛", "}": "｝"})
 
@@ -104,7 +104,7 @@ def read(text: str) -> Transcript:
 
 
 def _shown(lines: Iterable[str]) -> tuple[str, ...]:
-    shown = (one_line(_JOINED.sub("<", _TAGS.sub("", line))) for line in lines)
+    shown = (one_line(_JOINED.sub(r"\1", _TAGS.sub("", line))) for line in lines)
     return tuple(line for line in shown if line)
 
 

@@ -182,10 +182,10 @@ class _Copy:
             try:
                 added = copy.add_stream_from_template(stream)
             except ValueError as error:
-                hint = "" if self._container == "matroska" else "; use .mkv, which takes nearly everything"
+                other = ".mp4" if self._container == "matroska" else ".mkv, which takes nearly everything"
                 codec = getattr(stream.codec_context, "name", "unknown")
                 raise OutputError(
-                    f"{self._name}: {self._container} cannot hold the {stream.type} of the video ({codec}){hint}"
+                    f"{self._name}: {self._container} cannot hold the {stream.type} of the video ({codec}); use {other}"
                 ) from error
             if not attached:
                 added.metadata.update(stream.metadata)
