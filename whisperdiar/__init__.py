@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from whisperdiar.options import AlignmentOptions, Runtime, SegmentationOptions, WriteOptions
     from whisperdiar.pipeline import Pipeline
     from whisperdiar.plots import picture_svg, timeline_svg
-    from whisperdiar.segmentation import cues, segments
+    from whisperdiar.segmentation import segments
     from whisperdiar.statistics import SpeakerStatistics, Statistics, talk_statistics
+    from whisperdiar.subtitles import cues
     from whisperdiar.transcript import Segment, Speaker, Transcript, Uncertain
     from whisperdiar.types import Audio, Cue, Diarization, Span, SpeakerCount, Transcription, Turn, Word
     from whisperdiar.version import __version__
@@ -64,8 +65,9 @@ _HOMES = {
     "options": ("AlignmentOptions", "Runtime", "SegmentationOptions", "WriteOptions"),
     "pipeline": ("Pipeline",),
     "plots": ("picture_svg", "timeline_svg"),
-    "segmentation": ("cues", "segments"),
+    "segmentation": ("segments",),
     "statistics": ("SpeakerStatistics", "Statistics", "talk_statistics"),
+    "subtitles": ("cues",),
     "transcript": ("Segment", "Speaker", "Transcript", "Uncertain"),
     "types": ("Audio", "Cue", "Diarization", "Span", "SpeakerCount", "Transcription", "Turn", "Word"),
     "version": ("__version__",),

@@ -14,8 +14,9 @@ from typing import Any
 from whisperdiar import _svg
 from whisperdiar.colours import colour_of
 from whisperdiar.errors import BackendMissing, OutputError
+from whisperdiar.graphemes import columns as columns_of
+from whisperdiar.graphemes import graphemes
 from whisperdiar.options import PlotOptions
-from whisperdiar.segmentation import display_width
 from whisperdiar.statistics import SpeakerStatistics, Statistics, overlaps_of, speech_of, talk_statistics
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span
@@ -270,11 +271,12 @@ _SECTIONS: Mapping[str, Section] = {"timeline": _timeline, "talk": _talk, "answe
 def shortened(name: str, columns: int = _NAME_COLUMNS) -> str:
     """A name that fits into so many columns, cut with an ellipsis; wide characters take two."""
     name = _svg.clean(name)
-    if display_width(name) <= columns:
+    if columns_of(name) <= columns:
         return name
-    while name and display_width(name) > columns - 1:
-        name = name[:-1]
-    return name.rstrip() + "…"
+    clusters = graphemes(name)
+    while clusters and columns_of("".join(clusters)) > columns - 1:
+        clusters.pop()
+    return "".join(clusters).rstrip() + "…"
 
 
 def clock(seconds: float) -> str:

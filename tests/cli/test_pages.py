@@ -59,7 +59,7 @@ def test_without_a_recording_nothing_is_linked(cli, source, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "cause"),
     [
-        (["out.srt", "--media", RECORDING], "it is for pages"),
+        (["out.srt", "--media", RECORDING], "for a page"),
         (["out.html", "--embed-media"], "say which recording"),
         (["out.html", "--media", "missing.mp4"], "no such file"),
         (["out.html", "--media", "out.html"], "this is the input itself"),

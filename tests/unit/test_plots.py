@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from tests import formats_strategies as make
 from whisperdiar import Speaker, Transcript, Turn
 from whisperdiar.errors import BackendMissing, InvalidOption
+from whisperdiar.graphemes import columns as columns_of
 from whisperdiar.options import PLOT_KINDS, PLOT_LANGUAGES, PlotOptions
 from whisperdiar.plots import clock, drawn_spans, picture_png, picture_svg, shortened, timeline_svg
-from whisperdiar.segmentation import display_width
 from whisperdiar.types import Span, merge_spans
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -117,7 +117,7 @@ def test_words_are_in_the_language_of_the_transcript_unless_another_is_named():
 
 @given(make.nasty_text, st.integers(2, 30))
 def test_a_shortened_name_fits(name, columns):
-    assert display_width(shortened(name, columns)) <= columns
+    assert columns_of(shortened(name, columns)) <= columns
 
 
 def test_clock_counts_in_whole_seconds():

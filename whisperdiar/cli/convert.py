@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console
+from whisperdiar.cli.embedding import embed_options, embedding, without_unasked, write_embedded
 from whisperdiar.cli.outputs import Target, plan, unfinished
 from whisperdiar.cli.page import recording_of
 from whisperdiar.cli.transcribe import write_targets
 from whisperdiar.errors import FormatError, InvalidOption
-from whisperdiar.files import read_text
-from whisperdiar.formats import FORMATS, by_name, by_suffix
-from whisperdiar.options import WriteOptions
+from whisperdiar.files import read_bytes, read_text
+from whisperdiar.formats import FORMATS, by_name, by_suffix, decode
+from whisperdiar.media import recording_id
 from whisperdiar.transcript import Transcript
 
 
@@ -25,8 +29,10 @@ from whisperdiar.transcript import Transcript
 @shared.format_option
 @shared.overwrite_option
 @shared.style_option
-@click.option("--media", type=shared.PATH, metavar="FILE", help="Recording that the HTML page plays.")
-@shared.embed_option
+@shared.subtitle_options
+@click.option("--media", type=shared.PATH, metavar="FILE", help="The recording: pages play it, --embed copies it.")
+@shared.page_option
+@embed_options
 @shared.quiet_option
 @click.pass_context
 def convert(
@@ -38,22 +44,35 @@ def convert(
     outputs: tuple[str, ...],
     formats: tuple[str, ...],
     overwrite: bool,
-    speaker_style: str,
     media: Path | None,
     embed_media: bool,
+    embed: str | None,
+    embed_format: str | None,
     quiet: bool,
+    **options: Any,
 ) -> None:
-    """Write the transcript IN (JSON of whisperdiar, or RTTM) as OUT; without OUT as subtitles on standard output."""
+    """Write the transcript IN as OUT; without OUT as subtitles on standard output.
+
+    IN is JSON of whisperdiar, RTTM, or a subtitle file (SRT, WebVTT, ASS, SSA, TTML, LRC), whose words share the time
+    of their cue.
+    """
     console = Console(quiet=quiet)
-    (planned,) = plan([source], [*destinations, *outputs], formats, also_read=[media])
-    recording = recording_of(media, planned, embed=embed_media)
-    targets = unfinished(planned, overwrite=overwrite, notify=console.warn)
-    if not targets:
+    context.call_on_close(console.close)
+    write = shared.write_options(options)
+    wanted = embedding(embed, embed_format)
+    if wanted is not None and media is None:
+        raise InvalidOption("--embed FILE needs --media VIDEO, which is copied: give both")
+    (planned,) = plan([source], [*destinations, *outputs], formats, also_read=[media], also_written=[embed])
+    recording = recording_of(media, planned, inside=embed_media, copied=wanted is not None)
+    targets = unfinished(without_unasked(planned, wanted), overwrite=overwrite, notify=console.warn)
+    if not targets and wanted is None:
         return
-    transcript = read_transcript(source)
+    transcript = read_transcript(source, notify=console.warn)
     _refuse_empty(source, transcript, targets)
-    write = WriteOptions(speaker_style=speaker_style)
-    context.exit(write_targets(transcript, targets, write, console, keep=False, recording=recording))
+    code = write_targets(transcript, targets, write, console, keep=False, recording=recording)
+    if wanted is not None and media is not None:
+        code = write_embedded(transcript, media, wanted, write, console) or code
+    context.exit(code)
 
 
 @click.command("rename", short_help="Give speakers names; no model runs.")
@@ -63,6 +82,7 @@ def convert(
 @shared.format_option
 @shared.overwrite_option
 @shared.style_option
+@shared.subtitle_options
 @shared.quiet_option
 @click.pass_context
 def rename(
@@ -74,16 +94,17 @@ def rename(
     outputs: tuple[str, ...],
     formats: tuple[str, ...],
     overwrite: bool,
-    speaker_style: str,
     quiet: bool,
+    **options: Any,
 ) -> None:
-    """Give the speakers of IN (JSON of whisperdiar, or RTTM) names, such as SPEAKER_00=Anna.
+    """Give the speakers of IN (JSON of whisperdiar, RTTM, or subtitles) names, such as SPEAKER_00=Anna.
 
-    Without -o, IN itself is rewritten. Labels in the file stay as they are, only names change, so a name can be
-    changed again.
+    Without -o, IN itself is rewritten (a subtitle file is not: its cues would be cut anew). Labels in the file stay
+    as they are, only names change, so a name can be changed again.
     """
     console = Console(quiet=quiet)
-    transcript = read_transcript(source).rename(_pairs(names))
+    write = shared.write_options(options)
+    transcript = read_transcript(source, notify=console.warn).rename(_pairs(names))
     if outputs or formats:
         (planned,) = plan([source], outputs, formats)
         targets = unfinished(planned, overwrite=overwrite, notify=console.warn)
@@ -91,8 +112,10 @@ def rename(
             return
     else:
         targets = [Target(by_suffix(source), source)]
+        if targets[0].format.read_cues is not None:
+            raise InvalidOption(f"{source}: its cues would be cut anew; give the renamed subtitles a name with -o")
     _refuse_empty(source, transcript, targets)
-    context.exit(write_targets(transcript, targets, WriteOptions(speaker_style=speaker_style), console, keep=False))
+    context.exit(write_targets(transcript, targets, write, console, keep=False))
 
 
 def _pairs(names: tuple[str, ...]) -> dict[str, str]:
@@ -107,8 +130,11 @@ def _pairs(names: tuple[str, ...]) -> dict[str, str]:
     return pairs
 
 
-def read_transcript(path: Path) -> Transcript:
+def read_transcript(path: Path, *, notify: Callable[[str], None]) -> Transcript:
     """A transcript from a file in any format that reads back.
+
+    Args:
+        notify: is told where the encoding of a subtitle file had to be guessed.
 
     Raises:
         InvalidOption: the format does not read back.
@@ -118,11 +144,15 @@ def read_transcript(path: Path) -> Transcript:
     if form.read is None:
         readable = ", ".join(name for name in FORMATS if by_name(name).read is not None)
         raise InvalidOption(f"{path}: {form.name} does not hold a whole transcript; give one of: {readable}")
-    text = read_text(path)
     try:
-        return form.read(text)
+        if form.read_cues is None:
+            return form.read(read_text(path))
+        text, note = decode(read_bytes(path))
+        if note:
+            notify(f"{path}: {note}")
+        return replace(form.read(text), recording_id=recording_id(path))
     except FormatError as error:
-        raise FormatError(f"{path}: {error}") from error
+        raise FormatError(str(error) if str(error).startswith(str(path)) else f"{path}: {error}") from error
 
 
 def _refuse_empty(source: Path, transcript: Transcript, targets: list[Target]) -> None:

@@ -60,23 +60,30 @@ def link(recording: Path, page: Path) -> str:
     return url if "/" in url else f"./{url}"  # a colon in the first part would make a scheme of it
 
 
-def recording_of(media: Path | None, targets: Sequence[Target], *, embed: bool) -> Recording | None:
-    """What --media and --embed-media mean together.
+def recording_of(media: Path | None, targets: Sequence[Target], *, inside: bool, copied: bool) -> Recording | None:
+    """What --media and --embed-media mean together for pages.
+
+    Args:
+        inside: whether pages are to hold the recording.
+        copied: whether --media is also there to be copied with subtitles, and may be without a page.
 
     Raises:
         InvalidOption: one without the other, no page among the targets, or a recording that is too large.
         MediaError: there is no such file.
     """
     if media is None:
-        if embed:
+        if inside:
             raise InvalidOption("--embed-media: say which recording with --media FILE")
         return None
-    _check_page("--media", targets)
+    if inside:
+        _check_page("--embed-media", targets)
+    if not copied and not _has_page(targets):
+        raise InvalidOption("--media is for a page (-o out.html) or for --embed FILE, which copies it: give both")
     if not media.is_file():
         raise MediaError(f"--media {media}: there is no such file; check the name")
-    if embed:
+    if inside:
         _check_size(media)
-    return Recording(media, embed)
+    return Recording(media, inside)
 
 
 def check_embeddable(inputs: Sequence[Path], targets: Sequence[Target]) -> None:
@@ -91,8 +98,12 @@ def check_embeddable(inputs: Sequence[Path], targets: Sequence[Target]) -> None:
             _check_size(path)
 
 
+def _has_page(targets: Sequence[Target]) -> bool:
+    return any(target.format.name == FORMAT for target in targets)
+
+
 def _check_page(option: str, targets: Sequence[Target]) -> None:
-    if not any(target.format.name == FORMAT for target in targets):
+    if not _has_page(targets):
         raise InvalidOption(f"{option}: it is for pages; add an output such as -o out.html")
 
 

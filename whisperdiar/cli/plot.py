@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from whisperdiar.cli import parameters as shared
-from whisperdiar.cli.console import write_stdout
+from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.convert import read_transcript
 from whisperdiar.cli.outputs import STDOUT, check_writable
 from whisperdiar.errors import InvalidOption
@@ -36,14 +36,14 @@ _SUFFIXES = (".svg", ".png")
     help="Language of the picture's own words; the transcript's if left out.",
 )
 def plot(source: Path, *, output: Path | None, kind: str, width: int, scale: float, language: str | None) -> None:
-    """Draw the transcript IN (JSON of whisperdiar, or RTTM); without -o as SVG on standard output."""
+    """Draw the transcript IN (JSON of whisperdiar, RTTM, subtitles); without -o as SVG on standard output."""
     options = PlotOptions(kind=kind, width=width, scale=scale, language=language)
     to_stdout = output is None or output == STDOUT
     if output is not None and not to_stdout:
         if output.suffix.lower() not in _SUFFIXES:
             raise InvalidOption(f"-o {output}: a plot is {' or '.join(_SUFFIXES)}")
         check_writable([output], read=[source])
-    svg = picture_svg(read_transcript(source), options=options)
+    svg = picture_svg(read_transcript(source, notify=Console().warn), options=options)
     if output is None or to_stdout:
         write_stdout(svg)
     elif output.suffix.lower() == ".png":

@@ -7,17 +7,19 @@ but for the layout.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from itertools import pairwise
 from typing import Any
 
 from whisperdiar.formats._cues import ready
 from whisperdiar.formats._json_text import write_compact
+from whisperdiar.formats._labels import UNKNOWN
+from whisperdiar.formats._making import subtitle_cues
 from whisperdiar.formats._notes import fallback_notes
-from whisperdiar.formats._text import milliseconds
+from whisperdiar.formats._speakers import clean_names, leads
+from whisperdiar.formats._text import milliseconds, speaker_names
 from whisperdiar.options import WriteOptions
-from whisperdiar.segmentation import cues as make_cues
 from whisperdiar.statistics import Statistics, talk_statistics
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span
@@ -65,14 +67,33 @@ def page_data(transcript: Transcript, *, options: WriteOptions) -> dict[str, Any
             "second": _column(place.get(item.second_speaker) for item in doubtful),
             "confidence": _column(_thousandths(item.confidence) for item in doubtful),
         },
-        "cues": [
-            [cue.start_ms, cue.end_ms, place.get(cue.speaker), "\n".join(cue.lines)]
-            for cue in ready(make_cues(transcript, options=options.segmentation))
-        ],
-        "columns": options.segmentation.max_chars,
+        "cues": _cues(transcript, place, options),
+        "columns": options.rules(transcript.language).max_columns,
         "figures": _figures(figures),
         "notes": list(fallback_notes(transcript.provenance)),
     }
+
+
+def _cues(transcript: Transcript, place: Mapping[str | None, int], options: WriteOptions) -> list[list[Any]]:
+    """Cues as they go into SRT, with places for names: the script puts in those that speakers then have.
+
+    Of each: start, end, who says it (a list where lines differ), its text, for each line what stands before it
+    (0 nothing, 1 the name, 2 that somebody else speaks whom nobody knows), and the line of the screen for WebVTT.
+    """
+    made = ready(subtitle_cues(transcript, style="label", options=options))
+    known = clean_names(made, speaker_names(transcript))
+    unknown = f"{UNKNOWN} "
+    return [
+        [
+            cue.start_ms,
+            cue.end_ms,
+            [place.get(who) for who in cue.line_speakers] if cue.line_speakers else place.get(cue.speaker),
+            "\n".join(cue.lines),
+            "".join("0" if not lead else "2" if lead == unknown else "1" for lead in before),
+            cue.rows_below + len(cue.lines) if cue.level else 0,
+        ]
+        for cue, before in zip(made, leads(made, known, "label"), strict=True)
+    ]
 
 
 def _labels(transcript: Transcript, figures: Statistics) -> list[str]:

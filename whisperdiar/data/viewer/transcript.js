@@ -48,7 +48,8 @@ class Transcript {
     for (let i = 0; i < data.uncertain.count; i++) this.doubts.set(at(data.uncertain.word, i), i);
     this.doubtful = [...this.doubts.keys()].filter((word) => word >= 0 && word < words).sort((a, b) => a - b);
     const given = new Map([...data.head.speakers].reverse().map((item) => [item.id, item.name]));
-    this.names = data.labels.map((label) => given.get(label) ?? label);
+    this.given = data.labels.map((label) => given.get(label) ?? label);
+    this.names = [...this.given];
     this.renamed = new Set();
     const ends = [this.ends, times(data.turns, data.turns.count).ends];
     this.duration = ends.flatMap((part) => [...part]).reduce((most, ms) => Math.max(most, ms), data.head.duration * 1000);
@@ -157,27 +158,51 @@ function doubtRecord(book, part, i, span) {
   };
 }
 
-// Subtitles: the cues are cut already; only names are put to them, and lines broken anew where a name needs the room.
+// Subtitles: the cues are cut already, with places for names; where a name needs the room it gets a line of its own.
+const MARKUP = /<(?=[A-Za-z/!?])|\\(?=[Nnh])/g; // what players of SRT take for markup, and an invisible joiner prevents
+const WIDE = { "{": "｛", "}": "｝" };
+
+const literal = (text) => text.replace(/-{2,}>/g, "→").replace(MARKUP, "$&\u2060").replace(/[{}]/g, (brace) => WIDE[brace]);
+
+const perLine = (who, count) => (Array.isArray(who) ? who : Array(count).fill(who));
+
 function makeSrt(book) {
-  const blocks = book.data.cues.map(([start, end, who, text], i) => {
-    const name = cueName(book, who).replace(/-{2,}>/g, "→");
-    const shown = unmistakable(withName(name ? `${name}: ` : "", text.replace(/-{2,}>/g, "→").split("\n"), book.data.columns));
-    return `${i + 1}\n${clock(start, ",")} --> ${clock(end, ",")}\n${shown.join("\n")}\n`;
+  const { columns } = book.data;
+  const blocks = book.data.cues.map(([start, end, who, text, before], i) => {
+    const broken = text.split("\n"), speakers = perLine(who, broken.length);
+    const shown = broken.flatMap((line, k) => {
+      const name = before[k] === "1" ? `${cueName(book, speakers[k])}:` : before[k] === "2" ? ">>" : "";
+      const fits = !book.renamed.has(speakers[k]) || columnsOf(`${name} ${line}`) <= columns;
+      return !name ? [line] : fits ? [`${name} ${line}`] : [name, line];
+    });
+    return `${i + 1}\n${clock(start, ",")} --> ${clock(end, ",")}\n${unmistakable(shown.map(literal)).join("\n")}\n\n`;
   });
-  return blocks.map((block) => `${block}\n`).join("");
+  return blocks.join("");
 }
 
 function makeVtt(book) {
   const safe = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
   const blocks = ["WEBVTT", ...book.data.notes.map((note) => `NOTE ${note.replace(/-{2,}>/g, "→")}`)];
-  for (const [start, end, who, text] of book.data.cues) {
-    const name = cueName(book, who);
-    blocks.push(`${clock(start, ".")} --> ${clock(end, ".")}\n${name ? `<v ${safe(name)}>` : ""}${safe(text)}`);
+  for (const [start, end, who, text, , rows] of book.data.cues) {
+    const broken = text.split("\n"), speakers = perLine(who, broken.length);
+    const alone = speakers.every((item) => item === speakers[0]);
+    const shown = broken.map((line, k) => {
+      const name = safe(cueName(book, speakers[k])).replace(/-$/, "&#45;"); // a dash and the tag's end look like an arrow
+      const opens = name && (!k || speakers[k - 1] !== speakers[k]), ends = name && !alone && speakers[k + 1] !== speakers[k];
+      return `${opens ? `<v ${name}>` : ""}${safe(line)}${ends ? "</v>" : ""}`;
+    });
+    blocks.push(`${clock(start, ".")} --> ${clock(end, ".")}${rows ? ` line:-${rows}` : ""}\n${shown.join("\n")}`);
   }
   return `${blocks.join("\n\n")}\n`;
 }
 
-const cueName = (book, who) => (who === null ? "" : book.name(who).replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ").trim());
+// A name on one line, as the library writes it: line breaks of any kind are spaces, other control characters nothing.
+const BREAKS = / *[\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029][ \t\n\v\f\r\x1c-\x1f\x85\u2028\u2029]*/g;
+
+function cueName(book, who) {
+  const name = who === null ? "" : book.renamed.has(who) ? book.names[who] : book.given[who];
+  return strip(name.replace(BREAKS, " ").replace(/[\x00-\x1f\x7f-\x9f]/g, "").toWellFormed());
+}
 
 const pad = (number, digits = 2) => String(number).padStart(digits, "0");
 
@@ -186,16 +211,6 @@ function clock(ms, point) {
 }
 
 const columnsOf = (text) => [...text].reduce((sum, c) => sum + (/\p{M}|\p{Cf}/u.test(c) ? 0 : /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u.test(c) ? 2 : 1), 0);
-
-function withName(prefix, broken, columns) {
-  if (columnsOf(prefix + broken[0]) <= columns) return [prefix + broken[0], ...broken.slice(1)];
-  const made = [prefix.trimEnd()];
-  for (const token of broken.join(" ").split(" ")) {
-    if (columnsOf(`${made.at(-1)} ${token}`) > columns) made.push(token);
-    else made[made.length - 1] += ` ${token}`;
-  }
-  return made;
-}
 
 // Two lines that look like the number and the time of the next cue would split this one.
 function unmistakable(shown) {
