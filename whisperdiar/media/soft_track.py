@@ -145,6 +145,7 @@ class _Copy:
         self._track = track
         self._container = container
         self._name = name
+        self._origin = Fraction(video.start_time or 0) * _MICROSECOND
         self._streams: dict[int, Any] = {}
         self._last_dts: dict[int, int] = {}
         self._notes: list[str] = []
@@ -226,6 +227,9 @@ class _Copy:
 
     def _copy_chapters(self, copy: OutputContainer) -> None:
         chapters = self._video.chapters()
+        for chapter in chapters:
+            shift = round(self._origin / (chapter["time_base"] or _MICROSECOND))
+            chapter["start"], chapter["end"] = chapter["start"] - shift, chapter["end"] - shift
         if chapters:
             copy.set_chapters(chapters)
 
@@ -233,13 +237,12 @@ class _Copy:
         """What is copied, from time 0, with times that never run backwards (some recorders write such files)."""
         import av
 
-        origin = Fraction(self._video.start_time or 0) * _MICROSECOND
         reported = 0.0
         try:
             for packet in self._video.demux():
                 if not packet.size or packet.stream.index not in self._streams:
                     continue
-                if self._placed(packet, origin):
+                if self._placed(packet):
                     yield packet
                 fraction = 0.0 if packet.pos is None else min(packet.pos / self._file.size, 1.0)
                 if fraction >= reported + 0.01:
@@ -252,11 +255,11 @@ class _Copy:
         if self._file.error is not None:
             raise MediaError(f"the video cannot be read to its end ({self._file.error.strerror})")
 
-    def _placed(self, packet: Any, origin: Fraction) -> bool:
+    def _placed(self, packet: Any) -> bool:
         dts = packet.pts if packet.dts is None else packet.dts
         if dts is None:
             return False
-        shift = round(origin / packet.time_base)
+        shift = round(self._origin / packet.time_base)
         last = self._last_dts.get(packet.stream.index)
         packet.dts = dts - shift if last is None else max(dts - shift, last + 1)
         if packet.pts is not None:
