@@ -101,6 +101,8 @@ def add_track(
     if os.path.realpath(source) == os.path.realpath(target):
         raise InvalidOption(f"{shown(target)}: this is the video itself; give the copy another name")
     with opened(source) as (video, file), staged(target) as temporary:
+        if not (video.streams.video or video.streams.audio):
+            raise MediaError(f"{shown(source)}: has neither pictures nor sound; give the recording")
         _check_space(target, file)
         try:
             notes = _Copy(video, file, track, container, shown(target)).write(temporary, progress)
@@ -176,22 +178,32 @@ class _Copy:
         for stream in self._video.streams:
             attached = stream.type == "attachment" and self._container == "matroska"
             if stream.type not in _COPIED and not attached:
-                self._notes.append(f"the {stream.type} track {stream.index} is left out: {self._container} has none")
+                if not self._made_again(stream):
+                    self._notes.append(f"track {stream.index} ({stream.type}) is no picture or sound and is left out")
                 continue
             if stream.codec_context is None and not attached:
                 raise OutputError(f"{self._name}: track {stream.index} of the video is of an unknown kind")
             try:
                 added = copy.add_stream_from_template(stream)
             except ValueError as error:
-                other = ".mp4" if self._container == "matroska" else ".mkv, which takes nearly everything"
-                codec = getattr(stream.codec_context, "name", "unknown")
-                raise OutputError(
-                    f"{self._name}: {self._container} cannot hold the {stream.type} of the video ({codec}); use {other}"
-                ) from error
+                raise OutputError(f"{self._name}: {self._refused(stream)}") from error
             if not attached:
                 added.metadata.update(stream.metadata)
                 added.disposition = stream.disposition
             self._streams[stream.index] = added
+
+    def _made_again(self, stream: Any) -> bool:
+        """In MP4, chapters and timecodes lie in tracks, which FFmpeg makes anew from what it is told of them."""
+        if self._container != "matroska" and "timecode" in stream.metadata:
+            return True
+        return stream.type == "data" and stream.name == "bin_data" and bool(self._video.chapters())
+
+    def _refused(self, stream: Any) -> str:
+        codec = getattr(stream.codec_context, "name", "unknown")
+        remedy = "use .mkv, which takes nearly everything"
+        if self._container == "matroska":
+            remedy = "use .mp4" if codec == "mov_text" else "convert the video first"
+        return f"{self._container} cannot hold the {stream.type} of the source ({codec}); {remedy}"
 
     def _add_track(self, copy: OutputContainer, text: Any) -> Any:
         from av.stream import Disposition
