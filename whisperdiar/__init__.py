@@ -32,7 +32,15 @@ if TYPE_CHECKING:
         WhisperdiarError,
     )
     from whisperdiar.media import load, probe
-    from whisperdiar.options import AlignmentOptions, Runtime, SegmentationOptions, WriteOptions
+    from whisperdiar.options import (
+        AlignmentOptions,
+        Runtime,
+        SegmentationOptions,
+        SubtitleOptions,
+        SubtitleRules,
+        WriteOptions,
+        subtitle_rules,
+    )
     from whisperdiar.pipeline import Pipeline
     from whisperdiar.segmentation import segments
     from whisperdiar.subtitles import cues
@@ -60,7 +68,15 @@ _HOMES = {
         "WhisperdiarError",
     ),
     "media": ("load", "probe"),
-    "options": ("AlignmentOptions", "Runtime", "SegmentationOptions", "WriteOptions"),
+    "options": (
+        "AlignmentOptions",
+        "Runtime",
+        "SegmentationOptions",
+        "SubtitleOptions",
+        "SubtitleRules",
+        "WriteOptions",
+        "subtitle_rules",
+    ),
     "pipeline": ("Pipeline",),
     "segmentation": ("segments",),
     "subtitles": ("cues",),
@@ -94,6 +110,8 @@ __all__ = [
     "Speaker",
     "SpeakerCount",
     "SpeechDetector",
+    "SubtitleOptions",
+    "SubtitleRules",
     "Transcriber",
     "Transcript",
     "Transcription",
@@ -110,6 +128,7 @@ __all__ = [
     "load",
     "probe",
     "segments",
+    "subtitle_rules",
     "transcribe",
     "uncertain_words",
     "write_clips",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -70,7 +71,7 @@ def atoms(
             body = text.lstrip()
             if not body:
                 continue
-            start = max(floor, round(piece.span.start / tick))
+            start = max(floor, _ticks(piece.span.start, tick))
             price = 0.0
             if made.pieces:
                 before = made.pieces[-1].text
@@ -80,7 +81,7 @@ def atoms(
             made.pieces.append(piece)
             made.speakers.append(speaker)
             made.starts.append(start)
-            made.ends.append(max(start, round(piece.span.end / tick)))
+            made.ends.append(max(start, _ticks(piece.span.end, tick)))
             made.widths.append(columns(text))
             made.leads.append(columns(text[: len(text) - len(body)]))
             made.lengths.append(characters(text, full_width=full_width))
@@ -88,6 +89,11 @@ def atoms(
             made.closes.append(ends_sentence(text, language))
             floor = start
     return made
+
+
+def _ticks(seconds: float, tick: float) -> int:
+    """The nearest tick; half a tick goes up, whatever the last bit of the time says."""
+    return math.floor(seconds / tick + 0.5 + 1e-6)
 
 
 def _pieces(word: Word, width: int) -> list[TimedText]:
