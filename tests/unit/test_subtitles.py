@@ -334,6 +334,14 @@ def test_pieces_of_a_line_say_when_they_are_spoken() -> None:
     ]  # fmt: skip
 
 
+def test_one_stray_time_does_not_hold_up_what_follows() -> None:
+    words = words_of("One of these words has a time that is far away. The others have not.")
+    words[4] = Word(Span(5e5, 5e5 + 1), words[4].text, 1.0, "A")
+    made = cues(talk(words))
+    assert texts(made) == said(talk(words))
+    assert max(cue.span.end for cue in made) < 10.0
+
+
 def test_social_shows_up_to_three_words_on_one_line() -> None:
     made = cues(
         talk(words_of("and then we all went to see what was going on")), rules=subtitle_rules("social", language="en")

@@ -184,12 +184,12 @@ class _Copy:
             if stream.codec_context is None and not attached:
                 raise OutputError(f"{self._name}: track {stream.index} of the video is of an unknown kind")
             try:
-                added = copy.add_stream_from_template(stream)
+                added: Any = copy.add_stream_from_template(stream)
             except ValueError as error:
                 raise OutputError(f"{self._name}: {self._refused(stream)}") from error
             if not attached:
                 added.metadata.update(stream.metadata)
-                added.disposition = stream.disposition
+                added.disposition = stream.disposition.value  # PyAV 16 takes numbers only
             self._streams[stream.index] = added
 
     def _made_again(self, stream: Any) -> bool:
@@ -218,7 +218,7 @@ class _Copy:
         if self._container != "matroska":
             added.metadata["handler_name"] = self._track.title
         others = [stream for stream in self._video.streams.subtitles if stream.disposition & Disposition.default]
-        added.disposition = Disposition(0) if others else Disposition.default
+        added.disposition = (Disposition(0) if others else Disposition.default).value
         return added
 
     def _packets_of_track(self, text: Any) -> Iterator[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from whisperdiar.graphemes import characters, columns, graphemes
 from whisperdiar.subtitles._breaks import FORBIDDEN, Language, break_price, cut_points, ends_sentence
@@ -65,7 +65,7 @@ def atoms(
     made = Atoms()
     floor = 0
     first = True  # of a sentence
-    for word in words:
+    for word in _steady(words):
         for number, piece in enumerate(_pieces(word, width)):
             text = piece.text
             body = text.lstrip()
@@ -89,6 +89,16 @@ def atoms(
             made.closes.append(ends_sentence(text, language))
             floor = start
     return made
+
+
+def _steady(words: Sequence[Word]) -> Iterable[Word]:
+    """The words, of which none begins after one of the next three: a stray time must not hold up all that follows."""
+    for number, word in enumerate(words):
+        earliest = min(other.span.start for other in words[number : number + 4])
+        if earliest < word.span.start:
+            yield replace(word, span=Span(earliest, max(earliest, min(word.span.end, earliest + word.span.duration))))
+        else:
+            yield word
 
 
 def _ticks(seconds: float, tick: float) -> int:

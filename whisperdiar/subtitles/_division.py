@@ -9,9 +9,9 @@ number of words):
     sentences    0.5 for the end of one sentence with the beginning of another that goes on
     time         10, and up to 30 more, where the cue cannot stay as long as its text needs; 60 more for a mere flash
     over         0.5, and 1 for each second, where it stays while somebody else begins (if cues may overlap)
-    delay        1.5 for each second after the speech begins: an eighth of a second at most, a whole one where
+    delay        3 for each second after the speech begins: an eighth of a second at most, a whole one where
                  somebody else talks as well and cues may not overlap
-    dialogue     1.5 for two people in one cue, 0.5 for each second that a line is shown before it is said
+    dialogue     2.2 for two people in one cue, 0.5 for each second that a line is shown before it is said
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from whisperdiar.subtitles._breaks import FORBIDDEN
 from whisperdiar.subtitles._limits import Limits
 
 CUE, EMPTY, LINE, LINE_BREAK, UNEVEN, MIXED = 1.0, 1.0, 0.15, 0.35, 0.6, 0.5
-LATE, LATE_MORE, DELAY, DIALOGUE, EARLY = 10.0, 30.0, 1.5, 1.5, 0.5
+LATE, LATE_MORE, DELAY, DIALOGUE, EARLY = 10.0, 30.0, 3.0, 2.2, 0.5
 PAUSE, LONGEST_PAUSE, HARD_PAUSE = 2.5, 0.8, 1.5
 OVER, OVER_MORE = 0.5, 1.0
 PARTIAL, FLASH = 0.6, 60.0
