@@ -32,7 +32,15 @@ if TYPE_CHECKING:
         WhisperdiarError,
     )
     from whisperdiar.media import load, probe
-    from whisperdiar.options import AlignmentOptions, Runtime, SegmentationOptions, WriteOptions
+    from whisperdiar.options import (
+        AlignmentOptions,
+        Runtime,
+        SegmentationOptions,
+        SubtitleOptions,
+        SubtitleRules,
+        WriteOptions,
+        subtitle_rules,
+    )
     from whisperdiar.pipeline import Pipeline
     from whisperdiar.plots import picture_svg, timeline_svg
     from whisperdiar.segmentation import segments
@@ -62,7 +70,15 @@ _HOMES = {
         "WhisperdiarError",
     ),
     "media": ("load", "probe"),
-    "options": ("AlignmentOptions", "Runtime", "SegmentationOptions", "WriteOptions"),
+    "options": (
+        "AlignmentOptions",
+        "Runtime",
+        "SegmentationOptions",
+        "SubtitleOptions",
+        "SubtitleRules",
+        "WriteOptions",
+        "subtitle_rules",
+    ),
     "pipeline": ("Pipeline",),
     "plots": ("picture_svg", "timeline_svg"),
     "segmentation": ("segments",),
@@ -100,6 +116,8 @@ __all__ = [
     "SpeakerStatistics",
     "SpeechDetector",
     "Statistics",
+    "SubtitleOptions",
+    "SubtitleRules",
     "Transcriber",
     "Transcript",
     "Transcription",
@@ -117,6 +135,7 @@ __all__ = [
     "picture_svg",
     "probe",
     "segments",
+    "subtitle_rules",
     "talk_statistics",
     "timeline_svg",
     "transcribe",

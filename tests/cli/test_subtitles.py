@@ -74,7 +74,7 @@ def test_convert_puts_subtitles_into_a_copy_of_the_video(cli: Cli, old: Path, tm
         assert [stream.type for stream in copy.streams] == ["video", "audio", "subtitle"]
     done = cli("convert", old, "new.vtt", "--media", "copy.mp4", "--embed", "copy.mkv", "--embed-format", "ass")
     assert done.code == 1
-    assert "matroska cannot hold the subtitle of the video (mov_text)" in done.err
+    assert "matroska cannot hold the subtitle of the source (mov_text)" in done.err
     assert read_cues("vtt", (tmp_path / "new.vtt").read_text("utf-8")), "the other outputs are there all the same"
 
 

@@ -82,7 +82,7 @@ def test_mp4_takes_timed_text_and_shows_what_overlaps_together(tmp_path: Path) -
         track = container.streams.subtitles[0]
         assert track.codec_context.name == "mov_text"
         assert track.metadata["language"] == "rus"
-        assert "whisperdiar" in (track.metadata.get("title"), track.metadata.get("name"))
+        assert "whisperdiar" in track.metadata.values()
         assert track.disposition & av.stream.Disposition.default
     assert [copied(target, kind) for kind in ("video", "audio")] == [copied(VIDEO, kind) for kind in ("video", "audio")]
     assert list(tmp_path.iterdir()) == [target]
@@ -139,6 +139,10 @@ def test_what_cannot_be_is_said_in_one_line(tmp_path: Path) -> None:
         embed(TALK, VIDEO, tmp_path / "copy.mkv", form="ttml")
     with pytest.raises(MediaError, match="no such file"):
         embed(TALK, tmp_path / "missing.mp4", tmp_path / "copy.mp4")
+    (tmp_path / "talk.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\nHi\n", "utf-8")
+    with pytest.raises(MediaError, match="neither pictures nor sound"):
+        embed(TALK, tmp_path / "talk.srt", tmp_path / "copy.mkv")
+    (tmp_path / "talk.srt").unlink()
     with pytest.raises(OutputError, match="no words"):
         embed(Transcript("x", 1.0), VIDEO, tmp_path / "copy.mp4")
     with pytest.raises(OutputError, match="does not exist"):
@@ -158,7 +162,7 @@ def test_what_mp4_cannot_hold_is_refused_with_a_way_out(tmp_path: Path) -> None:
     embed(TALK, VIDEO, tmp_path / "one.mkv", form="ass", options=OPTIONS)
     before = tmp_path / "two.mp4"
     before.write_bytes(b"mine")
-    with pytest.raises(OutputError, match=r"cannot hold the subtitle of the video \((ass|ssa)\); use \.mkv"):
+    with pytest.raises(OutputError, match=r"cannot hold the subtitle of the source \((ass|ssa)\); use \.mkv"):
         embed(TALK, tmp_path / "one.mkv", before, options=OPTIONS)
     assert before.read_bytes() == b"mine"
 

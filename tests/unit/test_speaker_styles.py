@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.golden.golden_transcript import TRANSCRIPT
 from whisperdiar.formats import ass, by_name, lrc, srt, ttml, vtt
 from whisperdiar.formats._speakers import PALETTE
-from whisperdiar.options import WriteOptions
+from whisperdiar.options import SubtitleOptions, WriteOptions
 from whisperdiar.types import Cue, Span, TimedText
 
 NAMES = {"A": "Anna", "B": "Ben"}
@@ -152,11 +154,14 @@ def test_words_are_shown_when_they_are_spoken() -> None:
         assert "<" not in plain
 
 
-def test_karaoke_comes_from_the_rules_of_a_profile() -> None:
-    from whisperdiar.options import SubtitleRules
+@pytest.mark.parametrize(
+    ("name", "sign"),
+    [("vtt", r"<\d\d:\d\d:\d\d\.\d\d\d><c>"), ("ass", r"\\k\d"), ("lrc", r"<\d\d:\d\d\.\d\d>")],
+)
+def test_karaoke_comes_from_the_profile(name: str, sign: str) -> None:
+    def found(profile: str) -> int:
+        options = WriteOptions(subtitles=SubtitleOptions(profile=profile))
+        return len(re.findall(sign, str(by_name(name).dumps(TRANSCRIPT, options=options))))
 
-    options = WriteOptions(subtitles=SubtitleRules(word_times=True))
-    for name in ("vtt", "ass", "lrc"):
-        made = by_name(name).dumps(TRANSCRIPT, options=options)
-        assert isinstance(made, str)
-        assert by_name(name).read is not None
+    assert found("karaoke") > 5
+    assert found("default") == 0
