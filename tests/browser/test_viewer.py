@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -105,6 +106,63 @@ def test_the_transcript_follows(page):
         page.js("document.getElementById('media').currentTime = arguments[0]", middle)
         page.wait("document.querySelector('.row .w.now')?.dataset.word === String(arguments[0])", index)
         assert page.find('.row[aria-current="true"] .w.now').text == TALK.words[index].text.strip()
+
+
+def comes_into_sight(page: Page, word: Callable[[], int]) -> bool:
+    """Whether the word does so within three seconds: the page scrolls smoothly."""
+    for _ in range(60):
+        if visible(page, word()):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_who_scrolls_away_is_left_there_until_following_again(page):
+    last = len(TALK.words) - 1
+    page.press(" ")
+    page.wait("!document.getElementById('media').paused")
+    jump = "document.getElementById('media').currentTime = arguments[0]"
+    page.js(jump, TALK.words[last].start)
+    page.wait("document.querySelector(`[data-word='${arguments[0]}']`) && scrollY > 0", last)
+    assert comes_into_sight(page, lambda: last)
+    page.js("document.getElementById('rows').dispatchEvent(new WheelEvent('wheel', { bubbles: true, deltaY: 1 }))")
+    assert page.find("#follow").get_attribute("aria-pressed") == "false"
+    page.js(jump, TALK.words[0].start)
+    page.wait("document.getElementById('now').textContent === '0:00'")
+    time.sleep(0.2)
+    assert not visible(page, 0)
+    page.press("f")
+    assert comes_into_sight(page, lambda: page.now)
+
+
+def test_zoom_shows_a_part_around_the_playhead(page):
+    from selenium.webdriver import ActionChains
+
+    length = page.js("return document.getElementById('media').duration")
+    page.js("location.hash = '#t=50'")
+    page.wait("document.getElementById('now').textContent === '0:50'")
+    page.press("+", "+")
+    scrub = page.find("#scrub")
+    ActionChains(page.browser).move_to_element_with_offset(scrub, 2 - scrub.size["width"] // 2, 0).click().perform()
+    page.wait("!document.getElementById('media').seeking")
+    assert seconds(page) == pytest.approx(50 * 3 / 4, abs=0.5)
+    page.press("0")
+    ActionChains(page.browser).move_to_element_with_offset(scrub, 0, 0).click().perform()
+    page.wait("!document.getElementById('media').seeking")
+    assert seconds(page) == pytest.approx(length / 2, abs=0.5)
+
+
+def test_a_dark_system_has_a_dark_page_until_somebody_chooses(page):
+    ground = "return getComputedStyle(document.body).backgroundColor"
+    light = page.js(ground)
+    dark = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+    page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", dark)
+    try:
+        assert page.js(ground) == "rgb(19, 20, 23)"
+        page.find("#theme").click()
+        assert page.js(ground) == light
+    finally:
+        page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
 def test_a_page_opens_at_the_time_of_its_address(show):
