@@ -25,6 +25,7 @@ COMMANDS = {
     "align": "whisperdiar.cli.stages",
     "convert": "whisperdiar.cli.convert",
     "rename": "whisperdiar.cli.convert",
+    "plot": "whisperdiar.cli.plot",
     "backends": "whisperdiar.cli.inventory",
     "models": "whisperdiar.cli.inventory",
     "doctor": "whisperdiar.cli.doctor",

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console
+from whisperdiar.cli.embedding import embed_options, embedding, without_unasked, write_embedded
 from whisperdiar.cli.outputs import Target, plan, unfinished
+from whisperdiar.cli.page import recording_of
 from whisperdiar.cli.transcribe import write_targets
 from whisperdiar.clips import make_folder, write_clips
 from whisperdiar.errors import FormatError, InvalidOption
-from whisperdiar.files import read_text
-from whisperdiar.formats import FORMATS, by_name, by_suffix
+from whisperdiar.files import read_bytes, read_text
+from whisperdiar.formats import FORMATS, by_name, by_suffix, decode
 from whisperdiar.formats.rttm import NO_ID
 from whisperdiar.media import load, recording_id
-from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
 
 _WHOLE = ("json", "rttm")
@@ -34,7 +35,15 @@ _WHOLE = ("json", "rttm")
 @shared.format_option
 @shared.overwrite_option
 @shared.style_option
-@click.option("--media", type=shared.PATH, metavar="FILE", help="The recording: ELAN links to it, --clips cuts it.")
+@shared.subtitle_options
+@click.option(
+    "--media",
+    type=shared.PATH,
+    metavar="FILE",
+    help="The recording: pages play it, ELAN links to it, --clips cuts it, --embed copies it.",
+)
+@shared.page_option
+@embed_options
 @click.option("--clips", type=shared.PATH, metavar="DIR", help="Write each speaker's speech as sound; needs --media.")
 @shared.quiet_option
 @click.pass_context
@@ -48,30 +57,39 @@ def convert(
     outputs: tuple[str, ...],
     formats: tuple[str, ...],
     overwrite: bool,
-    speaker_style: str,
     media: Path | None,
     clips: Path | None,
+    embed_media: bool,
+    embed: str | None,
+    embed_format: str | None,
     quiet: bool,
+    **options: Any,
 ) -> None:
     """Write the transcript IN as OUT; without OUT as subtitles on standard output.
 
-    IN is JSON of whisperdiar, RTTM, or any other format that reads back (see docs/formats.md). --from names a format
-    that the suffix does not tell: --from whisperx-json.
+    IN is JSON of whisperdiar, RTTM, or any other format that reads back, subtitles included (see docs/formats.md).
+    --from names a format that the suffix does not tell: --from whisperx-json.
     """
     console = Console(quiet=quiet)
     context.call_on_close(console.close)
-    if clips is not None and media is None:
-        raise InvalidOption(f"--clips {clips}: name the recording with --media FILE")
-    targets: Sequence[Target] = ()
+    write = shared.write_options(options)
+    wanted = embedding(embed, embed_format)
+    for option, value in (("--embed", embed), ("--clips", clips)):
+        if value is not None and media is None:
+            raise InvalidOption(f"{option} {value}: name the recording with --media FILE")
+    planned: list[Target] = []
     if clips is None or destinations or outputs or formats:
-        (planned,) = plan([source], [*destinations, *outputs], formats, also_read=[media])
-        targets = unfinished(planned, overwrite=overwrite, notify=console.warn)
-    if not targets and clips is None:
+        (planned,) = plan([source], [*destinations, *outputs], formats, also_read=[media], also_written=[embed])
+    used = wanted is not None or clips is not None
+    recording = recording_of(media, planned, inside=embed_media, copied=used)
+    targets = unfinished(without_unasked(planned, wanted), overwrite=overwrite, notify=console.warn)
+    if not targets and not used:
         return
-    transcript = read_transcript(source, form=source_format)
+    transcript = read_transcript(source, form=source_format, notify=console.warn)
     _refuse_empty(source, transcript, targets)
-    options = WriteOptions(speaker_style=speaker_style, media=None if media is None else os.path.abspath(media))
-    code = write_targets(transcript, targets, options, console, keep=False)
+    code = write_targets(transcript, targets, write, console, keep=False, recording=recording)
+    if wanted is not None and media is not None:
+        code = write_embedded(transcript, media, wanted, write, console) or code
     if clips is not None and media is not None:
         _cut(media, transcript, clips, console)
     context.exit(code)
@@ -93,6 +111,7 @@ def _cut(media: Path, transcript: Transcript, folder: Path, console: Console) ->
 @shared.format_option
 @shared.overwrite_option
 @shared.style_option
+@shared.subtitle_options
 @shared.quiet_option
 @click.pass_context
 def rename(
@@ -104,16 +123,17 @@ def rename(
     outputs: tuple[str, ...],
     formats: tuple[str, ...],
     overwrite: bool,
-    speaker_style: str,
     quiet: bool,
+    **options: Any,
 ) -> None:
-    """Give the speakers of IN (JSON of whisperdiar, or RTTM) names, such as SPEAKER_00=Anna.
+    """Give the speakers of IN (JSON of whisperdiar, RTTM, or subtitles) names, such as SPEAKER_00=Anna.
 
-    Without -o, IN itself is rewritten. Labels in the file stay as they are, only names change, so a name can be
-    changed again.
+    Without -o, IN itself is rewritten (a subtitle file is not: its cues would be cut anew). Labels in the file stay
+    as they are, only names change, so a name can be changed again.
     """
     console = Console(quiet=quiet)
-    transcript = read_transcript(source).rename(_pairs(names))
+    write = shared.write_options(options)
+    transcript = read_transcript(source, notify=console.warn).rename(_pairs(names))
     if outputs or formats:
         (planned,) = plan([source], outputs, formats)
         targets = unfinished(planned, overwrite=overwrite, notify=console.warn)
@@ -125,7 +145,7 @@ def rename(
             raise InvalidOption(f"{source}: rewriting it would lose what {own.name} holds beside the words; add -o OUT")
         targets = [Target(own, source)]
     _refuse_empty(source, transcript, targets)
-    context.exit(write_targets(transcript, targets, WriteOptions(speaker_style=speaker_style), console, keep=False))
+    context.exit(write_targets(transcript, targets, write, console, keep=False))
 
 
 def _pairs(names: tuple[str, ...]) -> dict[str, str]:
@@ -140,10 +160,11 @@ def _pairs(names: tuple[str, ...]) -> dict[str, str]:
     return pairs
 
 
-def read_transcript(path: Path, *, form: str | None = None) -> Transcript:
+def read_transcript(path: Path, *, notify: Callable[[str], None], form: str | None = None) -> Transcript:
     """A transcript from a file in any format that reads back; where it names no recording, the file's name does.
 
     Args:
+        notify: is told where the encoding of a subtitle file had to be guessed.
         form: name of the format; None takes the one of the suffix.
 
     Raises:
@@ -153,14 +174,20 @@ def read_transcript(path: Path, *, form: str | None = None) -> Transcript:
     chosen = by_suffix(path) if form is None else by_name(form)
     if chosen.read is None:
         raise InvalidOption(f"{path}: {chosen.name} does not hold a whole transcript; give one of: {_readable()}")
-    text = read_text(path)
+    if chosen.read_cues is None:
+        text, note = read_text(path), ""
+    else:
+        text, note = decode(read_bytes(path))
+    if note:
+        notify(f"{path}: {note}")
     try:
         found = chosen.read(text)
     except FormatError as error:
         other = form is None and chosen.name == "json" and '"schema_version"' not in text
         hint = f"; if another program made it, say which form it has with --from ({_readable()})" if other else ""
         raise FormatError(f"{path}: {error}{hint}") from error
-    return replace(found, recording_id=recording_id(path)) if found.recording_id == NO_ID else found
+    unnamed = found.recording_id == NO_ID or chosen.read_cues is not None
+    return replace(found, recording_id=recording_id(path)) if unnamed else found
 
 
 def _readable() -> str:

@@ -16,6 +16,7 @@ from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.errors import FAILED, report
 from whisperdiar.cli.outputs import STDOUT, Target, check_writable, plan, unfinished
+from whisperdiar.cli.page import Recording
 from whisperdiar.cli.transcribe import request_from, write_targets
 from whisperdiar.errors import FormatError, InvalidOption, TruncatedMedia
 from whisperdiar.files import read_text, write_text
@@ -102,7 +103,7 @@ def diarize(
     transcript = pipeline.run(audio, progress=console.progress)
     for warning in transcript.provenance["warnings"]:
         console.warn(f"{recording}: {warning}")
-    code = write_targets(transcript, targets, WriteOptions(), console) or code
+    code = write_targets(transcript, targets, WriteOptions(), console, recording=Recording(recording)) or code
     console.info(f"{audio.recording_id}: {len(transcript.speakers)} speakers, {len(transcript.turns)} turns")
     context.exit(code)
 
@@ -136,6 +137,7 @@ def _read(recording: Path, options: dict[str, Any], console: Console, *, channel
 @shared.format_option
 @shared.overwrite_option
 @shared.style_option
+@shared.subtitle_options
 @shared.quiet_option
 @click.pass_context
 def align(
@@ -148,14 +150,15 @@ def align(
     outputs: tuple[str, ...],
     formats: tuple[str, ...],
     overwrite: bool,
-    speaker_style: str,
     quiet: bool,
+    **options: Any,
 ) -> None:
     """Give every word of WORDS.json its speaker from TURNS.rttm; without -o as JSON on standard output.
 
     WORDS.json is a list of {"start", "end", "text", "probability"} or a transcript of whisperdiar.
     """
     console = Console(quiet=quiet)
+    write = shared.write_options(options)
     (planned,) = plan([words], outputs, formats, default="json", also_read=[turns])
     targets = unfinished(planned, overwrite=overwrite, notify=console.warn)
     if not targets:
@@ -172,7 +175,7 @@ def align(
         uncertain=uncertain_words(joined, options=AlignmentOptions(uncertain_below=uncertain_below)),
         provenance=_joined_provenance(source.provenance, turns),
     )
-    code = write_targets(transcript, targets, WriteOptions(speaker_style=speaker_style), console, keep=False)
+    code = write_targets(transcript, targets, write, console, keep=False)
     console.info(
         f"{source.recording_id}: {len(joined)} words, {len(transcript.speakers)} speakers, "
         f"{len(transcript.uncertain)} words of doubtful speaker"

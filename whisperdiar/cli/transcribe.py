@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ import click
 from whisperdiar.assembly import Choice, Request, build, wants_channels
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
+from whisperdiar.cli.embedding import Embedding, embed_options, embedding, without_unasked, write_embedded
 from whisperdiar.cli.errors import FAILED, OK, report
 from whisperdiar.cli.outputs import STDOUT, Target, plan, unfinished
+from whisperdiar.cli.page import Recording, check_embeddable
 from whisperdiar.clips import has_clips, make_folder, write_clips
 from whisperdiar.errors import DiarizationFailed, InvalidOption, TruncatedMedia, WhisperdiarError
 from whisperdiar.files import write_bytes, write_text
@@ -38,6 +40,8 @@ class Job:
     start: float
     end: float | None
     clips: Path | None
+    embed_media: bool
+    embedding: Embedding | None
 
 
 @click.command("transcribe", short_help="Who said what, when (the default command).")
@@ -46,7 +50,10 @@ class Job:
 @shared.format_option
 @shared.overwrite_option
 @shared.style_option
+@shared.subtitle_options
+@shared.page_option
 @click.option("--clips", type=shared.PATH, metavar="DIR", help="Write each speaker's speech as sound.")
+@embed_options
 @shared.asr_options
 @shared.vad_options
 @shared.diarizer_options
@@ -63,8 +70,10 @@ def transcribe(
     outputs: tuple[str, ...],
     formats: tuple[str, ...],
     overwrite: bool,
-    speaker_style: str,
     clips: Path | None,
+    embed_media: bool,
+    embed: str | None,
+    embed_format: str | None,
     quiet: bool,
     **options: Any,
 ) -> None:
@@ -76,11 +85,20 @@ def transcribe(
     """
     console = Console(quiet=quiet)
     context.call_on_close(console.close)
-    targets = plan(inputs, outputs, formats, **shared.other_files(options))
+    write = shared.write_options(options)
+    wanted = embedding(embed, embed_format)
+    others = shared.other_files(options)
+    targets = plan(inputs, outputs, formats, **{**others, "also_written": [*others["also_written"], embed]})
+    targets = [without_unasked(found, wanted) for found in targets]
     shared.check_times(options["start"], options["end"])
     if options["save_probabilities"] is not None and len(inputs) > 1:
         raise InvalidOption("--save-probabilities: there is one FILE for several recordings; give them one by one")
+    if embed_media:
+        check_embeddable(inputs, [target for found in targets for target in found])
+    if wanted is not None and len(inputs) > 1:
+        raise InvalidOption("--embed: there is one FILE for several recordings; give them one by one")
     todo = _without_finished(inputs, targets, overwrite=overwrite, clips=clips, console=console)
+    todo = todo or ([(inputs[0], [])] if wanted is not None else [])
     if not todo:
         return
     if clips is not None:
@@ -89,11 +107,13 @@ def transcribe(
     job = Job(
         pipeline=build(request_from(options, runtime), notify=console.warn, progress=console.progress),
         console=console,
-        write=WriteOptions(speaker_style=speaker_style),
+        write=write,
         track=options["track"],
         start=options["start"],
         end=options["end"],
         clips=clips,
+        embed_media=embed_media,
+        embedding=wanted,
     )
     for remark in getattr(job.pipeline.transcriber, "remarks", ()):
         console.info(f"whisperdiar: {remark}")
@@ -199,8 +219,13 @@ def _run_one(path: Path, targets: Sequence[Target], job: Job) -> int:
         wanted = [item for item in targets if item.format.needs != "turns"]
         if not wanted:
             _rescue(transcript, job.console)
-    options = replace(job.write, media=os.path.abspath(path))
-    code = write_targets(transcript, wanted, options, job.console) or code
+    recording = Recording(path, embed=job.embed_media)
+    code = write_targets(transcript, wanted, job.write, job.console, recording=recording) or code
+    if job.embedding is not None:
+        failed = write_embedded(transcript, path, job.embedding, job.write, job.console)
+        if failed and not wanted:
+            _rescue(transcript, job.console)
+        code = failed or code
     if job.clips is not None and lost is None:
         with job.console.timed("clips"):
             write_clips(audio, transcript, job.clips)
@@ -209,13 +234,24 @@ def _run_one(path: Path, targets: Sequence[Target], job: Job) -> int:
 
 
 def write_targets(
-    transcript: Transcript, targets: Sequence[Target], options: WriteOptions, console: Console, *, keep: bool = True
+    transcript: Transcript,
+    targets: Sequence[Target],
+    options: WriteOptions,
+    console: Console,
+    *,
+    keep: bool = True,
+    recording: Recording | None = None,
 ) -> int:
-    """Write every target; where none can be, `keep` says whether the transcript is kept in the temporary folder."""
+    """Write every target; where none can be, `keep` says whether the transcript is kept in the temporary folder.
+
+    Args:
+        recording: what a page plays.
+    """
     failed = []
     for target in targets:
         try:
-            made = target.format.dumps(transcript, options=options)
+            own = options if recording is None else recording.options_for(target, options)
+            made = target.format.dumps(transcript, options=own)
             if target.path == STDOUT:
                 write_stdout(made)
             elif isinstance(made, bytes):

@@ -17,7 +17,7 @@ suffix = ".labels.txt"
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
     """A label per segment, ``Anna: text``; of a transcript without words one per turn, with the name alone."""
     names = distinct_names(transcript)
-    named = options.speaker_style == "label"
+    named = options.speaker_style != "none"
     labels = []
     for item in spoken(transcript):
         who = f"{names[item.speaker]}: " if named and item.speaker is not None else ""

@@ -29,7 +29,7 @@ def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
         if text:
             # Cut off, not rounded: who jumps there must not miss the first word.
             time = clock(max(0, milliseconds(group[0].span.start)), ".").partition(".")[0]
-            who = one_line(transcript.name(group[0].speaker) or "") if options.speaker_style == "label" else ""
+            who = one_line(transcript.name(group[0].speaker) or "") if options.speaker_style != "none" else ""
             blocks.append((f"**{_plain(who)}** " if who else "") + rf"\[{time}\] {_plain(text)}")
     return "\n\n".join(blocks) + "\n"
 
