@@ -1,0 +1,12 @@
+"""The editor's round trip: a transcript as a text, corrected by a person, and back. Pure; no model.
+
+`write` makes the text, `parse` reads it, `apply` gives the corrected transcript, `carry_over` keeps the corrections
+when the recording is transcribed again.
+"""
+
+from __future__ import annotations
+
+from whisperdiar.editing.applying import Applied, Changes, apply
+from whisperdiar.editing.form import EditedText, NewTurn, parse, write
+
+__all__ = ["Applied", "Changes", "EditedText", "NewTurn", "apply", "parse", "write"]
