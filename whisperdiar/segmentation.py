@@ -9,12 +9,11 @@ crosses a speaker.
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from itertools import accumulate, pairwise
 
-from whisperdiar.options import SegmentationOptions
+from whisperdiar.graphemes import columns as columns_of
+from whisperdiar.options import SegmentationOptions, SubtitleRules, subtitle_rules
 from whisperdiar.transcript import Segment, Transcript
 from whisperdiar.types import Cue, Span, Word
 
@@ -51,30 +50,21 @@ def _bounded(words: list[Word], options: SegmentationOptions) -> list[list[Word]
     return [*parts, words[first:]]
 
 
-def display_width(text: str) -> int:
-    """Columns that a text takes: combining marks none, wide and full-width characters two (Unicode UAX #11)."""
-    return len(text) if text.isascii() else sum(map(_columns, text))
-
-
-@lru_cache(maxsize=8192)
-def _columns(character: str) -> int:
-    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
-
-
 def cues(
     transcript: Transcript,
     *,
-    options: SegmentationOptions | None = None,
+    rules: SubtitleRules | None = None,
+    style: str = "none",  # noqa: ARG001
     reserved: Mapping[str, int] | None = None,
 ) -> tuple[Cue, ...]:
     """Subtitle cues, sorted by start.
 
     Args:
+        rules: limits; the default profile's for the transcript's language where left out.
+        style: how the writer shows speakers (`SPEAKER_STYLES`).
         reserved: per speaker label, the columns that a writer will put before the first line (a name).
     """
-    options = options or SegmentationOptions()
+    options = rules or subtitle_rules(language=transcript.language)
     reserved = reserved or {}
     made: list[Cue] = []
     for segment in transcript.segments:
@@ -83,10 +73,10 @@ def cues(
     return tuple(_timed(sorted(made, key=lambda cue: (cue.span.start, cue.span.end)), options))
 
 
-def _segment_cues(segment: Segment, options: SegmentationOptions, reserved: int) -> list[Cue]:
+def _segment_cues(segment: Segment, options: SubtitleRules, reserved: int) -> list[Cue]:
     words = segment.words
-    widths = [display_width(word.text) for word in words]
-    spaces = [display_width(word.text[: len(word.text) - len(word.text.lstrip())]) for word in words]
+    widths = [columns_of(word.text) for word in words]
+    spaces = [columns_of(word.text[: len(word.text) - len(word.text.lstrip())]) for word in words]
     breaks = [0.0, *(_break_price(left, right) for left, right in pairwise(words))]
     best = [0.0] + [math.inf] * len(words)
     come_from = [0] * (len(words) + 1)
@@ -96,8 +86,8 @@ def _segment_cues(segment: Segment, options: SegmentationOptions, reserved: int)
             columns = sum(widths[begin:end]) - spaces[begin]
             if begin < end - 1 and (
                 duration > options.max_duration
-                or columns + reserved > options.max_lines * (options.max_chars + 1)
-                or _line_count(widths[begin:end], spaces[begin:end], options.max_chars, reserved) > options.max_lines
+                or columns + reserved > options.max_lines * (options.max_columns + 1)
+                or _line_count(widths[begin:end], spaces[begin:end], options.max_columns, reserved) > options.max_lines
             ):
                 break  # adding words before only makes it longer
             price = best[begin] + breaks[begin] + _cue_price(columns, duration, options)
@@ -122,10 +112,10 @@ def _line_count(widths: Sequence[int], spaces: Sequence[int], max_chars: int, re
     return lines
 
 
-def _cue_price(columns: int, duration: float, options: SegmentationOptions) -> float:
+def _cue_price(columns: int, duration: float, options: SubtitleRules) -> float:
     """What a cue costs: one, and more where it is too short in time or nearly empty."""
     hurry = max(0.0, options.min_duration - duration) / options.min_duration
-    fullness = columns / (options.max_lines * options.max_chars)
+    fullness = columns / (options.max_lines * options.max_columns)
     return 1.0 + 0.5 * hurry + max(0.0, 0.25 - fullness)
 
 
@@ -137,23 +127,23 @@ def _break_price(left: Word, right: Word) -> float:
     return max(-0.5, price - 2.5 * min(pause, 0.8))
 
 
-def _cue(words: Sequence[Word], options: SegmentationOptions, reserved: int, speaker: str | None) -> Cue:
+def _cue(words: Sequence[Word], options: SubtitleRules, reserved: int, speaker: str | None) -> Cue:
     span = Span(words[0].span.start, max(word.span.end for word in words))
     return Cue(span, tuple(_lines([word.text for word in words], options, reserved)), speaker)
 
 
-def _lines(texts: Sequence[str], options: SegmentationOptions, reserved: int) -> list[str]:
+def _lines(texts: Sequence[str], options: SubtitleRules, reserved: int) -> list[str]:
     """Break into as few lines as fit, as even as can be; joining spaces count, a word longer than a line is cut."""
-    pieces = [piece for text in texts for piece in _pieces(text, options.max_chars)]
+    pieces = [piece for text in texts for piece in _pieces(text, options.max_columns)]
     text = "".join(pieces).strip()
-    if display_width(text) + reserved <= options.max_chars:
+    if columns_of(text) + reserved <= options.max_columns:
         return [text]
-    fewest = _greedy(pieces, options.max_chars, reserved)
-    low, high = display_width(text) // max(1, len(fewest)), options.max_chars
+    fewest = _greedy(pieces, options.max_columns, reserved)
+    low, high = columns_of(text) // max(1, len(fewest)), options.max_columns
     while low < high:  # the narrowest width that needs no line more gives the most even lines
         middle = (low + high) // 2
         trial = _greedy(pieces, middle, min(reserved, middle - 1))
-        if len(trial) <= len(fewest) and all(display_width(line) <= options.max_chars for line in trial):
+        if len(trial) <= len(fewest) and all(columns_of(line) <= options.max_columns for line in trial):
             high = middle
         else:
             low = middle + 1
@@ -166,7 +156,7 @@ def _greedy(pieces: Sequence[str], width: int, reserved: int) -> list[str]:
     current = ""
     for piece in pieces:
         room = width - (reserved if not lines else 0)
-        if current.strip() and display_width((current + piece).strip()) > room:
+        if current.strip() and columns_of((current + piece).strip()) > room:
             lines.append(current.strip())
             current = piece
         else:
@@ -182,9 +172,9 @@ def _pieces(text: str, width: int) -> list[str]:
 
 
 def _cut(token: str, width: int) -> list[str]:
-    if display_width(token.strip()) <= width:
+    if columns_of(token.strip()) <= width:
         return [token]
-    columns = list(accumulate(display_width(character) for character in token))
+    columns = list(accumulate(columns_of(character) for character in token))
     found, first = [], 0
     for i in range(1, len(token)):
         if columns[i] - (columns[first - 1] if first else 0) > width:
@@ -193,7 +183,7 @@ def _cut(token: str, width: int) -> list[str]:
     return [*found, token[first:]]
 
 
-def _timed(ordered: Sequence[Cue], options: SegmentationOptions) -> list[Cue]:
+def _timed(ordered: Sequence[Cue], options: SubtitleRules) -> list[Cue]:
     """Let short cues stay until they can be read, never into the next cue."""
     starts = [cue.span.start for cue in ordered[1:]] + [math.inf]
     return [

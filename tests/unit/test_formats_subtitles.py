@@ -16,7 +16,7 @@ from tests.formats_strategies import cues, example, nasty_text, visible
 from whisperdiar.formats import srt, vtt
 from whisperdiar.formats._cues import ready
 from whisperdiar.formats._text import one_line
-from whisperdiar.options import SegmentationOptions, WriteOptions
+from whisperdiar.options import SubtitleRules, WriteOptions
 from whisperdiar.transcript import Segment, Speaker
 from whisperdiar.types import Cue, Span, Word
 
@@ -169,7 +169,7 @@ def test_a_note_keeps_its_command_but_no_arrow():
 def test_a_transcript_becomes_cues_of_its_segments(module):
     words = [Word(Span(i, i + 0.5), f" word{i}", 1.0, "A") for i in range(30)]
     talk = example(segments=(Segment(tuple(words), "A"),), speakers=(Speaker("A", "Anna"),))
-    options = WriteOptions(segmentation=SegmentationOptions(max_chars=20, max_lines=1))
+    options = WriteOptions(subtitles=SubtitleRules(max_chars=20, max_lines=1))
     text = module.dumps(talk, options=options)
     shown = re.findall(r"word\d+", text)
     assert shown == [f"word{i}" for i in range(30)]

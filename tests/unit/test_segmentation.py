@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whisperdiar import Segment, SegmentationOptions, Span, Transcript, Word, cues, segments
-from whisperdiar.segmentation import display_width
+from whisperdiar.graphemes import columns
+from whisperdiar.options import SubtitleRules
 
 
 def words_of(text: str, *, start: float = 0.0, each: float = 0.3, speaker: str | None = "A") -> list[Word]:
@@ -96,12 +97,12 @@ def test_no_text_is_lost_and_no_cue_crosses_a_speaker(stream: list[tuple[str, fl
 @given(word_streams)
 @settings(max_examples=60)
 def test_lines_never_run_over_the_limit(stream: list[tuple[str, float, float, str | None, bool]]) -> None:
-    options = SegmentationOptions(max_chars=20)
-    made = cues(Transcript("r", 1e3, segments=segments(build(stream))), options=options)
+    rules = SubtitleRules(max_chars=20)
+    made = cues(Transcript("r", 1e3, segments=segments(build(stream))), rules=rules)
     for cue in made:
         # A single token that is wider than all lines together may need more of them; none of it may be lost.
-        assert all(display_width(line) <= options.max_chars for line in cue.lines)
-        assert len(cue.lines) <= options.max_lines or len("".join(cue.lines).split()) == 1
+        assert all(columns(line) <= rules.max_chars for line in cue.lines)
+        assert len(cue.lines) <= rules.max_lines or len("".join(cue.lines).split()) == 1
 
 
 def test_joining_spaces_count() -> None:
@@ -129,19 +130,19 @@ def test_cues_break_at_sentence_ends() -> None:
 
 def test_a_short_cue_lingers_until_it_can_be_read_but_not_into_the_next() -> None:
     alone = cues(transcript_of(words_of("Yes.", each=0.2)))
-    assert alone[0].span.duration == pytest.approx(SegmentationOptions().min_duration)
+    assert alone[0].span.duration == pytest.approx(SubtitleRules().min_duration)
     first, second = cues(transcript_of(words_of("Yes.", each=0.2), words_of("No.", start=0.5, speaker="B")))
     assert first.span.end == pytest.approx(second.span.start)
 
 
 def test_wide_characters_take_two_columns_and_marks_none() -> None:
-    assert display_width("你好") == 4
-    assert display_width("e\u0301") == 1
-    assert display_width("ab") == 2
+    assert columns("你好") == 4
+    assert columns("e\u0301") == 1
+    assert columns("ab") == 2
 
 
 def test_chinese_has_no_spaces_and_is_cut_all_the_same() -> None:
     words = [Word(Span(i * 0.2, i * 0.2 + 0.2), "字", 1.0, "A") for i in range(60)]
     made = cues(transcript_of(words))
     assert "".join(line for cue in made for line in cue.lines) == "字" * 60
-    assert max(display_width(line) for cue in made for line in cue.lines) <= 42
+    assert max(columns(line) for cue in made for line in cue.lines) <= 42

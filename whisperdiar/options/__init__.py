@@ -15,9 +15,11 @@ from whisperdiar.options.output import (
     SegmentationOptions,
     WriteOptions,
 )
+from whisperdiar.options.profiles import profile_names, profile_summary, subtitle_rules
 from whisperdiar.options.pyannote_vad import PyannoteVadSettings
 from whisperdiar.options.runtime import AUTO_ORDER, SAMPLE_RATE_HZ, FileSettings, NoSettings, Runtime, check_device
 from whisperdiar.options.sortformer import LATENCIES, POSTPROCESSING, PostProcessing, SortformerSettings, Streaming
+from whisperdiar.options.subtitles import SubtitleOptions, SubtitleRules
 from whisperdiar.options.vad import EnergySettings, VadSettings
 
 __all__ = [
@@ -52,8 +54,13 @@ __all__ = [
     "SegmentationOptions",
     "SortformerSettings",
     "Streaming",
+    "SubtitleOptions",
+    "SubtitleRules",
     "VadSettings",
     "WhisperSettings",
     "WriteOptions",
     "check_device",
+    "profile_names",
+    "profile_summary",
+    "subtitle_rules",
 ]
