@@ -7,6 +7,7 @@ when the recording is transcribed again.
 from __future__ import annotations
 
 from whisperdiar.editing.applying import Applied, Changes, apply
+from whisperdiar.editing.carrying import Carried, carry_over
 from whisperdiar.editing.form import EditedText, NewTurn, parse, write
 
-__all__ = ["Applied", "Changes", "EditedText", "NewTurn", "apply", "parse", "write"]
+__all__ = ["Applied", "Carried", "Changes", "EditedText", "NewTurn", "apply", "carry_over", "parse", "write"]
