@@ -31,6 +31,7 @@ ALLOWED: dict[str, set[str]] = {
     "_machine": set(),
     "_quiet": set(),
     "features": {"errors", "options", "types"},
+    "soft_subtitles": {"contracts", "errors", "formats", "media", "options", "transcript"},
     "clips": {"errors", "files", "transcript", "types", "options"},
 }
 BASE = {

@@ -14,6 +14,7 @@ import click
 from whisperdiar.assembly import Choice, Request, build, wants_channels
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
+from whisperdiar.cli.embedding import Embedding, embed_options, embedding, without_unasked, write_embedded
 from whisperdiar.cli.errors import FAILED, OK, report
 from whisperdiar.cli.outputs import STDOUT, Target, plan, unfinished
 from whisperdiar.clips import has_clips, make_folder, write_clips
@@ -38,6 +39,7 @@ class Job:
     start: float
     end: float | None
     clips: Path | None
+    embedding: Embedding | None
 
 
 @click.command("transcribe", short_help="Who said what, when (the default command).")
@@ -47,6 +49,7 @@ class Job:
 @shared.overwrite_option
 @shared.style_option
 @click.option("--clips", type=shared.PATH, metavar="DIR", help="Write each speaker's speech as sound.")
+@embed_options
 @shared.asr_options
 @shared.vad_options
 @shared.diarizer_options
@@ -64,6 +67,8 @@ def transcribe(
     overwrite: bool,
     speaker_style: str,
     clips: Path | None,
+    embed: str | None,
+    embed_format: str | None,
     quiet: bool,
     **options: Any,
 ) -> None:
@@ -75,11 +80,17 @@ def transcribe(
     """
     console = Console(quiet=quiet)
     context.call_on_close(console.close)
-    targets = plan(inputs, outputs, formats, **shared.other_files(options))
+    wanted = embedding(embed, embed_format)
+    others = shared.other_files(options)
+    targets = plan(inputs, outputs, formats, **{**others, "also_written": [*others["also_written"], embed]})
+    targets = [without_unasked(found, wanted) for found in targets]
     shared.check_times(options["start"], options["end"])
     if options["save_probabilities"] is not None and len(inputs) > 1:
         raise InvalidOption("--save-probabilities: there is one FILE for several recordings; give them one by one")
+    if wanted is not None and len(inputs) > 1:
+        raise InvalidOption("--embed: there is one FILE for several recordings; give them one by one")
     todo = _without_finished(inputs, targets, overwrite=overwrite, clips=clips, console=console)
+    todo = todo or ([(inputs[0], [])] if wanted is not None else [])
     if not todo:
         return
     if clips is not None:
@@ -93,6 +104,7 @@ def transcribe(
         start=options["start"],
         end=options["end"],
         clips=clips,
+        embedding=wanted,
     )
     for remark in getattr(job.pipeline.transcriber, "remarks", ()):
         console.info(f"whisperdiar: {remark}")
@@ -198,6 +210,11 @@ def _run_one(path: Path, targets: Sequence[Target], job: Job) -> int:
         if not wanted:
             _rescue(transcript, job.console)
     code = write_targets(transcript, wanted, job.write, job.console) or code
+    if job.embedding is not None:
+        failed = write_embedded(transcript, path, job.embedding, job.write, job.console)
+        if failed and not wanted:
+            _rescue(transcript, job.console)
+        code = failed or code
     if job.clips is not None and lost is None:
         with job.console.timed("clips"):
             write_clips(audio, transcript, job.clips)

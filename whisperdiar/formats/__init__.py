@@ -25,6 +25,7 @@ from typing import Literal, NoReturn, Protocol
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.formats._decoding import Decoded, decode
 from whisperdiar.formats._from_cues import transcript_of
+from whisperdiar.formats._making import timed_lines
 from whisperdiar.formats._notes import fallback_notes
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
@@ -41,6 +42,7 @@ __all__ = [
     "fallback_notes",
     "known_suffixes",
     "read_cues",
+    "timed_lines",
     "transcript_of",
 ]
 

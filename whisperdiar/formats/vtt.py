@@ -71,7 +71,7 @@ def _rules(cues: Sequence[ReadyCue], colours: Mapping[str | None, int], *, word_
     used = sorted({colours[who] for cue in cues for who in cue.speakers if who in colours})
     rules = [f"::cue(.{_CLASSES[number]}) {{ color: #{PALETTE[number]} }}" for number in used]
     # What is still to be said is paler: not every player shows that, and none needs to.
-    return rules + (["::cue(:future) { opacity: 0.6 }"] if word_times and any(cue.pieces for cue in cues) else [])
+    return rules + (["::cue(:future) { opacity: 0.75 }"] if word_times and any(cue.pieces for cue in cues) else [])
 
 
 def _place(cue: ReadyCue) -> str:
@@ -90,7 +90,8 @@ def _line(cue: ReadyCue, index: int, word_times: bool) -> str:
         if last_ms < piece.start_ms < cue.end_ms:
             last_ms = piece.start_ms
             space = text[: len(text) - len(text.lstrip())]
-            text = f"{space}<{clock(last_ms, '.')}>{text[len(space) :]}"
+            # A style for what is still to come finds elements only, no bare text: each word is one.
+            text = f"{space}<{clock(last_ms, '.')}><c>{text[len(space) :]}</c>"
         found.append(text)
     return "".join(found)
 
@@ -102,7 +103,7 @@ def _spoken(
     shown = list(rows)
     alone = len(set(speakers)) == 1
     for index, speaker in enumerate(speakers):
-        name = "" if speaker is None else names[speaker].translate(_ESCAPES)
+        name = "" if speaker is None else _annotation(names[speaker])
         kind = "" if speaker not in colours else f".{_CLASSES[colours[speaker]]}"
         tag = f"v{kind} {name}" if name else f"c{kind}" if kind else ""
         if tag and (index == 0 or speakers[index - 1] != speaker):
@@ -110,6 +111,12 @@ def _spoken(
         if tag and not (alone and name) and (index + 1 == len(speakers) or speakers[index + 1] != speaker):
             shown[index] += f"</{tag[0]}>"
     return shown
+
+
+def _annotation(name: str) -> str:
+    """A name inside a tag; with the tag's end, a dash at its own would look like the arrow of a line of times."""
+    name = name.translate(_ESCAPES)
+    return name[:-1] + "&#45;" if name.endswith("-") else name
 
 
 def read_cues(text: str, *, labels: bool = True) -> tuple[Cue, ...]:

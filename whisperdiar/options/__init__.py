@@ -9,6 +9,7 @@ from whisperdiar.options.embedding import EMBEDDING_CLUSTERINGS, EMBEDDINGS, Eca
 from whisperdiar.options.neural_diarization import CLUSTERINGS, LINKAGES, PyannoteSettings
 from whisperdiar.options.onnx_diarization import OnnxSettings
 from whisperdiar.options.output import (
+    EMBEDDED_FORMATS,
     SPEAKER_STYLES,
     AlignmentOptions,
     RttmTolerance,
@@ -25,6 +26,7 @@ from whisperdiar.options.vad import EnergySettings, VadSettings
 __all__ = [
     "AUTO_ORDER",
     "CLUSTERINGS",
+    "EMBEDDED_FORMATS",
     "EMBEDDINGS",
     "EMBEDDING_CLUSTERINGS",
     "LATENCIES",

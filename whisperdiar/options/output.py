@@ -57,6 +57,9 @@ class SegmentationOptions:
     max_segment: float = 30.0
 
 
+EMBEDDED_FORMATS = ("srt", "vtt", "ass")
+"""Of a subtitle track in Matroska, the default first."""
+
 SPEAKER_STYLES = ("auto", "none", "label", "dash", "colour", "voice")
 
 
