@@ -216,7 +216,7 @@ def _merged(
     items: list[_Item] = []
     for i in range(len(homes) + 1):
         for stretch, there in inserted.get(i, []):
-            home = homes[there[0]] if there else homes[min(i, len(homes) - 1)] if homes else -1
+            home = homes[there[0]] if there else _home_at(homes, i, table.find(stretch.before, options.tolerance))
             touched.add(home)
             said_by = fresh.segments[home].speaker if there else None
             items += [_carried(word, stretch.speaker, labels, home, said_by) for word in stretch.words]
@@ -224,6 +224,13 @@ def _merged(
             speaker = fresh.segments[homes[i]].speaker
             items.append(_Item(table.words[i], speaker, homes[i], i, speaker))
     return _apart(items), touched, done
+
+
+def _home_at(homes: Sequence[int], at: int, before: int | None) -> int:
+    """The segment that words come to which replace none; -1 where there is no segment at all."""
+    if not homes:
+        return -1
+    return homes[before] if before is not None else homes[min(at, len(homes) - 1)]
 
 
 def _place(table: _Table, stretch: _Stretch, there: Sequence[int], guards: Sequence[int | None]) -> int:
