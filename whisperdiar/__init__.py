@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from whisperdiar.media import load, probe
     from whisperdiar.options import AlignmentOptions, Runtime, SegmentationOptions, WriteOptions
     from whisperdiar.pipeline import Pipeline
-    from whisperdiar.segmentation import cues, segments
+    from whisperdiar.segmentation import segments
+    from whisperdiar.subtitles import cues
     from whisperdiar.transcript import Segment, Speaker, Transcript, Uncertain
     from whisperdiar.types import Audio, Cue, Diarization, Span, SpeakerCount, Transcription, Turn, Word
     from whisperdiar.version import __version__
@@ -61,7 +62,8 @@ _HOMES = {
     "media": ("load", "probe"),
     "options": ("AlignmentOptions", "Runtime", "SegmentationOptions", "WriteOptions"),
     "pipeline": ("Pipeline",),
-    "segmentation": ("cues", "segments"),
+    "segmentation": ("segments",),
+    "subtitles": ("cues",),
     "transcript": ("Segment", "Speaker", "Transcript", "Uncertain"),
     "types": ("Audio", "Cue", "Diarization", "Span", "SpeakerCount", "Transcription", "Turn", "Word"),
     "version": ("__version__",),

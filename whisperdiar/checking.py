@@ -138,9 +138,7 @@ def check(
         ]
     found += _between(cues, rules, unit)
     speeds = [
-        _length(seen, rules) / cue.span.duration
-        for cue, seen in zip(cues, lines, strict=True)
-        if cue.span.duration > 0
+        _length(seen, rules) / cue.span.duration for cue, seen in zip(cues, lines, strict=True) if cue.span.duration > 0
     ]
     order = list(RULES)
     return Report(
@@ -171,9 +169,7 @@ def _of_text(number: int, cue: Cue, lines: Sequence[str], rules: SubtitleRules) 
         yield Violation(number, cue.span, "words", words, rules.max_words)
 
 
-def _of_time(
-    number: int, cue: Cue, lines: Sequence[str], rules: SubtitleRules, unit: float
-) -> Iterator[Violation]:
+def _of_time(number: int, cue: Cue, lines: Sequence[str], rules: SubtitleRules, unit: float) -> Iterator[Violation]:
     duration, slack = cue.span.duration, unit + _NOISE
     if duration <= 0:
         yield Violation(number, cue.span, "no-duration", duration, rules.min_duration)

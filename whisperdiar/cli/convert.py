@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -17,7 +18,6 @@ from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.files import read_bytes, read_text
 from whisperdiar.formats import FORMATS, by_name, by_suffix, decode
 from whisperdiar.media import recording_id
-from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
 
 
@@ -28,6 +28,7 @@ from whisperdiar.transcript import Transcript
 @shared.format_option
 @shared.overwrite_option
 @shared.style_option
+@shared.subtitle_options
 @click.option("--media", type=shared.PATH, metavar="VIDEO", help="The recording, for --embed.")
 @embed_options
 @shared.quiet_option
@@ -41,11 +42,11 @@ def convert(
     outputs: tuple[str, ...],
     formats: tuple[str, ...],
     overwrite: bool,
-    speaker_style: str,
     media: Path | None,
     embed: str | None,
     embed_format: str | None,
     quiet: bool,
+    **options: Any,
 ) -> None:
     """Write the transcript IN as OUT; without OUT as subtitles on standard output.
 
@@ -54,6 +55,7 @@ def convert(
     """
     console = Console(quiet=quiet)
     context.call_on_close(console.close)
+    write = shared.write_options(options)
     wanted = embedding(embed, embed_format)
     if (media is None) != (wanted is None):
         raise InvalidOption("--embed FILE needs --media VIDEO, which is copied, and the other way round: give both")
@@ -63,10 +65,9 @@ def convert(
         return
     transcript = read_transcript(source, notify=console.warn)
     _refuse_empty(source, transcript, targets)
-    options = WriteOptions(speaker_style=speaker_style)
-    code = write_targets(transcript, targets, options, console, keep=False)
+    code = write_targets(transcript, targets, write, console, keep=False)
     if wanted is not None and media is not None:
-        code = write_embedded(transcript, media, wanted, options, console) or code
+        code = write_embedded(transcript, media, wanted, write, console) or code
     context.exit(code)
 
 
@@ -77,6 +78,7 @@ def convert(
 @shared.format_option
 @shared.overwrite_option
 @shared.style_option
+@shared.subtitle_options
 @shared.quiet_option
 @click.pass_context
 def rename(
@@ -88,8 +90,8 @@ def rename(
     outputs: tuple[str, ...],
     formats: tuple[str, ...],
     overwrite: bool,
-    speaker_style: str,
     quiet: bool,
+    **options: Any,
 ) -> None:
     """Give the speakers of IN (JSON of whisperdiar, RTTM, or subtitles) names, such as SPEAKER_00=Anna.
 
@@ -97,6 +99,7 @@ def rename(
     as they are, only names change, so a name can be changed again.
     """
     console = Console(quiet=quiet)
+    write = shared.write_options(options)
     transcript = read_transcript(source, notify=console.warn).rename(_pairs(names))
     if outputs or formats:
         (planned,) = plan([source], outputs, formats)
@@ -108,7 +111,7 @@ def rename(
         if targets[0].format.read_cues is not None:
             raise InvalidOption(f"{source}: its cues would be cut anew; give the renamed subtitles a name with -o")
     _refuse_empty(source, transcript, targets)
-    context.exit(write_targets(transcript, targets, WriteOptions(speaker_style=speaker_style), console, keep=False))
+    context.exit(write_targets(transcript, targets, write, console, keep=False))
 
 
 def _pairs(names: tuple[str, ...]) -> dict[str, str]:

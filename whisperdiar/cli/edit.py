@@ -13,12 +13,11 @@ from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.convert import read_transcript
 from whisperdiar.cli.outputs import STDOUT, check_writable, plan, unfinished
-from whisperdiar.cli.rules import rule_options, subtitle_options
 from whisperdiar.cli.transcribe import write_targets
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.files import read_bytes, write_text
 from whisperdiar.formats import decode
-from whisperdiar.options import EditOptions, WriteOptions
+from whisperdiar.options import EditOptions
 
 
 @click.command("edit", short_help="Write a transcript as a text to be corrected; no model runs.")
@@ -64,7 +63,7 @@ def edit(*, source: Path, output: Path, mark_uncertain: bool, overwrite: bool, q
 @shared.format_option
 @shared.overwrite_option
 @shared.style_option
-@rule_options
+@shared.subtitle_options
 @shared.quiet_option
 @click.pass_context
 def apply(
@@ -76,9 +75,8 @@ def apply(
     outputs: tuple[str, ...],
     formats: tuple[str, ...],
     overwrite: bool,
-    speaker_style: str,
     quiet: bool,
-    **rules: Any,
+    **options: Any,
 ) -> None:
     """Make transcript and subtitles from TEXT, which `whisperdiar edit` wrote and a person corrected.
 
@@ -90,7 +88,7 @@ def apply(
     targets = unfinished(planned, overwrite=overwrite, notify=console.warn)
     if not targets:
         return
-    options = WriteOptions(speaker_style=speaker_style, subtitles=subtitle_options(rules))
+    write = shared.write_options(options)
     transcript = read_transcript(source, notify=console.warn)
     written = read_corrected(text, notify=console.warn)
     try:
@@ -100,7 +98,7 @@ def apply(
     for note in done.notes:
         console.warn(f"{text}: {note}")
     console.info(f"{text}: {done.changes}")
-    context.exit(write_targets(done.transcript, targets, options, console, keep=False))
+    context.exit(write_targets(done.transcript, targets, write, console, keep=False))
 
 
 def read_corrected(path: Path, *, notify: Callable[[str], None]) -> str:

@@ -135,6 +135,7 @@ def _read(recording: Path, options: dict[str, Any], console: Console, *, channel
 @shared.format_option
 @shared.overwrite_option
 @shared.style_option
+@shared.subtitle_options
 @shared.quiet_option
 @click.pass_context
 def align(
@@ -146,14 +147,15 @@ def align(
     outputs: tuple[str, ...],
     formats: tuple[str, ...],
     overwrite: bool,
-    speaker_style: str,
     quiet: bool,
+    **options: Any,
 ) -> None:
     """Give every word of WORDS.json its speaker from TURNS.rttm; without -o as JSON on standard output.
 
     WORDS.json is a list of {"start", "end", "text", "probability"} or a transcript of whisperdiar.
     """
     console = Console(quiet=quiet)
+    write = shared.write_options(options)
     (planned,) = plan([words], outputs, formats, default="json", also_read=[turns])
     targets = unfinished(planned, overwrite=overwrite, notify=console.warn)
     if not targets:
@@ -170,7 +172,7 @@ def align(
         uncertain=uncertain_words(joined),
         provenance=_joined_provenance(source.provenance, turns),
     )
-    code = write_targets(transcript, targets, WriteOptions(speaker_style=speaker_style), console, keep=False)
+    code = write_targets(transcript, targets, write, console, keep=False)
     console.info(
         f"{source.recording_id}: {len(joined)} words, {len(transcript.speakers)} speakers, "
         f"{len(transcript.uncertain)} words of doubtful speaker"

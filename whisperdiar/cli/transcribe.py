@@ -50,6 +50,7 @@ class Job:
 @shared.format_option
 @shared.overwrite_option
 @shared.style_option
+@shared.subtitle_options
 @click.option("--clips", type=shared.PATH, metavar="DIR", help="Write each speaker's speech as sound.")
 @embed_options
 @keep_option
@@ -68,7 +69,6 @@ def transcribe(
     outputs: tuple[str, ...],
     formats: tuple[str, ...],
     overwrite: bool,
-    speaker_style: str,
     clips: Path | None,
     embed: str | None,
     embed_format: str | None,
@@ -84,6 +84,7 @@ def transcribe(
     """
     console = Console(quiet=quiet)
     context.call_on_close(console.close)
+    write = shared.write_options(options)
     wanted = embedding(embed, embed_format)
     others = shared.other_files(options)
     others["also_written"] += [embed]
@@ -106,7 +107,7 @@ def transcribe(
     job = Job(
         pipeline=build(request_from(options, runtime), notify=console.warn, progress=console.progress),
         console=console,
-        write=WriteOptions(speaker_style=speaker_style),
+        write=write,
         track=options["track"],
         start=options["start"],
         end=options["end"],

@@ -7,7 +7,7 @@ from whisperdiar.formats._speakers import chosen_style, clean_names, full_label,
 from whisperdiar.formats._text import speaker_names
 from whisperdiar.graphemes import columns
 from whisperdiar.options import WriteOptions
-from whisperdiar.segmentation import cues as make_cues
+from whisperdiar.subtitles import cues as make_cues
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue
 

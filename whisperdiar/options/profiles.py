@@ -17,7 +17,7 @@ _FLAGS = {"overlap", "word_times", "full_width"}
 
 @lru_cache(maxsize=1)
 def _shipped() -> dict[str, dict[str, Any]]:
-    text = importlib.resources.files("whisperdiar").joinpath("data", "profiles.json").read_text("utf-8")
+    text = importlib.resources.files("whisperdiar").joinpath("data").joinpath("profiles.json").read_text("utf-8")
     found: dict[str, dict[str, Any]] = json.loads(text)
     return found
 

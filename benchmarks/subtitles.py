@@ -1,0 +1,152 @@
+"""How many cues break the rules of a publisher, over meetings whose word times are true.
+
+python benchmarks/subtitles.py ../shared/ami [--profile netflix] [--no-overlap] [--meetings 8] [--style none]
+
+The words of each speaker become segments (`whisperdiar.segments`), sorted by time; the cues of all meetings are
+counted together. A cue is in violation where at least one rule is broken.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from whisperdiar import Cue, Span, Transcript, Word, cues, segments
+from whisperdiar.graphemes import characters, columns
+from whisperdiar.options import SubtitleRules, profile_names, subtitle_rules
+from whisperdiar.transcript import Speaker
+
+TOLERANCE = 0.0015
+"""Seconds: formats round to the millisecond."""
+
+
+def meeting(path: Path) -> Transcript:
+    """A meeting's true words as a transcript."""
+    with path.open(encoding="utf-8", newline="") as handle:
+        rows = list(csv.DictReader(handle, delimiter="\t", quoting=csv.QUOTE_NONE))
+    words: dict[str, list[Word]] = {}
+    for row in rows:
+        span = Span(float(row["start"]), max(float(row["start"]), float(row["end"])))
+        words.setdefault(row["speaker"], []).append(Word(span, " " + row["word"], 1.0, row["speaker"]))
+    found = [segment for own in words.values() for segment in segments(sorted(own, key=lambda word: word.start))]
+    found.sort(key=lambda segment: segment.span.start)
+    duration = max(segment.span.end for segment in found)
+    speakers = tuple(Speaker(label, label) for label in words)
+    return Transcript(path.name.removesuffix(".words.tsv"), duration, "en", speakers, tuple(found))
+
+
+def people(cue: Cue) -> set[str | None]:
+    """Who speaks in a cue."""
+    return set(cue.line_speakers or (cue.speaker,))
+
+
+def violations(made: Sequence[Cue], rules: SubtitleRules) -> list[set[str]]:
+    """The names of the broken rules of each cue."""
+    starts = sorted((cue.span.start, index) for index, cue in enumerate(made))
+    broken: list[set[str]] = [set() for _ in made]
+    for index, cue in enumerate(made):
+        length = sum(characters(line, full_width=rules.full_width) for line in cue.lines)
+        words = sum(len(line.split()) for line in cue.lines)
+        duration = cue.span.duration
+        for name, wrong in (
+            ("lines", len(cue.lines) > rules.max_lines),
+            ("chars", any(columns(line) > rules.max_columns for line in cue.lines)),
+            ("cps", rules.max_cps and length > rules.max_cps * (duration + TOLERANCE)),
+            ("wpm", rules.max_wpm and words * 60 > rules.max_wpm * (duration + TOLERANCE)),
+            ("words", rules.max_words and words > rules.max_words),
+            ("short", duration < rules.min_duration - TOLERANCE),
+            ("long", duration > rules.max_duration + TOLERANCE),
+        ):
+            if wrong:
+                broken[index].add(name)
+    ordered = [made[index] for _, index in starts]
+    for (_, index), later in zip(starts, range(1, len(starts) + 1), strict=True):
+        end = made[index].span.end
+        for cue in ordered[later:]:
+            if cue.span.start >= end + rules.gap:
+                break
+            if cue.span.start >= end - TOLERANCE:
+                if cue.span.start < end + rules.gap - TOLERANCE:
+                    broken[index].add("gap")
+            elif not rules.overlap or people(cue) & people(made[index]):
+                broken[index].add("overlap")
+    return broken
+
+
+def text_lost(transcript: Transcript, made: Iterable[Cue]) -> int:
+    """Words of a speaker that are missing, added or out of order in his lines."""
+    said: dict[str | None, list[str]] = {}
+    for segment in transcript.segments:
+        said.setdefault(segment.speaker, []).extend(word.text.strip() for word in segment.words)
+    shown: dict[str | None, list[str]] = {}
+    for cue in made:
+        for number, line in enumerate(cue.lines):
+            speaker = cue.line_speakers[number] if cue.line_speakers else cue.speaker
+            shown.setdefault(speaker, []).extend(line.split())
+    lost = 0
+    for speaker in {*said, *shown}:
+        ours, theirs = "".join(said.get(speaker, [])).replace(" ", ""), "".join(shown.get(speaker, []))
+        lost += ours != theirs and 1 + abs(len(ours) - len(theirs))
+    return lost
+
+
+def late(made: Iterable[Cue]) -> list[float]:
+    """Seconds between the beginning of each cue's first words and the cue."""
+    return [cue.span.start - cue.timed[0][0].span.start for cue in made]
+
+
+def measure(paths: Sequence[Path], profile: str, *, overlap: bool | None, style: str) -> None:
+    """Print what was found for a profile."""
+    rules = subtitle_rules(profile, language="en", overlap=overlap)
+    counts: Counter[str] = Counter()
+    n = bad = lost = words = crossing = dialogues = 0
+    delays: list[float] = []
+    spent = 0.0
+    speed = []
+    for path in paths:
+        transcript = meeting(path)
+        begun = time.perf_counter()
+        made = cues(transcript, rules=rules, style=style)
+        spent += time.perf_counter() - begun
+        found = violations(made, rules)
+        n += len(made)
+        bad += sum(1 for item in found if item)
+        counts.update(name for item in found for name in item)
+        lost += text_lost(transcript, made)
+        words += len(transcript.words)
+        crossing += sum(1 for cue in made if cue.line_speakers and len(cue.line_speakers) != len(cue.lines))
+        dialogues += sum(1 for cue in made if cue.line_speakers)
+        delays += late(made)
+        speed += [sum(map(len, cue.lines)) / cue.span.duration for cue in made]
+    delays.sort()
+    behind = sum(1 for delay in delays if delay > 0.05)
+    print(
+        f"{profile:8} {'overlap' if rules.overlap else 'no overlap':10} {n} cues, {100 * bad / n:.2f} % in violation "
+        f"({', '.join(f'{name} {100 * count / n:.2f}' for name, count in counts.most_common()) or 'none'}); "
+        f"{sum(speed) / n:.1f} characters a second; {dialogues} of two people; {lost} of {words} words lost; "
+        f"{100 * behind / n:.1f} % begin over 0.05 s late, at most {delays[-1]:.2f} s; {spent:.1f} s"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--profile", default="netflix", choices=[*profile_names(), "all"])
+    parser.add_argument("--no-overlap", action="store_true")
+    parser.add_argument("--style", default="none")
+    parser.add_argument("--meetings", type=int, default=1000)
+    options = parser.parse_args()
+    paths = sorted(options.folder.glob("*.words.tsv"))[: options.meetings]
+    if not paths:
+        sys.exit(f"{options.folder}: no *.words.tsv in it")
+    for profile in profile_names() if options.profile == "all" else [options.profile]:
+        measure(paths, profile, overlap=False if options.no_overlap else None, style=options.style)
+
+
+if __name__ == "__main__":
+    main()
