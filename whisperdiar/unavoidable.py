@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 
 from whisperdiar.checking import Report, Violation
-from whisperdiar.graphemes import characters
+from whisperdiar.graphemes import characters, columns
 from whisperdiar.options import SubtitleRules
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue, Word
@@ -32,14 +32,24 @@ class _Stretch:
     least: int
 
 
-def without_unavoidable(report: Report, cues: Sequence[Cue], transcript: Transcript, rules: SubtitleRules) -> Report:
+def without_unavoidable(
+    report: Report,
+    cues: Sequence[Cue],
+    transcript: Transcript,
+    rules: SubtitleRules,
+    *,
+    shown: Sequence[Sequence[str]] | None = None,
+) -> Report:
     """The report with what no cut can avoid put apart.
 
     Args:
         cues: those that were checked.
         transcript: what is spoken when. Speakers of cues are matched by name or label.
+        shown: the lines as viewers see them; where names stand in them, these take time to be read wherever another
+            person begins to speak.
     """
-    stretches = list(_stretches(transcript, rules))
+    named = shown is not None and any(_named(cue, lines) for cue, lines in zip(cues, shown, strict=True))
+    stretches = list(_stretches(transcript, rules, named=named))
     apart: set[Violation] = {item for item in report.violations if item.rule == "overlap" and _talk(item, transcript)}
     broken: dict[int, list[Violation]] = {}
     for item in report.violations:
@@ -78,6 +88,11 @@ def _talk(item: Violation, transcript: Transcript) -> bool:
     )
 
 
+def _named(cue: Cue, lines: Sequence[str]) -> bool:
+    """Whether viewers see the name of the person who speaks."""
+    return cue.speaker is not None and bool(lines) and lines[0].startswith(f"{cue.speaker}: ")
+
+
 def _excess(item: Violation) -> float:
     """How far a violation lies beyond its limit, as a factor."""
     high, low = max(item.value, item.limit), min(item.value, item.limit)
@@ -104,44 +119,83 @@ def _place(
     return best if best is not None and distance(best) <= rules.max_duration else None
 
 
-def _stretches(transcript: Transcript, rules: SubtitleRules) -> Iterator[_Stretch]:
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A word, and the columns of the name that stands before it if a cue begins with it."""
+
+    word: Word
+    name: int
+
+
+def _said(transcript: Transcript, *, named: bool) -> dict[str | None, list[_Said]]:
+    """The words of every speaker in order of time; a name where the word before was another speaker's."""
+    words = sorted(
+        ((word, segment.speaker) for segment in transcript.segments for word in segment.words if word.text.strip()),
+        key=lambda item: (item[0].span.start, item[0].span.end),
+    )
+    found: dict[str | None, list[_Said]] = {}
+    before: str | None = None
+    for word, speaker in words:
+        name = columns(f"{transcript.name(speaker)}: ") if named and speaker is not None and speaker != before else 0
+        found.setdefault(speaker, []).append(_Said(word, name))
+        before = speaker
+    return found
+
+
+def _stretches(transcript: Transcript, rules: SubtitleRules, *, named: bool) -> Iterator[_Stretch]:
     """The words of every speaker (of all, where cues may not overlap), divided at pauses that no cue spans."""
-    streams: dict[str | None, list[Word]] = {}
-    for segment in transcript.segments:
-        stream = segment.speaker if rules.overlap else None
-        streams.setdefault(stream, []).extend(word for word in segment.words if word.text.strip())
-    for speaker, words in streams.items():
-        words = sorted(words, key=lambda word: (word.span.start, word.span.end))
+    streams = _said(transcript, named=named)
+    if not rules.overlap:
+        together = [item for said in streams.values() for item in said]
+        streams = {None: sorted(together, key=lambda item: (item.word.span.start, item.word.span.end))}
+    for speaker, said in streams.items():
         first = 0
-        for last in range(1, len(words) + 1):
-            ends = last == len(words)
-            if ends or words[last].span.start - words[last - 1].span.end > rules.max_duration:
-                limit = float("inf") if ends else words[last].span.start
-                part = words[first:last]
-                yield _Stretch(speaker, part[0].span.start, part[-1].span.end, _least(part, limit, rules))
+        for last in range(1, len(said) + 1):
+            ends = last == len(said)
+            if ends or said[last].word.span.start - said[last - 1].word.span.end > rules.max_duration:
+                limit = float("inf") if ends else said[last].word.span.start
+                part = said[first:last]
+                end = max(item.word.span.end for item in part)
+                yield _Stretch(speaker, part[0].word.span.start, end, _least(part, limit, rules))
                 first = last
 
 
-def _least(words: Sequence[Word], limit: float, rules: SubtitleRules) -> int:
-    """The smallest number of cues in violation, over all divisions of these words; `limit`: when the next word begins."""
-    texts = [word.text for word in words]
+def _least(said: Sequence[_Said], limit: float, rules: SubtitleRules) -> int:
+    """The smallest number of cues in violation, over all divisions of the words; at `limit` the next word begins."""
+    texts = [item.word.text for item in said]
     lengths = list(accumulate((characters(text, full_width=rules.full_width) for text in texts), initial=0.0))
+    widths = [columns(text) for text in texts]
+    leads = [len(text) - len(text.lstrip()) for text in texts]
     counts = list(accumulate((len(text.split()) for text in texts), initial=0))
-    widest = rules.max_lines * (rules.max_columns + 1)
-    starts = [word.span.start for word in words] + [limit]
-    best = [0] + [len(words)] * len(words)
-    for end in range(1, len(words) + 1):
+    starts = [item.word.span.start for item in said] + [limit]
+    best = [0] + [len(said)] * len(said)
+    for end in range(1, len(said) + 1):
         latest = 0.0
         for begin in range(end - 1, -1, -1):
-            latest = max(latest, words[begin].span.end)
-            length = lengths[end] - lengths[begin] - (len(texts[begin]) - len(texts[begin].lstrip()))
-            said = counts[end] - counts[begin]
-            too_much = rules.max_words is not None and said > rules.max_words
-            if begin < end - 1 and (too_much or length > widest or latest - starts[begin] > rules.max_duration):
+            latest = max(latest, said[begin].word.span.end)
+            name, words = said[begin].name, counts[end] - counts[begin]
+            too_many = rules.max_words is not None and words > rules.max_words
+            lines = _lines(widths[begin:end], leads[begin:end], name, rules.max_columns)
+            if begin < end - 1 and (too_many or latest - starts[begin] > rules.max_duration):
                 break
+            if begin < end - 1 and lines > rules.max_lines:
+                if _lines(widths[begin:end], leads[begin:end], 0, rules.max_columns) > rules.max_lines:
+                    break
+                continue  # without a name, a cue that begins earlier may fit
             time = min(starts[end] - rules.gap - starts[begin], rules.max_duration) + _NOISE
+            length = lengths[end] - lengths[begin] - leads[begin] + name
             fits = time >= rules.min_duration
             fits = fits and (rules.max_cps is None or length <= rules.max_cps * time)
-            fits = fits and (rules.max_wpm is None or said * 60 <= rules.max_wpm * time)
+            fits = fits and (rules.max_wpm is None or words * 60 <= rules.max_wpm * time)
             best[end] = min(best[end], best[begin] + (not fits))
     return best[-1]
+
+
+def _lines(widths: Sequence[int], leads: Sequence[int], name: int, width: int) -> int:
+    """Lines that words take, filled one after the other, which needs the fewest."""
+    lines, used = 1, name - leads[0]
+    for place, (columns_of_word, lead) in enumerate(zip(widths, leads, strict=True)):
+        if used + columns_of_word > width and place:
+            lines, used = lines + 1, -lead
+        used += columns_of_word
+    return lines

@@ -20,7 +20,6 @@ from whisperdiar.files import read_bytes
 from whisperdiar.formats import by_suffix, decode, read_cues
 from whisperdiar.options import SubtitleRules, WriteOptions
 from whisperdiar.transcript import Transcript
-from whisperdiar.types import Cue
 from whisperdiar.unavoidable import without_unavoidable
 
 _HUNDREDTHS = ("ass", "lrc")
@@ -78,15 +77,15 @@ def _checked(source: Path, rules: SubtitleRules, transcript: Transcript | None, 
     if note:
         console.warn(f"{source}: {note}")
     cues = read_cues(source, text)
-    seen: list[Cue] = list(read_cues(source, text, labels=False))
+    shown = [cue.lines for cue in read_cues(source, text, labels=False)]
     found = check_cues(
         cues,
         rules,
-        shown=[cue.lines for cue in seen],
+        shown=shown,
         unit=0.01 if form.name in _HUNDREDTHS else 0.001,
         in_order=form.name not in _UNORDERED,
     )
-    return found if transcript is None else without_unavoidable(found, cues, transcript, rules)
+    return found if transcript is None else without_unavoidable(found, cues, transcript, rules, shown=shown)
 
 
 def _listing(name: str, found: Report, *, judged: bool) -> str:
@@ -104,9 +103,8 @@ def _listing(name: str, found: Report, *, judged: bool) -> str:
             f"({found.per_100:.1f} of 100): {_counts(found.by_rule)}"
         )
     else:
-        lines.append(
-            f"no violations of {found.profile}" + (" but those that no cut can avoid" * bool(found.unavoidable))
-        )
+        but = " but those that no cut can avoid" if found.unavoidable else ""
+        lines.append(f"no violations of {found.profile}{but}")
     if judged:
         lines.append(f"{len(found.unavoidable)} that no cut can avoid")
     return "\n".join(lines) + "\n"
