@@ -40,6 +40,8 @@ RULES: Mapping[str, str] = {
 _DASH = re.compile(r"\s*[-‐‑–—−]")
 _NOISE = 1e-6
 """Seconds that binary fractions add up to."""
+_FINEST = 0.001
+"""Seconds: what the times of a subtitle file are rounded to at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,12 +225,14 @@ def _between(cues: Sequence[Cue], rules: SubtitleRules, unit: float) -> Iterator
             if start >= end + rules.gap - slack:
                 break
             shared = min(end, cues[second].span.end) - start
-            if start >= end - slack:
+            same = bool(_people(cues[first]) & _people(cues[second]))
+            if rules.overlap and not same and start - end < unit - _FINEST:
+                continue  # shown together, as they may, or by so little that the file's times cannot tell
+            if shared <= slack and rules.gap > slack:
                 yield Violation(second + 1, cues[second].span, "gap", max(0.0, start - end), rules.gap, first + 1)
-            elif _people(cues[first]) & _people(cues[second]):
-                yield Violation(second + 1, cues[second].span, "overlap-with-self", shared, 0.0, first + 1)
-            elif not rules.overlap:
-                yield Violation(second + 1, cues[second].span, "overlap", shared, 0.0, first + 1)
+            elif shared > slack:
+                rule = "overlap-with-self" if same else "overlap"
+                yield Violation(second + 1, cues[second].span, rule, shared, 0.0, first + 1)
 
 
 def _violation_dict(item: Violation) -> dict[str, Any]:
