@@ -86,7 +86,7 @@ def lay_out(transcript: Transcript, options: EditOptions) -> Old:
     units: list[Unit] = []
     unseen: list[int] = []  # words without visible text before anything visible
     first_word = 0
-    for group in _groups(transcript.segments, options.max_paragraph):
+    for group in _groups(transcript.segments, options):
         last_word = first_word + sum(len(segment.words) for segment in group)
         made = _units(texts, first_word, last_word)
         if made:
@@ -117,12 +117,18 @@ def lay_out(transcript: Transcript, options: EditOptions) -> Old:
     )
 
 
-def _groups(segments: Sequence[Segment], longest: float) -> list[list[Segment]]:
-    """Neighbouring segments of one speaker, as many as fit into a paragraph."""
+def _groups(segments: Sequence[Segment], options: EditOptions) -> list[list[Segment]]:
+    """Neighbouring segments of one speaker without a long pause, as many as fit into a paragraph."""
     groups: list[list[Segment]] = []
     for segment in segments:
-        first = groups[-1][0] if groups else None
-        if first and first.speaker == segment.speaker and segment.span.end - first.span.start <= longest:
+        first, last = (groups[-1][0], groups[-1][-1]) if groups else (None, None)
+        if (
+            first
+            and last
+            and first.speaker == segment.speaker
+            and segment.span.end - first.span.start <= options.max_paragraph
+            and segment.span.start - last.span.end <= options.max_pause
+        ):
             groups[-1].append(segment)
         else:
             groups.append([segment])

@@ -206,6 +206,10 @@ def _turns(lines: Sequence[str], first: int, cast: Cast) -> Iterator[NewTurn]:
             _add(parts, lines[index])
             continue
         made = tuple(tuple(tokens) for tokens in map(_tokens, parts) if tokens)
+        if found is not None and header.name and header.stamp is None and not found.name and not made:
+            header = found._replace(name=header.name)  # an editor has wrapped the line after the name
+            _add(parts, found.rest)
+            continue
         if made:
             yield NewTurn(at + 1, header.name, header.stamp, made)
         if found is not None and index is not None:

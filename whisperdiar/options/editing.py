@@ -13,12 +13,14 @@ class EditOptions:
 
     Attributes:
         max_paragraph: neighbouring segments of one speaker share a paragraph up to this many seconds.
+        max_pause: a longer pause (seconds) begins a new paragraph.
         mark_uncertain: whether doubtful words are followed by ``(?)``.
         doubtful_below: a word is doubtful where the recogniser's probability is lower (or its speaker is uncertain).
         seconds_per_character: how long inserted words last, where there is room for them.
     """
 
     max_paragraph: float = 60.0
+    max_pause: float = 4.0
     mark_uncertain: bool = False
     doubtful_below: float = 0.5
     seconds_per_character: float = 0.065
