@@ -1,8 +1,9 @@
 """Violations that no cut of the words into cues can avoid: speech faster than the limit, people who talk at once. Pure.
 
-For each stretch of speech the least number of cues in violation is computed by dynamic programming over all divisions
-of its words into cues, each shown from its first word until, at the latest, the next word is said (less the gap). So
-many of the cues of a file that break a rule there for want of time cannot be blamed on the cut.
+For each stretch of speech the least number of cues in violation, and of words in them, is computed by dynamic
+programming over all divisions of its words into cues, each shown from its first word until, at the latest, the next
+word is said (less the gap). So many cues of a file, or so many words of them, that break a rule there for want of time
+cannot be blamed on the cut.
 """
 
 from __future__ import annotations
@@ -24,12 +25,13 @@ _FOR_WANT_OF_TIME = frozenset({"reading-speed", "words-per-minute", "too-short",
 
 @dataclass(frozen=True, slots=True)
 class _Stretch:
-    """Words between long pauses: of one speaker, or of all where cues may not overlap."""
+    """Words between long pauses, of one speaker, or of all where cues may not overlap; and what no cut can avoid."""
 
     speaker: str | None
     start: float
     end: float
     least: int
+    least_words: int
 
 
 def without_unavoidable(
@@ -62,8 +64,12 @@ def without_unavoidable(
         if place is not None:
             at.setdefault(place, []).append(number)
     for place, numbers in at.items():
+        words = 0
         worst = sorted(numbers, key=lambda number: -max(_excess(item) for item in broken[number]))
-        apart.update(item for number in worst[: stretches[place].least] for item in broken[number])
+        for rank, number in enumerate(worst, start=1):
+            words += sum(len(line.split()) for line in cues[number - 1].lines)
+            if rank <= stretches[place].least or words <= stretches[place].least_words:
+                apart.update(broken[number])
     return replace(
         report,
         violations=tuple(item for item in report.violations if item not in apart),
@@ -156,19 +162,20 @@ def _stretches(transcript: Transcript, rules: SubtitleRules, *, named: bool) -> 
                 limit = float("inf") if ends else said[last].word.span.start
                 part = said[first:last]
                 end = max(item.word.span.end for item in part)
-                yield _Stretch(speaker, part[0].word.span.start, end, _least(part, limit, rules))
+                yield _Stretch(speaker, part[0].word.span.start, end, *_least(part, limit, rules))
                 first = last
 
 
-def _least(said: Sequence[_Said], limit: float, rules: SubtitleRules) -> int:
-    """The smallest number of cues in violation, over all divisions of the words; at `limit` the next word begins."""
+def _least(said: Sequence[_Said], limit: float, rules: SubtitleRules) -> tuple[int, int]:
+    """The fewest cues in violation, and the fewest words in such, of all divisions; at `limit` the next word begins."""
     texts = [item.word.text for item in said]
     lengths = list(accumulate((characters(text, full_width=rules.full_width) for text in texts), initial=0.0))
     widths = [columns(text) for text in texts]
     leads = [len(text) - len(text.lstrip()) for text in texts]
     counts = list(accumulate((len(text.split()) for text in texts), initial=0))
     starts = [item.word.span.start for item in said] + [limit]
-    best = [0] + [len(said)] * len(said)
+    fewest = [0] + [len(said)] * len(said)
+    fewest_words = [0] + [counts[-1]] * len(said)
     for end in range(1, len(said) + 1):
         latest = 0.0
         for begin in range(end - 1, -1, -1):
@@ -187,8 +194,9 @@ def _least(said: Sequence[_Said], limit: float, rules: SubtitleRules) -> int:
             fits = time >= rules.min_duration
             fits = fits and (rules.max_cps is None or length <= rules.max_cps * time)
             fits = fits and (rules.max_wpm is None or words * 60 <= rules.max_wpm * time)
-            best[end] = min(best[end], best[begin] + (not fits))
-    return best[-1]
+            fewest[end] = min(fewest[end], fewest[begin] + (not fits))
+            fewest_words[end] = min(fewest_words[end], fewest_words[begin] + (0 if fits else words))
+    return fewest[-1], fewest_words[-1]
 
 
 def _lines(widths: Sequence[int], leads: Sequence[int], name: int, width: int) -> int:
