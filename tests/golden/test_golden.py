@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parent
 SPEECH = [Span(turn.start, turn.end) for turn in TRANSCRIPT.turns]
 CASES = {f"meeting{by_name(name).suffix}": (name, WriteOptions()) for name in FORMATS} | {
     f"meeting.anonymous{by_name(name).suffix}": (name, WriteOptions(speaker_style="none"))
-    for name in ("srt", "vtt", "txt")
+    for name in ("srt", "vtt", "txt", "ass", "ttml", "lrc")
 }
 
 

@@ -28,10 +28,14 @@ ALLOWED: dict[str, set[str]] = {
     "segmentation": {"options", "subtitles", "transcript", "types"},
     "files": {"errors"},
     "formats": {"errors", "graphemes", "options", "segmentation", "subtitles", "transcript", "types"},
+    "editing": {"errors", "formats", "options", "segmentation", "transcript", "types"},
+    "checking": {"graphemes", "options", "types"},
+    "unavoidable": {"checking", "graphemes", "options", "transcript", "types"},
     "media": {"contracts", "errors", "options", "types", "files"},
     "_machine": set(),
     "_quiet": set(),
     "features": {"errors", "options", "types"},
+    "soft_subtitles": {"contracts", "errors", "formats", "media", "options", "transcript"},
     "clips": {"errors", "files", "transcript", "types", "options"},
 }
 BASE = {

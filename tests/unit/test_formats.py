@@ -26,9 +26,10 @@ FALLBACK = BackendRecord(
 
 
 def test_the_formats_have_the_promised_names_and_suffixes():
-    assert set(FORMATS) == {"srt", "vtt", "rttm", "json", "txt", "pyannote-json"}
+    assert set(FORMATS) == {"srt", "vtt", "ass", "ttml", "lrc", "rttm", "json", "txt", "pyannote-json"}
     assert known_suffixes() == {
         ".srt": "srt", ".vtt": "vtt", ".rttm": "rttm", ".json": "json", ".txt": "txt",
+        ".ass": "ass", ".ssa": "ass", ".ttml": "ttml", ".dfxp": "ttml", ".xml": "ttml", ".lrc": "lrc",
     }  # fmt: skip
     assert by_name("pyannote-json").suffix == ".pyannote.json"
 
@@ -41,8 +42,10 @@ def test_every_module_fulfils_its_format(name):
     text = found.dumps(example(), options=WriteOptions())
     assert text.endswith("\n")
     assert found.dumps(example(), options=WriteOptions()) == text
-    if found.read is not None:
+    if found.read is not None and found.read_cues is None:
         assert found.read(text).turns == example().turns
+    elif found.read is not None:
+        assert [(w.text, w.start) for w in found.read(text).words] == [(" Hello.", 1.0)]
 
 
 @given(transcripts)
@@ -65,8 +68,10 @@ def test_a_label_that_is_listed_twice_goes_by_its_first_name(name):
     assert "Ben" not in text
 
 
-def test_only_json_and_rttm_read_back():
-    assert {name for name in FORMATS if by_name(name).read is not None} == {"json", "rttm"}
+def test_subtitles_json_and_rttm_read_back():
+    subtitles = {"srt", "vtt", "ass", "ttml", "lrc"}
+    assert {name for name in FORMATS if by_name(name).read is not None} == {"json", "rttm", *subtitles}
+    assert {name for name in FORMATS if by_name(name).read_cues is not None} == subtitles
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -87,7 +92,7 @@ def test_a_suffix_chooses_the_format_in_any_case():
 
 @pytest.mark.parametrize("path", ["talk.doc", "talk", ".srt"])
 def test_an_unknown_suffix_names_the_known_ones(path):
-    with pytest.raises(InvalidOption, match=r"\.json, \.rttm, \.srt, \.txt, \.vtt") as caught:
+    with pytest.raises(InvalidOption, match=r"\.json, .*\.rttm, \.srt, .*\.txt, \.vtt") as caught:
         by_suffix(path)
     assert path in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -130,7 +135,7 @@ def test_the_formats_are_pure():
 
 
 def test_write_options_refuse_what_cannot_be_meant():
-    with pytest.raises(InvalidOption, match="'initials': choose one of label, none"):
+    with pytest.raises(InvalidOption, match="'initials': choose one of auto, none, label, dash, colour, voice"):
         WriteOptions(speaker_style="initials")
     for length in (0.0, -1.0, float("nan")):
         with pytest.raises(InvalidOption, match="positive"):

@@ -15,6 +15,7 @@ from whisperdiar.assembly import Choice
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options import (
     EMBEDDINGS,
+    SPEAKER_STYLES,
     WHISPER_TASKS,
     WORD_TIMES,
     Runtime,
@@ -182,10 +183,10 @@ overwrite_option = click.option("--overwrite", is_flag=True, help="Replace outpu
 
 style_option = click.option(
     "--speaker-style",
-    type=click.Choice(["label", "none"]),
-    default="label",
+    type=click.Choice(SPEAKER_STYLES),
+    default=WriteOptions().speaker_style,
     show_default=True,
-    help="How subtitles show who speaks.",
+    help="How subtitles show who speaks; auto: as is usual in the format.",
 )
 
 

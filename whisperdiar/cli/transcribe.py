@@ -14,7 +14,9 @@ import click
 from whisperdiar.assembly import Choice, Request, build, wants_channels
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
+from whisperdiar.cli.embedding import Embedding, embed_options, embedding, without_unasked, write_embedded
 from whisperdiar.cli.errors import FAILED, OK, report
+from whisperdiar.cli.keeping import corrected_transcript, keep_option, with_corrections
 from whisperdiar.cli.outputs import STDOUT, Target, plan, unfinished
 from whisperdiar.clips import has_clips, make_folder, write_clips
 from whisperdiar.errors import DiarizationFailed, InvalidOption, TruncatedMedia, WhisperdiarError
@@ -38,6 +40,8 @@ class Job:
     start: float
     end: float | None
     clips: Path | None
+    embedding: Embedding | None
+    corrected: Transcript | None
 
 
 @click.command("transcribe", short_help="Who said what, when (the default command).")
@@ -48,6 +52,8 @@ class Job:
 @shared.style_option
 @shared.subtitle_options
 @click.option("--clips", type=shared.PATH, metavar="DIR", help="Write each speaker's speech as sound.")
+@embed_options
+@keep_option
 @shared.asr_options
 @shared.vad_options
 @shared.diarizer_options
@@ -64,6 +70,9 @@ def transcribe(
     formats: tuple[str, ...],
     overwrite: bool,
     clips: Path | None,
+    embed: str | None,
+    embed_format: str | None,
+    keep_edits: Path | None,
     quiet: bool,
     **options: Any,
 ) -> None:
@@ -76,11 +85,20 @@ def transcribe(
     console = Console(quiet=quiet)
     context.call_on_close(console.close)
     write = shared.write_options(options)
-    targets = plan(inputs, outputs, formats, **shared.other_files(options))
+    wanted = embedding(embed, embed_format)
+    others = shared.other_files(options)
+    others["also_written"] += [embed]
+    others["also_read"] += [keep_edits]
+    targets = plan(inputs, outputs, formats, **others)
+    targets = [without_unasked(found, wanted) for found in targets]
     shared.check_times(options["start"], options["end"])
     if options["save_probabilities"] is not None and len(inputs) > 1:
         raise InvalidOption("--save-probabilities: there is one FILE for several recordings; give them one by one")
+    if wanted is not None and len(inputs) > 1:
+        raise InvalidOption("--embed: there is one FILE for several recordings; give them one by one")
+    corrected = corrected_transcript(keep_edits, recordings=len(inputs))
     todo = _without_finished(inputs, targets, overwrite=overwrite, clips=clips, console=console)
+    todo = todo or ([(inputs[0], [])] if wanted is not None else [])
     if not todo:
         return
     if clips is not None:
@@ -94,6 +112,8 @@ def transcribe(
         start=options["start"],
         end=options["end"],
         clips=clips,
+        embedding=wanted,
+        corrected=corrected,
     )
     for remark in getattr(job.pipeline.transcriber, "remarks", ()):
         console.info(f"whisperdiar: {remark}")
@@ -189,6 +209,7 @@ def _run_one(path: Path, targets: Sequence[Target], job: Job) -> int:
         transcript = job.pipeline.run(audio, progress=job.console.progress)
     except DiarizationFailed as error:
         lost, transcript = error, error.transcript
+    transcript = with_corrections(transcript, job.corrected, start=job.start, console=job.console)
     for warning in transcript.provenance["warnings"]:
         if lost is None or warning != str(lost):
             job.console.warn(f"{path}: {warning}")
@@ -199,6 +220,11 @@ def _run_one(path: Path, targets: Sequence[Target], job: Job) -> int:
         if not wanted:
             _rescue(transcript, job.console)
     code = write_targets(transcript, wanted, job.write, job.console) or code
+    if job.embedding is not None:
+        failed = write_embedded(transcript, path, job.embedding, job.write, job.console)
+        if failed and not wanted:
+            _rescue(transcript, job.console)
+        code = failed or code
     if job.clips is not None and lost is None:
         with job.console.timed("clips"):
             write_clips(audio, transcript, job.clips)

@@ -19,11 +19,18 @@ _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 _LONGEST = 1e9
 _ARROW = re.compile("-{2,}>")
 
+JOINER = "\u2060"
+"""U+2060, which is not seen: between two characters that a format would take for markup where it has no escape."""
+
 
 def one_line(text: str) -> str:
     """The text on one line, stripped, without control characters; joiners and direction marks stay."""
-    text = _CONTROLS.sub("", _BREAKS.sub(" ", text))
-    return _SURROGATES.sub("\ufffd", text).strip()
+    return without_breaks(text).strip()
+
+
+def without_breaks(text: str) -> str:
+    """The same for a piece of a line: spaces at its ends stay."""
+    return _SURROGATES.sub("\ufffd", _CONTROLS.sub("", _BREAKS.sub(" ", text)))
 
 
 def without_arrow(text: str) -> str:
@@ -38,7 +45,10 @@ def token(text: str) -> str:
 
 def speaker_names(transcript: Transcript) -> dict[str, str]:
     """Label → the name that people read; of entries with one label the first, as `Transcript.name` has it."""
-    return {item.id: item.name for item in reversed(transcript.speakers)}
+    names: dict[str, str] = {}
+    for item in transcript.speakers:
+        names.setdefault(item.id, item.name)
+    return names
 
 
 def milliseconds(seconds: float) -> int:

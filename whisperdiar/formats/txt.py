@@ -44,5 +44,5 @@ def _line(group: Sequence[Segment], transcript: Transcript, options: WriteOption
         return ""
     # The clock shows whole seconds cut off, not rounded: who jumps there must not miss the first word.
     time = clock(max(0, milliseconds(group[0].span.start)), ".").partition(".")[0]
-    speaker = one_line(transcript.name(group[0].speaker) or "") if options.speaker_style == "label" else ""
+    speaker = one_line(transcript.name(group[0].speaker) or "") if options.speaker_style != "none" else ""
     return f"[{time}] {speaker}: {text}" if speaker else f"[{time}] {text}"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from whisperdiar.options.asr import WHISPER_TASKS, WORD_TIMES, PocketSphinxSettings, WhisperSettings
 from whisperdiar.options.classic_diarization import BicSettings, ChannelsSettings
+from whisperdiar.options.editing import EditOptions, KeepOptions
 from whisperdiar.options.embedding import EMBEDDING_CLUSTERINGS, EMBEDDINGS, EcapaSettings, EmbeddingSettings
 from whisperdiar.options.neural_diarization import CLUSTERINGS, LINKAGES, PyannoteSettings
 from whisperdiar.options.onnx_diarization import OnnxSettings
 from whisperdiar.options.output import (
+    EMBEDDED_FORMATS,
     SPEAKER_STYLES,
     AlignmentOptions,
     RttmTolerance,
@@ -24,6 +26,7 @@ from whisperdiar.options.vad import EnergySettings, VadSettings
 __all__ = [
     "AUTO_ORDER",
     "CLUSTERINGS",
+    "EMBEDDED_FORMATS",
     "EMBEDDINGS",
     "EMBEDDING_CLUSTERINGS",
     "LATENCIES",
@@ -37,9 +40,11 @@ __all__ = [
     "BicSettings",
     "ChannelsSettings",
     "EcapaSettings",
+    "EditOptions",
     "EmbeddingSettings",
     "EnergySettings",
     "FileSettings",
+    "KeepOptions",
     "NoSettings",
     "OnnxSettings",
     "PocketSphinxSettings",

@@ -57,7 +57,10 @@ class SegmentationOptions:
     max_segment: float = 30.0
 
 
-SPEAKER_STYLES = ("label", "none")
+EMBEDDED_FORMATS = ("srt", "vtt", "ass")
+"""Of a subtitle track in Matroska, the default first."""
+
+SPEAKER_STYLES = ("auto", "none", "label", "dash", "colour", "voice")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +68,10 @@ class WriteOptions:
     """How a transcript is written.
 
     Attributes:
-        speaker_style: ``label`` writes who speaks into subtitles and text, ``none`` leaves it out. RTTM and the
-            JSON formats are lists of speakers and always name them.
+        speaker_style: how subtitles and text show who speaks: ``label`` a name at each change, ``dash`` two people
+            in one cue with a dash each, ``colour`` a colour for each, ``voice`` in the file and not on the screen,
+            ``none`` not at all; ``auto`` as is usual in the format. A format that cannot show it takes ``label``.
+            RTTM and the JSON formats are lists of speakers and always name them.
         max_paragraph: a paragraph of the text format spans at most this many seconds, where segments allow it.
         subtitles: how subtitle cues are cut: rules as they are, or a profile that `rules` resolves for a language.
 
@@ -74,7 +79,7 @@ class WriteOptions:
         InvalidOption: there is no such speaker style, or the paragraph length is not positive.
     """
 
-    speaker_style: str = "label"
+    speaker_style: str = "auto"
     max_paragraph: float = 60.0
     subtitles: SubtitleOptions | SubtitleRules = field(default_factory=SubtitleOptions)
 
