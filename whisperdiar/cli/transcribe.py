@@ -16,6 +16,7 @@ from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.embedding import Embedding, embed_options, embedding, without_unasked, write_embedded
 from whisperdiar.cli.errors import FAILED, OK, report
+from whisperdiar.cli.keeping import corrected_transcript, keep_option, with_corrections
 from whisperdiar.cli.outputs import STDOUT, Target, plan, unfinished
 from whisperdiar.clips import has_clips, make_folder, write_clips
 from whisperdiar.errors import DiarizationFailed, InvalidOption, TruncatedMedia, WhisperdiarError
@@ -40,6 +41,7 @@ class Job:
     end: float | None
     clips: Path | None
     embedding: Embedding | None
+    corrected: Transcript | None
 
 
 @click.command("transcribe", short_help="Who said what, when (the default command).")
@@ -51,6 +53,7 @@ class Job:
 @shared.subtitle_options
 @click.option("--clips", type=shared.PATH, metavar="DIR", help="Write each speaker's speech as sound.")
 @embed_options
+@keep_option
 @shared.asr_options
 @shared.vad_options
 @shared.diarizer_options
@@ -69,6 +72,7 @@ def transcribe(
     clips: Path | None,
     embed: str | None,
     embed_format: str | None,
+    keep_edits: Path | None,
     quiet: bool,
     **options: Any,
 ) -> None:
@@ -83,13 +87,16 @@ def transcribe(
     write = shared.write_options(options)
     wanted = embedding(embed, embed_format)
     others = shared.other_files(options)
-    targets = plan(inputs, outputs, formats, **{**others, "also_written": [*others["also_written"], embed]})
+    others["also_written"] += [embed]
+    others["also_read"] += [keep_edits]
+    targets = plan(inputs, outputs, formats, **others)
     targets = [without_unasked(found, wanted) for found in targets]
     shared.check_times(options["start"], options["end"])
     if options["save_probabilities"] is not None and len(inputs) > 1:
         raise InvalidOption("--save-probabilities: there is one FILE for several recordings; give them one by one")
     if wanted is not None and len(inputs) > 1:
         raise InvalidOption("--embed: there is one FILE for several recordings; give them one by one")
+    corrected = corrected_transcript(keep_edits, recordings=len(inputs))
     todo = _without_finished(inputs, targets, overwrite=overwrite, clips=clips, console=console)
     todo = todo or ([(inputs[0], [])] if wanted is not None else [])
     if not todo:
@@ -106,6 +113,7 @@ def transcribe(
         end=options["end"],
         clips=clips,
         embedding=wanted,
+        corrected=corrected,
     )
     for remark in getattr(job.pipeline.transcriber, "remarks", ()):
         console.info(f"whisperdiar: {remark}")
@@ -201,6 +209,7 @@ def _run_one(path: Path, targets: Sequence[Target], job: Job) -> int:
         transcript = job.pipeline.run(audio, progress=job.console.progress)
     except DiarizationFailed as error:
         lost, transcript = error, error.transcript
+    transcript = with_corrections(transcript, job.corrected, start=job.start, console=job.console)
     for warning in transcript.provenance["warnings"]:
         if lost is None or warning != str(lost):
             job.console.warn(f"{path}: {warning}")
