@@ -69,7 +69,8 @@ def main() -> None:
     carried = editing.carry_over(found.transcript, transcript)
     kept = sum(word.edited for word in carried.transcript.words) / sum(word.edited for word in found.transcript.words)
     print(
-        f"carry over: {time.perf_counter() - begun:.1f} s, {kept:.1%} of the corrected words, {len(carried.notes)} notes"
+        f"carry over: {time.perf_counter() - begun:.1f} s, {kept:.1%} of the corrected words, "
+        f"{len(carried.notes)} notes"
     )
 
 

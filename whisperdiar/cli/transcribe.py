@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import click
 from whisperdiar.assembly import Choice, Request, build, wants_channels
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
-from whisperdiar.cli.embedding import Embedding, embed_options, embedding, without_unasked, write_embedded
+from whisperdiar.cli.embedding import Embedding, embed_options, embedding, write_embedded
 from whisperdiar.cli.errors import FAILED, OK, report
 from whisperdiar.cli.keeping import corrected_transcript, keep_option, with_corrections
 from whisperdiar.cli.outputs import STDOUT, Target, plan, unfinished
@@ -90,7 +90,8 @@ def transcribe(
     others["also_written"] += [embed]
     others["also_read"] += [keep_edits]
     targets = plan(inputs, outputs, formats, **others)
-    targets = [without_unasked(found, wanted) for found in targets]
+    if wanted is not None and not (outputs or formats):
+        targets = [[] for _ in inputs]  # standard output is where subtitles go unasked
     shared.check_times(options["start"], options["end"])
     if options["save_probabilities"] is not None and len(inputs) > 1:
         raise InvalidOption("--save-probabilities: there is one FILE for several recordings; give them one by one")
@@ -219,7 +220,8 @@ def _run_one(path: Path, targets: Sequence[Target], job: Job) -> int:
         wanted = [item for item in targets if item.format.needs != "turns"]
         if not wanted and job.embedding is None:
             _rescue(transcript, job.console)
-    code = write_targets(transcript, wanted, job.write, job.console) or code
+    options = replace(job.write, media=os.path.abspath(path))
+    code = write_targets(transcript, wanted, options, job.console) or code
     if job.embedding is not None:
         failed = write_embedded(transcript, path, job.embedding, job.write, job.console)
         if failed and not wanted:
