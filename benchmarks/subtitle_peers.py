@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import srt
-from subtitles import meeting, people, text_lost, violations
+from subtitles import meeting, text_lost
 
 from whisperdiar import Cue, Segment, Span, cues
+from whisperdiar.checking import check
 from whisperdiar.graphemes import characters
 from whisperdiar.options import SubtitleRules, profile_names, subtitle_rules
 
@@ -137,11 +138,13 @@ def report(name: str, row: Sequence[tuple[Sequence[Cue], int]], rules: SubtitleR
     bad = ungapped = crossing = 0
     read = shown = 0.0
     for made, _ in row:
-        found = violations(made, rules)
-        bad += sum(1 for item in found if item)
-        ungapped += sum(1 for item in found if item - {"gap"})
+        found = check(made, rules, in_order=False).violations
+        bad += len({item.cue for item in found})
+        ungapped += len({item.cue for item in found if item.rule != "gap"})
         # A dialogue has one speaker to each line, and as many as it has lines; what else has several is a mixture.
-        crossing += sum(1 for cue in made if len(people(cue)) > 1 and len(cue.line_speakers) != len(cue.lines))
+        crossing += sum(
+            1 for cue in made if len(set(cue.line_speakers)) > 1 and len(cue.line_speakers) != len(cue.lines)
+        )
         read += sum(sum(map(characters, cue.lines)) for cue in made)
         shown += sum(cue.span.duration for cue in made)
     lost = sum(item for _, item in row)

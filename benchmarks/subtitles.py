@@ -3,7 +3,7 @@
 python benchmarks/subtitles.py ../shared/ami [--profile netflix] [--no-overlap] [--meetings 8] [--style none]
 
 The words of each speaker become segments (`whisperdiar.segments`), sorted by time; the cues of all meetings are
-counted together. A cue is in violation where at least one rule is broken.
+counted together. A cue is in violation where at least one rule is broken (`whisperdiar.checking`).
 """
 
 from __future__ import annotations
@@ -17,14 +17,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from whisperdiar import Cue, Span, Transcript, Word, cues, segments
-from whisperdiar.graphemes import characters, columns
-from whisperdiar.options import SubtitleRules, profile_names, subtitle_rules
+from whisperdiar.checking import check
+from whisperdiar.graphemes import characters
+from whisperdiar.options import profile_names, subtitle_rules
 from whisperdiar.transcript import Speaker
 
 LATE = 0.13
 """Seconds after its speech from which a cue counts as late: three frames of a film."""
-TOLERANCE = 0.0015
-"""Seconds: formats round to the millisecond."""
 
 
 def meeting(path: Path) -> Transcript:
@@ -40,44 +39,6 @@ def meeting(path: Path) -> Transcript:
     duration = max(segment.span.end for segment in found)
     speakers = tuple(Speaker(label, label) for label in words)
     return Transcript(path.name.removesuffix(".words.tsv"), duration, "en", speakers, tuple(found))
-
-
-def people(cue: Cue) -> set[str | None]:
-    """Who speaks in a cue."""
-    return set(cue.line_speakers or (cue.speaker,))
-
-
-def violations(made: Sequence[Cue], rules: SubtitleRules) -> list[set[str]]:
-    """The names of the broken rules of each cue."""
-    starts = sorted((cue.span.start, index) for index, cue in enumerate(made))
-    broken: list[set[str]] = [set() for _ in made]
-    for index, cue in enumerate(made):
-        length = sum(characters(line, full_width=rules.full_width) for line in cue.lines)
-        words = sum(len(line.split()) for line in cue.lines)
-        duration = cue.span.duration
-        for name, wrong in (
-            ("lines", len(cue.lines) > rules.max_lines),
-            ("chars", any(columns(line) > rules.max_columns for line in cue.lines)),
-            ("cps", rules.max_cps and length > rules.max_cps * (duration + TOLERANCE)),
-            ("wpm", rules.max_wpm and words * 60 > rules.max_wpm * (duration + TOLERANCE)),
-            ("words", rules.max_words and words > rules.max_words),
-            ("short", duration < rules.min_duration - TOLERANCE),
-            ("long", duration > rules.max_duration + TOLERANCE),
-        ):
-            if wrong:
-                broken[index].add(name)
-    ordered = [made[index] for _, index in starts]
-    for (_, index), later in zip(starts, range(1, len(starts) + 1), strict=True):
-        end = made[index].span.end
-        for cue in ordered[later:]:
-            if cue.span.start >= end + rules.gap:
-                break
-            if cue.span.start >= end - TOLERANCE:
-                if cue.span.start < end + rules.gap - TOLERANCE:
-                    broken[index].add("gap")
-            elif not rules.overlap or people(cue) & people(made[index]):
-                broken[index].add("overlap")
-    return broken
 
 
 def text_lost(transcript: Transcript, made: Iterable[Cue]) -> int:
@@ -106,7 +67,7 @@ def measure(paths: Sequence[Path], profile: str, *, overlap: bool | None, style:
     """Print what was found for a profile."""
     rules = subtitle_rules(profile, language="en", overlap=overlap)
     counts: Counter[str] = Counter()
-    n = bad = lost = words = crossing = dialogues = 0
+    n = bad = lost = words = dialogues = 0
     delays: list[float] = []
     spent = 0.0
     read = shown = 0.0
@@ -115,13 +76,12 @@ def measure(paths: Sequence[Path], profile: str, *, overlap: bool | None, style:
         begun = time.perf_counter()
         made = cues(transcript, rules=rules, style=style)
         spent += time.perf_counter() - begun
-        found = violations(made, rules)
+        report = check(made, rules)
         n += len(made)
-        bad += sum(1 for item in found if item)
-        counts.update(name for item in found for name in item)
+        bad += len({item.cue for item in report.violations})
+        counts.update({item.cue: item.rule for item in report.violations}.values())
         lost += text_lost(transcript, made)
         words += len(transcript.words)
-        crossing += sum(1 for cue in made if cue.line_speakers and len(cue.line_speakers) != len(cue.lines))
         dialogues += sum(1 for cue in made if cue.line_speakers)
         delays += late(made)
         read += sum(sum(map(characters, cue.lines)) for cue in made)

@@ -64,6 +64,7 @@ def test_a_textgrid_of_praat_in_utf_16_is_read_and_named_after_its_file(cli: Cli
 
 def test_an_eaf_links_to_the_recording(cli: Cli, tmp_path: Path) -> None:
     put(tmp_path, "in.json", "json")
+    (tmp_path / "my talk.mp4").write_bytes(b"")
     assert cli("convert", "in.json", "out.eaf", "--media", "my talk.mp4").code == 0
     text = (tmp_path / "out.eaf").read_text("utf-8")
     assert f'MEDIA_URL="file://{tmp_path}/my%20talk.mp4"' in text

@@ -107,7 +107,7 @@ def test_lrc_of_many_makers() -> None:
         ("a.ttml", "<!DOCTYPE tt [<!ENTITY x 'y'>]><tt/>", "document type"),
         ("a.xml", "<tt><body><p begin='soon'>Hi</p></body></tt>", "begin='soon'.*Hi"),
         ("a.lrc", "[00:01.00]Hi\nHo\n", "line 2: no time.*Ho"),
-        ("a.srt", "1\n99999999999:00:00,000 --> 99999999999:00:01,000\nHi\n", "line 2: .*too large"),
+        ("a.srt", "1\n999999999:00:00,000 --> 999999999:00:01,000\nHi\n", "line 2: .*too large"),
     ],
 )
 def test_what_cannot_be_read_is_an_error_with_its_line_and_text(name: str, text: str, told: str) -> None:
@@ -137,6 +137,28 @@ def test_readers_raise_nothing_but_their_error(text: str) -> None:
     for name in ("srt", "vtt", "ass", "ttml", "lrc"):
         with contextlib.suppress(FormatError):
             transcript_of(read_cues(name, text))
+
+
+LONG = "9" * 5000
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("srt", f"1\n{LONG}:00:01,000 --> {LONG}:00:02,000\nHi\n"),
+        ("vtt", f"WEBVTT\n\n00:01.000 --> 00:02.000\n<{LONG}:00>Hi\n"),
+        ("ass", f"[Events]\nDialogue: 0,{LONG}:00:01.00,0:00:02.00,D,,0,0,0,,Hi\n"),
+        ("ass", "[Events]\nDialogue: 0,0:00:01.00,0:00:02.00,D,,0,0,0,,{\\k" + LONG + "}" + "{" * 200_000 + "Hi\n"),
+        ("lrc", f"[{LONG}:01.00]Hi\n"),
+        ("ttml", f"<tt><body><p begin='{LONG}:00:01' end='1s'>Hi</p></body></tt>"),
+        ("ttml", f"<tt><body><p begin='{LONG}s' end='1s'>Hi</p></body></tt>"),
+        ("ttml", "<tt><body>" + "<div>" * 20_000 + "</div>" * 20_000 + "</body></tt>"),
+        ("ttml", "<tt><body><p end='1s'>" + "<span>" * 20_000 + "</span>" * 20_000 + "</p></body></tt>"),
+    ],
+)
+def test_files_made_to_hurt_are_read_or_refused(name: str, text: str) -> None:
+    with contextlib.suppress(FormatError):
+        read_cues(name, text)
 
 
 RUSSIAN = "1\n00:00:01,000 --> 00:00:02,000\nПривет, как дела?\n"

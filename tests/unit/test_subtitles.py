@@ -78,11 +78,15 @@ def transcripts(draw: st.DrawFn) -> Transcript:
 
 
 rule_sets = st.builds(
-    lambda profile, overlap, fps, width: (profile, {"overlap": overlap, "fps": fps, "max_chars": width}),
+    lambda profile, overlap, fps, width, lines: (
+        profile,
+        {"overlap": overlap, "fps": fps, "max_chars": width, "max_lines": lines},
+    ),
     st.sampled_from(profile_names()),
     st.sampled_from([None, True, False]),
     st.sampled_from([None, 24, 25, 29.97]),
     st.sampled_from([None, None, 12]),
+    st.sampled_from([None, None, 1, 3]),
 )
 styles = st.sampled_from(["none", "dash", "voice", "label"])
 

@@ -14,8 +14,9 @@ import click
 from whisperdiar.assembly import Choice, Request, build, wants_channels
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
-from whisperdiar.cli.embedding import Embedding, embed_options, embedding, without_unasked, write_embedded
+from whisperdiar.cli.embedding import Embedding, embed_options, embedding, write_embedded
 from whisperdiar.cli.errors import FAILED, OK, report
+from whisperdiar.cli.keeping import corrected_transcript, keep_option, with_corrections
 from whisperdiar.cli.outputs import STDOUT, Target, plan, unfinished
 from whisperdiar.cli.page import Recording, check_embeddable
 from whisperdiar.clips import has_clips, make_folder, write_clips
@@ -42,6 +43,7 @@ class Job:
     clips: Path | None
     embed_media: bool
     embedding: Embedding | None
+    corrected: Transcript | None
 
 
 @click.command("transcribe", short_help="Who said what, when (the default command).")
@@ -54,6 +56,7 @@ class Job:
 @shared.page_option
 @click.option("--clips", type=shared.PATH, metavar="DIR", help="Write each speaker's speech as sound.")
 @embed_options
+@keep_option
 @shared.asr_options
 @shared.vad_options
 @shared.diarizer_options
@@ -74,6 +77,7 @@ def transcribe(
     embed_media: bool,
     embed: str | None,
     embed_format: str | None,
+    keep_edits: Path | None,
     quiet: bool,
     **options: Any,
 ) -> None:
@@ -88,8 +92,11 @@ def transcribe(
     write = shared.write_options(options)
     wanted = embedding(embed, embed_format)
     others = shared.other_files(options)
-    targets = plan(inputs, outputs, formats, **{**others, "also_written": [*others["also_written"], embed]})
-    targets = [without_unasked(found, wanted) for found in targets]
+    others["also_written"] += [embed]
+    others["also_read"] += [keep_edits]
+    targets = plan(inputs, outputs, formats, **others)
+    if wanted is not None and not (outputs or formats):
+        targets = [[] for _ in inputs]  # standard output is where subtitles go unasked
     shared.check_times(options["start"], options["end"])
     if options["save_probabilities"] is not None and len(inputs) > 1:
         raise InvalidOption("--save-probabilities: there is one FILE for several recordings; give them one by one")
@@ -97,6 +104,7 @@ def transcribe(
         check_embeddable(inputs, [target for found in targets for target in found])
     if wanted is not None and len(inputs) > 1:
         raise InvalidOption("--embed: there is one FILE for several recordings; give them one by one")
+    corrected = corrected_transcript(keep_edits, recordings=len(inputs))
     todo = _without_finished(inputs, targets, overwrite=overwrite, clips=clips, console=console)
     todo = todo or ([(inputs[0], [])] if wanted is not None else [])
     if not todo:
@@ -114,6 +122,7 @@ def transcribe(
         clips=clips,
         embed_media=embed_media,
         embedding=wanted,
+        corrected=corrected,
     )
     for remark in getattr(job.pipeline.transcriber, "remarks", ()):
         console.info(f"whisperdiar: {remark}")
@@ -210,6 +219,7 @@ def _run_one(path: Path, targets: Sequence[Target], job: Job) -> int:
         transcript = job.pipeline.run(audio, progress=job.console.progress)
     except DiarizationFailed as error:
         lost, transcript = error, error.transcript
+    transcript = with_corrections(transcript, job.corrected, start=job.start, console=job.console)
     for warning in transcript.provenance["warnings"]:
         if lost is None or warning != str(lost):
             job.console.warn(f"{path}: {warning}")
@@ -217,7 +227,7 @@ def _run_one(path: Path, targets: Sequence[Target], job: Job) -> int:
     if lost is not None:
         code = report(lost, job.console, about=str(path))
         wanted = [item for item in targets if item.format.needs != "turns"]
-        if not wanted:
+        if not wanted and job.embedding is None:
             _rescue(transcript, job.console)
     recording = Recording(path, embed=job.embed_media)
     code = write_targets(transcript, wanted, job.write, job.console, recording=recording) or code

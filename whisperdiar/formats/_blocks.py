@@ -11,7 +11,7 @@ from whisperdiar.formats._text import refuse_line, without_mark
 from whisperdiar.types import Span
 
 # Hours may be missing, points and commas stand for each other, digits may be missing.
-_CLOCK = r"(?:(\d+)\s*:\s*)?(\d+)\s*:\s*(\d+)(?:\s*[,.:，．]\s*(\d+))?"
+_CLOCK = r"(?:(\d{1,9})\s*:\s*)?(\d{1,9})\s*:\s*(\d{1,9})(?:\s*[,.:，．]\s*(\d+))?"
 _TIMES = re.compile(rf"\s*{_CLOCK}\s*-{{2,}}>\s*{_CLOCK}(?:\s.*)?")
 _MEANT_AS_TIMES = re.compile(r"\s*[\d:.,]+[^\s]*\s*-{2,}>.*\d")
 _NUMBER = re.compile(r"\s*\d+\s*")

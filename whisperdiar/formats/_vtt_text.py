@@ -12,7 +12,7 @@ from whisperdiar.formats._text import one_line, without_breaks
 from whisperdiar.types import Cue, Span, TimedText
 
 _TOKENS = re.compile(r"<([^<>]*)>")
-_TIME = re.compile(r"\s*(?:(\d+):)?(\d+):(\d+)(?:[.,](\d+))?\s*")
+_TIME = re.compile(r"\s*(?:(\d{1,9}):)?(\d{1,9}):(\d{1,9})(?:[.,](\d+))?\s*")
 _VOICE = re.compile(r"v(?:\.[^\s.]+)*[ \t]+(.+)", re.DOTALL)
 _RUBY_TEXT = re.compile(r"<rt\b[^<>]*>[^<]*(?:</rt>)?")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from whisperdiar.options.asr import WHISPER_TASKS, WORD_TIMES, PocketSphinxSettings, WhisperSettings
 from whisperdiar.options.classic_diarization import BicSettings, ChannelsSettings
+from whisperdiar.options.editing import EditOptions, KeepOptions
 from whisperdiar.options.embedding import EMBEDDING_CLUSTERINGS, EMBEDDINGS, EcapaSettings, EmbeddingSettings
 from whisperdiar.options.neural_diarization import CLUSTERINGS, LINKAGES, PyannoteSettings
 from whisperdiar.options.onnx_diarization import OnnxSettings
@@ -43,9 +44,11 @@ __all__ = [
     "BicSettings",
     "ChannelsSettings",
     "EcapaSettings",
+    "EditOptions",
     "EmbeddingSettings",
     "EnergySettings",
     "FileSettings",
+    "KeepOptions",
     "NoSettings",
     "OnnxSettings",
     "PlotOptions",

@@ -133,8 +133,8 @@ def _text(line: tuple[TimedText, ...]) -> str:
 
 def _line_rows(search: Search, part: Part, around: Surroundings) -> list[list[int]]:
     speaker = search.atoms.speakers[part.first]
-    found = search.lines(part.first, part.last, around.room(speaker, search.limits))
-    cuts = [part.first] if found is None else found[1]
+    found = search.lines(part.first, around.room(speaker, search.limits))
+    cuts = found[part.last][1] if part.last in found else [part.first]
     return [list(range(begin, end)) for begin, end in zip(cuts, [*cuts[1:], part.last], strict=True)]
 
 

@@ -147,6 +147,7 @@ class Search:
         cols = reserved - atoms.leads[first]
         length = float(reserved - atoms.leads[first])
         mixed, words, end = False, 0, 0
+        table: dict[int, tuple[float, list[int]]] | None = None
         found = []
         n = len(atoms)
         most = limits.width * limits.lines
@@ -168,12 +169,14 @@ class Search:
                 break
             price = CUE
             if cols > limits.width:
-                broken = self._line_price(first, last, reserved)
-                if broken is None:
-                    if row > first:
-                        break
-                    broken = FORBIDDEN
-                price += broken
+                if limits.lines == 2:
+                    broken = self._two_lines(first, last, reserved)
+                else:
+                    table = self.lines(first, reserved) if table is None else table
+                    broken = table[last][0] if last in table else None
+                if broken is None and row > first:
+                    break
+                price += FORBIDDEN if broken is None else broken
             elif cols * 4 < most:
                 price += EMPTY * (0.25 - cols / most)
             if mixed and not (atoms.closes[row] and (first == 0 or atoms.closes[first - 1])):
@@ -209,13 +212,6 @@ class Search:
         share = min(1.0, lack / need)
         return LATE + LATE_MORE * share**2 + (FLASH if share > PARTIAL else 0.0)
 
-    def _line_price(self, first: int, last: int, reserved: int) -> float | None:
-        """Of the best lines for a cue that needs several; None where they do not fit."""
-        if self.limits.lines == 2:
-            return self._two_lines(first, last, reserved)
-        lines = self.lines(first, last, reserved)
-        return None if lines is None else lines[0]
-
     def _two_lines(self, first: int, last: int, reserved: int) -> float | None:
         sums, leads, prices, width = self.sums, self.atoms.leads, self.atoms.prices, self.limits.width
         offset = sums[first] + leads[first] - reserved
@@ -230,28 +226,29 @@ class Search:
                 best = price if price < best else best
         return LINE + best if best < math.inf else None
 
-    def lines(self, first: int, last: int, reserved: int) -> tuple[float, list[int]] | None:
-        """Price and first atoms of the best lines; as few lines as can be; None where they do not fit."""
-        sums, leads, prices = self.sums, self.atoms.leads, self.atoms.prices
-        width = self.limits.width
-        layers: list[dict[int, tuple[float, list[int], int]]] = [{first: (0.0, [], 0)}]
-        for _ in range(self.limits.lines):
+    def lines(self, first: int, reserved: int) -> dict[int, tuple[float, list[int]]]:
+        """For each place where a cue that begins here may end: the price and the first atoms of the best of as few
+        lines as can be."""
+        sums, leads, prices, speakers = self.sums, self.atoms.leads, self.atoms.prices, self.atoms.speakers
+        width, n = self.limits.width, len(self.atoms)
+        found: dict[int, tuple[float, list[int]]] = {}
+        layer: dict[int, tuple[float, list[int], int]] = {first: (0.0, [], 0)}
+        for number in range(self.limits.lines):
             reached: dict[int, tuple[float, list[int], int]] = {}
-            for begin, (price, cuts, above) in layers[-1].items():
-                for end in range(begin + 1, last + 1):
-                    used = sums[end] - sums[begin] - leads[begin] + (reserved if begin == first else 0)
-                    if used > width and end > begin + 1:
+            for begin, (price, cuts, above) in layer.items():
+                for end in range(begin + 1, n + 1):
+                    used = sums[end] - sums[begin] - leads[begin] + (reserved if not number else 0)
+                    if used > width or speakers[end - 1] != speakers[first]:
                         break
-                    if used > width:
-                        continue
-                    total = price + (0.0 if begin == first else LINE + LINE_BREAK * prices[begin])
-                    total += _uneven(above, used, width) if begin != first else 0.0
+                    total = price
+                    if number:
+                        total += LINE + LINE_BREAK * prices[begin] + _uneven(above, used, width)
                     if end not in reached or total < reached[end][0]:
                         reached[end] = (total, [*cuts, begin], used)
-            layers.append(reached)
-            if last in reached:
-                return reached[last][0], reached[last][1]
-        return None
+            for end, (price, cuts, _) in reached.items():
+                found.setdefault(end, (price, cuts))
+            layer = reached
+        return found
 
     def _dialogues(
         self, first: int, middle: int, start: int, cols: int, length: float, words: int, end: int
