@@ -74,6 +74,13 @@ def test_deleted_words_do_not_come_back_and_inserted_ones_do() -> None:
     assert found.segments[2].text == "That really is too long."
 
 
+def test_times_that_are_further_apart_than_a_word_is_long() -> None:
+    edited = corrected(TALK, ("finished the", "finished all the"), ("new search", "old search"), (" yesterday", ""))
+    for moved in (-0.4, 0.4):
+        found = carry_over(edited.transcript, again(TALK, moved=moved, heard={"new": "few"})).transcript
+        assert found.segments[1].text == "Sure, I finished all the old search page."
+
+
 def test_what_does_not_fit_is_reported_and_left() -> None:
     edited = corrected(TALK, ("new search page", "old search page"), ("SPEAKER_02 = SPEAKER_02", "SPEAKER_02 = Ada"))
     other = talk([("SPEAKER_00", " entirely different words are spoken in this recording, and many more of them.")])

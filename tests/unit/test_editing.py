@@ -314,8 +314,22 @@ def test_deleted_words_are_kept_apart_and_doubts_about_corrected_words_end() -> 
 def test_words_are_found_where_they_were_put() -> None:
     found = corrected(TALK, (" yesterday I finished the new", ""), ("Not yet.", "Not yet. Yesterday.")).transcript
     assert times(found)["Yesterday."].start >= times(TALK)["yet."].end
-    moved = corrected(TALK, ("Good morning everyone.", "Good."), ("Not yet.", "Good morning, everyone, not yet."))
-    assert said(moved.transcript)[-1] == ("SPEAKER_02", "Good morning, everyone, not yet.")
+    run = "yesterday I finished the new"
+    moved = corrected(TALK, (f" {run}", ""), ("Not yet.", f"{run} Not yet.")).transcript
+    assert said(moved)[-2:] == [("SPEAKER_02", run), ("SPEAKER_02", "Not yet.")]
+    assert times(moved) == times(TALK)
+    back = corrected(TALK, (" too long.", " too"), ("Good morning", "long. Good morning")).transcript
+    assert times(back)["long."].end <= times(back)["Good"].start
+
+
+def test_turns_that_were_written_anew_stay_where_they_are() -> None:
+    text = talk([(LABELS[i % 3], "".join(f" a{i}{j}" for j in range(3 + i))) for i in range(6)])
+    draft = drafts(text)
+    for number, turn in enumerate(draft):
+        turn.words = [(f"b{number}{j}", None) for j in range(12 - 2 * number)]
+    draft[0].words[5] = ("a57", None)
+    found = editing.apply(editing.parse(written(text, draft), text), text).transcript
+    assert [segment.span for segment in found.segments] == [segment.span for segment in text.segments]
 
 
 def test_scripts_without_spaces_are_corrected_word_by_word() -> None:

@@ -205,9 +205,7 @@ def _merged(
     done = 0
     for stretch in accepted:
         guards = [table.find(word, options.tolerance) for word in (stretch.before, stretch.after)]
-        there = sorted(i for i in table.within(stretch.span) if i not in removed and i not in guards)
-        if stretch.gone:
-            there = [i for i in there if table.keys[i] in stretch.gone]
+        there = [i for i in _same_place(table, stretch, guards, options) if i not in removed]
         removed |= set(there)
         touched |= {homes[i] for i in there}
         done += bool(there or stretch.words)
@@ -224,6 +222,17 @@ def _merged(
             speaker = fresh.segments[homes[i]].speaker
             items.append(_Item(table.words[i], speaker, homes[i], i, speaker))
     return _apart(items), touched, done
+
+
+def _same_place(table: _Table, stretch: _Stretch, guards: Sequence[int | None], options: KeepOptions) -> list[int]:
+    """The new words in whose place a stretch comes: those between the words beside it, or those of the same time."""
+    if stretch.gone:
+        wide = Span(max(0.0, stretch.span.start - options.tolerance), stretch.span.end + options.tolerance)
+        return sorted(i for i in table.within(wide) if table.keys[i] in stretch.gone)
+    before, after = guards
+    if before is not None and after is not None and 0 < after - before <= 2 * len(stretch.words) + options.slack:
+        return list(range(before + 1, after))
+    return sorted(i for i in table.within(stretch.span) if i not in guards)
 
 
 def _home_at(homes: Sequence[int], at: int, before: int | None) -> int:
