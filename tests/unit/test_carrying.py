@@ -76,7 +76,10 @@ def test_deleted_words_do_not_come_back_and_inserted_ones_do() -> None:
 
 def test_times_that_are_further_apart_than_a_word_is_long() -> None:
     edited = corrected(TALK, ("finished the", "finished all the"), ("new search", "old search"), (" yesterday", ""))
+    ends = corrected(TALK, ("Good", "Fine"), ("yet.", "now."))
     for moved in (-0.4, 0.4):
+        texts = [segment.text for segment in carry_over(ends.transcript, again(TALK, moved=moved)).transcript.segments]
+        assert (texts[0], texts[-1]) == ("Fine morning everyone.", "Not now.")
         found = carry_over(edited.transcript, again(TALK, moved=moved, heard={"new": "few"})).transcript
         assert found.segments[1].text == "Sure, I finished all the old search page."
 

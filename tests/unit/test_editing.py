@@ -243,6 +243,12 @@ def test_a_corrected_word_takes_the_time_of_the_one_it_replaces() -> None:
     assert [segment.edited for segment in found.segments] == [True, True, False, False]
 
 
+def test_as_many_words_as_before_take_the_times_one_by_one() -> None:
+    found = corrected(TALK, ("new search", "extraordinarily bad")).transcript
+    assert times(found)["extraordinarily"] == times(TALK)["new"]
+    assert times(found)["bad"] == times(TALK)["search"]
+
+
 def test_inserted_words_go_where_there_is_room() -> None:
     found = corrected(TALK, ("Not yet.", "Not really yet. Soon."), ("That is", "Well, that is")).transcript
     assert times(found)["really"] == Span(times(TALK)["Not"].end, times(TALK)["yet."].start)

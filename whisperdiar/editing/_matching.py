@@ -11,8 +11,9 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import pairwise
 
+from whisperdiar.editing._new import New
 from whisperdiar.editing._old import Old
 from whisperdiar.editing._sequences import Pairs, aligned, longest_rising
 from whisperdiar.editing.form import NewTurn
@@ -48,17 +49,6 @@ class Matching:
     retimed: frozenset[int]
 
 
-@dataclass(frozen=True, slots=True)
-class New:
-    """The tokens of the corrected turns, the turn of each, and those with which a paragraph begins and ends."""
-
-    turns: tuple[NewTurn, ...]
-    tokens: tuple[str, ...]
-    turn_of: tuple[int, ...]
-    begins: frozenset[int]
-    ends: frozenset[int]
-
-
 @dataclass(slots=True)
 class _Chain:
     """A stretch of the old text and the new one that it became, as indices; the pairs run upwards on both sides."""
@@ -66,19 +56,6 @@ class _Chain:
     old: Sequence[int]
     new: Sequence[int]
     pairs: Pairs
-
-
-def new_tokens(turns: Sequence[NewTurn]) -> New:
-    """The tokens of corrected turns as one sequence."""
-    tokens = [turn.tokens for turn in turns]
-    ends = list(accumulate(len(part) for turn in turns for part in turn.parts))
-    return New(
-        tuple(turns),
-        tuple(token for items in tokens for token in items),
-        tuple(number for number, items in enumerate(tokens) for _ in items),
-        frozenset([0, *ends]),
-        frozenset(end - 1 for end in ends),
-    )
 
 
 def match(old: Old, new: New) -> Matching:

@@ -10,7 +10,8 @@ from itertools import groupby
 from typing import Any
 
 from whisperdiar.editing._cast import Cast, folded
-from whisperdiar.editing._matching import Matching, New, match, new_tokens
+from whisperdiar.editing._matching import Matching, match
+from whisperdiar.editing._new import New, new_tokens
 from whisperdiar.editing._old import Old, lay_out
 from whisperdiar.editing._placed import Placed
 from whisperdiar.editing._placing import place
