@@ -328,6 +328,22 @@ def test_words_are_found_where_they_were_put() -> None:
     assert times(back)["long."].end <= times(back)["Good"].start
 
 
+def test_an_interjection_may_be_moved_behind_the_next_turn() -> None:
+    text = talk(
+        [
+            ("SPEAKER_00", " We agree then."),
+            ("SPEAKER_01", " Yeah."),
+            ("SPEAKER_00", " So it is."),
+            *([("SPEAKER_01", " Yeah.")] * 2),
+        ]
+    )
+    found = corrected(
+        text, ("\n**SPEAKER_01** [00:00:03]\nYeah.\n", ""), ("So it is.", "So it is.\n\n**SPEAKER_01**\nYeah.")
+    )
+    assert found.changes == editing.Changes(resegmented=True)
+    assert found.transcript.words == tuple(text.words[i] for i in (0, 1, 2, 4, 5, 6, 3, 7, 8))
+
+
 def test_turns_that_were_written_anew_stay_where_they_are() -> None:
     text = talk([(LABELS[i % 3], "".join(f" a{i}{j}" for j in range(3 + i))) for i in range(6)])
     draft = drafts(text)
@@ -428,6 +444,14 @@ def test_a_text_of_another_recording_is_noticed() -> None:
     assert (
         "is it the text of this transcript" in editing.apply(editing.parse(editing.write(other), TALK), TALK).notes[0]
     )
+
+
+def test_what_may_have_been_meant_otherwise_is_asked() -> None:
+    named = TALK.rename({"SPEAKER_00": "Anna", "SPEAKER_01": "Boris"})
+    found = corrected(named, ("That is", "Boris: That is"), ("Good morning", "Reason: good morning"))
+    assert found.notes == ("line 28: Boris: is read as words; to begin a turn, write **Boris** on a line of its own",)
+    found = corrected(named, ("**Anna** [00:00:07]", "**Ana** [00:00:07]"), ("**SPEAKER_02**", "**SPEAKER_03**"))
+    assert found.notes == ("Ana is taken for a new speaker: if Anna is meant, write that name",)
 
 
 def test_corrections_can_be_corrected_again() -> None:
