@@ -16,8 +16,8 @@ from whisperdiar.types import Span, Word
 class Stretch:
     """Corrected words in a row; or, with none, where words were deleted (`gone` are their keys).
 
-    `before` and `after` are the words next to it that nobody touched; `opens` and `closes` say that there is no word
-    before or after it.
+    `before` and `after` are the words next to it that nobody touched; `kin` are those of them that the same person
+    says; `opens` and `closes` say that there is no word before or after it.
     """
 
     span: Span
@@ -26,6 +26,7 @@ class Stretch:
     gone: frozenset[str] = frozenset()
     before: Word | None = None
     after: Word | None = None
+    kin: tuple[Word, ...] = ()
     opens: bool = False
     closes: bool = False
 
@@ -46,16 +47,18 @@ def stretches(edited: Transcript, options: KeepOptions) -> Iterator[Stretch]:
     for run in runs:
         words = tuple(flat[i][0] for i in run)
         span = Span(min(word.start for word in words), max(word.end for word in words))
-        before = flat[run[0] - 1][0] if run[0] else None
-        after = flat[run[-1] + 1][0] if run[-1] + 1 < len(flat) else None
+        speaker = flat[run[0]][1]
+        beside = [flat[i] if 0 <= i < len(flat) else None for i in (run[0] - 1, run[-1] + 1)]
+        before, after = (None if item is None or item[0].edited else item[0] for item in beside)
         yield Stretch(
             span,
             words,
-            flat[run[0]][1],
-            before=before if before is not None and not before.edited else None,
-            after=after if after is not None and not after.edited else None,
-            opens=before is None,
-            closes=after is None,
+            speaker,
+            before=before,
+            after=after,
+            kin=tuple(item[0] for item in beside if item is not None and not item[0].edited and item[1] == speaker),
+            opens=beside[0] is None,
+            closes=beside[1] is None,
         )
 
 

@@ -65,7 +65,13 @@ def carry_over(
             accepted.append(stretch)
         else:
             notes.append(f"the correction at {_clock(stretch.span.start)} ({_quoted(stretch)}) is not kept: {cause}")
-    names, labels, lost = _named(edited, fresh, same_people(edited, fresh), accepted)
+    heard = [_heard(stretch, table, options) for stretch in accepted]
+    alone = [stretch for stretch, speaker in zip(accepted, heard, strict=True) if speaker is None]
+    names, labels, lost = _named(edited, fresh, same_people(edited, fresh), alone)
+    accepted = [
+        replace(stretch, speaker=speaker or labels.get(stretch.speaker or ""))
+        for stretch, speaker in zip(accepted, heard, strict=True)
+    ]
     notes += [f"the name {name} is not kept: nobody was found to speak where {name} spoke" for name in lost]
     items, touched, done = _merged(fresh, table, accepted, labels, options)
     if not done and names == {item.id: item.name for item in fresh.speakers}:
@@ -78,6 +84,7 @@ class _Table:
 
     def __init__(self, transcript: Transcript) -> None:
         self.words = transcript.words
+        self.speakers = [segment.speaker for segment in transcript.segments for _ in segment.words]
         self.order = sorted(range(len(self.words)), key=lambda i: _middle(self.words[i].span))
         self.middles = [_middle(self.words[i].span) for i in self.order]
         self.keys = [key(word.text.strip()) for word in self.words]
@@ -121,6 +128,12 @@ def _refusal(stretch: Stretch, table: _Table, old: _Table, part: Span, options: 
     if len(untouched) >= options.min_context and same < options.min_agreement * len(untouched):
         return "the words around it are not found at the same times"
     return None
+
+
+def _heard(stretch: Stretch, table: _Table, options: KeepOptions) -> str | None:
+    """Who says the word beside a correction in the new transcript, where one and the same person says both."""
+    found = (table.find(word, options.tolerance) for word in stretch.kin)
+    return next((table.speakers[i] for i in found if i is not None), None)
 
 
 def _named(
@@ -209,10 +222,9 @@ def _place(table: _Table, stretch: Stretch, there: Sequence[int], guards: Sequen
 
 
 def _carried(word: Word, speaker: str | None, labels: Mapping[str, str], home: int, said_by: str | None) -> _Item:
-    label = None if speaker is None else labels[speaker]
     second = labels.get(word.second_speaker or "")
-    moved = replace(word, speaker=label, second_speaker=second, overlap=word.overlap and second is not None)
-    return _Item(moved, label, home, None, said_by)
+    moved = replace(word, speaker=speaker, second_speaker=second, overlap=word.overlap and second is not None)
+    return _Item(moved, speaker, home, None, said_by)
 
 
 def _apart(items: list[_Item]) -> list[_Item]:
