@@ -21,6 +21,8 @@ from whisperdiar.graphemes import characters, columns
 from whisperdiar.options import SubtitleRules, profile_names, subtitle_rules
 from whisperdiar.transcript import Speaker
 
+LATE = 0.13
+"""Seconds after its speech from which a cue counts as late: three frames of a film."""
 TOLERANCE = 0.0015
 """Seconds: formats round to the millisecond."""
 
@@ -107,7 +109,7 @@ def measure(paths: Sequence[Path], profile: str, *, overlap: bool | None, style:
     n = bad = lost = words = crossing = dialogues = 0
     delays: list[float] = []
     spent = 0.0
-    speed = []
+    read = shown = 0.0
     for path in paths:
         transcript = meeting(path)
         begun = time.perf_counter()
@@ -122,14 +124,16 @@ def measure(paths: Sequence[Path], profile: str, *, overlap: bool | None, style:
         crossing += sum(1 for cue in made if cue.line_speakers and len(cue.line_speakers) != len(cue.lines))
         dialogues += sum(1 for cue in made if cue.line_speakers)
         delays += late(made)
-        speed += [sum(map(len, cue.lines)) / cue.span.duration for cue in made]
+        read += sum(sum(map(characters, cue.lines)) for cue in made)
+        shown += sum(cue.span.duration for cue in made)
     delays.sort()
-    behind = sum(1 for delay in delays if delay > 0.05)
+    behind = sum(1 for delay in delays if delay > LATE)
     print(
         f"{profile:8} {'overlap' if rules.overlap else 'no overlap':10} {n} cues, {100 * bad / n:.2f} % in violation "
         f"({', '.join(f'{name} {100 * count / n:.2f}' for name, count in counts.most_common()) or 'none'}); "
-        f"{sum(speed) / n:.1f} characters a second; {dialogues} of two people; {lost} of {words} words lost; "
-        f"{100 * behind / n:.1f} % begin over 0.05 s late, at most {delays[-1]:.2f} s; {spent:.1f} s"
+        f"{read / shown:.1f} characters a second; {dialogues} of two people; {lost} of {words} words lost; "
+        f"{100 * behind / n:.1f} % begin over {LATE} s late, "
+        f"1 % over {delays[int(0.99 * len(delays))]:.2f} s; {spent:.1f} s"
     )
 
 

@@ -32,9 +32,19 @@ if TYPE_CHECKING:
         WhisperdiarError,
     )
     from whisperdiar.media import load, probe
-    from whisperdiar.options import AlignmentOptions, Runtime, SegmentationOptions, WriteOptions
+    from whisperdiar.options import (
+        AlignmentOptions,
+        Runtime,
+        SegmentationOptions,
+        SubtitleOptions,
+        SubtitleRules,
+        WriteOptions,
+        subtitle_rules,
+    )
     from whisperdiar.pipeline import Pipeline
+    from whisperdiar.plots import picture_svg, timeline_svg
     from whisperdiar.segmentation import segments
+    from whisperdiar.statistics import SpeakerStatistics, Statistics, talk_statistics
     from whisperdiar.subtitles import cues
     from whisperdiar.transcript import Segment, Speaker, Transcript, Uncertain
     from whisperdiar.types import Audio, Cue, Diarization, Span, SpeakerCount, Transcription, Turn, Word
@@ -60,9 +70,19 @@ _HOMES = {
         "WhisperdiarError",
     ),
     "media": ("load", "probe"),
-    "options": ("AlignmentOptions", "Runtime", "SegmentationOptions", "WriteOptions"),
+    "options": (
+        "AlignmentOptions",
+        "Runtime",
+        "SegmentationOptions",
+        "SubtitleOptions",
+        "SubtitleRules",
+        "WriteOptions",
+        "subtitle_rules",
+    ),
     "pipeline": ("Pipeline",),
+    "plots": ("picture_svg", "timeline_svg"),
     "segmentation": ("segments",),
+    "statistics": ("SpeakerStatistics", "Statistics", "talk_statistics"),
     "subtitles": ("cues",),
     "transcript": ("Segment", "Speaker", "Transcript", "Uncertain"),
     "types": ("Audio", "Cue", "Diarization", "Span", "SpeakerCount", "Transcription", "Turn", "Word"),
@@ -93,7 +113,11 @@ __all__ = [
     "Span",
     "Speaker",
     "SpeakerCount",
+    "SpeakerStatistics",
     "SpeechDetector",
+    "Statistics",
+    "SubtitleOptions",
+    "SubtitleRules",
     "Transcriber",
     "Transcript",
     "Transcription",
@@ -108,8 +132,12 @@ __all__ = [
     "align",
     "cues",
     "load",
+    "picture_svg",
     "probe",
     "segments",
+    "subtitle_rules",
+    "talk_statistics",
+    "timeline_svg",
     "transcribe",
     "uncertain_words",
     "write_clips",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from tests.sounds import ROOT
 from whisperdiar import InvalidOption
 from whisperdiar.graphemes import characters, columns, graphemes
 from whisperdiar.options import SubtitleOptions, SubtitleRules, WriteOptions, profile_names, subtitle_rules
@@ -117,3 +119,17 @@ def test_characters_are_counted_as_a_reader_sees_them() -> None:
     assert characters("ab 你好") == 5
     assert characters("ab 你好", full_width=True) == 3.5
     assert characters("\u200fשלום") == 4
+
+
+def test_the_table_in_the_documentation_says_what_the_profiles_say() -> None:
+    page = (ROOT / "docs" / "subtitles.md").read_text("utf-8")
+    rows = {name: cells.split("|") for name, cells in re.findall(r"^\| `(\w+)` \|(.+)\|$", page, re.MULTILINE)}
+    assert tuple(name for name in rows if name in profile_names()) == profile_names()
+    for name in profile_names():
+        rules = subtitle_rules(name, language=None)
+        speed = f"{rules.max_cps:g} characters/s" if rules.max_cps else ""
+        speed = f"{rules.max_wpm:g} words/min" if rules.max_wpm else speed
+        gap = f"{rules.min_gap_frames} frames" if rules.min_gap_frames else ""
+        seconds = f"{rules.min_duration:g}–{rules.max_duration:g}"
+        told = [str(rules.max_chars), str(rules.max_lines), speed, seconds, gap]
+        assert [cell.strip() for cell in rows[name][:5]] == told

@@ -48,6 +48,7 @@ def document_language(text: str) -> str | None:
 
 
 def _root(text: str) -> ElementTree.Element:
+    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # half a pair is no character
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise FormatError("this XML has a document type, which subtitles do not need; remove the DOCTYPE")
     try:

@@ -33,7 +33,10 @@ class _Parsed:
     start: float | None = None
 
     def add(self, text: str) -> None:
-        if text:
+        last = self.lines[-1][-1] if self.lines[-1] else None
+        if last is not None and (last.voice, last.start) == (self.voice, self.start):
+            last.text += text
+        elif text:
             self.lines[-1].append(_Piece(text, self.voice, self.start))
 
 

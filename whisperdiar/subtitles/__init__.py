@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from whisperdiar.options import SubtitleRules, subtitle_rules
 from whisperdiar.subtitles._cues import build, drafts
-from whisperdiar.subtitles._division import Limits
+from whisperdiar.subtitles._limits import Limits
 from whisperdiar.subtitles._streams import streams
 from whisperdiar.subtitles._timing import settle
 from whisperdiar.transcript import Transcript

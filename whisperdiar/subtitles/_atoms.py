@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from whisperdiar.graphemes import characters, columns, graphemes
 from whisperdiar.subtitles._breaks import FORBIDDEN, Language, break_price, cut_points, ends_sentence
@@ -64,13 +65,13 @@ def atoms(
     made = Atoms()
     floor = 0
     first = True  # of a sentence
-    for word in words:
+    for word in _steady(words):
         for number, piece in enumerate(_pieces(word, width)):
             text = piece.text
             body = text.lstrip()
             if not body:
                 continue
-            start = max(floor, round(piece.span.start / tick))
+            start = max(floor, _ticks(piece.span.start, tick))
             price = 0.0
             if made.pieces:
                 before = made.pieces[-1].text
@@ -80,7 +81,7 @@ def atoms(
             made.pieces.append(piece)
             made.speakers.append(speaker)
             made.starts.append(start)
-            made.ends.append(max(start, round(piece.span.end / tick)))
+            made.ends.append(max(start, _ticks(piece.span.end, tick)))
             made.widths.append(columns(text))
             made.leads.append(columns(text[: len(text) - len(body)]))
             made.lengths.append(characters(text, full_width=full_width))
@@ -88,6 +89,21 @@ def atoms(
             made.closes.append(ends_sentence(text, language))
             floor = start
     return made
+
+
+def _steady(words: Sequence[Word]) -> Iterable[Word]:
+    """The words, of which none begins after one of the next three: a stray time must not hold up all that follows."""
+    for number, word in enumerate(words):
+        earliest = min(other.span.start for other in words[number : number + 4])
+        if earliest < word.span.start:
+            yield replace(word, span=Span(earliest, max(earliest, min(word.span.end, earliest + word.span.duration))))
+        else:
+            yield word
+
+
+def _ticks(seconds: float, tick: float) -> int:
+    """The nearest tick; half a tick goes up, whatever the last bit of the time says."""
+    return math.floor(seconds / tick + 0.5 + 1e-6)
 
 
 def _pieces(word: Word, width: int) -> list[TimedText]:

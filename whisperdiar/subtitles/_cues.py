@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 from whisperdiar.graphemes import columns
 from whisperdiar.subtitles._atoms import Atoms
-from whisperdiar.subtitles._division import Limits, Part, Search, Surroundings, divide
+from whisperdiar.subtitles._division import Part, Search, Surroundings, divide
+from whisperdiar.subtitles._limits import Limits
 from whisperdiar.subtitles._merging import together
 from whisperdiar.subtitles._streams import TURN_PAUSE, alone
 from whisperdiar.subtitles._timing import Shown, spread
 from whisperdiar.types import Cue, Span, TimedText
+
+_NEVER = 1 << 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ def joined(made: list[Draft], limits: Limits, reserved: Mapping[str | None, int]
     after: list[int] = []  # for each cue, when the next one of its speaker comes
     for draft in reversed(ordered):
         (lane,) = draft.shown.lanes
-        after.append(upcoming.get(lane, 1 << 60))
+        after.append(upcoming.get(lane, _NEVER))
         upcoming[lane] = draft.shown.start
     after.reverse()
     found: list[Draft] = []
@@ -94,7 +97,7 @@ def joined(made: list[Draft], limits: Limits, reserved: Mapping[str | None, int]
         taken = ordered[number]
         if both is not None:
             fits = both.shown.start + both.shown.need <= min(after[number : number + 2]) - limits.gap
-            if fits and all(free.get(lane, 0) <= both.shown.start - limits.gap for lane in both.shown.lanes):
+            if fits and all(free.get(lane, -_NEVER) <= both.shown.start - limits.gap for lane in both.shown.lanes):
                 taken = both
                 number += 1
         found.append(taken)
@@ -144,7 +147,7 @@ def _dialogue_rows(atoms: Atoms, part: Part) -> list[list[int]]:
 
 def build(draft: Draft, limits: Limits) -> Cue:
     """The cue itself, in seconds."""
-    span = Span(draft.shown.start * limits.tick, draft.shown.end * limits.tick)
+    span = Span(draft.shown.start / limits.rate, draft.shown.end / limits.rate)
     lines = tuple(_text(line) for line in draft.lines)
     alone = len(set(draft.speakers)) == 1
     return Cue(

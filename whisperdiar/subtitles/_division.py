@@ -5,12 +5,13 @@ number of words):
 
     cue          1, and up to 1/4 more where it is nearly empty
     break        0 at the end of a sentence to 5 inside a phrase (`_breaks`), less by 2.5 for every second of pause
-    lines        0.15 for the second one, 0.35 of the price of the break, and up to 0.6 for uneven lines
+    lines        0.15 for the second one, 0.35 of the price of the break, and up to 0.9 for uneven lines
     sentences    0.5 for the end of one sentence with the beginning of another that goes on
-    time         10, and up to 4 more, where the cue cannot stay as long as its text needs
+    time         10, and up to 30 more, where the cue cannot stay as long as its text needs; 60 more for a mere flash
     over         0.5, and 1 for each second, where it stays while somebody else begins (if cues may overlap)
-    delay        1.5 for a second after the speech begins (only where people talk at once and cues may not overlap)
-    dialogue     0.6 for two people in one cue, 0.5 for each second that a line is shown before it is said
+    delay        3 for each second after the speech begins: an eighth of a second at most, a whole one where
+                 somebody else talks as well and cues may not overlap
+    dialogue     2.2 for two people in one cue, 0.5 for each second that a line is shown before it is said
 """
 
 from __future__ import annotations
@@ -20,60 +21,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from whisperdiar.options import SubtitleRules
 from whisperdiar.subtitles._atoms import Atoms
 from whisperdiar.subtitles._breaks import FORBIDDEN
+from whisperdiar.subtitles._limits import Limits
 
 CUE, EMPTY, LINE, LINE_BREAK, UNEVEN, MIXED = 1.0, 1.0, 0.15, 0.35, 0.6, 0.5
-LATE, LATE_MORE, DELAY, DIALOGUE, EARLY = 10.0, 30.0, 1.5, 1.5, 0.5
+LATE, LATE_MORE, DELAY, DIALOGUE, EARLY = 10.0, 30.0, 3.0, 2.2, 0.5
 PAUSE, LONGEST_PAUSE, HARD_PAUSE = 2.5, 0.8, 1.5
 OVER, OVER_MORE = 0.5, 1.0
 PARTIAL, FLASH = 0.6, 60.0
-LONGEST_OVER = 1.0
-LATEST = 0.125
-"""Seconds that a cue may begin after its speech for the sake of the one before: three frames of a film."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Rules in the units of the atoms: ticks, columns, characters."""
-
-    tick: float
-    width: int
-    lines: int
-    words: int
-    shortest: int
-    longest: int
-    gap: int
-    close: int
-    over: int
-    late: int
-    per_character: float
-    per_word: float
-
-    @classmethod
-    def of(cls, rules: SubtitleRules) -> Limits:
-        """Durations are rounded so that the rule holds: the shortest and the gap up, the longest down."""
-        tick = rules.frame or 0.001
-        shortest = max(1, math.ceil(rules.min_duration / tick - 1e-6))
-        return cls(
-            tick=tick,
-            width=rules.max_columns,
-            lines=rules.max_lines,
-            words=rules.max_words or 1_000_000,
-            shortest=shortest,
-            longest=max(1, math.floor(rules.max_duration / tick + 1e-6)),
-            gap=math.ceil(rules.gap / tick - 1e-6),
-            close=math.ceil(rules.close_gap / tick - 1e-6),
-            over=round(LONGEST_OVER / tick),
-            late=math.floor(LATEST / tick + 1e-6),
-            per_character=1 / rules.max_cps / tick if rules.max_cps else 0.0,
-            per_word=60 / rules.max_wpm / tick if rules.max_wpm else 0.0,
-        )
-
-    def need(self, length: float, words: int) -> int:
-        """Ticks that a text has to stay."""
-        return max(self.shortest, math.ceil(max(length * self.per_character, words * self.per_word) - 1e-6))
 
 
 class Part(NamedTuple):
@@ -163,7 +119,7 @@ def cut_prices(atoms: Atoms, tick: float) -> list[float]:
     for i in range(1, len(atoms)):
         price = atoms.prices[i]
         pause = min(longest, max(0, atoms.starts[i] - atoms.ends[i - 1])) * tick
-        found.append(price if price >= FORBIDDEN else max(-0.5, price - PAUSE * pause))
+        found.append(price if price >= FORBIDDEN else price - PAUSE * pause)
     return found
 
 

@@ -15,7 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from whisperdiar.subtitles._atoms import Atoms, picked
-from whisperdiar.subtitles._division import Limits, Surroundings, cut_prices
+from whisperdiar.subtitles._division import Surroundings, cut_prices
+from whisperdiar.subtitles._limits import Limits
 
 NEVER = 1 << 60
 PHRASE_PAUSE, LONGEST_PHRASE = 0.4, 2.5
@@ -137,16 +138,19 @@ def _split_where_others_begin(
 
 
 def _cuts(phrases: list[Phrase], prices: Mapping[str | None, list[float]]) -> list[float]:
-    """A break between two speakers costs what it costs the first of them, if he goes on afterwards."""
+    """What a break between two cues costs before each atom.
+
+    Between two speakers half of what it costs the one who may go on later, and half of what it costs the one who
+    may have begun before: a sentence that is interrupted is broken once, be it before the other one or after him.
+    """
     found: list[float] = []
     before: Phrase | None = None
     for phrase in phrases:
         own = prices[phrase.speaker]
-        if before is None or before.speaker == phrase.speaker:
-            first = own[phrase.first]
-        else:
+        first = own[phrase.first]
+        if before is not None and before.speaker != phrase.speaker:
             rest = prices[before.speaker]
-            first = rest[before.last] if before.last < len(rest) else 0.0
+            first = 0.5 * (first + (rest[before.last] if before.last < len(rest) else 0.0))
         found += [first, *own[phrase.first + 1 : phrase.last]]
         before = phrase
     return found

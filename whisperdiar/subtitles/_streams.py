@@ -9,7 +9,8 @@ from operator import attrgetter
 from whisperdiar.options import SubtitleRules
 from whisperdiar.subtitles._atoms import Atoms, atoms
 from whisperdiar.subtitles._breaks import language_rules
-from whisperdiar.subtitles._division import Limits, Surroundings, cut_prices
+from whisperdiar.subtitles._division import Surroundings, cut_prices
+from whisperdiar.subtitles._limits import Limits
 from whisperdiar.transcript import Segment
 from whisperdiar.types import Word
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from whisperdiar.subtitles._division import Limits
+from whisperdiar.subtitles._limits import Limits
 
 _NEVER = 1 << 60
 
