@@ -37,8 +37,8 @@ _CAUSES = {
 _DESCRIPTORS = re.compile(r"/dev/fd|/proc/(self|thread-self|[0-9]+)(/task/[0-9]+)?/fd")
 _STANDARD = {"/dev/stdout": 1, "/dev/stderr": 2}
 _LONGEST_CHAIN = 40
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 def read_text(path: str | os.PathLike[str]) -> str:

@@ -27,13 +27,13 @@ FALLBACK = BackendRecord(
 
 def test_the_formats_have_the_promised_names_and_suffixes():
     assert set(FORMATS) == {
-        "srt", "vtt", "rttm", "json", "txt", "pyannote-json", "textgrid", "eaf", "audacity", "csv", "csv-words", "tsv",
-        "tsv-words", "seglst", "whisperx-json", "verbose-json", "diarized-json", "stm", "ctm", "md", "ass", "ttml",
-        "lrc",
+        "srt", "vtt", "ass", "ttml", "lrc", "rttm", "json", "txt", "pyannote-json", "html", "textgrid", "eaf",
+        "audacity", "csv", "csv-words", "tsv", "tsv-words", "seglst", "whisperx-json", "verbose-json", "diarized-json",
+        "stm", "ctm", "md",
     }  # fmt: skip
     assert known_suffixes() == {
         ".srt": "srt", ".vtt": "vtt", ".rttm": "rttm", ".json": "json", ".txt": "txt", ".textgrid": "textgrid",
-        ".eaf": "eaf", ".csv": "csv", ".tsv": "tsv", ".stm": "stm", ".ctm": "ctm", ".md": "md",
+        ".eaf": "eaf", ".csv": "csv", ".tsv": "tsv", ".stm": "stm", ".ctm": "ctm", ".md": "md", ".html": "html",
         ".ass": "ass", ".ssa": "ass", ".ttml": "ttml", ".dfxp": "ttml", ".xml": "ttml", ".lrc": "lrc",
     }  # fmt: skip
     assert by_name("pyannote-json").suffix == ".pyannote.json"
@@ -51,7 +51,9 @@ def test_every_module_fulfils_its_format(name):
         read = found.read(text)
         if name in ("json", "rttm"):
             assert read.turns == example().turns
-        if found.needs != "turns":
+        elif found.read_cues is not None:
+            assert [(w.text, w.start) for w in read.words] == [(" Hello.", 1.0)]
+        elif found.needs != "turns":
             assert [(word.span, word.text) for word in read.words] == [(Span(1.0, 2.0), " Hello.")]
 
 
@@ -75,15 +77,13 @@ def test_a_label_that_is_listed_twice_goes_by_its_first_name(name):
     assert "Ben" not in text
 
 
-SUBTITLES = {"srt", "vtt", "ass", "ttml", "lrc"}
-
-
 def test_the_formats_that_read_back():
+    subtitles = {"srt", "vtt", "ass", "ttml", "lrc"}
     assert {name for name in FORMATS if by_name(name).read is not None} == {
         "json", "rttm", "textgrid", "eaf", "seglst", "whisperx-json", "verbose-json", "diarized-json", "stm", "ctm",
-        *SUBTITLES,
+        *subtitles,
     }  # fmt: skip
-    assert {name for name in FORMATS if by_name(name).read_cues is not None} == SUBTITLES
+    assert {name for name in FORMATS if by_name(name).read_cues is not None} == subtitles
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -76,8 +76,9 @@ def versions(meetings: Sequence[Path], *, each: int, first_seed: int, seed: int)
                     bare=rng.random() < 0.2,
                     lower=rng.random() < 0.15,
                     apart=rng.random() < 0.35,
-                    exclusive=rng.random() < 0.15,
+                    exclusive=rng.random() < 0.25,
                     coarse=rng.random() < 0.15,
+                    filled=rng.random() < 0.25,
                     kept=rng.uniform(0.1, 0.7) if rng.random() < 0.15 else 1.0,
                 )
             talk, factor = KINDS[i % len(KINDS)]

@@ -81,6 +81,7 @@ class Form:
         apart: its words never overlap in time.
         exclusive: the diarizer gives the floor to one speaker at a time.
         coarse: the diarizer's times lie on a grid of 0.1 s.
+        filled: a turn lasts until the next one begins, over pauses of up to 1.5 s.
         kept: the share of words that the recogniser finds.
     """
 
@@ -89,6 +90,7 @@ class Form:
     apart: bool = False
     exclusive: bool = False
     coarse: bool = False
+    filled: bool = False
     kept: float = 1.0
 
     def words(self, words: list[SpokenWord], rng: np.random.Generator) -> list[SpokenWord]:
@@ -116,6 +118,13 @@ class Form:
             turns = kept
         if self.coarse:
             turns = [(round(start / 0.1) * 0.1, round(end / 0.1) * 0.1 + 0.05, who) for start, end, who in turns]
+        if self.filled:
+            ordered = sorted(turns)
+            following = [turn[0] for turn in ordered[1:]] + [float("inf")]
+            turns = [
+                (start, start_of_next if end < start_of_next <= end + 1.5 else end, who)
+                for (start, end, who), start_of_next in zip(ordered, following, strict=True)
+            ]
         return turns
 
 

@@ -28,6 +28,7 @@ from whisperdiar.alignment._turns import NOBODY
 
 FIRST_SEED = 1000
 """Seeds from here on are for training; benchmarks use small ones."""
+SEED_OF_CALIBRATION = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,16 @@ def error_rate(model: Model, items: Sequence[Example]) -> float:
     return wrong / max(total, 1)
 
 
+def calibration(model: Model, items: Sequence[Example]) -> float:
+    """The temperature under which the probabilities are likeliest (Guo et al. 2017, section 4.2)."""
+    with torch.no_grad():
+        odds = torch.cat([model(*batch.inputs) for batch in map(Batch.of, items)])
+        target = torch.cat([Batch.of(item).target for item in items])
+        choices = [0.7 + 0.02 * i for i in range(41)]
+        losses = [float(functional.cross_entropy(odds / t, target, ignore_index=UNKNOWN)) for t in choices]
+    return choices[int(np.argmin(losses))]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("shared", type=Path)
@@ -99,17 +110,19 @@ def main() -> None:
     meetings = sorted((chosen.shared / "ami").glob("*.words.tsv"))
     known = [path for path in meetings if not held_back(path.name)]
     wanted = list(versions(known, each=chosen.versions, first_seed=FIRST_SEED, seed=chosen.seed))
-    kept = [Version(path, 0, 1.0, Form()) for path in meetings if held_back(path.name)]
+    held = [Version(path, 0, 1.0, Form()) for path in meetings if held_back(path.name)]
     model = Model(chosen.width)
     train(
         model,
         examples(simulator, wanted, processes=chosen.processes),
-        examples(simulator, kept, processes=chosen.processes),
+        examples(simulator, held, processes=chosen.processes),
         epochs=chosen.epochs,
         rate=chosen.rate,
     )
-    export(model, chosen.out)
-    print(f"wrote {chosen.out}")
+    plain = [Version(path, SEED_OF_CALIBRATION, 1.0, Form()) for path in known]
+    temperature = calibration(model, examples(simulator, plain, processes=chosen.processes))
+    export(model, chosen.out, temperature=temperature)
+    print(f"wrote {chosen.out}, temperature {temperature:.2f}")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +13,12 @@ from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console
 from whisperdiar.cli.embedding import embed_options, embedding, write_embedded
 from whisperdiar.cli.outputs import Target, plan, unfinished
+from whisperdiar.cli.page import recording_of
 from whisperdiar.cli.transcribe import write_targets
 from whisperdiar.clips import make_folder, write_clips
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.files import read_bytes, read_text
-from whisperdiar.formats import FORMATS, Format, by_name, by_suffix, decode
+from whisperdiar.formats import FORMATS, by_name, by_suffix, decode
 from whisperdiar.formats.rttm import NO_ID
 from whisperdiar.media import load, recording_id
 from whisperdiar.transcript import Transcript
@@ -37,10 +37,14 @@ _WHOLE = ("json", "rttm")
 @shared.style_option
 @shared.subtitle_options
 @click.option(
-    "--media", type=shared.PATH, metavar="FILE", help="The recording: ELAN links to it, --clips and --embed copy of it."
+    "--media",
+    type=shared.PATH,
+    metavar="FILE",
+    help="The recording: pages play it, ELAN links to it, --clips cuts it, --embed copies it.",
 )
-@click.option("--clips", type=shared.PATH, metavar="DIR", help="Write each speaker's speech as sound; needs --media.")
+@shared.page_option
 @embed_options
+@click.option("--clips", type=shared.PATH, metavar="DIR", help="Write each speaker's speech as sound; needs --media.")
 @shared.quiet_option
 @click.pass_context
 def convert(
@@ -55,6 +59,7 @@ def convert(
     overwrite: bool,
     media: Path | None,
     clips: Path | None,
+    embed_media: bool,
     embed: str | None,
     embed_format: str | None,
     quiet: bool,
@@ -62,30 +67,31 @@ def convert(
 ) -> None:
     """Write the transcript IN as OUT; without OUT as subtitles on standard output.
 
-    IN is JSON of whisperdiar, RTTM, subtitles (SRT, WebVTT, ASS, SSA, TTML, LRC), or any other format that reads back
-    (see docs/formats.md). --from names a format that the suffix does not tell: --from whisperx-json.
+    IN is JSON of whisperdiar, RTTM, or any other format that reads back, subtitles included (see docs/formats.md).
+    --from names a format that the suffix does not tell: --from whisperx-json.
     """
     console = Console(quiet=quiet)
     context.call_on_close(console.close)
-    write = replace(shared.write_options(options), media=None if media is None else os.path.abspath(media))
+    write = shared.write_options(options)
     wanted = embedding(embed, embed_format)
-    for name, asked in (("--clips", clips), ("--embed", embed)):
-        if asked is not None and media is None:
-            raise InvalidOption(f"{name} {asked}: name the recording with --media FILE")
+    for option, value in (("--embed", embed), ("--clips", clips)):
+        if value is not None and media is None:
+            raise InvalidOption(f"{option} {value}: name the recording with --media FILE")
     (planned,) = plan([source], [*destinations, *outputs], formats, also_read=[media], also_written=[embed])
+    used = wanted is not None or clips is not None
+    if used and not (destinations or outputs or formats):
+        planned = []  # standard output is where subtitles go unasked
+    recording = recording_of(media, planned, inside=embed_media, copied=used)
     targets = unfinished(planned, overwrite=overwrite, notify=console.warn)
-    if clips is not None or wanted is not None:
-        # Standard output is where subtitles go unasked; whoever asks for something else gets that alone.
-        targets = targets if destinations or outputs or formats else []
-    elif not targets:
+    if not targets and not used:
         return
     transcript = read_transcript(source, form=source_format, notify=console.warn)
     _refuse_empty(source, transcript, targets)
-    code = write_targets(transcript, targets, write, console, keep=False)
-    if clips is not None and media is not None:
-        _cut(media, transcript, clips, console)
+    code = write_targets(transcript, targets, write, console, keep=False, recording=recording)
     if wanted is not None and media is not None:
         code = write_embedded(transcript, media, wanted, write, console) or code
+    if clips is not None and media is not None:
+        _cut(media, transcript, clips, console)
     context.exit(code)
 
 
@@ -154,15 +160,12 @@ def _pairs(names: tuple[str, ...]) -> dict[str, str]:
     return pairs
 
 
-def read_transcript(path: Path, *, form: str | None = None, notify: Callable[[str], None]) -> Transcript:
+def read_transcript(path: Path, *, notify: Callable[[str], None], form: str | None = None) -> Transcript:
     """A transcript from a file in any format that reads back; where it names no recording, the file's name does.
 
     Args:
+        notify: is told where the encoding of a subtitle file had to be guessed.
         form: name of the format; None takes the one of the suffix.
-        notify: is told where the encoding of a subtitle file had to be guessed.
-
-    Args:
-        notify: is told where the encoding of a subtitle file had to be guessed.
 
     Raises:
         InvalidOption: the format does not read back, or there is none of that name.
@@ -171,24 +174,20 @@ def read_transcript(path: Path, *, form: str | None = None, notify: Callable[[st
     chosen = by_suffix(path) if form is None else by_name(form)
     if chosen.read is None:
         raise InvalidOption(f"{path}: {chosen.name} does not hold a whole transcript; give one of: {_readable()}")
-    text = _text(path, chosen, notify)
+    if chosen.read_cues is None:
+        text, note = read_text(path), ""
+    else:
+        text, note = decode(read_bytes(path))
+    if note:
+        notify(f"{path}: {note}")
     try:
         found = chosen.read(text)
     except FormatError as error:
         other = form is None and chosen.name == "json" and '"schema_version"' not in text
         hint = f"; if another program made it, say which form it has with --from ({_readable()})" if other else ""
         raise FormatError(f"{path}: {error}{hint}") from error
-    return replace(found, recording_id=recording_id(path)) if found.recording_id == NO_ID else found
-
-
-def _text(path: Path, form: Format, notify: Callable[[str], None]) -> str:
-    """Subtitles come in many encodings, everything else in UTF-8."""
-    if form.read_cues is None:
-        return read_text(path)
-    text, note = decode(read_bytes(path))
-    if note:
-        notify(f"{path}: {note}")
-    return text
+    unnamed = found.recording_id == NO_ID or chosen.read_cues is not None
+    return replace(found, recording_id=recording_id(path)) if unnamed else found
 
 
 def _readable() -> str:

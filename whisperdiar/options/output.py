@@ -57,7 +57,8 @@ class WriteOptions:
             RTTM and the JSON formats are lists of speakers and always name them.
         max_paragraph: a paragraph of the text format spans at most this many seconds, where segments allow it.
         subtitles: how subtitle cues are cut: rules as they are, or a profile that `rules` resolves for a language.
-        media: path of the recording, for formats that link to it (ELAN).
+        media: the recording, for formats that link to it: a URL relative to a page, a path for ELAN; None for none.
+        media_data: the recording's bytes, to be put into the page itself; `media` then tells their type.
 
     Raises:
         InvalidOption: there is no such speaker style, or the paragraph length is not positive.
@@ -67,6 +68,7 @@ class WriteOptions:
     max_paragraph: float = 60.0
     subtitles: SubtitleOptions | SubtitleRules = field(default_factory=SubtitleOptions)
     media: str | None = None
+    media_data: bytes | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.speaker_style not in SPEAKER_STYLES:
