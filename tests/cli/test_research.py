@@ -37,7 +37,8 @@ def test_from_names_what_the_suffix_does_not_tell(cli: Cli, tmp_path: Path, name
     put(tmp_path, "in.json", name)
     refused = cli("convert", "in.json", "out.srt")
     assert refused.code == 1
-    assert f"--from (ctm, {'diarized-json'}" in refused.complaints[0]
+    assert "--from (" in refused.complaints[0]
+    assert name in refused.complaints[0]
     done = cli("convert", "--from", name, "in.json", "out.srt", "turns.rttm")
     assert done.code == 0, done.err
     assert "Anna  Maria: Good morning," in (tmp_path / "out.srt").read_text("utf-8")
@@ -63,6 +64,7 @@ def test_a_textgrid_of_praat_in_utf_16_is_read_and_named_after_its_file(cli: Cli
 
 def test_an_eaf_links_to_the_recording(cli: Cli, tmp_path: Path) -> None:
     put(tmp_path, "in.json", "json")
+    (tmp_path / "my talk.mp4").write_bytes(b"")
     assert cli("convert", "in.json", "out.eaf", "--media", "my talk.mp4").code == 0
     text = (tmp_path / "out.eaf").read_text("utf-8")
     assert f'MEDIA_URL="file://{tmp_path}/my%20talk.mp4"' in text

@@ -18,7 +18,7 @@ from whisperdiar.cli.transcribe import write_targets
 from whisperdiar.clips import make_folder, write_clips
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.files import read_bytes, read_text
-from whisperdiar.formats import FORMATS, by_name, by_suffix, decode
+from whisperdiar.formats import FORMATS, Format, by_name, by_suffix, decode
 from whisperdiar.formats.rttm import NO_ID
 from whisperdiar.media import load, recording_id
 from whisperdiar.transcript import Transcript
@@ -74,24 +74,25 @@ def convert(
     context.call_on_close(console.close)
     write = shared.write_options(options)
     wanted = embedding(embed, embed_format)
-    for option, value in (("--embed", embed), ("--clips", clips)):
-        if value is not None and media is None:
-            raise InvalidOption(f"{option} {value}: name the recording with --media FILE")
+    for name, asked in (("--clips", clips), ("--embed", embed)):
+        if asked is not None and media is None:
+            raise InvalidOption(f"{name} {asked}: name the recording with --media FILE")
     (planned,) = plan([source], [*destinations, *outputs], formats, also_read=[media], also_written=[embed])
     used = wanted is not None or clips is not None
-    if used and not (destinations or outputs or formats):
-        planned = []  # standard output is where subtitles go unasked
     recording = recording_of(media, planned, inside=embed_media, copied=used)
     targets = unfinished(planned, overwrite=overwrite, notify=console.warn)
-    if not targets and not used:
+    if used:
+        # Standard output is where subtitles go unasked; whoever asks for something else gets that alone.
+        targets = targets if destinations or outputs or formats else []
+    elif not targets:
         return
     transcript = read_transcript(source, form=source_format, notify=console.warn)
     _refuse_empty(source, transcript, targets)
     code = write_targets(transcript, targets, write, console, keep=False, recording=recording)
-    if wanted is not None and media is not None:
-        code = write_embedded(transcript, media, wanted, write, console) or code
     if clips is not None and media is not None:
         _cut(media, transcript, clips, console)
+    if wanted is not None and media is not None:
+        code = write_embedded(transcript, media, wanted, write, console) or code
     context.exit(code)
 
 
@@ -160,7 +161,7 @@ def _pairs(names: tuple[str, ...]) -> dict[str, str]:
     return pairs
 
 
-def read_transcript(path: Path, *, notify: Callable[[str], None], form: str | None = None) -> Transcript:
+def read_transcript(path: Path, *, form: str | None = None, notify: Callable[[str], None]) -> Transcript:
     """A transcript from a file in any format that reads back; where it names no recording, the file's name does.
 
     Args:
@@ -174,20 +175,24 @@ def read_transcript(path: Path, *, notify: Callable[[str], None], form: str | No
     chosen = by_suffix(path) if form is None else by_name(form)
     if chosen.read is None:
         raise InvalidOption(f"{path}: {chosen.name} does not hold a whole transcript; give one of: {_readable()}")
-    if chosen.read_cues is None:
-        text, note = read_text(path), ""
-    else:
-        text, note = decode(read_bytes(path))
-    if note:
-        notify(f"{path}: {note}")
+    text = _text(path, chosen, notify)
     try:
         found = chosen.read(text)
     except FormatError as error:
         other = form is None and chosen.name == "json" and '"schema_version"' not in text
         hint = f"; if another program made it, say which form it has with --from ({_readable()})" if other else ""
         raise FormatError(f"{path}: {error}{hint}") from error
-    unnamed = found.recording_id == NO_ID or chosen.read_cues is not None
-    return replace(found, recording_id=recording_id(path)) if unnamed else found
+    return replace(found, recording_id=recording_id(path)) if found.recording_id == NO_ID else found
+
+
+def _text(path: Path, form: Format, notify: Callable[[str], None]) -> str:
+    """Subtitles come in many encodings, everything else in UTF-8."""
+    if form.read_cues is None:
+        return read_text(path)
+    text, note = decode(read_bytes(path))
+    if note:
+        notify(f"{path}: {note}")
+    return text
 
 
 def _readable() -> str:
