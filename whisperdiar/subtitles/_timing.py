@@ -54,8 +54,10 @@ def settle(cues: Sequence[Shown], limits: Limits) -> None:
     turns = [(cue.start, number) for number, cue in enumerate(ordered) if cue.turn]
     for number, cue in enumerate(ordered):
         latest = max(cue.start + 1, min(following.get(number, _NEVER) - limits.gap, cue.start + limits.longest))
-        place = bisect_left(turns, (max(cue.said, cue.start + 1), 0))
-        turn = next((start for start, other in turns[place:] if not ordered[other].lanes & cue.lanes), _NEVER)
+        # Who begins while the last sound is made ends the cue as well: nobody sees two cues for so short a time.
+        place = bisect_left(turns, (max(cue.said - limits.trim, cue.start + 1), 0))
+        others = (turns[i] for i in range(place, len(turns)))
+        turn = next((start for start, other in others if not ordered[other].lanes & cue.lanes), _NEVER)
         cue.end = _end(cue, latest, turn, starts, limits)
 
 
@@ -63,7 +65,7 @@ def _end(cue: Shown, latest: int, turn: int, starts: Sequence[int], limits: Limi
     least = cue.start + cue.need
     soft = min(latest, turn - limits.gap)
     if soft < least:
-        return _clear(cue, min(least, latest, turn + limits.over), latest, starts, limits)
+        return _clear(cue, min(max(least, cue.said), latest, turn + limits.over), latest, starts, limits)
     end = min(max(cue.said, least), soft)
     upcoming = _from(starts, max(end, cue.start + 1))
     if upcoming - end < max(limits.close, limits.gap):
