@@ -217,7 +217,7 @@ def _run_one(path: Path, targets: Sequence[Target], job: Job) -> int:
     if lost is not None:
         code = report(lost, job.console, about=str(path))
         wanted = [item for item in targets if item.format.needs != "turns"]
-        if not wanted:
+        if not wanted and job.embedding is None:
             _rescue(transcript, job.console)
     code = write_targets(transcript, wanted, job.write, job.console) or code
     if job.embedding is not None:

@@ -10,10 +10,9 @@ from whisperdiar.formats._text import JOINER, numbered_lines, one_line, refuse_l
 from whisperdiar.types import Cue, Span, TimedText
 
 _SECTION = re.compile(r"\[([^\]]+)\]")
-_TIME = re.compile(r"\s*(\d+):(\d+):(\d+)(?:[.,:](\d+))?\s*")
-_TOKENS = re.compile(r"(?<!\\)\{([^}]*)\}")
-_KARAOKE = re.compile(r"\\(?:kf|ko|K|k)\s*(\d+)")
-_DRAWING = re.compile(r"\\p(\d+)")
+_TIME = re.compile(r"\s*(\d{1,9}):(\d{1,9}):(\d{1,9})(?:[.,:](\d+))?\s*")
+_KARAOKE = re.compile(r"\\(?:kf|ko|K|k)\s*(\d{1,9})")
+_DRAWING = re.compile(r"\\p(\d{1,9})")
 _BREAK = re.compile(r"\\N|\\n")
 _ASS_FIELDS = "Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text"
 _SSA_FIELDS = "Marked, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text"
@@ -85,7 +84,7 @@ def _cue(span: Span, text: str, speaker: str | None) -> Cue | None:
     clock: float | None = None
     length = 0.0
     drawing = False
-    for index, part in enumerate(_TOKENS.split(text)):
+    for index, part in enumerate(_parted(text)):
         if index % 2:
             shapes = _DRAWING.findall(part)
             drawing = int(shapes[-1]) > 0 if shapes else drawing
@@ -106,6 +105,25 @@ def _cue(span: Span, text: str, speaker: str | None) -> Cue | None:
     texts = tuple(one_line("".join(piece for piece, _ in row)) for row in rows)
     timed = _timed(rows, span) if any(start is not None for row in rows for _, start in row) else ()
     return Cue(span, texts, speaker, (), timed)
+
+
+def _parted(text: str) -> list[str]:
+    """Text, code, text, code … text; what no brace closes is text. One pass, whatever the text is."""
+    parts = [""]
+    place = 0
+    while True:
+        opened = text.find("{", place)
+        closed = text.find("}", opened) if opened >= 0 else -1
+        if closed < 0:
+            parts[-1] += text[place:]
+            return parts
+        if opened and text[opened - 1] == "\\":
+            parts[-1] += text[place : opened + 1]
+            place = opened + 1
+        else:
+            parts[-1] += text[place:opened]
+            parts += [text[opened + 1 : closed], ""]
+            place = closed + 1
 
 
 def _plain(text: str) -> str:

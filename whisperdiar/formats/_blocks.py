@@ -11,9 +11,9 @@ from whisperdiar.formats._text import refuse_line, without_mark
 from whisperdiar.types import Span
 
 # Hours may be missing, points and commas stand for each other, digits may be missing.
-_CLOCK = r"(?:(\d+)\s*:\s*)?(\d+)\s*:\s*(\d+)(?:\s*[,.:，．]\s*(\d+))?"
-_TIMES = re.compile(rf"\s*{_CLOCK}\s*(?:-+|–|—)?[>→]\s*{_CLOCK}(?:\s.*)?")
-_MEANT_AS_TIMES = re.compile(r"\s*[\d:.,]+[^\s]*\s*-+>.*\d")
+_CLOCK = r"(?:(\d{1,9})\s*:\s*)?(\d{1,9})\s*:\s*(\d{1,9})(?:\s*[,.:，．]\s*(\d+))?"
+_TIMES = re.compile(rf"\s*{_CLOCK}\s*-{{2,}}>\s*{_CLOCK}(?:\s.*)?")
+_MEANT_AS_TIMES = re.compile(r"\s*[\d:.,]+[^\s]*\s*-{2,}>.*\d")
 _NUMBER = re.compile(r"\s*\d+\s*")
 _LINE_ENDS = re.compile("\r\n|\r|\n")
 _LONGEST = 1e9
@@ -76,7 +76,7 @@ def _span(number: int, line: str) -> Span:
 def _refuse_broken(lines: list[str], places: set[int]) -> None:
     """Where a cue may begin stands a line with an arrow that is no line of times: passing over it would lose text."""
     for index, line in enumerate(lines):
-        if index in places or "->" not in line:
+        if index in places or "-->" not in line:
             continue
         before = lines[index - 1] if index else ""
         if _MEANT_AS_TIMES.fullmatch(line) and (not before.strip() or _NUMBER.fullmatch(before)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import accumulate, pairwise
 
 from whisperdiar.graphemes import columns
@@ -115,6 +116,7 @@ def _pieces(word: str) -> list[str]:
     return pieces
 
 
+@lru_cache(maxsize=8192)
 def _unspaced(letter: str) -> bool:
     return not letter.isascii() and unicodedata.name(letter, "").startswith(_UNSPACED)
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from whisperdiar.formats._text import JOINER, numbered_lines, one_line, refuse_line, without_breaks
 from whisperdiar.types import Cue, Span, TimedText
 
-_TIME = r"(\d+):(\d{1,2})(?:[.:,](\d{1,3}))?"
+_TIME = r"(\d{1,9}):(\d{1,2})(?:[.:,](\d{1,3}))?"
 _STAMP = re.compile(rf"\[{_TIME}\]")
 _WORD = re.compile(rf"<{_TIME}>")
 _TAG = re.compile(r"\[([A-Za-z#]+):(.*)\]")
@@ -44,13 +44,15 @@ def lyric_cues(text: str) -> tuple[Cue, ...]:
         elif tag[1].lower() == "offset" and re.fullmatch(r"\s*[+-]?\d{1,9}\s*", tag[2]):
             offset = int(tag[2]) / 1000
     rows = sorted((_Row(max(0.0, row.start - offset), row.text) for row in rows), key=lambda row: row.start)
-    made = []
-    for index, row in enumerate(rows):
-        following = next((other.start for other in rows[index + 1 :] if other.start > row.start), None)
-        cue = _cue(row, following)
+    made: list[Cue] = []
+    following: float | None = None
+    for index in range(len(rows) - 1, -1, -1):
+        if index + 1 < len(rows) and rows[index + 1].start > rows[index].start:
+            following = rows[index + 1].start
+        cue = _cue(rows[index], following)
         if cue is not None:
             made.append(cue)
-    return tuple(made)
+    return tuple(reversed(made))
 
 
 def _seconds(minutes: str, seconds: str, decimals: str | None) -> float:

@@ -15,7 +15,7 @@ from whisperdiar.types import Cue, Span
 _METADATA = "http://www.w3.org/ns/ttml#metadata"
 _PARAMETER = "http://www.w3.org/ns/ttml#parameter"
 _XML = "http://www.w3.org/XML/1998/namespace"
-_CLOCK = re.compile(r"(\d+):(\d{2}):(\d{2})(?:(\.\d+)|:(\d+)(?:\.\d+)?)?")
+_CLOCK = re.compile(r"(\d{1,9}):(\d{2}):(\d{2})(?:(\.\d+)|:(\d{1,9})(?:\.\d+)?)?")
 _OFFSET = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s|f|t)")
 _SPACE = re.compile(r"[ \t\r\n]+")
 _LONGEST = 1e9
@@ -38,7 +38,10 @@ def document_cues(text: str) -> Iterator[Cue]:
     names = _agents(root)
     body = next((item for item in root if _local(item) == "body"), None)
     if body is not None:
-        yield from _walk(body, 0.0, _LONGEST, None, rates, names)
+        try:
+            yield from _walk(body, 0.0, _LONGEST, None, rates, names)
+        except RecursionError as error:
+            raise FormatError("the elements of this TTML are nested too deeply") from error
 
 
 def document_language(text: str) -> str | None:
@@ -48,6 +51,7 @@ def document_language(text: str) -> str | None:
 
 
 def _root(text: str) -> ElementTree.Element:
+    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # half a pair is no character
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise FormatError("this XML has a document type, which subtitles do not need; remove the DOCTYPE")
     try:

@@ -12,7 +12,7 @@ from whisperdiar.formats._text import one_line, without_breaks
 from whisperdiar.types import Cue, Span, TimedText
 
 _TOKENS = re.compile(r"<([^<>]*)>")
-_TIME = re.compile(r"\s*(?:(\d+):)?(\d+):(\d+)(?:[.,](\d+))?\s*")
+_TIME = re.compile(r"\s*(?:(\d{1,9}):)?(\d{1,9}):(\d{1,9})(?:[.,](\d+))?\s*")
 _VOICE = re.compile(r"v(?:\.[^\s.]+)*[ \t]+(.+)", re.DOTALL)
 _RUBY_TEXT = re.compile(r"<rt\b[^<>]*>[^<]*(?:</rt>)?")
 
@@ -33,7 +33,10 @@ class _Parsed:
     start: float | None = None
 
     def add(self, text: str) -> None:
-        if text:
+        last = self.lines[-1][-1] if self.lines[-1] else None
+        if last is not None and (last.voice, last.start) == (self.voice, self.start):
+            last.text += text
+        elif text:
             self.lines[-1].append(_Piece(text, self.voice, self.start))
 
 

@@ -49,7 +49,9 @@ def dumps_cues(
 ) -> str:
     """The same for cues that are there already; `names` gives the name of a speaker label, itself by default."""
     made = ready(cues)
-    before = leads(made, clean_names(made, names), _style(options))
+    style = _style(options)
+    # Lines of a dialogue are lines of their own here: a dash before each would set them apart from nothing.
+    before = leads(made, clean_names(made, names), "none" if style == "dash" else style)
     rows: list[tuple[int, str]] = []
     last_end_ms = 0
     for cue, leading in zip(made, before, strict=True):

@@ -29,9 +29,11 @@ _TIME = re.compile(r"[0-9]+[,.:，．。：][0-9]+[,.:，．。：][0-9]+")
 
 # What players take for markup, and nothing else: a text may hold "a < b" or "<laughs>".
 _TAGS = re.compile(r"</?(?:i|b|u|s|font|em|strong|c|v|ruby|rt|lang|span|br)\b[^<>]*>|\{\\[^{}]*\}", re.IGNORECASE)
-# A letter or a slash after "<" begins a tag for some player, a backslash after "{" a code (also "{\\an8}" of ASS).
-_JOINED = re.compile(f"([<{{]){JOINER}")
-_MARKUP = re.compile(r"<(?=[A-Za-z/!?])|\{(?=[\\A-Za-z])")
+# For some player a letter or a slash after "<" begins a tag, and "\\N" breaks a line.
+_JOINED = re.compile(rf"([<\\]){JOINER}")
+_MARKUP = re.compile(r"<(?=[A-Za-z/!?])|\\(?=[Nnh])")
+# Players that render with libass take all that stands in braces for codes, as in ASS: their wide forms are shown.
+_BRACES = str.maketrans({"{": "｛", "}": "｝"})
 
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
@@ -62,8 +64,8 @@ def _style(options: WriteOptions) -> str:
 
 
 def _literal(line: str) -> str:
-    """SubRip knows no escapes: an invisible joiner keeps players from taking a text for a tag or a position code."""
-    return _MARKUP.sub(lambda match: match[0] + JOINER, without_arrow(line))
+    """SubRip knows no escapes: an invisible joiner keeps players from taking a text for a tag."""
+    return _MARKUP.sub(lambda match: match[0] + JOINER, without_arrow(line)).translate(_BRACES)
 
 
 def _coloured(lines: Sequence[str], speakers: Sequence[str | None], colours: Mapping[str | None, int]) -> list[str]:

@@ -101,6 +101,8 @@ def add_track(
     if os.path.realpath(source) == os.path.realpath(target):
         raise InvalidOption(f"{shown(target)}: this is the video itself; give the copy another name")
     with opened(source) as (video, file), staged(target) as temporary:
+        if not (video.streams.video or video.streams.audio):
+            raise MediaError(f"{shown(source)}: has neither pictures nor sound; give the recording")
         _check_space(target, file)
         try:
             notes = _Copy(video, file, track, container, shown(target)).write(temporary, progress)
@@ -145,6 +147,7 @@ class _Copy:
         self._track = track
         self._container = container
         self._name = name
+        self._origin = Fraction(video.start_time or 0) * _MICROSECOND
         self._streams: dict[int, Any] = {}
         self._last_dts: dict[int, int] = {}
         self._notes: list[str] = []
@@ -175,22 +178,32 @@ class _Copy:
         for stream in self._video.streams:
             attached = stream.type == "attachment" and self._container == "matroska"
             if stream.type not in _COPIED and not attached:
-                self._notes.append(f"the {stream.type} track {stream.index} is left out: {self._container} has none")
+                if not self._made_again(stream):
+                    self._notes.append(f"track {stream.index} ({stream.type}) is no picture or sound and is left out")
                 continue
             if stream.codec_context is None and not attached:
                 raise OutputError(f"{self._name}: track {stream.index} of the video is of an unknown kind")
             try:
-                added = copy.add_stream_from_template(stream)
+                added: Any = copy.add_stream_from_template(stream)
             except ValueError as error:
-                hint = "" if self._container == "matroska" else "; use .mkv, which takes nearly everything"
-                codec = getattr(stream.codec_context, "name", "unknown")
-                raise OutputError(
-                    f"{self._name}: {self._container} cannot hold the {stream.type} of the video ({codec}){hint}"
-                ) from error
+                raise OutputError(f"{self._name}: {self._refused(stream)}") from error
             if not attached:
                 added.metadata.update(stream.metadata)
-                added.disposition = stream.disposition
+                added.disposition = stream.disposition.value  # PyAV 16 takes numbers only
             self._streams[stream.index] = added
+
+    def _made_again(self, stream: Any) -> bool:
+        """In MP4, chapters and timecodes lie in tracks, which FFmpeg makes anew from what it is told of them."""
+        if self._container != "matroska" and "timecode" in stream.metadata:
+            return True
+        return stream.type == "data" and stream.name == "bin_data" and bool(self._video.chapters())
+
+    def _refused(self, stream: Any) -> str:
+        codec = getattr(stream.codec_context, "name", "unknown")
+        remedy = "use .mkv, which takes nearly everything"
+        if self._container == "matroska":
+            remedy = "use .mp4" if codec == "mov_text" else "convert the video first"
+        return f"{self._container} cannot hold the {stream.type} of the source ({codec}); {remedy}"
 
     def _add_track(self, copy: OutputContainer, text: Any) -> Any:
         from av.stream import Disposition
@@ -205,7 +218,7 @@ class _Copy:
         if self._container != "matroska":
             added.metadata["handler_name"] = self._track.title
         others = [stream for stream in self._video.streams.subtitles if stream.disposition & Disposition.default]
-        added.disposition = Disposition(0) if others else Disposition.default
+        added.disposition = (Disposition(0) if others else Disposition.default).value
         return added
 
     def _packets_of_track(self, text: Any) -> Iterator[Any]:
@@ -226,6 +239,9 @@ class _Copy:
 
     def _copy_chapters(self, copy: OutputContainer) -> None:
         chapters = self._video.chapters()
+        for chapter in chapters:
+            shift = round(self._origin / (chapter["time_base"] or _MICROSECOND))
+            chapter["start"], chapter["end"] = chapter["start"] - shift, chapter["end"] - shift
         if chapters:
             copy.set_chapters(chapters)
 
@@ -233,13 +249,12 @@ class _Copy:
         """What is copied, from time 0, with times that never run backwards (some recorders write such files)."""
         import av
 
-        origin = Fraction(self._video.start_time or 0) * _MICROSECOND
         reported = 0.0
         try:
             for packet in self._video.demux():
                 if not packet.size or packet.stream.index not in self._streams:
                     continue
-                if self._placed(packet, origin):
+                if self._placed(packet):
                     yield packet
                 fraction = 0.0 if packet.pos is None else min(packet.pos / self._file.size, 1.0)
                 if fraction >= reported + 0.01:
@@ -252,11 +267,11 @@ class _Copy:
         if self._file.error is not None:
             raise MediaError(f"the video cannot be read to its end ({self._file.error.strerror})")
 
-    def _placed(self, packet: Any, origin: Fraction) -> bool:
+    def _placed(self, packet: Any) -> bool:
         dts = packet.pts if packet.dts is None else packet.dts
         if dts is None:
             return False
-        shift = round(origin / packet.time_base)
+        shift = round(self._origin / packet.time_base)
         last = self._last_dts.get(packet.stream.index)
         packet.dts = dts - shift if last is None else max(dts - shift, last + 1)
         if packet.pts is not None:
