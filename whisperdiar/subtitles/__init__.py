@@ -36,7 +36,7 @@ def cues(
         rules: limits; the default profile's for the transcript's language where left out.
         style: how the writer shows speakers (`SPEAKER_STYLES`). With ``dash`` two people who follow each other fast
             share a cue also where cues may overlap. Two columns ("- ") are kept free before each line of a cue of
-            two people, except with ``colour`` and ``none``.
+            two people, also with ``voice``.
         reserved: per speaker label, the columns that a writer puts before the first line of a cue, and before each
             line of a cue of two people: a name. More than half a line is not kept free.
     """
@@ -44,7 +44,7 @@ def cues(
     limits = Limits.of(rules)
     room: dict[str | None, int] = {speaker: max(0, width) for speaker, width in (reserved or {}).items()}
     table = streams(transcript.segments, language=transcript.language, rules=rules, reserved=room)
-    dash = DASH if style == "dash" or (style in ("voice", "label") and not rules.overlap) else None
+    dash = DASH if style == "dash" or (style == "voice" and not rules.overlap) else None
     found = drafts(table, limits, room, overlap=rules.overlap, dash=dash)
     settle([draft.shown for draft in found], limits)
     return tuple(sorted((build(draft, limits) for draft in found), key=lambda cue: (cue.span.start, cue.span.end)))
