@@ -67,10 +67,8 @@ def main() -> None:
     print(f"apply with corrections: {time.perf_counter() - begun:.1f} s, {found.changes}")
     begun = time.perf_counter()
     carried = editing.carry_over(found.transcript, transcript)
-    kept = sum(word.edited for word in carried.transcript.words) / sum(word.edited for word in found.transcript.words)
-    print(
-        f"carry over: {time.perf_counter() - begun:.1f} s, {kept:.1%} of the corrected words, {len(carried.notes)} notes"
-    )
+    before, after = (sum(word.edited for word in made.words) for made in (found.transcript, carried.transcript))
+    print(f"carry over: {time.perf_counter() - begun:.1f} s, {after} of {before} words, {len(carried.notes)} notes")
 
 
 if __name__ == "__main__":

@@ -42,7 +42,9 @@ if TYPE_CHECKING:
         subtitle_rules,
     )
     from whisperdiar.pipeline import Pipeline
+    from whisperdiar.plots import picture_svg, timeline_svg
     from whisperdiar.segmentation import segments
+    from whisperdiar.statistics import SpeakerStatistics, Statistics, talk_statistics
     from whisperdiar.subtitles import cues
     from whisperdiar.transcript import Segment, Speaker, Transcript, Uncertain
     from whisperdiar.types import Audio, Cue, Diarization, Span, SpeakerCount, Transcription, Turn, Word
@@ -78,7 +80,9 @@ _HOMES = {
         "subtitle_rules",
     ),
     "pipeline": ("Pipeline",),
+    "plots": ("picture_svg", "timeline_svg"),
     "segmentation": ("segments",),
+    "statistics": ("SpeakerStatistics", "Statistics", "talk_statistics"),
     "subtitles": ("cues",),
     "transcript": ("Segment", "Speaker", "Transcript", "Uncertain"),
     "types": ("Audio", "Cue", "Diarization", "Span", "SpeakerCount", "Transcription", "Turn", "Word"),
@@ -109,7 +113,9 @@ __all__ = [
     "Span",
     "Speaker",
     "SpeakerCount",
+    "SpeakerStatistics",
     "SpeechDetector",
+    "Statistics",
     "SubtitleOptions",
     "SubtitleRules",
     "Transcriber",
@@ -126,9 +132,12 @@ __all__ = [
     "align",
     "cues",
     "load",
+    "picture_svg",
     "probe",
     "segments",
     "subtitle_rules",
+    "talk_statistics",
+    "timeline_svg",
     "transcribe",
     "uncertain_words",
     "write_clips",

@@ -7,6 +7,7 @@ be replaced and are written to as they are.
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import errno
 import os
@@ -36,19 +37,24 @@ _CAUSES = {
 _DESCRIPTORS = re.compile(r"/dev/fd|/proc/(self|thread-self|[0-9]+)(/task/[0-9]+)?/fd")
 _STANDARD = {"/dev/stdout": 1, "/dev/stderr": 2}
 _LONGEST_CHAIN = 40
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
-    """A text file as UTF-8, with or without a byte order mark.
+    """A text file as UTF-8, with or without a byte order mark, or as UTF-16 with one (as Praat and Excel write it).
 
     Raises:
         FormatError: the file is missing, cannot be read, or is no UTF-8 text.
     """
+    encoding = "utf-8-sig"
     try:
-        return read_bytes(path).decode("utf-8-sig")
+        data = read_bytes(path)
+        encoding = "utf-16" if data.startswith(_UTF16) else encoding
+        return data.decode(encoding)
     except UnicodeDecodeError as error:
-        cause = f"this is no UTF-8 text (byte {error.start}); is it the right file?"
+        known = encoding.removesuffix("-sig").upper()
+        cause = f"this is no {known} text (byte {error.start}); is it the right file?"
         raise FormatError(f"{_shown(path)}: {cause}") from error
 
 

@@ -6,6 +6,7 @@ A segment ends where the speaker changes, at a long pause, and where it would be
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from whisperdiar.options import SegmentationOptions
 from whisperdiar.subtitles import cues
@@ -20,7 +21,11 @@ _CLOSING = "\"'»”’)]}」』）"
 
 
 def segments(words: Sequence[Word], *, options: SegmentationOptions | None = None) -> tuple[Segment, ...]:
-    """Split words (in order) into segments; joined again, their words are exactly `words`."""
+    """Split words (in order) into segments; joined again, their words are exactly `words`.
+
+    A segment knows that it is simultaneous where one of its words lies in overlapping speech, or where it shares
+    time with a segment of somebody else.
+    """
     options = options or SegmentationOptions()
     runs: list[list[Word]] = []
     for word in words:
@@ -29,7 +34,26 @@ def segments(words: Sequence[Word], *, options: SegmentationOptions | None = Non
             runs[-1].append(word)
         else:
             runs.append([word])
-    return tuple(Segment(tuple(part), part[0].speaker) for run in runs for part in _bounded(run, options))
+    found = [Segment(tuple(part), part[0].speaker) for run in runs for part in _bounded(run, options)]
+    shared = _sharing_time(found)
+    return tuple(
+        replace(item, simultaneous=True) if i in shared or any(word.overlap for word in item.words) else item
+        for i, item in enumerate(found)
+    )
+
+
+def _sharing_time(found: Sequence[Segment]) -> set[int]:
+    """Places of the segments that share time with one of another speaker."""
+    spans = [item.span for item in found]
+    shared: set[int] = set()
+    open_ones: list[int] = []
+    for i in sorted(range(len(found)), key=lambda i: spans[i]):
+        open_ones = [j for j in open_ones if spans[j].end > spans[i].start]
+        others = [j for j in open_ones if found[j].speaker != found[i].speaker and spans[i].duration > 0]
+        if others:
+            shared.update((i, *others))
+        open_ones.append(i)
+    return shared
 
 
 def _bounded(words: list[Word], options: SegmentationOptions) -> list[list[Word]]:

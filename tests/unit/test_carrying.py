@@ -67,11 +67,33 @@ def test_a_speaker_set_by_a_person_stays() -> None:
     assert any(turn.speaker == "SPEAKER_01" and turn.start < middle.start + 0.1 < turn.end for turn in found.turns)
 
 
+def test_a_corrected_word_is_said_by_whoever_says_the_words_around_it() -> None:
+    edited = corrected(TALK, ("new search", "old search"), ("SPEAKER_01 = SPEAKER_01", "SPEAKER_01 = Boris")).transcript
+    fresh = again(TALK)
+    one = "SPEAKER_02"
+    merged = tuple(
+        Segment(tuple(replace(word, speaker=one) for word in segment.words), one) for segment in fresh.segments
+    )
+    found = carry_over(edited, replace(fresh, segments=merged)).transcript
+    assert [segment.speaker for segment in found.segments] == ["SPEAKER_02"] * 4
+    assert found.segments[1].text == "Sure, yesterday I finished the old search page."
+
+
 def test_deleted_words_do_not_come_back_and_inserted_ones_do() -> None:
     edited = corrected(TALK, (" yesterday", ""), ("That is", "That really is")).transcript
     found = carry_over(edited, again(TALK)).transcript
     assert found.segments[1].text == "Sure, I finished the new search page."
     assert found.segments[2].text == "That really is too long."
+
+
+def test_times_that_are_further_apart_than_a_word_is_long() -> None:
+    edited = corrected(TALK, ("finished the", "finished all the"), ("new search", "old search"), (" yesterday", ""))
+    ends = corrected(TALK, ("Good", "Fine"), ("yet.", "now."))
+    for moved in (-0.4, 0.4):
+        texts = [segment.text for segment in carry_over(ends.transcript, again(TALK, moved=moved)).transcript.segments]
+        assert (texts[0], texts[-1]) == ("Fine morning everyone.", "Not now.")
+        found = carry_over(edited.transcript, again(TALK, moved=moved, heard={"new": "few"})).transcript
+        assert found.segments[1].text == "Sure, I finished all the old search page."
 
 
 def test_what_does_not_fit_is_reported_and_left() -> None:

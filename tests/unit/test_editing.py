@@ -243,6 +243,12 @@ def test_a_corrected_word_takes_the_time_of_the_one_it_replaces() -> None:
     assert [segment.edited for segment in found.segments] == [True, True, False, False]
 
 
+def test_as_many_words_as_before_take_the_times_one_by_one() -> None:
+    found = corrected(TALK, ("new search", "extraordinarily bad")).transcript
+    assert times(found)["extraordinarily"] == times(TALK)["new"]
+    assert times(found)["bad"] == times(TALK)["search"]
+
+
 def test_inserted_words_go_where_there_is_room() -> None:
     found = corrected(TALK, ("Not yet.", "Not really yet. Soon."), ("That is", "Well, that is")).transcript
     assert times(found)["really"] == Span(times(TALK)["Not"].end, times(TALK)["yet."].start)
@@ -314,8 +320,38 @@ def test_deleted_words_are_kept_apart_and_doubts_about_corrected_words_end() -> 
 def test_words_are_found_where_they_were_put() -> None:
     found = corrected(TALK, (" yesterday I finished the new", ""), ("Not yet.", "Not yet. Yesterday.")).transcript
     assert times(found)["Yesterday."].start >= times(TALK)["yet."].end
-    moved = corrected(TALK, ("Good morning everyone.", "Good."), ("Not yet.", "Good morning, everyone, not yet."))
-    assert said(moved.transcript)[-1] == ("SPEAKER_02", "Good morning, everyone, not yet.")
+    run = "yesterday I finished the new"
+    moved = corrected(TALK, (f" {run}", ""), ("Not yet.", f"{run} Not yet.")).transcript
+    assert said(moved)[-2:] == [("SPEAKER_02", run), ("SPEAKER_02", "Not yet.")]
+    assert times(moved) == times(TALK)
+    back = corrected(TALK, (" too long.", " too"), ("Good morning", "long. Good morning")).transcript
+    assert times(back)["long."].end <= times(back)["Good"].start
+
+
+def test_an_interjection_may_be_moved_behind_the_next_turn() -> None:
+    text = talk(
+        [
+            ("SPEAKER_00", " We agree then."),
+            ("SPEAKER_01", " Yeah."),
+            ("SPEAKER_00", " So it is."),
+            *([("SPEAKER_01", " Yeah.")] * 2),
+        ]
+    )
+    found = corrected(
+        text, ("\n**SPEAKER_01** [00:00:03]\nYeah.\n", ""), ("So it is.", "So it is.\n\n**SPEAKER_01**\nYeah.")
+    )
+    assert found.changes == editing.Changes(resegmented=True)
+    assert found.transcript.words == tuple(text.words[i] for i in (0, 1, 2, 4, 5, 6, 3, 7, 8))
+
+
+def test_turns_that_were_written_anew_stay_where_they_are() -> None:
+    text = talk([(LABELS[i % 3], "".join(f" a{i}{j}" for j in range(3 + i))) for i in range(6)])
+    draft = drafts(text)
+    for number, turn in enumerate(draft):
+        turn.words = [(f"b{number}{j}", None) for j in range(12 - 2 * number)]
+    draft[0].words[5] = ("a57", None)
+    found = editing.apply(editing.parse(written(text, draft), text), text).transcript
+    assert [segment.span for segment in found.segments] == [segment.span for segment in text.segments]
 
 
 def test_scripts_without_spaces_are_corrected_word_by_word() -> None:
@@ -408,6 +444,14 @@ def test_a_text_of_another_recording_is_noticed() -> None:
     assert (
         "is it the text of this transcript" in editing.apply(editing.parse(editing.write(other), TALK), TALK).notes[0]
     )
+
+
+def test_what_may_have_been_meant_otherwise_is_asked() -> None:
+    named = TALK.rename({"SPEAKER_00": "Anna", "SPEAKER_01": "Boris"})
+    found = corrected(named, ("That is", "Boris: That is"), ("Good morning", "Reason: good morning"))
+    assert found.notes == ("line 28: Boris: is read as words; to begin a turn, write **Boris** on a line of its own",)
+    found = corrected(named, ("**Anna** [00:00:07]", "**Ana** [00:00:07]"), ("**SPEAKER_02**", "**SPEAKER_03**"))
+    assert found.notes == ("Ana is taken for a new speaker: if Anna is meant, write that name",)
 
 
 def test_corrections_can_be_corrected_again() -> None:

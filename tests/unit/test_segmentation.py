@@ -73,3 +73,14 @@ def test_a_day_without_a_pause_is_cut_in_time_that_grows_with_its_length() -> No
     seconds(1_000)
     few, many = seconds(4_000), seconds(64_000)
     assert many < 100 * few  # 16 times in theory; with the square it would be 256 times
+
+
+def test_segments_know_that_they_are_simultaneous() -> None:
+    def said(start: float, end: float, speaker: str, *, overlap: bool = False) -> Word:
+        return Word(Span(start, end), " word", 0.9, speaker, 0.9, overlap=overlap)
+
+    words = [said(0, 1, "A"), said(1, 3, "A"), said(2.5, 2.8, "B"), said(4, 5, "C"), said(5, 6, "A", overlap=True)]
+    found = segments(words)
+    assert [(part.speaker, part.simultaneous) for part in found] == [
+        ("A", True), ("B", True), ("C", False), ("A", True),
+    ]  # fmt: skip

@@ -28,6 +28,7 @@ COMMANDS = {
     "edit": "whisperdiar.cli.edit",
     "apply": "whisperdiar.cli.edit",
     "check": "whisperdiar.cli.check",
+    "plot": "whisperdiar.cli.plot",
     "backends": "whisperdiar.cli.inventory",
     "models": "whisperdiar.cli.inventory",
     "doctor": "whisperdiar.cli.doctor",

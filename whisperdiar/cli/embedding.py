@@ -9,7 +9,6 @@ import click
 
 from whisperdiar.cli.console import Console
 from whisperdiar.cli.errors import FAILED, OK, report
-from whisperdiar.cli.outputs import STDOUT, Target
 from whisperdiar.cli.parameters import combined
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options import EMBEDDED_FORMATS, WriteOptions
@@ -50,11 +49,6 @@ def embedding(output: str | None, form: str | None) -> Embedding | None:
         return None
     check_form(output, form)
     return Embedding(Path(output), form)
-
-
-def without_unasked(targets: list[Target], wanted: Embedding | None) -> list[Target]:
-    """Whoever asks for a video alone gets no subtitles on standard output, which is where they go unasked."""
-    return targets if wanted is None else [target for target in targets if target.path != STDOUT]
 
 
 def write_embedded(

@@ -18,6 +18,7 @@ from whisperdiar.options import (
     SPEAKER_STYLES,
     WHISPER_TASKS,
     WORD_TIMES,
+    AlignmentOptions,
     Runtime,
     SubtitleOptions,
     WriteOptions,
@@ -169,6 +170,14 @@ runtime_options = combined(
     click.option("--offline", is_flag=True, help="Never touch the network."),
 )
 
+uncertain_option = click.option(
+    "--uncertain-below",
+    type=click.FloatRange(0.0, 1.0),
+    default=AlignmentOptions().uncertain_below,
+    show_default=True,
+    help="Words whose speaker is less probable are listed as uncertain in the JSON.",
+)
+
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress and no summary; warnings only.")
 
 output_option = click.option(
@@ -180,6 +189,8 @@ format_option = click.option(
 )
 
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace outputs that already exist in a folder.")
+
+page_option = click.option("--embed-media", is_flag=True, help="Put the recording itself into the HTML page.")
 
 style_option = click.option(
     "--speaker-style",

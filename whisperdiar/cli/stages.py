@@ -16,12 +16,13 @@ from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.errors import FAILED, report
 from whisperdiar.cli.outputs import STDOUT, Target, check_writable, plan, unfinished
+from whisperdiar.cli.page import Recording
 from whisperdiar.cli.transcribe import request_from, write_targets
 from whisperdiar.errors import FormatError, InvalidOption, TruncatedMedia
 from whisperdiar.files import read_text, write_text
 from whisperdiar.formats import json, rttm, speech
 from whisperdiar.media import load, recording_id
-from whisperdiar.options import Runtime, WriteOptions
+from whisperdiar.options import AlignmentOptions, Runtime, WriteOptions
 from whisperdiar.pipeline import DIARIZATION_FAILED, versions
 from whisperdiar.segmentation import segments
 from whisperdiar.transcript import Speaker, Transcript
@@ -102,7 +103,7 @@ def diarize(
     transcript = pipeline.run(audio, progress=console.progress)
     for warning in transcript.provenance["warnings"]:
         console.warn(f"{recording}: {warning}")
-    code = write_targets(transcript, targets, WriteOptions(), console) or code
+    code = write_targets(transcript, targets, WriteOptions(), console, recording=Recording(recording)) or code
     console.info(f"{audio.recording_id}: {len(transcript.speakers)} speakers, {len(transcript.turns)} turns")
     context.exit(code)
 
@@ -131,6 +132,7 @@ def _read(recording: Path, options: dict[str, Any], console: Console, *, channel
 @click.command("align", short_help="Join words and turns that are there already.")
 @click.argument("words", type=shared.PATH, metavar="WORDS.json")
 @click.argument("turns", type=shared.PATH, metavar="TURNS.rttm")
+@shared.uncertain_option
 @shared.output_option
 @shared.format_option
 @shared.overwrite_option
@@ -144,6 +146,7 @@ def align(
     words: Path,
     turns: Path,
     *,
+    uncertain_below: float,
     outputs: tuple[str, ...],
     formats: tuple[str, ...],
     overwrite: bool,
@@ -169,7 +172,7 @@ def align(
         speakers=tuple(Speaker(label, label) for label in diarization.speakers),
         segments=segments(joined),
         turns=diarization.turns,
-        uncertain=uncertain_words(joined),
+        uncertain=uncertain_words(joined, options=AlignmentOptions(uncertain_below=uncertain_below)),
         provenance=_joined_provenance(source.provenance, turns),
     )
     code = write_targets(transcript, targets, write, console, keep=False)

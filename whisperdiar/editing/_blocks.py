@@ -9,7 +9,8 @@ from itertools import accumulate, groupby, pairwise
 from typing import NamedTuple
 from unicodedata import category
 
-from whisperdiar.editing._matching import Block, New
+from whisperdiar.editing._matching import Block
+from whisperdiar.editing._new import New
 from whisperdiar.editing._old import Old
 from whisperdiar.editing._placed import Placed
 from whisperdiar.editing.form import unspaced

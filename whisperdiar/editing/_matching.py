@@ -11,14 +11,14 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import pairwise
 
+from whisperdiar.editing._new import New
 from whisperdiar.editing._old import Old
 from whisperdiar.editing._sequences import Pairs, aligned, longest_rising
+from whisperdiar.editing._wandering import RUN, homes, wandered
 from whisperdiar.editing.form import NewTurn
 
-_RUN = 4
-"""Words in a row that are found wherever they went; fewer are too often the same by chance."""
 _MOVED_SHARE = 0.5
 """Of a moved turn's words, so many must be those of the turn whose time it bears."""
 
@@ -48,17 +48,6 @@ class Matching:
     retimed: frozenset[int]
 
 
-@dataclass(frozen=True, slots=True)
-class New:
-    """The tokens of the corrected turns, the turn of each, and those with which a paragraph begins and ends."""
-
-    turns: tuple[NewTurn, ...]
-    tokens: tuple[str, ...]
-    turn_of: tuple[int, ...]
-    begins: frozenset[int]
-    ends: frozenset[int]
-
-
 @dataclass(slots=True)
 class _Chain:
     """A stretch of the old text and the new one that it became, as indices; the pairs run upwards on both sides."""
@@ -68,26 +57,16 @@ class _Chain:
     pairs: Pairs
 
 
-def new_tokens(turns: Sequence[NewTurn]) -> New:
-    """The tokens of corrected turns as one sequence."""
-    tokens = [turn.tokens for turn in turns]
-    ends = list(accumulate(len(part) for turn in turns for part in turn.parts))
-    return New(
-        tuple(turns),
-        tuple(token for items in tokens for token in items),
-        tuple(number for number, items in enumerate(tokens) for _ in items),
-        frozenset([0, *ends]),
-        frozenset(end - 1 for end in ends),
-    )
-
-
 def match(old: Old, new: New) -> Matching:
     """Match the tokens of two texts."""
     origin = _origins(old, new)
     in_order, moved = _order(old, new, origin)
     chains = _moved_chains(old, new, {turn: origin[turn] for turn in sorted(moved)}, {origin[t] for t in in_order})
     chains.insert(0, _main_chain(old, new, origin, in_order, chains))
-    chains += _wandered(old, new, chains)
+    used_old = {i for chain in chains for i, _ in chain.pairs}
+    used_new = {j for chain in chains for _, j in chain.pairs}
+    for run in wandered(old, new, used_old, used_new, homes(old, origin, in_order)):
+        chains.append(_Chain([i for i, _ in run], [j for _, j in run], run))
     for chain in chains:
         chain.pairs = _whole_units(old, new, chain.pairs)
     retimed = _keep_time_order(old, new, chains)
@@ -174,26 +153,12 @@ def _main_chain(
     elsewhere = {j for chain in moved for j in chain.new}
     source = [i for i in range(len(old.tokens)) if i not in gone]
     target = [j for j in range(len(new.tokens)) if j not in elsewhere]
-    low, high = _homes(old, origin, in_order)
+    low, high = homes(old, origin, in_order)
     pairs: Pairs = []
     for run in _runs(_aligned_at(old, new, source, target)):
         near = [low[new.turn_of[j]] <= old.paragraph_of[i] <= high[new.turn_of[j]] for i, j in run]
-        pairs += run if len(run) >= _RUN else [pair for pair, fits in zip(run, near, strict=True) if fits]
+        pairs += run if len(run) >= RUN else [pair for pair, fits in zip(run, near, strict=True) if fits]
     return _Chain(source, target, pairs)
-
-
-def _homes(old: Old, origin: Sequence[int | None], in_order: set[int]) -> tuple[list[int], list[int]]:
-    """For every new turn the first and the last old paragraph that its words may well come from."""
-    low, last = [], 0
-    for turn, paragraph in enumerate(origin):
-        low.append(last)
-        last = paragraph if turn in in_order and paragraph is not None else last
-    high, last = [], len(old.paragraphs)
-    for turn in range(len(origin) - 1, -1, -1):
-        paragraph = origin[turn]
-        high.append(last)
-        last = paragraph if turn in in_order and paragraph is not None else last
-    return low, high[::-1]
 
 
 def _runs(pairs: Pairs) -> Iterator[Pairs]:
@@ -203,36 +168,6 @@ def _runs(pairs: Pairs) -> Iterator[Pairs]:
         if at == len(pairs) or pairs[at] != (pairs[at - 1][0] + 1, pairs[at - 1][1] + 1):
             yield pairs[first:at]
             first = at
-
-
-def _wandered(old: Old, new: New, chains: Sequence[_Chain]) -> list[_Chain]:
-    """Runs of words that were cut out here and put in there."""
-    used_old = {i for chain in chains for i, _ in chain.pairs}
-    used_new = {j for chain in chains for _, j in chain.pairs}
-    places: dict[tuple[str, ...], list[int]] = {}
-    for i in range(len(old.tokens) - _RUN + 1):
-        if used_old.isdisjoint(range(i, i + _RUN)):
-            places.setdefault(old.tokens[i : i + _RUN], []).append(i)
-    found: list[_Chain] = []
-    j = 0
-    while places and j <= len(new.tokens) - _RUN:
-        (i, *others) = places.get(new.tokens[j : j + _RUN], [-1, -1])
-        length = 0
-        while (
-            not others
-            and i + length < len(old.tokens)
-            and j + length < len(new.tokens)
-            and old.tokens[i + length] == new.tokens[j + length]
-            and new.turn_of[j + length] == new.turn_of[j]
-            and i + length not in used_old
-            and j + length not in used_new
-        ):
-            length += 1
-        if length >= _RUN:
-            used_old |= set(range(i, i + length))
-            found.append(_Chain(range(i, i + length), range(j, j + length), [(i + k, j + k) for k in range(length)]))
-        j += max(1, length)
-    return found
 
 
 def _whole_units(old: Old, new: New, pairs: Pairs) -> Pairs:

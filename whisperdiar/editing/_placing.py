@@ -13,7 +13,8 @@ from dataclasses import replace
 from itertools import accumulate, groupby, pairwise
 
 from whisperdiar.editing._blocks import pieces_of_block
-from whisperdiar.editing._matching import Matching, New
+from whisperdiar.editing._matching import Matching
+from whisperdiar.editing._new import New
 from whisperdiar.editing._old import Old
 from whisperdiar.editing._placed import Placed
 from whisperdiar.editing.form import NewTurn

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
+from difflib import get_close_matches
 from itertools import groupby
 from typing import Any
 
 from whisperdiar.editing._cast import Cast, folded
-from whisperdiar.editing._matching import Matching, New, match, new_tokens
+from whisperdiar.editing._matching import Matching, match
+from whisperdiar.editing._new import New, new_tokens
 from whisperdiar.editing._old import Old, lay_out
 from whisperdiar.editing._placed import Placed
 from whisperdiar.editing._placing import place
@@ -24,6 +27,9 @@ from whisperdiar.types import Dropped, Span, Word
 
 DELETED = "deleted by a person"
 """The reason in `Transcript.dropped` of words that were taken out of the text."""
+_LABEL = re.compile(r"SPEAKER_\d+")
+_ALIKE = 0.75
+"""Names more alike than this may be one name, misspelled."""
 _STRANGE = 0.2
 """With a smaller share of the words in common, the text may be of another recording."""
 
@@ -112,15 +118,24 @@ def apply(edited: EditedText, transcript: Transcript, *, options: EditOptions | 
     gone = _deleted(old, placed, matching)
     changes = _changes(old, placed, rebuilt, cast, gone)
     if not changes:
-        return Applied(transcript, changes)
+        return Applied(transcript, changes, edited.notes)
     made = relabelled(_assembled(old, rebuilt, cast, changes, gone), cast.merged)
     share = sum(item.word is not None for words in placed for item in words) / max(1, len(old.words))
-    notes = (
-        (f"only {share:.0%} of the transcript's words are in this text: is it the text of this transcript?",)
-        if share < _STRANGE
-        else ()
-    )
-    return Applied(made, changes, notes)
+    notes = [*edited.notes, *_misspelled(cast, changes)]
+    if share < _STRANGE:
+        notes.append(f"only {share:.0%} of the transcript's words are in this text: is it the text of this transcript?")
+    return Applied(made, changes, tuple(notes))
+
+
+def _misspelled(cast: Cast, changes: Changes) -> list[str]:
+    """New names that are nearly those of other people."""
+    others = [name for label, name in cast.names.items() if label not in cast.added]
+    found = []
+    for name in changes.added:
+        close = get_close_matches(name, others, n=1, cutoff=_ALIKE)
+        if close and not _LABEL.fullmatch(name):
+            found.append(f"{name} is taken for a new speaker: if {close[0]} is meant, write that name")
+    return found
 
 
 def _speakers_of_turns(old: Old, new: New, matching: Matching, cast: Cast) -> list[str | None]:

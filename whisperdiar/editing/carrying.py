@@ -9,8 +9,8 @@ from itertools import groupby, pairwise
 
 from whisperdiar.editing._same_people import same_people
 from whisperdiar.editing._sequences import key
+from whisperdiar.editing._stretches import Stretch, deletions, stretches
 from whisperdiar.editing._turns import Said, corrected_turns
-from whisperdiar.editing.applying import DELETED
 from whisperdiar.options import KeepOptions
 from whisperdiar.segmentation import segments as cut_words
 from whisperdiar.transcript import Segment, Speaker, Transcript
@@ -30,21 +30,6 @@ class Carried:
     transcript: Transcript
     corrections: int
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Stretch:
-    """Corrected words in a row; or, with none, where words were deleted (`gone` are their keys).
-
-    `before` and `after` are the words next to it that nobody touched.
-    """
-
-    span: Span
-    words: tuple[Word, ...]
-    speaker: str | None
-    gone: frozenset[str] = frozenset()
-    before: Word | None = None
-    after: Word | None = None
 
 
 @dataclass(slots=True)
@@ -73,14 +58,20 @@ def carry_over(
     part = part or Span(0.0, max(fresh.duration, max((word.end for word in fresh.words), default=0.0)))
     table, old = _Table(fresh), _Table(edited)
     notes: list[str] = []
-    accepted: list[_Stretch] = []
-    for stretch in sorted([*_stretches(edited, options), *_deletions(edited)], key=lambda item: item.span):
+    accepted: list[Stretch] = []
+    for stretch in sorted([*stretches(edited, options), *deletions(edited)], key=lambda item: item.span):
         cause = _refusal(stretch, table, old, part, options)
         if cause is None:
             accepted.append(stretch)
         else:
             notes.append(f"the correction at {_clock(stretch.span.start)} ({_quoted(stretch)}) is not kept: {cause}")
-    names, labels, lost = _named(edited, fresh, same_people(edited, fresh), accepted)
+    heard = [_heard(stretch, table, options) for stretch in accepted]
+    alone = [stretch for stretch, speaker in zip(accepted, heard, strict=True) if speaker is None]
+    names, labels, lost = _named(edited, fresh, same_people(edited, fresh), alone)
+    accepted = [
+        replace(stretch, speaker=speaker or labels.get(stretch.speaker or ""))
+        for stretch, speaker in zip(accepted, heard, strict=True)
+    ]
     notes += [f"the name {name} is not kept: nobody was found to speak where {name} spoke" for name in lost]
     items, touched, done = _merged(fresh, table, accepted, labels, options)
     if not done and names == {item.id: item.name for item in fresh.speakers}:
@@ -93,6 +84,7 @@ class _Table:
 
     def __init__(self, transcript: Transcript) -> None:
         self.words = transcript.words
+        self.speakers = [segment.speaker for segment in transcript.segments for _ in segment.words]
         self.order = sorted(range(len(self.words)), key=lambda i: _middle(self.words[i].span))
         self.middles = [_middle(self.words[i].span) for i in self.order]
         self.keys = [key(word.text.strip()) for word in self.words]
@@ -121,45 +113,12 @@ def _clock(seconds: float) -> str:
     return f"{int(seconds) // 60:02d}:{int(seconds) % 60:02d}"
 
 
-def _quoted(stretch: _Stretch) -> str:
+def _quoted(stretch: Stretch) -> str:
     text = " ".join("".join(word.text for word in stretch.words).split()) or "a deletion"
     return text if len(text) <= 40 else text[:39] + "…"
 
 
-def _stretches(edited: Transcript, options: KeepOptions) -> Iterator[_Stretch]:
-    """Corrected words of one speaker in a row."""
-    flat = [(word, segment.speaker) for segment in edited.segments for word in segment.words]
-    runs: list[list[int]] = []
-    for i, (word, speaker) in enumerate(flat):
-        if not word.edited:
-            continue
-        last = runs[-1][-1] if runs else -2
-        near = last == i - 1 and flat[last][1] == speaker and abs(word.start - flat[last][0].end) <= options.join_gap
-        if near:
-            runs[-1].append(i)
-        else:
-            runs.append([i])
-    for run in runs:
-        words = tuple(flat[i][0] for i in run)
-        span = Span(min(word.start for word in words), max(word.end for word in words))
-        before = flat[run[0] - 1][0] if run[0] else None
-        after = flat[run[-1] + 1][0] if run[-1] + 1 < len(flat) else None
-        yield _Stretch(
-            span,
-            words,
-            flat[run[0]][1],
-            before=before if before is not None and not before.edited else None,
-            after=after if after is not None and not after.edited else None,
-        )
-
-
-def _deletions(edited: Transcript) -> Iterator[_Stretch]:
-    for item in edited.dropped:
-        if item.reason == DELETED:
-            yield _Stretch(item.span, (), None, gone=frozenset(key(token) for token in item.text.split()))
-
-
-def _refusal(stretch: _Stretch, table: _Table, old: _Table, part: Span, options: KeepOptions) -> str | None:
+def _refusal(stretch: Stretch, table: _Table, old: _Table, part: Span, options: KeepOptions) -> str | None:
     """Why a correction cannot be kept, if so."""
     if stretch.span.start < part.start or stretch.span.end > part.end + options.tolerance:
         return "it lies outside of what was transcribed"
@@ -171,8 +130,14 @@ def _refusal(stretch: _Stretch, table: _Table, old: _Table, part: Span, options:
     return None
 
 
+def _heard(stretch: Stretch, table: _Table, options: KeepOptions) -> str | None:
+    """Who says the word beside a correction in the new transcript, where one and the same person says both."""
+    found = (table.find(word, options.tolerance) for word in stretch.kin)
+    return next((table.speakers[i] for i in found if i is not None), None)
+
+
 def _named(
-    edited: Transcript, fresh: Transcript, labels: dict[str, str], accepted: Sequence[_Stretch]
+    edited: Transcript, fresh: Transcript, labels: dict[str, str], accepted: Sequence[Stretch]
 ) -> tuple[dict[str, str], dict[str, str], list[str]]:
     """Names by new label, new labels by old ones, and the names for which nobody was found."""
     names = {item.id: item.name for item in reversed(fresh.speakers)}
@@ -195,19 +160,17 @@ def _named(
 
 
 def _merged(
-    fresh: Transcript, table: _Table, accepted: Sequence[_Stretch], labels: Mapping[str, str], options: KeepOptions
+    fresh: Transcript, table: _Table, accepted: Sequence[Stretch], labels: Mapping[str, str], options: KeepOptions
 ) -> tuple[list[_Item], set[int], int]:
     """All words in order; the segments of `fresh` that are no longer what they were; the corrections that are in."""
     homes = [number for number, segment in enumerate(fresh.segments) for _ in segment.words]
     removed: set[int] = set()
-    inserted: dict[int, list[tuple[_Stretch, list[int]]]] = {}
+    inserted: dict[int, list[tuple[Stretch, list[int]]]] = {}
     touched: set[int] = set()
     done = 0
     for stretch in accepted:
         guards = [table.find(word, options.tolerance) for word in (stretch.before, stretch.after)]
-        there = sorted(i for i in table.within(stretch.span) if i not in removed and i not in guards)
-        if stretch.gone:
-            there = [i for i in there if table.keys[i] in stretch.gone]
+        there = [i for i in _same_place(table, stretch, guards, options) if i not in removed]
         removed |= set(there)
         touched |= {homes[i] for i in there}
         done += bool(there or stretch.words)
@@ -226,6 +189,18 @@ def _merged(
     return _apart(items), touched, done
 
 
+def _same_place(table: _Table, stretch: Stretch, guards: Sequence[int | None], options: KeepOptions) -> list[int]:
+    """The new words in whose place a stretch comes: those between the words beside it, or those of the same time."""
+    if stretch.gone:
+        wide = Span(max(0.0, stretch.span.start - options.tolerance), stretch.span.end + options.tolerance)
+        return sorted(i for i in table.within(wide) if table.keys[i] in stretch.gone)
+    before = -1 if stretch.opens else guards[0]
+    after = len(table.words) if stretch.closes else guards[1]
+    if before is not None and after is not None and 0 < after - before <= 2 * len(stretch.words) + options.slack:
+        return list(range(before + 1, after))
+    return sorted(i for i in table.within(stretch.span) if i not in guards)
+
+
 def _home_at(homes: Sequence[int], at: int, before: int | None) -> int:
     """The segment that words come to which replace none; -1 where there is no segment at all."""
     if not homes:
@@ -233,7 +208,7 @@ def _home_at(homes: Sequence[int], at: int, before: int | None) -> int:
     return homes[before] if before is not None else homes[min(at, len(homes) - 1)]
 
 
-def _place(table: _Table, stretch: _Stretch, there: Sequence[int], guards: Sequence[int | None]) -> int:
+def _place(table: _Table, stretch: Stretch, there: Sequence[int], guards: Sequence[int | None]) -> int:
     """The index of the new word before which a stretch comes."""
     before, after = guards
     if there:
@@ -247,10 +222,9 @@ def _place(table: _Table, stretch: _Stretch, there: Sequence[int], guards: Seque
 
 
 def _carried(word: Word, speaker: str | None, labels: Mapping[str, str], home: int, said_by: str | None) -> _Item:
-    label = None if speaker is None else labels[speaker]
     second = labels.get(word.second_speaker or "")
-    moved = replace(word, speaker=label, second_speaker=second, overlap=word.overlap and second is not None)
-    return _Item(moved, label, home, None, said_by)
+    moved = replace(word, speaker=speaker, second_speaker=second, overlap=word.overlap and second is not None)
+    return _Item(moved, speaker, home, None, said_by)
 
 
 def _apart(items: list[_Item]) -> list[_Item]:

@@ -86,7 +86,13 @@ class NewTurn:
 
 @dataclass(frozen=True, slots=True)
 class EditedText:
-    """A corrected text as it was read: its names, and its turns in order (those without text are left out)."""
+    """A corrected text as it was read.
+
+    Attributes:
+        cast: its names.
+        turns: in order; those without text are left out.
+        notes: sentences for the user about what may have been meant otherwise.
+    """
 
     cast: Cast
     turns: tuple[NewTurn, ...]
@@ -164,7 +170,7 @@ def parse(text: str, transcript: Transcript) -> EditedText:
     begin = next((i for i, line in enumerate(lines) if _LIST.fullmatch(line.strip())), None)
     entries, first = _list_of_speakers(lines, begin, transcript)
     cast = read_cast(transcript, entries)
-    return EditedText(cast, tuple(_turns(lines, first, cast)))
+    return EditedText(cast, tuple(_turns(lines, first, cast)), tuple(_suspicions(lines, first, cast)))
 
 
 def _list_of_speakers(lines: Sequence[str], begin: int | None, transcript: Transcript) -> tuple[list[Entry], int]:
@@ -215,6 +221,15 @@ def _turns(lines: Sequence[str], first: int, cast: Cast) -> Iterator[NewTurn]:
         if found is not None and index is not None:
             header, at, parts = found, index, [[]]
             _add(parts, found.rest)
+
+
+def _suspicions(lines: Sequence[str], first: int, cast: Cast) -> Iterator[str]:
+    """What may have been meant as the beginning of a turn."""
+    for number, line in enumerate(lines[first:], start=first + 1):
+        before, colon, _ = line.strip().partition(":")
+        name = _bare(before)
+        if colon and cast.find(name) is not None and _header(line.strip(), number, cast) is None:
+            yield f"line {number}: {name}: is read as words; to begin a turn, write **{name}** on a line of its own"
 
 
 def _add(parts: list[list[str]], line: str) -> None:

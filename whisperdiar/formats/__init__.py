@@ -116,9 +116,14 @@ def by_name(name: str) -> Format:
 
 
 def known_suffixes() -> dict[str, str]:
-    """File suffix, with its dot → name of the format that it chooses."""
+    """File suffix, with its dot and in lower case → name of the format that it chooses."""
     formats = (by_name(name) for name in FORMATS)
-    return {suffix: item.name for item in formats for suffix in (item.suffix, *item.aliases) if suffix.count(".") == 1}
+    return {
+        suffix.lower(): item.name
+        for item in formats
+        for suffix in (item.suffix, *item.aliases)
+        if suffix.count(".") == 1
+    }
 
 
 def by_suffix(path: str | PurePath) -> Format:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import NoReturn
+from collections.abc import Iterator, Mapping
+from typing import NoReturn, TypeVar
 
 from whisperdiar.errors import FormatError
 from whisperdiar.transcript import Transcript
@@ -18,6 +18,7 @@ _LINE_ENDS = re.compile("\r\n|\r|\n")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 _LONGEST = 1e9
 _ARROW = re.compile("-{2,}>")
+_Key = TypeVar("_Key")
 
 JOINER = "\u2060"
 """U+2060, which is not seen: between two characters that a format would take for markup where it has no escape."""
@@ -49,6 +50,21 @@ def speaker_names(transcript: Transcript) -> dict[str, str]:
     for item in transcript.speakers:
         names.setdefault(item.id, item.name)
     return names
+
+
+def distinct(wanted: Mapping[_Key, str]) -> dict[_Key, str]:
+    """Key → text of its own; one that two keys want goes to the first, ``TEXT_2`` to the next."""
+    given: dict[_Key, str] = {}
+    used: set[str] = set()
+    asked = set(wanted.values())
+    for key, text in wanted.items():
+        unique, number = text, 1
+        while unique in used or (number > 1 and unique in asked):
+            number += 1
+            unique = f"{text}_{number}"
+        used.add(unique)
+        given[key] = unique
+    return given
 
 
 def milliseconds(seconds: float) -> int:

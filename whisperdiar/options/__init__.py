@@ -16,10 +16,12 @@ from whisperdiar.options.output import (
     SegmentationOptions,
     WriteOptions,
 )
+from whisperdiar.options.plots import PLOT_KINDS, PLOT_LANGUAGES, PlotOptions
 from whisperdiar.options.profiles import profile_names, profile_summary, subtitle_rules
 from whisperdiar.options.pyannote_vad import PyannoteVadSettings
 from whisperdiar.options.runtime import AUTO_ORDER, SAMPLE_RATE_HZ, FileSettings, NoSettings, Runtime, check_device
 from whisperdiar.options.sortformer import LATENCIES, POSTPROCESSING, PostProcessing, SortformerSettings, Streaming
+from whisperdiar.options.statistics import StatisticsOptions
 from whisperdiar.options.subtitles import SubtitleOptions, SubtitleRules
 from whisperdiar.options.vad import EnergySettings, VadSettings
 
@@ -31,6 +33,8 @@ __all__ = [
     "EMBEDDING_CLUSTERINGS",
     "LATENCIES",
     "LINKAGES",
+    "PLOT_KINDS",
+    "PLOT_LANGUAGES",
     "POSTPROCESSING",
     "SAMPLE_RATE_HZ",
     "SPEAKER_STYLES",
@@ -47,6 +51,7 @@ __all__ = [
     "KeepOptions",
     "NoSettings",
     "OnnxSettings",
+    "PlotOptions",
     "PocketSphinxSettings",
     "PostProcessing",
     "PyannoteSettings",
@@ -55,6 +60,7 @@ __all__ = [
     "Runtime",
     "SegmentationOptions",
     "SortformerSettings",
+    "StatisticsOptions",
     "Streaming",
     "SubtitleOptions",
     "SubtitleRules",

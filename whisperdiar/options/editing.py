@@ -42,6 +42,7 @@ class KeepOptions:
         tolerance: seconds by which the time of one and the same word may differ.
         min_agreement: share of the words around a correction that the new transcript must have at the same time.
         min_context: with fewer words around it, a correction is carried over unchecked.
+        slack: between the two words beside a correction, so many words more than twice its own may be replaced by it.
     """
 
     join_gap: float = 0.3
@@ -49,3 +50,4 @@ class KeepOptions:
     tolerance: float = 0.7
     min_agreement: float = 0.34
     min_context: int = 4
+    slack: int = 3

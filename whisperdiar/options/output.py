@@ -11,37 +11,20 @@ from whisperdiar.options.subtitles import SubtitleOptions, SubtitleRules
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlignmentOptions:
-    """How words and turns are joined (times in seconds; weights are in natural-log odds).
+    """How doubtful a speaker must be to be listed.
 
     Attributes:
         uncertain_below: words whose speaker confidence is lower are listed as uncertain.
-        reach: turns further from a word are no candidates, unless none is nearer.
-        padding: added to both ends of a word, for the boundary error of turns.
-        overlap_weight: for a word that a turn covers wholly against one that it does not touch.
-        distance_weight: lost per second between a word and a turn that does not touch it.
-        match_weight: added for a turn that covers exactly the word and nothing else.
-        evidence_range: the most that one word's own evidence can say.
-        switch_base: of a change of speaker between two words without a pause.
-        switch_pause: added per second of pause.
-        longest_pause: pauses count up to this length.
-        switch_sentence: added after the end of a sentence.
-        longest_word_base: a word lasts at most this long …
-        longest_word_per_character: … and this much for each character.
+
+    Raises:
+        InvalidOption: that is no probability.
     """
 
     uncertain_below: float = 0.6
-    reach: float = 0.5
-    padding: float = 0.05
-    overlap_weight: float = 5.5
-    distance_weight: float = 2.0
-    match_weight: float = 4.0
-    evidence_range: float = 8.0
-    switch_base: float = -4.0
-    switch_pause: float = 2.5
-    longest_pause: float = 1.0
-    switch_sentence: float = 4.0
-    longest_word_base: float = 0.6
-    longest_word_per_character: float = 0.09
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.uncertain_below <= 1.0:
+            raise InvalidOption(f"uncertain-below {self.uncertain_below}: give a probability, 0 to 1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +57,8 @@ class WriteOptions:
             RTTM and the JSON formats are lists of speakers and always name them.
         max_paragraph: a paragraph of the text format spans at most this many seconds, where segments allow it.
         subtitles: how subtitle cues are cut: rules as they are, or a profile that `rules` resolves for a language.
+        media: the recording, for formats that link to it: a URL relative to a page, a path for ELAN; None for none.
+        media_data: the recording's bytes, to be put into the page itself; `media` then tells their type.
 
     Raises:
         InvalidOption: there is no such speaker style, or the paragraph length is not positive.
@@ -82,6 +67,8 @@ class WriteOptions:
     speaker_style: str = "auto"
     max_paragraph: float = 60.0
     subtitles: SubtitleOptions | SubtitleRules = field(default_factory=SubtitleOptions)
+    media: str | None = None
+    media_data: bytes | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.speaker_style not in SPEAKER_STYLES:
