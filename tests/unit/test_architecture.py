@@ -25,7 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     "alignment": {"options", "transcript", "types"},
     "graphemes": set(),
     "subtitles": {"graphemes", "options", "transcript", "types"},
-    "segmentation": {"options", "subtitles", "transcript", "types"},
+    "segmentation": {"options", "transcript", "types"},
     "colours": set(),
     "statistics": {"options", "transcript", "types"},
     "_svg": set(),
