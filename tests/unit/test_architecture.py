@@ -30,6 +30,7 @@ ALLOWED: dict[str, set[str]] = {
     "_machine": set(),
     "_quiet": set(),
     "features": {"errors", "options", "types"},
+    "minutes": {"errors", "files", "formats", "options", "transcript", "types", "version"},
     "clips": {"errors", "files", "transcript", "types", "options"},
 }
 BASE = {

@@ -25,6 +25,7 @@ COMMANDS = {
     "align": "whisperdiar.cli.stages",
     "convert": "whisperdiar.cli.convert",
     "rename": "whisperdiar.cli.convert",
+    "minutes": "whisperdiar.cli.minutes",
     "backends": "whisperdiar.cli.inventory",
     "models": "whisperdiar.cli.inventory",
     "doctor": "whisperdiar.cli.doctor",

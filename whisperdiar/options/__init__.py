@@ -5,6 +5,7 @@ from __future__ import annotations
 from whisperdiar.options.asr import WHISPER_TASKS, WORD_TIMES, PocketSphinxSettings, WhisperSettings
 from whisperdiar.options.classic_diarization import BicSettings, ChannelsSettings
 from whisperdiar.options.embedding import EMBEDDING_CLUSTERINGS, EMBEDDINGS, EcapaSettings, EmbeddingSettings
+from whisperdiar.options.minutes import LlmOptions, MinutesOptions
 from whisperdiar.options.neural_diarization import CLUSTERINGS, LINKAGES, PyannoteSettings
 from whisperdiar.options.onnx_diarization import OnnxSettings
 from whisperdiar.options.output import (
@@ -38,6 +39,8 @@ __all__ = [
     "EmbeddingSettings",
     "EnergySettings",
     "FileSettings",
+    "LlmOptions",
+    "MinutesOptions",
     "NoSettings",
     "OnnxSettings",
     "PocketSphinxSettings",
