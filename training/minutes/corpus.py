@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from whisperdiar.minutes.language import language
 from whisperdiar.minutes.units import Utterance, utterances
 from whisperdiar.segmentation import segments
 from whisperdiar.transcript import Speaker, Transcript
@@ -77,7 +78,7 @@ def words_per_utterance(items: Iterable[Utterance], marks: Marks) -> NDArray[np.
 
 def units(meeting: Meeting) -> tuple[Utterance, ...]:
     """Its utterances."""
-    return utterances(meeting.transcript)
+    return utterances(meeting.transcript, language("en").data["connectives"])
 
 
 def transcript_of(path: Path) -> Transcript:

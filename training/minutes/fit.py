@@ -37,6 +37,7 @@ _MANY = {
     "colsample_bytree": 0.2,
 }
 _FEW = {"n_estimators": 120, "learning_rate": 0.03, "num_leaves": 8, "min_child_samples": 200, "colsample_bytree": 0.15}
+_TWIN_WEIGHT = 0.2
 _SEEDS = {"phrases": (0, 1), "neutral": (0,)}
 
 
@@ -93,11 +94,15 @@ def folds(examples: Sequence[Example], n: int = 4) -> list[tuple[list[Example], 
     ]
 
 
-def fit(examples: Sequence[Example], kind: str, *, targets: Sequence[str] = TARGETS) -> Model:
-    """The models of one kind: ``phrases`` (which does for ``cues`` too) or ``neutral``; not calibrated."""
+def fit(plain: Sequence[Example], twins: Sequence[Example], kind: str, *, targets: Sequence[str] = TARGETS) -> Model:
+    """The models of one kind: ``phrases`` (which does for ``cues`` too) or ``neutral``; not calibrated.
+
+    `twins` are the same meetings without punctuation; they weigh less.
+    """
+    examples = [*plain, *twins]
     features = "neutral" if kind == "neutral" else "cues"
     matrix = np.concatenate([item.matrix[features] for item in examples])
-    weight = np.concatenate([item.n_words for item in examples])
+    weight = np.concatenate([*(item.n_words for item in plain), *(_TWIN_WEIGHT * item.n_words for item in twins)])
     weight = weight / weight.mean()
     labels = {target: np.concatenate([item.share[target] for item in examples]) >= 0.5 for target in targets}
     return Model(
@@ -143,7 +148,7 @@ def _add(node: Mapping[str, object], nodes: list[list[float]], share: float) -> 
 
 def _linear(matrix: Matrix, labels: NDArray[np.bool_], weight: Vector, strength: float) -> Linear:
     scaler = StandardScaler().fit(matrix)
-    model = LogisticRegression(C=strength, max_iter=80, tol=1e-3).fit(
+    model = LogisticRegression(C=strength, max_iter=150, tol=1e-3).fit(
         scaler.transform(matrix), labels, sample_weight=weight
     )
     weights = model.coef_[0] / scaler.scale_

@@ -3,7 +3,7 @@
     python -m training.minutes.train FOLDER [--output whisperdiar/minutes/model.npz]
 
 FOLDER holds NAME.words.tsv and NAME.minutes.json (see `corpus`). Each meeting is learnt from twice, as it is and
-without punctuation. The curve that makes probabilities of scores, and the threshold, are fitted on scores of meetings that the
+without punctuation. The curve that makes probabilities of scores, and the threshold, are fitted on meetings that the
 models had not seen (fourfold, series kept together). Takes some minutes; needs scikit-learn and lightgbm.
 """
 
@@ -35,8 +35,8 @@ def unseen_scores(
     """(kind, target, meeting) → scores by models that were trained on other series; the second of the twins."""
     found: tuple[dict[Key, Vector], dict[Key, Vector]] = ({}, {})
     for learnt, tested in folds(examples):
-        both = [*learnt, *(twins[item.name] for item in learnt)]
-        models = {"phrases": fit(both, "phrases"), "neutral": fit(both, "neutral")}
+        theirs = [twins[item.name] for item in learnt]
+        models = {kind: fit(learnt, theirs, kind) for kind in ("phrases", "neutral")}
         for kind, target in product(KINDS, TARGETS):
             for item in tested:
                 found[0][kind, target, item.name] = scores_of(models, kind, target, item)
@@ -76,7 +76,7 @@ def main() -> None:
     print(f"{len(examples)} meetings, {sum(len(item.items) for item in examples)} utterances", flush=True)
     unseen, _ = unseen_scores(examples, twins)
     arrays = {}
-    final = {kind: fit([*examples, *twins.values()], kind) for kind in ("phrases", "neutral")}
+    final = {kind: fit(examples, list(twins.values()), kind) for kind in ("phrases", "neutral")}
     for kind in KINDS:
         model = final["neutral" if kind == "neutral" else "phrases"]
         scales = {

@@ -52,7 +52,7 @@ class Material:
 def prepare(transcript: Transcript, options: MinutesOptions) -> Material:
     """Cut and score a transcript."""
     spoken = language(options.language or transcript.language)
-    items = utterances(transcript)
+    items = utterances(transcript, spoken.data.get("connectives", ()))
     names = {item.id: item.name for item in reversed(transcript.speakers)}
     for item in items:
         if item.speaker is not None:

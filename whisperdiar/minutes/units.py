@@ -1,13 +1,13 @@
 """Words → utterances, the clauses that are scored and quoted. Pure.
 
 An utterance holds consecutive words of one speaker. It ends with a sentence, at a comma between two parts that can
-stand alone, at a pause, and where it would become too long; a text without any punctuation is cut at pauses and length
-only. Words of others in between do not end it: in a lively meeting everybody says "yeah" into everything.
+stand alone, at a pause, and where it would become too long; a text without any punctuation is cut at pauses, before
+words that begin clauses, and by length. Words of others in between do not end it: in a lively meeting everybody says "yeah" into everything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from whisperdiar.transcript import Transcript
@@ -19,11 +19,13 @@ _CLOSING = "\"'»”’)]}」』）"
 
 _PAUSE = 0.8
 """Seconds; a longer silence of the speaker ends an utterance."""
-_SHORT_PAUSE = 0.3
-"""Ends a long utterance where there is no punctuation to do so."""
+_SHORT_PAUSE = 0.1
+"""Ends an utterance of `_LONG` words where there is no punctuation to do so; `_LONGEST_PLAIN` words end it anyhow."""
 _FEWEST_WORDS = 3
 """A clause of fewer words is no utterance of its own."""
-_LONG = 16
+_FEWEST_BEFORE_CONNECTIVE = 5
+_LONG = 8
+_LONGEST_PLAIN = 18
 _LONGEST = 60
 
 
@@ -70,10 +72,14 @@ def last_mark(word: Word) -> str:
     return word.text.strip().rstrip(_CLOSING)[-1:]
 
 
-def utterances(transcript: Transcript) -> tuple[Utterance, ...]:
-    """All words of a transcript as utterances, in the order of their starts; words without any text are left out."""
+def utterances(transcript: Transcript, connectives: Collection[str] = ()) -> tuple[Utterance, ...]:
+    """All words of a transcript as utterances, in the order of their starts; words without any text are left out.
+
+    Args:
+        connectives: words that begin clauses, lower case; looked at where there is no punctuation.
+    """
     words = transcript.words
-    punctuated = _is_punctuated(words)
+    clauses = frozenset[str]() if (punctuated := _is_punctuated(words)) else frozenset(connectives)
     pieces: list[tuple[list[int], int]] = []
     open_: dict[str | None, tuple[list[int], int]] = {}
     for index, word in enumerate(words):
@@ -84,7 +90,7 @@ def utterances(transcript: Transcript) -> tuple[Utterance, ...]:
         if piece is not None:
             if _ends_sentence(words, piece[0], word, punctuated=punctuated):
                 piece = None
-            elif _ends_clause(words, piece[0], word):
+            elif _ends_clause(words, piece[0], word, clauses):
                 sentence, piece = piece[1], None
         if piece is None:
             piece = ([], sentence)
@@ -108,8 +114,12 @@ def _ends_sentence(words: Sequence[Word], indices: Sequence[int], word: Word, *,
     pause = word.start - before.end
     if last_mark(before) in SENTENCE_END or pause > _PAUSE or len(indices) >= _LONGEST:
         return True
-    return not punctuated and len(indices) >= _LONG and pause > _SHORT_PAUSE
+    if punctuated:
+        return False
+    return len(indices) >= _LONGEST_PLAIN or (len(indices) >= _LONG and pause > _SHORT_PAUSE)
 
 
-def _ends_clause(words: Sequence[Word], indices: Sequence[int], word: Word) -> bool:  # noqa: ARG001
-    return len(indices) >= _FEWEST_WORDS and last_mark(words[indices[-1]]) in _CLAUSE_END
+def _ends_clause(words: Sequence[Word], indices: Sequence[int], word: Word, connectives: Collection[str]) -> bool:
+    if len(indices) >= _FEWEST_WORDS and last_mark(words[indices[-1]]) in _CLAUSE_END:
+        return True
+    return len(indices) >= _FEWEST_BEFORE_CONNECTIVE and word.text.strip().lower() in connectives
