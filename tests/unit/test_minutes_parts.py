@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -69,15 +70,17 @@ def test_without_punctuation_long_speech_is_cut_at_pauses() -> None:
             "Which is the first one is that teletext is outdated.",
         ),
         ("Is it finished? It is.", "Is it finished? It is."),
-        ("Yes. Yes. We do", "Yes. Yes. We do."),
+        ("No. No. We do", "No. No. We do."),
+        (
+            "From a from the technology it it's good you know, and what do you know?",
+            "From the technology it's good and what do you know?",
+        ),
         ("um, uh", ""),
         ("The end, um.", "The end."),
     ],
 )
 def test_english_is_cleaned_lightly(spoken: str, shown: str) -> None:
-    assert readable(spoken, EN).removeprefix("Which is the first one is that T") == shown.removeprefix(
-        "Which is the first one is that T"
-    )
+    assert readable(spoken, EN) == shown
 
 
 def test_russian_is_cleaned_lightly() -> None:
@@ -225,7 +228,7 @@ def transcript_length(transcript: Transcript) -> float:
 def test_topics_part_where_the_words_change() -> None:
     lamp = "the battery of the lamp needs a charger and a stronger battery cable"
     trip = "our holiday hotel near the beach has a restaurant with a hotel garden"
-    made = meeting([(k % 2, lamp if k < 20 else trip) for k in range(40)])
+    made = meeting([(k % 2, lamp if k < 30 else trip) for k in range(60)])
     found = topics(utterances(made), EN)
     assert len(found) == 2
     change = found[1].span.start
@@ -240,7 +243,7 @@ def test_topics_follow_each_other_without_holes(transcript: Transcript) -> None:
     items = utterances(transcript)
     found = topics(items, EN)
     assert bool(found) == bool(items)
-    for before, after in zip(found, found[1:], strict=False):
+    for before, after in pairwise(found):
         assert before.span.end == after.span.start
     if found:
         assert found[0].span.start == items[0].span.start

@@ -147,8 +147,16 @@ def _outcomes(material: Material, options: MinutesOptions) -> tuple[tuple[Item, 
     to_do = [place for place in map(int, places) if _is_action(place, material)]
     taken = set(to_do)
     decided = [place for place in map(int, places) if place not in taken]
-    actions = [_action(run, material, options) for run in runs(to_do, items, gap=1, longest=_LONGEST_ITEM // 2)]
+    actions = [_action(run, material, options) for run in _sentences(to_do, items)]
     return _merged(_clusters(decided, material), material), _merged([item for item in actions if item], material)
+
+
+def _sentences(places: Sequence[int], items: Sequence[Utterance]) -> list[list[int]]:
+    """Chosen places by sentence: what two sentences say is for two people to do."""
+    found: dict[int, list[int]] = {}
+    for place in places:
+        found.setdefault(items[place].sentence, []).append(place)
+    return sorted(found.values())
 
 
 def _is_action(place: int, material: Material) -> bool:

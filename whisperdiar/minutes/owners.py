@@ -42,7 +42,7 @@ def owner(
     if _any(rules["many"], lower):
         return None
     if _any(rules["you"], lower):
-        return called or _addressed(place, utterances, names, language)
+        return called or _called_role(text, rules) or _addressed(place, utterances, names, language)
     if _any(rules["self"], lower) and item.speaker is not None:
         return names.get(item.speaker, item.speaker)
     return called if called is not None and _any(rules["named"], lower) else _somebody(text, rules)
@@ -92,6 +92,13 @@ def _addressed(place: int, utterances: Sequence[Utterance], names: Mapping[str, 
         agrees = language.count("agree", token_line(tokens_of(other.text)[:3])) > 0
         return names.get(other.speaker, other.speaker) if agrees else None
     return None
+
+
+def _called_role(text: str, rules: Mapping[str, Sequence[str]]) -> str | None:
+    """A role that is spoken to: ``for our Industrial Designer, you are …``; two capitals, as one may be any word."""
+    match = re.search(rf"((?:{_CAPITALISED}\s+){{1,2}}{_CAPITALISED}),?\s+you\b", text)
+    words = [] if match is None else match.group(1).rstrip(",").split()
+    return " ".join(words) if words and not any(word.strip(",.") in rules["stop"] for word in words) else None
 
 
 def _somebody(text: str, rules: Mapping[str, Sequence[str]]) -> str | None:

@@ -53,11 +53,9 @@ def topics(utterances: Sequence[Utterance], language: Language) -> tuple[Topic, 
 
 def _content(item: Utterance, language: Language) -> list[str]:
     """Tokens; those without a topic are empty strings, so that neighbours stay neighbours."""
-    tokens = tokens_of(item.text)
-    return [
-        "" if token in language.stopwords or token in language.fillers or _is_small(token) else token
-        for token in tokens
-    ]
+    weak = language.data.get("weak", ())
+    empty = language.stopwords | language.fillers
+    return ["" if token in empty or token in weak or _is_small(token) else token for token in tokens_of(item.text)]
 
 
 def _is_small(token: str) -> bool:

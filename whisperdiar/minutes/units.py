@@ -2,7 +2,8 @@
 
 An utterance holds consecutive words of one speaker. It ends with a sentence, at a comma between two parts that can
 stand alone, at a pause, and where it would become too long; a text without any punctuation is cut at pauses, before
-words that begin clauses, and by length. Words of others in between do not end it: in a lively meeting everybody says "yeah" into everything.
+words that begin clauses, and by length. Words of others in between do not end it: in a lively meeting everybody says
+"yeah" into everything.
 """
 
 from __future__ import annotations

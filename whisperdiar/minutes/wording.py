@@ -16,6 +16,7 @@ from whisperdiar.minutes.units import SENTENCE_END
 _TRAILING = re.compile(r"[\s,;:\-–—…]+$")
 _LEADING = re.compile(r"^[\s,;:.\-–—…!?]+")
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_CAPITAL = re.compile(r"(\w{2}[.?!]\s+)([^\W\d_])")
 _LONGEST_REPEAT = 4
 
 
@@ -25,11 +26,12 @@ def readable(text: str, language: Language) -> str:
     words = _without_fillers(words, language)
     words = _without_repeats(words)
     words = _without_fragments(words, language)
-    words = _without_repeats(words)
+    words = _without_phrases(words, language)
+    words = _without_restarts(_without_repeats(words), language)
     words = _without_connectives(words, language)
     shown = _LEADING.sub("", " ".join(_written(words, language)))
     shown = re.sub(r"\s+([,.?!;:])", r"\1", shown)
-    return sentence(shown)
+    return sentence(_CAPITAL.sub(lambda found: found[1] + found[2].upper(), shown))
 
 
 def sentence(text: str) -> str:
@@ -72,14 +74,17 @@ def _without_repeats(words: Sequence[str]) -> list[str]:
                 # A sentence that is said twice is no slip.
                 if any(item[-1:] in SENTENCE_END for item in kept[-2 * length : -length]):
                     continue
+                if kept[-2 * length].islower():  # a new start is written with a capital
+                    kept[-length] = kept[-length][:1].lower() + kept[-length][1:]
                 kept[-2 * length : -length] = []
                 break
     return kept
 
 
 def _without_fragments(words: Sequence[str], language: Language) -> list[str]:
-    """Without beginnings of the word that follows: ``w we``, ``ex existing``."""
+    """Without beginnings of the word that follows (``w we``, ``ex existing``), and of words that never came."""
     kept: list[str] = []
+    known = language.data.get("fragments", ())
     for place, word in enumerate(words):
         token = key_of(word)
         after = key_of(words[place + 1]) if place + 1 < len(words) else ""
@@ -93,8 +98,51 @@ def _without_fragments(words: Sequence[str], language: Language) -> list[str]:
             and after.startswith(token)
             and token.isascii() == after.isascii()
         )
-        if not broken and not (word.endswith("-") and len(word) > 1):
+        broken = broken or (bool(token) and after.startswith(f"{token}'") and word[-1:] not in SENTENCE_END)
+        # A capital letter alone names something: plan B. The first word of a sentence has one anyway.
+        cut_off = token in known and (word.islower() or len(token) > 1)
+        if not broken and not cut_off and not (word.endswith("-") and len(word) > 1):
             kept.append(word)
+    return kept
+
+
+def _without_phrases(words: Sequence[str], language: Language) -> list[str]:
+    """Without phrases that say nothing (``you know``), unless the word before needs them (``do you know``)."""
+    phrases = {tuple(phrase.split()): before for phrase, before in language.data.get("inline", {}).items()}
+    lengths = sorted({len(phrase) for phrase in phrases}, reverse=True)
+    kept: list[str] = []
+    place = 0
+    while place < len(words):
+        for length in lengths:
+            part = words[place : place + length]
+            needed = phrases.get(tuple(key_of(item) for item in part))
+            ends = bool(part) and part[-1][-1:] in SENTENCE_END
+            if needed is not None and not ends and not (kept and key_of(kept[-1]) in needed):
+                place += length
+                break
+        else:
+            kept.append(words[place])
+            place += 1
+    return kept
+
+
+def _without_restarts(words: Sequence[str], language: Language) -> list[str]:
+    """Of a phrase that is begun again with its first word (``from a from the``) the beginning is left out."""
+    small = language.data.get("restarts", ())
+    kept: list[str] = []
+    for word in words:
+        token = key_of(word)
+        if (
+            len(kept) >= 2
+            and token in language.stopwords
+            and key_of(kept[-2]).partition("'")[0] == token.partition("'")[0]
+            and key_of(kept[-1]) in small
+            and ((token not in small and token.partition("'")[0] not in small) or "'" in token)
+            and kept[-2][-1:] not in SENTENCE_END
+            and kept[-1][-1:] not in SENTENCE_END
+        ):
+            kept = kept[:-2]
+        kept.append(word)
     return kept
 
 
@@ -109,15 +157,12 @@ def _without_connectives(words: Sequence[str], language: Language) -> list[str]:
         if not cut:
             break
         found = found[cut:]
-    while len(found) > 3:
+    while len(found) > 3 and found[-1][-1:] not in SENTENCE_END:  # what ends as a sentence is whole
         keys = [key_of(item) for item in found[-4:]]
         cut = max((len(item) for item in closers if keys[-len(item) :] == item), default=0)
         if not cut:
             break
-        mark = found[-1][-1:] if found[-1][-1:] in SENTENCE_END else ""
         found = found[:-cut]
-        if mark and found[-1][-1:] not in SENTENCE_END:
-            found[-1] = _TRAILING.sub("", found[-1]) + mark
     return found
 
 
