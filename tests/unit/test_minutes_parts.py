@@ -75,6 +75,7 @@ def test_without_punctuation_long_speech_is_cut_at_pauses() -> None:
             "From a from the technology it it's good you know, and what do you know?",
             "From the technology it's good and what do you know?",
         ),
+        ("Just stick to the regular ones Okay.", "Just stick to the regular ones."),
         ("um, uh", ""),
         ("The end, um.", "The end."),
     ],
@@ -103,7 +104,7 @@ def test_cleaning_never_fails_and_ends_a_sentence(text: str, spoken: object) -> 
         ("I'll do it tomorrow", "tomorrow", "2026-11-26"),
         ("by the end of next week", "by the end of next week", "2026-12-04"),
         ("before the end of the month", "before the end of the month", "2026-11-30"),
-        ("at our next meeting", "our next meeting", None),
+        ("ready for the next meeting", "for the next meeting", None),
     ],
 )
 def test_english_phrases_say_until_when(text: str, phrase: str, day: str | None) -> None:
@@ -151,6 +152,7 @@ def test_dates_and_numbers_of_days_are_read(text: str, spoken: object, day: str)
 def test_what_says_no_time_is_not_due() -> None:
     assert due("we may march on", EN, WEDNESDAY) is None
     assert due("до свидания", RU, WEDNESDAY) is None
+    assert due("the next meeting is about the price", EN, WEDNESDAY) is None
     assert due("tomorrow", NEUTRAL, WEDNESDAY) is None
 
 

@@ -25,12 +25,16 @@ from whisperdiar.options import MinutesOptions
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span
 
-_NEAR = 15.0
-"""Seconds; decisions nearer than this are one, if they are about the same."""
+_NEAR = 8.0
+"""Seconds; decisions nearer than this are one, if they share a word or are hardly one by themselves."""
 _LONGEST_ITEM = 70
 _FEWEST_WORDS = 4
 _ALIKE = 0.6
-_ACTION_ODDS = 0.8
+_DOING = ("we_will", "i_will", "you_will")
+_PROMISE_FROM, _TASK_FROM = 0.4, 0.7
+"""Shares of the threshold from which a sentence with an owner, and a date or a task, counts as an action."""
+_FEW_WORDS = 120.0
+"""Decisions and actions may rest on so many words in the shortest meeting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ def compose(material: Material, options: MinutesOptions) -> Minutes:
         summary=_summary(material, options),
         decisions=decided,
         actions=to_do,
-        questions=_questions(material, decided),
+        questions=_questions(material, decided, to_do),
         media=options.media,
     )
 
@@ -138,17 +142,45 @@ def _n_words(text: str) -> int:
 
 
 def _outcomes(material: Material, options: MinutesOptions) -> tuple[tuple[Item, ...], tuple[Item, ...]]:
-    """Decisions and actions."""
+    """Decisions and actions: as likely as those that people chose in the corpus, and promises with name and date."""
+    items = material.utterances
+    likely = _likely("actions", material, options)
+    to_do = sorted({*likely, *_promised(material, options)})
+    actions = [item for run in _sentences(to_do, items) if (item := _action(run, material, options)) is not None]
+    taken = {items[place].sentence for place in to_do}
+    decided = [place for place in _likely("outcomes", material, options) if items[place].sentence not in taken]
+    return _merged(_clusters(decided, material), material), _merged(actions, material)
+
+
+def _promised(material: Material, options: MinutesOptions) -> list[int]:
+    """Places of sentences that say who does something until when, and that the model does not find unlikely."""
     items, found = material.utterances, material.scores
-    n_words = np.array([len(item.words) for item in items], dtype=np.float64)
-    scores = found.probability["outcomes"]
-    wanted = float(n_words[scores >= found.threshold["outcomes"]].sum())
-    places = strongest(scores, n_words, min(wanted, options.outcomes_share * float(n_words.sum())))
-    to_do = [place for place in map(int, places) if _is_action(place, material)]
-    taken = set(to_do)
-    decided = [place for place in map(int, places) if place not in taken]
-    actions = [_action(run, material, options) for run in _sentences(to_do, items)]
-    return _merged(_clusters(decided, material), material), _merged([item for item in actions if item], material)
+    scores, threshold = found.probability["actions"], found.threshold["actions"]
+    sentences: dict[int, list[int]] = {}
+    for place, item in enumerate(items):
+        sentences.setdefault(item.sentence, []).append(place)
+    promised = []
+    for run in sentences.values():
+        likely = float(scores[run].max())
+        if likely < _PROMISE_FROM * threshold:
+            continue
+        said = joined([word for place in run for word in items[place].words])
+        until = due(said, material.spoken, options.day) is not None
+        tasks = material.spoken.count("task", token_line(tokens_of(said)))
+        if (until or (tasks and likely >= _TASK_FROM * threshold)) and owner(
+            run[-1], items, material.names, material.spoken, text=said
+        ):
+            promised += run
+    return promised
+
+
+def _likely(target: str, material: Material, options: MinutesOptions) -> list[int]:
+    """Places above the threshold of a target; of more words than `options` allow the likeliest ones."""
+    n_words = np.array([len(item.words) for item in material.utterances], dtype=np.float64)
+    scores = material.scores.probability[target]
+    wanted = float(n_words[scores >= material.scores.threshold[target]].sum())
+    most = max(_FEW_WORDS, options.outcomes_share * float(n_words.sum()))
+    return [int(place) for place in strongest(scores, n_words, min(wanted, most))]
 
 
 def _sentences(places: Sequence[int], items: Sequence[Utterance]) -> list[list[int]]:
@@ -159,42 +191,39 @@ def _sentences(places: Sequence[int], items: Sequence[Utterance]) -> list[list[i
     return sorted(found.values())
 
 
-def _is_action(place: int, material: Material) -> bool:
-    """Whether an outcome is something to do: more so than something decided, by the corpus's own measure of each."""
-    found = material.scores
-
-    def odds(target: str) -> float:
-        probability = float(found.probability[target][place])
-        threshold = found.threshold[target]
-        return probability / (1 - probability + 1e-9) * (1 - threshold) / max(threshold, 1e-9)
-
-    return odds("actions") > _ACTION_ODDS * odds("decisions")
-
-
 def _action(run: Sequence[int], material: Material, options: MinutesOptions) -> Item | None:
     text = _text(run, material)
     if _n_words(text) < _FEWEST_WORDS:
         return None
     said = joined([word for place in run for word in material.utterances[place].words])
+    who = owner(run[-1], material.utterances, material.names, material.spoken, text=said)
+    line = token_line(tokens_of(said))
+    if who is None and material.spoken.cues and not any(material.spoken.count(cue, line) for cue in _DOING):
+        return None  # thanks, and see you next time
     return Item(
         text=text,
         evidence=evidence_of(run, material.utterances),
         score=float(np.max(material.scores.probability["actions"][list(run)])),
-        owner=owner(run[-1], material.utterances, material.names, material.spoken, text=said),
+        owner=who,
         due=due(said, material.spoken, options.day),
     )
 
 
 def _clusters(places: Sequence[int], material: Material) -> list[Item]:
-    """Decisions: runs that are near each other in time are one, told in the words of the strongest."""
+    """Decisions by sentence; what is said about the same right after is evidence of the strongest."""
     items, scores = material.utterances, material.scores.probability["outcomes"]
     groups: list[list[list[int]]] = []
-    for run in runs(places, items, gap=1, longest=_LONGEST_ITEM // 2):
-        start = items[run[0]].span.start
-        if groups and start - items[groups[-1][-1][-1]].span.end <= _NEAR and len(groups[-1]) < 3:
+    about: set[str] = set()
+    for run in _sentences(places, items):
+        text = _text(run, material)
+        words = _content(text, material.spoken)
+        near = bool(groups) and items[run[0]].span.start - items[groups[-1][-1][-1]].span.end <= _NEAR
+        if near and len(groups[-1]) < 3 and (words & about or _n_words(text) < _FEWEST_WORDS):
             groups[-1].append(run)
+            about |= words
         else:
             groups.append([run])
+            about = words
     made = []
     for group in groups:
         told = max(group, key=lambda run: (_n_words(_text(run, material)) >= _FEWEST_WORDS, np.mean(scores[run])))
@@ -230,13 +259,14 @@ def _merged(found: Sequence[Item], material: Material) -> tuple[Item, ...]:
     return tuple(kept)
 
 
-def _questions(material: Material, decided: Sequence[Item]) -> tuple[Item, ...]:
-    """Questions of substance that no decision answers: a few for every ten minutes, the weightiest ones."""
+def _questions(material: Material, decided: Sequence[Item], to_do: Sequence[Item]) -> tuple[Item, ...]:
+    """Questions of substance that no decision answers and that ask nobody to do something: the weightiest ones."""
     items, found = material.utterances, material.scores
     if not items:
         return ()
     scores = found.probability["questions"]
     answers = [(item.evidence[0].span.start, _content(item.text, material.spoken)) for item in decided]
+    asked = [quote.span for item in to_do for quote in item.evidence]
     open_ = []
     for place, item in enumerate(items):
         words = _content(item.text, material.spoken)
@@ -245,7 +275,8 @@ def _questions(material: Material, decided: Sequence[Item]) -> tuple[Item, ...]:
         answered = any(
             item.span.start <= start and len(words & others) >= 0.5 * len(words) for start, others in answers
         )
-        if not answered and scores[place] >= 0.5 * found.threshold["questions"]:
+        requested = any(span.start <= item.span.start < span.end for span in asked)
+        if not answered and not requested and scores[place] >= 0.5 * found.threshold["questions"]:
             open_.append(place)
     most = 2 + round((items[-1].span.end - items[0].span.start) / 600)
     chosen = sorted(sorted(open_, key=lambda place: -scores[place])[:most])

@@ -25,6 +25,8 @@ def due(text: str, spoken: Language, meeting: datetime.date | None) -> Due | Non
     if found is None:
         return None
     when = found.group("when").lower()
+    if found.group(0) == found.group("when") and re.search(spoken.data["due"]["needs_before"], when):
+        return None  # "the next meeting is on Monday" is no time until when something is to be done
     day = None if meeting is None else _day(when, spoken.data["due"], spoken.code, meeting)
     return Due(found.group(0).strip(), day)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import importlib.resources
 import json
-import string
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,8 @@ from whisperdiar.files import read_text
 
 SECTIONS = ("participants", "decisions", "actions", "questions", "summary", "notes")
 BASE = "en"
+
+_PLACES = re.compile(r"\{([a-z]+)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Template:
 
     def text(self, key: str, **values: str) -> str:
         """The text of a key, with values put in; they are never read as a format themselves."""
-        return string.Template(self.strings[key].replace("$", "$$").replace("{", "${")).safe_substitute(values)
+        return _PLACES.sub(lambda found: values.get(found[1], found[0]), self.strings[key])
 
     def number(self, value: int) -> str:
         """A whole number with the language's separator between thousands."""

@@ -157,6 +157,11 @@ def _without_connectives(words: Sequence[str], language: Language) -> list[str]:
         if not cut:
             break
         found = found[cut:]
+    tails = language.data.get("tails", ())
+    while len(found) > 3 and key_of(found[-1]) in tails and found[-1][-1:] != "?":
+        mark = found.pop()[-1:]
+        if mark in SENTENCE_END and found[-1][-1:] not in SENTENCE_END:
+            found[-1] = _TRAILING.sub("", found[-1]) + mark
     while len(found) > 3 and found[-1][-1:] not in SENTENCE_END:  # what ends as a sentence is whole
         keys = [key_of(item) for item in found[-4:]]
         cut = max((len(item) for item in closers if keys[-len(item) :] == item), default=0)
