@@ -31,6 +31,7 @@ _LONGEST_ITEM = 70
 _FEWEST_WORDS = 4
 _ALIKE = 0.6
 _DOING = ("we_will", "i_will", "you_will")
+_NEXT_BEST_FROM = 0.4
 _PROMISE_FROM, _TASK_FROM = 0.4, 0.7
 """Shares of the threshold from which a sentence with an owner, and a date or a task, counts as an action."""
 _FEW_WORDS = 120.0
@@ -175,10 +176,16 @@ def _promised(material: Material, options: MinutesOptions) -> list[int]:
 
 
 def _likely(target: str, material: Material, options: MinutesOptions) -> list[int]:
-    """Places above the threshold of a target; of more words than `options` allow the likeliest ones."""
+    """Places above the threshold of a target; of more words than `options` allow the likeliest ones.
+
+    Where hardly anything is above it, what comes next is taken, if it is not unlikely: nobody meets to decide nothing.
+    """
     n_words = np.array([len(item.words) for item in material.utterances], dtype=np.float64)
-    scores = material.scores.probability[target]
-    wanted = float(n_words[scores >= material.scores.threshold[target]].sum())
+    scores, threshold = material.scores.probability[target], material.scores.threshold[target]
+    next_best = float(n_words[scores >= _NEXT_BEST_FROM * threshold].sum())
+    wanted = max(
+        float(n_words[scores >= threshold].sum()), min(next_best, options.fewest_outcomes_share * float(n_words.sum()))
+    )
     most = max(_FEW_WORDS, options.outcomes_share * float(n_words.sum()))
     return [int(place) for place in strongest(scores, n_words, min(wanted, most))]
 

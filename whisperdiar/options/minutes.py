@@ -17,6 +17,7 @@ class MinutesOptions:
         length: words of evidence that the summary may rest on; None for `length_share` of the meeting's words.
         length_share: the same as a share.
         outcomes_share: decisions and actions rest on this share of the words at most.
+        fewest_outcomes_share: on this share at least, where enough is not unlikely.
         language: ISO 639-1 code; None for the transcript's.
         day: of the meeting, from which "next Friday" is counted; None keeps such phrases only.
         media: link to the recording; None for no links.
@@ -28,6 +29,7 @@ class MinutesOptions:
     length: int | None = None
     length_share: float = 0.15
     outcomes_share: float = 0.06
+    fewest_outcomes_share: float = 0.008
     language: str | None = None
     day: datetime.date | None = None
     media: str | None = None
@@ -35,6 +37,7 @@ class MinutesOptions:
     def __post_init__(self) -> None:
         check_at_least_one(self, "length")
         check_ranges(self, ("length_share", 0.0, 1.0), ("outcomes_share", 0.0, 1.0))
+        check_ranges(self, ("fewest_outcomes_share", 0.0, self.outcomes_share))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

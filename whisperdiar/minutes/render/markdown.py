@@ -8,7 +8,8 @@ from whisperdiar.minutes.content import Minutes
 from whisperdiar.minutes.layout import Block, Entry, Heading, Paragraph, Quote, Table, document
 from whisperdiar.minutes.template import Template
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&$!])")
+# An underscore inside a word, and a # inside a line, are no markup.
+_SPECIAL = re.compile(r"([\\`*\[\]<>|~&$]|(?<![^\W_])_|_(?![^\W_])|(?<!\S)#)")
 _LEADING = re.compile(r"^(\s*)([-+=]|\d+(?=[.)]))")
 
 
