@@ -161,6 +161,18 @@ def test_answers_are_read_in_many_forms(answer: str) -> None:
     assert not check(claims, ITEMS, EN, NAMES, 0.3).struck
 
 
+def test_what_is_whole_of_an_answer_that_was_cut_off_is_read() -> None:
+    text = json.dumps(GOOD)
+    claims = parse(text[: text.index('"actions"') + 30])
+    assert [claim.section for claim in claims] == ["summary", "decisions"]
+    assert all("{" not in claim.text for claim in claims)
+
+
+def test_brackets_without_an_end_do_not_hold_the_reader() -> None:
+    assert parse("[" + "1" * 5000) == ()
+    assert parse("- a [" + "1, " * 5000) == ()
+
+
 json_like = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | nasty_text,
     lambda inner: (

@@ -197,6 +197,16 @@ def test_owners_in_russian(lines: list[tuple[int, str]], who: str | None) -> Non
     assert _owner(0, lines=lines, russian_names=True) == who
 
 
+@given(st.lists(st.tuples(st.integers(0, 2), nasty_text), min_size=1, max_size=4), st.lists(nasty_text, max_size=3))
+def test_owners_and_dates_take_any_text_and_any_names(lines: list[tuple[int, str]], names: list[str]) -> None:
+    items = utterances(meeting(lines))
+    people = {f"SPEAKER_{k:02d}": name for k, name in enumerate(names)}
+    for place, item in enumerate(items):
+        for spoken in (EN, RU, NEUTRAL):
+            owner(place, items, people, spoken)
+            due(item.text, spoken, WEDNESDAY)
+
+
 def test_participants_talk_interrupt_and_hold_monologues() -> None:
     turns = (
         Turn(Span(0.0, 10.0), "A"),

@@ -17,7 +17,8 @@ from whisperdiar.minutes.units import Utterance
 
 SECTIONS = ("summary", "decisions", "actions", "questions")
 
-_BRACKETS = re.compile(r"\s*\[\s*((?:\d{1,7}\s*(?:[-–,;]|to|and)?\s*)+)\]")
+_BRACKETS = re.compile(r"\s*\[\s*(\d{1,7}(?:\s*(?:[-–,;]|to|and)\s*\d{1,7}|\s\d{1,7})*)\s*[,;]?\s*\]")
+_KEY = re.compile(r'"(summary|decisions|actions|questions)"\s*:')
 _RANGE = re.compile(r"(\d{1,7})(?:\s*[-–]\s*(\d{1,7}))?")
 _SENTENCES = re.compile(r"(?<=[.?!。？！])(?=\s+\S)(?!\s*\[)")
 _THINKING = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|$)", re.DOTALL | re.IGNORECASE)
@@ -76,14 +77,23 @@ def parse(answer: str) -> tuple[Claim, ...]:
         claims = tuple(_of_json(data))
         if claims or any(section in data for section in SECTIONS):
             return claims
-    return tuple(_of_lines(answer))
+    return tuple(_of_broken_json(answer)) or tuple(_of_lines(answer))
+
+
+def _of_broken_json(text: str) -> Iterator[Claim]:
+    """Of an answer that was cut off: its items that are whole."""
+    keys = [(found.start(), found[1]) for found in _KEY.finditer(text)]
+    for place, (start, section) in enumerate(keys):
+        end = keys[place + 1][0] if place + 1 < len(keys) else len(text)
+        items = [dict(data) for data in _objects(text[start:end]) if "text" in data]
+        yield from _of_json({section: items})
 
 
 def _objects(text: str) -> Iterator[Mapping[str, Any]]:
     decoder = json.JSONDecoder()
     start = text.find("{")
     tries = 0
-    while start >= 0 and tries < 50:
+    while start >= 0 and tries < 500:
         tries += 1
         try:
             data, end = decoder.raw_decode(text, start)
@@ -135,7 +145,7 @@ def _of_lines(text: str) -> Iterator[Claim]:
         if heading:
             word = heading.group(1).lower()
             section = next(name for name in SECTIONS if name[:6] in word or word.startswith(name[:6]))
-        elif _BRACKETS.search(line):
+        elif _BRACKETS.search(line) and '"text"' not in line:
             claim = _claim(section, _BULLET.sub("", line), (), None, None)
             if claim is not None:
                 yield claim

@@ -32,6 +32,7 @@ PHRASES_OF = "en"
 
 SENTENCE_WEIGHT = 0.5
 _ROWS_AT_ONCE = 2048
+_PART, _LONGEST_WHOLE = 2400.0, 4500.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,14 +160,35 @@ def score(utterances: Sequence[Utterance], language: Language = NEUTRAL) -> Scor
     """How likely each utterance is evidence of each of `TARGETS`."""
     kind = kind_of(language)
     model = load(kind)
-    matrix = extract(utterances, language).matrix
     masked = [masked_tokens(item, language) for item in utterances] if kind == "phrases" else None
+    matrices = [
+        np.concatenate([extract(utterances[first:last], language).matrix for first, last in pairwise(edges)])
+        for edges in _tilings(utterances)
+    ]
     found = {}
     for target in TARGETS:
         scale = model.scales[target]
-        raw = with_sentences(model.raw(target, matrix, masked), utterances)
+        raw = sum((model.raw(target, matrix, masked) for matrix in matrices), np.zeros(len(utterances)))
+        raw = with_sentences(raw / len(matrices), utterances)
         found[target] = 1.0 / (1.0 + np.exp(-np.clip(scale.slope * raw + scale.offset, -40.0, 40.0)))
     return Scores(found, {target: model.scales[target].threshold for target in TARGETS})
+
+
+def _tilings(utterances: Sequence[Utterance]) -> list[list[int]]:
+    """Edges of the parts whose features are taken together: all at once, as the models learnt it.
+
+    A recording much longer than any meeting that they know is cut into parts of about `_PART` seconds, twice, so that
+    what lies at an edge once lies in the middle the other time.
+    """
+    n = len(utterances)
+    starts = np.array([item.span.start for item in utterances])
+    length = float(starts[-1] - starts[0]) if n else 0.0
+    if length <= _LONGEST_WHOLE:
+        return [[0, n]]
+    step = length / round(length / _PART)
+    inner = np.arange(1, round(length / step)) * step + starts[0]
+    tilings = [inner, np.concatenate([inner - step / 2, [starts[-1] - step / 2]])]
+    return [sorted({0, *(int(np.searchsorted(starts, edge)) for edge in edges), n}) for edges in tilings]
 
 
 def kind_of(language: Language) -> str:

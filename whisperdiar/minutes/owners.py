@@ -51,8 +51,8 @@ def owner(
 def named(text: str, names: Iterable[str]) -> str | None:
     """The first of these names (or of their first words) that is in a text, in any case of its language."""
     found = []
-    for name in names:
-        match = re.search(_form(name), text, re.IGNORECASE) or re.search(_form(name.split()[0]), text) if name else None
+    for name in filter(str.strip, names):
+        match = re.search(_form(name), text, re.IGNORECASE) or re.search(_form(name.split()[0]), text)
         if match is not None:
             found.append((match.start(), name))
     return min(found)[1] if found else None

@@ -60,7 +60,7 @@ class LlmOptions:
     model: str | None = None
     key: str | None = None
     timeout: float = 120.0
-    window: int = 5000
+    window: int = 2000
     support: float = 0.3
 
     def __post_init__(self) -> None:

@@ -33,6 +33,9 @@ def renderer(name: str) -> Render:
     if name not in FORMATS:
         raise InvalidOption(f"no format {name!r} for minutes: choose one of {', '.join(FORMATS)}")
     module = importlib.import_module(f"{__name__}.{FORMATS[name]}")
+    check = getattr(module, "check", None)
+    if check is not None:
+        check()
     render: Render = module.render
     return render
 

@@ -46,6 +46,11 @@ def render(minutes: Minutes, template: Template) -> bytes:
     return stream.getvalue()
 
 
+def check() -> None:
+    """Raises BackendMissing where python-docx is not installed: better before hours of work than after."""
+    _library()
+
+
 def _library() -> Any:
     try:
         return importlib.import_module("docx")
