@@ -85,6 +85,7 @@ def test_a_recording_is_transcribed_first(cli: Cli, short: Path, tmp_path: Path)
         (("--llm", "localhost:11434"), "http://localhost:11434/v1"),
         (("--llm", "http://me:pw@x.org"), "WHISPERDIAR_LLM_KEY"),
         (("--llm-model", "x"), "--llm"),
+        (("--llm", "https://x.org", "--offline"), "leave --offline out"),
         (("--transcript", "x.json"), "a transcript already"),
         (("--llm", "http://localhost", "--llm-timeout", "0"), "above zero"),
     ],

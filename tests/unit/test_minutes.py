@@ -9,6 +9,7 @@ import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from whisperdiar.minutes.compose import minutes
 from whisperdiar.minutes.content import Evidence, Item, Minutes, Topic
 from whisperdiar.minutes.language import NEUTRAL, language
 from whisperdiar.minutes.links import media_link
-from whisperdiar.minutes.model import TARGETS, Trees, load, masked_tokens, score
+from whisperdiar.minutes.model import TARGETS, Trees, load, masked_tokens, score, tilings
 from whisperdiar.minutes.render import renderer
 from whisperdiar.minutes.render.html import render as html
 from whisperdiar.minutes.render.json import schema
@@ -31,7 +32,7 @@ from whisperdiar.minutes.template import template
 from whisperdiar.minutes.units import joined, utterances
 from whisperdiar.options import MinutesOptions
 from whisperdiar.transcript import Transcript
-from whisperdiar.types import Span
+from whisperdiar.types import Span, Word
 
 DAY, FRIDAY = datetime.date(2026, 11, 25), datetime.date(2026, 12, 4)
 
@@ -60,6 +61,21 @@ def test_hardly_anything_said_gives_minutes(lines: list[tuple[int, str]], spoken
     made = minutes(meeting(lines, language=spoken))
     assert len(made.topics) == (1 if lines else 0)
     assert not made.actions
+
+
+def test_what_is_written_without_spaces_has_items_and_titles() -> None:
+    from whisperdiar.segmentation import segments
+
+    lines = ["我们决定使用充电电池。", "价格是二十五欧元。", "下周五之前我把问卷发给供应商。"] * 4
+    words = [
+        Word(Span(2.0 * k + 0.1 * j, 2.0 * k + 0.1 * j + 0.1), character, speaker=f"SPEAKER_{k % 2:02d}")
+        for k, line in enumerate(lines)
+        for j, character in enumerate(line)
+    ]
+    made = minutes(Transcript("x", 30.0, "zh", segments=segments(words)), options=MinutesOptions(length=40))
+    assert made.summary
+    assert {f"{part}。" for item in made.summary for part in item.text.split("。") if part} <= set(lines)
+    assert all(len(term) == 2 for term in made.topics[0].terms)
 
 
 def test_nobody_known_gives_minutes_without_owners() -> None:
@@ -125,6 +141,20 @@ def test_the_shipped_models_fit_the_features(kind: str) -> None:
     spoken = NEUTRAL if kind == "neutral" else language("en")
     assert load(kind).names == extract(utterances(meeting()), spoken).names
     assert set(load(kind).trees) == set(TARGETS)
+
+
+def test_many_hours_are_scored_in_parts_that_overlap() -> None:
+    short, long = utterances(meeting([(k % 2, "We go on.") for k in range(40)])), []
+    for k in range(600):
+        long.append(replace(short[k % 40], words=(replace(short[0].words[0], span=Span(20.0 * k, 20.0 * k + 5)),)))
+    assert tilings(short) == [[0, 40]]
+    first, second = tilings(long)
+    assert (first[0], first[-1], second[0], second[-1]) == (0, 600, 0, 600)
+    assert not set(first[1:-1]) & set(second[1:-1])
+    lengths = [20.0 * (after - before) for before, after in pairwise(first)]
+    assert all(1800 < length < 3600 for length in lengths)
+    made = score(long, language("en"))
+    assert len(made.probability["summary"]) == 600
 
 
 def test_trees_answer_as_their_conditions_say() -> None:

@@ -174,6 +174,8 @@ def minutes(
         llm=None if llm is None else _llm(llm, llm_model, llm_timeout, llm_window, console),
         console=console,
     )
+    if llm is not None and options["offline"] and not is_local(llm):
+        raise InvalidOption(f"--llm {llm}: this is not on this machine; leave --offline out, or name a local server")
     if llm is None and llm_model is not None:
         raise InvalidOption("--llm-model names a model on a server: give the server's address with --llm")
     template(template_name, None)  # a mistake in it is said before hours of work

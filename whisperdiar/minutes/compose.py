@@ -14,7 +14,7 @@ import numpy as np
 from whisperdiar.minutes.content import Evidence, Item, Minutes, Topic
 from whisperdiar.minutes.dates import due
 from whisperdiar.minutes.evidence import runs, strongest
-from whisperdiar.minutes.language import Language, language, token_line, tokens_of
+from whisperdiar.minutes.language import Language, language, n_words, token_line, tokens_of
 from whisperdiar.minutes.model import Scores, score
 from whisperdiar.minutes.owners import owner
 from whisperdiar.minutes.participants import participants
@@ -126,20 +126,16 @@ def _text(places: Sequence[int], material: Material) -> str:
 
 
 def _summary(material: Material, options: MinutesOptions) -> tuple[Item, ...]:
-    n_words = np.array([len(item.words) for item in material.utterances], dtype=np.float64)
-    budget = options.length if options.length is not None else options.length_share * float(n_words.sum())
+    lengths = np.array([len(item.words) for item in material.utterances], dtype=np.float64)
+    budget = options.length if options.length is not None else options.length_share * float(lengths.sum())
     scores = material.scores.probability["summary"]
-    places = strongest(scores, n_words, budget)
+    places = strongest(scores, lengths, budget)
     made = []
     for run in runs(places, material.utterances, gap=1, longest=_LONGEST_ITEM):
         text = _text(run, material)
-        if _n_words(text) >= _FEWEST_WORDS or not material.spoken.code:
+        if n_words(text) >= _FEWEST_WORDS:
             made.append(Item(text, evidence_of(run, material.utterances), float(np.mean(scores[run]))))
     return tuple(item for item in made if item.text)
-
-
-def _n_words(text: str) -> int:
-    return len(text.split())
 
 
 def _outcomes(material: Material, options: MinutesOptions) -> tuple[tuple[Item, ...], tuple[Item, ...]]:
@@ -180,14 +176,14 @@ def _likely(target: str, material: Material, options: MinutesOptions) -> list[in
 
     Where hardly anything is above it, what comes next is taken, if it is not unlikely: nobody meets to decide nothing.
     """
-    n_words = np.array([len(item.words) for item in material.utterances], dtype=np.float64)
+    lengths = np.array([len(item.words) for item in material.utterances], dtype=np.float64)
     scores, threshold = material.scores.probability[target], material.scores.threshold[target]
-    next_best = float(n_words[scores >= _NEXT_BEST_FROM * threshold].sum())
+    next_best = float(lengths[scores >= _NEXT_BEST_FROM * threshold].sum())
     wanted = max(
-        float(n_words[scores >= threshold].sum()), min(next_best, options.fewest_outcomes_share * float(n_words.sum()))
+        float(lengths[scores >= threshold].sum()), min(next_best, options.fewest_outcomes_share * float(lengths.sum()))
     )
-    most = max(_FEW_WORDS, options.outcomes_share * float(n_words.sum()))
-    return [int(place) for place in strongest(scores, n_words, min(wanted, most))]
+    most = max(_FEW_WORDS, options.outcomes_share * float(lengths.sum()))
+    return [int(place) for place in strongest(scores, lengths, min(wanted, most))]
 
 
 def _sentences(places: Sequence[int], items: Sequence[Utterance]) -> list[list[int]]:
@@ -200,7 +196,7 @@ def _sentences(places: Sequence[int], items: Sequence[Utterance]) -> list[list[i
 
 def _action(run: Sequence[int], material: Material, options: MinutesOptions) -> Item | None:
     text = _text(run, material)
-    if _n_words(text) < _FEWEST_WORDS:
+    if n_words(text) < _FEWEST_WORDS:
         return None
     said = joined([word for place in run for word in material.utterances[place].words])
     who = owner(run[-1], material.utterances, material.names, material.spoken, text=said)
@@ -225,7 +221,7 @@ def _clusters(places: Sequence[int], material: Material) -> list[Item]:
         text = _text(run, material)
         words = _content(text, material.spoken)
         near = bool(groups) and items[run[0]].span.start - items[groups[-1][-1][-1]].span.end <= _NEAR
-        if near and len(groups[-1]) < 3 and (words & about or _n_words(text) < _FEWEST_WORDS):
+        if near and len(groups[-1]) < 3 and (words & about or n_words(text) < _FEWEST_WORDS):
             groups[-1].append(run)
             about |= words
         else:
@@ -233,9 +229,9 @@ def _clusters(places: Sequence[int], material: Material) -> list[Item]:
             about = words
     made = []
     for group in groups:
-        told = max(group, key=lambda run: (_n_words(_text(run, material)) >= _FEWEST_WORDS, np.mean(scores[run])))
+        told = max(group, key=lambda run: (n_words(_text(run, material)) >= _FEWEST_WORDS, np.mean(scores[run])))
         text = _text(told, material)
-        if _n_words(text) >= _FEWEST_WORDS:
+        if n_words(text) >= _FEWEST_WORDS:
             places_of = sorted(place for run in group for place in run)
             made.append(Item(text, evidence_of(places_of, items), float(np.max(scores[places_of]))))
     return made
@@ -277,7 +273,7 @@ def _questions(material: Material, decided: Sequence[Item], to_do: Sequence[Item
     open_ = []
     for place, item in enumerate(items):
         words = _content(item.text, material.spoken)
-        if not _is_question(item, material.spoken) or len(item.words) < 6 or len(words) < 2:
+        if not _is_question(item, material.spoken) or n_words(item.text) < 6 or len(words) < 2:
             continue
         answered = any(
             item.span.start <= start and len(words & others) >= 0.5 * len(words) for start, others in answers
@@ -291,7 +287,7 @@ def _questions(material: Material, decided: Sequence[Item], to_do: Sequence[Item
     for place in chosen:
         whole = [k for k in range(max(0, place - 3), place + 1) if items[k].sentence == items[place].sentence]
         text = _text(whole, material)
-        if _n_words(text) >= _FEWEST_WORDS:
+        if n_words(text) >= _FEWEST_WORDS:
             text = text if text.endswith(("?", "？", "؟")) else text.rstrip(".") + "?"
             made.append(Item(text, evidence_of(whole, items), float(scores[place])))
     return _merged(made, material)

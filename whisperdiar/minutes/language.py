@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _MARKS = re.compile(r"^[^\w'’-]+|[^\w'’]+$")
 
 
@@ -44,9 +45,19 @@ NEUTRAL = Language("")
 
 
 def tokens_of(text: str) -> list[str]:
-    """Lower-case words without the punctuation around them; apostrophes are made straight."""
-    found = (_MARKS.sub("", item) for item in text.lower().replace("’", "'").split())
+    """Lower-case words without the punctuation around them; apostrophes are made straight.
+
+    What is written without spaces (Chinese, Japanese) is taken character by character.
+    """
+    text = UNSPACED.sub(r" \g<0> ", text.lower().replace("’", "'"))
+    found = (_MARKS.sub("", item) for item in text.split())
     return [item for item in found if item]
+
+
+def n_words(text: str) -> int:
+    """How many words a text has; two characters count as one where no spaces are written."""
+    unspaced = len(UNSPACED.findall(text))
+    return unspaced // 2 if unspaced else len(text.split())
 
 
 def token_line(tokens: Iterable[str]) -> str:

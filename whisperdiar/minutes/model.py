@@ -163,7 +163,7 @@ def score(utterances: Sequence[Utterance], language: Language = NEUTRAL) -> Scor
     masked = [masked_tokens(item, language) for item in utterances] if kind == "phrases" else None
     matrices = [
         np.concatenate([extract(utterances[first:last], language).matrix for first, last in pairwise(edges)])
-        for edges in _tilings(utterances)
+        for edges in tilings(utterances)
     ]
     found = {}
     for target in TARGETS:
@@ -174,7 +174,7 @@ def score(utterances: Sequence[Utterance], language: Language = NEUTRAL) -> Scor
     return Scores(found, {target: model.scales[target].threshold for target in TARGETS})
 
 
-def _tilings(utterances: Sequence[Utterance]) -> list[list[int]]:
+def tilings(utterances: Sequence[Utterance]) -> list[list[int]]:
     """Edges of the parts whose features are taken together: all at once, as the models learnt it.
 
     A recording much longer than any meeting that they know is cut into parts of about `_PART` seconds, twice, so that

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whisperdiar.minutes.content import Topic
-from whisperdiar.minutes.language import Language, tokens_of
+from whisperdiar.minutes.language import UNSPACED, Language, tokens_of
 from whisperdiar.minutes.units import Utterance
 from whisperdiar.types import Span
 
@@ -130,7 +130,7 @@ def _key_terms(tokens: Sequence[Sequence[str]], everywhere: Counter[str]) -> lis
     n_here, n_all = sum(here.values()), sum(everywhere.values())
     scored = []
     for term, count in here.items():
-        if count < 2:
+        if count < 2 or (len(term) == 1 and UNSPACED.match(term)):
             continue
         expected = _PRIOR * everywhere[term] / max(1, n_all)
         rest = everywhere[term] - count
@@ -138,9 +138,9 @@ def _key_terms(tokens: Sequence[Sequence[str]], everywhere: Counter[str]) -> lis
             (rest + expected) / (n_all - n_here + _PRIOR)
         )
         weight = odds / math.sqrt(1.0 / (count + expected) + 1.0 / (rest + expected))
-        scored.append((weight * (1.25 if " " in term else 1.0), term))
+        scored.append((-round(weight * (1.25 if " " in term else 1.0), 6), -count, term))
     chosen: list[str] = []
-    for _, term in sorted(scored, key=lambda item: (-item[0], item[1])):
+    for _, _, term in sorted(scored):
         parts = set(term.split())
         if not any(_alike(part, other) for done in chosen for other in done.split() for part in parts):
             chosen.append(term)
@@ -166,7 +166,11 @@ def _as_written(utterances: Sequence[Utterance], terms: Sequence[str]) -> list[s
                 start = shown.lower().find(tokens[0])
                 forms[tokens[0]][shown[start : start + len(tokens[0])]] += 1
     best = {token: (found.most_common(1)[0][0] if found else token) for token, found in forms.items()}
-    return [" ".join(best[part] for part in term.split()) for term in terms]
+    return [_joined([best[part] for part in term.split()]) for term in terms]
+
+
+def _joined(words: Sequence[str]) -> str:
+    return ("" if all(UNSPACED.search(word) for word in words) else " ").join(words)
 
 
 def _title(terms: Sequence[str]) -> str:

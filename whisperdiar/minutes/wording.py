@@ -10,12 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from whisperdiar.minutes.language import Language, tokens_of
+from whisperdiar.minutes.language import UNSPACED, Language, tokens_of
 from whisperdiar.minutes.units import SENTENCE_END
 
 _TRAILING = re.compile(r"[\s,;:\-–—…]+$")
 _LEADING = re.compile(r"^[\s,;:.\-–—…!?]+")
-_CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _CAPITAL = re.compile(r"(\w{2}[.?!]\s+)([^\W\d_])")
 _LONGEST_REPEAT = 4
 
@@ -41,7 +40,7 @@ def sentence(text: str) -> str:
     text = text.rstrip() if closed else _TRAILING.sub("", text)
     if not text or not any(character.isalnum() for character in text):
         return ""
-    end = "" if closed else "。" if _CJK.search(text[-1]) else "."
+    end = "" if closed else "。" if UNSPACED.search(text[-1]) else "."
     return text[:1].upper() + text[1:] + end
 
 
