@@ -176,18 +176,21 @@ def minutes(
     )
     if llm is not None and options["offline"] and not is_local(llm):
         raise InvalidOption(f"--llm {llm}: this is not on this machine; leave --offline out, or name a local server")
-    if llm is None and llm_model is not None:
-        raise InvalidOption("--llm-model names a model on a server: give the server's address with --llm")
+    if llm is None:
+        _refuse(context, ("llm_model", "llm_timeout", "llm_window"), "it is for a language model: name one with --llm")
+    if is_transcript:
+        only = tuple(name for name in (*options, "kept") if name not in ("language", "offline"))
+        _refuse(context, only, f"it is for recordings, and {source} is a transcript already")
     template(template_name, None)  # a mistake in it is said before hours of work
     if media is not None:
         media_link(media, None)
     targets = _targets(outputs, name, writer)
     shared.check_times(options["start"], options["end"])
     if kept is not None:
-        if is_transcript:
-            raise InvalidOption(f"--transcript {kept}: {source} is a transcript already")
         targets.append(Target(by_suffix(kept), kept))
-    _check(targets, read=[source, template_name if template_name and Path(template_name).suffix else None, media])
+    others = shared.other_files(options)
+    own = template_name if template_name and Path(template_name).suffix else None
+    _check(targets, others["also_written"], read=[source, own, media, *others["also_read"]])
     if is_transcript:
         transcript = read_transcript(source)
         if not transcript.segments and transcript.turns:
@@ -235,8 +238,16 @@ def _targets(outputs: Sequence[str], name: str | None, writer: Writer) -> list[T
     return [writer.target(name or ("md" if item == str(STDOUT) else name_of(item)), Path(item)) for item in outputs]
 
 
-def _check(targets: Sequence[Target], *, read: Sequence[str | Path | None]) -> None:
-    paths = [target.path for target in targets]
+def _refuse(context: click.Context, names: Sequence[str], cause: str) -> None:
+    """Raises InvalidOption where the user gave one of these options, which would do nothing."""
+    for name in names:
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            option = next(item.opts[-1] for item in context.command.params if item.name == name)
+            raise InvalidOption(f"{option}: {cause}")
+
+
+def _check(targets: Sequence[Target], also_written: Sequence[str | None], *, read: Sequence[str | Path | None]) -> None:
+    paths = [*(target.path for target in targets), *(Path(item) for item in also_written if item is not None)]
     places = [os.path.abspath(path) for path in paths]
     for path, place in zip(paths, places, strict=True):
         if places.count(place) > 1:
