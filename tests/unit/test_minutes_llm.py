@@ -15,9 +15,10 @@ from tests.llm_server import serving
 from tests.meetings import NAMES, meeting
 from whisperdiar.errors import BackendError, InvalidOption
 from whisperdiar.minutes.citations import SECTIONS, Claim, check, parse, support
-from whisperdiar.minutes.compose import compose, prepare
+from whisperdiar.minutes.compose import compose
 from whisperdiar.minutes.language import language
 from whisperdiar.minutes.llm import LanguageModel, check_address, endpoint, is_local
+from whisperdiar.minutes.material import prepare
 from whisperdiar.minutes.units import utterances
 from whisperdiar.minutes.writing import Written, windows, write
 from whisperdiar.options import LlmOptions, MinutesOptions

@@ -21,10 +21,11 @@ from whisperdiar.cli.transcribe import Job, request_from, run_one, write_targets
 from whisperdiar.errors import BackendError, InvalidOption
 from whisperdiar.formats import Format, by_name, by_suffix, fallback_notes, known_suffixes
 from whisperdiar.minutes import dates
-from whisperdiar.minutes.compose import compose, prepare
+from whisperdiar.minutes.compose import compose
 from whisperdiar.minutes.content import Minutes
 from whisperdiar.minutes.links import media_link
 from whisperdiar.minutes.llm import LanguageModel, check_address, is_local
+from whisperdiar.minutes.material import prepare
 from whisperdiar.minutes.render import FORMATS, name_of, renderer
 from whisperdiar.minutes.template import Template, template
 from whisperdiar.minutes.writing import write

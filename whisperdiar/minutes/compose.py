@@ -7,23 +7,21 @@ evidence itself with the slips of the tongue left out.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from whisperdiar.minutes.content import Evidence, Item, Minutes, Topic
+from whisperdiar.minutes.content import Item, Minutes
 from whisperdiar.minutes.dates import due
 from whisperdiar.minutes.evidence import runs, strongest
-from whisperdiar.minutes.language import Language, language, n_words, token_line, tokens_of
-from whisperdiar.minutes.model import Scores, score
+from whisperdiar.minutes.language import Language, n_words, token_line, tokens_of
+from whisperdiar.minutes.material import Material, evidence_of, prepare, text_of
 from whisperdiar.minutes.owners import owner
 from whisperdiar.minutes.participants import participants
 from whisperdiar.minutes.topics import topics
-from whisperdiar.minutes.units import Utterance, joined, utterances
-from whisperdiar.minutes.wording import readable
+from whisperdiar.minutes.units import Utterance, joined
 from whisperdiar.options import MinutesOptions
 from whisperdiar.transcript import Transcript
-from whisperdiar.types import Span
 
 _NEAR = 8.0
 """Seconds; decisions nearer than this are one, if they share a word or are hardly one by themselves."""
@@ -36,33 +34,6 @@ _PROMISE_FROM, _TASK_FROM = 0.4, 0.7
 """Shares of the threshold from which a sentence with an owner, and a date or a task, counts as an action."""
 _FEW_WORDS = 120.0
 """Decisions and actions may rest on so many words in the shortest meeting."""
-
-
-@dataclass(frozen=True, slots=True)
-class Material:
-    """What items are made of: a transcript cut into utterances, with their scores.
-
-    Attributes:
-        transcript, utterances, scores, spoken: the transcript, its utterances, their scores, its language.
-        names: speaker label → name that people read.
-    """
-
-    transcript: Transcript
-    utterances: tuple[Utterance, ...]
-    scores: Scores
-    spoken: Language
-    names: dict[str, str]
-
-
-def prepare(transcript: Transcript, options: MinutesOptions) -> Material:
-    """Cut and score a transcript."""
-    spoken = language(options.language or transcript.language)
-    items = utterances(transcript, spoken.data.get("connectives", ()))
-    names = {item.id: item.name for item in reversed(transcript.speakers)}
-    for item in items:
-        if item.speaker is not None:
-            names.setdefault(item.speaker, item.speaker)
-    return Material(transcript, items, score(items, spoken), spoken, names)
 
 
 def minutes(transcript: Transcript, *, options: MinutesOptions | None = None) -> Minutes:
@@ -92,39 +63,6 @@ def compose(material: Material, options: MinutesOptions) -> Minutes:
     )
 
 
-def evidence_of(places: Sequence[int], items: Sequence[Utterance]) -> tuple[Evidence, ...]:
-    """Quotes of chosen utterances; those of one speaker that follow each other directly are one quote."""
-    groups: list[list[int]] = []
-    for place in places:
-        last = groups[-1] if groups else None
-        between = range(last[-1] + 1, place) if last else range(0)
-        if (
-            last
-            and items[last[-1]].speaker == items[place].speaker
-            and all(items[i].speaker != items[place].speaker and len(items[i].words) <= 3 for i in between)
-        ):
-            last.append(place)
-        else:
-            groups.append([place])
-    return tuple(_quote([items[i] for i in group]) for group in groups)
-
-
-def _quote(group: Sequence[Utterance]) -> Evidence:
-    words = [word for item in group for word in item.words]
-    span = Span(min(word.start for word in words), max(word.end for word in words))
-    return Evidence(span, group[0].speaker, joined(words), group[0].indices[0])
-
-
-def topic_at(found: Sequence[Topic], time: float) -> int:
-    """Which topic a time belongs to."""
-    return max(0, sum(item.span.start <= time for item in found) - 1)
-
-
-def _text(places: Sequence[int], material: Material) -> str:
-    words = [word for place in places for word in material.utterances[place].words]
-    return readable(joined(words), material.spoken)
-
-
 def _summary(material: Material, options: MinutesOptions) -> tuple[Item, ...]:
     lengths = np.array([len(item.words) for item in material.utterances], dtype=np.float64)
     budget = options.length if options.length is not None else options.length_share * float(lengths.sum())
@@ -132,7 +70,7 @@ def _summary(material: Material, options: MinutesOptions) -> tuple[Item, ...]:
     places = strongest(scores, lengths, budget)
     made = []
     for run in runs(places, material.utterances, gap=1, longest=_LONGEST_ITEM):
-        text = _text(run, material)
+        text = text_of(run, material)
         if n_words(text) >= _FEWEST_WORDS:
             made.append(Item(text, evidence_of(run, material.utterances), float(np.mean(scores[run]))))
     return tuple(item for item in made if item.text)
@@ -195,7 +133,7 @@ def _sentences(places: Sequence[int], items: Sequence[Utterance]) -> list[list[i
 
 
 def _action(run: Sequence[int], material: Material, options: MinutesOptions) -> Item | None:
-    text = _text(run, material)
+    text = text_of(run, material)
     if n_words(text) < _FEWEST_WORDS:
         return None
     said = joined([word for place in run for word in material.utterances[place].words])
@@ -218,7 +156,7 @@ def _clusters(places: Sequence[int], material: Material) -> list[Item]:
     groups: list[list[list[int]]] = []
     about: set[str] = set()
     for run in _sentences(places, items):
-        text = _text(run, material)
+        text = text_of(run, material)
         words = _content(text, material.spoken)
         near = bool(groups) and items[run[0]].span.start - items[groups[-1][-1][-1]].span.end <= _NEAR
         if near and len(groups[-1]) < 3 and (words & about or n_words(text) < _FEWEST_WORDS):
@@ -229,8 +167,8 @@ def _clusters(places: Sequence[int], material: Material) -> list[Item]:
             about = words
     made = []
     for group in groups:
-        told = max(group, key=lambda run: (n_words(_text(run, material)) >= _FEWEST_WORDS, np.mean(scores[run])))
-        text = _text(told, material)
+        told = max(group, key=lambda run: (n_words(text_of(run, material)) >= _FEWEST_WORDS, np.mean(scores[run])))
+        text = text_of(told, material)
         if n_words(text) >= _FEWEST_WORDS:
             places_of = sorted(place for run in group for place in run)
             made.append(Item(text, evidence_of(places_of, items), float(np.max(scores[places_of]))))
@@ -286,7 +224,7 @@ def _questions(material: Material, decided: Sequence[Item], to_do: Sequence[Item
     made = []
     for place in chosen:
         whole = [k for k in range(max(0, place - 3), place + 1) if items[k].sentence == items[place].sentence]
-        text = _text(whole, material)
+        text = text_of(whole, material)
         if n_words(text) >= _FEWEST_WORDS:
             text = text if text.endswith(("?", "？", "؟")) else text.rstrip(".") + "?"
             made.append(Item(text, evidence_of(whole, items), float(scores[place])))

@@ -55,8 +55,6 @@ class Evidence:
     span: Span
     speaker: str | None
     text: str
-    first_word: int = 0
-    """Index of its first word in the transcript; not written."""
 
 
 @dataclass(frozen=True, slots=True)

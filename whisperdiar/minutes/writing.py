@@ -14,10 +14,10 @@ from typing import Protocol
 
 from whisperdiar.errors import BackendError
 from whisperdiar.minutes.citations import SECTIONS, Checked, Claim, Struck, check, parse
-from whisperdiar.minutes.compose import Material, evidence_of
 from whisperdiar.minutes.content import Due, Item, Minutes
 from whisperdiar.minutes.dates import due
 from whisperdiar.minutes.language import tokens_of
+from whisperdiar.minutes.material import Material, evidence_of
 from whisperdiar.minutes.owners import named
 from whisperdiar.minutes.units import Utterance
 from whisperdiar.minutes.wording import sentence
