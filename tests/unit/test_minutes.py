@@ -103,7 +103,10 @@ def test_the_meeting_has_its_decisions_and_actions() -> None:
 
 def test_russian_has_its_decisions_and_actions() -> None:
     made = minutes(russian(), options=MinutesOptions(day=DAY))
-    assert "Мы решили, что берём аккумуляторную батарею." in [item.text for item in made.decisions]
+    assert [item.text for item in made.decisions] == [
+        "Мы решили, что берём аккумуляторную батарею.",
+        "Тогда остановимся на цене двадцать пять евро за фонарь.",
+    ]
     known = {(item.owner, item.due and item.due.day) for item in made.actions}
     assert {("Клара", FRIDAY), ("Борис", FRIDAY)} <= known
     assert made.questions[0].text.startswith("Сколько мы сэкономим")
@@ -288,6 +291,7 @@ def test_templates_speak_the_language_and_write_its_dates_and_numbers() -> None:
     assert isinstance(page, str)
     assert "## Решения" in page
     assert "25 ноября 2026" in page
+    assert "«Хорошо, значит, мы решили" in page
 
 
 def test_a_template_is_a_file(tmp_path) -> None:  # type: ignore[no-untyped-def]

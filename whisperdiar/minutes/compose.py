@@ -79,11 +79,20 @@ def _summary(material: Material, options: MinutesOptions) -> tuple[Item, ...]:
 def _outcomes(material: Material, options: MinutesOptions) -> tuple[tuple[Item, ...], tuple[Item, ...]]:
     """Decisions and actions: as likely as those that people chose in the corpus, and promises with name and date."""
     items = material.utterances
-    likely = _likely("actions", material, options)
-    to_do = sorted({*likely, *_promised(material, options)})
-    actions = [item for run in _sentences(to_do, items) if (item := _action(run, material, options)) is not None]
-    taken = {items[place].sentence for place in to_do}
-    decided = [place for place in _likely("outcomes", material, options) if items[place].sentence not in taken]
+    few = options.fewest_outcomes_share / 2
+    to_do = sorted({*_likely("actions", material, options, share=few), *_promised(material, options)})
+    actions: list[Item] = []
+    taken: set[int] = set()
+    for run in _sentences(to_do, items):
+        item = _action(run, material, options)
+        if item is not None:
+            actions.append(item)
+        # What only looks like something to do is no decision either, unless it says so.
+        said = token_line(tokens_of(joined([word for place in run for word in items[place].words])))
+        if item is not None or not material.spoken.count("decision", said):
+            taken.add(items[run[0]].sentence)
+    likely = _likely("outcomes", material, options, share=options.fewest_outcomes_share)
+    decided = [place for place in likely if items[place].sentence not in taken]
     return _merged(_clusters(decided, material), material), _merged(actions, material)
 
 
@@ -109,19 +118,27 @@ def _promised(material: Material, options: MinutesOptions) -> list[int]:
     return promised
 
 
-def _likely(target: str, material: Material, options: MinutesOptions) -> list[int]:
+def _likely(target: str, material: Material, options: MinutesOptions, *, share: float = 0.0) -> list[int]:
     """Places above the threshold of a target; of more words than `options` allow the likeliest ones.
 
-    Where hardly anything is above it, what comes next is taken, if it is not unlikely: nobody meets to decide nothing.
+    Where less than `share` of the words is above it, what comes next is taken, if it is not unlikely: people seldom
+    meet to decide nothing.
     """
     lengths = np.array([len(item.words) for item in material.utterances], dtype=np.float64)
     scores, threshold = material.scores.probability[target], material.scores.threshold[target]
     next_best = float(lengths[scores >= _NEXT_BEST_FROM * threshold].sum())
-    wanted = max(
-        float(lengths[scores >= threshold].sum()), min(next_best, options.fewest_outcomes_share * float(lengths.sum()))
-    )
+    wanted = max(float(lengths[scores >= threshold].sum()), min(next_best, share * float(lengths.sum())))
     most = max(_FEW_WORDS, options.outcomes_share * float(lengths.sum()))
-    return [int(place) for place in strongest(scores, lengths, min(wanted, most))]
+    chosen = map(int, strongest(scores, lengths, min(wanted, most)))
+    greeting = _greetings(material)
+    return [place for place in chosen if material.utterances[place].sentence not in greeting]
+
+
+def _greetings(material: Material) -> set[int]:
+    """Sentences that greet or thank: they look like agreements, and are none."""
+    phrases = [token_line(tokens_of(phrase)) for phrase in material.spoken.data.get("greetings", ())]
+    lines = ((item.sentence, token_line(tokens_of(item.text))) for item in material.utterances)
+    return {sentence for sentence, line in lines if any(phrase in line for phrase in phrases)}
 
 
 def _sentences(places: Sequence[int], items: Sequence[Utterance]) -> list[list[int]]:

@@ -39,7 +39,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """Evidence as it is shown: the time, the link that plays it, who, and the words."""
+    """Evidence as it is shown: the time, the link that plays it, who, and the words in their quotation marks."""
 
     time: str
     link: str | None
@@ -200,5 +200,5 @@ def _quote(quote: Evidence, minutes: Minutes, template: Template) -> Quote:
         template.clock(quote.span.start),
         minutes.link(quote.span),
         one_line(minutes.name(quote.speaker) or ""),
-        one_line(quote.text),
+        template.text("quoted", value=one_line(quote.text)),
     )

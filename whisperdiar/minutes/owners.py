@@ -42,7 +42,8 @@ def owner(
     if _any(rules["many"], lower):
         return None
     if _any(rules["you"], lower):
-        return called or _called_role(text, rules) or _addressed(place, utterances, names, language)
+        role = _called_role(text, rules) or _somebody(text, rules)
+        return called or role or _addressed(place, utterances, names, language)
     if _any(rules["self"], lower) and item.speaker is not None:
         return names.get(item.speaker, item.speaker)
     return called if called is not None and _any(rules["named"], lower) else _somebody(text, rules)

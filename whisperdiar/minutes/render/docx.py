@@ -98,7 +98,7 @@ def _quote(made: Any, item: Quote) -> None:
     paragraph = made.add_paragraph(style="List Continue")
     _add(paragraph, item.time, item.link, small=True)
     speaker = f"  {_clean(item.speaker)}: " if item.speaker else "  "
-    _add(paragraph, f"{speaker}“{_clean(item.text)}”", None, small=True)
+    _add(paragraph, f"{speaker}{_clean(item.text)}", None, small=True)
 
 
 def _add(paragraph: Any, text: str, link: str | None, *, small: bool = False) -> None:

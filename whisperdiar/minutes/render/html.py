@@ -82,7 +82,7 @@ def _entry(block: Entry, template: Template) -> str:
 def _quote(item: Quote, template: Template) -> str:
     speaker = f"<cite>{escape(item.speaker)}</cite>: " if item.speaker else ""
     time = f'<span class="time">{_linked(item.time, item.link, template)}</span>'
-    return f"<blockquote>{time} {speaker}<q>{escape(item.text)}</q></blockquote>"
+    return f"<blockquote>{time} {speaker}{escape(item.text)}</blockquote>"
 
 
 def _linked(text: str, link: str | None, template: Template) -> str:

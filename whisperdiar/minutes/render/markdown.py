@@ -67,7 +67,7 @@ def _entry(block: Entry) -> list[str]:
 
 def _quote(item: Quote) -> str:
     speaker = f" {escaped(item.speaker)}:" if item.speaker else ""
-    return f"[{_linked(item.time, item.link)}]{speaker} “{escaped(item.text)}”"
+    return f"[{_linked(item.time, item.link)}]{speaker} {escaped(item.text)}"
 
 
 def _linked(text: str, link: str | None) -> str:
