@@ -8,7 +8,7 @@ import unicodedata
 from hypothesis import strategies as st
 
 from whisperdiar.transcript import Segment, Speaker, Transcript, Uncertain
-from whisperdiar.types import Cue, Dropped, Span, Turn, Word
+from whisperdiar.types import Cue, Dropped, Span, TimedText, Turn, Word
 
 NASTY = (
     "-->", "--", ">", "\n", "\r\n", "\n\n", "\r", "\t", "  ", "<i>", "</v>", "<v Eve>", "&amp;", "&", "<", "1",
@@ -34,6 +34,22 @@ cues = st.lists(
     ),
     max_size=6,
 )
+
+
+@st.composite
+def timed_cues(draw: st.DrawFn) -> Cue:
+    """A cue with every field: one speaker or one for each line, times of words that need not be in order."""
+    span = draw(spans())
+    lines, timed = [], []
+    for _ in range(draw(st.integers(1, 3))):
+        pieces = draw(st.lists(st.builds(TimedText, spans(), nasty_text), min_size=1, max_size=3))
+        timed.append(tuple(pieces))
+        lines.append("".join(piece.text for piece in pieces).strip())
+    who = st.one_of(st.none(), labels, nasty_text)
+    speakers = draw(st.one_of(st.just(()), st.lists(who, min_size=len(lines), max_size=len(lines)).map(tuple)))
+    return Cue(span, tuple(lines), None if speakers else draw(who), speakers, draw(st.sampled_from([tuple(timed), ()])))
+
+
 turns = st.builds(Turn, spans(), labels, st.integers(1, 8), st.one_of(st.none(), probability))
 words = st.builds(
     Word,

@@ -32,9 +32,20 @@ if TYPE_CHECKING:
         WhisperdiarError,
     )
     from whisperdiar.media import load, probe
-    from whisperdiar.options import AlignmentOptions, Runtime, SegmentationOptions, WriteOptions
+    from whisperdiar.options import (
+        AlignmentOptions,
+        Runtime,
+        SegmentationOptions,
+        SubtitleOptions,
+        SubtitleRules,
+        WriteOptions,
+        subtitle_rules,
+    )
     from whisperdiar.pipeline import Pipeline
-    from whisperdiar.segmentation import cues, segments
+    from whisperdiar.plots import picture_svg, timeline_svg
+    from whisperdiar.segmentation import segments
+    from whisperdiar.statistics import SpeakerStatistics, Statistics, talk_statistics
+    from whisperdiar.subtitles import cues
     from whisperdiar.transcript import Segment, Speaker, Transcript, Uncertain
     from whisperdiar.types import Audio, Cue, Diarization, Span, SpeakerCount, Transcription, Turn, Word
     from whisperdiar.version import __version__
@@ -59,9 +70,20 @@ _HOMES = {
         "WhisperdiarError",
     ),
     "media": ("load", "probe"),
-    "options": ("AlignmentOptions", "Runtime", "SegmentationOptions", "WriteOptions"),
+    "options": (
+        "AlignmentOptions",
+        "Runtime",
+        "SegmentationOptions",
+        "SubtitleOptions",
+        "SubtitleRules",
+        "WriteOptions",
+        "subtitle_rules",
+    ),
     "pipeline": ("Pipeline",),
-    "segmentation": ("cues", "segments"),
+    "plots": ("picture_svg", "timeline_svg"),
+    "segmentation": ("segments",),
+    "statistics": ("SpeakerStatistics", "Statistics", "talk_statistics"),
+    "subtitles": ("cues",),
     "transcript": ("Segment", "Speaker", "Transcript", "Uncertain"),
     "types": ("Audio", "Cue", "Diarization", "Span", "SpeakerCount", "Transcription", "Turn", "Word"),
     "version": ("__version__",),
@@ -91,7 +113,11 @@ __all__ = [
     "Span",
     "Speaker",
     "SpeakerCount",
+    "SpeakerStatistics",
     "SpeechDetector",
+    "Statistics",
+    "SubtitleOptions",
+    "SubtitleRules",
     "Transcriber",
     "Transcript",
     "Transcription",
@@ -106,8 +132,12 @@ __all__ = [
     "align",
     "cues",
     "load",
+    "picture_svg",
     "probe",
     "segments",
+    "subtitle_rules",
+    "talk_statistics",
+    "timeline_svg",
     "transcribe",
     "uncertain_words",
     "write_clips",

@@ -10,7 +10,7 @@ from typing import Any
 from whisperdiar._machine import usable_cores
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import BackendError, BackendMissing, InvalidOption, ModelUnavailable, UnsupportedRequest
-from whisperdiar.options import AUTO_ORDER, Runtime, check_device
+from whisperdiar.options import AUTO_ORDER, AlignmentOptions, Runtime, check_device
 from whisperdiar.pipeline import Fallback, Pipeline, one_line
 from whisperdiar.registry import BackendClass, Stage, load, settings_from_text
 from whisperdiar.types import ANY_SPEAKERS, BackendInfo, SpeakerCount
@@ -191,6 +191,7 @@ class Request:
     Attributes:
         speech_file, turns_file: files that stand in for the detector and the diarizer.
         media: which part of the recording is read; for the provenance.
+        alignment: how doubtful a word's speaker must be to be listed.
     """
 
     vad: Choice = field(default_factory=Choice)
@@ -202,6 +203,7 @@ class Request:
     speech_file: str | None = None
     turns_file: str | None = None
     media: Mapping[str, Any] = field(default_factory=dict)
+    alignment: AlignmentOptions = field(default_factory=AlignmentOptions)
 
     def detector_choice(self) -> Choice:
         """Raises InvalidOption where a detector is named beside a file of speech regions."""
@@ -259,6 +261,7 @@ def build(
         diarizer=chosen["diarization"].backend,
         speakers=request.speakers,
         language=request.language,
+        alignment=request.alignment,
         fallbacks={stage: item.fallback for stage, item in chosen.items() if item.fallback is not None},
         provenance_options=_options(request, chosen),
         threads=request.runtime.threads,

@@ -7,12 +7,14 @@ be replaced and are written to as they are.
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import errno
 import os
 import re
 import secrets
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from whisperdiar.errors import FormatError, OutputError
@@ -35,19 +37,35 @@ _CAUSES = {
 _DESCRIPTORS = re.compile(r"/dev/fd|/proc/(self|thread-self|[0-9]+)(/task/[0-9]+)?/fd")
 _STANDARD = {"/dev/stdout": 1, "/dev/stderr": 2}
 _LONGEST_CHAIN = 40
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
-    """A text file as UTF-8, with or without a byte order mark.
+    """A text file as UTF-8, with or without a byte order mark, or as UTF-16 with one (as Praat and Excel write it).
 
     Raises:
         FormatError: the file is missing, cannot be read, or is no UTF-8 text.
     """
+    encoding = "utf-8-sig"
     try:
-        return Path(path).read_bytes().decode("utf-8-sig")
+        data = read_bytes(path)
+        encoding = "utf-16" if data.startswith(_UTF16) else encoding
+        return data.decode(encoding)
     except UnicodeDecodeError as error:
-        cause = f"this is no UTF-8 text (byte {error.start}); is it the right file?"
+        known = encoding.removesuffix("-sig").upper()
+        cause = f"this is no {known} text (byte {error.start}); is it the right file?"
         raise FormatError(f"{_shown(path)}: {cause}") from error
+
+
+def read_bytes(path: str | os.PathLike[str]) -> bytes:
+    """All of a file.
+
+    Raises:
+        FormatError: the file is missing or cannot be read.
+    """
+    try:
+        return Path(path).read_bytes()
     except FileNotFoundError as error:
         raise FormatError(f"{_shown(path)}: there is no such file; check the name") from error
     except IsADirectoryError as error:
@@ -87,10 +105,43 @@ def write_bytes(path: str | os.PathLike[str], data: bytes, *, sync: bool = False
     try:
         _write(os.fspath(path), data, sync)
     except OSError as error:
-        cause = _CAUSES.get(error.errno or 0) or f"it cannot be written: {error.strerror or error}"
-        raise OutputError(f"{_shown(path)}: {cause}") from error
+        raise OutputError(f"{_shown(path)}: {cause_of(error)}") from error
     except ValueError as error:  # a NUL in the name
         raise OutputError(f"{_shown(path)}: no file can have this name ({error})") from error
+
+
+@contextlib.contextmanager
+def staged(path: str | os.PathLike[str]) -> Iterator[str]:
+    """A temporary name beside a file, for a library that writes by name; it takes the file's place at the end.
+
+    An error, a full disk or Ctrl-C leaves what was there before, as `write_bytes` does.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    try:
+        target = os.path.realpath(os.fspath(path))
+        before = _status(target)
+        if before is not None and not stat.S_ISREG(before.st_mode):
+            raise OutputError(f"{_shown(path)}: this is no file, and only a file can be written here")
+        _check_allowed(target, before)
+        temporary = _beside(target)
+        try:
+            os.close(os.open(temporary, _CREATE, 0o666))
+            yield temporary
+            if before is not None:
+                _keep_status(temporary, before)
+            os.replace(temporary, target)
+        finally:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+    except OSError as error:
+        raise OutputError(f"{_shown(path)}: {cause_of(error)}") from error
+
+
+def cause_of(error: OSError) -> str:
+    """Why a file cannot be written, and what to do."""
+    return _CAUSES.get(error.errno or 0) or f"it cannot be written: {error.strerror or error}"
 
 
 def _write(path: str, data: bytes, sync: bool) -> None:
@@ -105,18 +156,25 @@ def _write(path: str, data: bytes, sync: bool) -> None:
     if before is not None and not stat.S_ISREG(before.st_mode):
         _pour(os.open(path, os.O_WRONLY), data, sync=False)
         return
-    if before is not None and not os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
-        # Renaming would ask the folder only and so get round a write-protected file.
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    _check_allowed(path, before)
     _replace(os.path.realpath(path), data, before, sync)
 
 
+def _check_allowed(path: str, before: os.stat_result | None) -> None:
+    """Renaming would ask the folder only and so get round a write-protected file."""
+    if before is not None and not os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def _beside(target: str) -> str:
+    """A temporary name in the same folder; not made of the target's, which may already be as long as one can be."""
+    return os.path.join(os.path.dirname(target), f".whisperdiar-{secrets.token_hex(8)}.tmp")
+
+
 def _replace(target: str, data: bytes, before: os.stat_result | None, sync: bool) -> None:
-    # The temporary name does not contain the target's, which may already be as long as a name can be.
-    temporary = os.path.join(os.path.dirname(target), f".whisperdiar-{secrets.token_hex(8)}.tmp")
+    temporary = _beside(target)
     try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-        _pour(os.open(temporary, flags, 0o666), data, sync=sync)
+        _pour(os.open(temporary, _CREATE, 0o666), data, sync=sync)
         if before is not None:
             _keep_status(temporary, before)
         os.replace(temporary, target)

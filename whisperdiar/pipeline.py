@@ -204,7 +204,7 @@ class Pipeline:
     def _join(
         self, audio: Audio, transcription: Transcription, diarization: Diarization, failure: BaseException | None
     ) -> Transcript:
-        words = align(transcription.words, diarization.turns, options=self.alignment)
+        words = align(transcription.words, diarization.turns)
         uncertain = uncertain_words(words, options=self.alignment)
         warnings = [*transcription.notes, *diarization.notes]
         if failure is not None:

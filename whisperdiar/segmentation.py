@@ -1,22 +1,19 @@
-"""Words → segments of one speaker → subtitle cues. Pure.
+"""Words → segments of one speaker. Pure. What becomes of them on a screen is the business of `whisperdiar.subtitles`.
 
-A segment ends where the speaker changes, at a long pause, and where it would become too long. Cues are cut inside
-a segment by dynamic programming over all break points: each break has a price (cheap at a sentence end or a pause,
-dear inside a clause), each cue another one, and the cheapest division wins. No cue crosses a segment, so none
-crosses a speaker.
+A segment ends where the speaker changes, at a long pause, and where it would become too long.
 """
 
 from __future__ import annotations
 
-import math
-import unicodedata
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from itertools import accumulate, pairwise
+from collections.abc import Sequence
+from dataclasses import replace
 
 from whisperdiar.options import SegmentationOptions
-from whisperdiar.transcript import Segment, Transcript
-from whisperdiar.types import Cue, Span, Word
+from whisperdiar.subtitles import cues
+from whisperdiar.transcript import Segment
+from whisperdiar.types import Word
+
+__all__ = ["cues", "segments"]
 
 _SENTENCE_END = frozenset(".?!…。？！؟।")
 _CLAUSE_END = frozenset(",;:—–、，；：،؛")
@@ -24,7 +21,11 @@ _CLOSING = "\"'»”’)]}」』）"
 
 
 def segments(words: Sequence[Word], *, options: SegmentationOptions | None = None) -> tuple[Segment, ...]:
-    """Split words (in order) into segments; joined again, their words are exactly `words`."""
+    """Split words (in order) into segments; joined again, their words are exactly `words`.
+
+    A segment knows that it is simultaneous where one of its words lies in overlapping speech, or where it shares
+    time with a segment of somebody else.
+    """
     options = options or SegmentationOptions()
     runs: list[list[Word]] = []
     for word in words:
@@ -33,7 +34,26 @@ def segments(words: Sequence[Word], *, options: SegmentationOptions | None = Non
             runs[-1].append(word)
         else:
             runs.append([word])
-    return tuple(Segment(tuple(part), part[0].speaker) for run in runs for part in _bounded(run, options))
+    found = [Segment(tuple(part), part[0].speaker) for run in runs for part in _bounded(run, options)]
+    shared = _sharing_time(found)
+    return tuple(
+        replace(item, simultaneous=True) if i in shared or any(word.overlap for word in item.words) else item
+        for i, item in enumerate(found)
+    )
+
+
+def _sharing_time(found: Sequence[Segment]) -> set[int]:
+    """Places of the segments that share time with one of another speaker."""
+    spans = [item.span for item in found]
+    shared: set[int] = set()
+    open_ones: list[int] = []
+    for i in sorted(range(len(found)), key=lambda i: spans[i]):
+        open_ones = [j for j in open_ones if spans[j].end > spans[i].start]
+        others = [j for j in open_ones if found[j].speaker != found[i].speaker and spans[i].duration > 0]
+        if others:
+            shared.update((i, *others))
+        open_ones.append(i)
+    return shared
 
 
 def _bounded(words: list[Word], options: SegmentationOptions) -> list[list[Word]]:
@@ -51,156 +71,9 @@ def _bounded(words: list[Word], options: SegmentationOptions) -> list[list[Word]
     return [*parts, words[first:]]
 
 
-def display_width(text: str) -> int:
-    """Columns that a text takes: combining marks none, wide and full-width characters two (Unicode UAX #11)."""
-    return len(text) if text.isascii() else sum(map(_columns, text))
-
-
-@lru_cache(maxsize=8192)
-def _columns(character: str) -> int:
-    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
-
-
-def cues(
-    transcript: Transcript,
-    *,
-    options: SegmentationOptions | None = None,
-    reserved: Mapping[str, int] | None = None,
-) -> tuple[Cue, ...]:
-    """Subtitle cues, sorted by start.
-
-    Args:
-        reserved: per speaker label, the columns that a writer will put before the first line (a name).
-    """
-    options = options or SegmentationOptions()
-    reserved = reserved or {}
-    made: list[Cue] = []
-    for segment in transcript.segments:
-        columns = reserved.get(segment.speaker or "", 0)
-        made.extend(_segment_cues(segment, options, columns))
-    return tuple(_timed(sorted(made, key=lambda cue: (cue.span.start, cue.span.end)), options))
-
-
-def _segment_cues(segment: Segment, options: SegmentationOptions, reserved: int) -> list[Cue]:
-    words = segment.words
-    widths = [display_width(word.text) for word in words]
-    spaces = [display_width(word.text[: len(word.text) - len(word.text.lstrip())]) for word in words]
-    breaks = [0.0, *(_break_price(left, right) for left, right in pairwise(words))]
-    best = [0.0] + [math.inf] * len(words)
-    come_from = [0] * (len(words) + 1)
-    for end in range(1, len(words) + 1):
-        for begin in range(end - 1, -1, -1):
-            duration = words[end - 1].span.end - words[begin].span.start
-            columns = sum(widths[begin:end]) - spaces[begin]
-            if begin < end - 1 and (
-                duration > options.max_duration
-                or columns + reserved > options.max_lines * (options.max_chars + 1)
-                or _line_count(widths[begin:end], spaces[begin:end], options.max_chars, reserved) > options.max_lines
-            ):
-                break  # adding words before only makes it longer
-            price = best[begin] + breaks[begin] + _cue_price(columns, duration, options)
-            if price < best[end]:
-                best[end], come_from[end] = price, begin
-    cuts = [len(words)]
-    while cuts[-1]:
-        cuts.append(come_from[cuts[-1]])
-    return [_cue(words[begin:end], options, reserved, segment.speaker) for end, begin in pairwise(cuts)][::-1]
-
-
-def _line_count(widths: Sequence[int], spaces: Sequence[int], max_chars: int, reserved: int) -> int:
-    """Lines that words of these widths take; a word wider than a line takes several."""
-    lines, used = 1, reserved - spaces[0]
-    for i, (width, space) in enumerate(zip(widths, spaces, strict=True)):
-        if used + width > max_chars and i:
-            lines, used = lines + 1, -space
-        used += width
-        if used > max_chars:
-            lines += (used - 1) // max_chars
-            used = (used - 1) % max_chars + 1
-    return lines
-
-
-def _cue_price(columns: int, duration: float, options: SegmentationOptions) -> float:
-    """What a cue costs: one, and more where it is too short in time or nearly empty."""
-    hurry = max(0.0, options.min_duration - duration) / options.min_duration
-    fullness = columns / (options.max_lines * options.max_chars)
-    return 1.0 + 0.5 * hurry + max(0.0, 0.25 - fullness)
-
-
 def _break_price(left: Word, right: Word) -> float:
     """What it costs to break between two words: less at the end of a sentence, after a clause, and at a pause."""
     text = left.text.strip().rstrip(_CLOSING)
     pause = max(0.0, right.span.start - left.span.end)
     price = 0.0 if text[-1:] in _SENTENCE_END else 0.8 if text[-1:] in _CLAUSE_END else 2.0
     return max(-0.5, price - 2.5 * min(pause, 0.8))
-
-
-def _cue(words: Sequence[Word], options: SegmentationOptions, reserved: int, speaker: str | None) -> Cue:
-    span = Span(words[0].span.start, max(word.span.end for word in words))
-    return Cue(span, tuple(_lines([word.text for word in words], options, reserved)), speaker)
-
-
-def _lines(texts: Sequence[str], options: SegmentationOptions, reserved: int) -> list[str]:
-    """Break into as few lines as fit, as even as can be; joining spaces count, a word longer than a line is cut."""
-    pieces = [piece for text in texts for piece in _pieces(text, options.max_chars)]
-    text = "".join(pieces).strip()
-    if display_width(text) + reserved <= options.max_chars:
-        return [text]
-    fewest = _greedy(pieces, options.max_chars, reserved)
-    low, high = display_width(text) // max(1, len(fewest)), options.max_chars
-    while low < high:  # the narrowest width that needs no line more gives the most even lines
-        middle = (low + high) // 2
-        trial = _greedy(pieces, middle, min(reserved, middle - 1))
-        if len(trial) <= len(fewest) and all(display_width(line) <= options.max_chars for line in trial):
-            high = middle
-        else:
-            low = middle + 1
-    even = _greedy(pieces, low, min(reserved, low - 1))
-    return even if len(even) <= len(fewest) else fewest
-
-
-def _greedy(pieces: Sequence[str], width: int, reserved: int) -> list[str]:
-    lines: list[str] = []
-    current = ""
-    for piece in pieces:
-        room = width - (reserved if not lines else 0)
-        if current.strip() and display_width((current + piece).strip()) > room:
-            lines.append(current.strip())
-            current = piece
-        else:
-            current += piece
-    return [*lines, current.strip()] if current.strip() else lines
-
-
-def _pieces(text: str, width: int) -> list[str]:
-    """A token as it is, cut at its inner spaces, and inside where it is wider than a whole line."""
-    parts = text.split(" ")
-    tokens = [part if i == 0 else " " + part for i, part in enumerate(parts)]
-    return [piece for token in tokens if token for piece in _cut(token, width)]
-
-
-def _cut(token: str, width: int) -> list[str]:
-    if display_width(token.strip()) <= width:
-        return [token]
-    columns = list(accumulate(display_width(character) for character in token))
-    found, first = [], 0
-    for i in range(1, len(token)):
-        if columns[i] - (columns[first - 1] if first else 0) > width:
-            found.append(token[first:i])
-            first = i
-    return [*found, token[first:]]
-
-
-def _timed(ordered: Sequence[Cue], options: SegmentationOptions) -> list[Cue]:
-    """Let short cues stay until they can be read, never into the next cue."""
-    starts = [cue.span.start for cue in ordered[1:]] + [math.inf]
-    return [
-        _lingering(cue, min(following, cue.span.start + options.min_duration))
-        for cue, following in zip(ordered, starts, strict=False)  # no cue, no start after it
-    ]
-
-
-def _lingering(cue: Cue, until: float) -> Cue:
-    return Cue(Span(cue.span.start, max(cue.span.end, until)), cue.lines, cue.speaker)

@@ -80,8 +80,9 @@ class Transcript:
         duration: of the recording (or of the part that was read), seconds.
         language: ISO 639-1 code, or None where unknown.
         speakers: in the order of first appearance.
-        segments: in order of time; their words in order are exactly the recogniser's words in order.
-        turns: of the diarizer, as it gave them.
+        segments: in order of time, unless a person moved some; their words in order are exactly the recogniser's
+            words in order, but for a person's corrections.
+        turns: of the diarizer, as it gave them, but where a person set the speaker.
         dropped: what was recognised and left out, and why.
         uncertain: words whose speaker is doubtful.
         provenance: versions, models, options, and what was fallen back from; JSON values only.

@@ -102,6 +102,16 @@ def test_what_cannot_be_meant_is_said_in_one_line(
     assert "pw@" not in done.err
 
 
+def test_transcripts_of_other_programs_are_read(cli: Cli, source: Path, tmp_path: Path) -> None:
+    subtitles, other = tmp_path / "old.srt", tmp_path / "whisperx.json"
+    assert cli("convert", source, subtitles).code == 0
+    assert cli("convert", source, "-f", "whisperx-json", "-o", other).code == 0
+    for done in (cli("minutes", subtitles), cli("minutes", other, "--from", "whisperx-json")):
+        assert done.code == 0
+        assert "rechargeable battery" in done.out
+        assert "Anna" in done.out
+
+
 def test_turns_without_words_make_no_minutes(cli: Cli, tmp_path: Path) -> None:
     path = tmp_path / "t.rttm"
     path.write_text("SPEAKER x 1 0.0 1.0 <NA> <NA> A <NA> <NA>\n", encoding="utf-8")

@@ -352,3 +352,19 @@ def test_a_deleted_folder_is_named_as_the_cause(short: Path, tmp_path: Path) -> 
     )
     assert done.returncode == 1
     assert "folder has been deleted" in done.stderr
+
+
+def test_the_bound_of_doubt_is_the_users(cli: Cli, tmp_path: Path) -> None:
+    words = [{"start": i * 0.5, "end": i * 0.5 + 0.4, "text": f" word{i}"} for i in range(20)]
+    (tmp_path / "talk.words.json").write_text(json.dumps(words), "utf-8")
+    lines = [f"SPEAKER talk 1 {start} 3 <NA> <NA> {who} <NA> <NA>\n" for start, who in ((0, "A"), (2, "B"), (5, "A"))]
+    (tmp_path / "talk.rttm").write_text("".join(lines), "utf-8")
+    for bound in (0.0, 0.95, 1.0):
+        made = json.loads(cli("align", "talk.words.json", "talk.rttm", "-q", "--uncertain-below", bound).out)
+        confidences = [word["speaker_confidence"] for part in made["segments"] for word in part["words"]]
+        listed = [item["word_index"] for item in made["uncertain"]]
+        assert len(listed) == pytest.approx(
+            sum(value < bound for value in confidences), abs=sum(v == bound for v in confidences)
+        )
+    assert listed, "under a bound of 1 every word that is not certain is listed"
+    assert cli("align", "talk.words.json", "talk.rttm", "--uncertain-below", 1.5).code == 2

@@ -23,7 +23,7 @@ from tests.sounds import NANO, ROOT, SAMPLES
 from whisperdiar import Transcript
 from whisperdiar.cli import COMMANDS, main
 from whisperdiar.formats import json as json_format
-from whisperdiar.formats import rttm
+from whisperdiar.formats import read_cues, rttm
 
 pytestmark = pytest.mark.model
 
@@ -42,11 +42,14 @@ def test_the_main_job_with_every_format(cli: Cli, short: Path, tmp_path: Path) -
     assert transcript.recording_id == "short_talk"
     assert transcript.duration == pytest.approx(12.0, abs=0.01)
     words = " ".join(word.text.strip() for word in transcript.words)
-    cues = list(srt.parse((tmp_path / "out.srt").read_text("utf-8")))
-    assert all(cue.content.startswith("SPEAKER_0") for cue in cues)
-    shown = " ".join(cue.content.split(": ", 1)[1].replace("\n", " ") for cue in cues)
-    assert sorted(shown.split()) == sorted(words.split())
-    assert len(webvtt.read(str(tmp_path / "out.vtt")).captions) == len(cues)
+    contents = [cue.content for cue in srt.parse((tmp_path / "out.srt").read_text("utf-8"))]
+    cues = read_cues("srt", (tmp_path / "out.srt").read_text("utf-8"))
+    assert contents[0].startswith("SPEAKER_0")
+    assert len(contents) == len(cues)
+    assert all(cue.speaker in ("SPEAKER_00", "SPEAKER_01") for cue in cues)
+    assert sorted(" ".join(line for cue in cues for line in cue.lines).split()) == sorted(words.split())
+    captions = webvtt.read(str(tmp_path / "out.vtt")).captions
+    assert sorted(" ".join(item.text for item in captions).split()) == sorted(words.split())
     turns = rttm.loads((tmp_path / "out.rttm").read_text("utf-8"))
     assert turns.recording_id == "short_talk"
     assert [t.speaker for t in turns.turns] == [t.speaker for t in transcript.turns]
@@ -68,9 +71,9 @@ def test_the_first_command_of_the_readme(cli: Cli, tmp_path: Path) -> None:
     said = [[row[columns[name]] for name in ("word", "start", "end", "speaker")] for row in rows[1:]]
     people: dict[str, Counter[str]] = defaultdict(Counter)
     right = heard = 0
-    for cue in srt.parse((tmp_path / "standup.srt").read_text("utf-8")):
-        label, _, text = cue.content.partition(": ")
-        low, high = cue.start.total_seconds(), cue.end.total_seconds()
+    for cue in read_cues("srt", (tmp_path / "standup.srt").read_text("utf-8")):
+        label, text = str(cue.speaker), " ".join(cue.lines)
+        low, high = cue.span.start, cue.span.end
         inside = [row for row in said if low - 0.1 <= (float(row[1]) + float(row[2])) / 2 <= high + 0.1]
         people[label].update(row[3] for row in inside)
         spoken = {row[0].strip(".,?!").lower() for row in inside}

@@ -57,6 +57,11 @@ def test_the_example_of_joining_runs() -> None:
     exec(compile(code, "library.md", "exec"), {})
 
 
+def test_the_example_of_figures_runs() -> None:
+    (code,) = blocks(ROOT / "docs" / "viewer.md", "python")
+    exec(compile(code, "viewer.md", "exec"), {})
+
+
 def test_the_example_backend_does_what_a_backend_must() -> None:
     from tests.sounds import conversation
     from whisperdiar import SpeakerCount

@@ -367,3 +367,14 @@ def test_a_file_without_permission_to_read(unprivileged):
     path.chmod(0)
     with pytest.raises(FormatError, match=r"cannot be read \(Permission denied\)"):
         read_text(path)
+
+
+def test_a_text_in_utf_16_is_read_by_its_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "talk.TextGrid"
+    for encoding in ("utf-16", "utf-16-le", "utf-16-be"):
+        mark = "" if encoding == "utf-16" else "\ufeff"
+        path.write_bytes((mark + "始め\n").encode(encoding))
+        assert read_text(path) == "始め\n"
+    path.write_bytes("始め".encode("utf-16")[:-1])
+    with pytest.raises(FormatError, match="no UTF-16 text"):
+        read_text(path)

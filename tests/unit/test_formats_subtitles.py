@@ -15,12 +15,14 @@ from hypothesis import strategies as st
 from tests.formats_strategies import cues, example, nasty_text, visible
 from whisperdiar.formats import srt, vtt
 from whisperdiar.formats._cues import ready
+from whisperdiar.formats._speakers import clean_names, leads
 from whisperdiar.formats._text import one_line
-from whisperdiar.options import SegmentationOptions, WriteOptions
+from whisperdiar.options import SubtitleRules, WriteOptions
 from whisperdiar.transcript import Segment, Speaker
 from whisperdiar.types import Cue, Span, Word
 
 LABEL, NONE = WriteOptions(), WriteOptions(speaker_style="none")
+JOINER = "\u2060"
 names = st.dictionaries(st.sampled_from([f"SPEAKER_{i:02d}" for i in range(5)]), nasty_text)
 styles = st.sampled_from([LABEL, NONE])
 
@@ -49,11 +51,11 @@ def test_srt_is_read_back_by_the_srt_package(items, known, options):
     expected = ready(items)
     assert [item.index for item in found] == list(range(1, len(expected) + 1))
     assert [(to_ms(item.start), to_ms(item.end)) for item in found] == [(c.start_ms, c.end_ms) for c in expected]
-    for item, wanted in zip(found, expected, strict=True):
-        name = one_line(known.get(wanted.speaker, wanted.speaker)) if wanted.speaker is not None else ""
-        shows = bool(name) and options is LABEL
-        lead = visible(name) + ":" if shows else ""
-        assert spoken(tuple(item.content.split("\n"))) == lead + spoken(wanted.lines)
+    style = "none" if options is NONE else "label"
+    for item, wanted, before in zip(found, expected, leads(expected, clean_names(expected, known), style), strict=True):
+        shown = spoken(tuple(lead + line for lead, line in zip(before, wanted.lines, strict=True)))
+        shown = shown.translate(str.maketrans("{}", "｛｝", JOINER))
+        assert spoken(tuple(item.content.split("\n"))).replace(JOINER, "") == shown
     assert text.count("-->") == len(expected)
     text.encode("utf-8")
 
@@ -118,7 +120,7 @@ def test_hours_have_two_digits_or_more():
 def test_srt_cues_begin_with_the_name_where_it_is_known():
     items = [cue(0, 1, "Hello", "there.", speaker="SPEAKER_00"), cue(1, 2, "Hi.", speaker="X"), cue(2, 3, "Who?")]
     found = [item.content for item in srt_reader.parse(srt.dumps_cues(items, {"SPEAKER_00": "Anna"}, options=LABEL))]
-    assert found == ["Anna: Hello\nthere.", "X: Hi.", "Who?"]
+    assert found == ["Anna: Hello\nthere.", "X: Hi.", ">> Who?"]
     found = [item.content for item in srt_reader.parse(srt.dumps_cues(items, {"SPEAKER_00": "Anna"}, options=NONE))]
     assert found == ["Hello\nthere.", "Hi.", "Who?"]
 
@@ -127,7 +129,7 @@ def test_an_arrow_in_a_text_or_a_name_begins_no_cue():
     items = [cue(0, 1, "a --> b", speaker="A"), cue(1, 2, "00:00:01,000 ---> 00:00:02,000")]
     assert [c.content for c in srt_reader.parse(srt.dumps_cues(items, {"A": "R --> D"}, options=LABEL))] == [
         "R → D: a → b",
-        "00:00:01,000 → 00:00:02,000",
+        ">> 00:00:01,000 → 00:00:02,000",
     ]
 
 
@@ -169,14 +171,14 @@ def test_a_note_keeps_its_command_but_no_arrow():
 def test_a_transcript_becomes_cues_of_its_segments(module):
     words = [Word(Span(i, i + 0.5), f" word{i}", 1.0, "A") for i in range(30)]
     talk = example(segments=(Segment(tuple(words), "A"),), speakers=(Speaker("A", "Anna"),))
-    options = WriteOptions(segmentation=SegmentationOptions(max_chars=20, max_lines=1))
+    options = WriteOptions(subtitles=SubtitleRules(max_chars=20, max_lines=1))
     text = module.dumps(talk, options=options)
     shown = re.findall(r"word\d+", text)
     assert shown == [f"word{i}" for i in range(30)]
     lines = [line for line in text.splitlines() if "word" in line]
     limit = 20 + (len("<v Anna>") if module is vtt else 0)
     assert max(map(len, lines)) <= limit, "the name counts where it is on the screen"
-    assert all("Anna" in line for line in lines)
+    assert ["Anna" in line for line in lines] == [module is vtt or index == 0 for index in range(len(lines))]
     assert len(module.dumps(talk, options=WriteOptions()).splitlines()) < len(text.splitlines())
 
 

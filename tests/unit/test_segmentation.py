@@ -1,15 +1,13 @@
-"""Segments and cues."""
+"""Segments; what becomes of them on a screen is tested in test_subtitles."""
 
 from __future__ import annotations
 
 import time
 
-import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from whisperdiar import Segment, SegmentationOptions, Span, Transcript, Word, cues, segments
-from whisperdiar.segmentation import display_width
+from whisperdiar import SegmentationOptions, Span, Word, segments
 
 
 def words_of(text: str, *, start: float = 0.0, each: float = 0.3, speaker: str | None = "A") -> list[Word]:
@@ -17,10 +15,6 @@ def words_of(text: str, *, start: float = 0.0, each: float = 0.3, speaker: str |
     return [
         Word(Span(start + i * each, start + (i + 1) * each), f" {part}", 1.0, speaker) for i, part in enumerate(parts)
     ]
-
-
-def transcript_of(*groups: list[Word]) -> Transcript:
-    return Transcript("r", 100.0, segments=tuple(Segment(tuple(g), g[0].speaker) for g in groups))
 
 
 word_streams = st.lists(
@@ -81,67 +75,12 @@ def test_a_day_without_a_pause_is_cut_in_time_that_grows_with_its_length() -> No
     assert many < 100 * few  # 16 times in theory; with the square it would be 256 times
 
 
-@given(word_streams)
-@settings(max_examples=60)
-def test_no_text_is_lost_and_no_cue_crosses_a_speaker(stream: list[tuple[str, float, float, str | None, bool]]) -> None:
-    words = build(stream)
-    for speaker in ("A", "B", None):
-        own = [w for w in words if w.speaker == speaker]
-        made = cues(Transcript("r", 1e3, segments=segments(own)))
-        shown = "".join(line for cue in made for line in cue.lines)
-        assert shown.replace(" ", "") == "".join(w.text for w in own).replace(" ", "")
-        assert all(cue.speaker == speaker for cue in made)
+def test_segments_know_that_they_are_simultaneous() -> None:
+    def said(start: float, end: float, speaker: str, *, overlap: bool = False) -> Word:
+        return Word(Span(start, end), " word", 0.9, speaker, 0.9, overlap=overlap)
 
-
-@given(word_streams)
-@settings(max_examples=60)
-def test_lines_never_run_over_the_limit(stream: list[tuple[str, float, float, str | None, bool]]) -> None:
-    options = SegmentationOptions(max_chars=20)
-    made = cues(Transcript("r", 1e3, segments=segments(build(stream))), options=options)
-    for cue in made:
-        # A single token that is wider than all lines together may need more of them; none of it may be lost.
-        assert all(display_width(line) <= options.max_chars for line in cue.lines)
-        assert len(cue.lines) <= options.max_lines or len("".join(cue.lines).split()) == 1
-
-
-def test_joining_spaces_count() -> None:
-    """Two words of 21 columns and the space between them are 43."""
-    (cue,) = cues(transcript_of(words_of("a" * 21 + " " + "b" * 21)))
-    assert len(cue.lines) == 2
-    (cue,) = cues(transcript_of(words_of("a" * 21 + " " + "b" * 20)))
-    assert len(cue.lines) == 1
-
-
-def test_room_is_kept_for_the_name() -> None:
-    transcript = transcript_of(words_of("a" * 20 + " " + "b" * 20))
-    assert len(cues(transcript)[0].lines) == 1
-    assert len(cues(transcript, reserved={"A": 12})[0].lines) == 2
-
-
-def test_cues_break_at_sentence_ends() -> None:
-    text = "We have looked at all of the numbers for this year. They are better than we had expected them to be."
-    made = cues(transcript_of(words_of(text)))
-    assert [" ".join(cue.lines) for cue in made] == [
-        "We have looked at all of the numbers for this year.",
-        "They are better than we had expected them to be.",
-    ]
-
-
-def test_a_short_cue_lingers_until_it_can_be_read_but_not_into_the_next() -> None:
-    alone = cues(transcript_of(words_of("Yes.", each=0.2)))
-    assert alone[0].span.duration == pytest.approx(SegmentationOptions().min_duration)
-    first, second = cues(transcript_of(words_of("Yes.", each=0.2), words_of("No.", start=0.5, speaker="B")))
-    assert first.span.end == pytest.approx(second.span.start)
-
-
-def test_wide_characters_take_two_columns_and_marks_none() -> None:
-    assert display_width("你好") == 4
-    assert display_width("e\u0301") == 1
-    assert display_width("ab") == 2
-
-
-def test_chinese_has_no_spaces_and_is_cut_all_the_same() -> None:
-    words = [Word(Span(i * 0.2, i * 0.2 + 0.2), "字", 1.0, "A") for i in range(60)]
-    made = cues(transcript_of(words))
-    assert "".join(line for cue in made for line in cue.lines) == "字" * 60
-    assert max(display_width(line) for cue in made for line in cue.lines) <= 42
+    words = [said(0, 1, "A"), said(1, 3, "A"), said(2.5, 2.8, "B"), said(4, 5, "C"), said(5, 6, "A", overlap=True)]
+    found = segments(words)
+    assert [(part.speaker, part.simultaneous) for part in found] == [
+        ("A", True), ("B", True), ("C", False), ("A", True),
+    ]  # fmt: skip

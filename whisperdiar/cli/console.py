@@ -21,6 +21,7 @@ STAGE_TITLES = {
     "convert": "converting the model",
     "clips": "writing clips",
     "minutes": "asking the language model",
+    "embed": "copying the video",
 }
 
 

@@ -2,28 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console
+from whisperdiar.cli.embedding import embed_options, embedding, write_embedded
 from whisperdiar.cli.outputs import Target, plan, unfinished
+from whisperdiar.cli.page import recording_of
 from whisperdiar.cli.transcribe import write_targets
+from whisperdiar.clips import make_folder, write_clips
 from whisperdiar.errors import FormatError, InvalidOption
-from whisperdiar.files import read_text
-from whisperdiar.formats import FORMATS, by_name, by_suffix
-from whisperdiar.options import WriteOptions
+from whisperdiar.files import read_bytes, read_text
+from whisperdiar.formats import FORMATS, Format, by_name, by_suffix, decode
+from whisperdiar.formats.rttm import NO_ID
+from whisperdiar.media import load, recording_id
 from whisperdiar.transcript import Transcript
+
+_WHOLE = ("json", "rttm")
+"""Formats that are read whole, so that a file of theirs can be rewritten."""
 
 
 @click.command("convert", short_help="Make other formats from a transcript; no model runs.")
 @click.argument("source", type=shared.PATH, metavar="IN")
 @click.argument("destinations", nargs=-1, metavar="[OUT]...")
+@click.option("--from", "source_format", metavar="NAME", help="Format of IN; overrides its suffix.")
 @shared.output_option
 @shared.format_option
 @shared.overwrite_option
 @shared.style_option
+@shared.subtitle_options
+@click.option(
+    "--media",
+    type=shared.PATH,
+    metavar="FILE",
+    help="The recording: pages play it, ELAN links to it, --clips cuts it, --embed copies it.",
+)
+@shared.page_option
+@embed_options
+@click.option("--clips", type=shared.PATH, metavar="DIR", help="Write each speaker's speech as sound; needs --media.")
 @shared.quiet_option
 @click.pass_context
 def convert(
@@ -32,21 +53,56 @@ def convert(
     source: Path,
     destinations: tuple[str, ...],
     *,
+    source_format: str | None,
     outputs: tuple[str, ...],
     formats: tuple[str, ...],
     overwrite: bool,
-    speaker_style: str,
+    media: Path | None,
+    clips: Path | None,
+    embed_media: bool,
+    embed: str | None,
+    embed_format: str | None,
     quiet: bool,
+    **options: Any,
 ) -> None:
-    """Write the transcript IN (JSON of whisperdiar, or RTTM) as OUT; without OUT as subtitles on standard output."""
+    """Write the transcript IN as OUT; without OUT as subtitles on standard output.
+
+    IN is JSON of whisperdiar, RTTM, or any other format that reads back, subtitles included (see docs/formats.md).
+    --from names a format that the suffix does not tell: --from whisperx-json.
+    """
     console = Console(quiet=quiet)
-    (planned,) = plan([source], [*destinations, *outputs], formats)
+    context.call_on_close(console.close)
+    write = shared.write_options(options)
+    wanted = embedding(embed, embed_format)
+    for name, asked in (("--clips", clips), ("--embed", embed)):
+        if asked is not None and media is None:
+            raise InvalidOption(f"{name} {asked}: name the recording with --media FILE")
+    (planned,) = plan([source], [*destinations, *outputs], formats, also_read=[media], also_written=[embed])
+    used = wanted is not None or clips is not None
+    recording = recording_of(media, planned, inside=embed_media, copied=used)
     targets = unfinished(planned, overwrite=overwrite, notify=console.warn)
-    if not targets:
+    if used:
+        # Standard output is where subtitles go unasked; whoever asks for something else gets that alone.
+        targets = targets if destinations or outputs or formats else []
+    elif not targets:
         return
-    transcript = read_transcript(source)
+    transcript = read_transcript(source, form=source_format, notify=console.warn)
     _refuse_empty(source, transcript, targets)
-    context.exit(write_targets(transcript, targets, WriteOptions(speaker_style=speaker_style), console, keep=False))
+    code = write_targets(transcript, targets, write, console, keep=False, recording=recording)
+    if clips is not None and media is not None:
+        _cut(media, transcript, clips, console)
+    if wanted is not None and media is not None:
+        code = write_embedded(transcript, media, wanted, write, console) or code
+    context.exit(code)
+
+
+def _cut(media: Path, transcript: Transcript, folder: Path, console: Console) -> None:
+    make_folder(folder)
+    several = any(turn.channel > 1 for turn in transcript.turns)
+    audio = load(media, channels="all" if several else "mono", progress=console.progress)
+    written = write_clips(audio, transcript, folder)
+    if not written:
+        console.warn(f"{folder}: no speaker says anything in {media}, so that there are no clips")
 
 
 @click.command("rename", short_help="Give speakers names; no model runs.")
@@ -56,6 +112,7 @@ def convert(
 @shared.format_option
 @shared.overwrite_option
 @shared.style_option
+@shared.subtitle_options
 @shared.quiet_option
 @click.pass_context
 def rename(
@@ -67,25 +124,29 @@ def rename(
     outputs: tuple[str, ...],
     formats: tuple[str, ...],
     overwrite: bool,
-    speaker_style: str,
     quiet: bool,
+    **options: Any,
 ) -> None:
-    """Give the speakers of IN (JSON of whisperdiar, or RTTM) names, such as SPEAKER_00=Anna.
+    """Give the speakers of IN (JSON of whisperdiar, RTTM …) names, such as SPEAKER_00=Anna.
 
-    Without -o, IN itself is rewritten. Labels in the file stay as they are, only names change, so a name can be
-    changed again.
+    Without -o, IN itself is rewritten, if it is JSON or RTTM. Labels in the file stay as they are, only names change,
+    so a name can be changed again.
     """
     console = Console(quiet=quiet)
-    transcript = read_transcript(source).rename(_pairs(names))
+    write = shared.write_options(options)
+    transcript = read_transcript(source, notify=console.warn).rename(_pairs(names))
     if outputs or formats:
         (planned,) = plan([source], outputs, formats)
         targets = unfinished(planned, overwrite=overwrite, notify=console.warn)
         if not targets:
             return
     else:
-        targets = [Target(by_suffix(source), source)]
+        own = by_suffix(source)
+        if own.name not in _WHOLE:
+            raise InvalidOption(f"{source}: rewriting it would lose what {own.name} holds beside the words; add -o OUT")
+        targets = [Target(own, source)]
     _refuse_empty(source, transcript, targets)
-    context.exit(write_targets(transcript, targets, WriteOptions(speaker_style=speaker_style), console, keep=False))
+    context.exit(write_targets(transcript, targets, write, console, keep=False))
 
 
 def _pairs(names: tuple[str, ...]) -> dict[str, str]:
@@ -100,25 +161,45 @@ def _pairs(names: tuple[str, ...]) -> dict[str, str]:
     return pairs
 
 
-def read_transcript(path: Path) -> Transcript:
-    """A transcript from a file in any format that reads back.
+def read_transcript(path: Path, *, form: str | None = None, notify: Callable[[str], None]) -> Transcript:
+    """A transcript from a file in any format that reads back; where it names no recording, the file's name does.
+
+    Args:
+        notify: is told where the encoding of a subtitle file had to be guessed.
+        form: name of the format; None takes the one of the suffix.
 
     Raises:
-        InvalidOption: the format does not read back.
+        InvalidOption: the format does not read back, or there is none of that name.
         FormatError: the file breaks the format's rules.
     """
-    form = by_suffix(path)
-    if form.read is None:
-        readable = ", ".join(name for name in FORMATS if by_name(name).read is not None)
-        raise InvalidOption(f"{path}: {form.name} does not hold a whole transcript; give one of: {readable}")
-    text = read_text(path)
+    chosen = by_suffix(path) if form is None else by_name(form)
+    if chosen.read is None:
+        raise InvalidOption(f"{path}: {chosen.name} does not hold a whole transcript; give one of: {_readable()}")
+    text = _text(path, chosen, notify)
     try:
-        return form.read(text)
+        found = chosen.read(text)
     except FormatError as error:
-        raise FormatError(f"{path}: {error}") from error
+        other = form is None and chosen.name == "json" and '"schema_version"' not in text
+        hint = f"; if another program made it, say which form it has with --from ({_readable()})" if other else ""
+        raise FormatError(f"{path}: {error}{hint}") from error
+    return replace(found, recording_id=recording_id(path)) if found.recording_id == NO_ID else found
 
 
-def _refuse_empty(source: Path, transcript: Transcript, targets: list[Target]) -> None:
+def _text(path: Path, form: Format, notify: Callable[[str], None]) -> str:
+    """Subtitles come in many encodings, everything else in UTF-8."""
+    if form.read_cues is None:
+        return read_text(path)
+    text, note = decode(read_bytes(path))
+    if note:
+        notify(f"{path}: {note}")
+    return text
+
+
+def _readable() -> str:
+    return ", ".join(name for name in FORMATS if by_name(name).read is not None)
+
+
+def _refuse_empty(source: Path, transcript: Transcript, targets: Sequence[Target]) -> None:
     """An RTTM holds no words: subtitles made from it would be an empty file."""
     for target in targets:
         if target.format.needs == "words" and not transcript.segments and transcript.turns:

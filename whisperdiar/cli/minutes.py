@@ -108,6 +108,9 @@ class Writer:
 
 @click.command("minutes", short_help="Minutes of a meeting: topics, decisions, actions, each with its evidence.")
 @click.argument("source", type=shared.PATH, metavar="IN")
+@click.option(
+    "--from", "source_format", metavar="NAME", help="IN is a transcript in this format; overrides its suffix."
+)
 @click.option("-o", "--output", "outputs", multiple=True, metavar="FILE", help="Where to write; may be given again.")
 @click.option(
     "-f", "--format", "name", type=click.Choice(tuple(FORMATS)), help="Format; overrides the suffix of the output (md)."
@@ -144,6 +147,7 @@ def minutes(
     /,
     source: Path,
     *,
+    source_format: str | None,
     outputs: tuple[str, ...],
     name: str | None,
     length: int | None,
@@ -158,7 +162,7 @@ def minutes(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Minutes of IN, a transcript (JSON of whisperdiar) or a recording, which is transcribed first.
+    """Minutes of IN, a transcript (JSON of whisperdiar, subtitles …) or a recording, which is transcribed first.
 
     Participants with their talk time; topics with a summary; decisions, action items and open questions, each with
     the words that it rests on. Written as Markdown, HTML, DOCX or JSON by the suffix of -o; without -o as Markdown on
@@ -167,7 +171,7 @@ def minutes(
     """
     console = Console(quiet=quiet)
     context.call_on_close(console.close)
-    is_transcript = _is_transcript(source)
+    is_transcript = source_format is not None or _is_transcript(source)
     writer = Writer(
         options=MinutesOptions(length=length, language=options["language"], day=_day(day)),
         media=media if media is not None or is_transcript else str(source),
@@ -193,7 +197,7 @@ def minutes(
     own = template_name if template_name and Path(template_name).suffix else None
     _check(targets, others["also_written"], read=[source, own, media, *others["also_read"]])
     if is_transcript:
-        transcript = read_transcript(source)
+        transcript = read_transcript(source, form=source_format, notify=console.warn)
         if not transcript.segments and transcript.turns:
             raise InvalidOption(f"{source}: it holds turns and no words, so it cannot become minutes")
         code = write_targets(transcript, targets, WriteOptions(), console, keep=False)
@@ -268,6 +272,9 @@ def _job(options: dict[str, Any], console: Console) -> Job:
         start=options["start"],
         end=options["end"],
         clips=None,
+        embed_media=False,
+        embedding=None,
+        corrected=None,
     )
     for remark in getattr(job.pipeline.transcriber, "remarks", ()):
         console.info(f"whisperdiar: {remark}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,7 +13,17 @@ import click
 
 from whisperdiar.assembly import Choice
 from whisperdiar.errors import InvalidOption
-from whisperdiar.options import EMBEDDINGS, WHISPER_TASKS, WORD_TIMES, Runtime
+from whisperdiar.options import (
+    EMBEDDINGS,
+    SPEAKER_STYLES,
+    WHISPER_TASKS,
+    WORD_TIMES,
+    AlignmentOptions,
+    Runtime,
+    SubtitleOptions,
+    WriteOptions,
+    profile_names,
+)
 from whisperdiar.types import ANY_SPEAKERS, SpeakerCount
 
 PATH = click.Path(readable=False, path_type=Path)
@@ -64,6 +75,21 @@ class Setting(click.ParamType):  # type: ignore[type-arg, unused-ignore]
         if not equals or not key.strip():
             self.fail(f"{value!r}: write it as KEY=VALUE, for example threshold=0.6", param, ctx)
         return key.strip(), text
+
+
+class FrameRate(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """Frames per second, as a number or as a fraction."""
+
+    name = "frames"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, (int, float)):
+            return float(value)
+        above, _, below = str(value).partition("/")
+        try:
+            return float(above) / float(below or 1)
+        except (ValueError, ZeroDivisionError):
+            self.fail(f"{value!r} is not a frame rate; write 25, 23.976 or 24000/1001", param, ctx)
 
 
 def combined(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
@@ -144,6 +170,14 @@ runtime_options = combined(
     click.option("--offline", is_flag=True, help="Never touch the network."),
 )
 
+uncertain_option = click.option(
+    "--uncertain-below",
+    type=click.FloatRange(0.0, 1.0),
+    default=AlignmentOptions().uncertain_below,
+    show_default=True,
+    help="Words whose speaker is less probable are listed as uncertain in the JSON.",
+)
+
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress and no summary; warnings only.")
 
 output_option = click.option(
@@ -156,13 +190,48 @@ format_option = click.option(
 
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace outputs that already exist in a folder.")
 
+page_option = click.option("--embed-media", is_flag=True, help="Put the recording itself into the HTML page.")
+
 style_option = click.option(
     "--speaker-style",
-    type=click.Choice(["label", "none"]),
-    default="label",
+    type=click.Choice(SPEAKER_STYLES),
+    default=WriteOptions().speaker_style,
     show_default=True,
-    help="How subtitles show who speaks.",
+    help="How subtitles show who speaks; auto: as is usual in the format.",
 )
+
+
+subtitle_options = combined(
+    click.option(
+        "--profile",
+        default=SubtitleOptions().profile,
+        show_default=True,
+        metavar="NAME|FILE.json",
+        help="Rules that subtitles are cut by: " + ", ".join(profile_names()) + ", or a file of your own.",
+    ),
+    click.option("--max-chars", type=click.IntRange(min=1), help="Characters of a line; replaces the profile's."),
+    click.option("--max-lines", type=click.IntRange(min=1), help="Lines of a subtitle."),
+    click.option("--max-cps", type=float, help="Reading speed: characters per second."),
+    click.option("--min-duration", type=float, metavar="SECONDS", help="A subtitle stays at least so long."),
+    click.option("--max-duration", type=float, metavar="SECONDS", help="A subtitle stays at most so long."),
+    click.option("--gap", type=float, metavar="SECONDS", help="Least time between two subtitles."),
+    click.option("--fps", type=FrameRate(), help="Put times on the frames of a video: 25, 23.976, 30000/1001."),
+    click.option("--no-overlap", is_flag=True, help="Never two subtitles at once, where people talk at once."),
+)
+"""What cuts subtitles; `write_options` reads them, together with `style_option`."""
+
+
+def write_options(options: Mapping[str, Any]) -> WriteOptions:
+    """How to write, from the values of `style_option` and `subtitle_options`; others are passed over.
+
+    Raises:
+        InvalidOption: there is no such profile, or a limit that makes no sense.
+    """
+    names = [item.name for item in fields(SubtitleOptions) if item.name != "overlap"]
+    chosen = SubtitleOptions(
+        **{name: options[name] for name in names}, overlap=False if options["no_overlap"] else None
+    )
+    return WriteOptions(speaker_style=options["speaker_style"], subtitles=chosen)
 
 
 def check_times(start: float, end: float | None) -> None:

@@ -16,12 +16,13 @@ from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.errors import FAILED, report
 from whisperdiar.cli.outputs import STDOUT, Target, check_writable, plan, unfinished
+from whisperdiar.cli.page import Recording
 from whisperdiar.cli.transcribe import request_from, write_targets
 from whisperdiar.errors import FormatError, InvalidOption, TruncatedMedia
 from whisperdiar.files import read_text, write_text
 from whisperdiar.formats import json, rttm, speech
 from whisperdiar.media import load, recording_id
-from whisperdiar.options import Runtime, WriteOptions
+from whisperdiar.options import AlignmentOptions, Runtime, WriteOptions
 from whisperdiar.pipeline import DIARIZATION_FAILED, versions
 from whisperdiar.segmentation import segments
 from whisperdiar.transcript import Speaker, Transcript
@@ -102,7 +103,7 @@ def diarize(
     transcript = pipeline.run(audio, progress=console.progress)
     for warning in transcript.provenance["warnings"]:
         console.warn(f"{recording}: {warning}")
-    code = write_targets(transcript, targets, WriteOptions(), console) or code
+    code = write_targets(transcript, targets, WriteOptions(), console, recording=Recording(recording)) or code
     console.info(f"{audio.recording_id}: {len(transcript.speakers)} speakers, {len(transcript.turns)} turns")
     context.exit(code)
 
@@ -131,10 +132,12 @@ def _read(recording: Path, options: dict[str, Any], console: Console, *, channel
 @click.command("align", short_help="Join words and turns that are there already.")
 @click.argument("words", type=shared.PATH, metavar="WORDS.json")
 @click.argument("turns", type=shared.PATH, metavar="TURNS.rttm")
+@shared.uncertain_option
 @shared.output_option
 @shared.format_option
 @shared.overwrite_option
 @shared.style_option
+@shared.subtitle_options
 @shared.quiet_option
 @click.pass_context
 def align(
@@ -143,17 +146,19 @@ def align(
     words: Path,
     turns: Path,
     *,
+    uncertain_below: float,
     outputs: tuple[str, ...],
     formats: tuple[str, ...],
     overwrite: bool,
-    speaker_style: str,
     quiet: bool,
+    **options: Any,
 ) -> None:
     """Give every word of WORDS.json its speaker from TURNS.rttm; without -o as JSON on standard output.
 
     WORDS.json is a list of {"start", "end", "text", "probability"} or a transcript of whisperdiar.
     """
     console = Console(quiet=quiet)
+    write = shared.write_options(options)
     (planned,) = plan([words], outputs, formats, default="json", also_read=[turns])
     targets = unfinished(planned, overwrite=overwrite, notify=console.warn)
     if not targets:
@@ -167,10 +172,10 @@ def align(
         speakers=tuple(Speaker(label, label) for label in diarization.speakers),
         segments=segments(joined),
         turns=diarization.turns,
-        uncertain=uncertain_words(joined),
+        uncertain=uncertain_words(joined, options=AlignmentOptions(uncertain_below=uncertain_below)),
         provenance=_joined_provenance(source.provenance, turns),
     )
-    code = write_targets(transcript, targets, WriteOptions(speaker_style=speaker_style), console, keep=False)
+    code = write_targets(transcript, targets, write, console, keep=False)
     console.info(
         f"{source.recording_id}: {len(joined)} words, {len(transcript.speakers)} speakers, "
         f"{len(transcript.uncertain)} words of doubtful speaker"

@@ -14,14 +14,17 @@ import click
 from whisperdiar.assembly import Choice, Request, build, wants_channels
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
+from whisperdiar.cli.embedding import Embedding, embed_options, embedding, write_embedded
 from whisperdiar.cli.errors import FAILED, OK, report
+from whisperdiar.cli.keeping import corrected_transcript, keep_option, with_corrections
 from whisperdiar.cli.outputs import STDOUT, Target, plan, unfinished
+from whisperdiar.cli.page import Recording, check_embeddable
 from whisperdiar.clips import has_clips, make_folder, write_clips
 from whisperdiar.errors import DiarizationFailed, InvalidOption, TruncatedMedia, WhisperdiarError
 from whisperdiar.files import write_bytes, write_text
 from whisperdiar.formats import json
 from whisperdiar.media import load, recording_id
-from whisperdiar.options import Runtime, WriteOptions
+from whisperdiar.options import AlignmentOptions, Runtime, WriteOptions
 from whisperdiar.pipeline import Pipeline
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Audio, SpeakerCount
@@ -38,6 +41,9 @@ class Job:
     start: float
     end: float | None
     clips: Path | None
+    embed_media: bool
+    embedding: Embedding | None
+    corrected: Transcript | None
 
 
 @click.command("transcribe", short_help="Who said what, when (the default command).")
@@ -46,10 +52,15 @@ class Job:
 @shared.format_option
 @shared.overwrite_option
 @shared.style_option
+@shared.subtitle_options
+@shared.page_option
 @click.option("--clips", type=shared.PATH, metavar="DIR", help="Write each speaker's speech as sound.")
+@embed_options
+@keep_option
 @shared.asr_options
 @shared.vad_options
 @shared.diarizer_options
+@shared.uncertain_option
 @shared.media_options
 @shared.runtime_options
 @shared.quiet_option
@@ -62,8 +73,11 @@ def transcribe(
     outputs: tuple[str, ...],
     formats: tuple[str, ...],
     overwrite: bool,
-    speaker_style: str,
     clips: Path | None,
+    embed_media: bool,
+    embed: str | None,
+    embed_format: str | None,
+    keep_edits: Path | None,
     quiet: bool,
     **options: Any,
 ) -> None:
@@ -75,11 +89,24 @@ def transcribe(
     """
     console = Console(quiet=quiet)
     context.call_on_close(console.close)
-    targets = plan(inputs, outputs, formats, **shared.other_files(options))
+    write = shared.write_options(options)
+    wanted = embedding(embed, embed_format)
+    others = shared.other_files(options)
+    others["also_written"] += [embed]
+    others["also_read"] += [keep_edits]
+    targets = plan(inputs, outputs, formats, **others)
+    if wanted is not None and not (outputs or formats):
+        targets = [[] for _ in inputs]  # standard output is where subtitles go unasked
     shared.check_times(options["start"], options["end"])
     if options["save_probabilities"] is not None and len(inputs) > 1:
         raise InvalidOption("--save-probabilities: there is one FILE for several recordings; give them one by one")
+    if embed_media:
+        check_embeddable(inputs, [target for found in targets for target in found])
+    if wanted is not None and len(inputs) > 1:
+        raise InvalidOption("--embed: there is one FILE for several recordings; give them one by one")
+    corrected = corrected_transcript(keep_edits, recordings=len(inputs))
     todo = _without_finished(inputs, targets, overwrite=overwrite, clips=clips, console=console)
+    todo = todo or ([(inputs[0], [])] if wanted is not None else [])
     if not todo:
         return
     if clips is not None:
@@ -88,11 +115,14 @@ def transcribe(
     job = Job(
         pipeline=build(request_from(options, runtime), notify=console.warn, progress=console.progress),
         console=console,
-        write=WriteOptions(speaker_style=speaker_style),
+        write=write,
         track=options["track"],
         start=options["start"],
         end=options["end"],
         clips=clips,
+        embed_media=embed_media,
+        embedding=wanted,
+        corrected=corrected,
     )
     for remark in getattr(job.pipeline.transcriber, "remarks", ()):
         console.info(f"whisperdiar: {remark}")
@@ -128,6 +158,7 @@ def request_from(options: dict[str, Any], runtime: Runtime) -> Request:
         speech_file=options["speech"],
         turns_file=options["turns"],
         media={key: options[key] for key in ("track", "start", "end")},
+        alignment=AlignmentOptions(**{key: options[key] for key in ("uncertain_below",) if key in options}),
     )
 
 
@@ -188,6 +219,7 @@ def _run_one(path: Path, targets: Sequence[Target], job: Job) -> int:
         transcript = job.pipeline.run(audio, progress=job.console.progress)
     except DiarizationFailed as error:
         lost, transcript = error, error.transcript
+    transcript = with_corrections(transcript, job.corrected, start=job.start, console=job.console)
     for warning in transcript.provenance["warnings"]:
         if lost is None or warning != str(lost):
             job.console.warn(f"{path}: {warning}")
@@ -195,9 +227,15 @@ def _run_one(path: Path, targets: Sequence[Target], job: Job) -> int:
     if lost is not None:
         code = report(lost, job.console, about=str(path))
         wanted = [item for item in targets if item.format.needs != "turns"]
-        if not wanted:
+        if not wanted and job.embedding is None:
             _rescue(transcript, job.console)
-    code = write_targets(transcript, wanted, job.write, job.console) or code
+    recording = Recording(path, embed=job.embed_media)
+    code = write_targets(transcript, wanted, job.write, job.console, recording=recording) or code
+    if job.embedding is not None:
+        failed = write_embedded(transcript, path, job.embedding, job.write, job.console)
+        if failed and not wanted:
+            _rescue(transcript, job.console)
+        code = failed or code
     if job.clips is not None and lost is None:
         with job.console.timed("clips"):
             write_clips(audio, transcript, job.clips)
@@ -206,13 +244,24 @@ def _run_one(path: Path, targets: Sequence[Target], job: Job) -> int:
 
 
 def write_targets(
-    transcript: Transcript, targets: Sequence[Target], options: WriteOptions, console: Console, *, keep: bool = True
+    transcript: Transcript,
+    targets: Sequence[Target],
+    options: WriteOptions,
+    console: Console,
+    *,
+    keep: bool = True,
+    recording: Recording | None = None,
 ) -> int:
-    """Write every target; where none can be, `keep` says whether the transcript is kept in the temporary folder."""
+    """Write every target; where none can be, `keep` says whether the transcript is kept in the temporary folder.
+
+    Args:
+        recording: what a page plays.
+    """
     failed = []
     for target in targets:
         try:
-            made = target.format.dumps(transcript, options=options)
+            own = options if recording is None else recording.options_for(target, options)
+            made = target.format.dumps(transcript, options=own)
             if target.path == STDOUT:
                 write_stdout(made)
             elif isinstance(made, bytes):

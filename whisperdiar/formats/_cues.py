@@ -1,30 +1,103 @@
-"""Cues made ready to be written: whole milliseconds, clean lines, order of time."""
+"""Cues ready to be written: whole milliseconds, clean lines, order of time, places that do not cover each other."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from whisperdiar.formats._text import milliseconds, one_line
-from whisperdiar.types import Cue
+from whisperdiar.formats._text import milliseconds, one_line, without_breaks
+from whisperdiar.types import Cue, TimedText
+
+
+class Piece(NamedTuple):
+    """A part of a line and when it is spoken; the texts of a line's pieces joined are the line."""
+
+    start_ms: int
+    end_ms: int
+    text: str
 
 
 class ReadyCue(NamedTuple):
-    """One subtitle: 0 ≤ start_ms < end_ms, at least one line, none empty."""
+    """One subtitle: 0 ≤ start_ms < end_ms, at least one line, none empty.
+
+    `line_speakers` has one entry for each line, or none where `speaker` says it all; `pieces` likewise where words
+    have times. `level` counts the cues below it on the screen at the same time, `rows_below` their lines.
+    """
 
     start_ms: int
     end_ms: int
     lines: tuple[str, ...]
     speaker: str | None
+    line_speakers: tuple[str | None, ...] = ()
+    pieces: tuple[tuple[Piece, ...], ...] = ()
+    level: int = 0
+    rows_below: int = 0
+
+    @property
+    def speakers(self) -> tuple[str | None, ...]:
+        """Who says each line."""
+        return self.line_speakers or (self.speaker,) * len(self.lines)
 
 
 def ready(cues: Iterable[Cue]) -> list[ReadyCue]:
     """Sorted by start (cues of one start keep their order); a cue without text is left out."""
-    made = []
+    made = sorted(filter(None, map(_ready, cues)), key=lambda cue: cue.start_ms)
+    return _placed(made)
+
+
+def _ready(cue: Cue) -> ReadyCue | None:
+    lines = [one_line(line) for line in cue.lines]
+    kept = [index for index, line in enumerate(lines) if line]
+    if not kept:
+        return None
+    start_ms = max(0, milliseconds(cue.span.start))
+    # Players skip a cue of no length: a word of zero length still gets one millisecond.
+    end_ms = max(start_ms + 1, milliseconds(cue.span.end))
+    speakers = tuple(cue.line_speakers[i] for i in kept) if len(cue.line_speakers) == len(lines) else ()
+    timed = tuple(cue.timed[i] for i in kept) if len(cue.timed) == len(lines) else ()
+    shown = tuple(lines[i] for i in kept)
+    return ReadyCue(start_ms, end_ms, shown, cue.speaker, speakers, _pieces(shown, timed, start_ms, end_ms))
+
+
+def _pieces(
+    lines: tuple[str, ...], timed: tuple[tuple[TimedText, ...], ...], start_ms: int, end_ms: int
+) -> tuple[tuple[Piece, ...], ...]:
+    """Times in order and inside the cue; a line whose pieces do not add up to it is one piece."""
+    if not timed:
+        return ()
+    found = []
+    clock_ms = start_ms
+    for line, items in zip(lines, timed, strict=True):
+        texts = _texts(line, items)
+        row = []
+        for item, text in zip(items, texts, strict=False):
+            clock_ms = min(max(clock_ms, milliseconds(item.span.start)), end_ms)
+            if text:
+                row.append(Piece(clock_ms, min(max(clock_ms, milliseconds(item.span.end)), end_ms), text))
+        found.append(tuple(row) or (Piece(clock_ms, end_ms, line),))
+    return tuple(found)
+
+
+def _texts(line: str, items: tuple[TimedText, ...]) -> list[str]:
+    """Each piece's share of the line; empty where they do not add up to it."""
+    texts = [without_breaks(item.text) for item in items]
+    if "".join(texts).strip() != line:
+        return []
+    filled = [index for index, text in enumerate(texts) if text.strip()]
+    texts = ["" if not filled[0] <= index <= filled[-1] else text for index, text in enumerate(texts)]
+    texts[filled[0]] = texts[filled[0]].lstrip()
+    texts[filled[-1]] = texts[filled[-1]].rstrip()
+    return texts
+
+
+def _placed(cues: list[ReadyCue]) -> list[ReadyCue]:
+    """Cues that are shown at the same time lie above one another: each on the lowest level that is free."""
+    placed: list[ReadyCue] = []
+    shown: dict[int, ReadyCue] = {}
     for cue in cues:
-        lines = tuple(line for line in map(one_line, cue.lines) if line)
-        if lines:
-            start_ms = max(0, milliseconds(cue.span.start))
-            # Players skip a cue of no length: a word of zero length still gets one millisecond.
-            made.append(ReadyCue(start_ms, max(start_ms + 1, milliseconds(cue.span.end)), lines, cue.speaker))
-    return sorted(made, key=lambda cue: cue.start_ms)
+        shown = {level: other for level, other in shown.items() if other.end_ms > cue.start_ms}
+        level = next(level for level in range(len(shown) + 1) if level not in shown)
+        rows = sum(len(other.lines) for below, other in shown.items() if below < level)
+        shown[level] = cue._replace(level=level, rows_below=rows)
+        placed.append(shown[level])
+    return placed

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import NoReturn
+from collections.abc import Iterator, Mapping
+from typing import NoReturn, TypeVar
 
 from whisperdiar.errors import FormatError
 from whisperdiar.transcript import Transcript
@@ -18,12 +18,20 @@ _LINE_ENDS = re.compile("\r\n|\r|\n")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 _LONGEST = 1e9
 _ARROW = re.compile("-{2,}>")
+_Key = TypeVar("_Key")
+
+JOINER = "\u2060"
+"""U+2060, which is not seen: between two characters that a format would take for markup where it has no escape."""
 
 
 def one_line(text: str) -> str:
     """The text on one line, stripped, without control characters; joiners and direction marks stay."""
-    text = _CONTROLS.sub("", _BREAKS.sub(" ", text))
-    return _SURROGATES.sub("\ufffd", text).strip()
+    return without_breaks(text).strip()
+
+
+def without_breaks(text: str) -> str:
+    """The same for a piece of a line: spaces at its ends stay."""
+    return _SURROGATES.sub("\ufffd", _CONTROLS.sub("", _BREAKS.sub(" ", text)))
 
 
 def without_arrow(text: str) -> str:
@@ -38,7 +46,25 @@ def token(text: str) -> str:
 
 def speaker_names(transcript: Transcript) -> dict[str, str]:
     """Label → the name that people read; of entries with one label the first, as `Transcript.name` has it."""
-    return {item.id: item.name for item in reversed(transcript.speakers)}
+    names: dict[str, str] = {}
+    for item in transcript.speakers:
+        names.setdefault(item.id, item.name)
+    return names
+
+
+def distinct(wanted: Mapping[_Key, str]) -> dict[_Key, str]:
+    """Key → text of its own; one that two keys want goes to the first, ``TEXT_2`` to the next."""
+    given: dict[_Key, str] = {}
+    used: set[str] = set()
+    asked = set(wanted.values())
+    for key, text in wanted.items():
+        unique, number = text, 1
+        while unique in used or (number > 1 and unique in asked):
+            number += 1
+            unique = f"{text}_{number}"
+        used.add(unique)
+        given[key] = unique
+    return given
 
 
 def milliseconds(seconds: float) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from whisperdiar.errors import FormatError
 from whisperdiar.formats._text import (
     decimal,
+    distinct,
     milliseconds,
     numbered_lines,
     refuse_line,
@@ -36,6 +37,9 @@ TOLERANT = RttmTolerance(
     odd_fields=True,
     other_id=True,
 )
+
+NO_ID = "recording"
+"""The id of a recording of which a file says none."""
 
 _FIELDS = 10
 _NAME = 7
@@ -85,14 +89,7 @@ def dumps_diarization(diarization: Diarization, names: Mapping[str, str] | None 
 def _tokens(labels: Iterable[str], names: Mapping[str, str]) -> dict[str, str]:
     """Label → field of its own; a name that two labels share goes to the first, ``NAME_2`` to the next."""
     wanted = {label: _field(names.get(label, label), f"name of speaker {label!r}") for label in labels}
-    given: dict[str, str] = {}
-    for label, field in wanted.items():
-        unique, number = field, 1
-        while unique in given.values() or (number > 1 and unique in wanted.values()):
-            number += 1
-            unique = f"{field}_{number}"
-        given[label] = unique
-    return given
+    return distinct(wanted)
 
 
 def _field(text: str, what: str) -> str:
@@ -145,14 +142,14 @@ def loads_all(text: str, *, tolerance: RttmTolerance = STRICT) -> dict[str, Diar
 
 
 def choose(recordings: Iterable[str], recording_id: str | None, *, other_id: bool = False) -> str:
-    """Which of the ids in a file is meant; the one asked for (or ``recording``) where the file names none.
+    """Which of the ids in a file is meant; the one asked for (or `NO_ID`) where the file names none.
 
     Raises:
         FormatError: the one asked for is not there, or several are and none was asked for.
     """
     known = tuple(recordings)
     if recording_id in known or not known:
-        return recording_id or "recording"
+        return recording_id or NO_ID
     if len(known) == 1 and (recording_id is None or other_id):
         return known[0]
     listed = ", ".join(known[:5]) + (", …" if len(known) > 5 else "")

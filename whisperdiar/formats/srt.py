@@ -1,18 +1,21 @@
-"""SubRip subtitles, composed by the `srt` package."""
+"""SubRip subtitles: composed by the `srt` package, read more tolerantly than it does."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
 import srt
 
+from whisperdiar.formats._blocks import blocks
 from whisperdiar.formats._cues import ready
-from whisperdiar.formats._text import one_line, speaker_names, without_arrow
+from whisperdiar.formats._from_cues import transcript_of
+from whisperdiar.formats._labels import split_labels
+from whisperdiar.formats._making import subtitle_cues
+from whisperdiar.formats._speakers import PALETTE, chosen_style, clean_names, colour_numbers, leads
+from whisperdiar.formats._text import JOINER, one_line, speaker_names, without_arrow
 from whisperdiar.options import WriteOptions
-from whisperdiar.segmentation import cues as make_cues
-from whisperdiar.segmentation import display_width
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue
 
@@ -24,31 +27,85 @@ needs = "words"
 _INDEX = re.compile(r"-?[0-9]+\.?[0-9]*\s*")
 _TIME = re.compile(r"[0-9]+[,.:，．。：][0-9]+[,.:，．。：][0-9]+")
 
+# What players take for markup, and nothing else: a text may hold "a < b" or "<laughs>".
+_TAGS = re.compile(r"</?(?:i|b|u|s|font|em|strong|c|v|ruby|rt|lang|span|br)\b[^<>]*>|\{\\[^{}]*\}", re.IGNORECASE)
+# For some player a letter or a slash after "<" begins a tag, and "\\N" breaks a line.
+_JOINED = re.compile(rf"([<\\]){JOINER}")
+_MARKUP = re.compile(r"<(?=[A-Za-z/!?])|\\(?=[Nnh])")
+# Players that render with libass take all that stands in braces for codes, as in ASS: their wide forms are shown.
+_BRACES = str.maketrans({"{": "｛", "}": "｝"})
+
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
-    """Subtitles of a transcript; every cue of a known speaker begins with the name and a colon."""
+    """Subtitles of a transcript, the speakers by name where another one begins."""
     names = speaker_names(transcript)
-    reserved = {item.id: display_width(_prefix(item.id, names, options)) for item in transcript.speakers}
-    found = make_cues(transcript, options=options.segmentation, reserved=reserved)
+    found = subtitle_cues(transcript, style=_style(options), options=options)
     return dumps_cues(found, names, options=options)
 
 
 def dumps_cues(cues: Iterable[Cue], names: Mapping[str, str], *, options: WriteOptions) -> str:
     """The same for cues that are there already; `names` gives the name of a speaker label, itself by default."""
+    style = _style(options)
+    made = ready(cues)
+    known = clean_names(made, names)
+    colours = colour_numbers(known)
     subtitles = []
-    for index, cue in enumerate(ready(cues), start=1):
-        lines = [without_arrow(line) for line in cue.lines]
-        lines[0] = _prefix(cue.speaker, names, options) + lines[0]
+    for index, (cue, before) in enumerate(zip(made, leads(made, known, style), strict=True), start=1):
+        lines = [_literal(lead + line) for lead, line in zip(before, cue.lines, strict=True)]
+        if style == "colour":
+            lines = _coloured(lines, cue.speakers, colours)
         start, end = timedelta(milliseconds=cue.start_ms), timedelta(milliseconds=cue.end_ms)
         subtitles.append(srt.Subtitle(index, start, end, "\n".join(_unmistakable(lines))))
     return str(srt.compose(subtitles, reindex=False))
 
 
-def _prefix(speaker: str | None, names: Mapping[str, str], options: WriteOptions) -> str:
-    if options.speaker_style == "none" or speaker is None:
-        return ""
-    shown = without_arrow(one_line(names.get(speaker, speaker)))
-    return f"{shown}: " if shown else ""
+def _style(options: WriteOptions) -> str:
+    return chosen_style(options.speaker_style, own="label", supported=("colour",))
+
+
+def _literal(line: str) -> str:
+    """SubRip knows no escapes: an invisible joiner keeps players from taking a text for a tag."""
+    return _MARKUP.sub(lambda match: match[0] + JOINER, without_arrow(line)).translate(_BRACES)
+
+
+def _coloured(lines: Sequence[str], speakers: Sequence[str | None], colours: Mapping[str | None, int]) -> list[str]:
+    """Runs of lines of one speaker in a tag of its colour."""
+    shown = list(lines)
+    for index, speaker in enumerate(speakers):
+        if speaker is None:
+            continue
+        if index == 0 or speakers[index - 1] != speaker:
+            shown[index] = f'<font color="#{PALETTE[colours[speaker]].lower()}">{shown[index]}'
+        if index + 1 == len(speakers) or speakers[index + 1] != speaker:
+            shown[index] += "</font>"
+    return shown
+
+
+def read_cues(text: str, *, labels: bool = True) -> tuple[Cue, ...]:
+    """The cues of a file in its order. What is forgiven: see `_blocks.blocks`; tags and position codes are left out.
+
+    Args:
+        labels: take ``Anna: `` and dashes out of the text and say who speaks; otherwise lines are as viewers see them.
+
+    Raises:
+        FormatError: a line of times cannot be read, or the file holds no cue; with the line's number and text.
+    """
+    cues = tuple(Cue(block.span, _shown(block.lines)) for block in blocks(text, blank_ends=False))
+    return split_labels(cues) if labels else cues
+
+
+def read(text: str) -> Transcript:
+    """The transcript that a file shows; see `whisperdiar.formats.transcript_of`.
+
+    Raises:
+        FormatError: as `read_cues`.
+    """
+    return transcript_of(read_cues(text))
+
+
+def _shown(lines: Iterable[str]) -> tuple[str, ...]:
+    shown = (one_line(_JOINED.sub(r"\1", _TAGS.sub("", line))) for line in lines)
+    return tuple(line for line in shown if line)
 
 
 def _unmistakable(lines: list[str]) -> list[str]:

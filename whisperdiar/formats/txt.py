@@ -17,12 +17,12 @@ needs = "words"
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
     """Lines such as ``[00:01:02] Anna: text``, after a NOTE line for every fallback."""
     notes = [f"NOTE {note}" for note in fallback_notes(transcript.provenance)]
-    paragraphs = [_line(group, transcript, options) for group in _paragraphs(transcript.segments, options)]
-    blank = [""] if notes and paragraphs else []
-    return "".join(line + "\n" for line in [*notes, *blank, *filter(None, paragraphs)])
+    lines = [_line(group, transcript, options) for group in paragraphs(transcript.segments, options)]
+    blank = [""] if notes and lines else []
+    return "".join(line + "\n" for line in [*notes, *blank, *filter(None, lines)])
 
 
-def _paragraphs(segments: Sequence[Segment], options: WriteOptions) -> list[list[Segment]]:
+def paragraphs(segments: Sequence[Segment], options: WriteOptions) -> list[list[Segment]]:
     """Neighbouring segments of one speaker, as many as fit into a paragraph."""
     groups: list[list[Segment]] = []
     for segment in segments:
@@ -44,5 +44,5 @@ def _line(group: Sequence[Segment], transcript: Transcript, options: WriteOption
         return ""
     # The clock shows whole seconds cut off, not rounded: who jumps there must not miss the first word.
     time = clock(max(0, milliseconds(group[0].span.start)), ".").partition(".")[0]
-    speaker = one_line(transcript.name(group[0].speaker) or "") if options.speaker_style == "label" else ""
+    speaker = one_line(transcript.name(group[0].speaker) or "") if options.speaker_style != "none" else ""
     return f"[{time}] {speaker}: {text}" if speaker else f"[{time}] {text}"

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from whisperdiar.formats._cues import ready
+from whisperdiar.formats._blocks import blocks
+from whisperdiar.formats._cues import ReadyCue, ready
+from whisperdiar.formats._from_cues import transcript_of
+from whisperdiar.formats._labels import split_labels
+from whisperdiar.formats._making import subtitle_cues
 from whisperdiar.formats._notes import fallback_notes
+from whisperdiar.formats._speakers import PALETTE, chosen_style, clean_names, colour_numbers, leads
 from whisperdiar.formats._text import clock, one_line, speaker_names, without_arrow
+from whisperdiar.formats._vtt_text import cue_of
 from whisperdiar.options import WriteOptions
-from whisperdiar.segmentation import cues as make_cues
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue
 
@@ -16,33 +21,121 @@ name = "vtt"
 suffix = ".vtt"
 needs = "words"
 
+_CLASSES = ("white", "yellow", "cyan", "lime", "speaker5", "speaker6", "speaker7", "speaker8")
+"""Of the palette's colours; the first four are classes of the standard (section 5.1)."""
+
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
     """Subtitles of a transcript: the speaker as a voice span, fallbacks as comments at the top."""
     names = speaker_names(transcript)
-    found = make_cues(transcript, options=options.segmentation)
-    return dumps_cues(found, names, notes=fallback_notes(transcript.provenance), options=options)
+    found = subtitle_cues(transcript, style=_style(options), options=options)
+    notes = fallback_notes(transcript.provenance)
+    word_times = options.rules(transcript.language).word_times
+    return dumps_cues(found, names, notes=notes, word_times=word_times, options=options)
 
 
 def dumps_cues(
-    cues: Iterable[Cue], names: Mapping[str, str], *, notes: Sequence[str] = (), options: WriteOptions
+    cues: Iterable[Cue],
+    names: Mapping[str, str],
+    *,
+    notes: Sequence[str] = (),
+    word_times: bool = False,
+    options: WriteOptions,
 ) -> str:
     """The same for cues that are there already; `names` gives the name of a speaker label, itself by default."""
-    blocks = ["WEBVTT"]
+    style = _style(options)
+    made = ready(cues)
+    known = clean_names(made, names)
+    colours = colour_numbers(known if style == "colour" else {})
+    parts = ["WEBVTT"]
     # Comments know no escapes, so that a command in them stays as it is typed.
-    blocks += ["NOTE " + without_arrow(one_line(note)) for note in notes]
-    for cue in ready(cues):
-        times = f"{clock(cue.start_ms, '.')} --> {clock(cue.end_ms, '.')}"
-        text = "\n".join(line.translate(_ESCAPES) for line in cue.lines)
-        blocks.append(f"{times}\n{_voice(cue.speaker, names, options)}{text}")
-    return "\n\n".join(blocks) + "\n"
+    parts += ["NOTE " + without_arrow(one_line(note)) for note in notes]
+    rules = _rules(made, colours, word_times=word_times)
+    parts += ["STYLE\n" + "\n".join(rules)] if rules else []
+    for cue, before in zip(made, leads(made, known, style), strict=True):
+        rows = [lead.translate(_ESCAPES) + _line(cue, i, word_times) for i, lead in enumerate(before)]
+        if style in ("voice", "colour"):
+            rows = _spoken(rows, cue.speakers, known, colours)
+        parts.append(f"{clock(cue.start_ms, '.')} --> {clock(cue.end_ms, '.')}{_place(cue)}\n" + "\n".join(rows))
+    return "\n\n".join(parts) + "\n"
 
 
-def _voice(speaker: str | None, names: Mapping[str, str], options: WriteOptions) -> str:
-    if options.speaker_style == "none" or speaker is None:
-        return ""
-    shown = one_line(names.get(speaker, speaker)).translate(_ESCAPES)
-    # The end tag may be left out where the span covers the whole cue (section 4.2.2).
-    return f"<v {shown}>" if shown else ""
+def _style(options: WriteOptions) -> str:
+    return chosen_style(options.speaker_style, own="voice", supported=("colour", "voice"))
+
+
+def _rules(cues: Sequence[ReadyCue], colours: Mapping[str | None, int], *, word_times: bool) -> list[str]:
+    """Style rules for what is used; some of the classes are among those that players know without a rule."""
+    used = sorted({colours[who] for cue in cues for who in cue.speakers if who in colours})
+    rules = [f"::cue(.{_CLASSES[number]}) {{ color: #{PALETTE[number]} }}" for number in used]
+    # What is still to be said is paler: not every player shows that, and none needs to.
+    return rules + (["::cue(:future) { opacity: 0.75 }"] if word_times and any(cue.pieces for cue in cues) else [])
+
+
+def _place(cue: ReadyCue) -> str:
+    """Above the cues that are on the screen already: the line of its first row, counted from the bottom."""
+    return f" line:-{cue.rows_below + len(cue.lines)}" if cue.level else ""
+
+
+def _line(cue: ReadyCue, index: int, word_times: bool) -> str:
+    """A line's text, with the time before every word that begins inside the cue (sections 3.3 and 4.2.2)."""
+    if not (word_times and cue.pieces):
+        return cue.lines[index].translate(_ESCAPES)
+    last_ms = max((piece.start_ms for row in cue.pieces[:index] for piece in row), default=cue.start_ms)
+    found = []
+    for piece in cue.pieces[index]:
+        text = piece.text.translate(_ESCAPES)
+        if last_ms < piece.start_ms < cue.end_ms:
+            last_ms = piece.start_ms
+            space = text[: len(text) - len(text.lstrip())]
+            # A style for what is still to come finds elements only, no bare text: each word is one.
+            text = f"{space}<{clock(last_ms, '.')}><c>{text[len(space) :]}</c>"
+        found.append(text)
+    return "".join(found)
+
+
+def _spoken(
+    rows: Sequence[str], speakers: Sequence[str | None], names: Mapping[str, str], colours: Mapping[str | None, int]
+) -> list[str]:
+    """Lines in voice spans, one for each run of lines of a speaker; the only one of a cue needs no end (4.2.2)."""
+    shown = list(rows)
+    alone = len(set(speakers)) == 1
+    for index, speaker in enumerate(speakers):
+        name = "" if speaker is None else _annotation(names[speaker])
+        kind = "" if speaker not in colours else f".{_CLASSES[colours[speaker]]}"
+        tag = f"v{kind} {name}" if name else f"c{kind}" if kind else ""
+        if tag and (index == 0 or speakers[index - 1] != speaker):
+            shown[index] = f"<{tag}>{shown[index]}"
+        if tag and not (alone and name) and (index + 1 == len(speakers) or speakers[index + 1] != speaker):
+            shown[index] += f"</{tag[0]}>"
+    return shown
+
+
+def _annotation(name: str) -> str:
+    """A name inside a tag; with the tag's end, a dash at its own would look like the arrow of a line of times."""
+    name = name.translate(_ESCAPES)
+    return name[:-1] + "&#45;" if name.endswith("-") else name
+
+
+def read_cues(text: str, *, labels: bool = True) -> tuple[Cue, ...]:
+    """The cues of a file in its order; a missing header and numbers, and times as in SRT, are forgiven.
+
+    Args:
+        labels: where no voice says who speaks, take ``Anna: `` and dashes out of the text for it.
+
+    Raises:
+        FormatError: a line of times cannot be read, or the file holds no cue; with the line's number and text.
+    """
+    cues = tuple(cue_of(block.span, block.lines) for block in blocks(text, blank_ends=True))
+    return split_labels(cues) if labels else cues
+
+
+def read(text: str) -> Transcript:
+    """The transcript that a file shows; see `whisperdiar.formats.transcript_of`.
+
+    Raises:
+        FormatError: as `read_cues`.
+    """
+    return transcript_of(read_cues(text))

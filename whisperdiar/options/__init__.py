@@ -4,29 +4,38 @@ from __future__ import annotations
 
 from whisperdiar.options.asr import WHISPER_TASKS, WORD_TIMES, PocketSphinxSettings, WhisperSettings
 from whisperdiar.options.classic_diarization import BicSettings, ChannelsSettings
+from whisperdiar.options.editing import EditOptions, KeepOptions
 from whisperdiar.options.embedding import EMBEDDING_CLUSTERINGS, EMBEDDINGS, EcapaSettings, EmbeddingSettings
 from whisperdiar.options.minutes import LlmOptions, MinutesOptions
 from whisperdiar.options.neural_diarization import CLUSTERINGS, LINKAGES, PyannoteSettings
 from whisperdiar.options.onnx_diarization import OnnxSettings
 from whisperdiar.options.output import (
+    EMBEDDED_FORMATS,
     SPEAKER_STYLES,
     AlignmentOptions,
     RttmTolerance,
     SegmentationOptions,
     WriteOptions,
 )
+from whisperdiar.options.plots import PLOT_KINDS, PLOT_LANGUAGES, PlotOptions
+from whisperdiar.options.profiles import profile_names, profile_summary, subtitle_rules
 from whisperdiar.options.pyannote_vad import PyannoteVadSettings
 from whisperdiar.options.runtime import AUTO_ORDER, SAMPLE_RATE_HZ, FileSettings, NoSettings, Runtime, check_device
 from whisperdiar.options.sortformer import LATENCIES, POSTPROCESSING, PostProcessing, SortformerSettings, Streaming
+from whisperdiar.options.statistics import StatisticsOptions
+from whisperdiar.options.subtitles import SubtitleOptions, SubtitleRules
 from whisperdiar.options.vad import EnergySettings, VadSettings
 
 __all__ = [
     "AUTO_ORDER",
     "CLUSTERINGS",
+    "EMBEDDED_FORMATS",
     "EMBEDDINGS",
     "EMBEDDING_CLUSTERINGS",
     "LATENCIES",
     "LINKAGES",
+    "PLOT_KINDS",
+    "PLOT_LANGUAGES",
     "POSTPROCESSING",
     "SAMPLE_RATE_HZ",
     "SPEAKER_STYLES",
@@ -36,13 +45,16 @@ __all__ = [
     "BicSettings",
     "ChannelsSettings",
     "EcapaSettings",
+    "EditOptions",
     "EmbeddingSettings",
     "EnergySettings",
     "FileSettings",
+    "KeepOptions",
     "LlmOptions",
     "MinutesOptions",
     "NoSettings",
     "OnnxSettings",
+    "PlotOptions",
     "PocketSphinxSettings",
     "PostProcessing",
     "PyannoteSettings",
@@ -51,9 +63,15 @@ __all__ = [
     "Runtime",
     "SegmentationOptions",
     "SortformerSettings",
+    "StatisticsOptions",
     "Streaming",
+    "SubtitleOptions",
+    "SubtitleRules",
     "VadSettings",
     "WhisperSettings",
     "WriteOptions",
     "check_device",
+    "profile_names",
+    "profile_summary",
+    "subtitle_rules",
 ]

@@ -1,10 +1,15 @@
-"""What a publisher demands of subtitles: limits of length, speed and time, as data."""
+"""What a publisher demands of subtitles: limits of length, speed and time."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from whisperdiar.errors import InvalidOption
+
+_NTSC = 1000 / 1001
+_WHOLE = ("max_chars", "max_lines", "max_words", "min_gap_frames")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,19 +18,21 @@ class SubtitleRules:
 
     Attributes:
         profile: name of the profile that they come from.
-        max_chars: columns of a line: grapheme clusters, wide and full-width ones two; joining spaces count.
+        max_chars: characters of a line: grapheme clusters, wide and full-width ones two; joining spaces count. With
+            `full_width`, wide ones count one and all others half: see `max_columns`.
         max_lines: lines of a cue.
         max_cps: reading speed in characters per second, spaces and punctuation counted.
         max_wpm: reading speed in words per minute.
         min_duration: seconds that a cue stays at least.
         max_duration: seconds that a cue stays at most.
-        min_gap_frames: frames between two cues that do not overlap in time; needs `fps`.
+        min_gap_frames: frames between two cues that do not overlap in time; counts where there is `fps`.
         min_gap: the same in seconds, where the rule is not in frames.
         close_gap: gaps shorter than this many seconds are closed to the minimum gap.
         fps: frame rate; times are put on frames.
         max_words: words of a cue.
         overlap: whether two people who talk at once get cues that overlap in time.
         word_times: whether the cue shows which word is spoken (karaoke), where the format can.
+        full_width: whether `max_chars` and `max_cps` count in full-width characters, as East Asian publishers do.
     """
 
     profile: str = "default"
@@ -42,17 +49,81 @@ class SubtitleRules:
     max_words: int | None = None
     overlap: bool = True
     word_times: bool = False
+    full_width: bool = False
 
     def __post_init__(self) -> None:
         for name in ("max_chars", "max_lines", "max_cps", "max_wpm", "max_duration", "fps", "max_words"):
             value = getattr(self, name)
-            if value is not None and not value > 0:
+            if value is not None and not 0 < value < math.inf:
                 raise InvalidOption(f"{name.replace('_', '-')} {value}: give a number above zero")
         for name in ("min_duration", "min_gap", "close_gap", "min_gap_frames"):
             value = getattr(self, name)
-            if value is not None and not value >= 0:
+            if value is not None and not 0 <= value < math.inf:
                 raise InvalidOption(f"{name.replace('_', '-')} {value}: give zero or more")
+        for name in _WHOLE:
+            if not isinstance(getattr(self, name) or 0, int):
+                raise InvalidOption(f"{name.replace('_', '-')} {getattr(self, name)}: give a whole number")
         if self.min_duration > self.max_duration:
             raise InvalidOption(
                 f"min-duration {self.min_duration} is longer than max-duration {self.max_duration}: turn them round"
             )
+
+    @property
+    def max_columns(self) -> int:
+        """`max_chars` in columns, of which a wide character takes two and any other one."""
+        return self.max_chars * 2 if self.full_width else self.max_chars
+
+    @property
+    def gap(self) -> float:
+        """Seconds between two cues that do not overlap in time."""
+        if self.fps is not None and self.min_gap_frames is not None:
+            return self.min_gap_frames * self.frame
+        return self.min_gap
+
+    @property
+    def frame(self) -> float:
+        """Seconds of a frame, 0 where there are none; 23.976, 29.97 and 59.94 mean 24, 30 and 60 × 1000/1001."""
+        if self.fps is None:
+            return 0.0
+        exact = round(self.fps / _NTSC) * _NTSC
+        return 1 / (exact if abs(exact - self.fps) < 0.005 and self.fps != round(self.fps) else self.fps)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubtitleOptions:
+    """Which rules hold, before the language is known: a profile, and what replaces its limits (None: nothing).
+
+    Attributes:
+        profile: name of a profile that is shipped, or a JSON file with one.
+        gap: least seconds between two cues, in place of the profile's seconds or frames.
+        max_chars, max_lines, max_cps, min_duration, max_duration, fps, overlap: as in `SubtitleRules`.
+    """
+
+    profile: str = "default"
+    max_chars: int | None = None
+    max_lines: int | None = None
+    max_cps: float | None = None
+    min_duration: float | None = None
+    max_duration: float | None = None
+    gap: float | None = None
+    fps: float | None = None
+    overlap: bool | None = None
+
+
+RULES = tuple(item.name for item in fields(SubtitleRules) if item.name != "profile")
+
+
+def changed(rules: SubtitleRules, changes: dict[str, Any]) -> SubtitleRules:
+    """The rules with some replaced. `gap` is seconds, which frames then no longer overrule; None changes nothing.
+
+    A limit that a person gives wins over one of the profile that contradicts it: `min_duration` and
+    `max_duration` give way to each other.
+    """
+    values = {name: value for name, value in changes.items() if value is not None}
+    if "gap" in values:
+        values |= {"min_gap": values.pop("gap"), "min_gap_frames": None}
+    if "max_duration" in values and "min_duration" not in values:
+        values["min_duration"] = min(rules.min_duration, values["max_duration"])
+    if "min_duration" in values and "max_duration" not in values:
+        values["max_duration"] = max(rules.max_duration, values["min_duration"])
+    return replace(rules, **values)

@@ -1,0 +1,137 @@
+"""The editor's round trip and the checker on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Cli
+from tests.sounds import NANO
+from tests.unit.test_editing import TALK
+from whisperdiar.formats import json as json_format
+from whisperdiar.options import WriteOptions
+
+GOOD = "1\n00:00:01,000 --> 00:00:03,000\nGood morning.\n"
+FAST = GOOD + "\n2\n00:00:04,000 --> 00:00:04,500\nThis is far too much text for half a second.\n"
+
+
+@pytest.fixture
+def transcript(tmp_path: Path) -> Path:
+    path = tmp_path / "out.json"
+    path.write_text(json_format.dumps(TALK, options=WriteOptions()), "utf-8")
+    return path
+
+
+def test_a_text_is_corrected_and_every_format_made_from_it(cli: Cli, transcript: Path, tmp_path: Path) -> None:
+    done = cli("edit", transcript, "-o", "work.md")
+    assert done.code == 0
+    assert "whisperdiar apply work.md" in done.err
+    text = (tmp_path / "work.md").read_text("utf-8")
+    text = text.replace("= SPEAKER_00", "= Anna").replace("too long", "much too long")
+    (tmp_path / "work.md").write_bytes(b"\xff\xfe" + text.replace("\n", "\r\n").encode("utf-16-le"))
+    made = cli("apply", "work.md", "--transcript", transcript, "-o", "new.json", "-o", "new.srt", "-o", "new.rttm")
+    assert made.code == 0, made.err
+    assert "1 word inserted; speakers: 1 renamed" in made.err
+    assert "Anna: That is much too long." in (tmp_path / "new.srt").read_text("utf-8")
+    assert " Anna " in (tmp_path / "new.rttm").read_text("utf-8")
+    data = json.loads((tmp_path / "new.json").read_text("utf-8"))
+    assert [word["text"] for segment in data["segments"] for word in segment["words"] if word.get("edited")] == [
+        " much"
+    ]
+    assert data["provenance"]["edits"] == [{"inserted": 1, "renamed": 1}]
+
+
+def test_nothing_corrected_gives_the_same_file(cli: Cli, transcript: Path, tmp_path: Path) -> None:
+    assert cli("edit", transcript, "-o", "work.txt", "--mark-uncertain").code == 0
+    done = cli("apply", "work.txt", "--transcript", transcript, "-o", "new.json")
+    assert "nothing was changed" in done.err
+    assert (tmp_path / "new.json").read_bytes() == transcript.read_bytes()
+
+
+def test_corrections_are_not_overwritten_unasked(cli: Cli, transcript: Path, tmp_path: Path) -> None:
+    (tmp_path / "work.txt").write_text("hours of work", "utf-8")
+    done = cli("edit", transcript, "-o", "work.txt")
+    assert (done.code, done.complaints) == (
+        2,
+        ["whisperdiar: error: work.txt: it is there already, maybe with corrections; --overwrite replaces it"],
+    )
+    assert (tmp_path / "work.txt").read_text("utf-8") == "hours of work"
+    assert cli("edit", transcript, "-o", "work.txt", "--overwrite").code == 0
+    assert cli("apply", "work.txt", "--transcript", transcript, "-o", transcript).code == 2
+    assert cli("edit", transcript).out.startswith("# talk\n")
+
+
+def test_what_cannot_be_read_is_one_line(cli: Cli, transcript: Path, tmp_path: Path) -> None:
+    (tmp_path / "work.txt").write_text("## Speakers\n\nhello\n", "utf-8")
+    done = cli("apply", "work.txt", "--transcript", transcript)
+    assert done.code == 1
+    assert done.complaints == [
+        "whisperdiar: error: work.txt: line 3: this stands above the first turn; write **Name** [00:00:00] above it: "
+        "'hello'"
+    ]
+
+
+def test_check_says_what_is_wrong(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "good.srt").write_text(GOOD, "utf-8")
+    (tmp_path / "fast.srt").write_text(FAST, "utf-8")
+    clean = cli("check", "good.srt", "--profile", "netflix")
+    assert (clean.code, clean.out.splitlines()[-1]) == (0, "no violations of netflix")
+    found = cli("check", "fast.srt", "--profile", "netflix")
+    assert found.code == 1
+    assert found.out.splitlines() == [
+        "cue 2, 00:00:04.000: line-length: 44, at most 42 (columns of a line)",
+        "cue 2, 00:00:04.000: reading-speed: 88, at most 20 (characters per second)",
+        "cue 2, 00:00:04.000: too-short: 0.5, at least 0.833 (seconds that a cue stays)",
+        "fast.srt: 2 cues, 47.2 characters a second on average, 88.0 at most",
+        "3 violations of netflix in 1 cue (50.0 of 100): line-length 1, reading-speed 1, too-short 1",
+    ]
+    russian = cli("check", "fast.srt", "--profile", "netflix", "--language", "ru", "--json")
+    data = json.loads(russian.out)
+    assert [item["limit"] for item in data["violations"] if item["rule"] == "line-length"] == [39]
+    assert data["cues_in_violation_per_100"] == 50.0
+    assert cli("check", "fast.srt", "--max-chars", "50", "--max-cps", "99", "--min-duration", "0.5").code == 0
+
+
+def test_check_of_what_cannot_be_read(cli: Cli, transcript: Path, tmp_path: Path) -> None:
+    (tmp_path / "odd.srt").write_text("no cue at all\n", "utf-8")
+    for arguments in (["nope.srt"], ["odd.srt"], [transcript], ["odd.srt", "--profile", "nope"]):
+        done = cli("check", *arguments)
+        assert done.code == 2, arguments
+        assert len(done.complaints) == 1
+
+
+def test_check_knows_what_no_cut_can_avoid(cli: Cli, tmp_path: Path) -> None:
+    words = [{"start": 1 + i / 5, "end": 1.2 + i / 5, "text": " " + "abcd"[i] * 38} for i in range(4)]
+    (tmp_path / "words.json").write_text(json.dumps(words), "utf-8")
+    (tmp_path / "turns.rttm").write_text("SPEAKER fast 1 0.9 5 <NA> <NA> A <NA> <NA>\n", "utf-8")
+    assert (
+        cli("align", "words.json", "turns.rttm", "-o", "fast.json", "-o", "fast.srt", "--profile", "netflix").code == 0
+    )
+    assert cli("check", "fast.srt", "--profile", "netflix").code == 1
+    done = cli("check", "fast.srt", "--profile", "netflix", "--transcript", "fast.json")
+    assert done.code == 0
+    assert "no cut can avoid:" in done.out
+    assert "no violations of netflix but those that no cut can avoid" in done.out
+
+
+@pytest.mark.model
+def test_corrections_are_kept_over_another_run(cli: Cli, short: Path, tmp_path: Path) -> None:
+    run = [short, *NANO, "--diarizer", "bic", "--vad", "energy", "--quiet"]
+    assert cli(*run, "-o", "out.json").code == 0
+    assert cli("edit", "out.json", "-o", "work.txt").code == 0
+    text = (tmp_path / "work.txt").read_text("utf-8")
+    assert "Good morning" in text
+    text = text.replace("Good morning", "Fine evening").replace("= SPEAKER_00", "= Anna")
+    (tmp_path / "work.txt").write_text(text, "utf-8")
+    assert cli("apply", "work.txt", "--transcript", "out.json", "-o", "new.json").code == 0
+    assert cli(*run, "-o", "again.srt", "-o", "again.json", "--keep-edits", "new.json").code == 0
+    assert "Anna: Fine evening" in (tmp_path / "again.srt").read_text("utf-8")
+    part = cli(*run[:-1], "-o", "part.json", "--start", "5", "--keep-edits", "new.json")
+    assert "is not kept: it lies outside of what was transcribed" in part.err
+    assert any(
+        "is not kept" in item for item in json.loads((tmp_path / "part.json").read_text())["provenance"]["warnings"]
+    )
+    assert cli(*run, "-o", "new.json", "--keep-edits", "new.json").code == 2
+    assert cli(*run, "-o", "x.json", "--keep-edits", "nope.json").code == 1

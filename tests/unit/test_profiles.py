@@ -1,0 +1,136 @@
+"""Profiles: what is shipped, what a user brings, what is replaced."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.sounds import ROOT
+from whisperdiar import InvalidOption
+from whisperdiar.graphemes import characters, columns, graphemes
+from whisperdiar.options import SubtitleOptions, SubtitleRules, WriteOptions, profile_names, subtitle_rules
+
+
+def test_the_names_that_are_promised_are_there() -> None:
+    assert profile_names() == ("default", "netflix", "bbc", "ebu", "youtube", "ted", "social", "karaoke")
+    assert subtitle_rules(language=None) == SubtitleRules()
+
+
+@pytest.mark.parametrize("name", profile_names())
+@pytest.mark.parametrize("language", [None, "en", "ru", "zh", "ja", "ko", "th", "ar", "xx"])
+def test_every_profile_makes_rules_for_every_language(name: str, language: str | None) -> None:
+    assert subtitle_rules(name, language=language).profile == name
+
+
+@pytest.mark.parametrize(
+    ("language", "limits"),
+    [
+        (None, (42, 42, 20)),
+        ("en", (42, 42, 20)),
+        ("ru", (39, 39, 20)),
+        ("ru-RU", (39, 39, 20)),
+        ("zh", (16, 32, 11)),
+        ("ko", (16, 32, 14)),
+        ("ja", (13, 26, 7)),
+        ("ar", (42, 42, 23)),
+        ("th", (35, 35, 20)),
+    ],
+)
+def test_limits_of_netflix_depend_on_the_language(language: str | None, limits: tuple[int, int, int]) -> None:
+    rules = subtitle_rules("netflix", language=language)
+    assert (rules.max_chars, rules.max_columns, rules.max_cps) == limits
+
+
+def test_what_a_person_asks_for_wins() -> None:
+    rules = subtitle_rules("netflix", language="ru", max_chars=30, gap=0.5, fps=25, min_duration=None)
+    assert (rules.max_chars, rules.max_cps, rules.gap, rules.min_duration) == (30, 20, 0.5, 0.833)
+    assert subtitle_rules("netflix", language=None, max_duration=0.5).min_duration == 0.5
+    assert subtitle_rules("netflix", language=None, min_duration=9).max_duration == 9
+    with pytest.raises(InvalidOption, match="turn them round"):
+        subtitle_rules("netflix", language=None, min_duration=9, max_duration=8)
+
+
+def test_frames() -> None:
+    assert subtitle_rules("netflix", language=None).gap == 0.083
+    assert subtitle_rules("netflix", language=None, fps=25).gap == pytest.approx(0.08)
+    assert SubtitleRules(fps=23.976).frame == 1001 / 24000
+    assert SubtitleRules(fps=29.97).frame == 1001 / 30000
+    assert SubtitleRules(fps=24).frame == 1 / 24
+    assert SubtitleRules().frame == 0.0
+
+
+def test_rules_are_resolved_when_something_is_written() -> None:
+    options = WriteOptions(subtitles=SubtitleOptions(profile="netflix", max_lines=1))
+    assert [(options.rules(code).max_chars, options.rules(code).max_lines) for code in ("en", "ru")] == [
+        (42, 1),
+        (39, 1),
+    ]
+    own = SubtitleRules(max_chars=7)
+    assert WriteOptions(subtitles=own).rules("ru") is own
+
+
+@pytest.mark.parametrize(
+    "subtitles", [SubtitleOptions(profile="nobody"), SubtitleOptions(max_chars=0), SubtitleOptions(profile="x.json")]
+)
+def test_what_makes_no_sense_is_said_before_work_is_done(subtitles: SubtitleOptions) -> None:
+    with pytest.raises(InvalidOption):
+        WriteOptions(subtitles=subtitles)
+
+
+def test_a_profile_of_ones_own(tmp_path: Path) -> None:
+    path = tmp_path / "house.json"
+    path.write_text(json.dumps({"based_on": "netflix", "max_cps": 15, "languages": {"de": {"max_chars": 40}}}))
+    german, russian = (subtitle_rules(str(path), language=code) for code in ("de", "ru"))
+    assert (german.profile, german.max_cps, german.max_chars) == ("house", 15, 40)
+    assert (russian.max_cps, russian.max_chars, russian.min_gap_frames) == (15, 39, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[]", "an object"),
+        ("{", "not JSON"),
+        ('{"max_charz": 3}', "max_charz"),
+        ('{"max_chars": "3"}', "number"),
+        ('{"max_chars": null}', "max_chars"),
+        ('{"max_chars": 4.5}', "whole"),
+        ('{"max_cps": NaN}', "above zero"),
+        ('{"overlap": 1}', "true or false"),
+        ('{"based_on": "nobody"}', "based_on"),
+        ('{"languages": 3}', "languages"),
+        ('{"languages": {"ru": 3}}', "ru"),
+    ],
+)
+def test_a_bad_profile_is_refused_with_what_is_wrong(tmp_path: Path, text: str, told: str) -> None:
+    path = tmp_path / "house.json"
+    path.write_text(text)
+    with pytest.raises(InvalidOption, match=told):
+        subtitle_rules(str(path), language="ru")
+
+
+def test_characters_are_counted_as_a_reader_sees_them() -> None:
+    assert graphemes("e\u0301👨‍👩‍👧") == ["e\u0301", "👨‍👩‍👧"]
+    assert [columns(text) for text in ("ab", "你好", "e\u0301", "👨‍👩‍👧", "🇩🇪", "❤️", "각", "\u200fשלום")] == [
+        2, 4, 1, 2, 2, 2, 2, 4,
+    ]  # fmt: skip
+    assert characters("ab 你好") == 5
+    assert characters("ab 你好", full_width=True) == 3.5
+    assert characters("\u200fשלום") == 4
+
+
+def test_the_table_in_the_documentation_says_what_the_profiles_say() -> None:
+    page = (ROOT / "docs" / "subtitles.md").read_text("utf-8")
+    (table,) = re.findall(r"^\| profile \| characters \|.*?\n\n", page, re.MULTILINE | re.DOTALL)
+    rows = {name: cells.split("|") for name, cells in re.findall(r"^\| `(\w+)` \|(.+)\|$", table, re.MULTILINE)}
+    assert tuple(rows) == profile_names()
+    for name in profile_names():
+        rules = subtitle_rules(name, language=None)
+        speed = f"{rules.max_cps:g} characters/s" if rules.max_cps else ""
+        speed = f"{rules.max_wpm:g} words/min" if rules.max_wpm else speed
+        gap = f"{rules.min_gap_frames} frames" if rules.min_gap_frames else ""
+        seconds = f"{rules.min_duration:g}–{rules.max_duration:g}"
+        told = [str(rules.max_chars), str(rules.max_lines), speed, seconds, gap]
+        assert [cell.strip() for cell in rows[name][:5]] == told

@@ -1,0 +1,246 @@
+"""What is forgiven in subtitle files of others, what is an error, and how speakers are found in the text."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.formats_strategies import NASTY
+from whisperdiar.errors import FormatError, InvalidOption
+from whisperdiar.formats import by_name, decode, read_cues, transcript_of
+from whisperdiar.types import Cue, Span, TimedText
+
+
+def spans(cues: tuple[Cue, ...]) -> list[tuple[float, float]]:
+    return [(cue.span.start, cue.span.end) for cue in cues]
+
+
+def test_srt_of_many_makers() -> None:
+    text = (
+        "\ufeff1\r\n00:00:01,000 --> 00:00:02,500\r\n<i>One</i> {\\an8}<font color='red'>two</font>\r\n\r\n"
+        "00:00:03.5 --> 00:00:04 X1:40\r\nno number\r\n\r\nstill\r\n"
+        "7\r\n 0:00:02,000  -->  0:00:03,000 \r\na < b and <laughs> & 5\r\n\r\n9\r\n00:00:09,000 --> 00:00:08,000\r\n"
+    )
+    cues = read_cues("old.SRT", text)
+    assert spans(cues) == [(1.0, 2.5), (3.005, 4.0), (2.0, 3.0), (9.0, 9.0)]
+    assert [cue.lines for cue in cues] == [
+        ("One two",), ("no number", "still"), ("a < b and <laughs> & 5",), (),
+    ]  # fmt: skip
+
+
+def test_vtt_of_many_makers() -> None:
+    text = (
+        "WEBVTT - a title\nX-TIMESTAMP-MAP=LOCAL:00:00:00.000,MPEGTS:0\n\nSTYLE\n::cue { color: red }\n\n"
+        "NOTE\nnot shown\n\nintro\n01:01.000 --> 01:02.000 line:0 align:start\n"
+        "<v.loud Esme &amp; Co>Hi <b>there</b> &lt;3&nbsp;!</v>\n<v Bob>Ho\n\n"
+        "00:01:03,000 --> 00:01:04,000\n<c.yellow>A</c> <00:01:03.500><c>b</c>\n"
+    )
+    first, second = read_cues("vtt", text)
+    assert (first.lines, first.line_speakers) == (("Hi there <3\u00a0!", "Ho"), ("Esme & Co", "Bob"))
+    assert first.span == Span(61.0, 62.0)
+    assert second.lines == ("A b",)
+    assert second.timed == ((TimedText(Span(63.0, 63.5), "A "), TimedText(Span(63.5, 64.0), "b")),)
+
+
+def test_a_voice_that_changes_inside_a_line_begins_a_new_line() -> None:
+    (cue,) = read_cues("vtt", "WEBVTT\n\n00:01.000 --> 00:02.000\n<v A>Hi</v> <v B>Ho\n")
+    assert (cue.lines, cue.line_speakers) == (("Hi", "Ho"), ("A", "B"))
+
+
+def test_ass_and_ssa() -> None:
+    text = (
+        "[Script Info]\nTitle: x\n[V4 Styles]\nFormat: Name, Fontname\nStyle: Default,Arial\n[Events]\n"
+        "Format: Marked, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n"
+        "Comment: Marked=0,0:00:00.00,0:00:01.00,Default,,0,0,0,,hidden\n"
+        "Dialogue: Marked=0,0:00:01.00,0:00:02.50,Default,Anna,0,0,0,,{\\i1}Hi,{\\i0} you\\Nthere\\hnow\n"
+        "Dialogue: Marked=0,0:00:03.00,0:00:04.00,Default,,0,0,0,,{\\p1}m 0 0 l 1 1{\\p0}\n"
+        "Dialogue: Marked=0,0:00:05.00,0:00:06.00,Default,,0,0,0,,{\\k20}ka{\\kf30}ra\\{o\\}\n"
+    )
+    cues = read_cues("song.ssa", text)
+    assert [(cue.lines, cue.speaker) for cue in cues] == [
+        (("Hi, you", "there\u00a0now"), "Anna"), (("kara{o}",), None),
+    ]  # fmt: skip
+    assert [(round(p.span.start, 2), p.text) for p in cues[1].timed[0]] == [(5.0, "ka"), (5.2, "ra{o}")]
+
+
+def test_ttml_of_many_makers() -> None:
+    text = """<?xml version="1.0" encoding="utf-16"?>
+    <tt xmlns="http://www.w3.org/ns/ttml" xmlns:ttm="http://www.w3.org/ns/ttml#metadata"
+        xmlns:ttp="http://www.w3.org/ns/ttml#parameter" ttp:frameRate="25" ttp:tickRate="1000" xml:lang="ru-RU">
+      <head><metadata><ttm:agent xml:id="a1"><ttm:name>Анна</ttm:name></ttm:agent></metadata></head>
+      <body><div begin="10s">
+        <p begin="00:00:01:05" end="2s" ttm:agent="a1">Привет,<br/>
+           <span>мир</span> <!-- no --> !</p>
+        <p begin="3000t" dur="500ms"><span begin="0s" end="0.2s">one</span> <span begin="0.2s">two</span></p>
+      </div></body></tt>"""
+    cues = read_cues("x.xml", text)
+    assert [cue.lines for cue in cues] == [("Привет,", "мир !"), ("one",), ("two",)]
+    assert spans(cues) == [(11.2, 12.0), (13.0, 13.2), (13.2, 13.5)]
+    assert cues[0].speaker == "Анна"
+    assert by_name("ttml").read is not None
+    assert by_name("ttml").read(text).language == "ru"  # type: ignore[misc]
+
+
+def test_lrc_of_many_makers() -> None:
+    text = "[ti:Song]\n[offset:+500]\n[00:02.50][00:10.5]Refrain\n[00:01]<00:01.00>word <00:01.75>times\n[00:12.50]\n"
+    cues = read_cues("lrc", text)
+    assert [(cue.lines[0], cue.span.start, cue.span.end) for cue in cues] == [
+        ("word times", 0.5, 2.0), ("Refrain", 2.0, 10.0), ("Refrain", 10.0, 12.0),
+    ]  # fmt: skip
+    assert [piece.text for piece in cues[0].timed[0]] == ["word ", "times"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("a.srt", "1\n00:00:0x,000 --> 00:00:02,000\nHi\n", "line 2: .*00:00:0x,000"),
+        ("a.srt", "Dear diary\n", "line 1: no cue.*Dear diary"),
+        ("a.vtt", "WEBVTT\n\n00:00:01.000 --> soon 5\nHi\n", "line 3: .*soon"),
+        ("a.ass", "Hello\n", "line 1: no SSA or ASS.*Hello"),
+        ("a.ass", "[Events]\nDialogue: 0,0:00:01.00,0:00:02.00\n", "line 2: .*3 of 10 fields"),
+        ("a.ass", "[Events]\nDialogue: 0,now,0:00:02.00,D,,0,0,0,,Hi\n", "line 2: .*no times"),
+        ("a.ttml", "<tt xmlns='http://www.w3.org/ns/ttml'><body>", "line 1: no XML"),
+        ("a.ttml", "<html/>", "no TTML"),
+        ("a.ttml", "<!DOCTYPE tt [<!ENTITY x 'y'>]><tt/>", "document type"),
+        ("a.xml", "<tt><body><p begin='soon'>Hi</p></body></tt>", "begin='soon'.*Hi"),
+        ("a.lrc", "[00:01.00]Hi\nHo\n", "line 2: no time.*Ho"),
+        ("a.srt", "1\n999999999:00:00,000 --> 999999999:00:01,000\nHi\n", "line 2: .*too large"),
+    ],
+)
+def test_what_cannot_be_read_is_an_error_with_its_line_and_text(name: str, text: str, told: str) -> None:
+    with pytest.raises(FormatError, match=told) as caught:
+        read_cues(name, text)
+    assert str(caught.value).startswith(f"{name}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_formats_without_cues_are_refused() -> None:
+    with pytest.raises(InvalidOption, match=r"holds no subtitles; give one of ass, lrc, srt, ttml, vtt"):
+        read_cues("talk.json", "{}")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("srt", ""), ("srt", "\n\n"), ("vtt", "WEBVTT\n"), ("lrc", ""), ("ass", "")]
+)
+def test_empty_files_hold_no_cues(name: str, text: str) -> None:
+    assert read_cues(name, text) == ()
+
+
+PARTS = (*NASTY, "[00:01.00]", "\n1\n", "00:00:01,000 --> 00:00:02,000\n", "Dialogue: 0,0:00:01.00,", "<tt>", "Anna: ")
+
+
+@given(st.lists(st.sampled_from(PARTS)).map("".join))
+def test_readers_raise_nothing_but_their_error(text: str) -> None:
+    for name in ("srt", "vtt", "ass", "ttml", "lrc"):
+        with contextlib.suppress(FormatError):
+            transcript_of(read_cues(name, text))
+
+
+LONG = "9" * 5000
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("srt", f"1\n{LONG}:00:01,000 --> {LONG}:00:02,000\nHi\n"),
+        ("vtt", f"WEBVTT\n\n00:01.000 --> 00:02.000\n<{LONG}:00>Hi\n"),
+        ("ass", f"[Events]\nDialogue: 0,{LONG}:00:01.00,0:00:02.00,D,,0,0,0,,Hi\n"),
+        ("ass", "[Events]\nDialogue: 0,0:00:01.00,0:00:02.00,D,,0,0,0,,{\\k" + LONG + "}" + "{" * 200_000 + "Hi\n"),
+        ("lrc", f"[{LONG}:01.00]Hi\n"),
+        ("ttml", f"<tt><body><p begin='{LONG}:00:01' end='1s'>Hi</p></body></tt>"),
+        ("ttml", f"<tt><body><p begin='{LONG}s' end='1s'>Hi</p></body></tt>"),
+        ("ttml", "<tt><body>" + "<div>" * 20_000 + "</div>" * 20_000 + "</body></tt>"),
+        ("ttml", "<tt><body><p end='1s'>" + "<span>" * 20_000 + "</span>" * 20_000 + "</p></body></tt>"),
+    ],
+)
+def test_files_made_to_hurt_are_read_or_refused(name: str, text: str) -> None:
+    with contextlib.suppress(FormatError):
+        read_cues(name, text)
+
+
+RUSSIAN = "1\n00:00:01,000 --> 00:00:02,000\nПривет, как дела?\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1251"])
+def test_encodings(encoding: str) -> None:
+    text, note = decode(RUSSIAN.encode(encoding))
+    assert read_cues("srt", text)[0].lines == ("Привет, как дела?",)
+    assert ("Windows-1251" in note) == (encoding == "cp1251")
+
+
+def test_western_files_without_utf_8() -> None:
+    text, note = decode("Où êtes-vous, señor? — “Là!”".encode("cp1252"))
+    assert text == "Où êtes-vous, señor? — “Là!”"
+    assert "Windows-1252" in note
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_become_a_text(data: bytes) -> None:
+    decode(data).text.encode("utf-8", "surrogatepass")
+
+
+def srt(*texts: str, step: float = 2.0) -> str:
+    """Cues of two seconds, `step` seconds apart."""
+    blocks = []
+    for index, text in enumerate(texts):
+        start, end = (f"00:00:{index * step + extra:06.3f}".replace(".", ",") for extra in (0.0, 2.0))
+        blocks.append(f"{index + 1}\n{start} --> {end}\n{text}\n")
+    return "\n".join(blocks)
+
+
+def named(text: str) -> list[tuple[str | None, tuple[str, ...]]]:
+    return [(cue.speaker, cue.lines) for cue in read_cues("srt", text)]
+
+
+def test_labels_are_speakers_until_the_next_one() -> None:
+    found = named(srt("Anna: Hi", "How are you?", "Ben Smith: Fine", ">> Who is it", "And now"))
+    assert found == [
+        ("Anna", ("Hi",)), ("Anna", ("How are you?",)), ("Ben Smith", ("Fine",)), (None, ("Who is it",)),
+        (None, ("And now",)),
+    ]  # fmt: skip
+
+
+def test_a_label_does_not_hold_over_a_long_gap() -> None:
+    assert named(srt("Anna: Hi", "later", step=9.0))[1] == (None, ("later",))
+
+
+def test_what_only_looks_like_a_label_stays_text() -> None:
+    for text in ("Remember: go home", "and he said: go", "At 10: 30 we go", "https://x.org", "Warning! Fire: run"):
+        assert named(srt("No label here", text))[1] == (None, (text,)), text
+    assert named(srt("Hello there", "MARY: Hi", "Hi", "Bob: No", "Bob: Yes"))[1:] == [
+        ("MARY", ("Hi",)), ("MARY", ("Hi",)), ("Bob", ("No",)), ("Bob", ("Yes",)),
+    ]  # fmt: skip
+
+
+def test_dashes_are_two_people() -> None:
+    text = srt("- Hi Anna, so nice\nto see you\n- Hello", "- Only a dash", "–ANNA: Yes\n–BEN: No")
+    first, second, third = read_cues("srt", text)
+    assert (first.lines, first.line_speakers) == (("Hi Anna, so nice", "to see you", "Hello"), (None, None, None))
+    assert (second.lines, second.line_speakers) == (("- Only a dash",), ())
+    assert (third.lines, third.line_speakers) == (("Yes", "No"), ("ANNA", "BEN"))
+    assert read_cues("srt", text, labels=False)[2].lines == ("–ANNA: Yes", "–BEN: No")
+
+
+def test_cues_become_a_transcript() -> None:
+    cues = (
+        Cue(Span(0.0, 3.0), ("one two", "three"), "Anna"),
+        Cue(Span(2.0, 4.0), ("日本語、 x",), "SPEAKER_00"),
+        Cue(Span(5.0, 6.0), ("Hi", "Ho"), None, ("Anna", None)),
+    )
+    made = transcript_of(cues, recording_id="talk", language="en")
+    assert [word.text for word in made.words] == [" one", " two", " three", "日", "本", "語、", " x", " Hi", " Ho"]
+    assert [segment.text for segment in made.segments] == ["one two three", "日本語、 x", "Hi", "Ho"]
+    assert {item.id: item.name for item in made.speakers} == {"SPEAKER_01": "Anna", "SPEAKER_00": "SPEAKER_00"}
+    assert [turn.speaker for turn in made.turns] == ["SPEAKER_01", "SPEAKER_00", "SPEAKER_01"]
+    assert (made.duration, made.words[0].start, made.words[2].end) == (6.0, 0.0, 3.0)
+    assert made.words[0].end == pytest.approx(3.0 * 4 / 14)
+
+
+def test_times_of_words_count_where_the_file_has_them() -> None:
+    (cue,) = read_cues("vtt", "WEBVTT\n\n00:01.000 --> 00:05.000\nHello <00:02.000>my <00:04.000>friend\n")
+    assert [(w.text, w.start, w.end) for w in transcript_of([cue]).words] == [
+        (" Hello", 1.0, 2.0), (" my", 2.0, 4.0), (" friend", 4.0, 5.0),
+    ]  # fmt: skip

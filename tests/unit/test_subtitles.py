@@ -1,0 +1,404 @@
+"""Cues: nothing is lost, limits hold, breaks are where a reader wants them."""
+
+from __future__ import annotations
+
+import csv
+import time
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.sounds import SHARED
+from whisperdiar import Cue, Segment, Span, Transcript, Word, cues, segments
+from whisperdiar.graphemes import characters, columns, graphemes
+from whisperdiar.options import SubtitleRules, profile_names, subtitle_rules
+
+NETFLIX = subtitle_rules("netflix", language="en")
+
+
+def words_of(text: str, *, start: float = 0.0, each: float = 0.3, speaker: str | None = "A") -> list[Word]:
+    parts = text.split(" ")
+    return [
+        Word(Span(start + i * each, start + (i + 1) * each), f" {part}", 1.0, speaker) for i, part in enumerate(parts)
+    ]
+
+
+def talk(*groups: list[Word], language: str | None = "en") -> Transcript:
+    return Transcript("r", 100.0, language, segments=tuple(Segment(tuple(g), g[0].speaker) for g in groups))
+
+
+def shown(made: tuple[Cue, ...]) -> list[str]:
+    return [" / ".join(cue.lines) for cue in made]
+
+
+def texts(made: tuple[Cue, ...]) -> dict[str | None, str]:
+    """What each speaker says on the screen, without spaces."""
+    found: dict[str | None, str] = {}
+    for cue in made:
+        for line, speaker in zip(cue.lines, cue.line_speakers or (cue.speaker,) * len(cue.lines), strict=True):
+            found[speaker] = found.get(speaker, "") + "".join(line.split())
+    return {speaker: text for speaker, text in found.items() if text}
+
+
+def said(transcript: Transcript) -> dict[str | None, str]:
+    found: dict[str | None, str] = {}
+    for segment in transcript.segments:
+        text = "".join("".join(word.text for word in segment.words).split())
+        found[segment.speaker] = found.get(segment.speaker, "") + text
+    return {speaker: text for speaker, text in found.items() if text}
+
+
+tokens = st.one_of(
+    st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=12),
+    st.sampled_from(
+        ["the", "of", "Anna", "Petrova.", "5", "million", "yes,", "в", "не", "字", "你好，世界。", "สวัสดีครับ",
+         "שלום", "مرحبا", "x" * 60,
+         "👨‍👩‍👧", "e\u0301", "New York", "。", "(", "\u00a0"]
+    ),
+)  # fmt: skip
+
+
+@st.composite
+def transcripts(draw: st.DrawFn) -> Transcript:
+    """Several people who talk one after the other and at once, at times of whole milliseconds."""
+    found: list[Segment] = []
+    for speaker in draw(st.lists(st.sampled_from(["A", "B", "C", None]), max_size=4, unique=True)):
+        now, words = draw(st.integers(0, 5000)), []
+        for _ in range(draw(st.integers(1, 25))):
+            now += draw(st.sampled_from([0, 0, 0, 10, 200, 700, 3000]))
+            length = draw(st.sampled_from([0, 20, 150, 300, 900]))
+            space = " " if draw(st.booleans()) else ""
+            words.append(Word(Span(now / 1000, (now + length) / 1000), space + draw(tokens), 1.0, speaker))
+            now += length
+        found += segments(words)
+    found.sort(key=lambda segment: segment.span.start)
+    return Transcript("r", 100.0, draw(st.sampled_from([None, "en", "ru", "zh", "th"])), segments=tuple(found))
+
+
+rule_sets = st.builds(
+    lambda profile, overlap, fps, width, lines: (
+        profile,
+        {"overlap": overlap, "fps": fps, "max_chars": width, "max_lines": lines},
+    ),
+    st.sampled_from(profile_names()),
+    st.sampled_from([None, True, False]),
+    st.sampled_from([None, 24, 25, 29.97]),
+    st.sampled_from([None, None, 12]),
+    st.sampled_from([None, None, 1, 3]),
+)
+styles = st.sampled_from(["none", "dash", "voice", "label"])
+
+
+@given(transcripts(), rule_sets, styles, st.sampled_from([0, 6, 30]))
+@settings(max_examples=250, deadline=None)
+def test_no_text_is_lost_no_cue_crosses_a_speaker_and_limits_hold(
+    transcript: Transcript, chosen: tuple[str, dict[str, object]], style: str, name: int
+) -> None:
+    profile, changes = chosen
+    rules = subtitle_rules(profile, language=transcript.language, **changes)
+    room = min(name, rules.max_columns // 2)
+    made = cues(transcript, rules=rules, style=style, reserved=dict.fromkeys("ABC", name))
+    assert texts(made) == said(transcript)
+    for cue in made:
+        assert 1 <= len(cue.lines) <= rules.max_lines
+        assert all(line and line == line.strip() for line in cue.lines)
+        assert cue.line_speakers == () or len(set(cue.line_speakers)) == len(cue.lines) == 2
+        assert tuple("".join(piece.text for piece in line).strip() for line in cue.timed) == cue.lines
+        dash = 2 if cue.line_speakers and style in ("dash", "voice") else 0
+        for number, line in enumerate(cue.lines):
+            speaker = cue.line_speakers[number] if cue.line_speakers else cue.speaker
+            first = bool(cue.line_speakers) or number == 0
+            before = dash + (room if speaker is not None and first else 0)
+            assert columns(line) + before <= rules.max_columns or len(graphemes(line)) == 1
+        assert cue.span.duration <= rules.max_duration + 1e-6
+        assert (
+            rules.max_words is None
+            or sum(len(line.split(" ")) for line in cue.lines) <= rules.max_words
+            or (len(cue.timed[0]) == 1)
+        )
+
+
+@given(transcripts(), rule_sets, styles)
+@settings(max_examples=150, deadline=None)
+def test_times_are_on_frames_with_gaps_and_begin_with_the_speech(
+    transcript: Transcript, chosen: tuple[str, dict[str, object]], style: str
+) -> None:
+    profile, changes = chosen
+    rules = subtitle_rules(profile, language=transcript.language, **changes)
+    made = cues(transcript, rules=rules, style=style)
+    tick = rules.frame or 0.001
+    for cue in made:
+        for bound in (cue.span.start, cue.span.end):
+            assert bound / tick == pytest.approx(round(bound / tick), abs=1e-4)
+        assert cue.span.duration >= tick * 0.999
+        assert cue.span.start >= min(piece.span.start for line in cue.timed for piece in line) - tick
+    lanes: dict[str | None, list[Cue]] = {}
+    for cue in made:
+        for speaker in {None} if not rules.overlap else {cue.speaker, *cue.line_speakers} - {None}:
+            lanes.setdefault(speaker, []).append(cue)
+    for lane in lanes.values():
+        for before, cue in pairwise(lane):
+            assert cue.span.start - before.span.end >= rules.gap - 1e-6
+
+
+@given(
+    transcripts(), st.sampled_from(profile_names()), st.sampled_from([None, True, False]), st.sampled_from([None, 25])
+)
+@settings(max_examples=80, deadline=None)
+def test_a_shift_in_time_shifts_the_cues(
+    transcript: Transcript, profile: str, overlap: bool, fps: float | None
+) -> None:
+    rules = subtitle_rules(profile, language=transcript.language, overlap=overlap, fps=fps)
+    later = tuple(
+        Segment(tuple(Word(w.span.shifted(8.0), w.text, 1.0, w.speaker) for w in segment.words), segment.speaker)
+        for segment in transcript.segments
+    )
+    first = cues(transcript, rules=rules)
+    second = cues(Transcript("r", 100.0, transcript.language, segments=later), rules=rules)
+    assert [cue.lines for cue in first] == [cue.lines for cue in second]
+    for one, other in zip(first, second, strict=True):
+        assert other.span.start == pytest.approx(one.span.start + 8.0, abs=1e-6)
+        assert other.span.end == pytest.approx(one.span.end + 8.0, abs=1e-6)
+
+
+def test_joining_spaces_count() -> None:
+    """Two words of 21 columns and the space between them are 43."""
+    (cue,) = cues(talk(words_of("a" * 21 + " " + "b" * 21, each=2.0)))
+    assert len(cue.lines) == 2
+    (cue,) = cues(talk(words_of("a" * 21 + " " + "b" * 20, each=2.0)))
+    assert len(cue.lines) == 1
+
+
+def test_room_is_kept_for_the_name() -> None:
+    transcript = talk(words_of("a" * 20 + " " + "b" * 20, each=2.0))
+    assert len(cues(transcript)[0].lines) == 1
+    assert len(cues(transcript, reserved={"A": 12})[0].lines) == 2
+
+
+def test_cues_break_at_sentence_ends() -> None:
+    text = "We have looked at all of the numbers for this year. They are better than we had expected them to be."
+    assert [cue.replace(" /", "") for cue in shown(cues(talk(words_of(text))))] == [
+        "We have looked at all of the numbers for this year.",
+        "They are better than we had expected them to be.",
+    ]
+
+
+NEVER_LAST = {
+    "en": ["the", "a", "of", "and", "to", "with", "my", "not", "Mr.", "Anna", "twenty", "5"],
+    "ru": ["в", "не", "и", "на", "что", "г.", "с", "по", "мой", "Анна", "5"],
+}
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "I went with my sister Anna Petrova to the house of Mr. Smith and we paid 5 million euros for the "
+               "garden that is not far from the river, so the children could swim in summer and skate in the winter."),
+        ("ru", "Мы поехали с моей сестрой в г. Москва и купили там дом за 5 миллионов рублей, потому что Анна Петрова "
+               "не хотела жить на севере, а мой брат сказал, что с детьми лучше жить на юге и что это не так дорого."),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("profile", ["netflix", "bbc", "ted"])
+def test_neither_lines_nor_cues_end_inside_a_phrase_a_name_or_a_number(language: str, text: str, profile: str) -> None:
+    rules = subtitle_rules(profile, language=language)
+    made = cues(talk(words_of(text, each=0.45), language=language), rules=rules)
+    lines = [line for cue in made for line in cue.lines]
+    assert len(lines) > 4
+    assert not [line for line in lines[:-1] if line.split(" ")[-1] in NEVER_LAST[language]]
+
+
+def test_the_rules_of_the_language_make_the_difference() -> None:
+    """The neutral default knows nothing of articles and prepositions."""
+    text = "we could see how the dog went with the old man to his big red house in town"
+    rules = SubtitleRules(max_chars=24, max_lines=1)
+
+    def last_words(language: str) -> set[str]:
+        made = cues(talk(words_of(text, each=0.4), language=language), rules=rules)
+        return {cue.lines[-1].split()[-1] for cue in made}
+
+    articles = {"the", "his", "with", "to", "in"}
+    assert last_words("xx") & articles
+    assert not last_words("en") & articles
+
+
+def test_an_abbreviation_or_an_initial_ends_no_sentence() -> None:
+    rules = SubtitleRules(max_chars=24, max_lines=1, max_cps=None)
+    text = "Yesterday I spoke to Dr. Brown and J. Smith"
+    assert not [line for line in shown(cues(talk(words_of(text)), rules=rules)) if line.endswith(("Dr.", "J."))]
+
+
+def test_a_pause_is_a_better_place_than_none() -> None:
+    first, second = words_of("one two three four five six seven"), words_of("eight nine ten eleven twelve", start=3.1)
+    rules = SubtitleRules(max_chars=42, max_lines=1)
+    assert shown(cues(talk([*first, *second]), rules=rules)) == [
+        "one two three four five six seven",
+        "eight nine ten eleven twelve",
+    ]
+
+
+def test_lines_are_even_with_the_longer_one_below() -> None:
+    (cue,) = cues(talk(words_of("aaaa bbbb cccc dddd eeee ffff gggg hhhh iiii jjjj", each=0.5), language="xx"))
+    above, below = map(len, cue.lines)
+    assert above <= below <= above + 5
+
+
+def test_chinese_is_broken_where_its_rules_allow_it() -> None:
+    text = "我们今天讨论的是字幕的规则，这些规则很重要。大家都知道，标点不能放在一行的开头（括号也是）。"
+    words = [Word(Span(i * 0.25, i * 0.25 + 0.25), character, 1.0, "A") for i, character in enumerate(text)]
+    made = cues(talk(words, language="zh"), rules=subtitle_rules("netflix", language="zh"))
+    lines = [line for cue in made for line in cue.lines]
+    assert "".join(lines) == text
+    assert max(map(columns, lines)) <= 32
+    assert not [line for line in lines if line[0] in "，。）" or line[-1] == "（"]
+
+
+def test_a_chinese_token_wider_than_a_line_is_cut_before_no_punctuation() -> None:
+    word = Word(Span(0.0, 12.0), "字" * 16 + "。" + "字" * 20, 1.0, "A")
+    made = cues(talk([word], language="zh"), rules=subtitle_rules("netflix", language="zh"))
+    lines = [line for cue in made for line in cue.lines]
+    assert "".join(lines) == word.text
+    assert not [line for line in lines if line[0] == "。" or columns(line) > 32]
+
+
+def test_thai_is_cut_between_letters_that_stand_alone() -> None:
+    text = "เราจะไปเที่ยวทะเลกับเพื่อนที่โรงเรียนในวันหยุดสุดสัปดาห์นี้"
+    made = cues(talk([Word(Span(0, 6), text, 1.0, "A")], language="th"), rules=SubtitleRules(max_chars=20))
+    lines = [line for cue in made for line in cue.lines]
+    assert "".join(lines) == text
+    assert not [line for line in lines if line[-1] in "เแโใไ" or line[0] in "ะาำ"]
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [("ar", "مرحبا بكم في هذا البرنامج، سنتحدث اليوم عن الترجمة."), ("he", "\u200fשלום לכולם, היום נדבר על כתוביות.")],
+)
+def test_right_to_left_text_stays_as_it_is(language: str, text: str) -> None:
+    made = cues(talk(words_of(text, each=0.5), language=language))
+    assert " ".join(line for cue in made for line in cue.lines) == text
+
+
+def test_one_who_is_interrupted_goes_on_in_the_same_cue() -> None:
+    sentence = words_of("I think that we should take the first one.", each=0.4)
+    reply = words_of("Yeah.", start=1.5, speaker="B")
+    transcript = talk(sentence[:4], reply, sentence[4:])
+    first, second = cues(transcript)
+    assert (shown((first,)), first.speaker) == (["I think that we should take the first one."], "A")
+    assert (second.lines, second.speaker, second.span.start) == (("Yeah.",), "B", 1.5)
+    assert second.span.end < first.span.end
+    alone = cues(transcript, rules=SubtitleRules(overlap=False))
+    assert texts(alone) == said(transcript)
+    assert all(cue.span.end <= later.span.start for cue, later in pairwise(alone))
+
+
+def test_a_cue_lingers_until_it_can_be_read_but_not_over_a_speaker_change() -> None:
+    """Somebody else begins at 1.2 s: the first cue, which has had its time, is gone by then."""
+    (alone,) = cues(talk(words_of("Yes.", each=0.2)))
+    assert alone.span.duration == pytest.approx(0.833)
+    long = words_of("Absolutely, yes.", each=0.25)
+    first, second = cues(talk(long, words_of("No.", start=1.2, speaker="B")), rules=NETFLIX)
+    assert first.span.end == pytest.approx(second.span.start - 0.083)
+
+
+def test_at_once_only_where_it_could_not_be_read_otherwise() -> None:
+    transcript = talk(words_of("Yes.", each=0.2), words_of("No, I do not think so.", start=0.5, speaker="B"))
+    first, second = cues(transcript, rules=NETFLIX)
+    assert first.span.end == pytest.approx(0.833)
+    assert second.span.start == 0.5
+    (dialogue,) = cues(transcript, rules=NETFLIX, style="dash")
+    assert dialogue.lines == ("Yes.", "No, I do not think so.")
+    assert (dialogue.speaker, dialogue.line_speakers) == (None, ("A", "B"))
+    for made in (cues(transcript, rules=SubtitleRules(overlap=False)),):
+        assert all(cue.span.end <= later.span.start for cue, later in pairwise(made))
+
+
+def test_a_long_dialogue_gets_a_cue_for_each() -> None:
+    one, two = (
+        words_of("I would rather like to know who did it, please."),
+        words_of("Nobody at all.", start=5.0, speaker="B"),
+    )
+    assert [cue.speaker for cue in cues(talk(one, two), style="dash")] == ["A", "B"]
+
+
+def test_small_gaps_are_closed_to_the_least_one_and_large_ones_stay() -> None:
+    first = words_of("This is the very first sentence of what is going to be said.", each=0.25)
+    second = words_of("Here comes the next one, which is not much shorter than that one.", start=3.6, each=0.25)
+    third = words_of("And much later another.", start=12.0)
+    made = cues(talk(first, second, third), rules=NETFLIX)
+    assert len(made) == 3
+    assert made[1].span.start - made[0].span.end == pytest.approx(0.083)
+    assert made[2].span.start - made[1].span.end > 0.5
+
+
+def test_pieces_of_a_line_say_when_they_are_spoken() -> None:
+    (cue,) = cues(talk(words_of("Good morning to you.")))
+    assert [(piece.text, round(piece.span.start, 1)) for piece in cue.timed[0]] == [
+        (" Good", 0.0), (" morning", 0.3), (" to", 0.6), (" you.", 0.9),
+    ]  # fmt: skip
+
+
+def test_one_stray_time_does_not_hold_up_what_follows() -> None:
+    words = words_of("One of these words has a time that is far away. The others have not.")
+    words[4] = Word(Span(5e5, 5e5 + 1), words[4].text, 1.0, "A")
+    made = cues(talk(words))
+    assert texts(made) == said(talk(words))
+    assert max(cue.span.end for cue in made) < 10.0
+
+
+def test_social_shows_up_to_three_words_on_one_line() -> None:
+    made = cues(
+        talk(words_of("and then we all went to see what was going on")), rules=subtitle_rules("social", language="en")
+    )
+    assert {len(cue.lines) for cue in made} == {1}
+    assert {len(cue.lines[0].split()) for cue in made} <= {1, 2, 3}
+
+
+def test_reading_speed_in_words() -> None:
+    rules = subtitle_rules("bbc", language="en")
+    made = cues(talk(words_of("one two three four five six.", each=0.2)), rules=rules)
+    assert made[-1].span.duration == pytest.approx(2.0)
+
+
+def test_the_time_grows_with_the_number_of_words() -> None:
+    def seconds(n: int) -> float:
+        transcript = talk(words_of(" ".join(["some word, of mine"] * (n // 4)), each=0.3))
+        begun = time.process_time()
+        cues(transcript)
+        return time.process_time() - begun
+
+    seconds(400)
+    few, many = seconds(2_000), seconds(16_000)
+    assert many < 40 * few  # 8 times in theory; with the square it would be 64 times
+
+
+AMI = sorted((SHARED / "ami").glob("*.words.tsv"))
+
+
+def meeting(name: str) -> Transcript:
+    with (SHARED / "ami" / name).open(encoding="utf-8", newline="") as handle:
+        rows = list(csv.DictReader(handle, delimiter="\t", quoting=csv.QUOTE_NONE))
+    found: list[Segment] = []
+    for speaker in dict.fromkeys(row["speaker"] for row in rows):
+        own = [row for row in rows if row["speaker"] == speaker]
+        found += segments([Word(Span(float(r["start"]), float(r["end"])), " " + r["word"], 1.0, speaker) for r in own])
+    found.sort(key=lambda segment: segment.span.start)
+    return Transcript(name, 1e4, "en", segments=tuple(found))
+
+
+@pytest.mark.skipif(not AMI, reason="needs the meetings of ../shared/ami")
+@pytest.mark.parametrize("name", [path.name for path in AMI[5::12]])
+def test_real_meetings_keep_every_word_and_few_cues_break_a_rule(name: str) -> None:
+    transcript = meeting(name)
+    for profile in profile_names():
+        for overlap in (True, False):
+            rules = subtitle_rules(profile, language="en", overlap=overlap)
+            made = cues(transcript, rules=rules)
+            assert texts(made) == said(transcript), profile
+            if profile == "netflix":
+                hurried = [
+                    cue
+                    for cue in made
+                    if sum(map(characters, cue.lines)) > 20 * (cue.span.duration + 0.001) or cue.span.duration < 0.832
+                ]
+                assert len(hurried) < len(made) * (0.05 if overlap else 0.12)

@@ -1,0 +1,116 @@
+"""Words and turns joined: who said each word, and how sure that is.
+
+    words    |--we--| |-agree-|          |-yes-|     |so|
+    turns    [----- SPEAKER_00 -----]  [S_01]  [-- SPEAKER_00 --
+
+A recogniser's words and a diarizer's turns are both a little wrong, at the same places: turns begin early and end
+late, short ones are missing or belong to somebody else, words are stretched over pauses. So each word's speakers are
+weighed by a small trained network on what surrounds it: whose turns are near and how they lie, pauses, ends of
+sentences, and the words around. No language is assumed and no vocabulary used; without punctuation it works too.
+`docs/alignment.md` has the method and its figures.
+
+Pure: no clock, no other file than the weights. n words and m turns take O((n + m) log m), as long as the number
+of speakers who talk within a few minutes is bounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from whisperdiar.alignment._network import shipped
+from whisperdiar.alignment._turns import NOBODY, SpeakerTurns, candidates, covered, pair_features
+from whisperdiar.alignment._words import Floats, Indices, WordTimes, word_features
+from whisperdiar.options import AlignmentOptions
+from whisperdiar.transcript import Uncertain
+from whisperdiar.types import Turn, Word
+
+__all__ = ["align", "uncertain_words"]
+
+_BLOCK = 512
+"""Words that are worked on at a time: so few that their features stay in the processor's cache."""
+
+_OVERLAP = 0.5
+"""Two people's turns that each cover this part of a word make it overlapping speech."""
+
+_NEGLIGIBLE = 0.01
+"""A second-best speaker that is less probable is not worth naming."""
+
+
+def align(words: Sequence[Word], turns: Iterable[Turn]) -> tuple[Word, ...]:
+    """The same words in the same order, each with speaker, confidence, second-best speaker and overlap.
+
+    Text, time and probability of a word are never changed. Without turns no word gets a speaker. The result
+    does not depend on the order of `turns`; exact ties go to the speaker whose turns begin first.
+    """
+    turns = tuple(turns)
+    if not words or not turns:
+        return tuple(
+            replace(word, speaker=None, speaker_confidence=None, second_speaker=None, overlap=False) for word in words
+        )
+    origin = min(words[0].span.start, min(turn.span.start for turn in turns))
+    times, speakers = WordTimes.of(words, origin), SpeakerTurns.of(turns, origin)
+    features = word_features(words, times)
+    joined: list[Word] = []
+    # Threads gain nothing on matrices this small, and where the processor is busy they wait for each other.
+    with threadpool_limits(limits=1, user_api="blas"):
+        for first, chosen, probability, cover in _decided(times, speakers, features):
+            joined += _named(words[first : first + len(chosen)], chosen, probability, cover, speakers.labels)
+    return tuple(joined)
+
+
+def uncertain_words(words: Sequence[Word], *, options: AlignmentOptions | None = None) -> tuple[Uncertain, ...]:
+    """The words whose speaker confidence is below `options.uncertain_below`."""
+    bound = (options or AlignmentOptions()).uncertain_below
+    return tuple(
+        Uncertain(index, word.span, word.speaker, word.second_speaker, word.speaker_confidence)
+        for index, word in enumerate(words)
+        if word.speaker_confidence is not None and word.speaker_confidence < bound
+    )
+
+
+def _decided(
+    times: WordTimes, speakers: SpeakerTurns, features: Floats
+) -> Iterator[tuple[int, Indices, Floats, Floats]]:
+    """Block by block: its first word, the candidates (n, N_SLOTS), their probabilities, the parts they cover."""
+    network = shipped()
+    n = len(features)
+    for first in range(0, n, _BLOCK):
+        last = min(n, first + _BLOCK)
+        low, high = max(0, first - network.reach), min(n, last + network.reach)
+        part = times.part(low, high)
+        chosen = candidates(part, speakers)
+        pairs = pair_features(part, speakers, chosen)
+        probability = network.probabilities(features[low:high], pairs, chosen)
+        kept = slice(first - low, last - low)
+        yield first, chosen[kept], probability[kept], covered(pairs[kept])
+
+
+def _named(
+    words: Sequence[Word], chosen: Indices, probability: Floats, cover: Floats, labels: Sequence[str]
+) -> Iterator[Word]:
+    rows = np.arange(len(chosen))
+    best = probability.argmax(axis=1)
+    confidence = probability[rows, best]
+    rest = probability.copy()
+    rest[rows, best] = -1.0
+    # Where another turn covers the word as well, that one's speaker is the rival, however improbable.
+    beside = (cover >= _OVERLAP) & (rest >= 0.0) & (chosen != NOBODY)
+    overlap = beside.any(axis=1) & (cover[rows, best] >= _OVERLAP)
+    second = np.where(overlap, np.where(beside, rest, -1.0).argmax(axis=1), rest.argmax(axis=1))
+    named = overlap | (rest[rows, second] > _NEGLIGIBLE)
+    found = zip(
+        words,
+        chosen[rows, best].tolist(),
+        np.minimum(confidence.astype(float), 1.0).tolist(),
+        np.where(named, chosen[rows, second], NOBODY).tolist(),
+        overlap.tolist(),
+        strict=True,
+    )
+    names: tuple[str | None, ...] = (*labels, None)  # NOBODY is the last one
+    for word, speaker, value, rival, both in found:
+        # Built directly: dataclasses.replace() would take a third of the whole alignment's time.
+        yield Word(word.span, word.text, word.probability, names[speaker], value, names[rival], both, word.edited)

@@ -1,0 +1,204 @@
+"""What the turns near a word say of each speaker who might have said it.
+
+Every word gets `N_SLOTS` candidates, the speakers whose turns are nearest. A candidate is described by how much
+he talks in windows to the left and right of the word's middle, by where the word lies in his turn or between two
+of them, and by how long those are: a turn as short as the word and in its place is there because the diarizer
+heard this very word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from whisperdiar.alignment._words import Doubles, Floats, Indices, WordTimes
+from whisperdiar.types import Turn
+
+N_SLOTS = 4
+N_PAIR_FEATURES = 24
+REACH_S = 15.0
+"""A speaker whose turns are further from a word than the nearest one's by this much is no candidate."""
+WINDOWS_S = (0.15, 0.4, 1.0, 3.0, 15.0)
+NOBODY = -1
+_FAR = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerTurns:
+    """Turns of all speakers, those of one speaker joined where they touch; sorted by speaker, then by start.
+
+    Attributes:
+        labels: speakers in the order of their first turn.
+        first: int64 (n_speakers + 1,): turns first[s] … first[s + 1] - 1 are those of speaker s.
+        start, end: seconds, float64 (n_turns,).
+        before: what the same array's earlier turns last together, float64 (n_turns,).
+        speaker: int64 (n_turns,).
+    """
+
+    labels: tuple[str, ...]
+    first: Indices
+    start: Doubles
+    end: Doubles
+    before: Doubles
+    speaker: Indices
+
+    @classmethod
+    def of(cls, turns: Sequence[Turn], origin: float) -> SpeakerTurns:
+        ordered = sorted(turns, key=lambda turn: (turn.span.start, turn.span.end, turn.speaker))
+        index: dict[str, int] = {}
+        speaker = np.array([index.setdefault(turn.speaker, len(index)) for turn in ordered])
+        start = np.array([turn.span.start for turn in ordered]) - origin
+        end = np.array([turn.span.end for turn in ordered]) - origin
+        order = np.argsort(speaker, kind="stable")
+        speaker, start, end = _joined(speaker[order], start[order], end[order])
+        length = end - start
+        first = np.searchsorted(speaker, np.arange(len(index) + 1))
+        return cls(tuple(index), first, start, end, np.cumsum(length) - length, speaker)
+
+    @property
+    def share(self) -> Doubles:
+        """float64 (n_speakers,): of all speech."""
+        spoken = np.bincount(self.speaker, weights=self.end - self.start, minlength=len(self.labels))
+        share: Doubles = spoken / max(float(spoken.sum()), 1e-9)
+        return share
+
+
+def _joined(speaker: Indices, start: Doubles, end: Doubles) -> tuple[Indices, Doubles, Doubles]:
+    # The running maximum of ends within a speaker: speakers are kept apart by an offset larger than any time.
+    span = float(np.max(end) - np.min(start)) + 1.0
+    latest = np.maximum.accumulate(end + speaker * span) - speaker * span
+    new = np.ones(len(start), dtype=bool)
+    new[1:] = (speaker[1:] != speaker[:-1]) | (start[1:] > latest[:-1])
+    begins = np.flatnonzero(new)
+    ends = np.append(begins[1:], len(start)) - 1
+    return speaker[begins], start[begins], np.maximum(latest[ends], start[begins])
+
+
+def candidates(times: WordTimes, turns: SpeakerTurns) -> Indices:
+    """int64 (n, N_SLOTS): the speakers whose turns are nearest to each word's middle, nearest first; NOBODY for none.
+
+    Equally near speakers stand in the order of their first turn.
+    """
+    middle = times.middle
+    low, high = float(np.min(middle)), float(np.max(middle))
+    gaps = np.array([_gap_to_range(turns, s, low, high) for s in range(len(turns.labels))])
+    # All who talk in this stretch, and a few more who are next to it: nobody else can be among the nearest.
+    few = np.sort(gaps)[: N_SLOTS + 1][-1]
+    speakers = np.flatnonzero(gaps <= max(few, 0.0))
+    distance = np.stack([_distance(turns, int(s), middle) for s in speakers])
+    order = np.argsort(distance, axis=0, kind="stable")[:N_SLOTS]
+    near = np.take_along_axis(distance, order, axis=0)
+    chosen = np.full((len(middle), N_SLOTS), NOBODY, dtype=np.int64)
+    chosen[:, : len(order)] = np.where(near <= near[0] + REACH_S, speakers[order], NOBODY).T
+    return chosen
+
+
+def _gap_to_range(turns: SpeakerTurns, speaker: int, low: float, high: float) -> float:
+    begin, stop = turns.first[speaker], turns.first[speaker + 1]
+    after = int(np.searchsorted(turns.end[begin:stop], low)) + begin
+    if after < stop and turns.start[after] <= high:
+        return 0.0
+    ahead = float(turns.start[after]) - high if after < stop else np.inf
+    behind = low - float(turns.end[after - 1]) if after > begin else np.inf
+    return min(ahead, behind)
+
+
+def _distance(turns: SpeakerTurns, speaker: int, time: Doubles) -> Doubles:
+    """Seconds from each time to the speaker's nearest turn, 0 inside one."""
+    begin, stop = turns.first[speaker], turns.first[speaker + 1]
+    start, end = turns.start[begin:stop], turns.end[begin:stop]
+    at = np.searchsorted(start, time, side="right")
+    behind = np.where(at > 0, np.maximum(time - end[np.maximum(at - 1, 0)], 0.0), np.inf)
+    ahead = np.where(at < len(start), start[np.minimum(at, len(start) - 1)] - time, np.inf)
+    distance: Doubles = np.minimum(behind, ahead)
+    return distance
+
+
+def pair_features(times: WordTimes, turns: SpeakerTurns, chosen: Indices) -> Floats:
+    """float32 (n, N_SLOTS, N_PAIR_FEATURES), zeros where there is nobody."""
+    n = len(times.middle)
+    exists = (chosen != NOBODY).ravel()
+    speaker = np.where(exists, chosen.ravel(), 0)
+    talk = _Talk(turns, speaker)
+    middle = np.repeat(times.middle, N_SLOTS)
+    start, end = np.repeat(times.likely_start, N_SLOTS), np.repeat(times.end, N_SLOTS)
+    centre = talk.until(middle)
+    width = np.maximum(end - start, 0.02)
+    columns = [(talk.until(end) - talk.until(end - width)) / width]
+    for reach in WINDOWS_S:
+        columns += [(centre - talk.until(middle - reach)) / reach, (talk.until(middle + reach) - centre) / reach]
+    columns += talk.place(middle, start, end)
+    columns += [np.sqrt(turns.share[speaker]), np.full(len(speaker), np.log1p(len(turns.labels)) / 2), exists]
+    features = np.stack(columns, axis=1).astype(np.float32)
+    features[~exists] = 0.0
+    return features.reshape(n, N_SLOTS, N_PAIR_FEATURES)
+
+
+def covered(pairs: Floats) -> Floats:
+    """float32 (n, N_SLOTS), 0 to 1: the part of each word that each candidate's turns cover, from its features."""
+    return pairs[:, :, 0]
+
+
+class _Talk:
+    """The turns of one speaker a row, looked up by time."""
+
+    def __init__(self, turns: SpeakerTurns, speaker: Indices) -> None:
+        self.turns = turns
+        self.first = turns.first[speaker]
+        self.last = turns.first[speaker + 1] - 1
+        # One sorted array of all turns: times of speaker s are moved to [s * width, (s + 1) * width).
+        self.low = float(np.min(turns.start)) - 1.0
+        self.high = float(np.max(turns.end)) + 1.0
+        self.width = self.high - self.low
+        self.keys = (turns.start - self.low) + turns.speaker * self.width
+        self.offset = speaker * self.width
+
+    def latest(self, time: Doubles) -> Indices:
+        """The last turn that has begun; one before the speaker's first where none has."""
+        key = np.clip(time, self.low, self.high) - self.low + self.offset
+        return np.asarray(np.searchsorted(self.keys, key, side="right") - 1)
+
+    def until(self, time: Doubles) -> Doubles:
+        """Seconds of talk up to each time, on a count of their own for each speaker."""
+        turns = self.turns
+        at = self.latest(time)
+        began = np.maximum(at, self.first)
+        length = turns.end[began] - turns.start[began]
+        talked: Doubles = turns.before[began] + np.where(
+            at >= self.first, np.clip(time - turns.start[began], 0.0, length), 0.0
+        )
+        return talked
+
+    def place(self, middle: Doubles, start: Doubles, end: Doubles) -> list[Doubles]:
+        """Where the word lies: in a turn or between two, how far from their ends, how long they are."""
+        turns = self.turns
+        at = self.latest(middle)
+        begun = at >= self.first
+        now = np.maximum(at, self.first)
+        inside = begun & (middle < turns.end[now])
+        following = np.where(begun, np.minimum(at + 1, self.last), self.first)
+        has_next = ~begun | (at + 1 <= self.last)
+        gap_before = np.where(begun, np.maximum(middle - turns.end[now], 0.0), _FAR)
+        gap_after = np.where(has_next, turns.start[following] - middle, _FAR)
+        length_now, length_next = turns.end[now] - turns.start[now], turns.end[following] - turns.start[following]
+        nearest = np.where(inside | (gap_before <= gap_after), now, following)
+        shared = np.clip(np.minimum(end, turns.end[nearest]) - np.maximum(start, turns.start[nearest]), 0.0, None)
+        either = (end - start) + (turns.end[nearest] - turns.start[nearest]) - shared
+        return [
+            inside.astype(np.float64),
+            np.where(inside, _log(middle - turns.start[now]), 0.0),
+            np.where(inside, _log(turns.end[now] - middle), 0.0),
+            np.where(inside, 0.0, _log(gap_before)),
+            np.where(inside, 0.0, _log(gap_after)),
+            np.where(inside, _log(length_now), 0.0),
+            np.where(begun & ~inside, _log(length_now), 0.0),
+            np.where(has_next, _log(length_next), 0.0),
+            shared / np.maximum(either, 1e-3),
+            np.minimum(_log(np.where(inside, 0.0, np.minimum(gap_before, gap_after))), 2.0),
+        ]
+
+
+def _log(seconds: Doubles) -> Doubles:
+    return np.log1p(np.clip(seconds, 0.0, 120.0) / 0.1) / 3

@@ -1,0 +1,247 @@
+"""Subtitles held against the rules of a publisher: every violation with its value and its limit. Pure.
+
+Lengths are counted on the lines as viewers see them, names and dashes with them; numbers of words on what is spoken.
+Times in files are whole milliseconds or hundredths, so that each may lie half a `unit` from what was meant: a duration
+and a gap may differ from their limits by one unit, a time from its frame by half of one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from whisperdiar.graphemes import characters, columns
+from whisperdiar.options import SubtitleRules
+from whisperdiar.types import Cue, Span
+
+RULES: Mapping[str, str] = {
+    "line-length": "columns of a line",
+    "lines": "lines of a cue",
+    "reading-speed": "characters per second",
+    "words-per-minute": "words per minute",
+    "words": "words of a cue",
+    "too-short": "seconds that a cue stays",
+    "too-long": "seconds that a cue stays",
+    "no-duration": "seconds that a cue stays: it ends where it starts, or before",
+    "gap": "seconds between two cues",
+    "overlap": "seconds that two cues are shown together",
+    "overlap-with-self": "seconds that two cues of one speaker are shown together",
+    "two-speakers": "speakers on one line, or of a cue without dashes",
+    "off-frame": "seconds from the nearest frame",
+    "unsorted": "seconds that a cue starts before the one above it",
+    "empty": "visible characters",
+}
+"""Every rule, and what its value and its limit count."""
+
+_DASH = re.compile(r"\s*[-‐‑–—−]")
+_NOISE = 1e-6
+"""Seconds that binary fractions add up to."""
+_FINEST = 0.001
+"""Seconds: what the times of a subtitle file are rounded to at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A cue that breaks a rule.
+
+    Attributes:
+        cue: number of the cue in the file, from 1.
+        span: when it is shown.
+        rule: a key of `RULES`.
+        value: what was found.
+        limit: what the rules allow, at most or at least.
+        other: number of the cue that it is too near to, where there is one.
+    """
+
+    cue: int
+    span: Span
+    rule: str
+    value: float
+    limit: float
+    other: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a check found.
+
+    Attributes:
+        cues: number of cues.
+        violations: sorted by cue; those that count.
+        unavoidable: those that no cut can avoid; empty unless a transcript says what was spoken when.
+        mean_cps, max_cps: characters per second over all cues that stay on the screen; 0 without any.
+        profile: of the rules.
+    """
+
+    cues: int
+    violations: tuple[Violation, ...]
+    unavoidable: tuple[Violation, ...]
+    mean_cps: float
+    max_cps: float
+    profile: str
+
+    @property
+    def by_rule(self) -> dict[str, int]:
+        """Number of violations of each rule that was broken, in the order of `RULES`."""
+        counts = Counter(item.rule for item in self.violations)
+        return {rule: counts[rule] for rule in RULES if counts[rule]}
+
+    @property
+    def per_100(self) -> float:
+        """Cues that break a rule, of a hundred."""
+        return 100 * len({item.cue for item in self.violations}) / self.cues if self.cues else 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values only."""
+        return {
+            "profile": self.profile,
+            "cues": self.cues,
+            "cues_in_violation_per_100": round(self.per_100, 3),
+            "by_rule": self.by_rule,
+            "mean_cps": round(self.mean_cps, 3),
+            "max_cps": round(self.max_cps, 3),
+            "violations": [_violation_dict(item) for item in self.violations],
+            "unavoidable": [_violation_dict(item) for item in self.unavoidable],
+        }
+
+
+def check(
+    cues: Sequence[Cue],
+    rules: SubtitleRules,
+    *,
+    shown: Sequence[Sequence[str]] | None = None,
+    unit: float = 0.001,
+    in_order: bool = True,
+) -> Report:
+    """Hold cues against rules.
+
+    Args:
+        cues: in the order of the file, with their speakers where they are known.
+        shown: the lines of every cue as viewers see them, with names and dashes; the cues' own lines by default.
+        unit: seconds that the times of the file are multiples of.
+        in_order: whether the format has its cues in the order of time.
+    """
+    lines = [list(cue.lines) for cue in cues] if shown is None else [list(item) for item in shown]
+    names = _names(cues)
+    found: list[Violation] = []
+    for number, (cue, seen) in enumerate(zip(cues, lines, strict=True), start=1):
+        found += _of_text(number, cue, seen, rules)
+        found += _of_time(number, cue, seen, rules, unit)
+        found += _of_speakers(number, cue, seen, names, dashes=shown is not None)
+    if in_order:
+        found += [
+            Violation(number, right.span, "unsorted", left.span.start - right.span.start, 0.0, number - 1)
+            for number, (left, right) in enumerate(pairwise(cues), start=2)
+            if right.span.start < left.span.start
+        ]
+    found += _between(cues, rules, unit)
+    speeds = [
+        _length(seen, rules) / cue.span.duration for cue, seen in zip(cues, lines, strict=True) if cue.span.duration > 0
+    ]
+    order = list(RULES)
+    return Report(
+        cues=len(cues),
+        violations=tuple(sorted(found, key=lambda item: (item.cue, order.index(item.rule), item.other or 0))),
+        unavoidable=(),
+        mean_cps=sum(speeds) / len(speeds) if speeds else 0.0,
+        max_cps=max(speeds, default=0.0),
+        profile=rules.profile,
+    )
+
+
+def _length(lines: Sequence[str], rules: SubtitleRules) -> float:
+    return sum(characters(line, full_width=rules.full_width) for line in lines)
+
+
+def _of_text(number: int, cue: Cue, lines: Sequence[str], rules: SubtitleRules) -> Iterator[Violation]:
+    if not any(line.strip() for line in lines):
+        yield Violation(number, cue.span, "empty", 0.0, 1.0)
+        return
+    widest = max(columns(line) for line in lines)
+    if widest > rules.max_columns:
+        yield Violation(number, cue.span, "line-length", widest, rules.max_columns)
+    if len(lines) > rules.max_lines:
+        yield Violation(number, cue.span, "lines", len(lines), rules.max_lines)
+    words = sum(len(line.split()) for line in cue.lines)
+    if rules.max_words is not None and words > rules.max_words:
+        yield Violation(number, cue.span, "words", words, rules.max_words)
+
+
+def _of_time(number: int, cue: Cue, lines: Sequence[str], rules: SubtitleRules, unit: float) -> Iterator[Violation]:
+    duration, slack = cue.span.duration, unit + _NOISE
+    if duration <= 0:
+        yield Violation(number, cue.span, "no-duration", duration, rules.min_duration)
+        return
+    length, words = _length(lines, rules), sum(len(line.split()) for line in cue.lines)
+    if rules.max_cps is not None and length > rules.max_cps * (duration + slack):
+        yield Violation(number, cue.span, "reading-speed", length / duration, rules.max_cps)
+    if rules.max_wpm is not None and words * 60 > rules.max_wpm * (duration + slack):
+        yield Violation(number, cue.span, "words-per-minute", words * 60 / duration, rules.max_wpm)
+    if duration < rules.min_duration - slack:
+        yield Violation(number, cue.span, "too-short", duration, rules.min_duration)
+    if duration > rules.max_duration + slack:
+        yield Violation(number, cue.span, "too-long", duration, rules.max_duration)
+    if rules.frame:
+        away = max(abs(time - round(time / rules.frame) * rules.frame) for time in (cue.span.start, cue.span.end))
+        if away > unit / 2 + _NOISE:
+            yield Violation(number, cue.span, "off-frame", away, unit / 2)
+
+
+def _names(cues: Sequence[Cue]) -> re.Pattern[str] | None:
+    """What a name looks like that stands inside a line, not at its beginning."""
+    names = {who for cue in cues for who in (cue.speaker, *cue.line_speakers) if who}
+    listed = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
+    return re.compile(rf"\s(?:{listed})\s?:\s") if names else None
+
+
+def _of_speakers(
+    number: int, cue: Cue, lines: Sequence[str], names: re.Pattern[str] | None, *, dashes: bool
+) -> Iterator[Violation]:
+    """Two people on one line; or in one cue whose lines do not begin with dashes (where `lines` would show them)."""
+    people = len(set(cue.line_speakers))
+    inside = max((len(names.findall(line)) for line in lines), default=0) if names is not None else 0
+    if inside:
+        yield Violation(number, cue.span, "two-speakers", max(people, inside + 1), 1.0)
+    elif dashes and people > 1 and sum(bool(_DASH.match(line)) for line in lines) < people:
+        yield Violation(number, cue.span, "two-speakers", people, 1.0)
+
+
+def _people(cue: Cue) -> set[str]:
+    return {who for who in (cue.line_speakers or (cue.speaker,)) if who is not None}
+
+
+def _between(cues: Sequence[Cue], rules: SubtitleRules, unit: float) -> Iterator[Violation]:
+    """Cues that are shown together although they may not, or that follow each other too fast."""
+    ordered = sorted(range(len(cues)), key=lambda i: (cues[i].span.start, cues[i].span.end))
+    slack = unit + _NOISE
+    for place, first in enumerate(ordered):
+        end = cues[first].span.end
+        for second in ordered[place + 1 :]:
+            start = cues[second].span.start
+            if start >= end + rules.gap - slack:
+                break
+            shared = min(end, cues[second].span.end) - start
+            same = bool(_people(cues[first]) & _people(cues[second]))
+            if rules.overlap and not same and start - end < unit - _FINEST:
+                continue  # shown together, as they may, or by so little that the file's times cannot tell
+            if shared <= slack and rules.gap > slack:
+                yield Violation(second + 1, cues[second].span, "gap", max(0.0, start - end), rules.gap, first + 1)
+            elif shared > slack:
+                rule = "overlap-with-self" if same else "overlap"
+                yield Violation(second + 1, cues[second].span, rule, shared, 0.0, first + 1)
+
+
+def _violation_dict(item: Violation) -> dict[str, Any]:
+    return {
+        "cue": item.cue,
+        "start": round(item.span.start, 3),
+        "end": round(item.span.end, 3),
+        "rule": item.rule,
+        "value": round(item.value, 3),
+        "limit": round(item.limit, 3),
+        **({"other": item.other} if item.other is not None else {}),
+    }

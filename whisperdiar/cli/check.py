@@ -1,0 +1,128 @@
+"""Subtitle files held against the rules of a publisher."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from whisperdiar.checking import RULES, Report, Violation
+from whisperdiar.checking import check as check_cues
+from whisperdiar.cli import parameters as shared
+from whisperdiar.cli.console import Console, write_stdout
+from whisperdiar.cli.convert import read_transcript
+from whisperdiar.cli.errors import FAILED, OK, USAGE, report
+from whisperdiar.errors import FormatError
+from whisperdiar.files import read_bytes
+from whisperdiar.formats import by_suffix, decode, read_cues
+from whisperdiar.options import SubtitleRules, WriteOptions
+from whisperdiar.transcript import Transcript
+from whisperdiar.unavoidable import without_unavoidable
+
+_HUNDREDTHS = ("ass", "lrc")
+"""Formats whose times are hundredths of a second."""
+_UNORDERED = ("ass", "ttml")
+"""Formats whose cues may stand in any order."""
+
+
+@click.command("check", short_help="Hold a subtitle file against a publisher's rules; no model runs.")
+@click.argument("source", type=shared.PATH, metavar="FILE")
+@shared.subtitle_options
+@click.option("--language", help="Language of the subtitles, such as ru: limits may depend on it.")
+@click.option(
+    "--transcript",
+    "spoken",
+    type=shared.PATH,
+    metavar="IN.json",
+    help="What is spoken when: violations that no cut can avoid do not count then.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Everything as JSON.")
+@click.pass_context
+def check(
+    context: click.Context,
+    /,
+    source: Path,
+    *,
+    language: str | None,
+    spoken: Path | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """List every violation in FILE (SRT, WebVTT, ASS, SSA, TTML or LRC) of the rules of --profile.
+
+    Exit code 0: none; 1: there are some; 2: FILE cannot be read, or an option cannot be meant.
+    """
+    console = Console()
+    try:
+        transcript = None if spoken is None else read_transcript(spoken, notify=console.warn)
+        limits = shared.write_options({**options, "speaker_style": WriteOptions().speaker_style})
+        rules = limits.rules(language or (transcript.language if transcript else None))
+        found = _checked(source, rules, transcript, console)
+    except FormatError as error:
+        report(error, console)
+        context.exit(USAGE)
+    if as_json:
+        write_stdout(json.dumps({"file": str(source), **found.to_dict()}, ensure_ascii=False, indent=1) + "\n")
+    else:
+        write_stdout(_listing(str(source), found, judged=transcript is not None))
+    context.exit(FAILED if found.violations else OK)
+
+
+def _checked(source: Path, rules: SubtitleRules, transcript: Transcript | None, console: Console) -> Report:
+    form = by_suffix(source)
+    text, note = decode(read_bytes(source))
+    if note:
+        console.warn(f"{source}: {note}")
+    cues = read_cues(source, text)
+    shown = [cue.lines for cue in read_cues(source, text, labels=False)]
+    found = check_cues(
+        cues,
+        rules,
+        shown=shown,
+        unit=0.01 if form.name in _HUNDREDTHS else 0.001,
+        in_order=form.name not in _UNORDERED,
+    )
+    return found if transcript is None else without_unavoidable(found, cues, transcript, rules, shown=shown)
+
+
+def _listing(name: str, found: Report, *, judged: bool) -> str:
+    lines = [_line(item) for item in found.violations]
+    if found.unavoidable:
+        lines += ["", "no cut can avoid:", *map(_line, found.unavoidable), ""]
+    broken = len({item.cue for item in found.violations})
+    lines.append(
+        f"{name}: {found.cues} cues, {found.mean_cps:.1f} characters a second on average, {found.max_cps:.1f} at most"
+    )
+    if found.violations:
+        count = len(found.violations)
+        lines.append(
+            f"{count} violation{'s' * (count != 1)} of {found.profile} in {broken} cue{'s' * (broken != 1)} "
+            f"({found.per_100:.1f} of 100): {_counts(found.by_rule)}"
+        )
+    else:
+        but = " but those that no cut can avoid" if found.unavoidable else ""
+        lines.append(f"no violations of {found.profile}{but}")
+    if judged:
+        lines.append(f"{len(found.unavoidable)} that no cut can avoid")
+    return "\n".join(lines) + "\n"
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{rule} {count}" for rule, count in counts.items())
+
+
+def _line(item: Violation) -> str:
+    bound = "at least" if item.rule in ("too-short", "no-duration", "gap", "empty") else "at most"
+    other = f", beside cue {item.other}" if item.other is not None else ""
+    return (
+        f"cue {item.cue}, {_clock(item.span.start)}: {item.rule}: {item.value:.4g}, {bound} {item.limit:.4g} "
+        f"({RULES[item.rule]}{other})"
+    )
+
+
+def _clock(seconds: float) -> str:
+    whole = round(seconds * 1000)
+    return f"{whole // 3600000:02d}:{whole // 60000 % 60:02d}:{whole // 1000 % 60:02d}.{whole % 1000:03d}"

@@ -1,0 +1,109 @@
+"""The editor's round trip: a transcript as a text, and the corrected text back into every format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from whisperdiar import editing
+from whisperdiar.cli import parameters as shared
+from whisperdiar.cli.console import Console, write_stdout
+from whisperdiar.cli.convert import read_transcript
+from whisperdiar.cli.outputs import STDOUT, check_writable, plan, unfinished
+from whisperdiar.cli.transcribe import write_targets
+from whisperdiar.errors import FormatError, InvalidOption
+from whisperdiar.files import read_bytes, write_text
+from whisperdiar.formats import decode
+from whisperdiar.options import EditOptions
+
+
+@click.command("edit", short_help="Write a transcript as a text to be corrected; no model runs.")
+@click.argument("source", type=shared.PATH, metavar="IN")
+@click.option("-o", "--output", type=shared.PATH, default=STDOUT, metavar="FILE", help="Where to write (.txt or .md).")
+@click.option("--mark-uncertain", is_flag=True, help="Put (?) behind doubtful words.")
+@click.option("--overwrite", is_flag=True, help="Replace FILE, and whatever was corrected in it.")
+@shared.quiet_option
+def edit(*, source: Path, output: Path, mark_uncertain: bool, overwrite: bool, quiet: bool) -> None:
+    """Write the transcript IN (JSON of whisperdiar, or subtitles) as a plain text that a person corrects.
+
+    The text says at its top what may be changed. `whisperdiar apply` makes every format from it.
+    """
+    console = Console(quiet=quiet)
+    check_writable([output], read=[source])
+    if output != STDOUT and output.exists() and not overwrite:
+        raise InvalidOption(f"{output}: it is there already, maybe with corrections; --overwrite replaces it")
+    transcript = read_transcript(source, notify=console.warn)
+    try:
+        text = editing.write(transcript, options=EditOptions(mark_uncertain=mark_uncertain))
+    except FormatError as error:
+        raise FormatError(f"{source}: {error}") from error
+    if output == STDOUT:
+        write_stdout(text)
+        return
+    write_text(output, text)
+    console.info(
+        f"wrote {output}; when it is corrected: whisperdiar apply {output} --transcript {source} -o OUT.json -o OUT.srt"
+    )
+
+
+@click.command("apply", short_help="Make every format from a corrected text; no model runs.")
+@click.argument("text", type=shared.PATH, metavar="TEXT")
+@click.option(
+    "--transcript",
+    "source",
+    type=shared.PATH,
+    required=True,
+    metavar="IN",
+    help="The transcript that the text was written from.",
+)
+@shared.output_option
+@shared.format_option
+@shared.overwrite_option
+@shared.style_option
+@shared.subtitle_options
+@shared.quiet_option
+@click.pass_context
+def apply(
+    context: click.Context,
+    /,
+    text: Path,
+    source: Path,
+    *,
+    outputs: tuple[str, ...],
+    formats: tuple[str, ...],
+    overwrite: bool,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Make transcript and subtitles from TEXT, which `whisperdiar edit` wrote and a person corrected.
+
+    Words that stay keep their times; words in place of others share their time. Without -o, subtitles go to
+    standard output. A corrected transcript (-o new.json) can be edited again.
+    """
+    console = Console(quiet=quiet)
+    (planned,) = plan([text], outputs, formats, also_read=[source])
+    targets = unfinished(planned, overwrite=overwrite, notify=console.warn)
+    if not targets:
+        return
+    write = shared.write_options(options)
+    transcript = read_transcript(source, notify=console.warn)
+    written = read_corrected(text, notify=console.warn)
+    try:
+        done = editing.apply(editing.parse(written, transcript), transcript)
+    except FormatError as error:
+        raise FormatError(f"{text}: {error}") from error
+    for note in done.notes:
+        console.warn(f"{text}: {note}")
+    console.info(f"{text}: {done.changes}")
+    context.exit(write_targets(done.transcript, targets, write, console, keep=False))
+
+
+def read_corrected(path: Path, *, notify: Callable[[str], None]) -> str:
+    """A text as an editor saved it, in the encoding that it chose; `notify` hears of one that had to be guessed."""
+    text, note = decode(read_bytes(path))
+    if note:
+        notify(f"{path}: {note}")
+    return text

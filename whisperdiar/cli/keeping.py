@@ -1,0 +1,60 @@
+"""The option that keeps a person's corrections when a recording is transcribed again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from whisperdiar import editing
+from whisperdiar.cli.console import Console
+from whisperdiar.cli.parameters import PATH
+from whisperdiar.errors import FormatError, InvalidOption
+from whisperdiar.files import read_text
+from whisperdiar.formats import json
+from whisperdiar.transcript import Transcript
+from whisperdiar.types import Span
+
+keep_option = click.option(
+    "--keep-edits",
+    type=PATH,
+    metavar="FILE.json",
+    help="Keep what a person corrected in an earlier transcript of this recording.",
+)
+
+
+def corrected_transcript(path: Path | None, *, recordings: int) -> Transcript | None:
+    """The earlier transcript, read before any work; None where none is given.
+
+    Raises:
+        InvalidOption: there are several recordings, which it cannot be of.
+        FormatError: it cannot be read.
+    """
+    if path is None:
+        return None
+    if recordings > 1:
+        raise InvalidOption("--keep-edits: there is one FILE for several recordings; give them one by one")
+    try:
+        return json.read(read_text(path))
+    except FormatError as error:
+        raise FormatError(f"--keep-edits {path}: {str(error).removeprefix(f'{path}: ')}") from error
+
+
+def with_corrections(
+    transcript: Transcript, edited: Transcript | None, *, start: float, console: Console
+) -> Transcript:
+    """The new transcript with the corrections of the earlier one; what cannot be kept becomes a warning in it.
+
+    Args:
+        start: where the part that was transcribed begins, in seconds of the recording.
+    """
+    if edited is None:
+        return transcript
+    done = editing.carry_over(edited, transcript, part=Span(start, max(start, transcript.duration)))
+    warnings = [*done.transcript.provenance["warnings"], *done.notes]
+    console.info(
+        f"{transcript.recording_id}: {done.corrections} correction{'s' * (done.corrections != 1)} kept"
+        + (f", {len(done.notes)} not" if done.notes else "")
+    )
+    return replace(done.transcript, provenance={**done.transcript.provenance, "warnings": warnings})

@@ -1,0 +1,52 @@
+"""Pictures of a finished transcript; no model runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from whisperdiar.cli import parameters as shared
+from whisperdiar.cli.console import Console, write_stdout
+from whisperdiar.cli.convert import read_transcript
+from whisperdiar.cli.outputs import STDOUT, check_writable
+from whisperdiar.errors import InvalidOption
+from whisperdiar.files import write_bytes, write_text
+from whisperdiar.options import PLOT_KINDS, PLOT_LANGUAGES, PlotOptions
+from whisperdiar.plots import picture_png, picture_svg
+
+_SUFFIXES = (".svg", ".png")
+
+
+@click.command("plot", short_help="Pictures: who speaks when, how much, who answers whom.")
+@click.argument("source", type=shared.PATH, metavar="IN")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to write: .svg or .png.")
+@click.option(
+    "--kind",
+    type=click.Choice(PLOT_KINDS),
+    default=PlotOptions().kind,
+    show_default=True,
+    help="Who speaks when (timeline), how much (talk), who answers whom (answers), or all of them.",
+)
+@click.option("--width", type=int, default=PlotOptions().width, show_default=True, help="Width of the SVG in pixels.")
+@click.option("--scale", type=float, default=PlotOptions().scale, show_default=True, help="Pixels of PNG for each.")
+@click.option(
+    "--language",
+    type=click.Choice(PLOT_LANGUAGES),
+    help="Language of the picture's own words; the transcript's if left out.",
+)
+def plot(source: Path, *, output: Path | None, kind: str, width: int, scale: float, language: str | None) -> None:
+    """Draw the transcript IN (JSON of whisperdiar, RTTM, subtitles); without -o as SVG on standard output."""
+    options = PlotOptions(kind=kind, width=width, scale=scale, language=language)
+    to_stdout = output is None or output == STDOUT
+    if output is not None and not to_stdout:
+        if output.suffix.lower() not in _SUFFIXES:
+            raise InvalidOption(f"-o {output}: a plot is {' or '.join(_SUFFIXES)}")
+        check_writable([output], read=[source])
+    svg = picture_svg(read_transcript(source, notify=Console().warn), options=options)
+    if output is None or to_stdout:
+        write_stdout(svg)
+    elif output.suffix.lower() == ".png":
+        write_bytes(output, picture_png(svg, options=options))
+    else:
+        write_text(output, svg)

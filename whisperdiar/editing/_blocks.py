@@ -1,0 +1,164 @@
+"""Inside a block: old words that stay although no whole token did, and the time of words that replace others."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from difflib import SequenceMatcher
+from itertools import accumulate, groupby, pairwise
+from typing import NamedTuple
+from unicodedata import category
+
+from whisperdiar.editing._matching import Block
+from whisperdiar.editing._new import New
+from whisperdiar.editing._old import Old
+from whisperdiar.editing._placed import Placed
+from whisperdiar.editing.form import unspaced
+from whisperdiar.types import Span, Word
+
+_LARGEST_BLOCK = 4_000_000
+"""Old times new characters up to which words written without spaces are sought in a block."""
+
+
+class _Chunk(NamedTuple):
+    """New text: a token (or a part of it, from its character `start` on)."""
+
+    token: int
+    start: int
+    text: str
+
+
+def pieces_of_block(old: Old, new: New, block: Block) -> dict[int, list[Placed]]:
+    """For every new token of a block its words; those that replace old ones have their time."""
+    units = [unit for unit, _ in groupby(old.unit_of[i] for i in block.old)]
+    gone = [word for unit in units for word in old.visible(old.units[unit])]
+    kept: dict[_Chunk, int] = {}
+    if block.new and any(len(old.visible(old.units[unit])) > 1 for unit in units):
+        kept = _kept_inside(old, new, block, units)
+    made: dict[int, list[Placed]] = {j: [] for j in block.new}
+    for words, chunks in _between(new, block, gone, kept):
+        spans = _spread([old.words[i] for i in words], [old.texts[i].strip() for i in words], [c.text for c in chunks])
+        for chunk, span in zip(chunks, spans, strict=True):
+            made[chunk.token].append(Placed(None, chunk.text, chunk.start > 0, tuple(words), span, start=chunk.start))
+    for chunk, word in kept.items():
+        made[chunk.token].append(Placed(word, chunk.text, chunk.start > 0, (), old.words[word].span, start=chunk.start))
+    return {j: sorted(found, key=lambda item: item.start) for j, found in made.items()}
+
+
+def _kept_inside(old: Old, new: New, block: Block, units: Sequence[int]) -> dict[_Chunk, int]:
+    """Words that are written without spaces between them and stay: same characters, same edges. In order."""
+    text_old, places = _written(old, units)
+    text_new = " ".join(new.tokens[j] for j in block.new)
+    if len(text_old) * len(text_new) > _LARGEST_BLOCK:
+        return {}
+    offsets = list(accumulate((len(new.tokens[j]) + 1 for j in block.new), initial=0))[:-1]
+    runs = SequenceMatcher(None, text_old, text_new, autojunk=False).get_matching_blocks()
+    found: dict[_Chunk, int] = {}
+    for word, (first, last, (begins, may_begin), (ends, may_end)) in places.items():
+        run = next((run for run in runs if run.a <= first and last <= run.a + run.size), None)
+        if run is None or " " in text_old[first:last]:
+            continue
+        at = run.b + first - run.a
+        number = bisect_right(offsets, at) - 1
+        token, start = block.new[number], at - offsets[number]
+        end = start + last - first
+        starts_token, ends_token = start == 0, end == len(new.tokens[token])
+        if (begins == starts_token or (may_begin if begins else token in new.begins and starts_token)) and (
+            ends == ends_token or (may_end if ends else token in new.ends and ends_token)
+        ):
+            found[_Chunk(token, start, text_old[first:last])] = word
+    return found
+
+
+_Edge = tuple[bool, bool]
+"""Whether a word stands at the edge of its unit, and whether that is the edge of its paragraph."""
+
+
+def _written(old: Old, units: Sequence[int]) -> tuple[str, dict[int, tuple[int, int, _Edge, _Edge]]]:
+    """The units as text, and for every visible word where it stands there."""
+    text = ""
+    places: dict[int, tuple[int, int, _Edge, _Edge]] = {}
+    for unit in units:
+        text += " " if text else ""
+        words = old.visible(old.units[unit])
+        for word in words:
+            part = old.texts[word].strip()
+            begins, ends = word == words[0], word == words[-1]
+            places[word] = (len(text), len(text) + len(part), (begins, unit in old.opens), (ends, unit in old.closes))
+            text += part
+    return text, places
+
+
+def _between(
+    new: New, block: Block, gone: Sequence[int], kept: dict[_Chunk, int]
+) -> Iterator[tuple[list[int], list[_Chunk]]]:
+    """Old words that are gone and the new text in their place, from one word that stays to the next."""
+    stays = [*sorted(kept.items()), None]
+    words, chunks = list(gone), [chunk for j in block.new for chunk in _chunks(j, new.tokens[j], kept)]
+    for item in stays:
+        upto = len(words) if item is None else words.index(item[1])
+        until = len(chunks) if item is None else bisect_right(chunks, item[0])
+        if chunks[:until]:
+            yield words[:upto], chunks[:until]
+        words, chunks = words[upto + 1 :], chunks[until:]
+
+
+def _chunks(token: int, text: str, kept: dict[_Chunk, int]) -> list[_Chunk]:
+    """A token without what stays, cut into words: whole, or sign by sign where no spaces are written."""
+    found: list[_Chunk] = []
+    at = 0
+    for item in [*sorted(chunk for chunk in kept if chunk.token == token), _Chunk(token, len(text), "")]:
+        for part in _signs(text[at : item.start]):
+            found.append(_Chunk(token, at, part))
+            at += len(part)
+        at = item.start + len(item.text)
+    return found
+
+
+def _signs(text: str) -> list[str]:
+    """Characters of a script without spaces one by one, with the punctuation that belongs to them; others together."""
+    parts: list[str] = []
+    before = ""
+    for sign in text:
+        kind, last = category(sign), category(before) if before else ""
+        alone = kind[0] != "P" and kind[0] != "M" and (unspaced(sign) or (before and unspaced(before)))
+        if (
+            parts
+            and last not in ("Ps", "Pi")
+            and (alone or kind in ("Ps", "Pi"))
+            and (unspaced(sign) or unspaced(before))
+        ):
+            parts.append(sign)
+        elif parts:
+            parts[-1] += sign
+        else:
+            parts = [sign]
+        before = sign
+    return parts
+
+
+def _spread(words: Sequence[Word], texts: Sequence[str], chunks: Sequence[str]) -> list[Span | None]:
+    """Times for new words over the old ones that they replace: as much of it as they have of the characters."""
+    if not words:
+        return [None] * len(chunks)
+    if len(words) == len(chunks):
+        return [word.span for word in words]
+    ends_old = list(accumulate(map(len, texts)))
+    ends_new = list(accumulate(map(len, chunks), initial=0))
+    scale = ends_old[-1] / (ends_new[-1] or 1)
+    found: list[Span | None] = []
+    floor = words[0].span.start
+    for first, last in pairwise(ends_new):
+        start = max(floor, _time_at(words, texts, ends_old, first * scale, begins=True))
+        floor = max(start, _time_at(words, texts, ends_old, last * scale, begins=False))
+        found.append(Span(start, floor))
+    return found
+
+
+def _time_at(words: Sequence[Word], texts: Sequence[str], ends: Sequence[int], at: float, *, begins: bool) -> float:
+    """When a character position of the old words is spoken; between two words the start or the end is taken."""
+    at = round(at, 9)
+    number = min((bisect_right if begins else bisect_left)(ends, at), len(words) - 1)
+    inside = (at - (ends[number] - len(texts[number]))) / (len(texts[number]) or 1)
+    span = words[number].span
+    return span.start + span.duration * min(1.0, max(0.0, inside))

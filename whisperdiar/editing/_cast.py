@@ -1,0 +1,151 @@
+"""Who is who in a corrected text: labels of the transcript, names that people read, names that a person wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from whisperdiar.editing._old import cleaned
+from whisperdiar.errors import FormatError
+from whisperdiar.transcript import Transcript
+from whisperdiar.types import speaker_label
+
+_TYPOGRAPHY = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"'})
+
+
+def folded(text: str) -> str:
+    """What two spellings of one name or word have in common: case, quotation marks and spaces do not count."""
+    return " ".join(text.translate(_TYPOGRAPHY).casefold().split())
+
+
+def labels_of(transcript: Transcript) -> list[str]:
+    """All labels under which something is said, those of the list of speakers first."""
+    said = [item.speaker for item in transcript.segments if item.speaker is not None]
+    return list(dict.fromkeys([*(item.id for item in transcript.speakers), *said]))
+
+
+def shown_names(transcript: Transcript) -> dict[str, str]:
+    """Label → the name in the text; where two people have the same one, the label is added."""
+    names = {label: " ".join(cleaned(transcript.name(label) or "").split()) for label in labels_of(transcript)}
+    shown: dict[str, str] = {}
+    taken: set[str] = set()
+    for label, name in names.items():
+        others = [folded(other) for key, other in names.items() if key != label]
+        others += [folded(key) for key in names if key != label]
+        tag = " ".join(cleaned(label).split())
+        made = name or f"({tag})"
+        if folded(made) in others or not folded(made):
+            made = f"{name} ({tag})".strip()
+        while folded(made) in taken:
+            made += "'"
+        taken.add(folded(made))
+        shown[label] = made
+    return shown
+
+
+def list_keys(shown: Mapping[str, str]) -> dict[str, str]:
+    """Label → how the list of speakers calls it: the label, unless two could be confused."""
+    tags = {label: " ".join(cleaned(label).split()) for label in shown}
+    names = [folded(name) for name in shown.values()]
+    plain = [folded(tag) for tag in tags.values()]
+    return {
+        label: tag
+        if tag and plain.count(folded(tag)) == 1 and folded(tag) not in set(names) - {folded(shown[label])}
+        else shown[label]
+        for label, tag in tags.items()
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of the list of speakers: ``- KEY = NAME``; the name is empty where there is no ``=``."""
+
+    line: int
+    key: str
+    name: str
+
+
+@dataclass(slots=True)
+class Cast:
+    """Names while a text is read.
+
+    Attributes:
+        shown: label → name in the text as it was written.
+        names: label → name as corrected.
+        merged: label → label of the same person, for those whom a person gave one name.
+        added: labels of new people.
+    """
+
+    shown: dict[str, str]
+    names: dict[str, str]
+    merged: dict[str, str] = field(default_factory=dict)
+    added: list[str] = field(default_factory=list)
+
+    def find(self, name: str) -> str | None:
+        """The label that a name in the text means; None where nobody has it.
+
+        The corrected names win over those that the text was written with, and these over labels.
+        """
+        sought = folded(name)
+        for table in (self.names, self.shown, {label: label for label in self.names}):
+            found = [label for label, item in table.items() if folded(item) == sought]
+            if found:
+                return found[0]
+        return None
+
+    def add(self, name: str, *, label: str | None = None) -> str:
+        """A new person; returns the label."""
+        number = 0
+        while label is None or label in self.names:
+            label, number = speaker_label(number), number + 1
+        self.names[label] = name
+        self.added.append(label)
+        return label
+
+
+def read_cast(transcript: Transcript, entries: Sequence[Entry]) -> Cast:
+    """The names after the corrections in the list of speakers.
+
+    Raises:
+        FormatError: a speaker is listed twice, or a name is empty.
+    """
+    shown = shown_names(transcript)
+    plain = {label: transcript.name(label) or "" for label in shown}
+    cast = Cast(shown, dict(plain))
+    keys = _labels_of_entries(entries, shown)
+    changed: dict[str, str] = {}
+    for entry, label in zip(entries, keys, strict=True):
+        if label is None:
+            cast.add(entry.name or entry.key)
+        elif label in changed:
+            raise FormatError(f"line {entry.line}: {entry.key} is in the list of speakers twice; keep one of the lines")
+        elif entry.name and entry.name != " ".join(cleaned(plain[label]).split()):
+            changed[label] = cast.names[label] = entry.name
+        else:
+            changed[label] = plain[label]
+    _merge(cast, plain)
+    return cast
+
+
+def _labels_of_entries(entries: Sequence[Entry], shown: Mapping[str, str]) -> list[str | None]:
+    """The label of every line; None for a new person.
+
+    Where somebody replaced a label all over the text, the list has lost it: unknown keys then stand, in order, for
+    the labels that are missing, provided that they are as many.
+    """
+    known = {folded(name): label for label, name in shown.items()}
+    known |= {folded(key): label for label, key in list_keys(shown).items()}
+    found = [known.get(folded(entry.key)) for entry in entries]
+    missing = iter([label for label in shown if label not in found])
+    if len(entries) != len(shown):
+        return found
+    return [label if label is not None else next(missing) for label in found]
+
+
+def _merge(cast: Cast, plain: Mapping[str, str]) -> None:
+    """People who were given one name are one person; those who had the same name before are not."""
+    first: dict[str, str] = {}
+    for label, name in cast.names.items():
+        same = first.setdefault(folded(name), label)
+        if same != label and (name != plain.get(label) or cast.names[same] != plain.get(same)):
+            cast.merged[label] = same

@@ -1,0 +1,241 @@
+"""Which words of a corrected text are which words of the transcript.
+
+The tokens of both are aligned as sequences. What was moved is found by the time above its turn, and by runs of words
+that are nowhere else. What is left over on both sides between two matches is a `Block`: these old words were replaced
+by those new ones.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from whisperdiar.editing._new import New
+from whisperdiar.editing._old import Old
+from whisperdiar.editing._sequences import Pairs, aligned, longest_rising
+from whisperdiar.editing._wandering import RUN, homes, wandered
+from whisperdiar.editing.form import NewTurn
+
+_MOVED_SHARE = 0.5
+"""Of a moved turn's words, so many must be those of the turn whose time it bears."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Old tokens that are gone, and new ones that stand in their place; both in order, one side may be empty."""
+
+    old: tuple[int, ...]
+    new: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """What was found.
+
+    Attributes:
+        old_of: new token → old token.
+        blocks: all other tokens of both sides.
+        origin: for every new turn the old paragraph whose time it bears; None where it bears none.
+        retimed: old tokens that are in the new text, at a place where they cannot keep their times.
+    """
+
+    old_of: dict[int, int]
+    blocks: tuple[Block, ...]
+    origin: tuple[int | None, ...]
+    retimed: frozenset[int]
+
+
+@dataclass(slots=True)
+class _Chain:
+    """A stretch of the old text and the new one that it became, as indices; the pairs run upwards on both sides."""
+
+    old: Sequence[int]
+    new: Sequence[int]
+    pairs: Pairs
+
+
+def match(old: Old, new: New) -> Matching:
+    """Match the tokens of two texts."""
+    origin = _origins(old, new)
+    in_order, moved = _order(old, new, origin)
+    chains = _moved_chains(old, new, {turn: origin[turn] for turn in sorted(moved)}, {origin[t] for t in in_order})
+    chains.insert(0, _main_chain(old, new, origin, in_order, chains))
+    used_old = {i for chain in chains for i, _ in chain.pairs}
+    used_new = {j for chain in chains for _, j in chain.pairs}
+    for run in wandered(old, new, used_old, used_new, homes(old, origin, in_order)):
+        chains.append(_Chain([i for i, _ in run], [j for _, j in run], run))
+    for chain in chains:
+        chain.pairs = _whole_units(old, new, chain.pairs)
+    retimed = _keep_time_order(old, new, chains)
+    used = retimed.union(*({i for i, _ in chain.pairs} for chain in chains))
+    old_of = {j: i for chain in chains for i, j in chain.pairs}
+    anchors = _anchors(old, new, origin, in_order)
+    blocks = [
+        block
+        for number, chain in enumerate(chains)
+        for block in _blocks(chain, used, old_of, anchors if number == 0 else [])
+    ]
+    return Matching(old_of, tuple(blocks), tuple(origin), frozenset(retimed))
+
+
+def _origins(old: Old, new: New) -> list[int | None]:
+    """For every new turn the old paragraph with its time; of several the one that is most like it."""
+    by_stamp: dict[int, list[int]] = {}
+    for number, paragraph in enumerate(old.paragraphs):
+        by_stamp.setdefault(paragraph.stamp, []).append(number)
+    used: set[int] = set()
+    found: list[int | None] = []
+    for turn in new.turns:
+        candidates = by_stamp.get(-1 if turn.stamp is None else turn.stamp, [])
+        best = max(candidates, key=lambda q: (_shared(old, q, turn), q not in used), default=None)
+        if best is not None:
+            used.add(best)
+        found.append(best)
+    return found
+
+
+def _paragraph_tokens(old: Old, paragraph: int) -> range:
+    return range(bisect_left(old.paragraph_of, paragraph), bisect_right(old.paragraph_of, paragraph))
+
+
+def _shared(old: Old, paragraph: int, turn: NewTurn) -> int:
+    tokens = _paragraph_tokens(old, paragraph)
+    return (Counter(old.tokens[tokens.start : tokens.stop]) & Counter(turn.tokens)).total()
+
+
+def _order(old: Old, new: New, origin: Sequence[int | None]) -> tuple[set[int], set[int]]:
+    """The turns whose paragraphs follow each other as before, and those that were moved.
+
+    Moved are turns that stand elsewhere and hold the words of the paragraph that their time names.
+    """
+    stamped = [(turn, paragraph) for turn, paragraph in enumerate(origin) if paragraph is not None]
+    in_order = {stamped[i][0] for i in longest_rising([paragraph for _, paragraph in stamped])}
+    moved = {
+        turn
+        for turn, paragraph in stamped
+        if turn not in in_order
+        and _shared(old, paragraph, new.turns[turn]) >= _MOVED_SHARE * len(new.turns[turn].tokens)
+    }
+    return in_order, moved
+
+
+def _turn_tokens(new: New, turn: int) -> range:
+    return range(bisect_left(new.turn_of, turn), bisect_right(new.turn_of, turn))
+
+
+def _moved_chains(old: Old, new: New, moved: dict[int, int | None], in_place: set[int | None]) -> list[_Chain]:
+    """Each moved turn with its old paragraph; of one that is also in its place only the words that are found."""
+    chains: list[_Chain] = []
+    taken: set[int] = set()
+    for turn, paragraph in moved.items():
+        source = [i for i in _paragraph_tokens(old, paragraph or 0) if i not in taken]
+        target = _turn_tokens(new, turn)
+        pairs = _aligned_at(old, new, source, target)
+        source = [i for i, _ in pairs] if paragraph in in_place else source
+        taken |= set(source)
+        chains.append(_Chain(source, target, pairs))
+    return chains
+
+
+def _aligned_at(old: Old, new: New, source: Sequence[int], target: Sequence[int]) -> Pairs:
+    found = aligned([old.tokens[i] for i in source], [new.tokens[j] for j in target])
+    return [(source[i], target[j]) for i, j in found]
+
+
+def _main_chain(
+    old: Old, new: New, origin: Sequence[int | None], in_order: set[int], moved: Sequence[_Chain]
+) -> _Chain:
+    """Everything that was not moved, in order; a few words far from where their turn belongs are the same by chance."""
+    gone = {i for chain in moved for i in chain.old}
+    elsewhere = {j for chain in moved for j in chain.new}
+    source = [i for i in range(len(old.tokens)) if i not in gone]
+    target = [j for j in range(len(new.tokens)) if j not in elsewhere]
+    low, high = homes(old, origin, in_order)
+    pairs: Pairs = []
+    for run in _runs(_aligned_at(old, new, source, target)):
+        near = [low[new.turn_of[j]] <= old.paragraph_of[i] <= high[new.turn_of[j]] for i, j in run]
+        pairs += run if len(run) >= RUN else [pair for pair, fits in zip(run, near, strict=True) if fits]
+    return _Chain(source, target, pairs)
+
+
+def _runs(pairs: Pairs) -> Iterator[Pairs]:
+    """Stretches in which both sides go on word by word."""
+    first = 0
+    for at in range(1, len(pairs) + 1):
+        if at == len(pairs) or pairs[at] != (pairs[at - 1][0] + 1, pairs[at - 1][1] + 1):
+            yield pairs[first:at]
+            first = at
+
+
+def _whole_units(old: Old, new: New, pairs: Pairs) -> Pairs:
+    """Without those that hold a part of a unit only, or one of several words that reads differently now."""
+    kept: Pairs = []
+    at = 0
+    while at < len(pairs):
+        unit = old.units[old.unit_of[pairs[at][0]]]
+        count = len(unit.tokens)
+        part = pairs[at : at + count]
+        i, j = part[0]
+        together = (
+            len(part) == count
+            and all(pair == (i + k, j + k) for k, pair in enumerate(part))
+            and old.unit_of[i] == old.unit_of[part[-1][0]]
+            and new.turn_of[j] == new.turn_of[part[-1][1]]
+        )
+        exact = together and unit.tokens == new.tokens[j : j + count]
+        if exact or (count == 1 and len(old.visible(unit)) == 1):
+            kept += part
+            at += count
+        else:
+            at += 1
+    return kept
+
+
+def _keep_time_order(old: Old, new: New, chains: Sequence[_Chain]) -> set[int]:
+    """Part with pairs whose words would run backwards inside their new turn; returns their old tokens."""
+    by_turn: dict[int, Pairs] = {}
+    for i, j in sorted((pair for chain in chains for pair in chain.pairs), key=lambda pair: pair[1]):
+        by_turn.setdefault(new.turn_of[j], []).append((i, j))
+    lost: set[int] = set()
+    for pairs in by_turn.values():
+        rising = all(left[0] < right[0] for left, right in pairwise(pairs))
+        if rising and old.paragraph_of[pairs[0][0]] == old.paragraph_of[pairs[-1][0]]:
+            continue  # as before
+        starts = [round(old.words[old.units[old.unit_of[i]].words[0]].span.start * 1000) for i, _ in pairs]
+        kept = set(longest_rising(starts))
+        lost |= {i for at, (i, _) in enumerate(pairs) if at not in kept}
+    if lost:
+        for chain in chains:
+            chain.pairs = _whole_units(old, new, [pair for pair in chain.pairs if pair[0] not in lost])
+    return lost
+
+
+def _anchors(old: Old, new: New, origin: Sequence[int | None], in_order: set[int]) -> Pairs:
+    """Where an old paragraph and the new turn that bears its time begin, as tokens; increasing on both sides."""
+    seen: set[int | None] = set()
+    found: Pairs = []
+    for turn in sorted(in_order):
+        paragraph = origin[turn]
+        if paragraph is not None and paragraph not in seen:
+            found.append((_paragraph_tokens(old, paragraph).start, _turn_tokens(new, turn).start))
+        seen.add(paragraph)
+    return found
+
+
+def _blocks(chain: _Chain, used: set[int], old_of: dict[int, int], anchors: Pairs) -> Iterator[Block]:
+    """What lies between the pairs of a chain, divided where a turn that bears an old time begins."""
+    lefts, rights = [i for i, _ in chain.pairs], [j for _, j in chain.pairs]
+    # An anchor whose words were found on the other side of it divides nothing.
+    points = {(i, j) for i, j in anchors if bisect_left(lefts, i) == bisect_left(rights, j)}
+    end = (max(chain.old, default=-1) + 1, max(chain.new, default=-1) + 1)
+    old = [i for i in chain.old if i not in used]
+    new = [j for j in chain.new if j not in old_of]
+    at_old = at_new = 0
+    for upto_old, upto_new in [*sorted({*chain.pairs, *points}), end]:
+        to_old, to_new = bisect_left(old, upto_old, at_old), bisect_left(new, upto_new, at_new)
+        if to_old > at_old or to_new > at_new:
+            yield Block(tuple(old[at_old:to_old]), tuple(new[at_new:to_new]))
+        at_old, at_new = to_old, to_new

@@ -1,0 +1,155 @@
+"""What a transcript shows to a person who corrects it: paragraphs, names, and the tokens that words make up.
+
+A *token* is what white space separates in the text. A *unit* is the smallest run of words that is whole tokens: mostly
+one word, several where they are written without a space (``well`` ``-known``, Japanese), and words without visible
+text are counted to the unit before them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from whisperdiar.formats._text import one_line
+from whisperdiar.options import EditOptions
+from whisperdiar.transcript import Segment, Transcript
+from whisperdiar.types import Word
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Indices of words, and the tokens that they make up."""
+
+    words: tuple[int, ...]
+    tokens: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """Segments of one speaker that are shown together.
+
+    Attributes:
+        speaker: label.
+        stamp: whole seconds, cut off, at which it begins.
+        first, last: its units, last exclusive.
+    """
+
+    speaker: str | None
+    stamp: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Old:
+    """A transcript laid out.
+
+    Attributes:
+        words: of all segments; `texts` are their cleaned texts.
+        segment_of: for every word the index of its segment.
+        paragraphs, units: in order; every visible word is in exactly one of each.
+        tokens: of all units; `unit_of` and `paragraph_of` say where each belongs.
+        opens, closes: the units with which a paragraph begins and ends.
+    """
+
+    transcript: Transcript
+    words: tuple[Word, ...]
+    texts: tuple[str, ...]
+    segment_of: tuple[int, ...]
+    paragraphs: tuple[Paragraph, ...]
+    units: tuple[Unit, ...]
+    tokens: tuple[str, ...]
+    unit_of: tuple[int, ...]
+    paragraph_of: tuple[int, ...]
+    opens: frozenset[int]
+    closes: frozenset[int]
+
+    def speaker(self, word: int) -> str | None:
+        """The speaker under whose name a word is shown: its segment's."""
+        return self.transcript.segments[self.segment_of[word]].speaker
+
+    def visible(self, unit: Unit) -> list[int]:
+        """The words of a unit that have visible text."""
+        return [i for i in unit.words if self.texts[i].strip()]
+
+
+def cleaned(text: str) -> str:
+    """The text as it is written, white space at its ends kept."""
+    return one_line(f"|{text}|")[1:-1]
+
+
+def lay_out(transcript: Transcript, options: EditOptions) -> Old:
+    """The transcript as paragraphs, units and tokens."""
+    words = transcript.words
+    texts = [cleaned(word.text) for word in words]
+    paragraphs: list[Paragraph] = []
+    units: list[Unit] = []
+    unseen: list[int] = []  # words without visible text before anything visible
+    first_word = 0
+    for group in _groups(transcript.segments, options):
+        last_word = first_word + sum(len(segment.words) for segment in group)
+        made = _units(texts, first_word, last_word)
+        if made:
+            made[0] = Unit((*unseen, *made[0].words), made[0].tokens)
+            unseen = []
+            stamp = int(max(0.0, round(group[0].span.start, 3)))
+            paragraphs.append(Paragraph(group[0].speaker, stamp, len(units), len(units) + len(made)))
+            units += made
+        elif units:
+            units[-1] = Unit((*units[-1].words, *range(first_word, last_word)), units[-1].tokens)
+        else:
+            unseen += range(first_word, last_word)
+        first_word = last_word
+    paragraph_of = [number for number, item in enumerate(paragraphs) for _ in range(item.first, item.last)]
+    unit_of = [number for number, unit in enumerate(units) for _ in unit.tokens]
+    return Old(
+        transcript=transcript,
+        words=words,
+        texts=tuple(texts),
+        segment_of=tuple(number for number, segment in enumerate(transcript.segments) for _ in segment.words),
+        paragraphs=tuple(paragraphs),
+        units=tuple(units),
+        tokens=tuple(token for unit in units for token in unit.tokens),
+        unit_of=tuple(unit_of),
+        paragraph_of=tuple(paragraph_of[unit] for unit in unit_of),
+        opens=frozenset(item.first for item in paragraphs),
+        closes=frozenset(item.last - 1 for item in paragraphs),
+    )
+
+
+def _groups(segments: Sequence[Segment], options: EditOptions) -> list[list[Segment]]:
+    """Neighbouring segments of one speaker without a long pause, as many as fit into a paragraph."""
+    groups: list[list[Segment]] = []
+    for segment in segments:
+        first, last = (groups[-1][0], groups[-1][-1]) if groups else (None, None)
+        if (
+            first
+            and last
+            and first.speaker == segment.speaker
+            and segment.span.end - first.span.start <= options.max_paragraph
+            and segment.span.start - last.span.end <= options.max_pause
+        ):
+            groups[-1].append(segment)
+        else:
+            groups.append([segment])
+    return groups
+
+
+def _units(texts: Sequence[str], first: int, last: int) -> list[Unit]:
+    """Units of the words first to last; none where nothing is visible."""
+    parts: list[tuple[list[int], str]] = []
+    apart = True  # whether white space, or the paragraph's start, comes before the next word
+    waiting: list[int] = []
+    for index in range(first, last):
+        text = texts[index]
+        if not text.strip():
+            (parts[-1][0] if parts else waiting).append(index)
+            apart = apart or bool(text)
+            continue
+        if apart or text[0].isspace():
+            parts.append(([*waiting, index], text))
+            waiting = []
+        else:
+            parts[-1] = ([*parts[-1][0], index], parts[-1][1] + text)
+        apart = text[-1].isspace()
+    return [Unit(tuple(indices), tuple(text.split())) for indices, text in parts]

@@ -1,0 +1,279 @@
+"""A corrected text and the transcript that it was written from → the corrected transcript. Pure; no model."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import asdict, dataclass, replace
+from difflib import get_close_matches
+from itertools import groupby
+from typing import Any
+
+from whisperdiar.editing._cast import Cast, folded
+from whisperdiar.editing._matching import Matching, match
+from whisperdiar.editing._new import New, new_tokens
+from whisperdiar.editing._old import Old, lay_out
+from whisperdiar.editing._placed import Placed
+from whisperdiar.editing._placing import place
+from whisperdiar.editing._rebuilding import Rebuilt, rebuild
+from whisperdiar.editing._turns import corrected_turns
+from whisperdiar.editing.form import EditedText
+from whisperdiar.errors import FormatError
+from whisperdiar.options import EditOptions
+from whisperdiar.transcript import Segment, Speaker, Transcript
+from whisperdiar.types import Dropped, Span, Word
+
+DELETED = "deleted by a person"
+"""The reason in `Transcript.dropped` of words that were taken out of the text."""
+_LABEL = re.compile(r"SPEAKER_\d+")
+_ALIKE = 0.75
+"""Names more alike than this may be one name, misspelled."""
+_STRANGE = 0.2
+"""With a smaller share of the words in common, the text may be of another recording."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What a person corrected, in words and names.
+
+    Attributes:
+        corrected: words that replace others.
+        inserted: words that replace none.
+        deleted: words that are gone.
+        reassigned: words that stay and have another speaker.
+        renamed: speakers with another name.
+        added: names of new speakers.
+        joined: speakers that became one with another.
+        resegmented: whether paragraphs were split or moved.
+    """
+
+    corrected: int = 0
+    inserted: int = 0
+    deleted: int = 0
+    reassigned: int = 0
+    renamed: int = 0
+    added: tuple[str, ...] = ()
+    joined: int = 0
+    resegmented: bool = False
+
+    def __bool__(self) -> bool:
+        return self != Changes()
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values, those that say something only."""
+        values = {**asdict(self), "added": list(self.added)}
+        return {key: value for key, value in values.items() if value}
+
+    def __str__(self) -> str:
+        words = [
+            f"{number} {'word' if number == 1 else 'words'} {what}"
+            for number, what in (
+                (self.corrected, "corrected"),
+                (self.inserted, "inserted"),
+                (self.deleted, "deleted"),
+                (self.reassigned, "given to another speaker"),
+            )
+            if number
+        ]
+        names = [f"{self.renamed} renamed"] if self.renamed else []
+        names += [f"{self.joined} joined with another"] if self.joined else []
+        names += [f"{len(self.added)} new ({', '.join(self.added)})"] if self.added else []
+        if names:
+            words.append("speakers: " + ", ".join(names))
+        if self.resegmented and not words:
+            words.append("turns divided or moved")
+        return "; ".join(words) or "nothing was changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A corrected transcript, what was changed, and sentences for the user."""
+
+    transcript: Transcript
+    changes: Changes
+    notes: tuple[str, ...] = ()
+
+
+def apply(edited: EditedText, transcript: Transcript, *, options: EditOptions | None = None) -> Applied:
+    """The transcript with a person's corrections.
+
+    The words of the result are those of the text, in its order. Words that stay keep their times exactly; what replaces
+    words takes their time. A text without corrections gives `transcript` itself.
+
+    Raises:
+        FormatError: no words are left, or a new turn's time lies after the end of the recording.
+    """
+    if not edited.turns:
+        raise FormatError("no words are left in this text: leave at least one turn, or delete the transcript")
+    options = options or EditOptions()
+    old = lay_out(transcript, options)
+    new = new_tokens(edited.turns)
+    matching = match(old, new)
+    cast = deepcopy(edited.cast)
+    speakers = _speakers_of_turns(old, new, matching, cast)
+    placed = place(old, new, matching, options)
+    rebuilt = rebuild(old, placed, speakers)
+    gone = _deleted(old, placed, matching)
+    changes = _changes(old, placed, rebuilt, cast, gone)
+    if not changes:
+        return Applied(transcript, changes, edited.notes)
+    made = relabelled(_assembled(old, rebuilt, cast, changes, gone), cast.merged)
+    share = sum(item.word is not None for words in placed for item in words) / max(1, len(old.words))
+    notes = [*edited.notes, *_misspelled(cast, changes)]
+    if share < _STRANGE:
+        notes.append(f"only {share:.0%} of the transcript's words are in this text: is it the text of this transcript?")
+    return Applied(made, changes, tuple(notes))
+
+
+def _misspelled(cast: Cast, changes: Changes) -> list[str]:
+    """New names that are nearly those of other people."""
+    others = [name for label, name in cast.names.items() if label not in cast.added]
+    found = []
+    for name in changes.added:
+        close = get_close_matches(name, others, n=1, cutoff=_ALIKE)
+        if close and not _LABEL.fullmatch(name):
+            found.append(f"{name} is taken for a new speaker: if {close[0]} is meant, write that name")
+    return found
+
+
+def _speakers_of_turns(old: Old, new: New, matching: Matching, cast: Cast) -> list[str | None]:
+    """The label of every turn.
+
+    A name that nobody has is a new person; or the new name of a speaker, where it stands above all turns of that one.
+    """
+    before = _speakers_before(old, new, matching)
+    found: list[str | None] = []
+    unknown: dict[str, list[int]] = {}
+    for number, (turn, label) in enumerate(zip(new.turns, before, strict=True)):
+        own = label is not None and folded(turn.name) in (folded(cast.shown[label]), folded(cast.names[label]))
+        found.append(label if own else cast.find(turn.name) if turn.name else None)
+        if turn.name and found[-1] is None:
+            unknown.setdefault(folded(turn.name), []).append(number)
+    known = set(found)
+    for numbers in unknown.values():
+        name = new.turns[numbers[0]].name
+        labels = {before[number] for number in numbers}
+        (label,) = labels if len(labels) == 1 else (None,)
+        if label is not None and label not in known and cast.names[label] == old.transcript.name(label):
+            cast.names[label] = name
+        else:
+            label = cast.add(name)
+        known.add(label)
+        for number in numbers:
+            found[number] = label
+    return found
+
+
+def _speakers_before(old: Old, new: New, matching: Matching) -> list[str | None]:
+    """For every new turn the speaker of the paragraph whose time it bears, or of most of its words."""
+    counts: dict[int, Counter[str | None]] = {}
+    for j, i in matching.old_of.items():
+        counts.setdefault(new.turn_of[j], Counter())[old.paragraphs[old.paragraph_of[i]].speaker] += 1
+    found: list[str | None] = []
+    for turn, paragraph in enumerate(matching.origin):
+        if paragraph is not None:
+            found.append(old.paragraphs[paragraph].speaker)
+        else:
+            found.append(counts[turn].most_common(1)[0][0] if turn in counts else None)
+    return found
+
+
+def _changes(
+    old: Old, placed: Sequence[Sequence[Placed]], rebuilt: Rebuilt, cast: Cast, gone: Sequence[int]
+) -> Changes:
+    fresh = [item for words in placed for item in words if item.word is None]
+    used = {said.after for said in rebuilt.said}
+    changes = Changes(
+        corrected=sum(bool(item.replaced) for item in fresh),
+        inserted=sum(not item.replaced for item in fresh),
+        deleted=len(gone),
+        reassigned=rebuilt.reassigned,
+        renamed=sum(
+            name != old.transcript.name(label)
+            for label, name in cast.names.items()
+            if label not in cast.added and label not in cast.merged
+        ),
+        added=tuple(cast.names[label] for label in cast.added if label in used and label not in cast.merged),
+        joined=len(cast.merged),
+    )
+    return replace(changes, resegmented=not changes and rebuilt.segments != old.transcript.segments)
+
+
+def _deleted(old: Old, placed: Sequence[Sequence[Placed]], matching: Matching) -> list[int]:
+    """Indices of the words that are nowhere in the new text, nor anything in their place."""
+    present = {i for words in placed for item in words for i in (*item.replaced, item.word)}
+    present |= {i for token in matching.retimed for i in old.units[old.unit_of[token]].words}
+    return [i for unit in old.units for i in old.visible(unit) if i not in present]
+
+
+def _assembled(old: Old, rebuilt: Rebuilt, cast: Cast, changes: Changes, gone: Sequence[int]) -> Transcript:
+    transcript = old.transcript
+    turns = corrected_turns(transcript.turns, rebuilt.said)
+    used = {*(said.after for said in rebuilt.said), *(turn.speaker for turn in turns)}
+    lost = {said.before for said in rebuilt.said} | {old.speaker(i) for i in gone}
+    names = {item.id: item.name for item in reversed(transcript.speakers)} | cast.names
+    speakers = [replace(item, name=names[item.id]) for item in transcript.speakers]
+    listed = {item.id for item in speakers}
+    speakers += [
+        Speaker(label, name)
+        for label, name in cast.names.items()
+        if label not in listed and (label in cast.added or name != label) and label in used
+    ]
+    edits = [*_list(transcript.provenance.get("edits")), changes.to_dict()]
+    return replace(
+        transcript,
+        speakers=tuple(item for item in speakers if item.id in used or item.id not in lost),
+        segments=rebuilt.segments,
+        turns=turns,
+        dropped=(*transcript.dropped, *_dropped(old, gone)),
+        uncertain=rebuilt.uncertain,
+        provenance={**transcript.provenance, "edits": edits},
+    )
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _dropped(old: Old, gone: Sequence[int]) -> list[Dropped]:
+    """Deleted words as passages, one for each run of words."""
+    runs = [[i for _, i in run] for _, run in groupby(enumerate(gone), key=lambda pair: pair[1] - pair[0])]
+    return [
+        Dropped(
+            Span(min(old.words[i].span.start for i in run), max(old.words[i].span.end for i in run)),
+            "".join(old.texts[i] for i in run).strip(),
+            DELETED,
+        )
+        for run in runs
+    ]
+
+
+def relabelled(transcript: Transcript, labels: Mapping[str, str]) -> Transcript:
+    """The transcript with some labels replaced, such as those of speakers who became one."""
+    if not labels:
+        return transcript
+
+    def new(label: str | None) -> str | None:
+        return None if label is None else labels.get(label, label)
+
+    def word(item: Word) -> Word:
+        second = None if new(item.second_speaker) == new(item.speaker) else new(item.second_speaker)
+        overlap = item.overlap and second is not None
+        return replace(item, speaker=new(item.speaker), second_speaker=second, overlap=overlap)
+
+    def segment(item: Segment) -> Segment:
+        return replace(item, words=tuple(map(word, item.words)), speaker=new(item.speaker))
+
+    return replace(
+        transcript,
+        speakers=tuple(item for item in transcript.speakers if item.id not in labels),
+        segments=tuple(map(segment, transcript.segments)),
+        turns=tuple(replace(turn, speaker=labels.get(turn.speaker, turn.speaker)) for turn in transcript.turns),
+        uncertain=tuple(
+            replace(item, speaker=new(item.speaker), second_speaker=new(item.second_speaker))
+            for item in transcript.uncertain
+            if new(item.speaker) != new(item.second_speaker)
+        ),
+    )

@@ -1,0 +1,276 @@
+"""Corrections of an earlier transcript kept when the recording is transcribed again. Pure."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby, pairwise
+
+from whisperdiar.editing._same_people import same_people
+from whisperdiar.editing._sequences import key
+from whisperdiar.editing._stretches import Stretch, deletions, stretches
+from whisperdiar.editing._turns import Said, corrected_turns
+from whisperdiar.options import KeepOptions
+from whisperdiar.segmentation import segments as cut_words
+from whisperdiar.transcript import Segment, Speaker, Transcript
+from whisperdiar.types import Span, Word, speaker_label
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A new transcript with the corrections of an earlier one.
+
+    Attributes:
+        transcript: with them.
+        corrections: number of stretches of words that were carried over.
+        notes: sentences for the user: what could not be carried over, and why.
+    """
+
+    transcript: Transcript
+    corrections: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Item:
+    """A word of the new transcript, or a carried one; `home` is the segment that it is in or comes to."""
+
+    word: Word
+    speaker: str | None
+    home: int
+    index: int | None
+    said_by: str | None
+
+
+def carry_over(
+    edited: Transcript, fresh: Transcript, *, part: Span | None = None, options: KeepOptions | None = None
+) -> Carried:
+    """The transcript `fresh` with what a person corrected in `edited`.
+
+    Corrected words replace the words that are spoken at the same time, if the words around agree; words that were
+    deleted are deleted again; names go to the speakers who talk at the same time.
+
+    Args:
+        part: the part of the recording that was transcribed, where it is not all.
+    """
+    options = options or KeepOptions()
+    part = part or Span(0.0, max(fresh.duration, max((word.end for word in fresh.words), default=0.0)))
+    table, old = _Table(fresh), _Table(edited)
+    notes: list[str] = []
+    accepted: list[Stretch] = []
+    for stretch in sorted([*stretches(edited, options), *deletions(edited)], key=lambda item: item.span):
+        cause = _refusal(stretch, table, old, part, options)
+        if cause is None:
+            accepted.append(stretch)
+        else:
+            notes.append(f"the correction at {_clock(stretch.span.start)} ({_quoted(stretch)}) is not kept: {cause}")
+    heard = [_heard(stretch, table, options) for stretch in accepted]
+    alone = [stretch for stretch, speaker in zip(accepted, heard, strict=True) if speaker is None]
+    names, labels, lost = _named(edited, fresh, same_people(edited, fresh), alone)
+    accepted = [
+        replace(stretch, speaker=speaker or labels.get(stretch.speaker or ""))
+        for stretch, speaker in zip(accepted, heard, strict=True)
+    ]
+    notes += [f"the name {name} is not kept: nobody was found to speak where {name} spoke" for name in lost]
+    items, touched, done = _merged(fresh, table, accepted, labels, options)
+    if not done and names == {item.id: item.name for item in fresh.speakers}:
+        return Carried(fresh, 0, tuple(notes))
+    return Carried(_assembled(fresh, items, touched, names, done), done, tuple(notes))
+
+
+class _Table:
+    """Words of a transcript, found by what they say and when."""
+
+    def __init__(self, transcript: Transcript) -> None:
+        self.words = transcript.words
+        self.speakers = [segment.speaker for segment in transcript.segments for _ in segment.words]
+        self.order = sorted(range(len(self.words)), key=lambda i: _middle(self.words[i].span))
+        self.middles = [_middle(self.words[i].span) for i in self.order]
+        self.keys = [key(word.text.strip()) for word in self.words]
+
+    def within(self, span: Span) -> list[int]:
+        """Indices of the words whose middle lies in a span."""
+        return self.order[bisect_left(self.middles, span.start) : bisect_left(self.middles, span.end)]
+
+    def find(self, word: Word | None, tolerance: float) -> int | None:
+        """The word that is this one: it says the same at the same time, at most `tolerance` seconds apart."""
+        if word is None:
+            return None
+        middle, sought = _middle(word.span), key(word.text.strip())
+        near = self.order[
+            bisect_left(self.middles, middle - tolerance) : bisect_right(self.middles, middle + tolerance)
+        ]
+        same = [i for i in near if self.keys[i] == sought]
+        return min(same, key=lambda i: abs(_middle(self.words[i].span) - middle), default=None)
+
+
+def _middle(span: Span) -> float:
+    return (span.start + span.end) / 2
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60:02d}:{int(seconds) % 60:02d}"
+
+
+def _quoted(stretch: Stretch) -> str:
+    text = " ".join("".join(word.text for word in stretch.words).split()) or "a deletion"
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
+def _refusal(stretch: Stretch, table: _Table, old: _Table, part: Span, options: KeepOptions) -> str | None:
+    """Why a correction cannot be kept, if so."""
+    if stretch.span.start < part.start or stretch.span.end > part.end + options.tolerance:
+        return "it lies outside of what was transcribed"
+    around = Span(max(0.0, stretch.span.start - options.context), stretch.span.end + options.context)
+    untouched = [old.words[i] for i in old.within(around) if not old.words[i].edited]
+    same = sum(table.find(word, options.tolerance) is not None for word in untouched)
+    if len(untouched) >= options.min_context and same < options.min_agreement * len(untouched):
+        return "the words around it are not found at the same times"
+    return None
+
+
+def _heard(stretch: Stretch, table: _Table, options: KeepOptions) -> str | None:
+    """Who says the word beside a correction in the new transcript, where one and the same person says both."""
+    found = (table.find(word, options.tolerance) for word in stretch.kin)
+    return next((table.speakers[i] for i in found if i is not None), None)
+
+
+def _named(
+    edited: Transcript, fresh: Transcript, labels: dict[str, str], accepted: Sequence[Stretch]
+) -> tuple[dict[str, str], dict[str, str], list[str]]:
+    """Names by new label, new labels by old ones, and the names for which nobody was found."""
+    names = {item.id: item.name for item in reversed(fresh.speakers)}
+    names = {item.id: names[item.id] for item in fresh.speakers}
+    labels = dict(labels)
+    for stretch in accepted:
+        if stretch.speaker is not None and stretch.words and stretch.speaker not in labels:
+            number = 0
+            while speaker_label(number) in names:
+                number += 1
+            labels[stretch.speaker] = speaker_label(number)
+            names[speaker_label(number)] = speaker_label(number)
+    lost = []
+    for speaker in edited.speakers:
+        if speaker.name != speaker.id and speaker.id in labels:
+            names[labels[speaker.id]] = speaker.name
+        elif speaker.name != speaker.id:
+            lost.append(speaker.name)
+    return names, labels, lost
+
+
+def _merged(
+    fresh: Transcript, table: _Table, accepted: Sequence[Stretch], labels: Mapping[str, str], options: KeepOptions
+) -> tuple[list[_Item], set[int], int]:
+    """All words in order; the segments of `fresh` that are no longer what they were; the corrections that are in."""
+    homes = [number for number, segment in enumerate(fresh.segments) for _ in segment.words]
+    removed: set[int] = set()
+    inserted: dict[int, list[tuple[Stretch, list[int]]]] = {}
+    touched: set[int] = set()
+    done = 0
+    for stretch in accepted:
+        guards = [table.find(word, options.tolerance) for word in (stretch.before, stretch.after)]
+        there = [i for i in _same_place(table, stretch, guards, options) if i not in removed]
+        removed |= set(there)
+        touched |= {homes[i] for i in there}
+        done += bool(there or stretch.words)
+        if stretch.words:
+            inserted.setdefault(_place(table, stretch, there, guards), []).append((stretch, there))
+    items: list[_Item] = []
+    for i in range(len(homes) + 1):
+        for stretch, there in inserted.get(i, []):
+            home = homes[there[0]] if there else _home_at(homes, i, table.find(stretch.before, options.tolerance))
+            touched.add(home)
+            said_by = fresh.segments[home].speaker if there else None
+            items += [_carried(word, stretch.speaker, labels, home, said_by) for word in stretch.words]
+        if i < len(homes) and i not in removed:
+            speaker = fresh.segments[homes[i]].speaker
+            items.append(_Item(table.words[i], speaker, homes[i], i, speaker))
+    return _apart(items), touched, done
+
+
+def _same_place(table: _Table, stretch: Stretch, guards: Sequence[int | None], options: KeepOptions) -> list[int]:
+    """The new words in whose place a stretch comes: those between the words beside it, or those of the same time."""
+    if stretch.gone:
+        wide = Span(max(0.0, stretch.span.start - options.tolerance), stretch.span.end + options.tolerance)
+        return sorted(i for i in table.within(wide) if table.keys[i] in stretch.gone)
+    before = -1 if stretch.opens else guards[0]
+    after = len(table.words) if stretch.closes else guards[1]
+    if before is not None and after is not None and 0 < after - before <= 2 * len(stretch.words) + options.slack:
+        return list(range(before + 1, after))
+    return sorted(i for i in table.within(stretch.span) if i not in guards)
+
+
+def _home_at(homes: Sequence[int], at: int, before: int | None) -> int:
+    """The segment that words come to which replace none; -1 where there is no segment at all."""
+    if not homes:
+        return -1
+    return homes[before] if before is not None else homes[min(at, len(homes) - 1)]
+
+
+def _place(table: _Table, stretch: Stretch, there: Sequence[int], guards: Sequence[int | None]) -> int:
+    """The index of the new word before which a stretch comes."""
+    before, after = guards
+    if there:
+        return there[0]
+    if before is not None:
+        return before + 1
+    if after is not None:
+        return after
+    at = bisect_left(table.middles, stretch.span.start)
+    return table.order[at] if at < len(table.order) else len(table.order)
+
+
+def _carried(word: Word, speaker: str | None, labels: Mapping[str, str], home: int, said_by: str | None) -> _Item:
+    second = labels.get(word.second_speaker or "")
+    moved = replace(word, speaker=speaker, second_speaker=second, overlap=word.overlap and second is not None)
+    return _Item(moved, speaker, home, None, said_by)
+
+
+def _apart(items: list[_Item]) -> list[_Item]:
+    """Carried words cut where a word of the same speaker beside them is spoken."""
+    for left, right in pairwise(items):
+        if left.speaker != right.speaker:
+            continue
+        start, end = right.word.span.start, left.word.span.end
+        if right.index is None and left.index is not None and start < end:
+            right.word = replace(right.word, span=Span(min(end, right.word.span.end), right.word.span.end))
+        elif left.index is None and right.index is not None and start < end:
+            left.word = replace(left.word, span=Span(left.word.span.start, max(start, left.word.span.start)))
+    return items
+
+
+def _assembled(
+    fresh: Transcript, items: Sequence[_Item], touched: set[int], names: Mapping[str, str], done: int
+) -> Transcript:
+    made: list[Segment] = []
+    for home, group in groupby(items, key=lambda item: -1 if item.home in touched else item.home):
+        run = list(group)
+        made += [fresh.segments[home]] if home >= 0 else _recut(fresh, run)
+    indices = {item.index: at for at, item in enumerate(items) if item.index is not None}
+    turns = corrected_turns(fresh.turns, [Said(item.word.span, item.said_by, item.speaker) for item in items])
+    used = {turn.speaker for turn in turns} | {item.speaker for item in items}
+    edits = fresh.provenance.get("edits")
+    return replace(
+        fresh,
+        speakers=tuple(Speaker(label, name) for label, name in names.items() if label in used),
+        segments=tuple(made),
+        turns=turns,
+        uncertain=tuple(
+            replace(item, word_index=indices[item.word_index]) for item in fresh.uncertain if item.word_index in indices
+        ),
+        provenance={
+            **fresh.provenance,
+            "edits": [*(edits if isinstance(edits, list) else []), {"carried_over": done}],
+        },
+    )
+
+
+def _recut(fresh: Transcript, run: Sequence[_Item]) -> Iterator[Segment]:
+    """Segments of words some of which are carried over."""
+    for speaker, group in groupby(run, key=lambda item: item.speaker):
+        said = list(group)
+        simultaneous = any(fresh.segments[item.home].simultaneous for item in said if item.home >= 0)
+        for part in cut_words([item.word for item in said]):
+            edited = any(word.edited for word in part.words)
+            yield Segment(part.words, speaker, simultaneous, edited)

@@ -1,0 +1,133 @@
+"""A transcript as the page's script reads it: columns of small numbers in place of a record for every word.
+
+Times are whole milliseconds, probabilities thousandths, as the JSON rounds them; labels are indices into one list.
+A column whose values are all the same is that value. The script makes the same JSON of it again, letter for letter
+but for the layout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
+from itertools import pairwise
+from typing import Any
+
+from whisperdiar.formats._cues import ready
+from whisperdiar.formats._json_text import write_compact
+from whisperdiar.formats._labels import UNKNOWN
+from whisperdiar.formats._making import subtitle_cues
+from whisperdiar.formats._notes import fallback_notes
+from whisperdiar.formats._speakers import clean_names, leads
+from whisperdiar.formats._text import milliseconds, speaker_names
+from whisperdiar.options import WriteOptions
+from whisperdiar.statistics import Statistics, talk_statistics
+from whisperdiar.transcript import Transcript
+from whisperdiar.types import Span
+
+
+def page_data(transcript: Transcript, *, options: WriteOptions) -> dict[str, Any]:
+    """JSON values only: everything that the page shows and that its downloads hold."""
+    figures = talk_statistics(transcript)
+    labels = _labels(transcript, figures)
+    place: dict[str | None, int] = {label: i for i, label in enumerate(labels)}
+    whole = replace(transcript, segments=(), turns=(), uncertain=()).to_dict()  # what is no column
+    words = transcript.words
+    turns, doubtful = transcript.turns, transcript.uncertain
+    return {
+        "head": {key: whole[key] for key in ("schema_version", "recording_id", "duration", "language", "speakers")},
+        "dropped": whole["dropped"],
+        "provenance": write_compact(whole["provenance"]),  # as text: a browser has no large whole numbers
+        "labels": labels,
+        "segments": {
+            "speaker": _column(place.get(item.speaker) for item in transcript.segments),
+            "words": _column(len(item.words) for item in transcript.segments),
+            "flags": _column(item.simultaneous + 2 * item.edited for item in transcript.segments),
+        },
+        "words": {
+            "text": [word.text for word in words],
+            **_times([word.span for word in words]),
+            "probability": _column(_thousandths(word.probability) for word in words),
+            "confidence": _column(_thousandths(word.speaker_confidence) for word in words),
+            "speaker": _column(place.get(word.speaker) for word in words),
+            "second": _column(place.get(word.second_speaker) for word in words),
+            "flags": _column(word.overlap + 2 * word.edited for word in words),
+        },
+        "turns": {
+            "count": len(turns),
+            **_times([turn.span for turn in turns]),
+            "speaker": _column(place[turn.speaker] for turn in turns),
+            "channel": _column(turn.channel for turn in turns),
+            "confidence": _column(_thousandths(turn.confidence) for turn in turns),
+        },
+        "uncertain": {
+            "count": len(doubtful),
+            **_times([item.span for item in doubtful]),
+            "word": _column(item.word_index for item in doubtful),
+            "speaker": _column(place.get(item.speaker) for item in doubtful),
+            "second": _column(place.get(item.second_speaker) for item in doubtful),
+            "confidence": _column(_thousandths(item.confidence) for item in doubtful),
+        },
+        "cues": _cues(transcript, place, options),
+        "columns": options.rules(transcript.language).max_columns,
+        "figures": _figures(figures),
+        "notes": list(fallback_notes(transcript.provenance)),
+    }
+
+
+def _cues(transcript: Transcript, place: Mapping[str | None, int], options: WriteOptions) -> list[list[Any]]:
+    """Cues as they go into SRT, with places for names: the script puts in those that speakers then have.
+
+    Of each: start, end, who says it (a list where lines differ), its text, for each line what stands before it
+    (0 nothing, 1 the name, 2 that somebody else speaks whom nobody knows), and the line of the screen for WebVTT.
+    """
+    made = ready(subtitle_cues(transcript, style="label", options=options))
+    known = clean_names(made, speaker_names(transcript))
+    unknown = f"{UNKNOWN} "
+    return [
+        [
+            cue.start_ms,
+            cue.end_ms,
+            [place.get(who) for who in cue.line_speakers] if cue.line_speakers else place.get(cue.speaker),
+            "\n".join(cue.lines),
+            "".join("0" if not lead else "2" if lead == unknown else "1" for lead in before),
+            cue.rows_below + len(cue.lines) if cue.level else 0,
+        ]
+        for cue, before in zip(made, leads(made, known, "label"), strict=True)
+    ]
+
+
+def _labels(transcript: Transcript, figures: Statistics) -> list[str]:
+    """All labels, those of people who talk first, in their order; the place in this list chooses the colour."""
+    found = [item.speaker for item in figures.speakers]
+    others = [word.second_speaker for word in transcript.words]
+    others += [label for item in transcript.uncertain for label in (item.speaker, item.second_speaker)]
+    return list(dict.fromkeys([*found, *(label for label in others if label is not None)]))
+
+
+def _figures(figures: Statistics) -> dict[str, Any]:
+    people = []
+    for item in figures.speakers:
+        values = asdict(item)
+        longest = item.longest_turn
+        values["longest_turn"] = None if longest is None else [milliseconds(longest.start), milliseconds(longest.end)]
+        people.append({key: round(value, 4) if isinstance(value, float) else value for key, value in values.items()})
+    return {"speech": figures.speech, "overlap": figures.overlap, "speakers": people, "answers": figures.answers}
+
+
+def _column(values: Iterable[int | None]) -> Any:
+    made = list(values)
+    return made[0] if made and len(set(made)) == 1 else made
+
+
+def _times(spans: Sequence[Span]) -> dict[str, Any]:
+    """Starts as steps from one to the next, which are small, and lengths."""
+    starts = [milliseconds(span.start) for span in spans]
+    steps = starts[:1] + [after - before for before, after in pairwise(starts)]
+    return {
+        "step": _column(steps),
+        "length": _column(milliseconds(span.end) - milliseconds(span.start) for span in spans),
+    }
+
+
+def _thousandths(value: float | None) -> int | None:
+    return None if value is None else milliseconds(value)

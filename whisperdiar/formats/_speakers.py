@@ -1,0 +1,91 @@
+"""How viewers see who speaks: a name at each change, a dash for each of two people, or a colour."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+
+from whisperdiar.formats._cues import ReadyCue
+from whisperdiar.formats._labels import LABEL_AGAIN, UNKNOWN
+from whisperdiar.formats._text import one_line
+from whisperdiar.types import Cue
+
+PALETTE = ("FFFFFF", "FFFF00", "00FFFF", "00FF00", "FFB347", "FF9CFF", "9CC8FF", "FFA8A8")
+"""RGB of the first speaker, the second …: white, yellow, cyan and green, as the BBC and the EBU order them, then light
+tones of orange, magenta, blue and red. All of them stand out from the dark box or outline that players draw (a contrast
+of more than 10 to 1 against black), which keeps them readable over bright pictures. From the ninth speaker on they
+begin again."""
+
+DASH = "- "
+
+
+def chosen_style(style: str, *, own: str, supported: Sequence[str]) -> str:
+    """The style of a format: its own for ``auto``, ``label`` in place of what it cannot show."""
+    if style == "auto":
+        return own
+    return style if style in (*supported, "none", "label", "dash") else "label"
+
+
+def clean_names(cues: Iterable[Cue | ReadyCue], names: Mapping[str, str]) -> dict[str, str]:
+    """Label → name on one line, in the order of `names`, then of the cues; a name that is empty stays so."""
+    labels = dict.fromkeys(names)
+    for cue in cues:
+        labels |= dict.fromkeys(who for who in (cue.speaker, *cue.line_speakers) if who is not None)
+    return {label: one_line(names.get(label, label)) for label in labels}
+
+
+def colour_numbers(names: Mapping[str, str]) -> dict[str | None, int]:
+    """Label → place in the palette."""
+    return {label: index % len(PALETTE) for index, label in enumerate(names)}
+
+
+def full_label(name: str) -> str:
+    """What stands before the text of a speaker of this name."""
+    shown = one_line(name)
+    return f"{shown}: " if shown else ""
+
+
+def leads(cues: Sequence[ReadyCue], names: Mapping[str, str], style: str) -> list[tuple[str, ...]]:
+    """For every cue, what stands before each of its lines.
+
+    ``label``: the name where another person begins to speak, after `LABEL_AGAIN` seconds without a cue, and on every
+    cue that shares the screen with another one. Where nobody knows who goes on after somebody, ``>>`` says that it
+    is not the same person. ``dash``, and ``voice``, whose voices nobody sees: a dash on the lines of a dialogue.
+    """
+    if style == "label":
+        return _labels(cues, names)
+    if style in ("dash", "voice"):
+        return [_dashes(cue) for cue in cues]
+    return [("",) * len(cue.lines) for cue in cues]
+
+
+def _dashes(cue: ReadyCue) -> tuple[str, ...]:
+    speakers = cue.line_speakers
+    if len(speakers) < 2:
+        return ("",) * len(cue.lines)
+    again = [False, *(now is not None and now == before for before, now in pairwise(speakers))]
+    return tuple("" if same else DASH for same in again)
+
+
+def _labels(cues: Sequence[ReadyCue], names: Mapping[str, str]) -> list[tuple[str, ...]]:
+    found = []
+    before: str | None = None  # who could be taken for the speaker of a line without a name
+    last_end_ms = -1
+    for index, cue in enumerate(cues):
+        shared = cue.start_ms < last_end_ms or (index + 1 < len(cues) and cues[index + 1].start_ms < cue.end_ms)
+        if shared or cue.start_ms - last_end_ms > LABEL_AGAIN * 1000:
+            before = None
+        row = []
+        for line, speaker in enumerate(cue.speakers):
+            changed = speaker != before if line == 0 else speaker != cue.speakers[line - 1]
+            row.append(_label(speaker, names, instead=before is not None or line > 0) if changed else "")
+            before = speaker
+        found.append(tuple(row))
+        before = None if shared or cue.line_speakers else before
+        last_end_ms = max(last_end_ms, cue.end_ms)
+    return found
+
+
+def _label(speaker: str | None, names: Mapping[str, str], *, instead: bool) -> str:
+    name = "" if speaker is None else names.get(speaker, speaker)
+    return f"{name}: " if name else f"{UNKNOWN} " if instead else ""

@@ -1,0 +1,65 @@
+"""Tables of segments and of words: CSV (RFC 4180, with LF line ends) and the same with tabs.
+
+Texts and names are not trusted: a cell that a spreadsheet would run as a formula begins with an apostrophe (OWASP,
+"CSV Injection"), which spreadsheets take for the mark of a text.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from types import SimpleNamespace
+
+from whisperdiar.formats._spoken import distinct_names, spoken
+from whisperdiar.formats._text import decimal, one_line
+from whisperdiar.transcript import Transcript
+
+_FORMULA = tuple("=+-@＝＋－＠")
+SEGMENT_COLUMNS = ("recording", "segment", "start", "end", "speaker", "text")
+WORD_COLUMNS = (*SEGMENT_COLUMNS, "probability", "speaker_confidence", "second_speaker", "overlap")
+
+
+def segment_table(transcript: Transcript, delimiter: str) -> str:
+    """One row per segment: recording, number from 1, start and end in seconds, speaker's name, text."""
+    names = distinct_names(transcript)
+    recording = _safe(one_line(transcript.recording_id))
+    rows = [
+        (recording, number, decimal(item.start_ms), decimal(item.end_ms), _who(names, item.speaker), _safe(item.text))
+        for number, item in enumerate(spoken(transcript), start=1)
+    ]
+    return _written(SEGMENT_COLUMNS, rows, delimiter)
+
+
+def word_table(transcript: Transcript, delimiter: str) -> str:
+    """One row per word, with the number of its segment, and what is known of it; 1 or 0 for overlap."""
+    names = distinct_names(transcript)
+    recording = _safe(one_line(transcript.recording_id))
+    rows = []
+    for number, item in enumerate(spoken(transcript), start=1):
+        for start_ms, end_ms, text, word in item.words:
+            place = (recording, number, decimal(start_ms), decimal(end_ms), _who(names, word.speaker), _safe(text))
+            other = word.second_speaker
+            second = "" if other is None else _safe(names.get(other) or one_line(other))
+            known = (_number(word.probability), _number(word.speaker_confidence), second, int(word.overlap))
+            rows.append((*place, *known))
+    return _written(WORD_COLUMNS, rows, delimiter)
+
+
+def _who(names: dict[str | None, str], speaker: str | None) -> str:
+    return "" if speaker is None else _safe(names[speaker])
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _safe(text: str) -> str:
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _written(columns: Sequence[str], rows: Iterable[Sequence[object]], delimiter: str) -> str:
+    lines: list[str] = []
+    writer = csv.writer(SimpleNamespace(write=lines.append), delimiter=delimiter, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return "".join(lines)

@@ -1,0 +1,155 @@
+"""Tiers of annotation tools (Praat, ELAN): for each speaker one of utterances, and one of words below it.
+
+On one tier of these tools nothing overlaps and nothing has zero length. So that nothing is lost all the same,
+
+* an utterance that overlaps another one of its speaker goes to a further pair of tiers, ``Anna@2``;
+* an utterance is made long enough to give each of its words a millisecond;
+* words of an utterance keep their order and, where they can, their starts; each ends where the next one begins at
+  the latest, and none reaches out of its utterance.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from whisperdiar.formats._heard import Heard, HeardWord
+from whisperdiar.formats._spoken import Spoken, distinct_names, spoken
+from whisperdiar.formats._text import distinct
+from whisperdiar.transcript import Transcript
+
+_WORDS = "words@"  # type@participant, as ELAN's users name tiers
+_LANE = re.compile(r"@[0-9]+$")
+_MISLEADING = re.compile(rf"^{_WORDS}|@[0-9]+$| - (words|phones)$", re.IGNORECASE)
+_ALIGNED = re.compile(r"^(?P<name>.*) - (?P<kind>words|phones)$", re.IGNORECASE | re.DOTALL)  # forced aligners
+
+
+class Mark(NamedTuple):
+    """One annotation: 0 ≤ start_ms < end_ms, text not empty (but of an utterance that is to be transcribed)."""
+
+    start_ms: int
+    end_ms: int
+    text: str
+
+
+class Lane(NamedTuple):
+    """A pair of tiers of one speaker, sorted and free of overlap; the words lie inside their utterances."""
+
+    tier: str
+    word_tier: str
+    speaker: str | None
+    name: str
+    utterances: list[Mark]
+    words: list[Mark]
+
+
+def lanes(transcript: Transcript, *, blanks: bool = False) -> list[Lane]:
+    """The tiers of all speakers who say something, in the order of the transcript's speakers, nobody known last.
+
+    Args:
+        blanks: turns of a transcript without words become utterances without a text, to be transcribed by hand.
+    """
+    names = distinct_names(transcript)
+    bases = distinct({label: _MISLEADING.sub(_defused, name) for label, name in names.items()})
+    items = spoken(transcript)
+    if blanks and not items:
+        turns = sorted(transcript.turns, key=lambda turn: turn.start)
+        items = [Spoken(max(0, round(t.start * 1000)), max(0, round(t.end * 1000)), t.speaker, "", ()) for t in turns]
+    found: dict[str | None, list[Lane]] = {label: [] for label in [*(key for key in names if key is not None), None]}
+    for item in items:
+        end_ms = max(item.end_ms, item.start_ms + max(1, len(item.words)))
+        own = found[item.speaker]
+        lane = next((one for one in own if one.utterances[-1].end_ms <= item.start_ms), None)
+        if lane is None:
+            tier = bases[item.speaker] + (f"@{len(own) + 1}" if own else "")
+            lane = Lane(tier, _WORDS + tier, item.speaker, names[item.speaker], [], [])
+            own.append(lane)
+        lane.utterances.append(Mark(item.start_ms, end_ms, item.text))
+        if item.words:
+            lane.words.extend(_placed(item, end_ms))
+    return [lane for own in found.values() for lane in own]
+
+
+def _defused(match: re.Match[str]) -> str:
+    return match[0].replace("@", "_").replace(" - ", "_")
+
+
+def _placed(item: Spoken, end_ms: int) -> list[Mark]:
+    """The words of an utterance, a millisecond or more each, one after the other."""
+    starts: list[int] = []
+    left = len(item.words)
+    for word in item.words:
+        earliest = starts[-1] + 1 if starts else item.start_ms
+        starts.append(min(max(word.start_ms, earliest), end_ms - left))
+        left -= 1
+    limits = [*starts[1:], end_ms]
+    return [
+        Mark(start, min(max(word.end_ms, start + 1), limit), word.text)
+        for word, start, limit in zip(item.words, starts, limits, strict=True)
+    ]
+
+
+class Tier(NamedTuple):
+    """A tier of a file: annotations in order of time, seconds; the words' texts are those of its parent or none."""
+
+    name: str
+    marks: Sequence[tuple[float, float, str]]
+
+
+def read_tiers(tiers: Iterable[Tier]) -> list[Heard]:
+    """Utterances of tiers by their names: ``Anna``, ``Anna@2``, and their words on ``words@Anna``, ``words@Anna@2``.
+
+    Forced aligners' names are understood as well (``Anna - words``, or ``words`` alone; their phones are passed
+    over). Words without a tier of utterances are utterances of one word, which `whole` joins.
+    """
+    speech: dict[str, Tier] = {}
+    words: dict[str, Tier] = {}
+    for tier in tiers:
+        aligned = _ALIGNED.match(tier.name)
+        if aligned or tier.name.casefold() in ("words", "phones"):
+            kind = aligned["kind"] if aligned else tier.name
+            if kind.casefold() == "words":
+                words[aligned["name"] if aligned else ""] = tier
+        elif tier.name.startswith(_WORDS):
+            words[tier.name.removeprefix(_WORDS)] = tier
+        else:
+            speech[tier.name] = tier
+    found = []
+    for name, tier in speech.items():
+        base = _LANE.sub("", name)
+        speaker = base if base in speech else name
+        found += with_words(tier.marks, words.pop(name).marks if name in words else (), speaker)
+    for name, tier in words.items():
+        found += whole(tier.marks, _LANE.sub("", name) or None)
+    return found
+
+
+def with_words(
+    utterances: Sequence[tuple[float, float, str]], words: Sequence[tuple[float, float, str]], speaker: str | None
+) -> list[Heard]:
+    """Utterances with the words whose middle lies in them; words outside of all are utterances of their own."""
+    starts = [start for start, _, _ in utterances]
+    inside: list[list[HeardWord]] = [[] for _ in utterances]
+    outside = []
+    for start, end, text in words:
+        middle = (start + end) / 2
+        index = bisect_right(starts, middle) - 1
+        if index >= 0 and middle <= utterances[index][1]:
+            inside[index].append(HeardWord(text, start, end))
+        else:
+            outside.append((start, end, text))
+    heard = [Heard(*mark[:2], speaker, mark[2], own) for mark, own in zip(utterances, inside, strict=True)]
+    return heard + whole(outside, speaker)
+
+
+def whole(words: Sequence[tuple[float, float, str]], speaker: str | None, *, pause: float = 1.0) -> list[Heard]:
+    """Utterances of words that have none: a new one after a pause of more than so many seconds."""
+    groups: list[list[HeardWord]] = []
+    for start, end, text in words:
+        last = groups[-1][-1].end if groups else None
+        if last is None or start - last > pause:
+            groups.append([])
+        groups[-1].append(HeardWord(text, start, end))
+    return [Heard(own[0].start or 0.0, max(word.end or 0.0 for word in own), speaker, "", own) for own in groups if own]

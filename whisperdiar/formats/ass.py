@@ -1,0 +1,180 @@
+"""Advanced SubStation Alpha (ASS v4.00+): a style and a colour for each speaker; SSA scripts are read too.
+
+There is no standard; the form is what libass and Aegisub document, and what FFmpeg, mpv and VLC read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from whisperdiar.formats._ass_read import script_cues
+from whisperdiar.formats._cues import Piece, ReadyCue, ready
+from whisperdiar.formats._from_cues import transcript_of
+from whisperdiar.formats._labels import split_labels
+from whisperdiar.formats._making import subtitle_cues
+from whisperdiar.formats._notes import fallback_notes
+from whisperdiar.formats._speakers import PALETTE, chosen_style, clean_names, colour_numbers, leads
+from whisperdiar.formats._text import JOINER, one_line, speaker_names
+from whisperdiar.options import WriteOptions
+from whisperdiar.transcript import Transcript
+from whisperdiar.types import Cue
+
+name = "ass"
+suffix = ".ass"
+aliases = (".ssa",)
+needs = "words"
+
+_WIDTH, _HEIGHT = 1920, 1080
+_FONT, _SIZE = "Arial", 64
+_MARGIN = 60
+_ROW = round(_SIZE * 1.15)  # from one line to the next
+_STYLE_FIELDS = (
+    "Name, Fontname, Fontsize, PrimaryColour, SecondaryColour, OutlineColour, BackColour, Bold, Italic, Underline, "
+    "StrikeOut, ScaleX, ScaleY, Spacing, Angle, BorderStyle, Outline, Shadow, Alignment, MarginL, MarginR, MarginV, "
+    "Encoding"
+)
+_EVENT_FIELDS = "Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text"
+
+# A brace cannot be escaped for every renderer, so that the text in it would be lost for some: its wide form is shown.
+_BRACES = str.maketrans({"{": "｛", "}": "｝", "\\": "\\" + JOINER})
+
+
+def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
+    """A script of a transcript's subtitles: the speaker as the event's name, and as a style of its own colour."""
+    names = speaker_names(transcript)
+    found = subtitle_cues(transcript, style=_style(options), options=options)
+    return dumps_cues(
+        found,
+        names,
+        notes=fallback_notes(transcript.provenance),
+        word_times=options.rules(transcript.language).word_times,
+        options=options,
+    )
+
+
+def dumps_cues(
+    cues: Iterable[Cue],
+    names: Mapping[str, str],
+    *,
+    notes: Sequence[str] = (),
+    word_times: bool = False,
+    options: WriteOptions,
+) -> str:
+    """The same for cues that are there already; `names` gives the name of a speaker label, itself by default."""
+    style = _style(options)
+    made = ready(cues)
+    known = clean_names(made, names)
+    colours = colour_numbers(known if style == "colour" else {})
+    events = [
+        _event(cue, before, known if options.speaker_style != "none" else {}, colours, word_times)
+        for cue, before in zip(made, leads(made, known, style), strict=True)
+    ]
+    used = sorted({colours[who] for cue in made for who in cue.speakers if who in colours})
+    styles = [_style_line("Default", PALETTE[0]), *(_style_line(_style_name(i), PALETTE[i]) for i in used)]
+    head = [
+        "[Script Info]",
+        *("; " + one_line(note) for note in notes),
+        "ScriptType: v4.00+",
+        f"PlayResX: {_WIDTH}",
+        f"PlayResY: {_HEIGHT}",
+        "WrapStyle: 0",
+        "ScaledBorderAndShadow: yes",
+    ]
+    lines = [*head, "", "[V4+ Styles]", f"Format: {_STYLE_FIELDS}", *styles, "", "[Events]", f"Format: {_EVENT_FIELDS}"]
+    return "".join(line + "\n" for line in [*lines, *events])
+
+
+def read_cues(text: str, *, labels: bool = True) -> tuple[Cue, ...]:
+    """The dialogue events in the order of the script, of ASS and SSA; override codes and drawings are left out.
+
+    Args:
+        labels: where an event has no name, take ``Anna: `` and dashes out of the text for it.
+
+    Raises:
+        FormatError: no script, or an event that cannot be read; with the line's number and text.
+    """
+    cues = tuple(script_cues(text))
+    return split_labels(cues) if labels else cues
+
+
+def read(text: str) -> Transcript:
+    """The transcript that a script shows; see `whisperdiar.formats.transcript_of`.
+
+    Raises:
+        FormatError: as `read_cues`.
+    """
+    return transcript_of(read_cues(text))
+
+
+def _style(options: WriteOptions) -> str:
+    return chosen_style(options.speaker_style, own="colour", supported=("colour",))
+
+
+def _style_name(number: int) -> str:
+    return f"Speaker{number + 1}"
+
+
+def _style_line(title: str, rgb: str) -> str:
+    """White or coloured letters with a black outline; before its word comes (karaoke), a letter is grey."""
+    colour = "&H00" + rgb[4:] + rgb[2:4] + rgb[:2]  # alpha, blue, green, red
+    values = (
+        f"{_FONT},{_SIZE},{colour},&H00A0A0A0,&H00000000,&H80000000,0,0,0,0,100,100,0,0,1,3,1,2,"
+        f"{_MARGIN},{_MARGIN},{_MARGIN},1"
+    )
+    return f"Style: {title},{values}"
+
+
+def _event(
+    cue: ReadyCue, before: Sequence[str], names: Mapping[str, str], colours: Mapping[str | None, int], word_times: bool
+) -> str:
+    start_cs, end_cs = round(cue.start_ms / 10), round(cue.end_ms / 10)
+    end_cs = max(end_cs, start_cs + 1)
+    speakers = [who for who in dict.fromkeys(cue.speakers) if who is not None and names.get(who)]
+    # The fields are separated by commas, and only the text may hold one. Two people have no one name.
+    shown = names[speakers[0]].replace(",", "‚") if len(speakers) == 1 and None not in cue.speakers else ""
+    first = cue.speakers[0]
+    title = _style_name(colours[first]) if first in colours else "Default"
+    margin = _MARGIN + cue.rows_below * _ROW if cue.level else 0  # 0: the style's
+    text = "\\N".join(_line(cue, i, lead, colours, word_times, start_cs) for i, lead in enumerate(before))
+    return f"Dialogue: 0,{_clock(start_cs)},{_clock(end_cs)},{title},{shown},0,0,{margin},,{text}"
+
+
+def _clock(time_cs: int) -> str:
+    minutes, rest_cs = divmod(time_cs, 6000)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest_cs // 100:02d}.{rest_cs % 100:02d}"
+
+
+def _line(
+    cue: ReadyCue, index: int, lead: str, colours: Mapping[str | None, int], word_times: bool, start_cs: int
+) -> str:
+    speaker, before = cue.speakers[index], cue.speakers[index - 1] if index else cue.speakers[0]
+    turn = ""
+    if speaker != before:
+        turn = f"{{\\r{_style_name(colours[speaker])}}}" if speaker in colours else "{\\rDefault}" if colours else ""
+    if word_times and cue.pieces:
+        text = _karaoke(cue.pieces[index], lead, _after(cue, index, start_cs))
+    else:
+        text = _literal(lead + cue.lines[index])
+    return turn + text
+
+
+def _after(cue: ReadyCue, index: int, start_cs: int) -> int:
+    """Where the karaoke clock stands when a line begins: at the end of the syllables before it."""
+    ends = [round(piece.end_ms / 10) for row in cue.pieces[:index] for piece in row]
+    return max([start_cs, *ends])
+
+
+def _karaoke(pieces: Sequence[Piece], lead: str, clock_cs: int) -> str:
+    """Each word after its length in hundredths of a second; a silence before it is a syllable without letters."""
+    found = [_literal(lead)] if lead else []
+    for piece in pieces:
+        start_cs, end_cs = max(clock_cs, round(piece.start_ms / 10)), max(clock_cs, round(piece.end_ms / 10))
+        if start_cs > clock_cs:
+            found.append(f"{{\\k{start_cs - clock_cs}}}")
+        found.append(f"{{\\k{end_cs - start_cs}}}" + _literal(piece.text))
+        clock_cs = end_cs
+    return "".join(found)
+
+
+def _literal(text: str) -> str:
+    return text.translate(_BRACES)

@@ -1,0 +1,29 @@
+"""Labels of Audacity (manual, "Importing and Exporting Labels"): start, end and text, parted by tabs.
+
+Audacity's own suffix is ``.txt``, which means a transcript to be read here: this form is chosen by its name.
+"""
+
+from __future__ import annotations
+
+from whisperdiar.formats._spoken import distinct_names, spoken
+from whisperdiar.formats._text import decimal, milliseconds
+from whisperdiar.options import WriteOptions
+from whisperdiar.transcript import Transcript
+
+name = "audacity"
+suffix = ".labels.txt"
+
+
+def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
+    """A label per segment, ``Anna: text``; of a transcript without words one per turn, with the name alone."""
+    names = distinct_names(transcript)
+    named = options.speaker_style != "none"
+    labels = []
+    for item in spoken(transcript):
+        who = f"{names[item.speaker]}: " if named and item.speaker is not None else ""
+        labels.append((item.start_ms, item.end_ms, who + item.text))
+    if not labels:
+        for turn in transcript.turns:
+            start_ms = max(0, milliseconds(turn.start))
+            labels.append((start_ms, max(start_ms, milliseconds(turn.end)), names[turn.speaker] if named else ""))
+    return "".join(f"{decimal(start)}\t{decimal(end)}\t{text}\n" for start, end, text in sorted(labels))

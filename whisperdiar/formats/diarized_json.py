@@ -1,0 +1,63 @@
+"""What OpenAI's endpoint for transcriptions answers as ``diarized_json`` (API reference, "The transcription object
+(Diarized JSON)"): segments with speakers, without words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from whisperdiar.errors import FormatError
+from whisperdiar.formats import _fields, _json_text
+from whisperdiar.formats._heard import Heard, transcript_of
+from whisperdiar.formats._spoken import distinct_names, spoken
+from whisperdiar.formats._text import milliseconds
+from whisperdiar.options import WriteOptions
+from whisperdiar.transcript import Transcript
+
+name = "diarized-json"
+suffix = ".diarized.json"  # `.json` alone means the transcript; this form is chosen by its name
+needs = "words"
+
+
+def dumps(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG001 - the keys are fixed
+    """Speakers by name; nobody known is called ``unknown``, as each segment must have a speaker."""
+    names = distinct_names(transcript)
+    items = spoken(transcript)
+    duration_ms = max(0, milliseconds(transcript.duration))
+    return _json_text.write(
+        {
+            "task": "transcribe",
+            "duration": duration_ms / 1000,
+            "text": " ".join(item.text for item in items),
+            "segments": [
+                {
+                    "type": "transcript.text.segment",
+                    "id": f"seg_{number:03d}",
+                    "start": item.start_ms / 1000,
+                    "end": item.end_ms / 1000,
+                    "text": item.text,
+                    "speaker": names[item.speaker],
+                }
+                for number, item in enumerate(items, start=1)
+            ],
+            "usage": {"type": "duration", "seconds": duration_ms / 1000},
+        }
+    )
+
+
+def read(text: str) -> Transcript:
+    """Words share their segment's time by their length.
+
+    Raises:
+        FormatError: no diarized JSON; the message says where.
+    """
+    data = _json_text.read(text)
+    if not isinstance(data, Mapping) or "segments" not in data:
+        raise FormatError("expected a JSON object with segments, as diarized_json has them")
+    heard = []
+    for index, item in enumerate(_fields.objects(data["segments"], "segments")):
+        where = f"segments[{index}]"
+        start, end = _fields.time(item, "start", where), _fields.time(item, "end", where)
+        who = _fields.text(item, "speaker", where) or None
+        heard.append(Heard(start, end, who, _fields.text(item, "text", where)))
+    return transcript_of(heard, duration=_fields.number(data, "duration", "the object"))

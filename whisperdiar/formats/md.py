@@ -1,0 +1,40 @@
+"""A transcript to be read, as Markdown (CommonMark): a heading, then paragraphs with the speaker and the time."""
+
+from __future__ import annotations
+
+import re
+
+from whisperdiar.formats._notes import fallback_notes
+from whisperdiar.formats._text import clock, milliseconds, one_line
+from whisperdiar.formats.txt import paragraphs
+from whisperdiar.options import WriteOptions
+from whisperdiar.transcript import Transcript
+
+name = "md"
+suffix = ".md"
+needs = "words"
+
+# Anything that CommonMark, or a wider Markdown with tables, formulas and strikethrough, may take for a mark.
+_MARKS = re.compile(r"[\\`*_{}\[\]<>()#+!|~&$^=-]")
+_NUMBERED = re.compile(r"^(\d+)([.)])")
+_ADDRESS = re.compile(r"(https?|ftp|mailto|www)([:.])", re.IGNORECASE)
+
+
+def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
+    """Paragraphs such as ``**Anna** [00:01:02] text``; what stood in for what is quoted before them."""
+    blocks = [f"# {_plain(one_line(transcript.recording_id)) or 'Transcript'}"]
+    blocks += [f"> {_plain(note)}" for note in fallback_notes(transcript.provenance)]
+    for group in paragraphs(transcript.segments, options):
+        text = one_line("".join(word.text for segment in group for word in segment.words))
+        if text:
+            # Cut off, not rounded: who jumps there must not miss the first word.
+            time = clock(max(0, milliseconds(group[0].span.start)), ".").partition(".")[0]
+            who = one_line(transcript.name(group[0].speaker) or "") if options.speaker_style != "none" else ""
+            blocks.append((f"**{_plain(who)}** " if who else "") + rf"\[{time}\] {_plain(text)}")
+    return "\n\n".join(blocks) + "\n"
+
+
+def _plain(text: str) -> str:
+    """The text as it is, whatever it holds: marks are escaped, and addresses make no links of themselves."""
+    escaped = _NUMBERED.sub(r"\1\\\2", _MARKS.sub(r"\\\g<0>", text))
+    return _ADDRESS.sub(lambda found: found[1] + ("&#58;" if found[2] == ":" else "&#46;"), escaped)

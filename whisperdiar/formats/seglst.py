@@ -1,0 +1,60 @@
+"""Segment-wise long-form speech transcription, the JSON of CHiME and MeetEval (https://github.com/fgnt/meeteval).
+
+A list of segments with ``session_id``, ``speaker``, ``start_time``, ``end_time`` and ``words``, one text.
+"""
+
+from __future__ import annotations
+
+from whisperdiar.errors import FormatError
+from whisperdiar.formats import _fields, _json_text
+from whisperdiar.formats._heard import Heard, transcript_of
+from whisperdiar.formats._spoken import distinct_names, spoken
+from whisperdiar.formats._text import one_line
+from whisperdiar.formats.rttm import choose
+from whisperdiar.options import WriteOptions
+from whisperdiar.transcript import Transcript
+
+name = "seglst"
+suffix = ".seglst.json"  # `.json` alone means the transcript; this form is chosen by its name
+needs = "words"
+
+
+def dumps(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG001 - the keys are fixed
+    """One object per segment, under the speakers' names; times in seconds with three decimals."""
+    names = distinct_names(transcript)
+    session = one_line(transcript.recording_id)
+    return _json_text.write(
+        [
+            {
+                "session_id": session,
+                "speaker": names[item.speaker],
+                "start_time": item.start_ms / 1000,
+                "end_time": item.end_ms / 1000,
+                "words": item.text,
+            }
+            for item in spoken(transcript)
+        ]
+    )
+
+
+def read(text: str) -> Transcript:
+    """The one session of a file; words share their segment's time by their length.
+
+    Raises:
+        FormatError: no SegLST (the message says where), or several sessions.
+    """
+    data = _json_text.read(text)
+    if not isinstance(data, list):
+        raise FormatError("expected a JSON list of segments, as MeetEval writes it")
+    sessions: dict[str, list[Heard]] = {}
+    for index, item in enumerate(_fields.objects(data, "the list")):
+        where = f"[{index}]"
+        if "session_id" not in item:
+            raise FormatError(f"{where}.session_id: this is no SegLST, which names the session of each segment")
+        words = item.get("words")
+        said = " ".join(map(str, words)) if isinstance(words, list) else _fields.text(item, "words", where)
+        start, end = _fields.time(item, "start_time", where), _fields.time(item, "end_time", where)
+        heard = Heard(start, end, _fields.text(item, "speaker", where) or None, said)
+        sessions.setdefault(_fields.text(item, "session_id", where), []).append(heard)
+    found = choose(sessions, None)
+    return transcript_of(sessions.get(found, ()), recording_id=found)

@@ -1,0 +1,69 @@
+"""Segment time marks of NIST (SCTK, "STM file format"): what sclite, asclite and MeetEval read as a reference.
+
+The fields of a line are recording, channel, speaker, start, end, an optional label in angle brackets, and the text.
+"""
+
+from __future__ import annotations
+
+from whisperdiar.formats._heard import Heard, transcript_of
+from whisperdiar.formats._spoken import distinct_names, spoken
+from whisperdiar.formats._text import decimal, distinct, numbered_lines, refuse_line, seconds_field, token
+from whisperdiar.formats.rttm import NO_ID, choose
+from whisperdiar.options import WriteOptions
+from whisperdiar.transcript import Transcript
+
+name = "stm"
+suffix = ".stm"
+needs = "words"
+
+_FIELDS = 5
+_NO_SPEECH = "IGNORE_TIME_SEGMENT_IN_SCORING"
+
+
+def dumps(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG001 - STM leaves no choice
+    """One line per segment in the order of time; white space in the recording id and in names becomes ``_``.
+
+    A text that begins with ``<`` would be taken for a label, so that it gets an empty one before it.
+    """
+    names = distinct({label: token(name) for label, name in distinct_names(transcript).items()})
+    recording = recording_field(transcript)
+    lines = []
+    for item in spoken(transcript):
+        label = "<> " if item.text.startswith("<") else ""
+        place = f"{decimal(item.start_ms)} {decimal(item.end_ms)}"
+        lines.append(f"{recording} 1 {names[item.speaker]} {place} {label}{item.text}\n")
+    return "".join(lines)
+
+
+def recording_field(transcript: Transcript) -> str:
+    """The recording id as one field: never empty, none that begins a comment, nor a file as a byte order mark does."""
+    field = token(transcript.recording_id.replace("\ufeff", "")) or NO_ID
+    return f"_{field}" if field.startswith(";") else field
+
+
+def read(text: str) -> Transcript:
+    """The one recording of a file; words share their segment's time by their length.
+
+    Comments, labels and segments that are not to be scored are passed over.
+
+    Raises:
+        FormatError: a line that cannot be read (with its number and text), or several recordings.
+    """
+    recordings: dict[str, list[Heard]] = {}
+    for number, line in numbered_lines(text):
+        if line.startswith(";;"):
+            continue
+        fields = line.split(maxsplit=_FIELDS)
+        if len(fields) < _FIELDS:
+            refuse_line(number, line, f"{len(fields)} fields, where STM has {_FIELDS} and a text")
+        start, end = seconds_field(fields[3]), seconds_field(fields[4])
+        if start is None or end is None or end < start:
+            refuse_line(number, line, "expected a start and an end in seconds")
+        said = fields[_FIELDS] if len(fields) > _FIELDS else ""
+        if said.startswith("<") and ">" in said:
+            said = said.partition(">")[2].strip()
+        if said == _NO_SPEECH:
+            continue
+        recordings.setdefault(fields[0], []).append(Heard(start, end, fields[2], said))
+    found = choose(recordings, None)
+    return transcript_of(recordings.get(found, ()), recording_id=found)

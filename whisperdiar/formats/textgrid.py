@@ -1,0 +1,150 @@
+"""TextGrids of Praat, in the long text form (Praat manual, "TextGrid file formats": https://www.fon.hum.uva.nl/praat/manual/TextGrid_file_formats.html).
+
+An interval tier is cut into intervals without holes; what says nothing has an empty label. `_tiers` says which tiers
+there are. A quotation mark inside a label is doubled.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from operator import itemgetter
+
+from whisperdiar.errors import FormatError
+from whisperdiar.formats._heard import transcript_of
+from whisperdiar.formats._text import decimal, milliseconds, without_mark
+from whisperdiar.formats._tiers import Mark, Tier, lanes, read_tiers
+from whisperdiar.options import WriteOptions
+from whisperdiar.transcript import Transcript
+
+name = "textgrid"
+suffix = ".TextGrid"
+needs = "words"
+
+# What Praat looks at: strings, and numbers and flags that stand alone. All other text says what a number means.
+_TOKEN = re.compile(
+    r'"(?P<string>[^"]*(?:""[^"]*)*)"'
+    r"|(?P<comment>![^\n]*)"
+    r"|(?P<number>[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)(?!\S)"
+    r"|<(?P<flag>[a-z]+)>"
+    r"|(?P<other>\S+)"
+)
+
+
+def dumps(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG001 - tiers always name their speakers
+    """A tier of utterances and one of words for each speaker, as long as the recording."""
+    found = lanes(transcript)
+    last_ms = max((mark.end_ms for lane in found for mark in lane.utterances), default=0)
+    end_ms = max(last_ms, milliseconds(transcript.duration), 1)  # Praat takes no grid without length
+    tiers = [pair for lane in found for pair in ((lane.tier, lane.utterances), (lane.word_tier, lane.words))]
+    head = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", "xmin = 0", f"xmax = {decimal(end_ms)}"]
+    head += ["tiers? <exists>", f"size = {len(tiers)}", "item []:"]
+    lines = [line for number, (tier, marks) in enumerate(tiers, start=1) for line in _tier(number, tier, marks, end_ms)]
+    return "".join(f"{line}\n" for line in [*head, *lines])
+
+
+def _tier(number: int, tier: str, marks: Sequence[Mark], end_ms: int) -> list[str]:
+    intervals = _without_holes(marks, end_ms)
+    indent = " " * 8
+    lines = [f"    item [{number}]:", f'{indent}class = "IntervalTier"', f"{indent}name = {_quoted(tier)}"]
+    lines += [f"{indent}xmin = 0", f"{indent}xmax = {decimal(end_ms)}", f"{indent}intervals: size = {len(intervals)}"]
+    for index, mark in enumerate(intervals, start=1):
+        lines += [
+            f"{indent}intervals [{index}]:",
+            f"{indent}    xmin = {decimal(mark.start_ms)}",
+            f"{indent}    xmax = {decimal(mark.end_ms)}",
+            f"{indent}    text = {_quoted(mark.text)}",
+        ]
+    return lines
+
+
+def _without_holes(marks: Sequence[Mark], end_ms: int) -> list[Mark]:
+    whole, done_ms = [], 0
+    for mark in marks:
+        if mark.start_ms > done_ms:
+            whole.append(Mark(done_ms, mark.start_ms, ""))
+        whole.append(mark)
+        done_ms = mark.end_ms
+    return [*whole, Mark(done_ms, end_ms, "")] if done_ms < end_ms else whole
+
+
+def _quoted(text: str) -> str:
+    doubled = text.replace('"', '""')
+    return f'"{doubled}"'
+
+
+def read(text: str) -> Transcript:
+    """Interval tiers as speakers with their words, of the long and the short text form; point tiers are passed over.
+
+    Raises:
+        FormatError: no TextGrid in a text form; the message says which line.
+    """
+    fields = _Fields(without_mark(text))
+    if fields.string() != "ooTextFile" or fields.string() != "TextGrid":
+        raise FormatError("this is no TextGrid in a text form; save it with Praat's 'Save as text file...'")
+    fields.number()
+    end = fields.number()
+    tiers = []
+    if fields.flag() == "exists":
+        for _ in range(fields.count()):
+            tiers += fields.tier()
+    return transcript_of(read_tiers(tiers), duration=end)
+
+
+class _Fields:
+    """The strings, numbers and flags of a text one after the other."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._place = 0
+        self._fields = self._scan()
+
+    def _scan(self) -> Iterator[re.Match[str]]:
+        for match in _TOKEN.finditer(self._text):
+            self._place = match.start()
+            if match.lastgroup == "other" and match["other"].startswith('"'):
+                self._refuse("a quotation mark that is not closed")
+            if match.lastgroup in ("string", "number", "flag"):
+                yield match
+
+    def _next(self, kind: str) -> str:
+        match = next(self._fields, None)
+        if match is None:
+            raise FormatError(f"this TextGrid ends where a {kind} is expected; it is cut off")
+        if match.lastgroup != kind:
+            self._refuse(f"a {match.lastgroup} where a {kind} is expected")
+        return match[kind]
+
+    def _refuse(self, cause: str) -> None:
+        number = self._text.count("\n", 0, self._place) + 1
+        raise FormatError(f"line {number}: {cause}: {self._text[self._place : self._place + 60]!r}")
+
+    def string(self) -> str:
+        return self._next("string").replace('""', '"')
+
+    def number(self) -> float:
+        return float(self._next("number"))
+
+    def flag(self) -> str:
+        return self._next("flag")
+
+    def count(self) -> int:
+        number = self.number()
+        if not 0 <= number < 1e9 or number != int(number):
+            self._refuse("this is no number of tiers or intervals")
+        return int(number)
+
+    def tier(self) -> list[Tier]:
+        """The next tier; none where it is one of points."""
+        kind, label = self.string(), self.string()
+        self.number(), self.number()
+        points = kind == "TextTier"
+        if not points and kind != "IntervalTier":
+            self._refuse(f"a tier of the kind {kind!r}")
+        marks = [self._mark(points) for _ in range(self.count())]
+        return [] if points else [Tier(label, sorted((mark for mark in marks if mark[2]), key=itemgetter(0)))]
+
+    def _mark(self, point: bool) -> tuple[float, float, str]:
+        start = self.number()
+        end = start if point else self.number()
+        return start, end, self.string().strip()

@@ -1,0 +1,16 @@
+"""A table with one row per segment, its columns parted by a tab; `_table` says which columns."""
+
+from __future__ import annotations
+
+from whisperdiar.formats._table import segment_table
+from whisperdiar.options import WriteOptions
+from whisperdiar.transcript import Transcript
+
+name = "tsv"
+suffix = ".tsv"
+needs = "words"
+
+
+def dumps(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG001 - the columns are fixed
+    """A header and one row per segment."""
+    return segment_table(transcript, "\t")

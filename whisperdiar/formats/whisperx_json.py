@@ -1,0 +1,75 @@
+"""The JSON that whisperX writes after alignment and diarization (whisperx/schema.py in m-bain/whisperX).
+
+``segments`` with ``start``, ``end``, ``text``, ``speaker`` and ``words`` (``word``, ``start``, ``end``, ``score``,
+``speaker``); all words again in ``word_segments``; ``language``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from whisperdiar.errors import FormatError
+from whisperdiar.formats import _fields, _json_text
+from whisperdiar.formats._heard import Heard, HeardWord, transcript_of
+from whisperdiar.formats._spoken import UNKNOWN, SpokenWord, distinct_names, spoken
+from whisperdiar.options import WriteOptions
+from whisperdiar.transcript import Transcript
+
+name = "whisperx-json"
+suffix = ".whisperx.json"  # `.json` alone means the transcript; this form is chosen by its name
+needs = "words"
+
+
+def dumps(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG001 - the keys are fixed
+    """Words without their spaces, as whisperX has them; speakers by name, left out where nobody is known."""
+    names = distinct_names(transcript)
+    segments: list[dict[str, Any]] = []
+    for item in spoken(transcript):
+        words = [_word(word, names) for word in item.words]
+        who = {} if item.speaker is None else {"speaker": names[item.speaker]}
+        segments.append(
+            {"start": item.start_ms / 1000, "end": item.end_ms / 1000, "text": item.text, **who, "words": words}
+        )
+    every = [word for segment in segments for word in segment["words"]]
+    return _json_text.write({"segments": segments, "word_segments": every, "language": transcript.language})
+
+
+def _word(word: SpokenWord, names: Mapping[str | None, str]) -> dict[str, Any]:
+    who = {} if word.word.speaker is None else {"speaker": names[word.word.speaker]}
+    score = round(word.word.probability, 3)
+    return {"word": word.text, "start": word.start_ms / 1000, "end": word.end_ms / 1000, "score": score, **who}
+
+
+def read(text: str) -> Transcript:
+    """With or without words (no alignment) and speakers (no diarization); words without times get some.
+
+    Raises:
+        FormatError: no JSON of whisperX; the message says where.
+    """
+    data = _json_text.read(text)
+    if not isinstance(data, Mapping) or "segments" not in data:
+        raise FormatError("expected a JSON object with segments, as whisperX writes it")
+    heard = []
+    for index, item in enumerate(_fields.objects(data["segments"], "segments")):
+        where = f"segments[{index}]"
+        words = [
+            _heard_word(word, f"{where}.words[{number}]")
+            for number, word in enumerate(_fields.objects(item.get("words"), f"{where}.words"))
+        ]
+        start, end = _fields.time(item, "start", where), _fields.time(item, "end", where)
+        who = _fields.text(item, "speaker", where) or None
+        heard.append(Heard(start, end, who, _fields.text(item, "text", where), words))
+    return transcript_of(heard, language=_fields.text(data, "language", "the object") or None)
+
+
+def _heard_word(word: Mapping[str, Any], where: str) -> HeardWord:
+    score = _fields.number(word, "score", where)
+    who = _fields.text(word, "speaker", where)
+    return HeardWord(
+        _fields.text(word, "word", where),
+        _fields.number(word, "start", where),
+        _fields.number(word, "end", where),
+        1.0 if score is None else score,
+        None if who in ("", UNKNOWN) else who,
+    )

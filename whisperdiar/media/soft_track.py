@@ -1,0 +1,292 @@
+"""A copy of a video with one more subtitle track; pictures and sound are copied packet by packet, never encoded."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.errors import InvalidOption, MediaError, OutputError
+from whisperdiar.files import cause_of, staged
+from whisperdiar.media._languages import three_letters
+from whisperdiar.media.files import LocalFile, opened, shown
+
+if TYPE_CHECKING:
+    from av.container import InputContainer, OutputContainer
+
+CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
+"""Suffix of a video → FFmpeg's name of its container."""
+
+_DEMUXERS = {"srt": "srt", "vtt": "webvtt", "ass": "ass"}
+_COPIED = ("video", "audio", "subtitle")
+_MILLISECOND = Fraction(1, 1000)
+_MICROSECOND = Fraction(1, 1_000_000)
+# What FFmpeg's encoder makes the look of a text track from: white letters at the bottom.
+_LOOK = b"""[Script Info]
+ScriptType: v4.00+
+[V4+ Styles]
+Format: Name, Fontname, Fontsize, PrimaryColour, SecondaryColour, OutlineColour, BackColour, Bold, Italic, Underline, \
+StrikeOut, ScaleX, ScaleY, Spacing, Angle, BorderStyle, Outline, Shadow, Alignment, MarginL, MarginR, MarginV, Encoding
+Style: Default,Arial,18,&Hffffff,&Hffffff,&H0,&H0,0,0,0,0,100,100,0,0,1,1,0,2,10,10,10,1
+[Events]
+Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoftTrack:
+    """Subtitles as a video file holds them: a text that FFmpeg reads, or plain samples.
+
+    Attributes:
+        form: ``srt``, ``vtt`` or ``ass``, the format of `text`; ``mov_text`` (3GPP timed text) for `samples`.
+        text: a whole subtitle file.
+        samples: start and end in milliseconds and the lines; in order, not overlapping.
+        language: ISO 639-1 code, or None where unknown.
+        title: what players list.
+    """
+
+    form: str
+    text: str = ""
+    samples: tuple[tuple[int, int, str], ...] = ()
+    language: str | None = None
+    title: str = "whisperdiar"
+
+
+def container_of(path: str | os.PathLike[str]) -> str:
+    """FFmpeg's name of the container that a file name asks for.
+
+    Raises:
+        InvalidOption: it is none that takes subtitles here.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in CONTAINERS:
+        raise InvalidOption(f"{shown(path)}: subtitles go into {', '.join(CONTAINERS)}; choose one of these suffixes")
+    return CONTAINERS[suffix]
+
+
+def add_track(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    track: SoftTrack,
+    *,
+    progress: Progress = no_progress,
+) -> tuple[str, ...]:
+    """Write a copy of the video `source` with the track as `target`, whose suffix chooses the container.
+
+    The copy begins at time 0, as players show the source. All pictures, sound, subtitles, chapters and tags are kept,
+    and attachments in Matroska. The copy appears under its name when it is complete and could be read back.
+
+    Args:
+        progress: called with ``embed`` and the fraction that is copied.
+
+    Returns:
+        Sentences for the user about what could not be kept (data tracks, such as timecodes).
+
+    Raises:
+        InvalidOption: no container has this suffix, or it does not take a track of this form.
+        MediaError: the source cannot be read.
+        OutputError: the copy cannot be written; its one line says why.
+    """
+    container = container_of(target)
+    if (track.form == "mov_text") == (container == "matroska"):
+        raise InvalidOption(f"{shown(target)}: {container} does not take subtitles of the form {track.form}")
+    if os.path.realpath(source) == os.path.realpath(target):
+        raise InvalidOption(f"{shown(target)}: this is the video itself; give the copy another name")
+    with opened(source) as (video, file), staged(target) as temporary:
+        if not (video.streams.video or video.streams.audio):
+            raise MediaError(f"{shown(source)}: has neither pictures nor sound; give the recording")
+        _check_space(target, file)
+        try:
+            notes = _Copy(video, file, track, container, shown(target)).write(temporary, progress)
+            _check_readable(temporary, container, target)
+        except OSError as error:  # FFmpeg's errors that have a number are among them
+            raise OutputError(f"{shown(target)}: {_cause(error, container)}") from error
+    progress("embed", 1.0)
+    return notes
+
+
+def _check_space(target: str | os.PathLike[str], file: LocalFile) -> None:
+    with contextlib.suppress(OSError):
+        free = shutil.disk_usage(os.path.dirname(os.path.realpath(target))).free
+        if free < file.size:
+            raise OutputError(
+                f"{shown(target)}: a copy of the video needs {file.size / 1e6:.0f} MB, and {free / 1e6:.0f} MB are "
+                "free; make room or choose another folder"
+            )
+
+
+def _check_readable(path: str, container: str, target: str | os.PathLike[str]) -> None:
+    import av
+
+    with open(path, "rb") as raw, av.open(raw, format=container) as copy:
+        if not copy.streams.subtitles:
+            raise OutputError(f"{shown(target)}: the subtitles could not be read back; please report this")
+
+
+def _cause(error: OSError, container: str) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS):
+        return cause_of(error)
+    hint = "" if container == "matroska" else "; try .mkv, which takes nearly everything"
+    return f"the video cannot be copied into {container} ({error.strerror or error}){hint}"
+
+
+class _Copy:
+    """One run over the packets of a video."""
+
+    def __init__(self, video: InputContainer, file: LocalFile, track: SoftTrack, container: str, name: str) -> None:
+        self._video = video
+        self._file = file
+        self._track = track
+        self._container = container
+        self._name = name
+        self._origin = Fraction(video.start_time or 0) * _MICROSECOND
+        self._streams: dict[int, Any] = {}
+        self._last_dts: dict[int, int] = {}
+        self._notes: list[str] = []
+
+    def write(self, path: str, progress: Progress) -> tuple[str, ...]:
+        import av
+
+        options = {} if self._container == "matroska" else {"movflags": "+faststart"}
+        with av.open(path, "w", format=self._container, options=options) as copy, _opened_text(self._track) as text:
+            self._add_streams(copy)
+            added = self._add_track(copy, text)
+            copy.metadata.update(self._video.metadata)
+            self._copy_chapters(copy)
+            waiting = list(self._packets_of_track(text))
+            for packet in self._packets(progress):
+                while waiting and waiting[0].pts * waiting[0].time_base <= packet.dts * packet.time_base:
+                    self._mux(copy, waiting.pop(0), added)
+                self._mux(copy, packet, self._streams[packet.stream.index])
+            for packet in waiting:
+                self._mux(copy, packet, added)
+        return tuple(self._notes)
+
+    def _mux(self, copy: OutputContainer, packet: Any, stream: Any) -> None:
+        packet.stream = stream
+        copy.mux(packet)
+
+    def _add_streams(self, copy: OutputContainer) -> None:
+        for stream in self._video.streams:
+            attached = stream.type == "attachment" and self._container == "matroska"
+            if stream.type not in _COPIED and not attached:
+                if not self._made_again(stream):
+                    self._notes.append(f"track {stream.index} ({stream.type}) is no picture or sound and is left out")
+                continue
+            if stream.codec_context is None and not attached:
+                raise OutputError(f"{self._name}: track {stream.index} of the video is of an unknown kind")
+            try:
+                added: Any = copy.add_stream_from_template(stream)
+            except ValueError as error:
+                raise OutputError(f"{self._name}: {self._refused(stream)}") from error
+            if not attached:
+                added.metadata.update(stream.metadata)
+                added.disposition = stream.disposition.value  # PyAV 16 takes numbers only
+            self._streams[stream.index] = added
+
+    def _made_again(self, stream: Any) -> bool:
+        """In MP4, chapters and timecodes lie in tracks, which FFmpeg makes anew from what it is told of them."""
+        if self._container != "matroska" and "timecode" in stream.metadata:
+            return True
+        return stream.type == "data" and stream.name == "bin_data" and bool(self._video.chapters())
+
+    def _refused(self, stream: Any) -> str:
+        codec = getattr(stream.codec_context, "name", "unknown")
+        remedy = "use .mkv, which takes nearly everything"
+        if self._container == "matroska":
+            remedy = "use .mp4" if codec == "mov_text" else "convert the video first"
+        return f"{self._container} cannot hold the {stream.type} of the source ({codec}); {remedy}"
+
+    def _add_track(self, copy: OutputContainer, text: Any) -> Any:
+        from av.stream import Disposition
+
+        if text is None:
+            added: Any = copy.add_stream("mov_text")
+            added.codec_context.subtitle_header = _LOOK
+            added.codec_context.time_base = added.time_base = _MILLISECOND
+        else:
+            added = copy.add_stream_from_template(text.streams.subtitles[0])
+        added.metadata.update(language=three_letters(self._track.language), title=self._track.title)
+        if self._container != "matroska":
+            added.metadata["handler_name"] = self._track.title
+        others = [stream for stream in self._video.streams.subtitles if stream.disposition & Disposition.default]
+        added.disposition = (Disposition(0) if others else Disposition.default).value
+        return added
+
+    def _packets_of_track(self, text: Any) -> Iterator[Any]:
+        import av
+
+        if text is not None:
+            yield from (packet for packet in text.demux(subtitles=0) if packet.size and packet.pts is not None)
+            return
+        for start_ms, end_ms, lines in self._track.samples:
+            data = lines.encode("utf-8")
+            if len(data) >= 2**16:
+                raise OutputError(f"{self._name}: a subtitle of {len(data)} bytes does not fit into MP4; use .mkv")
+            packet = av.Packet(len(data).to_bytes(2, "big") + data)
+            packet.pts = packet.dts = start_ms
+            packet.duration = end_ms - start_ms
+            packet.time_base = _MILLISECOND
+            yield packet
+
+    def _copy_chapters(self, copy: OutputContainer) -> None:
+        chapters = self._video.chapters()
+        for chapter in chapters:
+            shift = round(self._origin / (chapter["time_base"] or _MICROSECOND))
+            chapter["start"], chapter["end"] = chapter["start"] - shift, chapter["end"] - shift
+        if chapters:
+            copy.set_chapters(chapters)
+
+    def _packets(self, progress: Progress) -> Iterator[Any]:
+        """What is copied, from time 0, with times that never run backwards (some recorders write such files)."""
+        import av
+
+        reported = 0.0
+        try:
+            for packet in self._video.demux():
+                if not packet.size or packet.stream.index not in self._streams:
+                    continue
+                if self._placed(packet):
+                    yield packet
+                fraction = 0.0 if packet.pos is None else min(packet.pos / self._file.size, 1.0)
+                if fraction >= reported + 0.01:
+                    reported = fraction
+                    progress("embed", fraction)
+        except av.FFmpegError as error:
+            if self._file.error is not None:
+                raise MediaError(f"the video cannot be read to its end ({self._file.error.strerror})") from error
+            raise
+        if self._file.error is not None:
+            raise MediaError(f"the video cannot be read to its end ({self._file.error.strerror})")
+
+    def _placed(self, packet: Any) -> bool:
+        dts = packet.pts if packet.dts is None else packet.dts
+        if dts is None:
+            return False
+        shift = round(self._origin / packet.time_base)
+        last = self._last_dts.get(packet.stream.index)
+        packet.dts = dts - shift if last is None else max(dts - shift, last + 1)
+        if packet.pts is not None:
+            packet.pts = max(packet.pts - shift, packet.dts)
+        self._last_dts[packet.stream.index] = packet.dts
+        return True
+
+
+@contextlib.contextmanager
+def _opened_text(track: SoftTrack) -> Iterator[Any]:
+    """The subtitles as FFmpeg's own demuxer reads them; None for samples."""
+    if track.form == "mov_text":
+        yield None
+        return
+    import av
+
+    with av.open(io.BytesIO(track.text.encode("utf-8")), format=_DEMUXERS[track.form]) as text:
+        yield text

@@ -1,0 +1,39 @@
+"""How plots look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from whisperdiar.errors import InvalidOption
+from whisperdiar.options._ranges import check_ranges
+
+PLOT_KINDS = ("timeline", "talk", "answers", "all")
+PLOT_LANGUAGES = ("en", "ru")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlotOptions:
+    """What is drawn, and how wide.
+
+    Attributes:
+        kind: ``timeline`` (who speaks when), ``talk`` (who speaks how much), ``answers`` (who answers whom), or ``all``
+            of them one below the other.
+        width: of the picture, in pixels of SVG.
+        scale: pixels of a PNG for each of SVG.
+        language: of the words in the picture; None takes the transcript's where there are words in it.
+
+    Raises:
+        InvalidOption: there is no such kind or language, or a number outside its range.
+    """
+
+    kind: str = "timeline"
+    width: int = 1200
+    scale: float = 2.0
+    language: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in PLOT_KINDS:
+            raise InvalidOption(f"kind {self.kind!r}: choose one of {', '.join(PLOT_KINDS)}")
+        if self.language is not None and self.language not in PLOT_LANGUAGES:
+            raise InvalidOption(f"language {self.language!r}: choose one of {', '.join(PLOT_LANGUAGES)}")
+        check_ranges(self, ("width", 400, 20_000), ("scale", 0.1, 10.0))

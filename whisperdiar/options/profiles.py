@@ -1,0 +1,101 @@
+"""Profiles of subtitles: the data file that is shipped, and files of the user's own."""
+
+from __future__ import annotations
+
+import importlib.resources
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from whisperdiar.errors import InvalidOption
+from whisperdiar.options.subtitles import RULES, SubtitleRules, changed
+
+_TEXTS = {"summary", "source", "based_on"}
+_FLAGS = {"overlap", "word_times", "full_width"}
+
+
+@lru_cache(maxsize=1)
+def _shipped() -> dict[str, dict[str, Any]]:
+    text = importlib.resources.files("whisperdiar").joinpath("data").joinpath("profiles.json").read_text("utf-8")
+    found: dict[str, dict[str, Any]] = json.loads(text)
+    return found
+
+
+def profile_names() -> tuple[str, ...]:
+    """Profiles that are shipped."""
+    return tuple(_shipped())
+
+
+def profile_summary(name: str) -> tuple[str, str]:
+    """One line about a shipped profile, and where its figures are published."""
+    return _shipped()[name]["summary"], _shipped()[name]["source"]
+
+
+def subtitle_rules(profile: str = "default", *, language: str | None, **overrides: Any) -> SubtitleRules:
+    """The rules of a profile for a language.
+
+    Args:
+        profile: a shipped one by name, or the path of a JSON file with one (`docs/subtitles.md` shows its form).
+        language: ISO 639-1 code, with or without a region (`pt-BR`); None where unknown.
+        overrides: fields of `SubtitleRules` that replace those of the profile, and `gap` in seconds; None replaces
+            nothing.
+
+    Raises:
+        InvalidOption: there is no such profile, or a value that makes no sense.
+    """
+    unknown = sorted(set(overrides) - {*RULES, "gap"})
+    if unknown:
+        raise InvalidOption(f"rule {unknown[0]!r}: there is none of this name; known are {', '.join(RULES)}")
+    name, data = _profile(profile)
+    return changed(_resolved(name, data, language), overrides)
+
+
+def _profile(profile: str) -> tuple[str, dict[str, Any]]:
+    if profile in _shipped():
+        return profile, _shipped()[profile]
+    if not profile.lower().endswith(".json"):
+        raise InvalidOption(f"profile {profile!r}: choose one of {', '.join(_shipped())}, or give a .json file")
+    return Path(profile).stem, _from_file(profile)
+
+
+def _from_file(path: str) -> dict[str, Any]:
+    try:
+        data = json.loads(Path(path).read_text("utf-8-sig"))
+    except OSError as error:
+        raise InvalidOption(f"profile {path}: cannot be read ({error.strerror or error})") from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidOption(f"profile {path}: not JSON ({error})") from error
+    _check(path, data, {*RULES, *_TEXTS, "languages"})
+    base = data.get("based_on", "default")
+    if not isinstance(base, str) or base not in _shipped():
+        raise InvalidOption(f"profile {path}: based_on {base!r}: choose one of {', '.join(_shipped())}")
+    languages = data.get("languages", {})
+    if not isinstance(languages, dict):
+        raise InvalidOption(f"profile {path}: languages: give an object of language codes")
+    for code, values in languages.items():
+        _check(f"{path}: {code}", values, set(RULES))
+    shipped = _shipped()[base]
+    return {**shipped, **data, "languages": {**shipped.get("languages", {}), **languages}}
+
+
+def _check(where: str, values: Any, known: set[str]) -> None:
+    if not isinstance(values, dict):
+        raise InvalidOption(f"profile {where}: give an object of rules")
+    for name, value in values.items():
+        if name not in known:
+            raise InvalidOption(f"profile {where}: no rule is called {name!r}; known are {', '.join(RULES)}")
+        if name in _FLAGS and not isinstance(value, bool):
+            raise InvalidOption(f"profile {where}: {name} {value!r}: give true or false")
+        if name in set(RULES) - _FLAGS and (isinstance(value, (bool, str, list, dict))):
+            raise InvalidOption(f"profile {where}: {name} {value!r}: give a number")
+        if name in ("max_chars", "max_lines", "min_duration", "max_duration", "min_gap", "close_gap") and value is None:
+            raise InvalidOption(f"profile {where}: {name}: there is no way without this limit, give a number")
+
+
+def _resolved(name: str, data: dict[str, Any], language: str | None) -> SubtitleRules:
+    rules = {key: value for key, value in data.items() if key in RULES}
+    own = data.get("languages", {})
+    code = (language or "").lower().replace("_", "-")
+    rules |= own.get(code) or own.get(code.partition("-")[0]) or {}
+    return SubtitleRules(profile=name, **rules)

@@ -1,0 +1,286 @@
+"""Pictures of a conversation as SVG: who speaks when, how much, and who answers whom. Pure.
+
+No drawing library is needed: SVG is text, and browsers, word processors and printers draw it sharp at any size. Only
+for PNG something has to draw it (`picture_png`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from whisperdiar import _svg
+from whisperdiar.colours import colour_of
+from whisperdiar.errors import BackendMissing, OutputError
+from whisperdiar.graphemes import columns as columns_of
+from whisperdiar.graphemes import graphemes
+from whisperdiar.options import PlotOptions
+from whisperdiar.statistics import SpeakerStatistics, Statistics, overlaps_of, speech_of, talk_statistics
+from whisperdiar.transcript import Transcript
+from whisperdiar.types import Span
+
+_GROUND, _INK, _SOFT, _WASH, _LINE = "#ffffff", "#1c1c1f", "#5d5953", "#f1eee8", "#d9d4ca"
+_LEFT, _MARGIN, _LANE = 190.0, 24.0, 26.0
+_NAME_COLUMNS = 18
+_NARROW = 60.0
+_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400)
+"""Seconds between the times on the axis: what people count in."""
+
+_WORDS: Mapping[str, Mapping[str, str]] = {
+    "en": {
+        "timeline": "Who speaks when",
+        "talk": "Who speaks how much",
+        "answers": "Who answers whom",
+        "overlap": "Overlap",
+        "doubtful": "Doubtful words",
+        "turns": "turns: {}",
+        "interruptions": "interruptions: {}",
+        "longest": "longest: {}",
+        "rule": "Rows answer columns.",
+        "none": "Nobody is known to speak.",
+    },
+    "ru": {
+        "timeline": "Кто когда говорит",
+        "talk": "Кто сколько говорит",
+        "answers": "Кто кому отвечает",
+        "overlap": "Одновременно",
+        "doubtful": "Под сомнением",
+        "turns": "реплик: {}",
+        "interruptions": "перебиваний: {}",
+        "longest": "самая длинная: {}",
+        "rule": "Строка отвечает столбцу.",
+        "none": "Неизвестно, кто говорит.",
+    },
+}
+
+Section = Callable[["_Picture"], tuple[list[str], float]]
+
+
+def timeline_svg(transcript: Transcript, *, options: PlotOptions | None = None) -> str:
+    """Who speaks when: a lane for every speaker, one for overlap, one for words whose speaker is doubtful."""
+    return picture_svg(transcript, options=replace(options or PlotOptions(), kind="timeline"))
+
+
+def picture_svg(transcript: Transcript, *, options: PlotOptions | None = None) -> str:
+    """The picture that `PlotOptions.kind` names, as a document of SVG."""
+    options = options or PlotOptions()
+    picture = _Picture(transcript, options)
+    kinds = list(_SECTIONS) if options.kind == "all" else [options.kind]
+    parts, top = [], _MARGIN
+    for kind in kinds:
+        drawn, height = _SECTIONS[kind](picture)
+        heading = _svg.text(picture.words[kind], _MARGIN, 14, font_size=16, font_weight=700, fill=_INK)
+        parts.append(_svg.tag("g", heading + "".join(drawn), transform=f"translate(0 {top:g})"))
+        top += height + 1.5 * _MARGIN
+    title = f"{picture.words[kinds[0]]}: {transcript.recording_id}"
+    return _svg.document(parts, width=options.width, height=math.ceil(top - 0.5 * _MARGIN), ground=_GROUND, title=title)
+
+
+def picture_png(svg: str, *, options: PlotOptions | None = None) -> bytes:
+    """The picture as PNG, drawn by resvg (extra ``plot``) with the fonts of this machine.
+
+    Raises:
+        BackendMissing: resvg is not installed.
+        OutputError: this machine has no font, so that all words would be missing.
+    """
+    scale = (options or PlotOptions()).scale
+    try:
+        import resvg_py
+    except ImportError as error:
+        install = 'pip install "whisperdiar[plot]"'
+        raise BackendMissing(
+            f"PNG needs resvg: {install}, or write .svg, which needs nothing", remedy=install
+        ) from error
+    draw = resvg_py.svg_to_bytes
+    probe = _svg.document([_svg.text("x", 1, 15)], width=20, height=20, ground=_GROUND, title="")
+    if bytes(draw(svg_string=probe)) == bytes(draw(svg_string=probe, skip_system_fonts=True)):
+        raise OutputError("no font is installed here, so a PNG would have no words: install one (DejaVu) or write .svg")
+    return bytes(draw(svg_string=svg, zoom=scale)) if scale == int(scale) else _scaled(draw, svg, scale)
+
+
+def _scaled(draw: Any, svg: str, scale: float) -> bytes:
+    """resvg's own zoom takes whole numbers only."""
+    width = int(svg.split(' width="', 1)[1].split('"', 1)[0])
+    return bytes(draw(svg_string=svg, width=round(width * scale)))
+
+
+class _Picture:
+    """What the parts of one picture share."""
+
+    def __init__(self, transcript: Transcript, options: PlotOptions) -> None:
+        self.transcript = transcript
+        self.figures: Statistics = talk_statistics(transcript)
+        self.speech = speech_of(transcript)
+        self.width = float(options.width)
+        self.right = self.width - _MARGIN
+        self.words = _WORDS[
+            options.language or (transcript.language if transcript.language in _WORDS else "en") or "en"
+        ]
+        self.names = {label: transcript.name(label) or label for label in self.speech}
+
+    def name(self, label: str, middle: float, *, number: int | None = None) -> str:
+        """A speaker's name at the left of a lane, in the speaker's colour; with the number that stands for it."""
+        colour = colour_of(list(self.names).index(label))[0]
+        full = self.names[label]
+        shown = shortened(full) if number is None else f"{shortened(full, _NAME_COLUMNS - 4)} · {number}"
+        drawn = _svg.text(shown, _LEFT - 12, middle + 4.5, text_anchor="end", fill=colour, font_weight=600)
+        return _svg.titled(drawn, full)
+
+    def nothing(self) -> tuple[list[str], float]:
+        return [_svg.text(self.words["none"], _MARGIN, 44, fill=_SOFT)], 48.0
+
+
+def _timeline(picture: _Picture) -> tuple[list[str], float]:
+    transcript, words = picture.transcript, picture.words
+    lanes: list[tuple[str, Sequence[Span], str]] = [
+        ("", spans, colour_of(i)[0]) for i, spans in enumerate(picture.speech.values())
+    ]
+    overlaps = overlaps_of(picture.speech)
+    doubtful = sorted(item.span for item in transcript.uncertain)
+    lanes += [(words["overlap"], overlaps, "url(#hatch)")] if overlaps else []
+    lanes += [(words["doubtful"], doubtful, _SOFT)] if doubtful else []
+    if not lanes:
+        return picture.nothing()
+    duration = max([transcript.duration, 1e-3, *(span.end for _, spans, _ in lanes for span in spans)])
+    scale = (picture.right - _LEFT) / duration
+    parts = [_HATCH] if overlaps else []
+    labels = list(picture.speech)
+    bottom = 30 + _LANE * len(lanes)
+    parts += _axis(duration, scale, bottom)
+    for i, (name, spans, fill) in enumerate(lanes):
+        middle = 30 + _LANE * (i + 0.5)
+        thin = bool(name)
+        tall = 6.0 if thin else 16.0
+        parts.append(_svg.box(_LEFT, middle - tall / 2, picture.right - _LEFT, tall, _WASH))
+        parts.append(
+            _svg.text(name, _LEFT - 12, middle + 4.5, text_anchor="end", fill=_SOFT)
+            if thin
+            else picture.name(labels[i], middle)
+        )
+        parts += [_svg.box(x, middle - tall / 2, width, tall, fill) for x, width in drawn_spans(spans, scale)]
+    return parts, bottom + 22
+
+
+_HATCH = _svg.tag(
+    "defs",
+    _svg.tag(
+        "pattern",
+        _svg.tag("path", d="M-1 5 5 -1M1 7 7 1M-3 3 3 -3", stroke=_INK, stroke_width=1.1),
+        id="hatch",
+        width=4,
+        height=4,
+        patternUnits="userSpaceOnUse",
+    ),
+)
+
+
+def drawn_spans(spans: Sequence[Span], scale: float) -> list[tuple[float, float]]:
+    """(x, width) of sorted spans from the left edge of the lanes; what would lie within half a pixel is one.
+
+    Thus the picture of a day is not larger than that of a minute.
+    """
+    made: list[tuple[float, float]] = []
+    for span in spans:
+        start, end = max(0.0, span.start) * scale, max(0.0, span.end) * scale
+        if made and start - sum(made[-1]) < 0.5:
+            made[-1] = (made[-1][0], max(sum(made[-1]), end) - made[-1][0])
+        else:
+            made.append((start, max(1.0, end - start)))
+    return [(_LEFT + x, width) for x, width in made]
+
+
+def _axis(duration: float, scale: float, bottom: float) -> list[str]:
+    """Times that people count in, at least 80 pixels apart."""
+    step = next((step for step in _STEPS if step * scale >= 80), 86_400 * math.ceil(80 / scale / 86_400))
+    parts = []
+    for i in range(math.floor(duration / step) + 1):
+        x = _LEFT + i * step * scale
+        parts.append(_svg.tag("path", d=f"M{x:.2f} 28V{bottom:g}", stroke=_LINE, stroke_width=1))
+        parts.append(_svg.text(clock(i * step), x, bottom + 17, text_anchor="middle", fill=_SOFT, font_size=12))
+    return parts
+
+
+def _talk(picture: _Picture) -> tuple[list[str], float]:
+    people, words = picture.figures.speakers, picture.words
+    if not people:
+        return picture.nothing()
+    room = picture.right - _LEFT
+    most = max(max(item.talk_time for item in people), 1e-9)
+    parts = []
+    for i, item in enumerate(people):
+        middle = 30 + 46 * i + 14
+        parts.append(picture.name(item.speaker, middle))
+        parts.append(_svg.box(_LEFT, middle - 8, room, 16, _WASH))
+        parts.append(_svg.box(_LEFT, middle - 8, max(1.0, room * item.talk_time / most), 16, colour_of(i)[0]))
+        parts.append(_svg.text(_facts(item, words), _LEFT, middle + 23, fill=_SOFT, font_size=12))
+    return parts, 30 + 46 * len(people)
+
+
+def _facts(item: SpeakerStatistics, words: Mapping[str, str]) -> str:
+    facts = [clock(item.talk_time), f"{item.share:.0%}", words["turns"].format(item.turns)]
+    if item.interruptions:
+        facts.append(words["interruptions"].format(item.interruptions))
+    if item.longest_turn is not None:
+        facts.append(words["longest"].format(clock(item.longest_turn.duration)))
+    return "  ·  ".join(facts)
+
+
+def _answers(picture: _Picture) -> tuple[list[str], float]:
+    people = [item.speaker for item in picture.figures.speakers]
+    if len(people) < 2:
+        return picture.nothing()
+    counts = picture.figures.answers
+    most = max(1, *(count for row in counts for count in row))
+    cell = min(96.0, (picture.right - _LEFT) / len(people))
+    numbered = cell < _NARROW  # names do not fit above the columns: numbers stand for them there
+    parts = []
+    for i, label in enumerate(people):
+        name = picture.names[label]
+        above = str(i + 1) if numbered else shortened(name, int(cell / 8.7))
+        middle = 52 + 34 * (i + 0.5)
+        drawn = _svg.text(
+            above,
+            _LEFT + cell * (i + 0.5),
+            44,
+            text_anchor="middle",
+            font_size=12,
+            font_weight=600,
+            fill=colour_of(i)[0],
+        )
+        parts.append(_svg.titled(drawn, name))
+        parts.append(picture.name(label, middle, number=i + 1 if numbered else None))
+        for j, count in enumerate(counts[i]):
+            left, top = _LEFT + cell * j + 1.5, 52 + 34 * i + 1.5
+            parts.append(_svg.box(left, top, cell - 3, 31, _WASH))
+            if count:
+                shade = 0.08 + 0.42 * count / most  # dark text is read on all of them
+                parts.append(_svg.box(left, top, cell - 3, 31, colour_of(i)[0], fill_opacity=shade))
+            shown = "–" if i == j else str(count) if count else "·"
+            fill = _INK if count else _SOFT
+            parts.append(_svg.text(shown, left + cell / 2 - 1.5, middle + 4.5, text_anchor="middle", fill=fill))
+    bottom = 52 + 34 * len(people)
+    parts.append(_svg.text(picture.words["rule"], _LEFT, bottom + 20, fill=_SOFT, font_size=12))
+    return parts, bottom + 24
+
+
+_SECTIONS: Mapping[str, Section] = {"timeline": _timeline, "talk": _talk, "answers": _answers}
+
+
+def shortened(name: str, columns: int = _NAME_COLUMNS) -> str:
+    """A name that fits into so many columns, cut with an ellipsis; wide characters take two."""
+    name = _svg.clean(name)
+    if columns_of(name) <= columns:
+        return name
+    clusters = graphemes(name)
+    while clusters and columns_of("".join(clusters)) > columns - 1:
+        clusters.pop()
+    return "".join(clusters).rstrip() + "…"
+
+
+def clock(seconds: float) -> str:
+    """Whole seconds as M:SS or H:MM:SS."""
+    whole = math.floor(seconds + 0.5)
+    hours, minutes = whole // 3600, whole // 60 % 60
+    return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"

@@ -1,0 +1,88 @@
+"""Subtitles into a copy of the video: a track that players switch on and off, nothing encoded again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.errors import InvalidOption, OutputError
+from whisperdiar.formats import by_name, timed_lines
+from whisperdiar.media.soft_track import SoftTrack, add_track, container_of
+from whisperdiar.options import EMBEDDED_FORMATS, WriteOptions
+from whisperdiar.transcript import Transcript
+
+
+def embed(
+    transcript: Transcript,
+    media: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    *,
+    form: str | None = None,
+    options: WriteOptions | None = None,
+    progress: Progress = no_progress,
+) -> tuple[str, ...]:
+    """Write a copy of the video `media` with the transcript as a subtitle track.
+
+    Args:
+        output: its suffix chooses the container: ``.mp4``, ``.m4v`` and ``.mov`` (timed text, which shows names but no
+            colours), or ``.mkv``.
+        form: of the track in Matroska: ``srt`` (the default), ``vtt`` or ``ass``.
+        progress: called with ``embed`` and the fraction that is copied.
+
+    Returns:
+        Sentences for the user about what could not be kept.
+
+    Raises:
+        InvalidOption: the container does not exist or does not take this form.
+        MediaError: the video cannot be read.
+        OutputError: the copy cannot be written, or there is no text.
+    """
+    options = options or WriteOptions()
+    chosen = check_form(output, form)
+    if not transcript.segments:
+        raise OutputError(f"{os.fspath(output)}: the transcript has no words, so there are no subtitles to embed")
+    if chosen == "mov_text":
+        samples = timed_lines(transcript, options=options)
+        track = SoftTrack(form=chosen, samples=_one_at_a_time(samples), language=transcript.language)
+    else:
+        text = by_name(chosen).dumps(transcript, options=options)
+        track = SoftTrack(form=chosen, text=str(text), language=transcript.language)
+    return add_track(media, output, track, progress=progress)
+
+
+def check_form(output: str | os.PathLike[str], form: str | None) -> str:
+    """The form that a track takes in this file.
+
+    Raises:
+        InvalidOption: the container does not exist or does not take this form.
+    """
+    container = container_of(output)
+    if container == "matroska":
+        chosen = form or EMBEDDED_FORMATS[0]
+        if chosen not in EMBEDDED_FORMATS:
+            raise InvalidOption(f"subtitles as {chosen!r}: Matroska takes {', '.join(EMBEDDED_FORMATS)}")
+        return chosen
+    if form is not None:
+        raise InvalidOption(f"{os.fspath(output)}: {container} takes timed text only; leave {form} out, or use .mkv")
+    return "mov_text"
+
+
+def _one_at_a_time(samples: Sequence[tuple[int, int, Sequence[str]]]) -> tuple[tuple[int, int, str], ...]:
+    """A text track of MP4 shows one sample at a time: what overlaps is shown together, the later one above."""
+    edges = sorted({edge for start, end, _ in samples for edge in (start, end)})
+    places = {edge: index for index, edge in enumerate(edges)}
+    shown: list[list[Sequence[str]]] = [[] for _ in edges]
+    for start, end, lines in samples:
+        for index in range(places[start], places[end]):
+            shown[index].insert(0, lines)
+    made: list[tuple[int, int, str]] = []
+    for index, groups in enumerate(shown[:-1]):
+        text = "\n".join(line for lines in groups for line in lines)
+        if not text:
+            continue
+        if made and made[-1][2] == text and made[-1][1] == edges[index]:
+            made[-1] = (made[-1][0], edges[index + 1], text)
+        else:
+            made.append((edges[index], edges[index + 1], text))
+    return tuple(made)

@@ -1,0 +1,49 @@
+"""Words of a transcript → subtitle cues under the rules of a publisher. Pure.
+
+The words of each speaker, over all segments, are divided into cues and lines by dynamic programming (`_division`
+lists the costs). Where cues may not overlap in time, the words of all speakers are first put into one sequence, in
+which two people may share a cue, one line each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from whisperdiar.options import SubtitleRules, subtitle_rules
+from whisperdiar.subtitles._cues import build, drafts
+from whisperdiar.subtitles._limits import Limits
+from whisperdiar.subtitles._streams import streams
+from whisperdiar.subtitles._timing import settle
+from whisperdiar.transcript import Transcript
+from whisperdiar.types import Cue
+
+__all__ = ["cues"]
+
+DASH = 2
+"""Columns of the dash and the space before a line of a cue of two people."""
+
+
+def cues(
+    transcript: Transcript,
+    *,
+    rules: SubtitleRules | None = None,
+    style: str = "none",
+    reserved: Mapping[str, int] | None = None,
+) -> tuple[Cue, ...]:
+    """Subtitle cues, sorted by start.
+
+    Args:
+        rules: limits; the default profile's for the transcript's language where left out.
+        style: how the writer shows speakers (`SPEAKER_STYLES`). With ``dash`` two people who follow each other fast
+            share a cue; two columns ("- ") are kept free before each of its lines, also with ``voice``.
+        reserved: per speaker label, the columns that a writer puts before the first line of a cue, and before each
+            line of a cue of two people: a name. More than half a line is not kept free.
+    """
+    rules = rules or subtitle_rules(language=transcript.language)
+    limits = Limits.of(rules)
+    room: dict[str | None, int] = {speaker: max(0, width) for speaker, width in (reserved or {}).items()}
+    table = streams(transcript.segments, language=transcript.language, rules=rules, reserved=room)
+    dash = DASH if style == "dash" or (style == "voice" and not rules.overlap) else None
+    found = drafts(table, limits, room, overlap=rules.overlap, dash=dash)
+    settle([draft.shown for draft in found], limits)
+    return tuple(sorted((build(draft, limits) for draft in found), key=lambda cue: (cue.span.start, cue.span.end)))

@@ -1,0 +1,127 @@
+"""What it costs to break between two words, by the language's own rules (data/breaks.json)."""
+
+from __future__ import annotations
+
+import importlib.resources
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+
+NEUTRAL = 2.0
+"""Of a break between two words about which nothing is known."""
+CLAUSE = 0.6
+GOOD = 1.2
+RATHER_NOT = 3.2
+NEVER = 5.0
+FORBIDDEN = 60.0
+"""Inside a word, or where the script forbids it: only where nothing else is left."""
+
+_CLOSING = "\"'»”’)]}」』）》】〉〕”’"
+_OPENING = "\"'«“‘([{「『（《【〈〔¿¡"
+_NO_LINE_START = frozenset(
+    "!%),.:;?]}¢°·’”†‡›»‼⁇⁈⁉℃、。〃々〆〕〉》」』】〗〙〛〞︰︱︳﹐﹑﹒﹔﹕﹖﹗！％），．：；？］｝～ヽヾー"
+    "ァィゥェォッャュョヮヵヶぁぃぅぇぉっゃゅょゎゕゖㇰㇱㇲㇳㇴㇵㇶㇷㇸㇹㇺㇻㇼㇽㇾㇿ・…‥،؛؟।॥๏ๆฯะาำๅ"
+)
+"""Characters that may not begin a line: JIS X 4051 and Unicode UAX #14 (classes CL, CP, EX, IS, NS)."""
+_NO_LINE_END = frozenset("$([{£¥‘“‹«〈《「『【〔〖〘〚〝（［｛￡￥＄เแโใไ")
+"""Characters that may not end a line: opening brackets and quotes, Thai vowels that belong to the next letter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """Break rules of one language; words in lower case."""
+
+    sentence_end: frozenset[str]
+    clause_end: frozenset[str]
+    names: bool
+    abbreviations: frozenset[str] = frozenset()
+    never_after: frozenset[str] = frozenset()
+    rather_not_after: frozenset[str] = frozenset()
+    good_before: frozenset[str] = frozenset()
+    never_before: frozenset[str] = frozenset()
+    numbers: frozenset[str] = frozenset()
+
+
+@lru_cache(maxsize=64)
+def language_rules(code: str | None) -> Language:
+    """Rules of a language by its ISO 639-1 code, neutral ones where there are none."""
+    text = importlib.resources.files("whisperdiar").joinpath("data").joinpath("breaks.json").read_text("utf-8")
+    data = json.loads(text)
+    own = {**data[""], **data.get((code or "").lower().replace("_", "-").partition("-")[0], {})}
+    letters = {"sentence_end", "clause_end"}
+    return Language(
+        names=own.pop("names"),
+        **{key: frozenset(value if key in letters else value.split()) for key, value in own.items()},
+    )
+
+
+def ends_sentence(text: str, language: Language) -> bool:
+    """Whether a word ends a sentence; the point of an abbreviation or of an initial does not."""
+    core = text.strip().rstrip(_CLOSING)
+    if core[-1:] not in language.sentence_end or not core:
+        return False
+    if core[-1] != "." or core.endswith(".."):
+        return True
+    bare = core.rstrip(".").lstrip(_OPENING)
+    return bare.lower() not in language.abbreviations and not (len(bare) == 1 and bare.isalpha() and bare.isupper())
+
+
+def break_price(left: str, right: str, language: Language, *, starts_sentence: bool = False) -> float:
+    """What a break between two words costs, pauses left out.
+
+    Args:
+        starts_sentence: `left` is the first word of a sentence, so that its capital says nothing.
+    """
+    before, after = left.strip(), right.strip()
+    if after[:1] in _NO_LINE_START or before[-1:] in _NO_LINE_END or _glued(left, right):
+        return FORBIDDEN
+    if ends_sentence(left, language):
+        return 0.0
+    core = before.rstrip(_CLOSING)
+    if core[-1:] in language.clause_end:
+        return CLAUSE
+    last, first = core.strip(_OPENING).rstrip(".").lower(), after.strip(_OPENING + _CLOSING + ".,;:?!…").lower()
+    if last in language.never_after or first in language.never_before:
+        return NEVER
+    if _one_number(last, first, language) or (language.names and _one_name(core, after, starts_sentence)):
+        return NEVER
+    if last in language.rather_not_after:
+        return RATHER_NOT
+    return GOOD if first in language.good_before else NEUTRAL
+
+
+def _glued(left: str, right: str) -> bool:
+    """One word in two tokens: no space between them, in a script that writes spaces between words."""
+    if not left or not right or left[-1].isspace() or right[0].isspace():
+        return False
+    return _spaced(left[-1]) and _spaced(right[0])
+
+
+def _spaced(character: str) -> bool:
+    """Whether the character's script separates words by spaces: not so Han, kana, Thai, Lao, Khmer, Burmese."""
+    code = ord(character)
+    if 0x0E00 <= code <= 0x0EFF or 0x1000 <= code <= 0x109F or 0x1780 <= code <= 0x17FF:
+        return False
+    return not (0x2E80 <= code <= 0xABFF or 0xF900 <= code <= 0xFAFF or 0xFF00 <= code <= 0xFFEF or code >= 0x20000)
+
+
+def _one_number(last: str, first: str, language: Language) -> bool:
+    numeric = last[-1:].isdigit() or last in language.numbers
+    return numeric and (first[:1].isdigit() or first in language.numbers)
+
+
+def _one_name(left: str, right: str, starts_sentence: bool) -> bool:
+    """Two capitalised words in a row, the first of which owes its capital to nothing else."""
+    if starts_sentence or left in ("I", "I'm", "I've", "I'll", "I'd"):
+        return False
+    right = right.lstrip(_OPENING)
+    return left.lstrip(_OPENING)[:1].isupper() and right[:1].isupper() and right.rstrip(".,?!;:…") != "I"
+
+
+def cut_points(clusters: list[str]) -> list[bool]:
+    """Whether a token may be cut before each of its clusters, as far as its script allows it at all."""
+    found = [False]
+    for left, right in pairwise(clusters):
+        found.append(right[0] not in _NO_LINE_START and left[-1] not in _NO_LINE_END)
+    return found

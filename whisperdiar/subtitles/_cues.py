@@ -1,0 +1,159 @@
+"""Parts of a division → cues."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from whisperdiar.graphemes import columns
+from whisperdiar.subtitles._atoms import Atoms
+from whisperdiar.subtitles._division import Part, Search, Surroundings, divide
+from whisperdiar.subtitles._limits import Limits
+from whisperdiar.subtitles._merging import together
+from whisperdiar.subtitles._streams import TURN_PAUSE, alone
+from whisperdiar.subtitles._timing import Shown, spread
+from whisperdiar.types import Cue, Span, TimedText
+
+_NEVER = 1 << 60
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A cue before its end is known: its lines' pieces, who says each line, its time, its characters and words."""
+
+    lines: tuple[tuple[TimedText, ...], ...]
+    speakers: tuple[str | None, ...]
+    shown: Shown
+    length: float
+    words: int
+
+
+def drafts(
+    table: Mapping[str | None, Atoms],
+    limits: Limits,
+    reserved: Mapping[str | None, int],
+    *,
+    overlap: bool,
+    dash: int | None,
+) -> list[Draft]:
+    """All cues of all speakers, without their ends.
+
+    Args:
+        dash: columns before each line of a cue of two people, beside the names; None where cues that may overlap
+            in time are not joined to such.
+    """
+    if not table:
+        return []
+    if not overlap:
+        merged, around = together(table, limits, reserved, dash=dash or 0)
+        return _drafts(merged, limits, around, lane="all")
+    made: list[Draft] = []
+    for speaker, stream in table.items():
+        made += _drafts(stream, limits, alone(speaker, table, limits, reserved), lane=(speaker,))
+    return made if dash is None else joined(made, limits, reserved, dash)
+
+
+def _drafts(atoms: Atoms, limits: Limits, around: Surroundings, *, lane: object) -> list[Draft]:
+    search = Search(atoms, limits, around)
+    pause = round(TURN_PAUSE / limits.tick)
+    made = []
+    for part in divide(search):
+        lines = _dialogue_rows(atoms, part) if part.dialogue else _line_rows(search, part, around)
+        own = tuple(atoms.speakers[line[0]] for line in lines)
+        extra = [around.room(speaker, limits) + ((around.dash or 0) if part.dialogue else 0) for speaker in own]
+        length = sum(atoms.lengths[row] for line in lines for row in line)
+        length += sum(extra if part.dialogue else extra[:1]) - sum(atoms.leads[line[0]] for line in lines)
+        words = sum(1 for line in lines for place, row in enumerate(line) if atoms.leads[row] or not place)
+        first = part.first
+        shown = Shown(
+            start=part.start,
+            said=max(atoms.ends[row] for row in range(first, part.last)),
+            need=limits.need(length, words),
+            turn=first == 0 or atoms.starts[first] - atoms.ends[first - 1] >= pause,
+            lanes=frozenset([lane]),
+        )
+        texts = tuple(tuple(atoms.pieces[row] for row in line) for line in lines)
+        made.append(Draft(texts, own, shown, length, words))
+    spread([draft.shown for draft in made], limits)
+    return made
+
+
+def joined(made: list[Draft], limits: Limits, reserved: Mapping[str | None, int], dash: int) -> list[Draft]:
+    """Two people's cues of one line that follow each other so fast that the first could not be read become one."""
+    ordered = sorted(made, key=lambda draft: draft.shown.start)
+    upcoming: dict[object, int] = {}
+    after: list[int] = []  # for each cue, when the next one of its speaker comes
+    for draft in reversed(ordered):
+        (lane,) = draft.shown.lanes
+        after.append(upcoming.get(lane, _NEVER))
+        upcoming[lane] = draft.shown.start
+    after.reverse()
+    found: list[Draft] = []
+    free: dict[object, int] = {}  # for each speaker, when his last cue can have been read
+    number = 0
+    while number < len(ordered):
+        pair = ordered[number : number + 2]
+        both = _one_cue(pair, limits, reserved, dash) if len(pair) == 2 else None
+        taken = ordered[number]
+        if both is not None:
+            fits = both.shown.start + both.shown.need <= min(after[number : number + 2]) - limits.gap
+            if fits and all(free.get(lane, -_NEVER) <= both.shown.start - limits.gap for lane in both.shown.lanes):
+                taken = both
+                number += 1
+        found.append(taken)
+        number += 1
+        free.update(dict.fromkeys(taken.shown.lanes, taken.shown.start + taken.shown.need))
+    return found
+
+
+def _one_cue(pair: list[Draft], limits: Limits, reserved: Mapping[str | None, int], dash: int) -> Draft | None:
+    first, second = pair
+    if first.shown.lanes == second.shown.lanes or len(first.lines) > 1 or len(second.lines) > 1 or limits.lines < 2:
+        return None
+    hurried = second.shown.start - limits.gap < first.shown.start + first.shown.need
+    said = max(first.shown.said, second.shown.said)
+    if not hurried or said - first.shown.start > limits.longest:
+        return None
+    for draft in pair:
+        name = min(reserved.get(draft.speakers[0], 0), limits.width // 2)
+        if columns(_text(draft.lines[0])) + name + dash > limits.width:
+            return None
+    length, words = first.length + second.length + 2 * dash, first.words + second.words
+    need = limits.need(length, words)
+    if need > limits.longest or words > limits.words:
+        return None
+    lanes = first.shown.lanes | second.shown.lanes
+    shown = Shown(first.shown.start, said, need, first.shown.turn or second.shown.turn, lanes)
+    return Draft(first.lines + second.lines, first.speakers + second.speakers, shown, length, words)
+
+
+def _text(line: tuple[TimedText, ...]) -> str:
+    return "".join(piece.text for piece in line).strip()
+
+
+def _line_rows(search: Search, part: Part, around: Surroundings) -> list[list[int]]:
+    speaker = search.atoms.speakers[part.first]
+    found = search.lines(part.first, around.room(speaker, search.limits))
+    cuts = found[part.last][1] if part.last in found else [part.first]
+    return [list(range(begin, end)) for begin, end in zip(cuts, [*cuts[1:], part.last], strict=True)]
+
+
+def _dialogue_rows(atoms: Atoms, part: Part) -> list[list[int]]:
+    found: dict[str | None, list[int]] = {}
+    for row in range(part.first, part.last):
+        found.setdefault(atoms.speakers[row], []).append(row)
+    return list(found.values())
+
+
+def build(draft: Draft, limits: Limits) -> Cue:
+    """The cue itself, in seconds."""
+    span = Span(draft.shown.start / limits.rate, draft.shown.end / limits.rate)
+    lines = tuple(_text(line) for line in draft.lines)
+    alone = len(set(draft.speakers)) == 1
+    return Cue(
+        span,
+        lines,
+        draft.speakers[0] if alone else None,
+        () if alone else draft.speakers,
+        draft.lines,
+    )

@@ -1,0 +1,87 @@
+"""When cues come and go: ends that linger, gaps that are kept or closed."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from whisperdiar.subtitles._limits import Limits
+
+_NEVER = 1 << 60
+
+
+@dataclass(slots=True)
+class Shown:
+    """A cue in ticks: when it is shown, until when its words are said, and how long it needs.
+
+    Attributes:
+        turn: it begins a turn: its speaker was silent before.
+        lanes: cues that share a lane never overlap: those of one speaker, or all of them.
+    """
+
+    start: int
+    said: int
+    need: int
+    turn: bool
+    lanes: frozenset[object]
+    end: int = 0
+
+
+def spread(lane: Sequence[Shown], limits: Limits) -> None:
+    """Move starts that leave no time to the cue before: with words of no length, or all of one time."""
+    for before, cue in pairwise(lane):
+        cue.start = max(cue.start, before.start + 1 + limits.gap)
+
+
+def settle(cues: Sequence[Shown], limits: Limits) -> None:
+    """Set the ends.
+
+    A cue stays as long as its words are said and as its text needs. It does not linger over the beginning of
+    another turn, unless it could not be read otherwise; then both are on the screen for at most `limits.over`.
+    Between two cues that follow each other is the least gap, which a gap too small to be seen is closed to.
+    """
+    following: dict[int, int] = {}
+    last: dict[object, int] = {}
+    ordered = sorted(cues, key=lambda cue: cue.start)
+    for number, cue in enumerate(ordered):
+        for lane in cue.lanes:
+            if lane in last:
+                following.setdefault(last[lane], cue.start)
+            last[lane] = number
+    starts = [cue.start for cue in ordered]
+    turns = [(cue.start, number) for number, cue in enumerate(ordered) if cue.turn]
+    for number, cue in enumerate(ordered):
+        latest = max(cue.start + 1, min(following.get(number, _NEVER) - limits.gap, cue.start + limits.longest))
+        place = bisect_left(turns, (max(cue.said, cue.start + 1), 0))
+        turn = next((start for start, other in turns[place:] if not ordered[other].lanes & cue.lanes), _NEVER)
+        cue.end = _end(cue, latest, turn, starts, limits)
+
+
+def _end(cue: Shown, latest: int, turn: int, starts: Sequence[int], limits: Limits) -> int:
+    least = cue.start + cue.need
+    soft = min(latest, turn - limits.gap)
+    if soft < least:
+        return _clear(cue, min(least, latest, turn + limits.over), latest, starts, limits)
+    end = min(max(cue.said, least), soft)
+    upcoming = _from(starts, max(end, cue.start + 1))
+    if upcoming - end < max(limits.close, limits.gap):
+        closed = min(upcoming - limits.gap, latest)
+        end = closed if closed >= least else end
+    return _clear(cue, end, latest, starts, limits)
+
+
+def _clear(cue: Shown, end: int, latest: int, starts: Sequence[int], limits: Limits) -> int:
+    """An end that no cue follows in less than the gap: well after the beginning of that one where there is time."""
+    moved = end
+    while (upcoming := _from(starts, max(moved, cue.start + 1))) - moved < limits.gap:
+        moved = upcoming + max(limits.gap, 1)
+        if moved > latest:
+            return max(cue.start + 1, _from(starts, max(end, cue.start + 1)) - limits.gap)
+    return moved
+
+
+def _from(starts: Sequence[int], tick: int) -> int:
+    place = bisect_left(starts, tick)
+    return starts[place] if place < len(starts) else _NEVER
