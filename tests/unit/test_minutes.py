@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from tests.formats_strategies import nasty_text, transcripts
 from tests.meetings import meeting, russian
-from whisperdiar.errors import FormatError, InvalidOption
+from whisperdiar.errors import BackendMissing, FormatError, InvalidOption, OutputError
 from whisperdiar.minutes.compose import minutes
 from whisperdiar.minutes.content import Evidence, Item, Minutes, Topic
 from whisperdiar.minutes.language import NEUTRAL, language
@@ -31,6 +31,7 @@ from whisperdiar.minutes.render.markdown import escaped
 from whisperdiar.minutes.template import template
 from whisperdiar.minutes.units import joined, utterances
 from whisperdiar.options import MinutesOptions
+from whisperdiar.plots import picture_png
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span, Word
 
@@ -236,6 +237,14 @@ def test_html_is_safe_against_any_text_and_asks_nobody(text: str, name: str) -> 
     assert set(nasty.links) <= {"my%20talk.mp4#t=61.5,63.25", "my%20talk.mp4#t=0,4000"}
 
 
+def test_html_holds_a_picture_of_who_speaks_when_and_no_markup_of_theirs() -> None:
+    made = minutes(meeting(names={"SPEAKER_00": "<script>alert(1)</script>"}))
+    page = Page()
+    page.feed(html(made, template("en", None)))
+    assert page.tags.count("svg") == 1
+    assert "script" not in page.tags
+
+
 def test_html_shows_texts_as_they_are() -> None:
     page = html(_nasty_minutes("<b>&amp;</b>", "<i>"), template("en", None))
     assert html_module.escape("<b>&amp;</b>") in page
@@ -260,6 +269,12 @@ def test_docx_holds_the_same_and_links() -> None:
     assert made.decisions[0].text in text
     assert "Anna" in document.tables[0].rows[1].cells[0].text
     targets = [rel.target_ref for rel in document.part.rels.values() if rel.is_external]
+    try:
+        picture_png(made.picture or "")
+    except (BackendMissing, OutputError):  # no extra plot, or a machine without fonts
+        assert len(document.inline_shapes) == 0
+    else:
+        assert len(document.inline_shapes) == 1
     assert all(target.startswith("a%20b.mp4#t=") for target in targets)
     assert targets
 
@@ -272,7 +287,6 @@ def test_docx_takes_any_text(text: str, name: str) -> None:
 
 
 def test_without_python_docx_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    from whisperdiar.errors import BackendMissing
     from whisperdiar.minutes.render import docx
 
     monkeypatch.setitem(__import__("sys").modules, "docx", None)

@@ -20,9 +20,11 @@ from whisperdiar.minutes.owners import owner
 from whisperdiar.minutes.participants import participants
 from whisperdiar.minutes.topics import topics
 from whisperdiar.minutes.units import Utterance, joined
-from whisperdiar.options import MinutesOptions
+from whisperdiar.options import MinutesOptions, PlotOptions
+from whisperdiar.plots import picture_svg
 from whisperdiar.transcript import Transcript
 
+_PICTURE_WIDTH = 900
 _NEAR = 8.0
 """Seconds; decisions nearer than this are one, if they share a word or are hardly one by themselves."""
 _LONGEST_ITEM = 70
@@ -60,6 +62,7 @@ def compose(material: Material, options: MinutesOptions) -> Minutes:
         actions=to_do,
         questions=_questions(material, decided, to_do),
         media=options.media,
+        picture=picture_svg(transcript, options=PlotOptions(width=_PICTURE_WIDTH)) if transcript.segments else None,
     )
 
 

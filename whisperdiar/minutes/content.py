@@ -22,9 +22,9 @@ class Participant:
         talk_time: seconds.
         share: of all talk time, 0 to 1.
         words: number.
-        turns: how often they took the floor.
-        interruptions: how often they began while somebody else talked, who then stopped.
-        longest_monologue: seconds that they talked without anybody else taking the floor.
+        turns: how often they had the floor.
+        interruptions: how often they took it while somebody else talked.
+        longest_monologue: seconds of the longest time on the floor.
         monologue: when that was; None for somebody who said nothing.
     """
 
@@ -101,6 +101,7 @@ class Minutes:
         media: link to the recording, for links that play the evidence; None for no links.
         writer: who wrote the texts: ``extractive``, or the name of a language model.
         notes: sentences for the reader, such as what stood in for what.
+        picture: who speaks when, as SVG; not in the dictionary.
     """
 
     recording_id: str
@@ -118,6 +119,7 @@ class Minutes:
     media: str | None = None
     writer: str = "extractive"
     notes: tuple[str, ...] = ()
+    picture: str | None = None
 
     def link(self, span: Span) -> str | None:
         """A link that plays a stretch of the recording (Media Fragments URI 1.0); None without a recording."""

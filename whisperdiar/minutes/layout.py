@@ -58,7 +58,15 @@ class Entry:
     show_quotes: bool = True
 
 
-Block = Heading | Paragraph | Table | Entry
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A drawing as SVG, for formats that can hold one, and what it shows."""
+
+    svg: str
+    label: str
+
+
+Block = Heading | Paragraph | Table | Picture | Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +122,9 @@ def _participants(minutes: Minutes, template: Template) -> list[Block]:
         for item in minutes.participants
     )
     header = tuple(template.text(f"column_{name}") for name in columns)
-    return [Heading(template.text("participants"), 2), Table(header, rows, frozenset(range(1, len(columns))))]
+    made: list[Block] = [Heading(template.text("participants"), 2)]
+    made.append(Table(header, rows, frozenset(range(1, len(columns)))))
+    return made if minutes.picture is None else [*made, Picture(minutes.picture, template.text("picture"))]
 
 
 def _section(name: str, items: Sequence[Item], minutes: Minutes, template: Template) -> list[Block]:

@@ -7,10 +7,11 @@ import io
 import re
 from typing import Any
 
-from whisperdiar.errors import BackendBroken, BackendMissing
+from whisperdiar.errors import BackendBroken, BackendMissing, OutputError
 from whisperdiar.minutes.content import Minutes
-from whisperdiar.minutes.layout import Entry, Heading, Paragraph, Quote, Table, document
+from whisperdiar.minutes.layout import Entry, Heading, Paragraph, Picture, Quote, Table, document
 from whisperdiar.minutes.template import Template
+from whisperdiar.plots import picture_png
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LONGEST_TITLE = 255
@@ -39,6 +40,8 @@ def render(minutes: Minutes, template: Template) -> bytes:
             made.add_paragraph().add_run(_clean(block.text)).italic = block.quiet
         elif isinstance(block, Table):
             _table(made, block)
+        elif isinstance(block, Picture):
+            _picture(made, block)
         else:
             _entry(made, block)
     stream = io.BytesIO()
@@ -76,6 +79,15 @@ def _table(made: Any, block: Table) -> None:
             cell.text = _clean(text)
             if k in block.numeric:
                 cell.paragraphs[0].alignment = right
+
+
+def _picture(made: Any, block: Picture) -> None:
+    """Drawn as PNG where the extra ``plot`` is installed and the machine has a font; left out where not."""
+    try:
+        drawn = picture_png(block.svg)
+    except (BackendMissing, OutputError):
+        return
+    made.add_picture(io.BytesIO(drawn), width=importlib.import_module("docx.shared").Cm(16))
 
 
 def _entry(made: Any, block: Entry) -> None:

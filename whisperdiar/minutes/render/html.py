@@ -7,7 +7,7 @@ from html import escape
 from itertools import groupby
 
 from whisperdiar.minutes.content import Minutes
-from whisperdiar.minutes.layout import Block, Entry, Heading, Paragraph, Quote, Table, document
+from whisperdiar.minutes.layout import Block, Entry, Heading, Paragraph, Picture, Quote, Table, document
 from whisperdiar.minutes.template import Template
 
 
@@ -50,6 +50,8 @@ def _block(block: Block, template: Template) -> str:
     if isinstance(block, Paragraph):
         kind = ' class="quiet"' if block.quiet else ""
         return f"<p{kind}>{escape(block.text)}</p>"
+    if isinstance(block, Picture):  # whoever draws it has escaped its texts
+        return f'<figure role="img" aria-label="{escape(block.label)}">\n{block.svg}\n</figure>'
     return _table(block) if isinstance(block, Table) else _entry(block, template)
 
 

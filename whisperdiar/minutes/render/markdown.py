@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from whisperdiar.minutes.content import Minutes
-from whisperdiar.minutes.layout import Block, Entry, Heading, Paragraph, Quote, Table, document
+from whisperdiar.minutes.layout import Entry, Heading, Paragraph, Picture, Quote, Table, document
 from whisperdiar.minutes.template import Template
 
 # An underscore inside a word, and a # inside a line, are no markup.
@@ -15,7 +15,7 @@ _LEADING = re.compile(r"^(\s*)([-+=]|\d+(?=[.)]))")
 
 def render(minutes: Minutes, template: Template) -> str:
     """The whole document, with a line end at its end."""
-    blocks = document(minutes, template).blocks
+    blocks = [block for block in document(minutes, template).blocks if not isinstance(block, Picture)]
     lines: list[str] = []
     for before, block in zip((None, *blocks), blocks, strict=False):
         if lines and not (isinstance(before, Entry) and isinstance(block, Entry)):
@@ -35,7 +35,7 @@ def _shielded(mark: str) -> str:
     return mark + "\\" if mark.isdigit() else "\\" + mark
 
 
-def _lines(block: Block) -> list[str]:
+def _lines(block: Heading | Paragraph | Table | Entry) -> list[str]:
     if isinstance(block, Heading):
         aside = f" ({_linked(block.aside, block.link)})" if block.aside else ""
         return [f"{'#' * block.level} {escaped(block.text)}{aside}"]
