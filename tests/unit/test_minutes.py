@@ -102,6 +102,23 @@ def test_the_meeting_has_its_decisions_and_actions() -> None:
     assert all("um" not in item.text.lower().split() for item in items_of(made))
 
 
+def test_promises_are_found_in_meetings_unlike_those_that_were_learnt_from() -> None:
+    chat = [
+        "The weather on the island was lovely, and the boat was late again.",
+        "My sister has a garden with apple trees, and they were full this year.",
+        "He told me the story about the dog that swam across the river.",
+    ]
+    lines = [(k % 3, chat[k % 3]) for k in range(240)]
+    lines.insert(200, (1, "And I will send the report to the museum by Monday."))
+    made = minutes(meeting(lines), options=MinutesOptions(day=DAY))
+    assert [(item.text, item.owner) for item in made.actions] == [
+        ("I will send the report to the museum by Monday.", "Boris")
+    ]
+    (place,) = [k for k, item in enumerate(utterances(meeting(lines))) if "museum" in item.text]
+    found = score(utterances(meeting(lines)), language("en"))
+    assert found.probability["actions"][place] < 0.4 * found.threshold["actions"]
+
+
 def test_russian_has_its_decisions_and_actions() -> None:
     made = minutes(russian(), options=MinutesOptions(day=DAY))
     assert [item.text for item in made.decisions] == [

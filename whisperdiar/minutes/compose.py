@@ -34,6 +34,7 @@ _DOING = ("we_will", "i_will", "you_will")
 _NEXT_BEST_FROM = 0.4
 _PROMISE_FROM, _TASK_FROM = 0.4, 0.7
 """Shares of the threshold from which a sentence with an owner, and a date or a task, counts as an action."""
+_LIKELIEST = (0.9, 0.99)
 _FEW_WORDS = 120.0
 """Decisions and actions may rest on so many words in the shortest meeting."""
 
@@ -106,15 +107,19 @@ def _promised(material: Material, options: MinutesOptions) -> list[int]:
     sentences: dict[int, list[int]] = {}
     for place, item in enumerate(items):
         sentences.setdefault(item.sentence, []).append(place)
+    if not sentences:
+        return []
+    # In meetings unlike those of the corpus everything is unlikely: then the likeliest of this one are looked at.
+    some, more = (float(np.quantile(scores, part)) for part in _LIKELIEST)
     promised = []
     for run in sentences.values():
         likely = float(scores[run].max())
-        if likely < _PROMISE_FROM * threshold:
+        if likely < min(_PROMISE_FROM * threshold, some):
             continue
         said = joined([word for place in run for word in items[place].words])
         until = due(said, material.spoken, options.day) is not None
         tasks = material.spoken.count("task", token_line(tokens_of(said)))
-        if (until or (tasks and likely >= _TASK_FROM * threshold)) and owner(
+        if (until or (tasks and likely >= min(_TASK_FROM * threshold, more))) and owner(
             run[-1], items, material.names, material.spoken, text=said
         ):
             promised += run
