@@ -49,6 +49,17 @@ ALLOWED: dict[str, set[str]] = {
     "_machine": set(),
     "_quiet": set(),
     "features": {"errors", "options", "types"},
+    "minutes": {
+        "errors",
+        "files",
+        "formats",
+        "options",
+        "plots",
+        "statistics",
+        "transcript",
+        "types",
+        "version",
+    },
     "soft_subtitles": {"contracts", "errors", "formats", "media", "options", "transcript"},
     "clips": {"errors", "files", "transcript", "types", "options"},
 }
