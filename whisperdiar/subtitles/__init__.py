@@ -12,12 +12,13 @@ from collections.abc import Mapping
 from whisperdiar.options import SubtitleRules, subtitle_rules
 from whisperdiar.subtitles._cues import build, drafts
 from whisperdiar.subtitles._limits import Limits
+from whisperdiar.subtitles._relining import relined
 from whisperdiar.subtitles._streams import streams
 from whisperdiar.subtitles._timing import settle
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue
 
-__all__ = ["cues"]
+__all__ = ["cues", "relined"]
 
 DASH = 2
 """Columns of the dash and the space before a line of a cue of two people."""
