@@ -179,3 +179,12 @@ def test_a_line_without_a_name_keeps_no_room_for_one():
     options = WriteOptions(speaker_style="label", subtitles=SubtitleOptions(profile="netflix"))
     cues = [item.content for item in srt_reader.parse(srt.dumps(talk, options=options))]
     assert cues == ["Constantine: Sure.", "Yesterday I finished the new search page,"]
+
+
+@pytest.mark.parametrize(("profile", "shown"), [("netflix", True), ("social", False)])
+def test_names_are_left_out_unasked_where_cues_hold_a_few_words(profile: str, shown: bool):
+    options = WriteOptions(subtitles=SubtitleOptions(profile=profile))
+    for form in (srt, lrc):
+        assert ("Anna" in form.dumps(TRANSCRIPT, options=options)) == shown
+        asked = WriteOptions(speaker_style="label", subtitles=SubtitleOptions(profile=profile))
+        assert "Anna" in form.dumps(TRANSCRIPT, options=asked)

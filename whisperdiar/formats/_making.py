@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from whisperdiar.formats._cues import ready
-from whisperdiar.formats._speakers import chosen_style, clean_names, full_label, leads
+from whisperdiar.formats._speakers import chosen_style, clean_names, full_label, label_if_it_fits, leads
 from whisperdiar.formats._text import milliseconds, speaker_names
 from whisperdiar.graphemes import columns
 from whisperdiar.options import WriteOptions
@@ -31,7 +31,7 @@ def subtitle_cues(transcript: Transcript, *, style: str, options: WriteOptions) 
 
 def timed_lines(transcript: Transcript, *, options: WriteOptions) -> list[tuple[int, int, tuple[str, ...]]]:
     """Start and end in milliseconds and the lines of every cue, for containers of plain text: names or dashes."""
-    style = chosen_style(options.speaker_style, own="label", supported=())
+    style = chosen_style(options.speaker_style, own=label_if_it_fits(options), supported=())
     made = ready(subtitle_cues(transcript, style=style, options=options))
     before = leads(made, clean_names(made, speaker_names(transcript)), style)
     return [
