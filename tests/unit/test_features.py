@@ -50,7 +50,7 @@ def test_log_energy_of_a_tone() -> None:
 
 def test_silence_is_as_faint_as_rounding() -> None:
     assert log_energy(sound(np.zeros(1600)))[5] == pytest.approx(np.log(1 / 12 / 32768**2), abs=1e-4)
-    assert np.ptp(mfcc(sound(np.zeros(1600))), axis=0).max() == 0.0
+    assert np.ptp(mfcc(sound(np.zeros(1600))), axis=0).max() < 1e-3
 
 
 def test_channels_are_averaged() -> None:
