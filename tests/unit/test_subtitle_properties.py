@@ -62,7 +62,7 @@ def test_what_is_written_is_read(name, items, known, style, word_times):
         assert sorted("".join(seen(line) for cue in found for line in cue.lines)) == sorted("".join(wanted))
         return
     assert [seen("".join(cue.lines)) for cue in found] == wanted
-    tolerance = 0.0101 if name == "ass" else 1e-6
+    tolerance = 0.0151 if name == "ass" else 1e-6  # hundredths of a second, and no cue shorter than one
     for cue, made in zip(found, ready(items), strict=True):
         assert cue.span.start == pytest.approx(made.start_ms / 1000, abs=tolerance)
         assert cue.span.end == pytest.approx(made.end_ms / 1000, abs=tolerance)

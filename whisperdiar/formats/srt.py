@@ -31,7 +31,7 @@ _TIME = re.compile(r"[0-9]+[,.:，．。：][0-9]+[,.:，．。：][0-9]+")
 _TAGS = re.compile(r"</?(?:i|b|u|s|font|em|strong|c|v|ruby|rt|lang|span|br)\b[^<>]*>|\{\\[^{}]*\}", re.IGNORECASE)
 # For some player a letter or a slash after "<" begins a tag, "\\N" breaks a line, and "\\" before a tag is part of it.
 _JOINED = re.compile(rf"([<\\]){JOINER}")
-_MARKUP = re.compile(r"<(?=[A-Za-z/!?])|\\(?=[Nnh]|$)")
+_MARKUP = re.compile(r"<(?=[A-Za-z/!?>])|\\(?=[Nnh]|$)")
 # Players that render with libass take all that stands in braces for codes, as in ASS: their wide forms are shown.
 _BRACES = str.maketrans({"{": "｛", "}": "｝"})
 
