@@ -78,6 +78,7 @@ def convert(
         if asked is not None and media is None:
             raise InvalidOption(f"{name} {asked}: name the recording with --media FILE")
     (planned,) = plan([source], [*destinations, *outputs], formats, also_read=[media], also_written=[embed])
+    shared.check_used(context, [target.format for target in planned], embedded=wanted is not None)
     used = wanted is not None or clips is not None
     recording = recording_of(media, planned, inside=embed_media, copied=used)
     targets = unfinished(planned, overwrite=overwrite, notify=console.warn)
@@ -137,6 +138,7 @@ def rename(
     transcript = read_transcript(source, notify=console.warn).rename(_pairs(names))
     if outputs or formats:
         (planned,) = plan([source], outputs, formats)
+        shared.check_used(context, [target.format for target in planned])
         targets = unfinished(planned, overwrite=overwrite, notify=console.warn)
         if not targets:
             return
@@ -145,6 +147,7 @@ def rename(
         if own.name not in _WHOLE:
             raise InvalidOption(f"{source}: rewriting it would lose what {own.name} holds beside the words; add -o OUT")
         targets = [Target(own, source)]
+        shared.check_used(context, [own])
     _refuse_empty(source, transcript, targets)
     context.exit(write_targets(transcript, targets, write, console, keep=False))
 
@@ -200,7 +203,9 @@ def _readable() -> str:
 
 
 def _refuse_empty(source: Path, transcript: Transcript, targets: Sequence[Target]) -> None:
-    """An RTTM holds no words: subtitles made from it would be an empty file."""
+    """An RTTM holds no words: subtitles made from it would be an empty file; nor can turns be made of words alone."""
     for target in targets:
+        if target.format.needs == "turns" and not transcript.turns and transcript.segments:
+            raise InvalidOption(f"{source}: it holds words and no turns, so it cannot become {target.format.name}")
         if target.format.needs == "words" and not transcript.segments and transcript.turns:
             raise InvalidOption(f"{source}: it holds turns and no words, so it cannot become {target.format.name}")

@@ -16,7 +16,7 @@ from whisperdiar.cli.outputs import STDOUT, check_writable, plan, unfinished
 from whisperdiar.cli.transcribe import write_targets
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.files import read_bytes, write_text
-from whisperdiar.formats import decode
+from whisperdiar.formats import decode, known_suffixes
 from whisperdiar.options import EditOptions
 
 
@@ -33,7 +33,9 @@ def edit(*, source: Path, output: Path, mark_uncertain: bool, overwrite: bool, q
     """
     console = Console(quiet=quiet)
     check_writable([output], read=[source])
-    if output != STDOUT and output.exists() and not overwrite:
+    if known_suffixes().get(output.suffix.lower(), "txt") not in ("txt", "md"):
+        raise InvalidOption(f"-o {output}: this is a text to be corrected; call it .txt or .md")
+    if output.is_file() and not overwrite:
         raise InvalidOption(f"{output}: it is there already, maybe with corrections; --overwrite replaces it")
     transcript = read_transcript(source, notify=console.warn)
     try:
@@ -85,6 +87,7 @@ def apply(
     """
     console = Console(quiet=quiet)
     (planned,) = plan([text], outputs, formats, also_read=[source])
+    shared.check_used(context, [target.format for target in planned])
     targets = unfinished(planned, overwrite=overwrite, notify=console.warn)
     if not targets:
         return

@@ -45,6 +45,8 @@ def plan(
     """
     chosen = [by_name(name.strip()) for item in formats for name in item.split(",")]
     others = [Path(item) for item in also_written if item is not None]
+    if not all(outputs):
+        raise InvalidOption("-o: the name of an output is empty; give one, or leave it out")
     if not outputs:
         check_writable(others, read=[*inputs, *also_read])
         return _to_stdout(inputs, chosen or [by_name(default)])

@@ -160,6 +160,7 @@ def align(
     console = Console(quiet=quiet)
     write = shared.write_options(options)
     (planned,) = plan([words], outputs, formats, default="json", also_read=[turns])
+    shared.check_used(context, [target.format for target in planned])
     targets = unfinished(planned, overwrite=overwrite, notify=console.warn)
     if not targets:
         return

@@ -97,11 +97,13 @@ def transcribe(
     targets = plan(inputs, outputs, formats, **others)
     if wanted is not None and not (outputs or formats):
         targets = [[] for _ in inputs]  # standard output is where subtitles go unasked
+    every = [target for found in targets for target in found]
+    shared.check_used(context, [target.format for target in every], embedded=wanted is not None)
     shared.check_times(options["start"], options["end"])
     if options["save_probabilities"] is not None and len(inputs) > 1:
         raise InvalidOption("--save-probabilities: there is one FILE for several recordings; give them one by one")
     if embed_media:
-        check_embeddable(inputs, [target for found in targets for target in found])
+        check_embeddable(inputs, every)
     if wanted is not None and len(inputs) > 1:
         raise InvalidOption("--embed: there is one FILE for several recordings; give them one by one")
     corrected = corrected_transcript(keep_edits, recordings=len(inputs))
