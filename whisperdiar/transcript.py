@@ -174,6 +174,14 @@ class Transcript:
         )
 
 
+def speaker_names(transcript: Transcript) -> dict[str, str]:
+    """Label → the name that people read; of entries with one label the first, as `Transcript.name` has it."""
+    names: dict[str, str] = {}
+    for item in transcript.speakers:
+        names.setdefault(item.id, item.name)
+    return names
+
+
 def _seconds(value: float) -> float:
     return round(value, 3)
 
