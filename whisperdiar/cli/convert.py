@@ -31,11 +31,7 @@ _WHOLE = ("json", "rttm")
 @click.argument("source", type=shared.PATH, metavar="IN")
 @click.argument("destinations", nargs=-1, metavar="[OUT]...")
 @click.option("--from", "source_format", metavar="NAME", help="Format of IN; overrides its suffix.")
-@shared.output_option
-@shared.format_option
-@shared.overwrite_option
-@shared.style_option
-@shared.subtitle_options
+@shared.writing_options
 @click.option(
     "--media",
     type=shared.PATH,
@@ -109,11 +105,7 @@ def _cut(media: Path, transcript: Transcript, folder: Path, console: Console) ->
 @click.command("rename", short_help="Give speakers names; no model runs.")
 @click.argument("source", type=shared.PATH, metavar="IN")
 @click.argument("names", nargs=-1, required=True, metavar="LABEL=NAME...")
-@shared.output_option
-@shared.format_option
-@shared.overwrite_option
-@shared.style_option
-@shared.subtitle_options
+@shared.writing_options
 @shared.quiet_option
 @click.pass_context
 def rename(

@@ -61,11 +61,7 @@ def edit(*, source: Path, output: Path, mark_uncertain: bool, overwrite: bool, q
     metavar="IN",
     help="The transcript that the text was written from.",
 )
-@shared.output_option
-@shared.format_option
-@shared.overwrite_option
-@shared.style_option
-@shared.subtitle_options
+@shared.writing_options
 @shared.quiet_option
 @click.pass_context
 def apply(

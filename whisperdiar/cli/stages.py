@@ -133,11 +133,7 @@ def _read(recording: Path, options: dict[str, Any], console: Console, *, channel
 @click.argument("words", type=shared.PATH, metavar="WORDS.json")
 @click.argument("turns", type=shared.PATH, metavar="TURNS.rttm")
 @shared.uncertain_option
-@shared.output_option
-@shared.format_option
-@shared.overwrite_option
-@shared.style_option
-@shared.subtitle_options
+@shared.writing_options
 @shared.quiet_option
 @click.pass_context
 def align(

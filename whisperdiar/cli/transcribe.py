@@ -48,11 +48,7 @@ class Job:
 
 @click.command("transcribe", short_help="Who said what, when (the default command).")
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=shared.PATH)
-@shared.output_option
-@shared.format_option
-@shared.overwrite_option
-@shared.style_option
-@shared.subtitle_options
+@shared.writing_options
 @shared.page_option
 @click.option("--clips", type=shared.PATH, metavar="DIR", help="Write each speaker's speech as sound.")
 @embed_options
