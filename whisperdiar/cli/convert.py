@@ -12,7 +12,7 @@ import click
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console
 from whisperdiar.cli.embedding import embed_options, embedding, write_embedded
-from whisperdiar.cli.outputs import Target, plan, unfinished
+from whisperdiar.cli.outputs import Target, check_used, plan, unfinished
 from whisperdiar.cli.page import recording_of
 from whisperdiar.cli.transcribe import write_targets
 from whisperdiar.clips import make_folder, write_clips
@@ -74,7 +74,7 @@ def convert(
         if asked is not None and media is None:
             raise InvalidOption(f"{name} {asked}: name the recording with --media FILE")
     (planned,) = plan([source], [*destinations, *outputs], formats, also_read=[media], also_written=[embed])
-    shared.check_used(context, [target.format for target in planned], embedded=wanted is not None)
+    check_used(context, planned, embedded=wanted is not None)
     used = wanted is not None or clips is not None
     recording = recording_of(media, planned, inside=embed_media, copied=used)
     targets = unfinished(planned, overwrite=overwrite, notify=console.warn)
@@ -130,7 +130,7 @@ def rename(
     transcript = read_transcript(source, notify=console.warn).rename(_pairs(names))
     if outputs or formats:
         (planned,) = plan([source], outputs, formats)
-        shared.check_used(context, [target.format for target in planned])
+        check_used(context, planned)
         targets = unfinished(planned, overwrite=overwrite, notify=console.warn)
         if not targets:
             return
@@ -139,7 +139,7 @@ def rename(
         if own.name not in _WHOLE:
             raise InvalidOption(f"{source}: rewriting it would lose what {own.name} holds beside the words; add -o OUT")
         targets = [Target(own, source)]
-        shared.check_used(context, [own])
+        check_used(context, targets)
     _refuse_empty(source, transcript, targets)
     context.exit(write_targets(transcript, targets, write, console, keep=False))
 

@@ -12,7 +12,7 @@ from whisperdiar import editing
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.convert import read_transcript
-from whisperdiar.cli.outputs import STDOUT, check_writable, plan, unfinished
+from whisperdiar.cli.outputs import STDOUT, check_used, check_writable, plan, unfinished
 from whisperdiar.cli.transcribe import write_targets
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.files import read_bytes, write_text
@@ -83,7 +83,7 @@ def apply(
     """
     console = Console(quiet=quiet)
     (planned,) = plan([text], outputs, formats, also_read=[source])
-    shared.check_used(context, [target.format for target in planned])
+    check_used(context, planned)
     targets = unfinished(planned, overwrite=overwrite, notify=console.warn)
     if not targets:
         return

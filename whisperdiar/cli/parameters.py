@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from click.core import ParameterSource
 
 from whisperdiar.assembly import Choice
 from whisperdiar.errors import InvalidOption
-from whisperdiar.formats import Format
 from whisperdiar.options import (
     EMBEDDINGS,
     SPEAKER_STYLES,
@@ -237,36 +235,6 @@ def write_options(options: Mapping[str, Any]) -> WriteOptions:
         **{name: options[name] for name in names}, overlap=False if options["no_overlap"] else None
     )
     return WriteOptions(speaker_style=options["speaker_style"], subtitles=chosen)
-
-
-_CUTTING = (
-    "profile",
-    *(item.name for item in fields(SubtitleOptions) if item.name not in ("profile", "overlap")),
-    "no_overlap",
-)
-_CUT = ("html",)
-"""Formats beside the subtitle formats that follow the rules of subtitles …"""
-_NAMING = ("txt", "md", "audacity")
-"""… and that show speakers by `style_option`."""
-
-
-def check_used(context: click.Context, formats: Sequence[Format], *, embedded: bool = False) -> None:
-    """What was asked about subtitles is for at least one output.
-
-    Args:
-        formats: of everything that is to be written.
-        embedded: whether subtitles go into a video.
-
-    Raises:
-        InvalidOption: an option that was given would do nothing.
-    """
-    subtitles = embedded or any(item.read_cues is not None for item in formats)
-    cut = subtitles or any(item.name in _CUT for item in formats)
-    named = subtitles or any(item.name in _NAMING for item in formats)
-    for name, used in (*((name, cut) for name in _CUTTING), ("speaker_style", named)):
-        if not used and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            option = f"--{name.replace('_', '-')}"
-            raise InvalidOption(f"{option}: it is for subtitles; add an output such as -o out.srt, or leave it out")
 
 
 def check_times(start: float, end: float | None) -> None:

@@ -17,7 +17,7 @@ from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.embedding import Embedding, embed_options, embedding, write_embedded
 from whisperdiar.cli.errors import FAILED, OK, report
 from whisperdiar.cli.keeping import corrected_transcript, keep_option, with_corrections
-from whisperdiar.cli.outputs import STDOUT, Target, plan, unfinished
+from whisperdiar.cli.outputs import STDOUT, Target, check_used, plan, unfinished
 from whisperdiar.cli.page import Recording, check_embeddable
 from whisperdiar.clips import has_clips, make_folder, write_clips
 from whisperdiar.errors import DiarizationFailed, InvalidOption, TruncatedMedia, WhisperdiarError
@@ -94,7 +94,7 @@ def transcribe(
     if wanted is not None and not (outputs or formats):
         targets = [[] for _ in inputs]  # standard output is where subtitles go unasked
     every = [target for found in targets for target in found]
-    shared.check_used(context, [target.format for target in every], embedded=wanted is not None)
+    check_used(context, every, embedded=wanted is not None)
     shared.check_times(options["start"], options["end"])
     if options["save_probabilities"] is not None and len(inputs) > 1:
         raise InvalidOption("--save-probabilities: there is one FILE for several recordings; give them one by one")

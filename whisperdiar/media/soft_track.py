@@ -18,7 +18,7 @@ from whisperdiar.errors import InvalidOption, MediaError, OutputError
 from whisperdiar.files import cause_of, staged
 from whisperdiar.media._languages import three_letters
 from whisperdiar.media.files import LocalFile, opened, shown
-from whisperdiar.media.promise import stated_bytes
+from whisperdiar.media.promise import missing_bytes
 
 if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
@@ -118,13 +118,13 @@ def add_track(
 
 def _cut_off(source: str | os.PathLike[str]) -> tuple[str, ...]:
     """A note where the video is shorter than its own header says: the copy ends where the video does."""
-    with contextlib.suppress(OSError):  # said when it is opened
-        size, stated = os.path.getsize(source), stated_bytes(Path(source)) if os.path.isfile(source) else None
-        if stated is not None and stated > size:
-            return (
-                f"the video is cut off: {size / 1e6:.1f} of {stated / 1e6:.1f} MB are there, and the copy ends early; "
-                "copy or download it again",
-            )
+    sizes = missing_bytes(Path(source))
+    if sizes is not None:
+        there, stated = (size / 1e6 for size in sizes)
+        return (
+            f"the video is cut off: {there:.1f} of {stated:.1f} MB are there, and the copy ends early; "
+            "copy or download it again",
+        )
     return ()
 
 
