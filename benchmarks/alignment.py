@@ -1,10 +1,11 @@
 """Word diarization error rate of whisperdiar's alignment and of other programs' rules, on the same words and turns.
 
-    python benchmarks/alignment.py SHARED [--seed 0] [--errors 1] [--only held-back] [--each] [--plot FILE.png]
+    python benchmarks/alignment.py SHARED [--seed 0] [--errors 1] [--bare] [--only held-back] [--each]
     python benchmarks/alignment.py SHARED --turns bic --vad silero
 
 SHARED holds ami/*.words.tsv and bench/simulate_hypotheses.py, which makes recogniser-like words and diarizer-like turns
-from them with known truth; --errors multiplies the rates and sizes of its mistakes. With --turns the turns are
+from them with known truth; --errors multiplies the rates and sizes of its mistakes, and
+--bare takes away punctuation and capitals. With --turns the turns are
 those of a diarizer on the recordings corpus/audio/ami_*, and the words the reference's, one stream in order.
 
 A word is wrong where its speaker is not the true one. Columns: all words; words in runs of one or two of one speaker
@@ -27,7 +28,7 @@ from numpy.typing import NDArray
 
 from benchmarks.alignment_rules import RULES
 from training.alignment import held_back
-from training.alignment.simulation import SpokenTurn, SpokenWord, as_turns, as_words, load_simulator, simulate
+from training.alignment.simulation import Form, SpokenTurn, SpokenWord, as_turns, as_words, load_simulator, simulate
 from whisperdiar import align
 
 OURS = "whisperdiar"
@@ -64,12 +65,14 @@ class Case:
         return {"all": np.ones(len(who), dtype=bool), "short runs": run <= 2, "near changes": near, "overlap": overlap}
 
 
-def simulated(shared: Path, *, seed: int, factor: float, only: str) -> Iterator[Case]:
+def simulated(shared: Path, *, seed: int, factor: float, only: str, form: Form | None = None) -> Iterator[Case]:
     simulator = load_simulator(shared / "bench" / "simulate_hypotheses.py")
     for path in sorted((shared / "ami").glob("*.words.tsv")):
         name = path.name.split(".")[0]
         if only == "all" or (only == "held-back") == held_back(name):
             words, turns, truth = simulate(simulator, path, seed=seed, factor=factor)
+            if form is not None:
+                words = form.words(words, np.random.default_rng(seed))
             yield Case(name, words, turns, truth)
 
 
@@ -158,6 +161,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("shared", type=Path)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--errors", type=float, default=1.0, help="1 is the simulator's own rate")
+    parser.add_argument("--bare", action="store_true", help="words without punctuation and capitals")
     parser.add_argument("--only", choices=("all", "held-back", "trained-on"), default="all")
     parser.add_argument("--each", action="store_true", help="a line for every recording as well")
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="write the reliability diagram")
@@ -171,7 +175,8 @@ def main() -> int:
     if chosen.turns:
         cases = recorded(chosen.shared, diarizer=chosen.turns, vad=chosen.vad)
     else:
-        cases = simulated(chosen.shared, seed=chosen.seed, factor=chosen.errors, only=chosen.only)
+        form = Form(bare=True, lower=True) if chosen.bare else None
+        cases = simulated(chosen.shared, seed=chosen.seed, factor=chosen.errors, only=chosen.only, form=form)
     counts: dict[str, dict[str, NDArray[np.int64]]] = defaultdict(lambda: {kind: np.zeros(2, int) for kind in KINDS})
     confidences, rights, excess = [], [], {}
     for case in cases:

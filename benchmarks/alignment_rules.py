@@ -80,10 +80,10 @@ def sentence_majority(words: Words, turns: Turns) -> list[str | None]:
     found = anchor(words, turns)
     first = 0
     for i, (_, _, text) in enumerate(words):
-        if text.strip()[-1:] in SENTENCE_ENDS or i - first == LONGEST_SENTENCE - 1 or i == len(words) - 1:
+        if text.strip()[-1:] in SENTENCE_ENDS or i == len(words) - 1:
             sentence = found[first : i + 1]
             speaker, count = Counter(sentence).most_common(1)[0]
-            if count >= len(sentence) / 2:
+            if len(sentence) <= LONGEST_SENTENCE and count >= len(sentence) / 2:
                 found[first : i + 1] = [speaker] * len(sentence)
             first = i + 1
     return found

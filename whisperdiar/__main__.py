@@ -7,10 +7,14 @@ import sys
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    from whisperdiar.cli import calm_libraries, run
+    try:
+        from whisperdiar.cli import calm_libraries, run
 
-    calm_libraries()
-    sys.exit(run(sys.argv[1:]))
+        calm_libraries()
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:  # before the command line itself could take it
+        code = 130
+    sys.exit(code)
 
 
 if __name__ == "__main__":

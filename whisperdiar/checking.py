@@ -31,7 +31,7 @@ RULES: Mapping[str, str] = {
     "gap": "seconds between two cues",
     "overlap": "seconds that two cues are shown together",
     "overlap-with-self": "seconds that two cues of one speaker are shown together",
-    "two-speakers": "speakers on one line, or of a cue without dashes",
+    "two-speakers": "speakers on one line, or of a cue without dashes and names",
     "off-frame": "seconds from the nearest frame",
     "unsorted": "seconds that a cue starts before the one above it",
     "empty": "visible characters",
@@ -204,13 +204,24 @@ def _names(cues: Sequence[Cue]) -> re.Pattern[str] | None:
 def _of_speakers(
     number: int, cue: Cue, lines: Sequence[str], names: re.Pattern[str] | None, *, dashes: bool
 ) -> Iterator[Violation]:
-    """Two people on one line; or in one cue whose lines do not begin with dashes (where `lines` would show them)."""
+    """Two people on one line; or a second one in a cue whose line begins with neither a dash nor a name."""
     people = len(set(cue.line_speakers))
     inside = max((len(names.findall(line)) for line in lines), default=0) if names is not None else 0
     if inside:
         yield Violation(number, cue.span, "two-speakers", max(people, inside + 1), 1.0)
-    elif dashes and people > 1 and sum(bool(_DASH.match(line)) for line in lines) < people:
+    elif dashes and people > 1 and not _told_apart(cue, lines):
         yield Violation(number, cue.span, "two-speakers", people, 1.0)
+
+
+def _told_apart(cue: Cue, lines: Sequence[str]) -> bool:
+    """Whether a viewer sees on each line of another person that it is one: all lines have dashes, or these the name."""
+    if len(lines) != len(cue.line_speakers) or len(lines) != len(cue.lines):
+        return False
+    changes = [i for i in range(1, len(lines)) if cue.line_speakers[i] != cue.line_speakers[i - 1]]
+    dashed = [bool(_DASH.match(line)) for line in lines]
+    # A reader takes a name off the words: what still stands before them on the screen is one.
+    named = [seen.strip() != said.strip() for seen, said in zip(lines, cue.lines, strict=True)]
+    return all(dashed[i] for i in (0, *changes)) or all(named[i] and not dashed[i] for i in changes)
 
 
 def _people(cue: Cue) -> set[str]:

@@ -9,11 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from whisperdiar.options import SegmentationOptions
-from whisperdiar.subtitles import cues
 from whisperdiar.transcript import Segment
 from whisperdiar.types import Word
-
-__all__ = ["cues", "segments"]
 
 _SENTENCE_END = frozenset(".?!…。？！؟।")
 _CLAUSE_END = frozenset(",;:—–、，；：،؛")

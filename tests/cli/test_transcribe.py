@@ -304,10 +304,22 @@ def test_a_transcript_that_cannot_be_written_is_kept_elsewhere(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def wait_until_at_work(process: subprocess.Popen[str]) -> None:
+    """Until the recogniser's own processes run; where the system does not tell, for as long as that takes."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    if not children.exists():
+        time.sleep(4.0)
+        return
+    deadline = time.monotonic() + 60
+    while process.poll() is None and not children.read_text().strip():
+        assert time.monotonic() < deadline, "no recogniser was started"
+        time.sleep(0.1)
+
+
 def test_ctrl_c_leaves_no_half_written_file(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "whisperdiar", str(SAMPLES / "standup.mp4"), *SLOW, "-o", "out.srt"]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-    time.sleep(4.0)
+    wait_until_at_work(process)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -394,7 +406,7 @@ def test_a_language_that_a_recogniser_does_not_know_is_refused_before_the_work(c
 def test_a_closed_terminal_ends_it_like_ctrl_c(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "whisperdiar", str(SAMPLES / "standup.mp4"), *SLOW, "-o", "out.srt"]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-    time.sleep(4.0)
+    wait_until_at_work(process)
     process.send_signal(signal.SIGHUP)
     process.communicate(timeout=60)
     assert process.returncode == 130

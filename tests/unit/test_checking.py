@@ -86,10 +86,14 @@ def test_cues_that_are_too_near() -> None:
     assert broken(after(3.2), GOOD, rules=frames) == ["unsorted"]
 
 
-def test_cues_of_two_people_need_dashes() -> None:
+def test_cues_of_two_people_need_dashes_or_names() -> None:
     both = Cue(Span(1, 3), ("Ready?", "Yes."), None, ("Anna", "Boris"))
     assert broken(both, shown=[("- Ready?", "- Yes.")]) == []
-    assert broken(both, shown=[("Anna: Ready?", "Boris: Yes.")]) == ["two-speakers"]
+    assert broken(both, shown=[("Ready?", "Yes.")]) == ["two-speakers"]
+    assert broken(both, shown=[("- Ready?", "Yes.")]) == ["two-speakers"]
+    assert broken(both, shown=[("Anna: Ready?", "Boris: Yes.")]) == []
+    assert broken(both, shown=[("Ready?", "Boris: Yes.")]) == []  # Anna goes on
+    assert broken(both, shown=[("Anna: Ready?", "Yes.")]) == ["two-speakers"]
     assert broken(both) == []  # nobody knows what will stand before the lines
     one = Cue(Span(1, 3), ("Ready? Boris: Yes.",), "Anna")
     assert broken(one, replace(GOOD, span=Span(4, 6), speaker="Boris")) == ["two-speakers"]

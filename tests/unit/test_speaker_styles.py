@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 
 import pytest
+import srt as srt_reader
 
+from tests.formats_strategies import example
 from tests.golden.golden_transcript import TRANSCRIPT
 from whisperdiar.formats import ass, by_name, lrc, srt, ttml, vtt
 from whisperdiar.formats._speakers import PALETTE
 from whisperdiar.options import SubtitleOptions, WriteOptions
-from whisperdiar.types import Cue, Span, TimedText
+from whisperdiar.transcript import Segment, Speaker
+from whisperdiar.types import Cue, Span, TimedText, Word
 
 NAMES = {"A": "Anna", "B": "Ben"}
 
@@ -165,3 +168,23 @@ def test_karaoke_comes_from_the_profile(name: str, sign: str) -> None:
 
     assert found("karaoke") > 5
     assert found("default") == 0
+
+
+def test_a_line_without_a_name_keeps_no_room_for_one():
+    """The name stands on the first cue alone; the second one's words fit on one line and take one."""
+    texts = ["Sure.", "Yesterday", "I", "finished", "the", "new", "search", "page,"]
+    starts = [1.0, *(4.5 + i * 0.4 for i in range(7))]  # a pause ends the first cue
+    words = tuple(Word(Span(at, at + 0.35), f" {text}", 1.0, "S") for at, text in zip(starts, texts, strict=True))
+    talk = example(segments=(Segment(words[:1], "S"), Segment(words[1:], "S")), speakers=(Speaker("S", "Constantine"),))
+    options = WriteOptions(speaker_style="label", subtitles=SubtitleOptions(profile="netflix"))
+    cues = [item.content for item in srt_reader.parse(srt.dumps(talk, options=options))]
+    assert cues == ["Constantine: Sure.", "Yesterday I finished the new search page,"]
+
+
+@pytest.mark.parametrize(("profile", "shown"), [("netflix", True), ("social", False)])
+def test_names_are_left_out_unasked_where_cues_hold_a_few_words(profile: str, shown: bool):
+    options = WriteOptions(subtitles=SubtitleOptions(profile=profile))
+    for form in (srt, lrc):
+        assert ("Anna" in form.dumps(TRANSCRIPT, options=options)) == shown
+        asked = WriteOptions(speaker_style="label", subtitles=SubtitleOptions(profile=profile))
+        assert "Anna" in form.dumps(TRANSCRIPT, options=asked)

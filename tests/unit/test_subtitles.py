@@ -113,11 +113,9 @@ def test_no_text_is_lost_no_cue_crosses_a_speaker_and_limits_hold(
             before = dash + (room if speaker is not None and first else 0)
             assert columns(line) + before <= rules.max_columns or len(graphemes(line)) == 1
         assert cue.span.duration <= rules.max_duration + 1e-6
-        assert (
-            rules.max_words is None
-            or sum(len(line.split(" ")) for line in cue.lines) <= rules.max_words
-            or (len(cue.timed[0]) == 1)
-        )
+        pieces = ["".join(piece.text for piece in line) for line in cue.timed]
+        spoken = pieces if cue.line_speakers else ["".join(pieces)]  # a word may be broken over two lines
+        assert rules.max_words is None or sum(len(text.split()) for text in spoken) <= rules.max_words
 
 
 @given(transcripts(), rule_sets, styles)
@@ -387,7 +385,7 @@ def meeting(name: str) -> Transcript:
 
 
 @pytest.mark.skipif(not AMI, reason="needs the meetings of ../shared/ami")
-@pytest.mark.parametrize("name", [path.name for path in AMI[5::12]])
+@pytest.mark.parametrize("name", [path.name for path in AMI[5::16]])
 def test_real_meetings_keep_every_word_and_few_cues_break_a_rule(name: str) -> None:
     transcript = meeting(name)
     for profile in profile_names():

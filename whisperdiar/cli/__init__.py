@@ -29,6 +29,7 @@ COMMANDS = {
     "apply": "whisperdiar.cli.edit",
     "check": "whisperdiar.cli.check",
     "plot": "whisperdiar.cli.plot",
+    "minutes": "whisperdiar.cli.minutes",
     "backends": "whisperdiar.cli.inventory",
     "models": "whisperdiar.cli.inventory",
     "doctor": "whisperdiar.cli.doctor",

@@ -20,6 +20,7 @@ STAGE_TITLES = {
     "download": "downloading",
     "convert": "converting the model",
     "clips": "writing clips",
+    "minutes": "asking the language model",
     "embed": "copying the video",
 }
 

@@ -123,6 +123,11 @@ def joined(texts: Sequence[str]) -> list[str]:
     return pieces
 
 
+def tokens(text: str) -> list[str]:
+    """A text without words, cut at white space and between the characters of Chinese and Japanese."""
+    return _led(_TOKEN.findall(text.strip()))
+
+
 def _led(pieces: list[str]) -> list[str]:
     """The first one with the space that parts it from the segment before it."""
     return [pieces[0] if _NO_LEAD.match(pieces[0]) else f" {pieces[0]}", *pieces[1:]] if pieces else []

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from whisperdiar.formats._cues import ready
-from whisperdiar.formats._speakers import chosen_style, clean_names, full_label, leads
-from whisperdiar.formats._text import speaker_names
+from whisperdiar.formats._speakers import chosen_style, clean_names, full_label, label_if_it_fits, leads
+from whisperdiar.formats._text import milliseconds, speaker_names
 from whisperdiar.graphemes import columns
 from whisperdiar.options import WriteOptions
 from whisperdiar.subtitles import cues as make_cues
+from whisperdiar.subtitles import relined
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue
 
@@ -15,12 +16,22 @@ from whisperdiar.types import Cue
 def subtitle_cues(transcript: Transcript, *, style: str, options: WriteOptions) -> tuple[Cue, ...]:
     """The cues of a transcript; lines leave room for what `style` puts before them."""
     shown = {item.id: columns(full_label(item.name)) for item in transcript.speakers} if style == "label" else {}
-    return make_cues(transcript, rules=options.rules(transcript.language), style=style, reserved=shown)
+    rules = options.rules(transcript.language)
+    made = make_cues(transcript, rules=rules, style=style, reserved=shown)
+    if style != "label":
+        return made
+    # Where a name stands is known when all cues are: the lines of the others need not keep room for it.
+    visible = sorted((cue for cue in made if ready([cue])), key=lambda cue: milliseconds(cue.span.start))
+    before = leads(ready(visible), clean_names(visible, speaker_names(transcript)), style)
+    return tuple(
+        cue if row[0] else relined(cue, rules=rules, language=transcript.language)
+        for cue, row in zip(visible, before, strict=True)
+    )
 
 
 def timed_lines(transcript: Transcript, *, options: WriteOptions) -> list[tuple[int, int, tuple[str, ...]]]:
     """Start and end in milliseconds and the lines of every cue, for containers of plain text: names or dashes."""
-    style = chosen_style(options.speaker_style, own="label", supported=())
+    style = chosen_style(options.speaker_style, own=label_if_it_fits(options), supported=())
     made = ready(subtitle_cues(transcript, style=style, options=options))
     before = leads(made, clean_names(made, speaker_names(transcript)), style)
     return [

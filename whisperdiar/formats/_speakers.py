@@ -8,6 +8,7 @@ from itertools import pairwise
 from whisperdiar.formats._cues import ReadyCue
 from whisperdiar.formats._labels import LABEL_AGAIN, UNKNOWN
 from whisperdiar.formats._text import one_line
+from whisperdiar.options import WriteOptions
 from whisperdiar.types import Cue
 
 PALETTE = ("FFFFFF", "FFFF00", "00FFFF", "00FF00", "FFB347", "FF9CFF", "9CC8FF", "FFA8A8")
@@ -24,6 +25,11 @@ def chosen_style(style: str, *, own: str, supported: Sequence[str]) -> str:
     if style == "auto":
         return own
     return style if style in (*supported, "none", "label", "dash") else "label"
+
+
+def label_if_it_fits(options: WriteOptions) -> str:
+    """What formats that show names do by themselves: a name at each change, none where a cue holds a few words only."""
+    return "label" if options.rules(None).max_words is None else "none"
 
 
 def clean_names(cues: Iterable[Cue | ReadyCue], names: Mapping[str, str]) -> dict[str, str]:

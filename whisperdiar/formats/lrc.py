@@ -12,7 +12,7 @@ from whisperdiar.formats._labels import split_labels
 from whisperdiar.formats._lrc_read import lyric_cues
 from whisperdiar.formats._making import subtitle_cues
 from whisperdiar.formats._notes import fallback_notes
-from whisperdiar.formats._speakers import chosen_style, clean_names, leads
+from whisperdiar.formats._speakers import chosen_style, clean_names, label_if_it_fits, leads
 from whisperdiar.formats._text import JOINER, one_line, speaker_names
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
@@ -91,7 +91,7 @@ def read(text: str) -> Transcript:
 
 
 def _style(options: WriteOptions) -> str:
-    return chosen_style(options.speaker_style, own="label", supported=())
+    return chosen_style(options.speaker_style, own=label_if_it_fits(options), supported=())
 
 
 def _tag(note: str) -> str:

@@ -13,7 +13,7 @@ from whisperdiar.formats._cues import ready
 from whisperdiar.formats._from_cues import transcript_of
 from whisperdiar.formats._labels import split_labels
 from whisperdiar.formats._making import subtitle_cues
-from whisperdiar.formats._speakers import PALETTE, chosen_style, clean_names, colour_numbers, leads
+from whisperdiar.formats._speakers import PALETTE, chosen_style, clean_names, colour_numbers, label_if_it_fits, leads
 from whisperdiar.formats._text import JOINER, one_line, speaker_names, without_arrow, without_mark
 from whisperdiar.formats._vtt_text import cue_of
 from whisperdiar.options import WriteOptions
@@ -61,7 +61,7 @@ def dumps_cues(cues: Iterable[Cue], names: Mapping[str, str], *, options: WriteO
 
 
 def _style(options: WriteOptions) -> str:
-    return chosen_style(options.speaker_style, own="label", supported=("colour",))
+    return chosen_style(options.speaker_style, own=label_if_it_fits(options), supported=("colour",))
 
 
 def _literal(line: str) -> str:

@@ -6,6 +6,7 @@ from whisperdiar.options.asr import WHISPER_TASKS, WORD_TIMES, PocketSphinxSetti
 from whisperdiar.options.classic_diarization import BicSettings, ChannelsSettings
 from whisperdiar.options.editing import EditOptions, KeepOptions
 from whisperdiar.options.embedding import EMBEDDING_CLUSTERINGS, EMBEDDINGS, EcapaSettings, EmbeddingSettings
+from whisperdiar.options.minutes import LlmOptions, MinutesOptions
 from whisperdiar.options.neural_diarization import CLUSTERINGS, LINKAGES, PyannoteSettings
 from whisperdiar.options.onnx_diarization import OnnxSettings
 from whisperdiar.options.output import (
@@ -49,6 +50,8 @@ __all__ = [
     "EnergySettings",
     "FileSettings",
     "KeepOptions",
+    "LlmOptions",
+    "MinutesOptions",
     "NoSettings",
     "OnnxSettings",
     "PlotOptions",

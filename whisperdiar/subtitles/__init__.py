@@ -12,12 +12,13 @@ from collections.abc import Mapping
 from whisperdiar.options import SubtitleRules, subtitle_rules
 from whisperdiar.subtitles._cues import build, drafts
 from whisperdiar.subtitles._limits import Limits
+from whisperdiar.subtitles._relining import relined
 from whisperdiar.subtitles._streams import streams
 from whisperdiar.subtitles._timing import settle
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue
 
-__all__ = ["cues"]
+__all__ = ["cues", "relined"]
 
 DASH = 2
 """Columns of the dash and the space before a line of a cue of two people."""
@@ -35,7 +36,8 @@ def cues(
     Args:
         rules: limits; the default profile's for the transcript's language where left out.
         style: how the writer shows speakers (`SPEAKER_STYLES`). With ``dash`` two people who follow each other fast
-            share a cue; two columns ("- ") are kept free before each of its lines, also with ``voice``.
+            share a cue also where cues may overlap. Two columns ("- ") are kept free before each line of a cue of
+            two people, also with ``voice``.
         reserved: per speaker label, the columns that a writer puts before the first line of a cue, and before each
             line of a cue of two people: a name. More than half a line is not kept free.
     """

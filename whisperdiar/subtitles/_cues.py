@@ -56,18 +56,23 @@ def drafts(
 def _drafts(atoms: Atoms, limits: Limits, around: Surroundings, *, lane: object) -> list[Draft]:
     search = Search(atoms, limits, around)
     pause = round(TURN_PAUSE / limits.tick)
-    made = []
+    made: list[Draft] = []
+    dialogue = False
     for part in divide(search):
         lines = _dialogue_rows(atoms, part) if part.dialogue else _line_rows(search, part, around)
         own = tuple(atoms.speakers[line[0]] for line in lines)
-        extra = [around.room(speaker, limits) + ((around.dash or 0) if part.dialogue else 0) for speaker in own]
-        length = sum(atoms.lengths[row] for line in lines for row in line)
-        length += sum(extra if part.dialogue else extra[:1]) - sum(atoms.leads[line[0]] for line in lines)
+        length = sum(atoms.lengths[row] for line in lines for row in line) - sum(atoms.leads[line[0]] for line in lines)
+        said = max(atoms.ends[row] for row in range(part.first, part.last))
+        if part.dialogue:
+            length += sum(around.room(speaker, limits) + (around.dash or 0) for speaker in own)
+        elif dialogue or said > around.quiet[part.first]:
+            length += around.room(own[0], limits)
+        dialogue = part.dialogue
         words = sum(1 for line in lines for place, row in enumerate(line) if atoms.leads[row] or not place)
         first = part.first
         shown = Shown(
             start=part.start,
-            said=max(atoms.ends[row] for row in range(first, part.last)),
+            said=said,
             need=limits.need(length, words),
             turn=first == 0 or atoms.starts[first] - atoms.ends[first - 1] >= pause,
             lanes=frozenset([lane]),

@@ -49,6 +49,8 @@ class Surroundings:
         cuts: for each atom, what a break between two cues costs before it; n entries.
         barriers: for each place after an atom, the tick by which a cue that ends there must be gone; n entries.
         slack: ticks that a cue which begins with the atom may be late; n entries.
+        quiet: for each atom, the tick up to which a cue that begins with it is read without its speaker's name, since
+            nobody else has spoken; n entries. Room for the name is kept in any case.
         reserved: columns before the first line of a speaker's cue.
         dash: columns before each line of a dialogue cue, beside those; None where there are none.
     """
@@ -56,6 +58,7 @@ class Surroundings:
     cuts: list[float]
     barriers: list[int]
     slack: list[int]
+    quiet: list[int]
     reserved: Mapping[str | None, int]
     dash: int | None
 
@@ -88,7 +91,7 @@ def divide(search: Search) -> list[Part]:
     ways[0] = [_Way(0.0, 0, 0, False, None)]
     for first in range(n):
         for way in ways[first]:
-            for last, price, delay, dialogue in search.cues(first, atoms.starts[first] + way.delay):
+            for last, price, delay, dialogue in search.cues(first, way):
                 total = way.price + price + cuts[last]
                 kept = ways[last]
                 if kept and kept[0].price <= total and kept[0].delay <= delay:
@@ -138,14 +141,15 @@ class Search:
             for i in range(len(atoms))
         ]
 
-    def cues(self, first: int, start: int) -> list[tuple[int, float, int, bool]]:
-        """(last, price, delay of what follows, dialogue) for every cue that may begin here."""
+    def cues(self, first: int, way: _Way) -> list[tuple[int, float, int, bool]]:
+        """(last, price, delay of what follows, dialogue) for every cue that may begin here, after what came before."""
         atoms, limits = self.atoms, self.limits
         ends, widths, lengths = atoms.ends, atoms.widths, atoms.lengths
-        speaker = atoms.speakers[first]
+        speaker, start = atoms.speakers[first], atoms.starts[first] + way.delay
         reserved = self.around.room(speaker, limits)
+        quiet = -1 if way.dialogue else self.around.quiet[first]
         cols = reserved - atoms.leads[first]
-        length = float(reserved - atoms.leads[first])
+        length = float(-atoms.leads[first])
         mixed, words, end = False, 0, 0
         table: dict[int, tuple[float, list[int]]] | None = None
         found = []
@@ -156,7 +160,7 @@ class Search:
             if row > first:
                 if atoms.speakers[row] != speaker:
                     if self.around.dash is not None and limits.lines > 1 and cols + self.around.dash <= limits.width:
-                        found += self._dialogues(first, row, start, cols, length, words, end)
+                        found += self._dialogues(first, row, start, cols, length + reserved, words, end)
                     break
                 if self.hard[row]:
                     break
@@ -181,7 +185,8 @@ class Search:
                 price += EMPTY * (0.25 - cols / most)
             if mixed and not (atoms.closes[row] and (first == 0 or atoms.closes[first - 1])):
                 price += MIXED
-            late, delay = self._time_price(start, limits.need(length, words), last)
+            read = length + reserved if end > quiet else length
+            late, delay = self._time_price(start, limits.need(read, words), last)
             found.append((last, price + late, delay, False))
         return found
 

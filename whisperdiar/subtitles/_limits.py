@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from whisperdiar.options import SubtitleRules
 
 LONGEST_OVER = 1.0
+TRIM = 0.25
 LATEST = 0.125
 """Seconds that a cue may begin after its speech for the sake of the one before: three frames of a film."""
 
@@ -22,6 +23,7 @@ class Limits:
         shortest, longest: how long a cue stays.
         gap, close: between two cues; a smaller one than `close` is closed to `gap`.
         over: for how long a cue may stay after somebody else began, if it could not be read otherwise.
+        trim: by how much a cue may go before its words are said, for the sake of the one that comes.
         late: by how much a cue may begin after its speech.
         per_character, per_word: ticks that a reader takes.
     """
@@ -36,6 +38,7 @@ class Limits:
     gap: int
     close: int
     over: int
+    trim: int
     late: int
     per_character: float
     per_word: float
@@ -56,6 +59,7 @@ class Limits:
             gap=math.ceil(rules.gap / tick - 1e-6),
             close=math.ceil(rules.close_gap / tick - 1e-6),
             over=round(LONGEST_OVER / tick),
+            trim=round(TRIM / tick),
             late=math.floor(LATEST / tick + 1e-6),
             per_character=1 / rules.max_cps / tick if rules.max_cps else 0.0,
             per_word=60 / rules.max_wpm / tick if rules.max_wpm else 0.0,

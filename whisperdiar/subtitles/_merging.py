@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from whisperdiar.subtitles._atoms import Atoms, picked
 from whisperdiar.subtitles._division import Surroundings, cut_prices
 from whisperdiar.subtitles._limits import Limits
+from whisperdiar.subtitles._streams import NAME_AGAIN, NEVER
 
-NEVER = 1 << 60
 PHRASE_PAUSE, LONGEST_PHRASE = 0.4, 2.5
 """A longer pause (seconds) ends a phrase; where people talk at once no phrase is longer than the second."""
 AWAY, FARTHEST = 0.8, 1.5
@@ -53,9 +53,22 @@ def together(
         cuts=_cuts(phrases, prices),
         barriers=[NEVER] * len(merged),
         slack=_slack(phrases, limits),
+        quiet=_quiet(merged, limits),
         reserved=reserved,
         dash=dash,
     )
+
+
+def _quiet(merged: Atoms, limits: Limits) -> list[int]:
+    again = round(NAME_AGAIN / limits.tick)
+    return [
+        NEVER
+        if row
+        and merged.speakers[row] == merged.speakers[row - 1]
+        and merged.starts[row] - merged.ends[row - 1] <= again
+        else -1
+        for row in range(len(merged))
+    ]
 
 
 def _interleaved(

@@ -15,6 +15,8 @@ from whisperdiar.transcript import Segment
 from whisperdiar.types import Word
 
 NEVER = 1 << 60
+NAME_AGAIN = 5.0
+"""Seconds of silence after which a writer names the speaker again."""
 TURN_PAUSE = 0.5
 """A turn begins where its speaker was silent for so many seconds."""
 
@@ -64,6 +66,7 @@ def alone(
         cuts=cut_prices(stream, limits.tick),
         barriers=barriers,
         slack=[limits.late] * len(stream),
+        quiet=[-1] * len(stream),  # cues of others share the screen with many, and then writers name both
         reserved=reserved,
         dash=None,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -54,16 +54,24 @@ def settle(cues: Sequence[Shown], limits: Limits) -> None:
     turns = [(cue.start, number) for number, cue in enumerate(ordered) if cue.turn]
     for number, cue in enumerate(ordered):
         latest = max(cue.start + 1, min(following.get(number, _NEVER) - limits.gap, cue.start + limits.longest))
-        place = bisect_left(turns, (max(cue.said, cue.start + 1), 0))
-        turn = next((start for start, other in turns[place:] if not ordered[other].lanes & cue.lanes), _NEVER)
+        begins = [
+            next((start for start, other in _from_tick(turns, said) if not ordered[other].lanes & cue.lanes), _NEVER)
+            for said in (max(cue.said - limits.trim, cue.start + 1), max(cue.said, cue.start + 1))
+        ]
+        # Who begins while the last sound is made ends the cue as well: nobody sees two cues for so short a time.
+        turn = begins[0] if begins[0] - limits.gap >= cue.start + cue.need else begins[1]
         cue.end = _end(cue, latest, turn, starts, limits)
+
+
+def _from_tick(turns: Sequence[tuple[int, int]], tick: int) -> Iterator[tuple[int, int]]:
+    return (turns[i] for i in range(bisect_left(turns, (tick, 0)), len(turns)))
 
 
 def _end(cue: Shown, latest: int, turn: int, starts: Sequence[int], limits: Limits) -> int:
     least = cue.start + cue.need
     soft = min(latest, turn - limits.gap)
     if soft < least:
-        return _clear(cue, min(least, latest, turn + limits.over), latest, starts, limits)
+        return _clear(cue, min(max(least, cue.said), latest, turn + limits.over), latest, starts, limits)
     end = min(max(cue.said, least), soft)
     upcoming = _from(starts, max(end, cue.start + 1))
     if upcoming - end < max(limits.close, limits.gap):

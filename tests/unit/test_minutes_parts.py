@@ -1,0 +1,292 @@
+"""The parts of the minutes that need no model: utterances, wording, dates, owners, participants, topics."""
+
+from __future__ import annotations
+
+import datetime
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.formats_strategies import nasty_text, transcripts
+from tests.meetings import RUSSIAN_NAMES, meeting, russian
+from whisperdiar.minutes.dates import due, has_parser
+from whisperdiar.minutes.evidence import runs, strongest
+from whisperdiar.minutes.features import extract, ranks, shifted, window_mean
+from whisperdiar.minutes.language import NEUTRAL, language
+from whisperdiar.minutes.lexical import Terms
+from whisperdiar.minutes.owners import owner
+from whisperdiar.minutes.participants import participants
+from whisperdiar.minutes.topics import topics
+from whisperdiar.minutes.units import utterances
+from whisperdiar.minutes.wording import readable
+from whisperdiar.transcript import Speaker, Transcript
+from whisperdiar.types import Span, Turn, Word
+
+EN, RU = language("en"), language("ru")
+WEDNESDAY = datetime.date(2026, 11, 25)
+
+
+@given(transcripts)
+def test_utterances_hold_every_word_with_text_once_and_have_one_speaker(transcript: Transcript) -> None:
+    found = utterances(transcript)
+    held = sorted(index for item in found for index in item.indices)
+    assert held == [k for k, word in enumerate(transcript.words) if word.text.strip()]
+    assert [item.number for item in found] == list(range(1, len(found) + 1))
+    for item in found:
+        assert {word.speaker for word in item.words} == {item.speaker}
+        assert item.words == tuple(transcript.words[k] for k in item.indices)
+
+
+def test_utterances_end_with_sentences_clauses_and_pauses_and_not_where_others_nod() -> None:
+    made = meeting([(0, "We take the blue one, and it is done. Then we"), (1, "Yeah."), (0, "go home")])
+    texts = [item.text for item in utterances(made)]
+    assert texts == ["We take the blue one,", "and it is done.", "Then we", "Yeah.", "go home"]
+    nodded = Transcript("x", 9.0, segments=meeting([(0, "Then we go home")]).segments)
+    words = list(nodded.words)
+    words.insert(2, Word(Span(1.55, 1.7), " Yeah.", speaker="SPEAKER_01"))
+    from whisperdiar.segmentation import segments
+
+    joined = utterances(Transcript("x", 9.0, segments=segments(words)))
+    assert [item.text for item in joined] == ["Then we go home", "Yeah."]
+
+
+def test_without_punctuation_long_speech_is_cut_at_pauses() -> None:
+    line = " ".join(["word"] * 200)
+    found = utterances(meeting([(0, line)]))
+    assert len(found) > 3
+    assert max(len(item.words) for item in found) <= 60
+
+
+@pytest.mark.parametrize(
+    ("spoken", "shown"),
+    [
+        ("Um so, we're gonna keep keep it simple,", "We're going to keep it simple."),
+        ("and and then uh we take the l local pound", "We take the local pound."),
+        (
+            "which is the The first one is that um uh teletext is outdated.",
+            "Which is the first one is that teletext is outdated.",
+        ),
+        ("Is it finished? It is.", "Is it finished? It is."),
+        ("No. No. We do", "No. No. We do."),
+        (
+            "From a from the technology it it's good you know, and what do you know?",
+            "From the technology it's good and what do you know?",
+        ),
+        ("Just stick to the regular ones Okay.", "Just stick to the regular ones."),
+        ("um, uh", ""),
+        ("The end, um.", "The end."),
+    ],
+)
+def test_english_is_cleaned_lightly(spoken: str, shown: str) -> None:
+    assert readable(spoken, EN) == shown
+
+
+def test_russian_is_cleaned_lightly() -> None:
+    assert readable("Ну, э, мы мы берём батарею, вот", RU) == "Мы берём батарею."
+
+
+@given(nasty_text, st.sampled_from([EN, RU, NEUTRAL]))
+def test_cleaning_never_fails_and_ends_a_sentence(text: str, spoken: object) -> None:
+    shown = readable(text, spoken)  # type: ignore[arg-type]
+    assert not shown or shown[-1] in ".?!…。？！؟।\"'»”’)]}」』）"
+    assert "\n" not in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "phrase", "day"),
+    [
+        ("by next Friday please", "by next Friday", "2026-12-04"),
+        ("we need it by Friday", "by Friday", "2026-11-27"),
+        ("on Wednesday", "on Wednesday", "2026-12-02"),
+        ("I'll do it tomorrow", "tomorrow", "2026-11-26"),
+        ("by the end of next week", "by the end of next week", "2026-12-04"),
+        ("before the end of the month", "before the end of the month", "2026-11-30"),
+        ("ready for the next meeting", "for the next meeting", None),
+    ],
+)
+def test_english_phrases_say_until_when(text: str, phrase: str, day: str | None) -> None:
+    found = due(text, EN, WEDNESDAY)
+    assert found is not None
+    assert (found.phrase, found.day and found.day.isoformat()) == (phrase, day)
+    without = due(text, EN, None)
+    assert without is not None
+    assert without.day is None
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("до следующей пятницы", "2026-12-04"),
+        ("сделаю завтра", "2026-11-26"),
+        ("к среде", "2026-12-02"),
+        ("до конца следующей недели", "2026-12-04"),
+        ("к следующей встрече", None),
+    ],
+)
+def test_russian_phrases_say_until_when(text: str, day: str | None) -> None:
+    found = due(text, RU, WEDNESDAY)
+    assert found is not None
+    assert (found.day and found.day.isoformat()) == day
+
+
+@pytest.mark.skipif(not has_parser(), reason="dateparser is not installed (extra minutes)")
+@pytest.mark.parametrize(
+    ("text", "spoken", "day"),
+    [
+        ("by March 5th", EN, "2027-03-05"),
+        ("by the fifth of December", EN, "2026-12-05"),
+        ("in two weeks", EN, "2026-12-09"),
+        ("до двадцать пятого декабря", RU, "2026-12-25"),
+        ("через две недели", RU, "2026-12-09"),
+    ],
+)
+def test_dates_and_numbers_of_days_are_read(text: str, spoken: object, day: str) -> None:
+    found = due(text, spoken, WEDNESDAY)  # type: ignore[arg-type]
+    assert found is not None
+    assert found.day == datetime.date.fromisoformat(day)
+
+
+def test_what_says_no_time_is_not_due() -> None:
+    assert due("we may march on", EN, WEDNESDAY) is None
+    assert due("до свидания", RU, WEDNESDAY) is None
+    assert due("the next meeting is about the price", EN, WEDNESDAY) is None
+    assert due("tomorrow", NEUTRAL, WEDNESDAY) is None
+
+
+def _owner(line: int, *, lines: list[tuple[int, str]], russian_names: bool = False) -> str | None:
+    made = meeting(lines, names=RUSSIAN_NAMES if russian_names else None)
+    items = utterances(made)
+    names = {item.id: item.name for item in made.speakers}
+    return owner(line, items, names, RU if russian_names else EN)
+
+
+@pytest.mark.parametrize(
+    ("lines", "who"),
+    [
+        ([(0, "I'll send the report"), (1, "Okay")], "Anna"),
+        ([(0, "Boris will send the report"), (1, "Okay"), (2, "Yes")], "Boris"),
+        ([(0, "Clara, could you send the report?"), (1, "Well"), (2, "Yes")], "Clara Schmidt"),
+        ([(0, "Could you send the report?"), (1, "Yes, sure"), (2, "Good")], "Boris"),
+        ([(0, "Could you send the report?"), (1, "What report?"), (2, "Good")], None),
+        ([(0, "You should send the report"), (1, "What report?")], "Boris"),
+        ([(0, "You guys should send the report"), (1, "Yes")], None),
+        ([(0, "We should send the report"), (1, "Yes")], None),
+        ([(0, "and the Industrial Designer will work on it"), (1, "Yes")], "Industrial Designer"),
+        ([(0, "There will be a report"), (1, "Yes")], None),
+    ],
+)
+def test_owners_are_the_speaker_the_addressed_or_the_named(lines: list[tuple[int, str]], who: str | None) -> None:
+    assert _owner(0, lines=lines) == who
+
+
+@pytest.mark.parametrize(
+    ("lines", "who"),
+    [
+        ([(0, "Я подготовлю отчёт"), (1, "Да")], "Анна"),
+        ([(0, "Подготовлю отчёт"), (1, "Да"), (2, "Хорошо")], "Анна"),
+        ([(0, "Борис подготовит отчёт"), (1, "Да"), (2, "Хорошо")], "Борис"),
+        ([(0, "Клара, отправь отчёт"), (1, "Да"), (2, "Хорошо")], "Клара"),
+        ([(0, "Борису нужно отправить отчёт"), (1, "Да"), (2, "Хорошо")], "Борис"),
+        ([(0, "Мы подумаем"), (1, "Да"), (2, "Хорошо")], None),
+    ],
+)
+def test_owners_in_russian(lines: list[tuple[int, str]], who: str | None) -> None:
+    assert _owner(0, lines=lines, russian_names=True) == who
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), nasty_text), min_size=1, max_size=4), st.lists(nasty_text, max_size=3))
+def test_owners_and_dates_take_any_text_and_any_names(lines: list[tuple[int, str]], names: list[str]) -> None:
+    items = utterances(meeting(lines))
+    people = {f"SPEAKER_{k:02d}": name for k, name in enumerate(names)}
+    for place, item in enumerate(items):
+        for spoken in (EN, RU, NEUTRAL):
+            owner(place, items, people, spoken)
+            due(item.text, spoken, WEDNESDAY)
+
+
+def test_participants_have_the_figures_of_the_statistics() -> None:
+    turns = (Turn(Span(0.0, 10.0), "A"), Turn(Span(9.0, 14.0), "B"), Turn(Span(11.0, 11.4), "A"))
+    first, second = participants(Transcript("x", 31.0, speakers=(Speaker("B", "Ben"),), turns=turns))
+    assert (first.name, first.turns, first.interruptions, first.longest_monologue) == ("Ben", 1, 1, 5.0)
+    assert (second.name, second.turns, second.interruptions, second.longest_monologue) == ("A", 1, 0, 11.4)
+    assert first.share + second.share == pytest.approx(1.0)
+
+
+def test_topics_part_where_the_words_change() -> None:
+    lamp = "the battery of the lamp needs a charger and a stronger battery cable"
+    trip = "our holiday hotel near the beach has a restaurant with a hotel garden"
+    made = meeting([(k % 2, lamp if k < 30 else trip) for k in range(60)])
+    found = topics(utterances(made), EN)
+    assert len(found) == 2
+    change = found[1].span.start
+    first_trip = next(word.start for word in made.words if "holiday" in word.text)
+    assert abs(change - first_trip) < 20.0
+    assert "battery" in found[0].title.lower()
+    assert "hotel" in found[1].title.lower()
+
+
+@given(transcripts)
+def test_topics_follow_each_other_without_holes(transcript: Transcript) -> None:
+    items = utterances(transcript)
+    found = topics(items, EN)
+    assert bool(found) == bool(items)
+    for before, after in pairwise(found):
+        assert before.span.end == after.span.start
+    if found:
+        assert found[0].span.start == items[0].span.start
+        assert found[-1].span.end >= max(item.span.end for item in items) - 1e-9
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.integers(1, 30)), max_size=30), st.floats(0, 400))
+def test_the_strongest_come_nearest_to_the_budget(pairs: list[tuple[float, int]], budget: float) -> None:
+    scores = np.array([score for score, _ in pairs])
+    words = np.array([float(count) for _, count in pairs])
+    taken = strongest(scores, words, budget)
+    assert list(taken) == sorted(set(taken))
+    if len(taken):
+        others = np.setdiff1d(np.arange(len(pairs)), taken)
+        assert not len(others) or scores[taken].min() >= scores[others].max()
+        assert words[taken].sum() - budget <= words.max()
+
+
+def test_runs_join_neighbours_of_one_speaker() -> None:
+    items = utterances(meeting([(0, "One two three. Four five six."), (1, "Seven eight nine."), (0, "Ten eleven.")]))
+    assert runs([0, 1, 2, 3], items, gap=1, longest=100) == [[0, 1, 3], [2]]
+    assert runs([0, 1, 2, 3], items, gap=0, longest=4) == [[0], [1], [2], [3]]
+
+
+@given(transcripts)
+def test_features_are_finite_and_have_one_row_each(transcript: Transcript) -> None:
+    items = utterances(transcript)
+    for spoken in (EN, RU, NEUTRAL):
+        found = extract(items, spoken)
+        assert found.matrix.shape == (len(items), len(found.names))
+        assert np.isfinite(found.matrix).all()
+        assert len(set(found.names)) == len(found.names)
+
+
+def test_english_and_russian_have_the_same_features() -> None:
+    assert extract(utterances(meeting()), EN).names == extract(utterances(russian()), RU).names
+
+
+def test_neighbours_ranks_and_windows() -> None:
+    values = np.array([1.0, 2.0, 2.0, 5.0])
+    assert list(shifted(values, 1)) == [2.0, 2.0, 5.0, 0.0]
+    assert list(shifted(values, -2)) == [0.0, 0.0, 1.0, 2.0]
+    assert list(window_mean(values, 1)) == [1.5, 5 / 3, 3.0, 3.5]
+    assert list(ranks(values)) == [0.125, 0.5, 0.5, 0.875]
+
+
+def test_lexrank_prefers_what_others_are_like_and_equals_the_walk_over_all_pairs() -> None:
+    terms = Terms([["a", "b"], ["a", "c"], ["a", "b", "c"], ["z", "y"], ["b", "c"]])
+    rank = terms.lexrank()
+    pairs = (terms.weights @ terms.weights.T).toarray()
+    walk = pairs / pairs.sum(axis=1, keepdims=True)
+    expected = np.ones(5)
+    for _ in range(200):
+        expected = 0.15 + 0.85 * walk.T @ expected
+    assert rank == pytest.approx(expected, abs=0.02)
+    assert rank.argmax() == 2

@@ -1,0 +1,281 @@
+"""Minutes from a transcript or a recording."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from whisperdiar.assembly import build
+from whisperdiar.cli import parameters as shared
+from whisperdiar.cli.console import Console
+from whisperdiar.cli.convert import read_transcript
+from whisperdiar.cli.errors import FAILED, OK, report
+from whisperdiar.cli.outputs import STDOUT, Target, check_writable
+from whisperdiar.cli.transcribe import Job, request_from, run_one, write_targets
+from whisperdiar.errors import BackendError, InvalidOption
+from whisperdiar.formats import Format, by_name, by_suffix, fallback_notes, known_suffixes
+from whisperdiar.minutes import dates
+from whisperdiar.minutes.compose import compose
+from whisperdiar.minutes.content import Minutes
+from whisperdiar.minutes.links import media_link
+from whisperdiar.minutes.llm import LanguageModel, check_address, is_local
+from whisperdiar.minutes.material import prepare
+from whisperdiar.minutes.render import FORMATS, name_of, renderer
+from whisperdiar.minutes.template import Template, template
+from whisperdiar.minutes.writing import write
+from whisperdiar.options import LlmOptions, MinutesOptions, Runtime, WriteOptions
+from whisperdiar.transcript import Transcript
+
+KEY = "WHISPERDIAR_LLM_KEY"
+OPENAI_KEY, OPENAI_HOST = "OPENAI_API_KEY", "api.openai.com"
+
+_DEFAULTS = MinutesOptions()
+_LLM_DEFAULTS = LlmOptions(url="http://localhost")
+
+
+@dataclass(slots=True)
+class Writer:
+    """Makes the minutes of one transcript once, and writes them in every format that is asked for."""
+
+    options: MinutesOptions
+    media: str | None
+    template: str | None
+    llm: LlmOptions | None
+    console: Console
+    failed: bool = False
+    _made: dict[int, Minutes] = field(default_factory=dict)
+
+    def target(self, name: str, path: Path) -> Target:
+        """A target that holds minutes in place of a transcript."""
+        render = renderer(name)
+
+        def dumps(transcript: Transcript, *, options: WriteOptions) -> str | bytes:  # noqa: ARG001
+            made = self.minutes(transcript)
+            link = None if self.media is None else media_link(self.media, None if path == STDOUT else path)
+            return render(replace(made, media=link), self._template(made))
+
+        return Target(Format(f"minutes-{name}", f".{name}", "words", dumps, None), path)
+
+    def minutes(self, transcript: Transcript) -> Minutes:
+        """Of a transcript, made at the first call."""
+        if id(transcript) not in self._made:
+            self._made = {id(transcript): self._make(transcript)}
+        return self._made[id(transcript)]
+
+    def _template(self, made: Minutes) -> Template:
+        return template(self.template, made.language)
+
+    def _make(self, transcript: Transcript) -> Minutes:
+        material = prepare(transcript, self.options)
+        plain = compose(material, self.options)
+        plain = replace(plain, notes=(*fallback_notes(transcript.provenance), *plain.notes))
+        if any(item.due is not None for item in plain.actions) and self.options.day and not dates.has_parser():
+            self.console.warn(
+                'dates are read without dateparser, so some stay words; run: pip install "whisperdiar[minutes]"'
+            )
+        if self.llm is None:
+            return plain
+        model = LanguageModel(self.llm)
+        try:
+            name = model.name()
+            n_words = sum(len(item.words) for item in material.utterances)
+            self.console.info(f"whisperdiar: sending the transcript ({n_words} words) to {model.host}, model {name}")
+            with self.console.timed("minutes"):
+                done = write(
+                    material,
+                    plain,
+                    model,
+                    name=name,
+                    options=self.options,
+                    llm=self.llm,
+                    progress=lambda fraction: self.console.progress("minutes", min(0.999, fraction)),
+                )
+        except BackendError as error:
+            self.failed = True
+            report(error, self.console, about="--llm")
+            self.console.warn("the minutes are written without a language model")
+            return plain
+        for item in done.struck:
+            self.console.warn(f"struck, as it {item.reason}: {item.text}")
+        return done.minutes
+
+
+@click.command("minutes", short_help="Minutes of a meeting: topics, decisions, actions, each with its evidence.")
+@click.argument("source", type=shared.PATH, metavar="IN")
+@click.option(
+    "--from", "source_format", metavar="NAME", help="IN is a transcript in this format; overrides its suffix."
+)
+@click.option("-o", "--output", "outputs", multiple=True, metavar="FILE", help="Where to write; may be given again.")
+@click.option(
+    "-f", "--format", "name", type=click.Choice(tuple(FORMATS)), help="Format; overrides the suffix of the output (md)."
+)
+@click.option(
+    "--length",
+    type=click.IntRange(min=1),
+    metavar="WORDS",
+    help=f"Words of evidence that the summary may rest on ({_DEFAULTS.length_share:.0%} of the meeting's).",
+)
+@click.option("--date", "day", metavar="YYYY-MM-DD", help="Day of the meeting, from which dates such as Friday count.")
+@click.option("--media", metavar="FILE|URL", help="The recording that links play (IN, where that is a recording).")
+@click.option("--template", "template_name", metavar="NAME|FILE", help="Headings and formats: en, ru or a JSON file.")
+@click.option("--transcript", "kept", type=shared.PATH, metavar="FILE", help="Keep the transcript of a recording, too.")
+@click.option(
+    "--llm", metavar="URL", help="Let a language model write (an interface like OpenAI's); sends the text there."
+)
+@click.option("--llm-model", metavar="NAME", help="Its name on that server (the first that it lists).")
+@click.option(
+    "--llm-timeout", type=float, default=_LLM_DEFAULTS.timeout, show_default=True, help="Seconds for one answer."
+)
+@click.option(
+    "--llm-window", type=click.IntRange(min=50), default=_LLM_DEFAULTS.window, show_default=True, help="Words at once."
+)
+@shared.asr_options
+@shared.vad_options
+@shared.diarizer_options
+@shared.media_options
+@shared.runtime_options
+@shared.quiet_option
+@click.pass_context
+def minutes(
+    context: click.Context,
+    /,
+    source: Path,
+    *,
+    source_format: str | None,
+    outputs: tuple[str, ...],
+    name: str | None,
+    length: int | None,
+    day: str | None,
+    media: str | None,
+    template_name: str | None,
+    kept: Path | None,
+    llm: str | None,
+    llm_model: str | None,
+    llm_timeout: float,
+    llm_window: int,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Minutes of IN, a transcript (JSON of whisperdiar, subtitles …) or a recording, which is transcribed first.
+
+    Participants with their talk time; topics with a summary; decisions, action items and open questions, each with
+    the words that it rests on. Written as Markdown, HTML, DOCX or JSON by the suffix of -o; without -o as Markdown on
+    standard output. Nothing is sent anywhere unless --llm names a server; a key for it is read from
+    WHISPERDIAR_LLM_KEY (for api.openai.com also from OPENAI_API_KEY).
+    """
+    console = Console(quiet=quiet)
+    context.call_on_close(console.close)
+    is_transcript = source_format is not None or _is_transcript(source)
+    writer = Writer(
+        options=MinutesOptions(length=length, language=options["language"], day=_day(day)),
+        media=media if media is not None or is_transcript else str(source),
+        template=template_name,
+        llm=None if llm is None else _llm(llm, llm_model, llm_timeout, llm_window, console),
+        console=console,
+    )
+    if llm is not None and options["offline"] and not is_local(llm):
+        raise InvalidOption(f"--llm {llm}: this is not on this machine; leave --offline out, or name a local server")
+    if llm is None:
+        _refuse(context, ("llm_model", "llm_timeout", "llm_window"), "it is for a language model: name one with --llm")
+    if is_transcript:
+        only = tuple(name for name in (*options, "kept") if name not in ("language", "offline"))
+        _refuse(context, only, f"it is for recordings, and {source} is a transcript already")
+    template(template_name, None)  # a mistake in it is said before hours of work
+    if media is not None:
+        media_link(media, None)
+    targets = _targets(outputs, name, writer)
+    shared.check_times(options["start"], options["end"])
+    if kept is not None:
+        targets.append(Target(by_suffix(kept), kept))
+    others = shared.other_files(options)
+    own = template_name if template_name and Path(template_name).suffix else None
+    _check(targets, others["also_written"], read=[source, own, media, *others["also_read"]])
+    if is_transcript:
+        transcript = read_transcript(source, form=source_format, notify=console.warn)
+        if not transcript.segments and transcript.turns:
+            raise InvalidOption(f"{source}: it holds turns and no words, so it cannot become minutes")
+        code = write_targets(transcript, targets, WriteOptions(), console, keep=False)
+    else:
+        code = run_one(source, targets, _job(options, console), many=False)
+    context.exit(code or (FAILED if writer.failed else OK))
+
+
+def _is_transcript(source: Path) -> bool:
+    """Whether a name is that of a transcript; everything else is a recording."""
+    form = known_suffixes().get(source.suffix.lower())
+    return form is not None and by_name(form).read is not None
+
+
+def _day(text: str | None) -> datetime.date | None:
+    if text is None:
+        return None
+    try:
+        return datetime.date.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidOption(f"--date {text}: write it as YYYY-MM-DD, for example 2026-03-31") from error
+
+
+def _llm(url: str, model: str | None, timeout: float, window: int, console: Console) -> LlmOptions:
+    """Settings of the language model; the key comes from the environment, and goes to nobody it is not meant for."""
+    made = LlmOptions(url=url, model=model, timeout=timeout, window=window)
+    check_address(url)
+    key = os.environ.get(KEY) or None
+    if key is None and LanguageModel(made).host.split(":")[0].lower() == OPENAI_HOST and url.startswith("https://"):
+        key = os.environ.get(OPENAI_KEY) or None
+    if key is None:
+        return made
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise InvalidOption(f"{KEY}: this key holds characters that no key has; set it again")
+    if not url.lower().startswith("https://") and not is_local(url):
+        console.warn(f"--llm {url}: the key and the transcript go there unencrypted; use https:// where you can")
+    return replace(made, key=key)
+
+
+def _targets(outputs: Sequence[str], name: str | None, writer: Writer) -> list[Target]:
+    if not outputs:
+        return [writer.target(name or "md", STDOUT)]
+    return [writer.target(name or ("md" if item == str(STDOUT) else name_of(item)), Path(item)) for item in outputs]
+
+
+def _refuse(context: click.Context, names: Sequence[str], cause: str) -> None:
+    """Raises InvalidOption where the user gave one of these options, which would do nothing."""
+    for name in names:
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            option = next(item.opts[-1] for item in context.command.params if item.name == name)
+            raise InvalidOption(f"{option}: {cause}")
+
+
+def _check(targets: Sequence[Target], also_written: Sequence[str | None], *, read: Sequence[str | Path | None]) -> None:
+    paths = [*(target.path for target in targets), *(Path(item) for item in also_written if item is not None)]
+    places = [os.path.abspath(path) for path in paths]
+    for path, place in zip(paths, places, strict=True):
+        if places.count(place) > 1:
+            raise InvalidOption(f"-o {path}: this output is given twice")
+    check_writable(paths, read=read)
+
+
+def _job(options: dict[str, Any], console: Console) -> Job:
+    """The pipeline of a recording, as `whisperdiar transcribe` makes it."""
+    runtime = Runtime(device=options["device"], threads=options["threads"], offline=options["offline"])
+    request = request_from(options, runtime)
+    job = Job(
+        pipeline=build(request, notify=console.warn, progress=console.progress),
+        console=console,
+        write=WriteOptions(),
+        track=options["track"],
+        start=options["start"],
+        end=options["end"],
+        clips=None,
+        embed_media=False,
+        embedding=None,
+        corrected=None,
+    )
+    for remark in getattr(job.pipeline.transcriber, "remarks", ()):
+        console.info(f"whisperdiar: {remark}")
+    return job

@@ -1,0 +1,265 @@
+"""Transcript → minutes without a language model. Pure.
+
+What the models find likely enough is taken as evidence; neighbouring evidence makes an item, whose text is the
+evidence itself with the slips of the tongue left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from whisperdiar.minutes.content import Item, Minutes
+from whisperdiar.minutes.dates import due
+from whisperdiar.minutes.evidence import runs, strongest
+from whisperdiar.minutes.language import Language, n_words, token_line, tokens_of
+from whisperdiar.minutes.material import Material, evidence_of, prepare, text_of
+from whisperdiar.minutes.owners import owner
+from whisperdiar.minutes.participants import participants
+from whisperdiar.minutes.topics import topics
+from whisperdiar.minutes.units import Utterance, joined
+from whisperdiar.options import MinutesOptions, PlotOptions
+from whisperdiar.plots import picture_svg
+from whisperdiar.transcript import Transcript
+
+_PICTURE_WIDTH = 900
+_NEAR = 8.0
+"""Seconds; decisions nearer than this are one, if they share a word or are hardly one by themselves."""
+_LONGEST_ITEM = 70
+_FEWEST_WORDS = 4
+_ALIKE = 0.6
+_DOING = ("we_will", "i_will", "you_will")
+_NEXT_BEST_FROM = 0.4
+_PROMISE_FROM, _TASK_FROM = 0.4, 0.7
+"""Shares of the threshold from which a sentence with an owner, and a date or a task, counts as an action."""
+_LIKELIEST = (0.9, 0.99)
+_FEW_WORDS = 120.0
+"""Decisions and actions may rest on so many words in the shortest meeting."""
+
+
+def minutes(transcript: Transcript, *, options: MinutesOptions | None = None) -> Minutes:
+    """The minutes of a transcript, whatever its language; sections that nothing was found for are empty."""
+    options = options or MinutesOptions()
+    return compose(prepare(transcript, options), options)
+
+
+def compose(material: Material, options: MinutesOptions) -> Minutes:
+    """The minutes from what `prepare` made."""
+    transcript = material.transcript
+    decided, to_do = _outcomes(material, options)
+    return Minutes(
+        recording_id=transcript.recording_id,
+        duration=transcript.duration,
+        language=options.language or transcript.language,
+        day=options.day,
+        n_words=sum(len(item.words) for item in material.utterances),
+        participants=participants(transcript),
+        names=material.names,
+        topics=topics(material.utterances, material.spoken),
+        summary=_summary(material, options),
+        decisions=decided,
+        actions=to_do,
+        questions=_questions(material, decided, to_do),
+        media=options.media,
+        picture=picture_svg(transcript, options=PlotOptions(width=_PICTURE_WIDTH)) if transcript.segments else None,
+    )
+
+
+def _summary(material: Material, options: MinutesOptions) -> tuple[Item, ...]:
+    lengths = np.array([len(item.words) for item in material.utterances], dtype=np.float64)
+    budget = options.length if options.length is not None else options.length_share * float(lengths.sum())
+    scores = material.scores.probability["summary"]
+    places = strongest(scores, lengths, budget)
+    made = []
+    for run in runs(places, material.utterances, gap=1, longest=_LONGEST_ITEM):
+        text = text_of(run, material)
+        if n_words(text) >= _FEWEST_WORDS:
+            made.append(Item(text, evidence_of(run, material.utterances), float(np.mean(scores[run]))))
+    return tuple(item for item in made if item.text)
+
+
+def _outcomes(material: Material, options: MinutesOptions) -> tuple[tuple[Item, ...], tuple[Item, ...]]:
+    """Decisions and actions: as likely as those that people chose in the corpus, and promises with name and date."""
+    items = material.utterances
+    few = options.fewest_outcomes_share / 2
+    to_do = sorted({*_likely("actions", material, options, share=few), *_promised(material, options)})
+    actions: list[Item] = []
+    taken: set[int] = set()
+    for run in _sentences(to_do, items):
+        item = _action(run, material, options)
+        if item is not None:
+            actions.append(item)
+        # What only looks like something to do is no decision either, unless it says so.
+        said = token_line(tokens_of(joined([word for place in run for word in items[place].words])))
+        if item is not None or not material.spoken.count("decision", said):
+            taken.add(items[run[0]].sentence)
+    likely = _likely("outcomes", material, options, share=options.fewest_outcomes_share)
+    decided = [place for place in likely if items[place].sentence not in taken]
+    return _merged(_clusters(decided, material), material), _merged(actions, material)
+
+
+def _promised(material: Material, options: MinutesOptions) -> list[int]:
+    """Places of sentences that say who does something until when, and that the model does not find unlikely."""
+    items, found = material.utterances, material.scores
+    scores, threshold = found.probability["actions"], found.threshold["actions"]
+    sentences: dict[int, list[int]] = {}
+    for place, item in enumerate(items):
+        sentences.setdefault(item.sentence, []).append(place)
+    if not sentences:
+        return []
+    # In meetings unlike those of the corpus everything is unlikely: then the likeliest of this one are looked at.
+    some, more = (float(np.quantile(scores, part)) for part in _LIKELIEST)
+    promised = []
+    for run in sentences.values():
+        likely = float(scores[run].max())
+        if likely < min(_PROMISE_FROM * threshold, some):
+            continue
+        said = joined([word for place in run for word in items[place].words])
+        until = due(said, material.spoken, options.day) is not None
+        tasks = material.spoken.count("task", token_line(tokens_of(said)))
+        if (until or (tasks and likely >= min(_TASK_FROM * threshold, more))) and owner(
+            run[-1], items, material.names, material.spoken, text=said
+        ):
+            promised += run
+    return promised
+
+
+def _likely(target: str, material: Material, options: MinutesOptions, *, share: float = 0.0) -> list[int]:
+    """Places above the threshold of a target; of more words than `options` allow the likeliest ones.
+
+    Where less than `share` of the words is above it, what comes next is taken, if it is not unlikely: people seldom
+    meet to decide nothing.
+    """
+    lengths = np.array([len(item.words) for item in material.utterances], dtype=np.float64)
+    scores, threshold = material.scores.probability[target], material.scores.threshold[target]
+    next_best = float(lengths[scores >= _NEXT_BEST_FROM * threshold].sum())
+    wanted = max(float(lengths[scores >= threshold].sum()), min(next_best, share * float(lengths.sum())))
+    most = max(_FEW_WORDS, options.outcomes_share * float(lengths.sum()))
+    chosen = map(int, strongest(scores, lengths, min(wanted, most)))
+    greeting = _greetings(material)
+    return [place for place in chosen if material.utterances[place].sentence not in greeting]
+
+
+def _greetings(material: Material) -> set[int]:
+    """Sentences that greet or thank: they look like agreements, and are none."""
+    phrases = [token_line(tokens_of(phrase)) for phrase in material.spoken.data.get("greetings", ())]
+    lines = ((item.sentence, token_line(tokens_of(item.text))) for item in material.utterances)
+    return {sentence for sentence, line in lines if any(phrase in line for phrase in phrases)}
+
+
+def _sentences(places: Sequence[int], items: Sequence[Utterance]) -> list[list[int]]:
+    """Chosen places by sentence: what two sentences say is for two people to do."""
+    found: dict[int, list[int]] = {}
+    for place in places:
+        found.setdefault(items[place].sentence, []).append(place)
+    return sorted(found.values())
+
+
+def _action(run: Sequence[int], material: Material, options: MinutesOptions) -> Item | None:
+    text = text_of(run, material)
+    if n_words(text) < _FEWEST_WORDS:
+        return None
+    said = joined([word for place in run for word in material.utterances[place].words])
+    who = owner(run[-1], material.utterances, material.names, material.spoken, text=said)
+    line = token_line(tokens_of(said))
+    if who is None and material.spoken.cues and not any(material.spoken.count(cue, line) for cue in _DOING):
+        return None  # thanks, and see you next time
+    return Item(
+        text=text,
+        evidence=evidence_of(run, material.utterances),
+        score=float(np.max(material.scores.probability["actions"][list(run)])),
+        owner=who,
+        due=due(said, material.spoken, options.day),
+    )
+
+
+def _clusters(places: Sequence[int], material: Material) -> list[Item]:
+    """Decisions by sentence; what is said about the same right after is evidence of the strongest."""
+    items, scores = material.utterances, material.scores.probability["outcomes"]
+    groups: list[list[list[int]]] = []
+    about: set[str] = set()
+    for run in _sentences(places, items):
+        text = text_of(run, material)
+        words = _content(text, material.spoken)
+        near = bool(groups) and items[run[0]].span.start - items[groups[-1][-1][-1]].span.end <= _NEAR
+        if near and len(groups[-1]) < 3 and (words & about or n_words(text) < _FEWEST_WORDS):
+            groups[-1].append(run)
+            about |= words
+        else:
+            groups.append([run])
+            about = words
+    made = []
+    for group in groups:
+        told = max(group, key=lambda run: (n_words(text_of(run, material)) >= _FEWEST_WORDS, np.mean(scores[run])))
+        text = text_of(told, material)
+        if n_words(text) >= _FEWEST_WORDS:
+            places_of = sorted(place for run in group for place in run)
+            made.append(Item(text, evidence_of(places_of, items), float(np.max(scores[places_of]))))
+    return made
+
+
+def _content(text: str, spoken: Language) -> set[str]:
+    return {token for token in tokens_of(text) if token not in spoken.stopwords and token not in spoken.fillers}
+
+
+def _merged(found: Sequence[Item], material: Material) -> tuple[Item, ...]:
+    """Items that say the same become one, told the way that is most certain, with the evidence of all."""
+    kept: list[Item] = []
+    for item in found:
+        words = _content(item.text, material.spoken)
+        for k, other in enumerate(kept):
+            others = _content(other.text, material.spoken)
+            if words and len(words & others) >= _ALIKE * len(words | others):
+                first = other if (other.score or 0.0) >= (item.score or 0.0) else item
+                kept[k] = replace(
+                    first,
+                    evidence=(*other.evidence, *item.evidence),
+                    owner=first.owner or other.owner or item.owner,
+                    due=first.due or other.due or item.due,
+                )
+                break
+        else:
+            kept.append(item)
+    return tuple(kept)
+
+
+def _questions(material: Material, decided: Sequence[Item], to_do: Sequence[Item]) -> tuple[Item, ...]:
+    """Questions of substance that no decision answers and that ask nobody to do something: the weightiest ones."""
+    items, found = material.utterances, material.scores
+    if not items:
+        return ()
+    scores = found.probability["questions"]
+    answers = [(item.evidence[0].span.start, _content(item.text, material.spoken)) for item in decided]
+    asked = [quote.span for item in to_do for quote in item.evidence]
+    open_ = []
+    for place, item in enumerate(items):
+        words = _content(item.text, material.spoken)
+        if not _is_question(item, material.spoken) or n_words(item.text) < 6 or len(words) < 2:
+            continue
+        answered = any(
+            item.span.start <= start and len(words & others) >= 0.5 * len(words) for start, others in answers
+        )
+        requested = any(span.start <= item.span.start < span.end for span in asked)
+        if not answered and not requested and scores[place] >= 0.5 * found.threshold["questions"]:
+            open_.append(place)
+    most = 2 + round((items[-1].span.end - items[0].span.start) / 600)
+    chosen = sorted(sorted(open_, key=lambda place: -scores[place])[:most])
+    made = []
+    for place in chosen:
+        whole = [k for k in range(max(0, place - 3), place + 1) if items[k].sentence == items[place].sentence]
+        text = text_of(whole, material)
+        if n_words(text) >= _FEWEST_WORDS:
+            text = text if text.endswith(("?", "？", "؟")) else text.rstrip(".") + "?"
+            made.append(Item(text, evidence_of(whole, items), float(scores[place])))
+    return _merged(made, material)
+
+
+def _is_question(item: Utterance, spoken: Language) -> bool:
+    """By its mark; where nothing is punctuated, by its first words."""
+    if item.asks:
+        return True
+    opening = token_line(tokens_of(item.text)[:4])
+    marked = any(character in item.text for character in ".,?!;:")
+    return not marked and any(opening.startswith(f" {phrase} ") for phrase in spoken.data.get("asks", ()))

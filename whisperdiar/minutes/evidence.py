@@ -1,0 +1,42 @@
+"""From scores to evidence: the strongest utterances, and those that belong together. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whisperdiar.minutes.features import Vector
+from whisperdiar.minutes.units import Utterance
+
+Places = NDArray[np.int64]
+
+
+def strongest(scores: Vector, n_words: Vector, budget: float) -> Places:
+    """The places of the utterances with the highest scores whose words come nearest to `budget`, ascending.
+
+    With equal scores the earlier one is taken; a budget above zero takes at least one.
+    """
+    if budget <= 0 or not len(scores):
+        return np.zeros(0, dtype=np.int64)
+    order = np.argsort(-scores, kind="stable")
+    last = int(np.argmin(np.abs(np.cumsum(n_words[order]) - budget)))
+    return np.sort(order[: last + 1])
+
+
+def runs(places: Sequence[int] | Places, utterances: Sequence[Utterance], *, gap: int, longest: int) -> list[list[int]]:
+    """Chosen places that make one item: of one speaker, with at most `gap` others in between, up to `longest` words."""
+    found: list[list[int]] = []
+    open_: dict[str | None, list[int]] = {}
+    for place in map(int, places):
+        item = utterances[place]
+        run = open_.get(item.speaker)
+        words = 0 if run is None else sum(len(utterances[i].words) for i in run)
+        same = run is not None and item.sentence == utterances[run[-1]].sentence
+        if run is None or place - run[-1] > gap + 1 or (words + len(item.words) > longest and not same):
+            run = []
+            found.append(run)
+            open_[item.speaker] = run
+        run.append(place)
+    return sorted(found)

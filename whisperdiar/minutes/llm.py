@@ -1,0 +1,189 @@
+"""A language model behind an interface like OpenAI's (chat completions): asked, and its answer as text.
+
+Only the standard library is used. Redirects are not followed, so that neither the transcript nor the key ends
+up with anybody but the one who was named; the key is in no message.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from whisperdiar.errors import BackendError, InvalidOption
+from whisperdiar.options import LlmOptions
+from whisperdiar.version import __version__
+
+Message = Mapping[str, str]
+
+_LARGEST_BYTES = 16_000_000
+_SHOWN = 200
+
+
+class LanguageModel:
+    """A model on a server. Nothing is sent before `answer` or `name` is asked for."""
+
+    def __init__(self, options: LlmOptions) -> None:
+        self.options = options
+        self._name = options.model
+
+    @property
+    def host(self) -> str:
+        """Where everything goes, for people."""
+        return urlsplit(self.options.url).netloc
+
+    def name(self) -> str:
+        """The model's name; where none was given the first one that the server lists.
+
+        Raises:
+            BackendError: the server lists none.
+        """
+        if self._name is None:
+            data = self._json(endpoint(self.options.url, "models"), None)
+            listed = data.get("data") if isinstance(data, dict) else None
+            names = [item.get("id") for item in listed or () if isinstance(item, dict)]
+            if not names or not isinstance(names[0], str):
+                raise BackendError(f"{self.host}: it lists no model; name one with --llm-model")
+            self._name = names[0]
+        return self._name
+
+    def answer(self, messages: Sequence[Message]) -> str:
+        """What the model says to a conversation.
+
+        Raises:
+            BackendError: the server cannot be reached, takes too long, refuses, or answers something else; one line.
+        """
+        body = {"model": self.name(), "messages": [dict(item) for item in messages], "temperature": 0, "stream": False}
+        data = self._json(endpoint(self.options.url, "chat/completions"), body)
+        try:
+            content = data["choices"][0]["message"]["content"]
+        except (KeyError, IndexError, TypeError) as error:
+            raise BackendError(f"{self.host}: the answer holds no text; is this a chat completions server?") from error
+        if isinstance(content, list):
+            content = "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
+        if not isinstance(content, str) or not content.strip():
+            raise BackendError(f"{self.host}: the model answered nothing; try another one with --llm-model")
+        return content
+
+    def _json(self, url: str, body: Any) -> Any:
+        raw = self._send(url, None if body is None else json.dumps(body).encode("ascii"))
+        try:
+            return json.loads(raw)
+        except (ValueError, RecursionError) as error:
+            raise BackendError(f"{self.host}: the answer is no JSON; check the address given with --llm") from error
+
+    def _send(self, url: str, data: bytes | None) -> bytes:
+        headers = {"Accept": "application/json", "User-Agent": f"whisperdiar/{__version__}"}
+        if data is not None:
+            headers["Content-Type"] = "application/json"
+        if self.options.key:
+            headers["Authorization"] = f"Bearer {self.options.key}"
+        limit = f"no answer within {self.options.timeout:g} seconds; raise --llm-timeout or take a faster model"
+        try:
+            request = urllib.request.Request(url, data=data, headers=headers)
+            with _opener(url).open(request, timeout=self.options.timeout) as answer:
+                return self._read(answer, time.monotonic() + self.options.timeout)
+        except urllib.error.HTTPError as error:
+            with error:
+                raise BackendError(f"{self.host}: {self._refusal(error)}") from error
+        except TimeoutError as error:
+            raise BackendError(f"{self.host}: {limit}") from error
+        except urllib.error.URLError as error:
+            if isinstance(error.reason, TimeoutError):
+                raise BackendError(f"{self.host}: {limit}") from error
+            cause = self._clean(str(getattr(error.reason, "strerror", None) or error.reason))
+            raise BackendError(f"{self.host}: cannot be reached ({cause}); is the server running?") from error
+        except (OSError, ValueError, EOFError, _http_errors()) as error:
+            raise BackendError(f"{self.host}: the connection broke ({self._clean(str(error))}); try again") from error
+
+    def _read(self, answer: Any, deadline: float) -> bytes:
+        """All of an answer; a server that sends a byte now and then does not hold us for ever."""
+        parts: list[bytes] = []
+        size = 0
+        while part := answer.read1(65536):
+            parts.append(part)
+            size += len(part)
+            if size > _LARGEST_BYTES:
+                raise ValueError("the answer is larger than 16 MB")
+            if time.monotonic() > deadline:
+                raise TimeoutError
+        return b"".join(parts)
+
+    def _refusal(self, error: urllib.error.HTTPError) -> str:
+        if 300 <= error.code < 400:
+            return "it redirects to another address, which is not followed; give that one with --llm"
+        try:
+            said = json.loads(error.read(65536))
+            detail = said["error"]["message"] if isinstance(said["error"], dict) else said["error"]
+        except (ValueError, KeyError, TypeError, OSError, RecursionError):
+            detail = error.reason
+        hint = {
+            401: "; put the key into WHISPERDIAR_LLM_KEY",
+            403: "; check the key in WHISPERDIAR_LLM_KEY",
+            404: "; check the address and --llm-model",
+            429: "; wait and try again",
+        }.get(error.code, "")
+        return f"HTTP {error.code} ({self._clean(str(detail))}){hint}"
+
+    def _clean(self, text: str) -> str:
+        """One short line without the key, which some servers repeat."""
+        if self.options.key:
+            text = text.replace(self.options.key, "***")
+        text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+        return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+
+
+def endpoint(url: str, what: str) -> str:
+    """The address of a call below a server's: with ``/v1`` where the server's has no path."""
+    base = url.split("#")[0].rstrip("/").removesuffix("/chat/completions")
+    if not urlsplit(base).path.strip("/"):
+        base += "/v1"
+    return f"{base}/{what}"
+
+
+def check_address(url: str) -> None:
+    """Raises InvalidOption where an address has no host, or carries a password, which would be seen by everybody."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise InvalidOption(f"--llm: this address cannot be read ({error})") from error
+    if parts.username is not None or parts.password is not None:
+        raise InvalidOption("--llm: leave the password out of the address; a key goes into WHISPERDIAR_LLM_KEY")
+    if not parts.hostname:
+        raise InvalidOption(f"--llm {url!r}: no host; give an address such as http://localhost:11434/v1")
+
+
+def is_local(url: str) -> bool:
+    """Whether an address is on this machine."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Every redirect is an error."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+def _opener(url: str) -> urllib.request.OpenerDirector:
+    """Without a proxy for this machine itself."""
+    handlers: list[urllib.request.BaseHandler] = [_NoRedirects()]
+    if is_local(url):
+        handlers.append(urllib.request.ProxyHandler({}))
+    return urllib.request.build_opener(*handlers)
+
+
+def _http_errors() -> type[Exception]:
+    import http.client
+
+    return http.client.HTTPException

@@ -1,0 +1,178 @@
+"""Where the talk turns to something else, and what it is called. Pure.
+
+The boundaries are those of the most probable segmentation in the model of Utiyama and Isahara (A statistical model for
+domain-independent text segmentation, ACL 2001): each topic has words of its own, with Laplace's probabilities, and a
+boundary costs the logarithm of the number of words. It has nothing to be trained. Boundaries lie between blocks of
+utterances, so that ten hours are done in a moment.
+
+Titles are the terms that a topic has more of than the rest of the meeting: weighted log-odds with the meeting as the
+prior (Monroe, Colaresi and Quinn, Fightin' Words, 2008).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whisperdiar.minutes.content import Topic
+from whisperdiar.minutes.language import UNSPACED, Language, tokens_of
+from whisperdiar.minutes.units import Utterance
+from whisperdiar.types import Span
+
+_BLOCK_SECONDS = 20.0
+_SHORTEST = 90.0
+"""Seconds; a shorter topic is no heading in the minutes."""
+_LONGEST = 1500.0
+_TITLE_TERMS = 3
+_PRIOR = 20.0
+
+
+def topics(utterances: Sequence[Utterance], language: Language) -> tuple[Topic, ...]:
+    """Topics in the order of time, from the first utterance to the last end."""
+    if not utterances:
+        return ()
+    tokens = [_content(item, language) for item in utterances]
+    blocks = _blocks(utterances)
+    edges = _segment(utterances, tokens, blocks)
+    parts = [range(blocks[i][0], blocks[j - 1][-1] + 1) for i, j in pairwise(edges)]
+    everywhere = Counter(term for found in tokens for term in _terms(found))
+    starts = [utterances[part[0]].span.start for part in parts]
+    end = max(item.span.end for item in utterances)
+    made = []
+    for part, start, stop in zip(parts, starts, [*starts[1:], end], strict=True):
+        found = _key_terms([tokens[i] for i in part], everywhere)
+        shown = _as_written([utterances[i] for i in part], found)
+        made.append(Topic(Span(start, max(start, stop)), _title(shown), tuple(shown)))
+    return tuple(made)
+
+
+def _content(item: Utterance, language: Language) -> list[str]:
+    """Tokens; those without a topic are empty strings, so that neighbours stay neighbours."""
+    weak = language.data.get("weak", ())
+    empty = language.stopwords | language.fillers
+    return ["" if token in empty or token in weak or _is_small(token) else token for token in tokens_of(item.text)]
+
+
+def _is_small(token: str) -> bool:
+    """Whether a token is too short to name anything: a letter, a number (an ideograph is long enough)."""
+    return token.replace("'", "").isdigit() or (len(token) < 3 and token.isascii())
+
+
+def _blocks(utterances: Sequence[Utterance]) -> list[list[int]]:
+    blocks: list[list[int]] = []
+    opened = -math.inf
+    for i, item in enumerate(utterances):
+        if item.span.start - opened >= _BLOCK_SECONDS:
+            blocks.append([])
+            opened = item.span.start
+        blocks[-1].append(i)
+    return blocks
+
+
+def _segment(
+    utterances: Sequence[Utterance], tokens: Sequence[Sequence[str]], blocks: Sequence[Sequence[int]]
+) -> list[int]:
+    """Edges of the best segmentation, as numbers of blocks: 0, …, n_blocks."""
+    frequent = Counter(term for found in tokens for term in set(found) if term)
+    vocabulary = {term: k for k, term in enumerate(term for term, count in frequent.items() if count >= 2)}
+    counts = np.zeros((len(blocks) + 1, len(vocabulary)), dtype=np.float32)
+    for row, block in enumerate(blocks, start=1):
+        for i in block:
+            for term in tokens[i]:
+                if term in vocabulary:
+                    counts[row, vocabulary[term]] += 1
+    sums = counts.cumsum(axis=0)
+    starts = [utterances[block[0]].span.start for block in blocks]
+    starts.append(max(item.span.end for item in utterances))
+    price = math.log(max(2.0, float(sums[-1].sum())))
+    best = [0.0] + [math.inf] * len(blocks)
+    come_from = [0] * (len(blocks) + 1)
+    for first in range(len(blocks)):
+        if not math.isfinite(best[first]):
+            continue
+        reach = [
+            last
+            for last in range(first + 1, len(blocks) + 1)
+            if starts[last] - starts[first] <= _LONGEST or last == first + 1
+        ]
+        costs = best[first] + price + _costs(sums[reach] - sums[first])
+        for last, cost in zip(reach, costs, strict=True):
+            short = starts[last] - starts[first] < min(_SHORTEST, starts[-1] - starts[0])
+            if cost + (1e6 if short else 0.0) < best[last]:
+                best[last], come_from[last] = float(cost) + (1e6 if short else 0.0), first
+    edges = [len(blocks)]
+    while edges[-1]:
+        edges.append(come_from[edges[-1]])
+    return edges[::-1]
+
+
+def _costs(counts: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(n_candidates, n_terms) → (n_candidates,): minus the logarithm of the probability of the words of each."""
+    totals = counts.sum(axis=1, dtype=np.float64)
+    inside = (counts * np.log1p(counts)).sum(axis=1, dtype=np.float64)
+    return np.asarray(totals * np.log(totals + counts.shape[1] + 1e-9) - inside)
+
+
+def _terms(tokens: Sequence[str]) -> list[str]:
+    """Words and pairs of neighbouring words, without those that have no topic."""
+    words = [token for token in tokens if token]
+    pairs = [f"{a} {b}" for a, b in pairwise(tokens) if a and b and a != b]
+    return words + pairs
+
+
+def _key_terms(tokens: Sequence[Sequence[str]], everywhere: Counter[str]) -> list[str]:
+    here = Counter(term for found in tokens for term in _terms(found))
+    n_here, n_all = sum(here.values()), sum(everywhere.values())
+    scored = []
+    for term, count in here.items():
+        if count < 2 or (len(term) == 1 and UNSPACED.match(term)):
+            continue
+        expected = _PRIOR * everywhere[term] / max(1, n_all)
+        rest = everywhere[term] - count
+        odds = math.log((count + expected) / (n_here + _PRIOR)) - math.log(
+            (rest + expected) / (n_all - n_here + _PRIOR)
+        )
+        weight = odds / math.sqrt(1.0 / (count + expected) + 1.0 / (rest + expected))
+        scored.append((-round(weight * (1.25 if " " in term else 1.0), 6), -count, term))
+    chosen: list[str] = []
+    for _, _, term in sorted(scored):
+        parts = set(term.split())
+        if not any(_alike(part, other) for done in chosen for other in done.split() for part in parts):
+            chosen.append(term)
+        if len(chosen) == _TITLE_TERMS:
+            break
+    return chosen or [term for term, _ in here.most_common(1)]
+
+
+def _alike(a: str, b: str) -> bool:
+    """Whether two words are forms of one: the same beginning, and not much more."""
+    shared = max(3, min(len(a), len(b)) - 2)
+    return a[:shared] == b[:shared]
+
+
+def _as_written(utterances: Sequence[Utterance], terms: Sequence[str]) -> list[str]:
+    """Terms with the capitals that they mostly have inside sentences: names keep theirs, TV stays TV."""
+    forms: dict[str, Counter[str]] = {part: Counter() for term in terms for part in term.split()}
+    for item in utterances:
+        for place, word in enumerate(item.words):
+            tokens = tokens_of(word.text)
+            if len(tokens) == 1 and tokens[0] in forms and place:
+                shown = word.text.strip().replace("’", "'")
+                start = shown.lower().find(tokens[0])
+                forms[tokens[0]][shown[start : start + len(tokens[0])]] += 1
+    best = {token: (found.most_common(1)[0][0] if found else token) for token, found in forms.items()}
+    return [_joined([best[part] for part in term.split()]) for term in terms]
+
+
+def _joined(words: Sequence[str]) -> str:
+    return ("" if all(UNSPACED.search(word) for word in words) else " ").join(words)
+
+
+def _title(terms: Sequence[str]) -> str:
+    text = ", ".join(terms)
+    return text[:1].upper() + text[1:]

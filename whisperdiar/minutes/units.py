@@ -1,0 +1,126 @@
+"""Words → utterances, the clauses that are scored and quoted. Pure.
+
+An utterance holds consecutive words of one speaker. It ends with a sentence, at a comma between two parts that can
+stand alone, at a pause, and where it would become too long; a text without any punctuation is cut at pauses, before
+words that begin clauses, and by length. Words of others in between do not end it: in a lively meeting everybody says
+"yeah" into everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from whisperdiar.transcript import Transcript
+from whisperdiar.types import Span, Word
+
+SENTENCE_END = frozenset(".?!…。？！؟।")
+_CLAUSE_END = frozenset(",;:—–、，；：،؛")
+_CLOSING = "\"'»”’)]}」』）"
+
+_PAUSE = 0.8
+"""Seconds; a longer silence of the speaker ends an utterance."""
+_SHORT_PAUSE = 0.1
+"""Ends an utterance of `_LONG` words where there is no punctuation to do so; `_LONGEST_PLAIN` words end it anyhow."""
+_FEWEST_WORDS = 3
+"""A clause of fewer words is no utterance of its own."""
+_FEWEST_BEFORE_CONNECTIVE = 5
+_LONG = 8
+_LONGEST_PLAIN = 18
+_LONGEST = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """A clause of one speaker.
+
+    Attributes:
+        number: counts from 1 in the order of the starts; what a language model cites.
+        indices: of its words in `Transcript.words`, ascending; at least one.
+        words: these words.
+        speaker: label.
+        sentence: utterances of one sentence share this number.
+    """
+
+    number: int
+    indices: tuple[int, ...]
+    words: tuple[Word, ...]
+    speaker: str | None
+    sentence: int
+
+    @property
+    def span(self) -> Span:
+        return Span(min(word.start for word in self.words), max(word.end for word in self.words))
+
+    @property
+    def text(self) -> str:
+        """The joined words on one line, stripped."""
+        return joined(self.words)
+
+    @property
+    def asks(self) -> bool:
+        """Whether it ends with a question mark."""
+        return last_mark(self.words[-1]) in ("?", "？", "؟")
+
+
+def joined(words: Sequence[Word]) -> str:
+    """The words as one line of text, white space made single."""
+    return " ".join("".join(word.text for word in words).split())
+
+
+def last_mark(word: Word) -> str:
+    """The last character of a word, closing quotes and brackets left out; empty for an empty word."""
+    return word.text.strip().rstrip(_CLOSING)[-1:]
+
+
+def utterances(transcript: Transcript, connectives: Collection[str] = ()) -> tuple[Utterance, ...]:
+    """All words of a transcript as utterances, in the order of their starts; words without any text are left out.
+
+    Args:
+        connectives: words that begin clauses, lower case; looked at where there is no punctuation.
+    """
+    words = transcript.words
+    clauses = frozenset[str]() if (punctuated := _is_punctuated(words)) else frozenset(connectives)
+    pieces: list[tuple[list[int], int]] = []
+    open_: dict[str | None, tuple[list[int], int]] = {}
+    for index, word in enumerate(words):
+        if not word.text.strip():
+            continue
+        piece = open_.get(word.speaker)
+        sentence = len(pieces)
+        if piece is not None:
+            if _ends_sentence(words, piece[0], word, punctuated=punctuated):
+                piece = None
+            elif _ends_clause(words, piece[0], word, clauses):
+                sentence, piece = piece[1], None
+        if piece is None:
+            piece = ([], sentence)
+            pieces.append(piece)
+            open_[word.speaker] = piece
+        piece[0].append(index)
+    pieces.sort(key=lambda item: (words[item[0][0]].start, item[0][0]))
+    return tuple(
+        Utterance(number, tuple(indices), tuple(words[i] for i in indices), words[indices[0]].speaker, sentence)
+        for number, (indices, sentence) in enumerate(pieces, start=1)
+    )
+
+
+def _is_punctuated(words: Sequence[Word]) -> bool:
+    """Whether the recogniser writes punctuation at all: a mark for every 40 words at least."""
+    return sum(last_mark(word) in SENTENCE_END for word in words) * 40 >= len(words)
+
+
+def _ends_sentence(words: Sequence[Word], indices: Sequence[int], word: Word, *, punctuated: bool) -> bool:
+    before = words[indices[-1]]
+    pause = word.start - before.end
+    if last_mark(before) in SENTENCE_END or pause > _PAUSE or len(indices) >= _LONGEST:
+        return True
+    if punctuated:
+        return False
+    return len(indices) >= _LONGEST_PLAIN or (len(indices) >= _LONG and pause > _SHORT_PAUSE)
+
+
+def _ends_clause(words: Sequence[Word], indices: Sequence[int], word: Word, connectives: Collection[str]) -> bool:
+    if len(indices) >= _FEWEST_WORDS and last_mark(words[indices[-1]]) in _CLAUSE_END:
+        return True
+    return len(indices) >= _FEWEST_BEFORE_CONNECTIVE and word.text.strip().lower() in connectives
