@@ -93,13 +93,16 @@ transcripts = st.builds(
 
 
 def visible(text: str) -> str:
-    """What must survive any format: the characters that are seen, in order, with an arrow as one of them."""
+    """What must survive any format: the characters that are seen, in order, with an arrow as one of them.
+
+    Dashes before it belong to it: where spaces do not count, nobody knows which of `- -->` are its own.
+    """
     seen = "".join(
         "\ufffd" if unicodedata.category(c) == "Cs" else c
         for c in text
         if not c.isspace() and unicodedata.category(c) != "Cc"
     )
-    return re.sub("-{2,}>", "→", seen)
+    return re.sub("-*(?:-{2,}>|→)", "→", seen)
 
 
 def example(text: str = " Hello.", speaker: str | None = "SPEAKER_00", **changes: object) -> Transcript:

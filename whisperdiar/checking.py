@@ -7,11 +7,12 @@ and a gap may differ from their limits by one unit, a time from its frame by hal
 
 from __future__ import annotations
 
+import heapq
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 from whisperdiar.graphemes import characters, columns
@@ -40,6 +41,8 @@ RULES: Mapping[str, str] = {
 _DASH = re.compile(r"\s*[-‐‑–—−]")
 _NOISE = 1e-6
 """Seconds that binary fractions add up to."""
+_MOST_BESIDE = 10
+"""Earlier cues that one cue is said to collide with."""
 _FINEST = 0.001
 """Seconds: what the times of a subtitle file are rounded to at least."""
 
@@ -226,24 +229,38 @@ def _people(cue: Cue) -> set[str]:
 
 
 def _between(cues: Sequence[Cue], rules: SubtitleRules, unit: float) -> Iterator[Violation]:
-    """Cues that are shown together although they may not, or that follow each other too fast."""
+    """Cues that are shown together although they may not, or that follow each other too fast.
+
+    A cue is held against those before it that are not gone; of those that it stands in the way of, `_MOST_BESIDE` are
+    told, so that a thousand cues at once do not make half a million violations.
+    """
     ordered = sorted(range(len(cues)), key=lambda i: (cues[i].span.start, cues[i].span.end))
+    people = [_people(cue) for cue in cues]
+    there: dict[int, None] = {}
+    leaving: list[tuple[float, int]] = []
+    for second in ordered:
+        while leaving and cues[second].span.start >= leaving[0][0] + rules.gap - (unit + _NOISE):
+            del there[heapq.heappop(leaving)[1]]
+        beside = (_of_two(first, second, cues, people, rules, unit) for first in there)
+        yield from islice((item for item in beside if item is not None), _MOST_BESIDE)
+        there[second] = None
+        heapq.heappush(leaving, (cues[second].span.end, second))
+
+
+def _of_two(
+    first: int, second: int, cues: Sequence[Cue], people: Sequence[set[str]], rules: SubtitleRules, unit: float
+) -> Violation | None:
+    """What is wrong with a cue beside an earlier one."""
     slack = unit + _NOISE
-    for place, first in enumerate(ordered):
-        end = cues[first].span.end
-        for second in ordered[place + 1 :]:
-            start = cues[second].span.start
-            if start >= end + rules.gap - slack:
-                break
-            shared = min(end, cues[second].span.end) - start
-            same = bool(_people(cues[first]) & _people(cues[second]))
-            if rules.overlap and not same and start - end < unit - _FINEST:
-                continue  # shown together, as they may, or by so little that the file's times cannot tell
-            if shared <= slack and rules.gap > slack:
-                yield Violation(second + 1, cues[second].span, "gap", max(0.0, start - end), rules.gap, first + 1)
-            elif shared > slack:
-                rule = "overlap-with-self" if same else "overlap"
-                yield Violation(second + 1, cues[second].span, rule, shared, 0.0, first + 1)
+    span, end = cues[second].span, cues[first].span.end
+    shared = min(end, span.end) - span.start
+    same = not people[first].isdisjoint(people[second])
+    if rules.overlap and not same and span.start - end < unit - _FINEST:
+        return None  # shown together, as they may, or by so little that the file's times cannot tell
+    if shared <= slack:
+        late = rules.gap > slack
+        return Violation(second + 1, span, "gap", max(0.0, span.start - end), rules.gap, first + 1) if late else None
+    return Violation(second + 1, span, "overlap-with-self" if same else "overlap", shared, 0.0, first + 1)
 
 
 def _violation_dict(item: Violation) -> dict[str, Any]:

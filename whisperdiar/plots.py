@@ -18,13 +18,14 @@ from whisperdiar.graphemes import columns as columns_of
 from whisperdiar.graphemes import graphemes
 from whisperdiar.options import PlotOptions
 from whisperdiar.statistics import SpeakerStatistics, Statistics, overlaps_of, speech_of, talk_statistics
-from whisperdiar.transcript import Transcript
+from whisperdiar.transcript import Transcript, speaker_names
 from whisperdiar.types import Span
 
 _GROUND, _INK, _SOFT, _WASH, _LINE = "#ffffff", "#1c1c1f", "#5d5953", "#f1eee8", "#d9d4ca"
 _LEFT, _MARGIN, _LANE = 190.0, 24.0, 26.0
 _NAME_COLUMNS = 18
 _NARROW = 60.0
+_SMALLEST_CELL, _MOST_ANSWERS = 24.0, 100
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400)
 """Seconds between the times on the axis: what people count in."""
 
@@ -39,6 +40,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "interruptions": "interruptions: {}",
         "longest": "longest: {}",
         "rule": "Rows answer columns.",
+        "fewest": "Left out: {} who had the floor least often.",
         "none": "Nobody is known to speak.",
     },
     "ru": {
@@ -51,6 +53,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "interruptions": "перебиваний: {}",
         "longest": "самая длинная: {}",
         "rule": "Строка отвечает столбцу.",
+        "fewest": "Не показаны {}, кто брал слово реже всех.",
         "none": "Неизвестно, кто говорит.",
     },
 }
@@ -118,11 +121,13 @@ class _Picture:
         self.words = _WORDS[
             options.language or (transcript.language if transcript.language in _WORDS else "en") or "en"
         ]
-        self.names = {label: transcript.name(label) or label for label in self.speech}
+        known = speaker_names(transcript)
+        self.names = {label: known.get(label) or label for label in self.speech}
+        self.places = {label: place for place, label in enumerate(self.names)}
 
     def name(self, label: str, middle: float, *, number: int | None = None) -> str:
         """A speaker's name at the left of a lane, in the speaker's colour; with the number that stands for it."""
-        colour = colour_of(list(self.names).index(label))[0]
+        colour = colour_of(self.places[label])[0]
         full = self.names[label]
         shown = shortened(full) if number is None else f"{shortened(full, _NAME_COLUMNS - 4)} · {number}"
         drawn = _svg.text(shown, _LEFT - 12, middle + 4.5, text_anchor="end", fill=colour, font_weight=600)
@@ -228,10 +233,12 @@ def _facts(item: SpeakerStatistics, words: Mapping[str, str]) -> str:
 
 
 def _answers(picture: _Picture) -> tuple[list[str], float]:
-    people = [item.speaker for item in picture.figures.speakers]
-    if len(people) < 2:
+    everybody = picture.figures.speakers
+    if len(everybody) < 2:
         return picture.nothing()
-    counts = picture.figures.answers
+    shown = _most_talkative(everybody, int((picture.right - _LEFT) / _SMALLEST_CELL))
+    people = [everybody[place].speaker for place in shown]
+    counts = [[picture.figures.answers[i][j] for j in shown] for i in shown]
     most = max(1, *(count for row in counts for count in row))
     cell = min(96.0, (picture.right - _LEFT) / len(people))
     numbered = cell < _NARROW  # names do not fit above the columns: numbers stand for them there
@@ -247,7 +254,7 @@ def _answers(picture: _Picture) -> tuple[list[str], float]:
             text_anchor="middle",
             font_size=12,
             font_weight=600,
-            fill=colour_of(i)[0],
+            fill=colour_of(shown[i])[0],
         )
         parts.append(_svg.titled(drawn, name))
         parts.append(picture.name(label, middle, number=i + 1 if numbered else None))
@@ -256,13 +263,21 @@ def _answers(picture: _Picture) -> tuple[list[str], float]:
             parts.append(_svg.box(left, top, cell - 3, 31, _WASH))
             if count:
                 shade = 0.08 + 0.42 * count / most  # dark text is read on all of them
-                parts.append(_svg.box(left, top, cell - 3, 31, colour_of(i)[0], fill_opacity=shade))
-            shown = "–" if i == j else str(count) if count else "·"
+                parts.append(_svg.box(left, top, cell - 3, 31, colour_of(shown[i])[0], fill_opacity=shade))
+            figure = "–" if i == j else str(count) if count else "·"
             fill = _INK if count else _SOFT
-            parts.append(_svg.text(shown, left + cell / 2 - 1.5, middle + 4.5, text_anchor="middle", fill=fill))
+            parts.append(_svg.text(figure, left + cell / 2 - 1.5, middle + 4.5, text_anchor="middle", fill=fill))
     bottom = 52 + 34 * len(people)
-    parts.append(_svg.text(picture.words["rule"], _LEFT, bottom + 20, fill=_SOFT, font_size=12))
+    left_out = len(everybody) - len(people)
+    rule = picture.words["rule"] + (f" {picture.words['fewest'].format(left_out)}" if left_out else "")
+    parts.append(_svg.text(rule, _LEFT, bottom + 20, fill=_SOFT, font_size=12))
     return parts, bottom + 24
+
+
+def _most_talkative(people: Sequence[SpeakerStatistics], room: int) -> list[int]:
+    """Places of those who had the floor most often, as many as there is room for, in the transcript's order."""
+    by_turns = sorted(range(len(people)), key=lambda place: (-people[place].turns, place))
+    return sorted(by_turns[: max(2, min(room, _MOST_ANSWERS))])
 
 
 _SECTIONS: Mapping[str, Section] = {"timeline": _timeline, "talk": _talk, "answers": _answers}

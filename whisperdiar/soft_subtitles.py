@@ -40,7 +40,7 @@ def embed(
     """
     options = options or WriteOptions()
     chosen = check_form(output, form)
-    if not transcript.segments:
+    if not any(segment.text for segment in transcript.segments):
         raise OutputError(f"{os.fspath(output)}: the transcript has no words, so there are no subtitles to embed")
     if chosen == "mov_text":
         samples = timed_lines(transcript, options=options)

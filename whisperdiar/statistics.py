@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -109,22 +110,22 @@ def talk_statistics(transcript: Transcript, *, options: StatisticsOptions | None
         and before.span.end > after.span.start
         and before.span.end - after.span.start >= options.min_overlap
     ]
+    taken = Counter(turn.speaker for turn in floor)
+    interjected = Counter(item.speaker for item in interjections)
+    interrupting, interrupted = Counter(by for by, _ in interruptions), Counter(whom for _, whom in interruptions)
+    longest = _longest(floor)
     speakers = tuple(
         SpeakerStatistics(
             speaker=label,
             talk_time=talked[label],
             share=talked[label] / total if total else 0.0,
             overlapped=sum(_shared(span, doubled) for span in speech[label]),
-            turns=sum(turn.speaker == label for turn in floor),
-            interjections=sum(item.speaker == label for item in interjections),
+            turns=taken[label],
+            interjections=interjected[label],
             words=words[label],
-            interruptions=sum(by == label for by, _ in interruptions),
-            interrupted=sum(whom == label for _, whom in interruptions),
-            longest_turn=max(
-                (turn.span for turn in floor if turn.speaker == label),
-                key=lambda span: (span.duration, -span.start),
-                default=None,
-            ),
+            interruptions=interrupting[label],
+            interrupted=interrupted[label],
+            longest_turn=longest.get(label),
         )
         for label in speech
     )
@@ -172,6 +173,16 @@ def _floor(taking: Sequence[FloorTurn], max_silence: float) -> tuple[FloorTurn, 
         else:
             turns.append(item)
     return tuple(turns)
+
+
+def _longest(floor: Sequence[FloorTurn]) -> dict[str, Span]:
+    """Label → the longest time on the floor, of several the first."""
+    found: dict[str, Span] = {}
+    for turn in floor:
+        known = found.get(turn.speaker)
+        if known is None or (turn.span.duration, -turn.span.start) > (known.duration, -known.start):
+            found[turn.speaker] = turn.span
+    return found
 
 
 def _answers(floor: Sequence[FloorTurn], labels: Sequence[str], max_silence: float) -> tuple[tuple[int, ...], ...]:

@@ -16,6 +16,8 @@ SCHEMA_VERSION = 1
 
 _LARGEST = 1e9
 """Thirty years in seconds; what is larger is no time, and fits into no format's clock."""
+_LISTED = 20
+"""Speakers that an error names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +127,10 @@ class Transcript:
         matches = matches or [item.id for item in self.speakers if item.name == key]
         if len(matches) == 1:
             return matches[0]
-        known = ", ".join(item.id for item in self.speakers) or "none"
+        known = ", ".join(item.id for item in self.speakers[:_LISTED]) or "none"
+        more = f" and {len(self.speakers) - _LISTED} more" if len(self.speakers) > _LISTED else ""
         cause = "no such speaker" if not matches else "several speakers have this name, use the label"
-        raise InvalidOption(f"speaker {key!r}: {cause}; the recording has: {known}")
+        raise InvalidOption(f"speaker {key!r}: {cause}; the recording has: {known}{more}")
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values only; times in seconds, rounded once to 3 decimals."""
@@ -169,6 +172,14 @@ class Transcript:
             uncertain=tuple(_read_uncertain(item, where) for where, item in _items(data, "uncertain")),
             provenance=_get(data, "provenance", dict, "", optional=True) or {},
         )
+
+
+def speaker_names(transcript: Transcript) -> dict[str, str]:
+    """Label → the name that people read; of entries with one label the first, as `Transcript.name` has it."""
+    names: dict[str, str] = {}
+    for item in transcript.speakers:
+        names.setdefault(item.id, item.name)
+    return names
 
 
 def _seconds(value: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations
 
 import pytest
 from hypothesis import given, settings
@@ -214,3 +215,30 @@ def test_any_cues_can_be_checked_and_more_generous_rules_find_less(data: st.Data
     assert {(item.cue, item.rule) for item in loose.violations} <= {(item.cue, item.rule) for item in strict.violations}
     assert all(1 <= item.cue <= len(cues) and item.rule in RULES for item in strict.violations)
     assert set(profile_names()) >= {"netflix", "bbc"}
+
+
+_BETWEEN = ("gap", "overlap", "overlap-with-self")
+_SPOTS = st.builds(
+    lambda start, length, who: Cue(Span(start / 10, (start + length) / 10), ("x",), who),
+    st.integers(0, 60), st.integers(0, 30), st.sampled_from(["Anna", "Ben", None]),
+)  # fmt: skip
+
+
+@given(st.lists(_SPOTS, max_size=9), st.booleans(), st.sampled_from([0.0, 0.3]))
+def test_every_two_cues_are_held_against_each_other(cues: list[Cue], overlap: bool, gap: float) -> None:
+    rules = SubtitleRules(overlap=overlap, min_gap=gap, close_gap=0.0)
+    alone = [
+        (*(pair[number - 1] for number in (item.other or 0, item.cue)), item.rule, item.value)
+        for pair in combinations(range(1, len(cues) + 1), 2)
+        for item in check([cues[number - 1] for number in pair], rules).violations
+        if item.rule in _BETWEEN
+    ]
+    found = [(item.other, item.cue, item.rule, item.value) for item in check(cues, rules).violations]
+    assert sorted(item for item in found if item[2] in _BETWEEN) == sorted(alone)
+
+
+def test_thousands_of_cues_at_once_are_checked_in_time() -> None:
+    crowd = [replace(GOOD, lines=(f"word {i}",)) for i in range(20_000)]
+    found = check(crowd, replace(LIMITS, fps=None)).violations  # all pairs would be two hundred million
+    assert sum(item.rule == "overlap-with-self" for item in found) == 10 * 20_000 - 55
+    assert {item.cue for item in found} == set(range(2, 20_001))

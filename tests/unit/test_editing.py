@@ -475,3 +475,18 @@ def test_long_recordings_take_seconds() -> None:
     assert time.perf_counter() - begun < 20
     assert found.changes.corrected == len(re.findall(r"changed\d", edited)) > 100
     assert all(new.span == old.span for new, old in zip(found.transcript.words, transcript.words, strict=True))
+
+
+def test_very_many_people_are_written_and_read_in_time():
+    people = tuple(Speaker(f"S{i}", f"Person {i // 2}") for i in range(1500))
+    parts = tuple(Segment((Word(Span(i, i + 0.5), f" word{i}", 1.0, f"S{i}"),), f"S{i}") for i in range(1500))
+    crowd = Transcript("hall", 3000.0, "en", people, parts)
+    begun = time.process_time()
+    done = editing.apply(editing.parse(editing.write(crowd), crowd), crowd)
+    assert time.process_time() - begun < 5.0  # 0.9 seconds; 11 where every name is compared with every other one
+    assert done.transcript == crowd
+
+
+def test_times_beyond_ten_thousand_hours_are_read():
+    late = Transcript("late", 4e7, "en", (), (Segment((Word(Span(3.96e7, 3.96e7 + 1), " Hi.", 1.0),)),))
+    assert editing.apply(editing.parse(editing.write(late), late), late).transcript == late

@@ -644,3 +644,10 @@ def test_references_of_real_recordings_are_read() -> None:
         lines = [line for line in text.splitlines() if line.strip() and not line.startswith(";;")]
         assert len(found.turns) == len(lines), path
         assert said(read("stm", dumps("stm", found)), words=False) == said(found, words=False), path
+
+
+def test_an_eaf_of_years_is_read_back() -> None:
+    late = Transcript("late", 9.9e8 + 1, "en", (), (Segment((Word(Span(9.9e8, 9.9e8 + 1), " Hi.", 1.0),)),))
+    form = by_name("eaf")
+    (segment,) = form.read(str(form.dumps(late, options=WriteOptions()))).segments  # type: ignore[misc]
+    assert segment.span == Span(9.9e8, 9.9e8 + 1)

@@ -155,3 +155,19 @@ def test_without_resvg_its_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "resvg_py", None)
     with pytest.raises(BackendMissing, match=r"whisperdiar\[plot\]"):
         picture_png(timeline_svg(TALK))
+
+
+def test_a_crowd_is_drawn_in_time_and_inside_the_picture():
+    """The table of answers grows with the square of the speakers: those with the fewest turns are left out of it."""
+    crowd = meeting(*((f"S{i % 700}", i, i + 1) for i in range(900)), duration=900.0)
+    svg = picture_svg(crowd, options=PlotOptions(kind="answers"))
+    root = ElementTree.fromstring(svg)
+    assert all(float(box.get("width", 0)) > 0 for box in root.iter(f"{SVG}rect"))
+    assert len(svg) < 1_000_000
+    people = {text.split(" · ")[0] for text in texts(svg) if " · " in text}
+    assert people <= {f"S{i}" for i in range(200)}  # those who speak twice
+    assert f"Left out: {700 - len(people)} who had the floor least often." in " ".join(texts(svg))
+
+
+def test_a_few_are_all_in_the_table_of_answers():
+    assert "Left out" not in picture_svg(TALK, options=PlotOptions(kind="answers"))

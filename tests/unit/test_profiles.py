@@ -134,3 +134,9 @@ def test_the_table_in_the_documentation_says_what_the_profiles_say() -> None:
         seconds = f"{rules.min_duration:g}–{rules.max_duration:g}"
         told = [str(rules.max_chars), str(rules.max_lines), speed, seconds, gap]
         assert [cell.strip() for cell in rows[name][:5]] == told
+
+
+@pytest.mark.parametrize("fps", [0.001, 0.99, 1001.0])
+def test_frames_that_no_video_has_are_refused(fps):
+    with pytest.raises(InvalidOption, match="between 1 and 1000"):
+        subtitle_rules("default", language=None, fps=fps)

@@ -208,3 +208,20 @@ def test_languages_have_three_letters() -> None:
     assert [three_letters(code) for code in ("en", "ru-RU", "jw", "yue", "haw", None, "xx", "")] == [
         "eng", "rus", "jav", "yue", "haw", "und", "und", "und",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_video_that_is_cut_off_is_not_copied_in_silence(tmp_path: Path, suffix: str) -> None:
+    whole = tmp_path / f"whole{suffix}"
+    assert embed(TALK, VIDEO, whole, options=OPTIONS) == ()
+    part = tmp_path / f"part{suffix}"
+    part.write_bytes(whole.read_bytes()[: whole.stat().st_size * 2 // 3])
+    (note,) = embed(TALK, part, tmp_path / f"copy{suffix}", options=OPTIONS)
+    assert note.startswith("the video is cut off: 0.6 of 0.9 MB are there")
+
+
+def test_a_transcript_whose_words_are_empty_makes_no_track(tmp_path: Path) -> None:
+    silent = Transcript("standup", 98.0, "ru", (), (said(1.0, 3.0, " ", "SPEAKER_00"),))
+    with pytest.raises(OutputError, match="no words"):
+        embed(silent, VIDEO, tmp_path / "out.mkv", options=OPTIONS)
+    assert not list(tmp_path.iterdir())

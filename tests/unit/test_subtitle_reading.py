@@ -244,3 +244,21 @@ def test_times_of_words_count_where_the_file_has_them() -> None:
     assert [(w.text, w.start, w.end) for w in transcript_of([cue]).words] == [
         (" Hello", 1.0, 2.0), (" my", 2.0, 4.0), (" friend", 4.0, 5.0),
     ]  # fmt: skip
+
+
+def test_webvtt_that_is_called_srt_keeps_its_voices_and_times() -> None:
+    text = "WEBVTT\n\nNOTE a\n\n00:01.000 --> 00:05.000\n<v Anna>Hello <00:03.000>you\n\nNOTE b\n"
+    for mark in ("", "\ufeff"):
+        assert read_cues("srt", mark + text) == read_cues("vtt", text)
+
+
+@pytest.mark.parametrize("text", ["[re:lyrics]\n[00:01.00]Hi\n", "[Title]\nsomething else\n", "[x]\nkey=value\n"])
+def test_a_section_of_something_else_is_no_script(text: str) -> None:
+    with pytest.raises(FormatError, match="no SSA or ASS"):
+        read_cues("ass", text)
+
+
+def test_sections_of_editors_are_passed_over() -> None:
+    text = "[Script Info]\nTitle: x\n[Aegisub Project Garbage]\nActive Line: 3\n[My Own]\nkey=value\n[Events]\n"
+    (cue,) = read_cues("ass", text + "Dialogue: 0,0:00:01.00,0:00:02.00,D,Anna,0,0,0,,Hi\n")
+    assert (cue.lines, cue.speaker) == (("Hi",), "Anna")

@@ -58,6 +58,8 @@ def check(
     console = Console()
     try:
         transcript = None if spoken is None else read_transcript(spoken, notify=console.warn)
+        if transcript is not None and not transcript.segments:
+            raise FormatError(f"--transcript {spoken}: it holds no words, so nothing can be told of them")
         limits = shared.write_options({**options, "speaker_style": WriteOptions().speaker_style})
         rules = limits.rules(language or (transcript.language if transcript else None))
         found = _checked(source, rules, transcript, console)

@@ -12,7 +12,7 @@ import click
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console
 from whisperdiar.cli.embedding import embed_options, embedding, write_embedded
-from whisperdiar.cli.outputs import Target, plan, unfinished
+from whisperdiar.cli.outputs import Target, check_used, plan, unfinished
 from whisperdiar.cli.page import recording_of
 from whisperdiar.cli.transcribe import write_targets
 from whisperdiar.clips import make_folder, write_clips
@@ -31,11 +31,7 @@ _WHOLE = ("json", "rttm")
 @click.argument("source", type=shared.PATH, metavar="IN")
 @click.argument("destinations", nargs=-1, metavar="[OUT]...")
 @click.option("--from", "source_format", metavar="NAME", help="Format of IN; overrides its suffix.")
-@shared.output_option
-@shared.format_option
-@shared.overwrite_option
-@shared.style_option
-@shared.subtitle_options
+@shared.writing_options
 @click.option(
     "--media",
     type=shared.PATH,
@@ -78,6 +74,7 @@ def convert(
         if asked is not None and media is None:
             raise InvalidOption(f"{name} {asked}: name the recording with --media FILE")
     (planned,) = plan([source], [*destinations, *outputs], formats, also_read=[media], also_written=[embed])
+    check_used(context, planned, embedded=wanted is not None)
     used = wanted is not None or clips is not None
     recording = recording_of(media, planned, inside=embed_media, copied=used)
     targets = unfinished(planned, overwrite=overwrite, notify=console.warn)
@@ -108,11 +105,7 @@ def _cut(media: Path, transcript: Transcript, folder: Path, console: Console) ->
 @click.command("rename", short_help="Give speakers names; no model runs.")
 @click.argument("source", type=shared.PATH, metavar="IN")
 @click.argument("names", nargs=-1, required=True, metavar="LABEL=NAME...")
-@shared.output_option
-@shared.format_option
-@shared.overwrite_option
-@shared.style_option
-@shared.subtitle_options
+@shared.writing_options
 @shared.quiet_option
 @click.pass_context
 def rename(
@@ -137,6 +130,7 @@ def rename(
     transcript = read_transcript(source, notify=console.warn).rename(_pairs(names))
     if outputs or formats:
         (planned,) = plan([source], outputs, formats)
+        check_used(context, planned)
         targets = unfinished(planned, overwrite=overwrite, notify=console.warn)
         if not targets:
             return
@@ -145,6 +139,7 @@ def rename(
         if own.name not in _WHOLE:
             raise InvalidOption(f"{source}: rewriting it would lose what {own.name} holds beside the words; add -o OUT")
         targets = [Target(own, source)]
+        check_used(context, targets)
     _refuse_empty(source, transcript, targets)
     context.exit(write_targets(transcript, targets, write, console, keep=False))
 
@@ -200,7 +195,9 @@ def _readable() -> str:
 
 
 def _refuse_empty(source: Path, transcript: Transcript, targets: Sequence[Target]) -> None:
-    """An RTTM holds no words: subtitles made from it would be an empty file."""
+    """An RTTM holds no words: subtitles made from it would be an empty file; nor can turns be made of words alone."""
     for target in targets:
+        if target.format.needs == "turns" and not transcript.turns and transcript.segments:
+            raise InvalidOption(f"{source}: it holds words and no turns, so it cannot become {target.format.name}")
         if target.format.needs == "words" and not transcript.segments and transcript.turns:
             raise InvalidOption(f"{source}: it holds turns and no words, so it cannot become {target.format.name}")

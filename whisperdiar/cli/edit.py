@@ -12,11 +12,11 @@ from whisperdiar import editing
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.convert import read_transcript
-from whisperdiar.cli.outputs import STDOUT, check_writable, plan, unfinished
+from whisperdiar.cli.outputs import STDOUT, check_used, check_writable, plan, unfinished
 from whisperdiar.cli.transcribe import write_targets
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.files import read_bytes, write_text
-from whisperdiar.formats import decode
+from whisperdiar.formats import decode, known_suffixes
 from whisperdiar.options import EditOptions
 
 
@@ -33,7 +33,9 @@ def edit(*, source: Path, output: Path, mark_uncertain: bool, overwrite: bool, q
     """
     console = Console(quiet=quiet)
     check_writable([output], read=[source])
-    if output != STDOUT and output.exists() and not overwrite:
+    if known_suffixes().get(output.suffix.lower(), "txt") not in ("txt", "md"):
+        raise InvalidOption(f"-o {output}: this is a text to be corrected; call it .txt or .md")
+    if output.is_file() and not overwrite:
         raise InvalidOption(f"{output}: it is there already, maybe with corrections; --overwrite replaces it")
     transcript = read_transcript(source, notify=console.warn)
     try:
@@ -59,11 +61,7 @@ def edit(*, source: Path, output: Path, mark_uncertain: bool, overwrite: bool, q
     metavar="IN",
     help="The transcript that the text was written from.",
 )
-@shared.output_option
-@shared.format_option
-@shared.overwrite_option
-@shared.style_option
-@shared.subtitle_options
+@shared.writing_options
 @shared.quiet_option
 @click.pass_context
 def apply(
@@ -85,6 +83,7 @@ def apply(
     """
     console = Console(quiet=quiet)
     (planned,) = plan([text], outputs, formats, also_read=[source])
+    check_used(context, planned)
     targets = unfinished(planned, overwrite=overwrite, notify=console.warn)
     if not targets:
         return

@@ -25,7 +25,7 @@ def report(error: BaseException, console: Console, *, about: str = "") -> int:
     """
     if os.environ.get("WHISPERDIAR_DEBUG"):
         traceback.print_exception(error)
-    prefix = f"{about}: " if about and not str(error).startswith(about) else ""
+    prefix = f"{about}: " if about not in ("", "-") and not str(error).startswith(about) else ""
     if isinstance(error, _NO_ARGUMENTS):
         click.echo(error.format_message(), err=True)
         return USAGE

@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+
+import click
+from click.core import ParameterSource
 
 from whisperdiar.errors import InvalidOption, OutputError
 from whisperdiar.formats import Format, by_name, by_suffix
+from whisperdiar.options import SubtitleOptions
 
 STDOUT = Path("-")
 
@@ -45,6 +49,8 @@ def plan(
     """
     chosen = [by_name(name.strip()) for item in formats for name in item.split(",")]
     others = [Path(item) for item in also_written if item is not None]
+    if not all(outputs):
+        raise InvalidOption("-o: the name of an output is empty; give one, or leave it out")
     if not outputs:
         check_writable(others, read=[*inputs, *also_read])
         return _to_stdout(inputs, chosen or [by_name(default)])
@@ -77,6 +83,37 @@ def unfinished(targets: Sequence[Target], *, overwrite: bool, notify: Callable[[
         if item not in left:
             notify(f"{item.path}: exists already, left as it is (--overwrite replaces it)")
     return left
+
+
+_CUTTING = (
+    "profile",
+    *(item.name for item in fields(SubtitleOptions) if item.name not in ("profile", "overlap")),
+    "no_overlap",
+)
+_CUT = ("html",)
+"""Formats beside the subtitle formats that follow the rules of subtitles …"""
+_NAMING = ("txt", "md", "audacity")
+"""… and that show speakers by --speaker-style."""
+
+
+def check_used(context: click.Context, targets: Sequence[Target], *, embedded: bool = False) -> None:
+    """What was asked about subtitles is for at least one output.
+
+    Args:
+        targets: all that is asked for.
+        embedded: whether subtitles go into a video.
+
+    Raises:
+        InvalidOption: an option that was given would do nothing.
+    """
+    formats = [target.format for target in targets]
+    subtitles = embedded or any(item.read_cues is not None for item in formats)
+    cut = subtitles or any(item.name in _CUT for item in formats)
+    named = subtitles or any(item.name in _NAMING for item in formats)
+    for name, used in (*((name, cut) for name in _CUTTING), ("speaker_style", named)):
+        if not used and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            option = f"--{name.replace('_', '-')}"
+            raise InvalidOption(f"{option}: it is for subtitles; add an output such as -o out.srt, or leave it out")
 
 
 def _to_stdout(inputs: Sequence[Path], chosen: Sequence[Format]) -> list[list[Target]]:

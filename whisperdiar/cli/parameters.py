@@ -220,6 +220,9 @@ subtitle_options = combined(
 )
 """What cuts subtitles; `write_options` reads them, together with `style_option`."""
 
+writing_options = combined(output_option, format_option, overwrite_option, style_option, subtitle_options)
+"""Where a transcript goes and how it is written: of every command that writes one."""
+
 
 def write_options(options: Mapping[str, Any]) -> WriteOptions:
     """How to write, from the values of `style_option` and `subtitle_options`; others are passed over.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
@@ -35,10 +36,25 @@ _SUFFIXES = (".svg", ".png")
     type=click.Choice(PLOT_LANGUAGES),
     help="Language of the picture's own words; the transcript's if left out.",
 )
-def plot(source: Path, *, output: Path | None, kind: str, width: int, scale: float, language: str | None) -> None:
+@click.pass_context
+def plot(
+    context: click.Context,
+    /,
+    source: Path,
+    *,
+    output: Path | None,
+    kind: str,
+    width: int,
+    scale: float,
+    language: str | None,
+) -> None:
     """Draw the transcript IN (JSON of whisperdiar, RTTM, subtitles); without -o as SVG on standard output."""
     options = PlotOptions(kind=kind, width=width, scale=scale, language=language)
     to_stdout = output is None or output == STDOUT
+    if context.get_parameter_source("scale") is ParameterSource.COMMANDLINE and not str(output).lower().endswith(
+        ".png"
+    ):
+        raise InvalidOption(f"--scale {scale:g}: it is for PNG; write one (-o out.png), or give an SVG another --width")
     if output is not None and not to_stdout:
         if output.suffix.lower() not in _SUFFIXES:
             raise InvalidOption(f"-o {output}: a plot is {' or '.join(_SUFFIXES)}")

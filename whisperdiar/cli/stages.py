@@ -15,7 +15,7 @@ from whisperdiar.assembly import build, select_detector, wants_channels
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.errors import FAILED, report
-from whisperdiar.cli.outputs import STDOUT, Target, check_writable, plan, unfinished
+from whisperdiar.cli.outputs import STDOUT, Target, check_used, check_writable, plan, unfinished
 from whisperdiar.cli.page import Recording
 from whisperdiar.cli.transcribe import request_from, write_targets
 from whisperdiar.errors import FormatError, InvalidOption, TruncatedMedia
@@ -133,11 +133,7 @@ def _read(recording: Path, options: dict[str, Any], console: Console, *, channel
 @click.argument("words", type=shared.PATH, metavar="WORDS.json")
 @click.argument("turns", type=shared.PATH, metavar="TURNS.rttm")
 @shared.uncertain_option
-@shared.output_option
-@shared.format_option
-@shared.overwrite_option
-@shared.style_option
-@shared.subtitle_options
+@shared.writing_options
 @shared.quiet_option
 @click.pass_context
 def align(
@@ -160,6 +156,7 @@ def align(
     console = Console(quiet=quiet)
     write = shared.write_options(options)
     (planned,) = plan([words], outputs, formats, default="json", also_read=[turns])
+    check_used(context, planned)
     targets = unfinished(planned, overwrite=overwrite, notify=console.warn)
     if not targets:
         return

@@ -17,7 +17,7 @@ from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.embedding import Embedding, embed_options, embedding, write_embedded
 from whisperdiar.cli.errors import FAILED, OK, report
 from whisperdiar.cli.keeping import corrected_transcript, keep_option, with_corrections
-from whisperdiar.cli.outputs import STDOUT, Target, plan, unfinished
+from whisperdiar.cli.outputs import STDOUT, Target, check_used, plan, unfinished
 from whisperdiar.cli.page import Recording, check_embeddable
 from whisperdiar.clips import has_clips, make_folder, write_clips
 from whisperdiar.errors import DiarizationFailed, InvalidOption, TruncatedMedia, WhisperdiarError
@@ -48,11 +48,7 @@ class Job:
 
 @click.command("transcribe", short_help="Who said what, when (the default command).")
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=shared.PATH)
-@shared.output_option
-@shared.format_option
-@shared.overwrite_option
-@shared.style_option
-@shared.subtitle_options
+@shared.writing_options
 @shared.page_option
 @click.option("--clips", type=shared.PATH, metavar="DIR", help="Write each speaker's speech as sound.")
 @embed_options
@@ -97,11 +93,13 @@ def transcribe(
     targets = plan(inputs, outputs, formats, **others)
     if wanted is not None and not (outputs or formats):
         targets = [[] for _ in inputs]  # standard output is where subtitles go unasked
+    every = [target for found in targets for target in found]
+    check_used(context, every, embedded=wanted is not None)
     shared.check_times(options["start"], options["end"])
     if options["save_probabilities"] is not None and len(inputs) > 1:
         raise InvalidOption("--save-probabilities: there is one FILE for several recordings; give them one by one")
     if embed_media:
-        check_embeddable(inputs, [target for found in targets for target in found])
+        check_embeddable(inputs, every)
     if wanted is not None and len(inputs) > 1:
         raise InvalidOption("--embed: there is one FILE for several recordings; give them one by one")
     corrected = corrected_transcript(keep_edits, recordings=len(inputs))

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from whisperdiar.editing._old import cleaned
 from whisperdiar.errors import FormatError
-from whisperdiar.transcript import Transcript
+from whisperdiar.transcript import Transcript, speaker_names
 from whisperdiar.types import speaker_label
 
 _TYPOGRAPHY = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"'})
 
 
+@lru_cache(maxsize=65_536)
 def folded(text: str) -> str:
     """What two spellings of one name or word have in common: case, quotation marks and spaces do not count."""
     return " ".join(text.translate(_TYPOGRAPHY).casefold().split())
@@ -26,15 +29,20 @@ def labels_of(transcript: Transcript) -> list[str]:
 
 def shown_names(transcript: Transcript) -> dict[str, str]:
     """Label → the name in the text; where two people have the same one, the label is added."""
-    names = {label: " ".join(cleaned(transcript.name(label) or "").split()) for label in labels_of(transcript)}
+    known = speaker_names(transcript)
+    names = {label: " ".join(cleaned(known.get(label, label)).split()) for label in labels_of(transcript)}
+    # How often each spelling is a name or a label, so that many people take no time.
+    by_name = Counter(map(folded, names.values()))
+    by_label = Counter(map(folded, names))
     shown: dict[str, str] = {}
     taken: set[str] = set()
     for label, name in names.items():
-        others = [folded(other) for key, other in names.items() if key != label]
-        others += [folded(key) for key in names if key != label]
         tag = " ".join(cleaned(label).split())
         made = name or f"({tag})"
-        if folded(made) in others or not folded(made):
+        spelt = folded(made)
+        other_names = by_name[spelt] - (folded(name) == spelt)
+        other_labels = by_label[spelt] - (folded(label) == spelt)
+        if not spelt or other_names or other_labels:
             made = f"{name} ({tag})".strip()
         while folded(made) in taken:
             made += "'"
@@ -46,11 +54,11 @@ def shown_names(transcript: Transcript) -> dict[str, str]:
 def list_keys(shown: Mapping[str, str]) -> dict[str, str]:
     """Label → how the list of speakers calls it: the label, unless two could be confused."""
     tags = {label: " ".join(cleaned(label).split()) for label in shown}
-    names = [folded(name) for name in shown.values()]
-    plain = [folded(tag) for tag in tags.values()]
+    names = Counter(map(folded, shown.values()))
+    plain = Counter(map(folded, tags.values()))
     return {
         label: tag
-        if tag and plain.count(folded(tag)) == 1 and folded(tag) not in set(names) - {folded(shown[label])}
+        if tag and plain[folded(tag)] == 1 and (folded(tag) not in names or folded(tag) == folded(shown[label]))
         else shown[label]
         for label, tag in tags.items()
     }

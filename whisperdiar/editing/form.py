@@ -58,7 +58,7 @@ _IN_NAME = re.compile(r"[\\*_\[\]=:](?=\s|$)|(?<!\S)[*_•–—-]|[\\\[\]*=]")
 _BRACKET = re.compile(r"(?P<name>(?:\\.|[^\\\[])*)\[(?P<time>[^\[\]]*)\](?P<rest>.*)", re.DOTALL)
 _NAME_ALONE = re.compile(r"(?P<mark>\*\*\*?|__)(?P<name>(?:\\.|[^\\*\[])+?)(?P=mark)\s*:?")
 _DECORATED = re.compile(r"[*_\s]*(?P<name>(?:\\.|[^\\])*?)[*_:\s]*", re.DOTALL)
-_CLOCK = re.compile(r"(?:(\d{1,4})[:.])?(\d{1,2}):(\d{1,2})(?:[.,]\d*)?")
+_CLOCK = re.compile(r"(?:(\d{1,6})[:.])?(\d{1,2}):(\d{1,2})(?:[.,]\d*)?")
 _ENTRY = re.compile(r"[-*•–—]?\s*(?P<key>(?:\\.|[^\\=])+)(?P<equals>=?)(?P<name>.*)")
 _LIST = re.compile(r"#*\s*Speakers\s*:?", re.IGNORECASE)
 

@@ -10,6 +10,10 @@ from whisperdiar.formats._text import JOINER, numbered_lines, one_line, refuse_l
 from whisperdiar.types import Cue, Span, TimedText
 
 _SECTION = re.compile(r"\[([^\]]+)\]")
+_SECTIONS = frozenset(
+    {"script info", "v4 styles", "v4+ styles", "v4++ styles", "events", "fonts", "graphics"}
+    | {"aegisub project garbage", "aegisub extradata"}
+)
 _TIME = re.compile(r"\s*(\d{1,9}):(\d{1,9}):(\d{1,9})(?:[.,:](\d+))?\s*")
 _KARAOKE = re.compile(r"\\(?:kf|ko|K|k)\s*(\d{1,9})")
 _DRAWING = re.compile(r"\\p(\d{1,9})")
@@ -38,7 +42,8 @@ def script_cues(text: str) -> Iterator[Cue]:
     for number, line in numbered_lines(text):
         header = _SECTION.fullmatch(line)
         if header:
-            section, known = header[1].strip().lower(), True
+            section = header[1].strip().lower()
+            known = known or section in _SECTIONS
             if section == "v4 styles":
                 script.fields = _names(_SSA_FIELDS)
             continue

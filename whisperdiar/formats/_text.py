@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import NoReturn, TypeVar
 
 from whisperdiar.errors import FormatError
-from whisperdiar.transcript import Transcript
+from whisperdiar.transcript import speaker_names as speaker_names
 
 # Whatever some reader takes for the end of a line: C0 separators, NEL and the two of Unicode beside CR and LF.
 _BREAKS = re.compile("[ ]*[\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029][ \t\n\v\f\r\x1c-\x1f\x85\u2028\u2029]*")
@@ -42,14 +42,6 @@ def without_arrow(text: str) -> str:
 def token(text: str) -> str:
     """The text as one field of a format whose fields are separated by white space: runs of it become ``_``."""
     return "_".join(one_line(text).split())
-
-
-def speaker_names(transcript: Transcript) -> dict[str, str]:
-    """Label → the name that people read; of entries with one label the first, as `Transcript.name` has it."""
-    names: dict[str, str] = {}
-    for item in transcript.speakers:
-        names.setdefault(item.id, item.name)
-    return names
 
 
 def distinct(wanted: Mapping[_Key, str]) -> dict[_Key, str]:

@@ -30,6 +30,7 @@ suffix = ".eaf"
 _SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
 # The schema wants a date. A writer has no clock, so that one transcript always gives one file.
 _DATE = "1970-01-01T00:00:00Z"
+_LONGEST_DIGITS = 12  # of milliseconds: thirty years
 _NO_XML = re.compile("[\ufffe\uffff]")
 _STEREOTYPES = {
     "Time_Subdivision": "Parts of the parent annotation's time, without gaps",
@@ -214,7 +215,8 @@ def _slots(root: ElementTree.Element) -> dict[str, float]:
         waiting.append(label)
         if value is None:
             continue
-        time_ms = seconds_field(value)
+        whole = value.isascii() and value.isdigit() and len(value) <= _LONGEST_DIGITS
+        time_ms = float(value) if whole else seconds_field(value)
         if time_ms is None:
             raise FormatError(f"time slot {label!r}: {value!r} is no number of milliseconds")
         time = time_ms / 1000

@@ -14,7 +14,8 @@ from whisperdiar.formats._from_cues import transcript_of
 from whisperdiar.formats._labels import split_labels
 from whisperdiar.formats._making import subtitle_cues
 from whisperdiar.formats._speakers import PALETTE, chosen_style, clean_names, colour_numbers, label_if_it_fits, leads
-from whisperdiar.formats._text import JOINER, one_line, speaker_names, without_arrow
+from whisperdiar.formats._text import JOINER, one_line, speaker_names, without_arrow, without_mark
+from whisperdiar.formats._vtt_text import cue_of
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue
@@ -82,7 +83,8 @@ def _coloured(lines: Sequence[str], speakers: Sequence[str | None], colours: Map
 
 
 def read_cues(text: str, *, labels: bool = True) -> tuple[Cue, ...]:
-    """The cues of a file in its order. What is forgiven: see `_blocks.blocks`; tags and position codes are left out.
+    """The cues of a file in its order. What is forgiven: see `_blocks.blocks`; tags and position codes are left out;
+    what begins as WebVTT is read as that.
 
     Args:
         labels: take ``Anna: `` and dashes out of the text and say who speaks; otherwise lines are as viewers see them.
@@ -90,7 +92,10 @@ def read_cues(text: str, *, labels: bool = True) -> tuple[Cue, ...]:
     Raises:
         FormatError: a line of times cannot be read, or the file holds no cue; with the line's number and text.
     """
-    cues = tuple(Cue(block.span, _shown(block.lines)) for block in blocks(text, blank_ends=False))
+    if without_mark(text).startswith("WEBVTT"):  # called .srt: names and times of words would be lost
+        cues = tuple(cue_of(block.span, block.lines) for block in blocks(text, blank_ends=True))
+    else:
+        cues = tuple(Cue(block.span, _shown(block.lines)) for block in blocks(text, blank_ends=False))
     return split_labels(cues) if labels else cues
 
 

@@ -84,6 +84,15 @@ def stated_bytes(path: Path) -> int | None:
     return None
 
 
+def missing_bytes(path: Path) -> tuple[int, int] | None:
+    """Bytes that are there and that the container's own sizes add up to, where the latter are more; otherwise None."""
+    try:
+        size, stated = path.stat().st_size, stated_bytes(path) if path.is_file() else None
+    except OSError:  # said when it is opened
+        return None
+    return (size, stated) if stated is not None and stated > size else None
+
+
 def lacks_index(path: Path) -> bool:
     """Whether this is an MP4 or MOV file without its ``moov`` box, as a cut recording leaves it."""
     with path.open("rb") as file:

@@ -18,6 +18,7 @@ from whisperdiar.errors import InvalidOption, MediaError, OutputError
 from whisperdiar.files import cause_of, staged
 from whisperdiar.media._languages import three_letters
 from whisperdiar.media.files import LocalFile, opened, shown
+from whisperdiar.media.promise import missing_bytes
 
 if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
@@ -88,7 +89,8 @@ def add_track(
         progress: called with ``embed`` and the fraction that is copied.
 
     Returns:
-        Sentences for the user about what could not be kept (data tracks, such as timecodes).
+        Sentences for the user about what could not be kept (data tracks, such as timecodes; the end of a video that is
+        cut off).
 
     Raises:
         InvalidOption: no container has this suffix, or it does not take a track of this form.
@@ -100,6 +102,7 @@ def add_track(
         raise InvalidOption(f"{shown(target)}: {container} does not take subtitles of the form {track.form}")
     if os.path.realpath(source) == os.path.realpath(target):
         raise InvalidOption(f"{shown(target)}: this is the video itself; give the copy another name")
+    cut_off = _cut_off(source)
     with opened(source) as (video, file), staged(target) as temporary:
         if not (video.streams.video or video.streams.audio):
             raise MediaError(f"{shown(source)}: has neither pictures nor sound; give the recording")
@@ -110,7 +113,19 @@ def add_track(
         except OSError as error:  # FFmpeg's errors that have a number are among them
             raise OutputError(f"{shown(target)}: {_cause(error, container)}") from error
     progress("embed", 1.0)
-    return notes
+    return (*cut_off, *notes)
+
+
+def _cut_off(source: str | os.PathLike[str]) -> tuple[str, ...]:
+    """A note where the video is shorter than its own header says: the copy ends where the video does."""
+    sizes = missing_bytes(Path(source))
+    if sizes is not None:
+        there, stated = (size / 1e6 for size in sizes)
+        return (
+            f"the video is cut off: {there:.1f} of {stated:.1f} MB are there, and the copy ends early; "
+            "copy or download it again",
+        )
+    return ()
 
 
 def _check_space(target: str | os.PathLike[str], file: LocalFile) -> None:

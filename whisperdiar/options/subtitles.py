@@ -9,6 +9,7 @@ from typing import Any
 from whisperdiar.errors import InvalidOption
 
 _NTSC = 1000 / 1001
+_SLOWEST, _FASTEST = 1, 1000  # frames a second
 _WHOLE = ("max_chars", "max_lines", "max_words", "min_gap_frames")
 
 
@@ -63,6 +64,8 @@ class SubtitleRules:
         for name in _WHOLE:
             if not isinstance(getattr(self, name) or 0, int):
                 raise InvalidOption(f"{name.replace('_', '-')} {getattr(self, name)}: give a whole number")
+        if self.fps is not None and not _SLOWEST <= self.fps <= _FASTEST:
+            raise InvalidOption(f"fps {self.fps:g}: it must lie between {_SLOWEST} and {_FASTEST}")
         if self.min_duration > self.max_duration:
             raise InvalidOption(
                 f"min-duration {self.min_duration} is longer than max-duration {self.max_duration}: turn them round"

@@ -1,0 +1,132 @@
+"""What cannot be meant, or would do nothing, is refused in one line before anything is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Cli
+from tests.unit.test_editing import TALK
+from whisperdiar import Speaker, Transcript, Turn
+from whisperdiar.formats import json as json_format
+from whisperdiar.options import WriteOptions
+from whisperdiar.types import Span
+
+
+def saved(path: Path, transcript: Transcript) -> Path:
+    path.write_text(json_format.dumps(transcript, options=WriteOptions()), "utf-8")
+    return path
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return saved(tmp_path / "in.json", TALK)
+
+
+@pytest.mark.parametrize(
+    ("option", "output"),
+    [
+        (("--speaker-style", "dash"), "out.json"),
+        (("--profile", "netflix"), "out.rttm"),
+        (("--max-chars", "30"), "out.txt"),
+        (("--fps", "25"), "out.eaf"),
+        (("--gap", "0.1"), "out.csv"),
+        (("--no-overlap",), "out.md"),
+    ],
+)
+@pytest.mark.parametrize("command", ["convert", "rename", "apply", "align", "transcribe"])
+def test_options_of_subtitles_need_subtitles(
+    cli: Cli, source: Path, tmp_path: Path, command: str, option: tuple[str, ...], output: str
+) -> None:
+    saved(tmp_path / "in.json", TALK)
+    assert cli("edit", source, "-o", "work.txt").code == 0
+    arguments: dict[str, tuple[object, ...]] = {
+        "convert": (source,),
+        "rename": (source, "SPEAKER_00=Anna"),
+        "apply": ("work.txt", "--transcript", source),
+        "align": (source, "turns.rttm"),
+        "transcribe": ("talk.wav",),
+    }
+    done = cli(command, *arguments[command], *option, "-o", output)
+    assert done.code == 2
+    (line,) = done.complaints
+    assert line.startswith(f"whisperdiar: error: {option[0]}: it is for subtitles")
+    assert not (tmp_path / output).exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "output"),
+    [
+        (("--speaker-style", "none"), "out.txt"),
+        (("--speaker-style", "none"), "out.labels.txt"),
+        (("--max-chars", "30"), "out.html"),
+        (("--profile", "netflix"), "out.ttml"),
+    ],
+)
+def test_they_are_taken_where_one_output_is_changed_by_them(
+    cli: Cli, source: Path, tmp_path: Path, option: tuple[str, ...], output: str
+) -> None:
+    named = ("-f", "audacity") if "labels" in output else ()
+    plain = cli("convert", source, "-o", f"plain.{output}", *named)
+    done = cli("convert", source, *option, "-o", output, *named)
+    assert (plain.code, done.code) == (0, 0), done.err
+    if option[0] != "--profile":
+        assert (tmp_path / output).read_bytes() != (tmp_path / f"plain.{output}").read_bytes()
+
+
+@pytest.mark.parametrize("arguments", [("-o", ""), ("",)])
+def test_an_empty_name_is_no_output(cli: Cli, source: Path, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """As a script gives it whose variable is not set; it once meant the current folder."""
+    before = set(tmp_path.iterdir())
+    done = cli("convert", source, *arguments)
+    assert done.code == 2
+    assert "output is empty" in done.err
+    assert set(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("name", ["out.srt", "out.json", "out.TextGrid"])
+def test_a_text_to_be_corrected_is_not_called_something_else(cli: Cli, source: Path, tmp_path: Path, name: str) -> None:
+    done = cli("edit", source, "-o", name)
+    assert done.code == 2
+    assert ".txt or .md" in done.err
+    assert not (tmp_path / name).exists()
+
+
+def test_a_text_to_be_corrected_goes_to_devices(cli: Cli, source: Path) -> None:
+    done = cli("edit", source, "-o", "/dev/full")
+    assert done.code == 1
+    assert "no space" in done.err
+
+
+def test_a_scale_is_for_png(cli: Cli, source: Path) -> None:
+    for output in ((), ("-o", "out.svg")):
+        done = cli("plot", source, "--scale", "3", *output)
+        assert done.code == 2
+        assert "it is for PNG" in done.err
+
+
+def test_a_transcript_without_words_tells_nothing_of_subtitles(cli: Cli, source: Path, tmp_path: Path) -> None:
+    assert cli("convert", source, "out.srt").code == 0
+    (tmp_path / "turns.rttm").write_text("SPEAKER a 1 0.5 1 <NA> <NA> A <NA> <NA>\n", "utf-8")
+    done = cli("check", "out.srt", "--transcript", "turns.rttm")
+    assert done.code == 2
+    assert "holds no words" in done.err
+
+
+def test_words_without_turns_make_no_empty_rttm(cli: Cli, tmp_path: Path) -> None:
+    source = saved(tmp_path / "in.json", Transcript("talk", 60.0, segments=TALK.segments))
+    for name in ("rttm", "pyannote-json"):
+        done = cli("convert", source, "-f", name, "-o", "out.x")
+        assert done.code == 2
+        assert "no turns" in done.err
+    assert not (tmp_path / "out.x").exists()
+
+
+def test_an_error_does_not_list_a_thousand_speakers(cli: Cli, tmp_path: Path) -> None:
+    people = tuple(Speaker(f"S{i}", f"Person {i}") for i in range(1000))
+    made = Transcript("talk", 60.0, "en", speakers=people, turns=(Turn(Span(0.0, 1.0), "S0"),))
+    done = cli("rename", saved(tmp_path / "in.json", made), "X=Anna")
+    assert done.code == 2
+    assert "S19 and 980 more" in done.err
+    assert len(done.err) < 300
