@@ -1,6 +1,6 @@
 """Train the network of the alignment on simulated mistakes over real meetings.
 
-    python -m training.alignment.train SHARED [--out whisperdiar/data/alignment.npz] [--versions 12] [--epochs 7]
+    python -m training.alignment.train SHARED [--out whisperdiar/data/alignment.npz] [--versions 18] [--epochs 7]
 
 SHARED holds ami/*.words.tsv and bench/simulate_hypotheses.py. Meetings that `training.alignment.HELD_BACK` names are
 never trained on; after every epoch their words that went to the wrong speaker are printed. Measure the result with
@@ -97,11 +97,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("shared", type=Path)
     parser.add_argument("--out", type=Path, default=Path("whisperdiar/data/alignment.npz"))
-    parser.add_argument("--versions", type=int, default=12, help="simulated versions of every meeting")
+    parser.add_argument("--versions", type=int, default=18, help="simulated versions of every meeting")
     parser.add_argument("--epochs", type=int, default=7)
     parser.add_argument("--width", type=int, default=32)
     parser.add_argument("--rate", type=float, default=3e-3)
-    parser.add_argument("--seed", type=int, default=5)
+    parser.add_argument("--seed", type=int, default=6)
     parser.add_argument("--processes", type=int, default=2)
     chosen = parser.parse_args()
     random.seed(chosen.seed)
