@@ -159,7 +159,7 @@ function doubtRecord(book, part, i, span) {
 }
 
 // Subtitles: the cues are cut already, with places for names; where a name needs the room it gets a line of its own.
-const MARKUP = /<(?=[A-Za-z/!?])|\\(?=[Nnh])/g; // what players of SRT take for markup, and an invisible joiner prevents
+const MARKUP = /<(?=[A-Za-z/!?>])|\\(?=[Nnh]|$)/g; // what players of SRT take for markup, and an invisible joiner prevents
 const WIDE = { "{": "｛", "}": "｝" };
 
 const literal = (text) => text.replace(/-{2,}>/g, "→").replace(MARKUP, "$&\u2060").replace(/[{}]/g, (brace) => WIDE[brace]);
