@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.formats_strategies import nasty_text, transcripts
 from tests.meetings import RUSSIAN_NAMES, meeting, russian
 from whisperdiar.minutes.dates import due, has_parser
-from whisperdiar.minutes.evidence import runs, strongest
+from whisperdiar.minutes.evidence import runs, strongest, whole
 from whisperdiar.minutes.features import extract, ranks, shifted, window_mean
 from whisperdiar.minutes.language import NEUTRAL, language
 from whisperdiar.minutes.lexical import Terms
@@ -53,6 +53,28 @@ def test_utterances_end_with_sentences_clauses_and_pauses_and_not_where_others_n
     assert [item.text for item in joined] == ["Then we go home", "Yeah."]
 
 
+def test_a_sentence_goes_on_after_a_pause_for_thought() -> None:
+    words = [
+        Word(Span(start, start + 0.3), f" {text}", speaker="SPEAKER_00")
+        for start, text in (
+            (0, "We"),
+            (0.4, "want"),
+            (2.0, "a"),
+            (2.4, "menu."),
+            (4.0, "yes"),
+            (8.0, "and"),
+            (9.5, "So"),
+        )
+    ]
+    from whisperdiar.segmentation import segments
+
+    found = utterances(Transcript("x", 10.0, segments=segments(words)))
+    assert [item.text for item in found] == ["We want", "a menu.", "yes", "and", "So"]
+    assert [item.whole for item in found] == [0, 0, 2, 3, 4]
+    assert len({item.sentence for item in found}) == 5
+    assert whole([0], found) == [0, 1]
+
+
 def test_without_punctuation_long_speech_is_cut_at_pauses() -> None:
     line = " ".join(["word"] * 200)
     found = utterances(meeting([(0, line)]))
@@ -76,6 +98,12 @@ def test_without_punctuation_long_speech_is_cut_at_pauses() -> None:
             "From the technology it's good and what do you know?",
         ),
         ("Just stick to the regular ones Okay.", "Just stick to the regular ones."),
+        ("But we don't need a special we don't need a special menu.", "We don't need a special menu."),
+        ("Okay, we have to we have about four ideas", "We have about four ideas."),
+        ("We could make an a a separate menu", "We could make a separate menu."),
+        ("We use our slogan i in the new design.", "We use our slogan in the new design."),
+        ("It runs up one side, that kind of thing.", "It runs up one side, that kind of thing."),
+        ("It was so kind of you.", "It was so kind of you."),
         ("um, uh", ""),
         ("The end, um.", "The end."),
     ],
@@ -160,7 +188,7 @@ def _owner(line: int, *, lines: list[tuple[int, str]], russian_names: bool = Fal
     made = meeting(lines, names=RUSSIAN_NAMES if russian_names else None)
     items = utterances(made)
     names = {item.id: item.name for item in made.speakers}
-    return owner(line, items, names, RU if russian_names else EN)
+    return owner(line, items, names, RU if russian_names else EN, text=lines[line][1])
 
 
 @pytest.mark.parametrize(
@@ -176,6 +204,18 @@ def _owner(line: int, *, lines: list[tuple[int, str]], russian_names: bool = Fal
         ([(0, "We should send the report"), (1, "Yes")], None),
         ([(0, "and the Industrial Designer will work on it"), (1, "Yes")], "Industrial Designer"),
         ([(0, "There will be a report"), (1, "Yes")], None),
+        ([(0, "Um, I'll make sure to put up the minutes."), (1, "Yes"), (2, "Good")], "Anna"),
+        ([(0, "I'll send it so that Boris can check it."), (1, "Yes"), (2, "Good")], "Anna"),
+        ([(0, "I'll need you to send the report."), (1, "Yes"), (2, "Good")], "Boris"),
+        ([(0, "If you could send me the figures, I'll update it."), (1, "Yes"), (2, "Good")], "Anna"),
+        ([(0, "Let me know when it is done."), (1, "Yes"), (2, "Good")], "Boris"),
+        ([(0, "Could you send Clara the report?"), (1, "Yes, sure"), (2, "Good")], "Boris"),
+        ([(0, "Can you send the report, Clara?"), (1, "Yes, sure"), (2, "Good")], "Clara Schmidt"),
+        ([(0, "So Boris could you send the report"), (2, "Yes, sure"), (1, "Good")], "Boris"),
+        ([(0, "You'll get instructions from your coach."), (1, "Yes"), (2, "Good")], None),
+        ([(0, "I can't send the report."), (1, "Yes"), (2, "Good")], None),
+        ([(0, "You will all have to work on it."), (1, "Yes"), (2, "Good")], None),
+        ([(0, "Bob and Ann Lee you will work on it."), (1, "Yes"), (2, "Good")], "Bob and Ann Lee"),
     ],
 )
 def test_owners_are_the_speaker_the_addressed_or_the_named(lines: list[tuple[int, str]], who: str | None) -> None:
@@ -191,6 +231,12 @@ def test_owners_are_the_speaker_the_addressed_or_the_named(lines: list[tuple[int
         ([(0, "Клара, отправь отчёт"), (1, "Да"), (2, "Хорошо")], "Клара"),
         ([(0, "Борису нужно отправить отчёт"), (1, "Да"), (2, "Хорошо")], "Борис"),
         ([(0, "Мы подумаем"), (1, "Да"), (2, "Хорошо")], None),
+        ([(0, "Э, я прослежу, чтобы вы получили протокол"), (1, "Да"), (2, "Хорошо")], "Анна"),
+        ([(0, "Я попрошу её прислать цифры до обеда"), (1, "Да"), (2, "Хорошо")], "Анна"),
+        ([(0, "Я отправлю отчёт, и вы сможете его посмотреть"), (1, "Да"), (2, "Хорошо")], "Анна"),
+        ([(0, "Если вы пришлёте цифры, я обновлю отчёт"), (1, "Да"), (2, "Хорошо")], "Анна"),
+        ([(0, "Пришлите отчёт Кларе, пожалуйста"), (1, "Да, конечно"), (2, "Хорошо")], "Борис"),
+        ([(0, "Я считаю, это хорошо"), (1, "Да"), (2, "Хорошо")], None),
     ],
 )
 def test_owners_in_russian(lines: list[tuple[int, str]], who: str | None) -> None:

@@ -67,5 +67,9 @@ def _quote(group: Sequence[Utterance]) -> Evidence:
 
 def text_of(places: Sequence[int], material: Material) -> str:
     """The chosen utterances as a sentence to be read."""
-    words = [word for place in places for word in material.utterances[place].words]
-    return readable(joined(words), material.spoken)
+    return readable(words_of(places, material), material.spoken)
+
+
+def words_of(places: Sequence[int], material: Material) -> str:
+    """The chosen utterances as they were said."""
+    return joined([word for place in places for word in material.utterances[place].words])
