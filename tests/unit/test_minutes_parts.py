@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.formats_strategies import nasty_text, transcripts
 from tests.meetings import RUSSIAN_NAMES, meeting, russian
+from whisperdiar.minutes.content import Due
 from whisperdiar.minutes.dates import due, has_parser
 from whisperdiar.minutes.evidence import runs, strongest, whole
 from whisperdiar.minutes.features import extract, ranks, shifted, window_mean
@@ -296,6 +297,15 @@ def test_the_strongest_come_nearest_to_the_budget(pairs: list[tuple[float, int]]
         others = np.setdiff1d(np.arange(len(pairs)), taken)
         assert not len(others) or scores[taken].min() >= scores[others].max()
         assert words[taken].sum() - budget <= words.max()
+
+
+def test_a_budget_beyond_all_numbers_takes_everything() -> None:
+    assert list(strongest(np.array([0.1, 0.3, 0.2]), np.array([4.0, 5.0, 6.0]), 10.0**23)) == [0, 1, 2]
+
+
+def test_no_day_is_after_the_last_one() -> None:
+    assert due("by next Friday", EN, datetime.date(9999, 12, 31)) == Due("by next Friday", None)
+    assert due("by the end of the month", EN, datetime.date(9999, 12, 31)) is not None
 
 
 def test_runs_join_neighbours_of_one_speaker() -> None:

@@ -21,7 +21,8 @@ def strongest(scores: Vector, n_words: Vector, budget: float) -> Places:
     if budget <= 0 or not len(scores):
         return np.zeros(0, dtype=np.int64)
     order = np.argsort(-scores, kind="stable")
-    last = int(np.argmin(np.abs(np.cumsum(n_words[order]) - budget)))
+    sums = np.cumsum(n_words[order])
+    last = int(np.argmin(np.abs(sums - min(budget, float(sums[-1])))))
     return np.sort(order[: last + 1])
 
 
