@@ -76,6 +76,19 @@ def test_a_sentence_goes_on_after_a_pause_for_thought() -> None:
     assert whole([0], found) == [0, 1]
 
 
+def test_who_begins_anew_begins_an_utterance() -> None:
+    made = meeting(
+        [(0, "You can really Do you think the IT of Mister Will may work in May in the US or I guess it may?")]
+    )
+    assert [item.text for item in utterances(made, (), EN.starters)] == [
+        "You can really",
+        "Do you think the IT of Mister Will may work in May in the US or I guess it may?",
+    ]
+    polite = meeting([(0, "Я думаю, что Вы нам поможете. Да.")], language="ru")
+    assert [item.text for item in utterances(polite, (), RU.starters)] == ["Я думаю, что Вы нам поможете.", "Да."]
+    assert len(utterances(meeting([(0, "Ich sehe dass Das geht.")]))) == 1
+
+
 def test_without_punctuation_long_speech_is_cut_at_pauses() -> None:
     line = " ".join(["word"] * 200)
     found = utterances(meeting([(0, line)]))

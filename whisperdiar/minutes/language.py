@@ -35,6 +35,11 @@ class Language:
     cues: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def starters(self) -> frozenset[str]:
+        """Small words that have a capital at the beginning of a sentence only."""
+        return self.stopwords - frozenset(self.data.get("capital_words", ()))
+
     def count(self, category: str, line: str) -> int:
         """How many phrases of a category are in a line of tokens; see `token_line`."""
         pattern = self.cues.get(category)

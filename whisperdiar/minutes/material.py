@@ -34,7 +34,7 @@ class Material:
 def prepare(transcript: Transcript, options: MinutesOptions) -> Material:
     """Cut and score a transcript."""
     spoken = language(options.language or transcript.language)
-    items = utterances(transcript, spoken.data.get("connectives", ()))
+    items = utterances(transcript, spoken.data.get("connectives", ()), spoken.starters)
     names = {item.id: item.name for item in reversed(transcript.speakers)}
     for item in items:
         if item.speaker is not None:

@@ -79,11 +79,15 @@ def last_mark(word: Word) -> str:
     return word.text.strip().rstrip(_CLOSING)[-1:]
 
 
-def utterances(transcript: Transcript, connectives: Collection[str] = ()) -> tuple[Utterance, ...]:
+def utterances(
+    transcript: Transcript, connectives: Collection[str] = (), starters: Collection[str] = ()
+) -> tuple[Utterance, ...]:
     """All words of a transcript as utterances, in the order of their starts; words without any text are left out.
 
     Args:
         connectives: words that begin clauses, lower case; looked at where there is no punctuation.
+        starters: small words, lower case, that have a capital at the beginning of a sentence only. Where one has a
+            capital after no mark (``You can Do you think``), somebody began anew.
     """
     words = transcript.words
     clauses = frozenset[str]() if (punctuated := _is_punctuated(words)) else frozenset(connectives)
@@ -96,7 +100,8 @@ def utterances(transcript: Transcript, connectives: Collection[str] = ()) -> tup
         piece = before = open_.get(word.speaker)
         sentence = whole = len(pieces)
         if before is not None:
-            if _ends_sentence(words, before.indices, word, punctuated=punctuated):
+            anew = punctuated and len(before.indices) >= _FEWEST_WORDS and _begins(word, starters)
+            if anew or _ends_sentence(words, before.indices, word, punctuated=punctuated):
                 piece = None
                 if punctuated and _goes_on(words[before.indices[-1]], word) and sizes[before.whole] < _LONGEST:
                     whole = before.whole
@@ -142,6 +147,13 @@ def _ends_sentence(words: Sequence[Word], indices: Sequence[int], word: Word, *,
     if punctuated:
         return False
     return len(indices) >= _LONGEST_PLAIN or (len(indices) >= _LONG and pause > _SHORT_PAUSE)
+
+
+def _begins(word: Word, starters: Collection[str]) -> bool:
+    text = word.text.strip()
+    if len(text) > 1 and text.isupper():  # IT, US
+        return False
+    return text[:1].isupper() and text.lower().strip(".,?!").replace("’", "'") in starters
 
 
 def _goes_on(before: Word, word: Word) -> bool:
