@@ -341,6 +341,19 @@ def test_english_and_russian_have_the_same_features() -> None:
     assert extract(utterances(meeting()), EN).names == extract(utterances(russian()), RU).names
 
 
+@pytest.mark.parametrize(("code", "known"), [("EN", "en"), ("ru-RU", "ru"), ("en_GB", "en"), ("xx", ""), ("../en", "")])
+def test_languages_are_found_by_their_codes(code: str, known: str) -> None:
+    assert language(code).code == known
+
+
+def test_lists_of_words_hold_words() -> None:
+    for spoken in (EN, RU):
+        for name, entries in spoken.data.items():
+            if isinstance(entries, list) and name != "capitals":
+                assert all(entry.strip() == entry and entry for entry in entries), name
+        assert sum(len(word) == 1 for word in spoken.data["weak"]) == 0
+
+
 def test_neighbours_ranks_and_windows() -> None:
     values = np.array([1.0, 2.0, 2.0, 5.0])
     assert list(shifted(values, 1)) == [2.0, 2.0, 5.0, 0.0]

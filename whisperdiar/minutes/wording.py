@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from whisperdiar.minutes.language import UNSPACED, Language, tokens_of
 from whisperdiar.minutes.units import SENTENCE_END
@@ -44,6 +45,7 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + end
 
 
+@lru_cache(maxsize=16384)
 def key_of(word: str) -> str:
     """The bare word, for comparisons; empty for a mark alone."""
     return " ".join(tokens_of(word))
