@@ -77,9 +77,15 @@ def promised(material: Material, options: MinutesOptions) -> list[int]:
         said = words_of(run, material)
         until = due(said, material.spoken, options.day)
         tasks = material.spoken.count("task", token_line(tokens_of(said))) > 0
-        if sentence in unwanted or (until is None and not (tasks and likely >= min(_TASK_FROM * threshold, more))):
+        if sentence in unwanted or (until is None and not tasks):
             continue
         who = owner(run[-1], items, material.names, material.spoken, text=said)
+        if until is None and likely < min(_TASK_FROM * threshold, more):
+            # "Sure, by Friday" makes a promise of what was asked.
+            reply = answer_to(run[-1], who, material)
+            until = None if reply is None else due(items[reply].text, material.spoken, options.day)
+            if until is None:
+                continue
         # "I'm going to talk about it today" is no promise.
         firm = until is not None and not _says((material.spoken.data["due"]["today"],), until.phrase)
         speaks = firm and who == material.names.get(items[run[0]].speaker or "")
