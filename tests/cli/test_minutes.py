@@ -112,6 +112,13 @@ def test_transcripts_of_other_programs_are_read(cli: Cli, source: Path, tmp_path
         assert "Anna" in done.out
 
 
+def test_a_folder_is_no_meeting(cli: Cli, tmp_path: Path) -> None:
+    done = cli("minutes", tmp_path)
+    assert done.code == 2
+    assert "is a folder" in done.complaints[0]
+    assert len(done.err.splitlines()) == 1
+
+
 def test_turns_without_words_make_no_minutes(cli: Cli, tmp_path: Path) -> None:
     path = tmp_path / "t.rttm"
     path.write_text("SPEAKER x 1 0.0 1.0 <NA> <NA> A <NA> <NA>\n", encoding="utf-8")

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.formats_strategies import nasty_text, transcripts
-from tests.meetings import meeting, russian
+from tests.meetings import ENGLISH, RUSSIAN_NAMES, meeting, russian
 from whisperdiar.errors import BackendMissing, FormatError, InvalidOption, OutputError
 from whisperdiar.minutes.compose import minutes
 from whisperdiar.minutes.content import Evidence, Item, Minutes, Topic
@@ -128,6 +128,52 @@ def test_russian_has_its_decisions_and_actions() -> None:
     known = {(item.owner, item.due and item.due.day) for item in made.actions}
     assert {("Клара", FRIDAY), ("Борис", FRIDAY)} <= known
     assert made.questions[0].text.startswith("Сколько мы сэкономим")
+
+
+def test_what_is_promised_or_decided_outright_is_found_in_any_meeting() -> None:
+    lines = [
+        (0, "По сайту. Макет готов, но но тексты ещё не пришли."),
+        (1, "А кто пишет тексты?"),
+        (2, "Я пишу. Пришлю в среду."),
+        (0, "Хорошо, тогда решили: запускаем сайт первого марта."),
+        (1, "Я настрою сервер к двадцать пятому февраля."),
+        (0, "Реклама стоит сто двадцать, а стенд ещё девяносто."),
+        (0, "Клара, узнайте, пожалуйста, сколько стоит стенд поменьше."),
+        (2, "Хорошо, узнаю до пятницы."),
+        (0, "И, э, надеюсь, в следующий раз вы сможете зайти в личный кабинет."),
+        (1, "Мы ещё не решили, кто поедет на выставку."),
+        (0, "Сейчас пойдём на обед, а потом продолжим."),
+        (0, "Я прослежу, чтобы вы получили протокол завтра."),
+    ]
+    made = minutes(meeting(lines, language="ru", names=RUSSIAN_NAMES), options=MinutesOptions(day=DAY))
+    assert [(item.owner, item.due and item.due.day) for item in made.actions] == [
+        ("Клара", datetime.date(2026, 12, 2)),
+        ("Борис", datetime.date(2027, 2, 25)),
+        ("Клара", datetime.date(2026, 11, 27)),
+        ("Анна", datetime.date(2026, 11, 26)),
+    ]
+    assert made.actions[0].text == "Я пишу. Пришлю в среду."
+    assert [quote.speaker for quote in made.actions[2].evidence] == ["SPEAKER_00", "SPEAKER_02"]
+    decided = [item.text for item in made.decisions]
+    assert "Тогда решили: запускаем сайт первого марта." in decided
+    assert not any("обед" in text or "кабинет" in text or "не решили" in text for text in decided)
+
+
+def test_lunch_the_clock_and_hopes_are_neither_decided_nor_to_do() -> None:
+    lines = [
+        (0, "Um and I'll make sure to put up the minutes and the project documentation."),
+        (0, "Um and then we'll have our lunch break."),
+        (0, "And hopefully, I hope, next time you'll be able to access more of the web site."),
+        (0, "Okay, we have to we have about four minutes left to define our functions."),
+        (1, "Are we going to decide on the battery at the next meeting?"),
+        (0, "So we'll conclude now."),
+    ]
+    made = minutes(meeting([*ENGLISH[:13], *lines]), options=MinutesOptions(day=DAY))
+    texts = " ".join(item.text for item in (*made.decisions, *made.actions))
+    assert [word for word in ("lunch", " able", "left", "conclude", "next meeting") if word in texts] == []
+    assert ("Anna", "I'll make sure to put up the minutes and the project documentation.") in [
+        (item.owner, item.text) for item in made.actions
+    ]
 
 
 @pytest.mark.parametrize("length", [5, 20, 60])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
+import threading
+import time
 from typing import Any
 
 import pytest
@@ -243,6 +246,54 @@ def test_a_slow_server_is_not_waited_for() -> None:
         pytest.raises(BackendError, match=r"no answer within 0\.2 seconds"),
     ):
         LanguageModel(LlmOptions(url=server.url, model="m", timeout=0.2)).answer([])
+
+
+def test_a_server_that_sends_its_headers_byte_by_byte_is_given_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        over = threading.Event()
+
+        def drip() -> None:
+            other, _ = server.accept()
+            with other, contextlib.suppress(OSError):
+                other.sendall(b"HTTP/1.1 200 OK\r\n")
+                while not over.wait(0.05):
+                    other.sendall(b"a")
+
+        thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        begun = time.monotonic()
+        with pytest.raises(BackendError, match=r"no answer within 0\.3 seconds"):
+            LanguageModel(LlmOptions(url=f"http://127.0.0.1:{port}", model="m", timeout=0.3)).answer([])
+        assert time.monotonic() - begun < 5.0
+        over.set()
+        thread.join()
+
+
+def test_a_key_that_the_server_repeats_is_not_shown() -> None:
+    key = "very-secret-key"
+    said = "They compared a rechargeable battery with a replaceable one"
+    answer = {
+        "summary": [{"text": f"{said} {key}.", "cite": [6, 7]}, {"text": f"Nobody said {key}.", "cite": [1]}],
+        "actions": [{"text": "Prepare the prototype of the housing.", "owner": key, "due": key, "cite": [PROTOTYPE]}],
+    }
+    escaped = json.dumps(answer).replace("very", "".join(f"\\u{ord(c):04x}" for c in "very"))
+    for reply in (json.dumps(answer), escaped):
+        done = written(lambda _, reply=reply: reply, key=key)
+        assert done.minutes.summary[0].text.startswith(said)
+        assert "***" in done.minutes.summary[0].text
+        assert done.struck
+        assert key not in repr(done)
+    with serving(lambda _: "hello") as server:
+        model = LanguageModel(LlmOptions(url=server.url, model=f"my {key}\x1b[31m\nmodel", key=key))
+        assert model.name() == "my *** [31m model"
+        model.answer([])
+        assert server.bodies[0]["model"] == f"my {key}\x1b[31m\nmodel"
+
+
+def test_what_steers_terminals_is_left_out() -> None:
+    (claim,) = parse('{"actions": [{"text": "\\u001b[31mred\\u202e text", "owner": "\\u0007x", "cite": [1]}]}')
+    assert (claim.text, claim.owner) == ("[31mred text", "x")
 
 
 def test_an_absent_server_is_said() -> None:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from tests.formats_strategies import nasty_text, transcripts
 from tests.meetings import RUSSIAN_NAMES, meeting, russian
+from whisperdiar.minutes.content import Due
 from whisperdiar.minutes.dates import due, has_parser
-from whisperdiar.minutes.evidence import runs, strongest
+from whisperdiar.minutes.evidence import runs, strongest, whole
 from whisperdiar.minutes.features import extract, ranks, shifted, window_mean
 from whisperdiar.minutes.language import NEUTRAL, language
 from whisperdiar.minutes.lexical import Terms
@@ -53,6 +54,41 @@ def test_utterances_end_with_sentences_clauses_and_pauses_and_not_where_others_n
     assert [item.text for item in joined] == ["Then we go home", "Yeah."]
 
 
+def test_a_sentence_goes_on_after_a_pause_for_thought() -> None:
+    words = [
+        Word(Span(start, start + 0.3), f" {text}", speaker="SPEAKER_00")
+        for start, text in (
+            (0, "We"),
+            (0.4, "want"),
+            (2.0, "a"),
+            (2.4, "menu."),
+            (4.0, "yes"),
+            (8.0, "and"),
+            (9.5, "So"),
+        )
+    ]
+    from whisperdiar.segmentation import segments
+
+    found = utterances(Transcript("x", 10.0, segments=segments(words)))
+    assert [item.text for item in found] == ["We want", "a menu.", "yes", "and", "So"]
+    assert [item.whole for item in found] == [0, 0, 2, 3, 4]
+    assert len({item.sentence for item in found}) == 5
+    assert whole([0], found) == [0, 1]
+
+
+def test_who_begins_anew_begins_an_utterance() -> None:
+    made = meeting(
+        [(0, "You can really Do you think the IT of Mister Will may work in May in the US or I guess it may?")]
+    )
+    assert [item.text for item in utterances(made, (), EN.starters)] == [
+        "You can really",
+        "Do you think the IT of Mister Will may work in May in the US or I guess it may?",
+    ]
+    polite = meeting([(0, "Я думаю, что Вы нам поможете. Да.")], language="ru")
+    assert [item.text for item in utterances(polite, (), RU.starters)] == ["Я думаю, что Вы нам поможете.", "Да."]
+    assert len(utterances(meeting([(0, "Ich sehe dass Das geht.")]))) == 1
+
+
 def test_without_punctuation_long_speech_is_cut_at_pauses() -> None:
     line = " ".join(["word"] * 200)
     found = utterances(meeting([(0, line)]))
@@ -76,6 +112,12 @@ def test_without_punctuation_long_speech_is_cut_at_pauses() -> None:
             "From the technology it's good and what do you know?",
         ),
         ("Just stick to the regular ones Okay.", "Just stick to the regular ones."),
+        ("But we don't need a special we don't need a special menu.", "We don't need a special menu."),
+        ("Okay, we have to we have about four ideas", "We have about four ideas."),
+        ("We could make an a a separate menu", "We could make a separate menu."),
+        ("We use our slogan i in the new design.", "We use our slogan in the new design."),
+        ("It runs up one side, that kind of thing.", "It runs up one side, that kind of thing."),
+        ("It was so kind of you.", "It was so kind of you."),
         ("um, uh", ""),
         ("The end, um.", "The end."),
     ],
@@ -160,7 +202,7 @@ def _owner(line: int, *, lines: list[tuple[int, str]], russian_names: bool = Fal
     made = meeting(lines, names=RUSSIAN_NAMES if russian_names else None)
     items = utterances(made)
     names = {item.id: item.name for item in made.speakers}
-    return owner(line, items, names, RU if russian_names else EN)
+    return owner(line, items, names, RU if russian_names else EN, text=lines[line][1])
 
 
 @pytest.mark.parametrize(
@@ -176,6 +218,18 @@ def _owner(line: int, *, lines: list[tuple[int, str]], russian_names: bool = Fal
         ([(0, "We should send the report"), (1, "Yes")], None),
         ([(0, "and the Industrial Designer will work on it"), (1, "Yes")], "Industrial Designer"),
         ([(0, "There will be a report"), (1, "Yes")], None),
+        ([(0, "Um, I'll make sure to put up the minutes."), (1, "Yes"), (2, "Good")], "Anna"),
+        ([(0, "I'll send it so that Boris can check it."), (1, "Yes"), (2, "Good")], "Anna"),
+        ([(0, "I'll need you to send the report."), (1, "Yes"), (2, "Good")], "Boris"),
+        ([(0, "If you could send me the figures, I'll update it."), (1, "Yes"), (2, "Good")], "Anna"),
+        ([(0, "Let me know when it is done."), (1, "Yes"), (2, "Good")], "Boris"),
+        ([(0, "Could you send Clara the report?"), (1, "Yes, sure"), (2, "Good")], "Boris"),
+        ([(0, "Can you send the report, Clara?"), (1, "Yes, sure"), (2, "Good")], "Clara Schmidt"),
+        ([(0, "So Boris could you send the report"), (2, "Yes, sure"), (1, "Good")], "Boris"),
+        ([(0, "You'll get instructions from your coach."), (1, "Yes"), (2, "Good")], None),
+        ([(0, "I can't send the report."), (1, "Yes"), (2, "Good")], None),
+        ([(0, "You will all have to work on it."), (1, "Yes"), (2, "Good")], None),
+        ([(0, "Bob and Ann Lee you will work on it."), (1, "Yes"), (2, "Good")], "Bob and Ann Lee"),
     ],
 )
 def test_owners_are_the_speaker_the_addressed_or_the_named(lines: list[tuple[int, str]], who: str | None) -> None:
@@ -191,6 +245,12 @@ def test_owners_are_the_speaker_the_addressed_or_the_named(lines: list[tuple[int
         ([(0, "Клара, отправь отчёт"), (1, "Да"), (2, "Хорошо")], "Клара"),
         ([(0, "Борису нужно отправить отчёт"), (1, "Да"), (2, "Хорошо")], "Борис"),
         ([(0, "Мы подумаем"), (1, "Да"), (2, "Хорошо")], None),
+        ([(0, "Э, я прослежу, чтобы вы получили протокол"), (1, "Да"), (2, "Хорошо")], "Анна"),
+        ([(0, "Я попрошу её прислать цифры до обеда"), (1, "Да"), (2, "Хорошо")], "Анна"),
+        ([(0, "Я отправлю отчёт, и вы сможете его посмотреть"), (1, "Да"), (2, "Хорошо")], "Анна"),
+        ([(0, "Если вы пришлёте цифры, я обновлю отчёт"), (1, "Да"), (2, "Хорошо")], "Анна"),
+        ([(0, "Пришлите отчёт Кларе, пожалуйста"), (1, "Да, конечно"), (2, "Хорошо")], "Борис"),
+        ([(0, "Я считаю, это хорошо"), (1, "Да"), (2, "Хорошо")], None),
     ],
 )
 def test_owners_in_russian(lines: list[tuple[int, str]], who: str | None) -> None:
@@ -252,6 +312,15 @@ def test_the_strongest_come_nearest_to_the_budget(pairs: list[tuple[float, int]]
         assert words[taken].sum() - budget <= words.max()
 
 
+def test_a_budget_beyond_all_numbers_takes_everything() -> None:
+    assert list(strongest(np.array([0.1, 0.3, 0.2]), np.array([4.0, 5.0, 6.0]), 10.0**23)) == [0, 1, 2]
+
+
+def test_no_day_is_after_the_last_one() -> None:
+    assert due("by next Friday", EN, datetime.date(9999, 12, 31)) == Due("by next Friday", None)
+    assert due("by the end of the month", EN, datetime.date(9999, 12, 31)) is not None
+
+
 def test_runs_join_neighbours_of_one_speaker() -> None:
     items = utterances(meeting([(0, "One two three. Four five six."), (1, "Seven eight nine."), (0, "Ten eleven.")]))
     assert runs([0, 1, 2, 3], items, gap=1, longest=100) == [[0, 1, 3], [2]]
@@ -270,6 +339,19 @@ def test_features_are_finite_and_have_one_row_each(transcript: Transcript) -> No
 
 def test_english_and_russian_have_the_same_features() -> None:
     assert extract(utterances(meeting()), EN).names == extract(utterances(russian()), RU).names
+
+
+@pytest.mark.parametrize(("code", "known"), [("EN", "en"), ("ru-RU", "ru"), ("en_GB", "en"), ("xx", ""), ("../en", "")])
+def test_languages_are_found_by_their_codes(code: str, known: str) -> None:
+    assert language(code).code == known
+
+
+def test_lists_of_words_hold_words() -> None:
+    for spoken in (EN, RU):
+        for name, entries in spoken.data.items():
+            if isinstance(entries, list) and name != "capitals":
+                assert all(entry.strip() == entry and entry for entry in entries), name
+        assert sum(len(word) == 1 for word in spoken.data["weak"]) == 0
 
 
 def test_neighbours_ranks_and_windows() -> None:

@@ -78,7 +78,8 @@ def words_per_utterance(items: Iterable[Utterance], marks: Marks) -> NDArray[np.
 
 def units(meeting: Meeting) -> tuple[Utterance, ...]:
     """Its utterances."""
-    return utterances(meeting.transcript, language("en").data["connectives"])
+    english = language("en")
+    return utterances(meeting.transcript, english.data["connectives"], english.starters)
 
 
 def transcript_of(path: Path) -> Transcript:

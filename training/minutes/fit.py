@@ -38,7 +38,7 @@ _MANY = {
 }
 _FEW = {"n_estimators": 120, "learning_rate": 0.03, "num_leaves": 8, "min_child_samples": 200, "colsample_bytree": 0.15}
 _TWIN_WEIGHT = 0.2
-_SEEDS = {"phrases": (0, 1), "neutral": (0,)}
+_SEEDS = {"phrases": (0, 1, 2, 3), "neutral": (0,)}
 
 
 @dataclass(frozen=True)

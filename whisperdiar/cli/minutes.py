@@ -171,6 +171,8 @@ def minutes(
     """
     console = Console(quiet=quiet)
     context.call_on_close(console.close)
+    if source.is_dir():
+        raise InvalidOption(f"{source}: is a folder; name one transcript or recording")
     is_transcript = source_format is not None or _is_transcript(source)
     writer = Writer(
         options=MinutesOptions(length=length, language=options["language"], day=_day(day)),

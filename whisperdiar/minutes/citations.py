@@ -135,7 +135,13 @@ def _numbers(value: Any) -> tuple[int, ...]:
 
 
 def _string(value: Any) -> str | None:
-    return value.strip() or None if isinstance(value, str) and value.strip().lower() not in ("null", "none") else None
+    text = _line(value) if isinstance(value, str) else ""
+    return text if text.lower() not in ("", "null", "none") else None
+
+
+def _line(text: str) -> str:
+    """One line without what steers terminals or turns the direction of text."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def _of_lines(text: str) -> Iterator[Claim]:
@@ -154,7 +160,7 @@ def _of_lines(text: str) -> Iterator[Claim]:
 def _claim(section: str, text: str, numbers: tuple[int, ...], owner: str | None, due: str | None) -> Claim | None:
     """Sentences with the citations inside them; those of the whole item stand for a sentence without any."""
     sentences = []
-    for part in _SENTENCES.split(" ".join(text.split())):
+    for part in _SENTENCES.split(_line(text)):
         own = tuple(number for found in _BRACKETS.findall(part) for number in _cited(found))
         shown = re.sub(r"\s+([.?!,;:])", r"\1", _BRACKETS.sub("", part)).strip()
         if any(character.isalnum() for character in shown):

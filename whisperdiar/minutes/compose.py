@@ -11,15 +11,16 @@ from dataclasses import replace
 
 import numpy as np
 
+from whisperdiar.minutes.acts import answer_to, asked, asks_for, follows, idle, performed, promised
 from whisperdiar.minutes.content import Item, Minutes
 from whisperdiar.minutes.dates import due
-from whisperdiar.minutes.evidence import runs, strongest
+from whisperdiar.minutes.evidence import runs, strongest, whole
 from whisperdiar.minutes.language import Language, n_words, token_line, tokens_of
-from whisperdiar.minutes.material import Material, evidence_of, prepare, text_of
+from whisperdiar.minutes.material import Material, evidence_of, prepare, text_of, words_of
 from whisperdiar.minutes.owners import owner
 from whisperdiar.minutes.participants import participants
 from whisperdiar.minutes.topics import topics
-from whisperdiar.minutes.units import Utterance, joined
+from whisperdiar.minutes.units import Utterance
 from whisperdiar.options import MinutesOptions, PlotOptions
 from whisperdiar.plots import picture_svg
 from whisperdiar.transcript import Transcript
@@ -32,11 +33,9 @@ _FEWEST_WORDS = 4
 _ALIKE = 0.6
 _DOING = ("we_will", "i_will", "you_will")
 _NEXT_BEST_FROM = 0.4
-_PROMISE_FROM, _TASK_FROM = 0.4, 0.7
-"""Shares of the threshold from which a sentence with an owner, and a date or a task, counts as an action."""
-_LIKELIEST = (0.9, 0.99)
 _FEW_WORDS = 120.0
-"""Decisions and actions may rest on so many words in the shortest meeting."""
+"""Decisions and actions may rest on so many words in a short meeting, and on `_FEW_SHARE` of it in the shortest."""
+_FEW_SHARE = 0.25
 
 
 def minutes(transcript: Transcript, *, options: MinutesOptions | None = None) -> Minutes:
@@ -81,49 +80,27 @@ def _summary(material: Material, options: MinutesOptions) -> tuple[Item, ...]:
 
 
 def _outcomes(material: Material, options: MinutesOptions) -> tuple[tuple[Item, ...], tuple[Item, ...]]:
-    """Decisions and actions: as likely as those that people chose in the corpus, and promises with name and date."""
+    """Decisions and actions: as likely as those that people chose in the corpus, and those that are said outright."""
     items = material.utterances
     few = options.fewest_outcomes_share / 2
-    to_do = sorted({*_likely("actions", material, options, share=few), *_promised(material, options)})
+    to_do = whole({*_likely("actions", material, options, share=few), *promised(material, options)}, items)
+    likely = _likely("outcomes", material, options, share=options.fewest_outcomes_share)
+    likely = whole({*likely, *performed(material)}, items)
+    runs_of = {items[run[0]].whole: run for run in _sentences(to_do, items)}
+    for run in _sentences(likely, items):
+        if asks_for(run, material):
+            runs_of.setdefault(items[run[0]].whole, run)
     actions: list[Item] = []
-    taken: set[int] = set()
-    for run in _sentences(to_do, items):
+    taken = asked(items)
+    for sentence, run in sorted(runs_of.items(), key=lambda found: found[1]):
         item = _action(run, material, options)
         if item is not None:
             actions.append(item)
         # What only looks like something to do is no decision either, unless it says so.
-        said = token_line(tokens_of(joined([word for place in run for word in items[place].words])))
-        if item is not None or not material.spoken.count("decision", said):
-            taken.add(items[run[0]].sentence)
-    likely = _likely("outcomes", material, options, share=options.fewest_outcomes_share)
-    decided = [place for place in likely if items[place].sentence not in taken]
+        if item is not None or not material.spoken.count("decision", token_line(tokens_of(words_of(run, material)))):
+            taken.add(sentence)
+    decided = [place for place in likely if items[place].whole not in taken]
     return _merged(_clusters(decided, material), material), _merged(actions, material)
-
-
-def _promised(material: Material, options: MinutesOptions) -> list[int]:
-    """Places of sentences that say who does something until when, and that the model does not find unlikely."""
-    items, found = material.utterances, material.scores
-    scores, threshold = found.probability["actions"], found.threshold["actions"]
-    sentences: dict[int, list[int]] = {}
-    for place, item in enumerate(items):
-        sentences.setdefault(item.sentence, []).append(place)
-    if not sentences:
-        return []
-    # In meetings unlike those of the corpus everything is unlikely: then the likeliest of this one are looked at.
-    some, more = (float(np.quantile(scores, part)) for part in _LIKELIEST)
-    promised = []
-    for run in sentences.values():
-        likely = float(scores[run].max())
-        if likely < min(_PROMISE_FROM * threshold, some):
-            continue
-        said = joined([word for place in run for word in items[place].words])
-        until = due(said, material.spoken, options.day) is not None
-        tasks = material.spoken.count("task", token_line(tokens_of(said)))
-        if (until or (tasks and likely >= min(_TASK_FROM * threshold, more))) and owner(
-            run[-1], items, material.names, material.spoken, text=said
-        ):
-            promised += run
-    return promised
 
 
 def _likely(target: str, material: Material, options: MinutesOptions, *, share: float = 0.0) -> list[int]:
@@ -136,42 +113,44 @@ def _likely(target: str, material: Material, options: MinutesOptions, *, share: 
     scores, threshold = material.scores.probability[target], material.scores.threshold[target]
     next_best = float(lengths[scores >= _NEXT_BEST_FROM * threshold].sum())
     wanted = max(float(lengths[scores >= threshold].sum()), min(next_best, share * float(lengths.sum())))
-    most = max(_FEW_WORDS, options.outcomes_share * float(lengths.sum()))
+    few = min(_FEW_WORDS, _FEW_SHARE * float(lengths.sum()))
+    most = max(few, options.outcomes_share * float(lengths.sum()))
     chosen = map(int, strongest(scores, lengths, min(wanted, most)))
-    greeting = _greetings(material)
-    return [place for place in chosen if material.utterances[place].sentence not in greeting]
-
-
-def _greetings(material: Material) -> set[int]:
-    """Sentences that greet or thank: they look like agreements, and are none."""
-    phrases = [token_line(tokens_of(phrase)) for phrase in material.spoken.data.get("greetings", ())]
-    lines = ((item.sentence, token_line(tokens_of(item.text))) for item in material.utterances)
-    return {sentence for sentence, line in lines if any(phrase in line for phrase in phrases)}
+    unwanted = idle(material)
+    return [place for place in chosen if material.utterances[place].whole not in unwanted]
 
 
 def _sentences(places: Sequence[int], items: Sequence[Utterance]) -> list[list[int]]:
     """Chosen places by sentence: what two sentences say is for two people to do."""
     found: dict[int, list[int]] = {}
     for place in places:
-        found.setdefault(items[place].sentence, []).append(place)
+        found.setdefault(items[place].whole, []).append(place)
     return sorted(found.values())
 
 
 def _action(run: Sequence[int], material: Material, options: MinutesOptions) -> Item | None:
+    said = words_of(run, material)
+    until = due(said, material.spoken, options.day)
     text = text_of(run, material)
+    first = run[0]
+    if until is not None and n_words(text) < _FEWEST_WORDS and first and follows(first, material.utterances):
+        run = [first - 1, *run]  # "I do. I'll send it on Monday."
+        text = text_of(run, material)
     if n_words(text) < _FEWEST_WORDS:
         return None
-    said = joined([word for place in run for word in material.utterances[place].words])
     who = owner(run[-1], material.utterances, material.names, material.spoken, text=said)
     line = token_line(tokens_of(said))
     if who is None and material.spoken.cues and not any(material.spoken.count(cue, line) for cue in _DOING):
         return None  # thanks, and see you next time
+    if until is None and (reply := answer_to(run[-1], who, material)) is not None:
+        until = due(material.utterances[reply].text, material.spoken, options.day)
+        run = [*run, reply] if until is not None else run
     return Item(
         text=text,
         evidence=evidence_of(run, material.utterances),
         score=float(np.max(material.scores.probability["actions"][list(run)])),
         owner=who,
-        due=due(said, material.spoken, options.day),
+        due=until,
     )
 
 
@@ -248,7 +227,7 @@ def _questions(material: Material, decided: Sequence[Item], to_do: Sequence[Item
     chosen = sorted(sorted(open_, key=lambda place: -scores[place])[:most])
     made = []
     for place in chosen:
-        whole = [k for k in range(max(0, place - 3), place + 1) if items[k].sentence == items[place].sentence]
+        whole = [k for k in range(max(0, place - 3), place + 1) if items[k].whole == items[place].whole]
         text = text_of(whole, material)
         if n_words(text) >= _FEWEST_WORDS:
             text = text if text.endswith(("?", "？", "؟")) else text.rstrip(".") + "?"

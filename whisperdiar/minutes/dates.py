@@ -27,7 +27,10 @@ def due(text: str, spoken: Language, meeting: datetime.date | None) -> Due | Non
     when = found.group("when").lower()
     if found.group(0) == found.group("when") and re.search(spoken.data["due"]["needs_before"], when):
         return None  # "the next meeting is on Monday" is no time until when something is to be done
-    day = None if meeting is None else _day(when, spoken.data["due"], spoken.code, meeting)
+    try:
+        day = None if meeting is None else _day(when, spoken.data["due"], spoken.code, meeting)
+    except OverflowError:  # after the last day that there is
+        day = None
     return Due(found.group(0).strip(), day)
 
 

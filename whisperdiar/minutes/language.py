@@ -35,6 +35,11 @@ class Language:
     cues: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def starters(self) -> frozenset[str]:
+        """Small words that have a capital at the beginning of a sentence only."""
+        return self.stopwords - frozenset(self.data.get("capital_words", ()))
+
     def count(self, category: str, line: str) -> int:
         """How many phrases of a category are in a line of tokens; see `token_line`."""
         pattern = self.cues.get(category)
@@ -67,7 +72,8 @@ def token_line(tokens: Iterable[str]) -> str:
 
 @lru_cache(maxsize=16)
 def language(code: str | None) -> Language:
-    """The language with this ISO 639-1 code; `NEUTRAL` where there is no file for it."""
+    """The language with this ISO 639-1 code, with or without a region; `NEUTRAL` where there is no file for it."""
+    code = None if code is None else re.split("[-_]", code.strip().lower())[0]
     if code is None or not re.fullmatch("[a-z]{2,3}", code):
         return NEUTRAL
     path = importlib.resources.files("whisperdiar.minutes").joinpath("languages").joinpath(f"{code}.json")

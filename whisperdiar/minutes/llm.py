@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,6 +26,8 @@ Message = Mapping[str, str]
 
 _LARGEST_BYTES = 16_000_000
 _SHOWN = 200
+_GRACE_SECONDS = 0.5
+"""After its timeout a connection has so long to say itself that it ended."""
 
 
 class LanguageModel:
@@ -38,11 +43,15 @@ class LanguageModel:
         return urlsplit(self.options.url).netloc
 
     def name(self) -> str:
-        """The model's name; where none was given the first one that the server lists.
+        """The model's name for people; where none was given it is the first one that the server lists.
 
         Raises:
             BackendError: the server lists none.
         """
+        return self._clean(self._model())
+
+    def _model(self) -> str:
+        """The name as the server knows it."""
         if self._name is None:
             data = self._json(endpoint(self.options.url, "models"), None)
             listed = data.get("data") if isinstance(data, dict) else None
@@ -58,7 +67,12 @@ class LanguageModel:
         Raises:
             BackendError: the server cannot be reached, takes too long, refuses, or answers something else; one line.
         """
-        body = {"model": self.name(), "messages": [dict(item) for item in messages], "temperature": 0, "stream": False}
+        body = {
+            "model": self._model(),
+            "messages": [dict(item) for item in messages],
+            "temperature": 0,
+            "stream": False,
+        }
         data = self._json(endpoint(self.options.url, "chat/completions"), body)
         try:
             content = data["choices"][0]["message"]["content"]
@@ -78,12 +92,30 @@ class LanguageModel:
             raise BackendError(f"{self.host}: the answer is no JSON; check the address given with --llm") from error
 
     def _send(self, url: str, data: bytes | None) -> bytes:
+        """What a server answers; given up in time also where headers come byte by byte, or no name server answers."""
+        done: Future[bytes] = Future()
+
+        def work() -> None:
+            try:
+                done.set_result(self._exchange(url, data))
+            except BaseException as error:  # raised again below, in the thread that asked
+                done.set_exception(error)
+
+        threading.Thread(target=work, name="whisperdiar-llm", daemon=True).start()
+        try:
+            return done.result(timeout=self.options.timeout + _GRACE_SECONDS)
+        except FutureTimeout as error:
+            raise BackendError(f"{self.host}: {self._limit()}") from error
+
+    def _limit(self) -> str:
+        return f"no answer within {self.options.timeout:g} seconds; raise --llm-timeout or take a faster model"
+
+    def _exchange(self, url: str, data: bytes | None) -> bytes:
         headers = {"Accept": "application/json", "User-Agent": f"whisperdiar/{__version__}"}
         if data is not None:
             headers["Content-Type"] = "application/json"
         if self.options.key:
             headers["Authorization"] = f"Bearer {self.options.key}"
-        limit = f"no answer within {self.options.timeout:g} seconds; raise --llm-timeout or take a faster model"
         try:
             request = urllib.request.Request(url, data=data, headers=headers)
             with _opener(url).open(request, timeout=self.options.timeout) as answer:
@@ -92,10 +124,10 @@ class LanguageModel:
             with error:
                 raise BackendError(f"{self.host}: {self._refusal(error)}") from error
         except TimeoutError as error:
-            raise BackendError(f"{self.host}: {limit}") from error
+            raise BackendError(f"{self.host}: {self._limit()}") from error
         except urllib.error.URLError as error:
             if isinstance(error.reason, TimeoutError):
-                raise BackendError(f"{self.host}: {limit}") from error
+                raise BackendError(f"{self.host}: {self._limit()}") from error
             cause = self._clean(str(getattr(error.reason, "strerror", None) or error.reason))
             raise BackendError(f"{self.host}: cannot be reached ({cause}); is the server running?") from error
         except (OSError, ValueError, EOFError, _http_errors()) as error:

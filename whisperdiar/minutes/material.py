@@ -34,7 +34,7 @@ class Material:
 def prepare(transcript: Transcript, options: MinutesOptions) -> Material:
     """Cut and score a transcript."""
     spoken = language(options.language or transcript.language)
-    items = utterances(transcript, spoken.data.get("connectives", ()))
+    items = utterances(transcript, spoken.data.get("connectives", ()), spoken.starters)
     names = {item.id: item.name for item in reversed(transcript.speakers)}
     for item in items:
         if item.speaker is not None:
@@ -67,5 +67,9 @@ def _quote(group: Sequence[Utterance]) -> Evidence:
 
 def text_of(places: Sequence[int], material: Material) -> str:
     """The chosen utterances as a sentence to be read."""
-    words = [word for place in places for word in material.utterances[place].words]
-    return readable(joined(words), material.spoken)
+    return readable(words_of(places, material), material.spoken)
+
+
+def words_of(places: Sequence[int], material: Material) -> str:
+    """The chosen utterances as they were said."""
+    return joined([word for place in places for word in material.utterances[place].words])

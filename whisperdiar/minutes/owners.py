@@ -1,7 +1,7 @@
 """Who is to do it: the speaker, the one who is spoken to, or somebody who is named. Pure.
 
-Only what is clear is answered. "You" is the one whose name is called, the only other speaker, or the one who says yes
-right after; "we" and "somebody" are nobody.
+Only what is clear is answered. Of several people in a sentence the first one does it. "You" is the one whose name is
+called, the only other speaker, or the one who says yes right after; "we" and "somebody" are nobody.
 """
 
 from __future__ import annotations
@@ -37,16 +37,52 @@ def owner(
     text = " ".join((text or item.text).split())
     lower = text.lower().replace("’", "'")
     called = named(text, names.values())
-    if called is not None and _does(text, called, rules["named"]):
+    subjects = {
+        "named": None if called is None else _subject_at(text, called, rules["named"]),
+        "many": _first(rules["many"], lower, rules),
+        "you": _first(rules["you"], lower, rules),
+        "self": None if item.speaker is None else _first(rules["self"], lower, rules),
+    }
+    # Who is spoken of first does it: "I'll make sure that you can …", "could you send it, so that I can …".
+    known = [(start, who) for who, start in subjects.items() if start is not None]
+    first = min(known, key=lambda found: found[0])[1] if known else None
+    if first == "named":
         return called
-    if _any(rules["many"], lower):
+    if first == "self":
+        return names.get(item.speaker or "", item.speaker)
+    if first == "many" or subjects["many"] is not None:
         return None
-    if _any(rules["you"], lower):
+    if first == "you":
         role = _called_role(text, rules) or _somebody(text, rules)
-        return called or role or _addressed(place, utterances, names, language)
-    if _any(rules["self"], lower) and item.speaker is not None:
-        return names.get(item.speaker, item.speaker)
-    return called if called is not None and _any(rules["named"], lower) else _somebody(text, rules)
+        return _spoken_to(text, names.values(), language) or role or _addressed(place, utterances, names, language)
+    return _somebody(text, rules)
+
+
+def _first(patterns: Iterable[str], text: str, rules: Mapping[str, Sequence[str]]) -> int | None:
+    """Where the first of these patterns begins that is no condition or aside (``if you can``, ``as you said``)."""
+    aside = re.compile(rf"\b(?:{'|'.join(rules['aside'])}) $")
+    starts = [
+        match.start()
+        for pattern in patterns
+        for match in re.finditer(pattern, text)
+        if not aside.search(text[: match.start()])
+    ]
+    return min(starts, default=None)
+
+
+def _spoken_to(text: str, names: Iterable[str], language: Language) -> str | None:
+    """Whose name is called: set off by commas or the text's ends, or at its beginning; no object of the sentence."""
+    leading = "|".join(map(re.escape, sorted({*language.data.get("openers", ()), *language.fillers}, key=len)))
+    begin = rf"(?:^|[,;:.?!]\s*)(?:(?:{leading}),?\s+){{0,3}}"
+    called = []
+    for name in filter(str.strip, names):
+        form = rf"(?:{re.escape(name)}|{re.escape(name.split()[0])})\b"
+        match = re.search(
+            rf"{begin}{form}(?=\s*[,;:.?!]|\s*$)|^(?:(?:{leading}),?\s+){{0,3}}{form}", text, re.IGNORECASE
+        )
+        if match is not None:
+            called.append((match.start(), name))
+    return min(called)[1] if called else None
 
 
 def named(text: str, names: Iterable[str]) -> str | None:
@@ -67,14 +103,11 @@ def _form(name: str) -> str:
     return rf"\b{re.escape(stem)}\w{{0,3}}\b"
 
 
-def _any(patterns: Iterable[str], text: str) -> bool:
-    return any(re.search(pattern, text) for pattern in patterns)
-
-
-def _does(text: str, name: str, verbs: Iterable[str]) -> bool:
-    """Whether what is named is the subject of one of the verbs."""
+def _subject_at(text: str, name: str, verbs: Iterable[str]) -> int | None:
+    """Where the name stands as the subject of one of the verbs."""
     forms = [_form(name), *([_form(name.split()[0])] if name.split() else [])]
-    return any(re.search(rf"{form},?\s*(?:{verb})", text, re.IGNORECASE) for form in forms for verb in verbs)
+    found = (re.search(rf"{form},?\s*(?:{verb})", text, re.IGNORECASE) for form in forms for verb in verbs)
+    return min((match.start() for match in found if match is not None), default=None)
 
 
 def _addressed(place: int, utterances: Sequence[Utterance], names: Mapping[str, str], language: Language) -> str | None:
@@ -97,7 +130,10 @@ def _addressed(place: int, utterances: Sequence[Utterance], names: Mapping[str, 
 
 def _called_role(text: str, rules: Mapping[str, Sequence[str]]) -> str | None:
     """A role that is spoken to: ``for our Industrial Designer, you are …``; two capitals, as one may be any word."""
-    match = re.search(rf"((?:{_CAPITALISED}\s+){{1,2}}{_CAPITALISED}),?\s+you\b", text)
+    join = "|".join(rules["join"])
+    match = re.search(
+        rf"((?:{_CAPITALISED}\s+(?:{join})\s+)?(?:{_CAPITALISED}\s+){{1,2}}{_CAPITALISED}),?\s+you\b", text
+    )
     words = [] if match is None else match.group(1).rstrip(",").split()
     return " ".join(words) if words and not any(word.strip(",.") in rules["stop"] for word in words) else None
 

@@ -3,13 +3,15 @@
 An utterance holds consecutive words of one speaker. It ends with a sentence, at a comma between two parts that can
 stand alone, at a pause, and where it would become too long; a text without any punctuation is cut at pauses, before
 words that begin clauses, and by length. Words of others in between do not end it: in a lively meeting everybody says
-"yeah" into everything.
+"yeah" into everything. A sentence of somebody who stops to think, and goes on in small letters, is several of them.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span, Word
@@ -20,6 +22,8 @@ _CLOSING = "\"'»”’)]}」』）"
 
 _PAUSE = 0.8
 """Seconds; a longer silence of the speaker ends an utterance."""
+_PAUSE_IN_SENTENCE = 3.0
+"""Seconds; a shorter one does not end a sentence that has no mark at its end and goes on with a small letter."""
 _SHORT_PAUSE = 0.1
 """Ends an utterance of `_LONG` words where there is no punctuation to do so; `_LONGEST_PLAIN` words end it anyhow."""
 _FEWEST_WORDS = 3
@@ -39,7 +43,8 @@ class Utterance:
         indices: of its words in `Transcript.words`, ascending; at least one.
         words: these words.
         speaker: label.
-        sentence: utterances of one sentence share this number.
+        sentence: utterances of one sentence share this number, as far as no pause parts them; what the models see.
+        whole: the same across pauses; what a reader sees.
     """
 
     number: int
@@ -47,6 +52,7 @@ class Utterance:
     words: tuple[Word, ...]
     speaker: str | None
     sentence: int
+    whole: int
 
     @property
     def span(self) -> Span:
@@ -73,36 +79,59 @@ def last_mark(word: Word) -> str:
     return word.text.strip().rstrip(_CLOSING)[-1:]
 
 
-def utterances(transcript: Transcript, connectives: Collection[str] = ()) -> tuple[Utterance, ...]:
+def utterances(
+    transcript: Transcript, connectives: Collection[str] = (), starters: Collection[str] = ()
+) -> tuple[Utterance, ...]:
     """All words of a transcript as utterances, in the order of their starts; words without any text are left out.
 
     Args:
         connectives: words that begin clauses, lower case; looked at where there is no punctuation.
+        starters: small words, lower case, that have a capital at the beginning of a sentence only. Where one has a
+            capital after no mark (``You can Do you think``), somebody began anew.
     """
     words = transcript.words
     clauses = frozenset[str]() if (punctuated := _is_punctuated(words)) else frozenset(connectives)
-    pieces: list[tuple[list[int], int]] = []
-    open_: dict[str | None, tuple[list[int], int]] = {}
+    pieces: list[_Piece] = []
+    open_: dict[str | None, _Piece] = {}
+    sizes = Counter[int]()
     for index, word in enumerate(words):
         if not word.text.strip():
             continue
-        piece = open_.get(word.speaker)
-        sentence = len(pieces)
-        if piece is not None:
-            if _ends_sentence(words, piece[0], word, punctuated=punctuated):
+        piece = before = open_.get(word.speaker)
+        sentence = whole = len(pieces)
+        if before is not None:
+            anew = punctuated and len(before.indices) >= _FEWEST_WORDS and _begins(word, starters)
+            if anew or _ends_sentence(words, before.indices, word, punctuated=punctuated):
                 piece = None
-            elif _ends_clause(words, piece[0], word, clauses):
-                sentence, piece = piece[1], None
+                if punctuated and _goes_on(words[before.indices[-1]], word) and sizes[before.whole] < _LONGEST:
+                    whole = before.whole
+            elif _ends_clause(words, before.indices, word, clauses):
+                sentence, whole, piece = before.sentence, before.whole, None
         if piece is None:
-            piece = ([], sentence)
+            piece = open_[word.speaker] = _Piece([], sentence, whole)
             pieces.append(piece)
-            open_[word.speaker] = piece
-        piece[0].append(index)
-    pieces.sort(key=lambda item: (words[item[0][0]].start, item[0][0]))
+        piece.indices.append(index)
+        sizes[piece.whole] += 1
+    pieces.sort(key=lambda item: (words[item.indices[0]].start, item.indices[0]))
     return tuple(
-        Utterance(number, tuple(indices), tuple(words[i] for i in indices), words[indices[0]].speaker, sentence)
-        for number, (indices, sentence) in enumerate(pieces, start=1)
+        Utterance(
+            number,
+            tuple(item.indices),
+            tuple(words[i] for i in item.indices),
+            words[item.indices[0]].speaker,
+            item.sentence,
+            item.whole,
+        )
+        for number, item in enumerate(pieces, start=1)
     )
+
+
+class _Piece(NamedTuple):
+    """An utterance while it is made."""
+
+    indices: list[int]
+    sentence: int
+    whole: int
 
 
 def _is_punctuated(words: Sequence[Word]) -> bool:
@@ -118,6 +147,19 @@ def _ends_sentence(words: Sequence[Word], indices: Sequence[int], word: Word, *,
     if punctuated:
         return False
     return len(indices) >= _LONGEST_PLAIN or (len(indices) >= _LONG and pause > _SHORT_PAUSE)
+
+
+def _begins(word: Word, starters: Collection[str]) -> bool:
+    text = word.text.strip()
+    if len(text) > 1 and text.isupper():  # IT, US
+        return False
+    return text[:1].isupper() and text.lower().strip(".,?!").replace("’", "'") in starters
+
+
+def _goes_on(before: Word, word: Word) -> bool:
+    """Whether a sentence goes on after a pause."""
+    open_end = last_mark(before) not in SENTENCE_END
+    return open_end and word.start - before.end <= _PAUSE_IN_SENTENCE and word.text.strip()[:1].islower()
 
 
 def _ends_clause(words: Sequence[Word], indices: Sequence[int], word: Word, connectives: Collection[str]) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from whisperdiar.minutes.language import UNSPACED, Language, tokens_of
 from whisperdiar.minutes.units import SENTENCE_END
@@ -16,7 +17,7 @@ from whisperdiar.minutes.units import SENTENCE_END
 _TRAILING = re.compile(r"[\s,;:\-–—…]+$")
 _LEADING = re.compile(r"^[\s,;:.\-–—…!?]+")
 _CAPITAL = re.compile(r"(\w{2}[.?!]\s+)([^\W\d_])")
-_LONGEST_REPEAT = 4
+_LONGEST_REPEAT = 7
 
 
 def readable(text: str, language: Language) -> str:
@@ -44,6 +45,7 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + end
 
 
+@lru_cache(maxsize=16384)
 def key_of(word: str) -> str:
     """The bare word, for comparisons; empty for a mark alone."""
     return " ".join(tokens_of(word))
@@ -84,13 +86,15 @@ def _without_fragments(words: Sequence[str], language: Language) -> list[str]:
     """Without beginnings of the word that follows (``w we``, ``ex existing``), and of words that never came."""
     kept: list[str] = []
     known = language.data.get("fragments", ())
+    cased = any(word[:1].isupper() for word in words)
     for place, word in enumerate(words):
         token = key_of(word)
         after = key_of(words[place + 1]) if place + 1 < len(words) else ""
         broken = (
             bool(token)
-            and token not in language.stopwords
-            and len(token) <= 4
+            # Where "I" is written, a small i is the beginning of something.
+            and (token not in language.stopwords or (cased and word in language.data.get("capitals", ())))
+            and len(token) <= 5
             and not token.isdigit()
             and word[-1:] not in SENTENCE_END
             and len(after) > len(token)
@@ -100,6 +104,8 @@ def _without_fragments(words: Sequence[str], language: Language) -> list[str]:
         broken = broken or (bool(token) and after.startswith(f"{token}'") and word[-1:] not in SENTENCE_END)
         # A capital letter alone names something: plan B. The first word of a sentence has one anyway.
         cut_off = token in known and (word.islower() or len(token) > 1)
+        articles = language.data.get("articles", ())  # "an a separate menu"
+        broken = broken or (word.lower() in articles and after in articles)
         if not broken and not cut_off and not (word.endswith("-") and len(word) > 1):
             kept.append(word)
     return kept
@@ -116,7 +122,9 @@ def _without_phrases(words: Sequence[str], language: Language) -> list[str]:
             part = words[place : place + length]
             needed = phrases.get(tuple(key_of(item) for item in part))
             ends = bool(part) and part[-1][-1:] in SENTENCE_END
-            if needed is not None and not ends and not (kept and key_of(kept[-1]) in needed):
+            after = key_of(words[place + length]) if place + length < len(words) else ""
+            leans = after in language.data.get("inline_after", ())  # "kind of thing"
+            if needed is not None and not ends and not leans and not (kept and key_of(kept[-1]) in needed):
                 place += length
                 break
         else:
@@ -130,6 +138,10 @@ def _without_restarts(words: Sequence[str], language: Language) -> list[str]:
     small = language.data.get("restarts", ())
     kept: list[str] = []
     for word in words:
+        if kept and _begun_again(kept, word, language):
+            kept = kept[:-4] + kept[-1:]
+            if len(kept) == 1:
+                kept[0] = kept[0][:1].upper() + kept[0][1:]
         token = key_of(word)
         if (
             len(kept) >= 2
@@ -143,6 +155,18 @@ def _without_restarts(words: Sequence[str], language: Language) -> list[str]:
             kept = kept[:-2]
         kept.append(word)
     return kept
+
+
+def _begun_again(kept: Sequence[str], word: str, language: Language) -> bool:
+    """Whether the two small words before a third one are said again: ``we have to we`` and ``have``."""
+    keys = [key_of(item) for item in (*kept[-4:], word)]
+    return (
+        len(keys) == 5
+        and keys[:2] == keys[3:]
+        and all(key in language.stopwords for key in keys)
+        and keys[2] in language.data.get("restarts", ())
+        and not any(item[-1:] in SENTENCE_END for item in kept[-4:])
+    )
 
 
 def _without_connectives(words: Sequence[str], language: Language) -> list[str]:

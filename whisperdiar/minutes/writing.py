@@ -82,11 +82,11 @@ def write(
         if progress is not None:
             progress(k / len(parts))
         answer = model.answer(_question(part, material, length * len(part) // max(1, len(material.utterances))))
-        checked = _checked(parse(answer), material, llm)
+        checked = _checked(_read(answer, llm), material, llm)
         claims += checked.kept
         struck += checked.struck
     if len(parts) > 1 and claims:
-        merged = _checked(parse(model.answer(_merging(claims, length))), material, llm)
+        merged = _checked(_read(model.answer(_merging(claims, length)), llm), material, llm)
         struck += merged.struck
         claims = list(merged.kept) or claims
     if not claims:
@@ -146,6 +146,23 @@ def _merging(claims: Sequence[Claim], length: int) -> list[dict[str, str]]:
 def _claim_dict(claim: Claim) -> dict[str, object]:
     extra = {"owner": claim.owner, "due": claim.due} if claim.section == "actions" else {}
     return {"text": claim.text, **extra, "cite": list(claim.cited)}
+
+
+def _read(answer: str, llm: LlmOptions) -> list[Claim]:
+    """The claims of an answer; a server that repeats the key that it was sent does not get it into the minutes."""
+
+    def hidden(text: str | None) -> str | None:
+        return text.replace(llm.key, "***") if text and llm.key else text
+
+    return [
+        replace(
+            claim,
+            sentences=tuple((hidden(text) or "", numbers) for text, numbers in claim.sentences),
+            owner=hidden(claim.owner),
+            due=hidden(claim.due),
+        )
+        for claim in parse(answer)
+    ]
 
 
 def _checked(claims: Sequence[Claim], material: Material, llm: LlmOptions) -> Checked:

@@ -1,0 +1,130 @@
+"""What sentences do, as far as their words say it outright: promise, ask for something, decide, or nothing. Pure.
+
+What a language's file lists is looked for; languages without a file have none of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from whisperdiar.minutes.dates import due
+from whisperdiar.minutes.language import token_line, tokens_of
+from whisperdiar.minutes.material import Material, words_of
+from whisperdiar.minutes.owners import owner
+from whisperdiar.minutes.units import Utterance
+from whisperdiar.options import MinutesOptions
+
+_PROMISE_FROM, _TASK_FROM = 0.4, 0.7
+"""Shares of the threshold from which a sentence with an owner, and a date or a task, counts as an action."""
+_LIKELIEST = (0.9, 0.99)
+_ANSWER_SECONDS = 4.0
+
+
+def sentences(utterances: Sequence[Utterance]) -> dict[int, list[int]]:
+    """Number of each sentence → places of its utterances, in the order of time."""
+    found: dict[int, list[int]] = {}
+    for place, item in enumerate(utterances):
+        found.setdefault(item.whole, []).append(place)
+    return found
+
+
+def idle(material: Material) -> set[int]:
+    """Sentences that greet, thank, go to lunch, look at the clock: they look like agreements, and are none."""
+    phrases = [token_line(tokens_of(phrase)) for phrase in material.spoken.data.get("greetings", ())]
+    patterns = material.spoken.data.get("idle", ())
+    found = set()
+    for sentence, run in sentences(material.utterances).items() if phrases or patterns else ():
+        said = words_of(run, material)
+        line = token_line(tokens_of(said))
+        if any(phrase in line for phrase in phrases) or _says(patterns, said):
+            found.add(sentence)
+    return found
+
+
+def asked(utterances: Iterable[Utterance]) -> set[int]:
+    """Sentences that end with a question mark: what is asked is not decided."""
+    return {item.whole for item in utterances if item.asks}
+
+
+def performed(material: Material) -> list[int]:
+    """Places of utterances that say that something is decided, in so many words."""
+    data = material.spoken.data
+    return [
+        place
+        for place, item in enumerate(material.utterances)
+        if _says(data.get("performative", ()), item.text) and not _says(data.get("unsaid", ()), item.text)
+    ]
+
+
+def promised(material: Material, options: MinutesOptions) -> list[int]:
+    """Places of sentences that say who does something until when, or what, and that the model finds likely enough.
+
+    What speakers promise until a day needs no likelihood.
+    """
+    items, found = material.utterances, material.scores
+    scores, threshold = found.probability["actions"], found.threshold["actions"]
+    if not items or not material.spoken.data:
+        return []
+    # In meetings unlike those of the corpus everything is unlikely: then the likeliest of this one are looked at.
+    some, more = (float(np.quantile(scores, part)) for part in _LIKELIEST)
+    unwanted = idle(material)
+    places: list[int] = []
+    for sentence, run in sentences(items).items():
+        likely = float(scores[run].max())
+        said = words_of(run, material)
+        until = due(said, material.spoken, options.day)
+        tasks = material.spoken.count("task", token_line(tokens_of(said))) > 0
+        if sentence in unwanted or (until is None and not tasks):
+            continue
+        who = owner(run[-1], items, material.names, material.spoken, text=said)
+        if until is None and likely < min(_TASK_FROM * threshold, more):
+            # "Sure, by Friday" makes a promise of what was asked.
+            reply = answer_to(run[-1], who, material)
+            until = None if reply is None else due(items[reply].text, material.spoken, options.day)
+            if until is None:
+                continue
+        # "I'm going to talk about it today" is no promise.
+        firm = until is not None and not _says((material.spoken.data["due"]["today"],), until.phrase)
+        speaks = firm and who == material.names.get(items[run[0]].speaker or "")
+        if who is not None and (speaks or tasks or likely >= min(_PROMISE_FROM * threshold, some)):
+            places += run
+    return places
+
+
+def asks_for(run: Sequence[int], material: Material) -> bool:
+    """Whether a sentence names a task, and who is to do it."""
+    said = words_of(run, material)
+    tasks = material.spoken.count("task", token_line(tokens_of(said))) > 0
+    decides = _says(material.spoken.data.get("performative", ()), said)
+    return (
+        tasks
+        and not decides
+        and owner(run[-1], material.utterances, material.names, material.spoken, text=said) is not None
+    )
+
+
+def follows(place: int, utterances: Sequence[Utterance]) -> bool:
+    """Whether the utterance before is of the same speaker."""
+    return utterances[place - 1].speaker == utterances[place].speaker
+
+
+def answer_to(place: int, who: str | None, material: Material) -> int | None:
+    """The place of what somebody else, who is to do it, says right after: ``Sure, by Friday.``"""
+    item = material.utterances[place]
+    if who is None or who == material.names.get(item.speaker or ""):
+        return None
+    for k in range(place + 1, min(place + 4, len(material.utterances))):
+        other = material.utterances[k]
+        if other.span.start - item.span.end > _ANSWER_SECONDS:
+            return None
+        if material.names.get(other.speaker or "") == who:
+            return k
+    return None
+
+
+def _says(patterns: Iterable[str], text: str) -> bool:
+    lower = text.lower().replace("’", "'")
+    return any(re.search(pattern, lower) for pattern in patterns)
