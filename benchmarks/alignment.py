@@ -1,12 +1,12 @@
 """Word diarization error rate of whisperdiar's alignment and of other programs' rules, on the same words and turns.
 
-    python benchmarks/alignment.py SHARED [--seed 0] [--errors 1] [--bare] [--only held-back] [--each]
-    python benchmarks/alignment.py SHARED --turns bic --vad silero
+    python -m benchmarks.alignment SHARED [--seed 0] [--errors 1] [--bare] [--apart] [--only held-back] [--each]
+    python -m benchmarks.alignment SHARED --turns bic --vad silero
 
 SHARED holds ami/*.words.tsv and bench/simulate_hypotheses.py, which makes recogniser-like words and diarizer-like turns
-from them with known truth; --errors multiplies the rates and sizes of its mistakes, and
---bare takes away punctuation and capitals. With --turns the turns are
-those of a diarizer on the recordings corpus/audio/ami_*, and the words the reference's, one stream in order.
+from them with known truth; --errors multiplies the rates and sizes of its mistakes, --bare takes away punctuation and
+capitals, and with --apart no word reaches into the next one, as recognisers give them. With --turns the turns are those
+of a diarizer on the recordings corpus/audio/ami_*, and the words the reference's, one stream in order.
 
 A word is wrong where its speaker is not the true one. Columns: all words; words in runs of one or two of one speaker
 (interjections); words within 0.5 s of a change of speaker; words in whose middle somebody else truly talks; and for
@@ -162,6 +162,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--errors", type=float, default=1.0, help="1 is the simulator's own rate")
     parser.add_argument("--bare", action="store_true", help="words without punctuation and capitals")
+    parser.add_argument("--apart", action="store_true", help="words that never overlap in time")
     parser.add_argument("--only", choices=("all", "held-back", "trained-on"), default="all")
     parser.add_argument("--each", action="store_true", help="a line for every recording as well")
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="write the reliability diagram")
@@ -175,7 +176,7 @@ def main() -> int:
     if chosen.turns:
         cases = recorded(chosen.shared, diarizer=chosen.turns, vad=chosen.vad)
     else:
-        form = Form(bare=True, lower=True) if chosen.bare else None
+        form = Form(bare=chosen.bare, lower=chosen.bare, apart=chosen.apart)
         cases = simulated(chosen.shared, seed=chosen.seed, factor=chosen.errors, only=chosen.only, form=form)
     counts: dict[str, dict[str, NDArray[np.int64]]] = defaultdict(lambda: {kind: np.zeros(2, int) for kind in KINDS})
     confidences, rights, excess = [], [], {}
