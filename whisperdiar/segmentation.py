@@ -9,12 +9,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from whisperdiar.options import SegmentationOptions
+from whisperdiar.punctuation import CLAUSE_END, SENTENCE_END, last_mark
 from whisperdiar.transcript import Segment
 from whisperdiar.types import Word
-
-_SENTENCE_END = frozenset(".?!…。？！؟।")
-_CLAUSE_END = frozenset(",;:—–、，；：،؛")
-_CLOSING = "\"'»”’)]}」』）"
 
 
 def segments(words: Sequence[Word], *, options: SegmentationOptions | None = None) -> tuple[Segment, ...]:
@@ -70,7 +67,7 @@ def _bounded(words: list[Word], options: SegmentationOptions) -> list[list[Word]
 
 def _break_price(left: Word, right: Word) -> float:
     """What it costs to break between two words: less at the end of a sentence, after a clause, and at a pause."""
-    text = left.text.strip().rstrip(_CLOSING)
+    mark = last_mark(left.text)
     pause = max(0.0, right.span.start - left.span.end)
-    price = 0.0 if text[-1:] in _SENTENCE_END else 0.8 if text[-1:] in _CLAUSE_END else 2.0
+    price = 0.0 if mark in SENTENCE_END else 0.8 if mark in CLAUSE_END else 2.0
     return max(-0.5, price - 2.5 * min(pause, 0.8))

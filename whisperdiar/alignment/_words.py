@@ -13,15 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from whisperdiar.punctuation import CLAUSE_END, CLOSING, SENTENCE_END
 from whisperdiar.types import Word
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 Indices = NDArray[np.int64]
-
-SENTENCE_END = frozenset(".?!…。？！؟।")
-CLAUSE_END = frozenset(",;:—–-、，；：،؛")
-CLOSING = "\"'»”’)]}」』）"
 
 N_WORD_FEATURES = 24
 _BASE_S, _PER_CHARACTER_S = 0.1, 0.06
@@ -135,7 +132,7 @@ def _spelling(text: str, kinds: dict[str, int]) -> tuple[int, bool, bool, bool, 
     return (
         kinds.setdefault(key, len(kinds)),
         last in SENTENCE_END,
-        last in CLAUSE_END and len(bare) > 1,
+        (last in CLAUSE_END or last == "-") and len(bare) > 1,
         cased and first == first.upper(),
         cased,
         len(text),

@@ -11,13 +11,12 @@ from typing import Any
 
 import click
 
-from whisperdiar.assembly import build
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console
 from whisperdiar.cli.convert import read_transcript
 from whisperdiar.cli.errors import FAILED, OK, report
 from whisperdiar.cli.outputs import STDOUT, Target, check_writable
-from whisperdiar.cli.transcribe import Job, request_from, run_one, write_targets
+from whisperdiar.cli.transcribe import job_from, run_one, write_targets
 from whisperdiar.errors import BackendError, InvalidOption
 from whisperdiar.formats import Format, by_name, by_suffix, fallback_notes, known_suffixes
 from whisperdiar.minutes import dates
@@ -29,7 +28,7 @@ from whisperdiar.minutes.material import prepare
 from whisperdiar.minutes.render import FORMATS, name_of, renderer
 from whisperdiar.minutes.template import Template, template
 from whisperdiar.minutes.writing import write
-from whisperdiar.options import LlmOptions, MinutesOptions, Runtime, WriteOptions
+from whisperdiar.options import LlmOptions, MinutesOptions, WriteOptions
 from whisperdiar.transcript import Transcript
 
 KEY = "WHISPERDIAR_LLM_KEY"
@@ -204,7 +203,7 @@ def minutes(
             raise InvalidOption(f"{source}: it holds turns and no words, so it cannot become minutes")
         code = write_targets(transcript, targets, WriteOptions(), console, keep=False)
     else:
-        code = run_one(source, targets, _job(options, console), many=False)
+        code = run_one(source, targets, job_from(options, console, write=WriteOptions()), many=False)
     context.exit(code or (FAILED if writer.failed else OK))
 
 
@@ -260,24 +259,3 @@ def _check(targets: Sequence[Target], also_written: Sequence[str | None], *, rea
         if places.count(place) > 1:
             raise InvalidOption(f"-o {path}: this output is given twice")
     check_writable(paths, read=read)
-
-
-def _job(options: dict[str, Any], console: Console) -> Job:
-    """The pipeline of a recording, as `whisperdiar transcribe` makes it."""
-    runtime = Runtime(device=options["device"], threads=options["threads"], offline=options["offline"])
-    request = request_from(options, runtime)
-    job = Job(
-        pipeline=build(request, notify=console.warn, progress=console.progress),
-        console=console,
-        write=WriteOptions(),
-        track=options["track"],
-        start=options["start"],
-        end=options["end"],
-        clips=None,
-        embed_media=False,
-        embedding=None,
-        corrected=None,
-    )
-    for remark in getattr(job.pipeline.transcriber, "remarks", ()):
-        console.info(f"whisperdiar: {remark}")
-    return job

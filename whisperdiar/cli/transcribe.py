@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +40,10 @@ class Job:
     track: int | None
     start: float
     end: float | None
-    clips: Path | None
-    embed_media: bool
-    embedding: Embedding | None
-    corrected: Transcript | None
+    clips: Path | None = None
+    embed_media: bool = False
+    embedding: Embedding | None = None
+    corrected: Transcript | None = None
 
 
 @click.command("transcribe", short_help="Who said what, when (the default command).")
@@ -109,24 +109,32 @@ def transcribe(
         return
     if clips is not None:
         make_folder(clips)
-    runtime = Runtime(device=options["device"], threads=options["threads"], offline=options["offline"])
-    job = Job(
-        pipeline=build(request_from(options, runtime), notify=console.warn, progress=console.progress),
-        console=console,
-        write=write,
-        track=options["track"],
-        start=options["start"],
-        end=options["end"],
+    job = replace(
+        job_from(options, console, write=write),
         clips=clips,
         embed_media=embed_media,
         embedding=wanted,
         corrected=corrected,
     )
-    for remark in getattr(job.pipeline.transcriber, "remarks", ()):
-        console.info(f"whisperdiar: {remark}")
     codes = [run_one(path, found, job, many=len(inputs) > 1) for path, found in todo]
     if any(codes):
         context.exit(FAILED)
+
+
+def job_from(options: dict[str, Any], console: Console, *, write: WriteOptions) -> Job:
+    """A job with the pipeline that the options ask for, and nothing beside it."""
+    runtime = Runtime(device=options["device"], threads=options["threads"], offline=options["offline"])
+    pipeline = build(request_from(options, runtime), notify=console.warn, progress=console.progress)
+    for remark in getattr(pipeline.transcriber, "remarks", ()):
+        console.info(f"whisperdiar: {remark}")
+    return Job(
+        pipeline=pipeline,
+        console=console,
+        write=write,
+        track=options["track"],
+        start=options["start"],
+        end=options["end"],
+    )
 
 
 def request_from(options: dict[str, Any], runtime: Runtime) -> Request:

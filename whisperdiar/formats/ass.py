@@ -11,10 +11,9 @@ from whisperdiar.formats._ass_read import script_cues
 from whisperdiar.formats._cues import Piece, ReadyCue, ready
 from whisperdiar.formats._from_cues import transcript_of
 from whisperdiar.formats._labels import split_labels
-from whisperdiar.formats._making import subtitle_cues
-from whisperdiar.formats._notes import fallback_notes
+from whisperdiar.formats._making import written
 from whisperdiar.formats._speakers import PALETTE, chosen_style, clean_names, colour_numbers, leads
-from whisperdiar.formats._text import JOINER, one_line, speaker_names
+from whisperdiar.formats._text import JOINER, one_line
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue
@@ -41,15 +40,7 @@ _BRACES = str.maketrans({"{": "｛", "}": "｝", "\\": "\\" + JOINER})
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
     """A script of a transcript's subtitles: the speaker as the event's name, and as a style of its own colour."""
-    names = speaker_names(transcript)
-    found = subtitle_cues(transcript, style=_style(options), options=options)
-    return dumps_cues(
-        found,
-        names,
-        notes=fallback_notes(transcript.provenance),
-        word_times=options.rules(transcript.language).word_times,
-        options=options,
-    )
+    return written(transcript, dumps_cues, style=_style(options), options=options)
 
 
 def dumps_cues(

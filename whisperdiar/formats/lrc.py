@@ -10,10 +10,9 @@ from whisperdiar.formats._cues import ReadyCue, ready
 from whisperdiar.formats._from_cues import transcript_of
 from whisperdiar.formats._labels import split_labels
 from whisperdiar.formats._lrc_read import lyric_cues
-from whisperdiar.formats._making import subtitle_cues
-from whisperdiar.formats._notes import fallback_notes
+from whisperdiar.formats._making import written
 from whisperdiar.formats._speakers import chosen_style, clean_names, label_if_it_fits, leads
-from whisperdiar.formats._text import JOINER, one_line, speaker_names
+from whisperdiar.formats._text import JOINER, one_line
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue
@@ -28,15 +27,7 @@ _STAMP_LIKE = re.compile(r"[<\[](?=\d+:\d)|\A\[")
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
     """Lyrics of a transcript; every cue is one line, and an empty line marks where nothing is said."""
-    names = speaker_names(transcript)
-    found = subtitle_cues(transcript, style=_style(options), options=options)
-    return dumps_cues(
-        found,
-        names,
-        notes=fallback_notes(transcript.provenance),
-        word_times=options.rules(transcript.language).word_times,
-        options=options,
-    )
+    return written(transcript, dumps_cues, style=_style(options), options=options)
 
 
 def dumps_cues(

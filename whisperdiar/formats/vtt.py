@@ -8,10 +8,9 @@ from whisperdiar.formats._blocks import blocks
 from whisperdiar.formats._cues import ReadyCue, ready
 from whisperdiar.formats._from_cues import transcript_of
 from whisperdiar.formats._labels import split_labels
-from whisperdiar.formats._making import subtitle_cues
-from whisperdiar.formats._notes import fallback_notes
+from whisperdiar.formats._making import written
 from whisperdiar.formats._speakers import PALETTE, chosen_style, clean_names, colour_numbers, leads
-from whisperdiar.formats._text import clock, one_line, speaker_names, without_arrow
+from whisperdiar.formats._text import clock, one_line, without_arrow
 from whisperdiar.formats._vtt_text import cue_of
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
@@ -29,11 +28,7 @@ _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
     """Subtitles of a transcript: the speaker as a voice span, fallbacks as comments at the top."""
-    names = speaker_names(transcript)
-    found = subtitle_cues(transcript, style=_style(options), options=options)
-    notes = fallback_notes(transcript.provenance)
-    word_times = options.rules(transcript.language).word_times
-    return dumps_cues(found, names, notes=notes, word_times=word_times, options=options)
+    return written(transcript, dumps_cues, style=_style(options), options=options)
 
 
 def dumps_cues(

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from whisperdiar.minutes.language import NEUTRAL, Language, token_line, tokens_of
 from whisperdiar.minutes.lexical import Terms
-from whisperdiar.minutes.units import SENTENCE_END, Utterance, last_mark
+from whisperdiar.minutes.units import Utterance
+from whisperdiar.punctuation import SENTENCE_END, last_mark
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
@@ -128,7 +129,7 @@ def _length(columns: Columns, utterances: Sequence[Utterance], tokens: list[list
     columns.add("distinct", [len(set(found)) / max(1, len(found)) for found in tokens])
     columns.add("digits", [sum(token[0].isdigit() for token in found) for found in tokens])
     columns.add("asks", [float(item.asks) for item in utterances])
-    columns.add("ends", [float(last_mark(item.words[-1]) in SENTENCE_END) for item in utterances])
+    columns.add("ends", [float(last_mark(item.words[-1].text) in SENTENCE_END) for item in utterances])
     sentence_words = Counter[int]()
     for item in utterances:
         sentence_words[item.sentence] += len(item.words)

@@ -13,12 +13,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from whisperdiar.punctuation import CLAUSE_END, SENTENCE_END, last_mark
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span, Word
-
-SENTENCE_END = frozenset(".?!…。？！؟।")
-_CLAUSE_END = frozenset(",;:—–、，；：،؛")
-_CLOSING = "\"'»”’)]}」』）"
 
 _PAUSE = 0.8
 """Seconds; a longer silence of the speaker ends an utterance."""
@@ -66,17 +63,12 @@ class Utterance:
     @property
     def asks(self) -> bool:
         """Whether it ends with a question mark."""
-        return last_mark(self.words[-1]) in ("?", "？", "؟")
+        return last_mark(self.words[-1].text) in ("?", "？", "؟")
 
 
 def joined(words: Sequence[Word]) -> str:
     """The words as one line of text, white space made single."""
     return " ".join("".join(word.text for word in words).split())
-
-
-def last_mark(word: Word) -> str:
-    """The last character of a word, closing quotes and brackets left out; empty for an empty word."""
-    return word.text.strip().rstrip(_CLOSING)[-1:]
 
 
 def utterances(
@@ -136,13 +128,13 @@ class _Piece(NamedTuple):
 
 def _is_punctuated(words: Sequence[Word]) -> bool:
     """Whether the recogniser writes punctuation at all: a mark for every 40 words at least."""
-    return sum(last_mark(word) in SENTENCE_END for word in words) * 40 >= len(words)
+    return sum(last_mark(word.text) in SENTENCE_END for word in words) * 40 >= len(words)
 
 
 def _ends_sentence(words: Sequence[Word], indices: Sequence[int], word: Word, *, punctuated: bool) -> bool:
     before = words[indices[-1]]
     pause = word.start - before.end
-    if last_mark(before) in SENTENCE_END or pause > _PAUSE or len(indices) >= _LONGEST:
+    if last_mark(before.text) in SENTENCE_END or pause > _PAUSE or len(indices) >= _LONGEST:
         return True
     if punctuated:
         return False
@@ -158,11 +150,11 @@ def _begins(word: Word, starters: Collection[str]) -> bool:
 
 def _goes_on(before: Word, word: Word) -> bool:
     """Whether a sentence goes on after a pause."""
-    open_end = last_mark(before) not in SENTENCE_END
+    open_end = last_mark(before.text) not in SENTENCE_END
     return open_end and word.start - before.end <= _PAUSE_IN_SENTENCE and word.text.strip()[:1].islower()
 
 
 def _ends_clause(words: Sequence[Word], indices: Sequence[int], word: Word, connectives: Collection[str]) -> bool:
-    if len(indices) >= _FEWEST_WORDS and last_mark(words[indices[-1]]) in _CLAUSE_END:
+    if len(indices) >= _FEWEST_WORDS and last_mark(words[indices[-1]].text) in CLAUSE_END:
         return True
     return len(indices) >= _FEWEST_BEFORE_CONNECTIVE and word.text.strip().lower() in connectives
