@@ -73,5 +73,5 @@ class Diarizer(Preparable, Protocol):
     ) -> Diarization:
         """Sorted turns inside the audio; no turns where `speech` is empty.
 
-        `speakers` is honoured, or the result's notes say that it could not be, or UnsupportedRequest is raised.
+        `speakers` is honoured, or the result's warnings say that it could not be, or UnsupportedRequest is raised.
         """

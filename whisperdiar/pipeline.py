@@ -104,8 +104,10 @@ class Pipeline:
         else:
             transcription = self.words(audio, speech=speech, progress=progress)
             diarization, failure = self._turns_or_failure(audio, speech, progress)
-        notes = transcription.notes if speech else (*transcription.notes, "no speech was found in this recording")
-        transcript = self._join(audio, replace(transcription, notes=notes), diarization, failure)
+        if not speech:
+            warnings = (*transcription.warnings, "no speech was found in this recording")
+            transcription = replace(transcription, warnings=warnings)
+        transcript = self._join(audio, transcription, diarization, failure)
         if failure is not None:
             raise DiarizationFailed(_failed(failure), transcript) from failure
         return transcript
@@ -167,7 +169,7 @@ class Pipeline:
         )
 
     def turns(self, audio: Audio, *, speech: Sequence[Span], progress: Progress = no_progress) -> Diarization:
-        """The diarization stage alone, with a note where the number of speakers is not the one asked for."""
+        """The diarization stage alone, with a warning where the number of speakers is not the one asked for."""
         diarizer = self.diarizer
         if diarizer is None:
             return Diarization(audio.recording_id)
@@ -177,13 +179,13 @@ class Pipeline:
             lambda: diarizer.diarize(audio, speech=speech, speakers=self.speakers, progress=progress),
         )
         found = len(result.speakers)
-        if result.turns and not self.speakers.allows(found) and not result.notes:
+        if result.turns and not self.speakers.allows(found) and not result.warnings:
             name = diarizer.record().backend
-            result = replace(result, notes=(f"{self.speakers} speakers were asked for, {name} found {found}",))
+            result = replace(result, warnings=(f"{self.speakers} speakers were asked for, {name} found {found}",))
         return result
 
-    def provenance(self, warnings: Sequence[str] = ()) -> dict[str, Any]:
-        """What did the work: backends, models, versions, options, warnings; JSON values only."""
+    def provenance(self, warnings: Sequence[str] = (), notes: Sequence[str] = ()) -> dict[str, Any]:
+        """What did the work: backends, models, versions, options, warnings, notes; JSON values only."""
         return {
             "asr": self._record("asr", self.transcriber),
             "vad": self._record("vad", self.detector),
@@ -191,6 +193,7 @@ class Pipeline:
             "versions": versions(),
             "options": dict(self.provenance_options),
             "warnings": list(warnings),
+            "notes": list(notes),
         }
 
     def _record(self, stage: str, backend: Preparable | None) -> dict[str, Any] | None:
@@ -206,7 +209,8 @@ class Pipeline:
     ) -> Transcript:
         words = align(transcription.words, diarization.turns)
         uncertain = uncertain_words(words, options=self.alignment)
-        warnings = [*transcription.notes, *diarization.notes]
+        warnings = [*audio.warnings, *transcription.warnings, *diarization.warnings]
+        notes = [*audio.notes, *transcription.notes, *diarization.notes]
         if failure is not None:
             warnings.append(_failed(failure))
         transcript = Transcript(
@@ -218,7 +222,7 @@ class Pipeline:
             turns=diarization.turns,
             dropped=transcription.dropped,
             uncertain=uncertain,
-            provenance=self.provenance(warnings),
+            provenance=self.provenance(warnings, notes),
         )
         return shifted(transcript, audio.start)
 

@@ -69,12 +69,16 @@ class Audio:
         sample_rate: samples per second, in Hz.
         recording_id: name of the recording, without white space (it goes into RTTM).
         start: where the first sample lies in the recording, in seconds.
+        warnings: sentences for the user about what is missing, mended or chosen and may make the result wrong.
+        notes: sentences for the user about what was done and is as it should be.
     """
 
     samples: Samples
     sample_rate: int
     recording_id: str = "recording"
     start: float = 0.0
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.samples.ndim != 2 or self.samples.shape[0] < 1:
@@ -178,11 +182,13 @@ def _turn_order(turn: Turn) -> tuple[float, float, str, int]:
 class Diarization:
     """Who spoke when in one recording: turns sorted by start, end, speaker and channel.
 
-    `notes` are sentences for the user, such as a number of speakers that could not be reached.
+    `warnings` are sentences for the user about what may be wrong, such as a number of speakers that could not be
+    reached; `notes` about what was done and is as it should be.
     """
 
     recording_id: str
     turns: tuple[Turn, ...] = ()
+    warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -242,7 +248,7 @@ def speaker_label(index: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """Recognised text that was kept out of the transcript, and why."""
+    """Recognised text that was kept out of the transcript, and why; an empty text is speech without any words."""
 
     span: Span
     text: str
@@ -257,14 +263,16 @@ class Transcription:
         language: ISO 639-1 code, or None where unknown.
         language_probability: 0 to 1, where the language was detected.
         words: in order of time.
-        dropped: what was recognised and left out.
-        notes: sentences for the user.
+        dropped: what was recognised and left out, and speech for which there are no words.
+        warnings: sentences for the user about what may be wrong.
+        notes: sentences for the user about what was done and is as it should be.
     """
 
     language: str | None
     language_probability: float | None
     words: tuple[Word, ...]
     dropped: tuple[Dropped, ...] = ()
+    warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 

@@ -110,7 +110,7 @@ def test_the_number_of_speakers_is_honoured(heard: tuple[Audio, tuple[Turn, ...]
     for count in (SpeakerCount(1, 1), SpeakerCount(2, 2), SpeakerCount(3, 3), SpeakerCount(4, 6), SpeakerCount(1, 2)):
         found = diarize(backend, audio, turns, count)
         assert count.allows(len(found.speakers))
-        assert not found.notes
+        assert not found.warnings
 
 
 @needs_resemblyzer
@@ -119,8 +119,8 @@ def test_a_number_that_cannot_be_reached_is_noted(
 ) -> None:
     found = diarize(resemblyzer, heard[0], (Span(1.0, 2.0),), SpeakerCount(3, 3))
     assert len(found.speakers) == 1
-    assert "3 speakers were asked for" in found.notes[0]
-    assert "1" in found.notes[0]
+    assert "3 speakers were asked for" in found.warnings[0]
+    assert "1" in found.warnings[0]
 
 
 @needs_resemblyzer

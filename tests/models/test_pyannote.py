@@ -285,11 +285,11 @@ def test_the_number_of_speakers_is_kept_or_a_note_says_so(
     for count in (SpeakerCount(1, 1), SpeakerCount(2, 2), SpeakerCount(3, None), SpeakerCount(None, 1)):
         result = diarize(found, audio, count)
         assert count.allows(len(result.speakers))
-        assert not result.notes
+        assert not result.warnings
     # More than there are voices: the library's k-means would raise, its agglomerative clustering prints.
     result = diarize(found, audio, SpeakerCount(40, 40))
     assert 1 < len(result.speakers) < 40
-    assert result.notes == (f"40 speakers were asked for, pyannote found {len(result.speakers)}",)
+    assert result.warnings == (f"40 speakers were asked for, pyannote found {len(result.speakers)}",)
     assert capsys.readouterr().out == ""
 
 

@@ -209,7 +209,7 @@ def test_a_recording_that_changes_its_language(switching):
         offset += part.audio.duration + 1
     assert score(said, list(result.words)).word_error_rate <= 0.15
     assert all(before.end <= after.start for before, after in pairwise(result.words))
-    [note] = [note for note in result.notes if note.startswith("languages heard: ")]
+    [note] = [note for note in result.warnings if note.startswith("languages heard: ")]
     assert all(code in note for code in ("de", "ru", "fr"))
     assert result.language == "ru"  # the longest
 
@@ -220,7 +220,7 @@ def test_without_being_told_one_language_is_taken_and_the_others_are_named(switc
     spoken = listened(backend)
     result = backend.transcribe(audio, speech=speech)
     assert len(set(spoken)) == 1
-    assert any("--multilingual" in note for note in result.notes)
+    assert any("--multilingual" in note for note in result.warnings)
 
 
 def test_a_language_that_is_given_is_not_questioned(heard):

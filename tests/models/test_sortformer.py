@@ -145,9 +145,9 @@ def test_windows_are_nemos_own_joined(offline: Path, audio: Audio) -> None:
 def test_labels_that_were_guessed_are_told(offline: Path, audio: Audio) -> None:
     long = Audio(np.tile(audio.samples, (1, 2))[:, : 19 * RATE_HZ], RATE_HZ)
     found = diarize(backend(offline, window=10.0, window_overlap=1.0), long)
-    assert any("of 2 windows were silent where the windows overlap" in note for note in found.notes)
+    assert any("of 2 windows were silent where the windows overlap" in note for note in found.warnings)
     found = diarize(backend(offline, window=20.0), long)
-    assert not any("windows" in note for note in found.notes)
+    assert not any("windows" in note for note in found.warnings)
 
 
 def test_windows_change_nothing_for_a_model_without_memory(build: Callable[..., Path]) -> None:
@@ -291,7 +291,7 @@ def test_the_number_of_speakers_is_honoured(streaming: Path, audio: Audio, count
     assert len(everybody.speakers) == 4
     found = diarize(backend(streaming), audio, SpeakerCount(count, count))
     assert len(found.speakers) == count
-    assert (found.notes == ()) == (count == 4)
+    assert (found.warnings == ()) == (count == 4)
 
     def covered(result: Diarization) -> float:
         speaking = np.zeros(round(audio.duration * 100), bool)

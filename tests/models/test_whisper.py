@@ -97,7 +97,7 @@ def test_all_text_of_the_model_is_kept(model, audio):
     transcriber = backend(model)
     listener = Listener(transcriber)
     result = transcriber.transcribe(audio, speech=[Span(20, 30), Span(41, 60)], language="en")
-    assert not result.notes
+    assert not result.warnings
     assert "".join(word.text for word in result.words).split() == " ".join(listener.texts).split()
     assert len(listener.texts) == 2
 
@@ -107,7 +107,7 @@ def test_long_speech_without_a_pause_is_decoded_completely(model):
     transcriber = backend(model)
     listener = Listener(transcriber)
     result = transcriber.transcribe(Audio(samples[None], RATE), speech=[Span(0, 95)], language="en")
-    assert not result.notes
+    assert not result.warnings
     assert np.array_equal(np.concatenate(listener.sounds)[: samples.size], samples)
     assert all(sound.size <= 29 * RATE for sound in listener.sounds)
     assert "".join(word.text for word in result.words).split() == " ".join(listener.texts).split()
@@ -224,7 +224,7 @@ def test_best_model_at_hand_is_used_where_the_default_is_not(model, audio, tmp_p
     transcriber = Backend(runtime=CPU)
     result = transcriber.transcribe(audio, speech=[Span(41, 43)], language="en")
     assert result.words
-    assert "model base is used" in result.notes[0]
+    assert "model base is used" in result.warnings[0]
     record = transcriber.record()
     assert (record.model, record.details["revision"]) == ("base", "abc123")
 

@@ -67,7 +67,7 @@ def test_voices_are_told_apart(order: str) -> None:
     audio, turns = conversation(order)
     found = diarize(audio, spans(turns))
     assert [turn.speaker for turn in found.turns] == [f"SPEAKER_{'ABC'.index(voice):02d}" for voice in order]
-    assert found.notes == ()
+    assert found.warnings == ()
 
 
 def test_changes_within_running_speech_are_found() -> None:
@@ -83,7 +83,7 @@ def test_a_number_of_speakers_is_honoured(count: int) -> None:
     audio, turns = three()
     found = diarize(audio, spans(turns), SpeakerCount(count, count))
     assert len(found.speakers) == count
-    assert found.notes == ()
+    assert found.warnings == ()
 
 
 def test_a_range_clamps_what_is_found() -> None:
@@ -107,9 +107,9 @@ def test_too_little_speech_is_said() -> None:
     audio, _ = conversation("A", each=3.0)
     found = diarize(audio, [Span(1.0, 1.6)], SpeakerCount(5, 5))
     assert 1 <= len(found.speakers) < 5
-    assert len(found.notes) == 1
-    assert found.notes[0].startswith("5 speakers were asked for")
-    assert diarize(audio, (), SpeakerCount(2, 3)).notes
+    assert len(found.warnings) == 1
+    assert found.warnings[0].startswith("5 speakers were asked for")
+    assert diarize(audio, (), SpeakerCount(2, 3)).warnings
 
 
 def test_decoding_may_not_lose_a_speaker_that_was_asked_for() -> None:
@@ -186,7 +186,7 @@ def test_nothing_breaks_it(audio: Audio, speech: list[Span], count: SpeakerCount
     found = diarize(audio, speech, count)
     inside = [span for span in (s.clipped(0.0, audio.duration) for s in speech) if span is not None]
     assert merge_spans(turn.span for turn in found.turns) == merge_spans(inside)
-    assert count.allows(len(found.speakers)) or found.notes
+    assert count.allows(len(found.speakers)) or found.warnings
 
 
 @settings(max_examples=25)
@@ -205,7 +205,7 @@ def test_what_holds_for_any_speech(speech: list[Span], low: int, extra: int) -> 
     assert found.speakers == tuple(f"SPEAKER_{i:02d}" for i in range(len(found.speakers)))
     plenty = sum(region.duration for region in regions) >= low * 1.0 and bool(regions)
     assert low + extra >= len(found.speakers) >= (low if plenty else 0)
-    assert bool(found.notes) == (len(found.speakers) < low)
+    assert bool(found.warnings) == (len(found.speakers) < low)
 
 
 def test_threads_change_nothing() -> None:

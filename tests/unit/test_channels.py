@@ -149,8 +149,8 @@ def test_copies_of_a_channel_are_one_speaker(gain: float) -> None:
     one = recorded((1, 1)).samples
     found = diarize(Audio(np.concatenate([one, np.float32(gain) * one]), RATE_HZ))
     assert found.speakers == ("SPEAKER_00",)
-    assert found.notes
-    assert found.notes[0].startswith("2 channels carry 1 different sound")
+    assert found.warnings
+    assert found.warnings[0].startswith("2 channels carry 1 different sound")
     with pytest.raises(UnsupportedRequest, match="1 channel with a sound of its own"):
         diarize(Audio(np.concatenate([one, one]), RATE_HZ), SpeakerCount(2, 2))
 
@@ -158,7 +158,7 @@ def test_copies_of_a_channel_are_one_speaker(gain: float) -> None:
 def test_a_stereo_picture_of_a_meeting_is_no_speaker_per_channel() -> None:
     found = diarize(load(SAMPLES / "standup.mp4", channels="all", end=20.0))
     assert len(found.speakers) == 1
-    assert found.notes
+    assert found.warnings
 
 
 def test_one_channel_cannot_be_told_apart() -> None:
@@ -174,10 +174,10 @@ def test_a_number_that_the_channels_do_not_have(count: SpeakerCount) -> None:
 
 
 def test_a_number_that_the_channels_have() -> None:
-    assert diarize(recorded((1, 0), (0, 1)), SpeakerCount(2, 2)).notes == ()
+    assert diarize(recorded((1, 0), (0, 1)), SpeakerCount(2, 2)).warnings == ()
     lonely = Audio(np.concatenate([recorded((1, 0)).samples, noise(LENGTH).samples]), RATE_HZ)
     found = diarize(lonely, SpeakerCount(2, 2))
-    assert found.notes == ("2 speakers were asked for, but somebody speaks on 1 channel only",)
+    assert found.warnings == ("2 speakers were asked for, but somebody speaks on 1 channel only",)
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.001, 2.0])
@@ -258,4 +258,4 @@ def test_none_names_nobody() -> None:
     audio, turns = conversation("AB")
     speech = [turn.span for turn in turns]
     assert none.Backend().diarize(audio, speech=speech) == Diarization("conversation")
-    assert none.Backend().diarize(audio, speech=speech, speakers=SpeakerCount(2, 2)).notes
+    assert none.Backend().diarize(audio, speech=speech, speakers=SpeakerCount(2, 2)).warnings

@@ -132,7 +132,7 @@ def test_labels_follow_first_appearance_and_overlap_stays() -> None:
     assert labels == ("SPEAKER_02", "SPEAKER_01", "", "SPEAKER_00")
     assert found.overlaps() == (Span(4.0, 4.8),)
     assert [turn.confidence for turn in found.turns] == [0.9, 0.9, 0.9]
-    assert found.notes == ()
+    assert found.warnings == ()
 
 
 def test_a_turn_ends_with_the_recording() -> None:
@@ -153,25 +153,25 @@ def test_turns_of_a_speaker_too_many_go_to_the_likeliest() -> None:
     ]
     assert labels == ("SPEAKER_00", "SPEAKER_01", "", "")
     assert found.turns[2].confidence == 0.9
-    assert found.notes == (
+    assert found.warnings == (
         "2 speakers were asked for, sortformer heard 4: the turns of those who speak least went to the others",
     )
 
 
 def test_too_few_speakers_are_told() -> None:
     found, _ = turns(speaking((0, 30), (40, 70), None, None), SpeakerCount(3, 3))
-    assert found.notes == ("3 speakers were asked for, sortformer found 2",)
-    assert turns(speaking((0, 30), (40, 70), None, None), SpeakerCount(2, 4))[0].notes == ()
+    assert found.warnings == ("3 speakers were asked for, sortformer found 2",)
+    assert turns(speaking((0, 30), (40, 70), None, None), SpeakerCount(2, 4))[0].warnings == ()
     assert turns(speaking(None, None))[0] == Diarization("meeting")
 
 
 def test_a_full_model_is_told() -> None:
     full = speaking((0, 30), (30, 60), (60, 80), (80, 100))
-    (note,) = turns(full)[0].notes
+    (note,) = turns(full)[0].warnings
     assert note.startswith("sortformer heard 4 speakers, which is all that it can tell apart")
-    assert turns(full, SpeakerCount(3, 6))[0].notes == (note,)
-    assert turns(full, SpeakerCount(4, 4))[0].notes == (), "they are as many as there are said to be"
-    assert turns(speaking((0, 30), (30, 60), (60, 98), (98, 100)))[0].notes == (), "the fourth hardly speaks"
+    assert turns(full, SpeakerCount(3, 6))[0].warnings == (note,)
+    assert turns(full, SpeakerCount(4, 4))[0].warnings == (), "they are as many as there are said to be"
+    assert turns(speaking((0, 30), (30, 60), (60, 98), (98, 100)))[0].warnings == (), "the fourth hardly speaks"
 
 
 @pytest.mark.parametrize("text", ["5", "5-7", "9-"])

@@ -150,7 +150,8 @@ class Backend:
                 raise BackendError(too_big(loaded.found.name, loaded.placement)) from error
             raise
         aligner = self._aligner(loaded, spoken.main, progress)
-        notes = [note for note in (loaded.found.note, loaded.placement.note, *spoken.notes, aligner.note) if note]
+        warnings = [text for text in (loaded.found.note, loaded.placement.note, *spoken.notes, aligner.note) if text]
+        notes: list[str] = []
         tasks = [Task(piece, code) for piece, code in zip(pieces, spoken.of_pieces, strict=True)]
         decoder = Decoder(
             loaded.model,
@@ -167,7 +168,7 @@ class Backend:
             found[decoded.task.piece] = self._heard(decoded, audio, inside, aligner)
         n_filled = self._fill_gaps(decoder, audio, inside, tasks, found, aligner) if self.settings.fill_gaps else 0
         if self._word_aligner is not None and self._word_aligner.failure:
-            notes.append(self._word_aligner.failure)
+            warnings.append(self._word_aligner.failure)
         for doubt, said in _DOUBTS.items():
             if doubts[doubt]:
                 notes.append(f"decoded again because {said}: {doubts[doubt]} of {len(pieces)} pieces of speech")
@@ -180,6 +181,7 @@ class Backend:
             spoken.probability,
             tuple(word for part in in_order for word in part.words),
             tuple(item for part in in_order for item in part.dropped),
+            tuple(warnings),
             tuple(notes),
         )
 

@@ -142,7 +142,13 @@ class Console:
         if not self.quiet:
             self._write(message)
 
+    def note(self, message: str) -> None:
+        """Something that was done and is as it should be; `quiet` leaves it out."""
+        if not self.quiet:
+            self._write(f"whisperdiar: note: {message}")
+
     def warn(self, message: str) -> None:
+        """Something that may make the result wrong."""
         self._write(f"whisperdiar: warning: {message}")
 
     def error(self, message: str) -> None:

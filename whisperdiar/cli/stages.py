@@ -101,6 +101,8 @@ def diarize(
     channels = "all" if wants_channels(pipeline.diarizer) else "mono"
     audio, code = _read(recording, options, console, channels=channels)
     transcript = pipeline.run(audio, progress=console.progress)
+    for note in transcript.provenance["notes"]:
+        console.note(f"{recording}: {note}")
     for warning in transcript.provenance["warnings"]:
         console.warn(f"{recording}: {warning}")
     code = write_targets(transcript, targets, WriteOptions(), console, recording=Recording(recording)) or code

@@ -226,6 +226,8 @@ def _run_one(path: Path, targets: Sequence[Target], job: Job) -> int:
     except DiarizationFailed as error:
         lost, transcript = error, error.transcript
     transcript = with_corrections(transcript, job.corrected, start=job.start, console=job.console)
+    for note in transcript.provenance.get("notes", ()):
+        job.console.note(f"{path}: {note}")
     for warning in transcript.provenance["warnings"]:
         if lost is None or warning != str(lost):
             job.console.warn(f"{path}: {warning}")

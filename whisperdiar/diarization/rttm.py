@@ -72,4 +72,4 @@ class Backend:
         if turns and not speakers.allows(len(result.speakers)):
             notes.append(f"{speakers} speakers were asked for, {self.settings.path} has {len(result.speakers)}")
         progress("diarization", 1.0)
-        return replace(result, notes=tuple(notes))
+        return replace(result, warnings=tuple(notes))

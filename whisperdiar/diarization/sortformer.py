@@ -162,12 +162,12 @@ class Backend:
                 f"{run.guessed} speakers of {run.windows} windows were silent where the windows overlap, and may have "
                 "changed their label; a streaming model or longer windows carry speakers better"
             )
-            result = Diarization(result.recording_id, result.turns, (*result.notes, note))
+            result = Diarization(result.recording_id, result.turns, (*result.warnings, note))
         try:
             self._save(run.probabilities, labels, audio)
         except OutputError as error:  # the turns are not to be lost with it
             note = f"the probabilities were not saved: {error}"
-            result = Diarization(result.recording_id, result.turns, (*result.notes, note))
+            result = Diarization(result.recording_id, result.turns, (*result.warnings, note))
         return result
 
     def probabilities(self, audio: Audio, *, progress: Progress = no_progress) -> Probabilities:
