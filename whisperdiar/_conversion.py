@@ -22,6 +22,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from whisperdiar._telemetry import VARIABLES
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import BackendBroken, BackendError, BackendMissing, InvalidOption, OutputError
 
@@ -222,7 +223,7 @@ def _remove_stale(folder: Path) -> None:
 def _run(checkpoint: Path, model: Path, report: Path, name: str) -> None:
     """Converts in a process of its own, which finds this package wherever it lies, and needs no network."""
     command = [sys.executable, "-m", "whisperdiar._converter", str(checkpoint.resolve()), str(model), str(report)]
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+    environment = {**VARIABLES, **os.environ, "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
     done = subprocess.run(
         command,
         cwd=Path(__file__).parent.parent,

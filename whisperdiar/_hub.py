@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import threading
@@ -12,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from whisperdiar._telemetry import disable_telemetry
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import ModelUnavailable, OutputError
 from whisperdiar.options import Runtime
@@ -21,6 +23,12 @@ REACH_TIMEOUT_S = 5.0
 _REMEMBER_S = 10.0
 _unreachable: dict[str, tuple[float, str]] = {}
 """When the hub could not be reached, and why."""
+
+
+def _client(module: str = "huggingface_hub") -> Any:
+    """A module of huggingface_hub, its telemetry off."""
+    disable_telemetry()
+    return importlib.import_module(module)
 
 
 def missing_files(folder: Path, files: Sequence[str]) -> list[str]:
@@ -33,7 +41,7 @@ def find_cached(repository: str, files: Sequence[str], *, revision: str | None =
 
     Without a revision the one that the main branch last pointed to comes first, then the newest complete one.
     """
-    from huggingface_hub import constants
+    constants = _client("huggingface_hub.constants")
 
     # The layout of the cache is documented: models--OWNER--NAME/{refs/BRANCH, snapshots/COMMIT/FILES, blobs/}.
     root = Path(constants.HF_HUB_CACHE) / f"models--{repository.replace('/', '--')}"
@@ -51,7 +59,7 @@ def find_cached(repository: str, files: Sequence[str], *, revision: str | None =
 
 def cached_repositories() -> list[str]:
     """All repositories of models in the cache, whatever is in them; never uses the network."""
-    from huggingface_hub import constants
+    constants = _client("huggingface_hub.constants")
 
     folders = sorted(Path(constants.HF_HUB_CACHE).glob("models--*--*/snapshots"))
     return [folder.parent.name.removeprefix("models--").replace("--", "/", 1) for folder in folders]
@@ -91,12 +99,10 @@ def fetch(
     Raises:
         ModelUnavailable: the network may not be used, the hub cannot be reached, or it refuses.
     """
-    from huggingface_hub import snapshot_download
-
     _check_reachable(repository, runtime, remedy, command)
     progress("download", 0.0)
     try:
-        folder = snapshot_download(
+        folder = _client().snapshot_download(
             repository,
             revision=revision,
             local_dir=directory,
@@ -118,18 +124,16 @@ def list_files(
     Raises:
         ModelUnavailable: as `fetch` does.
     """
-    from huggingface_hub import HfApi
-
     _check_reachable(repository, runtime, remedy, command)
     try:
-        told = HfApi(token=_token() or False).model_info(repository, revision=revision, files_metadata=True)
+        told = _client().HfApi(token=_token() or False).model_info(repository, revision=revision, files_metadata=True)
     except Exception as error:  # as above
         raise ModelUnavailable(_refusal(repository, error, remedy), remedy=command) from error
     return {item.rfilename: item.size or 0 for item in told.siblings or ()}
 
 
 def _check_reachable(repository: str, runtime: Runtime, remedy: str, command: str | None) -> None:
-    from huggingface_hub import constants
+    constants = _client("huggingface_hub.constants")
 
     what = f"{repository} is not on this machine"
     if runtime.offline or _offline_by_environment():
@@ -148,7 +152,7 @@ def _remembered(endpoint: str) -> str | None:
 
 
 def _offline_by_environment() -> bool:
-    from huggingface_hub import constants
+    constants = _client("huggingface_hub.constants")
 
     # The client reads the variable once, at its import; a later change is meant as well.
     return bool(constants.HF_HUB_OFFLINE) or os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
@@ -183,7 +187,7 @@ def _why_unreachable(endpoint: str, timeout_s: float) -> str | None:
 
 def _refusal(repository: str, error: Exception, remedy: str) -> str:
     """One line for a download that failed."""
-    from huggingface_hub import errors
+    errors = _client("huggingface_hub.errors")
 
     page = f"https://huggingface.co/{repository}"
     if isinstance(error, errors.GatedRepoError):

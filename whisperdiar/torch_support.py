@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
+from whisperdiar._telemetry import disable_telemetry
 from whisperdiar.errors import (
     BackendBroken,
     BackendError,
@@ -42,8 +43,8 @@ def require(module: str, *, package: str, extra: str) -> None:
 def import_module(module: str, *, package: str, extra: str) -> ModuleType:
     """Import `module`, which the distribution `package` brings and the extra `extra` of this package installs.
 
-    Warnings of the import are swallowed: pyannote.audio, for one, warns at every import where torchcodec cannot
-    load FFmpeg, and torchcodec is never used here.
+    Its telemetry is switched off before. Warnings of the import are swallowed: pyannote.audio, for one, warns at every
+    import where torchcodec cannot load FFmpeg, and torchcodec is never used here.
 
     Raises:
         BackendMissing: the package, or one that it needs, is not installed.
@@ -51,6 +52,7 @@ def import_module(module: str, *, package: str, extra: str) -> ModuleType:
     """
     require(module.partition(".")[0], package=package, extra=extra)
     install = _install(extra, package)
+    disable_telemetry()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -7,6 +7,7 @@ from typing import Any
 
 from whisperdiar import models
 from whisperdiar._machine import available_memory, batch_size, usable_cores
+from whisperdiar._telemetry import disable_telemetry
 from whisperdiar.asr._decoding import is_out_of_memory
 from whisperdiar.asr._device import Placement, place
 from whisperdiar.contracts import Progress
@@ -49,6 +50,7 @@ def load(settings: WhisperSettings, *, runtime: Runtime, progress: Progress) -> 
         InvalidOption: no such model, device or compute type; prompt and hotwords are too long.
         UnsupportedRequest: the device is not there, or does not support the compute type.
     """
+    disable_telemetry()
     try:
         import faster_whisper
     except ModuleNotFoundError as error:

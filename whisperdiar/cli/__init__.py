@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 
+from whisperdiar._telemetry import disable_telemetry
 from whisperdiar.version import __version__
 
 DEFAULT_COMMAND = "transcribe"
@@ -98,6 +99,7 @@ def run(arguments: Sequence[str]) -> int:
 def calm_libraries() -> None:
     """Their warnings and log lines are for developers; what a user must know, whisperdiar says itself."""
     _fill_standard_descriptors()
+    disable_telemetry()
     for name in ("SIGTERM", "SIGHUP"):  # the latter when the terminal is closed; `nohup` has it ignored
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:

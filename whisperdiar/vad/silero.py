@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from whisperdiar._telemetry import disable_telemetry
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import BackendBroken, UnsupportedRequest
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime, VadSettings
@@ -48,6 +49,7 @@ class Backend:
                 f"model {self.settings.model!r}: silero has only the model that ships with faster-whisper; "
                 "leave the model out, or use --vad crdnn with it"
             )
+        disable_telemetry()
         try:
             from faster_whisper.vad import get_vad_model
 
