@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from whisperdiar._machine import usable_cores
 from whisperdiar.contracts import Progress, no_progress
-from whisperdiar.errors import BackendError, BackendMissing, InvalidOption, ModelUnavailable, UnsupportedRequest
+from whisperdiar.errors import (
+    BackendBroken,
+    BackendError,
+    BackendMissing,
+    InvalidOption,
+    ModelUnavailable,
+    UnsupportedRequest,
+)
+from whisperdiar.installation import missing_packages
 from whisperdiar.options import AUTO_ORDER, AlignmentOptions, Runtime, check_device
 from whisperdiar.pipeline import Fallback, Pipeline, one_line
 from whisperdiar.registry import BackendClass, Stage, load, settings_from_text
+from whisperdiar.torch_support import reinstall_command
 from whisperdiar.types import ANY_SPEAKERS, BackendInfo, SpeakerCount
 
 Notify = Callable[[str], None]
@@ -59,12 +69,17 @@ def select(
     runtime: Runtime,
     language: str | None = None,
     notify: Notify = silent,
+    inform: Notify = silent,
     progress: Progress = no_progress,
     beside: bool = False,
 ) -> Selection:
     """The backend of that name, or for ``auto`` the first of the preferred ones that can run.
 
+    An extra that is not installed is a choice, not a failure: for ``auto`` its backend does not exist.
+
     Args:
+        notify: told of a fallback from which the result suffers.
+        inform: told of one from which it does not.
         beside: whether a diarizer may have to share the CPU with a recogniser.
 
     Raises:
@@ -82,6 +97,8 @@ def select(
     fallback: Fallback | None = None
     for name in AUTO_ORDER[stage]:
         backend_class = load(stage, name)
+        if backend_class.info.extra and missing_packages(backend_class):
+            continue
         if first is not None and not _can_stand_in(backend_class, choice, language):
             continue
         own = shares(runtime, backend_class)[1] if beside else runtime
@@ -90,16 +107,31 @@ def select(
             backend.prepare(progress=progress)
         except BackendError as error:
             first = first or error
-            fallback = fallback or Fallback(name, one_line(error), _remedy(error, backend_class))
+            fallback = fallback or Fallback(name, _reason(error), _remedy(error, backend_class))
+            continue
+        except InvalidOption:
+            raise
+        except Exception as error:  # a new release of a library may fail in any way: the next backend can still run
+            broken = BackendBroken(
+                f"{name} is installed and cannot be used ({type(error).__name__}: {one_line(error)})",
+                remedy=reinstall_command() if backend_class.info.extra else None,
+            )
+            broken.__cause__ = error
+            first = first or broken
+            fallback = fallback or Fallback(name, one_line(broken), broken.remedy)
             continue
         if fallback is not None:
-            notify(fallback_sentence(stage, name, fallback, caution=backend_class.info.caution))
+            caution = backend_class.info.caution
+            (notify if caution else inform)(fallback_sentence(stage, name, fallback, caution=caution))
             dropped = [key for key in choice.settings if not _has(backend_class, key)]
             if dropped:
                 notify(f"{STAGE_WORDS[stage]} by {name} has no {' and no '.join(dropped)}: left out")
         return Selection(backend, fallback)
     if first is None:  # only if the order of preference were empty
         raise InvalidOption(f"no {stage} backend to choose from")
+    if stage == "asr" and isinstance(first, ModelUnavailable):
+        hint = "--asr pocketsphinx needs no download, for English alone and with many errors"
+        raise ModelUnavailable(f"{first} ({hint})", remedy=first.remedy) from first
     raise first
 
 
@@ -143,7 +175,9 @@ def check(stage: Stage, choice: Choice, *, language: str | None = None, speakers
 def fallback_sentence(stage: str, name: str, fallback: Fallback, *, caution: str = "") -> str:
     """What is said to a user when a fallback runs: what does the work, what to expect, why, and what mends it."""
     expect = f" ({caution})" if caution else ""
-    mend = f". To mend it: {fallback.remedy}" if fallback.remedy and fallback.remedy not in fallback.reason else ""
+    mend = (
+        f". To fix this, run: {fallback.remedy}" if fallback.remedy and fallback.remedy not in fallback.reason else ""
+    )
     return f"{STAGE_WORDS[stage]} by {name}{expect}, because {fallback.preferred} cannot run: {fallback.reason}{mend}"
 
 
@@ -174,6 +208,12 @@ def _knows(backend_class: BackendClass, language: str | None) -> bool:
 def _is_path(value: str) -> bool:
     """Whether a model is meant as a folder or file, also one that is not there."""
     return value.startswith((".", "/", "~")) or value.count("/") > 1 or Path(value).exists()
+
+
+def _reason(error: BackendError) -> str:
+    """What is wrong; of a model that is not here without the advice, for which there is a command."""
+    text = one_line(error)
+    return text.partition(": ")[0] if isinstance(error, ModelUnavailable) else text
 
 
 def _remedy(error: BackendError, backend_class: BackendClass) -> str | None:
@@ -225,36 +265,35 @@ def _file_or(choice: Choice, backend: str, path: str | None, file_option: str, n
     return Choice(name=backend, settings={"path": path})
 
 
-def select_detector(request: Request, *, notify: Notify = silent, progress: Progress = no_progress) -> Selection:
-    return select("vad", request.detector_choice(), runtime=request.runtime, notify=notify, progress=progress)
-
-
-def select_diarizer(
-    request: Request, *, notify: Notify = silent, progress: Progress = no_progress, beside: bool = False
-) -> Selection:
-    choice = request.diarizer_choice()
-    return select("diarization", choice, runtime=request.runtime, notify=notify, progress=progress, beside=beside)
-
-
 def build(
-    request: Request, *, words: bool = True, notify: Notify = silent, progress: Progress = no_progress
+    request: Request,
+    *,
+    words: bool = True,
+    notify: Notify = silent,
+    inform: Notify = silent,
+    progress: Progress = no_progress,
 ) -> Pipeline:
     """The pipeline that a user asked for, every backend prepared; without `words` it has no recogniser.
 
     What cannot run is refused here, before the long work begins.
+
+    Args:
+        notify: told, in a sentence, of what makes the result worse than it could be.
+        inform: told of choices that do not.
     """
+    prepared = partial(select, notify=notify, inform=inform, progress=progress)
     # Typing errors first: nobody wants to hear of one after a download.
     if words:
         check("asr", request.asr, language=request.language)
     check("diarization", request.diarizer_choice(), speakers=request.speakers)
     chosen = {
-        "vad": select_detector(request, notify=notify, progress=progress),
-        "diarization": select_diarizer(request, notify=notify, progress=progress, beside=words),
+        "vad": prepared("vad", request.detector_choice(), runtime=request.runtime),
+        "diarization": prepared("diarization", request.diarizer_choice(), runtime=request.runtime, beside=words),
     }
     if words:
         diarizer, language = chosen["diarization"].backend, request.language
         runtime = request.runtime if _on_gpu(diarizer) else shares(request.runtime, diarizer)[0]
-        chosen["asr"] = select("asr", request.asr, runtime=runtime, language=language, notify=notify, progress=progress)
+        chosen["asr"] = prepared("asr", request.asr, runtime=runtime, language=language)
     return Pipeline(
         detector=chosen["vad"].backend,
         transcriber=chosen["asr"].backend if words else None,

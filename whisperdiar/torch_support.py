@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
+import importlib.metadata
 import importlib.util
 import re
 import warnings
@@ -23,6 +24,50 @@ from whisperdiar.errors import (
     InvalidOption,
 )
 from whisperdiar.options import Runtime
+
+
+def torch_mismatch() -> str | None:
+    """Why the installed torchaudio cannot work with the installed torch, judged by their versions; None where it may.
+
+    Up to 2.11.0 torchaudio is built for the torch of the same minor version; 2.11.1 is built on the stable interface
+    that torch has from 2.12 on, though its metadata admit 2.11.
+    """
+    torch, torchaudio = _version("torch"), _version("torchaudio")
+    if torch is None or torchaudio is None:
+        return None
+    fits = torch >= (2, 12, 0) if torchaudio >= (2, 11, 1) else torch[:2] == torchaudio[:2]
+    if fits:
+        return None
+    return f"torchaudio {_dotted(torchaudio)} does not fit torch {_dotted(torch)}"
+
+
+def reinstall_command() -> str:
+    """The command that installs a pair of torch and torchaudio that fit each other, from this package's own ranges."""
+    try:
+        stated = importlib.metadata.requires("whisperdiar") or []
+    except importlib.metadata.PackageNotFoundError:  # run from a folder
+        stated = []
+    ranges = {}
+    for requirement in stated:
+        name = re.match(r"(torch|torchaudio)\b(?![-.])", requirement)
+        if name:
+            ranges[name[1]] = requirement.partition(";")[0].replace(" ", "")
+    if not ranges:
+        return 'pip install "whisperdiar[full]"'
+    return "pip install " + " ".join(f'"{ranges[name]}"' for name in sorted(ranges))
+
+
+def _version(package: str) -> tuple[int, int, int] | None:
+    """Major, minor, micro; None where it is not installed or has another form."""
+    try:
+        found = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", importlib.metadata.version(package))
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    return (int(found[1]), int(found[2]), int(found[3] or 0)) if found else None
+
+
+def _dotted(version: tuple[int, int, int]) -> str:
+    return ".".join(map(str, version))
 
 
 def require(module: str, *, package: str, extra: str) -> None:
@@ -64,10 +109,10 @@ def import_module(module: str, *, package: str, extra: str) -> ModuleType:
         reason = f"{package} needs {error.name}, which is not installed; install it: {install}"
         raise BackendMissing(reason, remedy=install) from error
     except Exception as error:  # a mismatch of versions or CUDA libraries shows as OSError, AttributeError, …
+        mismatch = torch_mismatch()
+        cause, remedy = (mismatch, reinstall_command()) if mismatch else (one_line(error), install)
         raise BackendBroken(
-            f"{package} is installed and cannot be imported: {one_line(error)}; "
-            f"reinstall it in a fresh environment: {install}",
-            remedy=install,
+            f"{package} is installed and cannot be imported: {cause}. To fix this, run: {remedy}", remedy=remedy
         ) from error
 
 

@@ -48,6 +48,7 @@ ALLOWED: dict[str, set[str]] = {
     "unavoidable": {"checking", "graphemes", "options", "transcript", "types"},
     "media": {"contracts", "errors", "options", "types", "files"},
     "_machine": set(),
+    "_telemetry": set(),
     "_quiet": set(),
     "features": {"errors", "options", "types"},
     "minutes": {
@@ -67,6 +68,7 @@ ALLOWED: dict[str, set[str]] = {
 }
 BASE = {
     "_machine",
+    "_telemetry",
     "_quiet",
     "_pyannote",
     "_sources",

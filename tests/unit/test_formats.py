@@ -15,6 +15,7 @@ import whisperdiar.formats
 from tests.formats_strategies import example, transcripts
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.formats import FORMATS, WriteOptions, by_name, by_suffix, fallback_notes, known_suffixes
+from whisperdiar.formats._notes import without_folders
 from whisperdiar.formats._text import token
 from whisperdiar.transcript import Speaker
 from whisperdiar.types import BackendRecord, Span
@@ -157,7 +158,7 @@ def test_write_options_refuse_what_cannot_be_meant():
 def test_a_fallback_is_told_with_its_reason_and_remedy():
     assert fallback_notes({"asr": FALLBACK}) == (
         "speech recognition by pocketsphinx in place of whisper (no model is cached); "
-        "to mend: whisperdiar models download small",
+        "to fix this, run: whisperdiar models download small",
     )
 
 
@@ -190,11 +191,32 @@ def test_without_a_fallback_there_are_no_notes(provenance):
     assert fallback_notes(provenance) == ()
 
 
-@pytest.mark.parametrize("name", ["vtt", "txt"])
-def test_vtt_and_txt_show_the_notes(name):
-    plain = by_name(name).dumps(example(), options=WriteOptions())
-    noted = by_name(name).dumps(example(provenance={"asr": FALLBACK}), options=WriteOptions())
-    assert "NOTE" not in plain
-    assert [line for line in noted.splitlines() if line.startswith("NOTE ")] == [
-        "NOTE " + fallback_notes({"asr": FALLBACK})[0]
-    ]
+@pytest.mark.parametrize("name", [name for name in FORMATS if name not in ("json", "html")])
+def test_how_a_transcript_was_made_stands_in_the_json_and_the_page_alone(name):
+    """Subtitles, texts and documents go to people whom the machine that made them does not concern."""
+    told = {"asr": FALLBACK, "warnings": ["Half of it is missing."], "notes": ["Two pieces were decoded again."]}
+    plain, noted = (
+        by_name(name).dumps(example(provenance=provenance), options=WriteOptions()) for provenance in ({}, told)
+    )
+    assert plain == noted
+
+
+LOCAL = "/home/anna/secret/models"
+KEPT = ["owner/name", "owner/name@1f2e", "https://example.org/a/b", "read and/or write, 3/4 of it", "silero-vad v6"]
+CUT = {
+    f"{LOCAL}/x.onnx": "x.onnx",
+    "~/secret/x.onnx": "x.onnx",
+    "./secret/models/": "models",
+    "secret/models/x.onnx": "x.onnx",
+    "C:\\secret\\x.onnx": "x.onnx",
+    "/home/anna/my secret/x y.onnx": "x y.onnx",
+    f"{LOCAL}/x.onnx cannot be read: see '{LOCAL}/y.log'": "x.onnx cannot be read: see 'y.log'",
+}
+
+
+def test_a_page_names_no_folder_of_the_machine_that_made_it():
+    provenance = {"asr": {"model": f"{LOCAL}/base", "details": {"a": [f"{LOCAL}/b", 3]}}, "warnings": list(CUT)}
+    page = by_name("html").dumps(example(provenance=provenance), options=WriteOptions())
+    assert "secret" not in page
+    assert without_folders(list(CUT)) == list(CUT.values())
+    assert without_folders(KEPT) == KEPT

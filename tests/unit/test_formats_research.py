@@ -341,9 +341,9 @@ def test_markdown_shows_the_text_and_nothing_that_it_could_mean(talk: Transcript
         assert names.get(segment.speaker or "", "") in body
 
 
-def test_markdown_has_a_heading_notes_and_names() -> None:
-    talk = example(speakers=(Speaker("SPEAKER_00", "Anna"),), provenance={"warnings": ["Half is missing."]})
-    assert dumps("md", talk) == "# talk\n\n> Half is missing.\n\n**Anna** \\[00:00:01\\] Hello.\n"
+def test_markdown_has_a_heading_and_names() -> None:
+    talk = example(speakers=(Speaker("SPEAKER_00", "Anna"),))
+    assert dumps("md", talk) == "# talk\n\n**Anna** \\[00:00:01\\] Hello.\n"
     assert "Anna" not in dumps("md", talk, WriteOptions(speaker_style="none"))
 
 

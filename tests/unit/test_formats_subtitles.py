@@ -68,9 +68,9 @@ def test_srt_is_read_back_by_a_second_reader(items, known, options):
     assert [(vtt_ms(c.start), vtt_ms(c.end)) for c in found] == [(c.start_ms, c.end_ms) for c in expected]
 
 
-@given(cues, names, styles, st.lists(nasty_text, max_size=2))
-def test_vtt_is_read_back_by_a_strict_reader(items, known, options, notes):
-    text = vtt.dumps_cues(items, known, notes=notes, options=options)
+@given(cues, names, styles)
+def test_vtt_is_read_back_by_a_strict_reader(items, known, options):
+    text = vtt.dumps_cues(items, known, options=options)
     document = webvtt.WebVTT.from_string(text, strict=True)
     expected = ready(items)
     assert [(vtt_ms(c.start), vtt_ms(c.end)) for c in document] == [(c.start_ms, c.end_ms) for c in expected]
@@ -160,11 +160,6 @@ def test_vtt_begins_with_its_header_also_when_empty():
     assert vtt.dumps_cues([], {}, options=LABEL) == "WEBVTT\n"
     assert vtt.dumps_cues([cue(0, 1, "a")], {}, options=LABEL).startswith("WEBVTT\n\n")
     assert srt.dumps_cues([], {}, options=LABEL) == ""
-
-
-def test_a_note_keeps_its_command_but_no_arrow():
-    text = vtt.dumps_cues([], {}, notes=['run "pip install a>=2 & b" --> then\nagain'], options=LABEL)
-    assert text == 'WEBVTT\n\nNOTE run "pip install a>=2 & b" → then again\n'
 
 
 @pytest.mark.parametrize("module", [srt, vtt])

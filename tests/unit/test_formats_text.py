@@ -56,18 +56,11 @@ def test_nothing_said_is_nothing_written():
     assert lines(segment(0, " \n ")) == []
 
 
-def test_a_note_stands_apart_from_the_text():
-    talk = example(" Hi.", provenance={"warnings": ["Careful."]})
-    assert txt.dumps(talk, options=WriteOptions()) == "NOTE Careful.\n\n[00:00:01] SPEAKER_00: Hi.\n"
-    quiet = example(segments=(), provenance={"warnings": ["Careful."]})
-    assert txt.dumps(quiet, options=WriteOptions()) == "NOTE Careful.\n"
-
-
 @given(transcripts)
 def test_every_line_is_one_paragraph_and_no_letter_is_lost(transcript):
     text = txt.dumps(transcript, options=WriteOptions(speaker_style="none"))
     text.encode("utf-8")
-    body = [line for line in text.split("\n") if line and not line.startswith("NOTE ")]
+    body = [line for line in text.split("\n") if line]
     assert all(re.match(r"\[\d\d+:[0-5]\d:[0-5]\d\] \S", line) for line in body)
     said = "".join(line.partition("] ")[2] for line in body)
     joined = "".join(one_line("".join(w.text for w in group.words)) for group in transcript.segments)

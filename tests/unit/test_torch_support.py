@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +12,14 @@ import pytest
 
 from whisperdiar.errors import BackendBroken, BackendMissing, InvalidOption
 from whisperdiar.options import Runtime
-from whisperdiar.torch_support import choose_device, import_module, one_line, require
+from whisperdiar.torch_support import (
+    choose_device,
+    import_module,
+    one_line,
+    reinstall_command,
+    require,
+    torch_mismatch,
+)
 
 
 def module(folder: Path, name: str, text: str) -> None:
@@ -92,3 +101,40 @@ def test_importing_the_backends_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("torch", "torchaudio", "fits"),
+    [
+        ("2.11.0", "2.11.0", True),
+        ("2.11.0+cpu", "2.11.0+cpu", True),
+        ("2.11.0", "2.11.1", False),
+        ("2.14.1", "2.11.1", True),
+        ("2.13.0+cpu", "2.11.0", False),
+        ("2.9.1", "2.11.0", False),
+        (None, "2.11.0", True),
+        ("2.11.0", None, True),
+    ],
+)
+def test_which_torchaudio_fits_which_torch(
+    torch: str | None, torchaudio: str | None, *, fits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    versions = {"torch": torch, "torchaudio": torchaudio}
+
+    def version(package: str) -> str:
+        found = versions[package]
+        if found is None:
+            raise importlib.metadata.PackageNotFoundError(package)
+        return found
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    assert (torch_mismatch() is None) == fits
+
+
+def test_the_command_that_mends_a_mismatch_comes_from_this_packages_own_ranges() -> None:
+    command = reinstall_command()
+    assert command.startswith("pip install ")
+    stated = [item for item in importlib.metadata.requires("whisperdiar") or () if re.match(r"torch(audio)?\b", item)]
+    assert stated
+    for name in ("torch", "torchaudio"):
+        assert any(part.partition(";")[0].strip() in command for part in stated if re.match(rf"{name}\b", part))

@@ -1,9 +1,10 @@
-"""Checks the installation: every backend is loaded and, where it can be, run on a short sample."""
+"""Checks the installation: every library is imported, every backend that is ready run on a short sample."""
 
 from __future__ import annotations
 
 import importlib.resources
 import importlib.util
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,13 +13,15 @@ from typing import Any, Literal
 import click
 
 from whisperdiar import models as store
+from whisperdiar._telemetry import VARIABLES
 from whisperdiar.cli.console import write_stdout
 from whisperdiar.cli.errors import FAILED, explain
-from whisperdiar.cli.inventory import missing_packages
 from whisperdiar.errors import BackendMissing, InvalidOption, ModelUnavailable, UnsupportedRequest
+from whisperdiar.installation import LIBRARIES, import_failure, installed_libraries, readiness
 from whisperdiar.media import load as load_media
 from whisperdiar.options import Runtime
 from whisperdiar.registry import STAGES, Stage, available, load
+from whisperdiar.torch_support import reinstall_command, torch_mismatch
 from whisperdiar.types import ANY_SPEAKERS, Audio, Span
 
 State = Literal["ok", "absent", "broken"]
@@ -35,22 +38,63 @@ class Finding:
 
 
 @click.command("doctor", short_help="Check the installation.")
+@click.option("--installation", is_flag=True, help="Check the libraries only: no model is looked for, no sample run.")
 @click.pass_context
-def doctor(context: click.Context, /) -> None:
-    """Load every backend, run a short sample through what can run, and say what is missing.
+def doctor(context: click.Context, /, *, installation: bool) -> None:
+    """Import every library, run a short sample through every backend that is ready, and say what is missing.
 
-    Nothing is downloaded. Exit code 1 means that something that is installed is broken.
+    Nothing is downloaded. Exit code 0: recordings can be transcribed. Exit code 1: something that is installed is
+    broken, or there is no Whisper model on this machine; the last line says what to run.
     """
-    broken = False
-    for finding in findings():
+    found = []
+    for finding in libraries() if installation else findings():
         write_stdout(f"{_MARKS[finding.state]} {finding.subject:<26} {finding.text}\n")
-        broken = broken or finding.state == "broken"
+        found.append(finding)
+    broken = [finding for finding in found if finding.state == "broken"]
     if broken:
+        write_stdout(f"\n{len(broken)} broken: {', '.join(finding.subject for finding in broken)}\n")
         context.exit(FAILED)
+    if not installation and not any(entry.cached for entry in store.catalogue()):
+        write_stdout("\nNo Whisper model is on this machine. To fix this, run: whisperdiar models download small\n")
+        context.exit(FAILED)
+
+
+def libraries() -> Iterator[Finding]:
+    """Whether each library that is installed can be imported, and whether its telemetry is off."""
+    mismatch = torch_mismatch()
+    if mismatch is not None:
+        yield Finding("broken", "torch and torchaudio", f"{mismatch}. To fix this, run: {reinstall_command()}")
+    failed = False
+    for module, version in installed_libraries().items():
+        if failed and mismatch is not None:  # all that imports torchaudio fails alike
+            continue
+        cause = import_failure(module)
+        subject = f"library {LIBRARIES[module]}"
+        if cause is None:
+            yield Finding("ok", subject, f"{version} imports")
+        else:
+            failed = True
+            yield Finding("broken", subject, f"{version} cannot be imported: {cause}. {_mend(module, mismatch)}")
+    yield _telemetry()
+
+
+def _mend(module: str, mismatch: str | None) -> str:
+    of_torch = module.partition(".")[0] in ("torch", "torchaudio", "pyannote", "speechbrain", "nemo", "transformers")
+    if mismatch is not None or of_torch:
+        return f"To fix this, run: {reinstall_command()}"
+    return f"To fix this, run: pip install --force-reinstall {LIBRARIES[module]}"
+
+
+def _telemetry() -> Finding:
+    on = [name for name, value in VARIABLES.items() if os.environ.get(name, value) != value]
+    if on:
+        return Finding("absent", "telemetry", f"on, because you set {' and '.join(on)}")
+    return Finding("ok", "telemetry", "off: nothing is reported to the makers of libraries")
 
 
 def findings() -> Iterator[Finding]:
     """The report, line by line, as the checks are done."""
+    yield from libraries()
     try:
         sample = _sample()
     except Exception as error:  # a doctor reports whatever is wrong
@@ -64,7 +108,7 @@ def findings() -> Iterator[Finding]:
     yield (
         Finding("ok", "Whisper models", f"on this machine: {', '.join(cached)}")
         if cached
-        else Finding("absent", "Whisper models", "none on this machine: whisperdiar models download small")
+        else Finding("absent", "Whisper models", "none on this machine (whisperdiar models download small)")
     )
     yield _cuda()
 
@@ -78,10 +122,11 @@ def _backend(stage: Stage, name: str, sample: Audio) -> Finding:
     subject = f"{stage} {name}"
     try:
         backend_class = load(stage, name)
-        missing = missing_packages(backend_class)
-        if missing:
-            extra = backend_class.info.extra
-            return Finding("absent", subject, f'not installed: pip install "whisperdiar[{extra}]"')
+        ready = readiness(stage, backend_class)
+        if ready.state == "broken":
+            return Finding("broken", subject, f"{ready.text}. To fix this, run: {ready.remedy}")
+        if ready.state != "ready":
+            return Finding("absent", subject, ready.text)
         backend = backend_class(None, runtime=Runtime(offline=True))
         begun = time.perf_counter()
         backend.prepare()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import sys
 from collections.abc import Iterator, Mapping
@@ -21,14 +20,9 @@ from whisperdiar._verification import remove_damaged
 from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.errors import FAILED
 from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable
+from whisperdiar.installation import missing_packages, readiness
 from whisperdiar.options import AUTO_ORDER, Runtime
 from whisperdiar.registry import STAGES, BackendClass, available, load
-
-
-def missing_packages(backend: BackendClass) -> list[str]:
-    """Top-level packages that a backend needs and that are not installed; nothing is imported."""
-    tops = {name.partition(".")[0] for name in backend.info.requires}
-    return sorted(name for name in tops if importlib.util.find_spec(name) is None)
 
 
 def _rows() -> Iterator[dict[str, Any]]:
@@ -39,13 +33,16 @@ def _rows() -> Iterator[dict[str, Any]]:
             except BackendBroken as error:  # another package's fault must not hide the rest
                 yield {"stage": stage, "name": name, "installed": False, "broken": str(error)}
                 continue
-            missing = missing_packages(backend)
+            missing, ready = missing_packages(backend), readiness(stage, backend)
             preferred = AUTO_ORDER[stage].index(name) + 1 if name in AUTO_ORDER[stage] else None
             yield {
                 "stage": stage,
                 "name": name,
                 "installed": not missing,
                 "missing": missing,
+                "state": ready.state,
+                "remedy": ready.remedy,
+                "ready": ready.text,
                 "auto_rank": preferred,
                 **asdict(backend.info),
                 "settings": {item.name: item.default for item in fields(backend.settings_type)},
@@ -79,9 +76,6 @@ def _lines(rows: list[dict[str, Any]], *, settings: bool) -> Iterator[str]:
         if "broken" in row:
             yield f"  {row['name']:<12} BROKEN: {row['broken']}\n"
             continue
-        packages = " ".join(item.replace("_", "-") for item in row["missing"])
-        install = f'pip install "whisperdiar[{row["extra"]}]"' if row["extra"] else f"pip install {packages}"
-        state = "ready" if row["installed"] else install
         facts = [row["licence"]]
         if row["download_mb"]:
             facts.append(f"model of {row['download_mb']} MB")
@@ -91,7 +85,7 @@ def _lines(rows: list[dict[str, Any]], *, settings: bool) -> Iterator[str]:
             facts.append(f"up to {row['max_speakers']} speakers")
         if row["overlap"]:
             facts.append("hears overlap")
-        yield f"  {row['name']:<12} {row['summary']} ({', '.join(facts)}): {state}\n"
+        yield f"  {row['name']:<12} {row['summary']} ({', '.join(facts)}): {row['ready']}\n"
         if settings:
             for key, value in row["settings"].items():
                 yield f"  {'':<12}   {key}={'' if value is None else value}\n"

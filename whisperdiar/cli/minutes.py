@@ -18,7 +18,7 @@ from whisperdiar.cli.errors import FAILED, OK, report
 from whisperdiar.cli.outputs import STDOUT, Target, check_writable
 from whisperdiar.cli.transcribe import job_from, run_one, write_targets
 from whisperdiar.errors import BackendError, InvalidOption
-from whisperdiar.formats import Format, by_name, by_suffix, fallback_notes, known_suffixes
+from whisperdiar.formats import Format, by_name, by_suffix, known_suffixes
 from whisperdiar.minutes import dates
 from whisperdiar.minutes.compose import compose
 from whisperdiar.minutes.content import Minutes
@@ -73,7 +73,6 @@ class Writer:
     def _make(self, transcript: Transcript) -> Minutes:
         material = prepare(transcript, self.options)
         plain = compose(material, self.options)
-        plain = replace(plain, notes=(*fallback_notes(transcript.provenance), *plain.notes))
         if any(item.due is not None for item in plain.actions) and self.options.day and not dates.has_parser():
             self.console.warn(
                 'dates are read without dateparser, so some stay words; run: pip install "whisperdiar[minutes]"'

@@ -11,7 +11,7 @@ import click
 
 from whisperdiar.alignment import align as align_words
 from whisperdiar.alignment import uncertain_words
-from whisperdiar.assembly import build, select_detector, wants_channels
+from whisperdiar.assembly import build, select, wants_channels
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.errors import FAILED, report
@@ -51,7 +51,14 @@ def vad(
         check_writable([output], read=[recording, options["speech"]])
     runtime = Runtime(device=options["device"], threads=options["threads"], offline=options["offline"])
     options.update(speakers=ANY_SPEAKERS, diarizer="none", diarizer_settings=(), turns=None)
-    detector = select_detector(request_from(options, runtime), notify=console.warn, progress=console.progress).backend
+    detector = select(
+        "vad",
+        request_from(options, runtime).detector_choice(),
+        runtime=runtime,
+        notify=console.warn,
+        inform=console.note,
+        progress=console.progress,
+    ).backend
     audio, code = _read(recording, options, console, channels="mono")
     spans = tuple(span.shifted(audio.start) for span in detector.detect(audio, progress=console.progress))
     text = speech.dumps(spans, name=form, duration=audio.start + audio.duration, recording_id=audio.recording_id)
@@ -97,7 +104,7 @@ def diarize(
     _refuse_words(targets)
     runtime = Runtime(device=options["device"], threads=options["threads"], offline=options["offline"])
     request = request_from(options, runtime)
-    pipeline = build(request, words=False, notify=console.warn, progress=console.progress)
+    pipeline = build(request, words=False, notify=console.warn, inform=console.note, progress=console.progress)
     channels = "all" if wants_channels(pipeline.diarizer) else "mono"
     audio, code = _read(recording, options, console, channels=channels)
     transcript = pipeline.run(audio, progress=console.progress)

@@ -124,9 +124,11 @@ def transcribe(
 def job_from(options: dict[str, Any], console: Console, *, write: WriteOptions) -> Job:
     """A job with the pipeline that the options ask for, and nothing beside it."""
     runtime = Runtime(device=options["device"], threads=options["threads"], offline=options["offline"])
-    pipeline = build(request_from(options, runtime), notify=console.warn, progress=console.progress)
+    pipeline = build(
+        request_from(options, runtime), notify=console.warn, inform=console.note, progress=console.progress
+    )
     for remark in getattr(pipeline.transcriber, "remarks", ()):
-        console.info(f"whisperdiar: {remark}")
+        console.note(remark)
     return Job(
         pipeline=pipeline,
         console=console,

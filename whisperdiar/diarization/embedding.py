@@ -11,6 +11,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from whisperdiar.diarization._emb_diarizer import EmbeddingDiarizer
+from whisperdiar.diarization._emb_encoders import ECAPA
+from whisperdiar.diarization._onnx_embedding import REPOSITORY as WESPEAKER
 from whisperdiar.options import Runtime
 from whisperdiar.options.embedding import EmbeddingSettings
 from whisperdiar.types import BackendInfo
@@ -29,6 +31,12 @@ class Backend(EmbeddingDiarizer):
         homepage="https://github.com/resemble-ai/Resemblyzer",
         requires=("onnxruntime",),
         caution="one speaker at a time; nobody who speaks for less than 1.6 s in all is told apart",
+    )
+    # Any of these will do: packages, and repositories of models that must be in the cache.
+    alternatives: ClassVar[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
+        (("speechbrain",), (ECAPA,)),
+        (("onnxruntime", "onnx", "kaldi_native_fbank"), (WESPEAKER,)),
+        (("resemblyzer",), ()),
     )
     settings_type: ClassVar[type] = EmbeddingSettings
 

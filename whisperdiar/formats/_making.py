@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from whisperdiar.formats._cues import ready
-from whisperdiar.formats._notes import fallback_notes
 from whisperdiar.formats._speakers import chosen_style, clean_names, full_label, label_if_it_fits, leads
 from whisperdiar.formats._text import milliseconds, speaker_names
 from whisperdiar.graphemes import columns
@@ -34,25 +33,23 @@ def subtitle_cues(transcript: Transcript, *, style: str, options: WriteOptions) 
 
 
 class DumpsCues(Protocol):
-    """Writes cues in a format that has comments, and may show when each word is said."""
+    """Writes cues in a format that may show when each word is said."""
 
     def __call__(
         self,
         cues: Iterable[Cue],
         names: Mapping[str, str],
         *,
-        notes: Sequence[str],
         word_times: bool,
         options: WriteOptions,
     ) -> str: ...
 
 
 def written(transcript: Transcript, dumps_cues: DumpsCues, *, style: str, options: WriteOptions) -> str:
-    """A transcript's cues in such a format, with its fallbacks as comments."""
+    """A transcript's cues in such a format."""
     return dumps_cues(
         subtitle_cues(transcript, style=style, options=options),
         speaker_names(transcript),
-        notes=fallback_notes(transcript.provenance),
         word_times=options.rules(transcript.language).word_times,
         options=options,
     )

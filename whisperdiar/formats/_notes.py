@@ -2,24 +2,46 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from whisperdiar.formats._text import one_line
 
+_LOCAL = re.compile(r"""(?<![\w:/\\.~<-])(?:~|\.{1,2}|[A-Za-z]:)?[/\\](?:[^\s'",;()/\\]+[/\\])*([^\s'",;()/\\]*)""")
+"""A path from a root, a home or the current folder; a repository OWNER/NAME and an address are none."""
+
 _STAGES = {"vad": "speech detection", "asr": "speech recognition", "diarizer": "diarization"}
 
 
 def fallback_notes(provenance: Mapping[str, Any]) -> tuple[str, ...]:
-    """One line for every stage that fell back, with what mends it, then the warnings of the provenance.
+    """One line for every stage that fell back, with what mends it, then the warnings and notes of the provenance.
 
     Parts that are not of the expected kind are passed over: a provenance may have been read from a file.
     """
     notes = [_fallback(name, provenance.get(stage)) for stage, name in _STAGES.items()]
-    warnings = provenance.get("warnings")
-    if isinstance(warnings, (list, tuple)):
-        notes += [one_line(item) for item in warnings if isinstance(item, str)]
+    for kind in ("warnings", "notes"):
+        sentences = provenance.get(kind)
+        if isinstance(sentences, (list, tuple)):
+            notes += [one_line(item) for item in sentences if isinstance(item, str)]
     return tuple(dict.fromkeys(note for note in notes if note))
+
+
+def without_folders(value: Any) -> Any:
+    """The same JSON value with the folders of this machine taken out of every text: of a path its last part stays.
+
+    A page is sent to others, to whom the folders of its maker say nothing.
+    """
+    if isinstance(value, str):
+        alone = ": " not in value and "://" not in value
+        if alone and (re.match(r"(~|\.{1,2}|[A-Za-z]:)?[/\\]", value) or (value.count("/") > 1 and " " not in value)):
+            return re.split(r"[/\\]", value.rstrip("/\\"))[-1]
+        return _LOCAL.sub(lambda found: found[1] or found[0], value)
+    if isinstance(value, Mapping):
+        return {key: without_folders(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_folders(item) for item in value]
+    return value
 
 
 def _fallback(stage: str, record: Any) -> str:
@@ -29,5 +51,5 @@ def _fallback(stage: str, record: Any) -> str:
     if record.get("reason"):
         note += f" ({str(record['reason']).rstrip('.')})"
     if record.get("remedy") and str(record["remedy"]) not in note:
-        note += f"; to mend: {record['remedy']}"
+        note += f"; to fix this, run: {record['remedy']}"
     return one_line(note)

@@ -16,7 +16,7 @@ from whisperdiar.formats._cues import ready
 from whisperdiar.formats._json_text import write_compact
 from whisperdiar.formats._labels import UNKNOWN
 from whisperdiar.formats._making import subtitle_cues
-from whisperdiar.formats._notes import fallback_notes
+from whisperdiar.formats._notes import fallback_notes, without_folders
 from whisperdiar.formats._speakers import clean_names, leads
 from whisperdiar.formats._text import milliseconds, speaker_names
 from whisperdiar.options import WriteOptions
@@ -27,6 +27,7 @@ from whisperdiar.types import Span
 
 def page_data(transcript: Transcript, *, options: WriteOptions) -> dict[str, Any]:
     """JSON values only: everything that the page shows and that its downloads hold."""
+    transcript = replace(transcript, provenance=without_folders(transcript.provenance))
     figures = talk_statistics(transcript)
     labels = _labels(transcript, figures)
     place: dict[str | None, int] = {label: i for i, label in enumerate(labels)}

@@ -13,7 +13,7 @@ from whisperdiar.formats._from_cues import transcript_of
 from whisperdiar.formats._labels import split_labels
 from whisperdiar.formats._making import written
 from whisperdiar.formats._speakers import PALETTE, chosen_style, clean_names, colour_numbers, leads
-from whisperdiar.formats._text import JOINER, one_line
+from whisperdiar.formats._text import JOINER
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue
@@ -47,7 +47,6 @@ def dumps_cues(
     cues: Iterable[Cue],
     names: Mapping[str, str],
     *,
-    notes: Sequence[str] = (),
     word_times: bool = False,
     options: WriteOptions,
 ) -> str:
@@ -64,7 +63,6 @@ def dumps_cues(
     styles = [_style_line("Default", PALETTE[0]), *(_style_line(_style_name(i), PALETTE[i]) for i in used)]
     head = [
         "[Script Info]",
-        *("; " + one_line(note) for note in notes),
         "ScriptType: v4.00+",
         f"PlayResX: {_WIDTH}",
         f"PlayResY: {_HEIGHT}",

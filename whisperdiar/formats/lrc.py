@@ -12,7 +12,7 @@ from whisperdiar.formats._labels import split_labels
 from whisperdiar.formats._lrc_read import lyric_cues
 from whisperdiar.formats._making import written
 from whisperdiar.formats._speakers import chosen_style, clean_names, label_if_it_fits, leads
-from whisperdiar.formats._text import JOINER, one_line
+from whisperdiar.formats._text import JOINER
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue
@@ -34,7 +34,6 @@ def dumps_cues(
     cues: Iterable[Cue],
     names: Mapping[str, str],
     *,
-    notes: Sequence[str] = (),
     word_times: bool = False,
     options: WriteOptions,
 ) -> str:
@@ -53,10 +52,9 @@ def dumps_cues(
         ]
         last_end_ms = max(last_end_ms, cue.end_ms)
     rows += [(last_end_ms, "")] if made else []
-    tags = "; ".join(["whisperdiar", *map(_tag, notes)])
     # Lines of one cue may begin after the next cue has begun: players want them in order.
     lines = [f"[{_clock(time_ms)}]{text}" for time_ms, text in sorted(rows, key=lambda row: row[0])]
-    return "".join(line + "\n" for line in [f"[re:{tags}]", *lines])
+    return "".join(line + "\n" for line in ["[re:whisperdiar]", *lines])
 
 
 def read_cues(text: str, *, labels: bool = True) -> tuple[Cue, ...]:
@@ -83,10 +81,6 @@ def read(text: str) -> Transcript:
 
 def _style(options: WriteOptions) -> str:
     return chosen_style(options.speaker_style, own=label_if_it_fits(options), supported=())
-
-
-def _tag(note: str) -> str:
-    return one_line(note).replace("]", ")").replace("[", "(")
 
 
 def _clock(time_ms: int) -> str:

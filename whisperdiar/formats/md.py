@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from whisperdiar.formats._notes import fallback_notes
 from whisperdiar.formats._text import clock, milliseconds, one_line
 from whisperdiar.formats.txt import paragraphs
 from whisperdiar.options import WriteOptions
@@ -21,9 +20,8 @@ _ADDRESS = re.compile(r"(https?|ftp|mailto|www)([:.])", re.IGNORECASE)
 
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
-    """Paragraphs such as ``**Anna** [00:01:02] text``; what stood in for what is quoted before them."""
+    """Paragraphs such as ``**Anna** [00:01:02] text``."""
     blocks = [f"# {_plain(one_line(transcript.recording_id)) or 'Transcript'}"]
-    blocks += [f"> {_plain(note)}" for note in fallback_notes(transcript.provenance)]
     for group in paragraphs(transcript.segments, options):
         text = one_line("".join(word.text for segment in group for word in segment.words))
         if text:

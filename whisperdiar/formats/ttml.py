@@ -10,7 +10,6 @@ from whisperdiar.formats._cues import ReadyCue, ready
 from whisperdiar.formats._from_cues import transcript_of
 from whisperdiar.formats._labels import split_labels
 from whisperdiar.formats._making import subtitle_cues
-from whisperdiar.formats._notes import fallback_notes
 from whisperdiar.formats._speakers import PALETTE, chosen_style, clean_names, colour_numbers, leads
 from whisperdiar.formats._text import clock, one_line, speaker_names
 from whisperdiar.formats._ttml_read import document_cues, document_language
@@ -40,15 +39,13 @@ def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
     """A document of a transcript's subtitles, the speakers as agents and by colour."""
     names = speaker_names(transcript)
     found = subtitle_cues(transcript, style=_style(options), options=options)
-    notes = fallback_notes(transcript.provenance)
-    return dumps_cues(found, names, notes=notes, language=transcript.language, options=options)
+    return dumps_cues(found, names, language=transcript.language, options=options)
 
 
 def dumps_cues(
     cues: Iterable[Cue],
     names: Mapping[str, str],
     *,
-    notes: Sequence[str] = (),
     language: str | None = None,
     options: WriteOptions,
 ) -> str:
@@ -64,7 +61,7 @@ def dumps_cues(
         '<?xml version="1.0" encoding="UTF-8"?>',
         f'<tt {_NAMESPACES} ttp:contentProfiles="{_PROFILE}" ttp:timeBase="media" xml:lang={_quoted(language or "")}>',
         "  <head>",
-        *_metadata(told, agents, notes),
+        *_metadata(told, agents),
         *_styling(used, language),
         *_layout(made),
         "  </head>",
@@ -104,12 +101,11 @@ def _style(options: WriteOptions) -> str:
     return chosen_style(options.speaker_style, own="colour", supported=("colour", "voice"))
 
 
-def _metadata(names: Mapping[str, str], agents: Mapping[str | None, str], notes: Sequence[str]) -> list[str]:
-    if not names and not notes:
+def _metadata(names: Mapping[str, str], agents: Mapping[str | None, str]) -> list[str]:
+    if not names:
         return []
     return [
         "    <metadata>",
-        *(f"      <ttm:desc>{_escaped(one_line(note))}</ttm:desc>" for note in notes),
         *(
             f'      <ttm:agent xml:id="{agents[label]}" type="person">'
             f'<ttm:name type="full">{_escaped(shown)}</ttm:name></ttm:agent>'

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from whisperdiar.formats._notes import fallback_notes
 from whisperdiar.formats._text import clock, milliseconds, one_line
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Segment, Transcript
@@ -15,11 +14,9 @@ needs = "words"
 
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
-    """Lines such as ``[00:01:02] Anna: text``, after a NOTE line for every fallback."""
-    notes = [f"NOTE {note}" for note in fallback_notes(transcript.provenance)]
+    """Lines such as ``[00:01:02] Anna: text``."""
     lines = [_line(group, transcript, options) for group in paragraphs(transcript.segments, options)]
-    blank = [""] if notes and lines else []
-    return "".join(line + "\n" for line in [*notes, *blank, *filter(None, lines)])
+    return "".join(line + "\n" for line in filter(None, lines))
 
 
 def paragraphs(segments: Sequence[Segment], options: WriteOptions) -> list[list[Segment]]:

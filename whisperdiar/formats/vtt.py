@@ -10,7 +10,7 @@ from whisperdiar.formats._from_cues import transcript_of
 from whisperdiar.formats._labels import split_labels
 from whisperdiar.formats._making import written
 from whisperdiar.formats._speakers import PALETTE, chosen_style, clean_names, colour_numbers, leads
-from whisperdiar.formats._text import clock, one_line, without_arrow
+from whisperdiar.formats._text import clock
 from whisperdiar.formats._vtt_text import cue_of
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
@@ -27,7 +27,7 @@ _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
-    """Subtitles of a transcript: the speaker as a voice span, fallbacks as comments at the top."""
+    """Subtitles of a transcript: the speaker as a voice span."""
     return written(transcript, dumps_cues, style=_style(options), options=options)
 
 
@@ -35,7 +35,6 @@ def dumps_cues(
     cues: Iterable[Cue],
     names: Mapping[str, str],
     *,
-    notes: Sequence[str] = (),
     word_times: bool = False,
     options: WriteOptions,
 ) -> str:
@@ -45,8 +44,6 @@ def dumps_cues(
     known = clean_names(made, names)
     colours = colour_numbers(known if style == "colour" else {})
     parts = ["WEBVTT"]
-    # Comments know no escapes, so that a command in them stays as it is typed.
-    parts += ["NOTE " + without_arrow(one_line(note)) for note in notes]
     rules = _rules(made, colours, word_times=word_times)
     parts += ["STYLE\n" + "\n".join(rules)] if rules else []
     for cue, before in zip(made, leads(made, known, style), strict=True):

@@ -13,10 +13,11 @@ SAMPLE_RATE_HZ = 16_000
 
 AUTO_ORDER: Mapping[str, tuple[str, ...]] = {
     "vad": ("crdnn", "silero"),
-    "asr": ("whisper", "pocketsphinx"),
+    "asr": ("whisper",),
     "diarization": ("onnx", "pyannote", "embedding", "bic"),
 }
-"""What ``auto`` tries, best first."""
+"""What ``auto`` tries, best first. PocketSphinx runs only where it is asked for: it knows English alone, and would turn
+any other language into English words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

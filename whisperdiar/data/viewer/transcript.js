@@ -182,7 +182,7 @@ function makeSrt(book) {
 
 function makeVtt(book) {
   const safe = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
-  const blocks = ["WEBVTT", ...book.data.notes.map((note) => `NOTE ${note.replace(/-{2,}>/g, "→")}`)];
+  const blocks = ["WEBVTT"];
   for (const [start, end, who, text, , rows] of book.data.cues) {
     const broken = text.split("\n"), speakers = perLine(who, broken.length);
     const alone = speakers.every((item) => item === speakers[0]);

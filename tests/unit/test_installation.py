@@ -1,0 +1,57 @@
+"""What is said of an installation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from whisperdiar.installation import import_failure, is_installed, readiness
+from whisperdiar.registry import STAGES, available, load
+
+BROKEN = {
+    "raises": ("raise OSError('libtorch.so: undefined symbol')", "OSError: libtorch.so: undefined symbol"),
+    "exits": ("raise SystemExit(3)", "exit code 3"),
+    "crashes": ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "signal 11"),
+    "lacks": ("import no_such_dependency", "no_such_dependency"),
+}
+
+
+@pytest.mark.parametrize(("name", "text", "said"), [(name, *rest) for name, rest in BROKEN.items()], ids=BROKEN)
+def test_why_a_library_cannot_be_imported_is_found_in_a_process_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: str, said: str
+) -> None:
+    (tmp_path / f"library_that_{name}.py").write_text(text, encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    failure = import_failure(f"library_that_{name}")
+    assert failure is not None
+    assert said in failure
+    assert "\n" not in failure
+
+
+def test_a_library_that_works_has_no_failure() -> None:
+    assert import_failure("json") is None
+
+
+def test_a_namespace_alone_is_no_installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other packages lie in ``pyannote`` as well."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "shared_namespace" / "core").mkdir(parents=True)
+    (tmp_path / "shared_namespace" / "core" / "__init__.py").touch()
+    assert is_installed("shared_namespace.core")
+    assert not is_installed("shared_namespace.audio")
+    assert not is_installed("no_such_namespace.audio")
+
+
+def test_every_backend_is_ready_or_says_what_makes_it_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "empty"))
+    for stage in STAGES:
+        for name in available(stage):
+            found = readiness(stage, load(stage, name))
+            if found.state == "ready":
+                assert found.remedy is None
+            else:
+                assert found.remedy is not None
+                assert found.remedy.startswith(("pip install ", "whisperdiar models download "))
+    assert readiness("asr", load("asr", "whisper")).state == "model missing"
+    assert readiness("vad", load("vad", "silero")).state == "ready"

@@ -1,0 +1,150 @@
+"""The state of this installation: which libraries fit each other, and which backends can run (nothing is fetched).
+
+`readiness` looks only at what is installed and what lies in the model cache; `import_failure` imports a library in a
+process of its own, because a library that does not fit another one may end the process instead of raising.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from whisperdiar import models
+from whisperdiar._hub import find_cached
+from whisperdiar._telemetry import VARIABLES
+from whisperdiar.registry import BackendClass
+from whisperdiar.torch_support import one_line, reinstall_command, torch_mismatch
+
+State = Literal["ready", "model missing", "not installed", "broken"]
+
+LIBRARIES: Mapping[str, str] = {
+    "onnxruntime": "onnxruntime",
+    "ctranslate2": "ctranslate2",
+    "faster_whisper": "faster-whisper",
+    "av": "av",
+    "torch": "torch",
+    "torchaudio": "torchaudio",
+    "transformers": "transformers",
+    "speechbrain.inference": "speechbrain",
+    "pyannote.audio": "pyannote.audio",
+    "nemo.collections.asr": "nemo_toolkit",
+}
+"""The modules that do the work and the packages that bring them; core first, then what others import."""
+
+_IMPORT_LIMIT_S = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether a backend can run, and if not, why and what mends it.
+
+    Attributes:
+        state: ``ready``; ``model missing``: fetched at the first use; ``not installed``: a package is missing;
+            ``broken``: what is installed cannot work.
+        text: one clause for people.
+        remedy: the command that makes it ready, if there is one.
+    """
+
+    state: State
+    text: str
+    remedy: str | None = None
+
+
+def readiness(stage: str, backend: BackendClass) -> Readiness:
+    """Whether a backend with its default settings can run now, judged without importing anything heavy.
+
+    Args:
+        stage: ``vad``, ``asr`` or ``diarization``.
+        backend: its class.
+    """
+    missing = missing_packages(backend)
+    if missing:
+        extra = backend.info.extra
+        packages = " ".join(item.partition(".")[0].replace("_", "-") for item in missing)
+        remedy = f'pip install "whisperdiar[{extra}]"' if extra else f"pip install {packages}"
+        return Readiness("not installed", f"not installed ({remedy})", remedy)
+    if backend.info.extra and _needs_torch(backend):
+        mismatch = torch_mismatch()
+        if mismatch is not None:
+            return Readiness("broken", mismatch, reinstall_command())
+    if _model_at_hand(stage, backend):
+        return Readiness("ready", "ready")
+    name = "small" if stage == "asr" else backend.name
+    remedy = f"whisperdiar models download {name}"
+    size = f"{backend.info.download_mb} MB" if backend.info.download_mb else "size unknown"
+    return Readiness("model missing", f"installed, model not downloaded ({size}: {remedy})", remedy)
+
+
+def missing_packages(backend: BackendClass) -> list[str]:
+    """Modules that a backend needs and that are not installed; nothing heavy is imported."""
+    return sorted(name for name in backend.info.requires if not is_installed(name))
+
+
+def is_installed(module: str) -> bool:
+    """Whether a module can be found; of ``pyannote.audio`` the namespace alone, which others share, is not enough."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # not even the package above it
+        return False
+
+
+def _needs_torch(backend: BackendClass) -> bool:
+    return any(name.partition(".")[0] not in ("onnxruntime", "onnx") for name in backend.info.requires)
+
+
+def _model_at_hand(stage: str, backend: BackendClass) -> bool:
+    if not backend.info.network:
+        return True
+    if stage == "asr":
+        return any(entry.cached for entry in models.catalogue())
+    choices = getattr(backend, "alternatives", ((backend.info.requires, backend.info.repositories),))
+    return any(
+        all(map(is_installed, packages)) and all(find_cached(repository, ()) is not None for repository in repositories)
+        for packages, repositories in choices
+    )
+
+
+def installed_libraries() -> dict[str, str]:
+    """Modules of `LIBRARIES` that are installed, with the version of their package."""
+    found = {}
+    for module, package in LIBRARIES.items():
+        try:
+            found[module] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def import_failure(module: str) -> str | None:
+    """Why a module cannot be imported, found out in a process of its own; None where it can."""
+    code = f"import {module}"
+    environment = {**VARIABLES, **os.environ, "HF_HUB_OFFLINE": "1"}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_IMPORT_LIMIT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"its import takes longer than {_IMPORT_LIMIT_S} s"
+    except OSError as error:
+        return one_line(error)
+    if done.returncode == 0:
+        return None
+    if done.returncode < 0:
+        return f"its import ends the process with signal {-done.returncode}"
+    lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+    raised = [line for line in lines if re.match(r"[A-Za-z_.]*(Error|Exception|Exit)\b", line)]
+    return (raised or lines or [f"its import ends the process with exit code {done.returncode}"])[-1][:240]
