@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib.metadata
+import importlib.util
 import re
+import sys
+import types
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -157,7 +162,8 @@ class Resemblyzer(_Encoder):
     spread: float | None = 0.25  # measured: 0.24 to 0.25 on clean, noisy, far-field and telephone speech alike
 
     def _load(self, _progress: Progress, /) -> Any:
-        package = import_module("resemblyzer", package="Resemblyzer", extra="resemblyzer")
+        with _pkg_resources():
+            package = import_module("resemblyzer", package="Resemblyzer", extra="resemblyzer")
         self.device = choose_device(self.runtime, extra="resemblyzer")
         try:
             model = package.VoiceEncoder(
@@ -189,6 +195,24 @@ class Resemblyzer(_Encoder):
         # For many the function turns all axes round: (n_frames, n_bands, n).
         mels = torch.from_numpy(np.ascontiguousarray(sound.wav_to_mel_spectrogram(filled).transpose(2, 0, 1)))
         return sum(self._model(mels[:, part].to(self._model.device)) for part in parts)
+
+
+@contextlib.contextmanager
+def _pkg_resources() -> Iterator[None]:
+    """A module pkg_resources inside the block, where setuptools (from 82 on) brings none.
+
+    webrtcvad, which Resemblyzer imports and is not used here, reads its own version from it.
+    """
+    if importlib.util.find_spec("pkg_resources") is not None:
+        yield
+        return
+    module: Any = types.ModuleType("pkg_resources")
+    module.get_distribution = importlib.metadata.distribution
+    sys.modules["pkg_resources"] = module
+    try:
+        yield
+    finally:
+        del sys.modules["pkg_resources"]
 
 
 class Pyannote(_Encoder):
