@@ -6,12 +6,15 @@ The pipeline takes objects that fulfil the contracts, never names; `whisperdiar.
 from __future__ import annotations
 
 import importlib.metadata
+import math
 import platform
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
+
+import numpy as np
 
 from whisperdiar._beside import Beside, one_at_a_time
 from whisperdiar._machine import usable_cores
@@ -32,10 +35,15 @@ from whisperdiar.types import (
     Transcription,
     Turn,
     Word,
+    merge_spans,
+    total_duration,
 )
 from whisperdiar.version import __version__
 
 Result = TypeVar("Result")
+
+_LEVEL_BLOCK_S = 60
+"""The level of a recording is measured in parts: it may be hours long and lie on the disk."""
 
 _VERSIONED = {
     "faster_whisper": "faster-whisper",
@@ -105,9 +113,8 @@ class Pipeline:
             transcription = self.words(audio, speech=speech, progress=progress)
             diarization, failure = self._turns_or_failure(audio, speech, progress)
         if not speech:
-            warnings = (*transcription.warnings, "no speech was found in this recording")
-            transcription = replace(transcription, warnings=warnings)
-        transcript = self._join(audio, transcription, diarization, failure)
+            transcription = replace(transcription, warnings=(*transcription.warnings, _no_speech(audio)))
+        transcript = self._join(audio, speech, transcription, diarization, failure)
         if failure is not None:
             raise DiarizationFailed(_failed(failure), transcript) from failure
         return transcript
@@ -205,7 +212,12 @@ class Pipeline:
         return record.to_dict()
 
     def _join(
-        self, audio: Audio, transcription: Transcription, diarization: Diarization, failure: BaseException | None
+        self,
+        audio: Audio,
+        speech: Sequence[Span],
+        transcription: Transcription,
+        diarization: Diarization,
+        failure: BaseException | None,
     ) -> Transcript:
         words = align(transcription.words, diarization.turns)
         uncertain = uncertain_words(words, options=self.alignment)
@@ -222,7 +234,7 @@ class Pipeline:
             turns=diarization.turns,
             dropped=transcription.dropped,
             uncertain=uncertain,
-            provenance=self.provenance(warnings, notes),
+            provenance={**self.provenance(warnings, notes), "speech": round(total_duration(merge_spans(speech)), 3)},
         )
         return shifted(transcript, audio.start)
 
@@ -234,6 +246,19 @@ DIARIZATION_FAILED = "diarization failed, so the words are complete and have no 
 def _failed(failure: BaseException) -> str:
     cause = f"it asked to exit with {failure}" if isinstance(failure, SystemExit) else one_line(failure)
     return f"{DIARIZATION_FAILED}: {cause}"
+
+
+def _no_speech(audio: Audio) -> str:
+    """Says that there is no speech, and how loud the recording is: a quiet one may hold some all the same."""
+    block = _LEVEL_BLOCK_S * audio.sample_rate
+    n_samples = audio.samples.shape[1]
+    peak = max((float(np.abs(audio.samples[:, at : at + block]).max()) for at in range(0, n_samples, block)), default=0)
+    if peak <= 0.0:
+        return "no speech was found in this recording: it is digital silence; check the microphone or the track"
+    return (
+        f"no speech was found in this recording (its peak is {20 * math.log10(peak):.0f} dBFS); "
+        "if there is some, run it again with --vad none"
+    )
 
 
 def _device(backend: Preparable) -> str | None:

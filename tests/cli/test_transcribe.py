@@ -272,10 +272,46 @@ def test_silence_gives_an_empty_transcript(cli: Cli, tmp_path: Path) -> None:
 
     wavfile.write(tmp_path / "silence.wav", 16_000, np.zeros(80_000, np.int16))
     done = cli("silence.wav", *FAST, "-o", "out.srt", "-o", "out.json", "-o", "out.rttm", "-o", "out.vtt")
-    assert done.code == 0, done.err
+    assert done.code == 3, done.err
     assert (tmp_path / "out.srt").read_text("utf-8") == ""
-    assert "no speech was found" in done.err
+    assert "no speech was found in this recording: it is digital silence" in done.err
+    assert "the result is empty" in done.complaints[0]
     assert json_format.loads((tmp_path / "out.json").read_text("utf-8")).segments == ()
+
+
+def test_noise_is_told_with_its_level_and_a_batch_goes_on(cli: Cli, short: Path, tmp_path: Path) -> None:
+    import numpy as np
+    from scipy.io import wavfile
+
+    noise = np.random.default_rng(0).normal(0, 30, 80_000).astype(np.int16)
+    wavfile.write(tmp_path / "hiss.wav", 16_000, noise)
+    done = cli("hiss.wav", short, *FAST, "-o", "out/", "--report", "left.json")
+    assert done.code == 3
+    assert "its peak is -47 dBFS" in done.err or "its peak is -48 dBFS" in done.err
+    assert len(done.complaints) == 1
+    assert (tmp_path / "out" / "short talk.srt").stat().st_size > 0
+    rows = json.loads((tmp_path / "left.json").read_text("utf-8"))
+    assert {"hiss", "short_talk"} >= {row["recording"] for row in rows}
+    assert any(row["kind"] == "warning" and "no speech" in row["reason"] for row in rows)
+    failed = cli("hiss.wav", "gone.wav", *FAST, "-o", "again/")
+    assert failed.code == 1, "an error outweighs an empty result"
+
+
+@pytest.mark.parametrize("command", [("vad",), ("diarize", "--diarizer", "bic")])
+def test_single_stages_that_find_nobody_say_so(cli: Cli, tmp_path: Path, command: tuple[str, ...]) -> None:
+    import numpy as np
+    from scipy.io import wavfile
+
+    wavfile.write(tmp_path / "silence.wav", 16_000, np.zeros(80_000, np.int16))
+    done = cli(command[0], "silence.wav", "--vad", "silero", *command[1:], "-o", "out.rttm", "-q")
+    assert done.code == 3
+    assert len(done.complaints) == 1
+
+
+def test_a_report_is_for_two_formats_and_replaces_nothing_that_is_written(cli: Cli, short: Path) -> None:
+    assert cli(short, *FAST, "-o", "out.srt", "--report", "left.txt").code == 2
+    assert cli(short, *FAST, "-o", "out.srt", "--report", "nowhere/left.tsv").code == 1
+    assert cli(short, *FAST, "-o", "out.tsv", "--report", "out.tsv").code == 2
 
 
 @pytest.mark.parametrize(

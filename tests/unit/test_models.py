@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import http.server
 import importlib.util
+import importlib.metadata
 import json
 import os
 import shutil
@@ -532,7 +533,8 @@ def test_interrupted_download_goes_on(hub, tmp_path):
     fetch(hub, tmp_path / "home", f"models.download('someone/large', {str(tmp_path / 'folder')!r})")
     assert not Hub.break_off
     ranges = [r for command, path, r, _ in Hub.requests if command == "GET" and path.endswith("model.bin")]
-    assert any(r and r != "bytes=0-" for r in ranges)
+    if int(importlib.metadata.version("huggingface_hub").partition(".")[0]) >= 2:  # before, it began anew within a call
+        assert any(r and r != "bytes=0-" for r in ranges)
     text = (tmp_path / "folder" / "model.bin").read_text(encoding="utf-8")
     assert text == Hub.repositories["someone/large"]["model.bin"]
     assert models.resolve(str(tmp_path / "folder")).path == tmp_path / "folder"

@@ -12,7 +12,8 @@ import click
 from whisperdiar.cli.console import Console
 from whisperdiar.errors import InvalidOption, WhisperdiarError
 
-OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+OK, FAILED, USAGE, EMPTY, INTERRUPTED = 0, 1, 2, 3, 130
+"""EMPTY: the work was done, and there is nothing, or next to nothing, in the result."""
 
 _NO_ARGUMENTS: Any = getattr(click.exceptions, "NoArgsIsHelpError", ())
 """Carries the whole help text; click before 8.2 prints it by itself."""

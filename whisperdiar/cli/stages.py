@@ -14,7 +14,7 @@ from whisperdiar.alignment import uncertain_words
 from whisperdiar.assembly import build, select, wants_channels
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
-from whisperdiar.cli.errors import FAILED, report
+from whisperdiar.cli.errors import EMPTY, FAILED, report
 from whisperdiar.cli.outputs import STDOUT, Target, check_used, check_writable, plan, unfinished
 from whisperdiar.cli.page import Recording
 from whisperdiar.cli.transcribe import request_from, write_targets
@@ -23,6 +23,7 @@ from whisperdiar.files import read_text, write_text
 from whisperdiar.formats import json, rttm, speech
 from whisperdiar.media import load, recording_id
 from whisperdiar.options import AlignmentOptions, Runtime, WriteOptions
+from whisperdiar.outcome import empty_sentence, is_empty
 from whisperdiar.pipeline import DIARIZATION_FAILED, versions
 from whisperdiar.segmentation import segments
 from whisperdiar.transcript import Speaker, Transcript
@@ -68,6 +69,9 @@ def vad(
         write_text(output, text)
     spoken = sum(span.duration for span in spans)
     console.info(f"{audio.recording_id}: {spoken:.1f} s of speech in {audio.duration:.1f} s, {len(spans)} stretches")
+    if not spans:
+        console.error(f"{recording}: no speech was found; try another detector (--vad), or --vad none")
+        code = code or EMPTY
     context.exit(code)
 
 
@@ -114,6 +118,9 @@ def diarize(
         console.warn(f"{recording}: {warning}")
     code = write_targets(transcript, targets, WriteOptions(), console, recording=Recording(recording)) or code
     console.info(f"{audio.recording_id}: {len(transcript.speakers)} speakers, {len(transcript.turns)} turns")
+    if is_empty(transcript):
+        console.error(f"{recording}: {empty_sentence(transcript)}")
+        code = code or EMPTY
     context.exit(code)
 
 

@@ -15,16 +15,18 @@ from whisperdiar.assembly import Choice, Request, build, wants_channels
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.embedding import Embedding, embed_options, embedding, write_embedded
-from whisperdiar.cli.errors import FAILED, OK, report
+from whisperdiar.cli.errors import EMPTY, FAILED, OK, report
 from whisperdiar.cli.keeping import corrected_transcript, keep_option, with_corrections
 from whisperdiar.cli.outputs import STDOUT, Target, check_used, plan, unfinished
 from whisperdiar.cli.page import Recording, check_embeddable
+from whisperdiar.cli.reporting import Report, report_option
 from whisperdiar.clips import has_clips, make_folder, write_clips
 from whisperdiar.errors import DiarizationFailed, InvalidOption, TruncatedMedia, WhisperdiarError
 from whisperdiar.files import write_bytes, write_text
 from whisperdiar.formats import json
 from whisperdiar.media import load, recording_id
 from whisperdiar.options import AlignmentOptions, Runtime, WriteOptions
+from whisperdiar.outcome import empty_sentence, is_empty, summarise_left_out
 from whisperdiar.pipeline import Pipeline
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Audio, SpeakerCount
@@ -44,6 +46,7 @@ class Job:
     embed_media: bool = False
     embedding: Embedding | None = None
     corrected: Transcript | None = None
+    report: Report | None = None
 
 
 @click.command("transcribe", short_help="Who said what, when (the default command).")
@@ -53,6 +56,7 @@ class Job:
 @click.option("--clips", type=shared.PATH, metavar="DIR", help="Write each speaker's speech as sound.")
 @embed_options
 @keep_option
+@report_option
 @shared.asr_options
 @shared.vad_options
 @shared.diarizer_options
@@ -74,6 +78,7 @@ def transcribe(
     embed: str | None,
     embed_format: str | None,
     keep_edits: Path | None,
+    report_file: Path | None,
     quiet: bool,
     **options: Any,
 ) -> None:
@@ -81,14 +86,15 @@ def transcribe(
 
     Without -o, subtitles (SRT) go to standard output. With -o FILE the suffix tells the format; with -o FOLDER/
     each input gets its own files there, and those that exist are left alone unless --overwrite is given. One
-    failed input does not stop the others; the exit code is then 1.
+    failed input does not stop the others; the exit code is then 1. It is 3 where a result has no words, or hardly any
+    for the speech that there is.
     """
     console = Console(quiet=quiet)
     context.call_on_close(console.close)
     write = shared.write_options(options)
     wanted = embedding(embed, embed_format)
     others = shared.other_files(options)
-    others["also_written"] += [embed]
+    others["also_written"] += [embed, report_file]
     others["also_read"] += [keep_edits]
     targets = plan(inputs, outputs, formats, **others)
     if wanted is not None and not (outputs or formats):
@@ -115,10 +121,14 @@ def transcribe(
         embed_media=embed_media,
         embedding=wanted,
         corrected=corrected,
+        report=None if report_file is None else Report(report_file),
     )
-    codes = [run_one(path, found, job, many=len(inputs) > 1) for path, found in todo]
-    if any(codes):
-        context.exit(FAILED)
+    try:
+        codes = [run_one(path, found, job, many=len(inputs) > 1) for path, found in todo]
+    finally:
+        if job.report is not None:
+            job.report.write()
+    context.exit(max(codes) if set(codes) <= {OK, EMPTY} else FAILED)
 
 
 def job_from(options: dict[str, Any], console: Console, *, write: WriteOptions) -> Job:
@@ -249,7 +259,12 @@ def _run_one(path: Path, targets: Sequence[Target], job: Job) -> int:
     if job.clips is not None and lost is None:
         with job.console.timed("clips"):
             write_clips(audio, transcript, job.clips)
+    if job.report is not None:
+        job.report.add(transcript)
     job.console.info(summary(audio, transcript, job.console, wanted))
+    if is_empty(transcript):
+        job.console.error(f"{path}: {empty_sentence(transcript)}")
+        code = code or EMPTY
     return code
 
 
@@ -309,18 +324,16 @@ def summary(audio: Audio, transcript: Transcript, console: Console, targets: Seq
     total = console.elapsed()  # less than the sum of the stages where some ran side by side
     factor = total / audio.duration if audio.duration else 0.0
     stages = ", ".join(f"{stage} {spent:.1f} s" for stage, spent in console.seconds.items())
-    dropped = (
-        f", {len(transcript.dropped)} passage{'s' * (len(transcript.dropped) != 1)} dropped"
-        if transcript.dropped
-        else ""
-    )
     language = f", language {transcript.language}" if transcript.language else ""
+    missing = summarise_left_out(transcript)
     written = ", ".join(str(target.path) for target in targets if target.path != STDOUT)
     speakers = len(transcript.speakers)
     return (
         f"{transcript.recording_id}: {clock(audio.duration)} of sound, {speakers} speaker{'s' * (speakers != 1)}, "
-        f"{len(transcript.words)} word{'s' * (len(transcript.words) != 1)}{dropped}{language}\n"
-        f"  {total:.1f} s ({stages}), real-time factor {factor:.2f}" + (f"\n  wrote {written}" if written else "")
+        f"{len(transcript.words)} word{'s' * (len(transcript.words) != 1)}{language}\n"
+        f"  {total:.1f} s ({stages}), real-time factor {factor:.2f}"
+        + (f"\n  {missing}" if missing else "")
+        + (f"\n  wrote {written}" if written else "")
     )
 
 

@@ -1,0 +1,67 @@
+"""`--report FILE`: what was left out and what was mended, for every recording of a run."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+
+from whisperdiar.errors import InvalidOption
+from whisperdiar.files import write_text
+from whisperdiar.outcome import report_rows
+from whisperdiar.transcript import Transcript
+
+_SUFFIXES = (".tsv", ".json")
+_COLUMNS = ("recording", "start", "end", "kind", "reason", "text")
+
+
+def _check(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:  # noqa: ARG001
+    if value is not None and value.suffix.lower() not in _SUFFIXES:
+        raise InvalidOption(f"--report {value}: give the name of a {' or '.join(_SUFFIXES)} file")
+    return value
+
+
+report_option = click.option(
+    "--report",
+    "report_file",
+    type=click.Path(path_type=Path),
+    callback=_check,
+    metavar="FILE",
+    help="Also list what was left out and why, as .tsv or .json.",
+)
+
+
+@dataclass(slots=True)
+class Report:
+    """Rows of all recordings so far, written whole."""
+
+    path: Path
+    _rows: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, transcript: Transcript) -> None:
+        self._rows += report_rows(transcript)
+
+    def write(self) -> None:
+        """Raises OutputError where the file cannot be written."""
+        if self.path.suffix.lower() == ".json":
+            write_text(self.path, json.dumps(self._rows, indent=1, ensure_ascii=False) + "\n")
+            return
+        made = io.StringIO()
+        writer = csv.DictWriter(made, _COLUMNS, dialect="excel-tab", lineterminator="\n")
+        writer.writeheader()
+        for row in self._rows:
+            writer.writerow({key: _cell(value) for key, value in row.items()})
+        write_text(self.path, made.getvalue())
+
+
+def _cell(value: Any) -> Any:
+    """A text on one line that no spreadsheet takes for a formula."""
+    if not isinstance(value, str):
+        return value
+    text = " ".join(value.split())
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text

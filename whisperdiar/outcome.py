@@ -1,0 +1,134 @@
+"""What a transcript leaves out, and whether it is a result at all (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from whisperdiar.transcript import Transcript
+from whisperdiar.types import Span, merge_spans, total_duration
+
+Kind = Literal["dropped", "without words"]
+
+_FEWEST_WORDS_PER_S = 0.1
+"""Of speech: people say two to three words a second; with a twentieth of that nothing usable was recognised."""
+_JUDGED_FROM_S = 10.0
+"""Less speech may well be a few words with long vowels, or noise that a detector took for speech."""
+_PLACES = 5
+"""How many places a line names before it says how many more there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """One passage that is not in the transcript.
+
+    Attributes:
+        span: where it is, in seconds of the recording.
+        kind: ``dropped``: it was recognised and not believed; ``without words``: nothing was recognised in speech.
+        reason: one clause.
+        text: what was recognised; empty where nothing was.
+    """
+
+    span: Span
+    kind: Kind
+    reason: str
+    text: str = ""
+
+
+def left_out(transcript: Transcript) -> tuple[LeftOut, ...]:
+    """All passages that are not in the transcript, in order of time."""
+    found = [
+        LeftOut(item.span, "dropped" if item.text.strip() else "without words", item.reason, item.text.strip())
+        for item in transcript.dropped
+    ]
+    return tuple(sorted(found, key=lambda item: (item.span, item.kind)))
+
+
+def is_empty(transcript: Transcript) -> bool:
+    """Whether there is no usable result: no words, hardly any for the speech that there is, or no turns where no words
+    were asked for.
+    """
+    if transcript.provenance.get("asr") is None:
+        return not transcript.turns and not transcript.words
+    n_words = len(transcript.words)
+    speech = transcript.provenance.get("speech")
+    if not n_words or not isinstance(speech, (int, float)):
+        return not n_words
+    return speech >= _JUDGED_FROM_S and n_words < _FEWEST_WORDS_PER_S * speech
+
+
+def empty_sentence(transcript: Transcript) -> str:
+    """Why a transcript for which `is_empty` holds is no result, in one line with what can be done."""
+    speech = transcript.provenance.get("speech")
+    if transcript.provenance.get("asr") is None:
+        return "the result is empty: nobody was found to speak"
+    if not speech:
+        return "the result is empty: there is no speech in it"
+    n_words = len(transcript.words)
+    found = "no words" if not n_words else f"{n_words} words only" if n_words > 1 else "1 word only"
+    dropped = [item.span for item in left_out(transcript) if item.kind == "dropped"]
+    cause = f", {_seconds(dropped)} of it dropped" if dropped else ""
+    spoken = f" as {transcript.language}" if transcript.language else ""
+    return (
+        f"nothing usable was recognised{spoken}: {found} in {speech:.0f} s of speech{cause}; "
+        "try a larger model (--model small), or name the language (--language)"
+    )
+
+
+def summarise_left_out(transcript: Transcript) -> str | None:
+    """One line about what was left out and where; None where nothing was.
+
+    ``left out: 2 passages dropped (3.1 s at 0:12, 1:05), 4.2 s of speech without words (at 2:01)``
+    """
+    found = left_out(transcript)
+    parts = []
+    dropped = [item.span for item in found if item.kind == "dropped"]
+    if dropped:
+        noun = "passage" if len(dropped) == 1 else "passages"
+        parts.append(f"{len(dropped)} {noun} dropped ({_seconds(dropped)} at {_places(dropped)})")
+    silent = [item.span for item in found if item.kind == "without words"]
+    if silent:
+        parts.append(f"{_seconds(silent)} of speech without words (at {_places(silent)})")
+    return f"left out: {', '.join(parts)}" if parts else None
+
+
+def report_rows(transcript: Transcript) -> list[dict[str, Any]]:
+    """Warnings, notes and what was left out, as rows; start and end are None where a row is about all of the recording.
+
+    Every row has ``recording``, ``start`` and ``end`` (seconds), ``kind``, ``reason`` and ``text``.
+    """
+    name = transcript.recording_id
+    rows: list[dict[str, Any]] = [
+        {"recording": name, "start": None, "end": None, "kind": kind, "reason": text, "text": ""}
+        for kind, key in (("warning", "warnings"), ("note", "notes"))
+        for text in transcript.provenance.get(key, ())
+    ]
+    rows += [
+        {
+            "recording": name,
+            "start": round(item.span.start, 3),
+            "end": round(item.span.end, 3),
+            "kind": item.kind,
+            "reason": item.reason,
+            "text": item.text,
+        }
+        for item in left_out(transcript)
+    ]
+    return rows
+
+
+def _seconds(spans: Sequence[Span]) -> str:
+    return f"{total_duration(merge_spans(spans)):.1f} s"
+
+
+def _places(spans: Sequence[Span]) -> str:
+    shown = ", ".join(_clock(span.start) for span in spans[:_PLACES])
+    more = len(spans) - _PLACES
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _clock(seconds: float) -> str:
+    whole = max(0, int(seconds))
+    hours, minutes = whole // 3600, whole // 60 % 60
+    return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"
