@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import http.server
-import importlib.util
 import importlib.metadata
+import importlib.util
 import json
 import os
 import shutil
