@@ -29,6 +29,7 @@ def transcribe(
     end: float | None = None,
     progress: Progress = no_progress,
     notify: Notify = silent,
+    inform: Notify = silent,
 ) -> Transcript:
     """Who said what, when, in an audio or video file.
 
@@ -43,7 +44,8 @@ def transcribe(
         offline: never touch the network.
         start, end: the part to read, in seconds of the recording.
         progress: called with a stage and its done fraction.
-        notify: called with a sentence when a fallback runs.
+        notify: called with a sentence when a fallback runs from which the result suffers.
+        inform: called with a sentence when one runs from which it does not.
 
     Raises:
         InvalidOption: a setting that cannot be meant.
@@ -64,7 +66,7 @@ def transcribe(
         language=language,
         runtime=runtime,
     )
-    pipeline = build(request, notify=notify, progress=progress)
+    pipeline = build(request, notify=notify, inform=inform, progress=progress)
     audio = load(
         Path(path),
         channels="all" if wants_channels(pipeline.diarizer) else "mono",

@@ -239,7 +239,12 @@ def _resolve_auto(runtime: Runtime, kind: str, index: int, translate: bool, prog
         if other is None:
             raise
         found = resolve(other, runtime=Runtime(offline=True))
-        return replace(found, note=f"model {other} is used, the best one on this machine: {error}")
+        cause = str(error).partition(": ")[0]
+        return replace(
+            found,
+            note=f"model {other} is used, the best one on this machine, because {cause}. "
+            f"To fix this, run: whisperdiar models download {name}",
+        )
 
 
 def _fetch(name: str, repository: str, runtime: Runtime, progress: Progress) -> ResolvedModel:
