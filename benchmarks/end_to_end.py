@@ -12,7 +12,7 @@ CORPUS is a folder with a manifest.json whose ``recordings`` name a file, a kind
     tcpWER  the same, where a word can only match one that is at most 5 s away (MeetEval; references with times)
     DER     missed speech, false alarm and confusion per speech, no collar, overlap scored (pyannote.metrics)
     found   recordings in which the number of speakers is the right one
-    × real  seconds of recording per second of work, all stages, models loaded before
+    × real  seconds of recording per second of work, all stages, models loaded before; measure it on an idle machine
 
 Sums are pooled: errors, words and seconds are added up, rates never averaged. Beside it the words of plain
 faster-whisper with the same model, precision, threads and sound: its sequential decoding without and with its own
@@ -94,6 +94,7 @@ class Figures:
     counted: int = 0
     ways: dict[str, Errors] = field(default_factory=dict)
     ways_spent: dict[str, float] = field(default_factory=dict)
+    ways_processor: dict[str, float] = field(default_factory=dict)
 
     def __add__(self, other: Figures) -> Figures:
         return Figures(
@@ -108,6 +109,7 @@ class Figures:
             counted=self.counted + other.counted,
             ways={way: errors for way in WAY_NAMES if (errors := plus(self.ways.get(way), other.ways.get(way)))},
             ways_spent=summed(self.ways_spent, other.ways_spent) or {},
+            ways_processor=summed(self.ways_processor, other.ways_processor) or {},
         )
 
 
@@ -164,21 +166,24 @@ def utterances(stm: str) -> tuple[Utterance, ...]:
 
 
 class Clock:
-    """A `Progress` that adds up what each stage takes, in seconds."""
+    """A `Progress` that adds up what each stage takes: seconds by the clock, and of the processor."""
 
     def __init__(self) -> None:
         self.spent: dict[str, float] = {}
-        self._begun: dict[str, float] = {}
+        self.processor: dict[str, float] = {}
+        self._begun: dict[str, tuple[float, float]] = {}
 
     def __call__(self, stage: str, fraction: float) -> None:
-        now = time.perf_counter()
+        now = time.perf_counter(), time.process_time()
         if fraction == 0.0:
             self._begun.setdefault(stage, now)
         elif fraction == 1.0 and stage in self._begun:
-            self.spent[stage] = self.spent.get(stage, 0.0) + now - self._begun.pop(stage)
+            begun = self._begun.pop(stage)
+            self.spent[stage] = self.spent.get(stage, 0.0) + now[0] - begun[0]
+            self.processor[stage] = self.processor.get(stage, 0.0) + now[1] - begun[1]
 
 
-def measured(recording: Recording, audio: Audio, transcript: Transcript, spent: dict[str, float]) -> Figures:
+def measured(recording: Recording, audio: Audio, transcript: Transcript, clock: Clock) -> Figures:
     """The counts of one recording."""
     normal = normaliser(recording.language)
     said = [own._replace(text=normal(own.text)) for own in recording.said]
@@ -189,8 +194,9 @@ def measured(recording: Recording, audio: Audio, transcript: Transcript, spent: 
     figures = Figures(
         n_recordings=1,
         seconds=audio.duration,
-        spent=sum(spent.values()),
-        ways_spent={OURS: spent.get("vad", 0.0) + spent.get("asr", 0.0)},
+        spent=sum(clock.spent.values()),
+        ways_spent={OURS: clock.spent.get("vad", 0.0) + clock.spent.get("asr", 0.0)},
+        ways_processor={OURS: clock.processor.get("vad", 0.0) + clock.processor.get("asr", 0.0)},
     )
     if said:
         text = joined(recording.language, (segment.text for segment in transcript.segments))
@@ -223,7 +229,8 @@ def heard_by(contest: Contest, way: str, recording: Recording, audio: Audio) -> 
     """What plain faster-whisper makes of a recording."""
     run = contest.run(way, audio)
     errors = words_of(recording, "".join(word.text for word in run.words)) if recording.said else None
-    return Figures(ways={way: errors} if errors else {}, ways_spent={way: run.total})
+    spent, processor = {way: run.total}, {way: run.processor}
+    return Figures(ways={way: errors} if errors else {}, ways_spent=spent, ways_processor=processor)
 
 
 def percent(part: float, whole: float) -> str:
@@ -263,13 +270,13 @@ def markdown(setup: str, kinds: dict[str, Figures], total: Figures) -> str:
     lines += [f"| {kind} | {' | '.join(cells(own))} |" for kind, own in kinds.items()]
     lines.append(f"| **all, pooled** | {' | '.join(cells(total))} |")
     if len(total.ways) > 1:
-        head = "| words | WER | substituted | left out | put in | s | × real | time beside whisperdiar |"
-        lines += ["", head, "|---|---|---|---|---|---|---|---|"]
+        lines += ["", "| words | WER | substituted | left out | put in | s | × real | processor s |"]
+        lines.append("|---|---|---|---|---|---|---|---|")
         for way, errors in total.ways.items():
             spent = total.ways_spent[way]
             shares = (errors.substitutions, errors.deletions, errors.insertions)
             values = [rate(errors), *(percent(share, errors.length) for share in shares)]
-            values += [f"{spent:.0f}", f"{total.seconds / spent:.1f}", f"{spent / total.ways_spent[OURS]:.1f}"]
+            values += [f"{spent:.0f}", f"{total.seconds / spent:.1f}", f"{total.ways_processor[way]:.0f}"]
             lines.append(f"| {WAY_NAMES[way]} | {' | '.join(values)} |")
     return "\n".join(lines)
 
@@ -350,12 +357,12 @@ def run(chosen: argparse.Namespace, say: Callable[[str], None]) -> dict[str, tup
     found = {}
     say(f"{'recording':<26}{''.join(f'{name:>11}' for name in COLUMNS[1:])}")
     for recording in recordings(chosen.corpus, chosen.recordings):
-        begun = time.perf_counter()
-        audio = load(recording.path, channels="all" if chosen.diarizer == "channels" else "mono")
         clock = Clock()
-        clock.spent["decode"] = time.perf_counter() - begun
+        clock("decode", 0.0)
+        audio = load(recording.path, channels="all" if chosen.diarizer == "channels" else "mono")
+        clock("decode", 1.0)
         transcript = pipeline.run(audio, progress=clock)
-        figures = measured(recording, audio, transcript, clock.spent)
+        figures = measured(recording, audio, transcript, clock)
         for way in chosen.ways if contest else ():
             figures += heard_by(contest, way, recording, audio)
         details = {

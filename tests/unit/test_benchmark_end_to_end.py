@@ -70,6 +70,14 @@ def talk(bench: Any, tmp_path: Path) -> Any:
     return own
 
 
+def taken(bench: Any, **seconds: float) -> Any:
+    """A clock that saw stages take so long, half of it of the processor."""
+    clock = bench.Clock()
+    clock.spent.update(seconds)
+    clock.processor.update({stage: value / 2 for stage, value in seconds.items()})
+    return clock
+
+
 AUDIO = Audio(np.zeros((1, 20 * 16_000), np.float32), 16_000, "talk")
 
 
@@ -84,7 +92,7 @@ def test_a_manifest_tells_kind_language_and_references(bench: Any, talk: Any) ->
 
 def test_what_is_written_in_another_way_is_no_error(bench: Any, talk: Any) -> None:
     heard = transcript(("SPEAKER_00", 1.0, "hello there Mr. Brown"), ("SPEAKER_01", 6.0, "20 it is color"))
-    figures = bench.measured(talk, AUDIO, heard, {"vad": 1.0, "asr": 2.0, "diarization": 1.0})
+    figures = bench.measured(talk, AUDIO, heard, taken(bench, vad=1.0, asr=2.0, diarization=1.0))
     assert figures.words.count == figures.speaker_words.count == figures.timed_speaker_words.count == 0
     assert figures.words.length == 8
     assert (figures.right_counts, figures.counted) == (1, 1)
@@ -95,7 +103,7 @@ def test_each_figure_sees_its_own_kind_of_error(bench: Any, talk: Any) -> None:
     first = ("SPEAKER_00", 1.0, "hello there mister brown")
 
     def figures(*second: Any) -> Any:
-        return bench.measured(talk, AUDIO, transcript(first, *second), {})
+        return bench.measured(talk, AUDIO, transcript(first, *second), taken(bench))
 
     wrong_word = figures(("SPEAKER_01", 6.0, "twenty it is blue"))
     assert [errors.count for errors in (wrong_word.words, wrong_word.speaker_words)] == [1, 1]
@@ -107,7 +115,7 @@ def test_each_figure_sees_its_own_kind_of_error(bench: Any, talk: Any) -> None:
     assert (late.words.count, late.speaker_words.count, late.timed_speaker_words.count) == (0, 0, 8)
     assert late.diarization["missed detection"] == pytest.approx(2.1)
     assert late.diarization["false alarm"] == 0.0, "it lies outside the part that is scored"
-    silent = bench.measured(talk, AUDIO, transcript(), {})
+    silent = bench.measured(talk, AUDIO, transcript(), taken(bench))
     assert (silent.words.deletions, silent.speaker_words.deletions, silent.words.length) == (8, 8, 8)
 
 
@@ -132,17 +140,37 @@ def test_counts_are_added_up_and_rates_are_not_averaged(counts: list[tuple[int, 
 
 def test_recordings_are_pooled_and_every_way_keeps_its_own_time(bench: Any, talk: Any) -> None:
     right = transcript(("A", 1.0, "hello there mister brown"), ("B", 6.0, "twenty it is colour"))
-    one = bench.measured(talk, AUDIO, right, {"asr": 2.0})
-    other = bench.measured(talk, AUDIO, transcript(("A", 1.0, "hello there mister brown")), {"asr": 2.0})
-    other += bench.Figures(ways={bench.SEQUENTIAL: one.words}, ways_spent={bench.SEQUENTIAL: 12.0})
+    one = bench.measured(talk, AUDIO, right, taken(bench, asr=2.0))
+    other = bench.measured(talk, AUDIO, transcript(("A", 1.0, "hello there mister brown")), taken(bench, asr=2.0))
+    other += bench.Figures(
+        ways={bench.SEQUENTIAL: one.words},
+        ways_spent={bench.SEQUENTIAL: 12.0},
+        ways_processor={bench.SEQUENTIAL: 20.0},
+    )
     total = bench.Figures() + one + other
     tables = bench.markdown("Setup.", {"talk": one + other}, total)
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in tables.splitlines() if "|" in line]
     pooled = dict(zip(rows[0], next(row for row in rows if "pooled" in row[0]), strict=True))
     assert (pooled["recordings"], pooled["words"], pooled["WER"], pooled["found"]) == ("2", "16", "25.0", "1 of 2")
     assert pooled["× real"] == "10.0"
-    plain = next(row for row in rows if row[0] == bench.WAY_NAMES[bench.SEQUENTIAL])
-    assert plain[-1] == "3.0"
+    ours, plain = (
+        next(row for row in rows if row[0] == bench.WAY_NAMES[way]) for way in (bench.OURS, bench.SEQUENTIAL)
+    )
+    assert ours[-3:] == ["4", "10.0", "2"]
+    assert plain[-3:] == ["12", "3.3", "20"]
+
+
+def test_a_clock_adds_up_what_stages_take(bench: Any) -> None:
+    clock = bench.Clock()
+    for _ in range(2):
+        clock("asr", 0.0)
+        clock("asr", 0.5)
+        sum(range(200_000))
+        clock("asr", 1.0)
+    clock("vad", 1.0)
+    assert set(clock.spent) == set(clock.processor) == {"asr"}
+    assert clock.processor["asr"] > 0
+    assert clock.spent["asr"] > 0
 
 
 def test_a_page_keeps_all_but_what_stands_between_the_marks(bench: Any) -> None:
