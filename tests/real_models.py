@@ -140,3 +140,8 @@ def words_in(name: str, model: str = "base") -> Transcription:
     """What a published Whisper hears in a recording of the corpus, its language detected; decoded once for all."""
     audio = recording(name).audio
     return whisper(model).transcribe(audio, speech=speech_in(name))
+
+
+def forget() -> None:
+    """Drops the models that are kept, and the memory that they hold."""
+    whisper.cache_clear()

@@ -7,7 +7,7 @@ that slip.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -28,6 +28,12 @@ pytestmark = pytest.mark.model
 RATE = 16_000
 MEETINGS = ("ami_EN2001a", "ami_EN2001e", "ami_EN2004a", "ami_ES2003a", "ami_ES2003b")
 CLEAR = ("one_jfk", "one_harvard", "tel_pyannote_sample")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _models() -> Iterator[None]:
+    yield
+    real_models.forget()
 
 
 def said_in(text: str) -> list[Said]:

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -30,6 +30,12 @@ from benchmarks.scoring import PARTS, score  # noqa: E402
 RECORDINGS = {"sim1": 2, "sim2": 3, "tel_pyannote_sample": 2, "ami_EN2001e": 2, "one_harvard": 1, "one_jfk": 1}
 """How many people speak in them; only in other recordings of the corpus is the number missed."""
 BUILT = ("sim1", "sim2")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _networks() -> Iterator[None]:
+    yield
+    diarizer.cache_clear()
 
 
 @lru_cache
