@@ -127,3 +127,30 @@ def test_one_command_writes_who_said_what_when(
     assert score_words(recording("ami_EN2001e").words, heard).word_error_rate <= 0.45
     assert "crashes at the moment" in (tmp_path / "talk.srt").read_text("utf-8").replace("\n", " ")
     assert len((tmp_path / "talk.rttm").read_text("utf-8").splitlines()) == len(transcript["turns"])
+
+
+def test_the_benchmark_of_the_whole_way_writes_its_tables(tmp_path: Path) -> None:
+    for module in ("jiwer", "meeteval", "whisper_normalizer"):
+        pytest.importorskip(module, reason=f"{module} is not installed: it scores the benchmark")
+    networks, corpus = speaker_networks(), recording("one_jfk").path.parents[1]
+    page, counts = tmp_path / "page.md", tmp_path / "counts.json"
+    page.write_text("Before.\n<!-- end_to_end.py: begin --><!-- end_to_end.py: end -->\nAfter.\n", "utf-8")
+    options = [f"--diarizer-option={setting}={file}" for setting, file in networks.items()]
+    subprocess.run(
+        [
+            *(sys.executable, str(ROOT / "benchmarks" / "end_to_end.py"), str(corpus), "--recordings", "one_jfk"),
+            *("--model", str(whisper_folder()), *options, "--ways", "sequential", "--threads", "2"),
+            *("--json", str(counts), "--write", str(page)),
+        ],
+        check=True,
+        env={**os.environ, "HF_HUB_OFFLINE": "1"},
+    )
+    own = json.loads(counts.read_text("utf-8"))["recordings"]["one_jfk"]
+    assert own["words"] == {"substitutions": 0, "deletions": 0, "insertions": 0, "length": 22}
+    assert own["ways"]["sequential"]["length"] == 22
+    assert own["speakers"] == [1, 1]
+    text = page.read_text("utf-8")
+    assert text.startswith("Before.")
+    assert text.endswith("After.\n")
+    assert "| whisperdiar | 0.0 |" in text
+    assert str(corpus) not in text
