@@ -22,32 +22,15 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when NumPy loads: one thread, so that times can be compared
 
-from pyannote.core import Annotation, Segment, Timeline
-from pyannote.metrics.diarization import DiarizationErrorRate
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.scoring import PARTS, score
 from whisperdiar import load
 from whisperdiar.formats import rttm
 from whisperdiar.options import Runtime
 from whisperdiar.registry import load as load_backend
 from whisperdiar.registry import settings_from_text
 from whisperdiar.types import ANY_SPEAKERS, Audio, Span, SpeakerCount, Turn, merge_spans
-
-PARTS = ("total", "missed detection", "false alarm", "confusion")
-
-
-def annotation(turns: Sequence[Turn]) -> Annotation:
-    """Every turn as a track of its own: two speakers with the same times would otherwise replace each other."""
-    found = Annotation()
-    for track, turn in enumerate(turns):
-        found[Segment(turn.start, turn.end), track] = turn.speaker
-    return found
-
-
-def score(reference: Sequence[Turn], found: Sequence[Turn], scored: Span) -> dict[str, float]:
-    """Seconds of each of `PARTS`."""
-    uem = Timeline([Segment(scored.start, scored.end)])
-    parts = DiarizationErrorRate()(annotation(reference), annotation(found), uem=uem, detailed=True)
-    return {part: float(parts[part]) for part in PARTS}
 
 
 def references(corpus: Path, patterns: Sequence[str]) -> list[tuple[str, Path, Path]]:

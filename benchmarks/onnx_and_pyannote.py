@@ -28,7 +28,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 import torch
 
-from benchmarks.diarization import annotation, references, score
+from benchmarks.diarization import references
+from benchmarks.scoring import annotation, score
 from tests import onnx_models
 from whisperdiar import load
 from whisperdiar.diarization.onnx import Backend

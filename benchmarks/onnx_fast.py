@@ -17,7 +17,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.diarization import references, score, scored_part
+from benchmarks.diarization import references, scored_part
+from benchmarks.scoring import score
 from whisperdiar import load
 from whisperdiar.diarization.onnx import Backend
 from whisperdiar.formats import rttm

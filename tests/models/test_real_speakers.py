@@ -1,0 +1,156 @@
+"""Trained speaker networks on recordings of people, and the whole command line with real models throughout."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from pathlib import Path
+
+import pytest
+
+from tests.real_models import CPU, Said, hub_home, recording, speaker_networks, speech_in, whisper_folder
+from tests.sounds import ROOT
+from training.whisper_nano.scoring import score as score_words
+from whisperdiar import Diarization
+from whisperdiar.contracts import Diarizer
+from whisperdiar.diarization import embedding, onnx
+from whisperdiar.options import OnnxSettings
+from whisperdiar.options.embedding import EmbeddingSettings
+from whisperdiar.types import ANY_SPEAKERS, Span
+
+pytest.importorskip("pyannote.metrics", reason="pyannote.metrics is not installed: it scores diarizations")
+pytestmark = pytest.mark.model
+
+from benchmarks.scoring import PARTS, score  # noqa: E402
+
+RECORDINGS = {"sim1": 2, "sim2": 3, "tel_pyannote_sample": 2, "ami_EN2001e": 2, "one_harvard": 1, "one_jfk": 1}
+"""How many people speak in them; only in other recordings of the corpus is the number missed."""
+BUILT = ("sim1", "sim2")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _networks() -> Iterator[None]:
+    yield
+    diarizer.cache_clear()
+
+
+@lru_cache
+def diarizer(by: str) -> Diarizer:
+    networks = speaker_networks()
+    if by == "embedding":
+        settings = EmbeddingSettings(embedding="wespeaker", embedding_model=networks["embedding_model"])
+        return embedding.Backend(settings, runtime=CPU)
+    return onnx.Backend(OnnxSettings(**networks, fast=by == "fast"), runtime=CPU)
+
+
+@lru_cache
+def turns_in(name: str, by: str) -> Diarization:
+    """Who speaks when in a recording of the corpus; the number of speakers is not told."""
+    found: Diarization = diarizer(by).diarize(recording(name).audio, speech=speech_in(name), speakers=ANY_SPEAKERS)
+    return found
+
+
+def error_rate(by: str, names: Iterable[str]) -> float:
+    """The pooled diarization error rate: no collar, overlap scored."""
+    pooled = dict.fromkeys(PARTS, 0.0)
+    for name in names:
+        own = recording(name)
+        parts = score(own.turns, turns_in(name, by).turns, Span(0.0, own.audio.duration))
+        pooled = {part: pooled[part] + parts[part] for part in PARTS}
+    return sum(pooled[part] for part in PARTS[1:]) / pooled["total"]
+
+
+@pytest.mark.parametrize("name", RECORDINGS)
+def test_trained_networks_find_how_many_people_speak(name: str) -> None:
+    assert len(turns_in(name, "onnx").speakers) == RECORDINGS[name]
+
+
+def test_trained_networks_tell_who_speaks_when() -> None:
+    assert error_rate("onnx", RECORDINGS) <= 0.12
+
+
+def test_the_fast_way_is_hardly_less_accurate() -> None:
+    assert [len(turns_in(name, "fast").speakers) for name in BUILT] == [RECORDINGS[name] for name in BUILT]
+    assert error_rate("fast", BUILT) <= error_rate("onnx", BUILT) + 0.02
+
+
+def test_a_trained_embedding_tells_voices_apart_by_itself() -> None:
+    """CAM++ in place of WeSpeaker's network, which `--embedding wespeaker --embedding-model FILE.onnx` asks for."""
+    assert [len(turns_in(name, "embedding").speakers) for name in BUILT] == [RECORDINGS[name] for name in BUILT]
+    assert error_rate("embedding", BUILT) <= 0.1
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """`command("transcribe", …)` runs the program in a folder and process of its own, with the models of the tests."""
+    home = hub_home()
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
+    environment |= {} if home is None else {"HF_HOME": str(home)}
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "whisperdiar", *arguments],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            check=False,
+        )
+
+    return run
+
+
+def test_one_command_writes_who_said_what_when(
+    command: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    """Whisper base by its name, silero and the trained networks, on half a minute of a meeting."""
+    whisper_folder()
+    networks = speaker_networks()
+    done = command(
+        *(str(recording("ami_EN2001e").path), "--model", "base", "--vad", "silero", "--diarizer", "onnx"),
+        *("--segmentation-model", networks["segmentation_model"], "--embedding-model", networks["embedding_model"]),
+        *("--offline", "--threads", "2", "-o", "talk.json", "-o", "talk.srt", "-o", "talk.rttm"),
+    )
+    assert done.returncode == 0, done.stderr
+    transcript = json.loads((tmp_path / "talk.json").read_text("utf-8"))
+    provenance = transcript["provenance"]
+    used = [provenance[stage]["backend"] for stage in ("vad", "asr", "diarizer")]
+    assert (used, provenance["asr"]["model"]) == (["silero", "whisper", "onnx"], "base")
+    assert (transcript["language"], len(transcript["speakers"])) == ("en", 2)
+    words = [word for segment in transcript["segments"] for word in segment["words"]]
+    heard = [Said(word["text"], word["start"], word["end"], word["speaker"]) for word in words]
+    assert score_words(recording("ami_EN2001e").words, heard).word_error_rate <= 0.45
+    assert "crashes at the moment" in (tmp_path / "talk.srt").read_text("utf-8").replace("\n", " ")
+    assert len((tmp_path / "talk.rttm").read_text("utf-8").splitlines()) == len(transcript["turns"])
+
+
+def test_the_benchmark_of_the_whole_way_writes_its_tables(tmp_path: Path) -> None:
+    for module in ("jiwer", "meeteval", "whisper_normalizer"):
+        pytest.importorskip(module, reason=f"{module} is not installed: it scores the benchmark")
+    networks, corpus = speaker_networks(), recording("one_jfk").path.parents[1]
+    page, counts = tmp_path / "page.md", tmp_path / "counts.json"
+    page.write_text("Before.\n<!-- end_to_end.py: begin --><!-- end_to_end.py: end -->\nAfter.\n", "utf-8")
+    options = [f"--diarizer-option={setting}={file}" for setting, file in networks.items()]
+    subprocess.run(
+        [
+            *(sys.executable, str(ROOT / "benchmarks" / "end_to_end.py"), str(corpus), "--recordings", "one_jfk"),
+            *("--model", str(whisper_folder()), *options, "--ways", "sequential", "--threads", "2"),
+            *("--json", str(counts), "--write", str(page)),
+        ],
+        check=True,
+        env={**os.environ, "HF_HUB_OFFLINE": "1"},
+    )
+    own = json.loads(counts.read_text("utf-8"))["recordings"]["one_jfk"]
+    assert own["words"] == {"substitutions": 0, "deletions": 0, "insertions": 0, "length": 22}
+    assert own["ways"]["sequential"]["length"] == 22
+    assert own["speakers"] == [1, 1]
+    text = page.read_text("utf-8")
+    assert text.startswith("Before.")
+    assert text.endswith("After.\n")
+    assert "| whisperdiar | 0.0 |" in text
+    assert str(corpus) not in text
