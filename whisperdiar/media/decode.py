@@ -16,9 +16,9 @@ from whisperdiar.media.damage import Silences
 from whisperdiar.media.files import choose_stream, opened, opened_bytes, recording_id, shown
 from whisperdiar.media.frames import RATES_HZ, FrameReader, TimedFrame
 from whisperdiar.media.parts import End, Parts
-from whisperdiar.media.promise import TOLERANCE as TOLERANCE_STATED
+from whisperdiar.media.promise import TOLERANCE as STATED_TOLERANCE
 from whisperdiar.media.promise import shortfall
-from whisperdiar.media.source import Part
+from whisperdiar.media.source import LocalFile, Part
 from whisperdiar.media.timeline import Clock, Timeline
 from whisperdiar.options import SAMPLE_RATE_HZ
 from whisperdiar.types import Audio, Samples
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 Channels = Literal["mono", "all"]
 
 _TS_DISCONT = 0x0200  # AVFMT_TS_DISCONT: formats whose clock may jump
-_TRANSPORT = ("mpegts", "mpeg")  # streams may turn up anywhere in them
+_MOST_DENSE = 4  # a byte of a hole may stand for this many times the sound of the bytes that were read
 _LONGEST_TS_JUMP = 10.0  # from here on the ffmpeg program takes it for such a jump (-dts_delta_threshold)
 
 
@@ -49,8 +49,10 @@ def load(
 
     Time 0 is where a player begins: sound that sets in after the picture is preceded by silence, and gaps in
     the timestamps (above 50 ms) are filled with silence. Packets that cannot be decoded are left out and
-    leave silence. More than 64 MiB of samples become a memory map of a temporary file (folder: TMPDIR), in which
-    the channels of one moment lie side by side: a single channel is then a view with strides.
+    leave silence; `Audio.warnings` says where. Recordings that were joined byte by byte are read one after
+    another, and sound beyond the length that a header states is read too. More than 64 MiB of samples become a
+    memory map of a temporary file (folder: TMPDIR), in which the channels of one moment lie side by side: a single
+    channel is then a view with strides.
 
     Args:
         path: a local file.
@@ -75,7 +77,10 @@ def load(
     last = None if end is None else round(end * sample_rate)
     decoder = _Decoder(sample_rate, 1 if channels == "mono" else None, first, last)
     with closing(decoder):
-        loss = _decode(path, decoder, track, progress)
+        with opened_bytes(path) as file:
+            reading = _Reading(path, file, decoder, track, progress)
+            reading.run()
+        loss = reading.loss
         decoder.finish()
         if decoder.timeline is None:
             raise MediaError(f"{shown(path)}: {loss.nothing_decoded()}")
@@ -212,6 +217,11 @@ class _Decoder:
             jumps=self.silences.jumps,
         )
 
+    def resume(self, container: InputContainer, *, n_read: int, n_skipped: int) -> None:
+        """After damage timestamps may be later by what the bytes that are passed over can have held."""
+        skipped = _MOST_DENSE * n_skipped * self.end / max(n_read, 1)
+        self._clock.extend(self.end + skipped + (container.duration or 0) / 1e6)
+
     def read(self, reader: FrameReader, progress: Progress) -> None:
         """All frames of a part, up to the end that was asked for."""
         for item, following in reader.frames(progress):
@@ -290,50 +300,90 @@ class _Loss:
         return "holds no sound at all (0 samples); check the recording"
 
 
-def _decode(path: str | os.PathLike[str], decoder: _Decoder, track: int | None, progress: Progress) -> _Loss:
-    """Read all parts of a file up to the end that was asked for."""
-    loss = _Loss()
-    with opened_bytes(path) as file:
-        parts = Parts(file)
-        part: Part | None = parts.first
-        missing = base = origin = 0.0
+class _Reading:
+    """Reads the parts of one file one after another.
+
+    Attributes:
+        loss: what is missing so far.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], file: LocalFile, decoder: _Decoder, track: int | None, progress: Progress
+    ) -> None:
+        self.loss = _Loss()
+        self._path = path
+        self._parts = Parts(file)
+        self._n_bytes = file.size
+        self._decoder = decoder
+        self._track = track
+        self._progress = progress
+        self._missing = 0.0  # seconds of the recording that is read
+        self._base = 0.0  # where it begins on the time line
+        self._origin = 0.0  # its first timestamp
+        self._position = 0  # end of its last packet, in bytes
+
+    def run(self) -> None:
+        """Decode up to the end that was asked for.
+
+        Raises:
+            MediaError: the file cannot be opened, or has no such track.
+        """
+        parts, decoder, loss = self._parts, self._decoder, self.loss
+        part = parts.first
+        following: Part | None = part
         end: End | None = None
-        while part is not None:
-            before = decoder.end
+        while following is not None:
+            part = following
             try:
-                with opened(path, part) as (container, source), opened_bytes(path, part) as beside:
-                    stream = choose_stream(path, container, track if part is parts.first else None)
-                    _check_rate(path, stream)
-                    reader = FrameReader(
-                        container, stream, source=source, beside=beside, origin=origin if part.continues else None
-                    )
-                    if not part.continues:
-                        loss.seconds += missing
-                        missing, base, origin = 0.0, before, reader.origin
-                        decoder.begin(container)
-                    decoder.read(reader, _within(part, source.size, file.size, progress))
-                    loss.n_failed += reader.n_failed
-                    loss.error = loss.error or source.error
-                    end = End(container.format.name, reader.end)
-                    if decoder.complete:
-                        return loss
-                    if part.continues:
-                        missing = max(0.0, missing - (decoder.end - before))
-                        if decoder.end > before and end.format_name in _TRANSPORT:
-                            loss.warnings.append(f"the sound goes on in another stream at {before:.1f} s, which is read")
-                    else:
-                        lasts = decoder.end - base
-                        short = shortfall(beside, container, stream, lasts, indexed=reader.indexed_end)
-                        missing, loss.is_cut = (0.0, loss.is_cut) if short is None else (short.missing, short.is_cut)
+                end = self._read(part)
             except MediaError:
                 if part is parts.first:
                     raise
                 end = None
-            part = parts.following(part, end)
-        loss.seconds = loss.seconds + missing if missing > TOLERANCE_STATED else loss.seconds
-        loss.warnings += parts.warnings(end, has_sound=decoder.timeline is not None)
+            if decoder.complete:
+                return
+            following = parts.following(part, end)
+        if self._missing > STATED_TOLERANCE:
+            loss.seconds += self._missing
+        may_be_cut = decoder.timeline is not None and not loss.seconds
+        loss.warnings += parts.warnings(end, part, self._position, may_be_cut=may_be_cut)
         loss.notes += parts.notes()
-    return loss
+
+    def _read(self, part: Part) -> End:
+        decoder, loss, before = self._decoder, self.loss, self._decoder.end
+        with opened(self._path, part) as (container, source), opened_bytes(self._path, part) as beside:
+            stream = choose_stream(self._path, container, self._track if part is self._parts.first else None)
+            _check_rate(self._path, stream)
+            reader = FrameReader(
+                container,
+                stream,
+                source=source,
+                beside=beside,
+                origin=self._origin if part.continues else None,
+                begins=part.begins,
+                after_damage=part.resumes > 0,
+            )
+            if not part.continues:
+                loss.seconds += self._missing
+                self._missing, self._base, self._origin = 0.0, before, reader.origin
+                decoder.begin(container)
+            elif part.resumes:
+                decoder.resume(container, n_read=self._position, n_skipped=part.resumes - self._position)
+            decoder.read(reader, _within(part, source.size, self._n_bytes, self._progress))
+            loss.n_failed += reader.n_failed
+            loss.error = loss.error or source.error
+            self._position = max(self._position, part.offset(reader.end))
+            name = container.format.name
+            if part.continues:
+                self._missing = max(0.0, self._missing - (decoder.end - before))
+                if decoder.end > before and not part.resumes:
+                    loss.warnings.append(f"the sound goes on in another stream at {before:.1f} s, which is read")
+            elif not decoder.complete:
+                lasts = decoder.end - self._base
+                short = shortfall(beside, container, stream, lasts, indexed=reader.indexed_end)
+                if short is not None:
+                    self._missing, loss.is_cut = short.missing, short.is_cut
+        return End(name, reader.end, reader.ends_broken)
 
 
 def _check_rate(path: str | os.PathLike[str], stream: AudioStream) -> None:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from whisperdiar.contracts import Progress
 from whisperdiar.media.losses import ByteRate, flac_stamp
 from whisperdiar.media.source import LocalFile
-from whisperdiar.media.structure import is_intact, next_sync, ogg_packet_time, ogg_page_number
+from whisperdiar.media.structure import is_intact, lost_ogg_pages, next_sync, ogg_packet_time, ogg_page_number
 
 if TYPE_CHECKING:
-    from av import AudioFrame, CodecContext
+    from av import AudioCodecContext, AudioFrame
     from av.audio.stream import AudioStream
     from av.container import InputContainer
 
@@ -43,6 +43,8 @@ _BYTES_DROPPED_BY_READER = frozenset(("aac",))  # FFmpeg's reader of ADTS passes
 _MAX_READ_ERRORS = 32
 _LEAST_HOLE = 0.1  # seconds
 _COMPARED_BYTES = 64
+_CHECKED_PACKETS = 8  # one in so many is looked for in the file
+_OVERHEAD_BYTES = 32  # headers between two packets, which need no look
 RATES_HZ = (1_000, 768_000)
 """Sampling rates of recordings; others come from damaged headers, and resampling multiplies the samples."""
 
@@ -74,10 +76,13 @@ class FrameReader:
         source: what PyAV reads from.
         beside: the same bytes, to look at.
         origin: timestamp in seconds at which the recording begins; None for the first one of the file.
+        begins: seconds from there at which the first frame begins, where the container does not tell; None otherwise.
+        after_damage: whether damage lies before the first frame.
 
     Attributes:
         n_failed: packets that could not be decoded.
         end: where the last packet ends, in bytes.
+        ends_broken: whether the last packet is incomplete or could not be decoded.
         origin: timestamp of the recording's beginning, in seconds.
     """
 
@@ -89,9 +94,12 @@ class FrameReader:
         source: LocalFile,
         beside: LocalFile,
         origin: float | None = None,
+        begins: float | None = None,
+        after_damage: bool = False,
     ) -> None:
         self.n_failed = 0
         self.end = 0
+        self.ends_broken = False
         self._container = container
         self._stream = stream
         self._source = source
@@ -105,8 +113,12 @@ class FrameReader:
         # Players count from the first timestamp of the file, whatever that is.
         self._time_base = float(stream.time_base or 0)
         self.origin = (container.start_time or 0) / 1e6 if origin is None else origin
+        self._begins = begins
+        self._after_damage = after_damage
+        self._n_unchecked = 0
         self._n_dropped = 0  # bytes that FFmpeg's count of positions leaves out
         self._page = 0
+        self._hole_seen = False  # in Ogg, whose timestamps may tell of it only a page later
         self._page_number: tuple[bytes, int] | None = None
         entries: Any = getattr(stream, "index_entries", None) if "avi" in names else None
         self._index = entries if entries is not None and len(entries) else None
@@ -114,7 +126,7 @@ class FrameReader:
         self._ticks: float | None = None  # of the index, for each of the packets' ones
         self._byte_rate = ByteRate()
         self._reported = 0.0
-        self._decoder: CodecContext | None = None  # in place of the stream's own one
+        self._decoder: AudioCodecContext | None = None  # in place of the stream's own one
         self._n_failed_in_a_row = 0
 
     @property
@@ -127,6 +139,8 @@ class FrameReader:
         if gap < _LEAST_HOLE:
             return False
         if self._has_no_gaps:
+            return True
+        if self._is_ogg and self._hole_seen:
             return True
         if item.unread is None:
             return False
@@ -163,21 +177,25 @@ class FrameReader:
     def _decoded(self, progress: Progress) -> Iterator[TimedFrame]:
         from av import FFmpegError
 
-        lost, damaged = 0.0, False
+        lost, damaged = 0.0, self._after_damage
         unread: tuple[int, int] | None = None
         first_rate = 0
         for packet in self._packets():
             duration = (packet.duration or 0) * self._time_base
-            unread = _joined(unread, self._skip_to(packet))
+            skipped = self._skip_to(packet)
+            if skipped is not None:
+                unread = skipped if unread is None else (unread[0], skipped[1])
             try:
                 frames = self._frames_of(packet)
             except FFmpegError:
                 # One damaged packet must not cost the rest; the ffmpeg program goes on as well.
                 self.n_failed += 1
-                damaged = True
+                damaged = self.ends_broken = True
                 self._byte_rate.lose(packet.size, duration, start=bytes(packet)[:12])
                 continue
             lost += self._byte_rate.learn(packet.size, duration)
+            if packet.size:
+                self.ends_broken = packet.is_corrupt
             for index, frame in enumerate(frames):
                 first_rate = first_rate or frame.sample_rate
                 if self._is_ogg and frame.sample_rate != first_rate:
@@ -202,12 +220,14 @@ class FrameReader:
 
     def _renew_decoder(self) -> None:
         """Begin anew: FFmpeg's AAC decoder keeps a layout that it took from damaged bytes, and then refuses all."""
-        from av import CodecContext
+        from av import AudioCodecContext, CodecContext
 
         old = self._stream.codec_context
         if old.name == "aac" and old.extradata:
-            self._decoder = CodecContext.create("aac", "r")
-            self._decoder.extradata = old.extradata
+            fresh = CodecContext.create("aac", "r")
+            if isinstance(fresh, AudioCodecContext):
+                fresh.extradata = old.extradata
+                self._decoder = fresh
 
     def _skip_to(self, packet: Any) -> tuple[int, int] | None:
         """The bytes between the packet before and this one."""
@@ -215,10 +235,15 @@ class FrameReader:
             return None
         before, position = self.end, packet.pos
         if self._drops_bytes:
-            position = self._true_position(packet)
+            self._n_unchecked += 1
+            if self._n_failed_in_a_row or self._n_unchecked >= _CHECKED_PACKETS or position != before - self._n_dropped:
+                self._n_unchecked = 0
+                position = self._true_position(packet)
+            else:
+                position += self._n_dropped
         # Of Ogg the position is that of the page.
         self.end = position if self._is_ogg else position + packet.size
-        if not before or position <= before:
+        if not before or position <= before + _OVERHEAD_BYTES:
             return None
         if self._drops_bytes:
             self._beside.seek(before)
@@ -249,8 +274,9 @@ class FrameReader:
         last, self._page_number = self._page_number, numbered
         if numbered is None or last is None or numbered[0] != last[0] or numbered[1] == last[1] + 1:
             return None
-        if is_intact(self._beside, "ogg", before, packet.pos):
+        if not lost_ogg_pages(self._beside, before, packet.pos):
             return None
+        self._hole_seen = True
         found = ogg_packet_time(self._beside, packet.pos)
         if found is None or not packet.duration:
             return None
@@ -280,7 +306,8 @@ class FrameReader:
         """Where the sound ends by the index of an AVI file, in seconds; 0 for others."""
         if self._index is None or not self._ticks:
             return 0.0
-        return self._index[len(self._index) - 1].timestamp / self._ticks * self._time_base - self.origin
+        last: int = self._index[len(self._index) - 1].timestamp
+        return last / self._ticks * self._time_base - self.origin
 
     def _stamp(self, packet: Any, frame: AudioFrame, index: int) -> float | None:
         if self._timed:
@@ -290,6 +317,9 @@ class FrameReader:
                     return found
             stamp = None if frame.pts is None else frame.pts * self._time_base - self.origin
             return stamp if stamp is None or self._index is None else self._indexed_stamp(packet, stamp)
+        if self._begins is not None:
+            begins, self._begins = self._begins, None
+            return begins
         if self._flac_info is not None and index == 0:
             return flac_stamp(bytes(packet)[:16], self._flac_info, frame.sample_rate)
         return None
@@ -320,12 +350,6 @@ class FrameReader:
         if fraction >= self._reported + 0.01:
             self._reported = fraction
             progress("decode", fraction)
-
-
-def _joined(one: tuple[int, int] | None, other: tuple[int, int] | None) -> tuple[int, int] | None:
-    if one is None or other is None:
-        return one or other
-    return min(one[0], other[0]), max(one[1], other[1])
 
 
 def _discard_others(container: InputContainer, stream: AudioStream) -> None:

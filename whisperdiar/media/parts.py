@@ -6,17 +6,25 @@ that a header states, what follows damage at which the reader gives up, and stre
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass, replace
 
 from whisperdiar.media.chunks import joined_at, sample_chunk, unstated_seconds, with_all_samples
 from whisperdiar.media.promise import ASF, boxes, stated_bytes
 from whisperdiar.media.source import LocalFile, Part
-from whisperdiar.media.structure import next_sync, unfinished
+from whisperdiar.media.structure import is_intact, next_sync, unfinished
 
 _MAX_PARTS = 10_000
 _NEAR = 2**16
 _LEAST_REST = 2**15  # bytes of a transport stream that are worth another look
 _LONGEST_HEADER = 2**26
+_WAVPACK_RATES = (
+    *(6_000, 8_000, 9_600, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 64_000, 88_200),
+    *(96_000, 192_000, 0),
+)
+_TRANSPORT = ("mpegts", "mpeg")
+_FRAMES_ALONE = ("aac", "ac3", "eac3", "dts", "loas", "mp3")
+_READ_TO_THE_END = ("gxf", "nut", "wtv", "wv", "tta")  # nothing but sound stands in them, up to the last byte
 _MAGIC = {"flv": b"FLV\x01", "tta": b"TTA1"}  # FFmpeg's readers stop where another recording of the kind begins
 
 
@@ -27,10 +35,12 @@ class End:
     Attributes:
         format_name: FFmpeg's name of its format.
         position: end of its last packet, in bytes of the part.
+        is_broken: whether that packet is incomplete or could not be decoded.
     """
 
     format_name: str
     position: int
+    is_broken: bool = False
 
 
 class Parts:
@@ -61,7 +71,8 @@ class Parts:
             return None
         if part.end is not None and end is not None:
             return self._next_recording(part.end)
-        position = part.start + 1 if end is None else max(part.start + 1, part.offset(end.position))
+        least = max(part.start, part.resumes) + 1
+        position = least if end is None else max(least, part.offset(end.position))
         name = "" if end is None else end.format_name
         if name in _MAGIC:
             at = next_sync(self._file, _MAGIC[name], position, limit=_NEAR)
@@ -69,28 +80,45 @@ class Parts:
         if name == "wv" or (end is None and self._starts(part.start, b"wvpk")):
             return self._wavpack(position)
         if name.startswith("mov,") or (end is None and part.head and part.continues):
-            return self._fragment(position, part.start)
-        if name in ("mpegts", "mpeg") and self._file.size - position > _LEAST_REST:
+            return self._fragment(position)
+        if name in _TRANSPORT and self._file.size - position > _LEAST_REST:
             return Part(start=position, continues=True)
         return None
 
-    def warnings(self, end: End | None, *, has_sound: bool) -> list[str]:
+    def warnings(self, end: End | None, part: Part, position: int, *, may_be_cut: bool) -> list[str]:
         """Sentences about sound that no header states, and about an end that looks cut off.
 
         Args:
             end: where the reading of the last part ended; None where it could not be opened.
-            has_sound: whether any sound was decoded.
+            part: the last one.
+            position: end of the last packet, in bytes of the file.
+            may_be_cut: whether there is sound, and nothing is known yet to be missing.
         """
         found = []
         if self.unstated_seconds:
             found.append(f"the file holds {self.unstated_seconds:.1f} s more than its header says; all of it is read")
-        if end is None:
-            found.append("a part of the file that follows its first recording cannot be read (damaged)")
-        elif has_sound:
-            reason = unfinished(self._file, end.format_name)
+        if end is None and not part.continues:
+            found.append(f"the last {(self._file.size - part.start) / 1e6:.1f} MB of the file cannot be read (damaged)")
+        elif end is not None and may_be_cut:
+            reason = self._unfinished(end, position)
             if reason is not None:
                 found.append(f"the file may be cut off: {reason}; check its length, or copy or download it again")
         return found
+
+    def _unfinished(self, end: End, position: int) -> str | None:
+        file, name = self._file, end.format_name
+        found = unfinished(file, name)
+        if found is not None:
+            return found
+        if end.is_broken and (name in _FRAMES_ALONE or name in _TRANSPORT):
+            return "its last frame is incomplete"
+        rest = file.size - position
+        if rest > max(_LEAST_REST, file.size // 20) and (
+            name in _READ_TO_THE_END or self._is_fragmented(name) or is_intact(file, name, position, file.size) is False
+        ):
+            return f"{rest / 1e6:.1f} MB at its end cannot be read (damaged)"
+        stated = stated_bytes(file)
+        return "its last part is incomplete" if stated is not None and stated > file.size else None
 
     def notes(self) -> list[str]:
         """A sentence about recordings that were joined."""
@@ -128,20 +156,29 @@ class Parts:
         if at is None:
             return None
         self._file.seek(at + 16)
-        if self._file.read(4) == bytes(4):  # the number of its first sample
+        header = self._file.read(12)
+        if len(header) < 12 or header[:4] == bytes(4):  # the number of its first sample
             return self._next_recording(at)
-        return Part(start=at, continues=True)
+        rate = _WAVPACK_RATES[int.from_bytes(header[8:12], "little") >> 23 & 15]
+        begins = int.from_bytes(header[:4], "little") / rate if rate else None
+        return Part(start=at, continues=True, begins=begins)
 
-    def _fragment(self, position: int, part_start: int) -> Part | None:
+    def _fragment(self, position: int) -> Part | None:
         """What follows damage in a fragmented MP4 file, behind the header of the file."""
-        first = next_sync(self._file, b"moof", 0, limit=_LONGEST_HEADER)
-        if first is None or b"moof" not in boxes(self._file)[1]:
+        moof = next_sync(self._file, b"moof", 0, limit=_LONGEST_HEADER)
+        if moof is None or not self._is_fragmented("mov,"):
             return None
-        at = next_sync(self._file, b"moof", max(position, part_start + 5, first + 4))
+        at = next_sync(self._file, b"moof", max(position, moof + 4))
         if at is None:
             return None
+        first, at = moof - 4, at - 4
         self._file.seek(0)
-        return Part(start=at - 4, head=self._file.read(first - 4), continues=True)
+        # A box that is passed over, so that the offsets in the fragments stay right.
+        head = self._file.read(first) + struct.pack(">I4sQ", 1, b"free", at - first)
+        return Part(start=len(head), head=head, continues=True, resumes=at + 4)
+
+    def _is_fragmented(self, name: str) -> bool:
+        return name.startswith("mov,") and b"moof" in boxes(self._file)[1]
 
     def _starts(self, position: int, magic: bytes) -> bool:
         self._file.seek(position)

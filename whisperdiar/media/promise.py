@@ -82,11 +82,11 @@ def _stated_seconds(file: LocalFile, container: InputContainer, stream: AudioStr
         return _duration(container, stream)
     if name.startswith("mov,"):  # each track states its own length
         return float(stream.duration * stream.time_base) if stream.duration and stream.time_base else 0.0
-    if name.startswith("matroska"):
-        tagged = _tagged_duration(stream)
-        return tagged or (matroska_duration(file) if only_sound else 0.0)
+    if name.startswith("matroska"):  # the end of the sound by a clock that need not begin at 0
+        end = _tagged_duration(stream) or (matroska_duration(file) if only_sound else 0.0)
+        return end - (container.start_time or 0) / 1e6
     if name == "flv" and only_sound and b"duration" in _head(file, 2**12):
-        return (container.duration or 0) / 1e6
+        return ((container.duration or 0) - (container.start_time or 0)) / 1e6
     return 0.0
 
 
@@ -112,8 +112,8 @@ def _duration(container: InputContainer, stream: AudioStream) -> float:
 def stated_bytes(file: LocalFile) -> int | None:
     """Length in bytes that the container's own sizes add up to; None where they say nothing.
 
-    Reads RIFF and AIFF (first form), RF64, Wave64, CAF, ASF, Sun/NeXT audio, ISO base media (MP4, MOV, M4A, 3GP: ISO/IEC
-    14496-12) and Matroska/WebM (RFC 9559).
+    Reads RIFF and AIFF (first form), RF64, Wave64, CAF, ASF, Sun/NeXT audio, ISO base media (MP4, MOV, M4A, 3GP:
+    ISO/IEC 14496-12) and Matroska/WebM (RFC 9559).
     """
     head = _head(file, 64)
     if head[:4] in (b"RIFF", b"FORM", b"RIFX"):
@@ -180,6 +180,8 @@ def boxes(file: LocalFile) -> tuple[int, set[bytes]]:
             break
         file.seek(position)
         header = file.read(16)
+        if len(header) < 8 and any(header):  # the header of a box is cut off
+            return file.size + 1, kinds
         size, kind, least = int.from_bytes(header[:4], "big"), header[4:8], 8
         if kind not in _BOXES or (kind == b"ftyp" and b"moov" in kinds):
             break

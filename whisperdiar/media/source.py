@@ -16,12 +16,16 @@ class Part:
         end: where they end; None for the end of the file.
         head: bytes that are read before them, such as a header that was mended or the header of the whole file.
         continues: whether the timestamps go on from those of the part before; otherwise a new recording begins.
+        resumes: where in the file reading goes on after damage.
+        begins: time in seconds of its first sound, where the container does not pass it on; None otherwise.
     """
 
     start: int = 0
     end: int | None = None
     head: bytes = b""
     continues: bool = False
+    resumes: int = 0
+    begins: float | None = None
 
     def offset(self, position: int) -> int:
         """Where a position in this part lies in the file."""

@@ -96,6 +96,23 @@ def ogg_packet_time(file: LocalFile, position: int) -> tuple[int, int] | None:
     return (granule, n_packets - (header[5] & 1)) if granule >= 0 else None
 
 
+def lost_ogg_pages(file: LocalFile, start: int, end: int) -> bool:
+    """Whether packets should have come from pages of Ogg between two, whose positions these are."""
+    first = _page(file, start)
+    if first is None or not _whole_pages(file, start, end):
+        return True
+    position = first[3]
+    while position < end:
+        page = _page(file, position)
+        if page is None:
+            return True
+        file.seek(position + 6)
+        if page[1] == first[1] and file.read(8) != b"\xff" * 8:  # a packet ends there
+            return True
+        position = page[3]
+    return False
+
+
 def ogg_page_number(file: LocalFile, position: int) -> tuple[bytes, int] | None:
     """Serial number of the stream and page number of the Ogg page there."""
     page = _page(file, position)
@@ -145,7 +162,9 @@ def _whole_packets(file: LocalFile, start: int, end: int) -> bool:
         return False
     counters: dict[int, int] = {}
     position = _ts_start(file, start, size)
-    while position is not None and position < end:
+    if position is None:
+        return end - start < 4 * size
+    while position < end:
         file.seek(position)
         data = file.read(min(_BLOCK // size * size, -(-(end - position) // size) * size))
         for at in range(0, len(data) - 187, size):
@@ -154,7 +173,7 @@ def _whole_packets(file: LocalFile, start: int, end: int) -> bool:
         if len(data) < size:
             return True
         position += len(data) // size * size
-    return position is not None
+    return True
 
 
 def _in_sequence(packet: bytes, counters: dict[int, int]) -> bool:

@@ -48,6 +48,11 @@ class Clock:
         self._dropped = 0.0
         self._trusted = True
 
+    def extend(self, longest: float) -> None:
+        """The recording may last up to this time, in seconds."""
+        if self._longest is not None:
+            self._longest = max(self._longest, longest)
+
     def place(
         self,
         stamp: float | None,
