@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import struct
 from collections.abc import Callable
@@ -136,7 +137,7 @@ def test_a_whole_file_is_read_without_a_word(folder: Path, kind: str) -> None:
 def test_half_a_file_is_never_taken_for_a_whole_one(folder: Path, kind: str) -> None:
     path = build(folder, kind)
     audio, said = read(changed(path, "half", path.read_bytes()[: round(path.stat().st_size * 0.503)]))
-    assert re.search(r"is cut off: only|may be cut off|index \(\w+\) is missing", said), said
+    assert re.search(r"is cut off: only [\d.]+ of [\d.]+|may be cut off|index \(\w+\) is missing", said), said
     if audio is not None:
         assert audio.duration == pytest.approx(SECONDS / 2, abs=1.2)
         assert abs(shift(audio.samples[0], 7, 10, at=7)) < 0.03
@@ -168,7 +169,7 @@ def test_a_hole_moves_nothing_and_is_told(folder: Path, kind: str, content: Call
     assert told, said
     seconds, start, end = (float(value) for value in told.groups())
     assert 7.5 < seconds < 13.0
-    assert start == pytest.approx(8.0, abs=0.8)
+    assert start == pytest.approx(8.0, abs=1.2)  # WavPack has blocks of a second
     assert 15.5 < end < 20.3
     assert not audio.samples[0, round((start + 0.2) * 16_000) : round((end - 0.2) * 16_000)].any()
 
@@ -368,7 +369,7 @@ def test_merged_ranges_are_apart_and_cover_the_same(
     given_ranges = [(start, start + length) for start, length in ranges]
     found = merged(given_ranges, first, last)
     assert all(first <= start < end <= last for start, end in found)
-    assert all(later[0] - earlier[1] >= 0.25 for earlier, later in zip(found, found[1:], strict=False))
+    assert all(later[0] - earlier[1] >= 0.25 for earlier, later in itertools.pairwise(found))
     for start, end in given_ranges:
         start, end = max(start, first), min(end, last)
         assert end <= start or any(low <= start and end <= high for low, high in found)
@@ -401,7 +402,7 @@ def test_the_structure_of_a_whole_file_is_intact(folder: Path, kind: str) -> Non
         file = LocalFile(raw)
         assert is_intact(file, name, start, file.size)
     data = bytearray(path.read_bytes())
-    data[len(data) // 2 : len(data) // 2 + 3000] = bytes(3000)
+    data[len(data) // 2 : len(data) // 2 + 20_000] = bytes(20_000)  # a page of Ogg has some 9000
     with changed(path, "broken", bytes(data)).open("rb") as raw:
         file = LocalFile(raw)
         assert not is_intact(file, name, start, file.size)
@@ -503,12 +504,6 @@ def test_any_file_gives_sound_or_one_clear_line(
             data += small_files[kind]
     path = tmp_path / f"fuzz.{CONTAINERS[kind][0].split('.')[1]}"
     path.write_bytes(bytes(data))
-    try:
-        audio = load(path)
-    except TruncatedMedia as error:
-        audio = error.audio
-    except MediaError as error:
-        assert "\n" not in str(error)
-        return
-    assert np.isfinite(audio.samples).all()
-    assert all("\n" not in line for line in (*audio.warnings, *audio.notes))
+    audio, said = read(path)
+    assert "\n" not in said
+    assert audio is None or np.isfinite(audio.samples).all()

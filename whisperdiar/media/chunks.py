@@ -91,7 +91,6 @@ def sample_chunk(file: LocalFile) -> SampleChunk | None:
     if kind is None or (kind.magic == b"RIFF" and _form(file) != b"WAVE"):
         return None
     position, byte_rate, long_size = kind.first, 0.0, None
-    frames: tuple[int, float] | None = None  # AIFF states the number of frames and their rate
     for _ in range(_MAX_CHUNKS):
         header = _header(file, kind, position)
         if header is None or position > _LONGEST_HEADER:
@@ -99,8 +98,6 @@ def sample_chunk(file: LocalFile) -> SampleChunk | None:
         name, size, body = header
         if name == kind.data:
             stated = _stated(kind, size, long_size)
-            if frames is not None and stated and frames[0] and frames[1]:
-                byte_rate = stated / (frames[0] / frames[1])
             return SampleChunk(body + kind.skip, stated, byte_rate, kind, body - kind.size_bytes)
         content = file.read(40) if name[:4] in (b"fmt ", b"ds64", b"COMM", b"desc") else b""
         if name[:4] == b"fmt " and len(content) >= 16:
@@ -108,7 +105,8 @@ def sample_chunk(file: LocalFile) -> SampleChunk | None:
         elif name == b"ds64" and len(content) >= 16:
             long_size = int.from_bytes(content[8:16], "little")
         elif name == b"COMM" and len(content) >= 18:
-            frames = int.from_bytes(content[2:6], "big"), _extended(content[8:18])
+            n_channels, bits = int.from_bytes(content[:2], "big"), int.from_bytes(content[6:8], "big")
+            byte_rate = n_channels * -(-bits // 8) * _extended(content[8:18])
         elif name == b"desc" and len(content) >= 24:
             rate, n_bytes, n_frames = struct.unpack(">d8xII", content[:24])
             byte_rate = rate * n_bytes / n_frames if n_frames and rate == rate else 0.0

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from whisperdiar.errors import MediaError
-from whisperdiar.media.promise import lacks_index
+from whisperdiar.media.promise import lacks_index, missing_bytes
 from whisperdiar.media.source import WHOLE_FILE, LocalFile, Part
 
 if TYPE_CHECKING:
@@ -248,6 +248,9 @@ def _why_unreadable(path: Path) -> str:
     index = lacks_index(path)
     if index is not None:
         return f"is incomplete: its index ({index}) is missing; download or copy it again, or repair it"
+    missing = missing_bytes(path)
+    if missing is not None:
+        return f"is cut off: only {missing[0]} of {missing[1]} bytes are there; copy or download it again"
     return "is no audio or video file that FFmpeg knows, or it is damaged; check that it plays, or convert it to WAV"
 
 

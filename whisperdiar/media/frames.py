@@ -107,6 +107,7 @@ class FrameReader:
         names = container.format.name.split(",")
         self._timed = not _TIMED_CONTAINERS.isdisjoint(names)
         self._is_ogg = "ogg" in names
+        self._position_of_unit = self._is_ogg or "matroska" in names  # of the page, of the block
         self._has_no_gaps = not self._timed or not _WITHOUT_GAPS.isdisjoint(names)
         self._drops_bytes = not _BYTES_DROPPED_BY_READER.isdisjoint(names)
         self._flac_info = (stream.codec_context.extradata or b"") if "flac" in names else None
@@ -241,8 +242,7 @@ class FrameReader:
                 position = self._true_position(packet)
             else:
                 position += self._n_dropped
-        # Of Ogg the position is that of the page.
-        self.end = position if self._is_ogg else position + packet.size
+        self.end = position if self._position_of_unit else position + packet.size
         if not before or position <= before + _OVERHEAD_BYTES:
             return None
         if self._drops_bytes:

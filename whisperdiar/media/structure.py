@@ -16,7 +16,6 @@ _MAX_STEPS = 2_000_000
 _TS_SIZES = (188, 192, 204)
 _OGG_PAGE = 65_307  # the longest one
 _MASTERS = frozenset(bytes.fromhex(name) for name in ("18538067", "1f43b675", "a0"))  # looked into
-_BLOCK_HEADER = 512  # at most: track, time, flags, and the sizes of 255 laced frames
 _BLOCKS = (b"\xa3", b"\xa1")
 _ELEMENTS = _MASTERS | frozenset(
     bytes.fromhex(name)
@@ -33,7 +32,7 @@ def is_intact(file: LocalFile, name: str, start: int, end: int) -> bool | None:
     Args:
         file: the file or a part of it.
         name: FFmpeg's name of the format.
-        start: end of a packet (for Ogg: begin of its page).
+        start: end of a packet (for Ogg: begin of its page; for Matroska: begin of its block's content).
         end: begin of the next packet, or the end of the file.
 
     Returns:
@@ -121,8 +120,10 @@ def ogg_page_number(file: LocalFile, position: int) -> tuple[bytes, int] | None:
 
 def _whole_elements(file: LocalFile, start: int, end: int) -> bool:
     """Elements of Matroska up to the block in which the next packet begins."""
-    position = start
-    name, body = b"", start
+    position = _block_end(file, start) if start else 0
+    if position is None:
+        return False
+    body = position
     for _ in range(_MAX_STEPS):
         if position >= end:
             break
@@ -138,7 +139,18 @@ def _whole_elements(file: LocalFile, start: int, end: int) -> bool:
         body = position + length + n_bytes
         size = int.from_bytes(rest[:n_bytes], "big") & ((1 << 7 * n_bytes) - 1)
         position = body if name in _MASTERS else body + size
-    return end >= file.size or position == end or (name in _BLOCKS and 0 <= end - body <= _BLOCK_HEADER)
+    return end in (body, position) or end >= file.size
+
+
+def _block_end(file: LocalFile, body: int) -> int | None:
+    """Where the block of Matroska ends whose content begins there: its size and its name stand before it."""
+    file.seek(max(0, body - 9))
+    before = file.read(min(9, body))
+    for n_bytes in range(1, 9):
+        size = before[-n_bytes:]
+        if before[-n_bytes - 1 : -n_bytes] in _BLOCKS and size[0] and 9 - size[0].bit_length() == n_bytes:
+            return body + (int.from_bytes(size, "big") & ((1 << 7 * n_bytes) - 1))
+    return None
 
 
 def _whole_tags(file: LocalFile, start: int, end: int) -> bool:
