@@ -81,6 +81,7 @@ CONTAINERS: dict[str, tuple[str, str, dict]] = {
     "ac3": ("a.ac3", "ac3", {}),
     "mp2": ("a.mp2", "mp2", {}),
     "flv": ("a.flv", "libmp3lame", {"rate": 44_100}),
+    "wma": ("a.wma", "wmav2", {"rate": 44_100, "bit_rate": 128_000}),
     "wavpack": ("a.wv", "wavpack", {}),
     "tta": ("a.tta", "tta", {}),
     "nut": ("a.nut", "pcm_s16le", {}),
@@ -88,6 +89,11 @@ CONTAINERS: dict[str, tuple[str, str, dict]] = {
 SAMPLES_ALONE = ("wav", "aiff", "w64", "au", "caf", "mov")  # any bytes are sound; nothing tells damage
 NO_END = ("mpeg", "nut", "ac3", "mp2")  # neither a length nor a mark of the end; whole frames may be all there is
 FRAMES_ALONE = ("aac", "latm", "ac3", "mp2", "mp3")  # the length of damage is known from the bit rate only
+
+
+def delay(kind: str) -> float:
+    """Seconds by which a frame of the encoder may shift the sound, since the container does not tell."""
+    return 0.06 if kind == "wma" else 0.03
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +136,7 @@ def test_a_whole_file_is_read_without_a_word(folder: Path, kind: str) -> None:
     audio = load(build(folder, kind))
     assert audio.duration == pytest.approx(SECONDS, abs=0.06)
     assert (audio.warnings, audio.notes) == ((), ())
-    assert abs(shift(audio.samples[0], 20, 23, at=20)) < 0.03
+    assert abs(shift(audio.samples[0], 20, 23, at=20)) < delay(kind)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in CONTAINERS if kind not in NO_END])
@@ -140,7 +146,7 @@ def test_half_a_file_is_never_taken_for_a_whole_one(folder: Path, kind: str) -> 
     assert re.search(r"is cut off: only [\d.]+ of [\d.]+|may be cut off|index \(\w+\) is missing", said), said
     if audio is not None:
         assert audio.duration == pytest.approx(SECONDS / 2, abs=1.2)
-        assert abs(shift(audio.samples[0], 7, 10, at=7)) < 0.03
+        assert abs(shift(audio.samples[0], 7, 10, at=7)) < delay(kind)
 
 
 def zeros(n_bytes: int) -> bytes:
@@ -160,9 +166,9 @@ def test_a_hole_moves_nothing_and_is_told(folder: Path, kind: str, content: Call
     data[first:last] = content(last - first)
     audio, said = read(changed(path, content.__name__, bytes(data)))
     assert audio is not None
-    within = 0.15 if kind in FRAMES_ALONE else 0.03
+    within = 0.15 if kind in FRAMES_ALONE else delay(kind)
     assert abs(shift(audio.samples[0], 20.5, 23.5, at=20.5)) < within
-    assert abs(shift(audio.samples[0], 3, 6, at=3)) < 0.03
+    assert abs(shift(audio.samples[0], 3, 6, at=3)) < delay(kind)
     if kind in SAMPLES_ALONE or (kind == "tta" and content is zeros):
         return
     told = re.search(r"(\d+\.\d) s at (\d+\.\d)-(\d+\.\d) s could not be decoded \(damaged\); they are silent", said)
@@ -193,7 +199,7 @@ def test_files_that_were_joined_are_read_to_the_end(folder: Path, kind: str) -> 
     first, second = build(folder, kind), build(folder, kind, start=SECONDS)
     audio = load(changed(first, "joined", first.read_bytes() + second.read_bytes()))
     assert audio.duration == pytest.approx(2 * SECONDS, abs=0.12)
-    assert abs(shift(audio.samples[0], 20, 23, at=20)) < 0.03
+    assert abs(shift(audio.samples[0], 20, 23, at=20)) < delay(kind)
     assert abs(shift(audio.samples[0], 44, 47, at=44)) < 0.12  # two encoders with their delays
     assert audio.warnings == ()
 

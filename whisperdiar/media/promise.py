@@ -23,7 +23,7 @@ TOLERANCE = 0.5
 """Seconds by which a stated duration may differ: headers round, and padding at the end counts or not."""
 
 _DURATION_IN_HEADER = frozenset(("flac", "tta", "wv", "ape"))
-_DURATION_IN_SIZES = frozenset(("mov", "matroska", "webm", "au", "aiff", "asf"))  # stated beside the length in bytes
+_DURATION_IN_SIZES = frozenset(("mov", "matroska", "webm", "au", "aiff"))  # stated beside the length in bytes
 
 _BOXES = frozenset(
     (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"moof", b"sidx", b"styp", b"uuid", b"meta", b"mfra")
@@ -66,7 +66,7 @@ def shortfall(
     """
     stated, size = stated_bytes(file), file.size
     if stated is not None and stated > size:
-        # FFmpeg shortens the duration of PCM and AVI to what the file holds.
+        # FFmpeg shortens the duration of PCM, AVI and ASF to what the file holds.
         capped = _DURATION_IN_SIZES.isdisjoint(container.format.name.split(","))
         duration = decoded * stated / size if capped else _duration(container, stream)
         return Shortfall(duration - decoded, is_cut=True) if duration > decoded + TOLERANCE else None
