@@ -382,3 +382,16 @@ def test_the_bound_of_doubt_is_the_users(cli: Cli, tmp_path: Path) -> None:
         )
     assert listed, "under a bound of 1 every word that is not certain is listed"
     assert cli("align", "talk.words.json", "talk.rttm", "--uncertain-below", 1.5).code == 2
+
+
+def test_damage_is_told_on_stderr_and_in_the_transcript(cli: Cli, tmp_path: Path) -> None:
+    data = bytearray((SAMPLES / "meeting.ogg").read_bytes())
+    third = len(data) // 3
+    data[third : 2 * third] = bytes(third)
+    path = tmp_path / "hole.ogg"
+    path.write_bytes(data)
+    sentence = "81.0 s at 80.0-161.0 s could not be decoded (damaged); they are silent"
+    done = cli("vad", path, "--vad", "energy", "--start", "75", "--end", "170", "-o", "speech.txt")
+    assert done.code == 0
+    assert f"whisperdiar: warning: {path}: {sentence}" in done.err
+    assert sentence not in cli("vad", path, "--vad", "energy", "--end", "70", "-o", "other.txt").err

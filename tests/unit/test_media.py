@@ -524,7 +524,12 @@ def test_a_lost_packet_is_as_long_as_its_bytes() -> None:
     assert lost(2000, 160) == pytest.approx(0.25)
     assert lost(200, 160) == 0.02  # one frame that is a little longer than the others
     assert lost(1000, 1000) == 0.02  # the bit rate has changed
-    assert lost(10**9, 160) == 10.0
+    assert lost(10**9, 160) == 3600.0
+    rate.lose(10**9, 0.02, start=b"ID3\x04")  # the cover art between two recordings that were joined
+    assert rate.learn(160, 0.02) == 0.0
+    rate.skip(8000)
+    rate.skip(10**6, start=b"APETAGEX")
+    assert rate.learn(160, 0.02) == pytest.approx(1.0, rel=0.01)
 
 
 def test_times_in_flac_frames() -> None:

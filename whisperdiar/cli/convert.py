@@ -97,6 +97,8 @@ def _cut(media: Path, transcript: Transcript, folder: Path, console: Console) ->
     make_folder(folder)
     several = any(turn.channel > 1 for turn in transcript.turns)
     audio = load(media, channels="all" if several else "mono", progress=console.progress)
+    for warning in audio.warnings:
+        console.warn(f"{media}: {warning}")
     written = write_clips(audio, transcript, folder)
     if not written:
         console.warn(f"{folder}: no speaker says anything in {media}, so that there are no clips")

@@ -61,6 +61,10 @@ def vad(
         progress=console.progress,
     ).backend
     audio, code = _read(recording, options, console, channels="mono")
+    for note in audio.notes:
+        console.note(f"{recording}: {note}")
+    for warning in audio.warnings:
+        console.warn(f"{recording}: {warning}")
     spans = tuple(span.shifted(audio.start) for span in detector.detect(audio, progress=console.progress))
     text = speech.dumps(spans, name=form, duration=audio.start + audio.duration, recording_id=audio.recording_id)
     if output is None:

@@ -5,28 +5,33 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
-from pathlib import Path
+from contextlib import closing
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import InvalidOption, MediaError, TruncatedMedia
-from whisperdiar.media.files import LocalFile, choose_stream, opened, recording_id, shown
-from whisperdiar.media.frames import FrameReader, TimedFrame
-from whisperdiar.media.promise import promised_duration
+from whisperdiar.media.damage import Silences
+from whisperdiar.media.files import choose_stream, opened, opened_bytes, recording_id, shown
+from whisperdiar.media.frames import RATES_HZ, FrameReader, TimedFrame
+from whisperdiar.media.parts import End, Parts
+from whisperdiar.media.promise import TOLERANCE as STATED_TOLERANCE
+from whisperdiar.media.promise import shortfall
+from whisperdiar.media.source import LocalFile, Part
 from whisperdiar.media.timeline import Clock, Timeline
 from whisperdiar.options import SAMPLE_RATE_HZ
 from whisperdiar.types import Audio, Samples
 
 if TYPE_CHECKING:
     from av import AudioFrame
+    from av.audio.stream import AudioStream
     from av.container import InputContainer
 
 Channels = Literal["mono", "all"]
 
 _TS_DISCONT = 0x0200  # AVFMT_TS_DISCONT: formats whose clock may jump
+_MOST_DENSE = 4  # a byte of a hole may stand for this many times the sound of the bytes that were read
 _LONGEST_TS_JUMP = 10.0  # from here on the ffmpeg program takes it for such a jump (-dts_delta_threshold)
 
 
@@ -44,8 +49,10 @@ def load(
 
     Time 0 is where a player begins: sound that sets in after the picture is preceded by silence, and gaps in
     the timestamps (above 50 ms) are filled with silence. Packets that cannot be decoded are left out and
-    leave silence. More than 64 MiB of samples become a memory map of a temporary file (folder: TMPDIR), in which
-    the channels of one moment lie side by side: a single channel is then a view with strides.
+    leave silence; `Audio.warnings` says where. Recordings that were joined byte by byte are read one after
+    another, and sound beyond the length that a header states is read too. More than 64 MiB of samples become a
+    memory map of a temporary file (folder: TMPDIR), in which the channels of one moment lie side by side: a single
+    channel is then a view with strides.
 
     Args:
         path: a local file.
@@ -68,22 +75,25 @@ def load(
     _check_options(sample_rate, channels, track, start, end)
     first = round(start * sample_rate)
     last = None if end is None else round(end * sample_rate)
-    with opened(path) as (container, source):
-        stream = choose_stream(path, container, track)
-        reader = FrameReader(container, stream, file_size=source.size)
-        n_channels = 1 if channels == "mono" else None
-        timeline = _Decoder(container, sample_rate, n_channels).run(reader, first, last, progress)
-        if timeline is None:
-            promised = promised_duration(Path(path), container, stream, 0.0)
-            raise MediaError(f"{shown(path)}: {_nothing_decoded(reader, source, promised)}")
-        with closing(timeline.store) as store:
-            samples = store.finish()
-        lasts = timeline.position / sample_rate
-        if not samples.shape[1]:
-            raise MediaError(f"{shown(path)}: start {start:g}: the recording lasts only {lasts:.2f} seconds")
-        audio = Audio(samples, sample_rate, recording_id(path), start)
-        if not timeline.complete:
-            _check_complete(path, source, audio, lasts, promised_duration(Path(path), container, stream, lasts))
+    decoder = _Decoder(sample_rate, 1 if channels == "mono" else None, first, last)
+    with closing(decoder):
+        with opened_bytes(path) as file:
+            reading = _Reading(path, file, decoder, track, progress)
+            reading.run()
+        loss = reading.loss
+        decoder.finish()
+        if decoder.timeline is None:
+            raise MediaError(f"{shown(path)}: {loss.nothing_decoded()}")
+        samples = decoder.timeline.store.finish()
+        lasts = decoder.timeline.position / sample_rate
+    if not samples.shape[1]:
+        raise MediaError(f"{shown(path)}: start {start:g}: the recording lasts only {lasts:.2f} seconds")
+    bounds = start, start + samples.shape[1] / sample_rate
+    warnings = *decoder.silences.warnings(*bounds), *loss.warnings
+    notes = *decoder.silences.notes(*bounds), *loss.notes
+    audio = Audio(samples, sample_rate, recording_id(path), start, warnings=warnings, notes=notes)
+    if not decoder.complete:
+        _check_complete(path, loss, audio, lasts)
     progress("decode", 1.0)
     return audio
 
@@ -101,31 +111,20 @@ def _check_options(sample_rate: int, channels: str, track: int | None, start: fl
         raise InvalidOption(f"end {end:g}: it must lie after the start ({start:g} seconds)")
 
 
-def _check_complete(
-    path: str | os.PathLike[str], source: LocalFile, audio: Audio, lasts: float, promised: float | None
-) -> None:
-    if source.error is not None:
+def _check_complete(path: str | os.PathLike[str], loss: _Loss, audio: Audio, lasts: float) -> None:
+    if loss.error is not None:
         raise TruncatedMedia(
-            f"{shown(path)}: reading stopped after {lasts:.1f} seconds ({source.error.strerror}); "
+            f"{shown(path)}: reading stopped after {lasts:.1f} seconds ({loss.error.strerror}); "
             "check the disk or the connection to it",
             audio,
-        ) from source.error
-    if promised is not None:
+        ) from loss.error
+    if loss.seconds:
+        state = "cut off" if loss.is_cut else "damaged"
         raise TruncatedMedia(
-            f"{shown(path)}: is cut off: only {lasts:.1f} of {promised:.1f} seconds could be read; "
+            f"{shown(path)}: is {state}: only {lasts:.1f} of {lasts + loss.seconds:.1f} seconds could be read; "
             "copy or download it again",
             audio,
         )
-
-
-def _nothing_decoded(reader: FrameReader, source: LocalFile, promised: float | None) -> str:
-    if source.error is not None:
-        return f"cannot be read ({source.error.strerror}); check the disk or the connection to it"
-    if reader.n_failed:
-        return "none of its sound could be decoded (damaged or encrypted); check that it plays"
-    if promised is not None:
-        return f"is cut off: it should last {promised:.1f} seconds and ends before any sound; copy or download it again"
-    return "holds no sound at all (0 samples); check the recording"
 
 
 class _Stretch:
@@ -176,48 +175,232 @@ def _key(frame: AudioFrame) -> tuple[str, str, int]:
 
 
 class _Decoder:
-    """Takes frames through the resampler to their places on the time line."""
+    """Takes frames through the resampler to their places on the time line.
 
-    def __init__(self, container: InputContainer, sample_rate: int, n_channels: int | None) -> None:
+    Attributes:
+        timeline: the samples [first, last) of the resampled recording; None where there is no sound at all.
+        silences: what was put in where the file has no sound.
+    """
+
+    def __init__(self, sample_rate: int, n_channels: int | None, first: int, last: int | None) -> None:
+        self.timeline: Timeline | None = None
+        self.silences = Silences()
         self._sample_rate = sample_rate
         self._n_channels = n_channels
+        self._first = first
+        self._last = last
+        self._clock = Clock(longest=None)
+        self._base = 0.0
+        self._stretch: _Stretch | None = None
+
+    def close(self) -> None:
+        """Drop the samples."""
+        if self.timeline is not None:
+            self.timeline.store.close()
+
+    @property
+    def end(self) -> float:
+        """Where the sound ends so far, in seconds."""
+        return 0.0 if self._stretch is None else self._stretch.end
+
+    @property
+    def complete(self) -> bool:
+        """Whether the end that was asked for is reached."""
+        return self.timeline is not None and self.timeline.complete
+
+    def begin(self, container: InputContainer) -> None:
+        """From here on a recording of its own, whose time 0 is the end of the one before."""
+        self._base = self.end
         self._clock = Clock(
-            longest=None if container.duration is None else container.duration / 1e6,
+            longest=None if container.duration is None else self._base + container.duration / 1e6,
             longest_jump=_LONGEST_TS_JUMP if container.format.flags & _TS_DISCONT else math.inf,
+            jumps=self.silences.jumps,
         )
 
-    def run(self, reader: FrameReader, first: int, last: int | None, progress: Progress) -> Timeline | None:
-        """The samples [first, last) of the resampled recording; None where there is no sound at all."""
-        timeline: Timeline | None = None
-        stretch: _Stretch | None = None
-        with ExitStack() as on_failure:
-            for item, following in reader.frames(progress):
-                if timeline is None:
-                    timeline = Timeline(self._n_channels or item.frame.layout.nb_channels, first=first, last=last)
-                    on_failure.callback(timeline.store.close)
-                stretch = self._place(item, following, stretch, timeline)
-                timeline.add_all(stretch.feed(item.frame))
-                if timeline.complete:
-                    break
-            else:
-                if timeline is not None and stretch is not None:
-                    timeline.add_all(stretch.flush())
-            on_failure.pop_all()
-        return timeline
+    def resume(self, container: InputContainer, *, n_read: int, n_skipped: int) -> None:
+        """After damage timestamps may be later by what the bytes that are passed over can have held."""
+        skipped = _MOST_DENSE * n_skipped * self.end / max(n_read, 1)
+        self._clock.extend(self.end + skipped + (container.duration or 0) / 1e6)
+
+    def read(self, reader: FrameReader, progress: Progress) -> None:
+        """All frames of a part, up to the end that was asked for."""
+        for item, following in reader.frames(progress):
+            if self.timeline is None:
+                self.timeline = Timeline(
+                    self._n_channels or item.frame.layout.nb_channels, first=self._first, last=self._last
+                )
+            self._stretch = self._place(reader, item, following, self.timeline)
+            self.timeline.add_all(self._stretch.feed(item.frame))
+            if self.timeline.complete:
+                return
+        if self._stretch is not None and reader.rest:
+            self.silences.damaged.append((self.end, self.end + reader.rest))
+
+    def finish(self) -> None:
+        """Take what the resampler still holds."""
+        if self.timeline is not None and self._stretch is not None and not self.timeline.complete:
+            self.timeline.add_all(self._stretch.flush())
 
     def _place(
-        self, item: TimedFrame, following: TimedFrame | None, stretch: _Stretch | None, timeline: Timeline
+        self, reader: FrameReader, item: TimedFrame, following: TimedFrame | None, timeline: Timeline
     ) -> _Stretch:
         """The stretch that the frame belongs to: the same one, or after a gap or a change a new one."""
-        expected = 0.0 if stretch is None else stretch.end
+        stretch, expected = self._stretch, self.end
         if item.stamp is not None:
-            ahead = None if following is None else following.stamp
-            at = self._clock.place(item.stamp, expected, following=ahead, after_loss=item.lost > 0)
+            ahead = None if following is None or following.stamp is None else self._base + following.stamp
+            at = self._clock.place(
+                self._base + item.stamp,
+                expected,
+                following=ahead,
+                after_loss=item.damaged,
+                is_hole=lambda gap: reader.accounts_for(item, gap, expected - self._base),
+            )
         else:
             at = expected if stretch is None else expected + item.lost
         if stretch is not None:
+            if at > expected:
+                is_damaged = item.damaged or reader.is_damaged(item, at - expected)
+                (self.silences.damaged if is_damaged else self.silences.gaps).append((expected, at))
             if at == expected and stretch.key == _key(item.frame):
                 return stretch
             timeline.add_all(stretch.flush())
         timeline.move_to(round(at * self._sample_rate))
         return _Stretch(item.frame, start=at, sample_rate=self._sample_rate)
+
+
+class _Loss:
+    """What a file lacks, and what is said about its parts.
+
+    Attributes:
+        error: what the disk said, or None.
+        seconds: of sound that the file states and does not hold.
+        is_cut: whether bytes are missing at its end; otherwise it is damaged.
+        n_failed: packets that could not be decoded.
+        warnings, notes: sentences for the user.
+    """
+
+    def __init__(self) -> None:
+        self.error: OSError | None = None
+        self.seconds = 0.0
+        self.is_cut = False
+        self.n_failed = 0
+        self.warnings: list[str] = []
+        self.notes: list[str] = []
+
+    def nothing_decoded(self) -> str:
+        """Why there is no sound at all."""
+        if self.error is not None:
+            return f"cannot be read ({self.error.strerror}); check the disk or the connection to it"
+        if self.n_failed:
+            return "none of its sound could be decoded (damaged or encrypted); check that it plays"
+        if self.seconds:
+            state = "cut off" if self.is_cut else "damaged"
+            lasts = f"it should last {self.seconds:.1f} seconds and ends before any sound"
+            return f"is {state}: {lasts}; copy or download it again"
+        return "holds no sound at all (0 samples); check the recording"
+
+
+class _Reading:
+    """Reads the parts of one file one after another.
+
+    Attributes:
+        loss: what is missing so far.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], file: LocalFile, decoder: _Decoder, track: int | None, progress: Progress
+    ) -> None:
+        self.loss = _Loss()
+        self._path = path
+        self._parts = Parts(file)
+        self._n_bytes = file.size
+        self._decoder = decoder
+        self._track = track
+        self._progress = progress
+        self._missing = 0.0  # seconds of the recording that is read
+        self._base = 0.0  # where it begins on the time line
+        self._origin = 0.0  # its first timestamp
+        self._position = 0  # end of its last packet, in bytes
+
+    def run(self) -> None:
+        """Decode up to the end that was asked for.
+
+        Raises:
+            MediaError: the file cannot be opened, or has no such track.
+        """
+        parts, decoder, loss = self._parts, self._decoder, self.loss
+        part = parts.first
+        following: Part | None = part
+        end: End | None = None
+        while following is not None:
+            part = following
+            try:
+                end = self._read(part)
+            except MediaError:
+                if part is parts.first:
+                    raise
+                end = None
+            if decoder.complete:
+                return
+            following = parts.following(part, end)
+        if self._missing > STATED_TOLERANCE:
+            loss.seconds += self._missing
+        may_be_cut = decoder.timeline is not None and not loss.seconds
+        loss.warnings += parts.warnings(end, part, self._position, may_be_cut=may_be_cut)
+        loss.notes += parts.notes()
+
+    def _read(self, part: Part) -> End:
+        decoder, loss, before = self._decoder, self.loss, self._decoder.end
+        with opened(self._path, part) as (container, source), opened_bytes(self._path, part) as beside:
+            stream = choose_stream(self._path, container, self._track if part is self._parts.first else None)
+            _check_rate(self._path, stream)
+            reader = FrameReader(
+                container,
+                stream,
+                source=source,
+                beside=beside,
+                origin=self._origin if part.continues else None,
+                begins=part.begins,
+                after_damage=part.resumes > 0,
+            )
+            if not part.continues:
+                loss.seconds += self._missing
+                self._missing, self._base, self._origin = 0.0, before, reader.origin
+                decoder.begin(container)
+            elif part.resumes:
+                decoder.resume(container, n_read=self._position, n_skipped=part.resumes - self._position)
+            decoder.read(reader, _within(part, source.size, self._n_bytes, self._progress))
+            loss.n_failed += reader.n_failed
+            loss.error = loss.error or source.error
+            self._position = max(self._position, part.offset(reader.end))
+            name = container.format.name
+            if part.continues:
+                self._missing = max(0.0, self._missing - (decoder.end - before))
+                if decoder.end > before and not part.resumes:
+                    loss.warnings.append(f"the sound goes on in another stream at {before:.1f} s, which is read")
+            elif not decoder.complete:
+                lasts = decoder.end - self._base
+                short = shortfall(beside, container, stream, lasts, indexed=reader.indexed_end)
+                if short is not None:
+                    self._missing, loss.is_cut = short.missing, short.is_cut
+        return End(name, reader.end, reader.ends_broken)
+
+
+def _check_rate(path: str | os.PathLike[str], stream: AudioStream) -> None:
+    rate = stream.codec_context.sample_rate
+    if not RATES_HZ[0] <= rate <= RATES_HZ[1]:
+        raise MediaError(
+            f"{shown(path)}: its header states a sampling rate of {rate} Hz, and recordings have "
+            f"{RATES_HZ[0]} to {RATES_HZ[1]}; mend the header, or make the file again"
+        )
+
+
+def _within(part: Part, n_bytes: int, whole: int, progress: Progress) -> Progress:
+    """Progress of one part as that of the whole file."""
+    if n_bytes == whole:
+        return progress
+
+    def report(stage: str, fraction: float) -> None:
+        progress(stage, part.offset(round(fraction * n_bytes)) / whole)
+
+    return report

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from whisperdiar.errors import MediaError
-from whisperdiar.media.promise import lacks_index
+from whisperdiar.media.promise import lacks_index, missing_bytes
+from whisperdiar.media.source import WHOLE_FILE, LocalFile, Part
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -153,8 +154,8 @@ def choose_stream(path: str | os.PathLike[str], container: InputContainer, track
 
 
 @contextlib.contextmanager
-def opened(path: str | os.PathLike[str]) -> Iterator[tuple[InputContainer, LocalFile]]:
-    """The container behind a local file, closed at the end.
+def opened(path: str | os.PathLike[str], part: Part = WHOLE_FILE) -> Iterator[tuple[InputContainer, LocalFile]]:
+    """The container behind a local file or a part of one, closed at the end.
 
     FFmpeg is handed an open file, never a name: neither a URL nor a name inside a playlist makes it read
     anything else.
@@ -163,38 +164,26 @@ def opened(path: str | os.PathLike[str]) -> Iterator[tuple[InputContainer, Local
         MediaError: one line that names the file and the cause.
     """
     with _open_file(path) as raw:
-        source = LocalFile(raw, name=f"recording{Path(path).suffix}")
+        source = LocalFile(raw, name=f"recording{Path(path).suffix}", part=part)
         with _open_container(path, source) as container:
             yield container, source
-
-
-class LocalFile:
-    """What PyAV reads from: a file whose read errors are kept, since FFmpeg takes them for the end."""
-
-    def __init__(self, raw: BinaryIO, *, name: str) -> None:
-        self._raw = raw
-        self.name = name
-        self.size = os.fstat(raw.fileno()).st_size
-        self.error: OSError | None = None
-
-    def read(self, size: int) -> bytes:
-        try:
-            return self._raw.read(size)
-        except OSError as error:
-            self.error = error
-            return b""
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return self._raw.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._raw.tell()
 
 
 def shown(path: str | os.PathLike[str]) -> str:
     """A path as it stands in a message: on one line, whatever it holds."""
     text = os.fspath(path)
     return text if text.isprintable() else repr(text)
+
+
+@contextlib.contextmanager
+def opened_bytes(path: str | os.PathLike[str], part: Part = WHOLE_FILE) -> Iterator[LocalFile]:
+    """The bytes of a local file or a part of one, closed at the end; to look at beside FFmpeg.
+
+    Raises:
+        MediaError: one line that names the file and the cause.
+    """
+    with _open_file(path) as raw:
+        yield LocalFile(raw, part=part)
 
 
 def _open_file(path: str | os.PathLike[str]) -> BinaryIO:
@@ -256,8 +245,12 @@ def _why_unreadable(path: Path) -> str:
         return _PLAYLIST
     if _text(path) is not None:
         return "is a text file, not a recording; give an audio or video file"
-    if lacks_index(path):
-        return "is incomplete: its index (moov) is missing; download or copy it again, or repair it"
+    index = lacks_index(path)
+    if index is not None:
+        return f"is incomplete: its index ({index}) is missing; download or copy it again, or repair it"
+    missing = missing_bytes(path)
+    if missing is not None:
+        return f"is cut off: only {missing[0]} of {missing[1]} bytes are there; copy or download it again"
     return "is no audio or video file that FFmpeg knows, or it is damaged; check that it plays, or convert it to WAV"
 
 

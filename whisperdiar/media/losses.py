@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
-_LONGEST_LOSS = 10.0
+_LONGEST_LOSS = 3600.0  # the bytes are there; but a file may hold other things than sound
+_TAGS = (b"ID3", b"TAG", b"APETAGEX", b"LYRICSBEGIN")  # stand between two recordings that were joined
 
 
 class ByteRate:
     """How long damaged packets lasted, judged by their length in bytes: what lies between two readable frames
-    comes as one packet, however many frames it was."""
+    comes as one packet, however many frames it was, or as none, where FFmpeg's reader drops it itself."""
 
     def __init__(self) -> None:
         self._n_bytes = 0
         self._seconds = 0.0
         self._damaged: list[tuple[int, float]] = []
+        self._skipped = 0
 
-    def lose(self, n_bytes: int, seconds: float) -> None:
-        """Take note of a packet that could not be decoded, and of the length that the file gives for it."""
-        self._damaged.append((n_bytes, seconds))
+    def lose(self, n_bytes: int, seconds: float, *, start: bytes = b"") -> None:
+        """Take note of a packet that could not be decoded, of the length that the file gives for it, and its start."""
+        if not start.startswith(_TAGS):
+            self._damaged.append((n_bytes, seconds))
+
+    def skip(self, n_bytes: int, *, start: bytes = b"") -> None:
+        """Take note of bytes that no packet carries, and of the first of them."""
+        if not start.startswith(_TAGS):
+            self._skipped += n_bytes
+
+    @property
+    def per_second(self) -> float:
+        """Bytes of a second of the packets that could be decoded; 0 where there are none."""
+        return self._n_bytes / self._seconds if self._seconds else 0.0
+
+    def rest(self) -> float:
+        """Seconds that were lost since the last packet that could be decoded, at the end of the file."""
+        return self.learn(0, 0.0)
 
     def learn(self, n_bytes: int, seconds: float) -> float:
         """Take note of a packet that could be decoded; returns the seconds that were lost since the last one."""
@@ -29,6 +46,9 @@ class ByteRate:
         self._damaged.clear()
         self._n_bytes += n_bytes
         self._seconds += seconds
+        if self._n_bytes:
+            lost += min(self._skipped * self._seconds / self._n_bytes, _LONGEST_LOSS)
+        self._skipped = 0
         return lost
 
 

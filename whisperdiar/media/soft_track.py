@@ -17,8 +17,9 @@ from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import InvalidOption, MediaError, OutputError
 from whisperdiar.files import cause_of, staged
 from whisperdiar.media._languages import three_letters
-from whisperdiar.media.files import LocalFile, opened, shown
+from whisperdiar.media.files import opened, shown
 from whisperdiar.media.promise import missing_bytes
+from whisperdiar.media.source import LocalFile
 
 if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer

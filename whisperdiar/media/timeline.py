@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -14,6 +14,7 @@ TOLERANCE = 0.05
 """Seconds by which timestamps may wander before they are believed: containers round, clocks drift."""
 
 _EXACT_TOLERANCE = 0.002  # Matroska and Flash round to the millisecond
+_SHORTEST_JUMP = 1.0  # of those that are told
 _LONGEST_GAP_UNKNOWN = 600.0
 _LONGEST_GAP = 86_400.0
 _SILENCE_BLOCK = 2**20
@@ -27,10 +28,19 @@ class Clock:
 
     Args:
         longest: seconds that the recording lasts according to its container; None where unknown.
-        longest_jump: gaps from here on (seconds) are discontinuities of the clock, not silence.
+        longest_jump: gaps from here on (seconds) are discontinuities of the clock, not silence, unless bytes of
+            the file account for them.
+        jumps: list to which (time, seconds) of gaps that are taken for discontinuities are added.
     """
 
-    def __init__(self, *, longest: float | None, longest_jump: float = math.inf) -> None:
+    def __init__(
+        self,
+        *,
+        longest: float | None,
+        longest_jump: float = math.inf,
+        jumps: list[tuple[float, float]] | None = None,
+    ) -> None:
+        self.jumps = [] if jumps is None else jumps
         self._longest = longest
         self._longest_jump = longest_jump
         self._shift = 0.0  # added to timestamps since a discontinuity
@@ -38,8 +48,19 @@ class Clock:
         self._dropped = 0.0
         self._trusted = True
 
+    def extend(self, longest: float) -> None:
+        """The recording may last up to this time, in seconds."""
+        if self._longest is not None:
+            self._longest = max(self._longest, longest)
+
     def place(
-        self, stamp: float | None, expected: float, *, following: float | None = None, after_loss: bool = False
+        self,
+        stamp: float | None,
+        expected: float,
+        *,
+        following: float | None = None,
+        after_loss: bool = False,
+        is_hole: Callable[[float], bool] = lambda gap: False,  # noqa: ARG005 (no bytes are known to be missing)
     ) -> float:
         """Start of a frame in seconds: `expected` itself where the sound runs on.
 
@@ -48,6 +69,7 @@ class Clock:
             expected: where the frame before it ended.
             following: timestamp of the next frame.
             after_loss: a packet between the two could not be decoded.
+            is_hole: tells of a gap of that many seconds whether the file is damaged there.
         """
         if stamp is None or not self._trusted or (following is not None and following < stamp):
             return expected  # the last: a single timestamp ahead of its neighbours, or the last one before a restart
@@ -57,9 +79,11 @@ class Clock:
         if restarted:
             self._shift -= gap
         elif gap > (_EXACT_TOLERANCE if after_loss else TOLERANCE):
-            if self._plausible(gap, expected, first=first):
+            if self._plausible(gap, expected, first=first, is_hole=is_hole):
                 return expected + gap
             self._shift -= gap
+            if gap >= _SHORTEST_JUMP:
+                self.jumps.append((expected, gap))
         elif gap < -TOLERANCE:
             self._dropped -= gap
             # Timestamps that are slower than the sound would remove all of it bit by bit.
@@ -67,11 +91,11 @@ class Clock:
             return expected + gap if self._trusted else expected
         return expected
 
-    def _plausible(self, gap: float, expected: float, *, first: bool) -> bool:
+    def _plausible(self, gap: float, expected: float, *, first: bool, is_hole: Callable[[float], bool]) -> bool:
         if self._longest is None:
             return gap <= _LONGEST_GAP_UNKNOWN
         within = expected + gap <= self._longest + 1.0 and gap <= _LONGEST_GAP
-        return within and (first or gap <= self._longest_jump)
+        return within and (first or gap <= self._longest_jump or is_hole(gap))
 
 
 class Timeline:
