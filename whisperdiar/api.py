@@ -25,6 +25,8 @@ def transcribe(
     device: str | None = None,
     threads: int | None = None,
     offline: bool = False,
+    track: int | None = None,
+    channel: int | None = None,
     start: float = 0.0,
     end: float | None = None,
     progress: Progress = no_progress,
@@ -41,6 +43,8 @@ def transcribe(
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         threads: CPU threads; 0 leaves the choice to the libraries.
         offline: never touch the network.
+        track: which audio track of a file that has several, counted from 1.
+        channel: one channel of the track, counted from 1, in place of the mean of all.
         start, end: the part to read, in seconds of the recording.
         progress: called with a stage and its done fraction.
         notify: called with a sentence when a fallback runs.
@@ -63,11 +67,15 @@ def transcribe(
         speakers=_speaker_count(speakers),
         language=language,
         runtime=runtime,
+        media={"track": track, "channel": channel, "start": start, "end": end},
     )
     pipeline = build(request, notify=notify, progress=progress)
     audio = load(
         Path(path),
         channels="all" if wants_channels(pipeline.diarizer) else "mono",
+        track=track,
+        channel=channel,
+        language=language,
         start=start,
         end=end,
         progress=progress,

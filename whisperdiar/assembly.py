@@ -247,6 +247,7 @@ def build(
     if words:
         check("asr", request.asr, language=request.language)
     check("diarization", request.diarizer_choice(), speakers=request.speakers)
+    _check_channel(request)
     chosen = {
         "vad": select_detector(request, notify=notify, progress=progress),
         "diarization": select_diarizer(request, notify=notify, progress=progress, beside=words),
@@ -266,6 +267,13 @@ def build(
         provenance_options=_options(request, chosen),
         threads=request.runtime.threads,
     )
+
+
+def _check_channel(request: Request) -> None:
+    """Raises InvalidOption where one channel is read for a diarizer that needs them all."""
+    name, channel = request.diarizer_choice().name, request.media.get("channel")
+    if channel is not None and name != "auto" and load("diarization", name).info.per_channel:
+        raise InvalidOption(f"channel {channel}: --diarizer {name} needs every channel; leave one of the two out")
 
 
 def _on_gpu(backend: Any) -> bool:

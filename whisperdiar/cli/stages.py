@@ -53,6 +53,10 @@ def vad(
     options.update(speakers=ANY_SPEAKERS, diarizer="none", diarizer_settings=(), turns=None)
     detector = select_detector(request_from(options, runtime), notify=console.warn, progress=console.progress).backend
     audio, code = _read(recording, options, console, channels="mono")
+    for note in audio.notes:
+        console.note(f"{recording}: {note}")
+    for warning in audio.warnings:
+        console.warn(f"{recording}: {warning}")
     spans = tuple(span.shifted(audio.start) for span in detector.detect(audio, progress=console.progress))
     text = speech.dumps(spans, name=form, duration=audio.start + audio.duration, recording_id=audio.recording_id)
     if output is None:
@@ -123,6 +127,7 @@ def _read(recording: Path, options: dict[str, Any], console: Console, *, channel
             recording,
             channels=channels,
             track=options["track"],
+            channel=options["channel"],
             start=options["start"],
             end=options["end"],
             progress=console.progress,

@@ -38,6 +38,7 @@ class Job:
     console: Console
     write: WriteOptions
     track: int | None
+    channel: int | None
     start: float
     end: float | None
     clips: Path | None = None
@@ -132,6 +133,7 @@ def job_from(options: dict[str, Any], console: Console, *, write: WriteOptions) 
         console=console,
         write=write,
         track=options["track"],
+        channel=options["channel"],
         start=options["start"],
         end=options["end"],
     )
@@ -163,7 +165,7 @@ def request_from(options: dict[str, Any], runtime: Runtime) -> Request:
         runtime=runtime,
         speech_file=options["speech"],
         turns_file=options["turns"],
-        media={key: options[key] for key in ("track", "start", "end")},
+        media={key: options[key] for key in ("track", "channel", "start", "end")},
         alignment=AlignmentOptions(**{key: options[key] for key in ("uncertain_below",) if key in options}),
     )
 
@@ -213,6 +215,8 @@ def _run_one(path: Path, targets: Sequence[Target], job: Job) -> int:
             path,
             channels="all" if wants_channels(job.pipeline.diarizer) else "mono",
             track=job.track,
+            channel=job.channel,
+            language=job.pipeline.language,
             start=job.start,
             end=job.end,
             progress=job.console.progress,
