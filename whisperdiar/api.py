@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from whisperdiar.assembly import Choice, Notify, Request, build, silent, wants_channels
+from whisperdiar.assembly import Choice, Notify, Request, build, silent
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.media import load
 from whisperdiar.options import Runtime
+from whisperdiar.pipeline import wants_channels
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import ANY_SPEAKERS, SpeakerCount
 

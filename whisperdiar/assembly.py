@@ -13,7 +13,7 @@ from whisperdiar.errors import BackendError, BackendMissing, InvalidOption, Mode
 from whisperdiar.options import AUTO_ORDER, AlignmentOptions, Runtime, check_device
 from whisperdiar.pipeline import Fallback, Pipeline, one_line
 from whisperdiar.registry import BackendClass, Stage, load, settings_from_text
-from whisperdiar.types import ANY_SPEAKERS, BackendInfo, SpeakerCount
+from whisperdiar.types import ANY_SPEAKERS, SpeakerCount
 
 Notify = Callable[[str], None]
 _MANY = 20
@@ -290,9 +290,3 @@ def _options(request: Request, chosen: Mapping[str, Selection]) -> dict[str, Any
         **request.media,
         **{stage: asdict(item.backend.settings) for stage, item in chosen.items()},
     }
-
-
-def wants_channels(backend: Any) -> bool:
-    """Whether a diarizer needs the recording's channels apart."""
-    info: BackendInfo | None = getattr(backend, "info", None)
-    return info is not None and info.per_channel

@@ -11,7 +11,7 @@ import click
 
 from whisperdiar.alignment import align as align_words
 from whisperdiar.alignment import uncertain_words
-from whisperdiar.assembly import build, select_detector, wants_channels
+from whisperdiar.assembly import build, select_detector
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.errors import FAILED, report
@@ -23,7 +23,7 @@ from whisperdiar.files import read_text, write_text
 from whisperdiar.formats import json, rttm, speech
 from whisperdiar.media import load, recording_id
 from whisperdiar.options import AlignmentOptions, Runtime, WriteOptions
-from whisperdiar.pipeline import DIARIZATION_FAILED, versions
+from whisperdiar.pipeline import DIARIZATION_FAILED, versions, wants_channels
 from whisperdiar.segmentation import segments
 from whisperdiar.transcript import Speaker, Transcript
 from whisperdiar.types import ANY_SPEAKERS, Audio, BackendRecord, Diarization

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from whisperdiar.assembly import Choice, Request, build, wants_channels
+from whisperdiar.assembly import Choice, Request, build
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.embedding import Embedding, embed_options, embedding, write_embedded
@@ -25,7 +25,7 @@ from whisperdiar.files import write_bytes, write_text
 from whisperdiar.formats import json
 from whisperdiar.media import load, recording_id
 from whisperdiar.options import AlignmentOptions, Runtime, WriteOptions
-from whisperdiar.pipeline import Pipeline
+from whisperdiar.pipeline import Pipeline, wants_channels
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Audio, SpeakerCount
 

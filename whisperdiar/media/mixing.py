@@ -128,7 +128,7 @@ class Mixer:
 
     def findings(self) -> Findings:
         """What is to be done, in place of what was done where that differs; `Findings.mix` is stable then."""
-        return self.meter.findings(self._mix)
+        return self.meter.findings(self._mix, mono=self._mono)
 
 
 class SoundMeter:
@@ -180,8 +180,8 @@ class SoundMeter:
         self._opposed = self._opposed + products[cancelling].sum(axis=0, dtype=np.float64)
         self._others = self._others + products[~cancelling].sum(axis=0, dtype=np.float64)
 
-    def findings(self, mix: Mix) -> Findings:
-        """What the sound that was read with `mix` needs."""
+    def findings(self, mix: Mix, *, mono: bool) -> Findings:
+        """What the sound that was read with `mix` needs; nothing is said of mixing where no mix was made (`mono`)."""
         needed = replace(mix, gain=mix.gain * self._gain())
         warnings, notes = [], []
         if self._n_invalid:
@@ -196,8 +196,8 @@ class SoundMeter:
             return Findings(needed, tuple(warnings), tuple(notes))  # what was measured is cut off at full scale
         powers = np.concatenate(self._powers).astype(np.float64)
         weights, said = self._weights(powers)
-        warnings += [said] if weights else []
-        notes += [said] if said and not weights else []
+        if said and mono:
+            (warnings if weights else notes).append(said)
         needed = replace(needed, weights=weights)
         loudest = np.quantile(10 * np.log10(powers.max(axis=1) + _SILENT), 0.95)
         if -100.0 < loudest < _QUIET_DB:
