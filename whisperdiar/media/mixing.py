@@ -2,8 +2,9 @@
 
 One channel is the mean of all, and a sample is as large as the file says, unless that cannot be right: channels in
 opposite phase cancel, a steady sound (time code, a tone, noise) covers the voice on another channel, samples in
-floating point lie far above full scale. What a file needs is measured while it is decoded (`SoundMeter`), in bounded
-memory; where that is something else than what was done (`Mix`), the file is decoded once more.
+floating point lie far above full scale, very quiet sound drowns in what recognisers take for silence. What a file
+needs is measured while it is decoded (`SoundMeter`), in bounded memory; where that is something else than what was
+done (`Mix`), the file is decoded once more.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ _RARE_SAMPLES = 16
 _MOST_DOUBLINGS = 128  # the exponents of float32
 
 _QUIET_DB = -50.0
+_RAISED_DB = -30.0
+_ROUNDING_DB = -90.0  # nothing but the rounding of 16 bits lies there
 
 Levels = NDArray[np.float64]
 
@@ -186,7 +189,7 @@ class SoundMeter:
         warnings, notes = [], []
         if self._n_invalid:
             warnings.append(f"{self._n_invalid} samples are not numbers (NaN or infinite) and were taken for silence")
-        if needed.gain != 1.0:
+        if needed.gain < 1.0:
             peak = self._peak / mix.gain
             reach = f"{peak:.1f}" if peak < 100 else f"{peak:.0f}" if peak < 1e9 else f"{peak:.3g}"
             notes.append(
@@ -199,10 +202,21 @@ class SoundMeter:
         if said and mono:
             (warnings if weights else notes).append(said)
         needed = replace(needed, weights=weights)
-        loudest = np.quantile(10 * np.log10(powers.max(axis=1) + _SILENT), 0.95)
-        if -100.0 < loudest < _QUIET_DB:
-            notes.append(f"the sound is very quiet ({loudest:.0f} dB of full scale where it is loud)")
+        loud = float(np.quantile(10 * np.log10(powers.max(axis=1) + _SILENT), 0.95))
+        doublings = self._doublings(loud)
+        needed = replace(needed, gain=needed.gain * 2.0**doublings)
+        as_read = loud - 20 * math.log10(mix.gain)
+        if _ROUNDING_DB < as_read < _QUIET_DB:
+            raised = f": it is raised by {20 * math.log10(needed.gain):.0f} dB" if needed.gain > 1.0 else ""
+            notes.append(f"the sound is very quiet ({as_read:.0f} dB of full scale where it is loud){raised}")
         return Findings(needed, tuple(warnings), tuple(notes))
+
+    def _doublings(self, loud: float) -> int:
+        """How often very quiet sound can be doubled: recognisers take what is too faint for silence."""
+        if not _ROUNDING_DB < loud < _QUIET_DB or not self._peak:
+            return 0
+        wanted = (_RAISED_DB - loud) / (20 * math.log10(2))
+        return max(0, math.floor(min(wanted, -math.log2(self._peak))))
 
     def _gain(self) -> float:
         """1, or the power of two that brings all but single samples below full scale."""
