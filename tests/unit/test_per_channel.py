@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.sounds import RATE_HZ, VOICES, silence, voice
-from whisperdiar import Audio, Pipeline, Span, Transcription, Turn, Word
+from tests.media_files import write_wav
+from tests.sounds import NANO, RATE_HZ, VOICES, silence, voice
+from whisperdiar import Audio, Pipeline, Span, Transcription, Turn, Word, load, transcribe
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.diarization.channels import Backend as Channels
-from whisperdiar.errors import UnsupportedRequest
+from whisperdiar.errors import MediaError, UnsupportedRequest
 from whisperdiar.per_channel import lay_out, own_speech, put_back, without_crosstalk
 from whisperdiar.segmentation import interleave
 from whisperdiar.types import BackendRecord, Dropped, merge_spans
@@ -238,3 +240,16 @@ def test_no_word_is_lost_or_moved_among_its_speakers(shapes: list[list[tuple[flo
         assert [word for segment in found if segment.speaker == f"S{i}" for word in segment.words] == words
     assert all(a.span <= b.span for a, b in pairwise(found))
     assert all(word.speaker == segment.speaker for segment in found for word in segment.words)
+
+
+def test_the_library_reads_one_channel_in_one_call(tmp_path: Path) -> None:
+    path = write_wav(tmp_path / "call.wav", call().samples.astype(np.float64))
+    found = [
+        transcribe(path, channel=channel, model=NANO[1], vad="energy", diarizer="none", language="en", offline=True)
+        for channel in (1, 2)
+    ]
+    assert [item.provenance["options"]["channel"] for item in found] == [1, 2]
+    audio = load(path, channel=2)
+    np.testing.assert_array_equal(audio.samples, load(path, channels="all").channel(2).samples)
+    with pytest.raises(MediaError, match="has no channel 3"):
+        transcribe(path, channel=3, model=NANO[1], vad="energy", diarizer="none", offline=True)
