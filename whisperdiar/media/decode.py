@@ -19,7 +19,7 @@ from whisperdiar.media.frames import FrameReader, TimedFrame
 from whisperdiar.media.mixing import Mix, Mixer
 from whisperdiar.media.promise import promised_duration
 from whisperdiar.media.timeline import Clock, Timeline
-from whisperdiar.media.tracks import choose_track
+from whisperdiar.media.tracks import ChosenTrack, TrackChooser
 from whisperdiar.options import SAMPLE_RATE_HZ
 from whisperdiar.types import Audio, Samples
 
@@ -82,21 +82,21 @@ def load(
     _check_options(sample_rate, channels, track, channel, start, end)
     first = round(start * sample_rate)
     last = None if end is None else round(end * sample_rate)
-    with opened(path) as (container, _):
-        chosen = choose_track(path, container, track, language=language, start=start, end=end)
+    tracks = TrackChooser(path, track, language=language, start=start, end=end)
     mono = channels == "mono"
     mix = Mix()
     for _ in range(_MOST_PASSES):
         failure: TruncatedMedia | None = None
         mixer = Mixer(sample_rate, name=shown(path), mix=mix, mono=mono, channel=channel)
         try:
-            audio = _decode(path, chosen.index, mixer, first=first, last=last, progress=progress)
+            audio = _decode(path, tracks, mixer, first=first, last=last, progress=progress)
         except TruncatedMedia as error:
             audio, failure = error.audio, error
         found = mixer.findings()
         if found.mix.gain == mix.gain and (found.mix.weights == mix.weights or not mono):
             break
         mix = found.mix
+    chosen = tracks.chosen or ChosenTrack(0)
     audio = replace(
         audio,
         start=start,
@@ -112,12 +112,18 @@ def load(
 
 
 def _decode(
-    path: str | os.PathLike[str], index: int, mixer: Mixer, *, first: int, last: int | None, progress: Progress
+    path: str | os.PathLike[str],
+    tracks: TrackChooser,
+    mixer: Mixer,
+    *,
+    first: int,
+    last: int | None,
+    progress: Progress,
 ) -> Audio:
-    """The samples [first, last) of the audio stream with this index (from 0), as the mixer gives them back."""
+    """The samples [first, last) of the chosen track, as the mixer gives them back."""
     sample_rate = mixer.sample_rate
     with opened(path) as (container, source):
-        stream = container.streams.audio[index]
+        stream = tracks.stream(container)
         reader = FrameReader(container, stream, file_size=source.size)
         timeline = _Decoder(container, mixer).run(reader, first, last, progress)
         if timeline is None:

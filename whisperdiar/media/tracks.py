@@ -17,6 +17,7 @@ from whisperdiar.media.files import PLAYLIST, AudioTrack, audio_tracks, has_deco
 from whisperdiar.media.frames import discard_others
 
 if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
     from av.container import InputContainer
 
 _PROBES = 8
@@ -42,23 +43,58 @@ class ChosenTrack:
     notes: tuple[str, ...] = ()
 
 
-def choose_track(
+class TrackChooser:
+    """Chooses the audio track of a file when it is opened first, and keeps to it.
+
+    Args:
+        path: of the file.
+        number: of the track, counted from 1; None for the main one. That is what FFmpeg takes for it; another one
+            stands in where it cannot be decoded, or where it is silent at eight places and the other is not.
+        language: that is spoken, as a code such as ``en``, or None.
+        start, end: the part that is read, in seconds.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        number: int | None,
+        *,
+        language: str | None = None,
+        start: float = 0.0,
+        end: float | None = None,
+    ) -> None:
+        self.chosen: ChosenTrack | None = None
+        self._path = path
+        self._number = number
+        self._language = language
+        self._start = start
+        self._end = end
+
+    def stream(self, container: InputContainer) -> AudioStream:
+        """The stream of the chosen track in an open container.
+
+        Raises:
+            MediaError: there is no sound, no such track, or no decoder for it.
+        """
+        if self.chosen is None:
+            self.chosen = _choose(
+                self._path, container, self._number, language=self._language, start=self._start, end=self._end
+            )
+        streams = container.streams.audio
+        if self.chosen.index >= len(streams) or not has_decoder(streams[self.chosen.index]):
+            raise MediaError(f"{shown(self._path)}: its sound ends early; check that all of it plays")
+        return streams[self.chosen.index]
+
+
+def _choose(
     path: str | os.PathLike[str],
     container: InputContainer,
     number: int | None,
     *,
-    language: str | None = None,
-    start: float = 0.0,
-    end: float | None = None,
+    language: str | None,
+    start: float,
+    end: float | None,
 ) -> ChosenTrack:
-    """The audio track of that number (from 1), or the main one.
-
-    The main one is what FFmpeg takes for it. Another one stands in where it cannot be decoded, or where it is silent
-    at eight places between `start` and `end` (seconds) and the other is not.
-
-    Raises:
-        MediaError: there is no sound, no such track, or no decoder for it.
-    """
     tracks = audio_tracks(container)
     if not tracks:
         if is_playlist(Path(path)):
