@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from whisperdiar.errors import MediaError
-from whisperdiar.media._languages import three_letters
+from whisperdiar.media._languages import same_language
 from whisperdiar.media.files import PLAYLIST, AudioTrack, audio_tracks, has_decoder, is_playlist, opened, shown
 from whisperdiar.media.frames import discard_others
 
@@ -139,34 +139,46 @@ def _sound(path: str | os.PathLike[str], index: int, *, start: float, end: float
 
     In a container of its own: after a seek FFmpeg may give other timestamps than without.
     """
+    try:
+        with opened(path) as (container, _):
+            stream = container.streams.audio[index]
+            discard_others(container, stream)
+            places = _places(container, start, end)
+            decoded = sum(_listen(container, stream, at, seconds) for at, seconds in places)
+    except (MediaError, _Heard):  # a file that FFmpeg reads by other means only says nothing
+        return "heard"
+    return "silent" if decoded else "undecodable"
+
+
+class _Heard(Exception):
+    """There is sound: nothing more need be listened to."""
+
+
+def _listen(container: InputContainer, stream: AudioStream, at: float, seconds: float) -> int:
+    """How many samples could be decoded of so many seconds at a place; all of them are silent.
+
+    Raises:
+        _Heard: one is not.
+    """
     from av import FFmpegError
 
-    decoded = failed = 0
-    with opened(path) as (container, _):
-        stream = container.streams.audio[index]
-        discard_others(container, stream)
-        for at, seconds in _places(container, start, end):
-            n_samples = 0
+    n_samples = 0
+    try:
+        if at:
+            container.seek(round(at * 1e6) + (container.start_time or 0))
+        for packet in container.demux(stream):
             try:
-                if at:
-                    container.seek(round(at * 1e6) + (container.start_time or 0))
-                for packet in container.demux(stream):
-                    try:
-                        frames = packet.decode()
-                    except FFmpegError:
-                        failed += 1
-                        continue
-                    for frame in frames:
-                        if _peak(frame) > _SILENT:
-                            return "heard"
-                        n_samples += frame.samples
-                    if n_samples >= seconds * (stream.rate or math.inf):
-                        break
-            except FFmpegError:  # a place that cannot be reached says nothing
+                frames = packet.decode()
+            except FFmpegError:
                 continue
-            finally:
-                decoded += n_samples
-    return "silent" if decoded else "undecodable"
+            if any(_peak(frame) > _SILENT for frame in frames):
+                raise _Heard
+            n_samples += sum(frame.samples for frame in frames)
+            if n_samples >= seconds * (stream.rate or math.inf):
+                break
+    except FFmpegError:  # a place that cannot be reached says nothing
+        pass
+    return n_samples
 
 
 def _places(container: InputContainer, start: float, end: float | None) -> list[tuple[float, float]]:
@@ -183,13 +195,14 @@ def _places(container: InputContainer, start: float, end: float | None) -> list[
 
 def _peak(frame: Any) -> float:
     """The largest sample of a frame, 1 for full scale; a constant offset is no sound."""
-    samples = frame.to_ndarray()
-    if samples.dtype.kind == "f":
-        scale = 1.0
-    else:
-        scale = float(np.iinfo(samples.dtype).max) / (2 if samples.dtype.kind == "u" else 1)
-    samples = samples.astype(np.float32)
-    return float(np.abs(np.nan_to_num(samples - np.median(samples))).max(initial=0.0) / scale)
+    from av import AudioResampler
+
+    largest = 0.0
+    # Packed samples: PyAV 18 reads beyond the planes of a planar frame with 8 channels or more.
+    for packed in AudioResampler(format="flt", layout=frame.layout, rate=frame.sample_rate).resample(frame):
+        samples = np.nan_to_num(packed.to_ndarray()).astype(np.float32, copy=False)
+        largest = max(largest, float(np.abs(samples - np.median(samples)).max(initial=0.0)))
+    return largest
 
 
 def _said(
@@ -206,9 +219,8 @@ def _said(
     this = f"track {chosen + 1} of {len(tracks)}"
     if chosen != main:
         return (f"track {main + 1} {reason}, so that {this} is read in its place{also}",), ()
-    wanted = three_letters(language)
-    tagged = next((track for track in others if wanted != "und" and three_letters(track.language) == wanted), None)
-    if tagged is not None and three_letters(tracks[chosen].language) != wanted:
+    tagged = next((track for track in others if same_language(track.language, language)), None)
+    if tagged is not None and not same_language(tracks[chosen].language, language):
         own = f"tagged {tracks[chosen].language}" if tracks[chosen].language else "without a language"
         return (
             f"{this} ({own}) is read, but track {tagged.number} is tagged {tagged.language}: to read that one, give "
