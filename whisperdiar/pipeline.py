@@ -18,6 +18,7 @@ from whisperdiar._machine import usable_cores
 from whisperdiar.alignment import align, uncertain_words
 from whisperdiar.contracts import Diarizer, Preparable, Progress, SpeechDetector, Transcriber, no_progress
 from whisperdiar.errors import DiarizationFailed
+from whisperdiar.media.mixing import weighed
 from whisperdiar.options import AlignmentOptions, Runtime, SegmentationOptions
 from whisperdiar.per_channel import lay_out, own_speech, put_back, without_crosstalk
 from whisperdiar.segmentation import interleave, segments
@@ -100,6 +101,8 @@ class Pipeline:
             DiarizationFailed: the words are there, the speakers are not; the error carries the transcript.
             WhisperdiarError: any other failure of a stage.
         """
+        if not wants_channels(self.diarizer):
+            audio = weighed(audio)
         said: tuple[Segment, ...] | None = None
         if audio.n_channels > 1 and wants_channels(self.diarizer):
             speech, transcription, (diarization, failure), said = self._by_channel(audio, progress)

@@ -91,6 +91,16 @@ def test_silence_on_all_channels_is_no_speech() -> None:
     assert "no speech was found in this recording" in transcript.provenance["warnings"]
 
 
+def test_channels_of_ones_own_audio_do_not_cancel_either() -> None:
+    spoken = call().samples.sum(axis=0)
+    echo = Echo()
+    audio = Audio(np.stack([spoken, -0.95 * spoken]), RATE_HZ, "call")
+    transcript = Pipeline(detector=Energy(), transcriber=echo).run(audio)
+    assert "opposite in phase" in transcript.provenance["warnings"][0]
+    assert len(transcript.words) >= 3
+    assert all(int(word.text) > 30 for word in transcript.words)
+
+
 def test_progress_of_all_channels_is_one_rise() -> None:
     seen: list[float] = []
     Pipeline(detector=Energy(), transcriber=Echo(), diarizer=Channels()).run(

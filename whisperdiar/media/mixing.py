@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whisperdiar.errors import MediaError
-from whisperdiar.types import Samples, mix_channels
+from whisperdiar.types import Audio, Samples, mix_channels
 
 _BLOCK_S = 0.1
+_BLOCK_SAMPLES = 1 << 18
 _LEAST_BLOCKS = 20  # 2 s: less sound tells nothing
 _SILENT = 1e-12  # power: -120 dB of full scale
 
@@ -132,6 +133,17 @@ class Mixer:
     def findings(self) -> Findings:
         """What is to be done, in place of what was done where that differs; `Findings.mix` is stable then."""
         return self.meter.findings(self._mix, mono=self._mono)
+
+
+def weighed(audio: Audio) -> Audio:
+    """The same sound with the weights that its mono mix needs, and a warning where that is not the mean of all."""
+    if audio.n_channels == 1 or audio.weights:
+        return audio
+    meter = SoundMeter(audio.sample_rate)
+    for first in range(0, audio.samples.shape[1], _BLOCK_SAMPLES):
+        meter.add(audio.samples[:, first : first + _BLOCK_SAMPLES])
+    found = meter.findings(Mix(), mono=True)
+    return replace(audio, weights=found.mix.weights, warnings=(*audio.warnings, *found.warnings))
 
 
 class SoundMeter:
