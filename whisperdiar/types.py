@@ -388,7 +388,8 @@ class BackendInfo:
         repositories: of the Hugging Face hub, from which its own models are fetched.
         requires: importable modules that it needs beside the core.
         languages: ISO 639-1 codes that it is limited to; empty for no limit of its own (recognisers).
-        per_channel: whether it needs the recording's channels apart (diarizers).
+        per_channel: whether it needs the recording's channels apart, one person on each (diarizers); the pipeline then
+            finds and recognises the speech of every channel by itself, and takes `Turn.channel` for its person.
         caution: what somebody must know who gets it in place of another one; a clause without a full stop.
     """
 
