@@ -54,7 +54,10 @@ def test_a_track_in_the_language_that_is_asked_for_is_a_warning(tmp_path: Path, 
     audio = load(path, language=language)
     assert bool(audio.warnings) == warned
     if warned:
-        assert "track 2 is tagged fre: to read that one, give --track 2" in audio.warnings[0]
+        assert (
+            "another is tagged fre: to read that, give --track 2; also: 2: fre pcm_s16le 1 channel (--track 2)"
+            in audio.warnings[0]
+        )
 
 
 @pytest.mark.parametrize("level", [0.0, 1e-4])

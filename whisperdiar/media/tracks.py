@@ -222,10 +222,8 @@ def _said(
     tagged = next((track for track in others if same_language(track.language, language)), None)
     if tagged is not None and not same_language(tracks[chosen].language, language):
         own = f"tagged {tracks[chosen].language}" if tracks[chosen].language else "without a language"
-        return (
-            f"{this} ({own}) is read, but track {tagged.number} is tagged {tagged.language}: to read that one, give "
-            f"--track {tagged.number}{also}",
-        ), ()
+        other = f"but another is tagged {tagged.language}: to read that, give --track {tagged.number}"
+        return (f"{this} ({own}) is read, {other}{also}",), ()
     return (), (f"{this} is read{also}",)
 
 
