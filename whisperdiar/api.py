@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from whisperdiar.assembly import Choice, Notify, Request, build, silent, wants_channels
+from whisperdiar.assembly import Choice, Notify, Request, build, silent
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.media import load
 from whisperdiar.options import Runtime
+from whisperdiar.pipeline import wants_channels
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import ANY_SPEAKERS, SpeakerCount
 
@@ -25,6 +26,8 @@ def transcribe(
     device: str | None = None,
     threads: int | None = None,
     offline: bool = False,
+    track: int | None = None,
+    channel: int | None = None,
     start: float = 0.0,
     end: float | None = None,
     progress: Progress = no_progress,
@@ -42,6 +45,8 @@ def transcribe(
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         threads: CPU threads; 0 leaves the choice to the libraries.
         offline: never touch the network.
+        track: which audio track of a file that has several, counted from 1.
+        channel: one channel of the track, counted from 1, in place of the mean of all.
         start, end: the part to read, in seconds of the recording.
         progress: called with a stage and its done fraction.
         notify: called with a sentence when a fallback runs from which the result suffers.
@@ -65,11 +70,15 @@ def transcribe(
         speakers=_speaker_count(speakers),
         language=language,
         runtime=runtime,
+        media={"track": track, "channel": channel, "start": start, "end": end},
     )
     pipeline = build(request, notify=notify, inform=inform, progress=progress)
     audio = load(
         Path(path),
         channels="all" if wants_channels(pipeline.diarizer) else "mono",
+        track=track,
+        channel=channel,
+        language=language,
         start=start,
         end=end,
         progress=progress,

@@ -23,7 +23,7 @@ from whisperdiar.options import AUTO_ORDER, AlignmentOptions, Runtime, check_dev
 from whisperdiar.pipeline import Fallback, Pipeline, one_line
 from whisperdiar.registry import BackendClass, Stage, load, settings_from_text
 from whisperdiar.torch_support import reinstall_command
-from whisperdiar.types import ANY_SPEAKERS, BackendInfo, SpeakerCount
+from whisperdiar.types import ANY_SPEAKERS, SpeakerCount
 
 Notify = Callable[[str], None]
 _MANY = 20
@@ -286,6 +286,7 @@ def build(
     if words:
         check("asr", request.asr, language=request.language)
     check("diarization", request.diarizer_choice(), speakers=request.speakers)
+    _check_channel(request)
     chosen = {
         "vad": prepared("vad", request.detector_choice(), runtime=request.runtime),
         "diarization": prepared("diarization", request.diarizer_choice(), runtime=request.runtime, beside=words),
@@ -307,6 +308,13 @@ def build(
     )
 
 
+def _check_channel(request: Request) -> None:
+    """Raises InvalidOption where one channel is read for a diarizer that needs them all."""
+    name, channel = request.diarizer_choice().name, request.media.get("channel")
+    if channel is not None and name != "auto" and load("diarization", name).info.per_channel:
+        raise InvalidOption(f"channel {channel}: --diarizer {name} needs every channel; leave one of the two out")
+
+
 def _on_gpu(backend: Any) -> bool:
     return str(backend.record().details.get("device", "")).startswith("cuda")
 
@@ -321,9 +329,3 @@ def _options(request: Request, chosen: Mapping[str, Selection]) -> dict[str, Any
         **request.media,
         **{stage: asdict(item.backend.settings) for stage, item in chosen.items()},
     }
-
-
-def wants_channels(backend: Any) -> bool:
-    """Whether a diarizer needs the recording's channels apart."""
-    info: BackendInfo | None = getattr(backend, "info", None)
-    return info is not None and info.per_channel

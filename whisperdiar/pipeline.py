@@ -21,8 +21,10 @@ from whisperdiar._machine import usable_cores
 from whisperdiar.alignment import align, uncertain_words
 from whisperdiar.contracts import Diarizer, Preparable, Progress, SpeechDetector, Transcriber, no_progress
 from whisperdiar.errors import DiarizationFailed
+from whisperdiar.media.mixing import weighed
 from whisperdiar.options import AlignmentOptions, Runtime, SegmentationOptions
-from whisperdiar.segmentation import segments
+from whisperdiar.per_channel import lay_out, own_speech, put_back, without_crosstalk
+from whisperdiar.segmentation import interleave, segments
 from whisperdiar.transcript import Segment, Speaker, Transcript, Uncertain
 from whisperdiar.types import (
     ANY_SPEAKERS,
@@ -106,15 +108,23 @@ class Pipeline:
             DiarizationFailed: the words are there, the speakers are not; the error carries the transcript.
             WhisperdiarError: any other failure of a stage.
         """
-        speech = self.speech(audio, progress=progress)
-        if self.side_by_side():
+        if not wants_channels(self.diarizer):
+            audio = weighed(audio)
+        said: tuple[Segment, ...] | None = None
+        if audio.n_channels > 1 and wants_channels(self.diarizer):
+            speech, transcription, (diarization, failure), said = self._by_channel(audio, progress)
+        elif self.side_by_side():
+            speech = self.speech(audio, progress=progress)
             transcription, (diarization, failure) = self._both(audio, speech, one_at_a_time(progress))
         else:
+            speech = self.speech(audio, progress=progress)
             transcription = self.words(audio, speech=speech, progress=progress)
             diarization, failure = self._turns_or_failure(audio, speech, progress)
         if not speech:
-            transcription = replace(transcription, warnings=(*transcription.warnings, _no_speech(audio)))
-        transcript = self._join(audio, speech, transcription, diarization, failure)
+            # What is otherwise as it should be, such as which track was read, may be the reason now.
+            warnings = (*audio.notes, *transcription.warnings, _no_speech(audio))
+            audio, transcription = replace(audio, notes=()), replace(transcription, warnings=warnings)
+        transcript = self._join(audio, speech, transcription, diarization, failure, said)
         if failure is not None:
             raise DiarizationFailed(_failed(failure), transcript) from failure
         return transcript
@@ -147,6 +157,34 @@ class Pipeline:
         except BaseException:  # also Ctrl-C
             beside.abandon()
             raise
+
+    def _by_channel(
+        self, audio: Audio, progress: Progress
+    ) -> tuple[tuple[Span, ...], Transcription, tuple[Diarization, BaseException | None], tuple[Segment, ...] | None]:
+        """Speech, words and turns where the diarizer has a person on each channel, and who said what.
+
+        Each channel's speech is found and recognised by itself, so that nobody is lost who talks at the same time as
+        somebody else. The last is None where there are no turns: then the mix of all channels was recognised.
+        """
+        n = audio.n_channels
+        detected = [
+            self.speech(audio.channel(c + 1), progress=_share_of(progress, c / n, (c + 1) / n)) for c in range(n)
+        ]
+        speech = merge_spans(span for spans in detected for span in spans)
+        found = self._turns_or_failure(audio, speech, progress)
+        turns = found[0].turns
+        if self.transcriber is None or not turns:
+            return speech, self.words(audio, speech=speech, progress=progress), found, None
+        layout = lay_out(audio, own_speech(audio, detected, turns))
+        heard = self.words(layout.audio, speech=layout.speech, progress=progress)
+        words, dropped = put_back(heard, layout, turns, n_channels=n)
+        words, twice = without_crosstalk(words, audio)
+        transcription = replace(
+            heard,
+            words=tuple(sorted((word for spoken in words for word in spoken), key=lambda word: word.span)),
+            dropped=tuple(sorted((*dropped, *twice), key=lambda item: item.span)),
+        )
+        return speech, transcription, found, interleave(words, options=self.segmentation)
 
     def _turns_or_failure(
         self, audio: Audio, speech: Sequence[Span], progress: Progress
@@ -218,8 +256,12 @@ class Pipeline:
         transcription: Transcription,
         diarization: Diarization,
         failure: BaseException | None,
+        said: tuple[Segment, ...] | None,
     ) -> Transcript:
-        words = align(transcription.words, diarization.turns)
+        """The transcript; `said` where it is known who said what, otherwise words and turns are aligned."""
+        if said is None:
+            said = segments(align(transcription.words, diarization.turns), options=self.segmentation)
+        words = [word for segment in said for word in segment.words]
         uncertain = uncertain_words(words, options=self.alignment)
         warnings = [*audio.warnings, *transcription.warnings, *diarization.warnings]
         notes = [*audio.notes, *transcription.notes, *diarization.notes]
@@ -230,7 +272,7 @@ class Pipeline:
             duration=audio.duration,
             language=transcription.language,
             speakers=tuple(Speaker(label, label) for label in diarization.speakers),
-            segments=segments(words, options=self.segmentation),
+            segments=said,
             turns=diarization.turns,
             dropped=transcription.dropped,
             uncertain=uncertain,
@@ -274,6 +316,17 @@ def _threads(backend: Preparable) -> int:
     """CPU threads that a backend was given; 0 where it takes what it likes."""
     runtime: Runtime | None = getattr(backend, "runtime", None)
     return runtime.threads if runtime is not None else 0
+
+
+def wants_channels(backend: Any) -> bool:
+    """Whether a diarizer needs the recording's channels apart."""
+    info: BackendInfo | None = getattr(backend, "info", None)
+    return info is not None and info.per_channel
+
+
+def _share_of(progress: Progress, first: float, last: float) -> Progress:
+    """A `Progress` for the part of a stage between two fractions of it."""
+    return lambda stage, fraction: progress(stage, first + (last - first) * fraction)
 
 
 def _staged(stage: str, progress: Progress, work: Callable[[], Result]) -> Result:

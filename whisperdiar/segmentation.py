@@ -5,13 +5,18 @@ A segment ends where the speaker changes, at a long pause, and where it would be
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
 
 from whisperdiar.options import SegmentationOptions
 from whisperdiar.punctuation import CLAUSE_END, SENTENCE_END, last_mark
 from whisperdiar.transcript import Segment
-from whisperdiar.types import Word
+from whisperdiar.types import Span, Word, merge_spans
+
+_UTTERANCE_PAUSE_S = 0.5
+_JITTER_S = 0.1
+"""Of recognised times: so much later a reply may seem to begin than the pause that it fills."""
 
 
 def segments(words: Sequence[Word], *, options: SegmentationOptions | None = None) -> tuple[Segment, ...]:
@@ -34,6 +39,47 @@ def segments(words: Sequence[Word], *, options: SegmentationOptions | None = Non
         replace(item, simultaneous=True) if i in shared or any(word.overlap for word in item.words) else item
         for i, item in enumerate(found)
     )
+
+
+def interleave(streams: Sequence[Sequence[Word]], *, options: SegmentationOptions | None = None) -> tuple[Segment, ...]:
+    """Segments of several people's words, each one's own in order, as segments in order of time.
+
+    What somebody says in a pause of another one ends that one's segment; who talks at the same time does not cut into
+    the other's segment, so that the words of both stay together.
+    """
+    found: list[Segment] = []
+    for i, words in enumerate(streams):
+        others = sorted(
+            utterance
+            for j, stream in enumerate(streams)
+            if j != i
+            for utterance in merge_spans((word.span for word in stream), gap=_UTTERANCE_PAUSE_S)
+        )
+        for part in _cut_where_others_talk(words, others):
+            found += segments(part, options=options)
+    found.sort(key=lambda item: item.span)
+    shared = _sharing_time(found)
+    return tuple(replace(item, simultaneous=True) if i in shared else item for i, item in enumerate(found))
+
+
+def _cut_where_others_talk(words: Sequence[Word], others: Sequence[Span]) -> list[list[Word]]:
+    """Words, cut at each pause that holds all of one of the `others` (sorted)."""
+    parts: list[list[Word]] = []
+    for word in words:
+        if parts and not _talks_between(others, parts[-1][-1].end - _JITTER_S, word.start + _JITTER_S):
+            parts[-1].append(word)
+        else:
+            parts.append([word])
+    return parts
+
+
+def _talks_between(others: Sequence[Span], start: float, end: float) -> bool:
+    index = bisect_left(others, start, key=lambda span: span.start)
+    while index < len(others) and others[index].start < end:
+        if others[index].end <= end:
+            return True
+        index += 1
+    return False
 
 
 def _sharing_time(found: Sequence[Segment]) -> set[int]:

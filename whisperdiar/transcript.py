@@ -83,7 +83,8 @@ class Transcript:
         language: ISO 639-1 code, or None where unknown.
         speakers: in the order of first appearance.
         segments: in order of time, unless a person moved some; their words in order are exactly the recogniser's
-            words in order, but for a person's corrections.
+            words in order (where each channel was recognised by itself, those of each speaker), but for a person's
+            corrections.
         turns: of the diarizer, as it gave them, but where a person set the speaker.
         dropped: what was recognised and left out, and why.
         uncertain: words whose speaker is doubtful.

@@ -71,6 +71,8 @@ class Audio:
         start: where the first sample lies in the recording, in seconds.
         warnings: sentences for the user about what is missing, mended or chosen and may make the result wrong.
         notes: sentences for the user about what was done and is as it should be.
+        weights: of each channel in `mono`: 1, -1 (its phase is turned round) or 0 (it is left out); empty for the
+            mean of all.
     """
 
     samples: Samples
@@ -79,6 +81,7 @@ class Audio:
     start: float = 0.0
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    weights: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if self.samples.ndim != 2 or self.samples.shape[0] < 1:
@@ -87,6 +90,8 @@ class Audio:
             raise ValueError(f"samples of type {self.samples.dtype}: expected float32")
         if self.sample_rate <= 0:
             raise ValueError(f"sample rate {self.sample_rate}: expected a positive number of Hz")
+        if self.weights and (len(self.weights) != len(self.samples) or not any(self.weights)):
+            raise ValueError(f"weights {self.weights}: expected {len(self.samples)} numbers, not all 0")
 
     @property
     def n_channels(self) -> int:
@@ -99,21 +104,33 @@ class Audio:
 
     @property
     def mono(self) -> Samples:
-        """float32 (n_samples,): the only channel as it is, or the mean of the channels."""
+        """float32 (n_samples,): the only channel as it is, or the mean of the channels by their `weights`."""
         return self.mono_part(0, self.samples.shape[1])
 
     def mono_part(self, first: int, last: int) -> Samples:
         """float32 (at most last - first,): the same of some samples only; a view where there is one channel."""
         part = self.samples[:, max(0, first) : max(0, last)]
-        mixed: Samples = part[0] if self.n_channels == 1 else part.mean(axis=0, dtype=np.float32)
+        mixed: Samples = part[0] if self.n_channels == 1 else mix_channels(part, self.weights)
         return mixed
+
+    def channel(self, number: int) -> Audio:
+        """One channel, counted from 1, as a recording of its own; without a copy."""
+        return Audio(self.samples[number - 1 : number], self.sample_rate, self.recording_id, self.start)
 
     def crop(self, span: Span) -> Audio:
         """The part inside `span` (seconds of this audio), without a copy."""
         first = max(0, round(span.start * self.sample_rate))
         last = max(first, round(span.end * self.sample_rate))
         start = self.start + first / self.sample_rate
-        return Audio(self.samples[:, first:last], self.sample_rate, self.recording_id, start)
+        return Audio(self.samples[:, first:last], self.sample_rate, self.recording_id, start, weights=self.weights)
+
+
+def mix_channels(samples: Samples, weights: Sequence[float] = ()) -> Samples:
+    """float32 (n_channels, n_samples) → (n_samples,): the mean, or the weighted sum over how many weights are not 0."""
+    if not weights:
+        return np.asarray(samples.mean(axis=0, dtype=np.float32))
+    row = np.array(weights, dtype=np.float32)
+    return np.asarray(row / np.abs(row).sum() @ samples, dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,7 +388,8 @@ class BackendInfo:
         repositories: of the Hugging Face hub, from which its own models are fetched.
         requires: importable modules that it needs beside the core.
         languages: ISO 639-1 codes that it is limited to; empty for no limit of its own (recognisers).
-        per_channel: whether it needs the recording's channels apart (diarizers).
+        per_channel: whether it needs the recording's channels apart, one person on each (diarizers); the pipeline then
+            finds and recognises the speech of every channel by itself, and takes `Turn.channel` for its person.
         caution: what somebody must know who gets it in place of another one; a clause without a full stop.
     """
 

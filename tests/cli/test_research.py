@@ -6,11 +6,14 @@ import json
 import wave
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.cli.conftest import Cli
 from tests.golden.golden_transcript import TRANSCRIPT
+from tests.media_files import write_wav
 from whisperdiar.formats import WriteOptions, by_name
+from whisperdiar.media import load
 from whisperdiar.transcript import Segment, Speaker, Transcript
 from whisperdiar.types import Span, Turn, Word
 
@@ -116,3 +119,20 @@ def test_the_recording_is_not_an_output(cli: Cli, short: Path, tmp_path: Path) -
     done = cli("convert", "in.json", "-f", "eaf", "-o", short, "--media", short)
     assert done.code == 2
     assert "the input itself" in done.err
+
+
+def test_clips_are_cut_from_the_channel_that_was_transcribed(cli: Cli, short: Path, tmp_path: Path) -> None:
+    spoken = load(short).samples[0].astype(np.float64)
+    path = write_wav(tmp_path / "two.wav", np.stack([spoken, spoken[::-1]]))
+    every = load(path, channels="all").crop(Span(0.5, 2.5))
+    for channel, expected in ((None, every.mono), (2, every.samples[1]), (5, every.mono)):  # it has no channel 5
+        talk = Transcript(
+            "talk", 12.0, "en", (Speaker("SPEAKER_00", "Anna"),),
+            (Segment((Word(Span(1.0, 2.0), " Hello.", 1.0, "SPEAKER_00"),), "SPEAKER_00"),),
+            (Turn(Span(0.5, 2.5), "SPEAKER_00"),),
+            provenance={"options": {"channel": channel, "track": 3}},
+        )  # fmt: skip
+        put(tmp_path, "in.json", "json", talk)
+        assert cli("convert", "in.json", "--clips", f"clips{channel}", "--media", path).code == 0
+        found = load(tmp_path / f"clips{channel}" / "Anna" / "talk_0001_0.50-2.50.wav")
+        np.testing.assert_allclose(found.samples[0], expected, atol=1e-4)

@@ -10,11 +10,13 @@ import sys
 from pathlib import Path
 
 import jsonschema
+import numpy as np
 import pytest
 
 from tests.cli.conftest import Cli
+from tests.media_files import Track, write_media, write_wav
 from tests.sounds import NANO, ROOT, SAMPLES
-from whisperdiar import Segment, Span, Speaker, Transcript, Turn, Word, models
+from whisperdiar import Segment, Span, Speaker, Transcript, Turn, Word, load, models
 from whisperdiar.formats import json as json_format
 from whisperdiar.formats import rttm, speech
 from whisperdiar.options import WriteOptions
@@ -395,3 +397,44 @@ def test_damage_is_told_on_stderr_and_in_the_transcript(cli: Cli, tmp_path: Path
     assert done.code == 0
     assert f"whisperdiar: warning: {path}: {sentence}" in done.err
     assert sentence not in cli("vad", path, "--vad", "energy", "--end", "70", "-o", "other.txt").err
+
+
+@pytest.fixture
+def voice_and_tone(tmp_path: Path) -> Path:
+    """A voice on channel 2, a tone on channel 1; both at once are too loud a tone for any detector by loudness."""
+    spoken = load(SAMPLES / "dialogue_fr.wav", end=8.0).samples[0].astype(np.float64)
+    tone = 0.3 * np.sin(2 * np.pi * 1000 * np.arange(len(spoken)) / 16_000)
+    return write_wav(tmp_path / "tone.wav", np.stack([tone, spoken]))
+
+
+def test_one_channel_is_read_by_every_command(cli: Cli, voice_and_tone: Path) -> None:
+    arguments = (voice_and_tone, "--vad", "energy", "--quiet")
+    hinted = cli("vad", *arguments)
+    chosen = cli("vad", *arguments, "--channel", "2")
+    assert "channel 1 has nothing in common with channel 2" in hinted.err
+    assert hinted.out == chosen.out
+    assert chosen.err == ""
+    assert cli("vad", *arguments, "--channel", "1").out != chosen.out
+    turns = cli("diarize", *arguments, "--diarizer", "bic", "--channel", "2")
+    assert turns.out == cli("diarize", *arguments, "--diarizer", "bic").out != ""
+    words = cli(*arguments, *NANO, "--diarizer", "none", "--channel", "2", "-f", "json")
+    options = json.loads(words.out)["provenance"]["options"]
+    assert (options["track"], options["channel"]) == (None, 2)
+    lost = cli("vad", *arguments, "--channel", "3")
+    assert lost.code == 1
+    assert "has no channel 3; its track has 2 channels" in lost.complaints[0]
+    refused = cli("diarize", *arguments, "--diarizer", "channels", "--channel", "1")
+    assert refused.code == 2
+    assert "channel 1: --diarizer channels needs every channel" in refused.complaints[0]
+
+
+def test_other_tracks_are_a_note_and_a_warning_where_nobody_speaks(cli: Cli, tmp_path: Path) -> None:
+    hum = 0.01 * np.sin(2 * np.pi * 50 * np.arange(80_000) / 16_000)[None]
+    spoken = load(SAMPLES / "dialogue_fr.wav", end=5.0).samples.astype(np.float64)
+    main, other = (Track(samples=samples, main=samples is hum) for samples in (hum, spoken))
+    path = write_media(tmp_path / "two.mkv", main, other)
+    said = "track 1 of 2 is read; also: 2: pcm_s16le 1 channel (--track 2)"
+    done = cli("diarize", path, "--vad", "energy", "--diarizer", "bic")
+    assert f"whisperdiar: warning: {path}: {said}" in done.err
+    done = cli("diarize", path, "--vad", "none", "--diarizer", "bic")
+    assert f"whisperdiar: note: {path}: {said}" in done.err

@@ -12,6 +12,7 @@ from whisperdiar.diarization.bic import Backend as Bic
 from whisperdiar.diarization.none import Backend as Nobody
 from whisperdiar.diarization.pyannote import Backend as Pyannote
 from whisperdiar.diarization.rttm import Backend as Turns
+from whisperdiar.errors import InvalidOption
 from whisperdiar.options import Runtime
 
 
@@ -71,3 +72,9 @@ def test_a_diarizer_that_is_chosen_for_its_user_gets_its_share_too(monkeypatch: 
     monkeypatch.setitem(assembly.AUTO_ORDER, "diarization", ("bic",))
     found = select("diarization", Choice(), runtime=Runtime(threads=8), beside=True).backend
     assert found.runtime.threads == 1
+
+
+def test_one_channel_is_none_for_a_diarizer_that_needs_them_all() -> None:
+    request = Request(diarizer=Choice(name="channels"), media={"channel": 2})
+    with pytest.raises(InvalidOption, match="channel 2: --diarizer channels needs every channel"):
+        build(request)

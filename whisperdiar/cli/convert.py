@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.files import read_bytes, read_text
 from whisperdiar.formats import FORMATS, Format, by_name, by_suffix, decode
 from whisperdiar.formats.rttm import NO_ID
-from whisperdiar.media import load, recording_id
+from whisperdiar.media import load, probe, recording_id
 from whisperdiar.transcript import Transcript
 
 _WHOLE = ("json", "rttm")
@@ -96,12 +96,24 @@ def convert(
 def _cut(media: Path, transcript: Transcript, folder: Path, console: Console) -> None:
     make_folder(folder)
     several = any(turn.channel > 1 for turn in transcript.turns)
-    audio = load(media, channels="all" if several else "mono", progress=console.progress)
+    # What was transcribed is what is cut, unless the recording given here has no such track or channel.
+    tracks = probe(media).tracks
+    track = _number(transcript, "track", most=len(tracks))
+    read = next((item for item in tracks if (item.default if track is None else item.number == track)), None)
+    channel = None if several or read is None else _number(transcript, "channel", most=read.channels)
+    audio = load(media, channels="all" if several else "mono", track=track, channel=channel, progress=console.progress)
     for warning in audio.warnings:
         console.warn(f"{media}: {warning}")
     written = write_clips(audio, transcript, folder)
     if not written:
         console.warn(f"{folder}: no speaker says anything in {media}, so that there are no clips")
+
+
+def _number(transcript: Transcript, key: str, *, most: int) -> int | None:
+    """The track or channel that a transcript says it was made from, where that is from 1 to `most`."""
+    options = transcript.provenance.get("options")
+    value = options.get(key) if isinstance(options, Mapping) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= most else None
 
 
 @click.command("rename", short_help="Give speakers names; no model runs.")

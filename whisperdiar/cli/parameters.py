@@ -103,6 +103,7 @@ def combined(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
 
 media_options = combined(
     click.option("--track", type=click.IntRange(min=1), help="Audio track of a file that has several (1 = the first)."),
+    click.option("--channel", type=click.IntRange(min=1), help="Read one channel (1 = the first), not the mean."),
     click.option("--start", type=Clock(), default=0.0, help="Begin here (seconds or [HH:]MM:SS)."),
     click.option("--end", type=Clock(), help="Stop here (seconds or [HH:]MM:SS)."),
 )

@@ -11,7 +11,7 @@ import click
 
 from whisperdiar.alignment import align as align_words
 from whisperdiar.alignment import uncertain_words
-from whisperdiar.assembly import build, select, wants_channels
+from whisperdiar.assembly import build, select
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.errors import EMPTY, FAILED, report
@@ -24,7 +24,7 @@ from whisperdiar.formats import json, rttm, speech
 from whisperdiar.media import load, recording_id
 from whisperdiar.options import AlignmentOptions, Runtime, WriteOptions
 from whisperdiar.outcome import empty_sentence, is_empty
-from whisperdiar.pipeline import DIARIZATION_FAILED, versions
+from whisperdiar.pipeline import DIARIZATION_FAILED, versions, wants_channels
 from whisperdiar.segmentation import segments
 from whisperdiar.transcript import Speaker, Transcript
 from whisperdiar.types import ANY_SPEAKERS, Audio, BackendRecord, Diarization
@@ -141,6 +141,7 @@ def _read(recording: Path, options: dict[str, Any], console: Console, *, channel
             recording,
             channels=channels,
             track=options["track"],
+            channel=options["channel"],
             start=options["start"],
             end=options["end"],
             progress=console.progress,

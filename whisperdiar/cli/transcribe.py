@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from whisperdiar.assembly import Choice, Request, build, wants_channels
+from whisperdiar.assembly import Choice, Request, build
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.embedding import Embedding, embed_options, embedding, write_embedded
@@ -27,7 +27,7 @@ from whisperdiar.formats import json
 from whisperdiar.media import load, recording_id
 from whisperdiar.options import AlignmentOptions, Runtime, WriteOptions
 from whisperdiar.outcome import empty_sentence, is_empty, summarise_left_out
-from whisperdiar.pipeline import Pipeline
+from whisperdiar.pipeline import Pipeline, wants_channels
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Audio, SpeakerCount
 
@@ -40,6 +40,7 @@ class Job:
     console: Console
     write: WriteOptions
     track: int | None
+    channel: int | None
     start: float
     end: float | None
     clips: Path | None = None
@@ -144,6 +145,7 @@ def job_from(options: dict[str, Any], console: Console, *, write: WriteOptions) 
         console=console,
         write=write,
         track=options["track"],
+        channel=options["channel"],
         start=options["start"],
         end=options["end"],
     )
@@ -175,7 +177,7 @@ def request_from(options: dict[str, Any], runtime: Runtime) -> Request:
         runtime=runtime,
         speech_file=options["speech"],
         turns_file=options["turns"],
-        media={key: options[key] for key in ("track", "start", "end")},
+        media={key: options[key] for key in ("track", "channel", "start", "end")},
         alignment=AlignmentOptions(**{key: options[key] for key in ("uncertain_below",) if key in options}),
     )
 
@@ -225,6 +227,8 @@ def _run_one(path: Path, targets: Sequence[Target], job: Job) -> int:
             path,
             channels="all" if wants_channels(job.pipeline.diarizer) else "mono",
             track=job.track,
+            channel=job.channel,
+            language=job.pipeline.language,
             start=job.start,
             end=job.end,
             progress=job.console.progress,

@@ -39,7 +39,9 @@ _QUIET_SHARE = 0.1  # of the frames, the quietest, show the noise
 # so far, where the recording is muted between the turns.
 _NOISE_BELOW_LOUD = (24.0, 50.0)
 _BEGINNING = 0.1  # seconds of a turn that are loud enough to begin it: one odd frame starts none
-_FAINTEST = -70.0  # decibels of full scale that the loudest level must reach
+# Decibels of full scale that a channel's loudest level must reach: in a recording that is very quiet as a whole, as
+# recorders of 24 bits may make it, so far below the loudest channel, down to the rounding of 16 bits.
+_FAINTEST, _FAINTEST_BELOW_LOUDEST, _ROUNDING = -70.0, 25.0, -95.0
 # Where both of two channels are heard, their levels differ by much one way while one speaker is alone, and by as
 # much the other way for the other. Only where two such groups show, so far apart (decibels), so much farther than
 # each is wide, and so often (seconds), do they tell how the microphones' gains differ: a single group may be one
@@ -136,7 +138,8 @@ class Backend:
         quiet = np.quantile(levels, _QUIET_SHARE, axis=1)
         nearest, farthest = _NOISE_BELOW_LOUD
         onset = np.clip(quiet, loud - farthest, loud - nearest) + self.settings.above_noise
-        spoken = (loud >= _FAINTEST) & (loud - quiet >= self.settings.above_noise)
+        faintest = min(_FAINTEST, max(_ROUNDING, float(loud.max()) - _FAINTEST_BELOW_LOUDEST))
+        spoken = (loud >= faintest) & (loud - quiet >= self.settings.above_noise)
         margins = levels - onset[:, None]
         begins, goes_on = margins >= 0.0, margins >= -self.settings.hysteresis
         # The power of all other channels, each as faint as crosstalk from it may be.

@@ -14,7 +14,22 @@ _CODES = (
 _LONG: dict[str, str] = dict(pair.split(":") for pair in _CODES.split())
 
 
+# Codes of ISO 639-2 that libraries use (639-2/B), which Matroska files have, and those of 639-2/T.
+_BIBLIOGRAPHIC_CODES = (
+    "alb:sqi arm:hye baq:eus bur:mya chi:zho cze:ces dut:nld fre:fra geo:kat ger:deu gre:ell ice:isl mac:mkd mao:mri "
+    "may:msa per:fas rum:ron slo:slk tib:bod wel:cym"
+)
+_BIBLIOGRAPHIC: dict[str, str] = dict(pair.split(":") for pair in _BIBLIOGRAPHIC_CODES.split())
+
+
 def three_letters(language: str | None) -> str:
     """``en`` or ``en-GB`` → ``eng``; ``und`` (undetermined) where it is unknown. Three letters stay as they are."""
     code = (language or "").partition("-")[0].lower()
     return code if len(code) == 3 and code.isalpha() and code.isascii() else _LONG.get(code, "und")
+
+
+def same_language(one: str | None, other: str | None) -> bool:
+    """Whether two codes, of two or three letters, name one language; False where either is unknown."""
+    codes = [three_letters(code) for code in (one, other)]
+    first, second = (_BIBLIOGRAPHIC.get(code, code) for code in codes)
+    return first == second != "und"

@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -13,13 +14,15 @@ import numpy as np
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import InvalidOption, MediaError, TruncatedMedia
 from whisperdiar.media.damage import Silences
-from whisperdiar.media.files import choose_stream, opened, opened_bytes, recording_id, shown
+from whisperdiar.media.files import has_decoder, opened, opened_bytes, recording_id, shown
 from whisperdiar.media.frames import RATES_HZ, FrameReader, TimedFrame
+from whisperdiar.media.mixing import Mix, Mixer
 from whisperdiar.media.parts import End, Parts
 from whisperdiar.media.promise import TOLERANCE as STATED_TOLERANCE
 from whisperdiar.media.promise import shortfall
 from whisperdiar.media.source import LocalFile, Part
 from whisperdiar.media.timeline import Clock, Timeline
+from whisperdiar.media.tracks import ChosenTrack, TrackChooser
 from whisperdiar.options import SAMPLE_RATE_HZ
 from whisperdiar.types import Audio, Samples
 
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 Channels = Literal["mono", "all"]
+
+_MOST_PASSES = 3  # the gain first, then the mix, which is measured at the right gain
 
 _TS_DISCONT = 0x0200  # AVFMT_TS_DISCONT: formats whose clock may jump
 _MOST_DENSE = 4  # a byte of a hole may stand for this many times the sound of the bytes that were read
@@ -41,6 +46,8 @@ def load(
     sample_rate: int = SAMPLE_RATE_HZ,
     channels: Channels = "mono",
     track: int | None = None,
+    channel: int | None = None,
+    language: str | None = None,
     start: float = 0.0,
     end: float | None = None,
     progress: Progress = no_progress,
@@ -54,11 +61,18 @@ def load(
     memory map of a temporary file (folder: TMPDIR), in which the channels of one moment lie side by side: a single
     channel is then a view with strides.
 
+    What cannot be right is mended, said in the result's warnings or notes, and costs that the file is decoded twice:
+    channels that cancel each other, a steady sound that covers the voice on another channel, samples in floating
+    point that lie far above full scale (`whisperdiar.media.mixing`).
+
     Args:
         path: a local file.
         sample_rate: of the result, in Hz.
-        channels: ``mono`` for the mean of all channels (no channel is weighted or left out), ``all`` for each.
-        track: which audio stream, counted from 1; None takes the one that FFmpeg takes for the main one.
+        channels: ``mono`` for the mean of all channels, but for what is mended; ``all`` for each.
+        track: which audio stream, counted from 1; None takes the one that FFmpeg takes for the main one, or the first
+            other one where that is silent or cannot be decoded.
+        channel: one channel of the track, counted from 1, in place of the mean.
+        language: that is spoken, as a code such as ``en``: another track that is tagged so is named in a warning.
         start: seconds of the recording to leave out; the rest equals that of the whole, sample by sample.
         end: seconds at which to stop; None, or a time after the end of the recording, means its end.
         progress: called with ``decode`` and the fraction that is read.
@@ -67,44 +81,88 @@ def load(
         Samples float32 (1 or n_channels, n_samples), clipped to [-1, 1]; `Audio.start` is `start`.
 
     Raises:
-        InvalidOption: `start`, `end`, `track`, `channels` or `sample_rate` cannot be meant for any file.
-        MediaError: the file cannot be read, or has no such track or time.
+        InvalidOption: `start`, `end`, `track`, `channel`, `channels` or `sample_rate` cannot be meant for any file.
+        MediaError: the file cannot be read, or has no such track, channel or time.
         TruncatedMedia: the file ends before its header says; carries what there is.
         OutputError: the temporary file cannot be written.
     """
-    _check_options(sample_rate, channels, track, start, end)
+    _check_options(sample_rate, channels, track, channel, start, end)
     first = round(start * sample_rate)
     last = None if end is None else round(end * sample_rate)
-    decoder = _Decoder(sample_rate, 1 if channels == "mono" else None, first, last)
-    with closing(decoder):
+    tracks = TrackChooser(path, track, language=language, start=start, end=end)
+    mono = channels == "mono"
+    mix = Mix()
+    for _ in range(_MOST_PASSES):
+        failure: TruncatedMedia | None = None
+        mixer = Mixer(sample_rate, name=shown(path), mix=mix, mono=mono, channel=channel)
+        try:
+            audio = _decode(path, tracks, mixer, first=first, last=last, progress=progress)
+        except TruncatedMedia as error:
+            audio, failure = error.audio, error
+        found = mixer.findings()
+        if found.mix.gain == mix.gain and (found.mix.weights == mix.weights or not mono):
+            break
+        mix = found.mix
+    chosen = tracks.chosen or ChosenTrack(0)
+    audio = replace(
+        audio,
+        start=start,
+        warnings=(*chosen.warnings, *audio.warnings, *found.warnings),
+        notes=(*chosen.notes, *audio.notes, *found.notes),
+        weights=() if mono else found.mix.weights,
+    )
+    if failure is not None:
+        failure.audio = audio
+        raise failure
+    progress("decode", 1.0)
+    return audio
+
+
+def _decode(
+    path: str | os.PathLike[str],
+    tracks: TrackChooser,
+    mixer: Mixer,
+    *,
+    first: int,
+    last: int | None,
+    progress: Progress,
+) -> Audio:
+    """The samples [first, last) of the chosen track, as the mixer gives them back."""
+    with closing(_Decoder(mixer, first, last)) as decoder:
         with opened_bytes(path) as file:
-            reading = _Reading(path, file, decoder, track, progress)
+            reading = _Reading(path, file, decoder, tracks, progress)
             reading.run()
         loss = reading.loss
         decoder.finish()
         if decoder.timeline is None:
             raise MediaError(f"{shown(path)}: {loss.nothing_decoded()}")
         samples = decoder.timeline.store.finish()
-        lasts = decoder.timeline.position / sample_rate
+        lasts = decoder.timeline.position / mixer.sample_rate
+    start = first / mixer.sample_rate
     if not samples.shape[1]:
         raise MediaError(f"{shown(path)}: start {start:g}: the recording lasts only {lasts:.2f} seconds")
-    bounds = start, start + samples.shape[1] / sample_rate
+    bounds = start, start + samples.shape[1] / mixer.sample_rate
     warnings = *decoder.silences.warnings(*bounds), *loss.warnings
     notes = *decoder.silences.notes(*bounds), *loss.notes
-    audio = Audio(samples, sample_rate, recording_id(path), start, warnings=warnings, notes=notes)
+    audio = Audio(samples, mixer.sample_rate, recording_id(path), start, warnings=warnings, notes=notes)
     if not decoder.complete:
         _check_complete(path, loss, audio, lasts)
-    progress("decode", 1.0)
     return audio
 
 
-def _check_options(sample_rate: int, channels: str, track: int | None, start: float, end: float | None) -> None:
+def _check_options(
+    sample_rate: int, channels: str, track: int | None, channel: int | None, start: float, end: float | None
+) -> None:
     if sample_rate <= 0:
         raise InvalidOption(f"sample rate {sample_rate}: it must be a positive number of Hz, such as 16000")
     if channels not in ("mono", "all"):
         raise InvalidOption(f"channels {channels!r}: choose mono or all")
     if track is not None and track < 1:
         raise InvalidOption(f"track {track}: audio tracks are counted from 1")
+    if channel is not None and channel < 1:
+        raise InvalidOption(f"channel {channel}: channels are counted from 1")
+    if channel is not None and channels == "all":
+        raise InvalidOption(f"channel {channel} and channels 'all': give one of them")
     if not (math.isfinite(start) and start >= 0):
         raise InvalidOption(f"start {start:g}: give seconds from the start of the recording, 0 or more")
     if end is not None and not (math.isfinite(end) and round(end * sample_rate) > round(start * sample_rate)):
@@ -147,7 +205,7 @@ class _Stretch:
         return self._start + self._n_samples / self._rate
 
     def feed(self, frame: AudioFrame) -> Iterator[Samples]:
-        """Take a frame; what is ready comes out: float32 (n_channels, n_samples) in [-1, 1]."""
+        """Take a frame; what is ready comes out: float32 (n_channels, n_samples), not limited to any range."""
         self._n_samples += frame.samples
         frame.pts = None  # nothing below must look for gaps: they are dealt with here
         self._waiting.write(frame)
@@ -166,8 +224,8 @@ class _Stretch:
         for converted in self._resampler.resample(frame):
             if converted is None:  # a flush of a resampler that has nothing to do
                 continue
-            packed: Samples = np.nan_to_num(converted.to_ndarray(), nan=0.0).astype(np.float32, copy=False)
-            yield np.clip(packed, -1.0, 1.0).reshape(-1, converted.layout.nb_channels).T
+            packed: Samples = converted.to_ndarray().astype(np.float32, copy=False)
+            yield packed.reshape(-1, converted.layout.nb_channels).T
 
 
 def _key(frame: AudioFrame) -> tuple[str, str, int]:
@@ -175,18 +233,18 @@ def _key(frame: AudioFrame) -> tuple[str, str, int]:
 
 
 class _Decoder:
-    """Takes frames through the resampler to their places on the time line.
+    """Takes frames through the resampler and the mixer to their places on the time line.
 
     Attributes:
         timeline: the samples [first, last) of the resampled recording; None where there is no sound at all.
         silences: what was put in where the file has no sound.
     """
 
-    def __init__(self, sample_rate: int, n_channels: int | None, first: int, last: int | None) -> None:
+    def __init__(self, mixer: Mixer, first: int, last: int | None) -> None:
         self.timeline: Timeline | None = None
         self.silences = Silences()
-        self._sample_rate = sample_rate
-        self._n_channels = n_channels
+        self._sample_rate = mixer.sample_rate
+        self._mixer = mixer
         self._first = first
         self._last = last
         self._clock = Clock(longest=None)
@@ -226,11 +284,10 @@ class _Decoder:
         """All frames of a part, up to the end that was asked for."""
         for item, following in reader.frames(progress):
             if self.timeline is None:
-                self.timeline = Timeline(
-                    self._n_channels or item.frame.layout.nb_channels, first=self._first, last=self._last
-                )
+                n_channels = self._mixer.n_kept(item.frame.layout.nb_channels)
+                self.timeline = Timeline(n_channels, first=self._first, last=self._last)
             self._stretch = self._place(reader, item, following, self.timeline)
-            self.timeline.add_all(self._stretch.feed(item.frame))
+            self.timeline.add_all(map(self._mixer.take, self._stretch.feed(item.frame)))
             if self.timeline.complete:
                 return
         if self._stretch is not None and reader.rest:
@@ -239,7 +296,7 @@ class _Decoder:
     def finish(self) -> None:
         """Take what the resampler still holds."""
         if self.timeline is not None and self._stretch is not None and not self.timeline.complete:
-            self.timeline.add_all(self._stretch.flush())
+            self.timeline.add_all(map(self._mixer.take, self._stretch.flush()))
 
     def _place(
         self, reader: FrameReader, item: TimedFrame, following: TimedFrame | None, timeline: Timeline
@@ -263,7 +320,7 @@ class _Decoder:
                 (self.silences.damaged if is_damaged else self.silences.gaps).append((expected, at))
             if at == expected and stretch.key == _key(item.frame):
                 return stretch
-            timeline.add_all(stretch.flush())
+            timeline.add_all(map(self._mixer.take, stretch.flush()))
         timeline.move_to(round(at * self._sample_rate))
         return _Stretch(item.frame, start=at, sample_rate=self._sample_rate)
 
@@ -308,14 +365,14 @@ class _Reading:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], file: LocalFile, decoder: _Decoder, track: int | None, progress: Progress
+        self, path: str | os.PathLike[str], file: LocalFile, decoder: _Decoder, tracks: TrackChooser, progress: Progress
     ) -> None:
         self.loss = _Loss()
         self._path = path
         self._parts = Parts(file)
         self._n_bytes = file.size
         self._decoder = decoder
-        self._track = track
+        self._tracks = tracks
         self._progress = progress
         self._missing = 0.0  # seconds of the recording that is read
         self._base = 0.0  # where it begins on the time line
@@ -352,7 +409,10 @@ class _Reading:
     def _read(self, part: Part) -> End:
         decoder, loss, before = self._decoder, self.loss, self._decoder.end
         with opened(self._path, part) as (container, source), opened_bytes(self._path, part) as beside:
-            stream = choose_stream(self._path, container, self._track if part is self._parts.first else None)
+            if part is self._parts.first:
+                stream = self._tracks.stream(container)
+            else:
+                stream = _main_stream(self._path, container)
             _check_rate(self._path, stream)
             reader = FrameReader(
                 container,
@@ -384,6 +444,19 @@ class _Reading:
                 if short is not None:
                     self._missing, loss.is_cut = short.missing, short.is_cut
         return End(name, reader.end, reader.ends_broken)
+
+
+def _main_stream(path: str | os.PathLike[str], container: InputContainer) -> AudioStream:
+    """Of a later part of a file: what FFmpeg takes for the main stream of it.
+
+    Raises:
+        MediaError: there is none that can be decoded.
+    """
+    best: AudioStream | None = container.streams.best("audio")  # type: ignore[assignment, unused-ignore]
+    found = [item for item in (best, *container.streams.audio) if item is not None and has_decoder(item)]
+    if not found:
+        raise MediaError(f"{shown(path)}: a part of it holds no sound that can be decoded")
+    return found[0]
 
 
 def _check_rate(path: str | os.PathLike[str], stream: AudioStream) -> None:

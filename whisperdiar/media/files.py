@@ -28,7 +28,7 @@ _REFUSED_DEMUXERS = frozenset(
 )
 _PLAYLIST_SUFFIXES = frozenset((".m3u", ".m3u8", ".pls", ".asx", ".wpl", ".xspf", ".cue", ".mpd", ".sdp", ".ffconcat"))
 _PLAYLIST_STARTS = ("#EXTM3U", "ffconcat", "[playlist]", "[Reference]", "<asx", "<ASX", "<smil", "v=0\n", "v=0\r")
-_PLAYLIST = "is a playlist, which only names other files; give the recordings themselves"
+PLAYLIST = "is a playlist, which only names other files; give the recordings themselves"
 _TEXT_BYTES = 1024
 
 
@@ -92,13 +92,9 @@ def probe(path: str | os.PathLike[str]) -> MediaInfo:
     with opened(path) as (container, _):
         from av.stream import Disposition
 
-        best = container.streams.best("audio")
         return MediaInfo(
             duration=None if container.duration is None else container.duration / 1e6,
-            tracks=tuple(
-                _track(number, stream, default=stream is best)
-                for number, stream in enumerate(container.streams.audio, start=1)
-            ),
+            tracks=audio_tracks(container),
             has_video=any(not item.disposition & Disposition.attached_pic for item in container.streams.video),
             container=container.format.name,
         )
@@ -124,33 +120,18 @@ def _tag(stream: AudioStream, name: str) -> str | None:
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in text) or None
 
 
-def choose_stream(path: str | os.PathLike[str], container: InputContainer, track: int | None) -> AudioStream:
-    """The audio stream of that number (from 1), or the one that FFmpeg takes for the main one.
+def audio_tracks(container: InputContainer) -> tuple[AudioTrack, ...]:
+    """The audio streams of an open file, in its order."""
+    best = container.streams.best("audio")
+    return tuple(
+        _track(number, stream, default=stream is best) for number, stream in enumerate(container.streams.audio, start=1)
+    )
 
-    Raises:
-        MediaError: there is no sound, no such track, or no decoder for it.
-    """
-    streams = container.streams.audio
-    if not streams:
-        if _is_playlist(Path(path)):
-            raise MediaError(f"{shown(path)}: {_PLAYLIST}")
-        kinds = sorted({stream.type or "unknown" for stream in container.streams})
-        found = f"only {' and '.join(kinds)}" if kinds else "nothing that can be played"
-        raise MediaError(f"{shown(path)}: has no sound, {found}; give a file with an audio track")
-    best: Any = container.streams.best("audio")
-    if track is None:
-        chosen = streams[0] if best is None else best
-    elif track > len(streams):
-        tracks = [str(_track(i, item, default=item is best)) for i, item in enumerate(streams, start=1)]
-        raise MediaError(f"{shown(path)}: has no audio track {track}; it has {', '.join(tracks)}")
-    else:
-        chosen = streams[track - 1]
-    if chosen.codec_context is None or not chosen.codec_context.sample_rate:
-        raise MediaError(
-            f"{shown(path)}: its sound cannot be decoded (unknown, encrypted or damaged); "
-            "convert it to WAV with the program that made it"
-        )
-    return chosen
+
+def has_decoder(stream: AudioStream) -> bool:
+    """Whether FFmpeg knows the codec and found out its sampling rate."""
+    context: Any = stream.codec_context
+    return context is not None and bool(context.sample_rate)
 
 
 @contextlib.contextmanager
@@ -241,8 +222,8 @@ def _refuse_other_file(url: str, flags: int, options: dict[str, str]) -> Any:  #
 
 
 def _why_unreadable(path: Path) -> str:
-    if _is_playlist(path):
-        return _PLAYLIST
+    if is_playlist(path):
+        return PLAYLIST
     if _text(path) is not None:
         return "is a text file, not a recording; give an audio or video file"
     index = lacks_index(path)
@@ -254,7 +235,8 @@ def _why_unreadable(path: Path) -> str:
     return "is no audio or video file that FFmpeg knows, or it is damaged; check that it plays, or convert it to WAV"
 
 
-def _is_playlist(path: Path) -> bool:
+def is_playlist(path: Path) -> bool:
+    """Whether this is a text that only names other files."""
     text = _text(path)
     if text is None:
         return False

@@ -328,7 +328,7 @@ class FrameReader:
         """Packets of the stream, then an empty one, which empties the decoder; read errors are passed over."""
         from av import FFmpegError
 
-        _discard_others(self._container, self._stream)
+        discard_others(self._container, self._stream)
         n_errors, position = 0, 0
         while n_errors < _MAX_READ_ERRORS:
             try:
@@ -352,7 +352,7 @@ class FrameReader:
             progress("decode", fraction)
 
 
-def _discard_others(container: InputContainer, stream: AudioStream) -> None:
+def discard_others(container: InputContainer, stream: AudioStream) -> None:
     """Let the container pass over pictures and other tracks instead of reading them (PyAV 18 and later can)."""
     from av import stream as stream_module
 

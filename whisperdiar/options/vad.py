@@ -45,7 +45,7 @@ class EnergySettings:
         threshold_db: speech is at least this much above the noise floor.
         rise_share: … and at least this share of the way from the floor to the loudest frame nearby.
         hysteresis_db: speech goes on down to this much below the threshold.
-        silence_db: relative to full scale; nothing below it is speech.
+        silence_db: nothing below it is speech; the recording's speech is taken to lie at -30.
         floor_window: the floor is looked for in this many seconds.
         floor_percentile: it is this percentile of the loudness there.
         min_speech, min_silence, padding: as in VadSettings.

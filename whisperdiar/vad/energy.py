@@ -11,9 +11,11 @@ from scipy.ndimage import maximum_filter1d, percentile_filter, uniform_filter1d
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.options import EnergySettings, Runtime
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Span
+from whisperdiar.vad._level import speech_gain
 from whisperdiar.vad._spans import spans_from_scores
 
 _STEP_S = 0.01
+_SPEECH_DB = -30.0
 _BLOCK_FRAMES = 60_000  # 10 minutes
 
 
@@ -63,7 +65,8 @@ class Backend:
 
 
 def _level_db(audio: Audio, progress: Progress) -> NDArray[np.float32]:
-    """Loudness per 10 ms frame, in dB relative to full scale, float32 (n_frames,), smoothed over 50 ms."""
+    """Loudness per 10 ms frame in dB, float32 (n_frames,), smoothed over 50 ms; that of speech is about -30 dB."""
+    gain_db = 20 * np.log10(speech_gain(audio, target_db=_SPEECH_DB))
     hop = round(_STEP_S * audio.sample_rate)
     n_frames = -(-audio.samples.shape[1] // hop)
     level = np.full(n_frames, -120.0, dtype=np.float32)
@@ -74,7 +77,7 @@ def _level_db(audio: Audio, progress: Progress) -> NDArray[np.float32]:
         padded[: len(block)] = block
         frames = padded.reshape(-1, hop)
         power = np.mean(np.square(frames - frames.mean(axis=1, keepdims=True)), axis=1)
-        level[first:last] = 10 * np.log10(np.maximum(power, 1e-12))
+        level[first:last] = np.maximum(10 * np.log10(np.maximum(power, 1e-20)) + gain_db, -120.0)
         progress("vad", last / n_frames)
     smooth: NDArray[np.float32] = uniform_filter1d(level, 5, mode="nearest") if n_frames else level
     return smooth

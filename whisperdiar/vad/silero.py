@@ -15,12 +15,14 @@ from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import BackendBroken, UnsupportedRequest
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime, VadSettings
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Span
+from whisperdiar.vad._level import speech_gain
 from whisperdiar.vad._spans import spans_from_scores
 
 _WINDOW_SAMPLES = 512
 _BLOCK_WINDOWS = 18_750  # 10 minutes: what is held beside the audio stays small however long it is
 _WARM_UP_WINDOWS = 313  # 10 s: the recurrent state has forgotten how the block began
 _THRESHOLD = 0.5
+_SPEECH_DB = -20.0  # its probabilities depend on the level; at this one it misses the least (docs/speech.md)
 _HYSTERESIS = 0.15  # speech goes on down to this much below the threshold, as in the reference implementation
 
 
@@ -64,7 +66,7 @@ class Backend:
         return BackendRecord(self.name, model="silero-vad v6")
 
     def detect(self, audio: Audio, *, progress: Progress = no_progress) -> tuple[Span, ...]:
-        """Speech; the audio must be at 16 kHz.
+        """Speech, at whatever level; the audio must be at 16 kHz.
 
         Raises:
             UnsupportedRequest: another sample rate.
@@ -90,13 +92,14 @@ class Backend:
         """float32 (n_windows,), block by block, each begun early so that its state has settled."""
         n_samples = audio.samples.shape[1]
         n_windows = -(-n_samples // _WINDOW_SAMPLES)
+        gain = np.float32(speech_gain(audio, target_db=_SPEECH_DB))
         parts = []
         for first in range(0, n_windows, _BLOCK_WINDOWS):
             early = max(0, first - _WARM_UP_WINDOWS)
             last = min(n_windows, first + _BLOCK_WINDOWS)
             block = audio.mono_part(early * _WINDOW_SAMPLES, last * _WINDOW_SAMPLES)
             padded = np.zeros((last - early) * _WINDOW_SAMPLES, dtype=np.float32)
-            padded[: len(block)] = block
+            padded[: len(block)] = np.clip(gain * block, -1.0, 1.0)
             parts.append(np.asarray(self._model(padded), dtype=np.float32).reshape(-1)[first - early :])
             progress("vad", last / n_windows)
         return np.concatenate(parts)
