@@ -316,6 +316,7 @@ class _Reading:
         self._n_bytes = file.size
         self._decoder = decoder
         self._track = track
+        self._index = -1  # of the stream that is read
         self._progress = progress
         self._missing = 0.0  # seconds of the recording that is read
         self._base = 0.0  # where it begins on the time line
@@ -349,10 +350,19 @@ class _Reading:
         loss.warnings += parts.warnings(end, part, self._position, may_be_cut=may_be_cut)
         loss.notes += parts.notes()
 
+    def _stream(self, container: InputContainer, part: Part) -> AudioStream:
+        """The stream to read: after damage the same one, in a new recording the one that was asked for."""
+        same = [stream for stream in container.streams.audio if stream.index == self._index]
+        if part.resumes and same:
+            return same[0]
+        chosen = choose_stream(self._path, container, None if part.continues else self._track)
+        self._index = chosen.index
+        return chosen
+
     def _read(self, part: Part) -> End:
         decoder, loss, before = self._decoder, self.loss, self._decoder.end
         with opened(self._path, part) as (container, source), opened_bytes(self._path, part) as beside:
-            stream = choose_stream(self._path, container, self._track if part is self._parts.first else None)
+            stream = self._stream(container, part)
             _check_rate(self._path, stream)
             reader = FrameReader(
                 container,
