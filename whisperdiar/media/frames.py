@@ -123,7 +123,9 @@ class FrameReader:
         self._page_number: tuple[bytes, int] | None = None
         entries: Any = getattr(stream, "index_entries", None) if "avi" in names else None
         self._index = entries if entries is not None and len(entries) else None
-        self._entry = 0
+        self._entry = -1
+        self._indexed: Any = None if self._index is None else self._index[0]
+        self._following: Any = self._indexed
         self._ticks: float | None = None  # of the index, for each of the packets' ones
         self._byte_rate = ByteRate()
         self._reported = 0.0
@@ -290,9 +292,10 @@ class FrameReader:
         """Seconds of a packet of AVI by the index of the file: FFmpeg counts the packets, and not those in a hole."""
         if self._index is None or packet.pos is None:
             return stamp
-        while self._entry + 1 < len(self._index) and self._index[self._entry + 1].pos + 8 <= packet.pos:
-            self._entry += 1
-        entry = self._index[self._entry]
+        while self._following is not None and self._following.pos + 8 <= packet.pos:
+            self._entry, self._indexed = self._entry + 1, self._following
+            self._following = self._index[self._entry + 1] if self._entry + 1 < len(self._index) else None
+        entry = self._indexed
         if self._ticks is None and packet.pts and entry.pos + 8 == packet.pos:
             self._ticks = entry.timestamp / packet.pts
         if self._ticks is None or self._ticks < 1 or self._ticks % 1:
