@@ -12,7 +12,8 @@ from whisperdiar.media.source import LocalFile
 from whisperdiar.media.structure import is_intact, lost_ogg_pages, next_sync, ogg_packet_time, ogg_page_number
 
 if TYPE_CHECKING:
-    from av import AudioCodecContext, AudioFrame
+    from av import AudioFrame
+    from av.audio.codeccontext import AudioCodecContext
     from av.audio.stream import AudioStream
     from av.container import InputContainer
 
@@ -223,7 +224,8 @@ class FrameReader:
 
     def _renew_decoder(self) -> None:
         """Begin anew: FFmpeg's AAC decoder keeps a layout that it took from damaged bytes, and then refuses all."""
-        from av import AudioCodecContext, CodecContext
+        from av import CodecContext
+        from av.audio.codeccontext import AudioCodecContext
 
         old = self._stream.codec_context
         if old.name == "aac" and old.extradata:
@@ -292,10 +294,14 @@ class FrameReader:
         """Seconds of a packet of AVI by the index of the file: FFmpeg counts the packets, and not those in a hole."""
         if self._index is None or packet.pos is None:
             return stamp
+        if self._following is None and self._entry + 1 < len(self._index):  # FFmpeg adds what it finds
+            self._following = self._index[self._entry + 1]
         while self._following is not None and self._following.pos + 8 <= packet.pos:
             self._entry, self._indexed = self._entry + 1, self._following
             self._following = self._index[self._entry + 1] if self._entry + 1 < len(self._index) else None
         entry = self._indexed
+        if not entry.pos + 8 <= packet.pos <= entry.pos + 8 + entry.size:
+            return stamp
         if self._ticks is None and packet.pts and entry.pos + 8 == packet.pos:
             self._ticks = entry.timestamp / packet.pts
         if self._ticks is None or self._ticks < 1 or self._ticks % 1:
