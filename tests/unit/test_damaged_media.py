@@ -360,6 +360,12 @@ def test_a_sampling_rate_that_no_recording_has_is_refused(folder: Path, rate: in
         load(path)
 
 
+def test_more_channels_than_can_be_converted_are_refused(folder: Path) -> None:
+    path = write_wav(folder / "channels.wav", np.zeros((256, 2000)))
+    with pytest.raises(MediaError, match=r"FFmpeg cannot convert its sound \(.*\), as of a damaged header; convert it"):
+        load(path)
+
+
 def test_the_slowest_and_the_fastest_recordings_are_read(folder: Path) -> None:
     for rate in (1000, 768_000):
         path = write_wav(folder / f"{rate}.wav", melody(0, 0.5, rate=rate), rate)

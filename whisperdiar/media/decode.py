@@ -77,11 +77,7 @@ def load(
     last = None if end is None else round(end * sample_rate)
     decoder = _Decoder(sample_rate, 1 if channels == "mono" else None, first, last)
     with closing(decoder):
-        with opened_bytes(path) as file:
-            reading = _Reading(path, file, decoder, track, progress)
-            reading.run()
-        loss = reading.loss
-        decoder.finish()
+        loss = _decode(path, decoder, track, progress)
         if decoder.timeline is None:
             raise MediaError(f"{shown(path)}: {loss.nothing_decoded()}")
         samples = decoder.timeline.store.finish()
@@ -96,6 +92,22 @@ def load(
         _check_complete(path, loss, audio, lasts)
     progress("decode", 1.0)
     return audio
+
+
+def _decode(path: str | os.PathLike[str], decoder: _Decoder, track: int | None, progress: Progress) -> _Loss:
+    from av import FFmpegError
+
+    with opened_bytes(path) as file:
+        reading = _Reading(path, file, decoder, track, progress)
+        try:
+            reading.run()
+            decoder.finish()
+        except FFmpegError as error:  # 256 channels, for one
+            raise MediaError(
+                f"{shown(path)}: FFmpeg cannot convert its sound ({error.strerror}), as of a damaged header; "
+                "convert it to WAV with the program that made it"
+            ) from error
+    return reading.loss
 
 
 def _check_options(sample_rate: int, channels: str, track: int | None, start: float, end: float | None) -> None:
