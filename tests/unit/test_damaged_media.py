@@ -336,6 +336,19 @@ def test_whatever_the_header_states_all_samples_are_found(folder: Path, seconds:
         assert unstated_seconds(file, chunk) == (beyond if beyond >= 0.05 else 0.0)
 
 
+@pytest.mark.parametrize("size", [2**62, 2**63 - 1, 2**64 - 2])
+@pytest.mark.parametrize(
+    ("kind", "field", "order"), [("w64", 56, "little"), ("caf", 56, "big"), ("caf-alac", 56, "big")]
+)
+def test_sizes_beyond_any_file_lead_nowhere(
+    folder: Path, capfd: pytest.CaptureFixture[str], kind: str, field: int, order: str, size: int
+) -> None:
+    data = bytearray(build(folder, kind).read_bytes())
+    data[field : field + 8] = size.to_bytes(8, order)  # type: ignore[arg-type]
+    read(changed(build(folder, kind), "size", bytes(data)))
+    assert capfd.readouterr() == ("", "")  # nor do the libraries chatter
+
+
 @pytest.mark.parametrize("rate", [1, 16, 999, 768_001, 0x7FFF_FFFF])
 def test_a_sampling_rate_that_no_recording_has_is_refused(folder: Path, rate: int) -> None:
     fields = struct.pack("<IHHIIHH", 16, 1, 1, rate, (2 * rate) & 0xFFFF_FFFF, 2, 16)
@@ -344,6 +357,12 @@ def test_a_sampling_rate_that_no_recording_has_is_refused(folder: Path, rate: in
         b"RIFF" + struct.pack("<I", 20_036) + b"WAVEfmt " + fields + b"data" + struct.pack("<I", 20_000) + bytes(20_000)
     )
     with pytest.raises(MediaError, match=rf"sampling rate of {rate} Hz, and recordings have 1000 to 768000; mend"):
+        load(path)
+
+
+def test_more_channels_than_can_be_converted_are_refused(folder: Path) -> None:
+    path = write_wav(folder / "channels.wav", np.zeros((256, 2000)))
+    with pytest.raises(MediaError, match=r"FFmpeg cannot convert its sound \(.*\), as of a damaged header; convert it"):
         load(path)
 
 
@@ -505,7 +524,8 @@ def test_any_file_gives_sound_or_one_clear_line(
         elif how == "repeat":
             data[first:first] = data[first:last]
         elif how == "number":
-            data[first : first + 4] = number.to_bytes(4, "little")
+            first = first % 400 if number % 2 else first  # headers, mostly
+            data[first : first + 8] = (number * 0x1_0000_0001).to_bytes(8, "little")
         else:
             data += small_files[kind]
     path = tmp_path / f"fuzz.{CONTAINERS[kind][0].split('.')[1]}"

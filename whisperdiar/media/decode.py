@@ -14,7 +14,7 @@ import numpy as np
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import InvalidOption, MediaError, TruncatedMedia
 from whisperdiar.media.damage import Silences
-from whisperdiar.media.files import has_decoder, opened, opened_bytes, recording_id, shown
+from whisperdiar.media.files import opened, opened_bytes, recording_id, shown
 from whisperdiar.media.frames import RATES_HZ, FrameReader, TimedFrame
 from whisperdiar.media.mixing import Mix, Mixer
 from whisperdiar.media.parts import End, Parts
@@ -22,7 +22,7 @@ from whisperdiar.media.promise import TOLERANCE as STATED_TOLERANCE
 from whisperdiar.media.promise import shortfall
 from whisperdiar.media.source import LocalFile, Part
 from whisperdiar.media.timeline import Clock, Timeline
-from whisperdiar.media.tracks import ChosenTrack, TrackChooser
+from whisperdiar.media.tracks import ChosenTrack, TrackChooser, main_stream
 from whisperdiar.options import SAMPLE_RATE_HZ
 from whisperdiar.types import Audio, Samples
 
@@ -63,7 +63,7 @@ def load(
 
     What cannot be right is mended, said in the result's warnings or notes, and costs that the file is decoded twice:
     channels that cancel each other, a steady sound that covers the voice on another channel, samples in floating
-    point that lie far above full scale (`whisperdiar.media.mixing`).
+    point that lie far above full scale, very quiet sound (`whisperdiar.media.mixing`).
 
     Args:
         path: a local file.
@@ -128,26 +128,39 @@ def _decode(
     progress: Progress,
 ) -> Audio:
     """The samples [first, last) of the chosen track, as the mixer gives them back."""
-    with closing(_Decoder(mixer, first, last)) as decoder:
-        with opened_bytes(path) as file:
-            reading = _Reading(path, file, decoder, tracks, progress)
-            reading.run()
-        loss = reading.loss
-        decoder.finish()
+    sample_rate, start = mixer.sample_rate, first / mixer.sample_rate
+    decoder = _Decoder(mixer, first, last)
+    with closing(decoder):
+        loss = _read(path, decoder, tracks, progress)
         if decoder.timeline is None:
             raise MediaError(f"{shown(path)}: {loss.nothing_decoded()}")
         samples = decoder.timeline.store.finish()
-        lasts = decoder.timeline.position / mixer.sample_rate
-    start = first / mixer.sample_rate
+        lasts = decoder.timeline.position / sample_rate
     if not samples.shape[1]:
         raise MediaError(f"{shown(path)}: start {start:g}: the recording lasts only {lasts:.2f} seconds")
-    bounds = start, start + samples.shape[1] / mixer.sample_rate
+    bounds = start, start + samples.shape[1] / sample_rate
     warnings = *decoder.silences.warnings(*bounds), *loss.warnings
     notes = *decoder.silences.notes(*bounds), *loss.notes
-    audio = Audio(samples, mixer.sample_rate, recording_id(path), start, warnings=warnings, notes=notes)
+    audio = Audio(samples, sample_rate, recording_id(path), start, warnings=warnings, notes=notes)
     if not decoder.complete:
         _check_complete(path, loss, audio, lasts)
     return audio
+
+
+def _read(path: str | os.PathLike[str], decoder: _Decoder, tracks: TrackChooser, progress: Progress) -> _Loss:
+    from av import FFmpegError
+
+    with opened_bytes(path) as file:
+        reading = _Reading(path, file, decoder, tracks, progress)
+        try:
+            reading.run()
+            decoder.finish()
+        except FFmpegError as error:  # 256 channels, for one
+            raise MediaError(
+                f"{shown(path)}: FFmpeg cannot convert its sound ({error.strerror}), as of a damaged header; "
+                "convert it to WAV with the program that made it"
+            ) from error
+    return reading.loss
 
 
 def _check_options(
@@ -373,6 +386,7 @@ class _Reading:
         self._n_bytes = file.size
         self._decoder = decoder
         self._tracks = tracks
+        self._index = -1  # of the stream that is read
         self._progress = progress
         self._missing = 0.0  # seconds of the recording that is read
         self._base = 0.0  # where it begins on the time line
@@ -406,13 +420,19 @@ class _Reading:
         loss.warnings += parts.warnings(end, part, self._position, may_be_cut=may_be_cut)
         loss.notes += parts.notes()
 
+    def _stream(self, container: InputContainer, part: Part) -> AudioStream:
+        """The stream to read: after damage the same one, in a new recording the one that was asked for."""
+        same = [stream for stream in container.streams.audio if stream.index == self._index]
+        if part.resumes and same:
+            return same[0]
+        chosen = main_stream(self._path, container) if part.continues else self._tracks.stream(container)
+        self._index = chosen.index
+        return chosen
+
     def _read(self, part: Part) -> End:
         decoder, loss, before = self._decoder, self.loss, self._decoder.end
         with opened(self._path, part) as (container, source), opened_bytes(self._path, part) as beside:
-            if part is self._parts.first:
-                stream = self._tracks.stream(container)
-            else:
-                stream = _main_stream(self._path, container)
+            stream = self._stream(container, part)
             _check_rate(self._path, stream)
             reader = FrameReader(
                 container,
@@ -444,19 +464,6 @@ class _Reading:
                 if short is not None:
                     self._missing, loss.is_cut = short.missing, short.is_cut
         return End(name, reader.end, reader.ends_broken)
-
-
-def _main_stream(path: str | os.PathLike[str], container: InputContainer) -> AudioStream:
-    """Of a later part of a file: what FFmpeg takes for the main stream of it.
-
-    Raises:
-        MediaError: there is none that can be decoded.
-    """
-    best: AudioStream | None = container.streams.best("audio")  # type: ignore[assignment, unused-ignore]
-    found = [item for item in (best, *container.streams.audio) if item is not None and has_decoder(item)]
-    if not found:
-        raise MediaError(f"{shown(path)}: a part of it holds no sound that can be decoded")
-    return found[0]
 
 
 def _check_rate(path: str | os.PathLike[str], stream: AudioStream) -> None:

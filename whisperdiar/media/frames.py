@@ -12,7 +12,8 @@ from whisperdiar.media.source import LocalFile
 from whisperdiar.media.structure import is_intact, lost_ogg_pages, next_sync, ogg_packet_time, ogg_page_number
 
 if TYPE_CHECKING:
-    from av import AudioCodecContext, AudioFrame
+    from av import AudioFrame
+    from av.audio.codeccontext import AudioCodecContext
     from av.audio.stream import AudioStream
     from av.container import InputContainer
 
@@ -123,7 +124,9 @@ class FrameReader:
         self._page_number: tuple[bytes, int] | None = None
         entries: Any = getattr(stream, "index_entries", None) if "avi" in names else None
         self._index = entries if entries is not None and len(entries) else None
-        self._entry = 0
+        self._entry = -1
+        self._indexed: Any = None if self._index is None else self._index[0]
+        self._following: Any = self._indexed
         self._ticks: float | None = None  # of the index, for each of the packets' ones
         self._byte_rate = ByteRate()
         self._reported = 0.0
@@ -221,7 +224,8 @@ class FrameReader:
 
     def _renew_decoder(self) -> None:
         """Begin anew: FFmpeg's AAC decoder keeps a layout that it took from damaged bytes, and then refuses all."""
-        from av import AudioCodecContext, CodecContext
+        from av import CodecContext
+        from av.audio.codeccontext import AudioCodecContext
 
         old = self._stream.codec_context
         if old.name == "aac" and old.extradata:
@@ -290,9 +294,14 @@ class FrameReader:
         """Seconds of a packet of AVI by the index of the file: FFmpeg counts the packets, and not those in a hole."""
         if self._index is None or packet.pos is None:
             return stamp
-        while self._entry + 1 < len(self._index) and self._index[self._entry + 1].pos + 8 <= packet.pos:
-            self._entry += 1
-        entry = self._index[self._entry]
+        if self._following is None and self._entry + 1 < len(self._index):  # FFmpeg adds what it finds
+            self._following = self._index[self._entry + 1]
+        while self._following is not None and self._following.pos + 8 <= packet.pos:
+            self._entry, self._indexed = self._entry + 1, self._following
+            self._following = self._index[self._entry + 1] if self._entry + 1 < len(self._index) else None
+        entry = self._indexed
+        if not entry.pos + 8 <= packet.pos <= entry.pos + 8 + entry.size:
+            return stamp
         if self._ticks is None and packet.pts and entry.pos + 8 == packet.pos:
             self._ticks = entry.timestamp / packet.pts
         if self._ticks is None or self._ticks < 1 or self._ticks % 1:

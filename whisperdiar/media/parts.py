@@ -10,14 +10,17 @@ import struct
 from dataclasses import dataclass, replace
 
 from whisperdiar.media.chunks import joined_at, sample_chunk, unstated_seconds, with_all_samples
-from whisperdiar.media.promise import ASF, boxes, stated_bytes
+from whisperdiar.media.promise import ASF, ASF_PROPERTIES, boxes, stated_bytes
 from whisperdiar.media.source import LocalFile, Part
 from whisperdiar.media.structure import is_intact, next_sync, unfinished
 
 _MAX_PARTS = 10_000
+_MAX_FRUITLESS = 32  # parts without sound, one after another: what is left is no sound then
 _NEAR = 2**16
 _LEAST_REST = 2**15  # bytes of a transport stream that are worth another look
 _LONGEST_HEADER = 2**26
+_ASF_DATA_HEADER = 50
+_ASF_PACKET = b"\x82\0\0"  # error correction of two bytes, as all programs write it
 _WAVPACK_RATES = (
     *(6_000, 8_000, 9_600, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 64_000, 88_200),
     *(96_000, 192_000, 0),
@@ -57,6 +60,7 @@ class Parts:
         self.unstated_seconds = 0.0
         self._file = file
         self._n_parts = 1
+        self._n_fruitless = 0
         self.first = self._recording_at(0)
 
     def following(self, part: Part, end: End | None) -> Part | None:
@@ -67,7 +71,8 @@ class Parts:
             end: where its reading ended; None where it could not be opened.
         """
         self._n_parts += 1
-        if self._n_parts > _MAX_PARTS:
+        self._n_fruitless = 0 if end is not None and end.position else self._n_fruitless + 1
+        if self._n_parts > _MAX_PARTS or self._n_fruitless > _MAX_FRUITLESS:
             return None
         if part.end is not None and end is not None:
             return self._next_recording(part.end)
@@ -81,6 +86,8 @@ class Parts:
             return self._wavpack(position)
         if name.startswith("mov,") or (end is None and part.head and part.continues):
             return self._fragment(position)
+        if name == "asf":
+            return self._asf_packet(position)
         if name in _TRANSPORT and self._file.size - position > _LEAST_REST:
             return Part(start=position, continues=True)
         return None
@@ -176,6 +183,22 @@ class Parts:
         # A box that is passed over, so that the offsets in the fragments stay right.
         head = self._file.read(first) + struct.pack(">I4sQ", 1, b"free", at - first)
         return Part(start=len(head), head=head, continues=True, resumes=at + 4)
+
+    def _asf_packet(self, position: int) -> Part | None:
+        """What follows damage in an ASF file: packets of one size, behind the header of the file."""
+        self._file.seek(0)
+        header = self._file.read(_NEAR)
+        data = int.from_bytes(header[16:24], "little")
+        at = header.find(ASF_PROPERTIES)
+        size = int.from_bytes(header[at + 92 : at + 96], "little") if at >= 0 else 0
+        if not size or data + _ASF_DATA_HEADER > len(header):
+            return None
+        end = min(self._file.size, data + int.from_bytes(header[data + 16 : data + 24], "little"))
+        first = data + _ASF_DATA_HEADER
+        for start in range(first + -(-max(0, position - first) // size) * size, end, size):
+            if self._starts(start, _ASF_PACKET):
+                return Part(start=start, head=header[:first], continues=True, resumes=start)
+        return None
 
     def _is_fragmented(self, name: str) -> bool:
         return name.startswith("mov,") and b"moof" in boxes(self._file)[1]

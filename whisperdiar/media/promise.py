@@ -32,7 +32,9 @@ _W64_RIFF = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
 ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 """First bytes of an ASF (WMA, WMV) file."""
 
-_ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+"""First bytes of the object of its header that states sizes and times."""
+
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 _MAX_BOXES = 1_000_000
 
@@ -69,6 +71,8 @@ def shortfall(
         # FFmpeg shortens the duration of PCM, AVI and ASF to what the file holds.
         capped = _DURATION_IN_SIZES.isdisjoint(container.format.name.split(","))
         duration = decoded * stated / size if capped else _duration(container, stream)
+        if container.format.name == "asf":
+            duration = asf_duration(file)
         return Shortfall(duration - decoded, is_cut=True) if duration > decoded + TOLERANCE else None
     seconds = max(indexed, _stated_seconds(file, container, stream))
     return Shortfall(seconds - decoded, is_cut=stated is None) if seconds > decoded + TOLERANCE else None
@@ -85,6 +89,8 @@ def _stated_seconds(file: LocalFile, container: InputContainer, stream: AudioStr
     if name.startswith("matroska"):  # the end of the sound by a clock that need not begin at 0
         end = _tagged_duration(stream) or (matroska_duration(file) if only_sound else 0.0)
         return end - (container.start_time or 0) / 1e6
+    if name == "asf" and only_sound:
+        return asf_duration(file)
     if name == "flv" and only_sound and b"duration" in _head(file, 2**12):
         return ((container.duration or 0) - (container.start_time or 0)) / 1e6
     return 0.0
@@ -125,7 +131,7 @@ def stated_bytes(file: LocalFile) -> int | None:
         return int.from_bytes(head[16:24], "little")
     if head[:16] == ASF:
         header = _head(file, 2**16)
-        at = header.find(_ASF_PROPERTIES)
+        at = header.find(ASF_PROPERTIES)
         is_live = at < 0 or header[at + 88 : at + 89] in (b"", b"\1", b"\3")  # the flag "broadcast"
         return None if is_live else int.from_bytes(header[at + 40 : at + 48], "little") or None
     if head[:4] == b"caff":
@@ -192,6 +198,16 @@ def boxes(file: LocalFile) -> tuple[int, set[bytes]]:
             return file.size, kinds
         position += size
     return position, kinds
+
+
+def asf_duration(file: LocalFile) -> float:
+    """Seconds that the header of an ASF file states; 0 for a live recording."""
+    header = _head(file, 2**16)
+    at = header.find(ASF_PROPERTIES)
+    if stated_bytes(file) is None or len(header) < at + 88:
+        return 0.0
+    play, preroll = (int.from_bytes(header[at + first : at + first + 8], "little") for first in (64, 80))
+    return max(0.0, play / 1e7 - preroll / 1e3)
 
 
 def matroska_duration(file: LocalFile) -> float:

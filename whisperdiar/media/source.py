@@ -70,10 +70,11 @@ class LocalFile:
         return data
 
     def seek(self, offset: int, whence: int = 0) -> int:
+        """Go to a position; damaged headers lead anywhere: after the end there is nothing, and -1 says no to FFmpeg."""
         position = offset + (0, self._position, self.size)[whence]
         if position < 0:
-            raise OSError(22, "Invalid argument")
-        self._raw.seek(self._part.offset(position))
+            return -1
+        self._raw.seek(self._part.offset(min(position, self.size)))
         self._position = position
         return position
 

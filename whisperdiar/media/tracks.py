@@ -43,6 +43,19 @@ class ChosenTrack:
     notes: tuple[str, ...] = ()
 
 
+def main_stream(path: str | os.PathLike[str], container: InputContainer) -> AudioStream:
+    """The audio stream that FFmpeg takes for the main one, among those that can be decoded.
+
+    Raises:
+        MediaError: there is none.
+    """
+    streams = [stream for stream in container.streams.audio if has_decoder(stream)]
+    if not streams:
+        raise MediaError(f"{shown(path)}: its sound ends early; check that all of it plays")
+    best = container.streams.best("audio")
+    return next((stream for stream in streams if stream is best), streams[0])
+
+
 class TrackChooser:
     """Chooses the audio track of a file when it is opened first, and keeps to it.
 
