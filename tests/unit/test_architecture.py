@@ -78,6 +78,7 @@ BASE = {
     "files",
     "formats",
     "models",
+    "punctuation",
     "torch_support",
     "transcript",
 }
