@@ -196,11 +196,13 @@ def _heard_at(doubted: Sequence[Word], found: Sequence[Word]) -> range:
 def _settle(doubted: Sequence[Word], found: list[Word], *, at_end: bool) -> tuple[list[Word], list[Word]]:
     """The found words, and those of the doubted ones that are neither heard where they stand nor at the other side."""
     n_heard = _common(found, doubted) if at_end else _common(doubted, found)
-    place = _heard_at(doubted, found)
-    part = found[place.start : place.stop]
-    if n_heard < len(doubted) and _are_heard(doubted, part):
-        return [*found[: place.start], *_with_times(doubted, part), *found[place.stop :]], []
-    return found, list(doubted[n_heard:] if at_end else doubted[: len(doubted) - n_heard])
+    n_doubted = len(doubted)
+    edge = range(n_doubted) if at_end else range(max(0, len(found) - n_doubted), len(found))
+    for place in (_heard_at(doubted, found), edge):
+        part = found[place.start : place.stop]
+        if n_heard < n_doubted and part and _are_heard(doubted, part):
+            return [*found[: place.start], *_with_times(doubted, part), *found[place.stop :]], []
+    return found, list(doubted[n_heard:] if at_end else doubted[: n_doubted - n_heard])
 
 
 def _are_heard(doubted: Sequence[Word], found: Sequence[Word]) -> bool:

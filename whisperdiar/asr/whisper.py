@@ -62,6 +62,8 @@ KEPT_PAUSE_S = 0.4
 """What a recogniser hears of a longer pause: enough to take it for one."""
 _N_ROUNDS = 3
 """As often is speech without words decoded again: of a chant, Whisper may write one verse at a time."""
+_JOINED_PAUSE_S = 0.25
+_SHORTEST_STRETCH_S = 0.5
 _FIRST_PASS = 0.9
 """Share of the progress that the first decoding of everything has, where speech without words follows."""
 NO_WORDS = "no words were recognised in this speech"
@@ -247,30 +249,27 @@ class Backend:
     ) -> int:
         """Decodes speech without words once more, into `found`; how many stretches of it hold words.
 
-        What is still without words in a piece that got some is decoded again by itself, a few times.
+        What is still without words then is decoded stretch by stretch, as it lies between pauses.
         """
         n_filled = 0
-        todo = list(tasks)
+        tried: set[Piece] = set()
         for number in range(_N_ROUNDS):
             owners: dict[Piece, tuple[Task, Gap]] = {}
-            for task in todo:
+            for task in tasks:
+                nearby = task.piece.spoken(speech)
                 left_out = [item.span for item in found[task.piece].dropped]
-                for gap in doubted_gaps(found[task.piece].words, task.piece.spoken(speech)):
+                for gap in doubted_gaps(found[task.piece].words, nearby):
                     if any(item.start < gap.speech.end and gap.speech.start < item.end for item in left_out):
                         continue
-                    for piece in pack(
-                        [gap.span],
-                        limit=self.settings.max_chunk,
-                        max_pause=0.0,
-                        kept_pause=0.0,
-                        cut=partial(quietest, audio),
-                    ):
-                        whole = gap if piece.span == gap.span else Gap(piece.span, piece.span)
-                        owners[piece] = (task, whole)
+                    for piece in self._gap_pieces(gap, nearby, audio, whole=number == 0):
+                        if piece not in tried:
+                            owners[piece] = (task, gap if piece.span == gap.span else Gap(piece.span, piece.span))
+            if not owners:
+                break
+            tried |= owners.keys()
             again = [Task(piece, task.language) for piece, (task, _) in owners.items()]
-            low, high = number / _N_ROUNDS, (number + 1) / _N_ROUNDS
-            changed: dict[Piece, Task] = {}
-            for decoded in decoder.decode(audio, again, partial(_share, progress, low, high), in_a_row=False):
+            part = partial(_share, progress, number / _N_ROUNDS, (number + 1) / _N_ROUNDS)
+            for decoded in decoder.decode(audio, again, part, in_a_row=False):
                 if is_silence(decoded, self.settings) or (decoder.doubt(decoded) is not None and not decoded.confirmed):
                     continue
                 heard = self._heard(decoded, audio, speech, aligner, is_gap=True)
@@ -279,14 +278,24 @@ class Backend:
                 words = with_gap_filled(
                     before.words, gap, heard.words, syllables=find_syllables(task.piece, audio) if heard.words else None
                 )
-                if len(words) > len(before.words):
-                    n_filled += 1
-                    changed[task.piece] = task
+                n_filled += len(words) > len(before.words)
                 found[task.piece] = Guarded(words, (*before.dropped, *heard.dropped))
-            todo = list(changed.values())
-            if not todo:
-                break
         return n_filled
+
+    def _gap_pieces(self, gap: Gap, speech: Sequence[Span], audio: Audio, *, whole: bool) -> tuple[Piece, ...]:
+        """What to decode of a gap: all of it, or the stretches between its pauses, where that found nothing."""
+        inside = (
+            [gap.span]
+            if whole
+            else [part for span in speech if (part := span.clipped(gap.speech.start, gap.speech.end))]
+        )
+        return pack(
+            [span for span in inside if whole or span.duration >= _SHORTEST_STRETCH_S],
+            limit=self.settings.max_chunk,
+            max_pause=0.0 if whole else _JOINED_PAUSE_S,
+            kept_pause=0.0,
+            cut=partial(quietest, audio),
+        )
 
     def _judge(self, decoded: Decoded, audio: Audio, speech: Sequence[Span]) -> Judgement:
         """What the sound says of a text that repeats itself."""
