@@ -185,3 +185,14 @@ def test_text_before_is_shown_to_the_model_only_when_asked(tmp_path, noise):
     assert second == [word.text for word in alone.words]
     probabilities = [word.probability for word in in_view.words if word.start >= 10]
     assert probabilities != [word.probability for word in alone.words]
+
+
+def test_the_second_pass_reports_its_progress(parrot, noise):
+    steps = []
+    backend = Backend(WhisperSettings(model=str(parrot("We meet again."))), runtime=Runtime(device="cpu", offline=True))
+    backend.transcribe(noise, speech=[Span(1, 19)], language="en", progress=lambda *step: steps.append(step))
+    fractions = [fraction for stage, fraction in steps if stage == "asr"]
+    assert fractions == sorted(fractions)
+    assert any(0.0 < fraction < 0.9 for fraction in fractions)
+    assert any(0.9 <= fraction < 1.0 for fraction in fractions)
+    assert fractions[-1] == 1.0

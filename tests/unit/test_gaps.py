@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.test_syllables import spoken, syllables
-from whisperdiar.asr._gaps import MIN_GAP_S, doubted_gaps, gaps, with_gap_filled
+from whisperdiar.asr._gaps import MIN_GAP_S, Gap, doubted_gaps, gaps, with_gap_filled
 from whisperdiar.asr._word_times import longest_word
-from whisperdiar.types import Span, Word, total_duration
+from whisperdiar.asr.whisper import Backend
+from whisperdiar.types import Audio, Span, Word, total_duration
 
 
 def word(text: str, start: float, end: float) -> Word:
@@ -182,3 +184,16 @@ def test_filling_a_gap_neither_reorders_nor_doubles(lengths, n_early, data):
     if len(filled) > len(written):
         assert texts == [item.text for item in said_words if item.text in set(texts)]
     assert all(one.end <= two.start + 1e-9 for one, two in pairwise(filled))
+
+
+def test_a_gap_longer_than_a_piece_is_cut_where_it_is_quietest():
+    samples = np.random.default_rng(0).normal(0, 0.1, 46 * 16_000).astype(np.float32)
+    samples[18 * 16_000 : 19 * 16_000] = 0.0
+    audio = Audio(samples[None], 16_000)
+    span = Span(0.0, 46.0)
+    first, second = Backend()._gap_pieces(Gap(span, span), [span], audio, whole=True)
+    assert 18.0 < first.span.end == second.span.start < 19.0
+    # What found nothing as a whole is decoded again between its pauses; snatches are left.
+    speech = [Span(1, 4), Span(4.1, 6), Span(8, 8.2), Span(9, 12)]
+    pieces = Backend()._gap_pieces(Gap(span, span), speech, audio, whole=False)
+    assert [piece.span for piece in pieces] == [Span(1, 6), Span(9, 12)]

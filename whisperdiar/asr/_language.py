@@ -22,6 +22,8 @@ WHISPER_LANGUAGES = (
 """Whisper's codes, in the order of its tokens."""
 N_STRETCHES = 6
 """Stretches of speech that are listened to, spread over the recording; each costs the encoder a window of 30 s."""
+N_PIECES = 2
+"""Longer pieces that are listened to where the stretches leave the language open."""
 _LONGEST_STRETCH_S = 10.0
 _LONG_STRETCH_S = 5.0
 """A stretch of this length ends at any pause that can be heard, …"""
@@ -96,7 +98,8 @@ def detect_language(
 ) -> SpokenLanguages:
     """The language with the highest mean probability over up to `N_STRETCHES` stretches of speech, weighted by length.
 
-    Whisper's own detection leans to the beginning of what it hears, so a whole piece would go by its first words.
+    Whisper's own detection leans to the beginning of what it hears, so a whole piece would go by its first words. Yet
+    it hears more in one: where the stretches leave the language open, up to `N_PIECES` pieces are listened to as well.
 
     Args:
         model: a multilingual ``faster_whisper.WhisperModel``.
@@ -115,6 +118,12 @@ def detect_language(
         for code, share in everything:
             weights[code] = weights.get(code, 0.0) + share * stretch.duration
     best = max(sorted(weights), key=lambda code: weights[code])
+    if weights[best] < _SURE * total:
+        for piece in _spread([piece for piece in pieces if piece.duration > _LONGEST_STRETCH_S], N_PIECES):
+            for code, share in model.detect_language(audio=piece.sound(audio))[2]:
+                weights[code] += share * piece.duration
+            total += piece.duration
+        best = max(sorted(weights), key=lambda code: weights[code])
     others = ", ".join(sorted(iso(code) for code in heard if code != best))
     note = (
         f"language {iso(best)} is taken for the whole recording; parts sound like {others}"
@@ -146,9 +155,14 @@ def stretches(speech: Sequence[Span], *, cut: Callable[[Span], float]) -> list[P
     found = [Piece(tuple(run)) for run in runs]
     longest = max(stretch.duration for stretch in found)
     telling = [stretch for stretch in found if stretch.duration >= min(_SHORT_STRETCH_S, longest)]
-    n_chosen = min(N_STRETCHES, len(telling))
+    return _spread(telling, N_STRETCHES)
+
+
+def _spread(pieces: Sequence[Piece], most: int) -> list[Piece]:
+    """Up to `most` of the pieces, evenly spread, the first and the last among them."""
+    n_chosen = min(most, len(pieces))
     steps = max(1, n_chosen - 1)
-    return [telling[round(index * (len(telling) - 1) / steps)] for index in range(n_chosen)]
+    return [pieces[round(index * (len(pieces) - 1) / steps)] for index in range(n_chosen)]
 
 
 def _ends(run: Sequence[Span], following: Span) -> bool:

@@ -38,7 +38,7 @@ def collect_warnings(
         speech: sorted spans in which somebody speaks.
         spoken: the languages that were heard.
         model: name of the model.
-        is_given: whether the user named the language.
+        is_given: whether the language is no question: the user named it, or every piece has its own.
     """
     said = []
     if broken := sum(BROKEN in word.text for word in words):

@@ -226,7 +226,13 @@ class Backend:
         ]
         dropped += [Dropped(span, "", NO_WORDS) for span in joined_gaps(silent)]
         warnings += collect_warnings(
-            words, dropped, audio, inside, spoken, model=loaded.found.name, is_given=language is not None
+            words,
+            dropped,
+            audio,
+            inside,
+            spoken,
+            model=loaded.found.name,
+            is_given=language is not None or self._may_switch(loaded),
         )
         return Transcription(
             "en" if self.settings.task == "translate" else iso(spoken.main),
