@@ -137,6 +137,17 @@ def test_what_is_said_again_without_a_pause_stays_where_the_sound_repeats_itself
     assert found.dropped[0].reason == "repeated 5 times in a row; it stays once"
 
 
+def test_a_loop_over_other_speech_stays_once_with_pauses_too():
+    """A sentence invented for every sentence that is said: the syllables of one are not those of the next."""
+    words = chanted("I do not know", 6, period=1.4)
+    speech = [Span(1 + 1.4 * i, 2.05 + 1.4 * i) for i in range(6)]
+    rhythms = ([0.1, 0.9], [0.1, 0.3, 0.5, 0.7], [0.5, 0.8], [0.1, 0.3], [0.3, 0.55, 0.9], [0.1, 0.55])
+    other = syllables(spoken([1 + 1.4 * i + time for i, rhythm in enumerate(rhythms) for time in rhythm]))
+    found = without_loops(words, speech=speech, syllables=lambda: other)
+    assert text(found.words) == "I do not know"
+    assert not is_chant(words, speech, lambda: other)
+
+
 def test_more_repeats_than_the_sound_holds_are_cut_to_its_number():
     """Eleven where the sound has eight, one after another at one pace."""
     beats = [1.1 + 0.7 * i for i in range(8)]

@@ -77,6 +77,16 @@ def test_a_word_never_lies_over_a_pause_that_was_seen():
     assert spans((3.95, 4.55), speech=[Span(0, 4.08), Span(4.5, 9)]) == [Span(3.95, 4.08)]
 
 
+def test_a_word_stretched_over_what_else_is_said_stays_with_its_neighbour():
+    """The last word before a sentence that Whisper skips, and the first one behind it."""
+    speech = [Span(0, 2.4), Span(3, 9), Span(9.5, 12)]
+    assert spans((1.0, 1.4), (1.4, 8.5), speech=speech)[1] == Span(1.4, 2.4)
+    longest = longest_word(" word")
+    assert spans((3.5, 10.0), (10.0, 10.4), speech=speech)[0] == Span(9.5, 10.0)
+    # Too little is spoken there for the word.
+    assert spans((1.0, 2.3), (2.3, 8.5), speech=speech)[1] == Span(3, 3 + longest)
+
+
 def test_words_without_any_time_get_some():
     first, second, third = spans((1.0, 1.4), (1.4, 1.4), (1.4, 2.0))
     assert (first, third.end) == (Span(1.0, 1.4), 2.0)
