@@ -154,7 +154,7 @@ def test_filling_a_gap_neither_reorders_nor_doubles(lengths, n_early, data):
             time, number = time + 0.4, number + 1
         sentences.append(sentence)
         time += 0.4
-    lost = data.draw(st.integers(1, len(lengths) - 2))
+    lost = data.draw(st.integers(0, len(lengths) - 2))
     following = sentences[lost + 1]
     n_early = min(n_early, (len(following) - 1) // 2)
     first = sentences[lost][0].start

@@ -151,21 +151,22 @@ def with_gap_filled(
     inside = list(found)
     at_start = bool(before) and gap.speech.start - before[-1].end < _NEXT_TO_S
     at_end = bool(after) and after[0].start - gap.speech.end < _NEXT_TO_S
-    if gap.head and _heard_at(gap.head, inside):
+    # What filled another gap meanwhile may have moved the doubted words already.
+    if gap.head and before[-len(gap.head) :] == list(gap.head) and _heard_at(gap.head, inside):
         before = before[: len(before) - len(gap.head)]
         inside, missing = _settle(gap.head, inside, at_end=True)
         after = [*_next_to(missing, inside[-1].end, after[0].start, at_end=True), *after]
         at_end = at_end and not missing
-    elif gap.tail and _heard_at(gap.tail, inside):
+    elif gap.tail and after[: len(gap.tail)] == list(gap.tail) and _heard_at(gap.tail, inside):
         after = after[len(gap.tail) :]
         inside, missing = _settle(gap.tail, inside, at_end=False)
-        before += _next_to(missing, before[-1].end, inside[0].start, at_end=False)
+        before += _next_to(missing, before[-1].end if before else gap.span.start, inside[0].start, at_end=False)
         at_start = at_start and not missing
-    if at_start and len(inside) > 1 and _was_cut(before[-1]) and _same(before[-1:], inside[-1:]):
+    if at_start and before and len(inside) > 1 and _was_cut(before[-1]) and _same(before[-1:], inside[-1:]):
         before.pop()
     if at_start and before:
         inside = inside[_n_heard_again(before, inside, syllables) :]
-    if at_end:
+    if at_end and after:
         inside = inside[: len(inside) - _n_heard_again(inside, after, syllables)]
     return _in_order([*before, *inside, *after])
 
