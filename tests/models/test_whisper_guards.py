@@ -196,3 +196,16 @@ def test_the_second_pass_reports_its_progress(parrot, noise):
     assert any(0.0 < fraction < 0.9 for fraction in fractions)
     assert any(0.9 <= fraction < 1.0 for fraction in fractions)
     assert fractions[-1] == 1.0
+
+
+def test_broken_characters_are_decoded_again_and_never_kept_as_sure(parrot, babble):
+    model = parrot("we drink caf\ufffd here", or_says=OTHER[:60])
+    result = hear(model, babble)
+    assert "1 of 1 segments had broken characters and were decoded again" in result.notes
+    broken = [word for word in result.words if "\ufffd" in word.text]
+    assert not broken or all(word.probability <= 0.1 for word in broken)
+    kept = hear(model, babble, temperature_fallback=False)
+    [word] = [word for word in kept.words if "\ufffd" in word.text]
+    assert word.text.strip() == "caf\ufffd"
+    assert word.probability <= 0.1
+    assert any("1 word with characters that the model left broken" in warning for warning in kept.warnings)
