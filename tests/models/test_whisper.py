@@ -97,7 +97,7 @@ def test_all_text_of_the_model_is_kept(model, audio):
     transcriber = backend(model)
     listener = Listener(transcriber)
     result = transcriber.transcribe(audio, speech=[Span(20, 30), Span(41, 60)], language="en")
-    assert not result.warnings
+    assert all("s of speech" in warning for warning in result.warnings)  # random words leave much of it without any
     assert "".join(word.text for word in result.words).split() == " ".join(listener.texts).split()
     assert len(listener.texts) == 2
 
@@ -107,7 +107,7 @@ def test_long_speech_without_a_pause_is_decoded_completely(model):
     transcriber = backend(model)
     listener = Listener(transcriber)
     result = transcriber.transcribe(Audio(samples[None], RATE), speech=[Span(0, 95)], language="en")
-    assert not result.warnings
+    assert all("s of speech" in warning for warning in result.warnings)  # random words leave much of it without any
     assert np.array_equal(np.concatenate(listener.sounds)[: samples.size], samples)
     assert all(sound.size <= 29 * RATE for sound in listener.sounds)
     assert "".join(word.text for word in result.words).split() == " ".join(listener.texts).split()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests import tiny_whisper
+from tests.unit.test_syllables import spoken
 from whisperdiar.asr.whisper import Backend
 from whisperdiar.options import Runtime, WhisperSettings
 from whisperdiar.types import Audio, Span
@@ -25,6 +26,12 @@ OTHER = (
 @pytest.fixture(scope="module")
 def noise():
     return Audio(np.random.default_rng(0).normal(0, 0.05, RATE * 20).astype(np.float32)[None], RATE)
+
+
+@pytest.fixture(scope="module")
+def babble():
+    """Five syllables a second, where noise has none: to the guards this is somebody who speaks."""
+    return spoken(np.arange(1.05, 20, 0.2), seconds=20)
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +61,15 @@ def written(result) -> str:
     return "".join(word.text for word in result.words).strip()
 
 
-def test_only_speech_is_decoded(parrot, noise):
+def left_out(result):
+    """What was recognised and left out; speech without any words is listed beside it."""
+    return [item for item in result.dropped if item.text]
+
+
+def test_only_speech_is_decoded(parrot, babble):
     model = parrot("Thanks for watching!")
-    assert written(hear(model, noise)) == "Thanks for watching!"
-    result = hear(model, noise, speech=())
+    assert written(hear(model, babble)) == "Thanks for watching!"
+    result = hear(model, babble, speech=())
     assert (result.words, result.dropped) == ((), ())
 
 
@@ -65,7 +77,7 @@ def test_text_that_repeats_itself_is_decoded_again(looping, noise):
     plain = hear(looping, noise, temperature_fallback=False, cut_loops=False)
     assert set(written(plain).split()) == {"how"}
     result = hear(looping, noise, cut_loops=False)
-    assert result.notes == ("decoded again because their text repeated itself: 1 of 1 pieces of speech",)
+    assert result.notes == ("1 of 1 segments looped and were decoded again",)
     assert len(set(written(result).split())) > 10
     assert hear(looping, noise, cut_loops=False) == result  # sampled, and yet the same every time
     unlimited = hear(looping, noise, cut_loops=False, compression_ratio_threshold=None)
@@ -74,35 +86,64 @@ def test_text_that_repeats_itself_is_decoded_again(looping, noise):
 
 def test_improbable_text_is_decoded_again(looping, noise):
     sure = hear(looping, noise, cut_loops=False, compression_ratio_threshold=None, log_prob_threshold=-0.1)
-    assert sure.notes == ("decoded again because their text was improbable: 1 of 1 pieces of speech",)
+    assert sure.notes == ("1 of 1 segments had an improbable text and were decoded again",)
     assert not hear(looping, noise, cut_loops=False, compression_ratio_threshold=None).notes
 
 
 def test_loops_that_remain_are_cut_and_listed(looping, noise):
     result = hear(looping, noise, temperature_fallback=False)
     assert written(result) == "how"
-    [item] = result.dropped
+    [item] = left_out(result)
     assert item.reason == "repeated 36 times in a row; it stays once"
     assert item.text == ("how " * 35).strip()
-    assert not hear(looping, noise, temperature_fallback=False, cut_loops=False).dropped
+    assert not left_out(hear(looping, noise, temperature_fallback=False, cut_loops=False))
 
 
-def test_what_is_said_again_in_speech_without_words_stays_once(parrot, noise):
+def test_what_is_said_again_in_speech_without_words_stays_once(parrot, noise, babble):
     model = parrot("We meet again.")
     once = hear(model, noise)
     assert written(once) == "We meet again."
     assert hear(model, noise, fill_gaps=True) == once
     # What Whisper likes to invent is not believed there.
-    thanks = hear(parrot("Thanks for watching!"), noise, fill_gaps=True)
+    thanks = hear(parrot("Thanks for watching!"), babble, fill_gaps=True)
     assert written(thanks) == "Thanks for watching!"
-    assert [item.reason for item in thanks.dropped] == ["a closing phrase where nobody speaks"]
+    assert {item.reason for item in left_out(thanks)} == {"a closing phrase where nobody speaks"}
+
+
+def test_speech_that_keeps_without_words_is_listed_and_told_once(parrot, noise):
+    result = hear(parrot("We meet again."), noise, fill_gaps=True)
+    silent = [item for item in result.dropped if not item.text]
+    assert silent
+    assert {item.reason for item in silent} == {"no words were recognised in this speech"}
+    total = sum(item.span.duration for item in silent)
+    assert total >= 1.5
+    for item in silent:
+        assert not any(word.start < item.span.end and item.span.start < word.end for word in result.words)
+    [warning] = result.warnings
+    assert warning.startswith(f"{total:.1f} of 5.0 s of speech have no words")
+
+
+def test_closing_phrases_over_noise_that_was_taken_for_speech(parrot, noise):
+    result = hear(parrot("Thanks for watching!"), noise)
+    assert result.words == ()
+    assert [item.reason for item in left_out(result)] == ["a closing phrase where nobody speaks"]
+    [warning] = result.warnings
+    assert warning.startswith("nothing usable was recognised in 5 s of speech: ")
+    assert "a closing phrase where nobody speaks" in warning
+
+
+def test_marks_without_a_word_are_told(parrot, noise):
+    marks = hear(parrot("!!!!!!!!!!!!"), noise)
+    assert marks.words == ()
+    assert {item.reason for item in left_out(marks)} == {"marks without a word"}
+    assert "marks without a word" in marks.warnings[-1]
 
 
 def test_closing_phrases_where_the_model_hears_nobody(parrot, noise):
     model = parrot("Thanks for watching!", deaf=True)
     result = hear(model, noise)
     assert result.words == ()
-    assert [(item.text, item.reason) for item in result.dropped] == [
+    assert [(item.text, item.reason) for item in left_out(result)] == [
         ("Thanks for watching!", "a closing phrase where nobody speaks")
     ]
     assert written(hear(model, noise, drop_closing_phrases=False)) == "Thanks for watching!"
@@ -124,12 +165,12 @@ def test_sentences_where_nobody_speaks(parrot, noise):
     snatches = [Span(1 + 0.6 * i, 1.05 + 0.6 * i) for i in range(12)]
     trusting = hear(model, noise, speech=snatches, drop_unspoken=False)
     result = hear(model, noise, speech=snatches)
-    assert result.dropped
-    assert {item.reason for item in result.dropped} == {"nobody speaks there"}
-    assert not trusting.dropped
+    assert left_out(result)
+    assert {item.reason for item in left_out(result)} == {"nobody speaks there"}
+    assert not left_out(trusting)
     texts = [word.text.strip() for word in trusting.words]
-    assert sorted([*written(result).split(), *(item.text for item in result.dropped)]) == sorted(texts)
-    for item in result.dropped:
+    assert sorted([*written(result).split(), *(item.text for item in left_out(result))]) == sorted(texts)
+    for item in left_out(result):
         assert all(item.span.start >= span.end + 0.1 or item.span.end <= span.start - 0.1 for span in snatches)
 
 
@@ -144,3 +185,27 @@ def test_text_before_is_shown_to_the_model_only_when_asked(tmp_path, noise):
     assert second == [word.text for word in alone.words]
     probabilities = [word.probability for word in in_view.words if word.start >= 10]
     assert probabilities != [word.probability for word in alone.words]
+
+
+def test_the_second_pass_reports_its_progress(parrot, noise):
+    steps = []
+    backend = Backend(WhisperSettings(model=str(parrot("We meet again."))), runtime=Runtime(device="cpu", offline=True))
+    backend.transcribe(noise, speech=[Span(1, 19)], language="en", progress=lambda *step: steps.append(step))
+    fractions = [fraction for stage, fraction in steps if stage == "asr"]
+    assert fractions == sorted(fractions)
+    assert any(0.0 < fraction < 0.9 for fraction in fractions)
+    assert any(0.9 <= fraction < 1.0 for fraction in fractions)
+    assert fractions[-1] == 1.0
+
+
+def test_broken_characters_are_decoded_again_and_never_kept_as_sure(parrot, babble):
+    model = parrot("we drink caf\ufffd here", or_says=OTHER[:60])
+    result = hear(model, babble)
+    assert "1 of 1 segments had broken characters and were decoded again" in result.notes
+    broken = [word for word in result.words if "\ufffd" in word.text]
+    assert not broken or all(word.probability <= 0.1 for word in broken)
+    kept = hear(model, babble, temperature_fallback=False)
+    [word] = [word for word in kept.words if "\ufffd" in word.text]
+    assert word.text.strip() == "caf\ufffd"
+    assert word.probability <= 0.1
+    assert any("1 word with characters that the model left broken" in warning for warning in kept.warnings)

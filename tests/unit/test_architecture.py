@@ -80,6 +80,7 @@ BASE = {
     "files",
     "formats",
     "models",
+    "punctuation",
     "torch_support",
     "transcript",
 }

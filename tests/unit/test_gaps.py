@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whisperdiar.asr._gaps import MIN_GAP_S, gaps, with_gap_filled
+from tests.unit.test_syllables import spoken, syllables
+from whisperdiar.asr._gaps import MIN_GAP_S, Gap, doubted_gaps, gaps, with_gap_filled
 from whisperdiar.asr._word_times import longest_word
-from whisperdiar.types import Span, Word, total_duration
+from whisperdiar.asr.whisper import Backend
+from whisperdiar.types import Audio, Span, Word, total_duration
 
 
 def word(text: str, start: float, end: float) -> Word:
@@ -91,3 +94,106 @@ def test_a_word_that_was_cut_back_to_the_wrong_end_stays_at_the_other():
     words = (word("Good", 0.0, 0.4), cut, word("start.", 6.0, 6.4))
     found = (word("morning.", 2.0, 2.4), word("We", 5.0, 5.3))
     assert joined(with_gap_filled(words, Span(cut.end + 0.1, 5.9), found)) == "Good morning. We start."
+
+
+def test_a_verse_that_is_said_again_behind_a_gap_stays_twice():
+    """What a gap begins with is the end of the words before it, decoded twice, or said twice: the sound knows."""
+    verse = said("ask what you can", 1.0)
+    again = said("ask what you can", 4.0)
+    gap = Span(2.6, 6.0)
+    twice = syllables(spoken([word.start + 0.15 for word in (*verse, *again)]))
+    assert with_gap_filled(verse, gap, again, syllables=twice) == (*verse, *again)
+    once = syllables(spoken([word.start + 0.15 for word in verse]))
+    assert with_gap_filled(verse, gap, again, syllables=once) == verse
+
+
+def test_a_sentence_begun_before_a_gap_belongs_behind_it():
+    """As Whisper times it when it skips a sentence of a quiet voice."""
+    before = said("for your country.", 0.0)
+    what = word("what", 2.0, 2.0 + longest_word(" what"))
+    words = (*before, word("Ask", 1.6, 2.0), what, *said("you can do.", 9.0))
+    speech = [Span(0, 10.2)]
+    [gap] = doubted_gaps(words, speech)
+    assert (gap.span.start, gap.span.end) == (before[-1].end + 0.1, 8.9)
+    assert joined(gap.head) == "Ask what"
+    for heard in ("We welcome his gospel.", "We welcome his gospel. Ask", "We welcome his gospel. Ask what"):
+        filled = with_gap_filled(words, gap, said(heard, 1.7, 0.9))
+        assert joined(filled) == "for your country. We welcome his gospel. Ask what you can do."
+        assert all(one.end <= two.start for one, two in pairwise(filled))
+        assert next(item for item in filled if item.text == " what").start > 6
+    # It stays where it is heard, and where nothing is heard there.
+    assert joined(with_gap_filled(words, gap, said("Ask what we all", 1.7, 1.5))) == (
+        "for your country. Ask what we all you can do."
+    )
+    assert joined(with_gap_filled(words, gap, said("we all", 5.0))) == "for your country. Ask what we all you can do."
+    assert with_gap_filled(words, gap, ()) == words
+
+
+def test_a_sentence_ended_behind_a_gap_belongs_before_it():
+    your = word("your", 1.0, 1.0 + longest_word(" your"))
+    words = (*said("do for", 0.2), your, word("country.", 9.0, 9.5), *said("Good bye.", 9.6))
+    [gap] = doubted_gaps(words, [Span(0, 10.5)])
+    assert joined(gap.tail) == "country."
+    filled = with_gap_filled(words, gap, said("We welcome his gospel now.", 3.0, 1.5))
+    assert joined(filled) == "do for your country. We welcome his gospel now. Good bye."
+    assert all(one.end <= two.start for one, two in pairwise(filled))
+
+
+SENTENCES = st.lists(st.integers(3, 12), min_size=3, max_size=5)
+
+
+@given(SENTENCES, st.integers(0, 3), st.data())
+def test_filling_a_gap_neither_reorders_nor_doubles(lengths, n_early, data):
+    """One sentence of several is left out, and the next one begun too early; what fills the gap is what is said."""
+    sentences, time, number = [], 0.0, 0
+    for length in lengths:
+        sentence = []
+        for place in range(length):
+            text = f"w{number}{'.' if place + 1 == length else ''}"
+            sentence.append(word(text, time, time + 0.3))
+            time, number = time + 0.4, number + 1
+        sentences.append(sentence)
+        time += 0.4
+    lost = data.draw(st.integers(0, len(lengths) - 2))
+    following = sentences[lost + 1]
+    n_early = min(n_early, (len(following) - 1) // 2)
+    first = sentences[lost][0].start
+    early = [
+        word(item.text.strip(), first + 0.3 * i, first + 0.3 * (i + 1)) for i, item in enumerate(following[:n_early])
+    ]
+    if early:
+        longest = longest_word(early[-1].text)
+        early[-1] = word(early[-1].text.strip(), early[-1].start, early[-1].start + longest)
+    written = [
+        *(item for sentence in sentences[:lost] for item in sentence),
+        *early,
+        *following[n_early:],
+        *(item for sentence in sentences[lost + 2 :] for item in sentence),
+    ]
+    said_words = [item for sentence in sentences for item in sentence]
+    filled = tuple(written)
+    for gap in doubted_gaps(written, [Span(0, time)]):
+        heard = [item for item in said_words if gap.span.start <= (item.start + item.end) / 2 <= gap.span.end]
+        filled = with_gap_filled(filled, gap, heard)
+    texts = [item.text for item in filled]
+    assert len(texts) == len(set(texts))
+    assert set(texts) >= {item.text for item in written}
+    assert [text for text in texts if text not in {item.text for item in early}] == [
+        item.text for item in said_words if item.text in set(texts) - {item.text for item in early}
+    ]
+    if len(filled) > len(written):
+        assert texts == [item.text for item in said_words if item.text in set(texts)]
+    assert all(one.end <= two.start + 1e-9 for one, two in pairwise(filled))
+
+
+def test_a_gap_longer_than_a_piece_is_cut_where_it_is_quietest():
+    samples = np.random.default_rng(0).normal(0, 0.1, 46 * 16_000).astype(np.float32)
+    samples[18 * 16_000 : 19 * 16_000] = 0.0
+    audio = Audio(samples[None], 16_000)
+    span = Span(0.0, 46.0)
+    first, second = Backend()._gap_pieces(Gap(span, span), [span], audio, whole=True)
+    assert 18.0 < first.span.end == second.span.start < 19.0
+    # What found nothing as a whole is decoded again between its pauses; snatches are left.
+    speech = [Span(1, 4), Span(4.1, 6), Span(8, 8.2), Span(9, 12)]
+    pieces = Backend()._gap_pieces(Gap(span, span), speech, audio, whole=False)
+    assert [piece.span for piece in pieces] == [Span(1, 6), Span(9, 12)]

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whisperdiar.asr._guards import without_closing_phrases, without_loops, without_unspoken
+from tests.unit.test_syllables import spoken, syllables
+from whisperdiar.asr._guards import (
+    is_chant,
+    once_each,
+    without_closing_phrases,
+    without_loops,
+    without_marks,
+    without_unspoken,
+)
 from whisperdiar.types import Span, Word
 
 
@@ -34,13 +43,13 @@ def test_punctuation_and_case_do_not_hide_a_loop():
 
 
 def test_people_do_repeat_themselves():
-    for spoken in (
+    for phrase in (
         "no, no, no, no, no!",
         "bye bye bye bye",
         "very very good very very good very very good",
         "a b a b a b",
     ):
-        assert without_loops(said(spoken)).dropped == ()
+        assert without_loops(said(phrase)).dropped == ()
 
 
 @given(st.lists(st.sampled_from("ab."), max_size=60))
@@ -96,3 +105,117 @@ def test_credits_of_subtitles_go_everywhere():
         assert without_closing_phrases(said(line), [Span(0, 9)]).words == (), line
     talk = said("Wer hat die Untertitel gemacht?")
     assert without_closing_phrases(talk, [Span(0, 9)]).words == talk
+
+
+def chanted(phrase: str, n_repeats: int, *, period: float, start: float = 1.0) -> tuple[Word, ...]:
+    """Words 0.25 s apart, and the whole again every `period` seconds."""
+    return tuple(word for i in range(n_repeats) for word in said(phrase, start + period * i, step=0.25))
+
+
+@pytest.mark.parametrize(("phrase", "n_repeats"), [("Help!", 9), ("Yes we can.", 5), ("no", 8), ("0", 9)])
+def test_what_is_said_again_with_pauses_stays(phrase, n_repeats):
+    """Chants, roll calls, cries for help: every repeat has speech and syllables of its own."""
+    words = chanted(phrase, n_repeats, period=1.2)
+    sound = syllables(spoken([word.start + 0.15 for word in words], seconds=20))
+    length = 0.25 * len(phrase.split())
+    speech = [Span(1 + 1.2 * i, 1 + 1.2 * i + length + 0.05) for i in range(n_repeats)]
+    found = without_loops(words, speech=speech, syllables=lambda: sound)
+    assert (found.words, found.dropped) == (words, ())
+    assert is_chant(words, speech, lambda: sound)
+
+
+def test_what_is_said_again_without_a_pause_stays_where_the_sound_repeats_itself():
+    words = chanted("no no really", 5, period=0.9)
+    sound = syllables(spoken([word.start + 0.15 for word in words]))
+    whole = [Span(1, 6)]
+    assert without_loops(words, speech=whole, syllables=lambda: sound).words == words
+    assert not is_chant(words, whole, lambda: sound)
+    # Other speech has as many syllables, at other places.
+    other = syllables(spoken([1.1, 1.3, 1.9, 2.1, 2.25, 2.9, 3.1, 3.3, 3.5, 4.1, 4.5, 4.7, 5.2, 5.4, 5.6]))
+    found = without_loops(words, speech=whole, syllables=lambda: other)
+    assert text(found.words) == "no no really"
+    assert found.dropped[0].reason == "repeated 5 times in a row; it stays once"
+
+
+def test_a_loop_over_other_speech_stays_once_with_pauses_too():
+    """A sentence invented for every sentence that is said: the syllables of one are not those of the next."""
+    words = chanted("I do not know", 6, period=1.4)
+    speech = [Span(1 + 1.4 * i, 2.05 + 1.4 * i) for i in range(6)]
+    rhythms = ([0.1, 0.9], [0.1, 0.3, 0.5, 0.7], [0.5, 0.8], [0.1, 0.3], [0.3, 0.55, 0.9], [0.1, 0.55])
+    other = syllables(spoken([1 + 1.4 * i + time for i, rhythm in enumerate(rhythms) for time in rhythm]))
+    found = without_loops(words, speech=speech, syllables=lambda: other)
+    assert text(found.words) == "I do not know"
+    assert not is_chant(words, speech, lambda: other)
+
+
+def test_more_repeats_than_the_sound_holds_are_cut_to_its_number():
+    """Eleven where the sound has eight, one after another at one pace."""
+    beats = [1.1 + 0.7 * i for i in range(8)]
+    sound = syllables(spoken(beats))
+    words = tuple(Word(Span(1 + 0.5 * i, 1.5 + 0.5 * i), " 0") for i in range(11))
+    found = without_loops(words, speech=[Span(0.9, 6.6)], syllables=lambda: sound)
+    assert len(found.words) == 8
+    assert {item.reason for item in found.dropped} == {
+        "repeated 11 times in a row; it stays 8 times, as the sound has it"
+    }
+
+
+def test_a_loop_over_noise_or_crammed_into_a_moment_stays_once():
+    words = said("how " * 36, 1.0, 0.14)
+    noise = syllables(spoken([], level=0.0))
+    assert text(without_loops(words, speech=[Span(1, 6)], syllables=lambda: noise).words) == "how"
+    moment = syllables(spoken([1.2, 1.6]))
+    crammed = tuple(Word(Span(1 + 0.02 * i, 1.02 + 0.02 * i), " how") for i in range(36))
+    assert len(without_loops(crammed, speech=[Span(1, 2)], syllables=lambda: moment).words) == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "The film was subtitled by my sister.",
+        "All our videos are subtitled by volunteers.",
+        "Субтитры сделал мой коллега.",
+        "Редактор субтитров опоздал на встречу.",
+        "We use Amara.org for that.",
+    ],
+)
+def test_talk_about_subtitles_stays_where_it_is_spoken(line):
+    words = said(line, 1.0)
+    sound = syllables(spoken([word.start + 0.15 for word in words]))
+    assert without_closing_phrases(words, [Span(0, 9)], syllables=lambda: sound).words == words
+    # Where the sound speaks against it, it goes: no speech, none for the model's ear, and no syllables.
+    assert without_closing_phrases(words, [Span(8, 9)], syllables=lambda: sound).words == ()
+    assert without_closing_phrases(words, [Span(0, 9)], no_speech_probability=0.7).words == ()
+    noise = syllables(spoken([], level=0.0))
+    found = without_closing_phrases(words, [Span(0, 9)], syllables=lambda: noise)
+    assert found.words == ()
+    assert {item.reason for item in found.dropped} == {"the credits of a subtitle where nobody speaks"}
+
+
+def test_initials_do_not_end_a_sentence():
+    assert without_closing_phrases(said("Редактор субтитров А. Семкин Корректор А. Егорова"), [Span(0, 9)]).words == ()
+
+
+def test_marks_without_a_word_go():
+    for token in (" )))))))", " !!!!!!", " ♪♪", " ...", " \ufffd\ufffd"):
+        found = without_marks((*said("Yes."), Word(Span(2, 3), token)))
+        assert text(found.words) == "Yes."
+        assert [item.text for item in found.dropped] == [token.strip()]
+    for token in (" 5", " %", " €", " &", " +", " и", " 今", " ก"):
+        assert without_marks((Word(Span(2, 3), token),)).words == (Word(Span(2, 3), token),)
+
+
+def test_marks_written_over_and_over_stay_once():
+    assert text(without_marks(said("What!!!!!! )))))) Well... 1000000")).words) == "What! Well... 1000000"
+
+
+@given(st.text(alphabet="a1.!)،। ", max_size=30))
+def test_collapsing_marks_changes_nothing_else(given_text):
+    found = once_each(given_text)
+    assert [c for c in found if c.isalnum() or c.isspace()] == [c for c in given_text if c.isalnum() or c.isspace()]
+    assert once_each(found) == found
+
+
+def test_a_word_with_a_broken_character_is_kept_as_improbable():
+    [word] = without_marks((Word(Span(0, 1), " caf\ufffd", 0.98),)).words
+    assert (word.text, word.probability) == (" caf\ufffd", 0.1)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whisperdiar.asr._word_times import MIN_WORD_S, longest_word, trusted_spans
-from whisperdiar.asr._words import RawWord, place_words, retimed, spread
+from whisperdiar.asr._words import BROKEN, RawWord, place_words, rejoined, retimed, spread
 from whisperdiar.types import Span, Word
 
 PIECE = Span(0, 30)
@@ -77,6 +77,16 @@ def test_a_word_never_lies_over_a_pause_that_was_seen():
     assert spans((3.95, 4.55), speech=[Span(0, 4.08), Span(4.5, 9)]) == [Span(3.95, 4.08)]
 
 
+def test_a_word_stretched_over_what_else_is_said_stays_with_its_neighbour():
+    """The last word before a sentence that Whisper skips, and the first one behind it."""
+    speech = [Span(0, 2.4), Span(3, 9), Span(9.5, 12)]
+    assert spans((1.0, 1.4), (1.4, 8.5), speech=speech)[1] == Span(1.4, 2.4)
+    longest = longest_word(" word")
+    assert spans((3.5, 10.0), (10.0, 10.4), speech=speech)[0] == Span(9.5, 10.0)
+    # Too little is spoken there for the word.
+    assert spans((1.0, 2.3), (2.3, 8.5), speech=speech)[1] == Span(3, 3 + longest)
+
+
 def test_words_without_any_time_get_some():
     first, second, third = spans((1.0, 1.4), (1.4, 1.4), (1.4, 2.0))
     assert (first, third.end) == (Span(1.0, 1.4), 2.0)
@@ -119,3 +129,25 @@ def test_words_are_spread_over_the_speech():
     assert raw[-1].end == pytest.approx(6.0)
     assert all(word.end <= 1.0 or word.start >= 5.0 for word in raw)
     assert [word.text for word in spread("今日", [Span(0, 1)], spaced=False)] == [" 今", "日"]
+
+
+@given(st.text(alphabet=" aé日😀ж", min_size=1, max_size=12), st.data())
+def test_characters_torn_between_words_are_made_whole(text, data):
+    """Wherever the bytes of a text are cut into words, the text comes back, and every word keeps its own time."""
+    coded = text.encode()
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(coded)), max_size=4)) - {len(coded)})
+    parts = [
+        coded[low:high].decode(errors="replace") for low, high in zip([0, *cuts], [*cuts, len(coded)], strict=True)
+    ]
+    raw = [RawWord(part, float(i), i + 1.0, 0.9) for i, part in enumerate(parts)]
+    found = rejoined(raw, text)
+    assert "".join(word.text for word in found) == text
+    assert {word.start for word in found} <= {word.start for word in raw}
+    assert found[-1].end == raw[-1].end
+    assert all(before.end == after.start for before, after in pairwise(found))
+
+
+def test_what_the_model_itself_left_broken_stays_broken():
+    raw = (RawWord(f" caf{BROKEN}", 0.0, 1.0), RawWord(" au", 1.0, 2.0))
+    assert rejoined(raw, f" caf{BROKEN} au") == raw
+    assert rejoined(raw, " something else") == raw

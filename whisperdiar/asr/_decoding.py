@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from whisperdiar.asr._packing import Piece
-from whisperdiar.asr._words import RawWord
+from whisperdiar.asr._words import BROKEN, RawWord, rejoined
 from whisperdiar.contracts import Progress
 from whisperdiar.errors import BackendError
 from whisperdiar.options import SAMPLE_RATE_HZ, WhisperSettings
@@ -28,6 +28,8 @@ _TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0)
 _FORGET_ABOVE_TEMPERATURE = 0.5
 """Text that needed more is not shown to the model as what was said before."""
 _NEARLY = 0.99
+_LEAST_COVERED = 0.85
+"""Of the speech that a chant gives words to: a text that leaves more of it without any is not taken instead."""
 _MAX_PROMPT_TOKENS = 220
 """A little less than half of the decoder's positions, which is what faster-whisper keeps of a prompt."""
 
@@ -52,7 +54,8 @@ class Decoded:
         no_speech_probability: the model's own, before it wrote anything.
         compression_ratio: of the text, by zlib; high for text that repeats itself.
         temperature: at which it was sampled; 0 for the most probable text.
-        doubtful: why it was decoded a second time: ``repetition`` or ``probability``.
+        doubtful: why it was decoded a second time: ``repetition``, ``probability`` or ``characters``.
+        confirmed: whether it repeats itself because the speech does.
     """
 
     task: Task
@@ -63,6 +66,20 @@ class Decoded:
     compression_ratio: float
     temperature: float = 0.0
     doubtful: str | None = None
+    confirmed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the sound says of a text.
+
+    Attributes:
+        covered: seconds of the sound to which the text, its loops cut, gives a word.
+        is_chant: whether it repeats itself, each time in speech of its own.
+    """
+
+    covered: float
+    is_chant: bool
 
 
 class Decoder:
@@ -74,11 +91,21 @@ class Decoder:
         settings: of the backend.
         batch_size: pieces decoded at once; halved where memory runs out.
         too_big: what to say where memory does not suffice for one piece.
+        judge: compares texts that repeat themselves with the sound.
     """
 
-    def __init__(self, model: Any, pipeline: Any, settings: WhisperSettings, *, batch_size: int, too_big: str) -> None:
+    def __init__(
+        self,
+        model: Any,
+        pipeline: Any,
+        settings: WhisperSettings,
+        *,
+        batch_size: int,
+        too_big: str,
+        judge: Callable[[Decoded], Judgement],
+    ) -> None:
         self._model, self._pipeline, self._settings = model, pipeline, settings
-        self._too_big = too_big
+        self._too_big, self._judge = too_big, judge
         self.batch_size = 1 if settings.condition_on_previous_text else batch_size
         first_timestamp = model.hf_tokenizer.token_to_id("<|notimestamps|>") + 1
         # At a stray timestamp faster-whisper splits a segment, and loses what follows the last one.
@@ -176,7 +203,7 @@ class Decoder:
         ]
 
     def _again(self, audio: Audio, first: Decoded, before: str) -> Decoded:
-        """The piece decoded sequentially at rising temperatures, where its text repeats itself or is improbable."""
+        """The piece decoded sequentially at rising temperatures, where its text is doubtful."""
         doubt = self.doubt(first)
         if doubt is None or not self._settings.temperature_fallback:
             return first
@@ -199,13 +226,26 @@ class Decoder:
         if segment is None:
             return replace(first, doubtful=doubt)
         second = _decoded(first.task, segment, 0, float(segment.temperature))
+        return replace(self._better(first, second, doubt), doubtful=doubt)
+
+    def _better(self, first: Decoded, second: Decoded, doubt: str) -> Decoded:
+        """The one of two texts that is to be believed, where the first is in doubt."""
+        if doubt == "repetition":
+            heard, heard_again = self._judge(first), self._judge(second)
+            first, second = (
+                replace(first, confirmed=heard.is_chant),
+                replace(second, confirmed=heard_again.is_chant),
+            )
+            if heard.is_chant and heard_again.covered < _LEAST_COVERED * heard.covered:
+                return first
         if self.doubt(second) is None:
-            return replace(second, doubtful=doubt)
-        key: Callable[[Decoded], float] = _compression if doubt == "repetition" else _improbability
-        return replace(min(second, first, key=key), doubtful=doubt)
+            return second
+        if doubt == "characters":
+            return min(second, first, key=_n_broken)
+        return min(second, first, key=_compression if doubt == "repetition" else _improbability)
 
     def doubt(self, decoded: Decoded) -> str | None:
-        """Why a text is not to be trusted: ``repetition`` or ``probability``; None where it is, or is silence."""
+        """Why a text is not to be trusted, as in `Decoded.doubtful`; None where it is, or is silence."""
         limits = self._settings
         if is_silence(decoded, limits):
             return None
@@ -214,7 +254,7 @@ class Decoder:
             return "repetition"
         if probability is not None and decoded.log_probability < probability:
             return "probability"
-        return None
+        return "characters" if BROKEN in decoded.text else None
 
 
 def is_silence(decoded: Decoded, settings: WhisperSettings) -> bool:
@@ -242,12 +282,16 @@ def _decoded(task: Task, segment: Any, slot_start: float, temperature: float) ->
     return Decoded(
         task,
         segment.text,
-        words,
+        rejoined(words, segment.text),
         float(segment.avg_logprob),
         float(segment.no_speech_prob),
         float(segment.compression_ratio),
         temperature,
     )
+
+
+def _n_broken(decoded: Decoded) -> int:
+    return decoded.text.count(BROKEN)
 
 
 def _compression(decoded: Decoded) -> float:

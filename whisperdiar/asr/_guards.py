@@ -1,22 +1,36 @@
 """What a recogniser makes up → left out of the words, and listed with the reason (pure).
 
-Three things that Whisper invents survive its own thresholds: a phrase said over and over, sentences that lie where
-nobody speaks, and the last lines and credits of the subtitles it was trained on.
+What Whisper invents survives its own thresholds: a phrase said over and over, sentences that lie where nobody speaks,
+the last lines and credits of the subtitles it was trained on, and marks without a word. People say most of it as well,
+so the sound decides: where it holds the syllables for a text, the text stays.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
-from whisperdiar.asr._phrases import CLOSING_PHRASES, CREDITS, plain
+from whisperdiar.asr._phrases import CLOSING_PHRASES, CREDIT_OPENINGS, CREDITS, plain
+from whisperdiar.asr._syllables import Syllables
+from whisperdiar.asr._words import BROKEN, is_spoken
+from whisperdiar.punctuation import SENTENCE_END, last_mark
 from whisperdiar.types import Dropped, Span, Word, total_duration
 
 _LONGEST_PHRASE = 12
+_LONGEST_CHANTED = 40
 _MOST_REPEATS = {1: 6, 2: 4}
 _MOST_REPEATS_OF_LONGER = 3
 """As often as this a word, a pair or a longer phrase may follow itself: people do say "no, no, no, no"."""
-_SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？")
+_SYLLABLES_PER_WORD = 0.4
+"""As few syllable nuclei as this are found for a word that is spoken fast; where there are fewer, it is not spoken."""
+_SYLLABLES_WITHOUT_PAUSE = 0.7
+_ALIKE = 0.25
+"""Real repeats correlate by 0.6 to 0.9, a text that loops over other speech by 0.0, give or take 0.15."""
+_APART = 0.5
+"""With a pause before so many of the repeats, they are taken for a chant."""
+_BROKEN_PROBABILITY = 0.1
 _SENTENCE_PAUSE_S = 1.0
 _NEAR_S = 0.1
 """Words nearer to speech than this are taken for spoken: neither times of words nor bounds of speech are exact."""
@@ -24,6 +38,10 @@ _SPOKEN_SHARE = 0.5
 _NO_SPEECH = 0.6
 """Of a closing phrase: the model's own doubt whether anybody speaks (OpenAI's threshold)."""
 _LONGEST_CREDIT = 12
+
+
+Sound = Callable[[], Syllables]
+"""The syllables of a sound, found when they are asked for: most pieces hold nothing that they must decide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +52,76 @@ class Guarded:
     dropped: tuple[Dropped, ...] = ()
 
 
-def without_loops(words: Sequence[Word]) -> Guarded:
-    """A phrase of up to 12 words that is repeated too often in a row stays once."""
+def without_loops(words: Sequence[Word], *, speech: Sequence[Span] = (), syllables: Sound | None = None) -> Guarded:
+    """A phrase of up to 12 words that is repeated often in a row stays as many times as the sound holds it.
+
+    That is: the repeats that have syllables of their own, where they sound alike; and where bursts of sound follow one
+    another at one pace, as many as there are bursts. Else it stays once.
+
+    Args:
+        words: sorted.
+        speech: sorted spans in which somebody speaks.
+        syllables: of the sound that the words come from; without them a phrase stays once.
+    """
     texts = [plain(word.text) for word in words]
     kept: list[Word] = []
     dropped: list[Dropped] = []
     first = 0
     while first < len(words):
-        length, repeats = _loop_at(texts, first)
-        if repeats:
-            kept += words[first : first + length]
-            again = words[first + length : first + length * repeats]
-            dropped.append(_dropped(again, f"repeated {repeats} times in a row; it stays once"))
-            first += length * repeats
-        else:
+        length, n_repeats = _loop_at(texts, first)
+        if not n_repeats:
             kept.append(words[first])
             first += 1
+            continue
+        run = words[first : first + length * n_repeats]
+        repeats = [run[start : start + length] for start in range(0, len(run), length)]
+        spoken = _spoken_repeats(repeats, speech, syllables()) if syllables is not None else []
+        spoken = spoken or [0]
+        kept += [word for place in spoken for word in repeats[place]]
+        left_out = [word for place, repeat in enumerate(repeats) if place not in spoken for word in repeat]
+        if left_out:
+            times = "once" if len(spoken) == 1 else f"{len(spoken)} times, as the sound has it"
+            dropped.append(_dropped(left_out, f"repeated {n_repeats} times in a row; it stays {times}"))
+        first += len(run)
+    return Guarded(tuple(kept), tuple(dropped))
+
+
+def is_chant(words: Sequence[Word], speech: Sequence[Span], syllables: Sound) -> bool:
+    """Whether the words repeat themselves, and all their repeats lie apart, in speech and syllables of their own."""
+    texts = [plain(word.text) for word in words]
+    found = False
+    first = 0
+    while first < len(words):
+        length, n_repeats = _loop_at(texts, first, longest=_LONGEST_CHANTED, at_least=3)
+        if n_repeats:
+            run = words[first : first + length * n_repeats]
+            repeats = [run[start : start + length] for start in range(0, len(run), length)]
+            if not _lie_apart(repeats, speech):
+                if n_repeats > _most_repeats(length):
+                    return False
+            elif len(_spoken_repeats(repeats, speech, syllables())) < n_repeats:
+                return False
+            else:
+                found = True
+        first += length * n_repeats or 1
+    return found
+
+
+def without_marks(words: Sequence[Word]) -> Guarded:
+    """What holds no letter, digit or spoken sign is no word; a mark that is written over and over stays once.
+
+    A word with a character that the model left broken (U+FFFD) stays, and has hardly any probability.
+    """
+    kept: list[Word] = []
+    dropped: list[Dropped] = []
+    for word in words:
+        is_broken = BROKEN in word.text
+        if is_spoken(word.text):
+            probability = min(word.probability, _BROKEN_PROBABILITY) if is_broken else word.probability
+            kept.append(replace(word, text=once_each(word.text), probability=probability))
+        else:
+            reason = "the model wrote no whole character" if is_broken else "marks without a word"
+            dropped.append(_dropped([word], reason))
     return Guarded(tuple(kept), tuple(dropped))
 
 
@@ -67,43 +139,113 @@ def without_unspoken(words: Sequence[Word], speech: Sequence[Span]) -> Guarded:
 
 
 def without_closing_phrases(
-    words: Sequence[Word], speech: Sequence[Span], *, no_speech_probability: float = 0.0
+    words: Sequence[Word],
+    speech: Sequence[Span],
+    *,
+    no_speech_probability: float = 0.0,
+    syllables: Sound | None = None,
 ) -> Guarded:
-    """Closing phrases over non-speech are left out ("Thanks for watching"), and credits of subtitles anywhere.
+    """Closing phrases ("Thanks for watching") and credits of subtitles go where the sound speaks against them.
+
+    It does where less than half of their time is speech, where the model itself hears none, and where there are too
+    few syllables for the words. Credits with the name of somebody who is known for them go everywhere.
 
     Args:
         words: sorted.
         speech: sorted spans in which somebody speaks.
         no_speech_probability: the model's own for the sound that the words come from, 0 to 1.
+        syllables: of that sound.
     """
+
+    def is_unheard(sentence: Sequence[Word]) -> bool:
+        span = Span(sentence[0].start, max(word.end for word in sentence))
+        spoken = total_duration([part for item in speech if (part := item.clipped(span.start, span.end))])
+        return (
+            spoken < _SPOKEN_SHARE * span.duration
+            or no_speech_probability > _NO_SPEECH
+            or (syllables is not None and syllables().count(span) < _SYLLABLES_PER_WORD * len(sentence))
+        )
 
     def reason(sentence: Sequence[Word]) -> str | None:
         text = plain("".join(word.text for word in sentence))
-        if len(sentence) <= _LONGEST_CREDIT and any(credit in text for credit in CREDITS):
-            return "the credits of a subtitle, which nobody says"
-        if text not in CLOSING_PHRASES:
-            return None
-        span = Span(sentence[0].start, max(word.end for word in sentence))
-        spoken = total_duration([part for item in speech if (part := item.clipped(span.start, span.end))])
-        if spoken < _SPOKEN_SHARE * span.duration or no_speech_probability > _NO_SPEECH:
+        if len(sentence) <= _LONGEST_CREDIT:
+            if text.startswith(CREDITS):
+                return "the credits of a subtitle, which nobody says"
+            if any(opening in text for opening in CREDIT_OPENINGS) and is_unheard(sentence):
+                return "the credits of a subtitle where nobody speaks"
+        if text in CLOSING_PHRASES and is_unheard(sentence):
             return "a closing phrase where nobody speaks"
         return None
 
     return _sorted_out(words, reason)
 
 
-def _loop_at(texts: Sequence[str], first: int) -> tuple[int, int]:
-    """Length and number of the repeats of the shortest phrase that loops from `first` on; (0, 0) for none."""
-    for length in range(1, min(_LONGEST_PHRASE, (len(texts) - first) // 2) + 1):
+def once_each(text: str) -> str:
+    """The text without repeats of a mark beyond three in a row: "what!!!!!!" is "what!", and "..." stays."""
+    kept = ""
+    index = 0
+    while index < len(text):
+        end = index + 1
+        while end < len(text) and text[end] == text[index]:
+            end += 1
+        n_repeats = end - index
+        is_mark = not text[index].isspace() and not is_spoken(text[index])
+        kept += text[index] * (n_repeats if not is_mark or n_repeats <= 3 else 3 if text[index] == "." else 1)
+        index = end
+    return kept
+
+
+def _spoken_repeats(repeats: Sequence[Sequence[Word]], speech: Sequence[Span], syllables: Syllables) -> list[int]:
+    """Places of the repeats of a phrase that are in the sound; none where it speaks against all but one."""
+    starts = [repeat[0].start for repeat in repeats]
+    whole = Span(starts[0], max(repeats[-1][-1].end, starts[-1]))
+    spans = [Span(start, end) for start, end in pairwise([*starts, whole.end])]
+    own = syllables.own(spans, least=max(1, math.ceil(_SYLLABLES_PER_WORD * len(repeats[0]))))
+    is_apart = _lie_apart(repeats, speech)
+    beats = [] if is_apart else syllables.beats(whole)
+    if beats and len(beats) < len(repeats):
+        return sorted({min(range(len(spans)), key=lambda place: _distance(spans[place], beat)) for beat in beats})
+    n_words = len(repeats) * len(repeats[0])
+    if not is_apart and syllables.count(whole) < _SYLLABLES_WITHOUT_PAUSE * n_words:
+        return []
+    # Pauses are left out: they alone would make the repeats alike.
+    voiced = [Span(repeat[0].start, max(repeat[0].start, repeat[-1].end)) for repeat in repeats]
+    return own if syllables.likeness(voiced) >= _ALIKE else []
+
+
+def _lie_apart(repeats: Sequence[Sequence[Word]], speech: Sequence[Span]) -> bool:
+    """Whether there is a pause in the speech before most of the repeats but the first."""
+    middles = [(repeat[0].start + repeat[-1].end) / 2 for repeat in repeats]
+    pauses = [(before.end + after.start) / 2 for before, after in pairwise(speech)]
+    apart = sum(any(before < pause < after for pause in pauses) for before, after in pairwise(middles))
+    return apart >= _APART * (len(repeats) - 1)
+
+
+def _distance(span: Span, time: float) -> float:
+    return abs((span.start + span.end) / 2 - time)
+
+
+def _loop_at(
+    texts: Sequence[str], first: int, *, longest: int = _LONGEST_PHRASE, at_least: int | None = None
+) -> tuple[int, int]:
+    """Length and number of the repeats of the shortest phrase that loops from `first` on; (0, 0) for none.
+
+    Without `at_least`, as often as people say "no, no, no, no" is no loop.
+    """
+    for length in range(1, min(longest, (len(texts) - first) // 2) + 1):
         phrase = texts[first : first + length]
         if not any(phrase):
             continue
-        repeats = 1
-        while texts[first + length * repeats : first + length * (repeats + 1)] == phrase:
-            repeats += 1
-        if repeats > _MOST_REPEATS.get(length, _MOST_REPEATS_OF_LONGER):
-            return length, repeats
+        n_repeats = 1
+        while texts[first + length * n_repeats : first + length * (n_repeats + 1)] == phrase:
+            n_repeats += 1
+        if n_repeats >= (at_least or _most_repeats(length) + 1):
+            return length, n_repeats
     return 0, 0
+
+
+def _most_repeats(length: int) -> int:
+    return _MOST_REPEATS.get(length, _MOST_REPEATS_OF_LONGER)
 
 
 def _sorted_out(words: Sequence[Word], reason: Callable[[Sequence[Word]], str | None]) -> Guarded:
@@ -121,15 +263,18 @@ def _sorted_out(words: Sequence[Word], reason: Callable[[Sequence[Word]], str | 
 def _sentences(words: Sequence[Word]) -> Iterator[list[Word]]:
     sentence: list[Word] = []
     for word in words:
-        if sentence and (
-            sentence[-1].text.rstrip("\"'»”)").endswith(_SENTENCE_ENDS)
-            or word.start - sentence[-1].end > _SENTENCE_PAUSE_S
-        ):
+        if sentence and (_ends_sentence(sentence[-1].text) or word.start - sentence[-1].end > _SENTENCE_PAUSE_S):
             yield sentence
             sentence = []
         sentence.append(word)
     if sentence:
         yield sentence
+
+
+def _ends_sentence(text: str) -> bool:
+    """Whether a sentence ends with this word; an initial ("A.") goes on."""
+    is_initial = len(text.strip()) == 2 and text.strip()[0].isupper() and text.endswith(".")
+    return last_mark(text) in SENTENCE_END and not is_initial
 
 
 def _near(span: Span, speech: Sequence[Span]) -> bool:

@@ -1,15 +1,14 @@
-"""Which language is spoken: checked where the user says it, detected over several windows where not."""
+"""Which language is spoken: checked where the user says it, detected over several stretches of speech where not."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
-from whisperdiar.asr._packing import Piece
+from whisperdiar.asr._packing import Piece, pack
 from whisperdiar.errors import InvalidOption, UnsupportedRequest
-from whisperdiar.types import Audio
+from whisperdiar.types import Audio, Span, total_duration
 
 WHISPER_LANGUAGES = (
     *("af", "am", "ar", "as", "az", "ba", "be", "bg", "bn", "bo", "br", "bs", "ca", "cs", "cy", "da"),
@@ -21,9 +20,20 @@ WHISPER_LANGUAGES = (
     *("yi", "yo", "zh", "yue"),
 )
 """Whisper's codes, in the order of its tokens."""
-N_WINDOWS = 4
-"""Pieces that are listened to, spread over the recording: the first half minute is often a jingle or a greeting."""
+N_STRETCHES = 6
+"""Stretches of speech that are listened to, spread over the recording; each costs the encoder a window of 30 s."""
+N_PIECES = 2
+"""Longer pieces that are listened to where the stretches leave the language open."""
+_LONGEST_STRETCH_S = 10.0
+_LONG_STRETCH_S = 5.0
+"""A stretch of this length ends at any pause that can be heard, …"""
+_SHORT_STRETCH_S = 3.0
+"""… and one of this length at a long pause, after which somebody else may speak; a shorter one says too little."""
+_HEARD_PAUSE_S = 0.3
+_LONG_PAUSE_S = 1.0
 _SURE = 0.5
+_SURE_OF_ANOTHER = 0.7
+"""Of a stretch in another language than the rest: accents, noise and short stretches are misjudged with up to 0.6."""
 _SHORT_S = 1.0
 _ALIASES = {"jv": "jw", "nb": "no", "iw": "he", "in": "id", "fil": "tl", "cmn": "zh"}
 """Codes of ISO 639 that Whisper has under another name."""
@@ -83,31 +93,86 @@ def check_language(language: str, supported: Sequence[str], model: str) -> str:
     raise UnsupportedRequest(f"language {language!r}: model {model} knows {listed}; choose a multilingual model")
 
 
-def detect_language(model: Any, audio: Audio, pieces: Sequence[Piece]) -> SpokenLanguages:
-    """The language with the highest mean probability over up to `N_WINDOWS` pieces, weighted by their length.
+def detect_language(
+    model: Any, audio: Audio, pieces: Sequence[Piece], *, cut: Callable[[Span], float]
+) -> SpokenLanguages:
+    """The language with the highest mean probability over up to `N_STRETCHES` stretches of speech, weighted by length.
+
+    Whisper's own detection leans to the beginning of what it hears, so a whole piece would go by its first words. Yet
+    it hears more in one: where the stretches leave the language open, up to `N_PIECES` pieces are listened to as well.
 
     Args:
         model: a multilingual ``faster_whisper.WhisperModel``.
         audio: 16 kHz.
         pieces: sorted, at least one.
+        cut: gives the best time inside a window in which nobody pauses.
     """
     weights: dict[str, float] = {}
     heard: dict[str, float] = {}
     total = 0.0
-    for window in _windows(pieces):
-        top, probability, everything = model.detect_language(audio=window.sound(audio))
-        total += window.duration
-        if probability > _SURE:
-            heard[top] = heard.get(top, 0.0) + window.duration
+    for stretch in stretches([clip for piece in pieces for clip in piece.clips], cut=cut):
+        top, probability, everything = model.detect_language(audio=stretch.sound(audio))
+        total += stretch.duration
+        if probability > _SURE_OF_ANOTHER and stretch.duration >= _SHORT_STRETCH_S:
+            heard[top] = heard.get(top, 0.0) + stretch.duration
         for code, share in everything:
-            weights[code] = weights.get(code, 0.0) + share * window.duration
+            weights[code] = weights.get(code, 0.0) + share * stretch.duration
     best = max(sorted(weights), key=lambda code: weights[code])
+    if weights[best] < _SURE * total:
+        for piece in _spread([piece for piece in pieces if piece.duration > _LONGEST_STRETCH_S], N_PIECES):
+            for code, share in model.detect_language(audio=piece.sound(audio))[2]:
+                weights[code] += share * piece.duration
+            total += piece.duration
+        best = max(sorted(weights), key=lambda code: weights[code])
     others = ", ".join(sorted(iso(code) for code in heard if code != best))
     note = (
         f"language {iso(best)} is taken for the whole recording; parts sound like {others}"
         " (--multilingual transcribes each in its own)"
     )
     return SpokenLanguages(best, weights[best] / total, notes=(note,) if others else ())
+
+
+def stretches(speech: Sequence[Span], *, cut: Callable[[Span], float]) -> list[Piece]:
+    """Up to `N_STRETCHES` stretches of speech of 5 to 10 s, evenly spread, that begin and end at pauses.
+
+    They are shorter where a long pause ends them, or where there is no more speech.
+
+    Args:
+        speech: sorted spans, at least one.
+        cut: gives the best time inside a window in which nobody pauses.
+    """
+    parts = [
+        clip
+        for piece in pack(speech, limit=_LONGEST_STRETCH_S, max_pause=0.0, kept_pause=0.0, cut=cut)
+        for clip in piece.clips
+    ]
+    runs: list[list[Span]] = []
+    for part in parts:
+        if runs and not _ends(runs[-1], part):
+            runs[-1].append(part)
+        else:
+            runs.append([part])
+    found = [Piece(tuple(run)) for run in runs]
+    longest = max(stretch.duration for stretch in found)
+    telling = [stretch for stretch in found if stretch.duration >= min(_SHORT_STRETCH_S, longest)]
+    return _spread(telling, N_STRETCHES)
+
+
+def _spread(pieces: Sequence[Piece], most: int) -> list[Piece]:
+    """Up to `most` of the pieces, evenly spread, the first and the last among them."""
+    n_chosen = min(most, len(pieces))
+    steps = max(1, n_chosen - 1)
+    return [pieces[round(index * (len(pieces) - 1) / steps)] for index in range(n_chosen)]
+
+
+def _ends(run: Sequence[Span], following: Span) -> bool:
+    """Whether a stretch ends before the next span of speech."""
+    length, pause = total_duration(run), following.start - run[-1].end
+    if length + following.duration > _LONGEST_STRETCH_S:
+        return True
+    return (length >= _LONG_STRETCH_S and pause >= _HEARD_PAUSE_S) or (
+        length >= _SHORT_STRETCH_S and pause >= _LONG_PAUSE_S
+    )
 
 
 def detect_each(model: Any, audio: Audio, pieces: Sequence[Piece]) -> SpokenLanguages:
@@ -136,10 +201,3 @@ def detect_each(model: Any, audio: Audio, pieces: Sequence[Piece]) -> SpokenLang
     return SpokenLanguages(
         main, lengths[main] / total if lengths else None, tuple(code or main for code in sure), notes
     )
-
-
-def _windows(pieces: Sequence[Piece]) -> list[Piece]:
-    """The longest piece of each of `N_WINDOWS` equal parts of the list."""
-    n_parts = min(N_WINDOWS, len(pieces))
-    edges = [round(index * len(pieces) / n_parts) for index in range(n_parts + 1)]
-    return [max(pieces[low:high], key=lambda piece: piece.duration) for low, high in pairwise(edges)]

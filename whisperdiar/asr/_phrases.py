@@ -40,15 +40,30 @@ CLOSING_PHRASES = frozenset(
 """What people say as well: left out only where nobody speaks."""
 
 CREDITS = (
-    *("amaraorg", "dimatorzok", "castingwords", "by qtss", "субтитры сделал", "субтитры делал", "субтитры создавал"),
-    *("субтитры подготовил", "субтитры подогнал", "субтитры добавил", "субтитры предоставил", "редактор субтитров"),
-    *("untertitel im auftrag des zdf", "untertitelung des zdf", "untertitel der amara", "swr 2020", "swr 2021"),
-    *("sous titres réalisés par", "sous titrage st", "sous titrage société radio canada", "subtítulos realizados por"),
-    *("subtítulos por la comunidad", "sottotitoli e revisione a cura di", "sottotitoli creati dalla comunità"),
-    *("legendas pela comunidade", "ondertitels ingediend door", "napisy stworzone przez społeczność"),
-    *("subtitles by the amara", "subtitled by", "字幕由", "字幕志愿者", "請不吝點贊", "请不吝点赞"),
+    *("субтитры сделал dimatorzok", "субтитры делал dimatorzok", "субтитры создавал dimatorzok"),
+    *("субтитры добавил dimatorzok", "субтитры подогнал симон", "субтитры предоставил dimatorzok"),
+    *("редактор субтитров асемкин", "редактор субтитров а семкин", "редактор субтитров асинецкая"),
+    *("редактор субтитров а синецкая", "корректор аегорова", "корректор а егорова", "корректор а кулакова"),
+    *("untertitel im auftrag des zdf", "untertitelung des zdf", "untertitel der amaraorg"),
+    *("swr 2020", "swr 2021", "sous titres réalisés par la communauté damara"),
+    *("sous titres réalisés para la communauté damara", "sous titrage st 501", "sous titrage société radio canada"),
+    *("sous titres réalisés par soustitreurcom", "sottotitoli e revisione a cura di qtss", "by qtss"),
+    *("subtítulos realizados por la comunidad de amara", "subtítulos por la comunidad de amara"),
+    *("sottotitoli creati dalla comunità amara", "legendas pela comunidade amara"),
+    *("ondertitels ingediend door de amara", "ondertiteld door de amara"),
+    *("napisy stworzone przez społeczność amara", "subtitles by the amara", "transcription by castingwords"),
+    *("字幕由amara", "字幕由 amara", "中文字幕志愿者", "請不吝點贊", "请不吝点赞"),
 )
-"""Parts of the credits under subtitles, which nobody says aloud: a short sentence with one of them is left out."""
+"""How credits begin that name somebody who is known for them: a short sentence that begins so is left out."""
+
+CREDIT_OPENINGS = (
+    *("субтитры сделал", "субтитры делал", "субтитры создавал", "субтитры подготовил", "субтитры подогнал"),
+    *("субтитры добавил", "субтитры предоставил", "редактор субтитров", "amaraorg", "dimatorzok", "castingwords"),
+    *("sous titres réalisés par", "sous titrage st", "subtítulos realizados por", "subtítulos por la comunidad"),
+    *("sottotitoli e revisione a cura di", "sottotitoli creati da", "legendas pela comunidade", "untertitel von"),
+    *("ondertitels ingediend door", "napisy stworzone przez", "subtitled by", "subtitles by", "字幕由", "字幕志愿者"),
+)
+"""Parts of such credits that people say as well: left out only where the sound speaks against them."""
 
 
 def plain(text: str) -> str:

@@ -7,6 +7,7 @@ What comes out is the word stream that later stages keep unchanged: words as whi
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -14,15 +15,17 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 
 from whisperdiar.asr._word_times import shared, trusted_spans
+from whisperdiar.punctuation import SENTENCE_END, last_mark
 from whisperdiar.types import Span, Word
 
 UNSPACED_LANGUAGES = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
 """Whisper's codes of languages that are written without spaces between words."""
 
+BROKEN = "\ufffd"
+"""Stands for bytes that are no whole character: the model stopped, or a word ends, in the middle of one."""
 _SPOKEN_SIGNS = frozenset("%&@#/*+=§№‰°")
 """Signs that are read aloud, whatever Unicode calls them."""
 _DASHES = frozenset("-–—―")
-_SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,37 @@ def place_words(
     )
 
 
+def rejoined(raw: Sequence[RawWord], text: str) -> tuple[RawWord, ...]:
+    """The same words, with characters that were torn between two of them made whole again from `text`.
+
+    A character belongs to the word in which it begins; a word of which nothing is left goes into the one before it.
+    """
+    torn = "".join(word.text for word in raw)
+    if BROKEN not in torn or torn == text:
+        return tuple(raw)
+    runs = re.split(f"({BROKEN}+)", torn)
+    pattern = "".join(f"(.{{1,{len(run)}}}?)" if run.startswith(BROKEN) else re.escape(run) for run in runs)
+    found = re.fullmatch(pattern, text, re.DOTALL)
+    if found is None:
+        return tuple(raw)
+    whole = iter(found.groups())
+    words: list[RawWord] = []
+    torn_at_end = False
+    for word in raw:
+        parts = re.split(f"({BROKEN}+)", word.text)
+        goes_on = torn_at_end and len(parts) > 1 and not parts[0]
+        torn_at_end = len(parts) > 1 and not parts[-1]
+        fixed = "".join(
+            part if not part.startswith(BROKEN) else "" if goes_on and place == 1 else next(whole)
+            for place, part in enumerate(parts)
+        )
+        if fixed or not words:
+            words.append(replace(word, text=fixed))
+        else:
+            words[-1] = replace(words[-1], end=word.end)
+    return tuple(words)
+
+
 def spread(text: str, speech: Sequence[Span], *, spaced: bool = True) -> tuple[RawWord, ...]:
     """The words of `text` spread over the speech, each as long as its letters; words lie in one span of it."""
     parts = _parts(text, spaced)
@@ -101,6 +135,16 @@ def retimed(
         latest = max(latest, time[1])
     spans = trusted_spans(wanted, [word.text for word in words], piece=piece, speech=speech)
     return tuple(replace(word, span=span) for word, span in zip(words, spans, strict=True))
+
+
+def is_spoken(text: str) -> bool:
+    """Whether a word holds anything that is said: a letter, a digit, a sign of currency or mathematics, "%"."""
+    return any(
+        unicodedata.category(character)[0] in "LNM"
+        or unicodedata.category(character) in ("Sc", "Sm")
+        or character in _SPOKEN_SIGNS
+        for character in text
+    )
 
 
 def _finite(value: float | None) -> bool:
@@ -174,7 +218,7 @@ def _opens(text: str, before: str | None) -> bool:
     """Whether punctuation belongs to the word after it: brackets, opening quotes, the dash that begins a reply."""
     signs = text.strip()
     if signs and all(sign in _DASHES for sign in signs):
-        return text[:1].isspace() and (before is None or before.rstrip("\"'»”)").endswith(_SENTENCE_ENDS))
+        return text[:1].isspace() and (before is None or last_mark(before) in SENTENCE_END)
     return all(unicodedata.category(sign) in ("Ps", "Pi") or sign in "¿¡" for sign in signs)
 
 

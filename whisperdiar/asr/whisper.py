@@ -9,13 +9,21 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any, ClassVar
 
 from whisperdiar.asr._chunks import quietest
-from whisperdiar.asr._decoding import Decoded, Decoder, Task, is_out_of_memory, is_silence
-from whisperdiar.asr._gaps import gaps, with_gap_filled
-from whisperdiar.asr._guards import Guarded, without_closing_phrases, without_loops, without_unspoken
+from whisperdiar.asr._decoding import Decoded, Decoder, Judgement, Task, is_out_of_memory, is_silence
+from whisperdiar.asr._gaps import Gap, doubted_gaps, gaps, joined_gaps, with_gap_filled
+from whisperdiar.asr._guards import (
+    Guarded,
+    Sound,
+    is_chant,
+    without_closing_phrases,
+    without_loops,
+    without_marks,
+    without_unspoken,
+)
 from whisperdiar.asr._language import (
     TYPED_LANGUAGES,
     SpokenLanguages,
@@ -27,12 +35,24 @@ from whisperdiar.asr._language import (
 )
 from whisperdiar.asr._loading import Loaded, load, too_big
 from whisperdiar.asr._packing import Piece, pack
+from whisperdiar.asr._syllables import find_syllables
+from whisperdiar.asr._warnings import collect_warnings
 from whisperdiar.asr._wav2vec2 import WordAligner
 from whisperdiar.asr._words import UNSPACED_LANGUAGES, place_words, retimed, spread
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import BackendError, InvalidOption, UnsupportedRequest
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime, WhisperSettings
-from whisperdiar.types import Audio, BackendInfo, BackendRecord, Dropped, Samples, Span, Transcription, merge_spans
+from whisperdiar.types import (
+    Audio,
+    BackendInfo,
+    BackendRecord,
+    Dropped,
+    Samples,
+    Span,
+    Transcription,
+    merge_spans,
+    total_duration,
+)
 
 MAX_PAUSE_S = 10.0
 """Speech with shorter pauses is decoded together: context helps, and every piece costs a full window of 30 s."""
@@ -40,6 +60,13 @@ MAX_PAUSE_MULTILINGUAL_S = 0.6
 """… where the language may change, it does so after a pause."""
 KEPT_PAUSE_S = 0.4
 """What a recogniser hears of a longer pause: enough to take it for one."""
+_N_ROUNDS = 3
+"""As often is speech without words decoded again: of a chant, Whisper may write one verse at a time."""
+_JOINED_PAUSE_S = 0.25
+_SHORTEST_STRETCH_S = 0.5
+_FIRST_PASS = 0.9
+"""Share of the progress that the first decoding of everything has, where speech without words follows."""
+NO_WORDS = "no words were recognised in this speech"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +77,11 @@ class _Aligner:
     note: str | None = None
 
 
-_DOUBTS = {"repetition": "their text repeated itself", "probability": "their text was improbable"}
+_DOUBTS = {
+    "repetition": "looped",
+    "probability": "had an improbable text",
+    "characters": "had broken characters",
+}
 
 
 class Backend:
@@ -141,7 +172,7 @@ class Backend:
             limit=self.settings.max_chunk,
             max_pause=MAX_PAUSE_MULTILINGUAL_S if self._may_switch(loaded) else MAX_PAUSE_S,
             kept_pause=KEPT_PAUSE_S,
-            cut=lambda window: quietest(audio, window),
+            cut=partial(quietest, audio),
         )
         try:
             spoken = self._languages(loaded, audio, pieces, language)
@@ -159,28 +190,55 @@ class Backend:
             self.settings,
             batch_size=loaded.batch_size,
             too_big=too_big(loaded.found.name, loaded.placement),
+            judge=lambda decoded: self._judge(decoded, audio, inside),
         )
+        n_chants = 0
+        first_pass = partial(_share, progress, 0.0, _FIRST_PASS) if self.settings.fill_gaps else progress
         found: dict[Piece, Guarded] = {}
         doubts: Counter[str] = Counter()
-        for decoded in decoder.decode(audio, tasks, progress):
+        for decoded in decoder.decode(audio, tasks, first_pass):
             if decoded.doubtful:
                 doubts[decoded.doubtful] += 1
+                n_chants += decoded.confirmed
             found[decoded.task.piece] = self._heard(decoded, audio, inside, aligner)
-        n_filled = self._fill_gaps(decoder, audio, inside, tasks, found, aligner) if self.settings.fill_gaps else 0
+        n_filled = 0
+        if self.settings.fill_gaps:
+            second_pass = partial(_share, progress, _FIRST_PASS, 1.0)
+            n_filled = self._fill_gaps(decoder, audio, inside, tasks, found, aligner, second_pass)
         if self._word_aligner is not None and self._word_aligner.failure:
             warnings.append(self._word_aligner.failure)
         for doubt, said in _DOUBTS.items():
             if doubts[doubt]:
-                notes.append(f"decoded again because {said}: {doubts[doubt]} of {len(pieces)} pieces of speech")
+                notes.append(f"{doubts[doubt]} of {len(pieces)} segments {said} and were decoded again")
+        if n_chants:
+            notes.append(f"{n_chants} of {len(pieces)} segments repeat themselves as their sound does, and stay")
         if n_filled:
             notes.append(f"places where Whisper had left words out, found by decoding again: {n_filled}")
         progress("asr", 1.0)
-        in_order = [found[piece] for piece in pieces]
+        words = tuple(word for piece in pieces for word in found[piece].words)
+        dropped = [item for piece in pieces for item in found[piece].dropped]
+        silent = [
+            gap
+            for piece in pieces
+            for gap in gaps(
+                found[piece].words, piece.spoken(inside), besides=[item.span for item in found[piece].dropped]
+            )
+        ]
+        dropped += [Dropped(span, "", NO_WORDS) for span in joined_gaps(silent)]
+        warnings += collect_warnings(
+            words,
+            dropped,
+            audio,
+            inside,
+            spoken,
+            model=loaded.found.name,
+            is_given=language is not None or self._may_switch(loaded),
+        )
         return Transcription(
             "en" if self.settings.task == "translate" else iso(spoken.main),
             spoken.probability,
-            tuple(word for part in in_order for word in part.words),
-            tuple(item for part in in_order for item in part.dropped),
+            words,
+            tuple(sorted(dropped, key=lambda item: item.span)),
             tuple(warnings),
             tuple(notes),
         )
@@ -193,29 +251,65 @@ class Backend:
         tasks: Sequence[Task],
         found: dict[Piece, Guarded],
         aligner: _Aligner,
+        progress: Progress,
     ) -> int:
-        """Decodes speech without words once more, into `found`; how many stretches of it hold words."""
-        owners: dict[Piece, Piece] = {}
-        again = []
-        for task in tasks:
-            left_out = [item.span for item in found[task.piece].dropped]
-            for gap in gaps(found[task.piece].words, task.piece.spoken(speech)):
-                if any(span.start < gap.end and gap.start < span.end for span in left_out):
-                    continue
-                for piece in pack([gap], limit=self.settings.max_chunk, max_pause=0.0, kept_pause=0.0, cut=_middle):
-                    owners[piece] = task.piece
-                    again.append(Task(piece, task.language))
+        """Decodes speech without words once more, into `found`; how many stretches of it hold words.
+
+        What is still without words then is decoded stretch by stretch, as it lies between pauses.
+        """
         n_filled = 0
-        for decoded in decoder.decode(audio, again, no_progress, in_a_row=False):
-            if decoder.doubt(decoded) is not None or is_silence(decoded, self.settings):
-                continue
-            heard = self._heard(decoded, audio, speech, aligner, is_gap=True)
-            owner = owners[decoded.task.piece]
-            before = found[owner]
-            words = with_gap_filled(before.words, decoded.task.piece.span, heard.words)
-            n_filled += len(words) > len(before.words)
-            found[owner] = Guarded(words, (*before.dropped, *heard.dropped))
+        tried: set[Piece] = set()
+        for number in range(_N_ROUNDS):
+            owners: dict[Piece, tuple[Task, Gap]] = {}
+            for task in tasks:
+                nearby = task.piece.spoken(speech)
+                left_out = [item.span for item in found[task.piece].dropped]
+                for gap in doubted_gaps(found[task.piece].words, nearby):
+                    if any(item.start < gap.speech.end and gap.speech.start < item.end for item in left_out):
+                        continue
+                    for piece in self._gap_pieces(gap, nearby, audio, whole=number == 0):
+                        if piece not in tried:
+                            owners[piece] = (task, gap if piece.span == gap.span else Gap(piece.span, piece.span))
+            if not owners:
+                break
+            tried |= owners.keys()
+            again = [Task(piece, task.language) for piece, (task, _) in owners.items()]
+            part = partial(_share, progress, number / _N_ROUNDS, (number + 1) / _N_ROUNDS)
+            for decoded in decoder.decode(audio, again, part, in_a_row=False):
+                if is_silence(decoded, self.settings) or (decoder.doubt(decoded) is not None and not decoded.confirmed):
+                    continue
+                heard = self._heard(decoded, audio, speech, aligner, is_gap=True)
+                task, gap = owners[decoded.task.piece]
+                before = found[task.piece]
+                words = with_gap_filled(
+                    before.words, gap, heard.words, syllables=find_syllables(task.piece, audio) if heard.words else None
+                )
+                n_filled += len(words) > len(before.words)
+                found[task.piece] = Guarded(words, (*before.dropped, *heard.dropped))
         return n_filled
+
+    def _gap_pieces(self, gap: Gap, speech: Sequence[Span], audio: Audio, *, whole: bool) -> tuple[Piece, ...]:
+        """What to decode of a gap: all of it, or the stretches between its pauses, where that found nothing."""
+        inside = (
+            [gap.span]
+            if whole
+            else [part for span in speech if (part := span.clipped(gap.speech.start, gap.speech.end))]
+        )
+        return pack(
+            [span for span in inside if whole or span.duration >= _SHORTEST_STRETCH_S],
+            limit=self.settings.max_chunk,
+            max_pause=0.0 if whole else _JOINED_PAUSE_S,
+            kept_pause=0.0,
+            cut=partial(quietest, audio),
+        )
+
+    def _judge(self, decoded: Decoded, audio: Audio, speech: Sequence[Span]) -> Judgement:
+        """What the sound says of a text that repeats itself."""
+        words = self._heard(decoded, audio, speech, _Aligner(None)).words
+        return Judgement(
+            total_duration(merge_spans(word.span for word in words)),
+            is_chant(words, decoded.task.piece.spoken(speech), _sound(decoded.task.piece, audio)),
+        )
 
     def _heard(
         self, decoded: Decoded, audio: Audio, speech: Sequence[Span], aligner: _Aligner, *, is_gap: bool = False
@@ -246,13 +340,15 @@ class Backend:
             words = retimed(words, moved, piece=piece, speech=nearby)
         # A phrase that Whisper likes to invent is not believed where it had heard nothing the first time.
         no_speech = 1.0 if is_gap else decoded.no_speech_probability
+        sound = _sound(decoded.task.piece, audio)
         dropped: list[Dropped] = []
         for is_on, guard in (
-            (settings.cut_loops, without_loops),
+            (True, without_marks),
+            (settings.cut_loops, partial(without_loops, speech=nearby, syllables=sound)),
             (settings.drop_unspoken, partial(without_unspoken, speech=nearby)),
             (
                 settings.drop_closing_phrases,
-                partial(without_closing_phrases, speech=nearby, no_speech_probability=no_speech),
+                partial(without_closing_phrases, speech=nearby, no_speech_probability=no_speech, syllables=sound),
             ),
         ):
             if is_on:
@@ -286,7 +382,7 @@ class Backend:
         elif self._may_switch(loaded):
             found = detect_each(loaded.model, audio, pieces)
         else:
-            detected = detect_language(loaded.model, audio, pieces)
+            detected = detect_language(loaded.model, audio, pieces, cut=partial(quietest, audio))
             found = replace(detected, of_pieces=(detected.main,) * len(pieces))
         return replace(found, notes=(*notes, *found.notes))
 
@@ -313,5 +409,11 @@ class Backend:
         return self._loaded
 
 
-def _middle(window: Span) -> float:
-    return (window.start + window.end) / 2
+def _sound(piece: Piece, audio: Audio) -> Sound:
+    """The syllables of a piece, found once and only when they are asked for."""
+    return cache(lambda: find_syllables(piece, audio))
+
+
+def _share(progress: Progress, low: float, high: float, stage: str, fraction: float) -> None:
+    """Reports a part of a stage's work as its share of the whole."""
+    progress(stage, low + (high - low) * fraction)

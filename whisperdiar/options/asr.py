@@ -35,9 +35,9 @@ class WhisperSettings:
         no_speech_threshold: doubtful text from sound that the model takes for no speech with more than this
             probability is dropped; None for no limit.
         fill_gaps: speech of 1.5 seconds and more in which no word was found is decoded again by itself.
-        cut_loops: phrases that are repeated over and over stay once.
+        cut_loops: phrases that are repeated over and over stay as often as the sound holds them.
         drop_unspoken: sentences that lie where nobody speaks are dropped.
-        drop_closing_phrases: "Thanks for watching" where nobody speaks, and credits of subtitles, are dropped.
+        drop_closing_phrases: "Thanks for watching" and credits of subtitles are dropped where nobody says them.
         condition_on_previous_text: each piece is decoded with the text before it in view, one by one; words are
             written more alike, and mistakes go on more easily.
 

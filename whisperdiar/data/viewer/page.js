@@ -236,7 +236,7 @@ function showAbout() {
     [words.durationOf, short(head.duration * 1000)], [words.speechOf, short(figures.speech * 1000)],
     [words.overlapOf, short(figures.overlap * 1000)], [words.wordsOf, number(book.texts.length)], [words.languageOf, spoken()],
     [words.asr, made("asr")], [words.vad, made("vad")], [words.diarizer, made("diarizer")],
-    ...dropped.map((item) => [words.dropped, `${short(item.start * 1000)} “${item.text.trim()}” (${item.reason})`]),
+    ...dropped.map((item) => [words.dropped, `${short(item.start * 1000)} ${item.text.trim() && `“${item.text.trim()}” `}(${item.reason})`]),
   ];
   $("about").replaceChildren(...facts.filter(([, value]) => value).flatMap(([key, value]) => {
     const fact = element("dd", "", value);

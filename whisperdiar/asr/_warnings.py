@@ -1,0 +1,95 @@
+"""What the user is told of a recognition: what has no words, what is broken, and why a result is empty (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from whisperdiar.asr._language import SpokenLanguages, iso
+from whisperdiar.asr._words import BROKEN
+from whisperdiar.types import Audio, Dropped, Span, Word, total_duration
+
+_HARDLY_ANY = 0.1
+"""A result with words on less of the speech than this is called empty."""
+_ENOUGH_S = 3.0
+"""Less speech than this may well be a cough."""
+_GUESS = 0.5
+_QUIET_DBFS = -50.0
+_LARGEST_BLOCK_S = 60.0
+
+
+def collect_warnings(
+    words: Sequence[Word],
+    dropped: Sequence[Dropped],
+    audio: Audio,
+    speech: Sequence[Span],
+    spoken: SpokenLanguages,
+    *,
+    model: str,
+    is_given: bool,
+) -> list[str]:
+    """Warnings about what may be wrong with the words, one sentence each.
+
+    Args:
+        words: what stays.
+        dropped: what was left out, and speech without words (with an empty text).
+        audio: what was listened to.
+        speech: sorted spans in which somebody speaks.
+        spoken: the languages that were heard.
+        model: name of the model.
+        is_given: whether the language is no question: the user named it, or every piece has its own.
+    """
+    said = []
+    if broken := sum(BROKEN in word.text for word in words):
+        said.append(
+            f"{_counted(broken, 'word')} with characters that the model left broken ({BROKEN}): try another --model"
+        )
+    is_guess = not is_given and spoken.probability is not None and spoken.probability < _GUESS
+    guess = f"language {iso(spoken.main)} is a guess ({spoken.probability or 0.0:.0%})"
+    total = total_duration(speech)
+    silent = [item.span for item in dropped if not item.text]
+    if total >= _ENOUGH_S and total_duration([word.span for word in words]) < _HARDLY_ANY * total:
+        amount = "nothing usable" if not words else f"hardly anything usable ({_counted(len(words), 'word')})"
+        causes = _causes(dropped)
+        if is_guess:
+            causes.append(guess)
+        level = _level(audio, speech)
+        if level < _QUIET_DBFS:
+            causes.append(f"the speech is very quiet ({level:.0f} dBFS)")
+        remedies = [] if "large" in model else ["--model with a larger model"]
+        remedies += [] if is_given else ["--language CODE"]
+        cause = "; ".join(causes) or "the model wrote hardly any text"
+        remedy = f"; try {' or '.join(remedies)}" if remedies else ""
+        said.append(f"{amount} was recognised in {total:.0f} s of speech: {cause}{remedy}")
+        return said
+    if silent:
+        said.append(
+            f"{total_duration(silent):.1f} of {total:.1f} s of speech have no words"
+            f" ({_counted(len(silent), 'place')}, listed under dropped)"
+        )
+    if is_guess:
+        said.append(f"{guess}; say it with --language")
+    return said
+
+
+def _causes(dropped: Sequence[Dropped]) -> list[str]:
+    """Why there are no words: seconds by reason, the most first."""
+    seconds: dict[str, float] = {}
+    for item in dropped:
+        seconds[item.reason] = seconds.get(item.reason, 0.0) + item.span.duration
+    ordered = sorted(seconds.items(), key=lambda pair: -pair[1])
+    return [f"{duration:.0f} s left out ({reason})" for reason, duration in ordered]
+
+
+def _level(audio: Audio, speech: Sequence[Span]) -> float:
+    """Of the loudest stretch of speech, dBFS; at most a minute of each is looked at."""
+    powers = [
+        float(np.mean(np.square(audio.crop(Span(span.start, min(span.end, span.start + _LARGEST_BLOCK_S))).mono)))
+        for span in speech
+    ]
+    return float(10.0 * np.log10(max(max(powers, default=0.0), 1e-12)))
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
