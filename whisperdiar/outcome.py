@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from whisperdiar.transcript import Transcript
-from whisperdiar.types import Span, merge_spans, total_duration
+from whisperdiar.types import Span, Word, merge_spans, total_duration
 
 Kind = Literal["dropped", "without words"]
 
-_FEWEST_WORDS_PER_S = 0.1
-"""Of speech: people say two to three words a second; with a twentieth of that nothing usable was recognised."""
-_JUDGED_FROM_S = 10.0
-"""Less speech may well be a few words with long vowels, or noise that a detector took for speech."""
+_HARDLY_ANY = 0.1
+"""A result with words on less of the speech than this is called empty."""
+_ENOUGH_S = 3.0
+"""Less speech than this may well be a cough."""
 _PLACES = 5
 """How many places a line names before it says how many more there are."""
 
@@ -51,29 +51,27 @@ def is_empty(transcript: Transcript) -> bool:
     """
     if transcript.provenance.get("asr") is None:
         return not transcript.turns and not transcript.words
-    n_words = len(transcript.words)
     speech = transcript.provenance.get("speech")
-    if not n_words or not isinstance(speech, (int, float)):
-        return not n_words
-    return speech >= _JUDGED_FROM_S and n_words < _FEWEST_WORDS_PER_S * speech
+    if not transcript.words or not isinstance(speech, (int, float)):
+        return not transcript.words
+    return is_hardly_any(transcript.words, speech)
+
+
+def is_hardly_any(words: Sequence[Word], speech: float) -> bool:
+    """Whether words lie on hardly any of that many seconds of speech."""
+    return speech >= _ENOUGH_S and total_duration([word.span for word in words]) < _HARDLY_ANY * speech
 
 
 def empty_sentence(transcript: Transcript) -> str:
-    """Why a transcript for which `is_empty` holds is no result, in one line with what can be done."""
+    """In which way a transcript for which `is_empty` holds is no result; its warnings say why, and what can be done."""
     speech = transcript.provenance.get("speech")
     if transcript.provenance.get("asr") is None:
         return "the result is empty: nobody was found to speak"
     if not speech:
         return "the result is empty: there is no speech in it"
     n_words = len(transcript.words)
-    found = "no words" if not n_words else f"{n_words} words only" if n_words > 1 else "1 word only"
-    dropped = [item.span for item in left_out(transcript) if item.kind == "dropped"]
-    cause = f", {_seconds(dropped)} of it dropped" if dropped else ""
-    spoken = f" as {transcript.language}" if transcript.language else ""
-    return (
-        f"nothing usable was recognised{spoken}: {found} in {speech:.0f} s of speech{cause}; "
-        "try a larger model (--model small), or name the language (--language)"
-    )
+    found = "no words" if not n_words else f"{n_words} word{'s' * (n_words != 1)} only"
+    return f"the result is empty: {found} in {speech:.0f} s of speech"
 
 
 def summarise_left_out(transcript: Transcript) -> str | None:

@@ -88,7 +88,7 @@ def test_a_recording_of_one_channel_has_words_without_speakers() -> None:
 def test_silence_on_all_channels_is_no_speech() -> None:
     transcript = Pipeline(detector=Energy(), transcriber=Echo(), diarizer=Channels()).run(silence(5, n_channels=2))
     assert transcript.words == ()
-    assert "no speech was found in this recording" in transcript.provenance["warnings"]
+    assert any(item.startswith("no speech was found in this recording") for item in transcript.provenance["warnings"])
 
 
 def test_channels_of_ones_own_audio_do_not_cancel_either() -> None:

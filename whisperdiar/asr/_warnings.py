@@ -8,12 +8,9 @@ import numpy as np
 
 from whisperdiar.asr._language import SpokenLanguages, iso
 from whisperdiar.asr._words import BROKEN
+from whisperdiar.outcome import is_hardly_any
 from whisperdiar.types import Audio, Dropped, Span, Word, total_duration
 
-_HARDLY_ANY = 0.1
-"""A result with words on less of the speech than this is called empty."""
-_ENOUGH_S = 3.0
-"""Less speech than this may well be a cough."""
 _GUESS = 0.5
 _QUIET_DBFS = -50.0
 _LARGEST_BLOCK_S = 60.0
@@ -49,7 +46,7 @@ def collect_warnings(
     guess = f"language {iso(spoken.main)} is a guess ({spoken.probability or 0.0:.0%})"
     total = total_duration(speech)
     silent = [item.span for item in dropped if not item.text]
-    if total >= _ENOUGH_S and total_duration([word.span for word in words]) < _HARDLY_ANY * total:
+    if is_hardly_any(words, total):
         amount = "nothing usable" if not words else f"hardly anything usable ({_counted(len(words), 'word')})"
         causes = _causes(dropped)
         if is_guess:
