@@ -32,6 +32,7 @@ ALLOWED: dict[str, set[str]] = {
     "_svg": set(),
     "plots": {"_svg", "colours", "errors", "graphemes", "options", "statistics", "transcript", "types"},
     "files": {"errors"},
+    "outcome": {"transcript", "types"},
     "formats": {
         "colours",
         "errors",
@@ -80,6 +81,7 @@ BASE = {
     "files",
     "formats",
     "models",
+    "outcome",
     "punctuation",
     "torch_support",
     "transcript",

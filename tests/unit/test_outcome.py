@@ -21,10 +21,10 @@ def transcript(
 
 @pytest.mark.parametrize(
     ("n_words", "speech", "empty"),
-    [(0, 0.0, True), (0, 50.0, True), (1, 3.0, False), (1, 9.9, False), (0, 0.5, True), (1, 52.0, True),
-     (4, 50.0, True), (5, 50.0, False), (100, 50.0, False), (3, None, False), (0, None, True)],
+    [(0, 0.0, True), (0, 50.0, True), (1, 2.9, False), (1, 4.9, False), (0, 0.5, True), (1, 5.1, True),
+     (9, 50.0, True), (11, 50.0, False), (100, 50.0, False), (3, None, False), (0, None, True)],
 )  # fmt: skip
-def test_hardly_a_word_in_much_speech_is_no_result(n_words: int, speech: float | None, *, empty: bool) -> None:
+def test_words_on_hardly_any_of_the_speech_are_no_result(n_words: int, speech: float | None, *, empty: bool) -> None:
     assert is_empty(transcript(n_words, speech)) == empty
 
 
@@ -34,12 +34,9 @@ def test_without_a_recogniser_the_turns_count() -> None:
     assert not is_empty(Transcript("talk", 10.0, turns=turns, provenance={"asr": None}))
 
 
-def test_why_there_is_nothing_and_what_to_do() -> None:
-    dropped = (Dropped(Span(1, 30), " la la", "no speech"), Dropped(Span(20, 52), " la", "no speech"))
-    said = empty_sentence(transcript(0, 54.0, dropped=dropped))
-    assert "no words in 54 s of speech, 51.0 s of it dropped" in said
-    assert "as ru" in said
-    assert "--model small" in said
+def test_in_which_way_a_result_is_empty() -> None:
+    assert empty_sentence(transcript(0, 54.0)) == "the result is empty: no words in 54 s of speech"
+    assert empty_sentence(transcript(1, 54.0)) == "the result is empty: 1 word only in 54 s of speech"
     assert "there is no speech" in empty_sentence(transcript(0, 0.0))
 
 
