@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from whisperdiar.installation import import_failure, is_installed, readiness
 from whisperdiar.registry import STAGES, available, load
@@ -55,3 +60,47 @@ def test_every_backend_is_ready_or_says_what_makes_it_so(monkeypatch: pytest.Mon
                 assert found.remedy.startswith(("pip install ", "whisperdiar models download "))
     assert readiness("asr", load("asr", "whisper")).state == "model missing"
     assert readiness("vad", load("vad", "silero")).state == "ready"
+
+
+ROOT = Path(__file__).parents[2]
+
+
+def pinned(name: str) -> dict[str, list[Requirement]]:
+    """What a lock file holds: a package may stand there once for each Python."""
+    found: dict[str, list[Requirement]] = defaultdict(list)
+    for line in (ROOT / name).read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("#"):
+            requirement = Requirement(line)
+            found[canonicalize_name(requirement.name)].append(requirement)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "extras"), [("requirements.lock", None), ("requirements.minimum", {"plot", "minutes"})]
+)
+def test_the_locks_hold_what_the_ranges_allow(name: str, extras: set[str] | None) -> None:
+    """After a change of pyproject.toml: python scripts/lock.py renew."""
+    locked = pinned(name)
+    for line in requires("whisperdiar") or ():
+        wanted = Requirement(line)
+        if canonicalize_name(wanted.name) == "whisperdiar":
+            continue
+        extra = next((part.partition('"')[0] for part in line.split('extra == "')[1:]), None)
+        if extras is not None and extra is not None and extra not in extras:
+            continue
+        items = locked[canonicalize_name(wanted.name)]
+        assert items, f"{wanted.name} is not in {name}"
+        for item in items:
+            (version,) = [part.version for part in item.specifier]
+            assert wanted.specifier.contains(Version(version), prereleases=True), f"{item} of {name} is not {wanted}"
+
+
+def test_the_minimum_is_the_lower_end_of_every_range() -> None:
+    locked = pinned("requirements.minimum")
+    for line in requires("whisperdiar") or ():
+        wanted = Requirement(line)
+        low = [Version(part.version) for part in wanted.specifier if part.operator == ">="]
+        if wanted.marker is None and low:
+            pins = locked[canonicalize_name(wanted.name)]
+            found = min(Version(part.version) for item in pins for part in item.specifier)
+            assert found.release[: len(low[0].release)] == low[0].release, f"{wanted}: {found} was tested"

@@ -121,11 +121,17 @@ def diarize(
     for warning in transcript.provenance["warnings"]:
         console.warn(f"{recording}: {warning}")
     code = write_targets(transcript, targets, WriteOptions(), console, recording=Recording(recording)) or code
-    console.info(f"{audio.recording_id}: {len(transcript.speakers)} speakers, {len(transcript.turns)} turns")
+    console.info(
+        f"{audio.recording_id}: {_count(len(transcript.speakers), 'speaker')}, {_count(len(transcript.turns), 'turn')}"
+    )
     if is_empty(transcript):
         console.error(f"{recording}: {empty_sentence(transcript)}")
         code = code or EMPTY
     context.exit(code)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def _refuse_words(targets: list[Target]) -> None:
