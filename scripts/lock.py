@@ -68,7 +68,7 @@ def test(name: str) -> None:
         run([sys.executable, "-m", "venv", folder])
         python = str(Path(folder) / ("Scripts" if sys.platform == "win32" else "bin") / "python")
         constraints = ["-c", wanted.constraints] if wanted.constraints else []
-        run([python, "-m", "pip", "install", "--quiet", *constraints, "-e", f".[{wanted.extras}]"])
+        run([python, "-m", "pip", "install", "--quiet", "--quiet", *constraints, "-e", f".[{wanted.extras}]"])
         for library in wanted.libraries:
             run([python, "-c", f"import {library}"])
         subtitles = str(Path(folder) / "standup.srt")
@@ -77,7 +77,7 @@ def test(name: str) -> None:
             raise SystemExit(f"{name}: README's command wrote no subtitles")
         run([python, "-m", "whisperdiar", "doctor", "--installation"])
         if wanted.tests:
-            run([python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *wanted.tests])
+            run([python, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", *wanted.tests])
     print(f"{name}: works")
 
 

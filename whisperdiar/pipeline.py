@@ -298,7 +298,7 @@ def _no_speech(audio: Audio) -> str:
     if peak <= 0.0:
         return "no speech was found in this recording: it is digital silence; check the microphone or the track"
     return (
-        f"no speech was found in this recording (its peak is {20 * math.log10(peak):.0f} dBFS); "
+        f"no speech was found in this recording (as it is read, its peak is {20 * math.log10(peak):.0f} dBFS); "
         "if there is some, run it again with --vad none"
     )
 

@@ -23,10 +23,11 @@ def watched(
 ) -> tuple[subprocess.CompletedProcess[str], list[str]]:
     """Run `command` in a network namespace of its own; every attempt to reach another machine, name look-ups included.
 
-    A look-up opens a UDP socket to a name server, or a local socket to a service that asks one.
+    A look-up connects a UDP socket to a name server, or a local socket to a service that asks one. That a socket is
+    opened and bound is no attempt: so urllib3 finds out at its import whether there is IPv6.
     """
     trace = folder / "trace"
-    watch = ["strace", "-f", "-qq", "--seccomp-bpf", "-e", "trace=socket,connect,sendto", "-o", str(trace)]
+    watch = ["strace", "-f", "-qq", "--seccomp-bpf", "-e", "trace=connect,sendto,sendmsg,sendmmsg", "-o", str(trace)]
     done = subprocess.run(
         ["unshare", "--net", *watch, *command],
         capture_output=True,
@@ -36,7 +37,8 @@ def watched(
         check=False,
     )
     lines = trace.read_text(encoding="utf-8", errors="replace").splitlines() if trace.exists() else []
-    return done, [line for line in lines if "AF_INET" in line or ("AF_UNIX" in line and "sun_path" in line)]
+    asked = [line for line in lines if "AF_UNIX" in line and "sun_path" in line and line.endswith(" = 0")]
+    return done, [line for line in lines if "AF_INET" in line] + asked
 
 
 def clean_environment(folder: Path) -> dict[str, str]:
@@ -89,7 +91,18 @@ def test_the_watch_sees_look_ups_and_connections(tmp_path):
 
 RUNS = {
     "transcribe": ("standup.mp4", "--model", str(NANO), "--vad", "silero", "--diarizer", "bic", "-o", "out.json"),
-    "offline": ("standup.mp4", "--model", str(NANO), "--offline", "--vad", "silero", "-o", "out.json"),
+    "offline": (
+        "standup.mp4",
+        "--model",
+        str(NANO),
+        "--offline",
+        "--vad",
+        "silero",
+        "--diarizer",
+        "bic",
+        "-o",
+        "out.rttm",
+    ),
     "diarize": ("diarize", "standup.mp4", "--vad", "silero", "--diarizer", "bic", "-o", "out.rttm"),
     "minutes": ("minutes", "meeting.json", "-o", "minutes.html"),
     "doctor": ("doctor",),

@@ -178,7 +178,8 @@ def test_models_list_and_path(cli: Cli, tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.model
-def test_doctor_reports_every_backend(cli: Cli) -> None:
+def test_doctor_reports_every_backend_and_says_the_same_as_backends(cli: Cli) -> None:
+    """What doctor cannot run is not ready in `backends` either, in the same words."""
     done = cli("doctor")
     has_whisper = any(entry.cached for entry in models.catalogue())
     assert done.code == (0 if has_whisper else 1), done.out
@@ -186,6 +187,12 @@ def test_doctor_reports_every_backend(cli: Cli) -> None:
     for subject in ("reading sound", "vad silero", "asr pocketsphinx", "diarization bic", "Whisper models", "GPU"):
         assert subject in done.out
     assert "BROKEN" not in done.out
+    said = {f"{row['stage']} {row['name']}": row for row in json.loads(cli("backends", "--json").out)}
+    for line in done.out.splitlines():
+        subject = line[7:33].strip()
+        if subject in said:
+            assert line.startswith("ok") == (said[subject]["state"] == "ready"), line
+            assert line.startswith("ok") or said[subject]["ready"] in line
 
 
 def test_doctor_calls_a_broken_installation_broken(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,17 +207,6 @@ def test_doctor_calls_a_broken_installation_broken(cli: Cli, monkeypatch: pytest
     (line,) = [line for line in done.out.splitlines() if line.startswith("BROKEN")]
     assert "no such symbol" in line
     assert "1 broken: vad energy" in done.out
-
-
-@pytest.mark.model
-def test_doctor_and_backends_say_the_same(cli: Cli) -> None:
-    """What doctor cannot run is not ready in `backends` either, in the same words."""
-    said = {f"{row['stage']} {row['name']}": row for row in json.loads(cli("backends", "--json").out)}
-    for line in cli("doctor").out.splitlines():
-        subject = line[7:33].strip()
-        if subject in said:
-            assert line.startswith("ok") == (said[subject]["state"] == "ready"), line
-            assert line.startswith("ok") or said[subject]["ready"] in line
 
 
 def test_the_command_reference_is_up_to_date() -> None:

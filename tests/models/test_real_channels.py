@@ -8,12 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tests import real_models
 from tests.sounds import SHARED
 from whisperdiar import Audio, Pipeline, load
 from whisperdiar.diarization.channels import Backend as Channels
 from whisperdiar.vad.silero import Backend as Silero
-
-real_models = pytest.importorskip("tests.real_models")
 
 pytestmark = [
     pytest.mark.model,

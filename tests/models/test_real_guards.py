@@ -1,4 +1,4 @@
-"""Recognition of real voices by the published Whisper `base`, where it lies in the Hugging Face cache.
+"""What the guards of recognition keep and leave out of real voices, with the published Whisper `base`.
 
 The recordings are those of ../shared: rebuilt from reports of people whose words were lost.
 """
@@ -12,12 +12,12 @@ import av
 import numpy as np
 import pytest
 
+from tests import real_models
 from tests.sounds import SAMPLES, SHARED
 from whisperdiar.asr._phrases import plain
 from whisperdiar.asr.whisper import NO_WORDS, Backend
-from whisperdiar.errors import BackendMissing, ModelUnavailable
 from whisperdiar.media import load
-from whisperdiar.options import Runtime, WhisperSettings
+from whisperdiar.options import Runtime
 from whisperdiar.types import Audio, Span, Transcription
 from whisperdiar.vad.silero import Backend as Silero
 
@@ -29,12 +29,7 @@ RATE = 16_000
 
 @pytest.fixture(scope="module")
 def base() -> Backend:
-    backend = Backend(WhisperSettings(model="base"), runtime=CPU)
-    try:
-        backend.prepare()
-    except (ModelUnavailable, BackendMissing) as error:
-        pytest.skip(f"needs Whisper base in the Hugging Face cache: {error}")
-    return backend
+    return real_models.whisper()
 
 
 def recording(path: Path) -> Audio:
