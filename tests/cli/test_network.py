@@ -15,7 +15,7 @@ from tests.sounds import SAMPLES
 from whisperdiar._telemetry import VARIABLES
 
 ROOT = Path(__file__).parents[2]
-NANO = SAMPLES / "whisper-nano"
+NANO = str(SAMPLES / "whisper-nano")
 
 
 def watched(
