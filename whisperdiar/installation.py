@@ -19,7 +19,7 @@ from typing import Literal
 from whisperdiar import models
 from whisperdiar._hub import find_cached
 from whisperdiar._telemetry import VARIABLES
-from whisperdiar.registry import BackendClass
+from whisperdiar.registry import BackendClass, Stage, load
 from whisperdiar.torch_support import one_line, reinstall_command, torch_mismatch
 
 State = Literal["ready", "model missing", "not installed", "broken"]
@@ -57,7 +57,7 @@ class Readiness:
     remedy: str | None = None
 
 
-def readiness(stage: str, backend: BackendClass) -> Readiness:
+def readiness(stage: Stage, backend: BackendClass) -> Readiness:
     """Whether a backend with its default settings can run now, judged without importing anything heavy.
 
     Args:
@@ -76,9 +76,10 @@ def readiness(stage: str, backend: BackendClass) -> Readiness:
             return Readiness("broken", mismatch, reinstall_command())
     if _model_at_hand(stage, backend):
         return Readiness("ready", "ready")
-    name = "small" if stage == "asr" else backend.name
+    name = "small" if stage == "asr" else getattr(backend, "downloaded_as", backend.name)
     remedy = f"whisperdiar models download {name}"
-    size = f"{backend.info.download_mb} MB" if backend.info.download_mb else "size unknown"
+    n_megabytes = (backend if name in ("small", backend.name) else load(stage, name)).info.download_mb
+    size = f"{n_megabytes} MB" if n_megabytes else "size unknown"
     return Readiness("model missing", f"installed, model not downloaded ({size}: {remedy})", remedy)
 
 

@@ -163,8 +163,8 @@ class Resemblyzer(_Encoder):
 
     def _load(self, _progress: Progress, /) -> Any:
         with _pkg_resources():
-            package = import_module("resemblyzer", package="Resemblyzer", extra="resemblyzer")
-        self.device = choose_device(self.runtime, extra="resemblyzer")
+            package = import_module("resemblyzer", package="Resemblyzer", extra="")
+        self.device = choose_device(self.runtime, extra="speechbrain")
         try:
             model = package.VoiceEncoder(
                 self.device, verbose=False, weights_fpath=self._named and Path(self._named).expanduser()
@@ -180,8 +180,8 @@ class Resemblyzer(_Encoder):
     def _embed(self, windows: Samples) -> Any:
         import torch
 
-        hparams = import_module("resemblyzer.hparams", package="Resemblyzer", extra="resemblyzer")
-        sound = import_module("resemblyzer.audio", package="Resemblyzer", extra="resemblyzer")
+        hparams = import_module("resemblyzer.hparams", package="Resemblyzer", extra="")
+        sound = import_module("resemblyzer.audio", package="Resemblyzer", extra="")
         n_samples = windows.shape[1]
         levels = np.sqrt(np.square(windows).mean(axis=1, keepdims=True))
         windows = windows * (10.0 ** (hparams.audio_norm_target_dBFS / 20.0) / np.maximum(levels, 1e-9))

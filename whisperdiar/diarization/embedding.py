@@ -25,7 +25,7 @@ class Backend(EmbeddingDiarizer):
     info: ClassVar[BackendInfo] = BackendInfo(
         summary="speaker embeddings of speech, clustered; Resemblyzer's need no download",
         licence="models: ECAPA and Resemblyzer Apache-2.0, WeSpeaker CC-BY-4.0, pyannote/embedding MIT",
-        extra="resemblyzer",
+        extra="",
         network=True,
         download_mb=89,
         homepage="https://github.com/resemble-ai/Resemblyzer",
@@ -38,6 +38,8 @@ class Backend(EmbeddingDiarizer):
         (("onnxruntime", "onnx", "kaldi_native_fbank"), (WESPEAKER,)),
         (("resemblyzer",), ()),
     )
+    # `models download onnx` fetches WeSpeaker's, which needs no PyTorch.
+    downloaded_as: ClassVar[str] = "onnx"
     settings_type: ClassVar[type] = EmbeddingSettings
 
     def __init__(self, settings: EmbeddingSettings | None = None, *, runtime: Runtime | None = None) -> None:
