@@ -47,7 +47,17 @@ if TYPE_CHECKING:
     from whisperdiar.statistics import SpeakerStatistics, Statistics, talk_statistics
     from whisperdiar.subtitles import cues
     from whisperdiar.transcript import Segment, Speaker, Transcript, Uncertain
-    from whisperdiar.types import Audio, Cue, Diarization, Span, SpeakerCount, Transcription, Turn, Word
+    from whisperdiar.types import (
+        Audio,
+        Cue,
+        Diarization,
+        Span,
+        SpeakerActivity,
+        SpeakerCount,
+        Transcription,
+        Turn,
+        Word,
+    )
     from whisperdiar.version import __version__
 
 _HOMES = {
@@ -85,7 +95,17 @@ _HOMES = {
     "statistics": ("SpeakerStatistics", "Statistics", "talk_statistics"),
     "subtitles": ("cues",),
     "transcript": ("Segment", "Speaker", "Transcript", "Uncertain"),
-    "types": ("Audio", "Cue", "Diarization", "Span", "SpeakerCount", "Transcription", "Turn", "Word"),
+    "types": (
+        "Audio",
+        "Cue",
+        "Diarization",
+        "Span",
+        "SpeakerActivity",
+        "SpeakerCount",
+        "Transcription",
+        "Turn",
+        "Word",
+    ),
     "version": ("__version__",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -112,6 +132,7 @@ __all__ = [
     "SegmentationOptions",
     "Span",
     "Speaker",
+    "SpeakerActivity",
     "SpeakerCount",
     "SpeakerStatistics",
     "SpeechDetector",

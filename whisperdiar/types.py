@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -195,18 +195,72 @@ def _turn_order(turn: Turn) -> tuple[float, float, str, int]:
     return (turn.span.start, turn.span.end, turn.speaker, turn.channel)
 
 
+ActivityKind = Literal["posterior", "similarity", "likelihood"]
+ActivityValues = NDArray[np.float32] | NDArray[np.float16]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SpeakerActivity:
+    """How active each speaker is in each frame, as a diarizer sees it before it cuts turns.
+
+    Frame i stands for the time [start + i · step, start + (i + 1) · step). Hours fit: the values may have 16 bits, may
+    be a memory map, and are read by stretches.
+
+    Attributes:
+        values: float32 or float16 (n_frames, n_columns).
+        speakers: the speaker label of each column; empty for one without turns.
+        step: seconds of one frame.
+        start: seconds of the first frame, from the first sample of the audio.
+        kind: what the numbers are: ``posterior`` probabilities in [0, 1], each speaker's own; ``similarity`` to a
+            speaker's voice in [-1, 1]; or log ``likelihood``.
+
+    Raises:
+        ValueError: shapes or types that do not go together.
+    """
+
+    values: ActivityValues
+    speakers: tuple[str, ...]
+    step: float
+    start: float = 0.0
+    kind: ActivityKind = "posterior"
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 2 or self.values.shape[1] != len(self.speakers):
+            raise ValueError(f"activity of shape {self.values.shape}: expected (n_frames, {len(self.speakers)})")
+        if self.values.dtype not in (np.float32, np.float16):
+            raise ValueError(f"activity of type {self.values.dtype}: expected float32 or float16")
+        if not (math.isfinite(self.step) and self.step > 0 and math.isfinite(self.start)):
+            raise ValueError(f"activity every {self.step} s from {self.start} s: expected a positive step")
+
+    def rows(self, span: Span) -> slice:
+        """The frames that a span touches, at least one; bounds on a frame's count as there in spite of rounding."""
+        first = math.floor((span.start - self.start) / self.step + 1e-6)
+        last = max(first + 1, math.ceil((span.end - self.start) / self.step - 1e-6))
+        return slice(max(0, first), max(0, last))
+
+    def within(self, span: Span) -> NDArray[np.float32]:
+        """float32 (n, n_columns): the values of these frames; empty for a span outside of them."""
+        return np.asarray(self.values[self.rows(span)], dtype=np.float32)
+
+    def rename(self, names: Mapping[str, str]) -> SpeakerActivity:
+        """The same values with labels replaced."""
+        return replace(self, speakers=tuple(names.get(label, label) for label in self.speakers))
+
+
 @dataclass(frozen=True, slots=True)
 class Diarization:
     """Who spoke when in one recording: turns sorted by start, end, speaker and channel.
 
     `warnings` are sentences for the user about what may be wrong, such as a number of speakers that could not be
-    reached; `notes` about what was done and is as it should be.
+    reached; `notes` about what was done and is as it should be. `activity` is what the turns were cut from, where the
+    diarizer tells it; it takes no part in comparisons.
     """
 
     recording_id: str
     turns: tuple[Turn, ...] = ()
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    activity: SpeakerActivity | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "turns", tuple(sorted(self.turns, key=_turn_order)))
@@ -246,7 +300,8 @@ class Diarization:
     def rename(self, names: Mapping[str, str]) -> Diarization:
         """The same turns with labels replaced; two labels with one new name become one speaker."""
         turns = tuple(replace(turn, speaker=names.get(turn.speaker, turn.speaker)) for turn in self.turns)
-        return replace(self, turns=turns)
+        activity = None if self.activity is None else self.activity.rename(names)
+        return replace(self, turns=turns, activity=activity)
 
     def relabelled(self) -> Diarization:
         """Labels SPEAKER_00, SPEAKER_01, … in the order of first appearance."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from whisperdiar import Diarization, Span, SpeakerCount
-from whisperdiar.diarization._sortformer_speakers import refuse_too_many, to_turns
+from whisperdiar.diarization._activity_turns import Frames, refuse_too_many, to_turns
 from whisperdiar.diarization._sortformer_windows import Joined, match, plan, window_seconds
 from whisperdiar.errors import UnsupportedRequest
 from whisperdiar.options.sortformer import PostProcessing
@@ -110,16 +110,18 @@ def test_the_window_grows_with_the_memory() -> None:
     assert window_seconds(48 * 10**9) == 720.0
 
 
-def turns(matrix: Matrix, speakers: SpeakerCount = ANY_SPEAKERS) -> tuple[Diarization, tuple[str, ...]]:
-    return to_turns(
-        "meeting",
-        matrix,
-        PostProcessing(),
-        speakers,
-        frame_duration=0.08,
-        units_per_frame=8,
-        duration=0.08 * len(matrix) - 0.02,
+FRAMES = Frames(name="sortformer", duration=0.08, units=8)
+
+
+def turns(
+    matrix: Matrix, speakers: SpeakerCount = ANY_SPEAKERS, frames: Frames = FRAMES
+) -> tuple[Diarization, tuple[str, ...]]:
+    found = to_turns(
+        "meeting", matrix, PostProcessing(), speakers, frames=frames, duration=frames.duration * len(matrix) - 0.02
     )
+    assert found.activity is not None
+    assert found.activity.step == frames.duration
+    return found, found.activity.speakers
 
 
 def test_labels_follow_first_appearance_and_overlap_stays() -> None:
@@ -158,6 +160,47 @@ def test_turns_of_a_speaker_too_many_go_to_the_likeliest() -> None:
     )
 
 
+def test_the_activity_is_what_the_turns_were_cut_from() -> None:
+    matrix = speaking((0, 30), (40, 70), (75, 85), None)
+    before = matrix.copy()
+    whole, _ = turns(matrix)
+    assert whole.activity is not None
+    assert whole.activity.values is matrix, "hours are not copied"
+    merged, labels = turns(matrix, SpeakerCount(2, 2))
+    np.testing.assert_array_equal(matrix, before)
+    assert merged.activity is not None
+    for turn in merged.turns:
+        assert merged.activity.within(turn.span)[:, labels.index(turn.speaker)].min() == pytest.approx(0.9)
+
+
+def test_a_told_number_lowers_the_threshold_of_the_likeliest() -> None:
+    matrix = speaking((0, 30), (40, 70), None, None)
+    matrix[72:84, 2] = 0.3
+    matrix[90:92, 3] = 0.45
+    reaching = Frames(name="nemotron", duration=0.08, reaches=True)
+    found, labels = turns(matrix, SpeakerCount(3, 3), reaching)
+    assert [(t.speaker, round(t.start / 0.08), round(t.end / 0.08)) for t in found.turns][-1] == ("SPEAKER_02", 72, 84)
+    assert labels == ("SPEAKER_00", "SPEAKER_01", "SPEAKER_02", "")
+    assert found.warnings == (
+        "3 speakers were asked for, nemotron heard 2 clearly: 1 more is heard where their voice is likeliest",
+    )
+    assert len(turns(matrix, frames=reaching)[0].speakers) == 2, "without a number nobody is added"
+    assert len(turns(matrix, SpeakerCount(None, 3), reaching)[0].speakers) == 2
+    quiet = speaking((0, 30), None, None, None)
+    assert turns(quiet, SpeakerCount(2, 2), reaching)[0].warnings == ("2 speakers were asked for, nemotron found 1",), (
+        "noise is nobody"
+    )
+
+
+def test_values_of_sixteen_bits() -> None:
+    matrix = speaking((0, 30), (40, 70), (75, 85), None)
+    for count in (ANY_SPEAKERS, SpeakerCount(2, 2)):
+        exact, coarse = turns(matrix, count)[0], turns(matrix.astype(np.float16), count)[0]
+        assert [(t.span, t.speaker) for t in coarse.turns] == [(t.span, t.speaker) for t in exact.turns]
+        assert coarse.activity is not None
+        assert coarse.activity.values.dtype == np.float16
+
+
 def test_too_few_speakers_are_told() -> None:
     found, _ = turns(speaking((0, 30), (40, 70), None, None), SpeakerCount(3, 3))
     assert found.warnings == ("3 speakers were asked for, sortformer found 2",)
@@ -177,6 +220,6 @@ def test_a_full_model_is_told() -> None:
 @pytest.mark.parametrize("text", ["5", "5-7", "9-"])
 def test_more_speakers_than_there_are_columns_are_refused(text: str) -> None:
     with pytest.raises(UnsupportedRequest, match=f"{text} speakers: sortformer tells at most 4 apart"):
-        refuse_too_many(SpeakerCount.parse(text), 4)
+        refuse_too_many(SpeakerCount.parse(text), 4, name="sortformer")
     for allowed in ("4", "2-7", "-9"):
-        refuse_too_many(SpeakerCount.parse(allowed), 4)
+        refuse_too_many(SpeakerCount.parse(allowed), 4, name="sortformer")

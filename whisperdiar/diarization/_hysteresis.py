@@ -21,7 +21,12 @@ Times = NDArray[np.int64]
 
 
 def spans(
-    probabilities: NDArray[np.float32], rules: PostProcessing, *, frame_duration: float = 0.08, units_per_frame: int = 8
+    probabilities: NDArray[np.float32],
+    rules: PostProcessing,
+    *,
+    frame_duration: float = 0.08,
+    units_per_frame: int = 8,
+    bridge_first: bool = False,
 ) -> tuple[Span, ...]:
     """Sorted spans, which do not touch, in which one speaker talks.
 
@@ -34,19 +39,25 @@ def spans(
         rules: thresholds and durations.
         frame_duration: of one frame, in seconds.
         units_per_frame: into how many units a frame is cut.
+        bridge_first: pauses are filled before short turns are dropped, and speech that lasts until the end of the
+            recording ends there: what is published for Nemotron 3 is meant so.
     """
     unit = round(frame_duration * _US / units_per_frame)
     speaking = _state(np.repeat(probabilities, units_per_frame), rules)
     edges = np.flatnonzero(np.diff(speaking, prepend=False, append=False))
     starts, ends = edges[::2] * unit, edges[1::2] * unit
-    if speaking.size and speaking[-1]:
+    if speaking.size and speaking[-1] and not bridge_first:
         ends[-1] -= unit
     found = np.stack([np.maximum(starts - _us(rules.pad_onset), 0), ends + _us(rules.pad_offset)], axis=1)
     found = _joined(found, 0)
-    long_enough = found[:, 1] - found[:, 0] >= _us(rules.min_duration_on)
     # A pause shorter than the limit is filled; one that is as long stays.
-    found = _joined(found[long_enough], max(0, _us(rules.min_duration_off) - 1))
+    bridged = max(0, _us(rules.min_duration_off) - 1)
+    found = _long(_joined(found, bridged), rules) if bridge_first else _joined(_long(found, rules), bridged)
     return tuple(Span(start / _US, end / _US) for start, end in found.tolist() if end > start)
+
+
+def _long(spans_us: Times, rules: PostProcessing) -> Times:
+    return spans_us[spans_us[:, 1] - spans_us[:, 0] >= _us(rules.min_duration_on)]
 
 
 def _us(seconds: float) -> int:

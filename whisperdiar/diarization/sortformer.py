@@ -7,13 +7,11 @@ arrival-time ordering", Interspeech 2025, arXiv:2507.18446.
 
 from __future__ import annotations
 
-import io
 import weakref
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,11 +20,11 @@ from whisperdiar._machine import available_memory
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.diarization import _sortformer_inference as inference
 from whisperdiar.diarization import _sortformer_model as models
+from whisperdiar.diarization._activity_files import check_target, save_or_warn
+from whisperdiar.diarization._activity_turns import Frames, refuse_too_many, to_turns
 from whisperdiar.diarization._sortformer_inference import Probabilities
-from whisperdiar.diarization._sortformer_speakers import refuse_too_many, to_turns
 from whisperdiar.diarization._sortformer_windows import window_seconds
-from whisperdiar.errors import BackendError, OutputError, UnsupportedRequest, WhisperdiarError
-from whisperdiar.files import write_bytes
+from whisperdiar.errors import BackendError, UnsupportedRequest, WhisperdiarError
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
 from whisperdiar.options.sortformer import SortformerSettings
 from whisperdiar.torch_support import choose_device, cpu_threads, free_memory, memory_errors, one_line, require
@@ -138,23 +136,22 @@ class Backend:
             OutputError: the folder for the probabilities does not exist; what fails later becomes a note.
         """
         if self.settings.model in models.REVISIONS:
-            refuse_too_many(speakers, MAX_SPEAKERS)
+            refuse_too_many(speakers, MAX_SPEAKERS, name=self.name)
+        target = self.settings.activity_file
         if not speech or audio.samples.shape[1] == 0:
-            saved = self.settings.save_probabilities
-            notes = (f"{saved} was not written: nobody speaks",) if saved is not None else ()
-            return Diarization(audio.recording_id, (), notes)
-        self._check_folder()
+            return save_or_warn(target, Diarization(audio.recording_id), audio)
+        check_target(target)
         self.prepare()
-        refuse_too_many(speakers, int(self._model.sortformer_modules.n_spk))
+        refuse_too_many(speakers, int(self._model.sortformer_modules.n_spk), name=self.name)
         run = self._heard(audio, progress)
         progress("diarization", 1.0)
-        result, labels = to_turns(
+        frames = Frames(name=self.name, duration=self.frame_duration, units=inference.units_per_frame(self._model))
+        result = to_turns(
             audio.recording_id,
             run.probabilities,
             self.settings.turns,
             speakers,
-            frame_duration=self.frame_duration,
-            units_per_frame=inference.units_per_frame(self._model),
+            frames=frames,
             duration=audio.duration,
         )
         if run.guessed:
@@ -162,13 +159,8 @@ class Backend:
                 f"{run.guessed} speakers of {run.windows} windows were silent where the windows overlap, and may have "
                 "changed their label; a streaming model or longer windows carry speakers better"
             )
-            result = Diarization(result.recording_id, result.turns, (*result.warnings, note))
-        try:
-            self._save(run.probabilities, labels, audio)
-        except OutputError as error:  # the turns are not to be lost with it
-            note = f"the probabilities were not saved: {error}"
-            result = Diarization(result.recording_id, result.turns, (*result.warnings, note))
-        return result
+            result = replace(result, warnings=(*result.warnings, note))
+        return save_or_warn(target, result, audio)
 
     def probabilities(self, audio: Audio, *, progress: Progress = no_progress) -> Probabilities:
         """How probably each speaker talks in each frame; what `diarize` has just heard is not run again.
@@ -248,27 +240,6 @@ class Backend:
             available_memory(kind, int(index or 0)), frame_duration=self.frame_duration
         )
         return window, min(self.settings.window_overlap or window / 4, window / 2)
-
-    def _check_folder(self) -> None:
-        path = self.settings.save_probabilities
-        if path is not None and Path(path).is_dir():
-            raise OutputError(f"{path}: this is a folder; give the name of a file")
-        if path is not None and not Path(path).absolute().parent.is_dir():
-            raise OutputError(f"{path}: its folder does not exist; make it first")
-
-    def _save(self, probabilities: Probabilities, labels: tuple[str, ...], audio: Audio) -> None:
-        if self.settings.save_probabilities is None:
-            return
-        buffer = io.BytesIO()
-        np.savez_compressed(
-            buffer,
-            probabilities=probabilities,
-            frame_duration=np.float64(self.frame_duration),
-            labels=np.array(labels),
-            start=np.float64(audio.start),
-            recording_id=np.array(audio.recording_id),
-        )
-        write_bytes(self.settings.save_probabilities, buffer.getvalue())
 
 
 def _fingerprint(audio: Audio) -> int:

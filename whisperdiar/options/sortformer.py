@@ -106,7 +106,8 @@ class SortformerSettings:
         window: seconds that a model which is not streaming hears at once; None takes what fits into the memory, at
             most 12 minutes.
         window_overlap: seconds that neighbouring windows share; None means a quarter of a window.
-        save_probabilities: ``.npz`` file for the probabilities of every frame and speaker.
+        save_activity: ``.npz`` file for the probabilities of every frame and speaker.
+        save_probabilities: the same by another name.
 
     Raises:
         InvalidOption: a number outside its range, or no such name.
@@ -129,6 +130,7 @@ class SortformerSettings:
     spkcache_len: int | None = None
     window: float | None = None
     window_overlap: float | None = None
+    save_activity: str | None = None
     save_probabilities: str | None = None
 
     def __post_init__(self) -> None:
@@ -159,6 +161,11 @@ class SortformerSettings:
             raise InvalidOption(
                 f"window_overlap {self.window_overlap:g}: it must be at most half of window, {self.window / 2:g}"
             )
+
+    @property
+    def activity_file(self) -> str | None:
+        """Where the probabilities are to be written."""
+        return self.save_activity or self.save_probabilities
 
     @property
     def turns(self) -> PostProcessing:

@@ -1,0 +1,62 @@
+"""Speaker activities as ``.npz`` files."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from whisperdiar.errors import OutputError
+from whisperdiar.files import write_bytes
+from whisperdiar.types import Audio, Diarization, SpeakerActivity
+
+
+def check_target(path: str | None) -> None:
+    """Raises OutputError where this cannot become a file; asked before the work."""
+    if path is not None and Path(path).is_dir():
+        raise OutputError(f"{path}: this is a folder; give the name of a file")
+    if path is not None and not Path(path).absolute().parent.is_dir():
+        raise OutputError(f"{path}: its folder does not exist; make it first")
+
+
+def save(path: str, activity: SpeakerActivity, audio: Audio) -> None:
+    """Write an activity whole or not at all; its times count from the start of the recording.
+
+    Arrays: `probabilities` (n_frames, n_columns), `labels` (of each column, empty for one without turns),
+    `frame_duration` and `start` in seconds, `kind`, `recording_id`.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer,
+        probabilities=activity.values,
+        frame_duration=np.float64(activity.step),
+        labels=np.array(activity.speakers),
+        start=np.float64(audio.start + activity.start),
+        kind=np.array(activity.kind),
+        recording_id=np.array(audio.recording_id),
+    )
+    write_bytes(path, buffer.getvalue())
+
+
+def save_or_warn(path: str | None, result: Diarization, audio: Audio) -> Diarization:
+    """The same result, its activity in a file where one is named; what fails becomes a warning, not to lose the turns.
+
+    Args:
+        path: of the file, or None.
+        result: with an activity, or without one where nobody speaks.
+        audio: whose start the times are counted from.
+    """
+    if path is None:
+        return result
+    if result.activity is None:
+        return replace(result, warnings=(*result.warnings, f"{path} was not written: nobody speaks"))
+    try:
+        save(path, result.activity, audio)
+    except OutputError as error:
+        return replace(result, warnings=(*result.warnings, f"the probabilities were not saved: {error}"))
+    return result
