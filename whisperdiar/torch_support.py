@@ -173,6 +173,23 @@ def cpu_threads(threads: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def quiet_transformers(transformers: Any) -> Iterator[None]:
+    """Inside the block Transformers prints neither progress nor notes on checkpoints, and nobody warns."""
+    log = transformers.utils.logging
+    verbosity, bar = log.get_verbosity(), log.is_progress_bar_enabled()
+    log.set_verbosity_error()
+    log.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.set_verbosity(verbosity)
+        if bar:
+            log.enable_progress_bar()
+
+
+@contextlib.contextmanager
 def memory_errors(what: str, *, remedy: str) -> Iterator[None]:
     """Turns running out of memory, as PyTorch and pyannote.audio tell it, into a BackendError.
 

@@ -91,9 +91,32 @@ def test_probabilities_are_saved(cli: Cli, short: Path, tmp_path: Path) -> None:
         assert len(kept["probabilities"]) == pytest.approx(12.0 / float(kept["frame_duration"]), abs=2)
 
 
+@pytest.mark.model
+@pytest.mark.parametrize("option", ["--save-activity", "--save-probabilities"])
+def test_nemotron_in_onnx_runtime(cli: Cli, short: Path, tmp_path: Path, option: str) -> None:
+    reason = "no Transformers that has Nemotron 3 Diarization"
+    pytest.importorskip("transformers.models.nemotron3_diarization", reason=reason)
+    from tests import tiny_nemotron
+    from tests.sounds import conversation
+
+    model = tiny_nemotron.export_one_graph(tiny_nemotron.model(conversation()[0]), tmp_path / "model.onnx")
+    chosen = ("--diarizer", "nemotron", "--diarizer-option", f"model={model}", "--speakers", "2")
+    done = cli("diarize", short, *chosen, option, "kept.npz", "--vad", "silero", "-o", "out.json", "-q")
+    assert done.code == 0
+    made = json.loads(Path("out.json").read_text("utf-8"))
+    diarizer = made["provenance"]["diarizer"]
+    assert (diarizer["backend"], diarizer["details"]["mode"]) == ("nemotron", "one_window")
+    with np.load("kept.npz") as kept:
+        assert len(kept["probabilities"]) == pytest.approx(1200, abs=10)
+        assert set(kept["labels"].tolist()) == {"", "SPEAKER_00", "SPEAKER_01"}
+
+
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
+        (("--save-activity", "x.npz", "--diarizer", "bic"), "--save-activity is for --diarizer sortformer or nemotron"),
+        (("--save-activity", "x.npz", "--save-probabilities", "y.npz"), "are the same option: leave one out"),
+        (("--speakers", "9", "--diarizer", "nemotron"), "9 speakers: nemotron tells at most 8 apart"),
         (("--embedding", "ecapa", "--diarizer", "bic"), "--embedding is for --diarizer embedding"),
         (("--save-probabilities", "x.npz", "--diarizer", "onnx"), "--save-probabilities is for --diarizer sortformer"),
         (("--fast", "--diarizer", "bic"), "bic has no setting 'fast'"),

@@ -17,6 +17,7 @@ from tests.sounds import SAMPLES, SHARED, conversation, noise, silence
 from whisperdiar import Audio, BackendError, BackendMissing, Span, SpeakerCount, load
 from whisperdiar.options import (
     EcapaSettings,
+    NemotronSettings,
     OnnxSettings,
     PyannoteSettings,
     PyannoteVadSettings,
@@ -74,6 +75,13 @@ def local_settings(stage: str, name: str, folder: Path) -> Any:
         from tests import tiny_sortformer
 
         return SortformerSettings(model=str(tiny_sortformer.build(folder / "model.nemo")))
+    if (stage, name) == ("diarization", "nemotron"):
+        reason = "no Transformers that has Nemotron 3 Diarization"
+        pytest.importorskip("transformers.models.nemotron3_diarization", reason=reason)
+        from tests import tiny_nemotron
+
+        made = tiny_nemotron.model(conversation()[0])
+        return NemotronSettings(model=str(tiny_nemotron.export_one_graph(made, folder / "model.onnx")))
     return None
 
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,7 @@ from whisperdiar.torch_support import (
     import_module,
     memory_errors,
     one_line,
+    quiet_transformers,
     require,
 )
 
@@ -158,7 +158,7 @@ class WordAligner:
         _check(found.path)
         device = choose_device(self.runtime, extra=EXTRA)
         transformers = import_module("transformers", package="Transformers", extra=EXTRA)
-        with _quiet(transformers), cpu_threads(self.runtime.threads):
+        with quiet_transformers(transformers), cpu_threads(self.runtime.threads):
             try:
                 model, report = transformers.AutoModelForCTC.from_pretrained(
                     str(found.path), local_files_only=True, output_loading_info=True
@@ -226,23 +226,6 @@ def _check(folder: Path) -> None:
         raise BackendBroken(f"alignment model {folder} has a broken vocab.json ({error}): get it again") from error
     if not isinstance(vocabulary, dict) or not all(isinstance(column, int) for column in vocabulary.values()):
         raise BackendBroken(f"alignment model {folder} has an alphabet for each of many languages: take one for one")
-
-
-@contextlib.contextmanager
-def _quiet(transformers: Any) -> Iterator[None]:
-    """Inside the block Transformers prints neither progress nor notes on checkpoints, and nobody warns."""
-    log = transformers.utils.logging
-    verbosity, bar = log.get_verbosity(), log.is_progress_bar_enabled()
-    log.set_verbosity_error()
-    log.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        log.set_verbosity(verbosity)
-        if bar:
-            log.enable_progress_bar()
 
 
 def _alphabet(name: str, tokenizer: Any, config: Any) -> Alphabet:

@@ -155,10 +155,11 @@ diarizer_options = combined(
     ),
     click.option("--fast", is_flag=True, help="--diarizer onnx: many times faster, hardly less accurate."),
     click.option(
-        "--save-probabilities",
+        "--save-activity",
         metavar="FILE.npz",
-        help="--diarizer sortformer: keep its probabilities, frame by frame.",
+        help="--diarizer sortformer or nemotron: keep how probably each speaker talks, frame by frame.",
     ),
+    click.option("--save-probabilities", metavar="FILE.npz", help="The same as --save-activity."),
     click.option("--turns", metavar="FILE", help="Take speaker turns from an RTTM file (implies --diarizer rttm)."),
     click.option(
         "--diarizer-option", "diarizer_settings", multiple=True, type=Setting(), help="A setting of the diarizer."
@@ -261,26 +262,49 @@ def diarizer_choice(options: Mapping[str, Any]) -> Choice:
         InvalidOption: that option, and another diarizer.
     """
     name = options["diarizer"]
-    for key, implied in (("embedding", "embedding"), ("save_probabilities", "sortformer")):
+    for key, owners in _ONLY.items():
         if options.get(key) is not None and name == "auto":
-            name = implied
-        elif options.get(key) is not None and name != implied and (key, name) != ("embedding", "ecapa"):
-            raise InvalidOption(f"--{key.replace('_', '-')} is for --diarizer {implied}: leave --diarizer {name} out")
+            name = owners[0]
+        elif options.get(key) is not None and name not in owners:
+            shown = " or ".join(item for item in owners if item != "ecapa")
+            raise InvalidOption(f"--{key.replace('_', '-')} is for --diarizer {shown}: leave --diarizer {name} out")
     if options.get("turns") is not None and name != options["diarizer"]:
-        raise InvalidOption("--turns takes the speakers from a file: leave --embedding and --save-probabilities out")
-    own = {
-        key: options.get(key) for key in ("embedding", "segmentation_model", "embedding_model", "save_probabilities")
-    }
+        raise InvalidOption(
+            "--turns takes the speakers from a file: leave --embedding, --save-activity and --save-probabilities out"
+        )
+    own = {key: options.get(key) for key in ("embedding", "segmentation_model", "embedding_model")}
+    own["save_activity"] = activity_file(options)
     return Choice(name=name, settings=settings(options["diarizer_settings"], **own, fast=options.get("fast") or None))
+
+
+_ONLY: Mapping[str, tuple[str, ...]] = {
+    "embedding": ("embedding", "ecapa"),
+    "save_activity": ("sortformer", "nemotron"),
+    "save_probabilities": ("sortformer", "nemotron"),
+}
+"""Options that only these diarizers have; the first one is meant where none is named."""
+
+
+def activity_file(options: Mapping[str, Any]) -> str | None:
+    """Where the activity of the speakers goes, by either name of the option.
+
+    Raises:
+        InvalidOption: both are given, and name different files.
+    """
+    new, old = options.get("save_activity"), options.get("save_probabilities")
+    if new is not None and old is not None and new != old:
+        raise InvalidOption(f"--save-activity {new} and --save-probabilities {old} are the same option: leave one out")
+    found: str | None = new if new is not None else old
+    return found
 
 
 def other_files(options: Mapping[str, Any]) -> dict[str, Any]:
     """Files that are read and written beside recordings and outputs, as arguments of `plan`.
 
     Raises:
-        InvalidOption: the probabilities are not to go into an .npz file.
+        InvalidOption: the activity of the speakers is not to go into an .npz file.
     """
-    saved = options["save_probabilities"]
+    saved = activity_file(options)
     if saved is not None and not str(saved).endswith(".npz"):
-        raise InvalidOption(f"--save-probabilities {saved}: give the name of an .npz file")
+        raise InvalidOption(f"--save-activity {saved}: give the name of an .npz file")
     return {"also_read": [options["speech"], options["turns"]], "also_written": [saved]}

@@ -103,8 +103,8 @@ def transcribe(
     every = [target for found in targets for target in found]
     check_used(context, every, embedded=wanted is not None)
     shared.check_times(options["start"], options["end"])
-    if options["save_probabilities"] is not None and len(inputs) > 1:
-        raise InvalidOption("--save-probabilities: there is one FILE for several recordings; give them one by one")
+    if shared.activity_file(options) is not None and len(inputs) > 1:
+        raise InvalidOption("--save-activity: there is one FILE for several recordings; give them one by one")
     if embed_media:
         check_embeddable(inputs, every)
     if wanted is not None and len(inputs) > 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -87,22 +87,34 @@ class Session:
         device: ``cpu`` or ``cuda:N``.
         kind: ``cpu`` or ``cuda``.
         parallel: how many calls are worth making at once.
+        inputs: type (such as ``tensor(float)``) and shape of every input, by name.
+        outputs: names.
     """
 
-    def __init__(self, model: Path | bytes, runtime: Runtime, *, name: str) -> None:
+    def __init__(
+        self,
+        model: Path | bytes,
+        runtime: Runtime,
+        *,
+        name: str,
+        one_call: bool = False,
+        remedy: str = "lower segmentation_batch_size and embedding_batch_size, or use --device cpu",
+    ) -> None:
         """Raises BackendMissing, BackendBroken: no usable ONNX Runtime, or the file is damaged; InvalidOption: device.
 
         Args:
             model: file, or the bytes of one.
             name: of the model, for messages.
+            one_call: each call waits for the one before, so all threads work on one call.
+            remedy: what to do where memory is too small.
         """
         onnxruntime: Any = import_module("onnxruntime", package="onnxruntime", extra="")
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
+        options.intra_op_num_threads = (runtime.threads or usable_cores()) if one_call else 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 4  # what fails is told once, by us
         chosen, self.device = providers(runtime)
-        self._name = name
+        self._name, self._remedy = name, remedy
         try:
             self._session: Any = onnxruntime.InferenceSession(
                 model if isinstance(model, bytes) else str(model), sess_options=options, providers=chosen
@@ -117,9 +129,13 @@ class Session:
                 )
             self.device = "cpu"
         self.kind = self.device.partition(":")[0]
-        self.parallel = (runtime.threads or usable_cores()) if self.device == "cpu" else 1
+        self.parallel = (runtime.threads or usable_cores()) if self.device == "cpu" and not one_call else 1
+        self.inputs: dict[str, tuple[str, tuple[Any, ...]]] = {
+            item.name: (item.type, tuple(item.shape)) for item in self._session.get_inputs()
+        }
+        self.outputs = tuple(item.name for item in self._session.get_outputs())
         self.input_shape: tuple[Any, ...] = tuple(self._session.get_inputs()[0].shape)
-        self.n_inputs = len(self._session.get_inputs())
+        self.n_inputs = len(self.inputs)
         self._input = self._session.get_inputs()[0].name
         self._output = self._session.get_outputs()[0].name
 
@@ -129,12 +145,28 @@ class Session:
         Raises:
             BackendError: it failed, such as for want of memory.
         """
+        return self._run([self._output], {self._input: values})[0]
+
+    def run(self, values: Mapping[str, NDArray[Any]], outputs: Sequence[str] = ()) -> list[Array]:
+        """The named outputs, or all, as float32; floats go in at the precision of the graph, such as 16 bits.
+
+        Raises:
+            BackendError: it failed, such as for want of memory.
+        """
+        feeds = {key: self._fitting(key, item) for key, item in values.items()}
+        found = self._run(list(outputs) or None, feeds)
+        return [item.astype(np.float32, copy=False) for item in found]
+
+    def _fitting(self, key: str, values: NDArray[Any]) -> NDArray[Any]:
+        return values.astype(np.float16) if self.inputs[key][0] == "tensor(float16)" else values
+
+    def _run(self, outputs: list[str] | None, feeds: dict[str, NDArray[Any]]) -> list[Array]:
         try:
-            found: Array = self._session.run([self._output], {self._input: values})[0]
+            found: list[Array] = self._session.run(outputs, feeds)
         except Exception as error:  # as above
             remedy = "give another model"
             if "alloc" in str(error).lower() or isinstance(error, MemoryError):
-                remedy = "lower segmentation_batch_size and embedding_batch_size, or use --device cpu"
+                remedy = self._remedy
             raise BackendError(f"{self._name} failed in ONNX Runtime: {one_line(error)}; {remedy}") from error
         return found
 

@@ -7,6 +7,7 @@ from whisperdiar.options.classic_diarization import BicSettings, ChannelsSetting
 from whisperdiar.options.editing import EditOptions, KeepOptions
 from whisperdiar.options.embedding import EMBEDDING_CLUSTERINGS, EMBEDDINGS, EcapaSettings, EmbeddingSettings
 from whisperdiar.options.minutes import LlmOptions, MinutesOptions
+from whisperdiar.options.nemotron import NEMOTRON_MODES, NEMOTRON_PRECISIONS, NemotronSettings
 from whisperdiar.options.neural_diarization import CLUSTERINGS, LINKAGES, PyannoteSettings
 from whisperdiar.options.onnx_diarization import OnnxSettings
 from whisperdiar.options.output import (
@@ -34,6 +35,8 @@ __all__ = [
     "EMBEDDING_CLUSTERINGS",
     "LATENCIES",
     "LINKAGES",
+    "NEMOTRON_MODES",
+    "NEMOTRON_PRECISIONS",
     "PLOT_KINDS",
     "PLOT_LANGUAGES",
     "POSTPROCESSING",
@@ -52,6 +55,7 @@ __all__ = [
     "KeepOptions",
     "LlmOptions",
     "MinutesOptions",
+    "NemotronSettings",
     "NoSettings",
     "OnnxSettings",
     "PlotOptions",
