@@ -71,12 +71,12 @@ def forward(made: Any, values: Any) -> NDArray[np.float32]:
     """Transformers' own answer in its mode for whole recordings."""
     import torch
 
-    with _first_of_equals(), torch.inference_mode():
+    with first_of_equals(), torch.inference_mode():
         return made(values).logits.sigmoid()[0].numpy()
 
 
 @contextmanager
-def _first_of_equals() -> Iterator[None]:
+def first_of_equals() -> Iterator[None]:
     """Inside the block `torch.topk` takes the first of equal values. PyTorch leaves open which it takes, and a frame
     that stands in the cache for two speakers is there twice, with equal scores."""
     import torch
@@ -109,7 +109,7 @@ def forward_streaming(made: Any, values: Any, sizes: Streaming) -> tuple[NDArray
             end = min(start + 8 * sizes.chunk_len, total)
             right = min(end + 8 * sizes.chunk_right_context, total)
             ahead = -(-(right - start) // 8) - -(-(end - start) // 8)
-            with _first_of_equals(), torch.inference_mode():
+            with first_of_equals(), torch.inference_mode():
                 answer = made(values[:, start:right], speaker_cache=cache, num_lookahead_frames=ahead)
             cache = answer.speaker_cache
             found.append(answer.logits.sigmoid()[0, : end - start].numpy())

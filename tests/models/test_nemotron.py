@@ -14,13 +14,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.sounds import RATE_HZ, ROOT, SAMPLES, conversation, noise, silence
 from whisperdiar import Audio, Diarization, Span, SpeakerCount, load
 from whisperdiar.diarization import _nemotron_inference as inference
-from whisperdiar.diarization._nemotron_cache import SpeakerCache
+from whisperdiar.diarization._nemotron_cache import CachePolicy, CacheSizes, SpeakerCache
 from whisperdiar.diarization._nemotron_features import frame_count, log_mel, slaney_filters
-from whisperdiar.diarization.nemotron import CHECKPOINT, ONE_GRAPH, TWO_GRAPHS, Backend
+from whisperdiar.diarization.nemotron import CHECKPOINT, ONE_GRAPH, REVISIONS, TWO_GRAPHS, Backend
 from whisperdiar.errors import (
     BackendBroken,
     BackendMissing,
@@ -231,6 +233,50 @@ def test_random_sizes_are_transformers_own(paths: dict[str, Path], model: Any, a
         np.testing.assert_allclose(found, expected, atol=CLOSE, err_msg=str(sizes))
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    n_speakers=st.integers(1, 8),
+    places=st.integers(2, 12),
+    surplus=st.integers(1, 60),
+    sharpness=st.sampled_from([0.3, 2.0, 10.0, 60.0]),
+)
+def test_compression_is_transformers_own(
+    seed: int, n_speakers: int, places: int, surplus: int, sharpness: float
+) -> None:
+    """Also of frames that are there twice, of certain voices, and where hardly anybody talks."""
+    import torch
+    from transformers import Nemotron3DiarizationConfig
+    from transformers.models.nemotron3_diarization.modeling_nemotron3_diarization import (
+        Nemotron3DiarizationSpeakerCache,
+    )
+
+    rng = np.random.default_rng(seed)
+    length = places * n_speakers + int(rng.integers(0, n_speakers))
+    n_frames = length + surplus
+    own = rng.integers(0, n_frames, n_frames) if seed % 2 else np.arange(n_frames)
+    logits = sharpness * (rng.standard_normal((n_frames, n_speakers)) - rng.uniform(-0.5, 2.5))
+    probabilities = (1.0 / (1.0 + np.exp(-logits))).astype(np.float32)[own]
+    embeddings = rng.standard_normal((n_frames, 4)).astype(np.float32)  # each tells where it comes from
+    quiet = rng.standard_normal(4).astype(np.float32)
+    config = Nemotron3DiarizationConfig(
+        head_config={"num_speakers": n_speakers},
+        streaming_config={"num_speakers": n_speakers, "speaker_cache_length": length},
+    )
+    reference = Nemotron3DiarizationSpeakerCache(config.streaming_config)
+    # Never more frames than there are, as for one speaker alone.
+    reference.num_weak_boosted_frames = min(reference.num_weak_boosted_frames, n_frames)
+    with tiny.first_of_equals():
+        expected = reference._compress(
+            torch.from_numpy(embeddings)[None], torch.from_numpy(probabilities)[None], torch.from_numpy(quiet)
+        )
+    sizes = CacheSizes(fifo=1, cache=length, update_period=1)
+    cache = SpeakerCache(sizes, CachePolicy(), n_speakers=n_speakers, width=4)
+    found = cache._compress(embeddings, probabilities, quiet)
+    np.testing.assert_array_equal(found[0], expected[0][0].numpy())
+    np.testing.assert_array_equal(found[1], expected[1][0].numpy())
+
+
 def test_the_last_frames_are_heard(paths: dict[str, Path], model: Any, audio: Audio) -> None:
     """Transformers' processor adds a masked frame of zeros; where no new frame of the encoder begins, it is nothing."""
     import torch
@@ -398,6 +444,35 @@ def test_no_speech_needs_no_model(audio: Audio) -> None:
 def test_another_sample_rate_is_refused(paths: dict[str, Path]) -> None:
     with pytest.raises(UnsupportedRequest, match="8000 Hz: nemotron needs 16000 Hz audio"):
         diarize(_ready(str(paths["one graph"])), Audio(np.zeros((1, 8000), np.float32), 8000))
+
+
+def test_repositories_in_the_cache_of_the_hub(
+    paths: dict[str, Path], audio: Audio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Links to files elsewhere, weights beside the graph: as the hub's client lays them down."""
+    import onnx
+
+    hub = tmp_path / "hub"
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(hub))
+    graph = onnx.load(paths["one graph"] / "onnx" / "model.onnx")
+    apart = tmp_path / "onnx"
+    apart.mkdir()
+    onnx.save_model(graph, apart / "model.onnx", save_as_external_data=True, location="model.onnx_data")
+    expected = activity(_ready(str(paths["one graph"])), audio)
+    for name, folder in ((ONE_GRAPH, tmp_path), (TWO_GRAPHS, paths["two graphs"]), (CHECKPOINT, paths["checkpoint"])):
+        repository = hub / f"models--{name.replace('/', '--')}"
+        files = [item for item in sorted(folder.rglob("*")) if item.is_file() and hub not in item.parents]
+        for number, file in enumerate(files):
+            link = repository / "snapshots" / REVISIONS[name] / file.relative_to(folder)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            blob = repository / "blobs" / str(number)
+            blob.parent.mkdir(exist_ok=True)
+            blob.write_bytes(file.read_bytes())
+            link.symlink_to(blob)
+        found = backend(name)
+        np.testing.assert_allclose(activity(found, audio), expected, atol=CLOSE)
+        assert found.record().details["source"] == f"{name}@{REVISIONS[name]}"
+        assert found.record().details["runtime"] == ("transformers" if name == CHECKPOINT else "onnx")
 
 
 @pytest.mark.parametrize("name", [ONE_GRAPH, TWO_GRAPHS, CHECKPOINT])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -133,3 +134,25 @@ def test_published_values_give_nemos_turns(name: str) -> None:
             compared += 1
             assert same(ours, by_nemo(held, rules)), seed
     assert compared > 10
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.05, 0.3]), st.sampled_from([0.0, 0.05, 0.5]))
+def test_bridging_first_saves_speech_in_pieces(seed: int, shortest: float, pause: float) -> None:
+    column = np.random.default_rng(seed).random(300).astype(np.float32)
+    rules = PostProcessing(min_duration_on=shortest, min_duration_off=pause)
+    found = spans(column, rules, frame_duration=0.01, units_per_frame=1, bridge_first=True)
+    assert all(span.duration >= shortest - 1e-6 for span in found)
+    assert all(b.start - a.end >= pause - 1e-6 for a, b in itertools.pairwise(found))
+    # Each frame above the threshold is in a turn, or in a stretch that is too short with its pauses bridged.
+    kept = np.zeros(300, bool)
+    for span in found:
+        kept[round(span.start * 100) : round(span.end * 100)] = True
+    bridged = spans(column, PostProcessing(min_duration_off=pause), frame_duration=0.01, units_per_frame=1)
+    lost = [span for span in bridged if not kept[round(span.start * 100)]]
+    assert all(span.duration < shortest for span in lost)
+
+
+def test_speech_until_the_end_ends_there() -> None:
+    column = np.full(100, 0.9, np.float32)
+    (found,) = spans(column, PostProcessing(), frame_duration=0.01, units_per_frame=1, bridge_first=True)
+    assert (found.start, found.end) == (0.0, 1.0)
