@@ -74,4 +74,5 @@ class Diarizer(Preparable, Protocol):
         """Sorted turns inside the audio; no turns where `speech` is empty.
 
         `speakers` is honoured, or the result's warnings say that it could not be, or UnsupportedRequest is raised.
+        The result may carry a `SpeakerActivity`, whose labels are those of the turns and whose times count as theirs.
         """
