@@ -14,7 +14,8 @@ import pytest
 
 from tests import tiny_whisper
 from tests.sounds import SAMPLES, SHARED, conversation, noise, silence
-from whisperdiar import Audio, BackendError, BackendMissing, Span, SpeakerCount, load
+from whisperdiar import Audio, BackendError, BackendMissing, Span, SpeakerCount, Word, load
+from whisperdiar.contracts import TextAwareDiarizer
 from whisperdiar.options import (
     EcapaSettings,
     OnnxSettings,
@@ -148,6 +149,18 @@ def test_transcribers(name: str, tmp_path_factory: pytest.TempPathFactory) -> No
     assert transcriber.transcribe(silence(0.0), speech=(), language="en").words == ()
 
 
+def check_with_words(diarizer: TextAwareDiarizer, audio: Audio, speech: tuple[Span, ...]) -> None:
+    """Any words will do: none, all at once, out of order, without length, beyond the end."""
+    middle = audio.duration / 2
+    in_order = [Word(span, " word") for span in speech]
+    for words in ((), in_order, in_order[::-1], [Word(Span(middle, middle), " x")], [Word(Span(0, 1e4), " x")] * 3):
+        given = {"speech": speech, "speakers": ANY_SPEAKERS, "words": words}
+        found = diarizer.diarize(audio, **given)
+        assert found == diarizer.diarize(audio, **given)
+        assert all(0.0 <= t.start < t.end <= audio.duration + 1e-6 for t in found.turns)
+        assert diarizer.diarize(audio, **{**given, "speech": ()}).turns == ()
+
+
 @pytest.mark.parametrize("name", backends("diarization"))
 def test_diarizers(name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     diarizer = ready("diarization", name, tmp_path_factory)
@@ -164,6 +177,8 @@ def test_diarizers(name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     assert list(found.turns) == sorted(found.turns, key=lambda t: (t.start, t.end))
     assert all(0.0 <= t.start < t.end <= audio.duration + 1e-6 for t in found.turns)
     assert found == diarizer.diarize(audio, speech=speech, speakers=ANY_SPEAKERS), "the same sound, the same turns"
+    if isinstance(diarizer, TextAwareDiarizer) and diarizer.wants_words:
+        check_with_words(diarizer, audio, speech)
     assert heard
     assert heard == sorted(heard)
     assert diarizer.diarize(audio, speech=(), speakers=ANY_SPEAKERS).turns == ()
