@@ -34,6 +34,7 @@ from tests import onnx_models
 from whisperdiar import load
 from whisperdiar.diarization.onnx import Backend
 from whisperdiar.options import OnnxSettings, Runtime
+from whisperdiar.options.onnx_diarization import EXACT_THRESHOLD
 from whisperdiar.types import ANY_SPEAKERS, Audio, Diarization, Span, SpeakerCount, Turn
 
 
@@ -64,7 +65,7 @@ def main() -> int:
     parser.add_argument("--powerset", action="store_true")
     parser.add_argument("--only", nargs="+", default=["*"], metavar="PATTERN")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--threshold", type=float, default=OnnxSettings().clustering_threshold)
+    parser.add_argument("--threshold", type=float, default=EXACT_THRESHOLD)
     parser.add_argument("--speakers", type=SpeakerCount.parse, default=ANY_SPEAKERS)
     chosen = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -83,6 +84,7 @@ def main() -> int:
         "embedding_model": str(onnx_models.export_embedding(voices, folder / "embedding.onnx")),
         "segmentation_window": float(segmentation.specifications.duration),
         "clustering_threshold": chosen.threshold,
+        "exact": True,
     }
     runtime = Runtime(device="cpu", threads=chosen.threads)
     ours = [Backend(OnnxSettings(fast=fast, **common), runtime=runtime) for fast in (False, True)]

@@ -1,4 +1,4 @@
-"""Compares the `onnx` diarizer in full with its fast mode, on the same two models.
+"""Compares the `onnx` diarizer in its exact mode, in full and fast, on the same two models.
 
     python benchmarks/onnx_fast.py CORPUS [--option KEY=VALUE]... [--only 'sim*']
 
@@ -37,7 +37,8 @@ def main() -> int:
     options = dict(option.split("=", 1) for option in chosen.option)
     runtime = Runtime(device="cpu", threads=chosen.threads)
     full, fast = (
-        Backend(settings_from_text(Backend, {**options, "fast": on}), runtime=runtime) for on in ("no", "yes")
+        Backend(settings_from_text(Backend, {**options, "exact": "yes", "fast": on}), runtime=runtime)
+        for on in ("no", "yes")
     )
     full.prepare()
     fast.prepare()

@@ -20,7 +20,7 @@ from whisperdiar.errors import (
 )
 from whisperdiar.installation import missing_packages
 from whisperdiar.options import AUTO_ORDER, AlignmentOptions, Runtime, check_device
-from whisperdiar.pipeline import Fallback, Pipeline, one_line
+from whisperdiar.pipeline import Fallback, Pipeline, one_line, wants_words
 from whisperdiar.registry import BackendClass, Stage, load, settings_from_text
 from whisperdiar.torch_support import reinstall_command
 from whisperdiar.types import ANY_SPEAKERS, SpeakerCount
@@ -89,8 +89,7 @@ def select(
     check_device(runtime.device)
     if choice.name != "auto":
         backend_class = load(stage, choice.name)
-        own = shares(runtime, backend_class)[1] if beside else runtime
-        backend = backend_class(settings_from_text(backend_class, choice.settings), runtime=own)
+        backend = _create(backend_class, choice, runtime, strict=True, beside=beside)
         backend.prepare(progress=progress)
         return Selection(backend)
     first: BackendError | None = None
@@ -101,8 +100,7 @@ def select(
             continue
         if first is not None and not _can_stand_in(backend_class, choice, language):
             continue
-        own = shares(runtime, backend_class)[1] if beside else runtime
-        backend = _create(backend_class, choice, own, strict=first is None)
+        backend = _create(backend_class, choice, runtime, strict=first is None, beside=beside)
         try:
             backend.prepare(progress=progress)
         except BackendError as error:
@@ -181,10 +179,18 @@ def fallback_sentence(stage: str, name: str, fallback: Fallback, *, caution: str
     return f"{STAGE_WORDS[stage]} by {name}{expect}, because {fallback.preferred} cannot run: {fallback.reason}{mend}"
 
 
-def _create(backend_class: BackendClass, choice: Choice, runtime: Runtime, *, strict: bool) -> Any:
-    """An instance; a stand-in takes over the settings that it has, the first choice must have them all."""
-    settings = {key: value for key, value in choice.settings.items() if strict or _has(backend_class, key)}
-    return backend_class(settings_from_text(backend_class, settings), runtime=runtime)
+def _create(backend_class: BackendClass, choice: Choice, runtime: Runtime, *, strict: bool, beside: bool) -> Any:
+    """An instance; a stand-in takes over the settings that it has, the first choice must have them all.
+
+    One that may have to run `beside` a recogniser gets its share of the threads; one that waits for the words never has
+    to.
+    """
+    chosen = {key: value for key, value in choice.settings.items() if strict or _has(backend_class, key)}
+    settings = settings_from_text(backend_class, chosen)
+    backend = backend_class(settings, runtime=runtime)
+    if beside and not wants_words(backend):
+        return backend_class(settings, runtime=shares(runtime, backend_class)[1])
+    return backend
 
 
 def _has(backend_class: BackendClass, setting: str) -> bool:
@@ -293,7 +299,8 @@ def build(
     }
     if words:
         diarizer, language = chosen["diarization"].backend, request.language
-        runtime = request.runtime if _on_gpu(diarizer) else shares(request.runtime, diarizer)[0]
+        alone = _on_gpu(diarizer) or wants_words(diarizer)
+        runtime = request.runtime if alone else shares(request.runtime, diarizer)[0]
         chosen["asr"] = prepared("asr", request.asr, runtime=runtime, language=language)
     return Pipeline(
         detector=chosen["vad"].backend,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
-from whisperdiar.types import Audio, BackendRecord, Diarization, Span, SpeakerCount, Transcription
+from whisperdiar.types import Audio, BackendRecord, Diarization, Span, SpeakerCount, Transcription, Word
 
 Progress = Callable[[str, float], None]
 """Called with the name of a stage and the fraction of it that is done, 0 to 1."""
@@ -76,3 +76,23 @@ class Diarizer(Preparable, Protocol):
         `speakers` is honoured, or the result's warnings say that it could not be, or UnsupportedRequest is raised.
         The result may carry a `SpeakerActivity`, whose labels are those of the turns and whose times count as theirs.
         """
+
+
+@runtime_checkable
+class TextAwareDiarizer(Diarizer, Protocol):
+    """A diarizer that is helped by the text: where one speaker's speech begins and ends shows in the words."""
+
+    @property
+    def wants_words(self) -> bool:
+        """Whether words help it with its settings; then recognition runs first, and never beside it."""
+
+    def diarize(
+        self,
+        audio: Audio,
+        *,
+        speech: Sequence[Span],
+        speakers: SpeakerCount,
+        words: Sequence[Word] = (),
+        progress: Progress = no_progress,
+    ) -> Diarization:
+        """As that of `Diarizer`; `words` are those recognised, in order, or none where there is no text."""

@@ -19,7 +19,15 @@ import numpy as np
 from whisperdiar._beside import Beside, one_at_a_time
 from whisperdiar._machine import usable_cores
 from whisperdiar.alignment import align, uncertain_words
-from whisperdiar.contracts import Diarizer, Preparable, Progress, SpeechDetector, Transcriber, no_progress
+from whisperdiar.contracts import (
+    Diarizer,
+    Preparable,
+    Progress,
+    SpeechDetector,
+    TextAwareDiarizer,
+    Transcriber,
+    no_progress,
+)
 from whisperdiar.errors import DiarizationFailed
 from whisperdiar.media.mixing import weighed
 from whisperdiar.options import AlignmentOptions, Runtime, SegmentationOptions
@@ -119,7 +127,7 @@ class Pipeline:
         else:
             speech = self.speech(audio, progress=progress)
             transcription = self.words(audio, speech=speech, progress=progress)
-            diarization, failure = self._turns_or_failure(audio, speech, progress)
+            diarization, failure = self._turns_or_failure(audio, speech, progress, transcription.words)
         if not speech:
             # What is otherwise as it should be, such as which track was read, may be the reason now.
             warnings = (*audio.notes, *transcription.warnings, _no_speech(audio))
@@ -134,12 +142,15 @@ class Pipeline:
 
         Unless `parallel` says so: on different devices yes; on one GPU no, as its memory would have to hold both; on
         the CPU where the threads of both backends together fit into `threads`, so that they never compete. A backend
-        without a number of threads counts as using all of them.
+        without a number of threads counts as using all of them. A diarizer that wants the words waits for them, unless
+        `parallel` says otherwise: then it gets none.
         """
         if self.transcriber is None or self.diarizer is None:
             return False
         if self.parallel is not None:
             return self.parallel
+        if wants_words(self.diarizer):
+            return False
         first, second = _device(self.transcriber), _device(self.diarizer)
         if None not in (first, second) and first != second:
             return True
@@ -187,12 +198,12 @@ class Pipeline:
         return speech, transcription, found, interleave(words, options=self.segmentation)
 
     def _turns_or_failure(
-        self, audio: Audio, speech: Sequence[Span], progress: Progress
+        self, audio: Audio, speech: Sequence[Span], progress: Progress, words: Sequence[Word] = ()
     ) -> tuple[Diarization, BaseException | None]:
         """The turns, or none and what went wrong: the words must survive it, whatever it is."""
         try:
             with self._diarizing:
-                return self.turns(audio, speech=speech, progress=progress), None
+                return self.turns(audio, speech=speech, words=words, progress=progress), None
         except (Exception, SystemExit) as error:
             if self.transcriber is None:
                 raise
@@ -213,16 +224,28 @@ class Pipeline:
             lambda: transcriber.transcribe(audio, speech=speech, language=self.language, progress=progress),
         )
 
-    def turns(self, audio: Audio, *, speech: Sequence[Span], progress: Progress = no_progress) -> Diarization:
-        """The diarization stage alone, with a warning where the number of speakers is not the one asked for."""
+    def turns(
+        self,
+        audio: Audio,
+        *,
+        speech: Sequence[Span],
+        words: Sequence[Word] = (),
+        progress: Progress = no_progress,
+    ) -> Diarization:
+        """The diarization stage alone, with a warning where the number of speakers is not the one asked for.
+
+        `words` are for a diarizer that wants them.
+        """
         diarizer = self.diarizer
         if diarizer is None:
             return Diarization(audio.recording_id)
-        result = _staged(
-            "diarization",
-            progress,
-            lambda: diarizer.diarize(audio, speech=speech, speakers=self.speakers, progress=progress),
-        )
+
+        def work() -> Diarization:
+            if isinstance(diarizer, TextAwareDiarizer) and wants_words(diarizer):
+                return diarizer.diarize(audio, speech=speech, speakers=self.speakers, words=words, progress=progress)
+            return diarizer.diarize(audio, speech=speech, speakers=self.speakers, progress=progress)
+
+        result = _staged("diarization", progress, work)
         found = len(result.speakers)
         if result.turns and not self.speakers.allows(found) and not result.warnings:
             name = diarizer.record().backend
@@ -322,6 +345,11 @@ def wants_channels(backend: Any) -> bool:
     """Whether a diarizer needs the recording's channels apart."""
     info: BackendInfo | None = getattr(backend, "info", None)
     return info is not None and info.per_channel
+
+
+def wants_words(backend: Any) -> bool:
+    """Whether a diarizer is helped by the recognised words."""
+    return bool(getattr(backend, "wants_words", False))
 
 
 def _share_of(progress: Progress, first: float, last: float) -> Progress:

@@ -14,7 +14,8 @@ import pytest
 
 from tests import tiny_whisper
 from tests.sounds import SAMPLES, SHARED, conversation, noise, silence
-from whisperdiar import Audio, BackendError, BackendMissing, Span, SpeakerCount, load
+from whisperdiar import Audio, BackendError, BackendMissing, Span, SpeakerCount, Word, load
+from whisperdiar.contracts import TextAwareDiarizer
 from whisperdiar.options import (
     EcapaSettings,
     NemotronSettings,
@@ -64,6 +65,7 @@ def local_settings(stage: str, name: str, folder: Path) -> Any:
             embedding_model=str(onnx_models.export_embedding(voices, folder / "embedding.onnx")),
             segmentation_window=2.0,
             segmentation_step=0.5,
+            exact=False,  # takes words as well; tests/models/test_onnx.py holds the exact mode against pyannote.audio
         )
     if (stage, name) == ("diarization", "ecapa"):
         pytest.importorskip("speechbrain", reason="SpeechBrain is not installed")
@@ -156,6 +158,18 @@ def test_transcribers(name: str, tmp_path_factory: pytest.TempPathFactory) -> No
     assert transcriber.transcribe(silence(0.0), speech=(), language="en").words == ()
 
 
+def check_with_words(diarizer: TextAwareDiarizer, audio: Audio, speech: tuple[Span, ...]) -> None:
+    """Any words will do: none, all at once, out of order, without length, beyond the end."""
+    middle = audio.duration / 2
+    in_order = [Word(span, " word") for span in speech]
+    for words in ((), in_order, in_order[::-1], [Word(Span(middle, middle), " x")], [Word(Span(0, 1e4), " x")] * 3):
+        given = {"speech": speech, "speakers": ANY_SPEAKERS, "words": words}
+        found = diarizer.diarize(audio, **given)
+        assert found == diarizer.diarize(audio, **given)
+        assert all(0.0 <= t.start < t.end <= audio.duration + 1e-6 for t in found.turns)
+        assert diarizer.diarize(audio, **{**given, "speech": ()}).turns == ()
+
+
 @pytest.mark.parametrize("name", backends("diarization"))
 def test_diarizers(name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     diarizer = ready("diarization", name, tmp_path_factory)
@@ -172,6 +186,8 @@ def test_diarizers(name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     assert list(found.turns) == sorted(found.turns, key=lambda t: (t.start, t.end))
     assert all(0.0 <= t.start < t.end <= audio.duration + 1e-6 for t in found.turns)
     assert found == diarizer.diarize(audio, speech=speech, speakers=ANY_SPEAKERS), "the same sound, the same turns"
+    if isinstance(diarizer, TextAwareDiarizer) and diarizer.wants_words:
+        check_with_words(diarizer, audio, speech)
     assert heard
     assert heard == sorted(heard)
     assert diarizer.diarize(audio, speech=(), speakers=ANY_SPEAKERS).turns == ()

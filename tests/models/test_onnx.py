@@ -46,6 +46,7 @@ class Networks:
             "embedding_model": str(self.embedding),
             "segmentation_window": self.window,
             "min_cluster_size": self.min_cluster_size,
+            "exact": True,
         }
         return Backend(OnnxSettings(**{**defaults, **settings}), runtime=runtime)
 

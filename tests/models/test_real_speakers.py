@@ -9,14 +9,14 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.real_models import CPU, Said, hub_home, recording, speaker_networks, speech_in, whisper_folder
+from tests.real_models import CPU, Said, hub_home, recording, speaker_networks, speech_in, whisper_folder, words_in
 from tests.sounds import ROOT
 from training.whisper_nano.scoring import score as score_words
 from whisperdiar import Diarization
-from whisperdiar.contracts import Diarizer
 from whisperdiar.diarization import embedding, onnx
 from whisperdiar.options import OnnxSettings
 from whisperdiar.options.embedding import EmbeddingSettings
@@ -39,12 +39,12 @@ def _networks() -> Iterator[None]:
 
 
 @lru_cache
-def diarizer(by: str) -> Diarizer:
+def diarizer(by: str) -> Any:
     networks = speaker_networks()
     if by == "embedding":
         settings = EmbeddingSettings(embedding="wespeaker", embedding_model=networks["embedding_model"])
         return embedding.Backend(settings, runtime=CPU)
-    return onnx.Backend(OnnxSettings(**networks, fast=by == "fast"), runtime=CPU)
+    return onnx.Backend(OnnxSettings(**networks, exact=by != "onnx", fast=by == "fast"), runtime=CPU)
 
 
 @lru_cache
@@ -73,9 +73,31 @@ def test_trained_networks_tell_who_speaks_when() -> None:
     assert error_rate("onnx", RECORDINGS) <= 0.12
 
 
-def test_the_fast_way_is_hardly_less_accurate() -> None:
-    assert [len(turns_in(name, "fast").speakers) for name in BUILT] == [RECORDINGS[name] for name in BUILT]
-    assert error_rate("fast", BUILT) <= error_rate("onnx", BUILT) + 0.02
+@pytest.mark.parametrize("by", ["exact", "fast"])
+def test_pyannotes_own_way_in_full_and_fast(by: str) -> None:
+    assert [len(turns_in(name, by).speakers) for name in BUILT] == [RECORDINGS[name] for name in BUILT]
+    assert error_rate(by, BUILT) <= error_rate("onnx", BUILT) + 0.02
+
+
+@pytest.mark.parametrize(("name", "bound"), [("tel_pyannote_sample", 0.08), ("ami_ES2003a", 0.25)])
+def test_the_text_tells_voices_apart_that_windows_mix_up(name: str, bound: float) -> None:
+    """Without it the error rate is 44 and 35 % here."""
+    own = recording(name)
+    found = diarizer("onnx").diarize(
+        own.audio, speech=speech_in(name), speakers=ANY_SPEAKERS, words=words_in(name).words
+    )
+    assert len(found.speakers) == 2
+    parts = score(own.turns, found.turns, Span(0.0, own.audio.duration))
+    assert sum(parts[part] for part in PARTS[1:]) / parts["total"] <= bound
+
+
+@pytest.mark.parametrize("name", ["one_harvard", "one_jfk"])
+def test_the_text_makes_no_second_speaker_of_one_voice(name: str) -> None:
+    """The sentences of one_harvard come from two takes that sound unlike each other."""
+    found = diarizer("onnx").diarize(
+        recording(name).audio, speech=speech_in(name), speakers=ANY_SPEAKERS, words=words_in(name).words
+    )
+    assert len(found.speakers) == 1
 
 
 def test_a_trained_embedding_tells_voices_apart_by_itself() -> None:

@@ -29,7 +29,7 @@ from whisperdiar import (
 )
 from whisperdiar._beside import Abandoned
 from whisperdiar._machine import usable_cores
-from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.contracts import Progress, TextAwareDiarizer, no_progress
 from whisperdiar.errors import InvalidOption, UnsupportedRequest
 from whisperdiar.options import Runtime
 from whisperdiar.pipeline import Fallback
@@ -91,6 +91,18 @@ class Fixed:
         if self.error is not None:
             raise self.error
         return Diarization(audio.recording_id, self.turns)
+
+
+@dataclass
+class Listening(Fixed):
+    """A diarizer that is helped by words, where it says so."""
+
+    wants_words: bool = True
+    heard: list[tuple[str, ...]] = field(default_factory=list)
+
+    def diarize(self, audio: Audio, *, words: Sequence[Word] = (), **given: Any) -> Diarization:
+        self.heard.append(tuple(word.text for word in words))
+        return super().diarize(audio, **given)
 
 
 def pipeline(**changes: Any) -> Pipeline:
@@ -362,3 +374,23 @@ def test_real_stages_find_the_same_side_by_side() -> None:
     assert found[0].words
     assert found[0].turns
     assert found[0].to_dict() == found[1].to_dict()
+
+
+def test_a_diarizer_that_wants_the_words_gets_them() -> None:
+    order: list[str] = []
+    scripted = Scripted(during=lambda _: order.append("words"))
+    listening = Listening(during=lambda _: order.append("turns"))
+    stages = pipeline(transcriber=scripted, diarizer=listening)
+    assert not stages.side_by_side()
+    stages.run(AUDIO)
+    assert (listening.heard, order) == ([(" Hello", " there.")], ["words", "turns"])
+    assert isinstance(listening, TextAwareDiarizer)
+    assert not isinstance(Fixed(), TextAwareDiarizer)
+
+
+def test_without_a_text_or_a_wish_for_it_a_diarizer_works_as_ever() -> None:
+    alone, unwilling, beside = Listening(), Listening(wants_words=False), Listening()
+    pipeline(transcriber=None, diarizer=alone).run(AUDIO)
+    pipeline(diarizer=unwilling).run(AUDIO)
+    pipeline(diarizer=beside, parallel=True).run(AUDIO)
+    assert alone.heard == unwilling.heard == beside.heard == [()]

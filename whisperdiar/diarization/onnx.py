@@ -1,10 +1,14 @@
-"""The pipeline "speaker-diarization-3.1" of pyannote without PyTorch and without an access token.
+"""Neural diarization without PyTorch and without an access token, on the networks of pyannote's pipeline 3.1.
 
-Windows of 10 s are segmented into local speakers; each of these is embedded from the frames in which nobody else
-talks; the embeddings are clustered; and what the windows say of each cluster is added up, for as many speakers at a
-time as the windows count. Windows, parameters and rules are those of pyannote.audio, and with the same weights the
-result is the same. What differs is the work: the embedding network sees every window once rather than once for each
-speaker.
+Windows of 10 s are segmented into local speakers. Then the text, where it is at hand, tells where one speaker's speech
+begins and ends: its stretches are embedded and clustered, each with what the windows hear of it and its neighbours
+(`_stretch_voices`). Without words the speech is cut where it pauses and where the windows hear somebody else.
+
+``exact`` is pyannote's own way, "speaker-diarization-3.1": each local speaker of each window is embedded from the
+frames in which nobody else talks; the embeddings are clustered; and what the windows say of each cluster is added up,
+for as many speakers at a time as the windows count. Windows, parameters and rules are those of pyannote.audio, and with
+the same weights the result is the same. What differs is the work: the embedding network sees every window once rather
+than once for each speaker.
 
 Source: Bredin, "pyannote.audio 2.1 speaker diarization pipeline: principle, benchmark, and recipe", Interspeech 2023;
 Plaquet and Bredin, "Powerset multi-class cross entropy loss for neural speaker diarization", Interspeech 2023.
@@ -12,24 +16,52 @@ Plaquet and Bredin, "Powerset multi-class cross entropy loss for neural speaker 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from whisperdiar.contracts import Progress, no_progress
-from whisperdiar.diarization import _agglomerative, _local_voices, _onnx_embedding, _onnx_segmentation, _shared_frames
+from whisperdiar.diarization import (
+    _agglomerative,
+    _local_voices,
+    _onnx_embedding,
+    _onnx_segmentation,
+    _shared_frames,
+    _stretch_voices,
+)
 from whisperdiar.diarization._onnx_embedding import FrameEncoder
 from whisperdiar.diarization._onnx_segmentation import Segmentation
-from whisperdiar.diarization._windows import NOBODY, Counts, WindowGrid, activations, speaker_count, speaking, stretches
+from whisperdiar.diarization._windows import (
+    NOBODY,
+    Counts,
+    Scores,
+    WindowGrid,
+    activations,
+    speaker_count,
+    speaking,
+    stretches,
+)
 from whisperdiar.errors import InvalidOption, UnsupportedRequest
 from whisperdiar.options import SAMPLE_RATE_HZ, OnnxSettings, Runtime
+from whisperdiar.options.onnx_diarization import EXACT_CLUSTER, EXACT_LINKAGE, EXACT_THRESHOLD, STRETCH_THRESHOLD
 from whisperdiar.torch_support import require
-from whisperdiar.types import Audio, BackendInfo, BackendRecord, Diarization, Span, SpeakerCount, Turn, speaker_label
+from whisperdiar.types import (
+    Audio,
+    BackendInfo,
+    BackendRecord,
+    Diarization,
+    Span,
+    SpeakerCount,
+    Turn,
+    Word,
+    speaker_label,
+)
 
 _SEGMENTED = {False: 0.1, True: 0.4}
-"""The fraction of the work that is done when the windows are segmented, in full and in fast mode, on a CPU."""
+"""The fraction of the work that is done when the windows are segmented, on a CPU: where every window is embedded, and
+where every second of speech is embedded once."""
 _EMBEDDED = 0.97
 _BATCH = {"cpu": 4, "cuda": 32}
 """Windows embedded at once, for each thread."""
@@ -65,6 +97,10 @@ class Backend:
         self.runtime = runtime or Runtime()
         self._models: tuple[Segmentation, FrameEncoder] | None = None
 
+    @property
+    def wants_words(self) -> bool:
+        return not self.settings.exact
+
     def prepare(self, *, progress: Progress = no_progress) -> None:
         """Find the two models, fetch them where that is needed and allowed, and load them.
 
@@ -83,7 +119,7 @@ class Backend:
             windows = _onnx_segmentation.find(settings.segmentation_model, runtime, progress)
             voices = _onnx_embedding.find(settings.embedding_model, runtime, progress)
             encoder = FrameEncoder(voices, runtime, name=settings.embedding_model)
-            if settings.fast and not encoder.shares:
+            if settings.exact and settings.fast and not encoder.shares:
                 raise InvalidOption(
                     f"fast: the frames of {encoder.name} cannot be shared between windows; leave fast out"
                 )
@@ -112,11 +148,13 @@ class Backend:
         *,
         speech: Sequence[Span],
         speakers: SpeakerCount,
+        words: Sequence[Word] = (),
         progress: Progress = no_progress,
     ) -> Diarization:
         """Turns inside the audio, which must be at 16 kHz; labels in the order of first appearance.
 
-        The clustering aims at the number of speakers and can miss it; then a note says so.
+        The clustering aims at the number of speakers and can miss it; then a warning says so. `words` tell where
+        speech is cut; in exact mode they are not looked at.
 
         Raises:
             UnsupportedRequest: another sample rate.
@@ -127,7 +165,7 @@ class Backend:
         if audio.sample_rate != SAMPLE_RATE_HZ:
             raise UnsupportedRequest(f"{audio.sample_rate} Hz: onnx needs {SAMPLE_RATE_HZ} Hz audio")
         segmentation, encoder = self._loaded(progress)
-        share = _SEGMENTED[self.settings.fast]
+        share = _SEGMENTED[self.settings.fast or not self.settings.exact]
         progress("diarization", 0.0)
         grid = segmentation.grid(audio)
         scores, active = segmentation.scores(audio, grid, report=lambda done: progress("diarization", share * done))
@@ -139,22 +177,64 @@ class Backend:
         def report(done: float) -> None:
             progress("diarization", share + (_EMBEDDED - share) * done)
 
-        alone = self.settings.embedding_exclude_overlap
-        if self.settings.fast:
-            embeddings = _shared_frames.embed(audio, active, encoder, grid, exclude_overlap=alone, report=report)
+        if self.settings.exact:
+            embeddings = self._embeddings(audio, active, encoder, grid, report)
+            summed = activations(scores, self._clusters(embeddings, active, speakers), grid)
         else:
-            batch = self.settings.embedding_batch_size or _BATCH[encoder.kind]
-            embeddings = _local_voices.embed(
-                audio, active, encoder, grid, exclude_overlap=alone, batch=batch, report=report
-            )
-        clusters = self._clusters(embeddings, active, speakers)
-        turns = self._turns(scores, clusters, count, speakers, grid, audio.duration)
+            summed = self._by_stretches(audio, words, active, count, grid, encoder, speakers, report)
+        turns = self._turns(summed, count, speakers, grid, audio.duration)
         progress("diarization", 1.0)
         result = Diarization(audio.recording_id, turns).relabelled()
         if turns and not speakers.allows(len(result.speakers)):
             note = f"{speakers} speakers were asked for, onnx found {len(result.speakers)}"
             result = Diarization(result.recording_id, result.turns, (note,))
         return result
+
+    def _by_stretches(
+        self,
+        audio: Audio,
+        words: Sequence[Word],
+        active: NDArray[np.bool_],
+        count: Counts,
+        grid: WindowGrid,
+        encoder: FrameEncoder,
+        speakers: SpeakerCount,
+        report: Callable[[float], None],
+    ) -> Scores:
+        """How much speaks for each speaker, float32 (total_frames, n), by the voices of stretches of speech."""
+        if words:
+            spans = _stretch_voices.text_stretches(words, active, grid, audio.duration)
+        else:
+            spans = _stretch_voices.speech_stretches(count, active, grid)
+        if not spans:
+            return np.zeros((grid.total_frames, 1), np.float32)
+        threshold = self.settings.clustering_threshold
+        labels = _stretch_voices.speakers_of(
+            audio,
+            spans,
+            active,
+            grid,
+            encoder,
+            threshold=STRETCH_THRESHOLD if threshold is None else threshold,
+            speakers=speakers,
+            report=report,
+        )
+        return _stretch_voices.activity(spans, labels, active, grid)
+
+    def _embeddings(
+        self,
+        audio: Audio,
+        active: NDArray[np.bool_],
+        encoder: FrameEncoder,
+        grid: WindowGrid,
+        report: Callable[[float], None],
+    ) -> NDArray[np.float32]:
+        """Of every local speaker of every window, float32 (n_windows, n_speakers, dimension)."""
+        alone = self.settings.embedding_exclude_overlap
+        if self.settings.fast:
+            return _shared_frames.embed(audio, active, encoder, grid, exclude_overlap=alone, report=report)
+        batch = self.settings.embedding_batch_size or _BATCH[encoder.kind]
+        return _local_voices.embed(audio, active, encoder, grid, exclude_overlap=alone, batch=batch, report=report)
 
     def _clusters(self, embeddings: NDArray[np.float32], active: NDArray[np.bool_], speakers: SpeakerCount) -> Counts:
         """The cluster of each local speaker, int64 (n_windows, n_speakers); `NOBODY` for one who says nothing."""
@@ -166,12 +246,12 @@ class Backend:
         train = embeddings[chosen]
         found: Counts = np.zeros((n_windows, n_speakers), dtype=np.int64)
         if len(train):
-            settings = self.settings
+            settings, threshold = self.settings, self.settings.clustering_threshold
             labels = _agglomerative.cluster(
                 train,
-                method=settings.clustering_method,
-                threshold=settings.clustering_threshold,
-                min_cluster_size=settings.min_cluster_size,
+                method=settings.clustering_method or EXACT_LINKAGE,
+                threshold=EXACT_THRESHOLD if threshold is None else threshold,
+                min_cluster_size=settings.min_cluster_size or EXACT_CLUSTER,
                 speakers=speakers,
             )
             found = _agglomerative.nearest(embeddings.reshape(-1, embeddings.shape[2]), train, labels).reshape(
@@ -182,8 +262,7 @@ class Backend:
 
     def _turns(
         self,
-        scores: NDArray[np.generic],
-        clusters: Counts,
+        summed: Scores,
         count: Counts,
         speakers: SpeakerCount,
         grid: WindowGrid,
@@ -191,7 +270,7 @@ class Backend:
     ) -> tuple[Turn, ...]:
         """Turns cut at the end of the audio, past which the last window reaches."""
         most = 1 if self.settings.exclusive else speakers.maximum
-        who = speaking(activations(scores, clusters, grid), count if most is None else np.minimum(count, most))
+        who = speaking(summed, count if most is None else np.minimum(count, most))
         turns = []
         for number in range(who.shape[1]):
             for start, end in stretches(who[:, number], grid, fill=self.settings.min_duration_off):

@@ -8,10 +8,15 @@ from whisperdiar.errors import InvalidOption
 from whisperdiar.options._ranges import check_at_least_one, check_ranges
 from whisperdiar.options.neural_diarization import LINKAGES
 
+STRETCH_THRESHOLD = 0.4
+"""Cosine distance up to which stretches of speech are one speaker, by average linkage; fitted to each recording."""
+EXACT_LINKAGE, EXACT_THRESHOLD, EXACT_CLUSTER = "centroid", 0.7045654963945799, 12
+"""The published parameters of pyannote's pipeline 3.1."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnnxSettings:
-    """The pipeline "speaker-diarization-3.1" of pyannote in ONNX Runtime; the defaults are its published parameters.
+    """Diarization in ONNX Runtime on the networks of pyannote's pipeline "speaker-diarization-3.1".
 
     Attributes:
         segmentation_model: repository of the hub, or a ``.onnx`` file: sound → who of a few local speakers talks.
@@ -23,14 +28,18 @@ class OnnxSettings:
             0.5.
         segmentation_batch_size: windows segmented at once by each thread; None for 8 on a CPU and 32 on a GPU.
         min_duration_off: pauses of one speaker up to this length (seconds) are filled.
-        embedding_batch_size: windows embedded at once by each thread; None for 4 on a CPU and 32 on a GPU. Not for
-            `fast`, which embeds blocks of 20 seconds.
-        embedding_exclude_overlap: leave overlapped speech out of embeddings.
-        clustering_method: linkage of the agglomerative clustering.
-        clustering_threshold: distance up to which voices are one speaker; more gives fewer speakers.
-        min_cluster_size: smaller clusters join a larger one.
+        embedding_batch_size: windows embedded at once by each thread; None for 4 on a CPU and 32 on a GPU. For
+            `exact` only, and not for `fast`, which embeds blocks of 20 seconds.
+        embedding_exclude_overlap: leave overlapped speech out of embeddings. For `exact` only.
+        clustering_method: linkage of the agglomerative clustering; None for ``centroid``. For `exact` only.
+        clustering_threshold: distance up to which voices are one speaker; more gives fewer speakers. None for 0.4, or
+            with `exact` for 0.7045654963945799.
+        min_cluster_size: smaller clusters join a larger one; None for 12. For `exact` only.
         exclusive: one speaker at a time: who talks most clearly there.
-        fast: frames are embedded once for all windows in which they lie: many times faster, hardly less accurate.
+        exact: pyannote's own way, step by step, with its published parameters; words are not looked at. Without it
+            stretches of text are clustered; that was measured with the embedding CAM++ alone.
+        fast: with `exact`, frames are embedded once for all windows in which they lie: many times faster, hardly less
+            accurate. Without it every second of speech is embedded once in any case.
 
     Raises:
         InvalidOption: a number outside its range, or no such linkage.
@@ -45,10 +54,11 @@ class OnnxSettings:
     min_duration_off: float = 0.0
     embedding_batch_size: int | None = None
     embedding_exclude_overlap: bool = True
-    clustering_method: str = "centroid"
-    clustering_threshold: float = 0.7045654963945799
-    min_cluster_size: int = 12
+    clustering_method: str | None = None
+    clustering_threshold: float | None = None
+    min_cluster_size: int | None = None
     exclusive: bool = False
+    exact: bool = True
     fast: bool = False
 
     def __post_init__(self) -> None:
@@ -63,5 +73,11 @@ class OnnxSettings:
         )
         if self.fast and self.embedding_batch_size is not None:
             raise InvalidOption("embedding_batch_size: fast embeds blocks one by one; leave one of the two out")
-        if self.clustering_method not in LINKAGES:
+        if self.fast and not self.exact:
+            raise InvalidOption("fast: only the exact mode has it; leave fast or exact=false out")
+        if not self.exact:
+            for name in ("clustering_method", "min_cluster_size", "embedding_batch_size"):
+                if getattr(self, name) is not None:
+                    raise InvalidOption(f"{name}: only the exact mode has it; leave it or exact=false out")
+        if self.clustering_method is not None and self.clustering_method not in LINKAGES:
             raise InvalidOption(f"clustering_method {self.clustering_method!r}: choose one of {', '.join(LINKAGES)}")

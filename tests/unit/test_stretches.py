@@ -1,0 +1,261 @@
+"""Stretches of speech: where the text is cut, what a segmentation says of them, and how their voices are clustered."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse
+
+from whisperdiar.diarization import _stretch_clustering
+from whisperdiar.diarization._agreement import agreement, changes, local_clusters
+from whisperdiar.diarization._stretch_clustering import Stretches, calibrated, cluster, nearest
+from whisperdiar.diarization._stretch_voices import activity
+from whisperdiar.diarization._stretches import WORDS, CutRule, covered, cut, pieces, sentence_ends
+from whisperdiar.diarization._windows import NOBODY, WindowGrid
+from whisperdiar.errors import InvalidOption
+from whisperdiar.options import OnnxSettings
+from whisperdiar.types import ANY_SPEAKERS, Span, SpeakerCount, Word
+
+DIMENSION = 32
+
+
+@st.composite
+def texts(draw: st.DrawFn) -> tuple[list[Span], list[bool], list[float]]:
+    """Words in order of their starts, which may overlap, with sentence ends and changes of speaker."""
+    n = draw(st.integers(0, 60))
+    start, spans = 0.0, []
+    for _ in range(n):
+        start += draw(st.floats(0.0, 2.0))
+        spans.append(Span(start, start + draw(st.floats(0.0, 3.0))))
+    ends = draw(st.lists(st.booleans(), min_size=n, max_size=n))
+    return spans, ends, draw(st.lists(st.floats(0.0, 1.0), min_size=max(0, n - 1), max_size=max(0, n - 1)))
+
+
+@given(texts(), st.floats(0.5, 20.0))
+def test_every_word_is_in_exactly_one_stretch_in_order(
+    text: tuple[list[Span], list[bool], list[float]], longest: float
+) -> None:
+    spans, ends, changing = text
+    rule = CutRule(longest=longest)
+    parts = cut(spans, ends, np.array(changing), rule)
+    assert [number for part in parts for number in part] == list(range(len(spans)))
+    assert all(len(part) for part in parts)
+    for part, span in zip(parts, covered(spans, parts), strict=True):
+        assert len(part) == 1 or span.duration <= longest + 1e-9
+        for number in part[:-1]:
+            assert not ends[number]
+            assert changing[number] < rule.change
+            assert spans[number + 1].start - max(spans[i].end for i in part if i <= number) < rule.pause
+
+
+def test_stretches_end_at_pauses_sentence_ends_and_changes_and_nowhere_else() -> None:
+    words = [Word(Span(t, t + 0.3), text) for t, text in enumerate((" He", " said", " so.”", " No", " he", " did"))]
+    spans = [Span(0.3 * i, 0.3 * i + 0.3) for i in range(6)]
+    none = np.zeros(5)
+    assert sentence_ends(words) == [False, False, True, False, False, False]
+    assert cut(spans, sentence_ends(words), none, WORDS) == [range(3), range(3, 6)]
+    assert cut(spans, [False] * 6, none, WORDS) == [range(6)]
+    assert cut(spans, [False] * 6, np.array([0, 0, 0, 0.9, 0]), WORDS) == [range(4), range(4, 6)]
+    apart = [*spans[:2], *(Span(span.start + 0.5, span.end + 0.5) for span in spans[2:])]
+    assert cut(apart, [False] * 6, none, WORDS) == [range(2), range(2, 6)]
+
+
+@given(st.lists(st.tuples(st.floats(0.05, 5.0), st.floats(0.01, 9.0)), max_size=8))
+def test_pieces_cover_speech_without_words(gaps_and_lengths: list[tuple[float, float]]) -> None:
+    time, speech = 0.0, []
+    for gap, length in gaps_and_lengths:
+        speech.append((time + gap, time + gap + length))
+        time += gap + length
+    found = pieces(speech)
+    assert sum(span.duration for span in found) == pytest.approx(sum(end - start for start, end in speech))
+    assert all(one.end <= two.start + 1e-9 for one, two in pairwise(found))
+    assert all(span.duration <= 0.5 for span in found)
+
+
+def grid(seconds: float) -> WindowGrid:
+    """Windows of 10 s every second, with frames of 0.1 s."""
+    return WindowGrid(
+        n_samples=round(seconds * 16_000),
+        length=160_000,
+        step=16_000,
+        sample_rate=16_000,
+        n_frames=100,
+        frame_step=0.1,
+        frame_duration=0.1,
+    )
+
+
+def windows(who: str, n_speakers: int = 3, seed: int = 0) -> tuple[np.ndarray, WindowGrid]:
+    """What a faultless segmentation hears where each letter talks for a second; names are mixed in every window."""
+    own = grid(len(who))
+    names = sorted(set(who) - {" "})
+    active = np.zeros((own.n_windows, own.n_frames, n_speakers), dtype=bool)
+    mixed = np.random.default_rng(seed)
+    for window in range(own.n_windows):
+        places = mixed.permutation(n_speakers)
+        for frame in range(own.n_frames):
+            second = window + frame // 10
+            if second < len(who) and who[second] != " ":
+                active[window, frame, places[names.index(who[second])]] = True
+    return active, own
+
+
+def seconds_of(who: str) -> list[Span]:
+    return [Span(float(i), float(i + 1)) for i, letter in enumerate(who) if letter != " "]
+
+
+@given(st.text("ABC", min_size=2, max_size=30), st.integers(0, 9))
+@settings(deadline=None, max_examples=40)
+def test_a_segmentation_tells_who_is_one_and_who_is_another(who: str, seed: int) -> None:
+    active, own = windows(who, seed=seed)
+    spans = seconds_of(who)
+    assert changes(active, own, spans) == pytest.approx([float(a != b) for a, b in pairwise(who)])
+    same, shared = (matrix.toarray() for matrix in agreement(active, own, spans))
+    heard = shared > 0
+    expected = np.array([[float(a == b) for a in who] for b in who])
+    assert (same[heard] / shared[heard]) == pytest.approx(expected[heard])
+    assert heard.all(axis=None) == (len(who) <= 10)
+    assert (same == same.T).all()
+    assert (shared == shared.T).all()
+    assert shared.max() <= 1.0 + 1e-9, "a second counts once, however many windows hear it"
+    labels = np.array([sorted(set(who)).index(letter) for letter in who])
+    clusters = local_clusters(active, own, spans, labels)
+    for window, local in enumerate(clusters):
+        here = set(labels[window : window + 10].tolist())
+        assert set(local[local != NOBODY].tolist()) == here
+
+
+def test_nothing_is_said_of_spans_that_no_window_hears() -> None:
+    active, own = windows("A" + " " * 20 + "A")
+    spans = seconds_of("A" + " " * 20 + "A")
+    assert changes(active, own, spans).tolist() == [0.0]
+    assert agreement(active, own, spans)[1].toarray()[0, 1] == 0.0
+    active[:] = False
+    assert agreement(active, own, spans)[1].nnz == 0
+    assert (local_clusters(active, own, spans, np.zeros(2, dtype=np.int64)) == NOBODY).all()
+
+
+def test_who_owns_a_stretch_comes_first_and_who_talks_beside_him_second() -> None:
+    who = "AAAAABBBBB"
+    active, own = windows(who)
+    beside = active[0].any(axis=0).argmax() if active[0, 0, 0] else int(active[0, 0].argmax())
+    other = int(active[0, 60].argmax())
+    active[0, 20:30, other] = True  # B talks into A's third second
+    found = activity(seconds_of(who), np.array([0] * 5 + [1] * 5), active, own)
+    assert beside != other
+    assert found[:50, 0].min() > found[:50, 1].max()
+    assert found[55:95, 1].min() > found[55:95, 0].max()
+    assert found[22:28, 1].min() > 0.9
+    assert found[32:48, 1].max() < 0.1
+
+
+def voices(who: str, *, noise: float = 0.35, seed: int = 0) -> np.ndarray:
+    """Embeddings of a cosine distance of about `noise` within a voice and 0.9 between two."""
+    random = np.random.default_rng(seed)
+    centres = np.eye(DIMENSION)[: ord(max(who)) - ord("A") + 1]
+    found = np.stack([centres[ord(letter) - ord("A")] for letter in who])
+    found = found + noise * random.normal(size=found.shape) / np.sqrt(DIMENSION)
+    return (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float32)
+
+
+def stretches_of(who: str, *, seconds: float = 3.0, seed: int = 0) -> Stretches:
+    n = len(who)
+    nothing = sparse.csr_matrix((n, n))
+    return Stretches(voices(who, seed=seed), np.full(n, seconds), nothing, nothing)
+
+
+def partition(labels: np.ndarray) -> set[frozenset[int]]:
+    return {frozenset(np.flatnonzero(labels == label).tolist()) for label in set(labels.tolist())}
+
+
+def by_letter(who: str) -> set[frozenset[int]]:
+    return {frozenset(i for i, own in enumerate(who) if own == letter) for letter in who}
+
+
+@given(st.text("ABCDE", min_size=1, max_size=60), st.integers(0, 99))
+@settings(deadline=None)
+def test_voices_that_are_apart_are_found_however_many_there_are(who: str, seed: int) -> None:
+    found = cluster(stretches_of(who, seed=seed), threshold=0.4, speakers=ANY_SPEAKERS)
+    assert partition(found) <= by_letter(who) or len(partition(found)) < len(by_letter(who))
+    # Nobody is left out who says 3 % of it.
+    assert len(partition(found)) == sum(0.03 * 3.0 * len(who) / who.count(x) <= 3.0 for x in set(who))
+
+
+@given(st.text("ABCDE", min_size=1, max_size=40), st.integers(1, 6), st.integers(0, 3))
+@settings(deadline=None)
+def test_the_number_of_speakers_asked_for_is_reached(who: str, low: int, extra: int) -> None:
+    bounds = SpeakerCount(low, low + extra)
+    n_found = len(set(cluster(stretches_of(who), threshold=0.4, speakers=bounds).tolist()))
+    assert min(low, len(who)) <= n_found <= low + extra
+    assert n_found == min(len(who), max(low, min(low + extra, len(set(who)))))
+
+
+def test_a_single_odd_stretch_is_no_speaker_and_takes_no_asked_ones_place() -> None:
+    who = "A" * 60 + "B" * 60 + "C"
+    for speakers in (ANY_SPEAKERS, SpeakerCount(2, 2), SpeakerCount(1, 2)):
+        found = cluster(stretches_of(who), threshold=0.4, speakers=speakers)
+        assert partition(found[:120]) == by_letter(who[:120])
+        assert len(set(found.tolist())) == 2
+    assert partition(cluster(stretches_of(who), threshold=0.4, speakers=SpeakerCount(3, 3))) == by_letter(who)
+
+
+def test_four_seconds_of_thirty_are_a_speaker() -> None:
+    who = "AAAABAAAAA"
+    assert partition(cluster(stretches_of(who), threshold=0.4, speakers=ANY_SPEAKERS)) == by_letter(who)
+
+
+def test_the_segmentation_decides_where_voices_leave_it_open() -> None:
+    """One voice in two microphones: the windows hear one speaker, and so there is one; and the other way round."""
+    random = np.random.default_rng(0)
+    n, halves = 6, np.array([0, 1] * 3)
+    base = np.eye(DIMENSION)[[0, 1]]
+    found = {}
+    for distance, heard_as_one in ((0.5, True), (0.5, None), (0.3, None), (0.3, False)):
+        centre = np.stack([base[0], (1 - distance) * base[0] + np.sqrt(1 - (1 - distance) ** 2) * base[1]])
+        own = centre[halves] + 0.01 * random.normal(size=(n, DIMENSION)) / np.sqrt(DIMENSION)
+        own = (own / np.linalg.norm(own, axis=1, keepdims=True)).astype(np.float32)
+        shared = np.zeros((n, n)) if heard_as_one is None else np.ones((n, n))
+        same = shared if heard_as_one else shared * (halves[:, None] == halves[None])
+        known = Stretches(own, np.full(n, 2.0), sparse.csr_matrix(same), sparse.csr_matrix(shared))
+        found[distance, heard_as_one] = len(set(cluster(known, threshold=0.4, speakers=ANY_SPEAKERS).tolist()))
+    assert found == {(0.5, True): 1, (0.5, None): 2, (0.3, None): 1, (0.3, False): 2}
+
+
+def test_hours_are_clustered_in_blocks_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    who = "".join(np.random.default_rng(1).choice(list("ABCD"), 400))
+    whole = cluster(stretches_of(who), threshold=0.4, speakers=ANY_SPEAKERS)
+    monkeypatch.setattr(_stretch_clustering, "MOST_AT_ONCE", 30)
+    in_blocks = cluster(stretches_of(who), threshold=0.4, speakers=ANY_SPEAKERS)
+    assert partition(in_blocks) == partition(whole) == by_letter(who)
+
+
+def test_short_stretches_go_to_the_nearest_voice() -> None:
+    who = "AABBAB"
+    known = stretches_of(who)
+    chosen = np.array([0, 1, 2, 3])
+    assert nearest(known, chosen, np.array([1, 1, 0, 0])).tolist() == [1, 1, 0, 0, 1, 0]
+
+
+def test_the_threshold_follows_what_the_segmentation_knows_of_the_voices() -> None:
+    who = "AB" * 20
+    nothing = calibrated(stretches_of(who), 0.4)
+    letters = np.array(list(who))
+    shared = sparse.csr_matrix(np.ones((40, 40)))
+    same = sparse.csr_matrix((letters[:, None] == letters[None]).astype(float))
+    known = Stretches(voices(who), np.full(40, 3.0), same, shared)
+    assert nothing == 0.4
+    assert 0.45 < calibrated(known, 0.4) < 0.6, "halfway between about 0.1 and 0.9"
+    alone = Stretches(voices("A" * 40), np.full(40, 3.0), shared, shared)
+    assert calibrated(alone, 0.4) == 0.4
+
+
+def test_what_belongs_to_one_mode_is_refused_in_the_other() -> None:
+    assert OnnxSettings().exact
+    for setting in ({"fast": True}, {"min_cluster_size": 3}, {"clustering_method": "average"}):
+        OnnxSettings(**setting)
+        with pytest.raises(InvalidOption, match="only the exact mode"):
+            OnnxSettings(exact=False, **setting)

@@ -1,0 +1,135 @@
+"""Who speaks when, from stretches of speech: their voices, clustered, and turns with the segmentation's overlap.
+
+The text tells where one speaker's speech begins and ends better than sliding windows do, and how many there are is
+found with it. Every second of speech goes through the embedding network once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whisperdiar.diarization import _agreement, _stretch_clustering, _stretches
+from whisperdiar.diarization._onnx_embedding import FrameEncoder, centred, filterbank
+from whisperdiar.diarization._onnx_runtime import in_parallel
+from whisperdiar.diarization._stretch_clustering import Stretches
+from whisperdiar.diarization._windows import Counts, Scores, WindowGrid, activations, stretch, stretches
+from whisperdiar.options import SAMPLE_RATE_HZ
+from whisperdiar.types import Audio, Span, SpeakerCount, Word
+
+Array = NDArray[np.float32]
+Active = NDArray[np.bool_]
+Labels = NDArray[np.int64]
+
+_LEAST_SOUND_S = 0.5
+"""That is embedded, from the start of a stretch: with less a network hardly knows a voice."""
+_LONG_S, _SHORT_S, _SHARE = 1.0, 0.4, 0.05
+"""Stretches of a second make the clusters; of little speech also shorter ones, those of a twentieth of it."""
+_OWN = 100.0
+"""What a stretch adds to the activity of its speaker: he comes before everybody whom the windows hear beside him."""
+_LINGER_S = 5.0
+
+
+def text_stretches(words: Sequence[Word], active: Active, grid: WindowGrid, duration: float) -> list[Span]:
+    """Stretches of words inside a recording of that duration (seconds), sorted by start."""
+    ordered = sorted(words, key=lambda word: word.span)
+    spans = [Span(min(word.start, duration), min(word.end, duration)) for word in ordered]
+    return _cut(spans, _stretches.sentence_ends(ordered), active, grid, _stretches.WORDS)
+
+
+def speech_stretches(count: Counts, active: Active, grid: WindowGrid) -> list[Span]:
+    """Stretches of speech without a text, sorted by start; `count` is how many speak in each frame, int64."""
+    spans = _stretches.pieces(stretches(count > 0, grid))
+    return _cut(spans, [False] * len(spans), active, grid, _stretches.PIECES)
+
+
+def _cut(
+    spans: Sequence[Span], ends: Sequence[bool], active: Active, grid: WindowGrid, rule: _stretches.CutRule
+) -> list[Span]:
+    parts = _stretches.cut(spans, ends, _agreement.changes(active, grid, spans), rule)
+    return _stretches.covered(spans, parts)
+
+
+def speakers_of(
+    audio: Audio,
+    spans: Sequence[Span],
+    active: Active,
+    grid: WindowGrid,
+    encoder: FrameEncoder,
+    *,
+    threshold: float,
+    speakers: SpeakerCount,
+    report: Callable[[float], None],
+) -> Labels:
+    """The speaker of each stretch, from 0: int64 (n,).
+
+    Args:
+        spans: at least one, sorted by start.
+        active: bool (n_windows, n_frames, n_speakers), who of the local speakers talks when.
+        threshold: cosine distance up to which voices are one speaker, before it is fitted to the recording.
+        report: hears the fraction that is done.
+    """
+    voices = _embedded(audio, spans, encoder, report)
+    durations = np.array([span.duration for span in spans])
+    same, shared = _agreement.agreement(active, grid, spans)
+    known = Stretches(voices, durations, same, shared)
+    heard = voices.any(axis=1)
+    long = min(_LONG_S, max(_SHORT_S, _SHARE * float(durations.sum())))
+    chosen = np.flatnonzero((durations >= long) & heard)
+    wanted = speakers.minimum or 1
+    if len(chosen) < max(1, wanted):
+        # As many of the longest as there are to be speakers.
+        longest = np.argsort(-(durations + 1e3 * heard), kind="stable")[:wanted]
+        chosen = np.union1d(chosen, longest)
+    train = known.of(chosen)
+    fitted = _stretch_clustering.calibrated(train, threshold)
+    labels = _stretch_clustering.cluster(train, threshold=fitted, speakers=speakers)
+    return _stretch_clustering.nearest(known, chosen, labels)
+
+
+def activity(spans: Sequence[Span], labels: Labels, active: Active, grid: WindowGrid) -> Scores:
+    """How much speaks for each speaker: float32 (total_frames, n_speakers), the most for the one whose stretch it is.
+
+    Somebody whom the windows hear beside him is who has a stretch of his own in the same windows; where they cannot
+    tell, whoever talked last or talks next.
+    """
+    clusters = _agreement.local_clusters(active, grid, spans, labels)
+    found = activations(active, clusters, grid)
+    found = np.pad(found, ((0, 0), (0, max(0, int(labels.max()) + 1 - found.shape[1]))))
+    middle = grid.middle(np.arange(len(found)))
+    for span, label in zip(spans, labels.tolist(), strict=True):
+        first, last = np.searchsorted(middle, (span.start, span.end))
+        found[first:last, label] += _OWN
+    for column in found.T:
+        column += 1e-3 * np.exp(-_frames_away(column > 0) * np.float32(grid.frame_step / _LINGER_S))
+    return found
+
+
+def _frames_away(present: NDArray[np.bool_]) -> Array:
+    """How many frames off the nearest present one lies: float32 (n,); infinite where there is none."""
+    places = np.arange(len(present), dtype=np.float32)
+    before = np.maximum.accumulate(np.where(present, places, -np.inf))
+    after = np.minimum.accumulate(np.where(present, places, np.inf)[::-1])[::-1]
+    return np.minimum(places - before, after - places).astype(np.float32)
+
+
+def _embedded(audio: Audio, spans: Sequence[Span], encoder: FrameEncoder, report: Callable[[float], None]) -> Array:
+    """float32 (n, dimension), of length 1; zeros where there is no voice to be heard."""
+
+    def run(span: Span) -> Array:
+        first = round(span.start * SAMPLE_RATE_HZ)
+        last = max(round(span.end * SAMPLE_RATE_HZ), first + round(_LEAST_SOUND_S * SAMPLE_RATE_HZ))
+        fbank = centred(filterbank(stretch(audio, first, last), encoder.n_mels))
+        frames = encoder.frames(fbank[None])[0]
+        found: Array = encoder.embed(frames, np.ones((1, frames.shape[1]), np.float32))[0]
+        return found
+
+    found = np.zeros((len(spans), encoder.dimension), np.float32)
+    for number, voice in enumerate(in_parallel(run, spans, threads=encoder.parallel)):
+        length = float(np.linalg.norm(voice))
+        if np.isfinite(length) and length > 0.0:
+            found[number] = voice / np.float32(length)
+        report((number + 1) / len(spans))
+    return found
