@@ -77,7 +77,9 @@ def test(name: str) -> None:
             raise SystemExit(f"{name}: README's command wrote no subtitles")
         run([python, "-m", "whisperdiar", "doctor", "--installation"])
         if wanted.tests:
-            run([python, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", *wanted.tests])
+            run(
+                [python, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "-p", "no:cacheprovider", *wanted.tests]
+            )
     print(f"{name}: works")
 
 

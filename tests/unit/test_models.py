@@ -530,8 +530,12 @@ def test_token_comes_from_the_environment_only(hub, tmp_path):
 
 def test_interrupted_download_goes_on(hub, tmp_path):
     Hub.break_off = True
-    fetch(hub, tmp_path / "home", f"models.download('someone/large', {str(tmp_path / 'folder')!r})")
+    call = f"models.download('someone/large', {str(tmp_path / 'folder')!r})"
+    printed = fetch(hub, tmp_path / "home", call)
     assert not Hub.break_off
+    if printed.startswith("ModelUnavailable"):  # huggingface_hub before 1.0 gives up at once
+        assert "try again, the download goes on" in printed
+        fetch(hub, tmp_path / "home", call)
     ranges = [r for command, path, r, _ in Hub.requests if command == "GET" and path.endswith("model.bin")]
     if int(importlib.metadata.version("huggingface_hub").partition(".")[0]) >= 2:  # before, it began anew within a call
         assert any(r and r != "bytes=0-" for r in ranges)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from whisperdiar.alignment._words import Doubles, Floats, Indices, WordTimes
+from whisperdiar.alignment._words import Doubles, Floats, Indices, WordTimes, seconds_since
 from whisperdiar.types import Turn
 
 N_SLOTS = 4
@@ -30,7 +30,7 @@ class SpeakerTurns:
     """Turns of all speakers, those of one speaker joined where they touch; sorted by speaker, then by start.
 
     Attributes:
-        labels: speakers in the order of their first turn.
+        labels: speakers in the order of their turns: whose first one begins first, else ends first, then the second ones.
         first: int64 (n_speakers + 1,): turns first[s] … first[s + 1] - 1 are those of speaker s.
         start, end: seconds, float64 (n_turns,).
         before: what the same array's earlier turns last together, float64 (n_turns,).
@@ -46,11 +46,19 @@ class SpeakerTurns:
 
     @classmethod
     def of(cls, turns: Sequence[Turn], origin: float) -> SpeakerTurns:
-        ordered = sorted(turns, key=lambda turn: (turn.span.start, turn.span.end, turn.speaker))
-        index: dict[str, int] = {}
-        speaker = np.array([index.setdefault(turn.speaker, len(index)) for turn in ordered])
-        start = np.array([turn.span.start for turn in ordered]) - origin
-        end = np.array([turn.span.end for turn in ordered]) - origin
+        ordered = sorted(turns, key=lambda turn: (turn.span.start, turn.span.end))
+        spans: dict[str, list[tuple[float, float]]] = {}
+        for turn in ordered:
+            own, (begin, stop) = spans.setdefault(turn.speaker, []), (turn.span.start, turn.span.end)
+            if own and begin <= own[-1][1]:
+                own[-1] = (own[-1][0], max(own[-1][1], stop))
+            else:
+                own.append((begin, stop))
+        # A label decides only between speakers with the very same turns.
+        index = {label: place for place, label in enumerate(sorted(spans, key=lambda label: (spans[label], label)))}
+        speaker = np.array([index[turn.speaker] for turn in ordered])
+        start = seconds_since(origin, [turn.span.start for turn in ordered])
+        end = seconds_since(origin, [turn.span.end for turn in ordered])
         order = np.argsort(speaker, kind="stable")
         speaker, start, end = _joined(speaker[order], start[order], end[order])
         length = end - start
@@ -79,7 +87,7 @@ def _joined(speaker: Indices, start: Doubles, end: Doubles) -> tuple[Indices, Do
 def candidates(times: WordTimes, turns: SpeakerTurns) -> Indices:
     """int64 (n, N_SLOTS): the speakers whose turns are nearest to each word's middle, nearest first; NOBODY for none.
 
-    Equally near speakers stand in the order of their first turn.
+    Equally near speakers stand in the order of `SpeakerTurns.labels`.
     """
     middle = times.middle
     low, high = float(np.min(middle)), float(np.max(middle))

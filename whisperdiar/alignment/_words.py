@@ -25,6 +25,12 @@ _BASE_S, _PER_CHARACTER_S = 0.1, 0.06
 """What a word of n characters takes to say: 0.1 + 0.06 n seconds, roughly."""
 
 
+def seconds_since(origin: float, seconds: Sequence[float]) -> Doubles:
+    """Float64, seconds from the origin on, to the microsecond: a shift of everything in time then changes no bit."""
+    result: Doubles = (np.array(seconds) - origin).round(6)
+    return result
+
+
 @dataclass(frozen=True, slots=True)
 class WordTimes:
     """Times of n words in seconds from the first one, float64 (n,).
@@ -43,8 +49,8 @@ class WordTimes:
 
     @classmethod
     def of(cls, words: Sequence[Word], origin: float) -> WordTimes:
-        start = np.array([word.span.start for word in words]) - origin
-        end = np.array([word.span.end for word in words]) - origin
+        start = seconds_since(origin, [word.span.start for word in words])
+        end = seconds_since(origin, [word.span.end for word in words])
         length = np.array([len(word.text) for word in words])
         likely = np.maximum(start, end - (_BASE_S + _PER_CHARACTER_S * length))
         return cls(start, end, likely, (likely + end) / 2)
