@@ -25,7 +25,8 @@ def test_marks_are_those_of_unicode() -> None:
     assert known - named_later <= SENTENCE_END
     assert not SENTENCE_END & CLAUSE_END
     assert not (SENTENCE_END | CLAUSE_END) & set(CLOSING)
-    assert all(unicodedata.category(mark)[0] == "P" or mark in named_later for mark in SENTENCE_END | CLAUSE_END)
+    # "C": what the Unicode of an older Python does not know yet.
+    assert all(unicodedata.category(mark)[0] in "PC" for mark in SENTENCE_END | CLAUSE_END)
 
 
 @pytest.mark.parametrize("mark", ["؟", "۔", "।", "॥", "։", "።", "፧", "။", "។", "།", "｡", "？"])

@@ -30,7 +30,7 @@ class SpeakerTurns:
     """Turns of all speakers, those of one speaker joined where they touch; sorted by speaker, then by start.
 
     Attributes:
-        labels: speakers in the order of their turns: whose first one begins first, else ends first, then the second ones.
+        labels: speakers in the order of their turns: of whose first ones begins or ends first, and so on.
         first: int64 (n_speakers + 1,): turns first[s] … first[s + 1] - 1 are those of speaker s.
         start, end: seconds, float64 (n_turns,).
         before: what the same array's earlier turns last together, float64 (n_turns,).
