@@ -254,8 +254,16 @@ def test_the_threshold_follows_what_the_segmentation_knows_of_the_voices() -> No
 
 
 def test_what_belongs_to_one_mode_is_refused_in_the_other() -> None:
-    assert OnnxSettings().exact
-    for setting in ({"fast": True}, {"min_cluster_size": 3}, {"clustering_method": "average"}):
-        OnnxSettings(**setting)
+    for setting in ({"embedding_batch_size": 2}, {"min_cluster_size": 3}, {"clustering_method": "average"}):
+        OnnxSettings(exact=True, **setting)
         with pytest.raises(InvalidOption, match="only the exact mode"):
-            OnnxSettings(exact=False, **setting)
+            OnnxSettings(**setting)
+
+
+def test_each_mode_has_its_own_embedding_threshold_and_step() -> None:
+    text, exact = OnnxSettings(), OnnxSettings(exact=True)
+    assert ("speaker-embedding-models" in text.embedding, "wespeaker" in exact.embedding) == (True, True)
+    assert (text.threshold, round(exact.threshold, 3)) == (0.4, 0.705)
+    assert [OnnxSettings(fast=True, exact=mode).step for mode in (False, True)] == [0.25, 0.1]
+    assert OnnxSettings(fast=True, segmentation_step=0.05).step == 0.05
+    assert OnnxSettings(embedding_model="mine.onnx").embedding == "mine.onnx"

@@ -19,7 +19,7 @@ from whisperdiar import _pyannote
 from whisperdiar._sources import Source
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.diarization import _pyannote_pipeline
-from whisperdiar.diarization._emb_wespeaker import Wespeaker
+from whisperdiar.diarization._emb_wespeaker import Campplus, Wespeaker
 from whisperdiar.diarization._voices import Vectors, VoiceEncoder
 from whisperdiar.errors import BackendBroken, BackendError
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
@@ -243,10 +243,11 @@ class Pyannote(_Encoder):
 ENCODERS: Mapping[str, Callable[[str | None, Runtime], VoiceEncoder]] = {
     "ecapa": Ecapa,
     "resemblyzer": Resemblyzer,
+    "campplus": Campplus,
     "wespeaker": Wespeaker,
     "pyannote": Pyannote,
 }
-AUTO = ("ecapa", "wespeaker", "resemblyzer")
+AUTO = ("ecapa", "campplus", "wespeaker", "resemblyzer")
 """What ``auto`` tries, best first; models that need a token are only taken by name."""
 
 

@@ -1,14 +1,15 @@
-"""WeSpeaker's embedding, and any other that takes a mel filterbank, by ONNX Runtime; needs no PyTorch."""
+"""CAM++, WeSpeaker's embedding, and any other that takes a mel filterbank, by ONNX Runtime; needs no PyTorch."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from whisperdiar.contracts import Progress, no_progress
-from whisperdiar.diarization._onnx_embedding import REPOSITORY, FrameEncoder, centred, filterbank, find
+from whisperdiar.diarization._onnx_embedding import FrameEncoder, centred, filterbank, find
 from whisperdiar.diarization._onnx_runtime import in_parallel
 from whisperdiar.diarization._voices import Vectors
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
+from whisperdiar.options.onnx_diarization import CAMPPLUS, WESPEAKER
 from whisperdiar.torch_support import require
 from whisperdiar.types import Samples
 
@@ -21,6 +22,7 @@ class Wespeaker:
     """
 
     name = "wespeaker"
+    repository = WESPEAKER
     sample_rate = SAMPLE_RATE_HZ
     step = 0.4
     spread: float | None = None
@@ -28,7 +30,7 @@ class Wespeaker:
 
     def __init__(self, model: str | None, runtime: Runtime) -> None:
         self.runtime = runtime
-        self.source = model or REPOSITORY
+        self.source = model or self.repository
         self.device = "cpu"
         self._model: FrameEncoder | None = None
 
@@ -63,3 +65,14 @@ class Wespeaker:
 
     def close(self) -> None:
         self._model = None
+
+
+class Campplus(Wespeaker):
+    """CAM++ of 3D-Speaker, by the same ways.
+
+    Source: Wang et al., "CAM++: a fast and efficient network for speaker verification using context-aware masking",
+    Interspeech 2023.
+    """
+
+    name = "campplus"
+    repository = CAMPPLUS

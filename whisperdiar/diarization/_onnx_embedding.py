@@ -6,7 +6,8 @@ the pooling, which is done here, weighted by who speaks when. A graph that canno
 the same numbers as the whole, is run as a whole on the frames of each speaker.
 
 Source: Wang et al., "WeSpeaker: a research and production oriented speaker embedding learning toolkit", ICASSP 2023;
-the weighted pooling is that of pyannote.audio.
+Wang et al., "CAM++: a fast and efficient network for speaker verification using context-aware masking", Interspeech
+2023; the weighted pooling is that of pyannote.audio.
 """
 
 from __future__ import annotations
@@ -22,14 +23,20 @@ from whisperdiar.contracts import Progress
 from whisperdiar.diarization._onnx_runtime import Session, find_file
 from whisperdiar.errors import BackendError, InvalidOption
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
+from whisperdiar.options.onnx_diarization import CAMPPLUS, WESPEAKER
 from whisperdiar.torch_support import import_module
 from whisperdiar.types import Samples
 
 Array = NDArray[np.float32]
 
-REPOSITORY = "hbredin/wespeaker-voxceleb-resnet34-LM"
-FILE = "speaker-embedding.onnx"
-REVISION = "0ae88dcaf48cacdf741275d6d1a8101f45eee220"
+FILES = {
+    CAMPPLUS: (
+        "3dspeaker_speech_campplus_sv_zh_en_16k-common_advanced.onnx",
+        "0743f301363dec56491a490f6d6cbc9d67f9a3bf",
+    ),
+    WESPEAKER: ("speaker-embedding.onnx", "0ae88dcaf48cacdf741275d6d1a8101f45eee220"),
+}
+"""The file of each known repository, and its revision."""
 
 WINDOW_SAMPLES = SAMPLE_RATE_HZ * 25 // 1000
 HOP_SAMPLES = SAMPLE_RATE_HZ // 100
@@ -41,8 +48,13 @@ _TINY = 1e-8  # keeps the weights of nobody from dividing by zero, as in pyannot
 
 
 def find(named: str, runtime: Runtime, progress: Progress) -> Path:
-    """The file of an embedding model; raises as `find_file` does."""
-    return find_file(named, REPOSITORY, FILE, REVISION, runtime, progress)
+    """The file of an embedding model; raises as `find_file` does.
+
+    A repository that is not known has it under the name of WeSpeaker's.
+    """
+    repository = named if named in FILES else WESPEAKER
+    file, revision = FILES[repository]
+    return find_file(named, repository, file, revision, runtime, progress)
 
 
 def n_fbank_frames(n_samples: int) -> int:

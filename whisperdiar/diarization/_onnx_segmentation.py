@@ -100,7 +100,7 @@ class Segmentation:
         self._n_frames = scores.shape[1] if heard else self._session(_noise(self.window)).shape[1]
         batch = settings.segmentation_batch_size or _BATCH[self._session.kind]
         self._batch = 1 if isinstance(shape[0], int) else batch
-        self._step = settings.segmentation_step
+        self._step = settings.step
         given_threshold = settings.segmentation_threshold
         self._threshold = _THRESHOLD if given_threshold is None else given_threshold
 

@@ -12,19 +12,19 @@ from typing import ClassVar
 
 from whisperdiar.diarization._emb_diarizer import EmbeddingDiarizer
 from whisperdiar.diarization._emb_encoders import ECAPA
-from whisperdiar.diarization._onnx_embedding import REPOSITORY as WESPEAKER
 from whisperdiar.options import Runtime
 from whisperdiar.options.embedding import EmbeddingSettings
+from whisperdiar.options.onnx_diarization import CAMPPLUS, WESPEAKER
 from whisperdiar.types import BackendInfo
 
 
 class Backend(EmbeddingDiarizer):
-    """Clusters speech by speaker embeddings: ECAPA-TDNN, WeSpeaker, Resemblyzer or one of pyannote.audio."""
+    """Clusters speech by speaker embeddings: ECAPA-TDNN, CAM++, WeSpeaker, Resemblyzer or one of pyannote.audio."""
 
     name: ClassVar[str] = "embedding"
     info: ClassVar[BackendInfo] = BackendInfo(
         summary="speaker embeddings of speech, clustered; Resemblyzer's need no download",
-        licence="models: ECAPA and Resemblyzer Apache-2.0, WeSpeaker CC-BY-4.0, pyannote/embedding MIT",
+        licence="models: ECAPA, CAM++ and Resemblyzer Apache-2.0, WeSpeaker CC-BY-4.0, pyannote/embedding MIT",
         extra="",
         network=True,
         download_mb=89,
@@ -35,10 +35,11 @@ class Backend(EmbeddingDiarizer):
     # Any of these will do: packages, and repositories of models that must be in the cache.
     alternatives: ClassVar[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
         (("speechbrain",), (ECAPA,)),
+        (("onnxruntime", "onnx", "kaldi_native_fbank"), (CAMPPLUS,)),
         (("onnxruntime", "onnx", "kaldi_native_fbank"), (WESPEAKER,)),
         (("resemblyzer",), ()),
     )
-    # `models download onnx` fetches WeSpeaker's, which needs no PyTorch.
+    # `models download onnx` fetches CAM++, which needs no PyTorch.
     downloaded_as: ClassVar[str] = "onnx"
     settings_type: ClassVar[type] = EmbeddingSettings
 

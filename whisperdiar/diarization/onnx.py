@@ -45,7 +45,7 @@ from whisperdiar.diarization._windows import (
 )
 from whisperdiar.errors import InvalidOption, UnsupportedRequest
 from whisperdiar.options import SAMPLE_RATE_HZ, OnnxSettings, Runtime
-from whisperdiar.options.onnx_diarization import EXACT_CLUSTER, EXACT_LINKAGE, EXACT_THRESHOLD, STRETCH_THRESHOLD
+from whisperdiar.options.onnx_diarization import CAMPPLUS, EXACT_CLUSTER, EXACT_LINKAGE
 from whisperdiar.torch_support import require
 from whisperdiar.types import (
     Audio,
@@ -65,10 +65,6 @@ where every second of speech is embedded once."""
 _EMBEDDED = 0.97
 _BATCH = {"cpu": 4, "cuda": 32}
 """Windows embedded at once, for each thread."""
-FILES = {
-    _onnx_segmentation.REPOSITORY: (_onnx_segmentation.FILE,),
-    _onnx_embedding.REPOSITORY: (_onnx_embedding.FILE,),
-}
 _MIN_ACTIVE_SHARE = 0.2
 """Of a window that a local speaker must fill, alone, to take part in the clustering."""
 
@@ -81,13 +77,13 @@ class Backend:
 
     name: ClassVar[str] = "onnx"
     info: ClassVar[BackendInfo] = BackendInfo(
-        summary="pyannote's pipeline 3.1 in ONNX Runtime: no PyTorch, no token, many times faster",
-        licence="MIT; embedding model CC-BY-4.0 (code Apache-2.0)",
+        summary="pyannote's segmentation and CAM++ in ONNX Runtime, helped by the text: no PyTorch, no token",
+        licence="segmentation MIT, embedding Apache-2.0",
         network=True,
-        download_mb=33,
+        download_mb=34,
         overlap=True,
         homepage="https://huggingface.co/pyannote/speaker-diarization-3.1",
-        repositories=(_onnx_segmentation.REPOSITORY, _onnx_embedding.REPOSITORY),
+        repositories=(_onnx_segmentation.REPOSITORY, CAMPPLUS),
         requires=("onnxruntime", "onnx", "kaldi_native_fbank"),
     )
     settings_type: ClassVar[type] = OnnxSettings
@@ -117,8 +113,8 @@ class Backend:
                 require(module, package=module.replace("_", "-"), extra="")
             settings, runtime = self.settings, self.runtime
             windows = _onnx_segmentation.find(settings.segmentation_model, runtime, progress)
-            voices = _onnx_embedding.find(settings.embedding_model, runtime, progress)
-            encoder = FrameEncoder(voices, runtime, name=settings.embedding_model)
+            voices = _onnx_embedding.find(settings.embedding, runtime, progress)
+            encoder = FrameEncoder(voices, runtime, name=settings.embedding)
             if settings.exact and settings.fast and not encoder.shares:
                 raise InvalidOption(
                     f"fast: the frames of {encoder.name} cannot be shared between windows; leave fast out"
@@ -131,7 +127,7 @@ class Backend:
         self._models = None
 
     def record(self) -> BackendRecord:
-        details: dict[str, Any] = {"embedding": self.settings.embedding_model}
+        details: dict[str, Any] = {"embedding": self.settings.embedding}
         if self._models is not None:
             segmentation, encoder = self._models
             details |= {
@@ -208,14 +204,13 @@ class Backend:
             spans = _stretch_voices.speech_stretches(count, active, grid)
         if not spans:
             return np.zeros((grid.total_frames, 1), np.float32)
-        threshold = self.settings.clustering_threshold
         labels = _stretch_voices.speakers_of(
             audio,
             spans,
             active,
             grid,
             encoder,
-            threshold=STRETCH_THRESHOLD if threshold is None else threshold,
+            threshold=self.settings.threshold,
             speakers=speakers,
             report=report,
         )
@@ -246,11 +241,11 @@ class Backend:
         train = embeddings[chosen]
         found: Counts = np.zeros((n_windows, n_speakers), dtype=np.int64)
         if len(train):
-            settings, threshold = self.settings, self.settings.clustering_threshold
+            settings = self.settings
             labels = _agglomerative.cluster(
                 train,
                 method=settings.clustering_method or EXACT_LINKAGE,
-                threshold=EXACT_THRESHOLD if threshold is None else threshold,
+                threshold=settings.threshold,
                 min_cluster_size=settings.min_cluster_size or EXACT_CLUSTER,
                 speakers=speakers,
             )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options._ranges import check_at_least_one, check_ranges
 
-EMBEDDINGS = ("auto", "ecapa", "resemblyzer", "wespeaker", "pyannote")
+EMBEDDINGS = ("auto", "ecapa", "resemblyzer", "campplus", "wespeaker", "pyannote")
 EMBEDDING_CLUSTERINGS = ("auto", "agglomerative", "kmeans")
 
 
@@ -19,8 +19,8 @@ class EmbeddingSettings:
     It is known for embeddings that were measured, and otherwise taken from the recording.
 
     Attributes:
-        embedding: ``ecapa`` (SpeechBrain), ``resemblyzer``, ``wespeaker`` (ONNX Runtime), ``pyannote``, or ``auto``:
-            the best that can run.
+        embedding: ``ecapa`` (SpeechBrain), ``resemblyzer``, ``campplus`` or ``wespeaker`` (ONNX Runtime),
+            ``pyannote``, or ``auto``: the best that can run.
         embedding_model: repository of the hub, folder or file of that embedding; None for its own.
         window: seconds of speech that are embedded at a time.
         step: seconds from window to window; None for 0.2 with fast embeddings and 0.4 with others.

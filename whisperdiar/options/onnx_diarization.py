@@ -10,6 +10,10 @@ from whisperdiar.options.neural_diarization import LINKAGES
 
 STRETCH_THRESHOLD = 0.4
 """Cosine distance up to which stretches of speech are one speaker, by average linkage; fitted to each recording."""
+CAMPPLUS = "csukuangfj/speaker-embedding-models"
+WESPEAKER = "hbredin/wespeaker-voxceleb-resnet34-LM"
+"""Repositories of the speaker embeddings: CAM++ of 3D-Speaker, and the ResNet34 of pyannote's pipeline 3.1."""
+USUAL_STEP, FAST_STEP = 0.1, 0.25
 EXACT_LINKAGE, EXACT_THRESHOLD, EXACT_CLUSTER = "centroid", 0.7045654963945799, 12
 """The published parameters of pyannote's pipeline 3.1."""
 
@@ -20,10 +24,12 @@ class OnnxSettings:
 
     Attributes:
         segmentation_model: repository of the hub, or a ``.onnx`` file: sound → who of a few local speakers talks.
-        embedding_model: the same for the speaker embedding: mel filterbank → vector.
+        embedding_model: the same for the speaker embedding: mel filterbank → vector. None for CAM++ of 3D-Speaker, or
+            with `exact` for WeSpeaker's ResNet34.
         segmentation_window: seconds that the segmentation looks at; None for those of the file, where it says so, else
             10 for a powerset model and 5 for a multi-label one.
-        segmentation_step: step between windows, as a share of their length; more is faster and coarser.
+        segmentation_step: step between windows, as a share of their length; more is faster and coarser. None for 0.1,
+            and for 0.25 with `fast` but not `exact`.
         segmentation_threshold: probability above which somebody talks, for multi-label segmentations only; None for
             0.5.
         segmentation_batch_size: windows segmented at once by each thread; None for 8 on a CPU and 32 on a GPU.
@@ -32,23 +38,23 @@ class OnnxSettings:
             `exact` only, and not for `fast`, which embeds blocks of 20 seconds.
         embedding_exclude_overlap: leave overlapped speech out of embeddings. For `exact` only.
         clustering_method: linkage of the agglomerative clustering; None for ``centroid``. For `exact` only.
-        clustering_threshold: distance up to which voices are one speaker; more gives fewer speakers. None for 0.4, or
-            with `exact` for 0.7045654963945799.
+        clustering_threshold: distance up to which voices are one speaker; more gives fewer speakers. None for 0.4,
+            which was measured with CAM++, or with `exact` for 0.7045654963945799.
         min_cluster_size: smaller clusters join a larger one; None for 12. For `exact` only.
         exclusive: one speaker at a time: who talks most clearly there.
-        exact: pyannote's own way, step by step, with its published parameters; words are not looked at. Without it
-            stretches of text are clustered; that was measured with the embedding CAM++ alone.
+        exact: pyannote's own way, step by step, with its published parameters and embedding; words are not looked at.
+            Without it stretches of text are clustered.
         fast: with `exact`, frames are embedded once for all windows in which they lie: many times faster, hardly less
-            accurate. Without it every second of speech is embedded once in any case.
+            accurate. Without it every second of speech is embedded once in any case; fewer windows are segmented.
 
     Raises:
         InvalidOption: a number outside its range, or no such linkage.
     """
 
     segmentation_model: str = "onnx-community/pyannote-segmentation-3.0"
-    embedding_model: str = "hbredin/wespeaker-voxceleb-resnet34-LM"
+    embedding_model: str | None = None
     segmentation_window: float | None = None
-    segmentation_step: float = 0.1
+    segmentation_step: float | None = None
     segmentation_threshold: float | None = None
     segmentation_batch_size: int | None = None
     min_duration_off: float = 0.0
@@ -58,7 +64,7 @@ class OnnxSettings:
     clustering_threshold: float | None = None
     min_cluster_size: int | None = None
     exclusive: bool = False
-    exact: bool = True
+    exact: bool = False
     fast: bool = False
 
     def __post_init__(self) -> None:
@@ -73,11 +79,28 @@ class OnnxSettings:
         )
         if self.fast and self.embedding_batch_size is not None:
             raise InvalidOption("embedding_batch_size: fast embeds blocks one by one; leave one of the two out")
-        if self.fast and not self.exact:
-            raise InvalidOption("fast: only the exact mode has it; leave fast or exact=false out")
         if not self.exact:
             for name in ("clustering_method", "min_cluster_size", "embedding_batch_size"):
                 if getattr(self, name) is not None:
-                    raise InvalidOption(f"{name}: only the exact mode has it; leave it or exact=false out")
+                    raise InvalidOption(f"{name}: only the exact mode has it; add exact=true, or leave it out")
         if self.clustering_method is not None and self.clustering_method not in LINKAGES:
             raise InvalidOption(f"clustering_method {self.clustering_method!r}: choose one of {', '.join(LINKAGES)}")
+
+    @property
+    def embedding(self) -> str:
+        """The embedding model that is used."""
+        return self.embedding_model or (WESPEAKER if self.exact else CAMPPLUS)
+
+    @property
+    def step(self) -> float:
+        """The step between windows that is used, as a share of their length."""
+        if self.segmentation_step is not None:
+            return self.segmentation_step
+        return FAST_STEP if self.fast and not self.exact else USUAL_STEP
+
+    @property
+    def threshold(self) -> float:
+        """The distance that is used up to which voices are one speaker."""
+        if self.clustering_threshold is not None:
+            return self.clustering_threshold
+        return EXACT_THRESHOLD if self.exact else STRETCH_THRESHOLD
