@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.sounds import ROOT
 from whisperdiar import AlignmentOptions, Span, Turn, Word, align, uncertain_words
+from whisperdiar.alignment import OUT_OF_REACH_S
 
 
 def word(start: float, end: float, text: str = " word") -> Word:
@@ -48,12 +49,19 @@ def test_words_keep_text_time_probability_and_order(words: list[Word], turns: li
 def test_every_word_gets_a_speaker_that_exists_and_a_probability(words: list[Word], turns: list[Turn]) -> None:
     known = {t.speaker for t in turns}
     for item in align(words, turns):
-        if known:
+        if within_reach(item, turns):
             assert item.speaker in known
-            assert 0.0 <= (item.speaker_confidence or -1) <= 1.0 + 1e-9
+            assert 0.0 < (item.speaker_confidence or -1) < 1.0
             assert item.second_speaker is None or item.second_speaker in known - {item.speaker}
         else:
             assert item.speaker is item.speaker_confidence is item.second_speaker is None
+
+
+def within_reach(item: Word, turns: list[Turn]) -> bool:
+    """Whether the middle of what is likely spoken of a word is near enough to a turn."""
+    likely = max(item.span.start, item.span.end - 0.1 - 0.06 * len(item.text))
+    middle = (likely + item.span.end) / 2
+    return any(max(turn.span.start - middle, middle - turn.span.end) <= OUT_OF_REACH_S for turn in turns)
 
 
 @given(word_lists, turn_lists, st.randoms(use_true_random=False))
@@ -109,8 +117,24 @@ def joined_spans(turns: list[Turn], label: str) -> list[tuple[float, float]]:
 
 @given(word_lists, st.lists(spans, min_size=1, max_size=12))
 def test_one_speaker_in_one_speaker_out(words: list[Word], found: list[Span]) -> None:
-    joined = align(words, [Turn(span, "A") for span in found])
-    assert {(w.speaker, w.second_speaker, w.overlap) for w in joined} <= {("A", None, False)}
+    turns = [Turn(span, "A") for span in found]
+    for item in align(words, turns):
+        assert item.speaker == ("A" if within_reach(item, turns) else None)
+        assert (item.second_speaker, item.overlap) == (None, False)
+
+
+@pytest.mark.parametrize("turns", [[turn(0, 10, "A")], [turn(0, 5, "A"), turn(5, 10, "B")]])
+def test_the_further_a_word_is_from_every_turn_the_less_sure_is_its_speaker(turns: list[Turn]) -> None:
+    near, *further, gone = align([word(at, at + 0.5) for at in (3.0, 12.0, 20.0, 39.0, 210.0)], turns)
+    sure = [item.speaker_confidence or 0.0 for item in (near, *further)]
+    assert sure[0] > max(sure[1:]) + 0.02, sure
+    assert sure[-1] < 0.75, sure
+    assert gone.speaker is gone.speaker_confidence is gone.second_speaker is None
+
+
+def test_no_confidence_is_certain() -> None:
+    words = [word(at, at + 0.4) for at in np.arange(0.0, 60.0, 0.5).tolist()]
+    assert all(0.9 < (item.speaker_confidence or 0.0) < 1.0 for item in align(words, [turn(0, 60, "A")]))
 
 
 @given(
@@ -120,7 +144,7 @@ def test_one_speaker_in_one_speaker_out(words: list[Word], found: list[Span]) ->
 def test_no_finite_times_are_too_wild(words: list[tuple[Span, str]], turns: list[tuple[Span, str]]) -> None:
     joined = align([Word(*item) for item in words], [Turn(*item) for item in turns])
     assert [w.text for w in joined] == [text for _, text in words]
-    assert all(w.speaker in {speaker for _, speaker in turns} for w in joined)
+    assert all(w.speaker in {None, *(speaker for _, speaker in turns)} for w in joined)
     assert all(0.0 <= (w.speaker_confidence or 0.0) <= 1.0 for w in joined)
 
 

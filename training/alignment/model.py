@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from whisperdiar.alignment._confidence import N_EVIDENCE
 from whisperdiar.alignment._turns import N_PAIR_FEATURES, N_SLOTS, NOBODY
 from whisperdiar.alignment._words import N_WORD_FEATURES
 
@@ -100,9 +101,13 @@ def _rivals(state: Tensor) -> Tensor:
 
 
 def export(model: Model, path: Path, *, temperature: float = 1.0) -> None:
-    """Weights as `whisperdiar.alignment` reads them; log odds are divided by `temperature`."""
+    """Weights as `whisperdiar.alignment` reads them; log odds are divided by `temperature`.
+
+    Those of the confidence are zero until `training.alignment.confidence` fits them.
+    """
     arrays: dict[str, NDArray[Any]] = {
-        "context": np.array(CONTEXT), "near_offsets": np.array(NEAR), "far_offsets": np.array(FAR)
+        "context": np.array(CONTEXT), "near_offsets": np.array(NEAR), "far_offsets": np.array(FAR),
+        "confidence": np.zeros(N_EVIDENCE, np.float32),
     }  # fmt: skip
     for name, linear in (("word", model.word), ("pair", model.pair), ("out", model.out)):
         scale = 1 / temperature if name == "out" else 1.0

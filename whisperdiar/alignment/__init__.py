@@ -16,19 +16,31 @@ of speakers who talk within a few minutes is bounded.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from whisperdiar.alignment._confidence import confidence, evidence
 from whisperdiar.alignment._network import shipped
-from whisperdiar.alignment._turns import NOBODY, SpeakerTurns, candidates, covered, pair_features
-from whisperdiar.alignment._words import Floats, Indices, WordTimes, word_features
+from whisperdiar.alignment._turns import (
+    NOBODY,
+    SpeakerTurns,
+    candidates,
+    covered,
+    distance_of,
+    pair_features,
+    scaled,
+)
+from whisperdiar.alignment._words import Doubles, Floats, Indices, WordTimes, word_features
 from whisperdiar.options import AlignmentOptions
 from whisperdiar.transcript import Uncertain
 from whisperdiar.types import Turn, Word
 
-__all__ = ["align", "uncertain_words"]
+__all__ = ["OUT_OF_REACH_S", "Decision", "align", "decide", "uncertain_words"]
+
+OUT_OF_REACH_S = 30.0
+"""A word whose nearest turn is further away has no speaker: nobody was heard there."""
 
 _BLOCK = 512
 """Words that are worked on at a time: so few that their features stay in the processor's cache."""
@@ -43,23 +55,62 @@ _NEGLIGIBLE = 0.01
 def align(words: Sequence[Word], turns: Iterable[Turn]) -> tuple[Word, ...]:
     """The same words in the same order, each with speaker, confidence, second-best speaker and overlap.
 
-    Text, time and probability of a word are never changed. Without turns no word gets a speaker. The result
-    does not depend on the order of `turns`; exact ties go to the speaker whose turns begin first.
+    Text, time and probability of a word are never changed. Without turns no word gets a speaker, nor does one further
+    than `OUT_OF_REACH_S` from the nearest turn. The result does not depend on the order of `turns`; exact ties go to
+    the speaker whose turns begin first.
     """
     turns = tuple(turns)
     if not words or not turns:
         return tuple(
             replace(word, speaker=None, speaker_confidence=None, second_speaker=None, overlap=False) for word in words
         )
+    joined: list[Word] = []
+    for part in decide(words, turns):
+        joined += _named(words[part.first : part.first + len(part.chosen)], part)
+    return tuple(joined)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is known of n words that follow each other.
+
+    Attributes:
+        first: number of the first of them.
+        labels: all speakers.
+        chosen: int64 (n, N_SLOTS), the candidates, by their place in `labels`; NOBODY for none.
+        probability: float32 (n, N_SLOTS), of the candidates; rows add up to 1.
+        pairs: float32 (n, N_SLOTS, N_PAIR_FEATURES), how each of them talks around the word.
+    """
+
+    first: int
+    labels: tuple[str, ...]
+    chosen: Indices
+    probability: Floats
+    pairs: Floats
+
+    @property
+    def confidence(self) -> Doubles:
+        """float64 (n,): the probability that the most probable candidate spoke the word."""
+        return confidence(shipped().confidence, evidence(self.probability, self.chosen, self.pairs))
+
+
+def decide(words: Sequence[Word], turns: Sequence[Turn]) -> Iterator[Decision]:
+    """How probable each word's candidates are, block by block; `words` and `turns` are not empty."""
     origin = min(words[0].span.start, min(turn.span.start for turn in turns))
     times, speakers = WordTimes.of(words, origin), SpeakerTurns.of(turns, origin)
-    features = word_features(words, times)
-    joined: list[Word] = []
+    features, network = word_features(words, times), shipped()
+    n = len(features)
     # Threads gain nothing on matrices this small, and where the processor is busy they wait for each other.
     with threadpool_limits(limits=1, user_api="blas"):
-        for first, chosen, probability, cover in _decided(times, speakers, features):
-            joined += _named(words[first : first + len(chosen)], chosen, probability, cover, speakers.labels)
-    return tuple(joined)
+        for first in range(0, n, _BLOCK):
+            last = min(n, first + _BLOCK)
+            low, high = max(0, first - network.reach), min(n, last + network.reach)
+            part = times.part(low, high)
+            chosen = candidates(part, speakers)
+            pairs = pair_features(part, speakers, chosen)
+            probability = network.probabilities(features[low:high], pairs, chosen)
+            kept = slice(first - low, last - low)
+            yield Decision(first, speakers.labels, chosen[kept], probability[kept], pairs[kept])
 
 
 def uncertain_words(words: Sequence[Word], *, options: AlignmentOptions | None = None) -> tuple[Uncertain, ...]:
@@ -72,29 +123,10 @@ def uncertain_words(words: Sequence[Word], *, options: AlignmentOptions | None =
     )
 
 
-def _decided(
-    times: WordTimes, speakers: SpeakerTurns, features: Floats
-) -> Iterator[tuple[int, Indices, Floats, Floats]]:
-    """Block by block: its first word, the candidates (n, N_SLOTS), their probabilities, the parts they cover."""
-    network = shipped()
-    n = len(features)
-    for first in range(0, n, _BLOCK):
-        last = min(n, first + _BLOCK)
-        low, high = max(0, first - network.reach), min(n, last + network.reach)
-        part = times.part(low, high)
-        chosen = candidates(part, speakers)
-        pairs = pair_features(part, speakers, chosen)
-        probability = network.probabilities(features[low:high], pairs, chosen)
-        kept = slice(first - low, last - low)
-        yield first, chosen[kept], probability[kept], covered(pairs[kept])
-
-
-def _named(
-    words: Sequence[Word], chosen: Indices, probability: Floats, cover: Floats, labels: Sequence[str]
-) -> Iterator[Word]:
+def _named(words: Sequence[Word], part: Decision) -> Iterator[Word]:
+    chosen, probability, cover = part.chosen, part.probability, covered(part.pairs)
     rows = np.arange(len(chosen))
     best = probability.argmax(axis=1)
-    confidence = probability[rows, best]
     rest = probability.copy()
     rest[rows, best] = -1.0
     # Where another turn covers the word as well, that one's speaker is the rival, however improbable.
@@ -102,15 +134,18 @@ def _named(
     overlap = beside.any(axis=1) & (cover[rows, best] >= _OVERLAP)
     second = np.where(overlap, np.where(beside, rest, -1.0).argmax(axis=1), rest.argmax(axis=1))
     named = overlap | (rest[rows, second] > _NEGLIGIBLE)
+    # The first candidate is the nearest one.
+    heard = distance_of(part.pairs)[:, 0] <= np.float32(scaled(np.float64(OUT_OF_REACH_S)))
     found = zip(
         words,
-        chosen[rows, best].tolist(),
-        np.minimum(confidence.astype(float), 1.0).tolist(),
-        np.where(named, chosen[rows, second], NOBODY).tolist(),
+        np.where(heard, chosen[rows, best], NOBODY).tolist(),
+        part.confidence.tolist(),
+        np.where(heard & named, chosen[rows, second], NOBODY).tolist(),
         overlap.tolist(),
         strict=True,
     )
-    names: tuple[str | None, ...] = (*labels, None)  # NOBODY is the last one
-    for word, speaker, value, rival, both in found:
+    names: tuple[str | None, ...] = (*part.labels, None)  # NOBODY is the last one
+    for word, speaker, sure, rival, both in found:
+        value = None if speaker == NOBODY else sure
         # Built directly: dataclasses.replace() would take a third of the whole alignment's time.
         yield Word(word.span, word.text, word.probability, names[speaker], value, names[rival], both, word.edited)

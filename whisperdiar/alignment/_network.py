@@ -33,12 +33,14 @@ class Network:
         context: words to each side that the word layer sees.
         near, far: offsets, in words, at which the two convolutions look.
         arrays: matrices and biases by name.
+        confidence: float32 (N_EVIDENCE,), the weights of `whisperdiar.alignment._confidence`.
     """
 
     context: int
     near: tuple[int, ...]
     far: tuple[int, ...]
     arrays: dict[str, Floats]
+    confidence: Floats
 
     @property
     def reach(self) -> int:
@@ -122,8 +124,9 @@ def shipped() -> Network:
     source = importlib.resources.files("whisperdiar.data").joinpath(WEIGHTS)
     with source.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
         arrays = {name: stored[name] for name in stored.files}
-    context, near, far = (arrays.pop(name) for name in ("context", "near_offsets", "far_offsets"))
-    return Network(int(context), _integers(near), _integers(far), arrays)
+    names = ("context", "near_offsets", "far_offsets", "confidence")
+    context, near, far, sure = (arrays.pop(name) for name in names)
+    return Network(int(context), _integers(near), _integers(far), arrays, sure)
 
 
 def _integers(values: Sequence[int] | NDArray[np.generic]) -> tuple[int, ...]:

@@ -149,6 +149,12 @@ def covered(pairs: Floats) -> Floats:
     return pairs[:, :, 0]
 
 
+def distance_of(pairs: Floats) -> Floats:
+    """float32 (n, N_SLOTS), 0 to 2: how far each candidate's nearest turn is from the word's middle, on the scale of
+    `scaled`, from its features."""
+    return pairs[:, :, -4]
+
+
 class _Talk:
     """The turns of one speaker a row, looked up by time."""
 
@@ -196,17 +202,18 @@ class _Talk:
         either = (end - start) + (turns.end[nearest] - turns.start[nearest]) - shared
         return [
             inside.astype(np.float64),
-            np.where(inside, _log(middle - turns.start[now]), 0.0),
-            np.where(inside, _log(turns.end[now] - middle), 0.0),
-            np.where(inside, 0.0, _log(gap_before)),
-            np.where(inside, 0.0, _log(gap_after)),
-            np.where(inside, _log(length_now), 0.0),
-            np.where(begun & ~inside, _log(length_now), 0.0),
-            np.where(has_next, _log(length_next), 0.0),
+            np.where(inside, scaled(middle - turns.start[now]), 0.0),
+            np.where(inside, scaled(turns.end[now] - middle), 0.0),
+            np.where(inside, 0.0, scaled(gap_before)),
+            np.where(inside, 0.0, scaled(gap_after)),
+            np.where(inside, scaled(length_now), 0.0),
+            np.where(begun & ~inside, scaled(length_now), 0.0),
+            np.where(has_next, scaled(length_next), 0.0),
             shared / np.maximum(either, 1e-3),
-            np.minimum(_log(np.where(inside, 0.0, np.minimum(gap_before, gap_after))), 2.0),
+            np.minimum(scaled(np.where(inside, 0.0, np.minimum(gap_before, gap_after))), 2.0),
         ]
 
 
-def _log(seconds: Doubles) -> Doubles:
+def scaled(seconds: Doubles) -> Doubles:
+    """Times on a logarithmic scale: 0 s is 0, 40 s is 2."""
     return np.log1p(np.clip(seconds, 0.0, 120.0) / 0.1) / 3
