@@ -28,11 +28,14 @@ from whisperdiar.diarization import (
     _local_voices,
     _onnx_embedding,
     _onnx_segmentation,
+    _plda,
     _shared_frames,
     _stretch_voices,
+    _vbx,
 )
 from whisperdiar.diarization._onnx_embedding import FrameEncoder
 from whisperdiar.diarization._onnx_segmentation import Segmentation
+from whisperdiar.diarization._plda import Plda
 from whisperdiar.diarization._windows import (
     NOBODY,
     Counts,
@@ -45,7 +48,16 @@ from whisperdiar.diarization._windows import (
 )
 from whisperdiar.errors import InvalidOption, UnsupportedRequest
 from whisperdiar.options import SAMPLE_RATE_HZ, OnnxSettings, Runtime
-from whisperdiar.options.onnx_diarization import EXACT_CLUSTER, EXACT_LINKAGE, EXACT_THRESHOLD, STRETCH_THRESHOLD
+from whisperdiar.options.onnx_diarization import (
+    EXACT_CLUSTER,
+    EXACT_LINKAGE,
+    EXACT_THRESHOLD,
+    STRETCH_THRESHOLD,
+    VBX,
+    VBX_FA,
+    VBX_FB,
+    VBX_THRESHOLD,
+)
 from whisperdiar.torch_support import require
 from whisperdiar.types import (
     Audio,
@@ -96,6 +108,7 @@ class Backend:
         self.settings = settings or OnnxSettings()
         self.runtime = runtime or Runtime()
         self._models: tuple[Segmentation, FrameEncoder] | None = None
+        self._plda: Plda | None = None
 
     @property
     def wants_words(self) -> bool:
@@ -123,15 +136,20 @@ class Backend:
                 raise InvalidOption(
                     f"fast: the frames of {encoder.name} cannot be shared between windows; leave fast out"
                 )
+            if settings.clustering_method == VBX:
+                files = _plda.find(settings.plda or _plda.REPOSITORY, runtime, progress)
+                self._plda = _plda.load(files, dimension=encoder.dimension, embedding=encoder.name)
             self._models = Segmentation(windows, settings, runtime, name=settings.segmentation_model), encoder
         return self._models
 
     def release(self) -> None:
         """Drop the models and the memory that they hold; the next `diarize` loads them again."""
-        self._models = None
+        self._models = self._plda = None
 
     def record(self) -> BackendRecord:
         details: dict[str, Any] = {"embedding": self.settings.embedding_model}
+        if self.settings.clustering_method == VBX:
+            details |= {"clustering": VBX, "plda": self.settings.plda or _plda.REPOSITORY}
         if self._models is not None:
             segmentation, encoder = self._models
             details |= {
@@ -243,6 +261,8 @@ class Backend:
         for window, own in enumerate(active):
             alone[window] = own[own.sum(axis=1) == 1].sum(axis=0)
         chosen = alone >= _MIN_ACTIVE_SHARE * n_frames
+        if self._plda is not None:
+            return self._by_vbx(embeddings, active, chosen, self._plda, speakers)
         train = embeddings[chosen]
         found: Counts = np.zeros((n_windows, n_speakers), dtype=np.int64)
         if len(train):
@@ -259,6 +279,26 @@ class Backend:
             )
         found[~active.any(axis=1)] = NOBODY
         return found
+
+    def _by_vbx(
+        self,
+        embeddings: NDArray[np.float32],
+        active: NDArray[np.bool_],
+        chosen: NDArray[np.bool_],
+        plda: Plda,
+        speakers: SpeakerCount,
+    ) -> Counts:
+        settings, threshold = self.settings, self.settings.clustering_threshold
+        return _vbx.cluster(
+            embeddings,
+            active,
+            chosen,
+            plda,
+            threshold=VBX_THRESHOLD if threshold is None else threshold,
+            fa=VBX_FA if settings.vbx_fa is None else settings.vbx_fa,
+            fb=VBX_FB if settings.vbx_fb is None else settings.vbx_fb,
+            speakers=speakers,
+        )
 
     def _turns(
         self,
