@@ -205,6 +205,8 @@ class Backend:
         result = Diarization(audio.recording_id, turns).relabelled()
         if turns and not speakers.allows(len(result.speakers)):
             note = f"{speakers} speakers were asked for, onnx found {len(result.speakers)}"
+            if self.settings.exact and self._plda is None and len(result.speakers) < (speakers.minimum or 1):
+                note += ": to find who says little, set exact=false or a smaller min_cluster_size"
             result = Diarization(result.recording_id, result.turns, (note,))
         return result
 
@@ -220,10 +222,10 @@ class Backend:
         report: Callable[[float], None],
     ) -> Scores:
         """How much speaks for each speaker, float32 (total_frames, n), by the voices of stretches of speech."""
-        if words:
-            spans = _stretch_voices.text_stretches(words, active, grid, audio.duration)
-        else:
-            spans = _stretch_voices.speech_stretches(count, active, grid)
+        least = speakers.minimum or 1
+        spans = _stretch_voices.text_stretches(words, active, grid, audio.duration, at_least=least) if words else []
+        if not spans:
+            spans = _stretch_voices.speech_stretches(count, active, grid, at_least=least)
         if not spans:
             return np.zeros((grid.total_frames, 1), np.float32)
         threshold = self.settings.clustering_threshold
