@@ -150,19 +150,22 @@ def _export(model: Any, example: Any, path: Path, axes: dict[str, dict[int, str]
 
 
 def pyannote_pipeline(segmentation: Any, voices: Any, **parameters: Any) -> Any:
-    """pyannote.audio's own SpeakerDiarization with these networks and the parameters of 3.1."""
+    """pyannote.audio's own SpeakerDiarization with these networks and the parameters of 3.1, or with a folder `plda`
+    the clustering of community-1."""
     from pyannote.audio.core.plda import PLDA
     from pyannote.audio.pipelines import SpeakerDiarization
 
+    plda = parameters.get("plda")
     pipeline = SpeakerDiarization(
         segmentation=segmentation,
         embedding=voices,
         embedding_exclude_overlap=parameters.get("embedding_exclude_overlap", True),
-        clustering="AgglomerativeClustering",
+        clustering="AgglomerativeClustering" if plda is None else "VBxClustering",
         segmentation_step=parameters.get("segmentation_step", 0.1),
         segmentation_batch_size=32,
         embedding_batch_size=32,
-        plda=PLDA.__new__(PLDA),  # it would be fetched, and is never asked
+        # It would be fetched, and is never asked.
+        plda=PLDA.__new__(PLDA) if plda is None else PLDA.from_pretrained(plda),
     )
     values: dict[str, dict[str, Any]] = {
         "segmentation": {"min_duration_off": parameters.get("min_duration_off", 0.0)},
@@ -172,6 +175,8 @@ def pyannote_pipeline(segmentation: Any, voices: Any, **parameters: Any) -> Any:
             "threshold": parameters.get("clustering_threshold", 0.7045654963945799),
         },
     }
+    if plda is not None:
+        values["clustering"] = {name: parameters[name] for name in ("threshold", "Fa", "Fb")}
     if not segmentation.specifications.powerset:
         values["segmentation"]["threshold"] = parameters.get("segmentation_threshold", 0.5)
     pipeline.instantiate(values)

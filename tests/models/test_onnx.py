@@ -159,6 +159,32 @@ def test_the_number_of_speakers_is_that_of_pyannote(small: Networks, audio: Audi
     assert count.allows(len(found.speakers)) or found.warnings
 
 
+@pytest.fixture(scope="module")
+def plda(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.save_plda(tmp_path_factory.mktemp("plda"))
+
+
+@pytest.mark.parametrize("count", [ANY_SPEAKERS, SpeakerCount(2, 2), SpeakerCount(3, None)], ids=str)
+@pytest.mark.parametrize(("threshold", "fa", "fb"), [(0.6, 0.07, 0.8), (0.8, 0.4, 3.0)])
+def test_vbx_is_that_of_pyannote(
+    small: Networks, audio: Audio, plda: Path, count: SpeakerCount, threshold: float, fa: float, fb: float
+) -> None:
+    expected = small.pyannote(audio, count, plda=plda, threshold=threshold, Fa=fa, Fb=fb)
+    chosen = {"clustering_threshold": threshold, "vbx_fa": fa, "vbx_fb": fb}
+    chosen = {} if (threshold, fa, fb) == (0.6, 0.07, 0.8) else chosen  # the published ones are the defaults
+    backend = small.backend(clustering_method="vbx", plda=str(plda), min_cluster_size=None, **chosen)
+    found = diarize(backend, audio, count)
+    assert len(expected.turns) > 5
+    assert found.speakers == expected.speakers
+    assert differ(expected, found) < 0.005
+    assert backend.record().details["plda"] == str(plda)
+
+
+def test_a_plda_that_is_not_here_is_named(small: Networks) -> None:
+    with pytest.raises(ModelUnavailable, match=r"pyannote/speaker-diarization-community-1 is not on this machine"):
+        small.backend(clustering_method="vbx", min_cluster_size=None).prepare()
+
+
 @pytest.mark.parametrize("kind", ["multi-label", "powerset"])
 @pytest.mark.parametrize("clip", ["ami_EN2004a.flac", "stereo_fw.wav"])
 def test_real_segmentation_on_real_recordings(kind: str, clip: str, tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.cluster.hierarchy import linkage
 
 from whisperdiar.diarization import _agglomerative
@@ -47,6 +49,19 @@ def test_clusters_are_those_of_pyannote(spread: float, speakers: SpeakerCount, m
     )
     found = cluster(embeddings, speakers=speakers, **(PUBLISHED | {"method": method, "min_cluster_size": least}))
     np.testing.assert_array_equal(found, expected)
+
+
+@given(st.integers(1, 8), st.integers(0, 2), st.integers(0, 2), st.integers(0, 99))
+def test_voices_with_windows_enough_are_reached_when_they_are_asked_for(
+    n_voices: int, fewer: int, more: int, seed: int
+) -> None:
+    centres = 3.0 * np.eye(32)[:n_voices]
+    who = np.random.default_rng(seed).permutation(np.repeat(np.arange(n_voices), 15))
+    noise = np.random.default_rng(seed + 1).normal(size=(len(who), 32))
+    embeddings = (centres[who] + 0.1 * noise).astype(np.float32)
+    assert same_partition(cluster(embeddings, speakers=SpeakerCount(n_voices, n_voices), **PUBLISHED), who)
+    bounds = SpeakerCount(max(1, n_voices - fewer), n_voices + more)
+    assert bounds.allows(len(set(cluster(embeddings, speakers=bounds, **PUBLISHED).tolist())))
 
 
 def test_a_small_cluster_joins_a_large_one() -> None:

@@ -8,6 +8,8 @@ import time
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.cluster.hierarchy import fcluster, linkage
 
 from whisperdiar import SpeakerCount
@@ -55,6 +57,27 @@ def test_the_number_of_speakers_is_honoured(method: str, bounds: tuple[int | Non
     assert set(found) == set(range(int(found.max()) + 1))
     if count.allows(3):
         assert (found == truth([0, 1, 2, 0, 1, 2])).all()
+
+
+@given(
+    st.integers(1, 8).flatmap(lambda n: st.permutations(range(n))),
+    st.sampled_from(METHODS),
+    st.integers(0, 3),
+    st.integers(0, 3),
+    st.integers(2, 20),
+    st.integers(0, 99),
+)
+def test_voices_that_are_there_are_reached_when_they_are_asked_for(
+    order: list[int], method: str, fewer: int, more: int, each: int, seed: int
+) -> None:
+    """Also those who say less than who is found unasked."""
+    n = len(order)
+    points = windows([*order, *order], each=each, seed=seed)
+    rule = dataclasses.replace(RULE, method=method)
+    exact = cluster(points, rule=rule, speakers=SpeakerCount(n, n))
+    assert (exact == truth([*order, *order], each)).all()
+    bounds = SpeakerCount(max(1, n - fewer), n + more)
+    assert bounds.allows(int(cluster(points, rule=rule, speakers=bounds).max()) + 1)
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -13,9 +13,9 @@ from scipy import sparse
 from whisperdiar.diarization import _stretch_clustering
 from whisperdiar.diarization._agreement import agreement, changes, local_clusters
 from whisperdiar.diarization._stretch_clustering import Stretches, calibrated, cluster, nearest
-from whisperdiar.diarization._stretch_voices import activity
-from whisperdiar.diarization._stretches import WORDS, CutRule, covered, cut, pieces, sentence_ends
-from whisperdiar.diarization._windows import NOBODY, WindowGrid
+from whisperdiar.diarization._stretch_voices import activity, speech_stretches, text_stretches
+from whisperdiar.diarization._stretches import WORDS, CutRule, covered, cut, cut_finer, pieces, sentence_ends
+from whisperdiar.diarization._windows import NOBODY, WindowGrid, speaker_count, speaking
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options import OnnxSettings
 from whisperdiar.types import ANY_SPEAKERS, Span, SpeakerCount, Word
@@ -192,6 +192,53 @@ def test_the_number_of_speakers_asked_for_is_reached(who: str, low: int, extra: 
     n_found = len(set(cluster(stretches_of(who), threshold=0.4, speakers=bounds).tolist()))
     assert min(low, len(who)) <= n_found <= low + extra
     assert n_found == min(len(who), max(low, min(low + extra, len(set(who)))))
+
+
+@given(texts(), st.integers(1, 30), st.floats(0.1, 2.0), st.integers(0, 99))
+def test_stretches_are_cut_finer_until_there_are_enough(
+    text: tuple[list[Span], list[bool], list[float]], at_least: int, shortest: float, seed: int
+) -> None:
+    spans, ends, changing = text
+    heard = np.random.default_rng(seed).uniform(size=len(spans)) * [span.duration for span in spans]
+    parts = cut(spans, ends, np.array(changing), WORDS)
+    found = cut_finer(spans, parts, np.array(changing), heard, at_least=at_least, shortest=shortest)
+    assert [number for part in found for number in part] == list(range(len(spans)))
+    assert len(found) <= max(len(parts), at_least)
+    for part in found:
+        assert part in parts or heard[part.start : part.stop].sum() >= shortest - 1e-9
+        if len(found) < at_least:
+            for at in range(part.start + 1, part.stop):
+                halves = heard[part.start : at].sum(), heard[at : part.stop].sum()
+                assert min(halves) < shortest + 1e-9, "it could be cut once more"
+
+
+@given(st.integers(1, 8), st.permutations("ABCDEFGH"), st.booleans(), st.booleans(), st.integers(0, 9))
+@settings(deadline=None, max_examples=40)
+def test_as_many_as_are_asked_for_have_turns(
+    n: int, order: list[str], with_words: bool, changes_are_heard: bool, seed: int
+) -> None:
+    """From what the windows hear to turns: people talk one after another without a pause or the end of a sentence,
+    and the segmentation may take them all for one."""
+    who = "".join(letter * 4 for letter in order[:n])
+    active, own = windows(who if changes_are_heard else "A" * len(who), n_speakers=8, seed=seed)
+    count = speaker_count(active, own)
+    if with_words:
+        words = [Word(Span(0.5 * i, 0.5 * i + 0.5), " so") for i in range(2 * len(who))]
+        spans = text_stretches(words, active, own, float(len(who)), at_least=n)
+    else:
+        spans = speech_stretches(count, active, own, at_least=n)
+    middles = [min(len(who) - 1, int((span.start + span.end) / 2)) for span in spans]
+    labels = cluster(stretches_of("".join(who[i] for i in middles)), threshold=0.4, speakers=SpeakerCount(n, n))
+    turns = speaking(activity(spans, labels, active, own), count)
+    assert turns.any(axis=0).sum() == n
+
+
+def test_words_where_nobody_is_heard_are_nobodys() -> None:
+    active, own = windows("AAAA    BBBB")
+    words = [Word(Span(t, t + 0.9), " so.") for t in (0.0, 1.0, 2.0, 3.0, 5.5, 8.0, 9.0, 10.0, 11.0)]
+    for least in (1, 3):
+        assert all(not 4.0 < span.start < 8.0 for span in text_stretches(words, active, own, 12.0, at_least=least))
+    assert text_stretches(words[4:5], active, own, 12.0, at_least=2) == []
 
 
 def test_a_single_odd_stretch_is_no_speaker_and_takes_no_asked_ones_place() -> None:

@@ -10,6 +10,8 @@ meet first, and so where a cluster's edge lies.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
@@ -63,6 +65,24 @@ def cluster(
     return found
 
 
+def cut(embeddings: NDArray[Any], *, method: str, threshold: float) -> Labels:
+    """The clusters that a threshold leaves, whatever their sizes and number, from 0: int64 (n,).
+
+    Args:
+        embeddings: (n, dimension), in order of time; n is at least 2.
+        method: linkage, as in scipy.
+        threshold: as `cluster` takes it.
+    """
+    points: Embeddings = _unit(embeddings) if method in _EUCLIDEAN else embeddings
+    weights: NDArray[np.float64] = np.ones(len(points))
+    members: Labels = np.arange(len(points))
+    if len(points) > MOST_AT_ONCE:
+        points, weights, members = _joined_early(points, method, threshold)
+    labels = _Cut.at(_tree(points, weights, method), threshold)
+    found: Labels = np.unique(labels[members], return_inverse=True)[1].astype(np.int64).reshape(-1)
+    return found
+
+
 def nearest(embeddings: Embeddings, train: Embeddings, labels: Labels) -> Labels:
     """The cluster whose centre is nearest to each embedding by cosine distance: int64 (n,).
 
@@ -84,10 +104,10 @@ def _bounds(speakers: SpeakerCount, n: int) -> tuple[int, int]:
     return smallest, max(smallest, min(n, speakers.maximum or n))
 
 
-def _unit(embeddings: Embeddings) -> Embeddings:
+def _unit(embeddings: NDArray[Any]) -> NDArray[Any]:
     with np.errstate(divide="ignore", invalid="ignore"):
-        found: Embeddings = embeddings / np.linalg.norm(embeddings, axis=-1, keepdims=True)
-    return np.nan_to_num(found)
+        found = embeddings / np.linalg.norm(embeddings, axis=-1, keepdims=True)
+    return np.asarray(np.nan_to_num(found))
 
 
 def _joined_early(points: Embeddings, method: str, threshold: float) -> tuple[Embeddings, NDArray[np.float64], Labels]:
@@ -182,7 +202,7 @@ class _Cut:
 
     def labels(self, threshold: float, smallest: int, largest: int) -> Labels:
         """Clusters at the threshold, or at the height nearest to it that leaves the wanted number of large ones."""
-        labels = self._at(self._tree, threshold)
+        labels = self.at(self._tree, threshold)
         n_large = self._n_large(labels)
         if smallest <= n_large <= largest:
             return labels
@@ -191,11 +211,11 @@ class _Cut:
         ranked = self._tree.copy()
         ranked[:, 2] = np.arange(len(ranked))
         masses = self._masses()
-        best, best_off = self._at(ranked, len(ranked)), abs(1 - wanted)
+        best, best_off = self.at(ranked, len(ranked)), abs(1 - wanted)
         for step in np.argsort(np.abs(self._tree[:, 2] - threshold)):
             if masses[step] < self._enough:
                 continue
-            labels = self._at(ranked, float(step))
+            labels = self.at(ranked, float(step))
             off = abs(self._n_large(labels) - wanted)
             if off < best_off:
                 best, best_off = labels, off
@@ -215,7 +235,7 @@ class _Cut:
         return int((np.bincount(labels, self._weights) >= self._enough).sum())
 
     @staticmethod
-    def _at(tree: Dendrogram, height: float) -> Labels:
+    def at(tree: Dendrogram, height: float) -> Labels:
         return np.asarray(fcluster(tree, height, criterion="distance") - 1, dtype=np.int64)
 
 

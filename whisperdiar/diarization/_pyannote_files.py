@@ -15,12 +15,12 @@ from typing import Any
 from whisperdiar._pyannote import REVISIONS, find_weights
 from whisperdiar._sources import Source
 from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.diarization._plda import FILES as PLDA_FILES
 from whisperdiar.errors import BackendBroken, InvalidOption
 from whisperdiar.options import PyannoteSettings, Runtime
 from whisperdiar.torch_support import import_module, one_line
 
 CONFIG = "config.yaml"
-PLDA_FILES = ("xvec_transform.npz", "plda.npz")
 VBX = "VBxClustering"
 _DEFAULT_PARTS = "pyannote/speaker-diarization-community-1"  # for parts that a configuration does not name
 

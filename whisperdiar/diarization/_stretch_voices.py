@@ -15,7 +15,15 @@ from whisperdiar.diarization import _agreement, _stretch_clustering, _stretches
 from whisperdiar.diarization._onnx_embedding import FrameEncoder, centred, filterbank
 from whisperdiar.diarization._onnx_runtime import in_parallel
 from whisperdiar.diarization._stretch_clustering import Stretches
-from whisperdiar.diarization._windows import Counts, Scores, WindowGrid, activations, stretch, stretches
+from whisperdiar.diarization._windows import (
+    Counts,
+    Scores,
+    WindowGrid,
+    activations,
+    speaker_count,
+    stretch,
+    stretches,
+)
 from whisperdiar.options import SAMPLE_RATE_HZ
 from whisperdiar.types import Audio, Span, SpeakerCount, Word
 
@@ -27,29 +35,59 @@ _LEAST_SOUND_S = 0.5
 """That is embedded, from the start of a stretch: with less a network hardly knows a voice."""
 _LONG_S, _SHORT_S, _SHARE = 1.0, 0.4, 0.05
 """Stretches of a second make the clusters; of little speech also shorter ones, those of a twentieth of it."""
+_PER_SPEAKER, _FINE_S, _FINEST_S = 4, 2.0, 0.25
+"""Stretches for each speaker that is asked for, where they can be of two seconds; one in any case where it can be."""
 _OWN = 100.0
 """What a stretch adds to the activity of its speaker: he comes before everybody whom the windows hear beside him."""
 _LINGER_S = 5.0
 
 
-def text_stretches(words: Sequence[Word], active: Active, grid: WindowGrid, duration: float) -> list[Span]:
-    """Stretches of words inside a recording of that duration (seconds), sorted by start."""
+def text_stretches(
+    words: Sequence[Word], active: Active, grid: WindowGrid, duration: float, *, at_least: int = 1
+) -> list[Span]:
+    """Stretches of words inside a recording of that duration (seconds), sorted by start; none where nobody is heard.
+
+    `at_least` is how many speakers there are to be: where pauses and sentences make too few stretches for them, these
+    are cut finer.
+    """
     ordered = sorted(words, key=lambda word: word.span)
     spans = [Span(min(word.start, duration), min(word.end, duration)) for word in ordered]
-    return _cut(spans, _stretches.sentence_ends(ordered), active, grid, _stretches.WORDS)
+    count = speaker_count(active, grid)
+    return _cut(spans, _stretches.sentence_ends(ordered), active, count, grid, _stretches.WORDS, at_least)
 
 
-def speech_stretches(count: Counts, active: Active, grid: WindowGrid) -> list[Span]:
+def speech_stretches(count: Counts, active: Active, grid: WindowGrid, *, at_least: int = 1) -> list[Span]:
     """Stretches of speech without a text, sorted by start; `count` is how many speak in each frame, int64."""
     spans = _stretches.pieces(stretches(count > 0, grid))
-    return _cut(spans, [False] * len(spans), active, grid, _stretches.PIECES)
+    return _cut(spans, [False] * len(spans), active, count, grid, _stretches.PIECES, at_least)
 
 
 def _cut(
-    spans: Sequence[Span], ends: Sequence[bool], active: Active, grid: WindowGrid, rule: _stretches.CutRule
+    spans: Sequence[Span],
+    ends: Sequence[bool],
+    active: Active,
+    count: Counts,
+    grid: WindowGrid,
+    rule: _stretches.CutRule,
+    at_least: int,
 ) -> list[Span]:
-    parts = _stretches.cut(spans, ends, _agreement.changes(active, grid, spans), rule)
+    changes = _agreement.changes(active, grid, spans)
+    heard = _heard_s(spans, count, grid)
+    # A speaker of stretches in which no frame counts anybody would have no turn, and take an asked one's place.
+    parts = [part for part in _stretches.cut(spans, ends, changes, rule) if heard[part.start : part.stop].any()]
+    if at_least > 1:
+        for wanted, shortest in ((_PER_SPEAKER * at_least, _FINE_S), (at_least, _FINEST_S)):
+            parts = _stretches.cut_finer(spans, parts, changes, heard, at_least=wanted, shortest=shortest)
     return _stretches.covered(spans, parts)
+
+
+def _heard_s(spans: Sequence[Span], count: Counts, grid: WindowGrid) -> NDArray[np.float64]:
+    """Seconds of each span in which somebody is counted: float64 (n,)."""
+    middle = grid.middle(np.arange(len(count)))
+    so_far = np.concatenate([[0], np.cumsum(count > 0)])
+    edges = np.array([(span.start, span.end) for span in spans]).reshape(-1, 2)
+    first, last = np.searchsorted(middle, edges).T
+    return np.asarray((so_far[last] - so_far[first]) * grid.frame_step)
 
 
 def speakers_of(

@@ -66,6 +66,52 @@ def cut(spans: Sequence[Span], ends: Sequence[bool], changes: NDArray[np.float64
     return found
 
 
+def cut_finer(
+    spans: Sequence[Span],
+    parts: Sequence[range],
+    changes: NDArray[np.float64],
+    heard: NDArray[np.float64],
+    *,
+    at_least: int,
+    shortest: float,
+) -> list[range]:
+    """Stretches of which those with most speech are cut in two until there are enough, or none can be cut.
+
+    Args:
+        spans, changes: as `cut` takes them.
+        parts: what `cut` gives.
+        heard: float64 (n,), the seconds of each word in which somebody is heard.
+        at_least: how many stretches are wanted.
+        shortest: seconds of speech that either half must have.
+    """
+    total = np.concatenate([[0.0], np.cumsum(heard)])
+    found, waiting = list(parts), list(parts)
+    while waiting and len(found) < at_least:
+        part = max(waiting, key=lambda part: total[part.stop] - total[part.start])
+        waiting.remove(part)
+        at = _best_cut(spans, part, changes, total, shortest)
+        if at is not None:
+            halves = [range(part.start, at), range(at, part.stop)]
+            place = found.index(part)
+            found[place : place + 1] = halves
+            waiting += halves
+    return found
+
+
+def _best_cut(
+    spans: Sequence[Span], part: range, changes: NDArray[np.float64], total: NDArray[np.float64], shortest: float
+) -> int | None:
+    """The word before which a stretch is best cut: at a pause or a change of speaker, else near the middle."""
+    inner = np.arange(part.start + 1, part.stop)
+    before, after = total[inner] - total[part.start], total[part.stop] - total[inner]
+    allowed = np.minimum(before, after) >= shortest
+    if not allowed.any():
+        return None
+    pauses = np.array([max(0.0, spans[at].start - spans[at - 1].end) for at in inner.tolist()])
+    fitness = pauses / WORDS.pause + changes[inner - 1] / WORDS.change - np.abs(before - after) / (before + after)
+    return int(inner[np.where(allowed, fitness, -np.inf).argmax()])
+
+
 def covered(spans: Sequence[Span], stretches: Sequence[range]) -> list[Span]:
     """The time of each stretch, from its first word to the latest end of its words."""
     return [Span(spans[part[0]].start, max(spans[number].end for number in part)) for part in stretches]

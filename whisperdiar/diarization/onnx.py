@@ -28,11 +28,14 @@ from whisperdiar.diarization import (
     _local_voices,
     _onnx_embedding,
     _onnx_segmentation,
+    _plda,
     _shared_frames,
     _stretch_voices,
+    _vbx,
 )
 from whisperdiar.diarization._onnx_embedding import FrameEncoder
 from whisperdiar.diarization._onnx_segmentation import Segmentation
+from whisperdiar.diarization._plda import Plda
 from whisperdiar.diarization._windows import (
     NOBODY,
     Counts,
@@ -45,7 +48,14 @@ from whisperdiar.diarization._windows import (
 )
 from whisperdiar.errors import InvalidOption, UnsupportedRequest
 from whisperdiar.options import SAMPLE_RATE_HZ, OnnxSettings, Runtime
-from whisperdiar.options.onnx_diarization import CAMPPLUS, EXACT_CLUSTER, EXACT_LINKAGE
+from whisperdiar.options.onnx_diarization import (
+    CAMPPLUS,
+    EXACT_CLUSTER,
+    EXACT_LINKAGE,
+    VBX,
+    VBX_FA,
+    VBX_FB,
+)
 from whisperdiar.torch_support import require
 from whisperdiar.types import (
     Audio,
@@ -92,6 +102,7 @@ class Backend:
         self.settings = settings or OnnxSettings()
         self.runtime = runtime or Runtime()
         self._models: tuple[Segmentation, FrameEncoder] | None = None
+        self._plda: Plda | None = None
 
     @property
     def wants_words(self) -> bool:
@@ -119,15 +130,20 @@ class Backend:
                 raise InvalidOption(
                     f"fast: the frames of {encoder.name} cannot be shared between windows; leave fast out"
                 )
+            if settings.clustering_method == VBX:
+                files = _plda.find(settings.plda or _plda.REPOSITORY, runtime, progress)
+                self._plda = _plda.load(files, dimension=encoder.dimension, embedding=encoder.name)
             self._models = Segmentation(windows, settings, runtime, name=settings.segmentation_model), encoder
         return self._models
 
     def release(self) -> None:
         """Drop the models and the memory that they hold; the next `diarize` loads them again."""
-        self._models = None
+        self._models = self._plda = None
 
     def record(self) -> BackendRecord:
         details: dict[str, Any] = {"embedding": self.settings.embedding}
+        if self.settings.clustering_method == VBX:
+            details |= {"clustering": VBX, "plda": self.settings.plda or _plda.REPOSITORY}
         if self._models is not None:
             segmentation, encoder = self._models
             details |= {
@@ -183,6 +199,8 @@ class Backend:
         result = Diarization(audio.recording_id, turns).relabelled()
         if turns and not speakers.allows(len(result.speakers)):
             note = f"{speakers} speakers were asked for, onnx found {len(result.speakers)}"
+            if self.settings.exact and self._plda is None and len(result.speakers) < (speakers.minimum or 1):
+                note += ": to find who says little, leave exact=true out, or set a smaller min_cluster_size"
             result = Diarization(result.recording_id, result.turns, (note,))
         return result
 
@@ -198,10 +216,10 @@ class Backend:
         report: Callable[[float], None],
     ) -> Scores:
         """How much speaks for each speaker, float32 (total_frames, n), by the voices of stretches of speech."""
-        if words:
-            spans = _stretch_voices.text_stretches(words, active, grid, audio.duration)
-        else:
-            spans = _stretch_voices.speech_stretches(count, active, grid)
+        least = speakers.minimum or 1
+        spans = _stretch_voices.text_stretches(words, active, grid, audio.duration, at_least=least) if words else []
+        if not spans:
+            spans = _stretch_voices.speech_stretches(count, active, grid, at_least=least)
         if not spans:
             return np.zeros((grid.total_frames, 1), np.float32)
         labels = _stretch_voices.speakers_of(
@@ -238,6 +256,8 @@ class Backend:
         for window, own in enumerate(active):
             alone[window] = own[own.sum(axis=1) == 1].sum(axis=0)
         chosen = alone >= _MIN_ACTIVE_SHARE * n_frames
+        if self._plda is not None:
+            return self._by_vbx(embeddings, active, chosen, self._plda, speakers)
         train = embeddings[chosen]
         found: Counts = np.zeros((n_windows, n_speakers), dtype=np.int64)
         if len(train):
@@ -254,6 +274,26 @@ class Backend:
             )
         found[~active.any(axis=1)] = NOBODY
         return found
+
+    def _by_vbx(
+        self,
+        embeddings: NDArray[np.float32],
+        active: NDArray[np.bool_],
+        chosen: NDArray[np.bool_],
+        plda: Plda,
+        speakers: SpeakerCount,
+    ) -> Counts:
+        settings = self.settings
+        return _vbx.cluster(
+            embeddings,
+            active,
+            chosen,
+            plda,
+            threshold=settings.threshold,
+            fa=VBX_FA if settings.vbx_fa is None else settings.vbx_fa,
+            fb=VBX_FB if settings.vbx_fb is None else settings.vbx_fb,
+            speakers=speakers,
+        )
 
     def _turns(
         self,

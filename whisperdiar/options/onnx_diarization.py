@@ -16,6 +16,9 @@ WESPEAKER = "hbredin/wespeaker-voxceleb-resnet34-LM"
 USUAL_STEP, FAST_STEP = 0.1, 0.25
 EXACT_LINKAGE, EXACT_THRESHOLD, EXACT_CLUSTER = "centroid", 0.7045654963945799, 12
 """The published parameters of pyannote's pipeline 3.1."""
+VBX = "vbx"
+VBX_THRESHOLD, VBX_FA, VBX_FB = 0.6, 0.07, 0.8
+"""The published parameters of pyannote's community-1: ``SpeakerDiarization.default_parameters`` of pyannote.audio 4."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +40,16 @@ class OnnxSettings:
         embedding_batch_size: windows embedded at once by each thread; None for 4 on a CPU and 32 on a GPU. For
             `exact` only, and not for `fast`, which embeds blocks of 20 seconds.
         embedding_exclude_overlap: leave overlapped speech out of embeddings. For `exact` only.
-        clustering_method: linkage of the agglomerative clustering; None for ``centroid``. For `exact` only.
+        clustering_method: linkage of the agglomerative clustering, or ``vbx`` for the clustering of community-1; None
+            for ``centroid``. For `exact` only.
         clustering_threshold: distance up to which voices are one speaker; more gives fewer speakers. None for 0.4,
-            which was measured with CAM++, or with `exact` for 0.7045654963945799.
-        min_cluster_size: smaller clusters join a larger one; None for 12. For `exact` only.
+            which was measured with CAM++, or with `exact` for 0.7045654963945799, with ``vbx`` for 0.6 (there only of
+            the first guess).
+        min_cluster_size: smaller clusters join a larger one; None for 12. For `exact` only, and not for ``vbx``.
+        plda: for ``vbx``: a folder with xvec_transform.npz and plda.npz, or a repository of the hub that has them in
+            ``plda``; None for pyannote/speaker-diarization-community-1, which asks for HF_TOKEN.
+        vbx_fa: for ``vbx``: weight of the acoustics; None for 0.07.
+        vbx_fb: for ``vbx``: weight of having few speakers; None for 0.8.
         exclusive: one speaker at a time: who talks most clearly there.
         exact: pyannote's own way, step by step, with its published parameters and embedding; words are not looked at.
             Without it stretches of text are clustered.
@@ -63,6 +72,9 @@ class OnnxSettings:
     clustering_method: str | None = None
     clustering_threshold: float | None = None
     min_cluster_size: int | None = None
+    plda: str | None = None
+    vbx_fa: float | None = None
+    vbx_fb: float | None = None
     exclusive: bool = False
     exact: bool = False
     fast: bool = False
@@ -76,6 +88,8 @@ class OnnxSettings:
             ("segmentation_threshold", 0.0, 1.0),
             ("min_duration_off", 0.0, 60.0),
             ("clustering_threshold", 0.0, 2.0),
+            ("vbx_fa", 0.001, 100.0),
+            ("vbx_fb", 0.001, 100.0),
         )
         if self.fast and self.embedding_batch_size is not None:
             raise InvalidOption("embedding_batch_size: fast embeds blocks one by one; leave one of the two out")
@@ -83,8 +97,14 @@ class OnnxSettings:
             for name in ("clustering_method", "min_cluster_size", "embedding_batch_size"):
                 if getattr(self, name) is not None:
                     raise InvalidOption(f"{name}: only the exact mode has it; add exact=true, or leave it out")
-        if self.clustering_method is not None and self.clustering_method not in LINKAGES:
-            raise InvalidOption(f"clustering_method {self.clustering_method!r}: choose one of {', '.join(LINKAGES)}")
+        if self.clustering_method not in (None, VBX, *LINKAGES):
+            choices = ", ".join((*LINKAGES, VBX))
+            raise InvalidOption(f"clustering_method {self.clustering_method!r}: choose one of {choices}")
+        if self.clustering_method == VBX and self.min_cluster_size is not None:
+            raise InvalidOption("min_cluster_size: clustering_method=vbx keeps speakers of any size; leave one out")
+        for name in ("plda", "vbx_fa", "vbx_fb"):
+            if self.clustering_method != VBX and getattr(self, name) is not None:
+                raise InvalidOption(f"{name}: only clustering_method=vbx has it; add that or leave {name} out")
 
     @property
     def embedding(self) -> str:
@@ -103,4 +123,6 @@ class OnnxSettings:
         """The distance that is used up to which voices are one speaker."""
         if self.clustering_threshold is not None:
             return self.clustering_threshold
+        if self.clustering_method == VBX:
+            return VBX_THRESHOLD
         return EXACT_THRESHOLD if self.exact else STRETCH_THRESHOLD
