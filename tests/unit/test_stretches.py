@@ -168,6 +168,38 @@ def stretches_of(who: str, *, seconds: float = 3.0, seed: int = 0) -> Stretches:
     return Stretches(voices(who, seed=seed), np.full(n, seconds), nothing, nothing)
 
 
+def near_voices(who: str, *, apart: float, noise: float, seed: int = 0) -> Stretches:
+    """Two voices at about `apart` from each other, whose own stretches lie at about `noise`."""
+    random = np.random.default_rng(seed)
+    base, other = np.eye(DIMENSION)[:2]
+    between = (apart - noise) / (1.0 - noise)
+    centres = {"A": base, "B": (1.0 - between) * base + np.sqrt(1.0 - (1.0 - between) ** 2) * other}
+    spread = np.sqrt(noise / (1.0 - noise) / DIMENSION)
+    found = np.stack([centres[letter] + spread * random.normal(size=DIMENSION) for letter in who])
+    found /= np.linalg.norm(found, axis=1, keepdims=True)
+    nothing = sparse.csr_matrix((len(who), len(who)))
+    return Stretches(found.astype(np.float32), np.full(len(who), 3.0), nothing, nothing)
+
+
+@pytest.mark.parametrize("speakers", [SpeakerCount(), SpeakerCount(maximum=1), SpeakerCount(2, 2)])
+def test_two_voices_that_lie_near_are_told_apart_by_how_little_each_spreads(speakers: SpeakerCount) -> None:
+    who = "ABAABABBABAB" * 2
+    alike = cluster(near_voices(who, apart=0.37, noise=0.18), threshold=0.4, speakers=speakers)
+    assert partition(alike) == (by_letter(who) if speakers.maximum != 1 else {frozenset(range(len(who)))})
+    # Far from the microphone one voice spreads as widely as those two lie apart.
+    wide = cluster(near_voices("A" * 24, apart=0.37, noise=0.36), threshold=0.4, speakers=SpeakerCount())
+    assert len(set(wide.tolist())) == 1
+    # Of somebody who says little nothing is known of how he spreads.
+    few = cluster(near_voices("A" * 22 + "BB", apart=0.32, noise=0.15), threshold=0.4, speakers=SpeakerCount())
+    assert len(set(few.tolist())) == 1
+
+
+@given(st.text("AB", min_size=2, max_size=40), st.integers(1, 4), st.integers(0, 99))
+def test_voices_taken_apart_never_exceed_what_may_be(who: str, most: int, seed: int) -> None:
+    found = near_voices(who, apart=0.38, noise=0.15, seed=seed)
+    assert len(set(cluster(found, threshold=0.4, speakers=SpeakerCount(maximum=most)).tolist())) <= most
+
+
 def partition(labels: np.ndarray) -> set[frozenset[int]]:
     return {frozenset(np.flatnonzero(labels == label).tolist()) for label in set(labels.tolist())}
 

@@ -41,6 +41,9 @@ _NOISE_S = 0.03
 """What chance adds to the cosine distance of a stretch of a second."""
 _LEAST_SHARE, _MOST_NEEDED_S = 0.03, 10.0
 """Of all speech that somebody says who is found without being asked for; and so many seconds suffice in any case."""
+_ESTABLISHED_S, _APART = 10.0, 0.13
+"""Two clusters that both say so much are two voices, however near, where they lie further from each other than their
+own stretches do, by so much."""
 _AGREE, _HEARD_S, _PAIRS = 0.9, 0.5, 20
 """Pairs of which the segmentation is sure, and how many of them count as much as the usual threshold."""
 
@@ -82,7 +85,9 @@ def cluster(stretches: Stretches, *, threshold: float, speakers: SpeakerCount) -
         return np.zeros(n, dtype=np.int64)
     nodes, owner = _condensed(_Nodes.of(stretches), threshold, at_least=low)
     needed = min(_LEAST_SHARE * float(nodes.seconds.sum()), _MOST_NEEDED_S)
-    labels = _within(_merged(nodes), nodes.seconds, threshold, needed, low, high)
+    tree = _merged(nodes)
+    labels = _within(tree, nodes.seconds, threshold, needed, low, high)
+    labels = _parted(nodes, tree, labels, high)
     labels = _small_to_near(nodes, labels, needed, low)
     found: Labels = labels[owner]
     return found
@@ -160,6 +165,18 @@ class _Nodes:
     def part(self, chosen: slice | Labels) -> _Nodes:
         pull = self.pull[chosen][:, chosen]
         return _Nodes(self.means[chosen], self.weights[chosen], self.seconds[chosen], self.noise[chosen], pull)
+
+    def spread(self, chosen: Labels) -> float:
+        """The mean distance of their voices from each other, less what chance adds; 0 for one alone."""
+        weights, means = self.weights[chosen], self.means[chosen]
+        total, squares = float(weights.sum()), np.square(weights)
+        pairs = total**2 - float(squares.sum())
+        if pairs <= 0.0:
+            return 0.0
+        alike = float(np.square(weights @ means).sum() - squares @ np.square(means).sum(axis=1))
+        # Of every pair the noise of both: that of each counts as often as it has partners.
+        noise = 2.0 * float((self.noise[chosen] * weights) @ (total - weights))
+        return 1.0 - (alike + noise) / pairs
 
     def joined(self, labels: Labels) -> _Nodes:
         """Each cluster 0 … k - 1 as one node."""
@@ -269,6 +286,32 @@ def _within(tree: _Tree, seconds: Floats, threshold: float, needed: float, low: 
     # Somebody who is asked for may say next to nothing: by number alone, as near to the threshold as can be.
     n = len(seconds)
     return tree.labels(max(n - high, min(at, n - low)))
+
+
+def _parted(nodes: _Nodes, tree: _Tree, labels: Labels, high: int) -> Labels:
+    """Clusters taken apart again where both halves are voices of their own, as long as there may be more of them.
+
+    One threshold cannot fit every recording: far from the microphone the stretches of one voice lie as far from each
+    other as two similar voices do near it. So what counts of two clusters that both say much is by how much they lie
+    further apart than either spreads.
+    """
+    members = [np.array([number]) for number in range(len(labels))]
+    found, count = labels.copy(), int(labels.max()) + 1
+    joins: list[tuple[float, Labels, Labels]] = []
+    for (i, j), height in zip(tree.pairs.tolist(), tree.heights.tolist(), strict=True):
+        a, b = members[i], members[j]
+        if labels[a[0]] == labels[b[0]] and min(nodes.seconds[a].sum(), nodes.seconds[b].sum()) >= _ESTABLISHED_S:
+            joins.append((height - 0.5 * (nodes.spread(a) + nodes.spread(b)), a, b))
+        members[i] = np.concatenate([a, b])
+    # From the root on: a half can only be taken apart itself once it stands alone.
+    whole = {label: np.flatnonzero(labels == label) for label in np.unique(labels).tolist()}
+    for apart, a, b in reversed(joins):
+        own = whole[int(found[a[0]])]
+        if count < high and apart > _APART and len(own) == len(a) + len(b) and found[b[0]] == found[a[0]]:
+            whole[int(found[a[0]])], whole[count] = a, b
+            found[b] = count
+            count += 1
+    return found
 
 
 def _large_counts(tree: _Tree, seconds: Floats, needed: float) -> Labels:
