@@ -190,7 +190,7 @@ def test_two_voices_that_lie_near_are_told_apart_by_how_little_each_spreads(spea
     wide = cluster(near_voices("A" * 24, apart=0.37, noise=0.36), threshold=0.4, speakers=SpeakerCount())
     assert len(set(wide.tolist())) == 1
     # Of somebody who says little nothing is known of how he spreads.
-    few = cluster(near_voices("A" * 22 + "BB", apart=0.32, noise=0.15), threshold=0.4, speakers=SpeakerCount())
+    few = cluster(near_voices("A" * 22 + "BB", apart=0.3, noise=0.02), threshold=0.4, speakers=SpeakerCount())
     assert len(set(few.tolist())) == 1
 
 
