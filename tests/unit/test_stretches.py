@@ -187,7 +187,7 @@ def test_two_voices_that_lie_near_are_told_apart_by_how_little_each_spreads(spea
     alike = cluster(near_voices(who, apart=0.37, noise=0.18), threshold=0.4, speakers=speakers)
     assert partition(alike) == (by_letter(who) if speakers.maximum != 1 else {frozenset(range(len(who)))})
     # Far from the microphone one voice spreads as widely as those two lie apart.
-    wide = cluster(near_voices("A" * 24, apart=0.37, noise=0.36), threshold=0.4, speakers=SpeakerCount())
+    wide = cluster(near_voices("A" * 24, apart=0.37, noise=0.3), threshold=0.4, speakers=SpeakerCount())
     assert len(set(wide.tolist())) == 1
     # Of somebody who says little nothing is known of how he spreads.
     few = cluster(near_voices("A" * 22 + "BB", apart=0.3, noise=0.02), threshold=0.4, speakers=SpeakerCount())
