@@ -34,6 +34,7 @@ MOST_WORDS = 25
 _WHISPERING = ("af_nicole",)
 """Voices that no meeting has."""
 _PAUSE_S = 0.6  # of one person, at which an utterance ends
+_NOD_SPEED = 1.35  # a single word takes the voices half as long again as people who nod with it
 _SILENCE_DB = -45.0  # below the loudest frame
 _FRAME = RATE_HZ // 100
 _FADE = RATE_HZ // 200
@@ -186,7 +187,7 @@ def fill(
         rng = np.random.default_rng([2, zlib.crc32(name.encode()), i])
         pace = 1.0 + 0.15 * np.random.default_rng([3, zlib.crc32(name.encode())]).random()
         language = "en-gb" if name[0] == "b" else "en-us"
-        speed = float(pace * rng.uniform(0.95, 1.05))
+        speed = float(pace * rng.uniform(0.95, 1.05) * (1.0 if " " in wanted[name][i] else _NOD_SPEED))
         sound, rate_hz = kokoro.create(wanted[name][i], voice=name, speed=speed, lang=language)
         clip = trim(resample_poly(sound, RATE_HZ, rate_hz).astype(np.float32))
         (pool / name).mkdir(parents=True, exist_ok=True)

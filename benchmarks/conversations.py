@@ -93,12 +93,13 @@ class Slot(NamedTuple):
     """A place for an utterance: who speaks, and when, given the utterances before.
 
     Attributes:
+        duration: what it lasted in the meeting (s).
         inside: the place of the utterance that is interrupted, or None where nobody speaks.
         offset: where in that utterance this one begins, as a part of its length; or the pause (s) after all speech.
     """
 
     person: int
-    n_words: int
+    duration: float
     inside: int | None
     offset: float
 
@@ -182,23 +183,23 @@ def turn_taking(remarks: Sequence[Remark]) -> list[Slot]:
                 inside, offset = last, (remark.start - other.start) / max(other.end - other.start, 1e-3)
             else:
                 offset = min(max(remark.start - other.end, 0.0), _LONGEST_PAUSE_S)
-        slots.append(Slot(int(remark.speaker), len(remark.words), inside, offset))
+        slots.append(Slot(int(remark.speaker), remark.end - remark.start, inside, offset))
         if last is None or remark.end > remarks[last].end:
             last = len(slots) - 1
     return slots
 
 
-def place(slots: Iterable[Slot], draw: Callable[[int, int], Clip], duration: float) -> list[Placed]:
+def place(slots: Iterable[Slot], draw: Callable[[int, float], Clip], duration: float) -> list[Placed]:
     """Utterances at their times, until the duration (s) is reached; nobody overlaps himself.
 
     Args:
-        draw: gives an utterance of a person, with about so many words.
+        draw: gives an utterance of a person that lasts about so long (s).
     """
     placed: list[Placed] = []
     free: dict[int, float] = {}
     end = _EDGE_S
     for slot in slots:
-        clip = draw(slot.person, slot.n_words)
+        clip = draw(slot.person, slot.duration)
         if slot.inside is None:
             start = end + slot.offset
         else:
@@ -219,13 +220,14 @@ class Shelf:
 
     def __init__(self, voices: Sequence[Sequence[Clip]], rng: np.random.Generator) -> None:
         self._voices = voices
-        self._n_words = [np.array([clip.text.count(" ") + 1 for clip in clips]) for clips in voices]
+        self._durations = [np.array([clip.duration for clip in clips]) for clips in voices]
         self._uses = [np.zeros(len(clips), int) for clips in voices]
         self._rng = rng
 
-    def draw(self, person: int, n_words: int) -> Clip:
+    def draw(self, person: int, duration: float) -> Clip:
+        """One of the utterances that last about so long (s), so that overlaps and pauses stay those of the meeting."""
         uses = self._uses[person]
-        far = np.abs(np.log(self._n_words[person] / n_words))
+        far = np.abs(np.log(self._durations[person] / max(duration, 0.1)))
         chosen = int(np.argmin(far + uses + 0.3 * self._rng.random(uses.size)))
         percent = _RATE_STEPS[uses[chosen] % len(_RATE_STEPS)]
         uses[chosen] += 1

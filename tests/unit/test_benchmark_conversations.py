@@ -141,10 +141,10 @@ def test_turn_taking_gives_the_meeting_back_in_its_own_lengths(remarks: list[Any
     assume(all(own.start - end <= 2.5 for own, end in zip(remarks[1:], ends, strict=False)))
     lengths = iter(remarks)
 
-    def draw(_person: int, n_words: int) -> Any:
+    def draw(_person: int, duration: float) -> Any:
         remark = next(lengths)
-        assert len(remark.words) == n_words
-        return clip(remark.end - remark.start)
+        assert duration == remark.end - remark.start
+        return clip(duration)
 
     placed = built.place(built.turn_taking(remarks), draw, 1e4)
     shift = placed[0].start - remarks[0].start
@@ -158,7 +158,7 @@ def test_nobody_overlaps_himself_and_all_is_inside(
 ) -> None:
     shown = built.cast(remarks, n_people, np.random.default_rng(0))
     drawn = iter(lengths * 40)
-    placed = built.place(built.turn_taking(shown), lambda _person, _n_words: clip(next(drawn)), duration)
+    placed = built.place(built.turn_taking(shown), lambda _person, _duration: clip(next(drawn)), duration)
     for person in range(n_people):
         own = [one for one in placed if one.person == person]
         assert all(later.start >= one.end + 0.09 for one, later in pairwise(own))
@@ -180,11 +180,11 @@ def test_a_meeting_goes_on_behind_its_end() -> None:
 
 
 def test_an_utterance_is_said_once_until_all_are_and_then_at_another_rate() -> None:
-    clips = [clip(1.0 + i, f"so {i} so") for i in range(6)]
+    clips = [clip(1.0 + i / 10, f"so {i} so") for i in range(6)]
     shelf = built.Shelf([clips], np.random.default_rng(0))
-    first = [shelf.draw(0, 3) for _ in range(6)]
+    first = [shelf.draw(0, 1.2) for _ in range(6)]
     assert sorted(one.text for one in first) == sorted(one.text for one in clips)
-    again = shelf.draw(0, 3)
+    again = shelf.draw(0, 1.2)
     before = next(one for one in clips if one.text == again.text)
     assert again.duration != before.duration
     assert again.duration == pytest.approx(before.duration, rel=0.06)
@@ -232,10 +232,10 @@ def test_the_sound_is_where_the_references_say(remarks: list[Any], n_people: int
     shown = built.cast(remarks, n_people, np.random.default_rng(0))
     spoken = [(name, *VOICES[name]) for name in VOICES]
 
-    def draw(person: int, n_words: int) -> Any:
+    def draw(person: int, duration: float) -> Any:
         _, pitch_hz, formants_hz = spoken[person % len(spoken)]
-        duration = 0.3 + n_words / 5
-        return voices.Clip("so", voices.trim(voice(duration, pitch_hz=pitch_hz, formants_hz=formants_hz, seed=n_words)))
+        samples = voice(duration, pitch_hz=pitch_hz, formants_hz=formants_hz, seed=round(10 * duration))
+        return voices.Clip("so", voices.trim(samples))
 
     placed = built.place(built.turn_taking(shown), draw, 20.0)
     assume(placed)
