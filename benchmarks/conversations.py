@@ -70,6 +70,7 @@ _EDGE_S = 0.5  # of silence before and after all speech
 _LONGEST_PAUSE_S = 2.5
 _OWN_GAP_S = 0.1  # between two utterances of one person
 _TURN_GAP_S = 0.3
+_FLOOR_S = 1.5  # of silence, after which a part may be taken by another
 _GUEST_WORDS = 12  # about four seconds
 _SILENT_DB = -40.0
 _RATE_STEPS = (0, 3, -3, 5, -5, 2, -2, 4, -4)
@@ -135,7 +136,7 @@ def cast(remarks: Sequence[Remark], n_people: int, rng: np.random.Generator) -> 
     """A meeting as it would be with another number of people, who are called 0, 1, …
 
     Of a meeting with more people those stay who say most. In one with fewer, several share a part: who of them takes
-    it is decided anew whenever somebody else has spoken.
+    it is decided anew whenever it has been silent for a while.
     """
     said: dict[str, int] = {}
     for remark in remarks:
@@ -145,11 +146,13 @@ def cast(remarks: Sequence[Remark], n_people: int, rng: np.random.Generator) -> 
     for person in range(n_people):
         people[kept[person % len(kept)]].append(person)
     shown: list[Remark] = []
-    before, person = None, 0
+    taken: dict[str, tuple[int, float]] = {}
     for remark in remarks:
         if remark.speaker in people:
-            if remark.speaker != before:
-                before, person = remark.speaker, int(rng.choice(people[remark.speaker]))
+            person, end = taken.get(remark.speaker, (0, -np.inf))
+            if remark.start - end > _FLOOR_S:
+                person = int(rng.choice(people[remark.speaker]))
+            taken[remark.speaker] = person, remark.end
             shown.append(remark._replace(speaker=str(person)))
     return shown
 
@@ -333,10 +336,13 @@ class Scenery:
     noise_db: float
 
 
-def draw_scenery(n_people: int, rng: np.random.Generator) -> Scenery:
-    room, noisy = rng.random(2) < 0.5
+def draw_scenery(wanted: Plan, seed: int, rng: np.random.Generator) -> Scenery:
+    """Of any four successive conversations one has room and noise, two have either, and one has neither."""
+    order = np.random.default_rng([seed, 3, wanted.place // 4]).permutation(4)
+    room, noisy = divmod(int(order[wanted.place % 4]), 2)
+    kind = NOISES[(2 * (wanted.place // 4) + room) % len(NOISES)]
+    n_people = wanted.n_people
     gains_db = -26.0 + np.clip(rng.normal(0.0, 3.0, n_people), -6.0, 6.0)
-    kind = str(rng.choice(NOISES))
     return Scenery(
         gains_db=tuple(round(float(gain), 1) for gain in gains_db),
         reverberation_s=round(float(rng.uniform(0.2, 0.6)), 2) if room else None,
@@ -397,7 +403,7 @@ def build(
         meeting, remarks = meetings[order[wanted.place % len(order)]]
         placed = converse(wanted, remarks, [clips for _, clips in people], rng)
         duration = round(max(own.end for own in placed) + _EDGE_S, 3)
-        scenery = draw_scenery(wanted.n_people, rng)
+        scenery = draw_scenery(wanted, seed, rng)
         name = f"{split}_{wanted.place:02d}_{wanted.kind}_{wanted.n_people}"
         names = [voice for voice, _ in people]
         sound = render(placed, scenery, [clips for _, clips in others], duration, rng)

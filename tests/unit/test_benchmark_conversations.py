@@ -266,6 +266,26 @@ def test_a_room_adds_a_tail_and_noise_its_level() -> None:
     assert 20 * np.log10(np.sqrt((noisy[3 * RATE_HZ :] ** 2).mean())) == pytest.approx(-50.0, abs=1.0)
 
 
+def test_half_of_a_set_has_rooms_and_half_has_noise() -> None:
+    plans = built.plan(16, 1, (2.0, 4.0), (6.0, 10.0), 30.0)
+    drawn = [built.draw_scenery(wanted, 1, np.random.default_rng(0)) for wanted in plans]
+    for first in range(0, 16, 4):
+        four = {(own.reverberation_s is not None, own.noise is not None) for own in drawn[first : first + 4]}
+        assert len(four) == 4
+    kinds = [own.noise for own in drawn if own.noise]
+    assert {kinds.count(kind) for kind in sounds.NOISES} == {2, 3}
+
+
+def test_a_part_is_handed_on_in_its_pauses_only() -> None:
+    spoken = [(0.0, 2.0, "A"), (1.0, 1.5, "B"), (2.5, 4.0, "A"), (9.0, 10.0, "A"), (20.0, 21.0, "A"), (30.0, 31.0, "A")]
+    remarks = [voices.Remark(who, start, end, ("so",)) for start, end, who in spoken]
+    for seed in range(20):
+        shown = built.cast(remarks, 8, np.random.default_rng(seed))
+        assert shown[0].speaker == shown[2].speaker
+    heard = {tuple(own.speaker for own in built.cast(remarks, 8, np.random.default_rng(seed))) for seed in range(20)}
+    assert len(heard) > 10
+
+
 @pytest.mark.parametrize("count", [16, 40])
 def test_a_set_has_every_number_of_people_and_one_long_recording(count: int) -> None:
     plans = built.plan(count, 1, (2.0, 4.0), (6.0, 10.0), 30.0)
