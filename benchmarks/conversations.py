@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -285,11 +286,16 @@ def write_references(folder: Path, name: str, placed: Sequence[Placed], names: S
     write_text(folder / f"{name}.uem", f"{name} 1 0.000 {duration:.3f}\n")
 
 
-def stretch_of(remarks: Sequence[Remark], first: int) -> list[Remark]:
-    """A meeting from one of its remarks on; behind its end it goes on with what was before."""
+def stretch_of(remarks: Sequence[Remark], first: int, duration: float) -> list[Remark]:
+    """A meeting from one of its remarks on, for so long (s) or more; behind its end it begins anew."""
     length = max(remark.end for remark in remarks) + 1.0
-    later = [remark._replace(start=remark.start + length, end=remark.end + length) for remark in remarks[:first]]
-    return [*remarks[first:], *later]
+    n_rounds = 1 + math.ceil(duration / length)
+    rounds = [
+        remark._replace(start=remark.start + length * i, end=remark.end + length * i)
+        for i in range(n_rounds)
+        for remark in remarks
+    ]
+    return rounds[first : first + len(remarks) * (n_rounds - 1)]
 
 
 def converse(
@@ -304,7 +310,9 @@ def converse(
         ValueError: the meeting has no such stretch.
     """
     for _ in range(_TRIES):
-        stretch = cast(stretch_of(remarks, int(rng.integers(len(remarks)))), wanted.n_people, rng)
+        # Twice as long, for pauses are cut short and the voices talk faster than people.
+        stretch = stretch_of(remarks, int(rng.integers(len(remarks))), 2 * wanted.duration)
+        stretch = cast(stretch, wanted.n_people, rng)
         if wanted.guest:
             begun = stretch[0].start
             stretch = quieten(stretch, str(wanted.n_people - 1), begun + wanted.duration / 2, rng)

@@ -172,11 +172,17 @@ def test_a_guest_says_little_and_the_others_what_they_said(remarks: list[Any]) -
     assert [one for one in shown if one.speaker != "0"] == [one for one in remarks if one.speaker != "0"]
 
 
-def test_a_meeting_goes_on_behind_its_end() -> None:
-    remarks = [voices.Remark("A", float(i), i + 0.5, ("so",)) for i in range(5)]
-    shown = built.stretch_of(remarks, 3)
-    assert len(shown) == 5
-    assert all(one.end <= later.start for one, later in pairwise(shown))
+@given(meetings(), st.data(), st.floats(1.0, 500.0))
+def test_a_meeting_goes_on_behind_its_end_for_as_long_as_is_asked(
+    remarks: list[Any], data: st.DataObject, duration: float
+) -> None:
+    first = data.draw(st.integers(0, len(remarks) - 1))
+    shown = built.stretch_of(remarks, first, duration)
+    assert shown[0] == remarks[first]
+    assert [one.words for one in shown[: len(remarks)]] == [one.words for one in remarks[first:] + remarks[:first]]
+    assert all(one.start <= later.start for one, later in pairwise(shown))
+    longest_pause = max(later.start - one.start for one, later in pairwise([*shown, shown[-1]]))
+    assert max(one.end for one in shown) - shown[0].start >= duration - longest_pause - 10.0
 
 
 def test_an_utterance_is_said_once_until_all_are_and_then_at_another_rate() -> None:
