@@ -33,6 +33,8 @@ ACCENTS = {"a": "American", "b": "British"}
 MOST_WORDS = 25
 _WHISPERING = ("af_nicole",)
 """Voices that no meeting has."""
+_ALIKE = (frozenset({"hf_alpha", "hf_beta"}), frozenset({"jf_nezumi", "jf_tebukuro"}))
+"""Voices that to CAM++ resemble each other (cosine 0.77 and 0.85) about as much as one voice itself (0.77 to 0.93)."""
 _PAUSE_S = 0.6  # of one person, at which an utterance ends
 _NOD_SPEED = 1.35  # a single word takes the voices half as long again as people who nod with it
 _SILENCE_DB = -45.0  # below the loudest frame
@@ -85,6 +87,21 @@ def distribute_voices(names: Iterable[str]) -> dict[str, tuple[str, ...]]:
         split: tuple(name for name in chain.from_iterable(zip_longest(*columns)) if name)
         for split, columns in halves.items()
     }
+
+
+def choose_people(names: Sequence[str], n_people: int) -> tuple[str, ...]:
+    """The first so many voices of which no two are alike.
+
+    Raises:
+        ValueError: there are not so many.
+    """
+    chosen: list[str] = []
+    for name in names:
+        if len(chosen) < n_people and not any({name, other} in _ALIKE for other in chosen):
+            chosen.append(name)
+    if len(chosen) < n_people:
+        raise ValueError(f"{n_people} people need as many different voices. To fix this, raise --voices.")
+    return tuple(chosen)
 
 
 def distribute_meetings(speakers: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:

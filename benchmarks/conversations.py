@@ -29,7 +29,7 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -46,6 +46,7 @@ from conversation_voices import (
     SPLITS,
     Clip,
     Remark,
+    choose_people,
     distribute_meetings,
     distribute_voices,
     fill,
@@ -392,7 +393,7 @@ def build(
     plans: Sequence[Plan],
     seed: int,
     meetings: Sequence[tuple[str, Sequence[Remark]]],
-    voices: Sequence[tuple[str, Sequence[Clip]]],
+    voices: Mapping[str, Sequence[Clip]],
     say: Callable[[str], None],
 ) -> None:
     """Writes the conversations and, last, the manifest.
@@ -401,20 +402,19 @@ def build(
         ValueError: a conversation needs more voices than there are, or a stretch that no meeting has.
     """
     order = np.random.default_rng([seed, 1, 0]).permutation(len(meetings))
+    known = tuple(voices)
     entries: list[dict[str, Any]] = []
     for wanted in plans:
         rng = np.random.default_rng([seed, 2, wanted.place])
-        if wanted.n_people > len(voices):
-            raise ValueError(f"{wanted.n_people} people need as many voices. To fix this, raise --voices.")
-        dealt = [voices[i] for i in rng.permutation(len(voices))]
-        people, others = dealt[: wanted.n_people], dealt[wanted.n_people : wanted.n_people + _BABBLE]
+        dealt = [known[i] for i in rng.permutation(len(known))]
+        names = choose_people(dealt, wanted.n_people)
+        others = [voices[name] for name in dealt if name not in names][:_BABBLE]
         meeting, remarks = meetings[order[wanted.place % len(order)]]
-        placed = converse(wanted, remarks, [clips for _, clips in people], rng)
+        placed = converse(wanted, remarks, [voices[name] for name in names], rng)
         duration = round(max(own.end for own in placed) + _EDGE_S, 3)
         scenery = draw_scenery(wanted, seed, rng)
         name = f"{split}_{wanted.place:02d}_{wanted.kind}_{wanted.n_people}"
-        names = [voice for voice, _ in people]
-        sound = render(placed, scenery, [clips for _, clips in others], duration, rng)
+        sound = render(placed, scenery, others, duration, rng)
         write_flac(folder / f"{name}.flac", sound)
         write_references(folder, name, placed, names, duration)
         entries.append(
@@ -479,7 +479,7 @@ def main() -> int:
                 plan(chosen.count, chosen.seed, chosen.minutes, chosen.longer, chosen.longest),
                 chosen.seed,
                 [(name, remarks[name]) for name in meetings],
-                [(name, read_pool(pool, name, chosen.utterances)) for name in names],
+                {name: read_pool(pool, name, chosen.utterances) for name in names},
                 say,
             )
     except (ValueError, ModuleNotFoundError) as error:

@@ -75,6 +75,14 @@ def test_splits_share_no_voice(names: set[str]) -> None:
     assert halves == voices.distribute_voices(sorted(names, reverse=True))
 
 
+@given(st.permutations(["hf_alpha", "hf_beta", "jf_nezumi", "jf_tebukuro", "af_heart", "bm_fable"]))
+def test_nobody_talks_to_his_double(names: list[str]) -> None:
+    chosen = voices.choose_people(names, 4)
+    assert len({name.replace("beta", "alpha").replace("tebukuro", "nezumi") for name in chosen}) == 4
+    with pytest.raises(ValueError, match="raise --voices"):
+        voices.choose_people(names, 5)
+
+
 def test_both_halves_have_women_men_and_every_accent_among_the_first() -> None:
     for half in voices.distribute_voices(KOKORO).values():
         kinds = {(voices.ACCENTS.get(name[0], "foreign"), name[1]) for name in half[:6]}
