@@ -9,7 +9,8 @@ meetings (`NAME.words.tsv`: start, end, speaker, word). OUT gets what `end_to_en
 and for each an STM with what is said, an RTTM with who speaks when, and a UEM. What the voices say is synthesized once,
 into the folder of --pool; only where that lacks something, kokoro-onnx is needed (`pip install kokoro-onnx`).
 
-    words       what one person of a meeting said in a row, by a voice that keeps to one person
+    words       what one person of a meeting said in a row, by a voice that keeps to one person; no two voices of a
+                conversation are alike to a speaker network
     turns       who follows whom after what pause, whom he interrupts and where, as in a stretch of a meeting; fewer
                 people than there: the others are left out, more: two or three share a part; in some conversations one
                 person talks and a guest says four seconds in all
