@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from whisperdiar._machine import usable_cores
+from whisperdiar.activity_files import check_target
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import (
     BackendBroken,
@@ -238,6 +239,7 @@ class Request:
         speech_file, turns_file: files that stand in for the detector and the diarizer.
         media: which part of the recording is read; for the provenance.
         alignment: how doubtful a word's speaker must be to be listed.
+        save_activity: ``.npz`` file for the activity of the speakers, as in `Pipeline`.
     """
 
     vad: Choice = field(default_factory=Choice)
@@ -250,6 +252,7 @@ class Request:
     turns_file: str | None = None
     media: Mapping[str, Any] = field(default_factory=dict)
     alignment: AlignmentOptions = field(default_factory=AlignmentOptions)
+    save_activity: str | None = None
 
     def detector_choice(self) -> Choice:
         """Raises InvalidOption where a detector is named beside a file of speech regions."""
@@ -293,6 +296,7 @@ def build(
         check("asr", request.asr, language=request.language)
     check("diarization", request.diarizer_choice(), speakers=request.speakers)
     _check_channel(request)
+    _check_activity(request)
     chosen = {
         "vad": prepared("vad", request.detector_choice(), runtime=request.runtime),
         "diarization": prepared("diarization", request.diarizer_choice(), runtime=request.runtime, beside=words),
@@ -312,7 +316,22 @@ def build(
         fallbacks={stage: item.fallback for stage, item in chosen.items() if item.fallback is not None},
         provenance_options=_options(request, chosen),
         threads=request.runtime.threads,
+        save_activity=request.save_activity,
     )
+
+
+def _check_activity(request: Request) -> None:
+    """Raises InvalidOption where the activity is asked of a diarizer that has none, OutputError for no such folder."""
+    if request.save_activity is None:
+        return
+    choice = request.diarizer_choice()
+    names = AUTO_ORDER["diarization"] if choice.name == "auto" else (choice.name,)
+    if all(load("diarization", name).info.activity is None for name in names):
+        who = f"--diarizer {choice.name}" if request.turns_file is None else f"--turns {request.turns_file}"
+        raise InvalidOption(
+            f"--save-activity {request.save_activity}: {who} tells no activity of the speakers; leave one of them out"
+        )
+    check_target(request.save_activity)
 
 
 def _check_channel(request: Request) -> None:
