@@ -28,6 +28,7 @@ pytestmark = pytest.mark.model
 RATE = 16_000
 MEETINGS = ("ami_EN2001a", "ami_EN2001e", "ami_EN2004a", "ami_ES2003a", "ami_ES2003b")
 CLEAR = ("one_jfk", "one_harvard", "tel_pyannote_sample")
+IN_OTHER_LANGUAGES = ("one_pv_de", "one_pv_fr", "one_pv_ja")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -60,6 +61,10 @@ def test_clear_speech_is_written_down() -> None:
     assert pooled(("one_jfk", "one_harvard")).errors <= 2
 
 
+def test_a_minute_of_german_is_written_down() -> None:
+    assert pooled(("one_aeneas_de",)).word_error_rate <= 0.22
+
+
 def test_far_field_meetings_are_written_down_as_far_as_the_model_hears_them() -> None:
     assert pooled(MEETINGS).word_error_rate <= 0.40
 
@@ -75,7 +80,7 @@ def test_words_begin_where_people_begin_them() -> None:
     assert pooled(MEETINGS).start_error <= 0.1
 
 
-@pytest.mark.parametrize("name", [*MEETINGS, *CLEAR])
+@pytest.mark.parametrize("name", [*MEETINGS, *CLEAR, *IN_OTHER_LANGUAGES])
 def test_times_of_words_can_be_trusted(name: str) -> None:
     words, speech = words_in(name).words, real_models.speech_in(name)
     assert words
@@ -103,7 +108,9 @@ def test_short_recordings_are_heard_in_their_own_language(name: str, language: s
     assert score(said_in(said), words).errors <= most_errors
 
 
-@pytest.mark.parametrize(("name", "language"), [("dialogue_de.m4a", "de"), ("dialogue_fr.wav", "fr")])
+@pytest.mark.parametrize(
+    ("name", "language"), [("dialogue_de.m4a", "de"), ("dialogue_fr.wav", "fr"), ("dialogue_ru.mp3", "ru")]
+)
 def test_synthetic_voices_are_heard_in_their_language(name: str, language: str) -> None:
     """Those of the samples, which are of another kind than the model learned from: most words are right."""
     audio = load(SAMPLES / name, channels="mono", end=30.0)
