@@ -30,6 +30,7 @@ def transcribe(
     channel: int | None = None,
     start: float = 0.0,
     end: float | None = None,
+    save_activity: str | os.PathLike[str] | None = None,
     progress: Progress = no_progress,
     notify: Notify = silent,
     inform: Notify = silent,
@@ -48,6 +49,7 @@ def transcribe(
         track: which audio track of a file that has several, counted from 1.
         channel: one channel of the track, counted from 1, in place of the mean of all.
         start, end: the part to read, in seconds of the recording.
+        save_activity: ``.npz`` file for how active each speaker is, frame by frame; see `SpeakerActivity`.
         progress: called with a stage and its done fraction.
         notify: called with a sentence when a fallback runs from which the result suffers.
         inform: called with a sentence when one runs from which it does not.
@@ -70,6 +72,7 @@ def transcribe(
         speakers=_speaker_count(speakers),
         language=language,
         runtime=runtime,
+        save_activity=None if save_activity is None else os.fspath(save_activity),
         media={"track": track, "channel": channel, "start": start, "end": end},
     )
     pipeline = build(request, notify=notify, inform=inform, progress=progress)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from whisperdiar._machine import usable_cores
+from whisperdiar.activity_files import check_target
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import (
     BackendBroken,
@@ -19,7 +20,7 @@ from whisperdiar.errors import (
     UnsupportedRequest,
 )
 from whisperdiar.installation import missing_packages
-from whisperdiar.options import AUTO_ORDER, AlignmentOptions, Runtime, check_device
+from whisperdiar.options import AUTO_ORDER, ONLY_AT_HAND, AlignmentOptions, Runtime, check_device
 from whisperdiar.pipeline import Fallback, Pipeline, one_line, wants_words
 from whisperdiar.registry import BackendClass, Stage, load, settings_from_text
 from whisperdiar.torch_support import reinstall_command
@@ -72,15 +73,18 @@ def select(
     inform: Notify = silent,
     progress: Progress = no_progress,
     beside: bool = False,
+    speakers: SpeakerCount = ANY_SPEAKERS,
 ) -> Selection:
     """The backend of that name, or for ``auto`` the first of the preferred ones that can run.
 
-    An extra that is not installed is a choice, not a failure: for ``auto`` its backend does not exist.
+    An extra that is not installed is a choice, not a failure: for ``auto`` its backend does not exist; nor does one of
+    `ONLY_AT_HAND` whose model is not here, or one that tells fewer speakers apart than there are.
 
     Args:
         notify: told of a fallback from which the result suffers.
         inform: told of one from which it does not.
         beside: whether a diarizer may have to share the CPU with a recogniser.
+        speakers: how many a diarizer has to tell apart.
 
     Raises:
         InvalidOption: no such backend or setting.
@@ -98,12 +102,16 @@ def select(
         backend_class = load(stage, name)
         if backend_class.info.extra and missing_packages(backend_class):
             continue
-        if first is not None and not _can_stand_in(backend_class, choice, language):
+        if first is not None and not _can_stand_in(backend_class, choice, language, speakers):
             continue
-        backend = _create(backend_class, choice, runtime, strict=first is None, beside=beside)
+        at_hand = name in ONLY_AT_HAND
+        own = replace(runtime, offline=True) if at_hand else runtime
+        backend = _create(backend_class, choice, own, strict=first is None, beside=beside)
         try:
             backend.prepare(progress=progress)
         except BackendError as error:
+            if at_hand and isinstance(error, ModelUnavailable):
+                continue
             first = first or error
             fallback = fallback or Fallback(name, _reason(error), _remedy(error, backend_class))
             continue
@@ -197,9 +205,10 @@ def _has(backend_class: BackendClass, setting: str) -> bool:
     return setting.replace("-", "_") in {item.name for item in fields(backend_class.settings_type)}
 
 
-def _can_stand_in(backend_class: BackendClass, choice: Choice, language: str | None) -> bool:
-    """Nothing stands in for a model that the user has as a folder or file, nor for another language."""
-    if not _knows(backend_class, language):
+def _can_stand_in(backend_class: BackendClass, choice: Choice, language: str | None, speakers: SpeakerCount) -> bool:
+    """Nothing stands in for a model that the user has as a folder or file, another language, or too many speakers."""
+    most = backend_class.info.max_speakers
+    if not _knows(backend_class, language) or (most is not None and (speakers.minimum or 0) > most):
         return False
     named = [value for key, value in choice.settings.items() if key.endswith(("model", "pipeline"))]
     return not any(_is_path(value) for value in named)
@@ -238,6 +247,7 @@ class Request:
         speech_file, turns_file: files that stand in for the detector and the diarizer.
         media: which part of the recording is read; for the provenance.
         alignment: how doubtful a word's speaker must be to be listed.
+        save_activity: ``.npz`` file for the activity of the speakers, as in `Pipeline`.
     """
 
     vad: Choice = field(default_factory=Choice)
@@ -250,6 +260,7 @@ class Request:
     turns_file: str | None = None
     media: Mapping[str, Any] = field(default_factory=dict)
     alignment: AlignmentOptions = field(default_factory=AlignmentOptions)
+    save_activity: str | None = None
 
     def detector_choice(self) -> Choice:
         """Raises InvalidOption where a detector is named beside a file of speech regions."""
@@ -293,9 +304,12 @@ def build(
         check("asr", request.asr, language=request.language)
     check("diarization", request.diarizer_choice(), speakers=request.speakers)
     _check_channel(request)
+    _check_activity(request)
     chosen = {
         "vad": prepared("vad", request.detector_choice(), runtime=request.runtime),
-        "diarization": prepared("diarization", request.diarizer_choice(), runtime=request.runtime, beside=words),
+        "diarization": prepared(
+            "diarization", request.diarizer_choice(), runtime=request.runtime, beside=words, speakers=request.speakers
+        ),
     }
     if words:
         diarizer, language = chosen["diarization"].backend, request.language
@@ -312,7 +326,22 @@ def build(
         fallbacks={stage: item.fallback for stage, item in chosen.items() if item.fallback is not None},
         provenance_options=_options(request, chosen),
         threads=request.runtime.threads,
+        save_activity=request.save_activity,
     )
+
+
+def _check_activity(request: Request) -> None:
+    """Raises InvalidOption where the activity is asked of a diarizer that has none, OutputError for no such folder."""
+    if request.save_activity is None:
+        return
+    choice = request.diarizer_choice()
+    names = AUTO_ORDER["diarization"] if choice.name == "auto" else (choice.name,)
+    if all(load("diarization", name).info.activity is None for name in names):
+        who = f"--diarizer {choice.name}" if request.turns_file is None else f"--turns {request.turns_file}"
+        raise InvalidOption(
+            f"--save-activity {request.save_activity}: {who} tells no activity of the speakers; leave one of them out"
+        )
+    check_target(request.save_activity)
 
 
 def _check_channel(request: Request) -> None:

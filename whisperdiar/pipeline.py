@@ -18,6 +18,7 @@ import numpy as np
 
 from whisperdiar._beside import Beside, one_at_a_time
 from whisperdiar._machine import usable_cores
+from whisperdiar.activity_files import check_target, save_or_warn
 from whisperdiar.alignment import align, uncertain_words
 from whisperdiar.contracts import (
     Diarizer,
@@ -90,6 +91,8 @@ class Pipeline:
         provenance_options: the user's settings, for the provenance; JSON values only.
         parallel: whether words and turns are found side by side; None decides by `side_by_side`.
         threads: CPU threads that they may use together then; 0 stands for all cores.
+        save_activity: ``.npz`` file for the activity of the speakers in every frame; None for none. Where it cannot be
+            written, a warning says so.
     """
 
     detector: SpeechDetector
@@ -103,6 +106,7 @@ class Pipeline:
     provenance_options: Mapping[str, Any] = field(default_factory=dict)
     parallel: bool | None = None
     threads: int = 0
+    save_activity: str | None = None
     # Held while the diarizer works: one that was left behind by a failure ends before it begins anew.
     _diarizing: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
 
@@ -114,8 +118,10 @@ class Pipeline:
 
         Raises:
             DiarizationFailed: the words are there, the speakers are not; the error carries the transcript.
+            OutputError: there is no such folder for the activity; said before the work.
             WhisperdiarError: any other failure of a stage.
         """
+        check_target(self.save_activity)
         if not wants_channels(self.diarizer):
             audio = weighed(audio)
         said: tuple[Segment, ...] | None = None
@@ -234,7 +240,7 @@ class Pipeline:
     ) -> Diarization:
         """The diarization stage alone, with a warning where the number of speakers is not the one asked for.
 
-        `words` are for a diarizer that wants them.
+        The activity of the speakers is saved here, for every diarizer. `words` are for a diarizer that wants them.
         """
         diarizer = self.diarizer
         if diarizer is None:
@@ -250,7 +256,7 @@ class Pipeline:
         if result.turns and not self.speakers.allows(found) and not result.warnings:
             name = diarizer.record().backend
             result = replace(result, warnings=(f"{self.speakers} speakers were asked for, {name} found {found}",))
-        return result
+        return save_or_warn(self.save_activity, result, audio)
 
     def provenance(self, warnings: Sequence[str] = (), notes: Sequence[str] = ()) -> dict[str, Any]:
         """What did the work: backends, models, versions, options, warnings, notes; JSON values only."""

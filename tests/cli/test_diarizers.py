@@ -93,6 +93,30 @@ def test_probabilities_are_saved(cli: Cli, short: Path, tmp_path: Path) -> None:
 
 @pytest.mark.model
 @pytest.mark.parametrize("option", ["--save-activity", "--save-probabilities"])
+@pytest.mark.parametrize("command", [("diarize",), ("transcribe", *NANO)])
+def test_the_activity_of_any_diarizer_is_saved(cli: Cli, short: Path, command: tuple[str, ...], option: str) -> None:
+    done = cli(*command, short, "--diarizer", "bic", option, "kept.npz", "--vad", "silero", "-o", "out.json", "-q")
+    assert (done.code, done.err) == (0, "")
+    speakers = [item["id"] for item in json.loads(Path("out.json").read_text("utf-8"))["speakers"]]
+    with np.load("kept.npz", allow_pickle=False) as kept:
+        assert kept["kind"] == "likelihood"
+        assert len(kept["probabilities"]) == pytest.approx(12.0 / float(kept["frame_duration"]), abs=10)
+        assert sorted(kept["labels"].tolist()) == sorted(speakers)
+
+
+@pytest.mark.model
+def test_activity_goes_with_the_diarizer_that_auto_takes(cli: Cli, short: Path, networks: list[str]) -> None:
+    done = cli("diarize", short, *networks, "--save-activity", "kept.npz", "--vad", "silero", "-o", "out.json", "-q")
+    assert (done.code, done.err) == (0, "")
+    made = json.loads(Path("out.json").read_text("utf-8"))
+    assert made["provenance"]["diarizer"]["backend"] == "onnx"
+    with np.load("kept.npz") as kept:
+        assert kept["kind"] == "posterior"
+        assert set(filter(None, kept["labels"].tolist())) == {item["id"] for item in made["speakers"]}
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("option", ["--save-activity", "--save-probabilities"])
 def test_nemotron_in_onnx_runtime(cli: Cli, short: Path, tmp_path: Path, option: str) -> None:
     reason = "no Transformers that has Nemotron 3 Diarization"
     pytest.importorskip("transformers.models.nemotron3_diarization", reason=reason)
@@ -114,11 +138,17 @@ def test_nemotron_in_onnx_runtime(cli: Cli, short: Path, tmp_path: Path, option:
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (("--save-activity", "x.npz", "--diarizer", "bic"), "--save-activity is for --diarizer sortformer or nemotron"),
+        (
+            ("--save-activity", "x.npz", "--diarizer", "none"),
+            "--diarizer none tells no activity",
+        ),
+        (("--save-activity", "x.npz", "--turns", "t.rttm"), "x.npz: --turns t.rttm tells no activity"),
+        (("--save-probabilities", "x.npz", "--turns", "t.rttm"), "leave --save-probabilities out"),
+        (("--embedding", "ecapa", "--turns", "t.rttm"), "leave --embedding out"),
+        (("--save-activity", "nodir/x.npz", "--diarizer", "bic"), "nodir"),
         (("--save-activity", "x.npz", "--save-probabilities", "y.npz"), "are the same option: leave one out"),
         (("--speakers", "9", "--diarizer", "nemotron"), "9 speakers: nemotron tells at most 8 apart"),
         (("--embedding", "ecapa", "--diarizer", "bic"), "--embedding is for --diarizer embedding"),
-        (("--save-probabilities", "x.npz", "--diarizer", "onnx"), "--save-probabilities is for --diarizer sortformer"),
         (("--fast", "--diarizer", "bic"), "bic has no setting 'fast'"),
         (("--embedding-model", "x.onnx", "--diarizer", "sortformer"), "sortformer has no setting 'embedding_model'"),
         (("--speakers", "5-6", "--diarizer", "sortformer"), "5-6 speakers: sortformer tells at most 4 apart"),

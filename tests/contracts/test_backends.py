@@ -10,11 +10,22 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests import tiny_whisper
 from tests.sounds import SAMPLES, SHARED, conversation, noise, silence
-from whisperdiar import Audio, BackendError, BackendMissing, Span, SpeakerCount, Word, load
+from whisperdiar import (
+    Audio,
+    BackendError,
+    BackendMissing,
+    Diarization,
+    Span,
+    SpeakerActivity,
+    SpeakerCount,
+    Word,
+    load,
+)
 from whisperdiar.contracts import TextAwareDiarizer
 from whisperdiar.options import (
     EcapaSettings,
@@ -193,6 +204,59 @@ def test_diarizers(name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     assert diarizer.diarize(audio, speech=(), speakers=ANY_SPEAKERS).turns == ()
     quiet = silence(2.0, n_channels=audio.n_channels)
     assert diarizer.diarize(quiet, speech=(), speakers=ANY_SPEAKERS).turns == ()
+
+
+def check_activity(found: Diarization, kind: str, audio: Audio) -> SpeakerActivity:
+    """Labels, numbers and frames of an activity go together with its turns and its recording."""
+    activity = found.activity
+    assert found.turns
+    assert activity is not None
+    assert activity.kind == kind
+    assert activity.values.dtype in (np.float32, np.float16)
+    assert activity.values.shape == (len(activity.values), len(activity.speakers))
+    assert sorted(filter(None, activity.speakers)) == sorted(found.speakers)
+    low, high = {"posterior": (0, 1), "similarity": (-1, 1), "likelihood": (-6e4, 0), "level": (-200, 200)}[kind]
+    assert np.isfinite(activity.values).all()
+    assert low - 1e-3 <= activity.values.min() <= activity.values.max() <= high + 1e-3
+    end = activity.start + activity.step * len(activity.values)
+    assert 0.0 <= activity.start <= 0.1
+    assert abs(end - audio.duration) <= 0.2
+    assert all(len(activity.within(turn.span)) for turn in found.turns)
+    return activity
+
+
+def most_active(found: Diarization, activity: SpeakerActivity) -> float:
+    """The share of the frames in turns in which nobody is more active than the turn's speaker."""
+    hits = []
+    for turn in found.turns:
+        values = activity.within(turn.span)
+        hits.append(values[:, activity.speakers.index(turn.speaker)] >= values.max(axis=1))
+    return float(np.concatenate(hits).mean())
+
+
+@pytest.mark.parametrize("name", backends("diarization"))
+def test_diarizers_give_the_activity_that_turns_are_cut_from(
+    name: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    diarizer = ready("diarization", name, tmp_path_factory)
+    info = load_backend("diarization", name).info
+    audio, turns = conversation()
+    if info.per_channel:
+        audio = load(SAMPLES / "call.flac", channels="all")
+    speech = (Span(0.0, audio.duration),) if info.per_channel else tuple(turn.span for turn in turns)
+    # Both ways of onnx, whichever is the default.
+    ways = [{"exact": True}, {"exact": False}] if name == "onnx" else [{}]
+    for way in ways:
+        own = type(diarizer)(dataclasses.replace(diarizer.settings, **way), runtime=diarizer.runtime)
+        found = own.diarize(audio, speech=speech, speakers=ANY_SPEAKERS)
+        if info.activity is None:
+            assert found.activity is None
+            continue
+        activity = check_activity(found, info.activity, audio)
+        if name in ("onnx", "pyannote", "embedding", "ecapa", "channels"):
+            assert most_active(found, activity) > 0.5
+        nobody = own.diarize(audio, speech=(), speakers=ANY_SPEAKERS)
+        assert not nobody.turns
 
 
 @pytest.mark.parametrize("name", backends("diarization"))

@@ -1,5 +1,5 @@
 """One transcript, written by hand, with what formats stumble over: names that look alike, markup, right-to-left and
-wide scripts, joined emoji, nobody known, overlap, a second channel, a fallback."""
+wide scripts, German, French and Russian, joined emoji, nobody known, overlap, a second channel, a fallback."""
 
 from __future__ import annotations
 
@@ -36,6 +36,9 @@ TRANSCRIPT = Transcript(
         spoken(None, 9.0, 9.9996, " (laughter)"),
         spoken(CHIE, 12.3456, 15.0, "始め", "ましょう", "。"),
         spoken(BEN, 20.0, 23.0, " ‏שלום", " עולם", " 👩‍👩‍👧", " café\u00a0!"),
+        spoken(CHIE, 30.0, 33.0, " Straßen", " und", " Größen", " –", " „schön“."),
+        spoken(BEN, 36.0, 39.0, " Où", " est", " l’œuvre", " d’été\u202f?"),
+        spoken(CHIE, 42.0, 45.0, " Всё", " ещё", " «объём»,", " Ольга."),
         spoken(ANNA, 62.0, 64.0, " One", " last", " thing."),
         spoken(ANNA, 66.0, 66.0, " 5"),
     ),
@@ -44,6 +47,9 @@ TRANSCRIPT = Transcript(
         Turn(Span(7.0, 7.5), BEN, 2, 0.875),
         Turn(Span(12.0, 15.25), CHIE),
         Turn(Span(19.75, 23.5), BEN),
+        Turn(Span(29.75, 33.25), CHIE),
+        Turn(Span(35.75, 39.25), BEN),
+        Turn(Span(41.75, 45.25), CHIE),
         Turn(Span(61.9, 66.5), ANNA),
     ),
     dropped=(Dropped(Span(70.0, 71.5), " Thanks for watching!", "no speech"),),

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from tests.sounds import RATE_HZ, ROOT, SAMPLES, SHARED, conversation, noise, silence
 from whisperdiar import Audio, Diarization, Span, SpeakerCount, load
+from whisperdiar.assembly import Choice, select
 from whisperdiar.diarization import _nemotron_inference as inference
 from whisperdiar.diarization._nemotron_cache import CachePolicy, CacheSizes, SpeakerCache
 from whisperdiar.diarization._nemotron_features import frame_count, log_mel, slaney_filters
@@ -457,29 +458,69 @@ def test_another_sample_rate_is_refused(paths: dict[str, Path]) -> None:
         diarize(_ready(str(paths["one graph"])), Audio(np.zeros((1, 8000), np.float32), 8000))
 
 
-def test_repositories_in_the_cache_of_the_hub(
-    paths: dict[str, Path], audio: Audio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Links to files elsewhere, weights beside the graph: as the hub's client lays them down."""
+def lay_down(name: str, folder: Path, hub: Path) -> None:
+    """A repository in a cache of the hub, as its client lays it down: links to files elsewhere."""
+    repository = hub / f"models--{name.replace('/', '--')}"
+    files = [item for item in sorted(folder.rglob("*")) if item.is_file() and hub not in item.parents]
+    for number, file in enumerate(files):
+        link = repository / "snapshots" / REVISIONS[name] / file.relative_to(folder)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        blob = repository / "blobs" / str(number)
+        blob.parent.mkdir(exist_ok=True)
+        blob.write_bytes(file.read_bytes())
+        link.symlink_to(blob)
+
+
+@pytest.fixture
+def hub(paths: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of the hub with the one graph alone, its weights beside it."""
     import onnx
 
-    hub = tmp_path / "hub"
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(hub))
+    found = tmp_path / "hub"
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(found))
     graph = onnx.load(paths["one graph"] / "onnx" / "model.onnx")
     apart = tmp_path / "onnx"
     apart.mkdir()
     onnx.save_model(graph, apart / "model.onnx", save_as_external_data=True, location="model.onnx_data")
+    lay_down(ONE_GRAPH, tmp_path, found)
+    return found
+
+
+def test_auto_takes_it_where_its_model_is_here_and_fetches_it_never(
+    hub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the models of those before it cannot be had; for at most eight speakers."""
+    asked: set[tuple[str, bool]] = set()
+
+    def fetch(repository: str, *_: Any, runtime: Runtime, **__: Any) -> Path:
+        asked.add((repository, runtime.offline))
+        raise ModelUnavailable(f"{repository}: no network in this test")
+
+    monkeypatch.setattr("whisperdiar._hub.fetch", fetch)
+    told: list[str] = []
+    online = Runtime(threads=1)
+    found = select("diarization", Choice(), runtime=online, inform=told.append, notify=told.append)
+    assert found.backend.name == "nemotron"
+    assert found.fallback is not None
+    assert found.fallback.preferred == "onnx"
+    assert "diarization by nemotron" in told[0]
+    assert ("onnx-community/pyannote-segmentation-3.0", False) in asked
+    many = select("diarization", Choice(), runtime=online, speakers=SpeakerCount(9, 9))
+    assert many.backend.name in ("embedding", "bic")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "empty"))
+    without = select("diarization", Choice(), runtime=online)
+    assert without.backend.name in ("embedding", "bic")
+    assert without.fallback is not None
+    assert without.fallback.preferred == "onnx"
+    assert (ONE_GRAPH, True) in asked, "it was looked for"
+    assert (ONE_GRAPH, False) not in asked, "no download was allowed"
+
+
+def test_repositories_in_the_cache_of_the_hub(paths: dict[str, Path], audio: Audio, hub: Path) -> None:
     expected = activity(_ready(str(paths["one graph"])), audio)
-    for name, folder in ((ONE_GRAPH, tmp_path), (TWO_GRAPHS, paths["two graphs"]), (CHECKPOINT, paths["checkpoint"])):
-        repository = hub / f"models--{name.replace('/', '--')}"
-        files = [item for item in sorted(folder.rglob("*")) if item.is_file() and hub not in item.parents]
-        for number, file in enumerate(files):
-            link = repository / "snapshots" / REVISIONS[name] / file.relative_to(folder)
-            link.parent.mkdir(parents=True, exist_ok=True)
-            blob = repository / "blobs" / str(number)
-            blob.parent.mkdir(exist_ok=True)
-            blob.write_bytes(file.read_bytes())
-            link.symlink_to(blob)
+    lay_down(TWO_GRAPHS, paths["two graphs"], hub)
+    lay_down(CHECKPOINT, paths["checkpoint"], hub)
+    for name in (ONE_GRAPH, TWO_GRAPHS, CHECKPOINT):
         found = backend(name)
         np.testing.assert_allclose(activity(found, audio), expected, atol=CLOSE)
         assert found.record().details["source"] == f"{name}@{REVISIONS[name]}"

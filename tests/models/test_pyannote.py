@@ -172,6 +172,34 @@ def test_turns_are_in_order_inside_the_audio_and_named_by_appearance(vbx: Path, 
     assert found.speakers == tuple(f"SPEAKER_{i:02d}" for i in range(len(found.speakers)))
 
 
+@pytest.mark.parametrize("kind", ["agglomerative", "vbx"])
+@pytest.mark.parametrize("many", [False, True])
+def test_the_activity_is_what_turns_are_cut_from(request: pytest.FixtureRequest, kind: str, many: bool) -> None:
+    """Also where there are so many speakers that the library's labels do not sort as its columns do."""
+    settings: dict[str, Any] = {"clustering_threshold": 0.001} if many else {}
+    if many and kind == "agglomerative":
+        settings |= {"min_cluster_size": 1, "segmentation_step": 0.05}
+    audio = request.getfixturevalue("audio")
+    own = backend(request.getfixturevalue(kind), **settings)
+    found = diarize(own, audio, SpeakerCount(30, 40) if many and kind == "agglomerative" else ANY_SPEAKERS)
+    activity = found.activity
+    assert activity is not None
+    assert activity.kind == "posterior"
+    assert 0.0 <= activity.values.min() <= activity.values.max() <= 1.0
+    assert activity.start + activity.step * len(activity.values) == pytest.approx(audio.duration, abs=0.05)
+    assert sorted(filter(None, activity.speakers)) == sorted(found.speakers)
+    if many and kind == "agglomerative":
+        assert len(found.speakers) > 10
+    talking = np.zeros(activity.values.shape, dtype=bool)
+    for turn in found.turns:
+        talking[activity.rows(turn.span), activity.speakers.index(turn.speaker)] = True
+    alone = talking.sum(axis=1) == 1
+    assert alone.any()
+    loudest = activity.values[alone] >= activity.values[alone].max(axis=1, keepdims=True)
+    assert loudest[talking[alone]].all()
+    assert not {"reconstruct", "to_annotation"} & set(vars(own._pipeline)), "the pipeline is as it was"
+
+
 def test_the_same_sound_gives_the_same_turns(vbx: Path, audio: Audio) -> None:
     assert diarize(ready(vbx), audio) == diarize(ready(vbx), audio) == diarize(backend(vbx), audio)
 

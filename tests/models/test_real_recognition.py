@@ -28,6 +28,7 @@ pytestmark = pytest.mark.model
 RATE = 16_000
 MEETINGS = ("ami_EN2001a", "ami_EN2001e", "ami_EN2004a", "ami_ES2003a", "ami_ES2003b")
 CLEAR = ("one_jfk", "one_harvard", "tel_pyannote_sample")
+IN_OTHER_LANGUAGES = ("one_pv_de", "one_pv_fr", "one_pv_ja")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -60,6 +61,10 @@ def test_clear_speech_is_written_down() -> None:
     assert pooled(("one_jfk", "one_harvard")).errors <= 2
 
 
+def test_a_minute_of_german_is_written_down() -> None:
+    assert pooled(("one_aeneas_de",)).word_error_rate <= 0.22
+
+
 def test_far_field_meetings_are_written_down_as_far_as_the_model_hears_them() -> None:
     assert pooled(MEETINGS).word_error_rate <= 0.40
 
@@ -75,7 +80,7 @@ def test_words_begin_where_people_begin_them() -> None:
     assert pooled(MEETINGS).start_error <= 0.1
 
 
-@pytest.mark.parametrize("name", [*MEETINGS, *CLEAR])
+@pytest.mark.parametrize("name", [*MEETINGS, *CLEAR, *IN_OTHER_LANGUAGES])
 def test_times_of_words_can_be_trusted(name: str) -> None:
     words, speech = words_in(name).words, real_models.speech_in(name)
     assert words
@@ -111,6 +116,15 @@ def test_synthetic_voices_are_heard_in_their_language(name: str, language: str) 
     assert result.language == language
     said = [word for word in reference(name) if word.end < audio.duration]
     assert score(said, list(result.words)).word_error_rate < 0.5
+
+
+def test_speech_that_the_model_cannot_write_down_is_told_and_not_made_up() -> None:
+    """The Russian voices of the samples, of which the model alone makes a page of no language."""
+    audio = load(SAMPLES / "dialogue_ru.mp3", channels="mono", end=30.0)
+    result = whisper().transcribe(audio, speech=Silero(runtime=CPU).detect(audio))
+    assert result.language == "ru"
+    assert len(result.words) <= 10
+    assert any("hardly anything usable" in warning for warning in result.warnings)
 
 
 def pink_noise(seconds: float) -> np.ndarray:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.sounds import silence
-from whisperdiar import Diarization, Span, SpeakerActivity, Turn
-from whisperdiar.diarization._activity_files import save_or_warn
+from tests.sounds import conversation, silence
+from whisperdiar import Diarization, OutputError, Pipeline, Span, SpeakerActivity, Turn
+from whisperdiar.activity_files import save_or_warn
+from whisperdiar.diarization._activity_values import compact, labels_of_columns
+from whisperdiar.diarization._frames import SpeechFrames, speakers_by_appearance
+from whisperdiar.diarization.bic import Backend as Bic
+from whisperdiar.diarization.none import Backend as NoDiarizer
+from whisperdiar.vad.none import Backend as NoVad
 
 
 def activity(n_frames: int = 100, *, step: float = 0.01, start: float = 0.0) -> SpeakerActivity:
@@ -74,6 +81,67 @@ def test_a_file_that_cannot_be_written_costs_a_warning_and_no_turns(tmp_path: Pa
     result = Diarization("r", (Turn(Span(0.0, 1.0), "A"),), activity=activity())
     found = save_or_warn(str(tmp_path / "none" / "a.npz"), result, silence(1.0))
     assert found == Diarization("r", result.turns, found.warnings)
-    assert found.warnings[0].startswith("the probabilities were not saved: ")
+    assert found.warnings[0].startswith("the activity was not saved: ")
     nobody = save_or_warn(str(tmp_path / "a.npz"), Diarization("r"), silence(1.0))
     assert nobody.warnings == (f"{tmp_path / 'a.npz'} was not written: nobody speaks",)
+    without = save_or_warn(str(tmp_path / "a.npz"), Diarization("r", result.turns), silence(1.0))
+    assert without.warnings == (f"{tmp_path / 'a.npz'} was not written: the diarizer gave no activity",)
+
+
+def pipeline(diarizer: Any, save: Path | None) -> Pipeline:
+    return Pipeline(detector=NoVad(), diarizer=diarizer, save_activity=None if save is None else str(save))
+
+
+def test_the_pipeline_saves_the_activity_of_any_diarizer(tmp_path: Path) -> None:
+    audio, _ = conversation()
+    later = replace(audio, recording_id="meeting", start=5.0)
+    path = tmp_path / "meeting.npz"
+    found = pipeline(Bic(), path).turns(later, speech=[Span(0.0, audio.duration)])
+    assert found.activity is not None
+    assert not found.warnings
+    with np.load(path, allow_pickle=False) as saved:
+        np.testing.assert_array_equal(saved["probabilities"], found.activity.values)
+        assert saved["labels"].tolist() == list(found.activity.speakers)
+        assert (saved["frame_duration"], saved["start"]) == (0.01, 5.0)
+        assert (saved["kind"], saved["recording_id"]) == ("likelihood", "meeting")
+    assert list(tmp_path.iterdir()) == [path]
+    path.unlink()
+    assert pipeline(Bic(), path).run(later).turns
+    assert path.is_file()
+
+
+def test_a_file_that_cannot_be_written_loses_nothing(tmp_path: Path) -> None:
+    audio, _ = conversation()
+    whole = pipeline(Bic(), None).run(audio)
+    with pytest.raises(OutputError, match="its folder does not exist; make it first"):
+        pipeline(Bic(), tmp_path / "none" / "a.npz").run(audio)
+    left = pipeline(Bic(), tmp_path / ("x" * 300 + ".npz")).run(audio)
+    assert left.turns == whole.turns
+    (warning,) = left.provenance["warnings"]
+    assert warning.startswith("the activity was not saved: ")
+    nobody = pipeline(NoDiarizer(), tmp_path / "a.npz").run(audio)
+    assert "was not written: nobody speaks" in nobody.provenance["warnings"][0]
+
+
+@given(st.integers(1, 40), st.integers(1, 5), st.floats(-1e6, 1e6))
+def test_few_values_are_kept_as_they_are(n_frames: int, n_columns: int, value: float) -> None:
+    kept = compact(np.full((n_frames, n_columns), value))
+    assert kept.dtype == np.float32
+    np.testing.assert_allclose(kept, np.clip(value, -60_000, 60_000), rtol=1e-6, atol=1e-30)
+
+
+def test_hours_have_sixteen_bits() -> None:
+    ten_hours = compact(np.full((2_133_333, 10), 0.25, np.float32), divisors=np.full(2_133_333, 0.5, np.float32))
+    assert ten_hours.dtype == np.float16
+    assert ten_hours.nbytes < 43e6
+    assert (ten_hours[::100_000] == 0.5).all()
+
+
+def test_columns_are_labelled_by_the_first_turn() -> None:
+    frames = SpeechFrames.of([Span(0.0, 1.0), Span(2.0, 3.0)], silence(3.0), hop=0.1, n_frames=30)
+    labels = np.array([4] * 5 + [1] * 5 + [4] * 5 + [0] * 5)
+    names = speakers_by_appearance(labels, 6)
+    assert names == ("SPEAKER_02", "SPEAKER_01", "", "", "SPEAKER_00", "")
+    assert [turn.speaker for turn in frames.turns(labels)] == [names[number] for number in (4, 1, 4, 0)]
+    turns = (Turn(Span(0.0, 1.0), "B"),)
+    assert labels_of_columns(("A", "B"), turns) == ("", "B")

@@ -32,6 +32,7 @@ ALLOWED: dict[str, set[str]] = {
     "_svg": set(),
     "plots": {"_svg", "colours", "errors", "graphemes", "options", "statistics", "transcript", "types"},
     "files": {"errors"},
+    "activity_files": {"errors", "files", "types"},
     "outcome": {"transcript", "types"},
     "formats": {
         "colours",
@@ -68,6 +69,7 @@ ALLOWED: dict[str, set[str]] = {
     "clips": {"errors", "files", "transcript", "types", "options"},
 }
 BASE = {
+    "activity_files",
     "_machine",
     "_telemetry",
     "_quiet",

@@ -284,7 +284,10 @@ def test_settings_that_cannot_be_meant(changes: dict[str, Any]) -> None:
 
 
 @pytest.mark.model
-@pytest.mark.parametrize(("name", "count"), [("standup.mp4", 3), ("dialogue_de.m4a", 2), ("meeting.ogg", 4)])
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [("standup.mp4", 3), ("dialogue_de.m4a", 2), ("dialogue_fr.wav", 2), ("dialogue_ru.mp3", 2), ("meeting.ogg", 4)],
+)
 def test_samples_with_silero(name: str, count: int) -> None:
     audio = load(SAMPLES / name)  # real files of this project: AAC and Opus, with what codecs leave of voices
     speech = load_backend("vad", "silero")(None, runtime=Runtime(offline=True)).detect(audio)

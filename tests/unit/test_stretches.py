@@ -13,9 +13,17 @@ from scipy import sparse
 from whisperdiar.diarization import _stretch_clustering
 from whisperdiar.diarization._agreement import agreement, changes, local_clusters
 from whisperdiar.diarization._stretch_clustering import Stretches, calibrated, cluster, nearest
-from whisperdiar.diarization._stretch_voices import activity, speech_stretches, text_stretches
+from whisperdiar.diarization._stretch_voices import (
+    frames_in,
+    nearness,
+    posteriors,
+    rank,
+    speech_stretches,
+    text_stretches,
+    windows_hear,
+)
 from whisperdiar.diarization._stretches import WORDS, CutRule, covered, cut, cut_finer, pieces, sentence_ends
-from whisperdiar.diarization._windows import NOBODY, WindowGrid, speaker_count, speaking
+from whisperdiar.diarization._windows import NOBODY, WindowGrid, mean_activations, speaker_count, speaking
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options import OnnxSettings
 from whisperdiar.types import ANY_SPEAKERS, Span, SpeakerCount, Word
@@ -145,7 +153,8 @@ def test_who_owns_a_stretch_comes_first_and_who_talks_beside_him_second() -> Non
     beside = active[0].any(axis=0).argmax() if active[0, 0, 0] else int(active[0, 0].argmax())
     other = int(active[0, 60].argmax())
     active[0, 20:30, other] = True  # B talks into A's third second
-    found = activity(seconds_of(who), np.array([0] * 5 + [1] * 5), active, own)
+    spans, labels = seconds_of(who), np.array([0] * 5 + [1] * 5)
+    found = rank(windows_hear(spans, labels, active, own), frames_in(spans, own), labels, own)
     assert beside != other
     assert found[:50, 0].min() > found[:50, 1].max()
     assert found[55:95, 1].min() > found[55:95, 0].max()
@@ -160,6 +169,52 @@ def voices(who: str, *, noise: float = 0.35, seed: int = 0) -> np.ndarray:
     found = np.stack([centres[ord(letter) - ord("A")] for letter in who])
     found = found + noise * random.normal(size=found.shape) / np.sqrt(DIMENSION)
     return (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float32)
+
+
+def test_a_posterior_joins_what_windows_hear_and_whose_voice_it_is() -> None:
+    who = "AAAAABBBBB"
+    active, own = windows(who)
+    spans, labels = seconds_of(who), np.array([0] * 5 + [1] * 5)
+    heard = windows_hear(spans, labels, active, own)
+    near = nearness(voices(who), labels, np.ones(10))
+    found = posteriors(heard.copy(), frames_in(spans, own), near, own)
+    assert found[5:45, 0].min() > 0.9
+    assert found[5:45, 1].max() < 0.1
+    assert found[55:95, 1].min() > 0.9
+    # One second sounds like the other one: the windows' word is half of it.
+    near[2] = [0.0, 1.0]
+    doubtful = posteriors(heard.copy(), frames_in(spans, own), near, own)
+    np.testing.assert_allclose(doubtful[22:28], 0.5, atol=0.01)
+    np.testing.assert_array_equal(np.delete(doubtful, slice(20, 31), axis=0), np.delete(found, slice(20, 31), axis=0))
+
+
+def test_a_stretch_without_a_voice_is_as_near_to_everybody() -> None:
+    known = voices("AAABBB")
+    known[2] = 0.0
+    found = nearness(known, np.array([0, 0, 0, 1, 1, 1]), np.ones(6))
+    np.testing.assert_allclose(found[2], 0.5, atol=1e-6)
+    assert (found[[0, 1], 0] > 0.9).all()
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.data())
+def test_posteriors_are_probabilities_whatever_overlaps(data: st.DataObject) -> None:
+    active, own = windows("AABBAABB")
+    times = data.draw(st.lists(st.tuples(st.floats(0.0, 9.0), st.floats(0.0, 5.0)), min_size=1, max_size=8))
+    spans = sorted(Span(start, start + length) for start, length in times)
+    labels = np.array(data.draw(st.lists(st.integers(0, 2), min_size=len(spans), max_size=len(spans))))
+    points = np.random.default_rng(data.draw(st.integers(0, 9))).normal(size=(len(spans), DIMENSION))
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    near = nearness(points.astype(np.float32), labels, np.ones(len(spans)))
+    np.testing.assert_allclose(near.sum(axis=1), 1.0, rtol=1e-5)
+    heard = windows_hear(spans, labels, active, own)
+    frames = frames_in(spans, own)
+    found = posteriors(heard, frames, near, own)
+    assert -1e-6 <= found.min() <= found.max() <= 1.0 + 1e-6
+    outside = np.ones(len(found), dtype=bool)
+    for part in frames:
+        outside[part] = False
+    np.testing.assert_array_equal(found[outside], mean_activations(heard, own)[outside])
 
 
 def stretches_of(who: str, *, seconds: float = 3.0, seed: int = 0) -> Stretches:
@@ -261,7 +316,8 @@ def test_as_many_as_are_asked_for_have_turns(
         spans = speech_stretches(count, active, own, at_least=n)
     middles = [min(len(who) - 1, int((span.start + span.end) / 2)) for span in spans]
     labels = cluster(stretches_of("".join(who[i] for i in middles)), threshold=0.4, speakers=SpeakerCount(n, n))
-    turns = speaking(activity(spans, labels, active, own), count)
+    heard = windows_hear(spans, labels, active, own)
+    turns = speaking(rank(heard, frames_in(spans, own), labels, own), count)
     assert turns.any(axis=0).sum() == n
 
 

@@ -9,15 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from whisperdiar import Audio
+from whisperdiar import Audio, Span, Turn
 from whisperdiar.diarization._windows import (
     NOBODY,
     WindowGrid,
     activations,
+    mean_activations,
+    speaker_activity,
     speaker_count,
     speaking,
     stretch,
     stretches,
+    windows_over,
 )
 
 RATE = 16_000
@@ -53,6 +56,33 @@ def test_frames_of_the_recording_hold_those_of_every_window() -> None:
         at = grid(seconds)
         last = at.first_frame(at.n_windows - 1) + at.n_frames
         assert last - 2 <= at.total_frames <= last + 8
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.floats(0.1, 40.0), st.sampled_from([0.25, 0.5, 5.0]), st.integers(0, 99))
+def test_means_over_windows_are_probabilities(seconds: float, step: float, seed: int) -> None:
+    at = grid(seconds, step=step)
+    rng = np.random.default_rng(seed)
+    active = rng.random((at.n_windows, at.n_frames, 3)) < 0.5
+    clusters = rng.integers(0, 4, (at.n_windows, 3))
+    heard = np.zeros(at.total_frames)
+    for window in range(at.n_windows):
+        heard[at.first_frame(window) :][: at.n_frames] += 1
+    np.testing.assert_array_equal(windows_over(at), heard)
+    means = mean_activations(activations(active, clusters, at), at)
+    assert 0.0 <= means.min() <= means.max() <= 1.0
+    always = mean_activations(activations(np.ones_like(active), np.zeros_like(clusters), at), at)
+    assert (always[heard[: len(always)] > 0] == 1.0).all()
+    # Frames stand for times up to the end of the recording.
+    assert abs(at.frame_duration / 2 + len(means) * at.frame_step - seconds) <= max(at.frame_step, at.frame_duration)
+
+
+def test_an_activity_has_a_column_for_whoever_has_a_turn() -> None:
+    at = grid(5.0)
+    turns = [Turn(Span(0.0, 1.0), "SPEAKER_02"), Turn(Span(1.0, 2.0), "SPEAKER_00")]
+    found = speaker_activity(np.ones((200, 2), np.float32), turns, at)
+    assert found.speakers == ("SPEAKER_00", "", "SPEAKER_02")
+    assert found.values[0].tolist() == [1.0, 1.0, 0.0]
 
 
 @pytest.mark.parametrize("seconds", [3.0, 9.2, 31.4])

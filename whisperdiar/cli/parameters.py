@@ -157,9 +157,13 @@ diarizer_options = combined(
     click.option(
         "--save-activity",
         metavar="FILE.npz",
-        help="--diarizer sortformer or nemotron: keep how probably each speaker talks, frame by frame.",
+        help="Keep how active each speaker is, frame by frame, as the diarizer hears it.",
     ),
-    click.option("--save-probabilities", metavar="FILE.npz", help="The same as --save-activity."),
+    click.option(
+        "--save-probabilities",
+        metavar="FILE.npz",
+        help="The same; means --diarizer sortformer where none is named.",
+    ),
     click.option("--turns", metavar="FILE", help="Take speaker turns from an RTTM file (implies --diarizer rttm)."),
     click.option(
         "--diarizer-option", "diarizer_settings", multiple=True, type=Setting(), help="A setting of the diarizer."
@@ -256,33 +260,27 @@ def settings(pairs: tuple[tuple[str, str], ...], **values: Any) -> Mapping[str, 
 
 
 def diarizer_choice(options: Mapping[str, Any]) -> Choice:
-    """The diarizer of `diarizer_options`; an option that only one has implies it.
+    """The diarizer of `diarizer_options`; an option that was made for one implies it.
 
     Raises:
-        InvalidOption: that option, and another diarizer.
+        InvalidOption: --embedding, and a diarizer that has none; or one of them beside a file of turns.
     """
-    name = options["diarizer"]
-    for key, owners in _ONLY.items():
-        if options.get(key) is not None and name == "auto":
-            name = owners[0]
-        elif options.get(key) is not None and name not in owners:
-            shown = " or ".join(item for item in owners if item != "ecapa")
-            raise InvalidOption(f"--{key.replace('_', '-')} is for --diarizer {shown}: leave --diarizer {name} out")
-    if options.get("turns") is not None and name != options["diarizer"]:
-        raise InvalidOption(
-            "--turns takes the speakers from a file: leave --embedding, --save-activity and --save-probabilities out"
-        )
+    name, turns = options["diarizer"], options.get("turns")
+    for key, owner in _IMPLIED.items():
+        if options.get(key) is None:
+            continue
+        if turns is not None:
+            raise InvalidOption(f"--turns takes the speakers from a file: leave --{key.replace('_', '-')} out")
+        name = owner if name == "auto" else name
+    if options.get("embedding") is not None and name not in _CLUSTERING:
+        raise InvalidOption(f"--embedding is for --diarizer embedding: leave --diarizer {name} out")
     own = {key: options.get(key) for key in ("embedding", "segmentation_model", "embedding_model")}
-    own["save_activity"] = activity_file(options)
     return Choice(name=name, settings=settings(options["diarizer_settings"], **own, fast=options.get("fast") or None))
 
 
-_ONLY: Mapping[str, tuple[str, ...]] = {
-    "embedding": ("embedding", "ecapa"),
-    "save_activity": ("sortformer", "nemotron"),
-    "save_probabilities": ("sortformer", "nemotron"),
-}
-"""Options that only these diarizers have; the first one is meant where none is named."""
+_IMPLIED: Mapping[str, str] = {"embedding": "embedding", "save_probabilities": "sortformer"}
+"""Options that mean this diarizer where none is named."""
+_CLUSTERING = ("embedding", "ecapa")
 
 
 def activity_file(options: Mapping[str, Any]) -> str | None:

@@ -178,6 +178,7 @@ def request_from(options: dict[str, Any], runtime: Runtime) -> Request:
         speech_file=options["speech"],
         turns_file=options["turns"],
         media={key: options[key] for key in ("track", "channel", "start", "end")},
+        save_activity=shared.activity_file(options),
         alignment=AlignmentOptions(**{key: options[key] for key in ("uncertain_below",) if key in options}),
     )
 

@@ -9,13 +9,14 @@ import numpy as np
 
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.diarization._emb_encoders import open_encoder
-from whisperdiar.diarization._emb_resegmentation import frames_of, share_out
+from whisperdiar.diarization._emb_resegmentation import HOP, Likeness, count_frames, frames_of, share_out
+from whisperdiar.diarization._frames import speakers_by_appearance
 from whisperdiar.diarization._speaker_clustering import Rule, cluster
 from whisperdiar.diarization._voices import VoiceEncoder, Voices, listen
 from whisperdiar.errors import UnsupportedRequest
 from whisperdiar.options import Runtime
 from whisperdiar.options.embedding import EmbeddingSettings
-from whisperdiar.types import ANY_SPEAKERS, Audio, BackendRecord, Diarization, Span, SpeakerCount
+from whisperdiar.types import ANY_SPEAKERS, Audio, BackendRecord, Diarization, Span, SpeakerActivity, SpeakerCount
 
 _LISTENING = 0.9  # of the time
 
@@ -73,6 +74,8 @@ class EmbeddingDiarizer:
     ) -> Diarization:
         """One speaker at a time throughout `speech`; a note where there is too little speech for `speakers`.
 
+        The activity is the similarity of the sound to each voice, every 0.1 s, between windows interpolated.
+
         Raises:
             UnsupportedRequest: the audio has another sample rate than the embedding.
             BackendError: out of memory.
@@ -102,16 +105,19 @@ class EmbeddingDiarizer:
             progress("diarization", 1.0)
             return Diarization(audio.recording_id)
         labels = cluster(heard, rule=self._rule(spread, step, len(heard)), speakers=self._bounds(speakers))
+        likeness = Likeness.of(frames, voices, labels)
         shared = np.zeros(len(frames), dtype=np.int64)
-        if len(labels) and labels.max() > 0:
+        if likeness.n_voices > 1:
             penalty, minimum = self.settings.change_penalty, speakers.minimum or 1
-            shared = share_out(frames, voices, labels, spread=spread, penalty=penalty, at_least=minimum)
+            shared = share_out(likeness, spread=spread, penalty=penalty, at_least=minimum)
+        names = speakers_by_appearance(shared, likeness.n_voices)
+        activity = SpeakerActivity(likeness.of_recording(count_frames(audio)), names, HOP, kind="similarity")
         progress("diarization", 1.0)
-        found = int(shared.max()) + 1
+        found = len(set(filter(None, names)))
         notes = []
         if not speakers.allows(found):
             notes.append(f"{speakers} speakers were asked for, but there is only enough speech to tell {found} apart")
-        return Diarization(audio.recording_id, frames.turns(shared), tuple(notes))
+        return Diarization(audio.recording_id, frames.turns(shared), tuple(notes), activity=activity)
 
     @property
     def _method(self) -> str:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from whisperdiar.diarization._activity_values import empty_values
 from whisperdiar.diarization._frames import SpeechFrames
-from whisperdiar.diarization._speaker_clustering import means_of, numbered
+from whisperdiar.diarization._speaker_clustering import means_of
 from whisperdiar.diarization._viterbi import certain, decode, longest_run
 from whisperdiar.diarization._voices import Voices
-from whisperdiar.types import Audio, Span
+from whisperdiar.types import ActivityValues, Audio, Span
 
 Labels = NDArray[np.int64]
 Scores = NDArray[np.float64]
@@ -22,49 +24,92 @@ HOP = 0.1
 _BLOCK = 10_000  # frames whose scores are held at once
 
 
+def count_frames(audio: Audio) -> int:
+    """Frames of a recording."""
+    return max(1, math.ceil(audio.duration / HOP))
+
+
 def frames_of(speech: Sequence[Span], audio: Audio) -> SpeechFrames:
     """The frames of `speech`, its regions sorted, joined and cut to the audio."""
-    return SpeechFrames.of(speech, audio, hop=HOP, n_frames=max(1, math.ceil(audio.duration / HOP)))
+    return SpeechFrames.of(speech, audio, hop=HOP, n_frames=count_frames(audio))
 
 
-def share_out(
-    frames: SpeechFrames, voices: Voices, labels: Labels, *, spread: float, penalty: float, at_least: int
-) -> Labels:
-    """The speaker of each frame, int64 (n_places,), from 0.
+@dataclass(frozen=True, slots=True, eq=False)
+class Likeness:
+    """Cosine similarity of speech and voices: of windows, and between the middles of windows of a region interpolated.
 
-    The likeness of each window to each voice, interpolated between the middles of windows of the same region, is what
-    a voice bids for a frame; Viterbi decoding keeps a speaker unless another bids more for long enough.
+    Attributes:
+        frames: of the regions in which the windows lie.
+        windows: float32 (n_windows, n_voices), 0 for windows without sound.
+        clusters: int64 (n_windows,), the voice of each window, -1 without sound.
+        before, after: int64 (n_places,), the windows on either side of the middle of each frame, of its own region.
+        share: float64 (n_places,), how far that is past the first one, 0 to 1.
+    """
+
+    frames: SpeechFrames
+    windows: NDArray[np.float32]
+    clusters: Labels
+    before: Labels
+    after: Labels
+    share: Scores
+
+    @classmethod
+    def of(cls, frames: SpeechFrames, voices: Voices, labels: Labels) -> Likeness:
+        """From the cluster of each window with sound, int64 (n_heard,), numbered from 0."""
+        heard = voices.heard
+        means = means_of(voices.embeddings[heard], labels)[0]
+        centroids = means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9)
+        clusters = np.full(len(voices.centres), -1)
+        clusters[heard] = labels
+        return cls(frames, voices.embeddings @ centroids.T, clusters, *_neighbours(frames, voices))
+
+    @property
+    def n_voices(self) -> int:
+        return int(self.windows.shape[1])
+
+    def blocks(self) -> Iterator[Scores]:
+        """Blocks of float64 (n_frames, n_voices), place after place."""
+        for first in range(0, len(self.before), _BLOCK):
+            block = slice(first, first + _BLOCK)
+            part = self.share[block, None]
+            yield self.windows[self.before[block]] * (1.0 - part) + self.windows[self.after[block]] * part
+
+    def of_recording(self, n_frames: int) -> ActivityValues:
+        """Of every frame of a recording: (n_frames, n_voices), 0 where no speech is."""
+        values, first = empty_values(n_frames, self.n_voices), 0
+        for block in self.blocks():
+            values[self.frames.numbers[first : first + len(block)]] = block
+            first += len(block)
+        return values
+
+
+def share_out(likeness: Likeness, *, spread: float, penalty: float, at_least: int) -> Labels:
+    """The voice of each frame, int64 (n_places,): the number of a column.
+
+    Likeness is what a voice bids for a frame; Viterbi decoding keeps a speaker unless another bids more for long
+    enough.
 
     Args:
-        frames: of the regions in which the windows lie.
-        voices: the windows.
-        labels: int64 (n_heard,), the cluster of each window with sound, numbered from 0.
         spread: by how much two windows of one voice differ.
         penalty: seconds for which another voice must be nearer by one spread, before the speaker changes.
         at_least: speakers that are left; a voice that wins no frame keeps its longest run of windows where it must.
     """
-    heard = voices.heard
-    means = means_of(voices.embeddings[heard], labels)[0]
-    centroids = means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9)
-    likeness = (voices.embeddings @ centroids.T) / spread
-    before, after, share = _neighbours(frames, voices)
-    nearest = np.full(len(voices.centres), -1)
-    nearest[heard] = labels
-    of_frame = nearest[np.where(share < 0.5, before, after)]
-    kept = np.full(len(frames), -1)
-    costs = np.full(len(frames), penalty / HOP)
+    n_places, n_voices = len(likeness.before), likeness.n_voices
+    of_frame = likeness.clusters[np.where(likeness.share < 0.5, likeness.before, likeness.after)]
+    kept = np.full(n_places, -1)
+    costs = np.full(n_places, penalty / HOP)
     while True:
-        bids = certain(_bids(likeness, before, after, share), kept)
-        path = decode(bids, costs, n_states=len(means))
-        lost = np.setdiff1d(np.arange(len(means)), path)
+        bids = certain((block / spread for block in likeness.blocks()), kept)
+        path = decode(bids, costs, n_states=n_voices)
+        lost = np.setdiff1d(np.arange(n_voices), path)
         pinned = 0
-        if len(means) - len(lost) < at_least:
+        if n_voices - len(lost) < at_least:
             for voice in lost:
                 first, last = longest_run((of_frame == voice) & (kept < 0))
                 kept[first:last] = voice
                 pinned += last - first
         if not pinned:
-            return numbered(path)
+            return path
 
 
 def _neighbours(frames: SpeechFrames, voices: Voices) -> tuple[Labels, Labels, Scores]:
@@ -79,11 +124,3 @@ def _neighbours(frames: SpeechFrames, voices: Voices) -> tuple[Labels, Labels, S
     gap = voices.centres[after] - voices.centres[before]
     share = np.clip((times - voices.centres[before]) / np.where(gap > 0, gap, 1.0), 0.0, 1.0)
     return before, after, np.where(gap > 0, share, 0.0)
-
-
-def _bids(likeness: NDArray[np.float32], before: Labels, after: Labels, share: Scores) -> Iterator[Scores]:
-    """Blocks of float64 (n_frames, n_voices)."""
-    for first in range(0, len(before), _BLOCK):
-        block = slice(first, first + _BLOCK)
-        part = share[block, None]
-        yield likeness[before[block]] * (1.0 - part) + likeness[after[block]] * part

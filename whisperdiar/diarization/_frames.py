@@ -57,3 +57,12 @@ class SpeechFrames:
                 label = order.setdefault(int(labels[place]), speaker_label(len(order)))
                 turns.append(Turn(Span(start, end), label))
         return tuple(turns)
+
+
+def speakers_by_appearance(labels: Labels, count: int) -> tuple[str, ...]:
+    """The speaker label of each number 0 … count - 1, as `SpeechFrames.turns` gives them; else empty."""
+    found, first = np.unique(labels, return_index=True)
+    names = [""] * count
+    for rank, number in enumerate(found[np.argsort(first)].tolist()):
+        names[number] = speaker_label(rank)
+    return tuple(names)

@@ -296,7 +296,8 @@ def _parted(nodes: _Nodes, tree: _Tree, labels: Labels, high: int) -> Labels:
     further apart than either spreads.
     """
     members = [np.array([number]) for number in range(len(labels))]
-    found, count = labels.copy(), int(labels.max()) + 1
+    found: Labels = labels.copy()
+    count = int(labels.max()) + 1
     joins: list[tuple[float, Labels, Labels]] = []
     for (i, j), height in zip(tree.pairs.tolist(), tree.heights.tolist(), strict=True):
         a, b = members[i], members[j]

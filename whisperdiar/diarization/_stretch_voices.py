@@ -6,7 +6,9 @@ found with it. Every second of speech goes through the embedding network once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +22,13 @@ from whisperdiar.diarization._windows import (
     Scores,
     WindowGrid,
     activations,
+    mean_activations,
     speaker_count,
     stretch,
     stretches,
 )
 from whisperdiar.options import SAMPLE_RATE_HZ
-from whisperdiar.types import Audio, Span, SpeakerCount, Word
+from whisperdiar.types import ActivityValues, Audio, Span, SpeakerCount, Word
 
 Array = NDArray[np.float32]
 Active = NDArray[np.bool_]
@@ -40,6 +43,30 @@ _PER_SPEAKER, _FINE_S, _FINEST_S = 4, 2.0, 0.25
 _OWN = 100.0
 """What a stretch adds to the activity of its speaker: he comes before everybody whom the windows hear beside him."""
 _LINGER_S = 5.0
+_TEMPERATURE = 0.1
+"""Of the softmax over speakers of the cosine distances between a stretch's voice and theirs."""
+_VOICE = 0.5
+"""What the voice counts in a posterior; the rest is what the windows hear.
+
+Both were chosen on the eight recordings of a corpus in which CAM++ finds several speakers: per frame, the cross entropy
+against the reference is 0.43 by the windows alone, 0.38 with these, and at most 0.42 for temperatures from 0.05 to 0.15
+and shares from 0.3 to 0.7, which need no fit to a recording.
+"""
+_WHOLE_S = 3.0
+"""A stretch of so many seconds counts fully in its speaker's voice, more no more: nobody is known by one sentence."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Attribution:
+    """Who says the stretches.
+
+    Attributes:
+        labels: int64 (n,), the speaker of each stretch, from 0.
+        nearness: float32 (n, n_speakers), how near its voice is to each speaker's, of all of them: rows add up to 1.
+    """
+
+    labels: Labels
+    nearness: Array
 
 
 def text_stretches(
@@ -100,8 +127,8 @@ def speakers_of(
     threshold: float,
     speakers: SpeakerCount,
     report: Callable[[float], None],
-) -> Labels:
-    """The speaker of each stretch, from 0: int64 (n,).
+) -> Attribution:
+    """The speaker of each stretch, from 0, and how near he is by voice.
 
     Args:
         spans: at least one, sorted by start.
@@ -124,25 +151,91 @@ def speakers_of(
     train = known.of(chosen)
     fitted = _stretch_clustering.calibrated(train, threshold)
     labels = _stretch_clustering.cluster(train, threshold=fitted, speakers=speakers)
-    return _stretch_clustering.nearest(known, chosen, labels)
+    found = _stretch_clustering.nearest(known, chosen, labels)
+    return Attribution(found, nearness(voices, found, durations))
 
 
-def activity(spans: Sequence[Span], labels: Labels, active: Active, grid: WindowGrid) -> Scores:
-    """How much speaks for each speaker: float32 (total_frames, n_speakers), the most for the one whose stretch it is.
+def nearness(voices: Array, labels: Labels, durations: NDArray[np.float64]) -> Array:
+    """Softmax over speakers of the cosine distances to their voices: float32 (n, n_speakers).
 
-    Somebody whom the windows hear beside him is who has a stretch of his own in the same windows; where they cannot
-    tell, whoever talked last or talks next.
+    A speaker's voice is the mean of those of his stretches, by their seconds. All speakers are equally near to a
+    stretch without a voice.
+
+    Args:
+        voices: float32 (n, dimension), of length 1, zeros where there is no voice.
+        labels: int64 (n,), the speaker of each stretch.
+        durations: float64 (n,), seconds.
+    """
+    centroids = np.zeros((int(labels.max()) + 1, voices.shape[1]))
+    np.add.at(centroids, labels, voices * np.minimum(durations, _WHOLE_S)[:, None])
+    centroids /= np.maximum(np.linalg.norm(centroids, axis=1, keepdims=True), 1e-9)
+    likeness = np.exp((voices @ centroids.T - 1.0) / _TEMPERATURE)
+    return np.asarray(likeness / likeness.sum(axis=1, keepdims=True), np.float32)
+
+
+def windows_hear(spans: Sequence[Span], labels: Labels, active: Active, grid: WindowGrid) -> Scores:
+    """In how many windows each speaker is heard: float32 (total_frames, n_speakers).
+
+    Somebody whom the windows hear is who has a stretch of his own in the same windows.
     """
     clusters = _agreement.local_clusters(active, grid, spans, labels)
     found = activations(active, clusters, grid)
-    found = np.pad(found, ((0, 0), (0, max(0, int(labels.max()) + 1 - found.shape[1]))))
-    middle = grid.middle(np.arange(len(found)))
-    for span, label in zip(spans, labels.tolist(), strict=True):
-        first, last = np.searchsorted(middle, (span.start, span.end))
-        found[first:last, label] += _OWN
-    for column in found.T:
+    return np.pad(found, ((0, 0), (0, max(0, int(labels.max()) + 1 - found.shape[1]))))
+
+
+def frames_in(spans: Sequence[Span], grid: WindowGrid) -> list[slice]:
+    """The frames whose middle lies in each span."""
+    middle = grid.middle(np.arange(grid.total_frames))
+    return [slice(*np.searchsorted(middle, (span.start, span.end)).tolist()) for span in spans]
+
+
+def rank(heard: Scores, frames: Sequence[slice], labels: Labels, grid: WindowGrid) -> Scores:
+    """How much speaks for each speaker: float32 (total_frames, n_speakers), the most for the one whose stretch it is.
+
+    Then come those whom the windows hear beside him; where they cannot tell, whoever talked last or talks next.
+
+    Args:
+        heard: as `windows_hear` gives it; it is changed, because hours of it are large.
+        frames: of each stretch.
+    """
+    for own, label in zip(frames, labels.tolist(), strict=True):
+        heard[own, label] += _OWN
+    for column in heard.T:
         column += 1e-3 * np.exp(-_frames_away(column > 0) * np.float32(grid.frame_step / _LINGER_S))
-    return found
+    return heard
+
+
+def posteriors(heard: Scores, frames: Sequence[slice], nearness: Array, grid: WindowGrid) -> ActivityValues:
+    """How probably each speaker talks: (n_frames, n_speakers) in [0, 1], out to the end of the recording.
+
+    In a stretch the mean of two witnesses: the part of the windows that hears a speaker, and the nearness of the voice,
+    times how much speech there is. Elsewhere the windows alone.
+
+    Args:
+        heard: as `windows_hear` gives it.
+        frames: of each stretch; sorted by start.
+        nearness: float32 (n, n_speakers), of the stretches' voices to the speakers'.
+    """
+    values = mean_activations(heard, grid)
+    for own, inside in _intervals(frames, len(values)):
+        block = values[own].astype(np.float32)
+        speech = np.minimum(block.sum(axis=1, keepdims=True), 1.0)
+        values[own] = (1.0 - _VOICE) * block + _VOICE * speech * nearness[inside].mean(axis=0)
+    return values
+
+
+def _intervals(frames: Sequence[slice], n_frames: int) -> Iterator[tuple[slice, list[int]]]:
+    """Frames that lie in the same stretches, and the numbers of these."""
+    edges = sorted({min(edge, n_frames) for part in frames for edge in (part.start, part.stop)})
+    inside: list[int] = []
+    begun = 0
+    for low, high in pairwise(edges):
+        while begun < len(frames) and frames[begun].start <= low:
+            inside.append(begun)
+            begun += 1
+        inside = [number for number in inside if frames[number].stop > low]
+        if inside:
+            yield slice(low, high), inside
 
 
 def _frames_away(present: NDArray[np.bool_]) -> Array:

@@ -14,13 +14,14 @@ Interspeech 2023. They are followed to the frame, so that results can be compare
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from whisperdiar.types import Audio, Samples
+from whisperdiar.diarization._activity_values import compact, labels_of_columns, with_columns
+from whisperdiar.types import ActivityValues, Audio, Samples, SpeakerActivity, Turn, speaker_label
 
 Scores = NDArray[np.float32]
 Counts = NDArray[np.int64]
@@ -117,6 +118,37 @@ def activations(scores: NDArray[np.generic], clusters: Counts, grid: WindowGrid)
             column = found[first : first + grid.n_frames, cluster]
             column += best[: len(column)]
     return found
+
+
+def windows_over(grid: WindowGrid) -> NDArray[np.float32]:
+    """How many windows hear each frame: float32 (total_frames,)."""
+    found = np.zeros(grid.total_frames + grid.n_frames + 1, np.float32)
+    first = np.rint(np.arange(grid.n_windows) * grid.step / grid.sample_rate / grid.frame_step).astype(np.int64)
+    np.add.at(found, first, 1.0)
+    np.add.at(found, first + grid.n_frames, -1.0)
+    counts: NDArray[np.float32] = np.cumsum(found, dtype=np.float32)[: grid.total_frames]
+    return counts
+
+
+def mean_activations(summed: Scores, grid: WindowGrid) -> ActivityValues:
+    """The mean over the windows that hear a frame: (n_frames, n_clusters) in [0, 1], out to the end of the recording.
+
+    Args:
+        summed: as `activations` gives them.
+    """
+    rest = grid.n_samples / grid.sample_rate - grid.frame_duration / 2
+    n_frames = min(len(summed), max(1, int(np.ceil(rest / grid.frame_step - 1e-6))))
+    return compact(summed[:n_frames], divisors=np.maximum(windows_over(grid)[:n_frames], 1.0))
+
+
+def speaker_activity(values: ActivityValues, turns: Sequence[Turn], grid: WindowGrid) -> SpeakerActivity:
+    """Posteriors of the speakers 0, 1, … on the frames of the grid, labelled where they have turns.
+
+    A frame stands for the time from its middle to that of the next, as in `stretches`.
+    """
+    values = with_columns(values, 1 + max((int(turn.speaker.rpartition("_")[2]) for turn in turns), default=0))
+    labels = labels_of_columns(map(speaker_label, range(values.shape[1])), turns)
+    return SpeakerActivity(values, labels, grid.frame_step, grid.frame_duration / 2)
 
 
 def speaking(summed: Scores, count: Counts) -> NDArray[np.bool_]:

@@ -11,27 +11,39 @@ speech; and clusters are compared once more after decoding has purified them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.diarization._activity_values import empty_values
 from whisperdiar.diarization._changes import change_points
 from whisperdiar.diarization._criterion import Criterion
-from whisperdiar.diarization._frames import Labels, SpeechFrames
+from whisperdiar.diarization._frames import Labels, SpeechFrames, speakers_by_appearance
 from whisperdiar.diarization._gaussians import Array, Features, standardise, stretch_sums
 from whisperdiar.diarization._gmm import likelihoods, train
 from whisperdiar.diarization._merging import merge_closest, merge_neighbours
 from whisperdiar.diarization._viterbi import certain, decode, longest_run
 from whisperdiar.features import CepstrumSettings, FrameGrid, mfcc
 from whisperdiar.options import BicSettings, Runtime
-from whisperdiar.types import ANY_SPEAKERS, Audio, BackendInfo, BackendRecord, Diarization, Span, SpeakerCount
+from whisperdiar.types import (
+    ANY_SPEAKERS,
+    ActivityValues,
+    Audio,
+    BackendInfo,
+    BackendRecord,
+    Diarization,
+    Span,
+    SpeakerActivity,
+    SpeakerCount,
+)
 
 _GRID = FrameGrid()
 _MIN_LOUD = 5  # frames of a stretch that are not among the quietest: with fewer it joins its neighbour
 _MIN_PIECE = 25  # frames; stretches are not cut finer than that to reach a number of speakers
+_FAINTEST = -60_000.0  # log-likelihood that fits into 16 bits
 _STRETCHES_PER_SPEAKER = 4  # are left by the joining of neighbours, which cannot undo its mistakes
 
 
@@ -42,6 +54,7 @@ class Backend:
     info: ClassVar[BackendInfo] = BackendInfo(
         summary="likelihood ratios and clustering, no model: fast, best on a minute or more of clean speech",
         licence="MIT",
+        activity="likelihood",
         caution="one speaker at a time, and often a single one on half a minute of far-field speech",
     )
     settings_type: ClassVar[type] = BicSettings
@@ -64,24 +77,33 @@ class Backend:
         speakers: SpeakerCount = ANY_SPEAKERS,
         progress: Progress = no_progress,
     ) -> Diarization:
-        """One speaker at a time throughout `speech`; a note where there is too little speech for `speakers`."""
+        """One speaker at a time throughout `speech`; a note where there is too little speech for `speakers`.
+
+        The activity is the log-likelihood of each frame of 0.01 s for each speaker's mixture, less that of the best
+        one, as the last decoding has it; without any (``rounds=0``) there is none.
+        """
         progress("diarization", 0.0)
         frames = SpeechFrames.of(speech, audio, hop=_GRID.hop, n_frames=_GRID.count(audio))
-        labels = np.empty(0, dtype=np.int64)
+        labels, activity = np.empty(0, dtype=np.int64), None
         if len(frames):
             settings = CepstrumSettings(coefficients=self.settings.coefficients)
             cepstra = mfcc(audio, settings=settings, grid=_GRID, threads=self.runtime.threads)[frames.numbers]
             progress("diarization", 0.3)
-            labels = self._labels(cepstra, frames, speakers, progress)
+            labels, values = self._labels(cepstra, frames, _GRID.count(audio), speakers, progress)
+            if values is not None:
+                names = speakers_by_appearance(labels, values.shape[1])
+                activity = SpeakerActivity(values, names, _GRID.hop, kind="likelihood")
         found = int(labels.max()) + 1 if len(labels) else 0
         notes = []
         if not speakers.allows(found):
             notes.append(f"{speakers} speakers were asked for, but there is only enough speech to tell {found} apart")
         progress("diarization", 1.0)
-        return Diarization(audio.recording_id, frames.turns(labels), tuple(notes))
+        return Diarization(audio.recording_id, frames.turns(labels), tuple(notes), activity=activity)
 
-    def _labels(self, cepstra: Features, frames: SpeechFrames, speakers: SpeakerCount, progress: Progress) -> Labels:
-        """Speaker of each place, int64 (n_places,)."""
+    def _labels(
+        self, cepstra: Features, frames: SpeechFrames, n_frames: int, speakers: SpeakerCount, progress: Progress
+    ) -> tuple[Labels, ActivityValues | None]:
+        """Speaker of each place, int64 (n_places,), and the likelihood of each frame for each speaker."""
         minimum = speakers.minimum or 1
         energy = cepstra[:, 0].copy()
         features = standardise(cepstra)
@@ -96,15 +118,17 @@ class Backend:
         early = speakers.maximum if self.settings.rounds < 2 else None
         labels = self._clusters(voice, edges, criterion, minimum=minimum, maximum=early)
         progress("diarization", 0.7)
+        values: ActivityValues | None = None
         for number in range(self.settings.rounds):
             if number > 0:
                 merged = merge_closest(
                     voice.cluster_sums(labels), criterion=criterion, minimum=minimum, maximum=speakers.maximum
                 )
                 labels = merged[labels]
-            labels = self._shared_out(features, labels, frames, at_least=minimum)
+            values = empty_values(n_frames, int(labels.max()) + 1) if number == self.settings.rounds - 1 else None
+            labels, values = self._shared_out(features, labels, frames, values, at_least=minimum)
             progress("diarization", 0.7 + 0.25 * (number + 1) / self.settings.rounds)
-        return _moved_to_pauses(labels, energy, frames, round(self.settings.boundary_reach / frames.hop))
+        return _moved_to_pauses(labels, energy, frames, round(self.settings.boundary_reach / frames.hop)), values
 
     def _clusters(
         self, voice: _Voice, edges: list[int], criterion: Criterion, *, minimum: int, maximum: int | None
@@ -123,15 +147,20 @@ class Backend:
         clusters: Labels = np.repeat(labels, lengths)
         return clusters
 
-    def _shared_out(self, features: Features, labels: Labels, frames: SpeechFrames, *, at_least: int) -> Labels:
-        """Speaker of each place when every cluster's mixture bids for every frame.
+    def _shared_out(
+        self, features: Features, labels: Labels, frames: SpeechFrames, values: ActivityValues | None, *, at_least: int
+    ) -> tuple[Labels, ActivityValues | None]:
+        """Speaker of each place when every cluster's mixture bids for every frame; and `values` of the speakers.
 
         A cluster that wins no frame is gone, unless that would leave fewer than `at_least`: then the lost ones
         keep their longest stretch.
+
+        Args:
+            values: zeros (n_frames, n_clusters), to be filled with the likelihoods of the frames; None to do without.
         """
         n_clusters = int(labels.max()) + 1
         if n_clusters < 2:
-            return labels
+            return labels, values
         mixtures = [
             train(features[labels == i], components=self.settings.gaussians, iterations=self.settings.iterations)
             for i in range(n_clusters)
@@ -140,10 +169,15 @@ class Backend:
         costs[frames.edges[1:-1]] = self.settings.pause_penalty
         kept = np.full(len(labels), -1)
         while True:
-            path = decode(certain(likelihoods(features, mixtures), kept), costs, n_states=n_clusters)
+            bids = likelihoods(features, mixtures)
+            bids = bids if values is None else _copied(bids, values, frames)
+            path = decode(certain(bids, kept), costs, n_states=n_clusters)
             lost = np.setdiff1d(np.arange(n_clusters), path)
             if n_clusters - len(lost) >= min(at_least, n_clusters):
-                return np.unique(path, return_inverse=True)[1].astype(np.int64)
+                if values is not None and len(lost):
+                    values = np.delete(values, lost, axis=1)
+                    values -= values.max(axis=1, keepdims=True)
+                return np.unique(path, return_inverse=True)[1].astype(np.int64), values
             for cluster in lost:
                 first, last = longest_run(labels == cluster)
                 kept[first:last] = cluster
@@ -197,6 +231,17 @@ class _Voice:
             chosen = self.features[heard if heard.sum() >= _MIN_LOUD else own]
             sums.append(stretch_sums(chosen, [0, len(chosen)])[0])
         return np.stack(sums)
+
+
+def _copied(blocks: Iterator[Array], values: ActivityValues, frames: SpeechFrames) -> Iterator[Array]:
+    """The same blocks of log-likelihoods, float64 (n, n_clusters), of which `values` get what they are short of the
+    best."""
+    first = 0
+    for block in blocks:
+        here = frames.numbers[first : first + len(block)]
+        values[here] = np.maximum(block - block.max(axis=1, keepdims=True), _FAINTEST)
+        first += len(block)
+        yield block
 
 
 def _moved_to_pauses(labels: Labels, energy: Features, frames: SpeechFrames, reach: int) -> Labels:

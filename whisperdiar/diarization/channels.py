@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.diarization._activity_values import compact, labels_of_columns
 from whisperdiar.errors import UnsupportedRequest
 from whisperdiar.features import FrameGrid, log_energy
 from whisperdiar.options import ChannelsSettings, Runtime
@@ -24,6 +25,7 @@ from whisperdiar.types import (
     BackendRecord,
     Diarization,
     Span,
+    SpeakerActivity,
     SpeakerCount,
     Turn,
     merge_spans,
@@ -61,7 +63,11 @@ class Backend:
 
     name: ClassVar[str] = "channels"
     info: ClassVar[BackendInfo] = BackendInfo(
-        summary="one speaker per channel, crosstalk left out", licence="MIT", overlap=True, per_channel=True
+        summary="one speaker per channel, crosstalk left out",
+        licence="MIT",
+        overlap=True,
+        activity="level",
+        per_channel=True,
     )
     settings_type: ClassVar[type] = ChannelsSettings
 
@@ -85,6 +91,9 @@ class Backend:
     ) -> Diarization:
         """Turns inside `speech`, SPEAKER_00 on channel 1 and so on; two may talk at once.
 
+        The activity is the level of each channel every 0.02 s, relative to the loudest that it is, because microphones
+        differ in gain; copies of a channel are left out.
+
         Raises:
             UnsupportedRequest: the audio has one channel, or `speakers` and the channels cannot agree.
         """
@@ -100,11 +109,12 @@ class Backend:
                 "gives each one speaker; use --diarizer bic, or another number"
             )
         levels = np.stack([_decibels(audio, channel) for channel in own])
+        loud = _loudest(levels)
         progress("diarization", 0.7)
         regions = merge_spans(span for span in (s.clipped(0.0, audio.duration) for s in speech) if span is not None)
         turns = [
             Turn(span, speaker_label(channel), channel + 1)
-            for channel, (begins, active) in zip(own, self._active(levels), strict=True)
+            for channel, (begins, active) in zip(own, self._active(levels, loud), strict=True)
             for span in self._spans(begins, active, regions)
         ]
         notes = []
@@ -121,20 +131,21 @@ class Backend:
             )
         if not speakers.allows(found):
             notes.append(f"{speakers} speakers were asked for, but somebody speaks on {_counted(found)} only")
+        labels = labels_of_columns(map(speaker_label, own), turns)
+        activity = SpeakerActivity(compact((levels - loud[:, None]).T), labels, _GRID.hop, kind="level")
         progress("diarization", 1.0)
-        return Diarization(audio.recording_id, tuple(turns), tuple(notes))
+        return Diarization(audio.recording_id, tuple(turns), tuple(notes), activity=activity)
 
-    def _active(self, levels: Levels) -> list[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+    def _active(self, levels: Levels, loud: Levels) -> list[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
         """Where each channel's own speaker is loud enough to begin, and where that speaker talks.
 
         Args:
             levels: decibels, float64 (n_channels, n_frames).
+            loud: the loudest of each channel, float64 (n_channels,).
         """
         n_channels, n_frames = levels.shape
         if n_frames == 0:
             return [(np.zeros(0, dtype=bool), np.zeros(0, dtype=bool))] * n_channels
-        loudest = min(n_frames, round(_LOUD / _GRID.hop))
-        loud = np.partition(levels, n_frames - loudest, axis=1)[:, n_frames - loudest]
         quiet = np.quantile(levels, _QUIET_SHARE, axis=1)
         nearest, farthest = _NOISE_BELOW_LOUD
         onset = np.clip(quiet, loud - farthest, loud - nearest) + self.settings.above_noise
@@ -195,6 +206,16 @@ def _distinct_channels(audio: Audio) -> list[int]:
         if not any(0.0 < _COPY * power[channel] * power[other] <= products[channel, other] ** 2 for other in distinct):
             distinct.append(channel)
     return distinct
+
+
+def _loudest(levels: Levels) -> Levels:
+    """The level that each channel reaches for half a second in all: (n_channels, n_frames) → (n_channels,)."""
+    n_frames = levels.shape[1]
+    if n_frames == 0:
+        return np.zeros(len(levels))
+    frames = min(n_frames, round(_LOUD / _GRID.hop))
+    loud: Levels = np.partition(levels, n_frames - frames, axis=1)[:, n_frames - frames]
+    return loud
 
 
 def _power(level: Levels) -> Levels:

@@ -24,6 +24,7 @@ class Backend(EmbeddingDiarizer):
         homepage=f"https://huggingface.co/{ECAPA}",
         repositories=(ECAPA,),
         requires=("speechbrain",),
+        activity="similarity",
         caution="one speaker at a time; nobody who speaks for less than 1.6 s in all is told apart",
     )
     settings_type: ClassVar[type] = EcapaSettings

@@ -30,6 +30,7 @@ class Backend(EmbeddingDiarizer):
         download_mb=89,
         homepage="https://github.com/resemble-ai/Resemblyzer",
         requires=("onnxruntime",),
+        activity="similarity",
         caution="one speaker at a time; nobody who speaks for less than 1.6 s in all is told apart",
     )
     # Any of these will do: packages, and repositories of models that must be in the cache.

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from whisperdiar._sources import Source
+from whisperdiar.activity_files import check_target, save_or_warn
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.diarization import _nemotron_inference as inference
-from whisperdiar.diarization._activity_files import check_target, save_or_warn
 from whisperdiar.diarization._activity_turns import Frames, refuse_too_many, to_turns
 from whisperdiar.diarization._nemotron_networks import (
     EMBED_FILE,
@@ -71,6 +71,7 @@ class Backend:
         overlap=True,
         max_speakers=MAX_SPEAKERS,
         streaming=True,
+        activity="posterior",
         homepage="https://huggingface.co/nvidia/Nemotron-3-Diarization",
         repositories=(ONE_GRAPH,),
         requires=("onnxruntime",),

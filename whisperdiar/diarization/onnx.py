@@ -17,6 +17,7 @@ Plaquet and Bredin, "Powerset multi-class cross entropy loss for neural speaker 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -42,6 +43,8 @@ from whisperdiar.diarization._windows import (
     Scores,
     WindowGrid,
     activations,
+    mean_activations,
+    speaker_activity,
     speaker_count,
     speaking,
     stretches,
@@ -58,6 +61,7 @@ from whisperdiar.options.onnx_diarization import (
 )
 from whisperdiar.torch_support import require
 from whisperdiar.types import (
+    ActivityValues,
     Audio,
     BackendInfo,
     BackendRecord,
@@ -95,6 +99,7 @@ class Backend:
         homepage="https://huggingface.co/pyannote/speaker-diarization-3.1",
         repositories=(_onnx_segmentation.REPOSITORY, CAMPPLUS),
         requires=("onnxruntime", "onnx", "kaldi_native_fbank"),
+        activity="posterior",
     )
     settings_type: ClassVar[type] = OnnxSettings
 
@@ -165,6 +170,9 @@ class Backend:
     ) -> Diarization:
         """Turns inside the audio, which must be at 16 kHz; labels in the order of first appearance.
 
+        The activity is how probably each speaker talks: in exact mode the part of the windows that hears him; otherwise
+        the mean of that and of how near the voice of the stretch is to his.
+
         The clustering aims at the number of speakers and can miss it; then a warning says so. `words` tell where
         speech is cut; in exact mode they are not looked at.
 
@@ -192,16 +200,18 @@ class Backend:
         if self.settings.exact:
             embeddings = self._embeddings(audio, active, encoder, grid, report)
             summed = activations(scores, self._clusters(embeddings, active, speakers), grid)
+            posteriors = mean_activations(summed, grid)
         else:
-            summed = self._by_stretches(audio, words, active, count, grid, encoder, speakers, report)
+            summed, posteriors = self._by_stretches(audio, words, active, count, grid, encoder, speakers, report)
         turns = self._turns(summed, count, speakers, grid, audio.duration)
         progress("diarization", 1.0)
-        result = Diarization(audio.recording_id, turns).relabelled()
+        activity = speaker_activity(posteriors, turns, grid)
+        result = Diarization(audio.recording_id, turns, activity=activity).relabelled()
         if turns and not speakers.allows(len(result.speakers)):
             note = f"{speakers} speakers were asked for, onnx found {len(result.speakers)}"
             if self.settings.exact and self._plda is None and len(result.speakers) < (speakers.minimum or 1):
                 note += ": to find who says little, leave exact=true out, or set a smaller min_cluster_size"
-            result = Diarization(result.recording_id, result.turns, (note,))
+            result = replace(result, warnings=(note,))
         return result
 
     def _by_stretches(
@@ -214,15 +224,16 @@ class Backend:
         encoder: FrameEncoder,
         speakers: SpeakerCount,
         report: Callable[[float], None],
-    ) -> Scores:
-        """How much speaks for each speaker, float32 (total_frames, n), by the voices of stretches of speech."""
+    ) -> tuple[Scores, ActivityValues]:
+        """How much speaks for each speaker, float32 (total_frames, n), and how probably he talks, by stretches."""
         least = speakers.minimum or 1
         spans = _stretch_voices.text_stretches(words, active, grid, audio.duration, at_least=least) if words else []
         if not spans:
             spans = _stretch_voices.speech_stretches(count, active, grid, at_least=least)
         if not spans:
-            return np.zeros((grid.total_frames, 1), np.float32)
-        labels = _stretch_voices.speakers_of(
+            found = np.zeros((grid.total_frames, 1), np.float32)
+            return found, mean_activations(found, grid)
+        who = _stretch_voices.speakers_of(
             audio,
             spans,
             active,
@@ -232,7 +243,10 @@ class Backend:
             speakers=speakers,
             report=report,
         )
-        return _stretch_voices.activity(spans, labels, active, grid)
+        heard = _stretch_voices.windows_hear(spans, who.labels, active, grid)
+        frames = _stretch_voices.frames_in(spans, grid)
+        posteriors = _stretch_voices.posteriors(heard, frames, who.nearness, grid)
+        return _stretch_voices.rank(heard, frames, who.labels, grid), posteriors
 
     def _embeddings(
         self,

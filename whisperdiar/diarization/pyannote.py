@@ -7,11 +7,13 @@ Plaquet and Bredin, "Powerset multi-class cross entropy loss for neural speaker 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from whisperdiar._pyannote import EXTRA, quiet
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.diarization import _pyannote_files, _pyannote_pipeline
+from whisperdiar.diarization._pyannote_activity import watching
 from whisperdiar.errors import BackendError, UnsupportedRequest, WhisperdiarError
 from whisperdiar.options import PyannoteSettings, Runtime
 from whisperdiar.torch_support import choose_device, cpu_threads, free_memory, memory_errors, one_line, require
@@ -39,6 +41,7 @@ class Backend:
         homepage="https://huggingface.co/pyannote/speaker-diarization-community-1",
         repositories=("pyannote/speaker-diarization-community-1",),
         requires=("pyannote.audio",),
+        activity="posterior",
     )
     settings_type: ClassVar[type] = PyannoteSettings
 
@@ -95,6 +98,8 @@ class Backend:
     ) -> Diarization:
         """Turns as the pipeline gives them, inside the audio; labels in the order of first appearance.
 
+        The activity is the mean over the windows of what the segmentation gives each speaker.
+
         pyannote.audio aims at the number of speakers and can miss it; then a note says so.
 
         Raises:
@@ -115,6 +120,7 @@ class Backend:
                 quiet(),
                 cpu_threads(self.runtime.threads),
                 memory_errors("pyannote", remedy=remedy),
+                watching(self._pipeline) as watch,
             ):
                 answer = self._pipeline(_waveform(audio), hook=_hook(progress), **_bounds(speakers))
         except WhisperdiarError:
@@ -123,10 +129,11 @@ class Backend:
             raise BackendError(f"pyannote failed: {one_line(error)}") from error
         found = answer.exclusive_speaker_diarization if self.settings.exclusive else answer.speaker_diarization
         turns = _turns(found, audio.duration)
-        result = Diarization(audio.recording_id, turns).relabelled()
+        activity = watch.activity(turns, audio.duration)
+        result = Diarization(audio.recording_id, turns, activity=activity).relabelled()
         if turns and not speakers.allows(len(result.speakers)):
             note = f"{speakers} speakers were asked for, pyannote found {len(result.speakers)}"
-            result = Diarization(result.recording_id, result.turns, (note,))
+            result = replace(result, warnings=(note,))
         return result
 
 

@@ -17,10 +17,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from whisperdiar._machine import available_memory
+from whisperdiar.activity_files import check_target, save_or_warn
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.diarization import _sortformer_inference as inference
 from whisperdiar.diarization import _sortformer_model as models
-from whisperdiar.diarization._activity_files import check_target, save_or_warn
 from whisperdiar.diarization._activity_turns import Frames, refuse_too_many, to_turns
 from whisperdiar.diarization._sortformer_inference import Probabilities
 from whisperdiar.diarization._sortformer_windows import window_seconds
@@ -65,6 +65,7 @@ class Backend:
         overlap=True,
         max_speakers=MAX_SPEAKERS,
         streaming=True,
+        activity="posterior",
         homepage="https://huggingface.co/nvidia/diar_streaming_sortformer_4spk-v2.1",
         repositories=("nvidia/diar_streaming_sortformer_4spk-v2.1",),
         requires=("nemo",),

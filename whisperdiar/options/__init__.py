@@ -21,7 +21,15 @@ from whisperdiar.options.output import (
 from whisperdiar.options.plots import PLOT_KINDS, PLOT_LANGUAGES, PlotOptions
 from whisperdiar.options.profiles import profile_names, profile_summary, subtitle_rules
 from whisperdiar.options.pyannote_vad import PyannoteVadSettings
-from whisperdiar.options.runtime import AUTO_ORDER, SAMPLE_RATE_HZ, FileSettings, NoSettings, Runtime, check_device
+from whisperdiar.options.runtime import (
+    AUTO_ORDER,
+    ONLY_AT_HAND,
+    SAMPLE_RATE_HZ,
+    FileSettings,
+    NoSettings,
+    Runtime,
+    check_device,
+)
 from whisperdiar.options.sortformer import LATENCIES, POSTPROCESSING, PostProcessing, SortformerSettings, Streaming
 from whisperdiar.options.statistics import StatisticsOptions
 from whisperdiar.options.subtitles import SubtitleOptions, SubtitleRules
@@ -37,6 +45,7 @@ __all__ = [
     "LINKAGES",
     "NEMOTRON_MODES",
     "NEMOTRON_PRECISIONS",
+    "ONLY_AT_HAND",
     "PLOT_KINDS",
     "PLOT_LANGUAGES",
     "POSTPROCESSING",

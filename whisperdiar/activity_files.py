@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
@@ -15,17 +15,20 @@ from whisperdiar.types import Audio, Diarization, SpeakerActivity
 
 def check_target(path: str | None) -> None:
     """Raises OutputError where this cannot become a file; asked before the work."""
-    if path is not None and Path(path).is_dir():
+    if path is None:
+        return
+    # Unlike pathlib's, these answer for names that no file system takes, too.
+    if os.path.isdir(path):
         raise OutputError(f"{path}: this is a folder; give the name of a file")
-    if path is not None and not Path(path).absolute().parent.is_dir():
+    if not os.path.isdir(os.path.dirname(os.path.abspath(path))):
         raise OutputError(f"{path}: its folder does not exist; make it first")
 
 
 def save(path: str, activity: SpeakerActivity, audio: Audio) -> None:
     """Write an activity whole or not at all; its times count from the start of the recording.
 
-    Arrays: `probabilities` (n_frames, n_columns), `labels` (of each column, empty for one without turns),
-    `frame_duration` and `start` in seconds, `kind`, `recording_id`.
+    Arrays: `probabilities` (n_frames, n_columns), by that name whatever `kind` they are of; `labels` (of each column,
+    empty for one without turns), `frame_duration` and `start` in seconds, `kind`, `recording_id`.
 
     Raises:
         OutputError: the file cannot be written.
@@ -48,15 +51,17 @@ def save_or_warn(path: str | None, result: Diarization, audio: Audio) -> Diariza
 
     Args:
         path: of the file, or None.
-        result: with an activity, or without one where nobody speaks.
+        result: with an activity, or without one where nobody speaks or the diarizer gives none.
         audio: whose start the times are counted from.
     """
     if path is None:
         return result
     if result.activity is None:
-        return replace(result, warnings=(*result.warnings, f"{path} was not written: nobody speaks"))
+        reason = "the diarizer gave no activity" if result.turns else "nobody speaks"
+        return replace(result, warnings=(*result.warnings, f"{path} was not written: {reason}"))
     try:
         save(path, result.activity, audio)
-    except OutputError as error:
-        return replace(result, warnings=(*result.warnings, f"the probabilities were not saved: {error}"))
+    except (OutputError, MemoryError) as error:
+        reason = str(error) or "the memory is full"
+        return replace(result, warnings=(*result.warnings, f"the activity was not saved: {reason}"))
     return result
