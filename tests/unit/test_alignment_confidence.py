@@ -1,0 +1,39 @@
+"""How sure a speaker is: what the regression is fitted on, and what it makes of evidence."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from training.alignment.confidence import alone, fit, holes
+from whisperdiar.alignment._confidence import N_EVIDENCE, confidence
+from whisperdiar.alignment._network import shipped
+
+TURNS = [(i * 4.0, i * 4.0 + 3.5, "ABAC"[i % 4]) for i in range(300)]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_holes_take_about_a_tenth_of_the_recording(seed: int) -> None:
+    left = holes(TURNS, np.random.default_rng(seed))
+    assert 0.6 * len(TURNS) < len(left) < 0.97 * len(TURNS)
+    assert set(left) <= set(TURNS)
+
+
+def test_the_one_who_talks_most_is_left_alone() -> None:
+    assert {who for _, _, who in alone(TURNS)} == {"A"}
+
+
+def test_the_fit_finds_the_weights_that_made_the_data() -> None:
+    rng = np.random.default_rng(0)
+    known = rng.normal(size=(40_000, N_EVIDENCE)).astype(np.float32)
+    true = rng.normal(size=N_EVIDENCE)
+    right = rng.random(len(known)) < 1 / (1 + np.exp(-known @ true))
+    np.testing.assert_allclose(fit(known, right), true, atol=0.1)
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=N_EVIDENCE, max_size=N_EVIDENCE))
+def test_nothing_is_certain(values: list[float]) -> None:
+    (sure,) = confidence(shipped().confidence, np.array([values], dtype=np.float32))
+    assert 0.0 < sure < 1.0
