@@ -153,7 +153,7 @@ diarizer_options = combined(
     click.option(
         "--embedding-model", metavar="NAME|PATH", help="Speaker embedding of the diarizer, instead of its own."
     ),
-    click.option("--fast", is_flag=True, help="--diarizer onnx: many times faster, hardly less accurate."),
+    click.option("--fast", is_flag=True, help="--diarizer onnx: faster, hardly less accurate."),
     click.option(
         "--save-activity",
         metavar="FILE.npz",
