@@ -2,7 +2,7 @@
 
     python benchmarks/end_to_end.py CORPUS --model base [--diarizer onnx] [--vad silero] [--recordings 'ami_*']
                                     [--diarizer-option KEY=VALUE]... [--ways whisperdiar,sequential,…]
-                                    [--json FILE] [--write docs/accuracy.md]
+                                    [--cache FOLDER] [--json FILE] [--write docs/accuracy.md]
 
 CORPUS is a folder with a manifest.json whose ``recordings`` name a file, a kind, a language and references: ``stm`` or
 ``txt`` for what is said, ``rttm`` with ``uem`` for who speaks when. Prints for every recording, every kind and for all:
@@ -17,6 +17,9 @@ CORPUS is a folder with a manifest.json whose ``recordings`` name a file, a kind
 Sums are pooled: errors, words and seconds are added up, rates never averaged. Beside it the words of plain
 faster-whisper with the same model, precision, threads and sound: its sequential decoding without and with its own
 speech detection, and its batched pipeline. Nobody is told the language or the number of speakers.
+
+With --cache words are recognised once for every sound, regions of speech and settings, so that the next diarizer takes
+minutes; the seconds that recognition took when its words were new are kept, and go into the times.
 """
 
 from __future__ import annotations
@@ -37,8 +40,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
 
 from asr_ways import BATCHED_VAD, OURS, SEQUENTIAL, SEQUENTIAL_VAD, Contest
+from asr_ways import Word as PlainWord
 
 from benchmarks.scoring import PARTS, WITHOUT_SPACES, Errors, Utterance, normaliser, score, speaker_errors, word_errors
+from benchmarks.word_cache import Cache, CachedTranscriber, code_digest, sound_digest
 from whisperdiar import Pipeline, Transcript, load
 from whisperdiar._machine import usable_cores
 from whisperdiar.assembly import Choice, Request, build
@@ -179,8 +184,12 @@ class Clock:
             self._begun.setdefault(stage, now)
         elif fraction == 1.0 and stage in self._begun:
             begun = self._begun.pop(stage)
-            self.spent[stage] = self.spent.get(stage, 0.0) + now[0] - begun[0]
-            self.processor[stage] = self.processor.get(stage, 0.0) + now[1] - begun[1]
+            self.add(stage, now[0] - begun[0], now[1] - begun[1])
+
+    def add(self, stage: str, spent: float, processor: float) -> None:
+        """Seconds that a stage took at another time."""
+        self.spent[stage] = self.spent.get(stage, 0.0) + spent
+        self.processor[stage] = self.processor.get(stage, 0.0) + processor
 
 
 def measured(recording: Recording, audio: Audio, transcript: Transcript, clock: Clock) -> Figures:
@@ -225,11 +234,19 @@ def words_of(recording: Recording, text: str) -> Errors:
     return word_errors(normal(joined(recording.language, (own.text for own in recording.said))), normal(text))
 
 
-def heard_by(contest: Contest, way: str, recording: Recording, audio: Audio) -> Figures:
+def heard_by(contest: Contest, way: str, recording: Recording, audio: Audio, cache: Cache) -> Figures:
     """What plain faster-whisper makes of a recording."""
-    run = contest.run(way, audio)
-    errors = words_of(recording, "".join(word.text for word in run.words)) if recording.said else None
-    spent, processor = {way: run.total}, {way: run.processor}
+
+    def compute() -> dict[str, Any]:
+        found = contest.run(way, audio)
+        return {"words": found.words, "total": found.total, "processor": found.processor}
+
+    model, beams = str(contest.ours.settings.model), contest.ours.settings.beam_size
+    what = {"way": way, "model": model, "beams": beams, "setup": contest.setup, "code": code_digest()}
+    kept, _ = cache.get_or_compute({"sound": sound_digest(audio), **what}, compute)
+    words = [PlainWord(*word) for word in kept.value["words"]]
+    errors = words_of(recording, "".join(word.text for word in words)) if recording.said else None
+    spent, processor = {way: kept.value["total"]}, {way: kept.value["processor"]}
     return Figures(ways={way: errors} if errors else {}, ways_spent=spent, ways_processor=processor)
 
 
@@ -312,6 +329,7 @@ def options() -> argparse.Namespace:
         metavar="WAY,…",
         help=f"of plain faster-whisper: {', '.join(PLAIN_WAYS)}; an empty text for none",
     )
+    parser.add_argument("--cache", type=Path, metavar="FOLDER", help="keep recognised words there for the next run")
     parser.add_argument("--json", type=Path, metavar="FILE", help="every count of every recording")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="write the tables between the marks of a page")
     chosen = parser.parse_args()
@@ -354,6 +372,9 @@ def run(chosen: argparse.Namespace, say: Callable[[str], None]) -> dict[str, tup
     """Every recording with its counts and with what was found."""
     pipeline = build(request(chosen), notify=say)
     contest = contest_of(chosen, pipeline) if chosen.ways else None
+    cache = Cache(chosen.cache)
+    transcriber = CachedTranscriber(pipeline.transcriber, cache)
+    pipeline = replace(pipeline, transcriber=transcriber)
     found = {}
     say(f"{'recording':<26}{''.join(f'{name:>11}' for name in COLUMNS[1:])}")
     for recording in recordings(chosen.corpus, chosen.recordings):
@@ -362,9 +383,10 @@ def run(chosen: argparse.Namespace, say: Callable[[str], None]) -> dict[str, tup
         audio = load(recording.path, channels="all" if chosen.diarizer == "channels" else "mono")
         clock("decode", 1.0)
         transcript = pipeline.run(audio, progress=clock)
+        clock.add("asr", *transcriber.saved)
         figures = measured(recording, audio, transcript, clock)
         for way in chosen.ways if contest else ():
-            figures += heard_by(contest, way, recording, audio)
+            figures += heard_by(contest, way, recording, audio, cache)
         details = {
             "language": transcript.language,
             "speakers": [len(transcript.speakers), len({turn.speaker for turn in recording.turns or ()}) or None],
