@@ -33,13 +33,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -52,6 +50,7 @@ from asr_ways import Word as PlainWord
 
 from benchmarks.other_diarizers import NAMES as SYSTEM_NAMES
 from benchmarks.other_diarizers import NotInstalled, System, Variant, systems
+from benchmarks.references import Recording, recordings
 from benchmarks.scoring import (
     NOBODY,
     PARTS,
@@ -71,7 +70,6 @@ from whisperdiar._machine import usable_cores
 from whisperdiar.alignment import align
 from whisperdiar.assembly import Choice, Request, build
 from whisperdiar.files import write_text
-from whisperdiar.formats import rttm
 from whisperdiar.options import Runtime
 from whisperdiar.segmentation import segments
 from whisperdiar.types import Audio, Span, Turn, Word
@@ -91,32 +89,12 @@ BEGIN, END = "<!-- end_to_end.py: begin -->", "<!-- end_to_end.py: end -->"
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
-    """A recording with what is known of it.
-
-    Attributes:
-        said: utterances of the reference in the order of their starts; none where no text is known.
-        timed: whether their times are known.
-        turns: who speaks when, or None.
-        scored: the part of the recording in which `turns` are scored; None for all of it.
-    """
-
-    name: str
-    path: Path
-    kind: str
-    language: str
-    said: tuple[Utterance, ...] = ()
-    timed: bool = False
-    turns: tuple[Turn, ...] | None = None
-    scored: Span | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Figures:
     """Counts of one recording or, added up, of many; None where the reference says nothing.
 
     Attributes:
         spent: seconds of all stages; of a system in `turns_of` those of its diarizer alone.
+        processor: seconds of the processor of a system in `turns_of`, which other work on the machine hardly changes.
         ways, ways_spent, ways_processor: errors in the words of each recogniser, and its seconds.
         turns_of: the same words with the turns of each other system.
         rules: the same words and turns, joined by each rule of others.
@@ -125,6 +103,7 @@ class Figures:
     n_recordings: int = 0
     seconds: float = 0.0
     spent: float = 0.0
+    processor: float = 0.0
     words: Errors | None = None
     speaker_words: Errors | None = None
     timed_speaker_words: Errors | None = None
@@ -143,6 +122,7 @@ class Figures:
             n_recordings=self.n_recordings + other.n_recordings,
             seconds=self.seconds + other.seconds,
             spent=self.spent + other.spent,
+            processor=self.processor + other.processor,
             words=plus(self.words, other.words),
             speaker_words=plus(self.speaker_words, other.speaker_words),
             timed_speaker_words=plus(self.timed_speaker_words, other.timed_speaker_words),
@@ -177,46 +157,6 @@ def summed(one: dict[str, float] | None, two: dict[str, float] | None) -> dict[s
     return {key: one.get(key, 0.0) + two.get(key, 0.0) for key in {**one, **two}}
 
 
-def recordings(corpus: Path, patterns: Sequence[str]) -> list[Recording]:
-    """What the manifest lists, with references read."""
-    listed = json.loads((corpus / "manifest.json").read_text("utf-8"))["recordings"]
-    found = []
-    for entry in listed:
-        if not any(fnmatch(entry["id"], pattern) for pattern in patterns):
-            continue
-        files = {kind: corpus / name for kind, name in entry["refs"].items()}
-        language = re.match(r"[a-z]{2,3}\b", str(entry["language"]).lower())
-        own = Recording(
-            name=entry["id"],
-            path=corpus / entry["file"],
-            kind=entry["kind"].partition(":")[0],
-            language=language[0] if language else "en",
-        )
-        if "stm" in files:
-            own = replace(own, said=utterances(files["stm"].read_text("utf-8")), timed=True)
-        elif "txt" in files:
-            text = " ".join(files["txt"].read_text("utf-8").split())
-            own = replace(own, said=(Utterance("reference", 0.0, float(entry["duration_s"]), text),))
-        if "rttm" in files:
-            turns = rttm.loads(files["rttm"].read_text("utf-8"), tolerance=rttm.TOLERANT).turns
-            own = replace(own, turns=turns)
-        if "uem" in files:
-            _, _, start, end = files["uem"].read_text("utf-8").split()[:4]
-            own = replace(own, scored=Span(float(start), float(end)))
-        found.append(own)
-    return found
-
-
-def utterances(stm: str) -> tuple[Utterance, ...]:
-    """The lines of an STM, by start: recording, channel, speaker, start, end, an optional <label>, text."""
-    found = []
-    for line in stm.splitlines():
-        if line.strip() and not line.startswith(";;"):
-            _, _, speaker, start, end, text = [*line.split(maxsplit=5), ""][:6]
-            found.append(Utterance(speaker, float(start), float(end), re.sub(r"^<[^>]*>\s*", "", text)))
-    return tuple(sorted(found, key=lambda own: own.start))
-
-
 class Clock:
     """A `Progress` that adds up what each stage takes: seconds by the clock, and of the processor."""
 
@@ -241,14 +181,15 @@ class Clock:
 
 def measured(recording: Recording, audio: Audio, transcript: Transcript, clock: Clock) -> Figures:
     """The counts of one recording."""
-    asr, diarizer = (clock.spent.get("vad", 0.0) + clock.spent.get("asr", 0.0), clock.spent.get("diarization", 0.0))
+    asr = clock.spent.get("vad", 0.0) + clock.spent.get("asr", 0.0)
+    diarizer = {"spent": clock.spent.get("diarization", 0.0), "processor": clock.processor.get("diarization", 0.0)}
     figures = replace(
         with_speakers(recording, audio, transcript.segments, transcript.turns),
         spent=sum(clock.spent.values()),
         ways_spent={OURS: asr},
         ways_processor={OURS: clock.processor.get("vad", 0.0) + clock.processor.get("asr", 0.0)},
     )
-    figures = replace(figures, turns_of={OUR_JOIN: replace(bare(figures), spent=diarizer)})
+    figures = replace(figures, turns_of={OUR_JOIN: replace(bare(figures), **diarizer)})
     if recording.said:
         errors = words_of(recording, joined(recording.language, (segment.text for segment in transcript.segments)))
         figures = replace(figures, words=errors, ways={OURS: errors}, rules={OUR_JOIN: bare(figures)})
@@ -311,15 +252,15 @@ def by_systems(
     """Our words with the turns of each other system; none where it fails, which is said."""
     words, found = words_in(transcript), {}
     for name, system in others.items():
-        begun = time.perf_counter()
+        begun, processor = time.perf_counter(), time.process_time()
         try:
             turns = system.diarize(audio, speech=speech, words=words)
         except Exception as error:  # a system of others may fail in any way: that is a result, too
             say(f"{name} fails on {recording.name}: {' '.join(str(error).split()) or type(error).__name__}")
             turns = ()
-        spent = time.perf_counter() - begun
+        spent, used = time.perf_counter() - begun, time.process_time() - processor
         figures = with_speakers(recording, audio, segments(align(words, turns)), turns)
-        found[name] = replace(figures, spent=spent)
+        found[name] = replace(figures, spent=spent, processor=used)
     return Figures(turns_of=found)
 
 
@@ -364,7 +305,10 @@ COLUMNS = (
     *("recordings", "s", "words", "WER", "cpWER", "tcpWER", "WDER"),
     *("DER", "missed", "false", "confused", "found", "× real"),
 )
-SYSTEM_COLUMNS = ("cpWER", "tcpWER", "WDER", "DER", "missed", "false", "confused", "found", "s", "× real")
+SYSTEM_COLUMNS = (
+    *("cpWER", "tcpWER", "WDER", "DER", "missed", "false", "confused"),
+    *("found", "s", "× real", "processor s"),
+)
 
 
 def speaker_cells(own: Figures) -> dict[str, str]:
@@ -434,21 +378,21 @@ def way_cells(total: Figures, way: str) -> list[str]:
 
 def system_cells(own: Figures) -> list[str]:
     """The values of `SYSTEM_COLUMNS`."""
-    values = {**speaker_cells(own), "s": f"{own.spent:.0f}"}
+    values = {**speaker_cells(own), "s": f"{own.spent:.0f}", "processor s": f"{own.processor:.0f}"}
     return [values[column] for column in SYSTEM_COLUMNS]
 
 
-def written_into(page: str, tables: str) -> str:
-    """The page with what stands between the two marks replaced.
+def written_into(page: str, tables: str, *, begin: str = BEGIN, end: str = END) -> str:
+    """The page with what stands between two marks replaced.
 
     Raises:
         ValueError: it does not have both marks, in this order.
     """
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the page has no lines {BEGIN} and {END} to write between")
-    return f"{before}{BEGIN}\n\n{tables}\n\n{END}{after}"
+    before, first, rest = page.partition(begin)
+    _, last, after = rest.partition(end)
+    if not first or not last:
+        raise ValueError(f"the page has no lines {begin} and {end} to write between")
+    return f"{before}{begin}\n\n{tables}\n\n{end}{after}"
 
 
 def options() -> argparse.Namespace:
