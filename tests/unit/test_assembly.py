@@ -12,7 +12,7 @@ from whisperdiar.diarization.bic import Backend as Bic
 from whisperdiar.diarization.none import Backend as Nobody
 from whisperdiar.diarization.pyannote import Backend as Pyannote
 from whisperdiar.diarization.rttm import Backend as Turns
-from whisperdiar.errors import InvalidOption
+from whisperdiar.errors import InvalidOption, UnsupportedRequest
 from whisperdiar.options import Runtime
 
 
@@ -72,6 +72,17 @@ def test_a_diarizer_that_is_chosen_for_its_user_gets_its_share_too(monkeypatch: 
     monkeypatch.setitem(assembly.AUTO_ORDER, "diarization", ("bic",))
     found = select("diarization", Choice(), runtime=Runtime(threads=8), beside=True).backend
     assert found.runtime.threads == 1
+
+
+def test_auto_finds_speech_by_silero_whatever_else_is_installed() -> None:
+    found = select("vad", Choice(), runtime=Runtime(device="cpu", offline=True))
+    assert (found.backend.name, found.fallback) == ("silero", None)
+
+
+def test_a_model_of_ones_own_is_refused_for_a_detector_that_takes_none() -> None:
+    choice = Choice(settings={"model": "./my-detector"})
+    with pytest.raises(UnsupportedRequest, match="use --vad crdnn with it"):
+        select("vad", choice, runtime=Runtime(device="cpu", offline=True))
 
 
 def test_one_channel_is_none_for_a_diarizer_that_needs_them_all() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import json
+from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +160,119 @@ def test_recordings_are_pooled_and_every_way_keeps_its_own_time(bench: Any, talk
     )
     assert ours[-3:] == ["4", "10.0", "2"]
     assert plain[-3:] == ["12", "3.3", "20"]
+
+
+def test_a_page_shows_other_systems_and_rules_by_kind_and_pooled(bench: Any, talk: Any) -> None:
+    right = transcript(("A", 1.0, "hello there mister brown"), ("B", 6.0, "twenty it is colour"))
+    one = bench.measured(talk, AUDIO, right, taken(bench, asr=2.0, diarization=4.0))
+    one += bench.by_rules(talk, AUDIO, right)
+    others = {"alone": Alone(), "broken": Broken()}
+    heard: list[str] = []
+    one += bench.by_systems(others, talk, AUDIO, [Span(0.0, 9.0)], right, heard.append)
+    assert heard == ["broken fails on talk: no turns today"]
+    other = bench.measured(talk, AUDIO, transcript(("A", 1.0, "hello there mister brown")), taken(bench, asr=2.0))
+    tables = bench.markdown("Setup.", {"talk": one, "quiet": other}, one + other)
+    blocks = [block.splitlines() for block in tables.split("\n\n")[1:]]
+    for block in blocks:
+        assert len({line.count("|") for line in block}) == 1, "every row has the cells of its head"
+    rows = {block[0].split("|")[1].strip(): {row[0]: row[1:] for row in map(split, block[2:])} for block in blocks}
+    speakers = rows["turns, with our words and join"]
+    assert list(speakers) == ["whisperdiar", "alone", "broken"]
+    columns = dict(zip(bench.SYSTEM_COLUMNS, speakers["alone"], strict=True))
+    assert (columns["cpWER"], columns["WDER"], columns["found"]) == ("100.0", "50.0", "0 of 1")
+    columns = dict(zip(bench.SYSTEM_COLUMNS, speakers["broken"], strict=True))
+    assert (columns["DER"], columns["missed"], columns["WDER"]) == ("100.0", "100.0", "100.0")
+    columns = dict(zip(bench.SYSTEM_COLUMNS, speakers["whisperdiar"], strict=True))
+    assert (columns["s"], columns["processor s"]) == ("4", "2")
+    assert rows["cpWER with the turns of"]["alone"] == ["100.0", "–", "100.0"]
+    assert rows["DER with the turns of"]["whisperdiar"][0] == "5.0"
+    joins = rows["cpWER with our words and turns, joined by"]
+    assert list(joins) == [bench.OUR_JOIN, *bench.OTHER_RULES]
+    assert len(joins) == 5
+    by_majority = joins.pop("anchor, sentence majority (whisper-diarization)")
+    assert by_majority[0] == "100.0", "there is no full stop, so it is all one sentence"
+    assert all(values[0] == "0.0" for values in joins.values()), "with such turns every other rule is right"
+
+
+def test_every_rule_gets_our_words_and_turns(bench: Any, talk: Any) -> None:
+    """A word between two turns: some rules leave it without a speaker, others take the next turn."""
+    spoken = transcript(("A", 1.0, "hello there mister"), ("B", 6.0, "brown twenty it is colour"))
+    turns = (Turn(Span(1.0, 3.0), "A"), Turn(Span(6.9, 9.0), "B"))
+    figures = bench.by_rules(talk, AUDIO, replace(spoken, turns=turns))
+    found = {name.partition(" (")[0]: own.speaker_words.count for name, own in figures.rules.items()}
+    assert found["most overlap"] == 4, "'brown' has nobody, 'twenty' B; 'it' (7.0), 'is' and 'colour' are B's"
+    assert found["anchor, one turn a word"] == 2
+
+
+def split(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+class Alone:
+    """A diarizer that hears one person all the time."""
+
+    def diarize(self, audio: Audio, **_: Any) -> tuple[Turn, ...]:
+        return (Turn(Span(0.0, audio.duration), "SPEAKER_00"),)
+
+
+class Broken:
+    def diarize(self, audio: Audio, **_: Any) -> tuple[Turn, ...]:
+        raise RuntimeError("no turns\ntoday")
+
+
+def utterances(bench: Any, *lines: str) -> list[Any]:
+    """One utterance of each line: speaker, then words."""
+    return [
+        bench.Utterance(line.split()[0], float(i), i + 1.0, " ".join(line.split()[1:])) for i, line in enumerate(lines)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("heard", "wrong", "aligned"),
+    [
+        (["1 a b c", "2 d e f"], 0, 6),
+        (["2 a b c", "1 d e f"], 0, 6),  # labels are only names
+        (["1 a b c d", "2 e f"], 1, 6),
+        (["1 a b c d e f"], 3, 6),  # one label, one speaker
+        (["1 a x c", "2 d e y"], 0, 6),  # a word taken for another still has its speaker
+        (["1 a b", "2 x d e f"], 1, 6),  # … or a wrong one
+        (["1 a b c", "2 f"], 0, 4),  # what is left out is no speaker's fault
+        (["1 a b c", "3 q q", "2 d e f"], 0, 6),  # nor what is put in
+        (["1 a b c", "2 d", "3 e f"], 1, 6),  # a label has one speaker: the third is left without
+        (["1 a b c", "nobody d e f"], 3, 6),  # no speaker is a wrong one
+        (["nobody a b c d e f"], 6, 6),
+        (["1 q"], 0, 1),
+        ([], 0, 0),
+    ],
+)
+def test_words_with_a_wrong_speaker_are_counted(bench: Any, heard: list[str], wrong: int, aligned: int) -> None:
+    said = utterances(bench, "A a b c", "B d e f")
+    found = bench.wrong_speakers(said, utterances(bench, *heard))
+    assert (found.count, found.length) == (wrong, aligned)
+
+
+def test_without_a_reference_no_speaker_is_wrong(bench: Any) -> None:
+    assert bench.wrong_speakers([], utterances(bench, "1 a b")) == bench.WrongSpeakers()
+    assert bench.wrong_speakers(utterances(bench, "A"), utterances(bench, "1 a b")).rate == 0.0
+
+
+WHO = st.integers(0, 2)
+
+
+@given(st.lists(st.tuples(WHO, WHO), min_size=1, max_size=12), st.permutations(range(3)))
+def test_wrong_speakers_are_the_least_over_all_mappings(pairs: list[tuple[int, int]], names: list[int]) -> None:
+    """Words that are all recognised rightly: every mapping of three labels tried one by one gives no fewer."""
+    scoring = pytest.importorskip("benchmarks.scoring", reason="pyannote.metrics is not installed")
+    pytest.importorskip("jiwer", reason="jiwer is not installed")
+
+    def spoken(speakers: list[int]) -> list[Any]:
+        return [scoring.Utterance(str(who), float(i), i + 1.0, f"w{i}") for i, who in enumerate(speakers)]
+
+    said, labels = [who for who, _ in pairs], [label for _, label in pairs]
+    found = scoring.wrong_speakers(spoken(said), spoken(labels))
+    least = min(sum(who != order[label] for who, label in pairs) for order in permutations(range(3)))
+    assert (found.count, found.length) == (least, len(pairs))
+    assert scoring.wrong_speakers(spoken(said), spoken([names[label] for label in labels])) == found
 
 
 def test_a_clock_adds_up_what_stages_take(bench: Any) -> None:
