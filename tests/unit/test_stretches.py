@@ -21,6 +21,7 @@ from whisperdiar.diarization._stretch_voices import (
     speech_stretches,
     text_stretches,
     windows_hear,
+    without_slips,
 )
 from whisperdiar.diarization._stretches import WORDS, CutRule, covered, cut, cut_finer, pieces, sentence_ends
 from whisperdiar.diarization._windows import NOBODY, WindowGrid, mean_activations, speaker_count, speaking
@@ -402,3 +403,12 @@ def test_each_mode_has_its_own_embedding_threshold_and_step() -> None:
     assert [OnnxSettings(fast=True, exact=mode).step for mode in (False, True)] == [0.25, 0.1]
     assert OnnxSettings(fast=True, segmentation_step=0.05).step == 0.05
     assert OnnxSettings(embedding_model="mine.onnx").embedding == "mine.onnx"
+
+
+def test_overlap_of_a_few_frames_makes_no_speaker() -> None:
+    own = grid(60.0)
+    who = np.zeros((own.total_frames, 4), dtype=bool)
+    who[:, 0] = True
+    who[100:102, 1] = who[200:202, 2] = who[300:303, 3] = True
+    found = without_slips(who, 2, own)
+    assert found.sum(axis=0).tolist() == [own.total_frames, 2, 0, 3], "who has a stretch stays, however short"

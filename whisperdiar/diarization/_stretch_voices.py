@@ -42,6 +42,8 @@ _PER_SPEAKER, _FINE_S, _FINEST_S = 4, 2.0, 0.25
 """Stretches for each speaker that is asked for, where they can be of two seconds; one in any case where it can be."""
 _OWN = 100.0
 """What a stretch adds to the activity of its speaker: he comes before everybody whom the windows hear beside him."""
+_LEAST_BESIDE_S = 0.25
+"""That somebody talks who is only heard beside others: with less he is nobody, a slip of a few windows."""
 _LINGER_S = 5.0
 _TEMPERATURE = 0.1
 """Of the softmax over speakers of the cosine distances between a stretch's voice and theirs."""
@@ -137,7 +139,8 @@ def speakers_of(
         report: hears the fraction that is done.
     """
     voices = _embedded(audio, spans, encoder, report)
-    durations = np.array([span.duration for span in spans])
+    # Of a stretch over noise, in which hardly anybody is heard, no voice is known, however long its words are.
+    durations = _heard_s(spans, speaker_count(active, grid), grid)
     same, shared = _agreement.agreement(active, grid, spans)
     known = Stretches(voices, durations, same, shared)
     heard = voices.any(axis=1)
@@ -203,6 +206,16 @@ def rank(heard: Scores, frames: Sequence[slice], labels: Labels, grid: WindowGri
     for column in heard.T:
         column += 1e-3 * np.exp(-_frames_away(column > 0) * np.float32(grid.frame_step / _LINGER_S))
     return heard
+
+
+def without_slips(who: Active, n_own: int, grid: WindowGrid) -> Active:
+    """Who talks, without those who have no stretch of their own and are hardly heard beside others.
+
+    Args:
+        who: bool (total_frames, n), the first `n_own` of whom have stretches; it is changed.
+    """
+    who[:, n_own:] &= who[:, n_own:].sum(axis=0) * grid.frame_step >= _LEAST_BESIDE_S
+    return who
 
 
 def posteriors(heard: Scores, frames: Sequence[slice], nearness: Array, grid: WindowGrid) -> ActivityValues:

@@ -320,6 +320,8 @@ class Backend:
         """Turns cut at the end of the audio, past which the last window reaches."""
         most = 1 if self.settings.exclusive else speakers.maximum
         who = speaking(summed, count if most is None else np.minimum(count, most))
+        if not self.settings.exact:
+            who = _stretch_voices.without_slips(who, summed.shape[1], grid)
         turns = []
         for number in range(who.shape[1]):
             for start, end in stretches(who[:, number], grid, fill=self.settings.min_duration_off):
