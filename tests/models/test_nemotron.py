@@ -250,7 +250,7 @@ def test_random_sizes_are_transformers_own(paths: dict[str, Path], model: Any, a
 @given(
     seed=st.integers(0, 2**32 - 1),
     n_speakers=st.integers(1, 8),
-    places=st.integers(2, 12),
+    places=st.integers(5, 12),
     surplus=st.integers(1, 60),
     sharpness=st.sampled_from([0.3, 2.0, 10.0, 60.0]),
 )
