@@ -250,6 +250,13 @@ def test_two_voices_that_lie_near_are_told_apart_by_how_little_each_spreads(spea
     assert len(set(few.tolist())) == 1
 
 
+def test_near_voices_are_told_apart_in_hours_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_stretch_clustering, "MOST_AT_ONCE", 30)
+    who = "ABAABABBABAB" * 10
+    found = cluster(near_voices(who, apart=0.37, noise=0.18), threshold=0.4, speakers=SpeakerCount())
+    assert partition(found) == by_letter(who)
+
+
 @given(st.text("AB", min_size=2, max_size=40), st.integers(1, 4), st.integers(0, 99))
 def test_voices_taken_apart_never_exceed_what_may_be(who: str, most: int, seed: int) -> None:
     found = near_voices(who, apart=0.38, noise=0.15, seed=seed)

@@ -264,7 +264,11 @@ def _condensed(nodes: _Nodes, threshold: float, *, at_least: int) -> tuple[_Node
             block = slice(first, min(len(labels), first + MOST_AT_ONCE))
             tree = _merged(nodes.part(block))
             # Half of them at the least, so that every round gets on however different the voices are.
-            own = tree.labels(max(tree.merges_up_to(threshold), (block.stop - block.start) // 2))
+            size = block.stop - block.start
+            own = tree.labels(max(tree.merges_up_to(threshold), size // 2))
+            parted = _parted(nodes.part(block), tree, own, size)
+            # What must stay apart at last must not join here, as long as the round gets on.
+            own = parted if parted.max() < 0.75 * size else own
             labels[block] = own + n_found
             n_found += int(own.max()) + 1
         nodes, owner = nodes.joined(labels), labels[owner]
