@@ -123,6 +123,7 @@ def speakers_of(
     audio: Audio,
     spans: Sequence[Span],
     active: Active,
+    count: Counts,
     grid: WindowGrid,
     encoder: FrameEncoder,
     *,
@@ -135,12 +136,13 @@ def speakers_of(
     Args:
         spans: at least one, sorted by start.
         active: bool (n_windows, n_frames, n_speakers), who of the local speakers talks when.
+        count: int64 (total_frames,), how many speak in each frame.
         threshold: cosine distance up to which voices are one speaker, before it is fitted to the recording.
         report: hears the fraction that is done.
     """
     voices = _embedded(audio, spans, encoder, report)
     # Of a stretch over noise, in which hardly anybody is heard, no voice is known, however long its words are.
-    durations = _heard_s(spans, speaker_count(active, grid), grid)
+    durations = _heard_s(spans, count, grid)
     same, shared = _agreement.agreement(active, grid, spans)
     known = Stretches(voices, durations, same, shared)
     heard = voices.any(axis=1)

@@ -237,6 +237,7 @@ class Backend:
             audio,
             spans,
             active,
+            count,
             grid,
             encoder,
             threshold=self.settings.threshold,
