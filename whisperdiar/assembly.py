@@ -10,7 +10,7 @@ from typing import Any
 
 from whisperdiar._machine import usable_cores
 from whisperdiar.activity_files import check_target
-from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.contracts import Progress, device_of, no_progress
 from whisperdiar.errors import (
     BackendBroken,
     BackendError,
@@ -20,9 +20,9 @@ from whisperdiar.errors import (
     UnsupportedRequest,
 )
 from whisperdiar.installation import missing_packages
-from whisperdiar.options import AUTO_ORDER, ONLY_AT_HAND, AlignmentOptions, Runtime, check_device
+from whisperdiar.options import ONLY_AT_HAND, AlignmentOptions, Runtime, check_device
 from whisperdiar.pipeline import Fallback, Pipeline, one_line, wants_words
-from whisperdiar.registry import BackendClass, Stage, load, settings_from_text
+from whisperdiar.registry import BackendClass, Stage, load, preferred, settings_from_text
 from whisperdiar.torch_support import reinstall_command
 from whisperdiar.types import ANY_SPEAKERS, SpeakerCount
 
@@ -98,7 +98,7 @@ def select(
         return Selection(backend)
     first: BackendError | None = None
     fallback: Fallback | None = None
-    for name in AUTO_ORDER[stage]:
+    for name in preferred(stage):
         backend_class = load(stage, name)
         if backend_class.info.extra and missing_packages(backend_class):
             continue
@@ -160,7 +160,7 @@ def check(stage: Stage, choice: Choice, *, language: str | None = None, speakers
         InvalidOption: no such backend, setting or language.
         UnsupportedRequest: more speakers than the backend's own models tell apart.
     """
-    names = AUTO_ORDER[stage] if choice.name == "auto" else (choice.name,)
+    names = preferred(stage) if choice.name == "auto" else (choice.name,)
     classes = [load(stage, name) for name in names]
     settings_from_text(classes[0], choice.settings)
     most = classes[0].info.max_speakers
@@ -335,7 +335,7 @@ def _check_activity(request: Request) -> None:
     if request.save_activity is None:
         return
     choice = request.diarizer_choice()
-    names = AUTO_ORDER["diarization"] if choice.name == "auto" else (choice.name,)
+    names = preferred("diarization") if choice.name == "auto" else (choice.name,)
     if all(load("diarization", name).info.activity is None for name in names):
         who = f"--diarizer {choice.name}" if request.turns_file is None else f"--turns {request.turns_file}"
         raise InvalidOption(
@@ -352,7 +352,7 @@ def _check_channel(request: Request) -> None:
 
 
 def _on_gpu(backend: Any) -> bool:
-    return str(backend.record().details.get("device", "")).startswith("cuda")
+    return str(device_of(backend)).startswith("cuda")
 
 
 def _options(request: Request, chosen: Mapping[str, Selection]) -> dict[str, Any]:

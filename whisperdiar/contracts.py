@@ -1,16 +1,34 @@
-"""What each stage promises: the protocols that backends fulfil.
+"""Contracts of the stages: the protocols that backends fulfil.
 
-A backend is one class. Its constructor stores settings; `prepare` imports, fetches and loads what it needs
-(and may be called again at no cost); the stage's own method calls `prepare` by itself. All times that go in
-and come out count from the first sample of the audio that is passed.
+A backend is an object with its stage's method: `detect`, `transcribe` or `diarize`. All else is optional, and the
+functions of this module say what holds for an object without it:
+
+    info       BackendInfo     what it is and needs            (`info_of`)
+    record()   BackendRecord   what did the work, for the provenance   (`record_of`)
+    prepare()                  import, fetch and load; may be called again at no cost   (`prepare`)
+    release()                  free what `prepare` loaded      (`release`)
+    runtime    Runtime         where it computes, and on how many threads   (`threads_of`, `device_of`)
+
+Backends that are found by name (`whisperdiar.registry`) have them all but `release`, and `name` and `settings_type`
+besides. The stage's own method calls `prepare` by itself. All times that go in and come out count from the first sample
+of the audio that is passed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
-from whisperdiar.types import Audio, BackendRecord, Diarization, Span, SpeakerCount, Transcription, Word
+from whisperdiar.types import (
+    Audio,
+    BackendInfo,
+    BackendRecord,
+    Diarization,
+    Span,
+    SpeakerCount,
+    Transcription,
+    Word,
+)
 
 Progress = Callable[[str, float], None]
 """Called with the name of a stage and the fraction of it that is done, 0 to 1."""
@@ -21,7 +39,9 @@ def no_progress(stage: str, fraction: float) -> None:
 
 
 class Preparable(Protocol):
-    """What all backends share."""
+    """What a backend that is found by name has beside its stage's method."""
+
+    info: BackendInfo
 
     def prepare(self, *, progress: Progress = no_progress) -> None:
         """Import, fetch and load what is needed; a download is reported as stage ``download``.
@@ -36,8 +56,57 @@ class Preparable(Protocol):
         """What does the work, for the provenance of the result."""
 
 
+def info_of(backend: object) -> BackendInfo | None:
+    """`BackendInfo` of a backend; None where it says nothing of itself."""
+    info = getattr(backend, "info", None)
+    return info if isinstance(info, BackendInfo) else None
+
+
+def record_of(backend: object) -> BackendRecord:
+    """`BackendRecord` of a backend; the name of its class where it writes none."""
+    record = getattr(backend, "record", None)
+    made = record() if callable(record) else None
+    return made if isinstance(made, BackendRecord) else BackendRecord(getattr(backend, "name", type(backend).__name__))
+
+
+def prepare(backend: object, *, progress: Progress = no_progress) -> None:
+    """Loads what a backend needs, where it has a `prepare`.
+
+    Raises:
+        BackendError: as of `Preparable.prepare`.
+    """
+    own = getattr(backend, "prepare", None)
+    if callable(own):
+        own(progress=progress)
+
+
+def release(backend: object) -> None:
+    """Frees what a backend has loaded, where it has a `release`; it can be used again afterwards."""
+    own = getattr(backend, "release", None)
+    if callable(own):
+        own()
+
+
+def threads_of(backend: object) -> int:
+    """CPU threads that a backend was given; 0 where it takes what it likes."""
+    threads = getattr(getattr(backend, "runtime", None), "threads", 0)
+    return threads if isinstance(threads, int) else 0
+
+
+def device_of(backend: object) -> str | None:
+    """Where a prepared backend computes: ``cpu``, ``cuda`` or ``cuda:N``; None where that is unknown.
+
+    Its record says it; a backend that needs no package beside the core computes on the CPU.
+    """
+    named: Any = record_of(backend).details.get("device")
+    if named is not None:
+        return str(named)
+    info = info_of(backend)
+    return None if info is None or info.requires else "cpu"
+
+
 @runtime_checkable
-class SpeechDetector(Preparable, Protocol):
+class SpeechDetector(Protocol):
     """Finds where somebody speaks."""
 
     def detect(self, audio: Audio, *, progress: Progress = no_progress) -> tuple[Span, ...]:
@@ -45,7 +114,7 @@ class SpeechDetector(Preparable, Protocol):
 
 
 @runtime_checkable
-class Transcriber(Preparable, Protocol):
+class Transcriber(Protocol):
     """Turns speech into words with times."""
 
     def transcribe(
@@ -60,7 +129,7 @@ class Transcriber(Preparable, Protocol):
 
 
 @runtime_checkable
-class Diarizer(Preparable, Protocol):
+class Diarizer(Protocol):
     """Tells who speaks when."""
 
     def diarize(

@@ -22,23 +22,25 @@ from whisperdiar.activity_files import check_target, save_or_warn
 from whisperdiar.alignment import align, uncertain_words
 from whisperdiar.contracts import (
     Diarizer,
-    Preparable,
     Progress,
     SpeechDetector,
     TextAwareDiarizer,
     Transcriber,
+    device_of,
+    info_of,
     no_progress,
+    record_of,
+    threads_of,
 )
 from whisperdiar.errors import DiarizationFailed
 from whisperdiar.media.mixing import weighed
-from whisperdiar.options import AlignmentOptions, Runtime, SegmentationOptions
+from whisperdiar.options import AlignmentOptions, SegmentationOptions
 from whisperdiar.per_channel import lay_out, own_speech, put_back, without_crosstalk
 from whisperdiar.segmentation import interleave, segments
 from whisperdiar.transcript import Segment, Speaker, Transcript, Uncertain
 from whisperdiar.types import (
     ANY_SPEAKERS,
     Audio,
-    BackendInfo,
     Diarization,
     Dropped,
     Span,
@@ -157,13 +159,13 @@ class Pipeline:
             return self.parallel
         if wants_words(self.diarizer):
             return False
-        first, second = _device(self.transcriber), _device(self.diarizer)
+        first, second = device_of(self.transcriber), device_of(self.diarizer)
         if None not in (first, second) and first != second:
             return True
         if {first, second} - {None, "cpu"}:
             return False
         budget = self.threads or usable_cores()
-        return sum(_threads(stage) or budget for stage in (self.transcriber, self.diarizer)) <= budget
+        return sum(threads_of(stage) or budget for stage in (self.transcriber, self.diarizer)) <= budget
 
     def _both(
         self, audio: Audio, speech: Sequence[Span], progress: Progress
@@ -254,7 +256,7 @@ class Pipeline:
         result = _staged("diarization", progress, work)
         found = len(result.speakers)
         if result.turns and not self.speakers.allows(found) and not result.warnings:
-            name = diarizer.record().backend
+            name = record_of(diarizer).backend
             result = replace(result, warnings=(f"{self.speakers} speakers were asked for, {name} found {found}",))
         return save_or_warn(self.save_activity, result, audio)
 
@@ -270,10 +272,10 @@ class Pipeline:
             "notes": list(notes),
         }
 
-    def _record(self, stage: str, backend: Preparable | None) -> dict[str, Any] | None:
+    def _record(self, stage: str, backend: object | None) -> dict[str, Any] | None:
         if backend is None:
             return None
-        record, fallback = backend.record(), self.fallbacks.get(stage)
+        record, fallback = record_of(backend), self.fallbacks.get(stage)
         if fallback is not None:
             record = replace(record, fallback_from=fallback.preferred, reason=fallback.reason, remedy=fallback.remedy)
         return record.to_dict()
@@ -332,24 +334,9 @@ def _no_speech(audio: Audio) -> str:
     )
 
 
-def _device(backend: Preparable) -> str | None:
-    """Where a prepared backend computes, as its record says; ``cpu`` if it needs no package of its own, else None."""
-    named = backend.record().details.get("device")
-    if named is not None:
-        return str(named)
-    info: BackendInfo | None = getattr(backend, "info", None)
-    return None if info is None or info.requires else "cpu"
-
-
-def _threads(backend: Preparable) -> int:
-    """CPU threads that a backend was given; 0 where it takes what it likes."""
-    runtime: Runtime | None = getattr(backend, "runtime", None)
-    return runtime.threads if runtime is not None else 0
-
-
 def wants_channels(backend: Any) -> bool:
     """Whether a diarizer needs the recording's channels apart."""
-    info: BackendInfo | None = getattr(backend, "info", None)
+    info = info_of(backend)
     return info is not None and info.per_channel
 
 

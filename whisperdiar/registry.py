@@ -22,7 +22,7 @@ from dataclasses import fields
 from typing import Any, Literal, Protocol
 
 from whisperdiar.errors import BackendBroken, InvalidOption
-from whisperdiar.options import Runtime
+from whisperdiar.options import AUTO_ORDER, Runtime
 from whisperdiar.types import BackendInfo
 
 Stage = Literal["vad", "asr", "diarization"]
@@ -81,6 +81,22 @@ def load(stage: Stage, name: str) -> BackendClass:
             ) from error
         return outside
     raise InvalidOption(f"no {stage} backend {name!r}: choose one of {', '.join(available(stage))}")
+
+
+def preferred(stage: Stage) -> tuple[str, ...]:
+    """Names of the backends that ``auto`` tries, best first: our own, and those of other packages that ask for a place.
+
+    A package whose backend cannot be imported has no place; who names it hears why.
+    """
+    order = list(AUTO_ORDER[stage])
+    for name in sorted(set(_entry_points(stage)) - set(_files(stage))):
+        try:
+            place = load(stage, name).info.auto_before
+        except (BackendBroken, AttributeError):
+            continue
+        if place is not None:
+            order.insert(order.index(place) if place in order else len(order), name)
+    return tuple(order)
 
 
 def settings_from_text(backend: BackendClass, values: Mapping[str, str]) -> Any:

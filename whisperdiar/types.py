@@ -455,6 +455,8 @@ class BackendInfo:
         per_channel: whether it needs the recording's channels apart, one person on each (diarizers); the pipeline then
             finds and recognises the speech of every channel by itself, and takes `Turn.channel` for its person.
         caution: what somebody must know who gets it in place of another one; a clause without a full stop.
+        auto_before: of another package's backend: the name of the backend before which ``auto`` tries it, or ``last``;
+            None where it runs only when it is named.
     """
 
     summary: str
@@ -473,6 +475,7 @@ class BackendInfo:
     activity: ActivityKind | None = None
     per_channel: bool = False
     caution: str = ""
+    auto_before: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from whisperdiar.diarization.none import Backend as Nobody
 from whisperdiar.diarization.pyannote import Backend as Pyannote
 from whisperdiar.diarization.rttm import Backend as Turns
 from whisperdiar.errors import InvalidOption, UnsupportedRequest
-from whisperdiar.options import Runtime
+from whisperdiar.options import AUTO_ORDER, Runtime
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_every_stage_is_built_with_its_share(
 
 
 def test_a_diarizer_that_is_chosen_for_its_user_gets_its_share_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(assembly.AUTO_ORDER, "diarization", ("bic",))
+    monkeypatch.setitem(AUTO_ORDER, "diarization", ("bic",))
     found = select("diarization", Choice(), runtime=Runtime(threads=8), beside=True).backend
     assert found.runtime.threads == 1
 

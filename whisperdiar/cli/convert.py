@@ -18,13 +18,10 @@ from whisperdiar.cli.transcribe import write_targets
 from whisperdiar.clips import make_folder, write_clips
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.files import read_bytes, read_text
-from whisperdiar.formats import FORMATS, Format, by_name, by_suffix, decode
+from whisperdiar.formats import Format, available, by_name, by_suffix, decode
 from whisperdiar.formats.rttm import NO_ID
 from whisperdiar.media import load, probe, recording_id
 from whisperdiar.transcript import Transcript
-
-_WHOLE = ("json", "rttm")
-"""Formats that are read whole, so that a file of theirs can be rewritten."""
 
 
 @click.command("convert", short_help="Make other formats from a transcript; no model runs.")
@@ -150,7 +147,7 @@ def rename(
             return
     else:
         own = by_suffix(source)
-        if own.name not in _WHOLE:
+        if not own.rewritable:
             raise InvalidOption(f"{source}: rewriting it would lose what {own.name} holds beside the words; add -o OUT")
         targets = [Target(own, source)]
         check_used(context, targets)
@@ -205,7 +202,7 @@ def _text(path: Path, form: Format, notify: Callable[[str], None]) -> str:
 
 
 def _readable() -> str:
-    return ", ".join(name for name in FORMATS if by_name(name).read is not None)
+    return ", ".join(name for name in available() if by_name(name).read is not None)
 
 
 def _refuse_empty(source: Path, transcript: Transcript, targets: Sequence[Target]) -> None:

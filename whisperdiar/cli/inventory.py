@@ -21,8 +21,8 @@ from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.errors import FAILED
 from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable
 from whisperdiar.installation import missing_packages, readiness
-from whisperdiar.options import AUTO_ORDER, Runtime
-from whisperdiar.registry import STAGES, BackendClass, available, load
+from whisperdiar.options import Runtime
+from whisperdiar.registry import STAGES, BackendClass, available, load, preferred
 
 
 def _rows() -> Iterator[dict[str, Any]]:
@@ -34,7 +34,7 @@ def _rows() -> Iterator[dict[str, Any]]:
                 yield {"stage": stage, "name": name, "installed": False, "broken": str(error)}
                 continue
             missing, ready = missing_packages(backend), readiness(stage, backend)
-            preferred = AUTO_ORDER[stage].index(name) + 1 if name in AUTO_ORDER[stage] else None
+            order = preferred(stage)
             yield {
                 "stage": stage,
                 "name": name,
@@ -43,7 +43,7 @@ def _rows() -> Iterator[dict[str, Any]]:
                 "state": ready.state,
                 "remedy": ready.remedy,
                 "ready": ready.text,
-                "auto_rank": preferred,
+                "auto_rank": order.index(name) + 1 if name in order else None,
                 **asdict(backend.info),
                 "settings": {item.name: item.default for item in fields(backend.settings_type)},
             }
@@ -67,7 +67,7 @@ def _lines(rows: list[dict[str, Any]], *, settings: bool) -> Iterator[str]:
     for row in rows:
         if row["stage"] != stage:
             stage = row["stage"]
-            order = ", then ".join(AUTO_ORDER[stage])
+            order = ", then ".join(preferred(stage))
             yield (
                 f"\n{options[stage]} NAME   (auto takes {order})\n"
                 if stage != "vad"

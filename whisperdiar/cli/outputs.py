@@ -90,10 +90,6 @@ _CUTTING = (
     *(item.name for item in fields(SubtitleOptions) if item.name not in ("profile", "overlap")),
     "no_overlap",
 )
-_CUT = ("html",)
-"""Formats beside the subtitle formats that follow the rules of subtitles …"""
-_NAMING = ("txt", "md", "audacity")
-"""… and that show speakers by --speaker-style."""
 
 
 def check_used(context: click.Context, targets: Sequence[Target], *, embedded: bool = False) -> None:
@@ -107,9 +103,8 @@ def check_used(context: click.Context, targets: Sequence[Target], *, embedded: b
         InvalidOption: an option that was given would do nothing.
     """
     formats = [target.format for target in targets]
-    subtitles = embedded or any(item.read_cues is not None for item in formats)
-    cut = subtitles or any(item.name in _CUT for item in formats)
-    named = subtitles or any(item.name in _NAMING for item in formats)
+    cut = embedded or any(item.cuts_cues for item in formats)
+    named = embedded or any(item.styles_speakers for item in formats)
     for name, used in (*((name, cut) for name in _CUTTING), ("speaker_style", named)):
         if not used and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             option = f"--{name.replace('_', '-')}"

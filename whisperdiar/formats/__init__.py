@@ -1,6 +1,6 @@
 """Transcripts as text: one module per format, found by its file name and imported at its first use.
 
-A format is a module of this package with
+A format is a module of this package, or an entry point of another package in the group ``whisperdiar.formats``, with
 
     name: str              as after -f; the file's name with - for _
     suffix: str            of its files; one without a further dot chooses the format
@@ -9,6 +9,7 @@ A format is a module of this package with
     read(text) -> Transcript        where reading makes sense
     read_cues(text, *, labels) -> tuple[Cue, ...]       of subtitle formats
     aliases: tuple[str, ...]        further suffixes that choose it
+    cuts_cues, styles_speakers, rewritable: bool       see `Format`; False where it is left out
 
 Strings go in and out; files are the business of the callers.
 """
@@ -16,13 +17,14 @@ Strings go in and out; files are the business of the callers.
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Literal, NoReturn, Protocol
 
-from whisperdiar.errors import FormatError, InvalidOption
+from whisperdiar.errors import BackendBroken, FormatError, InvalidOption
 from whisperdiar.formats._decoding import Decoded, decode
 from whisperdiar.formats._from_cues import transcript_of
 from whisperdiar.formats._making import timed_lines
@@ -36,6 +38,7 @@ __all__ = [
     "Decoded",
     "Format",
     "WriteOptions",
+    "available",
     "by_name",
     "by_suffix",
     "decode",
@@ -74,6 +77,9 @@ class Format:
         read: text → transcript, forgiving what can be forgiven; None where the format cannot be read back.
         read_cues: text → cues as they stand in a subtitle file; None where the format has none.
         aliases: further suffixes that choose it, with the dot.
+        cuts_cues: whether the options of subtitles change what is written.
+        styles_speakers: whether `WriteOptions.speaker_style` does.
+        rewritable: whether a file of its own can be read and written again without loss.
     """
 
     name: str
@@ -83,6 +89,9 @@ class Format:
     read: Callable[[str], Transcript] | None
     read_cues: ReadCues | None = None
     aliases: tuple[str, ...] = ()
+    cuts_cues: bool = False
+    styles_speakers: bool = False
+    rewritable: bool = False
 
 
 FORMATS: tuple[str, ...] = tuple(
@@ -92,7 +101,19 @@ FORMATS: tuple[str, ...] = tuple(
         if not module.name.startswith("_") and module.name not in _NOT_OF_TRANSCRIPTS
     )
 )
-"""Names of all formats."""
+"""Names of the formats of this package; `available` has those of other packages, too."""
+
+GROUP = "whisperdiar.formats"
+"""The entry points by which other packages add formats."""
+
+
+def _entry_points() -> dict[str, importlib.metadata.EntryPoint]:
+    return {item.name: item for item in importlib.metadata.entry_points(group=GROUP) if item.name not in FORMATS}
+
+
+def available() -> tuple[str, ...]:
+    """Names of all formats, sorted: those of this package and those that other packages add."""
+    return tuple(sorted({*FORMATS, *_entry_points()}))
 
 
 def by_name(name: str) -> Format:
@@ -100,24 +121,37 @@ def by_name(name: str) -> Format:
 
     Raises:
         InvalidOption: there is none.
+        BackendBroken: another package's format cannot be imported.
     """
-    if name not in FORMATS:
-        raise InvalidOption(f"no format {name!r}: choose one of {', '.join(FORMATS)}")
-    module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
+    if name in FORMATS:
+        return _described(importlib.import_module(f"{__name__}.{name.replace('-', '_')}"), name)
+    entry = _entry_points().get(name)
+    if entry is None:
+        raise InvalidOption(f"no format {name!r}: choose one of {', '.join(available())}")
+    try:
+        return _described(entry.load(), name)
+    except Exception as error:  # whatever a foreign package raises at import, the user needs its name
+        raise BackendBroken(f"format {name!r} of {entry.value} cannot be used: {error}") from error
+
+
+def _described(module: object, name: str) -> Format:
+    read_cues: ReadCues | None = getattr(module, "read_cues", None)
     return Format(
-        name=module.name,
-        suffix=module.suffix,
+        name=name,
+        suffix=module.suffix,  # type: ignore[attr-defined]
         needs=getattr(module, "needs", None),
-        dumps=module.dumps,
+        dumps=module.dumps,  # type: ignore[attr-defined]
         read=getattr(module, "read", None),
-        read_cues=getattr(module, "read_cues", None),
+        read_cues=read_cues,
         aliases=getattr(module, "aliases", ()),
+        cuts_cues=getattr(module, "cuts_cues", read_cues is not None),
+        styles_speakers=getattr(module, "styles_speakers", read_cues is not None),
+        rewritable=getattr(module, "rewritable", False),
     )
 
 
-def known_suffixes() -> dict[str, str]:
-    """File suffix, with its dot and in lower case → name of the format that it chooses."""
-    formats = (by_name(name) for name in FORMATS)
+def _suffixes(names: Iterable[str]) -> dict[str, str]:
+    formats = (by_name(name) for name in names)
     return {
         suffix.lower(): item.name
         for item in formats
@@ -126,18 +160,25 @@ def known_suffixes() -> dict[str, str]:
     }
 
 
+def known_suffixes() -> dict[str, str]:
+    """File suffix, with its dot and in lower case → name of the format that it chooses; our own before others'."""
+    return {**_suffixes(_entry_points()), **_suffixes(FORMATS)}
+
+
 def by_suffix(path: str | PurePath) -> Format:
     """The format that a file name asks for; upper case counts as lower case.
 
     Raises:
         InvalidOption: no format has this suffix.
     """
-    known = known_suffixes()
     suffix = PurePath(path).suffix.lower()
+    known = _suffixes(FORMATS)
+    if suffix not in known:
+        known = known_suffixes()
     if suffix not in known:
         cause = f"no format has the suffix {suffix!r}" if suffix else "no suffix tells the format"
         listed = ", ".join(known)
-        raise InvalidOption(f"{str(path)!r}: {cause}; known are {listed}, or name a format ({', '.join(FORMATS)})")
+        raise InvalidOption(f"{str(path)!r}: {cause}; known are {listed}, or name a format ({', '.join(available())})")
     return by_name(known[suffix])
 
 

@@ -12,6 +12,7 @@ from whisperdiar.transcript import Transcript
 
 name = "audacity"
 suffix = ".labels.txt"
+styles_speakers = True
 
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:

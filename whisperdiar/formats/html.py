@@ -24,6 +24,7 @@ from whisperdiar.transcript import Transcript
 
 name = "html"
 suffix = ".html"
+cuts_cues = True
 
 _SCRIPTS = ("strings.js", "transcript.js", "timeline.js", "rows.js", "page.js")
 """One script in parts, in this order; they share one scope."""

@@ -14,6 +14,7 @@ from whisperdiar.types import Word
 
 name = "json"
 suffix = ".json"
+rewritable = True
 
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG001 - it is written whole

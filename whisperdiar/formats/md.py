@@ -11,6 +11,7 @@ from whisperdiar.transcript import Transcript
 
 name = "md"
 suffix = ".md"
+styles_speakers = True
 needs = "words"
 
 # Anything that CommonMark, or a wider Markdown with tables, formulas and strikethrough, may take for a mark.

@@ -26,6 +26,7 @@ from whisperdiar.types import Diarization, Span, Turn
 
 name = "rttm"
 suffix = ".rttm"
+rewritable = True
 needs = "turns"
 
 STRICT = RttmTolerance()

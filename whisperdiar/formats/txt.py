@@ -10,6 +10,7 @@ from whisperdiar.transcript import Segment, Transcript
 
 name = "txt"
 suffix = ".txt"
+styles_speakers = True
 needs = "words"
 
 
