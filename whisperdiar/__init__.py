@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from whisperdiar.alignment import align, uncertain_words
-    from whisperdiar.api import transcribe
+    from whisperdiar.api import OpenPipeline, Part, open_pipeline, transcribe
     from whisperdiar.clips import write_clips
     from whisperdiar.contracts import Diarizer, Progress, SpeechDetector, Transcriber
     from whisperdiar.errors import (
         BackendBroken,
         BackendError,
         BackendMissing,
+        Cancelled,
         DiarizationFailed,
         FormatError,
         InvalidOption,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         UnsupportedRequest,
         WhisperdiarError,
     )
+    from whisperdiar.joining import Origin, join
     from whisperdiar.media import load, probe
     from whisperdiar.options import (
         AlignmentOptions,
@@ -62,13 +64,14 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "alignment": ("align", "uncertain_words"),
-    "api": ("transcribe",),
+    "api": ("OpenPipeline", "Part", "open_pipeline", "transcribe"),
     "clips": ("write_clips",),
     "contracts": ("Diarizer", "Progress", "SpeechDetector", "Transcriber"),
     "errors": (
         "BackendBroken",
         "BackendError",
         "BackendMissing",
+        "Cancelled",
         "DiarizationFailed",
         "FormatError",
         "InvalidOption",
@@ -79,6 +82,7 @@ _HOMES = {
         "UnsupportedRequest",
         "WhisperdiarError",
     ),
+    "joining": ("Origin", "join"),
     "media": ("load", "probe"),
     "options": (
         "AlignmentOptions",
@@ -116,6 +120,7 @@ __all__ = [
     "BackendBroken",
     "BackendError",
     "BackendMissing",
+    "Cancelled",
     "Cue",
     "Diarization",
     "DiarizationFailed",
@@ -124,7 +129,10 @@ __all__ = [
     "InvalidOption",
     "MediaError",
     "ModelUnavailable",
+    "OpenPipeline",
+    "Origin",
     "OutputError",
+    "Part",
     "Pipeline",
     "Progress",
     "Runtime",
@@ -152,7 +160,9 @@ __all__ = [
     "__version__",
     "align",
     "cues",
+    "join",
     "load",
+    "open_pipeline",
     "picture_svg",
     "probe",
     "segments",

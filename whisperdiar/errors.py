@@ -11,6 +11,7 @@ WhisperdiarError                 one line for a person: the value, the cause, th
 │   ├── BackendBroken            a package is installed and cannot be imported
 │   ├── ModelUnavailable         weights that are not at hand and cannot be fetched
 │   └── UnsupportedRequest       something this backend cannot do (a speaker count, a language)
+├── Cancelled                    a caller ended the work
 └── DiarizationFailed            the speakers are lost, the transcript is not; carries it
 """
 
@@ -73,6 +74,10 @@ class ModelUnavailable(BackendError):
 
 class UnsupportedRequest(BackendError):
     """Something that this backend cannot do, such as a number of speakers."""
+
+
+class Cancelled(WhisperdiarError):
+    """The work was ended by its caller."""
 
 
 class DiarizationFailed(WhisperdiarError):

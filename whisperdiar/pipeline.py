@@ -19,7 +19,6 @@ import numpy as np
 from whisperdiar._beside import Beside, one_at_a_time
 from whisperdiar._machine import usable_cores
 from whisperdiar.activity_files import check_target, save_or_warn
-from whisperdiar.alignment import align, uncertain_words
 from whisperdiar.contracts import (
     Diarizer,
     Progress,
@@ -33,11 +32,12 @@ from whisperdiar.contracts import (
     threads_of,
 )
 from whisperdiar.errors import DiarizationFailed
+from whisperdiar.joining import Origin, join
 from whisperdiar.media.mixing import weighed
 from whisperdiar.options import AlignmentOptions, SegmentationOptions
 from whisperdiar.per_channel import lay_out, own_speech, put_back, without_crosstalk
-from whisperdiar.segmentation import interleave, segments
-from whisperdiar.transcript import Segment, Speaker, Transcript, Uncertain
+from whisperdiar.segmentation import interleave
+from whisperdiar.transcript import Segment, Transcript, Uncertain
 from whisperdiar.types import (
     ANY_SPEAKERS,
     Audio,
@@ -290,24 +290,24 @@ class Pipeline:
         said: tuple[Segment, ...] | None,
     ) -> Transcript:
         """The transcript; `said` where it is known who said what, otherwise words and turns are aligned."""
-        if said is None:
-            said = segments(align(transcription.words, diarization.turns), options=self.segmentation)
-        words = [word for segment in said for word in segment.words]
-        uncertain = uncertain_words(words, options=self.alignment)
         warnings = [*audio.warnings, *transcription.warnings, *diarization.warnings]
         notes = [*audio.notes, *transcription.notes, *diarization.notes]
         if failure is not None:
             warnings.append(_failed(failure))
-        transcript = Transcript(
+        origin = Origin(
             recording_id=audio.recording_id,
             duration=audio.duration,
             language=transcription.language,
-            speakers=tuple(Speaker(label, label) for label in diarization.speakers),
-            segments=said,
-            turns=diarization.turns,
             dropped=transcription.dropped,
-            uncertain=uncertain,
             provenance={**self.provenance(warnings, notes), "speech": round(total_duration(merge_spans(speech)), 3)},
+        )
+        transcript = join(
+            transcription.words,
+            diarization,
+            origin=origin,
+            alignment=self.alignment,
+            segmentation=self.segmentation,
+            spoken=said,
         )
         return shifted(transcript, audio.start)
 
