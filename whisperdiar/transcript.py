@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from html import escape
 from typing import Any
 
 from whisperdiar.errors import FormatError, InvalidOption
@@ -18,6 +19,8 @@ _LARGEST = 1e9
 """Thirty years in seconds; what is larger is no time, and fits into no format's clock."""
 _LISTED = 20
 """Speakers that an error names."""
+_SHOWN = 200
+"""Segments that a notebook shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ class Uncertain:
     confidence: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Transcript:
     """Who said what, when.
 
@@ -100,6 +103,30 @@ class Transcript:
     dropped: tuple[Dropped, ...] = ()
     uncertain: tuple[Uncertain, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """In one line: hours of words are no use on a prompt."""
+        facts = [f"{self.duration:.1f} s", *([self.language] if self.language else [])]
+        for number, noun in (
+            (len(self.speakers), "speaker"),
+            (len(self.segments), "segment"),
+            (len(self.words), "word"),
+        ):
+            facts.append(f"{number:,} {noun}{'s' * (number != 1)}")
+        return f"<Transcript {self.recording_id!r}: {', '.join(facts)}>"
+
+    def _repr_html_(self) -> str:
+        """A table of the segments, for notebooks; names and words are text, never markup."""
+        names = speaker_names(self)
+        rows = [
+            f"<tr><td>{item.span.start:.1f}</td><td>{escape(names.get(item.speaker or '', item.speaker or ''))}</td>"
+            f'<td style="text-align:left">{escape(item.text)}</td></tr>'
+            for item in self.segments[:_SHOWN]
+        ]
+        more = len(self.segments) - len(rows)
+        rest = f"<p>… and {more:,} more</p>" if more > 0 else ""
+        head = "<tr><th>start (s)</th><th>speaker</th><th>text</th></tr>"
+        return f"<p>{escape(repr(self))}</p><table>{head}{''.join(rows)}</table>{rest}"
 
     @property
     def words(self) -> tuple[Word, ...]:

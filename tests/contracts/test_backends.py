@@ -40,6 +40,7 @@ from whisperdiar.options import (
 )
 from whisperdiar.registry import STAGES, available
 from whisperdiar.registry import load as load_backend
+from whisperdiar.testing import check_description, check_work
 from whisperdiar.types import ANY_SPEAKERS, BackendInfo, BackendRecord, merge_spans
 
 FROM_FILES = {("vad", "file"), ("diarization", "rttm")}
@@ -132,6 +133,15 @@ def check_spans(spans: tuple[Span, ...], audio: Audio) -> None:
     assert list(spans) == sorted(spans)
     assert merge_spans(spans) == spans, "spans must not touch"
     assert all(0.0 <= span.start < span.end <= audio.duration + 1e-6 for span in spans)
+
+
+@pytest.mark.parametrize(("stage", "name"), [(stage, name) for stage in STAGES for name in available(stage)])
+def test_the_kit_for_other_packages_holds_for_our_own(
+    stage: Any, name: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    check_description(load_backend(stage, name))
+    if (stage, name) not in FROM_FILES:
+        check_work(ready(stage, name, tmp_path_factory))
 
 
 @pytest.mark.parametrize("name", backends("vad"))

@@ -53,8 +53,9 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_the_example_of_joining_runs() -> None:
-    (code,) = [body for body in blocks(ROOT / "docs" / "library.md", "python") if "assert" in body]
-    exec(compile(code, "library.md", "exec"), {})
+    code = [body for body in blocks(ROOT / "docs" / "library.md", "python") if "assert" in body]
+    assert len(code) == 2
+    exec(compile("\n".join(code), "library.md", "exec"), {})
 
 
 def test_the_example_of_figures_runs() -> None:
@@ -66,9 +67,10 @@ def test_the_example_backend_does_what_a_backend_must() -> None:
     from tests.sounds import conversation
     from whisperdiar import SpeakerCount
 
-    (code,) = blocks(ROOT / "docs" / "backends.md", "python")
-    names: dict[str, object] = {}
-    exec(compile(code, "backends.md", "exec"), names)
+    code = "\n".join(blocks(ROOT / "docs" / "backends.md", "python"))
+    assert "check_backend(Backend)" in code
+    names: dict[str, object] = {"__name__": "backends"}
+    exec(compile(code, "backends.md", "exec", dont_inherit=True), names)
     backend = names["Backend"]()  # type: ignore[operator]
     audio, turns = conversation("ABAB", each=1.0)
     speech = tuple(turn.span for turn in turns)

@@ -225,3 +225,16 @@ def test_words_from_a_list():
     assert read_words([]) == ()
     with pytest.raises(FormatError, match=r"^words\[1\]\.end: expected a number"):
         read_words([items[0], {"start": 1, "text": "b"}])
+
+
+def test_a_prompt_shows_one_line_and_a_notebook_a_table() -> None:
+    words = (Word(Span(0.0, 0.5), " <b>Hi</b>"), Word(Span(0.5, 1.0), " there."))
+    made = Transcript("talk", 61.0, "en", (Speaker("S0", "Anna & Co"),), (Segment(words, "S0"), Segment(words[:1])))
+    assert repr(made) == "<Transcript 'talk': 61.0 s, en, 1 speaker, 2 segments, 3 words>"
+    shown = made._repr_html_()
+    assert "Anna &amp; Co" in shown
+    assert "&lt;b&gt;Hi&lt;/b&gt; there." in shown
+    assert "<b>" not in shown
+    many = Transcript("talk", 1.0, segments=(Segment(words),) * 201)
+    assert many._repr_html_().count("<tr>") == 201
+    assert "and 1 more" in many._repr_html_()

@@ -42,6 +42,7 @@ __all__ = [
     "by_name",
     "by_suffix",
     "decode",
+    "describe",
     "fallback_notes",
     "known_suffixes",
     "read_cues",
@@ -124,17 +125,22 @@ def by_name(name: str) -> Format:
         BackendBroken: another package's format cannot be imported.
     """
     if name in FORMATS:
-        return _described(importlib.import_module(f"{__name__}.{name.replace('-', '_')}"), name)
+        return describe(importlib.import_module(f"{__name__}.{name.replace('-', '_')}"), name)
     entry = _entry_points().get(name)
     if entry is None:
         raise InvalidOption(f"no format {name!r}: choose one of {', '.join(available())}")
     try:
-        return _described(entry.load(), name)
+        return describe(entry.load(), name)
     except Exception as error:  # whatever a foreign package raises at import, the user needs its name
         raise BackendBroken(f"format {name!r} of {entry.value} cannot be used: {error}") from error
 
 
-def _described(module: object, name: str) -> Format:
+def describe(module: object, name: str) -> Format:
+    """`Format` of a module, or of any object with its attributes.
+
+    Raises:
+        AttributeError: it has no `suffix` or no `dumps`.
+    """
     read_cues: ReadCues | None = getattr(module, "read_cues", None)
     return Format(
         name=name,
