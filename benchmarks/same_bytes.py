@@ -2,8 +2,8 @@
 
     python benchmarks/same_bytes.py BEFORE AFTER
 
-BEFORE and AFTER are folders of whisperdiar's source. Compared are the exit code, standard output, standard error and all
-files of each command, but for times and folders. Nothing is fetched. It ends with 1 where anything differs.
+BEFORE and AFTER are folders of whisperdiar's source. Compared are the exit code, standard output, standard error and
+all files of each command, but for times and folders. Nothing is fetched. It ends with 1 where anything differs.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ COMMANDS = (
     *(f"diarize {MEETING} --vad energy --diarizer {name} --end 30" for name in ("bic", "none")),
     f"diarize {CALL} --vad energy --diarizer channels -f json",
     "align meeting.json made.rttm",
-    *(f"plot meeting.json -o {kind}.svg --kind {kind}" for kind in ("timeline", "share")),
+    *(f"plot meeting.json -o {kind}.svg --kind {kind}" for kind in ("timeline", "talk")),
     *(
         f"{name} --help"
         for name in ("convert", "rename", "edit", "minutes", "diarize", "vad", "align", "check", "plot")
