@@ -15,7 +15,6 @@ import struct
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import ClassVar
 
@@ -23,6 +22,7 @@ import pytest
 from click.testing import CliRunner
 from huggingface_hub import constants
 
+from tests.counting import ends
 from whisperdiar import _hub, models
 from whisperdiar._catalogue import KNOWN, choose_default
 from whisperdiar._installed import installed, of_folder
@@ -127,11 +127,9 @@ def test_offline_says_what_to_do(monkeypatch):
 
 
 def test_unreachable_hub_is_reported_at_once():
-    begin = time.monotonic()
     with pytest.raises(ModelUnavailable, match=r"cannot be reached .*whisperdiar models download small") as error:
-        models.resolve("small")
+        ends(lambda: models.resolve("small"))
     one_line(error)
-    assert time.monotonic() - begin < 5
 
 
 def test_hub_that_never_answers_does_not_hang(monkeypatch):
@@ -140,10 +138,8 @@ def test_hub_that_never_answers_does_not_hang(monkeypatch):
         deaf.bind(("127.0.0.1", 0))
         deaf.listen()
         monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{deaf.getsockname()[1]}")
-        begin = time.monotonic()
         with pytest.raises(ModelUnavailable):
-            models.resolve("small")
-    assert time.monotonic() - begin < 5
+            ends(lambda: models.resolve("small"))
 
 
 def test_folder_is_used_as_it_is(tmp_path):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -165,15 +164,13 @@ def test_more_windows_than_fit_at_once_give_the_same_speakers() -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_ten_hours_take_bounded_memory_and_time(method: str) -> None:
+def test_ten_hours_take_bounded_memory(method: str) -> None:
     order = np.random.default_rng(2).integers(0, 5, size=600).tolist()
     points = windows(order, each=100)
     rule = dataclasses.replace(RULE, method=method, min_windows=180)
     resource = pytest.importorskip("resource", reason="tells the memory of a process on Unix only")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    begun = time.process_time()
     found = cluster(points, rule=rule, speakers=ANY_SPEAKERS)
-    assert time.process_time() - begun < 60
     # In kilobytes, on macOS in bytes. A matrix of all distances would take 14 GB.
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert grown * (1 if sys.platform == "darwin" else 1024) < 400e6

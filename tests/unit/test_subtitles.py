@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import time
 from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.counting import calls
 from tests.sounds import SHARED
 from whisperdiar import Cue, Segment, Span, Transcript, Word, cues, segments
 from whisperdiar.graphemes import characters, columns, graphemes
@@ -358,16 +358,13 @@ def test_reading_speed_in_words() -> None:
     assert made[-1].span.duration == pytest.approx(2.0)
 
 
-def test_the_time_grows_with_the_number_of_words() -> None:
-    def seconds(n: int) -> float:
+def test_the_work_grows_with_the_number_of_words() -> None:
+    def work(n: int) -> int:
         transcript = talk(words_of(" ".join(["some word, of mine"] * (n // 4)), each=0.3))
-        begun = time.process_time()
-        cues(transcript)
-        return time.process_time() - begun
+        return calls(lambda: cues(transcript))
 
-    seconds(400)
-    few, many = seconds(2_000), seconds(16_000)
-    assert many < 40 * few  # 8 times in theory; with the square it would be 64 times
+    work(400)  # what is cached
+    assert work(8_000) < 5 * work(2_000)  # 4 times in theory; with the square it would be 16 times
 
 
 AMI = sorted((SHARED / "ami").glob("*.words.tsv"))
