@@ -310,15 +310,6 @@ def _read_word(data: Any, where: str) -> Word:
     )
 
 
-def read_words(items: Any) -> tuple[Word, ...]:
-    """Words from a JSON list of ``{"start", "end", "text", "probability"}``.
-
-    Raises:
-        FormatError: not such a list; the message names the word.
-    """
-    return tuple(_read_word(item, where) for where, item in _items({"words": items}, "words"))
-
-
 def _read_segment(data: Any, where: str) -> Segment:
     words = tuple(_read_word(item, inner) for inner, item in _items(data, "words", where))
     if not words:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -187,7 +187,7 @@ def align(
     targets = unfinished(planned, overwrite=overwrite, notify=console.warn)
     if not targets:
         return
-    source = _words_file(words)
+    source = _words_file(words, notify=console.warn)
     diarization = _turns_file(turns, source.recording_id)
     joined = align_words(source.words, diarization.turns)
     transcript = replace(
@@ -222,16 +222,17 @@ def _joined_provenance(words: Mapping[str, Any], turns: Path) -> dict[str, Any]:
     }
 
 
-def _words_file(path: Path) -> Transcript:
+def _words_file(path: Path, *, notify: Callable[[str], None]) -> Transcript:
     """A transcript, or a list of words as a transcript without speakers, named after the file."""
-    text = read_text(path)
     try:
-        if text.lstrip().startswith("{"):
-            return json.loads(text)
-        words = json.load_words(text)
+        found = json.load_recognised(read_text(path))
     except FormatError as error:
         raise FormatError(f"{path}: {error}") from error
-    return Transcript(recording_id(path).removesuffix(".words"), 0.0, segments=segments(words))
+    if found.recording_id != rttm.NO_ID:
+        return found
+    for warning in found.provenance.get("warnings", ()):
+        notify(f"{path}: {warning}")
+    return replace(found, recording_id=recording_id(path).removesuffix(".words"))
 
 
 def _turns_file(path: Path, recording: str) -> Diarization:

@@ -5,6 +5,9 @@ A list of segments with ``session_id``, ``speaker``, ``start_time``, ``end_time`
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from whisperdiar.errors import FormatError
 from whisperdiar.formats import _fields, _json_text
 from whisperdiar.formats._heard import Heard, transcript_of
@@ -17,6 +20,8 @@ from whisperdiar.transcript import Transcript
 name = "seglst"
 suffix = ".seglst.json"  # `.json` alone means the transcript; this form is chosen by its name
 needs = "words"
+
+_KNOWN = ("session_id", "speaker", "start_time", "end_time")
 
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG001 - the keys are fixed
@@ -51,10 +56,17 @@ def read(text: str) -> Transcript:
         where = f"[{index}]"
         if "session_id" not in item:
             raise FormatError(f"{where}.session_id: this is no SegLST, which names the session of each segment")
-        words = item.get("words")
-        said = " ".join(map(str, words)) if isinstance(words, list) else _fields.text(item, "words", where)
         start, end = _fields.time(item, "start_time", where), _fields.time(item, "end_time", where)
-        heard = Heard(start, end, _fields.text(item, "speaker", where) or None, said)
+        heard = Heard(start, end, _fields.text(item, "speaker", where) or None, _said(item, where), (), where)
         sessions.setdefault(_fields.text(item, "session_id", where), []).append(heard)
     found = choose(sessions, None)
     return transcript_of(sessions.get(found, ()), recording_id=found)
+
+
+def _said(item: Mapping[str, Any], where: str) -> str:
+    """The text of a segment; turns without words have none, unless another key holds a text that would be lost."""
+    words = item.get("words")
+    if isinstance(words, list):
+        return " ".join(_fields.text({"": word}, "", f"{where}.words") for word in words)
+    other = [key for key, value in item.items() if key not in _KNOWN and isinstance(value, (str, list)) and value]
+    return _fields.required_text(item, ("words",), where) if other else _fields.text(item, "words", where)
