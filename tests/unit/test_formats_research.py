@@ -419,7 +419,7 @@ def test_whisperx_without_words_speakers_or_some_of_the_times() -> None:
         (" In", 1.0, 1.2, "SPEAKER_01"),
         (" 1999", 1.2, 2.2, "SPEAKER_01"),
         (" we", 2.2, 2.4, "SPEAKER_00"),
-        (" met.", 2.4, 3.0, "SPEAKER_01"),
+        (" met.", 2.4, 3.0, "SPEAKER_00"),
     ]
     assert [word.probability for word in found.words] == [0.8, 1.0, 0.7, 1.0]
     assert found.turns == (Turn(Span(1.0, 3.0), "SPEAKER_01"),)
@@ -556,15 +556,15 @@ def test_stm_with_comments_labels_and_what_is_not_scored() -> None:
     ("name", "text", "says"),
     [
         ("stm", "talk 1 A 0.0", "line 1: 4 fields"),
-        ("stm", "talk 1 A 2.0 1.0 x", "a start and an end"),
+        ("stm", "talk 1 A 2.0 soon x", "a start and an end"),
         ("stm", "a 1 A 0 1 x\nb 1 A 0 1 x", "2 recordings"),
         ("ctm", "talk 1 0.0 x y", "a start and a duration"),
         ("ctm", "talk 1 0.0", "line 1: 3 fields"),
         ("seglst", "{}", "a JSON list"),
-        ("seglst", "[1]", "list of objects"),
+        ("seglst", "[1]", r"\[0\]: expected an object, found '1'"),
         ("seglst", '[{"words": "a"}]', "session_id"),
         ("seglst", '[{"session_id": "a", "words": "a", "start_time": 0}]', r"\[0\].end_time: this time is missing"),
-        ("seglst", '[{"session_id": "a", "words": "a", "start_time": 2, "end_time": 1}]', "before the start"),
+        ("seglst", '[{"session_id": "a", "words": "a", "start_time": 2e9, "end_time": 1}]', "no times of a recording"),
         ("seglst", '[{"session_id": "a", "words": {}, "start_time": 0, "end_time": 1}]', "expected a text"),
         ("whisperx-json", "[]", "with segments"),
         ("whisperx-json", '{"segments": [{"start": 0, "end": "soon", "text": "a"}]}', "expected a number"),

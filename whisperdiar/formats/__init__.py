@@ -7,6 +7,7 @@ A format is a module of this package with
     needs: str             "words" or "turns", where the format shows nothing but these
     dumps(transcript, *, options) -> str      (bytes where the format is no text)
     read(text) -> Transcript        where reading makes sense
+    several: bool                   its files may hold several recordings: read(text, *, recording_id) then
     read_cues(text, *, labels) -> tuple[Cue, ...]       of subtitle formats
     aliases: tuple[str, ...]        further suffixes that choose it
 
@@ -27,6 +28,7 @@ from whisperdiar.formats._decoding import Decoded, decode
 from whisperdiar.formats._from_cues import transcript_of
 from whisperdiar.formats._making import timed_lines
 from whisperdiar.formats._notes import fallback_notes
+from whisperdiar.formats._recordings import SeveralRecordings
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue
@@ -35,6 +37,7 @@ __all__ = [
     "FORMATS",
     "Decoded",
     "Format",
+    "SeveralRecordings",
     "WriteOptions",
     "by_name",
     "by_suffix",
@@ -55,6 +58,12 @@ class Dumps(Protocol):
     def __call__(self, transcript: Transcript, *, options: WriteOptions) -> str | bytes: ...
 
 
+class ReadRecording(Protocol):
+    """Reads one recording of a file that may hold several; None takes the only one."""
+
+    def __call__(self, text: str, *, recording_id: str | None = None) -> Transcript: ...
+
+
 class ReadCues(Protocol):
     """Reads the cues of a subtitle file, in its order; `labels` takes speakers out of the text."""
 
@@ -72,6 +81,8 @@ class Format:
             an empty file; None where it holds everything.
         dumps: transcript → text, or bytes where the format is no text.
         read: text → transcript, forgiving what can be forgiven; None where the format cannot be read back.
+        read_recording: the same for files that may hold several recordings; raises `SeveralRecordings` where they do
+            and none is asked for. None where a file holds one.
         read_cues: text → cues as they stand in a subtitle file; None where the format has none.
         aliases: further suffixes that choose it, with the dot.
     """
@@ -81,6 +92,7 @@ class Format:
     needs: Literal["words", "turns"] | None
     dumps: Dumps
     read: Callable[[str], Transcript] | None
+    read_recording: ReadRecording | None = None
     read_cues: ReadCues | None = None
     aliases: tuple[str, ...] = ()
 
@@ -110,6 +122,7 @@ def by_name(name: str) -> Format:
         needs=getattr(module, "needs", None),
         dumps=module.dumps,
         read=getattr(module, "read", None),
+        read_recording=module.read if getattr(module, "several", False) else None,
         read_cues=getattr(module, "read_cues", None),
         aliases=getattr(module, "aliases", ()),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from whisperdiar.formats._heard import shared, tokens
-from whisperdiar.formats.rttm import NO_ID
+from whisperdiar.formats._recordings import NO_ID
 from whisperdiar.segmentation import segments
 from whisperdiar.transcript import Segment, Speaker, Transcript
 from whisperdiar.types import Cue, Span, Turn, Word

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from whisperdiar.formats._heard import Heard, HeardWord
+from whisperdiar.formats._silence import SILENCE, SILENT_WORDS
 from whisperdiar.formats._spoken import Spoken, distinct_names, spoken
 from whisperdiar.formats._text import distinct
 from whisperdiar.transcript import Transcript
@@ -101,29 +102,40 @@ class Tier(NamedTuple):
 def read_tiers(tiers: Iterable[Tier]) -> list[Heard]:
     """Utterances of tiers by their names: ``Anna``, ``Anna@2``, and their words on ``words@Anna``, ``words@Anna@2``.
 
-    Forced aligners' names are understood as well (``Anna - words``, or ``words`` alone; their phones are passed
-    over). Words without a tier of utterances are utterances of one word, which `whole` joins.
+    Forced aligners' names are understood as well (``Anna - words``, or ``words`` alone; their phones and what they
+    write for silence are passed over). Of tiers of one name the first has the first one's words, the second the
+    second one's. Words without a tier of utterances are utterances of one word, which `whole` joins.
     """
-    speech: dict[str, Tier] = {}
-    words: dict[str, Tier] = {}
+    speech: list[Tier] = []
+    words: dict[str, list[Tier]] = {}
     for tier in tiers:
         aligned = _ALIGNED.match(tier.name)
         if aligned or tier.name.casefold() in ("words", "phones"):
             kind = aligned["kind"] if aligned else tier.name
             if kind.casefold() == "words":
-                words[aligned["name"] if aligned else ""] = tier
+                spoken_marks = [mark for mark in tier.marks if mark[2] not in SILENT_WORDS]
+                name = aligned["name"] if aligned else ""
+                words.setdefault(name, []).append(Tier(name, spoken_marks))
         elif tier.name.startswith(_WORDS):
-            words[tier.name.removeprefix(_WORDS)] = tier
+            name = tier.name.removeprefix(_WORDS)
+            words.setdefault(name, []).append(Tier(name, tier.marks))
         else:
-            speech[tier.name] = tier
+            speech.append(tier)
     found = []
-    for name, tier in speech.items():
-        base = _LANE.sub("", name)
-        speaker = base if base in speech else name
-        found += with_words(tier.marks, words.pop(name).marks if name in words else (), speaker)
-    for name, tier in words.items():
-        found += whole(tier.marks, _LANE.sub("", name) or None)
+    names = {tier.name for tier in speech}
+    for tier in speech:
+        base = _LANE.sub("", tier.name)
+        own = words[tier.name].pop(0).marks if words.get(tier.name) else ()
+        # A tier of ours has its words beside it, and no mark of silence: what looks like one has been said.
+        marks = tier.marks if own else [mark for mark in tier.marks if mark[2] not in SILENCE]
+        found += _placed_by(tier.name, with_words(marks, own, base if base in names else tier.name))
+    for tier in (tier for left in words.values() for tier in left):
+        found += _placed_by(_WORDS + tier.name, whole(tier.marks, _LANE.sub("", tier.name) or None))
     return found
+
+
+def _placed_by(name: str, heard: Iterable[Heard]) -> list[Heard]:
+    return [item._replace(where=f"tier {name!r}, {item.start:g} s") for item in heard]
 
 
 def with_words(

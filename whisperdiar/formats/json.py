@@ -8,8 +8,8 @@ from typing import Any
 
 from whisperdiar.errors import FormatError
 from whisperdiar.formats import _json_text
+from whisperdiar.formats._recordings import NO_ID
 from whisperdiar.formats._words import recognised_words
-from whisperdiar.formats.rttm import NO_ID
 from whisperdiar.options import WriteOptions
 from whisperdiar.segmentation import segments
 from whisperdiar.transcript import Transcript
