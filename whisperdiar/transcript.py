@@ -5,12 +5,13 @@ The dictionary is what the JSON format writes; `whisperdiar/formats/transcript.s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from whisperdiar.errors import FormatError, InvalidOption
-from whisperdiar.types import Dropped, Span, Turn, Word
+from whisperdiar.types import Cue, Dropped, Span, Turn, Word
 
 SCHEMA_VERSION = 1
 
@@ -89,6 +90,8 @@ class Transcript:
         dropped: what was recognised and left out, and why.
         uncertain: words whose speaker is doubtful.
         provenance: versions, models, options, and what was fallen back from; JSON values only.
+        cues: finished subtitles, where the transcript was read from some: writers of subtitles keep them unless they
+            are to be cut anew. Whoever changes words, times or speakers leaves them out. No part of the dictionary.
     """
 
     recording_id: str
@@ -100,6 +103,7 @@ class Transcript:
     dropped: tuple[Dropped, ...] = ()
     uncertain: tuple[Uncertain, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    cues: tuple[Cue, ...] = ()
 
     @property
     def words(self) -> tuple[Word, ...]:
@@ -121,7 +125,8 @@ class Transcript:
                 raise InvalidOption(f"speaker {key}: the new name is empty")
             by_id[self._find(key)] = " ".join(name.split())
         speakers = tuple(replace(item, name=by_id.get(item.id, item.name)) for item in self.speakers)
-        return replace(self, speakers=speakers)
+        shown = {self.name(label) or label: name for label, name in by_id.items()}
+        return replace(self, speakers=speakers, cues=tuple(_relabelled(cue, shown) for cue in self.cues))
 
     def _find(self, key: str) -> str:
         matches = [item.id for item in self.speakers if item.id == key]
@@ -173,6 +178,18 @@ class Transcript:
             uncertain=tuple(_read_uncertain(item, where) for where, item in _items(data, "uncertain")),
             provenance=_get(data, "provenance", dict, "", optional=True) or {},
         )
+
+
+def _relabelled(cue: Cue, names: Mapping[str, str]) -> Cue:
+    """A finished cue with other names where one stands before a line, after a dash or ``>>`` at most."""
+    if not (cue.labelled and names):
+        return cue
+    known = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
+    before = re.compile(rf"(\s*(?:[-‐‑–—−]\s*|>>+\s*)?)({known})(?=\s?[:：])")
+    lines = tuple(before.sub(lambda found: found[1] + names[found[2]], line, count=1) for line in cue.lines)
+    return replace(
+        cue, lines=tuple(new if before.match(old) else old for old, new in zip(cue.lines, lines, strict=True))
+    )
 
 
 def speaker_names(transcript: Transcript) -> dict[str, str]:

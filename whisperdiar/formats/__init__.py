@@ -26,6 +26,7 @@ from typing import Literal, NoReturn, Protocol
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.formats._decoding import Decoded, decode
 from whisperdiar.formats._from_cues import transcript_of
+from whisperdiar.formats._languages import code_of, english_name
 from whisperdiar.formats._making import timed_lines
 from whisperdiar.formats._notes import fallback_notes
 from whisperdiar.formats._recordings import SeveralRecordings
@@ -41,7 +42,9 @@ __all__ = [
     "WriteOptions",
     "by_name",
     "by_suffix",
+    "code_of",
     "decode",
+    "english_name",
     "fallback_notes",
     "known_suffixes",
     "read_cues",

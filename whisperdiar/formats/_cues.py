@@ -21,7 +21,8 @@ class ReadyCue(NamedTuple):
     """One subtitle: 0 ≤ start_ms < end_ms, at least one line, none empty.
 
     `line_speakers` has one entry for each line, or none where `speaker` says it all; `pieces` likewise where words
-    have times. `level` counts the cues below it on the screen at the same time, `rows_below` their lines.
+    have times. `level` counts the cues below it on the screen at the same time, `rows_below` their lines; `labelled` as
+    in `Cue`.
     """
 
     start_ms: int
@@ -32,6 +33,7 @@ class ReadyCue(NamedTuple):
     pieces: tuple[tuple[Piece, ...], ...] = ()
     level: int = 0
     rows_below: int = 0
+    labelled: bool = False
 
     @property
     def speakers(self) -> tuple[str | None, ...]:
@@ -56,7 +58,8 @@ def _ready(cue: Cue) -> ReadyCue | None:
     speakers = tuple(cue.line_speakers[i] for i in kept) if len(cue.line_speakers) == len(lines) else ()
     timed = tuple(cue.timed[i] for i in kept) if len(cue.timed) == len(lines) else ()
     shown = tuple(lines[i] for i in kept)
-    return ReadyCue(start_ms, end_ms, shown, cue.speaker, speakers, _pieces(shown, timed, start_ms, end_ms))
+    pieces = _pieces(shown, timed, start_ms, end_ms)
+    return ReadyCue(start_ms, end_ms, shown, cue.speaker, speakers, pieces, labelled=cue.labelled)
 
 
 def _pieces(

@@ -211,15 +211,15 @@ def _words(item: Heard, span: Span, speaker: str | None, following: float) -> tu
 
 
 def _speakers(words: Sequence[HeardWord], speaker: str | None) -> list[str | None]:
-    """Who says each word: as it says, else as the word before it (the first ones: as the next that says it)."""
+    """Who says each word: as it says (`UNKNOWN`: nobody known), else as its neighbour before it or, if none, behind."""
     named = [word.speaker for word in words if word.speaker is not None]
     if not named:
         return [speaker] * len(words)
     found: list[str | None] = []
-    last: str | None = named[0]
+    last = named[0]
     for word in words:
         last = last if word.speaker is None else word.speaker
-        found.append(last)
+        found.append(_name(last))
     return found
 
 

@@ -105,7 +105,7 @@ def read(text: str) -> Transcript:
     Raises:
         FormatError: as `read_cues`.
     """
-    return transcript_of(read_cues(text))
+    return transcript_of(read_cues(text), shown=read_cues(text, labels=False))
 
 
 def _shown(lines: Iterable[str]) -> tuple[str, ...]:

@@ -94,7 +94,7 @@ def read(text: str) -> Transcript:
     Raises:
         FormatError: as `read_cues`.
     """
-    return transcript_of(read_cues(text), language=document_language(text))
+    return transcript_of(read_cues(text), shown=read_cues(text, labels=False), language=document_language(text))
 
 
 def _style(options: WriteOptions) -> str:

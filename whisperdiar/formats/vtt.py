@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from whisperdiar.formats._blocks import blocks
@@ -23,6 +24,7 @@ needs = "words"
 _CLASSES = ("white", "yellow", "cyan", "lime", "speaker5", "speaker6", "speaker7", "speaker8")
 """Of the palette's colours; the first four are classes of the standard (section 5.1)."""
 
+_LONGEST_HEADER = 10_000
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
@@ -125,9 +127,16 @@ def read_cues(text: str, *, labels: bool = True) -> tuple[Cue, ...]:
 
 
 def read(text: str) -> Transcript:
-    """The transcript that a file shows; see `whisperdiar.formats.transcript_of`.
+    """The transcript that a file shows, with the language of its header; see `whisperdiar.formats.transcript_of`.
 
     Raises:
         FormatError: as `read_cues`.
     """
-    return transcript_of(read_cues(text))
+    return transcript_of(read_cues(text), shown=read_cues(text, labels=False), language=_header_language(text))
+
+
+def _header_language(text: str) -> str | None:
+    """What stands in ``Language: en`` between the file's first line and the first blank one, as YouTube writes it."""
+    header = re.split(r"\r?\n\s*\r?\n", text[:_LONGEST_HEADER], maxsplit=1)[0]
+    found = re.search(r"^Language:[ \t]*([A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)[ \t]*\r?$", header, re.MULTILINE)
+    return found[1] if found and "-->" not in header[: found.start()] else None
