@@ -161,6 +161,8 @@ class Transcript:
             FormatError: a part is missing or malformed (the message names it), or the version is a later one.
         """
         _check_version(data)
+        if "segments" not in data:
+            _refuse_other_lists(data)
         return cls(
             recording_id=_get(data, "recording_id", str, ""),
             duration=_number(data, "duration", ""),
@@ -266,6 +268,14 @@ def _check_version(data: Any) -> None:
         raise FormatError(
             f"schema_version {version}: this whisperdiar reads up to version {SCHEMA_VERSION}; update whisperdiar"
         )
+
+
+def _refuse_other_lists(data: Mapping[str, Any]) -> None:
+    """Without segments a transcript may have turns alone; a list under an unknown key may hold what was said."""
+    known = {"speakers", "turns", "dropped", "uncertain"}
+    other = next((key for key, value in data.items() if key not in known and value and isinstance(value, list)), None)
+    if other is not None:
+        raise FormatError(f"segments: this list is missing, and {other!r} is not known")
 
 
 def _kind(value: Any) -> str:

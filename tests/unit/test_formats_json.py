@@ -284,7 +284,7 @@ def test_a_word_that_ends_before_it_begins_gets_what_its_neighbours_leave():
         ('[{"start": ' + "9" * 400 + ', "end": 1, "text": "a"}]', r"^words\[0\]\.start: expected a number"),
         ('[{"start": 2e9, "end": 2e9, "text": "a"}]', "no times of a recording"),
         ('[{"start": 0, "end": 1, "text": "Hello there."}]', r"^words\[0\]: 'Hello there.' holds several words"),
-        ('[{"start": 0, "end": 1, "text": "a b", "words": []}]', r"^words\[0\]\.words: this segment has a text"),
+        ('[{"start": 0, "end": 1, "text": "a b", "words": []}]', r"^words\[0\]\.words: the text of this segment"),
     ],
 )
 def test_words_that_are_none(text, message):

@@ -211,6 +211,7 @@ def test_the_table_of_whispers_command_line_is_in_milliseconds() -> None:
     ("text", "says"),
     [
         ("a,b\n1,2\n", r"^line 1: expected a header .* there is no start"),
+        ("start,end,text,words\n", r"^line 1: two columns of this header are a text"),
         ("start,end,text\n0,1\n", r"^line 2: 2 cells, where the header has 3"),
         ("start,end,text\n0,1,so,what\n", r"^line 2: 4 cells"),
         ("start,end,text\n0,soon,so\n", r"^line 2: expected a start and an end"),

@@ -96,7 +96,8 @@ def _rows(text: str) -> tuple[list[_Row], bool]:
                 columns = _columns(reader.line_num, header, names)
                 continue
             line = delimiter.join(cells)
-            if len(cells) <= max(columns.values()) or any(map(str.strip, cells[len(names) :])):
+            # With a cell too few nobody knows which one is missing.
+            if len(cells) < len(names) or any(map(str.strip, cells[len(names) :])):
                 refuse_line(reader.line_num, line, f"{len(cells)} cells, where the header has {len(names)}")
             rows.append(_row(reader.line_num, line, cells, columns))
     except csv.Error as error:
@@ -109,8 +110,11 @@ def _rows(text: str) -> tuple[list[_Row], bool]:
 def _columns(number: int, line: str, names: Sequence[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for index, name in enumerate(names):
-        if name in _NAMES:
-            found.setdefault(_NAMES[name], index)
+        kind = _NAMES.get(name)
+        if kind in found:
+            refuse_line(number, line, f"two columns of this header are a {kind}")
+        if kind is not None:
+            found[kind] = index
     missing = [name for name in ("start", "end", "text") if name not in found]
     if missing:
         refuse_line(number, line, f"expected a header that names start, end and text; there is no {missing[0]}")

@@ -7,7 +7,7 @@ from typing import Any
 
 from whisperdiar.errors import FormatError
 from whisperdiar.formats import _fields
-from whisperdiar.formats._heard import Heard, HeardWord, filled, joined, mend_times
+from whisperdiar.formats._heard import Heard, HeardWord, filled, joined, mend_times, woven
 from whisperdiar.formats._segments import words_of
 from whisperdiar.types import Span, Word
 
@@ -30,9 +30,10 @@ def recognised_words(value: Sequence[Any]) -> tuple[tuple[Word, ...], str]:
             _utterance(words_of(item, f"words[{index}]", keys=_KEYS), f"words[{index}]")
             for index, item in enumerate(items)
         ]
-        lost = next((index for index, item in enumerate(items) if not heard[index].words and item.get("text")), None)
-        if lost is not None:
-            raise FormatError(f"words[{lost}].words: this segment has a text and no words with their times")
+        for index, own in enumerate(heard):
+            said = _fields.text(items[index], "text", f"words[{index}]")
+            if said and woven(said, [word.text for word in own.words if word.text]) is None:
+                raise FormatError(f"words[{index}].words: the text of this segment has other words than these")
         raw = [text for item in items for text in _raw_texts(item.get("words") or ())]
     else:
         heard = [_utterance(words_of({"words": value}, "", keys=_KEYS), "")]

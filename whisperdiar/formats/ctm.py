@@ -26,6 +26,7 @@ several = True
 _LEAST, _MOST = 5, 8
 _NO_WORDS = frozenset({"non-lex", "misc"})
 """Types of what is no word: laughter, coughs, marks of the annotator."""
+_TYPES = _NO_WORDS | {"lex", "frag", "fp", "un-lex", "for-lex", "noscore", "null", "<NA>"}
 _NOBODY = frozenset({"null", "unknown", "<NA>"})
 _ALTERNATIVES = ("<ALT_BEGIN>", "<ALT>", "<ALT_END>")
 
@@ -73,11 +74,14 @@ def read(text: str, *, recording_id: str | None = None) -> Transcript:
         start, duration = seconds_field(fields[2]), seconds_field(fields[3])
         if start is None or duration is None:
             refuse_line(number, line, "expected a start and a duration in seconds")
+        if len(fields) > _LEAST + 1 and fields[_LEAST + 1] not in _TYPES:
+            refuse_line(number, line, f"no type of a word: {fields[_LEAST + 1]!r}")
+        confidence = _confidence(number, line, fields)
         if alternative > 1 or fields[4] in SILENCE or (fields[6:7] and fields[6] in _NO_WORDS):
             continue
         who = None if len(fields) < _MOST or fields[7] in _NOBODY else fields[7]
         # Rounded like the text: 0.1 + 0.2 is 0.3 there.
-        word = HeardWord(fields[4], start, round(start + duration, 6), _confidence(fields))
+        word = HeardWord(fields[4], start, round(start + duration, 6), confidence)
         words.setdefault((fields[1], who), []).append(word)
     found = choose(recordings, recording_id)
     heard = []
@@ -90,6 +94,10 @@ def _start(word: HeardWord) -> float:
     return word.start or 0.0
 
 
-def _confidence(fields: list[str]) -> float:
-    found = seconds_field(fields[5]) if len(fields) > _LEAST else None
-    return 1.0 if found is None else min(1.0, found)
+def _confidence(number: int, line: str, fields: list[str]) -> float:
+    if len(fields) <= _LEAST or fields[_LEAST] in ("NA", "<NA>", "null"):
+        return 1.0
+    found = seconds_field(fields[_LEAST])
+    if found is None:
+        refuse_line(number, line, f"no confidence: {fields[_LEAST]!r}")
+    return min(1.0, found)

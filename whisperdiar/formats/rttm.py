@@ -184,7 +184,7 @@ def _rejoin(number: int, line: str, fields: list[str], tolerance: RttmTolerance)
         and seconds_field(fields[place + 2]) is not None
         and fields[place + 3 : place + 5] == [_MISSING, _MISSING]
     ]
-    if len(places) != 1:
+    if len(places) != 1 or _MISSING in fields[places[0] + 5 : -2]:
         refuse_line(number, line, f"{len(fields)} fields, where RTTM has {_FIELDS}; nobody can tell them apart")
     (place,) = places
     recording, speaker = fields[1:place], fields[place + 5 : -2]
