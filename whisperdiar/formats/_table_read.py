@@ -111,10 +111,10 @@ def _columns(number: int, line: str, names: Sequence[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for index, name in enumerate(names):
         kind = _NAMES.get(name)
-        if kind in found:
+        if kind in found and kind in ("start", "end", "text"):
             refuse_line(number, line, f"two columns of this header are a {kind}")
         if kind is not None:
-            found[kind] = index
+            found.setdefault(kind, index)
     missing = [name for name in ("start", "end", "text") if name not in found]
     if missing:
         refuse_line(number, line, f"expected a header that names start, end and text; there is no {missing[0]}")
