@@ -19,6 +19,7 @@ from whisperdiar.cli.outputs import STDOUT, Target, check_writable
 from whisperdiar.cli.transcribe import job_from, run_one, write_targets
 from whisperdiar.errors import BackendError, InvalidOption
 from whisperdiar.formats import Format, by_name, by_suffix, known_suffixes
+from whisperdiar.language_identification import has_classifier
 from whisperdiar.minutes import dates
 from whisperdiar.minutes.compose import compose
 from whisperdiar.minutes.content import Minutes
@@ -209,6 +210,15 @@ def minutes(
         )
         if not transcript.segments and transcript.turns:
             raise InvalidOption(f"{source}: it holds turns and no words, so it cannot become minutes")
+        if transcript.language is None:
+            install = (
+                ""
+                if has_classifier()
+                else ', or to have more languages found, run: pip install "whisperdiar[language]"'
+            )
+            console.warn(
+                f"{source}: its language is not known, so decisions are hardly found; say --language CODE{install}"
+            )
         code = write_targets(transcript, targets, WriteOptions(), console, keep=False)
     else:
         code = run_one(source, targets, job_from(options, console, write=WriteOptions()), many=False)
