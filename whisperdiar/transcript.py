@@ -188,10 +188,19 @@ def _relabelled(cue: Cue, names: Mapping[str, str]) -> Cue:
         return cue
     known = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
     before = re.compile(rf"(\s*(?:[-‐‑–—−]\s*|>>+\s*)?)({known})(?=\s?[:：])")
-    lines = tuple(before.sub(lambda found: found[1] + names[found[2]], line, count=1) for line in cue.lines)
-    return replace(
-        cue, lines=tuple(new if before.match(old) else old for old, new in zip(cue.lines, lines, strict=True))
-    )
+    lines, italics = [], []
+    for number, line in enumerate(cue.lines):
+        found = before.match(line)
+        ranges = cue.italics[number] if cue.italics else ()
+        if found:
+            changed = found[1] + names[found[2]] + line[found.end() :]
+            # What begins behind the name moves with it; what begins before it still begins there.
+            more = len(changed) - len(line)
+            ranges = tuple((first + more * (first > found.start(2)), last + more) for first, last in ranges)
+            line = changed
+        lines.append(line)
+        italics.append(ranges)
+    return replace(cue, lines=tuple(lines), italics=tuple(italics) if any(italics) else ())
 
 
 def speaker_names(transcript: Transcript) -> dict[str, str]:

@@ -363,6 +363,10 @@ class TimedText:
     text: str
 
 
+Ranges = tuple[tuple[int, int], ...]
+"""Half-open ranges of characters, in order."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cue:
     """One subtitle: lines on the screen from start to end.
@@ -374,6 +378,7 @@ class Cue:
         line_speakers: the speaker of every line of a dialogue cue (two people, a dash each); empty otherwise.
         timed: for every line its pieces in order, whose texts joined and stripped are the line; empty where
             only whole lines are known, as in a file that was read.
+        italics: for every line the ranges of its characters that are set in italics; empty where there are none.
         labelled: the lines themselves show who speaks, so that nothing has to be put before them (finished subtitles).
     """
 
@@ -382,6 +387,7 @@ class Cue:
     speaker: str | None = None
     line_speakers: tuple[str | None, ...] = ()
     timed: tuple[tuple[TimedText, ...], ...] = ()
+    italics: tuple[Ranges, ...] = ()
     labelled: bool = False
 
 

@@ -119,6 +119,55 @@ def test_words_are_cut_from_the_cues_that_are_kept() -> None:
     assert "cues" not in found.to_dict()
 
 
+ITALIC = srt(
+    ("01,000", "02,500", "<i>At home.</i>\nNow <I>I</I> go <b>home</b>"),
+    ("03,000", "04,000", "<i>Two\nlines</i> - end <"),
+    ("05,000", "06,000", "ANNA: a <i>b</i> c"),
+)
+
+
+def italics(name: str, text: str) -> list[list[str]]:
+    """What is set in italics in each cue, line by line."""
+    return [
+        [line[first:last] for line, ranges in zip(cue.lines, cue.italics, strict=True) for first, last in ranges]
+        for cue in read_cues(name, text, labels=False)
+    ]
+
+
+@pytest.mark.parametrize("new", ["srt", "vtt", "ass"])
+def test_italics_are_kept(new: str) -> None:
+    expected = [["At home.", "I"], ["Two", "lines"], ["b"]]
+    assert italics("srt", ITALIC) == expected
+    there = convert(ITALIC, "srt", new)
+    assert italics(new, there) == expected
+    assert on_screen(new, there) == on_screen("srt", ITALIC)
+    assert italics("srt", convert(there, new, "srt")) == expected
+
+
+def test_italics_in_ttml_are_spans() -> None:
+    assert '<span tts:fontStyle="italic">At home.</span>' in convert(ITALIC, "srt", "ttml")
+    assert on_screen("ttml", convert(ITALIC, "srt", "ttml")) == on_screen("srt", ITALIC)
+
+
+def test_italics_move_with_a_new_name() -> None:
+    named = read("srt", ITALIC.replace("ANNA: a <i>b</i>", "<i>ANNA:</i> a <i>b</i>")).rename({"ANNA": "Anna Maria"})
+    written = by_name("srt").dumps(named, options=WriteOptions())
+    assert isinstance(written, str)
+    assert "<i>Anna Maria:</i> a <i>b</i> c" in written
+
+
+@given(st.lists(st.sampled_from(["<i>", "</i>", "<b>", "a", " ", "\n", "é", "{", "<", "&amp;", "i"]), max_size=20))
+def test_italics_change_no_text(parts: list[str]) -> None:
+    text = f"1\n00:00:01,000 --> 00:00:02,000\n{''.join(parts)}\nend\n"
+    plain = text.replace("<i>", "").replace("</i>", "")
+    seen, bare = read_cues("srt", text, labels=False), read_cues("srt", plain, labels=False)
+    assert "".join(seen[0].lines).replace(" ", "") == "".join(bare[0].lines).replace(" ", "")
+    written = convert(text, "srt", "srt")
+    assert read_cues("srt", written, labels=False)[0].lines == tuple(
+        line.translate(str.maketrans("{}", "｛｝")) for line in seen[0].lines
+    )
+
+
 lines = st.lists(
     st.text(st.sampled_from("aZé日 <>&{}\\:-.,!?\"'0123#"), min_size=1, max_size=12).filter(
         lambda text: any(letter.isalnum() for letter in text)

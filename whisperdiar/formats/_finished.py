@@ -37,4 +37,5 @@ def unlabelled(cues: Sequence[Cue]) -> tuple[Cue, ...]:
     """The same without names and dashes in labelled lines, for writers that show speakers in a way of their own."""
     if not any(cue.labelled for cue in cues):
         return tuple(cues)
-    return split_labels([replace(cue, speaker=None, line_speakers=(), labelled=False) for cue in cues])
+    bare = [replace(cue, speaker=None, line_speakers=(), italics=(), labelled=False) for cue in cues]
+    return split_labels(bare)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from whisperdiar.formats._blocks import blocks
 from whisperdiar.formats._cues import ReadyCue, ready
 from whisperdiar.formats._from_cues import transcript_of
+from whisperdiar.formats._italics import mark_tags, read_italics, without_italics, write_italics
 from whisperdiar.formats._labels import split_labels
 from whisperdiar.formats._making import written
 from whisperdiar.formats._speakers import PALETTE, chosen_style, clean_names, colour_numbers, leads
@@ -76,7 +77,7 @@ def _place(cue: ReadyCue) -> str:
 def _line(cue: ReadyCue, index: int, word_times: bool) -> str:
     """A line's text, with the time before every word that begins inside the cue (sections 3.3 and 4.2.2)."""
     if not (word_times and cue.pieces):
-        return cue.lines[index].translate(_ESCAPES)
+        return write_italics(cue.lines[index], cue.italic(index), _escaped, ("<i>", "</i>"))
     last_ms = max((piece.start_ms for row in cue.pieces[:index] for piece in row), default=cue.start_ms)
     found = []
     for piece in cue.pieces[index]:
@@ -88,6 +89,10 @@ def _line(cue: ReadyCue, index: int, word_times: bool) -> str:
             text = f"{space}<{clock(last_ms, '.')}><c>{text[len(space) :]}</c>"
         found.append(text)
     return "".join(found)
+
+
+def _escaped(text: str) -> str:
+    return text.translate(_ESCAPES)
 
 
 def _spoken(
@@ -122,8 +127,9 @@ def read_cues(text: str, *, labels: bool = True) -> tuple[Cue, ...]:
     Raises:
         FormatError: a line of times cannot be read, or the file holds no cue; with the line's number and text.
     """
-    cues = tuple(cue_of(block.span, block.lines) for block in blocks(text, blank_ends=True))
-    return split_labels(cues) if labels else cues
+    cues = [cue_of(block.span, mark_tags(block.lines)) for block in blocks(text, blank_ends=True)]
+    seen = tuple(map(read_italics, cues))
+    return split_labels(without_italics(seen)) if labels else seen
 
 
 def read(text: str) -> Transcript:
