@@ -126,7 +126,7 @@ class Transcript:
             by_id[self._find(key)] = " ".join(name.split())
         speakers = tuple(replace(item, name=by_id.get(item.id, item.name)) for item in self.speakers)
         shown = {self.name(label) or label: name for label, name in by_id.items()}
-        return replace(self, speakers=speakers, cues=tuple(_relabelled(cue, shown) for cue in self.cues))
+        return replace(self, speakers=speakers, cues=_relabelled(self.cues, shown))
 
     def _find(self, key: str) -> str:
         matches = [item.id for item in self.speakers if item.id == key]
@@ -182,15 +182,17 @@ class Transcript:
         )
 
 
-def _relabelled(cue: Cue, names: Mapping[str, str]) -> Cue:
-    """A finished cue with other names where one stands before a line, after a dash or ``>>`` at most."""
-    if not (cue.labelled and names):
-        return cue
+def _relabelled(cues: tuple[Cue, ...], names: Mapping[str, str]) -> tuple[Cue, ...]:
+    """Finished cues with other names where one stands before a line, after a dash or ``>>`` at most."""
     known = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
-    before = re.compile(rf"(\s*(?:[-‐‑–—−]\s*|>>+\s*)?)({known})(?=\s?[:：])")
+    label = re.compile(rf"(\s*(?:[-‐‑–—−]\s*|>>+\s*)?)({known})(?=\s?[:：])")
+    return tuple(_relabel(cue, label, names) if cue.labelled and names else cue for cue in cues)
+
+
+def _relabel(cue: Cue, label: re.Pattern[str], names: Mapping[str, str]) -> Cue:
     lines, italics = [], []
     for number, line in enumerate(cue.lines):
-        found = before.match(line)
+        found = label.match(line)
         ranges = cue.italics[number] if cue.italics else ()
         if found:
             changed = found[1] + names[found[2]] + line[found.end() :]

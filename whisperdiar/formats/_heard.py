@@ -143,7 +143,8 @@ def mend_times(heard: Sequence[Heard]) -> tuple[list[Heard], str]:
         if end < start:
             bad.append(f"{where} ({start:g} to {end:g})")
             before = found[-1].end if found else 0.0
-            start, end = _mend_utterance(item, words, before, [other.start for other in heard[index + 1 :][:1]])
+            following = heard[index + 1].start if index + 1 < len(heard) else start
+            start, end = _mend_utterance(item, words, before, following)
         found.append(item._replace(start=start, end=end, words=words))
     return found, warning_of_times(bad)
 
@@ -168,16 +169,14 @@ def _mend_word(word: HeardWord, item: Heard, where: str) -> HeardWord:
     return word._replace(start=None, end=None) if word.end < word.start or stray else word
 
 
-def _mend_utterance(
-    item: Heard, words: Sequence[HeardWord], before: float, following: Sequence[float]
-) -> tuple[float, float]:
+def _mend_utterance(item: Heard, words: Sequence[HeardWord], before: float, following: float) -> tuple[float, float]:
     timed = [(word.start, word.end) for word in words if word.start is not None and word.end is not None]
     if timed:
         return min(start for start, _ in timed), max(end for _, end in timed)
     longest = max(1, len(_TOKEN.findall(item.text))) * _SLOWEST_S
     if item.start < before <= item.end:  # the start is the wrong one
         return max(before, item.end - longest), item.end
-    limit = following[0] if following and following[0] > item.start else item.start + longest
+    limit = following if following > item.start else item.start + longest
     return item.start, min(limit, item.start + longest)
 
 

@@ -160,7 +160,10 @@ def read(text: str) -> Transcript:
     slots = _slots(root)
     elements = list(root.iter("TIER"))
     labels = [element.get("TIER_ID", "") for element in elements]
-    below = {label: [i for i, element in enumerate(elements) if element.get("PARENT_REF") == label] for label in labels}
+    below: dict[str, list[int]] = {label: [] for label in labels}
+    for index, element in enumerate(elements):
+        if element.get("PARENT_REF") in below:
+            below[element.get("PARENT_REF", "")].append(index)
     marks: dict[int, dict[str, _Timed]] = {}
     by_label: dict[str, dict[str, _Timed]] = {}
     parents = dict(zip(labels, elements, strict=True))

@@ -6,7 +6,6 @@ lookahead time: ``SPEAKER meeting 1 0.500 2.250 <NA> <NA> Anna <NA> <NA>``.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
@@ -215,7 +214,8 @@ def _confidence(number: int, line: str, fields: list[str], tolerance: RttmTolera
     try:
         confidence = float(text)
     except ValueError:
-        confidence = math.nan
+        # Not left out with odd numbers: it may be the end of a name with a space.
+        refuse_line(number, line, f"confidence {text!r}: expected a number from 0 to 1, or {_MISSING}")
     if 0.0 <= confidence <= 1.0:
         return confidence
     if not tolerance.odd_fields:
