@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Cli
-from tests.sounds import SHARED
+from tests.sounds import SAMPLES, SHARED
 
 STM = "rec 1 Anna 0.0 2.5 <o> hello\nrec2 1 Ben 2.5 4.0 <o> hi\n"
 RUSSIAN = (
@@ -46,6 +46,19 @@ def test_align_says_how_to_choose_a_recording(cli: Cli, tmp_path: Path) -> None:
         "no recording 'talk' in this file; it holds: a, b; say which one is meant with --recording NAME" in refused.err
     )
     assert cli("align", "talk.json", "turns.rttm", "--recording", "b", "-f", "txt").out == "[00:00:00] Ben: Hello\n"
+
+
+def test_turns_and_speech_of_several_recordings_are_chosen(cli: Cli, tmp_path: Path) -> None:
+    turns = "SPEAKER a 1 0 1 <NA> <NA> Anna <NA> <NA>\nSPEAKER b 1 0 1 <NA> <NA> Ben <NA> <NA>\n"
+    write(tmp_path, "turns.rttm", turns)
+    write(tmp_path, "speech.uem", "a 1 0 1\nb 1 1 2\n")
+    for command, option in (("diarize", "--turns turns.rttm"), ("vad", "--speech speech.uem")):
+        refused = cli(command, SAMPLES / "call.flac", *option.split(), "-q")
+        named = f"--{'diarizer' if command == 'diarize' else 'vad'}-option recording=NAME"
+        assert "it holds: a, b; say which one with " + named in refused.err
+        done = cli(command, SAMPLES / "call.flac", *option.split(), "-q", *named.replace("NAME", "b").split())
+        assert ("Ben" if command == "diarize" else "1.00  2.00 SPEECH") in done.out
+        assert "Anna" not in done.out
 
 
 def test_the_language_is_said_or_seen(cli: Cli, tmp_path: Path) -> None:
