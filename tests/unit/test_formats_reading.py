@@ -203,6 +203,12 @@ def test_tables_of_others_are_read_by_their_header(text: str) -> None:
     assert (found.words[0].start, found.words[-1].end) == (1.5, 2.5)
 
 
+def test_words_in_a_table_without_segments_are_joined_at_pauses() -> None:
+    rows = ["0.0\t0.4\tA\tSo", "0.2\t0.5\tB\tyes", "0.4\t0.9\tA\twhat", "5.0\t5.5\tA\tnext"]
+    found = read("tsv", "start\tend\tspeaker\tword\n" + "".join(f"{row}\n" for row in rows))
+    assert by_speaker(found) == [("A", "So what"), ("B", "yes"), ("A", "next")]
+
+
 def test_the_table_of_whispers_command_line_is_in_milliseconds() -> None:
     assert told(read("tsv", "start\tend\ttext\n0\t1500\tHello\n").words) == [(0, 1.5, " Hello", None)]
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from whisperdiar.errors import FormatError
 from whisperdiar.formats._heard import Heard, HeardWord, transcript_of
 from whisperdiar.formats._recordings import NO_ID, choose
+from whisperdiar.formats._segments import utterances_of
 from whisperdiar.formats._spoken import UNKNOWN
 from whisperdiar.formats._table import FORMULA
 from whisperdiar.formats._text import one_line, refuse_line, seconds_field, without_mark
@@ -47,7 +48,7 @@ class _Row(NamedTuple):
 
 
 def read_table(text: str, *, recording_id: str | None) -> Transcript:
-    """One recording of a table with one row per segment, or per word (which then has a column ``probability``).
+    """One recording of a table with one row per segment, or per word: ours with a probability, others' with a ``word``.
 
     Cells may be parted by commas, semicolons or tabs, as the header shows; times are seconds or [HH:]MM:SS.
 
@@ -69,12 +70,16 @@ def _segment(row: _Row) -> Heard:
 
 
 def _by_words(rows: Sequence[_Row]) -> list[Heard]:
-    groups: dict[str, list[_Row]] = {}
+    """Words of a segment, or where no column says it of a speaker, parted at pauses."""
+    groups: dict[tuple[str, str], list[_Row]] = {}
     for row in rows:
-        groups.setdefault(row.segment, []).append(row)
+        groups.setdefault((row.segment, "" if row.segment else row.speaker), []).append(row)
     heard = []
-    for own in groups.values():
+    for (segment, speaker), own in groups.items():
         words = [HeardWord(row.text, row.start, row.end, row.probability, row.speaker or UNKNOWN) for row in own]
+        if not segment:
+            heard += utterances_of(words, speaker or None, f"line {own[0].number}")
+            continue
         start = min(row.start for row in own)
         heard.append(Heard(start, max(start, *(row.end for row in own)), None, "", words, f"line {own[0].number}"))
     return heard
@@ -104,7 +109,7 @@ def _rows(text: str) -> tuple[list[_Row], bool]:
         raise FormatError(f"line {reader.line_num}: this is no table: {error}") from error
     if names == ["start", "end", "text"] and all(row.start.is_integer() and row.end.is_integer() for row in rows):
         rows = [row._replace(start=row.start / 1000, end=row.end / 1000) for row in rows]
-    return rows, {"probability", "segment"} <= columns.keys()
+    return rows, "word" in names or {"probability", "segment"} <= columns.keys()
 
 
 def _columns(number: int, line: str, names: Sequence[str]) -> dict[str, int]:
