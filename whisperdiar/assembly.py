@@ -276,10 +276,11 @@ def _file_or(choice: Choice, backend: str, path: str | None, file_option: str, n
         return choice
     if choice.name not in ("auto", backend):
         raise InvalidOption(f"{file_option} and {name_option} {choice.name}: give one of them")
-    if choice.settings:
-        listed = ", ".join(choice.settings)
+    others = [name for name in choice.settings if name != "recording"]
+    if others:
+        listed = ", ".join(others)
         raise InvalidOption(f"{file_option} takes no settings ({listed}): leave them out, or leave {file_option} out")
-    return Choice(name=backend, settings={"path": path})
+    return Choice(name=backend, settings={**choice.settings, "path": path})
 
 
 def build(

@@ -5,13 +5,14 @@ The dictionary is what the JSON format writes; `whisperdiar/formats/transcript.s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from html import escape
 from typing import Any
 
 from whisperdiar.errors import FormatError, InvalidOption
-from whisperdiar.types import Dropped, Span, Turn, Word
+from whisperdiar.types import Cue, Dropped, Span, Turn, Word
 
 SCHEMA_VERSION = 1
 
@@ -92,6 +93,8 @@ class Transcript:
         dropped: what was recognised and left out, and why.
         uncertain: words whose speaker is doubtful.
         provenance: versions, models, options, and what was fallen back from; JSON values only.
+        cues: finished subtitles, where the transcript was read from some: writers of subtitles keep them unless they
+            are to be cut anew. Whoever changes words, times or speakers leaves them out. No part of the dictionary.
     """
 
     recording_id: str
@@ -103,6 +106,7 @@ class Transcript:
     dropped: tuple[Dropped, ...] = ()
     uncertain: tuple[Uncertain, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    cues: tuple[Cue, ...] = ()
 
     def __repr__(self) -> str:
         """In one line: hours of words are no use on a prompt."""
@@ -148,7 +152,8 @@ class Transcript:
                 raise InvalidOption(f"speaker {key}: the new name is empty")
             by_id[self._find(key)] = " ".join(name.split())
         speakers = tuple(replace(item, name=by_id.get(item.id, item.name)) for item in self.speakers)
-        return replace(self, speakers=speakers)
+        shown = {self.name(label) or label: name for label, name in by_id.items()}
+        return replace(self, speakers=speakers, cues=_relabelled(self.cues, shown))
 
     def _find(self, key: str) -> str:
         matches = [item.id for item in self.speakers if item.id == key]
@@ -183,6 +188,8 @@ class Transcript:
             FormatError: a part is missing or malformed (the message names it), or the version is a later one.
         """
         _check_version(data)
+        if "segments" not in data:
+            _refuse_other_lists(data)
         return cls(
             recording_id=_get(data, "recording_id", str, ""),
             duration=_number(data, "duration", ""),
@@ -200,6 +207,29 @@ class Transcript:
             uncertain=tuple(_read_uncertain(item, where) for where, item in _items(data, "uncertain")),
             provenance=_get(data, "provenance", dict, "", optional=True) or {},
         )
+
+
+def _relabelled(cues: tuple[Cue, ...], names: Mapping[str, str]) -> tuple[Cue, ...]:
+    """Finished cues with other names where one stands before a line, after a dash or ``>>`` at most."""
+    known = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
+    label = re.compile(rf"(\s*(?:[-‐‑–—−]\s*|>>+\s*)?)({known})(?=\s?[:：])")
+    return tuple(_relabel(cue, label, names) if cue.labelled and names else cue for cue in cues)
+
+
+def _relabel(cue: Cue, label: re.Pattern[str], names: Mapping[str, str]) -> Cue:
+    lines, italics = [], []
+    for number, line in enumerate(cue.lines):
+        found = label.match(line)
+        ranges = cue.italics[number] if cue.italics else ()
+        if found:
+            changed = found[1] + names[found[2]] + line[found.end() :]
+            # What begins behind the name moves with it; what begins before it still begins there.
+            more = len(changed) - len(line)
+            ranges = tuple((first + more * (first > found.start(2)), last + more) for first, last in ranges)
+            line = changed
+        lines.append(line)
+        italics.append(ranges)
+    return replace(cue, lines=tuple(lines), italics=tuple(italics) if any(italics) else ())
 
 
 def speaker_names(transcript: Transcript) -> dict[str, str]:
@@ -278,6 +308,14 @@ def _check_version(data: Any) -> None:
         )
 
 
+def _refuse_other_lists(data: Mapping[str, Any]) -> None:
+    """Without segments a transcript may have turns alone; a list under an unknown key may hold what was said."""
+    known = {"speakers", "turns", "dropped", "uncertain"}
+    other = next((key for key, value in data.items() if key not in known and value and isinstance(value, list)), None)
+    if other is not None:
+        raise FormatError(f"segments: this list is missing, and {other!r} is not known")
+
+
 def _kind(value: Any) -> str:
     return {dict: "an object", list: "a list", str: "a string", type(None): "null"}.get(type(value), repr(value))
 
@@ -335,15 +373,6 @@ def _read_word(data: Any, where: str) -> Word:
         overlap=_flag(data, "overlap", where),
         edited=_flag(data, "edited", where),
     )
-
-
-def read_words(items: Any) -> tuple[Word, ...]:
-    """Words from a JSON list of ``{"start", "end", "text", "probability"}``.
-
-    Raises:
-        FormatError: not such a list; the message names the word.
-    """
-    return tuple(_read_word(item, where) for where, item in _items({"words": items}, "words"))
 
 
 def _read_segment(data: Any, where: str) -> Segment:

@@ -363,17 +363,23 @@ class TimedText:
     text: str
 
 
+Ranges = tuple[tuple[int, int], ...]
+"""Half-open ranges of characters, in order."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cue:
     """One subtitle: lines on the screen from start to end.
 
     Attributes:
         span: when it is shown.
-        lines: what is shown, without speaker names or dashes.
+        lines: what is shown, without speaker names or dashes (unless `labelled`).
         speaker: who says all of it; None where nobody is known, or where `line_speakers` says it line by line.
         line_speakers: the speaker of every line of a dialogue cue (two people, a dash each); empty otherwise.
         timed: for every line its pieces in order, whose texts joined and stripped are the line; empty where
             only whole lines are known, as in a file that was read.
+        italics: for every line the ranges of its characters that are set in italics; empty where there are none.
+        labelled: the lines themselves show who speaks, so that nothing has to be put before them (finished subtitles).
     """
 
     span: Span
@@ -381,6 +387,8 @@ class Cue:
     speaker: str | None = None
     line_speakers: tuple[str | None, ...] = ()
     timed: tuple[tuple[TimedText, ...], ...] = ()
+    italics: tuple[Ranges, ...] = ()
+    labelled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

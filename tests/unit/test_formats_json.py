@@ -238,6 +238,39 @@ def test_words_come_from_a_list_or_from_a_transcript():
     assert format_json.load_words("[]") == ()
 
 
+def words_and_warnings(items):
+    found = format_json.load_recognised(reader.dumps(items))
+    told = [(word.start, word.end, word.text) for word in found.words]
+    return told, found.provenance.get("warnings", [])
+
+
+def test_words_of_recognisers_without_spaces_are_whole_words():
+    items = [{"start": 0, "end": 0.4, "word": "Hello"}, {"start": 0.4, "end": 1, "word": "there."}]
+    assert words_and_warnings(items) == ([(0, 0.4, " Hello"), (0.4, 1, " there.")], [])
+    parts = [{"start": 0, "end": 0.4, "text": " un"}, {"start": 0.4, "end": 1, "text": "real"}]
+    assert words_and_warnings(parts) == ([(0, 0.4, " un"), (0.4, 1, "real")], [])
+    japanese = [{"start": 0, "end": 0.4, "text": "始め"}, {"start": 0.4, "end": 1, "text": "ます"}]
+    assert words_and_warnings(japanese) == ([(0, 0.4, "始め"), (0.4, 1, "ます")], [])
+
+
+def test_words_inside_segments_are_words():
+    nested = [{"start": 0, "end": 0.3, "word": " Shall"}, {"start": 0.3, "end": 0.8, "word": " we?"}]
+    items = [{"start": 0, "end": 2, "text": " Shall we?", "words": nested}]
+    assert words_and_warnings(items) == ([(0, 0.3, " Shall"), (0.3, 0.8, " we?")], [])
+
+
+def test_a_word_that_ends_before_it_begins_gets_what_its_neighbours_leave():
+    items = [
+        {"start": 0, "end": 0.4, "text": " Hello"},
+        {"start": 0.6, "end": 0.5, "text": " there."},
+        {"start": 1.0, "end": 1.0, "text": " Yes"},
+        {"start": 1.2, "end": 1.6, "text": " sir."},
+    ]
+    told, warnings = words_and_warnings(items)
+    assert told == [(0, 0.4, " Hello"), (0.4, 1.0, " there."), (1.0, 1.0, " Yes"), (1.2, 1.6, " sir.")]
+    assert warnings == ["words[1] (0.6 to 0.5): this time cannot be, so it was mended from the neighbours"]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -245,8 +278,13 @@ def test_words_come_from_a_list_or_from_a_transcript():
         ('{"words": []}', "no schema_version"),
         ('[{"start": 0, "end": 1}]', r"^words\[0\]\.text"),
         ('[{"start": 0, "end": 1, "text": "a"}, 5]', r"^words\[1\]"),
-        ('[{"start": 2, "end": 1, "text": "a"}]', r"^words\[0\]\.start: .*before the start"),
-        ('[{"start": ' + "9" * 400 + ', "end": 1, "text": "a"}]', "too large"),
+        ('[{"start": 0, "text": "a"}]', r"^words\[0\]\.end: this time is missing"),
+        ('[{"start": 0, "end": true, "text": "a"}]', r"^words\[0\]\.end: expected a number, found 'True'"),
+        ('[{"start": 0, "end": "NaN", "text": "a"}]', r"^words\[0\]\.end: expected a number, found 'NaN'"),
+        ('[{"start": ' + "9" * 400 + ', "end": 1, "text": "a"}]', r"^words\[0\]\.start: expected a number"),
+        ('[{"start": 2e9, "end": 2e9, "text": "a"}]', "no times of a recording"),
+        ('[{"start": 0, "end": 1, "text": "Hello there."}]', r"^words\[0\]: 'Hello there.' holds several words"),
+        ('[{"start": 0, "end": 1, "text": "a b", "words": []}]', r"^words\[0\]\.words: the text of this segment"),
     ],
 )
 def test_words_that_are_none(text, message):

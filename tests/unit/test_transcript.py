@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.formats_strategies import example, rough_seconds, spans, transcripts
 from whisperdiar.errors import FormatError, InvalidOption
-from whisperdiar.transcript import SCHEMA_VERSION, Segment, Speaker, Transcript, Uncertain, read_words
+from whisperdiar.transcript import SCHEMA_VERSION, Segment, Speaker, Transcript, Uncertain
 from whisperdiar.types import Dropped, Span, Turn, Word
 
 WORDS = (
@@ -217,14 +217,6 @@ def test_a_wrong_part_is_named(data, message):
 def test_lists_that_are_missing_are_empty_and_unknown_keys_are_ignored():
     found = Transcript.from_dict({"schema_version": 1, "recording_id": "talk", "duration": 2, "mood": "calm"})
     assert found == Transcript("talk", 2.0)
-
-
-def test_words_from_a_list():
-    items = [{"start": 0, "end": 0.5, "text": " a", "probability": 0.5}, {"start": 1, "end": 1, "text": "b"}]
-    assert read_words(items) == (Word(Span(0.0, 0.5), " a", 0.5), Word(Span(1.0, 1.0), "b", 1.0))
-    assert read_words([]) == ()
-    with pytest.raises(FormatError, match=r"^words\[1\]\.end: expected a number"):
-        read_words([items[0], {"start": 1, "text": "b"}])
 
 
 def test_a_prompt_shows_one_line_and_a_notebook_a_table() -> None:

@@ -17,8 +17,9 @@ from whisperdiar.cli.convert import read_transcript
 from whisperdiar.cli.errors import FAILED, OK, USAGE, report
 from whisperdiar.errors import FormatError
 from whisperdiar.files import read_bytes
-from whisperdiar.formats import by_suffix, decode, read_cues
-from whisperdiar.options import SubtitleRules, WriteOptions
+from whisperdiar.formats import by_suffix, decode, english_name, read_cues
+from whisperdiar.language_identification import identify_language
+from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
 from whisperdiar.unavoidable import without_unavoidable
 
@@ -61,8 +62,8 @@ def check(
         if transcript is not None and not transcript.segments:
             raise FormatError(f"--transcript {spoken}: it holds no words, so nothing can be told of them")
         limits = shared.write_options({**options, "speaker_style": WriteOptions().speaker_style})
-        rules = limits.rules(language or (transcript.language if transcript else None))
-        found = _checked(source, rules, transcript, console)
+        said = shared.language_code(language) or (transcript.language if transcript else None)
+        found = _checked(source, limits, said, transcript, console)
     except FormatError as error:
         report(error, console)
         context.exit(USAGE)
@@ -73,12 +74,19 @@ def check(
     context.exit(FAILED if found.violations else OK)
 
 
-def _checked(source: Path, rules: SubtitleRules, transcript: Transcript | None, console: Console) -> Report:
+def _checked(
+    source: Path, limits: WriteOptions, language: str | None, transcript: Transcript | None, console: Console
+) -> Report:
     form = by_suffix(source)
     text, note = decode(read_bytes(source))
     if note:
         console.warn(f"{source}: {note}")
     cues = read_cues(source, text)
+    if language is None and (language := identify_language(line for cue in cues for line in cue.lines)) is not None:
+        console.note(
+            f"{source}: the text looks {english_name(language).capitalize()}; if it is not, say --language CODE"
+        )
+    rules = limits.rules(language)
     shown = [cue.lines for cue in read_cues(source, text, labels=False)]
     found = check_cues(
         cues,

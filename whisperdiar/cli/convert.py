@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from whisperdiar.assembly import silent
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console
 from whisperdiar.cli.embedding import embed_options, embedding, write_embedded
@@ -18,8 +19,9 @@ from whisperdiar.cli.transcribe import write_targets
 from whisperdiar.clips import make_folder, write_clips
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.files import read_bytes, read_text
-from whisperdiar.formats import Format, available, by_name, by_suffix, decode
+from whisperdiar.formats import Format, SeveralRecordings, available, by_name, by_suffix, decode, english_name
 from whisperdiar.formats.rttm import NO_ID
+from whisperdiar.language_identification import identify_language
 from whisperdiar.media import load, probe, recording_id
 from whisperdiar.transcript import Transcript
 
@@ -28,7 +30,10 @@ from whisperdiar.transcript import Transcript
 @click.argument("source", type=shared.PATH, metavar="IN")
 @click.argument("destinations", nargs=-1, metavar="[OUT]...")
 @click.option("--from", "source_format", metavar="NAME", help="Format of IN; overrides its suffix.")
+@shared.language_option
+@shared.recording_option
 @shared.writing_options
+@shared.recut_option
 @click.option(
     "--media",
     type=shared.PATH,
@@ -47,6 +52,8 @@ def convert(
     destinations: tuple[str, ...],
     *,
     source_format: str | None,
+    language: str | None,
+    recording: str | None,
     outputs: tuple[str, ...],
     formats: tuple[str, ...],
     overwrite: bool,
@@ -73,16 +80,23 @@ def convert(
     (planned,) = plan([source], [*destinations, *outputs], formats, also_read=[media], also_written=[embed])
     check_used(context, planned, embedded=wanted is not None)
     used = wanted is not None or clips is not None
-    recording = recording_of(media, planned, inside=embed_media, copied=used)
+    page_recording = recording_of(media, planned, inside=embed_media, copied=used)
     targets = unfinished(planned, overwrite=overwrite, notify=console.warn)
     if used:
         # Standard output is where subtitles go unasked; whoever asks for something else gets that alone.
         targets = targets if destinations or outputs or formats else []
     elif not targets:
         return
-    transcript = read_transcript(source, form=source_format, notify=console.warn)
+    transcript = read_transcript(
+        source,
+        form=source_format,
+        language=language,
+        recording=recording,
+        notify=console.warn,
+        inform=console.note,
+    )
     _refuse_empty(source, transcript, targets)
-    code = write_targets(transcript, targets, write, console, keep=False, recording=recording)
+    code = write_targets(transcript, targets, write, console, keep=False, recording=page_recording)
     if clips is not None and media is not None:
         _cut(media, transcript, clips, console)
     if wanted is not None and media is not None:
@@ -116,7 +130,10 @@ def _number(transcript: Transcript, key: str, *, most: int) -> int | None:
 @click.command("rename", short_help="Give speakers names; no model runs.")
 @click.argument("source", type=shared.PATH, metavar="IN")
 @click.argument("names", nargs=-1, required=True, metavar="LABEL=NAME...")
+@shared.language_option
+@shared.recording_option
 @shared.writing_options
+@shared.recut_option
 @shared.quiet_option
 @click.pass_context
 def rename(
@@ -125,6 +142,8 @@ def rename(
     source: Path,
     names: tuple[str, ...],
     *,
+    language: str | None,
+    recording: str | None,
     outputs: tuple[str, ...],
     formats: tuple[str, ...],
     overwrite: bool,
@@ -138,7 +157,8 @@ def rename(
     """
     console = Console(quiet=quiet)
     write = shared.write_options(options)
-    transcript = read_transcript(source, notify=console.warn).rename(_pairs(names))
+    given = read_transcript(source, language=language, recording=recording, notify=console.warn, inform=console.note)
+    transcript = given.rename(_pairs(names))
     if outputs or formats:
         (planned,) = plan([source], outputs, formats)
         check_used(context, planned)
@@ -167,12 +187,23 @@ def _pairs(names: tuple[str, ...]) -> dict[str, str]:
     return pairs
 
 
-def read_transcript(path: Path, *, form: str | None = None, notify: Callable[[str], None]) -> Transcript:
+def read_transcript(
+    path: Path,
+    *,
+    form: str | None = None,
+    language: str | None = None,
+    recording: str | None = None,
+    notify: Callable[[str], None],
+    inform: Callable[[str], None] = silent,
+) -> Transcript:
     """A transcript from a file in any format that reads back; where it names no recording, the file's name does.
 
     Args:
-        notify: is told where the encoding of a subtitle file had to be guessed.
         form: name of the format; None takes the one of the suffix.
+        language: of the text, in place of what the file says; where neither says it, the text itself shows it.
+        recording: which one of a file that may hold several; None takes the one of the file's name.
+        notify: is told where the encoding of a subtitle file had to be guessed, and what had to be mended.
+        inform: is told of a language that the text showed, and of what was left out.
 
     Raises:
         InvalidOption: the format does not read back, or there is none of that name.
@@ -183,12 +214,48 @@ def read_transcript(path: Path, *, form: str | None = None, notify: Callable[[st
         raise InvalidOption(f"{path}: {chosen.name} does not hold a whole transcript; give one of: {_readable()}")
     text = _text(path, chosen, notify)
     try:
-        found = chosen.read(text)
+        found = _read(chosen, text, recording, path)
     except FormatError as error:
         other = form is None and chosen.name == "json" and '"schema_version"' not in text
         hint = f"; if another program made it, say which form it has with --from ({_readable()})" if other else ""
         raise FormatError(f"{path}: {error}{hint}") from error
+    if chosen.name != "json":  # whose provenance tells of another run
+        for warning in found.provenance.get("warnings", ()):
+            notify(f"{path}: {warning}")
+        for note in found.provenance.get("notes", ()):
+            inform(f"{path}: {note}")
+    found = in_language(found, language, about=str(path), inform=inform)
     return replace(found, recording_id=recording_id(path)) if found.recording_id == NO_ID else found
+
+
+def _read(form: Format, text: str, recording: str | None, path: Path) -> Transcript:
+    if form.read is None or (recording is not None and form.read_recording is None):
+        raise InvalidOption(f"--recording {recording}: a file of {form.name} holds one recording; leave it out")
+    if form.read_recording is None:
+        return form.read(text)
+    try:
+        return form.read_recording(text, recording_id=recording)
+    except SeveralRecordings as error:
+        own = recording_id(path)
+        if own not in error.recordings:
+            raise FormatError(f"{error}, with --recording NAME") from error
+        return form.read_recording(text, recording_id=own)
+
+
+def in_language(
+    transcript: Transcript, language: str | None, *, about: str, inform: Callable[[str], None] = silent
+) -> Transcript:
+    """The transcript in the language that a person or the file says, or else the text shows, which `inform` is told.
+
+    Raises:
+        InvalidOption: `language` is none.
+    """
+    code = shared.language_code(language)
+    if code is None and transcript.language is None and transcript.segments:
+        code = identify_language(segment.text for segment in transcript.segments)
+        if code is not None:
+            inform(f"{about}: the text looks {english_name(code).capitalize()}; if it is not, say --language CODE")
+    return transcript if code is None else replace(transcript, language=code)
 
 
 def _text(path: Path, form: Format, notify: Callable[[str], None]) -> str:

@@ -24,9 +24,12 @@ from whisperdiar.options import EditOptions
 @click.argument("source", type=shared.PATH, metavar="IN")
 @click.option("-o", "--output", type=shared.PATH, default=STDOUT, metavar="FILE", help="Where to write (.txt or .md).")
 @click.option("--mark-uncertain", is_flag=True, help="Put (?) behind doubtful words.")
+@shared.recording_option
 @click.option("--overwrite", is_flag=True, help="Replace FILE, and whatever was corrected in it.")
 @shared.quiet_option
-def edit(*, source: Path, output: Path, mark_uncertain: bool, overwrite: bool, quiet: bool) -> None:
+def edit(
+    *, source: Path, output: Path, mark_uncertain: bool, recording: str | None, overwrite: bool, quiet: bool
+) -> None:
     """Write the transcript IN (JSON of whisperdiar, or subtitles) as a plain text that a person corrects.
 
     The text says at its top what may be changed. `whisperdiar apply` makes every format from it.
@@ -37,7 +40,7 @@ def edit(*, source: Path, output: Path, mark_uncertain: bool, overwrite: bool, q
         raise InvalidOption(f"-o {output}: this is a text to be corrected; call it .txt or .md")
     if output.is_file() and not overwrite:
         raise InvalidOption(f"{output}: it is there already, maybe with corrections; --overwrite replaces it")
-    transcript = read_transcript(source, notify=console.warn)
+    transcript = read_transcript(source, recording=recording, notify=console.warn)
     try:
         text = editing.write(transcript, options=EditOptions(mark_uncertain=mark_uncertain))
     except FormatError as error:
@@ -61,7 +64,10 @@ def edit(*, source: Path, output: Path, mark_uncertain: bool, overwrite: bool, q
     metavar="IN",
     help="The transcript that the text was written from.",
 )
+@shared.language_option
+@shared.recording_option
 @shared.writing_options
+@shared.recut_option
 @shared.quiet_option
 @click.pass_context
 def apply(
@@ -70,6 +76,8 @@ def apply(
     text: Path,
     source: Path,
     *,
+    language: str | None,
+    recording: str | None,
     outputs: tuple[str, ...],
     formats: tuple[str, ...],
     overwrite: bool,
@@ -88,7 +96,9 @@ def apply(
     if not targets:
         return
     write = shared.write_options(options)
-    transcript = read_transcript(source, notify=console.warn)
+    transcript = read_transcript(
+        source, language=language, recording=recording, notify=console.warn, inform=console.note
+    )
     written = read_corrected(text, notify=console.warn)
     try:
         done = editing.apply(editing.parse(written, transcript), transcript)

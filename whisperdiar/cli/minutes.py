@@ -19,6 +19,7 @@ from whisperdiar.cli.outputs import STDOUT, Target, check_writable
 from whisperdiar.cli.transcribe import job_from, run_one, write_targets
 from whisperdiar.errors import BackendError, InvalidOption
 from whisperdiar.formats import Format, by_name, by_suffix, known_suffixes
+from whisperdiar.language_identification import has_classifier
 from whisperdiar.minutes import dates
 from whisperdiar.minutes.compose import compose
 from whisperdiar.minutes.content import Minutes
@@ -109,6 +110,7 @@ class Writer:
 @click.option(
     "--from", "source_format", metavar="NAME", help="IN is a transcript in this format; overrides its suffix."
 )
+@shared.recording_option
 @click.option("-o", "--output", "outputs", multiple=True, metavar="FILE", help="Where to write; may be given again.")
 @click.option(
     "-f", "--format", "name", type=click.Choice(tuple(FORMATS)), help="Format; overrides the suffix of the output (md)."
@@ -146,6 +148,7 @@ def minutes(
     source: Path,
     *,
     source_format: str | None,
+    recording: str | None,
     outputs: tuple[str, ...],
     name: str | None,
     length: int | None,
@@ -197,9 +200,25 @@ def minutes(
     own = template_name if template_name and Path(template_name).suffix else None
     _check(targets, others["also_written"], read=[source, own, media, *others["also_read"]])
     if is_transcript:
-        transcript = read_transcript(source, form=source_format, notify=console.warn)
+        transcript = read_transcript(
+            source,
+            form=source_format,
+            language=options["language"],
+            recording=recording,
+            notify=console.warn,
+            inform=console.note,
+        )
         if not transcript.segments and transcript.turns:
             raise InvalidOption(f"{source}: it holds turns and no words, so it cannot become minutes")
+        if transcript.language is None:
+            install = (
+                ""
+                if has_classifier()
+                else ', or to have more languages found, run: pip install "whisperdiar[language]"'
+            )
+            console.warn(
+                f"{source}: its language is not known, so decisions are hardly found; say --language CODE{install}"
+            )
         code = write_targets(transcript, targets, WriteOptions(), console, keep=False)
     else:
         code = run_one(source, targets, job_from(options, console, write=WriteOptions()), many=False)

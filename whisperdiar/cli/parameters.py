@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from whisperdiar.assembly import Choice
 from whisperdiar.errors import InvalidOption
+from whisperdiar.formats import code_of
 from whisperdiar.options import (
     EMBEDDINGS,
     SPEAKER_STYLES,
@@ -198,6 +200,18 @@ overwrite_option = click.option("--overwrite", is_flag=True, help="Replace outpu
 
 page_option = click.option("--embed-media", is_flag=True, help="Put the recording itself into the HTML page.")
 
+language_option = click.option(
+    "--language",
+    metavar="CODE",
+    help="Language of the text, such as ru, where IN does not say it; guessed from the text if left out.",
+)
+
+recording_option = click.option(
+    "--recording",
+    metavar="NAME",
+    help="Which recording of a file that holds several; by default that of the file's name.",
+)
+
 style_option = click.option(
     "--speaker-style",
     type=click.Choice(SPEAKER_STYLES),
@@ -230,8 +244,13 @@ writing_options = combined(output_option, format_option, overwrite_option, style
 """Where a transcript goes and how it is written: of every command that writes one."""
 
 
+recut_option = click.option(
+    "--recut", is_flag=True, help="Cut finished subtitles anew; a profile or a limit does so as well."
+)
+
+
 def write_options(options: Mapping[str, Any]) -> WriteOptions:
-    """How to write, from the values of `style_option` and `subtitle_options`; others are passed over.
+    """How to write, from the values of `style_option`, `subtitle_options` and `recut_option`; others are passed over.
 
     Raises:
         InvalidOption: there is no such profile, or a limit that makes no sense.
@@ -240,7 +259,25 @@ def write_options(options: Mapping[str, Any]) -> WriteOptions:
     chosen = SubtitleOptions(
         **{name: options[name] for name in names}, overlap=False if options["no_overlap"] else None
     )
-    return WriteOptions(speaker_style=options["speaker_style"], subtitles=chosen)
+    # The default profile by its name is a wish as well.
+    context = click.get_current_context(silent=True)
+    named = context is not None and context.get_parameter_source("profile") is ParameterSource.COMMANDLINE
+    recut = bool(options.get("recut")) or named
+    return WriteOptions(speaker_style=options["speaker_style"], subtitles=chosen, recut=recut)
+
+
+def language_code(language: str | None) -> str | None:
+    """The code of a language that a person named by its code (with a region or not) or by its English name.
+
+    Raises:
+        InvalidOption: it is neither.
+    """
+    if language is None:
+        return None
+    code = code_of(language.strip().casefold())
+    if code is None or not re.fullmatch("[a-z]{2,3}([-_][a-z0-9]{2,8})*", code):
+        raise InvalidOption(f"--language {language}: give a code such as en or ru")
+    return code
 
 
 def check_times(start: float, end: float | None) -> None:

@@ -36,6 +36,7 @@ _SUFFIXES = (".svg", ".png")
     type=click.Choice(PLOT_LANGUAGES),
     help="Language of the picture's own words; the transcript's if left out.",
 )
+@shared.recording_option
 @click.pass_context
 def plot(
     context: click.Context,
@@ -47,6 +48,7 @@ def plot(
     width: int,
     scale: float,
     language: str | None,
+    recording: str | None,
 ) -> None:
     """Draw the transcript IN (JSON of whisperdiar, RTTM, subtitles); without -o as SVG on standard output."""
     options = PlotOptions(kind=kind, width=width, scale=scale, language=language)
@@ -59,7 +61,7 @@ def plot(
         if output.suffix.lower() not in _SUFFIXES:
             raise InvalidOption(f"-o {output}: a plot is {' or '.join(_SUFFIXES)}")
         check_writable([output], read=[source])
-    svg = picture_svg(read_transcript(source, notify=Console().warn), options=options)
+    svg = picture_svg(read_transcript(source, recording=recording, notify=Console().warn), options=options)
     if output is None or to_stdout:
         write_stdout(svg)
     elif output.suffix.lower() == ".png":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from whisperdiar.alignment import uncertain_words
 from whisperdiar.assembly import build, select
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
+from whisperdiar.cli.convert import in_language
 from whisperdiar.cli.errors import EMPTY, FAILED, report
 from whisperdiar.cli.outputs import STDOUT, Target, check_used, check_writable, plan, unfinished
 from whisperdiar.cli.page import Recording
@@ -159,6 +160,8 @@ def _read(recording: Path, options: dict[str, Any], console: Console, *, channel
 @click.command("align", short_help="Join words and turns that are there already.")
 @click.argument("words", type=shared.PATH, metavar="WORDS.json")
 @click.argument("turns", type=shared.PATH, metavar="TURNS.rttm")
+@shared.language_option
+@click.option("--recording", metavar="NAME", help="Which recording of TURNS.rttm; by default that of WORDS.json.")
 @shared.uncertain_option
 @shared.writing_options
 @shared.quiet_option
@@ -169,6 +172,8 @@ def align(
     words: Path,
     turns: Path,
     *,
+    language: str | None,
+    recording: str | None,
     uncertain_below: float,
     outputs: tuple[str, ...],
     formats: tuple[str, ...],
@@ -187,14 +192,16 @@ def align(
     targets = unfinished(planned, overwrite=overwrite, notify=console.warn)
     if not targets:
         return
-    source = _words_file(words)
-    diarization = _turns_file(turns, source.recording_id)
+    found = _words_file(words, notify=console.warn)
+    source = in_language(found, language, about=str(words), inform=console.note)
+    diarization = _turns_file(turns, recording or source.recording_id, asked=recording is not None)
     joined = align_words(source.words, diarization.turns)
     transcript = replace(
         source,
         duration=max([source.duration, *(w.end for w in joined), *(t.end for t in diarization.turns)]),
         speakers=tuple(Speaker(label, label) for label in diarization.speakers),
         segments=segments(joined),
+        cues=(),
         turns=diarization.turns,
         uncertain=uncertain_words(joined, options=AlignmentOptions(uncertain_below=uncertain_below)),
         provenance=_joined_provenance(source.provenance, turns),
@@ -222,21 +229,23 @@ def _joined_provenance(words: Mapping[str, Any], turns: Path) -> dict[str, Any]:
     }
 
 
-def _words_file(path: Path) -> Transcript:
+def _words_file(path: Path, *, notify: Callable[[str], None]) -> Transcript:
     """A transcript, or a list of words as a transcript without speakers, named after the file."""
-    text = read_text(path)
     try:
-        if text.lstrip().startswith("{"):
-            return json.loads(text)
-        words = json.load_words(text)
+        found = json.load_recognised(read_text(path))
     except FormatError as error:
         raise FormatError(f"{path}: {error}") from error
-    return Transcript(recording_id(path).removesuffix(".words"), 0.0, segments=segments(words))
+    if found.recording_id != rttm.NO_ID:
+        return found
+    for warning in found.provenance.get("warnings", ()):
+        notify(f"{path}: {warning}")
+    return replace(found, recording_id=recording_id(path).removesuffix(".words"))
 
 
-def _turns_file(path: Path, recording: str) -> Diarization:
+def _turns_file(path: Path, recording: str, *, asked: bool) -> Diarization:
     text = read_text(path)
     try:
-        return rttm.loads(text, recording_id=recording, tolerance=rttm.TOLERANT)
+        return rttm.loads(text, recording_id=recording, tolerance=replace(rttm.TOLERANT, other_id=not asked))
     except FormatError as error:
-        raise FormatError(f"{path}: {error}") from error
+        hint = "" if asked or "no recording" not in str(error) else "; say which one is meant with --recording NAME"
+        raise FormatError(f"{path}: {error}{hint}") from error

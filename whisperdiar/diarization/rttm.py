@@ -59,9 +59,15 @@ class Backend:
         del speech
         self.prepare()
         try:
-            found = rttm.loads(self._text or "", recording_id=audio.recording_id, tolerance=rttm.TOLERANT)
+            found = rttm.loads(
+                self._text or "",
+                recording_id=self.settings.recording or audio.recording_id,
+                tolerance=replace(rttm.TOLERANT, other_id=not self.settings.recording),
+            )
         except FormatError as error:
-            raise FormatError(f"{self.settings.path}: {error}") from error
+            other = "no recording" in str(error) and not self.settings.recording
+            hint = "; say which one with --diarizer-option recording=NAME" if other else ""
+            raise FormatError(f"{self.settings.path}: {error}{hint}") from error
         kept = [(turn, turn.span.shifted(-audio.start).clipped(0.0, audio.duration)) for turn in found.turns]
         turns: list[Turn] = [replace(turn, span=span) for turn, span in kept if span is not None]
         notes = []

@@ -226,6 +226,7 @@ def _assembled(old: Old, rebuilt: Rebuilt, cast: Cast, changes: Changes, gone: S
         transcript,
         speakers=tuple(item for item in speakers if item.id in used or item.id not in lost),
         segments=rebuilt.segments,
+        cues=(),
         turns=turns,
         dropped=(*transcript.dropped, *_dropped(old, gone)),
         uncertain=rebuilt.uncertain,
@@ -270,6 +271,7 @@ def relabelled(transcript: Transcript, labels: Mapping[str, str]) -> Transcript:
         transcript,
         speakers=tuple(item for item in transcript.speakers if item.id not in labels),
         segments=tuple(map(segment, transcript.segments)),
+        cues=(),
         turns=tuple(replace(turn, speaker=labels.get(turn.speaker, turn.speaker)) for turn in transcript.turns),
         uncertain=tuple(
             replace(item, speaker=new(item.speaker), second_speaker=new(item.second_speaker))

@@ -255,6 +255,7 @@ def _assembled(
         fresh,
         speakers=tuple(Speaker(label, name) for label, name in names.items() if label in used),
         segments=tuple(made),
+        cues=(),
         turns=turns,
         uncertain=tuple(
             replace(item, word_index=indices[item.word_index]) for item in fresh.uncertain if item.word_index in indices

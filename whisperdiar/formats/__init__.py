@@ -7,6 +7,7 @@ A format is a module of this package, or an entry point of another package in th
     needs: str             "words" or "turns", where the format shows nothing but these
     dumps(transcript, *, options) -> str      (bytes where the format is no text)
     read(text) -> Transcript        where reading makes sense
+    several: bool                   its files may hold several recordings: read(text, *, recording_id) then
     read_cues(text, *, labels) -> tuple[Cue, ...]       of subtitle formats
     aliases: tuple[str, ...]        further suffixes that choose it
     cuts_cues, styles_speakers, rewritable: bool       see `Format`; False where it is left out
@@ -27,8 +28,10 @@ from typing import Literal, NoReturn, Protocol
 from whisperdiar.errors import BackendBroken, FormatError, InvalidOption
 from whisperdiar.formats._decoding import Decoded, decode
 from whisperdiar.formats._from_cues import transcript_of
+from whisperdiar.formats._languages import code_of, english_name
 from whisperdiar.formats._making import timed_lines
 from whisperdiar.formats._notes import fallback_notes
+from whisperdiar.formats._recordings import SeveralRecordings
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue
@@ -37,12 +40,15 @@ __all__ = [
     "FORMATS",
     "Decoded",
     "Format",
+    "SeveralRecordings",
     "WriteOptions",
     "available",
     "by_name",
     "by_suffix",
+    "code_of",
     "decode",
     "describe",
+    "english_name",
     "fallback_notes",
     "known_suffixes",
     "read_cues",
@@ -57,6 +63,12 @@ class Dumps(Protocol):
     """Writes a transcript."""
 
     def __call__(self, transcript: Transcript, *, options: WriteOptions) -> str | bytes: ...
+
+
+class ReadRecording(Protocol):
+    """Reads one recording of a file that may hold several; None takes the only one."""
+
+    def __call__(self, text: str, *, recording_id: str | None = None) -> Transcript: ...
 
 
 class ReadCues(Protocol):
@@ -76,6 +88,8 @@ class Format:
             an empty file; None where it holds everything.
         dumps: transcript → text, or bytes where the format is no text.
         read: text → transcript, forgiving what can be forgiven; None where the format cannot be read back.
+        read_recording: the same for files that may hold several recordings; raises `SeveralRecordings` where they do
+            and none is asked for. None where a file holds one.
         read_cues: text → cues as they stand in a subtitle file; None where the format has none.
         aliases: further suffixes that choose it, with the dot.
         cuts_cues: whether the options of subtitles change what is written.
@@ -88,6 +102,7 @@ class Format:
     needs: Literal["words", "turns"] | None
     dumps: Dumps
     read: Callable[[str], Transcript] | None
+    read_recording: ReadRecording | None = None
     read_cues: ReadCues | None = None
     aliases: tuple[str, ...] = ()
     cuts_cues: bool = False
@@ -148,6 +163,7 @@ def describe(module: object, name: str) -> Format:
         needs=getattr(module, "needs", None),
         dumps=module.dumps,  # type: ignore[attr-defined]
         read=getattr(module, "read", None),
+        read_recording=getattr(module, "read", None) if getattr(module, "several", False) else None,
         read_cues=read_cues,
         aliases=getattr(module, "aliases", ()),
         cuts_cues=getattr(module, "cuts_cues", read_cues is not None),

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from whisperdiar.formats._italics import mark_codes
 from whisperdiar.formats._text import JOINER, numbered_lines, one_line, refuse_line, without_breaks
 from whisperdiar.types import Cue, Span, TimedText
 
@@ -28,7 +29,8 @@ class _Script:
 
 
 def script_cues(text: str) -> Iterator[Cue]:
-    """The dialogue events in the order of the script. The event's name (actor) is the speaker.
+    """The dialogue events in the order of the script, with marks of italics (`_italics`). The event's name (actor) is
+    the speaker.
 
     Comments, drawings and override codes are left out; a script without a section or a Format line is read with the
     usual fields.
@@ -76,7 +78,7 @@ def _event(number: int, line: str, value: str, fields: list[str]) -> Cue | None:
     if max(start, end) > 1e9:
         refuse_line(number, line, "this time is too large")
     name = one_line(found.get("name", found.get("actor", ""))) or None
-    return _cue(Span(start, max(start, end)), found["text"], name)
+    return _cue(Span(start, max(start, end)), mark_codes(found["text"]), name)
 
 
 def _seconds(hours: str, minutes: str, seconds: str, decimals: str | None) -> float:

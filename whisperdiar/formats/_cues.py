@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from whisperdiar.formats._text import milliseconds, one_line, without_breaks
-from whisperdiar.types import Cue, TimedText
+from whisperdiar.types import Cue, Ranges, TimedText
 
 
 class Piece(NamedTuple):
@@ -21,7 +21,8 @@ class ReadyCue(NamedTuple):
     """One subtitle: 0 ≤ start_ms < end_ms, at least one line, none empty.
 
     `line_speakers` has one entry for each line, or none where `speaker` says it all; `pieces` likewise where words
-    have times. `level` counts the cues below it on the screen at the same time, `rows_below` their lines.
+    have times. `level` counts the cues below it on the screen at the same time, `rows_below` their lines; `labelled`
+    and `italics` as in `Cue`.
     """
 
     start_ms: int
@@ -32,11 +33,17 @@ class ReadyCue(NamedTuple):
     pieces: tuple[tuple[Piece, ...], ...] = ()
     level: int = 0
     rows_below: int = 0
+    labelled: bool = False
+    italics: tuple[Ranges, ...] = ()
 
     @property
     def speakers(self) -> tuple[str | None, ...]:
         """Who says each line."""
         return self.line_speakers or (self.speaker,) * len(self.lines)
+
+    def italic(self, line: int) -> Ranges:
+        """The ranges of a line that are set in italics."""
+        return self.italics[line] if self.italics else ()
 
 
 def ready(cues: Iterable[Cue]) -> list[ReadyCue]:
@@ -56,7 +63,10 @@ def _ready(cue: Cue) -> ReadyCue | None:
     speakers = tuple(cue.line_speakers[i] for i in kept) if len(cue.line_speakers) == len(lines) else ()
     timed = tuple(cue.timed[i] for i in kept) if len(cue.timed) == len(lines) else ()
     shown = tuple(lines[i] for i in kept)
-    return ReadyCue(start_ms, end_ms, shown, cue.speaker, speakers, _pieces(shown, timed, start_ms, end_ms))
+    pieces = _pieces(shown, timed, start_ms, end_ms)
+    # Ranges are of the lines as they were read; a line that had to be cleaned has none.
+    italics = tuple(cue.italics[i] if lines[i] == cue.lines[i] else () for i in kept) if cue.italics else ()
+    return ReadyCue(start_ms, end_ms, shown, cue.speaker, speakers, pieces, labelled=cue.labelled, italics=italics)
 
 
 def _pieces(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,8 +18,11 @@ def objects(value: Any, where: str) -> Sequence[Mapping[str, Any]]:
     """
     if value is None:
         return ()
-    if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
+    if not isinstance(value, list):
         raise FormatError(f"{where}: expected a list of objects")
+    for index, item in enumerate(value):
+        if not isinstance(item, Mapping):
+            raise FormatError(f"{where}[{index}]: expected an object, found {str(item)[:60]!r}")
     return value
 
 
@@ -36,19 +40,35 @@ def text(item: Mapping[str, Any], key: str, where: str) -> str:
     return one_line(str(value))
 
 
+def required_text(item: Mapping[str, Any], keys: Sequence[str], where: str) -> str:
+    """The same of the first of these keys that is there; null counts as an empty text.
+
+    Raises:
+        FormatError: none is there, so that the text may stand under a key that nobody reads; or it is another thing.
+    """
+    for key in keys:
+        if key in item:
+            return text(item, key, where)
+    there = ", ".join(map(str, item))[:100] or "nothing"
+    raise FormatError(f"{where}.{keys[0]}: this text is missing; the object has {there}")
+
+
 def number(item: Mapping[str, Any], key: str, where: str) -> float | None:
-    """A number, also one that is written as a string; None where there is none.
+    """A finite number, also one that is written as a string; None where there is none.
 
     Raises:
         FormatError: it is another thing.
     """
     value = item.get(key)
-    if value is None or isinstance(value, bool):
+    if value is None:
         return None
     try:
-        return float(value)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise FormatError(f"{where}.{key}: expected a number, found {str(value)[:60]!r}") from error
+        found = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        found = math.nan
+    if not math.isfinite(found):
+        raise FormatError(f"{where}.{key}: expected a number, found {str(value)[:60]!r}")
+    return found
 
 
 def time(item: Mapping[str, Any], key: str, where: str) -> float:

@@ -2,22 +2,33 @@
 
 A text without words is cut at white space, and between the characters of Chinese and Japanese; the pieces share the
 utterance's time by their length in characters. Words without times share the time between their neighbours so.
+
+A time that cannot be meant (an end before its start, an end far behind the utterance) is mended from its neighbours,
+moves nothing else, and is told in the provenance's warnings.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
-from typing import NamedTuple
+from itertools import groupby, pairwise
+from typing import Any, NamedTuple
 
 from whisperdiar.errors import FormatError
+from whisperdiar.formats._recordings import NO_ID
 from whisperdiar.formats._spoken import UNKNOWN
-from whisperdiar.formats.rttm import NO_ID
 from whisperdiar.transcript import Segment, Speaker, Transcript
 from whisperdiar.types import Span, Turn, Word
 
 _LARGEST = 1e9  # seconds, as in the JSON of transcripts
+_STRAY_S = 10.0
+"""A word that ends so much later than its utterance has a wrong end."""
+_SLOWEST_S = 1.0
+"""Seconds of a word in slow speech; an utterance that lasts longer than its words can, and than any subtitle stays …"""
+_LONGEST_S = 7.0
+"""… (Netflix, "Timed Text Style Guide"), and into which the next one falls, has a wrong end."""
+_LISTED = 3
+"""Mended times that a warning names."""
 _SPACELESS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _TOKEN = re.compile(rf"\s*(?:[{_SPACELESS}][^\w\s]*|[^\s{_SPACELESS}]+)")
 # Scripts that put no space between words: Thai, Lao, Tibetan, Burmese and Khmer beside Chinese and Japanese.
@@ -37,7 +48,8 @@ class HeardWord(NamedTuple):
 class Heard(NamedTuple):
     """An utterance of a file: seconds, a name (None or `UNKNOWN` for nobody), its text, its words where there are some.
 
-    Where the words are not those of the text (somebody has corrected one of them), the text counts.
+    Where the words are not those of the text (somebody has corrected one of them), the text counts. `where` says to
+    people where it stands in the file.
     """
 
     start: float
@@ -45,6 +57,7 @@ class Heard(NamedTuple):
     speaker: str | None
     text: str
     words: Sequence[HeardWord] = ()
+    where: str = ""
 
 
 def transcript_of(
@@ -53,29 +66,43 @@ def transcript_of(
     recording_id: str = NO_ID,
     duration: float | None = None,
     language: str | None = None,
+    notes: Sequence[str] = (),
 ) -> Transcript:
     """The transcript of utterances, sorted by start; each of a known speaker is a turn, also one without a text.
 
-    Names of the file become labels as they are.
+    Names of the file become labels as they are. Where words say who speaks, an utterance ends where
+    the speaker changes.
 
     Args:
         duration: of the recording, seconds; the last end where the file says none.
+        notes: sentences for the user about what was read.
 
     Raises:
-        FormatError: a time is no number of seconds, or an end lies before its start.
+        FormatError: a time is no number of seconds.
     """
-    ordered = sorted(heard, key=lambda item: item.start)
+    mended, told = mend_times(list(heard))
+    order = sorted(range(len(mended)), key=lambda index: mended[index].start)
+    ordered = [mended[index] for index in order]
     segments, turns = [], []
-    for item in ordered:
-        span = _span(item.start, item.end)
-        speaker = None if item.speaker in (None, "", UNKNOWN) else item.speaker
-        words = _words(item, span, speaker)
-        if words:
-            segments.append(Segment(words, speaker))
-        if speaker is not None:
-            turns.append(Turn(span, speaker))
+    for index, item in enumerate(ordered):
+        span = Span(item.start, item.end)
+        speaker = _name(item.speaker)
+        following = ordered[index + 1].start if index + 1 < len(ordered) else item.end
+        words = _words(item, span, speaker, following)
+        runs = [(who, tuple(run)) for who, run in groupby(words, key=lambda word: word.speaker)]
+        own = [Segment(run, who) for who, run in runs]
+        segments += own
+        if len(own) > 1:
+            turns += [Turn(segment.span, segment.speaker) for segment in own if segment.speaker is not None]
+        elif (who := own[0].speaker if own else speaker) is not None:
+            turns.append(Turn(span, who))
     labels = dict.fromkeys(turn.speaker for turn in turns)
     ends = [item.end for item in ordered] + [duration or 0.0]
+    provenance: dict[str, Any] = {}
+    if told:
+        provenance["warnings"] = [told]
+    if notes:
+        provenance["notes"] = list(notes)
     return Transcript(
         recording_id,
         max(ends),
@@ -83,35 +110,116 @@ def transcript_of(
         speakers=tuple(Speaker(label, label) for label in labels),
         segments=tuple(segments),
         turns=tuple(turns),
+        provenance=provenance,
     )
 
 
-def _span(start: float, end: float) -> Span:
+def _name(speaker: str | None) -> str | None:
+    return None if speaker in (None, "", UNKNOWN) else speaker
+
+
+def mend_times(heard: Sequence[Heard]) -> tuple[list[Heard], str]:
+    """Utterances of a file in its order → the same with times that can be, and a sentence about what was mended.
+
+    An utterance whose end lies before its start lasts as long as its words, or up to the next one. A word whose times
+    cannot be has none any more, so that it gets what its neighbours leave.
+
+    Raises:
+        FormatError: a time is no time of a recording.
+    """
+    found: list[Heard] = []
+    bad: list[str] = []
+    for index, item in enumerate(heard):
+        where = item.where or f"utterance {index + 1}"
+        _check_time(item.start, item.end, where)
+        words = []
+        for number, word in enumerate(item.words):
+            place = f"{item.where}.words[{number}]".lstrip(".")
+            mended = _mend_word(word, item, place)
+            if mended is not word:
+                bad.append(f"{place} ({word.start:g} to {word.end:g})")
+            words.append(mended)
+        start, end = item.start, item.end
+        if end < start:
+            bad.append(f"{where} ({start:g} to {end:g})")
+            before = found[-1].end if found else 0.0
+            following = heard[index + 1].start if index + 1 < len(heard) else start
+            start, end = _mend_utterance(item, words, before, following)
+        found.append(item._replace(start=start, end=end, words=words))
+    return found, warning_of_times(bad)
+
+
+def warning_of_times(bad: Sequence[str]) -> str:
+    """The sentence about places whose times were mended; empty where there are none."""
+    more = f" and {len(bad) - _LISTED} more" if len(bad) > _LISTED else ""
+    times = "this time cannot be, so it was" if len(bad) == 1 else "these times cannot be, so they were"
+    return f"{', '.join(bad[:_LISTED])}{more}: {times} mended from the neighbours" if bad else ""
+
+
+def _check_time(start: float, end: float, where: str) -> None:
     if not (abs(start) <= _LARGEST and abs(end) <= _LARGEST):
-        raise FormatError(f"{start} to {end}: these are no times of a recording")
-    try:
-        return Span(start, end)
-    except ValueError as error:
-        raise FormatError(str(error)) from error
+        raise FormatError(f"{where}: {start} to {end}: these are no times of a recording")
 
 
-def _words(item: Heard, span: Span, speaker: str | None) -> tuple[Word, ...]:
+def _mend_word(word: HeardWord, item: Heard, where: str) -> HeardWord:
+    if word.start is None or word.end is None:
+        return word
+    _check_time(word.start, word.end, where)
+    stray = word.end > max(item.start, item.end) + _STRAY_S and word.start <= item.end
+    return word._replace(start=None, end=None) if word.end < word.start or stray else word
+
+
+def _mend_utterance(item: Heard, words: Sequence[HeardWord], before: float, following: float) -> tuple[float, float]:
+    timed = [(word.start, word.end) for word in words if word.start is not None and word.end is not None]
+    if timed:
+        return min(start for start, _ in timed), max(end for _, end in timed)
+    longest = max(1, len(_TOKEN.findall(item.text))) * _SLOWEST_S
+    if item.start < before <= item.end:  # the start is the wrong one
+        return max(before, item.end - longest), item.end
+    limit = following if following > item.start else item.start + longest
+    return item.start, min(limit, item.start + longest)
+
+
+def last_word_end(start: float, end: float, following: float, n_words: int) -> float:
+    """Where words that share an utterance's time end: at `following`, the next start, where `end` is absurdly late."""
+    absurd = end - start > max(_LONGEST_S, n_words * _SLOWEST_S)
+    return following if absurd and start < following < end else end
+
+
+def _words(item: Heard, span: Span, speaker: str | None, following: float) -> tuple[Word, ...]:
     given = [word for word in item.words if word.text.strip()]
     text = item.text.strip()
     texts = [word.text.strip() for word in given]
+    who = _speakers(given, speaker)
     if not text:
         pieces = joined(texts)
     else:
         cut = woven(text, texts) if texts else None
         tokens = cut if cut is not None else _TOKEN.findall(text)
         if cut is None and len(tokens) != len(given):
+            who = [who[index * len(who) // len(tokens)] for index in range(len(tokens))] if who else []
             given = [HeardWord(token) for token in tokens]
         pieces = _led(tokens)
+    if not any(word.start is not None and word.end is not None for word in given):
+        span = Span(span.start, last_word_end(span.start, span.end, following, len(given)))
     times = filled([word._replace(text=piece) for word, piece in zip(given, pieces, strict=True)], span)
     return tuple(
-        Word(place, piece, min(1.0, max(0.0, word.probability)), word.speaker or speaker)
-        for word, piece, place in zip(given, pieces, times, strict=True)
+        Word(place, piece, min(1.0, max(0.0, word.probability)), name)
+        for word, piece, place, name in zip(given, pieces, times, who or [speaker] * len(given), strict=True)
     )
+
+
+def _speakers(words: Sequence[HeardWord], speaker: str | None) -> list[str | None]:
+    """Who says each word: as it says (`UNKNOWN`: nobody known), else as its neighbour before it or, if none, behind."""
+    named = [word.speaker for word in words if word.speaker is not None]
+    if not named:
+        return [speaker] * len(words)
+    found: list[str | None] = []
+    last = named[0]
+    for word in words:
+        last = last if word.speaker is None else word.speaker
+        found.append(_name(last))
+    return found
 
 
 def joined(texts: Sequence[str]) -> list[str]:
@@ -159,18 +267,14 @@ def _says_something(text: str) -> bool:
 
 
 def filled(words: Sequence[HeardWord], span: Span) -> list[Span]:
-    """Times of all words of an utterance; those that have none share what their neighbours leave, by length.
-
-    Raises:
-        FormatError: a word ends before it begins, or its time is none.
-    """
+    """Times of all words of an utterance; those that have none share what their neighbours leave, by length."""
     times: list[Span] = []
     waiting: list[str] = []
     for word in words:
         if word.start is None or word.end is None:
             waiting.append(word.text)
             continue
-        own = _span(word.start, word.end)
+        own = Span(word.start, word.end)
         times += shared(waiting, times[-1].end if times else min(span.start, own.start), own.start)
         times.append(own)
         waiting = []

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from whisperdiar.formats._cues import ready
+from whisperdiar.formats._finished import unlabelled
 from whisperdiar.formats._speakers import chosen_style, clean_names, full_label, label_if_it_fits, leads
 from whisperdiar.formats._text import milliseconds, speaker_names
 from whisperdiar.graphemes import columns
@@ -17,7 +18,12 @@ from whisperdiar.types import Cue
 
 
 def subtitle_cues(transcript: Transcript, *, style: str, options: WriteOptions) -> tuple[Cue, ...]:
-    """The cues of a transcript; lines leave room for what `style` puts before them."""
+    """The cues of a transcript; lines leave room for what `style` puts before them.
+
+    Those of finished subtitles stay as they are, unless the options ask for a cut of their own.
+    """
+    if transcript.cues and options.keeps_cues:
+        return transcript.cues if options.speaker_style == "auto" else unlabelled(transcript.cues)
     shown = {item.id: columns(full_label(item.name)) for item in transcript.speakers} if style == "label" else {}
     rules = options.rules(transcript.language)
     made = make_cues(transcript, rules=rules, style=style, reserved=shown)

@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from whisperdiar.formats._cues import ready
+from whisperdiar.formats._finished import unlabelled
 from whisperdiar.formats._json_text import write_compact
 from whisperdiar.formats._labels import UNKNOWN
 from whisperdiar.formats._making import subtitle_cues
@@ -81,7 +82,7 @@ def _cues(transcript: Transcript, place: Mapping[str | None, int], options: Writ
     Of each: start, end, who says it (a list where lines differ), its text, for each line what stands before it
     (0 nothing, 1 the name, 2 that somebody else speaks whom nobody knows), and the line of the screen for WebVTT.
     """
-    made = ready(subtitle_cues(transcript, style="label", options=options))
+    made = ready(unlabelled(subtitle_cues(transcript, style="label", options=options)))
     known = clean_names(made, speaker_names(transcript))
     unknown = f"{UNKNOWN} "
     return [

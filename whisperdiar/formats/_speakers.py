@@ -57,12 +57,15 @@ def leads(cues: Sequence[ReadyCue], names: Mapping[str, str], style: str) -> lis
     ``label``: the name where another person begins to speak, after `LABEL_AGAIN` seconds without a cue, and on every
     cue that shares the screen with another one. Where nobody knows who goes on after somebody, ``>>`` says that it
     is not the same person. ``dash``, and ``voice``, whose voices nobody sees: a dash on the lines of a dialogue.
+    Nothing stands before lines that are labelled already.
     """
+    nothing = [("",) * len(cue.lines) for cue in cues]
+    found = nothing
     if style == "label":
-        return _labels(cues, names)
-    if style in ("dash", "voice"):
-        return [_dashes(cue) for cue in cues]
-    return [("",) * len(cue.lines) for cue in cues]
+        found = _labels(cues, names)
+    elif style in ("dash", "voice"):
+        found = [_dashes(cue) for cue in cues]
+    return [none if cue.labelled else row for cue, row, none in zip(cues, found, nothing, strict=True)]
 
 
 def _dashes(cue: ReadyCue) -> tuple[str, ...]:

@@ -1,20 +1,22 @@
 """Tables of segments and of words: CSV (RFC 4180, with LF line ends) and the same with tabs.
 
 Texts and names are not trusted: a cell that a spreadsheet would run as a formula begins with an apostrophe (OWASP,
-"CSV Injection"), which spreadsheets take for the mark of a text.
+"CSV Injection"), which spreadsheets take for the mark of a text; so does one that begins with such an apostrophe
+already, so that reading takes exactly one away. A cell with a semicolon is quoted as well, since spreadsheets of many
+countries part cells there. `_table_read` reads them back.
 """
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Sequence
-from types import SimpleNamespace
 
 from whisperdiar.formats._spoken import distinct_names, spoken
 from whisperdiar.formats._text import decimal, one_line
 from whisperdiar.transcript import Transcript
 
-_FORMULA = tuple("=+-@＝＋－＠")
+FORMULA = tuple("=+-@＝＋－＠")
+"""What a formula begins with."""
+_QUOTED = frozenset('";\t\r\n')
 SEGMENT_COLUMNS = ("recording", "segment", "start", "end", "speaker", "text")
 WORD_COLUMNS = (*SEGMENT_COLUMNS, "probability", "speaker_confidence", "second_speaker", "overlap")
 
@@ -54,12 +56,16 @@ def _number(value: float | None) -> str:
 
 
 def _safe(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return f"'{text}" if text.lstrip("'").startswith(FORMULA) else text
 
 
 def _written(columns: Sequence[str], rows: Iterable[Sequence[object]], delimiter: str) -> str:
-    lines: list[str] = []
-    writer = csv.writer(SimpleNamespace(write=lines.append), delimiter=delimiter, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    return "".join(lines)
+    return "".join(delimiter.join(_cell(value, delimiter) for value in row) + "\n" for row in (columns, *rows))
+
+
+def _cell(value: object, delimiter: str) -> str:
+    text = str(value)
+    if _QUOTED.isdisjoint(text) and delimiter not in text:
+        return text
+    doubled = text.replace('"', '""')
+    return f'"{doubled}"'

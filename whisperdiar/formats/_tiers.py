@@ -2,7 +2,8 @@
 
 On one tier of these tools nothing overlaps and nothing has zero length. So that nothing is lost all the same,
 
-* an utterance that overlaps another one of its speaker goes to a further pair of tiers, ``Anna@2``;
+* an utterance that overlaps another one of its speaker goes to a further pair of tiers, ``Anna@2`` (of a speaker whose
+  name ends like that, ``Anna@2``, the first pair is ``Anna@2@1``);
 * an utterance is made long enough to give each of its words a millisecond;
 * words of an utterance keep their order and, where they can, their starts; each ends where the next one begins at
   the latest, and none reaches out of its utterance.
@@ -12,17 +13,17 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from whisperdiar.formats._heard import Heard, HeardWord
+from whisperdiar.formats._silence import SILENCE, SILENT_WORDS
 from whisperdiar.formats._spoken import Spoken, distinct_names, spoken
 from whisperdiar.formats._text import distinct
 from whisperdiar.transcript import Transcript
 
 _WORDS = "words@"  # type@participant, as ELAN's users name tiers
 _LANE = re.compile(r"@[0-9]+$")
-_MISLEADING = re.compile(rf"^{_WORDS}|@[0-9]+$| - (words|phones)$", re.IGNORECASE)
 _ALIGNED = re.compile(r"^(?P<name>.*) - (?P<kind>words|phones)$", re.IGNORECASE | re.DOTALL)  # forced aligners
 
 
@@ -52,7 +53,7 @@ def lanes(transcript: Transcript, *, blanks: bool = False) -> list[Lane]:
         blanks: turns of a transcript without words become utterances without a text, to be transcribed by hand.
     """
     names = distinct_names(transcript)
-    bases = distinct({label: _MISLEADING.sub(_defused, name) for label, name in names.items()})
+    bases = _tier_names(names)
     items = spoken(transcript)
     if blanks and not items:
         turns = sorted(transcript.turns, key=lambda turn: turn.start)
@@ -63,7 +64,8 @@ def lanes(transcript: Transcript, *, blanks: bool = False) -> list[Lane]:
         own = found[item.speaker]
         lane = next((one for one in own if one.utterances[-1].end_ms <= item.start_ms), None)
         if lane is None:
-            tier = bases[item.speaker] + (f"@{len(own) + 1}" if own else "")
+            base = bases[item.speaker]
+            tier = f"{base}@{len(own) + 1}" if own or _LANE.search(base) else base
             lane = Lane(tier, _WORDS + tier, item.speaker, names[item.speaker], [], [])
             own.append(lane)
         lane.utterances.append(Mark(item.start_ms, end_ms, item.text))
@@ -72,8 +74,14 @@ def lanes(transcript: Transcript, *, blanks: bool = False) -> list[Lane]:
     return [lane for own in found.values() for lane in own]
 
 
-def _defused(match: re.Match[str]) -> str:
-    return match[0].replace("@", "_").replace(" - ", "_")
+def _tier_names(names: Mapping[str | None, str]) -> dict[str | None, str]:
+    """The names as they are; only one that another speaker's tier of words would have is changed."""
+    taken = set(names.values())
+
+    def is_taken(name: str) -> bool:
+        return name.startswith(_WORDS) and _LANE.sub("", name.removeprefix(_WORDS)) in taken
+
+    return distinct({label: name.replace("@", "_") if is_taken(name) else name for label, name in names.items()})
 
 
 def _placed(item: Spoken, end_ms: int) -> list[Mark]:
@@ -101,29 +109,50 @@ class Tier(NamedTuple):
 def read_tiers(tiers: Iterable[Tier]) -> list[Heard]:
     """Utterances of tiers by their names: ``Anna``, ``Anna@2``, and their words on ``words@Anna``, ``words@Anna@2``.
 
-    Forced aligners' names are understood as well (``Anna - words``, or ``words`` alone; their phones are passed
-    over). Words without a tier of utterances are utterances of one word, which `whole` joins.
+    Forced aligners' names are understood as well (``Anna - words``, or ``words`` alone; their phones and what they
+    write for silence are passed over). Of tiers of one name the first has the first one's words, the second the
+    second one's. Words without a tier of utterances are utterances of one word, which `whole` joins.
     """
-    speech: dict[str, Tier] = {}
-    words: dict[str, Tier] = {}
+    tiers = list(tiers)
+    # What has a tier of words beside it is an utterance tier of ours, also of a speaker who is called "words".
+    ours = {tier.name.removeprefix(_WORDS) for tier in tiers if tier.name.startswith(_WORDS)}
+    speech: list[Tier] = []
+    words: dict[str, list[Tier]] = {}
     for tier in tiers:
         aligned = _ALIGNED.match(tier.name)
-        if aligned or tier.name.casefold() in ("words", "phones"):
+        if tier.name in ours:
+            speech.append(tier)
+        elif aligned or tier.name.casefold() in ("words", "phones"):
             kind = aligned["kind"] if aligned else tier.name
             if kind.casefold() == "words":
-                words[aligned["name"] if aligned else ""] = tier
+                spoken_marks = [mark for mark in tier.marks if mark[2] not in SILENT_WORDS]
+                name = aligned["name"] if aligned else ""
+                words.setdefault(name, []).append(Tier(name, spoken_marks))
         elif tier.name.startswith(_WORDS):
-            words[tier.name.removeprefix(_WORDS)] = tier
+            name = tier.name.removeprefix(_WORDS)
+            words.setdefault(name, []).append(Tier(name, tier.marks))
         else:
-            speech[tier.name] = tier
+            speech.append(tier)
     found = []
-    for name, tier in speech.items():
-        base = _LANE.sub("", name)
-        speaker = base if base in speech else name
-        found += with_words(tier.marks, words.pop(name).marks if name in words else (), speaker)
-    for name, tier in words.items():
-        found += whole(tier.marks, _LANE.sub("", name) or None)
+    names = {tier.name for tier in speech}
+    for tier in speech:
+        own = words[tier.name].pop(0).marks if words.get(tier.name) else ()
+        # A tier of ours has its words beside it, and no mark of silence: what looks like one has been said.
+        marks = tier.marks if own else [mark for mark in tier.marks if mark[2] not in SILENCE]
+        found += _placed_by(tier.name, with_words(marks, own, _speaker(tier.name, names)))
+    for tier in (tier for left in words.values() for tier in left):
+        found += _placed_by(_WORDS + tier.name, whole(tier.marks, _LANE.sub("", tier.name) or None))
     return found
+
+
+def _speaker(tier: str, names: Collection[str]) -> str:
+    """Whose tier it is: that of the speaker for further tiers of one, ``Anna@2`` beside ``Anna``."""
+    base = _LANE.sub("", tier)
+    return base if base in names or (_LANE.search(base) and f"{base}@1" in names) else tier
+
+
+def _placed_by(name: str, heard: Iterable[Heard]) -> list[Heard]:
+    return [item._replace(where=f"tier {name!r}, {item.start:g} s") for item in heard]
 
 
 def with_words(

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from whisperdiar.formats._ass_read import script_cues
 from whisperdiar.formats._cues import Piece, ReadyCue, ready
 from whisperdiar.formats._from_cues import transcript_of
+from whisperdiar.formats._italics import read_italics, without_italics, write_italics
 from whisperdiar.formats._labels import split_labels
 from whisperdiar.formats._making import written
 from whisperdiar.formats._speakers import PALETTE, chosen_style, clean_names, colour_numbers, leads
@@ -82,8 +83,8 @@ def read_cues(text: str, *, labels: bool = True) -> tuple[Cue, ...]:
     Raises:
         FormatError: no script, or an event that cannot be read; with the line's number and text.
     """
-    cues = tuple(script_cues(text))
-    return split_labels(cues) if labels else cues
+    seen = tuple(map(read_italics, script_cues(text)))
+    return split_labels(without_italics(seen)) if labels else seen
 
 
 def read(text: str) -> Transcript:
@@ -92,7 +93,7 @@ def read(text: str) -> Transcript:
     Raises:
         FormatError: as `read_cues`.
     """
-    return transcript_of(read_cues(text))
+    return transcript_of(read_cues(text), shown=read_cues(text, labels=False))
 
 
 def _style(options: WriteOptions) -> str:
@@ -143,7 +144,7 @@ def _line(
     if word_times and cue.pieces:
         text = _karaoke(cue.pieces[index], lead, _after(cue, index, start_cs))
     else:
-        text = _literal(lead + cue.lines[index])
+        text = _literal(lead) + write_italics(cue.lines[index], cue.italic(index), _literal, ("{\\i1}", "{\\i0}"))
     return turn + text
 
 

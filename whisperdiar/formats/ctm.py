@@ -1,17 +1,19 @@
 """Conversation time marks of NIST (SCTK, "CTM file format"): one word per line, without its speaker.
 
-The fields of a line are recording, channel, start, duration, word and confidence.
+The fields of a line are recording, channel, start, duration, word and confidence; in files of the Rich Transcription
+evaluations (RT-04F evaluation plan, section 5) the word's type and speaker follow, which are read.
 """
 
 from __future__ import annotations
 
 from operator import itemgetter
 
-from whisperdiar.formats._heard import shared, transcript_of
+from whisperdiar.formats._heard import HeardWord, shared, transcript_of
+from whisperdiar.formats._recordings import choose
+from whisperdiar.formats._segments import utterances_of
+from whisperdiar.formats._silence import SILENCE
 from whisperdiar.formats._spoken import spoken
 from whisperdiar.formats._text import decimal, milliseconds, numbered_lines, refuse_line, seconds_field
-from whisperdiar.formats._tiers import whole
-from whisperdiar.formats.rttm import choose
 from whisperdiar.formats.stm import recording_field
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
@@ -19,8 +21,14 @@ from whisperdiar.transcript import Transcript
 name = "ctm"
 suffix = ".ctm"
 needs = "words"
+several = True
 
-_LEAST, _MOST = 5, 6
+_LEAST, _MOST = 5, 8
+_NO_WORDS = frozenset({"non-lex", "misc"})
+"""Types of what is no word: laughter, coughs, marks of the annotator."""
+_TYPES = _NO_WORDS | {"lex", "frag", "fp", "un-lex", "for-lex", "noscore", "null", "<NA>"}
+_NOBODY = frozenset({"null", "unknown", "<NA>"})
+_ALTERNATIVES = ("<ALT_BEGIN>", "<ALT>", "<ALT_END>")
 
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG001 - CTM leaves no choice
@@ -38,23 +46,58 @@ def dumps(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG
     return "".join(f"{recording} 1 {row}\n" for _, row in sorted(rows, key=itemgetter(0)))
 
 
-def read(text: str) -> Transcript:
-    """The one recording of a file, its words joined to segments at pauses; nobody is known to speak.
+def read(text: str, *, recording_id: str | None = None) -> Transcript:
+    """One recording of a file, the words of a channel and speaker joined to segments at pauses.
+
+    Left out are comments, marks of silence (`SILENCE`), what its type says is no word, and of alternatives all but the
+    first.
+
+    Args:
+        recording_id: which one; None takes the only one that there is.
 
     Raises:
-        FormatError: a line that cannot be read (with its number and text), or several recordings.
+        FormatError: a line that cannot be read (with its number and text), several recordings (`SeveralRecordings`),
+            or not the one asked for.
     """
-    recordings: dict[str, list[tuple[float, float, str]]] = {}
+    recordings: dict[str, dict[tuple[str, str | None], list[HeardWord]]] = {}
+    alternative = 0
     for number, line in numbered_lines(text):
         if line.startswith(";;"):
             continue
         fields = line.split()
         if not _LEAST <= len(fields) <= _MOST:
-            refuse_line(number, line, f"{len(fields)} fields, where CTM has {_LEAST} or {_MOST}")
+            refuse_line(number, line, f"{len(fields)} fields, where CTM has {_LEAST} to {_MOST}")
+        if fields[4] in _ALTERNATIVES:
+            alternative = (1, alternative + 1, 0)[_ALTERNATIVES.index(fields[4])]
+            continue
+        words = recordings.setdefault(fields[0], {})
         start, duration = seconds_field(fields[2]), seconds_field(fields[3])
         if start is None or duration is None:
             refuse_line(number, line, "expected a start and a duration in seconds")
+        if len(fields) > _LEAST + 1 and fields[_LEAST + 1] not in _TYPES:
+            refuse_line(number, line, f"no type of a word: {fields[_LEAST + 1]!r}")
+        confidence = _confidence(number, line, fields)
+        if alternative > 1 or fields[4] in SILENCE or (fields[6:7] and fields[6] in _NO_WORDS):
+            continue
+        who = None if len(fields) < _MOST or fields[7] in _NOBODY else fields[7]
         # Rounded like the text: 0.1 + 0.2 is 0.3 there.
-        recordings.setdefault(fields[0], []).append((start, round(start + duration, 6), fields[4]))
-    found = choose(recordings, None)
-    return transcript_of(whole(sorted(recordings.get(found, ()), key=itemgetter(0)), None), recording_id=found)
+        word = HeardWord(fields[4], start, round(start + duration, 6), confidence)
+        words.setdefault((fields[1], who), []).append(word)
+    found = choose(recordings, recording_id)
+    heard = []
+    for (_, who), own in recordings.get(found, {}).items():
+        heard += utterances_of(sorted(own, key=_start), who, "")
+    return transcript_of(heard, recording_id=found)
+
+
+def _start(word: HeardWord) -> float:
+    return word.start or 0.0
+
+
+def _confidence(number: int, line: str, fields: list[str]) -> float:
+    if len(fields) <= _LEAST or fields[_LEAST] in ("NA", "<NA>", "null"):
+        return 1.0
+    found = seconds_field(fields[_LEAST])
+    if found is None:
+        refuse_line(number, line, f"no confidence: {fields[_LEAST]!r}")
+    return min(1.0, found)

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 
 from whisperdiar.errors import FormatError
 from whisperdiar.formats import _fields, _json_text
-from whisperdiar.formats._heard import Heard, transcript_of
+from whisperdiar.formats._heard import transcript_of
+from whisperdiar.formats._segments import segments
 from whisperdiar.formats._spoken import distinct_names, spoken
 from whisperdiar.formats._text import milliseconds
 from whisperdiar.options import WriteOptions
@@ -54,10 +55,7 @@ def read(text: str) -> Transcript:
     data = _json_text.read(text)
     if not isinstance(data, Mapping) or "segments" not in data:
         raise FormatError("expected a JSON object with segments, as diarized_json has them")
-    heard = []
-    for index, item in enumerate(_fields.objects(data["segments"], "segments")):
-        where = f"segments[{index}]"
-        start, end = _fields.time(item, "start", where), _fields.time(item, "end", where)
-        who = _fields.text(item, "speaker", where) or None
-        heard.append(Heard(start, end, who, _fields.text(item, "text", where)))
+    heard = segments(data["segments"])
+    if not heard and _fields.text(data, "text", "the object"):
+        raise FormatError("the object has a text and no segments that say when it is spoken")
     return transcript_of(heard, duration=_fields.number(data, "duration", "the object"))

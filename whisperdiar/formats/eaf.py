@@ -7,7 +7,8 @@ words); `_tiers` says which tiers there are. Times are whole milliseconds.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 from pathlib import PurePosixPath
 from typing import NamedTuple
@@ -17,9 +18,9 @@ from xml.sax.saxutils import escape, quoteattr
 
 from whisperdiar.errors import FormatError
 from whisperdiar.formats._heard import HeardWord, filled, transcript_of
+from whisperdiar.formats._recordings import NO_ID
 from whisperdiar.formats._text import milliseconds, one_line, seconds_field, without_mark
 from whisperdiar.formats._tiers import Lane, Mark, Tier, lanes, read_tiers
-from whisperdiar.formats.rttm import NO_ID
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span
@@ -31,6 +32,8 @@ _SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
 # The schema wants a date. A writer has no clock, so that one transcript always gives one file.
 _DATE = "1970-01-01T00:00:00Z"
 _LONGEST_DIGITS = 12  # of milliseconds: thirty years
+_UNITS = {"milliseconds": 1.0, "PAL-frames": 40.0, "PAL-50-frames": 20.0, "NTSC-frames": 1001 / 30}
+"""Of time values, in milliseconds."""
 _NO_XML = re.compile("[\ufffe\uffff]")
 _STEREOTYPES = {
     "Time_Subdivision": "Parts of the parent annotation's time, without gaps",
@@ -145,30 +148,51 @@ def read(text: str) -> Transcript:
     """Top tiers as speakers (by participant, or by name), and a tier of words below each where there is one.
 
     A tier of words is one whose name or linguistic type says so (``words@Anna``, a type ``word`` or ``words``); its
-    annotations may have times of their own or be a symbolic subdivision. Other dependent tiers are passed over.
+    annotations may have times of their own or be a symbolic subdivision. An annotation of a top tier without a text
+    and without words has that of the first tier below it that says something there, as where the top tier only cuts
+    the recording. Other dependent tiers (translations, glosses, comments) are passed over; the provenance's notes name
+    those that hold a text. Times are those of the recording, of which `TIME_ORIGIN` may leave out the beginning.
 
     Raises:
         FormatError: no EAF.
     """
     root = _root(text)
     slots = _slots(root)
-    elements = {element.get("TIER_ID", ""): element for element in root.iter("TIER")}
-    marks: dict[str, dict[str, tuple[float, float, str]]] = {}
-    for label in sorted(elements, key=lambda label: _depth(label, elements)):
-        element = elements[label]
-        marks[label] = _marks(element, slots, marks.get(element.get("PARENT_REF", ""), {}))
-    parents = [label for label, element in elements.items() if not element.get("PARENT_REF")]
-    tiers = []
-    speakers: dict[str, str] = {}
-    for number, label in enumerate(parents):
-        key = f"tier {number}"  # a name of its own for reading: what the tier is called says nothing here
-        speakers[key] = one_line(elements[label].get("PARTICIPANT") or label)
-        tiers.append(Tier(key, sorted(marks[label].values(), key=itemgetter(0))))
-        words = [
-            child for child, element in elements.items() if element.get("PARENT_REF") == label and _of_words(element)
-        ]
-        tiers += [Tier(f"words@{key}", sorted(marks[child].values(), key=itemgetter(0))) for child in words[:1]]
-    heard = [item._replace(speaker=speakers[item.speaker or ""]) for item in read_tiers(tiers)]
+    elements = list(root.iter("TIER"))
+    labels = [element.get("TIER_ID", "") for element in elements]
+    below: dict[str, list[int]] = {label: [] for label in labels}
+    for index, element in enumerate(elements):
+        if element.get("PARENT_REF") in below:
+            below[element.get("PARENT_REF", "")].append(index)
+    marks: dict[int, dict[str, _Timed]] = {}
+    by_label: dict[str, dict[str, _Timed]] = {}
+    parents = dict(zip(labels, elements, strict=True))
+    for index in sorted(range(len(elements)), key=lambda index: _depth(labels[index], parents)):
+        marks[index] = _marks(elements[index], slots, by_label.get(elements[index].get("PARENT_REF", ""), {}))
+        by_label.setdefault(labels[index], {}).update(marks[index])
+    tiers, speakers, used = [], {}, set()
+    for index, element in enumerate(elements):
+        if element.get("PARENT_REF"):
+            continue
+        dependent = _dependents(labels[index], below, labels)
+        words = next((child for child in dependent if _of_words(elements[child])), None)
+        own = sorted(marks[index].values(), key=itemgetter(0))
+        others = [child for child in dependent if child != words]
+        own, taken = _filled(
+            own, [marks[child].values() for child in others], () if words is None else marks[words].values()
+        )
+        key = f"tier {index}"  # a name of its own for reading: what the tier is called says nothing here
+        speakers[key] = one_line(element.get("PARTICIPANT") or labels[index])
+        tiers.append(Tier(key, own))
+        used |= {index, *(others[number] for number in taken)}
+        if words is not None:
+            tiers.append(Tier(f"words@{key}", sorted(marks[words].values(), key=itemgetter(0))))
+            used.add(words)
+    heard = [
+        item._replace(speaker=speakers[item.speaker or ""], where=f"{speakers[item.speaker or '']!r}, {item.start:g} s")
+        for item in read_tiers(tiers)
+    ]
+    left = [labels[i] for i in range(len(elements)) if i not in used and any(mark[2] for mark in marks[i].values())]
     properties = {element.get("NAME"): (element.text or "").strip() for element in root.iter("PROPERTY")}
     length_ms = seconds_field(properties.get("duration_ms", "")) or 0.0
     return transcript_of(
@@ -176,7 +200,52 @@ def read(text: str) -> Transcript:
         recording_id=properties.get("recording_id") or NO_ID,
         duration=length_ms / 1000,
         language=properties.get("language") or None,
+        notes=[f"dependent tiers that are not read: {', '.join(left[:5])}{', …' * (len(left) > 5)}"] if left else (),
     )
+
+
+_Timed = tuple[float, float, str]
+
+
+def _dependents(label: str, below: Mapping[str, Sequence[int]], labels: Sequence[str]) -> list[int]:
+    """All tiers below one, the nearest first."""
+    found: list[int] = []
+    waiting = list(below[label])
+    while waiting:
+        index = waiting.pop(0)
+        if index not in found:
+            found.append(index)
+            waiting += below[labels[index]]
+    return found
+
+
+def _filled(
+    own: Sequence[_Timed], others: Sequence[Iterable[_Timed]], words: Iterable[_Timed]
+) -> tuple[list[_Timed], set[int]]:
+    """Annotations with the text of the first dependent tier that has one there, and which tiers gave some."""
+    if all(text for _, _, text in own):
+        return list(own), set()
+    worded = _texts_within(own, words)
+    below = [_texts_within(own, marks) for marks in others]
+    found, taken = [], set()
+    for place, (start, end, text) in enumerate(own):
+        number = next((number for number, texts in enumerate(below) if texts[place]), None)
+        if not text and not worded[place] and number is not None:
+            taken.add(number)
+            text = " ".join(below[number][place])
+        found.append((start, end, text))
+    return found, taken
+
+
+def _texts_within(own: Sequence[_Timed], marks: Iterable[_Timed]) -> list[list[str]]:
+    """For each annotation the texts of those whose middle lies in it, in the order of time."""
+    found: list[list[str]] = [[] for _ in own]
+    starts = [start for start, _, _ in own]
+    for start, end, text in sorted(marks, key=itemgetter(0)):
+        place = bisect_right(starts, (start + end) / 2) - 1
+        if text and place >= 0 and (start + end) / 2 <= own[place][1]:
+            found[place].append(text)
+    return found
 
 
 def _depth(label: str, elements: Mapping[str, ElementTree.Element]) -> int:
@@ -202,14 +271,24 @@ def _root(text: str) -> ElementTree.Element:
 
 def _of_words(tier: ElementTree.Element) -> bool:
     says = f"{tier.get('LINGUISTIC_TYPE_REF', '')} {tier.get('TIER_ID', '')}".casefold()
-    return re.search(r"\b(words?|wd)\b", says.replace("_", " ")) is not None
+    named = re.search(r"\b(words?|wd)\b", says.replace("_", " ")) is not None
+    return named and not re.search("gloss|transl", says)
 
 
 def _slots(root: ElementTree.Element) -> dict[str, float]:
     """Seconds of every time slot; those without a time lie evenly between their neighbours."""
+    header = root.find("HEADER")
+    units = "milliseconds" if header is None else header.get("TIME_UNITS", "milliseconds")
+    if units not in _UNITS:
+        raise FormatError(f"times in {units!r}: EAF has {', '.join(_UNITS)}")
+    # ELAN leaves out so much of the (first) recording's beginning; in this package times count from its start.
+    media = root.find("HEADER/MEDIA_DESCRIPTOR")
+    origin = "0" if media is None else media.get("TIME_ORIGIN", "0")
+    if not re.fullmatch("[0-9]{1,12}", origin):
+        raise FormatError(f"TIME_ORIGIN {origin!r}: this is no number of milliseconds")
     found: dict[str, float] = {}
     waiting: list[str] = []
-    last = 0.0
+    last = int(origin) / 1000
     for element in root.iter("TIME_SLOT"):
         label, value = element.get("TIME_SLOT_ID", ""), element.get("TIME_VALUE")
         waiting.append(label)
@@ -219,7 +298,7 @@ def _slots(root: ElementTree.Element) -> dict[str, float]:
         time_ms = float(value) if whole else seconds_field(value)
         if time_ms is None:
             raise FormatError(f"time slot {label!r}: {value!r} is no number of milliseconds")
-        time = time_ms / 1000
+        time = int(origin) / 1000 + time_ms * _UNITS[units] / 1000
         for index, item in enumerate(waiting, start=1):
             found[item] = time if item == label else last + (time - last) * index / len(waiting)
         last, waiting = time, []

@@ -8,8 +8,11 @@ from typing import Any
 
 from whisperdiar.errors import FormatError
 from whisperdiar.formats import _json_text
+from whisperdiar.formats._recordings import NO_ID
+from whisperdiar.formats._words import recognised_words
 from whisperdiar.options import WriteOptions
-from whisperdiar.transcript import Transcript, read_words
+from whisperdiar.segmentation import segments
+from whisperdiar.transcript import Transcript
 from whisperdiar.types import Word
 
 name = "json"
@@ -39,20 +42,31 @@ read = loads
 
 
 def load_words(text: str) -> tuple[Word, ...]:
-    """Words from a list of ``{"start", "end", "text", "probability"}``, or those of a transcript.
+    """The words of `load_recognised`.
 
     Raises:
-        FormatError: neither of them; the message says where.
+        FormatError: as there.
+    """
+    return load_recognised(text).words
+
+
+def load_recognised(text: str) -> Transcript:
+    """What a recogniser gave, as a transcript in which nobody is known to speak; a transcript stays as it is.
+
+    A list holds words, ``{"start", "end", "text", "probability"}``, or segments with such words inside; a word's text
+    may be called ``word``. Where no word begins with a space, they are whole words and get one. A time that cannot be
+    is mended; the provenance's warnings say so.
+
+    Raises:
+        FormatError: no such list, or one of texts of several words, whose times nobody knows; the message says where.
     """
     data = _json_text.read(text)
     if isinstance(data, dict):
-        return _transcript(data).words
+        return _transcript(data)
     if not isinstance(data, list):
         raise FormatError("expected a JSON list of words, or a whisperdiar transcript")
-    try:
-        return read_words(data)
-    except OverflowError as error:
-        raise FormatError(f"this JSON holds a number that is too large: {error}") from error
+    words, told = recognised_words(data)
+    return Transcript(NO_ID, 0.0, segments=segments(words), provenance={"warnings": [told]} if told else {})
 
 
 def schema() -> dict[str, Any]:

@@ -76,7 +76,7 @@ def read(text: str) -> Transcript:
     Raises:
         FormatError: as `read_cues`.
     """
-    return transcript_of(read_cues(text))
+    return transcript_of(read_cues(text), shown=read_cues(text, labels=False))
 
 
 def _style(options: WriteOptions) -> str:

@@ -6,10 +6,12 @@ lookahead time: ``SPEAKER meeting 1 0.500 2.250 <NA> <NA> Anna <NA> <NA>``.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from whisperdiar.errors import FormatError
+from whisperdiar.formats._recordings import NO_ID as NO_ID
+from whisperdiar.formats._recordings import choose
 from whisperdiar.formats._text import (
     decimal,
     distinct,
@@ -28,6 +30,7 @@ name = "rttm"
 suffix = ".rttm"
 rewritable = True
 needs = "turns"
+several = True
 
 STRICT = RttmTolerance()
 TOLERANT = RttmTolerance(
@@ -37,10 +40,8 @@ TOLERANT = RttmTolerance(
     short_lines=True,
     odd_fields=True,
     other_id=True,
+    spaces=True,
 )
-
-NO_ID = "recording"
-"""The id of a recording of which a file says none."""
 
 _FIELDS = 10
 _NAME = 7
@@ -100,13 +101,16 @@ def _field(text: str, what: str) -> str:
     return field
 
 
-def read(text: str) -> Transcript:
-    """The one recording of an RTTM text as a transcript without words, read with every tolerance.
+def read(text: str, *, recording_id: str | None = None) -> Transcript:
+    """One recording of an RTTM text as a transcript without words, read with every tolerance.
+
+    Args:
+        recording_id: which one; None takes the only one that there is.
 
     Raises:
-        FormatError: a line that cannot be read, or several recordings.
+        FormatError: a line that cannot be read, several recordings (`SeveralRecordings`), or not the one asked for.
     """
-    found = loads(text, tolerance=TOLERANT)
+    found = loads(text, recording_id=recording_id, tolerance=replace(TOLERANT, other_id=False))
     speakers = tuple(Speaker(label, label) for label in found.speakers)
     duration = max((turn.end for turn in found.turns), default=0.0)
     return Transcript(found.recording_id, duration, speakers=speakers, turns=found.turns)
@@ -120,7 +124,7 @@ def loads(text: str, *, recording_id: str | None = None, tolerance: RttmToleranc
 
     Raises:
         FormatError: a line that cannot be read (with its number and text), a recording that is not there, or
-            several of them and none asked for.
+            several of them and none asked for (`SeveralRecordings`).
     """
     recordings = loads_all(text, tolerance=tolerance)
     found = choose(recordings, recording_id, other_id=tolerance.other_id)
@@ -142,26 +146,9 @@ def loads_all(text: str, *, tolerance: RttmTolerance = STRICT) -> dict[str, Diar
     return {recording: Diarization(recording, tuple(items)) for recording, items in turns.items()}
 
 
-def choose(recordings: Iterable[str], recording_id: str | None, *, other_id: bool = False) -> str:
-    """Which of the ids in a file is meant; the one asked for (or `NO_ID`) where the file names none.
-
-    Raises:
-        FormatError: the one asked for is not there, or several are and none was asked for.
-    """
-    known = tuple(recordings)
-    if recording_id in known or not known:
-        return recording_id or NO_ID
-    if len(known) == 1 and (recording_id is None or other_id):
-        return known[0]
-    listed = ", ".join(known[:5]) + (", …" if len(known) > 5 else "")
-    if recording_id is None:
-        raise FormatError(f"{len(known)} recordings in one file ({listed}): say which one is meant")
-    raise FormatError(f"no recording {recording_id!r} in this file; it holds: {listed}")
-
-
 def _fields(number: int, line: str, tolerance: RttmTolerance) -> list[str]:
     """The fields of a SPEAKER line, or none where the line is to be skipped."""
-    if line.startswith(";;"):
+    if line.startswith((";;", "#")):
         if tolerance.comments:
             return []
         refuse_line(number, line, "a comment, where only SPEAKER lines are expected")
@@ -176,9 +163,36 @@ def _fields(number: int, line: str, tolerance: RttmTolerance) -> list[str]:
             return []
         refuse_line(number, line, "no SPEAKER line of RTTM")
     least = _NAME + 1 if tolerance.short_lines else _FIELDS
-    if not least <= len(fields) <= _FIELDS:
+    if len(fields) > _FIELDS:
+        return _rejoin(number, line, fields, tolerance)
+    if len(fields) < least:
         refuse_line(number, line, f"{len(fields)} fields, where RTTM has {_FIELDS}")
     return fields
+
+
+def _rejoin(number: int, line: str, fields: list[str], tolerance: RttmTolerance) -> list[str]:
+    """Ten fields of a line with too many, where a file name or a speaker name with spaces was written as it is.
+
+    The channel, onset, duration and two unused fields stand between the two, confidence and lookahead time at the end.
+    """
+    places = [
+        place
+        for place in range(2, len(fields) - 7)
+        if fields[place].isascii()
+        and fields[place].isdigit()
+        and seconds_field(fields[place + 1]) is not None
+        and seconds_field(fields[place + 2]) is not None
+        and fields[place + 3 : place + 5] == [_MISSING, _MISSING]
+    ]
+    if len(places) != 1 or _MISSING in fields[places[0] + 5 : -2]:
+        refuse_line(number, line, f"{len(fields)} fields, where RTTM has {_FIELDS}; nobody can tell them apart")
+    (place,) = places
+    recording, speaker = fields[1:place], fields[place + 5 : -2]
+    if not tolerance.spaces:
+        what = "recording id" if len(recording) > 1 else "speaker's name"
+        found = " ".join(recording if len(recording) > 1 else speaker)
+        refuse_line(number, line, f"{len(fields)} fields, where RTTM has {_FIELDS}: a space in the {what} {found!r}")
+    return [fields[0], "_".join(recording), *fields[place : place + 5], " ".join(speaker), *fields[-2:]]
 
 
 def _turn(number: int, line: str, fields: list[str], tolerance: RttmTolerance) -> Turn:
@@ -201,7 +215,8 @@ def _confidence(number: int, line: str, fields: list[str], tolerance: RttmTolera
     try:
         confidence = float(text)
     except ValueError:
-        confidence = math.nan
+        # Not left out with odd numbers: it may be the end of a name with a space.
+        refuse_line(number, line, f"confidence {text!r}: expected a number from 0 to 1, or {_MISSING}")
     if 0.0 <= confidence <= 1.0:
         return confidence
     if not tolerance.odd_fields:

@@ -5,18 +5,24 @@ A list of segments with ``session_id``, ``speaker``, ``start_time``, ``end_time`
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from whisperdiar.errors import FormatError
 from whisperdiar.formats import _fields, _json_text
 from whisperdiar.formats._heard import Heard, transcript_of
+from whisperdiar.formats._recordings import choose
 from whisperdiar.formats._spoken import distinct_names, spoken
 from whisperdiar.formats._text import one_line
-from whisperdiar.formats.rttm import choose
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
 
 name = "seglst"
 suffix = ".seglst.json"  # `.json` alone means the transcript; this form is chosen by its name
 needs = "words"
+several = True
+
+_KNOWN = ("session_id", "speaker", "start_time", "end_time")
 
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG001 - the keys are fixed
@@ -37,11 +43,15 @@ def dumps(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG
     )
 
 
-def read(text: str) -> Transcript:
-    """The one session of a file; words share their segment's time by their length.
+def read(text: str, *, recording_id: str | None = None) -> Transcript:
+    """One session of a file; words share their segment's time by their length.
+
+    Args:
+        recording_id: which session; None takes the only one that there is.
 
     Raises:
-        FormatError: no SegLST (the message says where), or several sessions.
+        FormatError: no SegLST (the message says where), several sessions (`SeveralRecordings`), or not the one asked
+            for.
     """
     data = _json_text.read(text)
     if not isinstance(data, list):
@@ -51,10 +61,17 @@ def read(text: str) -> Transcript:
         where = f"[{index}]"
         if "session_id" not in item:
             raise FormatError(f"{where}.session_id: this is no SegLST, which names the session of each segment")
-        words = item.get("words")
-        said = " ".join(map(str, words)) if isinstance(words, list) else _fields.text(item, "words", where)
         start, end = _fields.time(item, "start_time", where), _fields.time(item, "end_time", where)
-        heard = Heard(start, end, _fields.text(item, "speaker", where) or None, said)
+        heard = Heard(start, end, _fields.text(item, "speaker", where) or None, _said(item, where), (), where)
         sessions.setdefault(_fields.text(item, "session_id", where), []).append(heard)
-    found = choose(sessions, None)
+    found = choose(sessions, recording_id)
     return transcript_of(sessions.get(found, ()), recording_id=found)
+
+
+def _said(item: Mapping[str, Any], where: str) -> str:
+    """The text of a segment; turns without words have none, unless another key holds a text that would be lost."""
+    words = item.get("words")
+    if isinstance(words, list):
+        return " ".join(_fields.text({"": word}, "", f"{where}.words") for word in words)
+    other = [key for key, value in item.items() if key not in _KNOWN and isinstance(value, (str, list)) and value]
+    return _fields.required_text(item, ("words",), where) if other else _fields.text(item, "words", where)

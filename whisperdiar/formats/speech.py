@@ -15,6 +15,7 @@ from typing import Any
 
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.formats import _json_text, rttm
+from whisperdiar.formats._recordings import choose
 from whisperdiar.formats._text import numbered_lines, refuse_line, seconds_field
 from whisperdiar.types import Diarization, Span, Turn, merge_spans
 
@@ -142,7 +143,7 @@ def _read_uem(text: str, recording_id: str | None) -> list[Span]:
         if len(fields) != 4:
             refuse_line(number, line, "expected the 4 fields of UEM: recording, channel, start, end")
         recordings.setdefault(fields[0], []).append(_line_span(number, line, fields[2], fields[3]))
-    return recordings.get(rttm.choose(recordings, recording_id, other_id=True), [])
+    return recordings.get(choose(recordings, recording_id, other_id=True), [])
 
 
 def _read_txt(text: str, recording_id: str | None) -> list[Span]:  # noqa: ARG001 - the form names no recording

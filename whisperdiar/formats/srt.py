@@ -9,8 +9,9 @@ from datetime import timedelta
 import srt
 
 from whisperdiar.formats._blocks import blocks
-from whisperdiar.formats._cues import ready
+from whisperdiar.formats._cues import ReadyCue, ready
 from whisperdiar.formats._from_cues import transcript_of
+from whisperdiar.formats._italics import mark_tags, read_italics, without_italics, write_italics
 from whisperdiar.formats._labels import split_labels
 from whisperdiar.formats._making import subtitle_cues
 from whisperdiar.formats._speakers import PALETTE, chosen_style, clean_names, colour_numbers, label_if_it_fits, leads
@@ -52,7 +53,7 @@ def dumps_cues(cues: Iterable[Cue], names: Mapping[str, str], *, options: WriteO
     colours = colour_numbers(known)
     subtitles = []
     for index, (cue, before) in enumerate(zip(made, leads(made, known, style), strict=True), start=1):
-        lines = [_literal(lead + line) for lead, line in zip(before, cue.lines, strict=True)]
+        lines = [_line(cue, number, lead) for number, lead in enumerate(before)]
         if style == "colour":
             lines = _coloured(lines, cue.speakers, colours)
         start, end = timedelta(milliseconds=cue.start_ms), timedelta(milliseconds=cue.end_ms)
@@ -62,6 +63,17 @@ def dumps_cues(cues: Iterable[Cue], names: Mapping[str, str], *, options: WriteO
 
 def _style(options: WriteOptions) -> str:
     return chosen_style(options.speaker_style, own=label_if_it_fits(options), supported=("colour",))
+
+
+def _line(cue: ReadyCue, number: int, lead: str) -> str:
+    ranges = cue.italic(number)
+    if not ranges:
+        return _literal(lead + cue.lines[number])
+    return _literal(lead) + write_italics(cue.lines[number], ranges, _literal_before_tag, ("<i>", "</i>"))
+
+
+def _literal_before_tag(text: str) -> str:
+    return _literal(text) + (JOINER if text.endswith("<") else "")
 
 
 def _literal(line: str) -> str:
@@ -93,10 +105,11 @@ def read_cues(text: str, *, labels: bool = True) -> tuple[Cue, ...]:
         FormatError: a line of times cannot be read, or the file holds no cue; with the line's number and text.
     """
     if without_mark(text).startswith("WEBVTT"):  # called .srt: names and times of words would be lost
-        cues = tuple(cue_of(block.span, block.lines) for block in blocks(text, blank_ends=True))
+        cues = [cue_of(block.span, mark_tags(block.lines)) for block in blocks(text, blank_ends=True)]
     else:
-        cues = tuple(Cue(block.span, _shown(block.lines)) for block in blocks(text, blank_ends=False))
-    return split_labels(cues) if labels else cues
+        cues = [Cue(block.span, _shown(mark_tags(block.lines))) for block in blocks(text, blank_ends=False)]
+    seen = tuple(map(read_italics, cues))
+    return split_labels(without_italics(seen)) if labels else seen
 
 
 def read(text: str) -> Transcript:
@@ -105,7 +118,7 @@ def read(text: str) -> Transcript:
     Raises:
         FormatError: as `read_cues`.
     """
-    return transcript_of(read_cues(text))
+    return transcript_of(read_cues(text), shown=read_cues(text, labels=False))
 
 
 def _shown(lines: Iterable[str]) -> tuple[str, ...]:

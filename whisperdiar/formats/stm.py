@@ -6,15 +6,16 @@ The fields of a line are recording, channel, speaker, start, end, an optional la
 from __future__ import annotations
 
 from whisperdiar.formats._heard import Heard, transcript_of
+from whisperdiar.formats._recordings import NO_ID, choose
 from whisperdiar.formats._spoken import distinct_names, spoken
 from whisperdiar.formats._text import decimal, distinct, numbered_lines, refuse_line, seconds_field, token
-from whisperdiar.formats.rttm import NO_ID, choose
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
 
 name = "stm"
 suffix = ".stm"
 needs = "words"
+several = True
 
 _FIELDS = 5
 _NO_SPEECH = "IGNORE_TIME_SEGMENT_IN_SCORING"
@@ -41,13 +42,17 @@ def recording_field(transcript: Transcript) -> str:
     return f"_{field}" if field.startswith(";") else field
 
 
-def read(text: str) -> Transcript:
-    """The one recording of a file; words share their segment's time by their length.
+def read(text: str, *, recording_id: str | None = None) -> Transcript:
+    """One recording of a file; words share their segment's time by their length.
 
     Comments, labels and segments that are not to be scored are passed over.
 
+    Args:
+        recording_id: which one; None takes the only one that there is.
+
     Raises:
-        FormatError: a line that cannot be read (with its number and text), or several recordings.
+        FormatError: a line that cannot be read (with its number and text), several recordings (`SeveralRecordings`),
+            or not the one asked for.
     """
     recordings: dict[str, list[Heard]] = {}
     for number, line in numbered_lines(text):
@@ -57,13 +62,13 @@ def read(text: str) -> Transcript:
         if len(fields) < _FIELDS:
             refuse_line(number, line, f"{len(fields)} fields, where STM has {_FIELDS} and a text")
         start, end = seconds_field(fields[3]), seconds_field(fields[4])
-        if start is None or end is None or end < start:
+        if start is None or end is None:
             refuse_line(number, line, "expected a start and an end in seconds")
         said = fields[_FIELDS] if len(fields) > _FIELDS else ""
         if said.startswith("<") and ">" in said:
             said = said.partition(">")[2].strip()
         if said == _NO_SPEECH:
             continue
-        recordings.setdefault(fields[0], []).append(Heard(start, end, fields[2], said))
-    found = choose(recordings, None)
+        recordings.setdefault(fields[0], []).append(Heard(start, end, fields[2], said, (), f"line {number}"))
+    found = choose(recordings, recording_id)
     return transcript_of(recordings.get(found, ()), recording_id=found)

@@ -88,6 +88,7 @@ def read(text: str) -> Transcript:
     if fields.flag() == "exists":
         for _ in range(fields.count()):
             tiers += fields.tier()
+    fields.finish()
     return transcript_of(read_tiers(tiers), duration=end)
 
 
@@ -118,6 +119,11 @@ class _Fields:
     def _refuse(self, cause: str) -> None:
         number = self._text.count("\n", 0, self._place) + 1
         raise FormatError(f"line {number}: {cause}: {self._text[self._place : self._place + 60]!r}")
+
+    def finish(self) -> None:
+        """Refuses what stands behind the last tier: a number of tiers or intervals is wrong, and text would be lost."""
+        if next(self._fields, None) is not None:
+            self._refuse("more than the numbers of tiers and intervals say")
 
     def string(self) -> str:
         return self._next("string").replace('""', '"')

@@ -8,6 +8,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from whisperdiar.formats._cues import ReadyCue, ready
 from whisperdiar.formats._from_cues import transcript_of
+from whisperdiar.formats._italics import write_italics
 from whisperdiar.formats._labels import split_labels
 from whisperdiar.formats._making import subtitle_cues
 from whisperdiar.formats._speakers import PALETTE, chosen_style, clean_names, colour_numbers, leads
@@ -94,7 +95,7 @@ def read(text: str) -> Transcript:
     Raises:
         FormatError: as `read_cues`.
     """
-    return transcript_of(read_cues(text), language=document_language(text))
+    return transcript_of(read_cues(text), shown=read_cues(text, labels=False), language=document_language(text))
 
 
 def _style(options: WriteOptions) -> str:
@@ -149,14 +150,18 @@ def _paragraph(
 ) -> str:
     alone = len(set(cue.speakers)) == 1
     spans = []
-    for lead, line, speaker in zip(before, cue.lines, cue.speakers, strict=True):
+    for number, (lead, line, speaker) in enumerate(zip(before, cue.lines, cue.speakers, strict=True)):
         style = f"text colour{colours[speaker] + 1}" if speaker in colours else "text"
         agent = "" if alone else _agent(speaker, agents)
-        spans.append(f'<span style="{style}"{agent}>{_escaped(lead + line)}</span>')
+        text = _escaped(lead) + write_italics(line, cue.italic(number), _escaped, _ITALIC)
+        spans.append(f'<span style="{style}"{agent}>{text}</span>')
     times = f'begin="{clock(cue.start_ms, ".")}" end="{clock(cue.end_ms, ".")}"'
     agent = _agent(cue.speakers[0], agents) if alone else ""
     place = f'region="region{_region(cue) + 1}" style="paragraph"'
     return f'      <p {times} {place}{agent} xml:space="preserve">{"<br/>".join(spans)}</p>'
+
+
+_ITALIC = ('<span tts:fontStyle="italic">', "</span>")
 
 
 def _agent(speaker: str | None, agents: Mapping[str | None, str]) -> str:

@@ -15,9 +15,10 @@ from whisperdiar.errors import FormatError
 from whisperdiar.formats import _fields, _json_text
 from whisperdiar.formats._heard import Heard, HeardWord, transcript_of
 from whisperdiar.formats._languages import code_of, english_name
+from whisperdiar.formats._segments import segments, utterances_of, words_of
 from whisperdiar.formats._spoken import Spoken, distinct_names, spoken
 from whisperdiar.formats._text import milliseconds
-from whisperdiar.formats._tiers import whole, with_words
+from whisperdiar.formats._tiers import with_words
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
 
@@ -72,7 +73,8 @@ def _segment(number: int, item: Spoken, names: Mapping[str | None, str]) -> dict
 
 
 def read(text: str) -> Transcript:
-    """Segments with the words whose times lie in them; either of them may be missing.
+    """Segments with the words inside them, or else with those of the whole whose times lie in them; segments or words
+    may be missing.
 
     Raises:
         FormatError: no verbose JSON; the message says where.
@@ -80,21 +82,13 @@ def read(text: str) -> Transcript:
     data = _json_text.read(text)
     if not isinstance(data, Mapping) or not ("segments" in data or "words" in data):
         raise FormatError("expected a JSON object with segments or words, as verbose_json has them")
-    marks, speakers = [], []
-    for index, item in enumerate(_fields.objects(data.get("segments"), "segments")):
-        where = f"segments[{index}]"
-        start, end = _fields.time(item, "start", where), _fields.time(item, "end", where)
-        marks.append((start, end, _fields.text(item, "text", where)))
-        speakers.append(_fields.text(item, "speaker", where) or None)
-    words = [
-        (
-            _fields.time(item, "start", f"words[{i}]"),
-            _fields.time(item, "end", f"words[{i}]"),
-            _fields.text(item, "word", f"words[{i}]"),
-        )
-        for i, item in enumerate(_fields.objects(data.get("words"), "words"))
-    ]
-    heard = _in_order(marks, speakers, words) or (_by_time(marks, speakers, words) if marks else whole(words, None))
+    spoken_segments = segments(data.get("segments"))
+    heard = spoken_segments
+    if not any(item.words for item in spoken_segments):
+        words = words_of(data, "", keys=("word",))
+        heard = _with_words(spoken_segments, words) if spoken_segments else utterances_of(words, None, "words")
+    if not heard and _fields.text(data, "text", "the object"):
+        raise FormatError("the object has a text, and neither segments nor words that say when it is spoken")
     return transcript_of(
         heard,
         duration=_fields.number(data, "duration", "the object"),
@@ -102,26 +96,32 @@ def read(text: str) -> Transcript:
     )
 
 
+def _with_words(heard: Sequence[Heard], words: Sequence[HeardWord]) -> list[Heard]:
+    if any(word.start is None or word.end is None for word in words):
+        raise FormatError("words: one has no start or no end, so that nobody knows to which segment it belongs")
+    timed = [(word.start or 0.0, word.end or 0.0, word.text) for word in words]
+    return _in_order(heard, words) or _by_time(heard, timed)
+
+
 _Mark = tuple[float, float, str]
 
 
-def _in_order(marks: Sequence[_Mark], speakers: Sequence[str | None], words: Sequence[_Mark]) -> list[Heard]:
+def _in_order(heard: Sequence[Heard], words: Sequence[HeardWord]) -> list[Heard]:
     """Each segment with as many of the words as its text holds, one segment after the other; none if that fails."""
-    heard, used = [], 0
-    for (start, end, said), speaker in zip(marks, speakers, strict=True):
+    found, used = [], 0
+    for item in heard:
         position, first = 0, used
-        while used < len(words) and (found := said.find(words[used][2], position)) >= 0:
-            if any(character.isalnum() for character in said[position:found]):
+        while used < len(words) and (place := item.text.find(words[used].text, position)) >= 0:
+            if any(character.isalnum() for character in item.text[position:place]):
                 break
-            position = found + len(words[used][2])
+            position = place + len(words[used].text)
             used += 1
-        own = [HeardWord(word, first_at, last_at) for first_at, last_at, word in words[first:used]]
-        heard.append(Heard(start, end, speaker, said, own))
-    return heard if used == len(words) else []
+        found.append(item._replace(words=words[first:used]))
+    return found if used == len(words) else []
 
 
-def _by_time(marks: Sequence[_Mark], speakers: Sequence[str | None], words: Sequence[_Mark]) -> list[Heard]:
-    order = sorted(range(len(marks)), key=lambda index: marks[index][0])
-    heard = with_words([marks[index] for index in order], words, None)
-    named = [item._replace(speaker=speakers[index]) for item, index in zip(heard, order, strict=False)]
-    return named + heard[len(order) :]
+def _by_time(heard: Sequence[Heard], words: Sequence[_Mark]) -> list[Heard]:
+    order = sorted(heard, key=lambda item: item.start)
+    found = with_words([(item.start, item.end, item.text) for item in order], words, None)
+    named = [own._replace(words=item.words) for own, item in zip(order, found, strict=False)]
+    return named + found[len(order) :]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from whisperdiar.formats._blocks import blocks
 from whisperdiar.formats._cues import ReadyCue, ready
 from whisperdiar.formats._from_cues import transcript_of
+from whisperdiar.formats._italics import mark_tags, read_italics, without_italics, write_italics
 from whisperdiar.formats._labels import split_labels
 from whisperdiar.formats._making import written
 from whisperdiar.formats._speakers import PALETTE, chosen_style, clean_names, colour_numbers, leads
@@ -23,6 +25,7 @@ needs = "words"
 _CLASSES = ("white", "yellow", "cyan", "lime", "speaker5", "speaker6", "speaker7", "speaker8")
 """Of the palette's colours; the first four are classes of the standard (section 5.1)."""
 
+_LONGEST_HEADER = 10_000
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
@@ -74,7 +77,7 @@ def _place(cue: ReadyCue) -> str:
 def _line(cue: ReadyCue, index: int, word_times: bool) -> str:
     """A line's text, with the time before every word that begins inside the cue (sections 3.3 and 4.2.2)."""
     if not (word_times and cue.pieces):
-        return cue.lines[index].translate(_ESCAPES)
+        return write_italics(cue.lines[index], cue.italic(index), _escaped, ("<i>", "</i>"))
     last_ms = max((piece.start_ms for row in cue.pieces[:index] for piece in row), default=cue.start_ms)
     found = []
     for piece in cue.pieces[index]:
@@ -86,6 +89,10 @@ def _line(cue: ReadyCue, index: int, word_times: bool) -> str:
             text = f"{space}<{clock(last_ms, '.')}><c>{text[len(space) :]}</c>"
         found.append(text)
     return "".join(found)
+
+
+def _escaped(text: str) -> str:
+    return text.translate(_ESCAPES)
 
 
 def _spoken(
@@ -120,14 +127,22 @@ def read_cues(text: str, *, labels: bool = True) -> tuple[Cue, ...]:
     Raises:
         FormatError: a line of times cannot be read, or the file holds no cue; with the line's number and text.
     """
-    cues = tuple(cue_of(block.span, block.lines) for block in blocks(text, blank_ends=True))
-    return split_labels(cues) if labels else cues
+    cues = [cue_of(block.span, mark_tags(block.lines)) for block in blocks(text, blank_ends=True)]
+    seen = tuple(map(read_italics, cues))
+    return split_labels(without_italics(seen)) if labels else seen
 
 
 def read(text: str) -> Transcript:
-    """The transcript that a file shows; see `whisperdiar.formats.transcript_of`.
+    """The transcript that a file shows, with the language of its header; see `whisperdiar.formats.transcript_of`.
 
     Raises:
         FormatError: as `read_cues`.
     """
-    return transcript_of(read_cues(text))
+    return transcript_of(read_cues(text), shown=read_cues(text, labels=False), language=_header_language(text))
+
+
+def _header_language(text: str) -> str | None:
+    """What stands in ``Language: en`` between the file's first line and the first blank one, as YouTube writes it."""
+    header = re.split(r"\r?\n\s*\r?\n", text[:_LONGEST_HEADER], maxsplit=1)[0]
+    found = re.search(r"^Language:[ \t]*([A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)[ \t]*\r?$", header, re.MULTILINE)
+    return found[1] if found and "-->" not in header[: found.start()] else None

@@ -11,8 +11,9 @@ from typing import Any
 
 from whisperdiar.errors import FormatError
 from whisperdiar.formats import _fields, _json_text
-from whisperdiar.formats._heard import Heard, HeardWord, transcript_of
-from whisperdiar.formats._spoken import UNKNOWN, SpokenWord, distinct_names, spoken
+from whisperdiar.formats._heard import transcript_of
+from whisperdiar.formats._segments import segments, utterances_of, words_of
+from whisperdiar.formats._spoken import SpokenWord, distinct_names, spoken
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
 
@@ -50,26 +51,7 @@ def read(text: str) -> Transcript:
     data = _json_text.read(text)
     if not isinstance(data, Mapping) or "segments" not in data:
         raise FormatError("expected a JSON object with segments, as whisperX writes it")
-    heard = []
-    for index, item in enumerate(_fields.objects(data["segments"], "segments")):
-        where = f"segments[{index}]"
-        words = [
-            _heard_word(word, f"{where}.words[{number}]")
-            for number, word in enumerate(_fields.objects(item.get("words"), f"{where}.words"))
-        ]
-        start, end = _fields.time(item, "start", where), _fields.time(item, "end", where)
-        who = _fields.text(item, "speaker", where) or None
-        heard.append(Heard(start, end, who, _fields.text(item, "text", where), words))
+    heard = segments(data["segments"])
+    if not heard and data.get("word_segments"):
+        heard = utterances_of(words_of({"words": data["word_segments"]}, "word_segments"), None, "word_segments")
     return transcript_of(heard, language=_fields.text(data, "language", "the object") or None)
-
-
-def _heard_word(word: Mapping[str, Any], where: str) -> HeardWord:
-    score = _fields.number(word, "score", where)
-    who = _fields.text(word, "speaker", where)
-    return HeardWord(
-        _fields.text(word, "word", where),
-        _fields.number(word, "start", where),
-        _fields.number(word, "end", where),
-        1.0 if score is None else score,
-        None if who in ("", UNKNOWN) else who,
-    )

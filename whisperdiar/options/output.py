@@ -57,6 +57,7 @@ class WriteOptions:
             RTTM and the JSON formats are lists of speakers and always name them.
         max_paragraph: a paragraph of the text format spans at most this many seconds, where segments allow it.
         subtitles: how subtitle cues are cut: rules as they are, or a profile that `rules` resolves for a language.
+        recut: cut finished subtitles (`Transcript.cues`) anew although no rule of another profile is asked for.
         media: the recording, for formats that link to it: a URL relative to a page, a path for ELAN; None for none.
         media_data: the recording's bytes, to be put into the page itself; `media` then tells their type.
 
@@ -67,6 +68,7 @@ class WriteOptions:
     speaker_style: str = "auto"
     max_paragraph: float = 60.0
     subtitles: SubtitleOptions | SubtitleRules = field(default_factory=SubtitleOptions)
+    recut: bool = False
     media: str | None = None
     media_data: bytes | None = field(default=None, repr=False)
 
@@ -76,6 +78,11 @@ class WriteOptions:
         if not self.max_paragraph > 0:
             raise InvalidOption(f"paragraphs of {self.max_paragraph} seconds: give a positive number")
         self.rules(None)  # what makes no sense is said before any work is done
+
+    @property
+    def keeps_cues(self) -> bool:
+        """Whether finished subtitles stay as they are: nobody asked for a profile, a limit or a new cut."""
+        return not self.recut and self.subtitles == SubtitleOptions()
 
     def rules(self, language: str | None) -> SubtitleRules:
         """The rules that hold for subtitles in this language (ISO 639-1 code; None where unknown)."""
@@ -89,12 +96,14 @@ class RttmTolerance:
     """What the RTTM reader forgives; nothing by default.
 
     Attributes:
-        comments: lines that begin with ``;;`` are skipped.
+        comments: lines that begin with ``;;`` or ``#`` are skipped.
         tabs: tabs separate fields as spaces do.
         other_types: records of the standard that are no SPEAKER (SPKR-INFO, LEXEME, …) are skipped.
         short_lines: fields after the speaker's name may be missing.
         odd_fields: a channel that does not count from 1 is read as 1; a confidence outside 0 to 1 is left out.
         other_id: where a recording is asked for and the file holds one other recording only, that one is taken.
+        spaces: a recording id or name may hold spaces, where the fields between and behind them show where it ends;
+            those of an id become ``_``, as in every recording id.
     """
 
     comments: bool = False
@@ -103,3 +112,4 @@ class RttmTolerance:
     short_lines: bool = False
     odd_fields: bool = False
     other_id: bool = False
+    spaces: bool = False

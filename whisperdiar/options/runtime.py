@@ -56,6 +56,8 @@ class FileSettings:
 
     Attributes:
         path: of the file.
+        recording: which one of several in the file; by default the one that is called like the recording.
     """
 
     path: str = ""
+    recording: str = ""

@@ -45,10 +45,14 @@ class Backend:
         self.prepare()
         try:
             regions = speech.loads(
-                self._text or "", suffix=Path(self.settings.path).suffix, recording_id=audio.recording_id
+                self._text or "",
+                suffix=Path(self.settings.path).suffix,
+                recording_id=self.settings.recording or audio.recording_id,
             )
         except FormatError as error:
-            raise FormatError(f"{self.settings.path}: {error}") from error
+            other = "no recording" in str(error) and not self.settings.recording
+            hint = "; say which one with --vad-option recording=NAME" if other else ""
+            raise FormatError(f"{self.settings.path}: {error}{hint}") from error
         if regions and regions[0].start >= audio.start + audio.duration + speech.SLACK:
             raise FormatError(f"{self.settings.path}: its speech begins after this recording ends; is it another's?")
         inside = (span.shifted(-audio.start).clipped(0.0, audio.duration) for span in regions)

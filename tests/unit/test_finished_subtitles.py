@@ -1,0 +1,208 @@
+"""Subtitles that are read to be written in another format keep their cues, lines and times."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.formats_strategies import visible
+from whisperdiar.formats import WriteOptions, by_name, read_cues
+from whisperdiar.options import SubtitleOptions
+from whisperdiar.transcript import Transcript
+from whisperdiar.types import Cue, Span
+
+SUBTITLES = ("srt", "vtt", "ass", "ttml", "lrc")
+KEPT = ("srt", "vtt", "ass", "ttml")
+"""Formats that hold line breaks and ends; times are hundredths of a second in one of them."""
+
+
+def read(name: str, text: str) -> Transcript:
+    reader = by_name(name).read
+    assert reader is not None
+    return reader(text)
+
+
+def convert(text: str, old: str, new: str, options: WriteOptions | None = None) -> str:
+    written = by_name(new).dumps(read(old, text), options=options or WriteOptions())
+    assert isinstance(written, str)
+    return written
+
+
+def on_screen(name: str, text: str) -> list[tuple[int, int, tuple[str, ...]]]:
+    """Hundredths of a second and the lines as viewers see them."""
+    cues = read_cues(name, text, labels=False)
+    return [(round(cue.span.start * 100), round(cue.span.end * 100), cue.lines) for cue in cues]
+
+
+def srt(*cues: tuple[str, str, str]) -> str:
+    rows = (f"{number}\n00:00:{start} --> 00:00:{end}\n{text}\n" for number, (start, end, text) in enumerate(cues, 1))
+    return "\n".join(rows)
+
+
+KEEP = srt(
+    ("01,000", "02,500", "Where were you\nlast night?"),
+    ("03,200", "04,500", "At home."),
+    ("05,500", "06,500", "I bet"),
+    ("07,000", "08,000", "you were"),
+)
+NAMED = srt(
+    ("01,000", "02,500", "ANNA: Where were you\nlast night?"),
+    ("02,600", "04,500", "At home."),
+    ("05,500", "06,500", "ANNA: I bet"),
+    ("07,000", "08,000", "- You were.\n- BEN: I was."),
+    ("20,000", "21,000", ">> Really?"),
+)
+
+
+@pytest.mark.parametrize("text", [KEEP, NAMED], ids=["plain", "named"])
+@pytest.mark.parametrize("new", KEPT)
+def test_only_the_format_changes(new: str, text: str) -> None:
+    there = convert(text, "srt", new)
+    assert on_screen(new, there) == on_screen("srt", text)
+    assert on_screen("srt", convert(there, new, "srt")) == on_screen("srt", text)
+
+
+def test_names_in_the_text_become_voices_as_well() -> None:
+    found = read_cues("vtt", convert(NAMED, "srt", "vtt"))
+    assert [cue.speaker for cue in found[:3]] == ["ANNA", "ANNA", "ANNA"]
+    assert found[0].lines == ("Where were you", "last night?")
+    assert found[3].line_speakers == (None, "BEN")
+
+
+def test_voices_become_names_where_a_format_has_none() -> None:
+    text = "WEBVTT\n\n00:01.000 --> 00:02.000\n<v Anna>Hello\nthere.\n\n00:03.000 --> 00:04.000\n<v Ben>Hi.\n"
+    assert on_screen("srt", convert(text, "vtt", "srt")) == [
+        (100, 200, ("Anna: Hello", "there.")),
+        (300, 400, ("Ben: Hi.",)),
+    ]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        WriteOptions(recut=True),
+        WriteOptions(subtitles=SubtitleOptions(profile="netflix")),
+        WriteOptions(subtitles=SubtitleOptions(max_chars=37)),
+        WriteOptions(subtitles=SubtitleOptions(overlap=False)),
+    ],
+)
+def test_who_asks_for_another_cut_gets_it(options: WriteOptions) -> None:
+    assert not options.keeps_cues
+    found = on_screen("vtt", convert(KEEP, "srt", "vtt", options))
+    assert len(found) == 3
+    assert "".join(line for _, _, lines in found for line in lines).replace(" ", "") == (
+        "Wherewereyoulastnight?Athome.Ibetyouwere"
+    )
+
+
+@pytest.mark.parametrize("style", ["none", "dash", "label", "voice"])
+def test_another_speaker_style_keeps_cues_and_times(style: str) -> None:
+    found = on_screen("vtt", convert(NAMED, "srt", "vtt", WriteOptions(speaker_style=style)))
+    assert [times[:2] for times in found] == [times[:2] for times in on_screen("srt", NAMED)]
+    first = found[0][2][0]
+    assert first == ("ANNA: Where were you" if style == "label" else "Where were you")
+
+
+def test_a_new_name_stands_where_the_old_one_stood() -> None:
+    named = read("srt", NAMED).rename({"ANNA": "Anna Maria", "BEN": "Benno"})
+    written = by_name("srt").dumps(named, options=WriteOptions())
+    assert isinstance(written, str)
+    lines = [line for _, _, lines in on_screen("srt", written) for line in lines]
+    assert lines[0] == "Anna Maria: Where were you"
+    assert lines[4:6] == ["- You were.", "- Benno: I was."]
+
+
+def test_words_are_cut_from_the_cues_that_are_kept() -> None:
+    found = read("srt", KEEP)
+    assert [cue.lines for cue in found.cues] == [cue.lines for cue in read_cues("srt", KEEP)]
+    assert "cues" not in found.to_dict()
+
+
+ITALIC = srt(
+    ("01,000", "02,500", "<i>At home.</i>\nNow <I>I</I> go <b>home</b>"),
+    ("03,000", "04,000", "<i>Two\nlines</i> - end <"),
+    ("05,000", "06,000", "ANNA: a <i>b</i> c"),
+)
+
+
+def italics(name: str, text: str) -> list[list[str]]:
+    """What is set in italics in each cue, line by line."""
+    return [
+        [line[first:last] for line, ranges in zip(cue.lines, cue.italics, strict=True) for first, last in ranges]
+        for cue in read_cues(name, text, labels=False)
+    ]
+
+
+@pytest.mark.parametrize("new", ["srt", "vtt", "ass"])
+def test_italics_are_kept(new: str) -> None:
+    expected = [["At home.", "I"], ["Two", "lines"], ["b"]]
+    assert italics("srt", ITALIC) == expected
+    there = convert(ITALIC, "srt", new)
+    assert italics(new, there) == expected
+    assert on_screen(new, there) == on_screen("srt", ITALIC)
+    assert italics("srt", convert(there, new, "srt")) == expected
+
+
+def test_italics_in_ttml_are_spans() -> None:
+    assert '<span tts:fontStyle="italic">At home.</span>' in convert(ITALIC, "srt", "ttml")
+    assert on_screen("ttml", convert(ITALIC, "srt", "ttml")) == on_screen("srt", ITALIC)
+
+
+def test_italics_move_with_a_new_name() -> None:
+    named = read("srt", ITALIC.replace("ANNA: a <i>b</i>", "<i>ANNA:</i> a <i>b</i>")).rename({"ANNA": "Anna Maria"})
+    written = by_name("srt").dumps(named, options=WriteOptions())
+    assert isinstance(written, str)
+    assert "<i>Anna Maria:</i> a <i>b</i> c" in written
+
+
+@given(st.lists(st.sampled_from(["<i>", "</i>", "<b>", "a", " ", "\n", "é", "{", "<", "&amp;", "i"]), max_size=20))
+def test_italics_change_no_text(parts: list[str]) -> None:
+    text = f"1\n00:00:01,000 --> 00:00:02,000\n{''.join(parts)}\nend\n"
+    plain = text.replace("<i>", "").replace("</i>", "")
+    seen, bare = read_cues("srt", text, labels=False), read_cues("srt", plain, labels=False)
+    assert "".join(seen[0].lines).replace(" ", "") == "".join(bare[0].lines).replace(" ", "")
+    written = convert(text, "srt", "srt")
+    assert read_cues("srt", written, labels=False)[0].lines == tuple(
+        line.translate(str.maketrans("{}", "｛｝")) for line in seen[0].lines
+    )
+
+
+lines = st.lists(
+    st.text(st.sampled_from("aZé日 <>&{}\\:-.,!?\"'0123#"), min_size=1, max_size=12).filter(
+        lambda text: any(letter.isalnum() for letter in text)
+    ),
+    min_size=1,
+    max_size=2,
+).map(tuple)
+
+
+@st.composite
+def finished(draw: st.DrawFn) -> list[Cue]:
+    """Cues one after the other, in hundredths of a second, which every format holds."""
+    time, found = 0, []
+    for text in draw(st.lists(lines, min_size=1, max_size=5)):
+        start = time + draw(st.integers(0, 300))
+        time = start + draw(st.integers(1, 500))
+        found.append(Cue(Span(start / 100, time / 100), text))
+    return found
+
+
+@pytest.mark.parametrize("old", ["srt", "vtt"])
+@pytest.mark.parametrize("new", KEPT)
+@given(cues=finished())
+@settings(max_examples=40, deadline=None)
+def test_what_viewers_see_is_kept_in_every_format(old: str, new: str, cues: list[Cue]) -> None:
+    module = __import__(f"whisperdiar.formats.{old}", fromlist=["dumps_cues"])
+    text = module.dumps_cues(cues, {}, options=WriteOptions(speaker_style="none"))
+    before = on_screen(old, text)
+    after = on_screen(new, convert(text, old, new))
+    assert [item[:2] for item in after] == [item[:2] for item in before]
+
+    def seen(shown: list[tuple[int, int, tuple[str, ...]]]) -> list[list[str]]:
+        return [[visible(line).translate(WIDE) for line in item[2]] for item in shown]
+
+    assert seen(after) == seen(before)
+
+
+WIDE = str.maketrans({"｛": "{", "｝": "}", "\u2060": ""})

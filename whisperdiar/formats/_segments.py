@@ -1,0 +1,85 @@
+"""Segments with their words inside, as the JSON of most recognisers has them: whisperX, whisper.cpp, faster-whisper,
+whisper-timestamped, the command line of openai-whisper.
+
+``{"start", "end", "text", "speaker", "words": [{"word", "start", "end", "score", "speaker"}]}``; a word's text may be
+called ``text``, its probability ``probability`` or ``confidence``; speakers and times of words may be missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from whisperdiar.formats import _fields
+from whisperdiar.formats._heard import Heard, HeardWord
+from whisperdiar.formats._spoken import UNKNOWN
+
+_WORD_KEYS = ("word", "text")
+_SCORE_KEYS = ("score", "probability", "confidence")
+_PAUSE_S = 1.0
+
+
+def segments(value: Any, where: str = "segments") -> list[Heard]:
+    """Utterances from a list of segments, in its order.
+
+    Raises:
+        FormatError: it is no such list, or a segment has neither a text nor words; the message says where.
+    """
+    heard = []
+    for index, item in enumerate(_fields.objects(value, where)):
+        place = f"{where}[{index}]"
+        words = words_of(item, place)
+        said = _fields.text(item, "text", place) if words else _fields.required_text(item, ("text",), place)
+        start, end = _fields.time(item, "start", place), _fields.time(item, "end", place)
+        heard.append(Heard(start, end, _fields.text(item, "speaker", place) or None, said, words, place))
+    return heard
+
+
+def words_of(item: Mapping[str, Any], where: str, *, keys: Sequence[str] = _WORD_KEYS) -> list[HeardWord]:
+    """The words of a segment, or of any object that has a list of ``words``.
+
+    Args:
+        keys: under one of which each word has its text.
+
+    Raises:
+        FormatError: an object among them has none of the keys, or a field of another kind; the message says where.
+    """
+    found = []
+    for number, word in enumerate(_fields.objects(item.get("words"), f"{where}.words".lstrip("."))):
+        place = f"{where}.words[{number}]".lstrip(".")
+        scores = [_fields.number(word, key, place) for key in _SCORE_KEYS if word.get(key) is not None]
+        who = _fields.text(word, "speaker", place)
+        found.append(
+            HeardWord(
+                _fields.required_text(word, keys, place),
+                _fields.number(word, "start", place),
+                _fields.number(word, "end", place),
+                1.0 if not scores or scores[0] is None else scores[0],
+                None if who in ("", UNKNOWN) else who,
+            )
+        )
+    return found
+
+
+def utterances_of(words: Sequence[HeardWord], speaker: str | None, where: str) -> list[Heard]:
+    """Utterances of words that have none: a new one after a pause of more than a second.
+
+    Words without a time belong to the utterance of the word before them; where no word has one, there is no telling
+    when anything is said, and the only utterance has no length.
+    """
+    groups: list[list[HeardWord]] = []
+    last: float | None = None
+    for word in words:
+        if not groups or (last is not None and word.start is not None and word.start - last > _PAUSE_S):
+            groups.append([])
+        groups[-1].append(word)
+        last = word.end if word.end is not None else last
+    heard = []
+    reached = 0.0
+    for group in groups:
+        starts = [word.start for word in group if word.start is not None]
+        ends = [word.end for word in group if word.end is not None]
+        start = min(starts, default=reached)
+        reached = max(start, max(ends, default=start))
+        heard.append(Heard(start, reached, speaker, "", group, where))
+    return heard

@@ -1,0 +1,160 @@
+"""Reads tables of segments and of words: ours, and those of others whose header names start, end and text.
+
+A table whose header is exactly ``start``, ``end``, ``text`` and whose times are all whole numbers is what the command
+line of openai-whisper writes: milliseconds.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from whisperdiar.errors import FormatError
+from whisperdiar.formats._heard import Heard, HeardWord, transcript_of
+from whisperdiar.formats._recordings import NO_ID, choose
+from whisperdiar.formats._segments import utterances_of
+from whisperdiar.formats._spoken import UNKNOWN
+from whisperdiar.formats._table import FORMULA
+from whisperdiar.formats._text import one_line, refuse_line, seconds_field, without_mark
+from whisperdiar.transcript import Transcript
+
+_NAMES: Mapping[str, str] = {
+    **dict.fromkeys(("start", "start_time", "begin", "start (s)"), "start"),
+    **dict.fromkeys(("end", "end_time", "stop", "end (s)"), "end"),
+    **dict.fromkeys(("text", "words", "word", "transcript"), "text"),
+    **dict.fromkeys(("speaker", "speaker_name", "name"), "speaker"),
+    **dict.fromkeys(("recording", "session_id", "file"), "recording"),
+    "segment": "segment",
+    "probability": "probability",
+}
+"""Name in a header → what the column is."""
+_CLOCK = re.compile(r"(?:(\d{1,6}):)?(\d{1,6}):(\d{1,6}(?:[.,]\d+)?)")
+
+
+class _Row(NamedTuple):
+    """Its line in the file, its recording and segment (empty where no column says them), and who said what when."""
+
+    number: int
+    recording: str
+    segment: str
+    start: float
+    end: float
+    speaker: str
+    text: str
+    probability: float
+
+
+def read_table(text: str, *, recording_id: str | None) -> Transcript:
+    """One recording of a table with one row per segment, or per word: ours with a probability, others' with a ``word``.
+
+    Cells may be parted by commas, semicolons or tabs, as the header shows; times are seconds or [HH:]MM:SS.
+
+    Raises:
+        FormatError: there is no such header, or a row that cannot be read (with its line); several recordings
+            (`SeveralRecordings`), or not the one asked for.
+    """
+    rows, of_words = _rows(without_mark(text))
+    recordings: dict[str, list[_Row]] = {}
+    for row in rows:
+        recordings.setdefault(row.recording or NO_ID, []).append(row)
+    found = choose(recordings, recording_id)
+    own = recordings.get(found, [])
+    return transcript_of(_by_words(own) if of_words else [_segment(row) for row in own], recording_id=found)
+
+
+def _segment(row: _Row) -> Heard:
+    return Heard(row.start, row.end, row.speaker or None, row.text, (), f"line {row.number}")
+
+
+def _by_words(rows: Sequence[_Row]) -> list[Heard]:
+    """Words of a segment, or where no column says it of a speaker, parted at pauses."""
+    groups: dict[tuple[str, str], list[_Row]] = {}
+    for row in rows:
+        groups.setdefault((row.segment, "" if row.segment else row.speaker), []).append(row)
+    heard = []
+    for (segment, speaker), own in groups.items():
+        words = [HeardWord(row.text, row.start, row.end, row.probability, row.speaker or UNKNOWN) for row in own]
+        if not segment:
+            heard += utterances_of(words, speaker or None, f"line {own[0].number}")
+            continue
+        start = min(row.start for row in own)
+        heard.append(Heard(start, max(start, *(row.end for row in own)), None, "", words, f"line {own[0].number}"))
+    return heard
+
+
+def _rows(text: str) -> tuple[list[_Row], bool]:
+    header = text.partition("\n")[0]
+    delimiter = max("\t;,", key=header.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    rows: list[_Row] = []
+    columns: dict[str, int] = {}
+    names: list[str] = []
+    try:
+        for cells in reader:
+            if not any(cell.strip() for cell in cells):
+                continue
+            if not columns:
+                names = [cell.strip().casefold() for cell in cells]
+                columns = _columns(reader.line_num, header, names)
+                continue
+            line = delimiter.join(cells)
+            # With a cell too few nobody knows which one is missing.
+            if len(cells) < len(names) or any(map(str.strip, cells[len(names) :])):
+                refuse_line(reader.line_num, line, f"{len(cells)} cells, where the header has {len(names)}")
+            rows.append(_row(reader.line_num, line, cells, columns))
+    except csv.Error as error:
+        raise FormatError(f"line {reader.line_num}: this is no table: {error}") from error
+    if names == ["start", "end", "text"] and all(row.start.is_integer() and row.end.is_integer() for row in rows):
+        rows = [row._replace(start=row.start / 1000, end=row.end / 1000) for row in rows]
+    return rows, "word" in names or {"probability", "segment"} <= columns.keys()
+
+
+def _columns(number: int, line: str, names: Sequence[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for index, name in enumerate(names):
+        kind = _NAMES.get(name)
+        if kind in found and kind in ("start", "end", "text"):
+            refuse_line(number, line, f"two columns of this header are a {kind}")
+        if kind is not None:
+            found.setdefault(kind, index)
+    missing = [name for name in ("start", "end", "text") if name not in found]
+    if missing:
+        refuse_line(number, line, f"expected a header that names start, end and text; there is no {missing[0]}")
+    return found
+
+
+def _row(number: int, line: str, cells: Sequence[str], columns: Mapping[str, int]) -> _Row:
+    def cell(name: str) -> str:
+        place = columns.get(name)
+        return "" if place is None else _plain(one_line(cells[place]))
+
+    start, end = _seconds(cell("start")), _seconds(cell("end"))
+    if start is None or end is None:
+        refuse_line(number, line, "expected a start and an end in seconds")
+    probability = seconds_field(cell("probability"))
+    return _Row(
+        number,
+        cell("recording"),
+        cell("segment"),
+        start,
+        end,
+        cell("speaker"),
+        cell("text"),
+        1.0 if probability is None else probability,
+    )
+
+
+def _plain(text: str) -> str:
+    """Without the one apostrophe that keeps a cell from being a formula."""
+    return text[1:] if text.startswith("'") and text.lstrip("'").startswith(FORMULA) else text
+
+
+def _seconds(text: str) -> float | None:
+    clock = _CLOCK.fullmatch(text)
+    if clock is None:
+        return seconds_field(text.replace(",", "."))
+    hours, minutes, seconds = clock.groups()
+    return int(hours or 0) * 3600 + int(minutes) * 60 + float(seconds.replace(",", "."))
