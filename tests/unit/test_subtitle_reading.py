@@ -97,7 +97,7 @@ def test_lrc_of_many_makers() -> None:
     ("name", "text", "told"),
     [
         ("a.srt", "1\n00:00:0x,000 --> 00:00:02,000\nHi\n", "line 2: .*00:00:0x,000"),
-        ("a.srt", "Dear diary\n", "line 1: no cue.*Dear diary"),
+        ("a.srt", "Dear diary\n", "line 1: no cue has begun.*Dear diary"),
         ("a.vtt", "WEBVTT\n\n00:00:01.000 --> soon 5\nHi\n", "line 3: .*soon"),
         ("a.ass", "Hello\n", "line 1: no SSA or ASS.*Hello"),
         ("a.ass", "[Events]\nDialogue: 0,0:00:01.00,0:00:02.00\n", "line 2: .*3 of 10 fields"),
@@ -150,6 +150,8 @@ LONG = "9" * 5000
         ("ass", f"[Events]\nDialogue: 0,{LONG}:00:01.00,0:00:02.00,D,,0,0,0,,Hi\n"),
         ("ass", "[Events]\nDialogue: 0,0:00:01.00,0:00:02.00,D,,0,0,0,,{\\k" + LONG + "}" + "{" * 200_000 + "Hi\n"),
         ("lrc", f"[{LONG}:01.00]Hi\n"),
+        ("srt", "1\n00:00:01,000 --> 00:00:02,000\n\n2\n" + "-" * 300_000 + "\n\n3\n" + "1:1" * 100_000 + "a\n"),
+        ("srt", "1\n" + "1:" * 300_000 + "\n"),
         ("ttml", f"<tt><body><p begin='{LONG}:00:01' end='1s'>Hi</p></body></tt>"),
         ("ttml", f"<tt><body><p begin='{LONG}s' end='1s'>Hi</p></body></tt>"),
         ("ttml", "<tt><body>" + "<div>" * 20_000 + "</div>" * 20_000 + "</body></tt>"),
@@ -262,3 +264,99 @@ def test_sections_of_editors_are_passed_over() -> None:
     text = "[Script Info]\nTitle: x\n[Aegisub Project Garbage]\nActive Line: 3\n[My Own]\nkey=value\n[Events]\n"
     (cue,) = read_cues("ass", text + "Dialogue: 0,0:00:01.00,0:00:02.00,D,Anna,0,0,0,,Hi\n")
     assert (cue.lines, cue.speaker) == (("Hi",), "Anna")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\r\r\n", "\r\r\r\n"])
+@pytest.mark.parametrize("name", ["srt", "vtt"])
+def test_every_end_of_line_is_one_end(name: str, end: str) -> None:
+    text = "1\n00:00:01,000 --> 00:00:02,000\nHello there.\n\n2\n00:00:03,000 --> 00:00:04,000\nSecond.\n"
+    found = read_cues(name, ("WEBVTT\n\n" * (name == "vtt") + text).replace("\n", end))
+    assert [cue.lines for cue in found] == [("Hello there.",), ("Second.",)]
+
+
+def test_a_blank_line_after_every_line_of_srt() -> None:
+    text = "\ufeff1\n00:00:01,000 --> 00:00:02,000\n2\n\n2\n00:00:03,000 --> 00:00:04,000\nSecond.\n"
+    found = read_cues("srt", text.replace("\n", "\n\n"))
+    assert [cue.lines for cue in found] == [("2",), ("Second.",)]
+
+
+def test_a_number_that_is_not_the_next_one_is_text_where_a_blank_line_follows_it() -> None:
+    text = "1\n00:00:01,000 --> 00:00:02,000\nHow many?\n\n42\n\n00:00:03,000 --> 00:00:04,000\nWell.\n"
+    assert read_cues("srt", text)[0].lines == ("How many?", "42")
+
+
+def test_a_line_with_a_space_ends_no_cue_of_webvtt() -> None:
+    found = read_cues("vtt", "WEBVTT\n\n00:01.000 --> 00:02.000\n \nHello\n\t\nyou\n\n00:03.000 --> 00:04.000\nworld\n")
+    assert [cue.lines for cue in found] == [("Hello", "you"), ("world",)]
+
+
+ARROWS = ("->", "–>", "—>", "→", "-- >", "--&gt;", r"--\>", "==>", "-", "–", "--->")
+
+
+@pytest.mark.parametrize("arrow", ARROWS)
+@pytest.mark.parametrize("name", ["srt", "vtt"])
+def test_arrows_of_other_programs(name: str, arrow: str) -> None:
+    text = f"1\n00:00:01,000 {arrow} 00:00:02,000\nfirst\n\n2\n-00:00:01,500 {arrow} 00: 00: 03, 000\nsecond\n"
+    found = read_cues(name, "WEBVTT\n\n" * (name == "vtt") + text)
+    assert [(cue.span, cue.lines) for cue in found] == [
+        (Span(1.0, 2.0), ("first",)), (Span(0.0, 3.0), ("second",)),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize(
+    "times", ["00:00:01;000 -> 00:00:02;000", "00:00:01,000 00:00:02,000", "1,0 --> 2,0", "0:0:1x → 2"]
+)
+@pytest.mark.parametrize("name", ["srt", "vtt"])
+def test_times_that_cannot_be_read_are_an_error_wherever_the_cue_stands(name: str, times: str, place: int) -> None:
+    cues = ["1\n00:00:03,000 --> 00:00:04,000\nkept\n"]
+    cues.insert(place, f"2\n{times}\nlost\n")
+    head = "WEBVTT\n\n" * (name == "vtt")
+    with pytest.raises(FormatError, match=rf"line {(2, 6)[place] + len(head) // 4}: these are no times"):
+        read_cues(name, head + "\n".join(cues))
+
+
+def test_text_of_srt_that_looks_like_times() -> None:
+    text = srt("From 09:00:00,000 until 17:00:00,000", "00:01:00,000 --> 00:01:05,000 is the range", "5 --> 6")
+    assert [cue.lines[0] for cue in read_cues("srt", text)] == [
+        "From 09:00:00,000 until 17:00:00,000", "00:01:00,000 --> 00:01:05,000 is the range", "5 --> 6",
+    ]  # fmt: skip
+
+
+def test_what_follows_the_times_is_text_but_for_positions() -> None:
+    text = "1\n00:00:01,000 --> 00:00:02,000 X1:10 Y2:20 line:0 Hello you\nthere\n"
+    for name in ("srt", "vtt"):
+        assert read_cues(name, text)[0].lines == ("Hello you", "there")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "number"),
+    [
+        ("srt", "Lost\n1\n00:00:01,000 --> 00:00:02,000\nHi\n", 1),
+        ("srt", "42\n", 1),
+        ("vtt", "WEBVTT\n\nLost\n\n00:01.000 --> 00:02.000\nHi\n", 3),
+        ("vtt", "WEBVTT\nLost\nalso\n00:01.000 --> 00:02.000\nHi\n", 2),
+        ("vtt", "WEBVTTLost\n\n00:01.000 --> 00:02.000\nHi\n", 1),
+    ],
+)
+def test_text_before_the_first_cue_is_an_error(name: str, text: str, number: int) -> None:
+    with pytest.raises(FormatError, match=f"line {number}: no cue has begun"):
+        read_cues(name, text)
+
+
+def test_webvtt_text_behind_an_empty_line_is_the_cue_before_and_a_header_may_come_again() -> None:
+    text = (
+        "WEBVTT Kind: captions\nLanguage: en\nStyle:\n::cue(c) { color: red }\n##\n\n00:01.000 --> 00:02.000\nHi\n\n"
+        "you\n\nNOTE no\nNOTE no\n\nWEBVTT\nX-TIMESTAMP-MAP=MPEGTS:0\n\nid\n00:03.000 --> 00:04.000\nHo\n"
+        "STYLE\n\nSTYLE\n::cue { color: red }\n\nNOTE 1\n2\n00:05.000 --> 00:06.000\nEnd\n"
+    )
+    assert [cue.lines for cue in read_cues("vtt", text)] == [("Hi", "you"), ("Ho", "STYLE"), ("End",)]
+
+
+def test_only_tags_are_taken_for_tags() -> None:
+    text = "a <b and c> <i>d</i> <laughs> x<y <font color=red>e</font> & {f} {\\an8}g"
+    assert read_cues("srt", srt(text))[0].lines == ("a <b and c> d <laughs> x<y e & {f} g",)
+    vtt = (
+        "WEBVTT\n\n00:01.000 --> 00:02.000\na <b and c> <i.x>d</i> <laughs> 1 < 2 > 0 <ruby>e<rt>no</rt></ruby> <rt>f\n"
+    )
+    assert read_cues("vtt", vtt)[0].lines == ("a <b and c> d <laughs> 1 < 2 > 0 e f",)

@@ -8,13 +8,13 @@ from datetime import timedelta
 
 import srt
 
-from whisperdiar.formats._blocks import blocks
+from whisperdiar.formats._blocks import is_webvtt, looks_like_times, srt_blocks, vtt_blocks
 from whisperdiar.formats._cues import ready
 from whisperdiar.formats._from_cues import transcript_of
 from whisperdiar.formats._labels import split_labels
 from whisperdiar.formats._making import subtitle_cues
 from whisperdiar.formats._speakers import PALETTE, chosen_style, clean_names, colour_numbers, label_if_it_fits, leads
-from whisperdiar.formats._text import JOINER, one_line, speaker_names, without_arrow, without_mark
+from whisperdiar.formats._text import JOINER, one_line, speaker_names, without_arrow
 from whisperdiar.formats._vtt_text import cue_of
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
@@ -29,7 +29,11 @@ _INDEX = re.compile(r"-?[0-9]+\.?[0-9]*\s*")
 _TIME = re.compile(r"[0-9]+[,.:，．。：][0-9]+[,.:，．。：][0-9]+")
 
 # What players take for markup, and nothing else: a text may hold "a < b" or "<laughs>".
-_TAGS = re.compile(r"</?(?:i|b|u|s|font|em|strong|c|v|ruby|rt|lang|span|br)\b[^<>]*>|\{\\[^{}]*\}", re.IGNORECASE)
+_TAGS = re.compile(
+    r"</?(?:i|b|u|s|em|strong|ruby|rt|br)(?:\s+[\w-]+\s*=[^<>]*)?\s*/?>"
+    r"|</?(?:font|span|lang|c|v)(?:[\s.][^<>]*)?>|\{\\[^{}]*\}",
+    re.IGNORECASE,
+)
 # For some player a letter or a slash after "<" begins a tag, "\\N" breaks a line, and "\\" before a tag is part of it.
 _JOINED = re.compile(rf"([<\\]){JOINER}")
 _MARKUP = re.compile(r"<(?=[A-Za-z/!?>])|\\(?=[Nnh]|$)")
@@ -83,8 +87,9 @@ def _coloured(lines: Sequence[str], speakers: Sequence[str | None], colours: Map
 
 
 def read_cues(text: str, *, labels: bool = True) -> tuple[Cue, ...]:
-    """The cues of a file in its order. What is forgiven: see `_blocks.blocks`; tags and position codes are left out;
-    what begins as WebVTT is read as that.
+    """The cues of a file in its order; what is forgiven: see `_blocks.srt_blocks`.
+
+    Tags and position codes are left out; what begins as WebVTT is read as that.
 
     Args:
         labels: take ``Anna: `` and dashes out of the text and say who speaks; otherwise lines are as viewers see them.
@@ -92,10 +97,10 @@ def read_cues(text: str, *, labels: bool = True) -> tuple[Cue, ...]:
     Raises:
         FormatError: a line of times cannot be read, or the file holds no cue; with the line's number and text.
     """
-    if without_mark(text).startswith("WEBVTT"):  # called .srt: names and times of words would be lost
-        cues = tuple(cue_of(block.span, block.lines) for block in blocks(text, blank_ends=True))
+    if is_webvtt(text):  # called .srt: names and times of words would be lost
+        cues = tuple(cue_of(block.span, block.lines) for block in vtt_blocks(text))
     else:
-        cues = tuple(Cue(block.span, _shown(block.lines)) for block in blocks(text, blank_ends=False))
+        cues = tuple(Cue(block.span, _shown(block.lines)) for block in srt_blocks(text))
     return split_labels(cues) if labels else cues
 
 
@@ -116,7 +121,7 @@ def _shown(lines: Iterable[str]) -> tuple[str, ...]:
 def _unmistakable(lines: list[str]) -> list[str]:
     kept = lines[:1]
     for line in lines[1:]:
-        if _INDEX.fullmatch(kept[-1]) and _TIME.match(line):
+        if _INDEX.fullmatch(kept[-1]) and (_TIME.match(line) or looks_like_times(line)):
             kept[-1] += " " + line
         else:
             kept.append(line)

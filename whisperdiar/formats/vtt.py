@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from whisperdiar.formats._blocks import blocks
+from whisperdiar.formats._blocks import vtt_blocks
 from whisperdiar.formats._cues import ReadyCue, ready
 from whisperdiar.formats._from_cues import transcript_of
 from whisperdiar.formats._labels import split_labels
@@ -120,7 +120,7 @@ def read_cues(text: str, *, labels: bool = True) -> tuple[Cue, ...]:
     Raises:
         FormatError: a line of times cannot be read, or the file holds no cue; with the line's number and text.
     """
-    cues = tuple(cue_of(block.span, block.lines) for block in blocks(text, blank_ends=True))
+    cues = tuple(cue_of(block.span, block.lines) for block in vtt_blocks(text))
     return split_labels(cues) if labels else cues
 
 
