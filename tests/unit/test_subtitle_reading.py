@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import xml.etree.ElementTree as ElementTree
 
 import pytest
 from hypothesis import given
@@ -360,3 +361,99 @@ def test_only_tags_are_taken_for_tags() -> None:
         "WEBVTT\n\n00:01.000 --> 00:02.000\na <b and c> <i.x>d</i> <laughs> 1 < 2 > 0 <ruby>e<rt>no</rt></ruby> <rt>f\n"
     )
     assert read_cues("vtt", vtt)[0].lines == ("a <b and c> d <laughs> 1 < 2 > 0 e f",)
+
+
+def ttml(parameters: str, body: str) -> str:
+    space = "xmlns='http://www.w3.org/ns/ttml' xmlns:ttp='http://www.w3.org/ns/ttml#parameter'"
+    return f"<tt {space} {parameters}>\n<body>{body}</body></tt>"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "start"),
+    [
+        ("ttp:frameRate='30' ttp:frameRateMultiplier='1000 1001' ttp:timeBase='smpte' ttp:dropMode='nonDrop'", 3603.6),
+        ("ttp:frameRate='24' ttp:frameRateMultiplier='1000 1001' ttp:timeBase='smpte'", 3603.6),
+        (
+            "ttp:frameRate='30' ttp:frameRateMultiplier='1000 1001' ttp:timeBase='smpte' ttp:dropMode='dropNTSC'",
+            3599.9964,
+        ),
+        ("ttp:frameRate='30' ttp:frameRateMultiplier='1000 1001'", 3600.0),
+        ("ttp:frameRate='25' ttp:timeBase='smpte'", 3600.0),
+    ],
+)
+def test_seconds_of_the_smpte_time_base_are_counted_frames(parameters: str, start: float) -> None:
+    (cue,) = read_cues("ttml", ttml(parameters, "<div><p begin='01:00:00:00' dur='2s'>one</p></div>"))
+    assert cue.span.start == pytest.approx(start, abs=1e-6)
+
+
+def test_ttconv_says_the_same_of_the_smpte_time_base() -> None:
+    reader = pytest.importorskip("ttconv.imsc.reader")
+    for parameters in ("ttp:dropMode='nonDrop'", "ttp:dropMode='dropNTSC'"):
+        rate = "ttp:frameRate='30' ttp:frameRateMultiplier='1000 1001' ttp:timeBase='smpte'"
+        text = ttml(f"{rate} {parameters} xml:lang='en'", "<div><p begin='00:11:12:13' end='01:59:58:29'>one</p></div>")
+        (paragraph,) = (
+            item
+            for item in reader.to_model(ElementTree.ElementTree(ElementTree.fromstring(text))).get_body().dfs_iterator()
+            if type(item).__name__ == "P"
+        )
+        (cue,) = read_cues("ttml", text)
+        assert float(paragraph.get_begin()) == pytest.approx(cue.span.start, abs=1e-4)
+        assert float(paragraph.get_end()) == pytest.approx(cue.span.end, abs=1e-4)
+
+
+def test_ttml_one_after_the_other() -> None:
+    text = ttml("", "<div timeContainer='seq'><p dur='2s'>one</p><p begin='1s' dur='3s'>two</p></div>")
+    assert spans(read_cues("x.itt", text)) == [(0.0, 2.0), (3.0, 6.0)]
+
+
+def test_text_of_ttml_wherever_it_stands() -> None:
+    text = ttml("", "<div><p begin='1s' end='2s'>a <b>b</b><i>c<br/>d</i> <metadata>no</metadata></p></div>")
+    assert read_cues("ttml", text)[0].lines == ("a bc", "d")
+    text = ttml("", "<p end='2s'>x <span begin='0s' end='1s'>y</span> z</p>")
+    assert read_cues("ttml", text)[0].lines == ("x y z",)
+    with pytest.raises(FormatError, match="line 3: <div>: this text stands outside of a paragraph: 'lost'"):
+        read_cues("ttml", ttml("", "\n<div>lost<p end='2s'>x</p></div>"))
+
+
+def test_lines_of_scripts_that_mean_nothing_are_refused_and_events_are_read_everywhere() -> None:
+    event = "Dialogue: 0,0:00:01.00,0:00:02.00,D,Anna,0,0,0,,Hi\n"
+    assert read_cues("ass", "[Script Info]\nTitle: x\n[V4+ Styles]\n" + event)[0].lines == ("Hi",)
+    for head in ("[Events]\nDialog: 0,lost\n", "[Events]\nlost\n", "[Script Info]\nlost\n"):
+        with pytest.raises(FormatError, match="line 2: this line means nothing in"):
+            read_cues("ass", head + event)
+
+
+def test_ends_of_lines_in_lrc() -> None:
+    text = "[00:01.00]Hello <00:02.00>you<00:03.00>\n[00:10.00]Next[00:11.50]\n[00:20.00]<00:20.00>Last\n[00:25.00]\n"
+    assert spans(read_cues("lrc", text)) == [(1.0, 3.0), (10.0, 11.5), (20.0, 25.0)]
+    shifted = read_cues("lrc", "[offset:500]\n[00:01.00]<00:01.00>Hello <00:02.00>you<00:03.00>\n")[0]
+    assert [piece.span for piece in shifted.timed[0]] == [Span(0.5, 1.5), Span(1.5, 2.5)]
+    with pytest.raises(FormatError, match="line 1: no time"):
+        read_cues("lrc", "[ti:Title] lost [x]\n")
+
+
+def test_speakers_in_brackets() -> None:
+    assert named(srt("[SPEAKER_00]: Hi", "[SPEAKER_01]: [laughs] Ho", "and so on")) == [
+        ("SPEAKER_00", ("Hi",)), ("SPEAKER_01", ("[laughs] Ho",)), ("SPEAKER_01", ("and so on",)),
+    ]  # fmt: skip
+    assert named(srt("(speaker 0) Hi", "(BEN): Ho")) == [("speaker 0", ("Hi",)), ("BEN", ("Ho",))]
+    assert named(srt("[Anna] Hi", "so", "[door slams]", "[laughs] Ho", "- [Ben] No\n- [Anna] Yes")) == [
+        ("Anna", ("Hi",)), (None, ("so",)), (None, ("[door slams]",)), (None, ("[laughs] Ho",)), (None, ("No", "Yes")),
+    ]  # fmt: skip
+    assert named(srt("Hello", "[Music]", "[Sighs] Hi", "[Sighs] Ho"))[2:] == [
+        (None, ("[Sighs] Hi",)), (None, ("[Sighs] Ho",)),
+    ]  # fmt: skip
+
+
+def test_where_nearly_all_cues_name_somebody_every_name_counts() -> None:
+    assert named(srt("Conference Room 3B: Hi", "iPhone: Ho", "well", "Anna (she/her): Hi", "spk_2: Ho")) == [
+        ("Conference Room 3B", ("Hi",)), ("iPhone", ("Ho",)), ("iPhone", ("well",)), ("Anna (she/her)", ("Hi",)),
+        ("spk_2", ("Ho",)),
+    ]  # fmt: skip
+
+
+def test_a_line_of_somebody_unknown_is_not_given_to_the_speaker_before() -> None:
+    assert named(srt("Anna: Hi", "so", "iPhone 12: Ho", "well", "Anna: Yes", "and he said: go")) == [
+        ("Anna", ("Hi",)), ("Anna", ("so",)), (None, ("iPhone 12: Ho",)), (None, ("well",)), ("Anna", ("Yes",)),
+        ("Anna", ("and he said: go",)),
+    ]  # fmt: skip

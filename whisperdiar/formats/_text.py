@@ -36,8 +36,13 @@ def without_breaks(text: str) -> str:
 
 
 def without_arrow(text: str) -> str:
-    """Without ``-->``, which begins the time line of a cue in SRT and WebVTT; an arrow stands in its place."""
-    return _ARROW.sub("→", text)
+    """Without ``-->``, which begins the time line of a cue in SRT; an arrow stands in its place, see `with_arrow`."""
+    return _ARROW.sub(lambda found: found[0][:-3] + "→" + JOINER, text)
+
+
+def with_arrow(text: str) -> str:
+    """The reverse of `without_arrow`."""
+    return text.replace("→" + JOINER, "-->")
 
 
 def token(text: str) -> str:

@@ -13,8 +13,15 @@ from whisperdiar.formats._cues import ready
 from whisperdiar.formats._from_cues import transcript_of
 from whisperdiar.formats._labels import split_labels
 from whisperdiar.formats._making import subtitle_cues
-from whisperdiar.formats._speakers import PALETTE, chosen_style, clean_names, colour_numbers, label_if_it_fits, leads
-from whisperdiar.formats._text import JOINER, one_line, speaker_names, without_arrow
+from whisperdiar.formats._speakers import (
+    PALETTE,
+    chosen_style,
+    clean_names,
+    colour_numbers,
+    label_if_it_fits,
+    readable_leads,
+)
+from whisperdiar.formats._text import JOINER, one_line, speaker_names, with_arrow, without_arrow
 from whisperdiar.formats._vtt_text import cue_of
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
@@ -35,10 +42,11 @@ _TAGS = re.compile(
     re.IGNORECASE,
 )
 # For some player a letter or a slash after "<" begins a tag, "\\N" breaks a line, and "\\" before a tag is part of it.
-_JOINED = re.compile(rf"([<\\]){JOINER}")
+_JOINED = re.compile(rf"([<\\]){JOINER}(?![:：])")  # before a colon it marks a label
 _MARKUP = re.compile(r"<(?=[A-Za-z/!?>])|\\(?=[Nnh]|$)")
-# Players that render with libass take all that stands in braces for codes, as in ASS: their wide forms are shown.
-_BRACES = str.maketrans({"{": "｛", "}": "｝"})
+# Players that render with libass take all that stands in braces for codes, as in ASS: their wide forms are shown, with
+# a joiner, which tells them from wide ones.
+_BRACES = str.maketrans({"{": "｛" + JOINER, "}": "｝" + JOINER})
 
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
@@ -55,7 +63,7 @@ def dumps_cues(cues: Iterable[Cue], names: Mapping[str, str], *, options: WriteO
     known = clean_names(made, names)
     colours = colour_numbers(known)
     subtitles = []
-    for index, (cue, before) in enumerate(zip(made, leads(made, known, style), strict=True), start=1):
+    for index, (cue, before) in enumerate(zip(made, readable_leads(made, known, style), strict=True), start=1):
         lines = [_literal(lead + line) for lead, line in zip(before, cue.lines, strict=True)]
         if style == "colour":
             lines = _coloured(lines, cue.speakers, colours)
@@ -114,8 +122,13 @@ def read(text: str) -> Transcript:
 
 
 def _shown(lines: Iterable[str]) -> tuple[str, ...]:
-    shown = (one_line(_JOINED.sub(r"\1", _TAGS.sub("", line))) for line in lines)
+    shown = (one_line(_plain(_TAGS.sub("", line))) for line in lines)
     return tuple(line for line in shown if line)
+
+
+def _plain(text: str) -> str:
+    """The reverse of `_literal`."""
+    return with_arrow(_JOINED.sub(r"\1", text.replace("｛" + JOINER, "{").replace("｝" + JOINER, "}")))
 
 
 def _unmistakable(lines: list[str]) -> list[str]:
