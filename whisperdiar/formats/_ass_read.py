@@ -17,13 +17,14 @@ _SECTIONS = frozenset(
     {"script info", "v4 styles", "v4+ styles", "v4++ styles", "events", "fonts", "graphics"}
     | {"aegisub project garbage", "aegisub extradata"}
 )
+_DATA = frozenset({"fonts", "graphics"})
+"""Sections of encoded files."""
 _KEYS: dict[str, frozenset[str]] = {
     "events": frozenset({"format", "comment", "picture", "sound", "movie", "command"}),
-    "script info": frozenset(),
     "v4 styles": frozenset({"format", "style"}),
     "v4+ styles": frozenset({"format", "style"}),
 }
-"""What lines of a section begin with; anything and a colon where nothing is listed. Other sections hold anything."""
+"""What lines of a section begin with; in other sections it is any key and a colon or an equals sign."""
 _TIME = re.compile(r"\s*(\d{1,9}):(\d{1,9}):(\d{1,9})(?:[.,:](\d+))?\s*")
 _KARAOKE = re.compile(r"\\(?:kf|ko|K|k)\s*(\d{1,9})")
 _DRAWING = re.compile(r"\\p(\d{1,9})")
@@ -73,8 +74,15 @@ def script_cues(text: str) -> Iterator[Cue]:
             continue
         elif not known:
             refuse_line(number, line, "no SSA or ASS script: expected a section such as [Script Info]")
-        elif section in _KEYS and key not in (_KEYS[section] or {key}) - {""}:
+        elif not _belongs(section, key or line.partition("=")[1]):
             refuse_line(number, line, f"this line means nothing in [{section}]; remove it, or put ; before it")
+
+
+def _belongs(section: str, key: str) -> bool:
+    """Whether a line that begins with this key means something in a section."""
+    if section in _DATA:
+        return True
+    return key in _KEYS[section] if _KEYS.get(section) else key != ""
 
 
 def _names(value: str) -> list[str]:
