@@ -36,6 +36,7 @@ def test_the_formats_have_the_promised_names_and_suffixes():
         ".srt": "srt", ".vtt": "vtt", ".rttm": "rttm", ".json": "json", ".txt": "txt", ".textgrid": "textgrid",
         ".eaf": "eaf", ".csv": "csv", ".tsv": "tsv", ".stm": "stm", ".ctm": "ctm", ".md": "md", ".html": "html",
         ".ass": "ass", ".ssa": "ass", ".ttml": "ttml", ".dfxp": "ttml", ".xml": "ttml", ".lrc": "lrc",
+        ".itt": "ttml",
     }  # fmt: skip
     assert by_name("pyannote-json").suffix == ".pyannote.json"
 
@@ -82,7 +83,7 @@ def test_the_formats_that_read_back():
     subtitles = {"srt", "vtt", "ass", "ttml", "lrc"}
     assert {name for name in FORMATS if by_name(name).read is not None} == {
         "json", "rttm", "textgrid", "eaf", "seglst", "whisperx-json", "verbose-json", "diarized-json", "stm", "ctm",
-        *subtitles,
+        "csv", "csv-words", "tsv", "tsv-words", *subtitles,
     }  # fmt: skip
     assert {name for name in FORMATS if by_name(name).read_cues is not None} == subtitles
 

@@ -128,8 +128,8 @@ def test_srt_cues_begin_with_the_name_where_it_is_known():
 def test_an_arrow_in_a_text_or_a_name_begins_no_cue():
     items = [cue(0, 1, "a --> b", speaker="A"), cue(1, 2, "00:00:01,000 ---> 00:00:02,000")]
     assert [c.content for c in srt_reader.parse(srt.dumps_cues(items, {"A": "R --> D"}, options=LABEL))] == [
-        "R → D: a → b",
-        ">> 00:00:01,000 → 00:00:02,000",
+        "R →\u2060 D: a →\u2060 b",
+        ">> 00:00:01,000 -→\u2060 00:00:02,000",
     ]
 
 

@@ -34,8 +34,6 @@ NO_SPEAKERS = ("ctm",)
 NO_WORDS = ("rttm",)
 HUNDREDTHS = ("ass", "lrc")
 """Formats whose times have two decimals."""
-NAMES_IN_TEXT = ("srt", "lrc")
-"""Formats whose text alone says who speaks: what looks like no name is not read as one yet."""
 
 
 @st.composite
@@ -150,20 +148,11 @@ def by_speaker(transcript: Transcript) -> list[tuple[str, str]]:
     return [(name, text) for name, text in runs]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(
-            name, marks=[pytest.mark.xfail(strict=False, reason="names in the text")] * (name in NAMES_IN_TEXT)
-        )
-        for name in SUBTITLES
-    ],
-)
+@pytest.mark.parametrize("name", SUBTITLES)
 @given(talk=talks(step_ms=10).filter(two_people))
 @settings(max_examples=80, deadline=None)
 def test_subtitles_give_back_text_and_speakers(name: str, talk: Transcript) -> None:
-    # XML has not every character; a comma parts the fields of an event.
-    shown = {"ttml": xml, "ass": lambda who: who.replace(",", "‚")}.get(name, str)
+    shown = {"ttml": xml}.get(name, str)  # XML has not every character
     assert by_speaker(back(name, talk)) == [(shown(who), text) for who, text in by_speaker(talk)]
 
 

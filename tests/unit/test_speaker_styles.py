@@ -56,7 +56,7 @@ def test_whoever_shares_the_screen_is_named() -> None:
 
 def test_nobody_known_is_not_taken_for_the_one_before() -> None:
     assert rows([cue(0, 1, "x"), cue(1, 2, "x", speaker="A"), cue(2, 3, "x"), cue(3, 4, "x")]) == [
-        "x", "Anna: x", ">> x", "x",
+        "x", "Anna\u2060: x", ">> x", "x",
     ]  # fmt: skip
 
 

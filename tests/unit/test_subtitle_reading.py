@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import xml.etree.ElementTree as ElementTree
 
 import pytest
 from hypothesis import given
@@ -97,7 +98,7 @@ def test_lrc_of_many_makers() -> None:
     ("name", "text", "told"),
     [
         ("a.srt", "1\n00:00:0x,000 --> 00:00:02,000\nHi\n", "line 2: .*00:00:0x,000"),
-        ("a.srt", "Dear diary\n", "line 1: no cue.*Dear diary"),
+        ("a.srt", "Dear diary\n", "line 1: no cue has begun.*Dear diary"),
         ("a.vtt", "WEBVTT\n\n00:00:01.000 --> soon 5\nHi\n", "line 3: .*soon"),
         ("a.ass", "Hello\n", "line 1: no SSA or ASS.*Hello"),
         ("a.ass", "[Events]\nDialogue: 0,0:00:01.00,0:00:02.00\n", "line 2: .*3 of 10 fields"),
@@ -150,6 +151,8 @@ LONG = "9" * 5000
         ("ass", f"[Events]\nDialogue: 0,{LONG}:00:01.00,0:00:02.00,D,,0,0,0,,Hi\n"),
         ("ass", "[Events]\nDialogue: 0,0:00:01.00,0:00:02.00,D,,0,0,0,,{\\k" + LONG + "}" + "{" * 200_000 + "Hi\n"),
         ("lrc", f"[{LONG}:01.00]Hi\n"),
+        ("srt", "1\n00:00:01,000 --> 00:00:02,000\n\n2\n" + "-" * 300_000 + "\n\n3\n" + "1:1" * 100_000 + "a\n"),
+        ("srt", "1\n" + "1:" * 300_000 + "\n"),
         ("ttml", f"<tt><body><p begin='{LONG}:00:01' end='1s'>Hi</p></body></tt>"),
         ("ttml", f"<tt><body><p begin='{LONG}s' end='1s'>Hi</p></body></tt>"),
         ("ttml", "<tt><body>" + "<div>" * 20_000 + "</div>" * 20_000 + "</body></tt>"),
@@ -262,3 +265,195 @@ def test_sections_of_editors_are_passed_over() -> None:
     text = "[Script Info]\nTitle: x\n[Aegisub Project Garbage]\nActive Line: 3\n[My Own]\nkey=value\n[Events]\n"
     (cue,) = read_cues("ass", text + "Dialogue: 0,0:00:01.00,0:00:02.00,D,Anna,0,0,0,,Hi\n")
     assert (cue.lines, cue.speaker) == (("Hi",), "Anna")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\r\r\n", "\r\r\r\n"])
+@pytest.mark.parametrize("name", ["srt", "vtt"])
+def test_every_end_of_line_is_one_end(name: str, end: str) -> None:
+    text = "1\n00:00:01,000 --> 00:00:02,000\nHello there.\n\n2\n00:00:03,000 --> 00:00:04,000\nSecond.\n"
+    found = read_cues(name, ("WEBVTT\n\n" * (name == "vtt") + text).replace("\n", end))
+    assert [cue.lines for cue in found] == [("Hello there.",), ("Second.",)]
+
+
+def test_a_blank_line_after_every_line_of_srt() -> None:
+    text = "\ufeff1\n00:00:01,000 --> 00:00:02,000\n2\n\n2\n00:00:03,000 --> 00:00:04,000\nSecond.\n"
+    found = read_cues("srt", text.replace("\n", "\n\n"))
+    assert [cue.lines for cue in found] == [("2",), ("Second.",)]
+
+
+def test_a_number_that_is_not_the_next_one_is_text_where_a_blank_line_follows_it() -> None:
+    text = "1\n00:00:01,000 --> 00:00:02,000\nHow many?\n\n42\n\n00:00:03,000 --> 00:00:04,000\nWell.\n"
+    assert read_cues("srt", text)[0].lines == ("How many?", "42")
+
+
+def test_a_line_with_a_space_ends_no_cue_of_webvtt() -> None:
+    found = read_cues("vtt", "WEBVTT\n\n00:01.000 --> 00:02.000\n \nHello\n\t\nyou\n\n00:03.000 --> 00:04.000\nworld\n")
+    assert [cue.lines for cue in found] == [("Hello", "you"), ("world",)]
+
+
+ARROWS = ("->", "–>", "—>", "→", "-- >", "--&gt;", r"--\>", "==>", "-", "–", "--->")
+
+
+@pytest.mark.parametrize("arrow", ARROWS)
+@pytest.mark.parametrize("name", ["srt", "vtt"])
+def test_arrows_of_other_programs(name: str, arrow: str) -> None:
+    text = f"1\n00:00:01,000 {arrow} 00:00:02,000\nfirst\n\n2\n-00:00:01,500 {arrow} 00: 00: 03, 000\nsecond\n"
+    found = read_cues(name, "WEBVTT\n\n" * (name == "vtt") + text)
+    assert [(cue.span, cue.lines) for cue in found] == [
+        (Span(1.0, 2.0), ("first",)), (Span(0.0, 3.0), ("second",)),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize(
+    "times", ["00:00:01;000 -> 00:00:02;000", "00:00:01,000 00:00:02,000", "1,0 --> 2,0", "0:0:1x → 2"]
+)
+@pytest.mark.parametrize("name", ["srt", "vtt"])
+def test_times_that_cannot_be_read_are_an_error_wherever_the_cue_stands(name: str, times: str, place: int) -> None:
+    cues = ["1\n00:00:03,000 --> 00:00:04,000\nkept\n"]
+    cues.insert(place, f"2\n{times}\nlost\n")
+    head = "WEBVTT\n\n" * (name == "vtt")
+    with pytest.raises(FormatError, match=rf"line {(2, 6)[place] + len(head) // 4}: these are no times"):
+        read_cues(name, head + "\n".join(cues))
+
+
+def test_text_of_srt_that_looks_like_times() -> None:
+    text = srt("From 09:00:00,000 until 17:00:00,000", "00:01:00,000 --> 00:01:05,000 is the range", "5 --> 6")
+    assert [cue.lines[0] for cue in read_cues("srt", text)] == [
+        "From 09:00:00,000 until 17:00:00,000", "00:01:00,000 --> 00:01:05,000 is the range", "5 --> 6",
+    ]  # fmt: skip
+
+
+def test_what_follows_the_times_is_text_but_for_positions() -> None:
+    text = "1\n00:00:01,000 --> 00:00:02,000 X1:10 Y2:20 line:0 Hello you\nthere\n"
+    for name in ("srt", "vtt"):
+        assert read_cues(name, text)[0].lines == ("Hello you", "there")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "number"),
+    [
+        ("srt", "Lost\n1\n00:00:01,000 --> 00:00:02,000\nHi\n", 1),
+        ("srt", "42\n", 1),
+        ("vtt", "WEBVTT\n\nLost\n\n00:01.000 --> 00:02.000\nHi\n", 3),
+        ("vtt", "WEBVTT\nLost\nalso\n00:01.000 --> 00:02.000\nHi\n", 2),
+        ("vtt", "WEBVTTLost\n\n00:01.000 --> 00:02.000\nHi\n", 1),
+    ],
+)
+def test_text_before_the_first_cue_is_an_error(name: str, text: str, number: int) -> None:
+    with pytest.raises(FormatError, match=f"line {number}: no cue has begun"):
+        read_cues(name, text)
+
+
+def test_webvtt_text_behind_an_empty_line_is_the_cue_before_and_a_header_may_come_again() -> None:
+    text = (
+        "WEBVTT Kind: captions\nLanguage: en\nStyle:\n::cue(c) { color: red }\n##\n\n00:01.000 --> 00:02.000\nHi\n\n"
+        "you\n\nNOTE no\nNOTE no\n\nWEBVTT\nX-TIMESTAMP-MAP=MPEGTS:0\n\nid\n00:03.000 --> 00:04.000\nHo\n"
+        "STYLE\n\nSTYLE\n::cue { color: red }\n\nNOTE 1\n2\n00:05.000 --> 00:06.000\nEnd\n"
+    )
+    assert [cue.lines for cue in read_cues("vtt", text)] == [("Hi", "you"), ("Ho", "STYLE"), ("End",)]
+
+
+def test_only_tags_are_taken_for_tags() -> None:
+    text = "a <b and c> <i>d</i> <laughs> x<y <font color=red>e</font> & {f} {\\an8}g"
+    assert read_cues("srt", srt(text))[0].lines == ("a <b and c> d <laughs> x<y e & {f} g",)
+    vtt = (
+        "WEBVTT\n\n00:01.000 --> 00:02.000\na <b and c> <i.x>d</i> <laughs> 1 < 2 > 0 <ruby>e<rt>no</rt></ruby> <rt>f\n"
+    )
+    assert read_cues("vtt", vtt)[0].lines == ("a <b and c> d <laughs> 1 < 2 > 0 e f",)
+
+
+def ttml(parameters: str, body: str) -> str:
+    space = "xmlns='http://www.w3.org/ns/ttml' xmlns:ttp='http://www.w3.org/ns/ttml#parameter'"
+    return f"<tt {space} {parameters}>\n<body>{body}</body></tt>"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "start"),
+    [
+        ("ttp:frameRate='30' ttp:frameRateMultiplier='1000 1001' ttp:timeBase='smpte' ttp:dropMode='nonDrop'", 3603.6),
+        ("ttp:frameRate='24' ttp:frameRateMultiplier='1000 1001' ttp:timeBase='smpte'", 3603.6),
+        (
+            "ttp:frameRate='30' ttp:frameRateMultiplier='1000 1001' ttp:timeBase='smpte' ttp:dropMode='dropNTSC'",
+            3599.9964,
+        ),
+        ("ttp:frameRate='30' ttp:frameRateMultiplier='1000 1001'", 3600.0),
+        ("ttp:frameRate='25' ttp:timeBase='smpte'", 3600.0),
+    ],
+)
+def test_seconds_of_the_smpte_time_base_are_counted_frames(parameters: str, start: float) -> None:
+    (cue,) = read_cues("ttml", ttml(parameters, "<div><p begin='01:00:00:00' dur='2s'>one</p></div>"))
+    assert cue.span.start == pytest.approx(start, abs=1e-6)
+
+
+def test_ttconv_says_the_same_of_the_smpte_time_base() -> None:
+    reader = pytest.importorskip("ttconv.imsc.reader")
+    for parameters in ("ttp:dropMode='nonDrop'", "ttp:dropMode='dropNTSC'"):
+        rate = "ttp:frameRate='30' ttp:frameRateMultiplier='1000 1001' ttp:timeBase='smpte'"
+        text = ttml(f"{rate} {parameters} xml:lang='en'", "<div><p begin='00:11:12:13' end='01:59:58:29'>one</p></div>")
+        (paragraph,) = (
+            item
+            for item in reader.to_model(ElementTree.ElementTree(ElementTree.fromstring(text))).get_body().dfs_iterator()
+            if type(item).__name__ == "P"
+        )
+        (cue,) = read_cues("ttml", text)
+        assert float(paragraph.get_begin()) == pytest.approx(cue.span.start, abs=1e-4)
+        assert float(paragraph.get_end()) == pytest.approx(cue.span.end, abs=1e-4)
+
+
+def test_ttml_one_after_the_other() -> None:
+    text = ttml("", "<div timeContainer='seq'><p dur='2s'>one</p><p begin='1s' dur='3s'>two</p></div>")
+    assert spans(read_cues("x.itt", text)) == [(0.0, 2.0), (3.0, 6.0)]
+
+
+def test_text_of_ttml_wherever_it_stands() -> None:
+    text = ttml("", "<div><p begin='1s' end='2s'>a <b>b</b><i>c<br/>d</i> <metadata>no</metadata></p></div>")
+    assert read_cues("ttml", text)[0].lines == ("a bc", "d")
+    text = ttml("", "<p end='2s'>x <span begin='0s' end='1s'>y</span> z</p>")
+    assert read_cues("ttml", text)[0].lines == ("x y z",)
+    with pytest.raises(FormatError, match="line 3: <div>: this text stands outside of a paragraph: 'lost'"):
+        read_cues("ttml", ttml("", "\n<div>lost<p end='2s'>x</p></div>"))
+
+
+def test_lines_of_scripts_that_mean_nothing_are_refused_and_events_are_read_everywhere() -> None:
+    event = "Dialogue: 0,0:00:01.00,0:00:02.00,D,Anna,0,0,0,,Hi\n"
+    assert read_cues("ass", "[Script Info]\nTitle: x\n[V4+ Styles]\n" + event)[0].lines == ("Hi",)
+    for head in ("[Events]\nDialog: 0,lost\n", "[Events]\nlost\n", "[Script Info]\nlost\n"):
+        with pytest.raises(FormatError, match="line 2: this line means nothing in"):
+            read_cues("ass", head + event)
+
+
+def test_ends_of_lines_in_lrc() -> None:
+    text = "[00:01.00]Hello <00:02.00>you<00:03.00>\n[00:10.00]Next[00:11.50]\n[00:20.00]<00:20.00>Last\n[00:25.00]\n"
+    assert spans(read_cues("lrc", text)) == [(1.0, 3.0), (10.0, 11.5), (20.0, 25.0)]
+    shifted = read_cues("lrc", "[offset:500]\n[00:01.00]<00:01.00>Hello <00:02.00>you<00:03.00>\n")[0]
+    assert [piece.span for piece in shifted.timed[0]] == [Span(0.5, 1.5), Span(1.5, 2.5)]
+    with pytest.raises(FormatError, match="line 1: no time"):
+        read_cues("lrc", "[ti:Title] lost [x]\n")
+
+
+def test_speakers_in_brackets() -> None:
+    assert named(srt("[SPEAKER_00]: Hi", "[SPEAKER_01]: [laughs] Ho", "and so on")) == [
+        ("SPEAKER_00", ("Hi",)), ("SPEAKER_01", ("[laughs] Ho",)), ("SPEAKER_01", ("and so on",)),
+    ]  # fmt: skip
+    assert named(srt("(speaker 0) Hi", "(BEN): Ho")) == [("speaker 0", ("Hi",)), ("BEN", ("Ho",))]
+    assert named(srt("[Anna] Hi", "so", "[door slams]", "[laughs] Ho", "- [Ben] No\n- [Anna] Yes")) == [
+        ("Anna", ("Hi",)), (None, ("so",)), (None, ("[door slams]",)), (None, ("[laughs] Ho",)), (None, ("No", "Yes")),
+    ]  # fmt: skip
+    assert named(srt("Hello", "[Music]", "[Sighs] Hi", "[Sighs] Ho"))[2:] == [
+        (None, ("[Sighs] Hi",)), (None, ("[Sighs] Ho",)),
+    ]  # fmt: skip
+
+
+def test_where_nearly_all_cues_name_somebody_every_name_counts() -> None:
+    assert named(srt("Conference Room 3B: Hi", "iPhone: Ho", "well", "Anna (she/her): Hi", "spk_2: Ho")) == [
+        ("Conference Room 3B", ("Hi",)), ("iPhone", ("Ho",)), ("iPhone", ("well",)), ("Anna (she/her)", ("Hi",)),
+        ("spk_2", ("Ho",)),
+    ]  # fmt: skip
+
+
+def test_a_line_of_somebody_unknown_is_not_given_to_the_speaker_before() -> None:
+    assert named(srt("Anna: Hi", "so", "iPhone 12: Ho", "well", "Anna: Yes", "and he said: go")) == [
+        ("Anna", ("Hi",)), ("Anna", ("so",)), (None, ("iPhone 12: Ho",)), (None, ("well",)), ("Anna", ("Yes",)),
+        ("Anna", ("and he said: go",)),
+    ]  # fmt: skip

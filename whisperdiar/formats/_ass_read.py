@@ -10,11 +10,22 @@ from whisperdiar.formats._italics import mark_codes
 from whisperdiar.formats._text import JOINER, numbered_lines, one_line, refuse_line, without_breaks
 from whisperdiar.types import Cue, Span, TimedText
 
+COMMA = "‚" + JOINER
+"""Stands for a comma in the name of an event, whose fields commas separate."""
+
 _SECTION = re.compile(r"\[([^\]]+)\]")
 _SECTIONS = frozenset(
     {"script info", "v4 styles", "v4+ styles", "v4++ styles", "events", "fonts", "graphics"}
     | {"aegisub project garbage", "aegisub extradata"}
 )
+_DATA = frozenset({"fonts", "graphics"})
+"""Sections of encoded files."""
+_KEYS: dict[str, frozenset[str]] = {
+    "events": frozenset({"format", "comment", "picture", "sound", "movie", "command"}),
+    "v4 styles": frozenset({"format", "style"}),
+    "v4+ styles": frozenset({"format", "style"}),
+}
+"""What lines of a section begin with; in other sections it is any key and a colon or an equals sign."""
 _TIME = re.compile(r"\s*(\d{1,9}):(\d{1,9}):(\d{1,9})(?:[.,:](\d+))?\s*")
 _KARAOKE = re.compile(r"\\(?:kf|ko|K|k)\s*(\d{1,9})")
 _DRAWING = re.compile(r"\\p(\d{1,9})")
@@ -33,10 +44,11 @@ def script_cues(text: str) -> Iterator[Cue]:
     the speaker.
 
     Comments, drawings and override codes are left out; a script without a section or a Format line is read with the
-    usual fields.
+    usual fields, and events are read in whatever section they stand.
 
     Raises:
-        FormatError: an event cannot be read, or the text has no event and no section; with the line.
+        FormatError: an event cannot be read, a line means nothing in its section, or the text has no event and no
+            section; with the line.
     """
     script = _Script()
     section = "events"
@@ -50,16 +62,29 @@ def script_cues(text: str) -> Iterator[Cue]:
                 script.fields = _names(_SSA_FIELDS)
             continue
         key, colon, value = line.partition(":")
-        key = key.strip().lower()
-        if section == "events" and colon and key == "format":
-            script.fields = _names(value)
-        elif section == "events" and colon and key == "dialogue":
+        key = key.strip().lower() if colon else ""
+        if key == "dialogue":  # in every section: where a header is missing, its events are in the one before
             known = True
             cue = _event(number, line, value, script.fields)
             if cue is not None:
                 yield cue
-        elif not known and not line.startswith((";", "!")):
+        elif key == "format" and "text" in _names(value):
+            script.fields = _names(value)
+            if script.fields[-1] != "text":
+                refuse_line(number, line, "Text must be the last field, since it may hold commas")
+        elif line.startswith((";", "!")):
+            continue
+        elif not known:
             refuse_line(number, line, "no SSA or ASS script: expected a section such as [Script Info]")
+        elif not _belongs(section, key or line.partition("=")[1]):
+            refuse_line(number, line, f"this line means nothing in [{section}]; remove it, or put ; before it")
+
+
+def _belongs(section: str, key: str) -> bool:
+    """Whether a line that begins with this key means something in a section."""
+    if section in _DATA:
+        return True
+    return key in _KEYS[section] if _KEYS.get(section) else key != ""
 
 
 def _names(value: str) -> list[str]:
@@ -77,7 +102,7 @@ def _event(number: int, line: str, value: str, fields: list[str]) -> Cue | None:
     start, end = (_seconds(*match.groups()) for match in times if match is not None)
     if max(start, end) > 1e9:
         refuse_line(number, line, "this time is too large")
-    name = one_line(found.get("name", found.get("actor", ""))) or None
+    name = one_line(found.get("name", found.get("actor", ""))).replace(COMMA, ",") or None
     return _cue(Span(start, max(start, end)), mark_codes(found["text"]), name)
 
 
@@ -135,6 +160,7 @@ def _parted(text: str) -> list[str]:
 
 def _plain(text: str) -> str:
     text = text.replace("\\h", "\u00a0").replace("\\{", "{").replace("\\}", "}")
+    text = text.replace("｛" + JOINER, "{").replace("｝" + JOINER, "}")
     return without_breaks(text.replace("\\" + JOINER, "\\"))
 
 

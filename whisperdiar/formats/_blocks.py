@@ -1,22 +1,46 @@
-"""Cues as SRT and WebVTT have them: a line of two times and the lines below it. Read so that most files pass."""
+"""Cues as SRT and WebVTT have them: a line of two times and the lines below it. Read so that most files pass.
+
+What is left out is known by its syntax: numbers and identifiers above times, settings behind them, and in WebVTT the
+header, comments, styles and regions. Everything else is text of a cue, or an error with its line.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from whisperdiar.formats._text import refuse_line, without_mark
+from whisperdiar.formats._text import refuse_line, split_lines
 from whisperdiar.types import Span
 
-# Hours may be missing, points and commas stand for each other, digits may be missing.
-_CLOCK = r"(?:(\d{1,9})\s*:\s*)?(\d{1,9})\s*:\s*(\d{1,9})(?:\s*[,.:，．]\s*(\d+))?"
-_TIMES = re.compile(rf"\s*{_CLOCK}\s*-{{2,}}>\s*{_CLOCK}(?:\s.*)?")
-_MEANT_AS_TIMES = re.compile(r"\s*[\d:.,]+[^\s]*\s*-{2,}>.*\d")
-_NUMBER = re.compile(r"\s*\d+\s*")
-_LINE_ENDS = re.compile("\r\n|\r|\n")
+# Hours may be missing, points and commas stand for each other, digits may be missing, a time may lie before zero.
+_CLOCK = r"([-−]\s*)?(?:(\d{1,9})\s*[:：]\s*)?(\d{1,9})\s*[:：]\s*(\d{1,9})(?:\s*[,.:，．]\s*(\d+))?"
+_ARROW = r"-{2,}>"
+# What editors, word processors and web pages make of the arrow, and one dash in its place.
+_OTHER_ARROW = r"(?:[-‐‑–—−=]+(?:\s?[-‐‑–—−=])*\s?(?:>|&gt;|\\>)|→|⟶|⇒|[-‐‑–—−])"
+_MARK = "[\\s\ufeff]*"
+_TIMES = re.compile(rf"{_MARK}{_CLOCK}\s*{_ARROW}\s*{_CLOCK}(?:\s+(.*)|\s*)", re.DOTALL)
+_OTHER_TIMES = re.compile(rf"{_MARK}{_CLOCK}\s*{_OTHER_ARROW}\s*{_CLOCK}(?:\s+(.*)|\s*)", re.DOTALL)
+_FULL_CLOCK = re.compile(r"\d\s*[:：]\s*\d{1,2}\s*[:：]\s*\d{1,2}\s*[,.:，．]\s*\d")
+_MEANT_AS_TIMES = re.compile(rf"{_MARK}[-−]?\s*\d(?=.*[:：]).*?{_ARROW}.*", re.DOTALL)
+_TWO_CLOCKS = re.compile(r"[^\w]*\d+\s*[:：]\s*\d.*\d\s*[:：]\s*\d[^A-Za-z]*", re.DOTALL)
+_OTHER_MEANT = re.compile(rf"{_MARK}[-−]?\s*\d.*?(?:{_ARROW}|[-–—−]\s?>|&gt;|→).*\d.*", re.DOTALL)
+_NUMBER = re.compile(rf"{_MARK}\d+\s*")
+
+# Positions behind the times of SRT: X1:40, those of WebVTT, and of its drafts (A:middle).
+_SRT_SETTINGS = re.compile(
+    r"\A(?:(?:[A-Za-z]\d?|align|line|position|size|vertical|region):\S+(?:\s+|\Z))+", re.IGNORECASE
+)
+_VTT_SETTINGS = re.compile(r"\A(?:[\w-]+:\S+(?:\s+|\Z))+")
+_HEADER = re.compile("\ufeff?WEBVTT(?:[ \t].*)?", re.DOTALL)
+_HEADER_FIELD = re.compile(r"WEBVTT(?:[ \t].*)?|\s*[A-Za-z][\w-]*\s*[:=].*|\s+", re.DOTALL)
+_NO_CUE = re.compile(r"NOTE(?:[ \t].*)?|(?:STYLE|REGION)[ \t]*", re.DOTALL)
 _LONGEST = 1e9
+_LONGEST_LINE = 500
+"""Characters of a line that can be meant as times."""
+_NO_TIMES = "these are no times such as 00:00:01,000 --> 00:00:02,500"
+_NO_PLACE = "no cue has begun; remove this text, or put times such as 00:00:01,000 --> 00:00:02,500 above it"
 
 
 class Block(NamedTuple):
@@ -25,6 +49,18 @@ class Block(NamedTuple):
     number: int
     span: Span
     lines: tuple[str, ...]
+
+
+class _Times(NamedTuple):
+    """A line of times: when, and the text that follows the settings on the same line."""
+
+    span: Span
+    text: str
+
+
+def is_webvtt(text: str) -> bool:
+    """Whether a text begins with the header of WebVTT, whatever its file is called."""
+    return _HEADER.fullmatch(split_lines(text)[0]) is not None
 
 
 def clock_seconds(hours: str | None, minutes: str, seconds: str, decimals: str | None) -> float:
@@ -39,51 +75,173 @@ def clock_seconds(hours: str | None, minutes: str, seconds: str, decimals: str |
     return int(hours or 0) * 3600 + int(minutes) * 60 + int(seconds) + milliseconds / 1000
 
 
-def blocks(text: str, *, blank_ends: bool) -> Iterator[Block]:
-    """The cues in the order of the file.
+def looks_like_times(line: str) -> bool:
+    """Whether a line without ``-->`` is read as times below a number, or refused as times that cannot be read."""
+    return _OTHER_TIMES.match(line) is not None or _is_broken(line, after_number=True)
 
-    Forgiven are missing and wrong numbers, missing blank lines, missing hours, points for commas, and an end before
+
+def srt_blocks(text: str) -> Iterator[Block]:
+    """The cues of SRT in the order of the file; a blank line belongs to the text unless a cue follows.
+
+    Forgiven are missing and wrong numbers, blank lines that are missing or stand after every line, missing hours,
+    points for commas, other arrows (``->``, ``→`` …), times before zero, which are read as zero, and an end before
     the start, which is read as the start.
 
-    Args:
-        blank_ends: a blank line ends a cue, as in WebVTT; otherwise it belongs to the text unless a cue follows.
+    Raises:
+        FormatError: a line is meant as times and cannot be read, or text stands before the first cue.
+    """
+    lines = split_lines(text)
+    found = {index: times for index in range(len(lines)) if (times := _srt_times(lines, index)) is not None}
+    places = [*found, len(lines)]
+    head, number = lines[: places[0]], None
+    if found:
+        head, number = _without_number(head, None, first=True)
+    for index, line in enumerate(head):
+        if not _is_blank(line):
+            refuse_line(index + 1, line, _NO_PLACE)
+    for place, following in pairwise(places):
+        body, later = lines[place + 1 : following], None
+        if following < len(lines):
+            body, later = _without_number(body, number, first=False)
+        yield Block(place + 1, found[place].span, _texts([found[place].text, *body]))
+        number = later
+
+
+def vtt_blocks(text: str) -> Iterator[Block]:
+    """The cues of WebVTT in the order of the file; only an empty line ends a cue, one with a space is text.
+
+    Forgiven are a missing header, a header again (joined files), and what `srt_blocks` forgives. Text that follows a
+    cue after an empty line is the cue's: players would lose it.
 
     Raises:
-        FormatError: a line is meant as times and cannot be read; or the file holds text and no cue.
+        FormatError: as `srt_blocks`.
     """
-    lines = _LINE_ENDS.split(without_mark(text))
-    places = [index for index, line in enumerate(lines) if _TIMES.fullmatch(line)]
-    _refuse_broken(lines, set(places))
-    for place, following in pairwise([*places, len(lines)]):
-        body = lines[place + 1 : following]
-        if following < len(lines) and body and _NUMBER.fullmatch(body[-1]):
-            body = body[:-1]
-        if blank_ends:
-            body = body[: next((i for i, line in enumerate(body) if not line.strip()), len(body))]
-        yield Block(place + 1, _span(place + 1, lines[place]), tuple(line for line in body if line.strip()))
+    lines = split_lines(text)
+    waiting: Block | None = None
+    start = 0
+    while start < len(lines):
+        end = next((i for i in range(start, len(lines)) if not lines[i]), len(lines))
+        for block in _vtt_cues(lines, _after_header(lines, start, end), end):
+            if block.number:
+                if waiting is not None:
+                    yield waiting
+                waiting = block
+            elif waiting is not None:
+                waiting = waiting._replace(lines=waiting.lines + block.lines)
+            else:
+                place = next(i for i in range(start, end) if lines[i] == block.lines[0])
+                refuse_line(place + 1, lines[place], _NO_PLACE.replace(",0", ".0").replace(",5", ".5"))
+        start = end + 1
+    if waiting is not None:
+        yield waiting
 
 
-def _span(number: int, line: str) -> Span:
+def _after_header(lines: Sequence[str], start: int, end: int) -> int:
+    """Where a group of lines begins that may begin with the header of the file and its fields."""
+    if start == end or not _HEADER.fullmatch(lines[start]):
+        return start
+    start += 1
+    while start < end:
+        styles = lines[start].strip() == "Style:"  # YouTube's old files: rules up to a line of number signs
+        if styles:
+            start = next((i for i in range(start, end) if lines[i].strip() == "##"), start)
+        elif _TIMES.fullmatch(lines[start]) or not _HEADER_FIELD.fullmatch(lines[start]):
+            break
+        start += 1
+    return start
+
+
+def _vtt_cues(lines: Sequence[str], start: int, end: int) -> Iterator[Block]:
+    """The cues of lines without an empty one; number 0 for text without times."""
+    comment = start < end and _NO_CUE.fullmatch(lines[start]) is not None
+    places: dict[int, _Times] = {}
+    for index in range(start, end):
+        # An identifier may stand above the first times; a comment with times below it is one, and ends before others.
+        first = index - start < 2 and not places
+        times = _times_of(lines[index], _VTT_SETTINGS, first=first, other=first and not comment, number=index + 1)
+        if times is not None:
+            places[index] = times
+        elif first and not comment and _is_broken(lines[index], after_number=index > start):
+            refuse_line(index + 1, lines[index], _NO_TIMES.replace(",0", ".0").replace(",5", ".5"))
+    edges = [*places, end]
+    above = list(lines[start : edges[0]])
+    if comment or (places and len(above) == 1):
+        above = []
+    elif places:
+        above = _without_number(above, None, first=False)[0]
+    if _texts(above):
+        yield Block(0, Span(0.0, 0.0), _texts(above))
+    for place, following in pairwise(edges):
+        body = list(lines[place + 1 : following])
+        body = _without_number(body, None, first=False)[0] if following < end else body
+        yield Block(place + 1, places[place].span, _texts([places[place].text, *body]))
+
+
+def _srt_times(lines: Sequence[str], index: int) -> _Times | None:
+    """The times on a line of SRT; None where it is text.
+
+    Where a cue may begin (below a blank line or a number) other arrows are times as well, and text may follow on the
+    line; there a line that is meant as times and cannot be read is an error.
+    """
+    line = lines[index]
+    above = lines[index - 1] if index else ""
+    numbered = _NUMBER.fullmatch(above) is not None
+    alone = numbered and (index < 2 or _is_blank(lines[index - 2]))
+    first = _is_blank(above) or numbered
+    times = _times_of(
+        line,
+        _SRT_SETTINGS,
+        first=first,
+        other=alone or (_is_blank(above) and _FULL_CLOCK.search(line) is not None),
+        number=index + 1,
+    )
+    if times is None and first and _is_broken(line, after_number=numbered):
+        refuse_line(index + 1, line, _NO_TIMES)
+    return times
+
+
+def _times_of(line: str, settings: re.Pattern[str], *, first: bool, other: bool, number: int) -> _Times | None:
     match = _TIMES.fullmatch(line)
-    if match is None:  # pragma: no cover - the caller has looked
-        refuse_line(number, line, "no times")
-    start, end = clock_seconds(*match.groups()[:4]), clock_seconds(*match.groups()[4:])
+    text = settings.sub("", match[11] or "", count=1) if match else ""
+    if match is None or (text.strip() and not first):
+        match = _OTHER_TIMES.fullmatch(line) if other else None
+        text = settings.sub("", match[11] or "", count=1) if match else ""
+        if match is None or text.strip():
+            return None
+    start, end = (0.0 if sign else clock_seconds(*clock) for sign, *clock in (match.groups()[:5], match.groups()[5:10]))
     if max(start, end) > _LONGEST:
         refuse_line(number, line, "this time is too large")
-    return Span(start, max(start, end))
+    return _Times(Span(start, max(start, end)), text)
 
 
-def _refuse_broken(lines: list[str], places: set[int]) -> None:
-    """Where a cue may begin stands a line with an arrow that is no line of times: passing over it would lose text."""
-    for index, line in enumerate(lines):
-        if index in places or "-->" not in line:
-            continue
-        before = lines[index - 1] if index else ""
-        if _MEANT_AS_TIMES.fullmatch(line) and (not before.strip() or _NUMBER.fullmatch(before)):
-            refuse_line(index + 1, line, "these are no times such as 00:00:01,000 --> 00:00:02,500")
-    if not places:
-        for index, line in enumerate(lines):
-            if line.strip() and not line.startswith("WEBVTT"):
-                if line.startswith(("NOTE", "STYLE", "REGION")) and lines[0].startswith("WEBVTT"):
-                    return
-                refuse_line(index + 1, line, "no cue, such as 00:00:01,000 --> 00:00:02,500 and a text below it")
+def _is_broken(line: str, *, after_number: bool) -> bool:
+    if len(line) > _LONGEST_LINE:
+        return False
+    if _MEANT_AS_TIMES.fullmatch(line):
+        return True
+    if after_number:
+        return any(rule.fullmatch(line) for rule in (_OTHER_MEANT, _TWO_CLOCKS))
+    return _OTHER_MEANT.fullmatch(line) is not None and _FULL_CLOCK.search(line) is not None
+
+
+def _without_number(lines: Sequence[str], before: int | None, *, first: bool) -> tuple[list[str], int | None]:
+    """Lines above times without the cue's number. Blank lines may part it from the times where it is the one that
+    has to come, or the file's first."""
+    filled = [index for index, line in enumerate(lines) if not _is_blank(line)]
+    last = filled[-1] if filled else None
+    if last is None or not _NUMBER.fullmatch(lines[last]):
+        return list(lines), None
+    number = int(lines[last].replace("\ufeff", "").strip()[-9:])
+    apart = last + 1 < len(lines)
+    alone = last > 0 and _is_blank(lines[last - 1])
+    if apart and not first and not (alone and before is not None and number == before + 1):
+        return list(lines), None
+    return list(lines[:last]), number
+
+
+def _texts(lines: Sequence[str]) -> tuple[str, ...]:
+    return tuple(line for line in lines if not _is_blank(line))
+
+
+def _is_blank(line: str) -> bool:
+    return not line.replace("\ufeff", "").strip()

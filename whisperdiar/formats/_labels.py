@@ -1,6 +1,6 @@
 """Who speaks, as text that viewers see: ``Anna: `` at a change of speaker, a dash for each of two people.
 
-The rule of `label_starts` writes labels, `split_labels` reads them; each is the other's reverse.
+`_speakers.leads` writes labels, `split_labels` reads them; `mark_leads` makes each the other's reverse.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
+from whisperdiar.formats._text import JOINER
 from whisperdiar.types import Cue, TimedText
 
 LABEL_AGAIN = 5.0
@@ -18,33 +20,76 @@ LABEL_AGAIN = 5.0
 UNKNOWN = ">>"
 """Says that somebody else goes on, where nobody knows who (a custom of captions)."""
 
-_LABEL = re.compile(r"(?P<name>[^\s:：][^:：\n]{0,39}?)\s?[:：](?:\s+(?P<rest>\S.*)|\s*)")
+NEARLY_ALL = 0.8
+"""Share of the cues of a file that begin with ``xxx: ``, from which on all of these are names."""
+
+MARK = JOINER
+"""Not seen: before the colon of a label that would not be taken for one, and before a text that would be."""
+
+_MARKED = re.compile(rf"(?P<name>[^{MARK}]+){MARK}[:：](?:\s+(?P<rest>\S.*)|\s*)")
+_LABEL = re.compile(r"(?P<name>[^\s:：][^:：\n]{0,59}?)\s?[:：](?:\s+(?P<rest>\S.*)|\s*)")
+_BRACKET = re.compile(r"[\[(]\s*(?P<name>[^\[\]():：\n]{1,60}?)\s*[\])](?P<colon>\s?[:：])?(?:\s+(?P<rest>\S.*)|\s*)")
 _DASH = re.compile(r"[-‐‑–—−]\s*(?=\S)")
 _CHANGE = re.compile(r">>+\s*")
-_SPEAKER = re.compile(r"SPEAKER[_ ]\d+")
+_SPEAKER = re.compile(r"SPEAKER[_ ]?\d+", re.IGNORECASE)
 _NO_NAME = frozenset('?!,;…"“”«»[]()♪=\\')
 _LONGEST_PARTICLE = 3
 _LONGEST_ABBREVIATION = 4
 _MOST_WORDS = 4
+_MOST_WORDS_UNKNOWN = 5
+
+_Kind = Literal["none", "sure", "name", "other", "bracket", "effect"]
 
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """One line of a cue, taken apart: `name` None without a label; `change` where a dash or ``>>`` stood before it."""
+    """One line of a cue, taken apart: `name` None without a label; `change` where a dash or ``>>`` stood before it.
+
+    `kind` of the label: ``sure`` by its form; ``name`` where it looks like one, ``other`` where it does not;
+    ``bracket`` without a colon; ``effect``: a bracket and nothing else.
+    """
 
     text: str
     name: str | None
     labelled: str
     dash: bool
     change: bool
+    kind: _Kind = "none"
+
+    @property
+    def unknown(self) -> bool:
+        """Whether this may be the label of somebody whom the file does not make known."""
+        if self.name is None or self.kind not in ("name", "other"):
+            return False
+        words = self.name.split()
+        small = len(words) > 1 and all(word[0].islower() for word in words)  # a sentence goes on: "and he said: "
+        return len(words) <= _MOST_WORDS_UNKNOWN and not small and any(letter.isalpha() for letter in self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The names that a file makes known: before a colon, and in brackets without one."""
+
+    names: frozenset[str]
+    brackets: frozenset[str]
+
+    def name(self, line: _Line) -> str | None:
+        if line.kind == "sure":
+            return line.name
+        known = self.brackets if line.kind == "bracket" else self.names
+        return line.name if line.name in known else None
 
 
 def split_labels(cues: Sequence[Cue]) -> tuple[Cue, ...]:
     """Cues (in the order of a file) whose speakers stand in their text → the same with `speaker` and clean lines.
 
-    A beginning such as ``Anna:`` is a label where it looks like a name and the file names its speakers: its first cue
-    does, or that name begins a second line, or it is in capitals. A cue without a label that follows within
-    `LABEL_AGAIN` is the same speaker's. Cues that know their speaker already are left alone.
+    Labels by their form are ``[Anna]: ``, ``[SPEAKER_00] `` and what `MARK` marks. A beginning such as ``Anna: `` is a
+    label where it looks like a name and the file names its speakers: its first cue does, or that name begins a second
+    line, or it is in capitals; and whatever it looks like where nearly all cues begin so. ``[Anna] text`` is one where
+    nearly all cues begin so, or where sounds are told from names by small letters (``[door slams]``).
+
+    A cue without a label that follows within `LABEL_AGAIN` is the same speaker's, unless it begins with what may be an
+    unknown label: then it is nobody's. Cues that know their speaker already are left alone.
     """
     parted = [[_part(line) for line in cue.lines] for cue in cues]
     known = _known_names(parted)
@@ -52,27 +97,48 @@ def split_labels(cues: Sequence[Cue]) -> tuple[Cue, ...]:
     current: str | None = None
     last_end = float("-inf")
     for cue, lines in zip(cues, parted, strict=True):
-        made = _named(cue, lines, known)
-        changed = any(line.change for line in lines)
-        follows = 0.0 <= cue.span.start - last_end <= LABEL_AGAIN
-        if made.speaker is None and not made.line_speakers and not changed and current is not None and follows:
-            made = replace(made, speaker=current)
+        unknown = bool(lines) and lines[0].unknown and known.name(lines[0]) is None
+        # In milliseconds, so that what is written and what is read agree about the limit.
+        follows = 0.0 <= round(cue.span.start - last_end, 3) <= LABEL_AGAIN
+        goes_on = follows and not unknown and not (lines and lines[0].change)
+        made = _named(cue, lines, known, current if goes_on else None)
         found.append(made)
-        overlaps = cue.span.start < last_end
-        current = None if overlaps or cue.speaker is not None else made.speaker
+        overlaps = round(cue.span.start - last_end, 3) < 0.0
+        single = overlaps or cue.speaker is not None or any(line.kind == "bracket" for line in lines)
+        current = None if single else made.speaker
         last_end = max(last_end, cue.span.end)
     return tuple(found)
 
 
 def _part(line: str) -> _Line:
     text = line.strip()
+    if text.startswith(MARK):
+        return _Line(text[1:], None, text[1:], False, False)
+    if marked := _MARKED.fullmatch(text):
+        return _Line(text, marked["name"].strip(), marked["rest"] or "", False, False, "sure")
     dash = _DASH.match(text)
     text = text[dash.end() :] if dash else text
     change = _CHANGE.match(text)
     text = text[change.end() :] if change and change.end() < len(text) else text
+    name, rest, kind = _label_of(text)
+    plain = text[1:] if text.startswith(MARK) else text
+    return _Line(plain, name, plain if name is None else rest, dash is not None, change is not None, kind)
+
+
+def _label_of(text: str) -> tuple[str | None, str, _Kind]:
+    """The name before a text, what follows it, and how it stands there."""
+    if text.startswith(MARK):
+        return None, text, "none"
+    if (bracket := _BRACKET.fullmatch(text)) and any(letter.isalnum() for letter in bracket["name"]):
+        name, rest = bracket["name"], bracket["rest"] or ""
+        if bracket["colon"] or _SPEAKER.fullmatch(name):
+            return name, rest, "sure"
+        return (name, rest, "bracket") if rest else (None, text, "effect")
     label = _LABEL.fullmatch(text)
-    name = label["name"].strip() if label and _like_a_name(label["name"]) else None
-    return _Line(text, name, (label["rest"] or "") if label else text, dash is not None, change is not None)
+    if label is None:
+        return None, text, "none"
+    name = label["name"].strip()
+    return name, label["rest"] or "", "name" if _like_a_name(name) else "other"
 
 
 def _like_a_name(text: str) -> bool:
@@ -85,29 +151,67 @@ def _like_a_name(text: str) -> bool:
     return not words[0][0].islower() and all(len(word) <= _LONGEST_PARTICLE for word in small)
 
 
-def _known_names(parted: Sequence[Sequence[_Line]]) -> set[str]:
-    counts = Counter(line.name for lines in parted for line in lines if line.name is not None)
-    first = next((lines[0] for lines in parted if lines), None)
-    everywhere = first is not None and first.name is not None
-    return {
-        name for name, count in counts.items() if everywhere or count > 1 or name.isupper() or _SPEAKER.fullmatch(name)
+def _known_names(parted: Sequence[Sequence[_Line]]) -> _Known:
+    lines = [line for cue in parted for line in cue]
+    firsts = [cue[0] for cue in parted if cue]
+    alike = Counter(line.name for line in lines if line.name is not None and line.kind == "name")
+    everywhere = bool(firsts) and firsts[0].kind == "name"
+    names = {
+        name for name, count in alike.items() if everywhere or count > 1 or name.isupper() or _SPEAKER.fullmatch(name)
     }
+    if _nearly_all([line.kind in ("sure", "name", "other") and line.labelled != "" for line in firsts]):
+        names |= {line.name for line in firsts if line.name is not None and line.kind in ("name", "other")}
+    return _Known(frozenset(names), _known_brackets(lines, firsts))
 
 
-def _named(cue: Cue, lines: Sequence[_Line], known: set[str]) -> Cue:
+def _nearly_all(labelled: Sequence[bool]) -> bool:
+    return len(labelled) > 1 and sum(labelled) >= NEARLY_ALL * len(labelled)
+
+
+def _known_brackets(lines: Sequence[_Line], firsts: Sequence[_Line]) -> frozenset[str]:
+    """Names in brackets that begin a line: ``[Anna] Hi`` has one, ``[sighs] Hi`` and ``[Music]`` alone have none."""
+    counts = Counter(line.name for line in lines if line.kind == "bracket" and line.name is not None)
+    if _nearly_all([line.kind == "bracket" for line in firsts if line.kind != "effect"]):
+        return frozenset(name for name in counts if not name[0].islower())
+    sounds = [line.text.strip("[]() ") for line in lines if line.kind == "effect"]
+    if any(not sound[:1].islower() for sound in sounds):
+        return frozenset()
+    alike = {name: count for name, count in counts.items() if _like_a_name(name)}
+    return frozenset(name for name, count in alike.items() if sounds or count > 1)
+
+
+def _named(cue: Cue, lines: Sequence[_Line], known: _Known, before: str | None) -> Cue:
+    """The cue with its speakers; `before` is whose it is where its first line names nobody."""
     if cue.speaker is not None or cue.line_speakers:
         return _told_twice(cue, lines)
     if not lines:
         return cue
     dashes = sum(line.dash for line in lines)
     dialogue = lines[0].dash and dashes > 1
-    names = [line.name if line.name in known else None for line in lines]
-    if dialogue or any(name is not None for name in names[1:]):
-        return _dialogue(cue, lines, names, dialogue=dialogue)
+    names = [known.name(line) for line in lines]
+    if dialogue or any(name is not None or line.change for name, line in zip(names[1:], lines[1:], strict=True)):
+        return _dialogue(cue, lines, names, before=None if dialogue else before)
     if names[0] is None:
-        text = lines[0].text if lines[0].change else cue.lines[0].strip()
-        return cue if text == cue.lines[0] else _with_first(cue, text, None)
-    return _with_first(cue, lines[0].labelled, names[0])
+        texts = [_shown(shown, line) for shown, line in zip(cue.lines, lines, strict=True)]
+        return replace(_with_lines(cue, texts), speaker=before)
+    made = _with_first(cue, lines[0].labelled, names[0])
+    rest = made.lines[len(made.lines) - len(lines) + 1 :]
+    texts = [_shown(shown, line) for shown, line in zip(rest, lines[1:], strict=True)]
+    return _with_lines(made, [*made.lines[: len(made.lines) - len(rest)], *texts])
+
+
+def _shown(shown: str, line: _Line) -> str:
+    """A line that no label begins: without the sign of a change and without a mark; a dash stays."""
+    if line.change:
+        return line.text
+    return shown.strip().removeprefix(MARK)
+
+
+def _with_lines(cue: Cue, texts: Sequence[str]) -> Cue:
+    if tuple(texts) == cue.lines:
+        return cue
+    timed = tuple(_cut(row, text) for row, text in zip(cue.timed, texts, strict=True)) if cue.timed else ()
+    return replace(cue, lines=tuple(texts), timed=timed)
 
 
 def _told_twice(cue: Cue, lines: Sequence[_Line]) -> Cue:
@@ -119,7 +223,7 @@ def _told_twice(cue: Cue, lines: Sequence[_Line]) -> Cue:
         if speaker is not None and line.name is not None and line.labelled and _same(line.name, speaker):
             texts.append(line.labelled)
         else:
-            texts.append(line.text if dialogue or (speaker is None and line.change) else shown)
+            texts.append(line.text if dialogue or (speaker is None and line.change) else shown.removeprefix(MARK))
     timed = tuple(_cut(row, text) for row, text in zip(cue.timed, texts, strict=True)) if cue.timed else ()
     return replace(cue, lines=tuple(texts), timed=timed)
 
@@ -148,21 +252,78 @@ def _with_first(cue: Cue, text: str, speaker: str | None) -> Cue:
     return replace(cue, lines=(text, *cue.lines[1:]), speaker=speaker, timed=timed)
 
 
-def _dialogue(cue: Cue, lines: Sequence[_Line], names: Sequence[str | None], *, dialogue: bool) -> Cue:
+def _dialogue(cue: Cue, lines: Sequence[_Line], names: Sequence[str | None], *, before: str | None) -> Cue:
     """Several people in one cue; a line that neither a dash nor a label begins goes on with the one before."""
     texts: list[str] = []
     speakers: list[str | None] = []
     timed: list[tuple[TimedText, ...]] = []
-    current: str | None = None
+    dialogue = lines[0].dash and sum(line.dash for line in lines) > 1
+    current = before
     for index, (cleaned, line, name) in enumerate(zip(lines, cue.lines, names, strict=True)):
         if name is not None:
             current, text = name, cleaned.labelled
         elif dialogue:
             current, text = None if cleaned.dash else current, cleaned.text
         else:
-            text = cleaned.text if cleaned.change else line.strip()
+            text = _shown(line, cleaned)
+            # A new line of somebody unknown is nobody's; one that only goes on begins without a capital.
+            nobody = cleaned.change or (cleaned.unknown and not cleaned.text[:1].islower())
+            current = None if nobody else current
         if text:
             texts.append(text)
             speakers.append(current)
             timed += [_cut(cue.timed[index], text)] if cue.timed else []
     return replace(cue, lines=tuple(texts), line_speakers=tuple(speakers), timed=tuple(timed))
+
+
+def mark_leads(
+    leads: Sequence[tuple[str, ...]], cues: Sequence[Cue], wanted: Sequence[Sequence[str | None]]
+) -> list[tuple[str, ...]]:
+    """What stands before each line of cues, with `MARK` wherever `split_labels` would find other speakers or texts.
+
+    Args:
+        leads: ``Anna: ``, ``>> ``, a dash or nothing for every line.
+        cues: their lines without that, and the speakers that the file tells beside the text.
+        wanted: who has to be found for every line.
+    """
+    marked = list(leads)
+    for attempt in range(3):  # marks where they are wanted, then names that could be left out, then all
+        wrong = _read_otherwise(marked, cues, wanted)
+        for index in wrong and (range(len(cues)) if attempt == 2 else wrong):
+            told = cues[index].line_speakers or (cues[index].speaker,) * len(cues[index].lines)
+            row = []
+            for lead, line, who, known in zip(leads[index], cues[index].lines, wanted[index], told, strict=True):
+                named = lead
+                if attempt and known is None and (who is not None or (index in wrong and not lead)):
+                    named = f"{UNKNOWN} " if who is None else f"{who}: "
+                row.append(_mark(named) if attempt == 2 or _is_doubtful(named, line) else named)
+            marked[index] = tuple(row)
+    return marked
+
+
+def _read_otherwise(
+    leads: Sequence[tuple[str, ...]], cues: Sequence[Cue], wanted: Sequence[Sequence[str | None]]
+) -> list[int]:
+    shown = [
+        replace(cue, lines=tuple(lead + line for lead, line in zip(row, cue.lines, strict=True)))
+        for cue, row in zip(cues, leads, strict=True)
+    ]
+    found = zip(split_labels(shown), cues, wanted, strict=True)
+    return [
+        index
+        for index, (read, cue, who) in enumerate(found)
+        if read.lines != cue.lines or (read.line_speakers or (read.speaker,) * len(read.lines)) != tuple(who)
+    ]
+
+
+def _is_doubtful(lead: str, line: str) -> bool:
+    part = _part(lead + line)
+    return part.name is not None or part.dash or part.change or line.startswith(MARK) or _is_label(lead)
+
+
+def _is_label(lead: str) -> bool:
+    return lead.endswith(": ")
+
+
+def _mark(lead: str) -> str:
+    return f"{lead[:-2]}{MARK}: " if _is_label(lead) else lead + MARK

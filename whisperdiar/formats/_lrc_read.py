@@ -10,8 +10,10 @@ from whisperdiar.types import Cue, Span, TimedText
 
 _TIME = r"(\d{1,9}):(\d{1,2})(?:[.:,](\d{1,3}))?"
 _STAMP = re.compile(rf"\[{_TIME}\]")
-_WORD = re.compile(rf"<{_TIME}>")
-_TAG = re.compile(r"\[([A-Za-z#]+):(.*)\]")
+# Before words "<00:01.00>"; some programs put the same in brackets, also behind the last word.
+_WORD = re.compile(rf"(?:<|\[){_TIME}(?:>|\])")
+_JOINED = re.compile(rf"([<\[]){JOINER}(?![:：])")  # before a colon it marks a label
+_TAG = re.compile(r"\[([A-Za-z#_]+):((?:[^\[\]]|\[[^\[\]]*\])*)\]")
 _LONGEST_LINE = 7.0
 _PER_CHARACTER = 1 / 15
 
@@ -22,8 +24,10 @@ class _Row(NamedTuple):
 
 
 def lyric_cues(text: str) -> tuple[Cue, ...]:
-    """The lines in order of time. A line ends where the next one begins (an empty one marks a silence); the last
-    stays as long as it takes to read, at most seven seconds.
+    """The lines in order of time.
+
+    A line ends at the time behind its last word, where there is one; otherwise where the next one begins (an empty
+    one marks a silence). The last stays as long as it takes to read, at most seven seconds.
 
     Raises:
         FormatError: a line has neither a time nor a tag; with its number and text.
@@ -43,13 +47,13 @@ def lyric_cues(text: str) -> tuple[Cue, ...]:
             refuse_line(number, line, "no time such as [00:01.00] and no tag such as [ti:Title]")
         elif tag[1].lower() == "offset" and re.fullmatch(r"\s*[+-]?\d{1,9}\s*", tag[2]):
             offset = int(tag[2]) / 1000
-    rows = sorted((_Row(max(0.0, row.start - offset), row.text) for row in rows), key=lambda row: row.start)
+    rows = sorted((_Row(row.start - offset, row.text) for row in rows), key=lambda row: row.start)
     made: list[Cue] = []
     following: float | None = None
     for index in range(len(rows) - 1, -1, -1):
         if index + 1 < len(rows) and rows[index + 1].start > rows[index].start:
             following = rows[index + 1].start
-        cue = _cue(rows[index], following)
+        cue = _cue(rows[index], following, offset)
         if cue is not None:
             made.append(cue)
     return tuple(reversed(made))
@@ -59,17 +63,21 @@ def _seconds(minutes: str, seconds: str, decimals: str | None) -> float:
     return int(minutes) * 60 + int(seconds) + (int(decimals) / 10 ** len(decimals) if decimals else 0.0)
 
 
-def _cue(row: _Row, following: float | None) -> Cue | None:
+def _cue(row: _Row, following: float | None, offset: float) -> Cue | None:
     parts = _WORD.split(row.text)
-    times = [_seconds(*parts[i : i + 3]) for i in range(1, len(parts), 4)]
+    times = [_seconds(*parts[i : i + 3]) - offset for i in range(1, len(parts), 4)]
     pieces = [without_breaks(_plain(piece)) for piece in parts[::4]]
     line = one_line("".join(pieces))
     if not line:
         return None
+    start = max(0.0, row.start)
     reading = min(_LONGEST_LINE, max(1.0, len(line) * _PER_CHARACTER))
-    end = following if following is not None else max(row.start + reading, *times, row.start)
-    span = Span(row.start, max(row.start, end))
-    if not times:
+    if times and not pieces[-1].strip() and times[-1] > start:
+        end = times[-1]
+    else:
+        end = following if following is not None else max(start + reading, *times, start)
+    span = Span(start, max(start, end))
+    if not times or (len(times) == 1 and not "".join(pieces[1:]).strip()):
         return Cue(span, (line,))
     starts = [min(max(span.start, at), span.end) for at in (span.start, *times)]
     edges = [*starts[1:], span.end]
@@ -82,4 +90,4 @@ def _cue(row: _Row, following: float | None) -> Cue | None:
 
 
 def _plain(text: str) -> str:
-    return text.replace("[" + JOINER, "[").replace("<" + JOINER, "<")
+    return _JOINED.sub(r"\1", text)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
+from typing import Literal
 
 from whisperdiar.formats._cues import ReadyCue
-from whisperdiar.formats._labels import LABEL_AGAIN, UNKNOWN
+from whisperdiar.formats._labels import LABEL_AGAIN, MARK, UNKNOWN, mark_leads
 from whisperdiar.formats._text import one_line
 from whisperdiar.options import WriteOptions
-from whisperdiar.types import Cue
+from whisperdiar.types import Cue, Span
 
 PALETTE = ("FFFFFF", "FFFF00", "00FFFF", "00FF00", "FFB347", "FF9CFF", "9CC8FF", "FFA8A8")
 """RGB of the first speaker, the second …: white, yellow, cyan and green, as the BBC and the EBU order them, then light
@@ -68,6 +69,30 @@ def leads(cues: Sequence[ReadyCue], names: Mapping[str, str], style: str) -> lis
     return [none if cue.labelled else row for cue, row, none in zip(cues, found, nothing, strict=True)]
 
 
+def readable_leads(
+    cues: Sequence[ReadyCue], names: Mapping[str, str], style: str, *, told: Literal["", "cues", "lines"] = ""
+) -> list[tuple[str, ...]]:
+    """`leads` of a file that is read back: where a name or a text would be taken for something else, a mark that is
+    not seen tells which it is.
+
+    Args:
+        told: what the format itself says of the speakers: those of whole cues, of every line, or nothing.
+    """
+    rows = leads(cues, names, style)
+    if any(cue.labelled for cue in cues):  # finished subtitles stay as they are
+        return rows
+    shown, wanted = [], []
+    for cue in cues:
+        who = tuple(names.get(label) or None if label is not None else None for label in cue.speakers)
+        known = who if told == "lines" or (told == "cues" and len(set(who)) == 1) else (None,) * len(who)
+        alone = len(set(known)) == 1
+        span = Span(cue.start_ms / 1000, cue.end_ms / 1000)
+        shown.append(Cue(span, cue.lines, known[0] if alone else None, () if alone else known))
+        labels = tuple(name.replace(MARK, "") or None if name is not None else None for name in who)
+        wanted.append(known if style != "label" else tuple(a or b for a, b in zip(known, labels, strict=True)))
+    return mark_leads(rows, shown, wanted)
+
+
 def _dashes(cue: ReadyCue) -> tuple[str, ...]:
     speakers = cue.line_speakers
     if len(speakers) < 2:
@@ -96,5 +121,5 @@ def _labels(cues: Sequence[ReadyCue], names: Mapping[str, str]) -> list[tuple[st
 
 
 def _label(speaker: str | None, names: Mapping[str, str], *, instead: bool) -> str:
-    name = "" if speaker is None else names.get(speaker, speaker)
+    name = "" if speaker is None else names.get(speaker, speaker).replace(MARK, "")
     return f"{name}: " if name else f"{UNKNOWN} " if instead else ""

@@ -7,9 +7,8 @@ line of openai-whisper writes: milliseconds.
 from __future__ import annotations
 
 import csv
-import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from whisperdiar.errors import FormatError
@@ -45,6 +44,11 @@ class _Row(NamedTuple):
     speaker: str
     text: str
     probability: float
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Lines with their ends; only line feeds and carriage returns end one, whatever else Unicode calls a line end."""
+    return (match[0] for match in re.finditer(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z", text))
 
 
 def read_table(text: str, *, recording_id: str | None) -> Transcript:
@@ -88,7 +92,7 @@ def _by_words(rows: Sequence[_Row]) -> list[Heard]:
 def _rows(text: str) -> tuple[list[_Row], bool]:
     header = text.partition("\n")[0]
     delimiter = max("\t;,", key=header.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(_lines(text), delimiter=delimiter, strict=True)
     rows: list[_Row] = []
     columns: dict[str, int] = {}
     names: list[str] = []

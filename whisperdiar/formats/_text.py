@@ -14,7 +14,8 @@ _BREAKS = re.compile("[ ]*[\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029][ \t\n\v\f\r\x1c-
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
 # Half a UTF-16 pair, as a broken JSON escape leaves it; no UTF-8 file can hold one.
 _SURROGATES = re.compile("[\ud800-\udfff]")
-_LINE_ENDS = re.compile("\r\n|\r|\n")
+# CRCRLF is one end: text that had CRLF already was written in a mode that puts CR before each LF.
+_LINE_ENDS = re.compile("\r+\n|\r|\n")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 _LONGEST = 1e9
 _ARROW = re.compile("-{2,}>")
@@ -35,8 +36,13 @@ def without_breaks(text: str) -> str:
 
 
 def without_arrow(text: str) -> str:
-    """Without ``-->``, which begins the time line of a cue in SRT and WebVTT; an arrow stands in its place."""
-    return _ARROW.sub("→", text)
+    """Without ``-->``, which begins the time line of a cue in SRT; an arrow stands in its place, see `with_arrow`."""
+    return _ARROW.sub(lambda found: found[0][:-3] + "→" + JOINER, text)
+
+
+def with_arrow(text: str) -> str:
+    """The reverse of `without_arrow`."""
+    return text.replace("→" + JOINER, "-->")
 
 
 def token(text: str) -> str:
@@ -82,13 +88,18 @@ def seconds_field(text: str) -> float | None:
 
 
 def without_mark(text: str) -> str:
-    """Without the byte order mark that some editors put before a text."""
-    return text.removeprefix("\ufeff")
+    """Without the byte order marks that some editors put before a text."""
+    return text.lstrip("\ufeff")
+
+
+def split_lines(text: str) -> list[str]:
+    """The lines of a text, at least one, without a byte order mark; CR, LF, CRLF and CRCRLF end one, nothing else."""
+    return _LINE_ENDS.split(without_mark(text))
 
 
 def numbered_lines(text: str) -> Iterator[tuple[int, str]]:
-    """Line number from 1 and stripped line, empty ones left out; CR, LF and CRLF end a line, nothing else."""
-    for number, line in enumerate(_LINE_ENDS.split(without_mark(text)), start=1):
+    """Line number from 1 and stripped line, empty ones left out; see `split_lines`."""
+    for number, line in enumerate(split_lines(text), start=1):
         if line.strip(" \t"):
             yield number, line.strip(" \t")
 

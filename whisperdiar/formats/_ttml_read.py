@@ -1,4 +1,7 @@
-"""Reads TTML (https://www.w3.org/TR/ttml2/), also IMSC 1 and EBU-TT-D: paragraphs, their times and their agents."""
+"""Reads TTML (https://www.w3.org/TR/ttml2/), also IMSC 1 and EBU-TT-D: paragraphs, their times and their agents.
+
+All text below the root arrives in cues, but for the head, metadata and what the standard defines beside text.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NoReturn
+from xml.parsers import expat
 
 from whisperdiar.errors import FormatError
 from whisperdiar.formats._text import one_line, without_mark
@@ -18,13 +23,38 @@ _XML = "http://www.w3.org/XML/1998/namespace"
 _CLOCK = re.compile(r"(\d{1,9}):(\d{2}):(\d{2})(?:(\.\d+)|:(\d{1,9})(?:\.\d+)?)?")
 _OFFSET = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s|f|t)")
 _SPACE = re.compile(r"[ \t\r\n]+")
+_LINE_END = re.compile("\r\n|\r|\n")
 _LONGEST = 1e9
+_LINE = "{whisperdiar}line"
+"""Attribute that holds the line (from 1) on which an element begins."""
+_NO_TEXT = frozenset(
+    {"head", "metadata", "styling", "layout", "set", "animate", "audio", "image", "font", "data", "chunk", "source"}
+    | {"resources", "initial", "style", "region", "agent", "desc", "title", "copyright"}
+)
+"""Elements whose content nobody sees."""
+_TIME_CONTAINER = "timeContainer"
 
 
 @dataclass(frozen=True, slots=True)
 class _Rates:
+    """Frames and ticks per second; in the smpte time base `counted` is the number of frames that one second of a
+    time code counts (else None), and `drop` tells which of them are left out."""
+
     frames: float
     ticks: float
+    counted: float | None = None
+    drop: str = "nonDrop"
+
+    def seconds(self, hours: int, minutes: int, seconds: float, frames: int) -> float:
+        """Of a clock time. In the smpte time base the seconds are counted frames (TTML 2, appendix I)."""
+        whole = hours * 3600 + minutes * 60 + seconds
+        if self.counted is None:
+            return whole + frames / self.frames
+        if self.drop == "dropNTSC":
+            frames -= 2 * (hours * 54 + minutes - minutes // 10)
+        elif self.drop == "dropPAL":
+            frames -= 4 * (hours * 27 + minutes // 2 - minutes // 20)
+        return (whole * self.counted + frames) / self.frames
 
 
 def document_cues(text: str) -> Iterator[Cue]:
@@ -36,12 +66,10 @@ def document_cues(text: str) -> Iterator[Cue]:
     root = _root(without_mark(text))
     rates = _rates(root)
     names = _agents(root)
-    body = next((item for item in root if _local(item) == "body"), None)
-    if body is not None:
-        try:
-            yield from _walk(body, 0.0, _LONGEST, None, rates, names)
-        except RecursionError as error:
-            raise FormatError("the elements of this TTML are nested too deeply") from error
+    try:
+        yield from _walk(root, 0.0, _LONGEST, None, rates, names)
+    except RecursionError as error:
+        raise FormatError("the elements of this TTML are nested too deeply") from error
 
 
 def document_language(text: str) -> str | None:
@@ -54,18 +82,43 @@ def _root(text: str) -> ElementTree.Element:
     text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # half a pair is no character
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise FormatError("this XML has a document type, which subtitles do not need; remove the DOCTYPE")
+    # Without its declaration, whose encoding no longer holds for a text that is decoded already; its lines still count.
+    text = re.sub(r"\A\s*<\?xml[^>]*\?>", lambda found: "\n" * len(_LINE_END.findall(found[0])), text)
     try:
-        # Without its declaration, whose encoding no longer holds for a text that is decoded already.
-        root = ElementTree.fromstring(re.sub(r"\A\s*<\?xml[^>]*\?>", "", text))
-    except ElementTree.ParseError as error:
-        line, column = error.position
-        shown = (text.splitlines() or [""])[min(line, len(text.splitlines()) or 1) - 1][:120]
+        root = _parse(text)
+    except expat.ExpatError as error:
+        shown = ([*text.splitlines(), ""])[min(error.lineno, len(text.splitlines()) or 1) - 1][:120]
         raise FormatError(
-            f"line {line}: no XML ({error.args[0].split(':')[0]} at column {column}): {shown!r}"
+            f"line {error.lineno}: no XML ({expat.ErrorString(error.code)} at column {error.offset}): {shown!r}"
         ) from error
     if _local(root) != "tt":
         raise FormatError(f"no TTML: its first element is <{_local(root)}>, not <tt>")
     return root
+
+
+def _parse(text: str) -> ElementTree.Element:
+    """The document with the line of every element, which the parser of `ElementTree` does not tell."""
+    builder = ElementTree.TreeBuilder()
+    parser = expat.ParserCreate(namespace_separator="}")
+    parser.buffer_text = True
+
+    def begin(name: str, attributes: dict[str, str]) -> None:
+        known = {_full(key): value for key, value in attributes.items()}
+        builder.start(_full(name), {**known, _LINE: str(parser.CurrentLineNumber)})
+
+    parser.StartElementHandler = begin
+    parser.EndElementHandler = lambda name: builder.end(_full(name))
+    parser.CharacterDataHandler = builder.data
+    parser.Parse(text, True)
+    return builder.close()
+
+
+def _full(name: str) -> str:
+    return "{" + name if "}" in name else name
+
+
+def _refuse(element: ElementTree.Element, cause: str) -> NoReturn:
+    raise FormatError(f"line {element.get(_LINE)}: {cause}")
 
 
 def _local(element: ElementTree.Element) -> str:
@@ -79,11 +132,13 @@ def _rates(root: ElementTree.Element) -> _Rates:
         except ValueError:
             return default
 
-    frames = number("frameRate", 30.0)
+    frames = counted = number("frameRate", 30.0)
     scale = root.get(f"{{{_PARAMETER}}}frameRateMultiplier", "1 1").split()
     with contextlib.suppress(ValueError, IndexError, ZeroDivisionError):
         frames *= float(scale[0]) / float(scale[1])
-    return _Rates(frames, number("tickRate", 1.0))
+    smpte = root.get(f"{{{_PARAMETER}}}timeBase") == "smpte"
+    drop = root.get(f"{{{_PARAMETER}}}dropMode", "nonDrop")
+    return _Rates(frames, number("tickRate", 1.0), counted if smpte else None, drop)
 
 
 def _agents(root: ElementTree.Element) -> dict[str, str]:
@@ -105,9 +160,32 @@ def _walk(
     if _local(element) == "p":
         yield from _paragraph(element, begin, until, agent, rates, names)
         return
+    for stray in (element.text, *(child.tail for child in element)):
+        if stray and stray.strip():
+            _refuse(element, f"<{_local(element)}>: this text stands outside of a paragraph: {stray.strip()[:60]!r}")
+    start = begin
     for child in element:
-        if isinstance(child.tag, str) and _local(child) in ("div", "p"):
-            yield from _walk(child, begin, until, agent, rates, names)
+        if _holds_no_text(child):
+            continue
+        inner = _walk if _local(child) != "span" else _timed_paragraph
+        found = list(inner(child, start, until, agent, rates, names))
+        yield from found
+        if element.get(_TIME_CONTAINER) == "seq":  # one after the other, each from the end of the one before
+            told = child.get("end") is not None or child.get("dur") is not None
+            ends = [cue.span.end for cue in found]
+            start = _interval(child, start, until, rates)[1] if told else max([start, *ends])
+
+
+def _holds_no_text(element: ElementTree.Element) -> bool:
+    return "metadata" in str(element.tag).partition("}")[0] or _local(element) in _NO_TEXT
+
+
+def _timed_paragraph(
+    element: ElementTree.Element, start: float, end: float, agent: str | None, rates: _Rates, names: dict[str, str]
+) -> Iterator[Cue]:
+    """A span with times of its own as a paragraph."""
+    begin, until = _interval(element, start, end, rates)
+    return _paragraph(element, begin, until, _agent(element, names) or agent, rates, names)
 
 
 def _agent(element: ElementTree.Element, names: dict[str, str]) -> str | None:
@@ -130,32 +208,35 @@ def _seconds(element: ElementTree.Element, name: str, rates: _Rates) -> float | 
     clock, offset = _CLOCK.fullmatch(value.strip()), _OFFSET.fullmatch(value.strip())
     if clock:
         hours, minutes, seconds, fraction, frames = clock.groups()
-        found = int(hours) * 3600 + int(minutes) * 60 + int(seconds) + float(fraction or 0)
-        found += int(frames or 0) / rates.frames
+        found = rates.seconds(int(hours), int(minutes), int(seconds) + float(fraction or 0), int(frames or 0))
     elif offset:
         unit = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "f": 1 / rates.frames, "t": 1 / rates.ticks}
         found = float(offset[1]) * unit[offset[2]]
     else:
         said = one_line("".join(element.itertext()))[:60]
-        raise FormatError(
-            f"<{_local(element)} {name}={value!r}>: no time such as 00:00:01.000 or 1.5s (text: {said!r})"
-        )
+        _refuse(element, f"<{_local(element)} {name}={value!r}>: no time such as 00:00:01.000 or 1.5s (text: {said!r})")
     if not found <= _LONGEST:
-        raise FormatError(f"<{_local(element)} {name}={value!r}>: this time is too large")
+        _refuse(element, f"<{_local(element)} {name}={value!r}>: this time is too large")
     return round(found, 6)
 
 
 def _paragraph(
     element: ElementTree.Element, begin: float, end: float, agent: str | None, rates: _Rates, names: dict[str, str]
 ) -> Iterator[Cue]:
-    """One cue; several where its spans have times of their own."""
-    spans = [child for child in element if isinstance(child.tag, str) and _local(child) == "span"]
-    if any(child.get("begin") is not None for child in spans) and not (element.text or "").strip():
+    """One cue; several where its spans have times of their own and no text stands between them."""
+    children = list(element)
+    between = [element.text, *(child.tail for child in children)]
+    spans = [child for child in children if _local(child) != "br" and not _holds_no_text(child)]
+    timed = [child for child in spans if child.get("begin") is not None or child.get("dur") is not None]
+    if timed and len(timed) == len(spans) and not any(text and text.strip() for text in between):
+        start = begin
         for child in spans:
-            yield from _paragraph(
-                child, *_interval(child, begin, end, rates), _agent(child, names) or agent, rates, names
-            )
+            yield from _timed_paragraph(child, start, end, agent, rates, names)
+            if element.get(_TIME_CONTAINER) == "seq":
+                start = _interval(child, start, end, rates)[1]
         return
+    if timed and end >= _LONGEST:
+        end = max(_interval(child, begin, end, rates)[1] for child in timed)
     lines: list[list[tuple[str, str | None]]] = [[]]
     _collect(element, agent, names, lines)
     rows = [(one_line(_SPACE.sub(" ", "".join(text for text, _ in line))), line) for line in lines]
@@ -163,7 +244,7 @@ def _paragraph(
     if not rows:
         return
     if end >= _LONGEST:
-        raise FormatError(f"<p>: it has no end (text: {rows[0][0][:60]!r})")
+        _refuse(element, f"<{_local(element)}>: it has no end (text: {rows[0][0][:60]!r})")
     speakers = [next(who for text, who in line if text.strip()) for _, line in rows]
     together = len(set(speakers)) == 1
     texts = tuple(text for text, _ in rows)
@@ -175,9 +256,8 @@ def _collect(
 ) -> None:
     lines[-1].append((element.text or "", agent))
     for child in element:
-        if isinstance(child.tag, str):
-            if _local(child) == "br":
-                lines.append([])
-            elif _local(child) == "span":
-                _collect(child, _agent(child, names) or agent, names, lines)
+        if _local(child) == "br":
+            lines.append([])
+        if not _holds_no_text(child):
+            _collect(child, _agent(child, names) or agent, names, lines)
         lines[-1].append((child.tail or "", agent))

@@ -11,10 +11,16 @@ from whisperdiar.formats._blocks import clock_seconds
 from whisperdiar.formats._text import one_line, without_breaks
 from whisperdiar.types import Cue, Span, TimedText
 
-_TOKENS = re.compile(r"<([^<>]*)>")
+# The standard's tags, with classes and annotation, those of SRT, and times; other text in "<>" stays.
+_TOKENS = re.compile(
+    r"<(/?(?:i|b|u|s|em|strong|ruby|rt|br)(?:\.[^\s<>]*)?(?:\s+[\w-]+\s*=[^<>]*)?\s*/?"
+    r"|/?(?:c|v|lang|font|span)(?:[\s.][^<>]*)?"
+    r"|\s*(?:\d{1,9}:)?\d{1,9}:\d{1,9}(?:[.,]\d+)?\s*|/?)>",
+    re.IGNORECASE,
+)
 _TIME = re.compile(r"\s*(?:(\d{1,9}):)?(\d{1,9}):(\d{1,9})(?:[.,](\d+))?\s*")
-_VOICE = re.compile(r"v(?:\.[^\s.]+)*[ \t]+(.+)", re.DOTALL)
-_RUBY_TEXT = re.compile(r"<rt\b[^<>]*>[^<]*(?:</rt>)?")
+_VOICE = re.compile(r"v(?:\.[^\s.]+)*[ \t]+(.+)", re.DOTALL | re.IGNORECASE)
+_RUBY_TEXT = re.compile(r"<rt(?:[\s.][^<>]*)?>[^<]*(?:</rt>|(?=<rt\b|</ruby>))")
 
 
 @dataclass(slots=True)
@@ -44,7 +50,8 @@ def cue_of(span: Span, lines: Iterable[str]) -> Cue:
     """A cue from its lines of markup.
 
     Voices become speakers: of the whole cue where there is one, else line by line (a voice that changes inside a line
-    begins a new one). Times inside the text become times of its pieces. Text of ruby annotations is left out.
+    begins a new one). Times inside the text become times of its pieces. Text of ruby annotations is left out, and
+    so are tags, which are known by their names.
     """
     parsed = _parse(_RUBY_TEXT.sub("", "\n".join(lines)))
     rows = [row for line in parsed.lines for row in _by_voice(line)]
@@ -74,7 +81,7 @@ def _tag(tag: str, parsed: _Parsed) -> None:
     time = _TIME.fullmatch(tag)
     if time:
         parsed.start = clock_seconds(*time.groups())
-    elif tag.strip() == "/v":
+    elif tag.strip().lower() == "/v":
         parsed.voice = None
     elif voice := _VOICE.fullmatch(tag):
         parsed.voice = one_line(html.unescape(voice[1])) or None

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from whisperdiar.formats._ass_read import script_cues
+from whisperdiar.formats._ass_read import COMMA, script_cues
 from whisperdiar.formats._cues import Piece, ReadyCue, ready
 from whisperdiar.formats._from_cues import transcript_of
 from whisperdiar.formats._italics import read_italics, without_italics, write_italics
 from whisperdiar.formats._labels import split_labels
 from whisperdiar.formats._making import written
-from whisperdiar.formats._speakers import PALETTE, chosen_style, clean_names, colour_numbers, leads
+from whisperdiar.formats._speakers import PALETTE, chosen_style, clean_names, colour_numbers, readable_leads
 from whisperdiar.formats._text import JOINER
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
@@ -35,8 +35,9 @@ _STYLE_FIELDS = (
 )
 _EVENT_FIELDS = "Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text"
 
-# A brace cannot be escaped for every renderer, so that the text in it would be lost for some: its wide form is shown.
-_BRACES = str.maketrans({"{": "｛", "}": "｝", "\\": "\\" + JOINER})
+# A brace cannot be escaped for every renderer, so that the text in it would be lost for some: its wide form is shown,
+# with a joiner, which tells it from a wide one.
+_BRACES = str.maketrans({"{": "｛" + JOINER, "}": "｝" + JOINER, "\\": "\\" + JOINER})
 
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
@@ -56,10 +57,9 @@ def dumps_cues(
     made = ready(cues)
     known = clean_names(made, names)
     colours = colour_numbers(known if style == "colour" else {})
-    events = [
-        _event(cue, before, known if options.speaker_style != "none" else {}, colours, word_times)
-        for cue, before in zip(made, leads(made, known, style), strict=True)
-    ]
+    told = {} if options.speaker_style == "none" else known
+    before = readable_leads(made, known, style, told="cues" if told else "")
+    events = [_event(cue, row, told, colours, word_times) for cue, row in zip(made, before, strict=True)]
     used = sorted({colours[who] for cue in made for who in cue.speakers if who in colours})
     styles = [_style_line("Default", PALETTE[0]), *(_style_line(_style_name(i), PALETTE[i]) for i in used)]
     head = [
@@ -121,7 +121,7 @@ def _event(
     end_cs = max(end_cs, start_cs + 1)
     speakers = [who for who in dict.fromkeys(cue.speakers) if who is not None and names.get(who)]
     # The fields are separated by commas, and only the text may hold one. Two people have no one name.
-    shown = names[speakers[0]].replace(",", "‚") if len(speakers) == 1 and None not in cue.speakers else ""
+    shown = names[speakers[0]].replace(",", COMMA) if len(speakers) == 1 and None not in cue.speakers else ""
     first = cue.speakers[0]
     title = _style_name(colours[first]) if first in colours else "Default"
     margin = _MARGIN + cue.rows_below * _ROW if cue.level else 0  # 0: the style's

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
-from whisperdiar.formats._cues import ReadyCue, ready
+from whisperdiar.formats._cues import Piece, ReadyCue, ready
 from whisperdiar.formats._from_cues import transcript_of
 from whisperdiar.formats._labels import split_labels
 from whisperdiar.formats._lrc_read import lyric_cues
 from whisperdiar.formats._making import written
-from whisperdiar.formats._speakers import chosen_style, clean_names, label_if_it_fits, leads
+from whisperdiar.formats._speakers import chosen_style, clean_names, label_if_it_fits, readable_leads
 from whisperdiar.formats._text import JOINER
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
@@ -39,26 +41,60 @@ def dumps_cues(
 ) -> str:
     """The same for cues that are there already; `names` gives the name of a speaker label, itself by default."""
     made = ready(cues)
-    style = _style(options)
+    rows = _rows(made, word_times)
+    known = clean_names(made, names)
     # Lines of a dialogue are lines of their own here: a dash before each would set them apart from nothing.
-    before = leads(made, clean_names(made, names), "none" if style == "dash" else style)
-    rows: list[tuple[int, str]] = []
-    last_end_ms = 0
-    for cue, leading in zip(made, before, strict=True):
-        if cue.start_ms - last_end_ms >= _SHORTEST_SILENCE_MS and last_end_ms:
-            rows.append((last_end_ms, ""))
-        rows += [
-            (_start_ms(cue, first), _text(cue, leading, range(first, last), word_times)) for first, last in _runs(cue)
-        ]
-        last_end_ms = max(last_end_ms, cue.end_ms)
-    rows += [(last_end_ms, "")] if made else []
+    style = _style(options)
+    before = readable_leads([row.cue for row in rows], known, "none" if style == "dash" else style)
+    lines = [(row.cue.start_ms, _text(row, lead, word_times)) for row, (lead,) in zip(rows, before, strict=True)]
+    lines += [(time_ms, "") for time_ms in _silences(made)]
     # Lines of one cue may begin after the next cue has begun: players want them in order.
-    lines = [f"[{_clock(time_ms)}]{text}" for time_ms, text in sorted(rows, key=lambda row: row[0])]
-    return "".join(line + "\n" for line in ["[re:whisperdiar]", *lines])
+    shown = [f"[{_clock(time_ms)}]{text}" for time_ms, text in sorted(lines, key=lambda line: line[0])]
+    return "".join(line + "\n" for line in ["[re:whisperdiar]", *shown])
+
+
+class _Row(NamedTuple):
+    """A line of the file: when and what it shows as a cue of its own, and the cue's lines and pieces that it joins."""
+
+    cue: ReadyCue
+    texts: tuple[str, ...]
+    pieces: tuple[tuple[Piece, ...], ...]
+
+
+def _rows(cues: Sequence[ReadyCue], word_times: bool) -> list[_Row]:
+    """Lines by their start; each ends where the next one begins, or its own last word ends, as it is read."""
+    found = []
+    for cue in cues:
+        for first, last in _runs(cue):
+            texts, pieces = cue.lines[first:last], cue.pieces[first:last] if word_times else ()
+            line = ReadyCue(_start_ms(cue, first), cue.end_ms, (" ".join(texts),), cue.speakers[first])
+            alone = line._replace(labelled=cue.labelled)
+            found.append(_Row(alone, texts, pieces))
+    found.sort(key=lambda row: row.cue.start_ms)
+    edges = sorted({*(row.cue.start_ms for row in found), *_silences(cues)})
+    rows = []
+    for row in found:
+        start_ms = row.cue.start_ms
+        following = next((edge for edge in edges[bisect_right(edges, start_ms) :]), row.cue.end_ms)
+        told = row.pieces[-1][-1].end_ms if row.pieces else 0
+        end_ms = told if told > start_ms else following
+        rows.append(row._replace(cue=row.cue._replace(end_ms=max(start_ms, end_ms))))
+    return rows
+
+
+def _silences(cues: Sequence[ReadyCue]) -> list[int]:
+    """Where nothing is said for a while, and the end."""
+    found = []
+    last_end_ms = 0
+    for cue in cues:
+        if cue.start_ms - last_end_ms >= _SHORTEST_SILENCE_MS and last_end_ms:
+            found.append(last_end_ms)
+        last_end_ms = max(last_end_ms, cue.end_ms)
+    return [*found, last_end_ms] if cues else found
 
 
 def read_cues(text: str, *, labels: bool = True) -> tuple[Cue, ...]:
-    """The lines in order of time; a line ends where the next one begins.
+    """The lines in order of time; a line ends at a time behind its last word, or where the next one begins.
 
     Args:
         labels: take ``Anna: `` out of the text and say who speaks.
@@ -105,14 +141,13 @@ def _start_ms(cue: ReadyCue, line: int) -> int:
     return round(cue.start_ms + (cue.end_ms - cue.start_ms) * done)
 
 
-def _text(cue: ReadyCue, before: Sequence[str], lines: range, word_times: bool) -> str:
-    if not (word_times and cue.pieces):
-        return _literal(" ".join(before[i] + cue.lines[i] for i in lines))
-    rows = []
-    for i in lines:
-        words = "".join(f"<{_clock(piece.start_ms)}>{_literal(piece.text)}" for piece in cue.pieces[i])
-        rows.append(_literal(before[i]) + words)
-    return " ".join(rows) + f"<{_clock(cue.pieces[lines[-1]][-1].end_ms)}>"
+def _text(row: _Row, lead: str, word_times: bool) -> str:
+    if not (word_times and row.pieces):
+        return _literal(lead + row.cue.lines[0])
+    words = " ".join(
+        "".join(f"<{_clock(piece.start_ms)}>{_literal(piece.text)}" for piece in line) for line in row.pieces
+    )
+    return _literal(lead) + words + f"<{_clock(row.pieces[-1][-1].end_ms)}>"
 
 
 def _literal(text: str) -> str:

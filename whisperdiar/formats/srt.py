@@ -8,14 +8,21 @@ from datetime import timedelta
 
 import srt
 
-from whisperdiar.formats._blocks import blocks
+from whisperdiar.formats._blocks import is_webvtt, looks_like_times, srt_blocks, vtt_blocks
 from whisperdiar.formats._cues import ReadyCue, ready
 from whisperdiar.formats._from_cues import transcript_of
 from whisperdiar.formats._italics import mark_tags, read_italics, without_italics, write_italics
 from whisperdiar.formats._labels import split_labels
 from whisperdiar.formats._making import subtitle_cues
-from whisperdiar.formats._speakers import PALETTE, chosen_style, clean_names, colour_numbers, label_if_it_fits, leads
-from whisperdiar.formats._text import JOINER, one_line, speaker_names, without_arrow, without_mark
+from whisperdiar.formats._speakers import (
+    PALETTE,
+    chosen_style,
+    clean_names,
+    colour_numbers,
+    label_if_it_fits,
+    readable_leads,
+)
+from whisperdiar.formats._text import JOINER, one_line, speaker_names, with_arrow, without_arrow
 from whisperdiar.formats._vtt_text import cue_of
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
@@ -30,12 +37,17 @@ _INDEX = re.compile(r"-?[0-9]+\.?[0-9]*\s*")
 _TIME = re.compile(r"[0-9]+[,.:，．。：][0-9]+[,.:，．。：][0-9]+")
 
 # What players take for markup, and nothing else: a text may hold "a < b" or "<laughs>".
-_TAGS = re.compile(r"</?(?:i|b|u|s|font|em|strong|c|v|ruby|rt|lang|span|br)\b[^<>]*>|\{\\[^{}]*\}", re.IGNORECASE)
+_TAGS = re.compile(
+    r"</?(?:i|b|u|s|em|strong|ruby|rt|br)(?:\s+[\w-]+\s*=[^<>]*)?\s*/?>"
+    r"|</?(?:font|span|lang|c|v)(?:[\s.][^<>]*)?>|\{\\[^{}]*\}",
+    re.IGNORECASE,
+)
 # For some player a letter or a slash after "<" begins a tag, "\\N" breaks a line, and "\\" before a tag is part of it.
-_JOINED = re.compile(rf"([<\\]){JOINER}")
+_JOINED = re.compile(rf"([<\\]){JOINER}(?![:：])")  # before a colon it marks a label
 _MARKUP = re.compile(r"<(?=[A-Za-z/!?>])|\\(?=[Nnh]|$)")
-# Players that render with libass take all that stands in braces for codes, as in ASS: their wide forms are shown.
-_BRACES = str.maketrans({"{": "｛", "}": "｝"})
+# Players that render with libass take all that stands in braces for codes, as in ASS: their wide forms are shown, with
+# a joiner, which tells them from wide ones.
+_BRACES = str.maketrans({"{": "｛" + JOINER, "}": "｝" + JOINER})
 
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
@@ -52,7 +64,7 @@ def dumps_cues(cues: Iterable[Cue], names: Mapping[str, str], *, options: WriteO
     known = clean_names(made, names)
     colours = colour_numbers(known)
     subtitles = []
-    for index, (cue, before) in enumerate(zip(made, leads(made, known, style), strict=True), start=1):
+    for index, (cue, before) in enumerate(zip(made, readable_leads(made, known, style), strict=True), start=1):
         lines = [_line(cue, number, lead) for number, lead in enumerate(before)]
         if style == "colour":
             lines = _coloured(lines, cue.speakers, colours)
@@ -95,8 +107,9 @@ def _coloured(lines: Sequence[str], speakers: Sequence[str | None], colours: Map
 
 
 def read_cues(text: str, *, labels: bool = True) -> tuple[Cue, ...]:
-    """The cues of a file in its order. What is forgiven: see `_blocks.blocks`; tags and position codes are left out;
-    what begins as WebVTT is read as that.
+    """The cues of a file in its order; what is forgiven: see `_blocks.srt_blocks`.
+
+    Tags and position codes are left out; what begins as WebVTT is read as that.
 
     Args:
         labels: take ``Anna: `` and dashes out of the text and say who speaks; otherwise lines are as viewers see them.
@@ -104,10 +117,10 @@ def read_cues(text: str, *, labels: bool = True) -> tuple[Cue, ...]:
     Raises:
         FormatError: a line of times cannot be read, or the file holds no cue; with the line's number and text.
     """
-    if without_mark(text).startswith("WEBVTT"):  # called .srt: names and times of words would be lost
-        cues = [cue_of(block.span, mark_tags(block.lines)) for block in blocks(text, blank_ends=True)]
+    if is_webvtt(text):  # called .srt: names and times of words would be lost
+        cues = [cue_of(block.span, mark_tags(block.lines)) for block in vtt_blocks(text)]
     else:
-        cues = [Cue(block.span, _shown(mark_tags(block.lines))) for block in blocks(text, blank_ends=False)]
+        cues = [Cue(block.span, _shown(mark_tags(block.lines))) for block in srt_blocks(text)]
     seen = tuple(map(read_italics, cues))
     return split_labels(without_italics(seen)) if labels else seen
 
@@ -122,14 +135,19 @@ def read(text: str) -> Transcript:
 
 
 def _shown(lines: Iterable[str]) -> tuple[str, ...]:
-    shown = (one_line(_JOINED.sub(r"\1", _TAGS.sub("", line))) for line in lines)
+    shown = (one_line(_plain(_TAGS.sub("", line))) for line in lines)
     return tuple(line for line in shown if line)
+
+
+def _plain(text: str) -> str:
+    """The reverse of `_literal`."""
+    return with_arrow(_JOINED.sub(r"\1", text.replace("｛" + JOINER, "{").replace("｝" + JOINER, "}")))
 
 
 def _unmistakable(lines: list[str]) -> list[str]:
     kept = lines[:1]
     for line in lines[1:]:
-        if _INDEX.fullmatch(kept[-1]) and _TIME.match(line):
+        if _INDEX.fullmatch(kept[-1]) and (_TIME.match(line) or looks_like_times(line)):
             kept[-1] += " " + line
         else:
             kept.append(line)

@@ -11,7 +11,7 @@ from whisperdiar.formats._from_cues import transcript_of
 from whisperdiar.formats._italics import write_italics
 from whisperdiar.formats._labels import split_labels
 from whisperdiar.formats._making import subtitle_cues
-from whisperdiar.formats._speakers import PALETTE, chosen_style, clean_names, colour_numbers, leads
+from whisperdiar.formats._speakers import PALETTE, chosen_style, clean_names, colour_numbers, readable_leads
 from whisperdiar.formats._text import clock, one_line, speaker_names
 from whisperdiar.formats._ttml_read import document_cues, document_language
 from whisperdiar.options import WriteOptions
@@ -20,7 +20,7 @@ from whisperdiar.types import Cue
 
 name = "ttml"
 suffix = ".ttml"
-aliases = (".dfxp", ".xml")
+aliases = (".dfxp", ".xml", ".itt")
 needs = "words"
 
 _PROFILE = "http://www.w3.org/ns/ttml/profile/imsc1.1/text"
@@ -57,6 +57,7 @@ def dumps_cues(
     colours = colour_numbers(known if style == "colour" else {})
     told = {} if options.speaker_style == "none" else {label: shown for label, shown in known.items() if shown}
     agents: dict[str | None, str] = {label: f"speaker{index}" for index, label in enumerate(told, start=1)}
+    before = readable_leads(made, known, style, told="lines" if told else "")
     used = sorted({colours[who] for cue in made for who in cue.speakers if who in colours})
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',
@@ -68,7 +69,7 @@ def dumps_cues(
         "  </head>",
         "  <body>",
         "    <div>",
-        *(_paragraph(cue, row, agents, colours) for cue, row in zip(made, leads(made, known, style), strict=True)),
+        *(_paragraph(cue, row, agents, colours) for cue, row in zip(made, before, strict=True)),
         "    </div>",
         "  </body>",
         "</tt>",

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
 
-from whisperdiar.formats._blocks import blocks
+from whisperdiar.formats._blocks import vtt_blocks
 from whisperdiar.formats._cues import ReadyCue, ready
 from whisperdiar.formats._from_cues import transcript_of
 from whisperdiar.formats._italics import mark_tags, read_italics, without_italics, write_italics
 from whisperdiar.formats._labels import split_labels
 from whisperdiar.formats._making import written
-from whisperdiar.formats._speakers import PALETTE, chosen_style, clean_names, colour_numbers, leads
+from whisperdiar.formats._speakers import PALETTE, chosen_style, clean_names, colour_numbers, readable_leads
 from whisperdiar.formats._text import clock
 from whisperdiar.formats._vtt_text import cue_of
 from whisperdiar.options import WriteOptions
@@ -46,10 +47,11 @@ def dumps_cues(
     made = ready(cues)
     known = clean_names(made, names)
     colours = colour_numbers(known if style == "colour" else {})
+    told: Literal["", "lines"] = "lines" if style in ("voice", "colour") else ""
     parts = ["WEBVTT"]
     rules = _rules(made, colours, word_times=word_times)
     parts += ["STYLE\n" + "\n".join(rules)] if rules else []
-    for cue, before in zip(made, leads(made, known, style), strict=True):
+    for cue, before in zip(made, readable_leads(made, known, style, told=told), strict=True):
         rows = [lead.translate(_ESCAPES) + _line(cue, i, word_times) for i, lead in enumerate(before)]
         if style in ("voice", "colour"):
             rows = _spoken(rows, cue.speakers, known, colours)
@@ -127,7 +129,7 @@ def read_cues(text: str, *, labels: bool = True) -> tuple[Cue, ...]:
     Raises:
         FormatError: a line of times cannot be read, or the file holds no cue; with the line's number and text.
     """
-    cues = [cue_of(block.span, mark_tags(block.lines)) for block in blocks(text, blank_ends=True)]
+    cues = [cue_of(block.span, mark_tags(block.lines)) for block in vtt_blocks(text)]
     seen = tuple(map(read_italics, cues))
     return split_labels(without_italics(seen)) if labels else seen
 
