@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import xml.etree.ElementTree as ElementTree
 
 import pytest
@@ -457,3 +458,39 @@ def test_a_line_of_somebody_unknown_is_not_given_to_the_speaker_before() -> None
         ("Anna", ("Hi",)), ("Anna", ("so",)), (None, ("iPhone 12: Ho",)), (None, ("well",)), ("Anna", ("Yes",)),
         ("Anna", ("and he said: go",)),
     ]  # fmt: skip
+
+
+def rolling(*rows: tuple[float, float, str]) -> str:
+    return (
+        "WEBVTT\n\n" + "\n\n".join(f"00:{start:06.3f} --> 00:{end:06.3f}\n{text}" for start, end, text in rows) + "\n"
+    )
+
+
+def words_of(name: str, text: str) -> list[tuple[str, float]]:
+    read = by_name(name).read
+    assert read is not None
+    return [(word.text.strip(), round(word.start, 3)) for word in read(text).words]
+
+
+def test_rolling_captions_are_read_once_with_their_times() -> None:
+    rows = (
+        (0.16, 3.43, " \none<00:00:00.960><c> two</c>"), (3.43, 3.44, "one two\n "),
+        (3.44, 5.75, "one two\nthree<00:00:04.500><c> four</c>"), (5.75, 5.76, "three four\n "),
+        (5.76, 8.0, "three four\nfive<00:00:06.500><c> six</c>"),
+    )  # fmt: skip
+    text = rolling(*rows)
+    assert words_of("vtt", text) == [
+        ("one", 0.16), ("two", 0.96), ("three", 3.44), ("four", 4.5), ("five", 5.76), ("six", 6.5),
+    ]  # fmt: skip
+    assert len(read_cues("vtt", text)) == 5
+    plain = re.sub("<[^>]*>", "", text.removeprefix("WEBVTT\n\n"))
+    assert [word for word, _ in words_of("srt", plain)] == ["one", "two", "three", "four", "five", "six"]
+
+
+def test_what_is_said_again_is_kept() -> None:
+    song = rolling(*((float(i), i + 1.0, "La la") for i in range(6)))
+    assert len(words_of("vtt", song)) == 12
+    talk = rolling(
+        (0.0, 1.0, "No"), (1.0, 2.0, "No\nYes"), (2.0, 3.0, "Well"), (3.0, 4.0, "Well\nGo"), (9.0, 9.5, "Go")
+    )
+    assert len(words_of("vtt", talk)) == 7

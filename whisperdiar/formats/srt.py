@@ -13,6 +13,7 @@ from whisperdiar.formats._cues import ready
 from whisperdiar.formats._from_cues import transcript_of
 from whisperdiar.formats._labels import split_labels
 from whisperdiar.formats._making import subtitle_cues
+from whisperdiar.formats._rolling import unrolled
 from whisperdiar.formats._speakers import (
     PALETTE,
     chosen_style,
@@ -113,12 +114,12 @@ def read_cues(text: str, *, labels: bool = True) -> tuple[Cue, ...]:
 
 
 def read(text: str) -> Transcript:
-    """The transcript that a file shows; see `whisperdiar.formats.transcript_of`.
+    """The transcript that a file shows, each line of rolling captions once; see `whisperdiar.formats.transcript_of`.
 
     Raises:
         FormatError: as `read_cues`.
     """
-    return transcript_of(read_cues(text))
+    return transcript_of(unrolled(read_cues(text)))
 
 
 def _shown(lines: Iterable[str]) -> tuple[str, ...]:
