@@ -121,7 +121,7 @@ def _seen_vtt(text: str) -> list[str]:
         comment = bool(lines) and re.match(r"(NOTE([ \t]|$)|(STYLE|REGION)[ \t]*$)", lines[0])
         if comment or timed[:1] == [1]:
             lines = lines[timed[0] :] if timed else []
-        found += _known(re.sub(r"</?[cv]\b[^<>]*>", " ", "\n".join(lines)))
+        found += _known(re.sub(r"</?[cv]\b[^<>]*>|<[\d:.]+>", "", "\n".join(lines)))
     return found
 
 
@@ -141,13 +141,13 @@ def _seen_lrc(text: str) -> list[str]:
 
 
 def _seen_ttml(text: str) -> list[str]:
-    return _known(re.sub("<[^>]*>", " ", re.sub("(?s)<head>.*?</head>|<!--.*?-->", " ", text)))
+    return _known(re.sub("<[^>]*>", "", re.sub("(?s)<head>.*?</head>|<!--.*?-->|<br/>", " ", text)))
 
 
 def _seen_json(text: str) -> list[str]:
-    """Strings behind the keys that hold what is said, but for the text of the whole, which says it again."""
+    """Texts of segments: where words disagree with them the text counts, and the text of the whole says them again."""
     text = re.sub(r'(?m)^ {0,2}"text":.*', "", "\n".join(_lines(text)))
-    return _known(" ".join(re.findall(r'"(?:text|word|words)": ?"((?:[^"\\]|\\.)*)"', text)))
+    return _known(" ".join(re.findall(r'"(?:text|words)": ?"((?:[^"\\]|\\.)*)"', text)))
 
 
 def _seen_own_json(text: str) -> list[str]:

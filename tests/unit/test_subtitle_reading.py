@@ -181,6 +181,47 @@ def test_western_files_without_utf_8() -> None:
     assert "Windows-1252" in note
 
 
+OLD = {
+    "cp1250": (
+        "Příliš žluťoučký kůň",
+        "Zażółć gęślą jaźń",
+        "Árvíztűrő tükörfúrógép",
+        "Dobrý den, jak se máte? Děkuji.",
+    ),
+    "cp1251": ("Привет, как дела?", "ПРИВЕТ, КАК ДЕЛА?", "Здравствуйте. Это мой друг, он пришёл."),
+    "cp1252": ("Die Straße ist schön.", "El niño comió. ¿Qué?", "Não são irmãs, está lá", "Perché è così", "café"),
+    "cp1253": ("Καλημέρα, τι κάνεις σήμερα;",),
+    "cp1254": ("Şu çılgın Türk ağaçları", "Günaydın, nasılsınız? İyiyim, teşekkür ederim"),
+    "cp1255": ("שלום, מה שלומך היום?",),
+    "cp1256": ("مرحبا بالعالم، كيف حالك؟",),
+    "koi8_r": ("Привет, как дела?", "Здравствуйте. Это мой друг."),
+    "cp932": ("こんにちは、世界。", "私は学生です"),
+    "euc_jp": ("こんにちは、世界。",),
+    "cp949": ("안녕하세요, 오늘 날씨가 좋네요.",),
+    "gbk": ("你好，世界。今天天气很好。", "我不知道你在说什么"),
+    "big5": ("你好，世界。今天天氣很好。", "我不知道你在說什麼"),
+}
+
+
+@pytest.mark.parametrize(("encoding", "line"), [(name, line) for name, lines in OLD.items() for line in lines])
+def test_old_encodings_are_told_by_their_letters(encoding: str, line: str) -> None:
+    data = srt(line).encode(encoding)
+    text, note = decode(data)
+    assert read_cues("srt", text, labels=False)[0].lines == (line,)
+    assert "--encoding" in note
+    assert decode(data, encoding) == (srt(line), "")
+
+
+def test_an_encoding_that_is_said_counts_and_what_it_does_not_hold_is_told() -> None:
+    assert decode("é".encode("cp1252"), "cp1251").text == "й"
+    text, note = decode(b"a\x81b", "cp1252")
+    assert (text, note) == ("a\ufffdb", "1 characters mean nothing in cp1252 and are read as \ufffd")
+    assert decode("\ufeffй".encode("utf-16"), "cp1252").text.endswith("й")
+    for name in ("nonsense", "base64", "\0"):
+        with pytest.raises(InvalidOption, match="no encoding"):
+            decode(b"a", name)
+
+
 @given(st.binary(max_size=60))
 def test_any_bytes_become_a_text(data: bytes) -> None:
     decode(data).text.encode("utf-8", "surrogatepass")

@@ -31,6 +31,7 @@ _WHOLE = ("json", "rttm")
 @click.argument("source", type=shared.PATH, metavar="IN")
 @click.argument("destinations", nargs=-1, metavar="[OUT]...")
 @click.option("--from", "source_format", metavar="NAME", help="Format of IN; overrides its suffix.")
+@shared.encoding_option
 @shared.writing_options
 @click.option(
     "--media",
@@ -50,6 +51,7 @@ def convert(
     destinations: tuple[str, ...],
     *,
     source_format: str | None,
+    encoding: str | None,
     outputs: tuple[str, ...],
     formats: tuple[str, ...],
     overwrite: bool,
@@ -83,7 +85,7 @@ def convert(
         targets = targets if destinations or outputs or formats else []
     elif not targets:
         return
-    transcript = read_transcript(source, form=source_format, notify=console.warn)
+    transcript = read_transcript(source, form=source_format, encoding=encoding, notify=console.warn)
     _refuse_empty(source, transcript, targets)
     code = write_targets(transcript, targets, write, console, keep=False, recording=recording)
     if clips is not None and media is not None:
@@ -119,6 +121,7 @@ def _number(transcript: Transcript, key: str, *, most: int) -> int | None:
 @click.command("rename", short_help="Give speakers names; no model runs.")
 @click.argument("source", type=shared.PATH, metavar="IN")
 @click.argument("names", nargs=-1, required=True, metavar="LABEL=NAME...")
+@shared.encoding_option
 @shared.writing_options
 @shared.quiet_option
 @click.pass_context
@@ -128,6 +131,7 @@ def rename(
     source: Path,
     names: tuple[str, ...],
     *,
+    encoding: str | None,
     outputs: tuple[str, ...],
     formats: tuple[str, ...],
     overwrite: bool,
@@ -141,7 +145,7 @@ def rename(
     """
     console = Console(quiet=quiet)
     write = shared.write_options(options)
-    transcript = read_transcript(source, notify=console.warn).rename(_pairs(names))
+    transcript = read_transcript(source, encoding=encoding, notify=console.warn).rename(_pairs(names))
     if outputs or formats:
         (planned,) = plan([source], outputs, formats)
         check_used(context, planned)
@@ -170,12 +174,15 @@ def _pairs(names: tuple[str, ...]) -> dict[str, str]:
     return pairs
 
 
-def read_transcript(path: Path, *, form: str | None = None, notify: Callable[[str], None]) -> Transcript:
+def read_transcript(
+    path: Path, *, form: str | None = None, encoding: str | None = None, notify: Callable[[str], None]
+) -> Transcript:
     """A transcript from a file in any format that reads back; where it names no recording, the file's name does.
 
     Args:
         notify: is told where the encoding of a subtitle file had to be guessed.
         form: name of the format; None takes the one of the suffix.
+        encoding: of the file, as Python names it; None guesses that of subtitles.
 
     Raises:
         InvalidOption: the format does not read back, or there is none of that name.
@@ -184,7 +191,7 @@ def read_transcript(path: Path, *, form: str | None = None, notify: Callable[[st
     chosen = by_suffix(path) if form is None else by_name(form)
     if chosen.read is None:
         raise InvalidOption(f"{path}: {chosen.name} does not hold a whole transcript; give one of: {_readable()}")
-    text = _text(path, chosen, notify)
+    text = _text(path, chosen, encoding, notify)
     try:
         found = chosen.read(text)
     except FormatError as error:
@@ -194,11 +201,11 @@ def read_transcript(path: Path, *, form: str | None = None, notify: Callable[[st
     return replace(found, recording_id=recording_id(path)) if found.recording_id == NO_ID else found
 
 
-def _text(path: Path, form: Format, notify: Callable[[str], None]) -> str:
-    """Subtitles come in many encodings, everything else in UTF-8."""
-    if form.read_cues is None:
+def _text(path: Path, form: Format, encoding: str | None, notify: Callable[[str], None]) -> str:
+    """Subtitles come in many encodings, everything else in UTF-8 where nobody says another one."""
+    if form.read_cues is None and encoding is None:
         return read_text(path)
-    text, note = decode(read_bytes(path))
+    text, note = decode(read_bytes(path), encoding)
     if note:
         notify(f"{path}: {note}")
     return text

@@ -109,6 +109,7 @@ class Writer:
 @click.option(
     "--from", "source_format", metavar="NAME", help="IN is a transcript in this format; overrides its suffix."
 )
+@shared.encoding_option
 @click.option("-o", "--output", "outputs", multiple=True, metavar="FILE", help="Where to write; may be given again.")
 @click.option(
     "-f", "--format", "name", type=click.Choice(tuple(FORMATS)), help="Format; overrides the suffix of the output (md)."
@@ -146,6 +147,7 @@ def minutes(
     source: Path,
     *,
     source_format: str | None,
+    encoding: str | None,
     outputs: tuple[str, ...],
     name: str | None,
     length: int | None,
@@ -197,7 +199,7 @@ def minutes(
     own = template_name if template_name and Path(template_name).suffix else None
     _check(targets, others["also_written"], read=[source, own, media, *others["also_read"]])
     if is_transcript:
-        transcript = read_transcript(source, form=source_format, notify=console.warn)
+        transcript = read_transcript(source, form=source_format, encoding=encoding, notify=console.warn)
         if not transcript.segments and transcript.turns:
             raise InvalidOption(f"{source}: it holds turns and no words, so it cannot become minutes")
         code = write_targets(transcript, targets, WriteOptions(), console, keep=False)

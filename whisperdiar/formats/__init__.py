@@ -23,7 +23,7 @@ from pathlib import PurePath
 from typing import Literal, NoReturn, Protocol
 
 from whisperdiar.errors import FormatError, InvalidOption
-from whisperdiar.formats._decoding import Decoded, decode
+from whisperdiar.formats._decoding import Decoded, check_encoding, decode
 from whisperdiar.formats._from_cues import transcript_of
 from whisperdiar.formats._making import timed_lines
 from whisperdiar.formats._notes import fallback_notes
@@ -38,6 +38,7 @@ __all__ = [
     "WriteOptions",
     "by_name",
     "by_suffix",
+    "check_encoding",
     "decode",
     "fallback_notes",
     "known_suffixes",
