@@ -113,14 +113,15 @@ def _seen_vtt(text: str) -> list[str]:
     found: list[str] = []
     for group in re.split("\n{2,}", "\n".join(_lines(text))):
         lines = group.lstrip("\n").split("\n")
-        if re.match(r"WEBVTT([ \t]|$)", lines[0]):
+        if re.match("\ufeff?WEBVTT([ \t]|$)", lines[0]):
+            del lines[0]
             while lines and re.match(r"WEBVTT([ \t]|$)|\s*[A-Za-z][\w-]*\s*[:=]|\s+$", lines[0]):
                 del lines[0]
         timed = [i for i, line in enumerate(lines) if re.search(r"\d:\d.*--+>.*\d:\d", line)]
         comment = bool(lines) and re.match(r"(NOTE([ \t]|$)|(STYLE|REGION)[ \t]*$)", lines[0])
         if comment or timed[:1] == [1]:
             lines = lines[timed[0] :] if timed else []
-        found += _known(re.sub(r"</?[cv]\b[^<>]*>", " ", "\n".join(lines)))
+        found += _known(re.sub(r"</?[cv]\b[^<>]*>|<[\d:.]+>", "", "\n".join(lines)))
     return found
 
 
@@ -140,12 +141,18 @@ def _seen_lrc(text: str) -> list[str]:
 
 
 def _seen_ttml(text: str) -> list[str]:
-    return _known(re.sub("<[^>]*>", " ", re.sub("(?s)<head>.*?</head>|<!--.*?-->", " ", text)))
+    return _known(re.sub("<[^>]*>", "", re.sub("(?s)<head>.*?</head>|<!--.*?-->|<br/>", " ", text)))
 
 
 def _seen_json(text: str) -> list[str]:
-    """Strings behind the keys that hold what is said."""
-    return _known(" ".join(re.findall(r'"(?:text|word|words)": ?"((?:[^"\\]|\\.)*)"', text)))
+    """Texts of segments: where words disagree with them the text counts, and the text of the whole says them again."""
+    text = re.sub(r'(?m)^ {0,2}"text":.*', "", "\n".join(_lines(text)))
+    return _known(" ".join(re.findall(r'"(?:text|words)": ?"((?:[^"\\]|\\.)*)"', text)))
+
+
+def _seen_own_json(text: str) -> list[str]:
+    """The words: the text of a segment is only what they say joined."""
+    return _known(" ".join(re.findall(r'\{"text": "((?:[^"\\]|\\.)*)"', text)))
 
 
 def _seen_rows(text: str) -> list[str]:
@@ -166,6 +173,7 @@ _SEEN: dict[str, Callable[[str], list[str]]] = {
     "ass": _seen_ass,
     "lrc": _seen_lrc,
     "ttml": _seen_ttml,
+    "json": _seen_own_json,
     "stm": _seen_rows,
     "ctm": _seen_rows,
     "textgrid": _seen_textgrid,

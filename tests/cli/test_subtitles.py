@@ -37,6 +37,21 @@ def test_a_subtitle_file_becomes_every_other_format(cli: Cli, old: Path, tmp_pat
         ]  # fmt: skip
 
 
+def test_an_encoding_can_be_said(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "old.srt").write_bytes(SRT.encode("mac_cyrillic"))
+    for command in (("convert", "old.srt", "new.json"), ("rename", "old.srt", "Анна=Анна", "-o", "new.json")):
+        done = cli(*command, "--encoding", "mac_cyrillic", "--overwrite")
+        assert done.code == 0
+        assert "warning" not in done.err
+        assert json.loads((tmp_path / "new.json").read_text("utf-8")).words[0].text.strip() == "Привет!"
+    assert "warning" not in cli("check", "old.srt", "--encoding", "mac_cyrillic").err
+    assert "warning" in cli("check", "old.srt").err
+    refused = cli("convert", "old.srt", "new.vtt", "--encoding", "nonsense")
+    assert refused.code == 2
+    assert "no encoding 'nonsense'" in refused.complaints[0]
+    assert not (tmp_path / "new.vtt").exists()
+
+
 def test_an_old_encoding_is_read_and_told(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "old.srt").write_bytes(SRT.encode("cp1251"))
     done = cli("convert", "old.srt", "-f", "vtt")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import xml.etree.ElementTree as ElementTree
 
 import pytest
@@ -178,6 +179,47 @@ def test_western_files_without_utf_8() -> None:
     text, note = decode("Où êtes-vous, señor? — “Là!”".encode("cp1252"))
     assert text == "Où êtes-vous, señor? — “Là!”"
     assert "Windows-1252" in note
+
+
+OLD = {
+    "cp1250": (
+        "Příliš žluťoučký kůň",
+        "Zażółć gęślą jaźń",
+        "Árvíztűrő tükörfúrógép",
+        "Dobrý den, jak se máte? Děkuji.",
+    ),
+    "cp1251": ("Привет, как дела?", "ПРИВЕТ, КАК ДЕЛА?", "Здравствуйте. Это мой друг, он пришёл."),
+    "cp1252": ("Die Straße ist schön.", "El niño comió. ¿Qué?", "Não são irmãs, está lá", "Perché è così", "café"),
+    "cp1253": ("Καλημέρα, τι κάνεις σήμερα;",),
+    "cp1254": ("Şu çılgın Türk ağaçları", "Günaydın, nasılsınız? İyiyim, teşekkür ederim"),
+    "cp1255": ("שלום, מה שלומך היום?",),
+    "cp1256": ("مرحبا بالعالم، كيف حالك؟",),
+    "koi8_r": ("Привет, как дела?", "Здравствуйте. Это мой друг."),
+    "cp932": ("こんにちは、世界。", "私は学生です"),
+    "euc_jp": ("こんにちは、世界。",),
+    "cp949": ("안녕하세요, 오늘 날씨가 좋네요.",),
+    "gbk": ("你好，世界。今天天气很好。", "我不知道你在说什么"),
+    "big5": ("你好，世界。今天天氣很好。", "我不知道你在說什麼"),
+}
+
+
+@pytest.mark.parametrize(("encoding", "line"), [(name, line) for name, lines in OLD.items() for line in lines])
+def test_old_encodings_are_told_by_their_letters(encoding: str, line: str) -> None:
+    data = srt(line).encode(encoding)
+    text, note = decode(data)
+    assert read_cues("srt", text, labels=False)[0].lines == (line,)
+    assert "--encoding" in note
+    assert decode(data, encoding) == (srt(line), "")
+
+
+def test_an_encoding_that_is_said_counts_and_what_it_does_not_hold_is_told() -> None:
+    assert decode("é".encode("cp1252"), "cp1251").text == "й"
+    text, note = decode(b"a\x81b", "cp1252")
+    assert (text, note) == ("a\ufffdb", "1 characters mean nothing in cp1252 and are read as \ufffd")
+    assert decode("\ufeffй".encode("utf-16"), "cp1252").text.endswith("й")
+    for name in ("nonsense", "base64", "\0"):
+        with pytest.raises(InvalidOption, match="no encoding"):
+            decode(b"a", name)
 
 
 @given(st.binary(max_size=60))
@@ -457,3 +499,39 @@ def test_a_line_of_somebody_unknown_is_not_given_to_the_speaker_before() -> None
         ("Anna", ("Hi",)), ("Anna", ("so",)), (None, ("iPhone 12: Ho",)), (None, ("well",)), ("Anna", ("Yes",)),
         ("Anna", ("and he said: go",)),
     ]  # fmt: skip
+
+
+def rolling(*rows: tuple[float, float, str]) -> str:
+    return (
+        "WEBVTT\n\n" + "\n\n".join(f"00:{start:06.3f} --> 00:{end:06.3f}\n{text}" for start, end, text in rows) + "\n"
+    )
+
+
+def words_of(name: str, text: str) -> list[tuple[str, float]]:
+    read = by_name(name).read
+    assert read is not None
+    return [(word.text.strip(), round(word.start, 3)) for word in read(text).words]
+
+
+def test_rolling_captions_are_read_once_with_their_times() -> None:
+    rows = (
+        (0.16, 3.43, " \none<00:00:00.960><c> two</c>"), (3.43, 3.44, "one two\n "),
+        (3.44, 5.75, "one two\nthree<00:00:04.500><c> four</c>"), (5.75, 5.76, "three four\n "),
+        (5.76, 8.0, "three four\nfive<00:00:06.500><c> six</c>"),
+    )  # fmt: skip
+    text = rolling(*rows)
+    assert words_of("vtt", text) == [
+        ("one", 0.16), ("two", 0.96), ("three", 3.44), ("four", 4.5), ("five", 5.76), ("six", 6.5),
+    ]  # fmt: skip
+    assert len(read_cues("vtt", text)) == 5
+    plain = re.sub("<[^>]*>", "", text.removeprefix("WEBVTT\n\n"))
+    assert [word for word, _ in words_of("srt", plain)] == ["one", "two", "three", "four", "five", "six"]
+
+
+def test_what_is_said_again_is_kept() -> None:
+    song = rolling(*((float(i), i + 1.0, "La la") for i in range(6)))
+    assert len(words_of("vtt", song)) == 12
+    talk = rolling(
+        (0.0, 1.0, "No"), (1.0, 2.0, "No\nYes"), (2.0, 3.0, "Well"), (3.0, 4.0, "Well\nGo"), (9.0, 9.5, "Go")
+    )
+    assert len(words_of("vtt", talk)) == 7

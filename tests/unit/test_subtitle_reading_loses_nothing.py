@@ -89,3 +89,14 @@ def test_times_of_the_cases() -> None:
     assert cues_of("ttml_smpte_time_base/ndf.ttml")[0].span.start == pytest.approx(3603.6)
     assert [(cue.span.start, cue.span.end) for cue in cues_of("ttml_smpte_time_base/seq.ttml")] == [(0, 2), (2, 5)]
     assert cues_of("broken_time_line_swallowed/neg.vtt")[0].span.start == 0.0
+
+
+def test_youtube_captions_of_the_cases_are_said_once() -> None:
+    path = CASES / "youtube_rolling_captions/yt.vtt"
+    if not path.exists():
+        pytest.skip(f"{path} is not there: it belongs to the reference material")
+    read = by_name("vtt").read
+    assert read is not None
+    words = read(path.read_text("utf-8")).words
+    assert "".join(word.text for word in words).strip() == "Mary, do you go out or in today then"
+    assert [word.start for word in words][:4] == [0.16, 0.96, 1.52, 2.159]

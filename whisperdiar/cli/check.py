@@ -32,6 +32,7 @@ _UNORDERED = ("ass", "ttml")
 @click.command("check", short_help="Hold a subtitle file against a publisher's rules; no model runs.")
 @click.argument("source", type=shared.PATH, metavar="FILE")
 @shared.subtitle_options
+@shared.encoding_option
 @click.option("--language", help="Language of the subtitles, such as ru: limits may depend on it.")
 @click.option(
     "--transcript",
@@ -47,6 +48,7 @@ def check(
     /,
     source: Path,
     *,
+    encoding: str | None,
     language: str | None,
     spoken: Path | None,
     as_json: bool,
@@ -63,7 +65,7 @@ def check(
             raise FormatError(f"--transcript {spoken}: it holds no words, so nothing can be told of them")
         limits = shared.write_options({**options, "speaker_style": WriteOptions().speaker_style})
         said = shared.language_code(language) or (transcript.language if transcript else None)
-        found = _checked(source, limits, said, transcript, console)
+        found = _checked(source, encoding, limits, said, transcript, console)
     except FormatError as error:
         report(error, console)
         context.exit(USAGE)
@@ -75,10 +77,15 @@ def check(
 
 
 def _checked(
-    source: Path, limits: WriteOptions, language: str | None, transcript: Transcript | None, console: Console
+    source: Path,
+    encoding: str | None,
+    limits: WriteOptions,
+    language: str | None,
+    transcript: Transcript | None,
+    console: Console,
 ) -> Report:
     form = by_suffix(source)
-    text, note = decode(read_bytes(source))
+    text, note = decode(read_bytes(source), encoding)
     if note:
         console.warn(f"{source}: {note}")
     cues = read_cues(source, text)

@@ -32,6 +32,7 @@ from whisperdiar.transcript import Transcript
 @click.option("--from", "source_format", metavar="NAME", help="Format of IN; overrides its suffix.")
 @shared.language_option
 @shared.recording_option
+@shared.encoding_option
 @shared.writing_options
 @shared.recut_option
 @click.option(
@@ -54,6 +55,7 @@ def convert(
     source_format: str | None,
     language: str | None,
     recording: str | None,
+    encoding: str | None,
     outputs: tuple[str, ...],
     formats: tuple[str, ...],
     overwrite: bool,
@@ -90,6 +92,7 @@ def convert(
     transcript = read_transcript(
         source,
         form=source_format,
+        encoding=encoding,
         language=language,
         recording=recording,
         notify=console.warn,
@@ -132,6 +135,7 @@ def _number(transcript: Transcript, key: str, *, most: int) -> int | None:
 @click.argument("names", nargs=-1, required=True, metavar="LABEL=NAME...")
 @shared.language_option
 @shared.recording_option
+@shared.encoding_option
 @shared.writing_options
 @shared.recut_option
 @shared.quiet_option
@@ -144,6 +148,7 @@ def rename(
     *,
     language: str | None,
     recording: str | None,
+    encoding: str | None,
     outputs: tuple[str, ...],
     formats: tuple[str, ...],
     overwrite: bool,
@@ -157,7 +162,9 @@ def rename(
     """
     console = Console(quiet=quiet)
     write = shared.write_options(options)
-    given = read_transcript(source, language=language, recording=recording, notify=console.warn, inform=console.note)
+    given = read_transcript(
+        source, encoding=encoding, language=language, recording=recording, notify=console.warn, inform=console.note
+    )
     transcript = given.rename(_pairs(names))
     if outputs or formats:
         (planned,) = plan([source], outputs, formats)
@@ -191,6 +198,7 @@ def read_transcript(
     path: Path,
     *,
     form: str | None = None,
+    encoding: str | None = None,
     language: str | None = None,
     recording: str | None = None,
     notify: Callable[[str], None],
@@ -200,6 +208,7 @@ def read_transcript(
 
     Args:
         form: name of the format; None takes the one of the suffix.
+        encoding: of the file, as Python names it; None guesses that of subtitles.
         language: of the text, in place of what the file says; where neither says it, the text itself shows it.
         recording: which one of a file that may hold several; None takes the one of the file's name.
         notify: is told where the encoding of a subtitle file had to be guessed, and what had to be mended.
@@ -212,7 +221,7 @@ def read_transcript(
     chosen = by_suffix(path) if form is None else by_name(form)
     if chosen.read is None:
         raise InvalidOption(f"{path}: {chosen.name} does not hold a whole transcript; give one of: {_readable()}")
-    text = _text(path, chosen, notify)
+    text = _text(path, chosen, encoding, notify)
     try:
         found = _read(chosen, text, recording, path)
     except FormatError as error:
@@ -258,11 +267,11 @@ def in_language(
     return transcript if code is None else replace(transcript, language=code)
 
 
-def _text(path: Path, form: Format, notify: Callable[[str], None]) -> str:
-    """Subtitles come in many encodings, everything else in UTF-8."""
-    if form.read_cues is None:
+def _text(path: Path, form: Format, encoding: str | None, notify: Callable[[str], None]) -> str:
+    """Subtitles come in many encodings, everything else in UTF-8 where nobody says another one."""
+    if form.read_cues is None and encoding is None:
         return read_text(path)
-    text, note = decode(read_bytes(path))
+    text, note = decode(read_bytes(path), encoding)
     if note:
         notify(f"{path}: {note}")
     return text

@@ -111,6 +111,7 @@ class Writer:
     "--from", "source_format", metavar="NAME", help="IN is a transcript in this format; overrides its suffix."
 )
 @shared.recording_option
+@shared.encoding_option
 @click.option("-o", "--output", "outputs", multiple=True, metavar="FILE", help="Where to write; may be given again.")
 @click.option(
     "-f", "--format", "name", type=click.Choice(tuple(FORMATS)), help="Format; overrides the suffix of the output (md)."
@@ -149,6 +150,7 @@ def minutes(
     *,
     source_format: str | None,
     recording: str | None,
+    encoding: str | None,
     outputs: tuple[str, ...],
     name: str | None,
     length: int | None,
@@ -203,6 +205,7 @@ def minutes(
         transcript = read_transcript(
             source,
             form=source_format,
+            encoding=encoding,
             language=options["language"],
             recording=recording,
             notify=console.warn,

@@ -14,7 +14,7 @@ from click.core import ParameterSource
 
 from whisperdiar.assembly import Choice
 from whisperdiar.errors import InvalidOption
-from whisperdiar.formats import code_of
+from whisperdiar.formats import check_encoding, code_of
 from whisperdiar.options import (
     EMBEDDINGS,
     SPEAKER_STYLES,
@@ -197,6 +197,13 @@ format_option = click.option(
 )
 
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace outputs that already exist in a folder.")
+
+encoding_option = click.option(
+    "--encoding",
+    metavar="NAME",
+    callback=lambda context, parameter, value: None if value is None else check_encoding(value),  # noqa: ARG005
+    help="Encoding of IN, such as cp1250, gbk or shift_jis, where it is not UTF-8; guessed if left out.",
+)
 
 page_option = click.option("--embed-media", is_flag=True, help="Put the recording itself into the HTML page.")
 

@@ -26,7 +26,7 @@ from pathlib import PurePath
 from typing import Literal, NoReturn, Protocol
 
 from whisperdiar.errors import BackendBroken, FormatError, InvalidOption
-from whisperdiar.formats._decoding import Decoded, decode
+from whisperdiar.formats._decoding import Decoded, check_encoding, decode
 from whisperdiar.formats._from_cues import transcript_of
 from whisperdiar.formats._languages import code_of, english_name
 from whisperdiar.formats._making import timed_lines
@@ -45,6 +45,7 @@ __all__ = [
     "available",
     "by_name",
     "by_suffix",
+    "check_encoding",
     "code_of",
     "decode",
     "describe",

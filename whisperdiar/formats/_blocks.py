@@ -22,7 +22,7 @@ _OTHER_ARROW = r"(?:[-‐‑–—−=]+(?:\s?[-‐‑–—−=])*\s?(?:>|&gt;|
 _MARK = "[\\s\ufeff]*"
 _TIMES = re.compile(rf"{_MARK}{_CLOCK}\s*{_ARROW}\s*{_CLOCK}(?:\s+(.*)|\s*)", re.DOTALL)
 _OTHER_TIMES = re.compile(rf"{_MARK}{_CLOCK}\s*{_OTHER_ARROW}\s*{_CLOCK}(?:\s+(.*)|\s*)", re.DOTALL)
-_FULL_CLOCK = re.compile(r"\d\s*[:：]\s*\d{1,2}\s*[:：]\s*\d{1,2}\s*[,.:，．]\s*\d")
+_FULL_CLOCK = re.compile(r"\d\s*[:：]\s*\d{1,2}\s*[,.，．]\s*\d{2}")
 _MEANT_AS_TIMES = re.compile(rf"{_MARK}[-−]?\s*\d(?=.*[:：]).*?{_ARROW}.*", re.DOTALL)
 _TWO_CLOCKS = re.compile(r"[^\w]*\d+\s*[:：]\s*\d.*\d\s*[:：]\s*\d[^A-Za-z]*", re.DOTALL)
 _OTHER_MEANT = re.compile(rf"{_MARK}[-−]?\s*\d.*?(?:{_ARROW}|[-–—−]\s?>|&gt;|→).*\d.*", re.DOTALL)
@@ -158,10 +158,14 @@ def _vtt_cues(lines: Sequence[str], start: int, end: int) -> Iterator[Block]:
     for index in range(start, end):
         # An identifier may stand above the first times; a comment with times below it is one, and ends before others.
         first = index - start < 2 and not places
-        times = _times_of(lines[index], _VTT_SETTINGS, first=first, other=first and not comment, number=index + 1)
+        ends = first or (comment and not places)
+        numbered = index > start and _NUMBER.fullmatch(lines[start]) is not None
+        alone = index == start and _FULL_CLOCK.search(lines[index]) is not None
+        other = first and not comment and (numbered or alone)
+        times = _times_of(lines[index], _VTT_SETTINGS, first=ends, other=other, number=index + 1)
         if times is not None:
             places[index] = times
-        elif first and not comment and _is_broken(lines[index], after_number=index > start):
+        elif ends and _is_broken(lines[index], after_number=numbered) and not (comment and index == start):
             refuse_line(index + 1, lines[index], _NO_TIMES.replace(",0", ".0").replace(",5", ".5"))
     edges = [*places, end]
     above = list(lines[start : edges[0]])

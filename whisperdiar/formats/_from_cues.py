@@ -5,10 +5,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from whisperdiar.formats._finished import finished
 from whisperdiar.formats._heard import last_word_end, shared, tokens, warning_of_times
 from whisperdiar.formats._recordings import NO_ID
+from whisperdiar.formats._rolling import unrolled
 from whisperdiar.segmentation import segments
 from whisperdiar.transcript import Segment, Speaker, Transcript
 from whisperdiar.types import Cue, Span, Turn, Word
@@ -53,6 +55,20 @@ def transcript_of(
         provenance={"warnings": [told]} if told else {},
         cues=finished(timed, seen),
     )
+
+
+def read_finished(text: str, read_cues: ReadCues, *, language: str | None = None) -> Transcript:
+    """The transcript that a subtitle file shows, each line of rolling captions once; other cues stay as they are."""
+    cues = read_cues(text)
+    once = unrolled(cues)
+    shown = read_cues(text, labels=False) if tuple(once) == tuple(cues) else ()
+    return transcript_of(once, shown=shown, language=language)
+
+
+class ReadCues(Protocol):
+    """Reads the cues of a subtitle file; `labels` takes speakers out of the text."""
+
+    def __call__(self, text: str, *, labels: bool = True) -> tuple[Cue, ...]: ...
 
 
 def mend_spans(cues: Sequence[Cue]) -> tuple[list[Span], str]:

@@ -303,17 +303,18 @@ def mark_leads(
 
 def _read_otherwise(
     leads: Sequence[tuple[str, ...]], cues: Sequence[Cue], wanted: Sequence[Sequence[str | None]]
-) -> list[int]:
+) -> set[int]:
+    """Places of the cues that `split_labels` reads otherwise."""
     shown = [
         replace(cue, lines=tuple(lead + line for lead, line in zip(row, cue.lines, strict=True)))
         for cue, row in zip(cues, leads, strict=True)
     ]
     found = zip(split_labels(shown), cues, wanted, strict=True)
-    return [
+    return {
         index
         for index, (read, cue, who) in enumerate(found)
         if read.lines != cue.lines or (read.line_speakers or (read.speaker,) * len(read.lines)) != tuple(who)
-    ]
+    }
 
 
 def _is_doubtful(lead: str, line: str) -> bool:

@@ -75,7 +75,8 @@ def _rows(cues: Sequence[ReadyCue], word_times: bool) -> list[_Row]:
     rows = []
     for row in found:
         start_ms = row.cue.start_ms
-        following = next((edge for edge in edges[bisect_right(edges, start_ms) :]), row.cue.end_ms)
+        later = bisect_right(edges, start_ms)
+        following = edges[later] if later < len(edges) else row.cue.end_ms
         told = row.pieces[-1][-1].end_ms if row.pieces else 0
         end_ms = told if told > start_ms else following
         rows.append(row._replace(cue=row.cue._replace(end_ms=max(start_ms, end_ms))))

@@ -10,7 +10,7 @@ import srt
 
 from whisperdiar.formats._blocks import is_webvtt, looks_like_times, srt_blocks, vtt_blocks
 from whisperdiar.formats._cues import ReadyCue, ready
-from whisperdiar.formats._from_cues import transcript_of
+from whisperdiar.formats._from_cues import read_finished
 from whisperdiar.formats._italics import mark_tags, read_italics, without_italics, write_italics
 from whisperdiar.formats._labels import split_labels
 from whisperdiar.formats._making import subtitle_cues
@@ -126,12 +126,12 @@ def read_cues(text: str, *, labels: bool = True) -> tuple[Cue, ...]:
 
 
 def read(text: str) -> Transcript:
-    """The transcript that a file shows; see `whisperdiar.formats.transcript_of`.
+    """The transcript that a file shows, each line of rolling captions once; see `whisperdiar.formats.transcript_of`.
 
     Raises:
         FormatError: as `read_cues`.
     """
-    return transcript_of(read_cues(text), shown=read_cues(text, labels=False))
+    return read_finished(text, read_cues)
 
 
 def _shown(lines: Iterable[str]) -> tuple[str, ...]:

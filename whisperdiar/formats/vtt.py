@@ -8,7 +8,7 @@ from typing import Literal
 
 from whisperdiar.formats._blocks import vtt_blocks
 from whisperdiar.formats._cues import ReadyCue, ready
-from whisperdiar.formats._from_cues import transcript_of
+from whisperdiar.formats._from_cues import read_finished
 from whisperdiar.formats._italics import mark_tags, read_italics, without_italics, write_italics
 from whisperdiar.formats._labels import split_labels
 from whisperdiar.formats._making import written
@@ -135,12 +135,14 @@ def read_cues(text: str, *, labels: bool = True) -> tuple[Cue, ...]:
 
 
 def read(text: str) -> Transcript:
-    """The transcript that a file shows, with the language of its header; see `whisperdiar.formats.transcript_of`.
+    """The transcript that a file shows, with the language of its header and each line of rolling captions once.
+
+    See `whisperdiar.formats.transcript_of`.
 
     Raises:
         FormatError: as `read_cues`.
     """
-    return transcript_of(read_cues(text), shown=read_cues(text, labels=False), language=_header_language(text))
+    return read_finished(text, read_cues, language=_header_language(text))
 
 
 def _header_language(text: str) -> str | None:
