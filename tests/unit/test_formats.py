@@ -35,7 +35,7 @@ def test_the_formats_have_the_promised_names_and_suffixes():
     assert known_suffixes() == {
         ".srt": "srt", ".vtt": "vtt", ".rttm": "rttm", ".json": "json", ".txt": "txt", ".textgrid": "textgrid",
         ".eaf": "eaf", ".csv": "csv", ".tsv": "tsv", ".stm": "stm", ".ctm": "ctm", ".md": "md", ".html": "html",
-        ".ass": "ass", ".ssa": "ass", ".ttml": "ttml", ".dfxp": "ttml", ".xml": "ttml", ".lrc": "lrc",
+        ".ass": "ass", ".ssa": "ass", ".ttml": "ttml", ".dfxp": "ttml", ".xml": "ttml", ".itt": "ttml", ".lrc": "lrc",
     }  # fmt: skip
     assert by_name("pyannote-json").suffix == ".pyannote.json"
 
