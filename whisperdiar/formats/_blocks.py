@@ -173,7 +173,7 @@ def _vtt_cues(lines: Sequence[str], start: int, end: int) -> Iterator[Block]:
         above = []
     elif places:
         above = _without_number(above, None, first=False)[0]
-    if _texts(above):
+    if not all(map(_is_blank, above)):
         yield Block(0, Span(0.0, 0.0), _texts(above))
     for place, following in pairwise(edges):
         body = list(lines[place + 1 : following])
@@ -244,8 +244,9 @@ def _without_number(lines: Sequence[str], before: int | None, *, first: bool) ->
 
 
 def _texts(lines: Sequence[str]) -> tuple[str, ...]:
-    return tuple(line for line in lines if not _is_blank(line))
+    return tuple(line for line in lines if line.strip())
 
 
 def _is_blank(line: str) -> bool:
+    """Whether nothing is seen on a line; a byte order mark may stand there where files were joined."""
     return not line.replace("\ufeff", "").strip()

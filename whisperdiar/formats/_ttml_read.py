@@ -23,6 +23,7 @@ _XML = "http://www.w3.org/XML/1998/namespace"
 _CLOCK = re.compile(r"(\d{1,9}):(\d{2}):(\d{2})(?:(\.\d+)|:(\d{1,9})(?:\.\d+)?)?")
 _OFFSET = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s|f|t)")
 _SPACE = re.compile(r"[ \t\r\n]+")
+_DECLARED = re.compile("<!DOCTYPE|<!ENTITY")
 _LINE_END = re.compile("\r\n|\r|\n")
 _LONGEST = 1e9
 _LINE = "{whisperdiar}line"
@@ -80,8 +81,9 @@ def document_language(text: str) -> str | None:
 
 def _root(text: str) -> ElementTree.Element:
     text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # half a pair is no character
-    if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise FormatError("this XML has a document type, which subtitles do not need; remove the DOCTYPE")
+    if declared := _DECLARED.search(text):
+        line = len(_LINE_END.findall(text[: declared.start()])) + 1
+        raise FormatError(f"line {line}: this XML has a document type, which subtitles do not need; remove the DOCTYPE")
     # Without its declaration, whose encoding no longer holds for a text that is decoded already; its lines still count.
     text = re.sub(r"\A\s*<\?xml[^>]*\?>", lambda found: "\n" * len(_LINE_END.findall(found[0])), text)
     try:
@@ -92,7 +94,7 @@ def _root(text: str) -> ElementTree.Element:
             f"line {error.lineno}: no XML ({expat.ErrorString(error.code)} at column {error.offset}): {shown!r}"
         ) from error
     if _local(root) != "tt":
-        raise FormatError(f"no TTML: its first element is <{_local(root)}>, not <tt>")
+        _refuse(root, f"no TTML: its first element is <{_local(root)}>, not <tt>")
     return root
 
 
