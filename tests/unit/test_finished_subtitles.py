@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.formats_strategies import visible
 from whisperdiar.formats import WriteOptions, by_name, read_cues
+from whisperdiar.formats._from_cues import mend_spans
 from whisperdiar.options import SubtitleOptions
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue, Span
@@ -117,6 +120,39 @@ def test_words_are_cut_from_the_cues_that_are_kept() -> None:
     found = read("srt", KEEP)
     assert [cue.lines for cue in found.cues] == [cue.lines for cue in read_cues("srt", KEEP)]
     assert "cues" not in found.to_dict()
+
+
+@given(
+    lengths=st.lists(st.integers(500, 5000), min_size=6, max_size=8),
+    wrong=st.integers(2, 3),
+    late=st.booleans(),
+    off_ms=st.integers(1, 100_000),
+)
+@settings(max_examples=100, deadline=None)
+def test_one_wrong_time_between_two_cues_moves_nothing_else(
+    lengths: list[int], wrong: int, late: bool, off_ms: int
+) -> None:
+    """Cues that follow each other, as whisper.cpp writes them; a time where two meet is far too late or too early."""
+    times = [200_000]
+    for length in lengths:
+        times.append(times[-1] + length)
+    value = times[wrong + 2] + off_ms if late else times[wrong - 2] - off_ms
+    seen = [*times[:wrong], value, *times[wrong + 1 :]]
+    # Readers take an end before the start for the start.
+    read_as = [Span(first / 1000, max(first, last) / 1000) for first, last in pairwise(seen)]
+    spans, told = mend_spans([Cue(span, ("word word",)) for span in read_as])
+    assert told
+    for index, span in enumerate(spans):
+        if index != wrong:
+            assert span.start == times[index] / 1000
+        if index not in (wrong - 1, wrong):
+            assert span == read_as[index]
+    assert times[wrong - 1] / 1000 <= spans[wrong].start <= spans[wrong].end == times[wrong + 1] / 1000
+
+
+def test_cues_out_of_order_stay_as_they_are() -> None:
+    cues = [Cue(Span(5, 6), ("b",)), Cue(Span(1, 2), ("a",)), Cue(Span(3, 3), ("",))]
+    assert mend_spans(cues) == ([cue.span for cue in cues], "")
 
 
 ITALIC = srt(

@@ -27,6 +27,7 @@ from whisperdiar.types import Span, Turn, Word
 EXAMPLES = int(os.environ.get("READING_EXAMPLES", "60"))
 MARKER = re.compile(r"mark[0-9]+end")
 JUNK: tuple[Any, ...] = (None, True, 5, -3.5, "", "NaN", "inf", "1e400", "soon", [], {}, [5], {"a": 1}, "1.5", 1e300)
+UNKNOWN_KEYS = ("txt", "label", "utterance")
 PLACE = re.compile(
     r"line \d|\[\d+\]|^[a-z_]+:|segments|words|tier|slot|annotation|times|XML|TextGrid|object|recordings|schema_version"
 )
@@ -114,7 +115,7 @@ def mutate(draw: st.DrawFn, value: Any) -> Any:
     elif kind == "text":
         parent[key] = parent[key] if isinstance(parent[key], (dict, list)) else str(parent[key])
     elif kind == "rename" and isinstance(parent, dict):
-        parent[draw(st.sampled_from(["txt", "label", "utterance"]))] = parent.pop(key)
+        parent[draw(st.sampled_from(UNKNOWN_KEYS))] = parent.pop(key)
     elif kind == "repeat" and isinstance(parent, list):
         parent.insert(key, copy.deepcopy(parent[key]))
     elif kind == "more" and isinstance(parent, dict):
@@ -127,7 +128,8 @@ def mutate(draw: st.DrawFn, value: Any) -> Any:
 
 
 def texts(value: Any) -> Iterator[str]:
-    """All texts of a value, under whatever key; of an object with a text and words the text, which counts."""
+    """All texts of a value; of an object with a text and words the text, which counts. Beside them a key that nobody
+    knows may hold another text; without them it may hold the only one."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
@@ -135,7 +137,10 @@ def texts(value: Any) -> Iterator[str]:
             yield from texts(item)
     elif isinstance(value, dict):
         spoken = MARKER.search(str(value.get("text", "")))
+        known = any(MARKER.search(str(value.get(key, ""))) for key in ("text", "words", "word"))
         for key, item in value.items():
+            if known and key in UNKNOWN_KEYS:
+                continue  # such as a translation
             if not (key == "words" and spoken and isinstance(value.get("text"), str)):
                 yield from texts(item)
 

@@ -231,8 +231,9 @@ def _joined_provenance(words: Mapping[str, Any], turns: Path) -> dict[str, Any]:
 
 def _words_file(path: Path, *, notify: Callable[[str], None]) -> Transcript:
     """A transcript, or a list of words as a transcript without speakers, named after the file."""
+    text = read_text(path)  # its errors name the file
     try:
-        found = json.load_recognised(read_text(path))
+        found = json.load_recognised(text)
     except FormatError as error:
         raise FormatError(f"{path}: {error}") from error
     if found.recording_id != rttm.NO_ID:

@@ -31,7 +31,9 @@ def recognised_words(value: Sequence[Any]) -> tuple[tuple[Word, ...], str]:
             for index, item in enumerate(items)
         ]
         for index, own in enumerate(heard):
-            said = _fields.text(items[index], "text", f"words[{index}]")
+            # Without words the text must be there to be compared: under another key it would be lost.
+            read = _fields.text if own.words else _required
+            said = read(items[index], "text", f"words[{index}]")
             if said and woven(said, [word.text for word in own.words if word.text]) is None:
                 raise FormatError(f"words[{index}].words: the text of this segment has other words than these")
         raw = [text for item in items for text in _raw_texts(item.get("words") or ())]
@@ -46,6 +48,10 @@ def recognised_words(value: Sequence[Any]) -> tuple[tuple[Word, ...], str]:
         times = filled(kept, Span(item.start, item.end))
         words += [Word(span, word.text, word.probability) for word, span in zip(kept, times, strict=True)]
     return tuple(words), told
+
+
+def _required(item: Mapping[str, Any], key: str, where: str) -> str:
+    return _fields.required_text(item, (key,), where)
 
 
 def _utterance(words: Sequence[HeardWord], where: str) -> Heard:
