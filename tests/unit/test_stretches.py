@@ -309,10 +309,13 @@ def by_letter(who: str) -> set[frozenset[int]]:
 @given(st.text("ABCDE", min_size=1, max_size=60), st.integers(0, 99))
 @settings(deadline=None)
 def test_voices_that_are_apart_are_found_however_many_there_are(who: str, seed: int) -> None:
-    found = cluster(stretches_of(who, seed=seed), threshold=0.4, speakers=ANY_SPEAKERS)
+    known = stretches_of(who, seed=seed)
+    assert partition(cluster(known, threshold=0.4, speakers=ANY_SPEAKERS)) == by_letter(who)
+    drowned = replace(known, clear=np.zeros(len(who)))
+    found = cluster(drowned, threshold=0.4, speakers=ANY_SPEAKERS)
     assert partition(found) <= by_letter(who) or len(partition(found)) < len(by_letter(who))
-    # Nobody is left out who says 3 % of it.
-    assert len(partition(found)) == sum(0.03 * 3.0 * len(who) / who.count(x) <= 3.0 for x in set(who))
+    # Of those who are never heard alone nobody is left out who says 3 % of it.
+    assert len(partition(found)) == sum(who.count(x) >= 0.03 * len(who) for x in set(who))
 
 
 @given(st.text("ABCDE", min_size=1, max_size=40), st.integers(1, 6), st.integers(0, 3))
@@ -387,14 +390,12 @@ def test_one_clear_sentence_of_a_far_voice_is_a_speaker_and_a_drowned_one_is_not
     clear: float, far: bool, seed: int
 ) -> None:
     """Three seconds of words among two minutes: he counts who is heard alone for long enough, and like nobody else."""
-    who = "A" * 30 + "B" * 10
-    known = stretches_of(who + "C", seed=seed)
-    if not far:
-        known.voices[-1] = voices(who + "B", seed=seed + 1)[-1] if seed % 2 else known.voices[0]
+    who = "A" * 28 + "B" * 10
+    known = stretches_of(who + ("C" if far else "B"), seed=seed)
     known.clear[-1] = clear
     found = cluster(known, threshold=0.4, speakers=ANY_SPEAKERS)
     assert partition(found[:-1]) == by_letter(who)
-    assert (len(set(found.tolist())) == 3) == (far and clear >= 1.5)
+    assert (len(set(found.tolist())) == 3) == (far and clear >= 1.2)
     most = cluster(known, threshold=0.4, speakers=SpeakerCount(maximum=2))
     assert len(set(most.tolist())) == 2
 

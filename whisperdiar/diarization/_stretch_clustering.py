@@ -41,7 +41,7 @@ _NOISE_S = 0.03
 """What chance adds to the cosine distance of a stretch of a second."""
 _LEAST_SHARE, _MOST_NEEDED_S = 0.03, 10.0
 """Of all speech that somebody says who is found without being asked for; and so many seconds suffice in any case."""
-_CLEAR_SHARE, _LEAST_DISTINCT_S = 0.01, 1.5
+_CLEAR_SHARE, _LEAST_DISTINCT_S = 0.01, 1.2
 """Of all speech, and in seconds, that suffices of somebody who talks alone and is farther from everybody than voices
 that join."""
 _ESTABLISHED_S, _APART, _LEAST_PARTED_S = 10.0, 0.13, 2.0

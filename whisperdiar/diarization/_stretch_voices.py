@@ -45,8 +45,8 @@ _LEAST_SOUND_S = 0.5
 _LEAST_CLEAR_S = 1.5
 """With so much of a stretch in which nobody else talks, the rest is left out of its voice; of less, pieces put together
 are farther from their own voice than the whole."""
-_LONG_S, _SHORT_S, _SHARE = 1.0, 0.4, 0.05
-"""Stretches of a second make the clusters; of little speech also shorter ones, those of a twentieth of it."""
+_LONG_S, _SHORT_S, _SHARE = 0.8, 0.4, 0.05
+"""Stretches of so much make the clusters; of little speech also shorter ones, those of a twentieth of it."""
 _PER_SPEAKER, _FINE_S, _FINEST_S = 4, 2.0, 0.25
 """Stretches for each speaker that is asked for, where they can be of two seconds; one in any case where it can be."""
 _OWN = 100.0
