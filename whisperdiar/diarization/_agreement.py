@@ -104,6 +104,33 @@ def local_clusters(active: Active, grid: WindowGrid, spans: Sequence[Span], labe
     return found
 
 
+def undisturbed(
+    active: Active, grid: WindowGrid, spans: Sequence[Span], frames: Sequence[slice]
+) -> list[NDArray[np.bool_]]:
+    """The frames of each span in which nobody talks but its main speaker: bool (n_frames,) for each.
+
+    The main speaker is, in each window, the local one who talks most in the span; a frame counts where fewer than half
+    of the windows that hear it hear another one.
+
+    Args:
+        active: bool (n_windows, n_frames, n_speakers), who talks when.
+        spans: sorted by start.
+        frames: of each span, numbers in the recording.
+    """
+    votes = [np.zeros(max(0, own.stop - own.start)) for own in frames]
+    for window, inside, seconds in _heard(active, grid, spans):
+        first = grid.first_frame(window)
+        talking = active[window].sum(axis=1)
+        main = seconds.argmax(axis=1)
+        for number in np.flatnonzero(seconds.max(axis=1) >= _LEAST_HEARD_S).tolist():
+            own = frames[inside[number]]
+            low, high = max(own.start, first), min(own.stop, first + grid.n_frames)
+            if low < high:
+                others = talking[low - first : high - first] - active[window, low - first : high - first, main[number]]
+                votes[inside[number]][low - own.start : high - own.start] += np.where(others > 0, -1.0, 1.0)
+    return [own > 0.0 for own in votes]
+
+
 def _heard(active: Active, grid: WindowGrid, spans: Sequence[Span]) -> Iterator[tuple[int, Indices, Floats]]:
     """Window by window: its number, the spans that it hears, int64 (m,), and how long each of its local speakers talks
     in each of them, float64 (m, n_speakers), in seconds."""

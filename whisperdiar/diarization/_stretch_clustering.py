@@ -41,9 +41,12 @@ _NOISE_S = 0.03
 """What chance adds to the cosine distance of a stretch of a second."""
 _LEAST_SHARE, _MOST_NEEDED_S = 0.03, 10.0
 """Of all speech that somebody says who is found without being asked for; and so many seconds suffice in any case."""
-_ESTABLISHED_S, _APART = 10.0, 0.13
+_CLEAR_SHARE, _LEAST_DISTINCT_S = 0.01, 1.2
+"""Of all speech, and in seconds, that suffices of somebody who talks alone and is farther from everybody than voices
+that join."""
+_ESTABLISHED_S, _APART, _LEAST_PARTED_S = 10.0, 0.13, 2.0
 """Two clusters that both say so much are two voices, however near, where they lie further from each other than their
-own stretches do, by so much."""
+own stretches do, by so much; with less, down to so little, by more."""
 _AGREE, _HEARD_S, _PAIRS = 0.9, 0.5, 20
 """Pairs of which the segmentation is sure, and how many of them count as much as the usual threshold."""
 
@@ -55,19 +58,21 @@ class Stretches:
     Attributes:
         voices: float32 (n, d), embeddings of length 1.
         durations: float64 (n,), in seconds.
+        clear: float64 (n,), seconds in which the speaker talks alone.
         same, shared: seconds in which pairs are heard as one speaker, and in which they are heard together; sparse
             (n, n), as `whisperdiar.diarization._agreement` gives them.
     """
 
     voices: Vectors
     durations: Floats
+    clear: Floats
     same: Any
     shared: Any
 
     def of(self, chosen: Labels) -> Stretches:
         """Some of them, by number."""
         same, shared = (matrix[chosen][:, chosen] for matrix in (self.same, self.shared))
-        return Stretches(self.voices[chosen], self.durations[chosen], same, shared)
+        return Stretches(self.voices[chosen], self.durations[chosen], self.clear[chosen], same, shared)
 
 
 def cluster(stretches: Stretches, *, threshold: float, speakers: SpeakerCount) -> Labels:
@@ -88,7 +93,7 @@ def cluster(stretches: Stretches, *, threshold: float, speakers: SpeakerCount) -
     tree = _merged(nodes)
     labels = _within(tree, nodes.seconds, threshold, needed, low, high)
     labels = _parted(nodes, tree, labels, high)
-    labels = _small_to_near(nodes, labels, needed, low)
+    labels = _small_to_near(nodes, labels, needed, low, high, threshold)
     found: Labels = labels[owner]
     return found
 
@@ -139,7 +144,7 @@ class _Nodes:
 
     Attributes:
         means: float64 (n, d), of embeddings of length 1, weighted.
-        weights, seconds: float64 (n,), what they count, and how long they are.
+        weights, seconds, clear: float64 (n,), what they count, how long they are, and how long nobody else talks.
         noise: float64 (n,), what chance adds to the distance from them.
         pull: what the segmentation adds to the distances of pairs, sparse (n, n), times their weights.
     """
@@ -147,6 +152,7 @@ class _Nodes:
     means: Floats
     weights: Floats
     seconds: Floats
+    clear: Floats
     noise: Floats
     pull: Any
 
@@ -160,11 +166,13 @@ class _Nodes:
         pull = _WITNESS * sure * (1.0 - 2.0 * same / np.maximum(shared.data, 1e-12))
         pull *= weights[shared.row] * weights[shared.col]
         pulls = sparse.csr_matrix((pull, (shared.row, shared.col)), shape=shared.shape)
-        return cls(stretches.voices.astype(np.float64), weights, stretches.durations, _NOISE_S / lengths, pulls)
+        voices = stretches.voices.astype(np.float64)
+        return cls(voices, weights, stretches.durations, stretches.clear, _NOISE_S / lengths, pulls)
 
     def part(self, chosen: slice | Labels) -> _Nodes:
         pull = self.pull[chosen][:, chosen]
-        return _Nodes(self.means[chosen], self.weights[chosen], self.seconds[chosen], self.noise[chosen], pull)
+        seconds, clear = self.seconds[chosen], self.clear[chosen]
+        return _Nodes(self.means[chosen], self.weights[chosen], seconds, clear, self.noise[chosen], pull)
 
     def spread(self, chosen: Labels) -> float:
         """The mean distance of their voices from each other, less what chance adds; 0 for one alone."""
@@ -184,7 +192,8 @@ class _Nodes:
         weights = member @ self.weights
         means = (member @ (self.means * self.weights[:, None])) / weights[:, None]
         noise = (member @ (self.noise * self.weights)) / weights
-        return _Nodes(means, weights, member @ self.seconds, noise, (member @ self.pull @ member.T).tocsr())
+        seconds, clear = member @ self.seconds, member @ self.clear
+        return _Nodes(means, weights, seconds, clear, noise, (member @ self.pull @ member.T).tocsr())
 
 
 def _entries(matrix: Any, rows: Labels, columns: Labels) -> Floats:
@@ -303,10 +312,14 @@ def _parted(nodes: _Nodes, tree: _Tree, labels: Labels, high: int) -> Labels:
     found: Labels = labels.copy()
     count = int(labels.max()) + 1
     joins: list[tuple[float, Labels, Labels]] = []
+    least = _clear_needed(nodes, _LEAST_PARTED_S)
     for (i, j), height in zip(tree.pairs.tolist(), tree.heights.tolist(), strict=True):
         a, b = members[i], members[j]
-        if labels[a[0]] == labels[b[0]] and min(nodes.seconds[a].sum(), nodes.seconds[b].sum()) >= _ESTABLISHED_S:
-            joins.append((height - 0.5 * (nodes.spread(a) + nodes.spread(b)), a, b))
+        said = min(float(nodes.clear[a].sum()), float(nodes.clear[b].sum()))
+        if labels[a[0]] == labels[b[0]] and said >= least:
+            # Of less speech the distance is less sure, by the square root.
+            apart = height - 0.5 * (nodes.spread(a) + nodes.spread(b))
+            joins.append((apart * min(1.0, said / _ESTABLISHED_S) ** 0.5, a, b))
         members[i] = np.concatenate([a, b])
     # From the root on: a half can only be taken apart itself once it stands alone.
     whole = {label: np.flatnonzero(labels == label) for label in np.unique(labels).tolist()}
@@ -330,17 +343,35 @@ def _large_counts(tree: _Tree, seconds: Floats, needed: float) -> Labels:
     return np.asarray(counts, dtype=np.int64)
 
 
-def _small_to_near(nodes: _Nodes, labels: Labels, needed: float, low: int) -> Labels:
-    """Clusters that say too little join the nearest of the others; the `low` largest never do."""
+def _small_to_near(nodes: _Nodes, labels: Labels, needed: float, low: int, high: int, threshold: float) -> Labels:
+    """Clusters that say too little join the nearest of the others; the `low` largest never do.
+
+    Nor do those that say less, but clearly, and are far from everybody: somebody who says one sentence.
+    """
     clusters = nodes.joined(labels)
     kept = clusters.seconds >= needed
     kept[np.argsort(-clusters.seconds, kind="stable")[:low]] = True
+    clear = _clear_needed(nodes, _LEAST_DISTINCT_S)
+    for own in np.argsort(-clusters.clear, kind="stable").tolist():
+        if not kept[own] and clusters.clear[own] >= clear and kept.sum() < high:
+            near = float(_distances(clusters, np.array([own]), np.flatnonzero(kept)).min())
+            kept[own] = near - clusters.noise[own] > threshold
     if kept.all():
         return labels
-    pull = clusters.pull[~kept][:, kept].toarray() / np.outer(clusters.weights[~kept], clusters.weights[kept])
-    to = (1.0 - clusters.means[~kept] @ _unit(clusters.means[kept]).T + pull).argmin(axis=1)
     target = np.empty(len(kept), dtype=np.int64)
     target[kept] = np.arange(int(kept.sum()))
-    target[~kept] = to
+    target[~kept] = _distances(clusters, np.flatnonzero(~kept), np.flatnonzero(kept)).argmin(axis=1)
     found: Labels = target[labels]
     return found
+
+
+def _clear_needed(nodes: _Nodes, least: float) -> float:
+    """Seconds in which somebody must talk alone to be told from others by his voice: more in longer recordings, in
+    which the farthest of one person's stretches lie farther from the rest."""
+    return float(np.clip(_CLEAR_SHARE * float(nodes.seconds.sum()), least, _MOST_NEEDED_S))
+
+
+def _distances(clusters: _Nodes, some: Labels, others: Labels) -> Floats:
+    """From the centroids of others, float64 (n_some, n_others), with what the segmentation says of their pairs."""
+    pull = clusters.pull[some][:, others].toarray() / np.outer(clusters.weights[some], clusters.weights[others])
+    return np.asarray(1.0 - clusters.means[some] @ _unit(clusters.means[others]).T + pull)

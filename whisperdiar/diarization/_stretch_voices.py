@@ -14,7 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whisperdiar.diarization import _agreement, _stretch_clustering, _stretches
-from whisperdiar.diarization._onnx_embedding import FrameEncoder, centred, filterbank
+from whisperdiar.diarization._onnx_embedding import (
+    HOP_SAMPLES,
+    WINDOW_SAMPLES,
+    FrameEncoder,
+    centred,
+    filterbank,
+)
 from whisperdiar.diarization._onnx_runtime import in_parallel
 from whisperdiar.diarization._stretch_clustering import Stretches
 from whisperdiar.diarization._windows import (
@@ -36,8 +42,11 @@ Labels = NDArray[np.int64]
 
 _LEAST_SOUND_S = 0.5
 """That is embedded, from the start of a stretch: with less a network hardly knows a voice."""
-_LONG_S, _SHORT_S, _SHARE = 1.0, 0.4, 0.05
-"""Stretches of a second make the clusters; of little speech also shorter ones, those of a twentieth of it."""
+_LEAST_CLEAR_S = 1.5
+"""With so much of a stretch in which nobody else talks, the rest is left out of its voice; of less, pieces put together
+are farther from their own voice than the whole."""
+_LONG_S, _SHORT_S, _SHARE = 0.8, 0.4, 0.05
+"""Stretches of so much make the clusters; of little speech also shorter ones, those of a twentieth of it."""
 _PER_SPEAKER, _FINE_S, _FINEST_S = 4, 2.0, 0.25
 """Stretches for each speaker that is asked for, where they can be of two seconds; one in any case where it can be."""
 _OWN = 100.0
@@ -140,11 +149,14 @@ def speakers_of(
         threshold: cosine distance up to which voices are one speaker, before it is fitted to the recording.
         report: hears the fraction that is done.
     """
-    voices = _embedded(audio, spans, encoder, report)
+    frames = frames_in(spans, grid)
+    alone = _agreement.undisturbed(active, grid, spans, frames)
+    voices = embed(audio, spans, alone, grid, encoder, report)
     # Of a stretch over noise, in which hardly anybody is heard, no voice is known, however long its words are.
     durations = _heard_s(spans, count, grid)
     same, shared = _agreement.agreement(active, grid, spans)
-    known = Stretches(voices, durations, same, shared)
+    clear = [(own & (count[part] > 0)).sum() * grid.frame_step for own, part in zip(alone, frames, strict=True)]
+    known = Stretches(voices, durations, np.array(clear, dtype=np.float64), same, shared)
     heard = voices.any(axis=1)
     long = min(_LONG_S, max(_SHORT_S, _SHARE * float(durations.sum())))
     chosen = np.flatnonzero((durations >= long) & heard)
@@ -261,21 +273,50 @@ def _frames_away(present: NDArray[np.bool_]) -> Array:
     return np.minimum(places - before, after - places).astype(np.float32)
 
 
-def _embedded(audio: Audio, spans: Sequence[Span], encoder: FrameEncoder, report: Callable[[float], None]) -> Array:
-    """float32 (n, dimension), of length 1; zeros where there is no voice to be heard."""
+def embed(
+    audio: Audio,
+    spans: Sequence[Span],
+    alone: Sequence[Active],
+    grid: WindowGrid,
+    encoder: FrameEncoder,
+    report: Callable[[float], None],
+) -> Array:
+    """float32 (n, dimension), of length 1; zeros where there is no voice to be heard.
 
-    def run(span: Span) -> Array:
+    What others say in a stretch is left out of its voice, unless too little would be left.
+
+    Args:
+        alone: of each span, the frames in which nobody else talks.
+    """
+    firsts = [own.start for own in frames_in(spans, grid)]
+
+    def run(number: int) -> Array:
+        span = spans[number]
         first = round(span.start * SAMPLE_RATE_HZ)
         last = max(round(span.end * SAMPLE_RATE_HZ), first + round(_LEAST_SOUND_S * SAMPLE_RATE_HZ))
-        fbank = centred(filterbank(stretch(audio, first, last), encoder.n_mels))
-        frames = encoder.frames(fbank[None])[0]
+        fbank = filterbank(stretch(audio, first, last), encoder.n_mels)
+        times = (first + WINDOW_SAMPLES / 2 + HOP_SAMPLES * np.arange(len(fbank))) / SAMPLE_RATE_HZ
+        kept = _at_times(alone[number], firsts[number], times, grid)
+        # Frames are taken out before the network, which looks around over the whole of what it is given.
+        if kept.sum() * HOP_SAMPLES >= _LEAST_CLEAR_S * SAMPLE_RATE_HZ:
+            fbank = fbank[kept]
+        frames = encoder.frames(centred(fbank)[None])[0]
         found: Array = encoder.embed(frames, np.ones((1, frames.shape[1]), np.float32))[0]
         return found
 
     found = np.zeros((len(spans), encoder.dimension), np.float32)
-    for number, voice in enumerate(in_parallel(run, spans, threads=encoder.parallel)):
+    for number, voice in enumerate(in_parallel(run, range(len(spans)), threads=encoder.parallel)):
         length = float(np.linalg.norm(voice))
         if np.isfinite(length) and length > 0.0:
             found[number] = voice / np.float32(length)
         report((number + 1) / len(spans))
+    return found
+
+
+def _at_times(mask: Active, first: int, times: NDArray[np.float64], grid: WindowGrid) -> Active:
+    """What a mask, which begins with frame `first`, says of each time (s): bool (n,), False outside."""
+    places = np.rint((times - grid.frame_duration / 2) / grid.frame_step).astype(np.int64) - first
+    inside = (places >= 0) & (places < len(mask))
+    found = np.zeros(len(times), dtype=bool)
+    found[inside] = mask[places[inside]]
     return found
