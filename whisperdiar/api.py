@@ -90,6 +90,9 @@ def transcribe(
 
 
 def _speaker_count(value: SpeakerCount | int | str | None) -> SpeakerCount:
+    """A number is a number: as text, -3 would be a range without a beginning."""
     if value is None:
         return ANY_SPEAKERS
-    return value if isinstance(value, SpeakerCount) else SpeakerCount.parse(str(value))
+    if isinstance(value, SpeakerCount):
+        return value
+    return SpeakerCount.parse(value) if isinstance(value, str) else SpeakerCount(value, value)

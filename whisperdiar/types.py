@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
@@ -385,13 +386,19 @@ class Cue:
 
 @dataclass(frozen=True, slots=True)
 class SpeakerCount:
-    """How many speakers there are: exactly `minimum` where both bounds agree; None leaves a side open."""
+    """How many speakers there are: exactly `minimum` where both bounds agree; None leaves a side open.
+
+    Raises:
+        InvalidOption: a bound is no whole number of 1 or more, or the maximum is below the minimum.
+    """
 
     minimum: int | None = None
     maximum: int | None = None
 
     def __post_init__(self) -> None:
         for bound in (self.minimum, self.maximum):
+            if bound is not None and (isinstance(bound, bool) or not isinstance(bound, Integral)):
+                raise InvalidOption(f"number of speakers {bound!r}: give a whole number such as 3")
             if bound is not None and bound < 1:
                 raise InvalidOption(f"number of speakers {bound}: it must be at least 1")
         if self.minimum is not None and self.maximum is not None and self.maximum < self.minimum:
