@@ -238,7 +238,8 @@ def _answers(picture: _Picture) -> tuple[list[str], float]:
         return picture.nothing()
     shown = _most_talkative(everybody, int((picture.right - _LEFT) / _SMALLEST_CELL))
     people = [everybody[place].speaker for place in shown]
-    counts = [[picture.figures.answers[i][j] for j in shown] for i in shown]
+    found = {(i, j): count for i, j, count in picture.figures.answer_counts}
+    counts = [[found.get((i, j), 0) for j in shown] for i in shown]
     most = max(1, *(count for row in counts for count in row))
     cell = min(96.0, (picture.right - _LEFT) / len(people))
     numbered = cell < _NARROW  # names do not fit above the columns: numbers stand for them there

@@ -5,9 +5,10 @@ The dictionary is what the JSON format writes; `whisperdiar/formats/transcript.s
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NoReturn
 
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.types import Dropped, Span, Turn, Word
@@ -115,22 +116,25 @@ class Transcript:
         Raises:
             InvalidOption: there is no speaker with that label (or, uniquely, that name), or the name is empty.
         """
+        labels = Counter(item.id for item in self.speakers)
+        named: dict[str, list[str]] = {}
+        for item in self.speakers:
+            named.setdefault(item.name, []).append(item.id)
         by_id: dict[str, str] = {}
         for key, name in names.items():
             if not name.strip():
                 raise InvalidOption(f"speaker {key}: the new name is empty")
-            by_id[self._find(key)] = " ".join(name.split())
+            found = [key] * labels[key] or named.get(key, [])
+            if len(found) != 1:
+                self._refuse_unknown(key, several=bool(found))
+            by_id[found[0]] = " ".join(name.split())
         speakers = tuple(replace(item, name=by_id.get(item.id, item.name)) for item in self.speakers)
         return replace(self, speakers=speakers)
 
-    def _find(self, key: str) -> str:
-        matches = [item.id for item in self.speakers if item.id == key]
-        matches = matches or [item.id for item in self.speakers if item.name == key]
-        if len(matches) == 1:
-            return matches[0]
+    def _refuse_unknown(self, key: str, *, several: bool) -> NoReturn:
         known = ", ".join(item.id for item in self.speakers[:_LISTED]) or "none"
         more = f" and {len(self.speakers) - _LISTED} more" if len(self.speakers) > _LISTED else ""
-        cause = "no such speaker" if not matches else "several speakers have this name, use the label"
+        cause = "several speakers have this name, use the label" if several else "no such speaker"
         raise InvalidOption(f"speaker {key!r}: {cause}; the recording has: {known}{more}")
 
     def to_dict(self) -> dict[str, Any]:

@@ -47,7 +47,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "editing": {"errors", "formats", "options", "segmentation", "transcript", "types"},
     "checking": {"graphemes", "options", "types"},
-    "unavoidable": {"checking", "graphemes", "options", "transcript", "types"},
+    "unavoidable": {"checking", "graphemes", "options", "statistics", "transcript", "types"},
     "media": {"contracts", "errors", "options", "types", "files"},
     "_machine": set(),
     "_telemetry": set(),

@@ -112,7 +112,7 @@ def _figures(figures: Statistics) -> dict[str, Any]:
         longest = item.longest_turn
         values["longest_turn"] = None if longest is None else [milliseconds(longest.start), milliseconds(longest.end)]
         people.append({key: round(value, 4) if isinstance(value, float) else value for key, value in values.items()})
-    return {"speech": figures.speech, "overlap": figures.overlap, "speakers": people, "answers": figures.answers}
+    return {"speech": figures.speech, "overlap": figures.overlap, "speakers": people, "answers": figures.answer_counts}
 
 
 def _column(values: Iterable[int | None]) -> Any:

@@ -160,14 +160,16 @@ def read(text: str) -> Transcript:
     parents = [label for label, element in elements.items() if not element.get("PARENT_REF")]
     tiers = []
     speakers: dict[str, str] = {}
+    words_of: dict[str, str] = {}  # tier → the first tier of words below it
+    for child, element in elements.items():
+        if _of_words(element):
+            words_of.setdefault(element.get("PARENT_REF", ""), child)
     for number, label in enumerate(parents):
         key = f"tier {number}"  # a name of its own for reading: what the tier is called says nothing here
         speakers[key] = one_line(elements[label].get("PARTICIPANT") or label)
         tiers.append(Tier(key, sorted(marks[label].values(), key=itemgetter(0))))
-        words = [
-            child for child, element in elements.items() if element.get("PARENT_REF") == label and _of_words(element)
-        ]
-        tiers += [Tier(f"words@{key}", sorted(marks[child].values(), key=itemgetter(0))) for child in words[:1]]
+        if label in words_of:
+            tiers.append(Tier(f"words@{key}", sorted(marks[words_of[label]].values(), key=itemgetter(0))))
     heard = [item._replace(speaker=speakers[item.speaker or ""]) for item in read_tiers(tiers)]
     properties = {element.get("NAME"): (element.text or "").strip() for element in root.iter("PROPERTY")}
     length_ms = seconds_field(properties.get("duration_ms", "")) or 0.0

@@ -199,10 +199,11 @@ function showSpeakers() {
 }
 
 function showAnswers() {
-  const { answers, speakers } = data.figures;
-  const people = speakers.map((_, who) => who).filter((who) => answers[who].some(Boolean) || answers.some((row) => row[who]));
+  const { answers } = data.figures;  // of pairs that answer each other: who, whom, how often
+  const counts = new Map(answers.map(([who, other, count]) => [`${who} ${other}`, count]));
+  const people = [...new Set(answers.flatMap(([who, other]) => [who, other]))].sort((a, b) => a - b);
   $("panel-answers").hidden = people.length < 2;
-  const most = answers.flat().reduce((a, b) => Math.max(a, b), 1);
+  const most = answers.reduce((highest, [, , count]) => Math.max(highest, count), 1);
   const head = element("tr");
   head.append(element("td"), ...people.map((who) => {
     const cell = element("th");
@@ -217,8 +218,9 @@ function showAnswers() {
     name.dir = "auto";
     paint(line, who);
     line.append(name, ...people.map((other) => {
-      const cell = element("td", "", who === other ? "–" : answers[who][other] ? number(answers[who][other]) : "·");
-      cell.style.setProperty("--much", `${Math.round((45 * answers[who][other]) / most)}%`);
+      const count = counts.get(`${who} ${other}`) ?? 0;
+      const cell = element("td", "", who === other ? "–" : count ? number(count) : "·");
+      cell.style.setProperty("--much", `${Math.round((45 * count) / most)}%`);
       return cell;
     }));
     return line;
