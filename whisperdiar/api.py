@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from whisperdiar._machine import give_back_memory
 from whisperdiar.assembly import Choice, Notify, Request, build, silent
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.media import load
+from whisperdiar.media.decode import Channels
 from whisperdiar.options import Runtime
 from whisperdiar.pipeline import wants_channels
 from whisperdiar.transcript import Transcript
@@ -75,17 +77,17 @@ def transcribe(
         save_activity=None if save_activity is None else os.fspath(save_activity),
         media={"track": track, "channel": channel, "start": start, "end": end},
     )
+    try:
+        return _run(Path(path), request, progress=progress, notify=notify, inform=inform)
+    finally:
+        give_back_memory()
+
+
+def _run(path: Path, request: Request, *, progress: Progress, notify: Notify, inform: Notify) -> Transcript:
+    """The transcript; models and sound are gone when this is left."""
     pipeline = build(request, notify=notify, inform=inform, progress=progress)
-    audio = load(
-        Path(path),
-        channels="all" if wants_channels(pipeline.diarizer) else "mono",
-        track=track,
-        channel=channel,
-        language=language,
-        start=start,
-        end=end,
-        progress=progress,
-    )
+    channels: Channels = "all" if wants_channels(pipeline.diarizer) else "mono"
+    audio = load(path, channels=channels, language=request.language, progress=progress, **request.media)
     return pipeline.run(audio, progress=progress)
 
 

@@ -8,7 +8,7 @@ and come out count from the first sample of the audio that is passed.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from whisperdiar.types import Audio, BackendRecord, Diarization, Span, SpeakerCount, Transcription, Word
 
@@ -34,6 +34,23 @@ class Preparable(Protocol):
 
     def record(self) -> BackendRecord:
         """What does the work, for the provenance of the result."""
+
+
+class Reloading:
+    """A backend whose copies and pickles hold its settings; what it has loaded is loaded again where it is used.
+
+    Models live in other libraries, on a device and in threads, and most of them can be neither copied nor pickled.
+    """
+
+    settings: Any
+    runtime: Any
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _made_anew, (type(self), self.settings, self.runtime)
+
+
+def _made_anew(backend: Any, settings: Any, runtime: Any) -> Any:
+    return backend(settings, runtime=runtime)
 
 
 @runtime_checkable

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
+from whisperdiar._forks import computes
 from whisperdiar._machine import usable_cores
 from whisperdiar._telemetry import disable_telemetry
 from whisperdiar.errors import (
@@ -164,7 +165,9 @@ def cpu_threads(threads: int) -> Iterator[None]:
     import torch
 
     before = torch.get_num_threads()
-    torch.set_num_threads(threads or min(before, usable_cores()))
+    chosen = threads or min(before, usable_cores())
+    computes("PyTorch", chosen)
+    torch.set_num_threads(chosen)
     try:
         yield
     finally:

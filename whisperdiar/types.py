@@ -61,6 +61,10 @@ def merge_spans(spans: Iterable[Span], *, gap: float = 0.0) -> tuple[Span, ...]:
     return tuple(merged)
 
 
+_BLOCK_S = 60
+"""Seconds of sound that are looked at together: a recording may be hours long and lie on the disk."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Audio:
     """Decoded sound.
@@ -113,6 +117,25 @@ class Audio:
         part = self.samples[:, max(0, first) : max(0, last)]
         mixed: Samples = part[0] if self.n_channels == 1 else mix_channels(part, self.weights)
         return mixed
+
+    def finite(self) -> Audio:
+        """The same audio; samples that are no finite numbers become silence, which a warning tells.
+
+        They come from a caller's own arithmetic, spread over everything that is computed of them, and are no sound.
+        """
+        block = _BLOCK_S * self.sample_rate
+        n_samples, starts = self.samples.shape[1], range(0, self.samples.shape[1], _BLOCK_S * self.sample_rate)
+        broken = sum(int(np.count_nonzero(~np.isfinite(self.samples[:, at : at + block]))) for at in starts)
+        if not broken:
+            return self
+        mended = np.empty((self.n_channels, n_samples), dtype=np.float32)
+        for at in starts:
+            part = self.samples[:, at : at + block]
+            mended[:, at : at + block] = np.where(np.isfinite(part), part, np.float32(0.0))
+        told = (
+            f"{broken} samples are no finite numbers (NaN or infinite) and were taken for silence; check what made them"
+        )
+        return replace(self, samples=mended, warnings=(*self.warnings, told))
 
     def channel(self, number: int) -> Audio:
         """One channel, counted from 1, as a recording of its own; without a copy."""

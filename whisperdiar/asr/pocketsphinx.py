@@ -15,7 +15,7 @@ import numpy as np
 from whisperdiar._machine import usable_cores
 from whisperdiar.asr._chunks import cut_pieces, quietest
 from whisperdiar.asr._sphinx import FRAME_S, LocalDecoder, SphinxWord, decode_all
-from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.contracts import Progress, Reloading, no_progress
 from whisperdiar.errors import UnsupportedRequest
 from whisperdiar.options import SAMPLE_RATE_HZ, PocketSphinxSettings, Runtime
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Samples, Span, Transcription, Word, total_duration
@@ -35,7 +35,7 @@ _MOST_PROCESSES = 8
 """Each holds the model; a share of many cores is no reason to load it a hundred times."""
 
 
-class Backend:
+class Backend(Reloading):
     """English words by PocketSphinx."""
 
     name: ClassVar[str] = "pocketsphinx"
