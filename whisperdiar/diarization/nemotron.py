@@ -79,7 +79,7 @@ class Backend(Reloading):
     settings_type: ClassVar[type] = NemotronSettings
 
     def __init__(self, settings: NemotronSettings | None = None, *, runtime: Runtime | None = None) -> None:
-        self.settings = settings or NemotronSettings()
+        self.settings: NemotronSettings = settings or NemotronSettings()
         self.runtime = runtime or Runtime()
         self._network: Network | None = None
         self._source: str | None = None

@@ -26,7 +26,7 @@ from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.formats._decoding import Decoded, decode
 from whisperdiar.formats._from_cues import transcript_of
 from whisperdiar.formats._making import timed_lines
-from whisperdiar.formats._notes import fallback_notes
+from whisperdiar.formats._notes import fallback_notes, without_folders
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue
@@ -44,6 +44,7 @@ __all__ = [
     "read_cues",
     "timed_lines",
     "transcript_of",
+    "without_folders",
 ]
 
 _NOT_OF_TRANSCRIPTS = frozenset({"speech"})
