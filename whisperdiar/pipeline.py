@@ -432,6 +432,7 @@ def shifted(transcript: Transcript, offset: float) -> Transcript:
     return replace(
         transcript,
         duration=transcript.duration + offset,
+        start=transcript.start + offset,
         segments=tuple(map(segment, transcript.segments)),
         turns=turns,
         dropped=dropped,

@@ -66,7 +66,7 @@ class Statistics:
     """The figures of one transcript.
 
     Attributes:
-        duration: of the recording, seconds.
+        duration: of the recording, or of the part of it that was read, seconds.
         speech: seconds in which anybody talks.
         overlap: seconds in which at least two people talk.
         speakers: in the transcript's order; labels that only turns or segments know follow.
@@ -142,7 +142,7 @@ def talk_statistics(transcript: Transcript, *, options: StatisticsOptions | None
         for label in speech
     )
     return Statistics(
-        duration=transcript.duration,
+        duration=transcript.length,
         speech=total_duration(merge_spans(span for spans in speech.values() for span in spans)),
         overlap=total_duration(doubled),
         speakers=speakers,

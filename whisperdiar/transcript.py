@@ -17,6 +17,8 @@ SCHEMA_VERSION = 1
 
 _LARGEST = 1e9
 """Thirty years in seconds; what is larger is no time, and fits into no format's clock."""
+_ROUNDED = 0.001
+"""Seconds that rounding takes a time away."""
 _LISTED = 20
 """Speakers that an error names."""
 
@@ -80,7 +82,8 @@ class Transcript:
 
     Attributes:
         recording_id: name of the recording, without white space.
-        duration: of the recording (or of the part that was read), seconds.
+        duration: where what was read ends, in seconds from the start of the recording: its length, unless a part was
+            read.
         language: ISO 639-1 code, or None where unknown.
         speakers: in the order of first appearance.
         segments: in order of time, unless a person moved some; their words in order are exactly the recogniser's
@@ -90,6 +93,7 @@ class Transcript:
         dropped: what was recognised and left out, and why.
         uncertain: words whose speaker is doubtful.
         provenance: versions, models, options, and what was fallen back from; JSON values only.
+        start: where what was read begins, in seconds from the start of the recording.
     """
 
     recording_id: str
@@ -101,6 +105,12 @@ class Transcript:
     dropped: tuple[Dropped, ...] = ()
     uncertain: tuple[Uncertain, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    start: float = 0.0
+
+    @property
+    def length(self) -> float:
+        """Seconds of the recording that were read."""
+        return max(0.0, self.duration - self.start)
 
     @property
     def words(self) -> tuple[Word, ...]:
@@ -143,6 +153,7 @@ class Transcript:
             "schema_version": SCHEMA_VERSION,
             "recording_id": self.recording_id,
             "duration": _seconds(self.duration),
+            **({"start": _seconds(self.start)} if self.start else {}),
             "language": self.language,
             "speakers": [{"id": item.id, "name": item.name} for item in self.speakers],
             "segments": [_segment_dict(segment) for segment in self.segments],
@@ -162,7 +173,8 @@ class Transcript:
         _check_version(data)
         return cls(
             recording_id=_get(data, "recording_id", str, ""),
-            duration=_number(data, "duration", ""),
+            duration=_time(data, "duration", ""),
+            start=_time(data, "start", "") if data.get("start") is not None else 0.0,
             language=_get(data, "language", str, "", optional=True),
             speakers=tuple(
                 Speaker(_get(item, "id", str, where), _get(item, "name", str, where))
@@ -279,6 +291,14 @@ def _number(data: Any, key: str, where: str, *, optional: bool = False) -> Any:
     return float(value)
 
 
+def _time(data: Any, key: str, where: str) -> float:
+    """Seconds from the start of the recording; what rounding may have put before it counts as the start."""
+    seconds: float = _number(data, key, where)
+    if seconds < -_ROUNDED:
+        raise FormatError(f"{where}{key}: {seconds:g} lies before the start of the recording; times count from there")
+    return max(0.0, seconds)
+
+
 def _flag(data: Any, key: str, where: str) -> bool:
     return bool(_get(data, key, bool, where, optional=True))
 
@@ -293,7 +313,7 @@ def _items(data: Any, key: str, where: str = "") -> Iterable[tuple[str, Any]]:
 
 def _span(data: Any, where: str) -> Span:
     try:
-        return Span(_number(data, "start", where), _number(data, "end", where))
+        return Span(_time(data, "start", where), _time(data, "end", where))
     except ValueError as error:
         if isinstance(error, FormatError):
             raise

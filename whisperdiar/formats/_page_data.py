@@ -24,6 +24,8 @@ from whisperdiar.statistics import Statistics, talk_statistics
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span
 
+_HEAD = ("schema_version", "recording_id", "duration", "start", "language", "speakers")
+
 
 def page_data(transcript: Transcript, *, options: WriteOptions) -> dict[str, Any]:
     """JSON values only: everything that the page shows and that its downloads hold."""
@@ -35,7 +37,7 @@ def page_data(transcript: Transcript, *, options: WriteOptions) -> dict[str, Any
     words = transcript.words
     turns, doubtful = transcript.turns, transcript.uncertain
     return {
-        "head": {key: whole[key] for key in ("schema_version", "recording_id", "duration", "language", "speakers")},
+        "head": {key: whole[key] for key in _HEAD if key in whole},
         "dropped": whole["dropped"],
         "provenance": write_compact(whole["provenance"]),  # as text: a browser has no large whole numbers
         "labels": labels,

@@ -135,7 +135,7 @@ $("follow").addEventListener("click", () => follow(!following));
 $("speed").addEventListener("change", () => { media.playbackRate = Number($("speed").value); });
 $("zoom-in").addEventListener("click", () => timeline.zoom(0.5));
 $("zoom-out").addEventListener("click", () => timeline.zoom(2));
-$("zoom-all").addEventListener("click", () => timeline.show(0, Math.max(1, book.duration)));
+$("zoom-all").addEventListener("click", () => timeline.show(book.start, Math.max(1, book.duration - book.start)));
 
 // Who scrolls wants to read elsewhere: the text stands still until it is asked to follow again.
 for (const kind of ["wheel", "touchmove"]) {
@@ -235,7 +235,7 @@ function showAbout() {
   const provenance = JSON.parse(data.provenance), { dropped, figures, head } = data;
   const made = (stage) => [provenance[stage]?.backend, provenance[stage]?.model].filter((item) => typeof item === "string").join(", ");
   const facts = [
-    [words.durationOf, short(head.duration * 1000)], [words.speechOf, short(figures.speech * 1000)],
+    [words.durationOf, short((head.duration - (head.start ?? 0)) * 1000)], [words.speechOf, short(figures.speech * 1000)],
     [words.overlapOf, short(figures.overlap * 1000)], [words.wordsOf, number(book.texts.length)], [words.languageOf, spoken()],
     [words.asr, made("asr")], [words.vad, made("vad")], [words.diarizer, made("diarizer")],
     ...dropped.map((item) => [words.dropped, `${short(item.start * 1000)} ${item.text.trim() && `“${item.text.trim()}” `}(${item.reason})`]),
@@ -433,7 +433,7 @@ const ACTIONS = {
   ArrowRight: (event) => (event.shiftKey ? toWord(1) : go(now + 5000)), ArrowUp: () => toRow(-1), ArrowDown: () => toRow(1),
   "/": () => { $("query").focus(); $("query").select(); }, "?": () => $("help").showModal(), u: (event) => toDoubt(event.shiftKey ? -1 : 1),
   f: () => follow(!following), d: () => $("theme").click(), "+": () => timeline.zoom(0.5), "=": () => timeline.zoom(0.5),
-  "-": () => timeline.zoom(2), 0: () => timeline.show(0, Math.max(1, book.duration)),
+  "-": () => timeline.zoom(2), 0: () => timeline.show(book.start, Math.max(1, book.duration - book.start)),
 };
 // The same keys where the keyboard writes another script, by their place.
 const PLACES = { KeyU: "u", KeyF: "f", KeyD: "d" };
