@@ -16,7 +16,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whisperdiar import Cue, Segment, Span, Speaker, Transcript, Turn, Word, cues, subtitle_rules, talk_statistics
+from whisperdiar import (
+    Cue,
+    FormatError,
+    Segment,
+    Span,
+    Speaker,
+    Transcript,
+    Turn,
+    Word,
+    cues,
+    subtitle_rules,
+    talk_statistics,
+)
 from whisperdiar.checking import _between, _of_two, _people, check
 from whisperdiar.editing.form import write as write_form
 from whisperdiar.formats import FORMATS, by_name
@@ -184,3 +196,23 @@ def test_cues_in_the_way_are_those_of_all_pairs(made: list[Cue], gap: float, ove
     ]
     key = lambda item: (item.cue, item.other)  # noqa: E731
     assert sorted(_between(made, rules, 0.001), key=key) == sorted(every, key=key)
+
+
+@given(
+    times=st.integers(1, 400), text=st.text(st.sampled_from("a b."), min_size=1, max_size=400), lines=st.integers(1, 5)
+)
+def test_a_small_file_does_not_become_a_large_transcript(times: int, text: str, lines: int) -> None:
+    """LRC writes a line once for all its times: what comes of it stays in proportion to the file, or is refused."""
+    line = "".join(f"[{i // 60:02d}:{i % 60:02d}.00]" for i in range(times)) + text + "\n"
+    try:
+        read = by_name("lrc").read_cues(line * lines)
+    except FormatError as error:
+        assert f"{times} times before one text" in str(error)
+        assert times > 20
+    else:
+        assert sum(len(part) for cue in read for part in cue.lines) <= 20 * len(line) * lines
+
+
+def test_a_chorus_is_sung_often() -> None:
+    chorus = "".join(f"[00:{i:02d}.00]" for i in range(40)) + "We all live in a yellow submarine, and our friends\n"
+    assert len(by_name("lrc").read_cues(chorus)) == 40
