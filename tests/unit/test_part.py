@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whisperdiar import FormatError, Pipeline, Segment, Span, Speaker, Transcript, Turn, Word, picture_svg
+from whisperdiar.cli import run
 from whisperdiar.diarization.bic import Backend as Bic
 from whisperdiar.formats import by_name
 from whisperdiar.media import load
@@ -70,3 +72,24 @@ def test_a_time_before_the_recording_is_refused(where: str) -> None:
     data["segments"][0]["words"][0]["start"] = -0.0004
     data["segments"][0]["words"][0]["end"] = 2.0
     assert Transcript.from_dict(data).words[0].start == 0.0
+
+
+def test_files_name_no_folder_of_their_maker(tmp_path: Path) -> None:
+    """What goes into files through the command line: of a path in the provenance its last part stays."""
+    provenance = {
+        "options": {"asr": {"model": "/home/anna/our/model"}},
+        "warnings": ["/home/anna/x.wav: cut"],
+    }
+    source = tmp_path / "in.json"
+    source.write_text(json.dumps(replace(WHOLE, provenance=provenance).to_dict()), encoding="utf-8")
+    recording = tmp_path / "talk.wav"
+    recording.write_bytes(b"RIFF")
+    for name in ("out.json", "out.html", "out.eaf"):
+        media = [] if name.endswith("json") else ["--media", str(recording)]
+        assert run(["convert", str(source), "-o", str(tmp_path / name), "-q", *media]) == 0
+        made = (tmp_path / name).read_text(encoding="utf-8")
+        assert "/home/anna" not in made
+        assert str(tmp_path) not in made
+    kept = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))["provenance"]
+    assert kept == {"options": {"asr": {"model": "model"}}, "warnings": ["x.wav: cut"]}
+    assert 'RELATIVE_MEDIA_URL="./talk.wav"' in (tmp_path / "out.eaf").read_text(encoding="utf-8")

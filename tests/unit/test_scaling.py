@@ -204,12 +204,11 @@ def test_cues_in_the_way_are_those_of_all_pairs(made: list[Cue], gap: float, ove
 def test_a_small_file_does_not_become_a_large_transcript(times: int, text: str, lines: int) -> None:
     """LRC writes a line once for all its times: what comes of it stays in proportion to the file, or is refused."""
     line = "".join(f"[{i // 60:02d}:{i % 60:02d}.00]" for i in range(times)) + text + "\n"
-    try:
-        read = by_name("lrc").read_cues(line * lines)
-    except FormatError as error:
-        assert f"{times} times before one text" in str(error)
-        assert times > 20
+    if times > 1 and times * len(text) > 20 * (len(line) - 1):
+        with pytest.raises(FormatError, match=f"{times} times before one text"):
+            by_name("lrc").read_cues(line * lines)
     else:
+        read = by_name("lrc").read_cues(line * lines)
         assert sum(len(part) for cue in read for part in cue.lines) <= 20 * len(line) * lines
 
 
