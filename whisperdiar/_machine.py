@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import math
 import os
 import re
@@ -17,6 +18,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
+
+from whisperdiar.errors import BackendBroken, BackendError
 
 Kind = Literal["cpu", "cuda"]
 
@@ -78,6 +81,64 @@ def available_memory(kind: str, index: int = 0) -> int | None:
     if sys.platform == "darwin":
         return _free_on_macos()
     return _free_on_windows() if sys.platform == "win32" else None
+
+
+_NO_MEMORY = (
+    "out of memory",
+    "bad_alloc",
+    "bad allocation",
+    "alloc_failed",
+    "cannot allocate memory",
+    "can't allocate memory",
+    "failed to allocate",
+    "unable to allocate",
+    "not enough memory",
+    "failed to map segment",
+)
+"""What CTranslate2, MKL, ONNX Runtime, NumPy, PyTorch and the loader of libraries say; few have a type for it."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error, or one that it was made of, says that memory ran out."""
+    seen: set[int] = set()
+    found: BaseException | None = error
+    while found is not None and id(found) not in seen:
+        seen.add(id(found))
+        number = found.errno if isinstance(found, OSError) else None
+        text = str(found).lower()
+        if isinstance(found, MemoryError) or number == errno.ENOMEM or any(words in text for words in _NO_MEMORY):
+            return True
+        found = found.__cause__
+    return False
+
+
+@contextlib.contextmanager
+def memory_told(what: str) -> Iterator[None]:
+    """Inside the block want of memory is said as such, and not taken for a broken installation or a damaged model.
+
+    Raises:
+        BackendError: memory ran out; `what` did the work.
+    """
+    try:
+        yield
+    except (BackendBroken, MemoryError, OSError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise BackendError(
+            f"{what} ran out of memory: nothing is damaged; close other programs, take a smaller model or a smaller "
+            "batch size, or cut the recording with --start and --end"
+        ) from error
+
+
+def give_back_memory() -> None:
+    """Give freed memory back to the system, where glibc would keep it.
+
+    Models that are loaded for each call leave holes in its heap, which grew by megabytes a call.
+    """
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none
+        if trim is not None:
+            trim(0)
 
 
 def usable_cores() -> int:

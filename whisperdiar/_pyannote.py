@@ -6,7 +6,6 @@ Importing this module loads neither PyTorch nor pyannote.audio.
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import logging
 import os
@@ -16,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from whisperdiar._quiet import shared
+from whisperdiar._quiet import muted, shared
 from whisperdiar._sources import Source
 from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable
 from whisperdiar.models import fetch_snapshot
@@ -39,7 +38,6 @@ REVISIONS: Mapping[str, str] = {
 _TELEMETRY = "PYANNOTE_METRICS_ENABLED"
 
 
-@shared
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Inside the block pyannote.audio measures nothing, warns of nothing and prints nothing.
@@ -47,13 +45,20 @@ def quiet() -> Iterator[None]:
     Its telemetry is on by default and asks the environment at every call; its clustering prints to stdout, which
     belongs to results. A variable that was not set stays at 0: the library fails where it is unset.
     """
+    with _calm(), muted():
+        yield
+
+
+@shared
+@contextlib.contextmanager
+def _calm() -> Iterator[None]:
     before = os.environ.get(_TELEMETRY)
     os.environ[_TELEMETRY] = "0"
     migration = logging.getLogger("lightning.pytorch.utilities.migration.utils")
     disabled = migration.disabled
     migration.disabled = True  # it tells of every older checkpoint that it was upgraded
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:

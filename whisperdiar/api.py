@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypedDict
 import numpy as np
 import numpy.typing as npt
 
+from whisperdiar._machine import give_back_memory
 from whisperdiar.assembly import Choice, Notify, Request, build
 from whisperdiar.contracts import Progress, no_progress, release
 from whisperdiar.errors import Cancelled, InvalidOption, TruncatedMedia
@@ -131,6 +132,8 @@ class OpenPipeline:
             pipeline, self._pipeline, self._closed = self._pipeline, None, True
         for stage in () if pipeline is None else (pipeline.detector, pipeline.transcriber, pipeline.diarizer):
             release(stage)
+        del pipeline
+        give_back_memory()
 
     def cancel(self) -> None:
         """Ends the call that is under way, from another thread: it raises Cancelled at its next report of progress."""
@@ -373,6 +376,9 @@ def _as_text(options: Mapping[str, Any] | None) -> dict[str, str]:
 
 
 def _speaker_count(value: SpeakerCount | int | str | None) -> SpeakerCount:
+    """A number is a number: as text, -3 would be a range without a beginning."""
     if value is None:
         return ANY_SPEAKERS
-    return value if isinstance(value, SpeakerCount) else SpeakerCount.parse(str(value))
+    if isinstance(value, SpeakerCount):
+        return value
+    return SpeakerCount.parse(value) if isinstance(value, str) else SpeakerCount(value, value)

@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from whisperdiar._machine import usable_cores
+from whisperdiar._callbacks import callers_own
+from whisperdiar._machine import memory_told, usable_cores
 from whisperdiar.activity_files import check_target
 from whisperdiar.contracts import Progress, device_of, no_progress
 from whisperdiar.errors import (
@@ -21,7 +22,7 @@ from whisperdiar.errors import (
 )
 from whisperdiar.installation import missing_packages
 from whisperdiar.options import ONLY_AT_HAND, AlignmentOptions, Runtime, check_device
-from whisperdiar.pipeline import Fallback, Pipeline, one_line, wants_words
+from whisperdiar.pipeline import STAGE_WORDS, Fallback, Pipeline, one_line, wants_words
 from whisperdiar.registry import BackendClass, Stage, load, preferred, settings_from_text
 from whisperdiar.torch_support import reinstall_command
 from whisperdiar.types import ANY_SPEAKERS, SpeakerCount
@@ -29,12 +30,6 @@ from whisperdiar.types import ANY_SPEAKERS, SpeakerCount
 Notify = Callable[[str], None]
 _MANY = 20
 """More languages than this are not listed in an error."""
-
-STAGE_WORDS: Mapping[str, str] = {
-    "vad": "speech detection",
-    "asr": "speech recognition",
-    "diarization": "diarization",
-}
 
 _ENOUGH_THREADS = 7
 """A recogniser that keeps so many is hardly slower for those that it leaves to a diarizer beside it. With fewer, one
@@ -91,10 +86,37 @@ def select(
         BackendError: the named backend cannot run, or none can.
     """
     check_device(runtime.device)
+    with callers_own(progress) as heard:
+        return _select(
+            stage,
+            choice,
+            runtime=runtime,
+            language=language,
+            notify=notify,
+            inform=inform,
+            progress=heard,
+            beside=beside,
+            speakers=speakers,
+        )
+
+
+def _select(
+    stage: Stage,
+    choice: Choice,
+    *,
+    runtime: Runtime,
+    language: str | None,
+    notify: Notify,
+    inform: Notify,
+    progress: Progress,
+    beside: bool,
+    speakers: SpeakerCount,
+) -> Selection:
     if choice.name != "auto":
         backend_class = load(stage, choice.name)
         backend = _create(backend_class, choice, runtime, strict=True, beside=beside)
-        backend.prepare(progress=progress)
+        with memory_told(f"{STAGE_WORDS[stage]} by {choice.name}"):
+            backend.prepare(progress=progress)
         return Selection(backend)
     first: BackendError | None = None
     fallback: Fallback | None = None
@@ -108,7 +130,8 @@ def select(
         own = replace(runtime, offline=True) if at_hand else runtime
         backend = _create(backend_class, choice, own, strict=first is None, beside=beside)
         try:
-            backend.prepare(progress=progress)
+            with memory_told(f"{STAGE_WORDS[stage]} by {name}"):
+                backend.prepare(progress=progress)
         except BackendError as error:
             if at_hand and isinstance(error, ModelUnavailable):
                 continue

@@ -38,6 +38,7 @@ RULES: Mapping[str, str] = {
 }
 """Every rule, and what its value and its limit count."""
 
+_COLON = re.compile(r":\s")
 _DASH = re.compile(r"\s*[-‐‑–—−]")
 _NOISE = 1e-6
 """Seconds that binary fractions add up to."""
@@ -129,7 +130,7 @@ def check(
         in_order: whether the format has its cues in the order of time.
     """
     lines = [list(cue.lines) for cue in cues] if shown is None else [list(item) for item in shown]
-    names = _names(cues)
+    names = _Names(cues)
     found: list[Violation] = []
     for number, (cue, seen) in enumerate(zip(cues, lines, strict=True), start=1):
         found += _of_text(number, cue, seen, rules)
@@ -194,19 +195,37 @@ def _of_time(number: int, cue: Cue, lines: Sequence[str], rules: SubtitleRules, 
             yield Violation(number, cue.span, "off-frame", away, unit / 2)
 
 
-def _names(cues: Sequence[Cue]) -> re.Pattern[str] | None:
-    """What a name looks like that stands inside a line, not at its beginning."""
-    names = {who for cue in cues for who in (cue.speaker, *cue.line_speakers) if who}
-    listed = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
-    return re.compile(rf"\s(?:{listed})\s?:\s") if names else None
+class _Names:
+    """Names of speakers that stand inside a line, not at its beginning.
+
+    Each colon is looked at, and what stands before it is looked up: a pattern of all names would try thousands of them
+    at every space.
+    """
+
+    def __init__(self, cues: Sequence[Cue]) -> None:
+        self._names = {who for cue in cues for who in (cue.speaker, *cue.line_speakers) if who}
+        self._lengths = sorted({len(name) for name in self._names}, reverse=True)
+
+    def count(self, line: str) -> int:
+        """How many names stand in a line, each between a space and a colon with another space."""
+        found, free = 0, 0
+        for colon in _COLON.finditer(line):
+            ends = {colon.start(), colon.start() - line[: colon.start()][-1:].isspace()}
+            if any(self._stands_before(line, end, free) for end in ends):
+                found, free = found + 1, colon.end()
+        return found
+
+    def _stands_before(self, line: str, end: int, free: int) -> bool:
+        return any(
+            end - length > free and line[end - length - 1].isspace() and line[end - length : end] in self._names
+            for length in self._lengths
+        )
 
 
-def _of_speakers(
-    number: int, cue: Cue, lines: Sequence[str], names: re.Pattern[str] | None, *, dashes: bool
-) -> Iterator[Violation]:
+def _of_speakers(number: int, cue: Cue, lines: Sequence[str], names: _Names, *, dashes: bool) -> Iterator[Violation]:
     """Two people on one line; or a second one in a cue whose line begins with neither a dash nor a name."""
     people = len(set(cue.line_speakers))
-    inside = max((len(names.findall(line)) for line in lines), default=0) if names is not None else 0
+    inside = max((names.count(line) for line in lines), default=0)
     if inside:
         yield Violation(number, cue.span, "two-speakers", max(people, inside + 1), 1.0)
     elif dashes and people > 1 and not _told_apart(cue, lines):
@@ -236,15 +255,58 @@ def _between(cues: Sequence[Cue], rules: SubtitleRules, unit: float) -> Iterator
     """
     ordered = sorted(range(len(cues)), key=lambda i: (cues[i].span.start, cues[i].span.end))
     people = [_people(cue) for cue in cues]
-    there: dict[int, None] = {}
-    leaving: list[tuple[float, int]] = []
+    shown = _Shown(cues, people, rules, unit)
     for second in ordered:
-        while leaving and cues[second].span.start >= leaving[0][0] + rules.gap - (unit + _NOISE):
-            del there[heapq.heappop(leaving)[1]]
-        beside = (_of_two(first, second, cues, people, rules, unit) for first in there)
+        beside = (_of_two(first, second, cues, people, rules, unit) for first in shown.beside(second))
         yield from islice((item for item in beside if item is not None), _MOST_BESIDE)
-        there[second] = None
-        heapq.heappush(leaving, (cues[second].span.end, second))
+        shown.add(second)
+
+
+class _Shown:
+    """The cues that are on the screen when the next one comes, or have gone so lately that it must keep the gap.
+
+    Where people who talk at once may have cues at once, only those of the same people, and those that have gone, can be
+    in the way: to go through all of a crowd for each of its cues would take the square of their number.
+    """
+
+    def __init__(self, cues: Sequence[Cue], people: Sequence[set[str]], rules: SubtitleRules, unit: float) -> None:
+        self._cues, self._people, self._rules, self._unit = cues, people, rules, unit
+        self._there: dict[int, None] = {}
+        self._of: dict[str, dict[int, None]] = {}
+        self._gone: dict[int, None] = {}
+        self._leaving: list[tuple[float, int]] = []
+        self._ending: list[tuple[float, int]] = []
+
+    def add(self, number: int) -> None:
+        end = self._cues[number].span.end
+        self._there[number] = None
+        for who in self._people[number]:
+            self._of.setdefault(who, {})[number] = None
+        heapq.heappush(self._leaving, (end, number))
+        heapq.heappush(self._ending, (end, number))
+
+    def beside(self, number: int) -> list[int] | dict[int, None]:
+        """Those that may be in the way of a cue, which does not begin before the last one; in the order of time."""
+        span, slack = self._cues[number].span, self._unit + _NOISE
+        while self._leaving and span.start >= self._leaving[0][0] + self._rules.gap - slack:
+            self._remove(heapq.heappop(self._leaving)[1])
+        while self._ending and span.start - self._ending[0][0] >= self._unit - _FINEST:
+            ended = heapq.heappop(self._ending)[1]
+            if ended in self._there:
+                self._gone[ended] = None
+        if span.duration <= slack and self._rules.gap <= slack:
+            return []  # shown for no time, it is in nobody's way
+        if not self._rules.overlap:
+            return self._there
+        lists = [self._gone, *(self._of.get(who, {}) for who in self._people[number])]
+        found = {item for some in lists for item in islice(some, _MOST_BESIDE)}
+        return sorted(found, key=lambda item: (self._cues[item].span.start, self._cues[item].span.end, item))
+
+    def _remove(self, number: int) -> None:
+        del self._there[number]
+        self._gone.pop(number, None)
+        for who in self._people[number]:
+            del self._of[who][number]
 
 
 def _of_two(

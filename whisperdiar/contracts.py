@@ -105,6 +105,23 @@ def device_of(backend: object) -> str | None:
     return None if info is None or info.requires else "cpu"
 
 
+class Reloading:
+    """A backend whose copies and pickles hold its settings; what it has loaded is loaded again where it is used.
+
+    Models live in other libraries, on a device and in threads, and most of them can be neither copied nor pickled.
+    """
+
+    settings: Any
+    runtime: Any
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _made_anew, (type(self), self.settings, self.runtime)
+
+
+def _made_anew(backend: Any, settings: Any, runtime: Any) -> Any:
+    return backend(settings, runtime=runtime)
+
+
 @runtime_checkable
 class SpeechDetector(Protocol):
     """Finds where somebody speaks."""

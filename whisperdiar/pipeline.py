@@ -17,7 +17,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from whisperdiar._beside import Beside, one_at_a_time
-from whisperdiar._machine import usable_cores
+from whisperdiar._callbacks import callers_own
+from whisperdiar._machine import memory_told, usable_cores
 from whisperdiar.activity_files import check_target, save_or_warn
 from whisperdiar.contracts import (
     Diarizer,
@@ -55,6 +56,12 @@ from whisperdiar.version import __version__
 
 Result = TypeVar("Result")
 
+STAGE_WORDS: Mapping[str, str] = {
+    "vad": "speech detection",
+    "asr": "speech recognition",
+    "diarization": "diarization",
+}
+
 _LEVEL_BLOCK_S = 60
 """The level of a recording is measured in parts: it may be hours long and lie on the disk."""
 
@@ -82,6 +89,8 @@ class Fallback:
 @dataclass(frozen=True, kw_only=True)
 class Pipeline:
     """The stages and their settings.
+
+    It can be copied and pickled: of its backends settings alone go along, and models are loaded again at first use.
 
     Attributes:
         detector: finds speech.
@@ -112,6 +121,13 @@ class Pipeline:
     # Held while the diarizer works: one that was left behind by a failure ends before it begins anew.
     _diarizing: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the lock: a copy has one of its own."""
+        return {name: value for name, value in vars(self).items() if name != "_diarizing"}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        vars(self).update(state, _diarizing=threading.Lock())
+
     def run(self, audio: Audio, *, progress: Progress = no_progress) -> Transcript:
         """Who said what, when, in the recording's own times.
 
@@ -122,8 +138,14 @@ class Pipeline:
             DiarizationFailed: the words are there, the speakers are not; the error carries the transcript.
             OutputError: there is no such folder for the activity; said before the work.
             WhisperdiarError: any other failure of a stage.
+            BaseException: whatever `progress` raises, as it is.
         """
         check_target(self.save_activity)
+        with callers_own(progress) as heard:
+            return self._run(audio, heard)
+
+    def _run(self, audio: Audio, progress: Progress) -> Transcript:
+        audio = audio.finite()
         if not wants_channels(self.diarizer):
             audio = weighed(audio)
         said: tuple[Segment, ...] | None = None
@@ -219,7 +241,7 @@ class Pipeline:
 
     def speech(self, audio: Audio, *, progress: Progress = no_progress) -> tuple[Span, ...]:
         """The first stage alone: where somebody speaks."""
-        return _staged("vad", progress, lambda: self.detector.detect(audio, progress=progress))
+        return _staged("vad", progress, lambda heard: self.detector.detect(audio, progress=heard))
 
     def words(self, audio: Audio, *, speech: Sequence[Span], progress: Progress = no_progress) -> Transcription:
         """The recognition stage alone; no words without a transcriber."""
@@ -229,7 +251,7 @@ class Pipeline:
         return _staged(
             "asr",
             progress,
-            lambda: transcriber.transcribe(audio, speech=speech, language=self.language, progress=progress),
+            lambda heard: transcriber.transcribe(audio, speech=speech, language=self.language, progress=heard),
         )
 
     def turns(
@@ -248,10 +270,10 @@ class Pipeline:
         if diarizer is None:
             return Diarization(audio.recording_id)
 
-        def work() -> Diarization:
+        def work(heard: Progress) -> Diarization:
             if isinstance(diarizer, TextAwareDiarizer) and wants_words(diarizer):
-                return diarizer.diarize(audio, speech=speech, speakers=self.speakers, words=words, progress=progress)
-            return diarizer.diarize(audio, speech=speech, speakers=self.speakers, progress=progress)
+                return diarizer.diarize(audio, speech=speech, speakers=self.speakers, words=words, progress=heard)
+            return diarizer.diarize(audio, speech=speech, speakers=self.speakers, progress=heard)
 
         result = _staged("diarization", progress, work)
         found = len(result.speakers)
@@ -350,11 +372,14 @@ def _share_of(progress: Progress, first: float, last: float) -> Progress:
     return lambda stage, fraction: progress(stage, first + (last - first) * fraction)
 
 
-def _staged(stage: str, progress: Progress, work: Callable[[], Result]) -> Result:
-    progress(stage, 0.0)
-    result = work()
-    progress(stage, 1.0)
-    return result
+def _staged(stage: str, progress: Progress, work: Callable[[Progress], Result]) -> Result:
+    """The result of a stage, whose beginning and end are reported."""
+    with callers_own(progress) as heard:
+        heard(stage, 0.0)
+        with memory_told(STAGE_WORDS[stage]):
+            result = work(heard)
+        heard(stage, 1.0)
+        return result
 
 
 def one_line(error: BaseException) -> str:
@@ -394,6 +419,7 @@ def shifted(transcript: Transcript, offset: float) -> Transcript:
     return replace(
         transcript,
         duration=transcript.duration + offset,
+        start=transcript.start + offset,
         segments=tuple(map(segment, transcript.segments)),
         turns=turns,
         dropped=dropped,

@@ -148,12 +148,14 @@ def _timeline(picture: _Picture) -> tuple[list[str], float]:
     lanes += [(words["doubtful"], doubtful, _SOFT)] if doubtful else []
     if not lanes:
         return picture.nothing()
-    duration = max([transcript.duration, 1e-3, *(span.end for _, spans, _ in lanes for span in spans)])
-    scale = (picture.right - _LEFT) / duration
+    every = [span for _, spans, _ in lanes for span in spans]
+    first = min([transcript.start, *(max(0.0, span.start) for span in every)])
+    last = max([transcript.duration, first + 1e-3, *(span.end for span in every)])
+    scale = (picture.right - _LEFT) / (last - first)
     parts = [_HATCH] if overlaps else []
     labels = list(picture.speech)
     bottom = 30 + _LANE * len(lanes)
-    parts += _axis(duration, scale, bottom)
+    parts += _axis(first, last, scale, bottom)
     for i, (name, spans, fill) in enumerate(lanes):
         middle = 30 + _LANE * (i + 0.5)
         thin = bool(name)
@@ -164,7 +166,8 @@ def _timeline(picture: _Picture) -> tuple[list[str], float]:
             if thin
             else picture.name(labels[i], middle)
         )
-        parts += [_svg.box(x, middle - tall / 2, width, tall, fill) for x, width in drawn_spans(spans, scale)]
+        boxes = drawn_spans(spans, scale, first=first)
+        parts += [_svg.box(x, middle - tall / 2, width, tall, fill) for x, width in boxes]
     return parts, bottom + 22
 
 
@@ -181,14 +184,15 @@ _HATCH = _svg.tag(
 )
 
 
-def drawn_spans(spans: Sequence[Span], scale: float) -> list[tuple[float, float]]:
-    """(x, width) of sorted spans from the left edge of the lanes; what would lie within half a pixel is one.
+def drawn_spans(spans: Sequence[Span], scale: float, *, first: float = 0.0) -> list[tuple[float, float]]:
+    """(x, width) of sorted spans, from the left edge of the lanes, which is the time `first`.
 
+    What would lie within half a pixel is one.
     Thus the picture of a day is not larger than that of a minute.
     """
     made: list[tuple[float, float]] = []
     for span in spans:
-        start, end = max(0.0, span.start) * scale, max(0.0, span.end) * scale
+        start, end = max(0.0, span.start - first) * scale, max(0.0, span.end - first) * scale
         if made and start - sum(made[-1]) < 0.5:
             made[-1] = (made[-1][0], max(sum(made[-1]), end) - made[-1][0])
         else:
@@ -196,12 +200,12 @@ def drawn_spans(spans: Sequence[Span], scale: float) -> list[tuple[float, float]
     return [(_LEFT + x, width) for x, width in made]
 
 
-def _axis(duration: float, scale: float, bottom: float) -> list[str]:
+def _axis(first: float, last: float, scale: float, bottom: float) -> list[str]:
     """Times that people count in, at least 80 pixels apart."""
     step = next((step for step in _STEPS if step * scale >= 80), 86_400 * math.ceil(80 / scale / 86_400))
     parts = []
-    for i in range(math.floor(duration / step) + 1):
-        x = _LEFT + i * step * scale
+    for i in range(math.ceil(first / step), math.floor(last / step) + 1):
+        x = _LEFT + (i * step - first) * scale
         parts.append(_svg.tag("path", d=f"M{x:.2f} 28V{bottom:g}", stroke=_LINE, stroke_width=1))
         parts.append(_svg.text(clock(i * step), x, bottom + 17, text_anchor="middle", fill=_SOFT, font_size=12))
     return parts
@@ -238,7 +242,8 @@ def _answers(picture: _Picture) -> tuple[list[str], float]:
         return picture.nothing()
     shown = _most_talkative(everybody, int((picture.right - _LEFT) / _SMALLEST_CELL))
     people = [everybody[place].speaker for place in shown]
-    counts = [[picture.figures.answers[i][j] for j in shown] for i in shown]
+    found = {(i, j): count for i, j, count in picture.figures.answer_counts}
+    counts = [[found.get((i, j), 0) for j in shown] for i in shown]
     most = max(1, *(count for row in counts for count in row))
     cell = min(96.0, (picture.right - _LEFT) / len(people))
     numbered = cell < _NARROW  # names do not fit above the columns: numbers stand for them there

@@ -66,12 +66,13 @@ class Statistics:
     """The figures of one transcript.
 
     Attributes:
-        duration: of the recording, seconds.
+        duration: of the recording, or of the part of it that was read, seconds.
         speech: seconds in which anybody talks.
         overlap: seconds in which at least two people talk.
         speakers: in the transcript's order; labels that only turns or segments know follow.
         floor: who had the floor when, in order of start, and of end.
-        answers: answers[i][j] is how often speaker i took the floor right after speaker j; the diagonal is 0.
+        answer_counts: (i, j, count): how often speaker i took the floor right after speaker j, where that happened at
+            all; sorted.
     """
 
     duration: float
@@ -79,7 +80,18 @@ class Statistics:
     overlap: float
     speakers: tuple[SpeakerStatistics, ...]
     floor: tuple[FloorTurn, ...]
-    answers: tuple[tuple[int, ...], ...]
+    answer_counts: tuple[tuple[int, int, int], ...]
+
+    @property
+    def answers(self) -> tuple[tuple[int, ...], ...]:
+        """answers[i][j] is how often speaker i took the floor right after speaker j; the diagonal is 0.
+
+        A table for few speakers: of thousands, `answer_counts` has the few that answer each other.
+        """
+        counts = [[0] * len(self.speakers) for _ in self.speakers]
+        for i, j, count in self.answer_counts:
+            counts[i][j] = count
+        return tuple(map(tuple, counts))
 
 
 def talk_statistics(transcript: Transcript, *, options: StatisticsOptions | None = None) -> Statistics:
@@ -130,12 +142,12 @@ def talk_statistics(transcript: Transcript, *, options: StatisticsOptions | None
         for label in speech
     )
     return Statistics(
-        duration=transcript.duration,
+        duration=transcript.length,
         speech=total_duration(merge_spans(span for spans in speech.values() for span in spans)),
         overlap=total_duration(doubled),
         speakers=speakers,
         floor=floor,
-        answers=_answers(floor, list(speech), options.max_silence),
+        answer_counts=_answers(floor, list(speech), options.max_silence),
     )
 
 
@@ -185,13 +197,14 @@ def _longest(floor: Sequence[FloorTurn]) -> dict[str, Span]:
     return found
 
 
-def _answers(floor: Sequence[FloorTurn], labels: Sequence[str], max_silence: float) -> tuple[tuple[int, ...], ...]:
+def _answers(floor: Sequence[FloorTurn], labels: Sequence[str], max_silence: float) -> tuple[tuple[int, int, int], ...]:
     place = {label: i for i, label in enumerate(labels)}
-    counts = [[0] * len(labels) for _ in labels]
-    for before, after in pairwise(floor):
-        if before.speaker != after.speaker and after.span.start - before.span.end <= max_silence:
-            counts[place[after.speaker]][place[before.speaker]] += 1
-    return tuple(map(tuple, counts))
+    counts = Counter(
+        (place[after.speaker], place[before.speaker])
+        for before, after in pairwise(floor)
+        if before.speaker != after.speaker and after.span.start - before.span.end <= max_silence
+    )
+    return tuple((i, j, count) for (i, j), count in sorted(counts.items()))
 
 
 def overlaps_of(speech: Mapping[str, Sequence[Span]]) -> tuple[Span, ...]:

@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
+from whisperdiar._forks import computes
+from whisperdiar._machine import usable_cores
 from whisperdiar._telemetry import disable_telemetry
 from whisperdiar.errors import (
     BackendBroken,
@@ -156,20 +158,20 @@ def choose_device(runtime: Runtime, *, extra: str) -> str:
 
 @contextlib.contextmanager
 def cpu_threads(threads: int) -> Iterator[None]:
-    """That many CPU threads (0: PyTorch's own choice) inside the block.
+    """That many CPU threads inside the block; 0: PyTorch's own choice, but no more than a container grants.
 
     PyTorch knows one number of threads for the whole process, so it is put back at the end.
     """
     import torch
 
     before = torch.get_num_threads()
-    if threads:
-        torch.set_num_threads(threads)
+    chosen = threads or min(before, usable_cores())
+    computes("PyTorch", chosen)
+    torch.set_num_threads(chosen)
     try:
         yield
     finally:
-        if threads:
-            torch.set_num_threads(before)
+        torch.set_num_threads(before)
 
 
 @contextlib.contextmanager

@@ -6,10 +6,11 @@ The dictionary is what the JSON format writes; `whisperdiar/formats/transcript.s
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from html import escape
-from typing import Any
+from typing import Any, NoReturn
 
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.types import Cue, Dropped, Span, Turn, Word
@@ -18,6 +19,8 @@ SCHEMA_VERSION = 1
 
 _LARGEST = 1e9
 """Thirty years in seconds; what is larger is no time, and fits into no format's clock."""
+_ROUNDED = 0.001
+"""Seconds that rounding takes a time away."""
 _LISTED = 20
 """Speakers that an error names."""
 _SHOWN = 200
@@ -83,7 +86,8 @@ class Transcript:
 
     Attributes:
         recording_id: name of the recording, without white space.
-        duration: of the recording (or of the part that was read), seconds.
+        duration: where what was read ends, in seconds from the start of the recording: its length, unless a part was
+            read.
         language: ISO 639-1 code, or None where unknown.
         speakers: in the order of first appearance.
         segments: in order of time, unless a person moved some; their words in order are exactly the recogniser's
@@ -95,6 +99,7 @@ class Transcript:
         provenance: versions, models, options, and what was fallen back from; JSON values only.
         cues: finished subtitles, where the transcript was read from some: writers of subtitles keep them unless they
             are to be cut anew. Whoever changes words, times or speakers leaves them out. No part of the dictionary.
+        start: where what was read begins, in seconds from the start of the recording.
     """
 
     recording_id: str
@@ -106,6 +111,7 @@ class Transcript:
     dropped: tuple[Dropped, ...] = ()
     uncertain: tuple[Uncertain, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    start: float = 0.0
     cues: tuple[Cue, ...] = ()
 
     def __repr__(self) -> str:
@@ -133,6 +139,11 @@ class Transcript:
         return f"<p>{escape(repr(self))}</p><table>{head}{''.join(rows)}</table>{rest}"
 
     @property
+    def length(self) -> float:
+        """Seconds of the recording that were read."""
+        return max(0.0, self.duration - self.start)
+
+    @property
     def words(self) -> tuple[Word, ...]:
         return tuple(word for segment in self.segments for word in segment.words)
 
@@ -146,23 +157,26 @@ class Transcript:
         Raises:
             InvalidOption: there is no speaker with that label (or, uniquely, that name), or the name is empty.
         """
+        labels = Counter(item.id for item in self.speakers)
+        named: dict[str, list[str]] = {}
+        for item in self.speakers:
+            named.setdefault(item.name, []).append(item.id)
         by_id: dict[str, str] = {}
         for key, name in names.items():
             if not name.strip():
                 raise InvalidOption(f"speaker {key}: the new name is empty")
-            by_id[self._find(key)] = " ".join(name.split())
+            found = [key] * labels[key] or named.get(key, [])
+            if len(found) != 1:
+                self._refuse_unknown(key, several=bool(found))
+            by_id[found[0]] = " ".join(name.split())
         speakers = tuple(replace(item, name=by_id.get(item.id, item.name)) for item in self.speakers)
         shown = {self.name(label) or label: name for label, name in by_id.items()}
         return replace(self, speakers=speakers, cues=_relabelled(self.cues, shown))
 
-    def _find(self, key: str) -> str:
-        matches = [item.id for item in self.speakers if item.id == key]
-        matches = matches or [item.id for item in self.speakers if item.name == key]
-        if len(matches) == 1:
-            return matches[0]
+    def _refuse_unknown(self, key: str, *, several: bool) -> NoReturn:
         known = ", ".join(item.id for item in self.speakers[:_LISTED]) or "none"
         more = f" and {len(self.speakers) - _LISTED} more" if len(self.speakers) > _LISTED else ""
-        cause = "no such speaker" if not matches else "several speakers have this name, use the label"
+        cause = "several speakers have this name, use the label" if several else "no such speaker"
         raise InvalidOption(f"speaker {key!r}: {cause}; the recording has: {known}{more}")
 
     def to_dict(self) -> dict[str, Any]:
@@ -171,6 +185,7 @@ class Transcript:
             "schema_version": SCHEMA_VERSION,
             "recording_id": self.recording_id,
             "duration": _seconds(self.duration),
+            **({"start": _seconds(self.start)} if self.start else {}),
             "language": self.language,
             "speakers": [{"id": item.id, "name": item.name} for item in self.speakers],
             "segments": [_segment_dict(segment) for segment in self.segments],
@@ -192,7 +207,8 @@ class Transcript:
             _refuse_other_lists(data)
         return cls(
             recording_id=_get(data, "recording_id", str, ""),
-            duration=_number(data, "duration", ""),
+            duration=_time(data, "duration", ""),
+            start=_time(data, "start", "") if data.get("start") is not None else 0.0,
             language=_get(data, "language", str, "", optional=True),
             speakers=tuple(
                 Speaker(_get(item, "id", str, where), _get(item, "name", str, where))
@@ -340,6 +356,14 @@ def _number(data: Any, key: str, where: str, *, optional: bool = False) -> Any:
     return float(value)
 
 
+def _time(data: Any, key: str, where: str) -> float:
+    """Seconds from the start of the recording; what rounding may have put before it counts as the start."""
+    seconds: float = _number(data, key, where)
+    if seconds < -_ROUNDED:
+        raise FormatError(f"{where}{key}: {seconds:g} lies before the start of the recording; times count from there")
+    return max(0.0, seconds)
+
+
 def _flag(data: Any, key: str, where: str) -> bool:
     return bool(_get(data, key, bool, where, optional=True))
 
@@ -354,7 +378,7 @@ def _items(data: Any, key: str, where: str = "") -> Iterable[tuple[str, Any]]:
 
 def _span(data: Any, where: str) -> Span:
     try:
-        return Span(_number(data, "start", where), _number(data, "end", where))
+        return Span(_time(data, "start", where), _time(data, "end", where))
     except ValueError as error:
         if isinstance(error, FormatError):
             raise

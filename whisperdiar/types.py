@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
@@ -58,6 +59,10 @@ def merge_spans(spans: Iterable[Span], *, gap: float = 0.0) -> tuple[Span, ...]:
         else:
             merged.append(span)
     return tuple(merged)
+
+
+_BLOCK_S = 60
+"""Seconds of sound that are looked at together: a recording may be hours long and lie on the disk."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,6 +117,25 @@ class Audio:
         part = self.samples[:, max(0, first) : max(0, last)]
         mixed: Samples = part[0] if self.n_channels == 1 else mix_channels(part, self.weights)
         return mixed
+
+    def finite(self) -> Audio:
+        """The same audio; samples that are no finite numbers become silence, which a warning tells.
+
+        They come from a caller's own arithmetic, spread over everything that is computed of them, and are no sound.
+        """
+        block = _BLOCK_S * self.sample_rate
+        n_samples, starts = self.samples.shape[1], range(0, self.samples.shape[1], _BLOCK_S * self.sample_rate)
+        broken = sum(int(np.count_nonzero(~np.isfinite(self.samples[:, at : at + block]))) for at in starts)
+        if not broken:
+            return self
+        mended = np.empty((self.n_channels, n_samples), dtype=np.float32)
+        for at in starts:
+            part = self.samples[:, at : at + block]
+            mended[:, at : at + block] = np.where(np.isfinite(part), part, np.float32(0.0))
+        told = (
+            f"{broken} samples are no finite numbers (NaN or infinite) and were taken for silence; check what made them"
+        )
+        return replace(self, samples=mended, warnings=(*self.warnings, told))
 
     def channel(self, number: int) -> Audio:
         """One channel, counted from 1, as a recording of its own; without a copy."""
@@ -393,13 +417,19 @@ class Cue:
 
 @dataclass(frozen=True, slots=True)
 class SpeakerCount:
-    """How many speakers there are: exactly `minimum` where both bounds agree; None leaves a side open."""
+    """How many speakers there are: exactly `minimum` where both bounds agree; None leaves a side open.
+
+    Raises:
+        InvalidOption: a bound is no whole number of 1 or more, or the maximum is below the minimum.
+    """
 
     minimum: int | None = None
     maximum: int | None = None
 
     def __post_init__(self) -> None:
         for bound in (self.minimum, self.maximum):
+            if bound is not None and (isinstance(bound, bool) or not isinstance(bound, Integral)):
+                raise InvalidOption(f"number of speakers {bound!r}: give a whole number such as 3")
             if bound is not None and bound < 1:
                 raise InvalidOption(f"number of speakers {bound}: it must be at least 1")
         if self.minimum is not None and self.maximum is not None and self.maximum < self.minimum:

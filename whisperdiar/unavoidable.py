@@ -8,6 +8,7 @@ cannot be blamed on the cut.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
@@ -15,8 +16,9 @@ from itertools import accumulate
 from whisperdiar.checking import Report, Violation
 from whisperdiar.graphemes import characters, columns
 from whisperdiar.options import SubtitleRules
-from whisperdiar.transcript import Transcript
-from whisperdiar.types import Cue, Word
+from whisperdiar.statistics import overlaps_of
+from whisperdiar.transcript import Transcript, speaker_names
+from whisperdiar.types import Cue, Span, Word, merge_spans
 
 _NOISE = 1e-6
 """Seconds that binary fractions add up to."""
@@ -52,15 +54,19 @@ def without_unavoidable(
     """
     named = shown is not None and any(_named(cue, lines) for cue, lines in zip(cues, shown, strict=True))
     stretches = list(_stretches(transcript, rules, named=named))
-    apart: set[Violation] = {item for item in report.violations if item.rule == "overlap" and _talk(item, transcript)}
+    spoken = _Spoken(transcript)
+    apart: set[Violation] = {item for item in report.violations if item.rule == "overlap" and spoken.at_once(item.span)}
     broken: dict[int, list[Violation]] = {}
     for item in report.violations:
         if item.rule in _FOR_WANT_OF_TIME:
             broken.setdefault(item.cue, []).append(item)
-    names = {transcript.name(label): label for label in {segment.speaker for segment in transcript.segments}}
+    known = speaker_names(transcript)
+    labels = {segment.speaker for segment in transcript.segments}
+    names = {None if label is None else known.get(label, label): label for label in labels}
     at: dict[int, list[int]] = {}
+    places = _Places(stretches, rules)
     for number in broken:
-        place = _place(cues[number - 1], stretches, names, rules)
+        place = places.of(cues[number - 1], names)
         if place is not None:
             at.setdefault(place, []).append(number)
     for place, numbers in at.items():
@@ -77,21 +83,21 @@ def without_unavoidable(
     )
 
 
-def _talk(item: Violation, transcript: Transcript) -> bool:
-    """Whether two people speak at once while two cues are shown together."""
-    spans = [
-        (word.span, segment.speaker)
-        for segment in transcript.segments
-        if segment.span.start < item.span.end and segment.span.end > item.span.start
-        for word in segment.words
-        if word.span.start < item.span.end and word.span.end > item.span.start
-    ]
-    return any(
-        one.start < other.end and other.start < one.end
-        for place, (one, speaker) in enumerate(spans)
-        for other, someone in spans[place + 1 :]
-        if speaker != someone
-    )
+class _Spoken:
+    """When at least two people speak at once, by their words; made once for all violations."""
+
+    def __init__(self, transcript: Transcript) -> None:
+        speech: dict[str, list[Span]] = {}
+        for segment in transcript.segments:
+            # Nobody known is somebody as well; no label of a speaker begins so.
+            label = f"\0{segment.speaker}" if segment.speaker is None else segment.speaker
+            speech.setdefault(label, []).extend(word.span for word in segment.words)
+        self._doubled = overlaps_of({label: merge_spans(spans) for label, spans in speech.items()})
+
+    def at_once(self, span: Span) -> bool:
+        """Whether two people speak at once somewhere in this stretch of time."""
+        first = bisect_right(self._doubled, span.start, key=lambda item: item.end)
+        return first < len(self._doubled) and self._doubled[first].start < span.end
 
 
 def _named(cue: Cue, lines: Sequence[str]) -> bool:
@@ -105,24 +111,31 @@ def _excess(item: Violation) -> float:
     return high / low if low > 0 else float("inf")
 
 
-def _place(
-    cue: Cue, stretches: Sequence[_Stretch], names: Mapping[str | None, str | None], rules: SubtitleRules
-) -> int | None:
-    """The stretch that a cue shows: of its speaker, where there are stretches of speakers, and under its middle."""
-    middle = (cue.span.start + cue.span.end) / 2
-    speaker = names.get(cue.speaker, cue.speaker)
-    fitting = [
-        place
-        for place, item in enumerate(stretches)
-        if not rules.overlap or cue.speaker is None or item.speaker == speaker
-    ]
+class _Places:
+    """Which stretch a cue shows, found by its time among those of its speaker."""
 
-    def distance(place: int) -> float:
-        item = stretches[place]
-        return max(item.start - middle, middle - item.end, 0.0)
+    def __init__(self, stretches: Sequence[_Stretch], rules: SubtitleRules) -> None:
+        self._stretches, self._rules = stretches, rules
+        self._everybody = sorted(range(len(stretches)), key=lambda place: stretches[place].start)
+        self._own: dict[str | None, list[int]] = {}
+        for place in self._everybody:
+            self._own.setdefault(stretches[place].speaker, []).append(place)
+        self._longest = max((item.end - item.start for item in stretches), default=0.0)
 
-    best = min(fitting, key=distance, default=None)
-    return best if best is not None and distance(best) <= rules.max_duration else None
+    def of(self, cue: Cue, names: Mapping[str | None, str | None]) -> int | None:
+        """The stretch that a cue shows: of its speaker, where there are stretches of speakers, and under its middle."""
+        middle, reach = (cue.span.start + cue.span.end) / 2, self._rules.max_duration
+        everybody = not self._rules.overlap or cue.speaker is None
+        fitting = self._everybody if everybody else self._own.get(names.get(cue.speaker, cue.speaker), [])
+
+        def distance(place: int) -> float:
+            item = self._stretches[place]
+            return max(item.start - middle, middle - item.end, 0.0)
+
+        low = bisect_left(fitting, middle - reach - self._longest, key=lambda place: self._stretches[place].start)
+        high = bisect_right(fitting, middle + reach, key=lambda place: self._stretches[place].start)
+        best = min(fitting[low:high], key=lambda place: (distance(place), place), default=None)
+        return best if best is not None and distance(best) <= reach else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +152,12 @@ def _said(transcript: Transcript, *, named: bool) -> dict[str | None, list[_Said
         ((word, segment.speaker) for segment in transcript.segments for word in segment.words if word.text.strip()),
         key=lambda item: (item[0].span.start, item[0].span.end),
     )
+    names = speaker_names(transcript)
     found: dict[str | None, list[_Said]] = {}
     before: str | None = None
     for word, speaker in words:
-        name = columns(f"{transcript.name(speaker)}: ") if named and speaker is not None and speaker != before else 0
+        lead = "" if speaker is None or speaker == before else f"{names.get(speaker, speaker)}: "
+        name = columns(lead) if named else 0
         found.setdefault(speaker, []).append(_Said(word, name))
         before = speaker
     return found

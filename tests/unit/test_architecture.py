@@ -47,9 +47,11 @@ ALLOWED: dict[str, set[str]] = {
     },
     "editing": {"errors", "formats", "options", "segmentation", "transcript", "types"},
     "checking": {"graphemes", "options", "types"},
-    "unavoidable": {"checking", "graphemes", "options", "transcript", "types"},
+    "unavoidable": {"checking", "graphemes", "options", "statistics", "transcript", "types"},
     "media": {"contracts", "errors", "options", "types", "files"},
-    "_machine": set(),
+    "_callbacks": {"_beside", "_quiet", "contracts"},
+    "_forks": {"errors"},
+    "_machine": {"errors"},
     "_telemetry": set(),
     "_quiet": set(),
     "features": {"errors", "options", "types"},
@@ -70,6 +72,7 @@ ALLOWED: dict[str, set[str]] = {
 }
 BASE = {
     "activity_files",
+    "_forks",
     "_machine",
     "_telemetry",
     "_quiet",

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
 import sys
 import threading
+import unicodedata
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from whisperdiar.cli import console as module
-from whisperdiar.cli.console import Console
+from whisperdiar.cli.console import Console, printable
 
 
 class Terminal(io.StringIO):
@@ -166,3 +171,35 @@ def test_threads_that_report_all_at_once_lose_nothing(clock: Clock) -> None:
         thread.join()
     assert sorted(console.seconds) == [f"stage {number}" for number in range(4)]
     assert console.elapsed() == 0
+
+
+@given(st.text())
+def test_no_command_to_a_terminal_is_printed(text: str) -> None:
+    shown = printable(text)
+    assert all(character in "\t\n" or unicodedata.category(character) != "Cc" for character in shown)
+    assert not {unicodedata.bidirectional(character) for character in shown} & {
+        *("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
+    }
+    assert printable(shown) == shown
+
+
+def test_a_file_name_with_escapes_is_shown_as_it_is_spelled(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "a\x1b]0;title\x07\x1b[2J\u202egpj.wav\x9b31m\rb"
+    console = Console()
+    for say in (console.info, console.note, console.warn, console.error):
+        say(name)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.removeprefix("whisperdiar: ").split(": ")[-1] for line in lines] == [
+        r"a\x1b]0;title\x07\x1b[2J\u202egpj.wav\x9b31m\rb"
+    ] * 4
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="no terminals here")
+@pytest.mark.parametrize("terminal", [True, False])
+def test_results_are_cleaned_for_a_terminal_alone(*, terminal: bool) -> None:
+    ours, theirs = os.openpty() if terminal else os.pipe()
+    code = "from whisperdiar.cli.console import write_stdout; write_stdout('a\\x1b[2Jb')"
+    subprocess.run([sys.executable, "-c", code], stdout=theirs, check=True)
+    os.close(theirs)
+    assert os.read(ours, 100) == (rb"a\x1b[2Jb" if terminal else b"a\x1b[2Jb")
+    os.close(ours)

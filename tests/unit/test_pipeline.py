@@ -129,14 +129,14 @@ def test_only_speech_reaches_the_recogniser() -> None:
     ("error", "said"),
     [
         (ValueError("no speakers\nhere"), "no speakers here"),
-        (MemoryError(), "MemoryError"),
+        (MemoryError(), "ran out of memory"),
         (SystemExit(3), "asked to exit with 3"),
     ],
 )
 def test_a_failed_diarization_leaves_the_words(error: BaseException, said: str, *, parallel: bool) -> None:
     with pytest.raises(DiarizationFailed, match=said) as caught:
         pipeline(diarizer=Fixed(error=error), parallel=parallel).run(AUDIO)
-    assert caught.value.__cause__ is error
+    assert error in (caught.value.__cause__, caught.value.__cause__.__cause__)
     transcript = caught.value.transcript
     assert [w.text for w in transcript.words] == [" Hello", " there."]
     assert transcript.speakers == transcript.turns == ()

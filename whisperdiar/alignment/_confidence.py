@@ -16,6 +16,8 @@ from whisperdiar.alignment._turns import NOBODY, distance_of
 from whisperdiar.alignment._words import Doubles, Floats, Indices
 
 N_EVIDENCE = 6
+_BOUND = 7.0
+"""Log odds of the surest confidence, 0.9991: files have three decimals, and it is to be no 1 there either."""
 _MOST_LOG_ODDS = 6.0
 """Of a word with two candidates, of which one is as good as certain; the network itself is no surer than that."""
 
@@ -47,5 +49,5 @@ def confidence(weights: Floats, known: Floats) -> Doubles:
         known: what `evidence` gives.
     """
     odds = known.astype(np.float64) @ weights.astype(np.float64)
-    result: Doubles = 1.0 / (1.0 + np.exp(-np.clip(odds, -8.0, 8.0)))
+    result: Doubles = 1.0 / (1.0 + np.exp(-np.clip(odds, -_BOUND, _BOUND)))
     return result

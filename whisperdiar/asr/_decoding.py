@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from whisperdiar._machine import is_out_of_memory
 from whisperdiar.asr._packing import Piece
 from whisperdiar.asr._words import BROKEN, RawWord, rejoined
 from whisperdiar.contracts import Progress
@@ -263,12 +264,6 @@ def is_silence(decoded: Decoded, settings: WhisperSettings) -> bool:
     if limit is None or decoded.no_speech_probability <= limit:
         return False
     return probability is None or decoded.log_probability < probability
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether CTranslate2 or NumPy ran out of memory; CTranslate2 says so in words only."""
-    text = str(error).lower()
-    return isinstance(error, MemoryError) or "out of memory" in text or "bad_alloc" in text or "alloc_failed" in text
 
 
 def _decoded(task: Task, segment: Any, slot_start: float, temperature: float) -> Decoded:

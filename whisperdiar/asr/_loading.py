@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from whisperdiar import models
-from whisperdiar._machine import available_memory, batch_size, usable_cores
+from whisperdiar._forks import computes
+from whisperdiar._machine import available_memory, batch_size, is_out_of_memory, usable_cores
 from whisperdiar._telemetry import disable_telemetry
-from whisperdiar.asr._decoding import is_out_of_memory
 from whisperdiar.asr._device import Placement, place
 from whisperdiar.contracts import Progress
 from whisperdiar.errors import BackendBroken, BackendError, BackendMissing, InvalidOption
@@ -66,6 +66,7 @@ def load(settings: WhisperSettings, *, runtime: Runtime, progress: Progress) -> 
         translate=settings.task == "translate",
         progress=progress,
     )
+    computes("Whisper", runtime.threads or usable_cores())
     free = available_memory(placement.kind, placement.index)  # before the model takes its part
     model = _open(faster_whisper.WhisperModel, found, placement, runtime.threads)
     tokenizer = model.hf_tokenizer

@@ -6,16 +6,16 @@ six of clear synthetic speech, one in three of read speech. One process takes a 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
+from whisperdiar._machine import usable_cores
 from whisperdiar.asr._chunks import cut_pieces, quietest
 from whisperdiar.asr._sphinx import FRAME_S, LocalDecoder, SphinxWord, decode_all
-from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.contracts import Progress, Reloading, no_progress
 from whisperdiar.errors import UnsupportedRequest
 from whisperdiar.options import SAMPLE_RATE_HZ, PocketSphinxSettings, Runtime
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Samples, Span, Transcription, Word, total_duration
@@ -35,7 +35,7 @@ _MOST_PROCESSES = 8
 """Each holds the model; a share of many cores is no reason to load it a hundred times."""
 
 
-class Backend:
+class Backend(Reloading):
     """English words by PocketSphinx."""
 
     name: ClassVar[str] = "pocketsphinx"
@@ -112,7 +112,7 @@ class Backend:
         return self._decoder
 
     def _n_processes(self, pieces: Sequence[Span]) -> int:
-        allowed = min(self.runtime.threads or os.cpu_count() or 1, _MOST_PROCESSES)
+        allowed = min(self.runtime.threads or usable_cores(), _MOST_PROCESSES)
         return max(1, min(allowed, len(pieces), int(total_duration(pieces) / _WORTH_A_PROCESS_S)))
 
 

@@ -6,14 +6,16 @@ speech spans → pieces of at most `max_chunk` seconds → batches → words, ma
 from __future__ import annotations
 
 import math
+import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any, ClassVar
 
+from whisperdiar._machine import is_out_of_memory
 from whisperdiar.asr._chunks import quietest
-from whisperdiar.asr._decoding import Decoded, Decoder, Judgement, Task, is_out_of_memory, is_silence
+from whisperdiar.asr._decoding import Decoded, Decoder, Judgement, Task, is_silence
 from whisperdiar.asr._gaps import Gap, doubted_gaps, gaps, joined_gaps, with_gap_filled
 from whisperdiar.asr._guards import (
     Guarded,
@@ -39,7 +41,7 @@ from whisperdiar.asr._syllables import find_syllables
 from whisperdiar.asr._warnings import collect_warnings
 from whisperdiar.asr._wav2vec2 import WordAligner
 from whisperdiar.asr._words import UNSPACED_LANGUAGES, place_words, retimed, spread
-from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.contracts import Progress, Reloading, no_progress
 from whisperdiar.errors import BackendError, InvalidOption, UnsupportedRequest
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime, WhisperSettings
 from whisperdiar.types import (
@@ -66,6 +68,8 @@ _JOINED_PAUSE_S = 0.25
 _SHORTEST_STRETCH_S = 0.5
 _FIRST_PASS = 0.9
 """Share of the progress that the first decoding of everything has, where speech without words follows."""
+_LEFT_BEHIND: list[Loaded] = []
+"""Models of the process that this one was forked from."""
 NO_WORDS = "no words were recognised in this speech"
 
 
@@ -84,7 +88,7 @@ _DOUBTS = {
 }
 
 
-class Backend:
+class Backend(Reloading):
     """Words by a Whisper model in CTranslate2's format."""
 
     name: ClassVar[str] = "whisper"
@@ -102,6 +106,7 @@ class Backend:
         self.settings = settings or WhisperSettings()
         self.runtime = runtime or Runtime()
         self._loaded: Loaded | None = None
+        self._process = os.getpid()
         self._word_aligner: WordAligner | None = None
 
     def prepare(self, *, progress: Progress = no_progress) -> None:
@@ -404,7 +409,11 @@ class Backend:
         return _Aligner(self._word_aligner.align)
 
     def _load(self, progress: Progress) -> Loaded:
+        if self._loaded is not None and self._process != os.getpid():
+            _LEFT_BEHIND.append(self._loaded)  # to drop it would wait for its threads, which a fork does not copy
+            self._loaded = None
         if self._loaded is None:
+            self._process = os.getpid()
             self._loaded = load(self.settings, runtime=self.runtime, progress=progress)
         return self._loaded
 

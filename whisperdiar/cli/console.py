@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 import time
@@ -11,6 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from whisperdiar.errors import OutputError
+
+_COMMANDS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""What a terminal obeys and does not show: control characters but for tab and line feed, and marks of direction."""
 
 STAGE_TITLES = {
     "decode": "reading sound",
@@ -23,6 +27,14 @@ STAGE_TITLES = {
     "minutes": "asking the language model",
     "embed": "copying the video",
 }
+
+
+def printable(text: str) -> str:
+    """Text for a terminal: names of files and words of a recording may hold commands to it, which are shown instead.
+
+    A title bar, a cleared screen, a line that reads as another one: ``\\x1b]0;…``, ``\\x1b[2J``, ``\\u202e``.
+    """
+    return _COMMANDS.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 @dataclass(slots=True)
@@ -159,6 +171,7 @@ class Console:
         if sys.stderr is None:  # closed by whoever called: nobody listens
             return
         encoding = sys.stderr.encoding or "utf-8"
+        message = printable(message)
         with suppress(OSError):  # a full disk, a closed terminal: no reason to lose the work
             print(message.encode(encoding, "replace").decode(encoding), file=sys.stderr, flush=True)
 
@@ -173,10 +186,15 @@ class Console:
 
 
 def write_stdout(text: str | bytes) -> None:
-    """Text on stdout as UTF-8, whatever the terminal's locale says: the formats are defined that way."""
+    """Text on stdout as UTF-8, whatever the terminal's locale says: the formats are defined that way.
+
+    On a terminal it is made `printable`; a file or a program gets every byte.
+    """
     if sys.stdout is None:
         raise OutputError("standard output is closed; name a file with -o")
     try:
+        if isinstance(text, str) and sys.stdout.isatty():
+            text = printable(text)
         sys.stdout.buffer.write(text.encode("utf-8") if isinstance(text, str) else text)
         sys.stdout.buffer.flush()
     except BrokenPipeError:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from whisperdiar.cli.outputs import STDOUT, Target
 from whisperdiar.errors import InvalidOption, MediaError
@@ -14,7 +14,7 @@ from whisperdiar.options import WriteOptions
 
 FORMAT = "html"
 _BY_PATH = ("eaf",)
-"""Formats that name the recording by its whole path."""
+"""Formats that name the recording by its path from there."""
 _LARGEST = 200_000_000
 """Bytes that are put into a page. Browsers refuse texts of half a gigabyte, and base64 makes four bytes of three."""
 
@@ -27,14 +27,14 @@ class Recording:
     embed: bool = False
 
     def options_for(self, target: Target, options: WriteOptions) -> WriteOptions:
-        """The options for this target: a page links to the recording from where it lies, ELAN by its whole path.
+        """The options for this target: a page and ELAN find the recording by where it lies from there.
 
         Raises:
             MediaError: the recording is to be embedded and cannot be read.
             InvalidOption: … and it is too large.
         """
         if target.format.name in _BY_PATH:
-            return replace(options, media=os.path.abspath(self.path))
+            return replace(options, media=unquote(link(self.path, target.path)).removeprefix("./"))
         if target.format.name != FORMAT:
             return options
         return replace(options, media=link(self.path, target.path), media_data=self._data() if self.embed else None)

@@ -23,7 +23,7 @@ from whisperdiar.cli.reporting import Report, report_option
 from whisperdiar.clips import has_clips, make_folder, write_clips
 from whisperdiar.errors import DiarizationFailed, InvalidOption, TruncatedMedia, WhisperdiarError
 from whisperdiar.files import write_bytes, write_text
-from whisperdiar.formats import json
+from whisperdiar.formats import json, without_folders
 from whisperdiar.media import load, recording_id
 from whisperdiar.options import AlignmentOptions, Runtime, WriteOptions
 from whisperdiar.outcome import empty_sentence, is_empty, summarise_left_out
@@ -288,6 +288,7 @@ def write_targets(
         recording: what a page plays.
     """
     failed = []
+    transcript = replace(transcript, provenance=without_folders(transcript.provenance))  # files are sent to others
     for target in targets:
         try:
             own = options if recording is None else recording.options_for(target, options)

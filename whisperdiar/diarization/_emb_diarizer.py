@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.contracts import Progress, Reloading, no_progress
 from whisperdiar.diarization._emb_encoders import open_encoder
 from whisperdiar.diarization._emb_resegmentation import HOP, Likeness, count_frames, frames_of, share_out
 from whisperdiar.diarization._frames import speakers_by_appearance
@@ -21,7 +21,7 @@ from whisperdiar.types import ANY_SPEAKERS, Audio, BackendRecord, Diarization, S
 _LISTENING = 0.9  # of the time
 
 
-class EmbeddingDiarizer:
+class EmbeddingDiarizer(Reloading):
     """Windows of speech → embeddings → clusters → turns; what the diarizers ``embedding`` and ``ecapa`` share."""
 
     name: ClassVar[str] = ""

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from whisperdiar._sources import Source
 from whisperdiar.activity_files import check_target, save_or_warn
-from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.contracts import Progress, Reloading, no_progress
 from whisperdiar.diarization import _nemotron_inference as inference
 from whisperdiar.diarization._activity_turns import Frames, refuse_too_many, to_turns
 from whisperdiar.diarization._nemotron_networks import (
@@ -55,7 +55,7 @@ _LONGEST_FRAMES = 5000
 """The positions that the network knows: 400 s."""
 
 
-class Backend:
+class Backend(Reloading):
     """Nemotron 3 Diarization from the hub or from files; reports overlapped speech, and tells eight speakers apart.
 
     The network looks for speech by itself: cut or masked sound would spoil it, so `speech` only says whether there is
@@ -79,7 +79,7 @@ class Backend:
     settings_type: ClassVar[type] = NemotronSettings
 
     def __init__(self, settings: NemotronSettings | None = None, *, runtime: Runtime | None = None) -> None:
-        self.settings = settings or NemotronSettings()
+        self.settings: NemotronSettings = settings or NemotronSettings()
         self.runtime = runtime or Runtime()
         self._network: Network | None = None
         self._source: str | None = None

@@ -23,7 +23,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.contracts import Progress, Reloading, no_progress
 from whisperdiar.diarization import (
     _agglomerative,
     _local_voices,
@@ -83,7 +83,7 @@ _MIN_ACTIVE_SHARE = 0.2
 """Of a window that a local speaker must fill, alone, to take part in the clustering."""
 
 
-class Backend:
+class Backend(Reloading):
     """Neural diarization by ONNX Runtime alone; reports overlapped speech.
 
     It looks for speech by itself: cut audio would spoil it, so `speech` only says whether there is any.

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from whisperdiar._pyannote import EXTRA, quiet
-from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.contracts import Progress, Reloading, no_progress
 from whisperdiar.diarization import _pyannote_files, _pyannote_pipeline
 from whisperdiar.diarization._pyannote_activity import watching
 from whisperdiar.errors import BackendError, UnsupportedRequest, WhisperdiarError
@@ -23,7 +23,7 @@ _SHARES = {"segmentation": (0.0, 0.3), "embeddings": (0.3, 0.95)}
 """Which part of the whole a step of the pipeline is, by time on a CPU."""
 
 
-class Backend:
+class Backend(Reloading):
     """pyannote.audio's pipelines, from the hub or from a folder; reports overlapped speech.
 
     The pipeline looks for speech by itself: cut audio would spoil it, so `speech` only says whether there is any.

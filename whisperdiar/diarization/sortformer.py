@@ -18,7 +18,7 @@ import numpy as np
 
 from whisperdiar._machine import available_memory
 from whisperdiar.activity_files import check_target, save_or_warn
-from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.contracts import Progress, Reloading, no_progress
 from whisperdiar.diarization import _sortformer_inference as inference
 from whisperdiar.diarization import _sortformer_model as models
 from whisperdiar.diarization._activity_turns import Frames, refuse_too_many, to_turns
@@ -48,7 +48,7 @@ class _Run:
     guessed: int = 0
 
 
-class Backend:
+class Backend(Reloading):
     """Sortformer from the hub or from a ``.nemo`` file; reports overlapped speech, and tells four speakers apart.
 
     The network looks for speech by itself, and the published thresholds belong to that: cut or masked sound would

@@ -118,7 +118,8 @@ def read_cast(transcript: Transcript, entries: Sequence[Entry]) -> Cast:
         FormatError: a speaker is listed twice, or a name is empty.
     """
     shown = shown_names(transcript)
-    plain = {label: transcript.name(label) or "" for label in shown}
+    names = speaker_names(transcript)
+    plain = {label: names.get(label, label) for label in shown}
     cast = Cast(shown, dict(plain))
     keys = _labels_of_entries(entries, shown)
     changed: dict[str, str] = {}
@@ -144,7 +145,8 @@ def _labels_of_entries(entries: Sequence[Entry], shown: Mapping[str, str]) -> li
     known = {folded(name): label for label, name in shown.items()}
     known |= {folded(key): label for label, key in list_keys(shown).items()}
     found = [known.get(folded(entry.key)) for entry in entries]
-    missing = iter([label for label in shown if label not in found])
+    listed = set(found)
+    missing = iter([label for label in shown if label not in listed])
     if len(entries) != len(shown):
         return found
     return [label if label is not None else next(missing) for label in found]

@@ -22,7 +22,7 @@ from whisperdiar.editing._turns import corrected_turns
 from whisperdiar.editing.form import EditedText
 from whisperdiar.errors import FormatError
 from whisperdiar.options import EditOptions
-from whisperdiar.transcript import Segment, Speaker, Transcript
+from whisperdiar.transcript import Segment, Speaker, Transcript, speaker_names
 from whisperdiar.types import Dropped, Span, Word
 
 DELETED = "deleted by a person"
@@ -151,12 +151,12 @@ def _speakers_of_turns(old: Old, new: New, matching: Matching, cast: Cast) -> li
         found.append(label if own else cast.find(turn.name) if turn.name else None)
         if turn.name and found[-1] is None:
             unknown.setdefault(folded(turn.name), []).append(number)
-    known = set(found)
+    known, names = set(found), speaker_names(old.transcript)
     for numbers in unknown.values():
         name = new.turns[numbers[0]].name
         labels = {before[number] for number in numbers}
         (label,) = labels if len(labels) == 1 else (None,)
-        if label is not None and label not in known and cast.names[label] == old.transcript.name(label):
+        if label is not None and label not in known and cast.names[label] == names.get(label, label):
             cast.names[label] = name
         else:
             label = cast.add(name)
@@ -185,13 +185,14 @@ def _changes(
 ) -> Changes:
     fresh = [item for words in placed for item in words if item.word is None]
     used = {said.after for said in rebuilt.said}
+    names = speaker_names(old.transcript)
     changes = Changes(
         corrected=sum(bool(item.replaced) for item in fresh),
         inserted=sum(not item.replaced for item in fresh),
         deleted=len(gone),
         reassigned=rebuilt.reassigned,
         renamed=sum(
-            name != old.transcript.name(label)
+            name != names.get(label, label)
             for label, name in cast.names.items()
             if label not in cast.added and label not in cast.merged
         ),

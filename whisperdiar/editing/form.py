@@ -32,7 +32,7 @@ from whisperdiar.editing._old import Old, cleaned, lay_out
 from whisperdiar.errors import FormatError
 from whisperdiar.formats._text import refuse_line, without_mark
 from whisperdiar.options import EditOptions
-from whisperdiar.transcript import Transcript
+from whisperdiar.transcript import Transcript, speaker_names
 
 MARK = "(?)"
 _NOTES = (
@@ -114,9 +114,9 @@ def write(transcript: Transcript, *, options: EditOptions | None = None) -> str:
     if options.mark_uncertain:
         lines += ["> Words followed by (?) are doubtful; the marks may stay."]
     if shown:
-        keys = list_keys(shown)
+        keys, names = list_keys(shown), speaker_names(transcript)
         lines += ["", "## Speakers", ""]
-        lines += [f"- {_escaped_name(keys[label])} = {_listed(transcript, label)}" for label in shown]
+        lines += [f"- {_escaped_name(keys[label])} = {_listed(names.get(label, label))}" for label in shown]
     lines += ["", "## Text"]
     doubtful = _doubtful(old, options) if options.mark_uncertain else frozenset[int]()
     for paragraph in old.paragraphs:
@@ -127,8 +127,8 @@ def write(transcript: Transcript, *, options: EditOptions | None = None) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _listed(transcript: Transcript, label: str) -> str:
-    return _escaped_name(" ".join(cleaned(transcript.name(label) or "").split()))
+def _listed(name: str) -> str:
+    return _escaped_name(" ".join(cleaned(name).split()))
 
 
 def _doubtful(old: Old, options: EditOptions) -> frozenset[int]:

@@ -30,7 +30,7 @@ from whisperdiar.formats._decoding import Decoded, check_encoding, decode
 from whisperdiar.formats._from_cues import transcript_of
 from whisperdiar.formats._languages import code_of, english_name
 from whisperdiar.formats._making import timed_lines
-from whisperdiar.formats._notes import fallback_notes
+from whisperdiar.formats._notes import fallback_notes, without_folders
 from whisperdiar.formats._recordings import SeveralRecordings
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
@@ -55,6 +55,7 @@ __all__ = [
     "read_cues",
     "timed_lines",
     "transcript_of",
+    "without_folders",
 ]
 
 _NOT_OF_TRANSCRIPTS = frozenset({"speech"})

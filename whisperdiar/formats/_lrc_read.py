@@ -16,6 +16,9 @@ _JOINED = re.compile(rf"([<\[]){JOINER}(?![:：])")  # before a colon it marks a
 _TAG = re.compile(r"\[([A-Za-z#_]+):((?:[^\[\]]|\[[^\[\]]*\])*)\]")
 _LONGEST_LINE = 7.0
 _PER_CHARACTER = 1 / 15
+_MOST_REPEATED = 20
+"""Characters that a line may become for each that it has: with a chorus of 200 columns as many as there are verses. A
+file of 18 kB would otherwise become millions of words."""
 
 
 class _Row(NamedTuple):
@@ -41,6 +44,8 @@ def lyric_cues(text: str) -> tuple[Cue, ...]:
             stamps.append(_seconds(*match.groups()))
             rest = rest[match.end() :]
         tag = _TAG.fullmatch(line)
+        if len(stamps) > 1 and len(stamps) * len(rest) > _MOST_REPEATED * len(line):
+            refuse_line(number, line, f"{len(stamps)} times before one text, which no song repeats so often")
         if stamps:
             rows += [_Row(stamp, rest) for stamp in stamps]
         elif tag is None:

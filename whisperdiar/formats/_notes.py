@@ -30,7 +30,7 @@ def fallback_notes(provenance: Mapping[str, Any]) -> tuple[str, ...]:
 def without_folders(value: Any) -> Any:
     """The same JSON value with the folders of this machine taken out of every text: of a path its last part stays.
 
-    A page is sent to others, to whom the folders of its maker say nothing.
+    Files are sent to others, to whom the folders of its maker say nothing.
     """
     if isinstance(value, str):
         alone = ": " not in value and "://" not in value

@@ -25,6 +25,8 @@ from whisperdiar.statistics import Statistics, talk_statistics
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span
 
+_HEAD = ("schema_version", "recording_id", "duration", "start", "language", "speakers")
+
 
 def page_data(transcript: Transcript, *, options: WriteOptions) -> dict[str, Any]:
     """JSON values only: everything that the page shows and that its downloads hold."""
@@ -36,7 +38,7 @@ def page_data(transcript: Transcript, *, options: WriteOptions) -> dict[str, Any
     words = transcript.words
     turns, doubtful = transcript.turns, transcript.uncertain
     return {
-        "head": {key: whole[key] for key in ("schema_version", "recording_id", "duration", "language", "speakers")},
+        "head": {key: whole[key] for key in _HEAD if key in whole},
         "dropped": whole["dropped"],
         "provenance": write_compact(whole["provenance"]),  # as text: a browser has no large whole numbers
         "labels": labels,
@@ -113,7 +115,7 @@ def _figures(figures: Statistics) -> dict[str, Any]:
         longest = item.longest_turn
         values["longest_turn"] = None if longest is None else [milliseconds(longest.start), milliseconds(longest.end)]
         people.append({key: round(value, 4) if isinstance(value, float) else value for key, value in values.items()})
-    return {"speech": figures.speech, "overlap": figures.overlap, "speakers": people, "answers": figures.answers}
+    return {"speech": figures.speech, "overlap": figures.overlap, "speakers": people, "answers": figures.answer_counts}
 
 
 def _column(values: Iterable[int | None]) -> Any:

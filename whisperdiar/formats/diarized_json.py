@@ -41,7 +41,7 @@ def dumps(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG
                 }
                 for number, item in enumerate(items, start=1)
             ],
-            "usage": {"type": "duration", "seconds": duration_ms / 1000},
+            "usage": {"type": "duration", "seconds": max(0, milliseconds(transcript.length)) / 1000},
         }
     )
 

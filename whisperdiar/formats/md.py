@@ -7,7 +7,7 @@ import re
 from whisperdiar.formats._text import clock, milliseconds, one_line
 from whisperdiar.formats.txt import paragraphs
 from whisperdiar.options import WriteOptions
-from whisperdiar.transcript import Transcript
+from whisperdiar.transcript import Transcript, speaker_names
 
 name = "md"
 suffix = ".md"
@@ -23,12 +23,14 @@ _ADDRESS = re.compile(r"(https?|ftp|mailto|www)([:.])", re.IGNORECASE)
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
     """Paragraphs such as ``**Anna** [00:01:02] text``."""
     blocks = [f"# {_plain(one_line(transcript.recording_id)) or 'Transcript'}"]
+    names = speaker_names(transcript)
     for group in paragraphs(transcript.segments, options):
         text = one_line("".join(word.text for segment in group for word in segment.words))
         if text:
             # Cut off, not rounded: who jumps there must not miss the first word.
             time = clock(max(0, milliseconds(group[0].span.start)), ".").partition(".")[0]
-            who = one_line(transcript.name(group[0].speaker) or "") if options.speaker_style != "none" else ""
+            label = group[0].speaker if options.speaker_style != "none" else None
+            who = "" if label is None else one_line(names.get(label, label))
             blocks.append((f"**{_plain(who)}** " if who else "") + rf"\[{time}\] {_plain(text)}")
     return "\n\n".join(blocks) + "\n"
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from whisperdiar.formats._text import clock, milliseconds, one_line
 from whisperdiar.options import WriteOptions
-from whisperdiar.transcript import Segment, Transcript
+from whisperdiar.transcript import Segment, Transcript, speaker_names
 
 name = "txt"
 suffix = ".txt"
@@ -16,7 +16,8 @@ needs = "words"
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
     """Lines such as ``[00:01:02] Anna: text``."""
-    lines = [_line(group, transcript, options) for group in paragraphs(transcript.segments, options)]
+    names = speaker_names(transcript)
+    lines = [_line(group, names, options) for group in paragraphs(transcript.segments, options)]
     return "".join(line + "\n" for line in filter(None, lines))
 
 
@@ -36,11 +37,12 @@ def paragraphs(segments: Sequence[Segment], options: WriteOptions) -> list[list[
     return groups
 
 
-def _line(group: Sequence[Segment], transcript: Transcript, options: WriteOptions) -> str:
+def _line(group: Sequence[Segment], names: Mapping[str, str], options: WriteOptions) -> str:
     text = one_line("".join(word.text for segment in group for word in segment.words))
     if not text:
         return ""
     # The clock shows whole seconds cut off, not rounded: who jumps there must not miss the first word.
     time = clock(max(0, milliseconds(group[0].span.start)), ".").partition(".")[0]
-    speaker = one_line(transcript.name(group[0].speaker) or "") if options.speaker_style != "none" else ""
+    label = group[0].speaker if options.speaker_style != "none" else None
+    speaker = "" if label is None else one_line(names.get(label, label))
     return f"[{time}] {speaker}: {text}" if speaker else f"[{time}] {text}"

@@ -48,7 +48,7 @@ def dumps(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG
                 for item in items
                 for word in item.words
             ],
-            "usage": {"type": "duration", "seconds": duration_ms / 1000},
+            "usage": {"type": "duration", "seconds": max(0, milliseconds(transcript.length)) / 1000},
         }
     )
 

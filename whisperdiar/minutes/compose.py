@@ -50,7 +50,7 @@ def compose(material: Material, options: MinutesOptions) -> Minutes:
     decided, to_do = _outcomes(material, options)
     return Minutes(
         recording_id=transcript.recording_id,
-        duration=transcript.duration,
+        duration=transcript.length,
         language=options.language or transcript.language,
         day=options.day,
         n_words=sum(len(item.words) for item in material.utterances),

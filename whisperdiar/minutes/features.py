@@ -6,6 +6,7 @@ meeting (`lexical`) and through the categories of a language's cue phrases, if i
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ CATEGORIES = (
 
 _NEIGHBOURS = (-2, -1, 1, 2)
 _WINDOWS = (2, 6, 20)
+_AROUND = 15
+"""Utterances on either side among which a speaker's share is the local one."""
 _SMOOTHED = ("n_words", "n_content", "idf_sum", "centroid", "lexrank", "answered", "speaker_run")
 _SMOOTHED_CUES = (
     "decision", "we_will", "you_will", "task", "future", "agree", "question", "hedge", "summary", "number", "chat",
@@ -229,14 +232,18 @@ def _speaker(columns: Columns, utterances: Sequence[Utterance]) -> None:
     for name, measure in per_speaker.items():
         columns.add(f"speaker_{name}", [measure(item.speaker) for item in utterances])
     columns.add("n_speakers", np.full(len(utterances), float(len(words))))
-    around = np.zeros((len(utterances), max(1, len(words))))
-    order = {who: k for k, who in enumerate(words)}
-    for i, item in enumerate(utterances):
-        around[i, order[item.speaker]] = len(item.words)
-    local = np.stack([window_mean(column, 15) for column in around.T], axis=1) if len(utterances) else around
-    shares = local / np.maximum(local.sum(axis=1, keepdims=True), 1e-9)
-    columns.add("local_share", [shares[i, order[item.speaker]] for i, item in enumerate(utterances)])
-    columns.add("local_entropy", -(shares * np.log(np.maximum(shares, 1e-12))).sum(axis=1))
+    around = [_local_shares(utterances, i) for i in range(len(utterances))]
+    columns.add("local_share", [shares[item.speaker] for shares, item in zip(around, utterances, strict=True)])
+    columns.add("local_entropy", [-sum(p * math.log(p) for p in shares.values() if p) for shares in around])
+
+
+def _local_shares(utterances: Sequence[Utterance], place: int) -> dict[str | None, float]:
+    """Speaker → share of the words in the utterances around one, for those alone who talk there."""
+    words = Counter[str | None]()
+    for item in utterances[max(0, place - _AROUND) : place + _AROUND + 1]:
+        words[item.speaker] += len(item.words)
+    total = max(1, sum(words.values()))
+    return {who: count / total for who, count in words.items()}
 
 
 def _cues(columns: Columns, tokens: list[list[str]], language: Language) -> tuple[str, ...]:

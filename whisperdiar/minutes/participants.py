@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from whisperdiar.minutes.content import Participant
 from whisperdiar.statistics import talk_statistics
-from whisperdiar.transcript import Transcript
+from whisperdiar.transcript import Transcript, speaker_names
 
 
 def participants(transcript: Transcript) -> tuple[Participant, ...]:
     """One for everybody who says anything, in the transcript's order."""
+    names = speaker_names(transcript)
     return tuple(
         Participant(
             speaker=item.speaker,
-            name=transcript.name(item.speaker) or item.speaker,
+            name=names.get(item.speaker) or item.speaker,
             talk_time=item.talk_time,
             share=item.share,
             words=item.words,

@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Collection
+from dataclasses import fields
+from numbers import Real
 from typing import Any
 
 from whisperdiar.errors import InvalidOption
+
+
+def check_numbers(settings: Any, *, may_be_negative: Collection[str] = ()) -> None:
+    """Raises InvalidOption where any number of a settings class is no number, infinite, or below 0.
+
+    Every class of settings ends its checks with this: a comparison such as ``value < 1`` lets NaN through.
+    """
+    for item in fields(settings):
+        value = getattr(settings, item.name)
+        if not isinstance(value, Real) or isinstance(value, bool):
+            continue
+        if not math.isfinite(value):
+            raise InvalidOption(f"{item.name} {value}: give a finite number")
+        if value < 0 and item.name not in may_be_negative:
+            raise InvalidOption(f"{item.name} {value}: it cannot be negative")
 
 
 def check_at_least_one(settings: Any, *names: str) -> None:

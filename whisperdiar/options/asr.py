@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from whisperdiar.errors import InvalidOption
+from whisperdiar.options._ranges import check_numbers
 
 WHISPER_TASKS = ("transcribe", "translate")
 
@@ -90,6 +91,7 @@ class WhisperSettings:
                 ) from error
         if not 1.0 <= self.max_chunk <= 30.0:
             raise InvalidOption(f"max_chunk {self.max_chunk}: Whisper takes 1 to 30 seconds at once")
+        check_numbers(self, may_be_negative=("log_prob_threshold",))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,3 +110,4 @@ class PocketSphinxSettings:
     def __post_init__(self) -> None:
         if not 1.0 <= self.max_chunk <= 120.0:
             raise InvalidOption(f"max_chunk {self.max_chunk}: PocketSphinx takes 1 to 120 seconds at once")
+        check_numbers(self)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from whisperdiar.errors import InvalidOption
+from whisperdiar.options._ranges import check_numbers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,7 @@ class BicSettings:
                 f"tolerance {self.tolerance}, change_penalty {self.change_penalty}, pause_penalty "
                 f"{self.pause_penalty}, boundary_reach {self.boundary_reach}: none can be negative"
             )
+        check_numbers(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,3 +88,4 @@ class ChannelsSettings:
                 f"above_noise {self.above_noise}, crosstalk {self.crosstalk}, hysteresis {self.hysteresis}, min_turn "
                 f"{self.min_turn}, min_pause {self.min_pause}, padding {self.padding}: none can be negative"
             )
+        check_numbers(self)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from whisperdiar.errors import InvalidOption
+from whisperdiar.options._ranges import check_numbers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,7 @@ class EditOptions:
             raise InvalidOption(f"paragraphs of {self.max_paragraph} seconds: give a positive number")
         if not self.seconds_per_character > 0:
             raise InvalidOption(f"{self.seconds_per_character} seconds per character: give a positive number")
+        check_numbers(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,9 @@ class KeepOptions:
         min_agreement: share of the words around a correction that the new transcript must have at the same time.
         min_context: with fewer words around it, a correction is carried over unchecked.
         slack: between the two words beside a correction, so many words more than twice its own may be replaced by it.
+
+    Raises:
+        InvalidOption: a number that is infinite, none, or below 0.
     """
 
     join_gap: float = 0.3
@@ -51,3 +56,6 @@ class KeepOptions:
     min_agreement: float = 0.34
     min_context: int = 4
     slack: int = 3
+
+    def __post_init__(self) -> None:
+        check_numbers(self)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from whisperdiar.errors import InvalidOption
-from whisperdiar.options._ranges import check_at_least_one, check_ranges
+from whisperdiar.options._ranges import check_at_least_one, check_numbers, check_ranges
 
 EMBEDDINGS = ("auto", "ecapa", "resemblyzer", "campplus", "wespeaker", "pyannote")
 EMBEDDING_CLUSTERINGS = ("auto", "agglomerative", "kmeans")
@@ -73,6 +73,7 @@ class EmbeddingSettings:
         )
         if self.step is not None and self.step > self.window:
             raise InvalidOption(f"step {self.step}: it must not be longer than the window ({self.window:g} s)")
+        check_numbers(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

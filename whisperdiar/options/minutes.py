@@ -6,7 +6,7 @@ import datetime
 from dataclasses import dataclass
 
 from whisperdiar.errors import InvalidOption
-from whisperdiar.options._ranges import check_at_least_one, check_ranges
+from whisperdiar.options._ranges import check_at_least_one, check_numbers, check_ranges
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +38,7 @@ class MinutesOptions:
         check_at_least_one(self, "length")
         check_ranges(self, ("length_share", 0.0, 1.0), ("outcomes_share", 0.0, 1.0))
         check_ranges(self, ("fewest_outcomes_share", 0.0, self.outcomes_share))
+        check_numbers(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +70,7 @@ class LlmOptions:
         if not self.timeout > 0:
             raise InvalidOption(f"--llm-timeout {self.timeout:g}: give a number of seconds above zero")
         check_ranges(self, ("window", 50, 1_000_000), ("support", 0.0, 1.0))
+        check_numbers(self)
 
     def __repr__(self) -> str:
         return f"LlmOptions(url={self.url!r}, model={self.model!r})"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from whisperdiar.errors import InvalidOption
-from whisperdiar.options._ranges import check_ranges
+from whisperdiar.options._ranges import check_numbers, check_ranges
 from whisperdiar.options.sortformer import PostProcessing, Streaming
 
 _CACHE = {"fifo_len": 264, "spkcache_update_period": 222, "spkcache_len": 264, "chunk_left_context": 0}
@@ -96,6 +96,7 @@ class NemotronSettings:
             # Of eight speakers each needs a frame of speech and one of silence.
             ("spkcache_len", 16, 3000),
         )
+        check_numbers(self)
         changed = self._changed
         if self.mode == ONE_WINDOW and changed:
             name = next(iter(changed))

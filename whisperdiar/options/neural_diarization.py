@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from whisperdiar.errors import InvalidOption
-from whisperdiar.options._ranges import check_at_least_one, check_ranges
+from whisperdiar.options._ranges import check_at_least_one, check_numbers, check_ranges
 
 CLUSTERINGS = ("AgglomerativeClustering", "KMeansClustering", "VBxClustering")
 LINKAGES = ("average", "centroid", "complete", "median", "single", "ward", "weighted")
@@ -70,3 +70,4 @@ class PyannoteSettings:
             raise InvalidOption(f"clustering {self.clustering!r}: choose one of {', '.join(CLUSTERINGS)}")
         if self.clustering_method not in (None, *LINKAGES):
             raise InvalidOption(f"clustering_method {self.clustering_method!r}: choose one of {', '.join(LINKAGES)}")
+        check_numbers(self)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from whisperdiar.errors import InvalidOption
-from whisperdiar.options._ranges import check_at_least_one, check_ranges
+from whisperdiar.options._ranges import check_at_least_one, check_numbers, check_ranges
 from whisperdiar.options.neural_diarization import LINKAGES
 
 STRETCH_THRESHOLD = 0.4
@@ -91,6 +91,7 @@ class OnnxSettings:
             ("vbx_fa", 0.001, 100.0),
             ("vbx_fb", 0.001, 100.0),
         )
+        check_numbers(self)
         if self.fast and self.embedding_batch_size is not None:
             raise InvalidOption("embedding_batch_size: fast embeds blocks one by one; leave one of the two out")
         if not self.exact:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 
 from whisperdiar.errors import InvalidOption
+from whisperdiar.options._ranges import check_numbers
 from whisperdiar.options.profiles import subtitle_rules
 from whisperdiar.options.subtitles import SubtitleOptions, SubtitleRules
 
@@ -25,6 +26,7 @@ class AlignmentOptions:
     def __post_init__(self) -> None:
         if not 0.0 <= self.uncertain_below <= 1.0:
             raise InvalidOption(f"uncertain-below {self.uncertain_below}: give a probability, 0 to 1")
+        check_numbers(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +36,16 @@ class SegmentationOptions:
     Attributes:
         max_pause: a longer pause (seconds) ends a segment.
         max_segment: a longer segment (seconds) is split at its best place.
+
+    Raises:
+        InvalidOption: a number that is infinite, none, or below 0.
     """
 
     max_pause: float = 1.0
     max_segment: float = 30.0
+
+    def __post_init__(self) -> None:
+        check_numbers(self)
 
 
 EMBEDDED_FORMATS = ("srt", "vtt", "ass")
@@ -77,6 +85,7 @@ class WriteOptions:
             raise InvalidOption(f"speaker style {self.speaker_style!r}: choose one of {', '.join(SPEAKER_STYLES)}")
         if not self.max_paragraph > 0:
             raise InvalidOption(f"paragraphs of {self.max_paragraph} seconds: give a positive number")
+        check_numbers(self)
         self.rules(None)  # what makes no sense is said before any work is done
 
     @property

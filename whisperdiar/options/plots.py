@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from whisperdiar.errors import InvalidOption
-from whisperdiar.options._ranges import check_ranges
+from whisperdiar.options._ranges import check_numbers, check_ranges
 
 PLOT_KINDS = ("timeline", "talk", "answers", "all")
 PLOT_LANGUAGES = ("en", "ru")
@@ -37,3 +37,4 @@ class PlotOptions:
         if self.language is not None and self.language not in PLOT_LANGUAGES:
             raise InvalidOption(f"language {self.language!r}: choose one of {', '.join(PLOT_LANGUAGES)}")
         check_ranges(self, ("width", 400, 20_000), ("scale", 0.1, 10.0))
+        check_numbers(self)

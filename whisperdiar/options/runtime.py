@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from whisperdiar.errors import InvalidOption
+from whisperdiar.options._ranges import check_numbers
 
 SAMPLE_RATE_HZ = 16_000
 """What every model here is trained on."""
@@ -32,11 +33,17 @@ class Runtime:
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         threads: CPU threads; 0 leaves the choice to the library.
         offline: never touch the network.
+
+    Raises:
+        InvalidOption: a number of threads that is none, or below 0.
     """
 
     device: str = "auto"
     threads: int = 0
     offline: bool = False
+
+    def __post_init__(self) -> None:
+        check_numbers(self)
 
 
 def check_device(device: str) -> None:

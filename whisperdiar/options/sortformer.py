@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from whisperdiar.errors import InvalidOption
-from whisperdiar.options._ranges import check_ranges
+from whisperdiar.options._ranges import check_numbers, check_ranges
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +29,9 @@ class PostProcessing:
     min_duration_on: float = 0.0
     min_duration_off: float = 0.0
 
+    def __post_init__(self) -> None:
+        check_numbers(self)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Streaming:
@@ -48,6 +51,9 @@ class Streaming:
     spkcache_update_period: int
     spkcache_len: int = 188
     chunk_left_context: int = 1
+
+    def __post_init__(self) -> None:
+        check_numbers(self)
 
 
 POSTPROCESSING: Mapping[str, PostProcessing] = {
@@ -157,6 +163,7 @@ class SortformerSettings:
             ("window", 10.0, 7200.0),
             ("window_overlap", 1.0, 3600.0),
         )
+        check_numbers(self)
         if self.window is not None and self.window_overlap is not None and self.window_overlap > self.window / 2:
             raise InvalidOption(
                 f"window_overlap {self.window_overlap:g}: it must be at most half of window, {self.window / 2:g}"

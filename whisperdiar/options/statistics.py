@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from whisperdiar.options._ranges import check_ranges
+from whisperdiar.options._ranges import check_numbers, check_ranges
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,3 +28,4 @@ class StatisticsOptions:
 
     def __post_init__(self) -> None:
         check_ranges(self, ("max_pause", 0.0, 60.0), ("max_silence", 0.0, 3600.0), ("min_overlap", 0.0, 60.0))
+        check_numbers(self)

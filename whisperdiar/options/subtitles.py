@@ -7,9 +7,12 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from whisperdiar.errors import InvalidOption
+from whisperdiar.options._ranges import check_numbers
 
 _NTSC = 1000 / 1001
 _SLOWEST, _FASTEST = 1, 1000  # frames a second
+_ABOVE_ZERO = ("max_chars", "max_lines", "max_cps", "max_wpm", "max_duration", "fps", "max_words")
+_ZERO_OR_MORE = ("min_duration", "min_gap", "close_gap", "min_gap_frames", "gap")
 _WHOLE = ("max_chars", "max_lines", "max_words", "min_gap_frames")
 
 
@@ -53,14 +56,7 @@ class SubtitleRules:
     full_width: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("max_chars", "max_lines", "max_cps", "max_wpm", "max_duration", "fps", "max_words"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < math.inf:
-                raise InvalidOption(f"{name.replace('_', '-')} {value}: give a number above zero")
-        for name in ("min_duration", "min_gap", "close_gap", "min_gap_frames"):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value < math.inf:
-                raise InvalidOption(f"{name.replace('_', '-')} {value}: give zero or more")
+        _check_limits(self)
         for name in _WHOLE:
             if not isinstance(getattr(self, name) or 0, int):
                 raise InvalidOption(f"{name.replace('_', '-')} {getattr(self, name)}: give a whole number")
@@ -70,6 +66,7 @@ class SubtitleRules:
             raise InvalidOption(
                 f"min-duration {self.min_duration} is longer than max-duration {self.max_duration}: turn them round"
             )
+        check_numbers(self)
 
     @property
     def max_columns(self) -> int:
@@ -100,6 +97,9 @@ class SubtitleOptions:
         profile: name of a profile that is shipped, or a JSON file with one.
         gap: least seconds between two cues, in place of the profile's seconds or frames.
         max_chars, max_lines, max_cps, min_duration, max_duration, fps, overlap: as in `SubtitleRules`.
+
+    Raises:
+        InvalidOption: a number that is infinite, none, or below 0.
     """
 
     profile: str = "default"
@@ -111,6 +111,21 @@ class SubtitleOptions:
     gap: float | None = None
     fps: float | None = None
     overlap: bool | None = None
+
+    def __post_init__(self) -> None:
+        _check_limits(self)
+        check_numbers(self)
+
+
+def _check_limits(settings: SubtitleRules | SubtitleOptions) -> None:
+    """Raises InvalidOption, with the name as it is typed, where a limit is out of range; None is no limit."""
+    for item in fields(settings):
+        value = getattr(settings, item.name)
+        name = item.name.replace("_", "-")
+        if item.name in _ABOVE_ZERO and value is not None and not 0 < value < math.inf:
+            raise InvalidOption(f"{name} {value}: give a number above zero")
+        if item.name in _ZERO_OR_MORE and value is not None and not 0 <= value < math.inf:
+            raise InvalidOption(f"{name} {value}: give zero or more")
 
 
 RULES = tuple(item.name for item in fields(SubtitleRules) if item.name != "profile")

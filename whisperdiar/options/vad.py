@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from whisperdiar.errors import InvalidOption
+from whisperdiar.options._ranges import check_numbers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,7 @@ class VadSettings:
         for name in ("min_speech", "min_silence", "padding"):
             if not 0.0 <= getattr(self, name) < math.inf:
                 raise InvalidOption(f"{name} {getattr(self, name)}: it must be a number of seconds, 0 or more")
+        check_numbers(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,9 @@ class EnergySettings:
         floor_window: the floor is looked for in this many seconds.
         floor_percentile: it is this percentile of the loudness there.
         min_speech, min_silence, padding: as in VadSettings.
+
+    Raises:
+        InvalidOption: a number that is infinite, none, or below 0 (but `silence_db`).
     """
 
     threshold_db: float = 8.0
@@ -60,3 +65,6 @@ class EnergySettings:
     min_speech: float = 0.1
     min_silence: float = 0.3
     padding: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_numbers(self, may_be_negative=("silence_db",))

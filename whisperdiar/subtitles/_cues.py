@@ -10,7 +10,7 @@ from whisperdiar.subtitles._atoms import Atoms
 from whisperdiar.subtitles._division import Part, Search, Surroundings, divide
 from whisperdiar.subtitles._limits import Limits
 from whisperdiar.subtitles._merging import together
-from whisperdiar.subtitles._streams import TURN_PAUSE, alone
+from whisperdiar.subtitles._streams import TURN_PAUSE, Turns, alone
 from whisperdiar.subtitles._timing import Shown, spread
 from whisperdiar.types import Cue, Span, TimedText
 
@@ -48,8 +48,9 @@ def drafts(
         merged, around = together(table, limits, reserved, dash=dash or 0)
         return _drafts(merged, limits, around, lane="all")
     made: list[Draft] = []
+    turns = Turns(table, limits.tick)
     for speaker, stream in table.items():
-        made += _drafts(stream, limits, alone(speaker, table, limits, reserved), lane=(speaker,))
+        made += _drafts(stream, limits, alone(speaker, stream, turns, limits, reserved), lane=(speaker,))
     return made if dash is None else joined(made, limits, reserved, dash)
 
 

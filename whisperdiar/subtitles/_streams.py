@@ -45,6 +45,29 @@ def streams(
     return found
 
 
+class Turns:
+    """Where the turns of all speakers begin, in ticks, for whoever asks when the next one of somebody else begins.
+
+    Made once for all: what each speaker would have to look through by himself grows with the square of their number.
+    """
+
+    def __init__(self, table: Mapping[str | None, Atoms], tick: float) -> None:
+        begun = sorted((start, place) for place, found in enumerate(table.values()) for start in onsets(found, tick))
+        self._place = {speaker: place for place, speaker in enumerate(table)}
+        self._starts = [start for start, _ in begun]
+        self._owners = [owner for _, owner in begun]
+        self._others = [len(begun)] * len(begun)  # for each the next turn that is somebody else's
+        for i in range(len(begun) - 2, -1, -1):
+            self._others[i] = i + 1 if self._owners[i + 1] != self._owners[i] else self._others[i + 1]
+
+    def following(self, speaker: str | None, tick: int) -> int:
+        """When the first turn of anybody but this speaker begins, at `tick` or later; `NEVER` where none does."""
+        place = bisect_left(self._starts, tick)
+        if place < len(self._starts) and self._owners[place] == self._place[speaker]:
+            place = self._others[place]
+        return self._starts[place] if place < len(self._starts) else NEVER
+
+
 def onsets(stream: Atoms, tick: float) -> list[int]:
     """Where the turns of one speaker begin, in ticks."""
     pause = round(TURN_PAUSE / tick)
@@ -52,19 +75,12 @@ def onsets(stream: Atoms, tick: float) -> list[int]:
 
 
 def alone(
-    speaker: str | None, table: Mapping[str | None, Atoms], limits: Limits, reserved: Mapping[str | None, int]
+    speaker: str | None, stream: Atoms, turns: Turns, limits: Limits, reserved: Mapping[str | None, int]
 ) -> Surroundings:
     """Of a speaker's own sequence, where cues may overlap in time: the turns of others end the lingering."""
-    stream = table[speaker]
-    turns = sorted(start for other, found in table.items() if other != speaker for start in onsets(found, limits.tick))
-    turns.append(NEVER)
-    barriers, end = [], 0
-    for own_end in stream.ends:
-        end = own_end
-        barriers.append(turns[bisect_left(turns, end)] - limits.gap)
     return Surroundings(
         cuts=cut_prices(stream, limits.tick),
-        barriers=barriers,
+        barriers=[turns.following(speaker, end) - limits.gap for end in stream.ends],
         slack=[limits.late] * len(stream),
         quiet=[-1] * len(stream),  # cues of others share the screen with many, and then writers name both
         reserved=reserved,

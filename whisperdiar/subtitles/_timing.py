@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 from whisperdiar.subtitles._limits import Limits
 
@@ -54,8 +54,12 @@ def settle(cues: Sequence[Shown], limits: Limits) -> None:
     turns = [(cue.start, number) for number, cue in enumerate(ordered) if cue.turn]
     for number, cue in enumerate(ordered):
         latest = max(cue.start + 1, min(following.get(number, _NEVER) - limits.gap, cue.start + limits.longest))
+        # Turns that begin after the cue must be gone do not matter; there may be a thousand before one of another lane.
+        late = latest + limits.gap
         begins = [
-            next((start for start, other in _from_tick(turns, said) if not ordered[other].lanes & cue.lanes), _NEVER)
+            next(
+                (start for start, other in _between(turns, said, late) if not ordered[other].lanes & cue.lanes), _NEVER
+            )
             for said in (max(cue.said - limits.trim, cue.start + 1), max(cue.said, cue.start + 1))
         ]
         # Who begins while the last sound is made ends the cue as well: nobody sees two cues for so short a time.
@@ -63,8 +67,11 @@ def settle(cues: Sequence[Shown], limits: Limits) -> None:
         cue.end = _end(cue, latest, turn, starts, limits)
 
 
-def _from_tick(turns: Sequence[tuple[int, int]], tick: int) -> Iterator[tuple[int, int]]:
-    return (turns[i] for i in range(bisect_left(turns, (tick, 0)), len(turns)))
+def _between(turns: Sequence[tuple[int, int]], first: int, last: int) -> Iterator[tuple[int, int]]:
+    """Of the turns, sorted, those that begin at the ticks `first` to `last`."""
+    return takewhile(
+        lambda turn: turn[0] <= last, (turns[i] for i in range(bisect_left(turns, (first, 0)), len(turns)))
+    )
 
 
 def _end(cue: Shown, latest: int, turn: int, starts: Sequence[int], limits: Limits) -> int:

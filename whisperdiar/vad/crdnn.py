@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from whisperdiar._sources import Source
-from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.contracts import Progress, Reloading, no_progress
 from whisperdiar.errors import BackendBroken, UnsupportedRequest
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime, VadSettings
 from whisperdiar.torch_support import (
@@ -39,7 +39,7 @@ _THREADS = 1  # the network is so small that more of them mostly wait for each o
 _STILL = 2.0**-16  # half a step of 16-bit audio
 
 
-class Backend:
+class Backend(Reloading):
     """Speech by a network that looks at windows of 10 s; finds more and misses less than `silero`, with more noise."""
 
     name: ClassVar[str] = "crdnn"

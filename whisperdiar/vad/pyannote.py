@@ -15,7 +15,7 @@ import numpy as np
 
 from whisperdiar._pyannote import EXTRA, REVISIONS, find_weights, import_pyannote, quiet, segmentation_model
 from whisperdiar._sources import Source
-from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.contracts import Progress, Reloading, no_progress
 from whisperdiar.errors import BackendError, InvalidOption, UnsupportedRequest, WhisperdiarError
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
 from whisperdiar.options.pyannote_vad import MULTI_LABEL_THRESHOLD, PyannoteVadSettings
@@ -26,7 +26,7 @@ REPOSITORY = "pyannote/segmentation-3.0"
 _REMEDY = "lower batch_size (such as 8), or use --device cpu"
 
 
-class Backend:
+class Backend(Reloading):
     """Speech by the network that pyannote's diarization begins with; hears overlapped and far speech well."""
 
     name: ClassVar[str] = "pyannote"

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whisperdiar._telemetry import disable_telemetry
-from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.contracts import Progress, Reloading, no_progress
 from whisperdiar.errors import BackendBroken, UnsupportedRequest
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime, VadSettings
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Span
@@ -26,7 +26,7 @@ _SPEECH_DB = -20.0  # its probabilities depend on the level; at this one it miss
 _HYSTERESIS = 0.15  # speech goes on down to this much below the threshold, as in the reference implementation
 
 
-class Backend:
+class Backend(Reloading):
     """Speech by a small recurrent network on windows of 32 ms."""
 
     name: ClassVar[str] = "silero"

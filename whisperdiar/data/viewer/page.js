@@ -135,7 +135,7 @@ $("follow").addEventListener("click", () => follow(!following));
 $("speed").addEventListener("change", () => { media.playbackRate = Number($("speed").value); });
 $("zoom-in").addEventListener("click", () => timeline.zoom(0.5));
 $("zoom-out").addEventListener("click", () => timeline.zoom(2));
-$("zoom-all").addEventListener("click", () => timeline.show(0, Math.max(1, book.duration)));
+$("zoom-all").addEventListener("click", () => timeline.show(book.start, Math.max(1, book.duration - book.start)));
 
 // Who scrolls wants to read elsewhere: the text stands still until it is asked to follow again.
 for (const kind of ["wheel", "touchmove"]) {
@@ -199,10 +199,11 @@ function showSpeakers() {
 }
 
 function showAnswers() {
-  const { answers, speakers } = data.figures;
-  const people = speakers.map((_, who) => who).filter((who) => answers[who].some(Boolean) || answers.some((row) => row[who]));
+  const { answers } = data.figures;  // of pairs that answer each other: who, whom, how often
+  const counts = new Map(answers.map(([who, other, count]) => [`${who} ${other}`, count]));
+  const people = [...new Set(answers.flatMap(([who, other]) => [who, other]))].sort((a, b) => a - b);
   $("panel-answers").hidden = people.length < 2;
-  const most = answers.flat().reduce((a, b) => Math.max(a, b), 1);
+  const most = answers.reduce((highest, [, , count]) => Math.max(highest, count), 1);
   const head = element("tr");
   head.append(element("td"), ...people.map((who) => {
     const cell = element("th");
@@ -217,8 +218,9 @@ function showAnswers() {
     name.dir = "auto";
     paint(line, who);
     line.append(name, ...people.map((other) => {
-      const cell = element("td", "", who === other ? "–" : answers[who][other] ? number(answers[who][other]) : "·");
-      cell.style.setProperty("--much", `${Math.round((45 * answers[who][other]) / most)}%`);
+      const count = counts.get(`${who} ${other}`) ?? 0;
+      const cell = element("td", "", who === other ? "–" : count ? number(count) : "·");
+      cell.style.setProperty("--much", `${Math.round((45 * count) / most)}%`);
       return cell;
     }));
     return line;
@@ -233,7 +235,7 @@ function showAbout() {
   const provenance = JSON.parse(data.provenance), { dropped, figures, head } = data;
   const made = (stage) => [provenance[stage]?.backend, provenance[stage]?.model].filter((item) => typeof item === "string").join(", ");
   const facts = [
-    [words.durationOf, short(head.duration * 1000)], [words.speechOf, short(figures.speech * 1000)],
+    [words.durationOf, short((head.duration - (head.start ?? 0)) * 1000)], [words.speechOf, short(figures.speech * 1000)],
     [words.overlapOf, short(figures.overlap * 1000)], [words.wordsOf, number(book.texts.length)], [words.languageOf, spoken()],
     [words.asr, made("asr")], [words.vad, made("vad")], [words.diarizer, made("diarizer")],
     ...dropped.map((item) => [words.dropped, `${short(item.start * 1000)} ${item.text.trim() && `“${item.text.trim()}” `}(${item.reason})`]),
@@ -431,7 +433,7 @@ const ACTIONS = {
   ArrowRight: (event) => (event.shiftKey ? toWord(1) : go(now + 5000)), ArrowUp: () => toRow(-1), ArrowDown: () => toRow(1),
   "/": () => { $("query").focus(); $("query").select(); }, "?": () => $("help").showModal(), u: (event) => toDoubt(event.shiftKey ? -1 : 1),
   f: () => follow(!following), d: () => $("theme").click(), "+": () => timeline.zoom(0.5), "=": () => timeline.zoom(0.5),
-  "-": () => timeline.zoom(2), 0: () => timeline.show(0, Math.max(1, book.duration)),
+  "-": () => timeline.zoom(2), 0: () => timeline.show(book.start, Math.max(1, book.duration - book.start)),
 };
 // The same keys where the keyboard writes another script, by their place.
 const PLACES = { KeyU: "u", KeyF: "f", KeyD: "d" };

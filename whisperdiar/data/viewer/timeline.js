@@ -11,7 +11,7 @@ class Timeline {
     this.scrub = document.getElementById("scrub");
     this.head = document.getElementById("head");
     this.tip = document.getElementById("tip");
-    this.view = [0, Math.max(1, book.duration)];
+    this.view = [Math.min(book.start, book.duration), Math.max(1, book.duration)];
     this.marks = []; // matches of the search, ms
     this.time = 0;
     this.build();

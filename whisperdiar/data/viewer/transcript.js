@@ -52,6 +52,7 @@ class Transcript {
     this.names = [...this.given];
     this.renamed = new Set();
     const ends = [this.ends, times(data.turns, data.turns.count).ends];
+    this.start = (data.head.start ?? 0) * 1000;  // of the part of the recording that was read
     this.duration = ends.flatMap((part) => [...part]).reduce((most, ms) => Math.max(most, ms), data.head.duration * 1000);
   }
 

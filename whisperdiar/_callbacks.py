@@ -1,0 +1,50 @@
+"""The caller's own functions while a stage works: what they raise is theirs, and what they print is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from whisperdiar._beside import Abandoned
+from whisperdiar._quiet import aloud
+from whisperdiar.contracts import Progress
+
+
+class _Raised(BaseException):
+    """Carries what a callback raised through a stage. No Exception, so that no stage takes it for its own failure."""
+
+    def __init__(self, guard: _Guard, error: BaseException) -> None:
+        super().__init__(error)
+        self.guard = guard
+        self.error = error
+
+
+class _Guard:
+    """A `Progress` whose errors come out where `callers_own` was entered."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def __call__(self, stage: str, fraction: float) -> None:
+        try:
+            with aloud():
+                self._progress(stage, fraction)
+        except (_Raised, Abandoned):
+            raise
+        except BaseException as error:  # KeyboardInterrupt and SystemExit are the caller's as well
+            raise _Raised(self, error) from error
+
+
+@contextmanager
+def callers_own(progress: Progress) -> Iterator[Progress]:
+    """The same `Progress`; what it raises ends the block as it is, whatever a stage makes of the errors inside.
+
+    Blocks may lie in each other: the error comes out of the outermost one that was given the caller's function.
+    """
+    guard = _Guard(progress)
+    try:
+        yield guard
+    except _Raised as raised:
+        if raised.guard is not guard:
+            raise
+        raise raised.error from raised.error.__cause__
