@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from whisperdiar.assembly import Choice, Notify, Request, build, silent
+from whisperdiar.assembly import Choice, Notify, Request, build, check_request, silent
 from whisperdiar.contracts import Progress, no_progress
-from whisperdiar.media import load
+from whisperdiar.media import check_recording, load
 from whisperdiar.options import Runtime
 from whisperdiar.pipeline import wants_channels
 from whisperdiar.transcript import Transcript
@@ -75,6 +75,8 @@ def transcribe(
         save_activity=None if save_activity is None else os.fspath(save_activity),
         media={"track": track, "channel": channel, "start": start, "end": end},
     )
+    check_request(request)
+    check_recording(path, track=track)  # before a model is fetched
     pipeline = build(request, notify=notify, inform=inform, progress=progress)
     audio = load(
         Path(path),

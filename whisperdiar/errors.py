@@ -12,6 +12,8 @@ WhisperdiarError                 one line for a person: the value, the cause, th
 │   ├── ModelUnavailable         weights that are not at hand and cannot be fetched
 │   └── UnsupportedRequest       something this backend cannot do (a speaker count, a language)
 └── DiarizationFailed            the speakers are lost, the transcript is not; carries it
+
+Interrupted                      Ctrl-C after recognition; a KeyboardInterrupt that carries the transcript
 """
 
 from __future__ import annotations
@@ -73,6 +75,14 @@ class ModelUnavailable(BackendError):
 
 class UnsupportedRequest(BackendError):
     """Something that this backend cannot do, such as a number of speakers."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C (or whatever raises KeyboardInterrupt) after recognition; ``transcript`` holds the words, no speakers."""
+
+    def __init__(self, message: str, transcript: Transcript) -> None:
+        super().__init__(message)
+        self.transcript = transcript
 
 
 class DiarizationFailed(WhisperdiarError):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any, ClassVar
 
+from whisperdiar import models
 from whisperdiar.asr._chunks import quietest
 from whisperdiar.asr._decoding import Decoded, Decoder, Judgement, Task, is_out_of_memory, is_silence
 from whisperdiar.asr._gaps import Gap, doubted_gaps, gaps, joined_gaps, with_gap_filled
@@ -103,6 +104,11 @@ class Backend:
         self.runtime = runtime or Runtime()
         self._loaded: Loaded | None = None
         self._word_aligner: WordAligner | None = None
+
+    @staticmethod
+    def check_model(settings: WhisperSettings) -> None:
+        """Raises InvalidOption where no model can have this name, or it is a folder without one; loads nothing."""
+        models.check(settings.model)
 
     def prepare(self, *, progress: Progress = no_progress) -> None:
         """Finds (or fetches) and loads the model.

@@ -58,7 +58,7 @@ class LazyGroup(click.Group):
 
 def _refuse_mistyped(word: str) -> None:
     """`whisperdiar convrt x.json` means a command, not a recording called convrt."""
-    if word.startswith("-") or Path(word).suffix or os.sep in word or Path(word).exists():
+    if word.startswith("-") or Path(word).suffix or os.sep in word or os.path.exists(word):
         return
     close = difflib.get_close_matches(word, COMMANDS, n=1)
     if close:
@@ -122,5 +122,7 @@ def _fill_standard_descriptors() -> None:
 
 
 def _terminated(signum: int, frame: Any) -> None:  # noqa: ARG001 - the signal module's signature
-    """End like Ctrl-C does, so that temporary files are removed."""
-    raise KeyboardInterrupt
+    """End like Ctrl-C does, so that temporary files are removed and what was made is kept."""
+    from whisperdiar.cli.errors import Signalled
+
+    raise Signalled(signum)

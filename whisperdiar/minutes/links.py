@@ -27,7 +27,7 @@ def media_link(media: str, output: Path | None) -> str:
         if "#" in media:
             raise InvalidOption(f"--media {media}: leave out what follows the #; the times go there")
         return quote(media, safe=_SAFE + "?%")
-    if scheme and not Path(media).exists():
+    if scheme and not os.path.exists(media):
         raise InvalidOption(f"--media {media}: give a file or an address that begins with https://")
     path = Path(media)
     if output is not None:
