@@ -44,6 +44,8 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 _TEMPORARY = re.compile(r"\.whisperdiar-(?:([0-9]+)-)?[0-9a-f]{16}\.tmp")
 _STALE_S = 3600.0
 """A temporary file that nobody has written to for so long is left over, unless its process still runs."""
+_ABANDONED_S = 7 * 86400.0
+"""… and after so long also then: another process has its number, as in a container, where all have the same."""
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
@@ -149,10 +151,13 @@ def staged(path: str | os.PathLike[str], *, sync: bool = False, replace: bool = 
         raise OutputError(f"{_shown(path)}: {cause_of(error)}") from error
 
 
-def check_writable(path: str | os.PathLike[str]) -> None:
+def check_writable(path: str | os.PathLike[str], *, tried: set[str] | None = None) -> None:
     """Find out before hours of work whether `write_bytes` could write here; a file is made in the folder and removed.
 
     Temporary files that an earlier run left in the folder are removed, too (`sweep`).
+
+    Args:
+        tried: folders in which a file could be made, for many files one after another; grows by this one's.
 
     Raises:
         OutputError: it could not; the same line as `write_bytes` gives.
@@ -167,8 +172,11 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         if before is not None and stat.S_ISDIR(before.st_mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         _check_allowed(text, before)
-        if before is None or stat.S_ISREG(before.st_mode):
-            _try_folder(os.path.dirname(os.path.realpath(text)))
+        folder = os.path.dirname(os.path.realpath(text))
+        if (before is None or stat.S_ISREG(before.st_mode)) and folder not in (tried or ()):
+            _try_folder(folder)
+            if tried is not None:
+                tried.add(folder)
     except OSError as error:
         raise OutputError(f"{_shown(path)}: {cause_of(error)}") from error
     except ValueError as error:  # a NUL in the name
@@ -199,7 +207,8 @@ def is_there(path: str | os.PathLike[str]) -> bool:
 def sweep(folder: str | os.PathLike[str]) -> None:
     """Remove the temporary files that runs left here which were killed.
 
-    Only ours, by their name; only those that nobody has written to for an hour and whose process has ended.
+    Only ours, by their name; only those that nobody has written to for an hour and whose process has ended, or that
+    nobody has written to for a week.
     """
     with contextlib.suppress(OSError), os.scandir(folder) as found:
         for item in found:
@@ -207,8 +216,8 @@ def sweep(folder: str | os.PathLike[str]) -> None:
             with contextlib.suppress(OSError):
                 if name is None or not item.is_file(follow_symlinks=False):
                     continue
-                old = time.time() - item.stat(follow_symlinks=False).st_mtime > _STALE_S
-                if old and not (name[1] and _is_running(int(name[1]))):
+                age = time.time() - item.stat(follow_symlinks=False).st_mtime
+                if age > _ABANDONED_S or (age > _STALE_S and not (name[1] and _is_running(int(name[1])))):
                     os.unlink(item.path)
 
 

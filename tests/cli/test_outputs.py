@@ -334,6 +334,26 @@ def test_names_that_are_no_utf_8_or_very_long_work_in_every_format(
 
 @pytest.mark.model
 @needs_posix
+def test_a_recording_whose_name_is_no_utf_8_is_worked_on_in_every_way(cli: Cli, short: Path, tmp_path: Path) -> None:
+    strange = os.fsdecode(b"caf\xe9 \xff")
+    shutil.copy(short, tmp_path / f"{strange}.wav")
+    (tmp_path / f"{strange}.rttm").write_text("SPEAKER x 1 0.5 9.0 <NA> <NA> A <NA> <NA>\n", "utf-8")
+    turns = ("--turns", f"{strange}.rttm", "--vad", "energy")
+    formats = ",".join(FORMATS)
+    others = ("--clips", "clips", "--report", f"{strange}.tsv", "--embed", f"{strange}.mkv")
+    done = cli(f"{strange}.wav", *NANO, *turns, "-o", "made/", "-f", formats, *others)
+    assert done.code == 0, done.err
+    assert len(list((tmp_path / "made").iterdir())) == len(FORMATS)
+    assert json_format.loads((tmp_path / "made" / f"{strange}.json").read_text("utf-8")).words
+    assert "caf%E9%20%FF.wav" in (tmp_path / "made" / f"{strange}.eaf").read_text("utf-8")
+    outputs = [f"{strange}.{suffix}" for suffix in ("md", "html", "docx")]
+    done = cli("minutes", f"{strange}.wav", *NANO, *turns, *(word for name in outputs for word in ("-o", name)))
+    assert done.code == 0, done.err
+    assert "caf%E9%20%FF.wav" in (tmp_path / outputs[0]).read_text("utf-8")
+
+
+@pytest.mark.model
+@needs_posix
 def test_what_failed_is_kept_and_the_summary_tells_what_was_written(
     cli: Cli, short: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

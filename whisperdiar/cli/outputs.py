@@ -118,6 +118,8 @@ def check_outputs(
     try:
         places = [os.path.realpath(path) for path in paths]
         sources = {os.path.realpath(path) for path in read if path is not None}
+        # Also where a disk takes upper and lower case for the same.
+        source_ids = {identity for path in sources if (identity := _identity(path)) is not None}
     except FileNotFoundError as error:  # relative names need a place to start from
         raise OutputError("the current folder has been deleted; change to another one") from error
     except ValueError as error:  # a NUL in a name
@@ -125,12 +127,13 @@ def check_outputs(
     if STDOUT in [item.path for item in targets] and sum(item.path == STDOUT for item in targets) > 1:
         raise InvalidOption("-o -: standard output is given twice; give it one format")
     counts = Counter(places)
+    tried: set[str] = set()
     for path, place in zip(paths, places, strict=True):
         if counts[place] > 1:
             raise InvalidOption(f"-o {path}: this output is given twice")
-        if place in sources or any(_is_same(place, source) for source in sources):
+        if place in sources or _identity(place) in source_ids:
             raise InvalidOption(f"-o {path}: this is the input itself; choose another name")
-        _check_place(path)
+        _check_place(path, tried)
     named = [*(item.path for item in targets if item.path != STDOUT and not item.in_folder), *others]
     taken = [] if overwrite else [path for path in named if files.is_there(path)]
     if taken:
@@ -138,21 +141,22 @@ def check_outputs(
         raise InvalidOption(f"{which} already; choose another name, or replace it with --overwrite")
 
 
-def _is_same(path: str, other: str) -> bool:
-    """Whether two names are one file, as on a disk that takes upper and lower case for the same."""
+def _identity(path: str) -> tuple[int, int] | None:
+    """What two names of one file have in common; None where there is no file."""
     try:
-        return os.path.samefile(path, other)
-    except OSError:
-        return False
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino
 
 
-def _check_place(path: Path) -> None:
-    """Raises OutputError where this file could not be written."""
+def _check_place(path: Path, tried: set[str]) -> None:
+    """Raises OutputError where this file could not be written; `tried` are folders where one could be."""
     if os.path.isdir(path):
         raise OutputError(f"{path}: this is a folder; give the name of a file")
     if not os.path.isdir(path.parent):
         raise OutputError(f"{path}: the folder {path.parent} does not exist; make it first or choose another")
-    files.check_writable(path)
+    files.check_writable(path, tried=tried)
 
 
 def unfinished(

@@ -386,6 +386,8 @@ def write_targets(
 
 
 def _put(target: Target, made: str | bytes) -> None:
+    if isinstance(made, str):  # names of files need not be Unicode, and what is said of them must be
+        made = made.encode("utf-8", "replace").decode("utf-8")
     if target.path == STDOUT:
         write_stdout(made)
     elif isinstance(made, bytes):

@@ -92,8 +92,8 @@ def _header(transcript: Transcript, media: str | None, last: int) -> list[str]:
     if media:
         path = PurePosixPath(media.replace("\\", "/"))
         root = "file:///" if path.is_absolute() or re.match("[A-Za-z]:", media) else ""
-        url = root + quote(str(path).lstrip("/"), safe="/:")
-        beside = "./" + quote(path.name)
+        url = root + quote(str(path).lstrip("/"), safe="/:", errors="surrogateescape")
+        beside = "./" + quote(path.name, errors="surrogateescape")  # a name need not be Unicode
         kind = _KINDS.get(path.suffix.lower(), "unknown")
         lines.append(
             f"        <MEDIA_DESCRIPTOR MEDIA_URL={_attr(url)} MIME_TYPE={_attr(kind)}"

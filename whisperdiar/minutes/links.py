@@ -35,7 +35,7 @@ def media_link(media: str, output: Path | None) -> str:
             path = Path(os.path.relpath(path.resolve(), output.resolve().parent))
         except ValueError:  # another drive
             path = path.resolve()
-    shown = quote(path.as_posix(), safe="/~-._")
+    shown = quote(path.as_posix(), safe="/~-._", errors="surrogateescape")  # a name need not be Unicode
     return f"./{shown}" if ":" in media or shown.startswith("//") else shown
 
 
