@@ -421,6 +421,41 @@ main()
 """
 
 
+SWALLOWING_WRITER = """
+import sys, time
+from whisperdiar.formats import srt
+from whisperdiar.__main__ import main
+real = srt.dumps
+def dumps(*arguments, **options):
+    try:
+        print("READY", file=sys.stderr, flush=True)
+        time.sleep(60)
+    except KeyboardInterrupt:
+        return real(*arguments, **options)
+srt.dumps = dumps
+sys.argv = ["whisperdiar", *sys.argv[1:]]
+main()
+"""
+
+
+@needs_posix
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("others", [(), ("out.vtt",)])
+def test_a_signal_that_a_library_swallows_ends_the_run_at_the_next_step(
+    source: Path, tmp_path: Path, number: int, others: tuple[str, ...]
+) -> None:
+    command = [sys.executable, "-c", SWALLOWING_WRITER, "convert", str(source), "out.srt", *others]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    assert process.stderr.readline() == "READY\n"
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert "interrupted" in err
+    assert "-->" in (tmp_path / "out.srt").read_text("utf-8")
+    assert not (tmp_path / "out.vtt").exists()
+
+
 @pytest.mark.model
 @needs_posix
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
+from whisperdiar.cli import signals
 from whisperdiar.errors import OutputError
 
 STAGE_TITLES = {
@@ -50,7 +51,11 @@ class Console:
         """A `Progress` that draws one line on a terminal and keeps the time of each stage.
 
         A stage ends at fraction 1, or when its thread begins another one.
+
+        Raises:
+            Signalled: a signal came that ends the run, and was swallowed by a library.
         """
+        signals.check()
         with self._lock:
             if stage not in self._running:
                 self._begin(stage)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import traceback
 from typing import Any
 
 import click
 
+from whisperdiar.cli import signals
 from whisperdiar.cli.console import Console
 from whisperdiar.errors import InvalidOption, WhisperdiarError
 
@@ -18,24 +18,6 @@ OK, FAILED, USAGE, EMPTY = 0, 1, 2, 3
 
 _NO_ARGUMENTS: Any = getattr(click.exceptions, "NoArgsIsHelpError", ())
 """Carries the whole help text; click before 8.2 prints it by itself."""
-
-
-class Signalled(KeyboardInterrupt):
-    """SIGTERM or SIGHUP, which end a run as Ctrl-C does, so that temporary files are removed and work is kept."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
-
-
-def interrupted_code(error: BaseException) -> int:
-    """128 and the number of the signal, as shells count: 130 for Ctrl-C, 143 for SIGTERM."""
-    at: BaseException | None = error
-    while at is not None:
-        if isinstance(at, Signalled):
-            return 128 + at.number
-        at = at.__cause__ or at.__context__
-    return 128 + signal.SIGINT
 
 
 def report(error: BaseException, console: Console, *, about: str = "") -> int:
@@ -54,7 +36,7 @@ def report(error: BaseException, console: Console, *, about: str = "") -> int:
         return error.exit_code
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
         console.error("interrupted; nothing was left half-written")
-        return interrupted_code(error)
+        return signals.exit_code(error)
     console.error(prefix + explain(error))
     return USAGE if isinstance(error, InvalidOption) else FAILED
 

@@ -12,6 +12,7 @@ import click
 
 from whisperdiar.assembly import Choice, Request, build, check_request
 from whisperdiar.cli import parameters as shared
+from whisperdiar.cli import signals
 from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.embedding import Embedding, embed_options, embedding, write_embedded
 from whisperdiar.cli.errors import EMPTY, FAILED, OK, report
@@ -230,6 +231,7 @@ def _without_clips(inputs: Sequence[Path], clips: Path | None, *, overwrite: boo
 def run_one(path: Path, targets: Sequence[Target], job: Job, *, many: bool) -> int:
     """Work on one input; every error becomes one line, and what could be computed is written all the same."""
     console = job.console
+    signals.check()
     console.start_file()
     if many:
         console.info(f"{path}")
@@ -368,6 +370,7 @@ def write_targets(
     failed: list[tuple[Target, str | bytes | None]] = []
     gone: BrokenPipeError | None = None
     for target in targets:
+        signals.check()
         made: str | bytes | None = None
         try:
             own = options if recording is None else recording.options_for(target, options)
