@@ -7,6 +7,7 @@ import os
 import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from whisperdiar import _hub, _verification
 from whisperdiar.contracts import Progress
 from whisperdiar.errors import OutputError
 from whisperdiar.options import Runtime
+
+_STALE_S = 86_400.0
 
 
 def repair_snapshot(repository: str, folder: Path, *, runtime: Runtime, remedy: str, progress: Progress) -> int:
@@ -54,6 +57,7 @@ def repair_folder(
     names = _verification.damaged(folder, patterns)
     if not names:
         return 0
+    _remove_stale(folder)
     try:
         with tempfile.TemporaryDirectory(prefix=".repairing-", dir=folder, ignore_cleanup_errors=True) as work:
             _hub.fetch(repository, names, directory=Path(work), runtime=runtime, remedy=remedy, progress=progress)
@@ -67,6 +71,14 @@ def repair_folder(
     except OSError as error:
         raise OutputError(f"{folder}: cannot be repaired ({error.strerror}); choose another folder") from error
     return len(names)
+
+
+def _remove_stale(folder: Path) -> None:
+    """What is left of repairs that were stopped from outside."""
+    for item in folder.glob(".repairing-*"):
+        with contextlib.suppress(OSError):
+            if time.time() - item.stat().st_mtime > _STALE_S:
+                shutil.rmtree(item, ignore_errors=True)
 
 
 @contextlib.contextmanager
