@@ -231,6 +231,17 @@ def test_a_model_that_cannot_be_meant_is_told_before_a_detector_is_fetched(cli: 
     assert "did you mean small?" in done.complaints[0]
 
 
+def test_a_name_that_is_no_models_is_told_before_the_others_are_fetched(cli: Cli) -> None:
+    for names in (("tiny.en", "smal"), ("onnx", "smal")):
+        done = cli("models", "download", *names)
+        assert done.code == 2
+        assert done.out == ""
+        assert "did you mean small?" in done.complaints[0]
+    done = cli("models", "download", "tiny.en", "onnx", "--directory", "here")
+    assert done.code == 2
+    assert "only Whisper models" in done.complaints[0]
+
+
 def test_two_outputs_are_never_one_file(cli: Cli, source: Path, tmp_path: Path) -> None:
     (tmp_path / "here").symlink_to(tmp_path)
     for names in (("a.srt", "./a.srt"), ("a.srt", "here/a.srt"), ("-", "-")):

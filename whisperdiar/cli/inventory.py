@@ -181,6 +181,11 @@ def download(
     """
     console = Console(quiet=quiet)
     context.call_on_close(console.close)
+    for name in names:  # a typing error in the last is said before the first is fetched
+        if name not in _fetching_backends():
+            store.check(name)
+        elif directory is not None:
+            raise InvalidOption(f"{name}: only Whisper models can go into a folder of their own; leave --directory out")
     for name in names:
         backends = _fetching_backends().get(name)
         if backends is None:
@@ -189,8 +194,6 @@ def download(
                 name, folder, repair=repair, overwrite=overwrite, runtime=Runtime(), progress=console.progress
             )
             write_stdout(f"{found}\n")
-        elif directory is not None:
-            raise InvalidOption(f"{name}: only Whisper models can go into a folder of their own; leave --directory out")
         else:
             for repository, folder in _snapshots_of(name) if repair else ():
                 remedy = f"run `whisperdiar models download {name} --repair` on a machine with a connection"
