@@ -12,8 +12,8 @@ def main() -> None:
 
         calm_libraries()
         code = run(sys.argv[1:])
-    except KeyboardInterrupt:  # before the command line itself could take it
-        code = 130
+    except KeyboardInterrupt as error:  # before the command line itself could take it
+        code = 128 + getattr(error, "number", 2)
     sys.exit(code)
 
 

@@ -35,6 +35,11 @@ class _Guard:
             raise _Raised(self, error) from error
 
 
+def callers_error(error: BaseException) -> BaseException:
+    """What a callback raised, where this is what carries it through a stage; otherwise the error itself."""
+    return error.error if isinstance(error, _Raised) else error
+
+
 @contextmanager
 def callers_own(progress: Progress) -> Iterator[Progress]:
     """The same `Progress`; what it raises ends the block as it is, whatever a stage makes of the errors inside.

@@ -16,6 +16,7 @@ from typing import Any
 from whisperdiar._telemetry import disable_telemetry
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import ModelUnavailable, OutputError
+from whisperdiar.files import staged
 from whisperdiar.options import Runtime
 
 REACH_TIMEOUT_S = 5.0
@@ -74,9 +75,8 @@ def copy_files(source: Path, target: Path, files: Sequence[str]) -> None:
     try:
         target.mkdir(parents=True, exist_ok=True)
         for item in sorted(item for name in files for item in source.glob(name)):
-            partial = target / f"{item.name}.partial"
-            shutil.copyfile(item, partial)
-            partial.replace(target / item.name)
+            with staged(target / item.name, sync=True) as temporary:
+                shutil.copyfile(item, temporary)
     except OSError as error:
         raise OutputError(f"cannot copy a model to {target} ({error}): choose another folder") from error
 
@@ -92,9 +92,12 @@ def fetch(
     revision: str | None = None,
     directory: Path | None = None,
     size_mb: int | None = None,
+    force: bool = False,
     progress: Progress = no_progress,
 ) -> Path:
-    """Downloads `files` and returns their folder; what is there already is not fetched again.
+    """Downloads `files` and returns their folder; what is there already is not fetched again, unless `force` is given.
+
+    In the cache the new file takes the place of the old one when it is there.
 
     Raises:
         ModelUnavailable: the network may not be used, the hub cannot be reached, or it refuses.
@@ -106,6 +109,7 @@ def fetch(
             repository,
             revision=revision,
             local_dir=directory,
+            force_download=force,
             allow_patterns=[*files, *optional],
             token=_token() or False,
             tqdm_class=_reporter(progress, size_mb),

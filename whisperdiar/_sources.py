@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ class Source:
         progress: Progress = no_progress,
     ) -> Source:
         """From a path, ``owner/name`` or ``owner/name@revision``; `revisions` says what bare names mean."""
-        if Path(named).expanduser().exists():
+        if os.path.exists(Path(named).expanduser()):
             return cls(named, None, runtime, progress)
         name, _, revision = named.partition("@")
         return cls(name, revision or (revisions or {}).get(name), runtime, progress)
@@ -45,7 +46,7 @@ class Source:
         """The folder or file, also one that does not exist; None for a repository."""
         path = Path(self.named).expanduser()
         looks_like_repository = re.fullmatch(r"\w[\w.-]*/[\w.-]+", self.named) is not None
-        return path if path.exists() or not looks_like_repository else None
+        return path if os.path.exists(path) or not looks_like_repository else None
 
     def folder(self, files: Sequence[str]) -> Path:
         """The folder in which all `files` are, fetched where that is needed and allowed.
@@ -54,7 +55,7 @@ class Source:
             ModelUnavailable: one is not there and cannot be fetched.
         """
         path = self.path
-        if path is not None and not path.exists():
+        if path is not None and not os.path.exists(path):
             raise ModelUnavailable(
                 f"{self.named}: no such file or folder; give one, or a repository of the Hugging Face hub as OWNER/NAME"
             )

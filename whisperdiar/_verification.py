@@ -11,7 +11,6 @@ import fnmatch
 import hashlib
 import json
 import re
-import shutil
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,32 +50,38 @@ def verify(folder: Path, required: Sequence[str] = ()) -> Verdict:
     for name in sorted(present):
         item = folder / name
         digest = known.get(name)
-        try:
+        if item.is_file():
             size += item.stat().st_size
             hashed += digest is not None
-            # What was published is as good as it gets: fetching it again would not change its structure.
-            wrong = _wrong_content(item, digest) if digest else _wrong_structure(item)
-        except FileNotFoundError:
-            wrong = "is a link to a file that is gone"
-        except OSError as error:
-            wrong = f"cannot be read ({error.strerror or error})"
+        wrong = _wrong(item, digest)
         if wrong:
             problems.append((name, wrong))
     return Verdict(len(present), size, hashed, tuple(problems))
 
 
-def remove_damaged(folder: Path) -> int:
-    """Deletes what `verify` finds damaged, and says how many files that were; a converted model goes as a whole."""
-    damaged = [name for name, _ in verify(folder).problems]
-    if damaged and (folder / _conversion.RECORD).is_file():
-        shutil.rmtree(folder)
-        return len(damaged)
-    for name in damaged:
-        item = folder / name
-        if item.is_symlink():
-            item.resolve().unlink(missing_ok=True)  # the blob in the cache
-        item.unlink(missing_ok=True)
-    return len(damaged)
+def damaged(folder: Path, patterns: Sequence[str] | None = None) -> list[str]:
+    """Names of the files in which something is wrong.
+
+    Args:
+        patterns: names or patterns of the files that are looked at, in the folder itself; None for all in it.
+    """
+    known = _digests(folder)
+    names = {str(item.relative_to(folder)) for item in _files(folder)} | set(known)
+    if patterns is not None:
+        names = {name for pattern in patterns for name in fnmatch.filter(names, pattern) if "/" not in name}
+    return [name for name in sorted(names) if _wrong(folder / name, known.get(name))]
+
+
+def _wrong(item: Path, digest: str | None) -> str | None:
+    """What is wrong with a file."""
+    try:
+        item.stat()
+        # What was published is as good as it gets: fetching it again would not change its structure.
+        return _wrong_content(item, digest) if digest else _wrong_structure(item)
+    except FileNotFoundError:
+        return "is a link to a file that is gone" if item.is_symlink() else "is missing"
+    except OSError as error:
+        return f"cannot be read ({error.strerror or error})"
 
 
 def size_on_disk(folder: Path) -> int:

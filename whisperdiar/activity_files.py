@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import io
-import os
 from dataclasses import replace
 
 import numpy as np
 
 from whisperdiar.errors import OutputError
-from whisperdiar.files import write_bytes
+from whisperdiar.files import check_writable, write_bytes
 from whisperdiar.types import Audio, Diarization, SpeakerActivity
 
 
@@ -17,11 +16,7 @@ def check_target(path: str | None) -> None:
     """Raises OutputError where this cannot become a file; asked before the work."""
     if path is None:
         return
-    # Unlike pathlib's, these answer for names that no file system takes, too.
-    if os.path.isdir(path):
-        raise OutputError(f"{path}: this is a folder; give the name of a file")
-    if not os.path.isdir(os.path.dirname(os.path.abspath(path))):
-        raise OutputError(f"{path}: its folder does not exist; make it first")
+    check_writable(path)
 
 
 def save(path: str, activity: SpeakerActivity, audio: Audio) -> None:
@@ -43,7 +38,7 @@ def save(path: str, activity: SpeakerActivity, audio: Audio) -> None:
         kind=np.array(activity.kind),
         recording_id=np.array(audio.recording_id),
     )
-    write_bytes(path, buffer.getvalue())
+    write_bytes(path, buffer.getvalue(), sync=True)
 
 
 def save_or_warn(path: str | None, result: Diarization, audio: Audio) -> Diarization:

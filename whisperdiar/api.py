@@ -21,7 +21,7 @@ from whisperdiar._machine import give_back_memory
 from whisperdiar.assembly import Choice, Notify, Request, build
 from whisperdiar.contracts import Progress, no_progress, release
 from whisperdiar.errors import Cancelled, InvalidOption, TruncatedMedia
-from whisperdiar.media import load
+from whisperdiar.media import check_recording, load
 from whisperdiar.media.arrays import audio_from_array
 from whisperdiar.options import AlignmentOptions, Runtime, SegmentationOptions
 from whisperdiar.pipeline import Pipeline, wants_channels
@@ -360,6 +360,8 @@ def transcribe(
         BackendError: a backend cannot run.
         DiarizationFailed: the speakers are lost; the error carries the transcript without them.
     """
+    if isinstance(source, (str, os.PathLike)):
+        check_recording(source, track=track)  # before a model is fetched
     with open_pipeline(progress=progress, **settings) as pipeline:
         return pipeline(
             source,

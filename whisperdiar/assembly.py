@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from whisperdiar._callbacks import callers_own
@@ -180,12 +180,15 @@ def check(stage: Stage, choice: Choice, *, language: str | None = None, speakers
     """Look at names and settings alone; nothing is loaded.
 
     Raises:
-        InvalidOption: no such backend, setting or language.
+        InvalidOption: no such backend, setting, model or language.
         UnsupportedRequest: more speakers than the backend's own models tell apart.
     """
     names = preferred(stage) if choice.name == "auto" else (choice.name,)
     classes = [load(stage, name) for name in names]
-    settings_from_text(classes[0], choice.settings)
+    settings = settings_from_text(classes[0], choice.settings)
+    check_model = getattr(classes[0], "check_model", None)
+    if check_model is not None:
+        check_model(settings)
     most = classes[0].info.max_speakers
     own_model = "model" in choice.settings and _is_path(choice.settings["model"])
     if most is not None and (speakers.minimum or 0) > most and not own_model:
@@ -245,7 +248,7 @@ def _knows(backend_class: BackendClass, language: str | None) -> bool:
 
 def _is_path(value: str) -> bool:
     """Whether a model is meant as a folder or file, also one that is not there."""
-    return value.startswith((".", "/", "~")) or value.count("/") > 1 or Path(value).exists()
+    return value.startswith((".", "/", "~")) or value.count("/") > 1 or os.path.exists(value)
 
 
 def _reason(error: BackendError) -> str:
@@ -306,6 +309,23 @@ def _file_or(choice: Choice, backend: str, path: str | None, file_option: str, n
     return Choice(name=backend, settings={**choice.settings, "path": path})
 
 
+def check_request(request: Request, *, words: bool = True) -> None:
+    """Look at all that was asked for in names and settings; nothing is loaded. Without `words` there is no recogniser.
+
+    Raises:
+        InvalidOption: a backend, setting, model or language that does not exist, or options that exclude each other.
+        UnsupportedRequest: more speakers than the diarizer tells apart.
+        OutputError: the activity of the speakers cannot be written.
+    """
+    check_device(request.runtime.device)
+    if words:
+        check("asr", request.asr, language=request.language)
+    check("vad", request.detector_choice())
+    check("diarization", request.diarizer_choice(), speakers=request.speakers)
+    _check_channel(request)
+    _check_activity(request)
+
+
 def build(
     request: Request,
     *,
@@ -323,18 +343,16 @@ def build(
         inform: told of choices that do not.
     """
     prepared = partial(select, notify=notify, inform=inform, progress=progress)
-    # Typing errors first: nobody wants to hear of one after a download.
-    if words:
-        check("asr", request.asr, language=request.language)
-    check("diarization", request.diarizer_choice(), speakers=request.speakers)
-    _check_channel(request)
-    _check_activity(request)
-    chosen = {
-        "vad": prepared("vad", request.detector_choice(), runtime=request.runtime),
-        "diarization": prepared(
+    check_request(request, words=words)  # nobody wants to hear of a typing error after a download
+    stages: dict[Stage, Callable[[], Selection]] = {
+        "vad": lambda: prepared("vad", request.detector_choice(), runtime=request.runtime),
+        "diarization": lambda: prepared(
             "diarization", request.diarizer_choice(), runtime=request.runtime, beside=words, speakers=request.speakers
         ),
     }
+    # A file of turns is read before a detector is fetched.
+    order: Sequence[Stage] = ("vad", "diarization") if request.turns_file is None else ("diarization", "vad")
+    chosen: dict[str, Selection] = {stage: stages[stage]() for stage in order}
     if words:
         diarizer, language = chosen["diarization"].backend, request.language
         alone = _on_gpu(diarizer) or wants_words(diarizer)

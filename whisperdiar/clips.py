@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import secrets
 import unicodedata
 import warnings
 import wave
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from whisperdiar.errors import OutputError
-from whisperdiar.files import write_bytes
+from whisperdiar.files import check_folder, temporary_beside, write_bytes
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Audio, Samples, Span, merge_spans
 
@@ -182,7 +181,7 @@ def _joined(audio: Audio, passages: Sequence[_Passage], by_channel: bool) -> Ite
 
 def _write_joined(path: Path, pieces: Iterable[Samples], sample_rate: int) -> None:
     """Like `write_bytes`, piece by piece: all that somebody says in ten hours is more than a gigabyte."""
-    temporary = path.with_name(f".whisperdiar-{secrets.token_hex(8)}.tmp")
+    temporary = Path(temporary_beside(path))
     try:
         with temporary.open("xb") as file, wave.open(file, "wb") as output:
             output.setnchannels(1)
@@ -203,7 +202,7 @@ def make_folder(path: Path) -> None:
     """Make a folder, and those above it, where it is missing.
 
     Raises:
-        OutputError: it cannot be made.
+        OutputError: it cannot be made, or no file in it.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -211,3 +210,4 @@ def make_folder(path: Path) -> None:
         raise OutputError(f"{path}: is a file where a folder should be; choose another folder for the clips") from error
     except OSError as error:
         raise OutputError(f"{path}: cannot be made ({error.strerror}); choose another folder for the clips") from error
+    check_folder(path)

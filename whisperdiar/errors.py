@@ -13,6 +13,8 @@ WhisperdiarError                 one line for a person: the value, the cause, th
 │   └── UnsupportedRequest       something this backend cannot do (a speaker count, a language)
 ├── Cancelled                    a caller ended the work
 └── DiarizationFailed            the speakers are lost, the transcript is not; carries it
+
+Interrupted                      Ctrl-C after recognition; a KeyboardInterrupt that carries the transcript
 """
 
 from __future__ import annotations
@@ -78,6 +80,14 @@ class UnsupportedRequest(BackendError):
 
 class Cancelled(WhisperdiarError):
     """The work was ended by its caller."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C (or whatever raises KeyboardInterrupt) after recognition; ``transcript`` holds the words, no speakers."""
+
+    def __init__(self, message: str, transcript: Transcript) -> None:
+        super().__init__(message)
+        self.transcript = transcript
 
 
 class DiarizationFailed(WhisperdiarError):

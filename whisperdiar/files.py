@@ -14,6 +14,7 @@ import os
 import re
 import secrets
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,12 +34,18 @@ _CAUSES = {
     errno.ELOOP: "the symbolic links lead in a circle; remove them or choose another name",
     errno.EPIPE: "nobody reads the other end; start the reader first",
     errno.ENXIO: "nobody reads the other end; start the reader first",
+    errno.EEXIST: "it came into being while this was made, and is not replaced; choose another name",
 }
 _DESCRIPTORS = re.compile(r"/dev/fd|/proc/(self|thread-self|[0-9]+)(/task/[0-9]+)?/fd")
 _STANDARD = {"/dev/stdout": 1, "/dev/stderr": 2}
 _LONGEST_CHAIN = 40
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+_TEMPORARY = re.compile(r"\.whisperdiar-(?:([0-9]+)-)?[0-9a-f]{16}\.tmp")
+_STALE_S = 3600.0
+"""A temporary file that nobody has written to for so long is left over, unless its process still runs."""
+_ABANDONED_S = 7 * 86400.0
+"""… and after so long also then: another process has its number, as in a container, where all have the same."""
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
@@ -76,7 +83,7 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
         raise FormatError(f"{_shown(path)}: no file can have this name ({error})") from error
 
 
-def write_text(path: str | os.PathLike[str], text: str, *, sync: bool = False) -> None:
+def write_text(path: str | os.PathLike[str], text: str, *, sync: bool = False, replace: bool = True) -> None:
     """Write text as UTF-8, line ends as they are; see `write_bytes`.
 
     Raises:
@@ -86,10 +93,10 @@ def write_text(path: str | os.PathLike[str], text: str, *, sync: bool = False) -
         data = text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise OutputError(f"{_shown(path)}: the text holds half a character ({error.reason})") from error
-    write_bytes(path, data, sync=sync)
+    write_bytes(path, data, sync=sync, replace=replace)
 
 
-def write_bytes(path: str | os.PathLike[str], data: bytes, *, sync: bool = False) -> None:
+def write_bytes(path: str | os.PathLike[str], data: bytes, *, sync: bool = False, replace: bool = True) -> None:
     """Write a file whole or not at all.
 
     A new file gets the permissions that any new file gets here (umask), one that is replaced keeps its own. A
@@ -98,12 +105,13 @@ def write_bytes(path: str | os.PathLike[str], data: bytes, *, sync: bool = False
 
     Args:
         sync: wait until the bytes have reached the disk, so that they outlast a power cut.
+        replace: whether a file that is there is replaced; it is never, also where it came into being just now, if not.
 
     Raises:
         OutputError: the file cannot be written; one line with the cause and the next step.
     """
     try:
-        _write(os.fspath(path), data, sync)
+        _write(os.fspath(path), data, sync, replace)
     except OSError as error:
         raise OutputError(f"{_shown(path)}: {cause_of(error)}") from error
     except ValueError as error:  # a NUL in the name
@@ -111,10 +119,10 @@ def write_bytes(path: str | os.PathLike[str], data: bytes, *, sync: bool = False
 
 
 @contextlib.contextmanager
-def staged(path: str | os.PathLike[str]) -> Iterator[str]:
+def staged(path: str | os.PathLike[str], *, sync: bool = False, replace: bool = True) -> Iterator[str]:
     """A temporary name beside a file, for a library that writes by name; it takes the file's place at the end.
 
-    An error, a full disk or Ctrl-C leaves what was there before, as `write_bytes` does.
+    An error, a full disk or Ctrl-C leaves what was there before, as `write_bytes` does; so do `sync` and `replace`.
 
     Raises:
         OutputError: the file cannot be written.
@@ -125,13 +133,17 @@ def staged(path: str | os.PathLike[str]) -> Iterator[str]:
         if before is not None and not stat.S_ISREG(before.st_mode):
             raise OutputError(f"{_shown(path)}: this is no file, and only a file can be written here")
         _check_allowed(target, before)
-        temporary = _beside(target)
+        temporary = temporary_beside(target)
         try:
             os.close(os.open(temporary, _CREATE, 0o666))
             yield temporary
             if before is not None:
                 _keep_status(temporary, before)
-            os.replace(temporary, target)
+            if sync:
+                _sync(temporary)
+            _move(temporary, target, replace)
+            if sync:
+                _sync(os.path.dirname(target))
         finally:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
@@ -139,12 +151,91 @@ def staged(path: str | os.PathLike[str]) -> Iterator[str]:
         raise OutputError(f"{_shown(path)}: {cause_of(error)}") from error
 
 
+def check_writable(path: str | os.PathLike[str], *, tried: set[str] | None = None) -> None:
+    """Find out before hours of work whether `write_bytes` could write here; a file is made in the folder and removed.
+
+    Temporary files that an earlier run left in the folder are removed, too (`sweep`).
+
+    Args:
+        tried: folders in which a file could be made, for many files one after another; grows by this one's.
+
+    Raises:
+        OutputError: it could not; the same line as `write_bytes` gives.
+    """
+    try:
+        text = os.fspath(path)
+        descriptor = _descriptor(text)
+        if descriptor is not None:
+            os.fstat(descriptor)
+            return
+        before = _status(text)
+        if before is not None and stat.S_ISDIR(before.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        _check_allowed(text, before)
+        folder = os.path.dirname(os.path.realpath(text))
+        if (before is None or stat.S_ISREG(before.st_mode)) and folder not in (tried or ()):
+            _try_folder(folder)
+            if tried is not None:
+                tried.add(folder)
+    except OSError as error:
+        raise OutputError(f"{_shown(path)}: {cause_of(error)}") from error
+    except ValueError as error:  # a NUL in the name
+        raise OutputError(f"{_shown(path)}: no file can have this name ({error})") from error
+
+
+def check_folder(path: str | os.PathLike[str]) -> None:
+    """The same for a folder that files are to be written into, and that is there.
+
+    Raises:
+        OutputError: no file can be made in it.
+    """
+    try:
+        _try_folder(os.path.realpath(os.fspath(path)))
+    except OSError as error:
+        raise OutputError(f"{_shown(path)}: {cause_of(error)}") from error
+
+
+def is_there(path: str | os.PathLike[str]) -> bool:
+    """Whether writing would replace a file; a pipe, a device or a descriptor such as ``/dev/stdout`` is none."""
+    try:
+        text = os.fspath(path)
+        return _descriptor(text) is None and stat.S_ISREG(os.stat(text).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def sweep(folder: str | os.PathLike[str]) -> None:
+    """Remove the temporary files that runs left here which were killed.
+
+    Only ours, by their name; only those that nobody has written to for an hour and whose process has ended, or that
+    nobody has written to for a week.
+    """
+    with contextlib.suppress(OSError), os.scandir(folder) as found:
+        for item in found:
+            name = _TEMPORARY.fullmatch(item.name)
+            with contextlib.suppress(OSError):
+                if name is None or not item.is_file(follow_symlinks=False):
+                    continue
+                age = time.time() - item.stat(follow_symlinks=False).st_mtime
+                if age > _ABANDONED_S or (age > _STALE_S and not (name[1] and _is_running(int(name[1])))):
+                    os.unlink(item.path)
+
+
+def temporary_beside(target: str | os.PathLike[str]) -> str:
+    """A temporary name in the same folder, by which `sweep` knows it.
+
+    It is not made of the target's, which may already be as long as one can be.
+    """
+    folder = os.path.dirname(os.fspath(target))
+    return os.path.join(folder, f".whisperdiar-{os.getpid()}-{secrets.token_hex(8)}.tmp")
+
+
 def cause_of(error: OSError) -> str:
     """Why a file cannot be written, and what to do."""
     return _CAUSES.get(error.errno or 0) or f"it cannot be written: {error.strerror or error}"
 
 
-def _write(path: str, data: bytes, sync: bool) -> None:
+def _write(path: str, data: bytes, sync: bool, replace: bool) -> None:
     descriptor = _descriptor(path)
     if descriptor is not None:
         # A duplicate shares the position in a redirected file; opening it anew would overwrite from its start.
@@ -157,7 +248,7 @@ def _write(path: str, data: bytes, sync: bool) -> None:
         _pour(os.open(path, os.O_WRONLY), data, sync=False)
         return
     _check_allowed(path, before)
-    _replace(os.path.realpath(path), data, before, sync)
+    _replace(os.path.realpath(path), data, before, sync, replace)
 
 
 def _check_allowed(path: str, before: os.stat_result | None) -> None:
@@ -166,24 +257,60 @@ def _check_allowed(path: str, before: os.stat_result | None) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
-def _beside(target: str) -> str:
-    """A temporary name in the same folder; not made of the target's, which may already be as long as one can be."""
-    return os.path.join(os.path.dirname(target), f".whisperdiar-{secrets.token_hex(8)}.tmp")
+def _try_folder(folder: str) -> None:
+    """Only making a file tells whether one can be made: permissions do not tell of a read-only disk or a quota."""
+    sweep(folder)
+    temporary = temporary_beside(os.path.join(folder, "x"))
+    try:
+        os.close(os.open(temporary, _CREATE, 0o666))
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
 
 
-def _replace(target: str, data: bytes, before: os.stat_result | None, sync: bool) -> None:
-    temporary = _beside(target)
+def _is_running(process: int) -> bool:
+    """Whether a process of this number runs; Windows, where asking would end it, does not let its files go anyway."""
+    if os.name != "posix":
+        return False
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:  # somebody else's
+        return True
+    return True
+
+
+def _move(temporary: str, target: str, replace: bool) -> None:
+    """Give a finished file its name."""
+    if replace:
+        os.replace(temporary, target)
+        return
+    try:
+        os.link(temporary, target)  # fails where the name is taken, in one step
+    except FileExistsError:
+        raise
+    except OSError:  # no hard links on this file system
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
+        os.replace(temporary, target)
+    else:
+        os.unlink(temporary)
+
+
+def _replace(target: str, data: bytes, before: os.stat_result | None, sync: bool, replace: bool) -> None:
+    temporary = temporary_beside(target)
     try:
         _pour(os.open(temporary, _CREATE, 0o666), data, sync=sync)
         if before is not None:
             _keep_status(temporary, before)
-        os.replace(temporary, target)
+        _move(temporary, target, replace)
     except BaseException:  # KeyboardInterrupt above all
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
     if sync:
-        _sync_folder(os.path.dirname(target))
+        _sync(os.path.dirname(target))
 
 
 def _keep_status(temporary: str, before: os.stat_result) -> None:
@@ -201,10 +328,10 @@ def _pour(descriptor: int, data: bytes, *, sync: bool) -> None:
             os.fsync(stream.fileno())
 
 
-def _sync_folder(folder: str) -> None:
-    """The new name is in the folder; some systems cannot open or sync one, and lose nothing but the promise."""
+def _sync(path: str) -> None:
+    """Of a file, or of a folder with a new name; some systems cannot sync one, and lose nothing but the promise."""
     with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
+        descriptor = os.open(path, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:

@@ -8,16 +8,20 @@ failure is one `ModelUnavailable` that says what to do. The access token is read
 
 from __future__ import annotations
 
+import filecmp
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from whisperdiar import _conversion, _hub, _verification
+from whisperdiar import _conversion, _hub
 from whisperdiar._catalogue import KNOWN, best_fitting, choose_default, is_name, repository_of
 from whisperdiar._fetching import OPTIONAL_WHISPER_FILES, WHISPER_FILES, fetch_whisper
 from whisperdiar._machine import available_memory, usable_cores
+from whisperdiar._repair import converted_anew, repair_folder, repair_snapshot
 from whisperdiar.contracts import Progress, no_progress
-from whisperdiar.errors import InvalidOption, ModelUnavailable
+from whisperdiar.errors import InvalidOption, ModelUnavailable, OutputError
+from whisperdiar.files import check_folder
 from whisperdiar.options import Runtime
 
 
@@ -119,11 +123,27 @@ def resolve(
     return _converted(found.path, found, progress)
 
 
+def check(model: str) -> None:
+    """Whether `resolve` could mean something by this name; nothing is fetched or read.
+
+    Raises:
+        InvalidOption: no model has this name, or the folder holds none.
+    """
+    if model == "auto":
+        return
+    folder = _as_folder(model)
+    if folder is None:
+        repository_of(model)
+    else:
+        _check_folder(folder)
+
+
 def download(
     name: str,
     directory: str | Path | None = None,
     *,
     repair: bool = False,
+    overwrite: bool = False,
     runtime: Runtime | None = None,
     progress: Progress = no_progress,
 ) -> Path:
@@ -135,29 +155,73 @@ def download(
     Args:
         name: of the catalogue, or a repository ``owner/name``.
         directory: a folder of its own.
-        repair: whether files that are found damaged are deleted first, and so fetched anew.
+        repair: whether files of the model that are found damaged are fetched anew; they go when the new ones are there.
+        overwrite: whether files in `directory` that have the names of the model's and are others are replaced.
         runtime: says whether the network may be used.
         progress: hears of the download, and of a conversion.
 
     Raises:
-        InvalidOption: no such model, or `name` is a folder.
+        InvalidOption: no such model, `name` is a folder, or `directory` holds other files of these names.
         ModelUnavailable: it cannot be fetched.
         BackendError, OutputError: as `resolve` does.
     """
     if _as_folder(name) is not None:
         raise InvalidOption(f"model {name!r} is a folder: give a name such as small, or a repository owner/name")
     repository = repository_of(name)
-    if repair:
-        _repair(name, repository, directory, runtime or Runtime(), progress)
-    if directory is None:
-        return resolve(name, runtime=runtime, progress=progress).path
-    target = Path(directory).expanduser()
     runtime = runtime or Runtime()
-    if not _find(name, repository) and fetch_whisper(name, repository, runtime, progress, directory=target) == target:
-        return target
-    found = resolve(name, runtime=runtime, progress=progress).path
-    _hub.copy_files(found, target, [*WHISPER_FILES, *OPTIONAL_WHISPER_FILES])
+    target = None if directory is None else Path(directory).expanduser()
+    if target is not None:
+        _check_target(target, repository, replace=overwrite or (repair and _holds_model(target)))
+    cached = _hub.find_cached(repository, ()) if repair else None
+    remedy = f"run `whisperdiar models download {name} --repair` on a machine with a connection"
+    if cached is not None:
+        repair_snapshot(repository, cached, runtime=runtime, remedy=remedy, progress=progress)
+    with converted_anew(_conversion.find_converted(repository) if repair else None):
+        if target is None:
+            return resolve(name, runtime=runtime, progress=progress).path
+        if not _find(name, repository):
+            if repair and _holds_model(target):
+                repair_folder(repository, target, _ALL_FILES, runtime=runtime, remedy=remedy, progress=progress)
+            if fetch_whisper(name, repository, runtime, progress, directory=target) == target:
+                return target
+        found = resolve(name, runtime=runtime, progress=progress).path
+    _hub.copy_files(found, target, _ALL_FILES)
     return target
+
+
+_ALL_FILES = (*WHISPER_FILES, *OPTIONAL_WHISPER_FILES)
+_NOTES = Path(".cache") / "huggingface" / "download"
+"""Where the hub's client notes what it fetched into a folder."""
+
+
+def _holds_model(folder: Path) -> bool:
+    """Whether a folder is that of a model, so that a ``config.json`` in it is the model's."""
+    return (folder / "model.bin").is_file() or (folder / _NOTES / "model.bin.metadata").is_file()
+
+
+def _check_target(folder: Path, repository: str, *, replace: bool) -> None:
+    """Said before a download: the folder can be written, and no file of another origin would be replaced in it.
+
+    Raises:
+        InvalidOption: there is one, and it is not to be replaced.
+        OutputError: the folder cannot be written.
+    """
+    if os.path.exists(folder) and not os.path.isdir(folder):
+        raise OutputError(f"{folder}: this is a file; give the name of a folder")
+    above = next((item for item in (folder, *folder.absolute().parents) if os.path.isdir(item)), None)
+    if above is not None:
+        check_folder(above)
+    if replace or not os.path.isdir(folder):
+        return
+    source = _hub.find_cached(repository, WHISPER_FILES) or _conversion.find_converted(repository)
+    for item in sorted(item for name in _ALL_FILES for item in folder.glob(name) if item.is_file()):
+        noted = (folder / _NOTES / f"{item.name}.metadata").is_file()
+        same = source is not None and (source / item.name).is_file() and filecmp.cmp(item, source / item.name, False)
+        if not noted and not same:
+            raise InvalidOption(
+                f"{item}: it exists already and is not of this model; choose another folder, or replace it "
+                "with --overwrite"
+            )
 
 
 def path(name: str) -> Path:
@@ -218,16 +282,6 @@ def fetch_snapshot(
     )
 
 
-def _repair(name: str, repository: str, directory: str | Path | None, runtime: Runtime, progress: Progress) -> None:
-    """Deletes damaged files, and fetches those of the cache anew; what is only optional would not be missed later."""
-    for folder in (directory, _conversion.find_converted(repository)):
-        if folder is not None and Path(folder).expanduser().is_dir():
-            _verification.remove_damaged(Path(folder).expanduser())
-    cached = _hub.find_cached(repository, ())
-    if cached is not None and _verification.remove_damaged(cached):
-        fetch_whisper(name, repository, runtime, progress)
-
-
 def _resolve_auto(runtime: Runtime, kind: str, index: int, translate: bool, progress: Progress) -> ResolvedModel:
     free = available_memory(kind, index)
     name, reason = choose_default(kind, free_bytes=free, cores=usable_cores(), translate=translate)
@@ -282,13 +336,13 @@ def _as_folder(model: str) -> Path | None:
     if is_name(model):
         return None
     looks_like_path = model.startswith((".", "/", "~", "\\")) or "\\" in model or model.count("/") > 1
-    return folder if looks_like_path or folder.exists() else None
+    return folder if looks_like_path or os.path.exists(folder) else None
 
 
 def _check_folder(folder: Path) -> bool:
     """Whether a folder holds a model in CTranslate2's format; False for a checkpoint that can be converted into one."""
-    if not folder.is_dir():
-        cause = "this is a file: give the folder that holds it" if folder.exists() else "no such folder"
+    if not os.path.isdir(folder):
+        cause = "this is a file: give the folder that holds it" if os.path.exists(folder) else "no such folder"
         raise InvalidOption(f"model {str(folder)!r}: {cause}")
     missing = _hub.missing_files(folder, WHISPER_FILES)
     if not missing:

@@ -10,14 +10,15 @@ import math
 import platform
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
 
 from whisperdiar._beside import Beside, one_at_a_time
-from whisperdiar._callbacks import callers_own
+from whisperdiar._callbacks import callers_error, callers_own
 from whisperdiar._machine import memory_told, usable_cores
 from whisperdiar.activity_files import check_target, save_or_warn
 from whisperdiar.contracts import (
@@ -32,7 +33,7 @@ from whisperdiar.contracts import (
     record_of,
     threads_of,
 )
-from whisperdiar.errors import DiarizationFailed
+from whisperdiar.errors import DiarizationFailed, Interrupted
 from whisperdiar.joining import Origin, join
 from whisperdiar.media.mixing import weighed
 from whisperdiar.options import AlignmentOptions, SegmentationOptions
@@ -136,6 +137,7 @@ class Pipeline:
 
         Raises:
             DiarizationFailed: the words are there, the speakers are not; the error carries the transcript.
+            Interrupted: a KeyboardInterrupt came when the words were there; it carries the transcript.
             OutputError: there is no such folder for the activity; said before the work.
             WhisperdiarError: any other failure of a stage.
             BaseException: whatever `progress` raises, as it is.
@@ -153,11 +155,14 @@ class Pipeline:
             speech, transcription, (diarization, failure), said = self._by_channel(audio, progress)
         elif self.side_by_side():
             speech = self.speech(audio, progress=progress)
-            transcription, (diarization, failure) = self._both(audio, speech, one_at_a_time(progress))
+            transcription, beside = self._both(audio, speech, one_at_a_time(progress))
+            with self._keeping(audio, speech, transcription):
+                diarization, failure = beside()
         else:
             speech = self.speech(audio, progress=progress)
             transcription = self.words(audio, speech=speech, progress=progress)
-            diarization, failure = self._turns_or_failure(audio, speech, progress, transcription.words)
+            with self._keeping(audio, speech, transcription):
+                diarization, failure = self._turns_or_failure(audio, speech, progress, transcription.words)
         if not speech:
             # What is otherwise as it should be, such as which track was read, may be the reason now.
             warnings = (*audio.notes, *transcription.warnings, _no_speech(audio))
@@ -191,13 +196,32 @@ class Pipeline:
 
     def _both(
         self, audio: Audio, speech: Sequence[Span], progress: Progress
-    ) -> tuple[Transcription, tuple[Diarization, BaseException | None]]:
+    ) -> tuple[Transcription, Callable[[], tuple[Diarization, BaseException | None]]]:
+        """The words, and what waits for the turns."""
         beside = Beside(lambda report: self._turns_or_failure(audio, speech, report), progress=progress)
+
+        def ended(work: Callable[[], Result]) -> Result:
+            try:
+                return work()
+            except BaseException:  # also Ctrl-C
+                beside.abandon()
+                raise
+
+        words = ended(lambda: self.words(audio, speech=speech, progress=progress))
+        return words, lambda: ended(beside.result)
+
+    @contextmanager
+    def _keeping(self, audio: Audio, speech: Sequence[Span], transcription: Transcription) -> Iterator[None]:
+        """Raises Interrupted, with the words that are there, where the work inside is interrupted."""
         try:
-            return self.words(audio, speech=speech, progress=progress), beside.result()
-        except BaseException:  # also Ctrl-C
-            beside.abandon()
-            raise
+            yield
+        except BaseException as raised:
+            error = callers_error(raised)
+            if not isinstance(error, KeyboardInterrupt) or not transcription.words:
+                raise
+            none = Diarization(audio.recording_id)
+            transcript = self._join(audio, speech, transcription, none, error, None)
+            raise Interrupted(_failed(error), transcript) from error
 
     def _by_channel(
         self, audio: Audio, progress: Progress
@@ -339,6 +363,8 @@ DIARIZATION_FAILED = "diarization failed, so the words are complete and have no 
 
 
 def _failed(failure: BaseException) -> str:
+    if isinstance(failure, KeyboardInterrupt):
+        return f"{DIARIZATION_FAILED}: it was interrupted"
     cause = f"it asked to exit with {failure}" if isinstance(failure, SystemExit) else one_line(failure)
     return f"{DIARIZATION_FAILED}: {cause}"
 

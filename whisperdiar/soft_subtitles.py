@@ -20,6 +20,7 @@ def embed(
     *,
     form: str | None = None,
     options: WriteOptions | None = None,
+    replace: bool = True,
     progress: Progress = no_progress,
 ) -> tuple[str, ...]:
     """Write a copy of the video `media` with the transcript as a subtitle track.
@@ -28,6 +29,7 @@ def embed(
         output: its suffix chooses the container: ``.mp4``, ``.m4v`` and ``.mov`` (timed text, which shows names but no
             colours), or ``.mkv``.
         form: of the track in Matroska: ``srt`` (the default), ``vtt`` or ``ass``.
+        replace: whether a file that is there is replaced.
         progress: called with ``embed`` and the fraction that is copied.
 
     Returns:
@@ -48,7 +50,7 @@ def embed(
     else:
         text = by_name(chosen).dumps(transcript, options=options)
         track = SoftTrack(form=chosen, text=str(text), language=transcript.language)
-    return add_track(media, output, track, progress=progress)
+    return add_track(media, output, track, replace=replace, progress=progress)
 
 
 def check_form(output: str | os.PathLike[str], form: str | None) -> str:

@@ -55,7 +55,7 @@ def test_corrections_are_not_overwritten_unasked(cli: Cli, transcript: Path, tmp
     done = cli("edit", transcript, "-o", "work.txt")
     assert (done.code, done.complaints) == (
         2,
-        ["whisperdiar: error: work.txt: it is there already, maybe with corrections; --overwrite replaces it"],
+        ["whisperdiar: error: work.txt: it exists already; choose another name, or replace it with --overwrite"],
     )
     assert (tmp_path / "work.txt").read_text("utf-8") == "hours of work"
     assert cli("edit", transcript, "-o", "work.txt", "--overwrite").code == 0

@@ -72,7 +72,7 @@ def test_an_eaf_links_to_the_recording(cli: Cli, tmp_path: Path) -> None:
     text = (tmp_path / "out.eaf").read_text("utf-8")
     assert f'MEDIA_URL="file://{tmp_path}/my%20talk.mp4"' in text
     assert 'RELATIVE_MEDIA_URL="./my%20talk.mp4"' in text
-    assert cli("convert", "in.json", "out.eaf").code == 0
+    assert cli("convert", "in.json", "out.eaf", "--overwrite").code == 0
     assert "MEDIA_URL" not in (tmp_path / "out.eaf").read_text("utf-8")
 
 

@@ -30,7 +30,7 @@ def test_a_subtitle_file_becomes_every_other_format(cli: Cli, old: Path, tmp_pat
     assert "SPEAKER old_talk 1 1.000 1.500" in (tmp_path / "new.rttm").read_text("utf-8")
     assert "Анна: Привет!" in (tmp_path / "new.txt").read_text("utf-8")
     for name in outputs[:4]:
-        assert cli("convert", name, "back.json").code == 0
+        assert cli("convert", name, "back.json", "--overwrite").code == 0
         made = json.loads((tmp_path / "back.json").read_text("utf-8"))
         assert [(item.text, made.name(item.speaker)) for item in made.segments] == [
             ("Привет!", "Анна"), ("Как дела?", "Борис"),

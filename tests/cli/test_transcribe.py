@@ -482,5 +482,5 @@ def test_a_closed_terminal_ends_it_like_ctrl_c(tmp_path: Path) -> None:
     wait_until_at_work(process)
     process.send_signal(signal.SIGHUP)
     process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 128 + signal.SIGHUP
     assert list(tmp_path.iterdir()) == []

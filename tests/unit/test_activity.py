@@ -115,7 +115,9 @@ def test_a_file_that_cannot_be_written_loses_nothing(tmp_path: Path) -> None:
     whole = pipeline(Bic(), None).run(audio)
     with pytest.raises(OutputError, match="its folder does not exist; make it first"):
         pipeline(Bic(), tmp_path / "none" / "a.npz").run(audio)
-    left = pipeline(Bic(), tmp_path / ("x" * 300 + ".npz")).run(audio)
+    with pytest.raises(OutputError, match="the name is too long"):
+        pipeline(Bic(), tmp_path / ("x" * 300 + ".npz")).run(audio)
+    left = pipeline(Bic(), Path("/dev/full")).run(audio)
     assert left.turns == whole.turns
     (warning,) = left.provenance["warnings"]
     assert warning.startswith("the activity was not saved: ")

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import shutil
 import stat
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from whisperdiar import files
 from whisperdiar.errors import FormatError, OutputError
@@ -378,3 +383,89 @@ def test_a_text_in_utf_16_is_read_by_its_byte_order_mark(tmp_path: Path) -> None
     path.write_bytes("始め".encode("utf-16")[:-1])
     with pytest.raises(FormatError, match="no UTF-16 text"):
         read_text(path)
+
+
+def test_a_file_that_is_there_is_replaced_only_where_that_is_allowed(tmp_path: Path, monkeypatch) -> None:
+    """Also on a file system without hard links."""
+    path = tmp_path / "talk.srt"
+    for links in (True, False):
+        if not links:
+            monkeypatch.setattr(files.os, "link", lambda *_: (_ for _ in ()).throw(OSError(errno.EPERM, "none here")))
+        path.unlink(missing_ok=True)
+        write_text(path, "mine", replace=False)
+        with pytest.raises(OutputError, match="it came into being while this was made"):
+            write_text(path, "other", replace=False)
+        with pytest.raises(OutputError, match="came into being"), files.staged(path, replace=False) as temporary:
+            Path(temporary).write_text("other")
+        assert path.read_text() == "mine"
+        with files.staged(path) as temporary:
+            Path(temporary).write_text("other")
+        assert path.read_text() == "other"
+        assert list(tmp_path.iterdir()) == [path]
+
+
+@posix
+def test_what_cannot_be_written_is_found_by_trying(unprivileged: Path) -> None:
+    """The check and the writing agree about everything that can be wrong with a name."""
+    (unprivileged / "sealed").mkdir()
+    (unprivileged / "sealed").chmod(0o555)
+    (unprivileged / "old.srt").write_text("old")
+    (unprivileged / "old.srt").chmod(0o444)
+    (unprivileged / "folder").mkdir()
+    (unprivileged / "a").symlink_to("b")
+    (unprivileged / "b").symlink_to("a")
+    (unprivileged / "link.srt").symlink_to("later.srt")
+    names = (
+        "sealed/x.srt",
+        "old.srt",
+        "folder",
+        "a",
+        "none/x.srt",
+        "old.srt/x.srt",
+        "x" * 256,
+        "x\0y",
+        "link.srt",
+        "x",
+    )
+    for name in (*names, "/dev/null", "/proc/x", "/dev/fd/987"):
+        path = f"{unprivileged}/{name}" if not name.startswith("/") else name
+        before = sorted(unprivileged.iterdir())
+        expected = actual = None
+        try:
+            files.check_writable(path)
+        except OutputError as error:
+            expected = str(error)
+        assert sorted(unprivileged.iterdir()) == before
+        try:
+            write_bytes(path, b"new")
+        except OutputError as error:
+            actual = str(error)
+        assert expected == actual, name
+    (unprivileged / "sealed").chmod(0o755)
+
+
+@given(
+    st.one_of(
+        st.from_regex(r"\.?whisperdiar-([0-9]{1,7}-)?[0-9a-f]{14,17}\.(tmp|txt)", fullmatch=True), st.text(max_size=30)
+    )
+)
+@settings(deadline=None)
+def test_only_names_that_we_could_have_made_are_swept(name: str) -> None:
+    if not name or set(name) & {"/", "\0"} or name in (".", "..") or not name.isprintable():
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        path.write_text("x")
+        os.utime(path, (0, 0))
+        files.sweep(folder)
+        ours = re.fullmatch(r"\.whisperdiar-([0-9]+-)?[0-9a-f]{16}\.tmp", name) is not None
+        assert path.exists() != ours
+
+
+def test_our_own_temporary_names_are_swept_when_they_are_left(tmp_path: Path) -> None:
+    left = Path(files.temporary_beside(tmp_path / "talk.srt"))
+    left.write_text("x")
+    for age, stays in ((0, True), (7200, True), (8 * 86400, False)):  # this process runs
+        os.utime(left, (time.time() - age,) * 2)
+        files.sweep(tmp_path)
+        assert left.exists() == stays

@@ -233,11 +233,130 @@ def test_the_model_is_asked_as_openai_is() -> None:
 )
 def test_whatever_goes_wrong_is_one_line_without_the_key(reply: Any, message: str) -> None:
     with serving(lambda _: reply) as server:
-        model = LanguageModel(LlmOptions(url=server.url, model="m", key="secret", timeout=5))
+        model = LanguageModel(LlmOptions(url=server.url, model="m", key="secret", timeout=5, pause=0))
         with pytest.raises(BackendError, match=message) as caught:
             model.answer([{"role": "user", "content": "x"}])
     assert "\n" not in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        (429, {"Retry-After": "0"}, b'{"error": {"message": "slow down"}}'),
+        (429, {"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}, b""),
+        (429, {"Retry-After": "soon"}, b""),
+        (500, {}, b"<html>"),
+        (503, {}, b""),
+        (529, {}, b""),
+        (200, {}, b"<html>"),
+        (200, {}, b'{"choices": [{"mess'),
+        (200, {"Content-Length": "900"}, b"{"),
+    ],
+)
+def test_what_may_pass_is_asked_again(reply: Any) -> None:
+    """Twice the failure, then the answer; and a failure that stays is told after as many tries as there are."""
+    for n_failures, n_asked in ((2, 3), (99, 4)):
+        count = iter(range(100))
+        with serving(lambda _, n=n_failures, count=count: reply if next(count) < n else "there") as server:
+            model = LanguageModel(LlmOptions(url=server.url, model="m", timeout=5, pause=0))
+            if n_failures == 2:
+                assert model.answer([]) == "there"
+            else:
+                with pytest.raises(BackendError):
+                    model.answer([])
+            assert len(server.bodies) == n_asked
+
+
+def test_a_pause_is_as_long_as_the_server_asks_and_grows_where_it_does_not_say(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("whisperdiar.minutes.llm.time.sleep", slept.append)
+    replies = iter([(429, {"Retry-After": "7"}, b""), (502, {}, b""), (502, {}, b""), "there"])
+    with serving(lambda _: next(replies)) as server:
+        assert LanguageModel(LlmOptions(url=server.url, model="m", pause=2.0)).answer([]) == "there"
+    assert [pause for pause in slept if pause] == [7.0, 4.0, 8.0]
+
+
+def test_a_server_that_wants_hours_is_not_waited_for() -> None:
+    with serving(lambda _: (429, {"Retry-After": "7200"}, b"")) as server:
+        with pytest.raises(BackendError, match="HTTP 429"):
+            LanguageModel(LlmOptions(url=server.url, model="m", timeout=5)).answer([])
+        assert len(server.bodies) == 1
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 413])
+def test_a_refusal_that_stays_is_not_asked_again(status: int) -> None:
+    with serving(lambda _: (status, {}, b'{"error": "no"}')) as server:
+        with pytest.raises(BackendError, match=f"HTTP {status}"):
+            LanguageModel(LlmOptions(url=server.url, model="m", timeout=5)).answer([])
+        assert len(server.bodies) == 1
+
+
+def test_a_model_that_takes_no_temperature_is_asked_without_from_then_on() -> None:
+    said = "Unsupported value: 'temperature' does not support 0 with this model. Only the default (1) is supported."
+
+    def reply(body: dict[str, Any]) -> Any:
+        return (400, {}, json.dumps({"error": {"message": said}}).encode()) if "temperature" in body else "hello"
+
+    with serving(reply) as server:
+        model = LanguageModel(LlmOptions(url=server.url, model="m"))
+        assert [model.answer([]), model.answer([])] == ["hello", "hello"]
+        assert ["temperature" in body for body in server.bodies] == [True, False, False]
+    with serving(lambda body: "hello" if body["temperature"] == 0 else "") as server:
+        assert LanguageModel(LlmOptions(url=server.url, model="m")).answer([]) == "hello"
+
+
+def answering(fails: Any) -> tuple[Any, list[str]]:
+    """What answers well, but for the questions for which `fails` holds; and the questions."""
+    asked: list[str] = []
+
+    def reply(messages: list[dict[str, str]]) -> Any:
+        asked.append(messages[1]["content"])
+        if fails(len(asked), asked[-1]):
+            raise BackendError("x: HTTP 500 (broken)")
+        return GOOD if asked[-1].startswith("Transcript:") else "?"
+
+    return reply, asked
+
+
+def test_what_was_answered_is_kept_where_one_request_fails() -> None:
+    plain = compose(prepare(meeting(), MinutesOptions()), MinutesOptions())
+    n_parts = len(windows(ITEMS, 80))
+    assert n_parts == 3
+    for lost in range(1, n_parts + 1):
+        reply, asked = answering(lambda n, _, lost=lost: n == lost)
+        done = written(reply, window=80)
+        assert len([text for text in asked if text.startswith("Transcript:")]) == n_parts
+        (failure,) = done.failures
+        assert failure == f"part {lost} of 3 has no answer (x: HTTP 500 (broken))"
+        assert any(failure in note for note in done.minutes.notes)
+        assert "The lamp gets a rechargeable battery." in [item.text for item in done.minutes.decisions]
+        starts = {min(word.start for word in item.words) for item in windows(ITEMS, 80)[lost - 1]}
+        for section in SECTIONS:
+            own = [item for item in getattr(plain, section) if item.evidence[0].span.start in starts]
+            assert set(own) <= set(getattr(done.minutes, section)), "the part is told without the model"
+
+
+def test_a_merge_that_fails_leaves_the_parts() -> None:
+    reply, _ = answering(lambda _, text: not text.startswith("Transcript:"))
+    done = written(reply, window=80)
+    assert "not joined" in done.failures[0]
+    assert done.minutes.decisions[0].text == "The lamp gets a rechargeable battery."
+
+
+def test_a_server_that_is_gone_is_not_asked_for_every_part() -> None:
+    reply, asked = answering(lambda n, _: n > 1)
+    done = written(reply, window=50)
+    n_parts = len(windows(ITEMS, 50))
+    assert n_parts > 4
+    assert len([text for text in asked if text.startswith("Transcript:")]) == 3
+    assert len(done.failures) == n_parts - 1
+    reply, asked = answering(lambda *_: True)
+    with pytest.raises(BackendError, match="HTTP 500"):
+        written(reply, window=50)
+    assert len(asked) == 2
 
 
 def test_a_slow_server_is_not_waited_for() -> None:

@@ -580,6 +580,75 @@ def test_damaged_download_is_mended(hub, tmp_path):
     assert of_folder(tmp_path / "own").verify().problems == ()
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(item.relative_to(folder)): item.read_bytes() for item in folder.rglob("*") if item.is_file()}
+
+
+def test_a_repair_deletes_nothing_before_the_new_files_are_there(hub, tmp_path):
+    """Neither in the cache nor in a folder, where the hub cannot be reached or breaks off."""
+    cached = Path(fetch(hub, tmp_path, "models.download('tiny')").splitlines()[0])
+    own = tmp_path / "own"
+    into = f"models.download('someone/large', {str(own)!r}, repair=True)"
+    fetch(hub, tmp_path / "other", into)
+    blob = (cached / "model.bin").resolve()
+    blob.write_bytes(b"0" * 500_000)
+    (own / "model.bin").write_bytes(b"0" * 24_000_000)
+    (own / "config.json").write_bytes(b"{")
+    before = contents(tmp_path / "hub"), contents(own)
+    for environment in ({"HF_HUB_OFFLINE": "1"}, {"HF_ENDPOINT": "http://127.0.0.1:9"}):
+        printed = fetch(hub, tmp_path, "models.download('tiny', repair=True)", **environment)
+        assert printed.startswith("ModelUnavailable")
+        printed = fetch(hub, tmp_path / "other", into, **environment)
+        assert printed.startswith("ModelUnavailable")
+        assert (contents(tmp_path / "hub"), contents(own)) == before
+    fetch(hub, tmp_path, "models.download('tiny', repair=True)")
+    assert blob.read_bytes() == b"0123456789" * 50_000
+    fetch(hub, tmp_path / "other", into)
+    assert of_folder(own).verify().problems == ()
+    assert not list(own.glob(".repairing-*"))
+
+
+def test_a_repair_touches_no_file_that_is_not_the_models(hub, tmp_path):
+    """A folder in which other things lie: some of them look damaged, as models go."""
+    own = tmp_path / "home"
+    foreign = {
+        "settings.json": b"{ // with comments\n",
+        "package.json": b"",
+        "work/config.json": b"{'python': 1}",
+        "work/model.bin": b"mine",
+        "weights.safetensors": b"x",
+        "notes/vocabulary.txt": b"words",
+    }
+    for name, data in foreign.items():
+        (own / name).parent.mkdir(parents=True, exist_ok=True)
+        (own / name).write_bytes(data)
+    into = f"models.download('tiny', {str(own)!r}, repair=True)"
+    for _ in range(2):
+        fetch(hub, tmp_path, into)
+        assert {name: (own / name).read_bytes() for name in foreign} == foreign
+        (own / "model.bin").write_bytes(b"0" * 500_000)
+    fetch(hub, tmp_path, into)
+    assert (own / "model.bin").read_bytes() == b"0123456789" * 50_000
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_a_file_of_the_same_name_that_is_no_models_is_not_replaced_unasked(hub, tmp_path, cached):
+    if cached:
+        fetch(hub, tmp_path, "models.download('tiny')")
+    own = tmp_path / "project"
+    own.mkdir()
+    (own / "config.json").write_text("{ // of a web page", encoding="utf-8")
+    for repair in (False, True):
+        printed = fetch(hub, tmp_path, f"models.download('tiny', {str(own)!r}, repair={repair})")
+        assert printed.startswith("InvalidOption")
+        assert "it exists already and is not of this model" in printed
+        assert contents(own) == {"config.json": b"{ // of a web page"}
+    fetch(hub, tmp_path, f"models.download('tiny', {str(own)!r}, overwrite=True)")
+    assert (own / "config.json").read_text(encoding="utf-8") == FILES["config.json"]
+    again = fetch(hub, tmp_path, f"models.download('tiny', {str(own)!r})")  # what is ours is no obstacle
+    assert again.startswith(str(own))
+
+
 def test_checkpoint_is_fetched_where_it_can_be_converted(hub, tmp_path):
     printed = fetch(hub, tmp_path, "models.resolve('someone/checkpoint')").splitlines()[0]
     got = {path.split("/")[-1] for command, path, _, _ in Hub.requests if command == "GET" and "resolve" in path}

@@ -18,6 +18,7 @@ from whisperdiar import (
     Audio,
     Diarization,
     DiarizationFailed,
+    Interrupted,
     Pipeline,
     Span,
     SpeakerCount,
@@ -305,6 +306,53 @@ here.pipeline(transcriber=words, diarizer=turns, parallel=True).run(here.AUDIO)
             process.kill()
     assert process.returncode == -signal.SIGINT
     assert b"KeyboardInterrupt" in told
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a process there gets no SIGINT alone")
+@pytest.mark.parametrize("parallel", [False, True])
+def test_ctrl_c_after_recognition_hands_over_the_words(parallel: bool) -> None:
+    script = f"""
+import sys, threading
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+import test_pipeline as here
+from whisperdiar import Interrupted
+recognised = threading.Event()
+def told(progress):
+    recognised.wait()
+    print("ready", flush=True)
+    threading.Event().wait()
+class Words(here.Scripted):
+    def transcribe(self, *arguments, **options):
+        try:
+            return super().transcribe(*arguments, **options)
+        finally:
+            recognised.set()
+try:
+    here.pipeline(transcriber=Words(), diarizer=here.Fixed(during=told), parallel={parallel}).run(here.AUDIO)
+except Interrupted as error:
+    assert isinstance(error, KeyboardInterrupt)
+    print([word.text for word in error.transcript.words], error.transcript.provenance["warnings"][-1])
+"""
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            process.send_signal(signal.SIGINT)
+            told, _ = process.communicate(timeout=PATIENCE_S)
+        finally:
+            process.kill()
+    assert told.startswith("[' Hello', ' there.'] diarization failed")
+    assert "it was interrupted" in told
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+def test_an_interruption_before_there_are_words_is_one(parallel: bool) -> None:
+    def stop(_: Progress) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        pipeline(transcriber=Scripted(during=stop), parallel=parallel).run(AUDIO)
+    assert not isinstance(caught.value, Interrupted)
 
 
 class Placed(Scripted, Fixed):

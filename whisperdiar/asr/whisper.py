@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any, ClassVar
 
+from whisperdiar import models
 from whisperdiar._machine import is_out_of_memory
 from whisperdiar.asr._chunks import quietest
 from whisperdiar.asr._decoding import Decoded, Decoder, Judgement, Task, is_silence
@@ -108,6 +109,11 @@ class Backend(Reloading):
         self._loaded: Loaded | None = None
         self._process = os.getpid()
         self._word_aligner: WordAligner | None = None
+
+    @staticmethod
+    def check_model(settings: WhisperSettings) -> None:
+        """Raises InvalidOption where no model can have this name, or it is a folder without one; loads nothing."""
+        models.check(settings.model)
 
     def prepare(self, *, progress: Progress = no_progress) -> None:
         """Finds (or fetches) and loads the model.

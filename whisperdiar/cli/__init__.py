@@ -6,7 +6,6 @@ import difflib
 import importlib
 import logging
 import os
-import signal
 import sys
 import warnings
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from typing import Any
 import click
 
 from whisperdiar._telemetry import disable_telemetry
+from whisperdiar.cli import signals
 from whisperdiar.version import __version__
 
 DEFAULT_COMMAND = "transcribe"
@@ -58,7 +58,7 @@ class LazyGroup(click.Group):
 
 def _refuse_mistyped(word: str) -> None:
     """`whisperdiar convrt x.json` means a command, not a recording called convrt."""
-    if word.startswith("-") or Path(word).suffix or os.sep in word or Path(word).exists():
+    if word.startswith("-") or Path(word).suffix or os.sep in word or os.path.exists(word):
         return
     close = difflib.get_close_matches(word, COMMANDS, n=1)
     if close:
@@ -85,6 +85,7 @@ def run(arguments: Sequence[str]) -> int:
 
     try:
         result: Any = main.main(args=list(arguments), prog_name="whisperdiar", standalone_mode=False)
+        signals.check()
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
     except BrokenPipeError:
@@ -100,10 +101,7 @@ def calm_libraries() -> None:
     """Their warnings and log lines are for developers; what a user must know, whisperdiar says itself."""
     _fill_standard_descriptors()
     disable_telemetry()
-    for name in ("SIGTERM", "SIGHUP"):  # the latter when the terminal is closed; `nohup` has it ignored
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _terminated)
+    signals.install()
     if os.environ.get("WHISPERDIAR_DEBUG"):
         return
     warnings.simplefilter("ignore")
@@ -119,8 +117,3 @@ def _fill_standard_descriptors() -> None:
             os.fstat(descriptor)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
-
-
-def _terminated(signum: int, frame: Any) -> None:  # noqa: ARG001 - the signal module's signature
-    """End like Ctrl-C does, so that temporary files are removed."""
-    raise KeyboardInterrupt

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
+from whisperdiar.cli import signals
 from whisperdiar.errors import OutputError
 
 _COMMANDS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -62,7 +63,11 @@ class Console:
         """A `Progress` that draws one line on a terminal and keeps the time of each stage.
 
         A stage ends at fraction 1, or when its thread begins another one.
+
+        Raises:
+            Signalled: a signal came that ends the run, and was swallowed by a library.
         """
+        signals.check()
         with self._lock:
             if stage not in self._running:
                 self._begin(stage)

@@ -13,16 +13,16 @@ from whisperdiar.assembly import silent
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console
 from whisperdiar.cli.embedding import embed_options, embedding, write_embedded
-from whisperdiar.cli.outputs import Target, check_used, plan, unfinished
+from whisperdiar.cli.outputs import Target, check_outputs, check_used, clips_left, plan, unfinished
 from whisperdiar.cli.page import recording_of
 from whisperdiar.cli.transcribe import write_targets
-from whisperdiar.clips import make_folder, write_clips
+from whisperdiar.clips import has_clips, make_folder, write_clips
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.files import read_bytes, read_text
 from whisperdiar.formats import Format, SeveralRecordings, available, by_name, by_suffix, decode, english_name
 from whisperdiar.formats.rttm import NO_ID
 from whisperdiar.language_identification import identify_language
-from whisperdiar.media import load, probe, recording_id
+from whisperdiar.media import check_recording, load, probe, recording_id
 from whisperdiar.transcript import Transcript
 
 
@@ -75,15 +75,24 @@ def convert(
     console = Console(quiet=quiet)
     context.call_on_close(console.close)
     write = shared.write_options(options)
-    wanted = embedding(embed, embed_format)
+    wanted = embedding(embed, embed_format, overwrite=overwrite)
     for name, asked in (("--clips", clips), ("--embed", embed)):
         if asked is not None and media is None:
             raise InvalidOption(f"{name} {asked}: name the recording with --media FILE")
-    (planned,) = plan([source], [*destinations, *outputs], formats, also_read=[media], also_written=[embed])
-    check_used(context, planned, embedded=wanted is not None)
+    planned = plan(
+        [source],
+        [*destinations, *outputs],
+        formats,
+        overwrite=overwrite,
+        also_read=[media],
+        also_written=[embed],
+    )
+    check_used(context, planned[0], embedded=wanted is not None)
     used = wanted is not None or clips is not None
-    page_recording = recording_of(media, planned, inside=embed_media, copied=used)
-    targets = unfinished(planned, overwrite=overwrite, notify=console.warn)
+    page_recording = recording_of(media, planned[0], inside=embed_media, copied=used)
+    if used and media is not None:
+        check_recording(media)
+    (targets,) = unfinished(planned, overwrite=overwrite, notify=console.warn)
     if used:
         # Standard output is where subtitles go unasked; whoever asks for something else gets that alone.
         targets = targets if destinations or outputs or formats else []
@@ -99,16 +108,20 @@ def convert(
         inform=console.note,
     )
     _refuse_empty(source, transcript, targets)
-    code = write_targets(transcript, targets, write, console, keep=False, recording=page_recording)
+    if clips is not None:
+        make_folder(clips)
+    code = write_targets(transcript, targets, write, console, keep="nothing", recording=page_recording).code
     if clips is not None and media is not None:
-        _cut(media, transcript, clips, console)
+        if not overwrite and has_clips(clips, transcript.recording_id):
+            console.warn(clips_left(clips, [transcript.recording_id]))
+        else:
+            _cut(media, transcript, clips, console)
     if wanted is not None and media is not None:
         code = write_embedded(transcript, media, wanted, write, console) or code
     context.exit(code)
 
 
 def _cut(media: Path, transcript: Transcript, folder: Path, console: Console) -> None:
-    make_folder(folder)
     several = any(turn.channel > 1 for turn in transcript.turns)
     # What was transcribed is what is cut, unless the recording given here has no such track or channel.
     tracks = probe(media).tracks
@@ -167,19 +180,20 @@ def rename(
     )
     transcript = given.rename(_pairs(names))
     if outputs or formats:
-        (planned,) = plan([source], outputs, formats)
-        check_used(context, planned)
-        targets = unfinished(planned, overwrite=overwrite, notify=console.warn)
+        planned = plan([source], outputs, formats, overwrite=overwrite)
+        check_used(context, planned[0])
+        (targets,) = unfinished(planned, overwrite=overwrite, notify=console.warn)
         if not targets:
             return
     else:
         own = by_suffix(source)
         if not own.rewritable:
             raise InvalidOption(f"{source}: rewriting it would lose what {own.name} holds beside the words; add -o OUT")
-        targets = [Target(own, source)]
+        targets = [Target(own, source, replace=True)]  # that is what was asked for
         check_used(context, targets)
+        check_outputs(targets, read=[], overwrite=True)
     _refuse_empty(source, transcript, targets)
-    context.exit(write_targets(transcript, targets, write, console, keep=False))
+    context.exit(write_targets(transcript, targets, write, console, keep="nothing").code)
 
 
 def _pairs(names: tuple[str, ...]) -> dict[str, str]:

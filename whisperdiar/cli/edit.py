@@ -12,12 +12,15 @@ from whisperdiar import editing
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.convert import read_transcript
-from whisperdiar.cli.outputs import STDOUT, check_used, check_writable, plan, unfinished
+from whisperdiar.cli.outputs import STDOUT, Target, check_outputs, check_used, plan, unfinished
 from whisperdiar.cli.transcribe import write_targets
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.files import read_bytes, write_text
-from whisperdiar.formats import decode, known_suffixes
+from whisperdiar.formats import by_name, decode
 from whisperdiar.options import EditOptions
+
+_SUFFIXES = (".txt", ".md", "")
+"""Names that a text to be corrected may have; with any other, another program would take it for something else."""
 
 
 @click.command("edit", short_help="Write a transcript as a text to be corrected; no model runs.")
@@ -25,7 +28,7 @@ from whisperdiar.options import EditOptions
 @click.option("-o", "--output", type=shared.PATH, default=STDOUT, metavar="FILE", help="Where to write (.txt or .md).")
 @click.option("--mark-uncertain", is_flag=True, help="Put (?) behind doubtful words.")
 @shared.recording_option
-@click.option("--overwrite", is_flag=True, help="Replace FILE, and whatever was corrected in it.")
+@click.option("--overwrite", is_flag=True, help="Replace FILE if it exists, and whatever was corrected in it.")
 @shared.quiet_option
 def edit(
     *, source: Path, output: Path, mark_uncertain: bool, recording: str | None, overwrite: bool, quiet: bool
@@ -35,11 +38,9 @@ def edit(
     The text says at its top what may be changed. `whisperdiar apply` makes every format from it.
     """
     console = Console(quiet=quiet)
-    check_writable([output], read=[source])
-    if known_suffixes().get(output.suffix.lower(), "txt") not in ("txt", "md"):
-        raise InvalidOption(f"-o {output}: this is a text to be corrected; call it .txt or .md")
-    if output.is_file() and not overwrite:
-        raise InvalidOption(f"{output}: it is there already, maybe with corrections; --overwrite replaces it")
+    if output.suffix.lower() not in _SUFFIXES:
+        raise InvalidOption(f"-o {output}: edit writes a plain text to be corrected; call it .txt or .md")
+    check_outputs([Target(by_name("txt"), output)], read=[source], overwrite=overwrite)
     transcript = read_transcript(source, recording=recording, notify=console.warn)
     try:
         text = editing.write(transcript, options=EditOptions(mark_uncertain=mark_uncertain))
@@ -48,7 +49,7 @@ def edit(
     if output == STDOUT:
         write_stdout(text)
         return
-    write_text(output, text)
+    write_text(output, text, sync=True, replace=overwrite)
     console.info(
         f"wrote {output}; when it is corrected: whisperdiar apply {output} --transcript {source} -o OUT.json -o OUT.srt"
     )
@@ -90,9 +91,9 @@ def apply(
     standard output. A corrected transcript (-o new.json) can be edited again.
     """
     console = Console(quiet=quiet)
-    (planned,) = plan([text], outputs, formats, also_read=[source])
-    check_used(context, planned)
-    targets = unfinished(planned, overwrite=overwrite, notify=console.warn)
+    planned = plan([text], outputs, formats, overwrite=overwrite, also_read=[source])
+    check_used(context, planned[0])
+    (targets,) = unfinished(planned, overwrite=overwrite, notify=console.warn)
     if not targets:
         return
     write = shared.write_options(options)
@@ -107,7 +108,7 @@ def apply(
     for note in done.notes:
         console.warn(f"{text}: {note}")
     console.info(f"{text}: {done.changes}")
-    context.exit(write_targets(done.transcript, targets, write, console, keep=False))
+    context.exit(write_targets(done.transcript, targets, write, console, keep="nothing").code)
 
 
 def read_corrected(path: Path, *, notify: Callable[[str], None]) -> str:

@@ -35,9 +35,10 @@ class Embedding:
 
     output: Path
     form: str | None
+    replace: bool = False
 
 
-def embedding(output: str | None, form: str | None) -> Embedding | None:
+def embedding(output: str | None, form: str | None, *, overwrite: bool) -> Embedding | None:
     """The options, checked before any work; None where none is given.
 
     Raises:
@@ -48,7 +49,7 @@ def embedding(output: str | None, form: str | None) -> Embedding | None:
             raise InvalidOption(f"--embed-format {form}: it is for --embed FILE.mkv; add that")
         return None
     check_form(output, form)
-    return Embedding(Path(output), form)
+    return Embedding(Path(output), form, overwrite)
 
 
 def write_embedded(
@@ -56,7 +57,15 @@ def write_embedded(
 ) -> int:
     """Write the copy; every error becomes one line. Returns the exit code."""
     try:
-        notes = embed(transcript, media, wanted.output, form=wanted.form, options=options, progress=console.progress)
+        notes = embed(
+            transcript,
+            media,
+            wanted.output,
+            form=wanted.form,
+            options=options,
+            replace=wanted.replace,
+            progress=console.progress,
+        )
     except Exception as error:  # the transcript's own outputs are there, or still to be written
         report(error, console, about=str(wanted.output))
         return FAILED

@@ -9,10 +9,11 @@ from typing import Any
 
 import click
 
+from whisperdiar.cli import signals
 from whisperdiar.cli.console import Console
 from whisperdiar.errors import InvalidOption, WhisperdiarError
 
-OK, FAILED, USAGE, EMPTY, INTERRUPTED = 0, 1, 2, 3, 130
+OK, FAILED, USAGE, EMPTY = 0, 1, 2, 3
 """EMPTY: the work was done, and there is nothing, or next to nothing, in the result."""
 
 _NO_ARGUMENTS: Any = getattr(click.exceptions, "NoArgsIsHelpError", ())
@@ -35,7 +36,7 @@ def report(error: BaseException, console: Console, *, about: str = "") -> int:
         return error.exit_code
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
         console.error("interrupted; nothing was left half-written")
-        return INTERRUPTED
+        return signals.exit_code(error)
     console.error(prefix + explain(error))
     return USAGE if isinstance(error, InvalidOption) else FAILED
 

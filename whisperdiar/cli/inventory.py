@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -16,7 +17,7 @@ from whisperdiar import models as store
 from whisperdiar._catalogue import full_name
 from whisperdiar._hub import find_cached
 from whisperdiar._installed import Installed, installed, of_folder
-from whisperdiar._verification import remove_damaged
+from whisperdiar._repair import repair_snapshot
 from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.errors import FAILED
 from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable
@@ -159,11 +160,19 @@ def _model_rows() -> Iterator[dict[str, Any]]:
 @models.command("download")
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @click.option("--directory", type=click.Path(path_type=Path), help="A folder of its own instead of the cache.")
-@click.option("--repair", is_flag=True, help="Delete files that `models verify` finds damaged, and fetch them anew.")
+@click.option("--repair", is_flag=True, help="Fetch files of the model anew that `models verify` finds damaged.")
+@click.option("--overwrite", is_flag=True, help="Replace other files of these names in --directory.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @click.pass_context
 def download(
-    context: click.Context, /, names: tuple[str, ...], *, directory: Path | None, repair: bool, quiet: bool
+    context: click.Context,
+    /,
+    names: tuple[str, ...],
+    *,
+    directory: Path | None,
+    repair: bool,
+    overwrite: bool,
+    quiet: bool,
 ) -> None:
     """Fetch models; an interrupted download goes on where it stopped. Prints where they lie.
 
@@ -172,17 +181,23 @@ def download(
     """
     console = Console(quiet=quiet)
     context.call_on_close(console.close)
+    for name in names:  # a typing error in the last is said before the first is fetched
+        if name not in _fetching_backends():
+            store.check(name)
+        elif directory is not None:
+            raise InvalidOption(f"{name}: only Whisper models can go into a folder of their own; leave --directory out")
     for name in names:
         backends = _fetching_backends().get(name)
         if backends is None:
             folder = directory / name.replace("/", "--") if directory and len(names) > 1 else directory
-            found = store.download(name, folder, repair=repair, runtime=Runtime(), progress=console.progress)
+            found = store.download(
+                name, folder, repair=repair, overwrite=overwrite, runtime=Runtime(), progress=console.progress
+            )
             write_stdout(f"{found}\n")
-        elif directory is not None:
-            raise InvalidOption(f"{name}: only Whisper models can go into a folder of their own; leave --directory out")
         else:
-            for item in _of_backend(name) if repair else ():
-                remove_damaged(item.folder)
+            for repository, folder in _snapshots_of(name) if repair else ():
+                remedy = f"run `whisperdiar models download {name} --repair` on a machine with a connection"
+                repair_snapshot(repository, folder, runtime=Runtime(), remedy=remedy, progress=console.progress)
             for backend_class in backends:
                 backend = backend_class(None, runtime=Runtime())
                 backend.prepare(progress=console.progress)
@@ -242,7 +257,7 @@ def _named(name: str) -> list[Installed]:
     """What a name means on this machine; a repository may be there as it was published and as it was converted."""
     if name in _fetching_backends():
         found = _of_backend(name) if any(map(_is_whole, _fetching_backends()[name])) else []
-    elif Path(name).expanduser().is_dir():
+    elif os.path.isdir(Path(name).expanduser()):
         found = [of_folder(Path(name).expanduser())]
     else:
         known_as = full_name(name)
@@ -280,6 +295,12 @@ def _of_backend(name: str) -> list[Installed]:
             if folder is not None:
                 found.append(Installed(name, "backend", folder, _files_of(backend, repository), remedy))
     return found
+
+
+def _snapshots_of(name: str) -> list[tuple[str, Path]]:
+    """The repositories of a backend's models that are in the cache, and where."""
+    found = [(item, find_cached(item, ())) for item in _repositories_of(_fetching_backends()[name])]
+    return [(repository, folder) for repository, folder in found if folder is not None]
 
 
 def _files_of(backend: BackendClass, repository: str) -> tuple[str, ...]:

@@ -5,21 +5,24 @@ from __future__ import annotations
 import datetime
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from dataclasses import replace as with_values
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
+from whisperdiar.assembly import check_request
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console
 from whisperdiar.cli.convert import read_transcript
 from whisperdiar.cli.errors import FAILED, OK, report
-from whisperdiar.cli.outputs import STDOUT, Target, check_writable
-from whisperdiar.cli.transcribe import job_from, run_one, write_targets
+from whisperdiar.cli.outputs import STDOUT, Target, check_name, check_outputs
+from whisperdiar.cli.transcribe import job_from, request_from, run_one, write_targets
 from whisperdiar.errors import BackendError, InvalidOption
 from whisperdiar.formats import Format, by_name, by_suffix, known_suffixes
 from whisperdiar.language_identification import has_classifier
+from whisperdiar.media import check_recording
 from whisperdiar.minutes import dates
 from whisperdiar.minutes.compose import compose
 from whisperdiar.minutes.content import Minutes
@@ -35,6 +38,7 @@ from whisperdiar.transcript import Transcript
 KEY = "WHISPERDIAR_LLM_KEY"
 OPENAI_KEY, OPENAI_HOST = "OPENAI_API_KEY", "api.openai.com"
 
+_ALIASES = {"html": (".htm",), "md": (".markdown",)}
 _DEFAULTS = MinutesOptions()
 _LLM_DEFAULTS = LlmOptions(url="http://localhost")
 
@@ -51,16 +55,16 @@ class Writer:
     failed: bool = False
     _made: dict[int, Minutes] = field(default_factory=dict)
 
-    def target(self, name: str, path: Path) -> Target:
+    def target(self, name: str, path: Path, *, replace: bool) -> Target:
         """A target that holds minutes in place of a transcript."""
         render = renderer(name)
 
         def dumps(transcript: Transcript, *, options: WriteOptions) -> str | bytes:  # noqa: ARG001
             made = self.minutes(transcript)
             link = None if self.media is None else media_link(self.media, None if path == STDOUT else path)
-            return render(replace(made, media=link), self._template(made))
+            return render(with_values(made, media=link), self._template(made))
 
-        return Target(Format(f"minutes-{name}", f".{name}", "words", dumps, None), path)
+        return Target(Format(f"minutes-{name}", f".{name}", "words", dumps, None), path, replace=replace)
 
     def minutes(self, transcript: Transcript) -> Minutes:
         """Of a transcript, made at the first call."""
@@ -100,6 +104,9 @@ class Writer:
             report(error, self.console, about="--llm")
             self.console.warn("the minutes are written without a language model")
             return plain
+        for failure in done.failures:
+            self.failed = True
+            self.console.warn(f"--llm: {failure}; it is written without a language model")
         for item in done.struck:
             self.console.warn(f"struck, as it {item.reason}: {item.text}")
         return done.minutes
@@ -114,8 +121,13 @@ class Writer:
 @shared.encoding_option
 @click.option("-o", "--output", "outputs", multiple=True, metavar="FILE", help="Where to write; may be given again.")
 @click.option(
-    "-f", "--format", "name", type=click.Choice(tuple(FORMATS)), help="Format; overrides the suffix of the output (md)."
+    "-f",
+    "--format",
+    "name",
+    type=click.Choice(tuple(FORMATS)),
+    help="Format, where the suffix of the output does not tell it (md).",
 )
+@shared.overwrite_option
 @click.option(
     "--length",
     type=click.IntRange(min=1),
@@ -153,6 +165,7 @@ def minutes(
     encoding: str | None,
     outputs: tuple[str, ...],
     name: str | None,
+    overwrite: bool,
     length: int | None,
     day: str | None,
     media: str | None,
@@ -174,7 +187,7 @@ def minutes(
     """
     console = Console(quiet=quiet)
     context.call_on_close(console.close)
-    if source.is_dir():
+    if os.path.isdir(source):
         raise InvalidOption(f"{source}: is a folder; name one transcript or recording")
     is_transcript = source_format is not None or _is_transcript(source)
     writer = Writer(
@@ -194,13 +207,18 @@ def minutes(
     template(template_name, None)  # a mistake in it is said before hours of work
     if media is not None:
         media_link(media, None)
-    targets = _targets(outputs, name, writer)
+    targets = _targets(outputs, name, writer, overwrite=overwrite)
     shared.check_times(options["start"], options["end"])
     if kept is not None:
-        targets.append(Target(by_suffix(kept), kept))
+        targets.append(Target(by_suffix(kept), kept, replace=overwrite))
     others = shared.other_files(options)
     own = template_name if template_name and Path(template_name).suffix else None
-    _check(targets, others["also_written"], read=[source, own, media, *others["also_read"]])
+    check_outputs(
+        targets,
+        also_written=others["also_written"],
+        read=[source, own, media, *others["also_read"]],
+        overwrite=overwrite,
+    )
     if is_transcript:
         transcript = read_transcript(
             source,
@@ -222,8 +240,11 @@ def minutes(
             console.warn(
                 f"{source}: its language is not known, so decisions are hardly found; say --language CODE{install}"
             )
-        code = write_targets(transcript, targets, WriteOptions(), console, keep=False)
+        keep: Literal["made", "nothing"] = "nothing" if llm is None else "made"
+        code = write_targets(transcript, targets, WriteOptions(), console, keep=keep).code
     else:
+        check_request(request_from(options))
+        check_recording(source, track=options["track"])
         code = run_one(source, targets, job_from(options, console, write=WriteOptions()), many=False)
     context.exit(code or (FAILED if writer.failed else OK))
 
@@ -256,13 +277,21 @@ def _llm(url: str, model: str | None, timeout: float, window: int, console: Cons
         raise InvalidOption(f"{KEY}: this key holds characters that no key has; set it again")
     if not url.lower().startswith("https://") and not is_local(url):
         console.warn(f"--llm {url}: the key and the transcript go there unencrypted; use https:// where you can")
-    return replace(made, key=key)
+    return with_values(made, key=key)
 
 
-def _targets(outputs: Sequence[str], name: str | None, writer: Writer) -> list[Target]:
+def _targets(outputs: Sequence[str], name: str | None, writer: Writer, *, overwrite: bool) -> list[Target]:
+    if not all(outputs):
+        raise InvalidOption("-o: the name of an output is empty; give one, or leave it out")
     if not outputs:
-        return [writer.target(name or "md", STDOUT)]
-    return [writer.target(name or ("md" if item == str(STDOUT) else name_of(item)), Path(item)) for item in outputs]
+        return [writer.target(name or "md", STDOUT, replace=False)]
+    for item in outputs:
+        if name is not None and item != str(STDOUT):
+            check_name(Path(item), name, suffixes=[f".{name}", *_ALIASES.get(name, ())])
+    return [
+        writer.target(name or ("md" if item == str(STDOUT) else name_of(item)), Path(item), replace=overwrite)
+        for item in outputs
+    ]
 
 
 def _refuse(context: click.Context, names: Sequence[str], cause: str) -> None:
@@ -271,12 +300,3 @@ def _refuse(context: click.Context, names: Sequence[str], cause: str) -> None:
         if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
             option = next(item.opts[-1] for item in context.command.params if item.name == name)
             raise InvalidOption(f"{option}: {cause}")
-
-
-def _check(targets: Sequence[Target], also_written: Sequence[str | None], *, read: Sequence[str | Path | None]) -> None:
-    paths = [*(target.path for target in targets), *(Path(item) for item in also_written if item is not None)]
-    places = [os.path.abspath(path) for path in paths]
-    for path, place in zip(paths, places, strict=True):
-        if places.count(place) > 1:
-            raise InvalidOption(f"-o {path}: this output is given twice")
-    check_writable(paths, read=read)

@@ -83,7 +83,7 @@ def recording_of(media: Path | None, targets: Sequence[Target], *, inside: bool,
         _check_page("--embed-media", targets)
     if not copied and not _has_link(targets):
         raise InvalidOption("--media is for a page (-o out.html), for ELAN (-o out.eaf), --clips or --embed: give both")
-    if not media.is_file():
+    if not os.path.isfile(media):
         raise MediaError(f"--media {media}: there is no such file; check the name")
     if inside:
         _check_size(media)
@@ -98,7 +98,7 @@ def check_embeddable(inputs: Sequence[Path], targets: Sequence[Target]) -> None:
     """
     _check_page("--embed-media", targets)
     for path in inputs:
-        if path.is_file():  # what cannot be read is reported when its turn comes
+        if os.path.isfile(path):  # what cannot be read is reported when its turn comes
             _check_size(path)
 
 

@@ -193,10 +193,15 @@ output_option = click.option(
 )
 
 format_option = click.option(
-    "-f", "--format", "formats", multiple=True, metavar="NAME[,NAME]", help="Output format; overrides the suffix."
+    "-f",
+    "--format",
+    "formats",
+    multiple=True,
+    metavar="NAME[,NAME]",
+    help="Output format, where the suffix does not tell it.",
 )
 
-overwrite_option = click.option("--overwrite", is_flag=True, help="Replace outputs that already exist in a folder.")
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace outputs that exist already.")
 
 encoding_option = click.option(
     "--encoding",

@@ -10,7 +10,7 @@ from click.core import ParameterSource
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.convert import read_transcript
-from whisperdiar.cli.outputs import STDOUT, check_writable
+from whisperdiar.cli.outputs import STDOUT, check_outputs
 from whisperdiar.errors import InvalidOption
 from whisperdiar.files import write_bytes, write_text
 from whisperdiar.options import PLOT_KINDS, PLOT_LANGUAGES, PlotOptions
@@ -22,6 +22,7 @@ _SUFFIXES = (".svg", ".png")
 @click.command("plot", short_help="Pictures: who speaks when, how much, who answers whom.")
 @click.argument("source", type=shared.PATH, metavar="IN")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to write: .svg or .png.")
+@shared.overwrite_option
 @click.option(
     "--kind",
     type=click.Choice(PLOT_KINDS),
@@ -44,6 +45,7 @@ def plot(
     source: Path,
     *,
     output: Path | None,
+    overwrite: bool,
     kind: str,
     width: int,
     scale: float,
@@ -60,11 +62,11 @@ def plot(
     if output is not None and not to_stdout:
         if output.suffix.lower() not in _SUFFIXES:
             raise InvalidOption(f"-o {output}: a plot is {' or '.join(_SUFFIXES)}")
-        check_writable([output], read=[source])
+        check_outputs([], also_written=[output], read=[source], overwrite=overwrite)
     svg = picture_svg(read_transcript(source, recording=recording, notify=Console().warn), options=options)
     if output is None or to_stdout:
         write_stdout(svg)
     elif output.suffix.lower() == ".png":
-        write_bytes(output, picture_png(svg, options=options))
+        write_bytes(output, picture_png(svg, options=options), replace=overwrite)
     else:
-        write_text(output, svg)
+        write_text(output, svg, replace=overwrite)

@@ -11,7 +11,10 @@ from typing import Any
 
 import click
 
-from whisperdiar.errors import InvalidOption
+from whisperdiar.cli.console import Console
+from whisperdiar.cli.errors import OK, report
+from whisperdiar.cli.rescue import keep_output
+from whisperdiar.errors import InvalidOption, OutputError
 from whisperdiar.files import write_text
 from whisperdiar.outcome import report_rows
 from whisperdiar.transcript import Transcript
@@ -41,22 +44,32 @@ class Report:
     """Rows of all recordings so far, written whole."""
 
     path: Path
+    replace: bool = False
     _rows: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, transcript: Transcript) -> None:
         self._rows += report_rows(transcript)
 
-    def write(self) -> None:
-        """Raises OutputError where the file cannot be written."""
+    def write_or_keep(self, console: Console) -> int:
+        """Write it, or keep it in another folder; returns the exit code."""
+        made = self._text()
+        try:
+            write_text(self.path, made, sync=True, replace=self.replace)
+        except OutputError as error:
+            code = report(error, console)
+            keep_output(made, self.path.stem, self.path.suffix, console)
+            return code
+        return OK
+
+    def _text(self) -> str:
         if self.path.suffix.lower() == ".json":
-            write_text(self.path, json.dumps(self._rows, indent=1, ensure_ascii=False) + "\n")
-            return
+            return json.dumps(self._rows, indent=1, ensure_ascii=False) + "\n"
         made = io.StringIO()
         writer = csv.DictWriter(made, _COLUMNS, dialect="excel-tab", lineterminator="\n")
         writer.writeheader()
         for row in self._rows:
             writer.writerow({key: _cell(value) for key, value in row.items()})
-        write_text(self.path, made.getvalue())
+        return made.getvalue()
 
 
 def _cell(value: Any) -> Any:

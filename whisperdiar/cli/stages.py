@@ -11,19 +11,19 @@ import click
 
 from whisperdiar.alignment import align as align_words
 from whisperdiar.alignment import uncertain_words
-from whisperdiar.assembly import build, select
+from whisperdiar.assembly import build, check_request, select
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.convert import in_language
 from whisperdiar.cli.errors import EMPTY, FAILED, report
-from whisperdiar.cli.outputs import STDOUT, Target, check_used, check_writable, plan, unfinished
+from whisperdiar.cli.outputs import STDOUT, Target, check_name, check_outputs, check_used, plan, unfinished
 from whisperdiar.cli.page import Recording
 from whisperdiar.cli.transcribe import request_from, write_targets
 from whisperdiar.errors import FormatError, InvalidOption, TruncatedMedia
 from whisperdiar.files import read_text, write_text
 from whisperdiar.formats import json, rttm, speech
-from whisperdiar.media import load, recording_id
-from whisperdiar.options import AlignmentOptions, Runtime, WriteOptions
+from whisperdiar.media import check_recording, load, recording_id
+from whisperdiar.options import AlignmentOptions, WriteOptions
 from whisperdiar.outcome import empty_sentence, is_empty
 from whisperdiar.pipeline import DIARIZATION_FAILED, versions, wants_channels
 from whisperdiar.segmentation import segments
@@ -34,29 +34,43 @@ from whisperdiar.types import ANY_SPEAKERS, Audio, BackendRecord, Diarization
 @click.command("vad", short_help="Where somebody speaks.")
 @click.argument("recording", type=shared.PATH, metavar="FILE")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to write: .rttm, .txt or .json.")
-@click.option("-f", "--format", "form", type=click.Choice(list(speech.FORMATS)), help="Form; overrides the suffix.")
+@click.option(
+    "-f", "--format", "form", type=click.Choice(list(speech.FORMATS)), help="Form, where the suffix does not tell it."
+)
+@shared.overwrite_option
 @shared.vad_options
 @shared.media_options
 @shared.runtime_options
 @shared.quiet_option
 @click.pass_context
 def vad(
-    context: click.Context, /, recording: Path, *, output: Path | None, form: str | None, quiet: bool, **options: Any
+    context: click.Context,
+    /,
+    recording: Path,
+    *,
+    output: Path | None,
+    form: str | None,
+    overwrite: bool,
+    quiet: bool,
+    **options: Any,
 ) -> None:
     """Write where somebody speaks in FILE; without -o as text on standard output."""
     console = Console(quiet=quiet)
     context.call_on_close(console.close)
     shared.check_times(options["start"], options["end"])
     output = None if output == STDOUT else output
+    check_outputs([], also_written=[output], read=[recording, options["speech"]], overwrite=overwrite)
+    if output is not None and form is not None:
+        check_name(output, form, suffixes=[f".{form}"])
     form = form or (speech.by_suffix(output) if output is not None else "txt")
-    if output is not None:
-        check_writable([output], read=[recording, options["speech"]])
-    runtime = Runtime(device=options["device"], threads=options["threads"], offline=options["offline"])
     options.update(speakers=ANY_SPEAKERS, diarizer="none", diarizer_settings=(), turns=None)
+    request = request_from(options)
+    check_request(request, words=False)
+    check_recording(recording, track=options["track"])
     detector = select(
         "vad",
-        request_from(options, runtime).detector_choice(),
-        runtime=runtime,
+        request.detector_choice(),
+        runtime=request.runtime,
         notify=console.warn,
         inform=console.note,
         progress=console.progress,
@@ -71,7 +85,7 @@ def vad(
     if output is None:
         write_stdout(text)
     else:
-        write_text(output, text)
+        write_text(output, text, replace=overwrite)
     spoken = sum(span.duration for span in spans)
     console.info(f"{audio.recording_id}: {spoken:.1f} s of speech in {audio.duration:.1f} s, {len(spans)} stretches")
     if not spans:
@@ -106,13 +120,14 @@ def diarize(
     console = Console(quiet=quiet)
     context.call_on_close(console.close)
     shared.check_times(options["start"], options["end"])
-    (planned,) = plan([recording], outputs, formats, default="rttm", **shared.other_files(options))
-    targets = unfinished(planned, overwrite=overwrite, notify=console.warn)
+    planned = plan([recording], outputs, formats, default="rttm", overwrite=overwrite, **shared.other_files(options))
+    (targets,) = unfinished(planned, overwrite=overwrite, notify=console.warn)
     if not targets:
         return
     _refuse_words(targets)
-    runtime = Runtime(device=options["device"], threads=options["threads"], offline=options["offline"])
-    request = request_from(options, runtime)
+    request = request_from(options)
+    check_request(request, words=False)
+    check_recording(recording, track=options["track"])
     pipeline = build(request, words=False, notify=console.warn, inform=console.note, progress=console.progress)
     channels = "all" if wants_channels(pipeline.diarizer) else "mono"
     audio, code = _read(recording, options, console, channels=channels)
@@ -121,7 +136,8 @@ def diarize(
         console.note(f"{recording}: {note}")
     for warning in transcript.provenance["warnings"]:
         console.warn(f"{recording}: {warning}")
-    code = write_targets(transcript, targets, WriteOptions(), console, recording=Recording(recording)) or code
+    done = write_targets(transcript, targets, WriteOptions(), console, recording=Recording(recording))
+    code = done.code or code
     console.info(
         f"{audio.recording_id}: {_count(len(transcript.speakers), 'speaker')}, {_count(len(transcript.turns), 'turn')}"
     )
@@ -187,9 +203,9 @@ def align(
     """
     console = Console(quiet=quiet)
     write = shared.write_options(options)
-    (planned,) = plan([words], outputs, formats, default="json", also_read=[turns])
-    check_used(context, planned)
-    targets = unfinished(planned, overwrite=overwrite, notify=console.warn)
+    planned = plan([words], outputs, formats, default="json", overwrite=overwrite, also_read=[turns])
+    check_used(context, planned[0])
+    (targets,) = unfinished(planned, overwrite=overwrite, notify=console.warn)
     if not targets:
         return
     found = _words_file(words, notify=console.warn)
@@ -206,7 +222,7 @@ def align(
         uncertain=uncertain_words(joined, options=AlignmentOptions(uncertain_below=uncertain_below)),
         provenance=_joined_provenance(source.provenance, turns),
     )
-    code = write_targets(transcript, targets, write, console, keep=False)
+    code = write_targets(transcript, targets, write, console, keep="nothing").code
     console.info(
         f"{source.recording_id}: {len(joined)} words, {len(transcript.speakers)} speakers, "
         f"{len(transcript.uncertain)} words of doubtful speaker"

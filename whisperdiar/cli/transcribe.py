@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
-from whisperdiar.assembly import Choice, Request, build
+from whisperdiar.assembly import Choice, Request, build, check_request
 from whisperdiar.cli import parameters as shared
+from whisperdiar.cli import signals
 from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.embedding import Embedding, embed_options, embedding, write_embedded
 from whisperdiar.cli.errors import EMPTY, FAILED, OK, report
 from whisperdiar.cli.keeping import corrected_transcript, keep_option, with_corrections
-from whisperdiar.cli.outputs import STDOUT, Target, check_used, plan, unfinished
+from whisperdiar.cli.outputs import STDOUT, Target, check_used, clips_left, plan, unfinished
 from whisperdiar.cli.page import Recording, check_embeddable
 from whisperdiar.cli.reporting import Report, report_option
+from whisperdiar.cli.rescue import keep_interrupted, keep_output, keep_transcript
 from whisperdiar.clips import has_clips, make_folder, write_clips
-from whisperdiar.errors import DiarizationFailed, InvalidOption, TruncatedMedia, WhisperdiarError
+from whisperdiar.errors import DiarizationFailed, Interrupted, InvalidOption, MediaError, OutputError, TruncatedMedia
 from whisperdiar.files import write_bytes, write_text
-from whisperdiar.formats import json, without_folders
-from whisperdiar.media import load, recording_id
+from whisperdiar.formats import without_folders
+from whisperdiar.media import check_recording, load, recording_id
 from whisperdiar.options import AlignmentOptions, Runtime, WriteOptions
 from whisperdiar.outcome import empty_sentence, is_empty, summarise_left_out
 from whisperdiar.pipeline import Pipeline, wants_channels
@@ -86,18 +87,18 @@ def transcribe(
     """Write who said what, when, in each INPUT (any audio or video file).
 
     Without -o, subtitles (SRT) go to standard output. With -o FILE the suffix tells the format; with -o FOLDER/
-    each input gets its own files there, and those that exist are left alone unless --overwrite is given. One
-    failed input does not stop the others; the exit code is then 1. It is 3 where a result has no words, or hardly any
-    for the speech that there is.
+    each input gets its own files there. What exists is replaced with --overwrite only: a FILE is refused otherwise,
+    files in a FOLDER are left alone, so that a run goes on where it was stopped. One failed input does not stop the
+    others; the exit code is then 1. It is 3 where a result has no words, or hardly any for the speech that there is.
     """
     console = Console(quiet=quiet)
     context.call_on_close(console.close)
     write = shared.write_options(options)
-    wanted = embedding(embed, embed_format)
+    wanted = embedding(embed, embed_format, overwrite=overwrite)
     others = shared.other_files(options)
     others["also_written"] += [embed, report_file]
     others["also_read"] += [keep_edits]
-    targets = plan(inputs, outputs, formats, **others)
+    targets = plan(inputs, outputs, formats, overwrite=overwrite, **others)
     if wanted is not None and not (outputs or formats):
         targets = [[] for _ in inputs]  # standard output is where subtitles go unasked
     every = [target for found in targets for target in found]
@@ -110,34 +111,51 @@ def transcribe(
     if wanted is not None and len(inputs) > 1:
         raise InvalidOption("--embed: there is one FILE for several recordings; give them one by one")
     corrected = corrected_transcript(keep_edits, recordings=len(inputs))
-    todo = _without_finished(inputs, targets, overwrite=overwrite, clips=clips, console=console)
-    todo = todo or ([(inputs[0], [])] if wanted is not None else [])
+    cut = _without_clips(inputs, clips, overwrite=overwrite, console=console)
+    left = unfinished(targets, overwrite=overwrite, notify=console.warn)
+    todo = [
+        (path, found) for path, found in zip(inputs, left, strict=True) if found or path in cut or wanted is not None
+    ]
     if not todo:
         return
     if clips is not None:
         make_folder(clips)
+    check_request(request_from(options))
+    readable = [(path, found) for path, found in todo if _is_readable(path, options["track"], console)]
+    codes = [FAILED] * (len(todo) - len(readable))
+    if not readable:
+        context.exit(FAILED)
     job = replace(
         job_from(options, console, write=write),
         clips=clips,
         embed_media=embed_media,
         embedding=wanted,
         corrected=corrected,
-        report=None if report_file is None else Report(report_file),
+        report=None if report_file is None else Report(report_file, replace=overwrite),
     )
     try:
-        codes = [run_one(path, found, job, many=len(inputs) > 1) for path, found in todo]
+        for path, found in readable:
+            own = job if path in cut else replace(job, clips=None)
+            codes.append(run_one(path, found, own, many=len(inputs) > 1))
     finally:
         if job.report is not None:
-            job.report.write()
+            codes.append(job.report.write_or_keep(console))
     context.exit(max(codes) if set(codes) <= {OK, EMPTY} else FAILED)
+
+
+def _is_readable(path: Path, track: int | None, console: Console) -> bool:
+    """Whether there is sound to read, found out before any model is loaded; otherwise one line says why."""
+    try:
+        check_recording(path, track=track)
+    except MediaError as error:
+        report(error, console, about=str(path))
+        return False
+    return True
 
 
 def job_from(options: dict[str, Any], console: Console, *, write: WriteOptions) -> Job:
     """A job with the pipeline that the options ask for, and nothing beside it."""
-    runtime = Runtime(device=options["device"], threads=options["threads"], offline=options["offline"])
-    pipeline = build(
-        request_from(options, runtime), notify=console.warn, inform=console.note, progress=console.progress
-    )
+    pipeline = build(request_from(options), notify=console.warn, inform=console.note, progress=console.progress)
     for remark in getattr(pipeline.transcriber, "remarks", ()):
         console.note(remark)
     return Job(
@@ -151,8 +169,9 @@ def job_from(options: dict[str, Any], console: Console, *, write: WriteOptions) 
     )
 
 
-def request_from(options: dict[str, Any], runtime: Runtime) -> Request:
+def request_from(options: dict[str, Any]) -> Request:
     """The options of the command line as a request; what a command does not have stays at its default."""
+    runtime = Runtime(device=options["device"], threads=options["threads"], offline=options["offline"])
     speakers: SpeakerCount = options["speakers"]
     asr = shared.settings(
         options.get("asr_settings", ()),
@@ -189,26 +208,31 @@ def _detector_name(options: dict[str, Any]) -> str:
     return "crdnn" if name == "auto" and options["vad_model"] and options["speech"] is None else name
 
 
-def _without_finished(
-    inputs: Sequence[Path],
-    targets: Sequence[Sequence[Target]],
-    *,
-    overwrite: bool,
-    clips: Path | None,
-    console: Console,
-) -> list[tuple[Path, list[Target]]]:
-    """Inputs with what is still to be written for them; outputs that lie in a folder already are left alone."""
-    todo = []
-    for path, found in zip(inputs, targets, strict=True):
-        left = unfinished(found, overwrite=overwrite, notify=console.warn)
-        if left or (clips is not None and not has_clips(clips, recording_id(path))):
-            todo.append((path, left))
-    return todo
+def _without_clips(inputs: Sequence[Path], clips: Path | None, *, overwrite: bool, console: Console) -> list[Path]:
+    """The inputs whose speakers are to be cut; clips that exist already are left alone.
+
+    Raises:
+        InvalidOption: two of them would have clips of the same name.
+    """
+    if clips is None:
+        return []
+    names = Counter(recording_id(path).casefold() for path in inputs)
+    twice = [path for path in inputs if names[recording_id(path).casefold()] > 1]
+    if twice:
+        raise InvalidOption(
+            f"--clips: the clips of {twice[0]} and {twice[1]} would have the same names; run them separately, "
+            "into different folders"
+        )
+    done = [path for path in inputs if not overwrite and has_clips(clips, recording_id(path))]
+    if done:
+        console.warn(clips_left(clips, [recording_id(path) for path in done]))
+    return [path for path in inputs if path not in done]
 
 
 def run_one(path: Path, targets: Sequence[Target], job: Job, *, many: bool) -> int:
     """Work on one input; every error becomes one line, and what could be computed is written all the same."""
     console = job.console
+    signals.check()
     console.start_file()
     if many:
         console.info(f"{path}")
@@ -238,10 +262,35 @@ def _run_one(path: Path, targets: Sequence[Target], job: Job) -> int:
         code = report(error, job.console, about=str(path))
         audio = error.audio
     lost: DiarizationFailed | None = None
+    files = [target.path for target in targets if target.path != STDOUT]
     try:
         transcript = job.pipeline.run(audio, progress=job.console.progress)
     except DiarizationFailed as error:
         lost, transcript = error, error.transcript
+    except Interrupted as error:
+        keep_interrupted(error.transcript, next(iter(files), None), job.console)
+        raise
+    written: list[Target] = []
+    try:
+        return _write_all(path, audio, transcript, targets, job, lost=lost, written=written) or code
+    except KeyboardInterrupt:
+        if not any(target.format.name == "json" for target in written):
+            keep_interrupted(transcript, next(iter(files), None), job.console)
+        raise
+
+
+def _write_all(
+    path: Path,
+    audio: Audio,
+    transcript: Transcript,
+    targets: Sequence[Target],
+    job: Job,
+    *,
+    lost: DiarizationFailed | None,
+    written: list[Target],
+) -> int:
+    """Everything that is made of a transcript; `written` grows by what was."""
+    code = OK
     transcript = with_corrections(transcript, job.corrected, start=job.start, console=job.console)
     for note in transcript.provenance.get("notes", ()):
         job.console.note(f"{path}: {note}")
@@ -253,24 +302,47 @@ def _run_one(path: Path, targets: Sequence[Target], job: Job) -> int:
         code = report(lost, job.console, about=str(path))
         wanted = [item for item in targets if item.format.needs != "turns"]
         if not wanted and job.embedding is None:
-            _rescue(transcript, job.console)
+            keep_transcript(transcript, job.console)
     recording = Recording(path, embed=job.embed_media)
-    code = write_targets(transcript, wanted, job.write, job.console, recording=recording) or code
+    gone: BrokenPipeError | None = None
+    try:
+        done = write_targets(transcript, wanted, job.write, job.console, recording=recording, written=written)
+        code = done.code or code
+    except BrokenPipeError as error:  # nobody reads standard output any more; the rest is still to be made
+        gone = error
+    others: list[Path] = []
     if job.embedding is not None:
         failed = write_embedded(transcript, path, job.embedding, job.write, job.console)
-        if failed and not wanted:
-            _rescue(transcript, job.console)
+        if failed and not written:
+            keep_transcript(transcript, job.console)
+        if not failed:
+            others.append(job.embedding.output)
         code = failed or code
     if job.clips is not None and lost is None:
-        with job.console.timed("clips"):
-            write_clips(audio, transcript, job.clips)
+        try:
+            with job.console.timed("clips"):
+                write_clips(audio, transcript, job.clips)
+            others.append(job.clips)
+        except OutputError as error:
+            code = report(error, job.console, about=str(path))
     if job.report is not None:
         job.report.add(transcript)
-    job.console.info(summary(audio, transcript, job.console, wanted))
+    if gone is not None:
+        raise gone
+    paths = [*(target.path for target in written if target.path != STDOUT), *others]
+    job.console.info(summary(audio, transcript, job.console, paths))
     if is_empty(transcript):
         job.console.error(f"{path}: {empty_sentence(transcript)}")
         code = code or EMPTY
     return code
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The exit code, and the targets that were written."""
+
+    code: int
+    targets: tuple[Target, ...]
 
 
 def write_targets(
@@ -279,60 +351,85 @@ def write_targets(
     options: WriteOptions,
     console: Console,
     *,
-    keep: bool = True,
+    keep: Literal["all", "made", "nothing"] = "all",
     recording: Recording | None = None,
-) -> int:
-    """Write every target; where none can be, `keep` says whether the transcript is kept in the temporary folder.
+    written: list[Target] | None = None,
+) -> Written:
+    """Write every target; one that fails stops none of the others.
 
     Args:
+        keep: what is kept in another folder where it could not be written: the content of every output, and where
+            there is none at all the transcript (``all``); only what was made of it (``made``); or ``nothing``, where it
+            can be made again at once.
         recording: what a page plays.
+        written: grows by what was written, for a caller who is interrupted.
+
+    Raises:
+        BrokenPipeError: nobody reads standard output; the files are written all the same.
     """
-    failed = []
+    done: list[Target] = [] if written is None else written
+    failed: list[tuple[Target, str | bytes | None]] = []
+    gone: BrokenPipeError | None = None
     transcript = replace(transcript, provenance=without_folders(transcript.provenance))  # files are sent to others
     for target in targets:
+        signals.check()
+        made: str | bytes | None = None
         try:
             own = options if recording is None else recording.options_for(target, options)
             made = target.format.dumps(transcript, options=own)
-            if target.path == STDOUT:
-                write_stdout(made)
-            elif isinstance(made, bytes):
-                write_bytes(target.path, made)
-            else:
-                write_text(target.path, made)
-        except BrokenPipeError:
-            raise
+            _put(target, made)
+            done.append(target)
+        except BrokenPipeError as error:
+            gone = error
         except Exception as error:  # the other outputs are still to be written
             report(error, console, about=str(target.path))
-            failed.append(target)
-    if keep and failed and len(failed) == len(targets):
-        _rescue(transcript, console)
-    return FAILED if failed else OK
+            failed.append((target, made))
+    _rescue(transcript, failed, console, keep="transcript" if keep == "all" and len(failed) == len(targets) else keep)
+    if gone is not None:
+        raise gone
+    return Written(FAILED if failed else OK, tuple(done))
 
 
-def _rescue(transcript: Transcript, console: Console) -> None:
-    """Hours of work are not thrown away because a disk is full: keep them where there may be room."""
-    name = ""
-    try:
-        text = json.dumps(transcript, options=WriteOptions())
-        descriptor, name = tempfile.mkstemp(prefix=f"{transcript.recording_id[:40]}-", suffix=".json")
-        os.close(descriptor)
-        write_text(name, text)
-    except (OSError, WhisperdiarError) as error:
-        if name:
-            Path(name).unlink(missing_ok=True)
-        console.error(f"the transcript could not be kept in {tempfile.gettempdir()} either ({error})")
+def _put(target: Target, made: str | bytes) -> None:
+    if isinstance(made, str):  # names of files need not be Unicode, and what is said of them must be
+        made = made.encode("utf-8", "replace").decode("utf-8")
+    if target.path == STDOUT:
+        write_stdout(made)
+    elif isinstance(made, bytes):
+        write_bytes(target.path, made, sync=True, replace=target.replace)
     else:
-        console.warn(f"the transcript was kept in {name}; `whisperdiar convert` makes every format from it")
+        write_text(target.path, made, sync=True, replace=target.replace)
 
 
-def summary(audio: Audio, transcript: Transcript, console: Console, targets: Sequence[Target]) -> str:
-    """Recording length, speakers, words, time per stage and real-time factor, as one paragraph."""
+def _rescue(
+    transcript: Transcript, failed: Sequence[tuple[Target, str | bytes | None]], console: Console, *, keep: str
+) -> None:
+    """Hours of work are not thrown away because a disk is full: keep them where there may be room."""
+    if not failed or keep == "nothing":
+        return
+    if keep == "transcript":
+        keep_transcript(transcript, console)
+        return
+    for target, made in failed:
+        if made is not None:
+            name = transcript.recording_id if target.path == STDOUT else target.path.stem
+            keep_output(made, name, target.format.suffix, console)
+    if keep == "all" and any(made is None for _, made in failed):
+        keep_transcript(transcript, console)
+
+
+def summary(audio: Audio, transcript: Transcript, console: Console, paths: Sequence[Path]) -> str:
+    """Recording length, speakers, words, time per stage and real-time factor, as one paragraph.
+
+    Args:
+        paths: what was written.
+    """
     total = console.elapsed()  # less than the sum of the stages where some ran side by side
     factor = total / audio.duration if audio.duration else 0.0
     stages = ", ".join(f"{stage} {spent:.1f} s" for stage, spent in console.seconds.items())
     language = f", language {transcript.language}" if transcript.language else ""
     missing = summarise_left_out(transcript)
-    written = ", ".join(str(target.path) for target in targets if target.path != STDOUT)
+    written = ", ".join(map(str, paths))
     speakers = len(transcript.speakers)
     return (
         f"{transcript.recording_id}: {clock(audio.duration)} of sound, {speakers} speaker{'s' * (speakers != 1)}, "

@@ -95,8 +95,9 @@ def _header(transcript: Transcript, media: str | None, last: int) -> list[str]:
     if media:
         path = PurePosixPath(media.replace("\\", "/"))
         root = "file:///" if path.is_absolute() or re.match("[A-Za-z]:", media) else ""
-        url = root + quote(str(path).lstrip("/"), safe="/:")
-        beside = "./" + (quote(path.name) if root else quote(str(path), safe="/"))
+        url = root + quote(str(path).lstrip("/"), safe="/:", errors="surrogateescape")
+        # A name need not be Unicode.
+        beside = "./" + quote(path.name if root else str(path), safe="/", errors="surrogateescape")
         kind = _KINDS.get(path.suffix.lower(), "unknown")
         lines.append(
             f"        <MEDIA_DESCRIPTOR MEDIA_URL={_attr(url)} MIME_TYPE={_attr(kind)}"

@@ -16,7 +16,7 @@ promise.py   how long the file says it is, so that a broken download is noticed
 
 from __future__ import annotations
 
-from whisperdiar.media.decode import load
+from whisperdiar.media.decode import check_recording, load
 from whisperdiar.media.files import AudioTrack, MediaInfo, probe, recording_id
 
-__all__ = ["AudioTrack", "MediaInfo", "load", "probe", "recording_id"]
+__all__ = ["AudioTrack", "MediaInfo", "check_recording", "load", "probe", "recording_id"]

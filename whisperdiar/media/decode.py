@@ -14,7 +14,7 @@ import numpy as np
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import InvalidOption, MediaError, TruncatedMedia
 from whisperdiar.media.damage import Silences
-from whisperdiar.media.files import opened, opened_bytes, recording_id, shown
+from whisperdiar.media.files import has_decoder, opened, opened_bytes, recording_id, shown
 from whisperdiar.media.frames import RATES_HZ, FrameReader, TimedFrame
 from whisperdiar.media.mixing import Mix, Mixer
 from whisperdiar.media.parts import End, Parts
@@ -116,6 +116,21 @@ def load(
         raise failure
     progress("decode", 1.0)
     return audio
+
+
+def check_recording(path: str | os.PathLike[str], *, track: int | None = None) -> None:
+    """Find out whether there is sound to read before anything else is loaded; nothing is decoded.
+
+    Args:
+        track: which audio stream, counted from 1; None for any.
+
+    Raises:
+        MediaError: the file cannot be read, or has no such track; the same line as `load` gives.
+    """
+    with opened_bytes(path) as file, opened(path, Parts(file).first) as (container, _):
+        streams = container.streams.audio
+        if track is not None or not any(map(has_decoder, streams)):
+            _check_rate(path, TrackChooser(path, track).stream(container))
 
 
 def _decode(

@@ -79,6 +79,7 @@ def add_track(
     target: str | os.PathLike[str],
     track: SoftTrack,
     *,
+    replace: bool = True,
     progress: Progress = no_progress,
 ) -> tuple[str, ...]:
     """Write a copy of the video `source` with the track as `target`, whose suffix chooses the container.
@@ -87,6 +88,7 @@ def add_track(
     and attachments in Matroska. The copy appears under its name when it is complete and could be read back.
 
     Args:
+        replace: whether a file that is there is replaced.
         progress: called with ``embed`` and the fraction that is copied.
 
     Returns:
@@ -104,7 +106,7 @@ def add_track(
     if os.path.realpath(source) == os.path.realpath(target):
         raise InvalidOption(f"{shown(target)}: this is the video itself; give the copy another name")
     cut_off = _cut_off(source)
-    with opened(source) as (video, file), staged(target) as temporary:
+    with opened(source) as (video, file), staged(target, sync=True, replace=replace) as temporary:
         if not (video.streams.video or video.streams.audio):
             raise MediaError(f"{shown(source)}: has neither pictures nor sound; give the recording")
         _check_space(target, file)

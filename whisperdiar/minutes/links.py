@@ -27,7 +27,7 @@ def media_link(media: str, output: Path | None) -> str:
         if "#" in media:
             raise InvalidOption(f"--media {media}: leave out what follows the #; the times go there")
         return quote(media, safe=_SAFE + "?%")
-    if scheme and not Path(media).exists():
+    if scheme and not os.path.exists(media):
         raise InvalidOption(f"--media {media}: give a file or an address that begins with https://")
     path = Path(media)
     if output is not None:
@@ -35,7 +35,7 @@ def media_link(media: str, output: Path | None) -> str:
             path = Path(os.path.relpath(path.resolve(), output.resolve().parent))
         except ValueError:  # another drive
             path = path.resolve()
-    shown = quote(path.as_posix(), safe="/~-._")
+    shown = quote(path.as_posix(), safe="/~-._", errors="surrogateescape")  # a name need not be Unicode
     return f"./{shown}" if ":" in media or shown.startswith("//") else shown
 
 

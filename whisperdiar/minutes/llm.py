@@ -1,13 +1,16 @@
 """A language model behind an interface like OpenAI's (chat completions): asked, and its answer as text.
 
-Only the standard library is used. Redirects are not followed, so that neither the transcript nor the key ends
+A request that fails in a way that may pass is made again, after a pause that grows. Only the standard library is used.
+Redirects are not followed, so that neither the transcript nor the key ends
 up with anybody but the one who was named; the key is in no message.
 """
 
 from __future__ import annotations
 
+import email.utils
 import ipaddress
 import json
+import math
 import threading
 import time
 import urllib.error
@@ -28,6 +31,25 @@ _LARGEST_BYTES = 16_000_000
 _SHOWN = 200
 _GRACE_SECONDS = 0.5
 """After its timeout a connection has so long to say itself that it ended."""
+_BUSY = (408, 425, 429)
+"""Refusals that pass, beside all that are the server's own fault (5xx)."""
+
+
+class _Refused(BackendError):
+    """A status that is no success; `detail` is what the server said."""
+
+    def __init__(self, message: str, *, status: int, detail: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.detail = detail
+
+
+class _Passing(BackendError):
+    """A failure that may pass; `wait` is the pause in seconds that the server asked for, None where it did not."""
+
+    def __init__(self, message: str, *, wait: float | None = None) -> None:
+        super().__init__(message)
+        self.wait = wait
 
 
 class LanguageModel:
@@ -36,6 +58,8 @@ class LanguageModel:
     def __init__(self, options: LlmOptions) -> None:
         self.options = options
         self._name = options.model
+        self._with_temperature = True  # until the server refuses it
+        self._has_answered = False
 
     @property
     def host(self) -> str:
@@ -53,7 +77,7 @@ class LanguageModel:
     def _model(self) -> str:
         """The name as the server knows it."""
         if self._name is None:
-            data = self._json(endpoint(self.options.url, "models"), None)
+            data = self._asked(endpoint(self.options.url, "models"), None)
             listed = data.get("data") if isinstance(data, dict) else None
             names = [item.get("id") for item in listed or () if isinstance(item, dict)]
             if not names or not isinstance(names[0], str):
@@ -62,18 +86,12 @@ class LanguageModel:
         return self._name
 
     def answer(self, messages: Sequence[Message]) -> str:
-        """What the model says to a conversation.
+        """What the model says to a conversation, most probable words first (temperature 0) where it allows that.
 
         Raises:
             BackendError: the server cannot be reached, takes too long, refuses, or answers something else; one line.
         """
-        body = {
-            "model": self._model(),
-            "messages": [dict(item) for item in messages],
-            "temperature": 0,
-            "stream": False,
-        }
-        data = self._json(endpoint(self.options.url, "chat/completions"), body)
+        data = self._completion({"model": self._model(), "messages": [dict(item) for item in messages]})
         try:
             content = data["choices"][0]["message"]["content"]
         except (KeyError, IndexError, TypeError) as error:
@@ -84,12 +102,40 @@ class LanguageModel:
             raise BackendError(f"{self.host}: the model answered nothing; try another one with --llm-model")
         return content
 
+    def _completion(self, body: Mapping[str, Any]) -> Any:
+        """A chat completion; a model that takes no temperature is asked without one, now and from then on."""
+        url = endpoint(self.options.url, "chat/completions")
+        plain = {**body, "stream": False}
+        if not self._with_temperature:
+            return self._asked(url, plain)
+        try:
+            return self._asked(url, {**plain, "temperature": 0})
+        except _Refused as error:
+            if error.status not in (400, 422) or "temperature" not in error.detail.lower():
+                raise
+            self._with_temperature = False
+        return self._asked(url, plain)
+
+    def _asked(self, url: str, body: Any) -> Any:
+        """The answer to a request, which is made again where its failure may pass."""
+        for attempt in range(self.options.retries):
+            try:
+                return self._json(url, body)
+            except _Passing as error:
+                wait = self.options.pause * 2**attempt if error.wait is None else error.wait
+                if wait > self.options.timeout:
+                    raise
+            time.sleep(wait)
+        return self._json(url, body)
+
     def _json(self, url: str, body: Any) -> Any:
         raw = self._send(url, None if body is None else json.dumps(body).encode("ascii"))
         try:
-            return json.loads(raw)
+            answer = json.loads(raw)
         except (ValueError, RecursionError) as error:
-            raise BackendError(f"{self.host}: the answer is no JSON; check the address given with --llm") from error
+            raise _Passing(f"{self.host}: the answer is no JSON; check the address given with --llm") from error
+        self._has_answered = True
+        return answer
 
     def _send(self, url: str, data: bytes | None) -> bytes:
         """What a server answers; given up in time also where headers come byte by byte, or no name server answers."""
@@ -122,16 +168,18 @@ class LanguageModel:
                 return self._read(answer, time.monotonic() + self.options.timeout)
         except urllib.error.HTTPError as error:
             with error:
-                raise BackendError(f"{self.host}: {self._refusal(error)}") from error
+                raise self._refusal(error) from error
         except TimeoutError as error:
             raise BackendError(f"{self.host}: {self._limit()}") from error
         except urllib.error.URLError as error:
             if isinstance(error.reason, TimeoutError):
                 raise BackendError(f"{self.host}: {self._limit()}") from error
             cause = self._clean(str(getattr(error.reason, "strerror", None) or error.reason))
-            raise BackendError(f"{self.host}: cannot be reached ({cause}); is the server running?") from error
+            # One that is not there at all is not waited for, one that was there a moment ago is.
+            kind = _Passing if self._has_answered else BackendError
+            raise kind(f"{self.host}: cannot be reached ({cause}); is the server running?") from error
         except (OSError, ValueError, EOFError, _http_errors()) as error:
-            raise BackendError(f"{self.host}: the connection broke ({self._clean(str(error))}); try again") from error
+            raise _Passing(f"{self.host}: the connection broke ({self._clean(str(error))}); try again") from error
 
     def _read(self, answer: Any, deadline: float) -> bytes:
         """All of an answer; a server that sends a byte now and then does not hold us for ever."""
@@ -146,9 +194,10 @@ class LanguageModel:
                 raise TimeoutError
         return b"".join(parts)
 
-    def _refusal(self, error: urllib.error.HTTPError) -> str:
+    def _refusal(self, error: urllib.error.HTTPError) -> BackendError:
         if 300 <= error.code < 400:
-            return "it redirects to another address, which is not followed; give that one with --llm"
+            cause = "it redirects to another address, which is not followed; give that one with --llm"
+            return BackendError(f"{self.host}: {cause}")
         try:
             said = json.loads(error.read(65536))
             detail = said["error"]["message"] if isinstance(said["error"], dict) else said["error"]
@@ -160,7 +209,10 @@ class LanguageModel:
             404: "; check the address and --llm-model",
             429: "; wait and try again",
         }.get(error.code, "")
-        return f"HTTP {error.code} ({self._clean(str(detail))}){hint}"
+        message = f"{self.host}: HTTP {error.code} ({self._clean(str(detail))}){hint}"
+        if error.code in _BUSY or error.code >= 500:
+            return _Passing(message, wait=_asked_pause(error.headers.get("Retry-After")))
+        return _Refused(message, status=error.code, detail=str(detail))
 
     def _clean(self, text: str) -> str:
         """One short line without the key, which some servers repeat."""
@@ -198,6 +250,20 @@ def is_local(url: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _asked_pause(value: str | None) -> float | None:
+    """Seconds that ``Retry-After`` asks for, as a number or a date (RFC 9110, 10.2.3); None for anything else."""
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
+        except (ValueError, TypeError, OverflowError):
+            return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

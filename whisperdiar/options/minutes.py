@@ -49,7 +49,11 @@ class LlmOptions:
         url: of the server, with or without ``/v1`` or ``/chat/completions`` at its end.
         model: its name there; None for the first one that the server lists.
         key: sent as a bearer token; None for none. Never shown.
-        timeout: seconds for one answer.
+        timeout: seconds for one answer; no longer pause is made between two tries either.
+        retries: how often a request is made again that failed in a way that may pass (HTTP 429 and 5xx, a connection
+            or an answer that broke).
+        pause: seconds before the first of them, doubled for each further one; a server that says how long it wants
+            (``Retry-After``) is waited for so long.
         window: words of the transcript in one request.
         support: share of a sentence's content words that must be in the utterances that it cites.
 
@@ -61,6 +65,8 @@ class LlmOptions:
     model: str | None = None
     key: str | None = None
     timeout: float = 120.0
+    retries: int = 3
+    pause: float = 1.0
     window: int = 2000
     support: float = 0.3
 
@@ -71,6 +77,7 @@ class LlmOptions:
             raise InvalidOption(f"--llm-timeout {self.timeout:g}: give a number of seconds above zero")
         check_ranges(self, ("window", 50, 1_000_000), ("support", 0.0, 1.0))
         check_numbers(self)
+        check_ranges(self, ("retries", 0, 20), ("pause", 0.0, 3600.0))
 
     def __repr__(self) -> str:
         return f"LlmOptions(url={self.url!r}, model={self.model!r})"
