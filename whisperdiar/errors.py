@@ -1,17 +1,17 @@
 """Every error that whisperdiar raises on purpose.
 
-WhisperdiarError                 one line for a person: the value, the cause, the next step
-├── InvalidOption                a setting that cannot be meant (also a ValueError)
-├── MediaError                   a recording that cannot be read
-│   └── TruncatedMedia           a recording that ends early; carries what could be decoded
-├── FormatError                  a file in a known format that breaks its rules (also a ValueError)
-├── OutputError                  a file that cannot be written
-├── BackendError                 a backend that cannot do its work
-│   ├── BackendMissing           a package is not installed; names its extra
-│   ├── BackendBroken            a package is installed and cannot be imported
-│   ├── ModelUnavailable         weights that are not at hand and cannot be fetched
-│   └── UnsupportedRequest       something this backend cannot do (a speaker count, a language)
-└── DiarizationFailed            the speakers are lost, the transcript is not; carries it
+    WhisperdiarError                 one line for a person: the value, the cause, the next step
+    ├── InvalidOption                a setting that cannot be meant (also a ValueError)
+    ├── MediaError                   a recording that cannot be read
+    │   └── TruncatedMedia           a recording that ends early; carries what could be decoded
+    ├── FormatError                  a file in a known format that breaks its rules (also a ValueError)
+    ├── OutputError                  a file that cannot be written
+    ├── BackendError                 a backend that cannot do its work
+    │   ├── BackendMissing           a package is not installed; names its extra
+    │   ├── BackendBroken            a package is installed and cannot be imported
+    │   ├── ModelUnavailable         weights that are not at hand and cannot be fetched
+    │   └── UnsupportedRequest       something this backend cannot do (a speaker count, a language)
+    └── DiarizationFailed            the speakers are lost, the transcript is not; carries it
 """
 
 from __future__ import annotations

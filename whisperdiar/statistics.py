@@ -71,7 +71,7 @@ class Statistics:
         overlap: seconds in which at least two people talk.
         speakers: in the transcript's order; labels that only turns or segments know follow.
         floor: who had the floor when, in order of start, and of end.
-        answers: answers[i][j] is how often speaker i took the floor right after speaker j; the diagonal is 0.
+        answers: ``answers[i][j]`` is how often speaker i took the floor right after speaker j; the diagonal is 0.
     """
 
     duration: float
