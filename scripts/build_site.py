@@ -28,8 +28,8 @@ _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
 def navigation(configuration: str) -> list[Path]:
-    """The pages that mkdocs.yml names, relative to the repository."""
-    return [Path(page) for page in re.findall(r"^ +- (?:[^:\n]+: )?(\S+\.md)$", configuration, re.MULTILINE)]
+    """The pages and style sheets that mkdocs.yml names, relative to the repository."""
+    return [Path(page) for page in re.findall(r"^ +- (?:[^:\n]+: )?(\S+\.(?:md|css))$", configuration, re.MULTILINE)]
 
 
 def linked(page: Path) -> Iterator[Path]:

@@ -74,7 +74,7 @@ def build(root: Path) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def small_site(tmp_path: Path) -> Path:
     """A repository with one page of documentation, one module and our way to build a site."""
-    for name in ("scripts/build_site.py", "mkdocs.yml"):
+    for name in ("scripts/build_site.py", "mkdocs.yml", "docs/site.css"):
         copy = tmp_path / name
         copy.parent.mkdir(exist_ok=True)
         copy.write_bytes((ROOT / name).read_bytes())
