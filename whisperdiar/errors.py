@@ -12,6 +12,8 @@
     │   ├── ModelUnavailable         weights that are not at hand and cannot be fetched
     │   └── UnsupportedRequest       something this backend cannot do (a speaker count, a language)
     └── DiarizationFailed            the speakers are lost, the transcript is not; carries it
+
+All of them are names of `whisperdiar` too.
 """
 
 from __future__ import annotations

@@ -165,8 +165,8 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_extended(folder: Path, *arguments: object) -> str:
     """What a program of the extended package prints; it has to end well."""
     command = [sys.executable, *map(str, arguments)]
-    paths = {**os.environ, "PYTHONPATH": str(folder), "PYTHONSAFEPATH": "1"}
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=paths, encoding="utf-8", check=False)
+    paths = {**os.environ, "PYTHONPATH": str(folder), "PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=paths, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -193,7 +193,9 @@ def test_the_diarizer_of_contributing_is_one_file(extended: Path, tmp_path: Path
 def test_what_contributing_adds_passes_the_tests_that_find_it(tests: str, name: str, extended: Path) -> None:
     # The copy is imported first: pytest puts the repository before it.
     code = "import sys, whisperdiar.formats, whisperdiar.registry, pytest; sys.exit(pytest.main(sys.argv[1:]))"
-    printed = run_extended(extended, "-c", code, tests, "-k", name, "-q", "-p", "no:cacheprovider", "-p", "no:xdist")
+    printed = run_extended(
+        extended, "-c", code, ROOT / tests, "-k", name, "-q", "-p", "no:cacheprovider", "-p", "no:xdist"
+    )
     passed = re.search(r"(\d+) passed", printed)
     assert passed
     assert int(passed[1]) >= 3
