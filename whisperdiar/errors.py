@@ -1,20 +1,22 @@
 """Every error that whisperdiar raises on purpose.
 
-WhisperdiarError                 one line for a person: the value, the cause, the next step
-├── InvalidOption                a setting that cannot be meant (also a ValueError)
-├── MediaError                   a recording that cannot be read
-│   └── TruncatedMedia           a recording that ends early; carries what could be decoded
-├── FormatError                  a file in a known format that breaks its rules (also a ValueError)
-├── OutputError                  a file that cannot be written
-├── BackendError                 a backend that cannot do its work
-│   ├── BackendMissing           a package is not installed; names its extra
-│   ├── BackendBroken            a package is installed and cannot be imported
-│   ├── ModelUnavailable         weights that are not at hand and cannot be fetched
-│   └── UnsupportedRequest       something this backend cannot do (a speaker count, a language)
-├── Cancelled                    a caller ended the work
-└── DiarizationFailed            the speakers are lost, the transcript is not; carries it
+    WhisperdiarError                 one line for a person: the value, the cause, the next step
+    ├── InvalidOption                a setting that cannot be meant (also a ValueError)
+    ├── MediaError                   a recording that cannot be read
+    │   └── TruncatedMedia           a recording that ends early; carries what could be decoded
+    ├── FormatError                  a file in a known format that breaks its rules (also a ValueError)
+    ├── OutputError                  a file that cannot be written
+    ├── BackendError                 a backend that cannot do its work
+    │   ├── BackendMissing           a package is not installed; names its extra
+    │   ├── BackendBroken            a package is installed and cannot be imported
+    │   ├── ModelUnavailable         weights that are not at hand and cannot be fetched
+    │   └── UnsupportedRequest       something this backend cannot do (a speaker count, a language)
+    ├── Cancelled                    a caller ended the work
+    └── DiarizationFailed            the speakers are lost, the transcript is not; carries it
 
-Interrupted                      Ctrl-C after recognition; a KeyboardInterrupt that carries the transcript
+    Interrupted                      Ctrl-C after recognition; a KeyboardInterrupt that carries the transcript
+
+All of them are names of `whisperdiar` too.
 """
 
 from __future__ import annotations

@@ -71,8 +71,8 @@ class Statistics:
         overlap: seconds in which at least two people talk.
         speakers: in the transcript's order; labels that only turns or segments know follow.
         floor: who had the floor when, in order of start, and of end.
-        answer_counts: (i, j, count): how often speaker i took the floor right after speaker j, where that happened at
-            all; sorted.
+        answer_counts: ``(i, j, count)``: how often speaker i took the floor right after speaker j, where that happened
+            at all; sorted.
     """
 
     duration: float
