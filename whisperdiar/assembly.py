@@ -20,11 +20,11 @@ from whisperdiar.errors import (
     ModelUnavailable,
     UnsupportedRequest,
 )
+from whisperdiar.frameworks.torch import reinstall_command
 from whisperdiar.installation import missing_packages
 from whisperdiar.options import ONLY_AT_HAND, AlignmentOptions, Runtime, check_device
 from whisperdiar.pipeline import STAGE_WORDS, Fallback, Pipeline, one_line, wants_words
 from whisperdiar.registry import BackendClass, Stage, load, preferred, settings_from_text
-from whisperdiar.torch_support import reinstall_command
 from whisperdiar.types import ANY_SPEAKERS, SpeakerCount
 
 Notify = Callable[[str], None]

@@ -19,16 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
-from whisperdiar.types import (
-    Audio,
-    BackendInfo,
-    BackendRecord,
-    Diarization,
-    Span,
-    SpeakerCount,
-    Transcription,
-    Word,
-)
+from whisperdiar.types import Audio, BackendInfo, BackendRecord, Diarization, Span, SpeakerCount, Transcription, Word
 
 Progress = Callable[[str, float], None]
 """Called with the name of a stage and the fraction of it that is done, 0 to 1."""

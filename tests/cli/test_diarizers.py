@@ -22,7 +22,7 @@ def networks(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     pytest.importorskip("pyannote.audio", reason="pyannote.audio, of whose classes networks are made, is not installed")
     from tests import onnx_models, tiny_pyannote
     from tests.sounds import conversation
-    from whisperdiar._pyannote import quiet
+    from whisperdiar.frameworks.pyannote import quiet
 
     folder = tmp_path_factory.mktemp("networks")
     with quiet():

@@ -15,8 +15,8 @@ import pytest
 from tests.sounds import RATE_HZ, SHARED, conversation, noise, silence
 from whisperdiar import Audio, Span
 from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable, UnsupportedRequest
+from whisperdiar.frameworks.torch import cpu_threads
 from whisperdiar.options import Runtime, VadSettings
-from whisperdiar.torch_support import cpu_threads
 from whisperdiar.types import merge_spans
 from whisperdiar.vad.crdnn import FILES, REPOSITORY, Backend
 

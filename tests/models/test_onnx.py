@@ -13,10 +13,10 @@ import pytest
 from tests import tiny_pyannote as tiny
 from tests.sounds import SAMPLES, SHARED, conversation, noise, silence
 from whisperdiar import Audio, Diarization, Span, SpeakerCount, Turn, load
-from whisperdiar._pyannote import quiet
 from whisperdiar.diarization import _local_voices, _onnx_embedding, _shared_frames
 from whisperdiar.diarization.onnx import Backend
 from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable, UnsupportedRequest
+from whisperdiar.frameworks.pyannote import quiet
 from whisperdiar.options import OnnxSettings, Runtime
 from whisperdiar.types import ANY_SPEAKERS
 

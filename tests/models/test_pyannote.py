@@ -23,12 +23,12 @@ import yaml
 from tests import tiny_pyannote as tiny
 from tests.sounds import RATE_HZ, SHARED, conversation, noise, silence
 from whisperdiar import Audio, Diarization, Span, SpeakerCount
-from whisperdiar._pyannote import REVISIONS, quiet
 from whisperdiar.diarization.pyannote import Backend, _waveform
 from whisperdiar.errors import BackendBroken, BackendMissing, InvalidOption, ModelUnavailable, UnsupportedRequest
+from whisperdiar.frameworks.pyannote import REVISIONS, quiet
+from whisperdiar.frameworks.torch import cpu_threads
 from whisperdiar.options import PyannoteSettings, Runtime
 from whisperdiar.options.pyannote_vad import PyannoteVadSettings
-from whisperdiar.torch_support import cpu_threads
 from whisperdiar.types import ANY_SPEAKERS
 from whisperdiar.vad.pyannote import Backend as SpeechDetector
 

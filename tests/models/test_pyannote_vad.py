@@ -18,11 +18,11 @@ import pytest
 from tests import tiny_pyannote as tiny
 from tests.sounds import RATE_HZ, SHARED, conversation, noise, silence
 from whisperdiar import Audio, Span
-from whisperdiar._pyannote import REVISIONS, quiet
 from whisperdiar.errors import BackendBroken, BackendMissing, InvalidOption, ModelUnavailable, UnsupportedRequest
+from whisperdiar.frameworks.pyannote import REVISIONS, quiet
+from whisperdiar.frameworks.torch import cpu_threads
 from whisperdiar.options import Runtime
 from whisperdiar.options.pyannote_vad import PyannoteVadSettings
-from whisperdiar.torch_support import cpu_threads
 from whisperdiar.types import merge_spans
 from whisperdiar.vad.pyannote import REPOSITORY, Backend
 

@@ -74,7 +74,7 @@ def test_a_choice_of_the_user_stays(monkeypatch):
     "work",
     [
         "from whisperdiar.vad.silero import Backend; Backend().prepare()",
-        "from whisperdiar.torch_support import import_module; "
+        "from whisperdiar.frameworks.torch import import_module; "
         "import_module('onnxruntime', package='onnxruntime', extra='').get_available_providers()",
     ],
     ids=["silero", "onnxruntime"],

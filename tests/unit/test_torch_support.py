@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from whisperdiar.errors import BackendBroken, BackendMissing, InvalidOption
-from whisperdiar.options import Runtime
-from whisperdiar.torch_support import (
+from whisperdiar.frameworks.torch import (
     choose_device,
     import_module,
     one_line,
@@ -20,6 +19,7 @@ from whisperdiar.torch_support import (
     require,
     torch_mismatch,
 )
+from whisperdiar.options import Runtime
 
 
 def module(folder: Path, name: str, text: str) -> None:

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from whisperdiar._pyannote import quiet
 from whisperdiar.contracts import no_progress
 from whisperdiar.diarization import _agglomerative, _plda, _vbx
 from whisperdiar.diarization._k_means import k_means
 from whisperdiar.diarization._windows import NOBODY
 from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable
+from whisperdiar.frameworks.pyannote import quiet
 from whisperdiar.options import OnnxSettings, Runtime
 from whisperdiar.options.onnx_diarization import VBX_FA, VBX_FB, VBX_THRESHOLD
 from whisperdiar.types import ANY_SPEAKERS, SpeakerCount

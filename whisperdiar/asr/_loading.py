@@ -9,9 +9,9 @@ from whisperdiar import models
 from whisperdiar._forks import computes
 from whisperdiar._machine import available_memory, batch_size, is_out_of_memory, usable_cores
 from whisperdiar._telemetry import disable_telemetry
-from whisperdiar.asr._device import Placement, place
 from whisperdiar.contracts import Progress
 from whisperdiar.errors import BackendBroken, BackendError, BackendMissing, InvalidOption
+from whisperdiar.frameworks.ctranslate2 import Placement, place
 from whisperdiar.options import Runtime, WhisperSettings
 
 _MAX_PROMPT_TOKENS = 223

@@ -22,8 +22,7 @@ from whisperdiar.asr._ctc import Alphabet, align_words
 from whisperdiar.asr._wav2vec2_models import DEFAULT_MODELS
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import BackendBroken, BackendError, InvalidOption, ModelUnavailable, WhisperdiarError
-from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
-from whisperdiar.torch_support import (
+from whisperdiar.frameworks.torch import (
     choose_device,
     cpu_threads,
     free_memory,
@@ -33,6 +32,7 @@ from whisperdiar.torch_support import (
     quiet_transformers,
     require,
 )
+from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
 
 EXTRA = "align"
 _CONFIGS = ("config.json", "vocab.json", "*.json")

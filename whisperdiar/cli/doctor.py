@@ -17,11 +17,11 @@ from whisperdiar._telemetry import VARIABLES
 from whisperdiar.cli.console import write_stdout
 from whisperdiar.cli.errors import FAILED, explain
 from whisperdiar.errors import BackendMissing, InvalidOption, ModelUnavailable, UnsupportedRequest
+from whisperdiar.frameworks.torch import reinstall_command, torch_mismatch
 from whisperdiar.installation import LIBRARIES, import_failure, installed_libraries, readiness
 from whisperdiar.media import load as load_media
 from whisperdiar.options import Runtime
 from whisperdiar.registry import STAGES, Stage, available, load
-from whisperdiar.torch_support import reinstall_command, torch_mismatch
 from whisperdiar.types import ANY_SPEAKERS, Audio, Span
 
 State = Literal["ok", "absent", "broken"]

@@ -15,15 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from whisperdiar import _pyannote
 from whisperdiar._sources import Source
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.diarization import _pyannote_pipeline
 from whisperdiar.diarization._emb_wespeaker import Campplus, Wespeaker
 from whisperdiar.diarization._voices import Vectors, VoiceEncoder
 from whisperdiar.errors import BackendBroken, BackendError
-from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
-from whisperdiar.torch_support import (
+from whisperdiar.frameworks import pyannote
+from whisperdiar.frameworks.torch import (
     choose_device,
     cpu_threads,
     free_memory,
@@ -32,6 +31,7 @@ from whisperdiar.torch_support import (
     one_line,
     require,
 )
+from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
 from whisperdiar.types import Samples
 
 ECAPA = "speechbrain/spkrec-ecapa-voxceleb"
@@ -46,7 +46,7 @@ PYANNOTE = "pyannote/embedding"
 REVISIONS: Mapping[str, str] = {
     ECAPA: "0f99f2d0ebe89ac095bcc5903c4dd8f72b367286",
     PYANNOTE: "4db4899737a38b2d618bbd74350915aa10293cb2",
-    **_pyannote.REVISIONS,
+    **pyannote.REVISIONS,
 }
 """What these names mean here: checkpoints are programs, so they stay the ones that were looked at."""
 
@@ -222,11 +222,11 @@ class Pyannote(_Encoder):
 
     def _load(self, progress: Progress, /) -> Any:
         import_name = "pyannote.audio"
-        require(import_name, package=import_name, extra=_pyannote.EXTRA)
+        require(import_name, package=import_name, extra=pyannote.EXTRA)
         source = Source.of(self._named or PYANNOTE, self.runtime, revisions=REVISIONS, progress=progress)
-        path = _pyannote.find_weights(source)
-        self.device = choose_device(self.runtime, extra=_pyannote.EXTRA)
-        with _pyannote.quiet():
+        path = pyannote.find_weights(source)
+        self.device = choose_device(self.runtime, extra=pyannote.EXTRA)
+        with pyannote.quiet():
             model = _pyannote_pipeline.embedding_model(path).to(self.device)
         if model.audio.sample_rate != SAMPLE_RATE_HZ:
             raise BackendBroken(f"{path} is made for {model.audio.sample_rate} Hz; give one for {SAMPLE_RATE_HZ} Hz")
@@ -236,7 +236,7 @@ class Pyannote(_Encoder):
     def _embed(self, windows: Samples) -> Any:
         import torch
 
-        with _pyannote.quiet():
+        with pyannote.quiet():
             return self._model(torch.from_numpy(windows)[:, None].to(self.device))
 
 

@@ -6,11 +6,11 @@ import numpy as np
 
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.diarization._onnx_embedding import FrameEncoder, centred, filterbank, find
-from whisperdiar.diarization._onnx_runtime import in_parallel
 from whisperdiar.diarization._voices import Vectors
+from whisperdiar.frameworks.onnxruntime import in_parallel
+from whisperdiar.frameworks.torch import require
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
 from whisperdiar.options.onnx_diarization import CAMPPLUS, WESPEAKER
-from whisperdiar.torch_support import require
 from whisperdiar.types import Samples
 
 

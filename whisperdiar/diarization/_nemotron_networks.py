@@ -21,10 +21,9 @@ from scipy.special import expit
 
 from whisperdiar.diarization._nemotron_cache import CachePolicy
 from whisperdiar.diarization._nemotron_features import N_BANDS
-from whisperdiar.diarization._onnx_runtime import Session
 from whisperdiar.errors import BackendBroken, BackendError, WhisperdiarError
-from whisperdiar.options import Runtime
-from whisperdiar.torch_support import (
+from whisperdiar.frameworks.onnxruntime import Session
+from whisperdiar.frameworks.torch import (
     choose_device,
     cpu_threads,
     import_module,
@@ -32,6 +31,7 @@ from whisperdiar.torch_support import (
     one_line,
     quiet_transformers,
 )
+from whisperdiar.options import Runtime
 
 Matrix = NDArray[np.float32]
 

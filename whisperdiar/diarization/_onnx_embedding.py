@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whisperdiar.contracts import Progress
-from whisperdiar.diarization._onnx_runtime import Session, find_file
 from whisperdiar.errors import BackendError, InvalidOption
+from whisperdiar.frameworks.onnxruntime import Session, find_file
+from whisperdiar.frameworks.torch import import_module
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
 from whisperdiar.options.onnx_diarization import CAMPPLUS, WESPEAKER
-from whisperdiar.torch_support import import_module
 from whisperdiar.types import Samples
 
 Array = NDArray[np.float32]

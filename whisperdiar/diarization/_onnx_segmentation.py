@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whisperdiar.contracts import Progress
-from whisperdiar.diarization._onnx_runtime import Session, find_file, in_parallel
 from whisperdiar.diarization._windows import WindowGrid, stretch
 from whisperdiar.errors import InvalidOption
+from whisperdiar.frameworks.onnxruntime import Session, find_file, in_parallel
 from whisperdiar.options import SAMPLE_RATE_HZ, OnnxSettings, Runtime
 from whisperdiar.types import Audio
 

@@ -21,12 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, eigh
 
-from whisperdiar._pyannote import REVISIONS
 from whisperdiar._sources import Source
 from whisperdiar.contracts import Progress
 from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable
+from whisperdiar.frameworks.pyannote import REVISIONS
+from whisperdiar.frameworks.torch import one_line
 from whisperdiar.options import Runtime
-from whisperdiar.torch_support import one_line
 
 Floats = NDArray[Any]
 """At the precision that comes in: float32 or float64."""

@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from whisperdiar._pyannote import REVISIONS, find_weights
 from whisperdiar._sources import Source
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.diarization._plda import FILES as PLDA_FILES
 from whisperdiar.errors import BackendBroken, InvalidOption
+from whisperdiar.frameworks.pyannote import REVISIONS, find_weights
+from whisperdiar.frameworks.torch import import_module, one_line
 from whisperdiar.options import PyannoteSettings, Runtime
-from whisperdiar.torch_support import import_module, one_line
 
 CONFIG = "config.yaml"
 VBX = "VBxClustering"

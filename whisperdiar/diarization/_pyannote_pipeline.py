@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from whisperdiar._pyannote import import_pyannote, load_checkpoint, segmentation_model
 from whisperdiar.diarization._pyannote_files import CONFIG, VBX, PipelineFiles
 from whisperdiar.errors import BackendBroken, InvalidOption
+from whisperdiar.frameworks.pyannote import import_pyannote, load_checkpoint, segmentation_model
+from whisperdiar.frameworks.torch import one_line
 from whisperdiar.options import PyannoteSettings
-from whisperdiar.torch_support import one_line
 
 _ARGUMENTS = ("segmentation_batch_size", "embedding_batch_size", "segmentation_step", "embedding_exclude_overlap")
 _PARAMETERS: Mapping[str, tuple[str, str]] = {

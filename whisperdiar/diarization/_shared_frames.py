@@ -24,8 +24,8 @@ from whisperdiar.diarization._onnx_embedding import (
     filterbank,
     n_fbank_frames,
 )
-from whisperdiar.diarization._onnx_runtime import in_parallel
 from whisperdiar.diarization._windows import WindowGrid, stretch
+from whisperdiar.frameworks.onnxruntime import in_parallel
 from whisperdiar.options import SAMPLE_RATE_HZ
 from whisperdiar.types import Audio
 

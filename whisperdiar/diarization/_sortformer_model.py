@@ -17,9 +17,9 @@ from whisperdiar._quiet import shared
 from whisperdiar._sources import Source
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable
+from whisperdiar.frameworks.torch import import_module, one_line
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
 from whisperdiar.options.sortformer import STREAMING_NAMES, SortformerSettings
-from whisperdiar.torch_support import import_module, one_line
 
 EXTRA = "nemo"
 REVISIONS: Mapping[str, str] = {

@@ -14,7 +14,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from whisperdiar.diarization._emb_linkage import Labels, Tree, Vectors, Weights, condensed, totals, unit, weighted_means
+from whisperdiar.diarization._emb_linkage import (
+    Labels,
+    Tree,
+    Vectors,
+    Weights,
+    condensed,
+    totals,
+    unit,
+    weighted_means,
+)
 from whisperdiar.types import SpeakerCount
 
 _ROUNDS = 30  # of k-means; it settles in a few

@@ -14,14 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whisperdiar.diarization import _agreement, _stretch_clustering, _stretches
-from whisperdiar.diarization._onnx_embedding import (
-    HOP_SAMPLES,
-    WINDOW_SAMPLES,
-    FrameEncoder,
-    centred,
-    filterbank,
-)
-from whisperdiar.diarization._onnx_runtime import in_parallel
+from whisperdiar.diarization._onnx_embedding import HOP_SAMPLES, WINDOW_SAMPLES, FrameEncoder, centred, filterbank
 from whisperdiar.diarization._stretch_clustering import Stretches
 from whisperdiar.diarization._windows import (
     Counts,
@@ -33,6 +26,7 @@ from whisperdiar.diarization._windows import (
     stretch,
     stretches,
 )
+from whisperdiar.frameworks.onnxruntime import in_parallel
 from whisperdiar.options import SAMPLE_RATE_HZ
 from whisperdiar.types import ActivityValues, Audio, Span, SpeakerCount, Word
 

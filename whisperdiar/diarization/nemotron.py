@@ -27,10 +27,10 @@ from whisperdiar.diarization._nemotron_networks import (
     load_onnx,
 )
 from whisperdiar.errors import InvalidOption, ModelUnavailable, UnsupportedRequest
+from whisperdiar.frameworks.torch import free_memory, require
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
 from whisperdiar.options.nemotron import ONE_WINDOW, NemotronSettings
 from whisperdiar.options.sortformer import Streaming
-from whisperdiar.torch_support import free_memory, require
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Diarization, Span, SpeakerCount
 
 MAX_SPEAKERS = 8

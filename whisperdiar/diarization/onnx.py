@@ -50,16 +50,9 @@ from whisperdiar.diarization._windows import (
     stretches,
 )
 from whisperdiar.errors import InvalidOption, UnsupportedRequest
+from whisperdiar.frameworks.torch import require
 from whisperdiar.options import SAMPLE_RATE_HZ, OnnxSettings, Runtime
-from whisperdiar.options.onnx_diarization import (
-    CAMPPLUS,
-    EXACT_CLUSTER,
-    EXACT_LINKAGE,
-    VBX,
-    VBX_FA,
-    VBX_FB,
-)
-from whisperdiar.torch_support import require
+from whisperdiar.options.onnx_diarization import CAMPPLUS, EXACT_CLUSTER, EXACT_LINKAGE, VBX, VBX_FA, VBX_FB
 from whisperdiar.types import (
     ActivityValues,
     Audio,

@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from whisperdiar._pyannote import EXTRA, quiet
 from whisperdiar.contracts import Progress, Reloading, no_progress
 from whisperdiar.diarization import _pyannote_files, _pyannote_pipeline
 from whisperdiar.diarization._pyannote_activity import watching
 from whisperdiar.errors import BackendError, UnsupportedRequest, WhisperdiarError
+from whisperdiar.frameworks.pyannote import EXTRA, quiet
+from whisperdiar.frameworks.torch import choose_device, cpu_threads, free_memory, memory_errors, one_line, require
 from whisperdiar.options import PyannoteSettings, Runtime
-from whisperdiar.torch_support import choose_device, cpu_threads, free_memory, memory_errors, one_line, require
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Diarization, Span, SpeakerCount, Turn
 
 _SHARES = {"segmentation": (0.0, 0.3), "embeddings": (0.3, 0.95)}

@@ -25,9 +25,9 @@ from whisperdiar.diarization._activity_turns import Frames, refuse_too_many, to_
 from whisperdiar.diarization._sortformer_inference import Probabilities
 from whisperdiar.diarization._sortformer_windows import window_seconds
 from whisperdiar.errors import BackendError, UnsupportedRequest, WhisperdiarError
+from whisperdiar.frameworks.torch import choose_device, cpu_threads, free_memory, memory_errors, one_line, require
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
 from whisperdiar.options.sortformer import SortformerSettings
-from whisperdiar.torch_support import choose_device, cpu_threads, free_memory, memory_errors, one_line, require
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Diarization, Samples, Span, SpeakerCount
 
 MAX_SPEAKERS = 4

@@ -14,8 +14,7 @@ import numpy as np
 from whisperdiar._sources import Source
 from whisperdiar.contracts import Progress, Reloading, no_progress
 from whisperdiar.errors import BackendBroken, UnsupportedRequest
-from whisperdiar.options import SAMPLE_RATE_HZ, Runtime, VadSettings
-from whisperdiar.torch_support import (
+from whisperdiar.frameworks.torch import (
     choose_device,
     cpu_threads,
     free_memory,
@@ -24,6 +23,7 @@ from whisperdiar.torch_support import (
     one_line,
     require,
 )
+from whisperdiar.options import SAMPLE_RATE_HZ, Runtime, VadSettings
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Samples, Span, merge_spans
 
 REPOSITORY = "speechbrain/vad-crdnn-libriparty"

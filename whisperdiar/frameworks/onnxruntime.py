@@ -16,8 +16,8 @@ from whisperdiar._machine import usable_cores
 from whisperdiar._sources import Source
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import BackendBroken, BackendError, InvalidOption
+from whisperdiar.frameworks.torch import import_module, one_line
 from whisperdiar.options import Runtime, check_device
-from whisperdiar.torch_support import import_module, one_line
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -18,9 +18,9 @@ from typing import Any
 from whisperdiar._quiet import muted, shared
 from whisperdiar._sources import Source
 from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable
+from whisperdiar.frameworks.torch import import_module, one_line
 from whisperdiar.models import fetch_snapshot
 from whisperdiar.options import Runtime
-from whisperdiar.torch_support import import_module, one_line
 
 EXTRA = "pyannote"
 WEIGHTS = "pytorch_model.bin"

@@ -19,12 +19,7 @@ from typing import Any
 from whisperdiar._forks import computes
 from whisperdiar._machine import usable_cores
 from whisperdiar._telemetry import disable_telemetry
-from whisperdiar.errors import (
-    BackendBroken,
-    BackendError,
-    BackendMissing,
-    InvalidOption,
-)
+from whisperdiar.errors import BackendBroken, BackendError, BackendMissing, InvalidOption
 from whisperdiar.options import Runtime
 
 

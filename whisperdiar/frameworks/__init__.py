@@ -1,0 +1,1 @@
+"""What backends share per library: imports that explain themselves, devices, threads, telemetry."""
