@@ -37,8 +37,8 @@ from asr_recordings import Stretched, reference_words, with_pauses
 from asr_ways import BATCHED, BATCHED_VAD, OURS, SEQUENTIAL, SEQUENTIAL_VAD, WAYS, Contest, Run, Word
 
 from whisperdiar import load
-from whisperdiar._machine import usable_cores
 from whisperdiar.options import WhisperSettings
+from whisperdiar.system.machine import usable_cores
 from whisperdiar.types import Audio, Span, total_duration
 
 GOAL_DECODING = 1.1

@@ -24,7 +24,7 @@ from scipy.signal import resample_poly
 
 from training.alignment import held_back
 from whisperdiar import load
-from whisperdiar.files import staged, write_text
+from whisperdiar.system.files import staged, write_text
 
 RATE_HZ = 16_000
 SPLITS = ("tune", "report")

@@ -58,8 +58,8 @@ from conversation_voices import (
     write_flac,
 )
 
-from whisperdiar.files import write_text
 from whisperdiar.formats.rttm import dumps_diarization
+from whisperdiar.system.files import write_text
 from whisperdiar.types import Diarization, Span, Turn
 
 # People of successive conversations, and whether the last of them is a guest who says next to nothing.

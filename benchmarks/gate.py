@@ -39,10 +39,10 @@ from benchmarks.scoring import Errors
 from benchmarks.word_cache import Cache, CachedTranscriber
 from whisperdiar import load
 from whisperdiar.asr.whisper import Backend
-from whisperdiar.files import write_text
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime, WhisperSettings
 from whisperdiar.registry import load as load_backend
 from whisperdiar.registry import settings_from_text
+from whisperdiar.system.files import write_text
 from whisperdiar.types import Audio, Span, merge_spans
 
 BEGIN, END = "<!-- gate.py: begin -->", "<!-- gate.py: end -->"

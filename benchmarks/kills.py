@@ -35,12 +35,12 @@ from pathlib import Path
 
 from tests.meetings import meeting
 from whisperdiar.cli import calm_libraries, run
-from whisperdiar.files import sweep
 from whisperdiar.formats import FORMATS, by_name
 from whisperdiar.formats import json as json_format
 from whisperdiar.media import probe
 from whisperdiar.options import WriteOptions
 from whisperdiar.pipeline import shifted
+from whisperdiar.system.files import sweep
 from whisperdiar.transcript import Transcript, Turn
 
 SAMPLES = Path(__file__).parents[1] / "samples"

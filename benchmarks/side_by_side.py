@@ -19,12 +19,12 @@ from statistics import median, quantiles
 from typing import Any
 
 from whisperdiar import Pipeline, load
-from whisperdiar._machine import usable_cores
 from whisperdiar.assembly import shares
 from whisperdiar.options import Runtime
 from whisperdiar.pipeline import wants_channels
 from whisperdiar.registry import load as load_backend
 from whisperdiar.registry import settings_from_text
+from whisperdiar.system.machine import usable_cores
 
 
 class Known:

@@ -18,7 +18,7 @@ from typing import Any
 
 import whisperdiar.asr
 from whisperdiar.contracts import Progress, no_progress
-from whisperdiar.files import write_text
+from whisperdiar.system.files import write_text
 from whisperdiar.types import Audio, BackendRecord, Dropped, Span, Transcription, Word
 
 _BLOCK_SAMPLES = 1 << 20

@@ -6,8 +6,8 @@ import difflib
 import re
 from dataclasses import dataclass
 
-from whisperdiar._machine import MB, fits
 from whisperdiar.errors import InvalidOption
+from whisperdiar.system.machine import MB, fits
 
 
 @dataclass(frozen=True, slots=True)

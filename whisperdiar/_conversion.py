@@ -22,9 +22,9 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from whisperdiar._telemetry import VARIABLES
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import BackendBroken, BackendError, BackendMissing, InvalidOption, OutputError
+from whisperdiar.system.telemetry import VARIABLES
 
 RECORD = "whisperdiar.json"
 """Beside a converted model: its source, revision, and the SHA-256 of each file."""

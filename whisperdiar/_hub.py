@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from whisperdiar._telemetry import disable_telemetry
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import ModelUnavailable, OutputError
-from whisperdiar.files import staged
 from whisperdiar.options import Runtime
+from whisperdiar.system.files import staged
+from whisperdiar.system.telemetry import disable_telemetry
 
 REACH_TIMEOUT_S = 5.0
 """How long to wait for the hub's first answer before giving up."""

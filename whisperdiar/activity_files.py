@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from whisperdiar.errors import OutputError
-from whisperdiar.files import check_writable, write_bytes
+from whisperdiar.system.files import check_writable, write_bytes
 from whisperdiar.types import Audio, Diarization, SpeakerActivity
 
 

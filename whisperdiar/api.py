@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from whisperdiar._machine import give_back_memory
 from whisperdiar.assembly import Choice, Notify, Request, build
 from whisperdiar.contracts import Progress, no_progress, release
 from whisperdiar.errors import Cancelled, InvalidOption, TruncatedMedia
@@ -25,6 +24,7 @@ from whisperdiar.media import check_recording, load
 from whisperdiar.media.arrays import audio_from_array
 from whisperdiar.options import AlignmentOptions, Runtime, SegmentationOptions
 from whisperdiar.pipeline import Pipeline, wants_channels
+from whisperdiar.system.machine import give_back_memory
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import ANY_SPEAKERS, Audio, SpeakerCount
 

@@ -8,8 +8,6 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
 from typing import Any
 
-from whisperdiar._callbacks import callers_own
-from whisperdiar._machine import memory_told, usable_cores
 from whisperdiar.activity_files import check_target
 from whisperdiar.contracts import Progress, device_of, no_progress
 from whisperdiar.errors import (
@@ -20,11 +18,13 @@ from whisperdiar.errors import (
     ModelUnavailable,
     UnsupportedRequest,
 )
+from whisperdiar.frameworks.installation import missing_packages
 from whisperdiar.frameworks.torch import reinstall_command
-from whisperdiar.installation import missing_packages
 from whisperdiar.options import ONLY_AT_HAND, AlignmentOptions, Runtime, check_device
 from whisperdiar.pipeline import STAGE_WORDS, Fallback, Pipeline, one_line, wants_words
 from whisperdiar.registry import BackendClass, Stage, load, preferred, settings_from_text
+from whisperdiar.system.callbacks import callers_own
+from whisperdiar.system.machine import memory_told, usable_cores
 from whisperdiar.types import ANY_SPEAKERS, SpeakerCount
 
 Notify = Callable[[str], None]

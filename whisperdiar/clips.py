@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from whisperdiar.errors import OutputError
-from whisperdiar.files import check_folder, temporary_beside, write_bytes
+from whisperdiar.system.files import check_folder, temporary_beside, write_bytes
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Audio, Samples, Span, merge_spans
 

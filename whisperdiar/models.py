@@ -17,12 +17,12 @@ from pathlib import Path
 from whisperdiar import _conversion, _hub
 from whisperdiar._catalogue import KNOWN, best_fitting, choose_default, is_name, repository_of
 from whisperdiar._fetching import OPTIONAL_WHISPER_FILES, WHISPER_FILES, fetch_whisper
-from whisperdiar._machine import available_memory, usable_cores
 from whisperdiar._repair import converted_anew, repair_folder, repair_snapshot
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import InvalidOption, ModelUnavailable, OutputError
-from whisperdiar.files import check_folder
 from whisperdiar.options import Runtime
+from whisperdiar.system.files import check_folder
+from whisperdiar.system.machine import available_memory, usable_cores
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from whisperdiar._beside import Beside, one_at_a_time
-from whisperdiar._callbacks import callers_error, callers_own
-from whisperdiar._machine import memory_told, usable_cores
 from whisperdiar.activity_files import check_target, save_or_warn
 from whisperdiar.contracts import (
     Diarizer,
@@ -39,6 +36,9 @@ from whisperdiar.media.mixing import weighed
 from whisperdiar.options import AlignmentOptions, SegmentationOptions
 from whisperdiar.per_channel import lay_out, own_speech, put_back, without_crosstalk
 from whisperdiar.segmentation import interleave
+from whisperdiar.system.background import Beside, one_at_a_time
+from whisperdiar.system.callbacks import callers_error, callers_own
+from whisperdiar.system.machine import memory_told, usable_cores
 from whisperdiar.transcript import Segment, Transcript, Uncertain
 from whisperdiar.types import (
     ANY_SPEAKERS,

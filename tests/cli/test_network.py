@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.sounds import SAMPLES
-from whisperdiar._telemetry import VARIABLES
+from whisperdiar.system.telemetry import VARIABLES
 
 ROOT = Path(__file__).parents[2]
 NANO = str(SAMPLES / "whisper-nano")

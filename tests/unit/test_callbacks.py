@@ -12,8 +12,6 @@ import pytest
 
 import whisperdiar
 from whisperdiar import Audio, BackendError, Pipeline
-from whisperdiar._callbacks import callers_own
-from whisperdiar._machine import is_out_of_memory, memory_told
 from whisperdiar.asr.whisper import Backend as Whisper
 from whisperdiar.diarization.bic import Backend as Bic
 from whisperdiar.diarization.channels import Backend as OnePerChannel
@@ -21,6 +19,8 @@ from whisperdiar.errors import BackendBroken
 from whisperdiar.frameworks.pyannote import quiet
 from whisperdiar.media import load
 from whisperdiar.options import EnergySettings, Runtime, WhisperSettings
+from whisperdiar.system.callbacks import callers_own
+from whisperdiar.system.machine import is_out_of_memory, memory_told
 from whisperdiar.vad.energy import Backend as Energy
 
 SAMPLES = Path(__file__).parents[2] / "samples"

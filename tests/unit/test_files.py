@@ -19,9 +19,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from whisperdiar import files
 from whisperdiar.errors import FormatError, OutputError
-from whisperdiar.files import read_text, write_bytes, write_text
+from whisperdiar.system import files
+from whisperdiar.system.files import read_text, write_bytes, write_text
 
 posix = pytest.mark.skipif(os.name != "posix", reason="permissions, links and pipes of POSIX")
 
@@ -136,7 +136,7 @@ def test_whatever_interrupts_leaves_the_old_file_and_nothing_else(tmp_path, monk
 def test_ctrl_c_while_writing_leaves_nothing_half_written(tmp_path):
     """The real signal, in the middle of the bytes."""
     code = f"""
-import os, signal, whisperdiar.files as files
+import os, signal, whisperdiar.system.files as files
 real = files.os.fdopen
 class Slow:
     def __init__(self, stream): self.stream = stream

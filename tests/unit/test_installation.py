@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from whisperdiar.installation import import_failure, is_installed, readiness
+from whisperdiar.frameworks.installation import import_failure, is_installed, readiness
 from whisperdiar.registry import STAGES, available, load
 
 BROKEN = {

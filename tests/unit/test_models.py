@@ -26,11 +26,11 @@ from tests.counting import ends
 from whisperdiar import _hub, models
 from whisperdiar._catalogue import KNOWN, choose_default
 from whisperdiar._installed import installed, of_folder
-from whisperdiar._machine import fits
 from whisperdiar._verification import Verdict
 from whisperdiar.cli import main
 from whisperdiar.errors import InvalidOption, ModelUnavailable, WhisperdiarError
 from whisperdiar.options import Runtime
+from whisperdiar.system.machine import fits
 
 BINARY = struct.pack("<IH2sIII", 6, 2, b"W\0", 3, 0, 0).decode("latin-1")
 """A model of CTranslate2 without weights."""

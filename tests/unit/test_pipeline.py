@@ -28,12 +28,12 @@ from whisperdiar import (
     load,
     transcribe,
 )
-from whisperdiar._beside import Abandoned
-from whisperdiar._machine import usable_cores
 from whisperdiar.contracts import Progress, TextAwareDiarizer, no_progress
 from whisperdiar.errors import InvalidOption, UnsupportedRequest
 from whisperdiar.options import Runtime
 from whisperdiar.pipeline import Fallback
+from whisperdiar.system.background import Abandoned
+from whisperdiar.system.machine import usable_cores
 from whisperdiar.types import BackendInfo, BackendRecord, Dropped
 from whisperdiar.vad.energy import Backend as Energy
 from whisperdiar.vad.none import Backend as Everything

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from whisperdiar._quiet import shared
+from whisperdiar.system.process_context import shared
 
 
 def test_the_last_one_out_puts_everything_back() -> None:

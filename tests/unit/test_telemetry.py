@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import whisperdiar
-from whisperdiar._telemetry import VARIABLES, disable_telemetry
+from whisperdiar.system.telemetry import VARIABLES, disable_telemetry
 
 PACKAGE = Path(whisperdiar.__file__).parent
 REPORTING = {"onnxruntime", "faster_whisper", "huggingface_hub", "pyannote", "nemo", "transformers", "speechbrain"}

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from whisperdiar._machine import is_out_of_memory
 from whisperdiar.asr._packing import Piece
 from whisperdiar.asr._words import BROKEN, RawWord, rejoined
 from whisperdiar.contracts import Progress
 from whisperdiar.errors import BackendError
 from whisperdiar.options import SAMPLE_RATE_HZ, WhisperSettings
+from whisperdiar.system.machine import is_out_of_memory
 from whisperdiar.types import Audio
 
 _SLOT_S = 40

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from whisperdiar import models
-from whisperdiar._forks import computes
-from whisperdiar._machine import available_memory, batch_size, is_out_of_memory, usable_cores
-from whisperdiar._telemetry import disable_telemetry
 from whisperdiar.contracts import Progress
 from whisperdiar.errors import BackendBroken, BackendError, BackendMissing, InvalidOption
 from whisperdiar.frameworks.ctranslate2 import Placement, place
 from whisperdiar.options import Runtime, WhisperSettings
+from whisperdiar.system.forks import computes
+from whisperdiar.system.machine import available_memory, batch_size, is_out_of_memory, usable_cores
+from whisperdiar.system.telemetry import disable_telemetry
 
 _MAX_PROMPT_TOKENS = 223
 """Half of the decoder's 448 positions, less one: what faster-whisper keeps of a prompt."""

@@ -12,12 +12,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from whisperdiar._machine import usable_cores
 from whisperdiar.asr._chunks import cut_pieces, quietest
 from whisperdiar.asr._sphinx import FRAME_S, LocalDecoder, SphinxWord, decode_all
 from whisperdiar.contracts import Progress, Reloading, no_progress
 from whisperdiar.errors import UnsupportedRequest
 from whisperdiar.options import SAMPLE_RATE_HZ, PocketSphinxSettings, Runtime
+from whisperdiar.system.machine import usable_cores
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Samples, Span, Transcription, Word, total_duration
 
 _MAX_PAUSE_S = 0.3

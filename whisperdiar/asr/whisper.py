@@ -14,7 +14,6 @@ from functools import cache, partial
 from typing import Any, ClassVar
 
 from whisperdiar import models
-from whisperdiar._machine import is_out_of_memory
 from whisperdiar.asr._chunks import quietest
 from whisperdiar.asr._decoding import Decoded, Decoder, Judgement, Task, is_silence
 from whisperdiar.asr._gaps import Gap, doubted_gaps, gaps, joined_gaps, with_gap_filled
@@ -45,6 +44,7 @@ from whisperdiar.asr._words import UNSPACED_LANGUAGES, place_words, retimed, spr
 from whisperdiar.contracts import Progress, Reloading, no_progress
 from whisperdiar.errors import BackendError, InvalidOption, UnsupportedRequest
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime, WhisperSettings
+from whisperdiar.system.machine import is_out_of_memory
 from whisperdiar.types import (
     Audio,
     BackendInfo,

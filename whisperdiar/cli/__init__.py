@@ -14,8 +14,8 @@ from typing import Any
 
 import click
 
-from whisperdiar._telemetry import disable_telemetry
 from whisperdiar.cli import signals
+from whisperdiar.system.telemetry import disable_telemetry
 from whisperdiar.version import __version__
 
 DEFAULT_COMMAND = "transcribe"

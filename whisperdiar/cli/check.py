@@ -16,10 +16,10 @@ from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.convert import read_transcript
 from whisperdiar.cli.errors import FAILED, OK, USAGE, report
 from whisperdiar.errors import FormatError
-from whisperdiar.files import read_bytes
 from whisperdiar.formats import by_suffix, decode, english_name, read_cues
 from whisperdiar.language_identification import identify_language
 from whisperdiar.options import WriteOptions
+from whisperdiar.system.files import read_bytes
 from whisperdiar.transcript import Transcript
 from whisperdiar.unavoidable import without_unavoidable
 

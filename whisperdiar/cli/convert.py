@@ -18,11 +18,11 @@ from whisperdiar.cli.page import recording_of
 from whisperdiar.cli.transcribe import write_targets
 from whisperdiar.clips import has_clips, make_folder, write_clips
 from whisperdiar.errors import FormatError, InvalidOption
-from whisperdiar.files import read_bytes, read_text
 from whisperdiar.formats import Format, SeveralRecordings, available, by_name, by_suffix, decode, english_name
 from whisperdiar.formats.rttm import NO_ID
 from whisperdiar.language_identification import identify_language
 from whisperdiar.media import check_recording, load, probe, recording_id
+from whisperdiar.system.files import read_bytes, read_text
 from whisperdiar.transcript import Transcript
 
 

@@ -13,15 +13,15 @@ from typing import Any, Literal
 import click
 
 from whisperdiar import models as store
-from whisperdiar._telemetry import VARIABLES
 from whisperdiar.cli.console import write_stdout
 from whisperdiar.cli.errors import FAILED, explain
 from whisperdiar.errors import BackendMissing, InvalidOption, ModelUnavailable, UnsupportedRequest
+from whisperdiar.frameworks.installation import LIBRARIES, import_failure, installed_libraries, readiness
 from whisperdiar.frameworks.torch import reinstall_command, torch_mismatch
-from whisperdiar.installation import LIBRARIES, import_failure, installed_libraries, readiness
 from whisperdiar.media import load as load_media
 from whisperdiar.options import Runtime
 from whisperdiar.registry import STAGES, Stage, available, load
+from whisperdiar.system.telemetry import VARIABLES
 from whisperdiar.types import ANY_SPEAKERS, Audio, Span
 
 State = Literal["ok", "absent", "broken"]

@@ -15,9 +15,9 @@ from whisperdiar.cli.convert import read_transcript
 from whisperdiar.cli.outputs import STDOUT, Target, check_outputs, check_used, plan, unfinished
 from whisperdiar.cli.transcribe import write_targets
 from whisperdiar.errors import FormatError, InvalidOption
-from whisperdiar.files import read_bytes, write_text
 from whisperdiar.formats import by_name, decode
 from whisperdiar.options import EditOptions
+from whisperdiar.system.files import read_bytes, write_text
 
 _SUFFIXES = (".txt", ".md", "")
 """Names that a text to be corrected may have; with any other, another program would take it for something else."""

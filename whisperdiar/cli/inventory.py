@@ -21,7 +21,7 @@ from whisperdiar._repair import repair_snapshot
 from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.errors import FAILED
 from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable
-from whisperdiar.installation import missing_packages, readiness
+from whisperdiar.frameworks.installation import missing_packages, readiness
 from whisperdiar.options import Runtime
 from whisperdiar.registry import STAGES, BackendClass, available, load, preferred
 

@@ -11,8 +11,8 @@ from whisperdiar import editing
 from whisperdiar.cli.console import Console
 from whisperdiar.cli.parameters import PATH
 from whisperdiar.errors import FormatError, InvalidOption
-from whisperdiar.files import read_text
 from whisperdiar.formats import json
+from whisperdiar.system.files import read_text
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span
 

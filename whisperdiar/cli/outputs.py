@@ -11,10 +11,10 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from whisperdiar import files
 from whisperdiar.errors import InvalidOption, OutputError
 from whisperdiar.formats import Format, by_name, by_suffix, known_suffixes
 from whisperdiar.options import SubtitleOptions
+from whisperdiar.system import files
 
 STDOUT = Path("-")
 

@@ -12,9 +12,9 @@ from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.convert import read_transcript
 from whisperdiar.cli.outputs import STDOUT, check_outputs
 from whisperdiar.errors import InvalidOption
-from whisperdiar.files import write_bytes, write_text
 from whisperdiar.options import PLOT_KINDS, PLOT_LANGUAGES, PlotOptions
 from whisperdiar.plots import picture_png, picture_svg
+from whisperdiar.system.files import write_bytes, write_text
 
 _SUFFIXES = (".svg", ".png")
 

@@ -15,8 +15,8 @@ from whisperdiar.cli.console import Console
 from whisperdiar.cli.errors import OK, report
 from whisperdiar.cli.rescue import keep_output
 from whisperdiar.errors import InvalidOption, OutputError
-from whisperdiar.files import write_text
 from whisperdiar.outcome import report_rows
+from whisperdiar.system.files import write_text
 from whisperdiar.transcript import Transcript
 
 _SUFFIXES = (".tsv", ".json")

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from whisperdiar.cli.console import Console
 from whisperdiar.errors import WhisperdiarError
-from whisperdiar.files import write_bytes
 from whisperdiar.formats import json
 from whisperdiar.options import WriteOptions
+from whisperdiar.system.files import write_bytes
 from whisperdiar.transcript import Transcript
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")

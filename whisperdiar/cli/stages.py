@@ -20,13 +20,13 @@ from whisperdiar.cli.outputs import STDOUT, Target, check_name, check_outputs, c
 from whisperdiar.cli.page import Recording
 from whisperdiar.cli.transcribe import request_from, write_targets
 from whisperdiar.errors import FormatError, InvalidOption, TruncatedMedia
-from whisperdiar.files import read_text, write_text
 from whisperdiar.formats import json, rttm, speech
 from whisperdiar.media import check_recording, load, recording_id
 from whisperdiar.options import AlignmentOptions, WriteOptions
 from whisperdiar.outcome import empty_sentence, is_empty
 from whisperdiar.pipeline import DIARIZATION_FAILED, versions, wants_channels
 from whisperdiar.segmentation import segments
+from whisperdiar.system.files import read_text, write_text
 from whisperdiar.transcript import Speaker, Transcript
 from whisperdiar.types import ANY_SPEAKERS, Audio, BackendRecord, Diarization
 

@@ -9,9 +9,9 @@ from typing import ClassVar
 
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import FormatError, InvalidOption
-from whisperdiar.files import read_text
 from whisperdiar.formats import rttm
 from whisperdiar.options import FileSettings, Runtime
+from whisperdiar.system.files import read_text
 from whisperdiar.types import ANY_SPEAKERS, Audio, BackendInfo, BackendRecord, Diarization, Span, SpeakerCount, Turn
 
 

@@ -16,7 +16,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from whisperdiar._machine import available_memory
 from whisperdiar.activity_files import check_target, save_or_warn
 from whisperdiar.contracts import Progress, Reloading, no_progress
 from whisperdiar.diarization import _sortformer_inference as inference
@@ -28,6 +27,7 @@ from whisperdiar.errors import BackendError, UnsupportedRequest, WhisperdiarErro
 from whisperdiar.frameworks.torch import choose_device, cpu_threads, free_memory, memory_errors, one_line, require
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
 from whisperdiar.options.sortformer import SortformerSettings
+from whisperdiar.system.machine import available_memory
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Diarization, Samples, Span, SpeakerCount
 
 MAX_SPEAKERS = 4

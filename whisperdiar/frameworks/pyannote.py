@@ -15,12 +15,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from whisperdiar._quiet import muted, shared
 from whisperdiar._sources import Source
 from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable
 from whisperdiar.frameworks.torch import import_module, one_line
 from whisperdiar.models import fetch_snapshot
 from whisperdiar.options import Runtime
+from whisperdiar.system.process_context import muted, shared
 
 EXTRA = "pyannote"
 WEIGHTS = "pytorch_model.bin"

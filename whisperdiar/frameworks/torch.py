@@ -16,11 +16,11 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-from whisperdiar._forks import computes
-from whisperdiar._machine import usable_cores
-from whisperdiar._telemetry import disable_telemetry
 from whisperdiar.errors import BackendBroken, BackendError, BackendMissing, InvalidOption
 from whisperdiar.options import Runtime
+from whisperdiar.system.forks import computes
+from whisperdiar.system.machine import usable_cores
+from whisperdiar.system.telemetry import disable_telemetry
 
 
 def torch_mismatch() -> str | None:

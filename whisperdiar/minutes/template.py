@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from whisperdiar.errors import FormatError, InvalidOption
-from whisperdiar.files import read_text
+from whisperdiar.system.files import read_text
 
 SECTIONS = ("participants", "decisions", "actions", "questions", "summary", "notes")
 BASE = "en"

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import FormatError, InvalidOption
-from whisperdiar.files import read_text
 from whisperdiar.formats import speech
 from whisperdiar.options import FileSettings, Runtime
+from whisperdiar.system.files import read_text
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Span, merge_spans
 
 

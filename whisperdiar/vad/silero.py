@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from whisperdiar._telemetry import disable_telemetry
 from whisperdiar.contracts import Progress, Reloading, no_progress
 from whisperdiar.errors import BackendBroken, UnsupportedRequest
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime, VadSettings
+from whisperdiar.system.telemetry import disable_telemetry
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Span
 from whisperdiar.vad._level import speech_gain
 from whisperdiar.vad._spans import spans_from_scores

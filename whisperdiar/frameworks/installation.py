@@ -18,9 +18,9 @@ from typing import Literal
 
 from whisperdiar import models
 from whisperdiar._hub import find_cached
-from whisperdiar._telemetry import VARIABLES
 from whisperdiar.frameworks.torch import one_line, reinstall_command, torch_mismatch
 from whisperdiar.registry import BackendClass, Stage, load
+from whisperdiar.system.telemetry import VARIABLES
 
 State = Literal["ready", "model missing", "not installed", "broken"]
 

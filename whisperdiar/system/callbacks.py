@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from whisperdiar._beside import Abandoned
-from whisperdiar._quiet import aloud
 from whisperdiar.contracts import Progress
+from whisperdiar.system.background import Abandoned
+from whisperdiar.system.process_context import aloud
 
 
 class _Raised(BaseException):
