@@ -20,8 +20,8 @@ from subtitles import meeting, text_lost
 
 from whisperdiar import Cue, Segment, Span, cues
 from whisperdiar.checking import check
-from whisperdiar.graphemes import characters
 from whisperdiar.options import SubtitleRules, profile_names, subtitle_rules
+from whisperdiar.text.graphemes import characters
 
 Writer = Callable[[Sequence[Segment], SubtitleRules], str]
 

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from whisperdiar import Cue, Span, Transcript, Word, cues, segments
 from whisperdiar.checking import check
-from whisperdiar.graphemes import characters
 from whisperdiar.options import profile_names, subtitle_rules
+from whisperdiar.text.graphemes import characters
 from whisperdiar.transcript import Speaker
 
 LATE = 0.13

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from itertools import islice, pairwise
 from typing import Any
 
-from whisperdiar.graphemes import characters, columns
 from whisperdiar.options import SubtitleRules
+from whisperdiar.text.graphemes import characters, columns
 from whisperdiar.types import Cue, Span
 
 RULES: Mapping[str, str] = {

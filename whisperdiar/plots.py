@@ -14,10 +14,10 @@ from typing import Any
 from whisperdiar import _svg
 from whisperdiar.colours import colour_of
 from whisperdiar.errors import BackendMissing, OutputError
-from whisperdiar.graphemes import columns as columns_of
-from whisperdiar.graphemes import graphemes
 from whisperdiar.options import PlotOptions
 from whisperdiar.statistics import SpeakerStatistics, Statistics, overlaps_of, speech_of, talk_statistics
+from whisperdiar.text.graphemes import columns as columns_of
+from whisperdiar.text.graphemes import graphemes
 from whisperdiar.transcript import Transcript, speaker_names
 from whisperdiar.types import Span
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from whisperdiar.options import SegmentationOptions
-from whisperdiar.punctuation import CLAUSE_END, SENTENCE_END, last_mark
+from whisperdiar.text.punctuation import CLAUSE_END, SENTENCE_END, last_mark
 from whisperdiar.transcript import Segment
 from whisperdiar.types import Span, Word, merge_spans
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 
 from whisperdiar.checking import Report, Violation
-from whisperdiar.graphemes import characters, columns
 from whisperdiar.options import SubtitleRules
 from whisperdiar.statistics import overlaps_of
+from whisperdiar.text.graphemes import characters, columns
 from whisperdiar.transcript import Transcript, speaker_names
 from whisperdiar.types import Cue, Span, Word, merge_spans
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.formats_strategies import nasty_text
-from whisperdiar import language_identification
-from whisperdiar.language_identification import has_classifier, identify_language
+from whisperdiar.text import language_identification
+from whisperdiar.text.language_identification import has_classifier, identify_language
 
 BY_LETTERS = {
     "ru": "Мы живём на улице Ленина и каждое утро ходим на работу.",

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from tests import formats_strategies as make
 from whisperdiar import Speaker, Transcript, Turn
 from whisperdiar.errors import BackendMissing, InvalidOption
-from whisperdiar.graphemes import columns as columns_of
 from whisperdiar.options import PLOT_KINDS, PLOT_LANGUAGES, PlotOptions
 from whisperdiar.plots import clock, drawn_spans, picture_png, picture_svg, shortened, timeline_svg
+from whisperdiar.text.graphemes import columns as columns_of
 from whisperdiar.types import Span, merge_spans
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -11,8 +11,8 @@ import pytest
 
 from tests.sounds import ROOT
 from whisperdiar import InvalidOption
-from whisperdiar.graphemes import characters, columns, graphemes
 from whisperdiar.options import SubtitleOptions, SubtitleRules, WriteOptions, profile_names, subtitle_rules
+from whisperdiar.text.graphemes import characters, columns, graphemes
 
 
 def test_the_names_that_are_promised_are_there() -> None:

@@ -10,7 +10,7 @@ import regex
 
 from whisperdiar.asr._guards import without_closing_phrases
 from whisperdiar.asr._words import RawWord, place_words
-from whisperdiar.punctuation import CLAUSE_END, CLOSING, SENTENCE_END, last_mark
+from whisperdiar.text.punctuation import CLAUSE_END, CLOSING, SENTENCE_END, last_mark
 from whisperdiar.types import Span, Word
 
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tests.counting import calls
 from tests.sounds import SHARED
 from whisperdiar import Cue, Segment, Span, Transcript, Word, cues, segments
-from whisperdiar.graphemes import characters, columns, graphemes
 from whisperdiar.options import SubtitleRules, profile_names, subtitle_rules
+from whisperdiar.text.graphemes import characters, columns, graphemes
 
 NETFLIX = subtitle_rules("netflix", language="en")
 

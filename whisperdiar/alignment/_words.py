@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from whisperdiar.punctuation import CLAUSE_END, CLOSING, SENTENCE_END
+from whisperdiar.text.punctuation import CLAUSE_END, CLOSING, SENTENCE_END
 from whisperdiar.types import Word
 
 Floats = NDArray[np.float32]

@@ -20,7 +20,7 @@ from itertools import pairwise
 from whisperdiar.asr._phrases import plain
 from whisperdiar.asr._syllables import Syllables
 from whisperdiar.asr._word_times import longest_word, shared, trusted_spans
-from whisperdiar.punctuation import SENTENCE_END, last_mark
+from whisperdiar.text.punctuation import SENTENCE_END, last_mark
 from whisperdiar.types import Span, Word, merge_spans, total_duration
 
 MIN_GAP_S = 1.5

@@ -15,7 +15,7 @@ from itertools import pairwise
 from whisperdiar.asr._phrases import CLOSING_PHRASES, CREDIT_OPENINGS, CREDITS, plain
 from whisperdiar.asr._syllables import Syllables
 from whisperdiar.asr._words import BROKEN, is_spoken
-from whisperdiar.punctuation import SENTENCE_END, last_mark
+from whisperdiar.text.punctuation import SENTENCE_END, last_mark
 from whisperdiar.types import Dropped, Span, Word, total_duration
 
 _LONGEST_PHRASE = 12

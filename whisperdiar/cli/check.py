@@ -17,9 +17,9 @@ from whisperdiar.cli.convert import read_transcript
 from whisperdiar.cli.errors import FAILED, OK, USAGE, report
 from whisperdiar.errors import FormatError
 from whisperdiar.formats import by_suffix, decode, english_name, read_cues
-from whisperdiar.language_identification import identify_language
 from whisperdiar.options import WriteOptions
 from whisperdiar.system.files import read_bytes
+from whisperdiar.text.language_identification import identify_language
 from whisperdiar.transcript import Transcript
 from whisperdiar.unavoidable import without_unavoidable
 

@@ -20,9 +20,9 @@ from whisperdiar.clips import has_clips, make_folder, write_clips
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.formats import Format, SeveralRecordings, available, by_name, by_suffix, decode, english_name
 from whisperdiar.formats.rttm import NO_ID
-from whisperdiar.language_identification import identify_language
 from whisperdiar.media import check_recording, load, probe, recording_id
 from whisperdiar.system.files import read_bytes, read_text
+from whisperdiar.text.language_identification import identify_language
 from whisperdiar.transcript import Transcript
 
 

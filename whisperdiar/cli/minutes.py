@@ -21,7 +21,6 @@ from whisperdiar.cli.outputs import STDOUT, Target, check_name, check_outputs
 from whisperdiar.cli.transcribe import job_from, request_from, run_one, write_targets
 from whisperdiar.errors import BackendError, InvalidOption
 from whisperdiar.formats import Format, by_name, by_suffix, known_suffixes
-from whisperdiar.language_identification import has_classifier
 from whisperdiar.media import check_recording
 from whisperdiar.minutes import dates
 from whisperdiar.minutes.compose import compose
@@ -33,6 +32,7 @@ from whisperdiar.minutes.render import FORMATS, name_of, renderer
 from whisperdiar.minutes.template import Template, template
 from whisperdiar.minutes.writing import write
 from whisperdiar.options import LlmOptions, MinutesOptions, WriteOptions
+from whisperdiar.text.language_identification import has_classifier
 from whisperdiar.transcript import Transcript
 
 KEY = "WHISPERDIAR_LLM_KEY"

@@ -28,11 +28,11 @@ from typing import Literal, NoReturn, Protocol
 from whisperdiar.errors import BackendBroken, FormatError, InvalidOption
 from whisperdiar.formats._decoding import Decoded, check_encoding, decode
 from whisperdiar.formats._from_cues import transcript_of
-from whisperdiar.formats._languages import code_of, english_name
 from whisperdiar.formats._making import timed_lines
 from whisperdiar.formats._notes import fallback_notes, without_folders
 from whisperdiar.formats._recordings import SeveralRecordings
 from whisperdiar.options import WriteOptions
+from whisperdiar.text.languages import code_of, english_name
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue
 

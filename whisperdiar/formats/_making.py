@@ -9,10 +9,10 @@ from whisperdiar.formats._cues import ready
 from whisperdiar.formats._finished import unlabelled
 from whisperdiar.formats._speakers import chosen_style, clean_names, full_label, label_if_it_fits, leads
 from whisperdiar.formats._text import milliseconds, speaker_names
-from whisperdiar.graphemes import columns
 from whisperdiar.options import WriteOptions
 from whisperdiar.subtitles import cues as make_cues
 from whisperdiar.subtitles import relined
+from whisperdiar.text.graphemes import columns
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue
 

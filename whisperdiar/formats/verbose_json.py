@@ -14,12 +14,12 @@ from typing import Any
 from whisperdiar.errors import FormatError
 from whisperdiar.formats import _fields, _json_text
 from whisperdiar.formats._heard import Heard, HeardWord, transcript_of
-from whisperdiar.formats._languages import code_of, english_name
 from whisperdiar.formats._segments import segments, utterances_of, words_of
 from whisperdiar.formats._spoken import Spoken, distinct_names, spoken
 from whisperdiar.formats._text import milliseconds
 from whisperdiar.formats._tiers import with_words
 from whisperdiar.options import WriteOptions
+from whisperdiar.text.languages import code_of, english_name
 from whisperdiar.transcript import Transcript
 
 name = "verbose-json"

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import InvalidOption, MediaError, OutputError
-from whisperdiar.media._languages import three_letters
 from whisperdiar.media.files import opened, shown
 from whisperdiar.media.promise import missing_bytes
 from whisperdiar.media.source import LocalFile
 from whisperdiar.system.files import cause_of, staged
+from whisperdiar.text.languages import three_letters
 
 if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer

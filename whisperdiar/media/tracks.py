@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from whisperdiar.errors import MediaError
-from whisperdiar.media._languages import same_language
 from whisperdiar.media.files import PLAYLIST, AudioTrack, audio_tracks, has_decoder, is_playlist, opened, shown
 from whisperdiar.media.frames import discard_others
+from whisperdiar.text.languages import same_language
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from whisperdiar.minutes.language import NEUTRAL, Language, token_line, tokens_of
 from whisperdiar.minutes.lexical import Terms
 from whisperdiar.minutes.units import Utterance
-from whisperdiar.punctuation import SENTENCE_END, last_mark
+from whisperdiar.text.punctuation import SENTENCE_END, last_mark
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]

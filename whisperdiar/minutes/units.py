@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from whisperdiar.punctuation import CLAUSE_END, SENTENCE_END, last_mark
+from whisperdiar.text.punctuation import CLAUSE_END, SENTENCE_END, last_mark
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span, Word
 

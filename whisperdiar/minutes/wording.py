@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from whisperdiar.minutes.language import UNSPACED, Language, tokens_of
-from whisperdiar.punctuation import SENTENCE_END
+from whisperdiar.text.punctuation import SENTENCE_END
 
 _TRAILING = re.compile(r"[\s,;:\-–—…]+$")
 _LEADING = re.compile(r"^[\s,;:.\-–—…!?]+")

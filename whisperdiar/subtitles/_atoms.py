@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from whisperdiar.graphemes import characters, columns, graphemes
 from whisperdiar.subtitles._breaks import FORBIDDEN, Language, break_price, cut_points, ends_sentence
+from whisperdiar.text.graphemes import characters, columns, graphemes
 from whisperdiar.types import Span, TimedText, Word
 
 # A no-break space keeps together what it stands between.

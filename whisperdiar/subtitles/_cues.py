@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from whisperdiar.graphemes import columns
 from whisperdiar.subtitles._atoms import Atoms
 from whisperdiar.subtitles._division import Part, Search, Surroundings, divide
 from whisperdiar.subtitles._limits import Limits
 from whisperdiar.subtitles._merging import together
 from whisperdiar.subtitles._streams import TURN_PAUSE, Turns, alone
 from whisperdiar.subtitles._timing import Shown, spread
+from whisperdiar.text.graphemes import columns
 from whisperdiar.types import Cue, Span, TimedText
 
 _NEVER = 1 << 60
