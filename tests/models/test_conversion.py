@@ -18,9 +18,10 @@ from huggingface_hub import constants
 
 from tests.sounds import ROOT
 from training.whisper_nano.vocabulary import LANGUAGE_CODES, SPECIAL_TOKENS, train
-from whisperdiar import _conversion, models
-from whisperdiar._installed import installed, of_folder
+from whisperdiar import models
 from whisperdiar.errors import BackendBroken, BackendMissing, InvalidOption, OutputError
+from whisperdiar.models import conversion
+from whisperdiar.models.installed import installed, of_folder
 from whisperdiar.options import Runtime
 
 OFFLINE = Runtime(offline=True)
@@ -351,9 +352,9 @@ def test_cache_that_cannot_be_written(own, tmp_path, monkeypatch):
 
 def test_cache_is_where_it_is_said_to_be(monkeypatch, tmp_path):
     monkeypatch.setenv("WHISPERDIAR_CACHE", str(tmp_path))
-    assert _conversion.cache_folder() == tmp_path / "converted"
+    assert conversion.cache_folder() == tmp_path / "converted"
     monkeypatch.delenv("WHISPERDIAR_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert _conversion.cache_folder() == tmp_path / "xdg" / "whisperdiar" / "converted"
+    assert conversion.cache_folder() == tmp_path / "xdg" / "whisperdiar" / "converted"
     monkeypatch.delenv("XDG_CACHE_HOME")
-    assert _conversion.cache_folder() == Path.home() / ".cache" / "whisperdiar" / "converted"
+    assert conversion.cache_folder() == Path.home() / ".cache" / "whisperdiar" / "converted"

@@ -285,7 +285,7 @@ def test_the_published_model_is_pinned_and_its_revision_recorded(tiny: Path, mon
         asked.append((name, tuple(files), revision))
         return snapshot
 
-    monkeypatch.setattr("whisperdiar._sources.fetch_snapshot", fetch)
+    monkeypatch.setattr("whisperdiar.models.sources.fetch_snapshot", fetch)
     backend = ecapa.Backend(runtime=OFFLINE)
     backend.prepare()
     assert asked == [(ECAPA, ECAPA_FILES, REVISIONS[ECAPA])]

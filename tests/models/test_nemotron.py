@@ -502,7 +502,7 @@ def test_auto_takes_it_where_its_model_is_here_and_fetches_it_never(
         asked.add((repository, runtime.offline))
         raise ModelUnavailable(f"{repository}: no network in this test")
 
-    monkeypatch.setattr("whisperdiar._hub.fetch", fetch)
+    monkeypatch.setattr("whisperdiar.models.hub.fetch", fetch)
     told: list[str] = []
     online = Runtime(threads=1)
     found = select("diarization", Choice(), runtime=online, inform=told.append, notify=told.append)

@@ -23,12 +23,13 @@ from click.testing import CliRunner
 from huggingface_hub import constants
 
 from tests.counting import ends
-from whisperdiar import _hub, models
-from whisperdiar._catalogue import KNOWN, choose_default
-from whisperdiar._installed import installed, of_folder
-from whisperdiar._verification import Verdict
+from whisperdiar import models
 from whisperdiar.cli import main
 from whisperdiar.errors import InvalidOption, ModelUnavailable, WhisperdiarError
+from whisperdiar.models import hub as _hub
+from whisperdiar.models.catalogue import KNOWN, choose_default
+from whisperdiar.models.installed import installed, of_folder
+from whisperdiar.models.verification import Verdict
 from whisperdiar.options import Runtime
 from whisperdiar.system.machine import fits
 

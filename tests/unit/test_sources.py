@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from whisperdiar._sources import Source
 from whisperdiar.errors import ModelUnavailable
+from whisperdiar.models.sources import Source
 from whisperdiar.options import Runtime
 
 OFFLINE = Runtime(offline=True)

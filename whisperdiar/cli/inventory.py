@@ -14,14 +14,14 @@ from typing import Any
 import click
 
 from whisperdiar import models as store
-from whisperdiar._catalogue import full_name
-from whisperdiar._hub import find_cached
-from whisperdiar._installed import Installed, installed, of_folder
-from whisperdiar._repair import repair_snapshot
 from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.errors import FAILED
 from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable
 from whisperdiar.frameworks.installation import missing_packages, readiness
+from whisperdiar.models.catalogue import full_name
+from whisperdiar.models.hub import find_cached
+from whisperdiar.models.installed import Installed, installed, of_folder
+from whisperdiar.models.repair import repair_snapshot
 from whisperdiar.options import Runtime
 from whisperdiar.registry import STAGES, BackendClass, available, load, preferred
 

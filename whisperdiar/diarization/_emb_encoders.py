@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from whisperdiar._sources import Source
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.diarization import _pyannote_pipeline
 from whisperdiar.diarization._emb_wespeaker import Campplus, Wespeaker
@@ -31,6 +30,7 @@ from whisperdiar.frameworks.torch import (
     one_line,
     require,
 )
+from whisperdiar.models.sources import Source
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
 from whisperdiar.types import Samples
 

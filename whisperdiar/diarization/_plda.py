@@ -21,11 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, eigh
 
-from whisperdiar._sources import Source
 from whisperdiar.contracts import Progress
 from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable
 from whisperdiar.frameworks.pyannote import REVISIONS
 from whisperdiar.frameworks.torch import one_line
+from whisperdiar.models.sources import Source
 from whisperdiar.options import Runtime
 
 Floats = NDArray[Any]

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from whisperdiar._sources import Source
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.diarization._plda import FILES as PLDA_FILES
 from whisperdiar.errors import BackendBroken, InvalidOption
 from whisperdiar.frameworks.pyannote import REVISIONS, find_weights
 from whisperdiar.frameworks.torch import import_module, one_line
+from whisperdiar.models.sources import Source
 from whisperdiar.options import PyannoteSettings, Runtime
 
 CONFIG = "config.yaml"

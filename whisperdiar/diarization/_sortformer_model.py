@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from whisperdiar._sources import Source
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable
 from whisperdiar.frameworks.torch import import_module, one_line
+from whisperdiar.models.sources import Source
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
 from whisperdiar.options.sortformer import STREAMING_NAMES, SortformerSettings
 from whisperdiar.system.process_context import shared

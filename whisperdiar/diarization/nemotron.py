@@ -13,7 +13,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from whisperdiar._sources import Source
 from whisperdiar.activity_files import check_target, save_or_warn
 from whisperdiar.contracts import Progress, Reloading, no_progress
 from whisperdiar.diarization import _nemotron_inference as inference
@@ -28,6 +27,7 @@ from whisperdiar.diarization._nemotron_networks import (
 )
 from whisperdiar.errors import InvalidOption, ModelUnavailable, UnsupportedRequest
 from whisperdiar.frameworks.torch import free_memory, require
+from whisperdiar.models.sources import Source
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
 from whisperdiar.options.nemotron import ONE_WINDOW, NemotronSettings
 from whisperdiar.options.sortformer import Streaming

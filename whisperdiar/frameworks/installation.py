@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from whisperdiar import models
-from whisperdiar._hub import find_cached
 from whisperdiar.frameworks.torch import one_line, reinstall_command, torch_mismatch
+from whisperdiar.models.hub import find_cached
 from whisperdiar.registry import BackendClass, Stage, load
 from whisperdiar.system.telemetry import VARIABLES
 

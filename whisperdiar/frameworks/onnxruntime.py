@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from whisperdiar._sources import Source
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import BackendBroken, BackendError, InvalidOption
 from whisperdiar.frameworks.torch import import_module, one_line
+from whisperdiar.models.sources import Source
 from whisperdiar.options import Runtime, check_device
 from whisperdiar.system.machine import usable_cores
 

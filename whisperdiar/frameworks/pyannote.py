@@ -15,10 +15,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from whisperdiar._sources import Source
 from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable
 from whisperdiar.frameworks.torch import import_module, one_line
 from whisperdiar.models import fetch_snapshot
+from whisperdiar.models.sources import Source
 from whisperdiar.options import Runtime
 from whisperdiar.system.process_context import muted, shared
 

@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from whisperdiar._sources import Source
 from whisperdiar.contracts import Progress, Reloading, no_progress
 from whisperdiar.errors import BackendBroken, UnsupportedRequest
 from whisperdiar.frameworks.torch import (
@@ -23,6 +22,7 @@ from whisperdiar.frameworks.torch import (
     one_line,
     require,
 )
+from whisperdiar.models.sources import Source
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime, VadSettings
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Samples, Span, merge_spans
 

@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from whisperdiar._sources import Source
 from whisperdiar.contracts import Progress, Reloading, no_progress
 from whisperdiar.errors import BackendError, InvalidOption, UnsupportedRequest, WhisperdiarError
 from whisperdiar.frameworks.pyannote import (
@@ -25,6 +24,7 @@ from whisperdiar.frameworks.pyannote import (
     segmentation_model,
 )
 from whisperdiar.frameworks.torch import choose_device, cpu_threads, free_memory, memory_errors, one_line, require
+from whisperdiar.models.sources import Source
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
 from whisperdiar.options.pyannote_vad import MULTI_LABEL_THRESHOLD, PyannoteVadSettings
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Span, merge_spans

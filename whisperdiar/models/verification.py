@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from whisperdiar import _conversion
+from whisperdiar.models import conversion
 
 _BLOCK_BYTES = 1 << 20
 _CTRANSLATE2_VERSION = 6  # of the layout of model.bin, since CTranslate2 2.0; other versions are not looked into
@@ -97,7 +97,7 @@ def _files(folder: Path) -> list[Path]:
 
 def _digests(folder: Path) -> dict[str, str]:
     """File → hexadecimal hash of what it should hold, where that is known."""
-    noted = _conversion.record_of(folder).get("sha256")
+    noted = conversion.record_of(folder).get("sha256")
     found = {str(name): str(digest) for name, digest in noted.items()} if isinstance(noted, dict) else {}
     for item in _files(folder):
         name = str(item.relative_to(folder))

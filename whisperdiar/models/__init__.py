@@ -14,12 +14,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from whisperdiar import _conversion, _hub
-from whisperdiar._catalogue import KNOWN, best_fitting, choose_default, is_name, repository_of
-from whisperdiar._fetching import OPTIONAL_WHISPER_FILES, WHISPER_FILES, fetch_whisper
-from whisperdiar._repair import converted_anew, repair_folder, repair_snapshot
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import InvalidOption, ModelUnavailable, OutputError
+from whisperdiar.models import conversion, hub
+from whisperdiar.models.catalogue import KNOWN, best_fitting, choose_default, is_name, repository_of
+from whisperdiar.models.fetch import OPTIONAL_WHISPER_FILES, WHISPER_FILES, fetch_whisper
+from whisperdiar.models.repair import converted_anew, repair_folder, repair_snapshot
 from whisperdiar.options import Runtime
 from whisperdiar.system.files import check_folder
 from whisperdiar.system.machine import available_memory, usable_cores
@@ -118,7 +118,7 @@ def resolve(
         return _converted(folder, ResolvedModel(folder, model), progress)
     repository = repository_of(model)
     found = _find(model, repository) or _fetch(model, repository, runtime, progress)
-    if not _hub.missing_files(found.path, WHISPER_FILES):
+    if not hub.missing_files(found.path, WHISPER_FILES):
         return found
     return _converted(found.path, found, progress)
 
@@ -172,11 +172,11 @@ def download(
     target = None if directory is None else Path(directory).expanduser()
     if target is not None:
         _check_target(target, repository, replace=overwrite or (repair and _holds_model(target)))
-    cached = _hub.find_cached(repository, ()) if repair else None
+    cached = hub.find_cached(repository, ()) if repair else None
     remedy = f"run `whisperdiar models download {name} --repair` on a machine with a connection"
     if cached is not None:
         repair_snapshot(repository, cached, runtime=runtime, remedy=remedy, progress=progress)
-    with converted_anew(_conversion.find_converted(repository) if repair else None):
+    with converted_anew(conversion.find_converted(repository) if repair else None):
         if target is None:
             return resolve(name, runtime=runtime, progress=progress).path
         if not _find(name, repository):
@@ -185,7 +185,7 @@ def download(
             if fetch_whisper(name, repository, runtime, progress, directory=target) == target:
                 return target
         found = resolve(name, runtime=runtime, progress=progress).path
-    _hub.copy_files(found, target, _ALL_FILES)
+    hub.copy_files(found, target, _ALL_FILES)
     return target
 
 
@@ -213,7 +213,7 @@ def _check_target(folder: Path, repository: str, *, replace: bool) -> None:
         check_folder(above)
     if replace or not os.path.isdir(folder):
         return
-    source = _hub.find_cached(repository, WHISPER_FILES) or _conversion.find_converted(repository)
+    source = hub.find_cached(repository, WHISPER_FILES) or conversion.find_converted(repository)
     for item in sorted(item for name in _ALL_FILES for item in folder.glob(name) if item.is_file()):
         noted = (folder / _NOTES / f"{item.name}.metadata").is_file()
         same = source is not None and (source / item.name).is_file() and filecmp.cmp(item, source / item.name, False)
@@ -239,11 +239,11 @@ def path(name: str) -> Path:
     if folder is not None:
         if _check_folder(folder):
             return folder
-        place = _conversion.place_for(folder)
+        place = conversion.place_for(folder)
         return place if place.is_dir() else folder
     repository = repository_of(name)
     found = _find(name, repository) or _fetch(name, repository, Runtime(offline=True), no_progress)
-    place = _conversion.place_for(found.path, repository=repository)
+    place = conversion.place_for(found.path, repository=repository)
     return place if place.is_dir() else found.path
 
 
@@ -273,11 +273,11 @@ def fetch_snapshot(
     Raises:
         ModelUnavailable: not on this machine, and it cannot be fetched.
     """
-    found = _hub.find_cached(repository, files, revision=revision)
+    found = hub.find_cached(repository, files, revision=revision)
     if found is not None:
         return found
     remedy = "run it once on a machine with a connection, and copy its Hugging Face cache here"
-    return _hub.fetch(
+    return hub.fetch(
         repository, files, revision=revision, runtime=runtime or Runtime(), remedy=remedy, progress=progress
     )
 
@@ -308,26 +308,26 @@ def _fetch(name: str, repository: str, runtime: Runtime, progress: Progress) -> 
 
 def _find(name: str, repository: str) -> ResolvedModel | None:
     """A repository on this machine: ready, converted, or as a checkpoint that is still to be converted."""
-    ready = _hub.find_cached(repository, WHISPER_FILES)
+    ready = hub.find_cached(repository, WHISPER_FILES)
     if ready is not None:
         return ResolvedModel(ready, name, repository, ready.name)
-    checkpoint = _hub.find_cached(repository, ("config.json",))
-    if checkpoint is not None and _conversion.is_checkpoint(checkpoint):
+    checkpoint = hub.find_cached(repository, ("config.json",))
+    if checkpoint is not None and conversion.is_checkpoint(checkpoint):
         return ResolvedModel(checkpoint, name, repository, checkpoint.name)
-    converted = _conversion.find_converted(repository)
+    converted = conversion.find_converted(repository)
     if converted is not None:
-        return ResolvedModel(converted, name, repository, _conversion.record_of(converted).get("revision"))
+        return ResolvedModel(converted, name, repository, conversion.record_of(converted).get("revision"))
     return None
 
 
 def _converted(checkpoint: Path, found: ResolvedModel, progress: Progress) -> ResolvedModel:
-    folder, now = _conversion.convert(checkpoint, name=found.name, repository=found.repository, progress=progress)
+    folder, now = conversion.convert(checkpoint, name=found.name, repository=found.repository, progress=progress)
     remarks = (f"model {found.name} was converted for CTranslate2, into {folder}",) if now else ()
     return replace(found, path=folder, remarks=remarks)
 
 
 def _cached(name: str) -> Path | None:
-    return _hub.find_cached(KNOWN[name].repository, WHISPER_FILES)
+    return hub.find_cached(KNOWN[name].repository, WHISPER_FILES)
 
 
 def _as_folder(model: str) -> Path | None:
@@ -344,12 +344,12 @@ def _check_folder(folder: Path) -> bool:
     if not os.path.isdir(folder):
         cause = "this is a file: give the folder that holds it" if os.path.exists(folder) else "no such folder"
         raise InvalidOption(f"model {str(folder)!r}: {cause}")
-    missing = _hub.missing_files(folder, WHISPER_FILES)
+    missing = hub.missing_files(folder, WHISPER_FILES)
     if not missing:
         return True
-    if _conversion.is_checkpoint(folder):
+    if conversion.is_checkpoint(folder):
         return False
-    missing = _conversion.missing_parts(folder) or missing
+    missing = conversion.missing_parts(folder) or missing
     if (folder / "adapter_config.json").exists():
         raise InvalidOption(f"model {str(folder)!r} is an adapter: merge it into the model that it was trained on")
     raise InvalidOption(

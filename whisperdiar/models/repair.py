@@ -11,9 +11,9 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from whisperdiar import _hub, _verification
 from whisperdiar.contracts import Progress
 from whisperdiar.errors import OutputError
+from whisperdiar.models import hub, verification
 from whisperdiar.options import Runtime
 
 _STALE_S = 86_400.0
@@ -25,12 +25,12 @@ def repair_snapshot(repository: str, folder: Path, *, runtime: Runtime, remedy: 
     Raises:
         ModelUnavailable: they cannot be fetched; the snapshot is as it was.
     """
-    names = _verification.damaged(folder)
+    names = verification.damaged(folder)
     if not names:
         return 0
     # Where the cache has no links, the client takes a file that is there for the right one.
     with _aside([folder / name for name in names if not (folder / name).is_symlink()]):
-        _hub.fetch(
+        hub.fetch(
             repository,
             names,
             revision=folder.name,
@@ -54,13 +54,13 @@ def repair_folder(
         ModelUnavailable: they cannot be fetched; the folder is as it was.
         OutputError: the folder cannot be written.
     """
-    names = _verification.damaged(folder, patterns)
+    names = verification.damaged(folder, patterns)
     if not names:
         return 0
     _remove_stale(folder)
     try:
         with tempfile.TemporaryDirectory(prefix=".repairing-", dir=folder, ignore_cleanup_errors=True) as work:
-            _hub.fetch(repository, names, directory=Path(work), runtime=runtime, remedy=remedy, progress=progress)
+            hub.fetch(repository, names, directory=Path(work), runtime=runtime, remedy=remedy, progress=progress)
             for name in names:
                 if (Path(work) / name).is_file():
                     os.replace(Path(work) / name, folder / name)
@@ -88,7 +88,7 @@ def converted_anew(folder: Path | None) -> Iterator[None]:
     Raises:
         OutputError: the cache cannot be written.
     """
-    if folder is None or not _verification.damaged(folder):
+    if folder is None or not verification.damaged(folder):
         yield
         return
     try:

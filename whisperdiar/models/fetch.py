@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from whisperdiar import _conversion, _hub
-from whisperdiar._catalogue import ALIASES, KNOWN
 from whisperdiar.contracts import Progress
 from whisperdiar.errors import ModelUnavailable
+from whisperdiar.models import conversion, hub
+from whisperdiar.models.catalogue import ALIASES, KNOWN
 from whisperdiar.options import Runtime
 
 WHISPER_FILES = ("config.json", "model.bin", "tokenizer.json", "vocabulary.*")
@@ -34,17 +34,17 @@ def fetch_whisper(
     optional: Sequence[str] = OPTIONAL_WHISPER_FILES
     size_mb = known.size_mb if known else None
     if known is None:
-        listed = _hub.list_files(repository, runtime=runtime, remedy=remedy, command=command)
-        weights = [] if "model.bin" in listed else _conversion.weights_of(listed)
+        listed = hub.list_files(repository, runtime=runtime, remedy=remedy, command=command)
+        weights = [] if "model.bin" in listed else conversion.weights_of(listed)
         if weights:
             # Its type and what it takes to convert it are found out before gigabytes are fetched.
-            folder = _hub.fetch(repository, ("config.json",), runtime=runtime, remedy=remedy, command=command)
-            _conversion.check_config(folder, name)
-            _conversion.check_packages(name)
-            files, optional, directory = ("config.json", *weights), _conversion.SIDE_FILES, None
+            folder = hub.fetch(repository, ("config.json",), runtime=runtime, remedy=remedy, command=command)
+            conversion.check_config(folder, name)
+            conversion.check_packages(name)
+            files, optional, directory = ("config.json", *weights), conversion.SIDE_FILES, None
         wanted = [item for item in listed if item in {*files, *optional, "vocabulary.json", "vocabulary.txt"}]
         size_mb = sum(listed[item] for item in wanted) // 1_000_000
-    folder = _hub.fetch(
+    folder = hub.fetch(
         repository,
         files,
         optional=optional,
@@ -55,7 +55,7 @@ def fetch_whisper(
         directory=directory,
         size_mb=size_mb,
     )
-    missing = _hub.missing_files(folder, files)
+    missing = hub.missing_files(folder, files)
     if missing:
         raise ModelUnavailable(
             f"repository {repository} has no {', '.join(missing)}: it is no Whisper model in the format of CTranslate2 "

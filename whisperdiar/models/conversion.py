@@ -222,7 +222,7 @@ def _remove_stale(folder: Path) -> None:
 
 def _run(checkpoint: Path, model: Path, report: Path, name: str) -> None:
     """Converts in a process of its own, which finds this package wherever it lies, and needs no network."""
-    command = [sys.executable, "-m", "whisperdiar._converter", str(checkpoint.resolve()), str(model), str(report)]
+    command = [sys.executable, "-m", "whisperdiar.models.converter", str(checkpoint.resolve()), str(model), str(report)]
     environment = {**VARIABLES, **os.environ, "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
     done = subprocess.run(
         command,

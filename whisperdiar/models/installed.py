@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from whisperdiar import _conversion, _hub, _verification
-from whisperdiar._catalogue import KNOWN
-from whisperdiar._fetching import WHISPER_FILES
+from whisperdiar.models import conversion, hub, verification
+from whisperdiar.models.catalogue import KNOWN
+from whisperdiar.models.fetch import WHISPER_FILES
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,51 +34,51 @@ class Installed:
     @property
     def size_bytes(self) -> int:
         """On disk."""
-        return _verification.size_on_disk(self.folder)
+        return verification.size_on_disk(self.folder)
 
-    def verify(self) -> _verification.Verdict:
+    def verify(self) -> verification.Verdict:
         """Reads all of its files."""
-        return _verification.verify(self.folder, self.required)
+        return verification.verify(self.folder, self.required)
 
 
 def installed() -> Iterator[Installed]:
     """All Whisper models on this machine: those with a name first, then others in the cache, then converted ones."""
     by_repository = {known.repository: name for name, known in KNOWN.items()}
-    cached = _hub.cached_repositories()
+    cached = hub.cached_repositories()
     ordered = [known.repository for known in KNOWN.values() if known.repository in cached]
     for repository in (*ordered, *(item for item in cached if item not in by_repository)):
         found = of_repository(by_repository.get(repository, repository), repository)
         if found is not None:
             yield found
-    for folder in _conversion.converted_models():
+    for folder in conversion.converted_models():
         yield _of_converted(folder)
 
 
 def of_repository(name: str, repository: str) -> Installed | None:
     """What the cache holds of a repository; None where it holds nothing, or no Whisper."""
-    folder = _hub.find_cached(repository, WHISPER_FILES) or _hub.find_cached(repository, ())
+    folder = hub.find_cached(repository, WHISPER_FILES) or hub.find_cached(repository, ())
     if folder is None:
         return None
     remedy = f"whisperdiar models download {name} --repair"
-    if name in KNOWN or not _hub.missing_files(folder, WHISPER_FILES):
+    if name in KNOWN or not hub.missing_files(folder, WHISPER_FILES):
         return Installed(name, "whisper", folder, WHISPER_FILES, remedy)
     if _model_type(folder) == "whisper":
-        return Installed(name, "checkpoint", folder, _conversion.needed_files(folder), remedy)
+        return Installed(name, "checkpoint", folder, conversion.needed_files(folder), remedy)
     return None
 
 
 def of_folder(folder: Path) -> Installed:
     """A folder of the user's, which only the user can mend."""
     remedy = "copy it again from where it came"
-    if (folder / _conversion.RECORD).is_file():
+    if (folder / conversion.RECORD).is_file():
         return _of_converted(folder)
     if _model_type(folder) is not None:
-        return Installed(str(folder), "folder", folder, _conversion.needed_files(folder), remedy)
+        return Installed(str(folder), "folder", folder, conversion.needed_files(folder), remedy)
     return Installed(str(folder), "folder", folder, WHISPER_FILES, remedy)
 
 
 def _of_converted(folder: Path) -> Installed:
-    source = str(_conversion.record_of(folder).get("source"))
+    source = str(conversion.record_of(folder).get("source"))
     is_repository = not Path(source).is_absolute()
     remedy = f"whisperdiar models download {source} --repair" if is_repository else f"delete {folder}"
     return Installed(source, "converted", folder, WHISPER_FILES, remedy)

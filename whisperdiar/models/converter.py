@@ -1,6 +1,6 @@
 """The process that turns a Whisper checkpoint of Transformers into a model of CTranslate2.
 
-    python -m whisperdiar._converter CHECKPOINT MODEL REPORT
+    python -m whisperdiar.models.converter CHECKPOINT MODEL REPORT
 
 It runs beside whisperdiar, not inside: the memory of PyTorch goes back when it ends, what the libraries print stays
 with it, and where memory does not suffice it is this process that the system stops. `REPORT` gets a JSON object:
