@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import InvalidOption, OutputError
 from whisperdiar.formats import by_name, timed_lines
-from whisperdiar.media.soft_track import SoftTrack, add_track, container_of
+from whisperdiar.media.mux import SoftTrack, add_track, container_of
 from whisperdiar.options import EMBEDDED_FORMATS, WriteOptions
 from whisperdiar.transcript import Transcript
 

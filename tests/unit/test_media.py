@@ -35,7 +35,7 @@ from tests.media_files import (
 from tests.sounds import SAMPLES
 from whisperdiar.errors import InvalidOption, MediaError, OutputError, TruncatedMedia, WhisperdiarError
 from whisperdiar.media import AudioTrack, files, load, probe, recording_id
-from whisperdiar.media.losses import ByteRate, flac_stamp
+from whisperdiar.media.damaged_packets import ByteRate, flac_stamp
 from whisperdiar.media.store import SampleStore
 from whisperdiar.media.timeline import Clock, Timeline
 

@@ -18,7 +18,7 @@ from tests.media_files import Track, signal, write_media
 from tests.sounds import SAMPLES
 from whisperdiar import Segment, Span, Speaker, Transcript, Word
 from whisperdiar.errors import InvalidOption, MediaError, OutputError
-from whisperdiar.media.soft_track import SoftTrack, add_track
+from whisperdiar.media.mux import SoftTrack, add_track
 from whisperdiar.options import SubtitleRules, WriteOptions
 from whisperdiar.soft_subtitles import _one_at_a_time, embed
 from whisperdiar.text.languages import three_letters

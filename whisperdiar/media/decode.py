@@ -14,12 +14,12 @@ import numpy as np
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import InvalidOption, MediaError, TruncatedMedia
 from whisperdiar.media.damage import Silences
+from whisperdiar.media.declared_size import TOLERANCE as STATED_TOLERANCE
+from whisperdiar.media.declared_size import shortfall
 from whisperdiar.media.files import has_decoder, opened, opened_bytes, recording_id, shown
 from whisperdiar.media.frames import RATES_HZ, FrameReader, TimedFrame
 from whisperdiar.media.mixing import Mix, Mixer
 from whisperdiar.media.parts import End, Parts
-from whisperdiar.media.promise import TOLERANCE as STATED_TOLERANCE
-from whisperdiar.media.promise import shortfall
 from whisperdiar.media.source import LocalFile, Part
 from whisperdiar.media.timeline import Clock, Timeline
 from whisperdiar.media.tracks import ChosenTrack, TrackChooser, main_stream

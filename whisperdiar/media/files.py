@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from whisperdiar.errors import MediaError
-from whisperdiar.media.promise import lacks_index, missing_bytes
+from whisperdiar.media.declared_size import lacks_index, missing_bytes
 from whisperdiar.media.source import WHOLE_FILE, LocalFile, Part
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from whisperdiar.contracts import Progress
-from whisperdiar.media.losses import ByteRate, flac_stamp
+from whisperdiar.media.damaged_packets import ByteRate, flac_stamp
 from whisperdiar.media.source import LocalFile
 from whisperdiar.media.structure import is_intact, lost_ogg_pages, next_sync, ogg_packet_time, ogg_page_number
 

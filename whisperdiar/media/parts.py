@@ -10,7 +10,7 @@ import struct
 from dataclasses import dataclass, replace
 
 from whisperdiar.media.chunks import joined_at, sample_chunk, unstated_seconds, with_all_samples
-from whisperdiar.media.promise import ASF, ASF_PROPERTIES, boxes, stated_bytes
+from whisperdiar.media.declared_size import ASF, ASF_PROPERTIES, boxes, stated_bytes
 from whisperdiar.media.source import LocalFile, Part
 from whisperdiar.media.structure import is_intact, next_sync, unfinished
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import InvalidOption, MediaError, OutputError
+from whisperdiar.media.declared_size import missing_bytes
 from whisperdiar.media.files import opened, shown
-from whisperdiar.media.promise import missing_bytes
 from whisperdiar.media.source import LocalFile
 from whisperdiar.system.files import cause_of, staged
 from whisperdiar.text.languages import three_letters
