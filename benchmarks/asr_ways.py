@@ -101,7 +101,7 @@ class Contest:
         return [Word(word.text, word.span.start, word.span.end) for word in found.words]
 
     def _batched(self, audio: Audio, speech: Sequence[Span]) -> list[Word]:
-        from whisperdiar.asr._chunks import cut_pieces, quietest
+        from whisperdiar.asr._shared.chunking import cut_pieces, quietest
 
         limit = self.ours.settings.max_chunk
         pieces = cut_pieces(speech, limit=limit, max_pause=_BATCHED_PAUSE_S, cut=lambda window: quietest(audio, window))

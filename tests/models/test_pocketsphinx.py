@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from whisperdiar import load
-from whisperdiar.asr._sphinx import LocalDecoder, decode_all
 from whisperdiar.asr.pocketsphinx import Backend
+from whisperdiar.asr.pocketsphinx.engine import LocalDecoder, decode_all
 from whisperdiar.contracts import Transcriber
 from whisperdiar.errors import BackendError, InvalidOption, UnsupportedRequest
 from whisperdiar.options import PocketSphinxSettings, Runtime
@@ -169,6 +169,6 @@ def test_processes_answer_in_order(audio):
 
 
 def test_process_that_ends_is_reported(monkeypatch):
-    monkeypatch.setattr("whisperdiar.asr._sphinx.sys.executable", "/bin/true")
+    monkeypatch.setattr("whisperdiar.asr.pocketsphinx.engine.sys.executable", "/bin/true")
     with pytest.raises(BackendError, match="a PocketSphinx process ended"):
         list(decode_all([lambda: b"\0" * 64000] * 4, n_processes=2, local=LocalDecoder()))

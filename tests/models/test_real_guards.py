@@ -14,7 +14,7 @@ import pytest
 
 from tests import real_models
 from tests.sounds import SAMPLES, SHARED
-from whisperdiar.asr._phrases import plain
+from whisperdiar.asr._shared.hallucinations import plain
 from whisperdiar.asr.whisper import NO_WORDS, Backend
 from whisperdiar.media import load
 from whisperdiar.options import Runtime

@@ -21,9 +21,9 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.sounds import ROOT
-from whisperdiar.asr._wav2vec2 import WordAligner, _clock
-from whisperdiar.asr._wav2vec2_models import DEFAULT_MODELS
 from whisperdiar.errors import BackendError, InvalidOption
+from whisperdiar.forced_alignment.models import DEFAULT_MODELS
+from whisperdiar.forced_alignment.wav2vec2 import WordAligner, _clock
 from whisperdiar.options import Runtime
 
 pytestmark = pytest.mark.model

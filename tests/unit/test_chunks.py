@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whisperdiar.asr._chunks import cut_pieces, quietest
-from whisperdiar.asr._words import RawWord, place_words
+from whisperdiar.asr._shared.chunking import cut_pieces, quietest
+from whisperdiar.asr._shared.words import RawWord, place_words
 from whisperdiar.types import Audio, Span, merge_spans, total_duration
 
 TOLERANCE = 1e-6

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from whisperdiar.asr._ctc import WILDCARD, AlignedToken, Alphabet, align_tokens, align_words
+from whisperdiar.forced_alignment.ctc import WILDCARD, AlignedToken, Alphabet, align_tokens, align_words
 
 BLANK, SEPARATOR = 0, 1
 LETTERS = {letter: index for index, letter in enumerate(string.ascii_lowercase + "'", start=2)}

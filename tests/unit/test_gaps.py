@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.test_syllables import spoken, syllables
-from whisperdiar.asr._gaps import MIN_GAP_S, Gap, doubted_gaps, gaps, with_gap_filled
-from whisperdiar.asr._word_times import longest_word
+from whisperdiar.asr._shared.gap_filling import MIN_GAP_S, Gap, doubted_gaps, gaps, with_gap_filled
+from whisperdiar.asr._shared.word_times import longest_word
 from whisperdiar.asr.whisper import Backend
 from whisperdiar.types import Audio, Span, Word, total_duration
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.test_syllables import spoken, syllables
-from whisperdiar.asr._guards import (
+from whisperdiar.asr._shared.hallucinations import (
     is_chant,
     once_each,
     without_closing_phrases,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whisperdiar.asr._packing import Piece, pack
+from whisperdiar.asr._shared.packing import Piece, pack
 from whisperdiar.types import Audio, Span, merge_spans, total_duration
 
 TOLERANCE = 1e-6

@@ -8,8 +8,8 @@ import unicodedata
 import pytest
 import regex
 
-from whisperdiar.asr._guards import without_closing_phrases
-from whisperdiar.asr._words import RawWord, place_words
+from whisperdiar.asr._shared.hallucinations import without_closing_phrases
+from whisperdiar.asr._shared.words import RawWord, place_words
 from whisperdiar.text.punctuation import CLAUSE_END, CLOSING, SENTENCE_END, last_mark
 from whisperdiar.types import Span, Word
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whisperdiar.asr._packing import Piece
-from whisperdiar.asr._syllables import Syllables, find_syllables
+from whisperdiar.asr._shared.packing import Piece
+from whisperdiar.asr._shared.syllables import Syllables, find_syllables
 from whisperdiar.types import Audio, Span
 
 RATE = 16_000

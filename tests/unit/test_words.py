@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whisperdiar.asr._word_times import MIN_WORD_S, longest_word, trusted_spans
-from whisperdiar.asr._words import BROKEN, RawWord, place_words, rejoined, retimed, spread
+from whisperdiar.asr._shared.word_times import MIN_WORD_S, longest_word, trusted_spans
+from whisperdiar.asr._shared.words import BROKEN, RawWord, place_words, rejoined, retimed, spread
 from whisperdiar.types import Span, Word
 
 PIECE = Span(0, 30)

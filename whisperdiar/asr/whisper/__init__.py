@@ -14,10 +14,9 @@ from functools import cache, partial
 from typing import Any, ClassVar
 
 from whisperdiar import models
-from whisperdiar.asr._chunks import quietest
-from whisperdiar.asr._decoding import Decoded, Decoder, Judgement, Task, is_silence
-from whisperdiar.asr._gaps import Gap, doubted_gaps, gaps, joined_gaps, with_gap_filled
-from whisperdiar.asr._guards import (
+from whisperdiar.asr._shared.chunking import quietest
+from whisperdiar.asr._shared.gap_filling import Gap, doubted_gaps, gaps, joined_gaps, with_gap_filled
+from whisperdiar.asr._shared.hallucinations import (
     Guarded,
     Sound,
     is_chant,
@@ -26,7 +25,11 @@ from whisperdiar.asr._guards import (
     without_marks,
     without_unspoken,
 )
-from whisperdiar.asr._language import (
+from whisperdiar.asr._shared.packing import Piece, pack
+from whisperdiar.asr._shared.syllables import find_syllables
+from whisperdiar.asr._shared.words import UNSPACED_LANGUAGES, place_words, retimed, spread
+from whisperdiar.asr.whisper.decoding import Decoded, Decoder, Judgement, Task, is_silence
+from whisperdiar.asr.whisper.language import (
     TYPED_LANGUAGES,
     SpokenLanguages,
     check_code,
@@ -35,14 +38,11 @@ from whisperdiar.asr._language import (
     detect_language,
     iso,
 )
-from whisperdiar.asr._loading import Loaded, load, too_big
-from whisperdiar.asr._packing import Piece, pack
-from whisperdiar.asr._syllables import find_syllables
-from whisperdiar.asr._warnings import collect_warnings
-from whisperdiar.asr._wav2vec2 import WordAligner
-from whisperdiar.asr._words import UNSPACED_LANGUAGES, place_words, retimed, spread
+from whisperdiar.asr.whisper.loading import Loaded, load, too_big
+from whisperdiar.asr.whisper.warnings import collect_warnings
 from whisperdiar.contracts import Progress, Reloading, no_progress
 from whisperdiar.errors import BackendError, InvalidOption, UnsupportedRequest
+from whisperdiar.forced_alignment.wav2vec2 import WordAligner
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime, WhisperSettings
 from whisperdiar.system.machine import is_out_of_memory
 from whisperdiar.types import (

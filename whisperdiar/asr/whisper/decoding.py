@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from whisperdiar.asr._packing import Piece
-from whisperdiar.asr._words import BROKEN, RawWord, rejoined
+from whisperdiar.asr._shared.packing import Piece
+from whisperdiar.asr._shared.words import BROKEN, RawWord, rejoined
 from whisperdiar.contracts import Progress
 from whisperdiar.errors import BackendError
 from whisperdiar.options import SAMPLE_RATE_HZ, WhisperSettings

@@ -12,8 +12,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from whisperdiar.asr._chunks import cut_pieces, quietest
-from whisperdiar.asr._sphinx import FRAME_S, LocalDecoder, SphinxWord, decode_all
+from whisperdiar.asr._shared.chunking import cut_pieces, quietest
+from whisperdiar.asr.pocketsphinx.engine import FRAME_S, LocalDecoder, SphinxWord, decode_all
 from whisperdiar.contracts import Progress, Reloading, no_progress
 from whisperdiar.errors import UnsupportedRequest
 from whisperdiar.options import SAMPLE_RATE_HZ, PocketSphinxSettings, Runtime

@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whisperdiar import models
-from whisperdiar.asr._ctc import Alphabet, align_words
-from whisperdiar.asr._wav2vec2_models import DEFAULT_MODELS
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import BackendBroken, BackendError, InvalidOption, ModelUnavailable, WhisperdiarError
+from whisperdiar.forced_alignment.ctc import Alphabet, align_words
+from whisperdiar.forced_alignment.models import DEFAULT_MODELS
 from whisperdiar.frameworks.torch import (
     choose_device,
     cpu_threads,

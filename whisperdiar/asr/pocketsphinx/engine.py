@@ -1,8 +1,9 @@
 """PocketSphinx itself: one utterance in, words with frames out; in this process or in a pool of others.
 
 PocketSphinx holds Python's global lock while it decodes, so that threads gain nothing (and Ctrl-C has to wait).
-Each further process is ``python -m whisperdiar.asr._sphinx``, which reads utterances on its input and answers on
-its output: unlike `multiprocessing`, that neither imports the caller's script again nor forks a process with threads.
+Each further process is ``python -m whisperdiar.asr.pocketsphinx.engine``, which reads utterances on its input and
+answers on its output: unlike `multiprocessing`, that neither imports the caller's script again nor forks a process
+with threads.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ class _RemoteDecoder:
     """Decodes in a process of its own."""
 
     def __init__(self) -> None:
-        root = str(Path(__file__).resolve().parents[2])
+        root = str(Path(__file__).resolve().parents[3])
         paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
         self._process = subprocess.Popen(
             [sys.executable, "-m", __name__],

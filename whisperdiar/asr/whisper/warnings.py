@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from whisperdiar.asr._language import SpokenLanguages, iso
-from whisperdiar.asr._words import BROKEN
+from whisperdiar.asr._shared.words import BROKEN
+from whisperdiar.asr.whisper.language import SpokenLanguages, iso
 from whisperdiar.outcome import is_hardly_any
 from whisperdiar.types import Audio, Dropped, Span, Word, total_duration
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
-from whisperdiar.asr._word_times import shared, trusted_spans
+from whisperdiar.asr._shared.word_times import shared, trusted_spans
 from whisperdiar.text.punctuation import SENTENCE_END, last_mark
 from whisperdiar.types import Span, Word
 

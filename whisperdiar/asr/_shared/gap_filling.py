@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from itertools import pairwise
 
-from whisperdiar.asr._phrases import plain
-from whisperdiar.asr._syllables import Syllables
-from whisperdiar.asr._word_times import longest_word, shared, trusted_spans
+from whisperdiar.asr._shared.hallucinations import plain
+from whisperdiar.asr._shared.syllables import Syllables
+from whisperdiar.asr._shared.word_times import longest_word, shared, trusted_spans
 from whisperdiar.text.punctuation import SENTENCE_END, last_mark
 from whisperdiar.types import Span, Word, merge_spans, total_duration
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from whisperdiar.asr._packing import Piece, pack
+from whisperdiar.asr._shared.packing import Piece, pack
 from whisperdiar.errors import InvalidOption, UnsupportedRequest
 from whisperdiar.types import Audio, Span, total_duration
 

@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from whisperdiar.asr._packing import Piece
+from whisperdiar.asr._shared.packing import Piece
 from whisperdiar.types import Audio, Samples, Span
 
 _FRAME_S = 0.01

@@ -1,0 +1,1 @@
+"""Forced alignment: known words → their times, by a network that hears letters."""
