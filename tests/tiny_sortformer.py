@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.sounds import conversation
-from whisperdiar.diarization._sortformer_model import quiet
+from whisperdiar.diarization.sortformer.model import quiet
 
 _WIDTH = 16
 

@@ -17,10 +17,11 @@ import pytest
 from tests import tiny_ecapa, tiny_pyannote
 from tests.sounds import RATE_HZ, conversation, noise, silence
 from whisperdiar import Audio, Diarization, Span, SpeakerCount, Turn
-from whisperdiar.diarization import _emb_encoders, ecapa, embedding
-from whisperdiar.diarization._emb_encoders import ECAPA, ECAPA_FILES, REVISIONS, open_encoder
-from whisperdiar.diarization._emb_resegmentation import Likeness, frames_of, share_out
-from whisperdiar.diarization._voices import Voices, listen, windows_of
+from whisperdiar.diarization import ecapa, embedding
+from whisperdiar.diarization.embedding import encoders
+from whisperdiar.diarization.embedding.encoders import ECAPA, ECAPA_FILES, REVISIONS, open_encoder
+from whisperdiar.diarization.embedding.resegmentation import Likeness, frames_of, share_out
+from whisperdiar.diarization.embedding.windows import Voices, listen, windows_of
 from whisperdiar.errors import (
     BackendBroken,
     BackendError,
@@ -327,7 +328,7 @@ def test_auto_takes_the_first_that_can_run(monkeypatch: pytest.MonkeyPatch, tiny
     assert details["embedding"] == "resemblyzer"
     assert ECAPA in details["refused"]["ecapa"]
     assert backend.record().model == "Resemblyzer"
-    monkeypatch.setattr(_emb_encoders, "ECAPA", str(tiny))
+    monkeypatch.setattr(encoders, "ECAPA", str(tiny))
     chosen, refused = open_encoder("auto", None, OFFLINE)
     assert (chosen.name, refused) == ("ecapa", {})
 

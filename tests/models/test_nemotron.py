@@ -20,10 +20,9 @@ from hypothesis import strategies as st
 from tests.sounds import RATE_HZ, ROOT, SAMPLES, SHARED, conversation, noise, silence
 from whisperdiar import Audio, Diarization, Span, SpeakerCount, load
 from whisperdiar.assembly import Choice, select
-from whisperdiar.diarization import _nemotron_inference as inference
-from whisperdiar.diarization._nemotron_cache import CachePolicy, CacheSizes, SpeakerCache
-from whisperdiar.diarization._nemotron_features import frame_count, log_mel, slaney_filters
-from whisperdiar.diarization.nemotron import CHECKPOINT, ONE_GRAPH, REVISIONS, TWO_GRAPHS, Backend
+from whisperdiar.diarization.nemotron import CHECKPOINT, ONE_GRAPH, REVISIONS, TWO_GRAPHS, Backend, inference
+from whisperdiar.diarization.nemotron.cache import CachePolicy, CacheSizes, SpeakerCache
+from whisperdiar.diarization.nemotron.features import frame_count, log_mel, slaney_filters
 from whisperdiar.errors import (
     BackendBroken,
     BackendMissing,

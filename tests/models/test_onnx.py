@@ -13,8 +13,8 @@ import pytest
 from tests import tiny_pyannote as tiny
 from tests.sounds import SAMPLES, SHARED, conversation, noise, silence
 from whisperdiar import Audio, Diarization, Span, SpeakerCount, Turn, load
-from whisperdiar.diarization import _local_voices, _onnx_embedding, _shared_frames
-from whisperdiar.diarization.onnx import Backend
+from whisperdiar.diarization._shared import onnx_embedding
+from whisperdiar.diarization.onnx import Backend, local_embeddings, shared_frames
 from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable, UnsupportedRequest
 from whisperdiar.frameworks.pyannote import quiet
 from whisperdiar.options import OnnxSettings, Runtime
@@ -212,12 +212,12 @@ def test_a_window_goes_through_the_network_once_for_all_its_speakers(
     backend.prepare()
     assert backend.record().details["shared_frames"] is True
     seen, pooled = [], []
-    frames, embed = _onnx_embedding.FrameEncoder.frames, _onnx_embedding.FrameEncoder.embed
+    frames, embed = onnx_embedding.FrameEncoder.frames, onnx_embedding.FrameEncoder.embed
     monkeypatch.setattr(
-        _onnx_embedding.FrameEncoder, "frames", lambda self, fbank: seen.append(len(fbank)) or frames(self, fbank)
+        onnx_embedding.FrameEncoder, "frames", lambda self, fbank: seen.append(len(fbank)) or frames(self, fbank)
     )
     monkeypatch.setattr(
-        _onnx_embedding.FrameEncoder,
+        onnx_embedding.FrameEncoder,
         "embed",
         lambda self, given, weights: pooled.append(len(weights)) or embed(self, given, weights),
     )
@@ -232,9 +232,9 @@ def test_fast_sends_every_frame_through_the_network_about_once(
 ) -> None:
     sound = conversation("ABC" * 5, each=4.0)[0]
     lengths = []
-    frames = _onnx_embedding.FrameEncoder.frames
+    frames = onnx_embedding.FrameEncoder.frames
     monkeypatch.setattr(
-        _onnx_embedding.FrameEncoder,
+        onnx_embedding.FrameEncoder,
         "frames",
         lambda self, fbank: lengths.append(fbank.shape[1]) or frames(self, fbank),
     )
@@ -257,8 +257,8 @@ def test_fast_embeddings_are_close_to_the_exact_ones(tmp_path: Path) -> None:
     grid = segmentation.grid(sound)
     _, active = segmentation.scores(sound, grid, report=lambda _: None)
     given = {"exclude_overlap": True, "report": lambda _: None}
-    exact = _local_voices.embed(sound, active, encoder, grid, batch=4, **given)
-    fast = _shared_frames.embed(sound, active, encoder, grid, **given)
+    exact = local_embeddings.embed(sound, active, encoder, grid, batch=4, **given)
+    fast = shared_frames.embed(sound, active, encoder, grid, **given)
     spoken = active.sum(axis=1) > 0.2 * active.shape[1]
     a, b = exact[spoken], fast[spoken]
     alike = (a * b).sum(axis=1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
@@ -271,7 +271,7 @@ def test_fast_embeddings_are_close_to_the_exact_ones(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("form", "shares"), [("pyannote", True), ("wespeaker", True), ("last", False)])
 def test_graphs_of_several_forms(small: Networks, audio: Audio, tmp_path: Path, form: str, shares: bool) -> None:
     path = onnx_models.export_embedding(small.pytorch[1], tmp_path / "embedding.onnx", form=form)
-    encoder = _onnx_embedding.FrameEncoder(path, OFFLINE, name=form)
+    encoder = onnx_embedding.FrameEncoder(path, OFFLINE, name=form)
     assert encoder.shares is shares
     backend = small.backend(embedding_model=str(path))
     if shares:
@@ -284,7 +284,7 @@ def test_graphs_of_several_forms(small: Networks, audio: Audio, tmp_path: Path, 
 
 def test_a_graph_that_cannot_be_cut_embeds_the_frames_of_one_speaker(small: Networks, tmp_path: Path) -> None:
     path = onnx_models.export_embedding(small.pytorch[1], tmp_path / "embedding.onnx", form="last")
-    encoder = _onnx_embedding.FrameEncoder(path, OFFLINE, name="last")
+    encoder = onnx_embedding.FrameEncoder(path, OFFLINE, name="last")
     bands = np.random.default_rng(0).normal(size=(1, 60, 8)).astype(np.float32)
     mask = np.zeros((2, 60), np.float32)
     mask[0, :30], mask[1, 25:] = 1.0, 1.0
@@ -412,7 +412,7 @@ def test_a_speaker_with_hardly_a_frame_has_no_embedding_where_frames_are_not_sha
     small: Networks, tmp_path: Path
 ) -> None:
     path = onnx_models.export_embedding(small.pytorch[1], tmp_path / "embedding.onnx", form="unpadded")
-    encoder = _onnx_embedding.FrameEncoder(path, OFFLINE, name="unpadded")
+    encoder = onnx_embedding.FrameEncoder(path, OFFLINE, name="unpadded")
     assert not encoder.shares, "its frames do not begin where the filterbank's do"
     bands = np.random.default_rng(0).normal(size=(1, 60, 8)).astype(np.float32)
     mask = np.zeros((2, 60), np.float32)

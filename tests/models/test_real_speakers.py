@@ -19,7 +19,8 @@ from tests.sounds import ROOT, SAMPLES
 from training.whisper_nano.evaluate import reference
 from training.whisper_nano.scoring import score as score_words
 from whisperdiar import Audio, Diarization, SpeakerActivity, Turn, load
-from whisperdiar.diarization import _stretch_voices, bic, embedding, onnx
+from whisperdiar.diarization import bic, embedding, onnx
+from whisperdiar.diarization.onnx import stretch_diarization
 from whisperdiar.formats import rttm
 from whisperdiar.options import SAMPLE_RATE_HZ, OnnxSettings
 from whisperdiar.options.embedding import EmbeddingSettings
@@ -179,13 +180,13 @@ def test_what_others_say_is_left_out_of_a_voice() -> None:
     audio = Audio(np.concatenate([mixed, second])[None].astype(np.float32), SAMPLE_RATE_HZ)
     segmentation, encoder = diarizer("onnx")._loaded(lambda *_: None)
     own = segmentation.grid(audio)
-    frames = _stretch_voices.frames_in(spans := [Span(0.0, 4.0), Span(4.0, 9.0)], own)
+    frames = stretch_diarization.frames_in(spans := [Span(0.0, 4.0), Span(4.0, 9.0)], own)
     everything = [np.ones(part.stop - part.start, dtype=bool) for part in frames]
     alone = [part.copy() for part in everything]
     alone[0][int(2.0 / own.frame_step) :] = False
     nearness = {}
     for name, masks in (("all", everything), ("alone", alone)):
-        voices = _stretch_voices.embed(audio, spans, masks, own, encoder, lambda _: None)
+        voices = stretch_diarization.embed(audio, spans, masks, own, encoder, lambda _: None)
         nearness[name] = float(voices[0] @ voices[1])
     assert 1.0 - nearness["alone"] < 0.75 * (1.0 - nearness["all"])
 

@@ -20,9 +20,8 @@ from numpy.typing import NDArray
 from tests import tiny_sortformer as tiny
 from tests.sounds import RATE_HZ, ROOT, conversation, silence
 from whisperdiar import Audio, Diarization, Span, SpeakerCount
-from whisperdiar.diarization import _sortformer_inference as inference
-from whisperdiar.diarization._sortformer_model import REVISIONS, quiet
-from whisperdiar.diarization.sortformer import Backend
+from whisperdiar.diarization.sortformer import Backend, inference
+from whisperdiar.diarization.sortformer.model import REVISIONS, quiet
 from whisperdiar.errors import (
     BackendBroken,
     BackendMissing,

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from tests.sounds import conversation, silence
 from whisperdiar import Diarization, OutputError, Pipeline, Span, SpeakerActivity, Turn
 from whisperdiar.activity_files import save_or_warn
-from whisperdiar.diarization._activity_values import compact, labels_of_columns
-from whisperdiar.diarization._frames import SpeechFrames, speakers_by_appearance
+from whisperdiar.diarization._shared.activity import compact, labels_of_columns
+from whisperdiar.diarization._shared.speech_frames import SpeechFrames, speakers_by_appearance
 from whisperdiar.diarization.bic import Backend as Bic
 from whisperdiar.diarization.none import Backend as NoDiarizer
 from whisperdiar.vad.none import Backend as NoVad

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.cluster.hierarchy import linkage
 
-from whisperdiar.diarization import _agglomerative
-from whisperdiar.diarization._agglomerative import cluster, nearest, weighted_centroid_linkage
+from whisperdiar.diarization.onnx import agglomerative
+from whisperdiar.diarization.onnx.agglomerative import cluster, nearest, weighted_centroid_linkage
 from whisperdiar.types import ANY_SPEAKERS, SpeakerCount
 
 COUNTS = [ANY_SPEAKERS, SpeakerCount(2, 2), SpeakerCount(5, 5), SpeakerCount(None, 2), SpeakerCount(6, None)]
@@ -108,8 +108,8 @@ def test_many_embeddings_find_their_voices_in_bounded_memory() -> None:
 def test_joining_early_hardly_changes_where_clusters_lie(monkeypatch: pytest.MonkeyPatch) -> None:
     embeddings, who = voices(2_000, n_voices=5, spread=0.5)
     whole = cluster(embeddings, speakers=ANY_SPEAKERS, **PUBLISHED)
-    monkeypatch.setattr(_agglomerative, "MOST_AT_ONCE", 500)
-    monkeypatch.setattr(_agglomerative, "_BLOCK", 150)
+    monkeypatch.setattr(agglomerative, "MOST_AT_ONCE", 500)
+    monkeypatch.setattr(agglomerative, "_BLOCK", 150)
     assert same_partition(whole, who)
     assert same_partition(cluster(embeddings, speakers=ANY_SPEAKERS, **PUBLISHED), who)
     assert len(set(cluster(embeddings, speakers=SpeakerCount(3, 3), **PUBLISHED))) == 3
@@ -121,8 +121,8 @@ def test_embeddings_go_to_the_nearest_centre() -> None:
 
 
 def test_a_threshold_of_nothing_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_agglomerative, "MOST_AT_ONCE", 100)
-    monkeypatch.setattr(_agglomerative, "_BLOCK", 50)
+    monkeypatch.setattr(agglomerative, "MOST_AT_ONCE", 100)
+    monkeypatch.setattr(agglomerative, "_BLOCK", 50)
     embeddings = np.random.default_rng(0).normal(size=(300, 4)).astype(np.float32)
     found = cluster(embeddings, speakers=ANY_SPEAKERS, **(PUBLISHED | {"threshold": 0.0}))
     assert len(found) == 300

@@ -12,15 +12,13 @@ from hypothesis import strategies as st
 from scipy.stats import multivariate_normal, norm
 
 from whisperdiar import Audio, Span
-from whisperdiar.diarization import _merging
-from whisperdiar.diarization._changes import change_points
-from whisperdiar.diarization._criterion import Criterion
-from whisperdiar.diarization._frames import SpeechFrames
-from whisperdiar.diarization._gaussians import likelihood_cost, sizes, standardise, stretch_sums
-from whisperdiar.diarization._gmm import Mixture, likelihoods, train
-from whisperdiar.diarization._merging import merge_closest, merge_neighbours
-from whisperdiar.diarization._viterbi import decode
-from whisperdiar.diarization.bic import _moved_to_pauses
+from whisperdiar.diarization._shared.gaussians import likelihood_cost, sizes, standardise, stretch_sums
+from whisperdiar.diarization._shared.speech_frames import SpeechFrames
+from whisperdiar.diarization._shared.viterbi import decode
+from whisperdiar.diarization.bic import _moved_to_pauses, clustering
+from whisperdiar.diarization.bic.change_detection import change_points
+from whisperdiar.diarization.bic.clustering import Criterion, merge_closest, merge_neighbours
+from whisperdiar.diarization.bic.mixtures import Mixture, likelihoods, train
 
 PLAIN = Criterion(parameters=3 + 6, weight=1.5, tolerance=0.0)
 
@@ -85,7 +83,7 @@ def test_changes_are_never_closer_than_the_window(n: int, window: int) -> None:
 def test_blocks_leave_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     frames, _ = voices([0, 1, 2, 0], each=300)
     whole = change_points(frames, window=150)
-    monkeypatch.setattr("whisperdiar.diarization._changes._BLOCK", 37)
+    monkeypatch.setattr("whisperdiar.diarization.bic.change_detection._BLOCK", 37)
     assert np.array_equal(change_points(frames, window=150), whole)
 
 
@@ -179,7 +177,7 @@ def test_more_stretches_than_one_table_holds(monkeypatch: pytest.MonkeyPatch) ->
     frames, edges = voices(order)
     sums = stretch_sums(frames, edges)
     whole = merge_closest(sums, criterion=PLAIN)
-    monkeypatch.setattr(_merging, "_PORTION", 8)
+    monkeypatch.setattr(clustering, "_PORTION", 8)
     np.testing.assert_array_equal(merge_closest(sums, criterion=PLAIN), whole)
     assert merge_closest(sums, criterion=PLAIN, minimum=2, maximum=2).max() == 1
     never = Criterion(0.0, 0.0, 0.0)  # takes no two for one voice, so that portions alone would leave all of them
@@ -231,7 +229,7 @@ def test_few_frames_get_few_components(n: int, components: int) -> None:
 
 
 def test_training_reads_no_more_frames_than_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("whisperdiar.diarization._gmm._MAX_FRAMES", 100)
+    monkeypatch.setattr("whisperdiar.diarization.bic.mixtures._MAX_FRAMES", 100)
     x = np.random.default_rng(0).standard_normal((1000, 2)).astype(np.float32)
     np.testing.assert_allclose(train(x, components=1, iterations=1).means[0], x[::10].mean(axis=0), rtol=1e-5)
 

@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 
 from tests.sounds import noise
 from whisperdiar import Audio
-from whisperdiar.features import CepstrumSettings, FrameGrid, for_each, log_energy, mel_filters, mfcc
+from whisperdiar.diarization._shared.features import (
+    CepstrumSettings,
+    FrameGrid,
+    for_each,
+    log_energy,
+    mel_filters,
+    mfcc,
+)
 
 RATES = st.sampled_from([2_000, 8_000, 11_025, 16_000, 22_050, 44_100])
 

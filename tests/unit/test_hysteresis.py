@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from whisperdiar.diarization._hysteresis import spans
+from whisperdiar.diarization._shared.activity_turns import spans
 from whisperdiar.options.sortformer import POSTPROCESSING, PostProcessing
 from whisperdiar.types import Span
 
@@ -83,7 +83,7 @@ def by_nemo(probabilities: NDArray[np.float32], rules: PostProcessing) -> NDArra
 
 def _vad_utils() -> Any:
     pytest.importorskip("nemo", reason="NVIDIA NeMo is not installed")
-    from whisperdiar.diarization._sortformer_model import quiet
+    from whisperdiar.diarization.sortformer.model import quiet
 
     with quiet():
         from nemo.collections.asr.parts.utils import vad_utils

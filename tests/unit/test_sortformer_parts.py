@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from whisperdiar import Diarization, Span, SpeakerCount
-from whisperdiar.diarization._activity_turns import Frames, refuse_too_many, to_turns
-from whisperdiar.diarization._sortformer_windows import Joined, match, plan, window_seconds
+from whisperdiar.diarization._shared.activity_turns import Frames, refuse_too_many, to_turns
+from whisperdiar.diarization.sortformer.windows import Joined, match, plan, window_seconds
 from whisperdiar.errors import UnsupportedRequest
 from whisperdiar.options.sortformer import PostProcessing
 from whisperdiar.types import ANY_SPEAKERS

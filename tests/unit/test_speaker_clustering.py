@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from scipy.cluster.hierarchy import fcluster, linkage
 
 from whisperdiar import SpeakerCount
-from whisperdiar.diarization._emb_linkage import MOST_AT_ONCE, Tree
-from whisperdiar.diarization._speaker_clustering import Rule, cluster, numbered
+from whisperdiar.diarization.embedding.clustering import MOST_AT_ONCE, Rule, Tree, cluster, numbered
 from whisperdiar.types import ANY_SPEAKERS
 
 RULE = Rule(method="agglomerative", spread=0.25, cut=1.35, threshold=0.33, min_windows=8, overlap=8.0)

@@ -11,10 +11,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from whisperdiar.diarization import _stretch_clustering
-from whisperdiar.diarization._agreement import agreement, changes, local_clusters, undisturbed
-from whisperdiar.diarization._stretch_clustering import Stretches, calibrated, cluster, nearest
-from whisperdiar.diarization._stretch_voices import (
+from whisperdiar.diarization._shared.windows import NOBODY, WindowGrid, mean_activations, speaker_count, speaking
+from whisperdiar.diarization.onnx import stretch_clustering
+from whisperdiar.diarization.onnx.agreement import agreement, changes, local_clusters, undisturbed
+from whisperdiar.diarization.onnx.stretch_clustering import Stretches, calibrated, cluster, nearest
+from whisperdiar.diarization.onnx.stretch_cutting import (
+    WORDS,
+    CutRule,
+    covered,
+    cut,
+    cut_finer,
+    pieces,
+    sentence_ends,
+)
+from whisperdiar.diarization.onnx.stretch_diarization import (
     frames_in,
     nearness,
     posteriors,
@@ -24,8 +34,6 @@ from whisperdiar.diarization._stretch_voices import (
     windows_hear,
     without_slips,
 )
-from whisperdiar.diarization._stretches import WORDS, CutRule, covered, cut, cut_finer, pieces, sentence_ends
-from whisperdiar.diarization._windows import NOBODY, WindowGrid, mean_activations, speaker_count, speaking
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options import OnnxSettings
 from whisperdiar.types import ANY_SPEAKERS, Span, SpeakerCount, Word
@@ -286,7 +294,7 @@ def test_two_voices_that_lie_near_are_told_apart_by_how_little_each_spreads(spea
 
 
 def test_near_voices_are_told_apart_in_hours_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_stretch_clustering, "MOST_AT_ONCE", 30)
+    monkeypatch.setattr(stretch_clustering, "MOST_AT_ONCE", 30)
     who = "ABAABABBABAB" * 10
     found = cluster(near_voices(who, apart=0.37, noise=0.18), threshold=0.4, speakers=SpeakerCount())
     assert partition(found) == by_letter(who)
@@ -422,7 +430,7 @@ def test_the_segmentation_decides_where_voices_leave_it_open() -> None:
 def test_hours_are_clustered_in_blocks_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
     who = "".join(np.random.default_rng(1).choice(list("ABCD"), 400))
     whole = cluster(stretches_of(who), threshold=0.4, speakers=ANY_SPEAKERS)
-    monkeypatch.setattr(_stretch_clustering, "MOST_AT_ONCE", 30)
+    monkeypatch.setattr(stretch_clustering, "MOST_AT_ONCE", 30)
     in_blocks = cluster(stretches_of(who), threshold=0.4, speakers=ANY_SPEAKERS)
     assert partition(in_blocks) == partition(whole) == by_letter(who)
 

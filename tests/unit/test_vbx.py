@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whisperdiar.contracts import no_progress
-from whisperdiar.diarization import _agglomerative, _plda, _vbx
-from whisperdiar.diarization._k_means import k_means
-from whisperdiar.diarization._windows import NOBODY
+from whisperdiar.diarization._shared import plda as _plda
+from whisperdiar.diarization._shared.windows import NOBODY
+from whisperdiar.diarization.onnx import agglomerative, vbx
+from whisperdiar.diarization.onnx.k_means import k_means
 from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable
 from whisperdiar.frameworks.pyannote import quiet
 from whisperdiar.options import OnnxSettings, Runtime
@@ -156,7 +157,7 @@ def test_responsibilities_and_weights_are_those_of_pyannote(
     features = plda.transform(embeddings)
     first = np.unique(np.random.default_rng(seed).integers(0, n_first, size=n), return_inverse=True)[1]
     expected, weights = pyannote("utils.vbx").cluster_vbx(first, features, plda.between, Fa=0.07, Fb=fb, maxIters=20)
-    found = _vbx.responsibilities(features, plda.between, first.astype(np.int64), fa=0.07, fb=fb)
+    found = vbx.responsibilities(features, plda.between, first.astype(np.int64), fa=0.07, fb=fb)
     np.testing.assert_allclose(found[0], expected, rtol=0, atol=1e-7)
     np.testing.assert_allclose(found[1], weights, rtol=0, atol=1e-7)
 
@@ -180,7 +181,7 @@ def test_clusters_are_those_of_pyannote(
     if chosen.sum() < max(2, speakers.minimum or 1):
         speakers = ANY_SPEAKERS  # scikit-learn raises where more are asked for than there are embeddings
     expected = expected_clusters(folder, embeddings, active, speakers)
-    found = _vbx.cluster(embeddings, active, chosen, ours(folder), speakers=speakers, **PUBLISHED)
+    found = vbx.cluster(embeddings, active, chosen, ours(folder), speakers=speakers, **PUBLISHED)
     np.testing.assert_array_equal(found, expected)
 
 
@@ -190,7 +191,7 @@ def test_parameters_act_as_in_pyannote(folder: Path, changed: dict[str, float]) 
     parameters = {"threshold": 0.5, "fa": 0.05, "fb": 2.0}
     found = {}
     for name, own in (("usual", parameters), ("changed", parameters | changed)):
-        found[name] = _vbx.cluster(embeddings, active, chosen_of(active), ours(folder), speakers=ANY_SPEAKERS, **own)
+        found[name] = vbx.cluster(embeddings, active, chosen_of(active), ours(folder), speakers=ANY_SPEAKERS, **own)
         np.testing.assert_array_equal(found[name], expected_clusters(folder, embeddings, active, ANY_SPEAKERS, own))
 
 
@@ -201,7 +202,7 @@ def test_few_embeddings_are_one_speaker(folder: Path) -> None:
     for n_chosen in (0, 1):
         chosen = chosen_of(active) & (n_chosen > 0)
         assert chosen.sum() == n_chosen
-        found = _vbx.cluster(embeddings, active, chosen, ours(folder), speakers=SpeakerCount(2, 2), **PUBLISHED)
+        found = vbx.cluster(embeddings, active, chosen, ours(folder), speakers=SpeakerCount(2, 2), **PUBLISHED)
         assert found[1, 0] == found[2, 1] == 0
         assert (np.delete(found.ravel(), [3, 7]) == NOBODY).all()
 
@@ -210,7 +211,7 @@ def test_more_speakers_than_embeddings_are_as_many_as_there_are(folder: Path) ->
     embeddings, active, _ = windows(4, 4, spread=0.3, seed=1)
     active[:] = False
     active[:, :, 0] = True
-    found = _vbx.cluster(embeddings, active, chosen_of(active), ours(folder), speakers=SpeakerCount(6, 6), **PUBLISHED)
+    found = vbx.cluster(embeddings, active, chosen_of(active), ours(folder), speakers=SpeakerCount(6, 6), **PUBLISHED)
     assert sorted(found[:, 0].tolist()) == [0, 1, 2, 3]
 
 
@@ -220,13 +221,13 @@ def test_an_embedding_without_numbers_decides_nothing(folder: Path, seed: int) -
     embeddings[random.integers(0, 12, size=4), random.integers(0, 3, size=4)] = np.nan
     expected = expected_clusters(folder, embeddings, active, ANY_SPEAKERS)
     chosen = chosen_of(active)
-    found = _vbx.cluster(embeddings, active, chosen, ours(folder), speakers=ANY_SPEAKERS, **PUBLISHED)
+    found = vbx.cluster(embeddings, active, chosen, ours(folder), speakers=ANY_SPEAKERS, **PUBLISHED)
     np.testing.assert_array_equal(found, expected)
 
 
 def test_two_local_speakers_of_a_window_are_never_the_same(folder: Path) -> None:
     embeddings, active, _ = windows(60, 5, spread=1.0, seed=2)
-    found = _vbx.cluster(embeddings, active, chosen_of(active), ours(folder), speakers=ANY_SPEAKERS, **PUBLISHED)
+    found = vbx.cluster(embeddings, active, chosen_of(active), ours(folder), speakers=ANY_SPEAKERS, **PUBLISHED)
     for own in found:
         heard = own[own != NOBODY].tolist()
         assert len(set(heard)) == len(heard)
@@ -271,7 +272,7 @@ def test_k_means_of_equal_points_ends() -> None:
 def test_the_number_of_speakers_asked_for_is_reached(folder: Path, n_voices: int, seed: int) -> None:
     embeddings, active, _ = windows(30, n_voices, spread=0.3, seed=seed)
     chosen = chosen_of(active)
-    found = _vbx.cluster(
+    found = vbx.cluster(
         embeddings, active, chosen, ours(folder), speakers=SpeakerCount(n_voices, n_voices), **PUBLISHED
     )
     assert set(found[found != NOBODY].tolist()) == set(range(n_voices))
@@ -280,11 +281,11 @@ def test_the_number_of_speakers_asked_for_is_reached(folder: Path, n_voices: int
 def test_many_embeddings_begin_with_clusters_of_blocks(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     embeddings, active, _ = windows(150, 4, spread=0.3, seed=3)
     chosen = chosen_of(active)
-    whole = _vbx.cluster(embeddings, active, chosen, ours(folder), speakers=ANY_SPEAKERS, **PUBLISHED)
-    monkeypatch.setattr(_agglomerative, "MOST_AT_ONCE", 60)
-    monkeypatch.setattr(_agglomerative, "_BLOCK", 20)
-    monkeypatch.setattr(_vbx, "_BLOCK", 7)
-    in_blocks = _vbx.cluster(embeddings, active, chosen, ours(folder), speakers=ANY_SPEAKERS, **PUBLISHED)
+    whole = vbx.cluster(embeddings, active, chosen, ours(folder), speakers=ANY_SPEAKERS, **PUBLISHED)
+    monkeypatch.setattr(agglomerative, "MOST_AT_ONCE", 60)
+    monkeypatch.setattr(agglomerative, "_BLOCK", 20)
+    monkeypatch.setattr(vbx, "_BLOCK", 7)
+    in_blocks = vbx.cluster(embeddings, active, chosen, ours(folder), speakers=ANY_SPEAKERS, **PUBLISHED)
     pairs = set(zip(whole.ravel().tolist(), in_blocks.ravel().tolist(), strict=True))
     assert len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs}) == 5
 

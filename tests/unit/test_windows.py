@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whisperdiar import Audio, Span, Turn
-from whisperdiar.diarization._windows import (
+from whisperdiar.diarization._shared.windows import (
     NOBODY,
     WindowGrid,
     activations,

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whisperdiar.contracts import Progress, no_progress
-from whisperdiar.diarization._activity_values import compact, labels_of_columns
+from whisperdiar.diarization._shared.activity import compact, labels_of_columns
+from whisperdiar.diarization._shared.features import FrameGrid, log_energy
 from whisperdiar.errors import UnsupportedRequest
-from whisperdiar.features import FrameGrid, log_energy
 from whisperdiar.options import ChannelsSettings, Runtime
 from whisperdiar.types import (
     ANY_SPEAKERS,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from whisperdiar.diarization._emb_diarizer import EmbeddingDiarizer
-from whisperdiar.diarization._emb_encoders import ECAPA
+from whisperdiar.diarization.embedding.diarizer import EmbeddingDiarizer
+from whisperdiar.diarization.embedding.encoders import ECAPA
 from whisperdiar.options import Runtime
 from whisperdiar.options.embedding import EcapaSettings
 from whisperdiar.types import BackendInfo

@@ -1,0 +1,1 @@
+"""What two diarizers or more use."""

@@ -1,0 +1,204 @@
+"""Agglomerative clustering of stretches of speech, given as sums (see `_gaussians`).
+
+When two stretches of speech are one voice: the Bayesian information criterion for frames that are not independent.
+
+Chen and Gopalakrishnan (1998) join two stretches while the gain in likelihood of two Gaussians over one is
+smaller than λ/2 · parameters · log(frames). That counts every frame as a new observation, but neighbouring frames
+resemble each other, more so in a reverberant room than in noise, and with them chance differences between two
+stretches of one voice grow. Two changes make one λ fit all of these:
+
+- every parameter counts by the number of frames that make one independent observation of it, measured on the
+  recording (Bartlett, 1946): with the autocorrelation r(k) at lag k, τ₁ = 1 + 2 Σ r(k) frames for a mean and
+  τ₂ = 1 + 2 Σ r(k)² frames for a covariance;
+- a voice may differ from itself, from sentence to sentence, by a fixed likelihood per frame. Without that term
+  every voice of a long recording falls apart, since the gain grows with the frames and the penalty with their log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whisperdiar.diarization._shared.gaussians import Array, Features, likelihood_cost, sizes
+
+_LAGS = 30
+_MIN_FRAMES = 100  # shorter stretches tell little of the longer lags
+_MAX_STRETCHES = 1000  # evenly spaced ones are enough for an average
+# Of read speech in a quiet room, for recordings without a stretch that is long enough to measure.
+_USUAL_MEAN_TIME = 11.0
+_USUAL_COVARIANCE_TIME = 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """Decides whether two stretches are one voice.
+
+    Attributes:
+        parameters: of one Gaussian, each weighed by the frames per independent observation of it.
+        weight: λ.
+        tolerance: likelihood per frame by which a voice may differ from itself.
+    """
+
+    parameters: float
+    weight: float
+    tolerance: float
+
+    @classmethod
+    def measured(cls, features: Features, edges: Sequence[int], *, weight: float, tolerance: float) -> Criterion:
+        """For the frame-to-frame resemblance inside the stretches between successive `edges`.
+
+        Args:
+            features: float32 (n_frames, d).
+            edges: frame numbers, rising.
+            weight: λ.
+            tolerance: see the class.
+        """
+        d = features.shape[1]
+        mean_time, covariance_time = _correlation_times(features, edges)
+        return cls(d * mean_time + d * (d + 1) / 2 * covariance_time, weight, tolerance)
+
+    def weighing(self, weight: float) -> Criterion:
+        return replace(self, weight=weight)
+
+    def distances(self, one: Array, cost_of_one: Array, others: Array, costs: Array) -> Array:
+        """Gain of two Gaussians over one, less what it must exceed: negative where both are one voice.
+
+        Args:
+            one: sums of one stretch (d + 1, d + 1), or of as many as there are others.
+            cost_of_one: its `likelihood_cost`.
+            others: sums of the other stretches (n, d + 1, d + 1).
+            costs: theirs, (n,).
+        """
+        both = one + others
+        n = sizes(both)
+        gain = likelihood_cost(both) - cost_of_one - costs
+        shared = sizes(one) * sizes(others) / n
+        return np.asarray(gain - 0.5 * self.weight * self.parameters * np.log(n) - self.tolerance * shared)
+
+
+def _correlation_times(features: Features, edges: Sequence[int]) -> tuple[float, float]:
+    """Frames per independent observation of a mean and of a covariance, averaged over the dimensions."""
+    long = [(first, last) for first, last in pairwise(edges) if last - first >= _MIN_FRAMES]
+    long = [long[i] for i in np.unique(np.linspace(0, len(long) - 1, _MAX_STRETCHES).astype(int))] if long else []
+    products = np.zeros((_LAGS + 1, features.shape[1]))
+    for first, last in long:
+        frames = features[first:last] - features[first:last].mean(axis=0)
+        n = last - first
+        for lag in range(_LAGS + 1):
+            products[lag] += np.einsum("td,td->d", frames[lag:], frames[: n - lag]) * (n / (n - lag))
+    moving = products[0] > 1e-3
+    if not moving.any():
+        return _USUAL_MEAN_TIME, _USUAL_COVARIANCE_TIME
+    resemblance = products[1:, moving] / products[0, moving]
+    mean_time = 1.0 + 2.0 * float(resemblance.sum(axis=0).mean())
+    covariance_time = 1.0 + 2.0 * float(np.square(resemblance).sum(axis=0).mean())
+    return max(1.0, mean_time), covariance_time
+
+
+Labels = NDArray[np.int64]
+
+# The table of distances of this many stretches takes 50 MB. A recording with more is clustered in portions of
+# them first, each of some three hours, then what is left of all portions together.
+_PORTION = 2500
+
+
+def merge_neighbours(sums: Array, *, criterion: Criterion, at_least: int = 1) -> list[int]:
+    """Joins stretches with the next one, closest pair first, while the criterion takes both for one voice.
+
+    Args:
+        sums: float64 (n, d + 1, d + 1).
+        criterion: what decides.
+        at_least: how many are left, where there are as many.
+
+    Returns:
+        The numbers of the stretches that begin the joined ones, then n.
+    """
+    n = len(sums)
+    sums, costs = sums.copy(), likelihood_cost(sums)
+    starts = list(range(n))
+    distances = criterion.distances(sums[:-1], costs[:-1], sums[1:], costs[1:])
+    while len(starts) > max(1, at_least):
+        at = int(distances.argmin())
+        if distances[at] >= 0.0:
+            break
+        left = starts[at]
+        sums[left] += sums[starts.pop(at + 1)]
+        costs[left] = likelihood_cost(sums[left])
+        distances = np.delete(distances, at)
+        for pair in (at - 1, at):
+            if 0 <= pair < len(distances):
+                i, j = starts[pair], starts[pair + 1]
+                distances[pair] = criterion.distances(sums[i], costs[i], sums[j], costs[j])
+    return [*starts, n]
+
+
+def merge_closest(sums: Array, *, criterion: Criterion, minimum: int = 1, maximum: int | None = None) -> Labels:
+    """Joins the closest pair of clusters until the criterion takes no two for one voice.
+
+    Args:
+        sums: float64 (n, d + 1, d + 1).
+        criterion: what decides.
+        minimum: clusters that are left at least, where there are as many stretches.
+        maximum: clusters that are left at most; joining goes on past the criterion until then.
+
+    Returns:
+        int64 (n,): cluster of each stretch, numbered by first appearance.
+    """
+    n = len(sums)
+    if n <= _PORTION:
+        return _merge_all(sums, criterion, minimum, n if maximum is None else maximum)
+    labels = np.empty(n, dtype=np.int64)
+    half = _PORTION // 2  # at most this many may be left of a portion, so that every round gets on
+    for first in range(0, n, _PORTION):
+        part = slice(first, first + _PORTION)
+        labels[part] = _merge_all(sums[part], criterion, min(minimum, half), half) + first
+    labels = _numbered(labels)
+    totals = np.zeros((int(labels.max()) + 1, *sums.shape[1:]))
+    np.add.at(totals, labels, sums)
+    return merge_closest(totals, criterion=criterion, minimum=minimum, maximum=maximum)[labels]
+
+
+def _merge_all(sums: Array, criterion: Criterion, minimum: int, maximum: int) -> Labels:
+    """Merges by a table of all distances.
+
+    For each cluster the closest one is kept. It need not count clusters that grew later, since these look at
+    everybody when they grow: of every pair, one of the two knows.
+    """
+    n = len(sums)
+    sums, costs, owner = sums.copy(), likelihood_cost(sums), np.arange(n)
+    table = np.full((n, n), np.inf)
+    for i in range(n - 1):
+        table[i, i + 1 :] = criterion.distances(sums[i], costs[i], sums[i + 1 :], costs[i + 1 :])
+        table[i + 1 :, i] = table[i, i + 1 :]
+    nearest = table.argmin(axis=1) if n else owner
+    closest = table[np.arange(n), nearest]
+    alive = np.ones(n, dtype=bool)
+    for left in range(n, max(1, minimum), -1):
+        i = int(closest.argmin())
+        if closest[i] >= 0.0 and left <= maximum:
+            break
+        i, j = sorted((i, int(nearest[i])))
+        sums[i] += sums[j]
+        costs[i] = likelihood_cost(sums[i])
+        owner[owner == j] = i
+        alive[j] = False
+        table[j], table[:, j], closest[j] = np.inf, np.inf, np.inf
+        others = np.flatnonzero(alive)
+        others = others[others != i]
+        table[i, others] = table[others, i] = criterion.distances(sums[i], costs[i], sums[others], costs[others])
+        for k in (i, *others[(nearest[others] == i) | (nearest[others] == j)]):
+            nearest[k] = table[k].argmin()
+            closest[k] = table[k, nearest[k]]
+    return _numbered(owner)
+
+
+def _numbered(owner: Labels) -> Labels:
+    """The same partition numbered 0, 1, … in order of first appearance."""
+    _, first, inverse = np.unique(owner, return_index=True, return_inverse=True)
+    rank = np.empty(len(first), dtype=np.int64)
+    rank[np.argsort(first)] = np.arange(len(first))
+    return np.asarray(rank[inverse], dtype=np.int64)

@@ -1,0 +1,108 @@
+"""An embedding for every local speaker of every window, exactly as pyannote.audio computes it.
+
+Windows overlap, and each is embedded for itself, but only once for all its speakers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whisperdiar.diarization._shared.onnx_embedding import (
+    HOP_SAMPLES,
+    WINDOW_SAMPLES,
+    FrameEncoder,
+    centred,
+    filterbank,
+    n_fbank_frames,
+)
+from whisperdiar.diarization._shared.windows import WindowGrid, stretch
+from whisperdiar.frameworks.onnxruntime import in_parallel
+from whisperdiar.types import Audio
+
+Array = NDArray[np.float32]
+Active = NDArray[np.bool_]
+Windows = NDArray[np.int64]
+
+
+def embed(
+    audio: Audio,
+    active: Active,
+    encoder: FrameEncoder,
+    grid: WindowGrid,
+    *,
+    exclude_overlap: bool,
+    batch: int,
+    report: Callable[[float], None],
+) -> Array:
+    """float32 (n_windows, n_speakers, dimension); zeros for those who say nothing.
+
+    Windows in which nobody talks cost nothing.
+
+    Args:
+        active: bool (n_windows, n_frames, n_speakers).
+        exclude_overlap: leave out frames in which others talk too, unless hardly any is left.
+        batch: windows that the network takes at once.
+        report: hears the fraction that is done.
+    """
+    found = np.zeros((active.shape[0], active.shape[2], encoder.dimension), np.float32)
+    heard = np.array([window for window, own in enumerate(active) if own.any()], dtype=np.int64)
+
+    def run(windows: Windows) -> tuple[Windows, list[tuple[Windows, Array]]]:
+        frames = encoder.frames(_filterbanks(audio, windows, grid, encoder.n_mels))
+        answers = []
+        for number, window in enumerate(windows):
+            masks, who = own_frames(active[window], grid, exclude_overlap=exclude_overlap)
+            answers.append((who, encoder.embed(frames[number], at_frames(masks, frames.shape[2]))))
+        return windows, answers
+
+    done = 0
+    batches = (heard[first : first + batch] for first in range(0, len(heard), batch))
+    for windows, answers in in_parallel(run, batches, threads=encoder.parallel):
+        for window, (who, embeddings) in zip(windows, answers, strict=True):
+            found[window, who] = embeddings
+        done += len(windows)
+        report(done / len(heard))
+    return found
+
+
+def _filterbanks(audio: Audio, windows: Windows, grid: WindowGrid, n_mels: int) -> Array:
+    """float32 (n_windows, n_frames, n_mels), centred in each; frames that windows share are computed once."""
+    n_frames, starts = n_fbank_frames(grid.length), windows * grid.step
+    first, last = int(starts[0]), int(starts[-1])
+    if grid.step % HOP_SAMPLES or last - first > 2 * len(windows) * grid.step:
+        each = [filterbank(stretch(audio, start, start + grid.length), n_mels) for start in starts.tolist()]
+        return np.stack([centred(item) for item in each])
+    whole = filterbank(stretch(audio, first, last + grid.length), n_mels)
+    return np.stack(
+        [centred(whole[offset : offset + n_frames]) for offset in ((starts - first) // HOP_SAMPLES).tolist()]
+    )
+
+
+def at_frames(masks: Array, n_frames: int) -> Array:
+    """Masks at another number of frames, by the nearest earlier one, as PyTorch's ``interpolate(mode="nearest")``."""
+    n_given = masks.shape[1]
+    if n_given == n_frames:
+        return masks
+    scale = np.float32(n_given) / np.float32(n_frames)
+    places = np.minimum(np.floor(np.arange(n_frames, dtype=np.float32) * scale).astype(np.int64), n_given - 1)
+    found: Array = masks[:, places]
+    return found
+
+
+def own_frames(active: Active, grid: WindowGrid, *, exclude_overlap: bool) -> tuple[Array, Windows]:
+    """The frames that tell a speaker's voice, float32 (n, n_frames), and which speakers those are, int64 (n,).
+
+    Args:
+        active: bool (n_frames, n_speakers), of one window.
+        exclude_overlap: leave out frames in which others talk too, unless hardly any is left.
+    """
+    who = np.flatnonzero(active.any(axis=0))
+    chosen = active[:, who].T
+    if exclude_overlap:
+        alone = chosen & (active.sum(axis=1) < 2)
+        least = np.ceil(len(active) * WINDOW_SAMPLES / grid.length)
+        chosen = np.where(alone.sum(axis=1, keepdims=True) > least, alone, chosen)
+    return chosen.astype(np.float32), who

@@ -1,0 +1,186 @@
+"""The speaker diarization pipelines of pyannote.audio: local segmentation, speaker embeddings, clustering.
+
+Source: Bredin, "pyannote.audio 2.1 speaker diarization pipeline: principle, benchmark, and recipe", Interspeech 2023;
+Plaquet and Bredin, "Powerset multi-class cross entropy loss for neural speaker diarization", Interspeech 2023.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from whisperdiar.contracts import Progress, Reloading, no_progress
+from whisperdiar.diarization.pyannote import files as _pyannote_files
+from whisperdiar.diarization.pyannote import pipeline
+from whisperdiar.diarization.pyannote.activity import watching
+from whisperdiar.errors import BackendError, UnsupportedRequest, WhisperdiarError
+from whisperdiar.frameworks.pyannote import EXTRA, quiet
+from whisperdiar.frameworks.torch import choose_device, cpu_threads, free_memory, memory_errors, one_line, require
+from whisperdiar.options import PyannoteSettings, Runtime
+from whisperdiar.types import Audio, BackendInfo, BackendRecord, Diarization, Span, SpeakerCount, Turn
+
+_SHARES = {"segmentation": (0.0, 0.3), "embeddings": (0.3, 0.95)}
+"""Which part of the whole a step of the pipeline is, by time on a CPU."""
+
+
+class Backend(Reloading):
+    """pyannote.audio's pipelines, from the hub or from a folder; reports overlapped speech.
+
+    The pipeline looks for speech by itself: cut audio would spoil it, so `speech` only says whether there is any.
+    """
+
+    name: ClassVar[str] = "pyannote"
+    info: ClassVar[BackendInfo] = BackendInfo(
+        summary="pyannote.audio 4: neural segmentation, embeddings and clustering",
+        licence="MIT; community-1 model CC-BY-4.0, 3.1 model MIT",
+        extra=EXTRA,
+        network=True,
+        token=True,
+        download_mb=33,
+        overlap=True,
+        homepage="https://huggingface.co/pyannote/speaker-diarization-community-1",
+        repositories=("pyannote/speaker-diarization-community-1",),
+        requires=("pyannote.audio",),
+        activity="posterior",
+    )
+    settings_type: ClassVar[type] = PyannoteSettings
+
+    def __init__(self, settings: PyannoteSettings | None = None, *, runtime: Runtime | None = None) -> None:
+        self.settings = settings or PyannoteSettings()
+        self.runtime = runtime or Runtime()
+        self._pipeline: Any = None
+        self._files: _pyannote_files.PipelineFiles | None = None
+
+    def prepare(self, *, progress: Progress = no_progress) -> None:
+        """Find the pipeline's files, import pyannote.audio, load the models.
+
+        Raises:
+            BackendMissing, BackendBroken: pyannote.audio or a file cannot be used.
+            ModelUnavailable: a file is not here and cannot be fetched; gated ones need the variable HF_TOKEN.
+            InvalidOption: a setting that this pipeline does not have.
+        """
+        if self._pipeline is not None:
+            return
+        # In this order: the import takes seconds, and is in vain where the models are not at hand.
+        require("pyannote.audio", package="pyannote.audio", extra=EXTRA)
+        files = _pyannote_files.find(self.settings, self.runtime, progress=progress)
+        device = choose_device(self.runtime, extra=EXTRA)
+        with quiet(), cpu_threads(self.runtime.threads):
+            self._pipeline = pipeline.build(files, self.settings, device)
+        self._files = files
+
+    def release(self) -> None:
+        """Drop the models and the memory that they hold; the next `diarize` loads them again."""
+        if self._pipeline is not None:
+            self._pipeline = None
+            free_memory()
+
+    def record(self) -> BackendRecord:
+        details: dict[str, Any] = {}
+        if self._files is not None and self._pipeline is not None:
+            details = {
+                "source": self._files.source,
+                "device": str(self._pipeline.device),
+                "clustering": self._pipeline.klustering,
+                "parameters": self._pipeline.parameters(instantiated=True),
+            }
+            replaced = {"segmentation": self.settings.segmentation_model, "embedding": self.settings.embedding_model}
+            details.update({part: named for part, named in replaced.items() if named is not None})
+        return BackendRecord(self.name, model=self.settings.pipeline, details=details)
+
+    def diarize(
+        self,
+        audio: Audio,
+        *,
+        speech: Sequence[Span],
+        speakers: SpeakerCount,
+        progress: Progress = no_progress,
+    ) -> Diarization:
+        """Turns as the pipeline gives them, inside the audio; labels in the order of first appearance.
+
+        The activity is the mean over the windows of what the segmentation gives each speaker.
+
+        pyannote.audio aims at the number of speakers and can miss it; then a note says so.
+
+        Raises:
+            UnsupportedRequest: the pipeline's clustering must be told the exact number of speakers.
+            BackendError: out of memory, or the pipeline failed.
+        """
+        if not speech or audio.samples.shape[1] == 0:
+            return Diarization(audio.recording_id)
+        self.prepare()
+        if self._pipeline.clustering.expects_num_clusters and speakers.exact is None:
+            raise UnsupportedRequest(
+                f"{self.settings.pipeline} clusters by {self._pipeline.klustering}, which must be told the number of "
+                "speakers: give it with --speakers"
+            )
+        remedy = "lower segmentation_batch_size and embedding_batch_size (such as 8), or use --device cpu"
+        try:
+            with (
+                quiet(),
+                cpu_threads(self.runtime.threads),
+                memory_errors("pyannote", remedy=remedy),
+                watching(self._pipeline) as watch,
+            ):
+                answer = self._pipeline(_waveform(audio), hook=_hook(progress), **_bounds(speakers))
+        except WhisperdiarError:
+            raise
+        except Exception as error:  # whatever PyTorch, SciPy or scikit-learn make of odd sound
+            raise BackendError(f"pyannote failed: {one_line(error)}") from error
+        found = answer.exclusive_speaker_diarization if self.settings.exclusive else answer.speaker_diarization
+        turns = _turns(found, audio.duration)
+        activity = watch.activity(turns, audio.duration)
+        result = Diarization(audio.recording_id, turns, activity=activity).relabelled()
+        if turns and not speakers.allows(len(result.speakers)):
+            note = f"{speakers} speakers were asked for, pyannote found {len(result.speakers)}"
+            result = replace(result, warnings=(note,))
+        return result
+
+
+def _waveform(audio: Audio) -> dict[str, Any]:
+    """What pyannote.audio takes in place of a file: it then needs neither torchcodec nor FFmpeg.
+
+    One channel is handed over as it is, and the library cuts windows out of it without a copy: 45 minutes from a memory
+    map (165 MB) took 80 MB beside the models, whatever the stage, and pages of the file, which the system takes back.
+    Several channels are averaged into memory: 2.3 GB for ten hours. The library's own results come on top: 0.25 GB
+    for the windows of ten hours, and clustering keeps the distances between all pairs of voices, some 9 GB for the 48
+    thousand voices of ten hours with windows every second.
+    """
+    import torch
+
+    return {
+        "waveform": torch.from_numpy(audio.mono)[None],
+        "sample_rate": audio.sample_rate,
+        "uri": audio.recording_id,
+    }
+
+
+def _bounds(speakers: SpeakerCount) -> dict[str, int | None]:
+    if speakers.exact is not None:
+        return {"num_speakers": speakers.exact}
+    return {"min_speakers": speakers.minimum, "max_speakers": speakers.maximum}
+
+
+def _hook(progress: Progress) -> Callable[..., None]:
+    """pyannote.audio's hook, called as hook(step, artefact, file=…, total=…, completed=…), as progress."""
+    reached = 0.0
+
+    def hook(step: str, _artefact: Any, *, total: int | None = None, completed: int | None = None, **_: Any) -> None:
+        nonlocal reached
+        low, high = _SHARES.get(step, (0.95, 1.0))
+        # The segmentation counts its last batch as full, past the total.
+        share = min(1.0, completed / total) if total and completed is not None else 1.0
+        reached = max(reached, low + (high - low) * share) if step in _SHARES else reached
+        progress("diarization", reached)
+
+    return hook
+
+
+def _turns(annotation: Any, duration: float) -> tuple[Turn, ...]:
+    """Turns of a pyannote.core Annotation, cut at the bounds of the audio, beyond which padded windows reach."""
+    clipped = (
+        (Span(float(segment.start), float(segment.end)).clipped(0.0, duration), str(label))
+        for segment, _, label in annotation.itertracks(yield_label=True)
+    )
+    return tuple(Turn(span, label) for span, label in clipped if span is not None)

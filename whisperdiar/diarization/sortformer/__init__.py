@@ -1,0 +1,251 @@
+"""NVIDIA NeMo's Sortformer: one network from sound to the probability of each of four speakers in every frame.
+
+Source: Park et al., "Sortformer: Seamless integration of speaker diarization and ASR by bridging timestamps and
+tokens", arXiv:2409.06656; Medennikov et al., "Streaming Sortformer: speaker cache-based online speaker diarization with
+arrival-time ordering", Interspeech 2025, arXiv:2507.18446.
+"""
+
+from __future__ import annotations
+
+import weakref
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from whisperdiar.activity_files import check_target, save_or_warn
+from whisperdiar.contracts import Progress, Reloading, no_progress
+from whisperdiar.diarization._shared.activity_turns import Frames, refuse_too_many, to_turns
+from whisperdiar.diarization.sortformer import inference
+from whisperdiar.diarization.sortformer import model as models
+from whisperdiar.diarization.sortformer.inference import Probabilities
+from whisperdiar.diarization.sortformer.windows import window_seconds
+from whisperdiar.errors import BackendError, UnsupportedRequest, WhisperdiarError
+from whisperdiar.frameworks.torch import choose_device, cpu_threads, free_memory, memory_errors, one_line, require
+from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
+from whisperdiar.options.sortformer import SortformerSettings
+from whisperdiar.system.machine import available_memory
+from whisperdiar.types import Audio, BackendInfo, BackendRecord, Diarization, Samples, Span, SpeakerCount
+
+MAX_SPEAKERS = 4
+_FINGERPRINT_SAMPLES = 1 << 14
+_SHORTEST_S = 0.5
+"""Shorter sound is heard with silence after it: NeMo's networks fail on a handful of frames."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What the model said of one recording: (n_frames, n_speakers), in how many windows, and how many labels of them
+    were guessed; `samples` is what it heard, for as long as somebody else holds it."""
+
+    samples: weakref.ref[Samples]
+    probabilities: Probabilities
+    print: int
+    windows: int = 1
+    guessed: int = 0
+
+
+class Backend(Reloading):
+    """Sortformer from the hub or from a ``.nemo`` file; reports overlapped speech, and tells four speakers apart.
+
+    The network looks for speech by itself, and the published thresholds belong to that: cut or masked sound would
+    spoil it, so `speech` only says whether there is any.
+    """
+
+    name: ClassVar[str] = "sortformer"
+    info: ClassVar[BackendInfo] = BackendInfo(
+        summary="NVIDIA Sortformer (NeMo): one network for up to four speakers, also at once",
+        licence="Apache-2.0; model v2.1 NVIDIA Open Model License, v2 CC-BY-4.0, v1 CC-BY-NC-4.0 (not commercial)",
+        extra=models.EXTRA,
+        network=True,
+        download_mb=471,
+        overlap=True,
+        max_speakers=MAX_SPEAKERS,
+        streaming=True,
+        activity="posterior",
+        homepage="https://huggingface.co/nvidia/diar_streaming_sortformer_4spk-v2.1",
+        repositories=("nvidia/diar_streaming_sortformer_4spk-v2.1",),
+        requires=("nemo",),
+    )
+    settings_type: ClassVar[type] = SortformerSettings
+
+    def __init__(self, settings: SortformerSettings | None = None, *, runtime: Runtime | None = None) -> None:
+        self.settings = settings or SortformerSettings()
+        self.runtime = runtime or Runtime()
+        self._model: Any = None
+        self._source: str | None = None
+        self._run: _Run | None = None
+
+    def prepare(self, *, progress: Progress = no_progress) -> None:
+        """Find the model's file, import NeMo, load the model.
+
+        Raises:
+            BackendMissing, BackendBroken: NeMo or the file cannot be used.
+            ModelUnavailable: the file is not here and cannot be fetched.
+            InvalidOption: settings that this model does not have.
+        """
+        if self._model is not None:
+            return
+        # In this order: the import takes many seconds, and is in vain where the model is not at hand.
+        require("nemo", package="NVIDIA NeMo", extra=models.EXTRA)
+        path, source = models.find(self.settings.model, self.runtime, progress=progress)
+        device = choose_device(self.runtime, extra=models.EXTRA)
+        with models.quiet():
+            models.import_nemo("nemo.collections.asr.models")
+            with cpu_threads(self.runtime.threads), memory_errors("sortformer", remedy="use --device cpu"):
+                model = models.load(path, source, device)
+            models.set_up(model, self.settings)
+        self._model, self._source = model, source
+
+    def release(self) -> None:
+        """Drop the model and the memory that it holds; the last probabilities (a few MB) stay."""
+        if self._model is not None:
+            self._model = None
+            free_memory()
+
+    def record(self) -> BackendRecord:
+        details: dict[str, Any] = {}
+        if self._model is not None:
+            details = {"source": self._source, "device": str(self._model.device)}
+            if self._model.streaming_mode:
+                details["streaming"] = models.streaming_numbers(self._model)
+            elif self._run is not None:
+                details["windows"] = self._run.windows
+            details["postprocessing"] = asdict(self.settings.turns)
+        return BackendRecord(self.name, model=self.settings.model, details=details)
+
+    def diarize(
+        self,
+        audio: Audio,
+        *,
+        speech: Sequence[Span],
+        speakers: SpeakerCount,
+        progress: Progress = no_progress,
+    ) -> Diarization:
+        """Turns of everybody who is heard; labels in the order of first appearance. The audio must be at 16 kHz.
+
+        Where fewer speakers are asked for than were heard, those who speak most stay, and the turns of the others go
+        to whoever of them is the likeliest there; a note says so. Another one says when the model has no speaker left
+        for whoever else there may be.
+
+        Raises:
+            UnsupportedRequest: more speakers than the model can tell apart, or another sample rate.
+            BackendError: out of memory, or the model failed.
+            OutputError: the folder for the probabilities does not exist; what fails later becomes a note.
+        """
+        if self.settings.model in models.REVISIONS:
+            refuse_too_many(speakers, MAX_SPEAKERS, name=self.name)
+        target = self.settings.activity_file
+        if not speech or audio.samples.shape[1] == 0:
+            return save_or_warn(target, Diarization(audio.recording_id), audio)
+        check_target(target)
+        self.prepare()
+        refuse_too_many(speakers, int(self._model.sortformer_modules.n_spk), name=self.name)
+        run = self._heard(audio, progress)
+        progress("diarization", 1.0)
+        frames = Frames(name=self.name, duration=self.frame_duration, units=inference.units_per_frame(self._model))
+        result = to_turns(
+            audio.recording_id,
+            run.probabilities,
+            self.settings.turns,
+            speakers,
+            frames=frames,
+            duration=audio.duration,
+        )
+        if run.guessed:
+            note = (
+                f"{run.guessed} speakers of {run.windows} windows were silent where the windows overlap, and may have "
+                "changed their label; a streaming model or longer windows carry speakers better"
+            )
+            result = replace(result, warnings=(*result.warnings, note))
+        return save_or_warn(target, result, audio)
+
+    def probabilities(self, audio: Audio, *, progress: Progress = no_progress) -> Probabilities:
+        """How probably each speaker talks in each frame; what `diarize` has just heard is not run again.
+
+        Returns:
+            float32 (n_frames, n_speakers) in [0, 1]; a frame lasts `frame_duration`, the columns are the model's.
+
+        Raises:
+            UnsupportedRequest: another sample rate than 16 kHz.
+            BackendError: out of memory, or the model failed.
+        """
+        self.prepare()
+        probabilities: Probabilities = self._heard(audio, progress).probabilities.copy()
+        return probabilities
+
+    @property
+    def frame_duration(self) -> float:
+        """Seconds of one frame; 0.08 for all of NVIDIA's models."""
+        return 0.08 if self._model is None else inference.frame_samples(self._model) / SAMPLE_RATE_HZ
+
+    def _heard(self, audio: Audio, progress: Progress) -> _Run:
+        if audio.sample_rate != SAMPLE_RATE_HZ:
+            raise UnsupportedRequest(f"{audio.sample_rate} Hz: sortformer needs {SAMPLE_RATE_HZ} Hz audio")
+        run = self._run
+        # The array alone does not tell: its owner may have filled it with other sound since.
+        if run is None or run.samples() is not audio.samples or run.print != _fingerprint(audio):
+            run = self._run = self._listen(audio, progress)
+        return run
+
+    def _listen(self, audio: Audio, progress: Progress) -> _Run:
+        model, n_samples = self._model, audio.samples.shape[1]
+        missing = round(_SHORTEST_S * SAMPLE_RATE_HZ) - n_samples
+        sound = audio if missing <= 0 else Audio(np.pad(audio.samples, ((0, 0), (0, missing))), audio.sample_rate)
+
+        def heard(fraction: float) -> None:
+            progress("diarization", fraction)
+
+        windows, guessed = 1, 0
+        with self._running():
+            if model.streaming_mode:
+                found = inference.in_stream(model, sound, heard=heard)
+            else:
+                window, overlap = self._window()
+                found, windows, guessed = inference.in_windows(
+                    model, sound, window=window, overlap=overlap, heard=heard
+                )
+        found = found[: inference.frame_count(model, n_samples)]
+        if not np.isfinite(found).all():
+            raise BackendError(
+                f"sortformer gave no numbers for {audio.recording_id}; use --device cpu, or another model"
+            )
+        return _Run(weakref.ref(audio.samples), found, _fingerprint(audio), windows, guessed)
+
+    @contextmanager
+    def _running(self) -> Iterator[None]:
+        """Inside the block the model may run: its errors become ours."""
+        import torch
+
+        less = "lower chunk_len" if self._model.streaming_mode else "lower window (such as 120)"
+        try:
+            with (
+                models.running(),
+                cpu_threads(self.runtime.threads),
+                memory_errors("sortformer", remedy=f"{less}, or use --device cpu"),
+                torch.inference_mode(),
+            ):
+                yield
+        except WhisperdiarError:
+            raise
+        except Exception as error:  # whatever PyTorch or NeMo make of odd sound
+            raise BackendError(f"sortformer failed: {one_line(error)}") from error
+
+    def _window(self) -> tuple[float, float]:
+        """Seconds of a window, and of its overlap with the next."""
+        kind, _, index = str(self._model.device).partition(":")
+        window = self.settings.window or window_seconds(
+            available_memory(kind, int(index or 0)), frame_duration=self.frame_duration
+        )
+        return window, min(self.settings.window_overlap or window / 4, window / 2)
+
+
+def _fingerprint(audio: Audio) -> int:
+    """Tells sounds in one array apart, read piece by piece."""
+    found = 0
+    for first in range(0, audio.samples.shape[1], _FINGERPRINT_SAMPLES):
+        found = zlib.crc32(audio.samples[:, first : first + _FINGERPRINT_SAMPLES].tobytes(), found)
+    return found
