@@ -17,13 +17,13 @@ from functools import partial
 from typing import Any, NoReturn
 
 from whisperdiar import Segment, Span, Speaker, Transcript, Turn, Word, cues, subtitle_rules, talk_statistics
-from whisperdiar.checking import check
 from whisperdiar.editing.form import write as write_form
 from whisperdiar.formats import FORMATS, by_name
 from whisperdiar.minutes.compose import minutes
 from whisperdiar.options import PlotOptions, WriteOptions
 from whisperdiar.plots import picture_svg
-from whisperdiar.unavoidable import without_unavoidable
+from whisperdiar.subtitles.checking import check
+from whisperdiar.subtitles.unavoidable_violations import without_unavoidable
 
 AT_ONCE = 8
 """Words of a turn."""

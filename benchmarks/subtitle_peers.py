@@ -19,8 +19,8 @@ import srt
 from subtitles import meeting, text_lost
 
 from whisperdiar import Cue, Segment, Span, cues
-from whisperdiar.checking import check
 from whisperdiar.options import SubtitleRules, profile_names, subtitle_rules
+from whisperdiar.subtitles.checking import check
 from whisperdiar.text.graphemes import characters
 
 Writer = Callable[[Sequence[Segment], SubtitleRules], str]

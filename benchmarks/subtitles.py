@@ -3,7 +3,7 @@
 python benchmarks/subtitles.py ../shared/ami [--profile netflix] [--no-overlap] [--meetings 8] [--style none]
 
 The words of each speaker become segments (`whisperdiar.segments`), sorted by time; the cues of all meetings are
-counted together. A cue is in violation where at least one rule is broken (`whisperdiar.checking`).
+counted together. A cue is in violation where at least one rule is broken (`whisperdiar.subtitles.checking`).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from whisperdiar import Cue, Span, Transcript, Word, cues, segments
-from whisperdiar.checking import check
 from whisperdiar.options import profile_names, subtitle_rules
+from whisperdiar.subtitles.checking import check
 from whisperdiar.text.graphemes import characters
 from whisperdiar.transcript import Speaker
 

@@ -13,9 +13,9 @@ import json
 from pathlib import Path
 
 from whisperdiar import Transcript, WriteOptions
-from whisperdiar.checking import check
 from whisperdiar.formats import by_suffix, read_cues
 from whisperdiar.options import SubtitleOptions, profile_names
+from whisperdiar.subtitles.checking import check
 
 
 def main() -> None:

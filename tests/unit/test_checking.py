@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from tests.unit.test_editing import talk
 from whisperdiar import cues as make_cues
-from whisperdiar.checking import RULES, Report, check
 from whisperdiar.formats import by_name, read_cues
 from whisperdiar.options import SubtitleOptions, SubtitleRules, WriteOptions, profile_names
+from whisperdiar.subtitles.checking import RULES, Report, check
+from whisperdiar.subtitles.unavoidable_violations import without_unavoidable
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue, Span
-from whisperdiar.unavoidable import without_unavoidable
 
 LIMITS = SubtitleRules(
     max_chars=20,

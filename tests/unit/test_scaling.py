@@ -29,13 +29,13 @@ from whisperdiar import (
     subtitle_rules,
     talk_statistics,
 )
-from whisperdiar.checking import _between, _of_two, _people, check
 from whisperdiar.editing.form import write as write_form
 from whisperdiar.formats import FORMATS, by_name
 from whisperdiar.minutes.compose import minutes
 from whisperdiar.options import PlotOptions, WriteOptions
 from whisperdiar.plots import picture_svg
-from whisperdiar.unavoidable import without_unavoidable
+from whisperdiar.subtitles.checking import _between, _of_two, _people, check
+from whisperdiar.subtitles.unavoidable_violations import without_unavoidable
 
 WORDS, PER_SPEAKER = 200, 4
 GROWTH, ALLOWED = 4, 5.0

@@ -9,8 +9,6 @@ from typing import Any
 
 import click
 
-from whisperdiar.checking import RULES, Report, Violation
-from whisperdiar.checking import check as check_cues
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.convert import read_transcript
@@ -18,10 +16,12 @@ from whisperdiar.cli.errors import FAILED, OK, USAGE, report
 from whisperdiar.errors import FormatError
 from whisperdiar.formats import by_suffix, decode, english_name, read_cues
 from whisperdiar.options import WriteOptions
+from whisperdiar.subtitles.checking import RULES, Report, Violation
+from whisperdiar.subtitles.checking import check as check_cues
+from whisperdiar.subtitles.unavoidable_violations import without_unavoidable
 from whisperdiar.system.files import read_bytes
 from whisperdiar.text.language_identification import identify_language
 from whisperdiar.transcript import Transcript
-from whisperdiar.unavoidable import without_unavoidable
 
 _HUNDREDTHS = ("ass", "lrc")
 """Formats whose times are hundredths of a second."""

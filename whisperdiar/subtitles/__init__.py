@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from whisperdiar.options import SubtitleRules, subtitle_rules
-from whisperdiar.subtitles._cues import build, drafts
+from whisperdiar.subtitles._cues import build, drafts, relined
 from whisperdiar.subtitles._limits import Limits
-from whisperdiar.subtitles._relining import relined
 from whisperdiar.subtitles._streams import streams
 from whisperdiar.subtitles._timing import settle
 from whisperdiar.transcript import Transcript

@@ -1,18 +1,50 @@
-"""Parts of a division → cues."""
+"""Parts of a division → cues.
+
+Lines of a finished cue, broken anew for the room that it turned out to have.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from whisperdiar.subtitles._atoms import Atoms
+from whisperdiar.options import SubtitleRules
+from whisperdiar.subtitles._atoms import Atoms, atoms
+from whisperdiar.subtitles._breaks import language_rules
 from whisperdiar.subtitles._division import Part, Search, Surroundings, divide
 from whisperdiar.subtitles._limits import Limits
-from whisperdiar.subtitles._merging import together
-from whisperdiar.subtitles._streams import TURN_PAUSE, Turns, alone
+from whisperdiar.subtitles._streams import TURN_PAUSE, Turns, alone, together
 from whisperdiar.subtitles._timing import Shown, spread
 from whisperdiar.text.graphemes import columns
-from whisperdiar.types import Cue, Span, TimedText
+from whisperdiar.types import Cue, Span, TimedText, Word
+
+
+def relined(cue: Cue, *, rules: SubtitleRules, language: str | None) -> Cue:
+    """The same cue with its words on as few lines, as well broken, as they can be where nothing stands before them.
+
+    Cues of two people, and those whose words are not known one by one, stay as they are.
+    """
+    if len(cue.lines) < 2 or cue.line_speakers or not cue.timed:
+        return cue
+    words = [Word(piece.span, piece.text) for line in cue.timed for piece in line]
+    stream = atoms(
+        words,
+        cue.speaker,
+        width=rules.max_columns,
+        tick=rules.frame or 0.001,
+        language=language_rules(language),
+        full_width=rules.full_width,
+    )
+    n = len(stream)
+    nothing = Surroundings(cuts=[0.0] * n, barriers=[0] * n, slack=[0] * n, quiet=[0] * n, reserved={}, dash=None)
+    found = Search(stream, Limits.of(rules), nothing).lines(0, 0)
+    if n not in found:
+        return cue
+    cuts = found[n][1]
+    timed = tuple(tuple(stream.pieces[begin:end]) for begin, end in zip(cuts, [*cuts[1:], n], strict=True))
+    lines = tuple("".join(piece.text for piece in line).strip() for line in timed)
+    return replace(cue, lines=lines, timed=timed)
+
 
 _NEVER = 1 << 60
 

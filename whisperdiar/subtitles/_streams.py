@@ -1,13 +1,24 @@
-"""Who talks when, in atoms: each speaker's own sequence, turns, and all speakers in one sequence."""
+"""All speakers in one sequence, for cues that may not overlap in time.
+
+Each speaker's words are split into phrases, which are sorted by their beginnings. Where people talk at once a phrase
+is split near the place where somebody else begins, rather at the end of a clause than exactly there:
+
+    A: so we took the first one    and then the other two                A: so we took the first one
+    B:                       yeah sure                            →      B: yeah sure
+                                                                         A: and then the other two
+
+Who talks when, in atoms: each speaker's own sequence, turns, and all speakers in one sequence.
+"""
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from operator import attrgetter
 
 from whisperdiar.options import SubtitleRules
-from whisperdiar.subtitles._atoms import Atoms, atoms
+from whisperdiar.subtitles._atoms import Atoms, atoms, picked
 from whisperdiar.subtitles._breaks import language_rules
 from whisperdiar.subtitles._division import Surroundings, cut_prices
 from whisperdiar.subtitles._limits import Limits
@@ -86,3 +97,161 @@ def alone(
         reserved=reserved,
         dash=None,
     )
+
+
+PHRASE_PAUSE, LONGEST_PHRASE = 0.4, 2.5
+"""A longer pause (seconds) ends a phrase; where people talk at once no phrase is longer than the second."""
+AWAY, FARTHEST = 0.8, 1.5
+"""What it costs to split a phrase a second away from where somebody begins; how far away that may be."""
+LATEST_AT_ONCE = 1.0
+"""Seconds that a cue may be late where somebody else talks while its words are said."""
+
+
+@dataclass(slots=True)
+class Phrase:
+    """Rows of one speaker's atoms from `first` up to `last`."""
+
+    speaker: str | None
+    first: int
+    last: int
+    start: int
+    end: int
+
+
+def together(
+    table: Mapping[str | None, Atoms], limits: Limits, reserved: Mapping[str | None, int], *, dash: int
+) -> tuple[Atoms, Surroundings]:
+    """All speakers' atoms in one sequence, and what limits its cues."""
+    prices = {speaker: cut_prices(stream, limits.tick) for speaker, stream in table.items()}
+    phrases = _interleaved(table, prices, limits)
+    merged = picked((table[phrase.speaker], row) for phrase in phrases for row in range(phrase.first, phrase.last))
+    latest = 0
+    for row, start in enumerate(merged.starts):
+        latest = merged.starts[row] = max(latest, start)
+        merged.ends[row] = max(latest, merged.ends[row])
+    return merged, Surroundings(
+        cuts=_cuts(phrases, prices),
+        barriers=[NEVER] * len(merged),
+        slack=_slack(phrases, limits),
+        quiet=_quiet(merged, limits),
+        reserved=reserved,
+        dash=dash,
+    )
+
+
+def _quiet(merged: Atoms, limits: Limits) -> list[int]:
+    again = round(NAME_AGAIN / limits.tick)
+    return [
+        NEVER
+        if row
+        and merged.speakers[row] == merged.speakers[row - 1]
+        and merged.starts[row] - merged.ends[row - 1] <= again
+        else -1
+        for row in range(len(merged))
+    ]
+
+
+def _interleaved(
+    table: Mapping[str | None, Atoms], prices: Mapping[str | None, list[float]], limits: Limits
+) -> list[Phrase]:
+    found = sorted(_by_pauses(table, limits), key=lambda phrase: phrase.start)
+    longest = round(LONGEST_PHRASE / limits.tick)
+    parts: list[Phrase] = []
+    for phrase, busy in zip(found, _busy(found), strict=True):
+        parts += _shortened(phrase, table[phrase.speaker], prices[phrase.speaker], longest) if busy else [phrase]
+    parts.sort(key=lambda phrase: phrase.start)
+    begins = [(phrase.start, phrase.speaker) for phrase in parts]
+    made: list[Phrase] = []
+    for phrase in parts:
+        made += _split_where_others_begin(phrase, table[phrase.speaker], prices[phrase.speaker], begins, limits)
+    made.sort(key=lambda phrase: phrase.start)
+    return made
+
+
+def _phrase(stream: Atoms, speaker: str | None, first: int, last: int) -> Phrase:
+    return Phrase(speaker, first, last, stream.starts[first], max(stream.ends[first:last]))
+
+
+def _by_pauses(table: Mapping[str | None, Atoms], limits: Limits) -> list[Phrase]:
+    pause = PHRASE_PAUSE / limits.tick
+    found = []
+    for speaker, stream in table.items():
+        first = 0
+        for row in range(1, len(stream) + 1):
+            if row == len(stream) or stream.starts[row] - stream.ends[row - 1] > pause or stream.closes[row - 1]:
+                found.append(_phrase(stream, speaker, first, row))
+                first = row
+    return found
+
+
+def _busy(phrases: list[Phrase]) -> list[bool]:
+    """Whether somebody else talks during each of the phrases, which are sorted by their beginnings."""
+    busy = [False] * len(phrases)
+    talking: list[int] = []
+    for number, phrase in enumerate(phrases):
+        talking = [other for other in talking if phrases[other].end > phrase.start]
+        for other in talking:
+            if phrases[other].speaker != phrase.speaker:
+                busy[other] = busy[number] = True
+        talking.append(number)
+    return busy
+
+
+def _shortened(phrase: Phrase, stream: Atoms, prices: list[float], longest: int) -> list[Phrase]:
+    """The phrase in pieces that are not too long, cut where it costs least in the later half of each."""
+    found, first = [], phrase.first
+    while first < phrase.last - 1 and phrase.end - stream.starts[first] > longest:
+        last = first + 1
+        while last < phrase.last - 1 and stream.ends[last] - stream.starts[first] <= longest:
+            last += 1
+        cut = min(range(first + 1 + (last - first) // 2, last + 1), key=lambda row: (prices[row], -row))
+        found.append(_phrase(stream, phrase.speaker, first, cut))
+        first = cut
+    return [*found, _phrase(stream, phrase.speaker, first, phrase.last)]
+
+
+def _split_where_others_begin(
+    phrase: Phrase, stream: Atoms, prices: list[float], begins: list[tuple[int, str | None]], limits: Limits
+) -> list[Phrase]:
+    away, farthest = AWAY * limits.tick, round(FARTHEST / limits.tick)
+    cuts: set[int] = set()
+    low = bisect_right(begins, phrase.start, key=lambda item: item[0])
+    high = bisect_left(begins, phrase.end, key=lambda item: item[0])
+    for begin, speaker in begins[low:high]:
+        if speaker == phrase.speaker:
+            continue
+        rows = [row for row in range(phrase.first + 1, phrase.last) if abs(stream.starts[row] - begin) <= farthest]
+        best = min(rows, key=lambda row: prices[row] + away * abs(stream.starts[row] - begin), default=None)
+        # At the end of the phrase nothing has to be split: the other one follows.
+        wait = away * (phrase.end - begin)
+        if best is not None and prices[best] + away * abs(stream.starts[best] - begin) < wait + 1.0:
+            cuts.add(best)
+    bounds = [phrase.first, *sorted(cuts), phrase.last]
+    return [_phrase(stream, phrase.speaker, bounds[i], bounds[i + 1]) for i in range(len(bounds) - 1)]
+
+
+def _cuts(phrases: list[Phrase], prices: Mapping[str | None, list[float]]) -> list[float]:
+    """What a break between two cues costs before each atom.
+
+    Between two speakers half of what it costs the one who may go on later, and half of what it costs the one who
+    may have begun before: a sentence that is interrupted is broken once, be it before the other one or after him.
+    """
+    found: list[float] = []
+    before: Phrase | None = None
+    for phrase in phrases:
+        own = prices[phrase.speaker]
+        first = own[phrase.first]
+        if before is not None and before.speaker != phrase.speaker:
+            rest = prices[before.speaker]
+            first = 0.5 * (first + (rest[before.last] if before.last < len(rest) else 0.0))
+        found += [first, *own[phrase.first + 1 : phrase.last]]
+        before = phrase
+    return found
+
+
+def _slack(phrases: list[Phrase], limits: Limits) -> list[int]:
+    at_once = round(LATEST_AT_ONCE / limits.tick)
+    found: list[int] = []
+    for phrase, busy in zip(phrases, _busy(phrases), strict=True):
+        found += [at_once if busy else limits.late] * (phrase.last - phrase.first)
+    return found

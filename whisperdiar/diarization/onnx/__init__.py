@@ -40,16 +40,8 @@ from whisperdiar.diarization._shared.windows import (
     speaking,
     stretches,
 )
-from whisperdiar.diarization.onnx import (
-    agglomerative,
-    local_embeddings,
-    shared_frames,
-    stretch_diarization,
-    vbx,
-)
-from whisperdiar.diarization.onnx import (
-    segmentation as _onnx_segmentation,
-)
+from whisperdiar.diarization.onnx import agglomerative, local_embeddings, shared_frames, stretch_diarization, vbx
+from whisperdiar.diarization.onnx import segmentation as _onnx_segmentation
 from whisperdiar.diarization.onnx.segmentation import Segmentation
 from whisperdiar.errors import InvalidOption, UnsupportedRequest
 from whisperdiar.frameworks.torch import require

@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
-from whisperdiar.checking import Report, Violation
 from whisperdiar.options import SubtitleRules
 from whisperdiar.statistics import overlaps_of
+from whisperdiar.subtitles.checking import Report, Violation
 from whisperdiar.text.graphemes import characters, columns
 from whisperdiar.transcript import Transcript, speaker_names
 from whisperdiar.types import Cue, Span, Word, merge_spans
