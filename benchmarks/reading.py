@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable
 
 from whisperdiar.errors import FormatError
 from whisperdiar.formats import FORMATS, by_name, read_cues
-from whisperdiar.formats._blocks import is_webvtt
+from whisperdiar.formats._reading.blocks import is_webvtt
 from whisperdiar.options import SubtitleRules, WriteOptions
 from whisperdiar.transcript import Segment, Speaker, Transcript
 from whisperdiar.types import Span, Turn, Word

@@ -24,9 +24,9 @@ from whisperdiar.cli import run
 from whisperdiar.formats import WriteOptions, by_name, vtt
 from whisperdiar.formats import html as page_format
 from whisperdiar.formats import json as transcript_json
-from whisperdiar.formats._making import subtitle_cues
-from whisperdiar.formats._notes import without_folders
 from whisperdiar.formats._text import speaker_names
+from whisperdiar.formats._writing.notes import without_folders
+from whisperdiar.formats._writing.render import subtitle_cues
 from whisperdiar.types import Dropped, Span
 
 Keys = pytest.importorskip("selenium.webdriver", reason="selenium is not installed (extra test)").Keys

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.formats_strategies import visible
 from whisperdiar.formats import WriteOptions, by_name, read_cues
-from whisperdiar.formats._from_cues import mend_spans
+from whisperdiar.formats._reading.cues import mend_spans
 from whisperdiar.options import SubtitleOptions
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue, Span

@@ -15,8 +15,8 @@ import whisperdiar.formats
 from tests.formats_strategies import example, transcripts
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.formats import FORMATS, WriteOptions, by_name, by_suffix, fallback_notes, known_suffixes
-from whisperdiar.formats._notes import without_folders
 from whisperdiar.formats._text import token
+from whisperdiar.formats._writing.notes import without_folders
 from whisperdiar.transcript import Speaker
 from whisperdiar.types import BackendRecord, Span
 

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from tests.formats_strategies import example, json_values, nasty_text, rough_seconds, transcripts
 from whisperdiar.errors import FormatError
-from whisperdiar.formats import WriteOptions, _json_text, pyannote_json
+from whisperdiar.formats import WriteOptions, pyannote_json
 from whisperdiar.formats import json as format_json
+from whisperdiar.text import json
 from whisperdiar.transcript import Segment, Transcript
 from whisperdiar.types import BackendRecord, Span, Turn, Word
 
@@ -164,14 +165,14 @@ def test_the_text_is_not_much_larger_than_it_must_be():
 
 @given(json_values)
 def test_any_json_value_is_laid_out_without_loss(value):
-    text = _json_text.write(value)
+    text = json.write(value)
     assert reader.loads(text) == value
-    assert _json_text.read(text) == value
+    assert json.read(text) == value
 
 
 @given(nasty_text)
 def test_half_a_character_survives_the_file(text):
-    assert reader.loads(_json_text.write([text]).encode("utf-8").decode("utf-8")) == [text]
+    assert reader.loads(json.write([text]).encode("utf-8").decode("utf-8")) == [text]
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])

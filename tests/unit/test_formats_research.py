@@ -22,10 +22,10 @@ from tests.formats_strategies import example, nasty_text, transcripts, visible
 from tests.sounds import SHARED
 from whisperdiar.errors import FormatError
 from whisperdiar.formats import WriteOptions, by_name
-from whisperdiar.formats._heard import HeardWord, filled, joined, shared, woven
-from whisperdiar.formats._spoken import UNKNOWN, distinct_names, spoken
+from whisperdiar.formats._reading.utterances import HeardWord, filled, joined, shared, woven
 from whisperdiar.formats._text import one_line
-from whisperdiar.formats._tiers import lanes
+from whisperdiar.formats._writing.runs import UNKNOWN, distinct_names, spoken
+from whisperdiar.formats._writing.tiers import lanes
 from whisperdiar.system.files import read_text
 from whisperdiar.transcript import Segment, Speaker, Transcript
 from whisperdiar.types import Span, Turn, Word

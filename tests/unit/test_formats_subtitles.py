@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from tests.formats_strategies import cues, example, nasty_text, visible
 from whisperdiar.formats import srt, vtt
-from whisperdiar.formats._cues import ready
-from whisperdiar.formats._speakers import clean_names, leads
 from whisperdiar.formats._text import one_line
+from whisperdiar.formats._writing.cues import ready
+from whisperdiar.formats._writing.speakers import clean_names, leads
 from whisperdiar.options import SubtitleRules, WriteOptions
 from whisperdiar.transcript import Segment, Speaker
 from whisperdiar.types import Cue, Span, Word

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whisperdiar.formats import by_name, read_cues
-from whisperdiar.formats._cues import ready
+from whisperdiar.formats._writing.cues import ready
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Segment, Speaker, Transcript
 from whisperdiar.types import Cue, Span, Word

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from tests.formats_strategies import nasty_text
 from whisperdiar.formats import FORMATS, WriteOptions, by_name
-from whisperdiar.formats._spoken import UNKNOWN, distinct_names
 from whisperdiar.formats._text import distinct, milliseconds, one_line, token
+from whisperdiar.formats._writing.runs import UNKNOWN, distinct_names
 from whisperdiar.transcript import Segment, Speaker, Transcript
 from whisperdiar.types import Span, Turn, Word
 

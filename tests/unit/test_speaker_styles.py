@@ -10,7 +10,7 @@ import srt as srt_reader
 from tests.formats_strategies import example
 from tests.golden.golden_transcript import TRANSCRIPT
 from whisperdiar.formats import ass, by_name, lrc, srt, ttml, vtt
-from whisperdiar.formats._speakers import PALETTE
+from whisperdiar.formats._writing.speakers import PALETTE
 from whisperdiar.options import SubtitleOptions, WriteOptions
 from whisperdiar.transcript import Segment, Speaker
 from whisperdiar.types import Cue, Span, TimedText, Word

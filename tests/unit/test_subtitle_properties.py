@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from tests.formats_strategies import labels, nasty_text, timed_cues, transcripts, visible
 from whisperdiar.formats import by_name, read_cues, transcript_of
-from whisperdiar.formats._cues import ReadyCue, ready
-from whisperdiar.formats._speakers import chosen_style, clean_names, leads
+from whisperdiar.formats._writing.cues import ReadyCue, ready
+from whisperdiar.formats._writing.speakers import chosen_style, clean_names, leads
 from whisperdiar.options import SPEAKER_STYLES, SubtitleRules, WriteOptions
 from whisperdiar.types import Cue
 

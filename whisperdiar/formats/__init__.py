@@ -26,11 +26,11 @@ from pathlib import PurePath
 from typing import Literal, NoReturn, Protocol
 
 from whisperdiar.errors import BackendBroken, FormatError, InvalidOption
-from whisperdiar.formats._decoding import Decoded, check_encoding, decode
-from whisperdiar.formats._from_cues import transcript_of
-from whisperdiar.formats._making import timed_lines
-from whisperdiar.formats._notes import fallback_notes, without_folders
-from whisperdiar.formats._recordings import SeveralRecordings
+from whisperdiar.formats._reading.cues import transcript_of
+from whisperdiar.formats._reading.encodings import Decoded, check_encoding, decode
+from whisperdiar.formats._reading.recordings import SeveralRecordings
+from whisperdiar.formats._writing.notes import fallback_notes, without_folders
+from whisperdiar.formats._writing.render import timed_lines
 from whisperdiar.options import WriteOptions
 from whisperdiar.text.languages import code_of, english_name
 from whisperdiar.transcript import Transcript

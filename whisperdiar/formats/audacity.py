@@ -5,8 +5,8 @@ Audacity's own suffix is ``.txt``, which means a transcript to be read here: thi
 
 from __future__ import annotations
 
-from whisperdiar.formats._spoken import distinct_names, spoken
 from whisperdiar.formats._text import decimal, milliseconds
+from whisperdiar.formats._writing.runs import distinct_names, spoken
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from whisperdiar.formats._table import word_table
-from whisperdiar.formats._table_read import read_table
+from whisperdiar.formats._reading.tables import read_table
+from whisperdiar.formats._writing.tables import word_table
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
 

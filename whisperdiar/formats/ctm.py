@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from operator import itemgetter
 
-from whisperdiar.formats._heard import HeardWord, shared, transcript_of
-from whisperdiar.formats._recordings import choose
-from whisperdiar.formats._segments import utterances_of
-from whisperdiar.formats._silence import SILENCE
-from whisperdiar.formats._spoken import spoken
+from whisperdiar.formats._reading.recordings import choose
+from whisperdiar.formats._reading.segments import utterances_of
+from whisperdiar.formats._reading.silence import SILENCE
+from whisperdiar.formats._reading.utterances import HeardWord, shared, transcript_of
 from whisperdiar.formats._text import decimal, milliseconds, numbered_lines, refuse_line, seconds_field
+from whisperdiar.formats._writing.runs import spoken
 from whisperdiar.formats.stm import recording_field
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript

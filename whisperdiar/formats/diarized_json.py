@@ -7,12 +7,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from whisperdiar.errors import FormatError
-from whisperdiar.formats import _fields, _json_text
-from whisperdiar.formats._heard import transcript_of
-from whisperdiar.formats._segments import segments
-from whisperdiar.formats._spoken import distinct_names, spoken
+from whisperdiar.formats._reading import fields
+from whisperdiar.formats._reading.segments import segments
+from whisperdiar.formats._reading.utterances import transcript_of
 from whisperdiar.formats._text import milliseconds
+from whisperdiar.formats._writing.runs import distinct_names, spoken
 from whisperdiar.options import WriteOptions
+from whisperdiar.text import json
 from whisperdiar.transcript import Transcript
 
 name = "diarized-json"
@@ -25,7 +26,7 @@ def dumps(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG
     names = distinct_names(transcript)
     items = spoken(transcript)
     duration_ms = max(0, milliseconds(transcript.duration))
-    return _json_text.write(
+    return json.write(
         {
             "task": "transcribe",
             "duration": duration_ms / 1000,
@@ -52,10 +53,10 @@ def read(text: str) -> Transcript:
     Raises:
         FormatError: no diarized JSON; the message says where.
     """
-    data = _json_text.read(text)
+    data = json.read(text)
     if not isinstance(data, Mapping) or "segments" not in data:
         raise FormatError("expected a JSON object with segments, as diarized_json has them")
     heard = segments(data["segments"])
-    if not heard and _fields.text(data, "text", "the object"):
+    if not heard and fields.text(data, "text", "the object"):
         raise FormatError("the object has a text and no segments that say when it is spoken")
-    return transcript_of(heard, duration=_fields.number(data, "duration", "the object"))
+    return transcript_of(heard, duration=fields.number(data, "duration", "the object"))

@@ -17,10 +17,10 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import escape, quoteattr
 
 from whisperdiar.errors import FormatError
-from whisperdiar.formats._heard import HeardWord, filled, transcript_of
-from whisperdiar.formats._recordings import NO_ID
+from whisperdiar.formats._reading.recordings import NO_ID
+from whisperdiar.formats._reading.utterances import HeardWord, filled, transcript_of
 from whisperdiar.formats._text import milliseconds, one_line, seconds_field, without_mark
-from whisperdiar.formats._tiers import Lane, Mark, Tier, lanes, read_tiers
+from whisperdiar.formats._writing.tiers import Lane, Mark, Tier, lanes, read_tiers
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span

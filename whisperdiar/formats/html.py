@@ -16,10 +16,10 @@ from pathlib import PurePosixPath
 from urllib.parse import unquote
 
 from whisperdiar.colours import SPEAKER_COLOURS, UNKNOWN_COLOUR
-from whisperdiar.formats._json_text import write_compact
-from whisperdiar.formats._page_data import page_data
 from whisperdiar.formats._text import one_line
+from whisperdiar.formats._writing.page_data import page_data
 from whisperdiar.options import WriteOptions
+from whisperdiar.text.json import write_compact
 from whisperdiar.transcript import Transcript
 
 name = "html"

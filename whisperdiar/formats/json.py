@@ -7,11 +7,11 @@ import json
 from typing import Any
 
 from whisperdiar.errors import FormatError
-from whisperdiar.formats import _json_text
-from whisperdiar.formats._recordings import NO_ID
-from whisperdiar.formats._words import recognised_words
+from whisperdiar.formats._reading.recordings import NO_ID
+from whisperdiar.formats._reading.words import recognised_words
 from whisperdiar.options import WriteOptions
 from whisperdiar.segmentation import segments
+from whisperdiar.text import json as _json_text
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Word
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from whisperdiar.formats import _json_text
 from whisperdiar.formats._text import decimal, milliseconds
 from whisperdiar.options import WriteOptions
+from whisperdiar.text import json
 from whisperdiar.transcript import Transcript
 
 name = "pyannote-json"
@@ -14,7 +14,7 @@ needs = "turns"
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG001 - the form leaves no choice
     """Speaker labels, not names; times are strings of seconds with three decimals."""
-    return _json_text.write({"diarization": [_turn(turn.speaker, turn.start, turn.end) for turn in transcript.turns]})
+    return json.write({"diarization": [_turn(turn.speaker, turn.start, turn.end) for turn in transcript.turns]})
 
 
 def _turn(speaker: str, start: float, end: float) -> dict[str, str]:

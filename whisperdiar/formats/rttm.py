@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from whisperdiar.errors import FormatError
-from whisperdiar.formats._recordings import NO_ID as NO_ID
-from whisperdiar.formats._recordings import choose
+from whisperdiar.formats._reading.recordings import NO_ID as NO_ID
+from whisperdiar.formats._reading.recordings import choose
 from whisperdiar.formats._text import (
     decimal,
     distinct,

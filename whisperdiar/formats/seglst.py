@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from whisperdiar.errors import FormatError
-from whisperdiar.formats import _fields, _json_text
-from whisperdiar.formats._heard import Heard, transcript_of
-from whisperdiar.formats._recordings import choose
-from whisperdiar.formats._spoken import distinct_names, spoken
+from whisperdiar.formats._reading import fields
+from whisperdiar.formats._reading.recordings import choose
+from whisperdiar.formats._reading.utterances import Heard, transcript_of
 from whisperdiar.formats._text import one_line
+from whisperdiar.formats._writing.runs import distinct_names, spoken
 from whisperdiar.options import WriteOptions
+from whisperdiar.text import json
 from whisperdiar.transcript import Transcript
 
 name = "seglst"
@@ -29,7 +30,7 @@ def dumps(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG
     """One object per segment, under the speakers' names; times in seconds with three decimals."""
     names = distinct_names(transcript)
     session = one_line(transcript.recording_id)
-    return _json_text.write(
+    return json.write(
         [
             {
                 "session_id": session,
@@ -53,17 +54,17 @@ def read(text: str, *, recording_id: str | None = None) -> Transcript:
         FormatError: no SegLST (the message says where), several sessions (`SeveralRecordings`), or not the one asked
             for.
     """
-    data = _json_text.read(text)
+    data = json.read(text)
     if not isinstance(data, list):
         raise FormatError("expected a JSON list of segments, as MeetEval writes it")
     sessions: dict[str, list[Heard]] = {}
-    for index, item in enumerate(_fields.objects(data, "the list")):
+    for index, item in enumerate(fields.objects(data, "the list")):
         where = f"[{index}]"
         if "session_id" not in item:
             raise FormatError(f"{where}.session_id: this is no SegLST, which names the session of each segment")
-        start, end = _fields.time(item, "start_time", where), _fields.time(item, "end_time", where)
-        heard = Heard(start, end, _fields.text(item, "speaker", where) or None, _said(item, where), (), where)
-        sessions.setdefault(_fields.text(item, "session_id", where), []).append(heard)
+        start, end = fields.time(item, "start_time", where), fields.time(item, "end_time", where)
+        heard = Heard(start, end, fields.text(item, "speaker", where) or None, _said(item, where), (), where)
+        sessions.setdefault(fields.text(item, "session_id", where), []).append(heard)
     found = choose(sessions, recording_id)
     return transcript_of(sessions.get(found, ()), recording_id=found)
 
@@ -72,6 +73,6 @@ def _said(item: Mapping[str, Any], where: str) -> str:
     """The text of a segment; turns without words have none, unless another key holds a text that would be lost."""
     words = item.get("words")
     if isinstance(words, list):
-        return " ".join(_fields.text({"": word}, "", f"{where}.words") for word in words)
+        return " ".join(fields.text({"": word}, "", f"{where}.words") for word in words)
     other = [key for key, value in item.items() if key not in _KNOWN and isinstance(value, (str, list)) and value]
-    return _fields.required_text(item, ("words",), where) if other else _fields.text(item, "words", where)
+    return fields.required_text(item, ("words",), where) if other else fields.text(item, "words", where)

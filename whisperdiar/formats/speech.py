@@ -14,9 +14,10 @@ from pathlib import PurePath
 from typing import Any
 
 from whisperdiar.errors import FormatError, InvalidOption
-from whisperdiar.formats import _json_text, rttm
-from whisperdiar.formats._recordings import choose
+from whisperdiar.formats import rttm
+from whisperdiar.formats._reading.recordings import choose
 from whisperdiar.formats._text import numbered_lines, refuse_line, seconds_field
+from whisperdiar.text import json
 from whisperdiar.types import Diarization, Span, Turn, merge_spans
 
 FORMATS = ("rttm", "txt", "json")
@@ -59,7 +60,7 @@ def dumps(speech: Sequence[Span], *, name: str, duration: float, recording_id: s
         return rttm.dumps_diarization(Diarization(recording_id, turns))
     if name == "json":
         regions = [{"start": span.start, "end": span.end} for span in _rounded(merged, 3)]
-        return _json_text.write({"duration": round(duration, 3), "speech": regions})
+        return json.write({"duration": round(duration, 3), "speech": regions})
     if name == "txt":
         return _intervals(_rounded(merged, 2), round(duration, 2))
     raise InvalidOption(f"speech regions as {name!r}: choose one of {', '.join(FORMATS)}")
@@ -159,7 +160,7 @@ def _read_txt(text: str, recording_id: str | None) -> list[Span]:  # noqa: ARG00
 
 
 def _read_json(text: str, recording_id: str | None) -> list[Span]:  # noqa: ARG001 - the form names no recording
-    data = _json_text.read(text)
+    data = json.read(text)
     duration = data.get("duration") if isinstance(data, dict) else None
     regions = data.get("speech") if isinstance(data, dict) else data
     if not isinstance(regions, list):

@@ -8,13 +8,15 @@ from datetime import timedelta
 
 import srt
 
-from whisperdiar.formats._blocks import is_webvtt, looks_like_times, srt_blocks, vtt_blocks
-from whisperdiar.formats._cues import ReadyCue, ready
-from whisperdiar.formats._from_cues import read_finished
-from whisperdiar.formats._italics import mark_tags, read_italics, without_italics, write_italics
-from whisperdiar.formats._labels import split_labels
-from whisperdiar.formats._making import subtitle_cues
-from whisperdiar.formats._speakers import (
+from whisperdiar.formats._reading.blocks import is_webvtt, looks_like_times, srt_blocks, vtt_blocks
+from whisperdiar.formats._reading.cues import read_finished
+from whisperdiar.formats._reading.italics import mark_tags, read_italics, without_italics, write_italics
+from whisperdiar.formats._reading.labels import split_labels
+from whisperdiar.formats._reading.markup import cue_of
+from whisperdiar.formats._text import JOINER, one_line, speaker_names, with_arrow, without_arrow
+from whisperdiar.formats._writing.cues import ReadyCue, ready
+from whisperdiar.formats._writing.render import subtitle_cues
+from whisperdiar.formats._writing.speakers import (
     PALETTE,
     chosen_style,
     clean_names,
@@ -22,8 +24,6 @@ from whisperdiar.formats._speakers import (
     label_if_it_fits,
     readable_leads,
 )
-from whisperdiar.formats._text import JOINER, one_line, speaker_names, with_arrow, without_arrow
-from whisperdiar.formats._vtt_text import cue_of
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue

@@ -5,10 +5,10 @@ The fields of a line are recording, channel, speaker, start, end, an optional la
 
 from __future__ import annotations
 
-from whisperdiar.formats._heard import Heard, transcript_of
-from whisperdiar.formats._recordings import NO_ID, choose
-from whisperdiar.formats._spoken import distinct_names, spoken
+from whisperdiar.formats._reading.recordings import NO_ID, choose
+from whisperdiar.formats._reading.utterances import Heard, transcript_of
 from whisperdiar.formats._text import decimal, distinct, numbered_lines, refuse_line, seconds_field, token
+from whisperdiar.formats._writing.runs import distinct_names, spoken
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from operator import itemgetter
 
 from whisperdiar.errors import FormatError
-from whisperdiar.formats._heard import transcript_of
+from whisperdiar.formats._reading.utterances import transcript_of
 from whisperdiar.formats._text import decimal, milliseconds, without_mark
-from whisperdiar.formats._tiers import Mark, Tier, lanes, read_tiers
+from whisperdiar.formats._writing.tiers import Mark, Tier, lanes, read_tiers
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
 

@@ -12,13 +12,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from whisperdiar.errors import FormatError
-from whisperdiar.formats import _fields, _json_text
-from whisperdiar.formats._heard import Heard, HeardWord, transcript_of
-from whisperdiar.formats._segments import segments, utterances_of, words_of
-from whisperdiar.formats._spoken import Spoken, distinct_names, spoken
+from whisperdiar.formats._reading import fields
+from whisperdiar.formats._reading.segments import segments, utterances_of, words_of
+from whisperdiar.formats._reading.utterances import Heard, HeardWord, transcript_of
 from whisperdiar.formats._text import milliseconds
-from whisperdiar.formats._tiers import with_words
+from whisperdiar.formats._writing.runs import Spoken, distinct_names, spoken
+from whisperdiar.formats._writing.tiers import with_words
 from whisperdiar.options import WriteOptions
+from whisperdiar.text import json
 from whisperdiar.text.languages import code_of, english_name
 from whisperdiar.transcript import Transcript
 
@@ -36,7 +37,7 @@ def dumps(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG
     names = distinct_names(transcript)
     items = spoken(transcript)
     duration_ms = max(0, milliseconds(transcript.duration))
-    return _json_text.write(
+    return json.write(
         {
             "task": "transcribe",
             "language": english_name(transcript.language or ""),
@@ -79,7 +80,7 @@ def read(text: str) -> Transcript:
     Raises:
         FormatError: no verbose JSON; the message says where.
     """
-    data = _json_text.read(text)
+    data = json.read(text)
     if not isinstance(data, Mapping) or not ("segments" in data or "words" in data):
         raise FormatError("expected a JSON object with segments or words, as verbose_json has them")
     spoken_segments = segments(data.get("segments"))
@@ -87,12 +88,12 @@ def read(text: str) -> Transcript:
     if not any(item.words for item in spoken_segments):
         words = words_of(data, "", keys=("word",))
         heard = _with_words(spoken_segments, words) if spoken_segments else utterances_of(words, None, "words")
-    if not heard and _fields.text(data, "text", "the object"):
+    if not heard and fields.text(data, "text", "the object"):
         raise FormatError("the object has a text, and neither segments nor words that say when it is spoken")
     return transcript_of(
         heard,
-        duration=_fields.number(data, "duration", "the object"),
-        language=code_of(_fields.text(data, "language", "the object")),
+        duration=fields.number(data, "duration", "the object"),
+        language=code_of(fields.text(data, "language", "the object")),
     )
 
 

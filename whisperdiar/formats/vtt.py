@@ -6,15 +6,15 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
-from whisperdiar.formats._blocks import vtt_blocks
-from whisperdiar.formats._cues import ReadyCue, ready
-from whisperdiar.formats._from_cues import read_finished
-from whisperdiar.formats._italics import mark_tags, read_italics, without_italics, write_italics
-from whisperdiar.formats._labels import split_labels
-from whisperdiar.formats._making import written
-from whisperdiar.formats._speakers import PALETTE, chosen_style, clean_names, colour_numbers, readable_leads
+from whisperdiar.formats._reading.blocks import vtt_blocks
+from whisperdiar.formats._reading.cues import read_finished
+from whisperdiar.formats._reading.italics import mark_tags, read_italics, without_italics, write_italics
+from whisperdiar.formats._reading.labels import split_labels
+from whisperdiar.formats._reading.markup import cue_of
 from whisperdiar.formats._text import clock
-from whisperdiar.formats._vtt_text import cue_of
+from whisperdiar.formats._writing.cues import ReadyCue, ready
+from whisperdiar.formats._writing.render import written
+from whisperdiar.formats._writing.speakers import PALETTE, chosen_style, clean_names, colour_numbers, readable_leads
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue

@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from whisperdiar.errors import FormatError
-from whisperdiar.formats import _fields, _json_text
-from whisperdiar.formats._heard import transcript_of
-from whisperdiar.formats._segments import segments, utterances_of, words_of
-from whisperdiar.formats._spoken import SpokenWord, distinct_names, spoken
+from whisperdiar.formats._reading import fields
+from whisperdiar.formats._reading.segments import segments, utterances_of, words_of
+from whisperdiar.formats._reading.utterances import transcript_of
+from whisperdiar.formats._writing.runs import SpokenWord, distinct_names, spoken
 from whisperdiar.options import WriteOptions
+from whisperdiar.text import json
 from whisperdiar.transcript import Transcript
 
 name = "whisperx-json"
@@ -33,7 +34,7 @@ def dumps(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG
             {"start": item.start_ms / 1000, "end": item.end_ms / 1000, "text": item.text, **who, "words": words}
         )
     every = [word for segment in segments for word in segment["words"]]
-    return _json_text.write({"segments": segments, "word_segments": every, "language": transcript.language})
+    return json.write({"segments": segments, "word_segments": every, "language": transcript.language})
 
 
 def _word(word: SpokenWord, names: Mapping[str | None, str]) -> dict[str, Any]:
@@ -48,10 +49,10 @@ def read(text: str) -> Transcript:
     Raises:
         FormatError: no JSON of whisperX; the message says where.
     """
-    data = _json_text.read(text)
+    data = json.read(text)
     if not isinstance(data, Mapping) or "segments" not in data:
         raise FormatError("expected a JSON object with segments, as whisperX writes it")
     heard = segments(data["segments"])
     if not heard and data.get("word_segments"):
         heard = utterances_of(words_of({"words": data["word_segments"]}, "word_segments"), None, "word_segments")
-    return transcript_of(heard, language=_fields.text(data, "language", "the object") or None)
+    return transcript_of(heard, language=fields.text(data, "language", "the object") or None)

@@ -15,8 +15,8 @@ from itertools import groupby, pairwise
 from typing import Any, NamedTuple
 
 from whisperdiar.errors import FormatError
-from whisperdiar.formats._recordings import NO_ID
-from whisperdiar.formats._spoken import UNKNOWN
+from whisperdiar.formats._reading.recordings import NO_ID
+from whisperdiar.formats._writing.runs import UNKNOWN
 from whisperdiar.transcript import Segment, Speaker, Transcript
 from whisperdiar.types import Span, Turn, Word
 

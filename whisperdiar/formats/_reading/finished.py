@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from whisperdiar.formats._labels import split_labels
+from whisperdiar.formats._reading.labels import split_labels
 from whisperdiar.types import Cue
 
 

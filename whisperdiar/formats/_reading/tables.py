@@ -12,12 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from whisperdiar.errors import FormatError
-from whisperdiar.formats._heard import Heard, HeardWord, transcript_of
-from whisperdiar.formats._recordings import NO_ID, choose
-from whisperdiar.formats._segments import utterances_of
-from whisperdiar.formats._spoken import UNKNOWN
-from whisperdiar.formats._table import FORMULA
+from whisperdiar.formats._reading.recordings import NO_ID, choose
+from whisperdiar.formats._reading.segments import utterances_of
+from whisperdiar.formats._reading.utterances import Heard, HeardWord, transcript_of
 from whisperdiar.formats._text import one_line, refuse_line, seconds_field, without_mark
+from whisperdiar.formats._writing.runs import UNKNOWN
+from whisperdiar.formats._writing.tables import FORMULA
 from whisperdiar.transcript import Transcript
 
 _NAMES: Mapping[str, str] = {

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from whisperdiar.formats import _fields
-from whisperdiar.formats._heard import Heard, HeardWord
-from whisperdiar.formats._spoken import UNKNOWN
+from whisperdiar.formats._reading import fields
+from whisperdiar.formats._reading.utterances import Heard, HeardWord
+from whisperdiar.formats._writing.runs import UNKNOWN
 
 _WORD_KEYS = ("word", "text")
 _SCORE_KEYS = ("score", "probability", "confidence")
@@ -26,12 +26,12 @@ def segments(value: Any, where: str = "segments") -> list[Heard]:
         FormatError: it is no such list, or a segment has neither a text nor words; the message says where.
     """
     heard = []
-    for index, item in enumerate(_fields.objects(value, where)):
+    for index, item in enumerate(fields.objects(value, where)):
         place = f"{where}[{index}]"
         words = words_of(item, place)
-        said = _fields.text(item, "text", place) if words else _fields.required_text(item, ("text",), place)
-        start, end = _fields.time(item, "start", place), _fields.time(item, "end", place)
-        heard.append(Heard(start, end, _fields.text(item, "speaker", place) or None, said, words, place))
+        said = fields.text(item, "text", place) if words else fields.required_text(item, ("text",), place)
+        start, end = fields.time(item, "start", place), fields.time(item, "end", place)
+        heard.append(Heard(start, end, fields.text(item, "speaker", place) or None, said, words, place))
     return heard
 
 
@@ -45,15 +45,15 @@ def words_of(item: Mapping[str, Any], where: str, *, keys: Sequence[str] = _WORD
         FormatError: an object among them has none of the keys, or a field of another kind; the message says where.
     """
     found = []
-    for number, word in enumerate(_fields.objects(item.get("words"), f"{where}.words".lstrip("."))):
+    for number, word in enumerate(fields.objects(item.get("words"), f"{where}.words".lstrip("."))):
         place = f"{where}.words[{number}]".lstrip(".")
-        scores = [_fields.number(word, key, place) for key in _SCORE_KEYS if word.get(key) is not None]
-        who = _fields.text(word, "speaker", place)
+        scores = [fields.number(word, key, place) for key in _SCORE_KEYS if word.get(key) is not None]
+        who = fields.text(word, "speaker", place)
         found.append(
             HeardWord(
-                _fields.required_text(word, keys, place),
-                _fields.number(word, "start", place),
-                _fields.number(word, "end", place),
+                fields.required_text(word, keys, place),
+                fields.number(word, "start", place),
+                fields.number(word, "end", place),
                 1.0 if not scores or scores[0] is None else scores[0],
                 None if who in ("", UNKNOWN) else who,
             )

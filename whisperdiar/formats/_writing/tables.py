@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from whisperdiar.formats._spoken import distinct_names, spoken
 from whisperdiar.formats._text import decimal, one_line
+from whisperdiar.formats._writing.runs import distinct_names, spoken
 from whisperdiar.transcript import Transcript
 
 FORMULA = tuple("=+-@＝＋－＠")

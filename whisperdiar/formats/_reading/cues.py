@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from whisperdiar.formats._finished import finished
-from whisperdiar.formats._heard import last_word_end, shared, tokens, warning_of_times
-from whisperdiar.formats._recordings import NO_ID
-from whisperdiar.formats._rolling import unrolled
+from whisperdiar.formats._reading.finished import finished
+from whisperdiar.formats._reading.recordings import NO_ID
+from whisperdiar.formats._reading.rolling import unrolled
+from whisperdiar.formats._reading.utterances import last_word_end, shared, tokens, warning_of_times
 from whisperdiar.segmentation import segments
 from whisperdiar.transcript import Segment, Speaker, Transcript
 from whisperdiar.types import Cue, Span, Turn, Word

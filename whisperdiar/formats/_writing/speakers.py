@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Literal
 
-from whisperdiar.formats._cues import ReadyCue
-from whisperdiar.formats._labels import LABEL_AGAIN, MARK, UNKNOWN, mark_leads
+from whisperdiar.formats._reading.labels import LABEL_AGAIN, MARK, UNKNOWN, mark_leads
 from whisperdiar.formats._text import one_line
+from whisperdiar.formats._writing.cues import ReadyCue
 from whisperdiar.options import WriteOptions
 from whisperdiar.types import Cue, Span
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from whisperdiar.formats._blocks import clock_seconds
+from whisperdiar.formats._reading.blocks import clock_seconds
 from whisperdiar.formats._text import one_line, without_breaks
 from whisperdiar.types import Cue, Span, TimedText
 

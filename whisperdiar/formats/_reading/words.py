@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from whisperdiar.errors import FormatError
-from whisperdiar.formats import _fields
-from whisperdiar.formats._heard import Heard, HeardWord, filled, joined, mend_times, woven
-from whisperdiar.formats._segments import words_of
+from whisperdiar.formats._reading import fields
+from whisperdiar.formats._reading.segments import words_of
+from whisperdiar.formats._reading.utterances import Heard, HeardWord, filled, joined, mend_times, woven
 from whisperdiar.types import Span, Word
 
 _KEYS = ("text", "word")
@@ -24,7 +24,7 @@ def recognised_words(value: Sequence[Any]) -> tuple[tuple[Word, ...], str]:
         FormatError: an object is no word and has none inside, a word has no time, or a text holds several words, whose
             speakers could not be told apart; the message says where.
     """
-    items = _fields.objects(value, "words")
+    items = fields.objects(value, "words")
     if any("words" in item for item in items):
         heard = [
             _utterance(words_of(item, f"words[{index}]", keys=_KEYS), f"words[{index}]")
@@ -32,7 +32,7 @@ def recognised_words(value: Sequence[Any]) -> tuple[tuple[Word, ...], str]:
         ]
         for index, own in enumerate(heard):
             # Without words the text must be there to be compared: under another key it would be lost.
-            read = _fields.text if own.words else _required
+            read = fields.text if own.words else _required
             said = read(items[index], "text", f"words[{index}]")
             if said and woven(said, [word.text for word in own.words if word.text]) is None:
                 raise FormatError(f"words[{index}].words: the text of this segment has other words than these")
@@ -51,7 +51,7 @@ def recognised_words(value: Sequence[Any]) -> tuple[tuple[Word, ...], str]:
 
 
 def _required(item: Mapping[str, Any], key: str, where: str) -> str:
-    return _fields.required_text(item, (key,), where)
+    return fields.required_text(item, (key,), where)
 
 
 def _utterance(words: Sequence[HeardWord], where: str) -> Heard:

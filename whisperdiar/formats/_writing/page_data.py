@@ -12,16 +12,16 @@ from dataclasses import asdict, replace
 from itertools import pairwise
 from typing import Any
 
-from whisperdiar.formats._cues import ready
-from whisperdiar.formats._finished import unlabelled
-from whisperdiar.formats._json_text import write_compact
-from whisperdiar.formats._labels import UNKNOWN
-from whisperdiar.formats._making import subtitle_cues
-from whisperdiar.formats._notes import fallback_notes, without_folders
-from whisperdiar.formats._speakers import clean_names, leads
+from whisperdiar.formats._reading.finished import unlabelled
+from whisperdiar.formats._reading.labels import UNKNOWN
 from whisperdiar.formats._text import milliseconds, speaker_names
+from whisperdiar.formats._writing.cues import ready
+from whisperdiar.formats._writing.notes import fallback_notes, without_folders
+from whisperdiar.formats._writing.render import subtitle_cues
+from whisperdiar.formats._writing.speakers import clean_names, leads
 from whisperdiar.options import WriteOptions
 from whisperdiar.statistics import Statistics, talk_statistics
+from whisperdiar.text.json import write_compact
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from whisperdiar.formats._cues import ready
-from whisperdiar.formats._finished import unlabelled
-from whisperdiar.formats._speakers import chosen_style, clean_names, full_label, label_if_it_fits, leads
+from whisperdiar.formats._reading.finished import unlabelled
 from whisperdiar.formats._text import milliseconds, speaker_names
+from whisperdiar.formats._writing.cues import ready
+from whisperdiar.formats._writing.speakers import chosen_style, clean_names, full_label, label_if_it_fits, leads
 from whisperdiar.options import WriteOptions
 from whisperdiar.subtitles import cues as make_cues
 from whisperdiar.subtitles import relined

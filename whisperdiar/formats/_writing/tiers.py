@@ -16,10 +16,10 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from whisperdiar.formats._heard import Heard, HeardWord
-from whisperdiar.formats._silence import SILENCE, SILENT_WORDS
-from whisperdiar.formats._spoken import Spoken, distinct_names, spoken
+from whisperdiar.formats._reading.silence import SILENCE, SILENT_WORDS
+from whisperdiar.formats._reading.utterances import Heard, HeardWord
 from whisperdiar.formats._text import distinct
+from whisperdiar.formats._writing.runs import Spoken, distinct_names, spoken
 from whisperdiar.transcript import Transcript
 
 _WORDS = "words@"  # type@participant, as ELAN's users name tiers

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from whisperdiar.errors import FormatError
-from whisperdiar.formats._text import without_mark
 
 _LONGEST_LIST = 100
 _ENCODE = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
@@ -51,7 +50,7 @@ def read(text: str) -> Any:
         FormatError: no JSON (the message says where), or a number that is not finite.
     """
     try:
-        return json.loads(without_mark(text), parse_float=_finite, parse_constant=_finite)
+        return json.loads(text.removeprefix("\ufeff"), parse_float=_finite, parse_constant=_finite)
     except json.JSONDecodeError as error:
         raise FormatError(f"line {error.lineno}, column {error.colno}: this is no JSON: {error.msg}") from error
     except RecursionError as error:
