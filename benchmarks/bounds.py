@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any, NoReturn
 
 from whisperdiar import Segment, Span, Speaker, Transcript, Turn, Word, cues, subtitle_rules, talk_statistics
-from whisperdiar.editing.form import write as write_form
+from whisperdiar.editing.text_form import write as write_form
 from whisperdiar.formats import FORMATS, by_name
 from whisperdiar.minutes.compose import minutes
 from whisperdiar.options import PlotOptions, WriteOptions

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests import formats_strategies as strategies
 from tests.counting import calls
 from whisperdiar import editing
-from whisperdiar.editing._old import lay_out
+from whisperdiar.editing.passages import lay_out
 from whisperdiar.errors import FormatError
 from whisperdiar.formats import json
 from whisperdiar.options import EditOptions

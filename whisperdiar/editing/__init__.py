@@ -6,8 +6,8 @@ when the recording is transcribed again.
 
 from __future__ import annotations
 
-from whisperdiar.editing.applying import Applied, Changes, apply
-from whisperdiar.editing.carrying import Carried, carry_over
-from whisperdiar.editing.form import EditedText, NewTurn, parse, write
+from whisperdiar.editing.apply_changes import Applied, Changes, apply
+from whisperdiar.editing.corrections import Carried, carry_over
+from whisperdiar.editing.text_form import EditedText, NewTurn, parse, write
 
 __all__ = ["Applied", "Carried", "Changes", "EditedText", "NewTurn", "apply", "carry_over", "parse", "write"]

@@ -3,6 +3,8 @@
 A *token* is what white space separates in the text. A *unit* is the smallest run of words that is whole tokens: mostly
 one word, several where they are written without a space (``well`` ``-known``, Japanese), and words without visible
 text are counted to the unit before them.
+
+A word of the corrected text on its way to a time.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from dataclasses import dataclass
 from whisperdiar.formats._text import one_line
 from whisperdiar.options import EditOptions
 from whisperdiar.transcript import Segment, Transcript
-from whisperdiar.types import Word
+from whisperdiar.types import Span, Word
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,3 +155,35 @@ def _units(texts: Sequence[str], first: int, last: int) -> list[Unit]:
             parts[-1] = ([*parts[-1][0], index], parts[-1][1] + text)
         apart = text[-1].isspace()
     return [Unit(tuple(indices), tuple(text.split())) for indices, text in parts]
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A word of the corrected text.
+
+    Attributes:
+        word: index of the old word that stays; None for a corrected or an inserted one.
+        text: what stands there, without spaces around it.
+        glued: no white space comes before it.
+        replaced: the old words in whose place a corrected one stands.
+        span: when; None until it is known.
+        part: number of its paragraph in the turn.
+        stray: a word without visible text that belongs to another speaker than the words around it, and stays there.
+        start: the character of its token with which it begins.
+    """
+
+    word: int | None
+    text: str
+    glued: bool
+    replaced: tuple[int, ...] = ()
+    span: Span | None = None
+    part: int = 0
+    stray: bool = False
+    start: int = 0
+
+    @property
+    def time(self) -> Span:
+        """The span of a word whose time is known."""
+        if self.span is None:
+            raise ValueError(f"{self.text!r} has no time yet")
+        return self.span

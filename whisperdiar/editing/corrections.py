@@ -1,4 +1,9 @@
-"""Corrections of an earlier transcript kept when the recording is transcribed again. Pure."""
+"""Corrections of an earlier transcript kept when the recording is transcribed again. Pure.
+
+Which speaker of one transcript is which speaker of another transcript of the same recording.
+
+What a person corrected in a transcript, as stretches of words.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +12,113 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 
-from whisperdiar.editing._same_people import same_people
-from whisperdiar.editing._sequences import key
-from whisperdiar.editing._stretches import Stretch, deletions, stretches
-from whisperdiar.editing._turns import Said, corrected_turns
+import numpy as np
+
+from whisperdiar.editing.apply_changes import DELETED
+from whisperdiar.editing.matching import key
+from whisperdiar.editing.rebuilding import Said, corrected_turns
 from whisperdiar.options import KeepOptions
 from whisperdiar.segmentation import segments as cut_words
 from whisperdiar.transcript import Segment, Speaker, Transcript
 from whisperdiar.types import Span, Word, speaker_label
+
+
+def same_people(old: Transcript, new: Transcript) -> dict[str, str]:
+    """Label of `old` → label of `new`: one to one, so that they speak together as long as can be (Kuhn 1955).
+
+    People who never speak at the same time as anybody of the other transcript are left out.
+    """
+    from scipy.optimize import linear_sum_assignment  # at its first use
+
+    before, after = _speech(old), _speech(new)
+    if not before or not after:
+        return {}
+    rows, columns = list(before), list(after)
+    shared = np.array([[_overlap(before[row], after[column]) for column in columns] for row in rows])
+    pairs = zip(*linear_sum_assignment(-shared), strict=True)
+    return {rows[i]: columns[j] for i, j in pairs if shared[i, j] > 0}
+
+
+def _speech(transcript: Transcript) -> dict[str, list[Span]]:
+    """When each speaker talks, by the turns; by the words of those who have none."""
+    found: dict[str, list[Span]] = {}
+    for turn in transcript.turns:
+        found.setdefault(turn.speaker, []).append(turn.span)
+    words: dict[str, list[Span]] = {}
+    for segment in transcript.segments:
+        if segment.speaker is not None and segment.speaker not in found:
+            words.setdefault(segment.speaker, []).extend(word.span for word in segment.words)
+    return {label: sorted(spans) for label, spans in (found | words).items()}
+
+
+def _overlap(first: Sequence[Span], second: Sequence[Span]) -> float:
+    """Seconds in which both talk; each list is sorted by start."""
+    total, begin = 0.0, 0
+    longest = max((span.duration for span in second), default=0.0)
+    for span in first:
+        while begin < len(second) and second[begin].start < span.start - longest:
+            begin += 1
+        for other in second[begin:]:
+            if other.start >= span.end:
+                break
+            total += max(0.0, min(span.end, other.end) - max(span.start, other.start))
+    return total
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Corrected words in a row; or, with none, where words were deleted (`gone` are their keys).
+
+    `before` and `after` are the words next to it that nobody touched; `kin` are those of them that the same person
+    says; `opens` and `closes` say that there is no word before or after it.
+    """
+
+    span: Span
+    words: tuple[Word, ...]
+    speaker: str | None
+    gone: frozenset[str] = frozenset()
+    before: Word | None = None
+    after: Word | None = None
+    kin: tuple[Word, ...] = ()
+    opens: bool = False
+    closes: bool = False
+
+
+def stretches(edited: Transcript, options: KeepOptions) -> Iterator[Stretch]:
+    """Corrected words of one speaker in a row."""
+    flat = [(word, segment.speaker) for segment in edited.segments for word in segment.words]
+    runs: list[list[int]] = []
+    for i, (word, speaker) in enumerate(flat):
+        if not word.edited:
+            continue
+        last = runs[-1][-1] if runs else -2
+        near = last == i - 1 and flat[last][1] == speaker and abs(word.start - flat[last][0].end) <= options.join_gap
+        if near:
+            runs[-1].append(i)
+        else:
+            runs.append([i])
+    for run in runs:
+        words = tuple(flat[i][0] for i in run)
+        span = Span(min(word.start for word in words), max(word.end for word in words))
+        speaker = flat[run[0]][1]
+        beside = [flat[i] if 0 <= i < len(flat) else None for i in (run[0] - 1, run[-1] + 1)]
+        before, after = (None if item is None or item[0].edited else item[0] for item in beside)
+        yield Stretch(
+            span,
+            words,
+            speaker,
+            before=before,
+            after=after,
+            kin=tuple(item[0] for item in beside if item is not None and not item[0].edited and item[1] == speaker),
+            opens=beside[0] is None,
+            closes=beside[1] is None,
+        )
+
+
+def deletions(edited: Transcript) -> Iterator[Stretch]:
+    for item in edited.dropped:
+        if item.reason == DELETED:
+            yield Stretch(item.span, (), None, gone=frozenset(key(token) for token in item.text.split()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,15 +11,12 @@ from difflib import get_close_matches
 from itertools import groupby
 from typing import Any
 
-from whisperdiar.editing._cast import Cast, folded
-from whisperdiar.editing._matching import Matching, match
-from whisperdiar.editing._new import New, new_tokens
-from whisperdiar.editing._old import Old, lay_out
-from whisperdiar.editing._placed import Placed
-from whisperdiar.editing._placing import place
-from whisperdiar.editing._rebuilding import Rebuilt, rebuild
-from whisperdiar.editing._turns import corrected_turns
-from whisperdiar.editing.form import EditedText
+from whisperdiar.editing.matching import Matching, match
+from whisperdiar.editing.passages import Old, Placed, lay_out
+from whisperdiar.editing.placement import place
+from whisperdiar.editing.rebuilding import Rebuilt, corrected_turns, rebuild
+from whisperdiar.editing.speakers import Cast, folded
+from whisperdiar.editing.text_form import EditedText, New, new_tokens
 from whisperdiar.errors import FormatError
 from whisperdiar.options import EditOptions
 from whisperdiar.transcript import Segment, Speaker, Transcript, speaker_names

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from whisperdiar.editing._old import cleaned
+from whisperdiar.editing.passages import cleaned
 from whisperdiar.errors import FormatError
 from whisperdiar.transcript import Transcript, speaker_names
 from whisperdiar.types import speaker_label

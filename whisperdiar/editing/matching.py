@@ -3,21 +3,197 @@
 The tokens of both are aligned as sequences. What was moved is found by the time above its turn, and by runs of words
 that are nowhere else. What is left over on both sides between two matches is a `Block`: these old words were replaced
 by those new ones.
+
+Alignment of two sequences of tokens.
+
+A cheapest alignment first (Levenshtein distance by rapidfuzz, bit-parallel: Hyyrö 2003), then, inside what differs,
+the longest common runs (difflib): of the tokens as they are, and without regard to case and punctuation.
+
+Words that were cut out at one place of the text and put in at another.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from itertools import pairwise
 
-from whisperdiar.editing._new import New
-from whisperdiar.editing._old import Old
-from whisperdiar.editing._sequences import Pairs, aligned, longest_rising
-from whisperdiar.editing._wandering import RUN, homes, wandered
-from whisperdiar.editing.form import NewTurn
+from whisperdiar.editing.passages import Old
+from whisperdiar.editing.speakers import folded
+from whisperdiar.editing.text_form import New, NewTurn
+
+_LARGEST_REFINED = 400_000
+"""Old times new tokens up to which a block is searched for common runs, whose search may take quadratic time."""
+
+Pairs = list[tuple[int, int]]
+
+
+def key(token: str) -> str:
+    """A token without regard to case, typography and the punctuation around it."""
+    text = folded(unicodedata.normalize("NFC", token))
+    bare = "".join(c for c in text if unicodedata.category(c)[0] not in "PS")
+    return bare or text
+
+
+def aligned(old: Sequence[str], new: Sequence[str]) -> Pairs:
+    """Pairs of equal tokens (or nearly equal ones, see `key`), increasing on both sides."""
+    from rapidfuzz.distance import Levenshtein  # at its first use: most commands need none
+
+    pairs: Pairs = []
+    at_old = at_new = 0
+    for operation in Levenshtein.opcodes(old, new):
+        if operation.tag != "equal":
+            continue
+        pairs += _refined(old, new, (at_old, operation.src_start), (at_new, operation.dest_start))
+        pairs += zip(
+            range(operation.src_start, operation.src_end), range(operation.dest_start, operation.dest_end), strict=True
+        )
+        at_old, at_new = operation.src_end, operation.dest_end
+    return pairs + _refined(old, new, (at_old, len(old)), (at_new, len(new)))
+
+
+def _refined(old: Sequence[str], new: Sequence[str], a: tuple[int, int], b: tuple[int, int]) -> Pairs:
+    """Common runs inside old[a] and new[b]: a cheapest alignment need not hold all words that are the same."""
+    if not 0 < (a[1] - a[0]) * (b[1] - b[0]) <= _LARGEST_REFINED:
+        return []
+    exact = _common(old, new, a, b)
+    pairs: Pairs = []
+    keys_old = [key(token) for token in old[a[0] : a[1]]]
+    keys_new = [key(token) for token in new[b[0] : b[1]]]
+    for (i, j), (i_next, j_next) in pairwise([(a[0] - 1, b[0] - 1), *exact, (a[1], b[1])]):
+        gap = _common(keys_old, keys_new, (i + 1 - a[0], i_next - a[0]), (j + 1 - b[0], j_next - b[0]))
+        pairs += [(x + a[0], y + b[0]) for x, y in gap]
+        if i_next < a[1]:
+            pairs.append((i_next, j_next))
+    return pairs
+
+
+def _common(old: Sequence[str], new: Sequence[str], a: tuple[int, int], b: tuple[int, int]) -> Pairs:
+    if a[0] >= a[1] or b[0] >= b[1]:
+        return []
+    matcher = SequenceMatcher(None, old[a[0] : a[1]], new[b[0] : b[1]], autojunk=False)
+    return [(a[0] + run.a + k, b[0] + run.b + k) for run in matcher.get_matching_blocks() for k in range(run.size)]
+
+
+def longest_rising(values: Sequence[int]) -> list[int]:
+    """Indices of a longest subsequence that never falls (patience sorting)."""
+    tails: list[int] = []
+    ends: list[int] = []
+    before: list[int] = []
+    for index, value in enumerate(values):
+        place = bisect_right(tails, value)
+        before.append(ends[place - 1] if place else -1)
+        tails[place : place + 1] = [value]
+        ends[place : place + 1] = [index]
+    found: list[int] = []
+    at = ends[-1] if ends else -1
+    while at >= 0:
+        found.append(at)
+        at = before[at]
+    return found[::-1]
+
+
+RUN = 4
+"""Words in a row that are found wherever they went; fewer are too often the same by chance."""
+_NEAR = 3
+"""Paragraphs beside the place of a turn in which fewer words are looked for."""
+
+
+def homes(old: Old, origin: Sequence[int | None], in_order: set[int]) -> tuple[list[int], list[int]]:
+    """For every new turn the first and the last old paragraph that its words may well come from."""
+    low, last = [], 0
+    for turn, paragraph in enumerate(origin):
+        low.append(last)
+        last = paragraph if turn in in_order and paragraph is not None else last
+    high, last = [], len(old.paragraphs)
+    for turn in range(len(origin) - 1, -1, -1):
+        paragraph = origin[turn]
+        high.append(last)
+        last = paragraph if turn in in_order and paragraph is not None else last
+    return low, high[::-1]
+
+
+def wandered(
+    old: Old, new: New, used_old: set[int], used_new: set[int], near: tuple[Sequence[int], Sequence[int]]
+) -> Iterator[Pairs]:
+    """Runs of words that are left over on both sides: long ones from anywhere, short ones from nearby.
+
+    Args:
+        used_old, used_new: tokens that have found each other; those of long runs are added.
+        near: see `homes`.
+    """
+    for pairs in list(_long(old, new, used_old, used_new)):
+        used_old |= {i for i, _ in pairs}
+        used_new |= {j for _, j in pairs}
+        yield pairs
+    yield from list(_short(old, new, used_old, used_new, near))
+
+
+def _long(old: Old, new: New, used_old: set[int], used_new: set[int]) -> Iterator[Pairs]:
+    """Runs of `RUN` words and more whose first words are nowhere else among what is left over."""
+    places: dict[tuple[str, ...], list[int]] = {}
+    for i in range(len(old.tokens) - RUN + 1):
+        if used_old.isdisjoint(range(i, i + RUN)):
+            places.setdefault(old.tokens[i : i + RUN], []).append(i)
+    taken: set[int] = set()
+    j = 0
+    while places and j <= len(new.tokens) - RUN:
+        (i, *others) = places.get(new.tokens[j : j + RUN], [-1, -1])
+        length = 0
+        while (
+            not others
+            and i + length < len(old.tokens)
+            and j + length < len(new.tokens)
+            and old.tokens[i + length] == new.tokens[j + length]
+            and new.turn_of[j + length] == new.turn_of[j]
+            and i + length not in used_old
+            and i + length not in taken
+            and j + length not in used_new
+        ):
+            length += 1
+        if length >= RUN:
+            taken |= set(range(i, i + length))
+            yield [(i + k, j + k) for k in range(length)]
+        j += max(1, length)
+
+
+def _short(
+    old: Old, new: New, used_old: set[int], used_new: set[int], near: tuple[Sequence[int], Sequence[int]]
+) -> Iterator[Pairs]:
+    """Whole runs of left over words, such as an interjection that was moved behind the next turn; the nearest first."""
+    places: dict[tuple[str, ...], list[range]] = {}
+    for gone in _left_over(len(old.tokens), used_old, old.paragraph_of):
+        places.setdefault(old.tokens[gone.start : gone.stop], []).append(gone)
+    low, high = near
+    for come in _left_over(len(new.tokens), used_new, new.turn_of):
+        turn = new.turn_of[come.start]
+        candidates = places.get(new.tokens[come.start : come.stop], [])
+        fitting = [
+            gone for gone in candidates if low[turn] - _NEAR <= old.paragraph_of[gone.start] <= high[turn] + _NEAR
+        ]
+        best = min(
+            fitting, key=lambda gone: abs(2 * old.paragraph_of[gone.start] - low[turn] - high[turn]), default=None
+        )
+        if best is not None:
+            candidates.remove(best)
+            yield list(zip(best, come, strict=True))
+
+
+def _left_over(count: int, used: set[int], group_of: Sequence[int]) -> Iterable[range]:
+    """Runs of tokens of one paragraph that have found none, as long as can be."""
+    first: int | None = None
+    for at in range(count + 1):
+        inside = at < count and at not in used
+        if first is not None and (not inside or group_of[at] != group_of[first]):
+            yield range(first, at)
+            first = None
+        if inside and first is None:
+            first = at
+
 
 _MOVED_SHARE = 0.5
 """Of a moved turn's words, so many must be those of the turn whose time it bears."""

@@ -1,4 +1,4 @@
-r"""The text that a person corrects: written from a transcript, and read back as turns of tokens.
+"""The text that a person corrects: written from a transcript, and read back as turns of tokens.
 
     # meeting
 
@@ -16,6 +16,8 @@ r"""The text that a person corrects: written from a transcript, and read back as
 A line with a name and a time begins a turn, and so does a name in asterisks on a line of its own. Everything below is
 that turn's text, whatever line ends, line breaks and spaces an editor leaves; an empty line begins a new paragraph of
 the same turn. A backslash before a sign keeps it as it is. ``(?)`` marks a doubtful word and is passed over.
+
+The corrected text as one sequence of tokens.
 """
 
 from __future__ import annotations
@@ -23,12 +25,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import NamedTuple
 from unicodedata import east_asian_width
 from unicodedata import name as character_name
 
-from whisperdiar.editing._cast import Cast, Entry, list_keys, read_cast, shown_names
-from whisperdiar.editing._old import Old, cleaned, lay_out
+from whisperdiar.editing.passages import Old, cleaned, lay_out
+from whisperdiar.editing.speakers import Cast, Entry, list_keys, read_cast, shown_names
 from whisperdiar.errors import FormatError
 from whisperdiar.formats._text import refuse_line, without_mark
 from whisperdiar.options import EditOptions
@@ -301,3 +304,27 @@ def _seconds(text: str) -> int | None:
         return None
     hours, minutes, seconds = (int(group or 0) for group in match.groups())
     return None if seconds > 59 or (match[1] and minutes > 59) else hours * 3600 + minutes * 60 + seconds
+
+
+@dataclass(frozen=True, slots=True)
+class New:
+    """The tokens of the corrected turns, the turn of each, and those with which a paragraph begins and ends."""
+
+    turns: tuple[NewTurn, ...]
+    tokens: tuple[str, ...]
+    turn_of: tuple[int, ...]
+    begins: frozenset[int]
+    ends: frozenset[int]
+
+
+def new_tokens(turns: Sequence[NewTurn]) -> New:
+    """The tokens of corrected turns as one sequence."""
+    tokens = [turn.tokens for turn in turns]
+    ends = list(accumulate(len(part) for turn in turns for part in turn.parts))
+    return New(
+        tuple(turns),
+        tuple(token for items in tokens for token in items),
+        tuple(number for number, items in enumerate(tokens) for _ in items),
+        frozenset([0, *ends]),
+        frozenset(end - 1 for end in ends),
+    )
