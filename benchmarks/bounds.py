@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 from whisperdiar import Segment, Span, Speaker, Transcript, Turn, Word, cues, subtitle_rules, talk_statistics
 from whisperdiar.editing.text_form import write as write_form
 from whisperdiar.formats import FORMATS, by_name
-from whisperdiar.minutes.compose import minutes
+from whisperdiar.minutes.extract.compose import minutes
 from whisperdiar.options import PlotOptions, WriteOptions
 from whisperdiar.plots import picture_svg
 from whisperdiar.subtitles.checking import check

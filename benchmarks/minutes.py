@@ -38,8 +38,8 @@ from sklearn.linear_model import LogisticRegression
 from training.minutes.corpus import meetings
 from training.minutes.fit import Example, example, folds
 from training.minutes.train import KINDS, unseen_scores
-from whisperdiar.minutes.evidence import strongest
-from whisperdiar.minutes.features import Vector
+from whisperdiar.minutes.extract.evidence import strongest
+from whisperdiar.minutes.extract.features import Vector
 
 SHOWN = ("summary", "outcomes", "decisions", "actions")
 Scored = Mapping[str, Vector]

@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 from tests.formats_strategies import nasty_text, transcripts
 from tests.meetings import ENGLISH, RUSSIAN_NAMES, meeting, russian
 from whisperdiar.errors import BackendMissing, FormatError, InvalidOption, OutputError
-from whisperdiar.minutes.compose import minutes
 from whisperdiar.minutes.content import Evidence, Item, Minutes, Topic
+from whisperdiar.minutes.extract.compose import minutes
+from whisperdiar.minutes.extract.model import TARGETS, Trees, load, masked_tokens, score, tilings
 from whisperdiar.minutes.language import NEUTRAL, language
 from whisperdiar.minutes.links import media_link
-from whisperdiar.minutes.model import TARGETS, Trees, load, masked_tokens, score, tilings
 from whisperdiar.minutes.render import renderer
 from whisperdiar.minutes.render.html import render as html
 from whisperdiar.minutes.render.json import schema
@@ -203,7 +203,7 @@ def test_the_models_prefer_what_decides_and_what_is_to_do() -> None:
 
 @pytest.mark.parametrize("kind", ["phrases", "cues", "neutral"])
 def test_the_shipped_models_fit_the_features(kind: str) -> None:
-    from whisperdiar.minutes.features import extract
+    from whisperdiar.minutes.extract.features import extract
 
     spoken = NEUTRAL if kind == "neutral" else language("en")
     assert load(kind).names == extract(utterances(meeting()), spoken).names

@@ -17,13 +17,13 @@ from tests.formats_strategies import nasty_text
 from tests.llm_server import serving
 from tests.meetings import NAMES, meeting
 from whisperdiar.errors import BackendError, InvalidOption
-from whisperdiar.minutes.citations import SECTIONS, Claim, check, parse, support
-from whisperdiar.minutes.compose import compose
+from whisperdiar.minutes.extract.compose import compose
+from whisperdiar.minutes.extract.material import prepare
 from whisperdiar.minutes.language import language
-from whisperdiar.minutes.llm import LanguageModel, check_address, endpoint, is_local
-from whisperdiar.minutes.material import prepare
+from whisperdiar.minutes.llm.citations import SECTIONS, Claim, check, parse, support
+from whisperdiar.minutes.llm.client import LanguageModel, check_address, endpoint, is_local
+from whisperdiar.minutes.llm.writing import Written, windows, write
 from whisperdiar.minutes.units import utterances
-from whisperdiar.minutes.writing import Written, windows, write
 from whisperdiar.options import LlmOptions, MinutesOptions
 
 EN = language("en")
@@ -272,7 +272,7 @@ def test_a_pause_is_as_long_as_the_server_asks_and_grows_where_it_does_not_say(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     slept: list[float] = []
-    monkeypatch.setattr("whisperdiar.minutes.llm.time.sleep", slept.append)
+    monkeypatch.setattr("whisperdiar.minutes.llm.client.time.sleep", slept.append)
     replies = iter([(429, {"Retry-After": "7"}, b""), (502, {}, b""), (502, {}, b""), "there"])
     with serving(lambda _: next(replies)) as server:
         assert LanguageModel(LlmOptions(url=server.url, model="m", pause=2.0)).answer([]) == "there"

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from tests.formats_strategies import nasty_text, transcripts
 from tests.meetings import RUSSIAN_NAMES, meeting, russian
 from whisperdiar.minutes.content import Due
-from whisperdiar.minutes.dates import due, has_parser
-from whisperdiar.minutes.evidence import runs, strongest, whole
-from whisperdiar.minutes.features import extract, ranks, shifted, window_mean
+from whisperdiar.minutes.extract.compose import participants
+from whisperdiar.minutes.extract.dates import due, has_parser
+from whisperdiar.minutes.extract.evidence import runs, strongest, whole
+from whisperdiar.minutes.extract.features import extract, ranks, shifted, window_mean
+from whisperdiar.minutes.extract.lexical import Terms
+from whisperdiar.minutes.extract.owners import owner
+from whisperdiar.minutes.extract.topics import topics
 from whisperdiar.minutes.language import NEUTRAL, language
-from whisperdiar.minutes.lexical import Terms
-from whisperdiar.minutes.owners import owner
-from whisperdiar.minutes.participants import participants
-from whisperdiar.minutes.topics import topics
 from whisperdiar.minutes.units import utterances
 from whisperdiar.minutes.wording import readable
 from whisperdiar.transcript import Speaker, Transcript

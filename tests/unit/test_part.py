@@ -16,7 +16,7 @@ from whisperdiar.cli import run
 from whisperdiar.diarization.bic import Backend as Bic
 from whisperdiar.formats import by_name
 from whisperdiar.media import load
-from whisperdiar.minutes.compose import minutes
+from whisperdiar.minutes.extract.compose import minutes
 from whisperdiar.options import WriteOptions
 from whisperdiar.pipeline import shifted
 from whisperdiar.statistics import talk_statistics

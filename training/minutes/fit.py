@@ -1,4 +1,4 @@
-"""Fits the models of `whisperdiar.minutes.model`: scikit-learn and LightGBM in, plain arrays out."""
+"""Fits the models of `whisperdiar.minutes.extract.model`: scikit-learn and LightGBM in, plain arrays out."""
 
 from __future__ import annotations
 
@@ -13,9 +13,18 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from training.minutes.corpus import Meeting, units, words_per_utterance
-from whisperdiar.minutes.features import Matrix, Vector, extract
+from whisperdiar.minutes.extract.features import Matrix, Vector, extract
+from whisperdiar.minutes.extract.model import (
+    TARGETS,
+    Linear,
+    Model,
+    Phrases,
+    Scale,
+    Trees,
+    masked_tokens,
+    phrases_of,
+)
 from whisperdiar.minutes.language import NEUTRAL, language
-from whisperdiar.minutes.model import TARGETS, Linear, Model, Phrases, Scale, Trees, masked_tokens, phrases_of
 from whisperdiar.minutes.units import Utterance
 
 SCALES = {

@@ -20,8 +20,8 @@ from sklearn.linear_model import LogisticRegression
 
 from training.minutes.corpus import meetings
 from training.minutes.fit import Example, example, fit, folds
-from whisperdiar.minutes.features import Vector
-from whisperdiar.minutes.model import TARGETS, Model, Scale, to_arrays, with_sentences
+from whisperdiar.minutes.extract.features import Vector
+from whisperdiar.minutes.extract.model import TARGETS, Model, Scale, to_arrays, with_sentences
 
 KINDS = ("phrases", "cues", "neutral")
 

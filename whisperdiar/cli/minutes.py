@@ -22,15 +22,15 @@ from whisperdiar.cli.transcribe import job_from, request_from, run_one, write_ta
 from whisperdiar.errors import BackendError, InvalidOption
 from whisperdiar.formats import Format, by_name, by_suffix, known_suffixes
 from whisperdiar.media import check_recording
-from whisperdiar.minutes import dates
-from whisperdiar.minutes.compose import compose
 from whisperdiar.minutes.content import Minutes
+from whisperdiar.minutes.extract import dates
+from whisperdiar.minutes.extract.compose import compose
+from whisperdiar.minutes.extract.material import prepare
 from whisperdiar.minutes.links import media_link
-from whisperdiar.minutes.llm import LanguageModel, check_address, is_local
-from whisperdiar.minutes.material import prepare
+from whisperdiar.minutes.llm.client import LanguageModel, check_address, is_local
+from whisperdiar.minutes.llm.writing import write
 from whisperdiar.minutes.render import FORMATS, name_of, renderer
 from whisperdiar.minutes.template import Template, template
-from whisperdiar.minutes.writing import write
 from whisperdiar.options import LlmOptions, MinutesOptions, WriteOptions
 from whisperdiar.text.language_identification import has_classifier
 from whisperdiar.transcript import Transcript

@@ -9,7 +9,7 @@ from typing import Any
 
 from whisperdiar.errors import BackendBroken, BackendMissing, OutputError
 from whisperdiar.minutes.content import Minutes
-from whisperdiar.minutes.layout import Entry, Heading, Paragraph, Picture, Quote, Table, document
+from whisperdiar.minutes.render.layout import Entry, Heading, Paragraph, Picture, Quote, Table, document
 from whisperdiar.minutes.template import Template
 from whisperdiar.plots import picture_png
 

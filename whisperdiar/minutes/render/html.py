@@ -7,7 +7,7 @@ from html import escape
 from itertools import groupby
 
 from whisperdiar.minutes.content import Minutes
-from whisperdiar.minutes.layout import Block, Entry, Heading, Paragraph, Picture, Quote, Table, document
+from whisperdiar.minutes.render.layout import Block, Entry, Heading, Paragraph, Picture, Quote, Table, document
 from whisperdiar.minutes.template import Template
 
 

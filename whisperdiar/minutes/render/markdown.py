@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from whisperdiar.minutes.content import Minutes
-from whisperdiar.minutes.layout import Entry, Heading, Paragraph, Picture, Quote, Table, document
+from whisperdiar.minutes.render.layout import Entry, Heading, Paragraph, Picture, Quote, Table, document
 from whisperdiar.minutes.template import Template
 
 # An underscore inside a word, and a # inside a line, are no markup.

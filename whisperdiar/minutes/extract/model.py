@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from whisperdiar.minutes.features import Matrix, Vector, extract
+from whisperdiar.minutes.extract.features import Matrix, Vector, extract
 from whisperdiar.minutes.language import NEUTRAL, Language, tokens_of
 from whisperdiar.minutes.units import Utterance
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from whisperdiar.minutes.extract.lexical import Terms
 from whisperdiar.minutes.language import NEUTRAL, Language, token_line, tokens_of
-from whisperdiar.minutes.lexical import Terms
 from whisperdiar.minutes.units import Utterance
 from whisperdiar.text.punctuation import SENTENCE_END, last_mark
 

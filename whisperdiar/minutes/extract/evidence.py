@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from whisperdiar.minutes.features import Vector
+from whisperdiar.minutes.extract.features import Vector
 from whisperdiar.minutes.units import Utterance
 
 Places = NDArray[np.int64]

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from whisperdiar.minutes.content import Evidence
+from whisperdiar.minutes.extract.model import Scores, score
 from whisperdiar.minutes.language import Language, language
-from whisperdiar.minutes.model import Scores, score
 from whisperdiar.minutes.units import Utterance, joined, utterances
 from whisperdiar.minutes.wording import readable
 from whisperdiar.options import MinutesOptions

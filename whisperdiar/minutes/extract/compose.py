@@ -2,6 +2,8 @@
 
 What the models find likely enough is taken as evidence; neighbouring evidence makes an item, whose text is the
 evidence itself with the slips of the tongue left out.
+
+Who took part and how much: the figures of `statistics`, as minutes show them. Pure.
 """
 
 from __future__ import annotations
@@ -11,19 +13,40 @@ from dataclasses import replace
 
 import numpy as np
 
-from whisperdiar.minutes.acts import answer_to, asked, asks_for, follows, idle, performed, promised
-from whisperdiar.minutes.content import Item, Minutes
-from whisperdiar.minutes.dates import due
-from whisperdiar.minutes.evidence import runs, strongest, whole
+from whisperdiar.minutes.content import Item, Minutes, Participant
+from whisperdiar.minutes.extract.acts import answer_to, asked, asks_for, follows, idle, performed, promised
+from whisperdiar.minutes.extract.dates import due
+from whisperdiar.minutes.extract.evidence import runs, strongest, whole
+from whisperdiar.minutes.extract.material import Material, evidence_of, prepare, text_of, words_of
+from whisperdiar.minutes.extract.owners import owner
+from whisperdiar.minutes.extract.topics import topics
 from whisperdiar.minutes.language import Language, n_words, token_line, tokens_of
-from whisperdiar.minutes.material import Material, evidence_of, prepare, text_of, words_of
-from whisperdiar.minutes.owners import owner
-from whisperdiar.minutes.participants import participants
-from whisperdiar.minutes.topics import topics
 from whisperdiar.minutes.units import Utterance
 from whisperdiar.options import MinutesOptions, PlotOptions
 from whisperdiar.plots import picture_svg
-from whisperdiar.transcript import Transcript
+from whisperdiar.statistics import talk_statistics
+from whisperdiar.transcript import Transcript, speaker_names
+
+
+def participants(transcript: Transcript) -> tuple[Participant, ...]:
+    """One for everybody who says anything, in the transcript's order."""
+    names = speaker_names(transcript)
+    return tuple(
+        Participant(
+            speaker=item.speaker,
+            name=names.get(item.speaker) or item.speaker,
+            talk_time=item.talk_time,
+            share=item.share,
+            words=item.words,
+            turns=item.turns,
+            interruptions=item.interruptions,
+            longest_monologue=0.0 if item.longest_turn is None else item.longest_turn.duration,
+            monologue=item.longest_turn,
+        )
+        for item in talk_statistics(transcript).speakers
+        if item.talk_time or item.words
+    )
+
 
 _PICTURE_WIDTH = 900
 _NEAR = 8.0

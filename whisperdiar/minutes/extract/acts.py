@@ -10,10 +10,10 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from whisperdiar.minutes.dates import due
+from whisperdiar.minutes.extract.dates import due
+from whisperdiar.minutes.extract.material import Material, words_of
+from whisperdiar.minutes.extract.owners import owner
 from whisperdiar.minutes.language import token_line, tokens_of
-from whisperdiar.minutes.material import Material, words_of
-from whisperdiar.minutes.owners import owner
 from whisperdiar.minutes.units import Utterance
 from whisperdiar.options import MinutesOptions
 

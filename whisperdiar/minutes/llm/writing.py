@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from whisperdiar.errors import BackendError
-from whisperdiar.minutes.citations import SECTIONS, Checked, Claim, Struck, check, parse
 from whisperdiar.minutes.content import Due, Item, Minutes
-from whisperdiar.minutes.dates import due
+from whisperdiar.minutes.extract.dates import due
+from whisperdiar.minutes.extract.material import Material, evidence_of
+from whisperdiar.minutes.extract.owners import named
 from whisperdiar.minutes.language import tokens_of
-from whisperdiar.minutes.material import Material, evidence_of
-from whisperdiar.minutes.owners import named
+from whisperdiar.minutes.llm.citations import SECTIONS, Checked, Claim, Struck, check, parse
 from whisperdiar.minutes.units import Utterance
 from whisperdiar.minutes.wording import sentence
 from whisperdiar.options import LlmOptions, MinutesOptions
@@ -46,7 +46,7 @@ lines that each sentence rests on. Answer with one JSON object and nothing else.
 
 
 class Answers(Protocol):
-    """What answers a conversation; `whisperdiar.minutes.llm.LanguageModel` is one."""
+    """What answers a conversation; `whisperdiar.minutes.llm.client.LanguageModel` is one."""
 
     def answer(self, messages: Sequence[dict[str, str]]) -> str: ...
 

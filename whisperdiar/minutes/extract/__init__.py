@@ -1,0 +1,1 @@
+"""Minutes without a language model: extractive summarisation, decisions, actions, topics."""

@@ -1,0 +1,1 @@
+"""Minutes written by a language model, every sentence held against what it cites."""
