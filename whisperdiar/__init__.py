@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from whisperdiar.alignment import align, uncertain_words
     from whisperdiar.api import OpenPipeline, Part, open_pipeline, transcribe
-    from whisperdiar.clips import write_clips
     from whisperdiar.contracts import Diarizer, Progress, SpeechDetector, Transcriber
     from whisperdiar.errors import (
         BackendBroken,
@@ -45,7 +44,8 @@ if TYPE_CHECKING:
         subtitle_rules,
     )
     from whisperdiar.pipeline import Pipeline
-    from whisperdiar.plots import picture_svg, timeline_svg
+    from whisperdiar.reports.plots import picture_svg, timeline_svg
+    from whisperdiar.reports.speaker_clips import write_clips
     from whisperdiar.segmentation import segments
     from whisperdiar.statistics import SpeakerStatistics, Statistics, talk_statistics
     from whisperdiar.subtitles import cues
@@ -66,7 +66,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "alignment": ("align", "uncertain_words"),
     "api": ("OpenPipeline", "Part", "open_pipeline", "transcribe"),
-    "clips": ("write_clips",),
+    "reports.speaker_clips": ("write_clips",),
     "contracts": ("Diarizer", "Progress", "SpeechDetector", "Transcriber"),
     "errors": (
         "BackendBroken",
@@ -96,7 +96,7 @@ _HOMES = {
         "subtitle_rules",
     ),
     "pipeline": ("Pipeline",),
-    "plots": ("picture_svg", "timeline_svg"),
+    "reports.plots": ("picture_svg", "timeline_svg"),
     "segmentation": ("segments",),
     "statistics": ("SpeakerStatistics", "Statistics", "talk_statistics"),
     "subtitles": ("cues",),

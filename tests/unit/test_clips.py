@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.media_files import signal
-from whisperdiar.clips import write_clips
 from whisperdiar.errors import OutputError
+from whisperdiar.reports.speaker_clips import write_clips
 from whisperdiar.transcript import Segment, Speaker, Transcript
 from whisperdiar.types import Audio, Span, Turn, Word
 
@@ -279,7 +279,7 @@ def test_a_full_disk_leaves_no_half_file(tmp_path: Path) -> None:
 def test_the_terminal_stays_silent_without_an_ffmpeg_program(tmp_path: Path) -> None:
     code = (
         "import numpy as np, sys\n"
-        "from whisperdiar.clips import write_clips\n"
+        "from whisperdiar.reports.speaker_clips import write_clips\n"
         "assert 'pydub' not in sys.modules\n"
         "from whisperdiar.types import Audio, Span, Turn\n"
         "from whisperdiar.transcript import Transcript\n"

@@ -31,7 +31,7 @@ from whisperdiar.minutes.render.markdown import escaped
 from whisperdiar.minutes.template import template
 from whisperdiar.minutes.units import joined, utterances
 from whisperdiar.options import MinutesOptions
-from whisperdiar.plots import picture_png
+from whisperdiar.reports.plots import picture_png
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span, Word
 

@@ -16,7 +16,7 @@ from tests import formats_strategies as make
 from whisperdiar import Speaker, Transcript, Turn
 from whisperdiar.errors import BackendMissing, InvalidOption
 from whisperdiar.options import PLOT_KINDS, PLOT_LANGUAGES, PlotOptions
-from whisperdiar.plots import clock, drawn_spans, picture_png, picture_svg, shortened, timeline_svg
+from whisperdiar.reports.plots import clock, drawn_spans, picture_png, picture_svg, shortened, timeline_svg
 from whisperdiar.text.graphemes import columns as columns_of
 from whisperdiar.types import Span, merge_spans
 

@@ -33,7 +33,7 @@ from whisperdiar.editing.text_form import write as write_form
 from whisperdiar.formats import FORMATS, by_name
 from whisperdiar.minutes.extract.compose import minutes
 from whisperdiar.options import PlotOptions, WriteOptions
-from whisperdiar.plots import picture_svg
+from whisperdiar.reports.plots import picture_svg
 from whisperdiar.subtitles.checking import _between, _of_two, _people, check
 from whisperdiar.subtitles.unavoidable_violations import without_unavoidable
 

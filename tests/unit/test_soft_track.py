@@ -20,7 +20,7 @@ from whisperdiar import Segment, Span, Speaker, Transcript, Word
 from whisperdiar.errors import InvalidOption, MediaError, OutputError
 from whisperdiar.media.mux import SoftTrack, add_track
 from whisperdiar.options import SubtitleRules, WriteOptions
-from whisperdiar.soft_subtitles import _one_at_a_time, embed
+from whisperdiar.reports.video_track import _one_at_a_time, embed
 from whisperdiar.text.languages import three_letters
 
 VIDEO = SAMPLES / "standup.mp4"

@@ -16,11 +16,11 @@ from whisperdiar.cli.embedding import embed_options, embedding, write_embedded
 from whisperdiar.cli.outputs import Target, check_outputs, check_used, clips_left, plan, unfinished
 from whisperdiar.cli.page import recording_of
 from whisperdiar.cli.transcribe import write_targets
-from whisperdiar.clips import has_clips, make_folder, write_clips
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.formats import Format, SeveralRecordings, available, by_name, by_suffix, decode, english_name
 from whisperdiar.formats.rttm import NO_ID
 from whisperdiar.media import check_recording, load, probe, recording_id
+from whisperdiar.reports.speaker_clips import has_clips, make_folder, write_clips
 from whisperdiar.system.files import read_bytes, read_text
 from whisperdiar.text.language_identification import identify_language
 from whisperdiar.transcript import Transcript

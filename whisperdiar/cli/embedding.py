@@ -12,7 +12,7 @@ from whisperdiar.cli.errors import FAILED, OK, report
 from whisperdiar.cli.parameters import combined
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options import EMBEDDED_FORMATS, WriteOptions
-from whisperdiar.soft_subtitles import check_form, embed
+from whisperdiar.reports.video_track import check_form, embed
 from whisperdiar.transcript import Transcript
 
 embed_options = combined(

@@ -13,7 +13,7 @@ from whisperdiar.cli.convert import read_transcript
 from whisperdiar.cli.outputs import STDOUT, check_outputs
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options import PLOT_KINDS, PLOT_LANGUAGES, PlotOptions
-from whisperdiar.plots import picture_png, picture_svg
+from whisperdiar.reports.plots import picture_png, picture_svg
 from whisperdiar.system.files import write_bytes, write_text
 
 _SUFFIXES = (".svg", ".png")

@@ -21,13 +21,13 @@ from whisperdiar.cli.outputs import STDOUT, Target, check_used, clips_left, plan
 from whisperdiar.cli.page import Recording, check_embeddable
 from whisperdiar.cli.reporting import Report, report_option
 from whisperdiar.cli.rescue import keep_interrupted, keep_output, keep_transcript
-from whisperdiar.clips import has_clips, make_folder, write_clips
 from whisperdiar.errors import DiarizationFailed, Interrupted, InvalidOption, MediaError, OutputError, TruncatedMedia
 from whisperdiar.formats import without_folders
 from whisperdiar.media import check_recording, load, recording_id
 from whisperdiar.options import AlignmentOptions, Runtime, WriteOptions
 from whisperdiar.outcome import empty_sentence, is_empty, summarise_left_out
 from whisperdiar.pipeline import Pipeline, wants_channels
+from whisperdiar.reports.speaker_clips import has_clips, make_folder, write_clips
 from whisperdiar.system.files import write_bytes, write_text
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Audio, SpeakerCount

@@ -15,10 +15,10 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 
-from whisperdiar.colours import SPEAKER_COLOURS, UNKNOWN_COLOUR
 from whisperdiar.formats._text import one_line
 from whisperdiar.formats._writing.page_data import page_data
 from whisperdiar.options import WriteOptions
+from whisperdiar.options.colours import SPEAKER_COLOURS, UNKNOWN_COLOUR
 from whisperdiar.text.json import write_compact
 from whisperdiar.transcript import Transcript
 

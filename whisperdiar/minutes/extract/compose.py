@@ -23,7 +23,7 @@ from whisperdiar.minutes.extract.topics import topics
 from whisperdiar.minutes.language import Language, n_words, token_line, tokens_of
 from whisperdiar.minutes.units import Utterance
 from whisperdiar.options import MinutesOptions, PlotOptions
-from whisperdiar.plots import picture_svg
+from whisperdiar.reports.plots import picture_svg
 from whisperdiar.statistics import talk_statistics
 from whisperdiar.transcript import Transcript, speaker_names
 

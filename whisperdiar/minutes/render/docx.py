@@ -11,7 +11,7 @@ from whisperdiar.errors import BackendBroken, BackendMissing, OutputError
 from whisperdiar.minutes.content import Minutes
 from whisperdiar.minutes.render.layout import Entry, Heading, Paragraph, Picture, Quote, Table, document
 from whisperdiar.minutes.template import Template
-from whisperdiar.plots import picture_png
+from whisperdiar.reports.plots import picture_png
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LONGEST_TITLE = 255

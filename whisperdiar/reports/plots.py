@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from whisperdiar import _svg
-from whisperdiar.colours import colour_of
 from whisperdiar.errors import BackendMissing, OutputError
 from whisperdiar.options import PlotOptions
+from whisperdiar.options.colours import colour_of
+from whisperdiar.reports import svg as _svg
 from whisperdiar.statistics import SpeakerStatistics, Statistics, overlaps_of, speech_of, talk_statistics
 from whisperdiar.text.graphemes import columns as columns_of
 from whisperdiar.text.graphemes import graphemes
