@@ -12,7 +12,7 @@ import click
 from whisperdiar.assembly import silent
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console
-from whisperdiar.cli.embedding import embed_options, embedding, write_embedded
+from whisperdiar.cli.muxing import embed_options, embedding, write_embedded
 from whisperdiar.cli.outputs import Target, check_outputs, check_used, clips_left, plan, unfinished
 from whisperdiar.cli.page import recording_of
 from whisperdiar.cli.transcribe import write_targets

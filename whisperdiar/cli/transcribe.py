@@ -14,9 +14,9 @@ from whisperdiar.assembly import Choice, Request, build, check_request
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli import signals
 from whisperdiar.cli.console import Console, write_stdout
-from whisperdiar.cli.embedding import Embedding, embed_options, embedding, write_embedded
+from whisperdiar.cli.corrections import corrected_transcript, keep_option, with_corrections
 from whisperdiar.cli.errors import EMPTY, FAILED, OK, report
-from whisperdiar.cli.keeping import corrected_transcript, keep_option, with_corrections
+from whisperdiar.cli.muxing import Embedding, embed_options, embedding, write_embedded
 from whisperdiar.cli.outputs import STDOUT, Target, check_used, clips_left, plan, unfinished
 from whisperdiar.cli.page import Recording, check_embeddable
 from whisperdiar.cli.reporting import Report, report_option
