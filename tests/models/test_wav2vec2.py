@@ -475,7 +475,7 @@ def refuse(*arguments, **_):
     raise OSError("no network")
 socket.getaddrinfo = socket.create_connection = socket.socket.connect = refuse
 import numpy as np
-from whisperdiar.asr._wav2vec2 import WordAligner, _clock
+from whisperdiar.forced_alignment.wav2vec2 import WordAligner, _clock
 from whisperdiar.options import Runtime
 offline = Runtime(device="cpu", offline=True, threads=1)
 aligner = WordAligner({str(folder)!r}, runtime=offline)

@@ -163,7 +163,7 @@ def test_a_disk_that_is_full_leaves_the_old_file(tmp_path):
     code = f"""
 import resource
 from whisperdiar.errors import OutputError
-from whisperdiar.files import write_bytes
+from whisperdiar.system.files import write_bytes
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 try:
     write_bytes({str(path)!r}, b"x" * 1_000_000)
@@ -295,7 +295,7 @@ def test_a_device_is_written_to_and_stays():
 
 RUN = """
 import sys
-from whisperdiar.files import write_text
+from whisperdiar.system.files import write_text
 print('before', flush=True)
 write_text(sys.argv[1], 'text\\n')
 print('after')

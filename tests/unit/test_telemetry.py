@@ -16,8 +16,8 @@ from whisperdiar.system.telemetry import VARIABLES, disable_telemetry
 PACKAGE = Path(whisperdiar.__file__).parent
 REPORTING = {"onnxruntime", "faster_whisper", "huggingface_hub", "pyannote", "nemo", "transformers", "speechbrain"}
 """What reports to its makers, or imports what does."""
-CONVERTER = "_converter.py"
-"""Runs in a process of its own, whose environment `_conversion` makes."""
+CONVERTER = "converter.py"
+"""Runs in a process of its own, whose environment `models.conversion` makes."""
 
 
 @pytest.fixture

@@ -107,7 +107,7 @@ def _coloured(lines: Sequence[str], speakers: Sequence[str | None], colours: Map
 
 
 def read_cues(text: str, *, labels: bool = True) -> tuple[Cue, ...]:
-    """The cues of a file in its order; what is forgiven: see `_blocks.srt_blocks`.
+    """The cues of a file in its order; what is forgiven: see `whisperdiar.formats._reading.blocks`.
 
     Tags and position codes are left out; what begins as WebVTT is read as that.
 

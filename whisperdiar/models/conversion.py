@@ -1,6 +1,6 @@
 """Whisper checkpoints in the format of Transformers, converted for CTranslate2 and kept for the next time.
 
-    checkpoint folder → a process of its own (`_converter`) → temporary folder → renamed to CACHE/NAME-KEY
+    checkpoint folder → a process of its own (`converter`) → temporary folder → renamed to CACHE/NAME-KEY
 
 The key is a hash of what the checkpoint is: repository and commit, or path, sizes and times of its files.
 """

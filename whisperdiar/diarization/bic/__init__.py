@@ -4,7 +4,7 @@ The chain is that of LIUM SpkDiarization (Meignier and Merlin, 2010): cepstra �
 likelihood ratio → neighbouring stretches of one voice join → clusters of one voice join, closest first → each
 cluster is modelled by a mixture of Gaussians and Viterbi decoding shares out the speech anew → changes move to the
 lowest energy near by. Where it departs from LIUM, measurement said so: the criterion knows that frames are not
-independent (see `_criterion`), clustering leaves out the energy, which tells distances to the microphone rather
+independent (see `clustering`), clustering leaves out the energy, which tells distances to the microphone rather
 than voices, and the quietest frames, which tell the room; a change in a pause costs less than one in running
 speech; and clusters are compared once more after decoding has purified them.
 """

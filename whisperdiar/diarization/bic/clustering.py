@@ -1,4 +1,4 @@
-"""Agglomerative clustering of stretches of speech, given as sums (see `_gaussians`).
+"""Agglomerative clustering of stretches of speech, given as sums (see `whisperdiar.diarization._shared.gaussians`).
 
 When two stretches of speech are one voice: the Bayesian information criterion for frames that are not independent.
 

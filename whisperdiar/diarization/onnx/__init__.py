@@ -2,7 +2,7 @@
 
 Windows of 10 s are segmented into local speakers. Then the text, where it is at hand, tells where one speaker's speech
 begins and ends: its stretches are embedded and clustered, each with what the windows hear of it and its neighbours
-(`_stretch_voices`). Without words the speech is cut where it pauses and where the windows hear somebody else.
+(`stretch_diarization`). Without words the speech is cut where it pauses and where the windows hear somebody else.
 
 ``exact`` is pyannote's own way, "speaker-diarization-3.1": each local speaker of each window is embedded from the
 frames in which nobody else talks; the embeddings are clustered; and what the windows say of each cluster is added up,
