@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         UnsupportedRequest,
         WhisperdiarError,
     )
+    from whisperdiar.exchange import convert, read, write
     from whisperdiar.joining import Origin, join
     from whisperdiar.media import load, probe
     from whisperdiar.options import (
@@ -84,6 +85,7 @@ _HOMES = {
         "UnsupportedRequest",
         "WhisperdiarError",
     ),
+    "exchange": ("convert", "read", "write"),
     "joining": ("Origin", "join"),
     "media": ("load", "probe"),
     "options": (
@@ -162,18 +164,21 @@ __all__ = [
     "WriteOptions",
     "__version__",
     "align",
+    "convert",
     "cues",
     "join",
     "load",
     "open_pipeline",
     "picture_svg",
     "probe",
+    "read",
     "segments",
     "subtitle_rules",
     "talk_statistics",
     "timeline_svg",
     "transcribe",
     "uncertain_words",
+    "write",
     "write_clips",
 ]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 import tempfile
@@ -24,6 +23,7 @@ from whisperdiar.media import check_recording, load
 from whisperdiar.media.arrays import audio_from_array
 from whisperdiar.options import AlignmentOptions, Runtime, SegmentationOptions
 from whisperdiar.pipeline import Pipeline, wants_channels
+from whisperdiar.system.log import inform, warn
 from whisperdiar.system.machine import give_back_memory
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import ANY_SPEAKERS, Audio, SpeakerCount
@@ -33,18 +33,6 @@ if TYPE_CHECKING:
 
 Source = str | os.PathLike[str] | BinaryIO | npt.NDArray[Any] | Audio
 """A recording: a file, a binary file object, samples (see `whisperdiar.media.arrays`), or decoded sound."""
-
-_LOGGER = logging.getLogger("whisperdiar")
-
-
-def warn(message: str) -> None:
-    """A `Notify` that logs a warning; without a handler Python shows it on standard error."""
-    _LOGGER.warning(message)
-
-
-def inform(message: str) -> None:
-    """A `Notify` that logs an information, which Python shows only where logging is set up for it."""
-    _LOGGER.info(message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ The dictionary is what the JSON format writes; `whisperdiar/formats/transcript.s
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -13,6 +14,9 @@ from html import escape
 from typing import Any, NoReturn
 
 from whisperdiar.errors import FormatError, InvalidOption
+from whisperdiar.system.files import read_text, write_text
+from whisperdiar.text.json import read as read_json
+from whisperdiar.text.json import write as write_json
 from whisperdiar.types import Cue, Dropped, Span, Turn, Word
 
 SCHEMA_VERSION = 1
@@ -137,6 +141,28 @@ class Transcript:
         rest = f"<p>… and {more:,} more</p>" if more > 0 else ""
         head = "<tr><th>start (s)</th><th>speaker</th><th>text</th></tr>"
         return f"<p>{escape(repr(self))}</p><table>{head}{''.join(rows)}</table>{rest}"
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Transcript:
+        """The transcript in a JSON file of ours; `whisperdiar.read` reads every format.
+
+        Raises:
+            FormatError: the file cannot be read, or is no transcript, or one of a later version; with its name.
+        """
+        text = read_text(path)
+        try:
+            return cls.from_dict(read_json(text))
+        except FormatError as error:
+            raise FormatError(f"{os.fspath(path)}: {error}") from error
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the transcript as JSON, whole; `whisperdiar.write` writes every format.
+
+        Raises:
+            FormatError: the provenance holds what is no JSON value, or a number is not finite.
+            OutputError: the file cannot be written; one that was there is then as it was.
+        """
+        write_text(path, write_json(self.to_dict()))
 
     @property
     def length(self) -> float:

@@ -157,7 +157,7 @@ def test_settings_of_backends_are_checked_as_on_the_command_line() -> None:
 
 
 def test_fallbacks_are_logged_by_default(caplog: pytest.LogCaptureFixture) -> None:
-    from whisperdiar.api import inform, warn
+    from whisperdiar.system.log import inform, warn
 
     with caplog.at_level(logging.INFO, logger="whisperdiar"):
         warn("a stand-in runs")
@@ -229,3 +229,38 @@ def test_samples_of_any_type_and_rate_are_the_same_sound() -> None:
     loud = audio_from_array(np.full(1000, 1.5), 16_000)
     assert loud.samples.max() == 1.0
     assert "1.50 times full scale" in loud.warnings[0]
+
+
+def example() -> whisperdiar.Transcript:
+    words = [Word(Span(0.0, 0.4), " Hello."), Word(Span(2.1, 2.4), " Hi.")]
+    turns = [Turn(Span(0.0, 1.0), "Anna"), Turn(Span(2.0, 3.0), "Boris")]
+    return join(words, turns, origin=Origin(recording_id="talk", language="en"))
+
+
+def test_a_transcript_is_saved_and_loaded_whole(tmp_path: Path) -> None:
+    example().save(tmp_path / "talk.json")
+    assert whisperdiar.Transcript.load(tmp_path / "talk.json") == example()
+    assert whisperdiar.read(tmp_path / "talk.json") == example()
+    (tmp_path / "broken.json").write_text('{"schema_version": 1}')
+    with pytest.raises(whisperdiar.FormatError, match=r"broken\.json: recording_id: expected str"):
+        whisperdiar.Transcript.load(tmp_path / "broken.json")
+    with pytest.raises(whisperdiar.FormatError, match=r"none\.json: there is no such file"):
+        whisperdiar.Transcript.load(tmp_path / "none.json")
+
+
+def test_files_are_written_read_and_converted(tmp_path: Path) -> None:
+    srt, vtt = tmp_path / "talk.srt", tmp_path / "talk.vtt"
+    whisperdiar.write(example(), srt)
+    assert srt.read_text(encoding="utf-8").startswith("1\n00:00:00,000 --> ")
+    heard: list[str] = []
+    found = whisperdiar.convert(srt, vtt, inform=heard.append)
+    assert [(item.speaker, item.text) for item in found.segments] == [("Anna", "Hello."), ("Boris", "Hi.")]
+    assert vtt.read_text(encoding="utf-8").startswith("WEBVTT")
+    assert whisperdiar.read(vtt, language="ru").language == "ru"
+    whisperdiar.write(example(), tmp_path / "talk.txt", format_name="rttm")
+    assert whisperdiar.read(tmp_path / "talk.txt", format_name="rttm").turns == example().turns
+    with pytest.raises(InvalidOption, match="no suffix tells the format"):
+        whisperdiar.write(example(), tmp_path / "talk")
+    with pytest.raises(InvalidOption, match="holds words and no turns, so it cannot become rttm"):
+        whisperdiar.write(join(example().words, []), tmp_path / "words.json")
+        whisperdiar.convert(tmp_path / "words.json", tmp_path / "out.rttm")

@@ -11,9 +11,9 @@ import click
 
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
-from whisperdiar.cli.convert import read_transcript
 from whisperdiar.cli.errors import FAILED, OK, USAGE, report
 from whisperdiar.errors import FormatError
+from whisperdiar.exchange import read as read_transcript
 from whisperdiar.formats import by_suffix, decode, english_name, read_cues
 from whisperdiar.options import WriteOptions
 from whisperdiar.subtitles.checking import RULES, Report, Violation
@@ -21,6 +21,7 @@ from whisperdiar.subtitles.checking import check as check_cues
 from whisperdiar.subtitles.unavoidable_violations import without_unavoidable
 from whisperdiar.system.files import read_bytes
 from whisperdiar.text.language_identification import identify_language
+from whisperdiar.text.languages import language_code
 from whisperdiar.transcript import Transcript
 
 _HUNDREDTHS = ("ass", "lrc")
@@ -64,7 +65,7 @@ def check(
         if transcript is not None and not transcript.segments:
             raise FormatError(f"--transcript {spoken}: it holds no words, so nothing can be told of them")
         limits = shared.write_options({**options, "speaker_style": WriteOptions().speaker_style})
-        said = shared.language_code(language) or (transcript.language if transcript else None)
+        said = language_code(language) or (transcript.language if transcript else None)
         found = _checked(source, encoding, limits, said, transcript, console)
     except FormatError as error:
         report(error, console)

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from whisperdiar.assembly import silent
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console
 from whisperdiar.cli.muxing import embed_options, embedding, write_embedded
 from whisperdiar.cli.outputs import Target, check_outputs, check_used, clips_left, plan, unfinished
 from whisperdiar.cli.page import recording_of
 from whisperdiar.cli.transcribe import write_targets
-from whisperdiar.errors import FormatError, InvalidOption
-from whisperdiar.formats import Format, SeveralRecordings, available, by_name, by_suffix, decode, english_name
-from whisperdiar.formats.rttm import NO_ID
-from whisperdiar.media import check_recording, load, probe, recording_id
+from whisperdiar.errors import InvalidOption
+from whisperdiar.exchange import read as read_transcript
+from whisperdiar.exchange import refuse_empty
+from whisperdiar.formats import by_suffix
+from whisperdiar.media import check_recording, load, probe
 from whisperdiar.reports.speaker_clips import has_clips, make_folder, write_clips
-from whisperdiar.system.files import read_bytes, read_text
-from whisperdiar.text.language_identification import identify_language
 from whisperdiar.transcript import Transcript
 
 
@@ -100,14 +97,15 @@ def convert(
         return
     transcript = read_transcript(
         source,
-        form=source_format,
+        format_name=source_format,
         encoding=encoding,
         language=language,
         recording=recording,
         notify=console.warn,
         inform=console.note,
     )
-    _refuse_empty(source, transcript, targets)
+    for target in targets:
+        refuse_empty(transcript, target.format, about=str(source))
     if clips is not None:
         make_folder(clips)
     code = write_targets(transcript, targets, write, console, keep="nothing", recording=page_recording).code
@@ -192,7 +190,8 @@ def rename(
         targets = [Target(own, source, replace=True)]  # that is what was asked for
         check_used(context, targets)
         check_outputs(targets, read=[], overwrite=True)
-    _refuse_empty(source, transcript, targets)
+    for target in targets:
+        refuse_empty(transcript, target.format, about=str(source))
     context.exit(write_targets(transcript, targets, write, console, keep="nothing").code)
 
 
@@ -206,99 +205,3 @@ def _pairs(names: tuple[str, ...]) -> dict[str, str]:
             raise InvalidOption(f"{item!r}: {label.strip()} is given a name twice")
         pairs[label.strip()] = name.strip()
     return pairs
-
-
-def read_transcript(
-    path: Path,
-    *,
-    form: str | None = None,
-    encoding: str | None = None,
-    language: str | None = None,
-    recording: str | None = None,
-    notify: Callable[[str], None],
-    inform: Callable[[str], None] = silent,
-) -> Transcript:
-    """A transcript from a file in any format that reads back; where it names no recording, the file's name does.
-
-    Args:
-        form: name of the format; None takes the one of the suffix.
-        encoding: of the file, as Python names it; None guesses that of subtitles.
-        language: of the text, in place of what the file says; where neither says it, the text itself shows it.
-        recording: which one of a file that may hold several; None takes the one of the file's name.
-        notify: is told where the encoding of a subtitle file had to be guessed, and what had to be mended.
-        inform: is told of a language that the text showed, and of what was left out.
-
-    Raises:
-        InvalidOption: the format does not read back, or there is none of that name.
-        FormatError: the file breaks the format's rules.
-    """
-    chosen = by_suffix(path) if form is None else by_name(form)
-    if chosen.read is None:
-        raise InvalidOption(f"{path}: {chosen.name} does not hold a whole transcript; give one of: {_readable()}")
-    text = _text(path, chosen, encoding, notify)
-    try:
-        found = _read(chosen, text, recording, path)
-    except FormatError as error:
-        other = form is None and chosen.name == "json" and '"schema_version"' not in text
-        hint = f"; if another program made it, say which form it has with --from ({_readable()})" if other else ""
-        raise FormatError(f"{path}: {error}{hint}") from error
-    if chosen.name != "json":  # whose provenance tells of another run
-        for warning in found.provenance.get("warnings", ()):
-            notify(f"{path}: {warning}")
-        for note in found.provenance.get("notes", ()):
-            inform(f"{path}: {note}")
-    found = in_language(found, language, about=str(path), inform=inform)
-    return replace(found, recording_id=recording_id(path)) if found.recording_id == NO_ID else found
-
-
-def _read(form: Format, text: str, recording: str | None, path: Path) -> Transcript:
-    if form.read is None or (recording is not None and form.read_recording is None):
-        raise InvalidOption(f"--recording {recording}: a file of {form.name} holds one recording; leave it out")
-    if form.read_recording is None:
-        return form.read(text)
-    try:
-        return form.read_recording(text, recording_id=recording)
-    except SeveralRecordings as error:
-        own = recording_id(path)
-        if own not in error.recordings:
-            raise FormatError(f"{error}, with --recording NAME") from error
-        return form.read_recording(text, recording_id=own)
-
-
-def in_language(
-    transcript: Transcript, language: str | None, *, about: str, inform: Callable[[str], None] = silent
-) -> Transcript:
-    """The transcript in the language that a person or the file says, or else the text shows, which `inform` is told.
-
-    Raises:
-        InvalidOption: `language` is none.
-    """
-    code = shared.language_code(language)
-    if code is None and transcript.language is None and transcript.segments:
-        code = identify_language(segment.text for segment in transcript.segments)
-        if code is not None:
-            inform(f"{about}: the text looks {english_name(code).capitalize()}; if it is not, say --language CODE")
-    return transcript if code is None else replace(transcript, language=code)
-
-
-def _text(path: Path, form: Format, encoding: str | None, notify: Callable[[str], None]) -> str:
-    """Subtitles come in many encodings, everything else in UTF-8 where nobody says another one."""
-    if form.read_cues is None and encoding is None:
-        return read_text(path)
-    text, note = decode(read_bytes(path), encoding)
-    if note:
-        notify(f"{path}: {note}")
-    return text
-
-
-def _readable() -> str:
-    return ", ".join(name for name in available() if by_name(name).read is not None)
-
-
-def _refuse_empty(source: Path, transcript: Transcript, targets: Sequence[Target]) -> None:
-    """An RTTM holds no words: subtitles made from it would be an empty file; nor can turns be made of words alone."""
-    for target in targets:
-        if target.format.needs == "turns" and not transcript.turns and transcript.segments:
-            raise InvalidOption(f"{source}: it holds words and no turns, so it cannot become {target.format.name}")
-        if target.format.needs == "words" and not transcript.segments and transcript.turns:
-            raise InvalidOption(f"{source}: it holds turns and no words, so it cannot become {target.format.name}")

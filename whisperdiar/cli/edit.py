@@ -11,10 +11,10 @@ import click
 from whisperdiar import editing
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
-from whisperdiar.cli.convert import read_transcript
 from whisperdiar.cli.outputs import STDOUT, Target, check_outputs, check_used, plan, unfinished
 from whisperdiar.cli.transcribe import write_targets
 from whisperdiar.errors import FormatError, InvalidOption
+from whisperdiar.exchange import read as read_transcript
 from whisperdiar.formats import by_name, decode
 from whisperdiar.options import EditOptions
 from whisperdiar.system.files import read_bytes, write_text

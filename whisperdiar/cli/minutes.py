@@ -15,11 +15,11 @@ import click
 from whisperdiar.assembly import check_request
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console
-from whisperdiar.cli.convert import read_transcript
 from whisperdiar.cli.errors import FAILED, OK, report
 from whisperdiar.cli.outputs import STDOUT, Target, check_name, check_outputs
 from whisperdiar.cli.transcribe import job_from, request_from, run_one, write_targets
 from whisperdiar.errors import BackendError, InvalidOption
+from whisperdiar.exchange import read as read_transcript
 from whisperdiar.formats import Format, by_name, by_suffix, known_suffixes
 from whisperdiar.media import check_recording
 from whisperdiar.minutes.content import Minutes
@@ -222,7 +222,7 @@ def minutes(
     if is_transcript:
         transcript = read_transcript(
             source,
-            form=source_format,
+            format_name=source_format,
             encoding=encoding,
             language=options["language"],
             recording=recording,

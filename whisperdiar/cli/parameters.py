@@ -14,7 +14,7 @@ from click.core import ParameterSource
 
 from whisperdiar.assembly import Choice
 from whisperdiar.errors import InvalidOption
-from whisperdiar.formats import check_encoding, code_of
+from whisperdiar.formats import check_encoding
 from whisperdiar.options import (
     EMBEDDINGS,
     SPEAKER_STYLES,
@@ -276,20 +276,6 @@ def write_options(options: Mapping[str, Any]) -> WriteOptions:
     named = context is not None and context.get_parameter_source("profile") is ParameterSource.COMMANDLINE
     recut = bool(options.get("recut")) or named
     return WriteOptions(speaker_style=options["speaker_style"], subtitles=chosen, recut=recut)
-
-
-def language_code(language: str | None) -> str | None:
-    """The code of a language that a person named by its code (with a region or not) or by its English name.
-
-    Raises:
-        InvalidOption: it is neither.
-    """
-    if language is None:
-        return None
-    code = code_of(language.strip().casefold())
-    if code is None or not re.fullmatch("[a-z]{2,3}([-_][a-z0-9]{2,8})*", code):
-        raise InvalidOption(f"--language {language}: give a code such as en or ru")
-    return code
 
 
 def check_times(start: float, end: float | None) -> None:

@@ -9,9 +9,9 @@ from click.core import ParameterSource
 
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
-from whisperdiar.cli.convert import read_transcript
 from whisperdiar.cli.outputs import STDOUT, check_outputs
 from whisperdiar.errors import InvalidOption
+from whisperdiar.exchange import read as read_transcript
 from whisperdiar.options import PLOT_KINDS, PLOT_LANGUAGES, PlotOptions
 from whisperdiar.reports.plots import picture_png, picture_svg
 from whisperdiar.system.files import write_bytes, write_text

@@ -14,12 +14,12 @@ from whisperdiar.alignment import uncertain_words
 from whisperdiar.assembly import build, check_request, select
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
-from whisperdiar.cli.convert import in_language
 from whisperdiar.cli.errors import EMPTY, FAILED, report
 from whisperdiar.cli.outputs import STDOUT, Target, check_name, check_outputs, check_used, plan, unfinished
 from whisperdiar.cli.page import Recording
 from whisperdiar.cli.transcribe import request_from, write_targets
 from whisperdiar.errors import FormatError, InvalidOption, TruncatedMedia
+from whisperdiar.exchange import in_language
 from whisperdiar.formats import json, rttm, speech
 from whisperdiar.media import check_recording, load, recording_id
 from whisperdiar.options import AlignmentOptions, WriteOptions

@@ -52,8 +52,8 @@ class _Script:
 
 
 def script_cues(text: str) -> Iterator[Cue]:
-    """The dialogue events in the order of the script, with marks of italics (`_reading.italics`). The event's name (actor) is
-    the speaker.
+    """The dialogue events in the order of the script, with marks of italics (`_reading.italics`). The event's name
+    (actor) is the speaker.
 
     Comments, drawings and override codes are left out; a script without a section or a Format line is read with the
     usual fields, and events are read in whatever section they stand.

@@ -9,9 +9,11 @@ from __future__ import annotations
 import contextvars
 import threading
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from whisperdiar.contracts import Progress
+if TYPE_CHECKING:
+    from whisperdiar.contracts import Progress
+
 
 Result = TypeVar("Result")
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from whisperdiar.contracts import Progress
 from whisperdiar.system.background import Abandoned
 from whisperdiar.system.process_context import aloud
+
+if TYPE_CHECKING:
+    from whisperdiar.contracts import Progress
 
 
 class _Raised(BaseException):

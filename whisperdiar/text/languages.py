@@ -1,26 +1,50 @@
-"""ISO 639-1 codes, which Whisper gives, as the ISO 639-2 codes that video files want.
-
-Whisper's languages by code and by English name, as OpenAI's endpoint names them (openai/whisper, tokenizer.py).
-"""
+"""Languages: their codes (ISO 639-1, 639-2) and English names, in one table."""
 
 from __future__ import annotations
 
-_LISTED = """
-af afrikaans, am amharic, ar arabic, as assamese, az azerbaijani, ba bashkir, be belarusian, bg bulgarian, bn
-bengali, bo tibetan, br breton, bs bosnian, ca catalan, cs czech, cy welsh, da danish, de german, el greek, en
-english, es spanish, et estonian, eu basque, fa persian, fi finnish, fo faroese, fr french, gl galician, gu
-gujarati, ha hausa, haw hawaiian, he hebrew, hi hindi, hr croatian, ht haitian creole, hu hungarian, hy
-armenian, id indonesian, is icelandic, it italian, ja japanese, jw javanese, ka georgian, kk kazakh, km khmer,
-kn kannada, ko korean, la latin, lb luxembourgish, ln lingala, lo lao, lt lithuanian, lv latvian, mg malagasy,
-mi maori, mk macedonian, ml malayalam, mn mongolian, mr marathi, ms malay, mt maltese, my myanmar, ne nepali, nl
-dutch, nn nynorsk, no norwegian, oc occitan, pa punjabi, pl polish, ps pashto, pt portuguese, ro romanian, ru
-russian, sa sanskrit, sd sindhi, si sinhala, sk slovak, sl slovenian, sn shona, so somali, sq albanian, sr
-serbian, su sundanese, sv swedish, sw swahili, ta tamil, te telugu, tg tajik, th thai, tk turkmen, tl tagalog,
-tr turkish, tt tatar, uk ukrainian, ur urdu, uz uzbek, vi vietnamese, yi yiddish, yo yoruba, yue cantonese, zh
-chinese
+import re
+
+from whisperdiar.errors import InvalidOption
+
+_WHISPER = """
+af:afr:afrikaans am:amh:amharic ar:ara:arabic as:asm:assamese az:aze:azerbaijani ba:bak:bashkir be:bel:belarusian
+bg:bul:bulgarian bn:ben:bengali bo:bod:tibetan br:bre:breton bs:bos:bosnian ca:cat:catalan cs:ces:czech cy:cym:welsh
+da:dan:danish de:deu:german el:ell:greek en:eng:english es:spa:spanish et:est:estonian eu:eus:basque fa:fas:persian
+fi:fin:finnish fo:fao:faroese fr:fra:french gl:glg:galician gu:guj:gujarati ha:hau:hausa haw:-:hawaiian
+he:heb:hebrew hi:hin:hindi hr:hrv:croatian ht:hat:haitian_creole hu:hun:hungarian hy:hye:armenian id:ind:indonesian
+is:isl:icelandic it:ita:italian ja:jpn:japanese jw:jav:javanese ka:kat:georgian kk:kaz:kazakh km:khm:khmer
+kn:kan:kannada ko:kor:korean la:lat:latin lb:ltz:luxembourgish ln:lin:lingala lo:lao:lao lt:lit:lithuanian
+lv:lav:latvian mg:mlg:malagasy mi:mri:maori mk:mkd:macedonian ml:mal:malayalam mn:mon:mongolian mr:mar:marathi
+ms:msa:malay mt:mlt:maltese my:mya:myanmar ne:nep:nepali nl:nld:dutch nn:nno:nynorsk no:nor:norwegian oc:oci:occitan
+pa:pan:punjabi pl:pol:polish ps:pus:pashto pt:por:portuguese ro:ron:romanian ru:rus:russian sa:san:sanskrit
+sd:snd:sindhi si:sin:sinhala sk:slk:slovak sl:slv:slovenian sn:sna:shona so:som:somali sq:sqi:albanian
+sr:srp:serbian su:sun:sundanese sv:swe:swedish sw:swa:swahili ta:tam:tamil te:tel:telugu tg:tgk:tajik th:tha:thai
+tk:tuk:turkmen tl:tgl:tagalog tr:tur:turkish tt:tat:tatar uk:ukr:ukrainian ur:urd:urdu uz:uzb:uzbek
+vi:vie:vietnamese yi:yid:yiddish yo:yor:yoruba zh:zho:chinese yue:-:cantonese
 """
-_NAMES = dict(entry.split(maxsplit=1) for entry in " ".join(_LISTED.split()).split(", "))
+"""Whisper's code, that of ISO 639-2/T and the English name of each language that Whisper knows, in the order of its
+tokens (openai/whisper, tokenizer.py)."""
+_OTHERS = "eo:epo fy:fry ga:gle jv:jav ku:kur ky:kir nb:nob ug:uig"
+"""ISO 639-1 and 639-2/T of languages that subtitles come in and Whisper does not know under that code."""
+_BIBLIOGRAPHIC_CODES = """
+alb:sqi arm:hye baq:eus bur:mya chi:zho cze:ces dut:nld fre:fra geo:kat ger:deu gre:ell ice:isl mac:mkd mao:mri may:msa
+per:fas rum:ron slo:slk tib:bod wel:cym
+"""
+"""Codes of ISO 639-2 that libraries use (639-2/B), which Matroska files have, and those of 639-2/T."""
+
+
+def _pairs(listed: str) -> dict[str, str]:
+    return dict(pair.split(":") for pair in listed.split())
+
+
+_ROWS = [row.split(":") for row in _WHISPER.split()]
+_NAMES = {code: name.replace("_", " ") for code, _, name in _ROWS}
 _CODES = {name: code for code, name in _NAMES.items()}
+_THREE_LETTERS = {code: three for code, three, _ in _ROWS if three != "-"} | _pairs(_OTHERS)
+_BIBLIOGRAPHIC = _pairs(_BIBLIOGRAPHIC_CODES)
+
+WHISPER_LANGUAGES = tuple(_NAMES)
+"""Whisper's codes, in the order of its tokens."""
 
 
 def english_name(code: str) -> str:
@@ -33,30 +57,24 @@ def code_of(name: str) -> str | None:
     return _CODES.get(name.casefold(), name) or None
 
 
-_ISO_639_2 = (
-    "af:afr am:amh ar:ara as:asm az:aze ba:bak be:bel bg:bul bn:ben bo:bod br:bre bs:bos ca:cat cs:ces cy:cym da:dan "
-    "de:deu el:ell en:eng eo:epo es:spa et:est eu:eus fa:fas fi:fin fo:fao fr:fra fy:fry ga:gle gl:glg gu:guj ha:hau "
-    "he:heb hi:hin hr:hrv ht:hat hu:hun hy:hye id:ind is:isl it:ita ja:jpn jv:jav jw:jav ka:kat kk:kaz km:khm kn:kan "
-    "ko:kor ku:kur ky:kir la:lat lb:ltz ln:lin lo:lao lt:lit lv:lav mg:mlg mi:mri mk:mkd ml:mal mn:mon mr:mar ms:msa "
-    "mt:mlt my:mya nb:nob ne:nep nl:nld nn:nno no:nor oc:oci pa:pan pl:pol ps:pus pt:por ro:ron ru:rus sa:san sd:snd "
-    "si:sin sk:slk sl:slv sn:sna so:som sq:sqi sr:srp su:sun sv:swe sw:swa ta:tam te:tel tg:tgk th:tha tk:tuk tl:tgl "
-    "tr:tur tt:tat ug:uig uk:ukr ur:urd uz:uzb vi:vie yi:yid yo:yor zh:zho"
-)
-_LONG: dict[str, str] = dict(pair.split(":") for pair in _ISO_639_2.split())
+def language_code(language: str | None) -> str | None:
+    """The code of a language that a person named by its code (with a region or not) or by its English name.
 
-
-# Codes of ISO 639-2 that libraries use (639-2/B), which Matroska files have, and those of 639-2/T.
-_BIBLIOGRAPHIC_CODES = (
-    "alb:sqi arm:hye baq:eus bur:mya chi:zho cze:ces dut:nld fre:fra geo:kat ger:deu gre:ell ice:isl mac:mkd mao:mri "
-    "may:msa per:fas rum:ron slo:slk tib:bod wel:cym"
-)
-_BIBLIOGRAPHIC: dict[str, str] = dict(pair.split(":") for pair in _BIBLIOGRAPHIC_CODES.split())
+    Raises:
+        InvalidOption: it is neither.
+    """
+    if language is None:
+        return None
+    code = code_of(language.strip().casefold())
+    if code is None or not re.fullmatch("[a-z]{2,3}([-_][a-z0-9]{2,8})*", code):
+        raise InvalidOption(f"--language {language}: give a code such as en or ru")
+    return code
 
 
 def three_letters(language: str | None) -> str:
     """``en`` or ``en-GB`` → ``eng``; ``und`` (undetermined) where it is unknown. Three letters stay as they are."""
     code = (language or "").partition("-")[0].lower()
-    return code if len(code) == 3 and code.isalpha() and code.isascii() else _LONG.get(code, "und")
+    return code if len(code) == 3 and code.isalpha() and code.isascii() else _THREE_LETTERS.get(code, "und")
 
 
 def same_language(one: str | None, other: str | None) -> bool:

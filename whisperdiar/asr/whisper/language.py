@@ -8,18 +8,9 @@ from typing import Any
 
 from whisperdiar.asr._shared.packing import Piece, pack
 from whisperdiar.errors import InvalidOption, UnsupportedRequest
+from whisperdiar.text.languages import WHISPER_LANGUAGES
 from whisperdiar.types import Audio, Span, total_duration
 
-WHISPER_LANGUAGES = (
-    *("af", "am", "ar", "as", "az", "ba", "be", "bg", "bn", "bo", "br", "bs", "ca", "cs", "cy", "da"),
-    *("de", "el", "en", "es", "et", "eu", "fa", "fi", "fo", "fr", "gl", "gu", "ha", "haw", "he", "hi"),
-    *("hr", "ht", "hu", "hy", "id", "is", "it", "ja", "jw", "ka", "kk", "km", "kn", "ko", "la", "lb"),
-    *("ln", "lo", "lt", "lv", "mg", "mi", "mk", "ml", "mn", "mr", "ms", "mt", "my", "ne", "nl", "nn"),
-    *("no", "oc", "pa", "pl", "ps", "pt", "ro", "ru", "sa", "sd", "si", "sk", "sl", "sn", "so", "sq"),
-    *("sr", "su", "sv", "sw", "ta", "te", "tg", "th", "tk", "tl", "tr", "tt", "uk", "ur", "uz", "vi"),
-    *("yi", "yo", "zh", "yue"),
-)
-"""Whisper's codes, in the order of its tokens."""
 N_STRETCHES = 6
 """Stretches of speech that are listened to, spread over the recording; each costs the encoder a window of 30 s."""
 N_PIECES = 2

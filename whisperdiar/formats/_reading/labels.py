@@ -1,6 +1,6 @@
 """Who speaks, as text that viewers see: ``Anna: `` at a change of speaker, a dash for each of two people.
 
-`whisperdiar.formats._writing.speakers` writes labels, `split_labels` reads them; `mark_leads` makes each the other's reverse.
+`_writing.speakers` writes labels, `split_labels` reads them; `mark_leads` makes each the other's reverse.
 """
 
 from __future__ import annotations

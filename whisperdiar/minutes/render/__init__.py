@@ -6,12 +6,16 @@ Markdown, HTML and DOCX write the blocks of `layout`; JSON writes the values the
 from __future__ import annotations
 
 import importlib
-from pathlib import PurePath
+import os
+from dataclasses import replace
+from pathlib import Path, PurePath
 from typing import Protocol
 
 from whisperdiar.errors import InvalidOption
 from whisperdiar.minutes.content import Minutes
-from whisperdiar.minutes.template import Template
+from whisperdiar.minutes.links import media_link
+from whisperdiar.minutes.template import Template, template
+from whisperdiar.system.files import write_bytes, write_text
 
 FORMATS = {"md": "markdown", "html": "html", "docx": "docx", "json": "json"}
 """Name (and suffix) → module."""
@@ -38,6 +42,33 @@ def renderer(name: str) -> Render:
         check()
     render: Render = module.render
     return render
+
+
+def write_minutes(
+    minutes: Minutes,
+    path: str | os.PathLike[str],
+    *,
+    template_name: str | None = None,
+    media: str | None = None,
+) -> None:
+    """Writes minutes as the file's suffix says: Markdown, HTML, DOCX or JSON; a file that is there is replaced.
+
+    Args:
+        template_name: headings and formats: ``en``, ``ru`` or a JSON file; None for those of the minutes' language.
+        media: the recording that links play: a file or an address.
+
+    Raises:
+        InvalidOption: no format has this suffix, or there is no such template.
+        BackendMissing: the format needs a package that is not installed.
+        OutputError: the file cannot be written.
+    """
+    render = renderer(name_of(os.fspath(path)))
+    link = None if media is None else media_link(media, Path(path))
+    made = render(replace(minutes, media=link), template(template_name, minutes.language))
+    if isinstance(made, bytes):
+        write_bytes(path, made)
+    else:
+        write_text(path, made)
 
 
 def name_of(path: str | PurePath) -> str:

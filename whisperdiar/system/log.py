@@ -1,0 +1,17 @@
+"""Logging: the logger ``whisperdiar``, by which the library tells what its caller does not hear otherwise."""
+
+from __future__ import annotations
+
+import logging
+
+LOGGER = logging.getLogger("whisperdiar")
+
+
+def warn(message: str) -> None:
+    """Logs a warning; without a handler Python shows it on standard error."""
+    LOGGER.warning(message)
+
+
+def inform(message: str) -> None:
+    """Logs an information, which Python shows only where logging is set up for it."""
+    LOGGER.info(message)
