@@ -101,10 +101,12 @@ class Contest:
         return [Word(word.text, word.span.start, word.span.end) for word in found.words]
 
     def _batched(self, audio: Audio, speech: Sequence[Span]) -> list[Word]:
-        from whisperdiar.asr._shared.chunking import cut_pieces, quietest
+        from whisperdiar.asr._shared.chunking import cut_pieces, find_quietest
 
         limit = self.ours.settings.max_chunk
-        pieces = cut_pieces(speech, limit=limit, max_pause=_BATCHED_PAUSE_S, cut=lambda window: quietest(audio, window))
+        pieces = cut_pieces(
+            speech, limit=limit, max_pause=_BATCHED_PAUSE_S, cut=lambda window: find_quietest(audio, window)
+        )
         clips = [{"start": piece.start, "end": piece.end} for piece in pieces]
         return self._words(self.batched, audio, batch_size=self.setup["batch_size"], clip_timestamps=clips)
 

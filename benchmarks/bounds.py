@@ -23,7 +23,7 @@ from whisperdiar.minutes.extract.compose import minutes
 from whisperdiar.options import PlotOptions, WriteOptions
 from whisperdiar.reports.plots import picture_svg
 from whisperdiar.subtitles.checking import check
-from whisperdiar.subtitles.unavoidable_violations import without_unavoidable
+from whisperdiar.subtitles.unavoidable_violations import separate_unavoidable
 
 AT_ONCE = 8
 """Words of a turn."""
@@ -47,7 +47,7 @@ def conversation(n_words: int, n_speakers: int) -> Transcript:
 def checked(transcript: Transcript) -> Any:
     made, rules = cues(transcript), subtitle_rules("netflix", language="en")
     shown = [[f"{cue.speaker}: {line}" for line in cue.lines] for cue in made]
-    return without_unavoidable(check(made, rules, shown=shown), made, transcript, rules, shown=shown)
+    return separate_unavoidable(check(made, rules, shown=shown), made, transcript, rules, shown=shown)
 
 
 WORK: dict[str, Callable[[Transcript], Any]] = {

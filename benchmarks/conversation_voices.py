@@ -24,7 +24,7 @@ from scipy.signal import resample_poly
 
 from training.alignment import held_back
 from whisperdiar import load
-from whisperdiar.system.files import staged, write_text
+from whisperdiar.system.files import stage, write_text
 
 RATE_HZ = 16_000
 SPLITS = ("tune", "report")
@@ -268,7 +268,7 @@ def read_pool(pool: Path, name: str, n_texts: int) -> list[Clip]:
 def write_flac(path: Path, samples: NDArray[np.float32]) -> None:
     """A mono FLAC of 16 bit at 16 kHz, under a temporary name until it is complete."""
     pcm = np.clip(np.round(samples * 32767), -32768, 32767).astype(np.int16)
-    with staged(path) as part, av.open(part, "w", format="flac") as container:
+    with stage(path) as part, av.open(part, "w", format="flac") as container:
         stream = container.add_stream("flac", rate=RATE_HZ)
         stream.layout = "mono"
         for first in range(0, pcm.size, RATE_HZ):

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.subtitles import meeting
 from whisperdiar import Transcript, Turn, editing
-from whisperdiar.pipeline import shifted
+from whisperdiar.pipeline import shift_times
 
 
 def recording(folder: Path, words: int) -> Transcript:
@@ -24,7 +24,7 @@ def recording(folder: Path, words: int) -> Transcript:
     segments = []
     end = 0.0
     for path in sorted(folder.glob("*.words.tsv")):
-        found = shifted(meeting(path), end)
+        found = shift_times(meeting(path), end)
         segments += found.segments
         end = found.duration + 5.0
         if sum(len(segment.words) for segment in segments) >= words:

@@ -34,12 +34,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.meetings import meeting
-from whisperdiar.cli import calm_libraries, run
+from whisperdiar.cli import run, silence_libraries
 from whisperdiar.formats import FORMATS, by_name
 from whisperdiar.formats import json as json_format
 from whisperdiar.media import probe
 from whisperdiar.options import WriteOptions
-from whisperdiar.pipeline import shifted
+from whisperdiar.pipeline import shift_times
 from whisperdiar.system.files import sweep
 from whisperdiar.transcript import Transcript, Turn
 
@@ -90,7 +90,7 @@ def talk(name: str, n_words: int) -> Transcript:
     made = meeting()
     whole = made.segments
     for time_ in range(1, TIMES):
-        whole = (*whole, *shifted(made, time_ * made.duration).segments)
+        whole = (*whole, *shift_times(made, time_ * made.duration).segments)
     whole = whole[: len(whole) - n_words]
     turns = tuple(Turn(item.span, item.speaker) for item in whole if item.speaker is not None)
     return replace(made, recording_id=name, segments=whole, turns=turns, duration=made.duration * TIMES)
@@ -120,7 +120,7 @@ def killed(kind: Kind, sources: list[Path], folder: Path, chance: random.Random,
         code = 0
         try:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-            calm_libraries()
+            silence_libraries()
             os.write(writing, b".")  # Python drops what a signal raises while it forks
             for turn in range(10_000):
                 code = run([*kind.arguments(sources[turn % 2]), str(out), "--overwrite"])

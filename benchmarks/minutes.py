@@ -38,7 +38,7 @@ from sklearn.linear_model import LogisticRegression
 from training.minutes.corpus import meetings
 from training.minutes.fit import Example, example, folds
 from training.minutes.train import KINDS, unseen_scores
-from whisperdiar.minutes.extract.evidence import strongest
+from whisperdiar.minutes.extract.evidence import select_strongest
 from whisperdiar.minutes.extract.features import Vector
 
 SHOWN = ("summary", "outcomes", "decisions", "actions")
@@ -50,7 +50,7 @@ def f1(item: Example, target: str, scores: Vector) -> float:
     wanted = item.chosen[target]
     if not wanted:
         return float("nan")
-    taken = strongest(scores, item.n_words, wanted)
+    taken = select_strongest(scores, item.n_words, wanted)
     words = item.n_words[taken].sum()
     right = (item.share[target] * item.n_words)[taken].sum()
     return float(2 * right / (words + wanted))

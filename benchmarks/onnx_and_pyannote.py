@@ -46,10 +46,10 @@ def pyannote_turns(pipeline: Any, audio: Audio, speakers: SpeakerCount) -> Diari
         max_speakers=speakers.maximum,
     ).speaker_diarization
     clipped = (
-        (Span(float(s.start), float(s.end)).clipped(0.0, audio.duration), str(label))
+        (Span(float(s.start), float(s.end)).clip(0.0, audio.duration), str(label))
         for s, _, label in found.itertracks(yield_label=True)
     )
-    return Diarization("x", tuple(Turn(span, label) for span, label in clipped if span is not None)).relabelled()
+    return Diarization("x", tuple(Turn(span, label) for span, label in clipped if span is not None)).relabel()
 
 
 def timed(work: Callable[[], Diarization]) -> tuple[Diarization, float]:

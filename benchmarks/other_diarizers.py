@@ -177,7 +177,7 @@ def _with_metadata(source: Path | None, target: Path, metadata: Mapping[str, Any
 
 def _turns(audio: Audio, found: Any) -> tuple[Turn, ...]:
     """Those that lie inside the audio, in order."""
-    parts = ((Span(float(start), float(end)).clipped(0.0, audio.duration), speaker) for start, end, speaker in found)
+    parts = ((Span(float(start), float(end)).clip(0.0, audio.duration), speaker) for start, end, speaker in found)
     return tuple(sorted((Turn(span, str(who)) for span, who in parts if span is not None), key=lambda own: own.span))
 
 

@@ -19,7 +19,7 @@ from statistics import median, quantiles
 from typing import Any
 
 from whisperdiar import Pipeline, load
-from whisperdiar.assembly import shares
+from whisperdiar.assembly import share_threads
 from whisperdiar.options import Runtime
 from whisperdiar.pipeline import wants_channels
 from whisperdiar.registry import load as load_backend
@@ -94,7 +94,7 @@ def main() -> int:
             begun, before = time.perf_counter(), spent()
             ways[way].run(audio)
             runs[way].append((time.perf_counter() - begun, spent() - before))
-    shared = shares(Runtime(threads=chosen.threads), diarizer)[0].threads < chosen.threads
+    shared = share_threads(Runtime(threads=chosen.threads), diarizer)[0].threads < chosen.threads
     choice = "side by side" if shared else "in turn"
     print(
         f"{chosen.recording.name}: {audio.duration:.0f} s, {chosen.asr} and {chosen.diarizer}, {chosen.threads} "

@@ -34,14 +34,14 @@ PARTS = ("speech", "rest", "missed", "false", "recording", "processor")
 
 def seconds_in(spans: Sequence[Span], others: Sequence[Span]) -> float:
     """Length of what lies in both; neither sequence overlaps itself."""
-    parts = (span.clipped(other.start, other.end) for span in spans for other in others)
+    parts = (span.clip(other.start, other.end) for span in spans for other in others)
     return sum(part.duration for part in parts if part is not None)
 
 
 def score(reference: Sequence[Span], found: Sequence[Span], scored: Span) -> dict[str, float]:
     """Seconds of speech, of non-speech, and of what was missed of the first and taken from the second."""
     speech = seconds_in(reference, [scored])
-    heard = [part for span in found if (part := span.clipped(scored.start, scored.end)) is not None]
+    heard = [part for span in found if (part := span.clip(scored.start, scored.end)) is not None]
     right = seconds_in(reference, heard)
     return {
         "speech": speech,

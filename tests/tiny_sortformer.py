@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.sounds import conversation
-from whisperdiar.diarization.sortformer.model import quiet
+from whisperdiar.diarization.sortformer.model import silence_loading
 
 _WIDTH = 16
 
@@ -79,7 +79,7 @@ def config(*, streaming: bool, normalize: str | None = None, n_speakers: int = 4
 
 def model(*, streaming: bool, seed: int = 3, local: bool = False, **options: Any) -> Any:
     """A SortformerEncLabelModel; with `local` one whose frames do not look at each other."""
-    with quiet():
+    with silence_loading():
         import torch
         from nemo.collections.asr.models import SortformerEncLabelModel
         from omegaconf import OmegaConf
@@ -114,7 +114,7 @@ def _sharpen(made: Any, torch: Any) -> None:
 def save(made: Any, path: Path) -> Path:
     """As a ``.nemo`` file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with quiet():
+    with silence_loading():
         made.save_to(str(path))
     return path
 

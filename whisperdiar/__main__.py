@@ -8,9 +8,9 @@ import sys
 def main() -> None:
     """Run the command line and exit with its code."""
     try:
-        from whisperdiar.cli import calm_libraries, run
+        from whisperdiar.cli import run, silence_libraries
 
-        calm_libraries()
+        silence_libraries()
         code = run(sys.argv[1:])
     except KeyboardInterrupt as error:  # before the command line itself could take it
         code = 128 + getattr(error, "number", 2)

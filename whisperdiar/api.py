@@ -24,7 +24,7 @@ from whisperdiar.media.arrays import audio_from_array
 from whisperdiar.options import AlignmentOptions, Runtime, SegmentationOptions
 from whisperdiar.pipeline import Pipeline, wants_channels
 from whisperdiar.system.log import inform, warn
-from whisperdiar.system.machine import give_back_memory
+from whisperdiar.system.machine import return_free_memory
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import ANY_SPEAKERS, Audio, SpeakerCount
 
@@ -121,7 +121,7 @@ class OpenPipeline:
         for stage in () if pipeline is None else (pipeline.detector, pipeline.transcriber, pipeline.diarizer):
             release(stage)
         del pipeline
-        give_back_memory()
+        return_free_memory()
 
     def cancel(self) -> None:
         """Ends the call that is under way, from another thread: it raises Cancelled at its next report of progress."""

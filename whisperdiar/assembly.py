@@ -1,4 +1,4 @@
-"""Names → objects: chooses and prepares the backends that a user asked for, or the best that this machine can run."""
+"""Backend selection: names → prepared backends, those asked for or the best that this machine can run."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from whisperdiar.errors import (
 from whisperdiar.frameworks.installation import missing_packages
 from whisperdiar.frameworks.torch import reinstall_command
 from whisperdiar.options import ONLY_AT_HAND, AlignmentOptions, Runtime, check_device
-from whisperdiar.pipeline import STAGE_WORDS, Fallback, Pipeline, one_line, wants_words
+from whisperdiar.pipeline import STAGE_WORDS, Fallback, Pipeline, describe_error, wants_words
 from whisperdiar.registry import BackendClass, Stage, load, preferred, settings_from_text
-from whisperdiar.system.callbacks import callers_own
-from whisperdiar.system.machine import memory_told, usable_cores
+from whisperdiar.system.callbacks import guard_callbacks
+from whisperdiar.system.machine import raise_out_of_memory, usable_cores
 from whisperdiar.types import ANY_SPEAKERS, SpeakerCount
 
 Notify = Callable[[str], None]
@@ -38,7 +38,7 @@ _INSTANT = ("none", "rttm")
 """Diarizers that compute nothing: nothing is gained beside them."""
 
 
-def silent(message: str) -> None:
+def ignore_message(message: str) -> None:
     """A `Notify` that does nothing."""
 
 
@@ -64,8 +64,8 @@ def select(
     *,
     runtime: Runtime,
     language: str | None = None,
-    notify: Notify = silent,
-    inform: Notify = silent,
+    notify: Notify = ignore_message,
+    inform: Notify = ignore_message,
     progress: Progress = no_progress,
     beside: bool = False,
     speakers: SpeakerCount = ANY_SPEAKERS,
@@ -86,7 +86,7 @@ def select(
         BackendError: the named backend cannot run, or none can.
     """
     check_device(runtime.device)
-    with callers_own(progress) as heard:
+    with guard_callbacks(progress) as heard:
         return _select(
             stage,
             choice,
@@ -115,7 +115,7 @@ def _select(
     if choice.name != "auto":
         backend_class = load(stage, choice.name)
         backend = _create(backend_class, choice, runtime, strict=True, beside=beside)
-        with memory_told(f"{STAGE_WORDS[stage]} by {choice.name}"):
+        with raise_out_of_memory(f"{STAGE_WORDS[stage]} by {choice.name}"):
             backend.prepare(progress=progress)
         return Selection(backend)
     first: BackendError | None = None
@@ -130,7 +130,7 @@ def _select(
         own = replace(runtime, offline=True) if at_hand else runtime
         backend = _create(backend_class, choice, own, strict=first is None, beside=beside)
         try:
-            with memory_told(f"{STAGE_WORDS[stage]} by {name}"):
+            with raise_out_of_memory(f"{STAGE_WORDS[stage]} by {name}"):
                 backend.prepare(progress=progress)
         except BackendError as error:
             if at_hand and isinstance(error, ModelUnavailable):
@@ -142,17 +142,17 @@ def _select(
             raise
         except Exception as error:  # a new release of a library may fail in any way: the next backend can still run
             broken = BackendBroken(
-                f"{name} is installed and cannot be used ({type(error).__name__}: {one_line(error)})",
+                f"{name} is installed and cannot be used ({type(error).__name__}: {describe_error(error)})",
                 remedy=reinstall_command() if backend_class.info.extra else None,
             )
             broken.__cause__ = error
             first = first or broken
-            fallback = fallback or Fallback(name, one_line(broken), broken.remedy)
+            fallback = fallback or Fallback(name, describe_error(broken), broken.remedy)
             continue
         if fallback is not None:
             caution = backend_class.info.caution
             (notify if caution else inform)(fallback_sentence(stage, name, fallback, caution=caution))
-            dropped = [key for key in choice.settings if not _has(backend_class, key)]
+            dropped = [key for key in choice.settings if not _has_setting(backend_class, key)]
             if dropped:
                 notify(f"{STAGE_WORDS[stage]} by {name} has no {' and no '.join(dropped)}: left out")
         return Selection(backend, fallback)
@@ -164,7 +164,7 @@ def _select(
     raise first
 
 
-def shares(runtime: Runtime, diarizer: Any) -> tuple[Runtime, Runtime]:
+def share_threads(runtime: Runtime, diarizer: Any) -> tuple[Runtime, Runtime]:
     """What recogniser and diarizer get of the CPU threads: parts of them to run side by side, or all to take turns.
 
     A diarizer of NumPy alone gets one thread, one that needs a package of its own, such as PyTorch, half of them.
@@ -197,7 +197,7 @@ def check(stage: Stage, choice: Choice, *, language: str | None = None, speakers
         )
     if language is not None and not isinstance(language, str):
         raise InvalidOption(f"language {language!r}: give a code such as 'en' or 'ru'")
-    if not any(_knows(item, language) for item in classes):
+    if not any(_has_language(item, language) for item in classes):
         known = sorted({code for item in classes for code in item.info.languages})
         listed = f"it knows {', '.join(known)} only" if len(known) < _MANY else "give a code such as en, ru or zh"
         who = f"--{stage} {choice.name}"
@@ -219,28 +219,28 @@ def _create(backend_class: BackendClass, choice: Choice, runtime: Runtime, *, st
     One that may have to run `beside` a recogniser gets its share of the threads; one that waits for the words never has
     to.
     """
-    chosen = {key: value for key, value in choice.settings.items() if strict or _has(backend_class, key)}
+    chosen = {key: value for key, value in choice.settings.items() if strict or _has_setting(backend_class, key)}
     settings = settings_from_text(backend_class, chosen)
     backend = backend_class(settings, runtime=runtime)
     if beside and not wants_words(backend):
-        return backend_class(settings, runtime=shares(runtime, backend_class)[1])
+        return backend_class(settings, runtime=share_threads(runtime, backend_class)[1])
     return backend
 
 
-def _has(backend_class: BackendClass, setting: str) -> bool:
+def _has_setting(backend_class: BackendClass, setting: str) -> bool:
     return setting.replace("-", "_") in {item.name for item in fields(backend_class.settings_type)}
 
 
 def _can_stand_in(backend_class: BackendClass, choice: Choice, language: str | None, speakers: SpeakerCount) -> bool:
     """Nothing stands in for a model that the user has as a folder or file, another language, or too many speakers."""
     most = backend_class.info.max_speakers
-    if not _knows(backend_class, language) or (most is not None and (speakers.minimum or 0) > most):
+    if not _has_language(backend_class, language) or (most is not None and (speakers.minimum or 0) > most):
         return False
     named = [value for key, value in choice.settings.items() if key.endswith(("model", "pipeline"))]
     return not any(_is_path(value) for value in named)
 
 
-def _knows(backend_class: BackendClass, language: str | None) -> bool:
+def _has_language(backend_class: BackendClass, language: str | None) -> bool:
     """Whether a backend that names its languages has this one, in whatever way it is typed: en, EN, en-GB."""
     code = None if language is None else language.strip().lower().replace("_", "-").partition("-")[0]
     return not backend_class.info.languages or code in (None, *backend_class.info.languages)
@@ -253,7 +253,7 @@ def _is_path(value: str) -> bool:
 
 def _reason(error: BackendError) -> str:
     """What is wrong; of a model that is not here without the advice, for which there is a command."""
-    text = one_line(error)
+    text = describe_error(error)
     return text.partition(": ")[0] if isinstance(error, ModelUnavailable) else text
 
 
@@ -290,14 +290,14 @@ class Request:
 
     def detector_choice(self) -> Choice:
         """Raises InvalidOption where a detector is named beside a file of speech regions."""
-        return _file_or(self.vad, "file", self.speech_file, "--speech", "--vad")
+        return _choose_file_or(self.vad, "file", self.speech_file, "--speech", "--vad")
 
     def diarizer_choice(self) -> Choice:
         """Raises InvalidOption where another diarizer is named beside a file of turns."""
-        return _file_or(self.diarizer, "rttm", self.turns_file, "--turns", "--diarizer")
+        return _choose_file_or(self.diarizer, "rttm", self.turns_file, "--turns", "--diarizer")
 
 
-def _file_or(choice: Choice, backend: str, path: str | None, file_option: str, name_option: str) -> Choice:
+def _choose_file_or(choice: Choice, backend: str, path: str | None, file_option: str, name_option: str) -> Choice:
     if path is None:
         return choice
     if choice.name not in ("auto", backend):
@@ -330,8 +330,8 @@ def build(
     request: Request,
     *,
     words: bool = True,
-    notify: Notify = silent,
-    inform: Notify = silent,
+    notify: Notify = ignore_message,
+    inform: Notify = ignore_message,
     progress: Progress = no_progress,
 ) -> Pipeline:
     """The pipeline that a user asked for, every backend prepared; without `words` it has no recogniser.
@@ -355,8 +355,8 @@ def build(
     chosen: dict[str, Selection] = {stage: stages[stage]() for stage in order}
     if words:
         diarizer, language = chosen["diarization"].backend, request.language
-        alone = _on_gpu(diarizer) or wants_words(diarizer)
-        runtime = request.runtime if alone else shares(request.runtime, diarizer)[0]
+        alone = _is_on_gpu(diarizer) or wants_words(diarizer)
+        runtime = request.runtime if alone else share_threads(request.runtime, diarizer)[0]
         chosen["asr"] = prepared("asr", request.asr, runtime=runtime, language=language)
     return Pipeline(
         detector=chosen["vad"].backend,
@@ -393,7 +393,7 @@ def _check_channel(request: Request) -> None:
         raise InvalidOption(f"channel {channel}: --diarizer {name} needs every channel; leave one of the two out")
 
 
-def _on_gpu(backend: Any) -> bool:
+def _is_on_gpu(backend: Any) -> bool:
     return str(device_of(backend)).startswith("cuda")
 
 

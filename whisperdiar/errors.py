@@ -1,4 +1,4 @@
-"""Every error that whisperdiar raises on purpose.
+"""Error classes: every error that whisperdiar raises on purpose.
 
     WhisperdiarError                 one line for a person: the value, the cause, the next step
     ├── InvalidOption                a setting that cannot be meant (also a ValueError)

@@ -61,7 +61,7 @@ def read(
             notify(f"{path}: {warning}")
         for note in found.provenance.get("notes", ()):
             inform(f"{path}: {note}")
-    found = in_language(found, language, about=str(path), inform=inform)
+    found = set_language(found, language, about=str(path), inform=inform)
     return replace(found, recording_id=recording_id(path)) if found.recording_id == NO_ID else found
 
 
@@ -79,7 +79,7 @@ def _parse(form: Format, text: str, recording: str | None, path: Path) -> Transc
         return form.read_recording(text, recording_id=own)
 
 
-def in_language(transcript: Transcript, language: str | None, *, about: str, inform: Notify = inform) -> Transcript:
+def set_language(transcript: Transcript, language: str | None, *, about: str, inform: Notify = inform) -> Transcript:
     """The transcript in the language that a person or the file says, or else the text shows, which `inform` is told.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What a transcript leaves out, and whether it is a result at all (pure)."""
+"""Result check: what a transcript leaves out, and whether it is a result at all (pure)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class LeftOut:
     text: str = ""
 
 
-def left_out(transcript: Transcript) -> tuple[LeftOut, ...]:
+def list_left_out(transcript: Transcript) -> tuple[LeftOut, ...]:
     """All passages that are not in the transcript, in order of time."""
     found = [
         LeftOut(item.span, "dropped" if item.text.strip() else "without words", item.reason, item.text.strip())
@@ -62,7 +62,7 @@ def is_hardly_any(words: Sequence[Word], speech: float) -> bool:
     return speech >= _ENOUGH_S and total_duration([word.span for word in words]) < _HARDLY_ANY * speech
 
 
-def empty_sentence(transcript: Transcript) -> str:
+def explain_empty(transcript: Transcript) -> str:
     """In which way a transcript for which `is_empty` holds is no result; its warnings say why, and what can be done."""
     speech = transcript.provenance.get("speech")
     if transcript.provenance.get("asr") is None:
@@ -79,15 +79,15 @@ def summarise_left_out(transcript: Transcript) -> str | None:
 
     ``left out: 2 passages dropped (3.1 s at 0:12, 1:05), 4.2 s of speech without words (at 2:01)``
     """
-    found = left_out(transcript)
+    found = list_left_out(transcript)
     parts = []
     dropped = [item.span for item in found if item.kind == "dropped"]
     if dropped:
         noun = "passage" if len(dropped) == 1 else "passages"
-        parts.append(f"{len(dropped)} {noun} dropped ({_seconds(dropped)} at {_places(dropped)})")
+        parts.append(f"{len(dropped)} {noun} dropped ({_format_duration(dropped)} at {_format_places(dropped)})")
     silent = [item.span for item in found if item.kind == "without words"]
     if silent:
-        parts.append(f"{_seconds(silent)} of speech without words (at {_places(silent)})")
+        parts.append(f"{_format_duration(silent)} of speech without words (at {_format_places(silent)})")
     return f"left out: {', '.join(parts)}" if parts else None
 
 
@@ -111,22 +111,22 @@ def report_rows(transcript: Transcript) -> list[dict[str, Any]]:
             "reason": item.reason,
             "text": item.text,
         }
-        for item in left_out(transcript)
+        for item in list_left_out(transcript)
     ]
     return rows
 
 
-def _seconds(spans: Sequence[Span]) -> str:
+def _format_duration(spans: Sequence[Span]) -> str:
     return f"{total_duration(merge_spans(spans)):.1f} s"
 
 
-def _places(spans: Sequence[Span]) -> str:
-    shown = ", ".join(_clock(span.start) for span in spans[:_PLACES])
+def _format_places(spans: Sequence[Span]) -> str:
+    shown = ", ".join(_format_whole_seconds(span.start) for span in spans[:_PLACES])
     more = len(spans) - _PLACES
     return f"{shown} and {more} more" if more > 0 else shown
 
 
-def _clock(seconds: float) -> str:
+def _format_whole_seconds(seconds: float) -> str:
     whole = max(0, int(seconds))
     hours, minutes = whole // 3600, whole // 60 % 60
     return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"

@@ -35,7 +35,7 @@ _SAME_WORDS = 3
 _SAME_TIME_S = 0.3
 
 
-def own_speech(audio: Audio, detected: Sequence[Sequence[Span]], turns: Sequence[Turn]) -> list[tuple[Span, ...]]:
+def find_own_speech(audio: Audio, detected: Sequence[Sequence[Span]], turns: Sequence[Turn]) -> list[tuple[Span, ...]]:
     """For every channel the speech of its own person: what is detected on it, inside its turns.
 
     Speech inside nobody's turns goes to the channel on which it is loudest, of those with turns.
@@ -53,12 +53,12 @@ def own_speech(audio: Audio, detected: Sequence[Sequence[Span]], turns: Sequence
     claimed = merge_spans(span for spans in own for span in spans)
     for rest in _difference(anywhere, claimed):
         if rest.duration >= _LEAST_UNCLAIMED_S:
-            found[_loudest(audio, rest, [c for c, spans in enumerate(own) if spans])].append(rest)
+            found[_find_loudest(audio, rest, [c for c, spans in enumerate(own) if spans])].append(rest)
     return [merge_spans(spans) for spans in found]
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class ChannelStretch:
     """A part of one channel (counted from 1), and where it lies in the laid-out recording (seconds)."""
 
     channel: int
@@ -67,7 +67,7 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class ChannelLayout:
     """The speech of all channels, one after another.
 
     Attributes:
@@ -78,43 +78,43 @@ class Layout:
 
     audio: Audio
     speech: tuple[Span, ...]
-    stretches: tuple[Stretch, ...]
+    stretches: tuple[ChannelStretch, ...]
 
     def place(self, span: Span) -> tuple[int, Span]:
         """The channel (from 1) that a span of the laid-out recording comes from, and when it is there."""
         # Between stretches the nearer one is meant: their ends are rounded to samples.
         index = max(0, bisect_right(self.stretches, span.start + _APART_S / 2, key=lambda item: item.at) - 1)
         item = self.stretches[index]
-        moved = span.shifted(item.span.start - item.at)
+        moved = span.shift(item.span.start - item.at)
         start = min(max(moved.start, item.span.start), item.span.end)
         return item.channel, Span(start, min(max(moved.end, start), item.span.end))
 
 
-def lay_out(audio: Audio, speech: Sequence[Sequence[Span]]) -> Layout:
+def lay_out(audio: Audio, speech: Sequence[Sequence[Span]]) -> ChannelLayout:
     """Lay out what is said on each channel; pauses longer than 12 s are shortened to that.
 
     Raises:
         OutputError: the temporary file for a long recording cannot be written.
     """
-    stretches: list[Stretch] = []
+    stretches: list[ChannelStretch] = []
     laid: list[Span] = []
     rate, at = audio.sample_rate, 0.0
     with closing(SampleStore(1)) as store:
         for channel, spans in enumerate(speech, start=1):
             for span in merge_spans(spans, gap=_APART_S):
                 first, last = round(span.start * rate), round(span.end * rate)
-                stretches.append(Stretch(channel, Span(first / rate, max(first, last) / rate), at))
-                laid += [part.shifted(at - first / rate) for s in spans if (part := s.clipped(span.start, span.end))]
+                stretches.append(ChannelStretch(channel, Span(first / rate, max(first, last) / rate), at))
+                laid += [part.shift(at - first / rate) for s in spans if (part := s.clip(span.start, span.end))]
                 for low in range(first, last, _BLOCK_SAMPLES):
                     store.append(audio.samples[channel - 1 : channel, low : min(last, low + _BLOCK_SAMPLES)])
                 store.append(np.zeros((1, round(_APART_S * rate)), np.float32))
                 at += (max(first, last) - first + round(_APART_S * rate)) / rate
         samples = store.finish()
-    return Layout(Audio(samples, rate, audio.recording_id), merge_spans(laid), tuple(stretches))
+    return ChannelLayout(Audio(samples, rate, audio.recording_id), merge_spans(laid), tuple(stretches))
 
 
 def put_back(
-    transcription: Transcription, layout: Layout, turns: Sequence[Turn], *, n_channels: int
+    transcription: Transcription, layout: ChannelLayout, turns: Sequence[Turn], *, n_channels: int
 ) -> tuple[list[list[Word]], tuple[Dropped, ...]]:
     """The words of each channel at their times, with their speakers, and what was dropped.
 
@@ -127,20 +127,20 @@ def put_back(
         words[channel - 1].append(replace(word, span=span))
     own = [merge_spans(turn.span for turn in turns if turn.channel == c + 1) for c in range(n_channels)]
     labels = [next((turn.speaker for turn in turns if turn.channel == c + 1), None) for c in range(n_channels)]
-    named = [[_named(word, c, own, labels) for word in spoken] for c, spoken in enumerate(words)]
+    named = [[_assign_speaker(word, c, own, labels) for word in spoken] for c, spoken in enumerate(words)]
     dropped = (replace(item, span=layout.place(item.span)[1]) for item in transcription.dropped)
     return named, tuple(sorted(dropped, key=lambda item: item.span))
 
 
-def without_crosstalk(words: Sequence[Sequence[Word]], audio: Audio) -> tuple[list[list[Word]], tuple[Dropped, ...]]:
+def remove_crosstalk(words: Sequence[Sequence[Word]], audio: Audio) -> tuple[list[list[Word]], tuple[Dropped, ...]]:
     """Words without those that another channel has at the same time, three or more in a row, and louder."""
     kept = [list(spoken) for spoken in words]
     dropped: list[Dropped] = []
     for one in range(len(kept)):
         for other in range(one + 1, len(kept)):
-            for run, partners in _same_words(kept[one], kept[other]):
+            for run, partners in _find_same_words(kept[one], kept[other]):
                 span = Span(run[0].start, max(word.end for word in run))
-                fainter, lost = (one, run) if _loudest(audio, span, [one, other]) == other else (other, partners)
+                fainter, lost = (one, run) if _find_loudest(audio, span, [one, other]) == other else (other, partners)
                 louder = other if fainter == one else one
                 gone = {id(word) for word in lost}
                 kept[fainter] = [word for word in kept[fainter] if id(word) not in gone]
@@ -150,14 +150,14 @@ def without_crosstalk(words: Sequence[Sequence[Word]], audio: Audio) -> tuple[li
     return kept, tuple(sorted(dropped, key=lambda item: item.span))
 
 
-def _same_words(one: Sequence[Word], other: Sequence[Word]) -> list[tuple[list[Word], list[Word]]]:
+def _find_same_words(one: Sequence[Word], other: Sequence[Word]) -> list[tuple[list[Word], list[Word]]]:
     """Runs of words that two channels have in common, of each channel its own."""
     starts = [word.start for word in other]
     runs: list[tuple[list[Word], list[Word]]] = []
     run: list[tuple[int, int]] = []
     for i in range(len(one) + 1):
         after = run[-1][1] + 1 if run else 0
-        partner = None if i == len(one) else _partner(one[i], other, starts, after)
+        partner = None if i == len(one) else _find_partner(one[i], other, starts, after)
         if partner is not None and (not run or partner == after):
             run.append((i, partner))
             continue
@@ -167,7 +167,7 @@ def _same_words(one: Sequence[Word], other: Sequence[Word]) -> list[tuple[list[W
     return runs
 
 
-def _partner(word: Word, other: Sequence[Word], starts: Sequence[float], after: int) -> int | None:
+def _find_partner(word: Word, other: Sequence[Word], starts: Sequence[float], after: int) -> int | None:
     """The first word from number `after` on with the same letters at the same time."""
     first = max(after, bisect_left(starts, word.start - _SAME_TIME_S))
     for j in range(first, bisect_right(starts, word.start + _SAME_TIME_S)):
@@ -180,34 +180,36 @@ def _letters(text: str) -> str:
     return "".join(letter for letter in text.casefold() if letter.isalnum())
 
 
-def _named(word: Word, channel: int, own: Sequence[Sequence[Span]], labels: Sequence[str | None]) -> Word:
+def _assign_speaker(word: Word, channel: int, own: Sequence[Sequence[Span]], labels: Sequence[str | None]) -> Word:
     label = labels[channel]
     if label is None:
         return word
-    rivals = [c for c in range(len(own)) if labels[c] not in (None, label) and _cover(word.span, own[c]) >= _OVERLAP]
+    rivals = [
+        c for c in range(len(own)) if labels[c] not in (None, label) and _covered_share(word.span, own[c]) >= _OVERLAP
+    ]
     return replace(
         word,
         speaker=label,
-        speaker_confidence=0.5 + 0.5 * _cover(word.span, own[channel]),
+        speaker_confidence=0.5 + 0.5 * _covered_share(word.span, own[channel]),
         second_speaker=labels[rivals[0]] if rivals else None,
         overlap=bool(rivals),
     )
 
 
-def _cover(span: Span, others: Sequence[Span]) -> float:
+def _covered_share(span: Span, others: Sequence[Span]) -> float:
     """The part of a span, 0 to 1, that sorted spans cover; of a point whether it lies in one."""
     index = bisect_right(others, span.start, key=lambda item: item.end)
     if not span.duration:
         return float(index < len(others) and others[index].start <= span.start)
     covered = 0.0
     while index < len(others) and others[index].start < span.end:
-        part = others[index].clipped(span.start, span.end)
+        part = others[index].clip(span.start, span.end)
         covered += part.duration if part else 0.0
         index += 1
     return min(1.0, covered / span.duration)
 
 
-def _loudest(audio: Audio, span: Span, channels: Sequence[int]) -> int:
+def _find_loudest(audio: Audio, span: Span, channels: Sequence[int]) -> int:
     """Which of the channels (from 0) has the most power in a span."""
     part = audio.crop(span).samples
     return max(channels, key=lambda c: float(np.square(part[c], dtype=np.float64).sum()))
@@ -219,7 +221,7 @@ def _intersection(spans: Sequence[Span], others: Sequence[Span]) -> list[Span]:
     for span in spans:
         index = bisect_right(others, span.start, key=lambda item: item.end)
         while index < len(others) and others[index].start < span.end:
-            part = span.clipped(others[index].start, others[index].end)
+            part = span.clip(others[index].start, others[index].end)
             found += [part] if part else []
             index += 1
     return found

@@ -1,4 +1,4 @@
-"""Runs the stages on one recording: speech → words and turns → words with speakers → segments.
+"""Pipeline: runs the stages on one recording: speech → words and turns → words with speakers → segments.
 
 The pipeline takes objects that fulfil the contracts, never names; `whisperdiar.assembly` turns names into objects.
 """
@@ -32,13 +32,13 @@ from whisperdiar.contracts import (
 )
 from whisperdiar.errors import DiarizationFailed, Interrupted
 from whisperdiar.joining import Origin, join
-from whisperdiar.media.mixing import weighed
+from whisperdiar.media.mixing import weight_channels
 from whisperdiar.options import AlignmentOptions, SegmentationOptions
-from whisperdiar.per_channel import lay_out, own_speech, put_back, without_crosstalk
+from whisperdiar.per_channel import find_own_speech, lay_out, put_back, remove_crosstalk
 from whisperdiar.segmentation import interleave
-from whisperdiar.system.background import Beside, one_at_a_time
-from whisperdiar.system.callbacks import callers_error, callers_own
-from whisperdiar.system.machine import memory_told, usable_cores
+from whisperdiar.system.background import BackgroundTask, serialise
+from whisperdiar.system.callbacks import find_callers_error, guard_callbacks
+from whisperdiar.system.machine import raise_out_of_memory, usable_cores
 from whisperdiar.transcript import Segment, Transcript, Uncertain
 from whisperdiar.types import (
     ANY_SPEAKERS,
@@ -143,19 +143,19 @@ class Pipeline:
             BaseException: whatever `progress` raises, as it is.
         """
         check_target(self.save_activity)
-        with callers_own(progress) as heard:
+        with guard_callbacks(progress) as heard:
             return self._run(audio, heard)
 
     def _run(self, audio: Audio, progress: Progress) -> Transcript:
         audio = audio.finite()
         if not wants_channels(self.diarizer):
-            audio = weighed(audio)
+            audio = weight_channels(audio)
         said: tuple[Segment, ...] | None = None
         if audio.n_channels > 1 and wants_channels(self.diarizer):
             speech, transcription, (diarization, failure), said = self._by_channel(audio, progress)
         elif self.side_by_side():
             speech = self.speech(audio, progress=progress)
-            transcription, beside = self._both(audio, speech, one_at_a_time(progress))
+            transcription, beside = self._both(audio, speech, serialise(progress))
             with self._keeping(audio, speech, transcription):
                 diarization, failure = beside()
         else:
@@ -165,11 +165,11 @@ class Pipeline:
                 diarization, failure = self._turns_or_failure(audio, speech, progress, transcription.words)
         if not speech:
             # What is otherwise as it should be, such as which track was read, may be the reason now.
-            warnings = (*audio.notes, *transcription.warnings, _no_speech(audio))
+            warnings = (*audio.notes, *transcription.warnings, _describe_no_speech(audio))
             audio, transcription = replace(audio, notes=()), replace(transcription, warnings=warnings)
         transcript = self._join(audio, speech, transcription, diarization, failure, said)
         if failure is not None:
-            raise DiarizationFailed(_failed(failure), transcript) from failure
+            raise DiarizationFailed(_describe_failure(failure), transcript) from failure
         return transcript
 
     def side_by_side(self) -> bool:
@@ -198,13 +198,13 @@ class Pipeline:
         self, audio: Audio, speech: Sequence[Span], progress: Progress
     ) -> tuple[Transcription, Callable[[], tuple[Diarization, BaseException | None]]]:
         """The words, and what waits for the turns."""
-        beside = Beside(lambda report: self._turns_or_failure(audio, speech, report), progress=progress)
+        beside = BackgroundTask(lambda report: self._turns_or_failure(audio, speech, report), progress=progress)
 
         def ended(work: Callable[[], Result]) -> Result:
             try:
                 return work()
             except BaseException:  # also Ctrl-C
-                beside.abandon()
+                beside.cancel()
                 raise
 
         words = ended(lambda: self.words(audio, speech=speech, progress=progress))
@@ -216,12 +216,12 @@ class Pipeline:
         try:
             yield
         except BaseException as raised:
-            error = callers_error(raised)
+            error = find_callers_error(raised)
             if not isinstance(error, KeyboardInterrupt) or not transcription.words:
                 raise
             none = Diarization(audio.recording_id)
             transcript = self._join(audio, speech, transcription, none, error, None)
-            raise Interrupted(_failed(error), transcript) from error
+            raise Interrupted(_describe_failure(error), transcript) from error
 
     def _by_channel(
         self, audio: Audio, progress: Progress
@@ -233,17 +233,17 @@ class Pipeline:
         """
         n = audio.n_channels
         detected = [
-            self.speech(audio.channel(c + 1), progress=_share_of(progress, c / n, (c + 1) / n)) for c in range(n)
+            self.speech(audio.channel(c + 1), progress=_scale_progress(progress, c / n, (c + 1) / n)) for c in range(n)
         ]
         speech = merge_spans(span for spans in detected for span in spans)
         found = self._turns_or_failure(audio, speech, progress)
         turns = found[0].turns
         if self.transcriber is None or not turns:
             return speech, self.words(audio, speech=speech, progress=progress), found, None
-        layout = lay_out(audio, own_speech(audio, detected, turns))
+        layout = lay_out(audio, find_own_speech(audio, detected, turns))
         heard = self.words(layout.audio, speech=layout.speech, progress=progress)
         words, dropped = put_back(heard, layout, turns, n_channels=n)
-        words, twice = without_crosstalk(words, audio)
+        words, twice = remove_crosstalk(words, audio)
         transcription = replace(
             heard,
             words=tuple(sorted((word for spoken in words for word in spoken), key=lambda word: word.span)),
@@ -265,14 +265,14 @@ class Pipeline:
 
     def speech(self, audio: Audio, *, progress: Progress = no_progress) -> tuple[Span, ...]:
         """The first stage alone: where somebody speaks."""
-        return _staged("vad", progress, lambda heard: self.detector.detect(audio, progress=heard))
+        return _run_stage("vad", progress, lambda heard: self.detector.detect(audio, progress=heard))
 
     def words(self, audio: Audio, *, speech: Sequence[Span], progress: Progress = no_progress) -> Transcription:
         """The recognition stage alone; no words without a transcriber."""
         transcriber = self.transcriber
         if transcriber is None:
             return Transcription(None, None, ())
-        return _staged(
+        return _run_stage(
             "asr",
             progress,
             lambda heard: transcriber.transcribe(audio, speech=speech, language=self.language, progress=heard),
@@ -299,7 +299,7 @@ class Pipeline:
                 return diarizer.diarize(audio, speech=speech, speakers=self.speakers, words=words, progress=heard)
             return diarizer.diarize(audio, speech=speech, speakers=self.speakers, progress=heard)
 
-        result = _staged("diarization", progress, work)
+        result = _run_stage("diarization", progress, work)
         found = len(result.speakers)
         if result.turns and not self.speakers.allows(found) and not result.warnings:
             name = record_of(diarizer).backend
@@ -312,7 +312,7 @@ class Pipeline:
             "asr": self._record("asr", self.transcriber),
             "vad": self._record("vad", self.detector),
             "diarizer": self._record("diarization", self.diarizer),
-            "versions": versions(),
+            "versions": list_versions(),
             "options": dict(self.provenance_options),
             "warnings": list(warnings),
             "notes": list(notes),
@@ -339,7 +339,7 @@ class Pipeline:
         warnings = [*audio.warnings, *transcription.warnings, *diarization.warnings]
         notes = [*audio.notes, *transcription.notes, *diarization.notes]
         if failure is not None:
-            warnings.append(_failed(failure))
+            warnings.append(_describe_failure(failure))
         origin = Origin(
             recording_id=audio.recording_id,
             duration=audio.duration,
@@ -355,21 +355,21 @@ class Pipeline:
             segmentation=self.segmentation,
             spoken=said,
         )
-        return shifted(transcript, audio.start)
+        return shift_times(transcript, audio.start)
 
 
 DIARIZATION_FAILED = "diarization failed, so the words are complete and have no speakers"
 """Begins the warning in the provenance of a transcript whose speakers are lost."""
 
 
-def _failed(failure: BaseException) -> str:
+def _describe_failure(failure: BaseException) -> str:
     if isinstance(failure, KeyboardInterrupt):
         return f"{DIARIZATION_FAILED}: it was interrupted"
-    cause = f"it asked to exit with {failure}" if isinstance(failure, SystemExit) else one_line(failure)
+    cause = f"it asked to exit with {failure}" if isinstance(failure, SystemExit) else describe_error(failure)
     return f"{DIARIZATION_FAILED}: {cause}"
 
 
-def _no_speech(audio: Audio) -> str:
+def _describe_no_speech(audio: Audio) -> str:
     """Says that there is no speech, and how loud the recording is: a quiet one may hold some all the same."""
     block = _LEVEL_BLOCK_S * audio.sample_rate
     n_samples = audio.samples.shape[1]
@@ -393,27 +393,27 @@ def wants_words(backend: Any) -> bool:
     return bool(getattr(backend, "wants_words", False))
 
 
-def _share_of(progress: Progress, first: float, last: float) -> Progress:
+def _scale_progress(progress: Progress, first: float, last: float) -> Progress:
     """A `Progress` for the part of a stage between two fractions of it."""
     return lambda stage, fraction: progress(stage, first + (last - first) * fraction)
 
 
-def _staged(stage: str, progress: Progress, work: Callable[[Progress], Result]) -> Result:
+def _run_stage(stage: str, progress: Progress, work: Callable[[Progress], Result]) -> Result:
     """The result of a stage, whose beginning and end are reported."""
-    with callers_own(progress) as heard:
+    with guard_callbacks(progress) as heard:
         heard(stage, 0.0)
-        with memory_told(STAGE_WORDS[stage]):
+        with raise_out_of_memory(STAGE_WORDS[stage]):
             result = work(heard)
         heard(stage, 1.0)
         return result
 
 
-def one_line(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """What an error says, on one line; its type where it says nothing."""
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def versions() -> dict[str, str]:
+def list_versions() -> dict[str, str]:
     """What is loaded of the packages that do the work, with Python and whisperdiar itself."""
     found = {"whisperdiar": __version__, "python": platform.python_version()}
     for module, package in _VERSIONED.items():
@@ -425,19 +425,19 @@ def versions() -> dict[str, str]:
     return found
 
 
-def shifted(transcript: Transcript, offset: float) -> Transcript:
+def shift_times(transcript: Transcript, offset: float) -> Transcript:
     """The same transcript with every time moved by `offset` seconds, from an audio's clock to the recording's."""
     if not offset:
         return transcript
 
     def word(item: Word) -> Word:
-        return replace(item, span=item.span.shifted(offset))
+        return replace(item, span=item.span.shift(offset))
 
     def segment(item: Segment) -> Segment:
         return replace(item, words=tuple(map(word, item.words)))
 
     def moved(items: Sequence[Any]) -> tuple[Any, ...]:
-        return tuple(replace(item, span=item.span.shifted(offset)) for item in items)
+        return tuple(replace(item, span=item.span.shift(offset)) for item in items)
 
     turns: tuple[Turn, ...] = moved(transcript.turns)
     dropped: tuple[Dropped, ...] = moved(transcript.dropped)

@@ -1,4 +1,4 @@
-"""Backends by name: lists files and entry points, imports a backend at its first use.
+"""Backend registry: lists files and entry points, imports a backend at its first use.
 
 A backend is a module with a class `Backend` in one of the stages' packages, or an entry point of another
 package in the group ``whisperdiar.vad``, ``whisperdiar.asr`` or ``whisperdiar.diarization``.

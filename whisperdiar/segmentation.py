@@ -1,4 +1,4 @@
-"""Words → segments of one speaker. Pure. What becomes of them on a screen is the business of `whisperdiar.subtitles`.
+"""Segmentation: words → segments of one speaker. Pure. Cutting for a screen is done in `whisperdiar.subtitles`.
 
 A segment ends where the speaker changes, at a long pause, and where it would become too long.
 """
@@ -33,8 +33,8 @@ def segments(words: Sequence[Word], *, options: SegmentationOptions | None = Non
             runs[-1].append(word)
         else:
             runs.append([word])
-    found = [Segment(tuple(part), part[0].speaker) for run in runs for part in _bounded(run, options)]
-    shared = _sharing_time(found)
+    found = [Segment(tuple(part), part[0].speaker) for run in runs for part in _cut_long_runs(run, options)]
+    shared = _find_overlapping(found)
     return tuple(
         replace(item, simultaneous=True) if i in shared or any(word.overlap for word in item.words) else item
         for i, item in enumerate(found)
@@ -58,7 +58,7 @@ def interleave(streams: Sequence[Sequence[Word]], *, options: SegmentationOption
         for part in _cut_where_others_talk(words, others):
             found += segments(part, options=options)
     found.sort(key=lambda item: item.span)
-    shared = _sharing_time(found)
+    shared = _find_overlapping(found)
     return tuple(replace(item, simultaneous=True) if i in shared else item for i, item in enumerate(found))
 
 
@@ -66,14 +66,14 @@ def _cut_where_others_talk(words: Sequence[Word], others: Sequence[Span]) -> lis
     """Words, cut at each pause that holds all of one of the `others` (sorted)."""
     parts: list[list[Word]] = []
     for word in words:
-        if parts and not _talks_between(others, parts[-1][-1].end - _JITTER_S, word.start + _JITTER_S):
+        if parts and not _is_talk_between(others, parts[-1][-1].end - _JITTER_S, word.start + _JITTER_S):
             parts[-1].append(word)
         else:
             parts.append([word])
     return parts
 
 
-def _talks_between(others: Sequence[Span], start: float, end: float) -> bool:
+def _is_talk_between(others: Sequence[Span], start: float, end: float) -> bool:
     index = bisect_left(others, start, key=lambda span: span.start)
     while index < len(others) and others[index].start < end:
         if others[index].end <= end:
@@ -82,7 +82,7 @@ def _talks_between(others: Sequence[Span], start: float, end: float) -> bool:
     return False
 
 
-def _sharing_time(found: Sequence[Segment]) -> set[int]:
+def _find_overlapping(found: Sequence[Segment]) -> set[int]:
     """Places of the segments that share time with one of another speaker."""
     spans = [item.span for item in found]
     shared: set[int] = set()
@@ -96,7 +96,7 @@ def _sharing_time(found: Sequence[Segment]) -> set[int]:
     return shared
 
 
-def _bounded(words: list[Word], options: SegmentationOptions) -> list[list[Word]]:
+def _cut_long_runs(words: list[Word], options: SegmentationOptions) -> list[list[Word]]:
     """Cut a run that is too long where that hurts least, until every part fits (one word always does)."""
     parts, first = [], 0
     while first < len(words) - 1 and words[-1].span.end - words[first].span.start > options.max_segment:

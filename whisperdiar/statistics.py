@@ -1,4 +1,4 @@
-"""Who talks how much, who interrupts, who answers whom. Pure.
+"""Conversation statistics: who talks how much, who interrupts, who answers whom. Pure.
 
     Anna   ████████████████░░░░░░░░░░██████████     1 turn, then another one: Ben had the floor in between
     Ben                 ▒██████████                 ▒ overlap: long enough, this is an interruption
@@ -110,9 +110,9 @@ def talk_statistics(transcript: Transcript, *, options: StatisticsOptions | None
         ),
         key=lambda item: (item.span.start, -item.span.end),
     )
-    taking, interjections = _apart(utterances)
+    taking, interjections = _separate_floor(utterances)
     floor = _floor(taking, options.max_silence)
-    doubled = overlaps_of(speech)
+    doubled = find_overlaps(speech)
     talked = {label: total_duration(spans) for label, spans in speech.items()}
     total = math.fsum(talked.values())
     interruptions = [
@@ -125,13 +125,13 @@ def talk_statistics(transcript: Transcript, *, options: StatisticsOptions | None
     taken = Counter(turn.speaker for turn in floor)
     interjected = Counter(item.speaker for item in interjections)
     interrupting, interrupted = Counter(by for by, _ in interruptions), Counter(whom for _, whom in interruptions)
-    longest = _longest(floor)
+    longest = _find_longest(floor)
     speakers = tuple(
         SpeakerStatistics(
             speaker=label,
             talk_time=talked[label],
             share=talked[label] / total if total else 0.0,
-            overlapped=sum(_shared(span, doubled) for span in speech[label]),
+            overlapped=sum(_overlap_seconds(span, doubled) for span in speech[label]),
             turns=taken[label],
             interjections=interjected[label],
             words=words[label],
@@ -166,7 +166,7 @@ def speech_of(transcript: Transcript) -> dict[str, tuple[Span, ...]]:
     return {label: merge_spans(spans) for label, spans in found.items()}
 
 
-def _apart(utterances: Sequence[FloorTurn]) -> tuple[list[FloorTurn], list[FloorTurn]]:
+def _separate_floor(utterances: Sequence[FloorTurn]) -> tuple[list[FloorTurn], list[FloorTurn]]:
     """Those that take the floor, in order of start and strictly of end, and those inside another one."""
     taking: list[FloorTurn] = []
     inside: list[FloorTurn] = []
@@ -187,7 +187,7 @@ def _floor(taking: Sequence[FloorTurn], max_silence: float) -> tuple[FloorTurn, 
     return tuple(turns)
 
 
-def _longest(floor: Sequence[FloorTurn]) -> dict[str, Span]:
+def _find_longest(floor: Sequence[FloorTurn]) -> dict[str, Span]:
     """Label → the longest time on the floor, of several the first."""
     found: dict[str, Span] = {}
     for turn in floor:
@@ -207,7 +207,7 @@ def _answers(floor: Sequence[FloorTurn], labels: Sequence[str], max_silence: flo
     return tuple((i, j, count) for (i, j), count in sorted(counts.items()))
 
 
-def overlaps_of(speech: Mapping[str, Sequence[Span]]) -> tuple[Span, ...]:
+def find_overlaps(speech: Mapping[str, Sequence[Span]]) -> tuple[Span, ...]:
     """Where at least two people talk, sorted and without overlap; of what `speech_of` gives."""
     found: list[Span] = []
     floor = -math.inf
@@ -218,7 +218,7 @@ def overlaps_of(speech: Mapping[str, Sequence[Span]]) -> tuple[Span, ...]:
     return merge_spans(found)
 
 
-def _shared(span: Span, others: Sequence[Span]) -> float:
+def _overlap_seconds(span: Span, others: Sequence[Span]) -> float:
     """Seconds of `span` inside `others` (sorted, without overlap)."""
     first = bisect_right(others, span.start, key=lambda other: other.end)
     shared = 0.0

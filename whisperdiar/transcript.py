@@ -1,4 +1,4 @@
-"""The finished result: segments of words with speakers, and its versioned dictionary form.
+"""Transcript: segments of words with speakers, and its versioned dictionary form.
 
 The dictionary is what the JSON format writes; `whisperdiar/formats/transcript.schema.json` describes it.
 """

@@ -1,4 +1,4 @@
-"""The frozen values that the stages hand on.
+"""Frozen values that the stages hand on.
 
 All times are float seconds. Inside a stage they count from the first sample of its `Audio`; in a
 `Transcript` they count from the start of the recording (the two differ by `Audio.start`).
@@ -41,10 +41,10 @@ class Span:
     def duration(self) -> float:
         return self.end - self.start
 
-    def shifted(self, offset: float) -> Span:
+    def shift(self, offset: float) -> Span:
         return Span(self.start + offset, self.end + offset)
 
-    def clipped(self, start: float, end: float) -> Span | None:
+    def clip(self, start: float, end: float) -> Span | None:
         """The part inside [start, end), or None where nothing (or only a point) is left."""
         low, high = max(self.start, start), min(self.end, end)
         return Span(low, high) if high > low else None
@@ -334,7 +334,7 @@ class Diarization:
         activity = None if self.activity is None else self.activity.rename(names)
         return replace(self, turns=turns, activity=activity)
 
-    def relabelled(self) -> Diarization:
+    def relabel(self) -> Diarization:
         """Labels SPEAKER_00, SPEAKER_01, … in the order of first appearance."""
         return self.rename({label: speaker_label(i) for i, label in enumerate(self.speakers)})
 

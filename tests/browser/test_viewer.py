@@ -25,7 +25,7 @@ from whisperdiar.formats import WriteOptions, by_name, vtt
 from whisperdiar.formats import html as page_format
 from whisperdiar.formats import json as transcript_json
 from whisperdiar.formats._text import speaker_names
-from whisperdiar.formats._writing.notes import without_folders
+from whisperdiar.formats._writing.notes import remove_folders
 from whisperdiar.formats._writing.render import subtitle_cues
 from whisperdiar.types import Dropped, Span
 
@@ -269,7 +269,7 @@ def test_nothing_of_any_transcript_is_lost_or_run(chromium, tmp_path, transcript
     path = tmp_path / "any.html"
     path.write_text(page_format.dumps(transcript, options=WriteOptions()), encoding="utf-8")
     page = visit(chromium, path)
-    shown = replace(transcript, provenance=without_folders(transcript.provenance))
+    shown = replace(transcript, provenance=remove_folders(transcript.provenance))
     expected = transcript_json.loads(transcript_json.dumps(shown, options=WriteOptions()))
     assert transcript_json.loads(page.download("json")) == expected
     assert (page.download("srt"), page.download("vtt")) == subtitles_of(transcript)
@@ -591,6 +591,6 @@ def test_every_language_has_every_word():
 
 @given(st.text())
 def test_data_never_closes_its_element(text):
-    made = page_format._inert(text)
+    made = page_format._escape_json(text)
     assert "<" not in made
     assert ">" not in made

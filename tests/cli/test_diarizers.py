@@ -22,10 +22,10 @@ def networks(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     pytest.importorskip("pyannote.audio", reason="pyannote.audio, of whose classes networks are made, is not installed")
     from tests import onnx_models, tiny_pyannote
     from tests.sounds import conversation
-    from whisperdiar.frameworks.pyannote import quiet
+    from whisperdiar.frameworks.pyannote import silence_pyannote
 
     folder = tmp_path_factory.mktemp("networks")
-    with quiet():
+    with silence_pyannote():
         segmentation = onnx_models.export_segmentation(tiny_pyannote.segmentation_model(), folder / "segmentation.onnx")
         voices = onnx_models.embedding([conversation()[0]], n_mels=8)
         embedding = onnx_models.export_embedding(voices, folder / "embedding.onnx")

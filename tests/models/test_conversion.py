@@ -21,7 +21,7 @@ from training.whisper_nano.vocabulary import LANGUAGE_CODES, SPECIAL_TOKENS, tra
 from whisperdiar import models
 from whisperdiar.errors import BackendBroken, BackendMissing, InvalidOption, OutputError
 from whisperdiar.models import conversion
-from whisperdiar.models.installed import installed, of_folder
+from whisperdiar.models.installed import find_in_folder, list_installed
 from whisperdiar.options import Runtime
 
 OFFLINE = Runtime(offline=True)
@@ -193,8 +193,8 @@ def test_conversion_is_kept_until_the_checkpoint_changes(own, cache):
     os.utime(left, (1, 1))
     first = models.resolve(str(own), runtime=OFFLINE)
     assert first.path.parent == cache
-    assert of_folder(first.path).verify().problems == ()
-    assert of_folder(first.path).verify().n_hashed == 5
+    assert find_in_folder(first.path).verify().problems == ()
+    assert find_in_folder(first.path).verify().n_hashed == 5
     assert sorted(item.name for item in cache.iterdir()) == [first.path.name]  # nothing half done beside it
     stamp = (first.path / "model.bin").stat().st_mtime_ns
     again = models.resolve(str(own), runtime=OFFLINE)
@@ -203,7 +203,7 @@ def test_conversion_is_kept_until_the_checkpoint_changes(own, cache):
     weights = bytearray((first.path / "model.bin").read_bytes())
     weights[-100] ^= 1
     (first.path / "model.bin").write_bytes(weights)
-    assert [name for name, _ in of_folder(first.path).verify().problems] == ["model.bin"]
+    assert [name for name, _ in find_in_folder(first.path).verify().problems] == ["model.bin"]
     os.utime(own / "model.safetensors", ns=(1, 1))
     assert models.path(str(own)) == own  # where it lies, not converted yet
     other = models.resolve(str(own), runtime=OFFLINE)
@@ -298,7 +298,7 @@ def test_snapshot_of_the_hub_is_converted_once_and_found_again(checkpoint, tmp_p
     found = models.resolve("someone/fine-tuned", runtime=OFFLINE)
     assert (found.repository, found.revision) == ("someone/fine-tuned", "c0ffee")
     assert found.path.name.startswith("someone--fine-tuned-")
-    assert sorted((item.name, item.kind) for item in installed()) == [
+    assert sorted((item.name, item.kind) for item in list_installed()) == [
         ("someone/fine-tuned", "checkpoint"),
         ("someone/fine-tuned", "converted"),
     ]

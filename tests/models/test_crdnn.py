@@ -15,7 +15,7 @@ import pytest
 from tests.sounds import RATE_HZ, SHARED, conversation, noise, silence
 from whisperdiar import Audio, Span
 from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable, UnsupportedRequest
-from whisperdiar.frameworks.torch import cpu_threads
+from whisperdiar.frameworks.torch import limit_cpu_threads
 from whisperdiar.options import Runtime, VadSettings
 from whisperdiar.types import merge_spans
 from whisperdiar.vad.crdnn import FILES, REPOSITORY, Backend
@@ -71,7 +71,7 @@ pretrainer: !new:speechbrain.utils.parameter_transfer.Pretrainer
 
 @pytest.fixture(autouse=True, scope="module")
 def one_thread() -> Iterator[None]:
-    with cpu_threads(1):
+    with limit_cpu_threads(1):
         yield
 
 
@@ -335,9 +335,7 @@ def test_the_real_network_misses_little_speech(real: Path) -> None:
         fields = [line.split() for line in lines]
         spoken = merge_spans(Span(float(f[3]), float(f[3]) + float(f[4])) for f in fields)
         found = detector(real).detect(recording(name))
-        heard = sum(
-            part.duration for span in spoken for other in found if (part := span.clipped(other.start, other.end))
-        )
+        heard = sum(part.duration for span in spoken for other in found if (part := span.clip(other.start, other.end)))
         total += sum(span.duration for span in spoken)
         missed += sum(span.duration for span in spoken) - heard
     assert missed / total < 0.01, "0.2 % were measured"

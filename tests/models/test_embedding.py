@@ -20,8 +20,8 @@ from whisperdiar import Audio, Diarization, Span, SpeakerCount, Turn
 from whisperdiar.diarization import ecapa, embedding
 from whisperdiar.diarization.embedding import encoders
 from whisperdiar.diarization.embedding.encoders import ECAPA, ECAPA_FILES, REVISIONS, open_encoder
-from whisperdiar.diarization.embedding.resegmentation import Likeness, frames_of, share_out
-from whisperdiar.diarization.embedding.windows import Voices, listen, windows_of
+from whisperdiar.diarization.embedding.resegmentation import VoiceSimilarity, assign_frames, frames_of
+from whisperdiar.diarization.embedding.windows import WindowEmbeddings, embed_windows, place_windows
 from whisperdiar.errors import (
     BackendBroken,
     BackendError,
@@ -78,7 +78,7 @@ def wrong(found: Diarization, turns: tuple[Turn, ...]) -> float:
     pairs: dict[tuple[str, str], float] = {}
     for turn in turns:
         for other in found.turns:
-            shared = other.span.clipped(turn.start, turn.end)
+            shared = other.span.clip(turn.start, turn.end)
             if shared is not None:
                 pairs[turn.speaker, other.speaker] = pairs.get((turn.speaker, other.speaker), 0.0) + shared.duration
     right = sum(max(value for (_, label), value in pairs.items() if label == own) for own in found.speakers)
@@ -453,7 +453,7 @@ class Counter:
 
 
 def test_windows_fill_spans_and_short_ones_are_repeated() -> None:
-    spans, owners = windows_of([Span(1.0, 3.0), Span(4.0, 4.5)], window=0.8, step=0.5)
+    spans, owners = place_windows([Span(1.0, 3.0), Span(4.0, 4.5)], window=0.8, step=0.5)
     assert [(round(s.start, 6), round(s.end, 6)) for s in spans] == [
         (1.0, 1.8),
         (1.4, 2.2),
@@ -464,7 +464,7 @@ def test_windows_fill_spans_and_short_ones_are_repeated() -> None:
     assert owners.tolist() == [0, 0, 0, 0, 1]
     ramp = Audio(np.linspace(0.1, 0.9, 5 * RATE_HZ, dtype=np.float32)[None], RATE_HZ)
     encoder = Counter()
-    voices = listen(ramp, [Span(1.0, 3.0), Span(4.0, 4.5)], encoder=encoder, window=0.8, step=0.5, batch_size=2)  # type: ignore[arg-type]
+    voices = embed_windows(ramp, [Span(1.0, 3.0), Span(4.0, 4.5)], encoder=encoder, window=0.8, step=0.5, batch_size=2)  # type: ignore[arg-type]
     assert [batch.shape for batch in encoder.batches] == [(2, 12800), (2, 12800), (1, 12800)]
     assert np.array_equal(encoder.batches[0][1], ramp.mono[22400:35200])
     piece = ramp.mono[64000:72000]
@@ -478,10 +478,10 @@ def test_the_spread_of_a_voice_is_that_of_neighbours() -> None:
     voices = np.eye(32)[[0] * 40 + [1] * 40]
     points = voices + np.sqrt(0.25 / 0.75 / 32) * rng.normal(size=voices.shape)
     points = (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32)
-    found = Voices(np.arange(80) * 0.4, np.zeros(80, np.int64), points).spread(1.6)
+    found = WindowEmbeddings(np.arange(80) * 0.4, np.zeros(80, np.int64), points).spread(1.6)
     assert found == pytest.approx(0.25, abs=0.03)
-    assert Voices(np.arange(5) * 0.4, np.zeros(5, np.int64), points[:5]).spread(1.6) is None
-    assert Voices(np.arange(80) * 0.4, np.arange(80), points).spread(1.6) is None
+    assert WindowEmbeddings(np.arange(5) * 0.4, np.zeros(5, np.int64), points[:5]).spread(1.6) is None
+    assert WindowEmbeddings(np.arange(80) * 0.4, np.arange(80), points).spread(1.6) is None
 
 
 def test_a_change_costs_and_a_voice_that_must_stay_does() -> None:
@@ -489,12 +489,12 @@ def test_a_change_costs_and_a_voice_that_must_stay_does() -> None:
     frames = frames_of([Span(0.0, 10.0)], audio)
     likeness = np.array([0.0] * 10 + [0.6] + [0.0] * 14)
     points = np.stack([np.sqrt(1 - likeness**2), likeness], axis=1).astype(np.float32)
-    voices = Voices(np.arange(25) * 0.4 + 0.2, np.zeros(25, np.int64), points)
+    voices = WindowEmbeddings(np.arange(25) * 0.4 + 0.2, np.zeros(25, np.int64), points)
     labels = (likeness > 0).astype(np.int64)
 
     def found(penalty: float, at_least: int) -> int:
-        likeness = Likeness.of(frames, voices, labels)
-        shared = share_out(likeness, spread=0.25, penalty=penalty, at_least=at_least)
+        likeness = VoiceSimilarity.of(frames, voices, labels)
+        shared = assign_frames(likeness, spread=0.25, penalty=penalty, at_least=at_least)
         assert len(shared) == 100
         return len(np.unique(shared))
 

@@ -16,7 +16,7 @@ from whisperdiar import Audio, Diarization, Span, SpeakerCount, Turn, load
 from whisperdiar.diarization._shared import onnx_embedding
 from whisperdiar.diarization.onnx import Backend, local_embeddings, shared_frames
 from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable, UnsupportedRequest
-from whisperdiar.frameworks.pyannote import quiet
+from whisperdiar.frameworks.pyannote import silence_pyannote
 from whisperdiar.options import OnnxSettings, Runtime
 from whisperdiar.types import ANY_SPEAKERS
 
@@ -57,16 +57,16 @@ class Networks:
         parameters = {"min_cluster_size": self.min_cluster_size, **parameters}
         exclusive = parameters.pop("exclusive", False)
         sound = {"waveform": torch.from_numpy(np.array(audio.mono))[None], "sample_rate": 16_000, "uri": "x"}
-        with quiet():
+        with silence_pyannote():
             pipeline = onnx_models.pyannote_pipeline(*self.pytorch, **parameters)
             answer = pipeline(sound, min_speakers=speakers.minimum, max_speakers=speakers.maximum)
         found = answer.exclusive_speaker_diarization if exclusive else answer.speaker_diarization
         turns = []
         for segment, _, label in found.itertracks(yield_label=True):
-            span = Span(segment.start, segment.end).clipped(0.0, audio.duration)
+            span = Span(segment.start, segment.end).clip(0.0, audio.duration)
             if span is not None:
                 turns.append(Turn(span, str(label)))
-        return Diarization(audio.recording_id, tuple(turns)).relabelled()
+        return Diarization(audio.recording_id, tuple(turns)).relabel()
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def audio() -> Audio:
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory, audio: Audio) -> Networks:
     """A powerset segmentation with random weights and an embedding on eight bands, fitted to the audio."""
-    with quiet():
+    with silence_pyannote():
         voices = onnx_models.embedding([audio, load(SAMPLES / "standup.mp4", end=12.0)], n_mels=8)
         segmentation = tiny.segmentation_model(duration=2.0)
         return Networks(tmp_path_factory.mktemp("small"), segmentation, voices, min_cluster_size=2)
@@ -85,7 +85,7 @@ def small(tmp_path_factory: pytest.TempPathFactory, audio: Audio) -> Networks:
 
 @pytest.fixture(scope="module")
 def multi_label(tmp_path_factory: pytest.TempPathFactory, audio: Audio) -> Networks:
-    with quiet():
+    with silence_pyannote():
         voices = onnx_models.embedding([audio, load(SAMPLES / "standup.mp4", end=12.0)], n_mels=8)
         segmentation = tiny.segmentation_model(duration=2.0, powerset=False, seed=3)
         return Networks(tmp_path_factory.mktemp("multi"), segmentation, voices, min_cluster_size=2)
@@ -193,7 +193,7 @@ def test_real_segmentation_on_real_recordings(kind: str, clip: str, tmp_path: Pa
     from pyannote.audio import Model
 
     sound = load(CORPUS / clip, end=16.0)
-    with quiet():
+    with silence_pyannote():
         segmentation = Model.from_pretrained(REAL_SEGMENTATION).eval()
         if kind == "powerset":
             segmentation = onnx_models.powerset_of(segmentation)
@@ -244,7 +244,7 @@ def test_fast_sends_every_frame_through_the_network_about_once(
 
 def test_fast_embeddings_are_close_to_the_exact_ones(tmp_path: Path) -> None:
     sound = load(SAMPLES / "call.flac", end=45.0)
-    with quiet():
+    with silence_pyannote():
         networks = Networks(
             tmp_path,
             tiny.segmentation_model(duration=5.0),

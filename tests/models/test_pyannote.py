@@ -25,8 +25,8 @@ from tests.sounds import RATE_HZ, SHARED, conversation, noise, silence
 from whisperdiar import Audio, Diarization, Span, SpeakerCount
 from whisperdiar.diarization.pyannote import Backend, _waveform
 from whisperdiar.errors import BackendBroken, BackendMissing, InvalidOption, ModelUnavailable, UnsupportedRequest
-from whisperdiar.frameworks.pyannote import REVISIONS, quiet
-from whisperdiar.frameworks.torch import cpu_threads
+from whisperdiar.frameworks.pyannote import REVISIONS, silence_pyannote
+from whisperdiar.frameworks.torch import limit_cpu_threads
 from whisperdiar.options import PyannoteSettings, Runtime
 from whisperdiar.options.pyannote_vad import PyannoteVadSettings
 from whisperdiar.types import ANY_SPEAKERS
@@ -91,7 +91,7 @@ def by_the_library(pipeline: Any, audio: Audio, **bounds: int) -> list[tuple[flo
     """Start and end of the turns that the library itself gives for a loaded pipeline."""
     import torch
 
-    with quiet(), cpu_threads(1):
+    with silence_pyannote(), limit_cpu_threads(1):
         found = pipeline({"waveform": torch.from_numpy(audio.samples), "sample_rate": audio.sample_rate}, **bounds)
     segments = [segment for segment, _ in found.speaker_diarization.itertracks()]
     return sorted((s.start, min(s.end, audio.duration)) for s in segments if s.start < audio.duration)
@@ -104,7 +104,7 @@ def times(diarization: Diarization) -> list[tuple[float, float]]:
 def test_vbx_turns_are_the_librarys_own(vbx: Path, audio: Audio) -> None:
     from pyannote.audio import Pipeline
 
-    with quiet():
+    with silence_pyannote():
         pipeline = Pipeline.from_pretrained(vbx)
     found = ready(vbx)
     assert times(diarize(found, audio)) == by_the_library(pipeline, audio)
@@ -117,7 +117,7 @@ def test_agglomerative_turns_are_the_librarys_own(agglomerative: Path, audio: Au
     from pyannote.audio.pipelines import SpeakerDiarization
 
     plda = tiny.save_plda(tmp_path / "plda")
-    with quiet():
+    with silence_pyannote():
         pipeline = SpeakerDiarization(
             segmentation=str(agglomerative / "segmentation" / "pytorch_model.bin"),
             embedding={"checkpoint": str(agglomerative / "embedding" / "pytorch_model.bin")},
@@ -141,7 +141,7 @@ def test_agglomerative_needs_no_plda_where_the_library_would_fetch_one(agglomera
     from pyannote.audio import Pipeline
 
     assert not (agglomerative / "plda").exists()
-    with quiet(), pytest.raises(OSError, match=r"(?i)cannot find|offline|reach"):
+    with silence_pyannote(), pytest.raises(OSError, match=r"(?i)cannot find|offline|reach"):
         Pipeline.from_pretrained(agglomerative)
     backend(agglomerative).prepare()
 
@@ -213,7 +213,7 @@ def test_channels_are_averaged(agglomerative: Path, audio: Audio) -> None:
 def test_a_memory_map_is_not_copied(tmp_path: Path) -> None:
     np.zeros((1, 20 * RATE_HZ), np.float32).tofile(tmp_path / "mono.f32")
     mapped = np.memmap(tmp_path / "mono.f32", np.float32, "r", shape=(1, 20 * RATE_HZ))
-    with quiet():
+    with silence_pyannote():
         handed_over = _waveform(Audio(mapped, RATE_HZ, "mapped"))["waveform"]
     assert handed_over.shape == mapped.shape
     assert handed_over.data_ptr() == mapped.ctypes.data

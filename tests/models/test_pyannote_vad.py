@@ -19,8 +19,8 @@ from tests import tiny_pyannote as tiny
 from tests.sounds import RATE_HZ, SHARED, conversation, noise, silence
 from whisperdiar import Audio, Span
 from whisperdiar.errors import BackendBroken, BackendMissing, InvalidOption, ModelUnavailable, UnsupportedRequest
-from whisperdiar.frameworks.pyannote import REVISIONS, quiet
-from whisperdiar.frameworks.torch import cpu_threads
+from whisperdiar.frameworks.pyannote import REVISIONS, silence_pyannote
+from whisperdiar.frameworks.torch import limit_cpu_threads
 from whisperdiar.options import Runtime
 from whisperdiar.options.pyannote_vad import PyannoteVadSettings
 from whisperdiar.types import merge_spans
@@ -35,7 +35,7 @@ REAL = SHARED / "models" / "pyannote-segmentation"
 
 @pytest.fixture(autouse=True, scope="module")
 def one_thread() -> Iterator[None]:
-    with cpu_threads(1):
+    with limit_cpu_threads(1):
         yield
 
 
@@ -84,7 +84,7 @@ def by_the_library(model: Path, audio: Audio, *, batch_size: int = 32, **paramet
     from pyannote.audio import Model
     from pyannote.audio.pipelines import VoiceActivityDetection
 
-    with quiet(), cpu_threads(1):
+    with silence_pyannote(), limit_cpu_threads(1):
         pipeline = VoiceActivityDetection(segmentation=Model.from_pretrained(model), batch_size=batch_size)
         pipeline.instantiate({"min_duration_on": 0.0, "min_duration_off": 0.0, **parameters})
         found = pipeline({"waveform": torch.from_numpy(audio.samples), "sample_rate": audio.sample_rate})
@@ -336,7 +336,7 @@ def test_the_real_network_finds_the_speech(real: Path) -> None:
         fields = [line.split() for line in lines]
         spoken = merge_spans(Span(float(f[3]), float(f[3]) + float(f[4])) for f in fields)
         found = ready(real).detect(recording(name))
-        both = [part for span in spoken for other in found if (part := span.clipped(other.start, other.end))]
+        both = [part for span in spoken for other in found if (part := span.clip(other.start, other.end))]
         right = sum(span.duration for span in both)
         total += sum(span.duration for span in spoken)
         missed += sum(span.duration for span in spoken) - right

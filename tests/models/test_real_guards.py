@@ -14,7 +14,7 @@ import pytest
 
 from tests import real_models
 from tests.sounds import SAMPLES, SHARED
-from whisperdiar.asr._shared.hallucinations import plain
+from whisperdiar.asr._shared.hallucinations import normalise_text
 from whisperdiar.asr.whisper import NO_WORDS, Backend
 from whisperdiar.media import load
 from whisperdiar.options import Runtime
@@ -43,7 +43,7 @@ def hear(base: Backend, audio: Audio, language: str | None = None) -> Transcript
 
 
 def written(result: Transcription) -> str:
-    return plain("".join(word.text for word in result.words))
+    return normalise_text("".join(word.text for word in result.words))
 
 
 def test_a_phrase_that_is_said_five_times_is_written_five_times(base: Backend) -> None:

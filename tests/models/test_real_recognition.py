@@ -87,7 +87,7 @@ def test_times_of_words_can_be_trusted(name: str) -> None:
     assert all(word.start < word.end for word in words)
     assert all(before.end <= after.start for before, after in pairwise(words))
     for word in words:
-        parts = [part for span in speech if (part := span.clipped(word.start, word.end))]
+        parts = [part for span in speech if (part := span.clip(word.start, word.end))]
         assert len(parts) <= 1, f"{word} lies over a pause"
     outside = [word for word in words if not any(s.start < word.end and word.start < s.end for s in speech)]
     assert len(outside) <= 0.02 * len(words)

@@ -180,7 +180,7 @@ def test_what_others_say_is_left_out_of_a_voice() -> None:
     audio = Audio(np.concatenate([mixed, second])[None].astype(np.float32), SAMPLE_RATE_HZ)
     segmentation, encoder = diarizer("onnx")._loaded(lambda *_: None)
     own = segmentation.grid(audio)
-    frames = stretch_diarization.frames_in(spans := [Span(0.0, 4.0), Span(4.0, 9.0)], own)
+    frames = stretch_diarization.select_frames(spans := [Span(0.0, 4.0), Span(4.0, 9.0)], own)
     everything = [np.ones(part.stop - part.start, dtype=bool) for part in frames]
     alone = [part.copy() for part in everything]
     alone[0][int(2.0 / own.frame_step) :] = False

@@ -74,7 +74,7 @@ def test_word_times_can_be_trusted(name, heard):
     assert all(before.end <= after.start for before, after in pairwise(words))
     assert all(word.text.startswith(" ") and len(word.text.split()) == 1 for word in words)
     for word in words:
-        parts = [part for span in found.speech if (part := span.clipped(word.start, word.end))]
+        parts = [part for span in found.speech if (part := span.clip(word.start, word.end))]
         spoken = sum(part.duration for part in parts)
         assert len(parts) <= 1, word  # never over a pause
         assert word.span.duration - spoken <= 0.11 or spoken < 0.1, word

@@ -21,7 +21,7 @@ from tests import tiny_sortformer as tiny
 from tests.sounds import RATE_HZ, ROOT, conversation, silence
 from whisperdiar import Audio, Diarization, Span, SpeakerCount
 from whisperdiar.diarization.sortformer import Backend, inference
-from whisperdiar.diarization.sortformer.model import REVISIONS, quiet
+from whisperdiar.diarization.sortformer.model import REVISIONS, silence_loading
 from whisperdiar.errors import (
     BackendBroken,
     BackendMissing,
@@ -81,12 +81,12 @@ def by_nemo(path: Path, samples: Matrix, **streaming: int) -> Matrix:
     import torch
     from nemo.collections.asr.models import SortformerEncLabelModel
 
-    with quiet():
+    with silence_loading():
         model = SortformerEncLabelModel.restore_from(str(path), map_location="cpu").eval()
     for name, value in streaming.items():
         assert hasattr(model.sortformer_modules, name)
         setattr(model.sortformer_modules, name, value)
-    with quiet(), torch.inference_mode():
+    with silence_loading(), torch.inference_mode():
         answer = model.forward(
             audio_signal=torch.from_numpy(samples), audio_signal_length=torch.tensor([samples.shape[1]])
         )
@@ -212,9 +212,9 @@ def test_what_was_heard_is_not_heard_again(
     streaming: Path, audio: Audio, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     runs: list[Audio] = []
-    run = inference.in_stream
+    run = inference.infer_stream
     monkeypatch.setattr(
-        inference, "in_stream", lambda model, audio, heard: (runs.append(audio), run(model, audio, heard=heard))[1]
+        inference, "infer_stream", lambda model, audio, heard: (runs.append(audio), run(model, audio, heard=heard))[1]
     )
     found = backend(streaming, save_probabilities=str(tmp_path / "p.npz"))
     diarize(found, audio)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from tests.sounds import ROOT
 from whisperdiar.errors import BackendError, InvalidOption
 from whisperdiar.forced_alignment.models import DEFAULT_MODELS
-from whisperdiar.forced_alignment.wav2vec2 import WordAligner, _clock
+from whisperdiar.forced_alignment.wav2vec2 import WordAligner, _frame_timing
 from whisperdiar.options import Runtime
 
 pytestmark = pytest.mark.model
@@ -169,13 +169,13 @@ def test_words_are_placed_where_they_sound(aligner: WordAligner) -> None:
 
 def test_frames_are_as_long_as_the_model_makes_them() -> None:
     usual = {"conv_kernel": (10, 3, 3, 3, 3, 2, 2), "conv_stride": (5, 2, 2, 2, 2, 2, 2)}
-    second = _clock(SimpleNamespace(**usual), RATE_HZ, 49)
+    second = _frame_timing(SimpleNamespace(**usual), RATE_HZ, 49)
     assert second == (0.0025, 0.02)  # frames see 25 ms, and stand for the 20 in their middle
     adapter = {"add_adapter": True, "num_adapter_layers": 1, "adapter_stride": 2}
-    assert _clock(SimpleNamespace(**usual, **adapter), RATE_HZ, 25)[1] == 0.04
+    assert _frame_timing(SimpleNamespace(**usual, **adapter), RATE_HZ, 25)[1] == 0.04
     # Where the layers do not tell, frames share the sound.
-    assert _clock(SimpleNamespace(), RATE_HZ, 50) == (0.0, 0.02)
-    assert _clock(SimpleNamespace(**usual), RATE_HZ, 40) == (0.0, 0.025)
+    assert _frame_timing(SimpleNamespace(), RATE_HZ, 50) == (0.0, 0.02)
+    assert _frame_timing(SimpleNamespace(**usual), RATE_HZ, 40) == (0.0, 0.025)
 
 
 def test_a_number_is_placed_by_what_surrounds_it(aligner: WordAligner) -> None:
@@ -475,7 +475,7 @@ def refuse(*arguments, **_):
     raise OSError("no network")
 socket.getaddrinfo = socket.create_connection = socket.socket.connect = refuse
 import numpy as np
-from whisperdiar.forced_alignment.wav2vec2 import WordAligner, _clock
+from whisperdiar.forced_alignment.wav2vec2 import WordAligner, _frame_timing
 from whisperdiar.options import Runtime
 offline = Runtime(device="cpu", offline=True, threads=1)
 aligner = WordAligner({str(folder)!r}, runtime=offline)

@@ -17,7 +17,7 @@ from whisperdiar.asr.whisper import KEPT_PAUSE_S, Backend
 from whisperdiar.asr.whisper.language import WHISPER_LANGUAGES
 from whisperdiar.contracts import Transcriber
 from whisperdiar.errors import BackendBroken, BackendError, InvalidOption, ModelUnavailable, UnsupportedRequest
-from whisperdiar.frameworks.ctranslate2 import place
+from whisperdiar.frameworks.ctranslate2 import choose_placement
 from whisperdiar.options import Runtime, WhisperSettings
 from whisperdiar.types import Audio, Span
 
@@ -266,10 +266,10 @@ def test_what_cannot_be_meant_or_done_is_one_clear_line(model, tmp_path):
 def test_gpu_without_cuda_libraries_is_left_alone(model, monkeypatch):
     """As on a machine with a GPU and without the extra `cuda`."""
     monkeypatch.setattr(ctranslate2, "get_cuda_device_count", lambda: 1)
-    monkeypatch.setattr("whisperdiar.frameworks.ctranslate2._libraries", lambda package, pattern: [])
+    monkeypatch.setattr("whisperdiar.frameworks.ctranslate2._find_libraries", lambda package, pattern: [])
     monkeypatch.setattr("whisperdiar.frameworks.ctranslate2._NVIDIA_DRIVER", "libc.so.6")
     monkeypatch.setattr("whisperdiar.frameworks.ctranslate2._CUBLAS", "libcublas-of-no-machine.so")
-    found = place("auto", "auto")
+    found = choose_placement("auto", "auto")
     assert found.kind == "cpu"
     assert "pip install 'whisperdiar[cuda]'" in found.note
     with pytest.raises(BackendBroken, match=r"device cuda: .*whisperdiar\[cuda\]"):

@@ -70,7 +70,7 @@ def test_what_does_not_go_together_is_refused(values: np.ndarray, speakers: tupl
 def test_labels_follow_those_of_the_turns() -> None:
     turns = (Turn(Span(0.0, 0.5), "B"), Turn(Span(0.5, 1.0), "A"))
     found = Diarization("r", turns, activity=SpeakerActivity(np.zeros((9, 3), np.float32), ("A", "B", ""), 0.1))
-    renamed = found.relabelled()
+    renamed = found.relabel()
     assert renamed.activity is not None
     assert renamed.activity.speakers == ("SPEAKER_01", "SPEAKER_00", "")
     assert renamed == Diarization("r", renamed.turns), "an activity takes no part in comparisons"

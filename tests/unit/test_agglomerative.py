@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.cluster.hierarchy import linkage
 
 from whisperdiar.diarization.onnx import agglomerative
-from whisperdiar.diarization.onnx.agglomerative import cluster, nearest, weighted_centroid_linkage
+from whisperdiar.diarization.onnx.agglomerative import assign_nearest, cluster, weighted_centroid_linkage
 from whisperdiar.types import ANY_SPEAKERS, SpeakerCount
 
 COUNTS = [ANY_SPEAKERS, SpeakerCount(2, 2), SpeakerCount(5, 5), SpeakerCount(None, 2), SpeakerCount(6, None)]
@@ -117,7 +117,7 @@ def test_joining_early_hardly_changes_where_clusters_lie(monkeypatch: pytest.Mon
 
 def test_embeddings_go_to_the_nearest_centre() -> None:
     embeddings, who = voices(300, n_voices=4, spread=0.2)
-    assert same_partition(nearest(embeddings, embeddings[:100], who[:100]), who)
+    assert same_partition(assign_nearest(embeddings, embeddings[:100], who[:100]), who)
 
 
 def test_a_threshold_of_nothing_ends(monkeypatch: pytest.MonkeyPatch) -> None:

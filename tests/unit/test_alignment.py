@@ -75,7 +75,7 @@ def test_the_order_of_turns_never_matters(words: list[Word], turns: list[Turn], 
 @settings(max_examples=50)
 def test_a_shift_in_time_changes_nothing(words: list[Word], turns: list[Turn], offset: float) -> None:
     moved = align(
-        [Word(w.span.shifted(offset), w.text) for w in words], [Turn(t.span.shifted(offset), t.speaker) for t in turns]
+        [Word(w.span.shift(offset), w.text) for w in words], [Turn(t.span.shift(offset), t.speaker) for t in turns]
     )
     for before, after in zip(align(words, turns), moved, strict=True):
         if before.speaker and not nearly_tied(before):  # rounding may decide what is as good as a tie

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from training.alignment.confidence import alone, fit, holes
 from whisperdiar import Span, Turn, Word, align
 from whisperdiar.alignment._confidence import N_EVIDENCE, confidence
-from whisperdiar.alignment._network import shipped
+from whisperdiar.alignment._network import load_shipped
 
 TURNS = [(i * 4.0, i * 4.0 + 3.5, "ABAC"[i % 4]) for i in range(300)]
 
@@ -36,7 +36,7 @@ def test_the_fit_finds_the_weights_that_made_the_data() -> None:
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=N_EVIDENCE, max_size=N_EVIDENCE))
 def test_nothing_is_certain(values: list[float]) -> None:
-    (sure,) = confidence(shipped().confidence, np.array([values], dtype=np.float32))
+    (sure,) = confidence(load_shipped().confidence, np.array([values], dtype=np.float32))
     assert 0.0 < sure < 1.0
 
 

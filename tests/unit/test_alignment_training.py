@@ -51,7 +51,7 @@ def test_the_shipped_code_computes_what_was_trained(tmp_path: Path, monkeypatch:
         expected = torch.softmax(model(*Batch.of(item).inputs) / 1.5, dim=1).numpy()
     export(model, tmp_path / "alignment.npz", temperature=1.5)
     monkeypatch.setattr(_network.importlib.resources, "files", lambda package: tmp_path)
-    network = _network.shipped.__wrapped__()
+    network = _network.load_shipped.__wrapped__()
     found = network.probabilities(item.words.astype(np.float32), item.pairs.astype(np.float32), chosen)
     np.testing.assert_allclose(found, expected, atol=1e-6)
     assert network.reach == 2 + 4 + 8

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from whisperdiar import assembly
-from whisperdiar.assembly import Choice, Request, build, select, shares
+from whisperdiar.assembly import Choice, Request, build, select, share_threads
 from whisperdiar.diarization.bic import Backend as Bic
 from whisperdiar.diarization.none import Backend as Nobody
 from whisperdiar.diarization.pyannote import Backend as Pyannote
@@ -33,16 +33,16 @@ from whisperdiar.options import AUTO_ORDER, Runtime
 def test_shares_never_exceed_the_threads_where_stages_run_side_by_side(
     threads: int, diarizer: Any, expected: tuple[int, int]
 ) -> None:
-    found = shares(Runtime(threads=threads, offline=True), diarizer)
+    found = share_threads(Runtime(threads=threads, offline=True), diarizer)
     assert tuple(part.threads for part in found) == expected
     assert all(part.offline for part in found)
 
 
 def test_without_a_number_the_cores_are_shared_and_else_the_library_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(assembly, "usable_cores", lambda: 12)
-    assert [part.threads for part in shares(Runtime(), Bic)] == [11, 1]
+    assert [part.threads for part in share_threads(Runtime(), Bic)] == [11, 1]
     monkeypatch.setattr(assembly, "usable_cores", lambda: 4)
-    assert [part.threads for part in shares(Runtime(), Bic)] == [0, 0]
+    assert [part.threads for part in share_threads(Runtime(), Bic)] == [0, 0]
 
 
 def request(threads: int, diarizer: str = "bic") -> Request:

@@ -184,7 +184,7 @@ def test_regions_of_silence_are_no_speaker() -> None:
 )
 def test_nothing_breaks_it(audio: Audio, speech: list[Span], count: SpeakerCount) -> None:
     found = diarize(audio, speech, count)
-    inside = [span for span in (s.clipped(0.0, audio.duration) for s in speech) if span is not None]
+    inside = [span for span in (s.clip(0.0, audio.duration) for s in speech) if span is not None]
     assert merge_spans(turn.span for turn in found.turns) == merge_spans(inside)
     assert count.allows(len(found.speakers)) or found.warnings
 
@@ -198,7 +198,7 @@ def test_nothing_breaks_it(audio: Audio, speech: list[Span], count: SpeakerCount
 def test_what_holds_for_any_speech(speech: list[Span], low: int, extra: int) -> None:
     audio, _ = three()
     found = diarize(audio, speech, SpeakerCount(low, low + extra))
-    regions = merge_spans(span for span in (s.clipped(0.0, audio.duration) for s in speech) if span is not None)
+    regions = merge_spans(span for span in (s.clip(0.0, audio.duration) for s in speech) if span is not None)
     assert merge_spans(turn.span for turn in found.turns) == regions
     assert all(turn.end > turn.start for turn in found.turns)
     assert all(a.end <= b.start for a, b in pairwise(found.turns))

@@ -15,7 +15,7 @@ from whisperdiar import Audio, Span
 from whisperdiar.diarization._shared.gaussians import likelihood_cost, sizes, standardise, stretch_sums
 from whisperdiar.diarization._shared.speech_frames import SpeechFrames
 from whisperdiar.diarization._shared.viterbi import decode
-from whisperdiar.diarization.bic import _moved_to_pauses, clustering
+from whisperdiar.diarization.bic import _move_to_pauses, clustering
 from whisperdiar.diarization.bic.change_detection import change_points
 from whisperdiar.diarization.bic.clustering import Criterion, merge_closest, merge_neighbours
 from whisperdiar.diarization.bic.mixtures import Mixture, likelihoods, train
@@ -97,15 +97,15 @@ def test_parameters_weigh_as_many_frames_as_one_independent_observation_takes(ph
     x = np.zeros((60_000, 2))
     for t in range(1, len(x)):
         x[t] = phi * x[t - 1] + rng.standard_normal(2)
-    criterion = Criterion.measured(x.astype(np.float32), range(0, 60_001, 5_000), weight=1.0, tolerance=0.0)
+    criterion = Criterion.measure(x.astype(np.float32), range(0, 60_001, 5_000), weight=1.0, tolerance=0.0)
     expected = 2 * (1 + phi) / (1 - phi) + 3 * (1 + phi**2) / (1 - phi**2)
     assert criterion.parameters == pytest.approx(expected, rel=0.1)
 
 
 def test_speech_too_short_to_measure_weighs_as_usual() -> None:
     frames = np.random.default_rng(0).standard_normal((90, 2)).astype(np.float32)
-    usual = Criterion.measured(frames, [0, 90], weight=1.0, tolerance=0.0).parameters
-    assert usual == Criterion.measured(frames, [0, 30, 90], weight=1.0, tolerance=0.0).parameters > 2 + 3
+    usual = Criterion.measure(frames, [0, 90], weight=1.0, tolerance=0.0).parameters
+    assert usual == Criterion.measure(frames, [0, 30, 90], weight=1.0, tolerance=0.0).parameters > 2 + 3
 
 
 def test_the_distance_is_the_gain_of_two_gaussians_less_what_they_cost() -> None:
@@ -281,9 +281,9 @@ def test_changes_move_to_the_quietest_frame_near_by() -> None:
     labels = np.repeat([0, 1, 1, 0], [20, 30, 40, 10])
     energy = np.ones(100, np.float32)
     energy[[24, 60, 87]] = 0.0
-    moved = _moved_to_pauses(labels, energy, frames, 8)
+    moved = _move_to_pauses(labels, energy, frames, 8)
     assert np.flatnonzero(np.diff(moved)).tolist() == [23, 86]
-    assert np.array_equal(_moved_to_pauses(labels, energy, frames, 0), labels)
+    assert np.array_equal(_move_to_pauses(labels, energy, frames, 0), labels)
 
 
 @given(st.lists(st.integers(0, 2), min_size=1, max_size=60), st.integers(0, 30), st.integers(0, 100))
@@ -292,6 +292,6 @@ def test_moving_changes_loses_nobody(labels: list[int], reach: int, seed: int) -
     frames = SpeechFrames.of([Span(0.0, audio.duration)], audio, hop=0.01, n_frames=len(labels))
     energy = np.random.default_rng(seed).standard_normal(len(labels)).astype(np.float32)
     before = np.array(labels)
-    after = _moved_to_pauses(before, energy, frames, reach)
+    after = _move_to_pauses(before, energy, frames, reach)
     runs = [[key for key, _ in itertools.groupby(part)] for part in (before.tolist(), after.tolist())]
     assert runs[0] == runs[1]

@@ -16,11 +16,11 @@ from whisperdiar.asr.whisper import Backend as Whisper
 from whisperdiar.diarization.bic import Backend as Bic
 from whisperdiar.diarization.channels import Backend as OnePerChannel
 from whisperdiar.errors import BackendBroken
-from whisperdiar.frameworks.pyannote import quiet
+from whisperdiar.frameworks.pyannote import silence_pyannote
 from whisperdiar.media import load
 from whisperdiar.options import EnergySettings, Runtime, WhisperSettings
-from whisperdiar.system.callbacks import callers_own
-from whisperdiar.system.machine import is_out_of_memory, memory_told
+from whisperdiar.system.callbacks import guard_callbacks
+from whisperdiar.system.machine import is_out_of_memory, raise_out_of_memory
 from whisperdiar.vad.energy import Backend as Energy
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -82,20 +82,20 @@ def test_a_backend_that_swallows_every_error_does_not_swallow_the_callers() -> N
     error = Stop("enough")
 
     def stage(heard: Callable[[str, float], None]) -> None:
-        with callers_own(lambda name, fraction: heard(name, fraction)) as inner:
+        with guard_callbacks(lambda name, fraction: heard(name, fraction)) as inner:
             try:
                 inner("x", 0.5)
             except Exception:  # what a stage makes of a failure of its own
                 pytest.fail("a stage took it for its own failure")
 
-    with pytest.raises(Stop) as caught, callers_own(stopping_at("x", error)) as outer:
+    with pytest.raises(Stop) as caught, guard_callbacks(stopping_at("x", error)) as outer:
         stage(outer)
     assert caught.value is error
 
 
 def test_what_a_callback_prints_is_seen_while_a_library_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
     before = sys.stdout
-    with callers_own(lambda stage, fraction: print("callback", stage, fraction)) as heard, quiet():
+    with guard_callbacks(lambda stage, fraction: print("callback", stage, fraction)) as heard, silence_pyannote():
         print("library")
         sys.stdout.write("library\n")
         sys.stdout.writelines(["library\n"])
@@ -125,14 +125,14 @@ def test_want_of_memory_is_no_damage(error: Exception) -> None:
     broken.__cause__ = error
     with (
         pytest.raises(BackendError, match="stage ran out of memory: nothing is damaged") as caught,
-        memory_told("stage"),
+        raise_out_of_memory("stage"),
     ):
         raise broken
     assert not isinstance(caught.value, BackendBroken)
 
 
 def test_numpy_that_runs_out_of_memory() -> None:
-    with pytest.raises(BackendError, match="ran out of memory"), memory_told("stage"):
+    with pytest.raises(BackendError, match="ran out of memory"), raise_out_of_memory("stage"):
         np.empty(1 << 61, dtype=np.uint8)
 
 
@@ -140,5 +140,5 @@ def test_damage_is_still_damage() -> None:
     broken = BackendBroken("model x cannot be loaded: delete it and get it again")
     broken.__cause__ = RuntimeError("unexpected end of file")
     assert not is_out_of_memory(broken)
-    with pytest.raises(BackendBroken, match="delete it"), memory_told("stage"):
+    with pytest.raises(BackendBroken, match="delete it"), raise_out_of_memory("stage"):
         raise broken

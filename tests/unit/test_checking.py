@@ -14,7 +14,7 @@ from whisperdiar import cues as make_cues
 from whisperdiar.formats import by_name, read_cues
 from whisperdiar.options import SubtitleOptions, SubtitleRules, WriteOptions, profile_names
 from whisperdiar.subtitles.checking import RULES, Report, check
-from whisperdiar.subtitles.unavoidable_violations import without_unavoidable
+from whisperdiar.subtitles.unavoidable_violations import separate_unavoidable
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue, Span
 
@@ -139,7 +139,7 @@ def read_back(transcript: Transcript, name: str, options: WriteOptions) -> tuple
     rules = options.rules(transcript.language)
     unit = 0.01 if name == "ass" else 0.001
     report = check(cues, rules, shown=shown, unit=unit, in_order=name != "ass")
-    return without_unavoidable(report, cues, transcript, rules, shown=shown), cues
+    return separate_unavoidable(report, cues, transcript, rules, shown=shown), cues
 
 
 SENTENCES = (
@@ -179,7 +179,7 @@ def test_speech_faster_than_the_limit_cannot_be_blamed_on_the_cut() -> None:
     # The same cues over slow speech are the fault of whoever cut them.
     cues = [replace(cue, span=Span(cue.span.start, cue.span.start + 1)) for cue in make_cues(slow)]
     rules = options.rules("en")
-    found = without_unavoidable(check(cues, rules), cues, slow, rules)
+    found = separate_unavoidable(check(cues, rules), cues, slow, rules)
     assert "reading-speed" in {item.rule for item in found.violations}
     assert found.unavoidable == ()
 
@@ -188,7 +188,7 @@ def test_people_who_talk_at_once_are_no_fault_of_the_cut() -> None:
     alone = talk([("SPEAKER_00", SENTENCES[0]), ("SPEAKER_01", SENTENCES[2])])
     first, second = alone.segments
     shift = first.span.start - second.span.start + 0.5
-    moved = replace(second, words=tuple(replace(word, span=word.span.shifted(shift)) for word in second.words))
+    moved = replace(second, words=tuple(replace(word, span=word.span.shift(shift)) for word in second.words))
     both = replace(alone, segments=(first, moved))
     cues = [
         Cue(Span(1.0, 3.0), ("Good morning, everyone.",), "SPEAKER_00"),
@@ -197,8 +197,8 @@ def test_people_who_talk_at_once_are_no_fault_of_the_cut() -> None:
     rules = SubtitleRules(overlap=False)
     report = check(cues, rules)
     assert [item.rule for item in report.violations] == ["overlap"]
-    assert [item.rule for item in without_unavoidable(report, cues, both, rules).unavoidable] == ["overlap"]
-    assert [item.rule for item in without_unavoidable(report, cues, alone, rules).violations] == ["overlap"]
+    assert [item.rule for item in separate_unavoidable(report, cues, both, rules).unavoidable] == ["overlap"]
+    assert [item.rule for item in separate_unavoidable(report, cues, alone, rules).violations] == ["overlap"]
 
 
 @settings(max_examples=60)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whisperdiar.asr._shared.chunking import cut_pieces, quietest
+from whisperdiar.asr._shared.chunking import cut_pieces, find_quietest
 from whisperdiar.asr._shared.words import RawWord, place_words
 from whisperdiar.types import Audio, Span, merge_spans, total_duration
 
@@ -40,7 +40,7 @@ def test_pieces_cover_all_speech_within_the_limit(spans, limit, max_pause, rando
     assert list(pieces) == sorted(pieces)
     assert all(before.end <= after.start + TOLERANCE for before, after in pairwise(pieces))
     for span in merge_spans(spans):
-        inside = [part for piece in pieces if (part := piece.clipped(span.start, span.end))]
+        inside = [part for piece in pieces if (part := piece.clip(span.start, span.end))]
         assert math.isclose(total_duration(inside), span.duration, abs_tol=TOLERANCE)
 
 
@@ -48,7 +48,7 @@ def test_pieces_cover_all_speech_within_the_limit(spans, limit, max_pause, rando
 def test_pieces_hold_no_pause_longer_than_allowed(spans, limit, max_pause):
     merged = [span for span in merge_spans(spans) if span.duration > 0]
     for piece in cut_pieces(spans, limit=limit, max_pause=max_pause, cut=middle):
-        inside = [part for span in merged if (part := span.clipped(piece.start, piece.end))]
+        inside = [part for span in merged if (part := span.clip(piece.start, piece.end))]
         gaps = [after.start - before.end for before, after in pairwise(inside)]
         assert all(gap <= max_pause + TOLERANCE for gap in gaps)
         assert math.isclose(inside[0].start, piece.start)
@@ -92,20 +92,20 @@ def noise(seconds: float, level: float, seed: int = 0) -> np.ndarray:
 def test_quietest_is_the_middle_of_the_longest_pause():
     parts = [noise(4, 0.1), noise(0.3, 1e-4), noise(3, 0.1), noise(0.8, 1e-4), noise(2, 0.1)]
     audio = Audio(np.concatenate(parts)[None], 16000)
-    assert quietest(audio, Span(2, 10)) == pytest.approx(7.7, abs=0.1)
-    assert quietest(audio, Span(2, 6)) == pytest.approx(4.15, abs=0.1)
+    assert find_quietest(audio, Span(2, 10)) == pytest.approx(7.7, abs=0.1)
+    assert find_quietest(audio, Span(2, 6)) == pytest.approx(4.15, abs=0.1)
 
 
 def test_quietest_takes_the_dip_where_there_is_no_silence():
     audio = Audio(np.concatenate([noise(3, 0.2), noise(0.4, 0.05), noise(3, 0.2)])[None], 16000)
-    assert quietest(audio, Span(1, 6)) == pytest.approx(3.2, abs=0.15)
+    assert find_quietest(audio, Span(1, 6)) == pytest.approx(3.2, abs=0.15)
 
 
 @pytest.mark.parametrize("level", [0.0, 0.1])
 def test_quietest_of_even_sound_lies_inside_the_window(level):
     audio = Audio(np.full((1, 16000 * 4), level, dtype=np.float32), 16000)
-    assert 1.0 <= quietest(audio, Span(1, 3)) <= 3.0
-    assert quietest(audio, Span(3, 3.001)) == pytest.approx(3.0005)
+    assert 1.0 <= find_quietest(audio, Span(1, 3)) <= 3.0
+    assert find_quietest(audio, Span(3, 3.001)) == pytest.approx(3.0005)
 
 
 TIMES = st.none() | st.just(math.nan) | st.floats(-5, 40)

@@ -19,8 +19,8 @@ from tests.sounds import SAMPLES, SHARED
 from whisperdiar import Audio
 from whisperdiar.errors import MediaError, TruncatedMedia
 from whisperdiar.media import load
-from whisperdiar.media.chunks import joined_at, sample_chunk, unstated_seconds
-from whisperdiar.media.damage import Silences, merged
+from whisperdiar.media.chunks import find_sample_chunk, find_second_recording, unstated_seconds
+from whisperdiar.media.damage import Silences, merge_ranges
 from whisperdiar.media.source import LocalFile
 from whisperdiar.media.structure import is_intact
 
@@ -328,10 +328,10 @@ def test_whatever_the_header_states_all_samples_are_found(folder: Path, seconds:
     )
     with path.open("rb") as raw:
         file = LocalFile(raw)
-        chunk = sample_chunk(file)
+        chunk = find_sample_chunk(file)
         assert chunk is not None
         assert (chunk.start, chunk.size, chunk.byte_rate) == (44, stated, 32_000.0)
-        assert joined_at(file, chunk) is None
+        assert find_second_recording(file, chunk) is None
         beyond = max(0, len(samples) - stated) / 32_000
         assert unstated_seconds(file, chunk) == (beyond if beyond >= 0.05 else 0.0)
 
@@ -392,7 +392,7 @@ def test_merged_ranges_are_apart_and_cover_the_same(
     ranges: list[tuple[float, float]], first: float, last: float
 ) -> None:
     given_ranges = [(start, start + length) for start, length in ranges]
-    found = merged(given_ranges, first, last)
+    found = merge_ranges(given_ranges, first, last)
     assert all(first <= start < end <= last for start, end in found)
     assert all(later[0] - earlier[1] >= 0.25 for earlier, later in itertools.pairwise(found))
     for start, end in given_ranges:

@@ -45,7 +45,7 @@ def talk(turns: list[tuple[str | None, str]], *, each: float = 0.4, pause: float
     return Transcript("talk", clock, "en", segments=tuple(segments), **{**values, **more})  # type: ignore[arg-type]
 
 
-def corrected(transcript: Transcript, *changes: tuple[str, str]) -> editing.Applied:
+def corrected(transcript: Transcript, *changes: tuple[str, str]) -> editing.CorrectedTranscript:
     """Apply the text with some of it replaced; what is to be replaced must be there."""
     text = editing.write(transcript)
     for old, new in changes:

@@ -13,10 +13,10 @@ from whisperdiar import Audio
 from whisperdiar.diarization._shared.features import (
     CepstrumSettings,
     FrameGrid,
-    for_each,
     log_energy,
     mel_filters,
     mfcc,
+    run_on_threads,
 )
 
 RATES = st.sampled_from([2_000, 8_000, 11_025, 16_000, 22_050, 44_100])
@@ -85,7 +85,7 @@ def test_a_failure_on_a_thread_is_not_lost() -> None:
 
     for threads in (1, 2):
         with pytest.raises(ValueError, match="1"):
-            for_each(fail, [1], threads=threads)
+            run_on_threads(fail, [1], threads=threads)
 
 
 @given(RATES, st.integers(0, 5_000), st.sampled_from(["zeros", "constant", "noise", "full scale"]))

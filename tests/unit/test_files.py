@@ -395,10 +395,10 @@ def test_a_file_that_is_there_is_replaced_only_where_that_is_allowed(tmp_path: P
         write_text(path, "mine", replace=False)
         with pytest.raises(OutputError, match="it came into being while this was made"):
             write_text(path, "other", replace=False)
-        with pytest.raises(OutputError, match="came into being"), files.staged(path, replace=False) as temporary:
+        with pytest.raises(OutputError, match="came into being"), files.stage(path, replace=False) as temporary:
             Path(temporary).write_text("other")
         assert path.read_text() == "mine"
-        with files.staged(path) as temporary:
+        with files.stage(path) as temporary:
             Path(temporary).write_text("other")
         assert path.read_text() == "other"
         assert list(tmp_path.iterdir()) == [path]

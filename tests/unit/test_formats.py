@@ -15,8 +15,8 @@ import whisperdiar.formats
 from tests.formats_strategies import example, transcripts
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.formats import FORMATS, WriteOptions, by_name, by_suffix, fallback_notes, known_suffixes
-from whisperdiar.formats._text import token
-from whisperdiar.formats._writing.notes import without_folders
+from whisperdiar.formats._text import make_token
+from whisperdiar.formats._writing.notes import remove_folders
 from whisperdiar.transcript import Speaker
 from whisperdiar.types import BackendRecord, Span
 
@@ -63,7 +63,7 @@ def test_every_module_fulfils_its_format(name):
 def test_any_transcript_can_be_written(transcript):
     names = [transcript.recording_id, *(transcript.name(turn.speaker) for turn in transcript.turns)]
     for name in FORMATS:
-        if name == "rttm" and any(token(item) in ("", "<NA>") for item in names):
+        if name == "rttm" and any(make_token(item) in ("", "<NA>") for item in names):
             with pytest.raises(FormatError, match="rename it"):
                 by_name(name).dumps(transcript, options=WriteOptions())
         else:
@@ -219,5 +219,5 @@ def test_a_page_names_no_folder_of_the_machine_that_made_it():
     provenance = {"asr": {"model": f"{LOCAL}/base", "details": {"a": [f"{LOCAL}/b", 3]}}, "warnings": list(CUT)}
     page = by_name("html").dumps(example(provenance=provenance), options=WriteOptions())
     assert "secret" not in page
-    assert without_folders(list(CUT)) == list(CUT.values())
-    assert without_folders(KEPT) == KEPT
+    assert remove_folders(list(CUT)) == list(CUT.values())
+    assert remove_folders(KEPT) == KEPT

@@ -22,10 +22,10 @@ from tests.formats_strategies import example, nasty_text, transcripts, visible
 from tests.sounds import SHARED
 from whisperdiar.errors import FormatError
 from whisperdiar.formats import WriteOptions, by_name
-from whisperdiar.formats._reading.utterances import HeardWord, filled, joined, shared, woven
+from whisperdiar.formats._reading.utterances import ParsedWord, divide_time, fill_times, join_words, match_text
 from whisperdiar.formats._text import one_line
-from whisperdiar.formats._writing.runs import UNKNOWN, distinct_names, spoken
-from whisperdiar.formats._writing.tiers import lanes
+from whisperdiar.formats._writing.runs import UNKNOWN, distinct_names, prepare_segments
+from whisperdiar.formats._writing.tiers import make_lanes
 from whisperdiar.system.files import read_text
 from whisperdiar.transcript import Segment, Speaker, Transcript
 from whisperdiar.types import Span, Turn, Word
@@ -97,7 +97,7 @@ def said(transcript: Transcript, *, words: bool = True) -> list[tuple[object, ..
             xml(item.text),
             tuple((word.start_ms, word.end_ms, xml(word.text)) for word in item.words) if words else (),
         )
-        for item in spoken(transcript)
+        for item in prepare_segments(transcript)
     )
 
 
@@ -119,7 +119,7 @@ def test_what_is_said_is_read_back_segment_by_segment(name: str, talk: Transcrip
 
 
 def texts(transcript: Transcript) -> Counter[str]:
-    return Counter(visible(xml(item.text)) for item in spoken(transcript))
+    return Counter(visible(xml(item.text)) for item in prepare_segments(transcript))
 
 
 @pytest.mark.parametrize("name", [name for name in READABLE if name not in BY_LETTERS])
@@ -136,7 +136,7 @@ def test_no_text_is_lost_where_segments_are_cut_anew(name: str, transcript: Tran
     found = read(name, dumps(name, transcript))
 
     def letters(one: Transcript) -> Counter[str]:
-        return Counter("".join("".join(item.text.split()) for item in spoken(one)))
+        return Counter("".join("".join(item.text.split()) for item in prepare_segments(one)))
 
     assert letters(found) == letters(transcript)
 
@@ -144,7 +144,7 @@ def test_no_text_is_lost_where_segments_are_cut_anew(name: str, transcript: Tran
 @given(transcripts)
 @settings(max_examples=60)
 def test_tiers_hold_what_praat_and_elan_ask_for(transcript: Transcript) -> None:
-    found = lanes(transcript)
+    found = make_lanes(transcript)
     names = [name for lane in found for name in (lane.tier, lane.word_tier)]
     assert len(set(names)) == len(names)
     for lane in found:
@@ -168,8 +168,8 @@ def test_a_textgrid_is_read_by_praatio(transcript: Transcript) -> None:
         assert all(start < end for start, end, _ in entries)
         assert all(left[1] == right[0] for left, right in pairwise(entries))
         found.update(visible(label) for _, _, label in entries if label)
-    wanted = Counter(visible(item.text) for item in spoken(transcript))
-    wanted.update(visible(word.text) for item in spoken(transcript) for word in item.words)
+    wanted = Counter(visible(item.text) for item in prepare_segments(transcript))
+    wanted.update(visible(word.text) for item in prepare_segments(transcript) for word in item.words)
     assert found == wanted
 
 
@@ -193,9 +193,9 @@ def test_an_eaf_is_read_by_pympi(tmp_path_factory: pytest.TempPathFactory, trans
             outer = document.get_annotation_data_for_tier(parent)
             assert all(any(o[0] <= m[0] and m[1] <= o[1] for o in outer) for m in marks)
         found.update(visible(mark[2]) for mark in marks)
-    if spoken(transcript):
-        wanted = Counter(visible(xml(item.text)) for item in spoken(transcript))
-        wanted.update(visible(xml(word.text)) for item in spoken(transcript) for word in item.words)
+    if prepare_segments(transcript):
+        wanted = Counter(visible(xml(item.text)) for item in prepare_segments(transcript))
+        wanted.update(visible(xml(word.text)) for item in prepare_segments(transcript) for word in item.words)
         assert found == wanted
     else:
         assert sum(found.values()) == len(transcript.turns)
@@ -206,7 +206,7 @@ def test_an_eaf_is_read_by_pympi(tmp_path_factory: pytest.TempPathFactory, trans
 def test_meeteval_reads_seglst_stm_and_ctm(talk: Transcript) -> None:
     pytest.importorskip("simplejson", reason="simplejson, which meeteval reads JSON with, is not installed")
     io_module = pytest.importorskip("meeteval.io", reason="meeteval is not installed (it needs a compiler)")
-    items, names = spoken(talk), distinct_names(talk)
+    items, names = prepare_segments(talk), distinct_names(talk)
     found = io_module.SegLST.parse(dumps("seglst", talk), parse_float=float)
     assert [(one["speaker"], one["words"]) for one in found] == [(names[item.speaker], item.text) for item in items]
     assert [(one["start_time"], one["end_time"]) for one in found] == [
@@ -288,7 +288,7 @@ def test_the_client_of_openai_takes_its_json() -> None:
 def test_tables_are_read_by_the_csv_module(name: str, tab: str, transcript: Transcript) -> None:
     text = dumps(name, transcript)
     rows = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=tab, strict=True))
-    items = spoken(transcript)
+    items = prepare_segments(transcript)
     units = [word for item in items for word in item.words] if "words" in name else items
     assert [row["text"].removeprefix("'") for row in rows] == [unit.text.removeprefix("'") for unit in units]
     assert [(float(row["start"]), float(row["end"])) for row in rows] == [
@@ -319,7 +319,7 @@ def test_labels_of_audacity_are_one_line_each(transcript: Transcript) -> None:
     lines = dumps("audacity", transcript).split("\n")[:-1]
     fields = [line.split("\t") for line in lines]
     assert all(len(row) == 3 and 0 <= float(row[0]) <= float(row[1]) for row in fields)
-    items, names = spoken(transcript), distinct_names(transcript)
+    items, names = prepare_segments(transcript), distinct_names(transcript)
     if items:
         wanted = Counter(f"{names[i.speaker]}: {i.text}" if i.speaker is not None else i.text for i in items)
         assert Counter(row[2] for row in fields) == wanted
@@ -374,7 +374,7 @@ def overlapping() -> Transcript:
 
 
 def test_what_overlaps_on_one_tier_gets_a_second_pair() -> None:
-    tiers = {lane.tier: [(m.start_ms, m.end_ms, m.text) for m in lane.words] for lane in lanes(overlapping())}
+    tiers = {lane.tier: [(m.start_ms, m.end_ms, m.text) for m in lane.words] for lane in make_lanes(overlapping())}
     assert tiers == {"A": [(1000, 3999, "Long"), (3999, 4000, "5")], "A@2": [(2000, 3000, "Short")]}
     for name in ("textgrid", "eaf"):
         found = read(name, dumps(name, overlapping()))
@@ -382,18 +382,18 @@ def test_what_overlaps_on_one_tier_gets_a_second_pair() -> None:
 
 
 def test_times_are_shared_by_length() -> None:
-    assert shared(["ab", " cd", "efgh"], 1.0, 5.0) == [Span(1.0, 2.0), Span(2.0, 3.0), Span(3.0, 5.0)]
-    words = [HeardWord("1"), HeardWord("b", 2.0, 3.0), HeardWord("2"), HeardWord("3")]
-    assert filled(words, Span(1.0, 5.0)) == [Span(1.0, 2.0), Span(2.0, 3.0), Span(3.0, 4.0), Span(4.0, 5.0)]
-    assert filled([HeardWord("x")], Span(2.0, 2.0)) == [Span(2.0, 2.0)]
+    assert divide_time(["ab", " cd", "efgh"], 1.0, 5.0) == [Span(1.0, 2.0), Span(2.0, 3.0), Span(3.0, 5.0)]
+    words = [ParsedWord("1"), ParsedWord("b", 2.0, 3.0), ParsedWord("2"), ParsedWord("3")]
+    assert fill_times(words, Span(1.0, 5.0)) == [Span(1.0, 2.0), Span(2.0, 3.0), Span(3.0, 4.0), Span(4.0, 5.0)]
+    assert fill_times([ParsedWord("x")], Span(2.0, 2.0)) == [Span(2.0, 2.0)]
 
 
 def test_a_text_is_cut_at_its_words() -> None:
-    assert woven("“Well, yes!” he said.", ["Well", "yes", "he", "said"]) == ["“Well,", " yes!”", " he", " said."]
-    assert woven("twenty-one", ["twenty", "one"]) == ["twenty-", "one"]
-    assert woven("Well then", ["Well"]) is None
-    assert woven("Well then", ["then"]) is None
-    assert joined(["Yes", "始め", "ます", "5"]) == [" Yes", " 始め", "ます", " 5"]
+    assert match_text("“Well, yes!” he said.", ["Well", "yes", "he", "said"]) == ["“Well,", " yes!”", " he", " said."]
+    assert match_text("twenty-one", ["twenty", "one"]) == ["twenty-", "one"]
+    assert match_text("Well then", ["Well"]) is None
+    assert match_text("Well then", ["then"]) is None
+    assert join_words(["Yes", "始め", "ます", "5"]) == [" Yes", " 始め", "ます", " 5"]
 
 
 def test_whisperx_without_words_speakers_or_some_of_the_times() -> None:
@@ -627,13 +627,13 @@ def test_praat_itself_reads_a_textgrid(tmp_path_factory: pytest.TempPathFactory,
     for tier in range(1, int(call(grid, "Get number of tiers")) + 1):
         for index in range(1, int(call(grid, "Get number of intervals", tier)) + 1):
             found[seen(call(grid, "Get label of interval", tier, index))] += 1
-    wanted = Counter(seen(item.text) for item in spoken(transcript))
-    wanted.update(seen(word.text) for item in spoken(transcript) for word in item.words)
+    wanted = Counter(seen(item.text) for item in prepare_segments(transcript))
+    wanted.update(seen(word.text) for item in prepare_segments(transcript) for word in item.words)
     assert found - Counter({"": found[""]}) == wanted - Counter({"": wanted[""]})
     for form in ("text", "short text"):
         call(grid, f"Save as {form} file", str(path))
-        again = Counter(seen(item.text) for item in spoken(read("textgrid", read_text(path))))
-        assert set(again) | {""} == {seen(item.text) for item in spoken(transcript)} | {""}
+        again = Counter(seen(item.text) for item in prepare_segments(read("textgrid", read_text(path))))
+        assert set(again) | {""} == {seen(item.text) for item in prepare_segments(transcript)} | {""}
 
 
 REFERENCES = SHARED / "corpus" / "refs"

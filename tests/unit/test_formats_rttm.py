@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.formats_strategies import example, labels, nasty_text, rough_seconds, spans, turns
 from whisperdiar.errors import FormatError
 from whisperdiar.formats import WriteOptions, rttm
-from whisperdiar.formats._text import one_line, token
+from whisperdiar.formats._text import make_token, one_line
 from whisperdiar.options import RttmTolerance
 from whisperdiar.transcript import Speaker
 from whisperdiar.types import Diarization, Span, Turn
@@ -51,7 +51,7 @@ def test_onset_and_duration_add_up_to_the_rounded_end(items):
 
 @given(nasty_text, st.dictionaries(labels, nasty_text, min_size=1))
 def test_any_name_makes_one_field_and_different_speakers_stay_apart(recording, names):
-    assume(token(recording) not in ("", "<NA>") and all(token(n) not in ("", "<NA>") for n in names.values()))
+    assume(make_token(recording) not in ("", "<NA>") and all(make_token(n) not in ("", "<NA>") for n in names.values()))
     items = tuple(Turn(Span(i, i + 1), label) for i, label in enumerate(names))
     text = rttm.dumps_diarization(Diarization(recording, items), names)
     lines = text.split("\n")

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from tests.formats_strategies import cues, example, nasty_text, visible
 from whisperdiar.formats import srt, vtt
 from whisperdiar.formats._text import one_line
-from whisperdiar.formats._writing.cues import ready
-from whisperdiar.formats._writing.speakers import clean_names, leads
+from whisperdiar.formats._writing.cues import prepare_cues
+from whisperdiar.formats._writing.speakers import clean_names, line_prefixes
 from whisperdiar.options import SubtitleRules, WriteOptions
 from whisperdiar.transcript import Segment, Speaker
 from whisperdiar.types import Cue, Span, Word
@@ -48,11 +48,13 @@ def spoken(cue_lines: tuple[str, ...]) -> str:
 def test_srt_is_read_back_by_the_srt_package(items, known, options):
     text = srt.dumps_cues(items, known, options=options)
     found = list(srt_reader.parse(text))  # strict: anything that it cannot place is an error
-    expected = ready(items)
+    expected = prepare_cues(items)
     assert [item.index for item in found] == list(range(1, len(expected) + 1))
     assert [(to_ms(item.start), to_ms(item.end)) for item in found] == [(c.start_ms, c.end_ms) for c in expected]
     style = "none" if options is NONE else "label"
-    for item, wanted, before in zip(found, expected, leads(expected, clean_names(expected, known), style), strict=True):
+    for item, wanted, before in zip(
+        found, expected, line_prefixes(expected, clean_names(expected, known), style), strict=True
+    ):
         shown = spoken(tuple(lead + line for lead, line in zip(before, wanted.lines, strict=True)))
         shown = shown.translate(str.maketrans("{}", "｛｝", JOINER))
         assert spoken(tuple(item.content.split("\n"))).replace(JOINER, "") == shown
@@ -63,7 +65,7 @@ def test_srt_is_read_back_by_the_srt_package(items, known, options):
 @given(cues, names, styles)
 def test_srt_is_read_back_by_a_second_reader(items, known, options):
     text = srt.dumps_cues(items, known, options=options)
-    expected = ready(items)
+    expected = prepare_cues(items)
     found = webvtt.srt.parse(re.split("\r\n|\r|\n", text)) if text else []
     assert [(vtt_ms(c.start), vtt_ms(c.end)) for c in found] == [(c.start_ms, c.end_ms) for c in expected]
 
@@ -72,7 +74,7 @@ def test_srt_is_read_back_by_a_second_reader(items, known, options):
 def test_vtt_is_read_back_by_a_strict_reader(items, known, options):
     text = vtt.dumps_cues(items, known, options=options)
     document = webvtt.WebVTT.from_string(text, strict=True)
-    expected = ready(items)
+    expected = prepare_cues(items)
     assert [(vtt_ms(c.start), vtt_ms(c.end)) for c in document] == [(c.start_ms, c.end_ms) for c in expected]
     for item, wanted in zip(document, expected, strict=True):
         name = one_line(known.get(wanted.speaker, wanted.speaker)) if wanted.speaker is not None else ""
@@ -86,7 +88,7 @@ def test_vtt_is_read_back_by_a_strict_reader(items, known, options):
 
 @given(cues)
 def test_ready_cues_keep_what_is_seen_and_have_length(items):
-    found = ready(items)
+    found = prepare_cues(items)
     assert all(0 <= c.start_ms < c.end_ms for c in found)
     assert [c.start_ms for c in found] == sorted(c.start_ms for c in found)
     assert all(line and line == one_line(line) for c in found for line in c.lines)

@@ -9,7 +9,7 @@ from hypothesis import given
 
 from tests.formats_strategies import example, nasty_text, transcripts, visible
 from whisperdiar.formats import WriteOptions, txt
-from whisperdiar.formats._text import clock, decimal, milliseconds, one_line, seconds_field, token
+from whisperdiar.formats._text import format_clock, format_seconds, make_token, one_line, parse_seconds, to_milliseconds
 from whisperdiar.transcript import Segment, Speaker
 from whisperdiar.types import Span, Word
 
@@ -76,7 +76,7 @@ def test_one_line_is_one_line_for_every_reader(text):
     assert not re.search("[\x00-\x1f\x7f-\x9f]", line)
     assert one_line(line) == line
     line.encode("utf-8")
-    assert token(text) == "_".join(line.split())
+    assert make_token(text) == "_".join(line.split())
 
 
 def test_one_line_keeps_what_joins_and_turns_letters():
@@ -89,13 +89,13 @@ def test_one_line_keeps_what_joins_and_turns_letters():
     ("seconds", "expected"), [(0.0, 0), (0.0005001, 1), (0.9996, 1000), (1.0004999, 1000), (359_999.9994, 359_999_999)]
 )
 def test_milliseconds_are_rounded_not_cut(seconds, expected):
-    assert milliseconds(seconds) == expected
-    assert milliseconds(seconds) == round(round(seconds, 3) * 1000)
+    assert to_milliseconds(seconds) == expected
+    assert to_milliseconds(seconds) == round(round(seconds, 3) * 1000)
 
 
 def test_clock_and_decimal():
-    assert clock(3_723_004, ",") == "01:02:03,004"
-    assert decimal(62_050) == "62.050"
+    assert format_clock(3_723_004, ",") == "01:02:03,004"
+    assert format_seconds(62_050) == "62.050"
 
 
 @pytest.mark.parametrize(
@@ -104,6 +104,6 @@ def test_clock_and_decimal():
     + [(bad, None) for bad in ("-1", "nan", "inf", "1_0", "١", "", "1e10", "1e999", "0x1", "1,5", "<NA>")],
 )
 def test_seconds_in_a_field(text, expected):
-    found = seconds_field(text)
+    found = parse_seconds(text)
     assert found == expected
     assert str(found) == str(expected)

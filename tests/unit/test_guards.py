@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from tests.unit.test_syllables import spoken, syllables
 from whisperdiar.asr._shared.hallucinations import (
+    collapse_marks,
     is_chant,
-    once_each,
-    without_closing_phrases,
-    without_loops,
-    without_marks,
-    without_unspoken,
+    remove_closing_phrases,
+    remove_loops,
+    remove_marks,
+    remove_unspoken,
 )
 from whisperdiar.types import Span, Word
 
@@ -29,7 +29,7 @@ def text(words) -> str:
 
 
 def test_a_phrase_said_over_and_over_stays_once():
-    found = without_loops(said("We start. " + "I'm going to be, " * 9 + "right."))
+    found = remove_loops(said("We start. " + "I'm going to be, " * 9 + "right."))
     assert text(found.words) == "We start. I'm going to be, right."
     [item] = found.dropped
     assert item.reason == "repeated 9 times in a row; it stays once"
@@ -38,7 +38,7 @@ def test_a_phrase_said_over_and_over_stays_once():
 
 
 def test_punctuation_and_case_do_not_hide_a_loop():
-    found = without_loops(said("Okay, okay. okay okay OKAY okay! okay okay then"))
+    found = remove_loops(said("Okay, okay. okay okay OKAY okay! okay okay then"))
     assert text(found.words) == "Okay, then"
 
 
@@ -49,22 +49,22 @@ def test_people_do_repeat_themselves():
         "very very good very very good very very good",
         "a b a b a b",
     ):
-        assert without_loops(said(phrase)).dropped == ()
+        assert remove_loops(said(phrase)).dropped == ()
 
 
 @given(st.lists(st.sampled_from("ab."), max_size=60))
 def test_loops_are_cut_without_losing_anything_else(letters):
     words = said(" ".join(letters))
-    found = without_loops(words)
+    found = remove_loops(words)
     n_dropped = sum(len(item.text.split()) for item in found.dropped)
     assert len(found.words) + n_dropped == len(words)
     assert all(word in words for word in found.words)
-    assert without_loops(found.words).words == without_loops(without_loops(found.words).words).words
+    assert remove_loops(found.words).words == remove_loops(remove_loops(found.words).words).words
 
 
 def test_a_sentence_where_nobody_speaks_is_dropped():
     words = (*said("Good morning.", 0.0), *said("See you tomorrow then.", 3.0), *said("We begin.", 6.0))
-    found = without_unspoken(words, [Span(0, 1), Span(5.9, 7)])
+    found = remove_unspoken(words, [Span(0, 1), Span(5.9, 7)])
     assert text(found.words) == "Good morning. We begin."
     assert [(item.text, item.reason) for item in found.dropped] == [("See you tomorrow then.", "nobody speaks there")]
     assert found.dropped[0].span == Span(3.0, 4.5)
@@ -72,21 +72,21 @@ def test_a_sentence_where_nobody_speaks_is_dropped():
 
 def test_a_sentence_with_one_spoken_word_stays():
     words = said("Good morning everybody.", 0.0, step=1.0)
-    assert without_unspoken(words, [Span(0, 0.2)]).words == words
+    assert remove_unspoken(words, [Span(0, 0.2)]).words == words
     # A word next to speech may be spoken: neither its time nor the bounds of speech are exact.
-    assert without_unspoken(said("Yes.", 1.05), [Span(0, 1)]).words == said("Yes.", 1.05)
-    assert without_unspoken(said("Yes.", 1.3), [Span(0, 1)]).words == ()
+    assert remove_unspoken(said("Yes.", 1.05), [Span(0, 1)]).words == said("Yes.", 1.05)
+    assert remove_unspoken(said("Yes.", 1.3), [Span(0, 1)]).words == ()
 
 
 def test_closing_phrases_go_where_nobody_speaks():
     words = (*said("That is all.", 0.0), *said("Thanks for watching!", 3.0))
-    found = without_closing_phrases(words, [Span(0, 2), Span(4.0, 4.1)])
+    found = remove_closing_phrases(words, [Span(0, 2), Span(4.0, 4.1)])
     assert text(found.words) == "That is all."
     assert found.dropped[0].text == "Thanks for watching!"
-    assert without_closing_phrases(words, [Span(0, 5)]).words == words
-    assert without_closing_phrases(words, [Span(0, 5)], no_speech_probability=0.9).words == words[:3]
+    assert remove_closing_phrases(words, [Span(0, 5)]).words == words
+    assert remove_closing_phrases(words, [Span(0, 5)], no_speech_probability=0.9).words == words[:3]
     spoken = said("Thanks for watching the children.", 3.0)
-    assert without_closing_phrases(spoken, []).words == spoken
+    assert remove_closing_phrases(spoken, []).words == spoken
 
 
 def test_closing_phrases_of_other_languages():
@@ -96,15 +96,15 @@ def test_closing_phrases_of_other_languages():
         "Merci d'avoir regardé cette vidéo !",
         "Bye-bye.",
     ):
-        assert without_closing_phrases(said(phrase), []).words == (), phrase
-        assert without_closing_phrases(said(phrase), [Span(0, 9)]).words == said(phrase), phrase
+        assert remove_closing_phrases(said(phrase), []).words == (), phrase
+        assert remove_closing_phrases(said(phrase), [Span(0, 9)]).words == said(phrase), phrase
 
 
 def test_credits_of_subtitles_go_everywhere():
     for line in ("Субтитры сделал DimaTorzok", "Untertitel der Amara.org-Community", "Редактор субтитров А.Семкин"):
-        assert without_closing_phrases(said(line), [Span(0, 9)]).words == (), line
+        assert remove_closing_phrases(said(line), [Span(0, 9)]).words == (), line
     talk = said("Wer hat die Untertitel gemacht?")
-    assert without_closing_phrases(talk, [Span(0, 9)]).words == talk
+    assert remove_closing_phrases(talk, [Span(0, 9)]).words == talk
 
 
 def chanted(phrase: str, n_repeats: int, *, period: float, start: float = 1.0) -> tuple[Word, ...]:
@@ -119,7 +119,7 @@ def test_what_is_said_again_with_pauses_stays(phrase, n_repeats):
     sound = syllables(spoken([word.start + 0.15 for word in words], seconds=20))
     length = 0.25 * len(phrase.split())
     speech = [Span(1 + 1.2 * i, 1 + 1.2 * i + length + 0.05) for i in range(n_repeats)]
-    found = without_loops(words, speech=speech, syllables=lambda: sound)
+    found = remove_loops(words, speech=speech, syllables=lambda: sound)
     assert (found.words, found.dropped) == (words, ())
     assert is_chant(words, speech, lambda: sound)
 
@@ -128,11 +128,11 @@ def test_what_is_said_again_without_a_pause_stays_where_the_sound_repeats_itself
     words = chanted("no no really", 5, period=0.9)
     sound = syllables(spoken([word.start + 0.15 for word in words]))
     whole = [Span(1, 6)]
-    assert without_loops(words, speech=whole, syllables=lambda: sound).words == words
+    assert remove_loops(words, speech=whole, syllables=lambda: sound).words == words
     assert not is_chant(words, whole, lambda: sound)
     # Other speech has as many syllables, at other places.
     other = syllables(spoken([1.1, 1.3, 1.9, 2.1, 2.25, 2.9, 3.1, 3.3, 3.5, 4.1, 4.5, 4.7, 5.2, 5.4, 5.6]))
-    found = without_loops(words, speech=whole, syllables=lambda: other)
+    found = remove_loops(words, speech=whole, syllables=lambda: other)
     assert text(found.words) == "no no really"
     assert found.dropped[0].reason == "repeated 5 times in a row; it stays once"
 
@@ -143,7 +143,7 @@ def test_a_loop_over_other_speech_stays_once_with_pauses_too():
     speech = [Span(1 + 1.4 * i, 2.05 + 1.4 * i) for i in range(6)]
     rhythms = ([0.1, 0.9], [0.1, 0.3, 0.5, 0.7], [0.5, 0.8], [0.1, 0.3], [0.3, 0.55, 0.9], [0.1, 0.55])
     other = syllables(spoken([1 + 1.4 * i + time for i, rhythm in enumerate(rhythms) for time in rhythm]))
-    found = without_loops(words, speech=speech, syllables=lambda: other)
+    found = remove_loops(words, speech=speech, syllables=lambda: other)
     assert text(found.words) == "I do not know"
     assert not is_chant(words, speech, lambda: other)
 
@@ -153,7 +153,7 @@ def test_more_repeats_than_the_sound_holds_are_cut_to_its_number():
     beats = [1.1 + 0.7 * i for i in range(8)]
     sound = syllables(spoken(beats))
     words = tuple(Word(Span(1 + 0.5 * i, 1.5 + 0.5 * i), " 0") for i in range(11))
-    found = without_loops(words, speech=[Span(0.9, 6.6)], syllables=lambda: sound)
+    found = remove_loops(words, speech=[Span(0.9, 6.6)], syllables=lambda: sound)
     assert len(found.words) == 8
     assert {item.reason for item in found.dropped} == {
         "repeated 11 times in a row; it stays 8 times, as the sound has it"
@@ -163,10 +163,10 @@ def test_more_repeats_than_the_sound_holds_are_cut_to_its_number():
 def test_a_loop_over_noise_or_crammed_into_a_moment_stays_once():
     words = said("how " * 36, 1.0, 0.14)
     noise = syllables(spoken([], level=0.0))
-    assert text(without_loops(words, speech=[Span(1, 6)], syllables=lambda: noise).words) == "how"
+    assert text(remove_loops(words, speech=[Span(1, 6)], syllables=lambda: noise).words) == "how"
     moment = syllables(spoken([1.2, 1.6]))
     crammed = tuple(Word(Span(1 + 0.02 * i, 1.02 + 0.02 * i), " how") for i in range(36))
-    assert len(without_loops(crammed, speech=[Span(1, 2)], syllables=lambda: moment).words) == 1
+    assert len(remove_loops(crammed, speech=[Span(1, 2)], syllables=lambda: moment).words) == 1
 
 
 @pytest.mark.parametrize(
@@ -182,40 +182,40 @@ def test_a_loop_over_noise_or_crammed_into_a_moment_stays_once():
 def test_talk_about_subtitles_stays_where_it_is_spoken(line):
     words = said(line, 1.0)
     sound = syllables(spoken([word.start + 0.15 for word in words]))
-    assert without_closing_phrases(words, [Span(0, 9)], syllables=lambda: sound).words == words
+    assert remove_closing_phrases(words, [Span(0, 9)], syllables=lambda: sound).words == words
     # Where the sound speaks against it, it goes: no speech, none for the model's ear, and no syllables.
-    assert without_closing_phrases(words, [Span(8, 9)], syllables=lambda: sound).words == ()
-    assert without_closing_phrases(words, [Span(0, 9)], no_speech_probability=0.7).words == ()
+    assert remove_closing_phrases(words, [Span(8, 9)], syllables=lambda: sound).words == ()
+    assert remove_closing_phrases(words, [Span(0, 9)], no_speech_probability=0.7).words == ()
     noise = syllables(spoken([], level=0.0))
-    found = without_closing_phrases(words, [Span(0, 9)], syllables=lambda: noise)
+    found = remove_closing_phrases(words, [Span(0, 9)], syllables=lambda: noise)
     assert found.words == ()
     assert {item.reason for item in found.dropped} == {"the credits of a subtitle where nobody speaks"}
 
 
 def test_initials_do_not_end_a_sentence():
-    assert without_closing_phrases(said("Редактор субтитров А. Семкин Корректор А. Егорова"), [Span(0, 9)]).words == ()
+    assert remove_closing_phrases(said("Редактор субтитров А. Семкин Корректор А. Егорова"), [Span(0, 9)]).words == ()
 
 
 def test_marks_without_a_word_go():
     for token in (" )))))))", " !!!!!!", " ♪♪", " ...", " \ufffd\ufffd"):
-        found = without_marks((*said("Yes."), Word(Span(2, 3), token)))
+        found = remove_marks((*said("Yes."), Word(Span(2, 3), token)))
         assert text(found.words) == "Yes."
         assert [item.text for item in found.dropped] == [token.strip()]
     for token in (" 5", " %", " €", " &", " +", " и", " 今", " ก"):
-        assert without_marks((Word(Span(2, 3), token),)).words == (Word(Span(2, 3), token),)
+        assert remove_marks((Word(Span(2, 3), token),)).words == (Word(Span(2, 3), token),)
 
 
 def test_marks_written_over_and_over_stay_once():
-    assert text(without_marks(said("What!!!!!! )))))) Well... 1000000")).words) == "What! Well... 1000000"
+    assert text(remove_marks(said("What!!!!!! )))))) Well... 1000000")).words) == "What! Well... 1000000"
 
 
 @given(st.text(alphabet="a1.!)،। ", max_size=30))
 def test_collapsing_marks_changes_nothing_else(given_text):
-    found = once_each(given_text)
+    found = collapse_marks(given_text)
     assert [c for c in found if c.isalnum() or c.isspace()] == [c for c in given_text if c.isalnum() or c.isspace()]
-    assert once_each(found) == found
+    assert collapse_marks(found) == found
 
 
 def test_a_word_with_a_broken_character_is_kept_as_improbable():
-    [word] = without_marks((Word(Span(0, 1), " caf\ufffd", 0.98),)).words
+    [word] = remove_marks((Word(Span(0, 1), " caf\ufffd", 0.98),)).words
     assert (word.text, word.probability) == (" caf\ufffd", 0.1)

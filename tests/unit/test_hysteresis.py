@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from whisperdiar.diarization._shared.activity_turns import spans
+from whisperdiar.diarization._shared.activity_turns import find_spans
 from whisperdiar.options.sortformer import POSTPROCESSING, PostProcessing
 from whisperdiar.types import Span
 
@@ -24,7 +24,7 @@ def frames(*runs: tuple[float, int]) -> NDArray[np.float32]:
 
 
 def found(probabilities: NDArray[np.float32], **rules: float) -> list[tuple[float, float]]:
-    return [(span.start, span.end) for span in spans(probabilities, PostProcessing(**rules))]
+    return [(span.start, span.end) for span in find_spans(probabilities, PostProcessing(**rules))]
 
 
 def test_speech_starts_above_the_onset_and_goes_on_down_to_the_offset() -> None:
@@ -83,9 +83,9 @@ def by_nemo(probabilities: NDArray[np.float32], rules: PostProcessing) -> NDArra
 
 def _vad_utils() -> Any:
     pytest.importorskip("nemo", reason="NVIDIA NeMo is not installed")
-    from whisperdiar.diarization.sortformer.model import quiet
+    from whisperdiar.diarization.sortformer.model import silence_loading
 
-    with quiet():
+    with silence_loading():
         from nemo.collections.asr.parts.utils import vad_utils
     return vad_utils
 
@@ -115,7 +115,7 @@ def test_the_rules_are_nemos_own(
         min_duration_on=min_on + 0.0023,
         min_duration_off=min_off,
     )
-    assert same(spans(probabilities, rules), by_nemo(probabilities, rules))
+    assert same(find_spans(probabilities, rules), by_nemo(probabilities, rules))
 
 
 @pytest.mark.model
@@ -127,8 +127,8 @@ def test_published_values_give_nemos_turns(name: str) -> None:
         rng = np.random.default_rng(seed)
         values = np.repeat(rng.beta(0.4, 0.4, 30), rng.integers(1, 12, 30)).astype(np.float32)
         held = np.concatenate([_QUIET, values])
-        ours = spans(held, rules)
-        less, more = (spans(held, replace(rules, pad_offset=rules.pad_offset + shift)) for shift in (-1e-5, 1e-5))
+        ours = find_spans(held, rules)
+        less, more = (find_spans(held, replace(rules, pad_offset=rules.pad_offset + shift)) for shift in (-1e-5, 1e-5))
         # Where a pause is exactly as long as the padding, the last digit of NeMo's floats decides.
         if len(less) == len(ours) == len(more):
             compared += 1
@@ -140,19 +140,19 @@ def test_published_values_give_nemos_turns(name: str) -> None:
 def test_bridging_first_saves_speech_in_pieces(seed: int, shortest: float, pause: float) -> None:
     column = np.random.default_rng(seed).random(300).astype(np.float32)
     rules = PostProcessing(min_duration_on=shortest, min_duration_off=pause)
-    found = spans(column, rules, frame_duration=0.01, units_per_frame=1, bridge_first=True)
+    found = find_spans(column, rules, frame_duration=0.01, units_per_frame=1, bridge_first=True)
     assert all(span.duration >= shortest - 1e-6 for span in found)
     assert all(b.start - a.end >= pause - 1e-6 for a, b in itertools.pairwise(found))
     # Each frame above the threshold is in a turn, or in a stretch that is too short with its pauses bridged.
     kept = np.zeros(300, bool)
     for span in found:
         kept[round(span.start * 100) : round(span.end * 100)] = True
-    bridged = spans(column, PostProcessing(min_duration_off=pause), frame_duration=0.01, units_per_frame=1)
+    bridged = find_spans(column, PostProcessing(min_duration_off=pause), frame_duration=0.01, units_per_frame=1)
     lost = [span for span in bridged if not kept[round(span.start * 100)]]
     assert all(span.duration < shortest for span in lost)
 
 
 def test_speech_until_the_end_ends_there() -> None:
     column = np.full(100, 0.9, np.float32)
-    (found,) = spans(column, PostProcessing(), frame_duration=0.01, units_per_frame=1, bridge_first=True)
+    (found,) = find_spans(column, PostProcessing(), frame_duration=0.01, units_per_frame=1, bridge_first=True)
     assert (found.start, found.end) == (0.0, 1.0)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whisperdiar.formats import by_name, read_cues
-from whisperdiar.formats._writing.cues import ready
+from whisperdiar.formats._writing.cues import prepare_cues
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Segment, Speaker, Transcript
 from whisperdiar.types import Cue, Span, Word
@@ -61,7 +61,7 @@ def test_names_and_texts_are_read_back(name: str, items: list[Cue], style: str) 
         items = [item for item in items if not item.line_speakers]
     module: Any = importlib.import_module(f"whisperdiar.formats.{name}")
     text = module.dumps_cues(items, {}, options=WriteOptions(speaker_style=style))
-    wanted = lines_of([Cue(Span(0.0, 1.0), cue.lines, cue.speaker, cue.line_speakers) for cue in ready(items)])
+    wanted = lines_of([Cue(Span(0.0, 1.0), cue.lines, cue.speaker, cue.line_speakers) for cue in prepare_cues(items)])
     found = lines_of(read_cues(name, text))
     if name == "lrc":  # one line for all lines of a speaker, in the order of time
         wanted, found = sorted(_letters(wanted)), sorted(_letters(found))

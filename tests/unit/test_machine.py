@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from whisperdiar.system import machine
-from whisperdiar.system.machine import MB, available_memory, batch_size, fits, needed_memory, usable_cores
+from whisperdiar.system.machine import MB, available_memory, batch_size, estimate_memory, has_room, usable_cores
 
 GB = 1000 * MB
 SMALL, TURBO, LARGE = 486 * MB, 1622 * MB, 3090 * MB
@@ -29,7 +29,7 @@ SMALL, TURBO, LARGE = 486 * MB, 1622 * MB, 3090 * MB
     ],
 )
 def test_needs_are_those_that_faster_whisper_publishes(kind, model, pieces, published_mb):
-    assert needed_memory(kind, model, pieces) / MB == pytest.approx(published_mb, rel=0.08)
+    assert estimate_memory(kind, model, pieces) / MB == pytest.approx(published_mb, rel=0.08)
 
 
 @pytest.mark.parametrize("kind", ["cpu", "cuda"])
@@ -41,9 +41,9 @@ def test_batch_grows_with_memory_and_fits_into_it(kind):
         assert sizes[-1] == {"cpu": 8, "cuda": 24}[kind]
         for free in range(GB, 64 * GB, GB // 4):
             size = batch_size(kind, free, model, 16)
-            assert size == 1 or fits(kind, free, model, size)
-            if size < sizes[-1] and fits(kind, free, model):
-                assert not fits(kind, free, model, size + 1)
+            assert size == 1 or has_room(kind, free, model, size)
+            if size < sizes[-1] and has_room(kind, free, model):
+                assert not has_room(kind, free, model, size + 1)
 
 
 def test_large_models_leave_room_for_fewer_pieces():
@@ -75,9 +75,9 @@ MEMINFO = "MemTotal:       16000000 kB\nMemFree:         1000000 kB\nMemAvailabl
 
 
 def test_linux_without_control_groups(tmp_path):
-    assert machine.free_on_linux(linux(tmp_path, {"proc/meminfo": MEMINFO})) == 8_000_000 * 1024
-    assert machine.free_on_linux(tmp_path / "nothing") is None
-    assert machine.cpu_share_on_linux(tmp_path) is None
+    assert machine.read_free_on_linux(linux(tmp_path, {"proc/meminfo": MEMINFO})) == 8_000_000 * 1024
+    assert machine.read_free_on_linux(tmp_path / "nothing") is None
+    assert machine.read_cpu_share_on_linux(tmp_path) is None
 
 
 def test_a_control_group_leaves_less(tmp_path):
@@ -92,10 +92,10 @@ def test_a_control_group_leaves_less(tmp_path):
         "sys/fs/cgroup/box/cpu.max": "150000 100000\n",
         "sys/fs/cgroup/box/inner/cpu.max": "max 100000\n",
     }
-    assert machine.free_on_linux(linux(tmp_path, files)) == 1_500_000_000
-    assert machine.cpu_share_on_linux(tmp_path) == 1.5
+    assert machine.read_free_on_linux(linux(tmp_path, files)) == 1_500_000_000
+    assert machine.read_cpu_share_on_linux(tmp_path) == 1.5
     linux(tmp_path, {"sys/fs/cgroup/box/memory.current": "9000000000\n"})
-    assert machine.free_on_linux(tmp_path) == 0
+    assert machine.read_free_on_linux(tmp_path) == 0
 
 
 def test_the_older_control_groups_and_a_path_that_is_not_seen_inside(tmp_path):
@@ -109,10 +109,10 @@ def test_the_older_control_groups_and_a_path_that_is_not_seen_inside(tmp_path):
         "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
     }
     # The first of both figures is this group's own.
-    assert machine.free_on_linux(linux(tmp_path, files)) == 3_000_000_001
-    assert machine.cpu_share_on_linux(tmp_path) == 2.5
+    assert machine.read_free_on_linux(linux(tmp_path, files)) == 3_000_000_001
+    assert machine.read_cpu_share_on_linux(tmp_path) == 2.5
     linux(tmp_path, {"sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1\n"})
-    assert machine.cpu_share_on_linux(tmp_path) is None
+    assert machine.read_cpu_share_on_linux(tmp_path) is None
 
 
 def test_macos_counts_what_can_be_had():
@@ -121,8 +121,8 @@ def test_macos_counts_what_can_be_had():
         "Pages active:        9000.\nPages inactive:       500.\nPages speculative:      20.\n"
         "Pages wired down:    4000.\nPages purgeable:         3.\n"
     )
-    assert machine.free_in_vm_stat(text) == 16384 * 1523
-    assert machine.free_in_vm_stat("") is None
+    assert machine.parse_vm_stat(text) == 16384 * 1523
+    assert machine.parse_vm_stat("") is None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="compares with Linux's own figures")
@@ -155,22 +155,22 @@ class Driver:
 
 def test_gpu_memory_is_asked_for_and_the_context_given_back():
     driver = Driver()
-    assert machine.free_on_gpu(driver, 1) == 7 * GB
+    assert machine.read_free_on_gpu(driver, 1) == 7 * GB
     assert driver.called[-2:] == ["cuCtxPopCurrent_v2", "cuDevicePrimaryCtxRelease_v2"]
-    assert machine.free_on_gpu(Driver(), 2) is None
+    assert machine.read_free_on_gpu(Driver(), 2) is None
 
 
 @pytest.mark.parametrize("function", ["cuInit", "cuDevicePrimaryCtxRetain", "cuCtxPushCurrent_v2", "cuMemGetInfo_v2"])
 def test_gpu_that_fails_is_no_error(function):
     driver = Driver(function)
-    assert machine.free_on_gpu(driver, 0) is None
+    assert machine.read_free_on_gpu(driver, 0) is None
     retained = function in ("cuCtxPushCurrent_v2", "cuMemGetInfo_v2")
     assert ("cuDevicePrimaryCtxRelease_v2" in driver.called) == retained
     assert ("cuCtxPopCurrent_v2" in driver.called) == (function == "cuMemGetInfo_v2")
 
 
 def test_a_library_that_is_no_driver_is_no_error():
-    assert machine.free_on_gpu(ctypes.CDLL(None) if os.name == "posix" else object(), 0) is None
+    assert machine.read_free_on_gpu(ctypes.CDLL(None) if os.name == "posix" else object(), 0) is None
 
 
 @pytest.mark.gpu

@@ -35,9 +35,9 @@ from tests.media_files import (
 from tests.sounds import SAMPLES
 from whisperdiar.errors import InvalidOption, MediaError, OutputError, TruncatedMedia, WhisperdiarError
 from whisperdiar.media import AudioTrack, files, load, probe, recording_id
-from whisperdiar.media.damaged_packets import ByteRate, flac_stamp
+from whisperdiar.media.damaged_packets import ByteRate, parse_flac_stamp
 from whisperdiar.media.store import SampleStore
-from whisperdiar.media.timeline import Clock, Timeline
+from whisperdiar.media.timeline import FrameClock, Timeline
 
 SECONDS = 3.0
 MS = 0.001
@@ -227,8 +227,8 @@ def test_times_are_right_after_overlapping_timestamps(folder: Path) -> None:
 
 
 class TestClock:
-    def clock(self, longest: float | None = 100.0, **more: float) -> Clock:
-        clock = Clock(longest=longest, **more)
+    def clock(self, longest: float | None = 100.0, **more: float) -> FrameClock:
+        clock = FrameClock(longest=longest, **more)
         assert clock.place(0.0, 0.0) == 0.0
         return clock
 
@@ -259,7 +259,7 @@ class TestClock:
 
     def test_clocks_that_may_jump(self) -> None:
         assert self.clock(longest_jump=10.0).place(50.0, 1.0) == 1.0
-        assert Clock(longest=100.0, longest_jump=10.0).place(50.0, 0.0) == 50.0  # sound that begins late
+        assert FrameClock(longest=100.0, longest_jump=10.0).place(50.0, 0.0) == 50.0  # sound that begins late
 
     def test_a_clock_that_starts_again(self) -> None:
         clock = self.clock()
@@ -282,7 +282,7 @@ class TestClock:
 
     @given(st.lists(st.one_of(st.none(), st.floats(-1e7, 1e7)), max_size=60))
     def test_whatever_the_timestamps_say(self, stamps: list[float | None]) -> None:
-        clock, expected, dropped = Clock(longest=60.0), 0.0, 0.0
+        clock, expected, dropped = FrameClock(longest=60.0), 0.0, 0.0
         for stamp in stamps:
             at = clock.place(stamp, expected)
             assert at == expected or at <= 61.0 + 1e-6
@@ -536,12 +536,12 @@ def test_times_in_flac_frames() -> None:
     info = bytes([0, 16, 16, 0])  # blocks of 16 to 4096 samples
     number = [0xE1, 0x80, 0x81]  # 0x1001, coded like a character
     fixed = bytes([0xFF, 0xF8, 0xC9, 0x18, *number, *range(8)])
-    assert flac_stamp(fixed, info, 16_000) == 0x1001 * 4096 / 16_000
+    assert parse_flac_stamp(fixed, info, 16_000) == 0x1001 * 4096 / 16_000
     variable = bytes([0xFF, 0xF9, *fixed[2:]])
-    assert flac_stamp(variable, info, 16_000) == 0x1001 / 16_000
-    assert flac_stamp(bytes([0xFF, 0xF8, 0xC9, 0x18, 7, *range(8)]), info, 16_000) == 7 * 4096 / 16_000
+    assert parse_flac_stamp(variable, info, 16_000) == 0x1001 / 16_000
+    assert parse_flac_stamp(bytes([0xFF, 0xF8, 0xC9, 0x18, 7, *range(8)]), info, 16_000) == 7 * 4096 / 16_000
     for other in (b"", fixed[:8], b"ID3" + fixed, bytes([0xFF, 0xF8, 0xC9, 0x18, 0xE1, 0x00, *range(8)])):
-        assert flac_stamp(other, info, 16_000) is None
+        assert parse_flac_stamp(other, info, 16_000) is None
 
 
 TRUNCATED = {

@@ -21,15 +21,15 @@ from tests.meetings import ENGLISH, RUSSIAN_NAMES, meeting, russian
 from whisperdiar.errors import BackendMissing, FormatError, InvalidOption, OutputError
 from whisperdiar.minutes.content import Evidence, Item, Minutes, Topic
 from whisperdiar.minutes.extract.compose import minutes
-from whisperdiar.minutes.extract.model import TARGETS, Trees, load, masked_tokens, score, tilings
+from whisperdiar.minutes.extract.model import TARGETS, Trees, load, mask_tokens, score, split_tiles
 from whisperdiar.minutes.language import NEUTRAL, language
 from whisperdiar.minutes.links import media_link
 from whisperdiar.minutes.render import renderer
 from whisperdiar.minutes.render.html import render as html
 from whisperdiar.minutes.render.json import schema
-from whisperdiar.minutes.render.markdown import escaped
+from whisperdiar.minutes.render.markdown import escape_markdown
 from whisperdiar.minutes.template import template
-from whisperdiar.minutes.units import joined, utterances
+from whisperdiar.minutes.units import join_words, utterances
 from whisperdiar.options import MinutesOptions
 from whisperdiar.reports.plots import picture_png
 from whisperdiar.transcript import Transcript
@@ -214,8 +214,8 @@ def test_many_hours_are_scored_in_parts_that_overlap() -> None:
     short, long = utterances(meeting([(k % 2, "We go on.") for k in range(40)])), []
     for k in range(600):
         long.append(replace(short[k % 40], words=(replace(short[0].words[0], span=Span(20.0 * k, 20.0 * k + 5)),)))
-    assert tilings(short) == [[0, 40]]
-    first, second = tilings(long)
+    assert split_tiles(short) == [[0, 40]]
+    first, second = split_tiles(long)
     assert (first[0], first[-1], second[0], second[-1]) == (0, 600, 0, 600)
     assert not set(first[1:-1]) & set(second[1:-1])
     lengths = [20.0 * (after - before) for before, after in pairwise(first)]
@@ -238,7 +238,7 @@ def test_trees_answer_as_their_conditions_say() -> None:
 
 def test_words_of_a_subject_are_masked() -> None:
     (item,) = utterances(meeting([(0, "we decided on forty bicycles")]))
-    assert masked_tokens(item, language("en")) == ["<begin>", "we", "decided", "on", "<number>", "<word>", "<end>"]
+    assert mask_tokens(item, language("en")) == ["<begin>", "we", "decided", "on", "<number>", "<word>", "<end>"]
 
 
 def test_json_follows_its_schema() -> None:
@@ -318,7 +318,7 @@ def test_html_shows_texts_as_they_are() -> None:
 
 @given(nasty_text)
 def test_markdown_escapes_markup(text: str) -> None:
-    shown = escaped(text)
+    shown = escape_markdown(text)
     assert re.search(r"(?<!\\)(?:\\\\)*[*`\[\]<>]", shown) is None
     assert not re.match(r"\s*(#|[-+=]|\d+[.)])", shown)
     assert re.search(r"(?<![\\\w])_", shown) is None
@@ -423,4 +423,4 @@ def test_a_quote_is_the_words_that_were_said() -> None:
                 for word in transcript.words
                 if quote.span.start <= word.start < quote.span.end and word.speaker == quote.speaker
             ]
-            assert joined(inside) == quote.text
+            assert join_words(inside) == quote.text

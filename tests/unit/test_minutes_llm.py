@@ -20,9 +20,9 @@ from whisperdiar.errors import BackendError, InvalidOption
 from whisperdiar.minutes.extract.compose import compose
 from whisperdiar.minutes.extract.material import prepare
 from whisperdiar.minutes.language import language
-from whisperdiar.minutes.llm.citations import SECTIONS, Claim, check, parse, support
+from whisperdiar.minutes.llm.citations import SECTIONS, Claim, check, measure_support, parse
 from whisperdiar.minutes.llm.client import LanguageModel, check_address, endpoint, is_local
-from whisperdiar.minutes.llm.writing import Written, windows, write
+from whisperdiar.minutes.llm.writing import WrittenMinutes, split_windows, write
 from whisperdiar.minutes.units import utterances
 from whisperdiar.options import LlmOptions, MinutesOptions
 
@@ -54,7 +54,7 @@ GOOD = {
 }
 
 
-def written(reply: Any, *, window: int = 5000, **settings: Any) -> Written:
+def written(reply: Any, *, window: int = 5000, **settings: Any) -> WrittenMinutes:
     options = MinutesOptions()
     material = prepare(meeting(), options)
     llm = LlmOptions(url="http://localhost", window=window, **settings)
@@ -138,7 +138,7 @@ def test_a_failed_merge_leaves_the_parts() -> None:
 
 @given(st.integers(50, 400))
 def test_windows_hold_every_utterance_once_and_are_not_too_long(words: int) -> None:
-    parts = windows(ITEMS, words)
+    parts = split_windows(ITEMS, words)
     assert [item for part in parts for item in part] == list(ITEMS)
     assert all(sum(len(item.words) for item in part) <= words for part in parts)
 
@@ -193,14 +193,14 @@ def test_no_answer_breaks_the_reader_and_what_is_kept_is_supported(answer: str) 
     for claim in done.kept:
         for text, numbers in claim.sentences:
             assert numbers
-            assert support(text, [ITEMS[number - 1] for number in numbers], EN, NAMES) >= 0.3
+            assert measure_support(text, [ITEMS[number - 1] for number in numbers], EN, NAMES) >= 0.3
 
 
 def test_support_counts_forms_of_words_and_no_small_ones() -> None:
     said = [ITEMS[BATTERY - 1]]
-    assert support("They decide for rechargeable batteries.", said, EN, NAMES) > 0.6
-    assert support("They will be with the, of it.", said, EN, NAMES) < 0.7
-    assert support("", said, EN, NAMES) == 0.0
+    assert measure_support("They decide for rechargeable batteries.", said, EN, NAMES) > 0.6
+    assert measure_support("They will be with the, of it.", said, EN, NAMES) < 0.7
+    assert measure_support("", said, EN, NAMES) == 0.0
     claim = Claim("decisions", (("The rechargeable battery is bought.", (BATTERY,)),))
     assert check([claim], ITEMS, EN, NAMES, 0.6).kept
     assert not check([claim], ITEMS, EN, NAMES, 0.9).kept
@@ -323,7 +323,7 @@ def answering(fails: Any) -> tuple[Any, list[str]]:
 
 def test_what_was_answered_is_kept_where_one_request_fails() -> None:
     plain = compose(prepare(meeting(), MinutesOptions()), MinutesOptions())
-    n_parts = len(windows(ITEMS, 80))
+    n_parts = len(split_windows(ITEMS, 80))
     assert n_parts == 3
     for lost in range(1, n_parts + 1):
         reply, asked = answering(lambda n, _, lost=lost: n == lost)
@@ -333,7 +333,7 @@ def test_what_was_answered_is_kept_where_one_request_fails() -> None:
         assert failure == f"part {lost} of 3 has no answer (x: HTTP 500 (broken))"
         assert any(failure in note for note in done.minutes.notes)
         assert "The lamp gets a rechargeable battery." in [item.text for item in done.minutes.decisions]
-        starts = {min(word.start for word in item.words) for item in windows(ITEMS, 80)[lost - 1]}
+        starts = {min(word.start for word in item.words) for item in split_windows(ITEMS, 80)[lost - 1]}
         for section in SECTIONS:
             own = [item for item in getattr(plain, section) if item.evidence[0].span.start in starts]
             assert set(own) <= set(getattr(done.minutes, section)), "the part is told without the model"
@@ -349,7 +349,7 @@ def test_a_merge_that_fails_leaves_the_parts() -> None:
 def test_a_server_that_is_gone_is_not_asked_for_every_part() -> None:
     reply, asked = answering(lambda n, _: n > 1)
     done = written(reply, window=50)
-    n_parts = len(windows(ITEMS, 50))
+    n_parts = len(split_windows(ITEMS, 50))
     assert n_parts > 4
     assert len([text for text in asked if text.startswith("Transcript:")]) == 3
     assert len(done.failures) == n_parts - 1

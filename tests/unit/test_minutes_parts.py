@@ -14,15 +14,15 @@ from tests.formats_strategies import nasty_text, transcripts
 from tests.meetings import RUSSIAN_NAMES, meeting, russian
 from whisperdiar.minutes.content import Due
 from whisperdiar.minutes.extract.compose import participants
-from whisperdiar.minutes.extract.dates import due, has_parser
-from whisperdiar.minutes.extract.evidence import runs, strongest, whole
-from whisperdiar.minutes.extract.features import extract, ranks, shifted, window_mean
+from whisperdiar.minutes.extract.dates import find_due, has_parser
+from whisperdiar.minutes.extract.evidence import complete_sentences, group_runs, select_strongest
+from whisperdiar.minutes.extract.features import extract, rank_values, shift_values, window_mean
 from whisperdiar.minutes.extract.lexical import Terms
-from whisperdiar.minutes.extract.owners import owner
-from whisperdiar.minutes.extract.topics import topics
+from whisperdiar.minutes.extract.owners import find_owner
+from whisperdiar.minutes.extract.topics import find_topics
 from whisperdiar.minutes.language import NEUTRAL, language
 from whisperdiar.minutes.units import utterances
-from whisperdiar.minutes.wording import readable
+from whisperdiar.minutes.wording import make_readable
 from whisperdiar.transcript import Speaker, Transcript
 from whisperdiar.types import Span, Turn, Word
 
@@ -73,7 +73,7 @@ def test_a_sentence_goes_on_after_a_pause_for_thought() -> None:
     assert [item.text for item in found] == ["We want", "a menu.", "yes", "and", "So"]
     assert [item.whole for item in found] == [0, 0, 2, 3, 4]
     assert len({item.sentence for item in found}) == 5
-    assert whole([0], found) == [0, 1]
+    assert complete_sentences([0], found) == [0, 1]
 
 
 def test_who_begins_anew_begins_an_utterance() -> None:
@@ -123,16 +123,16 @@ def test_without_punctuation_long_speech_is_cut_at_pauses() -> None:
     ],
 )
 def test_english_is_cleaned_lightly(spoken: str, shown: str) -> None:
-    assert readable(spoken, EN) == shown
+    assert make_readable(spoken, EN) == shown
 
 
 def test_russian_is_cleaned_lightly() -> None:
-    assert readable("Ну, э, мы мы берём батарею, вот", RU) == "Мы берём батарею."
+    assert make_readable("Ну, э, мы мы берём батарею, вот", RU) == "Мы берём батарею."
 
 
 @given(nasty_text, st.sampled_from([EN, RU, NEUTRAL]))
 def test_cleaning_never_fails_and_ends_a_sentence(text: str, spoken: object) -> None:
-    shown = readable(text, spoken)  # type: ignore[arg-type]
+    shown = make_readable(text, spoken)  # type: ignore[arg-type]
     assert not shown or shown[-1] in ".?!…。？！؟।\"'»”’)]}」』）"
     assert "\n" not in shown
 
@@ -150,10 +150,10 @@ def test_cleaning_never_fails_and_ends_a_sentence(text: str, spoken: object) -> 
     ],
 )
 def test_english_phrases_say_until_when(text: str, phrase: str, day: str | None) -> None:
-    found = due(text, EN, WEDNESDAY)
+    found = find_due(text, EN, WEDNESDAY)
     assert found is not None
     assert (found.phrase, found.day and found.day.isoformat()) == (phrase, day)
-    without = due(text, EN, None)
+    without = find_due(text, EN, None)
     assert without is not None
     assert without.day is None
 
@@ -169,7 +169,7 @@ def test_english_phrases_say_until_when(text: str, phrase: str, day: str | None)
     ],
 )
 def test_russian_phrases_say_until_when(text: str, day: str | None) -> None:
-    found = due(text, RU, WEDNESDAY)
+    found = find_due(text, RU, WEDNESDAY)
     assert found is not None
     assert (found.day and found.day.isoformat()) == day
 
@@ -186,23 +186,23 @@ def test_russian_phrases_say_until_when(text: str, day: str | None) -> None:
     ],
 )
 def test_dates_and_numbers_of_days_are_read(text: str, spoken: object, day: str) -> None:
-    found = due(text, spoken, WEDNESDAY)  # type: ignore[arg-type]
+    found = find_due(text, spoken, WEDNESDAY)  # type: ignore[arg-type]
     assert found is not None
     assert found.day == datetime.date.fromisoformat(day)
 
 
 def test_what_says_no_time_is_not_due() -> None:
-    assert due("we may march on", EN, WEDNESDAY) is None
-    assert due("до свидания", RU, WEDNESDAY) is None
-    assert due("the next meeting is about the price", EN, WEDNESDAY) is None
-    assert due("tomorrow", NEUTRAL, WEDNESDAY) is None
+    assert find_due("we may march on", EN, WEDNESDAY) is None
+    assert find_due("до свидания", RU, WEDNESDAY) is None
+    assert find_due("the next meeting is about the price", EN, WEDNESDAY) is None
+    assert find_due("tomorrow", NEUTRAL, WEDNESDAY) is None
 
 
 def _owner(line: int, *, lines: list[tuple[int, str]], russian_names: bool = False) -> str | None:
     made = meeting(lines, names=RUSSIAN_NAMES if russian_names else None)
     items = utterances(made)
     names = {item.id: item.name for item in made.speakers}
-    return owner(line, items, names, RU if russian_names else EN, text=lines[line][1])
+    return find_owner(line, items, names, RU if russian_names else EN, text=lines[line][1])
 
 
 @pytest.mark.parametrize(
@@ -263,8 +263,8 @@ def test_owners_and_dates_take_any_text_and_any_names(lines: list[tuple[int, str
     people = {f"SPEAKER_{k:02d}": name for k, name in enumerate(names)}
     for place, item in enumerate(items):
         for spoken in (EN, RU, NEUTRAL):
-            owner(place, items, people, spoken)
-            due(item.text, spoken, WEDNESDAY)
+            find_owner(place, items, people, spoken)
+            find_due(item.text, spoken, WEDNESDAY)
 
 
 def test_participants_have_the_figures_of_the_statistics() -> None:
@@ -279,7 +279,7 @@ def test_topics_part_where_the_words_change() -> None:
     lamp = "the battery of the lamp needs a charger and a stronger battery cable"
     trip = "our holiday hotel near the beach has a restaurant with a hotel garden"
     made = meeting([(k % 2, lamp if k < 30 else trip) for k in range(60)])
-    found = topics(utterances(made), EN)
+    found = find_topics(utterances(made), EN)
     assert len(found) == 2
     change = found[1].span.start
     first_trip = next(word.start for word in made.words if "holiday" in word.text)
@@ -291,7 +291,7 @@ def test_topics_part_where_the_words_change() -> None:
 @given(transcripts)
 def test_topics_follow_each_other_without_holes(transcript: Transcript) -> None:
     items = utterances(transcript)
-    found = topics(items, EN)
+    found = find_topics(items, EN)
     assert bool(found) == bool(items)
     for before, after in pairwise(found):
         assert before.span.end == after.span.start
@@ -304,7 +304,7 @@ def test_topics_follow_each_other_without_holes(transcript: Transcript) -> None:
 def test_the_strongest_come_nearest_to_the_budget(pairs: list[tuple[float, int]], budget: float) -> None:
     scores = np.array([score for score, _ in pairs])
     words = np.array([float(count) for _, count in pairs])
-    taken = strongest(scores, words, budget)
+    taken = select_strongest(scores, words, budget)
     assert list(taken) == sorted(set(taken))
     if len(taken):
         others = np.setdiff1d(np.arange(len(pairs)), taken)
@@ -313,18 +313,18 @@ def test_the_strongest_come_nearest_to_the_budget(pairs: list[tuple[float, int]]
 
 
 def test_a_budget_beyond_all_numbers_takes_everything() -> None:
-    assert list(strongest(np.array([0.1, 0.3, 0.2]), np.array([4.0, 5.0, 6.0]), 10.0**23)) == [0, 1, 2]
+    assert list(select_strongest(np.array([0.1, 0.3, 0.2]), np.array([4.0, 5.0, 6.0]), 10.0**23)) == [0, 1, 2]
 
 
 def test_no_day_is_after_the_last_one() -> None:
-    assert due("by next Friday", EN, datetime.date(9999, 12, 31)) == Due("by next Friday", None)
-    assert due("by the end of the month", EN, datetime.date(9999, 12, 31)) is not None
+    assert find_due("by next Friday", EN, datetime.date(9999, 12, 31)) == Due("by next Friday", None)
+    assert find_due("by the end of the month", EN, datetime.date(9999, 12, 31)) is not None
 
 
 def test_runs_join_neighbours_of_one_speaker() -> None:
     items = utterances(meeting([(0, "One two three. Four five six."), (1, "Seven eight nine."), (0, "Ten eleven.")]))
-    assert runs([0, 1, 2, 3], items, gap=1, longest=100) == [[0, 1, 3], [2]]
-    assert runs([0, 1, 2, 3], items, gap=0, longest=4) == [[0], [1], [2], [3]]
+    assert group_runs([0, 1, 2, 3], items, gap=1, longest=100) == [[0, 1, 3], [2]]
+    assert group_runs([0, 1, 2, 3], items, gap=0, longest=4) == [[0], [1], [2], [3]]
 
 
 @given(transcripts)
@@ -356,10 +356,10 @@ def test_lists_of_words_hold_words() -> None:
 
 def test_neighbours_ranks_and_windows() -> None:
     values = np.array([1.0, 2.0, 2.0, 5.0])
-    assert list(shifted(values, 1)) == [2.0, 2.0, 5.0, 0.0]
-    assert list(shifted(values, -2)) == [0.0, 0.0, 1.0, 2.0]
+    assert list(shift_values(values, 1)) == [2.0, 2.0, 5.0, 0.0]
+    assert list(shift_values(values, -2)) == [0.0, 0.0, 1.0, 2.0]
     assert list(window_mean(values, 1)) == [1.5, 5 / 3, 3.0, 3.5]
-    assert list(ranks(values)) == [0.125, 0.5, 0.5, 0.875]
+    assert list(rank_values(values)) == [0.125, 0.5, 0.5, 0.875]
 
 
 def test_lexrank_prefers_what_others_are_like_and_equals_the_walk_over_all_pairs() -> None:

@@ -28,10 +28,10 @@ from whisperdiar.cli import main
 from whisperdiar.errors import InvalidOption, ModelUnavailable, WhisperdiarError
 from whisperdiar.models import hub as _hub
 from whisperdiar.models.catalogue import KNOWN, choose_default
-from whisperdiar.models.installed import installed, of_folder
+from whisperdiar.models.installed import find_in_folder, list_installed
 from whisperdiar.models.verification import Verdict
 from whisperdiar.options import Runtime
-from whisperdiar.system.machine import fits
+from whisperdiar.system.machine import has_room
 
 BINARY = struct.pack("<IH2sIII", 6, 2, b"W\0", 3, 0, 0).decode("latin-1")
 """A model of CTranslate2 without weights."""
@@ -195,13 +195,13 @@ def test_auto_takes_the_default_of_the_device_or_the_best_there_is(cache, monkey
     monkeypatch.setattr(models, "usable_cores", lambda: 4)
     with pytest.raises(ModelUnavailable, match="models download small"):
         models.resolve("auto", runtime=OFFLINE)
-    assert models.best_cached() is None
+    assert models.find_best_cached() is None
     put(cache, "Systran/faster-whisper-small.en", FILES)
-    assert models.best_cached() is None
+    assert models.find_best_cached() is None
     put(cache, "Systran/faster-whisper-tiny", FILES)
     put(cache, "Systran/faster-whisper-medium", FILES)
     found = models.resolve("auto", runtime=OFFLINE)
-    assert found.name == "medium" == models.best_cached()
+    assert found.name == "medium" == models.find_best_cached()
     assert found.note is not None
     assert "medium" in found.note
     put(cache, "Systran/faster-whisper-small", FILES)
@@ -217,7 +217,7 @@ def test_auto_takes_the_default_of_the_device_or_the_best_there_is(cache, monkey
     assert models.resolve("large-v3", runtime=OFFLINE).remarks == ()
     # With little memory the best one on this machine is not the largest.
     monkeypatch.setattr(models, "available_memory", lambda kind, index: GB)
-    assert models.best_cached() == "tiny"
+    assert models.find_best_cached() == "tiny"
 
 
 @pytest.mark.parametrize(
@@ -249,7 +249,7 @@ def test_default_fits_the_machine(kind, free_gb, cores, expected):
     for translate in (False, True):
         chosen, _ = choose_default(kind, free_bytes=free, cores=cores, translate=translate)
         assert KNOWN[chosen].multilingual
-        assert free is None or chosen == "tiny" or fits(kind, free, KNOWN[chosen].size_mb * 1_000_000)
+        assert free is None or chosen == "tiny" or has_room(kind, free, KNOWN[chosen].size_mb * 1_000_000)
         assert not (translate and "turbo" in chosen)  # it was not trained to translate
 
 
@@ -266,7 +266,7 @@ def test_more_memory_never_means_a_lesser_model(kind):
 
 def test_verification_finds_what_is_wrong(cache, tmp_path):
     snapshot = put(cache, "Systran/faster-whisper-tiny", FILES)
-    (tiny,) = installed()
+    (tiny,) = list_installed()
     assert (tiny.name, tiny.kind, tiny.size_bytes) == ("tiny", "whisper", sum(map(len, FILES.values())))
     assert tiny.verify() == Verdict(4, tiny.size_bytes, 4, ())
     for name, text, expected in (
@@ -284,7 +284,9 @@ def test_verification_finds_what_is_wrong(cache, tmp_path):
     assert tiny.verify().problems == (("tokenizer.json", "is a link to a file that is gone"),)
     (snapshot / "tokenizer.json").unlink()
     assert tiny.verify().problems == (("tokenizer.json", "is missing"),)
-    assert [item.verify().problems for item in installed()] == [tiny.verify().problems]  # incomplete, and still found
+    assert [item.verify().problems for item in list_installed()] == [
+        tiny.verify().problems
+    ]  # incomplete, and still found
 
 
 @pytest.mark.parametrize(
@@ -301,7 +303,7 @@ def test_verification_finds_what_is_wrong(cache, tmp_path):
 def test_folder_without_hashes_is_checked_by_its_structure(tmp_path, name, text, expected):
     for item, content in {**FILES, name: text}.items():
         (tmp_path / item).write_text(content, encoding="latin-1")
-    verdict = of_folder(tmp_path).verify()
+    verdict = find_in_folder(tmp_path).verify()
     assert verdict.n_hashed == 0
     ((broken, cause),) = verdict.problems
     assert broken == name
@@ -378,11 +380,11 @@ def test_verify_prints_what_is_wrong_and_what_mends_it(cache, tmp_path):
 
 def test_checkpoint_that_is_not_whole_is_no_model(cache):
     snapshot = put(cache, "someone/fine", {"config.json": '{"model_type": "whisper"}'})
-    assert dict(next(installed()).verify().problems) == {"model.safetensors": "is missing"}
+    assert dict(next(list_installed()).verify().problems) == {"model.safetensors": "is missing"}
     index = {"weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}
     (snapshot / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
     (snapshot / "model-00001-of-00002.safetensors").write_bytes(b"\x02" + 7 * b"\0" + b"{}")
-    assert dict(next(installed()).verify().problems) == {"model-00002-of-00002.safetensors": "is missing"}
+    assert dict(next(list_installed()).verify().problems) == {"model-00002-of-00002.safetensors": "is missing"}
     with pytest.raises(ModelUnavailable):
         models.resolve("someone/fine", runtime=OFFLINE)
 
@@ -574,11 +576,11 @@ def test_damaged_download_is_mended(hub, tmp_path):
     into = f"models.download('tiny', {str(tmp_path / 'own')!r}, repair=True)"
     shutil.rmtree(tmp_path / "hub")
     fetch(hub, tmp_path, into)
-    assert of_folder(tmp_path / "own").verify().n_hashed == 4
+    assert find_in_folder(tmp_path / "own").verify().n_hashed == 4
     (tmp_path / "own" / "model.bin").write_bytes(b"0" * 500_000)
-    assert "SHA-256" in dict(of_folder(tmp_path / "own").verify().problems)["model.bin"]
+    assert "SHA-256" in dict(find_in_folder(tmp_path / "own").verify().problems)["model.bin"]
     fetch(hub, tmp_path, into)
-    assert of_folder(tmp_path / "own").verify().problems == ()
+    assert find_in_folder(tmp_path / "own").verify().problems == ()
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -605,7 +607,7 @@ def test_a_repair_deletes_nothing_before_the_new_files_are_there(hub, tmp_path):
     fetch(hub, tmp_path, "models.download('tiny', repair=True)")
     assert blob.read_bytes() == b"0123456789" * 50_000
     fetch(hub, tmp_path / "other", into)
-    assert of_folder(own).verify().problems == ()
+    assert find_in_folder(own).verify().problems == ()
     assert not list(own.glob(".repairing-*"))
 
 
@@ -675,9 +677,9 @@ def test_any_repository_can_be_fetched(hub, tmp_path):
 def test_a_hub_that_does_not_answer_is_asked_once_for_several_models(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    monkeypatch.setattr(_hub, "_offline_by_environment", lambda: False)
+    monkeypatch.setattr(_hub, "_is_offline", lambda: False)
     monkeypatch.setattr(_hub, "_unreachable", {})
-    monkeypatch.setattr(_hub, "_why_unreachable", lambda *_: asked.append(1) or "cannot be reached (a test)")
+    monkeypatch.setattr(_hub, "_explain_unreachable", lambda *_: asked.append(1) or "cannot be reached (a test)")
     for name in ("one/model", "another/model"):
         with pytest.raises(ModelUnavailable, match="a test"):
             _hub.fetch(name, ("x",), runtime=Runtime(), remedy="nothing")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from whisperdiar.outcome import empty_sentence, is_empty, left_out, report_rows, summarise_left_out
+from whisperdiar.outcome import explain_empty, is_empty, list_left_out, report_rows, summarise_left_out
 from whisperdiar.transcript import Segment, Transcript
 from whisperdiar.types import Dropped, Span, Turn, Word
 
@@ -35,9 +35,9 @@ def test_without_a_recogniser_the_turns_count() -> None:
 
 
 def test_in_which_way_a_result_is_empty() -> None:
-    assert empty_sentence(transcript(0, 54.0)) == "the result is empty: no words in 54 s of speech"
-    assert empty_sentence(transcript(1, 54.0)) == "the result is empty: 1 word only in 54 s of speech"
-    assert "there is no speech" in empty_sentence(transcript(0, 0.0))
+    assert explain_empty(transcript(0, 54.0)) == "the result is empty: no words in 54 s of speech"
+    assert explain_empty(transcript(1, 54.0)) == "the result is empty: 1 word only in 54 s of speech"
+    assert "there is no speech" in explain_empty(transcript(0, 0.0))
 
 
 def test_what_was_left_out_is_one_line_with_places() -> None:
@@ -48,7 +48,7 @@ def test_what_was_left_out_is_one_line_with_places() -> None:
         "left out: 7 passages dropped (14.0 s at 0:00, 1:40, 3:20, 5:00, 6:40 and 2 more), "
         "5.0 s of speech without words (at 1:02:05)"
     )
-    assert [item.kind for item in left_out(found)] == ["dropped"] * 7 + ["without words"]
+    assert [item.kind for item in list_left_out(found)] == ["dropped"] * 7 + ["without words"]
 
 
 def test_the_report_has_a_row_for_every_passage_and_every_sentence() -> None:

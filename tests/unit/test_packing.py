@@ -46,7 +46,7 @@ def test_pieces_hold_all_speech_once_and_within_the_limit(spans, limits, random)
     clips = [clip for piece in pieces for clip in piece.clips]
     assert all(before.end <= after.start + TOLERANCE for before, after in pairwise(clips))
     for span in merge_spans(spans):
-        inside = [part for clip in clips if (part := clip.clipped(span.start, span.end))]
+        inside = [part for clip in clips if (part := clip.clip(span.start, span.end))]
         assert math.isclose(total_duration(inside), span.duration, abs_tol=TOLERANCE)
 
 
@@ -54,7 +54,7 @@ def test_pieces_hold_all_speech_once_and_within_the_limit(spans, limits, random)
 def test_long_pauses_are_shortened_and_very_long_ones_end_a_piece(spans, limits):
     merged = [span for span in merge_spans(spans) if span.duration > 0]
     for piece in pack(spans, **limits, cut=middle):
-        inside = [part for span in merged if (part := span.clipped(piece.span.start, piece.span.end))]
+        inside = [part for span in merged if (part := span.clip(piece.span.start, piece.span.end))]
         gaps = [after.start - before.end for before, after in pairwise(inside)]
         assert all(gap <= limits["max_pause"] + TOLERANCE for gap in gaps)
         kept = sum(min(gap, limits["kept_pause"]) for gap in gaps)

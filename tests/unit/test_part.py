@@ -18,7 +18,7 @@ from whisperdiar.formats import by_name
 from whisperdiar.media import load
 from whisperdiar.minutes.extract.compose import minutes
 from whisperdiar.options import WriteOptions
-from whisperdiar.pipeline import shifted
+from whisperdiar.pipeline import shift_times
 from whisperdiar.statistics import talk_statistics
 from whisperdiar.vad.energy import Backend as Energy
 
@@ -37,7 +37,7 @@ def test_the_pipeline_says_which_part_it_read() -> None:
 
 @given(offset=st.integers(0, 36_000))
 def test_a_part_has_the_figures_of_what_was_read(offset: int) -> None:
-    part = shifted(WHOLE, float(offset))
+    part = shift_times(WHOLE, float(offset))
     assert (part.start, part.length) == (offset, 30.0)
     assert minutes(part).duration == talk_statistics(part).duration == 30.0
     assert Transcript.from_dict(json.loads(json.dumps(part.to_dict()))) == part
@@ -49,7 +49,7 @@ def boxes(transcript: Transcript) -> list[str]:
 
 
 def test_the_picture_begins_where_the_part_does() -> None:
-    part = shifted(WHOLE, 600.0)
+    part = shift_times(WHOLE, 600.0)
     assert boxes(part) == boxes(WHOLE)
     assert ">10:00<" in picture_svg(part)
     assert ">0:00<" not in picture_svg(part)
@@ -57,7 +57,7 @@ def test_the_picture_begins_where_the_part_does() -> None:
 
 @pytest.mark.parametrize("name", ["verbose-json", "diarized-json"])
 def test_what_was_paid_for_is_the_part(name: str) -> None:
-    made = json.loads(by_name(name).dumps(shifted(WHOLE, 600.0), options=WriteOptions()))
+    made = json.loads(by_name(name).dumps(shift_times(WHOLE, 600.0), options=WriteOptions()))
     assert made["usage"]["seconds"] == 30.0
     assert made["duration"] == 630.0
 

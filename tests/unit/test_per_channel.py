@@ -19,7 +19,7 @@ from whisperdiar import Audio, Pipeline, Span, Transcription, Turn, Word, load, 
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.diarization.channels import Backend as Channels
 from whisperdiar.errors import MediaError, UnsupportedRequest
-from whisperdiar.per_channel import lay_out, own_speech, put_back, without_crosstalk
+from whisperdiar.per_channel import find_own_speech, lay_out, put_back, remove_crosstalk
 from whisperdiar.segmentation import interleave
 from whisperdiar.types import BackendRecord, Dropped, merge_spans
 from whisperdiar.vad.energy import Backend as Energy
@@ -113,7 +113,7 @@ def test_progress_of_all_channels_is_one_rise() -> None:
 
 times = st.floats(0.0, 60.0).map(lambda value: round(value, 3))
 span_lists = st.lists(st.tuples(times, st.floats(0.05, 20.0)), max_size=6).map(
-    lambda items: merge_spans(s for a, d in items if (s := Span(a, a + d).clipped(0.0, 60.0)))
+    lambda items: merge_spans(s for a, d in items if (s := Span(a, a + d).clip(0.0, 60.0)))
 )
 
 
@@ -149,7 +149,7 @@ def test_no_speech_is_left_out_and_nobody_is_heard_in_anothers_turn(
     given_turns = [Turn(span, f"S{c}", c + 1) for c, spans in enumerate(turns) for span in spans]
     if not given_turns:
         return
-    found = own_speech(audio, detected, given_turns)
+    found = find_own_speech(audio, detected, given_turns)
     for time in np.arange(0.005, 60.0, 0.05):
         inside = [any(s.start <= time < s.end for s in spans) for spans in (*detected, *turns, *found)]
         heard, talks, taken = inside[:2], inside[2:4], inside[4:]
@@ -166,7 +166,7 @@ def test_speech_in_nobodys_turn_goes_to_the_loudest_channel() -> None:
     samples = np.zeros((3, 10_000), np.float32)
     samples[0, 2000:4000], samples[1, 2000:4000], samples[2, 2000:4000] = 0.1, 0.2, 0.9
     turns = [Turn(Span(6, 8), "A", 1), Turn(Span(8, 9), "B", 2)]
-    found = own_speech(Audio(samples, 1000), [(Span(2, 4),), (), ()], turns)
+    found = find_own_speech(Audio(samples, 1000), [(Span(2, 4),), (), ()], turns)
     assert found == [(), (Span(2, 4),), ()]  # the third has no person
 
 
@@ -185,7 +185,7 @@ def test_the_same_words_in_a_row_are_kept_where_they_are_louder() -> None:
     samples[0], samples[1] = 0.5, 0.1
     sentence = "we are glad to welcome his gospel"
     words = [spoken(sentence, 1.0, "A"), [*spoken(sentence.upper(), 1.1, "B"), *spoken("indeed it is so", 6.0, "B")]]
-    kept, dropped = without_crosstalk(words, Audio(samples, 1000))
+    kept, dropped = remove_crosstalk(words, Audio(samples, 1000))
     assert kept[0] == words[0]
     assert [word.text for word in kept[1]] == [" indeed", " it", " is", " so"]
     assert [(item.text, item.reason) for item in dropped] == [
@@ -196,7 +196,7 @@ def test_the_same_words_in_a_row_are_kept_where_they_are_louder() -> None:
 @pytest.mark.parametrize(("one", "other", "at"), [("yes yes", "yes yes", 1.0), ("I do so", "I do so", 4.0)])
 def test_what_two_people_may_well_say_stays(one: str, other: str, at: float) -> None:
     words = [spoken(one, 1.0, "A"), spoken(other, at, "B")]
-    assert without_crosstalk(words, Audio(np.ones((2, 10_000), np.float32), 1000)) == (words, ())
+    assert remove_crosstalk(words, Audio(np.ones((2, 10_000), np.float32), 1000)) == (words, ())
 
 
 def test_a_word_in_anothers_turn_is_overlapping_and_keeps_its_speaker() -> None:

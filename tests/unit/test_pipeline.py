@@ -32,7 +32,7 @@ from whisperdiar.contracts import Progress, TextAwareDiarizer, no_progress
 from whisperdiar.errors import InvalidOption, UnsupportedRequest
 from whisperdiar.options import Runtime
 from whisperdiar.pipeline import Fallback
-from whisperdiar.system.background import Abandoned
+from whisperdiar.system.background import Cancelled
 from whisperdiar.system.machine import usable_cores
 from whisperdiar.types import BackendInfo, BackendRecord, Dropped
 from whisperdiar.vad.energy import Backend as Energy
@@ -278,7 +278,7 @@ def test_a_failed_recogniser_waits_for_nobody_and_the_next_run_does_not_meet_the
 
     scripted.during = let_go
     assert stages.run(AUDIO).speakers
-    assert isinstance(ends[0], Abandoned)
+    assert isinstance(ends[0], Cancelled)
     assert ends[1:] == ["done"]
 
 

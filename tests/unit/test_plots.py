@@ -16,7 +16,14 @@ from tests import formats_strategies as make
 from whisperdiar import Speaker, Transcript, Turn
 from whisperdiar.errors import BackendMissing, InvalidOption
 from whisperdiar.options import PLOT_KINDS, PLOT_LANGUAGES, PlotOptions
-from whisperdiar.reports.plots import clock, drawn_spans, picture_png, picture_svg, shortened, timeline_svg
+from whisperdiar.reports.plots import (
+    format_rounded_clock,
+    picture_png,
+    picture_svg,
+    scale_spans,
+    shorten_name,
+    timeline_svg,
+)
 from whisperdiar.text.graphemes import columns as columns_of
 from whisperdiar.types import Span, merge_spans
 
@@ -76,8 +83,8 @@ def test_lanes_lie_where_people_talk():
 @given(st.lists(make.spans(st.floats(0, 36_000)), max_size=30), st.floats(0.01, 100))
 def test_what_is_drawn_covers_what_is_there_and_no_pixel_more(spans, scale):
     merged = merge_spans(spans)
-    drawn = drawn_spans(merged, scale)
-    left = drawn_spans([Span(0, 0)], 1.0)[0][0]
+    drawn = scale_spans(merged, scale)
+    left = scale_spans([Span(0, 0)], 1.0)[0][0]
     for span in merged:
         assert any(
             x - 0.01 <= left + span.start * scale and left + span.end * scale <= x + width + 0.01 for x, width in drawn
@@ -117,11 +124,11 @@ def test_words_are_in_the_language_of_the_transcript_unless_another_is_named():
 
 @given(make.nasty_text, st.integers(2, 30))
 def test_a_shortened_name_fits(name, columns):
-    assert columns_of(shortened(name, columns)) <= columns
+    assert columns_of(shorten_name(name, columns)) <= columns
 
 
 def test_clock_counts_in_whole_seconds():
-    assert [clock(value) for value in (0, 59.4, 59.5, 3599.6, 36_000)] == [
+    assert [format_rounded_clock(value) for value in (0, 59.4, 59.5, 3599.6, 36_000)] == [
         "0:00",
         "0:59",
         "1:00",

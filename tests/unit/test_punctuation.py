@@ -8,7 +8,7 @@ import unicodedata
 import pytest
 import regex
 
-from whisperdiar.asr._shared.hallucinations import without_closing_phrases
+from whisperdiar.asr._shared.hallucinations import remove_closing_phrases
 from whisperdiar.asr._shared.words import RawWord, place_words
 from whisperdiar.text.punctuation import CLAUSE_END, CLOSING, SENTENCE_END, last_mark
 from whisperdiar.types import Span, Word
@@ -38,7 +38,7 @@ def test_sentences_of_every_script_are_judged_one_by_one(mark: str) -> None:
         Word(Span(1.0, 1.4), f" شكرا{mark}"),
     ]
     assert last_mark(words[1].text) == mark
-    found = without_closing_phrases(words, [Span(0, 0.95)])
+    found = remove_closing_phrases(words, [Span(0, 0.95)])
     assert found.words == tuple(words[:2])
     assert [item.text for item in found.dropped] == [f"شكرا{mark}"]
 

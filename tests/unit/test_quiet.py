@@ -10,13 +10,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from whisperdiar.system.process_context import shared
+from whisperdiar.system.process_context import share_context
 
 
 def test_the_last_one_out_puts_everything_back() -> None:
     log: list[str] = []
 
-    @shared
+    @share_context
     @contextlib.contextmanager
     def silent() -> Iterator[None]:
         log.append("in")
@@ -47,7 +47,7 @@ def test_the_last_one_out_puts_everything_back() -> None:
 
 
 def test_errors_pass_through() -> None:
-    @shared
+    @share_context
     @contextlib.contextmanager
     def plain() -> Iterator[None]:
         yield

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.formats_strategies import nasty_text
 from whisperdiar.formats import FORMATS, WriteOptions, by_name
-from whisperdiar.formats._text import distinct, milliseconds, one_line, token
+from whisperdiar.formats._text import make_distinct, make_token, one_line, to_milliseconds
 from whisperdiar.formats._writing.runs import UNKNOWN, distinct_names
 from whisperdiar.transcript import Segment, Speaker, Transcript
 from whisperdiar.types import Span, Turn, Word
@@ -67,7 +67,7 @@ def expected_names(name: str, talk: Transcript) -> dict[str | None, str]:
     """Label → the name that the format gives back: on one line, of its own; one field where spaces part fields."""
     known = distinct_names(talk)
     if name in ("stm", "rttm"):
-        known = distinct({label: token(shown) for label, shown in known.items()})
+        known = make_distinct({label: make_token(shown) for label, shown in known.items()})
     return {label: xml(shown) if name == "eaf" else shown for label, shown in known.items()}
 
 
@@ -80,7 +80,7 @@ def said(transcript: Transcript, known: dict[str | None, str]) -> Iterator[tuple
     for segment in transcript.segments:
         for word in segment.words:
             name = UNKNOWN if word.speaker is None else known[word.speaker]
-            yield name, milliseconds(word.start), milliseconds(word.end), word.text.strip()
+            yield name, to_milliseconds(word.start), to_milliseconds(word.end), word.text.strip()
 
 
 @pytest.mark.parametrize("name", HOLDS_WORDS)
@@ -102,7 +102,7 @@ def test_segments_with_times_and_speakers_are_read_back(name: str, talk: Transcr
 
     def segments(one: Transcript, known: dict[str | None, str]) -> list[tuple[str, int, int, str]]:
         return [
-            (known[item.speaker], milliseconds(item.span.start), milliseconds(item.span.end), item.text)
+            (known[item.speaker], to_milliseconds(item.span.start), to_milliseconds(item.span.end), item.text)
             for item in one.segments
         ]
 
@@ -113,19 +113,19 @@ def test_segments_with_times_and_speakers_are_read_back(name: str, talk: Transcr
 @settings(max_examples=80, deadline=None)
 def test_a_ctm_gives_back_words_and_times(talk: Transcript) -> None:
     def words(one: Transcript) -> list[tuple[int, int, str]]:
-        return [(milliseconds(word.start), milliseconds(word.end), word.text.strip()) for word in one.words]
+        return [(to_milliseconds(word.start), to_milliseconds(word.end), word.text.strip()) for word in one.words]
 
     assert words(back("ctm", talk)) == words(talk)
 
 
-@given(talk=talks(names.filter(lambda text: token(text) not in ("", "<NA>"))))
+@given(talk=talks(names.filter(lambda text: make_token(text) not in ("", "<NA>"))))
 @settings(max_examples=80, deadline=None)
 def test_an_rttm_gives_back_turns_and_speakers(talk: Transcript) -> None:
-    shown = {item.id: token(item.name) for item in talk.speakers}
-    known = distinct({label: shown[label] for label in dict.fromkeys(turn.speaker for turn in talk.turns)})
+    shown = {item.id: make_token(item.name) for item in talk.speakers}
+    known = make_distinct({label: shown[label] for label in dict.fromkeys(turn.speaker for turn in talk.turns)})
 
     def turns(one: Transcript, names: dict[str, str]) -> list[tuple[str, int, int]]:
-        return [(names[t.speaker], milliseconds(t.start), milliseconds(t.end)) for t in one.turns]
+        return [(names[t.speaker], to_milliseconds(t.start), to_milliseconds(t.end)) for t in one.turns]
 
     found = back("rttm", talk)
     assert turns(found, {turn.speaker: turn.speaker for turn in found.turns}) == turns(talk, known)

@@ -34,8 +34,8 @@ from whisperdiar.formats import FORMATS, by_name
 from whisperdiar.minutes.extract.compose import minutes
 from whisperdiar.options import PlotOptions, WriteOptions
 from whisperdiar.reports.plots import picture_svg
-from whisperdiar.subtitles.checking import _between, _of_two, _people, check
-from whisperdiar.subtitles.unavoidable_violations import without_unavoidable
+from whisperdiar.subtitles.checking import _check_neighbours, _check_pair, _people, check
+from whisperdiar.subtitles.unavoidable_violations import separate_unavoidable
 
 WORDS, PER_SPEAKER = 200, 4
 GROWTH, ALLOWED = 4, 5.0
@@ -116,7 +116,7 @@ def checked(transcript: Transcript) -> None:
     made = cues(transcript)
     shown = [[f"{cue.speaker}: {line}" for line in cue.lines] for cue in made]
     rules = subtitle_rules("netflix", language="en")
-    without_unavoidable(check(made, rules, shown=shown), made, transcript, rules, shown=shown)
+    separate_unavoidable(check(made, rules, shown=shown), made, transcript, rules, shown=shown)
 
 
 WORK: dict[str, Callable[[Transcript], Any]] = {
@@ -192,10 +192,10 @@ def test_cues_in_the_way_are_those_of_all_pairs(made: list[Cue], gap: float, ove
         for place, second in enumerate(order)
         for first in order[:place]
         if made[second].span.start < made[first].span.end + gap - 0.001 - 1e-6
-        and (item := _of_two(first, second, made, people, rules, 0.001)) is not None
+        and (item := _check_pair(first, second, made, people, rules, 0.001)) is not None
     ]
     key = lambda item: (item.cue, item.other)  # noqa: E731
-    assert sorted(_between(made, rules, 0.001), key=key) == sorted(every, key=key)
+    assert sorted(_check_neighbours(made, rules, 0.001), key=key) == sorted(every, key=key)
 
 
 @given(

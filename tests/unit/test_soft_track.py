@@ -18,10 +18,10 @@ from tests.media_files import Track, signal, write_media
 from tests.sounds import SAMPLES
 from whisperdiar import Segment, Span, Speaker, Transcript, Word
 from whisperdiar.errors import InvalidOption, MediaError, OutputError
-from whisperdiar.media.mux import SoftTrack, add_track
+from whisperdiar.media.mux import SubtitleTrack, add_track
 from whisperdiar.options import SubtitleRules, WriteOptions
-from whisperdiar.reports.video_track import _one_at_a_time, embed
-from whisperdiar.text.languages import three_letters
+from whisperdiar.reports.video_track import _merge_overlapping, mux_subtitles
+from whisperdiar.text.languages import to_iso_639_2
 
 VIDEO = SAMPLES / "standup.mp4"
 
@@ -70,7 +70,7 @@ def shown(path: Path) -> list[tuple[float, float, str]]:
 
 def test_mp4_takes_timed_text_and_shows_what_overlaps_together(tmp_path: Path) -> None:
     target = tmp_path / "copy.mp4"
-    assert embed(TALK, VIDEO, target, options=OPTIONS) == ()
+    assert mux_subtitles(TALK, VIDEO, target, options=OPTIONS) == ()
     assert shown(target) == [
         (1.0, 2.0, "Анна: Привет!"),
         (2.0, 3.0, "Bob <b>: <i>{\\an8}&amp;\nАнна: Привет!"),
@@ -91,7 +91,7 @@ def test_mp4_takes_timed_text_and_shows_what_overlaps_together(tmp_path: Path) -
 @pytest.mark.parametrize(("form", "codec"), [(None, "srt"), ("srt", "srt"), ("vtt", "webvtt"), ("ass", "ssa")])
 def test_matroska_takes_three_forms(tmp_path: Path, form: str | None, codec: str) -> None:
     target = tmp_path / "copy.mkv"
-    embed(TALK, VIDEO, target, form=form, options=OPTIONS)
+    mux_subtitles(TALK, VIDEO, target, format_name=form, options=OPTIONS)
     with av.open(str(target)) as container:
         track = container.streams.subtitles[0]
         assert track.codec_context.name == codec
@@ -109,8 +109,8 @@ def test_matroska_takes_three_forms(tmp_path: Path, form: str | None, codec: str
 
 
 def test_a_second_language_joins_the_first(tmp_path: Path) -> None:
-    embed(TALK, VIDEO, tmp_path / "one.mkv", options=OPTIONS)
-    embed(TALK, tmp_path / "one.mkv", tmp_path / "two.mkv", form="ass", options=OPTIONS)
+    mux_subtitles(TALK, VIDEO, tmp_path / "one.mkv", options=OPTIONS)
+    mux_subtitles(TALK, tmp_path / "one.mkv", tmp_path / "two.mkv", format_name="ass", options=OPTIONS)
     with av.open(str(tmp_path / "two.mkv")) as container:
         assert len(container.streams.subtitles) == 2
         defaults = [bool(item.disposition & av.stream.Disposition.default) for item in container.streams.subtitles]
@@ -124,7 +124,7 @@ def test_a_recording_that_begins_late_begins_at_zero(tmp_path: Path) -> None:
     write_media(source, sound, container="mpegts")
     with av.open(str(source)) as container:
         assert container.start_time > 4_000_000
-    embed(TALK, source, tmp_path / "copy.mp4", options=OPTIONS)
+    mux_subtitles(TALK, source, tmp_path / "copy.mp4", options=OPTIONS)
     with av.open(str(tmp_path / "copy.mp4")) as container:
         assert container.start_time == pytest.approx(0, abs=50_000)
     assert shown(tmp_path / "copy.mp4")[0][0] == 1.0
@@ -132,38 +132,38 @@ def test_a_recording_that_begins_late_begins_at_zero(tmp_path: Path) -> None:
 
 def test_what_cannot_be_is_said_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(InvalidOption, match=r"\.mp4, \.m4v, \.mov, \.mkv"):
-        embed(TALK, VIDEO, tmp_path / "copy.avi")
+        mux_subtitles(TALK, VIDEO, tmp_path / "copy.avi")
     with pytest.raises(InvalidOption, match=r"timed text only; leave srt out, or use \.mkv"):
-        embed(TALK, VIDEO, tmp_path / "copy.mp4", form="srt")
+        mux_subtitles(TALK, VIDEO, tmp_path / "copy.mp4", format_name="srt")
     with pytest.raises(InvalidOption, match="Matroska takes srt, vtt, ass"):
-        embed(TALK, VIDEO, tmp_path / "copy.mkv", form="ttml")
+        mux_subtitles(TALK, VIDEO, tmp_path / "copy.mkv", format_name="ttml")
     with pytest.raises(MediaError, match="no such file"):
-        embed(TALK, tmp_path / "missing.mp4", tmp_path / "copy.mp4")
+        mux_subtitles(TALK, tmp_path / "missing.mp4", tmp_path / "copy.mp4")
     (tmp_path / "talk.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\nHi\n", "utf-8")
     with pytest.raises(MediaError, match="neither pictures nor sound"):
-        embed(TALK, tmp_path / "talk.srt", tmp_path / "copy.mkv")
+        mux_subtitles(TALK, tmp_path / "talk.srt", tmp_path / "copy.mkv")
     (tmp_path / "talk.srt").unlink()
     with pytest.raises(OutputError, match="no words"):
-        embed(Transcript("x", 1.0), VIDEO, tmp_path / "copy.mp4")
+        mux_subtitles(Transcript("x", 1.0), VIDEO, tmp_path / "copy.mp4")
     with pytest.raises(OutputError, match="does not exist"):
-        embed(TALK, VIDEO, tmp_path / "folder" / "copy.mp4")
+        mux_subtitles(TALK, VIDEO, tmp_path / "folder" / "copy.mp4")
     own = tmp_path / "own.mp4"
     shutil.copy(VIDEO, own)
     with pytest.raises(InvalidOption, match="the video itself"):
-        embed(TALK, own, own)
+        mux_subtitles(TALK, own, own)
     with pytest.raises(InvalidOption, match="does not take"):
-        add_track(VIDEO, tmp_path / "copy.mkv", SoftTrack(form="mov_text", samples=((0, 1, "x"),)))
+        add_track(VIDEO, tmp_path / "copy.mkv", SubtitleTrack(format_name="mov_text", samples=((0, 1, "x"),)))
     with pytest.raises(OutputError, match=r"70000 bytes does not fit into MP4; use \.mkv"):
-        add_track(VIDEO, tmp_path / "copy.mp4", SoftTrack(form="mov_text", samples=((0, 1, "x" * 70_000),)))
+        add_track(VIDEO, tmp_path / "copy.mp4", SubtitleTrack(format_name="mov_text", samples=((0, 1, "x" * 70_000),)))
     assert [path.name for path in tmp_path.iterdir()] == ["own.mp4"]
 
 
 def test_what_mp4_cannot_hold_is_refused_with_a_way_out(tmp_path: Path) -> None:
-    embed(TALK, VIDEO, tmp_path / "one.mkv", form="ass", options=OPTIONS)
+    mux_subtitles(TALK, VIDEO, tmp_path / "one.mkv", format_name="ass", options=OPTIONS)
     before = tmp_path / "two.mp4"
     before.write_bytes(b"mine")
     with pytest.raises(OutputError, match=r"cannot hold the subtitle of the source \((ass|ssa)\); use \.mkv"):
-        embed(TALK, tmp_path / "one.mkv", before, options=OPTIONS)
+        mux_subtitles(TALK, tmp_path / "one.mkv", before, options=OPTIONS)
     assert before.read_bytes() == b"mine"
 
 
@@ -172,8 +172,9 @@ def test_what_mp4_cannot_hold_is_refused_with_a_way_out(tmp_path: Path) -> None:
 def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, suffix: str) -> None:
     script = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n"
-        "from tests.unit.test_soft_track import TALK, VIDEO, embed; from whisperdiar.errors import OutputError\n"
-        "try: embed(TALK, VIDEO, sys.argv[1])\nexcept OutputError as error: print(error)\n"
+        "from tests.unit.test_soft_track import TALK, VIDEO, mux_subtitles\n"
+        "from whisperdiar.errors import OutputError\n"
+        "try: mux_subtitles(TALK, VIDEO, sys.argv[1])\nexcept OutputError as error: print(error)\n"
     )
     target = tmp_path / f"copy.{suffix}"
     done = subprocess.run([sys.executable, "-c", script, str(target)], capture_output=True, text=True, check=True)
@@ -185,7 +186,7 @@ def test_the_ffmpeg_program_reads_the_track(tmp_path: Path) -> None:
     if shutil.which("ffmpeg") is None:
         pytest.skip("the ffmpeg program is not installed")
     for name in ("copy.mp4", "copy.mkv"):
-        embed(TALK, VIDEO, tmp_path / name, options=OPTIONS)
+        mux_subtitles(TALK, VIDEO, tmp_path / name, options=OPTIONS)
         command = ["ffmpeg", "-v", "error", "-i", str(tmp_path / name), "-map", "0:s:0", "-f", "srt", "-"]
         done = subprocess.run(command, capture_output=True, check=True)
         assert not done.stderr
@@ -197,7 +198,7 @@ def test_the_ffmpeg_program_reads_the_track(tmp_path: Path) -> None:
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 20), st.sampled_from("abc")), max_size=8))
 def test_samples_follow_one_another_and_keep_every_line(items: list[tuple[int, int, str]]) -> None:
     cues = sorted((start, start + length, (f"{text}{i}",)) for i, (start, length, text) in enumerate(items))
-    made = _one_at_a_time(cues)
+    made = _merge_overlapping(cues)
     assert all(left[1] <= right[0] for left, right in pairwise(made))
     for time in range(72):
         wanted = {lines[0] for start, end, lines in cues if start <= time < end}
@@ -205,7 +206,7 @@ def test_samples_follow_one_another_and_keep_every_line(items: list[tuple[int, i
 
 
 def test_languages_have_three_letters() -> None:
-    assert [three_letters(code) for code in ("en", "ru-RU", "jw", "yue", "haw", None, "xx", "")] == [
+    assert [to_iso_639_2(code) for code in ("en", "ru-RU", "jw", "yue", "haw", None, "xx", "")] == [
         "eng", "rus", "jav", "yue", "haw", "und", "und", "und",
     ]  # fmt: skip
 
@@ -213,15 +214,15 @@ def test_languages_have_three_letters() -> None:
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_a_video_that_is_cut_off_is_not_copied_in_silence(tmp_path: Path, suffix: str) -> None:
     whole = tmp_path / f"whole{suffix}"
-    assert embed(TALK, VIDEO, whole, options=OPTIONS) == ()
+    assert mux_subtitles(TALK, VIDEO, whole, options=OPTIONS) == ()
     part = tmp_path / f"part{suffix}"
     part.write_bytes(whole.read_bytes()[: whole.stat().st_size * 2 // 3])
-    (note,) = embed(TALK, part, tmp_path / f"copy{suffix}", options=OPTIONS)
+    (note,) = mux_subtitles(TALK, part, tmp_path / f"copy{suffix}", options=OPTIONS)
     assert note.startswith("the video is cut off: 0.6 of 0.9 MB are there")
 
 
 def test_a_transcript_whose_words_are_empty_makes_no_track(tmp_path: Path) -> None:
     silent = Transcript("standup", 98.0, "ru", (), (said(1.0, 3.0, " ", "SPEAKER_00"),))
     with pytest.raises(OutputError, match="no words"):
-        embed(silent, VIDEO, tmp_path / "out.mkv", options=OPTIONS)
+        mux_subtitles(silent, VIDEO, tmp_path / "out.mkv", options=OPTIONS)
     assert not list(tmp_path.iterdir())

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from whisperdiar import Diarization, Span, SpeakerCount
 from whisperdiar.diarization._shared.activity_turns import Frames, refuse_too_many, to_turns
-from whisperdiar.diarization.sortformer.windows import Joined, match, plan, window_seconds
+from whisperdiar.diarization.sortformer.windows import WindowJoiner, match, plan, window_seconds
 from whisperdiar.errors import UnsupportedRequest
 from whisperdiar.options.sortformer import PostProcessing
 from whisperdiar.types import ANY_SPEAKERS
@@ -49,7 +49,7 @@ def test_windows_cover_the_recording(n_samples: int, window: int, overlap: int, 
 def test_numbers_that_change_from_window_to_window_are_put_right(seed: int, n_frames: int, window: int) -> None:
     rng = np.random.default_rng(seed)
     truth = rng.uniform(0.51, 1.0, (n_frames, 4)).astype(np.float32)
-    joined = Joined(n_frames, 4)
+    joined = WindowJoiner(n_frames, 4)
     for i, (first, last) in enumerate(plan(n_frames, window=window, overlap=35, unit=1)):
         order = rng.permutation(4) if i else np.arange(4)
         joined.add(first, truth[first:last][:, order])
@@ -58,7 +58,7 @@ def test_numbers_that_change_from_window_to_window_are_put_right(seed: int, n_fr
 
 
 def test_a_new_voice_takes_a_number_that_nobody_had() -> None:
-    joined = Joined(200, 4)
+    joined = WindowJoiner(200, 4)
     joined.add(0, speaking((0, 50), (60, 100), None, None))
     # The second window counts the other way round: the last of the first, then somebody new.
     joined.add(50, speaking((10, 50), (70, 100), None, None, n_frames=150))
@@ -94,7 +94,7 @@ def test_silence_and_empty_overlaps_keep_the_order() -> None:
 
 
 def test_windows_fade_into_each_other() -> None:
-    joined = Joined(30, 1)
+    joined = WindowJoiner(30, 1)
     joined.add(0, np.full((20, 1), 1.0, np.float32))
     joined.add(10, np.full((20, 1), 0.6, np.float32))
     column = joined.probabilities[:, 0]

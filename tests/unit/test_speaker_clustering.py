@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from scipy.cluster.hierarchy import fcluster, linkage
 
 from whisperdiar import SpeakerCount
-from whisperdiar.diarization.embedding.clustering import MOST_AT_ONCE, Rule, Tree, cluster, numbered
+from whisperdiar.diarization.embedding.clustering import MOST_AT_ONCE, ClusteringRule, Tree, cluster, renumber
 from whisperdiar.types import ANY_SPEAKERS
 
-RULE = Rule(method="agglomerative", spread=0.25, cut=1.35, threshold=0.33, min_windows=8, overlap=8.0)
+RULE = ClusteringRule(method="agglomerative", spread=0.25, cut=1.35, threshold=0.33, min_windows=8, overlap=8.0)
 METHODS = ("agglomerative", "kmeans")
 
 
@@ -30,7 +30,7 @@ def windows(order: list[int], *, each: int = 20, spread: float = 0.25, d: int = 
 
 
 def truth(order: list[int], each: int = 20) -> np.ndarray:
-    return numbered(np.repeat(order, each))
+    return renumber(np.repeat(order, each))
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -140,7 +140,7 @@ def test_average_linkage_is_scipys() -> None:
     tree, expected = Tree.of(points, np.ones(len(points))), linkage(points.astype(np.float64), "average", "cosine")
     assert np.allclose(tree.heights, expected[:, 2], atol=1e-5)
     for count in (1, 2, 3, 7, 30, 99, 100):
-        assert (numbered(tree.labels(count)) == numbered(fcluster(expected, count, "maxclust"))).all(), count
+        assert (renumber(tree.labels(count)) == renumber(fcluster(expected, count, "maxclust"))).all(), count
 
 
 def test_weights_stand_for_windows() -> None:

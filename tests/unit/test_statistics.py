@@ -76,7 +76,7 @@ def test_the_floor_goes_from_hand_to_hand(transcript):
 
 @given(MEETINGS, st.floats(0, 1000, allow_nan=False).map(round))
 def test_nothing_but_times_depends_on_when_it_was(transcript, offset):
-    moved = replace(transcript, turns=tuple(replace(t, span=t.span.shifted(offset)) for t in transcript.turns))
+    moved = replace(transcript, turns=tuple(replace(t, span=t.span.shift(offset)) for t in transcript.turns))
     first, second = talk_statistics(transcript), talk_statistics(moved)
     assert first.answers == second.answers
     assert [replace(item, longest_turn=None) for item in first.speakers] == [

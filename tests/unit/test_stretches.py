@@ -11,28 +11,34 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from whisperdiar.diarization._shared.windows import NOBODY, WindowGrid, mean_activations, speaker_count, speaking
+from whisperdiar.diarization._shared.windows import (
+    NOBODY,
+    WindowGrid,
+    count_speakers,
+    mean_activations,
+    select_speaking,
+)
 from whisperdiar.diarization.onnx import stretch_clustering
-from whisperdiar.diarization.onnx.agreement import agreement, changes, local_clusters, undisturbed
-from whisperdiar.diarization.onnx.stretch_clustering import Stretches, calibrated, cluster, nearest
+from whisperdiar.diarization.onnx.agreement import change_scores, cluster_local_speakers, measure_agreement, undisturbed
+from whisperdiar.diarization.onnx.stretch_clustering import Stretches, assign_nearest, calibrate, cluster
 from whisperdiar.diarization.onnx.stretch_cutting import (
     WORDS,
     CutRule,
-    covered,
     cut,
     cut_finer,
-    pieces,
-    sentence_ends,
+    cut_speech,
+    find_sentence_ends,
+    spans_of,
 )
 from whisperdiar.diarization.onnx.stretch_diarization import (
-    frames_in,
+    count_hearing_windows,
+    cut_speech_regions,
+    cut_text,
     nearness,
     posteriors,
-    rank,
-    speech_stretches,
-    text_stretches,
-    windows_hear,
-    without_slips,
+    rank_speakers,
+    remove_slips,
+    select_frames,
 )
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options import OnnxSettings
@@ -62,7 +68,7 @@ def test_every_word_is_in_exactly_one_stretch_in_order(
     parts = cut(spans, ends, np.array(changing), rule)
     assert [number for part in parts for number in part] == list(range(len(spans)))
     assert all(len(part) for part in parts)
-    for part, span in zip(parts, covered(spans, parts), strict=True):
+    for part, span in zip(parts, spans_of(spans, parts), strict=True):
         assert len(part) == 1 or span.duration <= longest + 1e-9
         for number in part[:-1]:
             assert not ends[number]
@@ -74,8 +80,8 @@ def test_stretches_end_at_pauses_sentence_ends_and_changes_and_nowhere_else() ->
     words = [Word(Span(t, t + 0.3), text) for t, text in enumerate((" He", " said", " so.”", " No", " he", " did"))]
     spans = [Span(0.3 * i, 0.3 * i + 0.3) for i in range(6)]
     none = np.zeros(5)
-    assert sentence_ends(words) == [False, False, True, False, False, False]
-    assert cut(spans, sentence_ends(words), none, WORDS) == [range(3), range(3, 6)]
+    assert find_sentence_ends(words) == [False, False, True, False, False, False]
+    assert cut(spans, find_sentence_ends(words), none, WORDS) == [range(3), range(3, 6)]
     assert cut(spans, [False] * 6, none, WORDS) == [range(6)]
     assert cut(spans, [False] * 6, np.array([0, 0, 0, 0.9, 0]), WORDS) == [range(4), range(4, 6)]
     apart = [*spans[:2], *(Span(span.start + 0.5, span.end + 0.5) for span in spans[2:])]
@@ -88,7 +94,7 @@ def test_pieces_cover_speech_without_words(gaps_and_lengths: list[tuple[float, f
     for gap, length in gaps_and_lengths:
         speech.append((time + gap, time + gap + length))
         time += gap + length
-    found = pieces(speech)
+    found = cut_speech(speech)
     assert sum(span.duration for span in found) == pytest.approx(sum(end - start for start, end in speech))
     assert all(one.end <= two.start + 1e-9 for one, two in pairwise(found))
     assert all(span.duration <= 0.5 for span in found)
@@ -131,8 +137,8 @@ def seconds_of(who: str) -> list[Span]:
 def test_a_segmentation_tells_who_is_one_and_who_is_another(who: str, seed: int) -> None:
     active, own = windows(who, seed=seed)
     spans = seconds_of(who)
-    assert changes(active, own, spans) == pytest.approx([float(a != b) for a, b in pairwise(who)])
-    same, shared = (matrix.toarray() for matrix in agreement(active, own, spans))
+    assert change_scores(active, own, spans) == pytest.approx([float(a != b) for a, b in pairwise(who)])
+    same, shared = (matrix.toarray() for matrix in measure_agreement(active, own, spans))
     heard = shared > 0
     expected = np.array([[float(a == b) for a in who] for b in who])
     assert (same[heard] / shared[heard]) == pytest.approx(expected[heard])
@@ -141,7 +147,7 @@ def test_a_segmentation_tells_who_is_one_and_who_is_another(who: str, seed: int)
     assert (shared == shared.T).all()
     assert shared.max() <= 1.0 + 1e-9, "a second counts once, however many windows hear it"
     labels = np.array([sorted(set(who)).index(letter) for letter in who])
-    clusters = local_clusters(active, own, spans, labels)
+    clusters = cluster_local_speakers(active, own, spans, labels)
     for window, local in enumerate(clusters):
         here = set(labels[window : window + 10].tolist())
         assert set(local[local != NOBODY].tolist()) == here
@@ -154,7 +160,7 @@ def test_a_stretch_is_heard_alone_where_its_main_speaker_talks_and_nobody_else()
     # In the third second both talk.
     active[0, 20:30] = talked
     spans = [Span(0.0, 5.0), Span(5.0, 6.0)]
-    frames = frames_in(spans, own)
+    frames = select_frames(spans, own)
     first, second = undisturbed(active, own, spans, frames)
     assert len(others) == 2
     heard = np.zeros(own.total_frames, dtype=int)
@@ -171,7 +177,7 @@ def test_a_stretch_is_heard_alone_where_its_main_speaker_talks_and_nobody_else()
 def test_where_one_speaker_talks_at_a_time_stretches_of_one_are_heard_alone(who: str, seed: int) -> None:
     active, own = windows(who, seed=seed)
     spans = seconds_of(who)
-    frames = frames_in(spans, own)
+    frames = select_frames(spans, own)
     for part, alone in zip(frames, undisturbed(active, own, spans, frames), strict=True):
         assert len(alone) == part.stop - part.start
         assert alone.all()
@@ -182,11 +188,11 @@ def test_where_one_speaker_talks_at_a_time_stretches_of_one_are_heard_alone(who:
 def test_nothing_is_said_of_spans_that_no_window_hears() -> None:
     active, own = windows("A" + " " * 20 + "A")
     spans = seconds_of("A" + " " * 20 + "A")
-    assert changes(active, own, spans).tolist() == [0.0]
-    assert agreement(active, own, spans)[1].toarray()[0, 1] == 0.0
+    assert change_scores(active, own, spans).tolist() == [0.0]
+    assert measure_agreement(active, own, spans)[1].toarray()[0, 1] == 0.0
     active[:] = False
-    assert agreement(active, own, spans)[1].nnz == 0
-    assert (local_clusters(active, own, spans, np.zeros(2, dtype=np.int64)) == NOBODY).all()
+    assert measure_agreement(active, own, spans)[1].nnz == 0
+    assert (cluster_local_speakers(active, own, spans, np.zeros(2, dtype=np.int64)) == NOBODY).all()
 
 
 def test_who_owns_a_stretch_comes_first_and_who_talks_beside_him_second() -> None:
@@ -196,7 +202,7 @@ def test_who_owns_a_stretch_comes_first_and_who_talks_beside_him_second() -> Non
     other = int(active[0, 60].argmax())
     active[0, 20:30, other] = True  # B talks into A's third second
     spans, labels = seconds_of(who), np.array([0] * 5 + [1] * 5)
-    found = rank(windows_hear(spans, labels, active, own), frames_in(spans, own), labels, own)
+    found = rank_speakers(count_hearing_windows(spans, labels, active, own), select_frames(spans, own), labels, own)
     assert beside != other
     assert found[:50, 0].min() > found[:50, 1].max()
     assert found[55:95, 1].min() > found[55:95, 0].max()
@@ -217,15 +223,15 @@ def test_a_posterior_joins_what_windows_hear_and_whose_voice_it_is() -> None:
     who = "AAAAABBBBB"
     active, own = windows(who)
     spans, labels = seconds_of(who), np.array([0] * 5 + [1] * 5)
-    heard = windows_hear(spans, labels, active, own)
+    heard = count_hearing_windows(spans, labels, active, own)
     near = nearness(voices(who), labels, np.ones(10))
-    found = posteriors(heard.copy(), frames_in(spans, own), near, own)
+    found = posteriors(heard.copy(), select_frames(spans, own), near, own)
     assert found[5:45, 0].min() > 0.9
     assert found[5:45, 1].max() < 0.1
     assert found[55:95, 1].min() > 0.9
     # One second sounds like the other one: the windows' word is half of it.
     near[2] = [0.0, 1.0]
-    doubtful = posteriors(heard.copy(), frames_in(spans, own), near, own)
+    doubtful = posteriors(heard.copy(), select_frames(spans, own), near, own)
     np.testing.assert_allclose(doubtful[22:28], 0.5, atol=0.01)
     np.testing.assert_array_equal(np.delete(doubtful, slice(20, 31), axis=0), np.delete(found, slice(20, 31), axis=0))
 
@@ -249,8 +255,8 @@ def test_posteriors_are_probabilities_whatever_overlaps(data: st.DataObject) -> 
     points /= np.linalg.norm(points, axis=1, keepdims=True)
     near = nearness(points.astype(np.float32), labels, np.ones(len(spans)))
     np.testing.assert_allclose(near.sum(axis=1), 1.0, rtol=1e-5)
-    heard = windows_hear(spans, labels, active, own)
-    frames = frames_in(spans, own)
+    heard = count_hearing_windows(spans, labels, active, own)
+    frames = select_frames(spans, own)
     found = posteriors(heard, frames, near, own)
     assert -1e-6 <= found.min() <= found.max() <= 1.0 + 1e-6
     outside = np.ones(len(found), dtype=bool)
@@ -362,16 +368,16 @@ def test_as_many_as_are_asked_for_have_turns(
     and the segmentation may take them all for one."""
     who = "".join(letter * 4 for letter in order[:n])
     active, own = windows(who if changes_are_heard else "A" * len(who), n_speakers=8, seed=seed)
-    count = speaker_count(active, own)
+    count = count_speakers(active, own)
     if with_words:
         words = [Word(Span(0.5 * i, 0.5 * i + 0.5), " so") for i in range(2 * len(who))]
-        spans = text_stretches(words, active, own, float(len(who)), at_least=n)
+        spans = cut_text(words, active, own, float(len(who)), at_least=n)
     else:
-        spans = speech_stretches(count, active, own, at_least=n)
+        spans = cut_speech_regions(count, active, own, at_least=n)
     middles = [min(len(who) - 1, int((span.start + span.end) / 2)) for span in spans]
     labels = cluster(stretches_of("".join(who[i] for i in middles)), threshold=0.4, speakers=SpeakerCount(n, n))
-    heard = windows_hear(spans, labels, active, own)
-    turns = speaking(rank(heard, frames_in(spans, own), labels, own), count)
+    heard = count_hearing_windows(spans, labels, active, own)
+    turns = select_speaking(rank_speakers(heard, select_frames(spans, own), labels, own), count)
     assert turns.any(axis=0).sum() == n
 
 
@@ -379,8 +385,8 @@ def test_words_where_nobody_is_heard_are_nobodys() -> None:
     active, own = windows("AAAA    BBBB")
     words = [Word(Span(t, t + 0.9), " so.") for t in (0.0, 1.0, 2.0, 3.0, 5.5, 8.0, 9.0, 10.0, 11.0)]
     for least in (1, 3):
-        assert all(not 4.0 < span.start < 8.0 for span in text_stretches(words, active, own, 12.0, at_least=least))
-    assert text_stretches(words[4:5], active, own, 12.0, at_least=2) == []
+        assert all(not 4.0 < span.start < 8.0 for span in cut_text(words, active, own, 12.0, at_least=least))
+    assert cut_text(words[4:5], active, own, 12.0, at_least=2) == []
 
 
 def test_a_single_odd_stretch_is_no_speaker_and_takes_no_asked_ones_place() -> None:
@@ -439,21 +445,21 @@ def test_short_stretches_go_to_the_nearest_voice() -> None:
     who = "AABBAB"
     known = stretches_of(who)
     chosen = np.array([0, 1, 2, 3])
-    assert nearest(known, chosen, np.array([1, 1, 0, 0])).tolist() == [1, 1, 0, 0, 1, 0]
+    assert assign_nearest(known, chosen, np.array([1, 1, 0, 0])).tolist() == [1, 1, 0, 0, 1, 0]
 
 
 def test_the_threshold_follows_what_the_segmentation_knows_of_the_voices() -> None:
     who = "AB" * 20
-    nothing = calibrated(stretches_of(who), 0.4)
+    nothing = calibrate(stretches_of(who), 0.4)
     letters = np.array(list(who))
     shared = sparse.csr_matrix(np.ones((40, 40)))
     same = sparse.csr_matrix((letters[:, None] == letters[None]).astype(float))
     seconds = np.full(40, 3.0)
     known = Stretches(voices(who), seconds, seconds, same, shared)
     assert nothing == 0.4
-    assert 0.45 < calibrated(known, 0.4) < 0.6, "halfway between about 0.1 and 0.9"
+    assert 0.45 < calibrate(known, 0.4) < 0.6, "halfway between about 0.1 and 0.9"
     alone = Stretches(voices("A" * 40), seconds, seconds, shared, shared)
-    assert calibrated(alone, 0.4) == 0.4
+    assert calibrate(alone, 0.4) == 0.4
 
 
 def test_what_belongs_to_one_mode_is_refused_in_the_other() -> None:
@@ -477,5 +483,5 @@ def test_overlap_of_a_few_frames_makes_no_speaker() -> None:
     who = np.zeros((own.total_frames, 4), dtype=bool)
     who[:, 0] = True
     who[100:102, 1] = who[200:202, 2] = who[300:303, 3] = True
-    found = without_slips(who, 2, own)
+    found = remove_slips(who, 2, own)
     assert found.sum(axis=0).tolist() == [own.total_frames, 2, 0, 3], "who has a stretch stays, however short"

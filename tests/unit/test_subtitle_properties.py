@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from tests.formats_strategies import labels, nasty_text, timed_cues, transcripts, visible
 from whisperdiar.formats import by_name, read_cues, transcript_of
-from whisperdiar.formats._writing.cues import ReadyCue, ready
-from whisperdiar.formats._writing.speakers import chosen_style, clean_names, leads
+from whisperdiar.formats._writing.cues import ReadyCue, prepare_cues
+from whisperdiar.formats._writing.speakers import choose_style, clean_names, line_prefixes
 from whisperdiar.options import SPEAKER_STYLES, SubtitleRules, WriteOptions
 from whisperdiar.types import Cue
 
@@ -44,9 +44,9 @@ def write(name: str, items: list[Cue], known: dict[str, str], style: str, word_t
     extra: dict[str, Any] = {"word_times": word_times} if name in WORD_TIMES else {}
     module = importlib.import_module(f"whisperdiar.formats.{name}")
     text = module.dumps_cues(items, known, options=WriteOptions(speaker_style=style), **extra)
-    made = ready(items)
-    shown = chosen_style(style, own=OWN[name], supported=SUPPORTED[name])
-    rows = leads(made, clean_names(made, known), shown)
+    made = prepare_cues(items)
+    shown = choose_style(style, own=OWN[name], supported=SUPPORTED[name])
+    rows = line_prefixes(made, clean_names(made, known), shown)
     return text, [
         seen("".join(map("".join, zip(row, cue.lines, strict=True)))) for row, cue in zip(rows, made, strict=True)
     ]
@@ -61,11 +61,11 @@ def test_what_is_written_is_read(name, items, known, style, word_times):
     found = read_cues(name, text, labels=False)
     if name == "lrc":  # lines of a dialogue are lines of their own there, in the order of time
         read = Counter("".join(seen(line) for cue in found for line in cue.lines))
-        assert Counter("".join(seen(line) for cue in ready(items) for line in cue.lines)) <= read
+        assert Counter("".join(seen(line) for cue in prepare_cues(items) for line in cue.lines)) <= read
         return
     assert [seen("".join(cue.lines)) for cue in found] == wanted
     tolerance = 0.0151 if name == "ass" else 1e-6  # hundredths of a second, and no cue shorter than one
-    for cue, made in zip(found, ready(items), strict=True):
+    for cue, made in zip(found, prepare_cues(items), strict=True):
         assert cue.span.start == pytest.approx(made.start_ms / 1000, abs=tolerance)
         assert cue.span.end == pytest.approx(made.end_ms / 1000, abs=tolerance)
 
@@ -77,8 +77,8 @@ def test_speakers_are_read_where_the_file_tells_them(name, items, known, style):
     if name == "ass":
         style = "auto"
     text, _ = write(name, items, known, style, False)
-    names = clean_names(ready(items), known)
-    for cue, made in zip(read_cues(name, text, labels=False), ready(items), strict=True):
+    names = clean_names(prepare_cues(items), known)
+    for cue, made in zip(read_cues(name, text, labels=False), prepare_cues(items), strict=True):
         wanted = [seen(names[who]) if who is not None else "" for who in made.speakers]
         found = [seen(who or "") for who in (cue.line_speakers or (cue.speaker,) * len(cue.lines))]
         if name != "ass" or len(set(made.speakers)) == 1:  # an event has one name
@@ -119,7 +119,7 @@ def test_ttconv_reads_ttml(items, known, style):
     ]
     assert [seen(item) for item in texts] == wanted
     assert [((p.get_begin() or 0) * 1000, p.get_end() * 1000) for p in paragraphs] == [
-        (cue.start_ms, cue.end_ms) for cue in ready(items)
+        (cue.start_ms, cue.end_ms) for cue in prepare_cues(items)
     ]
 
 
@@ -156,7 +156,7 @@ def ffmpeg_texts(text: str, demuxer: str) -> list[str]:
 
 @pytest.mark.parametrize(("name", "demuxer"), [("srt", "srt"), ("vtt", "webvtt"), ("ass", "ass")])
 @FEW
-@given(items=subtitles.filter(lambda items: bool(ready(items))), known=known_names, style=styles)
+@given(items=subtitles.filter(lambda items: bool(prepare_cues(items))), known=known_names, style=styles)
 def test_ffmpeg_decodes_every_letter(name, demuxer, items, known, style):
     text, wanted = write(name, items, known, style, False)
     assert {seen(item) for item in ffmpeg_texts(text, demuxer)} == set(wanted)  # of two cues that are one it drops one
@@ -165,7 +165,7 @@ def test_ffmpeg_decodes_every_letter(name, demuxer, items, known, style):
 @FEW
 @given(subtitles)
 def test_cues_that_share_the_screen_lie_above_one_another(items):
-    made = ready(items)
+    made = prepare_cues(items)
     for i, cue in enumerate(made):
         together = [other for other in made[:i] if other.end_ms > cue.start_ms]
         assert cue.level not in [other.level for other in together]
@@ -176,7 +176,7 @@ def test_cues_that_share_the_screen_lie_above_one_another(items):
 @FEW
 @given(timed_cues())
 def test_pieces_add_up_to_their_line_and_stay_in_their_cue(cue):
-    for made in ready([cue]):
+    for made in prepare_cues([cue]):
         assert isinstance(made, ReadyCue)
         for line, pieces in zip(made.lines, made.pieces, strict=bool(made.pieces)):
             assert "".join(piece.text for piece in pieces) == line

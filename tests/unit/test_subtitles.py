@@ -150,7 +150,7 @@ def test_a_shift_in_time_shifts_the_cues(
 ) -> None:
     rules = subtitle_rules(profile, language=transcript.language, overlap=overlap, fps=fps)
     later = tuple(
-        Segment(tuple(Word(w.span.shifted(8.0), w.text, 1.0, w.speaker) for w in segment.words), segment.speaker)
+        Segment(tuple(Word(w.span.shift(8.0), w.text, 1.0, w.speaker) for w in segment.words), segment.speaker)
         for segment in transcript.segments
     )
     first = cues(transcript, rules=rules)

@@ -13,11 +13,11 @@ import pytest
 from whisperdiar.errors import BackendBroken, BackendMissing, InvalidOption
 from whisperdiar.frameworks.torch import (
     choose_device,
+    find_torch_mismatch,
     import_module,
-    one_line,
     reinstall_command,
     require,
-    torch_mismatch,
+    summarise_error,
 )
 from whisperdiar.options import Runtime
 
@@ -86,9 +86,9 @@ def test_a_gpu_that_is_not_there_is_refused_and_auto_goes_without() -> None:
 
 
 def test_an_error_becomes_one_short_line() -> None:
-    assert one_line(ValueError("a\n  b\tc")) == "ValueError: a b c"
-    assert one_line(KeyError()) == "KeyError"
-    long = one_line(ValueError("x" * 1000))
+    assert summarise_error(ValueError("a\n  b\tc")) == "ValueError: a b c"
+    assert summarise_error(KeyError()) == "KeyError"
+    long = summarise_error(ValueError("x" * 1000))
     assert len(long) == 240
     assert long.endswith("…")
 
@@ -128,7 +128,7 @@ def test_which_torchaudio_fits_which_torch(
         return found
 
     monkeypatch.setattr(importlib.metadata, "version", version)
-    assert (torch_mismatch() is None) == fits
+    assert (find_torch_mismatch() is None) == fits
 
 
 def test_the_command_that_mends_a_mismatch_comes_from_this_packages_own_ranges() -> None:

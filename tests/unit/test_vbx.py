@@ -18,7 +18,7 @@ from whisperdiar.diarization._shared.windows import NOBODY
 from whisperdiar.diarization.onnx import agglomerative, vbx
 from whisperdiar.diarization.onnx.k_means import k_means
 from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable
-from whisperdiar.frameworks.pyannote import quiet
+from whisperdiar.frameworks.pyannote import silence_pyannote
 from whisperdiar.options import OnnxSettings, Runtime
 from whisperdiar.options.onnx_diarization import VBX_FA, VBX_FB, VBX_THRESHOLD
 from whisperdiar.types import ANY_SPEAKERS, SpeakerCount
@@ -59,12 +59,12 @@ def ours(folder: Path, d: int = 256) -> _plda.Plda:
 @pytest.fixture(scope="module", autouse=True)
 def _pyannote() -> None:
     """Imported before any example is drawn (see `tests.conftest`)."""
-    with quiet(), contextlib.suppress(ImportError):
+    with silence_pyannote(), contextlib.suppress(ImportError):
         importlib.import_module("pyannote.audio.pipelines.clustering")
 
 
 def pyannote(module: str) -> Any:
-    with quiet():
+    with silence_pyannote():
         return pytest.importorskip(f"pyannote.audio.{module}", reason="pyannote.audio is not installed")
 
 
@@ -157,7 +157,7 @@ def test_responsibilities_and_weights_are_those_of_pyannote(
     features = plda.transform(embeddings)
     first = np.unique(np.random.default_rng(seed).integers(0, n_first, size=n), return_inverse=True)[1]
     expected, weights = pyannote("utils.vbx").cluster_vbx(first, features, plda.between, Fa=0.07, Fb=fb, maxIters=20)
-    found = vbx.responsibilities(features, plda.between, first.astype(np.int64), fa=0.07, fb=fb)
+    found = vbx.infer_responsibilities(features, plda.between, first.astype(np.int64), fa=0.07, fb=fb)
     np.testing.assert_allclose(found[0], expected, rtol=0, atol=1e-7)
     np.testing.assert_allclose(found[1], weights, rtol=0, atol=1e-7)
 

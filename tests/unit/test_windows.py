@@ -14,13 +14,13 @@ from whisperdiar.diarization._shared.windows import (
     NOBODY,
     WindowGrid,
     activations,
+    count_speakers,
+    count_windows,
+    find_active_spans,
     mean_activations,
+    read_mono,
+    select_speaking,
     speaker_activity,
-    speaker_count,
-    speaking,
-    stretch,
-    stretches,
-    windows_over,
 )
 
 RATE = 16_000
@@ -68,7 +68,7 @@ def test_means_over_windows_are_probabilities(seconds: float, step: float, seed:
     heard = np.zeros(at.total_frames)
     for window in range(at.n_windows):
         heard[at.first_frame(window) :][: at.n_frames] += 1
-    np.testing.assert_array_equal(windows_over(at), heard)
+    np.testing.assert_array_equal(count_windows(at), heard)
     means = mean_activations(activations(active, clusters, at), at)
     assert 0.0 <= means.min() <= means.max() <= 1.0
     always = mean_activations(activations(np.ones_like(active), np.zeros_like(clusters), at), at)
@@ -95,7 +95,7 @@ def test_counts_and_activations_are_those_of_pyannote(seconds: float) -> None:
     active = random.random((at.n_windows, at.n_frames, 3)) > 0.6
     wrapped, frames = theirs(active.astype(np.float32), at)
     expected = SpeakerDiarization.speaker_count(wrapped, frames, warm_up=(0.0, 0.0))
-    count = speaker_count(active, at)
+    count = count_speakers(active, at)
     np.testing.assert_array_equal(count, expected.data[:, 0])
 
     scores = random.random(active.shape).astype(np.float32)
@@ -104,7 +104,7 @@ def test_counts_and_activations_are_those_of_pyannote(seconds: float) -> None:
     wrapped, _ = theirs(scores, at)
     expected_who = SpeakerDiarization.reconstruct(SpeakerDiarization, wrapped, clusters.copy(), expected).data
     summed = activations(scores, clusters, at)
-    found = speaking(summed, count)
+    found = select_speaking(summed, count)
     # Of equals, pyannote.audio takes the one that NumPy happens to sort first.
     ranked = -np.sort(-np.pad(summed, ((0, 0), (1, 1)), constant_values=(np.inf, -np.inf)), axis=1)
     places = np.arange(len(count)), np.minimum(count, summed.shape[1])
@@ -114,7 +114,7 @@ def test_counts_and_activations_are_those_of_pyannote(seconds: float) -> None:
 
 
 def test_more_at_once_than_there_are_clusters() -> None:
-    who = speaking(np.array([[1.0], [1.0], [0.0]], np.float32), np.array([2, 1, 0]))
+    who = select_speaking(np.array([[1.0], [1.0], [0.0]], np.float32), np.array([2, 1, 0]))
     assert who.tolist() == [[True, True], [True, False], [False, False]]
 
 
@@ -128,7 +128,7 @@ def test_stretches_are_those_of_pyannote(active: list[bool], fill: float) -> Non
     frames = core.SlidingWindow(start=0.0, duration=at.frame_duration, step=at.frame_step)
     scores = core.SlidingWindowFeature(np.array(active, dtype=np.float32)[:, None], frames)
     expected = Binarize(onset=0.5, offset=0.5, min_duration_off=fill)(scores)
-    found = stretches(np.array(active), at, fill=fill)
+    found = find_active_spans(np.array(active), at, fill=fill)
     np.testing.assert_allclose(
         np.array(found).reshape(-1, 2), np.array([(s.start, s.end) for s in expected.itersegments()]).reshape(-1, 2)
     )
@@ -136,7 +136,7 @@ def test_stretches_are_those_of_pyannote(active: list[bool], fill: float) -> Non
 
 def test_a_stretch_of_sound_is_filled_with_silence_beyond_the_recording() -> None:
     audio = Audio(np.stack([np.arange(1, 11), np.arange(3, 13)]).astype(np.float32), RATE)
-    assert stretch(audio, 8, 13).tolist() == [10.0, 11.0, 0.0, 0.0, 0.0]
-    assert stretch(audio, -2, 2).tolist() == [0.0, 0.0, 2.0, 3.0]
-    assert stretch(audio, 20, 23).tolist() == [0.0, 0.0, 0.0]
-    assert stretch(audio, -9, -5).tolist() == [0.0, 0.0, 0.0, 0.0]
+    assert read_mono(audio, 8, 13).tolist() == [10.0, 11.0, 0.0, 0.0, 0.0]
+    assert read_mono(audio, -2, 2).tolist() == [0.0, 0.0, 2.0, 3.0]
+    assert read_mono(audio, 20, 23).tolist() == [0.0, 0.0, 0.0]
+    assert read_mono(audio, -9, -5).tolist() == [0.0, 0.0, 0.0, 0.0]

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whisperdiar.asr._shared.word_times import MIN_WORD_S, longest_word, trusted_spans
-from whisperdiar.asr._shared.words import BROKEN, RawWord, place_words, rejoined, retimed, spread
+from whisperdiar.asr._shared.word_times import MIN_WORD_S, max_word_duration, repair_spans
+from whisperdiar.asr._shared.words import BROKEN, RawWord, place_words, restore_characters, retime_words, spread_words
 from whisperdiar.types import Span, Word
 
 PIECE = Span(0, 30)
@@ -56,15 +56,15 @@ def test_punctuation_has_no_say_in_time_and_probability():
 
 
 def spans(*times: tuple[float, float], speech=(PIECE,), text: str = " word") -> list[Span]:
-    return trusted_spans(times, [text] * len(times), piece=PIECE, speech=speech)
+    return repair_spans(times, [text] * len(times), piece=PIECE, speech=speech)
 
 
 def test_a_word_lasts_no_longer_than_its_letters_can_explain():
-    longest = longest_word(" word")
+    longest = max_word_duration(" word")
     assert 0.8 < longest < 1.5
     assert spans((2, 2.5), (2.5, 9.0)) == [Span(2, 2.5), Span(2.5, 2.5 + longest)]
     assert spans((2.5, 9.0), (9.0, 9.4)) == [Span(9 - longest, 9.0), Span(9, 9.4)]
-    assert longest_word(" 1984") > longest_word(" year") + 0.5
+    assert max_word_duration(" 1984") > max_word_duration(" year") + 0.5
 
 
 def test_a_long_word_is_cut_back_to_the_speech_next_to_it():
@@ -81,7 +81,7 @@ def test_a_word_stretched_over_what_else_is_said_stays_with_its_neighbour():
     """The last word before a sentence that Whisper skips, and the first one behind it."""
     speech = [Span(0, 2.4), Span(3, 9), Span(9.5, 12)]
     assert spans((1.0, 1.4), (1.4, 8.5), speech=speech)[1] == Span(1.4, 2.4)
-    longest = longest_word(" word")
+    longest = max_word_duration(" word")
     assert spans((3.5, 10.0), (10.0, 10.4), speech=speech)[0] == Span(9.5, 10.0)
     # Too little is spoken there for the word.
     assert spans((1.0, 2.3), (2.3, 8.5), speech=speech)[1] == Span(3, 3 + longest)
@@ -109,26 +109,26 @@ def test_times_are_in_order_apart_and_short_enough(times, steps):
     assert len(found) == len(times)
     assert all(PIECE.start <= span.start < span.end <= PIECE.end for span in found)
     assert all(before.end <= after.start for before, after in pairwise(found))
-    assert all(span.duration <= longest_word(" word") + 2 * MIN_WORD_S for span in found)
+    assert all(span.duration <= max_word_duration(" word") + 2 * MIN_WORD_S for span in found)
 
 
 def test_new_times_replace_old_ones_and_gaps_keep_theirs():
     words = [Word(Span(1.0, 1.4), " one"), Word(Span(1.5, 1.9), " 2"), Word(Span(2.0, 2.4), " three")]
-    moved = retimed(words, [(1.1, 1.3), None, (1.7, 2.2)], piece=PIECE, speech=[PIECE])
+    moved = retime_words(words, [(1.1, 1.3), None, (1.7, 2.2)], piece=PIECE, speech=[PIECE])
     assert [word.span for word in moved] == [Span(1.1, 1.3), Span(1.5, 1.7), Span(1.7, 2.2)]
     assert [word.text for word in moved] == [word.text for word in words]
-    late = retimed(words, [None, None, (1.2, 1.6)], piece=PIECE, speech=[PIECE])
+    late = retime_words(words, [None, None, (1.2, 1.6)], piece=PIECE, speech=[PIECE])
     assert late[0].start == 1.0
     assert 1.2 <= late[2].start < late[2].end == 1.6
 
 
 def test_words_are_spread_over_the_speech():
-    raw = spread(" one two three four", [Span(0, 1), Span(5, 6)])
+    raw = spread_words(" one two three four", [Span(0, 1), Span(5, 6)])
     assert [word.text for word in raw] == [" one", " two", " three", " four"]
     assert raw[0].start == 0.0
     assert raw[-1].end == pytest.approx(6.0)
     assert all(word.end <= 1.0 or word.start >= 5.0 for word in raw)
-    assert [word.text for word in spread("今日", [Span(0, 1)], spaced=False)] == [" 今", "日"]
+    assert [word.text for word in spread_words("今日", [Span(0, 1)], spaced=False)] == [" 今", "日"]
 
 
 @given(st.text(alphabet=" aé日😀ж", min_size=1, max_size=12), st.data())
@@ -140,7 +140,7 @@ def test_characters_torn_between_words_are_made_whole(text, data):
         coded[low:high].decode(errors="replace") for low, high in zip([0, *cuts], [*cuts, len(coded)], strict=True)
     ]
     raw = [RawWord(part, float(i), i + 1.0, 0.9) for i, part in enumerate(parts)]
-    found = rejoined(raw, text)
+    found = restore_characters(raw, text)
     assert "".join(word.text for word in found) == text
     assert {word.start for word in found} <= {word.start for word in raw}
     assert found[-1].end == raw[-1].end
@@ -149,5 +149,5 @@ def test_characters_torn_between_words_are_made_whole(text, data):
 
 def test_what_the_model_itself_left_broken_stays_broken():
     raw = (RawWord(f" caf{BROKEN}", 0.0, 1.0), RawWord(" au", 1.0, 2.0))
-    assert rejoined(raw, f" caf{BROKEN} au") == raw
-    assert rejoined(raw, " something else") == raw
+    assert restore_characters(raw, f" caf{BROKEN} au") == raw
+    assert restore_characters(raw, " something else") == raw

@@ -21,7 +21,7 @@ from whisperdiar.minutes.extract.model import (
     Phrases,
     Scale,
     Trees,
-    masked_tokens,
+    mask_tokens,
     phrases_of,
 )
 from whisperdiar.minutes.language import NEUTRAL, language
@@ -86,7 +86,7 @@ def example(meeting: Meeting) -> Example:
         items=items,
         names={kind: found.names for kind, found in kinds.items()},
         matrix={kind: found.matrix for kind, found in kinds.items()},
-        masked=[masked_tokens(item, english) for item in items],
+        masked=[mask_tokens(item, english) for item in items],
         n_words=n_words,
         share={target: words_per_utterance(items, meeting.chosen[target]) / n_words for target in TARGETS},
         chosen={target: float(meeting.chosen[target].sum()) for target in TARGETS},

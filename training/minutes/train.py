@@ -21,7 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from training.minutes.corpus import meetings
 from training.minutes.fit import Example, example, fit, folds
 from whisperdiar.minutes.extract.features import Vector
-from whisperdiar.minutes.extract.model import TARGETS, Model, Scale, to_arrays, with_sentences
+from whisperdiar.minutes.extract.model import TARGETS, Model, Scale, blend_sentences, to_arrays
 
 KINDS = ("phrases", "cues", "neutral")
 
@@ -49,7 +49,7 @@ def scores_of(models: Mapping[str, Model], kind: str, target: str, item: Example
     """What the product computes before the logistic curve."""
     model = models["neutral" if kind == "neutral" else "phrases"]
     matrix = item.matrix["neutral" if kind == "neutral" else "cues"]
-    return with_sentences(model.raw(target, matrix, item.masked if kind == "phrases" else None), item.items)
+    return blend_sentences(model.raw(target, matrix, item.masked if kind == "phrases" else None), item.items)
 
 
 def calibrated(scale: Scale, target: str, examples: Sequence[Example], scores: Sequence[Vector]) -> Scale:

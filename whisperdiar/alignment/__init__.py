@@ -1,4 +1,4 @@
-"""Words and turns joined: who said each word, and how sure that is.
+"""Speaker assignment: words joined with turns, each word with its speaker and how sure that is.
 
     words    |--we--| |-agree-|          |-yes-|     |so|
     turns    [----- SPEAKER_00 -----]  [S_01]  [-- SPEAKER_00 --
@@ -22,15 +22,15 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from whisperdiar.alignment._confidence import confidence, evidence
-from whisperdiar.alignment._network import shipped
+from whisperdiar.alignment._network import load_shipped
 from whisperdiar.alignment._turns import (
     NOBODY,
     SpeakerTurns,
     candidates,
-    covered,
+    coverage_of,
     distance_of,
+    log_scale,
     pair_features,
-    scaled,
 )
 from whisperdiar.alignment._words import Doubles, Floats, Indices, WordTimes, word_features
 from whisperdiar.options import AlignmentOptions
@@ -66,7 +66,7 @@ def align(words: Sequence[Word], turns: Iterable[Turn]) -> tuple[Word, ...]:
         )
     joined: list[Word] = []
     for part in decide(words, turns):
-        joined += _named(words[part.first : part.first + len(part.chosen)], part)
+        joined += _assign_speakers(words[part.first : part.first + len(part.chosen)], part)
     return tuple(joined)
 
 
@@ -91,14 +91,14 @@ class Decision:
     @property
     def confidence(self) -> Doubles:
         """float64 (n,): the probability that the most probable candidate spoke the word."""
-        return confidence(shipped().confidence, evidence(self.probability, self.chosen, self.pairs))
+        return confidence(load_shipped().confidence, evidence(self.probability, self.chosen, self.pairs))
 
 
 def decide(words: Sequence[Word], turns: Sequence[Turn]) -> Iterator[Decision]:
     """How probable each word's candidates are, block by block; `words` and `turns` are not empty."""
     origin = min(words[0].span.start, min(turn.span.start for turn in turns))
     times, speakers = WordTimes.of(words, origin), SpeakerTurns.of(turns, origin)
-    features, network = word_features(words, times), shipped()
+    features, network = word_features(words, times), load_shipped()
     n = len(features)
     # Threads gain nothing on matrices this small, and where the processor is busy they wait for each other.
     with threadpool_limits(limits=1, user_api="blas"):
@@ -123,8 +123,8 @@ def uncertain_words(words: Sequence[Word], *, options: AlignmentOptions | None =
     )
 
 
-def _named(words: Sequence[Word], part: Decision) -> Iterator[Word]:
-    chosen, probability, cover = part.chosen, part.probability, covered(part.pairs)
+def _assign_speakers(words: Sequence[Word], part: Decision) -> Iterator[Word]:
+    chosen, probability, cover = part.chosen, part.probability, coverage_of(part.pairs)
     rows = np.arange(len(chosen))
     best = probability.argmax(axis=1)
     rest = probability.copy()
@@ -135,7 +135,7 @@ def _named(words: Sequence[Word], part: Decision) -> Iterator[Word]:
     second = np.where(overlap, np.where(beside, rest, -1.0).argmax(axis=1), rest.argmax(axis=1))
     named = overlap | (rest[rows, second] > _NEGLIGIBLE)
     # The first candidate is the nearest one.
-    heard = distance_of(part.pairs)[:, 0] <= np.float32(scaled(np.float64(OUT_OF_REACH_S)))
+    heard = distance_of(part.pairs)[:, 0] <= np.float32(log_scale(np.float64(OUT_OF_REACH_S)))
     found = zip(
         words,
         np.where(heard, chosen[rows, best], NOBODY).tolist(),

@@ -1,4 +1,4 @@
-"""How sure it is that a word's speaker is right: logistic regression over what the join knows of the word.
+"""Confidence of a word's speaker: logistic regression over what is known of the word and its candidates.
 
 The network shares certainty out among a word's candidates, so with one candidate it is always certain. But whoever
 truly spoke may be none of them: nobody's turn covers the word, the nearest one ended long ago, or the diarizer never

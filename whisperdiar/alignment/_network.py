@@ -1,4 +1,4 @@
-"""A small network that weighs the evidence: for every word a probability for each of its candidates.
+"""Speaker assignment network: evidence per word → a probability for each candidate speaker.
 
 Every candidate of a word has a state of `width` numbers. It begins with what the turns say of him, hears what they
 say of his strongest rivals and how the words around pause and end (one layer), and then, twice, looks at the same
@@ -26,7 +26,7 @@ WEIGHTS = "alignment.npz"
 
 
 @dataclass(frozen=True, slots=True)
-class Network:
+class AssignmentNetwork:
     """Weights, float32; a layer maps (n, inputs) by `x @ matrix + bias`.
 
     Attributes:
@@ -119,14 +119,14 @@ def _rivals(state: Floats) -> Floats:
 
 
 @functools.cache
-def shipped() -> Network:
+def load_shipped() -> AssignmentNetwork:
     """The network that comes with whisperdiar."""
     source = importlib.resources.files("whisperdiar.data").joinpath(WEIGHTS)
     with source.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
         arrays = {name: stored[name] for name in stored.files}
     names = ("context", "near_offsets", "far_offsets", "confidence")
     context, near, far, sure = (arrays.pop(name) for name in names)
-    return Network(int(context), _integers(near), _integers(far), arrays, sure)
+    return AssignmentNetwork(int(context), _integers(near), _integers(far), arrays, sure)
 
 
 def _integers(values: Sequence[int] | NDArray[np.generic]) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""What the turns near a word say of each speaker who might have said it.
+"""Speaker features: what the turns near a word say of each candidate speaker.
 
 Every word gets `N_SLOTS` candidates, the speakers whose turns are nearest. A candidate is described by how much
 he talks in windows to the left and right of the word's middle, by where the word lies in his turn or between two
@@ -60,7 +60,7 @@ class SpeakerTurns:
         start = seconds_since(origin, [turn.span.start for turn in ordered])
         end = seconds_since(origin, [turn.span.end for turn in ordered])
         order = np.argsort(speaker, kind="stable")
-        speaker, start, end = _joined(speaker[order], start[order], end[order])
+        speaker, start, end = _merge_touching(speaker[order], start[order], end[order])
         length = end - start
         first = np.searchsorted(speaker, np.arange(len(index) + 1))
         return cls(tuple(index), first, start, end, np.cumsum(length) - length, speaker)
@@ -73,7 +73,7 @@ class SpeakerTurns:
         return share
 
 
-def _joined(speaker: Indices, start: Doubles, end: Doubles) -> tuple[Indices, Doubles, Doubles]:
+def _merge_touching(speaker: Indices, start: Doubles, end: Doubles) -> tuple[Indices, Doubles, Doubles]:
     # The running maximum of ends within a speaker: speakers are kept apart by an offset larger than any time.
     span = float(np.max(end) - np.min(start)) + 1.0
     latest = np.maximum.accumulate(end + speaker * span) - speaker * span
@@ -144,14 +144,14 @@ def pair_features(times: WordTimes, turns: SpeakerTurns, chosen: Indices) -> Flo
     return features.reshape(n, N_SLOTS, N_PAIR_FEATURES)
 
 
-def covered(pairs: Floats) -> Floats:
+def coverage_of(pairs: Floats) -> Floats:
     """float32 (n, N_SLOTS), 0 to 1: the part of each word that each candidate's turns cover, from its features."""
     return pairs[:, :, 0]
 
 
 def distance_of(pairs: Floats) -> Floats:
     """float32 (n, N_SLOTS), 0 to 2: how far each candidate's nearest turn is from the word's middle, on the scale of
-    `scaled`, from its features."""
+    `log_scale`, from its features."""
     return pairs[:, :, -4]
 
 
@@ -202,18 +202,18 @@ class _Talk:
         either = (end - start) + (turns.end[nearest] - turns.start[nearest]) - shared
         return [
             inside.astype(np.float64),
-            np.where(inside, scaled(middle - turns.start[now]), 0.0),
-            np.where(inside, scaled(turns.end[now] - middle), 0.0),
-            np.where(inside, 0.0, scaled(gap_before)),
-            np.where(inside, 0.0, scaled(gap_after)),
-            np.where(inside, scaled(length_now), 0.0),
-            np.where(begun & ~inside, scaled(length_now), 0.0),
-            np.where(has_next, scaled(length_next), 0.0),
+            np.where(inside, log_scale(middle - turns.start[now]), 0.0),
+            np.where(inside, log_scale(turns.end[now] - middle), 0.0),
+            np.where(inside, 0.0, log_scale(gap_before)),
+            np.where(inside, 0.0, log_scale(gap_after)),
+            np.where(inside, log_scale(length_now), 0.0),
+            np.where(begun & ~inside, log_scale(length_now), 0.0),
+            np.where(has_next, log_scale(length_next), 0.0),
             shared / np.maximum(either, 1e-3),
-            np.minimum(scaled(np.where(inside, 0.0, np.minimum(gap_before, gap_after))), 2.0),
+            np.minimum(log_scale(np.where(inside, 0.0, np.minimum(gap_before, gap_after))), 2.0),
         ]
 
 
-def scaled(seconds: Doubles) -> Doubles:
+def log_scale(seconds: Doubles) -> Doubles:
     """Times on a logarithmic scale: 0 s is 0, 40 s is 2."""
     return np.log1p(np.clip(seconds, 0.0, 120.0) / 0.1) / 3

@@ -1,4 +1,4 @@
-"""What a stream of words says about changes of speaker, before any turn is looked at.
+"""Word features: what the words alone say about changes of speaker.
 
 Nothing here knows a language: a word is its times, its length, the punctuation and the case that the recogniser
 wrote, and how words of the same spelling behave elsewhere in this recording (a spelling that keeps standing alone
@@ -89,17 +89,17 @@ def _columns(texts: _Spellings, times: WordTimes) -> Iterator[NDArray[np.generic
     duration = end - start
     alone = (since == 0) & (until == 0)
     isolated = (before > 0.15) & (after > 0.15)
-    frequency, alone_share, isolated_share = _behaviour(texts.kind, alone, isolated)
+    frequency, alone_share, isolated_share = _usage_rates(texts.kind, alone, isolated)
     yield np.minimum(duration, 2.0)
     yield np.clip(duration - (_BASE_S + _PER_CHARACTER_S * texts.length), -0.5, 1.5)
     yield np.clip(before, -0.5, 2.0)
     yield np.clip(after, -0.5, 2.0)
-    yield _logarithmic(before)
-    yield _logarithmic(after)
-    yield _link(start, end, 2)
-    yield _link(start, end, 3)
-    yield _link_ahead(start, end, 2)
-    yield _link_ahead(start, end, 3)
+    yield _log_scale(before)
+    yield _log_scale(after)
+    yield _pause_back(start, end, 2)
+    yield _pause_back(start, end, 3)
+    yield _pause_ahead(start, end, 2)
+    yield _pause_ahead(start, end, 3)
     yield texts.ends_sentence
     yield texts.ends_clause
     yield texts.capital
@@ -151,18 +151,18 @@ def _sides(start: Doubles, end: Doubles) -> tuple[Doubles, Doubles]:
     return pause[:-1], pause[1:]
 
 
-def _logarithmic(seconds: Doubles) -> Doubles:
+def _log_scale(seconds: Doubles) -> Doubles:
     return np.log1p(np.clip(seconds, 0.0, 20.0) / 0.1) / 3
 
 
-def _link(start: Doubles, end: Doubles, back: int) -> Doubles:
+def _pause_back(start: Doubles, end: Doubles, back: int) -> Doubles:
     """Seconds from the end of the word `back` places before: two people's words alternate in overlapping speech."""
     value = np.full(len(start), 1.0)
     value[back:] = np.clip(start[back:] - end[:-back], -1.0, 1.0)
     return value
 
 
-def _link_ahead(start: Doubles, end: Doubles, ahead: int) -> Doubles:
+def _pause_ahead(start: Doubles, end: Doubles, ahead: int) -> Doubles:
     value = np.full(len(start), 1.0)
     value[:-ahead] = np.clip(start[ahead:] - end[:-ahead], -1.0, 1.0)
     return value
@@ -179,7 +179,7 @@ def _place_in_sentence(ends: NDArray[np.bool_]) -> tuple[Doubles, Doubles]:
     return (places - first).astype(np.float64), (last - places).astype(np.float64)
 
 
-def _behaviour(
+def _usage_rates(
     kind: Indices, alone: NDArray[np.bool_], isolated: NDArray[np.bool_]
 ) -> tuple[Doubles, Doubles, Doubles]:
     """How often a word's spelling occurs here, and how often it stands alone: shares smoothed to the recording's."""

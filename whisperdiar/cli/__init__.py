@@ -97,7 +97,7 @@ def run(arguments: Sequence[str]) -> int:
     return result if isinstance(result, int) else OK
 
 
-def calm_libraries() -> None:
+def silence_libraries() -> None:
     """Their warnings and log lines are for developers; what a user must know, whisperdiar says itself."""
     _fill_standard_descriptors()
     disable_telemetry()

@@ -1,4 +1,4 @@
-"""Subtitle files held against the rules of a publisher."""
+"""Command `check`: subtitle files held against the rules of a publisher."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from whisperdiar.formats import by_suffix, decode, english_name, read_cues
 from whisperdiar.options import WriteOptions
 from whisperdiar.subtitles.checking import RULES, Report, Violation
 from whisperdiar.subtitles.checking import check as check_cues
-from whisperdiar.subtitles.unavoidable_violations import without_unavoidable
+from whisperdiar.subtitles.unavoidable_violations import separate_unavoidable
 from whisperdiar.system.files import read_bytes
 from whisperdiar.text.language_identification import identify_language
 from whisperdiar.text.languages import language_code
@@ -66,18 +66,18 @@ def check(
             raise FormatError(f"--transcript {spoken}: it holds no words, so nothing can be told of them")
         limits = shared.write_options({**options, "speaker_style": WriteOptions().speaker_style})
         said = language_code(language) or (transcript.language if transcript else None)
-        found = _checked(source, encoding, limits, said, transcript, console)
+        found = _check_file(source, encoding, limits, said, transcript, console)
     except FormatError as error:
         report(error, console)
         context.exit(USAGE)
     if as_json:
         write_stdout(json.dumps({"file": str(source), **found.to_dict()}, ensure_ascii=False, indent=1) + "\n")
     else:
-        write_stdout(_listing(str(source), found, judged=transcript is not None))
+        write_stdout(_format_report(str(source), found, judged=transcript is not None))
     context.exit(FAILED if found.violations else OK)
 
 
-def _checked(
+def _check_file(
     source: Path,
     encoding: str | None,
     limits: WriteOptions,
@@ -103,13 +103,13 @@ def _checked(
         unit=0.01 if form.name in _HUNDREDTHS else 0.001,
         in_order=form.name not in _UNORDERED,
     )
-    return found if transcript is None else without_unavoidable(found, cues, transcript, rules, shown=shown)
+    return found if transcript is None else separate_unavoidable(found, cues, transcript, rules, shown=shown)
 
 
-def _listing(name: str, found: Report, *, judged: bool) -> str:
-    lines = [_line(item) for item in found.violations]
+def _format_report(name: str, found: Report, *, judged: bool) -> str:
+    lines = [_format_violation(item) for item in found.violations]
     if found.unavoidable:
-        lines += ["", "no cut can avoid:", *map(_line, found.unavoidable), ""]
+        lines += ["", "no cut can avoid:", *map(_format_violation, found.unavoidable), ""]
     broken = len({item.cue for item in found.violations})
     lines.append(
         f"{name}: {found.cues} cues, {found.mean_cps:.1f} characters a second on average, {found.max_cps:.1f} at most"
@@ -118,7 +118,7 @@ def _listing(name: str, found: Report, *, judged: bool) -> str:
         count = len(found.violations)
         lines.append(
             f"{count} violation{'s' * (count != 1)} of {found.profile} in {broken} cue{'s' * (broken != 1)} "
-            f"({found.per_100:.1f} of 100): {_counts(found.by_rule)}"
+            f"({found.per_100:.1f} of 100): {_format_counts(found.by_rule)}"
         )
     else:
         but = " but those that no cut can avoid" if found.unavoidable else ""
@@ -128,19 +128,19 @@ def _listing(name: str, found: Report, *, judged: bool) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _counts(counts: Mapping[str, int]) -> str:
+def _format_counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{rule} {count}" for rule, count in counts.items())
 
 
-def _line(item: Violation) -> str:
+def _format_violation(item: Violation) -> str:
     bound = "at least" if item.rule in ("too-short", "no-duration", "gap", "empty") else "at most"
     other = f", beside cue {item.other}" if item.other is not None else ""
     return (
-        f"cue {item.cue}, {_clock(item.span.start)}: {item.rule}: {item.value:.4g}, {bound} {item.limit:.4g} "
+        f"cue {item.cue}, {_format_clock_ms(item.span.start)}: {item.rule}: {item.value:.4g}, {bound} {item.limit:.4g} "
         f"({RULES[item.rule]}{other})"
     )
 
 
-def _clock(seconds: float) -> str:
+def _format_clock_ms(seconds: float) -> str:
     whole = round(seconds * 1000)
     return f"{whole // 3600000:02d}:{whole // 60000 % 60:02d}:{whole // 1000 % 60:02d}.{whole % 1000:03d}"

@@ -1,4 +1,4 @@
-"""From a finished transcript to other formats and other names; no model runs."""
+"""Commands `convert` and `rename`: a finished transcript in other formats and with other names; no model runs."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import click
 
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console
-from whisperdiar.cli.muxing import embed_options, embedding, write_embedded
-from whisperdiar.cli.outputs import Target, check_outputs, check_used, clips_left, plan, unfinished
+from whisperdiar.cli.muxing import mux_options, mux_request, write_muxed
+from whisperdiar.cli.outputs import Target, check_outputs, check_used, clips_left, plan, select_unfinished
 from whisperdiar.cli.page import recording_of
 from whisperdiar.cli.transcribe import write_targets
 from whisperdiar.errors import InvalidOption
@@ -39,7 +39,7 @@ from whisperdiar.transcript import Transcript
     help="The recording: pages play it, ELAN links to it, --clips cuts it, --embed copies it.",
 )
 @shared.page_option
-@embed_options
+@mux_options
 @click.option("--clips", type=shared.PATH, metavar="DIR", help="Write each speaker's speech as sound; needs --media.")
 @shared.quiet_option
 @click.pass_context
@@ -72,7 +72,7 @@ def convert(
     console = Console(quiet=quiet)
     context.call_on_close(console.close)
     write = shared.write_options(options)
-    wanted = embedding(embed, embed_format, overwrite=overwrite)
+    wanted = mux_request(embed, embed_format, overwrite=overwrite)
     for name, asked in (("--clips", clips), ("--embed", embed)):
         if asked is not None and media is None:
             raise InvalidOption(f"{name} {asked}: name the recording with --media FILE")
@@ -84,12 +84,12 @@ def convert(
         also_read=[media],
         also_written=[embed],
     )
-    check_used(context, planned[0], embedded=wanted is not None)
+    check_used(context, planned[0], muxed=wanted is not None)
     used = wanted is not None or clips is not None
     page_recording = recording_of(media, planned[0], inside=embed_media, copied=used)
     if used and media is not None:
         check_recording(media)
-    (targets,) = unfinished(planned, overwrite=overwrite, notify=console.warn)
+    (targets,) = select_unfinished(planned, overwrite=overwrite, notify=console.warn)
     if used:
         # Standard output is where subtitles go unasked; whoever asks for something else gets that alone.
         targets = targets if destinations or outputs or formats else []
@@ -115,7 +115,7 @@ def convert(
         else:
             _cut(media, transcript, clips, console)
     if wanted is not None and media is not None:
-        code = write_embedded(transcript, media, wanted, write, console) or code
+        code = write_muxed(transcript, media, wanted, write, console) or code
     context.exit(code)
 
 
@@ -180,7 +180,7 @@ def rename(
     if outputs or formats:
         planned = plan([source], outputs, formats, overwrite=overwrite)
         check_used(context, planned[0])
-        (targets,) = unfinished(planned, overwrite=overwrite, notify=console.warn)
+        (targets,) = select_unfinished(planned, overwrite=overwrite, notify=console.warn)
         if not targets:
             return
     else:

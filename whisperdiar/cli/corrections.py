@@ -1,4 +1,4 @@
-"""The option that keeps a person's corrections when a recording is transcribed again."""
+"""Option `--keep-edits`: a person's corrections are kept when a recording is transcribed again."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ keep_option = click.option(
 )
 
 
-def corrected_transcript(path: Path | None, *, recordings: int) -> Transcript | None:
+def read_corrected_transcript(path: Path | None, *, recordings: int) -> Transcript | None:
     """The earlier transcript, read before any work; None where none is given.
 
     Raises:
@@ -41,7 +41,7 @@ def corrected_transcript(path: Path | None, *, recordings: int) -> Transcript | 
         raise FormatError(f"--keep-edits {path}: {str(error).removeprefix(f'{path}: ')}") from error
 
 
-def with_corrections(
+def keep_corrections(
     transcript: Transcript, edited: Transcript | None, *, start: float, console: Console
 ) -> Transcript:
     """The new transcript with the corrections of the earlier one; what cannot be kept becomes a warning in it.

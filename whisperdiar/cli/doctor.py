@@ -1,4 +1,4 @@
-"""Checks the installation: every library is imported, every backend that is ready run on a short sample."""
+"""Command `doctor`: imports every library, and runs every backend that is ready on a short sample."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from whisperdiar.cli.console import write_stdout
 from whisperdiar.cli.errors import FAILED, explain
 from whisperdiar.errors import BackendMissing, InvalidOption, ModelUnavailable, UnsupportedRequest
 from whisperdiar.frameworks.installation import LIBRARIES, import_failure, installed_libraries, readiness
-from whisperdiar.frameworks.torch import reinstall_command, torch_mismatch
+from whisperdiar.frameworks.torch import find_torch_mismatch, reinstall_command
 from whisperdiar.media import load as load_media
 from whisperdiar.options import Runtime
 from whisperdiar.registry import STAGES, Stage, available, load
@@ -61,7 +61,7 @@ def doctor(context: click.Context, /, *, installation: bool) -> None:
 
 def libraries() -> Iterator[Finding]:
     """Whether each library that is installed can be imported, and whether its telemetry is off."""
-    mismatch = torch_mismatch()
+    mismatch = find_torch_mismatch()
     if mismatch is not None:
         yield Finding("broken", "torch and torchaudio", f"{mismatch}. To fix this, run: {reinstall_command()}")
     failed = False
@@ -74,11 +74,13 @@ def libraries() -> Iterator[Finding]:
             yield Finding("ok", subject, f"{version} imports")
         else:
             failed = True
-            yield Finding("broken", subject, f"{version} cannot be imported: {cause}. {_mend(module, mismatch)}")
+            yield Finding(
+                "broken", subject, f"{version} cannot be imported: {cause}. {_suggest_reinstall(module, mismatch)}"
+            )
     yield _telemetry()
 
 
-def _mend(module: str, mismatch: str | None) -> str:
+def _suggest_reinstall(module: str, mismatch: str | None) -> str:
     of_torch = module.partition(".")[0] in ("torch", "torchaudio", "pyannote", "speechbrain", "nemo", "transformers")
     if mismatch is not None or of_torch:
         return f"To fix this, run: {reinstall_command()}"
@@ -166,13 +168,13 @@ def _cuda() -> Finding:
     count = ctranslate2.get_cuda_device_count()
     if not count:
         return Finding("absent", "GPU", "CTranslate2 sees no CUDA device; everything runs on the CPU")
-    lacking = [name for name in ("nvidia.cublas", "nvidia.cudnn") if not _importable(name)]
+    lacking = [name for name in ("nvidia.cublas", "nvidia.cudnn") if not _check_import(name)]
     if lacking:
         return Finding("absent", "GPU", f'{count} CUDA devices, no {lacking}: pip install "whisperdiar[cuda]"')
     return Finding("ok", "GPU", f"{count} CUDA devices, CUDA 12 libraries installed")
 
 
-def _importable(name: str) -> bool:
+def _check_import(name: str) -> bool:
     try:
         return importlib.util.find_spec(name) is not None
     except ModuleNotFoundError:

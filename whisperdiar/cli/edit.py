@@ -1,4 +1,4 @@
-"""The editor's round trip: a transcript as a text, and the corrected text back into every format."""
+"""Commands `edit` and `apply`: a transcript as a text, and the corrected text back into every format."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 from whisperdiar import editing
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
-from whisperdiar.cli.outputs import STDOUT, Target, check_outputs, check_used, plan, unfinished
+from whisperdiar.cli.outputs import STDOUT, Target, check_outputs, check_used, plan, select_unfinished
 from whisperdiar.cli.transcribe import write_targets
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.exchange import read as read_transcript
@@ -93,7 +93,7 @@ def apply(
     console = Console(quiet=quiet)
     planned = plan([text], outputs, formats, overwrite=overwrite, also_read=[source])
     check_used(context, planned[0])
-    (targets,) = unfinished(planned, overwrite=overwrite, notify=console.warn)
+    (targets,) = select_unfinished(planned, overwrite=overwrite, notify=console.warn)
     if not targets:
         return
     write = shared.write_options(options)

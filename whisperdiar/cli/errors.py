@@ -1,4 +1,4 @@
-"""From any exception to one line on stderr and an exit code."""
+"""Error reporting: any exception → one line on stderr and an exit code."""
 
 from __future__ import annotations
 

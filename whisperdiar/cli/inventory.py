@@ -1,4 +1,4 @@
-"""What there is on this machine: backends and models."""
+"""Commands `backends` and `models`: what there is on this machine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable
 from whisperdiar.frameworks.installation import missing_packages, readiness
 from whisperdiar.models.catalogue import full_name
 from whisperdiar.models.hub import find_cached
-from whisperdiar.models.installed import Installed, installed, of_folder
+from whisperdiar.models.installed import InstalledModel, find_in_folder, list_installed
 from whisperdiar.models.repair import repair_snapshot
 from whisperdiar.options import Runtime
 from whisperdiar.registry import STAGES, BackendClass, available, load, preferred
@@ -111,14 +111,14 @@ def list_models(*, as_json: bool) -> None:
         return
     for row in rows:
         on_disk = row["bytes_on_disk"]
-        state = f"on this machine, {_megabytes(on_disk)}" if row["cached"] else ""
+        state = f"on this machine, {_format_megabytes(on_disk)}" if row["cached"] else ""
         download = f"{row['size_mb']} MB" if row["size_mb"] else ""
         facts = f"{row['name']:<20} {download:>8}  {row['languages'] or row['kind']:<12}  {row['licence']:<12}"
         write_stdout(f"{facts} {state}".rstrip() + "\n")
 
 
 def _model_rows() -> Iterator[dict[str, Any]]:
-    here = list(installed())
+    here = list(list_installed())
     sizes = {(item.name, item.kind): item.size_bytes for item in here}
     for entry in store.catalogue():
         on_disk = sizes.get((entry.name, "whisper")) if entry.cached else None
@@ -142,7 +142,7 @@ def _model_rows() -> Iterator[dict[str, Any]]:
                 "bytes_on_disk": sizes[item.name, item.kind],
             }
     for name, backends in _fetching_backends().items():
-        found = _of_backend(name)
+        found = _find_of_backend(name)
         repositories = _repositories_of(backends)
         yield {
             "name": name,
@@ -212,7 +212,7 @@ def path(name: str) -> None:
     NAME is a Whisper model, a repository OWNER/NAME, or a backend that has models of its own (onnx, pyannote, …).
     """
     if name in _fetching_backends():
-        found = _of_backend(name)
+        found = _find_of_backend(name)
         if not any(map(_is_whole, _fetching_backends()[name])):
             remedy = f"whisperdiar models download {name}"
             raise ModelUnavailable(f"the model of {name} is not on this machine: {remedy}", remedy=remedy)
@@ -230,7 +230,7 @@ def verify(context: click.Context, /, names: tuple[str, ...]) -> None:
     NAME is one of `whisperdiar models list`, a repository OWNER/NAME, or a folder; without any, all models are read.
     Prints OK, or what is wrong and the command that mends it. Exit code 1 if anything is wrong.
     """
-    found = [item for name in names for item in _named(name)] if names else list(_all_installed())
+    found = [item for name in names for item in _resolve_name(name)] if names else list(_all_installed())
     if not found:
         write_stdout("no model is on this machine: whisperdiar models download small\n")
     broken = False
@@ -241,27 +241,27 @@ def verify(context: click.Context, /, names: tuple[str, ...]) -> None:
             wrong = "; ".join(f"{name} {cause}" for name, cause in verdict.problems)
             write_stdout(f"{item.name:<20} BROKEN  {wrong}: {item.remedy}\n")
         else:
-            files = f"{_megabytes(verdict.size_bytes)} in {verdict.n_files} files"
+            files = f"{_format_megabytes(verdict.size_bytes)} in {verdict.n_files} files"
             write_stdout(f"{item.name:<20} OK      {files}, {verdict.n_hashed} compared by their hash\n")
     if broken:
         context.exit(FAILED)
 
 
-def _all_installed() -> Iterator[Installed]:
-    yield from installed()
+def _all_installed() -> Iterator[InstalledModel]:
+    yield from list_installed()
     for name in _fetching_backends():
-        yield from _of_backend(name)
+        yield from _find_of_backend(name)
 
 
-def _named(name: str) -> list[Installed]:
+def _resolve_name(name: str) -> list[InstalledModel]:
     """What a name means on this machine; a repository may be there as it was published and as it was converted."""
     if name in _fetching_backends():
-        found = _of_backend(name) if any(map(_is_whole, _fetching_backends()[name])) else []
+        found = _find_of_backend(name) if any(map(_is_whole, _fetching_backends()[name])) else []
     elif os.path.isdir(Path(name).expanduser()):
-        found = [of_folder(Path(name).expanduser())]
+        found = [find_in_folder(Path(name).expanduser())]
     else:
         known_as = full_name(name)
-        found = [item for item in installed() if item.name == known_as]
+        found = [item for item in list_installed() if item.name == known_as]
     if not found:
         remedy = f"whisperdiar models download {name}"
         raise ModelUnavailable(f"model {name} is not on this machine: {remedy}", remedy=remedy)
@@ -285,7 +285,7 @@ def _repositories_of(backends: list[BackendClass]) -> list[str]:
     return list(dict.fromkeys(item for backend in backends for item in backend.info.repositories))
 
 
-def _of_backend(name: str) -> list[Installed]:
+def _find_of_backend(name: str) -> list[InstalledModel]:
     """A backend's own models, as far as the cache holds them; which files it needs, it says itself."""
     remedy = f"whisperdiar models download {name} --repair"
     found = []
@@ -293,7 +293,7 @@ def _of_backend(name: str) -> list[Installed]:
         for repository in backend.info.repositories:
             folder = find_cached(repository, ())
             if folder is not None:
-                found.append(Installed(name, "backend", folder, _files_of(backend, repository), remedy))
+                found.append(InstalledModel(name, "backend", folder, _files_of(backend, repository), remedy))
     return found
 
 
@@ -314,5 +314,5 @@ def _is_whole(backend: BackendClass) -> bool:
     return all(find_cached(repository, ()) is not None for repository in backend.info.repositories)
 
 
-def _megabytes(n_bytes: int) -> str:
+def _format_megabytes(n_bytes: int) -> str:
     return f"{n_bytes / 1e6:.0f} MB" if n_bytes >= 1e7 else f"{n_bytes / 1e6:.1f} MB"

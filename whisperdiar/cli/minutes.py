@@ -1,4 +1,4 @@
-"""Minutes from a transcript or a recording."""
+"""Command `minutes`: minutes from a transcript or a recording."""
 
 from __future__ import annotations
 

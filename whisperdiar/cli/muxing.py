@@ -1,4 +1,4 @@
-"""The option that puts subtitles into a copy of the video."""
+"""Option `--embed`: subtitles are muxed into a copy of the video."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import click
 
 from whisperdiar.cli.console import Console
 from whisperdiar.cli.errors import FAILED, OK, report
-from whisperdiar.cli.parameters import combined
+from whisperdiar.cli.parameters import combine
 from whisperdiar.errors import InvalidOption
-from whisperdiar.options import EMBEDDED_FORMATS, WriteOptions
-from whisperdiar.reports.video_track import check_form, embed
+from whisperdiar.options import MUXED_FORMATS, WriteOptions
+from whisperdiar.reports.video_track import choose_track_format, mux_subtitles
 from whisperdiar.transcript import Transcript
 
-embed_options = combined(
+mux_options = combine(
     click.option(
         "--embed",
         metavar="FILE.mp4|.mkv",
@@ -23,45 +23,45 @@ embed_options = combined(
     ),
     click.option(
         "--embed-format",
-        type=click.Choice(EMBEDDED_FORMATS),
+        type=click.Choice(MUXED_FORMATS),
         help="Form of the track in .mkv (srt); .mp4 has one of its own.",
     ),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Embedding:
-    """What `embed_options` ask for."""
+class MuxRequest:
+    """What `mux_options` ask for."""
 
     output: Path
-    form: str | None
+    format_name: str | None
     replace: bool = False
 
 
-def embedding(output: str | None, form: str | None, *, overwrite: bool) -> Embedding | None:
+def mux_request(output: str | None, format_name: str | None, *, overwrite: bool) -> MuxRequest | None:
     """The options, checked before any work; None where none is given.
 
     Raises:
         InvalidOption: they cannot be meant.
     """
     if output is None:
-        if form is not None:
-            raise InvalidOption(f"--embed-format {form}: it is for --embed FILE.mkv; add that")
+        if format_name is not None:
+            raise InvalidOption(f"--embed-format {format_name}: it is for --embed FILE.mkv; add that")
         return None
-    check_form(output, form)
-    return Embedding(Path(output), form, overwrite)
+    choose_track_format(output, format_name)
+    return MuxRequest(Path(output), format_name, overwrite)
 
 
-def write_embedded(
-    transcript: Transcript, media: Path, wanted: Embedding, options: WriteOptions, console: Console
+def write_muxed(
+    transcript: Transcript, media: Path, wanted: MuxRequest, options: WriteOptions, console: Console
 ) -> int:
     """Write the copy; every error becomes one line. Returns the exit code."""
     try:
-        notes = embed(
+        notes = mux_subtitles(
             transcript,
             media,
             wanted.output,
-            form=wanted.form,
+            format_name=wanted.format_name,
             options=options,
             replace=wanted.replace,
             progress=console.progress,

@@ -1,4 +1,4 @@
-"""Where results go: from what the user typed to (format, path) pairs, checked before any work begins."""
+"""Output planning: what the user typed → (format, path) pairs, checked before any work begins."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def _check_place(path: Path, tried: set[str]) -> None:
     files.check_writable(path, tried=tried)
 
 
-def unfinished(
+def select_unfinished(
     planned: Sequence[Sequence[Target]], *, overwrite: bool, notify: Callable[[str], None]
 ) -> list[list[Target]]:
     """For every input what is still to be written: outputs that lie in a folder already are left alone.
@@ -196,19 +196,19 @@ _CUTTING = (
 )
 
 
-def check_used(context: click.Context, targets: Sequence[Target], *, embedded: bool = False) -> None:
+def check_used(context: click.Context, targets: Sequence[Target], *, muxed: bool = False) -> None:
     """What was asked about subtitles is for at least one output.
 
     Args:
         targets: all that is asked for.
-        embedded: whether subtitles go into a video.
+        muxed: whether subtitles go into a video.
 
     Raises:
         InvalidOption: an option that was given would do nothing.
     """
     formats = [target.format for target in targets]
-    cut = embedded or any(item.cuts_cues for item in formats)
-    named = embedded or any(item.styles_speakers for item in formats)
+    cut = muxed or any(item.cuts_cues for item in formats)
+    named = muxed or any(item.styles_speakers for item in formats)
     for name, used in (*((name, cut) for name in _CUTTING), ("speaker_style", named)):
         if not used and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             option = f"--{name.replace('_', '-')}"

@@ -1,4 +1,4 @@
-"""The recording that a page plays: linked by where it lies from there, or read to be put inside."""
+"""Recording of a page: linked by where it lies from there, or inlined."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def recording_of(media: Path | None, targets: Sequence[Target], *, inside: bool,
     return Recording(media, inside)
 
 
-def check_embeddable(inputs: Sequence[Path], targets: Sequence[Target]) -> None:
+def check_inlinable(inputs: Sequence[Path], targets: Sequence[Target]) -> None:
     """Said before the work: pages are asked for, and the recordings fit into them.
 
     Raises:

@@ -36,7 +36,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 _CLOCK = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d+)?)")
 
 
-class Clock(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+class ClockTime(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     """Seconds, or [HH:]MM:SS with decimals."""
 
     name = "time"
@@ -94,7 +94,7 @@ class FrameRate(click.ParamType):  # type: ignore[type-arg, unused-ignore]
             self.fail(f"{value!r} is not a frame rate; write 25, 23.976 or 24000/1001", param, ctx)
 
 
-def combined(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
+def combine(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
     """One decorator for several options, in this order in the help."""
 
     def decorate(command: Command) -> Command:
@@ -103,14 +103,14 @@ def combined(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
     return decorate
 
 
-media_options = combined(
+media_options = combine(
     click.option("--track", type=click.IntRange(min=1), help="Audio track of a file that has several (1 = the first)."),
     click.option("--channel", type=click.IntRange(min=1), help="Read one channel (1 = the first), not the mean."),
-    click.option("--start", type=Clock(), default=0.0, help="Begin here (seconds or [HH:]MM:SS)."),
-    click.option("--end", type=Clock(), help="Stop here (seconds or [HH:]MM:SS)."),
+    click.option("--start", type=ClockTime(), default=0.0, help="Begin here (seconds or [HH:]MM:SS)."),
+    click.option("--end", type=ClockTime(), help="Stop here (seconds or [HH:]MM:SS)."),
 )
 
-vad_options = combined(
+vad_options = combine(
     click.option("--vad", default="auto", show_default=True, help="Speech detector; see `whisperdiar backends`."),
     click.option("--vad-model", metavar="NAME|DIR", help="Model of the detector, by name or as a folder."),
     click.option("--vad-option", "vad_settings", multiple=True, type=Setting(), help="A setting of the detector."),
@@ -119,7 +119,7 @@ vad_options = combined(
     ),
 )
 
-asr_options = combined(
+asr_options = combine(
     click.option("--asr", default="auto", show_default=True, help="Recogniser; see `whisperdiar backends`."),
     click.option("--model", metavar="NAME|DIR", help="Whisper model: a name (small, large-v3), repository or folder."),
     click.option("--language", help="Language spoken, such as en or ru; detected if left out."),
@@ -137,7 +137,7 @@ asr_options = combined(
     click.option("--asr-option", "asr_settings", multiple=True, type=Setting(), help="A setting of the recogniser."),
 )
 
-diarizer_options = combined(
+diarizer_options = combine(
     click.option("--diarizer", default="auto", show_default=True, help="Diarizer; see `whisperdiar backends`."),
     click.option(
         "--speakers",
@@ -172,7 +172,7 @@ diarizer_options = combined(
     ),
 )
 
-runtime_options = combined(
+runtime_options = combine(
     click.option("--device", default=Runtime().device, show_default=True, help="auto, cpu, cuda or cuda:N."),
     click.option("--threads", type=click.IntRange(min=0), default=Runtime().threads, help="CPU threads; 0 = all."),
     click.option("--offline", is_flag=True, help="Never touch the network."),
@@ -233,7 +233,7 @@ style_option = click.option(
 )
 
 
-subtitle_options = combined(
+subtitle_options = combine(
     click.option(
         "--profile",
         default=SubtitleOptions().profile,
@@ -252,7 +252,7 @@ subtitle_options = combined(
 )
 """What cuts subtitles; `write_options` reads them, together with `style_option`."""
 
-writing_options = combined(output_option, format_option, overwrite_option, style_option, subtitle_options)
+writing_options = combine(output_option, format_option, overwrite_option, style_option, subtitle_options)
 """Where a transcript goes and how it is written: of every command that writes one."""
 
 
@@ -284,14 +284,14 @@ def check_times(start: float, end: float | None) -> None:
         raise InvalidOption(f"--end {end:g}: it must lie after the start ({start:g} seconds)")
 
 
-def given(**values: Any) -> dict[str, str]:
+def select_given(**values: Any) -> dict[str, str]:
     """Settings that the user gave, as text; what was left out stays at the backend's own default."""
     return {key: str(value) for key, value in values.items() if value is not None}
 
 
 def settings(pairs: tuple[tuple[str, str], ...], **values: Any) -> Mapping[str, str]:
     """Settings from KEY=VALUE options and from options of their own, which win."""
-    return {**dict(pairs), **given(**values)}
+    return {**dict(pairs), **select_given(**values)}
 
 
 def diarizer_choice(options: Mapping[str, Any]) -> Choice:

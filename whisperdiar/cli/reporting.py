@@ -40,7 +40,7 @@ report_option = click.option(
 
 
 @dataclass(slots=True)
-class Report:
+class RunReport:
     """Rows of all recordings so far, written whole."""
 
     path: Path

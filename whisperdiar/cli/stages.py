@@ -1,4 +1,4 @@
-"""Single stages: finding speech, telling speakers apart, joining words and turns."""
+"""Commands `vad`, `diarize` and `align`: single stages."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from whisperdiar.assembly import build, check_request, select
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.errors import EMPTY, FAILED, report
-from whisperdiar.cli.outputs import STDOUT, Target, check_name, check_outputs, check_used, plan, unfinished
+from whisperdiar.cli.outputs import STDOUT, Target, check_name, check_outputs, check_used, plan, select_unfinished
 from whisperdiar.cli.page import Recording
 from whisperdiar.cli.transcribe import request_from, write_targets
 from whisperdiar.errors import FormatError, InvalidOption, TruncatedMedia
-from whisperdiar.exchange import in_language
+from whisperdiar.exchange import set_language
 from whisperdiar.formats import json, rttm, speech
 from whisperdiar.media import check_recording, load, recording_id
 from whisperdiar.options import AlignmentOptions, WriteOptions
-from whisperdiar.outcome import empty_sentence, is_empty
-from whisperdiar.pipeline import DIARIZATION_FAILED, versions, wants_channels
+from whisperdiar.outcome import explain_empty, is_empty
+from whisperdiar.pipeline import DIARIZATION_FAILED, list_versions, wants_channels
 from whisperdiar.segmentation import segments
 from whisperdiar.system.files import read_text, write_text
 from whisperdiar.transcript import Speaker, Transcript
@@ -80,7 +80,7 @@ def vad(
         console.note(f"{recording}: {note}")
     for warning in audio.warnings:
         console.warn(f"{recording}: {warning}")
-    spans = tuple(span.shifted(audio.start) for span in detector.detect(audio, progress=console.progress))
+    spans = tuple(span.shift(audio.start) for span in detector.detect(audio, progress=console.progress))
     text = speech.dumps(spans, name=form, duration=audio.start + audio.duration, recording_id=audio.recording_id)
     if output is None:
         write_stdout(text)
@@ -121,7 +121,7 @@ def diarize(
     context.call_on_close(console.close)
     shared.check_times(options["start"], options["end"])
     planned = plan([recording], outputs, formats, default="rttm", overwrite=overwrite, **shared.other_files(options))
-    (targets,) = unfinished(planned, overwrite=overwrite, notify=console.warn)
+    (targets,) = select_unfinished(planned, overwrite=overwrite, notify=console.warn)
     if not targets:
         return
     _refuse_words(targets)
@@ -139,15 +139,16 @@ def diarize(
     done = write_targets(transcript, targets, WriteOptions(), console, recording=Recording(recording))
     code = done.code or code
     console.info(
-        f"{audio.recording_id}: {_count(len(transcript.speakers), 'speaker')}, {_count(len(transcript.turns), 'turn')}"
+        f"{audio.recording_id}: {_pluralise(len(transcript.speakers), 'speaker')}, "
+        f"{_pluralise(len(transcript.turns), 'turn')}"
     )
     if is_empty(transcript):
-        console.error(f"{recording}: {empty_sentence(transcript)}")
+        console.error(f"{recording}: {explain_empty(transcript)}")
         code = code or EMPTY
     context.exit(code)
 
 
-def _count(number: int, noun: str) -> str:
+def _pluralise(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' * (number != 1)}"
 
 
@@ -205,11 +206,11 @@ def align(
     write = shared.write_options(options)
     planned = plan([words], outputs, formats, default="json", overwrite=overwrite, also_read=[turns])
     check_used(context, planned[0])
-    (targets,) = unfinished(planned, overwrite=overwrite, notify=console.warn)
+    (targets,) = select_unfinished(planned, overwrite=overwrite, notify=console.warn)
     if not targets:
         return
     found = _words_file(words, notify=console.warn)
-    source = in_language(found, language, about=str(words), inform=console.note)
+    source = set_language(found, language, about=str(words), inform=console.note)
     diarization = _turns_file(turns, recording or source.recording_id, asked=recording is not None)
     joined = align_words(source.words, diarization.turns)
     transcript = replace(
@@ -220,7 +221,7 @@ def align(
         cues=(),
         turns=diarization.turns,
         uncertain=uncertain_words(joined, options=AlignmentOptions(uncertain_below=uncertain_below)),
-        provenance=_joined_provenance(source.provenance, turns),
+        provenance=_join_provenance(source.provenance, turns),
     )
     code = write_targets(transcript, targets, write, console, keep="nothing").code
     console.info(
@@ -230,14 +231,14 @@ def align(
     context.exit(code)
 
 
-def _joined_provenance(words: Mapping[str, Any], turns: Path) -> dict[str, Any]:
+def _join_provenance(words: Mapping[str, Any], turns: Path) -> dict[str, Any]:
     """What made the words, as they say it, and the file of turns in place of the diarizer that they had."""
     warnings = words.get("warnings")
     kept = warnings if isinstance(warnings, list) else []
     return {
         "asr": None,
         "vad": None,
-        "versions": versions(),
+        "versions": list_versions(),
         "options": {},
         **words,
         "diarizer": BackendRecord("rttm", model=turns.name).to_dict(),

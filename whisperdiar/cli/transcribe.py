@@ -1,4 +1,4 @@
-"""The main job: recordings in, transcripts out."""
+"""Command `transcribe`: recordings in, transcripts out."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from whisperdiar.assembly import Choice, Request, build, check_request
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli import signals
 from whisperdiar.cli.console import Console, write_stdout
-from whisperdiar.cli.corrections import corrected_transcript, keep_option, with_corrections
+from whisperdiar.cli.corrections import keep_corrections, keep_option, read_corrected_transcript
 from whisperdiar.cli.errors import EMPTY, FAILED, OK, report
-from whisperdiar.cli.muxing import Embedding, embed_options, embedding, write_embedded
-from whisperdiar.cli.outputs import STDOUT, Target, check_used, clips_left, plan, unfinished
-from whisperdiar.cli.page import Recording, check_embeddable
-from whisperdiar.cli.reporting import Report, report_option
+from whisperdiar.cli.muxing import MuxRequest, mux_options, mux_request, write_muxed
+from whisperdiar.cli.outputs import STDOUT, Target, check_used, clips_left, plan, select_unfinished
+from whisperdiar.cli.page import Recording, check_inlinable
+from whisperdiar.cli.reporting import RunReport, report_option
 from whisperdiar.cli.rescue import keep_interrupted, keep_output, keep_transcript
 from whisperdiar.errors import DiarizationFailed, Interrupted, InvalidOption, MediaError, OutputError, TruncatedMedia
-from whisperdiar.formats import without_folders
+from whisperdiar.formats import remove_folders
 from whisperdiar.media import check_recording, load, recording_id
 from whisperdiar.options import AlignmentOptions, Runtime, WriteOptions
-from whisperdiar.outcome import empty_sentence, is_empty, summarise_left_out
+from whisperdiar.outcome import explain_empty, is_empty, summarise_left_out
 from whisperdiar.pipeline import Pipeline, wants_channels
 from whisperdiar.reports.speaker_clips import has_clips, make_folder, write_clips
 from whisperdiar.system.files import write_bytes, write_text
@@ -46,9 +46,9 @@ class Job:
     end: float | None
     clips: Path | None = None
     embed_media: bool = False
-    embedding: Embedding | None = None
+    embedding: MuxRequest | None = None
     corrected: Transcript | None = None
-    report: Report | None = None
+    report: RunReport | None = None
 
 
 @click.command("transcribe", short_help="Who said what, when (the default command).")
@@ -56,7 +56,7 @@ class Job:
 @shared.writing_options
 @shared.page_option
 @click.option("--clips", type=shared.PATH, metavar="DIR", help="Write each speaker's speech as sound.")
-@embed_options
+@mux_options
 @keep_option
 @report_option
 @shared.asr_options
@@ -94,7 +94,7 @@ def transcribe(
     console = Console(quiet=quiet)
     context.call_on_close(console.close)
     write = shared.write_options(options)
-    wanted = embedding(embed, embed_format, overwrite=overwrite)
+    wanted = mux_request(embed, embed_format, overwrite=overwrite)
     others = shared.other_files(options)
     others["also_written"] += [embed, report_file]
     others["also_read"] += [keep_edits]
@@ -102,17 +102,17 @@ def transcribe(
     if wanted is not None and not (outputs or formats):
         targets = [[] for _ in inputs]  # standard output is where subtitles go unasked
     every = [target for found in targets for target in found]
-    check_used(context, every, embedded=wanted is not None)
+    check_used(context, every, muxed=wanted is not None)
     shared.check_times(options["start"], options["end"])
     if shared.activity_file(options) is not None and len(inputs) > 1:
         raise InvalidOption("--save-activity: there is one FILE for several recordings; give them one by one")
     if embed_media:
-        check_embeddable(inputs, every)
+        check_inlinable(inputs, every)
     if wanted is not None and len(inputs) > 1:
         raise InvalidOption("--embed: there is one FILE for several recordings; give them one by one")
-    corrected = corrected_transcript(keep_edits, recordings=len(inputs))
+    corrected = read_corrected_transcript(keep_edits, recordings=len(inputs))
     cut = _without_clips(inputs, clips, overwrite=overwrite, console=console)
-    left = unfinished(targets, overwrite=overwrite, notify=console.warn)
+    left = select_unfinished(targets, overwrite=overwrite, notify=console.warn)
     todo = [
         (path, found) for path, found in zip(inputs, left, strict=True) if found or path in cut or wanted is not None
     ]
@@ -131,7 +131,7 @@ def transcribe(
         embed_media=embed_media,
         embedding=wanted,
         corrected=corrected,
-        report=None if report_file is None else Report(report_file, replace=overwrite),
+        report=None if report_file is None else RunReport(report_file, replace=overwrite),
     )
     try:
         for path, found in readable:
@@ -291,7 +291,7 @@ def _write_all(
 ) -> int:
     """Everything that is made of a transcript; `written` grows by what was."""
     code = OK
-    transcript = with_corrections(transcript, job.corrected, start=job.start, console=job.console)
+    transcript = keep_corrections(transcript, job.corrected, start=job.start, console=job.console)
     for note in transcript.provenance.get("notes", ()):
         job.console.note(f"{path}: {note}")
     for warning in transcript.provenance["warnings"]:
@@ -312,7 +312,7 @@ def _write_all(
         gone = error
     others: list[Path] = []
     if job.embedding is not None:
-        failed = write_embedded(transcript, path, job.embedding, job.write, job.console)
+        failed = write_muxed(transcript, path, job.embedding, job.write, job.console)
         if failed and not written:
             keep_transcript(transcript, job.console)
         if not failed:
@@ -332,7 +332,7 @@ def _write_all(
     paths = [*(target.path for target in written if target.path != STDOUT), *others]
     job.console.info(summary(audio, transcript, job.console, paths))
     if is_empty(transcript):
-        job.console.error(f"{path}: {empty_sentence(transcript)}")
+        job.console.error(f"{path}: {explain_empty(transcript)}")
         code = code or EMPTY
     return code
 
@@ -370,7 +370,7 @@ def write_targets(
     done: list[Target] = [] if written is None else written
     failed: list[tuple[Target, str | bytes | None]] = []
     gone: BrokenPipeError | None = None
-    transcript = replace(transcript, provenance=without_folders(transcript.provenance))  # files are sent to others
+    transcript = replace(transcript, provenance=remove_folders(transcript.provenance))  # files are sent to others
     for target in targets:
         signals.check()
         made: str | bytes | None = None
@@ -432,7 +432,7 @@ def summary(audio: Audio, transcript: Transcript, console: Console, paths: Seque
     written = ", ".join(map(str, paths))
     speakers = len(transcript.speakers)
     return (
-        f"{transcript.recording_id}: {clock(audio.duration)} of sound, {speakers} speaker{'s' * (speakers != 1)}, "
+        f"{transcript.recording_id}: {format_hms(audio.duration)} of sound, {speakers} speaker{'s' * (speakers != 1)}, "
         f"{len(transcript.words)} word{'s' * (len(transcript.words) != 1)}{language}\n"
         f"  {total:.1f} s ({stages}), real-time factor {factor:.2f}"
         + (f"\n  {missing}" if missing else "")
@@ -440,7 +440,7 @@ def summary(audio: Audio, transcript: Transcript, console: Console, paths: Seque
     )
 
 
-def clock(seconds: float) -> str:
+def format_hms(seconds: float) -> str:
     """Seconds as H:MM:SS."""
     whole = round(seconds)
     return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"

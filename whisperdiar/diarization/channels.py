@@ -102,25 +102,25 @@ class Backend:
                 "the recording has 1 channel: channels needs a channel per speaker; use --diarizer bic"
             )
         progress("diarization", 0.0)
-        own = _distinct_channels(audio)
+        own = _find_distinct_channels(audio)
         if speakers.minimum is not None and speakers.minimum > len(own):
             raise UnsupportedRequest(
-                f"{speakers} speakers: the recording has {_counted(len(own))} with a sound of its own, and channels "
+                f"{speakers} speakers: the recording has {_pluralise(len(own))} with a sound of its own, and channels "
                 "gives each one speaker; use --diarizer bic, or another number"
             )
         levels = np.stack([_decibels(audio, channel) for channel in own])
-        loud = _loudest(levels)
+        loud = _peak_level(levels)
         progress("diarization", 0.7)
-        regions = merge_spans(span for span in (s.clipped(0.0, audio.duration) for s in speech) if span is not None)
+        regions = merge_spans(span for span in (s.clip(0.0, audio.duration) for s in speech) if span is not None)
         turns = [
             Turn(span, speaker_label(channel), channel + 1)
-            for channel, (begins, active) in zip(own, self._active(levels, loud), strict=True)
+            for channel, (begins, active) in zip(own, self._detect_activity(levels, loud), strict=True)
             for span in self._spans(begins, active, regions)
         ]
         notes = []
         if len(own) < audio.n_channels:
             notes.append(
-                f"{_counted(audio.n_channels)} carry {len(own)} different sound{'s' if len(own) > 1 else ''}: copies "
+                f"{_pluralise(audio.n_channels)} carry {len(own)} different sound{'s' if len(own) > 1 else ''}: copies "
                 "of a channel are no speakers of their own; use --diarizer bic to tell voices apart"
             )
         found = len({turn.speaker for turn in turns})
@@ -130,13 +130,13 @@ class Backend:
                 "--diarizer bic, or another number"
             )
         if not speakers.allows(found):
-            notes.append(f"{speakers} speakers were asked for, but somebody speaks on {_counted(found)} only")
+            notes.append(f"{speakers} speakers were asked for, but somebody speaks on {_pluralise(found)} only")
         labels = labels_of_columns(map(speaker_label, own), turns)
         activity = SpeakerActivity(compact((levels - loud[:, None]).T), labels, _GRID.hop, kind="level")
         progress("diarization", 1.0)
         return Diarization(audio.recording_id, tuple(turns), tuple(notes), activity=activity)
 
-    def _active(self, levels: Levels, loud: Levels) -> list[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+    def _detect_activity(self, levels: Levels, loud: Levels) -> list[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
         """Where each channel's own speaker is loud enough to begin, and where that speaker talks.
 
         Args:
@@ -164,7 +164,7 @@ class Backend:
                 weak_rivals[channel] += _power(levels[rival] + louder - lower)
         begins &= (_power(levels) >= rivals) & spoken[:, None]
         goes_on &= _power(levels) >= weak_rivals
-        return [(begins[c], _hysteresis(begins[c], goes_on[c])) for c in range(n_channels)]
+        return [(begins[c], _apply_hysteresis(begins[c], goes_on[c])) for c in range(n_channels)]
 
     def _spans(self, begins: NDArray[np.bool_], active: NDArray[np.bool_], regions: Sequence[Span]) -> list[Span]:
         """The turns of one channel, cut to the `regions` of speech."""
@@ -175,15 +175,15 @@ class Backend:
             if turn.duration >= self.settings.min_turn and beginning >= _BEGINNING:
                 enough.append(turn)
         padded = merge_spans(Span(max(0.0, turn.start - padding), turn.end + padding) for turn in enough)
-        return [piece for region in regions for piece in _inside(padded, region)]
+        return [piece for region in regions for piece in _clip_turns(padded, region)]
 
 
-def _inside(turns: Sequence[Span], region: Span) -> list[Span]:
-    pieces = (turn.clipped(region.start, region.end) for turn in turns)
+def _clip_turns(turns: Sequence[Span], region: Span) -> list[Span]:
+    pieces = (turn.clip(region.start, region.end) for turn in turns)
     return [piece for piece in pieces if piece is not None]
 
 
-def _counted(channels: int) -> str:
+def _pluralise(channels: int) -> str:
     return "1 channel" if channels == 1 else f"{channels} channels"
 
 
@@ -194,7 +194,7 @@ def _decibels(audio: Audio, channel: int) -> Levels:
     return levels
 
 
-def _distinct_channels(audio: Audio) -> list[int]:
+def _find_distinct_channels(audio: Audio) -> list[int]:
     """Numbers from 0 of the channels that are no copy, at any gain, of one before."""
     products = np.zeros((audio.n_channels, audio.n_channels))
     for first in range(0, audio.samples.shape[1], _BLOCK_SAMPLES):
@@ -208,7 +208,7 @@ def _distinct_channels(audio: Audio) -> list[int]:
     return distinct
 
 
-def _loudest(levels: Levels) -> Levels:
+def _peak_level(levels: Levels) -> Levels:
     """The level that each channel reaches for half a second in all: (n_channels, n_frames) → (n_channels,)."""
     n_frames = levels.shape[1]
     if n_frames == 0:
@@ -268,7 +268,7 @@ def _runs(member: NDArray[np.bool_]) -> list[tuple[int, int]]:
     return [(int(first), int(last)) for first, last in changes.reshape(-1, 2)]
 
 
-def _hysteresis(begins: NDArray[np.bool_], goes_on: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _apply_hysteresis(begins: NDArray[np.bool_], goes_on: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The runs of `goes_on` in which at least one frame `begins`."""
     kept = np.zeros(len(begins), dtype=bool)
     for first, last in _runs(goes_on):

@@ -68,7 +68,7 @@ class Backend:
             other = "no recording" in str(error) and not self.settings.recording
             hint = "; say which one with --diarizer-option recording=NAME" if other else ""
             raise FormatError(f"{self.settings.path}: {error}{hint}") from error
-        kept = [(turn, turn.span.shifted(-audio.start).clipped(0.0, audio.duration)) for turn in found.turns]
+        kept = [(turn, turn.span.shift(-audio.start).clip(0.0, audio.duration)) for turn in found.turns]
         turns: list[Turn] = [replace(turn, span=span) for turn, span in kept if span is not None]
         notes = []
         if not turns:

@@ -1,4 +1,4 @@
-"""The editor's round trip: a transcript as a text, corrected by a person, and back. Pure; no model.
+"""Transcript editing: a transcript as a text, corrected by a person, and back. Pure; no model.
 
 `write` makes the text, `parse` reads it, `apply` gives the corrected transcript, `carry_over` keeps the corrections
 when the recording is transcribed again.
@@ -6,8 +6,18 @@ when the recording is transcribed again.
 
 from __future__ import annotations
 
-from whisperdiar.editing.apply_changes import Applied, Changes, apply
-from whisperdiar.editing.corrections import Carried, carry_over
-from whisperdiar.editing.text_form import EditedText, NewTurn, parse, write
+from whisperdiar.editing.apply_changes import Changes, CorrectedTranscript, apply
+from whisperdiar.editing.corrections import CarriedCorrections, carry_over
+from whisperdiar.editing.text_form import CorrectedTurn, EditedText, parse, write
 
-__all__ = ["Applied", "Carried", "Changes", "EditedText", "NewTurn", "apply", "carry_over", "parse", "write"]
+__all__ = [
+    "CarriedCorrections",
+    "Changes",
+    "CorrectedTranscript",
+    "CorrectedTurn",
+    "EditedText",
+    "apply",
+    "carry_over",
+    "parse",
+    "write",
+]

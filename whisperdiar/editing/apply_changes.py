@@ -1,4 +1,4 @@
-"""A corrected text and the transcript that it was written from → the corrected transcript. Pure; no model."""
+"""Correction of a transcript: a corrected text and its transcript → the corrected transcript. Pure; no model."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from itertools import groupby
 from typing import Any
 
 from whisperdiar.editing.matching import Matching, match
-from whisperdiar.editing.passages import Old, Placed, lay_out
+from whisperdiar.editing.passages import PlacedWord, TranscriptLayout, lay_out
 from whisperdiar.editing.placement import place
-from whisperdiar.editing.rebuilding import Rebuilt, corrected_turns, rebuild
-from whisperdiar.editing.speakers import Cast, folded
-from whisperdiar.editing.text_form import EditedText, New, new_tokens
+from whisperdiar.editing.rebuilding import RebuiltTranscript, correct_turns, rebuild
+from whisperdiar.editing.speakers import SpeakerNames, fold_text
+from whisperdiar.editing.text_form import CorrectedTokens, EditedText, corrected_tokens
 from whisperdiar.errors import FormatError
 from whisperdiar.options import EditOptions
 from whisperdiar.transcript import Segment, Speaker, Transcript, speaker_names
@@ -85,7 +85,7 @@ class Changes:
 
 
 @dataclass(frozen=True, slots=True)
-class Applied:
+class CorrectedTranscript:
     """A corrected transcript, what was changed, and sentences for the user."""
 
     transcript: Transcript
@@ -93,7 +93,7 @@ class Applied:
     notes: tuple[str, ...] = ()
 
 
-def apply(edited: EditedText, transcript: Transcript, *, options: EditOptions | None = None) -> Applied:
+def apply(edited: EditedText, transcript: Transcript, *, options: EditOptions | None = None) -> CorrectedTranscript:
     """The transcript with a person's corrections.
 
     The words of the result are those of the text, in its order. Words that stay keep their times exactly; what replaces
@@ -106,25 +106,25 @@ def apply(edited: EditedText, transcript: Transcript, *, options: EditOptions | 
         raise FormatError("no words are left in this text: leave at least one turn, or delete the transcript")
     options = options or EditOptions()
     old = lay_out(transcript, options)
-    new = new_tokens(edited.turns)
+    new = corrected_tokens(edited.turns)
     matching = match(old, new)
     cast = deepcopy(edited.cast)
     speakers = _speakers_of_turns(old, new, matching, cast)
     placed = place(old, new, matching, options)
     rebuilt = rebuild(old, placed, speakers)
-    gone = _deleted(old, placed, matching)
+    gone = _find_deleted(old, placed, matching)
     changes = _changes(old, placed, rebuilt, cast, gone)
     if not changes:
-        return Applied(transcript, changes, edited.notes)
-    made = relabelled(_assembled(old, rebuilt, cast, changes, gone), cast.merged)
+        return CorrectedTranscript(transcript, changes, edited.notes)
+    made = relabel(_assemble(old, rebuilt, cast, changes, gone), cast.merged)
     share = sum(item.word is not None for words in placed for item in words) / max(1, len(old.words))
-    notes = [*edited.notes, *_misspelled(cast, changes)]
+    notes = [*edited.notes, *_find_misspelled(cast, changes)]
     if share < _STRANGE:
         notes.append(f"only {share:.0%} of the transcript's words are in this text: is it the text of this transcript?")
-    return Applied(made, changes, tuple(notes))
+    return CorrectedTranscript(made, changes, tuple(notes))
 
 
-def _misspelled(cast: Cast, changes: Changes) -> list[str]:
+def _find_misspelled(cast: SpeakerNames, changes: Changes) -> list[str]:
     """New names that are nearly those of other people."""
     others = [name for label, name in cast.names.items() if label not in cast.added]
     found = []
@@ -135,7 +135,9 @@ def _misspelled(cast: Cast, changes: Changes) -> list[str]:
     return found
 
 
-def _speakers_of_turns(old: Old, new: New, matching: Matching, cast: Cast) -> list[str | None]:
+def _speakers_of_turns(
+    old: TranscriptLayout, new: CorrectedTokens, matching: Matching, cast: SpeakerNames
+) -> list[str | None]:
     """The label of every turn.
 
     A name that nobody has is a new person; or the new name of a speaker, where it stands above all turns of that one.
@@ -144,10 +146,10 @@ def _speakers_of_turns(old: Old, new: New, matching: Matching, cast: Cast) -> li
     found: list[str | None] = []
     unknown: dict[str, list[int]] = {}
     for number, (turn, label) in enumerate(zip(new.turns, before, strict=True)):
-        own = label is not None and folded(turn.name) in (folded(cast.shown[label]), folded(cast.names[label]))
+        own = label is not None and fold_text(turn.name) in (fold_text(cast.shown[label]), fold_text(cast.names[label]))
         found.append(label if own else cast.find(turn.name) if turn.name else None)
         if turn.name and found[-1] is None:
-            unknown.setdefault(folded(turn.name), []).append(number)
+            unknown.setdefault(fold_text(turn.name), []).append(number)
     known, names = set(found), speaker_names(old.transcript)
     for numbers in unknown.values():
         name = new.turns[numbers[0]].name
@@ -163,7 +165,7 @@ def _speakers_of_turns(old: Old, new: New, matching: Matching, cast: Cast) -> li
     return found
 
 
-def _speakers_before(old: Old, new: New, matching: Matching) -> list[str | None]:
+def _speakers_before(old: TranscriptLayout, new: CorrectedTokens, matching: Matching) -> list[str | None]:
     """For every new turn the speaker of the paragraph whose time it bears, or of most of its words."""
     counts: dict[int, Counter[str | None]] = {}
     for j, i in matching.old_of.items():
@@ -178,7 +180,11 @@ def _speakers_before(old: Old, new: New, matching: Matching) -> list[str | None]
 
 
 def _changes(
-    old: Old, placed: Sequence[Sequence[Placed]], rebuilt: Rebuilt, cast: Cast, gone: Sequence[int]
+    old: TranscriptLayout,
+    placed: Sequence[Sequence[PlacedWord]],
+    rebuilt: RebuiltTranscript,
+    cast: SpeakerNames,
+    gone: Sequence[int],
 ) -> Changes:
     fresh = [item for words in placed for item in words if item.word is None]
     used = {said.after for said in rebuilt.said}
@@ -199,16 +205,18 @@ def _changes(
     return replace(changes, resegmented=not changes and rebuilt.segments != old.transcript.segments)
 
 
-def _deleted(old: Old, placed: Sequence[Sequence[Placed]], matching: Matching) -> list[int]:
+def _find_deleted(old: TranscriptLayout, placed: Sequence[Sequence[PlacedWord]], matching: Matching) -> list[int]:
     """Indices of the words that are nowhere in the new text, nor anything in their place."""
     present = {i for words in placed for item in words for i in (*item.replaced, item.word)}
     present |= {i for token in matching.retimed for i in old.units[old.unit_of[token]].words}
     return [i for unit in old.units for i in old.visible(unit) if i not in present]
 
 
-def _assembled(old: Old, rebuilt: Rebuilt, cast: Cast, changes: Changes, gone: Sequence[int]) -> Transcript:
+def _assemble(
+    old: TranscriptLayout, rebuilt: RebuiltTranscript, cast: SpeakerNames, changes: Changes, gone: Sequence[int]
+) -> Transcript:
     transcript = old.transcript
-    turns = corrected_turns(transcript.turns, rebuilt.said)
+    turns = correct_turns(transcript.turns, rebuilt.said)
     used = {*(said.after for said in rebuilt.said), *(turn.speaker for turn in turns)}
     lost = {said.before for said in rebuilt.said} | {old.speaker(i) for i in gone}
     names = {item.id: item.name for item in reversed(transcript.speakers)} | cast.names
@@ -226,7 +234,7 @@ def _assembled(old: Old, rebuilt: Rebuilt, cast: Cast, changes: Changes, gone: S
         segments=rebuilt.segments,
         cues=(),
         turns=turns,
-        dropped=(*transcript.dropped, *_dropped(old, gone)),
+        dropped=(*transcript.dropped, *_collect_deleted(old, gone)),
         uncertain=rebuilt.uncertain,
         provenance={**transcript.provenance, "edits": edits},
     )
@@ -236,7 +244,7 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _dropped(old: Old, gone: Sequence[int]) -> list[Dropped]:
+def _collect_deleted(old: TranscriptLayout, gone: Sequence[int]) -> list[Dropped]:
     """Deleted words as passages, one for each run of words."""
     runs = [[i for _, i in run] for _, run in groupby(enumerate(gone), key=lambda pair: pair[1] - pair[0])]
     return [
@@ -249,7 +257,7 @@ def _dropped(old: Old, gone: Sequence[int]) -> list[Dropped]:
     ]
 
 
-def relabelled(transcript: Transcript, labels: Mapping[str, str]) -> Transcript:
+def relabel(transcript: Transcript, labels: Mapping[str, str]) -> Transcript:
     """The transcript with some labels replaced, such as those of speakers who became one."""
     if not labels:
         return transcript

@@ -1,4 +1,4 @@
-"""Corrections of an earlier transcript kept when the recording is transcribed again. Pure.
+"""Carrying over: corrections of an earlier transcript are kept when the recording is transcribed again. Pure.
 
 Which speaker of one transcript is which speaker of another transcript of the same recording.
 
@@ -15,15 +15,15 @@ from itertools import groupby, pairwise
 import numpy as np
 
 from whisperdiar.editing.apply_changes import DELETED
-from whisperdiar.editing.matching import key
-from whisperdiar.editing.rebuilding import Said, corrected_turns
+from whisperdiar.editing.matching import match_key
+from whisperdiar.editing.rebuilding import WordSpeaker, correct_turns
 from whisperdiar.options import KeepOptions
 from whisperdiar.segmentation import segments as cut_words
 from whisperdiar.transcript import Segment, Speaker, Transcript
 from whisperdiar.types import Span, Word, speaker_label
 
 
-def same_people(old: Transcript, new: Transcript) -> dict[str, str]:
+def match_speakers(old: Transcript, new: Transcript) -> dict[str, str]:
     """Label of `old` → label of `new`: one to one, so that they speak together as long as can be (Kuhn 1955).
 
     People who never speak at the same time as anybody of the other transcript are left out.
@@ -66,7 +66,7 @@ def _overlap(first: Sequence[Span], second: Sequence[Span]) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class Correction:
     """Corrected words in a row; or, with none, where words were deleted (`gone` are their keys).
 
     `before` and `after` are the words next to it that nobody touched; `kin` are those of them that the same person
@@ -84,7 +84,7 @@ class Stretch:
     closes: bool = False
 
 
-def stretches(edited: Transcript, options: KeepOptions) -> Iterator[Stretch]:
+def find_corrections(edited: Transcript, options: KeepOptions) -> Iterator[Correction]:
     """Corrected words of one speaker in a row."""
     flat = [(word, segment.speaker) for segment in edited.segments for word in segment.words]
     runs: list[list[int]] = []
@@ -103,7 +103,7 @@ def stretches(edited: Transcript, options: KeepOptions) -> Iterator[Stretch]:
         speaker = flat[run[0]][1]
         beside = [flat[i] if 0 <= i < len(flat) else None for i in (run[0] - 1, run[-1] + 1)]
         before, after = (None if item is None or item[0].edited else item[0] for item in beside)
-        yield Stretch(
+        yield Correction(
             span,
             words,
             speaker,
@@ -115,14 +115,14 @@ def stretches(edited: Transcript, options: KeepOptions) -> Iterator[Stretch]:
         )
 
 
-def deletions(edited: Transcript) -> Iterator[Stretch]:
+def find_deletions(edited: Transcript) -> Iterator[Correction]:
     for item in edited.dropped:
         if item.reason == DELETED:
-            yield Stretch(item.span, (), None, gone=frozenset(key(token) for token in item.text.split()))
+            yield Correction(item.span, (), None, gone=frozenset(match_key(token) for token in item.text.split()))
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
+class CarriedCorrections:
     """A new transcript with the corrections of an earlier one.
 
     Attributes:
@@ -149,7 +149,7 @@ class _Item:
 
 def carry_over(
     edited: Transcript, fresh: Transcript, *, part: Span | None = None, options: KeepOptions | None = None
-) -> Carried:
+) -> CarriedCorrections:
     """The transcript `fresh` with what a person corrected in `edited`.
 
     Corrected words replace the words that are spoken at the same time, if the words around agree; words that were
@@ -162,25 +162,27 @@ def carry_over(
     part = part or Span(0.0, max(fresh.duration, max((word.end for word in fresh.words), default=0.0)))
     table, old = _Table(fresh), _Table(edited)
     notes: list[str] = []
-    accepted: list[Stretch] = []
-    for stretch in sorted([*stretches(edited, options), *deletions(edited)], key=lambda item: item.span):
-        cause = _refusal(stretch, table, old, part, options)
+    accepted: list[Correction] = []
+    for stretch in sorted([*find_corrections(edited, options), *find_deletions(edited)], key=lambda item: item.span):
+        cause = _explain_refusal(stretch, table, old, part, options)
         if cause is None:
             accepted.append(stretch)
         else:
-            notes.append(f"the correction at {_clock(stretch.span.start)} ({_quoted(stretch)}) is not kept: {cause}")
-    heard = [_heard(stretch, table, options) for stretch in accepted]
+            notes.append(
+                f"the correction at {_format_minutes(stretch.span.start)} ({_quote(stretch)}) is not kept: {cause}"
+            )
+    heard = [_find_speaker(stretch, table, options) for stretch in accepted]
     alone = [stretch for stretch, speaker in zip(accepted, heard, strict=True) if speaker is None]
-    names, labels, lost = _named(edited, fresh, same_people(edited, fresh), alone)
+    names, labels, lost = _carry_names(edited, fresh, match_speakers(edited, fresh), alone)
     accepted = [
         replace(stretch, speaker=speaker or labels.get(stretch.speaker or ""))
         for stretch, speaker in zip(accepted, heard, strict=True)
     ]
     notes += [f"the name {name} is not kept: nobody was found to speak where {name} spoke" for name in lost]
-    items, touched, done = _merged(fresh, table, accepted, labels, options)
+    items, touched, done = _merge(fresh, table, accepted, labels, options)
     if not done and names == {item.id: item.name for item in fresh.speakers}:
-        return Carried(fresh, 0, tuple(notes))
-    return Carried(_assembled(fresh, items, touched, names, done), done, tuple(notes))
+        return CarriedCorrections(fresh, 0, tuple(notes))
+    return CarriedCorrections(_assemble(fresh, items, touched, names, done), done, tuple(notes))
 
 
 class _Table:
@@ -191,7 +193,7 @@ class _Table:
         self.speakers = [segment.speaker for segment in transcript.segments for _ in segment.words]
         self.order = sorted(range(len(self.words)), key=lambda i: _middle(self.words[i].span))
         self.middles = [_middle(self.words[i].span) for i in self.order]
-        self.keys = [key(word.text.strip()) for word in self.words]
+        self.keys = [match_key(word.text.strip()) for word in self.words]
 
     def within(self, span: Span) -> list[int]:
         """Indices of the words whose middle lies in a span."""
@@ -201,7 +203,7 @@ class _Table:
         """The word that is this one: it says the same at the same time, at most `tolerance` seconds apart."""
         if word is None:
             return None
-        middle, sought = _middle(word.span), key(word.text.strip())
+        middle, sought = _middle(word.span), match_key(word.text.strip())
         near = self.order[
             bisect_left(self.middles, middle - tolerance) : bisect_right(self.middles, middle + tolerance)
         ]
@@ -213,16 +215,16 @@ def _middle(span: Span) -> float:
     return (span.start + span.end) / 2
 
 
-def _clock(seconds: float) -> str:
+def _format_minutes(seconds: float) -> str:
     return f"{int(seconds) // 60:02d}:{int(seconds) % 60:02d}"
 
 
-def _quoted(stretch: Stretch) -> str:
+def _quote(stretch: Correction) -> str:
     text = " ".join("".join(word.text for word in stretch.words).split()) or "a deletion"
     return text if len(text) <= 40 else text[:39] + "…"
 
 
-def _refusal(stretch: Stretch, table: _Table, old: _Table, part: Span, options: KeepOptions) -> str | None:
+def _explain_refusal(stretch: Correction, table: _Table, old: _Table, part: Span, options: KeepOptions) -> str | None:
     """Why a correction cannot be kept, if so."""
     if stretch.span.start < part.start or stretch.span.end > part.end + options.tolerance:
         return "it lies outside of what was transcribed"
@@ -234,14 +236,14 @@ def _refusal(stretch: Stretch, table: _Table, old: _Table, part: Span, options: 
     return None
 
 
-def _heard(stretch: Stretch, table: _Table, options: KeepOptions) -> str | None:
+def _find_speaker(stretch: Correction, table: _Table, options: KeepOptions) -> str | None:
     """Who says the word beside a correction in the new transcript, where one and the same person says both."""
     found = (table.find(word, options.tolerance) for word in stretch.kin)
     return next((table.speakers[i] for i in found if i is not None), None)
 
 
-def _named(
-    edited: Transcript, fresh: Transcript, labels: dict[str, str], accepted: Sequence[Stretch]
+def _carry_names(
+    edited: Transcript, fresh: Transcript, labels: dict[str, str], accepted: Sequence[Correction]
 ) -> tuple[dict[str, str], dict[str, str], list[str]]:
     """Names by new label, new labels by old ones, and the names for which nobody was found."""
     names = {item.id: item.name for item in reversed(fresh.speakers)}
@@ -263,18 +265,18 @@ def _named(
     return names, labels, lost
 
 
-def _merged(
-    fresh: Transcript, table: _Table, accepted: Sequence[Stretch], labels: Mapping[str, str], options: KeepOptions
+def _merge(
+    fresh: Transcript, table: _Table, accepted: Sequence[Correction], labels: Mapping[str, str], options: KeepOptions
 ) -> tuple[list[_Item], set[int], int]:
     """All words in order; the segments of `fresh` that are no longer what they were; the corrections that are in."""
     homes = [number for number, segment in enumerate(fresh.segments) for _ in segment.words]
     removed: set[int] = set()
-    inserted: dict[int, list[tuple[Stretch, list[int]]]] = {}
+    inserted: dict[int, list[tuple[Correction, list[int]]]] = {}
     touched: set[int] = set()
     done = 0
     for stretch in accepted:
         guards = [table.find(word, options.tolerance) for word in (stretch.before, stretch.after)]
-        there = [i for i in _same_place(table, stretch, guards, options) if i not in removed]
+        there = [i for i in _find_replaced(table, stretch, guards, options) if i not in removed]
         removed |= set(there)
         touched |= {homes[i] for i in there}
         done += bool(there or stretch.words)
@@ -283,17 +285,17 @@ def _merged(
     items: list[_Item] = []
     for i in range(len(homes) + 1):
         for stretch, there in inserted.get(i, []):
-            home = homes[there[0]] if there else _home_at(homes, i, table.find(stretch.before, options.tolerance))
+            home = homes[there[0]] if there else _find_home(homes, i, table.find(stretch.before, options.tolerance))
             touched.add(home)
             said_by = fresh.segments[home].speaker if there else None
-            items += [_carried(word, stretch.speaker, labels, home, said_by) for word in stretch.words]
+            items += [_carry_words(word, stretch.speaker, labels, home, said_by) for word in stretch.words]
         if i < len(homes) and i not in removed:
             speaker = fresh.segments[homes[i]].speaker
             items.append(_Item(table.words[i], speaker, homes[i], i, speaker))
-    return _apart(items), touched, done
+    return _separate(items), touched, done
 
 
-def _same_place(table: _Table, stretch: Stretch, guards: Sequence[int | None], options: KeepOptions) -> list[int]:
+def _find_replaced(table: _Table, stretch: Correction, guards: Sequence[int | None], options: KeepOptions) -> list[int]:
     """The new words in whose place a stretch comes: those between the words beside it, or those of the same time."""
     if stretch.gone:
         wide = Span(max(0.0, stretch.span.start - options.tolerance), stretch.span.end + options.tolerance)
@@ -305,14 +307,14 @@ def _same_place(table: _Table, stretch: Stretch, guards: Sequence[int | None], o
     return sorted(i for i in table.within(stretch.span) if i not in guards)
 
 
-def _home_at(homes: Sequence[int], at: int, before: int | None) -> int:
+def _find_home(homes: Sequence[int], at: int, before: int | None) -> int:
     """The segment that words come to which replace none; -1 where there is no segment at all."""
     if not homes:
         return -1
     return homes[before] if before is not None else homes[min(at, len(homes) - 1)]
 
 
-def _place(table: _Table, stretch: Stretch, there: Sequence[int], guards: Sequence[int | None]) -> int:
+def _place(table: _Table, stretch: Correction, there: Sequence[int], guards: Sequence[int | None]) -> int:
     """The index of the new word before which a stretch comes."""
     before, after = guards
     if there:
@@ -325,13 +327,13 @@ def _place(table: _Table, stretch: Stretch, there: Sequence[int], guards: Sequen
     return table.order[at] if at < len(table.order) else len(table.order)
 
 
-def _carried(word: Word, speaker: str | None, labels: Mapping[str, str], home: int, said_by: str | None) -> _Item:
+def _carry_words(word: Word, speaker: str | None, labels: Mapping[str, str], home: int, said_by: str | None) -> _Item:
     second = labels.get(word.second_speaker or "")
     moved = replace(word, speaker=speaker, second_speaker=second, overlap=word.overlap and second is not None)
     return _Item(moved, speaker, home, None, said_by)
 
 
-def _apart(items: list[_Item]) -> list[_Item]:
+def _separate(items: list[_Item]) -> list[_Item]:
     """Carried words cut where a word of the same speaker beside them is spoken."""
     for left, right in pairwise(items):
         if left.speaker != right.speaker:
@@ -344,15 +346,15 @@ def _apart(items: list[_Item]) -> list[_Item]:
     return items
 
 
-def _assembled(
+def _assemble(
     fresh: Transcript, items: Sequence[_Item], touched: set[int], names: Mapping[str, str], done: int
 ) -> Transcript:
     made: list[Segment] = []
     for home, group in groupby(items, key=lambda item: -1 if item.home in touched else item.home):
         run = list(group)
-        made += [fresh.segments[home]] if home >= 0 else _recut(fresh, run)
+        made += [fresh.segments[home]] if home >= 0 else _cut_segments(fresh, run)
     indices = {item.index: at for at, item in enumerate(items) if item.index is not None}
-    turns = corrected_turns(fresh.turns, [Said(item.word.span, item.said_by, item.speaker) for item in items])
+    turns = correct_turns(fresh.turns, [WordSpeaker(item.word.span, item.said_by, item.speaker) for item in items])
     used = {turn.speaker for turn in turns} | {item.speaker for item in items}
     edits = fresh.provenance.get("edits")
     return replace(
@@ -371,7 +373,7 @@ def _assembled(
     )
 
 
-def _recut(fresh: Transcript, run: Sequence[_Item]) -> Iterator[Segment]:
+def _cut_segments(fresh: Transcript, run: Sequence[_Item]) -> Iterator[Segment]:
     """Segments of words some of which are carried over."""
     for speaker, group in groupby(run, key=lambda item: item.speaker):
         said = list(group)

@@ -1,4 +1,4 @@
-"""Which words of a corrected text are which words of the transcript.
+"""Token alignment: which words of a corrected text are which words of the transcript.
 
 The tokens of both are aligned as sequences. What was moved is found by the time above its turn, and by runs of words
 that are nowhere else. What is left over on both sides between two matches is a `Block`: these old words were replaced
@@ -22,9 +22,9 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import pairwise
 
-from whisperdiar.editing.passages import Old
-from whisperdiar.editing.speakers import folded
-from whisperdiar.editing.text_form import New, NewTurn
+from whisperdiar.editing.passages import TranscriptLayout
+from whisperdiar.editing.speakers import fold_text
+from whisperdiar.editing.text_form import CorrectedTokens, CorrectedTurn
 
 _LARGEST_REFINED = 400_000
 """Old times new tokens up to which a block is searched for common runs, whose search may take quadratic time."""
@@ -32,15 +32,15 @@ _LARGEST_REFINED = 400_000
 Pairs = list[tuple[int, int]]
 
 
-def key(token: str) -> str:
+def match_key(token: str) -> str:
     """A token without regard to case, typography and the punctuation around it."""
-    text = folded(unicodedata.normalize("NFC", token))
+    text = fold_text(unicodedata.normalize("NFC", token))
     bare = "".join(c for c in text if unicodedata.category(c)[0] not in "PS")
     return bare or text
 
 
-def aligned(old: Sequence[str], new: Sequence[str]) -> Pairs:
-    """Pairs of equal tokens (or nearly equal ones, see `key`), increasing on both sides."""
+def align_tokens(old: Sequence[str], new: Sequence[str]) -> Pairs:
+    """Pairs of equal tokens (or nearly equal ones, see `match_key`), increasing on both sides."""
     from rapidfuzz.distance import Levenshtein  # at its first use: most commands need none
 
     pairs: Pairs = []
@@ -48,22 +48,22 @@ def aligned(old: Sequence[str], new: Sequence[str]) -> Pairs:
     for operation in Levenshtein.opcodes(old, new):
         if operation.tag != "equal":
             continue
-        pairs += _refined(old, new, (at_old, operation.src_start), (at_new, operation.dest_start))
+        pairs += _refine(old, new, (at_old, operation.src_start), (at_new, operation.dest_start))
         pairs += zip(
             range(operation.src_start, operation.src_end), range(operation.dest_start, operation.dest_end), strict=True
         )
         at_old, at_new = operation.src_end, operation.dest_end
-    return pairs + _refined(old, new, (at_old, len(old)), (at_new, len(new)))
+    return pairs + _refine(old, new, (at_old, len(old)), (at_new, len(new)))
 
 
-def _refined(old: Sequence[str], new: Sequence[str], a: tuple[int, int], b: tuple[int, int]) -> Pairs:
+def _refine(old: Sequence[str], new: Sequence[str], a: tuple[int, int], b: tuple[int, int]) -> Pairs:
     """Common runs inside old[a] and new[b]: a cheapest alignment need not hold all words that are the same."""
     if not 0 < (a[1] - a[0]) * (b[1] - b[0]) <= _LARGEST_REFINED:
         return []
     exact = _common(old, new, a, b)
     pairs: Pairs = []
-    keys_old = [key(token) for token in old[a[0] : a[1]]]
-    keys_new = [key(token) for token in new[b[0] : b[1]]]
+    keys_old = [match_key(token) for token in old[a[0] : a[1]]]
+    keys_new = [match_key(token) for token in new[b[0] : b[1]]]
     for (i, j), (i_next, j_next) in pairwise([(a[0] - 1, b[0] - 1), *exact, (a[1], b[1])]):
         gap = _common(keys_old, keys_new, (i + 1 - a[0], i_next - a[0]), (j + 1 - b[0], j_next - b[0]))
         pairs += [(x + a[0], y + b[0]) for x, y in gap]
@@ -79,7 +79,7 @@ def _common(old: Sequence[str], new: Sequence[str], a: tuple[int, int], b: tuple
     return [(a[0] + run.a + k, b[0] + run.b + k) for run in matcher.get_matching_blocks() for k in range(run.size)]
 
 
-def longest_rising(values: Sequence[int]) -> list[int]:
+def longest_nondecreasing(values: Sequence[int]) -> list[int]:
     """Indices of a longest subsequence that never falls (patience sorting)."""
     tails: list[int] = []
     ends: list[int] = []
@@ -103,7 +103,7 @@ _NEAR = 3
 """Paragraphs beside the place of a turn in which fewer words are looked for."""
 
 
-def homes(old: Old, origin: Sequence[int | None], in_order: set[int]) -> tuple[list[int], list[int]]:
+def find_homes(old: TranscriptLayout, origin: Sequence[int | None], in_order: set[int]) -> tuple[list[int], list[int]]:
     """For every new turn the first and the last old paragraph that its words may well come from."""
     low, last = [], 0
     for turn, paragraph in enumerate(origin):
@@ -117,23 +117,29 @@ def homes(old: Old, origin: Sequence[int | None], in_order: set[int]) -> tuple[l
     return low, high[::-1]
 
 
-def wandered(
-    old: Old, new: New, used_old: set[int], used_new: set[int], near: tuple[Sequence[int], Sequence[int]]
+def find_moved(
+    old: TranscriptLayout,
+    new: CorrectedTokens,
+    used_old: set[int],
+    used_new: set[int],
+    near: tuple[Sequence[int], Sequence[int]],
 ) -> Iterator[Pairs]:
     """Runs of words that are left over on both sides: long ones from anywhere, short ones from nearby.
 
     Args:
         used_old, used_new: tokens that have found each other; those of long runs are added.
-        near: see `homes`.
+        near: see `find_homes`.
     """
-    for pairs in list(_long(old, new, used_old, used_new)):
+    for pairs in list(_find_long_runs(old, new, used_old, used_new)):
         used_old |= {i for i, _ in pairs}
         used_new |= {j for _, j in pairs}
         yield pairs
-    yield from list(_short(old, new, used_old, used_new, near))
+    yield from list(_find_short_runs(old, new, used_old, used_new, near))
 
 
-def _long(old: Old, new: New, used_old: set[int], used_new: set[int]) -> Iterator[Pairs]:
+def _find_long_runs(
+    old: TranscriptLayout, new: CorrectedTokens, used_old: set[int], used_new: set[int]
+) -> Iterator[Pairs]:
     """Runs of `RUN` words and more whose first words are nowhere else among what is left over."""
     places: dict[tuple[str, ...], list[int]] = {}
     for i in range(len(old.tokens) - RUN + 1):
@@ -161,15 +167,19 @@ def _long(old: Old, new: New, used_old: set[int], used_new: set[int]) -> Iterato
         j += max(1, length)
 
 
-def _short(
-    old: Old, new: New, used_old: set[int], used_new: set[int], near: tuple[Sequence[int], Sequence[int]]
+def _find_short_runs(
+    old: TranscriptLayout,
+    new: CorrectedTokens,
+    used_old: set[int],
+    used_new: set[int],
+    near: tuple[Sequence[int], Sequence[int]],
 ) -> Iterator[Pairs]:
     """Whole runs of left over words, such as an interjection that was moved behind the next turn; the nearest first."""
     places: dict[tuple[str, ...], list[range]] = {}
-    for gone in _left_over(len(old.tokens), used_old, old.paragraph_of):
+    for gone in _find_unmatched(len(old.tokens), used_old, old.paragraph_of):
         places.setdefault(old.tokens[gone.start : gone.stop], []).append(gone)
     low, high = near
-    for come in _left_over(len(new.tokens), used_new, new.turn_of):
+    for come in _find_unmatched(len(new.tokens), used_new, new.turn_of):
         turn = new.turn_of[come.start]
         candidates = places.get(new.tokens[come.start : come.stop], [])
         fitting = [
@@ -183,7 +193,7 @@ def _short(
             yield list(zip(best, come, strict=True))
 
 
-def _left_over(count: int, used: set[int], group_of: Sequence[int]) -> Iterable[range]:
+def _find_unmatched(count: int, used: set[int], group_of: Sequence[int]) -> Iterable[range]:
     """Runs of tokens of one paragraph that have found none, as long as can be."""
     first: int | None = None
     for at in range(count + 1):
@@ -233,31 +243,31 @@ class _Chain:
     pairs: Pairs
 
 
-def match(old: Old, new: New) -> Matching:
+def match(old: TranscriptLayout, new: CorrectedTokens) -> Matching:
     """Match the tokens of two texts."""
-    origin = _origins(old, new)
-    in_order, moved = _order(old, new, origin)
-    chains = _moved_chains(old, new, {turn: origin[turn] for turn in sorted(moved)}, {origin[t] for t in in_order})
-    chains.insert(0, _main_chain(old, new, origin, in_order, chains))
+    origin = _find_origins(old, new)
+    in_order, moved = _split_moved(old, new, origin)
+    chains = _find_moved_chains(old, new, {turn: origin[turn] for turn in sorted(moved)}, {origin[t] for t in in_order})
+    chains.insert(0, _find_main_chain(old, new, origin, in_order, chains))
     used_old = {i for chain in chains for i, _ in chain.pairs}
     used_new = {j for chain in chains for _, j in chain.pairs}
-    for run in wandered(old, new, used_old, used_new, homes(old, origin, in_order)):
+    for run in find_moved(old, new, used_old, used_new, find_homes(old, origin, in_order)):
         chains.append(_Chain([i for i, _ in run], [j for _, j in run], run))
     for chain in chains:
-        chain.pairs = _whole_units(old, new, chain.pairs)
+        chain.pairs = _keep_whole_units(old, new, chain.pairs)
     retimed = _keep_time_order(old, new, chains)
     used = retimed.union(*({i for i, _ in chain.pairs} for chain in chains))
     old_of = {j: i for chain in chains for i, j in chain.pairs}
-    anchors = _anchors(old, new, origin, in_order)
+    anchors = _find_anchors(old, new, origin, in_order)
     blocks = [
         block
         for number, chain in enumerate(chains)
-        for block in _blocks(chain, used, old_of, anchors if number == 0 else [])
+        for block in _find_blocks(chain, used, old_of, anchors if number == 0 else [])
     ]
     return Matching(old_of, tuple(blocks), tuple(origin), frozenset(retimed))
 
 
-def _origins(old: Old, new: New) -> list[int | None]:
+def _find_origins(old: TranscriptLayout, new: CorrectedTokens) -> list[int | None]:
     """For every new turn the old paragraph with its time; of several the one that is most like it."""
     by_stamp: dict[int, list[int]] = {}
     for number, paragraph in enumerate(old.paragraphs):
@@ -266,78 +276,86 @@ def _origins(old: Old, new: New) -> list[int | None]:
     found: list[int | None] = []
     for turn in new.turns:
         candidates = by_stamp.get(-1 if turn.stamp is None else turn.stamp, [])
-        best = max(candidates, key=lambda q: (_shared(old, q, turn), q not in used), default=None)
+        best = max(candidates, key=lambda q: (_count_shared(old, q, turn), q not in used), default=None)
         if best is not None:
             used.add(best)
         found.append(best)
     return found
 
 
-def _paragraph_tokens(old: Old, paragraph: int) -> range:
+def _paragraph_tokens(old: TranscriptLayout, paragraph: int) -> range:
     return range(bisect_left(old.paragraph_of, paragraph), bisect_right(old.paragraph_of, paragraph))
 
 
-def _shared(old: Old, paragraph: int, turn: NewTurn) -> int:
+def _count_shared(old: TranscriptLayout, paragraph: int, turn: CorrectedTurn) -> int:
     tokens = _paragraph_tokens(old, paragraph)
     return (Counter(old.tokens[tokens.start : tokens.stop]) & Counter(turn.tokens)).total()
 
 
-def _order(old: Old, new: New, origin: Sequence[int | None]) -> tuple[set[int], set[int]]:
+def _split_moved(
+    old: TranscriptLayout, new: CorrectedTokens, origin: Sequence[int | None]
+) -> tuple[set[int], set[int]]:
     """The turns whose paragraphs follow each other as before, and those that were moved.
 
     Moved are turns that stand elsewhere and hold the words of the paragraph that their time names.
     """
     stamped = [(turn, paragraph) for turn, paragraph in enumerate(origin) if paragraph is not None]
-    in_order = {stamped[i][0] for i in longest_rising([paragraph for _, paragraph in stamped])}
+    in_order = {stamped[i][0] for i in longest_nondecreasing([paragraph for _, paragraph in stamped])}
     moved = {
         turn
         for turn, paragraph in stamped
         if turn not in in_order
-        and _shared(old, paragraph, new.turns[turn]) >= _MOVED_SHARE * len(new.turns[turn].tokens)
+        and _count_shared(old, paragraph, new.turns[turn]) >= _MOVED_SHARE * len(new.turns[turn].tokens)
     }
     return in_order, moved
 
 
-def _turn_tokens(new: New, turn: int) -> range:
+def _turn_tokens(new: CorrectedTokens, turn: int) -> range:
     return range(bisect_left(new.turn_of, turn), bisect_right(new.turn_of, turn))
 
 
-def _moved_chains(old: Old, new: New, moved: dict[int, int | None], in_place: set[int | None]) -> list[_Chain]:
+def _find_moved_chains(
+    old: TranscriptLayout, new: CorrectedTokens, moved: dict[int, int | None], in_place: set[int | None]
+) -> list[_Chain]:
     """Each moved turn with its old paragraph; of one that is also in its place only the words that are found."""
     chains: list[_Chain] = []
     taken: set[int] = set()
     for turn, paragraph in moved.items():
         source = [i for i in _paragraph_tokens(old, paragraph or 0) if i not in taken]
         target = _turn_tokens(new, turn)
-        pairs = _aligned_at(old, new, source, target)
+        pairs = _align_at(old, new, source, target)
         source = [i for i, _ in pairs] if paragraph in in_place else source
         taken |= set(source)
         chains.append(_Chain(source, target, pairs))
     return chains
 
 
-def _aligned_at(old: Old, new: New, source: Sequence[int], target: Sequence[int]) -> Pairs:
-    found = aligned([old.tokens[i] for i in source], [new.tokens[j] for j in target])
+def _align_at(old: TranscriptLayout, new: CorrectedTokens, source: Sequence[int], target: Sequence[int]) -> Pairs:
+    found = align_tokens([old.tokens[i] for i in source], [new.tokens[j] for j in target])
     return [(source[i], target[j]) for i, j in found]
 
 
-def _main_chain(
-    old: Old, new: New, origin: Sequence[int | None], in_order: set[int], moved: Sequence[_Chain]
+def _find_main_chain(
+    old: TranscriptLayout,
+    new: CorrectedTokens,
+    origin: Sequence[int | None],
+    in_order: set[int],
+    moved: Sequence[_Chain],
 ) -> _Chain:
     """Everything that was not moved, in order; a few words far from where their turn belongs are the same by chance."""
     gone = {i for chain in moved for i in chain.old}
     elsewhere = {j for chain in moved for j in chain.new}
     source = [i for i in range(len(old.tokens)) if i not in gone]
     target = [j for j in range(len(new.tokens)) if j not in elsewhere]
-    low, high = homes(old, origin, in_order)
+    low, high = find_homes(old, origin, in_order)
     pairs: Pairs = []
-    for run in _runs(_aligned_at(old, new, source, target)):
+    for run in _split_runs(_align_at(old, new, source, target)):
         near = [low[new.turn_of[j]] <= old.paragraph_of[i] <= high[new.turn_of[j]] for i, j in run]
         pairs += run if len(run) >= RUN else [pair for pair, fits in zip(run, near, strict=True) if fits]
     return _Chain(source, target, pairs)
 
 
-def _runs(pairs: Pairs) -> Iterator[Pairs]:
+def _split_runs(pairs: Pairs) -> Iterator[Pairs]:
     """Stretches in which both sides go on word by word."""
     first = 0
     for at in range(1, len(pairs) + 1):
@@ -346,7 +364,7 @@ def _runs(pairs: Pairs) -> Iterator[Pairs]:
             first = at
 
 
-def _whole_units(old: Old, new: New, pairs: Pairs) -> Pairs:
+def _keep_whole_units(old: TranscriptLayout, new: CorrectedTokens, pairs: Pairs) -> Pairs:
     """Without those that hold a part of a unit only, or one of several words that reads differently now."""
     kept: Pairs = []
     at = 0
@@ -370,7 +388,7 @@ def _whole_units(old: Old, new: New, pairs: Pairs) -> Pairs:
     return kept
 
 
-def _keep_time_order(old: Old, new: New, chains: Sequence[_Chain]) -> set[int]:
+def _keep_time_order(old: TranscriptLayout, new: CorrectedTokens, chains: Sequence[_Chain]) -> set[int]:
     """Part with pairs whose words would run backwards inside their new turn; returns their old tokens."""
     by_turn: dict[int, Pairs] = {}
     for i, j in sorted((pair for chain in chains for pair in chain.pairs), key=lambda pair: pair[1]):
@@ -381,15 +399,17 @@ def _keep_time_order(old: Old, new: New, chains: Sequence[_Chain]) -> set[int]:
         if rising and old.paragraph_of[pairs[0][0]] == old.paragraph_of[pairs[-1][0]]:
             continue  # as before
         starts = [round(old.words[old.units[old.unit_of[i]].words[0]].span.start * 1000) for i, _ in pairs]
-        kept = set(longest_rising(starts))
+        kept = set(longest_nondecreasing(starts))
         lost |= {i for at, (i, _) in enumerate(pairs) if at not in kept}
     if lost:
         for chain in chains:
-            chain.pairs = _whole_units(old, new, [pair for pair in chain.pairs if pair[0] not in lost])
+            chain.pairs = _keep_whole_units(old, new, [pair for pair in chain.pairs if pair[0] not in lost])
     return lost
 
 
-def _anchors(old: Old, new: New, origin: Sequence[int | None], in_order: set[int]) -> Pairs:
+def _find_anchors(
+    old: TranscriptLayout, new: CorrectedTokens, origin: Sequence[int | None], in_order: set[int]
+) -> Pairs:
     """Where an old paragraph and the new turn that bears its time begin, as tokens; increasing on both sides."""
     seen: set[int | None] = set()
     found: Pairs = []
@@ -401,7 +421,7 @@ def _anchors(old: Old, new: New, origin: Sequence[int | None], in_order: set[int
     return found
 
 
-def _blocks(chain: _Chain, used: set[int], old_of: dict[int, int], anchors: Pairs) -> Iterator[Block]:
+def _find_blocks(chain: _Chain, used: set[int], old_of: dict[int, int], anchors: Pairs) -> Iterator[Block]:
     """What lies between the pairs of a chain, divided where a turn that bears an old time begins."""
     lefts, rights = [i for i, _ in chain.pairs], [j for _, j in chain.pairs]
     # An anchor whose words were found on the other side of it divides nothing.

@@ -1,4 +1,4 @@
-"""What a transcript shows to a person who corrects it: paragraphs, names, and the tokens that words make up.
+"""Transcript layout for editing: paragraphs, names, and the tokens that words make up.
 
 A *token* is what white space separates in the text. A *unit* is the smallest run of words that is whole tokens: mostly
 one word, several where they are written without a space (``well`` ``-known``, Japanese), and words without visible
@@ -43,7 +43,7 @@ class Paragraph:
 
 
 @dataclass(frozen=True, slots=True)
-class Old:
+class TranscriptLayout:
     """A transcript laid out.
 
     Attributes:
@@ -75,22 +75,22 @@ class Old:
         return [i for i in unit.words if self.texts[i].strip()]
 
 
-def cleaned(text: str) -> str:
+def clean_text(text: str) -> str:
     """The text as it is written, white space at its ends kept."""
     return one_line(f"|{text}|")[1:-1]
 
 
-def lay_out(transcript: Transcript, options: EditOptions) -> Old:
+def lay_out(transcript: Transcript, options: EditOptions) -> TranscriptLayout:
     """The transcript as paragraphs, units and tokens."""
     words = transcript.words
-    texts = [cleaned(word.text) for word in words]
+    texts = [clean_text(word.text) for word in words]
     paragraphs: list[Paragraph] = []
     units: list[Unit] = []
     unseen: list[int] = []  # words without visible text before anything visible
     first_word = 0
-    for group in _groups(transcript.segments, options):
+    for group in _group_segments(transcript.segments, options):
         last_word = first_word + sum(len(segment.words) for segment in group)
-        made = _units(texts, first_word, last_word)
+        made = _make_units(texts, first_word, last_word)
         if made:
             made[0] = Unit((*unseen, *made[0].words), made[0].tokens)
             unseen = []
@@ -104,7 +104,7 @@ def lay_out(transcript: Transcript, options: EditOptions) -> Old:
         first_word = last_word
     paragraph_of = [number for number, item in enumerate(paragraphs) for _ in range(item.first, item.last)]
     unit_of = [number for number, unit in enumerate(units) for _ in unit.tokens]
-    return Old(
+    return TranscriptLayout(
         transcript=transcript,
         words=words,
         texts=tuple(texts),
@@ -119,7 +119,7 @@ def lay_out(transcript: Transcript, options: EditOptions) -> Old:
     )
 
 
-def _groups(segments: Sequence[Segment], options: EditOptions) -> list[list[Segment]]:
+def _group_segments(segments: Sequence[Segment], options: EditOptions) -> list[list[Segment]]:
     """Neighbouring segments of one speaker without a long pause, as many as fit into a paragraph."""
     groups: list[list[Segment]] = []
     for segment in segments:
@@ -137,7 +137,7 @@ def _groups(segments: Sequence[Segment], options: EditOptions) -> list[list[Segm
     return groups
 
 
-def _units(texts: Sequence[str], first: int, last: int) -> list[Unit]:
+def _make_units(texts: Sequence[str], first: int, last: int) -> list[Unit]:
     """Units of the words first to last; none where nothing is visible."""
     parts: list[tuple[list[int], str]] = []
     apart = True  # whether white space, or the paragraph's start, comes before the next word
@@ -158,7 +158,7 @@ def _units(texts: Sequence[str], first: int, last: int) -> list[Unit]:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class PlacedWord:
     """A word of the corrected text.
 
     Attributes:

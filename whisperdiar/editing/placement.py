@@ -1,4 +1,4 @@
-"""Inside a block: old words that stay although no whole token did, and the time of words that replace others.
+"""Time placement: the times of corrected words, and the old words that stay inside a changed block.
 
 When the words of a corrected text are spoken.
 
@@ -19,8 +19,8 @@ from typing import NamedTuple
 from unicodedata import category
 
 from whisperdiar.editing.matching import Block, Matching
-from whisperdiar.editing.passages import Old, Placed
-from whisperdiar.editing.text_form import New, NewTurn, unspaced
+from whisperdiar.editing.passages import PlacedWord, TranscriptLayout
+from whisperdiar.editing.text_form import CorrectedTokens, CorrectedTurn, is_unspaced
 from whisperdiar.errors import FormatError
 from whisperdiar.options import EditOptions
 from whisperdiar.types import Span, Word
@@ -37,26 +37,32 @@ class _Chunk(NamedTuple):
     text: str
 
 
-def pieces_of_block(old: Old, new: New, block: Block) -> dict[int, list[Placed]]:
+def place_block(old: TranscriptLayout, new: CorrectedTokens, block: Block) -> dict[int, list[PlacedWord]]:
     """For every new token of a block its words; those that replace old ones have their time."""
     units = [unit for unit, _ in groupby(old.unit_of[i] for i in block.old)]
     gone = [word for unit in units for word in old.visible(old.units[unit])]
     kept: dict[_Chunk, int] = {}
     if block.new and any(len(old.visible(old.units[unit])) > 1 for unit in units):
-        kept = _kept_inside(old, new, block, units)
-    made: dict[int, list[Placed]] = {j: [] for j in block.new}
-    for words, chunks in _between(new, block, gone, kept):
-        spans = _spread([old.words[i] for i in words], [old.texts[i].strip() for i in words], [c.text for c in chunks])
+        kept = _find_kept(old, new, block, units)
+    made: dict[int, list[PlacedWord]] = {j: [] for j in block.new}
+    for words, chunks in _pair_gaps(new, block, gone, kept):
+        spans = _spread_times(
+            [old.words[i] for i in words], [old.texts[i].strip() for i in words], [c.text for c in chunks]
+        )
         for chunk, span in zip(chunks, spans, strict=True):
-            made[chunk.token].append(Placed(None, chunk.text, chunk.start > 0, tuple(words), span, start=chunk.start))
+            made[chunk.token].append(
+                PlacedWord(None, chunk.text, chunk.start > 0, tuple(words), span, start=chunk.start)
+            )
     for chunk, word in kept.items():
-        made[chunk.token].append(Placed(word, chunk.text, chunk.start > 0, (), old.words[word].span, start=chunk.start))
+        made[chunk.token].append(
+            PlacedWord(word, chunk.text, chunk.start > 0, (), old.words[word].span, start=chunk.start)
+        )
     return {j: sorted(found, key=lambda item: item.start) for j, found in made.items()}
 
 
-def _kept_inside(old: Old, new: New, block: Block, units: Sequence[int]) -> dict[_Chunk, int]:
+def _find_kept(old: TranscriptLayout, new: CorrectedTokens, block: Block, units: Sequence[int]) -> dict[_Chunk, int]:
     """Words that are written without spaces between them and stay: same characters, same edges. In order."""
-    text_old, places = _written(old, units)
+    text_old, places = _join_units(old, units)
     text_new = " ".join(new.tokens[j] for j in block.new)
     if len(text_old) * len(text_new) > _LARGEST_BLOCK:
         return {}
@@ -83,7 +89,7 @@ _Edge = tuple[bool, bool]
 """Whether a word stands at the edge of its unit, and whether that is the edge of its paragraph."""
 
 
-def _written(old: Old, units: Sequence[int]) -> tuple[str, dict[int, tuple[int, int, _Edge, _Edge]]]:
+def _join_units(old: TranscriptLayout, units: Sequence[int]) -> tuple[str, dict[int, tuple[int, int, _Edge, _Edge]]]:
     """The units as text, and for every visible word where it stands there."""
     text = ""
     places: dict[int, tuple[int, int, _Edge, _Edge]] = {}
@@ -98,12 +104,12 @@ def _written(old: Old, units: Sequence[int]) -> tuple[str, dict[int, tuple[int, 
     return text, places
 
 
-def _between(
-    new: New, block: Block, gone: Sequence[int], kept: dict[_Chunk, int]
+def _pair_gaps(
+    new: CorrectedTokens, block: Block, gone: Sequence[int], kept: dict[_Chunk, int]
 ) -> Iterator[tuple[list[int], list[_Chunk]]]:
     """Old words that are gone and the new text in their place, from one word that stays to the next."""
     stays = [*sorted(kept.items()), None]
-    words, chunks = list(gone), [chunk for j in block.new for chunk in _chunks(j, new.tokens[j], kept)]
+    words, chunks = list(gone), [chunk for j in block.new for chunk in _split_chunks(j, new.tokens[j], kept)]
     for item in stays:
         upto = len(words) if item is None else words.index(item[1])
         until = len(chunks) if item is None else bisect_right(chunks, item[0])
@@ -112,30 +118,30 @@ def _between(
         words, chunks = words[upto + 1 :], chunks[until:]
 
 
-def _chunks(token: int, text: str, kept: dict[_Chunk, int]) -> list[_Chunk]:
+def _split_chunks(token: int, text: str, kept: dict[_Chunk, int]) -> list[_Chunk]:
     """A token without what stays, cut into words: whole, or sign by sign where no spaces are written."""
     found: list[_Chunk] = []
     at = 0
     for item in [*sorted(chunk for chunk in kept if chunk.token == token), _Chunk(token, len(text), "")]:
-        for part in _signs(text[at : item.start]):
+        for part in _split_signs(text[at : item.start]):
             found.append(_Chunk(token, at, part))
             at += len(part)
         at = item.start + len(item.text)
     return found
 
 
-def _signs(text: str) -> list[str]:
+def _split_signs(text: str) -> list[str]:
     """Characters of a script without spaces one by one, with the punctuation that belongs to them; others together."""
     parts: list[str] = []
     before = ""
     for sign in text:
         kind, last = category(sign), category(before) if before else ""
-        alone = kind[0] != "P" and kind[0] != "M" and (unspaced(sign) or (before and unspaced(before)))
+        alone = kind[0] != "P" and kind[0] != "M" and (is_unspaced(sign) or (before and is_unspaced(before)))
         if (
             parts
             and last not in ("Ps", "Pi")
             and (alone or kind in ("Ps", "Pi"))
-            and (unspaced(sign) or unspaced(before))
+            and (is_unspaced(sign) or is_unspaced(before))
         ):
             parts.append(sign)
         elif parts:
@@ -146,7 +152,7 @@ def _signs(text: str) -> list[str]:
     return parts
 
 
-def _spread(words: Sequence[Word], texts: Sequence[str], chunks: Sequence[str]) -> list[Span | None]:
+def _spread_times(words: Sequence[Word], texts: Sequence[str], chunks: Sequence[str]) -> list[Span | None]:
     """Times for new words over the old ones that they replace: as much of it as they have of the characters."""
     if not words:
         return [None] * len(chunks)
@@ -173,37 +179,39 @@ def _time_at(words: Sequence[Word], texts: Sequence[str], ends: Sequence[int], a
     return span.start + span.duration * min(1.0, max(0.0, inside))
 
 
-def place(old: Old, new: New, matching: Matching, options: EditOptions) -> list[list[Placed]]:
+def place(
+    old: TranscriptLayout, new: CorrectedTokens, matching: Matching, options: EditOptions
+) -> list[list[PlacedWord]]:
     """The words of every new turn, all with times.
 
     Raises:
         FormatError: a new turn's time lies after the end of the recording.
     """
-    pieces = {j: found for block in matching.blocks for j, found in pieces_of_block(old, new, block).items()}
-    turns: list[list[Placed]] = []
+    pieces = {j: found for block in matching.blocks for j, found in place_block(old, new, block).items()}
+    turns: list[list[PlacedWord]] = []
     j = 0
     for turn in new.turns:
-        words: list[Placed] = []
+        words: list[PlacedWord] = []
         for number, part in enumerate(turn.parts):
             for _ in part:
-                found = pieces[j] if j not in matching.old_of else _pieces_of_match(old, new, matching, j)
+                found = pieces[j] if j not in matching.old_of else _place_match(old, new, matching, j)
                 words += [replace(item, part=number) for item in found]
                 j += 1
         turns.append(words)
-    return _timed(old, new.turns, matching, turns, options)
+    return _assign_times(old, new.turns, matching, turns, options)
 
 
-def _pieces_of_match(old: Old, new: New, matching: Matching, j: int) -> list[Placed]:
+def _place_match(old: TranscriptLayout, new: CorrectedTokens, matching: Matching, j: int) -> list[PlacedWord]:
     i = matching.old_of[j]
     unit = old.units[old.unit_of[i]]
     if old.tokens[i] != new.tokens[j]:  # other case or punctuation; such a unit is a single word
         (word,) = old.visible(unit)
-        return [Placed(None, new.tokens[j], False, (word,), old.words[word].span)]
+        return [PlacedWord(None, new.tokens[j], False, (word,), old.words[word].span)]
     if i and old.unit_of[i - 1] == old.unit_of[i]:
         return []  # the unit came with its first token
     first, *_ = old.visible(unit)
     return [
-        Placed(
+        PlacedWord(
             word,
             old.texts[word].strip(),
             glued=word > first,
@@ -214,12 +222,16 @@ def _pieces_of_match(old: Old, new: New, matching: Matching, j: int) -> list[Pla
     ]
 
 
-def _timed(
-    old: Old, turns: Sequence[NewTurn], matching: Matching, placed: list[list[Placed]], options: EditOptions
-) -> list[list[Placed]]:
+def _assign_times(
+    old: TranscriptLayout,
+    turns: Sequence[CorrectedTurn],
+    matching: Matching,
+    placed: list[list[PlacedWord]],
+    options: EditOptions,
+) -> list[list[PlacedWord]]:
     """All turns with times for all words; `placed` has them for old words and corrected ones."""
     known = [next((item.span.start for item in words if item.span is not None), None) for words in placed]
-    done: list[list[Placed]] = []
+    done: list[list[PlacedWord]] = []
     before = 0.0  # where the turn before ends
     for number, words in enumerate(placed):
         following = next((start for start in known[number + 1 :] if start is not None), math.inf)
@@ -232,17 +244,17 @@ def _timed(
                     "time of this turn; write when it is said, or leave the time out"
                 )
         limit = min((x for x in (following, old.transcript.duration) if x >= opening), default=opening)
-        words = _filled(_clipped(words), opening, limit, options)
+        words = _fill_times(_clip(words), opening, limit, options)
         before = words[-1].time.end if words else before
         done.append(words)
     return done
 
 
-def _clipped(words: Sequence[Placed]) -> list[Placed]:
+def _clip(words: Sequence[PlacedWord]) -> list[PlacedWord]:
     """Corrected words between the old ones around them."""
-    made: list[Placed] = []
+    made: list[PlacedWord] = []
     floor = 0.0
-    ceilings = _ceilings(words)
+    ceilings = _latest_ends(words)
     for item, ceiling in zip(words, ceilings, strict=True):
         if item.word is not None:
             floor = item.time.end
@@ -255,7 +267,7 @@ def _clipped(words: Sequence[Placed]) -> list[Placed]:
     return made
 
 
-def _ceilings(words: Sequence[Placed]) -> list[float]:
+def _latest_ends(words: Sequence[PlacedWord]) -> list[float]:
     """For every word the start of the next old one."""
     found, ceiling = [], math.inf
     for item in reversed(words):
@@ -264,9 +276,9 @@ def _ceilings(words: Sequence[Placed]) -> list[float]:
     return found[::-1]
 
 
-def _filled(words: Sequence[Placed], opening: float, limit: float, options: EditOptions) -> list[Placed]:
+def _fill_times(words: Sequence[PlacedWord], opening: float, limit: float, options: EditOptions) -> list[PlacedWord]:
     """Times for inserted words: after the word before them, or ending where the word after them begins."""
-    made: list[Placed] = []
+    made: list[PlacedWord] = []
     for empty, group in groupby(enumerate(words), key=lambda pair: pair[1].span is None):
         run = list(group)
         if not empty:
@@ -284,12 +296,12 @@ def _filled(words: Sequence[Placed], opening: float, limit: float, options: Edit
             start = max(after - wanted, min(opening, after), 0.0)
         else:
             start, end = opening, min(opening + wanted, max(limit, opening))
-        spans = _shares(Span(start, end), texts)
+        spans = _divide_span(Span(start, end), texts)
         made += [replace(item, span=span) for (_, item), span in zip(run, spans, strict=True)]
     return made
 
 
-def _shares(span: Span, texts: Sequence[str]) -> list[Span]:
+def _divide_span(span: Span, texts: Sequence[str]) -> list[Span]:
     """A span divided by the number of characters."""
     total = sum(map(len, texts)) or 1
     cuts = [span.start + span.duration * done / total for done in accumulate(map(len, texts), initial=0)]

@@ -1,4 +1,4 @@
-"""Words, segments and uncertain places of the corrected transcript.
+"""Transcript rebuilding: words, segments and uncertain places of the corrected transcript.
 
 Turns of the diarizer after a person has said who speaks.
 """
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 
-from whisperdiar.editing.passages import Old, Placed
+from whisperdiar.editing.passages import PlacedWord, TranscriptLayout
 from whisperdiar.options import SegmentationOptions
 from whisperdiar.segmentation import segments as cut_words
 from whisperdiar.transcript import Segment, Uncertain
@@ -21,7 +21,7 @@ _JOINED = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class WordSpeaker:
     """A word: when, who said it before the correction (None: nobody, or there was no word), and who says it now."""
 
     span: Span
@@ -33,14 +33,14 @@ class Said:
         return (self.span.start + self.span.end) / 2
 
 
-def corrected_turns(turns: Sequence[Turn], words: Iterable[Said]) -> tuple[Turn, ...]:
+def correct_turns(turns: Sequence[Turn], words: Iterable[WordSpeaker]) -> tuple[Turn, ...]:
     """The turns with every word in a turn of its speaker.
 
     A turn all of whose words went to another speaker goes there as a whole; one that lost a part is cut in the pauses
     around it. Words that no turn of their speaker covers get a turn of their own. Turns without corrections stay.
     """
     ordered = sorted(words, key=lambda word: word.middle)
-    by_speaker: dict[str, list[Said]] = {}
+    by_speaker: dict[str, list[WordSpeaker]] = {}
     for word in ordered:
         if word.before is not None:
             by_speaker.setdefault(word.before, []).append(word)
@@ -51,11 +51,13 @@ def corrected_turns(turns: Sequence[Turn], words: Iterable[Said]) -> tuple[Turn,
         if said:
             times = middles[turn.speaker]
             said = said[bisect_left(times, turn.span.start) : bisect_left(times, turn.span.end)]
-        made += _divided(turn, said)
-    return tuple(sorted([*made, *_missing(made, ordered)], key=lambda t: (t.span.start, t.span.end, t.speaker)))
+        made += _divide_turn(turn, said)
+    return tuple(
+        sorted([*made, *_make_missing_turns(made, ordered)], key=lambda t: (t.span.start, t.span.end, t.speaker))
+    )
 
 
-def _divided(turn: Turn, said: Sequence[Said]) -> list[Turn]:
+def _divide_turn(turn: Turn, said: Sequence[WordSpeaker]) -> list[Turn]:
     if all(word.after == turn.speaker for word in said):
         return [turn]
     runs = [(speaker, list(group)) for speaker, group in groupby(said, key=lambda word: word.after)]
@@ -73,7 +75,7 @@ def _divided(turn: Turn, said: Sequence[Said]) -> list[Turn]:
     return [part if part.speaker == turn.speaker else replace(part, confidence=sure) for part in parts]
 
 
-def _missing(turns: Sequence[Turn], words: Iterable[Said]) -> list[Turn]:
+def _make_missing_turns(turns: Sequence[Turn], words: Iterable[WordSpeaker]) -> list[Turn]:
     """Turns for words that have come to a speaker who has none there."""
     own: dict[str, list[Turn]] = {}
     for turn in turns:
@@ -89,7 +91,7 @@ def _missing(turns: Sequence[Turn], words: Iterable[Said]) -> list[Turn]:
 
 
 @dataclass(frozen=True, slots=True)
-class Rebuilt:
+class RebuiltTranscript:
     """What corrected words make up.
 
     Attributes:
@@ -101,55 +103,61 @@ class Rebuilt:
 
     segments: tuple[Segment, ...]
     uncertain: tuple[Uncertain, ...]
-    said: tuple[Said, ...]
+    said: tuple[WordSpeaker, ...]
     reassigned: int
 
 
 @dataclass(frozen=True, slots=True)
-class _Made:
+class _WordDraft:
     """A word in the making: where it came from, and what it is now."""
 
-    placed: Placed
+    placed: PlacedWord
     word: Word
     speaker: str | None
     home: int | None
     """The old segment that it was in, or that the words it replaces were in."""
 
 
-def rebuild(old: Old, turns: Sequence[Sequence[Placed]], speakers: Sequence[str | None]) -> Rebuilt:
+def rebuild(
+    old: TranscriptLayout, turns: Sequence[Sequence[PlacedWord]], speakers: Sequence[str | None]
+) -> RebuiltTranscript:
     """Put the words of the corrected turns together; `speakers` are their labels."""
     segments: list[Segment] = []
     unchanged: dict[int, int] = {}
-    said: list[Said] = []
+    said: list[WordSpeaker] = []
     reassigned = count = 0
     spaced = 2 * sum(text[:1].isspace() for text in old.texts) > len(old.texts)
     for placed, speaker in zip(turns, speakers, strict=True):
-        made = list(_words(old, placed, speaker, spaced=spaced))
+        made = list(_make_words(old, placed, speaker, spaced=spaced))
         for item in made:
             index = item.placed.word
             if index is not None and old.speaker(index) == item.speaker:
                 unchanged[index] = count
             reassigned += index is not None and old.speaker(index) != item.speaker
             before = None if item.home is None else old.transcript.segments[item.home].speaker
-            said.append(Said(item.word.span, before, item.speaker))
+            said.append(WordSpeaker(item.word.span, before, item.speaker))
             count += 1
-        for piece in _pieces(old, made):
-            segments += _segments(old, piece)
+        for piece in _split_turn(old, made):
+            segments += _make_segments(old, piece)
     uncertain = tuple(
         replace(item, word_index=unchanged[item.word_index])
         for item in old.transcript.uncertain
         if item.word_index in unchanged
     )
-    return Rebuilt(tuple(segments), tuple(sorted(uncertain, key=lambda item: item.word_index)), tuple(said), reassigned)
+    return RebuiltTranscript(
+        tuple(segments), tuple(sorted(uncertain, key=lambda item: item.word_index)), tuple(said), reassigned
+    )
 
 
-def _words(old: Old, placed: Sequence[Placed], speaker: str | None, *, spaced: bool) -> Iterator[_Made]:
+def _make_words(
+    old: TranscriptLayout, placed: Sequence[PlacedWord], speaker: str | None, *, spaced: bool
+) -> Iterator[_WordDraft]:
     before = ""
     for item in placed:
         source = item.word if item.word is not None else next(iter(item.replaced), None)
         home = None if source is None else old.segment_of[source]
         own = old.speaker(item.word) if item.stray and item.word is not None else speaker
-        word = _kept(old, item.word, own) if item.word is not None else _fresh(old, item, speaker)
+        word = _keep_word(old, item.word, own) if item.word is not None else _make_word(old, item, speaker)
         shown = old.texts[item.word] if item.word is not None else item.text
         opens = not before
         if item.word is None:
@@ -160,10 +168,10 @@ def _words(old: Old, placed: Sequence[Placed], speaker: str | None, *, spaced: b
         elif not opens and shown.strip() and item.glued and shown[0].isspace():
             word = replace(word, text=word.text.lstrip())
         before = shown or before
-        yield _Made(item, word, own, home)
+        yield _WordDraft(item, word, own, home)
 
 
-def _kept(old: Old, index: int, speaker: str | None) -> Word:
+def _keep_word(old: TranscriptLayout, index: int, speaker: str | None) -> Word:
     word, before = old.words[index], old.speaker(index)
     if before == speaker:
         return word
@@ -178,7 +186,7 @@ def _kept(old: Old, index: int, speaker: str | None) -> Word:
     )
 
 
-def _fresh(old: Old, item: Placed, speaker: str | None) -> Word:
+def _make_word(old: TranscriptLayout, item: PlacedWord, speaker: str | None) -> Word:
     """A corrected or inserted word; its speaker is as sure as that of the words it replaces, or set by the person."""
     replaced = [old.words[i] for i in item.replaced]
     same = [
@@ -198,11 +206,11 @@ def _fresh(old: Old, item: Placed, speaker: str | None) -> Word:
     )
 
 
-def _pieces(old: Old, made: Sequence[_Made]) -> Iterator[list[_Made]]:
+def _split_turn(old: TranscriptLayout, made: Sequence[_WordDraft]) -> Iterator[list[_WordDraft]]:
     """A turn's words, divided where a segment ends."""
-    piece: list[_Made] = []
+    piece: list[_WordDraft] = []
     for item in made:
-        if piece and _divides(old, piece[-1], item):
+        if piece and _is_boundary(old, piece[-1], item):
             yield piece
             piece = []
         piece.append(item)
@@ -210,7 +218,7 @@ def _pieces(old: Old, made: Sequence[_Made]) -> Iterator[list[_Made]]:
         yield piece
 
 
-def _divides(old: Old, left: _Made, right: _Made) -> bool:
+def _is_boundary(old: TranscriptLayout, left: _WordDraft, right: _WordDraft) -> bool:
     """At a paragraph's end; where a segment of one speaker ended before; and at a pause where anything is new."""
     if left.placed.part != right.placed.part or left.speaker != right.speaker:
         return True
@@ -223,7 +231,7 @@ def _divides(old: Old, left: _Made, right: _Made) -> bool:
     return right.word.span.start - left.word.span.end > SegmentationOptions().max_pause
 
 
-def _segments(old: Old, piece: Sequence[_Made]) -> list[Segment]:
+def _make_segments(old: TranscriptLayout, piece: Sequence[_WordDraft]) -> list[Segment]:
     """The old segment where nothing in it changed; a new one otherwise, or several where it became too long."""
     words, speaker = tuple(item.word for item in piece), piece[0].speaker
     homes = [old.transcript.segments[home] for home, _ in groupby(item.home for item in piece) if home is not None]

@@ -1,4 +1,4 @@
-"""The text that a person corrects: written from a transcript, and read back as turns of tokens.
+"""Text form of a transcript for editing: written, and read back as turns of tokens.
 
     # meeting
 
@@ -30,10 +30,10 @@ from typing import NamedTuple
 from unicodedata import east_asian_width
 from unicodedata import name as character_name
 
-from whisperdiar.editing.passages import Old, cleaned, lay_out
-from whisperdiar.editing.speakers import Cast, Entry, list_keys, read_cast, shown_names
+from whisperdiar.editing.passages import TranscriptLayout, clean_text, lay_out
+from whisperdiar.editing.speakers import SpeakerEntry, SpeakerNames, display_names, list_keys, read_speaker_names
 from whisperdiar.errors import FormatError
-from whisperdiar.formats._text import refuse_line, without_mark
+from whisperdiar.formats._text import refuse_line, remove_byte_order_mark
 from whisperdiar.options import EditOptions
 from whisperdiar.transcript import Transcript, speaker_names
 
@@ -67,7 +67,7 @@ _LIST = re.compile(r"#*\s*Speakers\s*:?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class NewTurn:
+class CorrectedTurn:
     """A turn of the corrected text.
 
     Attributes:
@@ -97,8 +97,8 @@ class EditedText:
         notes: sentences for the user about what may have been meant otherwise.
     """
 
-    cast: Cast
-    turns: tuple[NewTurn, ...]
+    cast: SpeakerNames
+    turns: tuple[CorrectedTurn, ...]
     notes: tuple[str, ...] = ()
 
 
@@ -112,54 +112,54 @@ def write(transcript: Transcript, *, options: EditOptions | None = None) -> str:
     old = lay_out(transcript, options)
     if not old.units:
         raise FormatError("there is no word to correct in this transcript; transcribe the recording first")
-    shown = shown_names(transcript)
-    lines = [f"# {cleaned(transcript.recording_id).strip()}", "", *(f"> {note}".rstrip() for note in _NOTES)]
+    shown = display_names(transcript)
+    lines = [f"# {clean_text(transcript.recording_id).strip()}", "", *(f"> {note}".rstrip() for note in _NOTES)]
     if options.mark_uncertain:
         lines += ["> Words followed by (?) are doubtful; the marks may stay."]
     if shown:
         keys, names = list_keys(shown), speaker_names(transcript)
         lines += ["", "## Speakers", ""]
-        lines += [f"- {_escaped_name(keys[label])} = {_listed(names.get(label, label))}" for label in shown]
+        lines += [f"- {_escape_name(keys[label])} = {_format_entry(names.get(label, label))}" for label in shown]
     lines += ["", "## Text"]
-    doubtful = _doubtful(old, options) if options.mark_uncertain else frozenset[int]()
+    doubtful = _find_doubtful(old, options) if options.mark_uncertain else frozenset[int]()
     for paragraph in old.paragraphs:
-        name = f"**{_escaped_name(shown[paragraph.speaker])}** " if paragraph.speaker is not None else ""
+        name = f"**{_escape_name(shown[paragraph.speaker])}** " if paragraph.speaker is not None else ""
         units = range(paragraph.first, paragraph.last)
         text = " ".join(_unit_text(old, unit, doubtful) for unit in units)
-        lines += ["", f"{name}[{_clock(paragraph.stamp)}]", text]
+        lines += ["", f"{name}[{_format_hms(paragraph.stamp)}]", text]
     return "\n".join(lines) + "\n"
 
 
-def _listed(name: str) -> str:
-    return _escaped_name(" ".join(cleaned(name).split()))
+def _format_entry(name: str) -> str:
+    return _escape_name(" ".join(clean_text(name).split()))
 
 
-def _doubtful(old: Old, options: EditOptions) -> frozenset[int]:
+def _find_doubtful(old: TranscriptLayout, options: EditOptions) -> frozenset[int]:
     """Indices of the words that recogniser or alignment are not sure of, and nobody has looked at."""
     found = {i for i, word in enumerate(old.words) if word.probability < options.doubtful_below}
     found |= {item.word_index for item in old.transcript.uncertain}
     return frozenset(i for i in found if 0 <= i < len(old.words) and not old.words[i].edited)
 
 
-def _unit_text(old: Old, unit: int, doubtful: frozenset[int]) -> str:
+def _unit_text(old: TranscriptLayout, unit: int, doubtful: frozenset[int]) -> str:
     mark = MARK if doubtful.intersection(old.units[unit].words) else ""
-    return " ".join(escaped(token) for token in old.units[unit].tokens) + mark
+    return " ".join(escape_token(token) for token in old.units[unit].tokens) + mark
 
 
-def escaped(text: str) -> str:
+def escape_token(text: str) -> str:
     """A token so that nothing in it is taken for anything else."""
     return _SPECIAL.sub(lambda match: "\\" + match[0], text)
 
 
-def _escaped_name(name: str) -> str:
+def _escape_name(name: str) -> str:
     return _IN_NAME.sub(lambda match: "\\" + match[0], name)
 
 
-def _unescaped(text: str) -> str:
+def _unescape(text: str) -> str:
     return _ESCAPED.sub(r"\1", text)
 
 
-def _clock(seconds: int) -> str:
+def _format_hms(seconds: int) -> str:
     return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
 
 
@@ -169,27 +169,29 @@ def parse(text: str, transcript: Transcript) -> EditedText:
     Raises:
         FormatError: a line cannot be meant; the message has its number and says what to write.
     """
-    lines = _LINE_ENDS.split(without_mark(text))
+    lines = _LINE_ENDS.split(remove_byte_order_mark(text))
     begin = next((i for i, line in enumerate(lines) if _LIST.fullmatch(line.strip())), None)
-    entries, first = _list_of_speakers(lines, begin, transcript)
-    cast = read_cast(transcript, entries)
-    return EditedText(cast, tuple(_turns(lines, first, cast)), tuple(_suspicions(lines, first, cast)))
+    entries, first = _read_speaker_list(lines, begin, transcript)
+    cast = read_speaker_names(transcript, entries)
+    return EditedText(cast, tuple(_parse_turns(lines, first, cast)), tuple(_find_suspicious(lines, first, cast)))
 
 
-def _list_of_speakers(lines: Sequence[str], begin: int | None, transcript: Transcript) -> tuple[list[Entry], int]:
+def _read_speaker_list(
+    lines: Sequence[str], begin: int | None, transcript: Transcript
+) -> tuple[list[SpeakerEntry], int]:
     """The entries, and the index of the line with the first turn."""
-    cast = read_cast(transcript, ())
-    entries: list[Entry] = []
+    cast = read_speaker_names(transcript, ())
+    entries: list[SpeakerEntry] = []
     for index in range(0 if begin is None else begin + 1, len(lines)):
         line = lines[index].strip()
         if not line or line.startswith(("#", ">")):
             continue
-        if _header(line, index + 1, cast) is not None:
+        if _parse_header(line, index + 1, cast) is not None:
             return entries, index
         match = _ENTRY.fullmatch(line)
         if begin is None or match is None or not (match["equals"] or line[0] in "-*•–—"):
             refuse_line(index + 1, line, "this stands above the first turn; write **Name** [00:00:00] above it")
-        entries.append(Entry(index + 1, _name(match["key"]), _name(match["name"])))
+        entries.append(SpeakerEntry(index + 1, _name(match["key"]), _name(match["name"])))
     raise FormatError(
         f"line {len(lines)}: no turn up to here; turns begin with a line such as **Anna** [00:01:02], "
         "so make the text again with `whisperdiar edit`"
@@ -197,7 +199,7 @@ def _list_of_speakers(lines: Sequence[str], begin: int | None, transcript: Trans
 
 
 def _name(text: str) -> str:
-    return " ".join(_unescaped(cleaned(text).strip()).split())
+    return " ".join(_unescape(clean_text(text).strip()).split())
 
 
 class _Header(NamedTuple):
@@ -206,60 +208,60 @@ class _Header(NamedTuple):
     rest: str
 
 
-def _turns(lines: Sequence[str], first: int, cast: Cast) -> Iterator[NewTurn]:
+def _parse_turns(lines: Sequence[str], first: int, cast: SpeakerNames) -> Iterator[CorrectedTurn]:
     header, at = _Header("", None, ""), first
     parts: list[list[str]] = []
     for index in [*range(first, len(lines)), None]:
-        found = None if index is None else _header(lines[index].strip(), index + 1, cast)
+        found = None if index is None else _parse_header(lines[index].strip(), index + 1, cast)
         if index is not None and found is None:
             _add(parts, lines[index])
             continue
-        made = tuple(tuple(tokens) for tokens in map(_tokens, parts) if tokens)
+        made = tuple(tuple(tokens) for tokens in map(_split_tokens, parts) if tokens)
         if found is not None and header.name and header.stamp is None and not found.name and not made:
             header = found._replace(name=header.name)  # an editor has wrapped the line after the name
             _add(parts, found.rest)
             continue
         if made:
-            yield NewTurn(at + 1, header.name, header.stamp, made)
+            yield CorrectedTurn(at + 1, header.name, header.stamp, made)
         if found is not None and index is not None:
             header, at, parts = found, index, [[]]
             _add(parts, found.rest)
 
 
-def _suspicions(lines: Sequence[str], first: int, cast: Cast) -> Iterator[str]:
+def _find_suspicious(lines: Sequence[str], first: int, cast: SpeakerNames) -> Iterator[str]:
     """What may have been meant as the beginning of a turn."""
     for number, line in enumerate(lines[first:], start=first + 1):
         before, colon, _ = line.strip().partition(":")
-        name = _bare(before)
-        if colon and cast.find(name) is not None and _header(line.strip(), number, cast) is None:
+        name = _strip_marks(before)
+        if colon and cast.find(name) is not None and _parse_header(line.strip(), number, cast) is None:
             yield f"line {number}: {name}: is read as words; to begin a turn, write **{name}** on a line of its own"
 
 
 def _add(parts: list[list[str]], line: str) -> None:
     """A line of text; an empty one begins the next paragraph."""
-    line = cleaned(line).strip()
+    line = clean_text(line).strip()
     if line:
         parts[-1].append(line)
     elif parts[-1]:
         parts.append([])
 
 
-def _tokens(lines: Sequence[str]) -> list[str]:
+def _split_tokens(lines: Sequence[str]) -> list[str]:
     """The words of lines that an editor has wrapped; where no spaces are written between words, none is put in."""
     text = ""
     for line in lines:
-        text += ("" if not text or (unspaced(text[-1]) and unspaced(line[0])) else " ") + line
+        text += ("" if not text or (is_unspaced(text[-1]) and is_unspaced(line[0])) else " ") + line
     pieces = re.split(r"(\\.)", text)  # an escaped mark stays
     text = "".join(piece if piece.startswith("\\") else piece.replace(MARK, "") for piece in pieces)
-    return [token for token in (_unescaped(token) for token in text.split()) if token]
+    return [token for token in (_unescape(token) for token in text.split()) if token]
 
 
-def unspaced(character: str) -> bool:
+def is_unspaced(character: str) -> bool:
     """Whether the script of a character is written without spaces: wide ones, except for Korean."""
     return east_asian_width(character) in "WF" and not character_name(character, "").startswith("HANGUL")
 
 
-def _header(line: str, number: int, cast: Cast) -> _Header | None:
+def _parse_header(line: str, number: int, cast: SpeakerNames) -> _Header | None:
     """The line as the beginning of a turn; None where it is text.
 
     Raises:
@@ -267,14 +269,14 @@ def _header(line: str, number: int, cast: Cast) -> _Header | None:
     """
     match = _NAME_ALONE.fullmatch(line)
     if match is not None:
-        return _Header(_bare(match["name"]), None, "")
+        return _Header(_strip_marks(match["name"]), None, "")
     match = _BRACKET.fullmatch(line)
     if match is None:
         return None
     written = match["name"].strip()
     bold = written.startswith(("**", "__"))
-    name = _bare(written)
-    stamp = _seconds(match["time"])
+    name = _strip_marks(written)
+    stamp = _parse_clock(match["time"])
     known = cast.find(name) is not None
     if stamp is None and match["time"].strip(" ?"):
         if bold and (known or written.rstrip(":").endswith(("**", "__"))):
@@ -292,13 +294,13 @@ def _header(line: str, number: int, cast: Cast) -> _Header | None:
     return _Header(name, stamp, rest)
 
 
-def _bare(written: str) -> str:
+def _strip_marks(written: str) -> str:
     """A name without the asterisks around it and the colon behind it."""
     match = _DECORATED.fullmatch(written)
     return _name(match["name"] if match is not None else written)
 
 
-def _seconds(text: str) -> int | None:
+def _parse_clock(text: str) -> int | None:
     match = _CLOCK.fullmatch(text.strip())
     if match is None:
         return None
@@ -307,21 +309,21 @@ def _seconds(text: str) -> int | None:
 
 
 @dataclass(frozen=True, slots=True)
-class New:
+class CorrectedTokens:
     """The tokens of the corrected turns, the turn of each, and those with which a paragraph begins and ends."""
 
-    turns: tuple[NewTurn, ...]
+    turns: tuple[CorrectedTurn, ...]
     tokens: tuple[str, ...]
     turn_of: tuple[int, ...]
     begins: frozenset[int]
     ends: frozenset[int]
 
 
-def new_tokens(turns: Sequence[NewTurn]) -> New:
+def corrected_tokens(turns: Sequence[CorrectedTurn]) -> CorrectedTokens:
     """The tokens of corrected turns as one sequence."""
     tokens = [turn.tokens for turn in turns]
     ends = list(accumulate(len(part) for turn in turns for part in turn.parts))
-    return New(
+    return CorrectedTokens(
         tuple(turns),
         tuple(token for items in tokens for token in items),
         tuple(number for number, items in enumerate(tokens) for _ in items),

@@ -1,4 +1,4 @@
-"""Where the characters of known words lie in the output of a CTC model (pure).
+"""CTC forced alignment: where the characters of known words lie in a CTC model's output (pure).
 
 Source: Graves et al., "Connectionist temporal classification: labelling unsegmented sequence data with recurrent
 neural networks", ICML 2006; the best path for a given text is found by the Viterbi algorithm.

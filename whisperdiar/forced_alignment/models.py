@@ -1,4 +1,4 @@
-"""Which wav2vec 2.0 model times the words of which language."""
+"""Default models: which wav2vec 2.0 model aligns the words of which language."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Times of known words by a model that hears letters: wav2vec 2.0 and its kin, in Transformers' format.
+"""Forced alignment by wav2vec 2.0 and its kin, in Transformers' format.
 
 Sources: Baevski et al., "wav2vec 2.0: A framework for self-supervised learning of speech representations", NeurIPS
 2020; Bain et al., "WhisperX: Time-accurate speech transcription of long-form audio", Interspeech 2023.
@@ -24,13 +24,13 @@ from whisperdiar.forced_alignment.ctc import Alphabet, align_words
 from whisperdiar.forced_alignment.models import DEFAULT_MODELS
 from whisperdiar.frameworks.torch import (
     choose_device,
-    cpu_threads,
     free_memory,
     import_module,
-    memory_errors,
-    one_line,
-    quiet_transformers,
+    limit_cpu_threads,
     require,
+    silence_transformers,
+    summarise_error,
+    translate_memory_errors,
 )
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
 
@@ -41,7 +41,7 @@ _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
 
 @dataclass(frozen=True, slots=True)
-class _Loaded:
+class _LoadedModel:
     name: str
     found: models.ResolvedModel
     model: Any
@@ -63,7 +63,7 @@ class WordAligner:
         self.runtime = runtime
         self.failure: str | None = None
         """Why the last sound that failed could not be aligned."""
-        self._loaded: _Loaded | None = None
+        self._loaded: _LoadedModel | None = None
         self._refused: dict[str, str] = {}
 
     def prepare(self, language: str, *, progress: Progress = no_progress) -> str | None:
@@ -113,15 +113,15 @@ class WordAligner:
             return nothing
         remedy = "cut the sound into shorter pieces, or use --device cpu"
         try:
-            with cpu_threads(self.runtime.threads), memory_errors("the alignment model", remedy=remedy):
+            with limit_cpu_threads(self.runtime.threads), translate_memory_errors("the alignment model", remedy=remedy):
                 log_probs = _log_probs(self._loaded, sound)
         except BackendError as error:
             self.failure = str(error)
             return nothing
         except Exception as error:  # whatever PyTorch makes of odd sound
-            self.failure = f"alignment model {self._loaded.name} failed on a piece: {one_line(error)}"
+            self.failure = f"alignment model {self._loaded.name} failed on a piece: {summarise_error(error)}"
             return nothing
-        offset, step = _clock(self._loaded.model.config, sound.size, len(log_probs))
+        offset, step = _frame_timing(self._loaded.model.config, sound.size, len(log_probs))
         duration = sound.size / SAMPLE_RATE_HZ
         return [
             found and (min(offset + found[0] * step, duration), min(offset + found[1] * step, duration))
@@ -146,7 +146,7 @@ class WordAligner:
             self._loaded = None
             free_memory()
 
-    def _load(self, name: str, folder: Path | None, progress: Progress) -> _Loaded:
+    def _load(self, name: str, folder: Path | None, progress: Progress) -> _LoadedModel:
         # In this order: imports take seconds, and are in vain where the model is not at hand.
         require("torch", package="PyTorch", extra=EXTRA)
         require("transformers", package="Transformers", extra=EXTRA)
@@ -158,7 +158,7 @@ class WordAligner:
         _check(found.path)
         device = choose_device(self.runtime, extra=EXTRA)
         transformers = import_module("transformers", package="Transformers", extra=EXTRA)
-        with quiet_transformers(transformers), cpu_threads(self.runtime.threads):
+        with silence_transformers(transformers), limit_cpu_threads(self.runtime.threads):
             try:
                 model, report = transformers.AutoModelForCTC.from_pretrained(
                     str(found.path), local_files_only=True, output_loading_info=True
@@ -168,7 +168,7 @@ class WordAligner:
                 model = model.float().eval().to(device)
             except Exception as error:  # a folder of files that anybody may have written
                 raise BackendBroken(
-                    f"alignment model {name} cannot be loaded ({one_line(error)}): take another one"
+                    f"alignment model {name} cannot be loaded ({summarise_error(error)}): take another one"
                 ) from error
         untrained = sorted(key for key in report["missing_keys"] if key.startswith("lm_head"))
         if untrained:
@@ -177,7 +177,7 @@ class WordAligner:
             raise BackendBroken(
                 f"alignment model {name} wants sound at {extractor.sampling_rate} Hz: take one for {SAMPLE_RATE_HZ} Hz"
             )
-        return _Loaded(name, found, model, extractor, _alphabet(name, tokenizer, model.config), device)
+        return _LoadedModel(name, found, model, extractor, _alphabet(name, tokenizer, model.config), device)
 
 
 def _default(language: str) -> str | None:
@@ -247,7 +247,7 @@ def _alphabet(name: str, tokenizer: Any, config: Any) -> Alphabet:
     return Alphabet(symbols, blank, separator)
 
 
-def _log_probs(loaded: _Loaded, sound: NDArray[np.float32]) -> NDArray[np.float32]:
+def _log_probs(loaded: _LoadedModel, sound: NDArray[np.float32]) -> NDArray[np.float32]:
     """Natural logarithms of the probabilities, float32 (n_frames, n_columns)."""
     import torch
 
@@ -258,7 +258,7 @@ def _log_probs(loaded: _Loaded, sound: NDArray[np.float32]) -> NDArray[np.float3
     return log_probs
 
 
-def _clock(config: Any, n_samples: int, n_frames: int) -> tuple[float, float]:
+def _frame_timing(config: Any, n_samples: int, n_frames: int) -> tuple[float, float]:
     """Start of the first frame and length of a frame, in seconds.
 
     A frame sees more samples than it is long: it stands for those in the middle.

@@ -27,18 +27,18 @@ from typing import Literal, NoReturn, Protocol
 
 from whisperdiar.errors import BackendBroken, FormatError, InvalidOption
 from whisperdiar.formats._reading.cues import transcript_of
-from whisperdiar.formats._reading.encodings import Decoded, check_encoding, decode
+from whisperdiar.formats._reading.encodings import DecodedText, check_encoding, decode
 from whisperdiar.formats._reading.recordings import SeveralRecordings
-from whisperdiar.formats._writing.notes import fallback_notes, without_folders
+from whisperdiar.formats._writing.notes import fallback_notes, remove_folders
 from whisperdiar.formats._writing.render import timed_lines
 from whisperdiar.options import WriteOptions
-from whisperdiar.text.languages import code_of, english_name
+from whisperdiar.text.languages import english_name, find_code
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue
 
 __all__ = [
     "FORMATS",
-    "Decoded",
+    "DecodedText",
     "Format",
     "SeveralRecordings",
     "WriteOptions",
@@ -46,16 +46,16 @@ __all__ = [
     "by_name",
     "by_suffix",
     "check_encoding",
-    "code_of",
     "decode",
     "describe",
     "english_name",
     "fallback_notes",
+    "find_code",
     "known_suffixes",
     "read_cues",
+    "remove_folders",
     "timed_lines",
     "transcript_of",
-    "without_folders",
 ]
 
 _NOT_OF_TRANSCRIPTS = frozenset({"speech"})
@@ -228,6 +228,6 @@ def read_cues(name: str | PurePath, text: str, *, labels: bool = True) -> tuple[
         raise FormatError(f"{name}: {error}") from error
 
 
-def _refuse_no_subtitles(name: str | PurePath, form: Format) -> NoReturn:
+def _refuse_no_subtitles(name: str | PurePath, chosen_format: Format) -> NoReturn:
     listed = ", ".join(item for item in FORMATS if by_name(item).read_cues is not None)
-    raise InvalidOption(f"{str(name)!r}: {form.name} holds no subtitles; give one of {listed}")
+    raise InvalidOption(f"{str(name)!r}: {chosen_format.name} holds no subtitles; give one of {listed}")

@@ -27,30 +27,30 @@ JOINER = "\u2060"
 
 def one_line(text: str) -> str:
     """The text on one line, stripped, without control characters; joiners and direction marks stay."""
-    return without_breaks(text).strip()
+    return remove_breaks(text).strip()
 
 
-def without_breaks(text: str) -> str:
+def remove_breaks(text: str) -> str:
     """The same for a piece of a line: spaces at its ends stay."""
     return _SURROGATES.sub("\ufffd", _CONTROLS.sub("", _BREAKS.sub(" ", text)))
 
 
-def without_arrow(text: str) -> str:
+def replace_arrow(text: str) -> str:
     """Without ``-->``, which begins the time line of a cue in SRT; an arrow stands in its place, see `with_arrow`."""
     return _ARROW.sub(lambda found: found[0][:-3] + "→" + JOINER, text)
 
 
 def with_arrow(text: str) -> str:
-    """The reverse of `without_arrow`."""
+    """The reverse of `replace_arrow`."""
     return text.replace("→" + JOINER, "-->")
 
 
-def token(text: str) -> str:
+def make_token(text: str) -> str:
     """The text as one field of a format whose fields are separated by white space: runs of it become ``_``."""
     return "_".join(one_line(text).split())
 
 
-def distinct(wanted: Mapping[_Key, str]) -> dict[_Key, str]:
+def make_distinct(wanted: Mapping[_Key, str]) -> dict[_Key, str]:
     """Key → text of its own; one that two keys want goes to the first, ``TEXT_2`` to the next."""
     given: dict[_Key, str] = {}
     used: set[str] = set()
@@ -65,39 +65,39 @@ def distinct(wanted: Mapping[_Key, str]) -> dict[_Key, str]:
     return given
 
 
-def milliseconds(seconds: float) -> int:
+def to_milliseconds(seconds: float) -> int:
     """Rounded once, exactly as the JSON rounds to three decimals, so that all formats show the same time."""
     return round(round(seconds, 3) * 1000)
 
 
-def decimal(time_ms: int) -> str:
+def format_seconds(time_ms: int) -> str:
     """Milliseconds, not negative, as seconds with three decimals: 62500 → ``62.500``."""
     return f"{time_ms // 1000}.{time_ms % 1000:03d}"
 
 
-def clock(time_ms: int, point: str) -> str:
+def format_clock(time_ms: int, point: str) -> str:
     """Milliseconds, not negative, as HH:MM:SS and three decimals after `point`."""
     minutes, rest_ms = divmod(time_ms, 60_000)
     return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest_ms // 1000:02d}{point}{rest_ms % 1000:03d}"
 
 
-def seconds_field(text: str) -> float | None:
+def parse_seconds(text: str) -> float | None:
     """Seconds from a field of a line; None where it is no number, negative, or past thirty years."""
     seconds = float(text) if _NUMBER.fullmatch(text) else -1.0
     return seconds + 0.0 if 0.0 <= seconds < _LONGEST else None
 
 
-def without_mark(text: str) -> str:
+def remove_byte_order_mark(text: str) -> str:
     """Without the byte order marks that some editors put before a text."""
     return text.lstrip("\ufeff")
 
 
 def split_lines(text: str) -> list[str]:
     """The lines of a text, at least one, without a byte order mark; CR, LF, CRLF and CRCRLF end one, nothing else."""
-    return _LINE_ENDS.split(without_mark(text))
+    return _LINE_ENDS.split(remove_byte_order_mark(text))
 
 
-def numbered_lines(text: str) -> Iterator[tuple[int, str]]:
+def number_lines(text: str) -> Iterator[tuple[int, str]]:
     """Line number from 1 and stripped line, empty ones left out; see `split_lines`."""
     for number, line in enumerate(split_lines(text), start=1):
         if line.strip(" \t"):

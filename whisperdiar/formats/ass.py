@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from whisperdiar.formats._reading.cues import transcript_of
 from whisperdiar.formats._reading.italics import mark_codes, read_italics, without_italics, write_italics
 from whisperdiar.formats._reading.labels import split_labels
-from whisperdiar.formats._text import JOINER, numbered_lines, one_line, refuse_line, without_breaks
-from whisperdiar.formats._writing.cues import Piece, ReadyCue, ready
-from whisperdiar.formats._writing.render import written
-from whisperdiar.formats._writing.speakers import PALETTE, chosen_style, clean_names, colour_numbers, readable_leads
+from whisperdiar.formats._text import JOINER, number_lines, one_line, refuse_line, remove_breaks
+from whisperdiar.formats._writing.cues import CuePiece, ReadyCue, prepare_cues
+from whisperdiar.formats._writing.render import render_cues
+from whisperdiar.formats._writing.speakers import PALETTE, choose_style, clean_names, colour_numbers, readable_prefixes
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue, Span, TimedText
@@ -48,7 +48,7 @@ _SSA_FIELDS = "Marked, Start, End, Style, Name, MarginL, MarginR, MarginV, Effec
 
 @dataclass(slots=True)
 class _Script:
-    fields: list[str] = field(default_factory=lambda: _names(_ASS_FIELDS))
+    fields: list[str] = field(default_factory=lambda: _parse_fields(_ASS_FIELDS))
 
 
 def script_cues(text: str) -> Iterator[Cue]:
@@ -65,13 +65,13 @@ def script_cues(text: str) -> Iterator[Cue]:
     script = _Script()
     section = "events"
     known = False
-    for number, line in numbered_lines(text):
+    for number, line in number_lines(text):
         header = _SECTION.fullmatch(line)
         if header:
             section = header[1].strip().lower()
             known = known or section in _SECTIONS
             if section == "v4 styles":
-                script.fields = _names(_SSA_FIELDS)
+                script.fields = _parse_fields(_SSA_FIELDS)
             continue
         key, colon, value = line.partition(":")
         key = key.strip().lower() if colon else ""
@@ -80,8 +80,8 @@ def script_cues(text: str) -> Iterator[Cue]:
             cue = _parse_event(number, line, value, script.fields)
             if cue is not None:
                 yield cue
-        elif key == "format" and "text" in _names(value):
-            script.fields = _names(value)
+        elif key == "format" and "text" in _parse_fields(value):
+            script.fields = _parse_fields(value)
             if script.fields[-1] != "text":
                 refuse_line(number, line, "Text must be the last field, since it may hold commas")
         elif line.startswith((";", "!")):
@@ -99,7 +99,7 @@ def _belongs(section: str, key: str) -> bool:
     return key in _KEYS[section] if _KEYS.get(section) else key != ""
 
 
-def _names(value: str) -> list[str]:
+def _parse_fields(value: str) -> list[str]:
     return [name.strip().lower() for name in value.split(",")]
 
 
@@ -111,24 +111,24 @@ def _parse_event(number: int, line: str, value: str, fields: list[str]) -> Cue |
     times = [_TIME.fullmatch(found.get(name, "")) for name in ("start", "end")]
     if None in times:
         refuse_line(number, line, "no times such as 0:00:01.00,0:00:02.50")
-    start, end = (_seconds(*match.groups()) for match in times if match is not None)
+    start, end = (_parse_ass_time(*match.groups()) for match in times if match is not None)
     if max(start, end) > 1e9:
         refuse_line(number, line, "this time is too large")
     name = one_line(found.get("name", found.get("actor", ""))).replace(COMMA, ",") or None
-    return _cue(Span(start, max(start, end)), mark_codes(found["text"]), name)
+    return _make_cue(Span(start, max(start, end)), mark_codes(found["text"]), name)
 
 
-def _seconds(hours: str, minutes: str, seconds: str, decimals: str | None) -> float:
+def _parse_ass_time(hours: str, minutes: str, seconds: str, decimals: str | None) -> float:
     fraction = int(decimals[:9]) / 10 ** min(len(decimals), 9) if decimals else 0.0
     return round(int(hours) * 3600 + int(minutes) * 60 + int(seconds) + fraction, 6)
 
 
-def _cue(span: Span, text: str, speaker: str | None) -> Cue | None:
+def _make_cue(span: Span, text: str, speaker: str | None) -> Cue | None:
     lines: list[list[tuple[str, float | None]]] = [[]]
     clock: float | None = None
     length = 0.0
     drawing = False
-    for index, part in enumerate(_parted(text)):
+    for index, part in enumerate(_split_codes(text)):
         if index % 2:
             shapes = _DRAWING.findall(part)
             drawing = int(shapes[-1]) > 0 if shapes else drawing
@@ -142,16 +142,16 @@ def _cue(span: Span, text: str, speaker: str | None) -> Cue | None:
             if number:
                 lines.append([])
             if piece:
-                lines[-1].append((_plain(piece), clock))
+                lines[-1].append((_unescape(piece), clock))
     rows = [row for row in lines if one_line("".join(piece for piece, _ in row))]
     if not rows:
         return None
     texts = tuple(one_line("".join(piece for piece, _ in row)) for row in rows)
-    timed = _timed(rows, span) if any(start is not None for row in rows for _, start in row) else ()
+    timed = _assign_times(rows, span) if any(start is not None for row in rows for _, start in row) else ()
     return Cue(span, texts, speaker, (), timed)
 
 
-def _parted(text: str) -> list[str]:
+def _split_codes(text: str) -> list[str]:
     """Text, code, text, code … text; what no brace closes is text. One pass, whatever the text is."""
     parts = [""]
     place = 0
@@ -170,13 +170,13 @@ def _parted(text: str) -> list[str]:
             place = closed + 1
 
 
-def _plain(text: str) -> str:
+def _unescape(text: str) -> str:
     text = text.replace("\\h", "\u00a0").replace("\\{", "{").replace("\\}", "}")
     text = text.replace("｛" + JOINER, "{").replace("｝" + JOINER, "}")
-    return without_breaks(text.replace("\\" + JOINER, "\\"))
+    return remove_breaks(text.replace("\\" + JOINER, "\\"))
 
 
-def _timed(rows: list[list[tuple[str, float | None]]], span: Span) -> tuple[tuple[TimedText, ...], ...]:
+def _assign_times(rows: list[list[tuple[str, float | None]]], span: Span) -> tuple[tuple[TimedText, ...], ...]:
     starts = [min(max(span.start, span.start if at is None else at), span.end) for row in rows for _, at in row]
     edges = [*starts, span.end]
     spans = iter([Span(start, max(start, end)) for start, end in zip(starts, edges[1:], strict=True)])
@@ -206,7 +206,7 @@ _BRACES = str.maketrans({"{": "｛" + JOINER, "}": "｝" + JOINER, "\\": "\\" + 
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
     """A script of a transcript's subtitles: the speaker as the event's name, and as a style of its own colour."""
-    return written(transcript, dumps_cues, style=_style(options), options=options)
+    return render_cues(transcript, dumps_cues, style=_style(options), options=options)
 
 
 def dumps_cues(
@@ -218,12 +218,12 @@ def dumps_cues(
 ) -> str:
     """The same for cues that are there already; `names` gives the name of a speaker label, itself by default."""
     style = _style(options)
-    made = ready(cues)
+    made = prepare_cues(cues)
     known = clean_names(made, names)
     colours = colour_numbers(known if style == "colour" else {})
     told = {} if options.speaker_style == "none" else known
-    before = readable_leads(made, known, style, told="cues" if told else "")
-    events = [_event(cue, row, told, colours, word_times) for cue, row in zip(made, before, strict=True)]
+    before = readable_prefixes(made, known, style, told="cues" if told else "")
+    events = [_format_event(cue, row, told, colours, word_times) for cue, row in zip(made, before, strict=True)]
     used = sorted({colours[who] for cue in made for who in cue.speakers if who in colours})
     styles = [_style_line("Default", PALETTE[0]), *(_style_line(_style_name(i), PALETTE[i]) for i in used)]
     head = [
@@ -261,7 +261,7 @@ def read(text: str) -> Transcript:
 
 
 def _style(options: WriteOptions) -> str:
-    return chosen_style(options.speaker_style, own="colour", supported=("colour",))
+    return choose_style(options.speaker_style, own="colour", supported=("colour",))
 
 
 def _style_name(number: int) -> str:
@@ -278,7 +278,7 @@ def _style_line(title: str, rgb: str) -> str:
     return f"Style: {title},{values}"
 
 
-def _event(
+def _format_event(
     cue: ReadyCue, before: Sequence[str], names: Mapping[str, str], colours: Mapping[str | None, int], word_times: bool
 ) -> str:
     start_cs, end_cs = round(cue.start_ms / 10), round(cue.end_ms / 10)
@@ -289,16 +289,16 @@ def _event(
     first = cue.speakers[0]
     title = _style_name(colours[first]) if first in colours else "Default"
     margin = _MARGIN + cue.rows_below * _ROW if cue.level else 0  # 0: the style's
-    text = "\\N".join(_line(cue, i, lead, colours, word_times, start_cs) for i, lead in enumerate(before))
-    return f"Dialogue: 0,{_clock(start_cs)},{_clock(end_cs)},{title},{shown},0,0,{margin},,{text}"
+    text = "\\N".join(_format_line(cue, i, lead, colours, word_times, start_cs) for i, lead in enumerate(before))
+    return f"Dialogue: 0,{_format_ass_clock(start_cs)},{_format_ass_clock(end_cs)},{title},{shown},0,0,{margin},,{text}"
 
 
-def _clock(time_cs: int) -> str:
+def _format_ass_clock(time_cs: int) -> str:
     minutes, rest_cs = divmod(time_cs, 6000)
     return f"{minutes // 60}:{minutes % 60:02d}:{rest_cs // 100:02d}.{rest_cs % 100:02d}"
 
 
-def _line(
+def _format_line(
     cue: ReadyCue, index: int, lead: str, colours: Mapping[str | None, int], word_times: bool, start_cs: int
 ) -> str:
     speaker, before = cue.speakers[index], cue.speakers[index - 1] if index else cue.speakers[0]
@@ -306,29 +306,29 @@ def _line(
     if speaker != before:
         turn = f"{{\\r{_style_name(colours[speaker])}}}" if speaker in colours else "{\\rDefault}" if colours else ""
     if word_times and cue.pieces:
-        text = _karaoke(cue.pieces[index], lead, _after(cue, index, start_cs))
+        text = _format_karaoke(cue.pieces[index], lead, _karaoke_start_cs(cue, index, start_cs))
     else:
-        text = _literal(lead) + write_italics(cue.lines[index], cue.italic(index), _literal, ("{\\i1}", "{\\i0}"))
+        text = _escape(lead) + write_italics(cue.lines[index], cue.italic(index), _escape, ("{\\i1}", "{\\i0}"))
     return turn + text
 
 
-def _after(cue: ReadyCue, index: int, start_cs: int) -> int:
+def _karaoke_start_cs(cue: ReadyCue, index: int, start_cs: int) -> int:
     """Where the karaoke clock stands when a line begins: at the end of the syllables before it."""
     ends = [round(piece.end_ms / 10) for row in cue.pieces[:index] for piece in row]
     return max([start_cs, *ends])
 
 
-def _karaoke(pieces: Sequence[Piece], lead: str, clock_cs: int) -> str:
+def _format_karaoke(pieces: Sequence[CuePiece], lead: str, clock_cs: int) -> str:
     """Each word after its length in hundredths of a second; a silence before it is a syllable without letters."""
-    found = [_literal(lead)] if lead else []
+    found = [_escape(lead)] if lead else []
     for piece in pieces:
         start_cs, end_cs = max(clock_cs, round(piece.start_ms / 10)), max(clock_cs, round(piece.end_ms / 10))
         if start_cs > clock_cs:
             found.append(f"{{\\k{start_cs - clock_cs}}}")
-        found.append(f"{{\\k{end_cs - start_cs}}}" + _literal(piece.text))
+        found.append(f"{{\\k{end_cs - start_cs}}}" + _escape(piece.text))
         clock_cs = end_cs
     return "".join(found)
 
 
-def _literal(text: str) -> str:
+def _escape(text: str) -> str:
     return text.translate(_BRACES)

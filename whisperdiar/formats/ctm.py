@@ -11,9 +11,9 @@ from operator import itemgetter
 from whisperdiar.formats._reading.recordings import choose
 from whisperdiar.formats._reading.segments import utterances_of
 from whisperdiar.formats._reading.silence import SILENCE
-from whisperdiar.formats._reading.utterances import HeardWord, shared, transcript_of
-from whisperdiar.formats._text import decimal, milliseconds, numbered_lines, refuse_line, seconds_field
-from whisperdiar.formats._writing.runs import spoken
+from whisperdiar.formats._reading.utterances import ParsedWord, divide_time, transcript_of
+from whisperdiar.formats._text import format_seconds, number_lines, parse_seconds, refuse_line, to_milliseconds
+from whisperdiar.formats._writing.runs import prepare_segments
 from whisperdiar.formats.stm import recording_field
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
@@ -35,14 +35,13 @@ def dumps(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG
     """Words in the order of time with the recogniser's probability; one with inner spaces becomes several."""
     recording = recording_field(transcript)
     rows = []
-    for item in spoken(transcript):
+    for item in prepare_segments(transcript):
         for start_ms, end_ms, text, word in item.words:
             parts = text.split()
-            for part, span in zip(parts, shared(parts, start_ms / 1000, end_ms / 1000), strict=True):
-                first_ms, last_ms = milliseconds(span.start), milliseconds(span.end)
-                rows.append(
-                    (first_ms, f"{decimal(first_ms)} {decimal(last_ms - first_ms)} {part} {word.probability:.3f}")
-                )
+            for part, span in zip(parts, divide_time(parts, start_ms / 1000, end_ms / 1000), strict=True):
+                first_ms, last_ms = to_milliseconds(span.start), to_milliseconds(span.end)
+                times = f"{format_seconds(first_ms)} {format_seconds(last_ms - first_ms)}"
+                rows.append((first_ms, f"{times} {part} {word.probability:.3f}"))
     return "".join(f"{recording} 1 {row}\n" for _, row in sorted(rows, key=itemgetter(0)))
 
 
@@ -59,9 +58,9 @@ def read(text: str, *, recording_id: str | None = None) -> Transcript:
         FormatError: a line that cannot be read (with its number and text), several recordings (`SeveralRecordings`),
             or not the one asked for.
     """
-    recordings: dict[str, dict[tuple[str, str | None], list[HeardWord]]] = {}
+    recordings: dict[str, dict[tuple[str, str | None], list[ParsedWord]]] = {}
     alternative = 0
-    for number, line in numbered_lines(text):
+    for number, line in number_lines(text):
         if line.startswith(";;"):
             continue
         fields = line.split()
@@ -71,7 +70,7 @@ def read(text: str, *, recording_id: str | None = None) -> Transcript:
             alternative = (1, alternative + 1, 0)[_ALTERNATIVES.index(fields[4])]
             continue
         words = recordings.setdefault(fields[0], {})
-        start, duration = seconds_field(fields[2]), seconds_field(fields[3])
+        start, duration = parse_seconds(fields[2]), parse_seconds(fields[3])
         if start is None or duration is None:
             refuse_line(number, line, "expected a start and a duration in seconds")
         if len(fields) > _LEAST + 1 and fields[_LEAST + 1] not in _TYPES:
@@ -81,7 +80,7 @@ def read(text: str, *, recording_id: str | None = None) -> Transcript:
             continue
         who = None if len(fields) < _MOST or fields[7] in _NOBODY else fields[7]
         # Rounded like the text: 0.1 + 0.2 is 0.3 there.
-        word = HeardWord(fields[4], start, round(start + duration, 6), confidence)
+        word = ParsedWord(fields[4], start, round(start + duration, 6), confidence)
         words.setdefault((fields[1], who), []).append(word)
     found = choose(recordings, recording_id)
     heard = []
@@ -90,14 +89,14 @@ def read(text: str, *, recording_id: str | None = None) -> Transcript:
     return transcript_of(heard, recording_id=found)
 
 
-def _start(word: HeardWord) -> float:
+def _start(word: ParsedWord) -> float:
     return word.start or 0.0
 
 
 def _confidence(number: int, line: str, fields: list[str]) -> float:
     if len(fields) <= _LEAST or fields[_LEAST] in ("NA", "<NA>", "null"):
         return 1.0
-    found = seconds_field(fields[_LEAST])
+    found = parse_seconds(fields[_LEAST])
     if found is None:
         refuse_line(number, line, f"no confidence: {fields[_LEAST]!r}")
     return min(1.0, found)

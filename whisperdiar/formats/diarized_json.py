@@ -10,8 +10,8 @@ from whisperdiar.errors import FormatError
 from whisperdiar.formats._reading import fields
 from whisperdiar.formats._reading.segments import segments
 from whisperdiar.formats._reading.utterances import transcript_of
-from whisperdiar.formats._text import milliseconds
-from whisperdiar.formats._writing.runs import distinct_names, spoken
+from whisperdiar.formats._text import to_milliseconds
+from whisperdiar.formats._writing.runs import distinct_names, prepare_segments
 from whisperdiar.options import WriteOptions
 from whisperdiar.text import json
 from whisperdiar.transcript import Transcript
@@ -24,8 +24,8 @@ needs = "words"
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG001 - the keys are fixed
     """Speakers by name; nobody known is called ``unknown``, as each segment must have a speaker."""
     names = distinct_names(transcript)
-    items = spoken(transcript)
-    duration_ms = max(0, milliseconds(transcript.duration))
+    items = prepare_segments(transcript)
+    duration_ms = max(0, to_milliseconds(transcript.duration))
     return json.write(
         {
             "task": "transcribe",
@@ -42,7 +42,7 @@ def dumps(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG
                 }
                 for number, item in enumerate(items, start=1)
             ],
-            "usage": {"type": "duration", "seconds": max(0, milliseconds(transcript.length)) / 1000},
+            "usage": {"type": "duration", "seconds": max(0, to_milliseconds(transcript.length)) / 1000},
         }
     )
 

@@ -18,9 +18,9 @@ from xml.sax.saxutils import escape, quoteattr
 
 from whisperdiar.errors import FormatError
 from whisperdiar.formats._reading.recordings import NO_ID
-from whisperdiar.formats._reading.utterances import HeardWord, filled, transcript_of
-from whisperdiar.formats._text import milliseconds, one_line, seconds_field, without_mark
-from whisperdiar.formats._writing.tiers import Lane, Mark, Tier, lanes, read_tiers
+from whisperdiar.formats._reading.utterances import ParsedWord, fill_times, transcript_of
+from whisperdiar.formats._text import one_line, parse_seconds, remove_byte_order_mark, to_milliseconds
+from whisperdiar.formats._writing.tiers import Lane, Mark, Tier, make_lanes, read_tiers
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span
@@ -55,7 +55,7 @@ def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
 
     `options.media` becomes the link to the recording, which ELAN otherwise asks for.
     """
-    found = lanes(transcript, blanks=True)
+    found = make_lanes(transcript, blanks=True)
     marks = [mark for lane in found for mark in (*lane.utterances, *lane.words)]
     # Two slots for each annotation: who moves a slot in ELAN moves all that share it.
     times = [time for mark in marks for time in mark[:2]]
@@ -85,7 +85,8 @@ def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
         ' TIME_ALIGNABLE="true"/>'
     )
     lines += [
-        f"    <CONSTRAINT DESCRIPTION={_attr(text)} STEREOTYPE={_attr(key)}/>" for key, text in _STEREOTYPES.items()
+        f"    <CONSTRAINT DESCRIPTION={_escape_attribute(text)} STEREOTYPE={_escape_attribute(key)}/>"
+        for key, text in _STEREOTYPES.items()
     ]
     return "".join(f"{line}\n" for line in [*lines, "</ANNOTATION_DOCUMENT>"])
 
@@ -100,28 +101,30 @@ def _header(transcript: Transcript, media: str | None, last: int) -> list[str]:
         beside = "./" + quote(path.name if root else str(path), safe="/", errors="surrogateescape")
         kind = _KINDS.get(path.suffix.lower(), "unknown")
         lines.append(
-            f"        <MEDIA_DESCRIPTOR MEDIA_URL={_attr(url)} MIME_TYPE={_attr(kind)}"
-            f" RELATIVE_MEDIA_URL={_attr(beside)}/>"
+            f"        <MEDIA_DESCRIPTOR MEDIA_URL={_escape_attribute(url)} MIME_TYPE={_escape_attribute(kind)}"
+            f" RELATIVE_MEDIA_URL={_escape_attribute(beside)}/>"
         )
     properties = {
         "recording_id": one_line(transcript.recording_id),
-        "duration_ms": str(max(0, milliseconds(transcript.duration))),
+        "duration_ms": str(max(0, to_milliseconds(transcript.duration))),
         "language": transcript.language or "",
         "lastUsedAnnotationId": str(last),
     }
     lines += [
-        f"        <PROPERTY NAME={_attr(key)}>{_xml(value)}</PROPERTY>" for key, value in properties.items() if value
+        f"        <PROPERTY NAME={_escape_attribute(key)}>{_escape_text(value)}</PROPERTY>"
+        for key, value in properties.items()
+        if value
     ]
     return [*lines, "    </HEADER>"]
 
 
 def _tiers(lane: Lane, slots: Mapping[int, int], number: int) -> list[str]:
-    who = "" if lane.speaker is None else f" PARTICIPANT={_attr(lane.name)}"
-    lines = [f'    <TIER LINGUISTIC_TYPE_REF="utterance"{who} TIER_ID={_attr(lane.tier)}>']
+    who = "" if lane.speaker is None else f" PARTICIPANT={_escape_attribute(lane.name)}"
+    lines = [f'    <TIER LINGUISTIC_TYPE_REF="utterance"{who} TIER_ID={_escape_attribute(lane.tier)}>']
     lines += _annotations(lane.utterances, slots, number)
     lines.append("    </TIER>")
     if lane.words:
-        parent = f"PARENT_REF={_attr(lane.tier)}{who} TIER_ID={_attr(lane.word_tier)}"
+        parent = f"PARENT_REF={_escape_attribute(lane.tier)}{who} TIER_ID={_escape_attribute(lane.word_tier)}"
         lines.append(f'    <TIER LINGUISTIC_TYPE_REF="word" {parent}>')
         lines += _annotations(lane.words, slots, number + len(lane.utterances))
         lines.append("    </TIER>")
@@ -131,17 +134,17 @@ def _tiers(lane: Lane, slots: Mapping[int, int], number: int) -> list[str]:
 def _annotations(marks: Sequence[Mark], slots: Mapping[int, int], number: int) -> list[str]:
     return [
         f'        <ANNOTATION><ALIGNABLE_ANNOTATION ANNOTATION_ID="a{index + 1}" TIME_SLOT_REF1="ts{slots[2 * index]}"'
-        f' TIME_SLOT_REF2="ts{slots[2 * index + 1]}"><ANNOTATION_VALUE>{_xml(mark.text)}</ANNOTATION_VALUE>'
+        f' TIME_SLOT_REF2="ts{slots[2 * index + 1]}"><ANNOTATION_VALUE>{_escape_text(mark.text)}</ANNOTATION_VALUE>'
         "</ALIGNABLE_ANNOTATION></ANNOTATION>"
         for index, mark in enumerate(marks, start=number)
     ]
 
 
-def _xml(text: str) -> str:
+def _escape_text(text: str) -> str:
     return escape(_NO_XML.sub("\ufffd", text))
 
 
-def _attr(text: str) -> str:
+def _escape_attribute(text: str) -> str:
     return quoteattr(_NO_XML.sub("\ufffd", text))
 
 
@@ -176,7 +179,7 @@ def read(text: str) -> Transcript:
         if element.get("PARENT_REF"):
             continue
         dependent = _dependents(labels[index], below, labels)
-        words = next((child for child in dependent if _of_words(elements[child])), None)
+        words = next((child for child in dependent if _is_word_tier(elements[child])), None)
         own = sorted(marks[index].values(), key=itemgetter(0))
         others = [child for child in dependent if child != words]
         own, taken = _filled(
@@ -195,7 +198,7 @@ def read(text: str) -> Transcript:
     ]
     left = [labels[i] for i in range(len(elements)) if i not in used and any(mark[2] for mark in marks[i].values())]
     properties = {element.get("NAME"): (element.text or "").strip() for element in root.iter("PROPERTY")}
-    length_ms = seconds_field(properties.get("duration_ms", "")) or 0.0
+    length_ms = parse_seconds(properties.get("duration_ms", "")) or 0.0
     return transcript_of(
         heard,
         recording_id=properties.get("recording_id") or NO_ID,
@@ -262,7 +265,7 @@ def _root(text: str) -> ElementTree.Element:
     if "<!ENTITY" in text:
         raise FormatError("this XML defines entities, which no EAF does; it is not read")
     try:
-        root = ElementTree.fromstring(without_mark(text).lstrip())
+        root = ElementTree.fromstring(remove_byte_order_mark(text).lstrip())
     except ElementTree.ParseError as error:
         raise FormatError(f"this is no XML: {error}") from error
     if root.tag != "ANNOTATION_DOCUMENT":
@@ -270,7 +273,7 @@ def _root(text: str) -> ElementTree.Element:
     return root
 
 
-def _of_words(tier: ElementTree.Element) -> bool:
+def _is_word_tier(tier: ElementTree.Element) -> bool:
     says = f"{tier.get('LINGUISTIC_TYPE_REF', '')} {tier.get('TIER_ID', '')}".casefold()
     named = re.search(r"\b(words?|wd)\b", says.replace("_", " ")) is not None
     return named and not re.search("gloss|transl", says)
@@ -296,7 +299,7 @@ def _slots(root: ElementTree.Element) -> dict[str, float]:
         if value is None:
             continue
         whole = value.isascii() and value.isdigit() and len(value) <= _LONGEST_DIGITS
-        time_ms = float(value) if whole else seconds_field(value)
+        time_ms = float(value) if whole else parse_seconds(value)
         if time_ms is None:
             raise FormatError(f"time slot {label!r}: {value!r} is no number of milliseconds")
         time = int(origin) / 1000 + time_ms * _UNITS[units] / 1000
@@ -335,6 +338,6 @@ def _marks(
     for parent, items in waiting.items():
         if parent in parents:
             start, end, _ = parents[parent]
-            times = filled([HeardWord(item.text) for item in items], Span(start, max(start, end)))
+            times = fill_times([ParsedWord(item.text) for item in items], Span(start, max(start, end)))
             found |= {item.own: (time.start, time.end, item.text) for item, time in zip(items, times, strict=True)}
     return found

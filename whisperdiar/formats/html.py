@@ -45,8 +45,8 @@ def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
     Raises:
         FormatError: the provenance holds what is no JSON value, or a number is not finite.
     """
-    style = _colours() + _part("viewer.css")
-    script = '"use strict";\n(() => {\n' + "".join(map(_part, _SCRIPTS)) + "})();\n"
+    style = _format_colours() + _read_part("viewer.css")
+    script = '"use strict";\n(() => {\n' + "".join(map(_read_part, _SCRIPTS)) + "})();\n"
     data = page_data(transcript, options=options) | {"media": _media(options), "colours": len(SPEAKER_COLOURS)}
     embedded = "" if options.media_data is None else base64.b64encode(options.media_data).decode("ascii")
     filled = {
@@ -55,10 +55,10 @@ def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
         "title": html.escape(one_line(transcript.recording_id)),
         "style": style,
         "script": script,
-        "data": _inert(write_compact(data)),
+        "data": _escape_json(write_compact(data)),
         "embedded": embedded,
     }
-    return _PLACE.sub(lambda place: filled[place[1]], _part("viewer.html"))
+    return _PLACE.sub(lambda place: filled[place[1]], _read_part("viewer.html"))
 
 
 def _media(options: WriteOptions) -> dict[str, str | bool] | None:
@@ -69,7 +69,7 @@ def _media(options: WriteOptions) -> dict[str, str | bool] | None:
     return {"src": options.media, "name": path.name, "type": kind, "embedded": options.media_data is not None}
 
 
-def _inert(text: str) -> str:
+def _escape_json(text: str) -> str:
     """JSON that no parser of HTML takes for the end of its element or for a comment, with the same meaning."""
     return (
         text.replace("<", "\\u003c").replace(">", "\\u003e").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
@@ -82,11 +82,11 @@ def _hash(text: str) -> str:
 
 
 @lru_cache(maxsize=8)
-def _part(part: str) -> str:
+def _read_part(part: str) -> str:
     return (importlib.resources.files("whisperdiar") / "data" / "viewer" / part).read_text(encoding="utf-8")
 
 
-def _colours() -> str:
+def _format_colours() -> str:
     """The speakers' colours as variables of the style sheet, ``--speaker-0`` and so on, for light and dark ground."""
     named = [*enumerate(SPEAKER_COLOURS), ("none", UNKNOWN_COLOUR)]
     return ":root{" + "".join(f"--speaker-{key}:light-dark({light},{dark});" for key, (light, dark) in named) + "}\n"

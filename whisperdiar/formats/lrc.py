@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 from whisperdiar.formats._reading.cues import transcript_of
 from whisperdiar.formats._reading.labels import split_labels
-from whisperdiar.formats._text import JOINER, numbered_lines, one_line, refuse_line, without_breaks
-from whisperdiar.formats._writing.cues import Piece, ReadyCue, ready
-from whisperdiar.formats._writing.render import written
-from whisperdiar.formats._writing.speakers import chosen_style, clean_names, label_if_it_fits, readable_leads
+from whisperdiar.formats._text import JOINER, number_lines, one_line, refuse_line, remove_breaks
+from whisperdiar.formats._writing.cues import CuePiece, ReadyCue, prepare_cues
+from whisperdiar.formats._writing.render import render_cues
+from whisperdiar.formats._writing.speakers import choose_label_style, choose_style, clean_names, readable_prefixes
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue, Span, TimedText
@@ -50,11 +50,11 @@ def lyric_cues(text: str) -> tuple[Cue, ...]:
     """
     rows: list[_Lyric] = []
     offset = 0.0
-    for number, line in numbered_lines(text):
+    for number, line in number_lines(text):
         stamps = []
         rest = line
         while match := _STAMP.match(rest):
-            stamps.append(_seconds(*match.groups()))
+            stamps.append(_parse_lrc_time(*match.groups()))
             rest = rest[match.end() :]
         tag = _TAG.fullmatch(line)
         if len(stamps) > 1 and len(stamps) * len(rest) > _MOST_REPEATED * len(line):
@@ -71,20 +71,20 @@ def lyric_cues(text: str) -> tuple[Cue, ...]:
     for index in range(len(rows) - 1, -1, -1):
         if index + 1 < len(rows) and rows[index + 1].start > rows[index].start:
             following = rows[index + 1].start
-        cue = _cue(rows[index], following, offset)
+        cue = _make_cue(rows[index], following, offset)
         if cue is not None:
             made.append(cue)
     return tuple(reversed(made))
 
 
-def _seconds(minutes: str, seconds: str, decimals: str | None) -> float:
+def _parse_lrc_time(minutes: str, seconds: str, decimals: str | None) -> float:
     return int(minutes) * 60 + int(seconds) + (int(decimals) / 10 ** len(decimals) if decimals else 0.0)
 
 
-def _cue(row: _Lyric, following: float | None, offset: float) -> Cue | None:
+def _make_cue(row: _Lyric, following: float | None, offset: float) -> Cue | None:
     parts = _WORD.split(row.text)
-    times = [_seconds(*parts[i : i + 3]) - offset for i in range(1, len(parts), 4)]
-    pieces = [without_breaks(_plain(piece)) for piece in parts[::4]]
+    times = [_parse_lrc_time(*parts[i : i + 3]) - offset for i in range(1, len(parts), 4)]
+    pieces = [remove_breaks(_unescape(piece)) for piece in parts[::4]]
     line = one_line("".join(pieces))
     if not line:
         return None
@@ -107,7 +107,7 @@ def _cue(row: _Lyric, following: float | None, offset: float) -> Cue | None:
     return Cue(span, (line,), timed=(timed,))
 
 
-def _plain(text: str) -> str:
+def _unescape(text: str) -> str:
     return _JOINED.sub(r"\1", text)
 
 
@@ -121,7 +121,7 @@ _STAMP_LIKE = re.compile(r"[<\[](?=\d+:\d)|\A\[")
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
     """Lyrics of a transcript; every cue is one line, and an empty line marks where nothing is said."""
-    return written(transcript, dumps_cues, style=_style(options), options=options)
+    return render_cues(transcript, dumps_cues, style=_style(options), options=options)
 
 
 def dumps_cues(
@@ -132,16 +132,16 @@ def dumps_cues(
     options: WriteOptions,
 ) -> str:
     """The same for cues that are there already; `names` gives the name of a speaker label, itself by default."""
-    made = ready(cues)
+    made = prepare_cues(cues)
     rows = _rows(made, word_times)
     known = clean_names(made, names)
     # Lines of a dialogue are lines of their own here: a dash before each would set them apart from nothing.
     style = _style(options)
-    before = readable_leads([row.cue for row in rows], known, "none" if style == "dash" else style)
-    lines = [(row.cue.start_ms, _text(row, lead, word_times)) for row, (lead,) in zip(rows, before, strict=True)]
+    before = readable_prefixes([row.cue for row in rows], known, "none" if style == "dash" else style)
+    lines = [(row.cue.start_ms, _format_text(row, lead, word_times)) for row, (lead,) in zip(rows, before, strict=True)]
     lines += [(time_ms, "") for time_ms in _silences(made)]
     # Lines of one cue may begin after the next cue has begun: players want them in order.
-    shown = [f"[{_clock(time_ms)}]{text}" for time_ms, text in sorted(lines, key=lambda line: line[0])]
+    shown = [f"[{_format_lrc_clock(time_ms)}]{text}" for time_ms, text in sorted(lines, key=lambda line: line[0])]
     return "".join(line + "\n" for line in ["[re:whisperdiar]", *shown])
 
 
@@ -150,14 +150,14 @@ class _Row(NamedTuple):
 
     cue: ReadyCue
     texts: tuple[str, ...]
-    pieces: tuple[tuple[Piece, ...], ...]
+    pieces: tuple[tuple[CuePiece, ...], ...]
 
 
 def _rows(cues: Sequence[ReadyCue], word_times: bool) -> list[_Row]:
     """Lines by their start; each ends where the next one begins, or its own last word ends, as it is read."""
     found = []
     for cue in cues:
-        for first, last in _runs(cue):
+        for first, last in _split_lines(cue):
             texts, pieces = cue.lines[first:last], cue.pieces[first:last] if word_times else ()
             line = ReadyCue(_start_ms(cue, first), cue.end_ms, (" ".join(texts),), cue.speakers[first])
             alone = line._replace(labelled=cue.labelled)
@@ -209,16 +209,16 @@ def read(text: str) -> Transcript:
 
 
 def _style(options: WriteOptions) -> str:
-    return chosen_style(options.speaker_style, own=label_if_it_fits(options), supported=())
+    return choose_style(options.speaker_style, own=choose_label_style(options), supported=())
 
 
-def _clock(time_ms: int) -> str:
+def _format_lrc_clock(time_ms: int) -> str:
     """Minutes without a limit, seconds and hundredths, which is what players read."""
     time_cs = round(time_ms / 10)
     return f"{time_cs // 6000:02d}:{time_cs // 100 % 60:02d}.{time_cs % 100:02d}"
 
 
-def _runs(cue: ReadyCue) -> list[tuple[int, int]]:
+def _split_lines(cue: ReadyCue) -> list[tuple[int, int]]:
     """Lines (from, to) of a cue that become one: all of them, or those of one of its speakers."""
     speakers = cue.speakers
     starts = [i for i in range(len(speakers)) if i == 0 or (cue.line_speakers and speakers[i] != speakers[i - 1])]
@@ -234,15 +234,15 @@ def _start_ms(cue: ReadyCue, line: int) -> int:
     return round(cue.start_ms + (cue.end_ms - cue.start_ms) * done)
 
 
-def _text(row: _Row, lead: str, word_times: bool) -> str:
+def _format_text(row: _Row, lead: str, word_times: bool) -> str:
     if not (word_times and row.pieces):
-        return _literal(lead + row.cue.lines[0])
+        return _escape(lead + row.cue.lines[0])
     words = " ".join(
-        "".join(f"<{_clock(piece.start_ms)}>{_literal(piece.text)}" for piece in line) for line in row.pieces
+        "".join(f"<{_format_lrc_clock(piece.start_ms)}>{_escape(piece.text)}" for piece in line) for line in row.pieces
     )
-    return _literal(lead) + words + f"<{_clock(row.pieces[-1][-1].end_ms)}>"
+    return _escape(lead) + words + f"<{_format_lrc_clock(row.pieces[-1][-1].end_ms)}>"
 
 
-def _literal(text: str) -> str:
+def _escape(text: str) -> str:
     """LRC knows no escapes: an invisible joiner keeps a text from being taken for a time or a tag."""
     return _STAMP_LIKE.sub(lambda match: match[0] + JOINER, text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from whisperdiar.formats._text import clock, milliseconds, one_line
+from whisperdiar.formats._text import format_clock, one_line, to_milliseconds
 from whisperdiar.formats.txt import paragraphs
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript, speaker_names
@@ -22,20 +22,20 @@ _ADDRESS = re.compile(r"(https?|ftp|mailto|www)([:.])", re.IGNORECASE)
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
     """Paragraphs such as ``**Anna** [00:01:02] text``."""
-    blocks = [f"# {_plain(one_line(transcript.recording_id)) or 'Transcript'}"]
+    blocks = [f"# {_escape(one_line(transcript.recording_id)) or 'Transcript'}"]
     names = speaker_names(transcript)
     for group in paragraphs(transcript.segments, options):
         text = one_line("".join(word.text for segment in group for word in segment.words))
         if text:
             # Cut off, not rounded: who jumps there must not miss the first word.
-            time = clock(max(0, milliseconds(group[0].span.start)), ".").partition(".")[0]
+            time = format_clock(max(0, to_milliseconds(group[0].span.start)), ".").partition(".")[0]
             label = group[0].speaker if options.speaker_style != "none" else None
             who = "" if label is None else one_line(names.get(label, label))
-            blocks.append((f"**{_plain(who)}** " if who else "") + rf"\[{time}\] {_plain(text)}")
+            blocks.append((f"**{_escape(who)}** " if who else "") + rf"\[{time}\] {_escape(text)}")
     return "\n\n".join(blocks) + "\n"
 
 
-def _plain(text: str) -> str:
+def _escape(text: str) -> str:
     """The text as it is, whatever it holds: marks are escaped, and addresses make no links of themselves."""
     escaped = _NUMBERED.sub(r"\1\\\2", _MARKS.sub(r"\\\g<0>", text))
     return _ADDRESS.sub(lambda found: found[1] + ("&#58;" if found[2] == ":" else "&#46;"), escaped)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from whisperdiar.formats._text import decimal, milliseconds
+from whisperdiar.formats._text import format_seconds, to_milliseconds
 from whisperdiar.options import WriteOptions
 from whisperdiar.text import json
 from whisperdiar.transcript import Transcript
@@ -20,6 +20,6 @@ def dumps(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG
 def _turn(speaker: str, start: float, end: float) -> dict[str, str]:
     return {
         "speaker": speaker,
-        "start": decimal(max(0, milliseconds(start))),
-        "end": decimal(max(0, milliseconds(end))),
+        "start": format_seconds(max(0, to_milliseconds(start))),
+        "end": format_seconds(max(0, to_milliseconds(end))),
     }

@@ -13,14 +13,14 @@ from whisperdiar.errors import FormatError
 from whisperdiar.formats._reading.recordings import NO_ID as NO_ID
 from whisperdiar.formats._reading.recordings import choose
 from whisperdiar.formats._text import (
-    decimal,
-    distinct,
-    milliseconds,
-    numbered_lines,
+    format_seconds,
+    make_distinct,
+    make_token,
+    number_lines,
+    parse_seconds,
     refuse_line,
-    seconds_field,
     speaker_names,
-    token,
+    to_milliseconds,
 )
 from whisperdiar.options import RttmTolerance, WriteOptions
 from whisperdiar.transcript import Speaker, Transcript
@@ -78,11 +78,11 @@ def dumps_diarization(diarization: Diarization, names: Mapping[str, str] | None 
     tokens = _tokens(diarization.speakers, names or {})
     lines = []
     for turn in diarization.turns:
-        start_ms = max(0, milliseconds(turn.start))
-        length_ms = milliseconds(turn.end) - start_ms
+        start_ms = max(0, to_milliseconds(turn.start))
+        length_ms = to_milliseconds(turn.end) - start_ms
         if length_ms > 0:
             confidence = _MISSING if turn.confidence is None else f"{turn.confidence:.3f}"
-            onset, duration = decimal(start_ms), decimal(length_ms)
+            onset, duration = format_seconds(start_ms), format_seconds(length_ms)
             speaker = f"{tokens[turn.speaker]} {confidence} {_MISSING}"
             lines.append(f"SPEAKER {recording} {turn.channel} {onset} {duration} {_MISSING} {_MISSING} {speaker}\n")
     return "".join(lines)
@@ -91,11 +91,11 @@ def dumps_diarization(diarization: Diarization, names: Mapping[str, str] | None 
 def _tokens(labels: Iterable[str], names: Mapping[str, str]) -> dict[str, str]:
     """Label → field of its own; a name that two labels share goes to the first, ``NAME_2`` to the next."""
     wanted = {label: _field(names.get(label, label), f"name of speaker {label!r}") for label in labels}
-    return distinct(wanted)
+    return make_distinct(wanted)
 
 
 def _field(text: str, what: str) -> str:
-    field = token(text)
+    field = make_token(text)
     if not field or field == _MISSING:
         raise FormatError(f"{what} is {text!r}: RTTM needs one that is neither empty nor {_MISSING}; rename it")
     return field
@@ -139,14 +139,14 @@ def loads_all(text: str, *, tolerance: RttmTolerance = STRICT) -> dict[str, Diar
         FormatError: a line that cannot be read; with its number and text.
     """
     turns: dict[str, list[Turn]] = {}
-    for number, line in numbered_lines(text):
-        fields = _fields(number, line, tolerance)
+    for number, line in number_lines(text):
+        fields = _split_fields(number, line, tolerance)
         if fields:
-            turns.setdefault(fields[1], []).append(_turn(number, line, fields, tolerance))
+            turns.setdefault(fields[1], []).append(_parse_turn(number, line, fields, tolerance))
     return {recording: Diarization(recording, tuple(items)) for recording, items in turns.items()}
 
 
-def _fields(number: int, line: str, tolerance: RttmTolerance) -> list[str]:
+def _split_fields(number: int, line: str, tolerance: RttmTolerance) -> list[str]:
     """The fields of a SPEAKER line, or none where the line is to be skipped."""
     if line.startswith((";;", "#")):
         if tolerance.comments:
@@ -180,8 +180,8 @@ def _rejoin(number: int, line: str, fields: list[str], tolerance: RttmTolerance)
         for place in range(2, len(fields) - 7)
         if fields[place].isascii()
         and fields[place].isdigit()
-        and seconds_field(fields[place + 1]) is not None
-        and seconds_field(fields[place + 2]) is not None
+        and parse_seconds(fields[place + 1]) is not None
+        and parse_seconds(fields[place + 2]) is not None
         and fields[place + 3 : place + 5] == [_MISSING, _MISSING]
     ]
     if len(places) != 1 or _MISSING in fields[places[0] + 5 : -2]:
@@ -195,9 +195,9 @@ def _rejoin(number: int, line: str, fields: list[str], tolerance: RttmTolerance)
     return [fields[0], "_".join(recording), *fields[place : place + 5], " ".join(speaker), *fields[-2:]]
 
 
-def _turn(number: int, line: str, fields: list[str], tolerance: RttmTolerance) -> Turn:
-    start = _seconds(number, line, fields[3], "onset")
-    duration = _seconds(number, line, fields[4], "duration")
+def _parse_turn(number: int, line: str, fields: list[str], tolerance: RttmTolerance) -> Turn:
+    start = _parse_seconds(number, line, fields[3], "onset")
+    duration = _parse_seconds(number, line, fields[4], "duration")
     if fields[_NAME] == _MISSING:
         refuse_line(number, line, "no speaker name")
     # Rounded like the text: 0.1 + 0.2 is 0.3 there.
@@ -205,10 +205,10 @@ def _turn(number: int, line: str, fields: list[str], tolerance: RttmTolerance) -
     channel = int(fields[2]) if fields[2].isascii() and fields[2].isdigit() else 0
     if channel < 1 and not tolerance.odd_fields:
         refuse_line(number, line, f"channel {fields[2]!r}: expected a number from 1 on")
-    return Turn(span, fields[_NAME], max(1, channel), _confidence(number, line, fields, tolerance))
+    return Turn(span, fields[_NAME], max(1, channel), _parse_confidence(number, line, fields, tolerance))
 
 
-def _confidence(number: int, line: str, fields: list[str], tolerance: RttmTolerance) -> float | None:
+def _parse_confidence(number: int, line: str, fields: list[str], tolerance: RttmTolerance) -> float | None:
     text = fields[_NAME + 1] if len(fields) > _NAME + 1 else _MISSING
     if text == _MISSING:
         return None
@@ -224,8 +224,8 @@ def _confidence(number: int, line: str, fields: list[str], tolerance: RttmTolera
     return None
 
 
-def _seconds(number: int, line: str, text: str, what: str) -> float:
-    seconds = seconds_field(text)
+def _parse_seconds(number: int, line: str, text: str, what: str) -> float:
+    seconds = parse_seconds(text)
     if seconds is None:
         refuse_line(number, line, f"{what} {text!r}: expected a number of seconds, not negative")
     return seconds

@@ -11,9 +11,9 @@ from typing import Any
 from whisperdiar.errors import FormatError
 from whisperdiar.formats._reading import fields
 from whisperdiar.formats._reading.recordings import choose
-from whisperdiar.formats._reading.utterances import Heard, transcript_of
+from whisperdiar.formats._reading.utterances import ParsedUtterance, transcript_of
 from whisperdiar.formats._text import one_line
-from whisperdiar.formats._writing.runs import distinct_names, spoken
+from whisperdiar.formats._writing.runs import distinct_names, prepare_segments
 from whisperdiar.options import WriteOptions
 from whisperdiar.text import json
 from whisperdiar.transcript import Transcript
@@ -39,7 +39,7 @@ def dumps(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG
                 "end_time": item.end_ms / 1000,
                 "words": item.text,
             }
-            for item in spoken(transcript)
+            for item in prepare_segments(transcript)
         ]
     )
 
@@ -57,13 +57,13 @@ def read(text: str, *, recording_id: str | None = None) -> Transcript:
     data = json.read(text)
     if not isinstance(data, list):
         raise FormatError("expected a JSON list of segments, as MeetEval writes it")
-    sessions: dict[str, list[Heard]] = {}
+    sessions: dict[str, list[ParsedUtterance]] = {}
     for index, item in enumerate(fields.objects(data, "the list")):
         where = f"[{index}]"
         if "session_id" not in item:
             raise FormatError(f"{where}.session_id: this is no SegLST, which names the session of each segment")
         start, end = fields.time(item, "start_time", where), fields.time(item, "end_time", where)
-        heard = Heard(start, end, fields.text(item, "speaker", where) or None, _said(item, where), (), where)
+        heard = ParsedUtterance(start, end, fields.text(item, "speaker", where) or None, _said(item, where), (), where)
         sessions.setdefault(fields.text(item, "session_id", where), []).append(heard)
     found = choose(sessions, recording_id)
     return transcript_of(sessions.get(found, ()), recording_id=found)

@@ -16,7 +16,7 @@ from typing import Any
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.formats import rttm
 from whisperdiar.formats._reading.recordings import choose
-from whisperdiar.formats._text import numbered_lines, refuse_line, seconds_field
+from whisperdiar.formats._text import number_lines, parse_seconds, refuse_line
 from whisperdiar.text import json
 from whisperdiar.types import Diarization, Span, Turn, merge_spans
 
@@ -53,20 +53,20 @@ def dumps(speech: Sequence[Span], *, name: str, duration: float, recording_id: s
     Raises:
         InvalidOption: there is no such format.
     """
-    inside = (span.clipped(0.0, duration) for span in speech)
+    inside = (span.clip(0.0, duration) for span in speech)
     merged = merge_spans(span for span in inside if span is not None)
     if name == "rttm":
-        turns = tuple(Turn(span, LABEL) for span in _rounded(merged, 3))
+        turns = tuple(Turn(span, LABEL) for span in _round_spans(merged, 3))
         return rttm.dumps_diarization(Diarization(recording_id, turns))
     if name == "json":
-        regions = [{"start": span.start, "end": span.end} for span in _rounded(merged, 3)]
+        regions = [{"start": span.start, "end": span.end} for span in _round_spans(merged, 3)]
         return json.write({"duration": round(duration, 3), "speech": regions})
     if name == "txt":
-        return _intervals(_rounded(merged, 2), round(duration, 2))
+        return _intervals(_round_spans(merged, 2), round(duration, 2))
     raise InvalidOption(f"speech regions as {name!r}: choose one of {', '.join(FORMATS)}")
 
 
-def _rounded(spans: Sequence[Span], decimals: int) -> tuple[Span, ...]:
+def _round_spans(spans: Sequence[Span], decimals: int) -> tuple[Span, ...]:
     """To so many decimals; what touches then is joined, what has no length then is gone."""
     grid = (Span(round(span.start, decimals), round(span.end, decimals)) for span in spans)
     return merge_spans(span for span in grid if span.duration > 0)
@@ -100,7 +100,7 @@ def loads(
             region that lies beyond the recording.
     """
     name = suffix.lower().removeprefix(".")
-    reader = _READERS[name if name in ("rttm", "uem", "json") else _sniff(text)]
+    reader = _READERS[name if name in ("rttm", "uem", "json") else _detect_format(text)]
     regions = [span for span in reader(text, recording_id) if span.duration > 0]
     if duration is None:
         return merge_spans(regions)
@@ -111,12 +111,12 @@ def loads(
                 f"speech from {span.start:.3f} to {span.end:.3f} s in a recording of {duration:.3f} s: "
                 "the regions belong to another recording"
             )
-        clipped.append(span.clipped(0.0, duration))
+        clipped.append(span.clip(0.0, duration))
     return merge_spans(span for span in clipped if span is not None)
 
 
-def _sniff(text: str) -> str:
-    for number, line in numbered_lines(text):
+def _detect_format(text: str) -> str:
+    for number, line in number_lines(text):
         if line[0] in "{[":
             return "json"
         fields = line.split()
@@ -125,7 +125,7 @@ def _sniff(text: str) -> str:
         if len(fields) >= 8:
             return "rttm"
         if len(fields) == 4:
-            return "txt" if seconds_field(fields[3]) is None else "uem"
+            return "txt" if parse_seconds(fields[3]) is None else "uem"
         refuse_line(number, line, "neither RTTM, UEM, JSON nor lines such as 'segment_001  0.00  2.57 SPEECH'")
     return "txt"
 
@@ -137,23 +137,23 @@ def _read_rttm(text: str, recording_id: str | None) -> list[Span]:
 
 def _read_uem(text: str, recording_id: str | None) -> list[Span]:
     recordings: dict[str, list[Span]] = {}
-    for number, line in numbered_lines(text):
+    for number, line in number_lines(text):
         if line.startswith(";;"):
             continue
         fields = line.split()
         if len(fields) != 4:
             refuse_line(number, line, "expected the 4 fields of UEM: recording, channel, start, end")
-        recordings.setdefault(fields[0], []).append(_line_span(number, line, fields[2], fields[3]))
+        recordings.setdefault(fields[0], []).append(_parse_line_span(number, line, fields[2], fields[3]))
     return recordings.get(choose(recordings, recording_id, other_id=True), [])
 
 
 def _read_txt(text: str, recording_id: str | None) -> list[Span]:  # noqa: ARG001 - the form names no recording
     speech = []
-    for number, line in numbered_lines(text):
+    for number, line in number_lines(text):
         fields = line.split()
         if len(fields) != 4 or fields[3] not in ("SPEECH", "NON_SPEECH"):
             refuse_line(number, line, "expected a name, start, end, and SPEECH or NON_SPEECH")
-        span = _line_span(number, line, fields[1], fields[2])
+        span = _parse_line_span(number, line, fields[1], fields[2])
         if fields[3] == "SPEECH":
             speech.append(span)
     return speech
@@ -166,7 +166,7 @@ def _read_json(text: str, recording_id: str | None) -> list[Span]:  # noqa: ARG0
     if not isinstance(regions, list):
         raise FormatError('expected JSON with "speech", a list of {"start", "end"}')
     speech = [_json_span(item, f"speech[{index}]") for index, item in enumerate(regions)]
-    limit = math.inf if duration is None else _number(duration, "duration")
+    limit = math.inf if duration is None else _check_number(duration, "duration")
     for index, span in enumerate(speech):
         if span.end > limit + SLACK:
             raise FormatError(f"speech[{index}]: it ends at {span.end} s, the recording at {limit} s")
@@ -184,20 +184,20 @@ _READERS: dict[str, Callable[[str, str | None], list[Span]]] = {
 def _json_span(item: Any, where: str) -> Span:
     if not isinstance(item, dict):
         raise FormatError(f'{where}: expected {{"start", "end"}}, found {item!r}')
-    start, end = (_number(item.get(key), f"{where}.{key}") for key in ("start", "end"))
+    start, end = (_check_number(item.get(key), f"{where}.{key}") for key in ("start", "end"))
     if end < start:
         raise FormatError(f"{where}: the end {end} lies before the start {start}")
     return Span(start, end)
 
 
-def _number(value: Any, where: str) -> float:
+def _check_number(value: Any, where: str) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e12:
         raise FormatError(f"{where}: expected a number of seconds, not negative, found {value!r}")
     return float(value)
 
 
-def _line_span(number: int, line: str, start_text: str, end_text: str) -> Span:
-    start, end = seconds_field(start_text), seconds_field(end_text)
+def _parse_line_span(number: int, line: str, start_text: str, end_text: str) -> Span:
+    start, end = parse_seconds(start_text), parse_seconds(end_text)
     if start is None or end is None or end < start:
         refuse_line(number, line, "start and end must be seconds, not negative, the end not before the start")
     return Span(start, end)

@@ -13,16 +13,16 @@ from whisperdiar.formats._reading.cues import read_finished
 from whisperdiar.formats._reading.italics import mark_tags, read_italics, without_italics, write_italics
 from whisperdiar.formats._reading.labels import split_labels
 from whisperdiar.formats._reading.markup import cue_of
-from whisperdiar.formats._text import JOINER, one_line, speaker_names, with_arrow, without_arrow
-from whisperdiar.formats._writing.cues import ReadyCue, ready
+from whisperdiar.formats._text import JOINER, one_line, replace_arrow, speaker_names, with_arrow
+from whisperdiar.formats._writing.cues import ReadyCue, prepare_cues
 from whisperdiar.formats._writing.render import subtitle_cues
 from whisperdiar.formats._writing.speakers import (
     PALETTE,
-    chosen_style,
+    choose_label_style,
+    choose_style,
     clean_names,
     colour_numbers,
-    label_if_it_fits,
-    readable_leads,
+    readable_prefixes,
 )
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
@@ -60,40 +60,40 @@ def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
 def dumps_cues(cues: Iterable[Cue], names: Mapping[str, str], *, options: WriteOptions) -> str:
     """The same for cues that are there already; `names` gives the name of a speaker label, itself by default."""
     style = _style(options)
-    made = ready(cues)
+    made = prepare_cues(cues)
     known = clean_names(made, names)
     colours = colour_numbers(known)
     subtitles = []
-    for index, (cue, before) in enumerate(zip(made, readable_leads(made, known, style), strict=True), start=1):
+    for index, (cue, before) in enumerate(zip(made, readable_prefixes(made, known, style), strict=True), start=1):
         lines = [_line(cue, number, lead) for number, lead in enumerate(before)]
         if style == "colour":
-            lines = _coloured(lines, cue.speakers, colours)
+            lines = _colour_lines(lines, cue.speakers, colours)
         start, end = timedelta(milliseconds=cue.start_ms), timedelta(milliseconds=cue.end_ms)
-        subtitles.append(srt.Subtitle(index, start, end, "\n".join(_unmistakable(lines))))
+        subtitles.append(srt.Subtitle(index, start, end, "\n".join(_join_false_starts(lines))))
     return str(srt.compose(subtitles, reindex=False))
 
 
 def _style(options: WriteOptions) -> str:
-    return chosen_style(options.speaker_style, own=label_if_it_fits(options), supported=("colour",))
+    return choose_style(options.speaker_style, own=choose_label_style(options), supported=("colour",))
 
 
 def _line(cue: ReadyCue, number: int, lead: str) -> str:
     ranges = cue.italic(number)
     if not ranges:
-        return _literal(lead + cue.lines[number])
-    return _literal(lead) + write_italics(cue.lines[number], ranges, _literal_before_tag, ("<i>", "</i>"))
+        return _escape(lead + cue.lines[number])
+    return _escape(lead) + write_italics(cue.lines[number], ranges, _literal_before_tag, ("<i>", "</i>"))
 
 
 def _literal_before_tag(text: str) -> str:
-    return _literal(text) + (JOINER if text.endswith("<") else "")
+    return _escape(text) + (JOINER if text.endswith("<") else "")
 
 
-def _literal(line: str) -> str:
+def _escape(line: str) -> str:
     """SubRip knows no escapes: an invisible joiner keeps players from taking a text for a tag."""
-    return _MARKUP.sub(lambda match: match[0] + JOINER, without_arrow(line)).translate(_BRACES)
+    return _MARKUP.sub(lambda match: match[0] + JOINER, replace_arrow(line)).translate(_BRACES)
 
 
-def _coloured(lines: Sequence[str], speakers: Sequence[str | None], colours: Mapping[str | None, int]) -> list[str]:
+def _colour_lines(lines: Sequence[str], speakers: Sequence[str | None], colours: Mapping[str | None, int]) -> list[str]:
     """Runs of lines of one speaker in a tag of its colour."""
     shown = list(lines)
     for index, speaker in enumerate(speakers):
@@ -120,7 +120,7 @@ def read_cues(text: str, *, labels: bool = True) -> tuple[Cue, ...]:
     if is_webvtt(text):  # called .srt: names and times of words would be lost
         cues = [cue_of(block.span, mark_tags(block.lines)) for block in vtt_blocks(text)]
     else:
-        cues = [Cue(block.span, _shown(mark_tags(block.lines))) for block in srt_blocks(text)]
+        cues = [Cue(block.span, _clean_lines(mark_tags(block.lines))) for block in srt_blocks(text)]
     seen = tuple(map(read_italics, cues))
     return split_labels(without_italics(seen)) if labels else seen
 
@@ -134,17 +134,17 @@ def read(text: str) -> Transcript:
     return read_finished(text, read_cues)
 
 
-def _shown(lines: Iterable[str]) -> tuple[str, ...]:
+def _clean_lines(lines: Iterable[str]) -> tuple[str, ...]:
     shown = (one_line(_plain(_TAGS.sub("", line))) for line in lines)
     return tuple(line for line in shown if line)
 
 
 def _plain(text: str) -> str:
-    """The reverse of `_literal`."""
+    """The reverse of `_escape`."""
     return with_arrow(_JOINED.sub(r"\1", text.replace("｛" + JOINER, "{").replace("｝" + JOINER, "}")))
 
 
-def _unmistakable(lines: list[str]) -> list[str]:
+def _join_false_starts(lines: list[str]) -> list[str]:
     kept = lines[:1]
     for line in lines[1:]:
         if _INDEX.fullmatch(kept[-1]) and (_TIME.match(line) or looks_like_times(line)):

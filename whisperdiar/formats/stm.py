@@ -6,9 +6,16 @@ The fields of a line are recording, channel, speaker, start, end, an optional la
 from __future__ import annotations
 
 from whisperdiar.formats._reading.recordings import NO_ID, choose
-from whisperdiar.formats._reading.utterances import Heard, transcript_of
-from whisperdiar.formats._text import decimal, distinct, numbered_lines, refuse_line, seconds_field, token
-from whisperdiar.formats._writing.runs import distinct_names, spoken
+from whisperdiar.formats._reading.utterances import ParsedUtterance, transcript_of
+from whisperdiar.formats._text import (
+    format_seconds,
+    make_distinct,
+    make_token,
+    number_lines,
+    parse_seconds,
+    refuse_line,
+)
+from whisperdiar.formats._writing.runs import distinct_names, prepare_segments
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
 
@@ -26,19 +33,19 @@ def dumps(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG
 
     A text that begins with ``<`` would be taken for a label, so that it gets an empty one before it.
     """
-    names = distinct({label: token(name) for label, name in distinct_names(transcript).items()})
+    names = make_distinct({label: make_token(name) for label, name in distinct_names(transcript).items()})
     recording = recording_field(transcript)
     lines = []
-    for item in spoken(transcript):
+    for item in prepare_segments(transcript):
         label = "<> " if item.text.startswith("<") else ""
-        place = f"{decimal(item.start_ms)} {decimal(item.end_ms)}"
+        place = f"{format_seconds(item.start_ms)} {format_seconds(item.end_ms)}"
         lines.append(f"{recording} 1 {names[item.speaker]} {place} {label}{item.text}\n")
     return "".join(lines)
 
 
 def recording_field(transcript: Transcript) -> str:
     """The recording id as one field: never empty, none that begins a comment, nor a file as a byte order mark does."""
-    field = token(transcript.recording_id.replace("\ufeff", "")) or NO_ID
+    field = make_token(transcript.recording_id.replace("\ufeff", "")) or NO_ID
     return f"_{field}" if field.startswith(";") else field
 
 
@@ -54,14 +61,14 @@ def read(text: str, *, recording_id: str | None = None) -> Transcript:
         FormatError: a line that cannot be read (with its number and text), several recordings (`SeveralRecordings`),
             or not the one asked for.
     """
-    recordings: dict[str, list[Heard]] = {}
-    for number, line in numbered_lines(text):
+    recordings: dict[str, list[ParsedUtterance]] = {}
+    for number, line in number_lines(text):
         if line.startswith(";;"):
             continue
         fields = line.split(maxsplit=_FIELDS)
         if len(fields) < _FIELDS:
             refuse_line(number, line, f"{len(fields)} fields, where STM has {_FIELDS} and a text")
-        start, end = seconds_field(fields[3]), seconds_field(fields[4])
+        start, end = parse_seconds(fields[3]), parse_seconds(fields[4])
         if start is None or end is None:
             refuse_line(number, line, "expected a start and an end in seconds")
         said = fields[_FIELDS] if len(fields) > _FIELDS else ""
@@ -69,6 +76,6 @@ def read(text: str, *, recording_id: str | None = None) -> Transcript:
             said = said.partition(">")[2].strip()
         if said == _NO_SPEECH:
             continue
-        recordings.setdefault(fields[0], []).append(Heard(start, end, fields[2], said, (), f"line {number}"))
+        recordings.setdefault(fields[0], []).append(ParsedUtterance(start, end, fields[2], said, (), f"line {number}"))
     found = choose(recordings, recording_id)
     return transcript_of(recordings.get(found, ()), recording_id=found)

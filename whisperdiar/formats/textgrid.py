@@ -12,8 +12,8 @@ from operator import itemgetter
 
 from whisperdiar.errors import FormatError
 from whisperdiar.formats._reading.utterances import transcript_of
-from whisperdiar.formats._text import decimal, milliseconds, without_mark
-from whisperdiar.formats._writing.tiers import Mark, Tier, lanes, read_tiers
+from whisperdiar.formats._text import format_seconds, remove_byte_order_mark, to_milliseconds
+from whisperdiar.formats._writing.tiers import Mark, Tier, make_lanes, read_tiers
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
 
@@ -33,32 +33,40 @@ _TOKEN = re.compile(
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG001 - tiers always name their speakers
     """A tier of utterances and one of words for each speaker, as long as the recording."""
-    found = lanes(transcript)
+    found = make_lanes(transcript)
     last_ms = max((mark.end_ms for lane in found for mark in lane.utterances), default=0)
-    end_ms = max(last_ms, milliseconds(transcript.duration), 1)  # Praat takes no grid without length
+    end_ms = max(last_ms, to_milliseconds(transcript.duration), 1)  # Praat takes no grid without length
     tiers = [pair for lane in found for pair in ((lane.tier, lane.utterances), (lane.word_tier, lane.words))]
-    head = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", "xmin = 0", f"xmax = {decimal(end_ms)}"]
+    head = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", "xmin = 0", f"xmax = {format_seconds(end_ms)}"]
     head += ["tiers? <exists>", f"size = {len(tiers)}", "item []:"]
-    lines = [line for number, (tier, marks) in enumerate(tiers, start=1) for line in _tier(number, tier, marks, end_ms)]
+    lines = [
+        line
+        for number, (tier, marks) in enumerate(tiers, start=1)
+        for line in _format_tier(number, tier, marks, end_ms)
+    ]
     return "".join(f"{line}\n" for line in [*head, *lines])
 
 
-def _tier(number: int, tier: str, marks: Sequence[Mark], end_ms: int) -> list[str]:
-    intervals = _without_holes(marks, end_ms)
+def _format_tier(number: int, tier: str, marks: Sequence[Mark], end_ms: int) -> list[str]:
+    intervals = _fill_holes(marks, end_ms)
     indent = " " * 8
-    lines = [f"    item [{number}]:", f'{indent}class = "IntervalTier"', f"{indent}name = {_quoted(tier)}"]
-    lines += [f"{indent}xmin = 0", f"{indent}xmax = {decimal(end_ms)}", f"{indent}intervals: size = {len(intervals)}"]
+    lines = [f"    item [{number}]:", f'{indent}class = "IntervalTier"', f"{indent}name = {_quote(tier)}"]
+    lines += [
+        f"{indent}xmin = 0",
+        f"{indent}xmax = {format_seconds(end_ms)}",
+        f"{indent}intervals: size = {len(intervals)}",
+    ]
     for index, mark in enumerate(intervals, start=1):
         lines += [
             f"{indent}intervals [{index}]:",
-            f"{indent}    xmin = {decimal(mark.start_ms)}",
-            f"{indent}    xmax = {decimal(mark.end_ms)}",
-            f"{indent}    text = {_quoted(mark.text)}",
+            f"{indent}    xmin = {format_seconds(mark.start_ms)}",
+            f"{indent}    xmax = {format_seconds(mark.end_ms)}",
+            f"{indent}    text = {_quote(mark.text)}",
         ]
     return lines
 
 
-def _without_holes(marks: Sequence[Mark], end_ms: int) -> list[Mark]:
+def _fill_holes(marks: Sequence[Mark], end_ms: int) -> list[Mark]:
     whole, done_ms = [], 0
     for mark in marks:
         if mark.start_ms > done_ms:
@@ -68,7 +76,7 @@ def _without_holes(marks: Sequence[Mark], end_ms: int) -> list[Mark]:
     return [*whole, Mark(done_ms, end_ms, "")] if done_ms < end_ms else whole
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     doubled = text.replace('"', '""')
     return f'"{doubled}"'
 
@@ -79,7 +87,7 @@ def read(text: str) -> Transcript:
     Raises:
         FormatError: no TextGrid in a text form; the message says which line.
     """
-    fields = _Fields(without_mark(text))
+    fields = _Fields(remove_byte_order_mark(text))
     if fields.string() != "ooTextFile" or fields.string() != "TextGrid":
         raise FormatError("this is no TextGrid in a text form; save it with Praat's 'Save as text file...'")
     fields.number()

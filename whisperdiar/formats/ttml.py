@@ -20,10 +20,10 @@ from whisperdiar.errors import FormatError
 from whisperdiar.formats._reading.cues import transcript_of
 from whisperdiar.formats._reading.italics import write_italics
 from whisperdiar.formats._reading.labels import split_labels
-from whisperdiar.formats._text import clock, one_line, speaker_names, without_mark
-from whisperdiar.formats._writing.cues import ReadyCue, ready
+from whisperdiar.formats._text import format_clock, one_line, remove_byte_order_mark, speaker_names
+from whisperdiar.formats._writing.cues import ReadyCue, prepare_cues
 from whisperdiar.formats._writing.render import subtitle_cues
-from whisperdiar.formats._writing.speakers import PALETTE, chosen_style, clean_names, colour_numbers, readable_leads
+from whisperdiar.formats._writing.speakers import PALETTE, choose_style, clean_names, colour_numbers, readable_prefixes
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue, Span
@@ -75,9 +75,9 @@ def document_cues(text: str) -> Iterator[Cue]:
     Raises:
         FormatError: no XML, no TTML, a document type (which could name other files), or a time that cannot be read.
     """
-    root = _root(without_mark(text))
-    rates = _rates(root)
-    names = _agents(root)
+    root = _root(remove_byte_order_mark(text))
+    rates = _parse_rates(root)
+    names = _parse_agents(root)
     try:
         yield from _walk(root, 0.0, _LONGEST, None, rates, names)
     except RecursionError as error:
@@ -86,7 +86,7 @@ def document_cues(text: str) -> Iterator[Cue]:
 
 def document_language(text: str) -> str | None:
     """The language of the whole document as an ISO 639-1 code, where it has one."""
-    code = _root(without_mark(text)).get(f"{{{_XML}}}lang", "").partition("-")[0].lower()
+    code = _root(remove_byte_order_mark(text)).get(f"{{{_XML}}}lang", "").partition("-")[0].lower()
     return code if len(code) == 2 and code.isalpha() else None
 
 
@@ -104,8 +104,8 @@ def _root(text: str) -> ElementTree.Element:
         raise FormatError(
             f"line {error.lineno}: no XML ({expat.ErrorString(error.code)} at column {error.offset}): {shown!r}"
         ) from error
-    if _local(root) != "tt":
-        _refuse(root, f"no TTML: its first element is <{_local(root)}>, not <tt>")
+    if _local_name(root) != "tt":
+        _refuse(root, f"no TTML: its first element is <{_local_name(root)}>, not <tt>")
     return root
 
 
@@ -134,11 +134,11 @@ def _refuse(element: ElementTree.Element, cause: str) -> NoReturn:
     raise FormatError(f"line {element.get(_LINE)}: {cause}")
 
 
-def _local(element: ElementTree.Element) -> str:
+def _local_name(element: ElementTree.Element) -> str:
     return str(element.tag).rpartition("}")[2]
 
 
-def _rates(root: ElementTree.Element) -> _Rates:
+def _parse_rates(root: ElementTree.Element) -> _Rates:
     def number(name: str, default: float) -> float:
         try:
             return float(root.get(f"{{{_PARAMETER}}}{name}", default)) or default
@@ -154,7 +154,7 @@ def _rates(root: ElementTree.Element) -> _Rates:
     return _Rates(frames, number("tickRate", 1.0), counted if smpte else None, drop)
 
 
-def _agents(root: ElementTree.Element) -> dict[str, str]:
+def _parse_agents(root: ElementTree.Element) -> dict[str, str]:
     """Id of each agent → the name that it gives."""
     names: dict[str, str] = {}
     for agent in root.iter(f"{{{_METADATA}}}agent"):
@@ -168,36 +168,38 @@ def _agents(root: ElementTree.Element) -> dict[str, str]:
 def _walk(
     element: ElementTree.Element, start: float, end: float, agent: str | None, rates: _Rates, names: dict[str, str]
 ) -> Iterator[Cue]:
-    begin, until = _interval(element, start, end, rates)
+    begin, until = _parse_interval(element, start, end, rates)
     agent = _parse_agent(element, names) or agent
-    if _local(element) == "p":
+    if _local_name(element) == "p":
         yield from _parse_paragraph(element, begin, until, agent, rates, names)
         return
     for stray in (element.text, *(child.tail for child in element)):
         if stray and stray.strip():
-            _refuse(element, f"<{_local(element)}>: this text stands outside of a paragraph: {stray.strip()[:60]!r}")
+            _refuse(
+                element, f"<{_local_name(element)}>: this text stands outside of a paragraph: {stray.strip()[:60]!r}"
+            )
     start = begin
     for child in element:
         if _holds_no_text(child):
             continue
-        inner = _walk if _local(child) != "span" else _timed_paragraph
+        inner = _walk if _local_name(child) != "span" else _timed_paragraph
         found = list(inner(child, start, until, agent, rates, names))
         yield from found
         if element.get(_TIME_CONTAINER) == "seq":  # one after the other, each from the end of the one before
             told = child.get("end") is not None or child.get("dur") is not None
             ends = [cue.span.end for cue in found]
-            start = _interval(child, start, until, rates)[1] if told else max([start, *ends])
+            start = _parse_interval(child, start, until, rates)[1] if told else max([start, *ends])
 
 
 def _holds_no_text(element: ElementTree.Element) -> bool:
-    return "metadata" in str(element.tag).partition("}")[0] or _local(element) in _NO_TEXT
+    return "metadata" in str(element.tag).partition("}")[0] or _local_name(element) in _NO_TEXT
 
 
 def _timed_paragraph(
     element: ElementTree.Element, start: float, end: float, agent: str | None, rates: _Rates, names: dict[str, str]
 ) -> Iterator[Cue]:
     """A span with times of its own as a paragraph."""
-    begin, until = _interval(element, start, end, rates)
+    begin, until = _parse_interval(element, start, end, rates)
     return _parse_paragraph(element, begin, until, _parse_agent(element, names) or agent, rates, names)
 
 
@@ -206,15 +208,15 @@ def _parse_agent(element: ElementTree.Element, names: dict[str, str]) -> str | N
     return names.get(keys[0], keys[0]) if keys else None
 
 
-def _interval(element: ElementTree.Element, start: float, end: float, rates: _Rates) -> tuple[float, float]:
+def _parse_interval(element: ElementTree.Element, start: float, end: float, rates: _Rates) -> tuple[float, float]:
     """Times are relative to those of the parent, which also bounds them."""
-    begin = start + (_seconds(element, "begin", rates) or 0.0)
-    stop, duration = _seconds(element, "end", rates), _seconds(element, "dur", rates)
+    begin = start + (_parse_ttml_time(element, "begin", rates) or 0.0)
+    stop, duration = _parse_ttml_time(element, "end", rates), _parse_ttml_time(element, "dur", rates)
     ends = [end, *([start + stop] if stop is not None else []), *([begin + duration] if duration is not None else [])]
     return begin, max(begin, min(ends))
 
 
-def _seconds(element: ElementTree.Element, name: str, rates: _Rates) -> float | None:
+def _parse_ttml_time(element: ElementTree.Element, name: str, rates: _Rates) -> float | None:
     value = element.get(name)
     if value is None:
         return None
@@ -227,9 +229,11 @@ def _seconds(element: ElementTree.Element, name: str, rates: _Rates) -> float | 
         found = float(offset[1]) * unit[offset[2]]
     else:
         said = one_line("".join(element.itertext()))[:60]
-        _refuse(element, f"<{_local(element)} {name}={value!r}>: no time such as 00:00:01.000 or 1.5s (text: {said!r})")
+        _refuse(
+            element, f"<{_local_name(element)} {name}={value!r}>: no time such as 00:00:01.000 or 1.5s (text: {said!r})"
+        )
     if not found <= _LONGEST:
-        _refuse(element, f"<{_local(element)} {name}={value!r}>: this time is too large")
+        _refuse(element, f"<{_local_name(element)} {name}={value!r}>: this time is too large")
     return round(found, 6)
 
 
@@ -239,17 +243,17 @@ def _parse_paragraph(
     """One cue; several where its spans have times of their own and no text stands between them."""
     children = list(element)
     between = [element.text, *(child.tail for child in children)]
-    spans = [child for child in children if _local(child) != "br" and not _holds_no_text(child)]
+    spans = [child for child in children if _local_name(child) != "br" and not _holds_no_text(child)]
     timed = [child for child in spans if child.get("begin") is not None or child.get("dur") is not None]
     if timed and len(timed) == len(spans) and not any(text and text.strip() for text in between):
         start = begin
         for child in spans:
             yield from _timed_paragraph(child, start, end, agent, rates, names)
             if element.get(_TIME_CONTAINER) == "seq":
-                start = _interval(child, start, end, rates)[1]
+                start = _parse_interval(child, start, end, rates)[1]
         return
     if timed and end >= _LONGEST:
-        end = max(_interval(child, begin, end, rates)[1] for child in timed)
+        end = max(_parse_interval(child, begin, end, rates)[1] for child in timed)
     lines: list[list[tuple[str, str | None]]] = [[]]
     _collect(element, agent, names, lines)
     rows = [(one_line(_SPACE.sub(" ", "".join(text for text, _ in line))), line) for line in lines]
@@ -257,7 +261,7 @@ def _parse_paragraph(
     if not rows:
         return
     if end >= _LONGEST:
-        _refuse(element, f"<{_local(element)}>: it has no end (text: {rows[0][0][:60]!r})")
+        _refuse(element, f"<{_local_name(element)}>: it has no end (text: {rows[0][0][:60]!r})")
     speakers = [next(who for text, who in line if text.strip()) for _, line in rows]
     together = len(set(speakers)) == 1
     texts = tuple(text for text, _ in rows)
@@ -269,7 +273,7 @@ def _collect(
 ) -> None:
     lines[-1].append((element.text or "", agent))
     for child in element:
-        if _local(child) == "br":
+        if _local_name(child) == "br":
             lines.append([])
         if not _holds_no_text(child):
             _collect(child, _parse_agent(child, names) or agent, names, lines)
@@ -310,24 +314,24 @@ def dumps_cues(
 ) -> str:
     """The same for cues that are there already; `names` gives the name of a speaker label, itself by default."""
     style = _style(options)
-    made = ready(cues)
+    made = prepare_cues(cues)
     known = clean_names(made, names)
     colours = colour_numbers(known if style == "colour" else {})
     told = {} if options.speaker_style == "none" else {label: shown for label, shown in known.items() if shown}
     agents: dict[str | None, str] = {label: f"speaker{index}" for index, label in enumerate(told, start=1)}
-    before = readable_leads(made, known, style, told="lines" if told else "")
+    before = readable_prefixes(made, known, style, told="lines" if told else "")
     used = sorted({colours[who] for cue in made for who in cue.speakers if who in colours})
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',
-        f'<tt {_NAMESPACES} ttp:contentProfiles="{_PROFILE}" ttp:timeBase="media" xml:lang={_quoted(language or "")}>',
+        f'<tt {_NAMESPACES} ttp:contentProfiles="{_PROFILE}" ttp:timeBase="media" xml:lang={_quote(language or "")}>',
         "  <head>",
-        *_metadata(told, agents),
-        *_styling(used, language),
-        *_layout(made),
+        *_format_metadata(told, agents),
+        *_format_styling(used, language),
+        *_format_layout(made),
         "  </head>",
         "  <body>",
         "    <div>",
-        *(_paragraph(cue, row, agents, colours) for cue, row in zip(made, before, strict=True)),
+        *(_format_paragraph(cue, row, agents, colours) for cue, row in zip(made, before, strict=True)),
         "    </div>",
         "  </body>",
         "</tt>",
@@ -358,24 +362,24 @@ def read(text: str) -> Transcript:
 
 
 def _style(options: WriteOptions) -> str:
-    return chosen_style(options.speaker_style, own="colour", supported=("colour", "voice"))
+    return choose_style(options.speaker_style, own="colour", supported=("colour", "voice"))
 
 
-def _metadata(names: Mapping[str, str], agents: Mapping[str | None, str]) -> list[str]:
+def _format_metadata(names: Mapping[str, str], agents: Mapping[str | None, str]) -> list[str]:
     if not names:
         return []
     return [
         "    <metadata>",
         *(
             f'      <ttm:agent xml:id="{agents[label]}" type="person">'
-            f'<ttm:name type="full">{_escaped(shown)}</ttm:name></ttm:agent>'
+            f'<ttm:name type="full">{_escape(shown)}</ttm:name></ttm:agent>'
             for label, shown in names.items()
         ),
         "    </metadata>",
     ]
 
 
-def _styling(used: Sequence[int], language: str | None) -> list[str]:
+def _format_styling(used: Sequence[int], language: str | None) -> list[str]:
     direction = ' tts:direction="rtl"' if (language or "").partition("-")[0] in _RIGHT_TO_LEFT else ""
     return [
         "    <styling>",
@@ -387,8 +391,8 @@ def _styling(used: Sequence[int], language: str | None) -> list[str]:
     ]
 
 
-def _layout(cues: Sequence[ReadyCue]) -> list[str]:
-    used = sorted({_region(cue) for cue in cues} | {0})
+def _format_layout(cues: Sequence[ReadyCue]) -> list[str]:
+    used = sorted({_format_region(cue) for cue in cues} | {0})
     return [
         "    <layout>",
         *(
@@ -400,11 +404,11 @@ def _layout(cues: Sequence[ReadyCue]) -> list[str]:
     ]
 
 
-def _region(cue: ReadyCue) -> int:
+def _format_region(cue: ReadyCue) -> int:
     return min(cue.level, len(_REGION_TOPS) - 1)
 
 
-def _paragraph(
+def _format_paragraph(
     cue: ReadyCue, before: Sequence[str], agents: Mapping[str | None, str], colours: Mapping[str | None, int]
 ) -> str:
     alone = len(set(cue.speakers)) == 1
@@ -412,11 +416,11 @@ def _paragraph(
     for number, (lead, line, speaker) in enumerate(zip(before, cue.lines, cue.speakers, strict=True)):
         style = f"text colour{colours[speaker] + 1}" if speaker in colours else "text"
         agent = "" if alone else _agent(speaker, agents)
-        text = _escaped(lead) + write_italics(line, cue.italic(number), _escaped, _ITALIC)
+        text = _escape(lead) + write_italics(line, cue.italic(number), _escape, _ITALIC)
         spans.append(f'<span style="{style}"{agent}>{text}</span>')
-    times = f'begin="{clock(cue.start_ms, ".")}" end="{clock(cue.end_ms, ".")}"'
+    times = f'begin="{format_clock(cue.start_ms, ".")}" end="{format_clock(cue.end_ms, ".")}"'
     agent = _agent(cue.speakers[0], agents) if alone else ""
-    place = f'region="region{_region(cue) + 1}" style="paragraph"'
+    place = f'region="region{_format_region(cue) + 1}" style="paragraph"'
     return f'      <p {times} {place}{agent} xml:space="preserve">{"<br/>".join(spans)}</p>'
 
 
@@ -427,10 +431,10 @@ def _agent(speaker: str | None, agents: Mapping[str | None, str]) -> str:
     return f' ttm:agent="{agents[speaker]}"' if speaker in agents else ""
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     """For XML; the two characters that it cannot hold, of those that are left in a line, are replaced."""
     return escape(_NO_XML.sub("\ufffd", text))
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     return quoteattr(_NO_XML.sub("\ufffd", one_line(text)))

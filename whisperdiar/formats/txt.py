@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from whisperdiar.formats._text import clock, milliseconds, one_line
+from whisperdiar.formats._text import format_clock, one_line, to_milliseconds
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Segment, Transcript, speaker_names
 
@@ -42,7 +42,7 @@ def _line(group: Sequence[Segment], names: Mapping[str, str], options: WriteOpti
     if not text:
         return ""
     # The clock shows whole seconds cut off, not rounded: who jumps there must not miss the first word.
-    time = clock(max(0, milliseconds(group[0].span.start)), ".").partition(".")[0]
+    time = format_clock(max(0, to_milliseconds(group[0].span.start)), ".").partition(".")[0]
     label = group[0].speaker if options.speaker_style != "none" else None
     speaker = "" if label is None else one_line(names.get(label, label))
     return f"[{time}] {speaker}: {text}" if speaker else f"[{time}] {text}"

@@ -14,13 +14,13 @@ from typing import Any
 from whisperdiar.errors import FormatError
 from whisperdiar.formats._reading import fields
 from whisperdiar.formats._reading.segments import segments, utterances_of, words_of
-from whisperdiar.formats._reading.utterances import Heard, HeardWord, transcript_of
-from whisperdiar.formats._text import milliseconds
-from whisperdiar.formats._writing.runs import Spoken, distinct_names, spoken
-from whisperdiar.formats._writing.tiers import with_words
+from whisperdiar.formats._reading.utterances import ParsedUtterance, ParsedWord, transcript_of
+from whisperdiar.formats._text import to_milliseconds
+from whisperdiar.formats._writing.runs import SpokenSegment, distinct_names, prepare_segments
+from whisperdiar.formats._writing.tiers import attach_words
 from whisperdiar.options import WriteOptions
 from whisperdiar.text import json
-from whisperdiar.text.languages import code_of, english_name
+from whisperdiar.text.languages import english_name, find_code
 from whisperdiar.transcript import Transcript
 
 name = "verbose-json"
@@ -35,8 +35,8 @@ def dumps(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG
     computes it.
     """
     names = distinct_names(transcript)
-    items = spoken(transcript)
-    duration_ms = max(0, milliseconds(transcript.duration))
+    items = prepare_segments(transcript)
+    duration_ms = max(0, to_milliseconds(transcript.duration))
     return json.write(
         {
             "task": "transcribe",
@@ -49,12 +49,12 @@ def dumps(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG
                 for item in items
                 for word in item.words
             ],
-            "usage": {"type": "duration", "seconds": max(0, milliseconds(transcript.length)) / 1000},
+            "usage": {"type": "duration", "seconds": max(0, to_milliseconds(transcript.length)) / 1000},
         }
     )
 
 
-def _segment(number: int, item: Spoken, names: Mapping[str | None, str]) -> dict[str, Any]:
+def _segment(number: int, item: SpokenSegment, names: Mapping[str | None, str]) -> dict[str, Any]:
     data = item.text.encode("utf-8")
     logs = [math.log(max(word.word.probability, 1e-10)) for word in item.words]
     who = {} if item.speaker is None else {"speaker": names[item.speaker]}
@@ -93,21 +93,21 @@ def read(text: str) -> Transcript:
     return transcript_of(
         heard,
         duration=fields.number(data, "duration", "the object"),
-        language=code_of(fields.text(data, "language", "the object")),
+        language=find_code(fields.text(data, "language", "the object")),
     )
 
 
-def _with_words(heard: Sequence[Heard], words: Sequence[HeardWord]) -> list[Heard]:
+def _with_words(heard: Sequence[ParsedUtterance], words: Sequence[ParsedWord]) -> list[ParsedUtterance]:
     if any(word.start is None or word.end is None for word in words):
         raise FormatError("words: one has no start or no end, so that nobody knows to which segment it belongs")
     timed = [(word.start or 0.0, word.end or 0.0, word.text) for word in words]
-    return _in_order(heard, words) or _by_time(heard, timed)
+    return _assign_in_order(heard, words) or _assign_by_time(heard, timed)
 
 
 _Mark = tuple[float, float, str]
 
 
-def _in_order(heard: Sequence[Heard], words: Sequence[HeardWord]) -> list[Heard]:
+def _assign_in_order(heard: Sequence[ParsedUtterance], words: Sequence[ParsedWord]) -> list[ParsedUtterance]:
     """Each segment with as many of the words as its text holds, one segment after the other; none if that fails."""
     found, used = [], 0
     for item in heard:
@@ -121,8 +121,8 @@ def _in_order(heard: Sequence[Heard], words: Sequence[HeardWord]) -> list[Heard]
     return found if used == len(words) else []
 
 
-def _by_time(heard: Sequence[Heard], words: Sequence[_Mark]) -> list[Heard]:
+def _assign_by_time(heard: Sequence[ParsedUtterance], words: Sequence[_Mark]) -> list[ParsedUtterance]:
     order = sorted(heard, key=lambda item: item.start)
-    found = with_words([(item.start, item.end, item.text) for item in order], words, None)
+    found = attach_words([(item.start, item.end, item.text) for item in order], words, None)
     named = [own._replace(words=item.words) for own, item in zip(order, found, strict=False)]
     return named + found[len(order) :]

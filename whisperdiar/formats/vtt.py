@@ -11,10 +11,10 @@ from whisperdiar.formats._reading.cues import read_finished
 from whisperdiar.formats._reading.italics import mark_tags, read_italics, without_italics, write_italics
 from whisperdiar.formats._reading.labels import split_labels
 from whisperdiar.formats._reading.markup import cue_of
-from whisperdiar.formats._text import clock
-from whisperdiar.formats._writing.cues import ReadyCue, ready
-from whisperdiar.formats._writing.render import written
-from whisperdiar.formats._writing.speakers import PALETTE, chosen_style, clean_names, colour_numbers, readable_leads
+from whisperdiar.formats._text import format_clock
+from whisperdiar.formats._writing.cues import ReadyCue, prepare_cues
+from whisperdiar.formats._writing.render import render_cues
+from whisperdiar.formats._writing.speakers import PALETTE, choose_style, clean_names, colour_numbers, readable_prefixes
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue
@@ -32,7 +32,7 @@ _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
     """Subtitles of a transcript: the speaker as a voice span."""
-    return written(transcript, dumps_cues, style=_style(options), options=options)
+    return render_cues(transcript, dumps_cues, style=_style(options), options=options)
 
 
 def dumps_cues(
@@ -44,26 +44,29 @@ def dumps_cues(
 ) -> str:
     """The same for cues that are there already; `names` gives the name of a speaker label, itself by default."""
     style = _style(options)
-    made = ready(cues)
+    made = prepare_cues(cues)
     known = clean_names(made, names)
     colours = colour_numbers(known if style == "colour" else {})
     told: Literal["", "lines"] = "lines" if style in ("voice", "colour") else ""
     parts = ["WEBVTT"]
-    rules = _rules(made, colours, word_times=word_times)
+    rules = _format_rules(made, colours, word_times=word_times)
     parts += ["STYLE\n" + "\n".join(rules)] if rules else []
-    for cue, before in zip(made, readable_leads(made, known, style, told=told), strict=True):
-        rows = [lead.translate(_ESCAPES) + _line(cue, i, word_times) for i, lead in enumerate(before)]
+    for cue, before in zip(made, readable_prefixes(made, known, style, told=told), strict=True):
+        rows = [lead.translate(_ESCAPES) + _format_line(cue, i, word_times) for i, lead in enumerate(before)]
         if style in ("voice", "colour"):
-            rows = _spoken(rows, cue.speakers, known, colours)
-        parts.append(f"{clock(cue.start_ms, '.')} --> {clock(cue.end_ms, '.')}{_place(cue)}\n" + "\n".join(rows))
+            rows = _format_voices(rows, cue.speakers, known, colours)
+        parts.append(
+            f"{format_clock(cue.start_ms, '.')} --> {format_clock(cue.end_ms, '.')}{_format_place(cue)}\n"
+            + "\n".join(rows)
+        )
     return "\n\n".join(parts) + "\n"
 
 
 def _style(options: WriteOptions) -> str:
-    return chosen_style(options.speaker_style, own="voice", supported=("colour", "voice"))
+    return choose_style(options.speaker_style, own="voice", supported=("colour", "voice"))
 
 
-def _rules(cues: Sequence[ReadyCue], colours: Mapping[str | None, int], *, word_times: bool) -> list[str]:
+def _format_rules(cues: Sequence[ReadyCue], colours: Mapping[str | None, int], *, word_times: bool) -> list[str]:
     """Style rules for what is used; some of the classes are among those that players know without a rule."""
     used = sorted({colours[who] for cue in cues for who in cue.speakers if who in colours})
     rules = [f"::cue(.{_CLASSES[number]}) {{ color: #{PALETTE[number]} }}" for number in used]
@@ -71,12 +74,12 @@ def _rules(cues: Sequence[ReadyCue], colours: Mapping[str | None, int], *, word_
     return rules + (["::cue(:future) { opacity: 0.75 }"] if word_times and any(cue.pieces for cue in cues) else [])
 
 
-def _place(cue: ReadyCue) -> str:
+def _format_place(cue: ReadyCue) -> str:
     """Above the cues that are on the screen already: the line of its first row, counted from the bottom."""
     return f" line:-{cue.rows_below + len(cue.lines)}" if cue.level else ""
 
 
-def _line(cue: ReadyCue, index: int, word_times: bool) -> str:
+def _format_line(cue: ReadyCue, index: int, word_times: bool) -> str:
     """A line's text, with the time before every word that begins inside the cue (sections 3.3 and 4.2.2)."""
     if not (word_times and cue.pieces):
         return write_italics(cue.lines[index], cue.italic(index), _escaped, ("<i>", "</i>"))
@@ -88,7 +91,7 @@ def _line(cue: ReadyCue, index: int, word_times: bool) -> str:
             last_ms = piece.start_ms
             space = text[: len(text) - len(text.lstrip())]
             # A style for what is still to come finds elements only, no bare text: each word is one.
-            text = f"{space}<{clock(last_ms, '.')}><c>{text[len(space) :]}</c>"
+            text = f"{space}<{format_clock(last_ms, '.')}><c>{text[len(space) :]}</c>"
         found.append(text)
     return "".join(found)
 
@@ -97,14 +100,14 @@ def _escaped(text: str) -> str:
     return text.translate(_ESCAPES)
 
 
-def _spoken(
+def _format_voices(
     rows: Sequence[str], speakers: Sequence[str | None], names: Mapping[str, str], colours: Mapping[str | None, int]
 ) -> list[str]:
     """Lines in voice spans, one for each run of lines of a speaker; the only one of a cue needs no end (4.2.2)."""
     shown = list(rows)
     alone = len(set(speakers)) == 1
     for index, speaker in enumerate(speakers):
-        name = "" if speaker is None else _annotation(names[speaker])
+        name = "" if speaker is None else _escape_annotation(names[speaker])
         kind = "" if speaker not in colours else f".{_CLASSES[colours[speaker]]}"
         tag = f"v{kind} {name}" if name else f"c{kind}" if kind else ""
         if tag and (index == 0 or speakers[index - 1] != speaker):
@@ -114,7 +117,7 @@ def _spoken(
     return shown
 
 
-def _annotation(name: str) -> str:
+def _escape_annotation(name: str) -> str:
     """A name inside a tag; with the tag's end, a dash at its own would look like the arrow of a line of times."""
     name = name.translate(_ESCAPES)
     return name[:-1] + "&#45;" if name.endswith("-") else name

@@ -13,7 +13,7 @@ from whisperdiar.errors import FormatError
 from whisperdiar.formats._reading import fields
 from whisperdiar.formats._reading.segments import segments, utterances_of, words_of
 from whisperdiar.formats._reading.utterances import transcript_of
-from whisperdiar.formats._writing.runs import SpokenWord, distinct_names, spoken
+from whisperdiar.formats._writing.runs import SpokenWord, distinct_names, prepare_segments
 from whisperdiar.options import WriteOptions
 from whisperdiar.text import json
 from whisperdiar.transcript import Transcript
@@ -27,7 +27,7 @@ def dumps(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG
     """Words without their spaces, as whisperX has them; speakers by name, left out where nobody is known."""
     names = distinct_names(transcript)
     segments: list[dict[str, Any]] = []
-    for item in spoken(transcript):
+    for item in prepare_segments(transcript):
         words = [_word(word, names) for word in item.words]
         who = {} if item.speaker is None else {"speaker": names[item.speaker]}
         segments.append(

@@ -1,4 +1,4 @@
-"""Where CTranslate2 computes, and in which precision."""
+"""CTranslate2: device and precision."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Placement:
         return f"cuda:{self.index}" if self.kind == "cuda" else "cpu"
 
 
-def place(device: str, compute_type: str) -> Placement:
+def choose_placement(device: str, compute_type: str) -> Placement:
     """The device that is meant by ``auto``, ``cpu``, ``cuda`` or ``cuda:N``, with a precision that it supports.
 
     Raises:
@@ -98,7 +98,7 @@ def _load_cuda_libraries() -> str | None:
     """
     for package, pattern in (("nvidia.cublas", "libcublas*.so.12"), ("nvidia.cudnn", "libcudnn*.so.9")):
         # libcublas needs libcublasLt, which sorts after it: the longest name first.
-        for library in sorted(_libraries(package, pattern), key=lambda path: (-len(path.name), path.name)):
+        for library in sorted(_find_libraries(package, pattern), key=lambda path: (-len(path.name), path.name)):
             _can_load(str(library))
     # Windows looks in other places than Python does, and AMD's GPUs need other libraries: leave those to CTranslate2.
     if sys.platform == "linux" and _can_load(_NVIDIA_DRIVER) and not _can_load(_CUBLAS):
@@ -114,7 +114,7 @@ def _can_load(library: str) -> bool:
     return True
 
 
-def _libraries(package: str, pattern: str) -> list[Path]:
+def _find_libraries(package: str, pattern: str) -> list[Path]:
     try:
         spec = importlib.util.find_spec(package)
     except ModuleNotFoundError:

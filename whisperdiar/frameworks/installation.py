@@ -1,4 +1,4 @@
-"""The state of this installation: which libraries fit each other, and which backends can run (nothing is fetched).
+"""Installation state: which libraries fit each other, and which backends can run (nothing is fetched).
 
 `readiness` looks only at what is installed and what lies in the model cache; `import_failure` imports a library in a
 process of its own, because a library that does not fit another one may end the process instead of raising.
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from whisperdiar import models
-from whisperdiar.frameworks.torch import one_line, reinstall_command, torch_mismatch
+from whisperdiar.frameworks.torch import find_torch_mismatch, reinstall_command, summarise_error
 from whisperdiar.models.hub import find_cached
 from whisperdiar.registry import BackendClass, Stage, load
 from whisperdiar.system.telemetry import VARIABLES
@@ -71,10 +71,10 @@ def readiness(stage: Stage, backend: BackendClass) -> Readiness:
         remedy = f'pip install "whisperdiar[{extra}]"' if extra else f"pip install {packages}"
         return Readiness("not installed", f"not installed ({remedy})", remedy)
     if backend.info.extra and _needs_torch(backend):
-        mismatch = torch_mismatch()
+        mismatch = find_torch_mismatch()
         if mismatch is not None:
             return Readiness("broken", mismatch, reinstall_command())
-    if _model_at_hand(stage, backend):
+    if _has_model(stage, backend):
         return Readiness("ready", "ready")
     name = "small" if stage == "asr" else getattr(backend, "downloaded_as", backend.name)
     remedy = f"whisperdiar models download {name}"
@@ -100,7 +100,7 @@ def _needs_torch(backend: BackendClass) -> bool:
     return any(name.partition(".")[0] not in ("onnxruntime", "onnx") for name in backend.info.requires)
 
 
-def _model_at_hand(stage: str, backend: BackendClass) -> bool:
+def _has_model(stage: str, backend: BackendClass) -> bool:
     if not backend.info.network:
         return True
     if stage == "asr":
@@ -141,7 +141,7 @@ def import_failure(module: str) -> str | None:
     except subprocess.TimeoutExpired:
         return f"its import takes longer than {_IMPORT_LIMIT_S} s"
     except OSError as error:
-        return one_line(error)
+        return summarise_error(error)
     if done.returncode == 0:
         return None
     if done.returncode < 0:

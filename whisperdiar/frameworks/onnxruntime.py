@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import BackendBroken, BackendError, InvalidOption
-from whisperdiar.frameworks.torch import import_module, one_line
+from whisperdiar.frameworks.torch import import_module, summarise_error
 from whisperdiar.models.sources import Source
 from whisperdiar.options import Runtime, check_device
 from whisperdiar.system.machine import usable_cores
@@ -55,7 +55,7 @@ def find_file(
     return source.file(inside)
 
 
-def providers(runtime: Runtime) -> tuple[list[Any], str]:
+def choose_providers(runtime: Runtime) -> tuple[list[Any], str]:
     """What ONNX Runtime computes with, and the device in a word; ``auto`` takes a GPU where its build has CUDA.
 
     Raises:
@@ -113,14 +113,16 @@ class Session:
         options.intra_op_num_threads = (runtime.threads or usable_cores()) if one_call else 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 4  # what fails is told once, by us
-        chosen, self.device = providers(runtime)
+        chosen, self.device = choose_providers(runtime)
         self._name, self._remedy = name, remedy
         try:
             self._session: Any = onnxruntime.InferenceSession(
                 model if isinstance(model, bytes) else str(model), sess_options=options, providers=chosen
             )
         except Exception as error:  # ONNX Runtime raises types of its own for each kind of damage
-            raise BackendBroken(f"{name} cannot be loaded by ONNX Runtime: {one_line(error)}; fetch it anew") from error
+            raise BackendBroken(
+                f"{name} cannot be loaded by ONNX Runtime: {summarise_error(error)}; fetch it anew"
+            ) from error
         if self.device != "cpu" and self._session.get_providers()[0] == _CPU:
             # ONNX Runtime falls back by itself where a library of CUDA is missing.
             if runtime.device != "auto":
@@ -153,11 +155,11 @@ class Session:
         Raises:
             BackendError: it failed, such as for want of memory.
         """
-        feeds = {key: self._fitting(key, item) for key, item in values.items()}
+        feeds = {key: self._cast_inputs(key, item) for key, item in values.items()}
         found = self._run(list(outputs) or None, feeds)
         return [item.astype(np.float32, copy=False) for item in found]
 
-    def _fitting(self, key: str, values: NDArray[Any]) -> NDArray[Any]:
+    def _cast_inputs(self, key: str, values: NDArray[Any]) -> NDArray[Any]:
         return values.astype(np.float16) if self.inputs[key][0] == "tensor(float16)" else values
 
     def _run(self, outputs: list[str] | None, feeds: dict[str, NDArray[Any]]) -> list[Array]:
@@ -167,11 +169,11 @@ class Session:
             remedy = "give another model"
             if "alloc" in str(error).lower() or isinstance(error, MemoryError):
                 remedy = self._remedy
-            raise BackendError(f"{self._name} failed in ONNX Runtime: {one_line(error)}; {remedy}") from error
+            raise BackendError(f"{self._name} failed in ONNX Runtime: {summarise_error(error)}; {remedy}") from error
         return found
 
 
-def in_parallel(function: Callable[[Item], Result], items: Iterable[Item], *, threads: int) -> Iterator[Result]:
+def map_on_threads(function: Callable[[Item], Result], items: Iterable[Item], *, threads: int) -> Iterator[Result]:
     """The function of every item, in order; only a few are in hand at once, however many there are."""
     if threads <= 1:
         yield from map(function, items)

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable
-from whisperdiar.frameworks.torch import import_module, one_line
+from whisperdiar.frameworks.torch import import_module, summarise_error
 from whisperdiar.models import fetch_snapshot
 from whisperdiar.models.sources import Source
 from whisperdiar.options import Runtime
-from whisperdiar.system.process_context import muted, shared
+from whisperdiar.system.process_context import muted, share_context
 
 EXTRA = "pyannote"
 WEIGHTS = "pytorch_model.bin"
@@ -39,7 +39,7 @@ _TELEMETRY = "PYANNOTE_METRICS_ENABLED"
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
+def silence_pyannote() -> Iterator[None]:
     """Inside the block pyannote.audio measures nothing, warns of nothing and prints nothing.
 
     Its telemetry is on by default and asks the environment at every call; its clustering prints to stdout, which
@@ -49,7 +49,7 @@ def quiet() -> Iterator[None]:
         yield
 
 
-@shared
+@share_context
 @contextlib.contextmanager
 def _calm() -> Iterator[None]:
     before = os.environ.get(_TELEMETRY)
@@ -68,7 +68,7 @@ def _calm() -> Iterator[None]:
 
 
 def import_pyannote(module: str = "pyannote.audio") -> Any:
-    """A module of pyannote.audio; to be called inside `quiet`.
+    """A module of pyannote.audio; to be called inside `silence_pyannote`.
 
     Raises:
         BackendMissing, BackendBroken: it cannot be used.
@@ -98,7 +98,7 @@ def find_weights(source: Source, inside: str = "", *, fine_tuned: bool = False) 
         formats = [*formats, saved] if source.named.startswith("pyannote/") else [saved, *formats]
     if source.path is None:
         for files in formats:
-            folder = _cached(source, files)
+            folder = _find_cached(source, files)
             if folder is not None and _is_meant(folder, files):
                 return folder / files[-1]
     refusal: ModelUnavailable | None = None
@@ -115,7 +115,7 @@ def find_weights(source: Source, inside: str = "", *, fine_tuned: bool = False) 
     raise refusal from refusal.__cause__
 
 
-def _cached(source: Source, files: tuple[str, ...]) -> Path | None:
+def _find_cached(source: Source, files: tuple[str, ...]) -> Path | None:
     try:
         return fetch_snapshot(source.named, files=files, revision=source.revision, runtime=Runtime(offline=True))
     except ModelUnavailable:
@@ -133,10 +133,10 @@ def _is_meant(folder: Path, files: tuple[str, ...]) -> bool:
     return isinstance(config, dict) and config.get("model_type") == "pyannet"
 
 
-def segmentation_model(path: Path) -> Any:
+def load_segmentation(path: Path) -> Any:
     """The segmentation in a checkpoint of pyannote.audio or of `diarizers`, in evaluation mode on the CPU.
 
-    To be called inside `quiet`, as all that follow.
+    To be called inside `silence_pyannote`, as all that follow.
 
     Raises:
         BackendMissing: pyannote.audio is not installed.
@@ -144,8 +144,8 @@ def segmentation_model(path: Path) -> Any:
         InvalidOption: it is a model of another kind.
     """
     resolution = import_pyannote("pyannote.audio.core.task").Resolution
-    weights = _bare_weights(path)
-    model = load_checkpoint(path) if weights is None else from_diarizers(path, weights)
+    weights = _load_bare_weights(path)
+    model = load_checkpoint(path) if weights is None else load_diarizers_model(path, weights)
     found = model.specifications
     if isinstance(found, tuple) or found.resolution != resolution.FRAME or not found.permutation_invariant:
         raise InvalidOption(f"segmentation model {path}: it does not segment speakers, give one that does")
@@ -162,17 +162,19 @@ def load_checkpoint(path: Path) -> Any:
     try:
         return import_pyannote().Model.from_pretrained(path, strict=False).eval()
     except Exception as error:  # a checkpoint is a program: it can fail in any way
-        raise BackendBroken(f"{path} cannot be loaded as a model of pyannote.audio: {one_line(error)}") from error
+        raise BackendBroken(
+            f"{path} cannot be loaded as a model of pyannote.audio: {summarise_error(error)}"
+        ) from error
 
 
-def _bare_weights(path: Path) -> Mapping[str, Any] | None:
+def _load_bare_weights(path: Path) -> Mapping[str, Any] | None:
     """Name → tensor, where the file holds nothing else; None for a checkpoint, which holds the class and more."""
     if path.suffix == ".safetensors":
         load_file = import_module("safetensors.torch", package="safetensors", extra=EXTRA).load_file
         try:
             loaded: Mapping[str, Any] = load_file(str(path))
         except Exception as error:  # safetensors has errors of its own, which mypy and we would have to import
-            raise BackendBroken(f"{path} cannot be loaded as a model of diarizers: {one_line(error)}") from error
+            raise BackendBroken(f"{path} cannot be loaded as a model of diarizers: {summarise_error(error)}") from error
         return loaded
     torch = import_module("torch", package="PyTorch", extra=EXTRA)
     try:
@@ -183,7 +185,7 @@ def _bare_weights(path: Path) -> Mapping[str, Any] | None:
     return found if bare else None
 
 
-def from_diarizers(path: Path, weights: Mapping[str, Any]) -> Any:
+def load_diarizers_model(path: Path, weights: Mapping[str, Any]) -> Any:
     """A PyanNet from the weights that the `diarizers` library saves beside a ``config.json``.
 
     It saves ``model.safetensors``, older versions of it ``pytorch_model.bin``, with the weights of a PyanNet under
@@ -219,5 +221,5 @@ def from_diarizers(path: Path, weights: Mapping[str, Any]) -> Any:
         model.build()
         model.load_state_dict(weights)
     except Exception as error:  # other shapes, names or values than expected: PyTorch raises by the case
-        raise BackendBroken(f"{path} cannot be loaded as a model of diarizers: {one_line(error)}") from error
+        raise BackendBroken(f"{path} cannot be loaded as a model of diarizers: {summarise_error(error)}") from error
     return model.eval()

@@ -23,19 +23,19 @@ from whisperdiar.system.machine import usable_cores
 from whisperdiar.system.telemetry import disable_telemetry
 
 
-def torch_mismatch() -> str | None:
+def find_torch_mismatch() -> str | None:
     """Why the installed torchaudio cannot work with the installed torch, judged by their versions; None where it may.
 
     Up to 2.11.0 torchaudio is built for the torch of the same minor version; 2.11.1 is built on the stable interface
     that torch has from 2.12 on, though its metadata admit 2.11.
     """
-    torch, torchaudio = _version("torch"), _version("torchaudio")
+    torch, torchaudio = _installed_version("torch"), _installed_version("torchaudio")
     if torch is None or torchaudio is None:
         return None
     fits = torch >= (2, 12, 0) if torchaudio >= (2, 11, 1) else torch[:2] == torchaudio[:2]
     if fits:
         return None
-    return f"torchaudio {_dotted(torchaudio)} does not fit torch {_dotted(torch)}"
+    return f"torchaudio {_parse_version(torchaudio)} does not fit torch {_parse_version(torch)}"
 
 
 def reinstall_command() -> str:
@@ -54,7 +54,7 @@ def reinstall_command() -> str:
     return "pip install " + " ".join(f'"{ranges[name]}"' for name in sorted(ranges))
 
 
-def _version(package: str) -> tuple[int, int, int] | None:
+def _installed_version(package: str) -> tuple[int, int, int] | None:
     """Major, minor, micro; None where it is not installed or has another form."""
     try:
         found = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", importlib.metadata.version(package))
@@ -63,7 +63,7 @@ def _version(package: str) -> tuple[int, int, int] | None:
     return (int(found[1]), int(found[2]), int(found[3] or 0)) if found else None
 
 
-def _dotted(version: tuple[int, int, int]) -> str:
+def _parse_version(version: tuple[int, int, int]) -> str:
     return ".".join(map(str, version))
 
 
@@ -106,8 +106,8 @@ def import_module(module: str, *, package: str, extra: str) -> ModuleType:
         reason = f"{package} needs {error.name}, which is not installed; install it: {install}"
         raise BackendMissing(reason, remedy=install) from error
     except Exception as error:  # a mismatch of versions or CUDA libraries shows as OSError, AttributeError, …
-        mismatch = torch_mismatch()
-        cause, remedy = (mismatch, reinstall_command()) if mismatch else (one_line(error), install)
+        mismatch = find_torch_mismatch()
+        cause, remedy = (mismatch, reinstall_command()) if mismatch else (summarise_error(error), install)
         raise BackendBroken(
             f"{package} is installed and cannot be imported: {cause}. To fix this, run: {remedy}", remedy=remedy
         ) from error
@@ -118,7 +118,7 @@ def _install(extra: str, package: str) -> str:
     return f'pip install "whisperdiar[{extra}]"' if extra else f"pip install {package}"
 
 
-def one_line(error: BaseException, *, limit: int = 240) -> str:
+def summarise_error(error: BaseException, *, limit: int = 240) -> str:
     """The error's type and message without line breaks, cut to `limit` characters."""
     text = " ".join(str(error).split())
     text = f"{type(error).__name__}: {text}" if text else type(error).__name__
@@ -152,7 +152,7 @@ def choose_device(runtime: Runtime, *, extra: str) -> str:
 
 
 @contextlib.contextmanager
-def cpu_threads(threads: int) -> Iterator[None]:
+def limit_cpu_threads(threads: int) -> Iterator[None]:
     """That many CPU threads inside the block; 0: PyTorch's own choice, but no more than a container grants.
 
     PyTorch knows one number of threads for the whole process, so it is put back at the end.
@@ -170,7 +170,7 @@ def cpu_threads(threads: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def quiet_transformers(transformers: Any) -> Iterator[None]:
+def silence_transformers(transformers: Any) -> Iterator[None]:
     """Inside the block Transformers prints neither progress nor notes on checkpoints, and nobody warns."""
     log = transformers.utils.logging
     verbosity, bar = log.get_verbosity(), log.is_progress_bar_enabled()
@@ -187,7 +187,7 @@ def quiet_transformers(transformers: Any) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def memory_errors(what: str, *, remedy: str) -> Iterator[None]:
+def translate_memory_errors(what: str, *, remedy: str) -> Iterator[None]:
     """Turns running out of memory, as PyTorch and pyannote.audio tell it, into a BackendError.
 
     Raises:

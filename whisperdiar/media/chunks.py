@@ -1,4 +1,4 @@
-"""Chunks of WAV, RF64, Wave64, AIFF and CAF: where the samples lie, and what stands after them.
+"""Chunk headers of WAV, RF64, Wave64, AIFF and CAF: where the samples lie, and what stands after them.
 
 A header that states less than the file holds is no reason to stop: recorders that update it now and then, and
 sizes of 32 bits that wrapped around beyond 4 GiB, leave sound after the stated end. Other files are several
@@ -12,7 +12,7 @@ import struct
 from dataclasses import dataclass
 from typing import Literal
 
-from whisperdiar.media.source import LocalFile, Part
+from whisperdiar.media.source import FilePart, LocalFile
 
 PLACEHOLDER_BYTES = 0x7FFF_0000
 """Programs that write to a pipe put sizes from here on (2 GiB and up) into 32-bit fields that they cannot fill in."""
@@ -83,21 +83,21 @@ class SampleChunk:
         return None if self.size is None else self.start + self.size
 
 
-def sample_chunk(file: LocalFile) -> SampleChunk | None:
+def find_sample_chunk(file: LocalFile) -> SampleChunk | None:
     """The chunk that holds the samples; None for another format or a damaged header."""
     file.seek(0)
     head = file.read(16)
     kind = next((item for item in _KINDS if head.startswith(item.magic)), None)
-    if kind is None or (kind.magic == b"RIFF" and _form(file) != b"WAVE"):
+    if kind is None or (kind.magic == b"RIFF" and _detect_kind(file) != b"WAVE"):
         return None
     position, byte_rate, long_size = kind.first, 0.0, None
     for _ in range(_MAX_CHUNKS):
-        header = _header(file, kind, position)
+        header = _read_header(file, kind, position)
         if header is None or position > _LONGEST_HEADER:
             return None
         name, size, body = header
         if name == kind.data:
-            stated = _stated(kind, size, long_size)
+            stated = _stated_size(kind, size, long_size)
             return SampleChunk(body + kind.skip, stated, byte_rate, kind, body - kind.size_bytes)
         content = file.read(40) if name[:4] in (b"fmt ", b"ds64", b"COMM", b"desc") else b""
         if name[:4] == b"fmt " and len(content) >= 16:
@@ -106,30 +106,30 @@ def sample_chunk(file: LocalFile) -> SampleChunk | None:
             long_size = int.from_bytes(content[8:16], "little")
         elif name == b"COMM" and len(content) >= 18:
             n_channels, bits = int.from_bytes(content[:2], "big"), int.from_bytes(content[6:8], "big")
-            byte_rate = n_channels * -(-bits // 8) * _extended(content[8:18])
+            byte_rate = n_channels * -(-bits // 8) * _parse_extended(content[8:18])
         elif name == b"desc" and len(content) >= 24:
             rate, n_bytes, n_frames = struct.unpack(">d8xII", content[:24])
             byte_rate = rate * n_bytes / n_frames if n_frames and rate == rate else 0.0
-        position = _next(kind, body, size)
+        position = _next_position(kind, body, size)
     return None
 
 
-def joined_at(file: LocalFile, chunk: SampleChunk) -> int | None:
+def find_second_recording(file: LocalFile, chunk: SampleChunk) -> int | None:
     """Where a second recording of the same format begins; None where there is none."""
-    found = _after_samples(file, chunk)
+    found = _find_after_samples(file, chunk)
     return found[1] if found is not None and found[0] == "joined" else None
 
 
 def unstated_seconds(file: LocalFile, chunk: SampleChunk) -> float:
     """Seconds of sound after the end that the header states; 0 where other chunks or nothing follow."""
-    found = _after_samples(file, chunk)
+    found = _find_after_samples(file, chunk)
     if found is None or found[0] != "samples" or not chunk.byte_rate:
         return 0.0
     seconds = (file.size - found[1]) / chunk.byte_rate
     return seconds if seconds >= _SHORTEST_REST else 0.0
 
 
-def with_all_samples(file: LocalFile, chunk: SampleChunk) -> Part:
+def include_all_samples(file: LocalFile, chunk: SampleChunk) -> FilePart:
     """The file as a part whose header states everything that follows."""
     file.seek(0)
     head = bytearray(file.read(chunk.start))
@@ -143,10 +143,10 @@ def with_all_samples(file: LocalFile, chunk: SampleChunk) -> Part:
         fields = [(20, 8, file.size - 8), (28, 8, size)]
     for offset, n_bytes, value in fields:
         head[offset : offset + n_bytes] = min(value, (1 << 8 * n_bytes) - 1).to_bytes(n_bytes, kind.order)
-    return Part(start=chunk.start, head=bytes(head))
+    return FilePart(start=chunk.start, head=bytes(head))
 
 
-def _header(file: LocalFile, kind: _Kind, position: int) -> tuple[bytes, int, int] | None:
+def _read_header(file: LocalFile, kind: _Kind, position: int) -> tuple[bytes, int, int] | None:
     """Id, size without the header, and first byte of the content of the chunk at a position."""
     length = kind.id_bytes + kind.size_bytes
     file.seek(position)
@@ -157,11 +157,11 @@ def _header(file: LocalFile, kind: _Kind, position: int) -> tuple[bytes, int, in
     return data[: kind.id_bytes], size - length if kind.counts_header else size, position + length
 
 
-def _next(kind: _Kind, body: int, size: int) -> int:
+def _next_position(kind: _Kind, body: int, size: int) -> int:
     return body + -(-max(size, 0) // kind.align) * kind.align
 
 
-def _stated(kind: _Kind, size: int, long_size: int | None) -> int | None:
+def _stated_size(kind: _Kind, size: int, long_size: int | None) -> int | None:
     """Bytes of samples; None for the values that programs put where they cannot know it."""
     if kind.magic == b"RF64":
         return long_size or None
@@ -172,13 +172,13 @@ def _stated(kind: _Kind, size: int, long_size: int | None) -> int | None:
     return size - kind.skip
 
 
-def _after_samples(file: LocalFile, chunk: SampleChunk) -> tuple[Literal["joined", "samples"], int] | None:
+def _find_after_samples(file: LocalFile, chunk: SampleChunk) -> tuple[Literal["joined", "samples"], int] | None:
     """What follows the stated end of the samples and is neither padding nor a chunk, and where it begins."""
     if chunk.end is None:
         return None
     kind, first = chunk.kind, True
     content = chunk.start - kind.skip
-    position = _next(kind, content, chunk.end - content)
+    position = _next_position(kind, content, chunk.end - content)
     for _ in range(_MAX_CHUNKS):
         file.seek(position)
         start = file.read(len(kind.magic) + 4)
@@ -186,22 +186,22 @@ def _after_samples(file: LocalFile, chunk: SampleChunk) -> tuple[Literal["joined
             return None
         if start.startswith(kind.magic):
             return "joined", position
-        header = _header(file, kind, position)
+        header = _read_header(file, kind, position)
         if start.startswith(_TAGS) or header is None:
             return None
         name, size, body = header
         if not all(0x20 <= byte < 0x7F for byte in name[:4]) or not 0 <= size <= file.size - body:
             return ("samples", chunk.end) if first else None
-        position, first = _next(kind, body, size), False
+        position, first = _next_position(kind, body, size), False
     return None
 
 
-def _form(file: LocalFile) -> bytes:
+def _detect_kind(file: LocalFile) -> bytes:
     file.seek(8)
     return file.read(4)
 
 
-def _extended(data: bytes) -> float:
+def _parse_extended(data: bytes) -> float:
     """A number of 80 bits (IEEE 754 extended), as AIFF writes the sampling rate."""
     exponent, mantissa = struct.unpack(">HQ", data)
     try:

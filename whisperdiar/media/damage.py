@@ -1,4 +1,4 @@
-"""Stretches without sound that a file should have had, and what is said about them."""
+"""Damage report: stretches without sound that a file should have had, and what is said about them."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ class Silences:
     def warnings(self, first: float, last: float) -> list[str]:
         """One sentence for each kind of loss between two times, in seconds."""
         found = []
-        damaged = merged(self.damaged, first, last)
-        if _total(damaged) >= _SHORTEST:
-            found.append(f"{_named(damaged)} could not be decoded (damaged); they are silent")
+        damaged = merge_ranges(self.damaged, first, last)
+        if _total_duration(damaged) >= _SHORTEST:
+            found.append(f"{_format_ranges(damaged)} could not be decoded (damaged); they are silent")
         jumps = [(at, seconds) for at, seconds in self.jumps if first <= at <= last]
         if jumps:
             places = [f"{seconds:.1f} s at {at:.1f} s" for at, seconds in jumps]
-            found.append(f"the clock of the file jumps by {_listed(places)}; no silence was put in there")
+            found.append(f"the clock of the file jumps by {_join_list(places)}; no silence was put in there")
         return found
 
     def notes(self, first: float, last: float) -> list[str]:
         """One sentence about gaps in the timestamps between two times, in seconds."""
-        gaps = [item for item in merged(self.gaps, first, last) if item[1] - item[0] >= _SHORTEST_GAP]
+        gaps = [item for item in merge_ranges(self.gaps, first, last) if item[1] - item[0] >= _SHORTEST_GAP]
         if not gaps:
             return []
-        return [f"the file has no sound for {_named(gaps)}, by its timestamps; they are silent"]
+        return [f"the file has no sound for {_format_ranges(gaps)}, by its timestamps; they are silent"]
 
 
-def merged(ranges: Sequence[Range], first: float, last: float) -> list[Range]:
+def merge_ranges(ranges: Sequence[Range], first: float, last: float) -> list[Range]:
     """The parts of these ranges between two times, those that nearly touch as one."""
     result: list[Range] = []
     for start, end in sorted((max(start, first), min(end, last)) for start, end in ranges):
@@ -59,19 +59,19 @@ def merged(ranges: Sequence[Range], first: float, last: float) -> list[Range]:
     return result
 
 
-def _total(ranges: Sequence[Range]) -> float:
+def _total_duration(ranges: Sequence[Range]) -> float:
     return sum(end - start for start, end in ranges)
 
 
-def _named(ranges: Sequence[Range]) -> str:
+def _format_ranges(ranges: Sequence[Range]) -> str:
     """``4.6 s at 6.9-11.5 s``, the longest ones by name."""
     longest = sorted(sorted(ranges, key=lambda item: item[0] - item[1])[:_MOST_NAMED])
     places = [f"{start:.1f}-{end:.1f}" for start, end in longest]
     others = len(ranges) - len(longest)
     more = f" and {others} more place{'s' if others > 1 else ''}" if others else ""
-    return f"{_total(ranges):.1f} s at {', '.join(places)} s{more}"
+    return f"{_total_duration(ranges):.1f} s at {', '.join(places)} s{more}"
 
 
-def _listed(places: Sequence[str]) -> str:
+def _join_list(places: Sequence[str]) -> str:
     others = len(places) - _MOST_NAMED
     return ", ".join(places[:_MOST_NAMED]) + (f" and {others} more times" if others > 0 else "")

@@ -1,4 +1,4 @@
-"""Keeps time over damage in files that hold bare frames without timestamps (MP3, ADTS, AC-3, FLAC)."""
+"""Timekeeping over damaged packets in files of bare frames without timestamps (MP3, ADTS, AC-3, FLAC)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class ByteRate:
         return lost
 
 
-def flac_stamp(packet: bytes, stream_info: bytes, sample_rate: int) -> float | None:
+def parse_flac_stamp(packet: bytes, stream_info: bytes, sample_rate: int) -> float | None:
     """Time of a FLAC frame in seconds, from its header (RFC 9639, section 9.1); None for something else.
 
     Args:
@@ -62,7 +62,7 @@ def flac_stamp(packet: bytes, stream_info: bytes, sample_rate: int) -> float | N
     """
     if len(packet) < 11 or len(stream_info) < 4 or packet[0] != 0xFF or packet[1] & 0xFE != 0xF8:
         return None
-    number = _coded_number(packet[4:11])
+    number = _parse_coded_number(packet[4:11])
     if number is None:
         return None
     block_size = int.from_bytes(stream_info[2:4], "big")
@@ -70,7 +70,7 @@ def flac_stamp(packet: bytes, stream_info: bytes, sample_rate: int) -> float | N
     return number / sample_rate if variable else number * block_size / sample_rate
 
 
-def _coded_number(data: bytes) -> int | None:
+def _parse_coded_number(data: bytes) -> int | None:
     """A number coded as UTF-8 codes characters, up to 36 bits."""
     ones = 8 - (data[0] ^ 0xFF).bit_length()
     if ones == 0:

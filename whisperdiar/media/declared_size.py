@@ -1,4 +1,4 @@
-"""How much a file says it holds: the only way to tell a broken download from a short recording.
+"""Declared size: how much a file says it holds, which tells a broken download from a short recording.
 
 Only what a header states is believed. A duration that FFmpeg works out from the bit rate or from what it
 found in the file promises nothing.
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from whisperdiar.media.chunks import PLACEHOLDER_BYTES, sample_chunk
+from whisperdiar.media.chunks import PLACEHOLDER_BYTES, find_sample_chunk
 from whisperdiar.media.source import LocalFile
 
 if TYPE_CHECKING:
@@ -52,13 +52,13 @@ class Shortfall:
     is_cut: bool
 
 
-def shortfall(
+def find_shortfall(
     file: LocalFile, container: InputContainer, stream: AudioStream, decoded: float, *, indexed: float = 0.0
 ) -> Shortfall | None:
     """What is missing where a file states more seconds of sound than the `decoded` ones; None for a whole file.
 
     Containers that state neither their length in bytes nor a duration never fall short: MPEG-TS, Ogg,
-    ADTS, MP3 without a Xing frame, live recordings; see `structure.unfinished`.
+    ADTS, MP3 without a Xing frame, live recordings; see `structure.explain_unfinished`.
 
     Args:
         file: the bytes.
@@ -72,7 +72,7 @@ def shortfall(
         capped = _DURATION_IN_SIZES.isdisjoint(container.format.name.split(","))
         duration = decoded * stated / size if capped else _duration(container, stream)
         if container.format.name == "asf":
-            duration = asf_duration(file)
+            duration = read_asf_duration(file)
         return Shortfall(duration - decoded, is_cut=True) if duration > decoded + TOLERANCE else None
     seconds = max(indexed, _stated_seconds(file, container, stream))
     return Shortfall(seconds - decoded, is_cut=stated is None) if seconds > decoded + TOLERANCE else None
@@ -87,11 +87,11 @@ def _stated_seconds(file: LocalFile, container: InputContainer, stream: AudioStr
     if name.startswith("mov,"):  # each track states its own length
         return float(stream.duration * stream.time_base) if stream.duration and stream.time_base else 0.0
     if name.startswith("matroska"):  # the end of the sound by a clock that need not begin at 0
-        end = _tagged_duration(stream) or (matroska_duration(file) if only_sound else 0.0)
+        end = _tagged_duration(stream) or (read_matroska_duration(file) if only_sound else 0.0)
         return end - (container.start_time or 0) / 1e6
     if name == "asf" and only_sound:
-        return asf_duration(file)
-    if name == "flv" and only_sound and b"duration" in _head(file, 2**12):
+        return read_asf_duration(file)
+    if name == "flv" and only_sound and b"duration" in _read_head(file, 2**12):
         return ((container.duration or 0) - (container.start_time or 0)) / 1e6
     return 0.0
 
@@ -101,7 +101,7 @@ def _tagged_duration(stream: AudioStream) -> float:
     return int(tag[1]) * 3600 + int(tag[2]) * 60 + float(tag[3]) if tag else 0.0
 
 
-def _head(file: LocalFile, n_bytes: int) -> bytes:
+def _read_head(file: LocalFile, n_bytes: int) -> bytes:
     file.seek(0)
     return file.read(n_bytes)
 
@@ -121,7 +121,7 @@ def stated_bytes(file: LocalFile) -> int | None:
     Reads RIFF and AIFF (first form), RF64, Wave64, CAF, ASF, Sun/NeXT audio, ISO base media (MP4, MOV, M4A, 3GP:
     ISO/IEC 14496-12) and Matroska/WebM (RFC 9559).
     """
-    head = _head(file, 64)
+    head = _read_head(file, 64)
     if head[:4] in (b"RIFF", b"FORM", b"RIFX"):
         size = int.from_bytes(head[4:8], "little" if head[:4] == b"RIFF" else "big")
         return size + 8 if 0 < size < PLACEHOLDER_BYTES else None
@@ -130,12 +130,12 @@ def stated_bytes(file: LocalFile) -> int | None:
     if head[:16] == _W64_RIFF:
         return int.from_bytes(head[16:24], "little")
     if head[:16] == ASF:
-        header = _head(file, 2**16)
+        header = _read_head(file, 2**16)
         at = header.find(ASF_PROPERTIES)
         is_live = at < 0 or header[at + 88 : at + 89] in (b"", b"\1", b"\3")  # the flag "broadcast"
         return None if is_live else int.from_bytes(header[at + 40 : at + 48], "little") or None
     if head[:4] == b"caff":
-        chunk = sample_chunk(file)
+        chunk = find_sample_chunk(file)
         return None if chunk is None else chunk.end
     if head[:4] == b".snd":
         size = int.from_bytes(head[8:12], "big")
@@ -143,7 +143,7 @@ def stated_bytes(file: LocalFile) -> int | None:
     if head[:4] == _EBML:
         return _matroska_bytes(file)
     if head[4:8] in _BOXES:
-        return boxes(file)[0]
+        return read_boxes(file)[0]
     return None
 
 
@@ -160,21 +160,21 @@ def missing_bytes(path: Path) -> tuple[int, int] | None:
     return (size, stated) if stated is not None and stated > size else None
 
 
-def lacks_index(path: Path) -> str | None:
+def find_missing_index(path: Path) -> str | None:
     """Name of the index that this MP4, MOV or CAF file lacks, as a cut recording leaves it."""
     with path.open("rb") as raw:
         file = LocalFile(raw)
-        head = _head(file, 8)
+        head = _read_head(file, 8)
         if head[:4] == b"caff":
-            chunk = sample_chunk(file)
+            chunk = find_sample_chunk(file)
             cut = chunk is not None and chunk.end is not None and chunk.end >= file.size
             return "pakt" if cut else None
-        if head[4:] in _BOXES and b"moov" not in boxes(file)[1]:
+        if head[4:] in _BOXES and b"moov" not in read_boxes(file)[1]:
             return "moov"
         return None
 
 
-def boxes(file: LocalFile) -> tuple[int, set[bytes]]:
+def read_boxes(file: LocalFile) -> tuple[int, set[bytes]]:
     """Where the top-level boxes of the first recording end, and their types.
 
     What follows an unknown type is not looked at; a second ``ftyp`` after an index begins another recording.
@@ -200,9 +200,9 @@ def boxes(file: LocalFile) -> tuple[int, set[bytes]]:
     return position, kinds
 
 
-def asf_duration(file: LocalFile) -> float:
+def read_asf_duration(file: LocalFile) -> float:
     """Seconds that the header of an ASF file states; 0 for a live recording."""
-    header = _head(file, 2**16)
+    header = _read_head(file, 2**16)
     at = header.find(ASF_PROPERTIES)
     if stated_bytes(file) is None or len(header) < at + 88:
         return 0.0
@@ -210,9 +210,9 @@ def asf_duration(file: LocalFile) -> float:
     return max(0.0, play / 1e7 - preroll / 1e3)
 
 
-def matroska_duration(file: LocalFile) -> float:
+def read_matroska_duration(file: LocalFile) -> float:
     """Seconds that the header of a Matroska file states; 0 where it states none (a live recording)."""
-    head = _head(file, 2**16)
+    head = _read_head(file, 2**16)
     info = head.find(b"\x15\x49\xa9\x66")
     if info < 0:
         return 0.0
@@ -231,18 +231,18 @@ def matroska_duration(file: LocalFile) -> float:
 def _matroska_bytes(file: LocalFile) -> int | None:
     """End of the first Segment; None for one of unknown size, as live recordings have."""
     position = 4
-    size, position = _variable_size(file, position)
+    size, position = _read_variable_size(file, position)
     if size is None:
         return None
     position += size
     file.seek(position)
     if file.read(4) != _SEGMENT:
         return None
-    size, position = _variable_size(file, position + 4)
+    size, position = _read_variable_size(file, position + 4)
     return None if size is None else position + size
 
 
-def _variable_size(file: LocalFile, position: int) -> tuple[int | None, int]:
+def _read_variable_size(file: LocalFile, position: int) -> tuple[int | None, int]:
     """An EBML size (RFC 8794, section 4) and where it ends; None for "unknown"."""
     file.seek(position)
     data = file.read(8)
@@ -255,7 +255,7 @@ def _variable_size(file: LocalFile, position: int) -> tuple[int | None, int]:
 
 def has_frame_count(file: LocalFile) -> bool:
     """Whether an MP3 file begins with a Xing, Info or VBRI frame, which states its length."""
-    head = _head(file, 10)
+    head = _read_head(file, 10)
     start = 0
     if head[:3] == b"ID3" and len(head) == 10:
         size = 0

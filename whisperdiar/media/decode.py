@@ -15,13 +15,13 @@ from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import InvalidOption, MediaError, TruncatedMedia
 from whisperdiar.media.damage import Silences
 from whisperdiar.media.declared_size import TOLERANCE as STATED_TOLERANCE
-from whisperdiar.media.declared_size import shortfall
-from whisperdiar.media.files import has_decoder, opened, opened_bytes, recording_id, shown
+from whisperdiar.media.declared_size import find_shortfall
+from whisperdiar.media.files import format_path, has_decoder, open_bytes, open_media, recording_id
 from whisperdiar.media.frames import RATES_HZ, FrameReader, TimedFrame
 from whisperdiar.media.mixing import Mix, Mixer
 from whisperdiar.media.parts import End, Parts
-from whisperdiar.media.source import LocalFile, Part
-from whisperdiar.media.timeline import Clock, Timeline
+from whisperdiar.media.source import FilePart, LocalFile
+from whisperdiar.media.timeline import FrameClock, Timeline
 from whisperdiar.media.tracks import ChosenTrack, TrackChooser, main_stream
 from whisperdiar.options import SAMPLE_RATE_HZ
 from whisperdiar.types import Audio, Samples
@@ -94,7 +94,7 @@ def load(
     mix = Mix()
     for _ in range(_MOST_PASSES):
         failure: TruncatedMedia | None = None
-        mixer = Mixer(sample_rate, name=shown(path), mix=mix, mono=mono, channel=channel)
+        mixer = Mixer(sample_rate, name=format_path(path), mix=mix, mono=mono, channel=channel)
         try:
             audio = _decode(path, tracks, mixer, first=first, last=last, progress=progress)
         except TruncatedMedia as error:
@@ -127,7 +127,7 @@ def check_recording(path: str | os.PathLike[str], *, track: int | None = None) -
     Raises:
         MediaError: the file cannot be read, or has no such track; the same line as `load` gives.
     """
-    with opened_bytes(path) as file, opened(path, Parts(file).first) as (container, _):
+    with open_bytes(path) as file, open_media(path, Parts(file).first) as (container, _):
         streams = container.streams.audio
         if track is not None or not any(map(has_decoder, streams)):
             _check_rate(path, TrackChooser(path, track).stream(container))
@@ -148,11 +148,11 @@ def _decode(
     with closing(decoder):
         loss = _read(path, decoder, tracks, progress)
         if decoder.timeline is None:
-            raise MediaError(f"{shown(path)}: {loss.nothing_decoded()}")
+            raise MediaError(f"{format_path(path)}: {loss.nothing_decoded()}")
         samples = decoder.timeline.store.finish()
         lasts = decoder.timeline.position / sample_rate
     if not samples.shape[1]:
-        raise MediaError(f"{shown(path)}: start {start:g}: the recording lasts only {lasts:.2f} seconds")
+        raise MediaError(f"{format_path(path)}: start {start:g}: the recording lasts only {lasts:.2f} seconds")
     bounds = start, start + samples.shape[1] / sample_rate
     warnings = *decoder.silences.warnings(*bounds), *loss.warnings
     notes = *decoder.silences.notes(*bounds), *loss.notes
@@ -165,14 +165,14 @@ def _decode(
 def _read(path: str | os.PathLike[str], decoder: _Decoder, tracks: TrackChooser, progress: Progress) -> _Loss:
     from av import FFmpegError
 
-    with opened_bytes(path) as file:
+    with open_bytes(path) as file:
         reading = _Reading(path, file, decoder, tracks, progress)
         try:
             reading.run()
             decoder.finish()
         except FFmpegError as error:  # 256 channels, for one
             raise MediaError(
-                f"{shown(path)}: FFmpeg cannot convert its sound ({error.strerror}), as of a damaged header; "
+                f"{format_path(path)}: FFmpeg cannot convert its sound ({error.strerror}), as of a damaged header; "
                 "convert it to WAV with the program that made it"
             ) from error
     return reading.loss
@@ -200,14 +200,14 @@ def _check_options(
 def _check_complete(path: str | os.PathLike[str], loss: _Loss, audio: Audio, lasts: float) -> None:
     if loss.error is not None:
         raise TruncatedMedia(
-            f"{shown(path)}: reading stopped after {lasts:.1f} seconds ({loss.error.strerror}); "
+            f"{format_path(path)}: reading stopped after {lasts:.1f} seconds ({loss.error.strerror}); "
             "check the disk or the connection to it",
             audio,
         ) from loss.error
     if loss.seconds:
         state = "cut off" if loss.is_cut else "damaged"
         raise TruncatedMedia(
-            f"{shown(path)}: is {state}: only {lasts:.1f} of {lasts + loss.seconds:.1f} seconds could be read; "
+            f"{format_path(path)}: is {state}: only {lasts:.1f} of {lasts + loss.seconds:.1f} seconds could be read; "
             "copy or download it again",
             audio,
         )
@@ -238,15 +238,15 @@ class _Stretch:
         frame.pts = None  # nothing below must look for gaps: they are dealt with here
         self._waiting.write(frame)
         if self._waiting.samples >= self._rate:
-            yield from self._resampled(self._waiting.read())
+            yield from self._resample(self._waiting.read())
 
     def flush(self) -> Iterator[Samples]:
         """The rest."""
         if self._waiting.samples:
-            yield from self._resampled(self._waiting.read())
-        yield from self._resampled(None)
+            yield from self._resample(self._waiting.read())
+        yield from self._resample(None)
 
-    def _resampled(self, frame: AudioFrame | None) -> Iterator[Samples]:
+    def _resample(self, frame: AudioFrame | None) -> Iterator[Samples]:
         if frame is not None:
             frame.pts = None
         for converted in self._resampler.resample(frame):
@@ -275,7 +275,7 @@ class _Decoder:
         self._mixer = mixer
         self._first = first
         self._last = last
-        self._clock = Clock(longest=None)
+        self._clock = FrameClock(longest=None)
         self._base = 0.0
         self._stretch: _Stretch | None = None
 
@@ -297,7 +297,7 @@ class _Decoder:
     def begin(self, container: InputContainer) -> None:
         """From here on a recording of its own, whose time 0 is the end of the one before."""
         self._base = self.end
-        self._clock = Clock(
+        self._clock = FrameClock(
             longest=None if container.duration is None else self._base + container.duration / 1e6,
             longest_jump=_LONGEST_TS_JUMP if container.format.flags & _TS_DISCONT else math.inf,
             jumps=self.silences.jumps,
@@ -416,7 +416,7 @@ class _Reading:
         """
         parts, decoder, loss = self._parts, self._decoder, self.loss
         part = parts.first
-        following: Part | None = part
+        following: FilePart | None = part
         end: End | None = None
         while following is not None:
             part = following
@@ -435,7 +435,7 @@ class _Reading:
         loss.warnings += parts.warnings(end, part, self._position, may_be_cut=may_be_cut)
         loss.notes += parts.notes()
 
-    def _stream(self, container: InputContainer, part: Part) -> AudioStream:
+    def _stream(self, container: InputContainer, part: FilePart) -> AudioStream:
         """The stream to read: after damage the same one, in a new recording the one that was asked for."""
         same = [stream for stream in container.streams.audio if stream.index == self._index]
         if part.resumes and same:
@@ -444,9 +444,9 @@ class _Reading:
         self._index = chosen.index
         return chosen
 
-    def _read(self, part: Part) -> End:
+    def _read(self, part: FilePart) -> End:
         decoder, loss, before = self._decoder, self.loss, self._decoder.end
-        with opened(self._path, part) as (container, source), opened_bytes(self._path, part) as beside:
+        with open_media(self._path, part) as (container, source), open_bytes(self._path, part) as beside:
             stream = self._stream(container, part)
             _check_rate(self._path, stream)
             reader = FrameReader(
@@ -464,7 +464,7 @@ class _Reading:
                 decoder.begin(container)
             elif part.resumes:
                 decoder.resume(container, n_read=self._position, n_skipped=part.resumes - self._position)
-            decoder.read(reader, _within(part, source.size, self._n_bytes, self._progress))
+            decoder.read(reader, _scale_progress(part, source.size, self._n_bytes, self._progress))
             loss.n_failed += reader.n_failed
             loss.error = loss.error or source.error
             self._position = max(self._position, part.offset(reader.end))
@@ -475,7 +475,7 @@ class _Reading:
                     loss.warnings.append(f"the sound goes on in another stream at {before:.1f} s, which is read")
             elif not decoder.complete:
                 lasts = decoder.end - self._base
-                short = shortfall(beside, container, stream, lasts, indexed=reader.indexed_end)
+                short = find_shortfall(beside, container, stream, lasts, indexed=reader.indexed_end)
                 if short is not None:
                     self._missing, loss.is_cut = short.missing, short.is_cut
         return End(name, reader.end, reader.ends_broken)
@@ -485,12 +485,12 @@ def _check_rate(path: str | os.PathLike[str], stream: AudioStream) -> None:
     rate = stream.codec_context.sample_rate
     if not RATES_HZ[0] <= rate <= RATES_HZ[1]:
         raise MediaError(
-            f"{shown(path)}: its header states a sampling rate of {rate} Hz, and recordings have "
+            f"{format_path(path)}: its header states a sampling rate of {rate} Hz, and recordings have "
             f"{RATES_HZ[0]} to {RATES_HZ[1]}; mend the header, or make the file again"
         )
 
 
-def _within(part: Part, n_bytes: int, whole: int, progress: Progress) -> Progress:
+def _scale_progress(part: FilePart, n_bytes: int, whole: int, progress: Progress) -> Progress:
     """Progress of one part as that of the whole file."""
     if n_bytes == whole:
         return progress

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from whisperdiar.errors import MediaError
-from whisperdiar.media.declared_size import lacks_index, missing_bytes
-from whisperdiar.media.source import WHOLE_FILE, LocalFile, Part
+from whisperdiar.media.declared_size import find_missing_index, missing_bytes
+from whisperdiar.media.source import WHOLE_FILE, FilePart, LocalFile
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -89,7 +89,7 @@ def probe(path: str | os.PathLike[str]) -> MediaInfo:
     Raises:
         MediaError: the file cannot be read; a file without sound is no error here.
     """
-    with opened(path) as (container, _):
+    with open_media(path) as (container, _):
         from av.stream import Disposition
 
         return MediaInfo(
@@ -100,21 +100,21 @@ def probe(path: str | os.PathLike[str]) -> MediaInfo:
         )
 
 
-def _track(number: int, stream: AudioStream, *, default: bool) -> AudioTrack:
+def _read_track(number: int, stream: AudioStream, *, default: bool) -> AudioTrack:
     context: Any = stream.codec_context  # None where FFmpeg has no decoder, which its annotations do not tell
-    language = _tag(stream, "language")
+    language = _read_tag(stream, "language")
     return AudioTrack(
         number=number,
         codec=context.name if context else "unknown codec",
         sample_rate=context.sample_rate if context else 0,
         channels=context.layout.nb_channels if context else 0,
         language=None if language == "und" else language,
-        title=_tag(stream, "title"),
+        title=_read_tag(stream, "title"),
         default=default,
     )
 
 
-def _tag(stream: AudioStream, name: str) -> str | None:
+def _read_tag(stream: AudioStream, name: str) -> str | None:
     """Text of a file's tag, fit for one line on a terminal."""
     text = " ".join(stream.metadata.get(name, "").split())
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in text) or None
@@ -124,7 +124,8 @@ def audio_tracks(container: InputContainer) -> tuple[AudioTrack, ...]:
     """The audio streams of an open file, in its order."""
     best = container.streams.best("audio")
     return tuple(
-        _track(number, stream, default=stream is best) for number, stream in enumerate(container.streams.audio, start=1)
+        _read_track(number, stream, default=stream is best)
+        for number, stream in enumerate(container.streams.audio, start=1)
     )
 
 
@@ -135,7 +136,7 @@ def has_decoder(stream: AudioStream) -> bool:
 
 
 @contextlib.contextmanager
-def opened(path: str | os.PathLike[str], part: Part = WHOLE_FILE) -> Iterator[tuple[InputContainer, LocalFile]]:
+def open_media(path: str | os.PathLike[str], part: FilePart = WHOLE_FILE) -> Iterator[tuple[InputContainer, LocalFile]]:
     """The container behind a local file or a part of one, closed at the end.
 
     FFmpeg is handed an open file, never a name: neither a URL nor a name inside a playlist makes it read
@@ -150,14 +151,14 @@ def opened(path: str | os.PathLike[str], part: Part = WHOLE_FILE) -> Iterator[tu
             yield container, source
 
 
-def shown(path: str | os.PathLike[str]) -> str:
+def format_path(path: str | os.PathLike[str]) -> str:
     """A path as it stands in a message: on one line, whatever it holds."""
     text = os.fspath(path)
     return text if text.isprintable() else repr(text)
 
 
 @contextlib.contextmanager
-def opened_bytes(path: str | os.PathLike[str], part: Part = WHOLE_FILE) -> Iterator[LocalFile]:
+def open_bytes(path: str | os.PathLike[str], part: FilePart = WHOLE_FILE) -> Iterator[LocalFile]:
     """The bytes of a local file or a part of one, closed at the end; to look at beside FFmpeg.
 
     Raises:
@@ -169,7 +170,7 @@ def opened_bytes(path: str | os.PathLike[str], part: Part = WHOLE_FILE) -> Itera
 
 def _open_file(path: str | os.PathLike[str]) -> BinaryIO:
     text = os.fspath(path)
-    name = shown(path)
+    name = format_path(path)
     if text == "-":
         raise MediaError("-: reading from standard input is not possible; save the recording to a file first")
     try:
@@ -212,21 +213,21 @@ def _open_container(path: str | os.PathLike[str], source: LocalFile) -> InputCon
     except (av.FFmpegError, OSError, ValueError) as error:
         if source.error is not None:
             raise MediaError(
-                f"{shown(path)}: cannot be read ({source.error.strerror}); check the disk or the connection to it"
+                f"{format_path(path)}: cannot be read ({source.error.strerror}); check the disk or the connection to it"
             ) from source.error
-        raise MediaError(f"{shown(path)}: {_why_unreadable(Path(path))}") from error
+        raise MediaError(f"{format_path(path)}: {_explain_unreadable(Path(path))}") from error
 
 
 def _refuse_other_file(url: str, flags: int, options: dict[str, str]) -> Any:  # noqa: ARG001 (PyAV's signature)
     raise ValueError("the file refers to another file")
 
 
-def _why_unreadable(path: Path) -> str:
+def _explain_unreadable(path: Path) -> str:
     if is_playlist(path):
         return PLAYLIST
-    if _text(path) is not None:
+    if _read_text_start(path) is not None:
         return "is a text file, not a recording; give an audio or video file"
-    index = lacks_index(path)
+    index = find_missing_index(path)
     if index is not None:
         return f"is incomplete: its index ({index}) is missing; download or copy it again, or repair it"
     missing = missing_bytes(path)
@@ -237,14 +238,14 @@ def _why_unreadable(path: Path) -> str:
 
 def is_playlist(path: Path) -> bool:
     """Whether this is a text that only names other files."""
-    text = _text(path)
+    text = _read_text_start(path)
     if text is None:
         return False
     marked = text.startswith(_PLAYLIST_STARTS) or "<MPD" in text or "<playlist" in text
     return marked or path.suffix.lower() in _PLAYLIST_SUFFIXES
 
 
-def _text(path: Path) -> str | None:
+def _read_text_start(path: Path) -> str | None:
     """The beginning of a text file; None for anything binary."""
     with path.open("rb") as file:
         head = file.read(_TEXT_BYTES)

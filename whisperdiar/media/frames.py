@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from whisperdiar.contracts import Progress
-from whisperdiar.media.damaged_packets import ByteRate, flac_stamp
+from whisperdiar.media.damaged_packets import ByteRate, parse_flac_stamp
 from whisperdiar.media.source import LocalFile
-from whisperdiar.media.structure import is_intact, lost_ogg_pages, next_sync, ogg_packet_time, ogg_page_number
+from whisperdiar.media.structure import find_sync, has_lost_ogg_pages, is_intact, ogg_packet_time, ogg_page_number
 
 if TYPE_CHECKING:
     from av import AudioFrame
@@ -171,14 +171,14 @@ class FrameReader:
     def frames(self, progress: Progress) -> Iterator[tuple[TimedFrame, TimedFrame | None]]:
         """Each frame with the one after it (None after the last one)."""
         previous: TimedFrame | None = None
-        for item in self._decoded(progress):
+        for item in self._decode(progress):
             if previous is not None:
                 yield previous, item
             previous = item
         if previous is not None:
             yield previous, None
 
-    def _decoded(self, progress: Progress) -> Iterator[TimedFrame]:
+    def _decode(self, progress: Progress) -> Iterator[TimedFrame]:
         from av import FFmpegError
 
         lost, damaged = 0.0, self._after_damage
@@ -260,7 +260,7 @@ class FrameReader:
         position: int = packet.pos + self._n_dropped
         self._beside.seek(position)
         if self._beside.read(len(content)) != content:
-            found = next_sync(self._beside, content, self.end)
+            found = find_sync(self._beside, content, self.end)
             if found is not None:
                 self._n_dropped += found - position
                 position = found
@@ -278,7 +278,7 @@ class FrameReader:
         last, self._page_number = self._page_number, numbered
         if numbered is None or last is None or numbered[0] != last[0] or numbered[1] == last[1] + 1:
             return None
-        if not lost_ogg_pages(self._beside, before, packet.pos):
+        if not has_lost_ogg_pages(self._beside, before, packet.pos):
             return None
         self._hole_seen = True
         found = ogg_packet_time(self._beside, packet.pos)
@@ -330,7 +330,7 @@ class FrameReader:
             begins, self._begins = self._begins, None
             return begins
         if self._flac_info is not None and index == 0:
-            return flac_stamp(bytes(packet)[:16], self._flac_info, frame.sample_rate)
+            return parse_flac_stamp(bytes(packet)[:16], self._flac_info, frame.sample_rate)
         return None
 
     def _packets(self) -> Iterator[Any]:

@@ -135,7 +135,7 @@ class Mixer:
         return self.meter.findings(self._mix, mono=self._mono)
 
 
-def weighed(audio: Audio) -> Audio:
+def weight_channels(audio: Audio) -> Audio:
     """The same sound with the weights that its mono mix needs, and a warning where that is not the mean of all."""
     if audio.n_channels == 1 or audio.weights:
         return audio
@@ -247,13 +247,13 @@ class SoundMeter:
         loud = total >= max(_SILENT, np.quantile(total, 0.95) * 10 ** (-_LOUD_DB / 10))
         share = float(np.concatenate(self._cancelling)[loud].mean()) if loud.any() else 0.0
         if share >= _CANCELLING_SHARE:
-            return _against_cancelling(self._opposed, self._others)
+            return _cancelling_weights(self._opposed, self._others)
         covariance = self._opposed + self._others
-        steady = _without_steady(powers, covariance)
-        return steady if steady[0] else ((), _different(powers, covariance))
+        steady = _steady_weights(powers, covariance)
+        return steady if steady[0] else ((), _warn_of_different(powers, covariance))
 
 
-def _against_cancelling(opposed: Levels, others: Levels) -> tuple[tuple[float, ...], str]:
+def _cancelling_weights(opposed: Levels, others: Levels) -> tuple[tuple[float, ...], str]:
     """Weights with which channels that cancel do not.
 
     Args:
@@ -268,7 +268,7 @@ def _against_cancelling(opposed: Levels, others: Levels) -> tuple[tuple[float, .
     if not inverted.any() or signs @ opposed @ signs < _CANCELS * np.trace(opposed):
         alone = np.arange(len(opposed)) == reference
         return tuple(alone.astype(float).tolist()), f"{cancels}: channel {reference + 1} alone is read"
-    numbers = _listed(np.flatnonzero(inverted))
+    numbers = _format_channels(np.flatnonzero(inverted))
     rest = np.trace(others)
     # Where the same channels also have sound in equal phase, which a turned one would cancel in its place.
     if rest > 0.01 * np.trace(opposed) and signs @ others @ signs < _SAME_PHASE_LOST * rest:
@@ -276,7 +276,7 @@ def _against_cancelling(opposed: Levels, others: Levels) -> tuple[tuple[float, .
     return tuple(signs.tolist()), f"{cancels}: the phase of {numbers} is turned round"
 
 
-def _without_steady(powers: Levels, covariance: Levels) -> tuple[tuple[float, ...], str]:
+def _steady_weights(powers: Levels, covariance: Levels) -> tuple[tuple[float, ...], str]:
     """Weights without channels of a loud steady sound that has nothing in common with a lively one."""
     level = 10 * np.log10(powers + _SILENT)
     steady, lively, top = [], [], []
@@ -300,15 +300,15 @@ def _without_steady(powers: Levels, covariance: Levels) -> tuple[tuple[float, ..
     if not left_out:
         return (), ""
     weights = tuple(0.0 if c in left_out else 1.0 for c in range(len(top)))
-    kept = _listed(np.flatnonzero(weights))
+    kept = _format_channels(np.flatnonzero(weights))
     said = (
-        f"{_listed(np.array(left_out))} has nothing in common with {kept} and holds a steady sound (time code, tone or "
-        f"noise): it is left out; to read it, give --channel {left_out[0] + 1}"
+        f"{_format_channels(np.array(left_out))} has nothing in common with {kept} and holds a steady sound "
+        f"(time code, tone or noise): it is left out; to read it, give --channel {left_out[0] + 1}"
     )
     return weights, said
 
 
-def _different(powers: Levels, covariance: Levels) -> str:
+def _warn_of_different(powers: Levels, covariance: Levels) -> str:
     """A hint where two channels hold two recordings, such as two people's microphones."""
     if powers.shape[1] != 2 or len(powers) < _DIFFERENT_BLOCKS:
         return ""
@@ -326,7 +326,7 @@ def _correlation(covariance: Levels) -> Levels:
     return np.asarray(covariance / np.maximum(np.outer(scale, scale), 1e-300))
 
 
-def _listed(channels: NDArray[np.int64]) -> str:
+def _format_channels(channels: NDArray[np.int64]) -> str:
     """``channel 2``, ``channels 1 and 3``; counted from 1."""
     numbers = [str(channel + 1) for channel in channels.tolist()]
     if len(numbers) == 1:

@@ -1,4 +1,4 @@
-"""A copy of a video with one more subtitle track; pictures and sound are copied packet by packet, never encoded."""
+"""Subtitle muxing: a copy of a video with one more subtitle track; pictures and sound are never encoded again."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import InvalidOption, MediaError, OutputError
 from whisperdiar.media.declared_size import missing_bytes
-from whisperdiar.media.files import opened, shown
+from whisperdiar.media.files import format_path, open_media
 from whisperdiar.media.source import LocalFile
-from whisperdiar.system.files import cause_of, staged
-from whisperdiar.text.languages import three_letters
+from whisperdiar.system.files import explain_write_error, stage
+from whisperdiar.text.languages import to_iso_639_2
 
 if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
@@ -44,7 +44,7 @@ Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SoftTrack:
+class SubtitleTrack:
     """Subtitles as a video file holds them: a text that FFmpeg reads, or plain samples.
 
     Attributes:
@@ -55,7 +55,7 @@ class SoftTrack:
         title: what players list.
     """
 
-    form: str
+    format_name: str
     text: str = ""
     samples: tuple[tuple[int, int, str], ...] = ()
     language: str | None = None
@@ -70,14 +70,16 @@ def container_of(path: str | os.PathLike[str]) -> str:
     """
     suffix = Path(path).suffix.lower()
     if suffix not in CONTAINERS:
-        raise InvalidOption(f"{shown(path)}: subtitles go into {', '.join(CONTAINERS)}; choose one of these suffixes")
+        raise InvalidOption(
+            f"{format_path(path)}: subtitles go into {', '.join(CONTAINERS)}; choose one of these suffixes"
+        )
     return CONTAINERS[suffix]
 
 
 def add_track(
     source: str | os.PathLike[str],
     target: str | os.PathLike[str],
-    track: SoftTrack,
+    track: SubtitleTrack,
     *,
     replace: bool = True,
     progress: Progress = no_progress,
@@ -101,25 +103,27 @@ def add_track(
         OutputError: the copy cannot be written; its one line says why.
     """
     container = container_of(target)
-    if (track.form == "mov_text") == (container == "matroska"):
-        raise InvalidOption(f"{shown(target)}: {container} does not take subtitles of the form {track.form}")
+    if (track.format_name == "mov_text") == (container == "matroska"):
+        raise InvalidOption(
+            f"{format_path(target)}: {container} does not take subtitles of the form {track.format_name}"
+        )
     if os.path.realpath(source) == os.path.realpath(target):
-        raise InvalidOption(f"{shown(target)}: this is the video itself; give the copy another name")
-    cut_off = _cut_off(source)
-    with opened(source) as (video, file), staged(target, sync=True, replace=replace) as temporary:
+        raise InvalidOption(f"{format_path(target)}: this is the video itself; give the copy another name")
+    cut_off = _warn_of_cut_off(source)
+    with open_media(source) as (video, file), stage(target, sync=True, replace=replace) as temporary:
         if not (video.streams.video or video.streams.audio):
-            raise MediaError(f"{shown(source)}: has neither pictures nor sound; give the recording")
+            raise MediaError(f"{format_path(source)}: has neither pictures nor sound; give the recording")
         _check_space(target, file)
         try:
-            notes = _Copy(video, file, track, container, shown(target)).write(temporary, progress)
+            notes = _Copy(video, file, track, container, format_path(target)).write(temporary, progress)
             _check_readable(temporary, container, target)
         except OSError as error:  # FFmpeg's errors that have a number are among them
-            raise OutputError(f"{shown(target)}: {_cause(error, container)}") from error
+            raise OutputError(f"{format_path(target)}: {_explain_failure(error, container)}") from error
     progress("embed", 1.0)
     return (*cut_off, *notes)
 
 
-def _cut_off(source: str | os.PathLike[str]) -> tuple[str, ...]:
+def _warn_of_cut_off(source: str | os.PathLike[str]) -> tuple[str, ...]:
     """A note where the video is shorter than its own header says: the copy ends where the video does."""
     sizes = missing_bytes(Path(source))
     if sizes is not None:
@@ -136,8 +140,8 @@ def _check_space(target: str | os.PathLike[str], file: LocalFile) -> None:
         free = shutil.disk_usage(os.path.dirname(os.path.realpath(target))).free
         if free < file.size:
             raise OutputError(
-                f"{shown(target)}: a copy of the video needs {file.size / 1e6:.0f} MB, and {free / 1e6:.0f} MB are "
-                "free; make room or choose another folder"
+                f"{format_path(target)}: a copy of the video needs {file.size / 1e6:.0f} MB, and {free / 1e6:.0f} MB "
+                "are free; make room or choose another folder"
             )
 
 
@@ -146,12 +150,12 @@ def _check_readable(path: str, container: str, target: str | os.PathLike[str]) -
 
     with open(path, "rb") as raw, av.open(raw, format=container) as copy:
         if not copy.streams.subtitles:
-            raise OutputError(f"{shown(target)}: the subtitles could not be read back; please report this")
+            raise OutputError(f"{format_path(target)}: the subtitles could not be read back; please report this")
 
 
-def _cause(error: OSError, container: str) -> str:
+def _explain_failure(error: OSError, container: str) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS):
-        return cause_of(error)
+        return explain_write_error(error)
     hint = "" if container == "matroska" else "; try .mkv, which takes nearly everything"
     return f"the video cannot be copied into {container} ({error.strerror or error}){hint}"
 
@@ -159,7 +163,7 @@ def _cause(error: OSError, container: str) -> str:
 class _Copy:
     """One run over the packets of a video."""
 
-    def __init__(self, video: InputContainer, file: LocalFile, track: SoftTrack, container: str, name: str) -> None:
+    def __init__(self, video: InputContainer, file: LocalFile, track: SubtitleTrack, container: str, name: str) -> None:
         self._video = video
         self._file = file
         self._track = track
@@ -174,7 +178,7 @@ class _Copy:
         import av
 
         options = {} if self._container == "matroska" else {"movflags": "+faststart"}
-        with av.open(path, "w", format=self._container, options=options) as copy, _opened_text(self._track) as text:
+        with av.open(path, "w", format=self._container, options=options) as copy, _open_text(self._track) as text:
             self._add_streams(copy)
             added = self._add_track(copy, text)
             copy.metadata.update(self._video.metadata)
@@ -196,7 +200,7 @@ class _Copy:
         for stream in self._video.streams:
             attached = stream.type == "attachment" and self._container == "matroska"
             if stream.type not in _COPIED and not attached:
-                if not self._made_again(stream):
+                if not self._is_made_again(stream):
                     self._notes.append(f"track {stream.index} ({stream.type}) is no picture or sound and is left out")
                 continue
             if stream.codec_context is None and not attached:
@@ -204,19 +208,19 @@ class _Copy:
             try:
                 added: Any = copy.add_stream_from_template(stream)
             except ValueError as error:
-                raise OutputError(f"{self._name}: {self._refused(stream)}") from error
+                raise OutputError(f"{self._name}: {self._explain_refusal(stream)}") from error
             if not attached:
                 added.metadata.update(stream.metadata)
                 added.disposition = stream.disposition.value  # PyAV 16 takes numbers only
             self._streams[stream.index] = added
 
-    def _made_again(self, stream: Any) -> bool:
+    def _is_made_again(self, stream: Any) -> bool:
         """In MP4, chapters and timecodes lie in tracks, which FFmpeg makes anew from what it is told of them."""
         if self._container != "matroska" and "timecode" in stream.metadata:
             return True
         return stream.type == "data" and stream.name == "bin_data" and bool(self._video.chapters())
 
-    def _refused(self, stream: Any) -> str:
+    def _explain_refusal(self, stream: Any) -> str:
         codec = getattr(stream.codec_context, "name", "unknown")
         remedy = "use .mkv, which takes nearly everything"
         if self._container == "matroska":
@@ -232,7 +236,7 @@ class _Copy:
             added.codec_context.time_base = added.time_base = _MILLISECOND
         else:
             added = copy.add_stream_from_template(text.streams.subtitles[0])
-        added.metadata.update(language=three_letters(self._track.language), title=self._track.title)
+        added.metadata.update(language=to_iso_639_2(self._track.language), title=self._track.title)
         if self._container != "matroska":
             added.metadata["handler_name"] = self._track.title
         others = [stream for stream in self._video.streams.subtitles if stream.disposition & Disposition.default]
@@ -272,7 +276,7 @@ class _Copy:
             for packet in self._video.demux():
                 if not packet.size or packet.stream.index not in self._streams:
                     continue
-                if self._placed(packet):
+                if self._shift_times(packet):
                     yield packet
                 fraction = 0.0 if packet.pos is None else min(packet.pos / self._file.size, 1.0)
                 if fraction >= reported + 0.01:
@@ -285,7 +289,7 @@ class _Copy:
         if self._file.error is not None:
             raise MediaError(f"the video cannot be read to its end ({self._file.error.strerror})")
 
-    def _placed(self, packet: Any) -> bool:
+    def _shift_times(self, packet: Any) -> bool:
         dts = packet.pts if packet.dts is None else packet.dts
         if dts is None:
             return False
@@ -299,12 +303,12 @@ class _Copy:
 
 
 @contextlib.contextmanager
-def _opened_text(track: SoftTrack) -> Iterator[Any]:
+def _open_text(track: SubtitleTrack) -> Iterator[Any]:
     """The subtitles as FFmpeg's own demuxer reads them; None for samples."""
-    if track.form == "mov_text":
+    if track.format_name == "mov_text":
         yield None
         return
     import av
 
-    with av.open(io.BytesIO(track.text.encode("utf-8")), format=_DEMUXERS[track.form]) as text:
+    with av.open(io.BytesIO(track.text.encode("utf-8")), format=_DEMUXERS[track.format_name]) as text:
         yield text

@@ -1,4 +1,4 @@
-"""The parts of a file that are opened one after another, where FFmpeg by itself stops at the first.
+"""Concatenated parts of a file, opened one after another, where FFmpeg by itself stops at the first.
 
 Recordings that were joined byte by byte (RIFF, AIFF, Wave64, CAF, MP4, FLV, ASF, WavPack, TTA), sound after the end
 that a header states, what follows damage at which the reader gives up, and streams that turn up in mid-file.
@@ -9,10 +9,10 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, replace
 
-from whisperdiar.media.chunks import joined_at, sample_chunk, unstated_seconds, with_all_samples
-from whisperdiar.media.declared_size import ASF, ASF_PROPERTIES, boxes, stated_bytes
-from whisperdiar.media.source import LocalFile, Part
-from whisperdiar.media.structure import is_intact, next_sync, unfinished
+from whisperdiar.media.chunks import find_sample_chunk, find_second_recording, include_all_samples, unstated_seconds
+from whisperdiar.media.declared_size import ASF, ASF_PROPERTIES, read_boxes, stated_bytes
+from whisperdiar.media.source import FilePart, LocalFile
+from whisperdiar.media.structure import explain_unfinished, find_sync, is_intact
 
 _MAX_PARTS = 10_000
 _MAX_FRUITLESS = 32  # parts without sound, one after another: what is left is no sound then
@@ -63,7 +63,7 @@ class Parts:
         self._n_fruitless = 0
         self.first = self._recording_at(0)
 
-    def following(self, part: Part, end: End | None) -> Part | None:
+    def following(self, part: FilePart, end: End | None) -> FilePart | None:
         """The part after this one; None at the end of the file.
 
         Args:
@@ -80,7 +80,7 @@ class Parts:
         position = least if end is None else max(least, part.offset(end.position))
         name = "" if end is None else end.format_name
         if name in _MAGIC:
-            at = next_sync(self._file, _MAGIC[name], position, limit=_NEAR)
+            at = find_sync(self._file, _MAGIC[name], position, limit=_NEAR)
             return None if at is None else self._next_recording(at)
         if name == "wv" or (end is None and self._starts(part.start, b"wvpk")):
             return self._wavpack(position)
@@ -89,10 +89,10 @@ class Parts:
         if name == "asf":
             return self._asf_packet(position)
         if name in _TRANSPORT and self._file.size - position > _LEAST_REST:
-            return Part(start=position, continues=True)
+            return FilePart(start=position, continues=True)
         return None
 
-    def warnings(self, end: End | None, part: Part, position: int, *, may_be_cut: bool) -> list[str]:
+    def warnings(self, end: End | None, part: FilePart, position: int, *, may_be_cut: bool) -> list[str]:
         """Sentences about sound that no header states, and about an end that looks cut off.
 
         Args:
@@ -107,14 +107,14 @@ class Parts:
         if end is None and not part.continues:
             found.append(f"the last {(self._file.size - part.start) / 1e6:.1f} MB of the file cannot be read (damaged)")
         elif end is not None and may_be_cut:
-            reason = self._unfinished(end, position)
+            reason = self._explain_unfinished(end, position)
             if reason is not None:
                 found.append(f"the file may be cut off: {reason}; check its length, or copy or download it again")
         return found
 
-    def _unfinished(self, end: End, position: int) -> str | None:
+    def _explain_unfinished(self, end: End, position: int) -> str | None:
         file, name = self._file, end.format_name
-        found = unfinished(file, name)
+        found = explain_unfinished(file, name)
         if found is not None:
             return found
         if end.is_broken and (name in _FRAMES_ALONE or name in _TRANSPORT):
@@ -133,33 +133,33 @@ class Parts:
             return []
         return [f"the file holds {self.n_recordings} recordings one after another; all of them are read"]
 
-    def _next_recording(self, at: int) -> Part | None:
+    def _next_recording(self, at: int) -> FilePart | None:
         if at >= self._file.size:
             return None
         self.n_recordings += 1
         return self._recording_at(at)
 
-    def _recording_at(self, at: int) -> Part:
+    def _recording_at(self, at: int) -> FilePart:
         """The recording that begins there, up to the next one, with a header that states all of it."""
         file = self._file.from_(at)
-        part = Part()
-        chunk = sample_chunk(file)
+        part = FilePart()
+        chunk = find_sample_chunk(file)
         if chunk is not None:
-            end = joined_at(file, chunk)
+            end = find_second_recording(file, chunk)
             seconds = unstated_seconds(file, chunk)
             if end is not None:
-                part = Part(end=end)
+                part = FilePart(end=end)
             elif seconds:
                 self.unstated_seconds += seconds
-                part = with_all_samples(file, chunk)
+                part = include_all_samples(file, chunk)
         else:
-            end = _end_of_first(file)
+            end = _find_end_of_first(file)
             if end is not None:
-                part = Part(end=end)
+                part = FilePart(end=end)
         return replace(part, start=part.start + at, end=None if part.end is None else part.end + at)
 
-    def _wavpack(self, position: int) -> Part | None:
-        at = next_sync(self._file, b"wvpk", position)
+    def _wavpack(self, position: int) -> FilePart | None:
+        at = find_sync(self._file, b"wvpk", position)
         if at is None:
             return None
         self._file.seek(at + 16)
@@ -168,23 +168,23 @@ class Parts:
             return self._next_recording(at)
         rate = _WAVPACK_RATES[int.from_bytes(header[8:12], "little") >> 23 & 15]
         begins = int.from_bytes(header[:4], "little") / rate if rate else None
-        return Part(start=at, continues=True, begins=begins)
+        return FilePart(start=at, continues=True, begins=begins)
 
-    def _fragment(self, position: int) -> Part | None:
+    def _fragment(self, position: int) -> FilePart | None:
         """What follows damage in a fragmented MP4 file, behind the header of the file."""
-        moof = next_sync(self._file, b"moof", 0, limit=_LONGEST_HEADER)
+        moof = find_sync(self._file, b"moof", 0, limit=_LONGEST_HEADER)
         if moof is None or not self._is_fragmented("mov,"):
             return None
-        at = next_sync(self._file, b"moof", max(position, moof + 4))
+        at = find_sync(self._file, b"moof", max(position, moof + 4))
         if at is None:
             return None
         first, at = moof - 4, at - 4
         self._file.seek(0)
         # A box that is passed over, so that the offsets in the fragments stay right.
         head = self._file.read(first) + struct.pack(">I4sQ", 1, b"free", at - first)
-        return Part(start=len(head), head=head, continues=True, resumes=at + 4)
+        return FilePart(start=len(head), head=head, continues=True, resumes=at + 4)
 
-    def _asf_packet(self, position: int) -> Part | None:
+    def _asf_packet(self, position: int) -> FilePart | None:
         """What follows damage in an ASF file: packets of one size, behind the header of the file."""
         self._file.seek(0)
         header = self._file.read(_NEAR)
@@ -197,25 +197,25 @@ class Parts:
         first = data + _ASF_DATA_HEADER
         for start in range(first + -(-max(0, position - first) // size) * size, end, size):
             if self._starts(start, _ASF_PACKET):
-                return Part(start=start, head=header[:first], continues=True, resumes=start)
+                return FilePart(start=start, head=header[:first], continues=True, resumes=start)
         return None
 
     def _is_fragmented(self, name: str) -> bool:
-        return name.startswith("mov,") and b"moof" in boxes(self._file)[1]
+        return name.startswith("mov,") and b"moof" in read_boxes(self._file)[1]
 
     def _starts(self, position: int, magic: bytes) -> bool:
         self._file.seek(position)
         return self._file.read(len(magic)) == magic
 
 
-def _end_of_first(file: LocalFile) -> int | None:
+def _find_end_of_first(file: LocalFile) -> int | None:
     """Where a second MP4 or ASF recording begins; None where there is none."""
     file.seek(0)
     head = file.read(16)
     if head == ASF:
         end = stated_bytes(file)
     elif head[4:8] == b"ftyp":
-        end = boxes(file)[0]
+        end = read_boxes(file)[0]
     else:
         return None
     if end is None or not 0 < end < file.size:

@@ -1,4 +1,4 @@
-"""The bytes that FFmpeg reads: a local file, or a part of one that is opened as a file of its own."""
+"""Byte source for FFmpeg: a local file, or a part of one that is opened as a file of its own."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class FilePart:
     """Bytes of a file that are opened as a file of their own.
 
     Attributes:
@@ -32,7 +32,7 @@ class Part:
         return self.start + max(position - len(self.head), 0)
 
 
-WHOLE_FILE = Part()
+WHOLE_FILE = FilePart()
 
 
 class LocalFile:
@@ -44,7 +44,7 @@ class LocalFile:
         error: what went wrong while reading, or None.
     """
 
-    def __init__(self, raw: BinaryIO, *, name: str = "", part: Part = WHOLE_FILE) -> None:
+    def __init__(self, raw: BinaryIO, *, name: str = "", part: FilePart = WHOLE_FILE) -> None:
         self._raw = raw
         self._part = part
         self._position = 0
@@ -83,4 +83,4 @@ class LocalFile:
 
     def from_(self, start: int) -> LocalFile:
         """The same bytes from a position on; the two may not be read by turns without a seek."""
-        return LocalFile(self._raw, part=Part(start=self._part.start + start))
+        return LocalFile(self._raw, part=FilePart(start=self._part.start + start))

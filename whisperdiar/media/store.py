@@ -1,4 +1,4 @@
-"""Collects samples whose number is not known in advance, in bounded memory."""
+"""Sample storage: collects samples whose number is not known in advance, in bounded memory."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class SampleStore:
                 self._memory = io.BytesIO()
             (self._file or self._memory).write(rows.data)
         except OSError as error:
-            raise self._failed(error) from error
+            raise self._make_error(error) from error
 
     def finish(self) -> Samples:
         """float32 (n_channels, n_samples); from a temporary file it is a memory map.
@@ -64,7 +64,7 @@ class SampleStore:
                 file.flush()
                 samples: Samples = np.memmap(file, dtype=np.float32, mode="r+", shape=shape).T
         except OSError as error:
-            raise self._failed(error) from error
+            raise self._make_error(error) from error
         return samples
 
     def close(self) -> None:
@@ -73,7 +73,7 @@ class SampleStore:
             with contextlib.suppress(OSError):  # what its buffer still held is not wanted any more
                 self._file.close()
 
-    def _failed(self, error: OSError) -> OutputError:
+    def _make_error(self, error: OSError) -> OutputError:
         try:
             folder = tempfile.gettempdir()
         except OSError:

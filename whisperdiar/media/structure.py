@@ -1,4 +1,4 @@
-"""Pages, packets, tags, elements and boxes of containers: whether bytes are what they should be, and where to go on.
+"""Container structure: whether pages, packets, tags, elements and boxes are whole, and where to go on.
 
 A gap in the timestamps may be a pause of the recorder or a hole in the file; only the structure between two
 packets tells. Sources: RFC 3533 (Ogg), ISO/IEC 13818-1 (MPEG-TS), RFC 9559 and 8794 (Matroska), Adobe's Flash
@@ -38,25 +38,25 @@ def is_intact(file: LocalFile, name: str, start: int, end: int) -> bool | None:
     Returns:
         None where the format's structure is not known here.
     """
-    step = _step(name)
+    step = _choose_step(name)
     if step is None or end <= start:
         return None
     return step(file, start, end)
 
 
-def _step(name: str) -> Callable[[LocalFile, int, int], bool] | None:
+def _choose_step(name: str) -> Callable[[LocalFile, int, int], bool] | None:
     if name == "ogg":
-        return _whole_pages
+        return _has_whole_pages
     if name.startswith("matroska"):
-        return _whole_elements
+        return _has_whole_elements
     if name == "flv":
-        return _whole_tags
+        return _has_whole_tags
     if name == "mpegts":
-        return _whole_packets
+        return _has_whole_packets
     return None
 
 
-def _whole_pages(file: LocalFile, start: int, end: int) -> bool:
+def _has_whole_pages(file: LocalFile, start: int, end: int) -> bool:
     """Pages of Ogg without one missing in between, as their numbers tell."""
     numbers: dict[bytes, int] = {}
     position = start
@@ -95,10 +95,10 @@ def ogg_packet_time(file: LocalFile, position: int) -> tuple[int, int] | None:
     return (granule, n_packets - (header[5] & 1)) if granule >= 0 else None
 
 
-def lost_ogg_pages(file: LocalFile, start: int, end: int) -> bool:
+def has_lost_ogg_pages(file: LocalFile, start: int, end: int) -> bool:
     """Whether packets should have come from pages of Ogg between two, whose positions these are."""
     first = _page(file, start)
-    if first is None or not _whole_pages(file, start, end):
+    if first is None or not _has_whole_pages(file, start, end):
         return True
     position = first[3]
     while position < end:
@@ -118,7 +118,7 @@ def ogg_page_number(file: LocalFile, position: int) -> tuple[bytes, int] | None:
     return None if page is None else (page[1], page[2])
 
 
-def _whole_elements(file: LocalFile, start: int, end: int) -> bool:
+def _has_whole_elements(file: LocalFile, start: int, end: int) -> bool:
     """Elements of Matroska up to the block in which the next packet begins."""
     position = _block_end(file, start) if start else 0
     if position is None:
@@ -153,7 +153,7 @@ def _block_end(file: LocalFile, body: int) -> int | None:
     return None
 
 
-def _whole_tags(file: LocalFile, start: int, end: int) -> bool:
+def _has_whole_tags(file: LocalFile, start: int, end: int) -> bool:
     position = start
     for _ in range(_MAX_STEPS):
         if position >= end:
@@ -168,7 +168,7 @@ def _whole_tags(file: LocalFile, start: int, end: int) -> bool:
     return True
 
 
-def _whole_packets(file: LocalFile, start: int, end: int) -> bool:
+def _has_whole_packets(file: LocalFile, start: int, end: int) -> bool:
     size = _ts_size(file)
     if size is None:
         return False
@@ -180,7 +180,7 @@ def _whole_packets(file: LocalFile, start: int, end: int) -> bool:
         file.seek(position)
         data = file.read(min(_BLOCK // size * size, -(-(end - position) // size) * size))
         for at in range(0, len(data) - 187, size):
-            if data[at] != 0x47 or not _in_sequence(data[at : at + 12], counters):
+            if data[at] != 0x47 or not _is_in_sequence(data[at : at + 12], counters):
                 return False
         if len(data) < size:
             return True
@@ -188,7 +188,7 @@ def _whole_packets(file: LocalFile, start: int, end: int) -> bool:
     return True
 
 
-def _in_sequence(packet: bytes, counters: dict[int, int]) -> bool:
+def _is_in_sequence(packet: bytes, counters: dict[int, int]) -> bool:
     stream, counter = int.from_bytes(packet[1:3], "big") & 0x1FFF, packet[3] & 15
     has_payload, has_adaptation = packet[3] & 0x10, packet[3] & 0x20
     if has_adaptation and packet[4] and packet[5] & 0x80:  # a discontinuity that is announced
@@ -218,12 +218,12 @@ def _ts_start(file: LocalFile, near: int, size: int) -> int | None:
     return None
 
 
-def unfinished(file: LocalFile, name: str) -> str | None:
+def explain_unfinished(file: LocalFile, name: str) -> str | None:
     """Why this file looks cut off although it states no length; None where it ends as it should."""
     if name == "ogg":
-        return _unfinished_ogg(file)
+        return _explain_unfinished_ogg(file)
     if name == "mpegts":
-        return _unfinished_ts(file)
+        return _explain_unfinished_ts(file)
     if name == "flv":
         file.seek(max(0, file.size - 4))
         n_bytes = int.from_bytes(file.read(4), "big")
@@ -234,7 +234,7 @@ def unfinished(file: LocalFile, name: str) -> str | None:
     return None
 
 
-def _unfinished_ogg(file: LocalFile) -> str | None:
+def _explain_unfinished_ogg(file: LocalFile) -> str | None:
     near = max(0, file.size - 2 * _OGG_PAGE)
     file.seek(near)
     tail = file.read(2 * _OGG_PAGE)
@@ -245,7 +245,7 @@ def _unfinished_ogg(file: LocalFile) -> str | None:
     return None if page[0] & 4 else "no page is marked as its last one"
 
 
-def _unfinished_ts(file: LocalFile) -> str | None:
+def _explain_unfinished_ts(file: LocalFile) -> str | None:
     size = _ts_size(file)
     if size is None:
         return None
@@ -257,7 +257,7 @@ def _unfinished_ts(file: LocalFile) -> str | None:
     return None
 
 
-def next_sync(file: LocalFile, mark: bytes, after: int, *, limit: int | None = None) -> int | None:
+def find_sync(file: LocalFile, mark: bytes, after: int, *, limit: int | None = None) -> int | None:
     """Where these bytes stand next at or after a position."""
     position = max(0, after)
     end = file.size if limit is None else min(file.size, position + limit)

@@ -1,4 +1,4 @@
-"""Where decoded sound lies in time: timestamps, gaps, and the part that was asked for."""
+"""Timeline: where decoded sound lies in time, with timestamps, gaps, and the part that was asked for."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LONGEST_GAP = 86_400.0
 _SILENCE_BLOCK = 2**20
 
 
-class Clock:
+class FrameClock:
     """Decides from a frame's timestamp where its first sample lies.
 
     Sound whose timestamps run on stays in one piece. Later timestamps mean a gap, earlier ones that the
@@ -79,7 +79,7 @@ class Clock:
         if restarted:
             self._shift -= gap
         elif gap > (_EXACT_TOLERANCE if after_loss else TOLERANCE):
-            if self._plausible(gap, expected, first=first, is_hole=is_hole):
+            if self._is_plausible(gap, expected, first=first, is_hole=is_hole):
                 return expected + gap
             self._shift -= gap
             if gap >= _SHORTEST_JUMP:
@@ -91,7 +91,7 @@ class Clock:
             return expected + gap if self._trusted else expected
         return expected
 
-    def _plausible(self, gap: float, expected: float, *, first: bool, is_hole: Callable[[float], bool]) -> bool:
+    def _is_plausible(self, gap: float, expected: float, *, first: bool, is_hole: Callable[[float], bool]) -> bool:
         if self._longest is None:
             return gap <= _LONGEST_GAP_UNKNOWN
         within = expected + gap <= self._longest + 1.0 and gap <= _LONGEST_GAP

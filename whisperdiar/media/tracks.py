@@ -1,4 +1,4 @@
-"""Audio tracks: which one of a file is read, and what a user is told of the others."""
+"""Track selection: which audio track of a file is read, and what a user is told of the others."""
 
 from __future__ import annotations
 
@@ -12,9 +12,17 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from whisperdiar.errors import MediaError
-from whisperdiar.media.files import PLAYLIST, AudioTrack, audio_tracks, has_decoder, is_playlist, opened, shown
+from whisperdiar.media.files import (
+    PLAYLIST,
+    AudioTrack,
+    audio_tracks,
+    format_path,
+    has_decoder,
+    is_playlist,
+    open_media,
+)
 from whisperdiar.media.frames import discard_others
-from whisperdiar.text.languages import same_language
+from whisperdiar.text.languages import is_same_language
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -51,7 +59,7 @@ def main_stream(path: str | os.PathLike[str], container: InputContainer) -> Audi
     """
     streams = [stream for stream in container.streams.audio if has_decoder(stream)]
     if not streams:
-        raise MediaError(f"{shown(path)}: its sound ends early; check that all of it plays")
+        raise MediaError(f"{format_path(path)}: its sound ends early; check that all of it plays")
     best = container.streams.best("audio")
     return next((stream for stream in streams if stream is best), streams[0])
 
@@ -95,7 +103,7 @@ class TrackChooser:
             )
         streams = container.streams.audio
         if self.chosen.index >= len(streams) or not has_decoder(streams[self.chosen.index]):
-            raise MediaError(f"{shown(self._path)}: its sound ends early; check that all of it plays")
+            raise MediaError(f"{format_path(self._path)}: its sound ends early; check that all of it plays")
         return streams[self.chosen.index]
 
 
@@ -111,59 +119,59 @@ def _choose(
     tracks = audio_tracks(container)
     if not tracks:
         if is_playlist(Path(path)):
-            raise MediaError(f"{shown(path)}: {PLAYLIST}")
+            raise MediaError(f"{format_path(path)}: {PLAYLIST}")
         kinds = sorted({stream.type or "unknown" for stream in container.streams})
         found = f"only {' and '.join(kinds)}" if kinds else "nothing that can be played"
-        raise MediaError(f"{shown(path)}: has no sound, {found}; give a file with an audio track")
+        raise MediaError(f"{format_path(path)}: has no sound, {found}; give a file with an audio track")
     decodable = [has_decoder(stream) for stream in container.streams.audio]
     if number is not None:
         if number > len(tracks):
-            raise MediaError(f"{shown(path)}: has no audio track {number}; it has {_listed(tracks)}")
+            raise MediaError(f"{format_path(path)}: has no audio track {number}; it has {_format_tracks(tracks)}")
         if not decodable[number - 1]:
-            raise MediaError(_undecodable(path, tracks, decodable, number))
+            raise MediaError(_explain_undecodable(path, tracks, decodable, number))
         return ChosenTrack(number - 1)
     main = next((i for i, track in enumerate(tracks) if track.default), 0)
     if not any(decodable):
-        raise MediaError(_undecodable(path, tracks, decodable))
+        raise MediaError(_explain_undecodable(path, tracks, decodable))
     if len(tracks) == 1:
         return ChosenTrack(0)
     order = [main, *(i for i in range(len(tracks)) if i != main)]
-    chosen, reason = _first_heard(path, [i for i in order if decodable[i]], start=start, end=end)
+    chosen, reason = _find_first_audible(path, [i for i in order if decodable[i]], start=start, end=end)
     if not decodable[main]:
         reason = "cannot be decoded"
     others = [track for i, track in enumerate(tracks) if i != chosen and decodable[i]]
-    return ChosenTrack(chosen, *_said(tracks, others, main, chosen, reason, language))
+    return ChosenTrack(chosen, *_describe_choice(tracks, others, main, chosen, reason, language))
 
 
-def _first_heard(
+def _find_first_audible(
     path: str | os.PathLike[str], order: Sequence[int], *, start: float, end: float | None
 ) -> tuple[int, str]:
     """The first track in which there is sound (the first of all where there is none), and what the first one lacks."""
     first = order[0]
-    found = _sound(path, first, start=start, end=end) if len(order) > 1 else "heard"
+    found = _has_sound(path, first, start=start, end=end) if len(order) > 1 else "heard"
     if found == "heard":
         return first, ""
-    other = next((i for i in order[1:] if _sound(path, i, start=start, end=end) == "heard"), None)
+    other = next((i for i in order[1:] if _has_sound(path, i, start=start, end=end) == "heard"), None)
     return (first, "") if other is None else (other, "is silent" if found == "silent" else "cannot be decoded")
 
 
-def _sound(path: str | os.PathLike[str], index: int, *, start: float, end: float | None) -> Sound:
+def _has_sound(path: str | os.PathLike[str], index: int, *, start: float, end: float | None) -> Sound:
     """Whether a track holds any sound, judged by a few seconds of it.
 
     In a container of its own: after a seek FFmpeg may give other timestamps than without.
     """
     try:
-        with opened(path) as (container, _):
+        with open_media(path) as (container, _):
             stream = container.streams.audio[index]
             discard_others(container, stream)
-            places = _places(container, start, end)
+            places = _choose_places(container, start, end)
             decoded = sum(_listen(container, stream, at, seconds) for at, seconds in places)
-    except (MediaError, _Heard):  # a file that FFmpeg reads by other means only says nothing
+    except (MediaError, _SoundFound):  # a file that FFmpeg reads by other means only says nothing
         return "heard"
     return "silent" if decoded else "undecodable"
 
 
-class _Heard(Exception):
+class _SoundFound(Exception):
     """There is sound: nothing more need be listened to."""
 
 
@@ -185,7 +193,7 @@ def _listen(container: InputContainer, stream: AudioStream, at: float, seconds: 
             except FFmpegError:
                 continue
             if any(_peak(frame) > _SILENT for frame in frames):
-                raise _Heard
+                raise _SoundFound
             n_samples += sum(frame.samples for frame in frames)
             if n_samples >= seconds * (stream.rate or math.inf):
                 break
@@ -194,7 +202,7 @@ def _listen(container: InputContainer, stream: AudioStream, at: float, seconds: 
     return n_samples
 
 
-def _places(container: InputContainer, start: float, end: float | None) -> list[tuple[float, float]]:
+def _choose_places(container: InputContainer, start: float, end: float | None) -> list[tuple[float, float]]:
     """Where to listen, and how long (seconds)."""
     last = math.inf if container.duration is None else container.duration / 1e6
     last = min(last, math.inf if end is None else end)
@@ -218,7 +226,7 @@ def _peak(frame: Any) -> float:
     return largest
 
 
-def _said(
+def _describe_choice(
     tracks: Sequence[AudioTrack],
     others: Sequence[AudioTrack],
     main: int,
@@ -228,28 +236,28 @@ def _said(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Warnings and notes about the choice: one sentence; `others` are those that could be read in its place."""
     hint = f"--track {others[0].number}" if len(others) == 1 else "--track N"
-    also = f"; also: {_listed(others)} ({hint})" if others else ""
+    also = f"; also: {_format_tracks(others)} ({hint})" if others else ""
     this = f"track {chosen + 1} of {len(tracks)}"
     if chosen != main:
         return (f"track {main + 1} {reason}, so that {this} is read in its place{also}",), ()
-    tagged = next((track for track in others if same_language(track.language, language)), None)
-    if tagged is not None and not same_language(tracks[chosen].language, language):
+    tagged = next((track for track in others if is_same_language(track.language, language)), None)
+    if tagged is not None and not is_same_language(tracks[chosen].language, language):
         own = f"tagged {tracks[chosen].language}" if tracks[chosen].language else "without a language"
         other = f"but another is tagged {tagged.language}: to read that, give --track {tagged.number}"
         return (f"{this} ({own}) is read, {other}{also}",), ()
     return (), (f"{this} is read{also}",)
 
 
-def _listed(tracks: Sequence[AudioTrack]) -> str:
+def _format_tracks(tracks: Sequence[AudioTrack]) -> str:
     return ", ".join(map(str, tracks))
 
 
-def _undecodable(
+def _explain_undecodable(
     path: str | os.PathLike[str], tracks: Sequence[AudioTrack], decodable: Sequence[bool], number: int | None = None
 ) -> str:
     what = "its sound" if number is None else f"track {number}"
-    said = f"{shown(path)}: {what} cannot be decoded (unknown, encrypted or damaged); "
+    said = f"{format_path(path)}: {what} cannot be decoded (unknown, encrypted or damaged); "
     others = [track for track, good in zip(tracks, decodable, strict=True) if good]
     if others:
-        return f"{said}give another track: {_listed(others)} (--track {others[0].number})"
+        return f"{said}give another track: {_format_tracks(others)} (--track {others[0].number})"
     return f"{said}convert it to WAV with the program that made it"

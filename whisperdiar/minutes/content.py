@@ -1,4 +1,4 @@
-"""What minutes hold: the frozen values that are written, and their dictionary form."""
+"""Minutes as frozen values, and their dictionary form."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ class Minutes:
 
     def link(self, span: Span) -> str | None:
         """A link that plays a stretch of the recording (Media Fragments URI 1.0); None without a recording."""
-        return None if self.media is None else f"{self.media}#t={_compact(span.start)},{_compact(span.end)}"
+        return None if self.media is None else f"{self.media}#t={_round_seconds(span.start)},{_round_seconds(span.end)}"
 
     def name(self, speaker: str | None) -> str | None:
         """The name that people read for a speaker label."""
@@ -190,5 +190,5 @@ def _span_dict(span: Span) -> dict[str, float]:
     return {"start": round(span.start, 3), "end": round(span.end, 3)}
 
 
-def _compact(seconds: float) -> str:
+def _round_seconds(seconds: float) -> str:
     return f"{max(0.0, seconds):.3f}".rstrip("0").rstrip(".")

@@ -1,4 +1,4 @@
-"""What is known of a language: stop words, fillers, and cue phrases by category, as data files.
+"""Language data: stop words, fillers, and cue phrases by category.
 
 A phrase is words separated by spaces, ``*`` at the end of a word stands for any ending, so that a stem does for the
 forms of an inflected language. The categories mean the same in every language: what is learnt of them in one can be

@@ -1,4 +1,4 @@
-"""The address of a recording, as minutes link to it. Pure but for where the current folder is."""
+"""Media links: the address of a recording, as minutes link to it. Pure but for where the current folder is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words around the minutes, as data: headings, formats of dates and numbers, the order of sections."""
+"""Templates: headings, formats of dates and numbers, and the order of sections, as data."""
 
 from __future__ import annotations
 
@@ -75,11 +75,11 @@ def template(choice: str | None, language: str | None) -> Template:
         InvalidOption: there is no template of that name, and no such file.
         FormatError: the file is no template; the message says why.
     """
-    names = shipped()
+    names = list_shipped()
     if choice is None:
-        return _of(_read_shipped(language if language in names else BASE), "the shipped template")
+        return _make_template(_read_shipped(language if language in names else BASE), "the shipped template")
     if choice in names:
-        return _of(_read_shipped(choice), "the shipped template")
+        return _make_template(_read_shipped(choice), "the shipped template")
     if not Path(choice).suffix:
         raise InvalidOption(f"--template {choice}: choose one of {', '.join(names)}, or give a JSON file")
     try:
@@ -88,10 +88,10 @@ def template(choice: str | None, language: str | None) -> Template:
         if isinstance(error, FormatError):
             raise
         raise FormatError(f"{choice}: this is no JSON ({error})") from error
-    return _of(data, choice)
+    return _make_template(data, choice)
 
 
-def shipped() -> tuple[str, ...]:
+def list_shipped() -> tuple[str, ...]:
     """Names of the templates that come along."""
     folder = importlib.resources.files("whisperdiar.minutes").joinpath("templates")
     return tuple(sorted(item.name[:-5] for item in folder.iterdir() if item.name.endswith(".json")))
@@ -102,7 +102,7 @@ def _read_shipped(name: str | None) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def _of(data: Any, source: str) -> Template:
+def _make_template(data: Any, source: str) -> Template:
     """What a file leaves out is taken from the English template; what that has not is a mistake."""
     base = _read_shipped(BASE)
     if not isinstance(data, dict):

@@ -1,4 +1,4 @@
-"""Words → utterances, the clauses that are scored and quoted. Pure.
+"""Utterances: words → the clauses that are scored and quoted. Pure.
 
 An utterance holds consecutive words of one speaker. It ends with a sentence, at a comma between two parts that can
 stand alone, at a pause, and where it would become too long; a text without any punctuation is cut at pauses, before
@@ -58,7 +58,7 @@ class Utterance:
     @property
     def text(self) -> str:
         """The joined words on one line, stripped."""
-        return joined(self.words)
+        return join_words(self.words)
 
     @property
     def asks(self) -> bool:
@@ -66,7 +66,7 @@ class Utterance:
         return last_mark(self.words[-1].text) in ("?", "？", "؟")
 
 
-def joined(words: Sequence[Word]) -> str:
+def join_words(words: Sequence[Word]) -> str:
     """The words as one line of text, white space made single."""
     return " ".join("".join(word.text for word in words).split())
 
@@ -83,8 +83,8 @@ def utterances(
     """
     words = transcript.words
     clauses = frozenset[str]() if (punctuated := _is_punctuated(words)) else frozenset(connectives)
-    pieces: list[_Piece] = []
-    open_: dict[str | None, _Piece] = {}
+    pieces: list[_UtteranceDraft] = []
+    open_: dict[str | None, _UtteranceDraft] = {}
     sizes = Counter[int]()
     for index, word in enumerate(words):
         if not word.text.strip():
@@ -92,15 +92,15 @@ def utterances(
         piece = before = open_.get(word.speaker)
         sentence = whole = len(pieces)
         if before is not None:
-            anew = punctuated and len(before.indices) >= _FEWEST_WORDS and _begins(word, starters)
+            anew = punctuated and len(before.indices) >= _FEWEST_WORDS and _is_beginning(word, starters)
             if anew or _ends_sentence(words, before.indices, word, punctuated=punctuated):
                 piece = None
-                if punctuated and _goes_on(words[before.indices[-1]], word) and sizes[before.whole] < _LONGEST:
+                if punctuated and _is_continued(words[before.indices[-1]], word) and sizes[before.whole] < _LONGEST:
                     whole = before.whole
             elif _ends_clause(words, before.indices, word, clauses):
                 sentence, whole, piece = before.sentence, before.whole, None
         if piece is None:
-            piece = open_[word.speaker] = _Piece([], sentence, whole)
+            piece = open_[word.speaker] = _UtteranceDraft([], sentence, whole)
             pieces.append(piece)
         piece.indices.append(index)
         sizes[piece.whole] += 1
@@ -118,7 +118,7 @@ def utterances(
     )
 
 
-class _Piece(NamedTuple):
+class _UtteranceDraft(NamedTuple):
     """An utterance while it is made."""
 
     indices: list[int]
@@ -141,14 +141,14 @@ def _ends_sentence(words: Sequence[Word], indices: Sequence[int], word: Word, *,
     return len(indices) >= _LONGEST_PLAIN or (len(indices) >= _LONG and pause > _SHORT_PAUSE)
 
 
-def _begins(word: Word, starters: Collection[str]) -> bool:
+def _is_beginning(word: Word, starters: Collection[str]) -> bool:
     text = word.text.strip()
     if len(text) > 1 and text.isupper():  # IT, US
         return False
     return text[:1].isupper() and text.lower().strip(".,?!").replace("’", "'") in starters
 
 
-def _goes_on(before: Word, word: Word) -> bool:
+def _is_continued(before: Word, word: Word) -> bool:
     """Whether a sentence goes on after a pause."""
     open_end = last_mark(before.text) not in SENTENCE_END
     return open_end and word.start - before.end <= _PAUSE_IN_SENTENCE and word.text.strip()[:1].islower()

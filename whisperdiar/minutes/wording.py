@@ -1,4 +1,4 @@
-"""Spoken words → a sentence to be read. Pure.
+"""Text clean-up: spoken words → a sentence to be read. Pure.
 
 Only what no reader misses is left out: fillers, words said twice, words broken off, and connectives that lean on what
 was said before. Nothing is put in other words, except the few spoken forms that a language's file lists. Quotes of
@@ -20,21 +20,21 @@ _CAPITAL = re.compile(r"(\w{2}[.?!]\s+)([^\W\d_])")
 _LONGEST_REPEAT = 7
 
 
-def readable(text: str, language: Language) -> str:
+def make_readable(text: str, language: Language) -> str:
     """A clean sentence: a capital, an end; empty where nothing is left."""
     words = text.split()
-    words = _without_fillers(words, language)
-    words = _without_repeats(words)
-    words = _without_fragments(words, language)
-    words = _without_phrases(words, language)
-    words = _without_restarts(_without_repeats(words), language)
-    words = _without_connectives(words, language)
-    shown = _LEADING.sub("", " ".join(_written(words, language)))
+    words = _remove_fillers(words, language)
+    words = _remove_repeats(words)
+    words = _remove_fragments(words, language)
+    words = _remove_phrases(words, language)
+    words = _remove_restarts(_remove_repeats(words), language)
+    words = _remove_connectives(words, language)
+    shown = _LEADING.sub("", " ".join(_apply_spelling(words, language)))
     shown = re.sub(r"\s+([,.?!;:])", r"\1", shown)
-    return sentence(_CAPITAL.sub(lambda found: found[1] + found[2].upper(), shown))
+    return format_sentence(_CAPITAL.sub(lambda found: found[1] + found[2].upper(), shown))
 
 
-def sentence(text: str) -> str:
+def format_sentence(text: str) -> str:
     """With a capital at the beginning and a mark at the end; empty stays empty."""
     text = _LEADING.sub("", text)
     closed = text.rstrip()[-1:] in SENTENCE_END and not text.rstrip().endswith("…")
@@ -51,7 +51,7 @@ def key_of(word: str) -> str:
     return " ".join(tokens_of(word))
 
 
-def _without_fillers(words: Sequence[str], language: Language) -> list[str]:
+def _remove_fillers(words: Sequence[str], language: Language) -> list[str]:
     kept: list[str] = []
     for word in words:
         if key_of(word) in language.fillers:
@@ -64,7 +64,7 @@ def _without_fillers(words: Sequence[str], language: Language) -> list[str]:
     return kept
 
 
-def _without_repeats(words: Sequence[str]) -> list[str]:
+def _remove_repeats(words: Sequence[str]) -> list[str]:
     """Of a phrase that is said twice in a row, the second one stays; it may end with a comma that counts."""
     kept: list[str] = []
     for word in words:
@@ -82,7 +82,7 @@ def _without_repeats(words: Sequence[str]) -> list[str]:
     return kept
 
 
-def _without_fragments(words: Sequence[str], language: Language) -> list[str]:
+def _remove_fragments(words: Sequence[str], language: Language) -> list[str]:
     """Without beginnings of the word that follows (``w we``, ``ex existing``), and of words that never came."""
     kept: list[str] = []
     known = language.data.get("fragments", ())
@@ -111,7 +111,7 @@ def _without_fragments(words: Sequence[str], language: Language) -> list[str]:
     return kept
 
 
-def _without_phrases(words: Sequence[str], language: Language) -> list[str]:
+def _remove_phrases(words: Sequence[str], language: Language) -> list[str]:
     """Without phrases that say nothing (``you know``), unless the word before needs them (``do you know``)."""
     phrases = {tuple(phrase.split()): before for phrase, before in language.data.get("inline", {}).items()}
     lengths = sorted({len(phrase) for phrase in phrases}, reverse=True)
@@ -133,12 +133,12 @@ def _without_phrases(words: Sequence[str], language: Language) -> list[str]:
     return kept
 
 
-def _without_restarts(words: Sequence[str], language: Language) -> list[str]:
+def _remove_restarts(words: Sequence[str], language: Language) -> list[str]:
     """Of a phrase that is begun again with its first word (``from a from the``) the beginning is left out."""
     small = language.data.get("restarts", ())
     kept: list[str] = []
     for word in words:
-        if kept and _begun_again(kept, word, language):
+        if kept and _is_restart(kept, word, language):
             kept = kept[:-4] + kept[-1:]
             if len(kept) == 1:
                 kept[0] = kept[0][:1].upper() + kept[0][1:]
@@ -157,7 +157,7 @@ def _without_restarts(words: Sequence[str], language: Language) -> list[str]:
     return kept
 
 
-def _begun_again(kept: Sequence[str], word: str, language: Language) -> bool:
+def _is_restart(kept: Sequence[str], word: str, language: Language) -> bool:
     """Whether the two small words before a third one are said again: ``we have to we`` and ``have``."""
     keys = [key_of(item) for item in (*kept[-4:], word)]
     return (
@@ -169,7 +169,7 @@ def _begun_again(kept: Sequence[str], word: str, language: Language) -> bool:
     )
 
 
-def _without_connectives(words: Sequence[str], language: Language) -> list[str]:
+def _remove_connectives(words: Sequence[str], language: Language) -> list[str]:
     """Without words at either end that lean on another sentence: ``so``, ``and then``, ``you know``."""
     found = list(words)
     openers = [phrase.split() for phrase in language.data.get("openers", ())]
@@ -194,12 +194,12 @@ def _without_connectives(words: Sequence[str], language: Language) -> list[str]:
     return found
 
 
-def _written(words: Sequence[str], language: Language) -> list[str]:
+def _apply_spelling(words: Sequence[str], language: Language) -> list[str]:
     spoken: dict[str, str] = language.data.get("written", {})
-    return [_replaced(word, spoken) for word in words]
+    return [_replace(word, spoken) for word in words]
 
 
-def _replaced(word: str, spoken: dict[str, str]) -> str:
+def _replace(word: str, spoken: dict[str, str]) -> str:
     token = key_of(word)
     if token not in spoken:
         return word

@@ -17,7 +17,7 @@ from pathlib import Path
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import InvalidOption, ModelUnavailable, OutputError
 from whisperdiar.models import conversion, hub
-from whisperdiar.models.catalogue import KNOWN, best_fitting, choose_default, is_name, repository_of
+from whisperdiar.models.catalogue import KNOWN, choose_default, find_best_fitting, is_name, repository_of
 from whisperdiar.models.fetch import OPTIONAL_WHISPER_FILES, WHISPER_FILES, fetch_whisper
 from whisperdiar.models.repair import converted_anew, repair_folder, repair_snapshot
 from whisperdiar.options import Runtime
@@ -75,7 +75,12 @@ def catalogue() -> tuple[CatalogueEntry, ...]:
     """All Whisper models that have a name, small ones first."""
     return tuple(
         CatalogueEntry(
-            name, known.repository, known.size_mb, known.multilingual, known.licence, cached=_cached(name) is not None
+            name,
+            known.repository,
+            known.size_mb,
+            known.multilingual,
+            known.licence,
+            cached=_find_cached(name) is not None,
         )
         for name, known in KNOWN.items()
     )
@@ -111,16 +116,16 @@ def resolve(
     runtime = runtime or Runtime()
     if model == "auto":
         return _resolve_auto(runtime, kind, index, translate, progress)
-    folder = _as_folder(model)
+    folder = _to_folder(model)
     if folder is not None:
         if _check_folder(folder):
             return ResolvedModel(folder, model)
-        return _converted(folder, ResolvedModel(folder, model), progress)
+        return _convert(folder, ResolvedModel(folder, model), progress)
     repository = repository_of(model)
     found = _find(model, repository) or _fetch(model, repository, runtime, progress)
-    if not hub.missing_files(found.path, WHISPER_FILES):
+    if not hub.find_missing(found.path, WHISPER_FILES):
         return found
-    return _converted(found.path, found, progress)
+    return _convert(found.path, found, progress)
 
 
 def check(model: str) -> None:
@@ -131,7 +136,7 @@ def check(model: str) -> None:
     """
     if model == "auto":
         return
-    folder = _as_folder(model)
+    folder = _to_folder(model)
     if folder is None:
         repository_of(model)
     else:
@@ -165,7 +170,7 @@ def download(
         ModelUnavailable: it cannot be fetched.
         BackendError, OutputError: as `resolve` does.
     """
-    if _as_folder(name) is not None:
+    if _to_folder(name) is not None:
         raise InvalidOption(f"model {name!r} is a folder: give a name such as small, or a repository owner/name")
     repository = repository_of(name)
     runtime = runtime or Runtime()
@@ -235,22 +240,22 @@ def path(name: str) -> Path:
     """
     if name == "auto":
         return resolve(name, runtime=Runtime(offline=True)).path
-    folder = _as_folder(name)
+    folder = _to_folder(name)
     if folder is not None:
         if _check_folder(folder):
             return folder
-        place = conversion.place_for(folder)
+        place = conversion.choose_folder(folder)
         return place if place.is_dir() else folder
     repository = repository_of(name)
     found = _find(name, repository) or _fetch(name, repository, Runtime(offline=True), no_progress)
-    place = conversion.place_for(found.path, repository=repository)
+    place = conversion.choose_folder(found.path, repository=repository)
     return place if place.is_dir() else found.path
 
 
-def best_cached(kind: str = "cpu", index: int = 0) -> str | None:
+def find_best_cached(kind: str = "cpu", index: int = 0) -> str | None:
     """Name of the most accurate multilingual Whisper on this machine that its memory holds, or None."""
-    names = tuple(name for name in KNOWN if _cached(name) is not None)
-    return best_fitting(names, kind, available_memory(kind, index))
+    names = tuple(name for name in KNOWN if _find_cached(name) is not None)
+    return find_best_fitting(names, kind, available_memory(kind, index))
 
 
 def fetch_snapshot(
@@ -289,7 +294,7 @@ def _resolve_auto(runtime: Runtime, kind: str, index: int, translate: bool, prog
         found = resolve(name, runtime=runtime, progress=progress)
         return replace(found, remarks=(f"model {name} ({reason})", *found.remarks))
     except ModelUnavailable as error:
-        other = best_cached(kind, index)
+        other = find_best_cached(kind, index)
         if other is None:
             raise
         found = resolve(other, runtime=Runtime(offline=True))
@@ -316,21 +321,21 @@ def _find(name: str, repository: str) -> ResolvedModel | None:
         return ResolvedModel(checkpoint, name, repository, checkpoint.name)
     converted = conversion.find_converted(repository)
     if converted is not None:
-        return ResolvedModel(converted, name, repository, conversion.record_of(converted).get("revision"))
+        return ResolvedModel(converted, name, repository, conversion.read_record(converted).get("revision"))
     return None
 
 
-def _converted(checkpoint: Path, found: ResolvedModel, progress: Progress) -> ResolvedModel:
+def _convert(checkpoint: Path, found: ResolvedModel, progress: Progress) -> ResolvedModel:
     folder, now = conversion.convert(checkpoint, name=found.name, repository=found.repository, progress=progress)
     remarks = (f"model {found.name} was converted for CTranslate2, into {folder}",) if now else ()
     return replace(found, path=folder, remarks=remarks)
 
 
-def _cached(name: str) -> Path | None:
+def _find_cached(name: str) -> Path | None:
     return hub.find_cached(KNOWN[name].repository, WHISPER_FILES)
 
 
-def _as_folder(model: str) -> Path | None:
+def _to_folder(model: str) -> Path | None:
     """The path that is meant, or None where it is a name or a repository."""
     folder = Path(model).expanduser()
     if is_name(model):
@@ -344,12 +349,12 @@ def _check_folder(folder: Path) -> bool:
     if not os.path.isdir(folder):
         cause = "this is a file: give the folder that holds it" if os.path.exists(folder) else "no such folder"
         raise InvalidOption(f"model {str(folder)!r}: {cause}")
-    missing = hub.missing_files(folder, WHISPER_FILES)
+    missing = hub.find_missing(folder, WHISPER_FILES)
     if not missing:
         return True
     if conversion.is_checkpoint(folder):
         return False
-    missing = conversion.missing_parts(folder) or missing
+    missing = conversion.find_missing_parts(folder) or missing
     if (folder / "adapter_config.json").exists():
         raise InvalidOption(f"model {str(folder)!r} is an adapter: merge it into the model that it was trained on")
     raise InvalidOption(

@@ -7,11 +7,11 @@ import re
 from dataclasses import dataclass
 
 from whisperdiar.errors import InvalidOption
-from whisperdiar.system.machine import MB, fits
+from whisperdiar.system.machine import MB, has_room
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownModel:
     """A model by name: its repository on the hub, the size of its files, and what it is."""
 
     repository: str
@@ -22,23 +22,23 @@ class Known:
 
 # Sizes are those of the repositories' files, rounded.
 KNOWN = {
-    "tiny": Known("Systran/faster-whisper-tiny", 78, True),
-    "tiny.en": Known("Systran/faster-whisper-tiny.en", 78, False),
-    "base": Known("Systran/faster-whisper-base", 148, True),
-    "base.en": Known("Systran/faster-whisper-base.en", 148, False),
-    "small": Known("Systran/faster-whisper-small", 486, True),
-    "small.en": Known("Systran/faster-whisper-small.en", 486, False),
-    "distil-small.en": Known("Systran/faster-distil-whisper-small.en", 335, False),
-    "medium": Known("Systran/faster-whisper-medium", 1531, True),
-    "medium.en": Known("Systran/faster-whisper-medium.en", 1531, False),
-    "distil-medium.en": Known("Systran/faster-distil-whisper-medium.en", 792, False),
-    "large-v1": Known("Systran/faster-whisper-large-v1", 3090, True),
-    "large-v2": Known("Systran/faster-whisper-large-v2", 3090, True),
-    "large-v3": Known("Systran/faster-whisper-large-v3", 3091, True),
-    "large-v3-turbo": Known("mobiuslabsgmbh/faster-whisper-large-v3-turbo", 1622, True),
-    "distil-large-v2": Known("Systran/faster-distil-whisper-large-v2", 1516, False),
-    "distil-large-v3": Known("Systran/faster-distil-whisper-large-v3", 1517, False),
-    "distil-large-v3.5": Known("distil-whisper/distil-large-v3.5-ct2", 1517, False),
+    "tiny": KnownModel("Systran/faster-whisper-tiny", 78, True),
+    "tiny.en": KnownModel("Systran/faster-whisper-tiny.en", 78, False),
+    "base": KnownModel("Systran/faster-whisper-base", 148, True),
+    "base.en": KnownModel("Systran/faster-whisper-base.en", 148, False),
+    "small": KnownModel("Systran/faster-whisper-small", 486, True),
+    "small.en": KnownModel("Systran/faster-whisper-small.en", 486, False),
+    "distil-small.en": KnownModel("Systran/faster-distil-whisper-small.en", 335, False),
+    "medium": KnownModel("Systran/faster-whisper-medium", 1531, True),
+    "medium.en": KnownModel("Systran/faster-whisper-medium.en", 1531, False),
+    "distil-medium.en": KnownModel("Systran/faster-distil-whisper-medium.en", 792, False),
+    "large-v1": KnownModel("Systran/faster-whisper-large-v1", 3090, True),
+    "large-v2": KnownModel("Systran/faster-whisper-large-v2", 3090, True),
+    "large-v3": KnownModel("Systran/faster-whisper-large-v3", 3091, True),
+    "large-v3-turbo": KnownModel("mobiuslabsgmbh/faster-whisper-large-v3-turbo", 1622, True),
+    "distil-large-v2": KnownModel("Systran/faster-distil-whisper-large-v2", 1516, False),
+    "distil-large-v3": KnownModel("Systran/faster-distil-whisper-large-v3", 1517, False),
+    "distil-large-v3.5": KnownModel("distil-whisper/distil-large-v3.5-ct2", 1517, False),
 }
 ALIASES = {"large": "large-v3", "turbo": "large-v3-turbo"}
 BEST_FIRST = ("large-v3", "large-v3-turbo", "large-v2", "large-v1", "medium", "small", "base", "tiny")
@@ -97,27 +97,27 @@ def choose_default(kind: str, *, free_bytes: int | None, cores: int, translate: 
         translate: whether the text is to be translated into English.
     """
     order = (_DEFAULTS_FOR_TRANSLATION if translate else _DEFAULTS)[kind]
-    quick = [name for name in order if not _slow(name, kind, cores)]
-    fitting = [name for name in quick if _fits(name, kind, free_bytes, _PIECES[kind])]
-    return fitting[0] if fitting else order[-1], _reason(kind, free_bytes, cores)
+    quick = [name for name in order if not _is_slow(name, kind, cores)]
+    fitting = [name for name in quick if _is_fitting(name, kind, free_bytes, _PIECES[kind])]
+    return fitting[0] if fitting else order[-1], _explain_choice(kind, free_bytes, cores)
 
 
-def best_fitting(names: tuple[str, ...], kind: str, free_bytes: int | None) -> str | None:
+def find_best_fitting(names: tuple[str, ...], kind: str, free_bytes: int | None) -> str | None:
     """The most accurate of these multilingual models that fits into the memory, else the smallest; None of none."""
     order = [name for name in BEST_FIRST if name in names]
-    fitting = [name for name in order if _fits(name, kind, free_bytes, 1)]
+    fitting = [name for name in order if _is_fitting(name, kind, free_bytes, 1)]
     return fitting[0] if fitting else order[-1] if order else None
 
 
-def _slow(name: str, kind: str, cores: int) -> bool:
+def _is_slow(name: str, kind: str, cores: int) -> bool:
     return kind == "cpu" and cores < _LARGE_ON_CPU_CORES and KNOWN[name].size_mb > KNOWN["small"].size_mb
 
 
-def _fits(name: str, kind: str, free_bytes: int | None, pieces: int) -> bool:
-    return free_bytes is None or fits(kind, free_bytes, KNOWN[name].size_mb * MB, pieces)
+def _is_fitting(name: str, kind: str, free_bytes: int | None, pieces: int) -> bool:
+    return free_bytes is None or has_room(kind, free_bytes, KNOWN[name].size_mb * MB, pieces)
 
 
-def _reason(kind: str, free_bytes: int | None, cores: int) -> str:
+def _explain_choice(kind: str, free_bytes: int | None, cores: int) -> str:
     processor = "GPU" if kind == "cuda" else f"{cores} CPU core{'s' * (cores != 1)}"
     if free_bytes is None:
         return processor

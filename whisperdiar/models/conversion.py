@@ -39,7 +39,7 @@ _FORMAT = "1"  # of what is converted; another number makes all be converted aga
 _STALE_S = 86_400.0
 
 
-def weights_of(names: Collection[str]) -> list[str]:
+def select_weights(names: Collection[str]) -> list[str]:
     """Which of a folder's files hold the weights (with the index of weights in several files); none: no checkpoint."""
     if "config.json" not in names:
         return []
@@ -55,25 +55,25 @@ def weights_of(names: Collection[str]) -> list[str]:
 
 def is_checkpoint(folder: Path) -> bool:
     """Whether a folder is a checkpoint of Transformers, of whatever model, with all its weights."""
-    return bool(weights := weights_of(_names(folder))) and not _missing_parts(folder, weights)
+    return bool(weights := select_weights(_names(folder))) and not _find_missing_parts(folder, weights)
 
 
-def missing_parts(folder: Path) -> list[str]:
+def find_missing_parts(folder: Path) -> list[str]:
     """Files of weights that the folder's index names and that are not there."""
-    return _missing_parts(folder, weights_of(_names(folder)))
+    return _find_missing_parts(folder, select_weights(_names(folder)))
 
 
 def needed_files(folder: Path) -> tuple[str, ...]:
     """What must be in the folder of a checkpoint, by what is there of it."""
-    weights = weights_of(_names(folder)) or [_WEIGHTS[0]]
-    return tuple(dict.fromkeys(["config.json", *weights, *_missing_parts(folder, weights)]))
+    weights = select_weights(_names(folder)) or [_WEIGHTS[0]]
+    return tuple(dict.fromkeys(["config.json", *weights, *_find_missing_parts(folder, weights)]))
 
 
 def _names(folder: Path) -> set[str]:
     return {item.name for item in folder.iterdir() if item.is_file()} if folder.is_dir() else set()
 
 
-def _missing_parts(folder: Path, weights: list[str]) -> list[str]:
+def _find_missing_parts(folder: Path, weights: list[str]) -> list[str]:
     if not weights or not weights[0].endswith(".index.json"):
         return []
     try:
@@ -127,7 +127,7 @@ def cache_folder() -> Path:
     return Path(home).expanduser() / "whisperdiar" / "converted"
 
 
-def place_for(checkpoint: Path, *, repository: str | None = None) -> Path:
+def choose_folder(checkpoint: Path, *, repository: str | None = None) -> Path:
     """Where the converted model belongs; a snapshot of a repository is known by its commit, the folder's name."""
     if repository is not None:
         name, parts = repository, [repository, checkpoint.name]
@@ -135,7 +135,7 @@ def place_for(checkpoint: Path, *, repository: str | None = None) -> Path:
         folder = checkpoint.resolve()
         name, parts = folder.name, [str(folder)]
         names = _names(folder)
-        for item in sorted({"config.json", *SIDE_FILES, *weights_of(names)} & names):
+        for item in sorted({"config.json", *SIDE_FILES, *select_weights(names)} & names):
             status = (folder / item).stat()
             parts += [item, str(status.st_size), str(status.st_mtime_ns)]
     key = hashlib.sha256("\0".join([_FORMAT, *parts]).encode()).hexdigest()[:12]
@@ -144,17 +144,17 @@ def place_for(checkpoint: Path, *, repository: str | None = None) -> Path:
 
 def find_converted(repository: str) -> Path | None:
     """The newest converted model of a repository, also where its checkpoint is gone."""
-    found = [folder for folder in converted_models() if record_of(folder).get("source") == repository]
+    found = [folder for folder in list_converted() if read_record(folder).get("source") == repository]
     return max(found, key=lambda folder: folder.stat().st_mtime, default=None)
 
 
-def converted_models() -> list[Path]:
+def list_converted() -> list[Path]:
     """All converted models on this machine."""
     root = cache_folder()
     return sorted(item.parent for item in root.glob(f"*/{RECORD}") if not item.parent.name.startswith("."))
 
 
-def record_of(folder: Path) -> dict[str, Any]:
+def read_record(folder: Path) -> dict[str, Any]:
     """What was noted at the conversion; empty where this is no converted model."""
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
@@ -181,7 +181,7 @@ def convert(
         OutputError: the converted model cannot be written.
         BackendError: memory does not suffice.
     """
-    target = place_for(checkpoint, repository=repository)
+    target = choose_folder(checkpoint, repository=repository)
     if (target / RECORD).is_file():
         return target, False
     check_config(checkpoint, name)
@@ -199,7 +199,7 @@ def convert(
             with contextlib.suppress(FileExistsError):
                 _rename(model, target)
     except OSError as error:
-        raise OutputError(_no_room(name, target.parent, error.strerror or str(error))) from error
+        raise OutputError(_make_space_error(name, target.parent, error.strerror or str(error))) from error
     progress("convert", 1.0)
     return target, True
 
@@ -245,7 +245,7 @@ def _run(checkpoint: Path, model: Path, report: Path, name: str) -> None:
     if kind == "memory" or done.returncode in (-9, 137):
         raise BackendError(f"memory is too small for converting model {name}: convert it on a larger machine")
     if kind == "disk":
-        raise OutputError(_no_room(name, model.parent.parent, cause))
+        raise OutputError(_make_space_error(name, model.parent.parent, cause))
     if kind == "tokenizer":
         raise BackendBroken(
             f"model {name} has no usable tokenizer ({cause}): lay tokenizer.json, or vocab.json and merges.txt, of the "
@@ -254,7 +254,7 @@ def _run(checkpoint: Path, model: Path, report: Path, name: str) -> None:
     raise BackendBroken(f"model {name} cannot be converted ({cause}): get it again, or take another one")
 
 
-def _no_room(name: str, folder: Path, cause: str) -> str:
+def _make_space_error(name: str, folder: Path, cause: str) -> str:
     return (
         f"model {name} cannot be converted, since {folder} cannot be written ({cause}): "
         "make room, or set WHISPERDIAR_CACHE to a folder elsewhere"

@@ -1,4 +1,4 @@
-"""The process that turns a Whisper checkpoint of Transformers into a model of CTranslate2.
+"""Conversion process: a Whisper checkpoint of Transformers → a model of CTranslate2.
 
     python -m whisperdiar.models.converter CHECKPOINT MODEL REPORT
 
@@ -23,7 +23,7 @@ _TIED_WEIGHTS = {"proj_out.weight"}
 """Is the embedding of tokens once more: checkpoints leave it out."""
 
 
-class Failure(Exception):
+class ConversionFailure(Exception):
     """Why a checkpoint cannot be converted."""
 
     def __init__(self, kind: str, cause: str) -> None:
@@ -55,10 +55,10 @@ def convert(checkpoint: Path, model: Path) -> None:
             except (OSError, MemoryError):
                 raise
             except Exception as error:  # damaged files raise what their readers please
-                raise Failure("checkpoint", one_line(error)) from error
+                raise ConversionFailure("checkpoint", summarise_failure(error)) from error
             lacking = sorted(set(found["missing_keys"]) - _TIED_WEIGHTS)
             if lacking:
-                raise Failure("checkpoint", f"{len(lacking)} weights are missing, such as {lacking[0]}")
+                raise ConversionFailure("checkpoint", f"{len(lacking)} weights are missing, such as {lacking[0]}")
             self.config = loaded.config
             self.knows_languages = bool(getattr(loaded.generation_config, "lang_to_id", None))
             return loaded
@@ -67,22 +67,22 @@ def convert(checkpoint: Path, model: Path) -> None:
             try:
                 self.tokenizer = tokenizer_class.from_pretrained(path, **options)
             except Exception as error:  # as above
-                raise Failure("tokenizer", one_line(error)) from error
+                raise ConversionFailure("tokenizer", summarise_failure(error)) from error
             known = self.tokenizer.get_vocab()
             lacking = [token for token in _NEEDED_TOKENS if token not in known]
             if lacking:
-                raise Failure("tokenizer", f"it does not know {lacking[0]}")
+                raise ConversionFailure("tokenizer", f"it does not know {lacking[0]}")
             return self.tokenizer
 
     converter = Converter(str(checkpoint), load_as_float16=True)
     try:
         converter.convert(str(model), quantization="float16")
     except (ValueError, KeyError, AttributeError) as error:  # sizes that contradict each other
-        raise Failure("checkpoint", one_line(error)) from error
+        raise ConversionFailure("checkpoint", summarise_failure(error)) from error
     ids = converter.tokenizer.get_vocab()
     for index, token in enumerate(json.loads((model / "vocabulary.json").read_text(encoding="utf-8"))):
         if ids.get(token, index) != index:
-            raise Failure("tokenizer", f"its numbers have a gap before {token!r}")
+            raise ConversionFailure("tokenizer", f"its numbers have a gap before {token!r}")
     converter.tokenizer.backend_tokenizer.save(str(model / "tokenizer.json"))
     _mend_config(model / "config.json", ids, keep_languages=converter.knows_languages)
     _write_processor(checkpoint, model, converter.config.num_mel_bins)
@@ -117,7 +117,7 @@ def _write_processor(checkpoint: Path, model: Path, n_mels: int) -> None:
     (model / "preprocessor_config.json").write_text(json.dumps(processor, indent=2) + "\n", encoding="utf-8")
 
 
-def one_line(error: BaseException) -> str:
+def summarise_failure(error: BaseException) -> str:
     """The first line of an error that says something."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0][:300] if lines else type(error).__name__
@@ -128,15 +128,15 @@ def main(checkpoint: str, model: str, report: str) -> int:
     told: dict[str, str] = {}
     try:
         convert(Path(checkpoint), Path(model))
-    except Failure as error:
-        told = {"kind": error.kind, "cause": one_line(error)}
+    except ConversionFailure as error:
+        told = {"kind": error.kind, "cause": summarise_failure(error)}
     except MemoryError as error:
-        told = {"kind": "memory", "cause": one_line(error)}
+        told = {"kind": "memory", "cause": summarise_failure(error)}
     except (OSError, RuntimeError) as error:
         # PyTorch says of a failed allocation "DefaultCPUAllocator: can't allocate memory".
         full = isinstance(error, OSError) and error.errno in _DISK_ERRORS
         kind = "disk" if full else "memory" if "allocate memory" in str(error) else "checkpoint"
-        told = {"kind": kind, "cause": one_line(error)}
+        told = {"kind": kind, "cause": summarise_failure(error)}
     Path(report).write_text(json.dumps(told), encoding="utf-8")
     return 1 if told else 0
 

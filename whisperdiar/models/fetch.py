@@ -35,7 +35,7 @@ def fetch_whisper(
     size_mb = known.size_mb if known else None
     if known is None:
         listed = hub.list_files(repository, runtime=runtime, remedy=remedy, command=command)
-        weights = [] if "model.bin" in listed else conversion.weights_of(listed)
+        weights = [] if "model.bin" in listed else conversion.select_weights(listed)
         if weights:
             # Its type and what it takes to convert it are found out before gigabytes are fetched.
             folder = hub.fetch(repository, ("config.json",), runtime=runtime, remedy=remedy, command=command)
@@ -55,7 +55,7 @@ def fetch_whisper(
         directory=directory,
         size_mb=size_mb,
     )
-    missing = hub.missing_files(folder, files)
+    missing = hub.find_missing(folder, files)
     if missing:
         raise ModelUnavailable(
             f"repository {repository} has no {', '.join(missing)}: it is no Whisper model in the format of CTranslate2 "

@@ -16,7 +16,7 @@ from typing import Any
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import ModelUnavailable, OutputError
 from whisperdiar.options import Runtime
-from whisperdiar.system.files import staged
+from whisperdiar.system.files import stage
 from whisperdiar.system.telemetry import disable_telemetry
 
 REACH_TIMEOUT_S = 5.0
@@ -32,7 +32,7 @@ def _client(module: str = "huggingface_hub") -> Any:
     return importlib.import_module(module)
 
 
-def missing_files(folder: Path, files: Sequence[str]) -> list[str]:
+def find_missing(folder: Path, files: Sequence[str]) -> list[str]:
     """Which of `files` (names or patterns) the folder lacks; a link to nothing counts as lacking."""
     return [name for name in files if not any(item.is_file() for item in folder.glob(name))]
 
@@ -55,10 +55,10 @@ def find_cached(repository: str, files: Sequence[str], *, revision: str | None =
     if revision is None:
         others = sorted(snapshots.iterdir(), key=lambda item: (-item.stat().st_mtime, item.name))
         candidates += [folder for folder in others if folder not in candidates]
-    return next((item for item in candidates if item.is_dir() and not missing_files(item, files)), None)
+    return next((item for item in candidates if item.is_dir() and not find_missing(item, files)), None)
 
 
-def cached_repositories() -> list[str]:
+def list_cached_repositories() -> list[str]:
     """All repositories of models in the cache, whatever is in them; never uses the network."""
     constants = _client("huggingface_hub.constants")
 
@@ -75,7 +75,7 @@ def copy_files(source: Path, target: Path, files: Sequence[str]) -> None:
     try:
         target.mkdir(parents=True, exist_ok=True)
         for item in sorted(item for name in files for item in source.glob(name)):
-            with staged(target / item.name, sync=True) as temporary:
+            with stage(target / item.name, sync=True) as temporary:
                 shutil.copyfile(item, temporary)
     except OSError as error:
         raise OutputError(f"cannot copy a model to {target} ({error}): choose another folder") from error
@@ -112,10 +112,10 @@ def fetch(
             force_download=force,
             allow_patterns=[*files, *optional],
             token=_token() or False,
-            tqdm_class=_reporter(progress, size_mb),
+            tqdm_class=_make_reporter(progress, size_mb),
         )
     except Exception as error:  # the client raises its own, OS, and its HTTP library's errors, by version
-        raise ModelUnavailable(_refusal(repository, error, remedy), remedy=command) from error
+        raise ModelUnavailable(_explain_refusal(repository, error, remedy), remedy=command) from error
     progress("download", 1.0)
     return Path(folder)
 
@@ -132,7 +132,7 @@ def list_files(
     try:
         told = _client().HfApi(token=_token() or False).model_info(repository, revision=revision, files_metadata=True)
     except Exception as error:  # as above
-        raise ModelUnavailable(_refusal(repository, error, remedy), remedy=command) from error
+        raise ModelUnavailable(_explain_refusal(repository, error, remedy), remedy=command) from error
     return {item.rfilename: item.size or 0 for item in told.siblings or ()}
 
 
@@ -140,22 +140,22 @@ def _check_reachable(repository: str, runtime: Runtime, remedy: str, command: st
     constants = _client("huggingface_hub.constants")
 
     what = f"{repository} is not on this machine"
-    if runtime.offline or _offline_by_environment():
+    if runtime.offline or _is_offline():
         raise ModelUnavailable(f"{what} and the network may not be used: {remedy}", remedy=command)
-    cause = _remembered(constants.ENDPOINT) or _why_unreachable(constants.ENDPOINT, REACH_TIMEOUT_S)
+    cause = _recall_failure(constants.ENDPOINT) or _explain_unreachable(constants.ENDPOINT, REACH_TIMEOUT_S)
     if cause is not None:
         _unreachable[constants.ENDPOINT] = (time.monotonic(), cause)
         raise ModelUnavailable(f"{what} and {constants.ENDPOINT} {cause}: {remedy}", remedy=command)
 
 
-def _remembered(endpoint: str) -> str | None:
+def _recall_failure(endpoint: str) -> str | None:
     """Why the hub could not be reached a moment ago: several backends are tried one after another, and each would wait
     for its answer again."""
     since, cause = _unreachable.get(endpoint, (0.0, None))
     return cause if cause is not None and time.monotonic() - since < _REMEMBER_S else None
 
 
-def _offline_by_environment() -> bool:
+def _is_offline() -> bool:
     constants = _client("huggingface_hub.constants")
 
     # The client reads the variable once, at its import; a later change is meant as well.
@@ -166,7 +166,7 @@ def _token() -> str | None:
     return os.environ.get("HF_TOKEN") or os.environ.get("HUGGING_FACE_HUB_TOKEN") or None
 
 
-def _why_unreachable(endpoint: str, timeout_s: float) -> str | None:
+def _explain_unreachable(endpoint: str, timeout_s: float) -> str | None:
     """Why no answer comes from `endpoint`, or None where one comes (whatever it says)."""
     outcome: list[str | None] = []
 
@@ -189,7 +189,7 @@ def _why_unreachable(endpoint: str, timeout_s: float) -> str | None:
     return outcome[0] if outcome else f"does not answer within {timeout_s:.0f} s"
 
 
-def _refusal(repository: str, error: Exception, remedy: str) -> str:
+def _explain_refusal(repository: str, error: Exception, remedy: str) -> str:
     """One line for a download that failed."""
     errors = _client("huggingface_hub.errors")
 
@@ -206,7 +206,7 @@ def _refusal(repository: str, error: Exception, remedy: str) -> str:
     return f"{repository} could not be fetched ({lines[0].strip()}): try again, the download goes on; or {remedy}"
 
 
-def _reporter(progress: Progress, size_mb: int | None) -> type[Any]:
+def _make_reporter(progress: Progress, size_mb: int | None) -> type[Any]:
     """A silent progress bar that hands the downloaded fraction to `progress`."""
     from tqdm.auto import tqdm
 

@@ -1,4 +1,4 @@
-"""Which models are on this machine, wherever they came from."""
+"""Installed models: which are on this machine, wherever they came from."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from whisperdiar.models.fetch import WHISPER_FILES
 
 
 @dataclass(frozen=True, slots=True)
-class Installed:
+class InstalledModel:
     """A model on this machine, whole or not.
 
     Attributes:
@@ -41,50 +41,50 @@ class Installed:
         return verification.verify(self.folder, self.required)
 
 
-def installed() -> Iterator[Installed]:
+def list_installed() -> Iterator[InstalledModel]:
     """All Whisper models on this machine: those with a name first, then others in the cache, then converted ones."""
     by_repository = {known.repository: name for name, known in KNOWN.items()}
-    cached = hub.cached_repositories()
+    cached = hub.list_cached_repositories()
     ordered = [known.repository for known in KNOWN.values() if known.repository in cached]
     for repository in (*ordered, *(item for item in cached if item not in by_repository)):
-        found = of_repository(by_repository.get(repository, repository), repository)
+        found = find_in_cache(by_repository.get(repository, repository), repository)
         if found is not None:
             yield found
-    for folder in conversion.converted_models():
-        yield _of_converted(folder)
+    for folder in conversion.list_converted():
+        yield _find_converted(folder)
 
 
-def of_repository(name: str, repository: str) -> Installed | None:
+def find_in_cache(name: str, repository: str) -> InstalledModel | None:
     """What the cache holds of a repository; None where it holds nothing, or no Whisper."""
     folder = hub.find_cached(repository, WHISPER_FILES) or hub.find_cached(repository, ())
     if folder is None:
         return None
     remedy = f"whisperdiar models download {name} --repair"
-    if name in KNOWN or not hub.missing_files(folder, WHISPER_FILES):
-        return Installed(name, "whisper", folder, WHISPER_FILES, remedy)
-    if _model_type(folder) == "whisper":
-        return Installed(name, "checkpoint", folder, conversion.needed_files(folder), remedy)
+    if name in KNOWN or not hub.find_missing(folder, WHISPER_FILES):
+        return InstalledModel(name, "whisper", folder, WHISPER_FILES, remedy)
+    if _read_model_type(folder) == "whisper":
+        return InstalledModel(name, "checkpoint", folder, conversion.needed_files(folder), remedy)
     return None
 
 
-def of_folder(folder: Path) -> Installed:
+def find_in_folder(folder: Path) -> InstalledModel:
     """A folder of the user's, which only the user can mend."""
     remedy = "copy it again from where it came"
     if (folder / conversion.RECORD).is_file():
-        return _of_converted(folder)
-    if _model_type(folder) is not None:
-        return Installed(str(folder), "folder", folder, conversion.needed_files(folder), remedy)
-    return Installed(str(folder), "folder", folder, WHISPER_FILES, remedy)
+        return _find_converted(folder)
+    if _read_model_type(folder) is not None:
+        return InstalledModel(str(folder), "folder", folder, conversion.needed_files(folder), remedy)
+    return InstalledModel(str(folder), "folder", folder, WHISPER_FILES, remedy)
 
 
-def _of_converted(folder: Path) -> Installed:
-    source = str(conversion.record_of(folder).get("source"))
+def _find_converted(folder: Path) -> InstalledModel:
+    source = str(conversion.read_record(folder).get("source"))
     is_repository = not Path(source).is_absolute()
     remedy = f"whisperdiar models download {source} --repair" if is_repository else f"delete {folder}"
-    return Installed(source, "converted", folder, WHISPER_FILES, remedy)
+    return InstalledModel(source, "converted", folder, WHISPER_FILES, remedy)
 
 
-def _model_type(folder: Path) -> str | None:
+def _read_model_type(folder: Path) -> str | None:
     """Of a checkpoint in the format of Transformers; None where this is none."""
     try:
         kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")

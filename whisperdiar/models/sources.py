@@ -1,4 +1,4 @@
-"""Where the files of a model come from: a folder of the user's, or a repository of the Hugging Face hub."""
+"""Model sources: a folder of the user's, or a repository of the Hugging Face hub."""
 
 from __future__ import annotations
 

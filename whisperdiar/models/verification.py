@@ -1,4 +1,4 @@
-"""Whether the files of a model are what they should be: there, whole, readable, and with the content of their origin.
+"""Integrity check of model files: there, whole, readable, and with the content of their origin.
 
 Content is compared where its hash is known: in the Hugging Face cache a file's name says it (the SHA-256 of a large
 file, git's SHA-1 of a small one), in a folder of downloads the hub's client keeps it beside, and for converted models
@@ -42,8 +42,8 @@ class Verdict:
 
 def verify(folder: Path, required: Sequence[str] = ()) -> Verdict:
     """Reads every file of a model; `required` are names or patterns that must be there."""
-    known = _digests(folder)
-    present = {str(item.relative_to(folder)) for item in _files(folder)}
+    known = _read_digests(folder)
+    present = {str(item.relative_to(folder)) for item in _list_files(folder)}
     absent = [name for name in required if not fnmatch.filter(present, name)]
     problems = [(name, "is missing") for name in dict.fromkeys([*absent, *sorted(set(known) - present)])]
     size, hashed = 0, 0
@@ -65,8 +65,8 @@ def damaged(folder: Path, patterns: Sequence[str] | None = None) -> list[str]:
     Args:
         patterns: names or patterns of the files that are looked at, in the folder itself; None for all in it.
     """
-    known = _digests(folder)
-    names = {str(item.relative_to(folder)) for item in _files(folder)} | set(known)
+    known = _read_digests(folder)
+    names = {str(item.relative_to(folder)) for item in _list_files(folder)} | set(known)
     if patterns is not None:
         names = {name for pattern in patterns for name in fnmatch.filter(names, pattern) if "/" not in name}
     return [name for name in sorted(names) if _wrong(folder / name, known.get(name))]
@@ -77,7 +77,7 @@ def _wrong(item: Path, digest: str | None) -> str | None:
     try:
         item.stat()
         # What was published is as good as it gets: fetching it again would not change its structure.
-        return _wrong_content(item, digest) if digest else _wrong_structure(item)
+        return _check_content(item, digest) if digest else _check_structure(item)
     except FileNotFoundError:
         return "is a link to a file that is gone" if item.is_symlink() else "is missing"
     except OSError as error:
@@ -86,20 +86,20 @@ def _wrong(item: Path, digest: str | None) -> str | None:
 
 def size_on_disk(folder: Path) -> int:
     """Bytes of all files of a model."""
-    return sum(item.stat().st_size for item in _files(folder) if item.is_file())
+    return sum(item.stat().st_size for item in _list_files(folder) if item.is_file())
 
 
-def _files(folder: Path) -> list[Path]:
+def _list_files(folder: Path) -> list[Path]:
     """All files and links, also broken ones, without the notes that the hub's client keeps in a folder of downloads."""
     inside = [item for item in folder.rglob("*") if not item.is_dir()]
     return [item for item in inside if not any(part.startswith(".") for part in item.relative_to(folder).parts)]
 
 
-def _digests(folder: Path) -> dict[str, str]:
+def _read_digests(folder: Path) -> dict[str, str]:
     """File → hexadecimal hash of what it should hold, where that is known."""
-    noted = conversion.record_of(folder).get("sha256")
+    noted = conversion.read_record(folder).get("sha256")
     found = {str(name): str(digest) for name, digest in noted.items()} if isinstance(noted, dict) else {}
-    for item in _files(folder):
+    for item in _list_files(folder):
         name = str(item.relative_to(folder))
         if item.is_symlink() and item.readlink().parent.name == "blobs":
             found[name] = item.readlink().name
@@ -109,7 +109,7 @@ def _digests(folder: Path) -> dict[str, str]:
     return {name: digest for name, digest in found.items() if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", digest)}
 
 
-def _wrong_content(path: Path, digest: str) -> str | None:
+def _check_content(path: Path, digest: str) -> str | None:
     size = path.stat().st_size
     # The hub names small files as git does: by the SHA-1 of a header and the content.
     is_git = len(digest) == 40
@@ -122,7 +122,7 @@ def _wrong_content(path: Path, digest: str) -> str | None:
     return f"does not hold what was published ({'git SHA-1' if is_git else 'SHA-256'} {computed.hexdigest()[:12]}…)"
 
 
-def _wrong_structure(path: Path) -> str | None:
+def _check_structure(path: Path) -> str | None:
     if path.suffix == ".json":
         try:
             json.loads(path.read_text(encoding="utf-8"))
@@ -131,15 +131,15 @@ def _wrong_structure(path: Path) -> str | None:
     try:
         with path.open("rb") as stream:
             if path.name == "model.bin":
-                return _wrong_ctranslate2(stream, path.stat().st_size)
+                return _check_ctranslate2(stream, path.stat().st_size)
             if path.suffix == ".safetensors":
-                return _wrong_safetensors(stream, path.stat().st_size)
+                return _check_safetensors(stream, path.stat().st_size)
     except (struct.error, ValueError, KeyError, TypeError, AttributeError):
         return "ends early, or is not of its format"
     return None
 
 
-def _wrong_ctranslate2(stream: BinaryIO, size: int) -> str | None:
+def _check_ctranslate2(stream: BinaryIO, size: int) -> str | None:
     """Walks over the headers of all weights (layout: `ModelSpec._serialize` of CTranslate2)."""
 
     def number(code: str) -> int:
@@ -166,7 +166,7 @@ def _wrong_ctranslate2(stream: BinaryIO, size: int) -> str | None:
     return None if stream.tell() == size else f"has {size} bytes, by its headers it should have {stream.tell()}"
 
 
-def _wrong_safetensors(stream: BinaryIO, size: int) -> str | None:
+def _check_safetensors(stream: BinaryIO, size: int) -> str | None:
     (length,) = struct.unpack("<Q", stream.read(8))
     if length > size:
         return "is no safetensors file"

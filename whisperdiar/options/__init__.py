@@ -11,7 +11,7 @@ from whisperdiar.options.nemotron import NEMOTRON_MODES, NEMOTRON_PRECISIONS, Ne
 from whisperdiar.options.neural_diarization import CLUSTERINGS, LINKAGES, PyannoteSettings
 from whisperdiar.options.onnx_diarization import OnnxSettings
 from whisperdiar.options.output import (
-    EMBEDDED_FORMATS,
+    MUXED_FORMATS,
     SPEAKER_STYLES,
     AlignmentOptions,
     RttmTolerance,
@@ -38,11 +38,11 @@ from whisperdiar.options.vad import EnergySettings, VadSettings
 __all__ = [
     "AUTO_ORDER",
     "CLUSTERINGS",
-    "EMBEDDED_FORMATS",
     "EMBEDDINGS",
     "EMBEDDING_CLUSTERINGS",
     "LATENCIES",
     "LINKAGES",
+    "MUXED_FORMATS",
     "NEMOTRON_MODES",
     "NEMOTRON_PRECISIONS",
     "ONLY_AT_HAND",

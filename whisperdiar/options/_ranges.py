@@ -1,4 +1,4 @@
-"""What several settings classes check of their numbers."""
+"""Range checks that several settings classes share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a transcript becomes a text that people correct, and how the corrections come back."""
+"""Settings of the editor's round trip and of carrying corrections over."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What minutes hold, and the language model that may write them."""
+"""Settings of minutes, and of the language model that may write them."""
 
 from __future__ import annotations
 

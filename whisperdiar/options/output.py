@@ -1,4 +1,4 @@
-"""How words and turns are joined, cut and written."""
+"""Settings of alignment, segmentation and writing."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class SegmentationOptions:
         check_numbers(self)
 
 
-EMBEDDED_FORMATS = ("srt", "vtt", "ass")
+MUXED_FORMATS = ("srt", "vtt", "ass")
 """Of a subtitle track in Matroska, the default first."""
 
 SPEAKER_STYLES = ("auto", "none", "label", "dash", "colour", "voice")

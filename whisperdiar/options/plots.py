@@ -1,4 +1,4 @@
-"""How plots look."""
+"""Settings of plots."""
 
 from __future__ import annotations
 

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from whisperdiar.errors import InvalidOption
-from whisperdiar.options.subtitles import RULES, SubtitleRules, changed
+from whisperdiar.options.subtitles import RULES, SubtitleRules, change_limits
 
 _TEXTS = {"summary", "source", "based_on"}
 _FLAGS = {"overlap", "word_times", "full_width"}
 
 
 @lru_cache(maxsize=1)
-def _shipped() -> dict[str, dict[str, Any]]:
+def _read_shipped() -> dict[str, dict[str, Any]]:
     text = importlib.resources.files("whisperdiar").joinpath("data").joinpath("profiles.json").read_text("utf-8")
     found: dict[str, dict[str, Any]] = json.loads(text)
     return found
@@ -24,12 +24,12 @@ def _shipped() -> dict[str, dict[str, Any]]:
 
 def profile_names() -> tuple[str, ...]:
     """Profiles that are shipped."""
-    return tuple(_shipped())
+    return tuple(_read_shipped())
 
 
 def profile_summary(name: str) -> tuple[str, str]:
     """One line about a shipped profile, and where its figures are published."""
-    return _shipped()[name]["summary"], _shipped()[name]["source"]
+    return _read_shipped()[name]["summary"], _read_shipped()[name]["source"]
 
 
 def subtitle_rules(profile: str = "default", *, language: str | None, **overrides: Any) -> SubtitleRules:
@@ -47,19 +47,19 @@ def subtitle_rules(profile: str = "default", *, language: str | None, **override
     unknown = sorted(set(overrides) - {*RULES, "gap"})
     if unknown:
         raise InvalidOption(f"rule {unknown[0]!r}: there is none of this name; known are {', '.join(RULES)}")
-    name, data = _profile(profile)
-    return changed(_resolved(name, data, language), overrides)
+    name, data = _read_profile(profile)
+    return change_limits(_resolve(name, data, language), overrides)
 
 
-def _profile(profile: str) -> tuple[str, dict[str, Any]]:
-    if profile in _shipped():
-        return profile, _shipped()[profile]
+def _read_profile(profile: str) -> tuple[str, dict[str, Any]]:
+    if profile in _read_shipped():
+        return profile, _read_shipped()[profile]
     if not profile.lower().endswith(".json"):
-        raise InvalidOption(f"profile {profile!r}: choose one of {', '.join(_shipped())}, or give a .json file")
-    return Path(profile).stem, _from_file(profile)
+        raise InvalidOption(f"profile {profile!r}: choose one of {', '.join(_read_shipped())}, or give a .json file")
+    return Path(profile).stem, _read_file(profile)
 
 
-def _from_file(path: str) -> dict[str, Any]:
+def _read_file(path: str) -> dict[str, Any]:
     try:
         data = json.loads(Path(path).read_text("utf-8-sig"))
     except OSError as error:
@@ -68,14 +68,14 @@ def _from_file(path: str) -> dict[str, Any]:
         raise InvalidOption(f"profile {path}: not JSON ({error})") from error
     _check(path, data, {*RULES, *_TEXTS, "languages"})
     base = data.get("based_on", "default")
-    if not isinstance(base, str) or base not in _shipped():
-        raise InvalidOption(f"profile {path}: based_on {base!r}: choose one of {', '.join(_shipped())}")
+    if not isinstance(base, str) or base not in _read_shipped():
+        raise InvalidOption(f"profile {path}: based_on {base!r}: choose one of {', '.join(_read_shipped())}")
     languages = data.get("languages", {})
     if not isinstance(languages, dict):
         raise InvalidOption(f"profile {path}: languages: give an object of language codes")
     for code, values in languages.items():
         _check(f"{path}: {code}", values, set(RULES))
-    shipped = _shipped()[base]
+    shipped = _read_shipped()[base]
     return {**shipped, **data, "languages": {**shipped.get("languages", {}), **languages}}
 
 
@@ -93,7 +93,7 @@ def _check(where: str, values: Any, known: set[str]) -> None:
             raise InvalidOption(f"profile {where}: {name}: there is no way without this limit, give a number")
 
 
-def _resolved(name: str, data: dict[str, Any], language: str | None) -> SubtitleRules:
+def _resolve(name: str, data: dict[str, Any], language: str | None) -> SubtitleRules:
     rules = {key: value for key, value in data.items() if key in RULES}
     own = data.get("languages", {})
     code = (language or "").lower().replace("_", "-")

@@ -1,4 +1,4 @@
-"""What all stages share: where backends run, which ``auto`` tries, settings of the simplest ones."""
+"""Runtime settings: where backends run, which ``auto`` tries, settings of the simplest ones."""
 
 from __future__ import annotations
 

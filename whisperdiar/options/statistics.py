@@ -1,4 +1,4 @@
-"""How speech is counted as turns, answers and interruptions."""
+"""Settings of statistics: how speech is counted as turns, answers and interruptions."""
 
 from __future__ import annotations
 

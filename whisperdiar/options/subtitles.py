@@ -1,4 +1,4 @@
-"""What a publisher demands of subtitles: limits of length, speed and time."""
+"""Subtitle rules: a publisher's limits of length, speed and time."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def _check_limits(settings: SubtitleRules | SubtitleOptions) -> None:
 RULES = tuple(item.name for item in fields(SubtitleRules) if item.name != "profile")
 
 
-def changed(rules: SubtitleRules, changes: dict[str, Any]) -> SubtitleRules:
+def change_limits(rules: SubtitleRules, changes: dict[str, Any]) -> SubtitleRules:
     """The rules with some replaced. `gap` is seconds, which frames then no longer overrule; None changes nothing.
 
     A limit that a person gives wins over one of the profile that contradicts it: `min_duration` and

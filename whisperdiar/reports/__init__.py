@@ -1,1 +1,1 @@
-"""What is made of a transcript to be looked at or listened to: pictures, speakers' clips, a subtitled video."""
+"""Reports from a transcript: pictures, speakers' clips, a subtitled video."""

@@ -15,7 +15,7 @@ from whisperdiar.errors import BackendMissing, OutputError
 from whisperdiar.options import PlotOptions
 from whisperdiar.options.colours import colour_of
 from whisperdiar.reports import svg as _svg
-from whisperdiar.statistics import SpeakerStatistics, Statistics, overlaps_of, speech_of, talk_statistics
+from whisperdiar.statistics import SpeakerStatistics, Statistics, find_overlaps, speech_of, talk_statistics
 from whisperdiar.text.graphemes import columns as columns_of
 from whisperdiar.text.graphemes import graphemes
 from whisperdiar.transcript import Transcript, speaker_names
@@ -100,10 +100,10 @@ def picture_png(svg: str, *, options: PlotOptions | None = None) -> bytes:
     probe = _svg.document([_svg.text("x", 1, 15)], width=20, height=20, ground=_GROUND, title="")
     if bytes(draw(svg_string=probe)) == bytes(draw(svg_string=probe, skip_system_fonts=True)):
         raise OutputError("no font is installed here, so a PNG would have no words: install one (DejaVu) or write .svg")
-    return bytes(draw(svg_string=svg, zoom=scale)) if scale == int(scale) else _scaled(draw, svg, scale)
+    return bytes(draw(svg_string=svg, zoom=scale)) if scale == int(scale) else _render_scaled(draw, svg, scale)
 
 
-def _scaled(draw: Any, svg: str, scale: float) -> bytes:
+def _render_scaled(draw: Any, svg: str, scale: float) -> bytes:
     """resvg's own zoom takes whole numbers only."""
     width = int(svg.split(' width="', 1)[1].split('"', 1)[0])
     return bytes(draw(svg_string=svg, width=round(width * scale)))
@@ -129,25 +129,25 @@ class _Picture:
         """A speaker's name at the left of a lane, in the speaker's colour; with the number that stands for it."""
         colour = colour_of(self.places[label])[0]
         full = self.names[label]
-        shown = shortened(full) if number is None else f"{shortened(full, _NAME_COLUMNS - 4)} · {number}"
+        shown = shorten_name(full) if number is None else f"{shorten_name(full, _NAME_COLUMNS - 4)} · {number}"
         drawn = _svg.text(shown, _LEFT - 12, middle + 4.5, text_anchor="end", fill=colour, font_weight=600)
-        return _svg.titled(drawn, full)
+        return _svg.add_title(drawn, full)
 
-    def nothing(self) -> tuple[list[str], float]:
+    def draw_empty(self) -> tuple[list[str], float]:
         return [_svg.text(self.words["none"], _MARGIN, 44, fill=_SOFT)], 48.0
 
 
-def _timeline(picture: _Picture) -> tuple[list[str], float]:
+def _draw_timeline(picture: _Picture) -> tuple[list[str], float]:
     transcript, words = picture.transcript, picture.words
     lanes: list[tuple[str, Sequence[Span], str]] = [
         ("", spans, colour_of(i)[0]) for i, spans in enumerate(picture.speech.values())
     ]
-    overlaps = overlaps_of(picture.speech)
+    overlaps = find_overlaps(picture.speech)
     doubtful = sorted(item.span for item in transcript.uncertain)
     lanes += [(words["overlap"], overlaps, "url(#hatch)")] if overlaps else []
     lanes += [(words["doubtful"], doubtful, _SOFT)] if doubtful else []
     if not lanes:
-        return picture.nothing()
+        return picture.draw_empty()
     every = [span for _, spans, _ in lanes for span in spans]
     first = min([transcript.start, *(max(0.0, span.start) for span in every)])
     last = max([transcript.duration, first + 1e-3, *(span.end for span in every)])
@@ -155,7 +155,7 @@ def _timeline(picture: _Picture) -> tuple[list[str], float]:
     parts = [_HATCH] if overlaps else []
     labels = list(picture.speech)
     bottom = 30 + _LANE * len(lanes)
-    parts += _axis(first, last, scale, bottom)
+    parts += _draw_axis(first, last, scale, bottom)
     for i, (name, spans, fill) in enumerate(lanes):
         middle = 30 + _LANE * (i + 0.5)
         thin = bool(name)
@@ -166,7 +166,7 @@ def _timeline(picture: _Picture) -> tuple[list[str], float]:
             if thin
             else picture.name(labels[i], middle)
         )
-        boxes = drawn_spans(spans, scale, first=first)
+        boxes = scale_spans(spans, scale, first=first)
         parts += [_svg.box(x, middle - tall / 2, width, tall, fill) for x, width in boxes]
     return parts, bottom + 22
 
@@ -184,7 +184,7 @@ _HATCH = _svg.tag(
 )
 
 
-def drawn_spans(spans: Sequence[Span], scale: float, *, first: float = 0.0) -> list[tuple[float, float]]:
+def scale_spans(spans: Sequence[Span], scale: float, *, first: float = 0.0) -> list[tuple[float, float]]:
     """(x, width) of sorted spans, from the left edge of the lanes, which is the time `first`.
 
     What would lie within half a pixel is one.
@@ -200,21 +200,23 @@ def drawn_spans(spans: Sequence[Span], scale: float, *, first: float = 0.0) -> l
     return [(_LEFT + x, width) for x, width in made]
 
 
-def _axis(first: float, last: float, scale: float, bottom: float) -> list[str]:
+def _draw_axis(first: float, last: float, scale: float, bottom: float) -> list[str]:
     """Times that people count in, at least 80 pixels apart."""
     step = next((step for step in _STEPS if step * scale >= 80), 86_400 * math.ceil(80 / scale / 86_400))
     parts = []
     for i in range(math.ceil(first / step), math.floor(last / step) + 1):
         x = _LEFT + (i * step - first) * scale
         parts.append(_svg.tag("path", d=f"M{x:.2f} 28V{bottom:g}", stroke=_LINE, stroke_width=1))
-        parts.append(_svg.text(clock(i * step), x, bottom + 17, text_anchor="middle", fill=_SOFT, font_size=12))
+        parts.append(
+            _svg.text(format_rounded_clock(i * step), x, bottom + 17, text_anchor="middle", fill=_SOFT, font_size=12)
+        )
     return parts
 
 
-def _talk(picture: _Picture) -> tuple[list[str], float]:
+def _draw_talk(picture: _Picture) -> tuple[list[str], float]:
     people, words = picture.figures.speakers, picture.words
     if not people:
-        return picture.nothing()
+        return picture.draw_empty()
     room = picture.right - _LEFT
     most = max(max(item.talk_time for item in people), 1e-9)
     parts = []
@@ -223,24 +225,24 @@ def _talk(picture: _Picture) -> tuple[list[str], float]:
         parts.append(picture.name(item.speaker, middle))
         parts.append(_svg.box(_LEFT, middle - 8, room, 16, _WASH))
         parts.append(_svg.box(_LEFT, middle - 8, max(1.0, room * item.talk_time / most), 16, colour_of(i)[0]))
-        parts.append(_svg.text(_facts(item, words), _LEFT, middle + 23, fill=_SOFT, font_size=12))
+        parts.append(_svg.text(_format_facts(item, words), _LEFT, middle + 23, fill=_SOFT, font_size=12))
     return parts, 30 + 46 * len(people)
 
 
-def _facts(item: SpeakerStatistics, words: Mapping[str, str]) -> str:
-    facts = [clock(item.talk_time), f"{item.share:.0%}", words["turns"].format(item.turns)]
+def _format_facts(item: SpeakerStatistics, words: Mapping[str, str]) -> str:
+    facts = [format_rounded_clock(item.talk_time), f"{item.share:.0%}", words["turns"].format(item.turns)]
     if item.interruptions:
         facts.append(words["interruptions"].format(item.interruptions))
     if item.longest_turn is not None:
-        facts.append(words["longest"].format(clock(item.longest_turn.duration)))
+        facts.append(words["longest"].format(format_rounded_clock(item.longest_turn.duration)))
     return "  ·  ".join(facts)
 
 
-def _answers(picture: _Picture) -> tuple[list[str], float]:
+def _draw_answers(picture: _Picture) -> tuple[list[str], float]:
     everybody = picture.figures.speakers
     if len(everybody) < 2:
-        return picture.nothing()
-    shown = _most_talkative(everybody, int((picture.right - _LEFT) / _SMALLEST_CELL))
+        return picture.draw_empty()
+    shown = _select_most_talkative(everybody, int((picture.right - _LEFT) / _SMALLEST_CELL))
     people = [everybody[place].speaker for place in shown]
     found = {(i, j): count for i, j, count in picture.figures.answer_counts}
     counts = [[found.get((i, j), 0) for j in shown] for i in shown]
@@ -250,7 +252,7 @@ def _answers(picture: _Picture) -> tuple[list[str], float]:
     parts = []
     for i, label in enumerate(people):
         name = picture.names[label]
-        above = str(i + 1) if numbered else shortened(name, int(cell / 8.7))
+        above = str(i + 1) if numbered else shorten_name(name, int(cell / 8.7))
         middle = 52 + 34 * (i + 0.5)
         drawn = _svg.text(
             above,
@@ -261,7 +263,7 @@ def _answers(picture: _Picture) -> tuple[list[str], float]:
             font_weight=600,
             fill=colour_of(shown[i])[0],
         )
-        parts.append(_svg.titled(drawn, name))
+        parts.append(_svg.add_title(drawn, name))
         parts.append(picture.name(label, middle, number=i + 1 if numbered else None))
         for j, count in enumerate(counts[i]):
             left, top = _LEFT + cell * j + 1.5, 52 + 34 * i + 1.5
@@ -279,18 +281,18 @@ def _answers(picture: _Picture) -> tuple[list[str], float]:
     return parts, bottom + 24
 
 
-def _most_talkative(people: Sequence[SpeakerStatistics], room: int) -> list[int]:
+def _select_most_talkative(people: Sequence[SpeakerStatistics], room: int) -> list[int]:
     """Places of those who had the floor most often, as many as there is room for, in the transcript's order."""
     by_turns = sorted(range(len(people)), key=lambda place: (-people[place].turns, place))
     return sorted(by_turns[: max(2, min(room, _MOST_ANSWERS))])
 
 
-_SECTIONS: Mapping[str, Section] = {"timeline": _timeline, "talk": _talk, "answers": _answers}
+_SECTIONS: Mapping[str, Section] = {"timeline": _draw_timeline, "talk": _draw_talk, "answers": _draw_answers}
 
 
-def shortened(name: str, columns: int = _NAME_COLUMNS) -> str:
+def shorten_name(name: str, columns: int = _NAME_COLUMNS) -> str:
     """A name that fits into so many columns, cut with an ellipsis; wide characters take two."""
-    name = _svg.clean(name)
+    name = _svg.clean_text(name)
     if columns_of(name) <= columns:
         return name
     clusters = graphemes(name)
@@ -299,7 +301,7 @@ def shortened(name: str, columns: int = _NAME_COLUMNS) -> str:
     return "".join(clusters).rstrip() + "…"
 
 
-def clock(seconds: float) -> str:
+def format_rounded_clock(seconds: float) -> str:
     """Whole seconds as M:SS or H:MM:SS."""
     whole = math.floor(seconds + 0.5)
     hours, minutes = whole // 3600, whole // 60 % 60

@@ -1,4 +1,4 @@
-"""Each speaker's speech as sound files."""
+"""Speaker clips: each speaker's speech as sound files."""
 
 from __future__ import annotations
 
@@ -66,10 +66,10 @@ def write_clips(audio: Audio, transcript: Transcript, folder: str | os.PathLike[
     """
     root = Path(folder)
     recording = _file_name(transcript.recording_id)
-    passages = _passages(transcript)
+    passages = _list_passages(transcript)
     by_channel = audio.n_channels > 1 and any(item.channel > 1 for item in passages)
     written: list[Path] = []
-    for speaker, name in _folder_names(transcript, passages).items():
+    for speaker, name in _name_folders(transcript, passages).items():
         own = [(i, item) for i, item in enumerate(passages, start=1) if item.speaker == speaker]
         heard = [(i, item) for i, item in own if _cut(audio, item.span, 1).size]
         if not heard:
@@ -82,7 +82,7 @@ def write_clips(audio: Audio, transcript: Transcript, folder: str | os.PathLike[
             write_bytes(path, _wav(_cut(audio, item.span, channel), audio.sample_rate))
             written.append(path)
         joined = place / f"{recording}_all.wav"
-        _write_joined(joined, _joined(audio, [item for _, item in heard], by_channel), audio.sample_rate)
+        _write_joined(joined, _join_passages(audio, [item for _, item in heard], by_channel), audio.sample_rate)
         written.append(joined)
     return tuple(written)
 
@@ -96,7 +96,7 @@ def _file_name(recording_id: str) -> str:
     return _safe_name(recording_id) or "recording"
 
 
-def _passages(transcript: Transcript) -> tuple[_Passage, ...]:
+def _list_passages(transcript: Transcript) -> tuple[_Passage, ...]:
     """Turns, or segments where there are none, in the order of time."""
     if transcript.turns:
         found = [_Passage(turn.span, turn.speaker, turn.channel) for turn in transcript.turns]
@@ -105,7 +105,7 @@ def _passages(transcript: Transcript) -> tuple[_Passage, ...]:
     return tuple(sorted(found, key=lambda item: (item.span, item.channel, item.speaker)))
 
 
-def _folder_names(transcript: Transcript, passages: Iterable[_Passage]) -> dict[str, str]:
+def _name_folders(transcript: Transcript, passages: Iterable[_Passage]) -> dict[str, str]:
     """Speaker label → name of its folder; no two are the same, also where case does not count."""
     labels = dict.fromkeys([item.id for item in transcript.speakers] + [item.speaker for item in passages])
     names: dict[str, str] = {}
@@ -137,7 +137,7 @@ def _cut(audio: Audio, span: Span, channel: int | None) -> Samples:
 
     Of one channel, counted from 1, or the mean of all.
     """
-    part = audio.crop(span.shifted(-audio.start))
+    part = audio.crop(span.shift(-audio.start))
     if channel is not None and 1 <= channel <= audio.n_channels:
         own: Samples = part.samples[channel - 1]
         return own
@@ -164,7 +164,7 @@ def _pydub() -> Any:
     return pydub
 
 
-def _joined(audio: Audio, passages: Sequence[_Passage], by_channel: bool) -> Iterator[Samples]:
+def _join_passages(audio: Audio, passages: Sequence[_Passage], by_channel: bool) -> Iterator[Samples]:
     """The passages in the order of time, each stretch once, with pauses between them."""
     channels = sorted({item.channel for item in passages}) if by_channel else [None]
     stretches = [

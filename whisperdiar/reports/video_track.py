@@ -1,4 +1,4 @@
-"""Subtitles into a copy of the video: a track that players switch on and off, nothing encoded again."""
+"""Subtitled video: a copy with a track that players switch on and off; nothing is encoded again."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections.abc import Sequence
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import InvalidOption, OutputError
 from whisperdiar.formats import by_name, timed_lines
-from whisperdiar.media.mux import SoftTrack, add_track, container_of
-from whisperdiar.options import EMBEDDED_FORMATS, WriteOptions
+from whisperdiar.media.mux import SubtitleTrack, add_track, container_of
+from whisperdiar.options import MUXED_FORMATS, WriteOptions
 from whisperdiar.transcript import Transcript
 
 
-def embed(
+def mux_subtitles(
     transcript: Transcript,
     media: str | os.PathLike[str],
     output: str | os.PathLike[str],
     *,
-    form: str | None = None,
+    format_name: str | None = None,
     options: WriteOptions | None = None,
     replace: bool = True,
     progress: Progress = no_progress,
@@ -28,7 +28,7 @@ def embed(
     Args:
         output: its suffix chooses the container: ``.mp4``, ``.m4v`` and ``.mov`` (timed text, which shows names but no
             colours), or ``.mkv``.
-        form: of the track in Matroska: ``srt`` (the default), ``vtt`` or ``ass``.
+        format_name: of the track in Matroska: ``srt`` (the default), ``vtt`` or ``ass``.
         replace: whether a file that is there is replaced.
         progress: called with ``embed`` and the fraction that is copied.
 
@@ -41,19 +41,19 @@ def embed(
         OutputError: the copy cannot be written, or there is no text.
     """
     options = options or WriteOptions()
-    chosen = check_form(output, form)
+    chosen = choose_track_format(output, format_name)
     if not any(segment.text for segment in transcript.segments):
         raise OutputError(f"{os.fspath(output)}: the transcript has no words, so there are no subtitles to embed")
     if chosen == "mov_text":
         samples = timed_lines(transcript, options=options)
-        track = SoftTrack(form=chosen, samples=_one_at_a_time(samples), language=transcript.language)
+        track = SubtitleTrack(format_name=chosen, samples=_merge_overlapping(samples), language=transcript.language)
     else:
         text = by_name(chosen).dumps(transcript, options=options)
-        track = SoftTrack(form=chosen, text=str(text), language=transcript.language)
+        track = SubtitleTrack(format_name=chosen, text=str(text), language=transcript.language)
     return add_track(media, output, track, replace=replace, progress=progress)
 
 
-def check_form(output: str | os.PathLike[str], form: str | None) -> str:
+def choose_track_format(output: str | os.PathLike[str], format_name: str | None) -> str:
     """The form that a track takes in this file.
 
     Raises:
@@ -61,16 +61,18 @@ def check_form(output: str | os.PathLike[str], form: str | None) -> str:
     """
     container = container_of(output)
     if container == "matroska":
-        chosen = form or EMBEDDED_FORMATS[0]
-        if chosen not in EMBEDDED_FORMATS:
-            raise InvalidOption(f"subtitles as {chosen!r}: Matroska takes {', '.join(EMBEDDED_FORMATS)}")
+        chosen = format_name or MUXED_FORMATS[0]
+        if chosen not in MUXED_FORMATS:
+            raise InvalidOption(f"subtitles as {chosen!r}: Matroska takes {', '.join(MUXED_FORMATS)}")
         return chosen
-    if form is not None:
-        raise InvalidOption(f"{os.fspath(output)}: {container} takes timed text only; leave {form} out, or use .mkv")
+    if format_name is not None:
+        raise InvalidOption(
+            f"{os.fspath(output)}: {container} takes timed text only; leave {format_name} out, or use .mkv"
+        )
     return "mov_text"
 
 
-def _one_at_a_time(samples: Sequence[tuple[int, int, Sequence[str]]]) -> tuple[tuple[int, int, str], ...]:
+def _merge_overlapping(samples: Sequence[tuple[int, int, Sequence[str]]]) -> tuple[tuple[int, int, str], ...]:
     """A text track of MP4 shows one sample at a time: what overlaps is shown together, the later one above."""
     edges = sorted({edge for start, end, _ in samples for edge in (start, end)})
     places = {edge: index for index, edge in enumerate(edges)}

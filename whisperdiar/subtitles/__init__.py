@@ -1,4 +1,4 @@
-"""Words of a transcript → subtitle cues under the rules of a publisher. Pure.
+"""Subtitle cutting: words of a transcript → cues under the rules of a publisher. Pure.
 
 The words of each speaker, over all segments, are divided into cues and lines by dynamic programming (`_division`
 lists the costs). Where cues may not overlap in time, the words of all speakers are first put into one sequence, in
@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from whisperdiar.options import SubtitleRules, subtitle_rules
-from whisperdiar.subtitles._cues import build, drafts, relined
+from whisperdiar.subtitles._cues import build_cue, draft_cues, reflow_lines
 from whisperdiar.subtitles._limits import Limits
-from whisperdiar.subtitles._streams import streams
+from whisperdiar.subtitles._streams import split_streams
 from whisperdiar.subtitles._timing import settle
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue
 
-__all__ = ["cues", "relined"]
+__all__ = ["cues", "reflow_lines"]
 
 DASH = 2
 """Columns of the dash and the space before a line of a cue of two people."""
@@ -43,8 +43,8 @@ def cues(
     rules = rules or subtitle_rules(language=transcript.language)
     limits = Limits.of(rules)
     room: dict[str | None, int] = {speaker: max(0, width) for speaker, width in (reserved or {}).items()}
-    table = streams(transcript.segments, language=transcript.language, rules=rules, reserved=room)
+    table = split_streams(transcript.segments, language=transcript.language, rules=rules, reserved=room)
     dash = DASH if style == "dash" or (style == "voice" and not rules.overlap) else None
-    found = drafts(table, limits, room, overlap=rules.overlap, dash=dash)
+    found = draft_cues(table, limits, room, overlap=rules.overlap, dash=dash)
     settle([draft.shown for draft in found], limits)
-    return tuple(sorted((build(draft, limits) for draft in found), key=lambda cue: (cue.span.start, cue.span.end)))
+    return tuple(sorted((build_cue(draft, limits) for draft in found), key=lambda cue: (cue.span.start, cue.span.end)))

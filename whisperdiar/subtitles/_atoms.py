@@ -1,4 +1,4 @@
-"""Words as atoms: the smallest pieces that a line can hold, with their times in ticks."""
+"""Atoms: words cut into the smallest pieces that a line can hold, with their times in ticks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from whisperdiar.subtitles._breaks import FORBIDDEN, Language, break_price, cut_points, ends_sentence
+from whisperdiar.subtitles._breaks import FORBIDDEN, BreakRules, break_price, cut_points, ends_sentence
 from whisperdiar.text.graphemes import characters, columns, graphemes
 from whisperdiar.types import Span, TimedText, Word
 
@@ -44,7 +44,7 @@ class Atoms:
         return len(self.pieces)
 
 
-def picked(order: Iterable[tuple[Atoms, int]]) -> Atoms:
+def select_rows(order: Iterable[tuple[Atoms, int]]) -> Atoms:
     """Rows of several tables as one, in the order given."""
     made = Atoms()
     for table, row in order:
@@ -53,8 +53,8 @@ def picked(order: Iterable[tuple[Atoms, int]]) -> Atoms:
     return made
 
 
-def atoms(
-    words: Sequence[Word], speaker: str | None, *, width: int, tick: float, language: Language, full_width: bool
+def make_atoms(
+    words: Sequence[Word], speaker: str | None, *, width: int, tick: float, language: BreakRules, full_width: bool
 ) -> Atoms:
     """One speaker's words, in their order.
 
@@ -65,13 +65,13 @@ def atoms(
     made = Atoms()
     floor = 0
     first = True  # of a sentence
-    for word in _steady(words):
-        for number, piece in enumerate(_pieces(word, width)):
+    for word in _remove_stray_times(words):
+        for number, piece in enumerate(_split_word(word, width)):
             text = piece.text
             body = text.lstrip()
             if not body:
                 continue
-            start = max(floor, _ticks(piece.span.start, tick))
+            start = max(floor, _to_ticks(piece.span.start, tick))
             price = 0.0
             if made.pieces:
                 before = made.pieces[-1].text
@@ -81,7 +81,7 @@ def atoms(
             made.pieces.append(piece)
             made.speakers.append(speaker)
             made.starts.append(start)
-            made.ends.append(max(start, _ticks(piece.span.end, tick)))
+            made.ends.append(max(start, _to_ticks(piece.span.end, tick)))
             made.widths.append(columns(text))
             made.leads.append(columns(text[: len(text) - len(body)]))
             made.lengths.append(characters(text, full_width=full_width))
@@ -91,7 +91,7 @@ def atoms(
     return made
 
 
-def _steady(words: Sequence[Word]) -> Iterable[Word]:
+def _remove_stray_times(words: Sequence[Word]) -> Iterable[Word]:
     """The words, of which none begins after one of the next three: a stray time must not hold up all that follows."""
     for number, word in enumerate(words):
         earliest = min(other.span.start for other in words[number : number + 4])
@@ -101,12 +101,12 @@ def _steady(words: Sequence[Word]) -> Iterable[Word]:
             yield word
 
 
-def _ticks(seconds: float, tick: float) -> int:
+def _to_ticks(seconds: float, tick: float) -> int:
     """The nearest tick; half a tick goes up, whatever the last bit of the time says."""
     return math.floor(seconds / tick + 0.5 + 1e-6)
 
 
-def _pieces(word: Word, width: int) -> list[TimedText]:
+def _split_word(word: Word, width: int) -> list[TimedText]:
     """A word cut at its inner spaces, after its inner full-width punctuation, and where it is wider than a line.
 
     Each piece gets its share of the time by its characters.

@@ -1,4 +1,4 @@
-"""What it costs to break between two words, by the language's own rules (data/breaks.json)."""
+"""Break prices between two words, by the language's own rules (data/breaks.json)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NO_LINE_END = frozenset("$([{£¥‘“‹«〈《「『【〔〖〘〚〝（�
 
 
 @dataclass(frozen=True, slots=True)
-class Language:
+class BreakRules:
     """Break rules of one language; words in lower case."""
 
     sentence_end: frozenset[str]
@@ -44,19 +44,19 @@ class Language:
 
 
 @lru_cache(maxsize=64)
-def language_rules(code: str | None) -> Language:
+def language_rules(code: str | None) -> BreakRules:
     """Rules of a language by its ISO 639-1 code, neutral ones where there are none."""
     text = importlib.resources.files("whisperdiar").joinpath("data").joinpath("breaks.json").read_text("utf-8")
     data = json.loads(text)
     own = {**data[""], **data.get((code or "").lower().replace("_", "-").partition("-")[0], {})}
     letters = {"sentence_end", "clause_end"}
-    return Language(
+    return BreakRules(
         names=own.pop("names"),
         **{key: frozenset(value if key in letters else value.split()) for key, value in own.items()},
     )
 
 
-def ends_sentence(text: str, language: Language) -> bool:
+def ends_sentence(text: str, language: BreakRules) -> bool:
     """Whether a word ends a sentence; the point of an abbreviation or of an initial does not."""
     core = text.strip().rstrip(_CLOSING)
     if core[-1:] not in language.sentence_end or not core:
@@ -67,14 +67,14 @@ def ends_sentence(text: str, language: Language) -> bool:
     return bare.lower() not in language.abbreviations and not (len(bare) == 1 and bare.isalpha() and bare.isupper())
 
 
-def break_price(left: str, right: str, language: Language, *, starts_sentence: bool = False) -> float:
+def break_price(left: str, right: str, language: BreakRules, *, starts_sentence: bool = False) -> float:
     """What a break between two words costs, pauses left out.
 
     Args:
         starts_sentence: `left` is the first word of a sentence, so that its capital says nothing.
     """
     before, after = left.strip(), right.strip()
-    if after[:1] in _NO_LINE_START or before[-1:] in _NO_LINE_END or _glued(left, right):
+    if after[:1] in _NO_LINE_START or before[-1:] in _NO_LINE_END or _is_glued(left, right):
         return FORBIDDEN
     if ends_sentence(left, language):
         return 0.0
@@ -84,21 +84,21 @@ def break_price(left: str, right: str, language: Language, *, starts_sentence: b
     last, first = core.strip(_OPENING).rstrip(".").lower(), after.strip(_OPENING + _CLOSING + ".,;:?!…").lower()
     if last in language.never_after or first in language.never_before:
         return NEVER
-    if _one_number(last, first, language) or (language.names and _one_name(core, after, starts_sentence)):
+    if _is_one_number(last, first, language) or (language.names and _is_one_name(core, after, starts_sentence)):
         return NEVER
     if last in language.rather_not_after:
         return RATHER_NOT
     return GOOD if first in language.good_before else NEUTRAL
 
 
-def _glued(left: str, right: str) -> bool:
+def _is_glued(left: str, right: str) -> bool:
     """One word in two tokens: no space between them, in a script that writes spaces between words."""
     if not left or not right or left[-1].isspace() or right[0].isspace():
         return False
-    return _spaced(left[-1]) and _spaced(right[0])
+    return _is_spaced(left[-1]) and _is_spaced(right[0])
 
 
-def _spaced(character: str) -> bool:
+def _is_spaced(character: str) -> bool:
     """Whether the character's script separates words by spaces: not so Han, kana, Thai, Lao, Khmer, Burmese."""
     code = ord(character)
     if 0x0E00 <= code <= 0x0EFF or 0x1000 <= code <= 0x109F or 0x1780 <= code <= 0x17FF:
@@ -106,12 +106,12 @@ def _spaced(character: str) -> bool:
     return not (0x2E80 <= code <= 0xABFF or 0xF900 <= code <= 0xFAFF or 0xFF00 <= code <= 0xFFEF or code >= 0x20000)
 
 
-def _one_number(last: str, first: str, language: Language) -> bool:
+def _is_one_number(last: str, first: str, language: BreakRules) -> bool:
     numeric = last[-1:].isdigit() or last in language.numbers
     return numeric and (first[:1].isdigit() or first in language.numbers)
 
 
-def _one_name(left: str, right: str, starts_sentence: bool) -> bool:
+def _is_one_name(left: str, right: str, starts_sentence: bool) -> bool:
     """Two capitalised words in a row, the first of which owes its capital to nothing else."""
     if starts_sentence or left in ("I", "I'm", "I've", "I'll", "I'd"):
         return False

@@ -1,4 +1,4 @@
-"""Parts of a division → cues.
+"""Cue building: the parts of a division → cues.
 
 Lines of a finished cue, broken anew for the room that it turned out to have.
 """
@@ -9,17 +9,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from whisperdiar.options import SubtitleRules
-from whisperdiar.subtitles._atoms import Atoms, atoms
+from whisperdiar.subtitles._atoms import Atoms, make_atoms
 from whisperdiar.subtitles._breaks import language_rules
 from whisperdiar.subtitles._division import Part, Search, Surroundings, divide
 from whisperdiar.subtitles._limits import Limits
-from whisperdiar.subtitles._streams import TURN_PAUSE, Turns, alone, together
-from whisperdiar.subtitles._timing import Shown, spread
+from whisperdiar.subtitles._streams import TURN_PAUSE, Turns, surround_alone, surround_together
+from whisperdiar.subtitles._timing import TimedCue, spread_starts
 from whisperdiar.text.graphemes import columns
 from whisperdiar.types import Cue, Span, TimedText, Word
 
 
-def relined(cue: Cue, *, rules: SubtitleRules, language: str | None) -> Cue:
+def reflow_lines(cue: Cue, *, rules: SubtitleRules, language: str | None) -> Cue:
     """The same cue with its words on as few lines, as well broken, as they can be where nothing stands before them.
 
     Cues of two people, and those whose words are not known one by one, stay as they are.
@@ -27,7 +27,7 @@ def relined(cue: Cue, *, rules: SubtitleRules, language: str | None) -> Cue:
     if len(cue.lines) < 2 or cue.line_speakers or not cue.timed:
         return cue
     words = [Word(piece.span, piece.text) for line in cue.timed for piece in line]
-    stream = atoms(
+    stream = make_atoms(
         words,
         cue.speaker,
         width=rules.max_columns,
@@ -55,12 +55,12 @@ class Draft:
 
     lines: tuple[tuple[TimedText, ...], ...]
     speakers: tuple[str | None, ...]
-    shown: Shown
+    shown: TimedCue
     length: float
     words: int
 
 
-def drafts(
+def draft_cues(
     table: Mapping[str | None, Atoms],
     limits: Limits,
     reserved: Mapping[str | None, int],
@@ -77,16 +77,16 @@ def drafts(
     if not table:
         return []
     if not overlap:
-        merged, around = together(table, limits, reserved, dash=dash or 0)
-        return _drafts(merged, limits, around, lane="all")
+        merged, around = surround_together(table, limits, reserved, dash=dash or 0)
+        return _draft_part(merged, limits, around, lane="all")
     made: list[Draft] = []
     turns = Turns(table, limits.tick)
     for speaker, stream in table.items():
-        made += _drafts(stream, limits, alone(speaker, stream, turns, limits, reserved), lane=(speaker,))
-    return made if dash is None else joined(made, limits, reserved, dash)
+        made += _draft_part(stream, limits, surround_alone(speaker, stream, turns, limits, reserved), lane=(speaker,))
+    return made if dash is None else join_drafts(made, limits, reserved, dash)
 
 
-def _drafts(atoms: Atoms, limits: Limits, around: Surroundings, *, lane: object) -> list[Draft]:
+def _draft_part(atoms: Atoms, limits: Limits, around: Surroundings, *, lane: object) -> list[Draft]:
     search = Search(atoms, limits, around)
     pause = round(TURN_PAUSE / limits.tick)
     made: list[Draft] = []
@@ -103,7 +103,7 @@ def _drafts(atoms: Atoms, limits: Limits, around: Surroundings, *, lane: object)
         dialogue = part.dialogue
         words = sum(1 for line in lines for place, row in enumerate(line) if atoms.leads[row] or not place)
         first = part.first
-        shown = Shown(
+        shown = TimedCue(
             start=part.start,
             said=said,
             need=limits.need(length, words),
@@ -112,11 +112,11 @@ def _drafts(atoms: Atoms, limits: Limits, around: Surroundings, *, lane: object)
         )
         texts = tuple(tuple(atoms.pieces[row] for row in line) for line in lines)
         made.append(Draft(texts, own, shown, length, words))
-    spread([draft.shown for draft in made], limits)
+    spread_starts([draft.shown for draft in made], limits)
     return made
 
 
-def joined(made: list[Draft], limits: Limits, reserved: Mapping[str | None, int], dash: int) -> list[Draft]:
+def join_drafts(made: list[Draft], limits: Limits, reserved: Mapping[str | None, int], dash: int) -> list[Draft]:
     """Two people's cues of one line that follow each other so fast that the first could not be read become one."""
     ordered = sorted(made, key=lambda draft: draft.shown.start)
     upcoming: dict[object, int] = {}
@@ -131,7 +131,7 @@ def joined(made: list[Draft], limits: Limits, reserved: Mapping[str | None, int]
     number = 0
     while number < len(ordered):
         pair = ordered[number : number + 2]
-        both = _one_cue(pair, limits, reserved, dash) if len(pair) == 2 else None
+        both = _join_pair(pair, limits, reserved, dash) if len(pair) == 2 else None
         taken = ordered[number]
         if both is not None:
             fits = both.shown.start + both.shown.need <= min(after[number : number + 2]) - limits.gap
@@ -144,7 +144,7 @@ def joined(made: list[Draft], limits: Limits, reserved: Mapping[str | None, int]
     return found
 
 
-def _one_cue(pair: list[Draft], limits: Limits, reserved: Mapping[str | None, int], dash: int) -> Draft | None:
+def _join_pair(pair: list[Draft], limits: Limits, reserved: Mapping[str | None, int], dash: int) -> Draft | None:
     first, second = pair
     if first.shown.lanes == second.shown.lanes or len(first.lines) > 1 or len(second.lines) > 1 or limits.lines < 2:
         return None
@@ -161,7 +161,7 @@ def _one_cue(pair: list[Draft], limits: Limits, reserved: Mapping[str | None, in
     if need > limits.longest or words > limits.words:
         return None
     lanes = first.shown.lanes | second.shown.lanes
-    shown = Shown(first.shown.start, said, need, first.shown.turn or second.shown.turn, lanes)
+    shown = TimedCue(first.shown.start, said, need, first.shown.turn or second.shown.turn, lanes)
     return Draft(first.lines + second.lines, first.speakers + second.speakers, shown, length, words)
 
 
@@ -183,7 +183,7 @@ def _dialogue_rows(atoms: Atoms, part: Part) -> list[list[int]]:
     return list(found.values())
 
 
-def build(draft: Draft, limits: Limits) -> Cue:
+def build_cue(draft: Draft, limits: Limits) -> Cue:
     """The cue itself, in seconds."""
     span = Span(draft.shown.start / limits.rate, draft.shown.end / limits.rate)
     lines = tuple(_text(line) for line in draft.lines)

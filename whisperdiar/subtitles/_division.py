@@ -1,4 +1,4 @@
-"""The optimal division of a sequence of atoms into cues and lines, by dynamic programming.
+"""Optimal division of a sequence of atoms into cues and lines, by dynamic programming.
 
 Over all divisions the sum of these costs is smallest (a window of words bounds the work, which grows with the
 number of words):
@@ -70,14 +70,14 @@ class Surroundings:
 WAYS = 3
 
 
-class _Way(NamedTuple):
+class _Path(NamedTuple):
     """A division up to an atom: its price, by how much the next cue is late, the last cue and what was before it."""
 
     price: float
     delay: int
     first: int
     dialogue: bool
-    before: _Way | None
+    before: _Path | None
 
 
 def divide(search: Search) -> list[Part]:
@@ -87,8 +87,8 @@ def divide(search: Search) -> list[Part]:
     """
     atoms, n = search.atoms, len(search.atoms)
     cuts = [*search.around.cuts, 0.0]
-    ways: list[list[_Way]] = [[] for _ in range(n + 1)]
-    ways[0] = [_Way(0.0, 0, 0, False, None)]
+    ways: list[list[_Path]] = [[] for _ in range(n + 1)]
+    ways[0] = [_Path(0.0, 0, 0, False, None)]
     for first in range(n):
         for way in ways[first]:
             for last, price, delay, dialogue in search.cues(first, way):
@@ -96,10 +96,10 @@ def divide(search: Search) -> list[Part]:
                 kept = ways[last]
                 if kept and kept[0].price <= total and kept[0].delay <= delay:
                     continue
-                _keep(kept, _Way(total, delay, first, dialogue, way))
+                _keep(kept, _Path(total, delay, first, dialogue, way))
         ways[first] = []  # what leads on is held by those that follow
     parts = []
-    found: _Way | None = ways[n][0]
+    found: _Path | None = ways[n][0]
     last = n
     while found is not None and found.before is not None:
         parts.append(Part(found.first, last, atoms.starts[found.first] + found.before.delay, found.dialogue))
@@ -107,7 +107,7 @@ def divide(search: Search) -> list[Part]:
     return parts[::-1]
 
 
-def _keep(kept: list[_Way], way: _Way) -> None:
+def _keep(kept: list[_Path], way: _Path) -> None:
     """Add a way that none is better than in both price and delay, cheapest first; take out what it is better than."""
     if any(other.price <= way.price and other.delay <= way.delay for other in kept):
         return
@@ -141,7 +141,7 @@ class Search:
             for i in range(len(atoms))
         ]
 
-    def cues(self, first: int, way: _Way) -> list[tuple[int, float, int, bool]]:
+    def cues(self, first: int, way: _Path) -> list[tuple[int, float, int, bool]]:
         """(last, price, delay of what follows, dialogue) for every cue that may begin here, after what came before."""
         atoms, limits = self.atoms, self.limits
         ends, widths, lengths = atoms.ends, atoms.widths, atoms.lengths
@@ -227,7 +227,7 @@ class Search:
                 break
             above = sums[cut] - offset
             if above <= width:
-                price = _uneven(above, below, width) + LINE_BREAK * prices[cut]
+                price = _price_uneven(above, below, width) + LINE_BREAK * prices[cut]
                 best = price if price < best else best
         return LINE + best if best < math.inf else None
 
@@ -247,7 +247,7 @@ class Search:
                         break
                     total = price
                     if number:
-                        total += LINE + LINE_BREAK * prices[begin] + _uneven(above, used, width)
+                        total += LINE + LINE_BREAK * prices[begin] + _price_uneven(above, used, width)
                     if end not in reached or total < reached[end][0]:
                         reached[end] = (total, [*cuts, begin], used)
             for end, (price, cuts, _) in reached.items():
@@ -285,7 +285,7 @@ class Search:
         return found
 
 
-def _uneven(above: int, below: int, width: int) -> float:
+def _price_uneven(above: int, below: int, width: int) -> float:
     """Lines should be even, rather with the longer one below; one of less than half the other is bad."""
     price = UNEVEN * (above - below if above > below else (below - above) * 0.7) / width
     return price + (0.3 if min(above, below) * 2 < max(above, below) else 0.0)

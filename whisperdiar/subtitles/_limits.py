@@ -1,4 +1,4 @@
-"""The rules in the units in which the work is done: ticks, columns, characters."""
+"""Limits: the rules in the units in which the work is done (ticks, columns, characters)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All speakers in one sequence, for cues that may not overlap in time.
+"""Speaker streams: all speakers in one sequence, for cues that may not overlap in time.
 
 Each speaker's words are split into phrases, which are sorted by their beginnings. Where people talk at once a phrase
 is split near the place where somebody else begins, rather at the end of a clause than exactly there:
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from whisperdiar.options import SubtitleRules
-from whisperdiar.subtitles._atoms import Atoms, atoms, picked
+from whisperdiar.subtitles._atoms import Atoms, make_atoms, select_rows
 from whisperdiar.subtitles._breaks import language_rules
 from whisperdiar.subtitles._division import Surroundings, cut_prices
 from whisperdiar.subtitles._limits import Limits
@@ -32,7 +32,7 @@ TURN_PAUSE = 0.5
 """A turn begins where its speaker was silent for so many seconds."""
 
 
-def streams(
+def split_streams(
     segments: Sequence[Segment], *, language: str | None, rules: SubtitleRules, reserved: dict[str | None, int]
 ) -> dict[str | None, Atoms]:
     """Each speaker's words over all segments, in their order: who is interrupted goes on in his own sequence."""
@@ -43,7 +43,7 @@ def streams(
     found = {}
     for speaker, own in words.items():
         width = rules.max_columns - min(reserved.get(speaker, 0), rules.max_columns // 2)
-        made = atoms(
+        made = make_atoms(
             own,
             speaker,
             width=width,
@@ -63,7 +63,9 @@ class Turns:
     """
 
     def __init__(self, table: Mapping[str | None, Atoms], tick: float) -> None:
-        begun = sorted((start, place) for place, found in enumerate(table.values()) for start in onsets(found, tick))
+        begun = sorted(
+            (start, place) for place, found in enumerate(table.values()) for start in find_onsets(found, tick)
+        )
         self._place = {speaker: place for place, speaker in enumerate(table)}
         self._starts = [start for start, _ in begun]
         self._owners = [owner for _, owner in begun]
@@ -79,13 +81,13 @@ class Turns:
         return self._starts[place] if place < len(self._starts) else NEVER
 
 
-def onsets(stream: Atoms, tick: float) -> list[int]:
+def find_onsets(stream: Atoms, tick: float) -> list[int]:
     """Where the turns of one speaker begin, in ticks."""
     pause = round(TURN_PAUSE / tick)
     return [stream.starts[i] for i in range(len(stream)) if i == 0 or stream.starts[i] - stream.ends[i - 1] >= pause]
 
 
-def alone(
+def surround_alone(
     speaker: str | None, stream: Atoms, turns: Turns, limits: Limits, reserved: Mapping[str | None, int]
 ) -> Surroundings:
     """Of a speaker's own sequence, where cues may overlap in time: the turns of others end the lingering."""
@@ -118,28 +120,28 @@ class Phrase:
     end: int
 
 
-def together(
+def surround_together(
     table: Mapping[str | None, Atoms], limits: Limits, reserved: Mapping[str | None, int], *, dash: int
 ) -> tuple[Atoms, Surroundings]:
     """All speakers' atoms in one sequence, and what limits its cues."""
     prices = {speaker: cut_prices(stream, limits.tick) for speaker, stream in table.items()}
-    phrases = _interleaved(table, prices, limits)
-    merged = picked((table[phrase.speaker], row) for phrase in phrases for row in range(phrase.first, phrase.last))
+    phrases = _interleave(table, prices, limits)
+    merged = select_rows((table[phrase.speaker], row) for phrase in phrases for row in range(phrase.first, phrase.last))
     latest = 0
     for row, start in enumerate(merged.starts):
         latest = merged.starts[row] = max(latest, start)
         merged.ends[row] = max(latest, merged.ends[row])
     return merged, Surroundings(
-        cuts=_cuts(phrases, prices),
+        cuts=_cut_prices(phrases, prices),
         barriers=[NEVER] * len(merged),
         slack=_slack(phrases, limits),
-        quiet=_quiet(merged, limits),
+        quiet=_pauses_between(merged, limits),
         reserved=reserved,
         dash=dash,
     )
 
 
-def _quiet(merged: Atoms, limits: Limits) -> list[int]:
+def _pauses_between(merged: Atoms, limits: Limits) -> list[int]:
     again = round(NAME_AGAIN / limits.tick)
     return [
         NEVER
@@ -151,14 +153,14 @@ def _quiet(merged: Atoms, limits: Limits) -> list[int]:
     ]
 
 
-def _interleaved(
+def _interleave(
     table: Mapping[str | None, Atoms], prices: Mapping[str | None, list[float]], limits: Limits
 ) -> list[Phrase]:
-    found = sorted(_by_pauses(table, limits), key=lambda phrase: phrase.start)
+    found = sorted(_split_at_pauses(table, limits), key=lambda phrase: phrase.start)
     longest = round(LONGEST_PHRASE / limits.tick)
     parts: list[Phrase] = []
-    for phrase, busy in zip(found, _busy(found), strict=True):
-        parts += _shortened(phrase, table[phrase.speaker], prices[phrase.speaker], longest) if busy else [phrase]
+    for phrase, busy in zip(found, _find_busy(found), strict=True):
+        parts += _shorten(phrase, table[phrase.speaker], prices[phrase.speaker], longest) if busy else [phrase]
     parts.sort(key=lambda phrase: phrase.start)
     begins = [(phrase.start, phrase.speaker) for phrase in parts]
     made: list[Phrase] = []
@@ -168,23 +170,23 @@ def _interleaved(
     return made
 
 
-def _phrase(stream: Atoms, speaker: str | None, first: int, last: int) -> Phrase:
+def _make_phrase(stream: Atoms, speaker: str | None, first: int, last: int) -> Phrase:
     return Phrase(speaker, first, last, stream.starts[first], max(stream.ends[first:last]))
 
 
-def _by_pauses(table: Mapping[str | None, Atoms], limits: Limits) -> list[Phrase]:
+def _split_at_pauses(table: Mapping[str | None, Atoms], limits: Limits) -> list[Phrase]:
     pause = PHRASE_PAUSE / limits.tick
     found = []
     for speaker, stream in table.items():
         first = 0
         for row in range(1, len(stream) + 1):
             if row == len(stream) or stream.starts[row] - stream.ends[row - 1] > pause or stream.closes[row - 1]:
-                found.append(_phrase(stream, speaker, first, row))
+                found.append(_make_phrase(stream, speaker, first, row))
                 first = row
     return found
 
 
-def _busy(phrases: list[Phrase]) -> list[bool]:
+def _find_busy(phrases: list[Phrase]) -> list[bool]:
     """Whether somebody else talks during each of the phrases, which are sorted by their beginnings."""
     busy = [False] * len(phrases)
     talking: list[int] = []
@@ -197,7 +199,7 @@ def _busy(phrases: list[Phrase]) -> list[bool]:
     return busy
 
 
-def _shortened(phrase: Phrase, stream: Atoms, prices: list[float], longest: int) -> list[Phrase]:
+def _shorten(phrase: Phrase, stream: Atoms, prices: list[float], longest: int) -> list[Phrase]:
     """The phrase in pieces that are not too long, cut where it costs least in the later half of each."""
     found, first = [], phrase.first
     while first < phrase.last - 1 and phrase.end - stream.starts[first] > longest:
@@ -205,9 +207,9 @@ def _shortened(phrase: Phrase, stream: Atoms, prices: list[float], longest: int)
         while last < phrase.last - 1 and stream.ends[last] - stream.starts[first] <= longest:
             last += 1
         cut = min(range(first + 1 + (last - first) // 2, last + 1), key=lambda row: (prices[row], -row))
-        found.append(_phrase(stream, phrase.speaker, first, cut))
+        found.append(_make_phrase(stream, phrase.speaker, first, cut))
         first = cut
-    return [*found, _phrase(stream, phrase.speaker, first, phrase.last)]
+    return [*found, _make_phrase(stream, phrase.speaker, first, phrase.last)]
 
 
 def _split_where_others_begin(
@@ -227,10 +229,10 @@ def _split_where_others_begin(
         if best is not None and prices[best] + away * abs(stream.starts[best] - begin) < wait + 1.0:
             cuts.add(best)
     bounds = [phrase.first, *sorted(cuts), phrase.last]
-    return [_phrase(stream, phrase.speaker, bounds[i], bounds[i + 1]) for i in range(len(bounds) - 1)]
+    return [_make_phrase(stream, phrase.speaker, bounds[i], bounds[i + 1]) for i in range(len(bounds) - 1)]
 
 
-def _cuts(phrases: list[Phrase], prices: Mapping[str | None, list[float]]) -> list[float]:
+def _cut_prices(phrases: list[Phrase], prices: Mapping[str | None, list[float]]) -> list[float]:
     """What a break between two cues costs before each atom.
 
     Between two speakers half of what it costs the one who may go on later, and half of what it costs the one who
@@ -252,6 +254,6 @@ def _cuts(phrases: list[Phrase], prices: Mapping[str | None, list[float]]) -> li
 def _slack(phrases: list[Phrase], limits: Limits) -> list[int]:
     at_once = round(LATEST_AT_ONCE / limits.tick)
     found: list[int] = []
-    for phrase, busy in zip(phrases, _busy(phrases), strict=True):
+    for phrase, busy in zip(phrases, _find_busy(phrases), strict=True):
         found += [at_once if busy else limits.late] * (phrase.last - phrase.first)
     return found

@@ -1,4 +1,4 @@
-"""When cues come and go: ends that linger, gaps that are kept or closed."""
+"""Cue timing: ends that linger, gaps that are kept or closed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NEVER = 1 << 60
 
 
 @dataclass(slots=True)
-class Shown:
+class TimedCue:
     """A cue in ticks: when it is shown, until when its words are said, and how long it needs.
 
     Attributes:
@@ -29,13 +29,13 @@ class Shown:
     end: int = 0
 
 
-def spread(lane: Sequence[Shown], limits: Limits) -> None:
+def spread_starts(lane: Sequence[TimedCue], limits: Limits) -> None:
     """Move starts that leave no time to the cue before: with words of no length, or all of one time."""
     for before, cue in pairwise(lane):
         cue.start = max(cue.start, before.start + 1 + limits.gap)
 
 
-def settle(cues: Sequence[Shown], limits: Limits) -> None:
+def settle(cues: Sequence[TimedCue], limits: Limits) -> None:
     """Set the ends.
 
     A cue stays as long as its words are said and as its text needs. It does not linger over the beginning of
@@ -74,29 +74,29 @@ def _between(turns: Sequence[tuple[int, int]], first: int, last: int) -> Iterato
     )
 
 
-def _end(cue: Shown, latest: int, turn: int, starts: Sequence[int], limits: Limits) -> int:
+def _end(cue: TimedCue, latest: int, turn: int, starts: Sequence[int], limits: Limits) -> int:
     least = cue.start + cue.need
     soft = min(latest, turn - limits.gap)
     if soft < least:
-        return _clear(cue, min(max(least, cue.said), latest, turn + limits.over), latest, starts, limits)
+        return _clear_end(cue, min(max(least, cue.said), latest, turn + limits.over), latest, starts, limits)
     end = min(max(cue.said, least), soft)
-    upcoming = _from(starts, max(end, cue.start + 1))
+    upcoming = _first_from(starts, max(end, cue.start + 1))
     if upcoming - end < max(limits.close, limits.gap):
         closed = min(upcoming - limits.gap, latest)
         end = closed if closed >= least else end
-    return _clear(cue, end, latest, starts, limits)
+    return _clear_end(cue, end, latest, starts, limits)
 
 
-def _clear(cue: Shown, end: int, latest: int, starts: Sequence[int], limits: Limits) -> int:
+def _clear_end(cue: TimedCue, end: int, latest: int, starts: Sequence[int], limits: Limits) -> int:
     """An end that no cue follows in less than the gap: well after the beginning of that one where there is time."""
     moved = end
-    while (upcoming := _from(starts, max(moved, cue.start + 1))) - moved < limits.gap:
+    while (upcoming := _first_from(starts, max(moved, cue.start + 1))) - moved < limits.gap:
         moved = upcoming + max(limits.gap, 1)
         if moved > latest:
-            return max(cue.start + 1, _from(starts, max(end, cue.start + 1)) - limits.gap)
+            return max(cue.start + 1, _first_from(starts, max(end, cue.start + 1)) - limits.gap)
     return moved
 
 
-def _from(starts: Sequence[int], tick: int) -> int:
+def _first_from(starts: Sequence[int], tick: int) -> int:
     place = bisect_left(starts, tick)
     return starts[place] if place < len(starts) else _NEVER

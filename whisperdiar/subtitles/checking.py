@@ -1,4 +1,4 @@
-"""Subtitles held against the rules of a publisher: every violation with its value and its limit. Pure.
+"""Subtitle checking: every violation of a publisher's rules, with its value and its limit. Pure.
 
 Lengths are counted on the lines as viewers see them, names and dashes with them; numbers of words on what is spoken.
 Times in files are whole milliseconds or hundredths, so that each may lie half a `unit` from what was meant: a duration
@@ -133,16 +133,16 @@ def check(
     names = _Names(cues)
     found: list[Violation] = []
     for number, (cue, seen) in enumerate(zip(cues, lines, strict=True), start=1):
-        found += _of_text(number, cue, seen, rules)
-        found += _of_time(number, cue, seen, rules, unit)
-        found += _of_speakers(number, cue, seen, names, dashes=shown is not None)
+        found += _check_text(number, cue, seen, rules)
+        found += _check_time(number, cue, seen, rules, unit)
+        found += _check_speakers(number, cue, seen, names, dashes=shown is not None)
     if in_order:
         found += [
             Violation(number, right.span, "unsorted", left.span.start - right.span.start, 0.0, number - 1)
             for number, (left, right) in enumerate(pairwise(cues), start=2)
             if right.span.start < left.span.start
         ]
-    found += _between(cues, rules, unit)
+    found += _check_neighbours(cues, rules, unit)
     speeds = [
         _length(seen, rules) / cue.span.duration for cue, seen in zip(cues, lines, strict=True) if cue.span.duration > 0
     ]
@@ -161,7 +161,7 @@ def _length(lines: Sequence[str], rules: SubtitleRules) -> float:
     return sum(characters(line, full_width=rules.full_width) for line in lines)
 
 
-def _of_text(number: int, cue: Cue, lines: Sequence[str], rules: SubtitleRules) -> Iterator[Violation]:
+def _check_text(number: int, cue: Cue, lines: Sequence[str], rules: SubtitleRules) -> Iterator[Violation]:
     if not any(line.strip() for line in lines):
         yield Violation(number, cue.span, "empty", 0.0, 1.0)
         return
@@ -175,7 +175,7 @@ def _of_text(number: int, cue: Cue, lines: Sequence[str], rules: SubtitleRules) 
         yield Violation(number, cue.span, "words", words, rules.max_words)
 
 
-def _of_time(number: int, cue: Cue, lines: Sequence[str], rules: SubtitleRules, unit: float) -> Iterator[Violation]:
+def _check_time(number: int, cue: Cue, lines: Sequence[str], rules: SubtitleRules, unit: float) -> Iterator[Violation]:
     duration, slack = cue.span.duration, unit + _NOISE
     if duration <= 0:
         yield Violation(number, cue.span, "no-duration", duration, rules.min_duration)
@@ -222,17 +222,17 @@ class _Names:
         )
 
 
-def _of_speakers(number: int, cue: Cue, lines: Sequence[str], names: _Names, *, dashes: bool) -> Iterator[Violation]:
+def _check_speakers(number: int, cue: Cue, lines: Sequence[str], names: _Names, *, dashes: bool) -> Iterator[Violation]:
     """Two people on one line; or a second one in a cue whose line begins with neither a dash nor a name."""
     people = len(set(cue.line_speakers))
     inside = max((names.count(line) for line in lines), default=0)
     if inside:
         yield Violation(number, cue.span, "two-speakers", max(people, inside + 1), 1.0)
-    elif dashes and people > 1 and not _told_apart(cue, lines):
+    elif dashes and people > 1 and not _is_told_apart(cue, lines):
         yield Violation(number, cue.span, "two-speakers", people, 1.0)
 
 
-def _told_apart(cue: Cue, lines: Sequence[str]) -> bool:
+def _is_told_apart(cue: Cue, lines: Sequence[str]) -> bool:
     """Whether a viewer sees on each line of another person that it is one: all lines have dashes, or these the name."""
     if len(lines) != len(cue.line_speakers) or len(lines) != len(cue.lines):
         return False
@@ -247,7 +247,7 @@ def _people(cue: Cue) -> set[str]:
     return {who for who in (cue.line_speakers or (cue.speaker,)) if who is not None}
 
 
-def _between(cues: Sequence[Cue], rules: SubtitleRules, unit: float) -> Iterator[Violation]:
+def _check_neighbours(cues: Sequence[Cue], rules: SubtitleRules, unit: float) -> Iterator[Violation]:
     """Cues that are shown together although they may not, or that follow each other too fast.
 
     A cue is held against those before it that are not gone; of those that it stands in the way of, `_MOST_BESIDE` are
@@ -257,7 +257,7 @@ def _between(cues: Sequence[Cue], rules: SubtitleRules, unit: float) -> Iterator
     people = [_people(cue) for cue in cues]
     shown = _Shown(cues, people, rules, unit)
     for second in ordered:
-        beside = (_of_two(first, second, cues, people, rules, unit) for first in shown.beside(second))
+        beside = (_check_pair(first, second, cues, people, rules, unit) for first in shown.beside(second))
         yield from islice((item for item in beside if item is not None), _MOST_BESIDE)
         shown.add(second)
 
@@ -309,7 +309,7 @@ class _Shown:
             del self._of[who][number]
 
 
-def _of_two(
+def _check_pair(
     first: int, second: int, cues: Sequence[Cue], people: Sequence[set[str]], rules: SubtitleRules, unit: float
 ) -> Violation | None:
     """What is wrong with a cue beside an earlier one."""

@@ -1,4 +1,4 @@
-"""Violations that no cut of the words into cues can avoid: speech faster than the limit, people who talk at once. Pure.
+"""Unavoidable violations: those that no cut of the words avoids, such as speech faster than the limit. Pure.
 
 For each stretch of speech the least number of cues in violation, and of words in them, is computed by dynamic
 programming over all divisions of its words into cues, each shown from its first word until, at the latest, the next
@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 
 from whisperdiar.options import SubtitleRules
-from whisperdiar.statistics import overlaps_of
+from whisperdiar.statistics import find_overlaps
 from whisperdiar.subtitles.checking import Report, Violation
 from whisperdiar.text.graphemes import characters, columns
 from whisperdiar.transcript import Transcript, speaker_names
@@ -36,7 +36,7 @@ class _Stretch:
     least_words: int
 
 
-def without_unavoidable(
+def separate_unavoidable(
     report: Report,
     cues: Sequence[Cue],
     transcript: Transcript,
@@ -52,8 +52,8 @@ def without_unavoidable(
         shown: the lines as viewers see them; where names stand in them, these take time to be read wherever another
             person begins to speak.
     """
-    named = shown is not None and any(_named(cue, lines) for cue, lines in zip(cues, shown, strict=True))
-    stretches = list(_stretches(transcript, rules, named=named))
+    named = shown is not None and any(_is_name_visible(cue, lines) for cue, lines in zip(cues, shown, strict=True))
+    stretches = list(_divide_at_pauses(transcript, rules, named=named))
     spoken = _Spoken(transcript)
     apart: set[Violation] = {item for item in report.violations if item.rule == "overlap" and spoken.at_once(item.span)}
     broken: dict[int, list[Violation]] = {}
@@ -92,7 +92,7 @@ class _Spoken:
             # Nobody known is somebody as well; no label of a speaker begins so.
             label = f"\0{segment.speaker}" if segment.speaker is None else segment.speaker
             speech.setdefault(label, []).extend(word.span for word in segment.words)
-        self._doubled = overlaps_of({label: merge_spans(spans) for label, spans in speech.items()})
+        self._doubled = find_overlaps({label: merge_spans(spans) for label, spans in speech.items()})
 
     def at_once(self, span: Span) -> bool:
         """Whether two people speak at once somewhere in this stretch of time."""
@@ -100,7 +100,7 @@ class _Spoken:
         return first < len(self._doubled) and self._doubled[first].start < span.end
 
 
-def _named(cue: Cue, lines: Sequence[str]) -> bool:
+def _is_name_visible(cue: Cue, lines: Sequence[str]) -> bool:
     """Whether viewers see the name of the person who speaks."""
     return cue.speaker is not None and bool(lines) and lines[0].startswith(f"{cue.speaker}: ")
 
@@ -139,33 +139,33 @@ class _Places:
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
+class _WordWidth:
     """A word, and the columns of the name that stands before it if a cue begins with it."""
 
     word: Word
     name: int
 
 
-def _said(transcript: Transcript, *, named: bool) -> dict[str | None, list[_Said]]:
+def _measure_words(transcript: Transcript, *, named: bool) -> dict[str | None, list[_WordWidth]]:
     """The words of every speaker in order of time; a name where the word before was another speaker's."""
     words = sorted(
         ((word, segment.speaker) for segment in transcript.segments for word in segment.words if word.text.strip()),
         key=lambda item: (item[0].span.start, item[0].span.end),
     )
     names = speaker_names(transcript)
-    found: dict[str | None, list[_Said]] = {}
+    found: dict[str | None, list[_WordWidth]] = {}
     before: str | None = None
     for word, speaker in words:
         lead = "" if speaker is None or speaker == before else f"{names.get(speaker, speaker)}: "
         name = columns(lead) if named else 0
-        found.setdefault(speaker, []).append(_Said(word, name))
+        found.setdefault(speaker, []).append(_WordWidth(word, name))
         before = speaker
     return found
 
 
-def _stretches(transcript: Transcript, rules: SubtitleRules, *, named: bool) -> Iterator[_Stretch]:
+def _divide_at_pauses(transcript: Transcript, rules: SubtitleRules, *, named: bool) -> Iterator[_Stretch]:
     """The words of every speaker (of all, where cues may not overlap), divided at pauses that no cue spans."""
-    streams = _said(transcript, named=named)
+    streams = _measure_words(transcript, named=named)
     if not rules.overlap:
         together = [item for said in streams.values() for item in said]
         streams = {None: sorted(together, key=lambda item: (item.word.span.start, item.word.span.end))}
@@ -177,11 +177,11 @@ def _stretches(transcript: Transcript, rules: SubtitleRules, *, named: bool) -> 
                 limit = float("inf") if ends else said[last].word.span.start
                 part = said[first:last]
                 end = max(item.word.span.end for item in part)
-                yield _Stretch(speaker, part[0].word.span.start, end, *_least(part, limit, rules))
+                yield _Stretch(speaker, part[0].word.span.start, end, *_count_least(part, limit, rules))
                 first = last
 
 
-def _least(said: Sequence[_Said], limit: float, rules: SubtitleRules) -> tuple[int, int]:
+def _count_least(said: Sequence[_WordWidth], limit: float, rules: SubtitleRules) -> tuple[int, int]:
     """The fewest cues in violation, and the fewest words in such, of all divisions; at `limit` the next word begins."""
     texts = [item.word.text for item in said]
     lengths = list(accumulate((characters(text, full_width=rules.full_width) for text in texts), initial=0.0))
@@ -197,11 +197,11 @@ def _least(said: Sequence[_Said], limit: float, rules: SubtitleRules) -> tuple[i
             latest = max(latest, said[begin].word.span.end)
             name, words = said[begin].name, counts[end] - counts[begin]
             too_many = rules.max_words is not None and words > rules.max_words
-            lines = _lines(widths[begin:end], leads[begin:end], name, rules.max_columns)
+            lines = _count_lines(widths[begin:end], leads[begin:end], name, rules.max_columns)
             if begin < end - 1 and (too_many or latest - starts[begin] > rules.max_duration):
                 break
             if begin < end - 1 and lines > rules.max_lines:
-                if _lines(widths[begin:end], leads[begin:end], 0, rules.max_columns) > rules.max_lines:
+                if _count_lines(widths[begin:end], leads[begin:end], 0, rules.max_columns) > rules.max_lines:
                     break
                 continue  # without a name, a cue that begins earlier may fit
             time = min(starts[end] - rules.gap - starts[begin], rules.max_duration) + _NOISE
@@ -214,7 +214,7 @@ def _least(said: Sequence[_Said], limit: float, rules: SubtitleRules) -> tuple[i
     return fewest[-1], fewest_words[-1]
 
 
-def _lines(widths: Sequence[int], leads: Sequence[int], name: int, width: int) -> int:
+def _count_lines(widths: Sequence[int], leads: Sequence[int], name: int, width: int) -> int:
     """Lines that words take, filled one after the other, which needs the fewest."""
     lines, used = 1, name - leads[0]
     for place, (columns_of_word, lead) in enumerate(zip(widths, leads, strict=True)):

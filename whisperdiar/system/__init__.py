@@ -1,1 +1,1 @@
-"""The machine and its files: memory and cores, processes and threads, writing without loss."""
+"""Operating system: memory and cores, processes and threads, atomic writing."""

@@ -1,4 +1,4 @@
-"""Work on a thread of its own beside the caller's.
+"""Background thread: runs work beside the caller's thread, with progress and cancellation.
 
 CTranslate2, PyTorch and NumPy release Python's global lock while they compute, and PocketSphinx decodes in processes of
 its own, so threads are enough. They are daemons: one that still computes keeps neither Ctrl-C nor an error waiting.
@@ -21,11 +21,11 @@ _PATIENCE_S = 0.2
 """Windows does not let Ctrl-C through while a thread waits for another one: wait in pieces."""
 
 
-class Abandoned(BaseException):
+class Cancelled(BaseException):
     """Ends work that nobody waits for any more. No Exception, so that no backend takes it for a failure of its own."""
 
 
-class Beside(Generic[Result]):
+class BackgroundTask(Generic[Result]):
     """Runs `work` on a thread of its own, beginning now.
 
     Args:
@@ -36,7 +36,7 @@ class Beside(Generic[Result]):
     def __init__(self, work: Callable[[Progress], Result], *, progress: Progress) -> None:
         self._work = work
         self._progress = progress
-        self._abandoned = threading.Event()
+        self._cancelled = threading.Event()
         self._results: list[Result] = []
         self._error: BaseException | None = None
         context = contextvars.copy_context()  # such as NumPy's error handling
@@ -51,13 +51,13 @@ class Beside(Generic[Result]):
             raise self._error
         return self._results[0]
 
-    def abandon(self) -> None:
+    def cancel(self) -> None:
         """Let the work end at its next report; nobody waits for it."""
-        self._abandoned.set()
+        self._cancelled.set()
 
     def _report(self, stage: str, fraction: float) -> None:
-        if self._abandoned.is_set():
-            raise Abandoned
+        if self._cancelled.is_set():
+            raise Cancelled
         self._progress(stage, fraction)
 
     def _run(self) -> None:
@@ -67,7 +67,7 @@ class Beside(Generic[Result]):
             self._error = error
 
 
-def one_at_a_time(progress: Progress) -> Progress:
+def serialise(progress: Progress) -> Progress:
     """The same `Progress`, which never hears two threads at once."""
     lock = threading.Lock()
 

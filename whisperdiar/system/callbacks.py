@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from whisperdiar.system.background import Abandoned
-from whisperdiar.system.process_context import aloud
+from whisperdiar.system.background import Cancelled
+from whisperdiar.system.process_context import unmute
 
 if TYPE_CHECKING:
     from whisperdiar.contracts import Progress
@@ -23,28 +23,28 @@ class _Raised(BaseException):
 
 
 class _Guard:
-    """A `Progress` whose errors come out where `callers_own` was entered."""
+    """A `Progress` whose errors come out where `guard_callbacks` was entered."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
 
     def __call__(self, stage: str, fraction: float) -> None:
         try:
-            with aloud():
+            with unmute():
                 self._progress(stage, fraction)
-        except (_Raised, Abandoned):
+        except (_Raised, Cancelled):
             raise
         except BaseException as error:  # KeyboardInterrupt and SystemExit are the caller's as well
             raise _Raised(self, error) from error
 
 
-def callers_error(error: BaseException) -> BaseException:
+def find_callers_error(error: BaseException) -> BaseException:
     """What a callback raised, where this is what carries it through a stage; otherwise the error itself."""
     return error.error if isinstance(error, _Raised) else error
 
 
 @contextmanager
-def callers_own(progress: Progress) -> Iterator[Progress]:
+def guard_callbacks(progress: Progress) -> Iterator[Progress]:
     """The same `Progress`; what it raises ends the block as it is, whatever a stage makes of the errors inside.
 
     Blocks may lie in each other: the error comes out of the outermost one that was given the caller's function.

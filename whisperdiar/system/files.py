@@ -1,4 +1,4 @@
-"""Writing files whole or not at all.
+"""Atomic file writing: whole or not at all.
 
 The bytes go to a temporary name in the same folder, which then takes the place of the file: a reader never sees
 half of it, and an error, a full disk or Ctrl-C leaves what was there before. Pipes, terminals and the like cannot
@@ -62,7 +62,7 @@ def read_text(path: str | os.PathLike[str]) -> str:
     except UnicodeDecodeError as error:
         known = encoding.removesuffix("-sig").upper()
         cause = f"this is no {known} text (byte {error.start}); is it the right file?"
-        raise FormatError(f"{_shown(path)}: {cause}") from error
+        raise FormatError(f"{_format_path(path)}: {cause}") from error
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
@@ -74,13 +74,13 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
     try:
         return Path(path).read_bytes()
     except FileNotFoundError as error:
-        raise FormatError(f"{_shown(path)}: there is no such file; check the name") from error
+        raise FormatError(f"{_format_path(path)}: there is no such file; check the name") from error
     except IsADirectoryError as error:
-        raise FormatError(f"{_shown(path)}: this is a folder; give the name of a file in it") from error
+        raise FormatError(f"{_format_path(path)}: this is a folder; give the name of a file in it") from error
     except OSError as error:
-        raise FormatError(f"{_shown(path)}: it cannot be read ({error.strerror})") from error
+        raise FormatError(f"{_format_path(path)}: it cannot be read ({error.strerror})") from error
     except ValueError as error:  # a NUL in the name
-        raise FormatError(f"{_shown(path)}: no file can have this name ({error})") from error
+        raise FormatError(f"{_format_path(path)}: no file can have this name ({error})") from error
 
 
 def write_text(path: str | os.PathLike[str], text: str, *, sync: bool = False, replace: bool = True) -> None:
@@ -92,7 +92,7 @@ def write_text(path: str | os.PathLike[str], text: str, *, sync: bool = False, r
     try:
         data = text.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise OutputError(f"{_shown(path)}: the text holds half a character ({error.reason})") from error
+        raise OutputError(f"{_format_path(path)}: the text holds half a character ({error.reason})") from error
     write_bytes(path, data, sync=sync, replace=replace)
 
 
@@ -113,13 +113,13 @@ def write_bytes(path: str | os.PathLike[str], data: bytes, *, sync: bool = False
     try:
         _write(os.fspath(path), data, sync, replace)
     except OSError as error:
-        raise OutputError(f"{_shown(path)}: {cause_of(error)}") from error
+        raise OutputError(f"{_format_path(path)}: {explain_write_error(error)}") from error
     except ValueError as error:  # a NUL in the name
-        raise OutputError(f"{_shown(path)}: no file can have this name ({error})") from error
+        raise OutputError(f"{_format_path(path)}: no file can have this name ({error})") from error
 
 
 @contextlib.contextmanager
-def staged(path: str | os.PathLike[str], *, sync: bool = False, replace: bool = True) -> Iterator[str]:
+def stage(path: str | os.PathLike[str], *, sync: bool = False, replace: bool = True) -> Iterator[str]:
     """A temporary name beside a file, for a library that writes by name; it takes the file's place at the end.
 
     An error, a full disk or Ctrl-C leaves what was there before, as `write_bytes` does; so do `sync` and `replace`.
@@ -131,7 +131,7 @@ def staged(path: str | os.PathLike[str], *, sync: bool = False, replace: bool = 
         target = os.path.realpath(os.fspath(path))
         before = _status(target)
         if before is not None and not stat.S_ISREG(before.st_mode):
-            raise OutputError(f"{_shown(path)}: this is no file, and only a file can be written here")
+            raise OutputError(f"{_format_path(path)}: this is no file, and only a file can be written here")
         _check_allowed(target, before)
         temporary = temporary_beside(target)
         try:
@@ -148,7 +148,7 @@ def staged(path: str | os.PathLike[str], *, sync: bool = False, replace: bool = 
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
     except OSError as error:
-        raise OutputError(f"{_shown(path)}: {cause_of(error)}") from error
+        raise OutputError(f"{_format_path(path)}: {explain_write_error(error)}") from error
 
 
 def check_writable(path: str | os.PathLike[str], *, tried: set[str] | None = None) -> None:
@@ -178,9 +178,9 @@ def check_writable(path: str | os.PathLike[str], *, tried: set[str] | None = Non
             if tried is not None:
                 tried.add(folder)
     except OSError as error:
-        raise OutputError(f"{_shown(path)}: {cause_of(error)}") from error
+        raise OutputError(f"{_format_path(path)}: {explain_write_error(error)}") from error
     except ValueError as error:  # a NUL in the name
-        raise OutputError(f"{_shown(path)}: no file can have this name ({error})") from error
+        raise OutputError(f"{_format_path(path)}: no file can have this name ({error})") from error
 
 
 def check_folder(path: str | os.PathLike[str]) -> None:
@@ -192,7 +192,7 @@ def check_folder(path: str | os.PathLike[str]) -> None:
     try:
         _try_folder(os.path.realpath(os.fspath(path)))
     except OSError as error:
-        raise OutputError(f"{_shown(path)}: {cause_of(error)}") from error
+        raise OutputError(f"{_format_path(path)}: {explain_write_error(error)}") from error
 
 
 def is_there(path: str | os.PathLike[str]) -> bool:
@@ -230,7 +230,7 @@ def temporary_beside(target: str | os.PathLike[str]) -> str:
     return os.path.join(folder, f".whisperdiar-{os.getpid()}-{secrets.token_hex(8)}.tmp")
 
 
-def cause_of(error: OSError) -> str:
+def explain_write_error(error: OSError) -> str:
     """Why a file cannot be written, and what to do."""
     return _CAUSES.get(error.errno or 0) or f"it cannot be written: {error.strerror or error}"
 
@@ -239,13 +239,13 @@ def _write(path: str, data: bytes, sync: bool, replace: bool) -> None:
     descriptor = _descriptor(path)
     if descriptor is not None:
         # A duplicate shares the position in a redirected file; opening it anew would overwrite from its start.
-        _pour(os.dup(descriptor), data, sync=False)
+        _write_all(os.dup(descriptor), data, sync=False)
         return
     before = _status(path)
     if before is not None and stat.S_ISDIR(before.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if before is not None and not stat.S_ISREG(before.st_mode):
-        _pour(os.open(path, os.O_WRONLY), data, sync=False)
+        _write_all(os.open(path, os.O_WRONLY), data, sync=False)
         return
     _check_allowed(path, before)
     _replace(os.path.realpath(path), data, before, sync, replace)
@@ -301,7 +301,7 @@ def _move(temporary: str, target: str, replace: bool) -> None:
 def _replace(target: str, data: bytes, before: os.stat_result | None, sync: bool, replace: bool) -> None:
     temporary = temporary_beside(target)
     try:
-        _pour(os.open(temporary, _CREATE, 0o666), data, sync=sync)
+        _write_all(os.open(temporary, _CREATE, 0o666), data, sync=sync)
         if before is not None:
             _keep_status(temporary, before)
         _move(temporary, target, replace)
@@ -320,7 +320,7 @@ def _keep_status(temporary: str, before: os.stat_result) -> None:
     os.chmod(temporary, stat.S_IMODE(before.st_mode))
 
 
-def _pour(descriptor: int, data: bytes, *, sync: bool) -> None:
+def _write_all(descriptor: int, data: bytes, *, sync: bool) -> None:
     with os.fdopen(descriptor, "wb") as stream:
         stream.write(data)
         stream.flush()
@@ -363,6 +363,6 @@ def _descriptor(path: str) -> int | None:
     return None
 
 
-def _shown(path: str | os.PathLike[str]) -> str:
+def _format_path(path: str | os.PathLike[str]) -> str:
     text = str(Path(path))
     return text if text.isprintable() else ascii(text)

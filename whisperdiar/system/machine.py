@@ -1,8 +1,8 @@
-"""How much memory is free, and how much of it Whisper needs.
+"""Machine resources: how much memory is free, and how much of it Whisper needs.
 
 The needs are fitted to the figures that faster-whisper's README publishes for decoding with beam 5 (maximum of the
 process, MB; 1 and 8 pieces at once): ``small`` in int8 on a CPU 1477 and 3608, ``large-v2`` in float16 on a GPU 4525
-and 6090, in int8 2926 and 4500. `needed_memory` gives 1530, 3536, 4540, 6291, 2922 and 4160.
+and 6090, in int8 2926 and 4500. `estimate_memory` gives 1530, 3536, 4540, 6291, 2922 and 4160.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ _MOST_PIECES = {"cpu": 8, "cuda": 24}
 _UNKNOWN_PIECES = {"cpu": 4, "cuda": 8}
 
 
-def needed_memory(kind: str, model_bytes: int, pieces: int = 1) -> int:
+def estimate_memory(kind: str, model_bytes: int, pieces: int = 1) -> int:
     """Bytes that decoding takes with `pieces` of 30 s at once, by a model whose file in 16 bits has `model_bytes`."""
     megabytes = _BASE_MB[kind] + _WEIGHTS_SHARE[kind] * model_bytes / MB + pieces * _piece_mb(kind, model_bytes)
     return round(megabytes * MB)
 
 
-def fits(kind: str, free_bytes: int, model_bytes: int, pieces: int = 1) -> bool:
+def has_room(kind: str, free_bytes: int, model_bytes: int, pieces: int = 1) -> bool:
     """Whether that leaves a fifth of the free memory to others."""
-    return needed_memory(kind, model_bytes, pieces) <= _USABLE * free_bytes
+    return estimate_memory(kind, model_bytes, pieces) <= _USABLE * free_bytes
 
 
 def batch_size(kind: str, free_bytes: int | None, model_bytes: int, cores: int) -> int:
@@ -63,7 +63,7 @@ def batch_size(kind: str, free_bytes: int | None, model_bytes: int, cores: int) 
         most = min(most, 4 * max(1, cores))
     if free_bytes is None:
         return min(most, _UNKNOWN_PIECES[kind])
-    left_mb = (_USABLE * free_bytes - needed_memory(kind, model_bytes, 0)) / MB
+    left_mb = (_USABLE * free_bytes - estimate_memory(kind, model_bytes, 0)) / MB
     return max(1, min(most, math.floor(left_mb / _piece_mb(kind, model_bytes))))
 
 
@@ -75,9 +75,9 @@ def available_memory(kind: str, index: int = 0) -> int | None:
     """Bytes that a program can still take on the CPU's side or on GPU number `index`; None where nobody says."""
     if kind == "cuda":
         library = _cuda_driver()
-        return None if library is None else free_on_gpu(library, index)
+        return None if library is None else read_free_on_gpu(library, index)
     if sys.platform == "linux":
-        return free_on_linux(Path("/"))
+        return read_free_on_linux(Path("/"))
     if sys.platform == "darwin":
         return _free_on_macos()
     return _free_on_windows() if sys.platform == "win32" else None
@@ -113,7 +113,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 @contextlib.contextmanager
-def memory_told(what: str) -> Iterator[None]:
+def raise_out_of_memory(what: str) -> Iterator[None]:
     """Inside the block want of memory is said as such, and not taken for a broken installation or a damaged model.
 
     Raises:
@@ -130,7 +130,7 @@ def memory_told(what: str) -> Iterator[None]:
         ) from error
 
 
-def give_back_memory() -> None:
+def return_free_memory() -> None:
     """Give freed memory back to the system, where glibc would keep it.
 
     Models that are loaded for each call leave holes in its heap, which grew by megabytes a call.
@@ -144,11 +144,11 @@ def give_back_memory() -> None:
 def usable_cores() -> int:
     """CPU cores (as the system counts them) that this process may use; a container's share counts."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    share = cpu_share_on_linux(Path("/")) if sys.platform == "linux" else None
+    share = read_cpu_share_on_linux(Path("/")) if sys.platform == "linux" else None
     return max(1, min(allowed, math.ceil(share))) if share else max(1, allowed)
 
 
-def free_on_linux(root: Path) -> int | None:
+def read_free_on_linux(root: Path) -> int | None:
     """MemAvailable, or less where a control group leaves less; `root` is where ``proc`` and ``sys`` lie."""
     text = _read(root / "proc/meminfo")
     found = re.search(r"^MemAvailable:\s+(\d+) kB", text or "", re.MULTILINE)
@@ -163,7 +163,7 @@ def free_on_linux(root: Path) -> int | None:
     return min(limits) if limits else None
 
 
-def cpu_share_on_linux(root: Path) -> float | None:
+def read_cpu_share_on_linux(root: Path) -> float | None:
     """How many CPUs' time the control groups grant; None where they set no limit."""
     shares = []
     for folder in _cgroups(root, "cpu"):
@@ -206,10 +206,10 @@ def _free_on_macos() -> int | None:
         done = subprocess.run(["/usr/bin/vm_stat"], capture_output=True, text=True, timeout=5, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
-    return free_in_vm_stat(done.stdout)
+    return parse_vm_stat(done.stdout)
 
 
-def free_in_vm_stat(text: str) -> int | None:
+def parse_vm_stat(text: str) -> int | None:
     """Bytes in the pages that macOS's ``vm_stat`` lists as free, inactive, speculative or purgeable."""
     size = re.search(r"page size of (\d+) bytes", text)
     pages = re.findall(r"^Pages (?:free|inactive|speculative|purgeable):\s+(\d+)\.", text, re.MULTILINE)
@@ -249,7 +249,7 @@ def _cuda_driver() -> Any:
         return None
 
 
-def free_on_gpu(driver: Any, index: int) -> int | None:
+def read_free_on_gpu(driver: Any, index: int) -> int | None:
     """Free bytes on a GPU, by NVIDIA's driver API; None on any failure.
 
     The device's primary context is what CTranslate2 works in as well, so that it is made but once where a model is

@@ -1,4 +1,4 @@
-"""Context managers that change the whole process, made safe for threads that are inside them at the same time."""
+"""Process-wide context managers, safe for threads that are inside them at the same time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 
-def shared(
+def share_context(
     make: Callable[[], contextlib.AbstractContextManager[None]],
 ) -> Callable[[], contextlib.AbstractContextManager[None]]:
     """The same context, entered by the first thread and left by the last: each would otherwise put back what it found,
@@ -62,7 +62,7 @@ class _Listener:
         return getattr(self._stream, name)
 
 
-@shared
+@share_context
 @contextlib.contextmanager
 def _listening() -> Iterator[None]:
     before = sys.stdout
@@ -72,7 +72,7 @@ def _listening() -> Iterator[None]:
 
 @contextlib.contextmanager
 def muted() -> Iterator[None]:
-    """Inside the block this thread prints nothing on standard output; other threads do, and `aloud` does."""
+    """Inside the block this thread prints nothing on standard output; other threads do, and `unmute` does."""
     before = getattr(_here, "muted", False)
     with _listening():
         _here.muted = True
@@ -83,7 +83,7 @@ def muted() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def aloud() -> Iterator[None]:
+def unmute() -> Iterator[None]:
     """Inside the block this thread prints as it likes, whatever it is called by: a caller's own function."""
     before = getattr(_here, "muted", False)
     _here.muted = False

@@ -1,1 +1,1 @@
-"""What is known of writing: graphemes and their width, punctuation, names of languages."""
+"""Text properties: graphemes and their width, punctuation, names of languages."""

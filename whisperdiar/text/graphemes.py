@@ -1,4 +1,4 @@
-"""Text as a reader counts it: grapheme clusters (Unicode UAX #29) and their columns (UAX #11). Pure."""
+"""Grapheme clusters (Unicode UAX #29) and their columns (UAX #11): text as a reader counts it. Pure."""
 
 from __future__ import annotations
 

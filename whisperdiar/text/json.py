@@ -22,7 +22,7 @@ def write(value: Any) -> str:
     Raises:
         FormatError: a part is no JSON value (the message names it), or a number is not finite.
     """
-    return _checked(value, lambda: _layout(value, "")) + "\n"
+    return _encode_checked(value, lambda: _layout(value, "")) + "\n"
 
 
 def write_compact(value: Any) -> str:
@@ -31,14 +31,14 @@ def write_compact(value: Any) -> str:
     Raises:
         FormatError: as `write`.
     """
-    return _checked(value, lambda: _ENCODE_COMPACT(value))
+    return _encode_checked(value, lambda: _ENCODE_COMPACT(value))
 
 
-def _checked(value: Any, encode: Callable[[], str]) -> str:
+def _encode_checked(value: Any, encode: Callable[[], str]) -> str:
     try:
         text = encode()
     except (TypeError, ValueError, RecursionError) as error:
-        raise FormatError(f"{_culprit(value) or 'the value'} cannot be written as JSON: {error}") from error
+        raise FormatError(f"{_find_invalid(value) or 'the value'} cannot be written as JSON: {error}") from error
     # Half a UTF-16 pair has no UTF-8 form; as an escape it survives the file and is read back as it was.
     return _SURROGATES.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
@@ -50,7 +50,7 @@ def read(text: str) -> Any:
         FormatError: no JSON (the message says where), or a number that is not finite.
     """
     try:
-        return json.loads(text.removeprefix("\ufeff"), parse_float=_finite, parse_constant=_finite)
+        return json.loads(text.removeprefix("\ufeff"), parse_float=_parse_finite, parse_constant=_parse_finite)
     except json.JSONDecodeError as error:
         raise FormatError(f"line {error.lineno}, column {error.colno}: this is no JSON: {error.msg}") from error
     except RecursionError as error:
@@ -59,7 +59,7 @@ def read(text: str) -> Any:
         raise FormatError(f"this JSON holds a number that cannot be read: {error}") from error
 
 
-def _finite(text: str) -> float:
+def _parse_finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
         raise ValueError(f"{text} is not finite")
@@ -72,23 +72,23 @@ def _layout(value: Any, indent: str) -> str:
         for key in value:
             if not isinstance(key, str):  # the encoder would make a string of it, and nobody a number again
                 raise TypeError(f"key {key!r} is no string")
-        if _plain(value.values()):
+        if _is_flat(value.values()):
             return _ENCODE(dict(value))
         items = [f"{inner}{_ENCODE(key)}: {_layout(item, inner)}" for key, item in value.items()]
         return "{\n" + ",\n".join(items) + f"\n{indent}}}"
     if isinstance(value, (list, tuple)) and value:
-        flat = _ENCODE(value) if _plain(value) else ""
+        flat = _ENCODE(value) if _is_flat(value) else ""
         if 0 < len(flat) <= _LONGEST_LIST:
             return flat
         return "[\n" + ",\n".join(inner + _layout(item, inner) for item in value) + f"\n{indent}]"
     return _ENCODE(value)
 
 
-def _plain(values: Iterable[Any]) -> bool:
+def _is_flat(values: Iterable[Any]) -> bool:
     return not any(isinstance(item, (Mapping, list, tuple)) for item in values)
 
 
-def _culprit(value: Any, where: str = "", depth: int = 0) -> str:
+def _find_invalid(value: Any, where: str = "", depth: int = 0) -> str:
     """Where in the value the first part lies that is no JSON, such as ``provenance.options.path``."""
     if depth > 50:
         return where
@@ -101,4 +101,4 @@ def _culprit(value: Any, where: str = "", depth: int = 0) -> str:
     else:
         good = value is None or isinstance(value, (str, int)) or (isinstance(value, float) and math.isfinite(value))
         return "" if good else where
-    return next(filter(None, (_culprit(item, place, depth + 1) for place, item in parts)), "")
+    return next(filter(None, (_find_invalid(item, place, depth + 1) for place, item in parts)), "")

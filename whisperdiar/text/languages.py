@@ -52,7 +52,7 @@ def english_name(code: str) -> str:
     return _NAMES.get(code, code)
 
 
-def code_of(name: str) -> str | None:
+def find_code(name: str) -> str | None:
     """The code of an English name; a code stays one; None where there is no name."""
     return _CODES.get(name.casefold(), name) or None
 
@@ -65,20 +65,20 @@ def language_code(language: str | None) -> str | None:
     """
     if language is None:
         return None
-    code = code_of(language.strip().casefold())
+    code = find_code(language.strip().casefold())
     if code is None or not re.fullmatch("[a-z]{2,3}([-_][a-z0-9]{2,8})*", code):
         raise InvalidOption(f"--language {language}: give a code such as en or ru")
     return code
 
 
-def three_letters(language: str | None) -> str:
+def to_iso_639_2(language: str | None) -> str:
     """``en`` or ``en-GB`` → ``eng``; ``und`` (undetermined) where it is unknown. Three letters stay as they are."""
     code = (language or "").partition("-")[0].lower()
     return code if len(code) == 3 and code.isalpha() and code.isascii() else _THREE_LETTERS.get(code, "und")
 
 
-def same_language(one: str | None, other: str | None) -> bool:
+def is_same_language(one: str | None, other: str | None) -> bool:
     """Whether two codes, of two or three letters, name one language; False where either is unknown."""
-    codes = [three_letters(code) for code in (one, other)]
+    codes = [to_iso_639_2(code) for code in (one, other)]
     first, second = (_BIBLIOGRAPHIC.get(code, code) for code in codes)
     return first == second != "und"

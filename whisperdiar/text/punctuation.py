@@ -1,4 +1,4 @@
-"""Punctuation by which words tell where sentences and clauses end, in the scripts that have any."""
+"""Punctuation marks that end sentences and clauses, in the scripts that have any."""
 
 from __future__ import annotations
 

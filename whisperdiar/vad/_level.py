@@ -1,4 +1,4 @@
-"""Level of speech in a recording, so that detectors can find faint speech as well as loud speech."""
+"""Speech level normalisation, so that detectors find faint speech as well as loud speech."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frame scores → spans of speech: the hysteresis that all detectors of this package share."""
+"""Hysteresis: frame scores → spans of speech, for all detectors of this package."""
 
 from __future__ import annotations
 

@@ -15,12 +15,12 @@ from whisperdiar.contracts import Progress, Reloading, no_progress
 from whisperdiar.errors import BackendBroken, UnsupportedRequest
 from whisperdiar.frameworks.torch import (
     choose_device,
-    cpu_threads,
     free_memory,
     import_module,
-    memory_errors,
-    one_line,
+    limit_cpu_threads,
     require,
+    summarise_error,
+    translate_memory_errors,
 )
 from whisperdiar.models.sources import Source
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime, VadSettings
@@ -86,7 +86,7 @@ class Backend(Reloading):
             )
         except Exception as error:  # a model folder is a program: it can fail in any way
             raise BackendBroken(
-                f"{folder} cannot be loaded as a SpeechBrain speech detector: {one_line(error)}; "
+                f"{folder} cannot be loaded as a SpeechBrain speech detector: {summarise_error(error)}; "
                 f"use a copy of {REPOSITORY}"
             ) from error
         if model.sample_rate != SAMPLE_RATE_HZ or round(model.time_resolution * SAMPLE_RATE_HZ) != _FRAME_SAMPLES:
@@ -119,7 +119,10 @@ class Backend(Reloading):
         if audio.samples.shape[1] == 0:
             return ()
         self.prepare()
-        with cpu_threads(self.runtime.threads or _THREADS), memory_errors("crdnn", remedy="use --device cpu"):
+        with (
+            limit_cpu_threads(self.runtime.threads or _THREADS),
+            translate_memory_errors("crdnn", remedy="use --device cpu"),
+        ):
             probabilities = self._probabilities(audio, progress)
             if probabilities.shape[1] == 0:
                 return ()

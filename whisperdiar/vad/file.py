@@ -55,6 +55,6 @@ class Backend:
             raise FormatError(f"{self.settings.path}: {error}{hint}") from error
         if regions and regions[0].start >= audio.start + audio.duration + speech.SLACK:
             raise FormatError(f"{self.settings.path}: its speech begins after this recording ends; is it another's?")
-        inside = (span.shifted(-audio.start).clipped(0.0, audio.duration) for span in regions)
+        inside = (span.shift(-audio.start).clip(0.0, audio.duration) for span in regions)
         progress("vad", 1.0)
         return merge_spans(span for span in inside if span is not None)

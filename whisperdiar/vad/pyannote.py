@@ -20,10 +20,17 @@ from whisperdiar.frameworks.pyannote import (
     REVISIONS,
     find_weights,
     import_pyannote,
-    quiet,
-    segmentation_model,
+    load_segmentation,
+    silence_pyannote,
 )
-from whisperdiar.frameworks.torch import choose_device, cpu_threads, free_memory, memory_errors, one_line, require
+from whisperdiar.frameworks.torch import (
+    choose_device,
+    free_memory,
+    limit_cpu_threads,
+    require,
+    summarise_error,
+    translate_memory_errors,
+)
 from whisperdiar.models.sources import Source
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
 from whisperdiar.options.pyannote_vad import MULTI_LABEL_THRESHOLD, PyannoteVadSettings
@@ -72,7 +79,7 @@ class Backend(Reloading):
         source = Source.of(named, self.runtime, revisions=REVISIONS, progress=progress)
         weights = find_weights(source, fine_tuned=True)
         device = choose_device(self.runtime, extra=EXTRA)
-        with quiet(), cpu_threads(self.runtime.threads):
+        with silence_pyannote(), limit_cpu_threads(self.runtime.threads):
             self._pipeline = self._build(weights, device)
         self._source = source
 
@@ -82,7 +89,7 @@ class Backend(Reloading):
         import torch
 
         settings = self.settings
-        model = segmentation_model(weights)
+        model = load_segmentation(weights)
         if model.audio.sample_rate != SAMPLE_RATE_HZ:
             raise InvalidOption(
                 f"segmentation model {weights}: it is made for {model.audio.sample_rate} Hz, give one for "
@@ -138,12 +145,16 @@ class Backend(Reloading):
             return ()
         self.prepare()
         try:
-            with quiet(), cpu_threads(self.runtime.threads), memory_errors("pyannote", remedy=_REMEDY):
+            with (
+                silence_pyannote(),
+                limit_cpu_threads(self.runtime.threads),
+                translate_memory_errors("pyannote", remedy=_REMEDY),
+            ):
                 speech = self._pipeline._binarize(self._scores(audio, progress))
         except WhisperdiarError:
             raise
         except Exception as error:  # whatever PyTorch makes of odd sound
-            raise BackendError(f"pyannote failed: {one_line(error)}") from error
+            raise BackendError(f"pyannote failed: {summarise_error(error)}") from error
         padding, duration = self.settings.padding, audio.duration
         spans = (
             Span(max(0.0, float(segment.start) - padding), min(duration, float(segment.end) + padding))

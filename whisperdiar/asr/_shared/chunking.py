@@ -1,4 +1,4 @@
-"""Speech spans → pieces that a recogniser takes at once (pure).
+"""Chunking: speech spans → pieces that a recogniser takes at once (pure).
 
 speech   ▇▇▇▇▇ ▇▇▇▇   ▇▇▇▇▇▇▇▇ ▇▇▇            ▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇
 pieces   [────────]   [──────────]            [────────────────][──────────────]
@@ -64,12 +64,12 @@ def _split(run: list[Span], limit: float, cut: Callable[[Span], float]) -> tuple
         if before.end <= window.end and after.start >= window.start
     ]
     time = max(max(pauses)[1], window.start) if pauses else min(max(cut(window), window.start), window.end)
-    kept = [part for span in run if (part := span.clipped(start, time))]
-    rest = [part for span in run if (part := span.clipped(time, end))]
+    kept = [part for span in run if (part := span.clip(start, time))]
+    rest = [part for span in run if (part := span.clip(time, end))]
     return Span(start, kept[-1].end), rest
 
 
-def quietest(audio: Audio, window: Span) -> float:
+def find_quietest(audio: Audio, window: Span) -> float:
     """The middle of the longest quiet stretch inside `window`, in seconds of the audio.
 
     Quiet is what lies within 3 dB of the lowest mean power over about 0.2 s.

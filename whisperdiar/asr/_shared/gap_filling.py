@@ -1,4 +1,4 @@
-"""Speech in which no word was found → decoded once more, and joined with the words around it (pure).
+"""Gap filling: speech without words is decoded once more, and joined with the words around it (pure).
 
 Whisper now and then leaves out a sentence, or stops before the end of what it hears; its word next to the gap is then
 timed as if it lasted all that while, until it is cut back to what it can last:
@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from itertools import pairwise
 
-from whisperdiar.asr._shared.hallucinations import plain
+from whisperdiar.asr._shared.hallucinations import normalise_text
 from whisperdiar.asr._shared.syllables import Syllables
-from whisperdiar.asr._shared.word_times import longest_word, shared, trusted_spans
+from whisperdiar.asr._shared.word_times import divide_time, max_word_duration, repair_spans
 from whisperdiar.text.punctuation import SENTENCE_END, last_mark
 from whisperdiar.types import Span, Word, merge_spans, total_duration
 
@@ -56,7 +56,7 @@ class Gap:
     tail: tuple[Word, ...] = ()
 
 
-def gaps(words: Sequence[Word], speech: Sequence[Span], *, besides: Sequence[Span] = ()) -> tuple[Span, ...]:
+def find_gaps(words: Sequence[Word], speech: Sequence[Span], *, besides: Sequence[Span] = ()) -> tuple[Span, ...]:
     """Stretches between (before, after) words that hold at least `MIN_GAP_S` seconds of speech.
 
     Args:
@@ -78,19 +78,19 @@ def gaps(words: Sequence[Word], speech: Sequence[Span], *, besides: Sequence[Spa
     edges.append(speech[-1].end)
     found = []
     for start, end in zip(edges[::2], edges[1::2], strict=True):
-        spoken = [part for span in speech if end > start and (part := span.clipped(start, end))]
+        spoken = [part for span in speech if end > start and (part := span.clip(start, end))]
         runs = merge_spans(spoken, gap=_JOINED_PAUSE_S)
         found += [
             run
             for run in runs
-            if total_duration([part for item in spoken if (part := item.clipped(run.start, run.end))]) >= MIN_GAP_S
+            if total_duration([part for item in spoken if (part := item.clip(run.start, run.end))]) >= MIN_GAP_S
         ]
     return tuple(found)
 
 
-def doubted_gaps(words: Sequence[Word], speech: Sequence[Span]) -> list[Gap]:
+def find_doubtful_gaps(words: Sequence[Word], speech: Sequence[Span]) -> list[Gap]:
     """The gaps with the words beside them that may be said on their other side; one gap where that lies in another."""
-    found = [with_doubts(words, span) for span in gaps(words, speech)]
+    found = [include_doubtful_words(words, span) for span in find_gaps(words, speech)]
     return [
         gap
         for gap in found
@@ -101,12 +101,12 @@ def doubted_gaps(words: Sequence[Word], speech: Sequence[Span]) -> list[Gap]:
     ]
 
 
-def joined_gaps(spans: Sequence[Span]) -> tuple[Span, ...]:
+def join_gaps(spans: Sequence[Span]) -> tuple[Span, ...]:
     """Gaps of neighbouring pieces that are one."""
     return merge_spans(spans, gap=_JOINED_PAUSE_S)
 
 
-def with_doubts(words: Sequence[Word], gap: Span) -> Gap:
+def include_doubtful_words(words: Sequence[Word], gap: Span) -> Gap:
     """The gap with the words beside it that may be said on its other side.
 
     A sentence that runs on over a gap, one of its words stretched over it, is said on one side: that of its longer
@@ -117,11 +117,11 @@ def with_doubts(words: Sequence[Word], gap: Span) -> Gap:
         return Gap(gap, gap)
     n_head = next((n for n, word in enumerate(reversed(before)) if n and _ends_sentence(word)), len(before))
     n_tail = next((n for n, word in enumerate(after, start=1) if _ends_sentence(word)), len(after))
-    if _was_cut(before[-1]) and n_head < n_tail and n_head <= _MOST_DOUBTED:
+    if _is_cut(before[-1]) and n_head < n_tail and n_head <= _MOST_DOUBTED:
         earlier = before[: len(before) - n_head]
         start = earlier[-1].end + _PADDING_S if earlier else before[0].start
         return Gap(Span(min(start, gap.start), gap.end), gap, head=tuple(before[len(earlier) :]))
-    if _was_cut(before[-1]) or _was_cut(after[0]):
+    if _is_cut(before[-1]) or _is_cut(after[0]):
         later = after[n_tail:]
         if n_tail < n_head and n_tail <= _MOST_DOUBTED:
             end = later[0].start - _PADDING_S if later else after[-1].end
@@ -129,7 +129,7 @@ def with_doubts(words: Sequence[Word], gap: Span) -> Gap:
     return Gap(gap, gap)
 
 
-def with_gap_filled(
+def fill_gap(
     words: Sequence[Word], gap: Gap | Span, found: Sequence[Word], *, syllables: Syllables | None = None
 ) -> tuple[Word, ...]:
     """`words` with those that were found in the gap between two of them; what both hold at its edges stays once.
@@ -139,7 +139,7 @@ def with_gap_filled(
 
     Args:
         words: sorted.
-        gap: from `with_doubts`, or a span of which no word is in doubt.
+        gap: from `include_doubtful_words`, or a span of which no word is in doubt.
         found: what was heard in it, sorted.
         syllables: of the sound around the gap: what is said twice has them twice, and stays twice.
     """
@@ -152,23 +152,23 @@ def with_gap_filled(
     at_start = bool(before) and gap.speech.start - before[-1].end < _NEXT_TO_S
     at_end = bool(after) and after[0].start - gap.speech.end < _NEXT_TO_S
     # What filled another gap meanwhile may have moved the doubted words already.
-    if gap.head and before[-len(gap.head) :] == list(gap.head) and _heard_at(gap.head, inside):
+    if gap.head and before[-len(gap.head) :] == list(gap.head) and _find_places(gap.head, inside):
         before = before[: len(before) - len(gap.head)]
         inside, missing = _settle(gap.head, inside, at_end=True)
-        after = [*_next_to(missing, inside[-1].end, after[0].start, at_end=True), *after]
+        after = [*_select_adjacent(missing, inside[-1].end, after[0].start, at_end=True), *after]
         at_end = at_end and not missing
-    elif gap.tail and after[: len(gap.tail)] == list(gap.tail) and _heard_at(gap.tail, inside):
+    elif gap.tail and after[: len(gap.tail)] == list(gap.tail) and _find_places(gap.tail, inside):
         after = after[len(gap.tail) :]
         inside, missing = _settle(gap.tail, inside, at_end=False)
-        before += _next_to(missing, before[-1].end if before else gap.span.start, inside[0].start, at_end=False)
+        before += _select_adjacent(missing, before[-1].end if before else gap.span.start, inside[0].start, at_end=False)
         at_start = at_start and not missing
-    if at_start and before and len(inside) > 1 and _was_cut(before[-1]) and _same(before[-1:], inside[-1:]):
+    if at_start and before and len(inside) > 1 and _is_cut(before[-1]) and _is_same(before[-1:], inside[-1:]):
         before.pop()
     if at_start and before:
-        inside = inside[_n_heard_again(before, inside, syllables) :]
+        inside = inside[_count_repeated(before, inside, syllables) :]
     if at_end and after:
-        inside = inside[: len(inside) - _n_heard_again(inside, after, syllables)]
-    return _in_order([*before, *inside, *after])
+        inside = inside[: len(inside) - _count_repeated(inside, after, syllables)]
+    return _make_monotonic([*before, *inside, *after])
 
 
 def _sides(words: Sequence[Word], gap: Span) -> tuple[list[Word], list[Word]]:
@@ -181,11 +181,11 @@ def _ends_sentence(word: Word) -> bool:
     return last_mark(word.text) in SENTENCE_END
 
 
-def _was_cut(word: Word) -> bool:
-    return word.span.duration > longest_word(word.text) - _PADDING_S
+def _is_cut(word: Word) -> bool:
+    return word.span.duration > max_word_duration(word.text) - _PADDING_S
 
 
-def _heard_at(doubted: Sequence[Word], found: Sequence[Word]) -> range:
+def _find_places(doubted: Sequence[Word], found: Sequence[Word]) -> range:
     """Places of the found words that were heard where the doubted ones stand.
 
     Where nothing was heard there, nothing speaks against the doubted words.
@@ -196,42 +196,42 @@ def _heard_at(doubted: Sequence[Word], found: Sequence[Word]) -> range:
 
 def _settle(doubted: Sequence[Word], found: list[Word], *, at_end: bool) -> tuple[list[Word], list[Word]]:
     """The found words, and those of the doubted ones that are neither heard where they stand nor at the other side."""
-    n_heard = _common(found, doubted) if at_end else _common(doubted, found)
+    n_heard = _count_common(found, doubted) if at_end else _count_common(doubted, found)
     n_doubted = len(doubted)
     edge = range(n_doubted) if at_end else range(max(0, len(found) - n_doubted), len(found))
-    for place in (_heard_at(doubted, found), edge):
+    for place in (_find_places(doubted, found), edge):
         part = found[place.start : place.stop]
-        if n_heard < n_doubted and part and _are_heard(doubted, part):
-            return [*found[: place.start], *_with_times(doubted, part), *found[place.stop :]], []
+        if n_heard < n_doubted and part and _is_confirmed(doubted, part):
+            return [*found[: place.start], *_copy_times(doubted, part), *found[place.stop :]], []
     return found, list(doubted[n_heard:] if at_end else doubted[: n_doubted - n_heard])
 
 
-def _are_heard(doubted: Sequence[Word], found: Sequence[Word]) -> bool:
-    said, heard = (plain("".join(word.text for word in part)) for part in (doubted, found))
+def _is_confirmed(doubted: Sequence[Word], found: Sequence[Word]) -> bool:
+    said, heard = (normalise_text("".join(word.text for word in part)) for part in (doubted, found))
     return float(SequenceMatcher(None, said, heard, autojunk=False).ratio()) >= _ALIKE
 
 
-def _with_times(words: Sequence[Word], found: Sequence[Word]) -> list[Word]:
+def _copy_times(words: Sequence[Word], found: Sequence[Word]) -> list[Word]:
     """The words, at the times of the found ones where there are as many."""
     if len(words) != len(found):
         return list(words)
     return [replace(word, span=other.span) for word, other in zip(words, found, strict=True)]
 
 
-def _next_to(words: Sequence[Word], low: float, high: float, *, at_end: bool) -> list[Word]:
+def _select_adjacent(words: Sequence[Word], low: float, high: float, *, at_end: bool) -> list[Word]:
     """The words one after another at one end of the time between `low` and `high`, as fast as people speak."""
     high = max(low, high)
     lengths = [len(word.text.strip()) for word in words]
     needed = min(high - low, sum(_SPOKEN_WORD_S + _SPOKEN_LETTER_S * length for length in lengths))
     start, end = (high - needed, high) if at_end else (low, low + needed)
-    times = shared(start, end, [max(1, length) for length in lengths])
+    times = divide_time(start, end, [max(1, length) for length in lengths])
     return [replace(word, span=Span(*time)) for word, time in zip(words, times, strict=True)]
 
 
-def _n_heard_again(left: Sequence[Word], right: Sequence[Word], syllables: Syllables | None) -> int:
+def _count_repeated(left: Sequence[Word], right: Sequence[Word], syllables: Syllables | None) -> int:
     """How many words that end the one begin the other because the same sound was decoded twice."""
-    n_common = _common(left, right)
-    if not n_common or syllables is None or _was_cut(left[-1]):
+    n_common = _count_common(left, right)
+    if not n_common or syllables is None or _is_cut(left[-1]):
         return n_common
     spans = [Span(part[0].start, max(part[0].start, part[-1].end)) for part in (left[-n_common:], right[:n_common])]
     least = max(1, math.ceil(_SYLLABLES_PER_WORD * n_common))
@@ -240,22 +240,22 @@ def _n_heard_again(left: Sequence[Word], right: Sequence[Word], syllables: Sylla
     return 0 if is_said_twice and is_apart else n_common
 
 
-def _common(left: Sequence[Word], right: Sequence[Word]) -> int:
+def _count_common(left: Sequence[Word], right: Sequence[Word]) -> int:
     """How many words the end of the one shares with the beginning of the other."""
     return next(
-        (n for n in range(min(len(left), len(right)), 0, -1) if _same(left[len(left) - n :], right[:n])),
+        (n for n in range(min(len(left), len(right)), 0, -1) if _is_same(left[len(left) - n :], right[:n])),
         0,
     )
 
 
-def _same(left: Sequence[Word], right: Sequence[Word]) -> bool:
-    return [plain(word.text) for word in left] == [plain(word.text) for word in right]
+def _is_same(left: Sequence[Word], right: Sequence[Word]) -> bool:
+    return [normalise_text(word.text) for word in left] == [normalise_text(word.text) for word in right]
 
 
-def _in_order(words: Sequence[Word]) -> tuple[Word, ...]:
+def _make_monotonic(words: Sequence[Word]) -> tuple[Word, ...]:
     """The same words in the same order, none before the end of the one before it."""
     if all(before.end <= after.start for before, after in pairwise(words)):
         return tuple(words)
     piece = Span(min(word.start for word in words), max(word.end for word in words))
-    spans = trusted_spans([(word.start, word.end) for word in words], [w.text for w in words], piece=piece, speech=())
+    spans = repair_spans([(word.start, word.end) for word in words], [w.text for w in words], piece=piece, speech=())
     return tuple(replace(word, span=span) for word, span in zip(words, spans, strict=True))

@@ -1,4 +1,4 @@
-"""What a recogniser makes up → left out of the words, and listed with the reason (pure).
+"""Hallucination filters: made-up words are left out of the result, and listed with the reason (pure).
 
 What Whisper invents survives its own thresholds: a phrase said over and over, sentences that lie where nobody speaks,
 the last lines and credits of the subtitles it was trained on, and marks without a word. People say most of it as well,
@@ -7,7 +7,7 @@ so the sound decides: where it holds the syllables for a text, the text stays.
 Sentences that Whisper writes where nobody speaks: it was trained on subtitles, and learned their last lines.
 
 Collected from public reports about Whisper's inventions in silence and music, in the languages they came up in. All
-are written as `plain` leaves them: lower case, without punctuation.
+are written as `normalise_text` leaves them: lower case, without punctuation.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ CREDIT_OPENINGS = (
 """Parts of such credits that people say as well: left out only where the sound speaks against them."""
 
 
-def plain(text: str) -> str:
+def normalise_text(text: str) -> str:
     """Lower case, one space between words, hyphens as spaces, no other punctuation."""
     kept = []
     for character in unicodedata.normalize("NFC", text).casefold():
@@ -119,14 +119,16 @@ Sound = Callable[[], Syllables]
 
 
 @dataclass(frozen=True, slots=True)
-class Guarded:
+class FilteredWords:
     """The words that stay, and what was left out."""
 
     words: tuple[Word, ...]
     dropped: tuple[Dropped, ...] = ()
 
 
-def without_loops(words: Sequence[Word], *, speech: Sequence[Span] = (), syllables: Sound | None = None) -> Guarded:
+def remove_loops(
+    words: Sequence[Word], *, speech: Sequence[Span] = (), syllables: Sound | None = None
+) -> FilteredWords:
     """A phrase of up to 12 words that is repeated often in a row stays as many times as the sound holds it.
 
     That is: the repeats that have syllables of their own, where they sound alike; and where bursts of sound follow one
@@ -137,43 +139,43 @@ def without_loops(words: Sequence[Word], *, speech: Sequence[Span] = (), syllabl
         speech: sorted spans in which somebody speaks.
         syllables: of the sound that the words come from; without them a phrase stays once.
     """
-    texts = [plain(word.text) for word in words]
+    texts = [normalise_text(word.text) for word in words]
     kept: list[Word] = []
     dropped: list[Dropped] = []
     first = 0
     while first < len(words):
-        length, n_repeats = _loop_at(texts, first)
+        length, n_repeats = _find_loop(texts, first)
         if not n_repeats:
             kept.append(words[first])
             first += 1
             continue
         run = words[first : first + length * n_repeats]
         repeats = [run[start : start + length] for start in range(0, len(run), length)]
-        spoken = _spoken_repeats(repeats, speech, syllables()) if syllables is not None else []
+        spoken = _find_spoken_repeats(repeats, speech, syllables()) if syllables is not None else []
         spoken = spoken or [0]
         kept += [word for place in spoken for word in repeats[place]]
         left_out = [word for place, repeat in enumerate(repeats) if place not in spoken for word in repeat]
         if left_out:
             times = "once" if len(spoken) == 1 else f"{len(spoken)} times, as the sound has it"
-            dropped.append(_dropped(left_out, f"repeated {n_repeats} times in a row; it stays {times}"))
+            dropped.append(_join_dropped(left_out, f"repeated {n_repeats} times in a row; it stays {times}"))
         first += len(run)
-    return Guarded(tuple(kept), tuple(dropped))
+    return FilteredWords(tuple(kept), tuple(dropped))
 
 
 def is_chant(words: Sequence[Word], speech: Sequence[Span], syllables: Sound) -> bool:
     """Whether the words repeat themselves, and all their repeats lie apart, in speech and syllables of their own."""
-    texts = [plain(word.text) for word in words]
+    texts = [normalise_text(word.text) for word in words]
     found = False
     first = 0
     while first < len(words):
-        length, n_repeats = _loop_at(texts, first, longest=_LONGEST_CHANTED, at_least=3)
+        length, n_repeats = _find_loop(texts, first, longest=_LONGEST_CHANTED, at_least=3)
         if n_repeats:
             run = words[first : first + length * n_repeats]
             repeats = [run[start : start + length] for start in range(0, len(run), length)]
-            if not _lie_apart(repeats, speech):
-                if n_repeats > _most_repeats(length):
+            if not _are_apart(repeats, speech):
+                if n_repeats > _max_repeats(length):
                     return False
-            elif len(_spoken_repeats(repeats, speech, syllables())) < n_repeats:
+            elif len(_find_spoken_repeats(repeats, speech, syllables())) < n_repeats:
                 return False
             else:
                 found = True
@@ -181,7 +183,7 @@ def is_chant(words: Sequence[Word], speech: Sequence[Span], syllables: Sound) ->
     return found
 
 
-def without_marks(words: Sequence[Word]) -> Guarded:
+def remove_marks(words: Sequence[Word]) -> FilteredWords:
     """What holds no letter, digit or spoken sign is no word; a mark that is written over and over stays once.
 
     A word with a character that the model left broken (U+FFFD) stays, and has hardly any probability.
@@ -192,33 +194,33 @@ def without_marks(words: Sequence[Word]) -> Guarded:
         is_broken = BROKEN in word.text
         if is_spoken(word.text):
             probability = min(word.probability, _BROKEN_PROBABILITY) if is_broken else word.probability
-            kept.append(replace(word, text=once_each(word.text), probability=probability))
+            kept.append(replace(word, text=collapse_marks(word.text), probability=probability))
         else:
             reason = "the model wrote no whole character" if is_broken else "marks without a word"
-            dropped.append(_dropped([word], reason))
-    return Guarded(tuple(kept), tuple(dropped))
+            dropped.append(_join_dropped([word], reason))
+    return FilteredWords(tuple(kept), tuple(dropped))
 
 
-def without_unspoken(words: Sequence[Word], speech: Sequence[Span]) -> Guarded:
+def remove_unspoken(words: Sequence[Word], speech: Sequence[Span]) -> FilteredWords:
     """Sentences of which no word lies at (or near) speech are left out.
 
     Args:
         words: sorted.
         speech: sorted spans in which somebody speaks.
     """
-    return _sorted_out(
+    return _filter_sentences(
         words,
-        lambda sentence: "nobody speaks there" if not any(_near(word.span, speech) for word in sentence) else None,
+        lambda sentence: "nobody speaks there" if not any(_is_near(word.span, speech) for word in sentence) else None,
     )
 
 
-def without_closing_phrases(
+def remove_closing_phrases(
     words: Sequence[Word],
     speech: Sequence[Span],
     *,
     no_speech_probability: float = 0.0,
     syllables: Sound | None = None,
-) -> Guarded:
+) -> FilteredWords:
     """Closing phrases ("Thanks for watching") and credits of subtitles go where the sound speaks against them.
 
     It does where less than half of their time is speech, where the model itself hears none, and where there are too
@@ -233,7 +235,7 @@ def without_closing_phrases(
 
     def is_unheard(sentence: Sequence[Word]) -> bool:
         span = Span(sentence[0].start, max(word.end for word in sentence))
-        spoken = total_duration([part for item in speech if (part := item.clipped(span.start, span.end))])
+        spoken = total_duration([part for item in speech if (part := item.clip(span.start, span.end))])
         return (
             spoken < _SPOKEN_SHARE * span.duration
             or no_speech_probability > _NO_SPEECH
@@ -241,7 +243,7 @@ def without_closing_phrases(
         )
 
     def reason(sentence: Sequence[Word]) -> str | None:
-        text = plain("".join(word.text for word in sentence))
+        text = normalise_text("".join(word.text for word in sentence))
         if len(sentence) <= _LONGEST_CREDIT:
             if text.startswith(CREDITS):
                 return "the credits of a subtitle, which nobody says"
@@ -251,10 +253,10 @@ def without_closing_phrases(
             return "a closing phrase where nobody speaks"
         return None
 
-    return _sorted_out(words, reason)
+    return _filter_sentences(words, reason)
 
 
-def once_each(text: str) -> str:
+def collapse_marks(text: str) -> str:
     """The text without repeats of a mark beyond three in a row: "what!!!!!!" is "what!", and "..." stays."""
     kept = ""
     index = 0
@@ -269,13 +271,13 @@ def once_each(text: str) -> str:
     return kept
 
 
-def _spoken_repeats(repeats: Sequence[Sequence[Word]], speech: Sequence[Span], syllables: Syllables) -> list[int]:
+def _find_spoken_repeats(repeats: Sequence[Sequence[Word]], speech: Sequence[Span], syllables: Syllables) -> list[int]:
     """Places of the repeats of a phrase that are in the sound; none where it speaks against all but one."""
     starts = [repeat[0].start for repeat in repeats]
     whole = Span(starts[0], max(repeats[-1][-1].end, starts[-1]))
     spans = [Span(start, end) for start, end in pairwise([*starts, whole.end])]
     own = syllables.own(spans, least=max(1, math.ceil(_SYLLABLES_PER_WORD * len(repeats[0]))))
-    is_apart = _lie_apart(repeats, speech)
+    is_apart = _are_apart(repeats, speech)
     beats = [] if is_apart else syllables.beats(whole)
     if beats and len(beats) < len(repeats):
         return sorted({min(range(len(spans)), key=lambda place: _distance(spans[place], beat)) for beat in beats})
@@ -287,7 +289,7 @@ def _spoken_repeats(repeats: Sequence[Sequence[Word]], speech: Sequence[Span], s
     return own if syllables.likeness(voiced) >= _ALIKE else []
 
 
-def _lie_apart(repeats: Sequence[Sequence[Word]], speech: Sequence[Span]) -> bool:
+def _are_apart(repeats: Sequence[Sequence[Word]], speech: Sequence[Span]) -> bool:
     """Whether there is a pause in the speech before most of the repeats but the first."""
     middles = [(repeat[0].start + repeat[-1].end) / 2 for repeat in repeats]
     pauses = [(before.end + after.start) / 2 for before, after in pairwise(speech)]
@@ -299,7 +301,7 @@ def _distance(span: Span, time: float) -> float:
     return abs((span.start + span.end) / 2 - time)
 
 
-def _loop_at(
+def _find_loop(
     texts: Sequence[str], first: int, *, longest: int = _LONGEST_PHRASE, at_least: int | None = None
 ) -> tuple[int, int]:
     """Length and number of the repeats of the shortest phrase that loops from `first` on; (0, 0) for none.
@@ -313,28 +315,28 @@ def _loop_at(
         n_repeats = 1
         while texts[first + length * n_repeats : first + length * (n_repeats + 1)] == phrase:
             n_repeats += 1
-        if n_repeats >= (at_least or _most_repeats(length) + 1):
+        if n_repeats >= (at_least or _max_repeats(length) + 1):
             return length, n_repeats
     return 0, 0
 
 
-def _most_repeats(length: int) -> int:
+def _max_repeats(length: int) -> int:
     return _MOST_REPEATS.get(length, _MOST_REPEATS_OF_LONGER)
 
 
-def _sorted_out(words: Sequence[Word], reason: Callable[[Sequence[Word]], str | None]) -> Guarded:
+def _filter_sentences(words: Sequence[Word], reason: Callable[[Sequence[Word]], str | None]) -> FilteredWords:
     kept: list[Word] = []
     dropped: list[Dropped] = []
-    for sentence in _sentences(words):
+    for sentence in _split_sentences(words):
         found = reason(sentence)
         if found is None:
             kept += sentence
         else:
-            dropped.append(_dropped(sentence, found))
-    return Guarded(tuple(kept), tuple(dropped))
+            dropped.append(_join_dropped(sentence, found))
+    return FilteredWords(tuple(kept), tuple(dropped))
 
 
-def _sentences(words: Sequence[Word]) -> Iterator[list[Word]]:
+def _split_sentences(words: Sequence[Word]) -> Iterator[list[Word]]:
     sentence: list[Word] = []
     for word in words:
         if sentence and (_ends_sentence(sentence[-1].text) or word.start - sentence[-1].end > _SENTENCE_PAUSE_S):
@@ -351,10 +353,10 @@ def _ends_sentence(text: str) -> bool:
     return last_mark(text) in SENTENCE_END and not is_initial
 
 
-def _near(span: Span, speech: Sequence[Span]) -> bool:
+def _is_near(span: Span, speech: Sequence[Span]) -> bool:
     return any(item.start - _NEAR_S < span.end and span.start < item.end + _NEAR_S for item in speech)
 
 
-def _dropped(words: Sequence[Word], reason: str) -> Dropped:
+def _join_dropped(words: Sequence[Word], reason: str) -> Dropped:
     span = Span(words[0].start, max(word.end for word in words))
     return Dropped(span, "".join(word.text for word in words).strip(), reason)

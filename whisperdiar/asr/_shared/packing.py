@@ -1,4 +1,4 @@
-"""Speech spans → pieces filled with speech, long pauses shortened, and back to the recording's times (pure).
+"""Packing: speech spans → pieces of speech with short pauses, and times back to the recording's (pure).
 
 speech   ▇▇▇▇▇ ▇▇▇▇      ▇▇▇▇▇▇          ▇▇▇            ▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇
 pieces   [────────]─[──────]─[───]                     [────────────────][────────────]
@@ -54,12 +54,12 @@ class Piece:
         for clip in self.clips:
             index = bisect_right(speech, clip.start, key=lambda span: span.end)
             while index < len(speech) and speech[index].start < clip.end:
-                part = speech[index].clipped(clip.start, clip.end)
+                part = speech[index].clip(clip.start, clip.end)
                 found += [part] if part else []
                 index += 1
         return found
 
-    def sound(self, audio: Audio) -> Samples:
+    def read_sound(self, audio: Audio) -> Samples:
         """float32 (n_samples,): a copy of the clips, mixed to mono."""
         return np.concatenate([audio.crop(clip).mono for clip in self.clips])
 
@@ -110,7 +110,7 @@ def pack(
         todo.appendleft(Span(time, span.end))
     if current:
         pieces.append(current)
-    return tuple(_piece(spans, kept_pause) for spans in pieces)
+    return tuple(_make_piece(spans, kept_pause) for spans in pieces)
 
 
 def _is_full(filled: float, gap: float, span: Span, limit: float, kept_pause: float) -> bool:
@@ -120,7 +120,7 @@ def _is_full(filled: float, gap: float, span: Span, limit: float, kept_pause: fl
     return room <= 0 or filled >= _EARLIEST_END * limit or span.duration <= limit / 4
 
 
-def _piece(spans: list[Span], kept_pause: float) -> Piece:
+def _make_piece(spans: list[Span], kept_pause: float) -> Piece:
     """The spans with half of a kept pause on either side."""
     clips = [spans[0]]
     for span in spans[1:]:

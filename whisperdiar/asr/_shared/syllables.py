@@ -1,4 +1,4 @@
-"""Syllable nuclei: what the sound itself says about how many syllables, and so how many words, are spoken in it (pure).
+"""Syllable nuclei: how many syllables, and so how many words, the sound itself holds (pure).
 
 Source: de Jong & Wempe, "Praat script to detect syllable nuclei and measure speech rate automatically", Behavior
 Research Methods 41, 2009: a nucleus is a peak of the intensity with a dip on either side. Noise has none, however loud.
@@ -124,7 +124,7 @@ class Syllables:
 
 def find_syllables(piece: Piece, audio: Audio) -> Syllables:
     """The syllables of a piece of `audio`, on the recording's axis."""
-    levels = intensity(piece.sound(audio), audio.sample_rate)
+    levels = intensity(piece.read_sound(audio), audio.sample_rate)
     times = np.array([piece.time((frame + 0.5) * _FRAME_S) for frame in range(len(levels))])
     if not len(levels):
         return Syllables((), (), times, levels)

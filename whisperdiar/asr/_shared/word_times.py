@@ -1,4 +1,4 @@
-"""Times of a piece's words → times that can be trusted: in order, apart, never over a pause, never nothing (pure).
+"""Repair of word times: in order, apart, never over a pause, never of no length (pure).
 
 A recogniser that finds times by attention gives the word next to a pause a part of that pause, or all of it, and
 gives words that it hardly heard no time at all. Later stages join words to speakers by these times.
@@ -28,7 +28,7 @@ _LONGEST_PER_SIGN_S = 0.35
 """A digit, a symbol or a character of Chinese or Japanese can be a word or a syllable each when it is spoken."""
 
 
-def trusted_spans(
+def repair_spans(
     times: Sequence[tuple[float, float]], texts: Sequence[str], *, piece: Span, speech: Sequence[Span]
 ) -> list[Span]:
     """One span inside `piece` per word: sorted, without overlap, each explained by its word and by the speech.
@@ -39,20 +39,20 @@ def trusted_spans(
         piece: where the words may lie.
         speech: sorted spans of speech; without any, only the words themselves tell how long they can be.
     """
-    spans = _ordered(times, piece)
+    spans = _sort_times(times, piece)
     gaps_before = [after.start - before.end for before, after in pairwise(spans)]
     cut = []
     for index, (span, text) in enumerate(zip(spans, texts, strict=True)):
         follows_on = index > 0 and gaps_before[index - 1] <= _TOUCHING_S
         leads_on = index < len(gaps_before) and gaps_before[index] <= _TOUCHING_S
-        spoken = _without_pause(span, speech)
-        if follows_on != leads_on and span.duration > longest_word(text):
-            spoken = _beside_neighbour(span, text, speech, at_end=leads_on) or spoken
-        cut.append(_shortened(spoken, longest_word(text), speech, at_end=leads_on and not follows_on))
-    return _with_some_time(cut, texts, piece)
+        spoken = _trim_pause(span, speech)
+        if follows_on != leads_on and span.duration > max_word_duration(text):
+            spoken = _move_to_neighbour(span, text, speech, at_end=leads_on) or spoken
+        cut.append(_shorten(spoken, max_word_duration(text), speech, at_end=leads_on and not follows_on))
+    return _fill_empty_spans(cut, texts, piece)
 
 
-def longest_word(text: str) -> float:
+def max_word_duration(text: str) -> float:
     """The longest that a word can plausibly last, seconds."""
     letters = signs = 0
     for character in text:
@@ -63,14 +63,14 @@ def longest_word(text: str) -> float:
     return _LONGEST_BASE_S + letters * _LONGEST_PER_LETTER_S + signs * _LONGEST_PER_SIGN_S
 
 
-def shared(start: float, end: float, weights: Sequence[int]) -> list[tuple[float, float]]:
+def divide_time(start: float, end: float, weights: Sequence[int]) -> list[tuple[float, float]]:
     """A stretch of time divided among words by `weights`."""
     sums = list(accumulate(weights, initial=0))
     edges = [min(end, start + (end - start) * part / (sums[-1] or 1)) for part in sums]
     return list(pairwise(edges))
 
 
-def _ordered(times: Sequence[tuple[float, float]], piece: Span) -> list[Span]:
+def _sort_times(times: Sequence[tuple[float, float]], piece: Span) -> list[Span]:
     starts: list[float] = []
     for start, _ in times:
         inside = min(max(start, piece.start), piece.end)
@@ -81,9 +81,9 @@ def _ordered(times: Sequence[tuple[float, float]], piece: Span) -> list[Span]:
     ]
 
 
-def _without_pause(span: Span, speech: Sequence[Span]) -> Span:
+def _trim_pause(span: Span, speech: Sequence[Span]) -> Span:
     """Of a word that lies over a pause, the part in which more of it is spoken."""
-    spoken = [part for item in speech if (part := item.clipped(span.start, span.end))]
+    spoken = [part for item in speech if (part := item.clip(span.start, span.end))]
     longest = max(spoken, key=lambda part: part.duration, default=span)
     if len(spoken) > 1:
         return longest
@@ -91,12 +91,12 @@ def _without_pause(span: Span, speech: Sequence[Span]) -> Span:
     return longest if stretched else span
 
 
-def _beside_neighbour(span: Span, text: str, speech: Sequence[Span], *, at_end: bool) -> Span | None:
+def _move_to_neighbour(span: Span, text: str, speech: Sequence[Span], *, at_end: bool) -> Span | None:
     """Of a word stretched over a pause, and over what else is said behind it, the part next to its neighbour.
 
     None where there is no pause, or where that part is too short for the word.
     """
-    spoken = [part for item in speech if (part := item.clipped(span.start, span.end))]
+    spoken = [part for item in speech if (part := item.clip(span.start, span.end))]
     if len(spoken) < 2:
         return None
     part = spoken[-1] if at_end else spoken[0]
@@ -104,17 +104,17 @@ def _beside_neighbour(span: Span, text: str, speech: Sequence[Span], *, at_end: 
     return part if part.duration >= _SPOKEN_BASE_S + n_characters * _SPOKEN_PER_CHARACTER_S else None
 
 
-def _shortened(span: Span, longest: float, speech: Sequence[Span], *, at_end: bool) -> Span:
+def _shorten(span: Span, longest: float, speech: Sequence[Span], *, at_end: bool) -> Span:
     """A word that is too long keeps the side on which somebody speaks, or else the side of its neighbour."""
     if span.duration <= longest:
         return span
-    spoken = [part for item in speech if (part := item.clipped(span.start, span.end))]
+    spoken = [part for item in speech if (part := item.clip(span.start, span.end))]
     if spoken and total_duration(spoken) < span.duration / 2:
         at_end = span.end - spoken[-1].end < spoken[0].start - span.start
     return Span(span.end - longest, span.end) if at_end else Span(span.start, span.start + longest)
 
 
-def _with_some_time(spans: Sequence[Span], texts: Sequence[str], piece: Span) -> list[Span]:
+def _fill_empty_spans(spans: Sequence[Span], texts: Sequence[str], piece: Span) -> list[Span]:
     """Words without any time get some from the pause around them, or else from a neighbour."""
     found = list(spans)
     first = 0
@@ -135,17 +135,17 @@ def _with_some_time(spans: Sequence[Span], texts: Sequence[str], piece: Span) ->
                 found[index] = Span(low, max(low, min(end, high)))
                 low = found[index].end
         else:
-            first, last = _with_a_neighbour(found, first, last)
+            first, last = _extend_by_neighbour(found, first, last)
             begin = found[first].start if found[first].duration else low
             end = found[last - 1].end if found[last - 1].duration else high
             weights = [max(1, len(text.strip())) for text in texts[first:last]]
-            times = shared(begin, max(begin, end), weights)
+            times = divide_time(begin, max(begin, end), weights)
             found[first:last] = [Span(start, max(start, stop)) for start, stop in times]
         first = last
     return found
 
 
-def _with_a_neighbour(spans: Sequence[Span], first: int, last: int) -> tuple[int, int]:
+def _extend_by_neighbour(spans: Sequence[Span], first: int, last: int) -> tuple[int, int]:
     """The run [first, last) with the longer of the words around it."""
     before = spans[first - 1].duration if first else 0.0
     after = spans[last].duration if last < len(spans) else 0.0

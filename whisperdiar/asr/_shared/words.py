@@ -1,4 +1,4 @@
-"""A recogniser's words for one piece → words with usable times that keep all of the text (pure).
+"""Word assembly: a recogniser's words for one piece → words with usable times that keep all of the text (pure).
 
 What comes out is the word stream that later stages keep unchanged: words as white space separates them ("l'heure",
 "twenty-five", "50%"), punctuation joined to its word, each with a time of its own.
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
-from whisperdiar.asr._shared.word_times import shared, trusted_spans
+from whisperdiar.asr._shared.word_times import divide_time, repair_spans
 from whisperdiar.text.punctuation import SENTENCE_END, last_mark
 from whisperdiar.types import Span, Word
 
@@ -61,17 +61,17 @@ def place_words(
         probability: for words that come without one.
     """
     if "".join(word.text for word in raw).split() != text.split():
-        raw = _from_text(text, raw, spaced)
-    tidy = _whole_words(_without_blanks(raw, spaced), spaced)
-    times = _filled(tidy, piece)
-    spans = trusted_spans(times, [word.text for word in tidy], piece=piece, speech=speech)
+        raw = _words_from_text(text, raw, spaced)
+    tidy = _join_word_parts(_merge_blanks(raw, spaced), spaced)
+    times = _fill_times(tidy, piece)
+    spans = repair_spans(times, [word.text for word in tidy], piece=piece, speech=speech)
     return tuple(
         Word(span, word.text, _probability(word.probability, probability))
         for word, span in zip(tidy, spans, strict=True)
     )
 
 
-def rejoined(raw: Sequence[RawWord], text: str) -> tuple[RawWord, ...]:
+def restore_characters(raw: Sequence[RawWord], text: str) -> tuple[RawWord, ...]:
     """The same words, with characters that were torn between two of them made whole again from `text`.
 
     A character belongs to the word in which it begins; a word of which nothing is left goes into the one before it.
@@ -102,11 +102,11 @@ def rejoined(raw: Sequence[RawWord], text: str) -> tuple[RawWord, ...]:
     return tuple(words)
 
 
-def spread(text: str, speech: Sequence[Span], *, spaced: bool = True) -> tuple[RawWord, ...]:
+def spread_words(text: str, speech: Sequence[Span], *, spaced: bool = True) -> tuple[RawWord, ...]:
     """The words of `text` spread over the speech, each as long as its letters; words lie in one span of it."""
     parts = _parts(text, spaced)
     lengths = [span.duration for span in speech]
-    times = shared(0.0, sum(lengths), [len(part) for part in parts])
+    times = divide_time(0.0, sum(lengths), [len(part) for part in parts])
     edges = [0.0, *accumulate(lengths)]
     words = []
     for part, (start, end) in zip(parts, times, strict=True):
@@ -117,7 +117,7 @@ def spread(text: str, speech: Sequence[Span], *, spaced: bool = True) -> tuple[R
     return tuple(words)
 
 
-def retimed(
+def retime_words(
     words: Sequence[Word], times: Sequence[tuple[float, float] | None], *, piece: Span, speech: Sequence[Span]
 ) -> tuple[Word, ...]:
     """The same words at other times (seconds, on the axis of `piece`).
@@ -133,7 +133,7 @@ def retimed(
             time = (start, min(max(word.end, start), max(start, limit)))
         wanted.append(time)
         latest = max(latest, time[1])
-    spans = trusted_spans(wanted, [word.text for word in words], piece=piece, speech=speech)
+    spans = repair_spans(wanted, [word.text for word in words], piece=piece, speech=speech)
     return tuple(replace(word, span=span) for word, span in zip(words, spans, strict=True))
 
 
@@ -147,7 +147,7 @@ def is_spoken(text: str) -> bool:
     )
 
 
-def _finite(value: float | None) -> bool:
+def _finite_or_none(value: float | None) -> bool:
     return value is not None and math.isfinite(value)
 
 
@@ -155,14 +155,14 @@ def _probability(value: float | None, default: float) -> float:
     return min(1.0, max(0.0, float(value if value is not None and math.isfinite(value) else default)))
 
 
-def _from_text(text: str, raw: Sequence[RawWord], spaced: bool) -> list[RawWord]:
+def _words_from_text(text: str, raw: Sequence[RawWord], spaced: bool) -> list[RawWord]:
     """The words of `text` itself, spread over the stretch in which the recogniser placed its own."""
     parts = _parts(text, spaced)
     starts = [word.start for word in raw if word.start is not None and math.isfinite(word.start)]
     ends = [word.end for word in raw if word.end is not None and math.isfinite(word.end)]
     if not starts or not ends or max(ends) <= min(starts):
         return [RawWord(part, None, None) for part in parts]
-    times = shared(min(starts), max(ends), [len(part) for part in parts])
+    times = divide_time(min(starts), max(ends), [len(part) for part in parts])
     return [RawWord(part, start, end) for part, (start, end) in zip(parts, times, strict=True)]
 
 
@@ -173,7 +173,7 @@ def _parts(text: str, spaced: bool) -> list[str]:
     return [f"{' ' * (i == 0)}{letter}" for part in parts for i, letter in enumerate(part[1:])]
 
 
-def _without_blanks(raw: Sequence[RawWord], spaced: bool) -> list[RawWord]:
+def _merge_blanks(raw: Sequence[RawWord], spaced: bool) -> list[RawWord]:
     """Runs of white space become one space; a blank word leaves its space to the next one."""
     tidy: list[RawWord] = []
     space = spaced
@@ -186,24 +186,24 @@ def _without_blanks(raw: Sequence[RawWord], spaced: bool) -> list[RawWord]:
     return tidy
 
 
-def _whole_words(raw: Sequence[RawWord], spaced: bool) -> list[RawWord]:
+def _join_word_parts(raw: Sequence[RawWord], spaced: bool) -> list[RawWord]:
     """Words as they are written: parts without a space before them, and punctuation, join their word."""
     whole: list[RawWord] = []
     opening: RawWord | None = None
     for word in raw:
         if opening is not None:
-            word, opening = _joined(opening, word), None
+            word, opening = _join(opening, word), None
         if not _is_punctuation(word.text):
             glued = spaced and whole and not word.text[:1].isspace()
-            whole[len(whole) - bool(glued) :] = [_joined(whole[-1], word)] if glued else [word]
-        elif _opens(word.text, whole[-1].text if whole else None):
+            whole[len(whole) - bool(glued) :] = [_join(whole[-1], word)] if glued else [word]
+        elif _is_opening(word.text, whole[-1].text if whole else None):
             opening = word
         elif whole:
-            whole[-1] = _joined(whole[-1], word)
+            whole[-1] = _join(whole[-1], word)
         else:
             opening = word
     if opening is not None:  # nothing follows it
-        whole[-1:] = [_joined(whole[-1], opening)] if whole else [opening]
+        whole[-1:] = [_join(whole[-1], opening)] if whole else [opening]
     return whole
 
 
@@ -214,7 +214,7 @@ def _is_punctuation(text: str) -> bool:
     )
 
 
-def _opens(text: str, before: str | None) -> bool:
+def _is_opening(text: str, before: str | None) -> bool:
     """Whether punctuation belongs to the word after it: brackets, opening quotes, the dash that begins a reply."""
     signs = text.strip()
     if signs and all(sign in _DASHES for sign in signs):
@@ -222,7 +222,7 @@ def _opens(text: str, before: str | None) -> bool:
     return all(unicodedata.category(sign) in ("Ps", "Pi") or sign in "¿¡" for sign in signs)
 
 
-def _joined(first: RawWord, second: RawWord) -> RawWord:
+def _join(first: RawWord, second: RawWord) -> RawWord:
     """Two parts of a word; punctuation has no say in its time and probability."""
     text = first.text + second.text
     silent = [_is_punctuation(part.text) for part in (first, second)]
@@ -236,21 +236,26 @@ def _joined(first: RawWord, second: RawWord) -> RawWord:
     return RawWord(text, first.start, second.end, probability)
 
 
-def _filled(words: Sequence[RawWord], piece: Span) -> list[tuple[float, float]]:
+def _fill_times(words: Sequence[RawWord], piece: Span) -> list[tuple[float, float]]:
     times: list[tuple[float, float]] = []
     index = 0
     while index < len(words):
         word = words[index]
-        if word.start is not None and word.end is not None and _finite(word.start) and _finite(word.end):
+        if (
+            word.start is not None
+            and word.end is not None
+            and _finite_or_none(word.start)
+            and _finite_or_none(word.end)
+        ):
             times.append((word.start, word.end))
             index += 1
             continue
         last = index
-        while last < len(words) and not (_finite(words[last].start) and _finite(words[last].end)):
+        while last < len(words) and not (_finite_or_none(words[last].start) and _finite_or_none(words[last].end)):
             last += 1
         low = times[-1][1] if times else piece.start
         following = words[last].start if last < len(words) else None
         high = max(low, piece.end if following is None else following)
-        times.extend(shared(low, high, [len(item.text) for item in words[index:last]]))
+        times.extend(divide_time(low, high, [len(item.text) for item in words[index:last]]))
         index = last
     return times

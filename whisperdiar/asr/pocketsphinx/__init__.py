@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from whisperdiar.asr._shared.chunking import cut_pieces, quietest
+from whisperdiar.asr._shared.chunking import cut_pieces, find_quietest
 from whisperdiar.asr.pocketsphinx.engine import FRAME_S, LocalDecoder, SphinxWord, decode_all
 from whisperdiar.contracts import Progress, Reloading, no_progress
 from whisperdiar.errors import UnsupportedRequest
@@ -89,11 +89,11 @@ class Backend(Reloading):
             raise UnsupportedRequest(
                 f"audio at {audio.sample_rate} Hz: pocketsphinx needs {SAMPLE_RATE_HZ} Hz; resample it"
             )
-        inside = [part for span in speech if (part := span.clipped(0.0, audio.duration))]
+        inside = [part for span in speech if (part := span.clip(0.0, audio.duration))]
         pieces = [
             piece
             for piece in cut_pieces(
-                inside, limit=self.settings.max_chunk, max_pause=_MAX_PAUSE_S, cut=partial(quietest, audio)
+                inside, limit=self.settings.max_chunk, max_pause=_MAX_PAUSE_S, cut=partial(find_quietest, audio)
             )
             if piece.duration >= _MIN_PIECE_S and np.abs(audio.crop(piece).mono).max(initial=0.0) > _SILENCE
         ]

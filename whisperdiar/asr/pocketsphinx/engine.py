@@ -1,4 +1,4 @@
-"""PocketSphinx itself: one utterance in, words with frames out; in this process or in a pool of others.
+"""PocketSphinx decoding: one utterance → words with frames, in this process or in a pool of others.
 
 PocketSphinx holds Python's global lock while it decodes, so that threads gain nothing (and Ctrl-C has to wait).
 Each further process is ``python -m whisperdiar.asr.pocketsphinx.engine``, which reads utterances on its input and

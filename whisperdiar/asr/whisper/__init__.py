@@ -14,21 +14,21 @@ from functools import cache, partial
 from typing import Any, ClassVar
 
 from whisperdiar import models
-from whisperdiar.asr._shared.chunking import quietest
-from whisperdiar.asr._shared.gap_filling import Gap, doubted_gaps, gaps, joined_gaps, with_gap_filled
+from whisperdiar.asr._shared.chunking import find_quietest
+from whisperdiar.asr._shared.gap_filling import Gap, fill_gap, find_doubtful_gaps, find_gaps, join_gaps
 from whisperdiar.asr._shared.hallucinations import (
-    Guarded,
+    FilteredWords,
     Sound,
     is_chant,
-    without_closing_phrases,
-    without_loops,
-    without_marks,
-    without_unspoken,
+    remove_closing_phrases,
+    remove_loops,
+    remove_marks,
+    remove_unspoken,
 )
 from whisperdiar.asr._shared.packing import Piece, pack
 from whisperdiar.asr._shared.syllables import find_syllables
-from whisperdiar.asr._shared.words import UNSPACED_LANGUAGES, place_words, retimed, spread
-from whisperdiar.asr.whisper.decoding import Decoded, Decoder, Judgement, Task, is_silence
+from whisperdiar.asr._shared.words import UNSPACED_LANGUAGES, place_words, retime_words, spread_words
+from whisperdiar.asr.whisper.decoding import DecodedPiece, Decoder, Judgement, Task, is_silence
 from whisperdiar.asr.whisper.language import (
     TYPED_LANGUAGES,
     SpokenLanguages,
@@ -36,9 +36,9 @@ from whisperdiar.asr.whisper.language import (
     check_language,
     detect_each,
     detect_language,
-    iso,
+    to_iso_639_1,
 )
-from whisperdiar.asr.whisper.loading import Loaded, load, too_big
+from whisperdiar.asr.whisper.loading import LoadedModel, explain_out_of_memory, load
 from whisperdiar.asr.whisper.warnings import collect_warnings
 from whisperdiar.contracts import Progress, Reloading, no_progress
 from whisperdiar.errors import BackendError, InvalidOption, UnsupportedRequest
@@ -69,7 +69,7 @@ _JOINED_PAUSE_S = 0.25
 _SHORTEST_STRETCH_S = 0.5
 _FIRST_PASS = 0.9
 """Share of the progress that the first decoding of everything has, where speech without words follows."""
-_LEFT_BEHIND: list[Loaded] = []
+_LEFT_BEHIND: list[LoadedModel] = []
 """Models of the process that this one was forked from."""
 NO_WORDS = "no words were recognised in this speech"
 
@@ -106,7 +106,7 @@ class Backend(Reloading):
     def __init__(self, settings: WhisperSettings | None = None, *, runtime: Runtime | None = None) -> None:
         self.settings = settings or WhisperSettings()
         self.runtime = runtime or Runtime()
-        self._loaded: Loaded | None = None
+        self._loaded: LoadedModel | None = None
         self._process = os.getpid()
         self._word_aligner: WordAligner | None = None
 
@@ -174,22 +174,22 @@ class Backend(Reloading):
             language = check_code(language)
             if self.settings.multilingual:
                 raise InvalidOption(f"language {language!r} and multilingual: give one of them")
-        inside = merge_spans(part for span in speech if (part := span.clipped(0.0, audio.duration)))
+        inside = merge_spans(part for span in speech if (part := span.clip(0.0, audio.duration)))
         if not inside:
-            return Transcription(iso(language) if language else None, None, ())
+            return Transcription(to_iso_639_1(language) if language else None, None, ())
         loaded = self._load(progress)
         pieces = pack(
             inside,
             limit=self.settings.max_chunk,
             max_pause=MAX_PAUSE_MULTILINGUAL_S if self._may_switch(loaded) else MAX_PAUSE_S,
             kept_pause=KEPT_PAUSE_S,
-            cut=partial(quietest, audio),
+            cut=partial(find_quietest, audio),
         )
         try:
             spoken = self._languages(loaded, audio, pieces, language)
         except (RuntimeError, MemoryError) as error:
             if is_out_of_memory(error):
-                raise BackendError(too_big(loaded.found.name, loaded.placement)) from error
+                raise BackendError(explain_out_of_memory(loaded.found.name, loaded.placement)) from error
             raise
         aligner = self._aligner(loaded, spoken.main, progress)
         warnings = [text for text in (loaded.found.note, loaded.placement.note, *spoken.notes, aligner.note) if text]
@@ -200,21 +200,21 @@ class Backend(Reloading):
             loaded.pipeline,
             self.settings,
             batch_size=loaded.batch_size,
-            too_big=too_big(loaded.found.name, loaded.placement),
+            too_big=explain_out_of_memory(loaded.found.name, loaded.placement),
             judge=lambda decoded: self._judge(decoded, audio, inside),
         )
         n_chants = 0
-        first_pass = partial(_share, progress, 0.0, _FIRST_PASS) if self.settings.fill_gaps else progress
-        found: dict[Piece, Guarded] = {}
+        first_pass = partial(_scale_progress, progress, 0.0, _FIRST_PASS) if self.settings.fill_gaps else progress
+        found: dict[Piece, FilteredWords] = {}
         doubts: Counter[str] = Counter()
         for decoded in decoder.decode(audio, tasks, first_pass):
             if decoded.doubtful:
                 doubts[decoded.doubtful] += 1
                 n_chants += decoded.confirmed
-            found[decoded.task.piece] = self._heard(decoded, audio, inside, aligner)
+            found[decoded.task.piece] = self._words_of_piece(decoded, audio, inside, aligner)
         n_filled = 0
         if self.settings.fill_gaps:
-            second_pass = partial(_share, progress, _FIRST_PASS, 1.0)
+            second_pass = partial(_scale_progress, progress, _FIRST_PASS, 1.0)
             n_filled = self._fill_gaps(decoder, audio, inside, tasks, found, aligner, second_pass)
         if self._word_aligner is not None and self._word_aligner.failure:
             warnings.append(self._word_aligner.failure)
@@ -231,11 +231,11 @@ class Backend(Reloading):
         silent = [
             gap
             for piece in pieces
-            for gap in gaps(
+            for gap in find_gaps(
                 found[piece].words, piece.spoken(inside), besides=[item.span for item in found[piece].dropped]
             )
         ]
-        dropped += [Dropped(span, "", NO_WORDS) for span in joined_gaps(silent)]
+        dropped += [Dropped(span, "", NO_WORDS) for span in join_gaps(silent)]
         warnings += collect_warnings(
             words,
             dropped,
@@ -246,7 +246,7 @@ class Backend(Reloading):
             is_given=language is not None or self._may_switch(loaded),
         )
         return Transcription(
-            "en" if self.settings.task == "translate" else iso(spoken.main),
+            "en" if self.settings.task == "translate" else to_iso_639_1(spoken.main),
             spoken.probability,
             words,
             tuple(sorted(dropped, key=lambda item: item.span)),
@@ -260,7 +260,7 @@ class Backend(Reloading):
         audio: Audio,
         speech: Sequence[Span],
         tasks: Sequence[Task],
-        found: dict[Piece, Guarded],
+        found: dict[Piece, FilteredWords],
         aligner: _Aligner,
         progress: Progress,
     ) -> int:
@@ -275,7 +275,7 @@ class Backend(Reloading):
             for task in tasks:
                 nearby = task.piece.spoken(speech)
                 left_out = [item.span for item in found[task.piece].dropped]
-                for gap in doubted_gaps(found[task.piece].words, nearby):
+                for gap in find_doubtful_gaps(found[task.piece].words, nearby):
                     if any(item.start < gap.speech.end and gap.speech.start < item.end for item in left_out):
                         continue
                     for piece in self._gap_pieces(gap, nearby, audio, whole=number == 0):
@@ -285,52 +285,50 @@ class Backend(Reloading):
                 break
             tried |= owners.keys()
             again = [Task(piece, task.language) for piece, (task, _) in owners.items()]
-            part = partial(_share, progress, number / _N_ROUNDS, (number + 1) / _N_ROUNDS)
+            part = partial(_scale_progress, progress, number / _N_ROUNDS, (number + 1) / _N_ROUNDS)
             for decoded in decoder.decode(audio, again, part, in_a_row=False):
                 if is_silence(decoded, self.settings) or (decoder.doubt(decoded) is not None and not decoded.confirmed):
                     continue
-                heard = self._heard(decoded, audio, speech, aligner, is_gap=True)
+                heard = self._words_of_piece(decoded, audio, speech, aligner, is_gap=True)
                 task, gap = owners[decoded.task.piece]
                 before = found[task.piece]
-                words = with_gap_filled(
+                words = fill_gap(
                     before.words, gap, heard.words, syllables=find_syllables(task.piece, audio) if heard.words else None
                 )
                 n_filled += len(words) > len(before.words)
-                found[task.piece] = Guarded(words, (*before.dropped, *heard.dropped))
+                found[task.piece] = FilteredWords(words, (*before.dropped, *heard.dropped))
         return n_filled
 
     def _gap_pieces(self, gap: Gap, speech: Sequence[Span], audio: Audio, *, whole: bool) -> tuple[Piece, ...]:
         """What to decode of a gap: all of it, or the stretches between its pauses, where that found nothing."""
         inside = (
-            [gap.span]
-            if whole
-            else [part for span in speech if (part := span.clipped(gap.speech.start, gap.speech.end))]
+            [gap.span] if whole else [part for span in speech if (part := span.clip(gap.speech.start, gap.speech.end))]
         )
         return pack(
             [span for span in inside if whole or span.duration >= _SHORTEST_STRETCH_S],
             limit=self.settings.max_chunk,
             max_pause=0.0 if whole else _JOINED_PAUSE_S,
             kept_pause=0.0,
-            cut=partial(quietest, audio),
+            cut=partial(find_quietest, audio),
         )
 
-    def _judge(self, decoded: Decoded, audio: Audio, speech: Sequence[Span]) -> Judgement:
+    def _judge(self, decoded: DecodedPiece, audio: Audio, speech: Sequence[Span]) -> Judgement:
         """What the sound says of a text that repeats itself."""
-        words = self._heard(decoded, audio, speech, _Aligner(None)).words
+        words = self._words_of_piece(decoded, audio, speech, _Aligner(None)).words
         return Judgement(
             total_duration(merge_spans(word.span for word in words)),
-            is_chant(words, decoded.task.piece.spoken(speech), _sound(decoded.task.piece, audio)),
+            is_chant(words, decoded.task.piece.spoken(speech), _cache_syllables(decoded.task.piece, audio)),
         )
 
-    def _heard(
-        self, decoded: Decoded, audio: Audio, speech: Sequence[Span], aligner: _Aligner, *, is_gap: bool = False
-    ) -> Guarded:
+    def _words_of_piece(
+        self, decoded: DecodedPiece, audio: Audio, speech: Sequence[Span], aligner: _Aligner, *, is_gap: bool = False
+    ) -> FilteredWords:
         """The words of one piece with trusted times, and what the guards take out of them."""
         settings, piece = self.settings, decoded.task.piece.span
         nearby = decoded.task.piece.spoken(speech)
         raw = decoded.words
         if settings.word_times == "none":
-            raw = spread(decoded.text, nearby, spaced=not self._is_unspaced(decoded))
+            raw = spread_words(decoded.text, nearby, spaced=not self._is_unspaced(decoded))
         words = place_words(
             raw,
             decoded.text,
@@ -340,42 +338,42 @@ class Backend(Reloading):
             probability=math.exp(min(0.0, decoded.log_probability)),
         )
         if not words:
-            return Guarded(())
+            return FilteredWords(())
         if is_silence(decoded, settings):
             reason = f"the model hears no speech here (probability {decoded.no_speech_probability:.2f})"
-            return Guarded((), (Dropped(piece, decoded.text.strip(), reason),))
+            return FilteredWords((), (Dropped(piece, decoded.text.strip(), reason),))
         if aligner.align is not None:
             heard = decoded.task.piece
-            times = aligner.align(heard.sound(audio), [word.text for word in words])
+            times = aligner.align(heard.read_sound(audio), [word.text for word in words])
             moved = [None if time is None else (heard.time(time[0]), heard.time(time[1])) for time in times]
-            words = retimed(words, moved, piece=piece, speech=nearby)
+            words = retime_words(words, moved, piece=piece, speech=nearby)
         # A phrase that Whisper likes to invent is not believed where it had heard nothing the first time.
         no_speech = 1.0 if is_gap else decoded.no_speech_probability
-        sound = _sound(decoded.task.piece, audio)
+        sound = _cache_syllables(decoded.task.piece, audio)
         dropped: list[Dropped] = []
         for is_on, guard in (
-            (True, without_marks),
-            (settings.cut_loops, partial(without_loops, speech=nearby, syllables=sound)),
-            (settings.drop_unspoken, partial(without_unspoken, speech=nearby)),
+            (True, remove_marks),
+            (settings.cut_loops, partial(remove_loops, speech=nearby, syllables=sound)),
+            (settings.drop_unspoken, partial(remove_unspoken, speech=nearby)),
             (
                 settings.drop_closing_phrases,
-                partial(without_closing_phrases, speech=nearby, no_speech_probability=no_speech, syllables=sound),
+                partial(remove_closing_phrases, speech=nearby, no_speech_probability=no_speech, syllables=sound),
             ),
         ):
             if is_on:
                 guarded = guard(words)
                 words = guarded.words
                 dropped += guarded.dropped
-        return Guarded(words, tuple(sorted(dropped, key=lambda item: item.span)))
+        return FilteredWords(words, tuple(sorted(dropped, key=lambda item: item.span)))
 
-    def _may_switch(self, loaded: Loaded) -> bool:
+    def _may_switch(self, loaded: LoadedModel) -> bool:
         return self.settings.multilingual and bool(loaded.model.model.is_multilingual)
 
-    def _is_unspaced(self, decoded: Decoded) -> bool:
+    def _is_unspaced(self, decoded: DecodedPiece) -> bool:
         return self.settings.task == "transcribe" and decoded.task.language in UNSPACED_LANGUAGES
 
     def _languages(
-        self, loaded: Loaded, audio: Audio, pieces: Sequence[Piece], language: str | None
+        self, loaded: LoadedModel, audio: Audio, pieces: Sequence[Piece], language: str | None
     ) -> SpokenLanguages:
         name, notes = loaded.found.name, []
         if self.settings.task == "translate":
@@ -393,17 +391,17 @@ class Backend(Reloading):
         elif self._may_switch(loaded):
             found = detect_each(loaded.model, audio, pieces)
         else:
-            detected = detect_language(loaded.model, audio, pieces, cut=partial(quietest, audio))
+            detected = detect_language(loaded.model, audio, pieces, cut=partial(find_quietest, audio))
             found = replace(detected, of_pieces=(detected.main,) * len(pieces))
         return replace(found, notes=(*notes, *found.notes))
 
-    def _aligner(self, loaded: Loaded, language: str, progress: Progress) -> _Aligner:
+    def _aligner(self, loaded: LoadedModel, language: str, progress: Progress) -> _Aligner:
         """The CTC aligner, where one is wanted and can be had."""
         if self.settings.word_times != "wav2vec2":
             return _Aligner(None)
         if self._word_aligner is None:
             self._word_aligner = WordAligner(self.settings.word_times_model, runtime=self.runtime)
-        spoken = "en" if self.settings.task == "translate" else iso(language)
+        spoken = "en" if self.settings.task == "translate" else to_iso_639_1(language)
         if self.settings.task == "translate":
             cause: str | None = "a translation is not what was said"
         elif self._may_switch(loaded):
@@ -414,7 +412,7 @@ class Backend(Reloading):
             return _Aligner(None, f"word times are Whisper's own: {cause}")
         return _Aligner(self._word_aligner.align)
 
-    def _load(self, progress: Progress) -> Loaded:
+    def _load(self, progress: Progress) -> LoadedModel:
         if self._loaded is not None and self._process != os.getpid():
             _LEFT_BEHIND.append(self._loaded)  # to drop it would wait for its threads, which a fork does not copy
             self._loaded = None
@@ -424,11 +422,11 @@ class Backend(Reloading):
         return self._loaded
 
 
-def _sound(piece: Piece, audio: Audio) -> Sound:
+def _cache_syllables(piece: Piece, audio: Audio) -> Sound:
     """The syllables of a piece, found once and only when they are asked for."""
     return cache(lambda: find_syllables(piece, audio))
 
 
-def _share(progress: Progress, low: float, high: float, stage: str, fraction: float) -> None:
+def _scale_progress(progress: Progress, low: float, high: float, stage: str, fraction: float) -> None:
     """Reports a part of a stage's work as its share of the whole."""
     progress(stage, low + (high - low) * fraction)

@@ -1,4 +1,4 @@
-"""Pieces of sound → text with word times by faster-whisper: batches first, doubtful pieces once more by themselves.
+"""Batched Whisper decoding: pieces → text with word times; doubtful pieces are decoded again by themselves.
 
 faster-whisper computes the features of all that it is given before it decodes; each call here gets one batch.
 """
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from whisperdiar.asr._shared.packing import Piece
-from whisperdiar.asr._shared.words import BROKEN, RawWord, rejoined
+from whisperdiar.asr._shared.words import BROKEN, RawWord, restore_characters
 from whisperdiar.contracts import Progress
 from whisperdiar.errors import BackendError
 from whisperdiar.options import SAMPLE_RATE_HZ, WhisperSettings
@@ -44,7 +44,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
+class DecodedPiece:
     """What Whisper made of a piece.
 
     Attributes:
@@ -103,7 +103,7 @@ class Decoder:
         *,
         batch_size: int,
         too_big: str,
-        judge: Callable[[Decoded], Judgement],
+        judge: Callable[[DecodedPiece], Judgement],
     ) -> None:
         self._model, self._pipeline, self._settings = model, pipeline, settings
         self._too_big, self._judge = too_big, judge
@@ -114,7 +114,7 @@ class Decoder:
 
     def decode(
         self, audio: Audio, tasks: Sequence[Task], progress: Progress, *, in_a_row: bool = True
-    ) -> Iterator[Decoded]:
+    ) -> Iterator[DecodedPiece]:
         """Every task's text, those of one language in order.
 
         Args:
@@ -139,15 +139,15 @@ class Decoder:
                 done += len(group)
                 if self._settings.condition_on_previous_text and in_a_row:
                     forget = found[-1].temperature > _FORGET_ABOVE_TEMPERATURE
-                    before = "" if forget else self._tail(f"{before}{found[-1].text}")
+                    before = "" if forget else self._previous_words(f"{before}{found[-1].text}")
                 progress("asr", min(_NEARLY, done / len(tasks)))  # times and guards are still to come
                 yield from found
 
-    def _group(self, audio: Audio, group: Sequence[Task], before: str) -> list[Decoded] | None:
+    def _group(self, audio: Audio, group: Sequence[Task], before: str) -> list[DecodedPiece] | None:
         """One batch; None where memory did not suffice and the batch is now half as large."""
         try:
-            found = self._together(audio, group, before)
-            return [self._again(audio, item, before) for item in found]
+            found = self._decode_batch(audio, group, before)
+            return [self._decode_again(audio, item, before) for item in found]
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 place = f"{group[0].piece.span.start:.1f}-{group[-1].piece.span.end:.1f} s"
@@ -169,7 +169,7 @@ class Decoder:
             "suppress_tokens": self._suppressed,
         }
 
-    def _tail(self, text: str) -> str:
+    def _previous_words(self, text: str) -> str:
         """The last words of what was said before, as many as prompt and hotwords leave room for."""
         words = text.split()[-_MAX_PROMPT_TOKENS:]
         room = _MAX_PROMPT_TOKENS - self._n_tokens(f"{self._settings.prompt or ''} {self._settings.hotwords or ''}")
@@ -180,12 +180,12 @@ class Decoder:
     def _n_tokens(self, text: str) -> int:
         return len(self._model.hf_tokenizer.encode(f" {text}", add_special_tokens=False).ids)
 
-    def _together(self, audio: Audio, group: Sequence[Task], before: str) -> list[Decoded]:
+    def _decode_batch(self, audio: Audio, group: Sequence[Task], before: str) -> list[DecodedPiece]:
         """One text per task. Each piece gets its own slot of silence, so that features stay bounded in memory."""
         sound = np.zeros((len(group) + 1) * _SLOT_S * SAMPLE_RATE_HZ, dtype=np.float32)
         clips = []
         for slot, task in enumerate(group, start=1):
-            samples = task.piece.sound(audio)
+            samples = task.piece.read_sound(audio)
             first = slot * _SLOT_S * SAMPLE_RATE_HZ
             sound[first : first + samples.size] = samples
             # Half a sample more, because faster-whisper cuts the product with the sample rate down to an integer.
@@ -199,11 +199,11 @@ class Decoder:
             **self._options(group[0], before),
         )
         return [
-            _decoded(task, segment, slot * _SLOT_S, 0.0)
+            _piece_from_segment(task, segment, slot * _SLOT_S, 0.0)
             for slot, (task, segment) in enumerate(zip(group, segments, strict=True), start=1)
         ]
 
-    def _again(self, audio: Audio, first: Decoded, before: str) -> Decoded:
+    def _decode_again(self, audio: Audio, first: DecodedPiece, before: str) -> DecodedPiece:
         """The piece decoded sequentially at rising temperatures, where its text is doubtful."""
         doubt = self.doubt(first)
         if doubt is None or not self._settings.temperature_fallback:
@@ -211,7 +211,7 @@ class Decoder:
         import ctranslate2
 
         ctranslate2.set_random_seed(0)  # the same recording gives the same text
-        sound = first.task.piece.sound(audio)
+        sound = first.task.piece.read_sound(audio)
         segments, _ = self._model.transcribe(
             np.pad(sound, (0, max(0, _MIN_CLIP_SAMPLES - sound.size))),
             temperature=_TEMPERATURES,
@@ -226,10 +226,10 @@ class Decoder:
         segment = next(iter(segments), None)
         if segment is None:
             return replace(first, doubtful=doubt)
-        second = _decoded(first.task, segment, 0, float(segment.temperature))
-        return replace(self._better(first, second, doubt), doubtful=doubt)
+        second = _piece_from_segment(first.task, segment, 0, float(segment.temperature))
+        return replace(self._choose_better(first, second, doubt), doubtful=doubt)
 
-    def _better(self, first: Decoded, second: Decoded, doubt: str) -> Decoded:
+    def _choose_better(self, first: DecodedPiece, second: DecodedPiece, doubt: str) -> DecodedPiece:
         """The one of two texts that is to be believed, where the first is in doubt."""
         if doubt == "repetition":
             heard, heard_again = self._judge(first), self._judge(second)
@@ -242,11 +242,11 @@ class Decoder:
         if self.doubt(second) is None:
             return second
         if doubt == "characters":
-            return min(second, first, key=_n_broken)
+            return min(second, first, key=_count_broken)
         return min(second, first, key=_compression if doubt == "repetition" else _improbability)
 
-    def doubt(self, decoded: Decoded) -> str | None:
-        """Why a text is not to be trusted, as in `Decoded.doubtful`; None where it is, or is silence."""
+    def doubt(self, decoded: DecodedPiece) -> str | None:
+        """Why a text is not to be trusted, as in `DecodedPiece.doubtful`; None where it is, or is silence."""
         limits = self._settings
         if is_silence(decoded, limits):
             return None
@@ -258,7 +258,7 @@ class Decoder:
         return "characters" if BROKEN in decoded.text else None
 
 
-def is_silence(decoded: Decoded, settings: WhisperSettings) -> bool:
+def is_silence(decoded: DecodedPiece, settings: WhisperSettings) -> bool:
     """Whether the model itself hears no speech, and is not sure of what it wrote (OpenAI's rule)."""
     limit, probability = settings.no_speech_threshold, settings.log_prob_threshold
     if limit is None or decoded.no_speech_probability <= limit:
@@ -266,7 +266,7 @@ def is_silence(decoded: Decoded, settings: WhisperSettings) -> bool:
     return probability is None or decoded.log_probability < probability
 
 
-def _decoded(task: Task, segment: Any, slot_start: float, temperature: float) -> Decoded:
+def _piece_from_segment(task: Task, segment: Any, slot_start: float, temperature: float) -> DecodedPiece:
     def time(seconds: float) -> float:
         return task.piece.time(seconds - slot_start)
 
@@ -274,10 +274,10 @@ def _decoded(task: Task, segment: Any, slot_start: float, temperature: float) ->
         RawWord(word.word, time(float(word.start)), time(float(word.end)), float(word.probability))
         for word in segment.words or ()
     )
-    return Decoded(
+    return DecodedPiece(
         task,
         segment.text,
-        rejoined(words, segment.text),
+        restore_characters(words, segment.text),
         float(segment.avg_logprob),
         float(segment.no_speech_prob),
         float(segment.compression_ratio),
@@ -285,13 +285,13 @@ def _decoded(task: Task, segment: Any, slot_start: float, temperature: float) ->
     )
 
 
-def _n_broken(decoded: Decoded) -> int:
+def _count_broken(decoded: DecodedPiece) -> int:
     return decoded.text.count(BROKEN)
 
 
-def _compression(decoded: Decoded) -> float:
+def _compression(decoded: DecodedPiece) -> float:
     return decoded.compression_ratio
 
 
-def _improbability(decoded: Decoded) -> float:
+def _improbability(decoded: DecodedPiece) -> float:
     return -decoded.log_probability

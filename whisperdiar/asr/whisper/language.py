@@ -1,4 +1,4 @@
-"""Which language is spoken: checked where the user says it, detected over several stretches of speech where not."""
+"""Language identification: what a user says is checked; else detected over several stretches of speech."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class SpokenLanguages:
     notes: tuple[str, ...] = ()
 
 
-def iso(code: str) -> str:
+def to_iso_639_1(code: str) -> str:
     """Whisper's code as ISO 639-1 has it."""
     return _ISO.get(code, code)
 
@@ -101,8 +101,8 @@ def detect_language(
     weights: dict[str, float] = {}
     heard: dict[str, float] = {}
     total = 0.0
-    for stretch in stretches([clip for piece in pieces for clip in piece.clips], cut=cut):
-        top, probability, everything = model.detect_language(audio=stretch.sound(audio))
+    for stretch in choose_stretches([clip for piece in pieces for clip in piece.clips], cut=cut):
+        top, probability, everything = model.detect_language(audio=stretch.read_sound(audio))
         total += stretch.duration
         if probability > _SURE_OF_ANOTHER and stretch.duration >= _SHORT_STRETCH_S:
             heard[top] = heard.get(top, 0.0) + stretch.duration
@@ -110,20 +110,20 @@ def detect_language(
             weights[code] = weights.get(code, 0.0) + share * stretch.duration
     best = max(sorted(weights), key=lambda code: weights[code])
     if weights[best] < _SURE * total:
-        for piece in _spread([piece for piece in pieces if piece.duration > _LONGEST_STRETCH_S], N_PIECES):
-            for code, share in model.detect_language(audio=piece.sound(audio))[2]:
+        for piece in _select_evenly([piece for piece in pieces if piece.duration > _LONGEST_STRETCH_S], N_PIECES):
+            for code, share in model.detect_language(audio=piece.read_sound(audio))[2]:
                 weights[code] += share * piece.duration
             total += piece.duration
         best = max(sorted(weights), key=lambda code: weights[code])
-    others = ", ".join(sorted(iso(code) for code in heard if code != best))
+    others = ", ".join(sorted(to_iso_639_1(code) for code in heard if code != best))
     note = (
-        f"language {iso(best)} is taken for the whole recording; parts sound like {others}"
+        f"language {to_iso_639_1(best)} is taken for the whole recording; parts sound like {others}"
         " (--multilingual transcribes each in its own)"
     )
     return SpokenLanguages(best, weights[best] / total, notes=(note,) if others else ())
 
 
-def stretches(speech: Sequence[Span], *, cut: Callable[[Span], float]) -> list[Piece]:
+def choose_stretches(speech: Sequence[Span], *, cut: Callable[[Span], float]) -> list[Piece]:
     """Up to `N_STRETCHES` stretches of speech of 5 to 10 s, evenly spread, that begin and end at pauses.
 
     They are shorter where a long pause ends them, or where there is no more speech.
@@ -139,24 +139,24 @@ def stretches(speech: Sequence[Span], *, cut: Callable[[Span], float]) -> list[P
     ]
     runs: list[list[Span]] = []
     for part in parts:
-        if runs and not _ends(runs[-1], part):
+        if runs and not _is_end(runs[-1], part):
             runs[-1].append(part)
         else:
             runs.append([part])
     found = [Piece(tuple(run)) for run in runs]
     longest = max(stretch.duration for stretch in found)
     telling = [stretch for stretch in found if stretch.duration >= min(_SHORT_STRETCH_S, longest)]
-    return _spread(telling, N_STRETCHES)
+    return _select_evenly(telling, N_STRETCHES)
 
 
-def _spread(pieces: Sequence[Piece], most: int) -> list[Piece]:
+def _select_evenly(pieces: Sequence[Piece], most: int) -> list[Piece]:
     """Up to `most` of the pieces, evenly spread, the first and the last among them."""
     n_chosen = min(most, len(pieces))
     steps = max(1, n_chosen - 1)
     return [pieces[round(index * (len(pieces) - 1) / steps)] for index in range(n_chosen)]
 
 
-def _ends(run: Sequence[Span], following: Span) -> bool:
+def _is_end(run: Sequence[Span], following: Span) -> bool:
     """Whether a stretch ends before the next span of speech."""
     length, pause = total_duration(run), following.start - run[-1].end
     if length + following.duration > _LONGEST_STRETCH_S:
@@ -178,7 +178,7 @@ def detect_each(model: Any, audio: Audio, pieces: Sequence[Piece]) -> SpokenLang
     lengths: dict[str, float] = {}
     first_guess: str | None = None
     for piece in pieces:
-        top, probability, _ = model.detect_language(audio=piece.sound(audio))
+        top, probability, _ = model.detect_language(audio=piece.read_sound(audio))
         first_guess = first_guess or top
         is_sure = probability > _SURE and piece.duration >= _SHORT_S
         sure.append(top if is_sure else None)
@@ -187,7 +187,7 @@ def detect_each(model: Any, audio: Audio, pieces: Sequence[Piece]) -> SpokenLang
     main = max(sorted(lengths), key=lambda code: lengths[code]) if lengths else first_guess or "en"
     total = sum(lengths.values())
     shares = sorted(lengths.items(), key=lambda item: -item[1])
-    listed = ", ".join(f"{iso(code)} {100 * length / total:.0f} %" for code, length in shares)
+    listed = ", ".join(f"{to_iso_639_1(code)} {100 * length / total:.0f} %" for code, length in shares)
     notes = (f"languages heard: {listed}",) if len(lengths) > 1 else ()
     return SpokenLanguages(
         main, lengths[main] / total if lengths else None, tuple(code or main for code in sure), notes

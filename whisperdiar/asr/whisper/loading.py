@@ -1,4 +1,4 @@
-"""A Whisper model in memory: where it lies, what computes it, how much of it fits at once."""
+"""Whisper model loading: its folder, device and precision, and how much of it fits at once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from whisperdiar import models
 from whisperdiar.contracts import Progress
 from whisperdiar.errors import BackendBroken, BackendError, BackendMissing, InvalidOption
-from whisperdiar.frameworks.ctranslate2 import Placement, place
+from whisperdiar.frameworks.ctranslate2 import Placement, choose_placement
 from whisperdiar.options import Runtime, WhisperSettings
 from whisperdiar.system.forks import computes
 from whisperdiar.system.machine import available_memory, batch_size, is_out_of_memory, usable_cores
@@ -19,7 +19,7 @@ _MAX_PROMPT_TOKENS = 223
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedModel:
     """A model that is ready.
 
     Attributes:
@@ -39,7 +39,7 @@ class Loaded:
     batch_size: int
 
 
-def load(settings: WhisperSettings, *, runtime: Runtime, progress: Progress) -> Loaded:
+def load(settings: WhisperSettings, *, runtime: Runtime, progress: Progress) -> LoadedModel:
     """Finds (or fetches, or converts) the model and loads it.
 
     Raises:
@@ -57,7 +57,7 @@ def load(settings: WhisperSettings, *, runtime: Runtime, progress: Progress) -> 
         raise BackendMissing(f"whisper needs {error.name}: pip install faster-whisper") from error
     except (ImportError, OSError) as error:
         raise BackendBroken(f"faster-whisper cannot be imported ({error}): install it anew") from error
-    placement = place(runtime.device, settings.compute_type)
+    placement = choose_placement(runtime.device, settings.compute_type)
     found = models.resolve(
         settings.model,
         runtime=runtime,
@@ -75,7 +75,7 @@ def load(settings: WhisperSettings, *, runtime: Runtime, progress: Progress) -> 
     _check_prompt(tokenizer, settings)
     languages = [code for code in model.supported_languages if tokenizer.token_to_id(f"<|{code}|>") is not None]
     n_bytes = (found.path / "model.bin").stat().st_size
-    return Loaded(
+    return LoadedModel(
         model,
         faster_whisper.BatchedInferencePipeline(model),
         found,
@@ -85,7 +85,7 @@ def load(settings: WhisperSettings, *, runtime: Runtime, progress: Progress) -> 
     )
 
 
-def too_big(model: str, placement: Placement) -> str:
+def explain_out_of_memory(model: str, placement: Placement) -> str:
     """What to say where memory does not suffice."""
     other = "device cpu" if placement.kind == "cuda" else "more memory"
     return f"memory of {placement} is too small for model {model}: take a smaller model, compute type int8, or {other}"
@@ -102,7 +102,7 @@ def _open(whisper_model: Any, found: models.ResolvedModel, placement: Placement,
         )
     except Exception as error:  # CTranslate2 and tokenizers raise RuntimeError, ValueError and bare Exception
         if is_out_of_memory(error):
-            raise BackendError(too_big(found.name, placement)) from error
+            raise BackendError(explain_out_of_memory(found.name, placement)) from error
         cause = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise BackendBroken(f"model {found.path} cannot be loaded ({cause}): delete it and get it again") from error
 

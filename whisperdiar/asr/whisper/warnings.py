@@ -1,4 +1,4 @@
-"""What the user is told of a recognition: what has no words, what is broken, and why a result is empty (pure)."""
+"""Recognition warnings: what has no words, what is broken, and why a result is empty (pure)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from whisperdiar.asr._shared.words import BROKEN
-from whisperdiar.asr.whisper.language import SpokenLanguages, iso
+from whisperdiar.asr.whisper.language import SpokenLanguages, to_iso_639_1
 from whisperdiar.outcome import is_hardly_any
 from whisperdiar.types import Audio, Dropped, Span, Word, total_duration
 
@@ -40,14 +40,14 @@ def collect_warnings(
     said = []
     if broken := sum(BROKEN in word.text for word in words):
         said.append(
-            f"{_counted(broken, 'word')} with characters that the model left broken ({BROKEN}): try another --model"
+            f"{_pluralise(broken, 'word')} with characters that the model left broken ({BROKEN}): try another --model"
         )
     is_guess = not is_given and spoken.probability is not None and spoken.probability < _GUESS
-    guess = f"language {iso(spoken.main)} is a guess ({spoken.probability or 0.0:.0%})"
+    guess = f"language {to_iso_639_1(spoken.main)} is a guess ({spoken.probability or 0.0:.0%})"
     total = total_duration(speech)
     silent = [item.span for item in dropped if not item.text]
     if is_hardly_any(words, total):
-        amount = "nothing usable" if not words else f"hardly anything usable ({_counted(len(words), 'word')})"
+        amount = "nothing usable" if not words else f"hardly anything usable ({_pluralise(len(words), 'word')})"
         causes = _causes(dropped)
         if is_guess:
             causes.append(guess)
@@ -63,7 +63,7 @@ def collect_warnings(
     if silent:
         said.append(
             f"{total_duration(silent):.1f} of {total:.1f} s of speech have no words"
-            f" ({_counted(len(silent), 'place')}, listed under dropped)"
+            f" ({_pluralise(len(silent), 'place')}, listed under dropped)"
         )
     if is_guess:
         said.append(f"{guess}; say it with --language")
@@ -88,5 +88,5 @@ def _level(audio: Audio, speech: Sequence[Span]) -> float:
     return float(10.0 * np.log10(max(max(powers, default=0.0), 1e-12)))
 
 
-def _counted(number: int, noun: str) -> str:
+def _pluralise(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,4 +1,4 @@
-"""Speaker activities as diarizers keep them: values of as many bits as hours allow, and the labels of their columns."""
+"""Speaker activity storage: values of as many bits as hours allow, and the labels of their columns."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def compact(values: NDArray[np.floating], *, divisors: NDArray[np.floating] | No
     return found
 
 
-def with_columns(values: ActivityValues, n_columns: int) -> ActivityValues:
+def pad_columns(values: ActivityValues, n_columns: int) -> ActivityValues:
     """At least so many columns; the new ones are zeros."""
     missing = n_columns - values.shape[1]
     if missing <= 0:

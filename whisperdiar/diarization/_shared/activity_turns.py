@@ -1,4 +1,4 @@
-"""Probabilities of each speaker per frame → turns, as many speakers as asked for, and warnings about them.
+"""Binarisation: speaker probabilities per frame → turns, as many speakers as asked for, and warnings.
 
 Probabilities of speakers per frame → when each of them speaks.
 
@@ -34,7 +34,7 @@ _US = 1_000_000
 Times = NDArray[np.int64]
 
 
-def spans(
+def find_spans(
     probabilities: NDArray[np.float32],
     rules: PostProcessing,
     *,
@@ -57,28 +57,34 @@ def spans(
             recording ends there: what is published for Nemotron 3 is meant so.
     """
     unit = round(frame_duration * _US / units_per_frame)
-    speaking = _state(np.repeat(probabilities, units_per_frame), rules)
+    speaking = _apply_hysteresis(np.repeat(probabilities, units_per_frame), rules)
     edges = np.flatnonzero(np.diff(speaking, prepend=False, append=False))
     starts, ends = edges[::2] * unit, edges[1::2] * unit
     if speaking.size and speaking[-1] and not bridge_first:
         ends[-1] -= unit
-    found = np.stack([np.maximum(starts - _us(rules.pad_onset), 0), ends + _us(rules.pad_offset)], axis=1)
-    found = _joined(found, 0)
+    found = np.stack(
+        [np.maximum(starts - _to_microseconds(rules.pad_onset), 0), ends + _to_microseconds(rules.pad_offset)], axis=1
+    )
+    found = _merge_close(found, 0)
     # A pause shorter than the limit is filled; one that is as long stays.
-    bridged = max(0, _us(rules.min_duration_off) - 1)
-    found = _long(_joined(found, bridged), rules) if bridge_first else _joined(_long(found, rules), bridged)
+    bridged = max(0, _to_microseconds(rules.min_duration_off) - 1)
+    found = (
+        _keep_long(_merge_close(found, bridged), rules)
+        if bridge_first
+        else _merge_close(_keep_long(found, rules), bridged)
+    )
     return tuple(Span(start / _US, end / _US) for start, end in found.tolist() if end > start)
 
 
-def _long(spans_us: Times, rules: PostProcessing) -> Times:
-    return spans_us[spans_us[:, 1] - spans_us[:, 0] >= _us(rules.min_duration_on)]
+def _keep_long(spans_us: Times, rules: PostProcessing) -> Times:
+    return spans_us[spans_us[:, 1] - spans_us[:, 0] >= _to_microseconds(rules.min_duration_on)]
 
 
-def _us(seconds: float) -> int:
+def _to_microseconds(seconds: float) -> int:
     return round(seconds * _US)
 
 
-def _state(values: NDArray[np.float32], rules: PostProcessing) -> NDArray[np.bool_]:
+def _apply_hysteresis(values: NDArray[np.float32], rules: PostProcessing) -> NDArray[np.bool_]:
     """Whether the speaker talks in each unit: on above `onset`, off below `offset`, else as before.
 
     A value that is both above `onset` and below `offset` turns the state round. Without a loop: what a unit is, is
@@ -94,7 +100,7 @@ def _state(values: NDArray[np.float32], rules: PostProcessing) -> NDArray[np.boo
     return state
 
 
-def _joined(spans_us: Times, gap_us: int) -> Times:
+def _merge_close(spans_us: Times, gap_us: int) -> Times:
     """Neighbours up to `gap_us` apart as one; starts and ends both ascend."""
     if len(spans_us) == 0:
         return spans_us
@@ -120,8 +126,8 @@ class Frames:
     Attributes:
         name: of the diarizer, for messages.
         duration: seconds of one frame.
-        units: into how many units a frame is cut, see `spans`.
-        bridge_first: see `spans`.
+        units: into how many units a frame is cut, see `find_spans`.
+        bridge_first: see `find_spans`.
         reaches: whether a number of speakers that was told lowers the threshold of those who never cross it.
     """
 
@@ -168,35 +174,35 @@ def to_turns(
     heard = {column: found for column, found in columns.items() if found}
     weak: dict[int, tuple[Span, ...]] = {}
     if heard and frames.reaches and speakers.minimum is not None:
-        weak = _weak_speakers(probabilities, heard, rules, speakers.minimum, frames, duration)
+        weak = _find_weak_speakers(probabilities, heard, rules, speakers.minimum, frames, duration)
     warnings = _warnings(heard, weak, n_columns, speakers, frames.name)
     heard |= weak
     activity = SpeakerActivity(probabilities, tuple(map(str, range(n_columns))), frames.duration)
     if speakers.maximum is not None and len(heard) > speakers.maximum:
-        heard, activity = _merge(heard, activity, speakers.maximum)
+        heard, activity = _merge_speakers(heard, activity, speakers.maximum)
     turns = tuple(
         Turn(span, str(column), confidence=round(float(activity.within(span)[:, column].mean()), 3))
         for column, found in heard.items()
         for span in found
     )
     silent = {str(column): "" for column in range(n_columns) if column not in heard}
-    return Diarization(recording_id, turns, warnings, activity=activity.rename(silent)).relabelled()
+    return Diarization(recording_id, turns, warnings, activity=activity.rename(silent)).relabel()
 
 
 def _cut(
     probabilities: ActivityValues, column: int, rules: PostProcessing, frames: Frames, duration: float
 ) -> tuple[Span, ...]:
-    found = spans(
+    found = find_spans(
         np.asarray(probabilities[:, column], dtype=np.float32),
         rules,
         frame_duration=frames.duration,
         units_per_frame=frames.units,
         bridge_first=frames.bridge_first,
     )
-    return tuple(part for span in found if (part := span.clipped(0.0, duration)) is not None)
+    return tuple(part for span in found if (part := span.clip(0.0, duration)) is not None)
 
 
-def _weak_speakers(
+def _find_weak_speakers(
     probabilities: ActivityValues,
     heard: dict[int, tuple[Span, ...]],
     rules: PostProcessing,
@@ -229,7 +235,7 @@ def _peak(column: ActivityValues, length: int) -> float:
     return float(np.max(sums[length:] - sums[:-length]) / length) if len(column) >= length else 0.0
 
 
-def _merge(
+def _merge_speakers(
     heard: dict[int, tuple[Span, ...]], activity: SpeakerActivity, most: int
 ) -> tuple[dict[int, tuple[Span, ...]], SpeakerActivity]:
     """Give the turns of those who speak least, and their probabilities in them, to the likeliest of the others."""

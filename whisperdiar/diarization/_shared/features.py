@@ -1,4 +1,4 @@
-"""Short-time features of sound: cepstra and energies on a grid of frames.
+"""Short-time features: cepstra and energies on a grid of frames.
 
 Frame i stands for the time [i · hop, (i + 1) · hop) and is computed from a window centred on it, so frame
 numbers and times convert without an offset at every sample rate. Long recordings are read block by block:
@@ -87,7 +87,7 @@ def mfcc(audio: Audio, *, settings: CepstrumSettings = _CEPSTRUM, grid: FrameGri
         power = np.square(spectrum.real) + np.square(spectrum.imag)
         cepstra[first : first + len(frames)] = np.log(np.maximum(power @ filters, floor)) @ basis
 
-    for_each(fill, range(0, len(cepstra), _BLOCK_FRAMES), threads=threads)
+    run_on_threads(fill, range(0, len(cepstra), _BLOCK_FRAMES), threads=threads)
     return cepstra
 
 
@@ -104,11 +104,11 @@ def log_energy(audio: Audio, *, grid: FrameGrid = _GRID, threads: int = 1) -> Fr
         power = np.einsum("ts,ts->t", frames, frames) / length
         found[first : first + len(frames)] = np.log(np.maximum(power, _QUANTISATION_POWER))
 
-    for_each(fill, range(0, len(found), _BLOCK_FRAMES), threads=threads)
+    run_on_threads(fill, range(0, len(found), _BLOCK_FRAMES), threads=threads)
     return found
 
 
-def for_each(function: Callable[[int], None], numbers: Iterable[int], *, threads: int) -> None:
+def run_on_threads(function: Callable[[int], None], numbers: Iterable[int], *, threads: int) -> None:
     """Calls the function with every number, on up to `threads` threads at once."""
     if threads <= 1:
         for number in numbers:

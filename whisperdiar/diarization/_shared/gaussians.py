@@ -1,4 +1,4 @@
-"""Full-covariance Gaussians as sums that can be added.
+"""Gaussian statistics: full-covariance Gaussians as sums that can be added.
 
 A stretch of frames is kept as the sum of outer products of its frames with a 1 appended,
 [[Σ xxᵀ, Σ x], [Σ xᵀ, n]]. The sum of two such matrices describes both stretches together, and the determinant
@@ -41,18 +41,18 @@ def stretch_sums(features: Features, edges: Sequence[int]) -> Array:
     d = features.shape[1]
     sums = np.empty((len(edges) - 1, d + 1, d + 1))
     for index, (first, last) in enumerate(pairwise(edges)):
-        frames = with_ones(features[first:last])
+        frames = append_ones(features[first:last])
         sums[index] = frames.T @ frames
-    return regular(sums)
+    return regularise(sums)
 
 
-def with_ones(features: Features) -> Array:
+def append_ones(features: Features) -> Array:
     frames = np.ones((features.shape[0], features.shape[1] + 1))
     frames[:, :-1] = features
     return frames
 
 
-def regular(sums: Array) -> Array:
+def regularise(sums: Array) -> Array:
     """The sums, changed in place, with a small variance added to every dimension."""
     diagonal = np.arange(sums.shape[-1] - 1)
     sums[..., diagonal, diagonal] += _RIDGE * sizes(sums)[..., None]

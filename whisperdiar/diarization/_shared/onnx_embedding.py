@@ -80,7 +80,7 @@ def filterbank(samples: Samples, n_mels: int) -> Array:
     return np.stack(frames).astype(np.float32) if frames else np.zeros((0, n_mels), np.float32)
 
 
-def centred(fbank: Array) -> Array:
+def subtract_mean(fbank: Array) -> Array:
     """Without the mean over time: float32 (..., n_frames, n_mels)."""
     found: Array = fbank - fbank.mean(axis=-2, keepdims=True)
     return found
@@ -147,7 +147,7 @@ class FrameEncoder:
         """
         if self._parts is None:
             return np.ascontiguousarray(fbank.transpose(0, 2, 1))
-        return _in_rows(self._parts[0](np.ascontiguousarray(fbank)))
+        return _flatten_features(self._parts[0](np.ascontiguousarray(fbank)))
 
     def embed(self, frames: Array, weights: Array) -> Array:
         """One embedding for each row of weights: float32 (n_speakers, dimension).
@@ -158,7 +158,7 @@ class FrameEncoder:
         """
         if self._parts is None:
             return self._one_by_one(frames, weights)
-        return self._parts[1](pooled(frames, weights))
+        return self._parts[1](pool(frames, weights))
 
     def _one_by_one(self, frames: Array, weights: Array) -> Array:
         """As pyannote.audio runs such a model: the frames in which the speaker talks, as if there were no others."""
@@ -195,8 +195,8 @@ def _parts(path: Path, runtime: Runtime, name: str, sound: Array, expected: Arra
         if cut is None:
             return None
         front, back = (Session(part, runtime, name=name) for part in cut)
-        frames = _in_rows(front(sound))[0]
-        found = back(pooled(frames, np.ones((1, frames.shape[1]), np.float32)))
+        frames = _flatten_features(front(sound))[0]
+        found = back(pool(frames, np.ones((1, frames.shape[1]), np.float32)))
     except Exception:  # onnx and ONNX Runtime raise what an unusual graph makes them raise: it still runs as a whole
         return None
     stride = round(sound.shape[1] / frames.shape[1])
@@ -206,7 +206,7 @@ def _parts(path: Path, runtime: Runtime, name: str, sound: Array, expected: Arra
     return (front, back) if evenly and agree else None
 
 
-def _in_rows(frames: Array) -> Array:
+def _flatten_features(frames: Array) -> Array:
     """float32 (n, …, n_frames) → (n, n_features, n_frames)."""
     return frames.reshape(len(frames), -1, frames.shape[-1])
 
@@ -215,7 +215,7 @@ def _noise(n_frames: int, n_mels: int) -> Array:
     return np.random.default_rng(0).normal(size=(1, n_frames, n_mels)).astype(np.float32)
 
 
-def pooled(frames: Array, weights: Array) -> Array:
+def pool(frames: Array, weights: Array) -> Array:
     """Weighted mean and unbiased standard deviation over time: float32 (n_speakers, 2 · n_features).
 
     Args:
@@ -238,7 +238,7 @@ def cut_at_pooling(path: Path) -> tuple[bytes, bytes] | None:
     from onnx.utils import Extractor
 
     model = onnx.shape_inference.infer_shapes(onnx.load(str(path)))
-    places = pooling_of(model.graph)
+    places = find_pooling(model.graph)
     if places is None:
         return None
     entrance, before, behind, exit_ = places
@@ -247,7 +247,7 @@ def cut_at_pooling(path: Path) -> tuple[bytes, bytes] | None:
     return front.SerializeToString(), back.SerializeToString()
 
 
-def pooling_of(graph: Any) -> tuple[str, str, str, str] | None:
+def find_pooling(graph: Any) -> tuple[str, str, str, str] | None:
     """Where a graph (an ``onnx.GraphProto``) pools mean and standard deviation: the names of its input, of the frames,
     of the statistics and of its output; None where it does not end in such a pooling.
 
@@ -260,7 +260,7 @@ def pooling_of(graph: Any) -> tuple[str, str, str, str] | None:
         if heard.intersection(node.input):
             heard.update(node.output)
             made_by.update(dict.fromkeys(node.output, node))
-    behind = _concatenation_before(exit_, made_by)
+    behind = _find_concatenation(exit_, made_by)
     if behind is None:
         return None
     for half in made_by[behind].input:
@@ -277,7 +277,7 @@ def pooling_of(graph: Any) -> tuple[str, str, str, str] | None:
     return None
 
 
-def _concatenation_before(name: str, made_by: Mapping[str, Any]) -> str | None:
+def _find_concatenation(name: str, made_by: Mapping[str, Any]) -> str | None:
     """The nearest concatenation of two that `name` is computed from, by layers with one input of their own."""
     while name in made_by:
         node = made_by[name]

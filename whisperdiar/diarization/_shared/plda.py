@@ -24,7 +24,7 @@ from scipy.linalg import LinAlgError, eigh
 from whisperdiar.contracts import Progress
 from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable
 from whisperdiar.frameworks.pyannote import REVISIONS
-from whisperdiar.frameworks.torch import one_line
+from whisperdiar.frameworks.torch import summarise_error
 from whisperdiar.models.sources import Source
 from whisperdiar.options import Runtime
 
@@ -64,8 +64,8 @@ class Plda:
     def transform(self, embeddings: Floats) -> Floats:
         """Embeddings (m, d), such as float32 → features (m, n)."""
         d, k = self.lda.shape
-        reduced = (np.sqrt(d) * _unit(embeddings - self.mean)) @ self.lda - self.lda_mean
-        features: Floats = (np.sqrt(k) * _unit(reduced) - self.centre) @ self.axes.T
+        reduced = (np.sqrt(d) * _normalise_length(embeddings - self.mean)) @ self.lda - self.lda_mean
+        features: Floats = (np.sqrt(k) * _normalise_length(reduced) - self.centre) @ self.axes.T
         return features
 
 
@@ -117,7 +117,7 @@ def load(files: tuple[Path, Path], *, dimension: int, embedding: str) -> Plda:
         within = np.linalg.inv(rows.T @ rows)
         variances, vectors = eigh(np.linalg.inv((rows.T / psi) @ rows), within)
     except (LinAlgError, ValueError) as error:
-        raise BackendBroken(f"{files[1]} holds no usable PLDA ({one_line(error)}): fetch it anew") from error
+        raise BackendBroken(f"{files[1]} holds no usable PLDA ({summarise_error(error)}): fetch it anew") from error
     kept = slice(None, -1 - _MOST_DIMENSIONS, -1)
     return Plda(mean, lda, lda_mean, centre, vectors.T[kept], variances[kept])
 
@@ -128,7 +128,9 @@ def _arrays(path: Path) -> dict[str, Floats]:
         with np.load(path, allow_pickle=False) as archive:
             found = {name: np.asarray(archive[name]) for name in _ARRAYS[path.name]}
     except (OSError, ValueError, KeyError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
-        raise BackendBroken(f"{path} cannot be read as part of a PLDA ({one_line(error)}): fetch it anew") from error
+        raise BackendBroken(
+            f"{path} cannot be read as part of a PLDA ({summarise_error(error)}): fetch it anew"
+        ) from error
     for name, n_axes in _ARRAYS[path.name].items():
         array = found[name]
         if array.ndim != n_axes or array.dtype.kind != "f" or not array.size or not np.isfinite(array).all():
@@ -138,7 +140,7 @@ def _arrays(path: Path) -> dict[str, Floats]:
     return found
 
 
-def _unit(vectors: Floats) -> Floats:
+def _normalise_length(vectors: Floats) -> Floats:
     """(m, d), each of length 1; what has no length stays."""
     lengths = np.linalg.norm(vectors, axis=1, ord=2)[:, None]
     found: Floats = vectors / np.where(lengths > 0.0, lengths, np.ones_like(lengths))

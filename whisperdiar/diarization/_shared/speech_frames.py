@@ -1,4 +1,4 @@
-"""Speech regions as frames: the frames inside speech, strung together, and the way back to times."""
+"""Speech frames: the frames inside speech regions, strung together, and the way back to times."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class SpeechFrames:
     @classmethod
     def of(cls, speech: Sequence[Span], audio: Audio, *, hop: float, n_frames: int) -> SpeechFrames:
         """Sorted union of `speech`, cut to the audio; each region gets at least one of the `n_frames`."""
-        clipped = (span.clipped(0.0, audio.duration) for span in speech)
+        clipped = (span.clip(0.0, audio.duration) for span in speech)
         regions = merge_spans(span for span in clipped if span is not None)
         pieces = []
         for region in regions:

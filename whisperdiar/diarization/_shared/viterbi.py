@@ -1,4 +1,4 @@
-"""The best sequence of states where every change of state at one place costs the same."""
+"""Viterbi decoding where every change of state at one place costs the same."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def decode(likelihoods: Iterable[Array], costs: Array, *, n_states: int) -> Labe
     return path
 
 
-def certain(blocks: Iterable[Array], kept: Labels) -> Iterator[Array]:
+def pin_states(blocks: Iterable[Array], kept: Labels) -> Iterator[Array]:
     """The likelihoods, with every frame that is `kept` for a state (not -1) out of reach of the others."""
     first = 0
     for block in blocks:

@@ -1,4 +1,4 @@
-"""Sliding windows over a recording, and what they say together.
+"""Sliding windows: their grid over a recording, and what they say together.
 
 A network looks at one window at a time and names its speakers anew in each. Here is where windows and their frames
 lie, and how what they say is added up on the frames of the recording:
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from whisperdiar.diarization._shared.activity import compact, labels_of_columns, with_columns
+from whisperdiar.diarization._shared.activity import compact, labels_of_columns, pad_columns
 from whisperdiar.types import ActivityValues, Audio, Samples, SpeakerActivity, Turn, speaker_label
 
 Scores = NDArray[np.float32]
@@ -78,7 +78,7 @@ class WindowGrid:
             yield range(first, min(self.n_windows, first + size))
 
 
-def stretch(audio: Audio, first: int, last: int) -> Samples:
+def read_mono(audio: Audio, first: int, last: int) -> Samples:
     """float32 (last - first,): the mean of the channels between two samples; zeros beyond the recording."""
     mono = audio.mono_part(first, last)
     before = min(max(0, -first), last - first)
@@ -87,7 +87,7 @@ def stretch(audio: Audio, first: int, last: int) -> Samples:
     return np.nan_to_num(padded, copy=False, posinf=0.0, neginf=0.0)
 
 
-def speaker_count(active: NDArray[np.bool_], grid: WindowGrid) -> Counts:
+def count_speakers(active: NDArray[np.bool_], grid: WindowGrid) -> Counts:
     """How many speak at once: int64 (total_frames,), the mean over windows, rounded to the nearest, halves to even.
 
     Args:
@@ -120,7 +120,7 @@ def activations(scores: NDArray[np.generic], clusters: Counts, grid: WindowGrid)
     return found
 
 
-def windows_over(grid: WindowGrid) -> NDArray[np.float32]:
+def count_windows(grid: WindowGrid) -> NDArray[np.float32]:
     """How many windows hear each frame: float32 (total_frames,)."""
     found = np.zeros(grid.total_frames + grid.n_frames + 1, np.float32)
     first = np.rint(np.arange(grid.n_windows) * grid.step / grid.sample_rate / grid.frame_step).astype(np.int64)
@@ -138,20 +138,20 @@ def mean_activations(summed: Scores, grid: WindowGrid) -> ActivityValues:
     """
     rest = grid.n_samples / grid.sample_rate - grid.frame_duration / 2
     n_frames = min(len(summed), max(1, int(np.ceil(rest / grid.frame_step - 1e-6))))
-    return compact(summed[:n_frames], divisors=np.maximum(windows_over(grid)[:n_frames], 1.0))
+    return compact(summed[:n_frames], divisors=np.maximum(count_windows(grid)[:n_frames], 1.0))
 
 
 def speaker_activity(values: ActivityValues, turns: Sequence[Turn], grid: WindowGrid) -> SpeakerActivity:
     """Posteriors of the speakers 0, 1, … on the frames of the grid, labelled where they have turns.
 
-    A frame stands for the time from its middle to that of the next, as in `stretches`.
+    A frame stands for the time from its middle to that of the next, as in `find_active_spans`.
     """
-    values = with_columns(values, 1 + max((int(turn.speaker.rpartition("_")[2]) for turn in turns), default=0))
+    values = pad_columns(values, 1 + max((int(turn.speaker.rpartition("_")[2]) for turn in turns), default=0))
     labels = labels_of_columns(map(speaker_label, range(values.shape[1])), turns)
     return SpeakerActivity(values, labels, grid.frame_step, grid.frame_duration / 2)
 
 
-def speaking(summed: Scores, count: Counts) -> NDArray[np.bool_]:
+def select_speaking(summed: Scores, count: Counts) -> NDArray[np.bool_]:
     """Who speaks: bool (total_frames, n_clusters), in each frame as many as `count` says, most active first.
 
     Where fewer clusters are active than the count says, others fill the places: so does the pipeline that this
@@ -170,7 +170,7 @@ def speaking(summed: Scores, count: Counts) -> NDArray[np.bool_]:
     return found
 
 
-def stretches(active: NDArray[np.bool_], grid: WindowGrid, *, fill: float = 0.0) -> list[tuple[float, float]]:
+def find_active_spans(active: NDArray[np.bool_], grid: WindowGrid, *, fill: float = 0.0) -> list[tuple[float, float]]:
     """Where one speaker is active: start and end in seconds, by the middle of the first frame and of the first after.
 
     Args:

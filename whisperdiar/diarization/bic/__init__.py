@@ -22,7 +22,7 @@ from whisperdiar.diarization._shared.activity import empty_values
 from whisperdiar.diarization._shared.features import CepstrumSettings, FrameGrid, mfcc
 from whisperdiar.diarization._shared.gaussians import Array, Features, standardise, stretch_sums
 from whisperdiar.diarization._shared.speech_frames import Labels, SpeechFrames, speakers_by_appearance
-from whisperdiar.diarization._shared.viterbi import certain, decode, longest_run
+from whisperdiar.diarization._shared.viterbi import decode, longest_run, pin_states
 from whisperdiar.diarization.bic.change_detection import change_points
 from whisperdiar.diarization.bic.clustering import Criterion, merge_closest, merge_neighbours
 from whisperdiar.diarization.bic.mixtures import likelihoods, train
@@ -106,12 +106,12 @@ class Backend:
         minimum = speakers.minimum or 1
         energy = cepstra[:, 0].copy()
         features = standardise(cepstra)
-        voice = _Voice(features[:, 1:], energy >= np.quantile(energy, self.settings.quiet_share))
+        voice = _VoiceFeatures(features[:, 1:], energy >= np.quantile(energy, self.settings.quiet_share))
         window = round(self.settings.window / frames.hop)
         changes = change_points(features, window=window, threads=self.runtime.threads)
         edges = np.union1d(frames.edges, changes).tolist()
         progress("diarization", 0.5)
-        criterion = Criterion.measured(
+        criterion = Criterion.measure(
             voice.features, edges, weight=self.settings.cluster_lambda, tolerance=self.settings.tolerance
         )
         early = speakers.maximum if self.settings.rounds < 2 else None
@@ -125,15 +125,15 @@ class Backend:
                 )
                 labels = merged[labels]
             values = empty_values(n_frames, int(labels.max()) + 1) if number == self.settings.rounds - 1 else None
-            labels, values = self._shared_out(features, labels, frames, values, at_least=minimum)
+            labels, values = self._resegment(features, labels, frames, values, at_least=minimum)
             progress("diarization", 0.7 + 0.25 * (number + 1) / self.settings.rounds)
-        return _moved_to_pauses(labels, energy, frames, round(self.settings.boundary_reach / frames.hop)), values
+        return _move_to_pauses(labels, energy, frames, round(self.settings.boundary_reach / frames.hop)), values
 
     def _clusters(
-        self, voice: _Voice, edges: list[int], criterion: Criterion, *, minimum: int, maximum: int | None
+        self, voice: _VoiceFeatures, edges: list[int], criterion: Criterion, *, minimum: int, maximum: int | None
     ) -> Labels:
         """Cluster of each place, from the stretches between successive `edges`."""
-        edges = voice.cut_to(voice.filled(edges), at_least=minimum)
+        edges = voice.halve_longest(voice.drop_quiet_edges(edges), at_least=minimum)
         sums = voice.stretch_sums(edges)
         starts = merge_neighbours(
             sums,
@@ -146,7 +146,7 @@ class Backend:
         clusters: Labels = np.repeat(labels, lengths)
         return clusters
 
-    def _shared_out(
+    def _resegment(
         self, features: Features, labels: Labels, frames: SpeechFrames, values: ActivityValues | None, *, at_least: int
     ) -> tuple[Labels, ActivityValues | None]:
         """Speaker of each place when every cluster's mixture bids for every frame; and `values` of the speakers.
@@ -169,8 +169,8 @@ class Backend:
         kept = np.full(len(labels), -1)
         while True:
             bids = likelihoods(features, mixtures)
-            bids = bids if values is None else _copied(bids, values, frames)
-            path = decode(certain(bids, kept), costs, n_states=n_clusters)
+            bids = bids if values is None else _copy_blocks(bids, values, frames)
+            path = decode(pin_states(bids, kept), costs, n_states=n_clusters)
             lost = np.setdiff1d(np.arange(n_clusters), path)
             if n_clusters - len(lost) >= min(at_least, n_clusters):
                 if values is not None and len(lost):
@@ -182,7 +182,7 @@ class Backend:
                 kept[first:last] = cluster
 
 
-class _Voice:
+class _VoiceFeatures:
     """What clusters are told apart by.
 
     Attributes:
@@ -195,7 +195,7 @@ class _Voice:
         self.loud = loud
         self._heard = np.concatenate([[0], np.cumsum(loud)])
 
-    def filled(self, edges: Sequence[int]) -> list[int]:
+    def drop_quiet_edges(self, edges: Sequence[int]) -> list[int]:
         """Without the edges that would leave hardly a loud frame to a stretch."""
         kept = [edges[0]]
         for edge in edges[1:-1]:
@@ -205,7 +205,7 @@ class _Voice:
             kept.pop()
         return [*kept, edges[-1]]
 
-    def cut_to(self, edges: Sequence[int], *, at_least: int) -> list[int]:
+    def halve_longest(self, edges: Sequence[int], *, at_least: int) -> list[int]:
         """With the longest stretches halved until there are as many, or none is left that can be halved."""
         cut = list(edges)
         while len(cut) - 1 < at_least:
@@ -232,7 +232,7 @@ class _Voice:
         return np.stack(sums)
 
 
-def _copied(blocks: Iterator[Array], values: ActivityValues, frames: SpeechFrames) -> Iterator[Array]:
+def _copy_blocks(blocks: Iterator[Array], values: ActivityValues, frames: SpeechFrames) -> Iterator[Array]:
     """The same blocks of log-likelihoods, float64 (n, n_clusters), of which `values` get what they are short of the
     best."""
     first = 0
@@ -243,7 +243,7 @@ def _copied(blocks: Iterator[Array], values: ActivityValues, frames: SpeechFrame
         yield block
 
 
-def _moved_to_pauses(labels: Labels, energy: Features, frames: SpeechFrames, reach: int) -> Labels:
+def _move_to_pauses(labels: Labels, energy: Features, frames: SpeechFrames, reach: int) -> Labels:
     """Changes inside a region move to the quietest frame within `reach`; none passes another or the region's end."""
     moved: Labels = labels.copy()
     for first, last in zip(frames.edges[:-1], frames.edges[1:], strict=True):

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d
 
-from whisperdiar.diarization._shared.features import for_each
-from whisperdiar.diarization._shared.gaussians import Array, Features, likelihood_cost, regular, with_ones
+from whisperdiar.diarization._shared.features import run_on_threads
+from whisperdiar.diarization._shared.gaussians import Array, Features, append_ones, likelihood_cost, regularise
 
 _STEP = 4  # frames from one compared place to the next; the resegmentation finds the exact frame
 _MIN_SIDE = 25  # steps; a shorter window has no covariance worth comparing
@@ -40,17 +40,17 @@ def _change_curve(features: Features, window: int, threads: int) -> Array:
     def fill(first: int) -> None:
         last = min(first + _BLOCK, n_steps - _MIN_SIDE + 1)
         low, high = max(0, first - window), min(n_steps, last + window)
-        frames = with_ones(features[low * _STEP : high * _STEP]).reshape(high - low, _STEP, d + 1)
+        frames = append_ones(features[low * _STEP : high * _STEP]).reshape(high - low, _STEP, d + 1)
         sums = np.zeros((high - low + 1, d + 1, d + 1))
         np.cumsum(frames.transpose(0, 2, 1) @ frames, axis=0, out=sums[1:])
         places = np.arange(first, last)
         middle = sums[places - low]
         before = middle - sums[np.maximum(places - window, 0) - low]
         after = sums[np.minimum(places + window, n_steps) - low] - middle
-        both = likelihood_cost(regular(before + after))
-        curve[first:last] = both - likelihood_cost(regular(before)) - likelihood_cost(regular(after))
+        both = likelihood_cost(regularise(before + after))
+        curve[first:last] = both - likelihood_cost(regularise(before)) - likelihood_cost(regularise(after))
 
-    for_each(fill, range(_MIN_SIDE, n_steps - _MIN_SIDE + 1, _BLOCK), threads=threads)
+    run_on_threads(fill, range(_MIN_SIDE, n_steps - _MIN_SIDE + 1, _BLOCK), threads=threads)
     return curve
 
 

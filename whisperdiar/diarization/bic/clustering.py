@@ -48,7 +48,7 @@ class Criterion:
     tolerance: float
 
     @classmethod
-    def measured(cls, features: Features, edges: Sequence[int], *, weight: float, tolerance: float) -> Criterion:
+    def measure(cls, features: Features, edges: Sequence[int], *, weight: float, tolerance: float) -> Criterion:
         """For the frame-to-frame resemblance inside the stretches between successive `edges`.
 
         Args:
@@ -156,7 +156,7 @@ def merge_closest(sums: Array, *, criterion: Criterion, minimum: int = 1, maximu
     for first in range(0, n, _PORTION):
         part = slice(first, first + _PORTION)
         labels[part] = _merge_all(sums[part], criterion, min(minimum, half), half) + first
-    labels = _numbered(labels)
+    labels = _renumber(labels)
     totals = np.zeros((int(labels.max()) + 1, *sums.shape[1:]))
     np.add.at(totals, labels, sums)
     return merge_closest(totals, criterion=criterion, minimum=minimum, maximum=maximum)[labels]
@@ -193,10 +193,10 @@ def _merge_all(sums: Array, criterion: Criterion, minimum: int, maximum: int) ->
         for k in (i, *others[(nearest[others] == i) | (nearest[others] == j)]):
             nearest[k] = table[k].argmin()
             closest[k] = table[k, nearest[k]]
-    return _numbered(owner)
+    return _renumber(owner)
 
 
-def _numbered(owner: Labels) -> Labels:
+def _renumber(owner: Labels) -> Labels:
     """The same partition numbered 0, 1, … in order of first appearance."""
     _, first, inverse = np.unique(owner, return_index=True, return_inverse=True)
     rank = np.empty(len(first), dtype=np.int64)

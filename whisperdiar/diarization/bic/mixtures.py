@@ -1,4 +1,4 @@
-"""Mixtures of diagonal Gaussians: trained by splitting, and scored all at once."""
+"""Gaussian mixtures with diagonal covariance: trained by splitting, and scored all at once."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def train(features: Features, *, components: int, iterations: int) -> Mixture:
     step = -(-len(features) // _MAX_FRAMES)
     x = features[::step].astype(np.float64)
     components = max(1, min(components, len(x) // _FRAMES_PER_COMPONENT))
-    expanded = _expanded(x)
+    expanded = _expand(x)
     mixture = Mixture(np.ones(1), x.mean(axis=0)[None], np.maximum(x.var(axis=0), _VARIANCE_FLOOR)[None])
     while len(mixture.weights) < components:
         mixture = _split(mixture, components)
         for _ in range(iterations):
-            mixture = _improved(mixture, expanded)
+            mixture = _improve(mixture, expanded)
     return mixture
 
 
@@ -60,13 +60,13 @@ def likelihoods(features: Features, mixtures: Sequence[Mixture]) -> Iterator[Arr
     counts = [len(mixture.weights) for mixture in mixtures]
     starts = np.cumsum([0, *counts])[:-1]
     for first in range(0, len(features), _BLOCK):
-        scores = _expanded(features[first : first + _BLOCK].astype(np.float64)) @ projection
+        scores = _expand(features[first : first + _BLOCK].astype(np.float64)) @ projection
         highest = np.maximum.reduceat(scores, starts, axis=1)
         np.exp(scores - np.repeat(highest, counts, axis=1), out=scores)
         yield np.log(np.add.reduceat(scores, starts, axis=1)) + highest
 
 
-def _expanded(x: NDArray[np.float64]) -> Array:
+def _expand(x: NDArray[np.float64]) -> Array:
     return np.hstack([x, np.square(x), np.ones((len(x), 1))])
 
 
@@ -84,7 +84,7 @@ def _split(mixture: Mixture, components: int) -> Mixture:
     )
 
 
-def _improved(mixture: Mixture, expanded: Array) -> Mixture:
+def _improve(mixture: Mixture, expanded: Array) -> Mixture:
     d = mixture.means.shape[1]
     scores = expanded @ mixture.projection()
     shares = np.exp(scores - scores.max(axis=1, keepdims=True))

@@ -3,7 +3,7 @@
 Windows that slide through the detected speech are embedded, the embeddings clustered, and the boundaries between
 speakers found anew by Viterbi decoding. The embedding is chosen by name; `auto` takes the best that can run.
 Source: the chain is that of Wang et al., "Speaker diarization with LSTM", ICASSP 2018, arXiv:1710.10468; see
-`_speaker_clustering` for where it departs from it.
+`clustering` for where it departs from it.
 """
 
 from __future__ import annotations

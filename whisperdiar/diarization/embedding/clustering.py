@@ -1,4 +1,4 @@
-"""Clusters windows of speech by voice, given their embeddings.
+"""Agglomerative clustering of windows of speech by their speaker embeddings.
 
 In two steps. Windows join by average linkage up to a distance a little above the one within a voice: so every voice
 ends as one cluster or a few, however long it speaks. Clusters with hardly any speech join the nearest other one. Then
@@ -90,7 +90,7 @@ class Tree:
         return np.unique(owner, return_inverse=True)[1].astype(np.int64)
 
 
-def condensed(
+def condense(
     embeddings: Vectors, limit: float, *, at_least: int, at_most: int = MOST_AT_ONCE
 ) -> tuple[Vectors, Weights, Labels]:
     """At most `at_most` nodes that stand for the windows: means, numbers of windows, and the node of each window."""
@@ -106,12 +106,12 @@ def condensed(
             own = tree.labels(min(tree.count(limit), max(1, size // 2)))
             labels[block] = own + n_found
             n_found += int(own.max()) + 1
-        nodes, weights = weighted_means(nodes, weights, labels), totals(weights, labels)
+        nodes, weights = weighted_means(nodes, weights, labels), sum_weights(weights, labels)
         node_of = labels[node_of]
     return nodes, weights, np.asarray(node_of, dtype=np.int64)
 
 
-def totals(weights: Weights, labels: Labels) -> Weights:
+def sum_weights(weights: Weights, labels: Labels) -> Weights:
     """What each cluster 0 … k - 1 weighs: float64 (k,)."""
     return np.bincount(labels, weights).astype(np.float64)
 
@@ -120,11 +120,11 @@ def weighted_means(points: Vectors, weights: Weights, labels: Labels) -> Vectors
     """Mean of each cluster 0 … k - 1, float32 (k, d), of float32 (n, d) that count as float64 (n,)."""
     sums = np.zeros((int(labels.max()) + 1, points.shape[1]))
     np.add.at(sums, labels, points * weights[:, None])
-    found: Vectors = (sums / totals(weights, labels)[:, None]).astype(np.float32)
+    found: Vectors = (sums / sum_weights(weights, labels)[:, None]).astype(np.float32)
     return found
 
 
-def unit(vectors: Vectors) -> Vectors:
+def normalise_length(vectors: Vectors) -> Vectors:
     """The same directions, of length 1."""
     found: Vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)
     return found
@@ -134,7 +134,7 @@ _ROUNDS = 30  # of k-means; it settles in a few
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class ClusteringRule:
     """What decides.
 
     Attributes:
@@ -154,7 +154,7 @@ class Rule:
     overlap: float
 
 
-def cluster(embeddings: Vectors, *, rule: Rule, speakers: SpeakerCount) -> Labels:
+def cluster(embeddings: Vectors, *, rule: ClusteringRule, speakers: SpeakerCount) -> Labels:
     """The cluster of each window, numbered by first appearance: int64 (n,).
 
     Args:
@@ -170,10 +170,10 @@ def cluster(embeddings: Vectors, *, rule: Rule, speakers: SpeakerCount) -> Label
     if high == 1:
         return np.zeros(n, dtype=np.int64)
     labels = _agglomerative(embeddings, rule, low, high)
-    return numbered(_moved_to_nearest(embeddings, labels) if rule.method == "kmeans" else labels)
+    return renumber(_reassign_to_nearest(embeddings, labels) if rule.method == "kmeans" else labels)
 
 
-def numbered(labels: Labels) -> Labels:
+def renumber(labels: Labels) -> Labels:
     """The same partition numbered 0, 1, … in order of first appearance."""
     _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
     rank = np.empty(len(first), dtype=np.int64)
@@ -184,23 +184,23 @@ def numbered(labels: Labels) -> Labels:
 def means_of(embeddings: Vectors, labels: Labels) -> tuple[Vectors, Weights]:
     """Mean embedding float32 (k, d), and number of windows, float64 (k,), of each cluster 0 … k - 1."""
     ones = np.ones(len(labels))
-    return weighted_means(embeddings, ones, labels), totals(ones, labels)
+    return weighted_means(embeddings, ones, labels), sum_weights(ones, labels)
 
 
-def _agglomerative(embeddings: Vectors, rule: Rule, low: int, high: int) -> Labels:
-    nodes, weights, node_of = condensed(embeddings, rule.cut * rule.spread, at_least=low)
+def _agglomerative(embeddings: Vectors, rule: ClusteringRule, low: int, high: int) -> Labels:
+    nodes, weights, node_of = condense(embeddings, rule.cut * rule.spread, at_least=low)
     low = min(low, len(nodes))
     tree = Tree.of(nodes, weights)
     for clusters in _first_clusters(tree, rule, low):
-        labels = _small_to_nearest(nodes, weights, *clusters)
+        labels = _absorb_small(nodes, weights, *clusters)
         if int(labels.max()) + 1 >= low:
             break
     means = weighted_means(nodes, weights, labels)
-    joined = _join(means, totals(weights, labels), rule, low, high)[labels]
+    joined = _join(means, sum_weights(weights, labels), rule, low, high)[labels]
     return np.asarray(joined[node_of], dtype=np.int64)
 
 
-def _first_clusters(tree: Tree, rule: Rule, low: int) -> Iterator[tuple[Labels, int]]:
+def _first_clusters(tree: Tree, rule: ClusteringRule, low: int) -> Iterator[tuple[Labels, int]]:
     """First clusters and how many windows one must have: ever fewer, then finer clusters, until there are `low`."""
     count = tree.count(rule.cut * rule.spread)
     labels, least = tree.labels(count), rule.min_windows
@@ -210,15 +210,15 @@ def _first_clusters(tree: Tree, rule: Rule, low: int) -> Iterator[tuple[Labels, 
     yield tree.labels(max(low, count)), 1
 
 
-def _small_to_nearest(points: Vectors, weights: Weights, labels: Labels, min_windows: int) -> Labels:
+def _absorb_small(points: Vectors, weights: Weights, labels: Labels, min_windows: int) -> Labels:
     """Clusters with fewer windows join the nearest of the others; the largest one never does."""
-    sizes = totals(weights, labels)
+    sizes = sum_weights(weights, labels)
     # Where even the largest has fewer, all would be one voice.
     small = sizes < min(min_windows, sizes.max())
     small[sizes.argmax()] = False
     if not small.any():
         return labels
-    voices = unit(weighted_means(points, weights, labels))
+    voices = normalise_length(weighted_means(points, weights, labels))
     large = np.flatnonzero(~small)
     target = np.arange(len(sizes))
     # One by one, not window by window: a window alone is a poor witness.
@@ -226,7 +226,7 @@ def _small_to_nearest(points: Vectors, weights: Weights, labels: Labels, min_win
     return np.unique(target[labels], return_inverse=True)[1].astype(np.int64)
 
 
-def _join(means: Vectors, weights: Weights, rule: Rule, low: int, high: int) -> Labels:
+def _join(means: Vectors, weights: Weights, rule: ClusteringRule, low: int, high: int) -> Labels:
     """Clusters join, nearest pair first, while their voices are nearer than the threshold or too many."""
     labels = np.arange(len(means))
     centres, sizes = means.astype(np.float64), weights.copy()
@@ -243,7 +243,7 @@ def _join(means: Vectors, weights: Weights, rule: Rule, low: int, high: int) -> 
     return labels
 
 
-def _voice_distances(centres: Weights, sizes: Weights, rule: Rule) -> Weights:
+def _voice_distances(centres: Weights, sizes: Weights, rule: ClusteringRule) -> Weights:
     """Half the squared distance of means, less what chance makes it for one voice: (k, k), inf where i ≥ j.
 
     For vectors of length 1 that half is the cosine distance of a window of the one to a window of the other, less the
@@ -257,10 +257,10 @@ def _voice_distances(centres: Weights, sizes: Weights, rule: Rule) -> Weights:
     return np.asarray(halves)
 
 
-def _moved_to_nearest(embeddings: Vectors, labels: Labels) -> Labels:
+def _reassign_to_nearest(embeddings: Vectors, labels: Labels) -> Labels:
     """k-means on the sphere: every window goes to the nearest voice, as long as none loses its last window."""
     for _ in range(_ROUNDS):
-        voices = unit(means_of(embeddings, labels)[0])
+        voices = normalise_length(means_of(embeddings, labels)[0])
         moved = (embeddings @ voices.T).argmax(axis=1)
         if len(np.unique(moved)) < len(voices) or (moved == labels).all():
             break

@@ -1,4 +1,4 @@
-"""The diarizer that clusters speaker embeddings, whichever embedding it is."""
+"""Embedding diarizer: clusters speaker embeddings, whichever encoder makes them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,16 @@ import numpy as np
 
 from whisperdiar.contracts import Progress, Reloading, no_progress
 from whisperdiar.diarization._shared.speech_frames import speakers_by_appearance
-from whisperdiar.diarization.embedding.clustering import Rule, cluster
+from whisperdiar.diarization.embedding.clustering import ClusteringRule, cluster
 from whisperdiar.diarization.embedding.encoders import open_encoder
-from whisperdiar.diarization.embedding.resegmentation import HOP, Likeness, count_frames, frames_of, share_out
-from whisperdiar.diarization.embedding.windows import VoiceEncoder, Voices, listen
+from whisperdiar.diarization.embedding.resegmentation import (
+    HOP,
+    VoiceSimilarity,
+    assign_frames,
+    count_frames,
+    frames_of,
+)
+from whisperdiar.diarization.embedding.windows import SpeakerEncoder, WindowEmbeddings, embed_windows
 from whisperdiar.errors import UnsupportedRequest
 from whisperdiar.options import Runtime
 from whisperdiar.options.embedding import EmbeddingSettings
@@ -29,7 +35,7 @@ class EmbeddingDiarizer(Reloading):
     def __init__(self, settings: EmbeddingSettings, runtime: Runtime | None) -> None:
         self.settings = settings
         self.runtime = runtime or Runtime()
-        self._encoder: VoiceEncoder | None = None
+        self._encoder: SpeakerEncoder | None = None
         self._refused: dict[str, str] = {}
 
     def prepare(self, *, progress: Progress = no_progress) -> None:
@@ -39,9 +45,9 @@ class EmbeddingDiarizer(Reloading):
             BackendMissing, BackendBroken: the library or a file cannot be used.
             ModelUnavailable: a file is not here and cannot be fetched; gated ones need the variable HF_TOKEN.
         """
-        self._ready(progress)
+        self._require_encoder(progress)
 
-    def _ready(self, progress: Progress = no_progress) -> VoiceEncoder:
+    def _require_encoder(self, progress: Progress = no_progress) -> SpeakerEncoder:
         if self._encoder is None:
             settings = self.settings
             self._encoder, self._refused = open_encoder(
@@ -84,13 +90,13 @@ class EmbeddingDiarizer(Reloading):
         frames = frames_of(speech, audio)
         if not frames.regions:
             return Diarization(audio.recording_id)
-        encoder = self._ready(progress)
+        encoder = self._require_encoder(progress)
         if audio.sample_rate != encoder.sample_rate:
             raise UnsupportedRequest(
                 f"{audio.sample_rate} Hz: the embedding {encoder.name} needs {encoder.sample_rate} Hz audio"
             )
         step = min(self.settings.step or encoder.step, self.settings.window)
-        voices = listen(
+        voices = embed_windows(
             audio,
             frames.regions,
             encoder=encoder,
@@ -105,11 +111,11 @@ class EmbeddingDiarizer(Reloading):
             progress("diarization", 1.0)
             return Diarization(audio.recording_id)
         labels = cluster(heard, rule=self._rule(spread, step, len(heard)), speakers=self._bounds(speakers))
-        likeness = Likeness.of(frames, voices, labels)
+        likeness = VoiceSimilarity.of(frames, voices, labels)
         shared = np.zeros(len(frames), dtype=np.int64)
         if likeness.n_voices > 1:
             penalty, minimum = self.settings.change_penalty, speakers.minimum or 1
-            shared = share_out(likeness, spread=spread, penalty=penalty, at_least=minimum)
+            shared = assign_frames(likeness, spread=spread, penalty=penalty, at_least=minimum)
         names = speakers_by_appearance(shared, likeness.n_voices)
         activity = SpeakerActivity(likeness.of_recording(count_frames(audio)), names, HOP, kind="similarity")
         progress("diarization", 1.0)
@@ -128,17 +134,17 @@ class EmbeddingDiarizer(Reloading):
             return speakers
         return SpeakerCount(speakers.minimum, max(speakers.minimum or 1, self.settings.max_speakers))
 
-    def _spread(self, encoder: VoiceEncoder, voices: Voices) -> float:
+    def _spread(self, encoder: SpeakerEncoder, voices: WindowEmbeddings) -> float:
         """Of the embedding where it is known, else of this recording."""
         if encoder.spread is not None:
             return encoder.spread
         found = voices.spread(self.settings.window)
         return max(found, 1e-6) if found is not None else encoder.usual_spread
 
-    def _rule(self, spread: float, step: float, n_windows: int) -> Rule:
+    def _rule(self, spread: float, step: float, n_windows: int) -> ClusteringRule:
         settings = self.settings
         least = max(settings.min_speech / step, settings.min_share * n_windows)
-        return Rule(
+        return ClusteringRule(
             method=self._method,
             spread=spread,
             cut=settings.cut,

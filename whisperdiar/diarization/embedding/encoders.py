@@ -1,4 +1,4 @@
-"""The speaker embeddings that can be chosen, each through its own library.
+"""Speaker encoders: the embeddings that can be chosen, each through its own library.
 
 CAM++, WeSpeaker's embedding, and any other that takes a mel filterbank, by ONNX Runtime; needs no PyTorch.
 """
@@ -19,20 +19,20 @@ from typing import Any
 import numpy as np
 
 from whisperdiar.contracts import Progress, no_progress
-from whisperdiar.diarization._shared.onnx_embedding import FrameEncoder, centred, filterbank, find
-from whisperdiar.diarization.embedding.windows import Vectors, VoiceEncoder
+from whisperdiar.diarization._shared.onnx_embedding import FrameEncoder, filterbank, find, subtract_mean
+from whisperdiar.diarization.embedding.windows import SpeakerEncoder, Vectors
 from whisperdiar.diarization.pyannote import pipeline
 from whisperdiar.errors import BackendBroken, BackendError
 from whisperdiar.frameworks import pyannote
-from whisperdiar.frameworks.onnxruntime import in_parallel
+from whisperdiar.frameworks.onnxruntime import map_on_threads
 from whisperdiar.frameworks.torch import (
     choose_device,
-    cpu_threads,
     free_memory,
     import_module,
-    memory_errors,
-    one_line,
+    limit_cpu_threads,
     require,
+    summarise_error,
+    translate_memory_errors,
 )
 from whisperdiar.models.sources import Source
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
@@ -41,7 +41,7 @@ from whisperdiar.types import Samples
 
 
 class Wespeaker:
-    """A `VoiceEncoder` on ONNX Runtime.
+    """A `SpeakerEncoder` on ONNX Runtime.
 
     Source: Wang et al., "WeSpeaker: a research and production oriented speaker embedding learning toolkit", ICASSP
     2023.
@@ -65,9 +65,9 @@ class Wespeaker:
         return 0 if self._model is None else self._model.dimension
 
     def prepare(self, *, progress: Progress = no_progress) -> None:
-        self._loaded(progress)
+        self._require_network(progress)
 
-    def _loaded(self, progress: Progress = no_progress) -> FrameEncoder:
+    def _require_network(self, progress: Progress = no_progress) -> FrameEncoder:
         if self._model is None:
             for module in ("onnxruntime", "onnx", "kaldi_native_fbank"):
                 require(module, package=module.replace("_", "-"), extra="")
@@ -78,16 +78,16 @@ class Wespeaker:
 
     def embed(self, windows: Samples) -> Vectors:
         """float32 (n, n_samples) → float32 (n, dimension); windows too short for a frame give no number."""
-        model = self._loaded()
+        model = self._require_network()
 
         def run(sound: Samples) -> Vectors:
-            fbank = centred(filterbank(sound, model.n_mels))
+            fbank = subtract_mean(filterbank(sound, model.n_mels))
             if not len(fbank):
                 return np.full((1, model.dimension), np.nan, np.float32)
             frames = model.frames(fbank[None])[0]
             return model.embed(frames, np.ones((1, frames.shape[1]), np.float32))
 
-        return np.concatenate(list(in_parallel(run, windows, threads=model.parallel)))
+        return np.concatenate(list(map_on_threads(run, windows, threads=model.parallel)))
 
     def close(self) -> None:
         self._model = None
@@ -161,7 +161,11 @@ class _Encoder(ABC):
         import torch
 
         remedy = "lower batch_size (such as 8), or use --device cpu"
-        with memory_errors(self.name, remedy=remedy), cpu_threads(self.runtime.threads), torch.inference_mode():
+        with (
+            translate_memory_errors(self.name, remedy=remedy),
+            limit_cpu_threads(self.runtime.threads),
+            torch.inference_mode(),
+        ):
             found = self._embed(windows).cpu().numpy()
         return np.asarray(found, dtype=np.float32)
 
@@ -204,13 +208,13 @@ class Ecapa(_Encoder):
             )
         except Exception as error:  # a model folder is a program: it can fail in any way
             raise BackendBroken(
-                f"{folder} cannot be loaded as a SpeechBrain speaker embedding: {one_line(error)}; "
+                f"{folder} cannot be loaded as a SpeechBrain speaker embedding: {summarise_error(error)}; "
                 f"use a copy of {ECAPA}"
             ) from error
         rate = getattr(model.hparams, "sample_rate", SAMPLE_RATE_HZ)
         if rate != SAMPLE_RATE_HZ:
             raise BackendBroken(f"{folder} is made for {rate} Hz; give one for {SAMPLE_RATE_HZ} Hz, such as {ECAPA}")
-        self.source = _resolved(source, folder)
+        self.source = _pin_revision(source, folder)
         return model
 
     def _embed(self, windows: Samples) -> Any:
@@ -241,8 +245,8 @@ class Resemblyzer(_Encoder):
             )
         except Exception as error:  # the file is a program, and the package raises what it likes
             raise BackendBroken(
-                f"{self._named or 'the weights in the package'} cannot be loaded by Resemblyzer: {one_line(error)}; "
-                "give a file of its format, or reinstall the package"
+                f"{self._named or 'the weights in the package'} cannot be loaded by Resemblyzer: "
+                f"{summarise_error(error)}; give a file of its format, or reinstall the package"
             ) from error
         self.source = self._named or "Resemblyzer"
         return model.eval()
@@ -296,21 +300,21 @@ class Pyannote(_Encoder):
         source = Source.of(self._named or PYANNOTE, self.runtime, revisions=REVISIONS, progress=progress)
         path = pyannote.find_weights(source)
         self.device = choose_device(self.runtime, extra=pyannote.EXTRA)
-        with pyannote.quiet():
+        with pyannote.silence_pyannote():
             model = pipeline.embedding_model(path).to(self.device)
         if model.audio.sample_rate != SAMPLE_RATE_HZ:
             raise BackendBroken(f"{path} is made for {model.audio.sample_rate} Hz; give one for {SAMPLE_RATE_HZ} Hz")
-        self.source = _resolved(source, path.parent)
+        self.source = _pin_revision(source, path.parent)
         return model
 
     def _embed(self, windows: Samples) -> Any:
         import torch
 
-        with pyannote.quiet():
+        with pyannote.silence_pyannote():
             return self._model(torch.from_numpy(windows)[:, None].to(self.device))
 
 
-ENCODERS: Mapping[str, Callable[[str | None, Runtime], VoiceEncoder]] = {
+ENCODERS: Mapping[str, Callable[[str | None, Runtime], SpeakerEncoder]] = {
     "ecapa": Ecapa,
     "resemblyzer": Resemblyzer,
     "campplus": Campplus,
@@ -323,7 +327,7 @@ AUTO = ("ecapa", "campplus", "wespeaker", "resemblyzer")
 
 def open_encoder(
     embedding: str, model: str | None, runtime: Runtime, *, progress: Progress = no_progress
-) -> tuple[VoiceEncoder, dict[str, str]]:
+) -> tuple[SpeakerEncoder, dict[str, str]]:
     """The embedding of that name, ready; for ``auto`` the first that can run, and why those before it cannot.
 
     Raises:
@@ -350,7 +354,7 @@ def open_encoder(
     return encoder, refused
 
 
-def _resolved(source: Source, folder: Path) -> str:
+def _pin_revision(source: Source, folder: Path) -> str:
     """What was asked for, with the revision that was found where that is another one."""
     snapshot = folder.name if re.fullmatch(r"[0-9a-f]{40}", folder.name) else None
     return f"{source.named}@{snapshot}" if source.path is None and snapshot else str(source)

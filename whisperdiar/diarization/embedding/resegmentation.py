@@ -1,4 +1,4 @@
-"""Who speaks in each tenth of a second, given the voices: the boundaries of turns, finer than windows."""
+"""Resegmentation: who speaks in each tenth of a second, given the speakers; turns finer than windows."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from whisperdiar.diarization._shared.activity import empty_values
 from whisperdiar.diarization._shared.speech_frames import SpeechFrames
-from whisperdiar.diarization._shared.viterbi import certain, decode, longest_run
+from whisperdiar.diarization._shared.viterbi import decode, longest_run, pin_states
 from whisperdiar.diarization.embedding.clustering import means_of
-from whisperdiar.diarization.embedding.windows import Voices
+from whisperdiar.diarization.embedding.windows import WindowEmbeddings
 from whisperdiar.types import ActivityValues, Audio, Span
 
 Labels = NDArray[np.int64]
@@ -35,7 +35,7 @@ def frames_of(speech: Sequence[Span], audio: Audio) -> SpeechFrames:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Likeness:
+class VoiceSimilarity:
     """Cosine similarity of speech and voices: of windows, and between the middles of windows of a region interpolated.
 
     Attributes:
@@ -54,7 +54,7 @@ class Likeness:
     share: Scores
 
     @classmethod
-    def of(cls, frames: SpeechFrames, voices: Voices, labels: Labels) -> Likeness:
+    def of(cls, frames: SpeechFrames, voices: WindowEmbeddings, labels: Labels) -> VoiceSimilarity:
         """From the cluster of each window with sound, int64 (n_heard,), numbered from 0."""
         heard = voices.heard
         means = means_of(voices.embeddings[heard], labels)[0]
@@ -83,7 +83,7 @@ class Likeness:
         return values
 
 
-def share_out(likeness: Likeness, *, spread: float, penalty: float, at_least: int) -> Labels:
+def assign_frames(likeness: VoiceSimilarity, *, spread: float, penalty: float, at_least: int) -> Labels:
     """The voice of each frame, int64 (n_places,): the number of a column.
 
     Likeness is what a voice bids for a frame; Viterbi decoding keeps a speaker unless another bids more for long
@@ -99,7 +99,7 @@ def share_out(likeness: Likeness, *, spread: float, penalty: float, at_least: in
     kept = np.full(n_places, -1)
     costs = np.full(n_places, penalty / HOP)
     while True:
-        bids = certain((block / spread for block in likeness.blocks()), kept)
+        bids = pin_states((block / spread for block in likeness.blocks()), kept)
         path = decode(bids, costs, n_states=n_voices)
         lost = np.setdiff1d(np.arange(n_voices), path)
         pinned = 0
@@ -112,7 +112,7 @@ def share_out(likeness: Likeness, *, spread: float, penalty: float, at_least: in
             return path
 
 
-def _neighbours(frames: SpeechFrames, voices: Voices) -> tuple[Labels, Labels, Scores]:
+def _neighbours(frames: SpeechFrames, voices: WindowEmbeddings) -> tuple[Labels, Labels, Scores]:
     """The window before and the one after the middle of each frame, of its own region, and how far it is past the
     first one, 0 to 1."""
     regions = np.repeat(np.arange(len(frames.regions)), np.diff(frames.edges))

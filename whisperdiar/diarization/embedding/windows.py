@@ -1,4 +1,4 @@
-"""Speech as voices: windows inside the spans of speech, and the embedding of each."""
+"""Window embeddings: windows inside the spans of speech, and the speaker embedding of each."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SAME_START = 1e-6  # seconds
 _FEWEST_NEIGHBOURS = 10  # pairs of windows that tell how far a voice is from itself
 
 
-class VoiceEncoder(Protocol):
+class SpeakerEncoder(Protocol):
     """A network that turns a stretch of speech into a vector: near for one voice, far for two.
 
     Attributes:
@@ -57,7 +57,7 @@ class VoiceEncoder(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Voices:
+class WindowEmbeddings:
     """The windows of a recording.
 
     Attributes:
@@ -91,7 +91,7 @@ class Voices:
         return float(np.median(1.0 - pairs))
 
 
-def windows_of(regions: Sequence[Span], *, window: float, step: float) -> tuple[list[Span], NDArray[np.int64]]:
+def place_windows(regions: Sequence[Span], *, window: float, step: float) -> tuple[list[Span], NDArray[np.int64]]:
     """Windows inside `regions`, and the region of each, int64 (n,).
 
     They are spread evenly, from the very start to the very end, at most `step` seconds apart. A region that is
@@ -108,36 +108,36 @@ def windows_of(regions: Sequence[Span], *, window: float, step: float) -> tuple[
     return spans, np.asarray(owners, dtype=np.int64)
 
 
-def listen(
+def embed_windows(
     audio: Audio,
     regions: Sequence[Span],
     *,
-    encoder: VoiceEncoder,
+    encoder: SpeakerEncoder,
     window: float,
     step: float,
     batch_size: int,
     progress: Progress = no_progress,
-) -> Voices:
+) -> WindowEmbeddings:
     """The voices of all windows in `regions`, which are sorted, disjoint and inside the audio.
 
     Of a recording only a batch of windows is in memory at a time.
     """
-    spans, owners = windows_of(regions, window=window, step=step)
+    spans, owners = place_windows(regions, window=window, step=step)
     n_samples = round(window * audio.sample_rate)
     parts = [np.zeros((0, encoder.dimension), np.float32)]
     for first in range(0, len(spans), batch_size):
-        batch = np.stack([_sound(audio, span, n_samples) for span in spans[first : first + batch_size]])
+        batch = np.stack([_read_window(audio, span, n_samples) for span in spans[first : first + batch_size]])
         still = np.abs(batch).max(axis=1) < _STILL
         found = np.zeros((len(batch), encoder.dimension), np.float32)
         if not still.all():
-            found[~still] = _unit(encoder.embed(batch[~still]))
+            found[~still] = _normalise_length(encoder.embed(batch[~still]))
         parts.append(found)
         progress("diarization", min(1.0, (first + len(batch)) / len(spans)))
     centres = np.asarray([(span.start + span.end) / 2 for span in spans], dtype=np.float64)
-    return Voices(centres, owners, np.concatenate(parts))
+    return WindowEmbeddings(centres, owners, np.concatenate(parts))
 
 
-def _sound(audio: Audio, span: Span, n_samples: int) -> Samples:
+def _read_window(audio: Audio, span: Span, n_samples: int) -> Samples:
     """float32 (n_samples,): the sound of one window, over and over where it is shorter.
 
     Its surroundings would belong to somebody else, and silence to nobody.
@@ -149,7 +149,7 @@ def _sound(audio: Audio, span: Span, n_samples: int) -> Samples:
     return np.nan_to_num(mono, copy=False, posinf=0.0, neginf=0.0)
 
 
-def _unit(vectors: Vectors) -> Vectors:
+def _normalise_length(vectors: Vectors) -> Vectors:
     """Of length 1; zeros where a vector is not finite or has no direction."""
     vectors = np.where(np.isfinite(vectors).all(axis=1, keepdims=True), vectors, 0.0)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)

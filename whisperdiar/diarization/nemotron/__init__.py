@@ -93,9 +93,9 @@ class Backend(Reloading):
             ModelUnavailable: a file is not here and cannot be fetched.
             InvalidOption: a precision that the model does not have, or a device that is not there.
         """
-        self._loaded(progress)
+        self._require_network(progress)
 
-    def _loaded(self, progress: Progress) -> Network:
+    def _require_network(self, progress: Progress) -> Network:
         if self._network is None:
             source = Source.of(self.settings.model, self.runtime, revisions=REVISIONS, progress=progress)
             checkpoint = _is_checkpoint(source)
@@ -159,7 +159,7 @@ class Backend(Reloading):
             raise UnsupportedRequest(f"{audio.sample_rate} Hz: nemotron needs {SAMPLE_RATE_HZ} Hz audio")
         check_target(target)
         streaming = self._sizes(audio)
-        network = self._loaded(progress)
+        network = self._require_network(progress)
         refuse_too_many(speakers, network.n_speakers, name=self.name)
         progress("diarization", 0.0)
         found = inference.probabilities(network, audio, streaming, heard=lambda done: progress("diarization", done))

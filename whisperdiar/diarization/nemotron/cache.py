@@ -1,4 +1,4 @@
-"""The arrival-order speaker cache: what a streaming diarizer remembers of a recording, in bounded memory.
+"""Arrival-order speaker cache: what a streaming diarizer keeps of a recording, in bounded memory.
 
     [ speaker cache | FIFO | chunk | right context ]   what the network hears at once, in encoder frames of 0.08 s
 
@@ -81,7 +81,7 @@ class SpeakerCache:
         """
         n_cached = len(self.embeddings)
         queue = np.concatenate([self.fifo, chunk])
-        n_popped = self._popped(len(queue))
+        n_popped = self._count_popped(len(queue))
         if n_popped:
             # Frames that were never compressed are a piece of the recording, of which the network knows more by now.
             known = self.probabilities if self._compressed else probabilities[:n_cached]
@@ -93,7 +93,7 @@ class SpeakerCache:
             self.embeddings, self.probabilities = embeddings, known
         self.fifo = queue[n_popped:].copy()  # a view would keep all that was ever queued
 
-    def _popped(self, n_queued: int) -> int:
+    def _count_popped(self, n_queued: int) -> int:
         """How many frames leave the FIFO: none until it overflows, then a whole period, or what is too much."""
         if n_queued <= self._sizes.fifo:
             return 0

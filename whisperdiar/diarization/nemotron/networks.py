@@ -1,6 +1,6 @@
 """The networks of Nemotron 3 Diarization: what is remembered and a chunk of features → who talks in each frame.
 
-Whatever the file, a network is one call without a state of its own; `_nemotron_inference` holds the state. Graphs of
+Whatever the file, a network is one call without a state of its own; `inference` holds the state. Graphs of
 ONNX Runtime are recognised by their inputs:
 
     one graph      input_features, cached_embeds[, attention_mask] → logits, chunk_embeds, silence_embeds
@@ -25,11 +25,11 @@ from whisperdiar.errors import BackendBroken, BackendError, WhisperdiarError
 from whisperdiar.frameworks.onnxruntime import Session
 from whisperdiar.frameworks.torch import (
     choose_device,
-    cpu_threads,
     import_module,
-    memory_errors,
-    one_line,
-    quiet_transformers,
+    limit_cpu_threads,
+    silence_transformers,
+    summarise_error,
+    translate_memory_errors,
 )
 from whisperdiar.options import Runtime
 
@@ -93,7 +93,7 @@ def load_onnx(path: Path, runtime: Runtime, *, name: str) -> Network:
     if inputs >= _ONE_GRAPH and inputs <= {*_ONE_GRAPH, "attention_mask"}:
         return _OneGraph(session, name)
     if inputs == _SORTFORMER:
-        return _SortformerGraph(session, _silence_beside(path, name), name)
+        return _SortformerGraph(session, _read_silence(path, name), name)
     if len(inputs) == 1 and len(session.input_shape) == 3 and session.input_shape[2] != N_BANDS:
         embed = path.parent / EMBED_FILE
         if not embed.is_file():
@@ -101,7 +101,7 @@ def load_onnx(path: Path, runtime: Runtime, *, name: str) -> Network:
         first = _session(embed, runtime, str(embed))
         if len(first.inputs) != 1 or first.input_shape[-1] != N_BANDS:
             raise BackendBroken(f"{embed} takes no {N_BANDS} mel bands: give the {EMBED_FILE} that belongs to {name}")
-        return _TwoGraphs(first, session, _silence_beside(path, name))
+        return _TwoGraphs(first, session, _read_silence(path, name))
     listed = ", ".join(session.inputs)
     raise BackendBroken(f"{name} is no graph of Nemotron 3 Diarization (inputs {listed}): give {_CONTRACTS}")
 
@@ -110,12 +110,14 @@ def _session(path: Path, runtime: Runtime, name: str) -> Session:
     return Session(path, runtime, name=name, one_call=True, remedy=REMEDY)
 
 
-def _silence_beside(path: Path, name: str) -> Matrix:
+def _read_silence(path: Path, name: str) -> Matrix:
     file = path.parent / SILENCE_FILE
     try:
         return np.fromfile(file, dtype="<f4").astype(np.float32)
     except OSError as error:
-        raise BackendBroken(f"{name} needs {SILENCE_FILE}: put it beside the model ({one_line(error)})") from error
+        raise BackendBroken(
+            f"{name} needs {SILENCE_FILE}: put it beside the model ({summarise_error(error)})"
+        ) from error
 
 
 class _Onnx:
@@ -138,15 +140,15 @@ class _OneGraph(_Onnx):
         missing = {"logits", "chunk_embeds", "silence_embeds"} - set(session.outputs)
         if missing:
             raise BackendBroken(f"{name} gives no {' and no '.join(sorted(missing))}: give {_CONTRACTS}")
-        self.width = _known(session.inputs["cached_embeds"][1][2], "cached_embeds", name)
+        self.width = _require_size(session.inputs["cached_embeds"][1][2], "cached_embeds", name)
         self.silence = np.zeros(self.width, np.float32)
         # Some exports leave the number of speakers open: one step of silence tells it.
-        probabilities, _ = self(*_nothing(self.width), np.zeros((STACKED, N_BANDS), np.float32))
+        probabilities, _ = self(*_empty_frames(self.width), np.zeros((STACKED, N_BANDS), np.float32))
         self.n_speakers = probabilities.shape[1]
 
     def __call__(self, cached: Matrix, fifo: Matrix, features: Matrix) -> tuple[Matrix, Matrix]:
         remembered = np.concatenate([cached, fifo])
-        stacked = _whole_stacks(features)
+        stacked = _pad_stacks(features)
         feeds: dict[str, NDArray[Any]] = {"input_features": stacked[None], "cached_embeds": remembered[None]}
         if "attention_mask" in self._session.inputs:
             feeds["attention_mask"] = np.ones((1, len(remembered) + len(stacked) // STACKED), np.int64)
@@ -179,11 +181,11 @@ class _SortformerGraph(_Onnx):
         if len(session.outputs) != 3:
             raise BackendBroken(f"{name} has {len(session.outputs)} outputs and not 3: give {_CONTRACTS}")
         self.silence, self.width = silence, len(silence)
-        probabilities, _ = self(*_nothing(self.width), np.zeros((STACKED, N_BANDS), np.float32))
+        probabilities, _ = self(*_empty_frames(self.width), np.zeros((STACKED, N_BANDS), np.float32))
         self.n_speakers = probabilities.shape[1]
 
     def __call__(self, cached: Matrix, fifo: Matrix, features: Matrix) -> tuple[Matrix, Matrix]:
-        stacked = _whole_stacks(features)
+        stacked = _pad_stacks(features)
         feeds: dict[str, NDArray[Any]] = {}
         for key, values in (("chunk", stacked), ("spkcache", cached), ("fifo", fifo)):
             feeds |= {key: values[None], f"{key}_lengths": np.array([len(values)], np.int64)}
@@ -193,17 +195,17 @@ class _SortformerGraph(_Onnx):
         return np.repeat(probabilities[0], repeats, axis=0), embeddings[0]
 
 
-def _known(size: Any, key: str, name: str) -> int:
+def _require_size(size: Any, key: str, name: str) -> int:
     if not isinstance(size, int):
         raise BackendBroken(f"{name} does not say how wide {key} is: give another export")
     return size
 
 
-def _nothing(width: int) -> tuple[Matrix, Matrix]:
+def _empty_frames(width: int) -> tuple[Matrix, Matrix]:
     return np.zeros((0, width), np.float32), np.zeros((0, width), np.float32)
 
 
-def _whole_stacks(features: Matrix) -> Matrix:
+def _pad_stacks(features: Matrix) -> Matrix:
     """Zeros behind the last frames, as the network itself puts them there where it stacks them."""
     return np.pad(features, ((0, -len(features) % STACKED), (0, 0)))
 
@@ -221,14 +223,16 @@ class TransformersNetwork:
         self.device = choose_device(runtime, extra=EXTRA)
         self._threads = runtime.threads
         try:
-            with quiet_transformers(transformers), memory_errors("nemotron", remedy=REMEDY):
+            with silence_transformers(transformers), translate_memory_errors("nemotron", remedy=REMEDY):
                 model, report = library.Nemotron3DiarizationForAudioFrameClassification.from_pretrained(
                     str(folder), local_files_only=True, use_safetensors=True, output_loading_info=True
                 )
         except WhisperdiarError:
             raise
         except Exception as error:  # a checkpoint of another kind fails in any way
-            raise BackendBroken(f"{name} cannot be loaded by Transformers: {one_line(error)}; fetch it anew") from error
+            raise BackendBroken(
+                f"{name} cannot be loaded by Transformers: {summarise_error(error)}; fetch it anew"
+            ) from error
         lacking = sorted(report["missing_keys"])
         if lacking:  # they would stay random
             raise BackendBroken(f"{name} lacks {len(lacking)} weights, such as {lacking[0]}; fetch it anew")
@@ -253,7 +257,11 @@ class TransformersNetwork:
         import torch
 
         try:
-            with cpu_threads(self._threads), memory_errors("nemotron", remedy=REMEDY), torch.inference_mode():
+            with (
+                limit_cpu_threads(self._threads),
+                translate_memory_errors("nemotron", remedy=REMEDY),
+                torch.inference_mode(),
+            ):
                 own = self._model.model.audio_tower.embedder(torch.from_numpy(features)[None].to(self.device))
                 remembered = torch.from_numpy(np.concatenate([cached, fifo]))[None].to(self.device)
                 hidden = self._model.model(inputs_embeds=torch.cat([remembered, own], dim=1)).last_hidden_state
@@ -262,4 +270,4 @@ class TransformersNetwork:
         except WhisperdiarError:
             raise
         except Exception as error:  # whatever PyTorch makes of odd sound
-            raise BackendError(f"nemotron failed: {one_line(error)}; {REMEDY}") from error
+            raise BackendError(f"nemotron failed: {summarise_error(error)}; {REMEDY}") from error

@@ -34,11 +34,11 @@ from whisperdiar.diarization._shared.windows import (
     Scores,
     WindowGrid,
     activations,
+    count_speakers,
+    find_active_spans,
     mean_activations,
+    select_speaking,
     speaker_activity,
-    speaker_count,
-    speaking,
-    stretches,
 )
 from whisperdiar.diarization.onnx import agglomerative, local_embeddings, shared_frames, stretch_diarization, vbx
 from whisperdiar.diarization.onnx import segmentation as _onnx_segmentation
@@ -108,9 +108,9 @@ class Backend(Reloading):
             ModelUnavailable: a file is not here and cannot be fetched.
             InvalidOption: a model of another kind, or a setting or device that does not fit it.
         """
-        self._loaded(progress)
+        self._require_networks(progress)
 
-    def _loaded(self, progress: Progress) -> tuple[Segmentation, FrameEncoder]:
+    def _require_networks(self, progress: Progress) -> tuple[Segmentation, FrameEncoder]:
         if self._models is None:
             for module in self.info.requires:
                 require(module, package=module.replace("_", "-"), extra="")
@@ -171,12 +171,12 @@ class Backend(Reloading):
             return Diarization(audio.recording_id)
         if audio.sample_rate != SAMPLE_RATE_HZ:
             raise UnsupportedRequest(f"{audio.sample_rate} Hz: onnx needs {SAMPLE_RATE_HZ} Hz audio")
-        segmentation, encoder = self._loaded(progress)
+        segmentation, encoder = self._require_networks(progress)
         share = _SEGMENTED[self.settings.fast or not self.settings.exact]
         progress("diarization", 0.0)
         grid = segmentation.grid(audio)
         scores, active = segmentation.scores(audio, grid, report=lambda done: progress("diarization", share * done))
-        count = speaker_count(active, grid)
+        count = count_speakers(active, grid)
         if not count.any():
             progress("diarization", 1.0)
             return Diarization(audio.recording_id)
@@ -193,7 +193,7 @@ class Backend(Reloading):
         turns = self._turns(summed, count, speakers, grid, audio.duration)
         progress("diarization", 1.0)
         activity = speaker_activity(posteriors, turns, grid)
-        result = Diarization(audio.recording_id, turns, activity=activity).relabelled()
+        result = Diarization(audio.recording_id, turns, activity=activity).relabel()
         if turns and not speakers.allows(len(result.speakers)):
             note = f"{speakers} speakers were asked for, onnx found {len(result.speakers)}"
             if self.settings.exact and self._plda is None and len(result.speakers) < (speakers.minimum or 1):
@@ -214,9 +214,9 @@ class Backend(Reloading):
     ) -> tuple[Scores, ActivityValues]:
         """How much speaks for each speaker, float32 (total_frames, n), and how probably he talks, by stretches."""
         least = speakers.minimum or 1
-        spans = stretch_diarization.text_stretches(words, active, grid, audio.duration, at_least=least) if words else []
+        spans = stretch_diarization.cut_text(words, active, grid, audio.duration, at_least=least) if words else []
         if not spans:
-            spans = stretch_diarization.speech_stretches(count, active, grid, at_least=least)
+            spans = stretch_diarization.cut_speech_regions(count, active, grid, at_least=least)
         if not spans:
             found = np.zeros((grid.total_frames, 1), np.float32)
             return found, mean_activations(found, grid)
@@ -231,10 +231,10 @@ class Backend(Reloading):
             speakers=speakers,
             report=report,
         )
-        heard = stretch_diarization.windows_hear(spans, who.labels, active, grid)
-        frames = stretch_diarization.frames_in(spans, grid)
+        heard = stretch_diarization.count_hearing_windows(spans, who.labels, active, grid)
+        frames = stretch_diarization.select_frames(spans, grid)
         posteriors = stretch_diarization.posteriors(heard, frames, who.nearness, grid)
-        return stretch_diarization.rank(heard, frames, who.labels, grid), posteriors
+        return stretch_diarization.rank_speakers(heard, frames, who.labels, grid), posteriors
 
     def _embeddings(
         self,
@@ -271,7 +271,7 @@ class Backend(Reloading):
                 min_cluster_size=settings.min_cluster_size or EXACT_CLUSTER,
                 speakers=speakers,
             )
-            found = agglomerative.nearest(embeddings.reshape(-1, embeddings.shape[2]), train, labels).reshape(
+            found = agglomerative.assign_nearest(embeddings.reshape(-1, embeddings.shape[2]), train, labels).reshape(
                 found.shape
             )
         found[~active.any(axis=1)] = NOBODY
@@ -307,13 +307,13 @@ class Backend(Reloading):
     ) -> tuple[Turn, ...]:
         """Turns cut at the end of the audio, past which the last window reaches."""
         most = 1 if self.settings.exclusive else speakers.maximum
-        who = speaking(summed, count if most is None else np.minimum(count, most))
+        who = select_speaking(summed, count if most is None else np.minimum(count, most))
         if not self.settings.exact:
-            who = stretch_diarization.without_slips(who, summed.shape[1], grid)
+            who = stretch_diarization.remove_slips(who, summed.shape[1], grid)
         turns = []
         for number in range(who.shape[1]):
-            for start, end in stretches(who[:, number], grid, fill=self.settings.min_duration_off):
-                span = Span(start, end).clipped(0.0, duration)
+            for start, end in find_active_spans(who[:, number], grid, fill=self.settings.min_duration_off):
+                span = Span(start, end).clip(0.0, duration)
                 if span is not None:
                     turns.append(Turn(span, speaker_label(number)))
         return tuple(turns)

@@ -54,13 +54,13 @@ def cluster(
     weights: NDArray[np.float64] = np.ones(n)
     members: Labels = np.arange(n)
     if method in _EUCLIDEAN:
-        points = _unit(points)
+        points = _normalise_length(points)
     if n > MOST_AT_ONCE:
-        points, weights, members = _joined_early(points, method, threshold)
-    tree = _tree(points, weights, method)
+        points, weights, members = _merge_early(points, method, threshold)
+    tree = _link(points, weights, method)
     enough = min(min_cluster_size, max(1, round(_MIN_SHARE_OF_ALL * n)))
-    labels = _Cut(tree, weights, enough).labels(threshold, smallest, largest)
-    labels = _small_to_large(points, weights, labels, enough)
+    labels = _DendrogramCut(tree, weights, enough).labels(threshold, smallest, largest)
+    labels = _absorb_small(points, weights, labels, enough)
     found: Labels = labels[members]
     return found
 
@@ -73,17 +73,17 @@ def cut(embeddings: NDArray[Any], *, method: str, threshold: float) -> Labels:
         method: linkage, as in scipy.
         threshold: as `cluster` takes it.
     """
-    points: Embeddings = _unit(embeddings) if method in _EUCLIDEAN else embeddings
+    points: Embeddings = _normalise_length(embeddings) if method in _EUCLIDEAN else embeddings
     weights: NDArray[np.float64] = np.ones(len(points))
     members: Labels = np.arange(len(points))
     if len(points) > MOST_AT_ONCE:
-        points, weights, members = _joined_early(points, method, threshold)
-    labels = _Cut.at(_tree(points, weights, method), threshold)
+        points, weights, members = _merge_early(points, method, threshold)
+    labels = _DendrogramCut.at(_link(points, weights, method), threshold)
     found: Labels = np.unique(labels[members], return_inverse=True)[1].astype(np.int64).reshape(-1)
     return found
 
 
-def nearest(embeddings: Embeddings, train: Embeddings, labels: Labels) -> Labels:
+def assign_nearest(embeddings: Embeddings, train: Embeddings, labels: Labels) -> Labels:
     """The cluster whose centre is nearest to each embedding by cosine distance: int64 (n,).
 
     Args:
@@ -104,13 +104,13 @@ def _bounds(speakers: SpeakerCount, n: int) -> tuple[int, int]:
     return smallest, max(smallest, min(n, speakers.maximum or n))
 
 
-def _unit(embeddings: NDArray[Any]) -> NDArray[Any]:
+def _normalise_length(embeddings: NDArray[Any]) -> NDArray[Any]:
     with np.errstate(divide="ignore", invalid="ignore"):
         found = embeddings / np.linalg.norm(embeddings, axis=-1, keepdims=True)
     return np.asarray(np.nan_to_num(found))
 
 
-def _joined_early(points: Embeddings, method: str, threshold: float) -> tuple[Embeddings, NDArray[np.float64], Labels]:
+def _merge_early(points: Embeddings, method: str, threshold: float) -> tuple[Embeddings, NDArray[np.float64], Labels]:
     """Centres of what lies near together, their weights, and the centre of each point.
 
     Blocks follow each other in time. What is left is joined again at larger distances, until it can be clustered as
@@ -126,7 +126,7 @@ def _joined_early(points: Embeddings, method: str, threshold: float) -> tuple[Em
             block = slice(first, min(first + _BLOCK, len(points)))
             own: Labels = np.zeros(block.stop - block.start, dtype=np.int64)
             if len(own) > 1:
-                own = fcluster(_tree(points[block], weights[block], method), reach, criterion="distance") - 1
+                own = fcluster(_link(points[block], weights[block], method), reach, criterion="distance") - 1
             labels[block] = own + n_found
             n_found += int(own.max()) + 1
         centres = np.zeros((n_found, points.shape[1]))
@@ -139,7 +139,7 @@ def _joined_early(points: Embeddings, method: str, threshold: float) -> tuple[Em
     return points, weights, members
 
 
-def _tree(points: Embeddings, weights: NDArray[np.float64], method: str) -> Dendrogram:
+def _link(points: Embeddings, weights: NDArray[np.float64], method: str) -> Dendrogram:
     """As scipy's `linkage`; centroids that stand for many embeddings count as many."""
     if method == "centroid" and (weights != 1.0).any():
         return weighted_centroid_linkage(points, weights)
@@ -194,7 +194,7 @@ def _squared_distances(points: Embeddings) -> Embeddings:
     return found
 
 
-class _Cut:
+class _DendrogramCut:
     """A dendrogram that is cut at some height, and what that leaves of clusters that are large enough."""
 
     def __init__(self, tree: Dendrogram, weights: NDArray[np.float64], enough: int) -> None:
@@ -239,7 +239,7 @@ class _Cut:
         return np.asarray(fcluster(tree, height, criterion="distance") - 1, dtype=np.int64)
 
 
-def _small_to_large(points: Embeddings, weights: NDArray[np.float64], labels: Labels, enough: int) -> Labels:
+def _absorb_small(points: Embeddings, weights: NDArray[np.float64], labels: Labels, enough: int) -> Labels:
     """Small clusters join the large one with the nearest centre; without any large one all are one."""
     sizes = np.bincount(labels, weights)
     large, small = np.flatnonzero(sizes >= enough), np.flatnonzero((sizes > 0) & (sizes < enough))

@@ -1,4 +1,4 @@
-"""What a local speaker segmentation says of stretches of speech: which are one speaker, and which are two.
+"""Segmentation agreement: which stretches of speech are heard as one speaker, and which as two.
 
 Each window names its local speakers anew, so a window can only compare what lies in it:
 
@@ -31,7 +31,7 @@ _LEAST_VOTE_S = 0.2
 """Of a local speaker's speech inside stretches, by which he belongs to their speaker."""
 
 
-def changes(active: Active, grid: WindowGrid, spans: Sequence[Span]) -> Floats:
+def change_scores(active: Active, grid: WindowGrid, spans: Sequence[Span]) -> Floats:
     """How much speaks for a change of speaker between each span and the next: float64 (n - 1,), 0 to 1.
 
     The share of windows, by the time that they hear, in which the two have different local speakers; 0 where no window
@@ -43,7 +43,7 @@ def changes(active: Active, grid: WindowGrid, spans: Sequence[Span]) -> Floats:
     """
     n = max(0, len(spans) - 1)
     other, total = np.zeros(n), np.zeros(n)
-    for _, inside, seconds in _heard(active, grid, spans):
+    for _, inside, seconds in _iterate_windows(active, grid, spans):
         heard, shares = _shares(seconds)
         weight = np.minimum(heard[:-1], heard[1:]) * (np.diff(inside) == 1)
         weight[(heard[:-1] < _LEAST_HEARD_S) | (heard[1:] < _LEAST_HEARD_S)] = 0.0
@@ -53,7 +53,7 @@ def changes(active: Active, grid: WindowGrid, spans: Sequence[Span]) -> Floats:
     return np.asarray(np.where(total > 0.0, other / np.maximum(total, 1e-12), 0.0))
 
 
-def agreement(active: Active, grid: WindowGrid, spans: Sequence[Span]) -> tuple[Any, Any]:
+def measure_agreement(active: Active, grid: WindowGrid, spans: Sequence[Span]) -> tuple[Any, Any]:
     """Seconds in which pairs of spans are heard as one speaker, and in which they are heard together.
 
     Two sparse symmetric matrices of float64 (n, n), in CSR format; a time that several windows hear counts once.
@@ -69,7 +69,7 @@ def agreement(active: Active, grid: WindowGrid, spans: Sequence[Span]) -> tuple[
     shared: list[Floats] = [np.zeros(0)]
     # The same second lies in so many windows.
     share = min(1.0, grid.step / grid.length)
-    for _, inside, seconds in _heard(active, grid, spans):
+    for _, inside, seconds in _iterate_windows(active, grid, spans):
         heard, shares = _shares(seconds)
         kept = heard >= _LEAST_HEARD_S
         places, shares, heard = inside[kept], shares[kept], heard[kept]
@@ -82,7 +82,7 @@ def agreement(active: Active, grid: WindowGrid, spans: Sequence[Span]) -> tuple[
     return tuple(sparse.coo_matrix((np.concatenate(values), at), shape=(n, n)).tocsr() for values in (same, shared))
 
 
-def local_clusters(active: Active, grid: WindowGrid, spans: Sequence[Span], labels: Indices) -> Counts:
+def cluster_local_speakers(active: Active, grid: WindowGrid, spans: Sequence[Span], labels: Indices) -> Counts:
     """The cluster of each local speaker, int64 (n_windows, n_speakers): that of the stretches in which he talks.
 
     `NOBODY` for one who says nothing, or nearly all of whose speech lies outside the stretches that are his.
@@ -94,7 +94,7 @@ def local_clusters(active: Active, grid: WindowGrid, spans: Sequence[Span], labe
     """
     found: Counts = np.full((active.shape[0], active.shape[2]), NOBODY, dtype=np.int64)
     n_clusters = int(labels.max(initial=-1)) + 1
-    for window, inside, seconds in _heard(active, grid, spans):
+    for window, inside, seconds in _iterate_windows(active, grid, spans):
         _, shares = _shares(seconds)
         votes = np.zeros((n_clusters, active.shape[2]))
         # What somebody says beside the one whose stretch it is tells little of whose voice he has.
@@ -118,7 +118,7 @@ def undisturbed(
         frames: of each span, numbers in the recording.
     """
     votes = [np.zeros(max(0, own.stop - own.start)) for own in frames]
-    for window, inside, seconds in _heard(active, grid, spans):
+    for window, inside, seconds in _iterate_windows(active, grid, spans):
         first = grid.first_frame(window)
         talking = active[window].sum(axis=1)
         main = seconds.argmax(axis=1)
@@ -131,7 +131,7 @@ def undisturbed(
     return [own > 0.0 for own in votes]
 
 
-def _heard(active: Active, grid: WindowGrid, spans: Sequence[Span]) -> Iterator[tuple[int, Indices, Floats]]:
+def _iterate_windows(active: Active, grid: WindowGrid, spans: Sequence[Span]) -> Iterator[tuple[int, Indices, Floats]]:
     """Window by window: its number, the spans that it hears, int64 (m,), and how long each of its local speakers talks
     in each of them, float64 (m, n_speakers), in seconds."""
     starts, ends = np.array([span.start for span in spans]), np.array([span.end for span in spans])

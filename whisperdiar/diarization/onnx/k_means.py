@@ -31,14 +31,14 @@ def k_means(points: Points, k: int) -> Labels:
     centred = np.ascontiguousarray(points - points.mean(axis=0))
     best, least = np.zeros(len(points), dtype=np.int64), np.inf
     for _ in range(_RUNS):
-        labels, inertia = _lloyd(centred, _seeds(centred, k, random), enough)
+        labels, inertia = _lloyd(centred, _choose_seeds(centred, k, random), enough)
         # A run that only numbers the clusters otherwise is better by no more than rounding.
         if inertia < least and not (np.isfinite(least) and _is_same_partition(labels, best, k)):
             best, least = labels, inertia
     return best
 
 
-def _seeds(points: Points, k: int, random: np.random.RandomState) -> Points:
+def _choose_seeds(points: Points, k: int, random: np.random.RandomState) -> Points:
     """Centres to begin with, (k, d): each the best of a few points that are drawn by their squared distance."""
     weights = np.ones(len(points), dtype=points.dtype)
     chosen = [int(random.choice(len(points), p=weights / weights.sum()))]
@@ -68,7 +68,7 @@ def _lloyd(points: Points, centres: Points, enough: float) -> tuple[Labels, floa
     by less than `enough`, a squared distance; and the sum of squared distances that is left."""
     labels = np.full(len(points), -1, dtype=np.int64)
     for _ in range(_MOST_ROUNDS):
-        before, labels = labels, _nearest(points, centres)
+        before, labels = labels, _assign_nearest(points, centres)
         moved = _means(points, labels, centres)
         settled = bool((labels == before).all())
         shift = float(np.square(moved - centres).sum())
@@ -76,11 +76,11 @@ def _lloyd(points: Points, centres: Points, enough: float) -> tuple[Labels, floa
         if settled or shift <= enough:
             break
     if not settled:
-        labels = _nearest(points, centres)
+        labels = _assign_nearest(points, centres)
     return labels, float(np.square(points - centres[labels]).sum())
 
 
-def _nearest(points: Points, centres: Points) -> Labels:
+def _assign_nearest(points: Points, centres: Points) -> Labels:
     return np.asarray((np.square(centres).sum(axis=1) - 2.0 * (points @ centres.T)).argmin(axis=1), dtype=np.int64)
 
 

@@ -1,4 +1,4 @@
-"""An embedding for every local speaker of every window, exactly as pyannote.audio computes it.
+"""Local speaker embeddings: one for each local speaker of each window, exactly as pyannote.audio computes it.
 
 Windows overlap, and each is embedded for itself, but only once for all its speakers.
 """
@@ -14,12 +14,12 @@ from whisperdiar.diarization._shared.onnx_embedding import (
     HOP_SAMPLES,
     WINDOW_SAMPLES,
     FrameEncoder,
-    centred,
     filterbank,
     n_fbank_frames,
+    subtract_mean,
 )
-from whisperdiar.diarization._shared.windows import WindowGrid, stretch
-from whisperdiar.frameworks.onnxruntime import in_parallel
+from whisperdiar.diarization._shared.windows import WindowGrid, read_mono
+from whisperdiar.frameworks.onnxruntime import map_on_threads
 from whisperdiar.types import Audio
 
 Array = NDArray[np.float32]
@@ -54,13 +54,13 @@ def embed(
         frames = encoder.frames(_filterbanks(audio, windows, grid, encoder.n_mels))
         answers = []
         for number, window in enumerate(windows):
-            masks, who = own_frames(active[window], grid, exclude_overlap=exclude_overlap)
-            answers.append((who, encoder.embed(frames[number], at_frames(masks, frames.shape[2]))))
+            masks, who = select_own_frames(active[window], grid, exclude_overlap=exclude_overlap)
+            answers.append((who, encoder.embed(frames[number], resample_masks(masks, frames.shape[2]))))
         return windows, answers
 
     done = 0
     batches = (heard[first : first + batch] for first in range(0, len(heard), batch))
-    for windows, answers in in_parallel(run, batches, threads=encoder.parallel):
+    for windows, answers in map_on_threads(run, batches, threads=encoder.parallel):
         for window, (who, embeddings) in zip(windows, answers, strict=True):
             found[window, who] = embeddings
         done += len(windows)
@@ -73,15 +73,15 @@ def _filterbanks(audio: Audio, windows: Windows, grid: WindowGrid, n_mels: int) 
     n_frames, starts = n_fbank_frames(grid.length), windows * grid.step
     first, last = int(starts[0]), int(starts[-1])
     if grid.step % HOP_SAMPLES or last - first > 2 * len(windows) * grid.step:
-        each = [filterbank(stretch(audio, start, start + grid.length), n_mels) for start in starts.tolist()]
-        return np.stack([centred(item) for item in each])
-    whole = filterbank(stretch(audio, first, last + grid.length), n_mels)
+        each = [filterbank(read_mono(audio, start, start + grid.length), n_mels) for start in starts.tolist()]
+        return np.stack([subtract_mean(item) for item in each])
+    whole = filterbank(read_mono(audio, first, last + grid.length), n_mels)
     return np.stack(
-        [centred(whole[offset : offset + n_frames]) for offset in ((starts - first) // HOP_SAMPLES).tolist()]
+        [subtract_mean(whole[offset : offset + n_frames]) for offset in ((starts - first) // HOP_SAMPLES).tolist()]
     )
 
 
-def at_frames(masks: Array, n_frames: int) -> Array:
+def resample_masks(masks: Array, n_frames: int) -> Array:
     """Masks at another number of frames, by the nearest earlier one, as PyTorch's ``interpolate(mode="nearest")``."""
     n_given = masks.shape[1]
     if n_given == n_frames:
@@ -92,7 +92,7 @@ def at_frames(masks: Array, n_frames: int) -> Array:
     return found
 
 
-def own_frames(active: Active, grid: WindowGrid, *, exclude_overlap: bool) -> tuple[Array, Windows]:
+def select_own_frames(active: Active, grid: WindowGrid, *, exclude_overlap: bool) -> tuple[Array, Windows]:
     """The frames that tell a speaker's voice, float32 (n, n_frames), and which speakers those are, int64 (n,).
 
     Args:

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whisperdiar.contracts import Progress
-from whisperdiar.diarization._shared.windows import WindowGrid, stretch
+from whisperdiar.diarization._shared.windows import WindowGrid, read_mono
 from whisperdiar.errors import InvalidOption
-from whisperdiar.frameworks.onnxruntime import Session, find_file, in_parallel
+from whisperdiar.frameworks.onnxruntime import Session, find_file, map_on_threads
 from whisperdiar.options import SAMPLE_RATE_HZ, OnnxSettings, Runtime
 from whisperdiar.types import Audio
 
@@ -68,7 +68,7 @@ class Segmentation:
         self._session = Session(path, runtime, name=name)
         self.device = self._session.device
         shape = self._session.input_shape
-        if self._session.n_inputs != 1 or not _takes_sound(shape):
+        if self._session.n_inputs != 1 or not _is_sound_input(shape):
             raise InvalidOption(
                 f"segmentation model {name} takes input of shape {shape}: give one that takes sound, "
                 "(batch, 1, samples)"
@@ -137,11 +137,11 @@ class Segmentation:
         found = active if self._sets is not None else np.zeros(shape, dtype=np.float32)
 
         def run(windows: range) -> tuple[range, Array]:
-            sound = stretch(audio, windows[0] * grid.step, windows[-1] * grid.step + grid.length)
+            sound = read_mono(audio, windows[0] * grid.step, windows[-1] * grid.step + grid.length)
             views = np.lib.stride_tricks.sliding_window_view(sound, grid.length)[:: grid.step]
             return windows, self._session(np.ascontiguousarray(views)[:, None])
 
-        for windows, scores in in_parallel(run, grid.batches(self._batch), threads=self._session.parallel):
+        for windows, scores in map_on_threads(run, grid.batches(self._batch), threads=self._session.parallel):
             here = slice(windows.start, windows.stop)
             if self._sets is not None:
                 # A set of speakers is one class; the most likely one is what pyannote.audio takes, too.
@@ -153,7 +153,7 @@ class Segmentation:
         return found, active
 
 
-def _takes_sound(shape: tuple[Any, ...]) -> bool:
+def _is_sound_input(shape: tuple[Any, ...]) -> bool:
     """Whether an input is (batch, 1, samples), each of which may be open; a batch of more than 1 may not be fixed."""
     if len(shape) != 3:
         return False

@@ -1,4 +1,4 @@
-"""Embeddings from frames that are computed once for all the windows in which they lie.
+"""Shared-frame embeddings: frames are computed once for all the windows in which they lie.
 
 Windows overlap by nine tenths, and what a network makes of a frame hardly depends on the window in which it lies. So
 the recording goes through the network once, block by block, and each window pools the frames that lie in it. Two things
@@ -19,13 +19,13 @@ from whisperdiar.diarization._shared.onnx_embedding import (
     HOP_SAMPLES,
     WINDOW_SAMPLES,
     FrameEncoder,
-    centred,
     filterbank,
     n_fbank_frames,
+    subtract_mean,
 )
-from whisperdiar.diarization._shared.windows import WindowGrid, stretch
-from whisperdiar.diarization.onnx.local_embeddings import own_frames
-from whisperdiar.frameworks.onnxruntime import in_parallel
+from whisperdiar.diarization._shared.windows import WindowGrid, read_mono
+from whisperdiar.diarization.onnx.local_embeddings import select_own_frames
+from whisperdiar.frameworks.onnxruntime import map_on_threads
 from whisperdiar.options import SAMPLE_RATE_HZ
 from whisperdiar.types import Audio
 
@@ -59,7 +59,7 @@ def embed(
     found = np.zeros((active.shape[0], active.shape[2], encoder.dimension), np.float32)
     blocks = _Blocks(audio, encoder)
     window, held, first = 0, np.zeros((encoder.n_features, 0), np.float32), 0
-    for edge, frames in blocks.computed(_where_spoken(active, grid)):
+    for edge, frames in blocks.compute(_find_speech(active, grid)):
         held = np.concatenate([held, frames], axis=1)
         while window < len(active):
             begin = window * grid.step
@@ -67,7 +67,7 @@ def embed(
             if edge < min(after, blocks.end):
                 break
             places = np.arange(blocks.frame_at(begin), min(after, blocks.end))
-            masks, who = own_frames(active[window], grid, exclude_overlap=exclude_overlap)
+            masks, who = select_own_frames(active[window], grid, exclude_overlap=exclude_overlap)
             if len(who) and len(places):
                 weights = masks[:, _mask_places(blocks.times(places) - begin, grid)]
                 found[window, who] = encoder.embed(held[:, places - first], weights)
@@ -102,7 +102,7 @@ class _Blocks:
         """The samples at which frames begin."""
         return frames * (self.encoder.stride * HOP_SAMPLES)
 
-    def computed(self, spoken: NDArray[np.bool_]) -> Iterator[tuple[int, Array]]:
+    def compute(self, spoken: NDArray[np.bool_]) -> Iterator[tuple[int, Array]]:
         """The number after the last frame of each block, and its frames: float32 (n_features, n).
 
         Args:
@@ -118,15 +118,15 @@ class _Blocks:
                 return np.zeros((self.encoder.n_features, part[1] - part[0]), np.float32)
             return self._frames(*part)
 
-        for part, frames in zip(parts, in_parallel(run, parts, threads=self.encoder.parallel), strict=True):
+        for part, frames in zip(parts, map_on_threads(run, parts, threads=self.encoder.parallel), strict=True):
             yield part[1], frames
 
     def _frames(self, first: int, last: int) -> Array:
         stride, context = self.encoder.stride, _CONTEXT // self.encoder.stride
         low, high = max(0, first - context), min(self.end, last + context)
         begin, end = low * stride, min(self.n_fbank, high * stride)
-        sound = stretch(self.audio, begin * HOP_SAMPLES, (end - 1) * HOP_SAMPLES + WINDOW_SAMPLES)
-        fbank = centred(filterbank(sound, self.encoder.n_mels))
+        sound = read_mono(self.audio, begin * HOP_SAMPLES, (end - 1) * HOP_SAMPLES + WINDOW_SAMPLES)
+        fbank = subtract_mean(filterbank(sound, self.encoder.n_mels))
         frames: Array = self.encoder.frames(fbank[None])[0]
         return frames[:, first - low : last - low]
 
@@ -137,7 +137,7 @@ def _mask_places(samples: NDArray[np.int64], grid: WindowGrid) -> NDArray[np.int
     return places
 
 
-def _where_spoken(active: Active, grid: WindowGrid) -> NDArray[np.bool_]:
+def _find_speech(active: Active, grid: WindowGrid) -> NDArray[np.bool_]:
     """Whether anybody talks in each second, out to the end of the last window: bool (n_seconds,)."""
     last = (len(active) - 1) * grid.step + grid.length
     found = np.zeros(last // SAMPLE_RATE_HZ + 2, dtype=bool)

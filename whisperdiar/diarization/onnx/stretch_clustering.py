@@ -1,4 +1,4 @@
-"""Clusters stretches of speech by voice, with what a segmentation says of neighbours as a second witness.
+"""Clustering of stretches of speech by speaker embedding and by what the segmentation says of neighbours.
 
 Average linkage by cosine distance, every stretch with the weight of its length. Two things are added to the distance
 of two stretches. What chance adds to it is taken off: a short stretch lies far from its own voice. And where windows of
@@ -88,17 +88,17 @@ def cluster(stretches: Stretches, *, threshold: float, speakers: SpeakerCount) -
     high = max(low, min(n, speakers.maximum or n))
     if high == 1:
         return np.zeros(n, dtype=np.int64)
-    nodes, owner = _condensed(_Nodes.of(stretches), threshold, at_least=low)
+    nodes, owner = _condense(_Nodes.of(stretches), threshold, at_least=low)
     needed = min(_LEAST_SHARE * float(nodes.seconds.sum()), _MOST_NEEDED_S)
-    tree = _merged(nodes)
-    labels = _within(tree, nodes.seconds, threshold, needed, low, high)
-    labels = _parted(nodes, tree, labels, high)
-    labels = _small_to_near(nodes, labels, needed, low, high, threshold)
+    tree = _merge_all(nodes)
+    labels = _cut_within(tree, nodes.seconds, threshold, needed, low, high)
+    labels = _split_clusters(nodes, tree, labels, high)
+    labels = _absorb_small(nodes, labels, needed, low, high, threshold)
     found: Labels = labels[owner]
     return found
 
 
-def nearest(stretches: Stretches, chosen: Labels, labels: Labels) -> Labels:
+def assign_nearest(stretches: Stretches, chosen: Labels, labels: Labels) -> Labels:
     """The cluster of every stretch, given those of some: the nearest one by voice and by what is heard: int64 (n,).
 
     Args:
@@ -107,18 +107,18 @@ def nearest(stretches: Stretches, chosen: Labels, labels: Labels) -> Labels:
     """
     nodes = _Nodes.of(stretches)
     some = nodes.part(chosen)
-    clusters = some.joined(labels)
+    clusters = some.join(labels)
     member = sparse.csr_matrix((np.ones(len(chosen)), (np.arange(len(chosen)), labels)))
     # Of what a cluster says, only what is heard together with a stretch tells anything here: it is no mean of pairs.
     heard = (stretches.shared[:, chosen] > 0) @ sparse.diags(some.weights) @ member
     pairs = nodes.weights[:, None] * np.asarray(heard.todense())
     pull = np.asarray((nodes.pull[:, chosen] @ member).todense()) / np.maximum(pairs, 1e-9)
-    found: Labels = np.argmin(1.0 - nodes.means @ _unit(clusters.means).T + pull, axis=1).astype(np.int64)
+    found: Labels = np.argmin(1.0 - nodes.means @ _normalise_length(clusters.means).T + pull, axis=1).astype(np.int64)
     found[chosen] = labels
     return found
 
 
-def calibrated(stretches: Stretches, threshold: float) -> float:
+def calibrate(stretches: Stretches, threshold: float) -> float:
     """The threshold, moved to where this recording's voices part, as far as the segmentation knows pairs of them.
 
     Embeddings differ in how far apart they put two voices. Halfway between pairs that are surely one speaker and pairs
@@ -186,7 +186,7 @@ class _Nodes:
         noise = 2.0 * float((self.noise[chosen] * weights) @ (total - weights))
         return 1.0 - (alike + noise) / pairs
 
-    def joined(self, labels: Labels) -> _Nodes:
+    def join(self, labels: Labels) -> _Nodes:
         """Each cluster 0 … k - 1 as one node."""
         member = sparse.csr_matrix((np.ones(len(labels)), (labels, np.arange(len(labels)))))
         weights = member @ self.weights
@@ -201,7 +201,7 @@ def _entries(matrix: Any, rows: Labels, columns: Labels) -> Floats:
     return np.asarray(matrix[rows, columns], dtype=np.float64).ravel() if len(rows) else np.zeros(0)
 
 
-def _unit(vectors: Floats) -> Floats:
+def _normalise_length(vectors: Floats) -> Floats:
     return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9))
 
 
@@ -226,7 +226,7 @@ class _Tree:
         return int(beyond[0]) if len(beyond) else len(self.heights)
 
 
-def _merged(nodes: _Nodes) -> _Tree:
+def _merge_all(nodes: _Nodes) -> _Tree:
     """All nodes joined, nearest first. Memory is that of n × n, time about n² in practice."""
     n = len(nodes.weights)
     means, weights, noise = nodes.means.copy(), nodes.weights.copy(), nodes.noise.copy()
@@ -263,7 +263,7 @@ def _merged(nodes: _Nodes) -> _Tree:
     return _Tree(pairs, heights)
 
 
-def _condensed(nodes: _Nodes, threshold: float, *, at_least: int) -> tuple[_Nodes, Labels]:
+def _condense(nodes: _Nodes, threshold: float, *, at_least: int) -> tuple[_Nodes, Labels]:
     """At most `MOST_AT_ONCE` nodes, and the one that stands for each of those given: int64 (n,)."""
     owner = np.arange(len(nodes.weights))
     while len(nodes.weights) > max(MOST_AT_ONCE, at_least):
@@ -271,20 +271,20 @@ def _condensed(nodes: _Nodes, threshold: float, *, at_least: int) -> tuple[_Node
         n_found = 0
         for first in range(0, len(labels), MOST_AT_ONCE):
             block = slice(first, min(len(labels), first + MOST_AT_ONCE))
-            tree = _merged(nodes.part(block))
+            tree = _merge_all(nodes.part(block))
             # Half of them at the least, so that every round gets on however different the voices are.
             size = block.stop - block.start
             own = tree.labels(max(tree.merges_up_to(threshold), size // 2))
-            parted = _parted(nodes.part(block), tree, own, size)
+            parted = _split_clusters(nodes.part(block), tree, own, size)
             # What must stay apart at last must not join here, as long as the round gets on.
             own = parted if parted.max() < 0.75 * size else own
             labels[block] = own + n_found
             n_found += int(own.max()) + 1
-        nodes, owner = nodes.joined(labels), labels[owner]
+        nodes, owner = nodes.join(labels), labels[owner]
     return nodes, owner
 
 
-def _within(tree: _Tree, seconds: Floats, threshold: float, needed: float, low: int, high: int) -> Labels:
+def _cut_within(tree: _Tree, seconds: Floats, threshold: float, needed: float, low: int, high: int) -> Labels:
     """Clusters at the threshold, or as near to it as leaves a wanted number of those that say enough.
 
     Too few that say enough are made up for by those that say a little less, before a voice is split.
@@ -301,7 +301,7 @@ def _within(tree: _Tree, seconds: Floats, threshold: float, needed: float, low: 
     return tree.labels(max(n - high, min(at, n - low)))
 
 
-def _parted(nodes: _Nodes, tree: _Tree, labels: Labels, high: int) -> Labels:
+def _split_clusters(nodes: _Nodes, tree: _Tree, labels: Labels, high: int) -> Labels:
     """Clusters taken apart again where both halves are voices of their own, as long as there may be more of them.
 
     One threshold cannot fit every recording: far from the microphone the stretches of one voice lie as far from each
@@ -343,12 +343,12 @@ def _large_counts(tree: _Tree, seconds: Floats, needed: float) -> Labels:
     return np.asarray(counts, dtype=np.int64)
 
 
-def _small_to_near(nodes: _Nodes, labels: Labels, needed: float, low: int, high: int, threshold: float) -> Labels:
+def _absorb_small(nodes: _Nodes, labels: Labels, needed: float, low: int, high: int, threshold: float) -> Labels:
     """Clusters that say too little join the nearest of the others; the `low` largest never do.
 
     Nor do those that say less, but clearly, and are far from everybody: somebody who says one sentence.
     """
-    clusters = nodes.joined(labels)
+    clusters = nodes.join(labels)
     kept = clusters.seconds >= needed
     kept[np.argsort(-clusters.seconds, kind="stable")[:low]] = True
     clear = _clear_needed(nodes, _LEAST_DISTINCT_S)
@@ -374,4 +374,4 @@ def _clear_needed(nodes: _Nodes, least: float) -> float:
 def _distances(clusters: _Nodes, some: Labels, others: Labels) -> Floats:
     """From the centroids of others, float64 (n_some, n_others), with what the segmentation says of their pairs."""
     pull = clusters.pull[some][:, others].toarray() / np.outer(clusters.weights[some], clusters.weights[others])
-    return np.asarray(1.0 - clusters.means[some] @ _unit(clusters.means[others]).T + pull)
+    return np.asarray(1.0 - clusters.means[some] @ _normalise_length(clusters.means[others]).T + pull)

@@ -1,4 +1,4 @@
-"""Cuts the text of a recording into stretches of one speaker's speech, at the places where speakers tend to change.
+"""Stretch cutting: words → stretches of one speaker's speech, cut where speakers tend to change.
 
     words      |he| |said| |so.|   |No,| |he| |did|  |Yes|
     changes                                        ^
@@ -112,17 +112,17 @@ def _best_cut(
     return int(inner[np.where(allowed, fitness, -np.inf).argmax()])
 
 
-def covered(spans: Sequence[Span], stretches: Sequence[range]) -> list[Span]:
+def spans_of(spans: Sequence[Span], stretches: Sequence[range]) -> list[Span]:
     """The time of each stretch, from its first word to the latest end of its words."""
     return [Span(spans[part[0]].start, max(spans[number].end for number in part)) for part in stretches]
 
 
-def sentence_ends(words: Sequence[Word]) -> list[bool]:
+def find_sentence_ends(words: Sequence[Word]) -> list[bool]:
     """Whether a sentence ends with each word, by its punctuation."""
     return [last_mark(word.text) in SENTENCE_END for word in words]
 
 
-def pieces(speech: Sequence[tuple[float, float]]) -> list[Span]:
+def cut_speech(speech: Sequence[tuple[float, float]]) -> list[Span]:
     """Short pieces side by side, which stand in for words where there is no text.
 
     Args:

@@ -1,4 +1,4 @@
-"""Who speaks when, from stretches of speech: their voices, clustered, and turns with the segmentation's overlap.
+"""Stretch diarization: stretches of speech → clusters, turns, and the segmentation's overlap.
 
 The text tells where one speaker's speech begins and ends better than sliding windows do, and how many there are is
 found with it. Every second of speech goes through the embedding network once.
@@ -17,22 +17,22 @@ from whisperdiar.diarization._shared.onnx_embedding import (
     HOP_SAMPLES,
     WINDOW_SAMPLES,
     FrameEncoder,
-    centred,
     filterbank,
+    subtract_mean,
 )
 from whisperdiar.diarization._shared.windows import (
     Counts,
     Scores,
     WindowGrid,
     activations,
+    count_speakers,
+    find_active_spans,
     mean_activations,
-    speaker_count,
-    stretch,
-    stretches,
+    read_mono,
 )
 from whisperdiar.diarization.onnx import agreement, stretch_clustering, stretch_cutting
 from whisperdiar.diarization.onnx.stretch_clustering import Stretches
-from whisperdiar.frameworks.onnxruntime import in_parallel
+from whisperdiar.frameworks.onnxruntime import map_on_threads
 from whisperdiar.options import SAMPLE_RATE_HZ
 from whisperdiar.types import ActivityValues, Audio, Span, SpeakerCount, Word
 
@@ -80,7 +80,7 @@ class Attribution:
     nearness: Array
 
 
-def text_stretches(
+def cut_text(
     words: Sequence[Word], active: Active, grid: WindowGrid, duration: float, *, at_least: int = 1
 ) -> list[Span]:
     """Stretches of words inside a recording of that duration (seconds), sorted by start; none where nobody is heard.
@@ -90,13 +90,15 @@ def text_stretches(
     """
     ordered = sorted(words, key=lambda word: word.span)
     spans = [Span(min(word.start, duration), min(word.end, duration)) for word in ordered]
-    count = speaker_count(active, grid)
-    return _cut(spans, stretch_cutting.sentence_ends(ordered), active, count, grid, stretch_cutting.WORDS, at_least)
+    count = count_speakers(active, grid)
+    return _cut(
+        spans, stretch_cutting.find_sentence_ends(ordered), active, count, grid, stretch_cutting.WORDS, at_least
+    )
 
 
-def speech_stretches(count: Counts, active: Active, grid: WindowGrid, *, at_least: int = 1) -> list[Span]:
+def cut_speech_regions(count: Counts, active: Active, grid: WindowGrid, *, at_least: int = 1) -> list[Span]:
     """Stretches of speech without a text, sorted by start; `count` is how many speak in each frame, int64."""
-    spans = stretch_cutting.pieces(stretches(count > 0, grid))
+    spans = stretch_cutting.cut_speech(find_active_spans(count > 0, grid))
     return _cut(spans, [False] * len(spans), active, count, grid, stretch_cutting.PIECES, at_least)
 
 
@@ -109,17 +111,17 @@ def _cut(
     rule: stretch_cutting.CutRule,
     at_least: int,
 ) -> list[Span]:
-    changes = agreement.changes(active, grid, spans)
-    heard = _heard_s(spans, count, grid)
+    changes = agreement.change_scores(active, grid, spans)
+    heard = _speech_seconds(spans, count, grid)
     # A speaker of stretches in which no frame counts anybody would have no turn, and take an asked one's place.
     parts = [part for part in stretch_cutting.cut(spans, ends, changes, rule) if heard[part.start : part.stop].any()]
     if at_least > 1:
         for wanted, shortest in ((_PER_SPEAKER * at_least, _FINE_S), (at_least, _FINEST_S)):
             parts = stretch_cutting.cut_finer(spans, parts, changes, heard, at_least=wanted, shortest=shortest)
-    return stretch_cutting.covered(spans, parts)
+    return stretch_cutting.spans_of(spans, parts)
 
 
-def _heard_s(spans: Sequence[Span], count: Counts, grid: WindowGrid) -> NDArray[np.float64]:
+def _speech_seconds(spans: Sequence[Span], count: Counts, grid: WindowGrid) -> NDArray[np.float64]:
     """Seconds of each span in which somebody is counted: float64 (n,)."""
     middle = grid.middle(np.arange(len(count)))
     so_far = np.concatenate([[0], np.cumsum(count > 0)])
@@ -149,12 +151,12 @@ def speakers_of(
         threshold: cosine distance up to which voices are one speaker, before it is fitted to the recording.
         report: hears the fraction that is done.
     """
-    frames = frames_in(spans, grid)
+    frames = select_frames(spans, grid)
     alone = agreement.undisturbed(active, grid, spans, frames)
     voices = embed(audio, spans, alone, grid, encoder, report)
     # Of a stretch over noise, in which hardly anybody is heard, no voice is known, however long its words are.
-    durations = _heard_s(spans, count, grid)
-    same, shared = agreement.agreement(active, grid, spans)
+    durations = _speech_seconds(spans, count, grid)
+    same, shared = agreement.measure_agreement(active, grid, spans)
     clear = [(own & (count[part] > 0)).sum() * grid.frame_step for own, part in zip(alone, frames, strict=True)]
     known = Stretches(voices, durations, np.array(clear, dtype=np.float64), same, shared)
     heard = voices.any(axis=1)
@@ -166,9 +168,9 @@ def speakers_of(
         longest = np.argsort(-(durations + 1e3 * heard), kind="stable")[:wanted]
         chosen = np.union1d(chosen, longest)
     train = known.of(chosen)
-    fitted = stretch_clustering.calibrated(train, threshold)
+    fitted = stretch_clustering.calibrate(train, threshold)
     labels = stretch_clustering.cluster(train, threshold=fitted, speakers=speakers)
-    found = stretch_clustering.nearest(known, chosen, labels)
+    found = stretch_clustering.assign_nearest(known, chosen, labels)
     return Attribution(found, nearness(voices, found, durations))
 
 
@@ -190,39 +192,39 @@ def nearness(voices: Array, labels: Labels, durations: NDArray[np.float64]) -> A
     return np.asarray(likeness / likeness.sum(axis=1, keepdims=True), np.float32)
 
 
-def windows_hear(spans: Sequence[Span], labels: Labels, active: Active, grid: WindowGrid) -> Scores:
+def count_hearing_windows(spans: Sequence[Span], labels: Labels, active: Active, grid: WindowGrid) -> Scores:
     """In how many windows each speaker is heard: float32 (total_frames, n_speakers).
 
     Somebody whom the windows hear is who has a stretch of his own in the same windows.
     """
-    clusters = agreement.local_clusters(active, grid, spans, labels)
+    clusters = agreement.cluster_local_speakers(active, grid, spans, labels)
     found = activations(active, clusters, grid)
     return np.pad(found, ((0, 0), (0, max(0, int(labels.max()) + 1 - found.shape[1]))))
 
 
-def frames_in(spans: Sequence[Span], grid: WindowGrid) -> list[slice]:
+def select_frames(spans: Sequence[Span], grid: WindowGrid) -> list[slice]:
     """The frames whose middle lies in each span."""
     middle = grid.middle(np.arange(grid.total_frames))
     return [slice(*np.searchsorted(middle, (span.start, span.end)).tolist()) for span in spans]
 
 
-def rank(heard: Scores, frames: Sequence[slice], labels: Labels, grid: WindowGrid) -> Scores:
+def rank_speakers(heard: Scores, frames: Sequence[slice], labels: Labels, grid: WindowGrid) -> Scores:
     """How much speaks for each speaker: float32 (total_frames, n_speakers), the most for the one whose stretch it is.
 
     Then come those whom the windows hear beside him; where they cannot tell, whoever talked last or talks next.
 
     Args:
-        heard: as `windows_hear` gives it; it is changed, because hours of it are large.
+        heard: as `count_hearing_windows` gives it; it is changed, because hours of it are large.
         frames: of each stretch.
     """
     for own, label in zip(frames, labels.tolist(), strict=True):
         heard[own, label] += _OWN
     for column in heard.T:
-        column += 1e-3 * np.exp(-_frames_away(column > 0) * np.float32(grid.frame_step / _LINGER_S))
+        column += 1e-3 * np.exp(-_distance_in_frames(column > 0) * np.float32(grid.frame_step / _LINGER_S))
     return heard
 
 
-def without_slips(who: Active, n_own: int, grid: WindowGrid) -> Active:
+def remove_slips(who: Active, n_own: int, grid: WindowGrid) -> Active:
     """Who talks, without those who have no stretch of their own and are hardly heard beside others.
 
     Args:
@@ -239,7 +241,7 @@ def posteriors(heard: Scores, frames: Sequence[slice], nearness: Array, grid: Wi
     times how much speech there is. Elsewhere the windows alone.
 
     Args:
-        heard: as `windows_hear` gives it.
+        heard: as `count_hearing_windows` gives it.
         frames: of each stretch; sorted by start.
         nearness: float32 (n, n_speakers), of the stretches' voices to the speakers'.
     """
@@ -265,7 +267,7 @@ def _intervals(frames: Sequence[slice], n_frames: int) -> Iterator[tuple[slice, 
             yield slice(low, high), inside
 
 
-def _frames_away(present: NDArray[np.bool_]) -> Array:
+def _distance_in_frames(present: NDArray[np.bool_]) -> Array:
     """How many frames off the nearest present one lies: float32 (n,); infinite where there is none."""
     places = np.arange(len(present), dtype=np.float32)
     before = np.maximum.accumulate(np.where(present, places, -np.inf))
@@ -288,24 +290,24 @@ def embed(
     Args:
         alone: of each span, the frames in which nobody else talks.
     """
-    firsts = [own.start for own in frames_in(spans, grid)]
+    firsts = [own.start for own in select_frames(spans, grid)]
 
     def run(number: int) -> Array:
         span = spans[number]
         first = round(span.start * SAMPLE_RATE_HZ)
         last = max(round(span.end * SAMPLE_RATE_HZ), first + round(_LEAST_SOUND_S * SAMPLE_RATE_HZ))
-        fbank = filterbank(stretch(audio, first, last), encoder.n_mels)
+        fbank = filterbank(read_mono(audio, first, last), encoder.n_mels)
         times = (first + WINDOW_SAMPLES / 2 + HOP_SAMPLES * np.arange(len(fbank))) / SAMPLE_RATE_HZ
         kept = _at_times(alone[number], firsts[number], times, grid)
         # Frames are taken out before the network, which looks around over the whole of what it is given.
         if kept.sum() * HOP_SAMPLES >= _LEAST_CLEAR_S * SAMPLE_RATE_HZ:
             fbank = fbank[kept]
-        frames = encoder.frames(centred(fbank)[None])[0]
+        frames = encoder.frames(subtract_mean(fbank)[None])[0]
         found: Array = encoder.embed(frames, np.ones((1, frames.shape[1]), np.float32))[0]
         return found
 
     found = np.zeros((len(spans), encoder.dimension), np.float32)
-    for number, voice in enumerate(in_parallel(run, range(len(spans)), threads=encoder.parallel)):
+    for number, voice in enumerate(map_on_threads(run, range(len(spans)), threads=encoder.parallel)):
         length = float(np.linalg.norm(voice))
         if np.isfinite(length) and length > 0.0:
             found[number] = voice / np.float32(length)

@@ -70,19 +70,19 @@ def cluster(
     found: Counts = np.zeros(silent.shape, dtype=np.int64)
     if len(train) >= 2:
         centres = _centroids(train, plda, threshold=threshold, fa=fa, fb=fb)
-        wanted = _wanted(len(centres), len(train), speakers)
+        wanted = _choose_count(len(centres), len(train), speakers)
         forced = wanted != len(centres)
         if forced:
-            centres = _means(train, k_means(_unit(train), wanted))
+            centres = _means(train, k_means(_normalise_length(train), wanted))
         distances = cdist(embeddings.reshape(-1, embeddings.shape[2]), centres, metric="cosine")
         likeness = 2.0 - distances.reshape(*silent.shape, -1)
         # Where k-means makes the clusters, two local speakers of a window may be one: else there would be more of them.
-        found = np.asarray(likeness.argmax(axis=2)) if forced else _one_to_one(likeness, silent)
+        found = np.asarray(likeness.argmax(axis=2)) if forced else _assign_one_to_one(likeness, silent)
     found[silent] = NOBODY
     return found
 
 
-def responsibilities(
+def infer_responsibilities(
     features: Floats, between: Floats, first: Labels, *, fa: float, fb: float
 ) -> tuple[Floats, Floats]:
     """How far each speaker answers for each embedding, (n, n_speakers), and the weight of each, (n_speakers,).
@@ -125,13 +125,13 @@ def responsibilities(
 def _centroids(train: Embeddings, plda: Plda, *, threshold: float, fa: float, fb: float) -> Embeddings:
     """Of the speakers whom variational Bayes keeps, (n_clusters, d)."""
     first = agglomerative.cut(train, method="centroid", threshold=threshold)
-    shares, weights = responsibilities(plda.transform(train), plda.between, first, fa=fa, fb=fb)
+    shares, weights = infer_responsibilities(plda.transform(train), plda.between, first, fa=fa, fb=fb)
     kept = shares[:, weights > _LEAST_WEIGHT]
     found: Embeddings = kept.T @ train / kept.sum(axis=0)[:, None]
     return found
 
 
-def _wanted(n_found: int, n_embeddings: int, speakers: SpeakerCount) -> int:
+def _choose_count(n_found: int, n_embeddings: int, speakers: SpeakerCount) -> int:
     """How many clusters there are to be; never more than embeddings."""
     low, high = speakers.minimum or 1, speakers.maximum or n_found
     return n_found if low <= n_found <= high else min(n_embeddings, low if n_found < low else high)
@@ -142,13 +142,13 @@ def _means(train: Embeddings, labels: Labels) -> Embeddings:
     return found
 
 
-def _unit(embeddings: Embeddings) -> Embeddings:
+def _normalise_length(embeddings: Embeddings) -> Embeddings:
     lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
     found: Embeddings = embeddings / np.where(lengths > 0.0, lengths, np.ones_like(lengths))
     return found
 
 
-def _one_to_one(likeness: Floats, silent: NDArray[np.bool_]) -> Counts:
+def _assign_one_to_one(likeness: Floats, silent: NDArray[np.bool_]) -> Counts:
     """The cluster of each local speaker, the likeliest for all of a window together, no two the same one.
 
     Where there are more of them than clusters, those who are left have none. Who is silent comes last.

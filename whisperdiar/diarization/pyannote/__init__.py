@@ -13,10 +13,17 @@ from typing import Any, ClassVar
 from whisperdiar.contracts import Progress, Reloading, no_progress
 from whisperdiar.diarization.pyannote import files as _pyannote_files
 from whisperdiar.diarization.pyannote import pipeline
-from whisperdiar.diarization.pyannote.activity import watching
+from whisperdiar.diarization.pyannote.activity import observe
 from whisperdiar.errors import BackendError, UnsupportedRequest, WhisperdiarError
-from whisperdiar.frameworks.pyannote import EXTRA, quiet
-from whisperdiar.frameworks.torch import choose_device, cpu_threads, free_memory, memory_errors, one_line, require
+from whisperdiar.frameworks.pyannote import EXTRA, silence_pyannote
+from whisperdiar.frameworks.torch import (
+    choose_device,
+    free_memory,
+    limit_cpu_threads,
+    require,
+    summarise_error,
+    translate_memory_errors,
+)
 from whisperdiar.options import PyannoteSettings, Runtime
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Diarization, Span, SpeakerCount, Turn
 
@@ -66,7 +73,7 @@ class Backend(Reloading):
         require("pyannote.audio", package="pyannote.audio", extra=EXTRA)
         files = _pyannote_files.find(self.settings, self.runtime, progress=progress)
         device = choose_device(self.runtime, extra=EXTRA)
-        with quiet(), cpu_threads(self.runtime.threads):
+        with silence_pyannote(), limit_cpu_threads(self.runtime.threads):
             self._pipeline = pipeline.build(files, self.settings, device)
         self._files = files
 
@@ -118,20 +125,20 @@ class Backend(Reloading):
         remedy = "lower segmentation_batch_size and embedding_batch_size (such as 8), or use --device cpu"
         try:
             with (
-                quiet(),
-                cpu_threads(self.runtime.threads),
-                memory_errors("pyannote", remedy=remedy),
-                watching(self._pipeline) as watch,
+                silence_pyannote(),
+                limit_cpu_threads(self.runtime.threads),
+                translate_memory_errors("pyannote", remedy=remedy),
+                observe(self._pipeline) as watch,
             ):
-                answer = self._pipeline(_waveform(audio), hook=_hook(progress), **_bounds(speakers))
+                answer = self._pipeline(_waveform(audio), hook=_make_hook(progress), **_bounds(speakers))
         except WhisperdiarError:
             raise
         except Exception as error:  # whatever PyTorch, SciPy or scikit-learn make of odd sound
-            raise BackendError(f"pyannote failed: {one_line(error)}") from error
+            raise BackendError(f"pyannote failed: {summarise_error(error)}") from error
         found = answer.exclusive_speaker_diarization if self.settings.exclusive else answer.speaker_diarization
         turns = _turns(found, audio.duration)
         activity = watch.activity(turns, audio.duration)
-        result = Diarization(audio.recording_id, turns, activity=activity).relabelled()
+        result = Diarization(audio.recording_id, turns, activity=activity).relabel()
         if turns and not speakers.allows(len(result.speakers)):
             note = f"{speakers} speakers were asked for, pyannote found {len(result.speakers)}"
             result = replace(result, warnings=(note,))
@@ -162,7 +169,7 @@ def _bounds(speakers: SpeakerCount) -> dict[str, int | None]:
     return {"min_speakers": speakers.minimum, "max_speakers": speakers.maximum}
 
 
-def _hook(progress: Progress) -> Callable[..., None]:
+def _make_hook(progress: Progress) -> Callable[..., None]:
     """pyannote.audio's hook, called as hook(step, artefact, file=…, total=…, completed=…), as progress."""
     reached = 0.0
 
@@ -180,7 +187,7 @@ def _hook(progress: Progress) -> Callable[..., None]:
 def _turns(annotation: Any, duration: float) -> tuple[Turn, ...]:
     """Turns of a pyannote.core Annotation, cut at the bounds of the audio, beyond which padded windows reach."""
     clipped = (
-        (Span(float(segment.start), float(segment.end)).clipped(0.0, duration), str(label))
+        (Span(float(segment.start), float(segment.end)).clip(0.0, duration), str(label))
         for segment, _, label in annotation.itertracks(yield_label=True)
     )
     return tuple(Turn(span, label) for span, label in clipped if span is not None)

@@ -1,4 +1,4 @@
-"""Speaker activities out of a pipeline of pyannote.audio, which returns turns alone.
+"""Speaker activity of a pyannote.audio pipeline, which returns turns alone.
 
 The pipeline's hooks show the segmentation, not which cluster each local speaker joins; so two of its steps are watched
 while it runs: `reconstruct`, which is given both, and `to_annotation`, whose labels tell which cluster becomes whom.
@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from whisperdiar.diarization._shared.activity import labels_of_columns, with_columns
+from whisperdiar.diarization._shared.activity import labels_of_columns, pad_columns
 from whisperdiar.diarization._shared.windows import Counts, WindowGrid, activations, mean_activations
 from whisperdiar.options import SAMPLE_RATE_HZ
 from whisperdiar.types import SpeakerActivity, Turn
 
 
 @dataclass(slots=True)
-class Watch:
+class ObservedRun:
     """What a run of a pipeline shows.
 
     Attributes:
@@ -54,7 +54,7 @@ class Watch:
             frame_step=self.frames.step,
             frame_duration=self.frames.duration,
         )
-        values = with_columns(
+        values = pad_columns(
             mean_activations(activations(scores, self.clusters, grid), grid), 1 + max(self.names, default=0)
         )
         labels = labels_of_columns((self.names.get(column, "") for column in range(values.shape[1])), turns)
@@ -62,9 +62,9 @@ class Watch:
 
 
 @contextmanager
-def watching(pipeline: Any) -> Iterator[Watch]:
+def observe(pipeline: Any) -> Iterator[ObservedRun]:
     """Inside the block the pipeline's runs are watched; its results stay as they are."""
-    watch = Watch()
+    watch = ObservedRun()
     reconstruct, to_annotation = pipeline.reconstruct, pipeline.to_annotation
 
     def watched_reconstruct(segmentations: Any, hard_clusters: Any, count: Any) -> Any:

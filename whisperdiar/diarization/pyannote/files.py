@@ -1,4 +1,4 @@
-"""Finds the files of a speaker diarization pipeline of pyannote.audio, without importing it.
+"""Pipeline files: finds those of a pyannote.audio pipeline, without importing it.
 
 pyannote.audio would fetch each part by itself while it loads. Here every file is found, or fetched where it may be,
 one by one, so that the library opens no connection and everything that is missing is named, before the import that
@@ -16,7 +16,7 @@ from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.diarization._shared.plda import FILES as PLDA_FILES
 from whisperdiar.errors import BackendBroken, InvalidOption
 from whisperdiar.frameworks.pyannote import REVISIONS, find_weights
-from whisperdiar.frameworks.torch import import_module, one_line
+from whisperdiar.frameworks.torch import import_module, summarise_error
 from whisperdiar.models.sources import Source
 from whisperdiar.options import PyannoteSettings, Runtime
 
@@ -95,7 +95,7 @@ def _read_config(source: Source) -> dict[str, Any]:
     try:
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BackendBroken(f"{path} cannot be read as YAML: {one_line(error)}; fetch it anew") from error
+        raise BackendBroken(f"{path} cannot be read as YAML: {summarise_error(error)}; fetch it anew") from error
     if not isinstance(config, dict) or not isinstance(config.get("pipeline"), dict):
         raise BackendBroken(f"{path} has no section 'pipeline': give the configuration of a pyannote.audio pipeline")
     return config
@@ -108,16 +108,16 @@ def _part(arguments: Mapping[str, Any], part: str, source: Source) -> tuple[Sour
     if isinstance(value, Mapping):
         inside = str(value.get("subfolder") or "")
         revision = value.get("revision")
-        found = _named(f"{value['checkpoint']}@{revision}" if revision else str(value["checkpoint"]), source)
+        found = _parse_part(f"{value['checkpoint']}@{revision}" if revision else str(value["checkpoint"]), source)
     elif str(value).startswith("$model/"):
         inside, _, revision = str(value).removeprefix("$model/").partition("@")
         found = replace(source, revision=revision or source.revision)
     else:
-        found = _named(str(value), source)
+        found = _parse_part(str(value), source)
     return found, f"{inside.strip('/')}/" if inside else ""
 
 
-def _named(text: str, source: Source) -> Source:
+def _parse_part(text: str, source: Source) -> Source:
     """A part by its path or name. Offline copies give paths relative to their folder or to one above it (a folder
     of copies named as on the hub), or to where their author stood."""
     if source.path is not None:

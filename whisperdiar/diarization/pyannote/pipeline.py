@@ -1,4 +1,4 @@
-"""Makes a speaker diarization pipeline of pyannote.audio out of files: models, clustering, parameters."""
+"""Pipeline construction: files → a pyannote.audio pipeline with its models, clustering and parameters."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 from whisperdiar.diarization.pyannote.files import CONFIG, VBX, PipelineFiles
 from whisperdiar.errors import BackendBroken, InvalidOption
-from whisperdiar.frameworks.pyannote import import_pyannote, load_checkpoint, segmentation_model
-from whisperdiar.frameworks.torch import one_line
+from whisperdiar.frameworks.pyannote import import_pyannote, load_checkpoint, load_segmentation
+from whisperdiar.frameworks.torch import summarise_error
 from whisperdiar.options import PyannoteSettings
 
 _ARGUMENTS = ("segmentation_batch_size", "embedding_batch_size", "segmentation_step", "embedding_exclude_overlap")
@@ -49,7 +49,7 @@ def build(files: PipelineFiles, settings: PyannoteSettings, device: str) -> Any:
     arguments.update({name: getattr(settings, name) for name in _ARGUMENTS if getattr(settings, name) is not None})
     arguments["clustering"] = files.clustering
     arguments["legacy"] = False
-    arguments["segmentation"] = segmentation_model(files.segmentation)
+    arguments["segmentation"] = load_segmentation(files.segmentation)
     arguments["embedding"] = embedding_model(files.embedding)
     arguments["plda"] = _plda(files.plda)
     config = {key: value for key, value in files.config.items() if key in ("dependencies", "version")}
@@ -57,15 +57,15 @@ def build(files: PipelineFiles, settings: PyannoteSettings, device: str) -> Any:
     try:
         pipeline = audio.Pipeline.from_pretrained(config)
     except Exception as error:  # a configuration names classes and their arguments: it can fail in any way
-        raise BackendBroken(f"{files.source} cannot be loaded: {one_line(error)}") from error
+        raise BackendBroken(f"{files.source} cannot be loaded: {summarise_error(error)}") from error
     if pipeline.klustering == VBX:
-        pipeline.clustering = _bounded_vbx(pipeline.clustering)
+        pipeline.clustering = _limit_vbx(pipeline.clustering)
     pipeline.instantiate(_parameters(pipeline, files, settings))
     return pipeline.to(torch.device(device))
 
 
 def embedding_model(path: Path) -> Any:
-    """The speaker embedding in a checkpoint of pyannote.audio; raises as `segmentation_model` does."""
+    """The speaker embedding in a checkpoint of pyannote.audio; raises as `load_segmentation` does."""
     resolution = import_pyannote("pyannote.audio.core.task").Resolution
     model = load_checkpoint(path)
     if isinstance(model.specifications, tuple) or model.specifications.resolution != resolution.CHUNK:
@@ -84,10 +84,10 @@ def _plda(files: tuple[Path, Path] | None) -> Any:
     try:
         return plda(*files)
     except Exception as error:  # NumPy and SciPy raise what the arrays make them raise
-        raise BackendBroken(f"{files[0].parent} holds no PLDA of pyannote.audio: {one_line(error)}") from error
+        raise BackendBroken(f"{files[0].parent} holds no PLDA of pyannote.audio: {summarise_error(error)}") from error
 
 
-def _bounded_vbx(clustering: Any) -> Any:
+def _limit_vbx(clustering: Any) -> Any:
     """The same VBx clustering, which asks k-means for no more speakers than there are voices, where it would raise."""
 
     class BoundedVBx(type(clustering)):  # type: ignore[misc]

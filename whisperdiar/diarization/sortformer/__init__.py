@@ -24,7 +24,14 @@ from whisperdiar.diarization.sortformer import model as models
 from whisperdiar.diarization.sortformer.inference import Probabilities
 from whisperdiar.diarization.sortformer.windows import window_seconds
 from whisperdiar.errors import BackendError, UnsupportedRequest, WhisperdiarError
-from whisperdiar.frameworks.torch import choose_device, cpu_threads, free_memory, memory_errors, one_line, require
+from whisperdiar.frameworks.torch import (
+    choose_device,
+    free_memory,
+    limit_cpu_threads,
+    require,
+    summarise_error,
+    translate_memory_errors,
+)
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
 from whisperdiar.options.sortformer import SortformerSettings
 from whisperdiar.system.machine import available_memory
@@ -93,11 +100,14 @@ class Backend(Reloading):
         require("nemo", package="NVIDIA NeMo", extra=models.EXTRA)
         path, source = models.find(self.settings.model, self.runtime, progress=progress)
         device = choose_device(self.runtime, extra=models.EXTRA)
-        with models.quiet():
+        with models.silence_loading():
             models.import_nemo("nemo.collections.asr.models")
-            with cpu_threads(self.runtime.threads), memory_errors("sortformer", remedy="use --device cpu"):
+            with (
+                limit_cpu_threads(self.runtime.threads),
+                translate_memory_errors("sortformer", remedy="use --device cpu"),
+            ):
                 model = models.load(path, source, device)
-            models.set_up(model, self.settings)
+            models.configure_streaming(model, self.settings)
         self._model, self._source = model, source
 
     def release(self) -> None:
@@ -144,7 +154,7 @@ class Backend(Reloading):
         check_target(target)
         self.prepare()
         refuse_too_many(speakers, int(self._model.sortformer_modules.n_spk), name=self.name)
-        run = self._heard(audio, progress)
+        run = self._run_once(audio, progress)
         progress("diarization", 1.0)
         frames = Frames(name=self.name, duration=self.frame_duration, units=inference.units_per_frame(self._model))
         result = to_turns(
@@ -174,7 +184,7 @@ class Backend(Reloading):
             BackendError: out of memory, or the model failed.
         """
         self.prepare()
-        probabilities: Probabilities = self._heard(audio, progress).probabilities.copy()
+        probabilities: Probabilities = self._run_once(audio, progress).probabilities.copy()
         return probabilities
 
     @property
@@ -182,16 +192,16 @@ class Backend(Reloading):
         """Seconds of one frame; 0.08 for all of NVIDIA's models."""
         return 0.08 if self._model is None else inference.frame_samples(self._model) / SAMPLE_RATE_HZ
 
-    def _heard(self, audio: Audio, progress: Progress) -> _Run:
+    def _run_once(self, audio: Audio, progress: Progress) -> _Run:
         if audio.sample_rate != SAMPLE_RATE_HZ:
             raise UnsupportedRequest(f"{audio.sample_rate} Hz: sortformer needs {SAMPLE_RATE_HZ} Hz audio")
         run = self._run
         # The array alone does not tell: its owner may have filled it with other sound since.
         if run is None or run.samples() is not audio.samples or run.print != _fingerprint(audio):
-            run = self._run = self._listen(audio, progress)
+            run = self._run = self._run_model(audio, progress)
         return run
 
-    def _listen(self, audio: Audio, progress: Progress) -> _Run:
+    def _run_model(self, audio: Audio, progress: Progress) -> _Run:
         model, n_samples = self._model, audio.samples.shape[1]
         missing = round(_SHORTEST_S * SAMPLE_RATE_HZ) - n_samples
         sound = audio if missing <= 0 else Audio(np.pad(audio.samples, ((0, 0), (0, missing))), audio.sample_rate)
@@ -200,12 +210,12 @@ class Backend(Reloading):
             progress("diarization", fraction)
 
         windows, guessed = 1, 0
-        with self._running():
+        with self._inference_context():
             if model.streaming_mode:
-                found = inference.in_stream(model, sound, heard=heard)
+                found = inference.infer_stream(model, sound, heard=heard)
             else:
                 window, overlap = self._window()
-                found, windows, guessed = inference.in_windows(
+                found, windows, guessed = inference.infer_windows(
                     model, sound, window=window, overlap=overlap, heard=heard
                 )
         found = found[: inference.frame_count(model, n_samples)]
@@ -216,23 +226,23 @@ class Backend(Reloading):
         return _Run(weakref.ref(audio.samples), found, _fingerprint(audio), windows, guessed)
 
     @contextmanager
-    def _running(self) -> Iterator[None]:
+    def _inference_context(self) -> Iterator[None]:
         """Inside the block the model may run: its errors become ours."""
         import torch
 
         less = "lower chunk_len" if self._model.streaming_mode else "lower window (such as 120)"
         try:
             with (
-                models.running(),
-                cpu_threads(self.runtime.threads),
-                memory_errors("sortformer", remedy=f"{less}, or use --device cpu"),
+                models.silence_running(),
+                limit_cpu_threads(self.runtime.threads),
+                translate_memory_errors("sortformer", remedy=f"{less}, or use --device cpu"),
                 torch.inference_mode(),
             ):
                 yield
         except WhisperdiarError:
             raise
         except Exception as error:  # whatever PyTorch or NeMo make of odd sound
-            raise BackendError(f"sortformer failed: {one_line(error)}") from error
+            raise BackendError(f"sortformer failed: {summarise_error(error)}") from error
 
     def _window(self) -> tuple[float, float]:
         """Seconds of a window, and of its overlap with the next."""

@@ -1,4 +1,4 @@
-"""Runs a Sortformer over a recording of any length, piece by piece, by NeMo's own functions."""
+"""Sortformer inference over a recording of any length, piece by piece, by NeMo's own functions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from whisperdiar.diarization.sortformer.windows import Joined, plan
+from whisperdiar.diarization.sortformer.windows import WindowJoiner, plan
 from whisperdiar.errors import BackendBroken
 from whisperdiar.types import Audio, Samples
 
@@ -34,7 +34,7 @@ def units_per_frame(model: Any) -> int:
     return int(model.sortformer_modules.subsampling_factor)
 
 
-def whole(model: Any, samples: Samples) -> Probabilities:
+def infer_whole(model: Any, samples: Samples) -> Probabilities:
     """(n_frames, n_speakers): the model's answer to all samples at once."""
     import torch
 
@@ -43,7 +43,7 @@ def whole(model: Any, samples: Samples) -> Probabilities:
     return _array(answer)
 
 
-def in_windows(
+def infer_windows(
     model: Any, audio: Audio, *, window: float, overlap: float, heard: Heard
 ) -> tuple[Probabilities, int, int]:
     """Windows of some seconds, joined.
@@ -54,14 +54,14 @@ def in_windows(
     unit, rate = frame_samples(model), audio.sample_rate
     n_samples = audio.samples.shape[1]
     windows = plan(n_samples, window=round(window * rate), overlap=round(overlap * rate), unit=unit)
-    joined = Joined(frame_count(model, n_samples), model.sortformer_modules.n_spk)
+    joined = WindowJoiner(frame_count(model, n_samples), model.sortformer_modules.n_spk)
     for i, (first, last) in enumerate(windows):
-        joined.add(first // unit, whole(model, np.array(audio.mono_part(first, last))))
+        joined.add(first // unit, infer_whole(model, np.array(audio.mono_part(first, last))))
         heard((i + 1) / len(windows))
     return joined.probabilities, len(windows), joined.guessed
 
 
-def in_stream(model: Any, audio: Audio, *, heard: Heard) -> Probabilities:
+def infer_stream(model: Any, audio: Audio, *, heard: Heard) -> Probabilities:
     """(n_frames, n_speakers): chunk after chunk, with what the model remembers of those before.
 
     The same as NeMo's `forward_streaming`, which would hold the features and probabilities of the whole recording.
@@ -77,7 +77,7 @@ def in_stream(model: Any, audio: Audio, *, heard: Heard) -> Probabilities:
         end = min(start + modules.chunk_len * subsampling, total)
         left = min(modules.chunk_left_context * subsampling, start)
         right = min(modules.chunk_right_context * subsampling, total - end)
-        chunk = features.between(start - left, end + right).transpose(1, 2)
+        chunk = features.compute(start - left, end + right).transpose(1, 2)
         state, answer = model.forward_streaming_step(
             processed_signal=chunk,
             processed_signal_length=torch.tensor([chunk.shape[1]], device=model.device),
@@ -116,7 +116,7 @@ class _Features:
         if self._maker.normalize in ("per_feature", "all_features"):
             self._scale = self._statistics(together=self._maker.normalize == "all_features")
 
-    def between(self, first: int, last: int) -> Any:
+    def compute(self, first: int, last: int) -> Any:
         """float32 (1, n_features, last - first)."""
         found = self._plain(first, last)
         if self._scale is not None:

@@ -1,4 +1,4 @@
-"""NeMo's Sortformer: finds and loads a model, and keeps NeMo quiet."""
+"""Sortformer loading: finds and loads a model, and silences NeMo."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ import numpy as np
 
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable
-from whisperdiar.frameworks.torch import import_module, one_line
+from whisperdiar.frameworks.torch import import_module, summarise_error
 from whisperdiar.models.sources import Source
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
 from whisperdiar.options.sortformer import STREAMING_NAMES, SortformerSettings
-from whisperdiar.system.process_context import shared
+from whisperdiar.system.process_context import share_context
 
 EXTRA = "nemo"
 REVISIONS: Mapping[str, str] = {
@@ -32,9 +32,9 @@ _NETWORKS = ("encoder.", "sortformer_modules.", "transformer_encoder.")
 _UNUSED = ("sortformer_modules.hidden_to_spks.",)  # for training; NeMo's inference never calls it
 
 
-@shared
+@share_context
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
+def silence_loading() -> Iterator[None]:
     """For importing NeMo and loading a model: nothing is logged or warned of; afterwards the process is as before.
 
     Importing NeMo writes to the environment, sends warnings into a logger of its own and draws random numbers;
@@ -56,9 +56,9 @@ def quiet() -> Iterator[None]:
         os.environ.update(environment)
 
 
-@shared
+@share_context
 @contextlib.contextmanager
-def running() -> Iterator[None]:
+def silence_running() -> Iterator[None]:
     """For hours of work: NeMo alone is silent, and whoever listens to the progress may log what they like."""
     logger = logging.getLogger("nemo_logger")
     disabled, logger.disabled = logger.disabled, True
@@ -71,7 +71,7 @@ def running() -> Iterator[None]:
 
 
 def import_nemo(module: str) -> Any:
-    """A module of NeMo; to be called inside `quiet`.
+    """A module of NeMo; to be called inside `silence_loading`.
 
     Raises:
         BackendMissing, BackendBroken: it cannot be used.
@@ -107,7 +107,7 @@ def find(named: str, runtime: Runtime, *, progress: Progress = no_progress) -> t
 
 
 def load(path: Path, source: str, device: str) -> Any:
-    """The model in a ``.nemo`` file, ready for inference on `device`; to be called inside `quiet`.
+    """The model in a ``.nemo`` file, ready for inference on `device`; to be called inside `silence_loading`.
 
     Raises:
         BackendMissing, BackendBroken: NeMo or the file cannot be used.
@@ -134,7 +134,7 @@ def load(path: Path, source: str, device: str) -> Any:
             raise
         except Exception as error:  # a .nemo file is a program: it can fail in any way
             raise BackendBroken(
-                f"{source} cannot be loaded as a Sortformer: {one_line(error)}; fetch the file anew"
+                f"{source} cannot be loaded as a Sortformer: {summarise_error(error)}; fetch the file anew"
             ) from error
     if not isinstance(model, models.SortformerEncLabelModel):
         raise BackendBroken(f"{source} holds a {type(model).__name__}: give a SortformerEncLabelModel")
@@ -144,7 +144,7 @@ def load(path: Path, source: str, device: str) -> Any:
     return model.eval()
 
 
-def set_up(model: Any, settings: SortformerSettings) -> None:
+def configure_streaming(model: Any, settings: SortformerSettings) -> None:
     """Give a streaming model the settings' numbers.
 
     Raises:
@@ -164,7 +164,7 @@ def set_up(model: Any, settings: SortformerSettings) -> None:
     try:
         model.sortformer_modules._check_streaming_parameters()
     except (TypeError, ValueError) as error:
-        raise InvalidOption(f"{settings.model}: {one_line(error)}") from error
+        raise InvalidOption(f"{settings.model}: {summarise_error(error)}") from error
 
 
 def streaming_numbers(model: Any) -> dict[str, int]:

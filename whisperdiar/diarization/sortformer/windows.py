@@ -1,4 +1,4 @@
-"""Long recordings in overlapping windows, whose speakers are matched where the windows overlap.
+"""Overlapping windows: their speakers are matched where the windows overlap.
 
 A model that hears a window gives its speakers numbers of its own. Two neighbouring windows hear the same sound where
 they overlap, so that the same person has about the same probabilities there in both, under whatever number.
@@ -89,7 +89,7 @@ def match(known: Probabilities, new: Probabilities, later: Probabilities, last_h
     n_speakers = known.shape[1]
     # Never given away yet, in their order, then those heard last.
     rank = np.argsort(np.lexsort((np.arange(n_speakers), -last_heard, last_heard >= 0)))
-    busy, here = _heard(known), _heard(new)
+    busy, here = _has_speech(known), _has_speech(new)
     cost = np.abs(new[:, :, None] - known[:, None, :]).mean(axis=0) + np.where(busy, 0.0, 1e-6 * rank)
     rows = np.flatnonzero(here)
     taken: dict[int, int] = {}
@@ -98,7 +98,7 @@ def match(known: Probabilities, new: Probabilities, later: Probabilities, last_h
             taken[int(number)] = int(rows[row])
     free = sorted(set(range(n_speakers)) - taken.keys(), key=lambda number: (busy[number], rank[number]))
     silent = [int(speaker) for speaker in np.flatnonzero(~here)]
-    newcomers = _heard(later)
+    newcomers = _has_speech(later)
     first = np.where(newcomers, np.argmax(later > _SPEAKING, axis=0) if len(later) else 0, np.iinfo(np.int64).max)
     guessed = 0
     for speaker in sorted(silent, key=lambda speaker: (first[speaker], speaker)):
@@ -107,12 +107,12 @@ def match(known: Probabilities, new: Probabilities, later: Probabilities, last_h
     return Match(tuple(taken[number] for number in range(n_speakers)), guessed)
 
 
-def _heard(probabilities: Probabilities) -> NDArray[np.bool_]:
+def _has_speech(probabilities: Probabilities) -> NDArray[np.bool_]:
     heard: NDArray[np.bool_] = np.count_nonzero(probabilities > _SPEAKING, axis=0) >= _HEARD_FRAMES
     return heard
 
 
-class Joined:
+class WindowJoiner:
     """Takes windows one after another and keeps one matrix (n_frames, n_speakers) for the recording."""
 
     def __init__(self, n_frames: int, n_speakers: int) -> None:
@@ -137,4 +137,4 @@ class Joined:
         self._filled = max(self._filled, end)
         speaking = window > _SPEAKING
         last = first_frame + len(window) - 1 - np.argmax(speaking[::-1], axis=0)
-        self._last_heard = np.where(_heard(window), last, self._last_heard)
+        self._last_heard = np.where(_has_speech(window), last, self._last_heard)

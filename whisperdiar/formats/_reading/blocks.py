@@ -43,7 +43,7 @@ _NO_TIMES = "these are no times such as 00:00:01,000 --> 00:00:02,500"
 _NO_PLACE = "no cue has begun; remove this text, or put times such as 00:00:01,000 --> 00:00:02,500 above it"
 
 
-class Block(NamedTuple):
+class CueBlock(NamedTuple):
     """One cue as it stands in the file: the number of its line of times (from 1), when, and its lines of text."""
 
     number: int
@@ -63,7 +63,7 @@ def is_webvtt(text: str) -> bool:
     return _HEADER.fullmatch(split_lines(text)[0]) is not None
 
 
-def clock_seconds(hours: str | None, minutes: str, seconds: str, decimals: str | None) -> float:
+def parse_clock(hours: str | None, minutes: str, seconds: str, decimals: str | None) -> float:
     """Up to three decimals are a number of milliseconds, as FFmpeg and the `srt` package take them: ``,5`` is 0.005."""
     milliseconds = (
         0.0
@@ -80,7 +80,7 @@ def looks_like_times(line: str) -> bool:
     return _OTHER_TIMES.match(line) is not None or _is_broken(line, after_number=True)
 
 
-def srt_blocks(text: str) -> Iterator[Block]:
+def srt_blocks(text: str) -> Iterator[CueBlock]:
     """The cues of SRT in the order of the file; a blank line belongs to the text unless a cue follows.
 
     Forgiven are missing and wrong numbers, blank lines that are missing or stand after every line, missing hours,
@@ -103,11 +103,11 @@ def srt_blocks(text: str) -> Iterator[Block]:
         body, later = lines[place + 1 : following], None
         if following < len(lines):
             body, later = _without_number(body, number, first=False)
-        yield Block(place + 1, found[place].span, _texts([found[place].text, *body]))
+        yield CueBlock(place + 1, found[place].span, _texts([found[place].text, *body]))
         number = later
 
 
-def vtt_blocks(text: str) -> Iterator[Block]:
+def vtt_blocks(text: str) -> Iterator[CueBlock]:
     """The cues of WebVTT in the order of the file; only an empty line ends a cue, one with a space is text.
 
     Forgiven are a missing header, a header again (joined files), and what `srt_blocks` forgives. Text that follows a
@@ -117,7 +117,7 @@ def vtt_blocks(text: str) -> Iterator[Block]:
         FormatError: as `srt_blocks`.
     """
     lines = split_lines(text)
-    waiting: Block | None = None
+    waiting: CueBlock | None = None
     start = 0
     while start < len(lines):
         end = next((i for i in range(start, len(lines)) if not lines[i]), len(lines))
@@ -151,7 +151,7 @@ def _after_header(lines: Sequence[str], start: int, end: int) -> int:
     return start
 
 
-def _vtt_cues(lines: Sequence[str], start: int, end: int) -> Iterator[Block]:
+def _vtt_cues(lines: Sequence[str], start: int, end: int) -> Iterator[CueBlock]:
     """The cues of lines without an empty one; number 0 for text without times."""
     comment = start < end and _NO_CUE.fullmatch(lines[start]) is not None
     places: dict[int, _Times] = {}
@@ -174,11 +174,11 @@ def _vtt_cues(lines: Sequence[str], start: int, end: int) -> Iterator[Block]:
     elif places:
         above = _without_number(above, None, first=False)[0]
     if not all(map(_is_blank, above)):
-        yield Block(0, Span(0.0, 0.0), _texts(above))
+        yield CueBlock(0, Span(0.0, 0.0), _texts(above))
     for place, following in pairwise(edges):
         body = list(lines[place + 1 : following])
         body = _without_number(body, None, first=False)[0] if following < end else body
-        yield Block(place + 1, places[place].span, _texts([places[place].text, *body]))
+        yield CueBlock(place + 1, places[place].span, _texts([places[place].text, *body]))
 
 
 def _srt_times(lines: Sequence[str], index: int) -> _Times | None:
@@ -212,7 +212,7 @@ def _times_of(line: str, settings: re.Pattern[str], *, first: bool, other: bool,
         text = settings.sub("", match[11] or "", count=1) if match else ""
         if match is None or text.strip():
             return None
-    start, end = (0.0 if sign else clock_seconds(*clock) for sign, *clock in (match.groups()[:5], match.groups()[5:10]))
+    start, end = (0.0 if sign else parse_clock(*clock) for sign, *clock in (match.groups()[:5], match.groups()[5:10]))
     if max(start, end) > _LONGEST:
         refuse_line(number, line, "this time is too large")
     return _Times(Span(start, max(start, end)), text)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from whisperdiar.formats._reading.finished import finished
+from whisperdiar.formats._reading.finished import keep_finished
 from whisperdiar.formats._reading.recordings import NO_ID
-from whisperdiar.formats._reading.rolling import unrolled
-from whisperdiar.formats._reading.utterances import last_word_end, shared, tokens, warning_of_times
+from whisperdiar.formats._reading.rolling import unroll
+from whisperdiar.formats._reading.utterances import divide_time, last_word_end, split_words, warning_of_times
 from whisperdiar.segmentation import segments
 from whisperdiar.transcript import Segment, Speaker, Transcript
 from whisperdiar.types import Cue, Span, Turn, Word
@@ -53,14 +53,14 @@ def transcript_of(
         segments=tuple(made),
         turns=turns,
         provenance={"warnings": [told]} if told else {},
-        cues=finished(timed, seen),
+        cues=keep_finished(timed, seen),
     )
 
 
 def read_finished(text: str, read_cues: ReadCues, *, language: str | None = None) -> Transcript:
     """The transcript that a subtitle file shows, each line of rolling captions once; other cues stay as they are."""
     cues = read_cues(text)
-    once = unrolled(cues)
+    once = unroll(cues)
     shown = read_cues(text, labels=False) if tuple(once) == tuple(cues) else ()
     return transcript_of(once, shown=shown, language=language)
 
@@ -91,14 +91,14 @@ def mend_spans(cues: Sequence[Cue]) -> tuple[list[Span], str]:
         if not place or spans[order[place - 1]].start > end:
             continue
         before = order[place - 1]
-        parts = shared(["".join(cue.lines) for cue in cues[before : index + 1]], spans[before].start, end)
+        parts = divide_time(["".join(cue.lines) for cue in cues[before : index + 1]], spans[before].start, end)
         spans[index] = Span(parts[-1].start, end)
         spans[index - 1] = Span(spans[index - 1].start, max(spans[index - 1].start, parts[-1].start))
         order.insert(place, index)
     # An end before the start whose start is right: up to the next cue, if that follows soon.
     for index in broken - set(wrong):
         following = spans[index + 1].start if index + 1 < len(spans) else spans[index].start
-        longest = spans[index].start + max(1, sum(len(tokens(line)) for line in cues[index].lines))
+        longest = spans[index].start + max(1, sum(len(split_words(line)) for line in cues[index].lines))
         if following > spans[index].start == spans[index].end:
             spans[index] = Span(spans[index].start, min(following, longest))
     places = [f"cue {index + 1}" for index in sorted(broken | set(wrong)) if spans[index] != cues[index].span]
@@ -123,13 +123,13 @@ def _rising(starts: Sequence[float]) -> set[int]:
 
 def _words(cue: Cue, following: float) -> list[Word]:
     speakers = cue.line_speakers or (cue.speaker,) * len(cue.lines)
-    rows = [tokens(line) for line in cue.lines]
+    rows = [split_words(line) for line in cue.lines]
     texts = [text for row in rows for text in row]
     known = _timed_letters(cue)
     # What is timed must be what is shown, letter by letter; cues that others have made need not keep to that.
     timed = bool(known) and len(known) == sum(not letter.isspace() for text in texts for letter in text)
     end = last_word_end(cue.span.start, cue.span.end, following, len(texts))
-    times = iter(known if timed else shared(texts, cue.span.start, end))
+    times = iter(known if timed else divide_time(texts, cue.span.start, end))
     words = []
     for row, speaker in zip(rows, speakers, strict=True):
         label = (speaker or "").strip() or None
@@ -144,5 +144,5 @@ def _timed_letters(cue: Cue) -> list[Span]:
     """When each letter that is no space is spoken: its share of the piece that it stands in."""
     found: list[Span] = []
     for piece in (piece for row in cue.timed for piece in row):
-        found += shared(list("".join(piece.text.split())), piece.span.start, piece.span.end)
+        found += divide_time(list("".join(piece.text.split())), piece.span.start, piece.span.end)
     return found

@@ -59,14 +59,14 @@ _LETTERS: tuple[tuple[str, str], ...] = (
 _SCRIPTS = {"cp1250": "central European", "cp1252": "western European", "cp1254": "Turkish"}
 
 
-class Decoded(NamedTuple):
+class DecodedText(NamedTuple):
     """A text, and a sentence for the user where its encoding had to be guessed (else empty)."""
 
     text: str
     note: str
 
 
-def decode(data: bytes, encoding: str | None = None) -> Decoded:
+def decode(data: bytes, encoding: str | None = None) -> DecodedText:
     """The text of a file: in the encoding that is said, or by its byte order mark, as UTF-8, as UTF-16 without a mark,
     or by a guess, with a note.
 
@@ -80,21 +80,21 @@ def decode(data: bytes, encoding: str | None = None) -> Decoded:
     """
     for mark, known in _MARKS:
         if data.startswith(mark):
-            return Decoded(data[len(mark) :].decode(known, "replace"), "")
+            return DecodedText(data[len(mark) :].decode(known, "replace"), "")
     if encoding is not None:
         return _decode_as(data, encoding)
     sample = data[:_SAMPLE_BYTES]
     if b"\x00" in sample:
         little = sample[1::2].count(0) >= sample[0::2].count(0)
         guess = "utf-16-le" if little else "utf-16-be"
-        return Decoded(data.decode(guess, "replace"), f"read as {guess.upper()} without a byte order mark")
+        return DecodedText(data.decode(guess, "replace"), f"read as {guess.upper()} without a byte order mark")
     try:
-        return Decoded(data.decode("utf-8"), "")
+        return DecodedText(data.decode("utf-8"), "")
     except UnicodeDecodeError:
         guess, script = _guess(sample)
         shown = guess.replace("cp125", "Windows-125").replace("koi8_r", "KOI8-R")
         note = f"no UTF-8, so read as {shown} ({script}); if letters are wrong, say the encoding with --encoding NAME"
-        return Decoded(data.decode(guess, "replace"), note)
+        return DecodedText(data.decode(guess, "replace"), note)
 
 
 def check_encoding(encoding: str) -> str:
@@ -111,10 +111,10 @@ def check_encoding(encoding: str) -> str:
     return encoding
 
 
-def _decode_as(data: bytes, encoding: str) -> Decoded:
+def _decode_as(data: bytes, encoding: str) -> DecodedText:
     text = data.decode(check_encoding(encoding), "replace")
     odd = text.count("\ufffd")
-    return Decoded(text, f"{odd} characters mean nothing in {encoding} and are read as \ufffd" if odd else "")
+    return DecodedText(text, f"{odd} characters mean nothing in {encoding} and are read as \ufffd" if odd else "")
 
 
 def _guess(sample: bytes) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from whisperdiar.formats._reading.labels import split_labels
 from whisperdiar.types import Cue
 
 
-def finished(cues: Sequence[Cue], shown: Sequence[Cue]) -> tuple[Cue, ...]:
+def keep_finished(cues: Sequence[Cue], shown: Sequence[Cue]) -> tuple[Cue, ...]:
     """Cues with the lines that viewers see and the speakers that were found in them.
 
     Args:
@@ -33,7 +33,7 @@ def _speakers(cue: Cue, n_lines: int) -> dict[str, Any]:
     return {"speaker": None, "line_speakers": cue.line_speakers if len(cue.line_speakers) == n_lines else ()}
 
 
-def unlabelled(cues: Sequence[Cue]) -> tuple[Cue, ...]:
+def strip_labels(cues: Sequence[Cue]) -> tuple[Cue, ...]:
     """The same without names and dashes in labelled lines, for writers that show speakers in a way of their own."""
     if not any(cue.labelled for cue in cues):
         return tuple(cues)

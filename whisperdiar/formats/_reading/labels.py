@@ -1,6 +1,6 @@
 """Who speaks, as text that viewers see: ``Anna: `` at a change of speaker, a dash for each of two people.
 
-`_writing.speakers` writes labels, `split_labels` reads them; `mark_leads` makes each the other's reverse.
+`_writing.speakers` writes labels, `split_labels` reads them; `mark_prefixes` makes each the other's reverse.
 """
 
 from __future__ import annotations
@@ -91,8 +91,8 @@ def split_labels(cues: Sequence[Cue]) -> tuple[Cue, ...]:
     A cue without a label that follows within `LABEL_AGAIN` is the same speaker's, unless it begins with what may be an
     unknown label: then it is nobody's. Cues that know their speaker already are left alone.
     """
-    parted = [[_part(line) for line in cue.lines] for cue in cues]
-    known = _known_names(parted)
+    parted = [[_parse_line(line) for line in cue.lines] for cue in cues]
+    known = _collect_names(parted)
     found: list[Cue] = []
     current: str | None = None
     last_end = float("-inf")
@@ -101,7 +101,7 @@ def split_labels(cues: Sequence[Cue]) -> tuple[Cue, ...]:
         # In milliseconds, so that what is written and what is read agree about the limit.
         follows = 0.0 <= round(cue.span.start - last_end, 3) <= LABEL_AGAIN
         goes_on = follows and not unknown and not (lines and lines[0].change)
-        made = _named(cue, lines, known, current if goes_on else None)
+        made = _assign_names(cue, lines, known, current if goes_on else None)
         found.append(made)
         overlaps = round(cue.span.start - last_end, 3) < 0.0
         single = overlaps or cue.speaker is not None or any(line.kind == "bracket" for line in lines)
@@ -110,7 +110,7 @@ def split_labels(cues: Sequence[Cue]) -> tuple[Cue, ...]:
     return tuple(found)
 
 
-def _part(line: str) -> _Line:
+def _parse_line(line: str) -> _Line:
     text = line.strip()
     if text.startswith(MARK):
         return _Line(text[1:], None, text[1:], False, False)
@@ -138,10 +138,10 @@ def _label_of(text: str) -> tuple[str | None, str, _Kind]:
     if label is None:
         return None, text, "none"
     name = label["name"].strip()
-    return name, label["rest"] or "", "name" if _like_a_name(name) else "other"
+    return name, label["rest"] or "", "name" if _is_like_name(name) else "other"
 
 
-def _like_a_name(text: str) -> bool:
+def _is_like_name(text: str) -> bool:
     words = text.split()
     if not 1 <= len(words) <= _MOST_WORDS or _NO_NAME & set(text) or not any(letter.isalpha() for letter in text):
         return False
@@ -151,7 +151,7 @@ def _like_a_name(text: str) -> bool:
     return not words[0][0].islower() and all(len(word) <= _LONGEST_PARTICLE for word in small)
 
 
-def _known_names(parted: Sequence[Sequence[_Line]]) -> _Known:
+def _collect_names(parted: Sequence[Sequence[_Line]]) -> _Known:
     lines = [line for cue in parted for line in cue]
     firsts = [cue[0] for cue in parted if cue]
     alike = Counter(line.name for line in lines if line.name is not None and line.kind == "name")
@@ -176,25 +176,25 @@ def _known_brackets(lines: Sequence[_Line], firsts: Sequence[_Line]) -> frozense
     sounds = [line.text.strip("[]() ") for line in lines if line.kind == "effect"]
     if any(not sound[:1].islower() for sound in sounds):
         return frozenset()
-    alike = {name: count for name, count in counts.items() if _like_a_name(name)}
+    alike = {name: count for name, count in counts.items() if _is_like_name(name)}
     return frozenset(name for name, count in alike.items() if sounds or count > 1)
 
 
-def _named(cue: Cue, lines: Sequence[_Line], known: _Known, before: str | None) -> Cue:
+def _assign_names(cue: Cue, lines: Sequence[_Line], known: _Known, before: str | None) -> Cue:
     """The cue with its speakers; `before` is whose it is where its first line names nobody."""
     if cue.speaker is not None or cue.line_speakers:
-        return _told_twice(cue, lines)
+        return _remove_repeated_names(cue, lines)
     if not lines:
         return cue
     dashes = sum(line.dash for line in lines)
     dialogue = lines[0].dash and dashes > 1
     names = [known.name(line) for line in lines]
     if dialogue or any(name is not None or line.change for name, line in zip(names[1:], lines[1:], strict=True)):
-        return _dialogue(cue, lines, names, before=None if dialogue else before)
+        return _split_dialogue(cue, lines, names, before=None if dialogue else before)
     if names[0] is None:
         texts = [_shown(shown, line) for shown, line in zip(cue.lines, lines, strict=True)]
         return replace(_with_lines(cue, texts), speaker=before)
-    made = _with_first(cue, lines[0].labelled, names[0])
+    made = _replace_first(cue, lines[0].labelled, names[0])
     rest = made.lines[len(made.lines) - len(lines) + 1 :]
     texts = [_shown(shown, line) for shown, line in zip(rest, lines[1:], strict=True)]
     return _with_lines(made, [*made.lines[: len(made.lines) - len(rest)], *texts])
@@ -210,30 +210,30 @@ def _shown(shown: str, line: _Line) -> str:
 def _with_lines(cue: Cue, texts: Sequence[str]) -> Cue:
     if tuple(texts) == cue.lines:
         return cue
-    timed = tuple(_cut(row, text) for row, text in zip(cue.timed, texts, strict=True)) if cue.timed else ()
+    timed = tuple(_cut_row(row, text) for row, text in zip(cue.timed, texts, strict=True)) if cue.timed else ()
     return replace(cue, lines=tuple(texts), timed=timed)
 
 
-def _told_twice(cue: Cue, lines: Sequence[_Line]) -> Cue:
+def _remove_repeated_names(cue: Cue, lines: Sequence[_Line]) -> Cue:
     """Without the names and dashes in the text of a cue whose speakers the file tells by itself."""
     speakers = cue.line_speakers or (cue.speaker,) * len(cue.lines)
     dialogue = len(set(cue.line_speakers)) > 1 and all(line.dash for line in lines)
     texts = []
     for shown, line, speaker in zip(cue.lines, lines, speakers, strict=True):
-        if speaker is not None and line.name is not None and line.labelled and _same(line.name, speaker):
+        if speaker is not None and line.name is not None and line.labelled and _is_same_name(line.name, speaker):
             texts.append(line.labelled)
         else:
             texts.append(line.text if dialogue or (speaker is None and line.change) else shown.removeprefix(MARK))
-    timed = tuple(_cut(row, text) for row, text in zip(cue.timed, texts, strict=True)) if cue.timed else ()
+    timed = tuple(_cut_row(row, text) for row, text in zip(cue.timed, texts, strict=True)) if cue.timed else ()
     return replace(cue, lines=tuple(texts), timed=timed)
 
 
-def _same(name: str, speaker: str) -> bool:
+def _is_same_name(name: str, speaker: str) -> bool:
     """Formats write some characters of a name as others (a brace as a wide one, a comma as a low quote)."""
     return [x for x in name if x.isalnum()] == [x for x in speaker if x.isalnum()]
 
 
-def _cut(row: Sequence[TimedText], text: str) -> tuple[TimedText, ...]:
+def _cut_row(row: Sequence[TimedText], text: str) -> tuple[TimedText, ...]:
     """The end of a line's pieces that holds this text."""
     left = len("".join(piece.text for piece in row).rstrip()) - len(text)
     kept: list[TimedText] = []
@@ -244,15 +244,15 @@ def _cut(row: Sequence[TimedText], text: str) -> tuple[TimedText, ...]:
     return tuple(kept)
 
 
-def _with_first(cue: Cue, text: str, speaker: str | None) -> Cue:
+def _replace_first(cue: Cue, text: str, speaker: str | None) -> Cue:
     """The cue with another first line, or without it where nothing but a label stood there."""
     if not text and len(cue.lines) > 1:
         return replace(cue, lines=cue.lines[1:], speaker=speaker, timed=cue.timed[1:])
-    timed = (_cut(cue.timed[0], text), *cue.timed[1:]) if cue.timed else ()
+    timed = (_cut_row(cue.timed[0], text), *cue.timed[1:]) if cue.timed else ()
     return replace(cue, lines=(text, *cue.lines[1:]), speaker=speaker, timed=timed)
 
 
-def _dialogue(cue: Cue, lines: Sequence[_Line], names: Sequence[str | None], *, before: str | None) -> Cue:
+def _split_dialogue(cue: Cue, lines: Sequence[_Line], names: Sequence[str | None], *, before: str | None) -> Cue:
     """Several people in one cue; a line that neither a dash nor a label begins goes on with the one before."""
     texts: list[str] = []
     speakers: list[str | None] = []
@@ -272,11 +272,11 @@ def _dialogue(cue: Cue, lines: Sequence[_Line], names: Sequence[str | None], *, 
         if text:
             texts.append(text)
             speakers.append(current)
-            timed += [_cut(cue.timed[index], text)] if cue.timed else []
+            timed += [_cut_row(cue.timed[index], text)] if cue.timed else []
     return replace(cue, lines=tuple(texts), line_speakers=tuple(speakers), timed=tuple(timed))
 
 
-def mark_leads(
+def mark_prefixes(
     leads: Sequence[tuple[str, ...]], cues: Sequence[Cue], wanted: Sequence[Sequence[str | None]]
 ) -> list[tuple[str, ...]]:
     """What stands before each line of cues, with `MARK` wherever `split_labels` would find other speakers or texts.
@@ -318,7 +318,7 @@ def _read_otherwise(
 
 
 def _is_doubtful(lead: str, line: str) -> bool:
-    part = _part(lead + line)
+    part = _parse_line(lead + line)
     return part.name is not None or part.dash or part.change or line.startswith(MARK) or _is_label(lead)
 
 

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from whisperdiar.formats._reading.blocks import clock_seconds
-from whisperdiar.formats._text import one_line, without_breaks
+from whisperdiar.formats._reading.blocks import parse_clock
+from whisperdiar.formats._text import one_line, remove_breaks
 from whisperdiar.types import Cue, Span, TimedText
 
 # The standard's tags, with classes and annotation, those of SRT, and times; other text in "<>" stays.
@@ -54,11 +54,11 @@ def cue_of(span: Span, lines: Iterable[str]) -> Cue:
     so are tags, which are known by their names.
     """
     parsed = _parse(_RUBY_TEXT.sub("", "\n".join(lines)))
-    rows = [row for line in parsed.lines for row in _by_voice(line)]
+    rows = [row for line in parsed.lines for row in _split_by_voice(line)]
     rows = [row for row in rows if one_line("".join(piece.text for piece in row))]
     texts = tuple(one_line("".join(piece.text for piece in row)) for row in rows)
     voices = [next((piece.voice for piece in row if piece.text.strip()), None) for row in rows]
-    timed = _timed(rows, span) if any(piece.start is not None for row in rows for piece in row) else ()
+    timed = _assign_times(rows, span) if any(piece.start is not None for row in rows for piece in row) else ()
     if len(set(voices)) > 1:
         return Cue(span, texts, None, tuple(voices), timed)
     return Cue(span, texts, voices[0] if voices else None, (), timed)
@@ -68,26 +68,26 @@ def _parse(text: str) -> _Parsed:
     parsed = _Parsed()
     for index, part in enumerate(_TOKENS.split(text)):
         if index % 2:
-            _tag(part, parsed)
+            _parse_tag(part, parsed)
             continue
         for number, line in enumerate(part.split("\n")):
             if number:
                 parsed.lines.append([])
-            parsed.add(without_breaks(html.unescape(line)))
+            parsed.add(remove_breaks(html.unescape(line)))
     return parsed
 
 
-def _tag(tag: str, parsed: _Parsed) -> None:
+def _parse_tag(tag: str, parsed: _Parsed) -> None:
     time = _TIME.fullmatch(tag)
     if time:
-        parsed.start = clock_seconds(*time.groups())
+        parsed.start = parse_clock(*time.groups())
     elif tag.strip().lower() == "/v":
         parsed.voice = None
     elif voice := _VOICE.fullmatch(tag):
         parsed.voice = one_line(html.unescape(voice[1])) or None
 
 
-def _by_voice(line: list[_Piece]) -> list[list[_Piece]]:
+def _split_by_voice(line: list[_Piece]) -> list[list[_Piece]]:
     rows: list[list[_Piece]] = [[]]
     voice: str | None = None
     for piece in line:
@@ -99,7 +99,7 @@ def _by_voice(line: list[_Piece]) -> list[list[_Piece]]:
     return rows
 
 
-def _timed(rows: list[list[_Piece]], span: Span) -> tuple[tuple[TimedText, ...], ...]:
+def _assign_times(rows: list[list[_Piece]], span: Span) -> tuple[tuple[TimedText, ...], ...]:
     """Each piece lasts until the next one begins, in the order of the text; nothing leaves the cue."""
     pieces = [piece for row in rows for piece in row]
     starts = [span.start]

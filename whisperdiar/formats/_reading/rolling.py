@@ -24,7 +24,7 @@ NEARLY_ALL = 0.8
 _LEAST_GROWING = 2
 
 
-def unrolled(cues: Sequence[Cue]) -> tuple[Cue, ...]:
+def unroll(cues: Sequence[Cue]) -> tuple[Cue, ...]:
     """Cues of rolling captions (in the order of a file) with each line once, where it is new; others as they are.
 
     A cue rolls on where it begins with the last lines of the cue before, follows it at once, and shows a new line or

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from whisperdiar.formats._reading import fields
-from whisperdiar.formats._reading.utterances import Heard, HeardWord
+from whisperdiar.formats._reading.utterances import ParsedUtterance, ParsedWord
 from whisperdiar.formats._writing.runs import UNKNOWN
 
 _WORD_KEYS = ("word", "text")
@@ -19,7 +19,7 @@ _SCORE_KEYS = ("score", "probability", "confidence")
 _PAUSE_S = 1.0
 
 
-def segments(value: Any, where: str = "segments") -> list[Heard]:
+def segments(value: Any, where: str = "segments") -> list[ParsedUtterance]:
     """Utterances from a list of segments, in its order.
 
     Raises:
@@ -31,11 +31,11 @@ def segments(value: Any, where: str = "segments") -> list[Heard]:
         words = words_of(item, place)
         said = fields.text(item, "text", place) if words else fields.required_text(item, ("text",), place)
         start, end = fields.time(item, "start", place), fields.time(item, "end", place)
-        heard.append(Heard(start, end, fields.text(item, "speaker", place) or None, said, words, place))
+        heard.append(ParsedUtterance(start, end, fields.text(item, "speaker", place) or None, said, words, place))
     return heard
 
 
-def words_of(item: Mapping[str, Any], where: str, *, keys: Sequence[str] = _WORD_KEYS) -> list[HeardWord]:
+def words_of(item: Mapping[str, Any], where: str, *, keys: Sequence[str] = _WORD_KEYS) -> list[ParsedWord]:
     """The words of a segment, or of any object that has a list of ``words``.
 
     Args:
@@ -50,7 +50,7 @@ def words_of(item: Mapping[str, Any], where: str, *, keys: Sequence[str] = _WORD
         scores = [fields.number(word, key, place) for key in _SCORE_KEYS if word.get(key) is not None]
         who = fields.text(word, "speaker", place)
         found.append(
-            HeardWord(
+            ParsedWord(
                 fields.required_text(word, keys, place),
                 fields.number(word, "start", place),
                 fields.number(word, "end", place),
@@ -61,13 +61,13 @@ def words_of(item: Mapping[str, Any], where: str, *, keys: Sequence[str] = _WORD
     return found
 
 
-def utterances_of(words: Sequence[HeardWord], speaker: str | None, where: str) -> list[Heard]:
+def utterances_of(words: Sequence[ParsedWord], speaker: str | None, where: str) -> list[ParsedUtterance]:
     """Utterances of words that have none: a new one after a pause of more than a second.
 
     Words without a time belong to the utterance of the word before them; where no word has one, there is no telling
     when anything is said, and the only utterance has no length.
     """
-    groups: list[list[HeardWord]] = []
+    groups: list[list[ParsedWord]] = []
     last: float | None = None
     for word in words:
         if not groups or (last is not None and word.start is not None and word.start - last > _PAUSE_S):
@@ -81,5 +81,5 @@ def utterances_of(words: Sequence[HeardWord], speaker: str | None, where: str) -
         ends = [word.end for word in group if word.end is not None]
         start = min(starts, default=reached)
         reached = max(start, max(ends, default=start))
-        heard.append(Heard(start, reached, speaker, "", group, where))
+        heard.append(ParsedUtterance(start, reached, speaker, "", group, where))
     return heard

@@ -14,8 +14,8 @@ from typing import NamedTuple
 from whisperdiar.errors import FormatError
 from whisperdiar.formats._reading.recordings import NO_ID, choose
 from whisperdiar.formats._reading.segments import utterances_of
-from whisperdiar.formats._reading.utterances import Heard, HeardWord, transcript_of
-from whisperdiar.formats._text import one_line, refuse_line, seconds_field, without_mark
+from whisperdiar.formats._reading.utterances import ParsedUtterance, ParsedWord, transcript_of
+from whisperdiar.formats._text import one_line, parse_seconds, refuse_line, remove_byte_order_mark
 from whisperdiar.formats._writing.runs import UNKNOWN
 from whisperdiar.formats._writing.tables import FORMULA
 from whisperdiar.transcript import Transcript
@@ -60,7 +60,7 @@ def read_table(text: str, *, recording_id: str | None) -> Transcript:
         FormatError: there is no such header, or a row that cannot be read (with its line); several recordings
             (`SeveralRecordings`), or not the one asked for.
     """
-    rows, of_words = _rows(without_mark(text))
+    rows, of_words = _rows(remove_byte_order_mark(text))
     recordings: dict[str, list[_Row]] = {}
     for row in rows:
         recordings.setdefault(row.recording or NO_ID, []).append(row)
@@ -69,23 +69,25 @@ def read_table(text: str, *, recording_id: str | None) -> Transcript:
     return transcript_of(_by_words(own) if of_words else [_segment(row) for row in own], recording_id=found)
 
 
-def _segment(row: _Row) -> Heard:
-    return Heard(row.start, row.end, row.speaker or None, row.text, (), f"line {row.number}")
+def _segment(row: _Row) -> ParsedUtterance:
+    return ParsedUtterance(row.start, row.end, row.speaker or None, row.text, (), f"line {row.number}")
 
 
-def _by_words(rows: Sequence[_Row]) -> list[Heard]:
+def _by_words(rows: Sequence[_Row]) -> list[ParsedUtterance]:
     """Words of a segment, or where no column says it of a speaker, parted at pauses."""
     groups: dict[tuple[str, str], list[_Row]] = {}
     for row in rows:
         groups.setdefault((row.segment, "" if row.segment else row.speaker), []).append(row)
     heard = []
     for (segment, speaker), own in groups.items():
-        words = [HeardWord(row.text, row.start, row.end, row.probability, row.speaker or UNKNOWN) for row in own]
+        words = [ParsedWord(row.text, row.start, row.end, row.probability, row.speaker or UNKNOWN) for row in own]
         if not segment:
             heard += utterances_of(words, speaker or None, f"line {own[0].number}")
             continue
         start = min(row.start for row in own)
-        heard.append(Heard(start, max(start, *(row.end for row in own)), None, "", words, f"line {own[0].number}"))
+        heard.append(
+            ParsedUtterance(start, max(start, *(row.end for row in own)), None, "", words, f"line {own[0].number}")
+        )
     return heard
 
 
@@ -138,7 +140,7 @@ def _row(number: int, line: str, cells: Sequence[str], columns: Mapping[str, int
     start, end = _seconds(cell("start")), _seconds(cell("end"))
     if start is None or end is None:
         refuse_line(number, line, "expected a start and an end in seconds")
-    probability = seconds_field(cell("probability"))
+    probability = parse_seconds(cell("probability"))
     return _Row(
         number,
         cell("recording"),
@@ -159,6 +161,6 @@ def _plain(text: str) -> str:
 def _seconds(text: str) -> float | None:
     clock = _CLOCK.fullmatch(text)
     if clock is None:
-        return seconds_field(text.replace(",", "."))
+        return parse_seconds(text.replace(",", "."))
     hours, minutes, seconds = clock.groups()
     return int(hours or 0) * 3600 + int(minutes) * 60 + float(seconds.replace(",", "."))

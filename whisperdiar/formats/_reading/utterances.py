@@ -35,7 +35,7 @@ _TOKEN = re.compile(rf"\s*(?:[{_SPACELESS}][^\w\s]*|[^\s{_SPACELESS}]+)")
 _NO_LEAD = re.compile(rf"[{_SPACELESS}\u3000-\u303f\uff00-\uffef\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff]")
 
 
-class HeardWord(NamedTuple):
+class ParsedWord(NamedTuple):
     """A word of an utterance; seconds, or None where the file says none."""
 
     text: str
@@ -45,7 +45,7 @@ class HeardWord(NamedTuple):
     speaker: str | None = None
 
 
-class Heard(NamedTuple):
+class ParsedUtterance(NamedTuple):
     """An utterance of a file: seconds, a name (None or `UNKNOWN` for nobody), its text, its words where there are some.
 
     Where the words are not those of the text (somebody has corrected one of them), the text counts. `where` says to
@@ -56,12 +56,12 @@ class Heard(NamedTuple):
     end: float
     speaker: str | None
     text: str
-    words: Sequence[HeardWord] = ()
+    words: Sequence[ParsedWord] = ()
     where: str = ""
 
 
 def transcript_of(
-    heard: Iterable[Heard],
+    heard: Iterable[ParsedUtterance],
     *,
     recording_id: str = NO_ID,
     duration: float | None = None,
@@ -88,7 +88,7 @@ def transcript_of(
         span = Span(item.start, item.end)
         speaker = _name(item.speaker)
         following = ordered[index + 1].start if index + 1 < len(ordered) else item.end
-        words = _words(item, span, speaker, following)
+        words = _make_words(item, span, speaker, following)
         runs = [(who, tuple(run)) for who, run in groupby(words, key=lambda word: word.speaker)]
         own = [Segment(run, who) for who, run in runs]
         segments += own
@@ -118,7 +118,7 @@ def _name(speaker: str | None) -> str | None:
     return None if speaker in (None, "", UNKNOWN) else speaker
 
 
-def mend_times(heard: Sequence[Heard]) -> tuple[list[Heard], str]:
+def mend_times(heard: Sequence[ParsedUtterance]) -> tuple[list[ParsedUtterance], str]:
     """Utterances of a file in its order → the same with times that can be, and a sentence about what was mended.
 
     An utterance whose end lies before its start lasts as long as its words, or up to the next one. A word whose times
@@ -127,7 +127,7 @@ def mend_times(heard: Sequence[Heard]) -> tuple[list[Heard], str]:
     Raises:
         FormatError: a time is no time of a recording.
     """
-    found: list[Heard] = []
+    found: list[ParsedUtterance] = []
     bad: list[str] = []
     for index, item in enumerate(heard):
         where = item.where or f"utterance {index + 1}"
@@ -161,7 +161,7 @@ def _check_time(start: float, end: float, where: str) -> None:
         raise FormatError(f"{where}: {start} to {end}: these are no times of a recording")
 
 
-def _mend_word(word: HeardWord, item: Heard, where: str) -> HeardWord:
+def _mend_word(word: ParsedWord, item: ParsedUtterance, where: str) -> ParsedWord:
     if word.start is None or word.end is None:
         return word
     _check_time(word.start, word.end, where)
@@ -169,7 +169,9 @@ def _mend_word(word: HeardWord, item: Heard, where: str) -> HeardWord:
     return word._replace(start=None, end=None) if word.end < word.start or stray else word
 
 
-def _mend_utterance(item: Heard, words: Sequence[HeardWord], before: float, following: float) -> tuple[float, float]:
+def _mend_utterance(
+    item: ParsedUtterance, words: Sequence[ParsedWord], before: float, following: float
+) -> tuple[float, float]:
     timed = [(word.start, word.end) for word in words if word.start is not None and word.end is not None]
     if timed:
         return min(start for start, _ in timed), max(end for _, end in timed)
@@ -186,30 +188,30 @@ def last_word_end(start: float, end: float, following: float, n_words: int) -> f
     return following if absurd and start < following < end else end
 
 
-def _words(item: Heard, span: Span, speaker: str | None, following: float) -> tuple[Word, ...]:
+def _make_words(item: ParsedUtterance, span: Span, speaker: str | None, following: float) -> tuple[Word, ...]:
     given = [word for word in item.words if word.text.strip()]
     text = item.text.strip()
     texts = [word.text.strip() for word in given]
     who = _speakers(given, speaker)
     if not text:
-        pieces = joined(texts)
+        pieces = join_words(texts)
     else:
-        cut = woven(text, texts) if texts else None
+        cut = match_text(text, texts) if texts else None
         tokens = cut if cut is not None else _TOKEN.findall(text)
         if cut is None and len(tokens) != len(given):
             who = [who[index * len(who) // len(tokens)] for index in range(len(tokens))] if who else []
-            given = [HeardWord(token) for token in tokens]
-        pieces = _led(tokens)
+            given = [ParsedWord(token) for token in tokens]
+        pieces = _add_leading_space(tokens)
     if not any(word.start is not None and word.end is not None for word in given):
         span = Span(span.start, last_word_end(span.start, span.end, following, len(given)))
-    times = filled([word._replace(text=piece) for word, piece in zip(given, pieces, strict=True)], span)
+    times = fill_times([word._replace(text=piece) for word, piece in zip(given, pieces, strict=True)], span)
     return tuple(
         Word(place, piece, min(1.0, max(0.0, word.probability)), name)
         for word, piece, place, name in zip(given, pieces, times, who or [speaker] * len(given), strict=True)
     )
 
 
-def _speakers(words: Sequence[HeardWord], speaker: str | None) -> list[str | None]:
+def _speakers(words: Sequence[ParsedWord], speaker: str | None) -> list[str | None]:
     """Who says each word: as it says (`UNKNOWN`: nobody known), else as its neighbour before it or, if none, behind."""
     named = [word.speaker for word in words if word.speaker is not None]
     if not named:
@@ -222,37 +224,37 @@ def _speakers(words: Sequence[HeardWord], speaker: str | None) -> list[str | Non
     return found
 
 
-def joined(texts: Sequence[str]) -> list[str]:
+def join_words(texts: Sequence[str]) -> list[str]:
     """Words as the recogniser gives them: with a leading space, unless both neighbours' script writes none."""
-    pieces = _led(list(texts))[:1]
+    pieces = _add_leading_space(list(texts))[:1]
     for left, right in pairwise(texts):
         close = _NO_LEAD.match(left[-1:]) and _NO_LEAD.match(right)
         pieces.append(right if close else f" {right}")
     return pieces
 
 
-def tokens(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """A text without words, cut at white space and between the characters of Chinese and Japanese."""
-    return _led(_TOKEN.findall(text.strip()))
+    return _add_leading_space(_TOKEN.findall(text.strip()))
 
 
-def _led(pieces: list[str]) -> list[str]:
+def _add_leading_space(pieces: list[str]) -> list[str]:
     """The first one with the space that parts it from the segment before it."""
     return [pieces[0] if _NO_LEAD.match(pieces[0]) else f" {pieces[0]}", *pieces[1:]] if pieces else []
 
 
-def woven(text: str, words: Sequence[str]) -> list[str] | None:
+def match_text(text: str, words: Sequence[str]) -> list[str] | None:
     """The text cut into one piece for each of its words; None where it does not hold them, and nothing else but
     white space and punctuation, in this order. Joined, the pieces are the text."""
     edges = []
     position = 0
     for word in words:
         found = text.find(word, position)
-        if found < 0 or _says_something(text[position:found]):
+        if found < 0 or _has_text(text[position:found]):
             return None
         edges.append((found, found + len(word)))
         position = found + len(word)
-    if _says_something(text[position:]):
+    if _has_text(text[position:]):
         return None
     cuts = [0]
     for (_, end), (start, _) in pairwise(edges):
@@ -262,11 +264,11 @@ def woven(text: str, words: Sequence[str]) -> list[str] | None:
     return [text[first:last] for first, last in pairwise([*cuts, len(text)])]
 
 
-def _says_something(text: str) -> bool:
+def _has_text(text: str) -> bool:
     return any(character.isalnum() for character in text)
 
 
-def filled(words: Sequence[HeardWord], span: Span) -> list[Span]:
+def fill_times(words: Sequence[ParsedWord], span: Span) -> list[Span]:
     """Times of all words of an utterance; those that have none share what their neighbours leave, by length."""
     times: list[Span] = []
     waiting: list[str] = []
@@ -275,13 +277,13 @@ def filled(words: Sequence[HeardWord], span: Span) -> list[Span]:
             waiting.append(word.text)
             continue
         own = Span(word.start, word.end)
-        times += shared(waiting, times[-1].end if times else min(span.start, own.start), own.start)
+        times += divide_time(waiting, times[-1].end if times else min(span.start, own.start), own.start)
         times.append(own)
         waiting = []
-    return times + shared(waiting, times[-1].end if times else span.start, span.end)
+    return times + divide_time(waiting, times[-1].end if times else span.start, span.end)
 
 
-def shared(texts: Sequence[str], start: float, end: float) -> list[Span]:
+def divide_time(texts: Sequence[str], start: float, end: float) -> list[Span]:
     """The time from start to end, divided by the lengths of the texts; all at the start where there is none."""
     end = max(start, end)
     total = sum(len(text.strip()) for text in texts) or 1

@@ -8,7 +8,14 @@ from typing import Any
 from whisperdiar.errors import FormatError
 from whisperdiar.formats._reading import fields
 from whisperdiar.formats._reading.segments import words_of
-from whisperdiar.formats._reading.utterances import Heard, HeardWord, filled, joined, mend_times, woven
+from whisperdiar.formats._reading.utterances import (
+    ParsedUtterance,
+    ParsedWord,
+    fill_times,
+    join_words,
+    match_text,
+    mend_times,
+)
 from whisperdiar.types import Span, Word
 
 _KEYS = ("text", "word")
@@ -34,18 +41,18 @@ def recognised_words(value: Sequence[Any]) -> tuple[tuple[Word, ...], str]:
             # Without words the text must be there to be compared: under another key it would be lost.
             read = fields.text if own.words else _required
             said = read(items[index], "text", f"words[{index}]")
-            if said and woven(said, [word.text for word in own.words if word.text]) is None:
+            if said and match_text(said, [word.text for word in own.words if word.text]) is None:
                 raise FormatError(f"words[{index}].words: the text of this segment has other words than these")
         raw = [text for item in items for text in _raw_texts(item.get("words") or ())]
     else:
         heard = [_utterance(words_of({"words": value}, "", keys=_KEYS), "")]
         raw = _raw_texts(items)
     mended, told = mend_times(heard)
-    texts = iter(raw if any(text[:1].isspace() for text in raw) else joined([text.strip() for text in raw]))
+    texts = iter(raw if any(text[:1].isspace() for text in raw) else join_words([text.strip() for text in raw]))
     words: list[Word] = []
     for item in mended:
         kept = [word._replace(text=next(texts)) for word in item.words]
-        times = filled(kept, Span(item.start, item.end))
+        times = fill_times(kept, Span(item.start, item.end))
         words += [Word(span, word.text, word.probability) for word, span in zip(kept, times, strict=True)]
     return tuple(words), told
 
@@ -54,7 +61,7 @@ def _required(item: Mapping[str, Any], key: str, where: str) -> str:
     return fields.required_text(item, (key,), where)
 
 
-def _utterance(words: Sequence[HeardWord], where: str) -> Heard:
+def _utterance(words: Sequence[ParsedWord], where: str) -> ParsedUtterance:
     for index, word in enumerate(words):
         place = f"{where}.words[{index}]".lstrip(".")
         parts = [part for part in word.text.split() if any(letter.isalpha() for letter in part)]
@@ -64,7 +71,7 @@ def _utterance(words: Sequence[HeardWord], where: str) -> Heard:
             raise FormatError(f"{place}.{'start' if word.start is None else 'end'}: this time is missing")
     bounds = [(word.start or 0.0, word.end or 0.0) for word in words]
     start = min((min(pair) for pair in bounds), default=0.0)
-    return Heard(start, max((max(pair) for pair in bounds), default=start), None, "", words, where)
+    return ParsedUtterance(start, max((max(pair) for pair in bounds), default=start), None, "", words, where)
 
 
 def _raw_texts(items: Sequence[Mapping[str, Any]]) -> list[str]:

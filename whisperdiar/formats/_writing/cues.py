@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from whisperdiar.formats._text import milliseconds, one_line, without_breaks
+from whisperdiar.formats._text import one_line, remove_breaks, to_milliseconds
 from whisperdiar.types import Cue, Ranges, TimedText
 
 
-class Piece(NamedTuple):
+class CuePiece(NamedTuple):
     """A part of a line and when it is spoken; the texts of a line's pieces joined are the line."""
 
     start_ms: int
@@ -30,7 +30,7 @@ class ReadyCue(NamedTuple):
     lines: tuple[str, ...]
     speaker: str | None
     line_speakers: tuple[str | None, ...] = ()
-    pieces: tuple[tuple[Piece, ...], ...] = ()
+    pieces: tuple[tuple[CuePiece, ...], ...] = ()
     level: int = 0
     rows_below: int = 0
     labelled: bool = False
@@ -46,51 +46,51 @@ class ReadyCue(NamedTuple):
         return self.italics[line] if self.italics else ()
 
 
-def ready(cues: Iterable[Cue]) -> list[ReadyCue]:
+def prepare_cues(cues: Iterable[Cue]) -> list[ReadyCue]:
     """Sorted by start (cues of one start keep their order); a cue without text is left out."""
-    made = sorted(filter(None, map(_ready, cues)), key=lambda cue: cue.start_ms)
-    return _placed(made)
+    made = sorted(filter(None, map(_prepare_cue, cues)), key=lambda cue: cue.start_ms)
+    return _stack_cues(made)
 
 
-def _ready(cue: Cue) -> ReadyCue | None:
+def _prepare_cue(cue: Cue) -> ReadyCue | None:
     lines = [one_line(line) for line in cue.lines]
     kept = [index for index, line in enumerate(lines) if line]
     if not kept:
         return None
-    start_ms = max(0, milliseconds(cue.span.start))
+    start_ms = max(0, to_milliseconds(cue.span.start))
     # Players skip a cue of no length: a word of zero length still gets one millisecond.
-    end_ms = max(start_ms + 1, milliseconds(cue.span.end))
+    end_ms = max(start_ms + 1, to_milliseconds(cue.span.end))
     speakers = tuple(cue.line_speakers[i] for i in kept) if len(cue.line_speakers) == len(lines) else ()
     timed = tuple(cue.timed[i] for i in kept) if len(cue.timed) == len(lines) else ()
     shown = tuple(lines[i] for i in kept)
-    pieces = _pieces(shown, timed, start_ms, end_ms)
+    pieces = _make_pieces(shown, timed, start_ms, end_ms)
     # Ranges are of the lines as they were read; a line that had to be cleaned has none.
     italics = tuple(cue.italics[i] if lines[i] == cue.lines[i] else () for i in kept) if cue.italics else ()
     return ReadyCue(start_ms, end_ms, shown, cue.speaker, speakers, pieces, labelled=cue.labelled, italics=italics)
 
 
-def _pieces(
+def _make_pieces(
     lines: tuple[str, ...], timed: tuple[tuple[TimedText, ...], ...], start_ms: int, end_ms: int
-) -> tuple[tuple[Piece, ...], ...]:
+) -> tuple[tuple[CuePiece, ...], ...]:
     """Times in order and inside the cue; a line whose pieces do not add up to it is one piece."""
     if not timed:
         return ()
     found = []
     clock_ms = start_ms
     for line, items in zip(lines, timed, strict=True):
-        texts = _texts(line, items)
+        texts = _split_text(line, items)
         row = []
         for item, text in zip(items, texts, strict=False):
-            clock_ms = min(max(clock_ms, milliseconds(item.span.start)), end_ms)
+            clock_ms = min(max(clock_ms, to_milliseconds(item.span.start)), end_ms)
             if text:
-                row.append(Piece(clock_ms, min(max(clock_ms, milliseconds(item.span.end)), end_ms), text))
-        found.append(tuple(row) or (Piece(clock_ms, end_ms, line),))
+                row.append(CuePiece(clock_ms, min(max(clock_ms, to_milliseconds(item.span.end)), end_ms), text))
+        found.append(tuple(row) or (CuePiece(clock_ms, end_ms, line),))
     return tuple(found)
 
 
-def _texts(line: str, items: tuple[TimedText, ...]) -> list[str]:
+def _split_text(line: str, items: tuple[TimedText, ...]) -> list[str]:
     """Each piece's share of the line; empty where they do not add up to it."""
-    texts = [without_breaks(item.text) for item in items]
+    texts = [remove_breaks(item.text) for item in items]
     if "".join(texts).strip() != line:
         return []
     filled = [index for index, text in enumerate(texts) if text.strip()]
@@ -100,7 +100,7 @@ def _texts(line: str, items: tuple[TimedText, ...]) -> list[str]:
     return texts
 
 
-def _placed(cues: list[ReadyCue]) -> list[ReadyCue]:
+def _stack_cues(cues: list[ReadyCue]) -> list[ReadyCue]:
     """Cues that are shown at the same time lie above one another: each on the lowest level that is free."""
     placed: list[ReadyCue] = []
     shown: dict[int, ReadyCue] = {}

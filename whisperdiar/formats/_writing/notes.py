@@ -27,7 +27,7 @@ def fallback_notes(provenance: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(note for note in notes if note))
 
 
-def without_folders(value: Any) -> Any:
+def remove_folders(value: Any) -> Any:
     """The same JSON value with the folders of this machine taken out of every text: of a path its last part stays.
 
     Files are sent to others, to whom the folders of its maker say nothing.
@@ -38,9 +38,9 @@ def without_folders(value: Any) -> Any:
             return re.split(r"[/\\]", value.rstrip("/\\"))[-1]
         return _LOCAL.sub(lambda found: found[1] or found[0], value)
     if isinstance(value, Mapping):
-        return {key: without_folders(item) for key, item in value.items()}
+        return {key: remove_folders(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [without_folders(item) for item in value]
+        return [remove_folders(item) for item in value]
     return value
 
 

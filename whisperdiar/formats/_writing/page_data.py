@@ -12,13 +12,13 @@ from dataclasses import asdict, replace
 from itertools import pairwise
 from typing import Any
 
-from whisperdiar.formats._reading.finished import unlabelled
+from whisperdiar.formats._reading.finished import strip_labels
 from whisperdiar.formats._reading.labels import UNKNOWN
-from whisperdiar.formats._text import milliseconds, speaker_names
-from whisperdiar.formats._writing.cues import ready
-from whisperdiar.formats._writing.notes import fallback_notes, without_folders
+from whisperdiar.formats._text import speaker_names, to_milliseconds
+from whisperdiar.formats._writing.cues import prepare_cues
+from whisperdiar.formats._writing.notes import fallback_notes, remove_folders
 from whisperdiar.formats._writing.render import subtitle_cues
-from whisperdiar.formats._writing.speakers import clean_names, leads
+from whisperdiar.formats._writing.speakers import clean_names, line_prefixes
 from whisperdiar.options import WriteOptions
 from whisperdiar.statistics import Statistics, talk_statistics
 from whisperdiar.text.json import write_compact
@@ -30,7 +30,7 @@ _HEAD = ("schema_version", "recording_id", "duration", "start", "language", "spe
 
 def page_data(transcript: Transcript, *, options: WriteOptions) -> dict[str, Any]:
     """JSON values only: everything that the page shows and that its downloads hold."""
-    transcript = replace(transcript, provenance=without_folders(transcript.provenance))
+    transcript = replace(transcript, provenance=remove_folders(transcript.provenance))
     figures = talk_statistics(transcript)
     labels = _labels(transcript, figures)
     place: dict[str | None, int] = {label: i for i, label in enumerate(labels)}
@@ -84,7 +84,7 @@ def _cues(transcript: Transcript, place: Mapping[str | None, int], options: Writ
     Of each: start, end, who says it (a list where lines differ), its text, for each line what stands before it
     (0 nothing, 1 the name, 2 that somebody else speaks whom nobody knows), and the line of the screen for WebVTT.
     """
-    made = ready(unlabelled(subtitle_cues(transcript, style="label", options=options)))
+    made = prepare_cues(strip_labels(subtitle_cues(transcript, style="label", options=options)))
     known = clean_names(made, speaker_names(transcript))
     unknown = f"{UNKNOWN} "
     return [
@@ -96,7 +96,7 @@ def _cues(transcript: Transcript, place: Mapping[str | None, int], options: Writ
             "".join("0" if not lead else "2" if lead == unknown else "1" for lead in before),
             cue.rows_below + len(cue.lines) if cue.level else 0,
         ]
-        for cue, before in zip(made, leads(made, known, "label"), strict=True)
+        for cue, before in zip(made, line_prefixes(made, known, "label"), strict=True)
     ]
 
 
@@ -113,7 +113,9 @@ def _figures(figures: Statistics) -> dict[str, Any]:
     for item in figures.speakers:
         values = asdict(item)
         longest = item.longest_turn
-        values["longest_turn"] = None if longest is None else [milliseconds(longest.start), milliseconds(longest.end)]
+        values["longest_turn"] = (
+            None if longest is None else [to_milliseconds(longest.start), to_milliseconds(longest.end)]
+        )
         people.append({key: round(value, 4) if isinstance(value, float) else value for key, value in values.items()})
     return {"speech": figures.speech, "overlap": figures.overlap, "speakers": people, "answers": figures.answer_counts}
 
@@ -125,13 +127,13 @@ def _column(values: Iterable[int | None]) -> Any:
 
 def _times(spans: Sequence[Span]) -> dict[str, Any]:
     """Starts as steps from one to the next, which are small, and lengths."""
-    starts = [milliseconds(span.start) for span in spans]
+    starts = [to_milliseconds(span.start) for span in spans]
     steps = starts[:1] + [after - before for before, after in pairwise(starts)]
     return {
         "step": _column(steps),
-        "length": _column(milliseconds(span.end) - milliseconds(span.start) for span in spans),
+        "length": _column(to_milliseconds(span.end) - to_milliseconds(span.start) for span in spans),
     }
 
 
 def _thousandths(value: float | None) -> int | None:
-    return None if value is None else milliseconds(value)
+    return None if value is None else to_milliseconds(value)

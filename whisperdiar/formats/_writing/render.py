@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from whisperdiar.formats._reading.finished import unlabelled
-from whisperdiar.formats._text import milliseconds, speaker_names
-from whisperdiar.formats._writing.cues import ready
-from whisperdiar.formats._writing.speakers import chosen_style, clean_names, full_label, label_if_it_fits, leads
+from whisperdiar.formats._reading.finished import strip_labels
+from whisperdiar.formats._text import speaker_names, to_milliseconds
+from whisperdiar.formats._writing.cues import prepare_cues
+from whisperdiar.formats._writing.speakers import (
+    choose_label_style,
+    choose_style,
+    clean_names,
+    full_label,
+    line_prefixes,
+)
 from whisperdiar.options import WriteOptions
 from whisperdiar.subtitles import cues as make_cues
-from whisperdiar.subtitles import relined
+from whisperdiar.subtitles import reflow_lines
 from whisperdiar.text.graphemes import columns
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue
@@ -23,17 +29,17 @@ def subtitle_cues(transcript: Transcript, *, style: str, options: WriteOptions) 
     Those of finished subtitles stay as they are, unless the options ask for a cut of their own.
     """
     if transcript.cues and options.keeps_cues:
-        return transcript.cues if options.speaker_style == "auto" else unlabelled(transcript.cues)
+        return transcript.cues if options.speaker_style == "auto" else strip_labels(transcript.cues)
     shown = {item.id: columns(full_label(item.name)) for item in transcript.speakers} if style == "label" else {}
     rules = options.rules(transcript.language)
     made = make_cues(transcript, rules=rules, style=style, reserved=shown)
     if style != "label":
         return made
     # Where a name stands is known when all cues are: the lines of the others need not keep room for it.
-    visible = sorted((cue for cue in made if ready([cue])), key=lambda cue: milliseconds(cue.span.start))
-    before = leads(ready(visible), clean_names(visible, speaker_names(transcript)), style)
+    visible = sorted((cue for cue in made if prepare_cues([cue])), key=lambda cue: to_milliseconds(cue.span.start))
+    before = line_prefixes(prepare_cues(visible), clean_names(visible, speaker_names(transcript)), style)
     return tuple(
-        cue if row[0] else relined(cue, rules=rules, language=transcript.language)
+        cue if row[0] else reflow_lines(cue, rules=rules, language=transcript.language)
         for cue, row in zip(visible, before, strict=True)
     )
 
@@ -51,7 +57,7 @@ class DumpsCues(Protocol):
     ) -> str: ...
 
 
-def written(transcript: Transcript, dumps_cues: DumpsCues, *, style: str, options: WriteOptions) -> str:
+def render_cues(transcript: Transcript, dumps_cues: DumpsCues, *, style: str, options: WriteOptions) -> str:
     """A transcript's cues in such a format."""
     return dumps_cues(
         subtitle_cues(transcript, style=style, options=options),
@@ -63,9 +69,9 @@ def written(transcript: Transcript, dumps_cues: DumpsCues, *, style: str, option
 
 def timed_lines(transcript: Transcript, *, options: WriteOptions) -> list[tuple[int, int, tuple[str, ...]]]:
     """Start and end in milliseconds and the lines of every cue, for containers of plain text: names or dashes."""
-    style = chosen_style(options.speaker_style, own=label_if_it_fits(options), supported=())
-    made = ready(subtitle_cues(transcript, style=style, options=options))
-    before = leads(made, clean_names(made, speaker_names(transcript)), style)
+    style = choose_style(options.speaker_style, own=choose_label_style(options), supported=())
+    made = prepare_cues(subtitle_cues(transcript, style=style, options=options))
+    before = line_prefixes(made, clean_names(made, speaker_names(transcript)), style)
     return [
         (cue.start_ms, cue.end_ms, tuple(lead + line for lead, line in zip(row, cue.lines, strict=True)))
         for cue, row in zip(made, before, strict=True)

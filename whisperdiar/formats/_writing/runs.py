@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from whisperdiar.formats._text import distinct, milliseconds, one_line, speaker_names
+from whisperdiar.formats._text import make_distinct, one_line, speaker_names, to_milliseconds
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Word
 
@@ -21,7 +21,7 @@ class SpokenWord(NamedTuple):
     word: Word
 
 
-class Spoken(NamedTuple):
+class SpokenSegment(NamedTuple):
     """A segment with text: 0 ≤ start_ms ≤ end_ms, its label, its text on one line, its words that have a text."""
 
     start_ms: int
@@ -31,7 +31,7 @@ class Spoken(NamedTuple):
     words: tuple[SpokenWord, ...]
 
 
-def spoken(transcript: Transcript) -> list[Spoken]:
+def prepare_segments(transcript: Transcript) -> list[SpokenSegment]:
     """Segments sorted by start (those of one start keep their order); what has no visible text is left out."""
     found = []
     for segment in transcript.segments:
@@ -39,13 +39,13 @@ def spoken(transcript: Transcript) -> list[Spoken]:
         text = one_line("".join(word.text for word in segment.words))
         if words:
             start_ms, end_ms = min(word.start_ms for word in words), max(word.end_ms for word in words)
-            found.append(Spoken(start_ms, end_ms, segment.speaker, text, words))
+            found.append(SpokenSegment(start_ms, end_ms, segment.speaker, text, words))
     return sorted(found, key=lambda item: item.start_ms)
 
 
 def _word(word: Word, text: str) -> SpokenWord:
-    start_ms = max(0, milliseconds(word.start))
-    return SpokenWord(start_ms, max(start_ms, milliseconds(word.end)), text, word)
+    start_ms = max(0, to_milliseconds(word.start))
+    return SpokenWord(start_ms, max(start_ms, to_milliseconds(word.end)), text, word)
 
 
 def distinct_names(transcript: Transcript) -> dict[str | None, str]:
@@ -60,4 +60,4 @@ def distinct_names(transcript: Transcript) -> dict[str | None, str]:
     wanted: dict[str | None, str] = {None: UNKNOWN}  # the first, so that nobody else gets this name
     for label in labels:
         wanted[label] = one_line(known.get(label, label)) or one_line(label) or "speaker"
-    return distinct(wanted)
+    return make_distinct(wanted)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Literal
 
-from whisperdiar.formats._reading.labels import LABEL_AGAIN, MARK, UNKNOWN, mark_leads
+from whisperdiar.formats._reading.labels import LABEL_AGAIN, MARK, UNKNOWN, mark_prefixes
 from whisperdiar.formats._text import one_line
 from whisperdiar.formats._writing.cues import ReadyCue
 from whisperdiar.options import WriteOptions
@@ -21,14 +21,14 @@ begin again."""
 DASH = "- "
 
 
-def chosen_style(style: str, *, own: str, supported: Sequence[str]) -> str:
+def choose_style(style: str, *, own: str, supported: Sequence[str]) -> str:
     """The style of a format: its own for ``auto``, ``label`` in place of what it cannot show."""
     if style == "auto":
         return own
     return style if style in (*supported, "none", "label", "dash") else "label"
 
 
-def label_if_it_fits(options: WriteOptions) -> str:
+def choose_label_style(options: WriteOptions) -> str:
     """What formats that show names do by themselves: a name at each change, none where a cue holds a few words only."""
     return "label" if options.rules(None).max_words is None else "none"
 
@@ -52,7 +52,7 @@ def full_label(name: str) -> str:
     return f"{shown}: " if shown else ""
 
 
-def leads(cues: Sequence[ReadyCue], names: Mapping[str, str], style: str) -> list[tuple[str, ...]]:
+def line_prefixes(cues: Sequence[ReadyCue], names: Mapping[str, str], style: str) -> list[tuple[str, ...]]:
     """For every cue, what stands before each of its lines.
 
     ``label``: the name where another person begins to speak, after `LABEL_AGAIN` seconds without a cue, and on every
@@ -69,16 +69,16 @@ def leads(cues: Sequence[ReadyCue], names: Mapping[str, str], style: str) -> lis
     return [none if cue.labelled else row for cue, row, none in zip(cues, found, nothing, strict=True)]
 
 
-def readable_leads(
+def readable_prefixes(
     cues: Sequence[ReadyCue], names: Mapping[str, str], style: str, *, told: Literal["", "cues", "lines"] = ""
 ) -> list[tuple[str, ...]]:
-    """`leads` of a file that is read back: where a name or a text would be taken for something else, a mark that is
-    not seen tells which it is.
+    """`line_prefixes` of a file that is read back: where a name or a text would be taken for something else, a mark that
+    is not seen tells which it is.
 
     Args:
         told: what the format itself says of the speakers: those of whole cues, of every line, or nothing.
     """
-    rows = leads(cues, names, style)
+    rows = line_prefixes(cues, names, style)
     if any(cue.labelled for cue in cues):  # finished subtitles stay as they are
         return rows
     shown, wanted = [], []
@@ -90,7 +90,7 @@ def readable_leads(
         shown.append(Cue(span, cue.lines, known[0] if alone else None, () if alone else known))
         labels = tuple(name.replace(MARK, "") or None if name is not None else None for name in who)
         wanted.append(known if style != "label" else tuple(a or b for a, b in zip(known, labels, strict=True)))
-    return mark_leads(rows, shown, wanted)
+    return mark_prefixes(rows, shown, wanted)
 
 
 def _dashes(cue: ReadyCue) -> tuple[str, ...]:

@@ -17,9 +17,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from whisperdiar.formats._reading.silence import SILENCE, SILENT_WORDS
-from whisperdiar.formats._reading.utterances import Heard, HeardWord
-from whisperdiar.formats._text import distinct
-from whisperdiar.formats._writing.runs import Spoken, distinct_names, spoken
+from whisperdiar.formats._reading.utterances import ParsedUtterance, ParsedWord
+from whisperdiar.formats._text import make_distinct
+from whisperdiar.formats._writing.runs import SpokenSegment, distinct_names, prepare_segments
 from whisperdiar.transcript import Transcript
 
 _WORDS = "words@"  # type@participant, as ELAN's users name tiers
@@ -46,7 +46,7 @@ class Lane(NamedTuple):
     words: list[Mark]
 
 
-def lanes(transcript: Transcript, *, blanks: bool = False) -> list[Lane]:
+def make_lanes(transcript: Transcript, *, blanks: bool = False) -> list[Lane]:
     """The tiers of all speakers who say something, in the order of the transcript's speakers, nobody known last.
 
     Args:
@@ -54,10 +54,12 @@ def lanes(transcript: Transcript, *, blanks: bool = False) -> list[Lane]:
     """
     names = distinct_names(transcript)
     bases = _tier_names(names)
-    items = spoken(transcript)
+    items = prepare_segments(transcript)
     if blanks and not items:
         turns = sorted(transcript.turns, key=lambda turn: turn.start)
-        items = [Spoken(max(0, round(t.start * 1000)), max(0, round(t.end * 1000)), t.speaker, "", ()) for t in turns]
+        items = [
+            SpokenSegment(max(0, round(t.start * 1000)), max(0, round(t.end * 1000)), t.speaker, "", ()) for t in turns
+        ]
     found: dict[str | None, list[Lane]] = {label: [] for label in [*(key for key in names if key is not None), None]}
     for item in items:
         end_ms = max(item.end_ms, item.start_ms + max(1, len(item.words)))
@@ -70,7 +72,7 @@ def lanes(transcript: Transcript, *, blanks: bool = False) -> list[Lane]:
             own.append(lane)
         lane.utterances.append(Mark(item.start_ms, end_ms, item.text))
         if item.words:
-            lane.words.extend(_placed(item, end_ms))
+            lane.words.extend(_place_words(item, end_ms))
     return [lane for own in found.values() for lane in own]
 
 
@@ -81,10 +83,10 @@ def _tier_names(names: Mapping[str | None, str]) -> dict[str | None, str]:
     def is_taken(name: str) -> bool:
         return name.startswith(_WORDS) and _LANE.sub("", name.removeprefix(_WORDS)) in taken
 
-    return distinct({label: name.replace("@", "_") if is_taken(name) else name for label, name in names.items()})
+    return make_distinct({label: name.replace("@", "_") if is_taken(name) else name for label, name in names.items()})
 
 
-def _placed(item: Spoken, end_ms: int) -> list[Mark]:
+def _place_words(item: SpokenSegment, end_ms: int) -> list[Mark]:
     """The words of an utterance, a millisecond or more each, one after the other."""
     starts: list[int] = []
     left = len(item.words)
@@ -106,12 +108,12 @@ class Tier(NamedTuple):
     marks: Sequence[tuple[float, float, str]]
 
 
-def read_tiers(tiers: Iterable[Tier]) -> list[Heard]:
+def read_tiers(tiers: Iterable[Tier]) -> list[ParsedUtterance]:
     """Utterances of tiers by their names: ``Anna``, ``Anna@2``, and their words on ``words@Anna``, ``words@Anna@2``.
 
     Forced aligners' names are understood as well (``Anna - words``, or ``words`` alone; their phones and what they
     write for silence are passed over). Of tiers of one name the first has the first one's words, the second the
-    second one's. Words without a tier of utterances are utterances of one word, which `whole` joins.
+    second one's. Words without a tier of utterances are utterances of one word, which `group_words` joins.
     """
     tiers = list(tiers)
     # What has a tier of words beside it is an utterance tier of ours, also of a speaker who is called "words".
@@ -139,9 +141,9 @@ def read_tiers(tiers: Iterable[Tier]) -> list[Heard]:
         own = words[tier.name].pop(0).marks if words.get(tier.name) else ()
         # A tier of ours has its words beside it, and no mark of silence: what looks like one has been said.
         marks = tier.marks if own else [mark for mark in tier.marks if mark[2] not in SILENCE]
-        found += _placed_by(tier.name, with_words(marks, own, _speaker(tier.name, names)))
+        found += _placed_by(tier.name, attach_words(marks, own, _speaker(tier.name, names)))
     for tier in (tier for left in words.values() for tier in left):
-        found += _placed_by(_WORDS + tier.name, whole(tier.marks, _LANE.sub("", tier.name) or None))
+        found += _placed_by(_WORDS + tier.name, group_words(tier.marks, _LANE.sub("", tier.name) or None))
     return found
 
 
@@ -151,34 +153,40 @@ def _speaker(tier: str, names: Collection[str]) -> str:
     return base if base in names or (_LANE.search(base) and f"{base}@1" in names) else tier
 
 
-def _placed_by(name: str, heard: Iterable[Heard]) -> list[Heard]:
+def _placed_by(name: str, heard: Iterable[ParsedUtterance]) -> list[ParsedUtterance]:
     return [item._replace(where=f"tier {name!r}, {item.start:g} s") for item in heard]
 
 
-def with_words(
+def attach_words(
     utterances: Sequence[tuple[float, float, str]], words: Sequence[tuple[float, float, str]], speaker: str | None
-) -> list[Heard]:
+) -> list[ParsedUtterance]:
     """Utterances with the words whose middle lies in them; words outside of all are utterances of their own."""
     starts = [start for start, _, _ in utterances]
-    inside: list[list[HeardWord]] = [[] for _ in utterances]
+    inside: list[list[ParsedWord]] = [[] for _ in utterances]
     outside = []
     for start, end, text in words:
         middle = (start + end) / 2
         index = bisect_right(starts, middle) - 1
         if index >= 0 and middle <= utterances[index][1]:
-            inside[index].append(HeardWord(text, start, end))
+            inside[index].append(ParsedWord(text, start, end))
         else:
             outside.append((start, end, text))
-    heard = [Heard(*mark[:2], speaker, mark[2], own) for mark, own in zip(utterances, inside, strict=True)]
-    return heard + whole(outside, speaker)
+    heard = [ParsedUtterance(*mark[:2], speaker, mark[2], own) for mark, own in zip(utterances, inside, strict=True)]
+    return heard + group_words(outside, speaker)
 
 
-def whole(words: Sequence[tuple[float, float, str]], speaker: str | None, *, pause: float = 1.0) -> list[Heard]:
+def group_words(
+    words: Sequence[tuple[float, float, str]], speaker: str | None, *, pause: float = 1.0
+) -> list[ParsedUtterance]:
     """Utterances of words that have none: a new one after a pause of more than so many seconds."""
-    groups: list[list[HeardWord]] = []
+    groups: list[list[ParsedWord]] = []
     for start, end, text in words:
         last = groups[-1][-1].end if groups else None
         if last is None or start - last > pause:
             groups.append([])
-        groups[-1].append(HeardWord(text, start, end))
-    return [Heard(own[0].start or 0.0, max(word.end or 0.0 for word in own), speaker, "", own) for own in groups if own]
+        groups[-1].append(ParsedWord(text, start, end))
+    return [
+        ParsedUtterance(own[0].start or 0.0, max(word.end or 0.0 for word in own), speaker, "", own)
+        for own in groups
+        if own
+    ]

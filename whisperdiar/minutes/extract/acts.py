@@ -1,4 +1,4 @@
-"""What sentences do, as far as their words say it outright: promise, ask for something, decide, or nothing. Pure.
+"""Dialogue acts: sentences that promise, ask for something, decide, or none of these. Pure.
 
 What a language's file lists is looked for; languages without a file have none of it.
 """
@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from whisperdiar.minutes.extract.dates import due
+from whisperdiar.minutes.extract.dates import find_due
 from whisperdiar.minutes.extract.material import Material, words_of
-from whisperdiar.minutes.extract.owners import owner
+from whisperdiar.minutes.extract.owners import find_owner
 from whisperdiar.minutes.language import token_line, tokens_of
 from whisperdiar.minutes.units import Utterance
 from whisperdiar.options import MinutesOptions
@@ -23,7 +23,7 @@ _LIKELIEST = (0.9, 0.99)
 _ANSWER_SECONDS = 4.0
 
 
-def sentences(utterances: Sequence[Utterance]) -> dict[int, list[int]]:
+def group_sentences(utterances: Sequence[Utterance]) -> dict[int, list[int]]:
     """Number of each sentence → places of its utterances, in the order of time."""
     found: dict[int, list[int]] = {}
     for place, item in enumerate(utterances):
@@ -31,12 +31,12 @@ def sentences(utterances: Sequence[Utterance]) -> dict[int, list[int]]:
     return found
 
 
-def idle(material: Material) -> set[int]:
+def find_small_talk(material: Material) -> set[int]:
     """Sentences that greet, thank, go to lunch, look at the clock: they look like agreements, and are none."""
     phrases = [token_line(tokens_of(phrase)) for phrase in material.spoken.data.get("greetings", ())]
     patterns = material.spoken.data.get("idle", ())
     found = set()
-    for sentence, run in sentences(material.utterances).items() if phrases or patterns else ():
+    for sentence, run in group_sentences(material.utterances).items() if phrases or patterns else ():
         said = words_of(run, material)
         line = token_line(tokens_of(said))
         if any(phrase in line for phrase in phrases) or _says(patterns, said):
@@ -44,12 +44,12 @@ def idle(material: Material) -> set[int]:
     return found
 
 
-def asked(utterances: Iterable[Utterance]) -> set[int]:
+def find_questions(utterances: Iterable[Utterance]) -> set[int]:
     """Sentences that end with a question mark: what is asked is not decided."""
     return {item.whole for item in utterances if item.asks}
 
 
-def performed(material: Material) -> list[int]:
+def find_decisions(material: Material) -> list[int]:
     """Places of utterances that say that something is decided, in so many words."""
     data = material.spoken.data
     return [
@@ -59,7 +59,7 @@ def performed(material: Material) -> list[int]:
     ]
 
 
-def promised(material: Material, options: MinutesOptions) -> list[int]:
+def find_promises(material: Material, options: MinutesOptions) -> list[int]:
     """Places of sentences that say who does something until when, or what, and that the model finds likely enough.
 
     What speakers promise until a day needs no likelihood.
@@ -70,20 +70,20 @@ def promised(material: Material, options: MinutesOptions) -> list[int]:
         return []
     # In meetings unlike those of the corpus everything is unlikely: then the likeliest of this one are looked at.
     some, more = (float(np.quantile(scores, part)) for part in _LIKELIEST)
-    unwanted = idle(material)
+    unwanted = find_small_talk(material)
     places: list[int] = []
-    for sentence, run in sentences(items).items():
+    for sentence, run in group_sentences(items).items():
         likely = float(scores[run].max())
         said = words_of(run, material)
-        until = due(said, material.spoken, options.day)
+        until = find_due(said, material.spoken, options.day)
         tasks = material.spoken.count("task", token_line(tokens_of(said))) > 0
         if sentence in unwanted or (until is None and not tasks):
             continue
-        who = owner(run[-1], items, material.names, material.spoken, text=said)
+        who = find_owner(run[-1], items, material.names, material.spoken, text=said)
         if until is None and likely < min(_TASK_FROM * threshold, more):
             # "Sure, by Friday" makes a promise of what was asked.
-            reply = answer_to(run[-1], who, material)
-            until = None if reply is None else due(items[reply].text, material.spoken, options.day)
+            reply = find_answer(run[-1], who, material)
+            until = None if reply is None else find_due(items[reply].text, material.spoken, options.day)
             if until is None:
                 continue
         # "I'm going to talk about it today" is no promise.
@@ -94,7 +94,7 @@ def promised(material: Material, options: MinutesOptions) -> list[int]:
     return places
 
 
-def asks_for(run: Sequence[int], material: Material) -> bool:
+def is_request(run: Sequence[int], material: Material) -> bool:
     """Whether a sentence names a task, and who is to do it."""
     said = words_of(run, material)
     tasks = material.spoken.count("task", token_line(tokens_of(said))) > 0
@@ -102,16 +102,16 @@ def asks_for(run: Sequence[int], material: Material) -> bool:
     return (
         tasks
         and not decides
-        and owner(run[-1], material.utterances, material.names, material.spoken, text=said) is not None
+        and find_owner(run[-1], material.utterances, material.names, material.spoken, text=said) is not None
     )
 
 
-def follows(place: int, utterances: Sequence[Utterance]) -> bool:
+def is_continued(place: int, utterances: Sequence[Utterance]) -> bool:
     """Whether the utterance before is of the same speaker."""
     return utterances[place - 1].speaker == utterances[place].speaker
 
 
-def answer_to(place: int, who: str | None, material: Material) -> int | None:
+def find_answer(place: int, who: str | None, material: Material) -> int | None:
     """The place of what somebody else, who is to do it, says right after: ``Sure, by Friday.``"""
     item = material.utterances[place]
     if who is None or who == material.names.get(item.speaker or ""):

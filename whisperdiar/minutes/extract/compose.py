@@ -14,12 +14,20 @@ from dataclasses import replace
 import numpy as np
 
 from whisperdiar.minutes.content import Item, Minutes, Participant
-from whisperdiar.minutes.extract.acts import answer_to, asked, asks_for, follows, idle, performed, promised
-from whisperdiar.minutes.extract.dates import due
-from whisperdiar.minutes.extract.evidence import runs, strongest, whole
+from whisperdiar.minutes.extract.acts import (
+    find_answer,
+    find_decisions,
+    find_promises,
+    find_questions,
+    find_small_talk,
+    is_continued,
+    is_request,
+)
+from whisperdiar.minutes.extract.dates import find_due
+from whisperdiar.minutes.extract.evidence import complete_sentences, group_runs, select_strongest
 from whisperdiar.minutes.extract.material import Material, evidence_of, prepare, text_of, words_of
-from whisperdiar.minutes.extract.owners import owner
-from whisperdiar.minutes.extract.topics import topics
+from whisperdiar.minutes.extract.owners import find_owner
+from whisperdiar.minutes.extract.topics import find_topics
 from whisperdiar.minutes.language import Language, n_words, token_line, tokens_of
 from whisperdiar.minutes.units import Utterance
 from whisperdiar.options import MinutesOptions, PlotOptions
@@ -79,11 +87,11 @@ def compose(material: Material, options: MinutesOptions) -> Minutes:
         n_words=sum(len(item.words) for item in material.utterances),
         participants=participants(transcript),
         names=material.names,
-        topics=topics(material.utterances, material.spoken),
+        topics=find_topics(material.utterances, material.spoken),
         summary=_summary(material, options),
         decisions=decided,
         actions=to_do,
-        questions=_questions(material, decided, to_do),
+        questions=_find_questions(material, decided, to_do),
         media=options.media,
         picture=picture_svg(transcript, options=PlotOptions(width=_PICTURE_WIDTH)) if transcript.segments else None,
     )
@@ -93,9 +101,9 @@ def _summary(material: Material, options: MinutesOptions) -> tuple[Item, ...]:
     lengths = np.array([len(item.words) for item in material.utterances], dtype=np.float64)
     budget = options.length if options.length is not None else options.length_share * float(lengths.sum())
     scores = material.scores.probability["summary"]
-    places = strongest(scores, lengths, budget)
+    places = select_strongest(scores, lengths, budget)
     made = []
-    for run in runs(places, material.utterances, gap=1, longest=_LONGEST_ITEM):
+    for run in group_runs(places, material.utterances, gap=1, longest=_LONGEST_ITEM):
         text = text_of(run, material)
         if n_words(text) >= _FEWEST_WORDS:
             made.append(Item(text, evidence_of(run, material.utterances), float(np.mean(scores[run]))))
@@ -106,27 +114,29 @@ def _outcomes(material: Material, options: MinutesOptions) -> tuple[tuple[Item, 
     """Decisions and actions: as likely as those that people chose in the corpus, and those that are said outright."""
     items = material.utterances
     few = options.fewest_outcomes_share / 2
-    to_do = whole({*_likely("actions", material, options, share=few), *promised(material, options)}, items)
-    likely = _likely("outcomes", material, options, share=options.fewest_outcomes_share)
-    likely = whole({*likely, *performed(material)}, items)
+    to_do = complete_sentences(
+        {*_select_likely("actions", material, options, share=few), *find_promises(material, options)}, items
+    )
+    likely = _select_likely("outcomes", material, options, share=options.fewest_outcomes_share)
+    likely = complete_sentences({*likely, *find_decisions(material)}, items)
     runs_of = {items[run[0]].whole: run for run in _sentences(to_do, items)}
     for run in _sentences(likely, items):
-        if asks_for(run, material):
+        if is_request(run, material):
             runs_of.setdefault(items[run[0]].whole, run)
     actions: list[Item] = []
-    taken = asked(items)
+    taken = find_questions(items)
     for sentence, run in sorted(runs_of.items(), key=lambda found: found[1]):
-        item = _action(run, material, options)
+        item = _make_action(run, material, options)
         if item is not None:
             actions.append(item)
         # What only looks like something to do is no decision either, unless it says so.
         if item is not None or not material.spoken.count("decision", token_line(tokens_of(words_of(run, material)))):
             taken.add(sentence)
     decided = [place for place in likely if items[place].whole not in taken]
-    return _merged(_clusters(decided, material), material), _merged(actions, material)
+    return _merge_items(_group_decisions(decided, material), material), _merge_items(actions, material)
 
 
-def _likely(target: str, material: Material, options: MinutesOptions, *, share: float = 0.0) -> list[int]:
+def _select_likely(target: str, material: Material, options: MinutesOptions, *, share: float = 0.0) -> list[int]:
     """Places above the threshold of a target; of more words than `options` allow the likeliest ones.
 
     Where less than `share` of the words is above it, what comes next is taken, if it is not unlikely: people seldom
@@ -138,8 +148,8 @@ def _likely(target: str, material: Material, options: MinutesOptions, *, share: 
     wanted = max(float(lengths[scores >= threshold].sum()), min(next_best, share * float(lengths.sum())))
     few = min(_FEW_WORDS, _FEW_SHARE * float(lengths.sum()))
     most = max(few, options.outcomes_share * float(lengths.sum()))
-    chosen = map(int, strongest(scores, lengths, min(wanted, most)))
-    unwanted = idle(material)
+    chosen = map(int, select_strongest(scores, lengths, min(wanted, most)))
+    unwanted = find_small_talk(material)
     return [place for place in chosen if material.utterances[place].whole not in unwanted]
 
 
@@ -151,22 +161,22 @@ def _sentences(places: Sequence[int], items: Sequence[Utterance]) -> list[list[i
     return sorted(found.values())
 
 
-def _action(run: Sequence[int], material: Material, options: MinutesOptions) -> Item | None:
+def _make_action(run: Sequence[int], material: Material, options: MinutesOptions) -> Item | None:
     said = words_of(run, material)
-    until = due(said, material.spoken, options.day)
+    until = find_due(said, material.spoken, options.day)
     text = text_of(run, material)
     first = run[0]
-    if until is not None and n_words(text) < _FEWEST_WORDS and first and follows(first, material.utterances):
+    if until is not None and n_words(text) < _FEWEST_WORDS and first and is_continued(first, material.utterances):
         run = [first - 1, *run]  # "I do. I'll send it on Monday."
         text = text_of(run, material)
     if n_words(text) < _FEWEST_WORDS:
         return None
-    who = owner(run[-1], material.utterances, material.names, material.spoken, text=said)
+    who = find_owner(run[-1], material.utterances, material.names, material.spoken, text=said)
     line = token_line(tokens_of(said))
     if who is None and material.spoken.cues and not any(material.spoken.count(cue, line) for cue in _DOING):
         return None  # thanks, and see you next time
-    if until is None and (reply := answer_to(run[-1], who, material)) is not None:
-        until = due(material.utterances[reply].text, material.spoken, options.day)
+    if until is None and (reply := find_answer(run[-1], who, material)) is not None:
+        until = find_due(material.utterances[reply].text, material.spoken, options.day)
         run = [*run, reply] if until is not None else run
     return Item(
         text=text,
@@ -177,7 +187,7 @@ def _action(run: Sequence[int], material: Material, options: MinutesOptions) -> 
     )
 
 
-def _clusters(places: Sequence[int], material: Material) -> list[Item]:
+def _group_decisions(places: Sequence[int], material: Material) -> list[Item]:
     """Decisions by sentence; what is said about the same right after is evidence of the strongest."""
     items, scores = material.utterances, material.scores.probability["outcomes"]
     groups: list[list[list[int]]] = []
@@ -206,7 +216,7 @@ def _content(text: str, spoken: Language) -> set[str]:
     return {token for token in tokens_of(text) if token not in spoken.stopwords and token not in spoken.fillers}
 
 
-def _merged(found: Sequence[Item], material: Material) -> tuple[Item, ...]:
+def _merge_items(found: Sequence[Item], material: Material) -> tuple[Item, ...]:
     """Items that say the same become one, told the way that is most certain, with the evidence of all."""
     kept: list[Item] = []
     for item in found:
@@ -227,7 +237,7 @@ def _merged(found: Sequence[Item], material: Material) -> tuple[Item, ...]:
     return tuple(kept)
 
 
-def _questions(material: Material, decided: Sequence[Item], to_do: Sequence[Item]) -> tuple[Item, ...]:
+def _find_questions(material: Material, decided: Sequence[Item], to_do: Sequence[Item]) -> tuple[Item, ...]:
     """Questions of substance that no decision answers and that ask nobody to do something: the weightiest ones."""
     items, found = material.utterances, material.scores
     if not items:
@@ -255,7 +265,7 @@ def _questions(material: Material, decided: Sequence[Item], to_do: Sequence[Item
         if n_words(text) >= _FEWEST_WORDS:
             text = text if text.endswith(("?", "？", "؟")) else text.rstrip(".") + "?"
             made.append(Item(text, evidence_of(whole, items), float(scores[place])))
-    return _merged(made, material)
+    return _merge_items(made, material)
 
 
 def _is_question(item: Utterance, spoken: Language) -> bool:

@@ -1,4 +1,4 @@
-"""Until when: the phrase of a language's patterns, and the day that dateparser makes of it. Pure.
+"""Due dates: the phrase of a language's patterns, and the day that dateparser makes of it. Pure.
 
 Without the day of the meeting, or without dateparser (extra ``minutes``), the phrase is all that is kept.
 """
@@ -18,7 +18,7 @@ from whisperdiar.minutes.language import Language, language
 _FURTHEST_DAYS = 800
 
 
-def due(text: str, spoken: Language, meeting: datetime.date | None) -> Due | None:
+def find_due(text: str, spoken: Language, meeting: datetime.date | None) -> Due | None:
     """The first phrase that says until when, and the day it means; None where there is none."""
     pattern = _pattern(spoken.code)
     found = None if pattern is None else pattern.search(" ".join(text.split()))
@@ -28,7 +28,7 @@ def due(text: str, spoken: Language, meeting: datetime.date | None) -> Due | Non
     if found.group(0) == found.group("when") and re.search(spoken.data["due"]["needs_before"], when):
         return None  # "the next meeting is on Monday" is no time until when something is to be done
     try:
-        day = None if meeting is None else _day(when, spoken.data["due"], spoken.code, meeting)
+        day = None if meeting is None else _resolve_day(when, spoken.data["due"], spoken.code, meeting)
     except OverflowError:  # after the last day that there is
         day = None
     return Due(found.group(0).strip(), day)
@@ -64,14 +64,14 @@ def _pattern(code: str) -> re.Pattern[str] | None:
     return re.compile(rf"\b(?:{'|'.join(rules['before'])})?\b(?P<when>{when})\b", re.IGNORECASE)
 
 
-def _day(phrase: str, rules: Mapping[str, Any], code: str, meeting: datetime.date) -> datetime.date | None:
+def _resolve_day(phrase: str, rules: Mapping[str, Any], code: str, meeting: datetime.date) -> datetime.date | None:
     """The day that a phrase means, seen from the meeting; None where it means no single day, or none that is known."""
     for weekday, names in enumerate(rules["weekdays"]):
         if re.search(rf"\b(?:{names})\b", phrase):
             return _weekday(weekday, meeting, following=bool(re.search(rules["following"], phrase)))
     for pattern, ahead in rules["relative"].items():
         if re.search(pattern, phrase):
-            return _end_of(ahead, meeting)
+            return _find_end_of(ahead, meeting)
     parser = _parser()
     if parser is None or re.search(rules["vague"], phrase):
         return None
@@ -92,7 +92,7 @@ def _weekday(weekday: int, meeting: datetime.date, *, following: bool) -> dateti
     return meeting + datetime.timedelta(days=ahead)
 
 
-def _end_of(ahead: int | str, meeting: datetime.date) -> datetime.date:
+def _find_end_of(ahead: int | str, meeting: datetime.date) -> datetime.date:
     """So many days on; or the Friday of this or the next week (never before the meeting), or the month's last day."""
     if isinstance(ahead, int):
         return meeting + datetime.timedelta(days=ahead)

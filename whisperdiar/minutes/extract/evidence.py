@@ -1,4 +1,4 @@
-"""From scores to evidence: the strongest utterances, and those that belong together. Pure."""
+"""Evidence selection: scores → the strongest utterances, and those that belong together. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from whisperdiar.minutes.units import Utterance
 Places = NDArray[np.int64]
 
 
-def strongest(scores: Vector, n_words: Vector, budget: float) -> Places:
+def select_strongest(scores: Vector, n_words: Vector, budget: float) -> Places:
     """The places of the utterances with the highest scores whose words come nearest to `budget`, ascending.
 
     With equal scores the earlier one is taken; a budget above zero takes at least one.
@@ -26,7 +26,9 @@ def strongest(scores: Vector, n_words: Vector, budget: float) -> Places:
     return np.sort(order[: last + 1])
 
 
-def runs(places: Sequence[int] | Places, utterances: Sequence[Utterance], *, gap: int, longest: int) -> list[list[int]]:
+def group_runs(
+    places: Sequence[int] | Places, utterances: Sequence[Utterance], *, gap: int, longest: int
+) -> list[list[int]]:
     """Chosen places that make one item: of one speaker, with at most `gap` others in between, up to `longest` words."""
     found: list[list[int]] = []
     open_: dict[str | None, list[int]] = {}
@@ -46,7 +48,7 @@ def runs(places: Sequence[int] | Places, utterances: Sequence[Utterance], *, gap
 _LONGEST_WHOLE = 45
 
 
-def whole(places: Iterable[int], utterances: Sequence[Utterance]) -> list[int]:
+def complete_sentences(places: Iterable[int], utterances: Sequence[Utterance]) -> list[int]:
     """Places with the rest of their sentences, ascending; of a long sentence what lies between the chosen ones.
 
     Half a sentence (``which includes the battery``) tells a reader little.

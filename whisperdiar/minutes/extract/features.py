@@ -1,4 +1,4 @@
-"""What the models see of an utterance: numbers that mean the same in any meeting and any language. Pure.
+"""Utterance features: numbers that mean the same in any meeting and any language. Pure.
 
 No word is a feature, so that nothing is learnt of what a meeting is about. Words count through their weight in the
 meeting (`lexical`) and through the categories of a language's cue phrases, if it has any.
@@ -80,13 +80,13 @@ class Columns:
 
     def relative(self, name: str) -> None:
         """The rank of a feature within the meeting, 0 to 1: meetings differ in what is much."""
-        self.add(f"{name}_rank", ranks(self.values[name]))
+        self.add(f"{name}_rank", rank_values(self.values[name]))
 
     def neighbours(self, name: str) -> None:
         """The same of the utterances around, one by one and as means of windows."""
         values = self.values[name]
         for offset in _NEIGHBOURS:
-            self.add(f"{name}{offset:+d}", shifted(values, offset))
+            self.add(f"{name}{offset:+d}", shift_values(values, offset))
         for reach in _WINDOWS:
             self.add(f"{name}~{reach}", window_mean(values, reach))
 
@@ -94,14 +94,14 @@ class Columns:
         return np.stack(list(self.values.values()), axis=1) if n else np.zeros((0, len(self.values)))
 
 
-def ranks(values: Vector) -> Vector:
+def rank_values(values: Vector) -> Vector:
     """(n,) → (n,): place in ascending order, 0 to 1; equal values share one."""
     ordered = np.sort(values)
     below = np.searchsorted(ordered, values, side="left") + np.searchsorted(ordered, values, side="right")
     return np.asarray(below / max(1, 2 * len(values)), dtype=np.float64)
 
 
-def shifted(values: Vector, offset: int) -> Vector:
+def shift_values(values: Vector, offset: int) -> Vector:
     """(n,) → (n,): the value `offset` places on, 0 beyond the ends."""
     out = np.zeros_like(values)
     if abs(offset) < len(values):
@@ -151,7 +151,7 @@ def _weight(columns: Columns, tokens: list[list[str]], language: Language) -> No
     columns.add("centroid", terms.centroid_similarity())
     columns.add("cohesion", terms.local_similarity(8))
     columns.add("lexrank", terms.lexrank())
-    new, later = terms.returning()
+    new, later = terms.novelty()
     columns.add("new", new)
     columns.add("later", later)
     columns.add("new_share", new / np.maximum(total, 1e-9))

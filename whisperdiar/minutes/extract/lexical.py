@@ -1,4 +1,4 @@
-"""What the words of an utterance weigh in its meeting: tf-idf, centrality, novelty. Pure.
+"""Lexical weights of utterances in their meeting: tf-idf, centrality, novelty. Pure.
 
 Centrality is LexRank's (Erkan and Radev 2004, JAIR 22) in its continuous form: the stationary weight of a walk between
 utterances along the cosine similarity of their tf-idf vectors. It is computed by products with the sparse term matrix,
@@ -82,7 +82,7 @@ class Terms:
             rank = (1 - _DAMPING) + _DAMPING * walked
         return rank
 
-    def returning(self) -> tuple[Vector, Vector]:
+    def novelty(self) -> tuple[Vector, Vector]:
         """(n_utterances,) twice: idf share of terms never said before, and of terms that are said again later."""
         matrix = self.counts.tocoo()
         n_terms = self.counts.shape[1]

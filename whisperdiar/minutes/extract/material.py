@@ -1,4 +1,4 @@
-"""What items are made of: a transcript cut into utterances and scored, quotes, and texts to be read. Pure."""
+"""Scored utterances, quotes, and readable texts of a transcript: what items are made of. Pure."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from whisperdiar.minutes.content import Evidence
 from whisperdiar.minutes.extract.model import Scores, score
 from whisperdiar.minutes.language import Language, language
-from whisperdiar.minutes.units import Utterance, joined, utterances
-from whisperdiar.minutes.wording import readable
+from whisperdiar.minutes.units import Utterance, join_words, utterances
+from whisperdiar.minutes.wording import make_readable
 from whisperdiar.options import MinutesOptions
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span
@@ -62,14 +62,14 @@ def evidence_of(places: Sequence[int], items: Sequence[Utterance]) -> tuple[Evid
 def _quote(group: Sequence[Utterance]) -> Evidence:
     words = [word for item in group for word in item.words]
     span = Span(min(word.start for word in words), max(word.end for word in words))
-    return Evidence(span, group[0].speaker, joined(words))
+    return Evidence(span, group[0].speaker, join_words(words))
 
 
 def text_of(places: Sequence[int], material: Material) -> str:
     """The chosen utterances as a sentence to be read."""
-    return readable(words_of(places, material), material.spoken)
+    return make_readable(words_of(places, material), material.spoken)
 
 
 def words_of(places: Sequence[int], material: Material) -> str:
     """The chosen utterances as they were said."""
-    return joined([word for place in places for word in material.utterances[place].words])
+    return join_words([word for place in places for word in material.utterances[place].words])

@@ -1,4 +1,4 @@
-"""How likely an utterance is evidence of something: trained on people's minutes, evaluated with NumPy alone.
+"""Evidence model: how likely an utterance is evidence; trained on people's minutes, evaluated with NumPy alone.
 
 A score adds three models: gradient-boosted trees and a logistic regression over `features`, and, for the language that
 they were trained on, a logistic regression over phrases in which every word that belongs to a subject is masked. The
@@ -160,21 +160,21 @@ def score(utterances: Sequence[Utterance], language: Language = NEUTRAL) -> Scor
     """How likely each utterance is evidence of each of `TARGETS`."""
     kind = kind_of(language)
     model = load(kind)
-    masked = [masked_tokens(item, language) for item in utterances] if kind == "phrases" else None
+    masked = [mask_tokens(item, language) for item in utterances] if kind == "phrases" else None
     matrices = [
         np.concatenate([extract(utterances[first:last], language).matrix for first, last in pairwise(edges)])
-        for edges in tilings(utterances)
+        for edges in split_tiles(utterances)
     ]
     found = {}
     for target in TARGETS:
         scale = model.scales[target]
         raw = sum((model.raw(target, matrix, masked) for matrix in matrices), np.zeros(len(utterances)))
-        raw = with_sentences(raw / len(matrices), utterances)
+        raw = blend_sentences(raw / len(matrices), utterances)
         found[target] = 1.0 / (1.0 + np.exp(-np.clip(scale.slope * raw + scale.offset, -40.0, 40.0)))
     return Scores(found, {target: model.scales[target].threshold for target in TARGETS})
 
 
-def tilings(utterances: Sequence[Utterance]) -> list[list[int]]:
+def split_tiles(utterances: Sequence[Utterance]) -> list[list[int]]:
     """Edges of the parts whose features are taken together: all at once, as the models learnt it.
 
     A recording much longer than any meeting that they know is cut into parts of about `_PART` seconds, twice, so that
@@ -198,7 +198,7 @@ def kind_of(language: Language) -> str:
     return "phrases" if language.code == PHRASES_OF else "cues"
 
 
-def with_sentences(values: Vector, utterances: Sequence[Utterance]) -> Vector:
+def blend_sentences(values: Vector, utterances: Sequence[Utterance]) -> Vector:
     """(n,) → (n,): half of each value is the highest of its sentence, so that sentences are chosen whole rather."""
     if not len(values):
         return values
@@ -208,7 +208,7 @@ def with_sentences(values: Vector, utterances: Sequence[Utterance]) -> Vector:
     return np.asarray((1 - SENTENCE_WEIGHT) * values + SENTENCE_WEIGHT * best[sentence])
 
 
-def masked_tokens(item: Utterance, language: Language) -> list[str]:
+def mask_tokens(item: Utterance, language: Language) -> list[str]:
     """Words of an utterance between its marks; numbers and words that belong to a subject are masked."""
     plain, numbers = _plain_words(language.code)
     words = [

@@ -1,4 +1,4 @@
-"""Who is to do it: the speaker, the one who is spoken to, or somebody who is named. Pure.
+"""Owners of actions: the speaker, the one who is spoken to, or somebody who is named. Pure.
 
 Only what is clear is answered. Of several people in a sentence the first one does it. "You" is the one whose name is
 called, the only other speaker, or the one who says yes right after; "we" and "somebody" are nobody.
@@ -16,7 +16,7 @@ _ANSWER_SECONDS = 4.0
 _CAPITALISED = r"[^\W\d_a-zа-яё][\w.'-]*"
 
 
-def owner(
+def find_owner(
     place: int,
     utterances: Sequence[Utterance],
     names: Mapping[str, str],
@@ -36,12 +36,12 @@ def owner(
         return None
     text = " ".join((text or item.text).split())
     lower = text.lower().replace("’", "'")
-    called = named(text, names.values())
+    called = find_name(text, names.values())
     subjects = {
-        "named": None if called is None else _subject_at(text, called, rules["named"]),
-        "many": _first(rules["many"], lower, rules),
-        "you": _first(rules["you"], lower, rules),
-        "self": None if item.speaker is None else _first(rules["self"], lower, rules),
+        "named": None if called is None else _find_subject(text, called, rules["named"]),
+        "many": _find_first(rules["many"], lower, rules),
+        "you": _find_first(rules["you"], lower, rules),
+        "self": None if item.speaker is None else _find_first(rules["self"], lower, rules),
     }
     # Who is spoken of first does it: "I'll make sure that you can …", "could you send it, so that I can …".
     known = [(start, who) for who, start in subjects.items() if start is not None]
@@ -53,12 +53,16 @@ def owner(
     if first == "many" or subjects["many"] is not None:
         return None
     if first == "you":
-        role = _called_role(text, rules) or _somebody(text, rules)
-        return _spoken_to(text, names.values(), language) or role or _addressed(place, utterances, names, language)
-    return _somebody(text, rules)
+        role = _find_called_role(text, rules) or _find_somebody(text, rules)
+        return (
+            _find_spoken_to(text, names.values(), language)
+            or role
+            or _find_addressed(place, utterances, names, language)
+        )
+    return _find_somebody(text, rules)
 
 
-def _first(patterns: Iterable[str], text: str, rules: Mapping[str, Sequence[str]]) -> int | None:
+def _find_first(patterns: Iterable[str], text: str, rules: Mapping[str, Sequence[str]]) -> int | None:
     """Where the first of these patterns begins that is no condition or aside (``if you can``, ``as you said``)."""
     aside = re.compile(rf"\b(?:{'|'.join(rules['aside'])}) $")
     starts = [
@@ -70,7 +74,7 @@ def _first(patterns: Iterable[str], text: str, rules: Mapping[str, Sequence[str]
     return min(starts, default=None)
 
 
-def _spoken_to(text: str, names: Iterable[str], language: Language) -> str | None:
+def _find_spoken_to(text: str, names: Iterable[str], language: Language) -> str | None:
     """Whose name is called: set off by commas or the text's ends, or at its beginning; no object of the sentence."""
     leading = "|".join(map(re.escape, sorted({*language.data.get("openers", ()), *language.fillers}, key=len)))
     begin = rf"(?:^|[,;:.?!]\s*)(?:(?:{leading}),?\s+){{0,3}}"
@@ -85,17 +89,17 @@ def _spoken_to(text: str, names: Iterable[str], language: Language) -> str | Non
     return min(called)[1] if called else None
 
 
-def named(text: str, names: Iterable[str]) -> str | None:
+def find_name(text: str, names: Iterable[str]) -> str | None:
     """The first of these names (or of their first words) that is in a text, in any case of its language."""
     found = []
     for name in filter(str.strip, names):
-        match = re.search(_form(name), text, re.IGNORECASE) or re.search(_form(name.split()[0]), text)
+        match = re.search(_name_pattern(name), text, re.IGNORECASE) or re.search(_name_pattern(name.split()[0]), text)
         if match is not None:
             found.append((match.start(), name))
     return min(found)[1] if found else None
 
 
-def _form(name: str) -> str:
+def _name_pattern(name: str) -> str:
     """A pattern for a name: with the endings of inflected languages where it is not in Latin letters."""
     if name.isascii() or len(name) < 4:
         return rf"\b{re.escape(name)}\b"
@@ -103,14 +107,16 @@ def _form(name: str) -> str:
     return rf"\b{re.escape(stem)}\w{{0,3}}\b"
 
 
-def _subject_at(text: str, name: str, verbs: Iterable[str]) -> int | None:
+def _find_subject(text: str, name: str, verbs: Iterable[str]) -> int | None:
     """Where the name stands as the subject of one of the verbs."""
-    forms = [_form(name), *([_form(name.split()[0])] if name.split() else [])]
+    forms = [_name_pattern(name), *([_name_pattern(name.split()[0])] if name.split() else [])]
     found = (re.search(rf"{form},?\s*(?:{verb})", text, re.IGNORECASE) for form in forms for verb in verbs)
     return min((match.start() for match in found if match is not None), default=None)
 
 
-def _addressed(place: int, utterances: Sequence[Utterance], names: Mapping[str, str], language: Language) -> str | None:
+def _find_addressed(
+    place: int, utterances: Sequence[Utterance], names: Mapping[str, str], language: Language
+) -> str | None:
     item = utterances[place]
     others = {other.speaker for other in utterances} - {item.speaker, None}
     if item.speaker is None or not others:
@@ -128,7 +134,7 @@ def _addressed(place: int, utterances: Sequence[Utterance], names: Mapping[str, 
     return None
 
 
-def _called_role(text: str, rules: Mapping[str, Sequence[str]]) -> str | None:
+def _find_called_role(text: str, rules: Mapping[str, Sequence[str]]) -> str | None:
     """A role that is spoken to: ``for our Industrial Designer, you are …``; two capitals, as one may be any word."""
     join = "|".join(rules["join"])
     match = re.search(
@@ -138,7 +144,7 @@ def _called_role(text: str, rules: Mapping[str, Sequence[str]]) -> str | None:
     return " ".join(words) if words and not any(word.strip(",.") in rules["stop"] for word in words) else None
 
 
-def _somebody(text: str, rules: Mapping[str, Sequence[str]]) -> str | None:
+def _find_somebody(text: str, rules: Mapping[str, Sequence[str]]) -> str | None:
     """A name or a role in capitals that is the subject: ``the Industrial Designer will …``."""
     verbs = "|".join(rules["named"])
     pattern = re.compile(rf"((?:{_CAPITALISED}\s+){{0,2}}{_CAPITALISED})(?:,?\s+|(?='))(?:{verbs})")

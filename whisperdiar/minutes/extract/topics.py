@@ -1,4 +1,4 @@
-"""Where the talk turns to something else, and what it is called. Pure.
+"""Topic segmentation: where the talk turns to something else, and what it is called. Pure.
 
 The boundaries are those of the most probable segmentation in the model of Utiyama and Isahara (A statistical model for
 domain-independent text segmentation, ACL 2001): each topic has words of its own, with Laplace's probabilities, and a
@@ -32,22 +32,22 @@ _TITLE_TERMS = 3
 _PRIOR = 20.0
 
 
-def topics(utterances: Sequence[Utterance], language: Language) -> tuple[Topic, ...]:
+def find_topics(utterances: Sequence[Utterance], language: Language) -> tuple[Topic, ...]:
     """Topics in the order of time, from the first utterance to the last end."""
     if not utterances:
         return ()
     tokens = [_content(item, language) for item in utterances]
-    blocks = _blocks(utterances)
+    blocks = _make_blocks(utterances)
     edges = _segment(utterances, tokens, blocks)
     parts = [range(blocks[i][0], blocks[j - 1][-1] + 1) for i, j in pairwise(edges)]
-    everywhere = Counter(term for found in tokens for term in _terms(found))
+    everywhere = Counter(term for found in tokens for term in _collect_terms(found))
     starts = [utterances[part[0]].span.start for part in parts]
     end = max(item.span.end for item in utterances)
     made = []
     for part, start, stop in zip(parts, starts, [*starts[1:], end], strict=True):
         found = _key_terms([tokens[i] for i in part], everywhere)
-        shown = _as_written([utterances[i] for i in part], found)
-        made.append(Topic(Span(start, max(start, stop)), _title(shown), tuple(shown)))
+        shown = _restore_case([utterances[i] for i in part], found)
+        made.append(Topic(Span(start, max(start, stop)), _make_title(shown), tuple(shown)))
     return tuple(made)
 
 
@@ -63,7 +63,7 @@ def _is_small(token: str) -> bool:
     return token.replace("'", "").isdigit() or (len(token) < 3 and token.isascii())
 
 
-def _blocks(utterances: Sequence[Utterance]) -> list[list[int]]:
+def _make_blocks(utterances: Sequence[Utterance]) -> list[list[int]]:
     blocks: list[list[int]] = []
     opened = -math.inf
     for i, item in enumerate(utterances):
@@ -118,7 +118,7 @@ def _costs(counts: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(totals * np.log(totals + counts.shape[1] + 1e-9) - inside)
 
 
-def _terms(tokens: Sequence[str]) -> list[str]:
+def _collect_terms(tokens: Sequence[str]) -> list[str]:
     """Words and pairs of neighbouring words, without those that have no topic."""
     words = [token for token in tokens if token]
     pairs = [f"{a} {b}" for a, b in pairwise(tokens) if a and b and a != b]
@@ -126,7 +126,7 @@ def _terms(tokens: Sequence[str]) -> list[str]:
 
 
 def _key_terms(tokens: Sequence[Sequence[str]], everywhere: Counter[str]) -> list[str]:
-    here = Counter(term for found in tokens for term in _terms(found))
+    here = Counter(term for found in tokens for term in _collect_terms(found))
     n_here, n_all = sum(here.values()), sum(everywhere.values())
     scored = []
     for term, count in here.items():
@@ -142,20 +142,20 @@ def _key_terms(tokens: Sequence[Sequence[str]], everywhere: Counter[str]) -> lis
     chosen: list[str] = []
     for _, _, term in sorted(scored):
         parts = set(term.split())
-        if not any(_alike(part, other) for done in chosen for other in done.split() for part in parts):
+        if not any(_is_alike(part, other) for done in chosen for other in done.split() for part in parts):
             chosen.append(term)
         if len(chosen) == _TITLE_TERMS:
             break
     return chosen or [term for term, _ in here.most_common(1)]
 
 
-def _alike(a: str, b: str) -> bool:
+def _is_alike(a: str, b: str) -> bool:
     """Whether two words are forms of one: the same beginning, and not much more."""
     shared = max(3, min(len(a), len(b)) - 2)
     return a[:shared] == b[:shared]
 
 
-def _as_written(utterances: Sequence[Utterance], terms: Sequence[str]) -> list[str]:
+def _restore_case(utterances: Sequence[Utterance], terms: Sequence[str]) -> list[str]:
     """Terms with the capitals that they mostly have inside sentences: names keep theirs, TV stays TV."""
     forms: dict[str, Counter[str]] = {part: Counter() for term in terms for part in term.split()}
     for item in utterances:
@@ -166,13 +166,13 @@ def _as_written(utterances: Sequence[Utterance], terms: Sequence[str]) -> list[s
                 start = shown.lower().find(tokens[0])
                 forms[tokens[0]][shown[start : start + len(tokens[0])]] += 1
     best = {token: (found.most_common(1)[0][0] if found else token) for token, found in forms.items()}
-    return [_joined([best[part] for part in term.split()]) for term in terms]
+    return [_join([best[part] for part in term.split()]) for term in terms]
 
 
-def _joined(words: Sequence[str]) -> str:
+def _join(words: Sequence[str]) -> str:
     return ("" if all(UNSPACED.search(word) for word in words) else " ").join(words)
 
 
-def _title(terms: Sequence[str]) -> str:
+def _make_title(terms: Sequence[str]) -> str:
     text = ", ".join(terms)
     return text[:1].upper() + text[1:]

@@ -1,4 +1,4 @@
-"""What a language model wrote, held against what it cites: sentence by sentence. Pure.
+"""Citation check: what a language model wrote, held against what it cites, sentence by sentence. Pure.
 
 A sentence is kept if every utterance that it cites exists and enough of its words are in these utterances. What is
 struck is reported with the reason.
@@ -52,7 +52,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Struck:
+class StruckSentence:
     """A sentence that was left out, and why."""
 
     text: str
@@ -60,11 +60,11 @@ class Struck:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedClaims:
     """What is left of claims, and what is not."""
 
     kept: tuple[Claim, ...]
-    struck: tuple[Struck, ...] = field(default=())
+    struck: tuple[StruckSentence, ...] = field(default=())
 
 
 def parse(answer: str) -> tuple[Claim, ...]:
@@ -73,23 +73,23 @@ def parse(answer: str) -> tuple[Claim, ...]:
     What is neither gives no claims; nothing raises.
     """
     answer = _THINKING.sub("", answer)
-    for data in _objects(answer):
-        claims = tuple(_of_json(data))
+    for data in _find_objects(answer):
+        claims = tuple(_parse_json(data))
         if claims or any(section in data for section in SECTIONS):
             return claims
-    return tuple(_of_broken_json(answer)) or tuple(_of_lines(answer))
+    return tuple(_parse_broken_json(answer)) or tuple(_parse_lines(answer))
 
 
-def _of_broken_json(text: str) -> Iterator[Claim]:
+def _parse_broken_json(text: str) -> Iterator[Claim]:
     """Of an answer that was cut off: its items that are whole."""
     keys = [(found.start(), found[1]) for found in _KEY.finditer(text)]
     for place, (start, section) in enumerate(keys):
         end = keys[place + 1][0] if place + 1 < len(keys) else len(text)
-        items = [dict(data) for data in _objects(text[start:end]) if "text" in data]
-        yield from _of_json({section: items})
+        items = [dict(data) for data in _find_objects(text[start:end]) if "text" in data]
+        yield from _parse_json({section: items})
 
 
-def _objects(text: str) -> Iterator[Mapping[str, Any]]:
+def _find_objects(text: str) -> Iterator[Mapping[str, Any]]:
     decoder = json.JSONDecoder()
     start = text.find("{")
     tries = 0
@@ -105,7 +105,7 @@ def _objects(text: str) -> Iterator[Mapping[str, Any]]:
         start = text.find("{", end)
 
 
-def _of_json(data: Mapping[str, Any]) -> Iterator[Claim]:
+def _parse_json(data: Mapping[str, Any]) -> Iterator[Claim]:
     for section in SECTIONS:
         items = data.get(section)
         for item in items if isinstance(items, list) else ():
@@ -113,38 +113,38 @@ def _of_json(data: Mapping[str, Any]) -> Iterator[Claim]:
                 item = {"text": item}
             if not isinstance(item, dict) or not isinstance(item.get("text"), str):
                 continue
-            numbers = _numbers(
+            numbers = _parse_numbers(
                 next((item[key] for key in ("cite", "cites", "citations", "evidence") if key in item), [])
             )
-            claim = _claim(section, item["text"], numbers, _string(item.get("owner")), _string(item.get("due")))
+            claim = _make_claim(section, item["text"], numbers, _string(item.get("owner")), _string(item.get("due")))
             if claim is not None:
                 yield claim
 
 
-def _numbers(value: Any) -> tuple[int, ...]:
+def _parse_numbers(value: Any) -> tuple[int, ...]:
     """Of a list of numbers, or of a text with numbers in it."""
     if isinstance(value, bool):
         return ()
     if isinstance(value, int):
         return (value,)
     if isinstance(value, str):
-        return _cited(value)
+        return _split_citations(value)
     if isinstance(value, list):
-        return tuple(number for item in value if not isinstance(item, list) for number in _numbers(item))
+        return tuple(number for item in value if not isinstance(item, list) for number in _parse_numbers(item))
     return ()
 
 
 def _string(value: Any) -> str | None:
-    text = _line(value) if isinstance(value, str) else ""
+    text = _clean_line(value) if isinstance(value, str) else ""
     return text if text.lower() not in ("", "null", "none") else None
 
 
-def _line(text: str) -> str:
+def _clean_line(text: str) -> str:
     """One line without what steers terminals or turns the direction of text."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
-def _of_lines(text: str) -> Iterator[Claim]:
+def _parse_lines(text: str) -> Iterator[Claim]:
     section = "summary"
     for line in text.splitlines():
         heading = _HEADING.match(line.strip())
@@ -152,23 +152,23 @@ def _of_lines(text: str) -> Iterator[Claim]:
             word = heading.group(1).lower()
             section = next(name for name in SECTIONS if name[:6] in word or word.startswith(name[:6]))
         elif _BRACKETS.search(line) and '"text"' not in line:
-            claim = _claim(section, _BULLET.sub("", line), (), None, None)
+            claim = _make_claim(section, _BULLET.sub("", line), (), None, None)
             if claim is not None:
                 yield claim
 
 
-def _claim(section: str, text: str, numbers: tuple[int, ...], owner: str | None, due: str | None) -> Claim | None:
+def _make_claim(section: str, text: str, numbers: tuple[int, ...], owner: str | None, due: str | None) -> Claim | None:
     """Sentences with the citations inside them; those of the whole item stand for a sentence without any."""
     sentences = []
-    for part in _SENTENCES.split(_line(text)):
-        own = tuple(number for found in _BRACKETS.findall(part) for number in _cited(found))
+    for part in _SENTENCES.split(_clean_line(text)):
+        own = tuple(number for found in _BRACKETS.findall(part) for number in _split_citations(found))
         shown = re.sub(r"\s+([.?!,;:])", r"\1", _BRACKETS.sub("", part)).strip()
         if any(character.isalnum() for character in shown):
             sentences.append((shown, own or numbers))
     return Claim(section, tuple(sentences), owner, due) if sentences else None
 
 
-def _cited(text: str) -> tuple[int, ...]:
+def _split_citations(text: str) -> tuple[int, ...]:
     found: list[int] = []
     for first, last in _RANGE.findall(text):
         low, high = int(first), int(last or first)
@@ -178,7 +178,7 @@ def _cited(text: str) -> tuple[int, ...]:
 
 def check(
     claims: Sequence[Claim], utterances: Sequence[Utterance], language: Language, names: Mapping[str, str], bound: float
-) -> Checked:
+) -> CheckedClaims:
     """Keeps the sentences that what they cite supports.
 
     Args:
@@ -189,17 +189,17 @@ def check(
     for claim in claims:
         good = []
         for text, numbers in claim.sentences:
-            reason = _fault(text, numbers, utterances, language, names, bound)
+            reason = _find_fault(text, numbers, utterances, language, names, bound)
             if reason is None:
                 good.append((text, numbers))
             else:
-                struck.append(Struck(text, reason))
+                struck.append(StruckSentence(text, reason))
         if good:
             kept.append(Claim(claim.section, tuple(good), claim.owner, claim.due))
-    return Checked(tuple(kept), tuple(struck))
+    return CheckedClaims(tuple(kept), tuple(struck))
 
 
-def _fault(
+def _find_fault(
     text: str,
     numbers: Sequence[int],
     utterances: Sequence[Utterance],
@@ -213,14 +213,14 @@ def _fault(
     if missing is not None:
         return f"cites [{missing}], which does not exist"
     cited = [utterances[number - 1] for number in numbers]
-    share = support(text, cited, language, names)
+    share = measure_support(text, cited, language, names)
     if share < bound or share == 0.0:
         shown = ", ".join(map(str, numbers[:4])) + (", …" if len(numbers) > 4 else "")
         return f"is not supported by [{shown}] ({share:.0%} of its words)"
     return None
 
 
-def support(text: str, cited: Sequence[Utterance], language: Language, names: Mapping[str, str]) -> float:
+def measure_support(text: str, cited: Sequence[Utterance], language: Language, names: Mapping[str, str]) -> float:
     """Which share of a sentence's content words is in what it cites, 0 to 1; forms of one word count as one."""
     people = {token for name in names.values() for token in tokens_of(name)}
     tokens = [token for token in tokens_of(text) if token not in language.fillers]
@@ -230,10 +230,10 @@ def support(text: str, cited: Sequence[Utterance], language: Language, names: Ma
     if not content:
         return 0.0
     said = {token for item in cited for token in tokens_of(item.text)}
-    return sum(any(_same(token, other) for other in said) for token in content) / len(content)
+    return sum(any(_is_same_word(token, other) for other in said) for token in content) / len(content)
 
 
-def _same(a: str, b: str) -> bool:
+def _is_same_word(a: str, b: str) -> bool:
     """Whether two words are forms of one: equal, or with a long common beginning."""
     if a == b:
         return True

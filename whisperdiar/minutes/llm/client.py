@@ -1,4 +1,4 @@
-"""A language model behind an interface like OpenAI's (chat completions): asked, and its answer as text.
+"""Language model client for OpenAI's interface (chat completions): a conversation → the answer's text.
 
 A request that fails in a way that may pass is made again, after a pause that grows. Only the standard library is used.
 Redirects are not followed, so that neither the transcript nor the key ends
@@ -72,7 +72,7 @@ class LanguageModel:
         Raises:
             BackendError: the server lists none.
         """
-        return self._clean(self._model())
+        return self._shorten(self._model())
 
     def _model(self) -> str:
         """The name as the server knows it."""
@@ -174,12 +174,12 @@ class LanguageModel:
         except urllib.error.URLError as error:
             if isinstance(error.reason, TimeoutError):
                 raise BackendError(f"{self.host}: {self._limit()}") from error
-            cause = self._clean(str(getattr(error.reason, "strerror", None) or error.reason))
+            cause = self._shorten(str(getattr(error.reason, "strerror", None) or error.reason))
             # One that is not there at all is not waited for, one that was there a moment ago is.
             kind = _Passing if self._has_answered else BackendError
             raise kind(f"{self.host}: cannot be reached ({cause}); is the server running?") from error
-        except (OSError, ValueError, EOFError, _http_errors()) as error:
-            raise _Passing(f"{self.host}: the connection broke ({self._clean(str(error))}); try again") from error
+        except (OSError, ValueError, EOFError, _http_error_types()) as error:
+            raise _Passing(f"{self.host}: the connection broke ({self._shorten(str(error))}); try again") from error
 
     def _read(self, answer: Any, deadline: float) -> bytes:
         """All of an answer; a server that sends a byte now and then does not hold us for ever."""
@@ -209,12 +209,12 @@ class LanguageModel:
             404: "; check the address and --llm-model",
             429: "; wait and try again",
         }.get(error.code, "")
-        message = f"{self.host}: HTTP {error.code} ({self._clean(str(detail))}){hint}"
+        message = f"{self.host}: HTTP {error.code} ({self._shorten(str(detail))}){hint}"
         if error.code in _BUSY or error.code >= 500:
             return _Passing(message, wait=_asked_pause(error.headers.get("Retry-After")))
         return _Refused(message, status=error.code, detail=str(detail))
 
-    def _clean(self, text: str) -> str:
+    def _shorten(self, text: str) -> str:
         """One short line without the key, which some servers repeat."""
         if self.options.key:
             text = text.replace(self.options.key, "***")
@@ -281,7 +281,7 @@ def _opener(url: str) -> urllib.request.OpenerDirector:
     return urllib.request.build_opener(*handlers)
 
 
-def _http_errors() -> type[Exception]:
+def _http_error_types() -> type[Exception]:
     import http.client
 
     return http.client.HTTPException

@@ -1,4 +1,4 @@
-"""Minutes written by a language model, and checked: windows of the transcript are read one by one, then merged.
+"""Minutes by a language model: windows of the transcript are read one by one, checked, then merged.
 
     utterances → windows → claims of each → merged claims → checked → items
 
@@ -15,13 +15,13 @@ from typing import Protocol
 
 from whisperdiar.errors import BackendError
 from whisperdiar.minutes.content import Due, Item, Minutes
-from whisperdiar.minutes.extract.dates import due
+from whisperdiar.minutes.extract.dates import find_due
 from whisperdiar.minutes.extract.material import Material, evidence_of
-from whisperdiar.minutes.extract.owners import named
+from whisperdiar.minutes.extract.owners import find_name
 from whisperdiar.minutes.language import tokens_of
-from whisperdiar.minutes.llm.citations import SECTIONS, Checked, Claim, Struck, check, parse
+from whisperdiar.minutes.llm.citations import SECTIONS, CheckedClaims, Claim, StruckSentence, check, parse
 from whisperdiar.minutes.units import Utterance
-from whisperdiar.minutes.wording import sentence
+from whisperdiar.minutes.wording import format_sentence
 from whisperdiar.options import LlmOptions, MinutesOptions
 
 _SHORTEST_SUMMARY = 40
@@ -52,11 +52,11 @@ class Answers(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenMinutes:
     """Minutes with a model's texts, the sentences of its that were struck, and what it did not answer for, and why."""
 
     minutes: Minutes
-    struck: tuple[Struck, ...]
+    struck: tuple[StruckSentence, ...]
     failures: tuple[str, ...] = ()
 
 
@@ -69,32 +69,34 @@ def write(
     options: MinutesOptions,
     llm: LlmOptions,
     progress: Callable[[float], None] | None = None,
-) -> Written:
+) -> WrittenMinutes:
     """`plain` with summary, decisions, actions and questions as the model tells them.
 
     Raises:
         BackendError: the model answered for no part, or nothing that it wrote could be kept.
     """
-    parts = windows(material.utterances, llm.window)
+    parts = split_windows(material.utterances, llm.window)
     if not parts:
         raise BackendError("the transcript holds no words that a language model could read")
     n_words = sum(len(item.words) for item in material.utterances)
     length = options.length or max(_SHORTEST_SUMMARY, round(_SUMMARY_SHARE * n_words))
     claims: list[Claim] = []
-    struck: list[Struck] = []
+    struck: list[StruckSentence] = []
     errors: dict[int, BackendError] = {}
     for k, part in enumerate(parts):
         if progress is not None:
             progress(k / len(parts))
         try:
-            answer = model.answer(_question(part, material, length * len(part) // max(1, len(material.utterances))))
+            answer = model.answer(
+                _window_prompt(part, material, length * len(part) // max(1, len(material.utterances)))
+            )
         except BackendError as error:  # the other parts are worth as much as before
             errors[k] = error
             if all(k - i in errors for i in range(_MOST_FAILURES)):
                 errors.update(dict.fromkeys(range(k + 1, len(parts)), error))
                 break
             continue
-        checked = _checked(_read(answer, llm), material, llm)
+        checked = _check_claims(_parse_answer(answer, llm), material, llm)
         claims += checked.kept
         struck += checked.struck
     if len(errors) == len(parts):
@@ -102,7 +104,7 @@ def write(
     failures = [_failure(k, parts, error) for k, error in errors.items()]
     if len(parts) - len(errors) > 1 and claims:
         try:
-            merged = _checked(_read(model.answer(_merging(claims, length)), llm), material, llm)
+            merged = _check_claims(_parse_answer(model.answer(_merge_prompt(claims, length)), llm), material, llm)
         except BackendError as error:
             failures.append(f"the parts are not joined ({error})")
         else:
@@ -113,14 +115,14 @@ def write(
         raise BackendError(f"the language model {name} wrote nothing that could be kept{cause}; try another one")
     unread = [utterance for k in errors for utterance in parts[k]]
     made = {
-        section: _joined_items(_items(claims, section, material, options), getattr(plain, section), unread)
+        section: _joined_items(_make_items(claims, section, material, options), getattr(plain, section), unread)
         for section in SECTIONS
     }
     notes = (
         *(f"Struck, as it {item.reason}: “{item.text}”" for item in struck),
         *(f"Without the language model: {item}" for item in failures),
     )
-    return Written(
+    return WrittenMinutes(
         replace(
             plain,
             summary=made["summary"],
@@ -146,7 +148,7 @@ def _joined_items(written: Sequence[Item], plain: Sequence[Item], unread: Sequen
     return tuple(sorted((*written, *others), key=lambda item: item.evidence[0].span.start))
 
 
-def windows(utterances: Sequence[Utterance], words: int) -> list[list[Utterance]]:
+def split_windows(utterances: Sequence[Utterance], words: int) -> list[list[Utterance]]:
     """Consecutive parts of about equal length with at most `words` words each (a longer utterance is a part)."""
     total = sum(len(item.words) for item in utterances)
     if not total:
@@ -163,7 +165,7 @@ def windows(utterances: Sequence[Utterance], words: int) -> list[list[Utterance]
     return parts
 
 
-def _question(part: Sequence[Utterance], material: Material, length: int) -> list[dict[str, str]]:
+def _window_prompt(part: Sequence[Utterance], material: Material, length: int) -> list[dict[str, str]]:
     lines = [f"[{item.number}] {material.names.get(item.speaker or '', '?')}: {item.text}" for item in part]
     limit = f"The texts of the summary have at most {max(20, length)} words in all."
     return [
@@ -172,7 +174,7 @@ def _question(part: Sequence[Utterance], material: Material, length: int) -> lis
     ]
 
 
-def _merging(claims: Sequence[Claim], length: int) -> list[dict[str, str]]:
+def _merge_prompt(claims: Sequence[Claim], length: int) -> list[dict[str, str]]:
     data = {section: [_claim_dict(item) for item in claims if item.section == section] for section in SECTIONS}
     limit = f"The texts of the summary have at most {length} words in all."
     return [
@@ -186,7 +188,7 @@ def _claim_dict(claim: Claim) -> dict[str, object]:
     return {"text": claim.text, **extra, "cite": list(claim.cited)}
 
 
-def _read(answer: str, llm: LlmOptions) -> list[Claim]:
+def _parse_answer(answer: str, llm: LlmOptions) -> list[Claim]:
     """The claims of an answer; a server that repeats the key that it was sent does not get it into the minutes."""
 
     def hidden(text: str | None) -> str | None:
@@ -203,36 +205,41 @@ def _read(answer: str, llm: LlmOptions) -> list[Claim]:
     ]
 
 
-def _checked(claims: Sequence[Claim], material: Material, llm: LlmOptions) -> Checked:
+def _check_claims(claims: Sequence[Claim], material: Material, llm: LlmOptions) -> CheckedClaims:
     return check(claims, material.utterances, material.spoken, material.names, llm.support)
 
 
-def _items(claims: Sequence[Claim], section: str, material: Material, options: MinutesOptions) -> tuple[Item, ...]:
-    made = [_item(claim, material, options) for claim in claims if claim.section == section]
+def _make_items(claims: Sequence[Claim], section: str, material: Material, options: MinutesOptions) -> tuple[Item, ...]:
+    made = [_make_item(claim, material, options) for claim in claims if claim.section == section]
     return tuple(sorted(made, key=lambda item: item.evidence[0].span.start))
 
 
-def _item(claim: Claim, material: Material, options: MinutesOptions) -> Item:
+def _make_item(claim: Claim, material: Material, options: MinutesOptions) -> Item:
     places = [number - 1 for number in claim.cited]
     evidence = evidence_of(places, material.utterances)
-    text = " ".join(sentence(part) for part, _ in claim.sentences)
+    text = " ".join(format_sentence(part) for part, _ in claim.sentences)
     if claim.section != "actions":
         return Item(text, evidence)
     said = " ".join(quote.text for quote in evidence)
-    return Item(text, evidence, owner=_owner(claim.owner, said, material), due=_due(claim.due, said, material, options))
+    return Item(
+        text,
+        evidence,
+        owner=_check_owner(claim.owner, said, material),
+        due=_check_due(claim.due, said, material, options),
+    )
 
 
-def _owner(name: str | None, said: str, material: Material) -> str | None:
+def _check_owner(name: str | None, said: str, material: Material) -> str | None:
     """Only somebody who was there, or who is named in what is cited."""
     if name is None:
         return None
-    known = named(name, material.names.values())
+    known = find_name(name, material.names.values())
     return known or (name if set(tokens_of(name)) <= set(tokens_of(said)) else None)
 
 
-def _due(phrase: str | None, said: str, material: Material, options: MinutesOptions) -> Due | None:
+def _check_due(phrase: str | None, said: str, material: Material, options: MinutesOptions) -> Due | None:
     """Only a time that is in what is cited."""
     if phrase is None or not set(tokens_of(phrase)) <= set(tokens_of(said)):
         return None
-    found = due(phrase, material.spoken, options.day)
+    found = find_due(phrase, material.spoken, options.day)
     return Due(phrase, None if found is None else found.day)

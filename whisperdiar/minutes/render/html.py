@@ -17,7 +17,7 @@ def render(minutes: Minutes, template: Template) -> str:
     style = importlib.resources.files("whisperdiar.minutes.render").joinpath("minutes.css").read_text("utf-8")
     body: list[str] = []
     for entries, group in groupby(page.blocks, key=lambda block: isinstance(block, Entry)):
-        made = [_block(block, template) for block in group]
+        made = [_format_block(block, template) for block in group]
         body += ["<ul>", *made, "</ul>"] if entries else made
     return "\n".join(
         [
@@ -43,19 +43,19 @@ def render(minutes: Minutes, template: Template) -> str:
     )
 
 
-def _block(block: Block, template: Template) -> str:
+def _format_block(block: Block, template: Template) -> str:
     if isinstance(block, Heading):
-        aside = f' <small class="time">{_linked(block.aside, block.link, template)}</small>' if block.aside else ""
+        aside = f' <small class="time">{_link(block.aside, block.link, template)}</small>' if block.aside else ""
         return f"<h{block.level}>{escape(block.text)}{aside}</h{block.level}>"
     if isinstance(block, Paragraph):
         kind = ' class="quiet"' if block.quiet else ""
         return f"<p{kind}>{escape(block.text)}</p>"
     if isinstance(block, Picture):  # whoever draws it has escaped its texts
         return f'<figure role="img" aria-label="{escape(block.label)}">\n{block.svg}\n</figure>'
-    return _table(block) if isinstance(block, Table) else _entry(block, template)
+    return _format_table(block) if isinstance(block, Table) else _format_entry(block, template)
 
 
-def _table(block: Table) -> str:
+def _format_table(block: Table) -> str:
     def row(cells: tuple[str, ...], tag: str) -> str:
         made = []
         for k, cell in enumerate(cells):
@@ -69,25 +69,25 @@ def _table(block: Table) -> str:
     return f'<div class="wide"><table>\n<thead>{head}</thead>\n<tbody>\n{body}\n</tbody>\n</table></div>'
 
 
-def _entry(block: Entry, template: Template) -> str:
+def _format_entry(block: Entry, template: Template) -> str:
     lead = f"<strong>{escape(block.lead)}:</strong> " if block.lead else ""
     remarks = "".join(f' <em class="remark">{escape(remark)}</em>' for remark in block.remarks)
     shown = f"{lead}{escape(block.text)}{remarks}"
     if not block.show_quotes:
-        times = " ".join(_linked(item.time, item.link, template) for item in block.quotes)
+        times = " ".join(_link(item.time, item.link, template) for item in block.quotes)
         return f'<li>{shown} <small class="time">{times}</small></li>'
-    quotes = "\n".join(_quote(item, template) for item in block.quotes)
+    quotes = "\n".join(_format_quote(item, template) for item in block.quotes)
     summary = escape(template.text("evidence"))
     return f"<li>{shown}\n<details open><summary>{summary}</summary>\n{quotes}\n</details></li>"
 
 
-def _quote(item: Quote, template: Template) -> str:
+def _format_quote(item: Quote, template: Template) -> str:
     speaker = f"<cite>{escape(item.speaker)}</cite>: " if item.speaker else ""
-    time = f'<span class="time">{_linked(item.time, item.link, template)}</span>'
+    time = f'<span class="time">{_link(item.time, item.link, template)}</span>'
     return f"<blockquote>{time} {speaker}{escape(item.text)}</blockquote>"
 
 
-def _linked(text: str, link: str | None, template: Template) -> str:
+def _link(text: str, link: str | None, template: Template) -> str:
     if link is None:
         return escape(text)
     label = escape(f"{template.text('play')} {text}")

@@ -1,4 +1,4 @@
-"""Minutes and a template → a document of blocks, which every text format writes in its own way. Pure."""
+"""Document layout: minutes and a template → blocks, which every text format writes in its own way. Pure."""
 
 from __future__ import annotations
 

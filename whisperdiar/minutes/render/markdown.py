@@ -20,55 +20,55 @@ def render(minutes: Minutes, template: Template) -> str:
     for before, block in zip((None, *blocks), blocks, strict=False):
         if lines and not (isinstance(before, Entry) and isinstance(block, Entry)):
             lines.append("")
-        lines += _lines(block)
+        lines += _format_block(block)
     return "\n".join(lines) + "\n"
 
 
-def escaped(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Text that Markdown shows as it is."""
     text = _SPECIAL.sub(r"\\\1", text)
-    return _LEADING.sub(lambda found: f"{found[1]}{_shielded(found[2])}", text)
+    return _LEADING.sub(lambda found: f"{found[1]}{_escape_number(found[2])}", text)
 
 
-def _shielded(mark: str) -> str:
+def _escape_number(mark: str) -> str:
     """A number at the beginning of a line is a list where a dot follows: the dot gets the backslash."""
     return mark + "\\" if mark.isdigit() else "\\" + mark
 
 
-def _lines(block: Heading | Paragraph | Table | Entry) -> list[str]:
+def _format_block(block: Heading | Paragraph | Table | Entry) -> list[str]:
     if isinstance(block, Heading):
-        aside = f" ({_linked(block.aside, block.link)})" if block.aside else ""
-        return [f"{'#' * block.level} {escaped(block.text)}{aside}"]
+        aside = f" ({_link(block.aside, block.link)})" if block.aside else ""
+        return [f"{'#' * block.level} {escape_markdown(block.text)}{aside}"]
     if isinstance(block, Paragraph):
-        return [f"*{escaped(block.text)}*" if block.quiet else escaped(block.text)]
+        return [f"*{escape_markdown(block.text)}*" if block.quiet else escape_markdown(block.text)]
     if isinstance(block, Table):
-        return _table(block)
-    return _entry(block)
+        return _format_table(block)
+    return _format_entry(block)
 
 
-def _table(block: Table) -> list[str]:
+def _format_table(block: Table) -> list[str]:
     rule = ["---:" if k in block.numeric else "---" for k in range(len(block.header))]
-    return [_row([escaped(cell) for cell in block.header]), _row(rule)] + [
-        _row([escaped(cell) for cell in row]) for row in block.rows
+    return [_format_row([escape_markdown(cell) for cell in block.header]), _format_row(rule)] + [
+        _format_row([escape_markdown(cell) for cell in row]) for row in block.rows
     ]
 
 
-def _row(cells: list[str]) -> str:
+def _format_row(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _entry(block: Entry) -> list[str]:
-    lead = f"**{escaped(block.lead)}:** " if block.lead else ""
-    remarks = "".join(f" *({escaped(remark)})*" for remark in block.remarks)
-    times = "" if block.show_quotes else " " + ", ".join(f"[{_linked(item.time, item.link)}]" for item in block.quotes)
-    made = [f"- {lead}{escaped(block.text)}{remarks}{times}"]
-    return made + [f"  - {_quote(item)}" for item in block.quotes] if block.show_quotes else made
+def _format_entry(block: Entry) -> list[str]:
+    lead = f"**{escape_markdown(block.lead)}:** " if block.lead else ""
+    remarks = "".join(f" *({escape_markdown(remark)})*" for remark in block.remarks)
+    times = "" if block.show_quotes else " " + ", ".join(f"[{_link(item.time, item.link)}]" for item in block.quotes)
+    made = [f"- {lead}{escape_markdown(block.text)}{remarks}{times}"]
+    return made + [f"  - {_format_quote(item)}" for item in block.quotes] if block.show_quotes else made
 
 
-def _quote(item: Quote) -> str:
-    speaker = f" {escaped(item.speaker)}:" if item.speaker else ""
-    return f"[{_linked(item.time, item.link)}]{speaker} {escaped(item.text)}"
+def _format_quote(item: Quote) -> str:
+    speaker = f" {escape_markdown(item.speaker)}:" if item.speaker else ""
+    return f"[{_link(item.time, item.link)}]{speaker} {escape_markdown(item.text)}"
 
 
-def _linked(text: str, link: str | None) -> str:
+def _link(text: str, link: str | None) -> str:
     return text if link is None else f"[{text}](<{link}>)"
