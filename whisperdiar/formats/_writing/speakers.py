@@ -72,8 +72,9 @@ def line_prefixes(cues: Sequence[ReadyCue], names: Mapping[str, str], style: str
 def readable_prefixes(
     cues: Sequence[ReadyCue], names: Mapping[str, str], style: str, *, told: Literal["", "cues", "lines"] = ""
 ) -> list[tuple[str, ...]]:
-    """`line_prefixes` of a file that is read back: where a name or a text would be taken for something else, a mark that
-    is not seen tells which it is.
+    """`line_prefixes` of a file that is read back.
+
+    Where a name or a text would be taken for something else, a mark that is not seen tells which it is.
 
     Args:
         told: what the format itself says of the speakers: those of whole cues, of every line, or nothing.
