@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 import whisperdiar
-from whisperdiar.formats import by_suffix
 
 
 def main() -> None:
@@ -37,8 +35,7 @@ def main() -> None:
     for segment in transcript.segments:
         print(f"{segment.span.start:7.2f}  {transcript.name(segment.speaker)}: {segment.text}")
 
-    data = by_suffix(given.output).dumps(transcript, options=whisperdiar.WriteOptions())
-    Path(given.output).write_bytes(data if isinstance(data, bytes) else data.encode("utf-8"))
+    whisperdiar.write(transcript, given.output)
 
 
 if __name__ == "__main__":

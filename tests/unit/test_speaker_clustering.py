@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from scipy.cluster.hierarchy import fcluster, linkage
 
 from whisperdiar import SpeakerCount
-from whisperdiar.diarization.embedding.clustering import MOST_AT_ONCE, ClusteringRule, Tree, cluster, renumber
+from whisperdiar.diarization._shared.clusters import renumber
+from whisperdiar.diarization.embedding.clustering import MOST_AT_ONCE, ClusteringRule, Tree, cluster
 from whisperdiar.types import ANY_SPEAKERS
 
 RULE = ClusteringRule(method="agglomerative", spread=0.25, cut=1.35, threshold=0.33, min_windows=8, overlap=8.0)

@@ -23,6 +23,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from whisperdiar.diarization._shared.clusters import renumber
 from whisperdiar.diarization._shared.gaussians import Array, Features, likelihood_cost, sizes
 
 _LAGS = 30
@@ -156,7 +157,7 @@ def merge_closest(sums: Array, *, criterion: Criterion, minimum: int = 1, maximu
     for first in range(0, n, _PORTION):
         part = slice(first, first + _PORTION)
         labels[part] = _merge_all(sums[part], criterion, min(minimum, half), half) + first
-    labels = _renumber(labels)
+    labels = renumber(labels)
     totals = np.zeros((int(labels.max()) + 1, *sums.shape[1:]))
     np.add.at(totals, labels, sums)
     return merge_closest(totals, criterion=criterion, minimum=minimum, maximum=maximum)[labels]
@@ -193,12 +194,4 @@ def _merge_all(sums: Array, criterion: Criterion, minimum: int, maximum: int) ->
         for k in (i, *others[(nearest[others] == i) | (nearest[others] == j)]):
             nearest[k] = table[k].argmin()
             closest[k] = table[k, nearest[k]]
-    return _renumber(owner)
-
-
-def _renumber(owner: Labels) -> Labels:
-    """The same partition numbered 0, 1, … in order of first appearance."""
-    _, first, inverse = np.unique(owner, return_index=True, return_inverse=True)
-    rank = np.empty(len(first), dtype=np.int64)
-    rank[np.argsort(first)] = np.arange(len(first))
-    return np.asarray(rank[inverse], dtype=np.int64)
+    return renumber(owner)

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from whisperdiar.diarization._shared.clusters import normalise_length, renumber
 from whisperdiar.types import SpeakerCount
 
 Vectors = NDArray[np.float32]
@@ -124,12 +125,6 @@ def weighted_means(points: Vectors, weights: Weights, labels: Labels) -> Vectors
     return found
 
 
-def normalise_length(vectors: Vectors) -> Vectors:
-    """The same directions, of length 1."""
-    found: Vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)
-    return found
-
-
 _ROUNDS = 30  # of k-means; it settles in a few
 
 
@@ -171,14 +166,6 @@ def cluster(embeddings: Vectors, *, rule: ClusteringRule, speakers: SpeakerCount
         return np.zeros(n, dtype=np.int64)
     labels = _agglomerative(embeddings, rule, low, high)
     return renumber(_reassign_to_nearest(embeddings, labels) if rule.method == "kmeans" else labels)
-
-
-def renumber(labels: Labels) -> Labels:
-    """The same partition numbered 0, 1, … in order of first appearance."""
-    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
-    rank = np.empty(len(first), dtype=np.int64)
-    rank[np.argsort(first)] = np.arange(len(first))
-    return np.asarray(rank[inverse], dtype=np.int64)
 
 
 def means_of(embeddings: Vectors, labels: Labels) -> tuple[Vectors, Weights]:

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from whisperdiar.diarization._shared.clusters import normalise_length
 from whisperdiar.types import SpeakerCount
 
 Vectors = NDArray[np.float32]
@@ -113,7 +114,7 @@ def assign_nearest(stretches: Stretches, chosen: Labels, labels: Labels) -> Labe
     heard = (stretches.shared[:, chosen] > 0) @ sparse.diags(some.weights) @ member
     pairs = nodes.weights[:, None] * np.asarray(heard.todense())
     pull = np.asarray((nodes.pull[:, chosen] @ member).todense()) / np.maximum(pairs, 1e-9)
-    found: Labels = np.argmin(1.0 - nodes.means @ _normalise_length(clusters.means).T + pull, axis=1).astype(np.int64)
+    found: Labels = np.argmin(1.0 - nodes.means @ normalise_length(clusters.means).T + pull, axis=1).astype(np.int64)
     found[chosen] = labels
     return found
 
@@ -199,10 +200,6 @@ class _Nodes:
 def _entries(matrix: Any, rows: Labels, columns: Labels) -> Floats:
     """The numbers at these places of a sparse matrix, 0 where it holds none: float64 (n,)."""
     return np.asarray(matrix[rows, columns], dtype=np.float64).ravel() if len(rows) else np.zeros(0)
-
-
-def _normalise_length(vectors: Floats) -> Floats:
-    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9))
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,4 +371,4 @@ def _clear_needed(nodes: _Nodes, least: float) -> float:
 def _distances(clusters: _Nodes, some: Labels, others: Labels) -> Floats:
     """From the centroids of others, float64 (n_some, n_others), with what the segmentation says of their pairs."""
     pull = clusters.pull[some][:, others].toarray() / np.outer(clusters.weights[some], clusters.weights[others])
-    return np.asarray(1.0 - clusters.means[some] @ _normalise_length(clusters.means[others]).T + pull)
+    return np.asarray(1.0 - clusters.means[some] @ normalise_length(clusters.means[others]).T + pull)
