@@ -57,6 +57,9 @@ BAD = (
 TIMES = 6  # how often the meeting is put behind itself, so that writing takes a while
 
 
+_PATIENCE_S = 120
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A command that writes one output: its arguments before the output's name, given the transcript and the folder."""
@@ -118,6 +121,7 @@ def killed(kind: Kind, sources: list[Path], folder: Path, chance: random.Random,
     child = os.fork()
     if child == 0:
         code = 0
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
         try:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
             silence_libraries()
@@ -134,8 +138,20 @@ def killed(kind: Kind, sources: list[Path], folder: Path, chance: random.Random,
     os.close(reading)
     time.sleep(chance.uniform(0.0, longest))
     os.kill(child, number)
-    _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status), number.name
+    return _wait(child), number.name
+
+
+def _wait(child: int) -> int:
+    """The exit code of a process that was told to end; one that does not is killed, and told of."""
+    last = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < last:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.01)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    raise RuntimeError(f"process {child} did not hear its signal within {_PATIENCE_S} s")
 
 
 def kill_all(kind: Kind, sources: list[Path], n_kills: int, chance: random.Random, counts: Counter[str]) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from whisperdiar.assembly import Choice, Notify, Request, build
+from whisperdiar.assembly import Choice, Notify, Request, build, check_request
 from whisperdiar.contracts import Progress, no_progress, release
 from whisperdiar.errors import Cancelled, InvalidOption, TruncatedMedia
 from whisperdiar.media import check_recording, load
@@ -296,6 +296,54 @@ def open_pipeline(
         InvalidOption: a setting that cannot be meant.
         BackendError: a backend cannot run.
     """
+    opened = _prepare(
+        model=model,
+        language=language,
+        speakers=speakers,
+        asr=asr,
+        vad=vad,
+        diarizer=diarizer,
+        asr_options=asr_options,
+        vad_options=vad_options,
+        diarizer_options=diarizer_options,
+        speech_file=speech_file,
+        turns_file=turns_file,
+        device=device,
+        threads=threads,
+        offline=offline,
+        alignment=alignment,
+        segmentation=segmentation,
+        save_activity=save_activity,
+        notify=notify,
+        inform=inform,
+    )
+    opened.load(progress=progress)
+    return opened
+
+
+def _prepare(
+    *,
+    model: str | None = None,
+    language: str | None = None,
+    speakers: SpeakerCount | int | str | None = None,
+    asr: str = "auto",
+    vad: str = "auto",
+    diarizer: str = "auto",
+    asr_options: Mapping[str, Any] | None = None,
+    vad_options: Mapping[str, Any] | None = None,
+    diarizer_options: Mapping[str, Any] | None = None,
+    speech_file: str | os.PathLike[str] | None = None,
+    turns_file: str | os.PathLike[str] | None = None,
+    device: str | None = None,
+    threads: int | None = None,
+    offline: bool = False,
+    alignment: AlignmentOptions | None = None,
+    segmentation: SegmentationOptions | None = None,
+    save_activity: str | os.PathLike[str] | None = None,
+    notify: Notify = warn,
+    inform: Notify = inform,
+) -> OpenPipeline:
+    """A pipeline whose names and settings are checked, and of which nothing is loaded yet."""
     runtime = Runtime(
         device=Runtime().device if device is None else device,
         threads=Runtime().threads if threads is None else threads,
@@ -313,9 +361,8 @@ def open_pipeline(
         alignment=alignment or AlignmentOptions(),
         save_activity=None if save_activity is None else os.fspath(save_activity),
     )
-    opened = OpenPipeline(request, segmentation=segmentation, notify=notify, inform=inform)
-    opened.load(progress=progress)
-    return opened
+    check_request(request)
+    return OpenPipeline(request, segmentation=segmentation, notify=notify, inform=inform)
 
 
 def transcribe(
@@ -348,9 +395,11 @@ def transcribe(
         BackendError: a backend cannot run.
         DiarizationFailed: the speakers are lost; the error carries the transcript without them.
     """
+    opened = _prepare(**settings)
     if isinstance(source, (str, os.PathLike)):
         check_recording(source, track=track)  # before a model is fetched
-    with open_pipeline(progress=progress, **settings) as pipeline:
+    with opened as pipeline:
+        pipeline.load(progress=progress)
         return pipeline(
             source,
             part=Part(track=track, channel=channel, start=start, end=end),

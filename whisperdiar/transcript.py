@@ -196,7 +196,8 @@ class Transcript:
                 self._refuse_unknown(key, several=bool(found))
             by_id[found[0]] = " ".join(name.split())
         speakers = tuple(replace(item, name=by_id.get(item.id, item.name)) for item in self.speakers)
-        shown = {self.name(label) or label: name for label, name in by_id.items()}
+        before = speaker_names(self)
+        shown = {before.get(label) or label: name for label, name in by_id.items()}
         return replace(self, speakers=speakers, cues=_relabelled(self.cues, shown))
 
     def _refuse_unknown(self, key: str, *, several: bool) -> NoReturn:

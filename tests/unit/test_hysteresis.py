@@ -128,7 +128,9 @@ def test_published_values_give_nemos_turns(name: str) -> None:
         values = np.repeat(rng.beta(0.4, 0.4, 30), rng.integers(1, 12, 30)).astype(np.float32)
         held = np.concatenate([_QUIET, values])
         ours = find_spans(held, rules)
-        less, more = (find_spans(held, replace(rules, pad_offset=rules.pad_offset + shift)) for shift in (-1e-5, 1e-5))
+        less, more = (
+            find_spans(held, replace(rules, pad_offset=max(0.0, rules.pad_offset + shift))) for shift in (-1e-5, 1e-5)
+        )
         # Where a pause is exactly as long as the padding, the last digit of NeMo's floats decides.
         if len(less) == len(ours) == len(more):
             compared += 1

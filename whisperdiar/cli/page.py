@@ -34,7 +34,9 @@ class Recording:
             InvalidOption: … and it is too large.
         """
         if target.format.name in _BY_PATH:
-            return replace(options, media=unquote(link(self.path, target.path)).removeprefix("./"))
+            return replace(
+                options, media=unquote(link(self.path, target.path), errors="surrogateescape").removeprefix("./")
+            )
         if target.format.name != FORMAT:
             return options
         return replace(options, media=link(self.path, target.path), media_data=self._data() if self.embed else None)

@@ -163,7 +163,10 @@ function doubtRecord(book, part, i, span) {
 const MARKUP = /<(?=[A-Za-z/!?>])|\\(?=[Nnh]|$)/g; // what players of SRT take for markup, and an invisible joiner prevents
 const WIDE = { "{": "｛", "}": "｝" };
 
-const literal = (text) => text.replace(/-{2,}>/g, "→").replace(MARKUP, "$&\u2060").replace(/[{}]/g, (brace) => WIDE[brace]);
+const MARK = "\u2060"; // not seen: tells a name from a text that looks like one, and a sign from what stands in its place
+
+const literal = (text) =>
+  text.replace(/-{2,}>/g, (arrow) => `${arrow.slice(0, -3)}→${MARK}`).replace(MARKUP, `$&${MARK}`).replace(/[{}]/g, (brace) => WIDE[brace] + MARK);
 
 const perLine = (who, count) => (Array.isArray(who) ? who : Array(count).fill(who));
 
@@ -172,9 +175,12 @@ function makeSrt(book) {
   const blocks = book.data.cues.map(([start, end, who, text, before], i) => {
     const broken = text.split("\n"), speakers = perLine(who, broken.length);
     const shown = broken.flatMap((line, k) => {
-      const name = before[k] === "1" ? `${cueName(book, speakers[k])}:` : before[k] === "2" ? ">>" : "";
+      const code = Number(before[k]), marked = code > 2 ? MARK : "", kind = code % 3;
+      if (!kind) return [marked + line];
+      if (kind === 2) return [`>> ${marked}${line}`];
+      const name = `${cueName(book, speakers[k]).replaceAll(MARK, "")}${marked}:`;
       const fits = !book.renamed.has(speakers[k]) || columnsOf(`${name} ${line}`) <= columns;
-      return !name ? [line] : fits ? [`${name} ${line}`] : [name, line];
+      return fits ? [`${name} ${line}`] : [name, line];
     });
     return `${i + 1}\n${clock(start, ",")} --> ${clock(end, ",")}\n${unmistakable(shown.map(literal)).join("\n")}\n\n`;
   });
@@ -184,13 +190,13 @@ function makeSrt(book) {
 function makeVtt(book) {
   const safe = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
   const blocks = ["WEBVTT"];
-  for (const [start, end, who, text, , rows] of book.data.cues) {
+  for (const [start, end, who, text, , rows, marked] of book.data.cues) {
     const broken = text.split("\n"), speakers = perLine(who, broken.length);
     const alone = speakers.every((item) => item === speakers[0]);
     const shown = broken.map((line, k) => {
       const name = safe(cueName(book, speakers[k])).replace(/-$/, "&#45;"); // a dash and the tag's end look like an arrow
       const opens = name && (!k || speakers[k - 1] !== speakers[k]), ends = name && !alone && speakers[k + 1] !== speakers[k];
-      return `${opens ? `<v ${name}>` : ""}${safe(line)}${ends ? "</v>" : ""}`;
+      return `${opens ? `<v ${name}>` : ""}${marked[k] === "1" ? MARK : ""}${safe(line)}${ends ? "</v>" : ""}`;
     });
     blocks.push(`${clock(start, ".")} --> ${clock(end, ".")}${rows ? ` line:-${rows}` : ""}\n${shown.join("\n")}`);
   }

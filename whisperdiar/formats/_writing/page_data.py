@@ -13,12 +13,12 @@ from itertools import pairwise
 from typing import Any
 
 from whisperdiar.formats._reading.finished import strip_labels
-from whisperdiar.formats._reading.labels import UNKNOWN
+from whisperdiar.formats._reading.labels import MARK, UNKNOWN
 from whisperdiar.formats._text import speaker_names, to_milliseconds
 from whisperdiar.formats._writing.cues import prepare_cues
 from whisperdiar.formats._writing.notes import fallback_notes, remove_folders
 from whisperdiar.formats._writing.render import subtitle_cues
-from whisperdiar.formats._writing.speakers import clean_names, line_prefixes
+from whisperdiar.formats._writing.speakers import clean_names, readable_prefixes
 from whisperdiar.options import WriteOptions
 from whisperdiar.statistics import Statistics, talk_statistics
 from whisperdiar.text.json import write_compact
@@ -82,22 +82,29 @@ def _cues(transcript: Transcript, place: Mapping[str | None, int], options: Writ
     """Cues as they go into SRT, with places for names: the script puts in those that speakers then have.
 
     Of each: start, end, who says it (a list where lines differ), its text, for each line what stands before it
-    (0 nothing, 1 the name, 2 that somebody else speaks whom nobody knows), and the line of the screen for WebVTT.
+    (0 nothing, 1 the name, 2 that somebody else speaks whom nobody knows; 3, 4, 5 these with the mark that is not seen,
+    see `readable_prefixes`), the line of the screen for WebVTT, and the lines that have the mark there (1).
     """
     made = prepare_cues(strip_labels(subtitle_cues(transcript, style="label", options=options)))
     known = clean_names(made, speaker_names(transcript))
-    unknown = f"{UNKNOWN} "
+    in_srt, in_vtt = readable_prefixes(made, known, "label"), readable_prefixes(made, known, "voice", told="lines")
     return [
         [
             cue.start_ms,
             cue.end_ms,
             [place.get(who) for who in cue.line_speakers] if cue.line_speakers else place.get(cue.speaker),
             "\n".join(cue.lines),
-            "".join("0" if not lead else "2" if lead == unknown else "1" for lead in before),
+            "".join(map(_prefix_code, before)),
             cue.rows_below + len(cue.lines) if cue.level else 0,
+            "".join("01"[MARK in lead] for lead in voiced),
         ]
-        for cue, before in zip(made, line_prefixes(made, known, "label"), strict=True)
+        for cue, before, voiced in zip(made, in_srt, in_vtt, strict=True)
     ]
+
+
+def _prefix_code(lead: str) -> str:
+    shown = lead.replace(MARK, "")
+    return str((0 if not shown else 2 if shown == f"{UNKNOWN} " else 1) + 3 * (MARK in lead))
 
 
 def _labels(transcript: Transcript, figures: Statistics) -> list[str]:
