@@ -437,7 +437,8 @@ def test_no_abbreviation_attracts_a_break(language: str | None, left: str, right
     ("language", "left", "right"),
     [
         ("en", "home.", "Then"), ("en", "BBC.", "Then"), ("en", "Hmm.", "Yes"), ("ru", "я.", "Он"),
-        ("ru", "дом.", "Он"), ("ru", "СССР.", "Он"), ("cs", "prst.", "Pak"), ("he", "שלום.", "כן"), ("ja", "です。", "はい"),
+        ("ru", "дом.", "Он"), ("ru", "СССР.", "Он"), ("cs", "prst.", "Pak"), ("he", "שלום.", "כן"),
+        ("ja", "です。", "はい"),
         ("en", "so...", "and"), ("de", "Haus.", ""), ("en", "5.", "Then"),
     ],
 )  # fmt: skip
