@@ -339,3 +339,15 @@ def test_a_key_that_stands_twice_loses_no_value(name):
 def test_a_file_without_text_has_no_words_or_is_refused(name, text):
     found = read_or_refuse(name, text)
     assert found is None or (found.segments, found.turns, found.cues) == ((), (), ())
+
+
+@pytest.mark.parametrize("name", ["textgrid", "eaf", "whisperx-json"])
+def test_words_that_are_not_those_of_the_text_are_told(name):
+    talk = Transcript("talk", 9.0, "en", (), (Segment((Word(Span(0, 1), " mark1end", 0.5, "A"),), "A"),))
+    text = written(name, talk)
+    assert by_name(name).read(text).provenance.get("notes") is None
+    place = text.index("mark1end")
+    found = by_name(name).read(text[:place] + "mark2end" + text[place + 8 :])
+    assert [segment.text.strip() for segment in found.segments] == ["mark2end"]
+    (note,) = found.provenance["notes"]
+    assert note.endswith(": the words are not those of the text; the text is taken")
