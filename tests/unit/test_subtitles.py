@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.counting import calls
 from tests.sounds import SHARED
 from whisperdiar import Cue, Segment, Span, Transcript, Word, cues, segments
-from whisperdiar.formats import by_name
+from whisperdiar.formats import by_name, read_cues
 from whisperdiar.options import SubtitleRules, profile_names, subtitle_rules
 from whisperdiar.subtitles._breaks import break_price, ends_sentence, language_rules
 from whisperdiar.subtitles.checking import check
@@ -456,3 +456,15 @@ def test_titles_stay_with_names_and_abbreviations_with_numbers(name: str) -> Non
     made = cues(transcript, rules=subtitle_rules("netflix", language=transcript.language), style="none")
     ends = [line.split()[-1] for cue in made for line in cue.lines]
     assert not {"Dr.", "Prof.", "Jan.", "Feb.", "Sra.", "Sr.", "кв.", "ул.", "г.", "пл."} & set(ends)
+
+
+@pytest.mark.parametrize("name", ["th", "lo"])
+@pytest.mark.skipif(not (SHARED / "cases").is_dir(), reason="needs the cases")
+def test_long_text_without_spaces_is_on_the_screen_while_it_is_said(name: str) -> None:
+    text = (SHARED / "cases" / "unsegmented_southeast_asian" / f"{name}.srt").read_text("utf-8")
+    (whole,) = read_cues("srt", text)
+    made = cues(by_name("srt").read(text), rules=subtitle_rules("netflix", language=name), style="none")
+    assert "".join(line for cue in made for line in cue.lines) == "".join(whole.lines)
+    assert all(2.0 <= cue.span.duration <= 7.0 for cue in made)
+    assert all(after.span.start - before.span.end < 0.5 for before, after in pairwise(made))
+    assert made[-1].span.end == pytest.approx(whole.span.end, abs=0.1)
