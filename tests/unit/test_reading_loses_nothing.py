@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whisperdiar.errors import FormatError
-from whisperdiar.formats import WriteOptions, by_name
+from whisperdiar.formats import FORMATS, WriteOptions, by_name
 from whisperdiar.formats.json import load_recognised
 from whisperdiar.transcript import Segment, Speaker, Transcript
 from whisperdiar.types import Span, Turn, Word
@@ -303,3 +303,51 @@ def mutate_tiers(draw: st.DrawFn, pattern: str, text: str) -> str:
     else:
         new = draw(st.sampled_from(["-1", "0", "99", "1.5", "soon", ""]))
     return text[:first] + new + text[last:]
+
+
+def test_a_textgrid_with_any_head_line_replaced_is_read_whole_or_refused():
+    words = tuple(Word(Span(i, i + 0.5), f" mark{i}end", 0.5, "Anna") for i in range(3))
+    talk = Transcript("talk", 60.0, "en", (Speaker("Anna", "Anna"),), (Segment(words, "Anna"),))
+    lines = written("textgrid", talk).split("\n")
+    refused = 0
+    for place in range(8):
+        for other in ("", "x", "! size", "0", "size = 0", '"x"', "<absent>", *lines[:12]):
+            found = arrived("textgrid", "\n".join([*lines[:place], other, *lines[place + 1 :]]))
+            refused += found is None
+            assert found is None or found == {"mark0end", "mark1end", "mark2end"}, (lines[place], other)
+    assert refused
+
+
+@pytest.mark.parametrize("name", ["json", "seglst", "diarized-json", "whisperx-json", "verbose-json", "words"])
+def test_a_key_that_stands_twice_loses_no_value(name):
+    if name == "words":
+        text = '[{"text": " mark1end", "start": 0, "end": 1}]'
+    else:
+        talk = Transcript("talk", 9.0, "en", (), (Segment((Word(Span(0, 1), " mark1end", 0.5, None),), None),))
+        text = written(name, talk)
+    pair = re.search(r'"[a-z]+": " ?mark1end"', text)
+    assert pair
+    twice = text[: pair.start()] + pair[0].replace("mark1", "mark2") + ", " + text[pair.start() :]
+    with pytest.raises(FormatError, match=r"an object holds the key '[a-z]+' twice: .*mark2end.*mark1end"):
+        (load_recognised if name == "words" else by_name(name).read)(twice)
+    same = text[: pair.start()] + pair[0] + ", " + text[pair.start() :]
+    assert read_or_refuse(name, same) == read_or_refuse(name, text) is not None
+
+
+@pytest.mark.parametrize("text", ["", "\n", " \r\n\r\n", "\ufeff"])
+@pytest.mark.parametrize("name", [name for name in FORMATS if by_name(name).read is not None])
+def test_a_file_without_text_has_no_words_or_is_refused(name, text):
+    found = read_or_refuse(name, text)
+    assert found is None or (found.segments, found.turns, found.cues) == ((), (), ())
+
+
+@pytest.mark.parametrize("name", ["textgrid", "eaf", "whisperx-json"])
+def test_words_that_are_not_those_of_the_text_are_told(name):
+    talk = Transcript("talk", 9.0, "en", (), (Segment((Word(Span(0, 1), " mark1end", 0.5, "A"),), "A"),))
+    text = written(name, talk)
+    assert by_name(name).read(text).provenance.get("notes") is None
+    place = text.index("mark1end")
+    found = by_name(name).read(text[:place] + "mark2end" + text[place + 8 :])
+    assert [segment.text.strip() for segment in found.segments] == ["mark2end"]
+    (note,) = found.provenance["notes"]
+    assert note.endswith(": the words are not those of the text; the text is taken")

@@ -19,7 +19,7 @@ from whisperdiar.formats import by_name, read_cues, transcript_of
 from whisperdiar.formats._writing.cues import ReadyCue, prepare_cues
 from whisperdiar.formats._writing.speakers import choose_style, clean_names, line_prefixes
 from whisperdiar.options import SPEAKER_STYLES, SubtitleRules, WriteOptions
-from whisperdiar.types import Cue
+from whisperdiar.types import Cue, Span
 
 NAMES = ("srt", "vtt", "ass", "ttml", "lrc")
 WORD_TIMES = ("vtt", "ass", "lrc")
@@ -184,3 +184,25 @@ def test_pieces_add_up_to_their_line_and_stay_in_their_cue(cue):
         assert all(made.start_ms <= time <= made.end_ms for time in times)
         starts = [piece.start_ms for row in made.pieces for piece in row]
         assert starts == sorted(starts)
+
+
+TAG_BEGINNINGS = [
+    "<1\n00:00:01,000 --> 00:00:02,000\n",
+    "<1>",
+    "<1 b>",
+    "<_x>",
+    "< b>",
+    "<  b>c",
+    "< 7 x>",
+    "<i",
+    "</1",
+]
+
+
+@pytest.mark.parametrize("beginning", TAG_BEGINNINGS)
+@pytest.mark.parametrize(("name", "demuxer"), [("srt", "srt"), ("vtt", "webvtt")])
+def test_ffmpeg_takes_no_name_and_no_text_for_a_tag(name, demuxer, beginning):
+    items = [Cue(Span(0, 1), ("a>b",), beginning), Cue(Span(2, 3), (f"said {beginning} and", "c > d"), None)]
+    text, wanted = write(name, items, {}, "label", False)
+    assert [seen(item) for item in ffmpeg_texts(text, demuxer)] == wanted
+    assert [seen("".join(cue.lines)) for cue in read_cues(name, text, labels=False)] == wanted

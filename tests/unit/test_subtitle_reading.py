@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.formats_strategies import NASTY
+from tests.sounds import SHARED
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.formats import by_name, decode, read_cues, transcript_of
 from whisperdiar.types import Cue, Span, TimedText
@@ -535,3 +536,20 @@ def test_what_is_said_again_is_kept() -> None:
         (0.0, 1.0, "No"), (1.0, 2.0, "No\nYes"), (2.0, 3.0, "Well"), (3.0, 4.0, "Well\nGo"), (9.0, 9.5, "Go")
     )
     assert len(words_of("vtt", talk)) == 7
+
+
+@pytest.mark.parametrize(
+    ("encoding", "line"),
+    [
+        ("cp1250", "Příliš žluťoučký kůň, zażółć gęślą jaźń."),
+        ("cp1254", "Şu çılgın Türk ağaçları"),
+        ("cp1256", "مرحبا بالعالم، كيف حالك؟"),
+        ("gbk", "你好，世界。今天天气很好。"),
+        ("shift_jis", "こんにちは、世界。"),
+    ],
+)
+@pytest.mark.skipif(not (SHARED / "cases").is_dir(), reason="needs the cases")
+def test_old_encodings_of_the_cases_are_told(encoding: str, line: str) -> None:
+    text, note = decode((SHARED / "cases" / "other_old_encodings" / f"enc_{encoding}.srt").read_bytes())
+    assert [item for cue in read_cues("srt", text) for item in cue.lines] == [line]
+    assert "--encoding" in note

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import re
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -12,7 +14,10 @@ from hypothesis import strategies as st
 from tests.counting import calls
 from tests.sounds import SHARED
 from whisperdiar import Cue, Segment, Span, Transcript, Word, cues, segments
+from whisperdiar.formats import by_name, read_cues
 from whisperdiar.options import SubtitleRules, profile_names, subtitle_rules
+from whisperdiar.subtitles._breaks import break_price, ends_sentence, language_rules
+from whisperdiar.subtitles.checking import check
 from whisperdiar.text.graphemes import characters, columns, graphemes
 
 NETFLIX = subtitle_rules("netflix", language="en")
@@ -55,7 +60,7 @@ tokens = st.one_of(
     st.sampled_from(
         ["the", "of", "Anna", "Petrova.", "5", "million", "yes,", "в", "не", "字", "你好，世界。", "สวัสดีครับ",
          "שלום", "مرحبا", "x" * 60,
-         "👨‍👩‍👧", "e\u0301", "New York", "。", "(", "\u00a0"]
+         "👨‍👩‍👧", "e\u0301", "New York", "。", "(", "\u00a0", "5\u00a0%", "a\u2007b\u202fc ", "\u00a0x"]
     ),
 )  # fmt: skip
 
@@ -115,7 +120,9 @@ def test_no_text_is_lost_no_cue_crosses_a_speaker_and_limits_hold(
         assert cue.span.duration <= rules.max_duration + 1e-6
         pieces = ["".join(piece.text for piece in line) for line in cue.timed]
         spoken = pieces if cue.line_speakers else ["".join(pieces)]  # a word may be broken over two lines
-        assert rules.max_words is None or sum(len(text.split()) for text in spoken) <= rules.max_words
+        # A no-break space makes one word of what it stands between.
+        words = sum(len(re.sub("[\u00a0\u2007\u202f]", "", text).split()) for text in spoken)
+        assert rules.max_words is None or words <= rules.max_words
 
 
 @given(transcripts(), rule_sets, styles)
@@ -397,3 +404,67 @@ def test_real_meetings_keep_every_word_and_few_cues_break_a_rule(name: str) -> N
                     if sum(map(characters, cue.lines)) > 20 * (cue.span.duration + 0.001) or cue.span.duration < 0.832
                 ]
                 assert len(hurried) < len(made) * (0.05 if overlap else 0.12)
+
+
+@pytest.mark.parametrize("space", ["\u00a0", "\u2007", "\u202f"])
+def test_a_no_break_space_makes_one_word_for_the_cut_and_for_the_check(space: str) -> None:
+    rules = replace(subtitle_rules("default", language="en"), max_words=2, max_cps=None)
+    text = f"10{space}% of 5{space}kg of it"
+    made = cues(talk(words_of(text)), rules=rules, style="none")
+    assert shown(made) == [f"10{space}% of", f"5{space}kg of", "it"]
+    assert [item.rule for item in check(made, rules).violations if item.rule == "words"] == []
+    too_many = check(made, replace(rules, max_words=1)).violations
+    assert [item.cue for item in too_many if item.rule == "words"] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("language", "left", "right"),
+    [
+        ("de", "Dr.", "Müller"), ("de", "Prof.", "Schmidt"), ("de", "z.", "B."), ("de", "bzw.", "Bänke"),
+        ("es", "Sra.", "López"), ("es", "Sr.", "García"), ("it", "sig.", "Rossi"), ("nl", "mevr.", "Jansen"),
+        ("nl", "o.a.", "de"), ("en", "Jan.", "3"), ("en", "Vol.", "3"), ("en", "Ph.D.", "Adams"), ("ru", "кв.", "12"),
+        ("ru", "пл.", "Победы"), ("ru", "мин.", "30"), ("uk", "кв.", "12"), ("fr", "Mme", "Dupont"),
+        ("pt", "Sra.", "Silva"), ("pl", "prof.", "Nowak"), (None, "Hr.", "Olsen"),
+    ],
+)  # fmt: skip
+def test_no_abbreviation_attracts_a_break(language: str | None, left: str, right: str) -> None:
+    rules = language_rules(language)
+    assert not ends_sentence(left, rules, right)
+    assert break_price(left, f" {right}", rules) > break_price("Haus", " dort", language_rules(None))
+
+
+@pytest.mark.parametrize(
+    ("language", "left", "right"),
+    [
+        ("en", "home.", "Then"), ("en", "BBC.", "Then"), ("en", "Hmm.", "Yes"), ("ru", "я.", "Он"),
+        ("ru", "дом.", "Он"), ("ru", "СССР.", "Он"), ("cs", "prst.", "Pak"), ("he", "שלום.", "כן"),
+        ("ja", "です。", "はい"),
+        ("en", "so...", "and"), ("de", "Haus.", ""), ("en", "5.", "Then"),
+    ],
+)  # fmt: skip
+def test_a_sentence_ends_where_no_abbreviation_stands(language: str, left: str, right: str) -> None:
+    rules = language_rules(language)
+    assert ends_sentence(left, rules, right)
+    assert break_price(left, f" {right or 'Und'}", rules) == 0.0
+
+
+@pytest.mark.parametrize("name", ["de1", "en1", "es1", "ru1"])
+@pytest.mark.skipif(not (SHARED / "cases").is_dir(), reason="needs the cases")
+def test_titles_stay_with_names_and_abbreviations_with_numbers(name: str) -> None:
+    text = (SHARED / "cases" / "abbreviations_attract_breaks" / f"{name}.wx.json").read_text("utf-8")
+    transcript = by_name("whisperx-json").read(text)
+    made = cues(transcript, rules=subtitle_rules("netflix", language=transcript.language), style="none")
+    ends = [line.split()[-1] for cue in made for line in cue.lines]
+    assert not {"Dr.", "Prof.", "Jan.", "Feb.", "Sra.", "Sr.", "кв.", "ул.", "г.", "пл."} & set(ends)
+
+
+@pytest.mark.parametrize("name", ["th", "lo"])
+@pytest.mark.skipif(not (SHARED / "cases").is_dir(), reason="needs the cases")
+def test_long_text_without_spaces_is_on_the_screen_while_it_is_said(name: str) -> None:
+    text = (SHARED / "cases" / "unsegmented_southeast_asian" / f"{name}.srt").read_text("utf-8")
+    (whole,) = read_cues("srt", text)
+    made = cues(by_name("srt").read(text), rules=subtitle_rules("netflix", language=name), style="none")
+    assert "".join(line for cue in made for line in cue.lines) == "".join(whole.lines)
+    assert all(2.0 <= cue.span.duration <= 7.0 for cue in made)
+    assert all(after.span.start - before.span.end < 0.5 for before, after in pairwise(made))
+    assert made[-1].span.end == pytest.approx(whole.span.end, abs=0.1)

@@ -42,9 +42,12 @@ _TAGS = re.compile(
     r"|</?(?:font|span|lang|c|v)(?:[\s.][^<>]*)?>|\{\\[^{}]*\}",
     re.IGNORECASE,
 )
-# For some player a letter or a slash after "<" begins a tag, "\\N" breaks a line, and "\\" before a tag is part of it.
+# For some player a letter, a digit or a slash after "<", spaces or not, begins a tag, "\\N" breaks a line, and "\\"
+# before a tag is part of it.
 _JOINED = re.compile(rf"([<\\]){JOINER}(?![:：])")  # before a colon it marks a label
-_MARKUP = re.compile(r"<(?=[A-Za-z/!?>])|\\(?=[Nnh]|$)")
+_MARKUP = re.compile(r"<(?=[A-Za-z0-9_/!?>])|\\(?=[Nnh]|$)")
+_SPACED_TAG = re.compile(r"<(?= +[A-Za-z0-9_/])")
+"""What is a tag where ``>`` follows, be it on the next line of the cue."""
 # Players that render with libass take all that stands in braces for codes, as in ASS: their wide forms are shown, with
 # a joiner, which tells them from wide ones.
 _BRACES = str.maketrans({"{": "｛" + JOINER, "}": "｝" + JOINER})
@@ -66,6 +69,8 @@ def dumps_cues(cues: Iterable[Cue], names: Mapping[str, str], *, options: WriteO
     subtitles = []
     for index, (cue, before) in enumerate(zip(made, readable_prefixes(made, known, style), strict=True), start=1):
         lines = [_line(cue, number, lead) for number, lead in enumerate(before)]
+        if any(">" in replace_arrow(lead + line) for lead, line in zip(before, cue.lines, strict=True)):
+            lines = [_SPACED_TAG.sub("<" + JOINER, line) for line in lines]
         if style == "colour":
             lines = _colour_lines(lines, cue.speakers, colours)
         start, end = timedelta(milliseconds=cue.start_ms), timedelta(milliseconds=cue.end_ms)
@@ -115,7 +120,7 @@ def read_cues(text: str, *, labels: bool = True) -> tuple[Cue, ...]:
         labels: take ``Anna: `` and dashes out of the text and say who speaks; otherwise lines are as viewers see them.
 
     Raises:
-        FormatError: a line of times cannot be read, or the file holds no cue; with the line's number and text.
+        FormatError: a line of times cannot be read, or text stands before the first cue; with the line's number.
     """
     if is_webvtt(text):  # called .srt: names and times of words would be lost
         cues = [cue_of(block.span, mark_tags(block.lines)) for block in vtt_blocks(text)]

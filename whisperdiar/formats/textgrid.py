@@ -88,7 +88,7 @@ def read(text: str) -> Transcript:
         FormatError: no TextGrid in a text form; the message says which line.
     """
     fields = _Fields(remove_byte_order_mark(text))
-    if fields.string() != "ooTextFile" or fields.string() != "TextGrid":
+    if fields.string() not in ("ooTextFile", "ooTextFile short") or fields.string() != "TextGrid":
         raise FormatError("this is no TextGrid in a text form; save it with Praat's 'Save as text file...'")
     fields.number()
     end = fields.number()

@@ -130,7 +130,7 @@ def read_cues(text: str, *, labels: bool = True) -> tuple[Cue, ...]:
         labels: where no voice says who speaks, take ``Anna: `` and dashes out of the text for it.
 
     Raises:
-        FormatError: a line of times cannot be read, or the file holds no cue; with the line's number and text.
+        FormatError: a line of times cannot be read, or text stands before the first cue; with the line's number.
     """
     cues = [cue_of(block.span, mark_tags(block.lines)) for block in vtt_blocks(text)]
     seen = tuple(map(read_italics, cues))

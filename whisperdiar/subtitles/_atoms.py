@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from whisperdiar.subtitles._breaks import FORBIDDEN, BreakRules, break_price, cut_points, ends_sentence
-from whisperdiar.text.graphemes import characters, columns, graphemes
+from whisperdiar.text.graphemes import BREAKING_SPACES, characters, columns, graphemes
 from whisperdiar.types import Span, TimedText, Word
 
-# A no-break space keeps together what it stands between.
-_TOKENS = re.compile(r"[^\S\u00a0\u2007\u202f]*[^ \t\n\v\f\r\u1680\u2000-\u2006\u2008-\u200a\u2028\u2029\u205f\u3000]+")
+_TOKENS = re.compile(f"[{BREAKING_SPACES}]*[^{BREAKING_SPACES}]+")
+_SPACE = re.compile(f"[{BREAKING_SPACES}]")
 _PUNCTUATED = re.compile(r"[^、。，；：！？…]*[、。，；：！？…]+[」』）》】”’]*|[^、。，；：！？…]+")
 
 
@@ -27,6 +27,7 @@ class Atoms:
         widths, leads: columns, and those of the spaces before, which count only inside a line.
         lengths: characters, as reading speed counts them.
         prices: what a break before the atom costs, as far as the text goes; the pause is seen in the times.
+        opens: whether a word begins with it, where a line does not: a breaking space stands before.
         closes: whether it ends a sentence.
     """
 
@@ -38,6 +39,7 @@ class Atoms:
     leads: list[int] = field(default_factory=list)
     lengths: list[float] = field(default_factory=list)
     prices: list[float] = field(default_factory=list)
+    opens: list[bool] = field(default_factory=list)
     closes: list[bool] = field(default_factory=list)
 
     def __len__(self) -> int:
@@ -75,9 +77,13 @@ def make_atoms(
             price = 0.0
             if made.pieces:
                 before = made.pieces[-1].text
+                made.closes[-1] = ends_sentence(before, language, text)
                 torn = number and not text[0].isspace() and columns(before[-1]) < 2 and columns(text[0]) < 2
                 price = FORBIDDEN if torn else break_price(before, text, language, starts_sentence=first)
                 first = made.closes[-1]
+            made.opens.append(
+                bool(_SPACE.match(text)) or not made.pieces or bool(_SPACE.match(made.pieces[-1].text[-1]))
+            )
             made.pieces.append(piece)
             made.speakers.append(speaker)
             made.starts.append(start)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.resources
 import json
+import re
+import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -27,14 +29,27 @@ _NO_LINE_START = frozenset(
 _NO_LINE_END = frozenset("$([{£¥‘“‹«〈《「『【〔〖〘〚〝（［｛￡￥＄เแโใไ")
 """Characters that may not end a line: opening brackets and quotes, Thai vowels that belong to the next letter."""
 
+_POINTED = re.compile(r"(?:[^\W\d_]{1,2}\.)+[^\W\d_]{1,2}")
+"""Abbreviations with points inside: e.g, Ph.D, т.е."""
+_LETTERS = re.compile("[a-zA-Z\u00c0-\u024f\u0400-\u052f]+")
+"""Of the scripts that write vowels as letters of their own and have short forms with a point."""
+_VOWEL = re.compile("[aeiouyæœøıаеёиоуыэюяіїєўѣ]")
+_LONGEST_VOWELLESS = 4
+_INTERJECTIONS = frozenset("hm hmm mm mmm mhm sh shh pst psst brr tsk хм гм мм ммм мгм тс тсс ш шш брр".split())  # noqa: SIM905 - a list of words reads best so
+"""Words without a vowel that may end a sentence."""
+
 
 @dataclass(frozen=True, slots=True)
 class BreakRules:
-    """Break rules of one language; words in lower case."""
+    """Break rules of one language; words in lower case.
+
+    `vowelless`: whether a short word without a vowel is an abbreviation (Dr, bzw, кв), as its own words all have one.
+    """
 
     sentence_end: frozenset[str]
     clause_end: frozenset[str]
     names: bool
+    vowelless: bool
     abbreviations: frozenset[str] = frozenset()
     never_after: frozenset[str] = frozenset()
     rather_not_after: frozenset[str] = frozenset()
@@ -52,19 +67,42 @@ def language_rules(code: str | None) -> BreakRules:
     letters = {"sentence_end", "clause_end"}
     return BreakRules(
         names=own.pop("names"),
+        vowelless=own.pop("vowelless"),
         **{key: frozenset(value if key in letters else value.split()) for key, value in own.items()},
     )
 
 
-def ends_sentence(text: str, language: BreakRules) -> bool:
-    """Whether a word ends a sentence; the point of an abbreviation or of an initial does not."""
+def ends_sentence(text: str, language: BreakRules, following: str = "") -> bool:
+    """Whether a word ends a sentence; the point of an abbreviation, an initial or a number's unit does not.
+
+    Args:
+        following: the next word; a sentence does not begin with a small letter, and hardly with a digit.
+    """
     core = text.strip().rstrip(_CLOSING)
     if core[-1:] not in language.sentence_end or not core:
         return False
     if core[-1] != "." or core.endswith(".."):
         return True
+    first = following.strip().lstrip(_OPENING)[:1]
+    if first.islower() or first.isdigit():
+        return False
     bare = core.rstrip(".").lstrip(_OPENING)
-    return bare.lower() not in language.abbreviations and not (len(bare) == 1 and bare.isalpha() and bare.isupper())
+    return bare.lower() not in language.abbreviations and not _is_abbreviation(bare, language)
+
+
+def _is_abbreviation(bare: str, language: BreakRules) -> bool:
+    """Whether a word before a point is an abbreviation by its form: ``B``, ``z``, ``Ph.D``, ``Dr``, ``кв``."""
+    if _POINTED.fullmatch(bare):
+        return True
+    if not _LETTERS.fullmatch(bare) or (len(bare) > 1 and bare.isupper()) or bare.lower() in _INTERJECTIONS:
+        return False
+    if len(bare) == 1 and bare.isupper():
+        return True
+    return language.vowelless and len(bare) <= _LONGEST_VOWELLESS and not _VOWEL.search(_without_marks(bare))
+
+
+def _without_marks(text: str) -> str:
+    return unicodedata.normalize("NFD", text.lower())
 
 
 def break_price(left: str, right: str, language: BreakRules, *, starts_sentence: bool = False) -> float:
@@ -76,9 +114,14 @@ def break_price(left: str, right: str, language: BreakRules, *, starts_sentence:
     before, after = left.strip(), right.strip()
     if after[:1] in _NO_LINE_START or before[-1:] in _NO_LINE_END or _is_glued(left, right):
         return FORBIDDEN
-    if ends_sentence(left, language):
+    if ends_sentence(left, language, right):
         return 0.0
     core = before.rstrip(_CLOSING)
+    if core.endswith(".") and not core.endswith(".."):
+        bare, number = core.rstrip(".").lstrip(_OPENING), after.lstrip(_OPENING)[:1].isdigit()
+        known = bare.lower() in language.abbreviations
+        if (number and len(bare) <= _LONGEST_VOWELLESS) or (not known and _is_abbreviation(bare, language)):
+            return NEVER
     if core[-1:] in language.clause_end:
         return CLAUSE
     last, first = core.strip(_OPENING).rstrip(".").lower(), after.strip(_OPENING + _CLOSING + ".,;:?!…").lower()

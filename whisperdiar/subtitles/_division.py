@@ -168,7 +168,7 @@ class Search:
             cols += widths[row]
             length += lengths[row]
             end = ends[row] if ends[row] > end else end
-            words += 1 if atoms.leads[row] or row == first else 0
+            words += 1 if atoms.opens[row] or row == first else 0
             if row > first and (cols > most or end - start > limits.longest or words > limits.words):
                 break
             price = CUE
@@ -277,7 +277,7 @@ class Search:
             used[speaker] += atoms.widths[row]
             length += atoms.lengths[row]
             end = max(end, atoms.ends[row])
-            words += 1 if atoms.leads[row] or row == middle else 0
+            words += 1 if atoms.opens[row] or row == middle else 0
             if used[speaker] > limits.width or end - start > limits.longest or words > limits.words:
                 break
             late, delay = self._time_price(start, limits.need(length, words), last)

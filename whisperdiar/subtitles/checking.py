@@ -16,7 +16,7 @@ from itertools import islice, pairwise
 from typing import Any
 
 from whisperdiar.options import SubtitleRules
-from whisperdiar.text.graphemes import characters, columns
+from whisperdiar.text.graphemes import characters, columns, count_words
 from whisperdiar.types import Cue, Span
 
 RULES: Mapping[str, str] = {
@@ -170,7 +170,7 @@ def _check_text(number: int, cue: Cue, lines: Sequence[str], rules: SubtitleRule
         yield Violation(number, cue.span, "line-length", widest, rules.max_columns)
     if len(lines) > rules.max_lines:
         yield Violation(number, cue.span, "lines", len(lines), rules.max_lines)
-    words = sum(len(line.split()) for line in cue.lines)
+    words = sum(count_words(line) for line in cue.lines)
     if rules.max_words is not None and words > rules.max_words:
         yield Violation(number, cue.span, "words", words, rules.max_words)
 
@@ -180,7 +180,7 @@ def _check_time(number: int, cue: Cue, lines: Sequence[str], rules: SubtitleRule
     if duration <= 0:
         yield Violation(number, cue.span, "no-duration", duration, rules.min_duration)
         return
-    length, words = _length(lines, rules), sum(len(line.split()) for line in cue.lines)
+    length, words = _length(lines, rules), sum(count_words(line) for line in cue.lines)
     if rules.max_cps is not None and length > rules.max_cps * (duration + slack):
         yield Violation(number, cue.span, "reading-speed", length / duration, rules.max_cps)
     if rules.max_wpm is not None and words * 60 > rules.max_wpm * (duration + slack):

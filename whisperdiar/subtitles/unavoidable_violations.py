@@ -16,7 +16,7 @@ from itertools import accumulate
 from whisperdiar.options import SubtitleRules
 from whisperdiar.statistics import find_overlaps
 from whisperdiar.subtitles.checking import Report, Violation
-from whisperdiar.text.graphemes import characters, columns
+from whisperdiar.text.graphemes import characters, columns, count_words
 from whisperdiar.transcript import Transcript, speaker_names
 from whisperdiar.types import Cue, Span, Word, merge_spans
 
@@ -73,7 +73,7 @@ def separate_unavoidable(
         words = 0
         worst = sorted(numbers, key=lambda number: -max(_excess(item) for item in broken[number]))
         for rank, number in enumerate(worst, start=1):
-            words += sum(len(line.split()) for line in cues[number - 1].lines)
+            words += sum(count_words(line) for line in cues[number - 1].lines)
             if rank <= stretches[place].least or words <= stretches[place].least_words:
                 apart.update(broken[number])
     return replace(
@@ -187,7 +187,7 @@ def _count_least(said: Sequence[_WordWidth], limit: float, rules: SubtitleRules)
     lengths = list(accumulate((characters(text, full_width=rules.full_width) for text in texts), initial=0.0))
     widths = [columns(text) for text in texts]
     leads = [len(text) - len(text.lstrip()) for text in texts]
-    counts = list(accumulate((len(text.split()) for text in texts), initial=0))
+    counts = list(accumulate((count_words(text) for text in texts), initial=0))
     starts = [item.word.span.start for item in said] + [limit]
     fewest = [0] + [len(said)] * len(said)
     fewest_words = [0] + [counts[-1]] * len(said)

@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import lru_cache
+
+BREAKING_SPACES = " \t\n\v\f\r\x1c-\x1f\x85\u1680\u2000-\u2006\u2008-\u200a\u2028\u2029\u205f\u3000"
+"""Spaces at which a line may be broken, for a class of a pattern; not so no-break ones (U+00A0, U+2007, U+202F)."""
+
+_WORD = re.compile(f"[^{BREAKING_SPACES}]+")
+
+
+def count_words(text: str) -> int:
+    """Words of a text as subtitles count them: a no-break space keeps together what it stands between.
+
+    What consists of no-break spaces alone is no word.
+    """
+    return sum(1 for word in _WORD.findall(text) if not word.isspace())
 
 
 def graphemes(text: str) -> list[str]:

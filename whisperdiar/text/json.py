@@ -11,6 +11,7 @@ from typing import Any
 from whisperdiar.errors import FormatError
 
 _LONGEST_LIST = 100
+_LONGEST_VALUE = 60
 _ENCODE = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 _ENCODE_COMPACT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -47,16 +48,36 @@ def read(text: str) -> Any:
     """The value of a JSON text; a byte order mark before it is passed over.
 
     Raises:
-        FormatError: no JSON (the message says where), or a number that is not finite.
+        FormatError: no JSON (the message says where), a number that is not finite, or an object with two values for one
+            key, of which one would be lost.
     """
     try:
-        return json.loads(text.removeprefix("\ufeff"), parse_float=_parse_finite, parse_constant=_parse_finite)
+        return json.loads(
+            text.removeprefix("\ufeff"),
+            parse_float=_parse_finite,
+            parse_constant=_parse_finite,
+            object_pairs_hook=_make_object,
+        )
     except json.JSONDecodeError as error:
         raise FormatError(f"line {error.lineno}, column {error.colno}: this is no JSON: {error.msg}") from error
     except RecursionError as error:
         raise FormatError("this JSON is nested too deeply to be read") from error
     except ValueError as error:
         raise FormatError(f"this JSON holds a number that cannot be read: {error}") from error
+
+
+def _make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        for key, value in pairs:
+            if repr(value) != repr(made[key]):
+                one, other = (_shorten(repr(item)) for item in (value, made[key]))
+                raise FormatError(f"an object holds the key {key!r} twice: {one} and {other}; remove one of them")
+    return made
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
 
 
 def _parse_finite(text: str) -> float:

@@ -31,6 +31,8 @@ def unroll(cues: Sequence[Cue]) -> tuple[Cue, ...]:
     lasts no longer than `SHORT`. A file rolls where nearly all of its cues do. A line with times of its own words is
     new whatever it says.
     """
+    if not cues:
+        return ()
     again = [0, *(_repeated(before, cue) for before, cue in pairwise(cues))]
     growing = sum(0 < count < len(cue.lines) for count, cue in zip(again, cues, strict=True))
     rolling = sum(count > 0 for count in again)

@@ -81,6 +81,7 @@ def transcript_of(
         FormatError: a time is no number of seconds.
     """
     mended, told = mend_times(list(heard))
+    notes = [*notes, *_note_other_words(mended)]
     order = sorted(range(len(mended)), key=lambda index: mended[index].start)
     ordered = [mended[index] for index in order]
     segments, turns = [], []
@@ -112,6 +113,22 @@ def transcript_of(
         turns=tuple(turns),
         provenance=provenance,
     )
+
+
+def _note_other_words(heard: Sequence[ParsedUtterance]) -> list[str]:
+    """The sentence about utterances whose words are not those of their text, which are left out."""
+    places = [
+        item.where or f"utterance {index + 1}"
+        for index, item in enumerate(heard)
+        if _letters(item.text) and item.words and _letters(item.text) != _letters("".join(w.text for w in item.words))
+    ]
+    more = f" and {len(places) - _LISTED} more" if len(places) > _LISTED else ""
+    listed = ", ".join(places[:_LISTED]) + more
+    return [f"{listed}: the words are not those of the text; the text is taken"] if places else []
+
+
+def _letters(text: str) -> str:
+    return "".join(character for character in text.casefold() if character.isalnum())
 
 
 def _name(speaker: str | None) -> str | None:
