@@ -1,4 +1,4 @@
-"""The list of formats, and the notes that every reader of a result must see."""
+"""The list of formats, and the notes on how a result was made."""
 
 from __future__ import annotations
 
