@@ -26,7 +26,6 @@ from whisperdiar.types import Span, Turn, Word
 _WORDS = [
     a + b + c for a in ("ba", "ke", "mo", "ru", "ti") for b in ("lan", "dor", "vis", "qu") for c in ("a", "er", "o")
 ]
-_SUBTITLES = ("srt", "vtt", "ass", "ttml", "lrc")
 _NO_WORDS = frozenset({"rttm"})
 _ODD = (
     "{w} --> {w}", "12 {w}", "{w} <i>{w}</i> {w}", "{w} & {w}", "{w} < {w}", "{w} > {w}", "{w} {{ {w}",
@@ -36,7 +35,8 @@ _ODD = (
 _LINES = (
     "", " ", "\t", "\u00a0", "42", "7", "-->", "00:00:0x,000 --> 00:00:09,000", "00:00:01,000 -> 00:00:09,000", "NOTE",
     "STYLE", "{w}", "42 {w}", "{w}: {w}", "00:00:07,000 – 00:00:09,000", "[Events]", "[{w}]", "WEBVTT", "<p>{w}</p>",
-    "[xx:01.00]{w}", "Dialogue: {w}", "-00:00:01.000 --> 00:00:02.000", "00:00:01.000 --> 00:00:02.000 {w}", ";; {w}",
+    "[xx:01.00]{w}", "Dialogue: {w}", "-00:00:01.000 --> 00:00:02.000", "00:00:01.000 --> 00:00:02.000 {w}",
+    "0:00:01.000,0:00:02.000 {w}", "0:00:0x.000,0:00:02.000", "[br]{w}", ";; {w}",
     "; {w}",
 )  # fmt: skip
 
@@ -172,6 +172,7 @@ _SEEN: dict[str, Callable[[str], list[str]]] = {
     "vtt": _seen_vtt,
     "ass": _seen_ass,
     "lrc": _seen_lrc,
+    "sbv": _known,
     "ttml": _seen_ttml,
     "json": _seen_own_json,
     "stm": _seen_rows,

@@ -7,13 +7,18 @@ import unicodedata
 
 from hypothesis import strategies as st
 
+from whisperdiar.formats import FORMATS, by_name
 from whisperdiar.transcript import Segment, Speaker, Transcript, Uncertain
 from whisperdiar.types import Cue, Dropped, Span, TimedText, Turn, Word
+
+SUBTITLES = tuple(name for name in FORMATS if by_name(name).read_cues is not None)
+"""Names of the subtitle formats: a new one is in all tests of their kind by being there."""
 
 NASTY = (
     "-->", "--", ">", "\n", "\r\n", "\n\n", "\r", "\t", "  ", "<i>", "</v>", "<v Eve>", "&amp;", "&", "<", "1",
     "1\n00:00:01,000 --> 00:00:02,000\n", "00:00:01.000 --> 00:00:02.000", "10:20:30", "1.2.3", "7", "\x00", "\x1b[31m",
     "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029", "\u00a0", "\u3000", "NOTE ", "WEBVTT", "STYLE", "{\\an8}", ";;",
+    "[", "[br]", "0:00:01.000,0:00:02.000",
     "<NA>", '"', "\\", "\ud800", "\ufeff", "‏שלום", "مرحبا", "日本語", "👩‍👩‍👧", "e\u0301", "x" * 300,
 )  # fmt: skip
 

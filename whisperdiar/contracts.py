@@ -150,6 +150,7 @@ class Diarizer(Protocol):
     ) -> Diarization:
         """Sorted turns inside the audio; no turns where `speech` is empty.
 
+        `speech` is what the detector gives, with its padding: pauses between spans are shorter than in the sound.
         `speakers` is honoured, or the result's warnings say that it could not be, or UnsupportedRequest is raised.
         The result may carry a `SpeakerActivity`, whose labels are those of the turns and whose times count as theirs.
         """

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import math
 import pkgutil
 import types
 import typing
@@ -129,7 +130,10 @@ def _convert(backend: str, key: str, text: str, hint: Any) -> Any:
             if kind is bool:
                 return _BOOLEANS[text.lower()]
             if kind in (int, float, str):
-                return kind(text)
+                value = kind(text)
+                if kind is float and not math.isfinite(value):  # no setting means it, whoever wrote its class
+                    continue
+                return value
         except (ValueError, KeyError):
             continue
     expected = " or ".join(getattr(kind, "__name__", str(kind)) for kind in choices if kind is not type(None))

@@ -14,13 +14,15 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.resources
+import math
+import typing
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from whisperdiar.contracts import TextAwareDiarizer, info_of, release
-from whisperdiar.errors import BackendError, WhisperdiarError
+from whisperdiar.errors import BackendError, InvalidOption, WhisperdiarError
 from whisperdiar.formats import Format, by_name, describe
 from whisperdiar.joining import Origin, join
 from whisperdiar.media import load
@@ -114,9 +116,24 @@ def check_description(backend_class: Any) -> None:
         settings_type()  # type: ignore[misc]
     except TypeError as error:
         raise ContractBroken(f"every field of `settings_type` has a default: {error}") from error
+    _check_settings(settings_type)
     record = backend_class(None, runtime=Runtime(offline=True)).record()
     _require(isinstance(record, BackendRecord), "`record` gives a BackendRecord before anything is loaded")
     _require(record.backend == name, f"`record` names the backend {name!r}, not {record.backend!r}")
+
+
+def _check_settings(settings_type: Any) -> None:
+    for name, hint in typing.get_type_hints(settings_type).items():
+        if float not in (hint, *typing.get_args(hint)):
+            continue
+        try:
+            settings_type(**{name: math.nan})
+        except InvalidOption:
+            continue
+        raise ContractBroken(
+            f"`settings_type` refuses {name}=nan with InvalidOption: end its __post_init__ with "
+            "whisperdiar.options.check_numbers(self)"
+        )
 
 
 def check_work(backend: Any) -> None:

@@ -22,7 +22,7 @@ def old(tmp_path: Path) -> Path:
 
 
 def test_a_subtitle_file_becomes_every_other_format(cli: Cli, old: Path, tmp_path: Path) -> None:
-    outputs = [f"new.{suffix}" for suffix in ("vtt", "ass", "ttml", "lrc", "json", "rttm", "txt")]
+    outputs = [f"new.{suffix}" for suffix in ("vtt", "ass", "ttml", "lrc", "sbv", "json", "rttm", "txt")]
     assert cli("convert", old, *outputs).code == 0
     assert "<v Анна>Анна: Привет!" in (tmp_path / "new.vtt").read_text("utf-8")  # viewers see the same as before
     assert "<v Анна>Привет!" in cli("convert", old, "-f", "vtt", "--speaker-style", "voice").out

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from whisperdiar import Diarization, Span, Turn
+from whisperdiar.errors import InvalidOption
 from whisperdiar.formats import FORMATS, by_name
-from whisperdiar.options import Runtime
+from whisperdiar.options import Runtime, check_numbers
+from whisperdiar.registry import settings_from_text
 from whisperdiar.testing import ContractBroken, check_backend, check_format, example_transcript
 from whisperdiar.types import BackendInfo, BackendRecord
 
@@ -60,6 +62,30 @@ def test_a_whole_backend_passes() -> None:
     check_backend(Alternate, Settings(people=3))
 
 
+@dataclass(frozen=True)
+class Unchecked:
+    people: int = 2
+    pause: float | None = 0.5
+
+
+@dataclass(frozen=True)
+class Checked(Unchecked):
+    def __post_init__(self) -> None:
+        check_numbers(self)
+
+
+def test_settings_that_check_their_numbers_pass() -> None:
+    check_backend(broken(settings_type=Checked))
+    with pytest.raises(InvalidOption, match="pause -1"):
+        Checked(pause=-1)
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "NaN", "1e999"])
+def test_nobody_types_a_number_that_cannot_be_meant(text: str) -> None:
+    with pytest.raises(InvalidOption, match=f"pause='{text}' is not a value of type float"):
+        settings_from_text(broken(settings_type=Unchecked), {"pause": text})
+
+
 @dataclass
 class Thawed:
     people: int = 2
@@ -81,6 +107,7 @@ def broken(**changed: Any) -> type[Alternate]:
         (broken(info=None), "BackendInfo"),
         (broken(settings_type=dict), "is a dataclass"),
         (broken(settings_type=Thawed), "frozen"),
+        (broken(settings_type=Unchecked), "refuses pause=nan"),
         (broken(record=lambda self: BackendRecord("other")), "names the backend"),
         (broken(diarize=None), "one of the methods"),
         (broken(detect=lambda self, audio: ()), "one of the methods"),

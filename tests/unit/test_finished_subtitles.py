@@ -8,15 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.formats_strategies import visible
+from tests.formats_strategies import SUBTITLES, visible
 from whisperdiar.formats import WriteOptions, by_name, read_cues
 from whisperdiar.formats._reading.cues import mend_spans
 from whisperdiar.options import SubtitleOptions
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue, Span
 
-SUBTITLES = ("srt", "vtt", "ass", "ttml", "lrc")
-KEPT = ("srt", "vtt", "ass", "ttml")
+KEPT = tuple(name for name in SUBTITLES if name != "lrc")
 """Formats that hold line breaks and ends; times are hundredths of a second in one of them."""
 
 

@@ -1,4 +1,4 @@
-"""The list of formats, and the notes that every reader of a result must see."""
+"""The list of formats, and the notes on how a result was made."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FALLBACK = BackendRecord(
 
 def test_the_formats_have_the_promised_names_and_suffixes():
     assert set(FORMATS) == {
-        "srt", "vtt", "ass", "ttml", "lrc", "rttm", "json", "txt", "pyannote-json", "html", "textgrid", "eaf",
+        "srt", "vtt", "ass", "ttml", "lrc", "sbv", "rttm", "json", "txt", "pyannote-json", "html", "textgrid", "eaf",
         "audacity", "csv", "csv-words", "tsv", "tsv-words", "seglst", "whisperx-json", "verbose-json", "diarized-json",
         "stm", "ctm", "md",
     }  # fmt: skip
@@ -36,7 +36,7 @@ def test_the_formats_have_the_promised_names_and_suffixes():
         ".srt": "srt", ".vtt": "vtt", ".rttm": "rttm", ".json": "json", ".txt": "txt", ".textgrid": "textgrid",
         ".eaf": "eaf", ".csv": "csv", ".tsv": "tsv", ".stm": "stm", ".ctm": "ctm", ".md": "md", ".html": "html",
         ".ass": "ass", ".ssa": "ass", ".ttml": "ttml", ".dfxp": "ttml", ".xml": "ttml", ".lrc": "lrc",
-        ".itt": "ttml",
+        ".itt": "ttml", ".sbv": "sbv",
     }  # fmt: skip
     assert by_name("pyannote-json").suffix == ".pyannote.json"
 
@@ -80,7 +80,7 @@ def test_a_label_that_is_listed_twice_goes_by_its_first_name(name):
 
 
 def test_the_formats_that_read_back():
-    subtitles = {"srt", "vtt", "ass", "ttml", "lrc"}
+    subtitles = {"srt", "vtt", "ass", "ttml", "lrc", "sbv"}
     assert {name for name in FORMATS if by_name(name).read is not None} == {
         "json", "rttm", "textgrid", "eaf", "seglst", "whisperx-json", "verbose-json", "diarized-json", "stm", "ctm",
         "csv", "csv-words", "tsv", "tsv-words", *subtitles,
@@ -106,7 +106,7 @@ def test_a_suffix_chooses_the_format_in_any_case():
 
 @pytest.mark.parametrize("path", ["talk.doc", "talk", ".srt"])
 def test_an_unknown_suffix_names_the_known_ones(path):
-    with pytest.raises(InvalidOption, match=r"\.json, .*\.rttm, \.srt, .*\.txt, \.vtt") as caught:
+    with pytest.raises(InvalidOption, match=r"\.json, .*\.rttm, .*\.srt, .*\.txt, \.vtt") as caught:
         by_suffix(path)
     assert path in str(caught.value)
     assert "\n" not in str(caught.value)

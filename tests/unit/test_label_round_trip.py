@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.formats_strategies import SUBTITLES
 from whisperdiar.formats import by_name, read_cues
 from whisperdiar.formats._writing.cues import prepare_cues
 from whisperdiar.options import WriteOptions
@@ -18,12 +19,13 @@ from whisperdiar.types import Cue, Span, Word
 NAMES = (
     "iPhone", "anna", "Smith, Anna", "Anna (she/her)", "A.B. Smith", "Dr. Anna von der Leyen-Schmidt", "spk_0", "Anna",
     "SPEAKER_00", "[music]", "(Ben)", "Q: A", "12", "?", "- dash", ">> x", "{a}", "<i>", "-->", "a -->", "Ёлка и К°",
-    "x" * 90, "日本", "R&D", "C:\\", "a<", "Note", "00:01", "[00:01.00]", "1",
+    "x" * 90, "日本", "R&D", "C:\\", "a<", "Note", "00:01", "[00:01.00]", "1", "[br]", "0:00:01.000,0:00:02",
 )  # fmt: skip
 TEXTS = (
     "Hello", "Remember: go home", "he said: go", "- No", "- No - yes", ">> What", "[door slams]", "[Anna] Hi",
     "(Ben): x", "Anna: Hi", "anna: hi", "Note: this", "1", "42 is it", "{x}", "{\\an8}", "a --> b", "---> c",
     "SPEAKER_01: me", "…", "00:00:01,000 --> 00:00:02,000", "00:00:01.000 → 00:00:02.000", "[00:01.00]",
+    "0:00:01.000,0:00:02.000", "0:00:01.000,0:00:02.000 to", "[br]", "a[br]b", "[Music]",
     "C:\\: x", "｛wide｝",
 )  # fmt: skip
 
@@ -53,7 +55,7 @@ def lines_of(cues: tuple[Cue, ...] | list[Cue]) -> list[tuple[str | None, str]]:
     ]
 
 
-@pytest.mark.parametrize("name", ["srt", "vtt", "ass", "ttml", "lrc"])
+@pytest.mark.parametrize("name", SUBTITLES)
 @settings(max_examples=100, deadline=None)
 @given(items=talks(), style=st.sampled_from(["auto", "label"]))
 def test_names_and_texts_are_read_back(name: str, items: list[Cue], style: str) -> None:
@@ -74,7 +76,7 @@ def _letters(lines: list[tuple[str | None, str]]) -> list[tuple[str, str]]:
     return [(str(who), letter) for who, line in lines for letter in line if not letter.isspace()]
 
 
-@pytest.mark.parametrize("name", ["srt", "vtt", "ass", "ttml", "lrc"])
+@pytest.mark.parametrize("name", SUBTITLES)
 @pytest.mark.parametrize("person", NAMES)
 def test_a_transcript_keeps_a_name_of_any_form(name: str, person: str) -> None:
     words = [Word(Span(i, i + 0.5), f" {text}", 1.0, who) for i, (who, text) in enumerate([("A", "Hi"), ("B", "Ho")])]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.formats_strategies import nasty_text
+from tests.formats_strategies import SUBTITLES, nasty_text
 from whisperdiar.formats import FORMATS, WriteOptions, by_name
 from whisperdiar.formats._text import make_distinct, make_token, one_line, to_milliseconds
 from whisperdiar.formats._writing.runs import UNKNOWN, distinct_names
@@ -27,7 +27,6 @@ NAMES = (
 names = st.one_of(st.sampled_from(NAMES), st.text(max_size=8), nasty_text)
 WORDS = ("so", "we", "agree,", "then.", "Good", "morning!", "don't", "5", "it's", "été", "да", "Why?")
 
-SUBTITLES = tuple(name for name in FORMATS if by_name(name).read_cues is not None)
 HOLDS_WORDS = ("json", "textgrid", "eaf", "whisperx-json", "verbose-json", "csv-words", "tsv-words")
 HOLDS_SEGMENTS = ("seglst", "diarized-json", "csv", "tsv", "stm")
 NO_SPEAKERS = ("ctm",)
@@ -180,7 +179,7 @@ def test_subtitles_that_were_read_are_written_as_they_were(name: str, talk: Tran
     assert form.dumps(form.read(once), options=WriteOptions()) == once
 
 
-@pytest.mark.parametrize("name", ["srt", "vtt", "ttml"])
+@pytest.mark.parametrize("name", ["srt", "vtt", "ttml", "sbv"])
 @given(talk=talks(ORDINARY))
 @settings(max_examples=40, deadline=None)
 def test_words_timed_by_a_subtitle_stay_within_its_cue(name: str, talk: Transcript) -> None:

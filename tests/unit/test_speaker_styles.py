@@ -9,7 +9,7 @@ import srt as srt_reader
 
 from tests.formats_strategies import example
 from tests.golden.golden_transcript import TRANSCRIPT
-from whisperdiar.formats import ass, by_name, lrc, srt, ttml, vtt
+from whisperdiar.formats import ass, by_name, lrc, sbv, srt, ttml, vtt
 from whisperdiar.formats._writing.speakers import PALETTE
 from whisperdiar.options import SubtitleOptions, WriteOptions
 from whisperdiar.transcript import Segment, Speaker
@@ -184,7 +184,7 @@ def test_a_line_without_a_name_keeps_no_room_for_one():
 @pytest.mark.parametrize(("profile", "shown"), [("netflix", True), ("social", False)])
 def test_names_are_left_out_unasked_where_cues_hold_a_few_words(profile: str, shown: bool):
     options = WriteOptions(subtitles=SubtitleOptions(profile=profile))
-    for form in (srt, lrc):
+    for form in (srt, lrc, sbv):
         assert ("Anna" in form.dumps(TRANSCRIPT, options=options)) == shown
         asked = WriteOptions(speaker_style="label", subtitles=SubtitleOptions(profile=profile))
         assert "Anna" in form.dumps(TRANSCRIPT, options=asked)

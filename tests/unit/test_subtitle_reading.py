@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.formats_strategies import NASTY
+from tests.formats_strategies import NASTY, SUBTITLES
 from tests.sounds import SHARED
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.formats import by_name, decode, read_cues, transcript_of
@@ -87,6 +87,24 @@ def test_ttml_of_many_makers() -> None:
     assert by_name("ttml").read(text).language == "ru"  # type: ignore[misc]
 
 
+def test_sbv_of_many_makers() -> None:
+    text = (
+        "\ufeff0:00:01.000,0:00:02.500\r\nANNA: Hi.\r\nHow are you?\r\n\r\n\r\n"
+        "0:00:03.25,0:00:04.5\r\nBEN: Fine[br]today\r\n"
+        "\r\nand tomorrow\r\n0:00:09.000,0:00:08.000\r\n>> [Music]"
+    )
+    cues = read_cues("x.sbv", text)
+    assert spans(cues) == [(1.0, 2.5), (3.25, 4.5), (9.0, 9.0)]
+    assert [(cue.speaker, cue.lines) for cue in cues] == [
+        ("ANNA", ("Hi.", "How are you?")),
+        ("BEN", ("Fine", "today", "and tomorrow")),
+        (None, ("[Music]",)),
+    ]
+    assert [cue.lines for cue in read_cues("sbv", "-0:01,01:02 Hi\n\n01:02;1:00:03 Ho\n01:04,01:05 is late\n")] == [
+        ("Hi",), ("Ho", "01:04,01:05 is late"),
+    ]  # fmt: skip
+
+
 def test_lrc_of_many_makers() -> None:
     text = "[ti:Song]\n[offset:+500]\n[00:02.50][00:10.5]Refrain\n[00:01]<00:01.00>word <00:01.75>times\n[00:12.50]\n"
     cues = read_cues("lrc", text)
@@ -110,6 +128,10 @@ def test_lrc_of_many_makers() -> None:
         ("a.ttml", "<!DOCTYPE tt [<!ENTITY x 'y'>]><tt/>", "document type"),
         ("a.xml", "<tt><body><p begin='soon'>Hi</p></body></tt>", "begin='soon'.*Hi"),
         ("a.lrc", "[00:01.00]Hi\nHo\n", "line 2: no time.*Ho"),
+        ("a.sbv", "Dear diary\n", "line 1: no cue has begun.*0:00:01.000,0:00:02.500 above.*Dear diary"),
+        ("a.sbv", "0:00:01.000,0:00:02.000\nHi\n\n0:00:03.000,0:0x:04.000\nHo\n", "line 4: these are no times.*0x"),
+        ("a.sbv", "0:00:01.000 --> 0:00:02.000\nHi\n", "line 1: .*-->"),
+        ("a.sbv", "999999999:00:00.000,999999999:00:01.000\nHi\n", "line 1: .*too large"),
         ("a.srt", "1\n999999999:00:00,000 --> 999999999:00:01,000\nHi\n", "line 2: .*too large"),
     ],
 )
@@ -121,12 +143,13 @@ def test_what_cannot_be_read_is_an_error_with_its_line_and_text(name: str, text:
 
 
 def test_formats_without_cues_are_refused() -> None:
-    with pytest.raises(InvalidOption, match=r"holds no subtitles; give one of ass, lrc, srt, ttml, vtt"):
+    with pytest.raises(InvalidOption, match=r"holds no subtitles; give one of ass, lrc, sbv, srt, ttml, vtt"):
         read_cues("talk.json", "{}")
 
 
 @pytest.mark.parametrize(
-    ("name", "text"), [("srt", ""), ("srt", "\n\n"), ("vtt", "WEBVTT\n"), ("lrc", ""), ("ass", "")]
+    ("name", "text"),
+    [("srt", ""), ("srt", "\n\n"), ("vtt", "WEBVTT\n"), ("lrc", ""), ("ass", ""), ("sbv", ""), ("sbv", "\n \n")],
 )
 def test_empty_files_hold_no_cues(name: str, text: str) -> None:
     assert read_cues(name, text) == ()
@@ -137,7 +160,7 @@ PARTS = (*NASTY, "[00:01.00]", "\n1\n", "00:00:01,000 --> 00:00:02,000\n", "Dial
 
 @given(st.lists(st.sampled_from(PARTS)).map("".join))
 def test_readers_raise_nothing_but_their_error(text: str) -> None:
-    for name in ("srt", "vtt", "ass", "ttml", "lrc"):
+    for name in SUBTITLES:
         with contextlib.suppress(FormatError):
             transcript_of(read_cues(name, text))
 

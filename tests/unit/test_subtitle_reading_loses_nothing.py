@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.reading import damage, lost_words, transcript
+from tests.formats_strategies import SUBTITLES
 from whisperdiar.errors import FormatError
 from whisperdiar.formats import by_name, decode, read_cues
 from whisperdiar.options import SubtitleRules, WriteOptions
@@ -17,7 +18,7 @@ from whisperdiar.options import SubtitleRules, WriteOptions
 CASES = Path(__file__).parents[3] / "shared" / "cases"
 
 
-@pytest.mark.parametrize("name", ["srt", "vtt", "ass", "ttml", "lrc"])
+@pytest.mark.parametrize("name", SUBTITLES)
 @settings(max_examples=200, deadline=None)
 @given(seed=st.integers(0, 2**32), style=st.sampled_from(["auto", "label", "none"]), word_times=st.booleans())
 def test_damaged_files_are_read_whole_or_refused(name: str, seed: int, style: str, word_times: bool) -> None:
@@ -27,7 +28,7 @@ def test_damaged_files_are_read_whole_or_refused(name: str, seed: int, style: st
     assert not lost_words(name, text), text
 
 
-@pytest.mark.parametrize("name", ["srt", "vtt", "ass", "ttml", "lrc"])
+@pytest.mark.parametrize("name", SUBTITLES)
 def test_an_error_names_the_line_and_the_reason(name: str) -> None:
     refused = 0
     for seed in range(300):

@@ -55,7 +55,7 @@ def check(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """List every violation in FILE (SRT, WebVTT, ASS, SSA, TTML or LRC) of the rules of --profile.
+    """List every violation in FILE (SRT, WebVTT, ASS, SSA, TTML, LRC or SBV) of the rules of --profile.
 
     Exit code 0: none; 1: there are some; 2: FILE cannot be read, or an option cannot be meant.
     """

@@ -10,7 +10,8 @@ A format is a module of this package, or an entry point of another package in th
     several: bool                   its files may hold several recordings: read(text, *, recording_id) then
     read_cues(text, *, labels) -> tuple[Cue, ...]       of subtitle formats
     aliases: tuple[str, ...]        further suffixes that choose it
-    cuts_cues, styles_speakers, rewritable: bool       see `Format`; False where it is left out
+    cuts_cues, styles_speakers: bool    see `Format`; where left out, True of formats with read_cues alone
+    rewritable: bool                see `Format`; False where left out
 
 Strings go in and out; files are the business of the callers.
 """

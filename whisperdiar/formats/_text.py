@@ -19,6 +19,8 @@ _LINE_ENDS = re.compile("\r+\n|\r|\n")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 _LONGEST = 1e9
 _ARROW = re.compile("-{2,}>")
+# A joiner tells a brace made wide from one that was wide.
+_CODES = str.maketrans({"{": "｛\u2060", "}": "｝\u2060", "\\": "\\\u2060"})
 _Key = TypeVar("_Key")
 
 JOINER = "\u2060"
@@ -43,6 +45,17 @@ def replace_arrow(text: str) -> str:
 def with_arrow(text: str) -> str:
     """The reverse of `replace_arrow`."""
     return text.replace("→" + JOINER, "-->")
+
+
+def escape_codes(text: str) -> str:
+    """Without what libass, by which most players render, takes for codes: braces are wide, a joiner follows them
+    and backslashes. There is no escape for a brace that all renderers know."""
+    return text.translate(_CODES)
+
+
+def unescape_codes(text: str) -> str:
+    """The reverse of `escape_codes`."""
+    return text.replace("｛" + JOINER, "{").replace("｝" + JOINER, "}").replace("\\" + JOINER, "\\")
 
 
 def make_token(text: str) -> str:

@@ -14,7 +14,15 @@ from dataclasses import dataclass, field
 from whisperdiar.formats._reading.cues import transcript_of
 from whisperdiar.formats._reading.italics import mark_codes, read_italics, without_italics, write_italics
 from whisperdiar.formats._reading.labels import split_labels
-from whisperdiar.formats._text import JOINER, number_lines, one_line, refuse_line, remove_breaks
+from whisperdiar.formats._text import (
+    JOINER,
+    escape_codes,
+    number_lines,
+    one_line,
+    refuse_line,
+    remove_breaks,
+    unescape_codes,
+)
 from whisperdiar.formats._writing.cues import CuePiece, ReadyCue, prepare_cues
 from whisperdiar.formats._writing.render import render_cues
 from whisperdiar.formats._writing.speakers import PALETTE, choose_style, clean_names, colour_numbers, readable_prefixes
@@ -172,8 +180,7 @@ def _split_codes(text: str) -> list[str]:
 
 def _unescape(text: str) -> str:
     text = text.replace("\\h", "\u00a0").replace("\\{", "{").replace("\\}", "}")
-    text = text.replace("｛" + JOINER, "{").replace("｝" + JOINER, "}")
-    return remove_breaks(text.replace("\\" + JOINER, "\\"))
+    return remove_breaks(unescape_codes(text))
 
 
 def _assign_times(rows: list[list[tuple[str, float | None]]], span: Span) -> tuple[tuple[TimedText, ...], ...]:
@@ -198,10 +205,6 @@ _STYLE_FIELDS = (
     "Encoding"
 )
 _EVENT_FIELDS = "Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text"
-
-# A brace cannot be escaped for every renderer, so that the text in it would be lost for some: its wide form is shown,
-# with a joiner, which tells it from a wide one.
-_BRACES = str.maketrans({"{": "｛" + JOINER, "}": "｝" + JOINER, "\\": "\\" + JOINER})
 
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
@@ -308,7 +311,9 @@ def _format_line(
     if word_times and cue.pieces:
         text = _format_karaoke(cue.pieces[index], lead, _karaoke_start_cs(cue, index, start_cs))
     else:
-        text = _escape(lead) + write_italics(cue.lines[index], cue.italic(index), _escape, ("{\\i1}", "{\\i0}"))
+        text = escape_codes(lead) + write_italics(
+            cue.lines[index], cue.italic(index), escape_codes, ("{\\i1}", "{\\i0}")
+        )
     return turn + text
 
 
@@ -320,15 +325,11 @@ def _karaoke_start_cs(cue: ReadyCue, index: int, start_cs: int) -> int:
 
 def _format_karaoke(pieces: Sequence[CuePiece], lead: str, clock_cs: int) -> str:
     """Each word after its length in hundredths of a second; a silence before it is a syllable without letters."""
-    found = [_escape(lead)] if lead else []
+    found = [escape_codes(lead)] if lead else []
     for piece in pieces:
         start_cs, end_cs = max(clock_cs, round(piece.start_ms / 10)), max(clock_cs, round(piece.end_ms / 10))
         if start_cs > clock_cs:
             found.append(f"{{\\k{start_cs - clock_cs}}}")
-        found.append(f"{{\\k{end_cs - start_cs}}}" + _escape(piece.text))
+        found.append(f"{{\\k{end_cs - start_cs}}}" + escape_codes(piece.text))
         clock_cs = end_cs
     return "".join(found)
-
-
-def _escape(text: str) -> str:
-    return text.translate(_BRACES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from whisperdiar.options._ranges import check_numbers
 from whisperdiar.options.asr import WHISPER_TASKS, WORD_TIMES, PocketSphinxSettings, WhisperSettings
 from whisperdiar.options.classic_diarization import BicSettings, ChannelsSettings
 from whisperdiar.options.editing import EditOptions, KeepOptions
@@ -84,6 +85,7 @@ __all__ = [
     "WhisperSettings",
     "WriteOptions",
     "check_device",
+    "check_numbers",
     "profile_names",
     "profile_summary",
     "subtitle_rules",

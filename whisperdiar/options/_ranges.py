@@ -12,9 +12,16 @@ from whisperdiar.errors import InvalidOption
 
 
 def check_numbers(settings: Any, *, may_be_negative: Collection[str] = ()) -> None:
-    """Raises InvalidOption where any number of a settings class is no number, infinite, or below 0.
+    """Refuse numbers that cannot be meant: every class of settings ends its ``__post_init__`` with this.
 
-    Every class of settings ends its checks with this: a comparison such as ``value < 1`` lets NaN through.
+    A comparison such as ``value < 1`` lets NaN through.
+
+    Args:
+        settings: an instance of a settings class, a dataclass.
+        may_be_negative: fields that may lie below 0, such as logarithms.
+
+    Raises:
+        InvalidOption: a number is NaN, infinite, or below 0.
     """
     for item in fields(settings):
         value = getattr(settings, item.name)

@@ -1,4 +1,4 @@
-"""Cues as SRT and WebVTT have them: a line of two times and the lines below it. Read so that most files pass.
+"""Cues as SRT, WebVTT and SBV have them: a line of two times and the lines below it. Read so that most files pass.
 
 What is left out is known by its syntax: numbers and identifiers above times, settings behind them, and in WebVTT the
 header, comments, styles and regions. Everything else is text of a cue, or an error with its line.
@@ -7,7 +7,7 @@ header, comments, styles and regions. Everything else is text of a cue, or an er
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -27,6 +27,9 @@ _MEANT_AS_TIMES = re.compile(rf"{_MARK}[-−]?\s*\d(?=.*[:：]).*?{_ARROW}.*", r
 _TWO_CLOCKS = re.compile(r"[^\w]*\d+\s*[:：]\s*\d.*\d\s*[:：]\s*\d[^A-Za-z]*", re.DOTALL)
 _OTHER_MEANT = re.compile(rf"{_MARK}[-−]?\s*\d.*?(?:{_ARROW}|[-–—−]\s?>|&gt;|→).*\d.*", re.DOTALL)
 _NUMBER = re.compile(rf"{_MARK}\d+\s*")
+_SBV_START = re.compile(rf"{_MARK}{_CLOCK}\s*[,;，]\s*{_CLOCK}")
+_SBV_TIMES = re.compile(rf"{_SBV_START.pattern}(?:\s+(.*)|\s*)", re.DOTALL)
+_SBV_MEANT = re.compile(rf"{_MARK}[-−]?\s*\d+\s*[:：]\s*\d.*[,;，].*\d\s*[:：]\s*\d.*", re.DOTALL)
 
 # Positions behind the times of SRT: X1:40, those of WebVTT, and of its drafts (A:middle).
 _SRT_SETTINGS = re.compile(
@@ -40,6 +43,7 @@ _LONGEST = 1e9
 _LONGEST_LINE = 500
 """Characters of a line that can be meant as times."""
 _NO_TIMES = "these are no times such as 00:00:01,000 --> 00:00:02,500"
+_SBV_EXAMPLE = "such as 0:00:01.000,0:00:02.500"
 _NO_PLACE = "no cue has begun; remove this text, or put times such as 00:00:01,000 --> 00:00:02,500 above it"
 
 
@@ -73,6 +77,12 @@ def parse_clock(hours: str | None, minutes: str, seconds: str, decimals: str | N
         else int(decimals[:9]) * 1e3 / 10 ** min(len(decimals), 9)
     )
     return int(hours or 0) * 3600 + int(minutes) * 60 + int(seconds) + milliseconds / 1000
+
+
+def _parse_fraction(hours: str | None, minutes: str, seconds: str, decimals: str | None) -> float:
+    """Decimals are a fraction of a second, as FFmpeg takes those of SubViewer: ``.5`` is 0.5."""
+    fraction = int(decimals[:9]) / 10 ** min(len(decimals), 9) if decimals else 0.0
+    return int(hours or 0) * 3600 + int(minutes) * 60 + int(seconds) + fraction
 
 
 def looks_like_times(line: str) -> bool:
@@ -134,6 +144,41 @@ def vtt_blocks(text: str) -> Iterator[CueBlock]:
         start = end + 1
     if waiting is not None:
         yield waiting
+
+
+def sbv_blocks(text: str) -> Iterator[CueBlock]:
+    """The cues of SBV in the order of the file; a blank line belongs to the text unless a cue follows.
+
+    Forgiven are blank lines that are missing or doubled, missing hours, and what `srt_blocks` forgives of times.
+
+    Raises:
+        FormatError: as `srt_blocks`.
+    """
+    lines = split_lines(text)
+    found = {index: times for index in range(len(lines)) if (times := _sbv_times(lines, index)) is not None}
+    for index, line in enumerate(lines[: next(iter(found), len(lines))]):
+        if not _is_blank(line):
+            refuse_line(index + 1, line, f"no cue has begun; remove this text, or put times {_SBV_EXAMPLE} above it")
+    for place, following in pairwise([*found, len(lines)]):
+        yield CueBlock(place + 1, found[place].span, _texts([found[place].text, *lines[place + 1 : following]]))
+
+
+def begins_with_sbv_times(line: str) -> bool:
+    """Whether a line begins as the line of times of SBV does: FFmpeg takes it for one whatever follows."""
+    return _SBV_START.match(line) is not None
+
+
+def _sbv_times(lines: Sequence[str], index: int) -> _Times | None:
+    """The times on a line of SBV, and the text behind them where a cue may begin; None where it is text."""
+    line = lines[index]
+    first = not index or _is_blank(lines[index - 1])
+    match = _SBV_TIMES.fullmatch(line)
+    if match is not None and (first or not (match[11] or "").strip()):
+        return _Times(_span_of(match, index + 1, line, _parse_fraction), match[11] or "")
+    meant = len(line) <= _LONGEST_LINE and (_SBV_MEANT.fullmatch(line) or _is_broken(line, after_number=False))
+    if first and meant:
+        refuse_line(index + 1, line, f"these are no times {_SBV_EXAMPLE}")
+    return None
 
 
 def _after_header(lines: Sequence[str], start: int, end: int) -> int:
@@ -212,10 +257,15 @@ def _times_of(line: str, settings: re.Pattern[str], *, first: bool, other: bool,
         text = settings.sub("", match[11] or "", count=1) if match else ""
         if match is None or text.strip():
             return None
-    start, end = (0.0 if sign else parse_clock(*clock) for sign, *clock in (match.groups()[:5], match.groups()[5:10]))
+    return _Times(_span_of(match, number, line, parse_clock), text)
+
+
+def _span_of(match: re.Match[str], number: int, line: str, parse: Callable[..., float]) -> Span:
+    """The span of two times of a line; one before zero is zero, an end before the start the start."""
+    start, end = (0.0 if sign else parse(*clock) for sign, *clock in (match.groups()[:5], match.groups()[5:10]))
     if max(start, end) > _LONGEST:
         refuse_line(number, line, "this time is too large")
-    return _Times(Span(start, max(start, end)), text)
+    return Span(start, max(start, end))
 
 
 def _is_broken(line: str, *, after_number: bool) -> bool:

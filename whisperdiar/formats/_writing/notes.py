@@ -1,4 +1,4 @@
-"""What a reader of a result must know about how it was made."""
+"""Notes on how a result was made, as the page shows them; subtitles, texts and documents hold none."""
 
 from __future__ import annotations
 
