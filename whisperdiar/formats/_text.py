@@ -10,7 +10,8 @@ from whisperdiar.errors import FormatError
 from whisperdiar.transcript import speaker_names as speaker_names
 
 # Whatever some reader takes for the end of a line: C0 separators, NEL and the two of Unicode beside CR and LF.
-_BREAKS = re.compile("[ ]*[\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029][ \t\n\v\f\r\x1c-\x1f\x85\u2028\u2029]*")
+# Begins at the first of several spaces only: tried at each of them, a long run would take the square of its length.
+_BREAKS = re.compile("(?<! )[ ]*[\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029][ \t\n\v\f\r\x1c-\x1f\x85\u2028\u2029]*")
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
 # Half a UTF-16 pair, as a broken JSON escape leaves it; no UTF-8 file can hold one.
 _SURROGATES = re.compile("[\ud800-\udfff]")
