@@ -46,6 +46,8 @@ def read(
         FormatError: the file breaks the format's rules.
     """
     path = Path(path)
+    if path.is_dir():
+        raise InvalidOption(f"{path}: this is a folder; give the name of a file in it")
     chosen = by_suffix(path) if format_name is None else by_name(format_name)
     if chosen.read is None:
         raise InvalidOption(f"{path}: {chosen.name} does not hold a whole transcript; give one of: {_readable()}")

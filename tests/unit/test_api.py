@@ -260,6 +260,8 @@ def test_files_are_written_read_and_converted(tmp_path: Path) -> None:
     assert whisperdiar.read(vtt, language="ru").language == "ru"
     whisperdiar.write(example(), tmp_path / "talk.txt", format_name="rttm")
     assert whisperdiar.read(tmp_path / "talk.txt", format_name="rttm").turns == example().turns
+    with pytest.raises(InvalidOption, match="this is a folder"):
+        whisperdiar.read(tmp_path)
     with pytest.raises(InvalidOption, match="no suffix tells the format"):
         whisperdiar.write(example(), tmp_path / "talk")
     with pytest.raises(InvalidOption, match="holds words and no turns, so it cannot become rttm"):

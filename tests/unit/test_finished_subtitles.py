@@ -169,7 +169,7 @@ def italics(name: str, text: str) -> list[list[str]]:
     ]
 
 
-@pytest.mark.parametrize("new", ["srt", "vtt", "ass"])
+@pytest.mark.parametrize("new", ["srt", "vtt", "ass", "ttml"])
 def test_italics_are_kept(new: str) -> None:
     expected = [["At home.", "I"], ["Two", "lines"], ["b"]]
     assert italics("srt", ITALIC) == expected
@@ -182,6 +182,13 @@ def test_italics_are_kept(new: str) -> None:
 def test_italics_in_ttml_are_spans() -> None:
     assert '<span tts:fontStyle="italic">At home.</span>' in convert(ITALIC, "srt", "ttml")
     assert on_screen("ttml", convert(ITALIC, "srt", "ttml")) == on_screen("srt", ITALIC)
+
+
+def test_italics_of_a_whole_paragraph_and_over_a_line_end_are_read() -> None:
+    whole = '<p begin="0s" end="2s" tts:fontStyle="italic">One<br/>two</p>'
+    part = '<p begin="2s" end="4s">a <span tts:fontStyle="italic">b<br/>c</span> d</p>'
+    styling = 'xmlns="http://www.w3.org/ns/ttml" xmlns:tts="http://www.w3.org/ns/ttml#styling"'
+    assert italics("ttml", f"<tt {styling}><body><div>{whole}{part}</div></body></tt>") == [["One", "two"], ["b", "c"]]
 
 
 def test_italics_move_with_a_new_name() -> None:

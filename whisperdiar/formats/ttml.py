@@ -18,7 +18,13 @@ from xml.sax.saxutils import escape, quoteattr
 
 from whisperdiar.errors import FormatError
 from whisperdiar.formats._reading.cues import transcript_of
-from whisperdiar.formats._reading.italics import write_italics
+from whisperdiar.formats._reading.italics import (
+    mark_spans,
+    read_italics,
+    remove_marks,
+    without_italics,
+    write_italics,
+)
 from whisperdiar.formats._reading.labels import split_labels
 from whisperdiar.formats._text import format_clock, one_line, remove_byte_order_mark, speaker_names
 from whisperdiar.formats._writing.cues import ReadyCue, prepare_cues
@@ -257,12 +263,12 @@ def _parse_paragraph(
     lines: list[list[tuple[str, str | None]]] = [[]]
     _collect(element, agent, names, lines)
     rows = [(one_line(_SPACE.sub(" ", "".join(text for text, _ in line))), line) for line in lines]
-    rows = [(text, line) for text, line in rows if text]
+    rows = [(text, line) for text, line in rows if remove_marks(text).strip()]
     if not rows:
         return
     if end >= _LONGEST:
-        _refuse(element, f"<{_local_name(element)}>: it has no end (text: {rows[0][0][:60]!r})")
-    speakers = [next(who for text, who in line if text.strip()) for _, line in rows]
+        _refuse(element, f"<{_local_name(element)}>: it has no end (text: {remove_marks(rows[0][0])[:60]!r})")
+    speakers = [next(who for text, who in line if remove_marks(text).strip()) for _, line in rows]
     together = len(set(speakers)) == 1
     texts = tuple(text for text, _ in rows)
     yield Cue(Span(begin, end), texts, speakers[0] if together else None, () if together else tuple(speakers))
@@ -271,13 +277,20 @@ def _parse_paragraph(
 def _collect(
     element: ElementTree.Element, agent: str | None, names: dict[str, str], lines: list[list[tuple[str, str | None]]]
 ) -> None:
-    lines[-1].append((element.text or "", agent))
+    begin, end = mark_spans([]) if _is_italic(element) else ("", "")
+    lines[-1].append((begin + remove_marks(element.text or ""), agent))
     for child in element:
         if _local_name(child) == "br":
             lines.append([])
         if not _holds_no_text(child):
             _collect(child, _parse_agent(child, names) or agent, names, lines)
-        lines[-1].append((child.tail or "", agent))
+        lines[-1].append((remove_marks(child.tail or ""), agent))
+    lines[-1].append((end, agent))
+
+
+def _is_italic(element: ElementTree.Element) -> bool:
+    """Whether an element itself says so, in any of TTML's namespaces of styling."""
+    return any(name.endswith("}fontStyle") and value == "italic" for name, value in element.attrib.items())
 
 
 name = "ttml"
@@ -342,14 +355,16 @@ def dumps_cues(
 def read_cues(text: str, *, labels: bool = True) -> tuple[Cue, ...]:
     """The paragraphs in the order of the document; spans with times of their own are cues of their own.
 
+    Italics (``tts:fontStyle``) are kept where an element itself has them.
+
     Args:
         labels: where no agent says who speaks, take ``Anna: `` and dashes out of the text for it.
 
     Raises:
         FormatError: no TTML, or a time that cannot be read; with the line's number or the text.
     """
-    cues = tuple(document_cues(text))
-    return split_labels(cues) if labels else cues
+    seen = tuple(map(read_italics, document_cues(text)))
+    return split_labels(without_italics(seen)) if labels else seen
 
 
 def read(text: str) -> Transcript:

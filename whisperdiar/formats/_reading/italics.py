@@ -28,6 +28,16 @@ def mark_codes(text: str) -> str:
     return _ASS_CODES.sub(lambda found: found[0] + (_BEGIN if found[1] == "1" else _END), _MARKS.sub("", text))
 
 
+def mark_spans(parts: Sequence[str]) -> list[str]:
+    """Parts of a text that is italic, between marks."""
+    return [_BEGIN, *parts, _END]
+
+
+def remove_marks(text: str) -> str:
+    """The text without marks."""
+    return _MARKS.sub("", text)
+
+
 def read_italics(cue: Cue) -> Cue:
     """The cue without marks, and with the ranges between them; what is italic at the end of a line stays so."""
     lines: list[str] = []
