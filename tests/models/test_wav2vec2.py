@@ -450,8 +450,8 @@ def test_only_what_is_needed_is_fetched(weights: list[str], tmp_path: Path, monk
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     script = (
-        "from whisperdiar.asr import _wav2vec2\nfrom whisperdiar.options import Runtime\n"
-        "print(_wav2vec2._fetch('some/model', Runtime(), lambda *_: None))"
+        "from whisperdiar.forced_alignment import wav2vec2\nfrom whisperdiar.options import Runtime\n"
+        "print(wav2vec2._fetch('some/model', Runtime(), lambda *_: None))"
     )
     clean = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
     address = f"http://127.0.0.1:{server.server_address[1]}"

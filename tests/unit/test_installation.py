@@ -96,7 +96,7 @@ def test_the_locks_hold_what_the_ranges_allow(name: str, extras: set[str] | None
         wanted = Requirement(line)
         if canonicalize_name(wanted.name) == "whisperdiar":
             continue
-        extra = next((part.partition('"')[0] for part in line.split('extra == "')[1:]), None)
+        extra = next((part.partition('"')[0] for part in line.replace("'", '"').split('extra == "')[1:]), None)
         if extras is not None and extra is not None and extra not in extras:
             continue
         items = locked[canonicalize_name(wanted.name)]

@@ -67,7 +67,7 @@ def test_times_lead_back_to_where_the_sound_comes_from(spans, share):
     end = max((span.end for span in spans), default=0.0) + 1
     audio = Audio(np.arange(math.ceil(end * rate), dtype=np.float32)[None] / 2**24, rate)
     for piece in pack(spans, limit=28, max_pause=10, kept_pause=0.6, cut=middle):
-        sound = piece.sound(audio)
+        sound = piece.read_sound(audio)
         assert sound.size == pytest.approx(piece.duration * rate, abs=len(piece.clips))
         passed = 0.0
         for number, clip in enumerate(piece.clips, start=1):

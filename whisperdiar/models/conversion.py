@@ -226,7 +226,7 @@ def _run(checkpoint: Path, model: Path, report: Path, name: str) -> None:
     environment = {**VARIABLES, **os.environ, "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
     done = subprocess.run(
         command,
-        cwd=Path(__file__).parent.parent,
+        cwd=Path(__file__).parents[2],
         env=environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
