@@ -84,7 +84,7 @@ class Statistics:
 
     @property
     def answers(self) -> tuple[tuple[int, ...], ...]:
-        """answers[i][j] is how often speaker i took the floor right after speaker j; the diagonal is 0.
+        """``answers[i][j]`` is how often speaker i took the floor right after speaker j; the diagonal is 0.
 
         A table for few speakers: of thousands, `answer_counts` has the few that answer each other.
         """

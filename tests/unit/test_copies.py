@@ -35,7 +35,7 @@ COPIES = {
 
 @pytest.fixture(scope="module")
 def audio() -> Audio:
-    return load(SAMPLES / "dialogue_fr.wav", end=6.0)
+    return load(SAMPLES / "standup.mp4", end=6.0)
 
 
 def made(threads: int = 1, diarizer: str = "bic") -> Pipeline:
@@ -44,7 +44,7 @@ def made(threads: int = 1, diarizer: str = "bic") -> Pipeline:
             asr=Choice(name="whisper", settings={"model": str(SAMPLES / "whisper-nano")}),
             diarizer=Choice(name=diarizer),
             runtime=Runtime(threads=threads, offline=True),
-            language="fr",
+            language="en",
         )
     )
 
@@ -93,7 +93,7 @@ def test_samples_that_are_no_numbers_are_silence_and_told(audio: Audio) -> None:
 
 def answer_of_a_fork(threads: int) -> None:
     """Prints what a child says after its parent has computed, and whether the parent says the same."""
-    sound = Audio(load(SAMPLES / "dialogue_fr.wav", end=6.0).samples, 16_000)
+    sound = Audio(load(SAMPLES / "standup.mp4", end=6.0).samples, 16_000)
     pipeline = made(threads, "none")
     expected = said(pipeline.run(sound))
     receiving, sending = multiprocessing.Pipe(duplex=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import re
 import xml.etree.ElementTree as ElementTree
 
@@ -457,6 +458,8 @@ def test_seconds_of_the_smpte_time_base_are_counted_frames(parameters: str, star
 
 def test_ttconv_says_the_same_of_the_smpte_time_base() -> None:
     reader = pytest.importorskip("ttconv.imsc.reader")
+    if importlib.metadata.version("ttconv").startswith("1.1."):
+        pytest.skip("this ttconv reckons frames otherwise")
     for parameters in ("ttp:dropMode='nonDrop'", "ttp:dropMode='dropNTSC'"):
         rate = "ttp:frameRate='30' ttp:frameRateMultiplier='1000 1001' ttp:timeBase='smpte'"
         text = ttml(f"{rate} {parameters} xml:lang='en'", "<div><p begin='00:11:12:13' end='01:59:58:29'>one</p></div>")

@@ -47,7 +47,9 @@ class Backend:
         every = 10
         coarse = level[::every]
         window = max(3, round(settings.floor_window / (_STEP_S * every)))
-        floor = percentile_filter(coarse, settings.floor_percentile, size=window, mode="nearest")
+        # Padded here: releases of SciPy before 1.17 go wrong where the window is wider than the recording.
+        padded = np.pad(coarse, window, mode="edge")
+        floor = percentile_filter(padded, settings.floor_percentile, size=window, mode="nearest")[window:-window]
         peak = maximum_filter1d(uniform_filter1d(coarse, 3, mode="nearest"), window, mode="nearest")
         # The threshold lies part of the way from floor to peak, so that quiet speech in a quiet room still counts.
         rise = np.maximum(settings.threshold_db, settings.rise_share * (peak - floor))
