@@ -80,7 +80,8 @@ def test_vtt_is_read_back_by_a_strict_reader(items, known, options):
         name = one_line(known.get(wanted.speaker, wanted.speaker)) if wanted.speaker is not None else ""
         shows = bool(name) and options is LABEL
         assert html.unescape(item.voice or "") == (name if shows else "")
-        assert html.unescape(item.text) == "\n".join(wanted.lines)
+        # A mark that is not seen stands before a text that looks like a name or a dash.
+        assert html.unescape(item.text).replace("\u2060", "") == "\n".join(wanted.lines).replace("\u2060", "")
         assert len(re.findall("<", item.raw_text)) == int(shows)
     assert text.count("-->") == len(expected)
     text.encode("utf-8")

@@ -160,7 +160,8 @@ function doubtRecord(book, part, i, span) {
 }
 
 // Subtitles: the cues are cut already, with places for names; where a name needs the room it gets a line of its own.
-const MARKUP = /<(?=[A-Za-z/!?>])|\\(?=[Nnh]|$)/g; // what players of SRT take for markup, and an invisible joiner prevents
+const SPACED_TAG = /<(?= +[A-Za-z0-9_/])/g; // a tag where > follows, be it on the next line of the cue
+const MARKUP = /<(?=[A-Za-z0-9_/!?>])|\\(?=[Nnh]|$)/g; // what players of SRT take for markup, and an invisible joiner prevents
 const WIDE = { "{": "｛", "}": "｝" };
 
 const MARK = "\u2060"; // not seen: tells a name from a text that looks like one, and a sign from what stands in its place
@@ -182,7 +183,9 @@ function makeSrt(book) {
       const fits = !book.renamed.has(speakers[k]) || columnsOf(`${name} ${line}`) <= columns;
       return fits ? [`${name} ${line}`] : [name, line];
     });
-    return `${i + 1}\n${clock(start, ",")} --> ${clock(end, ",")}\n${unmistakable(shown.map(literal)).join("\n")}\n\n`;
+    let written = shown.map(literal);
+    if (written.some((line) => line.includes(">"))) written = written.map((line) => line.replace(SPACED_TAG, `<${MARK}`));
+    return `${i + 1}\n${clock(start, ",")} --> ${clock(end, ",")}\n${unmistakable(written).join("\n")}\n\n`;
   });
   return blocks.join("");
 }
