@@ -120,7 +120,6 @@ class OpenPipeline:
             pipeline, self._pipeline, self._closed = self._pipeline, None, True
         for stage in () if pipeline is None else (pipeline.detector, pipeline.transcriber, pipeline.diarizer):
             release(stage)
-        del pipeline
         return_free_memory()
 
     def cancel(self) -> None:
@@ -165,8 +164,8 @@ class OpenPipeline:
                 progress(stage, fraction)
 
             pipeline = self.load(progress=report)
-            language = self._request.language
-            audio = self._read(source, part, sample_rate, strict=strict, language=language, progress=report)
+            channels: Literal["all", "mono"] = "all" if wants_channels(pipeline.diarizer) else "mono"
+            audio = self._read(source, part, sample_rate, strict=strict, channels=channels, progress=report)
             if recording_id is not None:
                 audio = replace(audio, recording_id="_".join(recording_id.split()) or "recording")
             own = {"track": part.track, "channel": part.channel, "start": part.start, "end": part.end}
@@ -180,7 +179,7 @@ class OpenPipeline:
         sample_rate: int | None,
         *,
         strict: bool,
-        language: str | None,
+        channels: Literal["all", "mono"],
         progress: Progress,
     ) -> Audio:
         if isinstance(source, (np.ndarray, Audio)):
@@ -191,7 +190,6 @@ class OpenPipeline:
             if sample_rate is None:
                 raise InvalidOption("samples need their sample_rate, in Hz")
             return audio_from_array(source, sample_rate)
-        channels: Literal["all", "mono"] = "all" if wants_channels(self.load().diarizer) else "mono"
         with _as_file(source) as path:
             try:
                 return load(
@@ -199,7 +197,7 @@ class OpenPipeline:
                     channels=channels,
                     track=part.track,
                     channel=part.channel,
-                    language=language,
+                    language=self._request.language,
                     start=part.start,
                     end=part.end,
                     progress=progress,
@@ -267,11 +265,12 @@ def open_pipeline(
     alignment: AlignmentOptions | None = None,
     segmentation: SegmentationOptions | None = None,
     save_activity: str | os.PathLike[str] | None = None,
+    load_now: bool = True,
     progress: Progress = no_progress,
     notify: Notify = warn,
     inform: Notify = inform,
 ) -> OpenPipeline:
-    """A pipeline that loads its models once, now, and is called for many recordings.
+    """A pipeline that loads its models once and is called for many recordings.
 
     Args:
         model: Whisper model: a name, a repository or a folder; None for the default of this machine.
@@ -288,6 +287,8 @@ def open_pipeline(
         alignment: which words are listed as uncertain.
         segmentation: where segments are cut.
         save_activity: ``.npz`` file for how active each speaker is, frame by frame; see `SpeakerActivity`.
+        load_now: whether models are loaded here; otherwise names and settings alone are checked, and the first call
+            loads them.
         progress: called with a stage and its done fraction, such as ``download``.
         notify: called with a sentence when a fallback runs from which the result suffers; logs a warning by default.
         inform: called with a sentence when one runs from which it does not.
@@ -296,54 +297,6 @@ def open_pipeline(
         InvalidOption: a setting that cannot be meant.
         BackendError: a backend cannot run.
     """
-    opened = _prepare(
-        model=model,
-        language=language,
-        speakers=speakers,
-        asr=asr,
-        vad=vad,
-        diarizer=diarizer,
-        asr_options=asr_options,
-        vad_options=vad_options,
-        diarizer_options=diarizer_options,
-        speech_file=speech_file,
-        turns_file=turns_file,
-        device=device,
-        threads=threads,
-        offline=offline,
-        alignment=alignment,
-        segmentation=segmentation,
-        save_activity=save_activity,
-        notify=notify,
-        inform=inform,
-    )
-    opened.load(progress=progress)
-    return opened
-
-
-def _prepare(
-    *,
-    model: str | None = None,
-    language: str | None = None,
-    speakers: SpeakerCount | int | str | None = None,
-    asr: str = "auto",
-    vad: str = "auto",
-    diarizer: str = "auto",
-    asr_options: Mapping[str, Any] | None = None,
-    vad_options: Mapping[str, Any] | None = None,
-    diarizer_options: Mapping[str, Any] | None = None,
-    speech_file: str | os.PathLike[str] | None = None,
-    turns_file: str | os.PathLike[str] | None = None,
-    device: str | None = None,
-    threads: int | None = None,
-    offline: bool = False,
-    alignment: AlignmentOptions | None = None,
-    segmentation: SegmentationOptions | None = None,
-    save_activity: str | os.PathLike[str] | None = None,
-    notify: Notify = warn,
-    inform: Notify = inform,
-) -> OpenPipeline:
-    """A pipeline whose names and settings are checked, and of which nothing is loaded yet."""
     runtime = Runtime(
         device=Runtime().device if device is None else device,
         threads=Runtime().threads if threads is None else threads,
@@ -362,7 +315,10 @@ def _prepare(
         save_activity=None if save_activity is None else os.fspath(save_activity),
     )
     check_request(request)
-    return OpenPipeline(request, segmentation=segmentation, notify=notify, inform=inform)
+    opened = OpenPipeline(request, segmentation=segmentation, notify=notify, inform=inform)
+    if load_now:
+        opened.load(progress=progress)
+    return opened
 
 
 def transcribe(
@@ -395,11 +351,9 @@ def transcribe(
         BackendError: a backend cannot run.
         DiarizationFailed: the speakers are lost; the error carries the transcript without them.
     """
-    opened = _prepare(**settings)
-    if isinstance(source, (str, os.PathLike)):
-        check_recording(source, track=track)  # before a model is fetched
-    with opened as pipeline:
-        pipeline.load(progress=progress)
+    with open_pipeline(load_now=False, **settings) as pipeline:
+        if isinstance(source, (str, os.PathLike)):
+            check_recording(source, track=track)  # before a model is fetched
         return pipeline(
             source,
             part=Part(track=track, channel=channel, start=start, end=end),

@@ -5,7 +5,7 @@ functions of this module say what holds for an object without it:
 
     info       BackendInfo     what it is and needs            (`info_of`)
     record()   BackendRecord   what did the work, for the provenance   (`record_of`)
-    prepare()                  import, fetch and load; may be called again at no cost   (`prepare`)
+    prepare()                  import, fetch and load; may be called again at no cost
     release()                  free what `prepare` loaded      (`release`)
     runtime    Runtime         where it computes, and on how many threads   (`threads_of`, `device_of`)
 
@@ -58,17 +58,6 @@ def record_of(backend: object) -> BackendRecord:
     record = getattr(backend, "record", None)
     made = record() if callable(record) else None
     return made if isinstance(made, BackendRecord) else BackendRecord(getattr(backend, "name", type(backend).__name__))
-
-
-def prepare(backend: object, *, progress: Progress = no_progress) -> None:
-    """Loads what a backend needs, where it has a `prepare`.
-
-    Raises:
-        BackendError: as of `Preparable.prepare`.
-    """
-    own = getattr(backend, "prepare", None)
-    if callable(own):
-        own(progress=progress)
 
 
 def release(backend: object) -> None:

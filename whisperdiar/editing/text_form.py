@@ -33,8 +33,9 @@ from unicodedata import name as character_name
 from whisperdiar.editing.passages import TranscriptLayout, clean_text, lay_out
 from whisperdiar.editing.speakers import SpeakerEntry, SpeakerNames, display_names, list_keys, read_speaker_names
 from whisperdiar.errors import FormatError
-from whisperdiar.formats._text import refuse_line, remove_byte_order_mark
+from whisperdiar.formats._text import refuse_line
 from whisperdiar.options import EditOptions
+from whisperdiar.text.graphemes import remove_byte_order_mark
 from whisperdiar.transcript import Transcript, speaker_names
 
 MARK = "(?)"

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import NoReturn, TypeVar
 
 from whisperdiar.errors import FormatError
+from whisperdiar.text.graphemes import remove_byte_order_mark
 from whisperdiar.transcript import speaker_names as speaker_names
 
 # Whatever some reader takes for the end of a line: C0 separators, NEL and the two of Unicode beside CR and LF.
@@ -99,11 +100,6 @@ def parse_seconds(text: str) -> float | None:
     """Seconds from a field of a line; None where it is no number, negative, or past thirty years."""
     seconds = float(text) if _NUMBER.fullmatch(text) else -1.0
     return seconds + 0.0 if 0.0 <= seconds < _LONGEST else None
-
-
-def remove_byte_order_mark(text: str) -> str:
-    """Without the byte order marks that some editors put before a text."""
-    return text.lstrip("\ufeff")
 
 
 def split_lines(text: str) -> list[str]:

@@ -19,9 +19,10 @@ from xml.sax.saxutils import escape, quoteattr
 from whisperdiar.errors import FormatError
 from whisperdiar.formats._reading.recordings import NO_ID
 from whisperdiar.formats._reading.utterances import ParsedWord, fill_times, transcript_of
-from whisperdiar.formats._text import one_line, parse_seconds, remove_byte_order_mark, to_milliseconds
+from whisperdiar.formats._text import one_line, parse_seconds, to_milliseconds
 from whisperdiar.formats._writing.tiers import Lane, Mark, Tier, make_lanes, read_tiers
 from whisperdiar.options import WriteOptions
+from whisperdiar.text.graphemes import remove_byte_order_mark
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span
 

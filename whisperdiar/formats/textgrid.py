@@ -12,9 +12,10 @@ from operator import itemgetter
 
 from whisperdiar.errors import FormatError
 from whisperdiar.formats._reading.utterances import transcript_of
-from whisperdiar.formats._text import format_seconds, remove_byte_order_mark, to_milliseconds
+from whisperdiar.formats._text import format_seconds, to_milliseconds
 from whisperdiar.formats._writing.tiers import Mark, Tier, make_lanes, read_tiers
 from whisperdiar.options import WriteOptions
+from whisperdiar.text.graphemes import remove_byte_order_mark
 from whisperdiar.transcript import Transcript
 
 name = "textgrid"

@@ -58,3 +58,8 @@ def _columns(character: str) -> int:
     if unicodedata.category(character) in ("Mn", "Me", "Cf", "Cc"):
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def remove_byte_order_mark(text: str) -> str:
+    """Without the byte order marks that some editors put before a text."""
+    return text.lstrip("\ufeff")

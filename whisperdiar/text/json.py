@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from whisperdiar.errors import FormatError
+from whisperdiar.text.graphemes import remove_byte_order_mark
 
 _LONGEST_LIST = 100
 _LONGEST_VALUE = 60
@@ -53,7 +54,7 @@ def read(text: str) -> Any:
     """
     try:
         return json.loads(
-            text.removeprefix("\ufeff"),
+            remove_byte_order_mark(text),
             parse_float=_parse_finite,
             parse_constant=_parse_finite,
             object_pairs_hook=_make_object,

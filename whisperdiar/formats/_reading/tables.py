@@ -15,9 +15,10 @@ from whisperdiar.errors import FormatError
 from whisperdiar.formats._reading.recordings import NO_ID, choose
 from whisperdiar.formats._reading.segments import utterances_of
 from whisperdiar.formats._reading.utterances import ParsedUtterance, ParsedWord, transcript_of
-from whisperdiar.formats._text import one_line, parse_seconds, refuse_line, remove_byte_order_mark
+from whisperdiar.formats._text import one_line, parse_seconds, refuse_line
 from whisperdiar.formats._writing.runs import UNKNOWN
 from whisperdiar.formats._writing.tables import FORMULA
+from whisperdiar.text.graphemes import remove_byte_order_mark
 from whisperdiar.transcript import Transcript
 
 _NAMES: Mapping[str, str] = {
