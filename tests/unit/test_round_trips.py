@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import permutations
 
 import pytest
 from hypothesis import given, settings
@@ -199,3 +200,17 @@ def test_names_that_two_people_share_stay_two_people() -> None:
     talk = Transcript("talk", 2.0, None, (Speaker("a", "Anna"), Speaker("b", " Anna ")), segments)
     for name in (*HOLDS_WORDS[1:], *HOLDS_SEGMENTS):
         assert [segment.speaker for segment in back(name, talk).segments] == ["Anna", "Anna_2"]
+
+
+@pytest.mark.parametrize("name", ["textgrid", "eaf"])
+def test_people_who_are_called_like_tiers_are_read_back(name: str) -> None:
+    called = ("words", "words@Anna", "Anna@2", "Anna - words", "words@Eve - words", "phones", "Ben")
+    for pair in permutations(called, 2):
+        for labels in ("a", "b", "ab"):
+            segments = tuple(
+                Segment((Word(Span(2.0 * i, 2.0 * i + 1), " so", 0.5, label, 1.0),), label)
+                for i, label in enumerate(labels)
+            )
+            talk = Transcript("talk", 4.0, "en", tuple(map(Speaker, "ab", pair)), segments)
+            found = back(name, talk)
+            assert list(said(found, distinct_names(found))) == list(said(talk, expected_names(name, talk))), pair

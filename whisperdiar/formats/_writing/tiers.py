@@ -118,12 +118,16 @@ def read_tiers(tiers: Iterable[Tier]) -> list[ParsedUtterance]:
     tiers = list(tiers)
     # What has a tier of words beside it is an utterance tier of ours, also of a speaker who is called "words".
     ours = {tier.name.removeprefix(_WORDS) for tier in tiers if tier.name.startswith(_WORDS)}
+    pairs = ours & {tier.name for tier in tiers}
     speech: list[Tier] = []
     words: dict[str, list[Tier]] = {}
     for tier in tiers:
         aligned = _ALIGNED.match(tier.name)
         if tier.name in ours:
             speech.append(tier)
+        elif tier.name.startswith(_WORDS) and tier.name.removeprefix(_WORDS) in pairs:
+            name = tier.name.removeprefix(_WORDS)  # also of a speaker who is called "Anna - words"
+            words.setdefault(name, []).append(Tier(name, tier.marks))
         elif aligned or tier.name.casefold() in ("words", "phones"):
             kind = aligned["kind"] if aligned else tier.name
             if kind.casefold() == "words":
