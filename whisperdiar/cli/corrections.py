@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -14,7 +13,6 @@ from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.formats import json
 from whisperdiar.system.files import read_text
 from whisperdiar.transcript import Transcript
-from whisperdiar.types import Span
 
 keep_option = click.option(
     "--keep-edits",
@@ -51,10 +49,9 @@ def keep_corrections(
     """
     if edited is None:
         return transcript
-    done = editing.carry_over(edited, transcript, part=Span(start, max(start, transcript.duration)))
-    warnings = [*done.transcript.provenance["warnings"], *done.notes]
+    done = editing.keep_corrections(edited, transcript, start=start)
     console.info(
         f"{transcript.recording_id}: {done.corrections} correction{'s' * (done.corrections != 1)} kept"
         + (f", {len(done.notes)} not" if done.notes else "")
     )
-    return replace(done.transcript, provenance={**done.transcript.provenance, "warnings": warnings})
+    return done.transcript
