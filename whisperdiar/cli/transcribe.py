@@ -29,6 +29,7 @@ from whisperdiar.outcome import explain_empty, is_empty, summarise_left_out
 from whisperdiar.pipeline import Pipeline, wants_channels
 from whisperdiar.reports.speaker_clips import has_clips, make_folder, write_clips
 from whisperdiar.system.files import write_bytes, write_text
+from whisperdiar.text.clock import format_hours
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Audio, SpeakerCount
 
@@ -431,16 +432,11 @@ def summary(audio: Audio, transcript: Transcript, console: Console, paths: Seque
     missing = summarise_left_out(transcript)
     written = ", ".join(map(str, paths))
     speakers = len(transcript.speakers)
+    duration = format_hours(round(audio.duration))
     return (
-        f"{transcript.recording_id}: {format_hms(audio.duration)} of sound, {speakers} speaker{'s' * (speakers != 1)}, "
+        f"{transcript.recording_id}: {duration} of sound, {speakers} speaker{'s' * (speakers != 1)}, "
         f"{len(transcript.words)} word{'s' * (len(transcript.words) != 1)}{language}\n"
         f"  {total:.1f} s ({stages}), real-time factor {factor:.2f}"
         + (f"\n  {missing}" if missing else "")
         + (f"\n  wrote {written}" if written else "")
     )
-
-
-def format_hms(seconds: float) -> str:
-    """Seconds as H:MM:SS."""
-    whole = round(seconds)
-    return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
