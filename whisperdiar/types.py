@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate, pairwise
 from numbers import Integral
 from typing import Any, Literal
 
@@ -59,6 +60,14 @@ def merge_spans(spans: Iterable[Span], *, gap: float = 0.0) -> tuple[Span, ...]:
         else:
             merged.append(span)
     return tuple(merged)
+
+
+def divide_time(start: float, end: float, weights: Sequence[int]) -> list[tuple[float, float]]:
+    """A stretch of time, in seconds, divided by `weights`: start and end of each part, all at the start without any."""
+    total = sum(weights) or 1
+    sums = accumulate(weights, initial=0)
+    edges = [end if part == total else min(end, start + (end - start) * part / total) for part in sums]
+    return list(pairwise(edges))
 
 
 _BLOCK_S = 60

@@ -393,7 +393,7 @@ def test_release_drops_the_model_and_the_next_call_loads_it_again(heard: tuple[A
     audio, turns = heard
     backend = embedding.Backend(EmbeddingSettings(embedding="resemblyzer"), runtime=OFFLINE)
     first = diarize(backend, audio, turns)
-    model = weakref.ref(backend._encoder._model)  # type: ignore[union-attr]
+    model = weakref.ref(backend._loaded._model)  # type: ignore[union-attr]
     backend.release()
     gc.collect()
     assert model() is None

@@ -197,7 +197,7 @@ def test_the_activity_is_what_turns_are_cut_from(request: pytest.FixtureRequest,
     assert alone.any()
     loudest = activity.values[alone] >= activity.values[alone].max(axis=1, keepdims=True)
     assert loudest[talking[alone]].all()
-    assert not {"reconstruct", "to_annotation"} & set(vars(own._pipeline)), "the pipeline is as it was"
+    assert not {"reconstruct", "to_annotation"} & set(vars(own._loaded)), "the pipeline is as it was"
 
 
 def test_the_same_sound_gives_the_same_turns(vbx: Path, audio: Audio) -> None:
@@ -372,7 +372,7 @@ def test_telemetry_is_off_even_where_it_was_on(
 def test_release_frees_the_models(agglomerative: Path, audio: Audio) -> None:
     found = backend(agglomerative)
     first = diarize(found, audio)
-    model = weakref.ref(found._pipeline._embedding.model_)
+    model = weakref.ref(found._loaded._embedding.model_)
     found.release()
     gc.collect()
     assert model() is None
@@ -411,7 +411,7 @@ def test_an_embedding_is_replaced(agglomerative: Path, audio: Audio, tmp_path: P
     path = tiny.save_checkpoint(tiny.embedding_model(seed=7), tmp_path / "embedding.bin")
     found = backend(agglomerative, embedding_model=str(path))
     diarize(found, audio)
-    weight = found._pipeline._embedding.model_.state_dict()["resnet.conv1.weight"].cpu()
+    weight = found._loaded._embedding.model_.state_dict()["resnet.conv1.weight"].cpu()
     assert (weight == tiny.embedding_model(seed=7).state_dict()["resnet.conv1.weight"]).all()
 
 

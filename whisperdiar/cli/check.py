@@ -20,6 +20,7 @@ from whisperdiar.subtitles.checking import RULES, Report, Violation
 from whisperdiar.subtitles.checking import check as check_cues
 from whisperdiar.subtitles.unavoidable_violations import separate_unavoidable
 from whisperdiar.system.files import read_bytes
+from whisperdiar.text.clock import format_clock
 from whisperdiar.text.language_identification import identify_language
 from whisperdiar.text.languages import language_code
 from whisperdiar.transcript import Transcript
@@ -135,12 +136,7 @@ def _format_counts(counts: Mapping[str, int]) -> str:
 def _format_violation(item: Violation) -> str:
     bound = "at least" if item.rule in ("too-short", "no-duration", "gap", "empty") else "at most"
     other = f", beside cue {item.other}" if item.other is not None else ""
+    start = format_clock(round(item.span.start * 1000), ".")
     return (
-        f"cue {item.cue}, {_format_clock_ms(item.span.start)}: {item.rule}: {item.value:.4g}, {bound} {item.limit:.4g} "
-        f"({RULES[item.rule]}{other})"
+        f"cue {item.cue}, {start}: {item.rule}: {item.value:.4g}, {bound} {item.limit:.4g} ({RULES[item.rule]}{other})"
     )
-
-
-def _format_clock_ms(seconds: float) -> str:
-    whole = round(seconds * 1000)
-    return f"{whole // 3600000:02d}:{whole // 60000 % 60:02d}:{whole // 1000 % 60:02d}.{whole % 1000:03d}"

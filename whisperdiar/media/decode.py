@@ -16,7 +16,7 @@ from whisperdiar.errors import InvalidOption, MediaError, TruncatedMedia
 from whisperdiar.media.damage import Silences
 from whisperdiar.media.declared_size import TOLERANCE as STATED_TOLERANCE
 from whisperdiar.media.declared_size import find_shortfall
-from whisperdiar.media.files import format_path, has_decoder, open_bytes, open_media, recording_id
+from whisperdiar.media.files import has_decoder, open_bytes, open_media, recording_id
 from whisperdiar.media.frames import RATES_HZ, FrameReader, TimedFrame
 from whisperdiar.media.mixing import Mix, Mixer
 from whisperdiar.media.parts import End, Parts
@@ -24,6 +24,7 @@ from whisperdiar.media.source import FilePart, LocalFile
 from whisperdiar.media.timeline import FrameClock, Timeline
 from whisperdiar.media.tracks import ChosenTrack, TrackChooser, main_stream
 from whisperdiar.options import SAMPLE_RATE_HZ
+from whisperdiar.system.files import format_path
 from whisperdiar.types import Audio, Samples
 
 if TYPE_CHECKING:

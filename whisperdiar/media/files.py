@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from whisperdiar.errors import MediaError
 from whisperdiar.media.declared_size import find_missing_index, missing_bytes
 from whisperdiar.media.source import WHOLE_FILE, FilePart, LocalFile
+from whisperdiar.system.files import format_path
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -149,12 +150,6 @@ def open_media(path: str | os.PathLike[str], part: FilePart = WHOLE_FILE) -> Ite
         source = LocalFile(raw, name=f"recording{Path(path).suffix}", part=part)
         with _open_container(path, source) as container:
             yield container, source
-
-
-def format_path(path: str | os.PathLike[str]) -> str:
-    """A path as it stands in a message: on one line, whatever it holds."""
-    text = os.fspath(path)
-    return text if text.isprintable() else repr(text)
 
 
 @contextlib.contextmanager

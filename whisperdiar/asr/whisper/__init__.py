@@ -40,7 +40,7 @@ from whisperdiar.asr.whisper.language import (
 )
 from whisperdiar.asr.whisper.loading import LoadedModel, explain_out_of_memory, load
 from whisperdiar.asr.whisper.warnings import collect_warnings
-from whisperdiar.contracts import Progress, Reloading, no_progress
+from whisperdiar.contracts import LoadingBackend, Progress, no_progress
 from whisperdiar.errors import BackendError, InvalidOption, UnsupportedRequest
 from whisperdiar.forced_alignment.wav2vec2 import WordAligner
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime, WhisperSettings
@@ -89,7 +89,7 @@ _DOUBTS = {
 }
 
 
-class Backend(Reloading):
+class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
     """Words by a Whisper model in CTranslate2's format."""
 
     name: ClassVar[str] = "whisper"
@@ -104,9 +104,7 @@ class Backend(Reloading):
     settings_type: ClassVar[type[WhisperSettings]] = WhisperSettings
 
     def __init__(self, settings: WhisperSettings | None = None, *, runtime: Runtime | None = None) -> None:
-        self.settings = settings or WhisperSettings()
-        self.runtime = runtime or Runtime()
-        self._loaded: LoadedModel | None = None
+        super().__init__(settings, runtime=runtime)
         self._process = os.getpid()
         self._word_aligner: WordAligner | None = None
 
@@ -125,7 +123,7 @@ class Backend(Reloading):
             InvalidOption: no such model, device or compute type.
             UnsupportedRequest: the device is not there, or does not support the compute type.
         """
-        self._load(progress)
+        self._require(progress)
 
     def release(self) -> None:
         """Drop the models and the memory that they hold; the next `transcribe` loads them again."""
@@ -177,7 +175,7 @@ class Backend(Reloading):
         inside = merge_spans(part for span in speech if (part := span.clip(0.0, audio.duration)))
         if not inside:
             return Transcription(to_iso_639_1(language) if language else None, None, ())
-        loaded = self._load(progress)
+        loaded = self._require(progress)
         pieces = pack(
             inside,
             limit=self.settings.max_chunk,
@@ -412,14 +410,15 @@ class Backend(Reloading):
             return _Aligner(None, f"word times are Whisper's own: {cause}")
         return _Aligner(self._word_aligner.align)
 
-    def _load(self, progress: Progress) -> LoadedModel:
+    def _require(self, progress: Progress = no_progress) -> LoadedModel:
         if self._loaded is not None and self._process != os.getpid():
             _LEFT_BEHIND.append(self._loaded)  # to drop it would wait for its threads, which a fork does not copy
             self._loaded = None
-        if self._loaded is None:
-            self._process = os.getpid()
-            self._loaded = load(self.settings, runtime=self.runtime, progress=progress)
-        return self._loaded
+        return super()._require(progress)
+
+    def _load(self, progress: Progress) -> LoadedModel:
+        self._process = os.getpid()
+        return load(self.settings, runtime=self.runtime, progress=progress)
 
 
 def _cache_syllables(piece: Piece, audio: Audio) -> Sound:

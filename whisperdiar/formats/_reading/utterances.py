@@ -18,7 +18,7 @@ from whisperdiar.errors import FormatError
 from whisperdiar.formats._reading.recordings import NO_ID
 from whisperdiar.formats._writing.runs import UNKNOWN
 from whisperdiar.transcript import Segment, Speaker, Transcript
-from whisperdiar.types import Span, Turn, Word
+from whisperdiar.types import Span, Turn, Word, divide_time
 
 _LARGEST = 1e9  # seconds, as in the JSON of transcripts
 _STRAY_S = 10.0
@@ -294,18 +294,13 @@ def fill_times(words: Sequence[ParsedWord], span: Span) -> list[Span]:
             waiting.append(word.text)
             continue
         own = Span(word.start, word.end)
-        times += divide_time(waiting, times[-1].end if times else min(span.start, own.start), own.start)
+        times += divide_by_length(waiting, times[-1].end if times else min(span.start, own.start), own.start)
         times.append(own)
         waiting = []
-    return times + divide_time(waiting, times[-1].end if times else span.start, span.end)
+    return times + divide_by_length(waiting, times[-1].end if times else span.start, span.end)
 
 
-def divide_time(texts: Sequence[str], start: float, end: float) -> list[Span]:
-    """The time from start to end, divided by the lengths of the texts; all at the start where there is none."""
-    end = max(start, end)
-    total = sum(len(text.strip()) for text in texts) or 1
-    edges, done = [start], 0
-    for text in texts:
-        done += len(text.strip())
-        edges.append(end if done == total else start + (end - start) * done / total)
-    return [Span(first, max(first, last)) for first, last in pairwise(edges)]
+def divide_by_length(texts: Sequence[str], start: float, end: float) -> list[Span]:
+    """The time from start to end, divided by the lengths of the texts."""
+    lengths = [len(text.strip()) for text in texts]
+    return [Span(*times) for times in divide_time(start, max(start, end), lengths)]
