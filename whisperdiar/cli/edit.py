@@ -27,11 +27,21 @@ _SUFFIXES = (".txt", ".md", "")
 @click.argument("source", type=shared.PATH, metavar="IN")
 @click.option("-o", "--output", type=shared.PATH, default=STDOUT, metavar="FILE", help="Where to write (.txt or .md).")
 @click.option("--mark-uncertain", is_flag=True, help="Put (?) behind doubtful words.")
+@shared.language_option
 @shared.recording_option
+@shared.encoding_option
 @click.option("--overwrite", is_flag=True, help="Replace FILE if it exists, and whatever was corrected in it.")
 @shared.quiet_option
 def edit(
-    *, source: Path, output: Path, mark_uncertain: bool, recording: str | None, overwrite: bool, quiet: bool
+    *,
+    source: Path,
+    output: Path,
+    mark_uncertain: bool,
+    language: str | None,
+    recording: str | None,
+    encoding: str | None,
+    overwrite: bool,
+    quiet: bool,
 ) -> None:
     """Write the transcript IN (JSON of whisperdiar, or subtitles) as a plain text that a person corrects.
 
@@ -41,7 +51,14 @@ def edit(
     if output.suffix.lower() not in _SUFFIXES:
         raise InvalidOption(f"-o {output}: edit writes a plain text to be corrected; call it .txt or .md")
     check_outputs([Target(by_name("txt"), output)], read=[source], overwrite=overwrite)
-    transcript = read_transcript(source, recording=recording, notify=console.warn)
+    transcript = read_transcript(
+        source,
+        encoding=encoding,
+        language=language,
+        recording=recording,
+        notify=console.warn,
+        inform=console.note,
+    )
     try:
         text = editing.write(transcript, options=EditOptions(mark_uncertain=mark_uncertain))
     except FormatError as error:
@@ -50,8 +67,11 @@ def edit(
         write_stdout(text)
         return
     write_text(output, text, sync=True, replace=overwrite)
+    said = {"--language": language, "--recording": recording, "--encoding": encoding}
+    again = "".join(f" {option} {value}" for option, value in said.items() if value is not None)
     console.info(
-        f"wrote {output}; when it is corrected: whisperdiar apply {output} --transcript {source} -o OUT.json -o OUT.srt"
+        f"wrote {output}; when it is corrected: "
+        f"whisperdiar apply {output} --transcript {source}{again} -o OUT.json -o OUT.srt"
     )
 
 
@@ -67,6 +87,7 @@ def edit(
 )
 @shared.language_option
 @shared.recording_option
+@shared.encoding_option
 @shared.writing_options
 @shared.recut_option
 @shared.quiet_option
@@ -79,6 +100,7 @@ def apply(
     *,
     language: str | None,
     recording: str | None,
+    encoding: str | None,
     outputs: tuple[str, ...],
     formats: tuple[str, ...],
     overwrite: bool,
@@ -98,7 +120,12 @@ def apply(
         return
     write = shared.write_options(options)
     transcript = read_transcript(
-        source, language=language, recording=recording, notify=console.warn, inform=console.note
+        source,
+        encoding=encoding,
+        language=language,
+        recording=recording,
+        notify=console.warn,
+        inform=console.note,
     )
     written = read_corrected(text, notify=console.warn)
     try:
