@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -511,6 +512,51 @@ def test_minutes_of_which_one_part_has_no_answer_are_written(cli: Cli, source: P
     assert "part 1 of 3 has no answer" in done.err
     assert "it is written without a language model" in done.err
     assert "Without the language model: part 1 of 3" in (tmp_path / "out.md").read_text("utf-8")
+
+
+@needs_posix
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_keeps_the_answers_of_a_language_model_and_the_next_run_uses_them(
+    cli: Cli, tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.meetings import meeting
+
+    monkeypatch.setenv("WHISPERDIAR_LLM_KEY", "hush-hush")
+    (tmp_path / "meeting.json").write_text(json_format.dumps(meeting(), options=WriteOptions()), "utf-8")
+    arguments = ["minutes", "meeting.json", "--llm-window", "80", "-o", "out.md", "--llm"]
+    hold, asked = threading.Event(), threading.Event()
+
+    def reply(_: dict[str, Any]) -> Any:
+        if len(server.bodies) == 3 and not asked.is_set():  # the third part is not answered before the signal
+            asked.set()
+            hold.wait(60)
+        return json.dumps({"summary": [{"text": "They talked about the battery, hush-hush.", "cite": [6, 7]}]})
+
+    with serving(reply) as server:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "whisperdiar", *arguments, server.url],
+            cwd=tmp_path,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert asked.wait(60)
+            process.send_signal(number)
+            _, err = process.communicate(timeout=60)
+        finally:
+            hold.set()
+        assert process.returncode == 128 + number
+        kept = tmp_path / "lamp_meeting.interrupted.answers.json"
+        assert f"the answers of the language model were kept in {kept}; the same command goes on from there" in err
+        assert "Traceback" not in err
+        assert sorted(path.name for path in tmp_path.iterdir()) == sorted([kept.name, "meeting.json"])
+        assert "hush" not in kept.read_text("utf-8")
+        done = cli(*arguments, server.url)
+        assert done.code == 0, done.err
+        assert f"2 answers of the interrupted run in {kept} were used" in done.err
+        assert len(server.bodies) == 3 + 2, "the third part and the joining are asked for, the first two are not"
+    assert "They talked about the battery" in (tmp_path / "out.md").read_text("utf-8")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["meeting.json", "out.md"]
 
 
 @needs_posix

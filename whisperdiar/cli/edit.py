@@ -25,11 +25,21 @@ _SUFFIXES = (".txt", ".md", "")
 @click.argument("source", type=shared.PATH, metavar="IN")
 @click.option("-o", "--output", type=shared.PATH, default=STDOUT, metavar="FILE", help="Where to write (.txt or .md).")
 @click.option("--mark-uncertain", is_flag=True, help="Put (?) behind doubtful words.")
+@shared.language_option
 @shared.recording_option
+@shared.encoding_option
 @click.option("--overwrite", is_flag=True, help="Replace FILE if it exists, and whatever was corrected in it.")
 @shared.quiet_option
 def edit(
-    *, source: Path, output: Path, mark_uncertain: bool, recording: str | None, overwrite: bool, quiet: bool
+    *,
+    source: Path,
+    output: Path,
+    mark_uncertain: bool,
+    language: str | None,
+    recording: str | None,
+    encoding: str | None,
+    overwrite: bool,
+    quiet: bool,
 ) -> None:
     """Write the transcript IN (JSON of whisperdiar, or subtitles) as a plain text that a person corrects.
 
@@ -39,7 +49,14 @@ def edit(
     if output.suffix.lower() not in _SUFFIXES:
         raise InvalidOption(f"-o {output}: edit writes a plain text to be corrected; call it .txt or .md")
     check_outputs([Target(by_name("txt"), output)], read=[source], overwrite=overwrite)
-    transcript = read_transcript(source, recording=recording, notify=console.warn)
+    transcript = read_transcript(
+        source,
+        encoding=encoding,
+        language=language,
+        recording=recording,
+        notify=console.warn,
+        inform=console.note,
+    )
     options = EditOptions(mark_uncertain=mark_uncertain)
     try:
         if output == STDOUT:
@@ -48,8 +65,11 @@ def edit(
         editing.write_file(transcript, output, options=options, overwrite=overwrite)
     except FormatError as error:
         raise FormatError(f"{source}: {error}") from error
+    said = {"--language": language, "--recording": recording, "--encoding": encoding}
+    again = "".join(f" {option} {value}" for option, value in said.items() if value is not None)
     console.info(
-        f"wrote {output}; when it is corrected: whisperdiar apply {output} --transcript {source} -o OUT.json -o OUT.srt"
+        f"wrote {output}; when it is corrected: "
+        f"whisperdiar apply {output} --transcript {source}{again} -o OUT.json -o OUT.srt"
     )
 
 
@@ -65,6 +85,7 @@ def edit(
 )
 @shared.language_option
 @shared.recording_option
+@shared.encoding_option
 @shared.writing_options
 @shared.recut_option
 @shared.quiet_option
@@ -77,6 +98,7 @@ def apply(
     *,
     language: str | None,
     recording: str | None,
+    encoding: str | None,
     outputs: tuple[str, ...],
     formats: tuple[str, ...],
     overwrite: bool,
@@ -96,7 +118,12 @@ def apply(
         return
     write = shared.write_options(options)
     transcript = read_transcript(
-        source, language=language, recording=recording, notify=console.warn, inform=console.note
+        source,
+        encoding=encoding,
+        language=language,
+        recording=recording,
+        notify=console.warn,
+        inform=console.note,
     )
     done = editing.apply_file(text, transcript, notify=console.warn)
     for note in done.notes:
