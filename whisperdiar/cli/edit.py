@@ -55,7 +55,7 @@ def edit(
     )
 
 
-@click.command("apply", short_help="Make every format from a corrected text; no model runs.")
+@click.command("apply", short_help="Make every format from a corrected text or page; no model runs.")
 @click.argument("text", type=shared.PATH, metavar="TEXT")
 @click.option(
     "--transcript",
@@ -87,6 +87,8 @@ def apply(
 ) -> None:
     """Make transcript and subtitles from TEXT, which `whisperdiar edit` wrote and a person corrected.
 
+    TEXT may also be the JSON that a page (-o out.html) downloads after corrections in it.
+
     Words that stay keep their times; words in place of others share their time. Without -o, subtitles go to
     standard output. A corrected transcript (-o new.json) can be edited again.
     """
@@ -102,7 +104,10 @@ def apply(
     )
     written = read_corrected(text, notify=console.warn)
     try:
-        done = editing.apply(editing.parse(written, transcript), transcript)
+        if written.lstrip("\ufeff \t\r\n").startswith("{"):  # a text begins with its title or a name
+            done = editing.apply_json(written.lstrip("\ufeff"), transcript)
+        else:
+            done = editing.apply(editing.parse(written, transcript), transcript)
     except FormatError as error:
         raise FormatError(f"{text}: {error}") from error
     for note in done.notes:
