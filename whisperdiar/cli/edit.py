@@ -73,7 +73,7 @@ def edit(
     )
 
 
-@click.command("apply", short_help="Make every format from a corrected text; no model runs.")
+@click.command("apply", short_help="Make every format from a corrected text or page; no model runs.")
 @click.argument("text", type=shared.PATH, metavar="TEXT")
 @click.option(
     "--transcript",
@@ -106,6 +106,8 @@ def apply(
     **options: Any,
 ) -> None:
     """Make transcript and subtitles from TEXT, which `whisperdiar edit` wrote and a person corrected.
+
+    TEXT may also be the JSON that a page (-o out.html) downloads after corrections in it.
 
     Words that stay keep their times; words in place of others share their time. Without -o, subtitles go to
     standard output. A corrected transcript (-o new.json) can be edited again.
