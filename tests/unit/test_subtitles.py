@@ -162,7 +162,10 @@ def test_no_cue_bridges_another_persons_sentence(
 
 def test_a_cue_bridges_an_interjection() -> None:
     first, second = words_of("So we took", each=0.2), words_of("the first one.", start=1.4, each=0.2)
-    between = [words_of("Yeah sure.", start=0.7, each=0.2, speaker="B"), words_of("That is wrong.", start=0.65, each=0.2, speaker="B")]
+    between = [
+        words_of("Yeah sure.", start=0.7, each=0.2, speaker="B"),
+        words_of("That is wrong.", start=0.65, each=0.2, speaker="B"),
+    ]
     for rules in (NETFLIX, replace(NETFLIX, overlap=not NETFLIX.overlap)):
         over, around = (cues(talk(first, other, second), rules=rules, style="dash") for other in between)
         assert any("took the first" in line for cue in over for line in cue.lines)

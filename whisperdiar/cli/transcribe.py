@@ -21,7 +21,16 @@ from whisperdiar.cli.outputs import STDOUT, Target, check_used, clips_left, plan
 from whisperdiar.cli.page import Recording, check_inlinable
 from whisperdiar.cli.reporting import RunReport, report_option
 from whisperdiar.cli.rescue import keep_interrupted, keep_output, keep_transcript
-from whisperdiar.errors import DiarizationFailed, Interrupted, InvalidOption, MediaError, OutputError, TruncatedMedia
+from whisperdiar.cli.video import AUTO, add_video, check_shots, shots_option
+from whisperdiar.errors import (
+    DiarizationFailed,
+    Interrupted,
+    InvalidOption,
+    MediaError,
+    OutputError,
+    TruncatedMedia,
+    WhisperdiarError,
+)
 from whisperdiar.formats import remove_folders
 from whisperdiar.media import check_recording, load, recording_id
 from whisperdiar.options import AlignmentOptions, Runtime, WriteOptions
@@ -47,6 +56,7 @@ class Job:
     clips: Path | None = None
     embed_media: bool = False
     embedding: MuxRequest | None = None
+    shots: str | None = None
     corrected: Transcript | None = None
     report: RunReport | None = None
 
@@ -57,6 +67,7 @@ class Job:
 @shared.page_option
 @click.option("--clips", type=shared.PATH, metavar="DIR", help="Write each speaker's speech as sound.")
 @mux_options
+@shots_option
 @keep_option
 @report_option
 @shared.asr_options
@@ -79,6 +90,7 @@ def transcribe(
     embed_media: bool,
     embed: str | None,
     embed_format: str | None,
+    shots: str | None,
     keep_edits: Path | None,
     report_file: Path | None,
     quiet: bool,
@@ -110,6 +122,9 @@ def transcribe(
         check_inlinable(inputs, every)
     if wanted is not None and len(inputs) > 1:
         raise InvalidOption("--embed: there is one FILE for several recordings; give them one by one")
+    check_shots(shots, inputs[0])
+    if shots not in (None, AUTO) and len(inputs) > 1:
+        raise InvalidOption("--shots: there is one FILE for several recordings; give them one by one")
     corrected = read_corrected_transcript(keep_edits, recordings=len(inputs))
     cut = _without_clips(inputs, clips, overwrite=overwrite, console=console)
     left = select_unfinished(targets, overwrite=overwrite, notify=console.warn)
@@ -130,6 +145,7 @@ def transcribe(
         clips=clips,
         embed_media=embed_media,
         embedding=wanted,
+        shots=shots,
         corrected=corrected,
         report=None if report_file is None else RunReport(report_file, replace=overwrite),
     )
@@ -292,6 +308,10 @@ def _write_all(
     """Everything that is made of a transcript; `written` grows by what was."""
     code = OK
     transcript = keep_corrections(transcript, job.corrected, start=job.start, console=job.console)
+    try:
+        transcript = add_video(transcript, path, job.shots, job.write, job.console)
+    except WhisperdiarError as error:  # hours of work are not thrown away for the sake of the pictures
+        code = report(error, job.console, about=str(path))
     for note in transcript.provenance.get("notes", ()):
         job.console.note(f"{path}: {note}")
     for warning in transcript.provenance["warnings"]:
