@@ -54,6 +54,7 @@ from whisperdiar.types import (
     total_duration,
 )
 from whisperdiar.version import __version__
+from whisperdiar.video import Video, with_video
 
 Result = TypeVar("Result")
 
@@ -355,7 +356,7 @@ class Pipeline:
             segmentation=self.segmentation,
             spoken=said,
         )
-        return shift_times(transcript, audio.start)
+        return with_video(shift_times(transcript, audio.start), Video(audio.frame_rate))
 
 
 DIARIZATION_FAILED = "diarization failed, so the words are complete and have no speakers"

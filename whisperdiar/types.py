@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from itertools import accumulate, pairwise
 from numbers import Integral
 from typing import Any, Literal
@@ -87,6 +88,7 @@ class Audio:
         notes: sentences for the user about what was done and is as it should be.
         weights: of each channel in `mono`: 1, -1 (its phase is turned round) or 0 (it is left out); empty for the
             mean of all.
+        frame_rate: frames a second of the pictures that go with the sound; None where there are none.
     """
 
     samples: Samples
@@ -96,6 +98,7 @@ class Audio:
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     weights: tuple[float, ...] = ()
+    frame_rate: Fraction | None = None
 
     def __post_init__(self) -> None:
         if self.samples.ndim != 2 or self.samples.shape[0] < 1:

@@ -85,11 +85,7 @@ def _to_files(
     return targets
 
 
-_CUTTING = (
-    "profile",
-    *(item.name for item in fields(SubtitleOptions) if item.name not in ("profile", "overlap")),
-    "no_overlap",
-)
+_CUTTING = tuple(item.name for item in fields(SubtitleOptions))
 
 
 def check_used(context: click.Context, targets: Sequence[Target], *, muxed: bool = False) -> None:
@@ -107,7 +103,8 @@ def check_used(context: click.Context, targets: Sequence[Target], *, muxed: bool
     named = muxed or any(item.styles_speakers for item in formats)
     for name, used in (*((name, cut) for name in _CUTTING), ("speaker_style", named)):
         if not used and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            option = f"--{name.replace('_', '-')}"
+            turned_off = context.params.get(name) is False
+            option = f"--{'no-' if turned_off else ''}{name.replace('_', '-')}"
             raise InvalidOption(f"{option}: it is for subtitles; add an output such as -o out.srt, or leave it out")
 
 

@@ -248,7 +248,11 @@ subtitle_options = combine(
     click.option("--max-duration", type=float, metavar="SECONDS", help="A subtitle stays at most so long."),
     click.option("--gap", type=float, metavar="SECONDS", help="Least time between two subtitles."),
     click.option("--fps", type=FrameRate(), help="Put times on the frames of a video: 25, 23.976, 30000/1001."),
-    click.option("--no-overlap", is_flag=True, help="Never two subtitles at once, where people talk at once."),
+    click.option(
+        "--overlap/--no-overlap",
+        default=None,
+        help="Whether people who talk at once get subtitles at once; in place of the profile's way.",
+    ),
 )
 """What cuts subtitles; `write_options` reads them, together with `style_option`."""
 
@@ -267,10 +271,7 @@ def write_options(options: Mapping[str, Any]) -> WriteOptions:
     Raises:
         InvalidOption: there is no such profile, or a limit that makes no sense.
     """
-    names = [item.name for item in fields(SubtitleOptions) if item.name != "overlap"]
-    chosen = SubtitleOptions(
-        **{name: options[name] for name in names}, overlap=False if options["no_overlap"] else None
-    )
+    chosen = SubtitleOptions(**{item.name: options[item.name] for item in fields(SubtitleOptions)})
     # The default profile by its name is a wish as well.
     context = click.get_current_context(silent=True)
     named = context is not None and context.get_parameter_source("profile") is ParameterSource.COMMANDLINE

@@ -22,7 +22,8 @@ from whisperdiar.cli.outputs import STDOUT, Target, check_used, clips_left, plan
 from whisperdiar.cli.page import check_inlinable
 from whisperdiar.cli.reporting import RunReport, report_option
 from whisperdiar.cli.rescue import keep_interrupted, keep_output, keep_transcript
-from whisperdiar.errors import DiarizationFailed, Interrupted, InvalidOption, OutputError
+from whisperdiar.cli.video import AUTO, add_video, check_shots, shots_option
+from whisperdiar.errors import DiarizationFailed, Interrupted, InvalidOption, OutputError, WhisperdiarError
 from whisperdiar.formats import remove_folders
 from whisperdiar.linked_media import LinkedMedia
 from whisperdiar.media import recording_id
@@ -46,6 +47,7 @@ class Job:
     clips: Path | None = None
     inline_media: bool = False
     mux: MuxRequest | None = None
+    shots: str | None = None
     corrected: Transcript | None = None
     report: RunReport | None = None
 
@@ -65,6 +67,7 @@ class Work:
 @shared.page_option
 @click.option("--clips", type=shared.PATH, metavar="DIR", help="Write each speaker's speech as sound.")
 @mux_options
+@shots_option
 @keep_option
 @report_option
 @shared.asr_options
@@ -87,6 +90,7 @@ def transcribe(
     embed_media: bool,
     embed: str | None,
     embed_format: str | None,
+    shots: str | None,
     keep_edits: Path | None,
     report_file: Path | None,
     quiet: bool,
@@ -118,6 +122,9 @@ def transcribe(
         check_inlinable(inputs, every)
     if wanted is not None and len(inputs) > 1:
         raise InvalidOption("--embed: there is one FILE for several recordings; give them one by one")
+    check_shots(shots, inputs[0])
+    if shots not in (None, AUTO) and len(inputs) > 1:
+        raise InvalidOption("--shots: there is one FILE for several recordings; give them one by one")
     corrected = read_corrected_transcript(keep_edits, recordings=len(inputs))
     cut = _without_clips(inputs, clips, overwrite=overwrite, console=console)
     left = select_unfinished(targets, overwrite=overwrite, notify=console.warn)
@@ -134,6 +141,7 @@ def transcribe(
         clips=clips,
         inline_media=embed_media,
         mux=wanted,
+        shots=shots,
         corrected=corrected,
         report=None if report_file is None else RunReport(report_file, replace=overwrite),
     )
@@ -286,6 +294,10 @@ def _write_all(
     code, path, console = OK, work.path, job.console
     lost = any(isinstance(error, DiarizationFailed) for error in errors)
     transcript = keep_corrections(transcript, job.corrected, start=job.part.start, console=console)
+    try:
+        transcript = add_video(transcript, path, job.shots, job.write, console)
+    except WhisperdiarError as error:  # hours of work are not thrown away for the sake of the pictures
+        code = report(error, console, about=str(path))
     for note in transcript.provenance.get("notes", ()):
         console.note(f"{path}: {note}")
     told = {str(error) for error in errors}
@@ -298,7 +310,7 @@ def _write_all(
     media = LinkedMedia(path, inline=job.inline_media)
     gone: BrokenPipeError | None = None
     try:
-        code = write_targets(transcript, wanted, job.write, console, media=media, written=written).code
+        code = write_targets(transcript, wanted, job.write, console, media=media, written=written).code or code
     except BrokenPipeError as error:  # nobody reads standard output any more; the rest is still to be made
         gone = error
     others: list[Path] = []

@@ -19,7 +19,7 @@ from whisperdiar.formats._reading.labels import split_labels
 from whisperdiar.formats._text import JOINER, number_lines, one_line, refuse_line, remove_breaks
 from whisperdiar.formats._writing.cues import CuePiece, ReadyCue, prepare_cues
 from whisperdiar.formats._writing.render import render_cues
-from whisperdiar.formats._writing.speakers import choose_label_style, choose_style, clean_names, readable_prefixes
+from whisperdiar.formats._writing.speakers import clean_names, format_style, readable_prefixes
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue, Span, TimedText
@@ -250,7 +250,7 @@ def read(text: str) -> Transcript:
 
 
 def _style(options: WriteOptions) -> str:
-    return choose_style(options.speaker_style, own=choose_label_style(options), supported=())
+    return format_style(options)
 
 
 def _format_lrc_clock(time_ms: int) -> str:

@@ -13,7 +13,7 @@ from whisperdiar.formats._reading.labels import split_labels
 from whisperdiar.formats._reading.markup import cue_of
 from whisperdiar.formats._writing.cues import ReadyCue, prepare_cues
 from whisperdiar.formats._writing.render import render_cues
-from whisperdiar.formats._writing.speakers import PALETTE, choose_style, clean_names, colour_numbers, readable_prefixes
+from whisperdiar.formats._writing.speakers import PALETTE, clean_names, colour_numbers, format_style, readable_prefixes
 from whisperdiar.options import WriteOptions
 from whisperdiar.text.clock import format_clock
 from whisperdiar.transcript import Transcript
@@ -63,7 +63,7 @@ def dumps_cues(
 
 
 def _style(options: WriteOptions) -> str:
-    return choose_style(options.speaker_style, own="voice", supported=("colour", "voice"))
+    return format_style(options, own="voice", supported=("colour", "voice"))
 
 
 def _format_rules(cues: Sequence[ReadyCue], colours: Mapping[str | None, int], *, word_times: bool) -> list[str]:

@@ -13,7 +13,6 @@ from whisperdiar.options.neural_diarization import CLUSTERINGS, LINKAGES, Pyanno
 from whisperdiar.options.onnx_diarization import OnnxSettings
 from whisperdiar.options.output import (
     MUXED_FORMATS,
-    SPEAKER_STYLES,
     AlignmentOptions,
     RttmTolerance,
     SegmentationOptions,
@@ -33,7 +32,7 @@ from whisperdiar.options.runtime import (
 )
 from whisperdiar.options.sortformer import LATENCIES, POSTPROCESSING, PostProcessing, SortformerSettings, Streaming
 from whisperdiar.options.statistics import StatisticsOptions
-from whisperdiar.options.subtitles import SubtitleOptions, SubtitleRules
+from whisperdiar.options.subtitles import SPEAKER_STYLES, SubtitleOptions, SubtitleRules
 from whisperdiar.options.vad import EnergySettings, VadSettings
 
 __all__ = [

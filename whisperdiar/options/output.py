@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from fractions import Fraction
 
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options._ranges import check_numbers
 from whisperdiar.options.profiles import subtitle_rules
-from whisperdiar.options.subtitles import SubtitleOptions, SubtitleRules
+from whisperdiar.options.subtitles import SPEAKER_STYLES, SubtitleOptions, SubtitleRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +52,6 @@ class SegmentationOptions:
 MUXED_FORMATS = ("srt", "vtt", "ass")
 """Of a subtitle track in Matroska, the default first."""
 
-SPEAKER_STYLES = ("auto", "none", "label", "dash", "colour", "voice")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteOptions:
@@ -61,7 +60,8 @@ class WriteOptions:
     Attributes:
         speaker_style: how subtitles and text show who speaks: ``label`` a name at each change, ``dash`` two people
             in one cue with a dash each, ``colour`` a colour for each, ``voice`` in the file and not on the screen,
-            ``none`` not at all; ``auto`` as is usual in the format. A format that cannot show it takes ``label``.
+            ``none`` not at all; ``auto`` as the profile says, or as is usual in the format. A format that cannot show
+            it takes ``label``.
             RTTM and the JSON formats are lists of speakers and always name them.
         max_paragraph: a paragraph of the text format spans at most this many seconds, where segments allow it.
         subtitles: how subtitle cues are cut: rules as they are, or a profile that `rules` resolves for a language.
@@ -93,11 +93,18 @@ class WriteOptions:
         """Whether finished subtitles stay as they are: nobody asked for a profile, a limit or a new cut."""
         return not self.recut and self.subtitles == SubtitleOptions()
 
-    def rules(self, language: str | None) -> SubtitleRules:
-        """The rules that hold for subtitles in this language (ISO 639-1 code; None where unknown)."""
+    def rules(self, language: str | None, *, frame_rate: Fraction | None = None) -> SubtitleRules:
+        """The rules that hold for subtitles in this language (ISO 639-1 code; None where unknown).
+
+        Args:
+            frame_rate: of the video; a profile that counts in frames takes it where nobody gives another one.
+        """
         if isinstance(self.subtitles, SubtitleRules):
             return self.subtitles
-        return subtitle_rules(language=language, **asdict(self.subtitles))
+        found = subtitle_rules(language=language, **asdict(self.subtitles))
+        if frame_rate is None or found.fps is not None or found.min_gap_frames is None:
+            return found
+        return replace(found, fps=float(frame_rate))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

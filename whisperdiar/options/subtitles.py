@@ -9,6 +9,9 @@ from typing import Any
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options._ranges import check_numbers
 
+SPEAKER_STYLES = ("auto", "none", "label", "dash", "colour", "voice")
+"""How viewers see who speaks; see `WriteOptions.speaker_style`."""
+
 _NTSC = 1000 / 1001
 _SLOWEST, _FASTEST = 1, 1000  # frames a second
 _ABOVE_ZERO = ("max_chars", "max_lines", "max_cps", "max_wpm", "max_duration", "fps", "max_words")
@@ -36,6 +39,7 @@ class SubtitleRules:
         max_words: words of a cue.
         overlap: whether two people who talk at once get cues that overlap in time.
         word_times: whether the cue shows which word is spoken (karaoke), where the format can.
+        speaker_style: how viewers see who speaks, unless somebody asks for another way; ``auto``: as the format does.
         full_width: whether `max_chars` and `max_cps` count in full-width characters, as East Asian publishers do.
     """
 
@@ -53,6 +57,7 @@ class SubtitleRules:
     max_words: int | None = None
     overlap: bool = True
     word_times: bool = False
+    speaker_style: str = "auto"
     full_width: bool = False
 
     def __post_init__(self) -> None:
@@ -62,6 +67,8 @@ class SubtitleRules:
                 raise InvalidOption(f"{name.replace('_', '-')} {getattr(self, name)}: give a whole number")
         if self.fps is not None and not _SLOWEST <= self.fps <= _FASTEST:
             raise InvalidOption(f"fps {self.fps:g}: it must lie between {_SLOWEST} and {_FASTEST}")
+        if self.speaker_style not in SPEAKER_STYLES:
+            raise InvalidOption(f"speaker-style {self.speaker_style!r}: choose one of {', '.join(SPEAKER_STYLES)}")
         if self.min_duration > self.max_duration:
             raise InvalidOption(
                 f"min-duration {self.min_duration} is longer than max-duration {self.max_duration}: turn them round"
