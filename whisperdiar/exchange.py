@@ -115,24 +115,30 @@ def write(
     *,
     format_name: str | None = None,
     options: WriteOptions | None = None,
+    notify: Notify = warn,
 ) -> None:
     """Writes a transcript, whole or not at all; a file that is there is replaced.
 
     Args:
         path: whose suffix tells the format, unless `format_name` does.
         options: how subtitles are cut and speakers shown; None for the defaults.
+        notify: is told what the format cannot show of it, such as characters without a font.
 
     Raises:
         InvalidOption: there is no such format.
+        BackendMissing: the format needs a package that is not installed.
         FormatError: the format cannot hold this transcript.
         OutputError: the file cannot be written.
     """
     chosen = by_suffix(Path(path)) if format_name is None else by_name(format_name)
-    made = chosen.dumps(transcript, options=options or WriteOptions())
+    options = options or WriteOptions()
+    made = chosen.dumps(transcript, options=options)
     if isinstance(made, bytes):
         write_bytes(path, made)
     else:
         write_text(path, made)
+    for remark in () if chosen.remarks is None else chosen.remarks(transcript, options=options):
+        notify(f"{path}: {remark}")
 
 
 def convert(
@@ -156,7 +162,7 @@ def convert(
     """
     transcript = read(source, language=language, notify=notify, inform=inform)
     refuse_empty(transcript, by_suffix(Path(target)), about=os.fspath(source))
-    write(transcript, target, options=options)
+    write(transcript, target, options=options, notify=notify)
     return transcript
 
 

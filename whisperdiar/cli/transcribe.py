@@ -378,6 +378,8 @@ def write_targets(
             own = options if recording is None else recording.options_for(target, options)
             made = target.format.dumps(transcript, options=own)
             _put(target, made)
+            for remark in () if target.format.remarks is None else target.format.remarks(transcript, options=own):
+                console.warn(f"{target.path}: {remark}")
             done.append(target)
         except BrokenPipeError as error:
             gone = error

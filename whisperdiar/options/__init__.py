@@ -14,6 +14,7 @@ from whisperdiar.options.onnx_diarization import OnnxSettings
 from whisperdiar.options.output import (
     MUXED_FORMATS,
     SPEAKER_STYLES,
+    TEMPLATES,
     AlignmentOptions,
     RttmTolerance,
     SegmentationOptions,
@@ -52,6 +53,7 @@ __all__ = [
     "POSTPROCESSING",
     "SAMPLE_RATE_HZ",
     "SPEAKER_STYLES",
+    "TEMPLATES",
     "WHISPER_TASKS",
     "WORD_TIMES",
     "AlignmentOptions",
