@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.formats_strategies import need_packages
 from whisperdiar import Diarization, Span, Turn
 from whisperdiar.errors import InvalidOption
 from whisperdiar.formats import FORMATS, by_name
@@ -20,6 +21,7 @@ from whisperdiar.types import BackendInfo, BackendRecord
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_our_own_formats_keep_the_contract(name: str) -> None:
+    need_packages(name)
     check_format(name)
 
 

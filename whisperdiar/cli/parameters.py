@@ -18,6 +18,7 @@ from whisperdiar.formats import check_encoding
 from whisperdiar.options import (
     EMBEDDINGS,
     SPEAKER_STYLES,
+    TEMPLATES,
     WHISPER_TASKS,
     WORD_TIMES,
     AlignmentOptions,
@@ -256,7 +257,17 @@ subtitle_options = combine(
 )
 """What cuts subtitles; `write_options` reads them, together with `style_option`."""
 
-writing_options = combine(output_option, format_option, overwrite_option, style_option, subtitle_options)
+template_option = click.option(
+    "--template",
+    type=click.Choice(TEMPLATES),
+    default=WriteOptions().template,
+    show_default=True,
+    help="How DOCX, ODT and PDF are set; legal: 25 numbered lines on a page.",
+)
+
+writing_options = combine(
+    output_option, format_option, overwrite_option, style_option, template_option, subtitle_options
+)
 """Where a transcript goes and how it is written: of every command that writes one."""
 
 
@@ -266,7 +277,9 @@ recut_option = click.option(
 
 
 def write_options(options: Mapping[str, Any]) -> WriteOptions:
-    """How to write, from the values of `style_option`, `subtitle_options` and `recut_option`; others are passed over.
+    """How to write, from the values of `style_option`, `template_option`, `subtitle_options` and `recut_option`.
+
+    Others are passed over.
 
     Raises:
         InvalidOption: there is no such profile, or a limit that makes no sense.
@@ -276,7 +289,8 @@ def write_options(options: Mapping[str, Any]) -> WriteOptions:
     context = click.get_current_context(silent=True)
     named = context is not None and context.get_parameter_source("profile") is ParameterSource.COMMANDLINE
     recut = bool(options.get("recut")) or named
-    return WriteOptions(speaker_style=options["speaker_style"], subtitles=chosen, recut=recut)
+    template = options.get("template", WriteOptions().template)
+    return WriteOptions(speaker_style=options["speaker_style"], subtitles=chosen, recut=recut, template=template)
 
 
 def check_times(start: float, end: float | None) -> None:

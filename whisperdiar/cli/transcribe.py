@@ -381,6 +381,8 @@ def write_targets(
     for _ in targets:
         signals.check()
         result = next(results)
+        for remark in result.remarks:
+            console.warn(f"{result.target.path}: {remark}")
         if isinstance(result.error, BrokenPipeError):
             gone = result.error
         elif result.error is not None:

@@ -13,6 +13,7 @@ from whisperdiar.options.neural_diarization import CLUSTERINGS, LINKAGES, Pyanno
 from whisperdiar.options.onnx_diarization import OnnxSettings
 from whisperdiar.options.output import (
     MUXED_FORMATS,
+    TEMPLATES,
     AlignmentOptions,
     RttmTolerance,
     SegmentationOptions,
@@ -51,6 +52,7 @@ __all__ = [
     "POSTPROCESSING",
     "SAMPLE_RATE_HZ",
     "SPEAKER_STYLES",
+    "TEMPLATES",
     "WHISPER_TASKS",
     "WORD_TIMES",
     "AlignmentOptions",

@@ -52,6 +52,9 @@ class SegmentationOptions:
 MUXED_FORMATS = ("srt", "vtt", "ass")
 """Of a subtitle track in Matroska, the default first."""
 
+TEMPLATES = ("plain", "legal")
+"""How a document (DOCX, ODT, PDF) is set, the default first."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteOptions:
@@ -66,23 +69,28 @@ class WriteOptions:
         max_paragraph: a paragraph of the text format spans at most this many seconds, where segments allow it.
         subtitles: how subtitle cues are cut: rules as they are, or a profile that `rules` resolves for a language.
         recut: cut finished subtitles (`Transcript.cues`) anew although no rule of another profile is asked for.
+        template: how a document (DOCX, ODT, PDF) is set: ``plain`` to be read, ``legal`` with 25 wide, numbered lines
+            on each page, so that page and line name a place.
         media: the recording, for formats that link to it: a URL relative to a page, a path for ELAN; None for none.
         media_data: the recording's bytes, to be put into the page itself; `media` then tells their type.
 
     Raises:
-        InvalidOption: there is no such speaker style, or the paragraph length is not positive.
+        InvalidOption: there is no such speaker style or template, or the paragraph length is not positive.
     """
 
     speaker_style: str = "auto"
     max_paragraph: float = 60.0
     subtitles: SubtitleOptions | SubtitleRules = field(default_factory=SubtitleOptions)
     recut: bool = False
+    template: str = TEMPLATES[0]
     media: str | None = None
     media_data: bytes | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.speaker_style not in SPEAKER_STYLES:
             raise InvalidOption(f"speaker style {self.speaker_style!r}: choose one of {', '.join(SPEAKER_STYLES)}")
+        if self.template not in TEMPLATES:
+            raise InvalidOption(f"template {self.template!r}: choose one of {', '.join(TEMPLATES)}")
         if not self.max_paragraph > 0:
             raise InvalidOption(f"paragraphs of {self.max_paragraph} seconds: give a positive number")
         check_numbers(self)
