@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options._ranges import check_numbers
+from whisperdiar.options.command_line import SPEAKER_STYLE, SPEAKER_STYLES, UNCERTAIN_BELOW
 from whisperdiar.options.profiles import subtitle_rules
 from whisperdiar.options.subtitles import SubtitleOptions, SubtitleRules
 
@@ -21,7 +22,7 @@ class AlignmentOptions:
         InvalidOption: that is no probability.
     """
 
-    uncertain_below: float = 0.6
+    uncertain_below: float = UNCERTAIN_BELOW
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.uncertain_below <= 1.0:
@@ -48,12 +49,6 @@ class SegmentationOptions:
         check_numbers(self)
 
 
-MUXED_FORMATS = ("srt", "vtt", "ass")
-"""Of a subtitle track in Matroska, the default first."""
-
-SPEAKER_STYLES = ("auto", "none", "label", "dash", "colour", "voice")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteOptions:
     """How a transcript is written.
@@ -73,7 +68,7 @@ class WriteOptions:
         InvalidOption: there is no such speaker style, or the paragraph length is not positive.
     """
 
-    speaker_style: str = "auto"
+    speaker_style: str = SPEAKER_STYLE
     max_paragraph: float = 60.0
     subtitles: SubtitleOptions | SubtitleRules = field(default_factory=SubtitleOptions)
     recut: bool = False

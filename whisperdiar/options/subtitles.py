@@ -8,6 +8,7 @@ from typing import Any
 
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options._ranges import check_numbers
+from whisperdiar.options.command_line import PROFILE
 
 _NTSC = 1000 / 1001
 _SLOWEST, _FASTEST = 1, 1000  # frames a second
@@ -39,7 +40,7 @@ class SubtitleRules:
         full_width: whether `max_chars` and `max_cps` count in full-width characters, as East Asian publishers do.
     """
 
-    profile: str = "default"
+    profile: str = PROFILE
     max_chars: int = 42
     max_lines: int = 2
     max_cps: float | None = 20.0
@@ -102,7 +103,7 @@ class SubtitleOptions:
         InvalidOption: a number that is infinite, none, or below 0.
     """
 
-    profile: str = "default"
+    profile: str = PROFILE
     max_chars: int | None = None
     max_lines: int | None = None
     max_cps: float | None = None
