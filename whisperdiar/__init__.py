@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from whisperdiar.alignment import align, uncertain_words
-    from whisperdiar.api import OpenPipeline, Part, open_pipeline, transcribe
+    from whisperdiar.api import OpenPipeline, open_pipeline, transcribe
     from whisperdiar.contracts import Diarizer, Progress, SpeechDetector, Transcriber
     from whisperdiar.errors import (
         BackendBroken,
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         subtitle_rules,
     )
     from whisperdiar.pipeline import Pipeline
+    from whisperdiar.recordings import Part, RecordingResult
     from whisperdiar.reports.plots import picture_svg, timeline_svg
     from whisperdiar.reports.speaker_clips import write_clips
     from whisperdiar.segmentation import segments
@@ -66,7 +67,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "alignment": ("align", "uncertain_words"),
-    "api": ("OpenPipeline", "Part", "open_pipeline", "transcribe"),
+    "api": ("OpenPipeline", "open_pipeline", "transcribe"),
     "reports.speaker_clips": ("write_clips",),
     "contracts": ("Diarizer", "Progress", "SpeechDetector", "Transcriber"),
     "errors": (
@@ -98,6 +99,7 @@ _HOMES = {
         "subtitle_rules",
     ),
     "pipeline": ("Pipeline",),
+    "recordings": ("Part", "RecordingResult"),
     "reports.plots": ("picture_svg", "timeline_svg"),
     "segmentation": ("segments",),
     "statistics": ("SpeakerStatistics", "Statistics", "talk_statistics"),
@@ -140,6 +142,7 @@ __all__ = [
     "Part",
     "Pipeline",
     "Progress",
+    "RecordingResult",
     "Runtime",
     "Segment",
     "SegmentationOptions",

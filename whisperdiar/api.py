@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypedDict
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from whisperdiar.assembly import Choice, Notify, Request, build, check_request
 from whisperdiar.contracts import Progress, no_progress, release
-from whisperdiar.errors import Cancelled, InvalidOption, TruncatedMedia
-from whisperdiar.media import check_recording, load
-from whisperdiar.media.arrays import audio_from_array
-from whisperdiar.options import AlignmentOptions, Runtime, SegmentationOptions
+from whisperdiar.errors import Cancelled, DiarizationFailed, Interrupted, InvalidOption, MediaError, TruncatedMedia
+from whisperdiar.linked_media import LinkedMedia
+from whisperdiar.media import check_recording
+from whisperdiar.options import AlignmentOptions, Runtime, SegmentationOptions, WriteOptions
+from whisperdiar.outputs import Target, check_outputs, name_outputs, select_unfinished, without_turns, write_outputs
 from whisperdiar.pipeline import Pipeline, wants_channels
+from whisperdiar.recordings import WHOLE, Part, RecordingResult, Source, read_source
 from whisperdiar.system.log import inform, warn
 from whisperdiar.system.machine import return_free_memory
 from whisperdiar.transcript import Transcript
@@ -31,27 +29,7 @@ from whisperdiar.types import ANY_SPEAKERS, Audio, SpeakerCount
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-Source = str | os.PathLike[str] | BinaryIO | npt.NDArray[Any] | Audio
-"""A recording: a file, a binary file object, samples (see `whisperdiar.media.arrays`), or decoded sound."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """Which part of a recording is read.
-
-    Attributes:
-        track: which audio track of a file that has several, counted from 1; None for the main one.
-        channel: one channel of the track, counted from 1, in place of the mean of all.
-        start, end: seconds of the recording; an end of None is that of the recording.
-    """
-
-    track: int | None = None
-    channel: int | None = None
-    start: float = 0.0
-    end: float | None = None
-
-
-WHOLE = Part()
+_CANCELLED = "the transcription was cancelled"
 
 
 class OpenPipeline:
@@ -83,6 +61,7 @@ class OpenPipeline:
         self._closed = False
         self._working = threading.Lock()
         self._cancelled = threading.Event()
+        self._n_cancels = 0
 
     def __getstate__(self) -> dict[str, Any]:
         return {key: getattr(self, key) for key in ("_request", "_segmentation", "_notify", "_inform")}
@@ -111,6 +90,8 @@ class OpenPipeline:
             raise InvalidOption("this pipeline is closed; open another one with open_pipeline")
         if self._pipeline is None:
             made = build(self._request, notify=self._notify, inform=self._inform, progress=progress)
+            for remark in getattr(made.transcriber, "remarks", ()):
+                self._inform(remark)
             self._pipeline = made if self._segmentation is None else replace(made, segmentation=self._segmentation)
         return self._pipeline
 
@@ -123,7 +104,11 @@ class OpenPipeline:
         return_free_memory()
 
     def cancel(self) -> None:
-        """Ends the call that is under way, from another thread: it raises Cancelled at its next report of progress."""
+        """Ends the call that is under way, from another thread: it raises Cancelled at its next report of progress.
+
+        The work on many recordings ends as well, also between two of them.
+        """
+        self._n_cancels += 1
         self._cancelled.set()
 
     def __call__(
@@ -155,22 +140,166 @@ class OpenPipeline:
             DiarizationFailed: the speakers are lost; the error carries the transcript without them.
             Cancelled: `cancel` was called.
         """
-        with self._working:
-            self._cancelled.clear()
-
-            def report(stage: str, fraction: float) -> None:
-                if self._cancelled.is_set():
-                    raise Cancelled("the transcription was cancelled")
-                progress(stage, fraction)
-
-            pipeline = self.load(progress=report)
-            channels: Literal["all", "mono"] = "all" if wants_channels(pipeline.diarizer) else "mono"
-            audio = self._read(source, part, sample_rate, strict=strict, channels=channels, progress=report)
+        with self._begin():
+            report = self._cancellable(progress)
+            audio = self._read(source, part, sample_rate, truncated=None if strict else _ignore, progress=report)
             if recording_id is not None:
                 audio = replace(audio, recording_id="_".join(recording_id.split()) or "recording")
-            own = {"track": part.track, "channel": part.channel, "start": part.start, "end": part.end}
-            options = {**pipeline.provenance_options, **own}
-            return replace(pipeline, provenance_options=options).run(audio, progress=report)
+            return self._run(audio, part, progress=report)
+
+    def transcribe_all(
+        self,
+        sources: Iterable[Source],
+        *,
+        part: Part = WHOLE,
+        sample_rate: int | None = None,
+        on_begin: Callable[[Source], None] | None = None,
+        on_error: Callable[[Source, Exception], None] | None = None,
+        progress: Progress = no_progress,
+    ) -> Iterator[RecordingResult]:
+        """Who said what, when, in many recordings: one result for each, in their order; one that fails stops none.
+
+        Files that cannot be read are found before a model is loaded. Each recording is worked on when its result is
+        asked for.
+
+        Args:
+            sources: recordings, as for a call.
+            part: which track, channel and time of each file.
+            sample_rate: of samples, in Hz.
+            on_begin: called with a recording whose work begins.
+            on_error: called with a recording and what went wrong with it, at once; the result lists it again.
+            progress: called with a stage and its done fraction; what it raises ends the work on all.
+
+        Raises:
+            InvalidOption: a setting that cannot be meant.
+            BackendError: a backend cannot run at all.
+            Cancelled: `cancel` was called.
+        """
+        every = list(sources)
+        cancels = self._n_cancels
+        unreadable = {at: found for at, item in enumerate(every) if (found := _find_unreadable(item, part)) is not None}
+        for at, found in unreadable.items():
+            if on_error is not None:
+                on_error(every[at], found)
+        if len(unreadable) < len(every):
+            with self._begin(cancels):
+                self.load(progress=self._cancellable(progress))
+        for at, source in enumerate(every):
+            if at in unreadable:
+                yield RecordingResult(source=source, errors=(unreadable[at],))
+                continue
+            if on_begin is not None:
+                on_begin(source)
+            yield self._attempt(source, part, sample_rate, cancels=cancels, on_error=on_error, progress=progress)
+
+    def transcribe_files(
+        self,
+        paths: Iterable[str | os.PathLike[str]],
+        folder: str | os.PathLike[str],
+        *,
+        formats: Sequence[str] = ("json",),
+        options: WriteOptions | None = None,
+        overwrite: bool = False,
+        part: Part = WHOLE,
+        on_begin: Callable[[Source], None] | None = None,
+        on_error: Callable[[Source, Exception], None] | None = None,
+        progress: Progress = no_progress,
+    ) -> Iterator[RecordingResult]:
+        """Transcripts of many files, written into a folder: ``talk.wav`` → ``folder/talk.json``; one result for each.
+
+        Files that are there already are left alone, so that a run that was stopped goes on: a recording all of whose
+        files are there has no result. One that fails stops none of the others.
+
+        Args:
+            paths: recordings.
+            folder: made where it is missing.
+            formats: names of formats, such as ``("json", "srt")``.
+            options: how subtitles are cut and speakers shown; None for the defaults.
+            overwrite: whether files that are there are replaced.
+            part, on_begin, on_error, progress: as of `transcribe_all`.
+
+        Raises:
+            InvalidOption: a setting that cannot be meant, or two recordings would have files of one name.
+            OutputError: the folder cannot be made or written to; said before the work.
+            BackendError: a backend cannot run at all.
+            Cancelled: `cancel` was called.
+        """
+        names = [Path(item) for item in paths]
+        planned = name_outputs(names, folder, formats, overwrite=overwrite)
+        check_outputs([item for found in planned for item in found], read=names, overwrite=overwrite)
+        left = select_unfinished(planned, overwrite=overwrite, notify=self._notify)
+        todo = [(path, targets) for path, targets in zip(names, left, strict=True) if targets]
+        results = self.transcribe_all(
+            [path for path, _ in todo], part=part, on_begin=on_begin, on_error=on_error, progress=progress
+        )
+        for result, (path, targets) in zip(results, todo, strict=True):
+            yield _write_result(result, path, targets, options, on_error)
+
+    def _attempt(
+        self,
+        source: Source,
+        part: Part,
+        sample_rate: int | None,
+        *,
+        cancels: int,
+        on_error: Callable[[Source, Exception], None] | None,
+        progress: Progress,
+    ) -> RecordingResult:
+        """What becomes of one recording of many; what the caller's own functions raise comes out as it is."""
+        begun = time.monotonic()
+        errors: list[Exception] = []
+        callers: list[BaseException] = []
+
+        def lose(error: Exception) -> None:
+            errors.append(error)
+            if on_error is not None:
+                with _remember(callers):
+                    on_error(source, error)
+
+        def report(stage: str, fraction: float) -> None:
+            with _remember(callers):
+                progress(stage, fraction)
+
+        audio: Audio | None = None
+        transcript: Transcript | None = None
+        with self._begin(cancels):
+            heard = self._cancellable(report)
+            try:
+                audio = self._read(source, part, sample_rate, truncated=lose, progress=heard)
+                transcript = self._run(audio, part, progress=heard)
+            except DiarizationFailed as error:
+                transcript = error.transcript
+                lose(error)
+            except Cancelled:
+                raise
+            except Exception as error:  # one recording that fails must not stop the rest
+                if any(error is item for item in callers):
+                    raise
+                lose(error)
+        return RecordingResult(
+            source=source,
+            transcript=transcript,
+            errors=tuple(errors),
+            audio=audio,
+            elapsed=time.monotonic() - begun,
+        )
+
+    @contextmanager
+    def _begin(self, cancels: int | None = None) -> Iterator[None]:
+        """One piece of work at a time; raises Cancelled where `cancel` was called more often than `cancels`."""
+        with self._working:
+            self._cancelled.clear()
+            if cancels not in (None, self._n_cancels):
+                raise Cancelled(_CANCELLED)
+            yield
+
+    def _cancellable(self, progress: Progress) -> Progress:
+        def report(stage: str, fraction: float) -> None:
+            if self._cancelled.is_set():
+                raise Cancelled(_CANCELLED)
+            progress(stage, fraction)
+
+        return report
 
     def _read(
         self,
@@ -178,48 +307,73 @@ class OpenPipeline:
         part: Part,
         sample_rate: int | None,
         *,
-        strict: bool,
-        channels: Literal["all", "mono"],
+        truncated: Callable[[TruncatedMedia], None] | None,
         progress: Progress,
     ) -> Audio:
-        if isinstance(source, (np.ndarray, Audio)):
-            if part != WHOLE:
-                raise InvalidOption(f"{part}: it is for files; cut the samples before")
-            if isinstance(source, Audio):
-                return source
-            if sample_rate is None:
-                raise InvalidOption("samples need their sample_rate, in Hz")
-            return audio_from_array(source, sample_rate)
-        with _as_file(source) as path:
-            try:
-                return load(
-                    path,
-                    channels=channels,
-                    track=part.track,
-                    channel=part.channel,
-                    language=self._request.language,
-                    start=part.start,
-                    end=part.end,
-                    progress=progress,
-                )
-            except TruncatedMedia as error:
-                if strict:
-                    raise
-                return replace(error.audio, warnings=(*error.audio.warnings, str(error)))
+        diarizer = self.load(progress=progress).diarizer
+        return read_source(
+            source,
+            part=part,
+            sample_rate=sample_rate,
+            channels="all" if wants_channels(diarizer) else "mono",
+            language=self._request.language,
+            truncated=truncated,
+            progress=progress,
+        )
+
+    def _run(self, audio: Audio, part: Part, *, progress: Progress) -> Transcript:
+        pipeline = self.load()
+        own = {"track": part.track, "channel": part.channel, "start": part.start, "end": part.end}
+        options = {**pipeline.provenance_options, **own}
+        return replace(pipeline, provenance_options=options).run(audio, progress=progress)
+
+
+def _ignore(error: TruncatedMedia) -> None:
+    """What is there becomes the transcript, whose warnings say so."""
 
 
 @contextmanager
-def _as_file(source: str | os.PathLike[str] | BinaryIO) -> Iterator[Path]:
-    """A path as it is; a file object as a temporary file, since containers are read in jumps."""
+def _remember(raised: list[BaseException]) -> Iterator[None]:
+    """Keeps what the caller's own function raises, by which it is told from a failure of the work."""
+    try:
+        yield
+    except BaseException as error:
+        raised.append(error)
+        raise
+
+
+def _find_unreadable(source: Source, part: Part) -> MediaError | None:
+    """Why there is no sound in a file, found without decoding it; None where there is some."""
     if isinstance(source, (str, os.PathLike)):
-        yield Path(source)
-        return
-    named = getattr(source, "name", None)
-    with tempfile.TemporaryDirectory(prefix="whisperdiar-") as folder:
-        path = Path(folder) / (Path(named).name if isinstance(named, str) else "recording")
-        with path.open("wb") as file:
-            shutil.copyfileobj(source, file)
-        yield path
+        try:
+            check_recording(source, track=part.track)
+        except MediaError as error:
+            return error
+    return None
+
+
+def _write_result(
+    result: RecordingResult,
+    path: Path,
+    targets: Sequence[Target],
+    options: WriteOptions | None,
+    on_error: Callable[[Source, Exception], None] | None,
+) -> RecordingResult:
+    """The result with the files that were written of it."""
+    if result.transcript is None:
+        return result
+    lost = any(isinstance(item, DiarizationFailed) for item in result.errors)
+    wanted = without_turns(targets) if lost else targets
+    try:
+        done = list(write_outputs(result.transcript, wanted, options=options, media=LinkedMedia(path)))
+    except KeyboardInterrupt as error:
+        raise Interrupted(f"{path}: interrupted while its files were written", result.transcript) from error
+    failures = [item.error for item in done if item.error is not None]
+    for failure in failures:
+        if on_error is not None:
+            on_error(path, failure)
+    written = tuple(item.target.path for item in done if item.error is None)
+    return replace(result, errors=(*result.errors, *failures), written=written)
 
 
 class PipelineSettings(TypedDict, total=False):

@@ -10,6 +10,7 @@ from pathlib import Path
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.formats import Format, SeveralRecordings, available, by_name, by_suffix, decode
 from whisperdiar.formats.rttm import NO_ID
+from whisperdiar.linked_media import LinkedMedia
 from whisperdiar.media import recording_id
 from whisperdiar.options import WriteOptions
 from whisperdiar.system.files import read_bytes, read_text, write_bytes, write_text
@@ -115,20 +116,28 @@ def write(
     *,
     format_name: str | None = None,
     options: WriteOptions | None = None,
+    media: str | os.PathLike[str] | None = None,
+    inline_media: bool = False,
 ) -> None:
     """Writes a transcript, whole or not at all; a file that is there is replaced.
 
     Args:
         path: whose suffix tells the format, unless `format_name` does.
         options: how subtitles are cut and speakers shown; None for the defaults.
+        media: the recording, which a page (HTML) plays and ELAN opens, by where it lies from `path`.
+        inline_media: whether a page holds the recording itself, so that it is one file.
 
     Raises:
-        InvalidOption: there is no such format.
+        InvalidOption: there is no such format, or the recording is too large for a page.
+        MediaError: the recording that a page is to hold cannot be read.
         FormatError: the format cannot hold this transcript.
         OutputError: the file cannot be written.
     """
     chosen = by_suffix(Path(path)) if format_name is None else by_name(format_name)
-    made = chosen.dumps(transcript, options=options or WriteOptions())
+    options = options or WriteOptions()
+    if media is not None:
+        options = LinkedMedia(Path(media), inline_media).options_for(chosen.name, Path(path), options)
+    made = chosen.dumps(transcript, options=options)
     if isinstance(made, bytes):
         write_bytes(path, made)
     else:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -114,6 +117,71 @@ def report_rows(transcript: Transcript) -> list[dict[str, Any]]:
         for item in list_left_out(transcript)
     ]
     return rows
+
+
+REPORT_SUFFIXES = (".tsv", ".json")
+"""Suffixes that choose the form of a report."""
+_REPORT_COLUMNS = ("recording", "start", "end", "kind", "reason", "text")
+
+
+def format_report(rows: Sequence[Mapping[str, Any]], suffix: str) -> str:
+    """Rows of `report_rows`, of any number of recordings, as the text of a file.
+
+    Args:
+        suffix: one of `REPORT_SUFFIXES`; anything but ``.json`` gives a table with tabs.
+    """
+    if suffix.lower() == ".json":
+        return json.dumps(list(rows), indent=1, ensure_ascii=False) + "\n"
+    made = io.StringIO()
+    writer = csv.DictWriter(made, _REPORT_COLUMNS, dialect="excel-tab", lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({key: _format_cell(value) for key, value in row.items()})
+    return made.getvalue()
+
+
+def _format_cell(value: Any) -> Any:
+    """A text on one line that no spreadsheet takes for a formula."""
+    if not isinstance(value, str):
+        return value
+    text = " ".join(value.split())
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
+
+
+def summarise(
+    transcript: Transcript,
+    *,
+    elapsed: float,
+    stages: Mapping[str, float] | None = None,
+    length: float | None = None,
+    written: Sequence[object] = (),
+) -> str:
+    """Recording length, speakers, words, time and real-time factor, what was left out and written, as one paragraph.
+
+    Args:
+        elapsed: seconds that the work took.
+        stages: seconds by stage, where they are known.
+        length: seconds of sound; None for what the transcript says.
+        written: names of files.
+    """
+    length = transcript.length if length is None else length
+    factor = elapsed / length if length else 0.0
+    times = f" ({', '.join(f'{stage} {spent:.1f} s' for stage, spent in stages.items())})" if stages is not None else ""
+    language = f", language {transcript.language}" if transcript.language else ""
+    missing = summarise_left_out(transcript)
+    n_speakers, n_words = len(transcript.speakers), len(transcript.words)
+    return (
+        f"{transcript.recording_id}: {_format_hms(length)} of sound, {n_speakers} speaker{'s' * (n_speakers != 1)}, "
+        f"{n_words} word{'s' * (n_words != 1)}{language}\n"
+        f"  {elapsed:.1f} s{times}, real-time factor {factor:.2f}"
+        + (f"\n  {missing}" if missing else "")
+        + (f"\n  wrote {', '.join(map(str, written))}" if written else "")
+    )
+
+
+def _format_hms(seconds: float) -> str:
+    whole = round(seconds)
+    return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
 
 
 def _format_duration(spans: Sequence[Span]) -> str:

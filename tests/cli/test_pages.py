@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from tests.formats_strategies import example
 from tests.sounds import SAMPLES
-from whisperdiar.cli.page import link
 from whisperdiar.formats import WriteOptions
 from whisperdiar.formats import json as transcript_json
+from whisperdiar.linked_media import relative_url
 
 RECORDING = SAMPLES / "standup.mp4"
 
@@ -97,7 +97,7 @@ names = st.text(st.characters(exclude_characters="/\0", exclude_categories=("Cs"
 @given(st.lists(names, min_size=1, max_size=3), st.lists(names, max_size=2))
 def test_a_link_leads_to_the_recording(way, folder):
     recording, page = Path("/root folder", *way), Path("/root folder", *folder, "out.html")
-    url = link(recording, page)
+    url = relative_url(recording, page)
     assert re.fullmatch(r"[A-Za-z0-9_.~/%-]+", url), "no character that a browser reads as more than a name"
     assert not url.startswith("/")
     assert os.path.normpath(page.parent / unquote(url)) == os.path.normpath(recording)

@@ -7,6 +7,7 @@ import re
 import textwrap
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +17,7 @@ from tests import formats_strategies as strategies
 from tests.counting import calls
 from whisperdiar import editing
 from whisperdiar.editing.passages import lay_out
-from whisperdiar.errors import FormatError
+from whisperdiar.errors import FormatError, OutputError
 from whisperdiar.formats import json
 from whisperdiar.options import EditOptions
 from whisperdiar.transcript import Segment, Speaker, Transcript, Uncertain
@@ -493,3 +494,34 @@ def test_very_many_people_are_written_and_read_with_work_that_grows_with_their_n
 def test_times_beyond_ten_thousand_hours_are_read():
     late = Transcript("late", 4e7, "en", (), (Segment((Word(Span(3.96e7, 3.96e7 + 1), " Hi.", 1.0),)),))
     assert editing.apply(editing.parse(editing.write(late), late), late).transcript == late
+
+
+def test_a_text_is_corrected_as_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "talk.md"
+    editing.write_file(TALK, path)
+    text = path.read_text("utf-8")
+    assert text == editing.write(TALK)
+    with pytest.raises(OutputError):
+        editing.write_file(TALK, path)
+    path.write_bytes(b"\xff\xfe" + text.replace("too long", "much too long").encode("utf-16-le"))
+    told: list[str] = []
+    found = editing.apply_file(path, TALK, notify=told.append)
+    assert "much too long" in " ".join(segment.text for segment in found.transcript.segments)
+    path.write_text("# nothing\n")
+    with pytest.raises(FormatError, match=r"talk\.md: "):
+        editing.apply_file(path, TALK)
+    editing.write_file(TALK, path, overwrite=True)
+    assert editing.apply_file(path, TALK).transcript == TALK
+
+
+def test_corrections_that_cannot_be_kept_are_warnings_of_the_transcript(tmp_path: Path) -> None:
+    edited = editing.apply(
+        editing.parse(editing.write(TALK).replace("too long", "much too long"), TALK), TALK
+    ).transcript
+    kept = editing.keep_corrections(edited, TALK)
+    assert kept.corrections == 1
+    assert kept.notes == ()
+    other = editing.keep_corrections(edited, replace(TALK, segments=(), start=TALK.duration))
+    assert other.corrections == 0
+    assert other.notes
+    assert [*other.transcript.provenance["warnings"]][-len(other.notes) :] == [*other.notes]

@@ -84,7 +84,7 @@ def convert(
         refuse_empty(transcript, target.format, about=str(source))
     if clips is not None:
         make_folder(clips)
-    code = write_targets(transcript, targets, write, console, keep="nothing", recording=page_recording).code
+    code = write_targets(transcript, targets, write, console, keep="nothing", media=page_recording).code
     if clips is not None and media is not None:
         if not overwrite and has_clips(clips, transcript.recording_id):
             console.warn(clips_left(clips, [transcript.recording_id]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from whisperdiar import editing
@@ -11,7 +10,6 @@ from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.formats import json
 from whisperdiar.system.files import read_text
 from whisperdiar.transcript import Transcript
-from whisperdiar.types import Span
 
 
 def read_corrected_transcript(path: Path | None, *, recordings: int) -> Transcript | None:
@@ -41,10 +39,9 @@ def keep_corrections(
     """
     if edited is None:
         return transcript
-    done = editing.carry_over(edited, transcript, part=Span(start, max(start, transcript.duration)))
-    warnings = [*done.transcript.provenance["warnings"], *done.notes]
+    done = editing.keep_corrections(edited, transcript, start=start)
     console.info(
         f"{transcript.recording_id}: {done.corrections} correction{'s' * (done.corrections != 1)} kept"
         + (f", {len(done.notes)} not" if done.notes else "")
     )
-    return replace(done.transcript, provenance={**done.transcript.provenance, "warnings": warnings})
+    return done.transcript

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,8 @@ from whisperdiar.cli.outputs import STDOUT, Target, check_outputs, check_used, p
 from whisperdiar.cli.transcribe import write_targets
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.exchange import read as read_transcript
-from whisperdiar.formats import by_name, decode
+from whisperdiar.formats import by_name
 from whisperdiar.options import EditOptions
-from whisperdiar.system.files import read_bytes, write_text
 
 _SUFFIXES = (".txt", ".md", "")
 """Names that a text to be corrected may have; with any other, another program would take it for something else."""
@@ -32,14 +30,14 @@ def edit(
         raise InvalidOption(f"-o {output}: edit writes a plain text to be corrected; call it .txt or .md")
     check_outputs([Target(by_name("txt"), output)], read=[source], overwrite=overwrite)
     transcript = read_transcript(source, recording=recording, notify=console.warn)
+    options = EditOptions(mark_uncertain=mark_uncertain)
     try:
-        text = editing.write(transcript, options=EditOptions(mark_uncertain=mark_uncertain))
+        if output == STDOUT:
+            write_stdout(editing.write(transcript, options=options))
+            return
+        editing.write_file(transcript, output, options=options, overwrite=overwrite)
     except FormatError as error:
         raise FormatError(f"{source}: {error}") from error
-    if output == STDOUT:
-        write_stdout(text)
-        return
-    write_text(output, text, sync=True, replace=overwrite)
     console.info(
         f"wrote {output}; when it is corrected: whisperdiar apply {output} --transcript {source} -o OUT.json -o OUT.srt"
     )
@@ -70,20 +68,8 @@ def apply(
     transcript = read_transcript(
         source, language=language, recording=recording, notify=console.warn, inform=console.note
     )
-    written = read_corrected(text, notify=console.warn)
-    try:
-        done = editing.apply(editing.parse(written, transcript), transcript)
-    except FormatError as error:
-        raise FormatError(f"{text}: {error}") from error
+    done = editing.apply_file(text, transcript, notify=console.warn)
     for note in done.notes:
         console.warn(f"{text}: {note}")
     console.info(f"{text}: {done.changes}")
     context.exit(write_targets(done.transcript, targets, write, console, keep="nothing").code)
-
-
-def read_corrected(path: Path, *, notify: Callable[[str], None]) -> str:
-    """A text as an editor saved it, in the encoding that it chose; `notify` hears of one that had to be guessed."""
-    text, note = decode(read_bytes(path))
-    if note:
-        notify(f"{path}: {note}")
-    return text

@@ -17,7 +17,7 @@ from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console
 from whisperdiar.cli.errors import FAILED, OK, report
 from whisperdiar.cli.outputs import STDOUT, Target, check_name, check_outputs
-from whisperdiar.cli.transcribe import job_from, request_from, run_one, write_targets
+from whisperdiar.cli.transcribe import Work, job_from, request_from, run, write_targets
 from whisperdiar.errors import BackendError, InvalidOption
 from whisperdiar.exchange import read as read_transcript
 from whisperdiar.formats import Format, by_name, by_suffix, known_suffixes
@@ -196,7 +196,7 @@ def minutes(
     else:
         check_request(request_from(options))
         check_recording(source, track=options["track"])
-        code = run_one(source, targets, job_from(options, console, write=WriteOptions()), many=False)
+        code = run([Work(source, targets)], job_from(options, console, write=WriteOptions()), many=False)
     context.exit(code or (FAILED if writer.failed else OK))
 
 

@@ -3,35 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
 import click
 from click.core import ParameterSource
 
-from whisperdiar.errors import InvalidOption, OutputError
+from whisperdiar.errors import InvalidOption
 from whisperdiar.formats import Format, by_name, by_suffix, known_suffixes
 from whisperdiar.options import SubtitleOptions
-from whisperdiar.system import files
+from whisperdiar.outputs import STDOUT, Target, check_outputs, clips_left, name_outputs, select_unfinished
 
-STDOUT = Path("-")
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One file to write; the path `STDOUT` means standard output.
-
-    Attributes:
-        in_folder: whether the user named its folder only: then what is there is left alone, so that a run goes on.
-        replace: whether a file that is there is replaced.
-    """
-
-    format: Format
-    path: Path
-    in_folder: bool = False
-    replace: bool = False
+__all__ = [
+    "STDOUT",
+    "Target",
+    "check_name",
+    "check_outputs",
+    "check_used",
+    "clips_left",
+    "plan",
+    "select_unfinished",
+]
 
 
 def plan(
@@ -86,107 +79,10 @@ def _to_files(
         raise InvalidOption(f"-o {named[0]}: several formats need a folder, or one -o for each")
     targets = [[_file_target(item, chosen, default, overwrite) for item in named] for _ in inputs]
     for folder in folders:
-        for name, found in zip(_names(inputs), targets, strict=True):
-            found += [
-                Target(item, Path(folder) / f"{name}{item.suffix}", True, overwrite)
-                for item in (chosen or [by_name(default)])
-            ]
-    _make_folders(folders)
+        names = [item.name for item in chosen] or [default]
+        for own, found in zip(name_outputs(inputs, folder, names, overwrite=overwrite), targets, strict=True):
+            found += own
     return targets
-
-
-def check_outputs(
-    targets: Sequence[Target],
-    *,
-    also_written: Sequence[str | Path | None] = (),
-    read: Sequence[str | Path | None],
-    overwrite: bool,
-) -> None:
-    """Find before the work what would be found after it: for every command that writes files.
-
-    Args:
-        also_written: further files that the command writes, by their names (None counts as none).
-        read: the files that it reads.
-        overwrite: whether files that are there are replaced.
-
-    Raises:
-        InvalidOption: two outputs are one file, one is a file that is read, or one that is named is there already.
-        OutputError: a folder is missing, or a file cannot be written.
-    """
-    others = [Path(item) for item in also_written if item is not None]
-    paths = [path for path in (*(item.path for item in targets), *others) if path != STDOUT]
-    try:
-        places = [os.path.realpath(path) for path in paths]
-        sources = {os.path.realpath(path) for path in read if path is not None}
-        # Also where a disk takes upper and lower case for the same.
-        source_ids = {identity for path in sources if (identity := _identity(path)) is not None}
-    except FileNotFoundError as error:  # relative names need a place to start from
-        raise OutputError("the current folder has been deleted; change to another one") from error
-    except ValueError as error:  # a NUL in a name
-        raise OutputError(f"no file can have this name ({error})") from error
-    if STDOUT in [item.path for item in targets] and sum(item.path == STDOUT for item in targets) > 1:
-        raise InvalidOption("-o -: standard output is given twice; give it one format")
-    counts = Counter(places)
-    tried: set[str] = set()
-    for path, place in zip(paths, places, strict=True):
-        if counts[place] > 1:
-            raise InvalidOption(f"-o {path}: this output is given twice")
-        if place in sources or _identity(place) in source_ids:
-            raise InvalidOption(f"-o {path}: this is the input itself; choose another name")
-        _check_place(path, tried)
-    named = [*(item.path for item in targets if item.path != STDOUT and not item.in_folder), *others]
-    taken = [] if overwrite else [path for path in named if files.is_there(path)]
-    if taken:
-        which = f"{taken[0]}: it exists" if len(taken) == 1 else f"{taken[0]} and {len(taken) - 1} more: they exist"
-        raise InvalidOption(f"{which} already; choose another name, or replace it with --overwrite")
-
-
-def _identity(path: str) -> tuple[int, int] | None:
-    """What two names of one file have in common; None where there is no file."""
-    try:
-        status = os.stat(path)
-    except (OSError, ValueError):
-        return None
-    return status.st_dev, status.st_ino
-
-
-def _check_place(path: Path, tried: set[str]) -> None:
-    """Raises OutputError where this file could not be written; `tried` are folders where one could be."""
-    if os.path.isdir(path):
-        raise OutputError(f"{path}: this is a folder; give the name of a file")
-    if not os.path.isdir(path.parent):
-        raise OutputError(f"{path}: the folder {path.parent} does not exist; make it first or choose another")
-    files.check_writable(path, tried=tried)
-
-
-def select_unfinished(
-    planned: Sequence[Sequence[Target]], *, overwrite: bool, notify: Callable[[str], None]
-) -> list[list[Target]]:
-    """For every input what is still to be written: outputs that lie in a folder already are left alone.
-
-    `notify` hears of them once, however many there are.
-    """
-    left = [[item for item in found if overwrite or not _is_finished(item)] for found in planned]
-    every = [item for found in planned for item in found]
-    done = [] if overwrite else [item.path for item in every if _is_finished(item)]
-    if len(done) == 1:
-        notify(f"{done[0]}: exists already, left as it is (--overwrite replaces it)")
-    elif done:
-        notify(
-            f"{len(done)} of {len(every)} outputs exist already and are left as they are, such as {done[0]} "
-            "(--overwrite replaces them)"
-        )
-    return left
-
-
-def clips_left(folder: Path, recordings: Sequence[str]) -> str:
-    """What is said where clips of these recordings lie in the folder already."""
-    which = recordings[0] if len(recordings) == 1 else f"{len(recordings)} recordings, such as {recordings[0]},"
-    return f"{folder}: the clips of {which} exist already and are left as they are (--overwrite replaces them)"
-
-
-def _is_finished(target: Target) -> bool:
-    return target.in_folder and files.is_there(target.path)
 
 
 _CUTTING = (
@@ -254,23 +150,3 @@ def check_name(path: Path, name: str, *, suffixes: Sequence[str]) -> None:
 
 def _is_folder(item: str) -> bool:
     return item.endswith(("/", os.sep)) or os.path.isdir(item)
-
-
-def _names(inputs: Sequence[Path]) -> list[str]:
-    """Stems; inputs whose stems collide (also on file systems without case) keep their suffix."""
-    stems = Counter(path.stem.casefold() for path in inputs)
-    names = [path.name if stems[path.stem.casefold()] > 1 else path.stem for path in inputs]
-    twice = [name for name, count in Counter(name.casefold() for name in names).items() if count > 1]
-    if twice:
-        raise InvalidOption(f"two inputs are called {twice[0]!r}: run them separately, into different folders")
-    return names
-
-
-def _make_folders(folders: Sequence[str]) -> None:
-    for folder in folders:
-        try:
-            Path(folder).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(
-                f"{folder}: cannot make this folder ({error.strerror}); choose another with -o"
-            ) from error

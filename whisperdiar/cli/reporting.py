@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,18 +10,15 @@ from whisperdiar.cli.console import Console
 from whisperdiar.cli.errors import OK, report
 from whisperdiar.cli.rescue import keep_output
 from whisperdiar.errors import InvalidOption, OutputError
-from whisperdiar.outcome import report_rows
+from whisperdiar.outcome import REPORT_SUFFIXES, format_report, report_rows
 from whisperdiar.system.files import write_text
 from whisperdiar.transcript import Transcript
-
-_SUFFIXES = (".tsv", ".json")
-_COLUMNS = ("recording", "start", "end", "kind", "reason", "text")
 
 
 def check_report(path: Path) -> None:
     """Raises InvalidOption where the name does not say in which form the report is to be written."""
-    if path.suffix.lower() not in _SUFFIXES:
-        raise InvalidOption(f"--report {path}: give the name of a {' or '.join(_SUFFIXES)} file")
+    if path.suffix.lower() not in REPORT_SUFFIXES:
+        raise InvalidOption(f"--report {path}: give the name of a {' or '.join(REPORT_SUFFIXES)} file")
 
 
 @dataclass(slots=True)
@@ -40,7 +34,7 @@ class RunReport:
 
     def write_or_keep(self, console: Console) -> int:
         """Write it, or keep it in another folder; returns the exit code."""
-        made = self._text()
+        made = format_report(self._rows, self.path.suffix)
         try:
             write_text(self.path, made, sync=True, replace=self.replace)
         except OutputError as error:
@@ -48,21 +42,3 @@ class RunReport:
             keep_output(made, self.path.stem, self.path.suffix, console)
             return code
         return OK
-
-    def _text(self) -> str:
-        if self.path.suffix.lower() == ".json":
-            return json.dumps(self._rows, indent=1, ensure_ascii=False) + "\n"
-        made = io.StringIO()
-        writer = csv.DictWriter(made, _COLUMNS, dialect="excel-tab", lineterminator="\n")
-        writer.writeheader()
-        for row in self._rows:
-            writer.writerow({key: _cell(value) for key, value in row.items()})
-        return made.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    """A text on one line that no spreadsheet takes for a formula."""
-    if not isinstance(value, str):
-        return value
-    text = " ".join(value.split())
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text

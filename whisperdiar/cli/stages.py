@@ -16,11 +16,11 @@ from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.errors import EMPTY, FAILED, report
 from whisperdiar.cli.outputs import STDOUT, Target, check_name, check_outputs, check_used, plan, select_unfinished
-from whisperdiar.cli.page import Recording
 from whisperdiar.cli.transcribe import request_from, write_targets
 from whisperdiar.errors import FormatError, InvalidOption, TruncatedMedia
 from whisperdiar.exchange import set_language
 from whisperdiar.formats import json, rttm, speech
+from whisperdiar.linked_media import LinkedMedia
 from whisperdiar.media import check_recording, load, recording_id
 from whisperdiar.options import AlignmentOptions, WriteOptions
 from whisperdiar.outcome import explain_empty, is_empty
@@ -113,7 +113,7 @@ def diarize(
         console.note(f"{recording}: {note}")
     for warning in transcript.provenance["warnings"]:
         console.warn(f"{recording}: {warning}")
-    done = write_targets(transcript, targets, WriteOptions(), console, recording=Recording(recording))
+    done = write_targets(transcript, targets, WriteOptions(), console, media=LinkedMedia(recording))
     code = done.code or code
     console.info(
         f"{audio.recording_id}: {_pluralise(len(transcript.speakers), 'speaker')}, "

@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 import click
 
-from whisperdiar.assembly import Choice, Request, build, check_request
+from whisperdiar.api import OpenPipeline
+from whisperdiar.assembly import Choice, Request, check_request
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli import signals
 from whisperdiar.cli.console import Console, write_stdout
@@ -18,17 +19,18 @@ from whisperdiar.cli.corrections import keep_corrections, read_corrected_transcr
 from whisperdiar.cli.errors import EMPTY, FAILED, OK, report
 from whisperdiar.cli.muxing import MuxRequest, mux_request, write_muxed
 from whisperdiar.cli.outputs import STDOUT, Target, check_used, clips_left, plan, select_unfinished
-from whisperdiar.cli.page import Recording, check_inlinable
+from whisperdiar.cli.page import check_inlinable
 from whisperdiar.cli.reporting import RunReport
 from whisperdiar.cli.rescue import keep_interrupted, keep_output, keep_transcript
-from whisperdiar.errors import DiarizationFailed, Interrupted, InvalidOption, MediaError, OutputError, TruncatedMedia
+from whisperdiar.errors import DiarizationFailed, Interrupted, InvalidOption, OutputError
 from whisperdiar.formats import remove_folders
-from whisperdiar.media import check_recording, load, recording_id
+from whisperdiar.linked_media import LinkedMedia
+from whisperdiar.media import recording_id
 from whisperdiar.options import AlignmentOptions, Runtime, WriteOptions
-from whisperdiar.outcome import explain_empty, is_empty, summarise_left_out
-from whisperdiar.pipeline import Pipeline, wants_channels
+from whisperdiar.outcome import explain_empty, is_empty, summarise
+from whisperdiar.outputs import OutputResult, without_turns, write_outputs
+from whisperdiar.recordings import Part
 from whisperdiar.reports.speaker_clips import has_clips, make_folder, write_clips
-from whisperdiar.system.files import write_bytes, write_text
 from whisperdiar.text.languages import language_code
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Audio, SpeakerCount
@@ -38,18 +40,24 @@ from whisperdiar.types import Audio, SpeakerCount
 class Job:
     """What is the same for every input."""
 
-    pipeline: Pipeline
+    pipeline: OpenPipeline
     console: Console
     write: WriteOptions
-    track: int | None
-    channel: int | None
-    start: float
-    end: float | None
+    part: Part
     clips: Path | None = None
-    embed_media: bool = False
-    embedding: MuxRequest | None = None
+    inline_media: bool = False
+    mux: MuxRequest | None = None
     corrected: Transcript | None = None
     report: RunReport | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One input, its outputs, and whether its speakers are cut into clips."""
+
+    path: Path
+    targets: Sequence[Target]
+    clips: bool = True
 
 
 def transcribe(
@@ -100,51 +108,24 @@ def transcribe(
     if clips is not None:
         make_folder(clips)
     check_request(request_from(options))
-    readable = [(path, found) for path, found in todo if _is_readable(path, options["track"], console)]
-    codes = [FAILED] * (len(todo) - len(readable))
-    if not readable:
-        context.exit(FAILED)
     job = replace(
         job_from(options, console, write=write),
         clips=clips,
-        embed_media=embed_media,
-        embedding=wanted,
+        inline_media=embed_media,
+        mux=wanted,
         corrected=corrected,
         report=None if report_file is None else RunReport(report_file, replace=overwrite),
     )
-    try:
-        for path, found in readable:
-            own = job if path in cut else replace(job, clips=None)
-            codes.append(run_one(path, found, own, many=len(inputs) > 1))
-    finally:
-        if job.report is not None:
-            codes.append(job.report.write_or_keep(console))
-    context.exit(max(codes) if set(codes) <= {OK, EMPTY} else FAILED)
-
-
-def _is_readable(path: Path, track: int | None, console: Console) -> bool:
-    """Whether there is sound to read, found out before any model is loaded; otherwise one line says why."""
-    try:
-        check_recording(path, track=track)
-    except MediaError as error:
-        report(error, console, about=str(path))
-        return False
-    return True
+    context.exit(run([Work(path, found, path in cut) for path, found in todo], job, many=len(inputs) > 1))
 
 
 def job_from(options: dict[str, Any], console: Console, *, write: WriteOptions) -> Job:
-    """A job with the pipeline that the options ask for, and nothing beside it."""
-    pipeline = build(request_from(options), notify=console.warn, inform=console.note, progress=console.progress)
-    for remark in getattr(pipeline.transcriber, "remarks", ()):
-        console.note(remark)
+    """A job with the pipeline that the options ask for, whose models are not loaded yet, and nothing beside it."""
     return Job(
-        pipeline=pipeline,
+        pipeline=OpenPipeline(request_from(options), notify=console.warn, inform=console.note),
         console=console,
         write=write,
-        track=options["track"],
-        channel=options["channel"],
-        start=options["start"],
-        end=options["end"],
+        part=Part(**{key: options[key] for key in ("track", "channel", "start", "end")}),
     )
 
 
@@ -208,110 +189,124 @@ def _without_clips(inputs: Sequence[Path], clips: Path | None, *, overwrite: boo
     return [path for path in inputs if path not in done]
 
 
-def run_one(path: Path, targets: Sequence[Target], job: Job, *, many: bool) -> int:
-    """Work on one input; every error becomes one line, and what could be computed is written all the same."""
+def run(work: Sequence[Work], job: Job, *, many: bool) -> int:
+    """Work on every input; an error becomes one line, and what could be computed is written all the same.
+
+    Args:
+        many: whether lines say which input they are about.
+
+    Returns:
+        The exit code of all.
+    """
     console = job.console
-    signals.check()
-    console.start_file()
-    if many:
-        console.info(f"{path}")
+    codes: list[int] = []
+    begun: list[Work] = []
+    waiting = iter(work)
+
+    def begin(source: object) -> None:
+        signals.check()
+        console.start_file()
+        begun.append(next(item for item in waiting if item.path == source))
+        if many:
+            console.info(f"{source}")
+
+    def fail(source: object, error: Exception) -> None:
+        report(error, console, about=str(source))
+        codes.append(FAILED)
+
     try:
-        return _run_one(path, targets, job)
+        results = job.pipeline.transcribe_all(
+            [item.path for item in work], part=job.part, on_begin=begin, on_error=fail, progress=console.progress
+        )
+        for result in results:
+            if result.transcript is not None and result.audio is not None:
+                codes.append(_write_or_fail(result.audio, result.transcript, result.errors, begun[-1], job))
+    except Interrupted as error:
+        _keep(error.transcript, begun[-1], console)
+        raise
+    finally:
+        if job.report is not None and begun:
+            codes.append(job.report.write_or_keep(console))
+    return max(codes) if set(codes) <= {OK, EMPTY} else FAILED
+
+
+def _write_or_fail(audio: Audio, transcript: Transcript, errors: Sequence[Exception], work: Work, job: Job) -> int:
+    """Write everything that is made of a transcript; every error becomes one line. Returns the exit code."""
+    written: list[Target] = []
+    try:
+        return _write_all(audio, transcript, errors, work, job, written=written)
+    except KeyboardInterrupt:
+        if not any(target.format.name == "json" for target in written):
+            _keep(transcript, work, job.console)
+        raise
     except BrokenPipeError:  # nobody reads any more
         raise
     except Exception as error:  # one failed file must not stop the rest
-        report(error, console, about=str(path))
+        report(error, job.console, about=str(work.path))
         return FAILED
 
 
-def _run_one(path: Path, targets: Sequence[Target], job: Job) -> int:
-    code = OK
-    try:
-        audio = load(
-            path,
-            channels="all" if wants_channels(job.pipeline.diarizer) else "mono",
-            track=job.track,
-            channel=job.channel,
-            language=job.pipeline.language,
-            start=job.start,
-            end=job.end,
-            progress=job.console.progress,
-        )
-    except TruncatedMedia as error:
-        code = report(error, job.console, about=str(path))
-        audio = error.audio
-    lost: DiarizationFailed | None = None
-    files = [target.path for target in targets if target.path != STDOUT]
-    try:
-        transcript = job.pipeline.run(audio, progress=job.console.progress)
-    except DiarizationFailed as error:
-        lost, transcript = error, error.transcript
-    except Interrupted as error:
-        keep_interrupted(error.transcript, next(iter(files), None), job.console)
-        raise
-    written: list[Target] = []
-    try:
-        return _write_all(path, audio, transcript, targets, job, lost=lost, written=written) or code
-    except KeyboardInterrupt:
-        if not any(target.format.name == "json" for target in written):
-            keep_interrupted(transcript, next(iter(files), None), job.console)
-        raise
+def _keep(transcript: Transcript, work: Work, console: Console) -> None:
+    """Keep the words of a run that is told to end, beside its first output."""
+    files = (target.path for target in work.targets if target.path != STDOUT)
+    keep_interrupted(transcript, next(files, None), console)
 
 
 def _write_all(
-    path: Path,
     audio: Audio,
     transcript: Transcript,
-    targets: Sequence[Target],
+    errors: Sequence[Exception],
+    work: Work,
     job: Job,
     *,
-    lost: DiarizationFailed | None,
     written: list[Target],
 ) -> int:
-    """Everything that is made of a transcript; `written` grows by what was."""
-    code = OK
-    transcript = keep_corrections(transcript, job.corrected, start=job.start, console=job.console)
+    """Everything that is made of a transcript; `written` grows by what was. The errors have been told already."""
+    code, path, console = OK, work.path, job.console
+    lost = any(isinstance(error, DiarizationFailed) for error in errors)
+    transcript = keep_corrections(transcript, job.corrected, start=job.part.start, console=console)
     for note in transcript.provenance.get("notes", ()):
-        job.console.note(f"{path}: {note}")
+        console.note(f"{path}: {note}")
+    told = {str(error) for error in errors}
     for warning in transcript.provenance["warnings"]:
-        if lost is None or warning != str(lost):
-            job.console.warn(f"{path}: {warning}")
-    wanted = list(targets)
-    if lost is not None:
-        code = report(lost, job.console, about=str(path))
-        wanted = [item for item in targets if item.format.needs != "turns"]
-        if not wanted and job.embedding is None:
-            keep_transcript(transcript, job.console)
-    recording = Recording(path, embed=job.embed_media)
+        if warning not in told:
+            console.warn(f"{path}: {warning}")
+    wanted = without_turns(work.targets) if lost else work.targets
+    if lost and not wanted and job.mux is None:
+        keep_transcript(transcript, console)
+    media = LinkedMedia(path, inline=job.inline_media)
     gone: BrokenPipeError | None = None
     try:
-        done = write_targets(transcript, wanted, job.write, job.console, recording=recording, written=written)
-        code = done.code or code
+        code = write_targets(transcript, wanted, job.write, console, media=media, written=written).code
     except BrokenPipeError as error:  # nobody reads standard output any more; the rest is still to be made
         gone = error
     others: list[Path] = []
-    if job.embedding is not None:
-        failed = write_muxed(transcript, path, job.embedding, job.write, job.console)
+    if job.mux is not None:
+        failed = write_muxed(transcript, path, job.mux, job.write, console)
         if failed and not written:
-            keep_transcript(transcript, job.console)
+            keep_transcript(transcript, console)
         if not failed:
-            others.append(job.embedding.output)
+            others.append(job.mux.output)
         code = failed or code
-    if job.clips is not None and lost is None:
+    if job.clips is not None and work.clips and not lost:
         try:
-            with job.console.timed("clips"):
+            with console.timed("clips"):
                 write_clips(audio, transcript, job.clips)
             others.append(job.clips)
         except OutputError as error:
-            code = report(error, job.console, about=str(path))
+            code = report(error, console, about=str(path))
     if job.report is not None:
         job.report.add(transcript)
     if gone is not None:
         raise gone
     paths = [*(target.path for target in written if target.path != STDOUT), *others]
-    job.console.info(summary(audio, transcript, job.console, paths))
+    console.info(
+        summarise(
+            transcript, elapsed=console.elapsed(), stages=console.seconds, length=audio.duration, written=paths
+        )  # stages side by side take less by the clock than their sum
+    )
     if is_empty(transcript):
-        job.console.error(f"{path}: {explain_empty(transcript)}")
+        console.error(f"{path}: {explain_empty(transcript)}")
         code = code or EMPTY
     return code
 
@@ -331,7 +326,7 @@ def write_targets(
     console: Console,
     *,
     keep: Literal["all", "made", "nothing"] = "all",
-    recording: Recording | None = None,
+    media: LinkedMedia | None = None,
     written: list[Target] | None = None,
 ) -> Written:
     """Write every target; one that fails stops none of the others.
@@ -340,86 +335,43 @@ def write_targets(
         keep: what is kept in another folder where it could not be written: the content of every output, and where
             there is none at all the transcript (``all``); only what was made of it (``made``); or ``nothing``, where it
             can be made again at once.
-        recording: what a page plays.
+        media: what a page plays.
         written: grows by what was written, for a caller who is interrupted.
 
     Raises:
         BrokenPipeError: nobody reads standard output; the files are written all the same.
     """
     done: list[Target] = [] if written is None else written
-    failed: list[tuple[Target, str | bytes | None]] = []
+    failed: list[OutputResult] = []
     gone: BrokenPipeError | None = None
-    transcript = replace(transcript, provenance=remove_folders(transcript.provenance))  # files are sent to others
-    for target in targets:
+    results = write_outputs(transcript, targets, options=options, media=media, write_stream=write_stdout)
+    for _ in targets:
         signals.check()
-        made: str | bytes | None = None
-        try:
-            own = options if recording is None else recording.options_for(target, options)
-            made = target.format.dumps(transcript, options=own)
-            _put(target, made)
-            done.append(target)
-        except BrokenPipeError as error:
-            gone = error
-        except Exception as error:  # the other outputs are still to be written
-            report(error, console, about=str(target.path))
-            failed.append((target, made))
+        result = next(results)
+        if isinstance(result.error, BrokenPipeError):
+            gone = result.error
+        elif result.error is not None:
+            report(result.error, console, about=str(result.target.path))
+            failed.append(result)
+        else:
+            done.append(result.target)
+    transcript = replace(transcript, provenance=remove_folders(transcript.provenance))
     _rescue(transcript, failed, console, keep="transcript" if keep == "all" and len(failed) == len(targets) else keep)
     if gone is not None:
         raise gone
     return Written(FAILED if failed else OK, tuple(done))
 
 
-def _put(target: Target, made: str | bytes) -> None:
-    if isinstance(made, str):  # names of files need not be Unicode, and what is said of them must be
-        made = made.encode("utf-8", "replace").decode("utf-8")
-    if target.path == STDOUT:
-        write_stdout(made)
-    elif isinstance(made, bytes):
-        write_bytes(target.path, made, sync=True, replace=target.replace)
-    else:
-        write_text(target.path, made, sync=True, replace=target.replace)
-
-
-def _rescue(
-    transcript: Transcript, failed: Sequence[tuple[Target, str | bytes | None]], console: Console, *, keep: str
-) -> None:
+def _rescue(transcript: Transcript, failed: Sequence[OutputResult], console: Console, *, keep: str) -> None:
     """Hours of work are not thrown away because a disk is full: keep them where there may be room."""
     if not failed or keep == "nothing":
         return
     if keep == "transcript":
         keep_transcript(transcript, console)
         return
-    for target, made in failed:
-        if made is not None:
-            name = transcript.recording_id if target.path == STDOUT else target.path.stem
-            keep_output(made, name, target.format.suffix, console)
-    if keep == "all" and any(made is None for _, made in failed):
+    for item in failed:
+        if item.content is not None:
+            name = transcript.recording_id if item.target.path == STDOUT else item.target.path.stem
+            keep_output(item.content, name, item.target.format.suffix, console)
+    if keep == "all" and any(item.content is None for item in failed):
         keep_transcript(transcript, console)
-
-
-def summary(audio: Audio, transcript: Transcript, console: Console, paths: Sequence[Path]) -> str:
-    """Recording length, speakers, words, time per stage and real-time factor, as one paragraph.
-
-    Args:
-        paths: what was written.
-    """
-    total = console.elapsed()  # less than the sum of the stages where some ran side by side
-    factor = total / audio.duration if audio.duration else 0.0
-    stages = ", ".join(f"{stage} {spent:.1f} s" for stage, spent in console.seconds.items())
-    language = f", language {transcript.language}" if transcript.language else ""
-    missing = summarise_left_out(transcript)
-    written = ", ".join(map(str, paths))
-    speakers = len(transcript.speakers)
-    return (
-        f"{transcript.recording_id}: {format_hms(audio.duration)} of sound, {speakers} speaker{'s' * (speakers != 1)}, "
-        f"{len(transcript.words)} word{'s' * (len(transcript.words) != 1)}{language}\n"
-        f"  {total:.1f} s ({stages}), real-time factor {factor:.2f}"
-        + (f"\n  {missing}" if missing else "")
-        + (f"\n  wrote {written}" if written else "")
-    )
-
-
-def format_hms(seconds: float) -> str:
-    """Seconds as H:MM:SS."""
-    whole = round(seconds)
-    return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"

@@ -1,13 +1,15 @@
-"""Transcript editing: a transcript as a text, corrected by a person, and back. Pure; no model.
+"""Transcript editing: a transcript as a text, corrected by a person, and back. No model.
 
-`write` makes the text, `parse` reads it, `apply` gives the corrected transcript, `carry_over` keeps the corrections
-when the recording is transcribed again.
+`write` makes the text, `parse` reads it, `apply` gives the corrected transcript; `write_file` and `apply_file` do so
+with a file. `keep_corrections` keeps the corrections when the recording is transcribed again, and says in the new
+transcript what could not be kept; `carry_over` leaves that to its caller.
 """
 
 from __future__ import annotations
 
 from whisperdiar.editing.apply_changes import Changes, CorrectedTranscript, apply
-from whisperdiar.editing.corrections import CarriedCorrections, carry_over
+from whisperdiar.editing.corrections import CarriedCorrections, carry_over, keep_corrections
+from whisperdiar.editing.files import apply_file, write_file
 from whisperdiar.editing.text_form import CorrectedTurn, EditedText, parse, write
 
 __all__ = [
@@ -17,7 +19,10 @@ __all__ = [
     "CorrectedTurn",
     "EditedText",
     "apply",
+    "apply_file",
     "carry_over",
+    "keep_corrections",
     "parse",
     "write",
+    "write_file",
 ]

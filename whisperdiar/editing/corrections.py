@@ -185,6 +185,21 @@ def carry_over(
     return CarriedCorrections(_assemble(fresh, items, touched, names, done), done, tuple(notes))
 
 
+def keep_corrections(
+    edited: Transcript, fresh: Transcript, *, start: float | None = None, options: KeepOptions | None = None
+) -> CarriedCorrections:
+    """What `carry_over` gives, with the corrections that could not be kept among the warnings of the transcript.
+
+    Args:
+        start: where the part that was transcribed begins, in seconds of the recording; None for where `fresh` does.
+    """
+    start = fresh.start if start is None else start
+    done = carry_over(edited, fresh, part=Span(start, max(start, fresh.duration)), options=options)
+    warnings = [*done.transcript.provenance.get("warnings", ()), *done.notes]
+    told = replace(done.transcript, provenance={**done.transcript.provenance, "warnings": warnings})
+    return replace(done, transcript=told)
+
+
 class _Table:
     """Words of a transcript, found by what they say and when."""
 
