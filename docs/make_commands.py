@@ -19,10 +19,10 @@ PAGE = Path(__file__).parent / "commands.md"
 
 def page() -> str:
     """The whole page."""
-    parts = ["# Commands\n\nWritten by `python docs/make_commands.py` from each command's `--help`.\n"]
+    parts = ["# Commands\n\nWritten by `python docs/make_commands.py` from each command's `--help-all`.\n"]
     for words in _commands(main, []):
         title = " ".join(["whisperdiar", *words])
-        done = CliRunner().invoke(main, [*words, "--help"], prog_name="whisperdiar", terminal_width=100)
+        done = CliRunner().invoke(main, ["help", "--all", *words], prog_name="whisperdiar", terminal_width=100)
         parts.append(f"## {title}\n\n```\n{done.output.rstrip()}\n```\n")
     return "\n".join(parts)
 

@@ -25,6 +25,7 @@ from whisperdiar.pipeline import STAGE_WORDS, Fallback, Pipeline, describe_error
 from whisperdiar.registry import BackendClass, Stage, load, preferred, settings_from_text
 from whisperdiar.system.callbacks import guard_callbacks
 from whisperdiar.system.machine import raise_out_of_memory, usable_cores
+from whisperdiar.text.languages import find_code
 from whisperdiar.types import ANY_SPEAKERS, SpeakerCount
 
 Notify = Callable[[str], None]
@@ -241,8 +242,8 @@ def _can_stand_in(backend_class: BackendClass, choice: Choice, language: str | N
 
 
 def _has_language(backend_class: BackendClass, language: str | None) -> bool:
-    """Whether a backend that names its languages has this one, in whatever way it is typed: en, EN, en-GB."""
-    code = None if language is None else language.strip().lower().replace("_", "-").partition("-")[0]
+    """Whether a backend that names its languages has this one, in whatever way it is typed: en, EN, en-GB, English."""
+    code = None if language is None else (find_code(language.strip()) or "").lower().replace("_", "-").partition("-")[0]
     return not backend_class.info.languages or code in (None, *backend_class.info.languages)
 
 

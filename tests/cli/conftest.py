@@ -36,6 +36,7 @@ def cli(capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPat
     """`cli("vad", path)` runs a command in a folder of its own, without a network."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("WHISPERDIAR_CONFIG", "")  # what the developer likes is no part of a test
 
     def call(*arguments: object) -> Done:
         code = run([os.fspath(item) if isinstance(item, Path) else str(item) for item in arguments])

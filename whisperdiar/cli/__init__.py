@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
-import logging
 import os
 import sys
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import click
 
 from whisperdiar.cli import signals
+from whisperdiar.cli.commands import COMMANDS
+from whisperdiar.cli.declarations import DEFAULT_COMMAND, run_before_work
 from whisperdiar.system.telemetry import disable_telemetry
 from whisperdiar.version import __version__
-
-DEFAULT_COMMAND = "transcribe"
-COMMANDS = {
-    "transcribe": "whisperdiar.cli.transcribe",
-    "vad": "whisperdiar.cli.stages",
-    "diarize": "whisperdiar.cli.stages",
-    "align": "whisperdiar.cli.stages",
-    "convert": "whisperdiar.cli.convert",
-    "rename": "whisperdiar.cli.convert",
-    "edit": "whisperdiar.cli.edit",
-    "apply": "whisperdiar.cli.edit",
-    "check": "whisperdiar.cli.check",
-    "plot": "whisperdiar.cli.plot",
-    "minutes": "whisperdiar.cli.minutes",
-    "backends": "whisperdiar.cli.inventory",
-    "models": "whisperdiar.cli.inventory",
-    "doctor": "whisperdiar.cli.doctor",
-}
 
 
 class LazyGroup(click.Group):
@@ -46,20 +27,41 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name]), cmd_name)
+        module = importlib.import_module(f"whisperdiar.cli.commands.{COMMANDS[cmd_name].module}")
+        command: click.Command = getattr(module, cmd_name)
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if args and args[0] not in (*COMMANDS, "--help", "-h", "--version"):
+        if args and args[0] not in (*COMMANDS, "--help", "-h", "--version") and not ctx.resilient_parsing:
             _refuse_mistyped(args[0])
+        if args and args[0] not in (*COMMANDS, "--help", "-h", "--version"):
             args = [DEFAULT_COMMAND, *args]
         return super().parse_args(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Each under its title, from the list alone: no command is imported."""
+        for title in dict.fromkeys(entry.title for entry in COMMANDS.values()):
+            with formatter.section(title):
+                formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items() if entry.title == title])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
+        """Commands, and files: the first word may be a recording."""
+        from click.shell_completion import CompletionItem
+
+        found = [
+            CompletionItem(name, help=entry.summary) for name, entry in COMMANDS.items() if name.startswith(incomplete)
+        ]
+        if incomplete.startswith("-"):
+            return click.Command.shell_complete(self, ctx, incomplete)
+        return found if found and not os.path.exists(incomplete) else [CompletionItem(incomplete, type="file")]
 
 
 def _refuse_mistyped(word: str) -> None:
     """`whisperdiar convrt x.json` means a command, not a recording called convrt."""
-    if word.startswith("-") or Path(word).suffix or os.sep in word or os.path.exists(word):
+    if word.startswith("-") or os.path.splitext(word)[1] or os.sep in word or os.path.exists(word):
         return
+    import difflib
+
     close = difflib.get_close_matches(word, COMMANDS, n=1)
     if close:
         raise click.UsageError(f"no recording and no command {word!r}; did you mean {close[0]!r}?")
@@ -74,15 +76,13 @@ def main() -> None:
     whisperdiar meeting.mp4 -o meeting.srt
     whisperdiar a.wav b.mp3 -o transcripts/ -f srt,vtt,json
 
-    The first word may be a command; anything else is a recording to transcribe.
+    The first word may be a command; anything else is a recording to transcribe. `whisperdiar help transcribe` shows
+    its options.
     """
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line; every error becomes one line on stderr. Returns the exit code."""
-    from whisperdiar.cli.console import Console
-    from whisperdiar.cli.errors import OK, report
-
     try:
         result: Any = main.main(args=list(arguments), prog_name="whisperdiar", standalone_mode=False)
         signals.check()
@@ -93,8 +93,11 @@ def run(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (Exception, KeyboardInterrupt) as error:
+        from whisperdiar.cli.console import Console
+        from whisperdiar.cli.errors import report
+
         return report(error, Console(quiet=True))
-    return result if isinstance(result, int) else OK
+    return result if isinstance(result, int) else 0
 
 
 def silence_libraries() -> None:
@@ -105,9 +108,15 @@ def silence_libraries() -> None:
     if os.environ.get("WHISPERDIAR_DEBUG"):
         return
     warnings.simplefilter("ignore")
-    logging.disable(logging.ERROR)
+    run_before_work(_silence_logs)
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+def _silence_logs() -> None:
+    import logging  # takes as long as all the options of a command, and a help writes no log
+
+    logging.disable(logging.ERROR)
 
 
 def _fill_standard_descriptors() -> None:

@@ -12,7 +12,7 @@ import click
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.errors import FAILED, OK, USAGE, report
-from whisperdiar.cli.video import add_video, check_shots, shots_option
+from whisperdiar.cli.video import add_video, check_shots
 from whisperdiar.errors import FormatError
 from whisperdiar.exchange import read as read_transcript
 from whisperdiar.formats import by_suffix, decode, english_name, read_cues
@@ -33,22 +33,6 @@ _UNORDERED = ("ass", "ttml")
 """Formats whose cues may stand in any order."""
 
 
-@click.command("check", short_help="Hold a subtitle file against a publisher's rules; no model runs.")
-@click.argument("source", type=shared.PATH, metavar="FILE")
-@shared.subtitle_options
-@shared.encoding_option
-@click.option("--language", help="Language of the subtitles, such as ru: limits may depend on it.")
-@click.option(
-    "--transcript",
-    "spoken",
-    type=shared.PATH,
-    metavar="IN.json",
-    help="What is spoken when: violations that no cut can avoid do not count then.",
-)
-@shots_option
-@click.option("--media", type=shared.PATH, metavar="FILE", help="The video: its frame rate holds, and --shots auto.")
-@click.option("--json", "as_json", is_flag=True, help="Everything as JSON.")
-@click.pass_context
 def check(
     context: click.Context,
     /,
@@ -62,10 +46,7 @@ def check(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """List every violation in FILE (SRT, WebVTT, ASS, SSA, TTML, LRC or SBV) of the rules of --profile.
-
-    Exit code 0: none; 1: there are some; 2: FILE cannot be read, or an option cannot be meant.
-    """
+    """List every violation in FILE (SRT, WebVTT, ASS, SSA, TTML, LRC or SBV) of the rules of --profile."""
     console = Console()
     try:
         transcript = None if spoken is None else read_transcript(spoken, notify=console.warn)

@@ -10,11 +10,11 @@ import click
 
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console
-from whisperdiar.cli.muxing import mux_options, mux_request, write_muxed
+from whisperdiar.cli.muxing import mux_request, write_muxed
 from whisperdiar.cli.outputs import Target, check_outputs, check_used, clips_left, plan, select_unfinished
 from whisperdiar.cli.page import recording_of
 from whisperdiar.cli.transcribe import write_targets
-from whisperdiar.cli.video import add_video, check_shots, shots_option
+from whisperdiar.cli.video import add_video, check_shots
 from whisperdiar.errors import InvalidOption
 from whisperdiar.exchange import read as read_transcript
 from whisperdiar.exchange import refuse_empty
@@ -24,28 +24,6 @@ from whisperdiar.reports.speaker_clips import has_clips, make_folder, write_clip
 from whisperdiar.transcript import Transcript
 
 
-@click.command("convert", short_help="Make other formats from a transcript; no model runs.")
-@click.argument("source", type=shared.PATH, metavar="IN")
-@click.argument("destinations", nargs=-1, metavar="[OUT]...")
-@click.option("--from", "source_format", metavar="NAME", help="Format of IN; overrides its suffix.")
-@shared.language_option
-@shared.recording_option
-@shared.encoding_option
-@shared.writing_options
-@shared.recut_option
-@click.option(
-    "--media",
-    type=shared.PATH,
-    metavar="FILE",
-    help="The recording: pages play it, ELAN links to it, --clips cuts it, --embed copies it, and subtitles are put "
-    "on its frames.",
-)
-@shared.page_option
-@mux_options
-@shots_option
-@click.option("--clips", type=shared.PATH, metavar="DIR", help="Write each speaker's speech as sound; needs --media.")
-@shared.quiet_option
-@click.pass_context
 def convert(
     context: click.Context,
     /,
@@ -68,11 +46,7 @@ def convert(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Write the transcript IN as OUT; without OUT as subtitles on standard output.
-
-    IN is JSON of whisperdiar, RTTM, or any other format that reads back, subtitles included (see docs/formats.md).
-    --from names a format that the suffix does not tell: --from whisperx-json.
-    """
+    """Write the transcript IN as OUT; without OUT as subtitles on standard output."""
     console = Console(quiet=quiet)
     context.call_on_close(console.close)
     write = shared.write_options(options)
@@ -148,16 +122,6 @@ def _number(transcript: Transcript, key: str, *, most: int) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= most else None
 
 
-@click.command("rename", short_help="Give speakers names; no model runs.")
-@click.argument("source", type=shared.PATH, metavar="IN")
-@click.argument("names", nargs=-1, required=True, metavar="LABEL=NAME...")
-@shared.language_option
-@shared.recording_option
-@shared.encoding_option
-@shared.writing_options
-@shared.recut_option
-@shared.quiet_option
-@click.pass_context
 def rename(
     context: click.Context,
     /,
@@ -173,11 +137,7 @@ def rename(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Give the speakers of IN (JSON of whisperdiar, RTTM …) names, such as SPEAKER_00=Anna.
-
-    Without -o, IN itself is rewritten, if it is JSON or RTTM. Labels in the file stay as they are, only names change,
-    so a name can be changed again.
-    """
+    """Give the speakers of IN (JSON of whisperdiar, RTTM …) names, such as SPEAKER_00=Anna."""
     console = Console(quiet=quiet)
     write = shared.write_options(options)
     given = read_transcript(

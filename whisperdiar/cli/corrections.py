@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import click
-
 from whisperdiar import editing
 from whisperdiar.cli.console import Console
-from whisperdiar.cli.parameters import PATH
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.formats import json
 from whisperdiar.system.files import read_text
 from whisperdiar.transcript import Transcript
-
-keep_option = click.option(
-    "--keep-edits",
-    type=PATH,
-    metavar="FILE.json",
-    help="Keep what a person corrected in an earlier transcript of this recording.",
-)
 
 
 def read_corrected_transcript(path: Path | None, *, recordings: int) -> Transcript | None:

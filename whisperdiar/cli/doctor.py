@@ -37,15 +37,8 @@ class Finding:
     text: str
 
 
-@click.command("doctor", short_help="Check the installation.")
-@click.option("--installation", is_flag=True, help="Check the libraries only: no model is looked for, no sample run.")
-@click.pass_context
 def doctor(context: click.Context, /, *, installation: bool) -> None:
-    """Import every library, run a short sample through every backend that is ready, and say what is missing.
-
-    Nothing is downloaded. Exit code 0: recordings can be transcribed. Exit code 1: something that is installed is
-    broken, or there is no Whisper model on this machine; the last line says what to run.
-    """
+    """Import every library, run a short sample through every backend that is ready, and say what is missing."""
     found = []
     for finding in libraries() if installation else findings():
         write_stdout(f"{_MARKS[finding.state]} {finding.subject:<26} {finding.text}\n")

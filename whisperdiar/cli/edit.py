@@ -21,15 +21,6 @@ _SUFFIXES = (".txt", ".md", "")
 """Names that a text to be corrected may have; with any other, another program would take it for something else."""
 
 
-@click.command("edit", short_help="Write a transcript as a text to be corrected; no model runs.")
-@click.argument("source", type=shared.PATH, metavar="IN")
-@click.option("-o", "--output", type=shared.PATH, default=STDOUT, metavar="FILE", help="Where to write (.txt or .md).")
-@click.option("--mark-uncertain", is_flag=True, help="Put (?) behind doubtful words.")
-@shared.language_option
-@shared.recording_option
-@shared.encoding_option
-@click.option("--overwrite", is_flag=True, help="Replace FILE if it exists, and whatever was corrected in it.")
-@shared.quiet_option
 def edit(
     *,
     source: Path,
@@ -41,10 +32,7 @@ def edit(
     overwrite: bool,
     quiet: bool,
 ) -> None:
-    """Write the transcript IN (JSON of whisperdiar, or subtitles) as a plain text that a person corrects.
-
-    The text says at its top what may be changed. `whisperdiar apply` makes every format from it.
-    """
+    """Write the transcript IN (JSON of whisperdiar, or subtitles) as a plain text that a person corrects."""
     console = Console(quiet=quiet)
     if output.suffix.lower() not in _SUFFIXES:
         raise InvalidOption(f"-o {output}: edit writes a plain text to be corrected; call it .txt or .md")
@@ -73,23 +61,6 @@ def edit(
     )
 
 
-@click.command("apply", short_help="Make every format from a corrected text or page; no model runs.")
-@click.argument("text", type=shared.PATH, metavar="TEXT")
-@click.option(
-    "--transcript",
-    "source",
-    type=shared.PATH,
-    required=True,
-    metavar="IN",
-    help="The transcript that the text was written from.",
-)
-@shared.language_option
-@shared.recording_option
-@shared.encoding_option
-@shared.writing_options
-@shared.recut_option
-@shared.quiet_option
-@click.pass_context
 def apply(
     context: click.Context,
     /,
@@ -105,13 +76,7 @@ def apply(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Make transcript and subtitles from TEXT, which `whisperdiar edit` wrote and a person corrected.
-
-    TEXT may also be the JSON that a page (-o out.html) downloads after corrections in it.
-
-    Words that stay keep their times; words in place of others share their time. Without -o, subtitles go to
-    standard output. A corrected transcript (-o new.json) can be edited again.
-    """
+    """Make transcript and subtitles from TEXT, which `whisperdiar edit` wrote and a person corrected."""
     console = Console(quiet=quiet)
     planned = plan([text], outputs, formats, overwrite=overwrite, also_read=[source])
     check_used(context, planned[0])

@@ -17,6 +17,8 @@ from whisperdiar import models as store
 from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.errors import FAILED
 from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable
+from whisperdiar.formats import available as available_formats
+from whisperdiar.formats import by_name
 from whisperdiar.frameworks.installation import missing_packages, readiness
 from whisperdiar.models.catalogue import full_name
 from whisperdiar.models.hub import find_cached
@@ -50,9 +52,28 @@ def _rows() -> Iterator[dict[str, Any]]:
             }
 
 
-@click.command("backends", short_help="Which detectors, recognisers and diarizers there are.")
-@click.option("--json", "as_json", is_flag=True, help="Everything about them, as JSON.")
-@click.option("--settings", is_flag=True, help="Show the settings of each, for --vad-option and the like.")
+def formats(*, as_json: bool) -> None:
+    """List the formats of transcripts."""
+    rows: list[dict[str, Any]] = [
+        {
+            "name": item.name,
+            "suffixes": [item.suffix, *item.aliases],
+            "holds": "subtitles" if item.read_cues is not None else item.needs or "everything",
+            "read": item.read is not None,
+        }
+        for item in map(by_name, available_formats())
+    ]
+    if as_json:
+        write_stdout(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
+        return
+    head = ("-f NAME", "suffixes", "holds", "read")
+    lines = [(row["name"], " ".join(row["suffixes"]), row["holds"], "yes" if row["read"] else "no") for row in rows]
+    widths = [max(len(line[column]) for line in (head, *lines)) for column in range(len(head))]
+    for line in (head, *lines):
+        padded = "  ".join(f"{text:<{width}}" for text, width in zip(line, widths, strict=True))
+        write_stdout(padded.rstrip() + "\n")
+
+
 def backends(*, as_json: bool, settings: bool) -> None:
     """List the backends of every stage, what each needs, and its licence."""
     rows = list(_rows())
@@ -92,19 +113,8 @@ def _lines(rows: list[dict[str, Any]], *, settings: bool) -> Iterator[str]:
                 yield f"  {'':<12}   {key}={'' if value is None else value}\n"
 
 
-@click.group("models", short_help="Prepare a machine that will be offline.")
-def models() -> None:
-    """List, fetch and find models. What is in the cache is used without the network."""
-
-
-@models.command("list")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def list_models(*, as_json: bool) -> None:
-    """All models that have a name, their sizes, and whether they are on this machine.
-
-    First the Whisper models, then others in the cache and those that were converted, then what backends fetch. A size
-    without "on this machine" is that of the download; beside it, that on disk.
-    """
+    """All models that have a name, their sizes, and whether they are on this machine."""
     rows = list(_model_rows())
     if as_json:
         write_stdout(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
@@ -157,13 +167,6 @@ def _model_rows() -> Iterator[dict[str, Any]]:
         }
 
 
-@models.command("download")
-@click.argument("names", nargs=-1, required=True, metavar="NAME...")
-@click.option("--directory", type=click.Path(path_type=Path), help="A folder of its own instead of the cache.")
-@click.option("--repair", is_flag=True, help="Fetch files of the model anew that `models verify` finds damaged.")
-@click.option("--overwrite", is_flag=True, help="Replace other files of these names in --directory.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
-@click.pass_context
 def download(
     context: click.Context,
     /,
@@ -174,11 +177,7 @@ def download(
     overwrite: bool,
     quiet: bool,
 ) -> None:
-    """Fetch models; an interrupted download goes on where it stopped. Prints where they lie.
-
-    NAME is a Whisper model (see `whisperdiar models list`), a repository OWNER/NAME, or a backend that has models of
-    its own (onnx, pyannote, crdnn, …). A repository in the format of Transformers is converted for CTranslate2.
-    """
+    """Fetch models; an interrupted download goes on where it stopped. Prints where they lie."""
     console = Console(quiet=quiet)
     context.call_on_close(console.close)
     for name in names:  # a typing error in the last is said before the first is fetched
@@ -204,13 +203,8 @@ def download(
                 write_stdout(f"{name}: {backend.record().model} is on this machine\n")
 
 
-@models.command("path")
-@click.argument("name")
 def path(name: str) -> None:
-    """Where a model lies on this machine; exit code 1 if it does not.
-
-    NAME is a Whisper model, a repository OWNER/NAME, or a backend that has models of its own (onnx, pyannote, …).
-    """
+    """Where a model lies on this machine; exit code 1 if it does not."""
     if name in _fetching_backends():
         found = _find_of_backend(name)
         if not any(map(_is_whole, _fetching_backends()[name])):
@@ -221,15 +215,8 @@ def path(name: str) -> None:
         write_stdout(f"{store.path(name)}\n")
 
 
-@models.command("verify")
-@click.argument("names", nargs=-1, metavar="[NAME...]")
-@click.pass_context
 def verify(context: click.Context, /, names: tuple[str, ...]) -> None:
-    """Read every file of the models on this machine, and compare it with what was published.
-
-    NAME is one of `whisperdiar models list`, a repository OWNER/NAME, or a folder; without any, all models are read.
-    Prints OK, or what is wrong and the command that mends it. Exit code 1 if anything is wrong.
-    """
+    """Read every file of the models on this machine, and compare it with what was published."""
     found = [item for name in names for item in _resolve_name(name)] if names else list(_all_installed())
     if not found:
         write_stdout("no model is on this machine: whisperdiar models download small\n")

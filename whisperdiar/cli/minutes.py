@@ -32,18 +32,17 @@ from whisperdiar.minutes.links import media_link
 from whisperdiar.minutes.llm.answers import RememberedAnswers
 from whisperdiar.minutes.llm.client import LanguageModel, check_address, is_local
 from whisperdiar.minutes.llm.writing import WrittenMinutes, write
-from whisperdiar.minutes.render import FORMATS, name_of, renderer
+from whisperdiar.minutes.render import name_of, renderer
 from whisperdiar.minutes.template import Template, template
 from whisperdiar.options import LlmOptions, MinutesOptions, WriteOptions
 from whisperdiar.text.language_identification import has_classifier
+from whisperdiar.text.languages import language_code
 from whisperdiar.transcript import Transcript
 
 KEY = "WHISPERDIAR_LLM_KEY"
 OPENAI_KEY, OPENAI_HOST = "OPENAI_API_KEY", "api.openai.com"
 
 _ALIASES = {"html": (".htm",), "md": (".markdown",)}
-_DEFAULTS = MinutesOptions()
-_LLM_DEFAULTS = LlmOptions(url="http://localhost")
 
 
 @dataclass(slots=True)
@@ -142,49 +141,6 @@ class Writer:
         return done
 
 
-@click.command("minutes", short_help="Minutes of a meeting: topics, decisions, actions, each with its evidence.")
-@click.argument("source", type=shared.PATH, metavar="IN")
-@click.option(
-    "--from", "source_format", metavar="NAME", help="IN is a transcript in this format; overrides its suffix."
-)
-@shared.recording_option
-@shared.encoding_option
-@click.option("-o", "--output", "outputs", multiple=True, metavar="FILE", help="Where to write; may be given again.")
-@click.option(
-    "-f",
-    "--format",
-    "name",
-    type=click.Choice(tuple(FORMATS)),
-    help="Format, where the suffix of the output does not tell it (md).",
-)
-@shared.overwrite_option
-@click.option(
-    "--length",
-    type=click.IntRange(min=1),
-    metavar="WORDS",
-    help=f"Words of evidence that the summary may rest on ({_DEFAULTS.length_share:.0%} of the meeting's).",
-)
-@click.option("--date", "day", metavar="YYYY-MM-DD", help="Day of the meeting, from which dates such as Friday count.")
-@click.option("--media", metavar="FILE|URL", help="The recording that links play (IN, where that is a recording).")
-@click.option("--template", "template_name", metavar="NAME|FILE", help="Headings and formats: en, ru or a JSON file.")
-@click.option("--transcript", "kept", type=shared.PATH, metavar="FILE", help="Keep the transcript of a recording, too.")
-@click.option(
-    "--llm", metavar="URL", help="Let a language model write (an interface like OpenAI's); sends the text there."
-)
-@click.option("--llm-model", metavar="NAME", help="Its name on that server (the first that it lists).")
-@click.option(
-    "--llm-timeout", type=float, default=_LLM_DEFAULTS.timeout, show_default=True, help="Seconds for one answer."
-)
-@click.option(
-    "--llm-window", type=click.IntRange(min=50), default=_LLM_DEFAULTS.window, show_default=True, help="Words at once."
-)
-@shared.asr_options
-@shared.vad_options
-@shared.diarizer_options
-@shared.media_options
-@shared.runtime_options
-@shared.quiet_option
-@click.pass_context
 def minutes(
     context: click.Context,
     /,
@@ -208,17 +164,12 @@ def minutes(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Minutes of IN, a transcript (JSON of whisperdiar, subtitles …) or a recording, which is transcribed first.
-
-    Participants with their talk time; topics with a summary; decisions, action items and open questions, each with
-    the words that it rests on. Written as Markdown, HTML, DOCX or JSON by the suffix of -o; without -o as Markdown on
-    standard output. Nothing is sent anywhere unless --llm names a server; a key for it is read from
-    WHISPERDIAR_LLM_KEY (for api.openai.com also from OPENAI_API_KEY).
-    """
+    """Minutes of IN, a transcript (JSON of whisperdiar, subtitles …) or a recording, which is transcribed first."""
     console = Console(quiet=quiet)
     context.call_on_close(console.close)
     if os.path.isdir(source):
         raise InvalidOption(f"{source}: is a folder; name one transcript or recording")
+    options["language"] = language_code(options["language"])
     is_transcript = source_format is not None or _is_transcript(source)
     writer = Writer(
         options=MinutesOptions(length=length, language=options["language"], day=_day(day)),

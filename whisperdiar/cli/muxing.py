@@ -5,33 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
-
 from whisperdiar.cli.console import Console
 from whisperdiar.cli.errors import FAILED, OK, report
-from whisperdiar.cli.parameters import combine
 from whisperdiar.errors import InvalidOption
-from whisperdiar.options import MUXED_FORMATS, WriteOptions
+from whisperdiar.options import WriteOptions
 from whisperdiar.reports.video_track import choose_track_format, mux_subtitles
 from whisperdiar.transcript import Transcript
-
-mux_options = combine(
-    click.option(
-        "--embed",
-        metavar="FILE.mp4|.mkv",
-        help="Write a copy of the video with the subtitles as a track; nothing is encoded again.",
-    ),
-    click.option(
-        "--embed-format",
-        type=click.Choice(MUXED_FORMATS),
-        help="Form of the track in .mkv (srt); .mp4 has one of its own.",
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True)
 class MuxRequest:
-    """What `mux_options` ask for."""
+    """What `--embed` and `--embed-format` ask for."""
 
     output: Path
     format_name: str | None

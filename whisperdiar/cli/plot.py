@@ -7,38 +7,17 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.outputs import STDOUT, check_outputs
 from whisperdiar.errors import InvalidOption
 from whisperdiar.exchange import read as read_transcript
-from whisperdiar.options import PLOT_KINDS, PLOT_LANGUAGES, PlotOptions
+from whisperdiar.options import PlotOptions
 from whisperdiar.reports.plots import picture_png, picture_svg
 from whisperdiar.system.files import write_bytes, write_text
 
 _SUFFIXES = (".svg", ".png")
 
 
-@click.command("plot", short_help="Pictures: who speaks when, how much, who answers whom.")
-@click.argument("source", type=shared.PATH, metavar="IN")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to write: .svg or .png.")
-@shared.overwrite_option
-@click.option(
-    "--kind",
-    type=click.Choice(PLOT_KINDS),
-    default=PlotOptions().kind,
-    show_default=True,
-    help="Who speaks when (timeline), how much (talk), who answers whom (answers), or all of them.",
-)
-@click.option("--width", type=int, default=PlotOptions().width, show_default=True, help="Width of the SVG in pixels.")
-@click.option("--scale", type=float, default=PlotOptions().scale, show_default=True, help="Pixels of PNG for each.")
-@click.option(
-    "--language",
-    type=click.Choice(PLOT_LANGUAGES),
-    help="Language of the picture's own words; the transcript's if left out.",
-)
-@shared.recording_option
-@click.pass_context
 def plot(
     context: click.Context,
     /,

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import click
-
 from whisperdiar.cli.console import Console
 from whisperdiar.cli.errors import OK, report
 from whisperdiar.cli.rescue import keep_output
@@ -17,20 +15,10 @@ from whisperdiar.system.files import write_text
 from whisperdiar.transcript import Transcript
 
 
-def _check(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:  # noqa: ARG001
-    if value is not None and value.suffix.lower() not in REPORT_SUFFIXES:
-        raise InvalidOption(f"--report {value}: give the name of a {' or '.join(REPORT_SUFFIXES)} file")
-    return value
-
-
-report_option = click.option(
-    "--report",
-    "report_file",
-    type=click.Path(path_type=Path),
-    callback=_check,
-    metavar="FILE",
-    help="Also list what was left out and why, as .tsv or .json.",
-)
+def check_report(path: Path) -> None:
+    """Raises InvalidOption where the name does not say in which form the report is to be written."""
+    if path.suffix.lower() not in REPORT_SUFFIXES:
+        raise InvalidOption(f"--report {path}: give the name of a {' or '.join(REPORT_SUFFIXES)} file")
 
 
 @dataclass(slots=True)

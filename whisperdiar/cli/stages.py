@@ -31,18 +31,6 @@ from whisperdiar.transcript import Speaker, Transcript
 from whisperdiar.types import ANY_SPEAKERS, Audio, BackendRecord, Diarization
 
 
-@click.command("vad", short_help="Where somebody speaks.")
-@click.argument("recording", type=shared.PATH, metavar="FILE")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to write: .rttm, .txt or .json.")
-@click.option(
-    "-f", "--format", "form", type=click.Choice(list(speech.FORMATS)), help="Form, where the suffix does not tell it."
-)
-@shared.overwrite_option
-@shared.vad_options
-@shared.media_options
-@shared.runtime_options
-@shared.quiet_option
-@click.pass_context
 def vad(
     context: click.Context,
     /,
@@ -94,17 +82,6 @@ def vad(
     context.exit(code)
 
 
-@click.command("diarize", short_help="Who speaks when, without words.")
-@click.argument("recording", type=shared.PATH, metavar="FILE")
-@shared.output_option
-@shared.format_option
-@shared.overwrite_option
-@shared.diarizer_options
-@shared.vad_options
-@shared.media_options
-@shared.runtime_options
-@shared.quiet_option
-@click.pass_context
 def diarize(
     context: click.Context,
     /,
@@ -174,15 +151,6 @@ def _read(recording: Path, options: dict[str, Any], console: Console, *, channel
         return error.audio, report(error, console, about=str(recording)) or FAILED
 
 
-@click.command("align", short_help="Join words and turns that are there already.")
-@click.argument("words", type=shared.PATH, metavar="WORDS.json")
-@click.argument("turns", type=shared.PATH, metavar="TURNS.rttm")
-@shared.language_option
-@click.option("--recording", metavar="NAME", help="Which recording of TURNS.rttm; by default that of WORDS.json.")
-@shared.uncertain_option
-@shared.writing_options
-@shared.quiet_option
-@click.pass_context
 def align(
     context: click.Context,
     /,
@@ -198,10 +166,7 @@ def align(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Give every word of WORDS.json its speaker from TURNS.rttm; without -o as JSON on standard output.
-
-    WORDS.json is a list of {"start", "end", "text", "probability"} or a transcript of whisperdiar.
-    """
+    """Give every word of WORDS.json its speaker from TURNS.rttm; without -o as JSON on standard output."""
     console = Console(quiet=quiet)
     write = shared.write_options(options)
     planned = plan([words], outputs, formats, default="json", overwrite=overwrite, also_read=[turns])

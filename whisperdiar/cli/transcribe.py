@@ -15,14 +15,14 @@ from whisperdiar.assembly import Choice, Request, check_request
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli import signals
 from whisperdiar.cli.console import Console, write_stdout
-from whisperdiar.cli.corrections import keep_corrections, keep_option, read_corrected_transcript
+from whisperdiar.cli.corrections import keep_corrections, read_corrected_transcript
 from whisperdiar.cli.errors import EMPTY, FAILED, OK, report
-from whisperdiar.cli.muxing import MuxRequest, mux_options, mux_request, write_muxed
+from whisperdiar.cli.muxing import MuxRequest, mux_request, write_muxed
 from whisperdiar.cli.outputs import STDOUT, Target, check_used, clips_left, plan, select_unfinished
 from whisperdiar.cli.page import check_inlinable
-from whisperdiar.cli.reporting import RunReport, report_option
+from whisperdiar.cli.reporting import RunReport
 from whisperdiar.cli.rescue import keep_interrupted, keep_output, keep_transcript
-from whisperdiar.cli.video import AUTO, add_video, check_shots, shots_option
+from whisperdiar.cli.video import AUTO, add_video, check_shots
 from whisperdiar.errors import DiarizationFailed, Interrupted, InvalidOption, OutputError, WhisperdiarError
 from whisperdiar.formats import remove_folders
 from whisperdiar.linked_media import LinkedMedia
@@ -32,6 +32,7 @@ from whisperdiar.outcome import explain_empty, is_empty, summarise
 from whisperdiar.outputs import OutputResult, without_turns, write_outputs
 from whisperdiar.recordings import Part
 from whisperdiar.reports.speaker_clips import has_clips, make_folder, write_clips
+from whisperdiar.text.languages import language_code
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Audio, SpeakerCount
 
@@ -61,23 +62,6 @@ class Work:
     clips: bool = True
 
 
-@click.command("transcribe", short_help="Who said what, when (the default command).")
-@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=shared.PATH)
-@shared.writing_options
-@shared.page_option
-@click.option("--clips", type=shared.PATH, metavar="DIR", help="Write each speaker's speech as sound.")
-@mux_options
-@shots_option
-@keep_option
-@report_option
-@shared.asr_options
-@shared.vad_options
-@shared.diarizer_options
-@shared.uncertain_option
-@shared.media_options
-@shared.runtime_options
-@shared.quiet_option
-@click.pass_context
 def transcribe(
     context: click.Context,
     /,
@@ -96,13 +80,7 @@ def transcribe(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Write who said what, when, in each INPUT (any audio or video file).
-
-    Without -o, subtitles (SRT) go to standard output. With -o FILE the suffix tells the format; with -o FOLDER/
-    each input gets its own files there. What exists is replaced with --overwrite only: a FILE is refused otherwise,
-    files in a FOLDER are left alone, so that a run goes on where it was stopped. One failed input does not stop the
-    others; the exit code is then 1. It is 3 where a result has no words, or hardly any for the speech that there is.
-    """
+    """Write who said what, when, in each INPUT (any audio or video file)."""
     console = Console(quiet=quiet)
     context.call_on_close(console.close)
     write = shared.write_options(options)
@@ -181,7 +159,7 @@ def request_from(options: dict[str, Any]) -> Request:
         asr=Choice(name=options.get("asr", "auto"), settings=asr),
         diarizer=shared.diarizer_choice(options),
         speakers=speakers,
-        language=options.get("language"),
+        language=language_code(options.get("language")),
         runtime=runtime,
         speech_file=options["speech"],
         turns_file=options["turns"],

@@ -5,8 +5,6 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
-import click
-
 from whisperdiar.cli.console import Console
 from whisperdiar.errors import InvalidOption, MediaError
 from whisperdiar.media import find_shots, probe, read_shots
@@ -16,12 +14,6 @@ from whisperdiar.transcript import Transcript
 from whisperdiar.video import Video, video_of, with_video
 
 AUTO = "auto"
-
-shots_option = click.option(
-    "--shots",
-    metavar="FILE|auto",
-    help="Shot changes that subtitles keep to: a list of times, or `auto` to find them in the video.",
-)
 
 
 def check_shots(shots: str | None, media: Path | None) -> None:

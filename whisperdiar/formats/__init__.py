@@ -150,12 +150,14 @@ def available() -> tuple[str, ...]:
 
 
 def by_name(name: str) -> Format:
-    """The format of that name.
+    """The format of that name, in upper or lower case.
 
     Raises:
         InvalidOption: there is none.
         BackendBroken: another package's format cannot be imported.
     """
+    if name not in available():
+        name = name.lower()
     if name in FORMATS:
         return describe(importlib.import_module(f"{__name__}.{name.replace('-', '_')}"), name)
     entry = _entry_points().get(name)
@@ -237,7 +239,7 @@ def read_cues(name: str | PurePath, text: str, *, labels: bool = True) -> tuple[
         InvalidOption: no subtitle format has this name or suffix.
         FormatError: the file breaks the format's rules; with the line's number and text.
     """
-    form = by_name(str(name)) if str(name) in FORMATS else by_suffix(name)
+    form = by_name(str(name)) if str(name).lower() in FORMATS else by_suffix(name)
     if form.read_cues is None:
         _refuse_no_subtitles(name, form)
     try:

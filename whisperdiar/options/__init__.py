@@ -1,40 +1,143 @@
-"""Settings of every stage. The only place where a default is written; the command line reads it from here."""
+"""Settings of every stage. The only place where a default is written; the command line reads it from here.
+
+Names are fetched from their modules at first use: a command that shows its help needs few of them.
+"""
 
 from __future__ import annotations
 
-from whisperdiar.options._ranges import check_numbers
-from whisperdiar.options.asr import WHISPER_TASKS, WORD_TIMES, PocketSphinxSettings, WhisperSettings
-from whisperdiar.options.classic_diarization import BicSettings, ChannelsSettings
-from whisperdiar.options.editing import EditOptions, KeepOptions
-from whisperdiar.options.embedding import EMBEDDING_CLUSTERINGS, EMBEDDINGS, EcapaSettings, EmbeddingSettings
-from whisperdiar.options.minutes import LlmOptions, MinutesOptions
-from whisperdiar.options.nemotron import NEMOTRON_MODES, NEMOTRON_PRECISIONS, NemotronSettings
-from whisperdiar.options.neural_diarization import CLUSTERINGS, LINKAGES, PyannoteSettings
-from whisperdiar.options.onnx_diarization import OnnxSettings
-from whisperdiar.options.output import (
-    MUXED_FORMATS,
-    TEMPLATES,
-    AlignmentOptions,
-    RttmTolerance,
-    SegmentationOptions,
-    WriteOptions,
-)
-from whisperdiar.options.plots import PLOT_KINDS, PLOT_LANGUAGES, PlotOptions
-from whisperdiar.options.profiles import profile_names, profile_summary, subtitle_rules
-from whisperdiar.options.pyannote_vad import PyannoteVadSettings
-from whisperdiar.options.runtime import (
-    AUTO_ORDER,
-    ONLY_AT_HAND,
-    SAMPLE_RATE_HZ,
-    FileSettings,
-    NoSettings,
-    Runtime,
-    check_device,
-)
-from whisperdiar.options.sortformer import LATENCIES, POSTPROCESSING, PostProcessing, SortformerSettings, Streaming
-from whisperdiar.options.statistics import StatisticsOptions
-from whisperdiar.options.subtitles import SPEAKER_STYLES, SubtitleOptions, SubtitleRules
-from whisperdiar.options.vad import EnergySettings, VadSettings
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from whisperdiar.options._ranges import check_numbers
+    from whisperdiar.options.asr import PocketSphinxSettings, WhisperSettings
+    from whisperdiar.options.classic_diarization import BicSettings, ChannelsSettings
+    from whisperdiar.options.command_line import (
+        EMBEDDINGS,
+        MINUTES_FORMATS,
+        MUXED_FORMATS,
+        PLOT_KINDS,
+        PLOT_LANGUAGES,
+        SPEAKER_STYLES,
+        TEMPLATES,
+        WHISPER_TASKS,
+        WORD_TIMES,
+        profile_names,
+    )
+    from whisperdiar.options.editing import EditOptions, KeepOptions
+    from whisperdiar.options.embedding import EMBEDDING_CLUSTERINGS, EcapaSettings, EmbeddingSettings
+    from whisperdiar.options.minutes import LlmOptions, MinutesOptions
+    from whisperdiar.options.nemotron import NEMOTRON_MODES, NEMOTRON_PRECISIONS, NemotronSettings
+    from whisperdiar.options.neural_diarization import CLUSTERINGS, LINKAGES, PyannoteSettings
+    from whisperdiar.options.onnx_diarization import OnnxSettings
+    from whisperdiar.options.output import (
+        AlignmentOptions,
+        RttmTolerance,
+        SegmentationOptions,
+        WriteOptions,
+    )
+    from whisperdiar.options.plots import PlotOptions
+    from whisperdiar.options.profiles import profile_summary, subtitle_rules
+    from whisperdiar.options.pyannote_vad import PyannoteVadSettings
+    from whisperdiar.options.runtime import (
+        AUTO_ORDER,
+        ONLY_AT_HAND,
+        SAMPLE_RATE_HZ,
+        FileSettings,
+        NoSettings,
+        Runtime,
+        check_device,
+    )
+    from whisperdiar.options.sortformer import LATENCIES, POSTPROCESSING, PostProcessing, SortformerSettings, Streaming
+    from whisperdiar.options.statistics import StatisticsOptions
+    from whisperdiar.options.subtitles import SubtitleOptions, SubtitleRules
+    from whisperdiar.options.vad import EnergySettings, VadSettings
+
+_HOMES = {
+    "_ranges": ("check_numbers",),
+    "asr": (
+        "PocketSphinxSettings",
+        "WhisperSettings",
+    ),
+    "classic_diarization": (
+        "BicSettings",
+        "ChannelsSettings",
+    ),
+    "command_line": (
+        "EMBEDDINGS",
+        "MINUTES_FORMATS",
+        "MUXED_FORMATS",
+        "PLOT_KINDS",
+        "PLOT_LANGUAGES",
+        "SPEAKER_STYLES",
+        "TEMPLATES",
+        "WHISPER_TASKS",
+        "WORD_TIMES",
+        "profile_names",
+    ),
+    "editing": (
+        "EditOptions",
+        "KeepOptions",
+    ),
+    "embedding": (
+        "EMBEDDING_CLUSTERINGS",
+        "EcapaSettings",
+        "EmbeddingSettings",
+    ),
+    "minutes": (
+        "LlmOptions",
+        "MinutesOptions",
+    ),
+    "nemotron": (
+        "NEMOTRON_MODES",
+        "NEMOTRON_PRECISIONS",
+        "NemotronSettings",
+    ),
+    "neural_diarization": (
+        "CLUSTERINGS",
+        "LINKAGES",
+        "PyannoteSettings",
+    ),
+    "onnx_diarization": ("OnnxSettings",),
+    "output": (
+        "AlignmentOptions",
+        "RttmTolerance",
+        "SegmentationOptions",
+        "WriteOptions",
+    ),
+    "plots": ("PlotOptions",),
+    "profiles": (
+        "profile_summary",
+        "subtitle_rules",
+    ),
+    "pyannote_vad": ("PyannoteVadSettings",),
+    "runtime": (
+        "AUTO_ORDER",
+        "ONLY_AT_HAND",
+        "SAMPLE_RATE_HZ",
+        "FileSettings",
+        "NoSettings",
+        "Runtime",
+        "check_device",
+    ),
+    "sortformer": (
+        "LATENCIES",
+        "POSTPROCESSING",
+        "PostProcessing",
+        "SortformerSettings",
+        "Streaming",
+    ),
+    "statistics": ("StatisticsOptions",),
+    "subtitles": (
+        "SubtitleOptions",
+        "SubtitleRules",
+    ),
+    "vad": (
+        "EnergySettings",
+        "VadSettings",
+    ),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "AUTO_ORDER",
@@ -43,6 +146,7 @@ __all__ = [
     "EMBEDDING_CLUSTERINGS",
     "LATENCIES",
     "LINKAGES",
+    "MINUTES_FORMATS",
     "MUXED_FORMATS",
     "NEMOTRON_MODES",
     "NEMOTRON_PRECISIONS",
@@ -91,3 +195,15 @@ __all__ = [
     "profile_summary",
     "subtitle_rules",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(importlib.import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

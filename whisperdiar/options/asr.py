@@ -7,10 +7,7 @@ from dataclasses import dataclass
 
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options._ranges import check_numbers
-
-WHISPER_TASKS = ("transcribe", "translate")
-
-WORD_TIMES = ("dtw", "wav2vec2", "none")
+from whisperdiar.options.command_line import WHISPER_TASKS, WORD_TIMES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options._ranges import check_at_least_one, check_numbers, check_ranges
+from whisperdiar.options.command_line import EMBEDDINGS
 
-EMBEDDINGS = ("auto", "ecapa", "resemblyzer", "campplus", "wespeaker", "pyannote")
 EMBEDDING_CLUSTERINGS = ("auto", "agglomerative", "kmeans")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options._ranges import check_at_least_one, check_numbers, check_ranges
+from whisperdiar.options.command_line import LLM_TIMEOUT_S, LLM_WINDOW_WORDS, MINUTES_SHARE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +28,7 @@ class MinutesOptions:
     """
 
     length: int | None = None
-    length_share: float = 0.15
+    length_share: float = MINUTES_SHARE
     outcomes_share: float = 0.06
     fewest_outcomes_share: float = 0.008
     language: str | None = None
@@ -64,10 +65,10 @@ class LlmOptions:
     url: str
     model: str | None = None
     key: str | None = None
-    timeout: float = 120.0
+    timeout: float = LLM_TIMEOUT_S
     retries: int = 3
     pause: float = 1.0
-    window: int = 2000
+    window: int = LLM_WINDOW_WORDS
     support: float = 0.3
 
     def __post_init__(self) -> None:

@@ -7,8 +7,9 @@ from fractions import Fraction
 
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options._ranges import check_numbers
+from whisperdiar.options.command_line import SPEAKER_STYLE, SPEAKER_STYLES, TEMPLATES, UNCERTAIN_BELOW
 from whisperdiar.options.profiles import subtitle_rules
-from whisperdiar.options.subtitles import SPEAKER_STYLES, SubtitleOptions, SubtitleRules
+from whisperdiar.options.subtitles import SubtitleOptions, SubtitleRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +23,7 @@ class AlignmentOptions:
         InvalidOption: that is no probability.
     """
 
-    uncertain_below: float = 0.6
+    uncertain_below: float = UNCERTAIN_BELOW
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.uncertain_below <= 1.0:
@@ -49,13 +50,6 @@ class SegmentationOptions:
         check_numbers(self)
 
 
-MUXED_FORMATS = ("srt", "vtt", "ass")
-"""Of a subtitle track in Matroska, the default first."""
-
-TEMPLATES = ("plain", "legal")
-"""How a document (DOCX, ODT, PDF) is set, the default first."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteOptions:
     """How a transcript is written.
@@ -78,7 +72,7 @@ class WriteOptions:
         InvalidOption: there is no such speaker style or template, or the paragraph length is not positive.
     """
 
-    speaker_style: str = "auto"
+    speaker_style: str = SPEAKER_STYLE
     max_paragraph: float = 60.0
     subtitles: SubtitleOptions | SubtitleRules = field(default_factory=SubtitleOptions)
     recut: bool = False

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options._ranges import check_numbers, check_ranges
-
-PLOT_KINDS = ("timeline", "talk", "answers", "all")
-PLOT_LANGUAGES = ("en", "ru")
+from whisperdiar.options.command_line import PLOT_KINDS, PLOT_LANGUAGES, PLOT_SCALE, PLOT_WIDTH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,9 +24,9 @@ class PlotOptions:
         InvalidOption: there is no such kind or language, or a number outside its range.
     """
 
-    kind: str = "timeline"
-    width: int = 1200
-    scale: float = 2.0
+    kind: str = PLOT_KINDS[0]
+    width: int = PLOT_WIDTH
+    scale: float = PLOT_SCALE
     language: str | None = None
 
     def __post_init__(self) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.resources
 import json
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from whisperdiar.errors import InvalidOption
+from whisperdiar.options.command_line import PROFILE, profile_names, read_shipped_profiles
 from whisperdiar.options.subtitles import RULES, SubtitleRules, change_limits
 
 _TEXTS = {"summary", "source", "based_on"}
@@ -16,24 +15,12 @@ _WORDS = {"speaker_style"}
 _FLAGS = {"overlap", "word_times", "full_width"}
 
 
-@lru_cache(maxsize=1)
-def _read_shipped() -> dict[str, dict[str, Any]]:
-    text = importlib.resources.files("whisperdiar").joinpath("data").joinpath("profiles.json").read_text("utf-8")
-    found: dict[str, dict[str, Any]] = json.loads(text)
-    return found
-
-
-def profile_names() -> tuple[str, ...]:
-    """Profiles that are shipped."""
-    return tuple(_read_shipped())
-
-
 def profile_summary(name: str) -> tuple[str, str]:
     """One line about a shipped profile, and where its figures are published."""
-    return _read_shipped()[name]["summary"], _read_shipped()[name]["source"]
+    return read_shipped_profiles()[name]["summary"], read_shipped_profiles()[name]["source"]
 
 
-def subtitle_rules(profile: str = "default", *, language: str | None, **overrides: Any) -> SubtitleRules:
+def subtitle_rules(profile: str = PROFILE, *, language: str | None, **overrides: Any) -> SubtitleRules:
     """The rules of a profile for a language.
 
     Args:
@@ -53,10 +40,10 @@ def subtitle_rules(profile: str = "default", *, language: str | None, **override
 
 
 def _read_profile(profile: str) -> tuple[str, dict[str, Any]]:
-    if profile in _read_shipped():
-        return profile, _read_shipped()[profile]
+    if profile in read_shipped_profiles():
+        return profile, read_shipped_profiles()[profile]
     if not profile.lower().endswith(".json"):
-        raise InvalidOption(f"profile {profile!r}: choose one of {', '.join(_read_shipped())}, or give a .json file")
+        raise InvalidOption(f"profile {profile!r}: choose one of {', '.join(profile_names())}, or give a .json file")
     return Path(profile).stem, _read_file(profile)
 
 
@@ -68,15 +55,15 @@ def _read_file(path: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise InvalidOption(f"profile {path}: not JSON ({error})") from error
     _check(path, data, {*RULES, *_TEXTS, "languages"})
-    base = data.get("based_on", "default")
-    if not isinstance(base, str) or base not in _read_shipped():
-        raise InvalidOption(f"profile {path}: based_on {base!r}: choose one of {', '.join(_read_shipped())}")
+    base = data.get("based_on", PROFILE)
+    if not isinstance(base, str) or base not in read_shipped_profiles():
+        raise InvalidOption(f"profile {path}: based_on {base!r}: choose one of {', '.join(profile_names())}")
     languages = data.get("languages", {})
     if not isinstance(languages, dict):
         raise InvalidOption(f"profile {path}: languages: give an object of language codes")
     for code, values in languages.items():
         _check(f"{path}: {code}", values, set(RULES))
-    shipped = _read_shipped()[base]
+    shipped = read_shipped_profiles()[base]
     return {**shipped, **data, "languages": {**shipped.get("languages", {}), **languages}}
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options._ranges import check_numbers
+from whisperdiar.options.command_line import DEVICE, THREADS
 
 SAMPLE_RATE_HZ = 16_000
 """What every model here is trained on."""
@@ -38,8 +39,8 @@ class Runtime:
         InvalidOption: a number of threads that is none, or below 0.
     """
 
-    device: str = "auto"
-    threads: int = 0
+    device: str = DEVICE
+    threads: int = THREADS
     offline: bool = False
 
     def __post_init__(self) -> None:

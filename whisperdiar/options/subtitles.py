@@ -8,9 +8,7 @@ from typing import Any
 
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options._ranges import check_numbers
-
-SPEAKER_STYLES = ("auto", "none", "label", "dash", "colour", "voice")
-"""How viewers see who speaks; see `WriteOptions.speaker_style`."""
+from whisperdiar.options.command_line import PROFILE, SPEAKER_STYLES
 
 _NTSC = 1000 / 1001
 _SLOWEST, _FASTEST = 1, 1000  # frames a second
@@ -43,7 +41,7 @@ class SubtitleRules:
         full_width: whether `max_chars` and `max_cps` count in full-width characters, as East Asian publishers do.
     """
 
-    profile: str = "default"
+    profile: str = PROFILE
     max_chars: int = 42
     max_lines: int = 2
     max_cps: float | None = 20.0
@@ -109,7 +107,7 @@ class SubtitleOptions:
         InvalidOption: a number that is infinite, none, or below 0.
     """
 
-    profile: str = "default"
+    profile: str = PROFILE
     max_chars: int | None = None
     max_lines: int | None = None
     max_cps: float | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 
 from whisperdiar.errors import InvalidOption
@@ -41,13 +42,32 @@ per:fas rum:ron slo:slk tib:bod wel:cym
 """Codes of ISO 639-2 that libraries use (639-2/B), which Matroska files have, and those of 639-2/T."""
 
 
+_OTHER_NAMES = """
+af:afrikaans ar:العربية az:azərbaycanca be:беларуская bg:български bn:বাংলা bs:bosanski ca:català,valencian
+cs:čeština cy:cymraeg da:dansk de:deutsch el:ελληνικά es:español,castilian et:eesti eu:euskara fa:فارسی,farsi
+fi:suomi fo:føroyskt fr:français gl:galego gu:ગુજરાતી he:עברית hi:हिन्दी hr:hrvatski ht:haitian,kreyòl
+hu:magyar hy:հայերեն id:bahasa_indonesia is:íslenska it:italiano ja:日本語 ka:ქართული kk:қазақша km:ខ្មែរ
+kn:ಕನ್ನಡ ko:한국어 la:latina lb:lëtzebuergesch,letzeburgesch lo:ລາວ lt:lietuvių lv:latviešu mk:македонски
+ml:മലയാളം mn:монгол mr:मराठी ms:bahasa_melayu mt:malti my:burmese,မြန်မာ ne:नेपाली nl:nederlands,flemish
+no:norsk,norwegian_bokmål nn:norwegian_nynorsk pa:panjabi,ਪੰਜਾਬੀ pl:polski ps:pashto,pushto,پښتو pt:português
+ro:română,moldavian,moldovan ru:русский si:sinhalese,සිංහල sk:slovenčina sl:slovenščina sq:shqip sr:српски,srpski
+sv:svenska sw:kiswahili ta:தமிழ் te:తెలుగు th:ไทย tl:filipino tr:türkçe tt:татарча uk:українська ur:اردو
+vi:tiếng_việt yi:ייִדיש zh:中文,mandarin yue:粵語,广东话
+"""
+"""What a language calls itself, and other English names of it."""
+
+
 def _pairs(listed: str) -> dict[str, str]:
     return dict(pair.split(":") for pair in listed.split())
 
 
 _ROWS = [row.split(":") for row in _WHISPER.split()]
 _NAMES = {code: name.replace("_", " ") for code, _, name in _ROWS}
-_CODES = {name: code for code, name in _NAMES.items()}
+_CODES = {name: code for code, name in _NAMES.items()} | {
+    name.replace("_", " "): code
+    for code, names in (row.split(":") for row in _OTHER_NAMES.split())
+    for name in names.split(",")
+}
 _TWO_LETTERS = frozenset({*_ISO_639_1.split(), *_NAMES})
 _THREE_LETTERS = {code: three for code, three, _ in _ROWS if three != "-"} | _pairs(_OTHERS)
 _BIBLIOGRAPHIC = _pairs(_BIBLIOGRAPHIC_CODES)
@@ -62,12 +82,12 @@ def english_name(code: str) -> str:
 
 
 def find_code(name: str) -> str | None:
-    """The code of an English name; a code stays one; None where there is no name."""
+    """The code of a language's name, in English or in itself; a code stays one; None where there is no name."""
     return _CODES.get(name.casefold(), name) or None
 
 
 def language_code(language: str | None) -> str | None:
-    """The code of a language that a person named by its code (with a region or not) or by its English name.
+    """The code of a language that a person named by its code (with a region or not) or by its name.
 
     Raises:
         InvalidOption: it is neither, or no language has a code of these two letters.
@@ -76,11 +96,17 @@ def language_code(language: str | None) -> str | None:
         return None
     code = find_code(language.strip().casefold())
     if code is None or not re.fullmatch("[a-z]{2,3}([-_][a-z0-9]{2,8})*", code):
-        raise InvalidOption(f"--language {language}: give a code such as en or ru")
+        raise InvalidOption(f"--language {language}: give a name or a code, such as German or de{suggest(language)}")
     base = re.split("[-_]", code)[0]
     if len(base) == 2 and base not in _TWO_LETTERS:
         raise InvalidOption(f"--language {language}: no language has the code {base}; give one such as en or ru")
     return code
+
+
+def suggest(name: str) -> str:
+    """`; did you mean …?` with the nearest name of a language; empty where none is near."""
+    close = difflib.get_close_matches(name.strip().casefold(), _CODES, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def to_iso_639_2(language: str | None) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from whisperdiar.asr._shared.packing import Piece, pack
 from whisperdiar.errors import InvalidOption, UnsupportedRequest
-from whisperdiar.text.languages import WHISPER_LANGUAGES
+from whisperdiar.text.languages import WHISPER_LANGUAGES, find_code, suggest
 from whisperdiar.types import Audio, Span, total_duration
 
 N_STRETCHES = 6
@@ -57,16 +57,17 @@ def to_iso_639_1(code: str) -> str:
 
 
 def check_code(language: str) -> str:
-    """Whisper's code for what the user typed: ``de``, ``de-AT``, ``DE``.
+    """Whisper's code for what the user typed: ``de``, ``de-AT``, ``DE``, ``German``, ``Deutsch``.
 
     Raises:
-        InvalidOption: Whisper knows no such code.
+        InvalidOption: Whisper knows no such code or name.
     """
-    code = str(language).strip().lower().replace("_", "-").partition("-")[0]
+    typed = str(language).strip()
+    code = (find_code(typed) or "").lower().replace("_", "-").partition("-")[0]
     code = _ALIASES.get(code, code)
     if code not in WHISPER_LANGUAGES:
-        known = ", ".join(sorted(WHISPER_LANGUAGES))
-        raise InvalidOption(f"language {language!r}: Whisper knows no such code; choose one of {known}")
+        known = suggest(typed) or f"; choose one of {', '.join(sorted(WHISPER_LANGUAGES))}"
+        raise InvalidOption(f"language {language!r}: Whisper knows no such code or name{known}")
     return code
 
 

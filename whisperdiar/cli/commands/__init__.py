@@ -1,0 +1,38 @@
+"""The commands as they are typed: arguments, options, help texts. What they do stands in `whisperdiar.cli`."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Entry(NamedTuple):
+    """A command in the list of all: the module that declares it, one line about it, the title above it."""
+
+    module: str
+    summary: str
+    title: str
+
+
+_MAKE, _STAGES, _FINISHED, _MACHINE = "Make", "Single stages", "Finished transcripts (no model runs)", "This program"
+
+COMMANDS = {
+    "transcribe": Entry("recordings", "Who said what, when (the default command).", _MAKE),
+    "minutes": Entry("minutes", "Minutes of a meeting: topics, decisions, actions, each with its evidence.", _MAKE),
+    "vad": Entry("recordings", "Where somebody speaks.", _STAGES),
+    "diarize": Entry("recordings", "Who speaks when, without words.", _STAGES),
+    "align": Entry("transcripts", "Join words and turns that are there already.", _STAGES),
+    "convert": Entry("transcripts", "Make other formats from a transcript.", _FINISHED),
+    "rename": Entry("transcripts", "Give speakers names.", _FINISHED),
+    "edit": Entry("transcripts", "Write a transcript as a text to be corrected.", _FINISHED),
+    "apply": Entry("transcripts", "Make every format from a corrected text.", _FINISHED),
+    "check": Entry("transcripts", "Check a subtitle file against a publisher's rules.", _FINISHED),
+    "plot": Entry("transcripts", "Pictures: who speaks when, how much, who answers whom.", _FINISHED),
+    "formats": Entry("program", "Which formats there are, and which can be read.", _MACHINE),
+    "backends": Entry("program", "Which detectors, recognisers and diarizers there are.", _MACHINE),
+    "models": Entry("program", "Prepare a machine that will be offline.", _MACHINE),
+    "doctor": Entry("program", "Check the installation.", _MACHINE),
+    "config": Entry("program", "Show the value of every option, and where it comes from.", _MACHINE),
+    "completion": Entry("program", "Complete words with the Tab key in bash, zsh or fish.", _MACHINE),
+    "help": Entry("program", "Help on a command.", _MACHINE),
+}
+"""In the order of the help."""

@@ -1,0 +1,80 @@
+"""Commands that listen to recordings: `transcribe`, `vad`, `diarize`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from whisperdiar.cli.commands import shared
+from whisperdiar.cli.declarations import command
+
+
+@command("transcribe")
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...", type=shared.PATH)
+@shared.preset_option
+@shared.writing_options
+@shared.page_option
+@shared.output("--clips", type=shared.PATH, metavar="DIR", rare=True, help="Write each speaker's speech as sound.")
+@shared.mux_options
+@shared.shots_option
+@shared.keep_option
+@shared.report_option
+@shared.asr_options
+@shared.vad_options
+@shared.diarizer_options
+@shared.uncertain_option
+@shared.media_options
+@shared.runtime_options
+@shared.quiet_option
+def transcribe(context: click.Context, /, **values: Any) -> None:
+    """Write who said what, when, in each INPUT (any audio or video file).
+
+    Without -o, subtitles (SRT) go to standard output. With -o FILE the suffix tells the format; with -o FOLDER/
+    each input gets its own files there. What exists is replaced with --overwrite only: a FILE is refused otherwise,
+    files in a FOLDER are left alone, so that a run goes on where it was stopped. One failed input does not stop the
+    others; the exit code is then 1. It is 3 where a result has no words, or hardly any for the speech that there is.
+    """
+    from whisperdiar.cli.transcribe import transcribe as work
+
+    work(context, **values)
+
+
+@command("vad")
+@click.argument("recording", type=shared.PATH, metavar="FILE")
+@shared.output("-o", "--output", type=shared.PATH, metavar="FILE", help="Where to write: .rttm, .txt or .json.")
+@shared.output(
+    "-f",
+    "--format",
+    "form",
+    type=shared.choice(("rttm", "txt", "json")),
+    help="Form, where the suffix does not tell it.",
+)
+@shared.overwrite_option
+@shared.vad_options
+@shared.media_options
+@shared.runtime_options
+@shared.quiet_option
+def vad(context: click.Context, /, **values: Any) -> None:
+    """Write where somebody speaks in FILE; without -o as text on standard output."""
+    from whisperdiar.cli.stages import vad as work
+
+    work(context, **values)
+
+
+@command("diarize")
+@click.argument("recording", type=shared.PATH, metavar="FILE")
+@shared.preset_option
+@shared.output_option
+@shared.format_option
+@shared.overwrite_option
+@shared.diarizer_options
+@shared.vad_options
+@shared.media_options
+@shared.runtime_options
+@shared.quiet_option
+def diarize(context: click.Context, /, **values: Any) -> None:
+    """Write who speaks when in FILE; without -o as RTTM on standard output."""
+    from whisperdiar.cli.stages import diarize as work
+
+    work(context, **values)

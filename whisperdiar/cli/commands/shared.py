@@ -1,0 +1,382 @@
+"""Arguments and options that several commands share, and the types of their values."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+
+import click
+
+from whisperdiar.cli.declarations import option
+from whisperdiar.cli.presets import PRESETS
+from whisperdiar.options import command_line as defaults
+
+Declared = TypeVar("Declared", bound=Callable[..., Any])
+
+output = partial(option, group="Output")
+subtitle = partial(option, group="Subtitles")
+speaker = partial(option, group="Speakers")
+word = partial(option, group="Words")
+detector = partial(option, group="Speech", rare=True)
+recording = partial(option, group="Recording")
+machine = partial(option, group="Machine")
+
+
+class FilePath(click.Path):
+    """A file; whether it can be read is found when its turn comes, so that it does not stop the others."""
+
+    def __init__(self) -> None:
+        super().__init__(readable=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from pathlib import Path  # costs a tenth of the time that a help takes
+
+        found: Any = super().convert(value, param, ctx)
+        return Path(found)
+
+
+PATH = FilePath()
+
+
+class ClockTime(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """Seconds, or [HH:]MM:SS with decimals."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        import re
+
+        if isinstance(value, (int, float)):
+            return float(value)
+        match = re.fullmatch(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d+)?)", str(value).strip())
+        if match is None:
+            self.fail(f"{value!r} is not a time; write seconds (90.5) or [HH:]MM:SS (1:30.5)", param, ctx)
+        hours, minutes, seconds = match.groups()
+        return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds)
+
+
+class Speakers(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """A number of speakers, or a range; empty for any number."""
+
+    name = "n|min-max"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from whisperdiar.errors import InvalidOption
+        from whisperdiar.types import ANY_SPEAKERS, SpeakerCount
+
+        if isinstance(value, SpeakerCount):
+            return value
+        if value == ANY_NUMBER:
+            return ANY_SPEAKERS
+        try:
+            return SpeakerCount.parse(str(value))
+        except InvalidOption as error:
+            self.fail(str(error), param, ctx)
+
+
+ANY_NUMBER = "any number"
+"""How the help calls it where nobody says how many speakers there are."""
+
+
+class Setting(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """KEY=VALUE."""
+
+    name = "key=value"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        if isinstance(value, tuple):
+            return value
+        key, equals, text = str(value).partition("=")
+        if not equals or not key.strip():
+            self.fail(f"{value!r}: write it as KEY=VALUE, for example threshold=0.6", param, ctx)
+        return key.strip(), text
+
+
+class FrameRate(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """Frames per second, as a number or as a fraction."""
+
+    name = "frames"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, (int, float)):
+            return float(value)
+        above, _, below = str(value).partition("/")
+        try:
+            return float(above) / float(below or 1)
+        except (ValueError, ZeroDivisionError):
+            self.fail(f"{value!r} is not a frame rate; write 25, 23.976 or 24000/1001", param, ctx)
+
+
+def choice(names: tuple[str, ...]) -> click.Choice[str]:
+    """One of these names, in upper or lower case."""
+    return click.Choice(names, case_sensitive=False)
+
+
+def combine(*options: Callable[[Any], Any]) -> Callable[[Declared], Declared]:
+    """One decorator for several options, in this order in the help."""
+
+    def decorate(declared: Declared) -> Declared:
+        return functools.reduce(lambda inner, item: item(inner), reversed(options), declared)
+
+    return decorate
+
+
+media_options = combine(
+    recording("--start", type=ClockTime(), default=0.0, help="Begin here (seconds or [HH:]MM:SS)."),
+    recording("--end", type=ClockTime(), help="Stop here (seconds or [HH:]MM:SS)."),
+    recording("--track", type=click.IntRange(min=1), rare=True, help="Audio track of several (1 = the first)."),
+    recording("--channel", type=click.IntRange(min=1), rare=True, help="Read one channel (1 = the first)."),
+)
+
+vad_options = combine(
+    detector("--vad", default="auto", show_default=True, help="Speech detector; see `whisperdiar backends`."),
+    detector("--vad-model", metavar="NAME|DIR", help="Model of the detector, by name or as a folder."),
+    detector("--vad-option", "vad_settings", multiple=True, type=Setting(), help="A setting of the detector."),
+    detector("--speech", metavar="FILE", help="Take speech regions from a file (RTTM, UEM, JSON, text), detect none."),
+)
+
+asr_options = combine(
+    word("--model", metavar="NAME|DIR", help="Whisper model: a name (small, large-v3), repository or folder."),
+    word("--language", metavar="NAME|CODE", help="Language spoken, such as German or de; detected if left out."),
+    word("--task", type=choice(defaults.WHISPER_TASKS), help="translate writes English (transcribe)."),
+    word("--prompt", help="Text that shows Whisper the style and the vocabulary."),
+    word("--hotwords", help="Words to expect, such as names."),
+    word("--asr", default="auto", show_default=True, rare=True, help="Recogniser; see `whisperdiar backends`."),
+    word("--multilingual", is_flag=True, rare=True, help="The language changes: detect it for every piece of speech."),
+    word(
+        "--word-times",
+        type=choice(defaults.WORD_TIMES),
+        rare=True,
+        help="Where times of words come from: Whisper (dtw), a CTC model (wav2vec2), or only their length (none).",
+    ),
+    word("--compute-type", rare=True, help="Number format of CTranslate2: int8, float16, float32 …"),
+    word("--batch-size", type=click.IntRange(min=1), rare=True, help="Pieces of sound decoded at once."),
+    word("--asr-option", "asr_settings", multiple=True, type=Setting(), rare=True, help="A setting of the recogniser."),
+)
+
+diarizer_options = combine(
+    speaker(
+        "--speakers",
+        type=Speakers(),
+        default=ANY_NUMBER,
+        show_default=True,
+        help="How many speakers there are: 3, or 2-5.",
+    ),
+    speaker("--diarizer", default="auto", show_default=True, help="Diarizer; see `whisperdiar backends`."),
+    speaker(
+        "--embedding", type=choice(defaults.EMBEDDINGS), rare=True, help="Cluster these voices (--diarizer embedding)."
+    ),
+    speaker(
+        "--segmentation-model",
+        metavar="NAME|PATH",
+        rare=True,
+        help="Segmentation of --diarizer onnx or pyannote, in place of its own.",
+    ),
+    speaker(
+        "--embedding-model",
+        metavar="NAME|PATH",
+        rare=True,
+        help="Speaker embedding of the diarizer, instead of its own.",
+    ),
+    speaker("--fast", is_flag=True, rare=True, help="--diarizer onnx: faster, hardly less accurate."),
+    speaker(
+        "--save-activity",
+        metavar="FILE.npz",
+        rare=True,
+        help="Keep how active each speaker is, frame by frame, as the diarizer hears it.",
+    ),
+    speaker(
+        "--save-probabilities",
+        metavar="FILE.npz",
+        rare=True,
+        help="The same; means --diarizer sortformer where none is named.",
+    ),
+    speaker("--turns", metavar="FILE", rare=True, help="Take speaker turns from an RTTM file (means --diarizer rttm)."),
+    speaker(
+        "--diarizer-option",
+        "diarizer_settings",
+        multiple=True,
+        type=Setting(),
+        rare=True,
+        help="A setting of the diarizer.",
+    ),
+)
+
+uncertain_option = speaker(
+    "--uncertain-below",
+    type=click.FloatRange(0.0, 1.0),
+    default=defaults.UNCERTAIN_BELOW,
+    show_default=True,
+    rare=True,
+    help="Words whose speaker is less probable are listed as uncertain in the JSON.",
+)
+
+
+def _apply_preset(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    if value is None:
+        return None
+    from whisperdiar.cli.configuration import apply_preset
+
+    return apply_preset(context, parameter, value)
+
+
+preset_option = option(
+    "--preset",
+    type=choice(tuple(PRESETS)),
+    is_eager=True,
+    expose_value=False,
+    callback=_apply_preset,
+    help="Set options for a kind of recording; `whisperdiar config --preset NAME` shows them.",
+)
+
+runtime_options = combine(
+    machine("--device", default=defaults.DEVICE, show_default=True, help="auto, cpu, cuda or cuda:N."),
+    machine("--threads", type=click.IntRange(min=0), default=defaults.THREADS, help="CPU threads; 0 = all."),
+    machine("--offline", is_flag=True, help="Never touch the network."),
+)
+
+quiet_option = machine("-q", "--quiet", is_flag=True, help="No progress and no summary; warnings only.")
+
+output_option = output(
+    "-o", "--output", "outputs", multiple=True, metavar="FILE|DIR/", help="Where to write; may be given again."
+)
+
+format_option = output(
+    "-f",
+    "--format",
+    "formats",
+    multiple=True,
+    metavar="NAME[,NAME]",
+    help="Output format, where the suffix does not tell it; see `whisperdiar formats`.",
+)
+
+overwrite_option = output("--overwrite", is_flag=True, help="Replace outputs that exist already.")
+
+page_option = output("--embed-media", is_flag=True, rare=True, help="Put the recording itself into the HTML page.")
+
+mux_options = combine(
+    output(
+        "--embed",
+        metavar="FILE.mp4|.mkv",
+        help="Write a copy of the video with the subtitles as a track; nothing is encoded again.",
+    ),
+    output(
+        "--embed-format",
+        type=choice(defaults.MUXED_FORMATS),
+        rare=True,
+        help="Form of the track in .mkv (srt); .mp4 has one of its own.",
+    ),
+)
+
+keep_option = output(
+    "--keep-edits",
+    type=PATH,
+    metavar="FILE.json",
+    rare=True,
+    help="Keep what a person corrected in an earlier transcript of this recording.",
+)
+
+
+def _check_report(context: click.Context, parameter: click.Parameter, value: Any) -> Any:  # noqa: ARG001
+    if value is not None:
+        from whisperdiar.cli.reporting import check_report
+
+        check_report(value)
+    return value
+
+
+report_option = output(
+    "--report",
+    "report_file",
+    type=PATH,
+    callback=_check_report,
+    metavar="FILE",
+    rare=True,
+    help="Also list what was left out and why, as .tsv or .json.",
+)
+
+
+def _check_encoding(context: click.Context, parameter: click.Parameter, value: Any) -> Any:  # noqa: ARG001
+    if value is None:
+        return None
+    from whisperdiar.formats import check_encoding
+
+    return check_encoding(value)
+
+
+encoding_option = option(
+    "--encoding",
+    metavar="NAME",
+    callback=_check_encoding,
+    help="Encoding of IN, such as cp1250, gbk or shift_jis, where it is not UTF-8; guessed if left out.",
+)
+
+language_option = option(
+    "--language",
+    metavar="NAME|CODE",
+    help="Language of the text, such as Russian or ru, where IN does not say it; guessed if left out.",
+)
+
+recording_option = option(
+    "--recording",
+    metavar="NAME",
+    help="Which recording of a file that holds several; by default that of the file's name.",
+)
+
+style_option = subtitle(
+    "--speaker-style",
+    type=choice(defaults.SPEAKER_STYLES),
+    default=defaults.SPEAKER_STYLE,
+    show_default=True,
+    help="How subtitles show who speaks; auto: as is usual in the format.",
+)
+
+subtitle_options = combine(
+    subtitle(
+        "--profile",
+        default=defaults.PROFILE,
+        show_default=True,
+        metavar="NAME|FILE.json",
+        help="Rules that subtitles are cut by: " + ", ".join(defaults.profile_names()) + ", or a file of your own.",
+    ),
+    subtitle("--max-chars", type=click.IntRange(min=1), help="Characters of a line; replaces the profile's."),
+    subtitle("--max-lines", type=click.IntRange(min=1), help="Lines of a subtitle."),
+    subtitle("--max-cps", type=float, rare=True, help="Reading speed: characters per second."),
+    subtitle("--min-duration", type=float, metavar="SECONDS", rare=True, help="A subtitle stays at least so long."),
+    subtitle("--max-duration", type=float, metavar="SECONDS", rare=True, help="A subtitle stays at most so long."),
+    subtitle("--gap", type=float, metavar="SECONDS", rare=True, help="Least time between two subtitles."),
+    subtitle("--fps", type=FrameRate(), rare=True, help="Put times on the frames of a video: 25, 23.976, 30000/1001."),
+    subtitle(
+        "--overlap/--no-overlap",
+        default=None,
+        rare=True,
+        help="Whether people who talk at once get subtitles at once; in place of the profile's way.",
+    ),
+)
+
+recut_option = subtitle(
+    "--recut", is_flag=True, help="Cut finished subtitles anew; a profile or a limit does so as well."
+)
+
+shots_option = subtitle(
+    "--shots",
+    metavar="FILE|auto",
+    rare=True,
+    help="Shot changes that subtitles keep to: a list of times, or `auto` to find them in the video.",
+)
+
+template_option = output(
+    "--template",
+    type=choice(defaults.TEMPLATES),
+    default=defaults.TEMPLATES[0],
+    show_default=True,
+    rare=True,
+    help="How DOCX, ODT and PDF are set; legal: 25 numbered lines on a page.",
+)
+
+writing_options = combine(
+    output_option, format_option, overwrite_option, style_option, template_option, subtitle_options
+)
+"""Where a transcript goes and how it is written: of every command that writes one."""

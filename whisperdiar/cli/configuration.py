@@ -1,0 +1,299 @@
+"""Configuration: `whisperdiar.toml` of the user and of the project, and presets, as defaults of options.
+
+    language = "en"                  # of every command that has --language
+    [transcribe]                     # of this command alone
+    model = "large-v3-turbo"
+    format = ["srt", "json"]
+
+The first that has a value wins: the command line, the environment, a preset that is named there, the project's file
+(in the current folder or the nearest above it), the user's file, and in each a preset that it names.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from whisperdiar.cli.declarations import PREFIX, Option, describe_source
+from whisperdiar.errors import InvalidOption
+
+NAME = "whisperdiar.toml"
+VARIABLE = "WHISPERDIAR_CONFIG"
+"""Environment variable with the one file to read; empty for none."""
+_OTHER_VARIABLES = (VARIABLE, "WHISPERDIAR_CACHE", "WHISPERDIAR_DEBUG", "WHISPERDIAR_LLM_KEY")
+_OF_THE_USER_ALONE = ("llm",)
+"""What a project's file must not set, as folders come from anywhere: to whom a transcript is sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A configuration file: its path, what it holds, and whether it is that of a project."""
+
+    path: str
+    values: Mapping[str, Any]
+    of_project: bool
+
+
+def apply(context: click.Context) -> None:
+    """Makes the values of the files the defaults of this command's options; tells of keys that no command has.
+
+    Raises:
+        InvalidOption: a file cannot be read, or a value has the wrong type.
+    """
+    options = {item.key: item for item in context.command.params if isinstance(item, Option) and item.configurable}
+    if not options:
+        return
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for file in find_files():
+        table = _table_of(file, context)
+        _warn_of_unknown(file, table, options, context)
+        preset = table.get("preset")
+        layers = [(f"preset {preset} of {file.path}", _preset(preset, file.path))] if "preset" in options else []
+        for origin, layer in (*layers, (file.path, table)):
+            for key, value in layer.items():
+                if key in options:
+                    name = options[key].name or ""
+                    values[name] = _as_typed(value, options[key], origin)
+                    origins[name] = origin
+    context.default_map = {**(context.default_map or {}), **values}
+    context.meta["whisperdiar.origins"] = origins
+
+
+def _preset(name: Any, path: str) -> Mapping[str, Any]:
+    from whisperdiar.cli.presets import PRESETS
+
+    if name is None:
+        return {}
+    if name not in PRESETS:
+        raise InvalidOption(f"{path}: preset {name!r}: choose one of {', '.join(PRESETS)}")
+    return PRESETS[name].values
+
+
+def apply_preset(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Callback of ``--preset``, which is read before all others: its values become defaults of theirs."""
+    if value is None or context.resilient_parsing:
+        return value
+    if context.get_parameter_source(parameter.name or "") not in (
+        ParameterSource.COMMANDLINE,
+        ParameterSource.ENVIRONMENT,
+    ):
+        return value  # `apply` has done it, below the options of the same file
+    from whisperdiar.cli.presets import PRESETS
+
+    origins = context.meta.setdefault("whisperdiar.origins", {})
+    context.default_map = dict(context.default_map or {})
+    for item in context.command.params:
+        if isinstance(item, Option) and item.key in PRESETS[value].values:
+            name = item.name or ""
+            context.default_map[name] = _as_typed(PRESETS[value].values[item.key], item, f"preset {value}")
+            origins[name] = f"preset {value}"
+    return value
+
+
+def find_files() -> list[File]:
+    """The configuration files that hold here, the one that wins last.
+
+    Raises:
+        InvalidOption: one cannot be read.
+    """
+    named = os.environ.get(VARIABLE)
+    if named is not None:
+        return [_read(named, of_project=False)] if named else []
+    user = user_path()
+    found = [_read(user, of_project=False)] if os.path.isfile(user) else []
+    project = _project_path()
+    if project is not None and not (found and os.path.samefile(project, user)):
+        found.append(_read(project, of_project=True))
+    return found
+
+
+def user_path() -> str:
+    """Where the user's file lies, if there is one: as is usual on the system."""
+    if sys.platform == "win32":
+        base = os.environ.get("APPDATA") or os.path.expanduser("~\\AppData\\Roaming")
+    elif sys.platform == "darwin":
+        base = os.path.expanduser("~/Library/Application Support")
+    else:
+        base = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
+    return os.path.join(base, "whisperdiar", NAME)
+
+
+def _project_path() -> str | None:
+    """The file in the current folder, or in the nearest above it."""
+    try:
+        folder = os.getcwd()
+    except OSError:  # it has been deleted
+        return None
+    while True:
+        path = os.path.join(folder, NAME)
+        if os.path.isfile(path):
+            return path
+        above = os.path.dirname(folder)
+        if above == folder:
+            return None
+        folder = above
+
+
+def _read(path: str, *, of_project: bool) -> File:
+    toml: Any = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+
+    try:
+        with open(path, "rb") as stream:
+            return File(path, toml.load(stream), of_project)
+    except OSError as error:
+        raise InvalidOption(f"{path}: it cannot be read ({error.strerror}); check the name") from error
+    except (toml.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidOption(f"{path}: this is not TOML ({error}); write KEY = VALUE, texts in quotes") from error
+
+
+def _table_of(file: File, context: click.Context) -> dict[str, Any]:
+    """What a file says to a command: keys of all commands, and those of its own table, which win."""
+    words = context.command_path.split()[1:] or [context.command.name or ""]
+    common = {key: value for key, value in file.values.items() if key not in _command_names()}
+    table: Any = file.values
+    for word in words:
+        table = table.get(word) if isinstance(table, dict) else None
+    own = table if isinstance(table, dict) else {}
+    found = {key.replace("_", "-"): value for key, value in (*common.items(), *own.items())}
+    for key in _OF_THE_USER_ALONE if file.of_project else ():
+        if found.pop(key, None) is not None:
+            _warn(f"{file.path}: {key} counts in your own {user_path()} only", context)
+    return found
+
+
+def _warn_of_unknown(
+    file: File, table: Mapping[str, Any], options: Mapping[str, Option], context: click.Context
+) -> None:
+    """One line for each key that neither this command nor, at the top of the file, any other one has."""
+    unknown = [key for key in table if key not in options]
+    every = all_keys() if unknown else frozenset()
+    common = {key.replace("_", "-") for key in file.values if key not in _command_names()}
+    for key in unknown:
+        if key not in common:
+            _warn(f"{file.path}: no option {key!r}{_nearest(key, options)}", context)
+        elif key not in every and isinstance(table[key], dict):
+            _warn(f"{file.path}: no command [{key}]{_nearest(key, _command_names())}", context)
+        elif key not in every:
+            _warn(f"{file.path}: no option {key!r}{_nearest(key, every)}", context)
+
+
+def _nearest(word: str, known: Any) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _command_names() -> tuple[str, ...]:
+    from whisperdiar.cli.commands import COMMANDS
+
+    return tuple(COMMANDS)
+
+
+def all_keys() -> frozenset[str]:
+    """The keys that any command understands."""
+    return frozenset(
+        item.key
+        for command in _all_commands()
+        for item in command.params
+        if isinstance(item, Option) and item.configurable
+    )
+
+
+def _all_commands() -> Iterator[click.Command]:
+    from whisperdiar.cli import main
+
+    context = click.Context(main)
+    for name in main.list_commands(context):
+        found = main.get_command(context, name)
+        if isinstance(found, click.Group):
+            yield from found.commands.values()
+        elif found is not None:
+            yield found
+
+
+def _as_typed(value: Any, option: Option, origin: str) -> Any:
+    """A value of TOML as if it had been typed, so that it is read and refused alike."""
+    if option.is_flag:
+        if not isinstance(value, bool):
+            raise InvalidOption(f"{origin}: {option.key} = {value!r}: write true or false")
+        return value
+    if option.multiple:
+        if isinstance(value, dict):
+            return [f"{key}={_text(item)}" for key, item in value.items()]
+        return [_text(item) for item in (value if isinstance(value, list) else [value])]
+    if isinstance(value, (bool, list, dict)):
+        raise InvalidOption(f"{origin}: {option.key} = {value!r}: write one text or number")
+    return _text(value)
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _warn(message: str, context: click.Context) -> None:  # noqa: ARG001
+    from whisperdiar.cli.console import Console
+
+    Console(quiet=True).warn(message)
+
+
+def warn_of_variables(context: click.Context) -> None:
+    """One line for each environment variable that looks like one of an option and is none."""
+    known = {PREFIX + key.replace("-", "_").upper() for key in all_keys()}
+    own = {
+        PREFIX + f"{command.name}_{item.key}".replace("-", "_").upper()
+        for command in _all_commands()
+        for item in command.params
+        if isinstance(item, Option)
+    }
+    for name in sorted(os.environ):
+        if name.startswith(PREFIX) and name not in known | own and name not in _OTHER_VARIABLES:
+            _warn(f"environment variable {name}: no option of this name{_nearest(name, known | own)}", context)
+
+
+def show(context: click.Context, command: click.Command, preset: str | None) -> None:
+    """Prints every option of a command, its value and where that comes from, in the form of a configuration file."""
+    inner = click.Context(command, info_name=command.name, parent=context.find_root())
+    apply(inner)
+    warn_of_variables(inner)
+    options = [item for item in command.params if isinstance(item, Option) and item.configurable]
+    rows = []
+    for item in sorted(options, key=lambda item: not item.is_eager):
+        typed: dict[str, Any] = {"preset": preset} if preset is not None and item.key == "preset" else {}
+        given, source = item.consume_value(inner, typed)
+        inner.set_parameter_source(item.name or "", source)
+        item.process_value(inner, given)  # refuses what cannot be meant; of --preset, sets the defaults of the others
+        where = "--preset" if typed else describe_source(inner, item)
+        rows.append((item, given if where else _default(item, inner), where))
+    order = {item.name: number for number, item in enumerate(options)}
+    rows.sort(key=lambda row: order[row[0].name])
+    lines = [f"# whisperdiar {command.name}: the user's file is {user_path()}"]
+    lines += [f"[{command.name}]"]
+    for item, value, where in rows:
+        if where:
+            lines.append(f"{item.key} = {_toml(value)}  # {where}")
+        else:
+            lines.append(f"# {item.key} = {_toml(value)}")
+    click.echo("\n".join(lines))
+
+
+def _default(item: Option, context: click.Context) -> Any:
+    return item.get_default(context, call=True)
+
+
+def _toml(value: Any) -> str:
+    import json
+
+    if value is None or not isinstance(value, (bool, int, float, str, list, tuple)):
+        return ""
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,209 @@
+"""Option and command classes: help in groups, values from configuration and environment, other programs' options.
+
+    @command("vad")
+    @option("--fps", group="Subtitles", rare=True, help="…")
+    def vad(context, **values): ...
+
+`--help` shows the options that most people need, each under the title of its group; `--help-all` shows the others, too.
+A module that declares commands imports neither the library nor what it stands on: help and completion come at once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+GROUPS = ("Output", "Subtitles", "Speakers", "Words", "Speech", "Recording", "Language model", "Machine", "Options")
+"""Titles in the help, in this order."""
+_SHORT = 18
+"""Options that a help shows without leaving any out."""
+DEFAULT_COMMAND = "transcribe"
+"""Of words that begin with none."""
+PREFIX = "WHISPERDIAR_"
+"""Of environment variables: ``WHISPERDIAR_MODEL`` is ``--model`` of every command that has it."""
+
+
+_before_work: list[Callable[[], None]] = []
+
+
+def run_before_work(prepare: Callable[[], None]) -> None:
+    """Have this done before a command does its work, and not where only its help is shown."""
+    _before_work.append(prepare)
+
+
+class Option(click.Option):
+    """An option with a place in the help, which a configuration file and the environment may set.
+
+    Args:
+        group: one of `GROUPS`.
+        rare: only `--help-all` shows it, where a command has many.
+        configurable: False for what only makes sense where a command is typed, such as ``--json``.
+    """
+
+    def __init__(
+        self, *arguments: Any, group: str = "Options", rare: bool = False, configurable: bool = True, **attributes: Any
+    ) -> None:
+        super().__init__(*arguments, **attributes)
+        self.group, self.rare, self.configurable = group, rare, configurable
+
+    @property
+    def key(self) -> str:
+        """The name in a configuration file: the long option without its dashes."""
+        return max(self.opts, key=len).lstrip("-")
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that sets it."""
+        return PREFIX + self.key.replace("-", "_").upper()
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        """The variable of this option and command, or that of this option; an empty one counts as none."""
+        found = super().resolve_envvar_value(ctx)
+        if found is not None or not self.configurable:
+            return found
+        own = PREFIX + f"{ctx.command.name}_{self.key}".replace("-", "_").upper()
+        return os.environ.get(own) or os.environ.get(self.variable) or None
+
+    def value_from_envvar(self, ctx: click.Context) -> Any:
+        """Several values stand one on a line, or behind each other where none of them holds a space."""
+        text = self.resolve_envvar_value(ctx)
+        if text is None or not self.multiple:
+            return super().value_from_envvar(ctx)
+        return [line.strip() for line in text.splitlines() if line.strip()] if "\n" in text else _split(text)
+
+    def handle_parse_result(
+        self, ctx: click.Context, opts: Mapping[str, Any], args: list[str]
+    ) -> tuple[Any, list[str]]:
+        """As click's own; an error names the file or the variable that the value came from."""
+        try:
+            return super().handle_parse_result(ctx, opts, args)
+        except click.BadParameter as error:
+            where = "" if self.name in opts else describe_source(ctx, self)
+            if not where:
+                raise
+            raise click.BadParameter(f"{error.message} (from {where})", error.ctx, error.param) from error
+
+
+def _split(text: str) -> list[str]:
+    import shlex
+
+    try:
+        return shlex.split(text, posix=os.name == "posix")
+    except ValueError:  # a quotation mark without its other half
+        return [text]
+
+
+def describe_source(context: click.Context, option: Option) -> str:
+    """The file, the environment variable or the preset that sets an option; empty where none does."""
+    if option.value_from_envvar(context) is not None:
+        own = PREFIX + f"{context.command.name}_{option.key}".replace("-", "_").upper()
+        return own if os.environ.get(own) else option.variable
+    origins: Mapping[str, str] = context.meta.get("whisperdiar.origins", {})
+    return origins.get(option.name or "", "")
+
+
+def option(*declarations: str, **attributes: Any) -> Callable[[Any], Any]:
+    """`click.option` for an `Option`."""
+    return click.option(*declarations, cls=Option, **attributes)
+
+
+class Command(click.Command):
+    """A command whose help is short and in groups, and that understands the options of similar programs."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click's own, with configuration and environment, and with a hint for an option of another program."""
+        if ctx.resilient_parsing or {"-h", "--help", "--help-all"} & set(args):
+            return super().parse_args(ctx, args)
+        from whisperdiar.cli import configuration, foreign_options
+
+        args = foreign_options.translate(args, self)
+        configuration.apply(ctx)
+        try:
+            return super().parse_args(ctx, list(args))
+        except click.NoSuchOption as error:
+            hint = foreign_options.hint(_find_typed(error.option_name, args), self)
+            if hint is None:
+                raise
+            raise click.UsageError(hint, ctx) from error
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click's own, after what `run_before_work` was given."""
+        for prepare in _before_work:
+            prepare()
+        return super().invoke(ctx)
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Beside those declared, `--help-all` where the help leaves options out."""
+        params = super().get_params(ctx)
+        return [*params, _HELP_ALL] if any(map(_is_rare, self.params)) and self._is_long() else params
+
+    def _is_long(self) -> bool:
+        return sum(isinstance(item, click.Option) for item in self.params) > _SHORT
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Each group under its title, in the order of `GROUPS`."""
+        shown_all = ctx.meta.get("whisperdiar.help_all", False) or not self._is_long()
+        sections: dict[str, list[tuple[str, str]]] = {title: [] for title in GROUPS}
+        hidden = 0
+        for item in self.get_params(ctx):
+            record = None if isinstance(item, click.Argument) else item.get_help_record(ctx)
+            if record is None or (shown_all and item.opts == ["--help-all"]):
+                continue
+            if _is_rare(item) and not shown_all:
+                hidden += 1
+                continue
+            sections[getattr(item, "group", "Options")].append(record)
+        for title, rows in sections.items():
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+        if hidden:
+            formatter.write_paragraph()
+            formatter.write_text(f"{hidden} more options: {ctx.command_path} --help-all")
+
+
+def _find_typed(name: str, arguments: Sequence[str]) -> str:
+    """The word that holds an option: click takes ``-map`` for ``-m`` and further letters."""
+    if name.startswith("--"):
+        return name
+    return next((item for item in arguments if item.startswith(name) and not item.startswith("--")), name)
+
+
+def _is_rare(item: click.Parameter) -> bool:
+    return getattr(item, "rare", False)
+
+
+def _show_all(context: click.Context, parameter: click.Parameter, value: bool) -> None:  # noqa: ARG001
+    if value and not context.resilient_parsing:
+        context.meta["whisperdiar.help_all"] = True
+        click.echo(context.get_help(), color=context.color)
+        context.exit()
+
+
+_HELP_ALL = Option(
+    ["--help-all"],
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    configurable=False,
+    callback=_show_all,
+    help="Show all options.",
+)
+
+
+def command(name: str, **attributes: Any) -> Callable[[Any], click.Command]:
+    """`click.command` for a `Command`; the function gets the context and the values."""
+
+    def declare(function: Callable[..., Any]) -> click.Command:
+        return click.command(name, cls=Command, **attributes)(click.pass_context(function))
+
+    return declare
+
+
+def is_typed(context: click.Context, name: str) -> bool:
+    """Whether the user gave this option where the command was typed, by its own name or another program's."""
+    return context.get_parameter_source(name) is ParameterSource.COMMANDLINE
