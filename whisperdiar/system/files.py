@@ -130,6 +130,7 @@ def stage(path: str | os.PathLike[str], *, sync: bool = False, replace: bool = T
     try:
         target = os.path.realpath(os.fspath(path))
         before = _status(target)
+        _refuse_folder(before)
         if before is not None and not stat.S_ISREG(before.st_mode):
             raise OutputError(f"{format_path(path)}: this is no file, and only a file can be written here")
         _check_allowed(target, before)
@@ -160,8 +161,7 @@ def check_writable(path: str | os.PathLike[str], *, tried: set[str] | None = Non
             os.fstat(descriptor)
             return
         before = _status(text)
-        if before is not None and stat.S_ISDIR(before.st_mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        _refuse_folder(before)
         _check_allowed(text, before)
         folder = os.path.dirname(os.path.realpath(text))
         if (before is None or stat.S_ISREG(before.st_mode)) and folder not in (tried or ()):
@@ -239,14 +239,18 @@ def _write(path: str, data: bytes, sync: bool, replace: bool) -> None:
         _write_all(os.dup(descriptor), data, sync=False)
         return
     before = _status(path)
-    if before is not None and stat.S_ISDIR(before.st_mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    _refuse_folder(before)
     if before is not None and not stat.S_ISREG(before.st_mode):
         _write_all(os.open(path, os.O_WRONLY), data, sync=False)
         return
     _check_allowed(path, before)
     with _replace(os.path.realpath(path), before, sync=sync, replace=replace) as temporary:
         _write_all(os.open(temporary, _CREATE, 0o666), data, sync=sync)
+
+
+def _refuse_folder(before: os.stat_result | None) -> None:
+    if before is not None and stat.S_ISDIR(before.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
 
 
 def _check_allowed(path: str, before: os.stat_result | None) -> None:
