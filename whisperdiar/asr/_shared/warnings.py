@@ -73,10 +73,8 @@ def _causes(dropped: Sequence[Dropped]) -> list[str]:
 
 def _level(audio: Audio, speech: Sequence[Span]) -> float:
     """Of the loudest stretch of speech, dBFS; at most a minute of each is looked at."""
-    powers = [
-        float(np.mean(np.square(audio.crop(Span(span.start, min(span.end, span.start + _LARGEST_BLOCK_S))).mono)))
-        for span in speech
-    ]
+    blocks = (audio.crop(Span(span.start, min(span.end, span.start + _LARGEST_BLOCK_S))).mono for span in speech)
+    powers = [float(np.mean(np.square(samples))) for samples in blocks if samples.size]
     return float(10.0 * np.log10(max(max(powers, default=0.0), 1e-12)))
 
 
