@@ -8,6 +8,7 @@ functions of this module say what holds for an object without it:
     prepare()                  import, fetch and load; may be called again at no cost
     release()                  free what `prepare` loaded      (`release`)
     runtime    Runtime         where it computes, and on how many threads   (`threads_of`, `device_of`)
+    does_itself    set of str  steps of refinement that a recogniser does by itself   (`refinement_steps`)
 
 Backends that are found by name (`whisperdiar.registry`) have them all but `release`, and `name` and `settings_type`
 besides: `BaseBackend` and, for those with a model, `LoadingBackend` bring what is the same in all of them;
@@ -71,6 +72,14 @@ def device_of(backend: object) -> str | None:
 
 SettingsT = TypeVar("SettingsT")
 LoadedT = TypeVar("LoadedT")
+REFINEMENT_STEPS = frozenset({"word_times", "filters", "gaps"})
+"""What becomes of the words of every recogniser: forced alignment, where its settings ask for it; filters against
+hallucinations; speech without words, which is told, and decoded again where its settings have a `fill_gaps`."""
+
+
+def refinement_steps(recogniser: object) -> frozenset[str]:
+    """Steps that a recogniser leaves to the stage behind it: all that are not in its attribute `does_itself`."""
+    return REFINEMENT_STEPS - frozenset(getattr(recogniser, "does_itself", ()))
 
 
 class BaseBackend(Generic[SettingsT]):
@@ -178,7 +187,10 @@ class Transcriber(Protocol):
         language: str | None = None,
         progress: Progress = no_progress,
     ) -> Transcription:
-        """Words in order of time, only from `speech`; `language` None means: detect it."""
+        """Words in order of time, only from `speech`; `language` None means: detect it.
+
+        `Transcription.no_speech` may tell how probable it is that nobody speaks, by the recogniser's own account.
+        """
 
 
 @runtime_checkable

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from whisperdiar.contracts import TextAwareDiarizer, info_of, record_of, release
+from whisperdiar.contracts import REFINEMENT_STEPS, TextAwareDiarizer, info_of, record_of, release
 from whisperdiar.errors import BackendError, InvalidOption, WhisperdiarError
 from whisperdiar.formats import Format, by_name, describe
 from whisperdiar.joining import Origin, join
@@ -205,6 +205,9 @@ def _check_detector(backend: Any) -> None:
 
 
 def _check_transcriber(backend: Any) -> None:
+    own = frozenset(getattr(backend, "does_itself", ()))
+    known = ", ".join(sorted(REFINEMENT_STEPS))
+    _require(own <= REFINEMENT_STEPS, f"`does_itself` names steps of refinement ({known})")
     audio = sample()
     speech = (Span(0.0, audio.duration),)
     languages = info_of(backend).languages if info_of(backend) else ()  # type: ignore[union-attr]

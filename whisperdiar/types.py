@@ -381,6 +381,8 @@ class Transcription:
         dropped: what was recognised and left out, and speech for which there are no words.
         warnings: sentences for the user about what may be wrong.
         notes: sentences for the user about what was done and is as it should be.
+        no_speech: spans of the audio, each with the recogniser's own probability (0 to 1) that nobody speaks there;
+            phrases that recognisers like to invent are not believed where it is high.
     """
 
     language: str | None
@@ -389,6 +391,7 @@ class Transcription:
     dropped: tuple[Dropped, ...] = ()
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    no_speech: tuple[tuple[Span, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,8 @@ from whisperdiar.errors import (
     UnsupportedRequest,
 )
 from whisperdiar.options import Runtime
-from whisperdiar.options.embedding import EcapaSettings, EmbeddingSettings
+from whisperdiar.options.ecapa import EcapaSettings
+from whisperdiar.options.embedding import EmbeddingSettings
 from whisperdiar.types import ANY_SPEAKERS
 
 pytestmark = pytest.mark.model

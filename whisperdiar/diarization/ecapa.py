@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from whisperdiar.diarization.embedding.diarizer import EmbeddingDiarizer
 from whisperdiar.diarization.embedding.encoders import ECAPA
-from whisperdiar.options.embedding import EcapaSettings
+from whisperdiar.options.ecapa import EcapaSettings
 from whisperdiar.types import BackendInfo
 
 

@@ -13,7 +13,7 @@ from typing import ClassVar
 from whisperdiar.diarization.embedding.diarizer import EmbeddingDiarizer
 from whisperdiar.diarization.embedding.encoders import ECAPA
 from whisperdiar.options.embedding import EmbeddingSettings
-from whisperdiar.options.onnx_diarization import CAMPPLUS, WESPEAKER
+from whisperdiar.options.onnx import CAMPPLUS, WESPEAKER
 from whisperdiar.types import BackendInfo
 
 

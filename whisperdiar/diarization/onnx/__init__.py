@@ -46,7 +46,7 @@ from whisperdiar.diarization.onnx.segmentation import Segmentation
 from whisperdiar.errors import InvalidOption, UnsupportedRequest
 from whisperdiar.frameworks.torch import require
 from whisperdiar.options import SAMPLE_RATE_HZ, OnnxSettings
-from whisperdiar.options.onnx_diarization import CAMPPLUS, EXACT_CLUSTER, EXACT_LINKAGE, VBX, VBX_FA, VBX_FB
+from whisperdiar.options.onnx import CAMPPLUS, EXACT_CLUSTER, EXACT_LINKAGE, VBX, VBX_FA, VBX_FB
 from whisperdiar.types import (
     ActivityValues,
     Audio,
