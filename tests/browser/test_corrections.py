@@ -458,6 +458,26 @@ def test_on_a_phone_the_text_comes_first_and_the_panels_behind_a_button(show):
     assert "Ben" in box
 
 
+@pytest.mark.parametrize("width", [320, 390])
+def test_what_corrects_fits_into_a_narrow_window(show, width):
+    page = show(TALK, size=(width, 700))
+    wide = "return document.documentElement.scrollWidth"
+    outside = """
+        return [...document.querySelectorAll(".writing *, #passage *")].filter((node) => {
+          const box = node.getBoundingClientRect();
+          return box.width && (box.right > innerWidth + 1 || box.left < -1);
+        }).map((node) => node.outerHTML);
+    """
+    for word in range(10):
+        double_click(page, word)
+        assert page.js(outside) == []
+        assert page.js(wide) <= width
+        page.press(Keys.ESCAPE)
+    page.find(".row .more").click()
+    page.wait("document.querySelector('#passage:popover-open')")
+    assert page.js(outside) == []
+
+
 def test_the_menu_and_the_fields_have_names_and_give_the_focus_back(page):
     page.find('.row[data-row="1"] .more').send_keys(Keys.ENTER)
     page.wait("document.querySelector('#passage:popover-open')")
@@ -494,3 +514,37 @@ def test_data_of_the_page_names_no_folder(tmp_path):
     assert "talk.wav" in text
     assert json.dumps(str(tmp_path)) not in text
     assert str(Path.home()) not in text
+
+
+def test_a_name_that_others_say_is_offered_with_its_evidence_and_never_taken(show):
+    page = show(
+        replace(
+            talk("Dan, what did you find?", "Two <b>errors</b>."), speakers=(Speaker(ANNA, ANNA), Speaker(BEN, BEN))
+        )
+    )
+    offer = page.find("#speakers .offer")
+    assert "Dan, what did you find?" in offer.text
+    assert "Use the name Dan" in offer.text.replace("\n", " ")
+    assert "Speaker 2" in page.find("#lanes").text, "nobody has taken it"
+    assert transcript_json.loads(page.download("json")).name(BEN) == BEN
+    offer.find_element("css selector", ".button").click()
+    assert transcript_json.loads(page.download("json")).name(BEN) == "Dan"
+    assert "Dan" in page.find("#lanes").text
+    assert not page.find("#speakers .offer").is_displayed()
+    page.find("#transcript").click()
+    undo(page)
+    assert page.find("#speakers .offer").is_displayed()
+    assert transcript_json.loads(page.download("json")).name(BEN) == BEN
+
+
+def test_the_top_is_as_high_as_it_must_be_after_the_window_grows(show):
+    page = show(TALK, size=(390, 844))
+    double_click(page, 10)
+    page.press("No", Keys.ENTER)
+    height = "return document.querySelector('.top').offsetHeight"
+    narrow = page.js(height)
+    page.browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": 1200, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    )
+    page.wait("document.querySelector('.top').offsetHeight < arguments[0]", narrow)
+    assert page.js(height) < 80

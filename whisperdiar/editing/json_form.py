@@ -206,9 +206,10 @@ def _segments(
             for word, place in zip(segment.words, places, strict=True)
         )
         first += len(words)
-        start = places[0]
-        same = start is not None and transcript.segments[home[start]]
-        if same and same.speaker == segment.speaker and same.words == words and start == begins[home[start]]:
+        same = (
+            None if places[0] is None or places[0] != begins[home[places[0]]] else transcript.segments[home[places[0]]]
+        )
+        if same is not None and same.speaker == segment.speaker and same.words == words:
             made.append(same)
         else:
             made.append(Segment(words, segment.speaker, segment.simultaneous, edited=True))

@@ -45,6 +45,8 @@ class Editor {
     const own = { row, finish, cancel: leave, away };
     node.replaceWith(box);
     this.open = own;
+    const beyond = tools.getBoundingClientRect().right - (root.clientWidth - 8);
+    if (beyond > 0) tools.style.left = `${-beyond}px`;
     box.addEventListener("keydown", (event) => {
       if (event.isComposing) return;
       if (event.key === "Escape") leave();
