@@ -10,14 +10,17 @@ from pathlib import Path
 
 import docx
 import pytest
+from hypothesis import HealthCheck, Phase, assume, given, settings
 
 from tests.browser.conftest import Open, Page, visit
 from tests.browser.test_viewer import ANNA, BEN, MARKUP, TALK, call, talk
+from tests.formats_strategies import transcripts
 from whisperdiar import Speaker, Transcript, editing
 from whisperdiar.cli import run
 from whisperdiar.formats import WriteOptions, by_name
 from whisperdiar.formats import html as page_format
 from whisperdiar.formats import json as transcript_json
+from whisperdiar.formats._writing.notes import remove_folders
 
 Keys = pytest.importorskip("selenium.webdriver", reason="selenium is not installed (extra test)").Keys
 
@@ -42,8 +45,8 @@ def choose(page: Page, row: int, item: str, *, button: str = ".more") -> None:
     """An item of the menu of a passage (`.more`), or of all passages under a name (`.name`)."""
     page.find(f'.row[data-row="{row}"] {button}').click()
     page.wait("document.querySelector('#passage:popover-open')")
-    items = page.browser.find_elements("css selector", "#passage button")
-    next(node for node in items if node.text.split("\n")[-1] == item).click()
+    find = "[...document.querySelectorAll('#passage button')].find((node) => node.textContent.endsWith(arguments[0]))"
+    page.js(f"return {find}", item).click()
 
 
 def rows_of(page: Page) -> list[str]:
@@ -548,3 +551,38 @@ def test_the_top_is_as_high_as_it_must_be_after_the_window_grows(show):
     )
     page.wait("document.querySelector('.top').offsetHeight < arguments[0]", narrow)
     assert page.js(height) < 80
+
+
+@settings(
+    max_examples=12,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),  # a failure is small enough, and every look takes its time
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(transcript=transcripts)
+def test_any_transcript_can_be_corrected_saved_as_a_page_and_put_back(chromium, tmp_path, transcript):
+    assume(transcript.segments)
+    transcript = replace(transcript, language="en")
+    path, again = tmp_path / "any.html", tmp_path / "again.html"
+    path.write_text(page_format.dumps(transcript, options=WriteOptions()), encoding="utf-8")
+    page = visit(chromium, path)
+    before = page.download("json")
+    page.find('.row[data-row="0"] .more').click()
+    page.find("#passage input").send_keys("Guest <1>", Keys.ENTER)
+    choose(page, 0, "Correct the text")
+    page.find(".writing textarea").send_keys(" and more", Keys.CONTROL, Keys.ENTER)
+    downloaded = transcript_json.loads(page.download("json"))
+    assert downloaded.name(downloaded.segments[0].speaker) == "Guest <1>"
+    assert downloaded.segments[0].text.endswith("and more")
+    shown = replace(transcript, provenance=remove_folders(transcript.provenance))
+    done = editing.apply_json(
+        page.download("json"), transcript_json.loads(transcript_json.dumps(shown, options=WriteOptions()))
+    )
+    assert done.transcript.segments == downloaded.segments
+    again.write_text(page.download("html"), encoding="utf-8")
+    page.find("#save summary").click()
+    page.find("#undo-all").click()
+    assert page.download("json") == before
+    assert page.complaints() == []
+    copy = visit(chromium, again)
+    assert transcript_json.loads(copy.download("json")) == downloaded
+    assert copy.complaints() == []
