@@ -263,6 +263,7 @@ def test_corrections_of_another_transcript_stay_with_it(show, tmp_path):
         '{"version": 1, "saved": 0, "actions": [[{"kind": "splice", "at": 900, "remove": 1, "add": []}]]}',
         '{"version": 1, "saved": 0, "actions": [[{"kind": "splice", "at": 0, "remove": 1, "add": [{"speaker": 77, '
         '"flags": 0, "words": [["x", 0, 1, 1, 1, 0, null, 0, -1, false, null]]}]}]]}',
+        '{"version": 1, "saved": 0, "actions": [[{"kind": "name", "who": 2, "name": "Nobody", "renamed": true}]]}',
         '{"version": 1, "saved": 0, "actions": [[{"kind": "name", "who": 0, "name": "First", "renamed": true}], '
         '[{"kind": "constructor"}]]}',
     ],
@@ -275,6 +276,14 @@ def test_what_is_no_history_of_this_page_is_passed_over(page, kept):
     page.wait("document.documentElement.dataset.ready")
     assert transcript_json.loads(page.download("json")) == saved(TALK)
     assert page.complaints() == []
+
+
+def test_a_browser_that_keeps_nothing_says_so(page):
+    page.js("Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError') }")
+    double_click(page, 10)
+    page.press("No", Keys.ENTER)
+    assert page.find("#state").text == "This browser cannot keep the corrections: download them"
+    assert rows_of(page)[1].startswith("No I finished")
 
 
 def test_leaving_with_corrections_asks_and_without_does_not(page):

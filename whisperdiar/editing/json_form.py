@@ -239,11 +239,12 @@ def _speakers(
     transcript: Transcript, edited: Transcript, used: set[str | None], before: Sequence[str | None]
 ) -> tuple[Speaker, ...]:
     """The list with new names and new people; without those whom the corrections left nothing to say."""
+    lost = set(before)
     names = {label: " ".join(name.split()) or label for label, name in speaker_names(edited).items()}
     kept = [
         replace(item, name=names.get(item.id, item.name))
         for item in transcript.speakers
-        if item.id in used or item.id not in set(before)
+        if item.id in used or item.id not in lost
     ]
     listed = {item.id for item in transcript.speakers}
     new = [Speaker(label, name) for label, name in names.items() if label not in listed and label in used]

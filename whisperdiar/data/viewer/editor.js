@@ -220,7 +220,7 @@ class Store {
   write(history) {
     try {
       if (history.done.length) localStorage.setItem(this.key, history.toJson());
-      else localStorage.removeItem(this.key);
+      else if (this.made) localStorage.removeItem(this.made); // without a key there is nothing to remove
       return true;
     } catch { return false; }
   }
