@@ -10,14 +10,17 @@ from pathlib import Path
 
 import docx
 import pytest
+from hypothesis import HealthCheck, Phase, assume, given, settings
 
 from tests.browser.conftest import Open, Page, visit
 from tests.browser.test_viewer import ANNA, BEN, MARKUP, TALK, call, talk
+from tests.formats_strategies import transcripts
 from whisperdiar import Speaker, Transcript, editing
 from whisperdiar.cli import run
 from whisperdiar.formats import WriteOptions, by_name
 from whisperdiar.formats import html as page_format
 from whisperdiar.formats import json as transcript_json
+from whisperdiar.formats._writing.notes import remove_folders
 
 Keys = pytest.importorskip("selenium.webdriver", reason="selenium is not installed (extra test)").Keys
 
@@ -42,8 +45,8 @@ def choose(page: Page, row: int, item: str, *, button: str = ".more") -> None:
     """An item of the menu of a passage (`.more`), or of all passages under a name (`.name`)."""
     page.find(f'.row[data-row="{row}"] {button}').click()
     page.wait("document.querySelector('#passage:popover-open')")
-    items = page.browser.find_elements("css selector", "#passage button")
-    next(node for node in items if node.text.split("\n")[-1] == item).click()
+    find = "[...document.querySelectorAll('#passage button')].find((node) => node.textContent.endsWith(arguments[0]))"
+    page.js(f"return {find}", item).click()
 
 
 def rows_of(page: Page) -> list[str]:
@@ -260,6 +263,7 @@ def test_corrections_of_another_transcript_stay_with_it(show, tmp_path):
         '{"version": 1, "saved": 0, "actions": [[{"kind": "splice", "at": 900, "remove": 1, "add": []}]]}',
         '{"version": 1, "saved": 0, "actions": [[{"kind": "splice", "at": 0, "remove": 1, "add": [{"speaker": 77, '
         '"flags": 0, "words": [["x", 0, 1, 1, 1, 0, null, 0, -1, false, null]]}]}]]}',
+        '{"version": 1, "saved": 0, "actions": [[{"kind": "name", "who": 2, "name": "Nobody", "renamed": true}]]}',
         '{"version": 1, "saved": 0, "actions": [[{"kind": "name", "who": 0, "name": "First", "renamed": true}], '
         '[{"kind": "constructor"}]]}',
     ],
@@ -272,6 +276,14 @@ def test_what_is_no_history_of_this_page_is_passed_over(page, kept):
     page.wait("document.documentElement.dataset.ready")
     assert transcript_json.loads(page.download("json")) == saved(TALK)
     assert page.complaints() == []
+
+
+def test_a_browser_that_keeps_nothing_says_so(page):
+    page.js("Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError') }")
+    double_click(page, 10)
+    page.press("No", Keys.ENTER)
+    assert page.find("#state").text == "This browser cannot keep the corrections: download them"
+    assert rows_of(page)[1].startswith("No I finished")
 
 
 def test_leaving_with_corrections_asks_and_without_does_not(page):
@@ -458,6 +470,26 @@ def test_on_a_phone_the_text_comes_first_and_the_panels_behind_a_button(show):
     assert "Ben" in box
 
 
+@pytest.mark.parametrize("width", [320, 390])
+def test_what_corrects_fits_into_a_narrow_window(show, width):
+    page = show(TALK, size=(width, 700))
+    wide = "return document.documentElement.scrollWidth"
+    outside = """
+        return [...document.querySelectorAll(".writing *, #passage *")].filter((node) => {
+          const box = node.getBoundingClientRect();
+          return box.width && (box.right > innerWidth + 1 || box.left < -1);
+        }).map((node) => node.outerHTML);
+    """
+    for word in range(10):
+        double_click(page, word)
+        assert page.js(outside) == []
+        assert page.js(wide) <= width
+        page.press(Keys.ESCAPE)
+    page.find(".row .more").click()
+    page.wait("document.querySelector('#passage:popover-open')")
+    assert page.js(outside) == []
+
+
 def test_the_menu_and_the_fields_have_names_and_give_the_focus_back(page):
     page.find('.row[data-row="1"] .more').send_keys(Keys.ENTER)
     page.wait("document.querySelector('#passage:popover-open')")
@@ -494,3 +526,72 @@ def test_data_of_the_page_names_no_folder(tmp_path):
     assert "talk.wav" in text
     assert json.dumps(str(tmp_path)) not in text
     assert str(Path.home()) not in text
+
+
+def test_a_name_that_others_say_is_offered_with_its_evidence_and_never_taken(show):
+    page = show(
+        replace(
+            talk("Dan, what did you find?", "Two <b>errors</b>."), speakers=(Speaker(ANNA, ANNA), Speaker(BEN, BEN))
+        )
+    )
+    offer = page.find("#speakers .offer")
+    assert "Dan, what did you find?" in offer.text
+    assert "Use the name Dan" in offer.text.replace("\n", " ")
+    assert "Speaker 2" in page.find("#lanes").text, "nobody has taken it"
+    assert transcript_json.loads(page.download("json")).name(BEN) == BEN
+    offer.find_element("css selector", ".button").click()
+    assert transcript_json.loads(page.download("json")).name(BEN) == "Dan"
+    assert "Dan" in page.find("#lanes").text
+    assert not page.find("#speakers .offer").is_displayed()
+    page.find("#transcript").click()
+    undo(page)
+    assert page.find("#speakers .offer").is_displayed()
+    assert transcript_json.loads(page.download("json")).name(BEN) == BEN
+
+
+def test_the_top_is_as_high_as_it_must_be_after_the_window_grows(show):
+    page = show(TALK, size=(390, 844))
+    double_click(page, 10)
+    page.press("No", Keys.ENTER)
+    height = "return document.querySelector('.top').offsetHeight"
+    narrow = page.js(height)
+    page.browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": 1200, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    )
+    page.wait("document.querySelector('.top').offsetHeight < arguments[0]", narrow)
+    assert page.js(height) < 80
+
+
+@settings(
+    max_examples=12,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),  # a failure is small enough, and every look takes its time
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(transcript=transcripts)
+def test_any_transcript_can_be_corrected_saved_as_a_page_and_put_back(chromium, tmp_path, transcript):
+    assume(transcript.segments)
+    transcript = replace(transcript, language="en")
+    path, again = tmp_path / "any.html", tmp_path / "again.html"
+    path.write_text(page_format.dumps(transcript, options=WriteOptions()), encoding="utf-8")
+    page = visit(chromium, path)
+    before = page.download("json")
+    page.find('.row[data-row="0"] .more').click()
+    page.find("#passage input").send_keys("Guest <1>", Keys.ENTER)
+    choose(page, 0, "Correct the text")
+    page.find(".writing textarea").send_keys(" and more", Keys.CONTROL, Keys.ENTER)
+    downloaded = transcript_json.loads(page.download("json"))
+    assert downloaded.name(downloaded.segments[0].speaker) == "Guest <1>"
+    assert downloaded.segments[0].text.endswith("and more")
+    shown = replace(transcript, provenance=remove_folders(transcript.provenance))
+    done = editing.apply_json(
+        page.download("json"), transcript_json.loads(transcript_json.dumps(shown, options=WriteOptions()))
+    )
+    assert done.transcript.segments == downloaded.segments
+    again.write_text(page.download("html"), encoding="utf-8")
+    page.find("#save summary").click()
+    page.find("#undo-all").click()
+    assert page.download("json") == before
+    assert page.complaints() == []
+    copy = visit(chromium, again)
+    assert transcript_json.loads(copy.download("json")) == downloaded
+    assert copy.complaints() == []

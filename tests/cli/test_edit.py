@@ -50,6 +50,41 @@ def test_nothing_corrected_gives_the_same_file(cli: Cli, transcript: Path, tmp_p
     assert (tmp_path / "new.json").read_bytes() == transcript.read_bytes()
 
 
+def test_the_json_of_a_page_is_applied_like_a_text(cli: Cli, transcript: Path, tmp_path: Path) -> None:
+    data = json.loads(transcript.read_text("utf-8"))
+    data["speakers"][0]["name"] = "Anna"
+    data["segments"][2]["words"][-1] |= {"text": " short.", "edited": True}
+    (tmp_path / "page.json").write_text("\ufeff" + json.dumps(data), "utf-8")
+    made = cli("apply", "page.json", "--transcript", transcript, "-o", "new.json", "-o", "new.srt")
+    assert made.code == 0, made.err
+    assert "page.json: 1 word corrected; speakers: 1 renamed" in made.err
+    assert "Anna: That is too short." in (tmp_path / "new.srt").read_text("utf-8")
+    new = json.loads((tmp_path / "new.json").read_text("utf-8"))
+    assert new["provenance"]["edits"] == [{"corrected": 1, "renamed": 1}]
+    (tmp_path / "copy.json").write_bytes(transcript.read_bytes())
+    assert "nothing was changed" in cli("apply", "copy.json", "--transcript", transcript, "-o", "same.json").err
+    assert (tmp_path / "same.json").read_bytes() == transcript.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ('{"segments": []}', "no schema_version"),
+        ('{"schema_version": 1', "page.json: "),
+        ('{"schema_version": 1, "recording_id": "other", "duration": 1, "segments": []}', "the recording 'other'"),
+    ],
+)
+def test_json_that_is_no_correction_is_one_line(
+    cli: Cli, transcript: Path, tmp_path: Path, text: str, cause: str
+) -> None:
+    (tmp_path / "page.json").write_text(text, "utf-8")
+    done = cli("apply", "page.json", "--transcript", transcript, "-o", "new.json")
+    assert done.code == 1
+    (line,) = done.complaints
+    assert cause in line
+    assert not (tmp_path / "new.json").exists()
+
+
 def test_corrections_are_not_overwritten_unasked(cli: Cli, transcript: Path, tmp_path: Path) -> None:
     (tmp_path / "work.txt").write_text("hours of work", "utf-8")
     done = cli("edit", transcript, "-o", "work.txt")

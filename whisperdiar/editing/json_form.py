@@ -206,9 +206,10 @@ def _segments(
             for word, place in zip(segment.words, places, strict=True)
         )
         first += len(words)
-        start = places[0]
-        same = start is not None and transcript.segments[home[start]]
-        if same and same.speaker == segment.speaker and same.words == words and start == begins[home[start]]:
+        same = (
+            None if places[0] is None or places[0] != begins[home[places[0]]] else transcript.segments[home[places[0]]]
+        )
+        if same is not None and same.speaker == segment.speaker and same.words == words:
             made.append(same)
         else:
             made.append(Segment(words, segment.speaker, segment.simultaneous, edited=True))
@@ -238,11 +239,12 @@ def _speakers(
     transcript: Transcript, edited: Transcript, used: set[str | None], before: Sequence[str | None]
 ) -> tuple[Speaker, ...]:
     """The list with new names and new people; without those whom the corrections left nothing to say."""
+    lost = set(before)
     names = {label: " ".join(name.split()) or label for label, name in speaker_names(edited).items()}
     kept = [
         replace(item, name=names.get(item.id, item.name))
         for item in transcript.speakers
-        if item.id in used or item.id not in set(before)
+        if item.id in used or item.id not in lost
     ]
     listed = {item.id for item in transcript.speakers}
     new = [Speaker(label, name) for label, name in names.items() if label not in listed and label in used]

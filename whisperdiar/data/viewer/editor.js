@@ -45,6 +45,8 @@ class Editor {
     const own = { row, finish, cancel: leave, away };
     node.replaceWith(box);
     this.open = own;
+    const beyond = tools.getBoundingClientRect().right - (root.clientWidth - 8);
+    if (beyond > 0) tools.style.left = `${-beyond}px`;
     box.addEventListener("keydown", (event) => {
       if (event.isComposing) return;
       if (event.key === "Escape") leave();
@@ -218,7 +220,7 @@ class Store {
   write(history) {
     try {
       if (history.done.length) localStorage.setItem(this.key, history.toJson());
-      else localStorage.removeItem(this.key);
+      else if (this.made) localStorage.removeItem(this.made); // without a key there is nothing to remove
       return true;
     } catch { return false; }
   }

@@ -108,16 +108,20 @@ function restoreHistory(book, text) {
   const kept = JSON.parse(text), history = new History(book);
   if (kept.version !== 1 || !Array.isArray(kept.actions)) throw new TypeError("no corrections of this page");
   for (const action of kept.actions) {
-    for (const command of action) checkCommand(book, command);
+    let added = 0; // people whom the same action has brought in before
+    for (const command of action) {
+      checkCommand(book, command, added);
+      added += command.kind === "person";
+    }
     history.run(action);
   }
   history.saved = Number.isInteger(kept.saved) ? kept.saved : 0;
   return history;
 }
 
-function checkCommand(book, command) {
+function checkCommand(book, command, added) {
   const whole = (value, low, high) => Number.isInteger(value) && value >= low && value <= high;
-  const speaker = (who) => who === null || whole(who, 0, book.labels.length); // a person may be added by the same action
+  const speaker = (who) => who === null || whole(who, 0, book.labels.length - 1 + added);
   const word = (item) => {
     if (!Array.isArray(item) || item.length !== FIELDS.length) return false;
     const [text, start, end, probability, confidence, who, second, flags, source, kept, replaced] = item;
@@ -129,7 +133,7 @@ function checkCommand(book, command) {
   const segment = (item) => speaker(item.speaker) && whole(item.flags, 0, 3) && item.words.length > 0 && item.words.every(word);
   const good = {
     splice: () => whole(command.at, 0, book.parts.length) && whole(command.remove, 0, book.parts.length - command.at) && command.add.every(segment),
-    name: () => whole(command.who, 0, book.labels.length) && typeof command.name === "string" && typeof command.renamed === "boolean",
+    name: () => whole(command.who, 0, book.labels.length - 1 + added) && typeof command.name === "string" && typeof command.renamed === "boolean",
     person: () => typeof command.label === "string" && typeof command.name === "string" && !book.labels.includes(command.label),
   };
   if (!Object.hasOwn(good, command.kind) || !good[command.kind]()) throw new TypeError("no correction of this transcript");
@@ -452,7 +456,8 @@ function missingTurns(turns, said) {
   for (const { start, end, middle, before, after } of said) {
     if (after === null || after === before || start === end) continue;
     if ((own.get(after) ?? []).some((turn) => turn.start <= middle && middle < turn.end)) continue;
-    lonely.set(after, [...(lonely.get(after) ?? []), [start, end]]);
+    if (!lonely.has(after)) lonely.set(after, []);
+    lonely.get(after).push([start, end]);
   }
   return [...lonely].flatMap(([speaker, spans]) => joined(spans, JOINED_MS).map(([start, end]) => ({ start, end, speaker, channel: 1, confidence: null })));
 }

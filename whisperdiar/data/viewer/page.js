@@ -212,15 +212,14 @@ function refresh() {
   $("empty").hidden = book.count > 0;
   if (query.wanted) look($("query").value, { stay: true });
   showState();
-  if (!store.write(history)) say(words.notKept);
   tick(true);
 }
 
 // Whether there is anything that only this browser has.
 function showState() {
-  const { unsaved } = history;
+  const { unsaved } = history, kept = store.write(history);
   $("state").hidden = !unsaved;
-  $("state").textContent = unsaved ? words.unsaved : "";
+  $("state").textContent = !unsaved ? "" : kept ? words.unsaved : words.notKept;
   $("history").hidden = !history.done.length && !history.undone.length;
   $("undo").disabled = !history.done.length;
   $("redo").disabled = !history.undone.length;
@@ -257,7 +256,6 @@ function rename(who, text) {
   showNames();
   showAnswers();
   showState();
-  if (!store.write(history)) say(words.notKept);
   tick();
   say(`${words.renamed}: ${book.name(who)}`);
 }
@@ -281,7 +279,7 @@ function showSpeakers() {
     field.value = book.name(who);
     field.dir = "auto";
     field.dataset.who = who;
-    field.setAttribute("aria-label", `${words.nameOf} ${book.labels[who]}`);
+    field.setAttribute("aria-label", `${words.nameOf} ${book.name(who)}`);
     field.addEventListener("change", () => { rename(who, field.value); field.value = book.name(who); });
     field.addEventListener("keydown", (event) => {
       if (event.key === "Enter") field.blur();
@@ -492,7 +490,6 @@ $("save").addEventListener("click", (event) => {
   setTimeout(() => URL.revokeObjectURL(link.href), 60000);
   if (kind === "json" || kind === "html") { // which hold everything
     history.saved = history.done.length;
-    store.write(history);
     showState();
   }
   $("save").open = false;

@@ -21,6 +21,7 @@ from whisperdiar.formats._writing.render import subtitle_cues
 from whisperdiar.formats._writing.speakers import clean_names, readable_prefixes
 from whisperdiar.options import StatisticsOptions, WriteOptions
 from whisperdiar.statistics import Statistics, talk_statistics
+from whisperdiar.suggested_names import suggest_names
 from whisperdiar.text.json import write_compact
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span
@@ -78,7 +79,10 @@ def page_data(transcript: Transcript, *, options: WriteOptions) -> dict[str, Any
         "columns": options.rules(transcript.language).max_columns,
         "rules": _rules(transcript, options),
         "figures": _figures(figures),
-        "suggestions": [],
+        "suggestions": [
+            {"who": place[item.speaker], "name": item.name, "said": item.said, "start": to_milliseconds(item.start)}
+            for item in suggest_names(transcript)
+        ],
         "notes": list(fallback_notes(transcript.provenance)),
     }
 
