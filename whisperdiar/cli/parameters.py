@@ -16,6 +16,7 @@ from whisperdiar.assembly import Choice
 from whisperdiar.errors import InvalidOption
 from whisperdiar.formats import check_encoding
 from whisperdiar.options import (
+    AUDIENCES,
     EMBEDDINGS,
     SPEAKER_STYLES,
     WHISPER_TASKS,
@@ -240,6 +241,13 @@ subtitle_options = combine(
         show_default=True,
         metavar="NAME|FILE.json",
         help="Rules that subtitles are cut by: " + ", ".join(profile_names()) + ", or a file of your own.",
+    ),
+    click.option(
+        "--audience",
+        type=click.Choice(AUDIENCES),
+        default=SubtitleOptions().audience,
+        show_default=True,
+        help="For whom the programme is made; children read more slowly (--profile netflix).",
     ),
     click.option("--max-chars", type=click.IntRange(min=1), help="Characters of a line; replaces the profile's."),
     click.option("--max-lines", type=click.IntRange(min=1), help="Lines of a subtitle."),

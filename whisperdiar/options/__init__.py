@@ -32,10 +32,11 @@ from whisperdiar.options.runtime import (
 )
 from whisperdiar.options.sortformer import LATENCIES, POSTPROCESSING, PostProcessing, SortformerSettings, Streaming
 from whisperdiar.options.statistics import StatisticsOptions
-from whisperdiar.options.subtitles import SPEAKER_STYLES, SubtitleOptions, SubtitleRules
+from whisperdiar.options.subtitles import AUDIENCES, SPEAKER_STYLES, SubtitleOptions, SubtitleRules
 from whisperdiar.options.vad import EnergySettings, VadSettings
 
 __all__ = [
+    "AUDIENCES",
     "AUTO_ORDER",
     "CLUSTERINGS",
     "EMBEDDINGS",
