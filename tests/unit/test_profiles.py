@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 
 from tests.sounds import ROOT
 from whisperdiar import InvalidOption
-from whisperdiar.options import SubtitleOptions, SubtitleRules, WriteOptions, profile_names, subtitle_rules
+from whisperdiar.options import AUDIENCES, SubtitleOptions, SubtitleRules, WriteOptions, profile_names, subtitle_rules
 from whisperdiar.text.graphemes import characters, columns, graphemes
 
 
@@ -139,3 +141,51 @@ def test_the_table_in_the_documentation_says_what_the_profiles_say() -> None:
 def test_frames_that_no_video_has_are_refused(fps):
     with pytest.raises(InvalidOption, match="between 1 and 1000"):
         subtitle_rules("default", language=None, fps=fps)
+
+
+@pytest.mark.parametrize(
+    ("language", "speeds"),
+    [(None, (20, 17)), ("en", (20, 17)), ("ru", (20, 17)), ("ar", (23, 20)), ("hi", (25, 20)), ("ja", (7, 7)),
+     ("ko", (14, 11)), ("zh-TW", (11, 9))],
+)  # fmt: skip
+def test_children_read_more_slowly(language: str | None, speeds: tuple[float, float]) -> None:
+    found = [subtitle_rules("netflix", language=language, audience=audience) for audience in AUDIENCES]
+    assert tuple(rules.max_cps for rules in found) == speeds
+    assert replace(found[0], max_cps=None) == replace(found[1], max_cps=None)
+    assert subtitle_rules("netflix", language=language, audience="children", max_cps=12).max_cps == 12
+
+
+def test_an_audience_that_a_profile_does_not_know_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidOption, match="does not tell children"):
+        subtitle_rules("bbc", language=None, audience="children")
+    with pytest.raises(InvalidOption, match="choose one of adult, children"):
+        SubtitleOptions(audience="cats")
+    own = tmp_path / "own.json"
+    own.write_text('{"based_on": "bbc", "children": {"max_wpm": 120, "languages": {"de": {"max_wpm": 110}}}}', "utf-8")
+    assert [subtitle_rules(str(own), language=code, audience="children").max_wpm for code in ("en", "de")] == [120, 110]
+    assert subtitle_rules(str(own), language="de").max_wpm == 180
+    own.write_text('{"children": {"max_wpms": 120}}', "utf-8")
+    with pytest.raises(InvalidOption, match="no rule is called 'max_wpms'"):
+        subtitle_rules(str(own), language=None)
+
+
+def test_a_profile_may_say_how_speakers_are_shown(tmp_path: Path) -> None:
+    own = tmp_path / "own.json"
+    own.write_text('{"speaker_style": "dash"}', "utf-8")
+    assert subtitle_rules(str(own), language=None).speaker_style == "dash"
+    for wrong, told in (('"dots"', "choose one of auto"), ("3", "give a word")):
+        own.write_text(f'{{"speaker_style": {wrong}}}', "utf-8")
+        with pytest.raises(InvalidOption, match=told):
+            subtitle_rules(str(own), language=None)
+
+
+def test_frames_come_from_the_video_where_a_profile_counts_in_them() -> None:
+    film = Fraction(24000, 1001)
+    asked = {name: WriteOptions(subtitles=SubtitleOptions(profile=name)) for name in ("default", "netflix", "ebu")}
+    assert {name: item.rules("en", frame_rate=film).frame for name, item in asked.items()} == {
+        "default": 0.0,
+        "netflix": 1001 / 24000,
+        "ebu": 1 / 25,
+    }
+    given = WriteOptions(subtitles=SubtitleOptions(profile="netflix", fps=25))
+    assert given.rules("en", frame_rate=film).fps == 25

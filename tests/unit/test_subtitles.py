@@ -19,6 +19,7 @@ from whisperdiar.options import SubtitleRules, profile_names, subtitle_rules
 from whisperdiar.subtitles._breaks import break_price, ends_sentence, language_rules
 from whisperdiar.subtitles.checking import check
 from whisperdiar.text.graphemes import characters, columns, graphemes
+from whisperdiar.text.word_bounds import find_word_starts
 
 NETFLIX = subtitle_rules("netflix", language="en")
 
@@ -515,3 +516,72 @@ def test_long_text_without_spaces_is_on_the_screen_while_it_is_said(name: str) -
     assert all(2.0 <= cue.span.duration <= 7.0 for cue in made)
     assert all(after.span.start - before.span.end < 0.5 for before, after in pairwise(made))
     assert made[-1].span.end == pytest.approx(whole.span.end, abs=0.1)
+
+
+UNSPACED = {
+    "zh": "我们 今天 下午 一起 去 北京 大学 参观 图书馆 然后 再 回家 吃 晚饭",
+    "ja": "今日は 東京 大学の 図書館に 行きました",
+    "th": "สวัสดี ครับ วัน นี้ อากาศ ดี มาก ผม อยาก ไป เที่ยว ทะเล กับ เพื่อน",
+    "lo": "ສະບາຍດີ ຂ້ອຍ ຊື່ວ່າ ສົມ ພອນ ຂ້ອຍ ມາ ຈາກ ປະເທດ ລາວ ແລະ ຂ້ອຍ ມັກ ກິນ ເຂົ້າ",
+    "km": "ខ្ញុំ ចង់ទៅ ផ្សារ ថ្ងៃនេះ",
+    "my": "ကျွန်တော် ဈေး ကို သွား ချင် တယ်",
+}
+"""Sentences with a space at each place where a line may be broken; they are written without."""
+WIDTHS = {"zh": 14, "ja": 10, "th": 8, "lo": 8, "km": 5, "my": 6}
+"""Columns of a line that each of them has to be cut for; letters of Khmer and Burmese stand on one another."""
+
+
+@pytest.mark.parametrize("language", UNSPACED)
+@pytest.mark.parametrize("letters", [True, False], ids=["a time for each letter", "a time for all"])
+def test_words_without_spaces_between_stay_whole(language: str, letters: bool) -> None:
+    """Recognisers give such text by the letter, or a sentence as one word."""
+    pytest.importorskip("icu4py", reason="the extra `words` is not installed")
+    parts = UNSPACED[language].split()
+    text = "".join(parts)
+    pieces = graphemes(text) if letters else [text]
+    each = 0.4 * len(graphemes(text)) / len(pieces)
+    words = [Word(Span(i * each, (i + 1) * each), piece, 1.0, "A") for i, piece in enumerate(pieces)]
+    made = cues(talk(words, language=language), rules=SubtitleRules(max_chars=WIDTHS[language], max_cps=None))
+    allowed = {len("".join(parts[:i])) for i in range(len(parts) + 1)}
+    lines = [line for cue in made for line in cue.lines]
+    assert "".join(lines) == text
+    assert len(lines) > 1
+    ends = {len("".join(lines[: i + 1])) for i in range(len(lines))}
+    assert ends <= allowed
+
+
+def test_characters_beyond_the_first_plane_move_no_boundary() -> None:
+    pytest.importorskip("icu4py", reason="the extra `words` is not installed")
+    assert find_word_starts("สวัสดี\U0001f600ครับ") == {6, 7}
+
+
+@pytest.mark.parametrize(
+    ("language", "left", "right"),
+    [
+        ("de", "mit", "einem"), ("fr", "dans", "la"), ("es", "para", "los"), ("it", "nella", "casa"),
+        ("pt", "pelo", "menos"), ("nl", "het", "huis"), ("sv", "från", "Lund"), ("da", "uden", "sukker"),
+        ("no", "ikke", "her"), ("pl", "przez", "las"), ("cs", "přes", "most"), ("uk", "біля", "дому"),
+        ("bg", "без", "захар"),
+    ],
+)  # fmt: skip
+def test_no_line_ends_with_an_article_or_a_preposition(language: str, left: str, right: str) -> None:
+    rules = language_rules(language)
+    assert break_price(left, f" {right}", rules) > break_price("xxx", " yyy", rules)
+    assert break_price(left, f" {right}", language_rules("xx")) == break_price("xxx", " yyy", rules)
+
+
+@pytest.mark.parametrize(
+    ("language", "short"),
+    [
+        ("de", "Jahrh."),
+        ("en", "Misc."),
+        ("es", "Excmo."),
+        ("fr", "éd."),
+        ("it", "tav."),
+        ("pt", "eletrôn."),
+        ("ru", "янв."),
+    ],
+)
+def test_abbreviations_of_cldr_end_no_sentence(language: str, short: str) -> None:
+    assert not ends_sentence(short, language_rules(language), "Anna")
+    assert ends_sentence("up.", language_rules(language), "Anna")

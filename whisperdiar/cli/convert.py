@@ -42,6 +42,7 @@ def convert(
     embed_media: bool,
     embed: str | None,
     embed_format: str | None,
+    burn: str | None,
     shots: str | None,
     quiet: bool,
     **options: Any,
@@ -50,8 +51,8 @@ def convert(
     console = Console(quiet=quiet)
     context.call_on_close(console.close)
     write = shared.write_options(options)
-    wanted = mux_request(embed, embed_format, overwrite=overwrite)
-    for name, asked in (("--clips", clips), ("--embed", embed)):
+    wanted = mux_request(embed, embed_format, burn, overwrite=overwrite)
+    for name, asked in (("--clips", clips), ("--embed", embed), ("--burn", burn)):
         if asked is not None and media is None:
             raise InvalidOption(f"{name} {asked}: name the recording with --media FILE")
     check_shots(shots, media)
@@ -61,7 +62,7 @@ def convert(
         formats,
         overwrite=overwrite,
         also_read=[media],
-        also_written=[embed],
+        also_written=[embed, burn],
     )
     check_used(context, planned[0], muxed=wanted is not None)
     used = wanted is not None or clips is not None

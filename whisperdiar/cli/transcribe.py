@@ -74,6 +74,7 @@ def transcribe(
     embed_media: bool,
     embed: str | None,
     embed_format: str | None,
+    burn: str | None,
     shots: str | None,
     keep_edits: Path | None,
     report_file: Path | None,
@@ -84,9 +85,9 @@ def transcribe(
     console = Console(quiet=quiet)
     context.call_on_close(console.close)
     write = shared.write_options(options)
-    wanted = mux_request(embed, embed_format, overwrite=overwrite)
+    wanted = mux_request(embed, embed_format, burn, overwrite=overwrite)
     others = shared.other_files(options)
-    others["also_written"] += [embed, report_file]
+    others["also_written"] += [embed, burn, report_file]
     others["also_read"] += [keep_edits]
     targets = plan(inputs, outputs, formats, overwrite=overwrite, **others)
     if wanted is not None and not (outputs or formats):
@@ -99,7 +100,8 @@ def transcribe(
     if embed_media:
         check_inlinable(inputs, every)
     if wanted is not None and len(inputs) > 1:
-        raise InvalidOption("--embed: there is one FILE for several recordings; give them one by one")
+        option = "--burn" if embed is None else "--embed"
+        raise InvalidOption(f"{option}: there is one FILE for several recordings; give them one by one")
     check_shots(shots, inputs[0])
     if shots not in (None, AUTO) and len(inputs) > 1:
         raise InvalidOption("--shots: there is one FILE for several recordings; give them one by one")
@@ -297,7 +299,7 @@ def _write_all(
         if failed and not written:
             keep_transcript(transcript, console)
         if not failed:
-            others.append(job.mux.output)
+            others += job.mux.outputs
         code = failed or code
     if job.clips is not None and work.clips and not lost:
         try:

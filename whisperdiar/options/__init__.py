@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from whisperdiar.options.bic import BicSettings
     from whisperdiar.options.channels import ChannelsSettings
     from whisperdiar.options.command_line import (
+        AUDIENCES,
         EMBEDDINGS,
         MINUTES_FORMATS,
         MUXED_FORMATS,
@@ -63,6 +64,7 @@ _HOMES = {
     "bic": ("BicSettings",),
     "channels": ("ChannelsSettings",),
     "command_line": (
+        "AUDIENCES",
         "EMBEDDINGS",
         "MINUTES_FORMATS",
         "MUXED_FORMATS",
@@ -140,6 +142,7 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "AUDIENCES",
     "AUTO_ORDER",
     "CLUSTERINGS",
     "EMBEDDINGS",

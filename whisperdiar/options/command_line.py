@@ -8,6 +8,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+AUDIENCE = "adult"
+AUDIENCES = ("adult", "children")
+"""For whom a programme is made."""
+
 DEVICE = "auto"
 THREADS = 0
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from whisperdiar.errors import InvalidOption
-from whisperdiar.options.command_line import PROFILE, profile_names, read_shipped_profiles
+from whisperdiar.options.command_line import AUDIENCE, AUDIENCES, PROFILE, profile_names, read_shipped_profiles
 from whisperdiar.options.subtitles import RULES, SubtitleRules, change_limits
 
 _TEXTS = {"summary", "source", "based_on"}
@@ -20,12 +20,15 @@ def profile_summary(name: str) -> tuple[str, str]:
     return read_shipped_profiles()[name]["summary"], read_shipped_profiles()[name]["source"]
 
 
-def subtitle_rules(profile: str = PROFILE, *, language: str | None, **overrides: Any) -> SubtitleRules:
+def subtitle_rules(
+    profile: str = PROFILE, *, language: str | None, audience: str = AUDIENCE, **overrides: Any
+) -> SubtitleRules:
     """The rules of a profile for a language.
 
     Args:
         profile: a shipped one by name, or the path of a JSON file with one (`docs/subtitles.md` shows its form).
         language: ISO 639-1 code, with or without a region (`pt-BR`); None where unknown.
+        audience: ``adult`` or ``children``; a profile says under ``children`` what differs for them.
         overrides: fields of `SubtitleRules` that replace those of the profile, and `gap` in seconds; None replaces
             nothing.
 
@@ -36,7 +39,11 @@ def subtitle_rules(profile: str = PROFILE, *, language: str | None, **overrides:
     if unknown:
         raise InvalidOption(f"rule {unknown[0]!r}: there is none of this name; known are {', '.join(RULES)}")
     name, data = _read_profile(profile)
-    return change_limits(_resolve(name, data, language), overrides)
+    if audience not in AUDIENCES:
+        raise InvalidOption(f"audience {audience!r}: choose one of {', '.join(AUDIENCES)}")
+    if audience == "children" and "children" not in data:
+        raise InvalidOption(f"profile {name}: it does not tell children from adults; leave the audience out")
+    return change_limits(_resolve(name, data, language, audience), overrides)
 
 
 def _read_profile(profile: str) -> tuple[str, dict[str, Any]]:
@@ -54,17 +61,27 @@ def _read_file(path: str) -> dict[str, Any]:
         raise InvalidOption(f"profile {path}: cannot be read ({error.strerror or error})") from error
     except (ValueError, RecursionError) as error:
         raise InvalidOption(f"profile {path}: not JSON ({error})") from error
-    _check(path, data, {*RULES, *_TEXTS, "languages"})
+    _check(path, data, {*RULES, *_TEXTS, "languages", "children"})
     base = data.get("based_on", PROFILE)
     if not isinstance(base, str) or base not in read_shipped_profiles():
         raise InvalidOption(f"profile {path}: based_on {base!r}: choose one of {', '.join(profile_names())}")
-    languages = data.get("languages", {})
-    if not isinstance(languages, dict):
-        raise InvalidOption(f"profile {path}: languages: give an object of language codes")
-    for code, values in languages.items():
-        _check(f"{path}: {code}", values, set(RULES))
+    children = data.get("children", {})
+    _check(f"{path}: children", children, {*RULES, "languages"})
     shipped = read_shipped_profiles()[base]
-    return {**shipped, **data, "languages": {**shipped.get("languages", {}), **languages}}
+    languages = _read_languages(path, data.get("languages", {}))
+    merged = {**shipped, **data, "languages": {**shipped.get("languages", {}), **languages}}
+    if children:
+        own = _read_languages(f"{path}: children", children.get("languages", {}))
+        merged["children"] = {**shipped.get("children", {}), **children, "languages": own}
+    return merged
+
+
+def _read_languages(where: str, languages: Any) -> dict[str, Any]:
+    if not isinstance(languages, dict):
+        raise InvalidOption(f"profile {where}: languages: give an object of language codes")
+    for code, values in languages.items():
+        _check(f"{where}: {code}", values, set(RULES))
+    return languages
 
 
 def _check(where: str, values: Any, known: set[str]) -> None:
@@ -73,6 +90,8 @@ def _check(where: str, values: Any, known: set[str]) -> None:
     for name, value in values.items():
         if name not in known:
             raise InvalidOption(f"profile {where}: no rule is called {name!r}; known are {', '.join(RULES)}")
+        if name in ("languages", "children"):
+            continue
         if name in _FLAGS and not isinstance(value, bool):
             raise InvalidOption(f"profile {where}: {name} {value!r}: give true or false")
         if name in _WORDS and not isinstance(value, str):
@@ -83,9 +102,11 @@ def _check(where: str, values: Any, known: set[str]) -> None:
             raise InvalidOption(f"profile {where}: {name}: there is no way without this limit, give a number")
 
 
-def _resolve(name: str, data: dict[str, Any], language: str | None) -> SubtitleRules:
-    rules = {key: value for key, value in data.items() if key in RULES}
-    own = data.get("languages", {})
+def _resolve(name: str, data: dict[str, Any], language: str | None, audience: str) -> SubtitleRules:
     code = (language or "").lower().replace("_", "-")
-    rules |= own.get(code) or own.get(code.partition("-")[0]) or {}
+    rules: dict[str, Any] = {}
+    for part in (data, data["children"]) if audience == "children" else (data,):
+        own = part.get("languages", {})
+        rules |= {key: value for key, value in part.items() if key in RULES}
+        rules |= own.get(code) or own.get(code.partition("-")[0]) or {}
     return SubtitleRules(profile=name, **rules)

@@ -8,7 +8,7 @@ from typing import Any
 
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options._ranges import check_numbers
-from whisperdiar.options.command_line import PROFILE, SPEAKER_STYLES
+from whisperdiar.options.command_line import AUDIENCE, AUDIENCES, PROFILE, SPEAKER_STYLES
 
 _NTSC = 1000 / 1001
 _SLOWEST, _FASTEST = 1, 1000  # frames a second
@@ -100,14 +100,16 @@ class SubtitleOptions:
 
     Attributes:
         profile: name of a profile that is shipped, or a JSON file with one.
+        audience: ``adult`` or ``children``, who read more slowly; of a profile that tells them apart.
         gap: least seconds between two cues, in place of the profile's seconds or frames.
         max_chars, max_lines, max_cps, min_duration, max_duration, fps, overlap: as in `SubtitleRules`.
 
     Raises:
-        InvalidOption: a number that is infinite, none, or below 0.
+        InvalidOption: a number that is infinite, none, or below 0, or an audience that is none.
     """
 
     profile: str = PROFILE
+    audience: str = AUDIENCE
     max_chars: int | None = None
     max_lines: int | None = None
     max_cps: float | None = None
@@ -118,6 +120,8 @@ class SubtitleOptions:
     overlap: bool | None = None
 
     def __post_init__(self) -> None:
+        if self.audience not in AUDIENCES:
+            raise InvalidOption(f"audience {self.audience!r}: choose one of {', '.join(AUDIENCES)}")
         _check_limits(self)
         check_numbers(self)
 

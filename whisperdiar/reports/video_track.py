@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import InvalidOption, OutputError
 from whisperdiar.formats import by_name, timed_lines
+from whisperdiar.media.burn import burn, check_burn
 from whisperdiar.media.mux import SubtitleTrack, add_track, container_of
 from whisperdiar.options import MUXED_FORMATS, WriteOptions
 from whisperdiar.transcript import Transcript
@@ -51,6 +52,30 @@ def mux_subtitles(
         text = by_name(chosen).dumps(transcript, options=options)
         track = SubtitleTrack(format_name=chosen, text=str(text), language=transcript.language)
     return add_track(media, output, track, replace=replace, progress=progress)
+
+
+def burn_subtitles(
+    transcript: Transcript,
+    media: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    *,
+    options: WriteOptions | None = None,
+    replace: bool = True,
+    progress: Progress = no_progress,
+) -> None:
+    """Write a copy of the video `media` with the subtitles drawn into its pictures; sound is copied.
+
+    Raises:
+        InvalidOption: the container does not exist.
+        BackendMissing: there is no ffmpeg program with libass; the remedy is the command for another machine.
+        MediaError: the video cannot be read, or ffmpeg fails.
+        OutputError: the copy cannot be written, or there is no text.
+    """
+    check_burn(media, output)
+    if not any(segment.text for segment in transcript.segments):
+        raise OutputError(f"{os.fspath(output)}: the transcript has no words, so there are no subtitles to burn in")
+    script = str(by_name("ass").dumps(transcript, options=options or WriteOptions()))
+    burn(script, media, output, replace=replace, progress=progress)
 
 
 def choose_track_format(output: str | os.PathLike[str], format_name: str | None) -> str:

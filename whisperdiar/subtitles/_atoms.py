@@ -6,9 +6,11 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
-from whisperdiar.subtitles._breaks import FORBIDDEN, BreakRules, break_price, cut_points, ends_sentence
+from whisperdiar.subtitles._breaks import FORBIDDEN, NO_LINE_START, BreakRules, break_price, cut_points, ends_sentence
 from whisperdiar.text.graphemes import BREAKING_SPACES, characters, columns, graphemes
+from whisperdiar.text.word_bounds import find_word_starts, is_unspaced
 from whisperdiar.types import Span, TimedText, Word
 
 _TOKENS = re.compile(f"[{BREAKING_SPACES}]*[^{BREAKING_SPACES}]+")
@@ -65,11 +67,17 @@ def make_atoms(
         tick: seconds of a tick.
     """
     made = Atoms()
-    floor = 0
+    floor = place = 0
     first = True  # of a sentence
+    starts = find_word_starts("".join(word.text for word in words))
     for word in _remove_stray_times(words):
-        for number, piece in enumerate(_split_word(word, width)):
+        begins = None if starts is None else [i for i in range(1, len(word.text)) if place + i in starts]
+        offset = place  # in all of the text
+        place += len(word.text)
+        for number, piece in enumerate(_split_word(word, width, begins)):
             text = piece.text
+            inside = starts is not None and offset not in starts
+            offset += len(text)
             body = text.lstrip()
             if not body:
                 continue
@@ -79,6 +87,7 @@ def make_atoms(
                 before = made.pieces[-1].text
                 made.closes[-1] = ends_sentence(before, language, text)
                 torn = number and not text[0].isspace() and columns(before[-1]) < 2 and columns(text[0]) < 2
+                torn = torn or (inside and is_unspaced(before[-1]) and is_unspaced(text[0]))
                 price = FORBIDDEN if torn else break_price(before, text, language, starts_sentence=first)
                 first = made.closes[-1]
             made.opens.append(
@@ -112,8 +121,10 @@ def _to_ticks(seconds: float, tick: float) -> int:
     return math.floor(seconds / tick + 0.5 + 1e-6)
 
 
-def _split_word(word: Word, width: int) -> list[TimedText]:
+def _split_word(word: Word, width: int, begins: Sequence[int] | None = None) -> list[TimedText]:
     """A word cut at its inner spaces, after its inner full-width punctuation, and where it is wider than a line.
+
+    Where `begins` tells at which of its characters words begin, in a script without spaces, it is cut there as well.
 
     Each piece gets its share of the time by its characters.
     """
@@ -122,7 +133,12 @@ def _split_word(word: Word, width: int) -> list[TimedText]:
         return []
     rest = word.text[sum(map(len, tokens)) :]
     tokens[-1] += rest
-    parts = [part for token in tokens for part in _cut(token, width)]
+    parts, place = [], 0
+    for token in tokens:
+        parts += _cut(
+            token, width, [] if begins is None else [i - place for i in begins if place < i < place + len(token)]
+        )
+        place += len(token)
     if len(parts) == 1:
         return [TimedText(word.span, parts[0])]
     total = sum(len(part) for part in parts)
@@ -133,7 +149,11 @@ def _split_word(word: Word, width: int) -> list[TimedText]:
     return [TimedText(Span(bounds[i], max(bounds[i], bounds[i + 1])), part) for i, part in enumerate(parts)]
 
 
-def _cut(token: str, width: int) -> list[str]:
+def _cut(token: str, width: int, begins: Sequence[int] = ()) -> list[str]:
+    inner = [i for i in begins if is_unspaced(token[i - 1]) and token[i] not in NO_LINE_START]
+    if inner:
+        words = [token[first:last] for first, last in pairwise([0, *inner, len(token)])]
+        return [piece for word in words for piece in _cut(word, width)]
     if token.isascii():
         return [token] if len(token.strip()) <= width else _cut_wide(token, width)
     parts: list[str] = _PUNCTUATED.findall(token) if columns(token.strip()) != len(token.strip()) else [token]

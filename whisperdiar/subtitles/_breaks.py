@@ -1,4 +1,7 @@
-"""Break prices between two words, by the language's own rules (data/breaks.json)."""
+"""Break prices between two words, by the language's own rules.
+
+The words are data: breaks.json, ours, and abbreviations.json, from CLDR (`scripts/cldr_abbreviations.py`).
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,9 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from typing import Any
+
+from whisperdiar.text.word_bounds import is_unspaced
 
 NEUTRAL = 2.0
 """Of a break between two words about which nothing is known."""
@@ -21,7 +27,7 @@ FORBIDDEN = 60.0
 
 _CLOSING = "\"'»”’)]}」』）》】〉〕”’"
 _OPENING = "\"'«“‘([{「『（《【〈〔¿¡"
-_NO_LINE_START = frozenset(
+NO_LINE_START = frozenset(
     "!%),.:;?]}¢°·’”†‡›»‼⁇⁈⁉℃、。〃々〆〕〉》」』】〗〙〛〞︰︱︳﹐﹑﹒﹔﹕﹖﹗！％），．：；？］｝～ヽヾー"
     "ァィゥェォッャュョヮヵヶぁぃぅぇぉっゃゅょゎゕゖㇰㇱㇲㇳㇴㇵㇶㇷㇸㇹㇺㇻㇼㇽㇾㇿ・…‥،؛؟।॥๏ๆฯะาำๅ"
 )
@@ -31,6 +37,7 @@ _NO_LINE_END = frozenset("$([{£¥‘“‹«〈《「『【〔〖〘〚〝（�
 
 _POINTED = re.compile(r"(?:[^\W\d_]{1,2}\.)+[^\W\d_]{1,2}")
 """Abbreviations with points inside: e.g, Ph.D, т.е."""
+_HIRAGANA = re.compile("[\u3041-\u3096]")
 _LETTERS = re.compile("[a-zA-Z\u00c0-\u024f\u0400-\u052f]+")
 """Of the scripts that write vowels as letters of their own and have short forms with a point."""
 _VOWEL = re.compile("[aeiouyæœøıаеёиоуыэюяіїєўѣ]")
@@ -61,15 +68,22 @@ class BreakRules:
 @lru_cache(maxsize=64)
 def language_rules(code: str | None) -> BreakRules:
     """Rules of a language by its ISO 639-1 code, neutral ones where there are none."""
-    text = importlib.resources.files("whisperdiar").joinpath("data").joinpath("breaks.json").read_text("utf-8")
-    data = json.loads(text)
-    own = {**data[""], **data.get((code or "").lower().replace("_", "-").partition("-")[0], {})}
+    language = (code or "").lower().replace("_", "-").partition("-")[0]
+    data, listed = _read_data("breaks.json"), _read_data("abbreviations.json")["languages"]
+    own = {**data[""], **data.get(language, {})}
+    own["abbreviations"] = f"{own.get('abbreviations', '')} {listed.get(language, '')}"
     letters = {"sentence_end", "clause_end"}
     return BreakRules(
         names=own.pop("names"),
         vowelless=own.pop("vowelless"),
         **{key: frozenset(value if key in letters else value.split()) for key, value in own.items()},
     )
+
+
+def _read_data(name: str) -> dict[str, Any]:
+    found = importlib.resources.files("whisperdiar").joinpath("data").joinpath(name)
+    data: dict[str, Any] = json.loads(found.read_text("utf-8"))
+    return data
 
 
 def ends_sentence(text: str, language: BreakRules, following: str = "") -> bool:
@@ -112,7 +126,7 @@ def break_price(left: str, right: str, language: BreakRules, *, starts_sentence:
         starts_sentence: `left` is the first word of a sentence, so that its capital says nothing.
     """
     before, after = left.strip(), right.strip()
-    if after[:1] in _NO_LINE_START or before[-1:] in _NO_LINE_END or _is_glued(left, right):
+    if after[:1] in NO_LINE_START or before[-1:] in _NO_LINE_END or _is_glued(left, right):
         return FORBIDDEN
     if ends_sentence(left, language, right):
         return 0.0
@@ -124,6 +138,9 @@ def break_price(left: str, right: str, language: BreakRules, *, starts_sentence:
             return NEVER
     if core[-1:] in language.clause_end:
         return CLAUSE
+    if _HIRAGANA.match(right) and left and is_unspaced(left[-1]):
+        # An ending or a particle belongs to what stands before, most of all where that is one as well.
+        return NEVER if _HIRAGANA.match(left[-1]) else RATHER_NOT
     last, first = core.strip(_OPENING).rstrip(".").lower(), after.strip(_OPENING + _CLOSING + ".,;:?!…").lower()
     if last in language.never_after or first in language.never_before:
         return NEVER
@@ -138,15 +155,7 @@ def _is_glued(left: str, right: str) -> bool:
     """One word in two tokens: no space between them, in a script that writes spaces between words."""
     if not left or not right or left[-1].isspace() or right[0].isspace():
         return False
-    return _is_spaced(left[-1]) and _is_spaced(right[0])
-
-
-def _is_spaced(character: str) -> bool:
-    """Whether the character's script separates words by spaces: not so Han, kana, Thai, Lao, Khmer, Burmese."""
-    code = ord(character)
-    if 0x0E00 <= code <= 0x0EFF or 0x1000 <= code <= 0x109F or 0x1780 <= code <= 0x17FF:
-        return False
-    return not (0x2E80 <= code <= 0xABFF or 0xF900 <= code <= 0xFAFF or 0xFF00 <= code <= 0xFFEF or code >= 0x20000)
+    return not is_unspaced(left[-1]) and not is_unspaced(right[0])
 
 
 def _is_one_number(last: str, first: str, language: BreakRules) -> bool:
@@ -166,5 +175,5 @@ def cut_points(clusters: list[str]) -> list[bool]:
     """Whether a token may be cut before each of its clusters, as far as its script allows it at all."""
     found = [False]
     for left, right in pairwise(clusters):
-        found.append(right[0] not in _NO_LINE_START and left[-1] not in _NO_LINE_END)
+        found.append(right[0] not in NO_LINE_START and left[-1] not in _NO_LINE_END)
     return found

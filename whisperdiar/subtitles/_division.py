@@ -9,8 +9,8 @@ number of words):
     sentences    0.5 for the end of one sentence with the beginning of another that goes on
     time         10, and up to 30 more, where the cue cannot stay as long as its text needs; 60 more for a mere flash
     over         0.5, and 1 for each second, where it stays while somebody else begins (if cues may overlap)
-    delay        3 for each second after the speech begins: an eighth of a second at most, a whole one where
-                 somebody else talks as well and cues may not overlap
+    delay        3 for each second after the speech begins: half a second at most, a whole one where somebody else
+                 talks as well and cues may not overlap
     dialogue     2.2 for two people in one cue, 0.5 for each second that a line is shown before it is said
 """
 

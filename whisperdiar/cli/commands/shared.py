@@ -268,6 +268,12 @@ mux_options = combine(
         rare=True,
         help="Form of the track in .mkv (srt); .mp4 has one of its own.",
     ),
+    output(
+        "--burn",
+        metavar="FILE.mp4|.mkv",
+        rare=True,
+        help="Write a copy of the video with the subtitles drawn into its pictures; sound is copied.",
+    ),
 )
 
 keep_option = output(
@@ -340,6 +346,14 @@ subtitle_options = combine(
         show_default=True,
         metavar="NAME|FILE.json",
         help="Rules that subtitles are cut by: " + ", ".join(defaults.profile_names()) + ", or a file of your own.",
+    ),
+    subtitle(
+        "--audience",
+        type=choice(defaults.AUDIENCES),
+        default=defaults.AUDIENCE,
+        show_default=True,
+        rare=True,
+        help="For whom the programme is made; children read more slowly (--profile netflix).",
     ),
     subtitle("--max-chars", type=click.IntRange(min=1), help="Characters of a line; replaces the profile's."),
     subtitle("--max-lines", type=click.IntRange(min=1), help="Lines of a subtitle."),
