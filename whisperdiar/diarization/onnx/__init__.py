@@ -190,10 +190,14 @@ class Backend(Reloading):
             posteriors = mean_activations(summed, grid)
         else:
             summed, posteriors = self._by_stretches(audio, words, active, count, grid, encoder, speakers, report)
-        turns = self._turns(summed, count, speakers, grid, audio.duration)
+        most = 1 if self.settings.exclusive else speakers.maximum
+        fill, duration = self.settings.min_duration_off, audio.duration
+        turns = self._turns(summed, count if most is None else count.clip(max=most), grid, duration, fill=fill)
+        # Of several at once the one whose stretch it is comes first: it was cut from the words that he says.
+        exclusive = () if self.settings.exact else self._turns(summed, count.clip(max=1), grid, duration)
         progress("diarization", 1.0)
         activity = speaker_activity(posteriors, turns, grid)
-        result = Diarization(audio.recording_id, turns, activity=activity).relabel()
+        result = Diarization(audio.recording_id, turns, activity=activity, exclusive_turns=exclusive).relabel()
         if turns and not speakers.allows(len(result.speakers)):
             note = f"{speakers} speakers were asked for, onnx found {len(result.speakers)}"
             if self.settings.exact and self._plda is None and len(result.speakers) < (speakers.minimum or 1):
@@ -298,21 +302,15 @@ class Backend(Reloading):
         )
 
     def _turns(
-        self,
-        summed: Scores,
-        count: Counts,
-        speakers: SpeakerCount,
-        grid: WindowGrid,
-        duration: float,
+        self, summed: Scores, count: Counts, grid: WindowGrid, duration: float, *, fill: float = 0.0
     ) -> tuple[Turn, ...]:
-        """Turns cut at the end of the audio, past which the last window reaches."""
-        most = 1 if self.settings.exclusive else speakers.maximum
-        who = select_speaking(summed, count if most is None else np.minimum(count, most))
+        """Turns cut at the end of the audio, past which the last window reaches; pauses up to `fill` do not end one."""
+        who = select_speaking(summed, count)
         if not self.settings.exact:
             who = stretch_diarization.remove_slips(who, summed.shape[1], grid)
         turns = []
         for number in range(who.shape[1]):
-            for start, end in find_active_spans(who[:, number], grid, fill=self.settings.min_duration_off):
+            for start, end in find_active_spans(who[:, number], grid, fill=fill):
                 span = Span(start, end).clip(0.0, duration)
                 if span is not None:
                     turns.append(Turn(span, speaker_label(number)))
