@@ -45,7 +45,7 @@ def join(
 
     Args:
         words: in order of time, from any recogniser; text, times and order are kept.
-        turns: from any diarizer.
+        turns: from any diarizer; words go by the `exclusive_turns` of one that tells them.
         origin: names the recording; None for one without a name.
         alignment: which words are listed as uncertain; None for the default.
         segmentation: where segments are cut; None for the default.
@@ -57,7 +57,7 @@ def join(
     origin, segmentation = origin or Origin(), segmentation or SegmentationOptions()
     diarization = turns if isinstance(turns, Diarization) else Diarization(origin.recording_id, tuple(turns))
     if spoken is None:
-        spoken = segments(align(words, diarization.turns), options=segmentation)
+        spoken = segments(align(words, diarization.turns, exclusive=diarization.exclusive_turns), options=segmentation)
     said = [word for segment in spoken for word in segment.words]
     ends = [*(word.end for word in said), *(turn.end for turn in diarization.turns)]
     return Transcript(

@@ -296,7 +296,9 @@ class Diarization:
 
     `warnings` are sentences for the user about what may be wrong, such as a number of speakers that could not be
     reached; `notes` about what was done and is as it should be. `activity` is what the turns were cut from, where the
-    diarizer tells it; it takes no part in comparisons.
+    diarizer tells it. `exclusive_turns` are the same speech one speaker at a time, where the diarizer knows who is in
+    front in an overlap; words go by them, because of two people who talk at once a recogniser writes the one in front.
+    Neither takes part in comparisons.
     """
 
     recording_id: str
@@ -304,9 +306,11 @@ class Diarization:
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     activity: SpeakerActivity | None = field(default=None, compare=False, repr=False)
+    exclusive_turns: tuple[Turn, ...] = field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "turns", tuple(sorted(self.turns, key=_turn_order)))
+        for name in ("turns", "exclusive_turns"):
+            object.__setattr__(self, name, tuple(sorted(getattr(self, name), key=_turn_order)))
 
     @property
     def speakers(self) -> tuple[str, ...]:
@@ -331,7 +335,10 @@ class Diarization:
         return merge_spans(found)
 
     def exclusive(self) -> Diarization:
-        """One speaker at a time: in an overlap the one who spoke first keeps the floor until the end."""
+        """One speaker at a time: `exclusive_turns`, where the diarizer tells them; otherwise the one who spoke first
+        keeps the floor in an overlap until the end."""
+        if self.exclusive_turns:
+            return replace(self, turns=self.exclusive_turns)
         kept: list[Turn] = []
         floor = -math.inf
         for turn in self.turns:
@@ -342,9 +349,12 @@ class Diarization:
 
     def rename(self, names: Mapping[str, str]) -> Diarization:
         """The same turns with labels replaced; two labels with one new name become one speaker."""
-        turns = tuple(replace(turn, speaker=names.get(turn.speaker, turn.speaker)) for turn in self.turns)
+        turns, exclusive = (
+            tuple(replace(turn, speaker=names.get(turn.speaker, turn.speaker)) for turn in some)
+            for some in (self.turns, self.exclusive_turns)
+        )
         activity = None if self.activity is None else self.activity.rename(names)
-        return replace(self, turns=turns, activity=activity)
+        return replace(self, turns=turns, activity=activity, exclusive_turns=exclusive)
 
     def relabel(self) -> Diarization:
         """Labels SPEAKER_00, SPEAKER_01, … in the order of first appearance."""

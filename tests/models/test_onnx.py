@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,13 @@ import pytest
 
 from tests import tiny_pyannote as tiny
 from tests.sounds import SAMPLES, SHARED, conversation, noise, silence
-from whisperdiar import Audio, Diarization, Span, SpeakerCount, Turn, load
+from whisperdiar import Audio, Diarization, Span, SpeakerCount, Turn, Word, load
 from whisperdiar.diarization._shared import onnx_embedding
 from whisperdiar.diarization.onnx import Backend, local_embeddings, shared_frames
 from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable, UnsupportedRequest
 from whisperdiar.frameworks.pyannote import silence_pyannote
 from whisperdiar.options import OnnxSettings, Runtime
-from whisperdiar.types import ANY_SPEAKERS
+from whisperdiar.types import ANY_SPEAKERS, merge_spans
 
 pytest.importorskip("pyannote.audio", reason="pyannote.audio is not installed: networks are made of its classes")
 pytestmark = pytest.mark.model
@@ -291,6 +292,23 @@ def test_a_graph_that_cannot_be_cut_embeds_the_frames_of_one_speaker(small: Netw
     found = encoder.embed(encoder.frames(bands)[0], mask)
     for row, chosen in zip(found, (bands[:, :30], bands[:, 25:]), strict=True):
         np.testing.assert_allclose(row, encoder.embed(chosen[0].T, np.ones((1, chosen.shape[1]), np.float32))[0])
+
+
+@pytest.mark.parametrize("with_words", [False, True])
+@pytest.mark.parametrize("speakers", [ANY_SPEAKERS, SpeakerCount(3, 3)])
+def test_exclusive_turns_are_the_same_speech_one_speaker_at_a_time(
+    multi_label: Networks, audio: Audio, with_words: bool, speakers: SpeakerCount
+) -> None:
+    words = [Word(Span(t, t + 0.5), " so") for t in np.arange(0.0, audio.duration - 0.5, 0.5)] if with_words else []
+    backend = multi_label.backend(exact=False, min_cluster_size=None)
+    whole = (Span(0.0, audio.duration),)
+    found = backend.diarize(audio, speech=whole, speakers=speakers, words=words)
+    assert found.overlaps(), "otherwise this shows nothing"
+    exclusive = replace(found, turns=found.exclusive_turns)
+    assert not exclusive.overlaps()
+    assert merge_spans(turn.span for turn in exclusive.turns) == merge_spans(turn.span for turn in found.turns)
+    assert set(exclusive.speakers) <= set(found.speakers)
+    assert diarize(multi_label.backend(), audio).exclusive_turns == ()
 
 
 def test_threads_and_batches_do_not_change_the_result(small: Networks, audio: Audio) -> None:

@@ -223,6 +223,27 @@ def test_who_says_four_seconds_of_thirty_is_found(usual: str, short: str, start:
     assert own >= 0.8 * sum(turn.span.duration for turn in inside)
 
 
+def test_speech_without_words_goes_to_the_nearest_voice() -> None:
+    """Two people with words, then for 16 s without: more than a window of the segmentation reaches over."""
+    one, other = "one_sonnet_p001", "one_jfk"
+    pieces = [
+        (one, 17.0, 8.0),
+        (other, 5.3, 5.0),
+        (one, 2.0, 4.0),
+        (other, 0.3, 4.0),
+        (one, 8.0, 4.0),
+        (other, 7.0, 4.0),
+    ]
+    audio, words, spans = clip(pieces)
+    words = [word for word in words if word.end <= spans[1].end]
+    speech = (Span(0.0, audio.duration),)
+    found = diarizer("onnx").diarize(audio, speech=speech, speakers=ANY_SPEAKERS, words=words)
+    assert len(found.speakers) == 2
+    turns = tuple(Turn(span, name) for span, (name, *_) in zip(spans, pieces, strict=True))
+    parts = score(turns, found.turns, Span(spans[1].end, audio.duration))
+    assert parts["confusion"] <= 0.1 * parts["total"]
+
+
 VOICES = (
     ("one_jfk", 0.3, 5.3),
     ("one_sonnet_p001", 8.0, 14.0),

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.sounds import ROOT
-from whisperdiar import AlignmentOptions, Span, Turn, Word, align, uncertain_words
+from whisperdiar import AlignmentOptions, Diarization, Span, Turn, Word, align, uncertain_words
 from whisperdiar.alignment import OUT_OF_REACH_S
 
 
@@ -279,3 +279,39 @@ def test_on_meetings_that_were_not_trained_on_a_quarter_fewer_words_are_wrong_th
         right.append(~errors[OURS])
     assert wrong[OURS] < 0.75 * min(count for name, count in wrong.items() if name != OURS)
     assert calibration_error(np.concatenate(certain), np.concatenate(right)) < 0.03
+
+
+@given(word_lists, turn_lists)
+def test_turns_that_do_not_overlap_are_exclusive_ones(words: list[Word], turns: list[Turn]) -> None:
+    apart = Diarization("r", tuple(turns)).exclusive().turns
+    assert align(words, apart, exclusive=apart) == align(words, apart)
+
+
+@given(word_lists, turn_lists, turn_lists)
+def test_speakers_go_by_exclusive_turns_and_overlap_by_all(
+    words: list[Word], turns: list[Turn], more: list[Turn]
+) -> None:
+    exclusive = Diarization("r", tuple(turns)).exclusive().turns
+    joined = align(words, [*exclusive, *more], exclusive=exclusive)
+    alone = align(words, exclusive or more)
+    assert [(w.speaker, w.speaker_confidence) for w in joined] == [(w.speaker, w.speaker_confidence) for w in alone]
+    for item in joined:
+        assert item.second_speaker is None or item.second_speaker != item.speaker
+        if item.overlap:
+            own, beside = (
+                [t for t in (*exclusive, *more) if t.speaker == label] for label in (item.speaker, item.second_speaker)
+            )
+            assert all(any(t.end >= item.start and t.start <= item.end for t in some) for some in (own, beside))
+
+
+def test_a_word_in_an_overlap_goes_to_the_one_in_front() -> None:
+    """Two people talk at once from 4 to 6 s; which of them is written, turns alone do not tell."""
+    turns = [turn(0, 6, "A"), turn(4, 10, "B")]
+    words = [word(3, 3.4, " and"), word(4.2, 4.6, " so"), word(5.2, 5.6, " it"), word(7, 7.4, " is.")]
+    for border in (4.0, 6.0):
+        exclusive = [turn(0, border, "A"), turn(border, 10, "B")]
+        joined = align(words, turns, exclusive=exclusive)
+        front, behind = ("B", "A") if border == 4.0 else ("A", "B")
+        assert speakers(joined) == ["A", front, front, "B"]
+        assert [w.overlap for w in joined] == [False, True, True, False]
+        assert [w.second_speaker for w in joined[1:3]] == [behind, behind]

@@ -200,6 +200,19 @@ def test_words_and_turns_are_joined_into_a_transcript() -> None:
     assert join([], []).duration == 0.0
 
 
+@pytest.mark.parametrize("front", ["Anna", "Boris"])
+def test_words_go_by_the_exclusive_turns_of_a_diarizer_and_the_transcript_keeps_all(front: str) -> None:
+    words = [Word(Span(t, t + 0.4), " so") for t in (1.0, 2.2, 2.8, 4.5)]
+    turns = (Turn(Span(0.0, 3.5), "S1"), Turn(Span(2.0, 5.0), "S2"))
+    border = 3.5 if front == "Anna" else 2.0
+    exclusive = (Turn(Span(0.0, border), "S1"), Turn(Span(border, 5.0), "S2"))
+    diarization = Diarization("talk", turns, exclusive_turns=exclusive).rename({"S1": "Anna", "S2": "Boris"})
+    found = join(words, diarization)
+    assert [word.speaker for segment in found.segments for word in segment.words] == ["Anna", front, front, "Boris"]
+    assert found.turns == diarization.turns
+    assert diarization.exclusive().turns == diarization.exclusive_turns
+
+
 def test_objects_with_their_stage_s_method_alone_will_do() -> None:
     class Detect:
         def detect(self, audio: Any, *, progress: Any = None) -> tuple[Span, ...]:

@@ -32,6 +32,7 @@ from whisperdiar.diarization.onnx.stretch_cutting import (
 )
 from whisperdiar.diarization.onnx.stretch_diarization import (
     count_hearing_windows,
+    cut_beside_text,
     cut_speech_regions,
     cut_text,
     nearness,
@@ -387,6 +388,29 @@ def test_words_where_nobody_is_heard_are_nobodys() -> None:
     for least in (1, 3):
         assert all(not 4.0 < span.start < 8.0 for span in cut_text(words, active, own, 12.0, at_least=least))
     assert cut_text(words[4:5], active, own, 12.0, at_least=2) == []
+
+
+@given(st.text("ABC ", min_size=12, max_size=30), st.sets(st.integers(0, 29), max_size=12), st.integers(0, 9))
+@settings(deadline=None, max_examples=40)
+def test_speech_beside_the_text_is_in_stretches_that_touch_no_word(who: str, spoken: set[int], seed: int) -> None:
+    active, own = windows(who, seed=seed)
+    count = count_speakers(active, own)
+    middle = own.middle(np.arange(own.total_frames))
+    words = [Word(Span(i + 0.2, i + 0.7), " so") for i in sorted(spoken) if i < len(who) and who[i] != " "]
+    text = cut_text(words, active, own, float(len(who)))
+    beside = cut_beside_text(text, count, active, own)
+    covered, found = (
+        np.array([sum(span.start <= time < span.end for span in spans) for time in middle]) for spans in (text, beside)
+    )
+    assert found.max(initial=0) <= 1
+    assert not (found[covered > 0] > 0).any()
+    assert all(span.duration >= 0.2 for span in beside)
+    for low, high in ((i + 0.05, i + 0.85) for i, letter in enumerate(who) if letter != " "):
+        inside = (middle >= low) & (middle < high)
+        if not covered[inside].any():
+            assert found[inside].all(), "whole seconds without a word are heard"
+    assert sorted(beside) == beside
+    assert cut_beside_text(text, np.zeros_like(count), active, own) == []
 
 
 def test_a_single_odd_stretch_is_no_speaker_and_takes_no_asked_ones_place() -> None:

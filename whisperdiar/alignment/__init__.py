@@ -52,22 +52,28 @@ _NEGLIGIBLE = 0.01
 """A second-best speaker that is less probable is not worth naming."""
 
 
-def align(words: Sequence[Word], turns: Iterable[Turn]) -> tuple[Word, ...]:
+def align(words: Sequence[Word], turns: Iterable[Turn], *, exclusive: Iterable[Turn] = ()) -> tuple[Word, ...]:
     """The same words in the same order, each with speaker, confidence, second-best speaker and overlap.
 
     Text, time and probability of a word are never changed. Without turns no word gets a speaker, nor does one further
-    than `OUT_OF_REACH_S` from the nearest turn. The result does not depend on the order of `turns`; exact ties go to
+    than `OUT_OF_REACH_S` from the nearest turn. The result does not depend on the order of turns; exact ties go to
     the speaker whose turns begin first.
+
+    Args:
+        words: in order of time.
+        turns: who speaks when.
+        exclusive: the same speech, one speaker at a time, where the diarizer tells who is in front in an overlap
+            (`Diarization.exclusive_turns`). Speakers are chosen by these, and `turns` say who talks beside them.
     """
-    turns = tuple(turns)
+    turns, exclusive = tuple(turns), tuple(exclusive)
     if not words or not turns:
         return tuple(
             replace(word, speaker=None, speaker_confidence=None, second_speaker=None, overlap=False) for word in words
         )
     joined: list[Word] = []
-    for part in decide(words, turns):
+    for part in decide(words, exclusive or turns):
         joined += _assign_speakers(words[part.first : part.first + len(part.chosen)], part)
-    return tuple(joined)
+    return tuple(_mark_overlap(joined, turns) if exclusive else joined)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,3 +155,23 @@ def _assign_speakers(words: Sequence[Word], part: Decision) -> Iterator[Word]:
         value = None if speaker == NOBODY else sure
         # Built directly: dataclasses.replace() would take a third of the whole alignment's time.
         yield Word(word.span, word.text, word.probability, names[speaker], value, names[rival], both, word.edited)
+
+
+def _mark_overlap(words: Sequence[Word], turns: Sequence[Turn]) -> Iterator[Word]:
+    """Each word, with whoever talks beside its speaker, by turns that may overlap."""
+    origin = min(words[0].span.start, min(turn.span.start for turn in turns))
+    times, speakers = WordTimes.of(words, origin), SpeakerTurns.of(turns, origin)
+    place = {label: number for number, label in enumerate(speakers.labels)}
+    own = np.array([NOBODY if word.speaker is None else place.get(word.speaker, NOBODY) for word in words])
+    for first in range(0, len(words), _BLOCK):
+        here = slice(first, first + _BLOCK)
+        part = times.part(here.start, here.stop)
+        chosen = candidates(part, speakers)
+        cover = np.where(chosen == NOBODY, 0.0, coverage_of(pair_features(part, speakers, chosen)))
+        is_own = (chosen == own[here, None]) & (chosen != NOBODY)
+        beside = np.where(is_own, 0.0, cover)
+        rival = beside.argmax(axis=1)
+        rows = np.arange(len(chosen))
+        both = (np.where(is_own, cover, 0.0).max(axis=1) >= _OVERLAP) & (beside[rows, rival] >= _OVERLAP)
+        for word, overlap, second in zip(words[here], both.tolist(), chosen[rows, rival].tolist(), strict=True):
+            yield replace(word, second_speaker=speakers.labels[second], overlap=True) if overlap else word

@@ -169,16 +169,24 @@ class Backend(LoadingBackend[OnnxSettings, tuple[Segmentation, FrameEncoder]]):
         def report(done: float) -> None:
             progress("diarization", share + (_EMBEDDED - share) * done)
 
+        most = 1 if self.settings.exclusive else speakers.maximum
+        capped = count if most is None else count.clip(max=most)
+        exclusive: tuple[Turn, ...] = ()
         if self.settings.exact:
             embeddings = self._embeddings(audio, active, encoder, grid, report)
             summed = activations(scores, self._clusters(embeddings, active, speakers), grid)
             posteriors = mean_activations(summed, grid)
         else:
-            summed, posteriors = self._by_stretches(audio, words, active, count, grid, encoder, speakers, report)
-        turns = self._turns(summed, count, speakers, grid, audio.duration)
+            summed, posteriors, exclusive = self._by_stretches(
+                audio, words, active, count, grid, encoder, speakers, report
+            )
+        turns = self._turns(summed, capped, grid, audio.duration, fill=self.settings.min_duration_off)
+        # Where stretches overlap, somebody may be in front who has no turn.
+        known = {turn.speaker for turn in turns}
+        exclusive = tuple(turn for turn in exclusive if turn.speaker in known)
         progress("diarization", 1.0)
         activity = speaker_activity(posteriors, turns, grid)
-        result = Diarization(audio.recording_id, turns, activity=activity).relabel()
+        result = Diarization(audio.recording_id, turns, activity=activity, exclusive_turns=exclusive).relabel()
         if turns and not speakers.allows(len(result.speakers)):
             note = f"{speakers} speakers were asked for, onnx found {len(result.speakers)}"
             if self.settings.exact and self._plda is None and len(result.speakers) < (speakers.minimum or 1):
@@ -196,15 +204,19 @@ class Backend(LoadingBackend[OnnxSettings, tuple[Segmentation, FrameEncoder]]):
         encoder: FrameEncoder,
         speakers: SpeakerCount,
         report: Callable[[float], None],
-    ) -> tuple[Scores, ActivityValues]:
-        """How much speaks for each speaker, float32 (total_frames, n), and how probably he talks, by stretches."""
+    ) -> tuple[Scores, ActivityValues, tuple[Turn, ...]]:
+        """How much speaks for each speaker, float32 (total_frames, n), how probably he talks, and turns of which no two
+        overlap: each stretch is one speaker's there."""
         least = speakers.minimum or 1
-        spans = stretch_diarization.cut_text(words, active, grid, audio.duration, at_least=least) if words else []
-        if not spans:
-            spans = stretch_diarization.cut_speech_regions(count, active, grid, at_least=least)
-        if not spans:
+        text = stretch_diarization.cut_text(words, active, grid, audio.duration, at_least=least) if words else []
+        if not text:
+            text = stretch_diarization.cut_speech_regions(count, active, grid, at_least=least)
+        if not text:
             found = np.zeros((grid.total_frames, 1), np.float32)
-            return found, mean_activations(found, grid)
+            return found, mean_activations(found, grid), ()
+        beside = stretch_diarization.cut_beside_text(text, count, active, grid)
+        tagged = sorted([*((span, True) for span in text), *((span, False) for span in beside)])
+        spans, founding = [span for span, _ in tagged], np.array([of_text for _, of_text in tagged])
         who = stretch_diarization.speakers_of(
             audio,
             spans,
@@ -212,14 +224,21 @@ class Backend(LoadingBackend[OnnxSettings, tuple[Segmentation, FrameEncoder]]):
             count,
             grid,
             encoder,
+            founding=founding,
             threshold=self.settings.threshold,
             speakers=speakers,
             report=report,
         )
+        # Words lie in stretches of text, and what is beside them could only draw a word at their edge to somebody else.
+        heard = stretch_diarization.count_hearing_windows(text, who.labels[founding], active, grid)
+        frames = stretch_diarization.select_frames(text, grid)
+        summed = stretch_diarization.rank_speakers(heard, frames, who.labels[founding], grid)
+        # Of several at once the one whose stretch it is comes first: it was cut from the words that he says.
+        exclusive = self._turns(summed, count.clip(max=1), grid, audio.duration)
         heard = stretch_diarization.count_hearing_windows(spans, who.labels, active, grid)
         frames = stretch_diarization.select_frames(spans, grid)
         posteriors = stretch_diarization.posteriors(heard, frames, who.nearness, grid)
-        return stretch_diarization.rank_speakers(heard, frames, who.labels, grid), posteriors
+        return stretch_diarization.rank_speakers(heard, frames, who.labels, grid), posteriors, exclusive
 
     def _embeddings(
         self,
@@ -283,21 +302,15 @@ class Backend(LoadingBackend[OnnxSettings, tuple[Segmentation, FrameEncoder]]):
         )
 
     def _turns(
-        self,
-        summed: Scores,
-        count: Counts,
-        speakers: SpeakerCount,
-        grid: WindowGrid,
-        duration: float,
+        self, summed: Scores, count: Counts, grid: WindowGrid, duration: float, *, fill: float = 0.0
     ) -> tuple[Turn, ...]:
-        """Turns cut at the end of the audio, past which the last window reaches."""
-        most = 1 if self.settings.exclusive else speakers.maximum
-        who = select_speaking(summed, count if most is None else np.minimum(count, most))
+        """Turns cut at the end of the audio, past which the last window reaches; pauses up to `fill` do not end one."""
+        who = select_speaking(summed, count)
         if not self.settings.exact:
             who = stretch_diarization.remove_slips(who, summed.shape[1], grid)
         turns = []
         for number in range(who.shape[1]):
-            for start, end in find_active_spans(who[:, number], grid, fill=self.settings.min_duration_off):
+            for start, end in find_active_spans(who[:, number], grid, fill=fill):
                 span = Span(start, end).clip(0.0, duration)
                 if span is not None:
                     turns.append(Turn(span, speaker_label(number)))

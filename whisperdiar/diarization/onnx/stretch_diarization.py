@@ -49,6 +49,8 @@ _LONG_S, _SHORT_S, _SHARE = 0.8, 0.4, 0.05
 """Stretches of so much make the clusters; of little speech also shorter ones, those of a twentieth of it."""
 _PER_SPEAKER, _FINE_S, _FINEST_S = 4, 2.0, 0.25
 """Stretches for each speaker that is asked for, where they can be of two seconds; one in any case where it can be."""
+_LEAST_BESIDE_TEXT_S = 0.25
+"""Of speech without words: with less nothing is known of its voice, and the windows tell whose it is."""
 _OWN = 100.0
 """What a stretch adds to the activity of its speaker: he comes before everybody whom the windows hear beside him."""
 _LEAST_BESIDE_S = 0.25
@@ -102,6 +104,27 @@ def cut_speech_regions(count: Counts, active: Active, grid: WindowGrid, *, at_le
     return _cut(spans, [False] * len(spans), active, count, grid, stretch_cutting.PIECES, at_least)
 
 
+def cut_beside_text(spans: Sequence[Span], count: Counts, active: Active, grid: WindowGrid) -> list[Span]:
+    """Stretches of the speech that no stretch of text covers, sorted by start.
+
+    A recogniser leaves out what it does not understand, and words end before their sound does.
+
+    Args:
+        spans: the stretches of text, sorted by start.
+        count: int64 (total_frames,), how many speak in each frame.
+    """
+    rest = count.copy()
+    for own in select_frames(spans, grid):
+        rest[own] = 0
+    pieces = stretch_cutting.cut_speech(find_active_spans(rest > 0, grid))
+    # No stretch reaches over a word.
+    before = np.searchsorted([span.start for span in spans], [piece.start for piece in pieces], side="right")
+    ends = [*(np.diff(before) > 0).tolist(), True][: len(pieces)]
+    found = _cut(pieces, ends, active, rest, grid, stretch_cutting.PIECES, 1)
+    long = _speech_seconds(found, rest, grid) >= _LEAST_BESIDE_TEXT_S
+    return [span for span, kept in zip(found, long.tolist(), strict=True) if kept]
+
+
 def _cut(
     spans: Sequence[Span],
     ends: Sequence[bool],
@@ -138,6 +161,7 @@ def speakers_of(
     grid: WindowGrid,
     encoder: FrameEncoder,
     *,
+    founding: NDArray[np.bool_],
     threshold: float,
     speakers: SpeakerCount,
     report: Callable[[float], None],
@@ -146,6 +170,7 @@ def speakers_of(
 
     Args:
         spans: at least one, sorted by start.
+        founding: bool (n,), the stretches of which speakers are made; the others go to the nearest of these speakers.
         active: bool (n_windows, n_frames, n_speakers), who of the local speakers talks when.
         count: int64 (total_frames,), how many speak in each frame.
         threshold: cosine distance up to which voices are one speaker, before it is fitted to the recording.
@@ -160,12 +185,12 @@ def speakers_of(
     clear = [(own & (count[part] > 0)).sum() * grid.frame_step for own, part in zip(alone, frames, strict=True)]
     known = Stretches(voices, durations, np.array(clear, dtype=np.float64), same, shared)
     heard = voices.any(axis=1)
-    long = min(_LONG_S, max(_SHORT_S, _SHARE * float(durations.sum())))
-    chosen = np.flatnonzero((durations >= long) & heard)
+    long = min(_LONG_S, max(_SHORT_S, _SHARE * float(durations[founding].sum())))
+    chosen = np.flatnonzero((durations >= long) & heard & founding)
     wanted = speakers.minimum or 1
     if len(chosen) < max(1, wanted):
         # As many of the longest as there are to be speakers.
-        longest = np.argsort(-(durations + 1e3 * heard), kind="stable")[:wanted]
+        longest = np.argsort(-(durations + 1e3 * heard + 1e6 * founding), kind="stable")[:wanted]
         chosen = np.union1d(chosen, longest)
     train = known.of(chosen)
     fitted = stretch_clustering.calibrate(train, threshold)
