@@ -16,7 +16,9 @@ of the audio that is passed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Protocol, runtime_checkable
 
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Diarization, Span, SpeakerCount, Transcription, Word
@@ -27,6 +29,34 @@ Progress = Callable[[str, float], None]
 
 def no_progress(stage: str, fraction: float) -> None:
     """A `Progress` that does nothing."""
+
+
+class Listener(Protocol):
+    """Hears of work while it goes on what a fraction does not say. It may be called from any thread."""
+
+    def heard(self, start: float, text: str) -> None:
+        """Words that were recognised, and when they begin (seconds of the audio); later work may still change them."""
+
+    def fetched(self, name: str, n_bytes: int, total_bytes: int) -> None:
+        """How much of a model is downloaded; a total of 0 where that is not known."""
+
+
+_listener: ContextVar[Listener | None] = ContextVar("whisperdiar_listener", default=None)
+
+
+@contextmanager
+def listen(listener: Listener | None) -> Iterator[None]:
+    """Have a `Listener` hear of the work inside the block, as far as it is done on this thread; None for nobody."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+def current_listener() -> Listener | None:
+    """Who hears of the work on this thread; to be asked before other threads are begun."""
+    return _listener.get()
 
 
 class Preparable(Protocol):

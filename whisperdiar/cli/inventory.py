@@ -176,9 +176,10 @@ def download(
     repair: bool,
     overwrite: bool,
     quiet: bool,
+    progress: str,
 ) -> None:
     """Fetch models; an interrupted download goes on where it stopped. Prints where they lie."""
-    console = Console(quiet=quiet)
+    console = Console(quiet=quiet, progress=progress)
     context.call_on_close(console.close)
     for name in names:  # a typing error in the last is said before the first is fetched
         if name not in _fetching_backends():

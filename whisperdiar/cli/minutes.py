@@ -14,7 +14,7 @@ import click
 
 from whisperdiar.assembly import check_request
 from whisperdiar.cli import parameters as shared
-from whisperdiar.cli.console import Console
+from whisperdiar.cli.console import Console, is_terminal
 from whisperdiar.cli.errors import FAILED, OK, report
 from whisperdiar.cli.outputs import STDOUT, Target, check_name, check_outputs
 from whisperdiar.cli.transcribe import Work, job_from, request_from, run, write_targets
@@ -132,10 +132,11 @@ def minutes(
     llm_timeout: float,
     llm_window: int,
     quiet: bool,
+    progress: str,
     **options: Any,
 ) -> None:
     """Minutes of IN, a transcript (JSON of whisperdiar, subtitles …) or a recording, which is transcribed first."""
-    console = Console(quiet=quiet)
+    console = Console(quiet=quiet, progress=progress)
     context.call_on_close(console.close)
     if os.path.isdir(source):
         raise InvalidOption(f"{source}: is a folder; name one transcript or recording")
@@ -158,6 +159,8 @@ def minutes(
     template(template_name, None)  # a mistake in it is said before hours of work
     if media is not None:
         media_link(media, None)
+    if not outputs and is_terminal():
+        outputs = (str(source.with_suffix(f".{name or 'md'}")),)
     targets = _targets(outputs, name, writer, overwrite=overwrite)
     shared.check_times(options["start"], options["end"])
     if kept is not None:

@@ -40,7 +40,7 @@ from whisperdiar.asr.whisper.language import (
 )
 from whisperdiar.asr.whisper.loading import LoadedModel, explain_out_of_memory, load
 from whisperdiar.asr.whisper.warnings import collect_warnings
-from whisperdiar.contracts import Progress, Reloading, no_progress
+from whisperdiar.contracts import Progress, Reloading, current_listener, no_progress
 from whisperdiar.errors import BackendError, InvalidOption, UnsupportedRequest
 from whisperdiar.forced_alignment.wav2vec2 import WordAligner
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime, WhisperSettings
@@ -53,6 +53,7 @@ from whisperdiar.types import (
     Samples,
     Span,
     Transcription,
+    Word,
     merge_spans,
     total_duration,
 )
@@ -212,6 +213,7 @@ class Backend(Reloading):
                 doubts[decoded.doubtful] += 1
                 n_chants += decoded.confirmed
             found[decoded.task.piece] = self._words_of_piece(decoded, audio, inside, aligner)
+            _tell(found[decoded.task.piece].words, audio)
         n_filled = 0
         if self.settings.fill_gaps:
             second_pass = partial(_scale_progress, progress, _FIRST_PASS, 1.0)
@@ -425,6 +427,12 @@ class Backend(Reloading):
 def _cache_syllables(piece: Piece, audio: Audio) -> Sound:
     """The syllables of a piece, found once and only when they are asked for."""
     return cache(lambda: find_syllables(piece, audio))
+
+
+def _tell(words: Sequence[Word], audio: Audio) -> None:
+    listener = current_listener()
+    if listener is not None and words:
+        listener.heard(audio.start + words[0].start, "".join(word.text for word in words).strip())
 
 
 def _scale_progress(progress: Progress, low: float, high: float, stage: str, fraction: float) -> None:
