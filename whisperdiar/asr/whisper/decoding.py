@@ -5,6 +5,7 @@ faster-whisper computes the features of all that it is given before it decodes; 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -95,7 +96,7 @@ class Decoder:
 
     Args:
         model: a ``faster_whisper.WhisperModel``.
-        pipeline: its ``BatchedInferencePipeline``.
+        pipeline: the ``BatchedInferencePipeline`` of its `StepReports`.
         settings: of the backend.
         batch_size: pieces decoded at once; halved where memory runs out.
         too_big: what to say where memory does not suffice for one piece.
@@ -112,9 +113,7 @@ class Decoder:
         too_big: str,
         judge: Callable[[DecodedPiece], Judgement],
     ) -> None:
-        self._model, self._settings = model, settings
-        self._steps = StepReports(model)
-        self._pipeline = type(pipeline)(self._steps)
+        self._model, self._pipeline, self._settings = model, pipeline, settings
         self._too_big, self._judge = too_big, judge
         self.batch_size = 1 if settings.condition_on_previous_text else batch_size
         first_timestamp = model.hf_tokenizer.token_to_id("<|notimestamps|>") + 1
@@ -164,7 +163,7 @@ class Decoder:
     ) -> list[DecodedPiece] | None:
         """One batch; None where memory did not suffice and the batch is now half as large."""
         try:
-            with self._steps.reported(lambda share: report(_FIRST_TEXT * share)):
+            with self._pipeline.model.reported(lambda share: report(_FIRST_TEXT * share)):
                 found = self._decode_batch(audio, group, before)
             again = []
             for number, item in enumerate(found, start=1):
@@ -290,7 +289,7 @@ class StepReports:
 
     def __init__(self, model: Any) -> None:
         self._wrapped = model
-        self._report: Callable[[float], None] = _no_report
+        self._here = threading.local()  # several threads may decode with one model
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._wrapped, name)
@@ -298,11 +297,14 @@ class StepReports:
     @contextmanager
     def reported(self, report: Callable[[float], None]) -> Iterator[None]:
         """Have `report` hear the done share of the batch that is decoded inside the block."""
-        self._report = report
+        self._here.report = report
         try:
             yield
         finally:
-            self._report = _no_report
+            del self._here.report
+
+    def _report(self, share: float) -> None:
+        getattr(self._here, "report", _no_report)(share)
 
     def encode(self, features: Any) -> Any:
         """Features (n_pieces, n_mels, n_frames) → the encoder's output."""
