@@ -78,9 +78,7 @@ class Writer:
         material = prepare(transcript, self.options)
         plain = compose(material, self.options)
         if any(item.due is not None for item in plain.actions) and self.options.day and not dates.has_parser():
-            self.console.warn(
-                'dates are read without dateparser, so some stay words; run: pip install "whisperdiar[minutes]"'
-            )
+            self.console.warn('some dates stay words; to have them read, run: pip install "whisperdiar[minutes]"')
         if self.llm is None:
             return plain
         model = LanguageModel(self.llm)

@@ -19,6 +19,7 @@ from whisperdiar.cli.console import Console
 from whisperdiar.cli.errors import EMPTY, FAILED, OK, report
 from whisperdiar.cli.outputs import STDOUT, Target, check_used, plan, select_unfinished
 from whisperdiar.cli.transcribe import Pace, request_from, write_targets
+from whisperdiar.contracts import listen
 from whisperdiar.errors import FormatError, InvalidOption, MediaError, TruncatedMedia
 from whisperdiar.exchange import set_language
 from whisperdiar.formats import json, rttm, speech
@@ -192,7 +193,8 @@ def _run_each(
         signals.check()
         console.start_file(number + 1, len(todo), str(path), left=pace.left(number))
         try:
-            codes.append(work(path, targets))
+            with listen(console):
+                codes.append(work(path, targets))
         except BrokenPipeError:  # nobody reads any more
             raise
         except Exception as error:
