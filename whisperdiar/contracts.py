@@ -18,7 +18,9 @@ times that go in and come out count from the first sample of the audio that is p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 from whisperdiar.options import Runtime
@@ -30,6 +32,34 @@ Progress = Callable[[str, float], None]
 
 def no_progress(stage: str, fraction: float) -> None:
     """A `Progress` that does nothing."""
+
+
+class Listener(Protocol):
+    """Hears of work while it goes on what a fraction does not say. It may be called from any thread."""
+
+    def heard(self, start: float, text: str) -> None:
+        """Words that were recognised, and when they begin (seconds of the audio); later work may still change them."""
+
+    def fetched(self, name: str, n_bytes: int, total_bytes: int) -> None:
+        """How much of a model is downloaded; a total of 0 where that is not known."""
+
+
+_listener: ContextVar[Listener | None] = ContextVar("whisperdiar_listener", default=None)
+
+
+@contextmanager
+def listen(listener: Listener | None) -> Iterator[None]:
+    """Have a `Listener` hear of the work inside the block, as far as it is done on this thread; None for nobody."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+def current_listener() -> Listener | None:
+    """Who hears of the work on this thread; to be asked before other threads are begun."""
+    return _listener.get()
 
 
 def info_of(backend: object) -> BackendInfo | None:

@@ -140,17 +140,14 @@ def select_unfinished(
     if len(done) == 1:
         notify(f"{done[0]}: exists already, left as it is (--overwrite replaces it)")
     elif done:
-        notify(
-            f"{len(done)} of {len(every)} outputs exist already and are left as they are, such as {done[0]} "
-            "(--overwrite replaces them)"
-        )
+        notify(f"{len(done)} of {len(every)} outputs exist already, such as {done[0]} (--overwrite replaces them)")
     return left
 
 
 def clips_left(folder: Path, recordings: Sequence[str]) -> str:
     """What is said where clips of these recordings lie in the folder already."""
     which = recordings[0] if len(recordings) == 1 else f"{len(recordings)} recordings, such as {recordings[0]},"
-    return f"{folder}: the clips of {which} exist already and are left as they are (--overwrite replaces them)"
+    return f"{folder}: the clips of {which} exist already (--overwrite replaces them)"
 
 
 def _is_finished(target: Target) -> bool:

@@ -127,9 +127,7 @@ def test_a_folder_goes_on_where_it_was_and_says_so_once(cli: Cli, source: Path, 
     done = cli("convert", source, "made/", "-f", "srt,vtt,txt")
     assert done.code == 0
     (line,) = done.err.splitlines()
-    assert line.endswith(
-        "2 of 3 outputs exist already and are left as they are, such as made/talk.srt (--overwrite replaces them)"
-    )
+    assert line.endswith("2 of 3 outputs exist already, such as made/talk.srt (--overwrite replaces them)")
     assert (tmp_path / "made" / "talk.srt").read_text("utf-8") == "mine"
     assert (tmp_path / "made" / "talk.txt").exists()
 

@@ -16,7 +16,7 @@ from tests import tiny_whisper
 from whisperdiar.asr.refinement import KEPT_PAUSE_S
 from whisperdiar.asr.whisper import Backend
 from whisperdiar.asr.whisper.language import WHISPER_LANGUAGES
-from whisperdiar.contracts import Transcriber
+from whisperdiar.contracts import Transcriber, listen
 from whisperdiar.errors import BackendBroken, BackendError, InvalidOption, ModelUnavailable, UnsupportedRequest
 from whisperdiar.frameworks.ctranslate2 import choose_placement
 from whisperdiar.options import Runtime, WhisperSettings
@@ -74,6 +74,37 @@ class Listener:
         segments = list(segments)
         self.texts += [segment.text for segment in segments]
         return segments, info
+
+
+def test_progress_is_told_inside_a_batch_and_text_as_it_comes(model, audio):
+    class Heard:
+        def __init__(self):
+            self.texts = []
+
+        def heard(self, start, text):
+            self.texts.append((start, text))
+
+    steps, heard = [], Heard()
+    transcriber = backend(model, batch_size=8, max_chunk=10.0)
+    with listen(heard):
+        result = transcriber.transcribe(
+            audio, speech=SPEECH, language="en", progress=lambda stage, share: steps.append((stage, share))
+        )
+    assert {stage for stage, _ in steps} == {"asr"}
+    shares = [share for _, share in steps]
+    assert shares == sorted(shares)
+    assert len({share for share in shares if 0 < share < 0.99}) >= 8  # a batch alone would tell of one or two
+    said = "".join(word.text for word in result.words)
+    assert "".join("".join(text for _, text in heard.texts).split()) == "".join(said.split())
+    assert [start for start, _ in heard.texts] == sorted(start for start, _ in heard.texts)
+
+
+def test_pieces_that_are_encoded_one_by_one_have_the_same_text(model, audio):
+    def texts(batch_size):
+        transcriber = backend(model, batch_size=batch_size, max_chunk=10.0)
+        return [word.text for word in transcriber.transcribe(audio, speech=SPEECH, language="en").words]
+
+    assert texts(8) == texts(1)
 
 
 def test_words_lie_in_order_inside_the_speech(model, audio):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import io
+import json
 import os
 import subprocess
 import sys
 import threading
 import unicodedata
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -203,3 +206,109 @@ def test_results_are_cleaned_for_a_terminal_alone(*, terminal: bool) -> None:
     os.close(theirs)
     assert os.read(ours, 100) == (rb"a\x1b[2Jb" if terminal else b"a\x1b[2Jb")
     os.close(ours)
+
+
+def test_the_clock_of_the_bar_moves_on_while_a_stage_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr(module, "_TICK_S", 0.01)
+    console = Console()
+    console.progress("asr", 0.5)
+    drawn = terminal.getvalue().count("recognising")
+    for _ in range(1000):
+        if terminal.getvalue().count("recognising") > drawn + 2:
+            break
+        threading.Event().wait(0.01)
+    else:
+        raise AssertionError("nothing was drawn again")
+    console.close()
+
+
+def test_without_a_terminal_long_stages_have_a_line_at_each_tenth(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    console = Console()
+    for now in range(101):
+        at(console, clock, now, "asr", now / 100)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "recognising words 10%, about 1:30 left"
+    assert lines[-1] == "recognising words 100% in 1:40"
+    assert len(lines) == 10
+
+
+def test_what_is_fetched_is_named_with_its_size_and_speed(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    console = Console()
+    at(console, clock, 0, "download", 0.0)
+    clock.now = 20
+    console.fetched("Systran/faster-whisper-small", 240_000_000, 480_000_000)
+    console.progress("download", 0.5)
+    assert capsys.readouterr().err == (
+        "downloading 50%, Systran/faster-whisper-small 240/480 MB, 12.0 MB/s, about 0:20 left\n"
+    )
+
+
+def test_progress_as_json_is_one_object_for_each_event(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    console = Console(progress="json")
+    console.start_file(2, 3, "b.wav", left=61.4)
+    at(console, clock, 0, "asr", 0.0)
+    at(console, clock, 4, "asr", 0.5)
+    at(console, clock, 4, "asr", 0.5001)
+    console.heard(1.0, "Guten Tag, größer")
+    console.warn("careful")
+    events = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    place = {"recording": "b.wav", "number": 2, "of": 3}
+    assert events == [
+        {"event": "begin", "seconds_left": 61, **place},
+        {"event": "progress", "stage": "asr", "fraction": 0.0, "seconds": 0.0, **place},
+        {"event": "progress", "stage": "asr", "fraction": 0.5, "seconds": 4.0, **place},
+        {"event": "text", "start": 1.0, "text": "Guten Tag, größer", **place},
+        {"event": "warning", "message": "careful", **place},
+    ]
+
+
+def test_a_batch_is_counted_with_an_estimate(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    console = Console()
+    console.start_file(1, 8, "a.wav")
+    console.start_file(3, 8, "c.wav", left=754)
+    clock.now = 0
+    at(console, clock, 20, "asr", 0.0)
+    at(console, clock, 40, "asr", 0.5)
+    assert capsys.readouterr().err.splitlines() == [
+        "[1/8] a.wav",
+        "[3/8] c.wav (about 12:34 left for all)",
+        "[3/8] recognising words 50%, about 0:20 left",
+    ]
+
+
+@pytest.mark.parametrize("kind", ["none", "auto", "bar", "lines"])
+def test_who_wants_no_progress_gets_none(kind: str, clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    console = Console(quiet=kind != "none", progress=kind)
+    for now in range(101):
+        at(console, clock, now, "asr", now / 100)
+    console.heard(0.0, "text")
+    assert capsys.readouterr().err == ""
+
+
+def messages() -> list[tuple[str, str]]:
+    """Where a note or warning is written, and its words without what is filled in."""
+    found = []
+    for path in sorted(Path(module.__file__).parents[1].rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, ast.Call) or not node.args:
+                continue
+            called = ast.unparse(node.func)
+            if called.rsplit(".", 1)[-1] in ("warn", "note", "notify", "inform") or called in (
+                "notes.append",
+                "warnings.append",
+            ):
+                text = ast.unparse(node.args[0])
+                fixed = [item.value for item in ast.walk(node.args[0]) if isinstance(item, ast.Constant)]
+                words = "".join(item for item in fixed if isinstance(item, str))
+                found.append((f"{path.name}:{node.lineno}: {text}", words))
+    return found
+
+
+def test_notes_and_warnings_are_one_line_of_at_most_100_characters() -> None:
+    found = messages()
+    assert len(found) > 30
+    assert [place for place, words in found if len(words) > 100 or "\n" in words] == []

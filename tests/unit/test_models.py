@@ -521,6 +521,22 @@ def test_model_is_downloaded_once_and_then_taken_from_the_cache(hub, tmp_path):
     assert Hub.requests == []
 
 
+def test_a_listener_hears_of_the_model_that_is_downloaded(hub, tmp_path):
+    code = (
+        "from whisperdiar import models\nfrom whisperdiar.contracts import listen\n"
+        "class Listener:\n    def fetched(self, *told):\n        print('%s %s %s\\n' % told, end='')\n"
+        "with listen(Listener()):\n    models.resolve('tiny')\n"
+    )
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
+    environment = {**clean, "HF_ENDPOINT": hub, "HF_HOME": str(tmp_path), "no_proxy": "127.0.0.1"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    told = [line.split() for line in done.stdout.splitlines()]
+    assert {name for name, *_ in told} == {"Systran/faster-whisper-tiny"}
+    counts = [int(n_bytes) for _, n_bytes, _ in told]
+    assert max(counts) >= 500_000
+    assert all(int(total) >= n_bytes for n_bytes, (*_, total) in zip(counts, told, strict=True))
+
+
 def test_token_comes_from_the_environment_only(hub, tmp_path):
     (tmp_path / "token").write_text("hf_stored", encoding="utf-8")
     fetch(hub, tmp_path, "models.download('tiny')")

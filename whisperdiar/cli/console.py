@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import math
+import os
 import re
 import sys
 import threading
@@ -38,29 +41,59 @@ def printable(text: str) -> str:
     return _COMMANDS.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
+_COLUMNS = 100
+_TICK_S = 0.5
+"""How often the clock of a bar moves on."""
+_FIRST_LINE_S = 10.0
+"""A stage that takes less has no lines of progress: they are for whoever waits."""
+
+
 @dataclass(slots=True)
 class _Running:
-    """A stage that has begun: when, how far it is, and on which thread."""
+    """A stage that has begun: when, how far it is, on which thread, and which line or event told of it last."""
 
     begun: float
     thread: int
     fraction: float = 0.0
+    told: float = -1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Which of several recordings this is, counted from 1, and of how many."""
+
+    number: int
+    total: int
+    name: str
 
 
 class Console:
-    """Talks to the user; `quiet` leaves warnings and errors only. Stages may report from several threads at once."""
+    """Talks to the user. Stages may report from several threads at once.
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    Args:
+        quiet: warnings and errors only.
+        progress: ``bar`` on one line with a clock, ``lines`` at each 10 %, ``json`` with one object for each event,
+            ``none``; ``auto`` is a bar on a terminal and lines elsewhere.
+    """
+
+    def __init__(self, *, quiet: bool = False, progress: str = "auto") -> None:
         self.quiet = quiet
-        self._bars = not quiet and sys.stderr is not None and sys.stderr.isatty()
+        terminal = sys.stderr is not None and sys.stderr.isatty()
+        kind = ("bar" if terminal else "lines") if progress == "auto" else progress
+        self.progress_kind = "none" if quiet and progress in ("auto", "bar", "lines") else kind
         self._bar: Any = None
         self._shown: str | None = None
         self._lock = threading.RLock()
         self._running: dict[str, _Running] = {}
+        self._place: _Place | None = None
+        self._detail: dict[str, str] = {}
+        self._closed = threading.Event()
+        self._ticker: threading.Thread | None = None
+        self.shows_text = False
         self._forget()
 
     def progress(self, stage: str, fraction: float) -> None:
-        """A `Progress` that draws one line on a terminal and keeps the time of each stage.
+        """A `Progress` that shows how far each stage is, and keeps its time.
 
         A stage ends at fraction 1, or when its thread begins another one.
 
@@ -73,9 +106,25 @@ class Console:
                 self._begin(stage)
             running = self._running[stage]
             running.fraction = min(1.0, max(running.fraction, fraction))
+            self._tell(stage, running)
             if fraction >= 1.0:
                 self._end(stage)
             self._draw()
+
+    def heard(self, start: float, text: str) -> None:
+        """Words as they come: shown above the bar where that is asked for."""
+        if self.progress_kind == "json":
+            self._emit({"event": "text", "start": round(start, 3), "text": text})
+        elif self.shows_text and not self.quiet:
+            self._write(f"  {_format_clock(start)}  {text}")
+
+    def fetched(self, name: str, n_bytes: int, total_bytes: int) -> None:
+        """What is downloaded, how much of it, and how fast."""
+        with self._lock:
+            running = self._running.get("download")
+            passed = 0.0 if running is None else time.perf_counter() - running.begun
+            speed = f", {n_bytes / 1e6 / passed:.1f} MB/s" if passed > 0 else ""
+            self._detail["download"] = f"{name} {n_bytes / 1e6:.0f}/{total_bytes / 1e6:.0f} MB{speed}"
 
     @property
     def seconds(self) -> dict[str, float]:
@@ -100,8 +149,37 @@ class Console:
     def _end(self, stage: str) -> None:
         now = time.perf_counter()
         self._seconds[stage] = self._seconds.get(stage, 0.0) + now - self._running.pop(stage).begun
+        self._detail.pop(stage, None)
         if not self._running:
             self._busy += now - self._busy_since
+
+    def _tell(self, stage: str, running: _Running) -> None:
+        """A line at each 10 %, or an object at each 1 %."""
+        passed = time.perf_counter() - running.begun
+        if self.progress_kind == "json":
+            step = math.floor(running.fraction * 100) / 100
+            if step > running.told:
+                running.told = step
+                self._emit({"event": "progress", "stage": stage, "fraction": step, "seconds": round(passed, 1)})
+        elif self.progress_kind == "lines" and passed >= _FIRST_LINE_S:
+            step = math.floor(running.fraction * 10) / 10
+            if step > max(running.told, 0.0):
+                running.told = step
+                detail = self._detail.get(stage)
+                left = passed / step - passed
+                self._print(
+                    f"{self._prefix()}{STAGE_TITLES.get(stage, stage)} {step:.0%}"
+                    + (f", {detail}" if detail else "")
+                    + (f", about {_format_clock(left)} left" if step < 1 else f" in {_format_clock(passed)}")
+                )
+
+    def _prefix(self) -> str:
+        return "" if self._place is None else f"[{self._place.number}/{self._place.total}] "
+
+    def _emit(self, event: dict[str, Any]) -> None:
+        if self._place is not None:
+            event |= {"recording": self._place.name, "number": self._place.number, "of": self._place.total}
+        self._print(json.dumps(event, ensure_ascii=True))
 
     def _draw(self) -> None:
         """The bar of the stage that began first, and behind it how far the other one is."""
@@ -110,7 +188,7 @@ class Console:
             self._bar.close()
             self._bar = None
         self._shown = shown
-        if shown is None or not self._bars:
+        if shown is None or self.progress_kind != "bar":
             return
         if self._bar is None:
             self._open(shown)
@@ -120,7 +198,7 @@ class Console:
             if name != shown
         ]
         self._bar.n = self._running[shown].fraction
-        self._bar.set_postfix_str(", ".join(others), refresh=False)
+        self._bar.set_postfix_str(", ".join([*filter(None, [self._detail.get(shown)]), *others]), refresh=False)
         self._bar.refresh()
 
     def _open(self, stage: str) -> None:
@@ -128,12 +206,23 @@ class Console:
 
         self._bar = tqdm(
             total=1.0,
-            desc=f"{STAGE_TITLES.get(stage, stage):<24}",
+            desc=f"{self._prefix()}{STAGE_TITLES.get(stage, stage):<24}",
             leave=False,
             file=sys.stderr,
+            ncols=_find_columns(),
             bar_format="{desc}{percentage:3.0f}% |{bar:30}| {elapsed} < {remaining}{postfix}",
         )
         self._bar.start_t -= time.perf_counter() - self._running[stage].begun
+        if self._ticker is None:
+            self._ticker = threading.Thread(target=self._tick, name="whisperdiar-clock", daemon=True)
+            self._ticker.start()
+
+    def _tick(self) -> None:
+        """Moves the clock of the bar on while a stage says nothing."""
+        while not self._closed.wait(_TICK_S):
+            with self._lock, suppress(OSError, ValueError):  # a terminal that was closed
+                if self._bar is not None:
+                    self._bar.refresh()
 
     def _finish(self) -> None:
         with self._lock:
@@ -148,36 +237,60 @@ class Console:
     def close(self) -> None:
         """Remove an open progress bar."""
         self._finish()
+        self._closed.set()
 
-    def start_file(self) -> None:
-        """Forget the times of the file before."""
+    def start_file(self, number: int = 1, total: int = 1, name: str = "", *, left: float | None = None) -> None:
+        """Forget the times of the file before; of several, say which one begins.
+
+        Args:
+            left: seconds that all that is left will take, about; None where nobody knows.
+        """
         with self._lock:
             self._finish()
             self._forget()
+            self._place = _Place(number, total, name) if total > 1 else None
+        if total > 1 and self.progress_kind == "json":
+            self._emit({"event": "begin", "seconds_left": None if left is None else round(left)})
+        elif total > 1:
+            about = "" if left is None else f" (about {_format_clock(left)} left for all)"
+            self.info(f"{self._prefix()}{name}{about}")
 
     def info(self, message: str) -> None:
         if not self.quiet:
-            self._write(message)
+            self._say("info", message, message)
 
     def note(self, message: str) -> None:
         """Something that was done and is as it should be; `quiet` leaves it out."""
         if not self.quiet:
-            self._write(f"whisperdiar: note: {message}")
+            self._say("note", f"whisperdiar: note: {message}", message)
 
     def warn(self, message: str) -> None:
         """Something that may make the result wrong."""
-        self._write(f"whisperdiar: warning: {message}")
+        self._say("warning", f"whisperdiar: warning: {message}", message)
 
     def error(self, message: str) -> None:
-        self._write(f"whisperdiar: error: {message}")
+        self._say("error", f"whisperdiar: error: {message}", message)
+
+    def _say(self, event: str, line: str, message: str) -> None:
+        if self.progress_kind == "json":
+            self._emit({"event": event, "message": message})
+        else:
+            self._write(line)
 
     def _write(self, message: str) -> None:
-        self._finish()
+        """A line above the bar, which comes again with the next report."""
+        with self._lock:
+            if self._bar is not None:
+                self._bar.close()
+                self._bar = None
+            self._print(message)
+
+    def _print(self, message: str) -> None:
         if sys.stderr is None:  # closed by whoever called: nobody listens
             return
         encoding = sys.stderr.encoding or "utf-8"
         message = printable(message)
-        with suppress(OSError):  # a full disk, a closed terminal: no reason to lose the work
+        with self._lock, suppress(OSError):  # a full disk, a closed terminal: no reason to lose the work
             print(message.encode(encoding, "replace").decode(encoding), file=sys.stderr, flush=True)
 
     @contextmanager
@@ -188,6 +301,26 @@ class Console:
             yield
         finally:
             self.progress(stage, 1.0)
+
+
+def _format_clock(seconds: float) -> str:
+    """Seconds as M:SS, or H:MM:SS."""
+    whole = round(seconds)
+    hours = f"{whole // 3600}:{whole // 60 % 60:02d}" if whole >= 3600 else f"{whole // 60}"
+    return f"{hours}:{whole % 60:02d}"
+
+
+def _find_columns() -> int | None:
+    """Width for the bar where a terminal says that it has none, as under `script` or in some containers."""
+    try:
+        return None if os.get_terminal_size(sys.stderr.fileno()).columns else _COLUMNS
+    except (OSError, ValueError):
+        return None
+
+
+def is_terminal() -> bool:
+    """Whether a person sees what goes to standard output."""
+    return sys.stdout is not None and sys.stdout.isatty()
 
 
 def write_stdout(text: str | bytes) -> None:

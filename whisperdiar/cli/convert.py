@@ -70,7 +70,7 @@ def convert(
     page_recording = recording_of(media, planned[0], inside=embed_media, copied=used or framed)
     if used and media is not None:
         check_recording(media)
-    (targets,) = select_unfinished(planned, overwrite=overwrite, notify=console.warn)
+    (targets,) = select_unfinished(planned, overwrite=overwrite, notify=console.note)
     if used:
         # Standard output is where subtitles go unasked; whoever asks for something else gets that alone.
         targets = targets if destinations or outputs or formats else []
@@ -93,7 +93,7 @@ def convert(
     code = write_targets(transcript, targets, write, console, keep="nothing", media=page_recording).code
     if clips is not None and media is not None:
         if not overwrite and has_clips(clips, transcript.recording_id):
-            console.warn(clips_left(clips, [transcript.recording_id]))
+            console.note(clips_left(clips, [transcript.recording_id]))
         else:
             _cut(media, transcript, clips, console)
     if wanted is not None and media is not None:
@@ -148,7 +148,7 @@ def rename(
     if outputs or formats:
         planned = plan([source], outputs, formats, overwrite=overwrite)
         check_used(context, planned[0])
-        (targets,) = select_unfinished(planned, overwrite=overwrite, notify=console.warn)
+        (targets,) = select_unfinished(planned, overwrite=overwrite, notify=console.note)
         if not targets:
             return
     else:

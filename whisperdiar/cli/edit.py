@@ -80,7 +80,7 @@ def apply(
     console = Console(quiet=quiet)
     planned = plan([text], outputs, formats, overwrite=overwrite, also_read=[source])
     check_used(context, planned[0])
-    (targets,) = select_unfinished(planned, overwrite=overwrite, notify=console.warn)
+    (targets,) = select_unfinished(planned, overwrite=overwrite, notify=console.note)
     if not targets:
         return
     write = shared.write_options(options)

@@ -16,6 +16,7 @@ import click
 from whisperdiar import models as store
 from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.errors import FAILED
+from whisperdiar.contracts import listen
 from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable
 from whisperdiar.formats import available as available_formats
 from whisperdiar.formats import by_name
@@ -176,10 +177,12 @@ def download(
     repair: bool,
     overwrite: bool,
     quiet: bool,
+    progress: str,
 ) -> None:
     """Fetch models; an interrupted download goes on where it stopped. Prints where they lie."""
-    console = Console(quiet=quiet)
+    console = Console(quiet=quiet, progress=progress)
     context.call_on_close(console.close)
+    context.with_resource(listen(console))
     for name in names:  # a typing error in the last is said before the first is fetched
         if name not in _fetching_backends():
             store.check(name)

@@ -15,7 +15,7 @@ import click
 
 from whisperdiar.assembly import check_request
 from whisperdiar.cli import parameters as shared
-from whisperdiar.cli.console import Console
+from whisperdiar.cli.console import Console, is_terminal
 from whisperdiar.cli.errors import FAILED, OK, report
 from whisperdiar.cli.outputs import STDOUT, Target, check_name, check_outputs
 from whisperdiar.cli.rescue import answers_place, keep_answers, read_answers
@@ -89,9 +89,7 @@ class Writer:
         material = prepare(transcript, self.options)
         plain = compose(material, self.options)
         if any(item.due is not None for item in plain.actions) and self.options.day and not dates.has_parser():
-            self.console.warn(
-                'dates are read without dateparser, so some stay words; run: pip install "whisperdiar[minutes]"'
-            )
+            self.console.warn('some dates stay words; to have them read, run: pip install "whisperdiar[minutes]"')
         if self.llm is None:
             return plain
         model = LanguageModel(self.llm)
@@ -162,10 +160,11 @@ def minutes(
     llm_timeout: float,
     llm_window: int,
     quiet: bool,
+    progress: str,
     **options: Any,
 ) -> None:
     """Minutes of IN, a transcript (JSON of whisperdiar, subtitles …) or a recording, which is transcribed first."""
-    console = Console(quiet=quiet)
+    console = Console(quiet=quiet, progress=progress)
     context.call_on_close(console.close)
     if os.path.isdir(source):
         raise InvalidOption(f"{source}: is a folder; name one transcript or recording")
@@ -188,6 +187,8 @@ def minutes(
     template(template_name, None)  # a mistake in it is said before hours of work
     if media is not None:
         media_link(media, None)
+    if not outputs and is_terminal():
+        outputs = (str(source.with_suffix(f".{name or 'md'}")),)
     targets = _targets(outputs, name, writer, overwrite=overwrite)
     writer.beside = next((target.path for target in targets if target.path != STDOUT), None)
     shared.check_times(options["start"], options["end"])

@@ -10,7 +10,8 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from whisperdiar.errors import InvalidOption
+from whisperdiar.cli.console import is_terminal
+from whisperdiar.errors import InvalidOption, MediaError
 from whisperdiar.formats import Format, by_name, by_suffix, known_suffixes
 from whisperdiar.options import SubtitleOptions
 from whisperdiar.outputs import STDOUT, Target, check_outputs, clips_left, name_outputs, select_unfinished
@@ -34,6 +35,7 @@ def plan(
     *,
     default: str = "srt",
     overwrite: bool = False,
+    beside: bool = False,
     also_read: Sequence[str | Path | None] = (),
     also_written: Sequence[str | Path | None] = (),
 ) -> list[list[Target]]:
@@ -42,6 +44,7 @@ def plan(
     Args:
         default: the format where nothing names one.
         overwrite: whether files that are there are replaced.
+        beside: whether outputs that nobody named lie beside their inputs where standard output is a terminal.
         also_read: further files that the command reads, which no output may replace.
         also_written: further files that it writes.
 
@@ -53,7 +56,9 @@ def plan(
     chosen = [by_name(name.strip()) for item in formats for name in item.split(",")]
     if not all(outputs):
         raise InvalidOption("-o: the name of an output is empty; give one, or leave it out")
-    if not outputs:
+    if not outputs and beside and is_terminal():
+        targets = _beside(inputs, [item.name for item in chosen] or [default], overwrite=overwrite)
+    elif not outputs:
         targets = _to_stdout(inputs, chosen or [by_name(default)])
     else:
         targets = _to_files(inputs, outputs, chosen, default, overwrite=overwrite)
@@ -112,6 +117,17 @@ def check_used(context: click.Context, targets: Sequence[Target], *, muxed: bool
     given = context.get_parameter_source("template") is ParameterSource.COMMANDLINE
     if given and not any(item.has_templates for item in formats):
         raise InvalidOption("--template: it is for documents; add an output such as -o out.docx, or leave it out")
+
+
+def _beside(inputs: Sequence[Path], formats: Sequence[str], *, overwrite: bool) -> list[list[Target]]:
+    """For every input its files in its own folder; what is there already counts as done."""
+    found: dict[Path, list[Target]] = {}
+    for folder in dict.fromkeys(path.parent for path in inputs):
+        inside = [path for path in inputs if path.parent == folder]
+        if not folder.is_dir():
+            raise MediaError(f"{inside[0]}: there is no such file; check the name")
+        found.update(zip(inside, name_outputs(inside, folder, formats, overwrite=overwrite), strict=True))
+    return [found[path] for path in inputs]
 
 
 def _to_stdout(inputs: Sequence[Path], chosen: Sequence[Format]) -> list[list[Target]]:

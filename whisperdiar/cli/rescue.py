@@ -63,9 +63,7 @@ def keep_interrupted(transcript: Transcript, beside: Path | None, console: Conso
         if place is None:
             console.error("the words could not be kept in any folder")
         else:
-            console.warn(
-                f"the words that were recognised were kept in {place}; `whisperdiar convert` makes every format from it"
-            )
+            console.warn(f"the words were kept in {place}; `whisperdiar convert` makes every format from it")
 
 
 def answers_place(recording: str, beside: Path | None) -> Path:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,123 +14,206 @@ from whisperdiar.alignment import align as align_words
 from whisperdiar.alignment import uncertain_words
 from whisperdiar.assembly import build, check_request, select
 from whisperdiar.cli import parameters as shared
-from whisperdiar.cli.console import Console, write_stdout
-from whisperdiar.cli.errors import EMPTY, FAILED, report
-from whisperdiar.cli.outputs import STDOUT, Target, check_name, check_outputs, check_used, plan, select_unfinished
-from whisperdiar.cli.transcribe import request_from, write_targets
-from whisperdiar.errors import FormatError, InvalidOption, TruncatedMedia
+from whisperdiar.cli import signals
+from whisperdiar.cli.console import Console
+from whisperdiar.cli.errors import EMPTY, FAILED, OK, report
+from whisperdiar.cli.outputs import STDOUT, Target, check_used, plan, select_unfinished
+from whisperdiar.cli.transcribe import Pace, request_from, write_targets
+from whisperdiar.contracts import listen
+from whisperdiar.errors import FormatError, InvalidOption, MediaError, TruncatedMedia
 from whisperdiar.exchange import set_language
 from whisperdiar.formats import json, rttm, speech
 from whisperdiar.linked_media import LinkedMedia
 from whisperdiar.media import check_recording, load, recording_id
 from whisperdiar.options import AlignmentOptions, WriteOptions
 from whisperdiar.outcome import explain_empty, is_empty
-from whisperdiar.pipeline import DIARIZATION_FAILED, list_versions, wants_channels
+from whisperdiar.pipeline import DIARIZATION_FAILED, Pipeline, list_versions, wants_channels
 from whisperdiar.segmentation import segments
-from whisperdiar.system.files import read_text, write_text
+from whisperdiar.system.files import read_text
 from whisperdiar.transcript import Speaker, Transcript
-from whisperdiar.types import ANY_SPEAKERS, Audio, BackendRecord, Diarization
+from whisperdiar.types import ANY_SPEAKERS, Audio, BackendRecord, Diarization, Span, Turn
 
 
 def vad(
     context: click.Context,
     /,
-    recording: Path,
-    *,
-    output: Path | None,
-    form: str | None,
-    overwrite: bool,
-    quiet: bool,
-    **options: Any,
-) -> None:
-    """Write where somebody speaks in FILE; without -o as text on standard output."""
-    console = Console(quiet=quiet)
-    context.call_on_close(console.close)
-    shared.check_times(options["start"], options["end"])
-    output = None if output == STDOUT else output
-    check_outputs([], also_written=[output], read=[recording, options["speech"]], overwrite=overwrite)
-    if output is not None and form is not None:
-        check_name(output, form, suffixes=[f".{form}"])
-    form = form or (speech.by_suffix(output) if output is not None else "txt")
-    options.update(speakers=ANY_SPEAKERS, diarizer="none", diarizer_settings=(), turns=None)
-    request = request_from(options)
-    check_request(request, words=False)
-    check_recording(recording, track=options["track"])
-    detector = select(
-        "vad",
-        request.detector_choice(),
-        runtime=request.runtime,
-        notify=console.warn,
-        inform=console.note,
-        progress=console.progress,
-    ).backend
-    audio, code = _read(recording, options, console, channels="mono")
-    for note in audio.notes:
-        console.note(f"{recording}: {note}")
-    for warning in audio.warnings:
-        console.warn(f"{recording}: {warning}")
-    spans = tuple(span.shift(audio.start) for span in detector.detect(audio, progress=console.progress))
-    text = speech.dumps(spans, name=form, duration=audio.start + audio.duration, recording_id=audio.recording_id)
-    if output is None:
-        write_stdout(text)
-    else:
-        write_text(output, text, replace=overwrite)
-    spoken = sum(span.duration for span in spans)
-    console.info(f"{audio.recording_id}: {spoken:.1f} s of speech in {audio.duration:.1f} s, {len(spans)} stretches")
-    if not spans:
-        console.error(f"{recording}: no speech was found; try another detector (--vad), or --vad none")
-        code = code or EMPTY
-    context.exit(code)
-
-
-def diarize(
-    context: click.Context,
-    /,
-    recording: Path,
+    recordings: tuple[Path, ...],
     *,
     outputs: tuple[str, ...],
     formats: tuple[str, ...],
     overwrite: bool,
     quiet: bool,
+    progress: str,
     **options: Any,
 ) -> None:
-    """Write who speaks when in FILE; without -o as RTTM on standard output."""
-    console = Console(quiet=quiet)
+    """Write where somebody speaks in each FILE; without -o as text on standard output."""
+    console = Console(quiet=quiet, progress=progress)
     context.call_on_close(console.close)
     shared.check_times(options["start"], options["end"])
-    planned = plan([recording], outputs, formats, default="rttm", overwrite=overwrite, **shared.other_files(options))
-    (targets,) = select_unfinished(planned, overwrite=overwrite, notify=console.warn)
-    if not targets:
-        return
-    _refuse_words(targets)
+    planned = plan(recordings, outputs, formats, default="txt", overwrite=overwrite, also_read=[options["speech"]])
+    planned = [[_speech_target(target) for target in targets] for targets in planned]
+    left = select_unfinished(planned, overwrite=overwrite, notify=console.note)
+    options.update(speakers=ANY_SPEAKERS, diarizer="none", diarizer_settings=(), turns=None)
     request = request_from(options)
     check_request(request, words=False)
-    check_recording(recording, track=options["track"])
-    pipeline = build(request, words=False, notify=console.warn, inform=console.note, progress=console.progress)
-    channels = "all" if wants_channels(pipeline.diarizer) else "mono"
-    audio, code = _read(recording, options, console, channels=channels)
-    transcript = pipeline.run(audio, progress=console.progress)
-    for note in transcript.provenance["notes"]:
-        console.note(f"{recording}: {note}")
-    for warning in transcript.provenance["warnings"]:
-        console.warn(f"{recording}: {warning}")
-    done = write_targets(transcript, targets, WriteOptions(), console, media=LinkedMedia(recording))
-    code = done.code or code
-    console.info(
-        f"{audio.recording_id}: {_pluralise(len(transcript.speakers), 'speaker')}, "
-        f"{_pluralise(len(transcript.turns), 'turn')}"
-    )
-    if is_empty(transcript):
-        console.error(f"{recording}: {explain_empty(transcript)}")
-        code = code or EMPTY
-    context.exit(code)
+
+    @functools.cache
+    def detector() -> Any:
+        return select(
+            "vad",
+            request.detector_choice(),
+            runtime=request.runtime,
+            notify=console.warn,
+            inform=console.note,
+            progress=console.progress,
+        ).backend
+
+    def work(recording: Path, targets: Sequence[Target]) -> int:
+        detect = detector().detect
+        audio, code = _read(recording, options, console, channels="mono")
+        for note in audio.notes:
+            console.note(f"{recording}: {note}")
+        for warning in audio.warnings:
+            console.warn(f"{recording}: {warning}")
+        spans = tuple(span.shift(audio.start) for span in detect(audio, progress=console.progress))
+        found = _speech_transcript(spans, audio)
+        code = write_targets(found, targets, WriteOptions(), console, keep="nothing").code or code
+        spoken = sum(span.duration for span in spans)
+        length = f"{spoken:.1f} s of speech in {audio.duration:.1f} s"
+        console.info(f"{audio.recording_id}: {length}, {len(spans)} stretches{_list_written(targets)}")
+        if not spans:
+            console.error(f"{recording}: no speech was found; try another detector (--vad), or --vad none")
+            code = code or EMPTY
+        return code
+
+    context.exit(_run_each(recordings, left, work, console, track=options["track"]))
+
+
+def _speech_target(target: Target) -> Target:
+    """The same file, which holds speech regions.
+
+    Raises:
+        InvalidOption: they are not written in this format.
+    """
+    name = target.format.name
+    if name not in speech.FORMATS:
+        known = ", ".join(f".{item}" for item in speech.FORMATS)
+        where = f"-f {name}" if target.path == STDOUT else f"'{target.path}'"
+        raise InvalidOption(f"{where}: speech regions are written as {known}")
+
+    def dumps(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG001
+        spans = [turn.span for turn in transcript.turns]
+        length, identifier = transcript.duration, transcript.recording_id
+        return speech.dumps(spans, name=name, duration=length, recording_id=identifier)
+
+    return replace(target, format=replace(target.format, dumps=dumps))
+
+
+def _speech_transcript(spans: Sequence[Span], audio: Audio) -> Transcript:
+    """Speech regions as turns of one speaker, to the end of the sound that was read."""
+    turns = tuple(Turn(span, speech.LABEL) for span in spans)
+    return Transcript(audio.recording_id, audio.start + audio.duration, turns=turns)
+
+
+def diarize(
+    context: click.Context,
+    /,
+    recordings: tuple[Path, ...],
+    *,
+    outputs: tuple[str, ...],
+    formats: tuple[str, ...],
+    overwrite: bool,
+    quiet: bool,
+    progress: str,
+    **options: Any,
+) -> None:
+    """Write who speaks when in each FILE; without -o as RTTM."""
+    console = Console(quiet=quiet, progress=progress)
+    context.call_on_close(console.close)
+    shared.check_times(options["start"], options["end"])
+    if shared.activity_file(options) is not None and len(recordings) > 1:
+        raise InvalidOption("--save-activity: there is one FILE for several recordings; give them one by one")
+    others = shared.other_files(options)
+    planned = plan(recordings, outputs, formats, default="rttm", overwrite=overwrite, beside=True, **others)
+    left = select_unfinished(planned, overwrite=overwrite, notify=console.note)
+    if not any(left):
+        return
+    _refuse_words([target for targets in planned for target in targets])
+    request = request_from(options)
+    check_request(request, words=False)
+
+    @functools.cache
+    def pipeline() -> Pipeline:
+        return build(request, words=False, notify=console.warn, inform=console.note, progress=console.progress)
+
+    def work(recording: Path, targets: Sequence[Target]) -> int:
+        channels = "all" if wants_channels(pipeline().diarizer) else "mono"
+        audio, code = _read(recording, options, console, channels=channels)
+        transcript = pipeline().run(audio, progress=console.progress)
+        for note in transcript.provenance["notes"]:
+            console.note(f"{recording}: {note}")
+        for warning in transcript.provenance["warnings"]:
+            console.warn(f"{recording}: {warning}")
+        code = write_targets(transcript, targets, WriteOptions(), console, media=LinkedMedia(recording)).code or code
+        console.info(
+            f"{audio.recording_id}: {_pluralise(len(transcript.speakers), 'speaker')}, "
+            f"{_pluralise(len(transcript.turns), 'turn')}{_list_written(targets)}"
+        )
+        if is_empty(transcript):
+            console.error(f"{recording}: {explain_empty(transcript)}")
+            code = code or EMPTY
+        return code
+
+    context.exit(_run_each(recordings, left, work, console, track=options["track"]))
+
+
+def _run_each(
+    recordings: Sequence[Path],
+    planned: Sequence[Sequence[Target]],
+    work: Callable[[Path, Sequence[Target]], int],
+    console: Console,
+    *,
+    track: int | None,
+) -> int:
+    """Work on every recording that has outputs left; one that fails does not stop the others. Returns the exit code."""
+    codes: list[int] = []
+    todo = [(path, targets) for path, targets in zip(recordings, planned, strict=True) if targets]
+    pace = Pace([path for path, _ in todo])
+    readable: list[bool] = []
+    for path, _ in todo:  # told before any model is loaded
+        try:
+            check_recording(path, track=track)
+            readable.append(True)
+        except MediaError as error:
+            codes.append(report(error, console, about=str(path)))
+            readable.append(False)
+    for number, (path, targets) in enumerate(todo):
+        if not readable[number]:
+            continue
+        signals.check()
+        console.start_file(number + 1, len(todo), str(path), left=pace.left(number))
+        try:
+            with listen(console):
+                codes.append(work(path, targets))
+        except BrokenPipeError:  # nobody reads any more
+            raise
+        except Exception as error:
+            codes.append(report(error, console, about=str(path)))
+            if len(todo) == 1 or isinstance(error, InvalidOption):
+                break
+    return max(codes, default=OK) if set(codes) <= {OK, EMPTY} or len(todo) == 1 else FAILED
+
+
+def _list_written(targets: Sequence[Target]) -> str:
+    files = [str(target.path) for target in targets if target.path != STDOUT]
+    return f"; wrote {', '.join(files)}" if files else ""
 
 
 def _pluralise(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' * (number != 1)}"
 
 
-def _refuse_words(targets: list[Target]) -> None:
+def _refuse_words(targets: Sequence[Target]) -> None:
     for target in targets:
         if target.format.needs == "words":
             raise InvalidOption(f"format {target.format.name}: diarize writes no words; use `whisperdiar transcribe`")
@@ -171,7 +255,7 @@ def align(
     write = shared.write_options(options)
     planned = plan([words], outputs, formats, default="json", overwrite=overwrite, also_read=[turns])
     check_used(context, planned[0])
-    (targets,) = select_unfinished(planned, overwrite=overwrite, notify=console.warn)
+    (targets,) = select_unfinished(planned, overwrite=overwrite, notify=console.note)
     if not targets:
         return
     found = _words_file(words, notify=console.warn)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from whisperdiar.api import OpenPipeline
 from whisperdiar.assembly import Choice, Request, check_request
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli import signals
-from whisperdiar.cli.console import Console, write_stdout
+from whisperdiar.cli.console import Console, is_terminal, write_stdout
 from whisperdiar.cli.corrections import keep_corrections, read_corrected_transcript
 from whisperdiar.cli.errors import EMPTY, FAILED, OK, report
 from whisperdiar.cli.muxing import MuxRequest, mux_request, write_muxed
@@ -23,6 +24,7 @@ from whisperdiar.cli.page import check_inlinable
 from whisperdiar.cli.reporting import RunReport
 from whisperdiar.cli.rescue import keep_interrupted, keep_output, keep_transcript
 from whisperdiar.cli.video import AUTO, add_video, check_shots
+from whisperdiar.contracts import listen
 from whisperdiar.errors import DiarizationFailed, Interrupted, InvalidOption, OutputError, WhisperdiarError
 from whisperdiar.formats import remove_folders
 from whisperdiar.linked_media import LinkedMedia
@@ -79,17 +81,19 @@ def transcribe(
     keep_edits: Path | None,
     report_file: Path | None,
     quiet: bool,
+    progress: str,
+    show_text: bool | None,
     **options: Any,
 ) -> None:
     """Write who said what, when, in each INPUT (any audio or video file)."""
-    console = Console(quiet=quiet)
+    console = Console(quiet=quiet, progress=progress)
     context.call_on_close(console.close)
     write = shared.write_options(options)
     wanted = mux_request(embed, embed_format, burn, overwrite=overwrite)
     others = shared.other_files(options)
     others["also_written"] += [embed, burn, report_file]
     others["also_read"] += [keep_edits]
-    targets = plan(inputs, outputs, formats, overwrite=overwrite, **others)
+    targets = plan(inputs, outputs, formats, overwrite=overwrite, beside=True, **others)
     if wanted is not None and not (outputs or formats):
         targets = [[] for _ in inputs]  # standard output is where subtitles go unasked
     every = [target for found in targets for target in found]
@@ -105,9 +109,12 @@ def transcribe(
     check_shots(shots, inputs[0])
     if shots not in (None, AUTO) and len(inputs) > 1:
         raise InvalidOption("--shots: there is one FILE for several recordings; give them one by one")
+    on_screen = any(target.path == STDOUT for target in every) and is_terminal()
+    watched = len(inputs) == 1 and console.progress_kind == "bar" and not on_screen
+    console.shows_text = watched if show_text is None else show_text
     corrected = read_corrected_transcript(keep_edits, recordings=len(inputs))
     cut = _without_clips(inputs, clips, overwrite=overwrite, console=console)
-    left = select_unfinished(targets, overwrite=overwrite, notify=console.warn)
+    left = select_unfinished(targets, overwrite=overwrite, notify=console.note)
     todo = [
         (path, found) for path, found in zip(inputs, left, strict=True) if found or path in cut or wanted is not None
     ]
@@ -194,7 +201,7 @@ def _without_clips(inputs: Sequence[Path], clips: Path | None, *, overwrite: boo
         )
     done = [path for path in inputs if not overwrite and has_clips(clips, recording_id(path))]
     if done:
-        console.warn(clips_left(clips, [recording_id(path) for path in done]))
+        console.note(clips_left(clips, [recording_id(path) for path in done]))
     return [path for path in inputs if path not in done]
 
 
@@ -211,13 +218,13 @@ def run(work: Sequence[Work], job: Job, *, many: bool) -> int:
     codes: list[int] = []
     begun: list[Work] = []
     waiting = iter(work)
+    pace = Pace([item.path for item in work])
 
     def begin(source: object) -> None:
         signals.check()
-        console.start_file()
         begun.append(next(item for item in waiting if item.path == source))
-        if many:
-            console.info(f"{source}")
+        number = work.index(begun[-1])
+        console.start_file(number + 1, len(work) if many else 1, str(source), left=pace.left(number))
 
     def fail(source: object, error: Exception) -> None:
         report(error, console, about=str(source))
@@ -227,9 +234,10 @@ def run(work: Sequence[Work], job: Job, *, many: bool) -> int:
         results = job.pipeline.transcribe_all(
             [item.path for item in work], part=job.part, on_begin=begin, on_error=fail, progress=console.progress
         )
-        for result in results:
-            if result.transcript is not None and result.audio is not None:
-                codes.append(_write_or_fail(result.audio, result.transcript, result.errors, begun[-1], job))
+        with listen(console):
+            for result in results:
+                if result.transcript is not None and result.audio is not None:
+                    codes.append(_write_or_fail(result.audio, result.transcript, result.errors, begun[-1], job))
     except Interrupted as error:
         _keep(error.transcript, begun[-1], console)
         raise
@@ -237,6 +245,26 @@ def run(work: Sequence[Work], job: Job, *, many: bool) -> int:
         if job.report is not None and begun:
             codes.append(job.report.write_or_keep(console))
     return max(codes) if set(codes) <= {OK, EMPTY} else FAILED
+
+
+class Pace:
+    """How long the recordings that are left will take, by their size and the time that the others took."""
+
+    def __init__(self, recordings: Sequence[Path]) -> None:
+        self._sizes = [_size(path) for path in recordings]
+        self._begun = time.monotonic()
+
+    def left(self, number: int) -> float | None:
+        """Seconds for recording `number` (counted from 0) and all behind it; None before one is done."""
+        done = sum(self._sizes[:number])
+        return (time.monotonic() - self._begun) * sum(self._sizes[number:]) / done if done else None
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _write_or_fail(audio: Audio, transcript: Transcript, errors: Sequence[Exception], work: Work, job: Job) -> int:

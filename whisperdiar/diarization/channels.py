@@ -109,8 +109,8 @@ class Backend(BaseBackend[ChannelsSettings]):
         notes = []
         if len(own) < audio.n_channels:
             notes.append(
-                f"{_pluralise(audio.n_channels)} carry {len(own)} different sound{'s' if len(own) > 1 else ''}: copies "
-                "of a channel are no speakers of their own; use --diarizer bic to tell voices apart"
+                f"{_pluralise(audio.n_channels)} carry {len(own)} different sound{'s' if len(own) > 1 else ''}; "
+                "--diarizer bic tells voices apart"
             )
         found = len({turn.speaker for turn in turns})
         if speakers.maximum is not None and found > speakers.maximum:

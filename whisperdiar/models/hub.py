@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.contracts import Progress, current_listener, no_progress
 from whisperdiar.errors import ModelUnavailable, OutputError
 from whisperdiar.options import Runtime
 from whisperdiar.system.files import stage
@@ -112,7 +112,7 @@ def fetch(
             force_download=force,
             allow_patterns=[*files, *optional],
             token=_token() or False,
-            tqdm_class=_make_reporter(progress, size_mb),
+            tqdm_class=_make_reporter(progress, size_mb, repository),
         )
     except Exception as error:  # the client raises its own, OS, and its HTTP library's errors, by version
         raise ModelUnavailable(_explain_refusal(repository, error, remedy), remedy=command) from error
@@ -206,12 +206,13 @@ def _explain_refusal(repository: str, error: Exception, remedy: str) -> str:
     return f"{repository} could not be fetched ({lines[0].strip()}): try again, the download goes on; or {remedy}"
 
 
-def _make_reporter(progress: Progress, size_mb: int | None) -> type[Any]:
-    """A silent progress bar that hands the downloaded fraction to `progress`."""
+def _make_reporter(progress: Progress, size_mb: int | None, name: str) -> type[Any]:
+    """A silent progress bar that hands the downloaded fraction to `progress`, and the bytes to who listens."""
     from tqdm.auto import tqdm
 
     expected = (size_mb or 0) * 1_000_000
     reached = [0.0]
+    listener = current_listener()
 
     class Reporter(tqdm):  # type: ignore[misc, type-arg, unused-ignore]
         def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -226,6 +227,8 @@ def _make_reporter(progress: Progress, size_mb: int | None) -> type[Any]:
             if self._counts and total > 0:
                 # Totals grow as files begin; a fraction never goes back.
                 reached[0] = max(reached[0], min(1.0, self._done / total))
+                if listener is not None:
+                    listener.fetched(name, int(self._done), int(total))
                 progress("download", reached[0])
 
     return Reporter

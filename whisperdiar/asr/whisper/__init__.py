@@ -43,7 +43,7 @@ from whisperdiar.asr.whisper.language import (
     to_iso_639_1,
 )
 from whisperdiar.asr.whisper.loading import LoadedModel, explain_out_of_memory, load
-from whisperdiar.contracts import REFINEMENT_STEPS, LoadingBackend, Progress, no_progress
+from whisperdiar.contracts import REFINEMENT_STEPS, LoadingBackend, Progress, current_listener, no_progress
 from whisperdiar.errors import BackendError, InvalidOption, UnsupportedRequest
 from whisperdiar.forced_alignment.wav2vec2 import WordAligner
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime, WhisperSettings
@@ -55,6 +55,7 @@ from whisperdiar.types import (
     Dropped,
     Span,
     Transcription,
+    Word,
     merge_spans,
     total_duration,
 )
@@ -203,6 +204,7 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
                 doubts[decoded.doubtful] += 1
                 n_chants += decoded.confirmed
             found[decoded.task.piece] = self._words_of_piece(decoded, audio, inside, aligner)
+            _tell(found[decoded.task.piece].words, audio)
         n_filled = 0
         if self.settings.fill_gaps:
             found = {piece: found[piece] for piece in pieces}
@@ -362,3 +364,9 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
     def _load(self, progress: Progress) -> LoadedModel:
         self._process = os.getpid()
         return load(self.settings, runtime=self.runtime, progress=progress)
+
+
+def _tell(words: Sequence[Word], audio: Audio) -> None:
+    listener = current_listener()
+    if listener is not None and words:
+        listener.heard(audio.start + words[0].start, "".join(word.text for word in words).strip())

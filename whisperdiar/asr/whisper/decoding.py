@@ -5,7 +5,9 @@ faster-whisper computes the features of all that it is given before it decodes; 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,6 +31,12 @@ _TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0)
 _FORGET_ABOVE_TEMPERATURE = 0.5
 """Text that needed more is not shown to the model as what was said before."""
 _NEARLY = 0.99
+_ENCODED = 0.5
+"""Share of a batch's work, about, when its sound is encoded, …"""
+_WRITTEN = 0.85
+"""… when its text is written, …"""
+_FIRST_TEXT = 0.9
+"""… and when each piece has a text, before those that are doubtful are decoded again."""
 _LEAST_COVERED = 0.85
 """Of the speech that a chant gives words to: a text that leaves more of it without any is not taken instead."""
 _MAX_PROMPT_TOKENS = 220
@@ -88,7 +96,7 @@ class Decoder:
 
     Args:
         model: a ``faster_whisper.WhisperModel``.
-        pipeline: its ``BatchedInferencePipeline``.
+        pipeline: the ``BatchedInferencePipeline`` of its `StepReports`.
         settings: of the backend.
         batch_size: pieces decoded at once; halved where memory runs out.
         too_big: what to say where memory does not suffice for one piece.
@@ -126,28 +134,42 @@ class Decoder:
         Raises:
             BackendError: decoding failed, or memory does not suffice for a single piece.
         """
-        done = 0
+        done = 0.0
+        total = sum(_seconds(task) for task in tasks)
         for language in dict.fromkeys(task.language for task in tasks):
             before = ""
             todo = [task for task in tasks if task.language == language]
             while todo:
                 group = todo[: self.batch_size]
-                found = self._group(audio, group, before)
+                length = sum(_seconds(task) for task in group)
+
+                def report(share: float, done: float = done, length: float = length) -> None:
+                    # Times of words and guards are still to come.
+                    progress("asr", min(_NEARLY, (done + share * length) / total))
+
+                found = self._group(audio, group, before, report)
                 if found is None:
                     continue
                 todo = todo[len(group) :]
-                done += len(group)
+                done += length
                 if self._settings.condition_on_previous_text and in_a_row:
                     forget = found[-1].temperature > _FORGET_ABOVE_TEMPERATURE
                     before = "" if forget else self._previous_words(f"{before}{found[-1].text}")
-                progress("asr", min(_NEARLY, done / len(tasks)))  # times and guards are still to come
+                report(1.0)
                 yield from found
 
-    def _group(self, audio: Audio, group: Sequence[Task], before: str) -> list[DecodedPiece] | None:
+    def _group(
+        self, audio: Audio, group: Sequence[Task], before: str, report: Callable[[float], None]
+    ) -> list[DecodedPiece] | None:
         """One batch; None where memory did not suffice and the batch is now half as large."""
         try:
-            found = self._decode_batch(audio, group, before)
-            return [self._decode_again(audio, item, before) for item in found]
+            with self._pipeline.model.reported(lambda share: report(_FIRST_TEXT * share)):
+                found = self._decode_batch(audio, group, before)
+            again = []
+            for number, item in enumerate(found, start=1):
+                again.append(self._decode_again(audio, item, before))
+                report(_FIRST_TEXT + (1.0 - _FIRST_TEXT) * number / len(found))
+            return again
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 place = f"{group[0].piece.span.start:.1f}-{group[-1].piece.span.end:.1f} s"
@@ -256,6 +278,62 @@ class Decoder:
         if probability is not None and decoded.log_probability < probability:
             return "probability"
         return "characters" if BROKEN in decoded.text else None
+
+
+class StepReports:
+    """A ``faster_whisper.WhisperModel`` that tells how far a batch is: CTranslate2 itself is silent until its end.
+
+    A step is a piece that is encoded, the text of all pieces, or the times of its words. On the CPU pieces are encoded
+    one by one, which takes no longer than together; a GPU would wait between them.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self._wrapped = model
+        self._here = threading.local()  # several threads may decode with one model
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._wrapped, name)
+
+    @contextmanager
+    def reported(self, report: Callable[[float], None]) -> Iterator[None]:
+        """Have `report` hear the done share of the batch that is decoded inside the block."""
+        self._here.report = report
+        try:
+            yield
+        finally:
+            del self._here.report
+
+    def _report(self, share: float) -> None:
+        getattr(self._here, "report", _no_report)(share)
+
+    def encode(self, features: Any) -> Any:
+        """Features (n_pieces, n_mels, n_frames) → the encoder's output."""
+        model = self._wrapped.model
+        if model.device != "cpu" or "float16" in model.compute_type or len(features) == 1:  # NumPy has no bfloat16
+            output = self._wrapped.encode(features)
+        else:
+            import ctranslate2
+
+            parts = []
+            for number in range(len(features)):
+                parts.append(np.array(self._wrapped.encode(features[number : number + 1])))
+                self._report(_ENCODED * (number + 1) / len(features))
+            output = ctranslate2.StorageView.from_array(np.concatenate(parts))
+        self._report(_ENCODED)
+        return output
+
+    def add_word_timestamps(self, *arguments: Any, **named: Any) -> Any:
+        """As the model's own, once the texts are there."""
+        self._report(_WRITTEN)
+        return self._wrapped.add_word_timestamps(*arguments, **named)
+
+
+def _no_report(share: float) -> None:
+    """Nobody listens."""
+
+
+def _seconds(task: Task) -> float:
+    return task.piece.span.duration
 
 
 def is_silence(decoded: DecodedPiece, settings: WhisperSettings) -> bool:

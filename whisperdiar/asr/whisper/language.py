@@ -127,8 +127,8 @@ def detect_language(
         best = max(sorted(weights), key=lambda code: weights[code])
     others = ", ".join(sorted(to_iso_639_1(code) for code in heard if code != best))
     note = (
-        f"language {to_iso_639_1(best)} is taken for the whole recording; parts sound like {others}"
-        " (--multilingual transcribes each in its own)"
+        f"language {to_iso_639_1(best)} is taken for all; parts sound like {others}"
+        " (--multilingual hears each in its own)"
     )
     return SpokenLanguages(best, weights[best] / total, notes=(note,) if others else ())
 

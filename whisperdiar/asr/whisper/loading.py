@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from whisperdiar import models
+from whisperdiar.asr.whisper.decoding import StepReports
 from whisperdiar.contracts import Progress
 from whisperdiar.errors import BackendBroken, BackendError, BackendMissing, InvalidOption
 from whisperdiar.frameworks.ctranslate2 import Placement, choose_placement
@@ -77,7 +78,7 @@ def load(settings: WhisperSettings, *, runtime: Runtime, progress: Progress) -> 
     n_bytes = (found.path / "model.bin").stat().st_size
     return LoadedModel(
         model,
-        faster_whisper.BatchedInferencePipeline(model),
+        faster_whisper.BatchedInferencePipeline(StepReports(model)),
         found,
         placement,
         tuple(languages) or ("en",),

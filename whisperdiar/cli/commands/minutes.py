@@ -82,13 +82,14 @@ _model = partial(option, group="Language model")
 @shared.media_options
 @shared.runtime_options
 @shared.quiet_option
+@shared.progress_option
 def minutes(context: click.Context, /, **values: Any) -> None:
     """Minutes of IN, a transcript (JSON of whisperdiar, subtitles …) or a recording, which is transcribed first.
 
     Participants with their talk time; topics with a summary; decisions, action items and open questions, each with
-    the words that it rests on. Written as Markdown, HTML, DOCX or JSON by the suffix of -o; without -o as Markdown on
-    standard output. Nothing is sent anywhere unless --llm names a server; a key for it is read from
-    WHISPERDIAR_LLM_KEY (for api.openai.com also from OPENAI_API_KEY).
+    the words that it rests on. Written as Markdown, HTML, DOCX or JSON by the suffix of -o; without -o as Markdown, on
+    a terminal beside IN, elsewhere on standard output. Nothing is sent anywhere unless --llm names a server; a key for
+    it is read from WHISPERDIAR_LLM_KEY (for api.openai.com also from OPENAI_API_KEY).
     """
     from whisperdiar.cli.minutes import minutes as work
 

@@ -65,6 +65,7 @@ def list_models(context: click.Context, /, *, as_json: bool) -> None:  # noqa: A
 @option("--repair", is_flag=True, configurable=False, help="Fetch files anew that `models verify` finds damaged.")
 @option("--overwrite", is_flag=True, configurable=False, help="Replace other files of these names in --directory.")
 @option("-q", "--quiet", is_flag=True, help="No progress.")
+@shared.progress_option
 def download(context: click.Context, /, **values: Any) -> None:
     """Fetch models; an interrupted download goes on where it stopped. Prints where they lie.
 

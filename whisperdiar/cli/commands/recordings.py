@@ -26,11 +26,19 @@ from whisperdiar.cli.declarations import command
 @shared.uncertain_option
 @shared.media_options
 @shared.runtime_options
+@shared.word(
+    "--show-text/--no-show-text",
+    default=None,
+    rare=True,
+    help="Show the text as it comes; otherwise on a terminal where there is one INPUT.",
+)
 @shared.quiet_option
+@shared.progress_option
 def transcribe(context: click.Context, /, **values: Any) -> None:
     """Write who said what, when, in each INPUT (any audio or video file).
 
-    Without -o, subtitles (SRT) go to standard output. With -o FILE the suffix tells the format; with -o FOLDER/
+    Without -o, on a terminal subtitles (SRT) are written beside each INPUT; elsewhere they go to standard output, as
+    with -o -. With -o FILE the suffix tells the format; with -o FOLDER/
     each input gets its own files there. What exists is replaced with --overwrite only: a FILE is refused otherwise,
     files in a FOLDER are left alone, so that a run goes on where it was stopped. One failed input does not stop the
     others; the exit code is then 1. It is 3 where a result has no words, or hardly any for the speech that there is.
@@ -41,29 +49,24 @@ def transcribe(context: click.Context, /, **values: Any) -> None:
 
 
 @command("vad")
-@click.argument("recording", type=shared.PATH, metavar="FILE")
-@shared.output("-o", "--output", type=shared.PATH, metavar="FILE", help="Where to write: .rttm, .txt or .json.")
-@shared.output(
-    "-f",
-    "--format",
-    "form",
-    type=shared.choice(("rttm", "txt", "json")),
-    help="Form, where the suffix does not tell it.",
-)
+@click.argument("recordings", nargs=-1, required=True, type=shared.PATH, metavar="FILE...")
+@shared.output_option
+@shared.format_option
 @shared.overwrite_option
 @shared.vad_options
 @shared.media_options
 @shared.runtime_options
 @shared.quiet_option
+@shared.progress_option
 def vad(context: click.Context, /, **values: Any) -> None:
-    """Write where somebody speaks in FILE; without -o as text on standard output."""
+    """Write where somebody speaks in each FILE, as .rttm, .txt or .json; without -o as text on standard output."""
     from whisperdiar.cli.stages import vad as work
 
     work(context, **values)
 
 
 @command("diarize")
-@click.argument("recording", type=shared.PATH, metavar="FILE")
+@click.argument("recordings", nargs=-1, required=True, type=shared.PATH, metavar="FILE...")
 @shared.preset_option
 @shared.output_option
 @shared.format_option
@@ -73,8 +76,12 @@ def vad(context: click.Context, /, **values: Any) -> None:
 @shared.media_options
 @shared.runtime_options
 @shared.quiet_option
+@shared.progress_option
 def diarize(context: click.Context, /, **values: Any) -> None:
-    """Write who speaks when in FILE; without -o as RTTM on standard output."""
+    """Write who speaks when in each FILE.
+
+    Without -o, on a terminal FILE.rttm is written beside each recording; elsewhere RTTM goes to standard output.
+    """
     from whisperdiar.cli.stages import diarize as work
 
     work(context, **values)

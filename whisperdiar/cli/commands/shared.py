@@ -239,6 +239,17 @@ runtime_options = combine(
 
 quiet_option = machine("-q", "--quiet", is_flag=True, help="No progress and no summary; warnings only.")
 
+PROGRESS_KINDS = ("auto", "bar", "lines", "json", "none")
+
+progress_option = machine(
+    "--progress",
+    type=choice(PROGRESS_KINDS),
+    default="auto",
+    show_default=True,
+    rare=True,
+    help="How far the work is: a bar, a line at each 10 %, JSON objects (on stderr), or nothing.",
+)
+
 output_option = output(
     "-o", "--output", "outputs", multiple=True, metavar="FILE|DIR/", help="Where to write; may be given again."
 )
