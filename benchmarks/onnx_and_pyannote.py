@@ -34,7 +34,7 @@ from tests import onnx_models
 from whisperdiar import load
 from whisperdiar.diarization.onnx import Backend
 from whisperdiar.options import OnnxSettings, Runtime
-from whisperdiar.options.onnx_diarization import EXACT_THRESHOLD
+from whisperdiar.options.onnx import EXACT_THRESHOLD
 from whisperdiar.types import ANY_SPEAKERS, Audio, Diarization, Span, SpeakerCount, Turn
 
 

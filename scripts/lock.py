@@ -24,7 +24,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 OLDEST_PYTHON = "3.10"
 LOCK, MINIMUM = "requirements.lock", "requirements.minimum"
-LIGHT_EXTRAS = ("minutes", "plot", "test")
+LIGHT_EXTRAS = ("documents", "minutes", "plot", "test")
 """Those without PyTorch: its packages pin each other so closely that their ranges have no lower end of their own."""
 README_COMMAND = (
     "samples/standup.mp4",

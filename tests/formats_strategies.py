@@ -5,14 +5,37 @@ from __future__ import annotations
 import re
 import unicodedata
 
+import pytest
 from hypothesis import strategies as st
 
+from whisperdiar.errors import BackendMissing
 from whisperdiar.formats import FORMATS, by_name
 from whisperdiar.transcript import Segment, Speaker, Transcript, Uncertain
 from whisperdiar.types import Cue, Dropped, Span, TimedText, Turn, Word
 
 SUBTITLES = tuple(name for name in FORMATS if by_name(name).read_cues is not None)
 """Names of the subtitle formats: a new one is in all tests of their kind by being there."""
+
+DOCUMENTS = tuple(name for name in FORMATS if by_name(name).has_templates)
+"""Names of the formats for paper, whose files are packages: tests/unit/test_documents.py opens them."""
+
+
+def can_write(name: str) -> bool:
+    """Whether the packages that a format needs are installed."""
+    check = by_name(name).check
+    try:
+        if check is not None:
+            check()
+    except BackendMissing:
+        return False
+    return True
+
+
+def need_packages(name: str) -> None:
+    """Skips the test where a format's packages are not installed."""
+    if not can_write(name):
+        pytest.skip(f"the packages of {name} are not installed (extra documents)")
+
 
 NASTY = (
     "-->", "--", ">", "\n", "\r\n", "\n\n", "\r", "\t", "  ", "<i>", "</v>", "<v Eve>", "&amp;", "&", "<", "1",

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -185,3 +186,35 @@ def corrupt(path: Path, *, at: float, n_bytes: int, seed: int = 1) -> Path:
     target = path.with_name(f"corrupt_{path.name}")
     target.write_bytes(bytes(data))
     return target
+
+
+SECONDS = 3.0
+MS = 0.001
+
+
+def build(
+    folder: Path, name: str, codec: str = "pcm_s16le", *, rate: int = 48_000, channels: int = 1, **more: Any
+) -> Path:
+    """A file with SECONDS of the signal; a track's settings and `container`, `video`, `options` in `more`."""
+    outer = {key: more.pop(key) for key in ("container", "video", "options") if key in more}
+    samples = more.pop("samples", signal(SECONDS, rate=rate, channels=channels))
+    return write_media(folder / name, Track(samples=samples, rate=rate, codec=codec, **more), **outer)
+
+
+FRAME = 25 * MS  # an AAC frame: the delay of an encoder that the container keeps to itself
+
+
+def assert_here(
+    samples: NDArray[np.float32], reference: Signal, *, within: float = 2 * MS, least: float = 0.98
+) -> None:
+    lag, correlation = best_lag(samples, reference)
+    assert abs(lag) <= within, f"off by {1000 * lag:.1f} ms"
+    assert correlation >= least
+
+
+def one_line(error: BaseException, path: object) -> str:
+    text = str(error)
+    assert "\n" not in text
+    assert text.count(str(path)) <= 1
+    assert ";" in text, "the next step is missing"
+    return text

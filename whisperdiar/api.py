@@ -368,6 +368,9 @@ def _write_result(
         done = list(write_outputs(result.transcript, wanted, options=options, media=LinkedMedia(path)))
     except KeyboardInterrupt as error:
         raise Interrupted(f"{path}: interrupted while its files were written", result.transcript) from error
+    for item in done:
+        for remark in item.remarks:
+            warn(f"{item.target.path}: {remark}")
     failures = [item.error for item in done if item.error is not None]
     for failure in failures:
         if on_error is not None:

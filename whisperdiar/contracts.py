@@ -8,10 +8,12 @@ functions of this module say what holds for an object without it:
     prepare()                  import, fetch and load; may be called again at no cost
     release()                  free what `prepare` loaded      (`release`)
     runtime    Runtime         where it computes, and on how many threads   (`threads_of`, `device_of`)
+    does_itself    set of str  steps of refinement that a recogniser does by itself   (`refinement_steps`)
 
 Backends that are found by name (`whisperdiar.registry`) have them all but `release`, and `name` and `settings_type`
-besides. The stage's own method calls `prepare` by itself. All times that go in and come out count from the first sample
-of the audio that is passed.
+besides: `BaseBackend` and, for those with a model, `LoadingBackend` bring what is the same in all of them;
+`whisperdiar.testing.check_backend` holds any class against that. The stage's own method calls `prepare` by itself. All
+times that go in and come out count from the first sample of the audio that is passed.
 """
 
 from __future__ import annotations
@@ -19,8 +21,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
+from whisperdiar.options import Runtime
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Diarization, Span, SpeakerCount, Transcription, Word
 
 Progress = Callable[[str, float], None]
@@ -57,24 +60,6 @@ def listen(listener: Listener | None) -> Iterator[None]:
 def current_listener() -> Listener | None:
     """Who hears of the work on this thread; to be asked before other threads are begun."""
     return _listener.get()
-
-
-class Preparable(Protocol):
-    """What a backend that is found by name has beside its stage's method."""
-
-    info: BackendInfo
-
-    def prepare(self, *, progress: Progress = no_progress) -> None:
-        """Import, fetch and load what is needed; a download is reported as stage ``download``.
-
-        Raises:
-            BackendMissing: a package is not installed.
-            BackendBroken: a package is installed and cannot be used.
-            ModelUnavailable: weights are not at hand and cannot be fetched.
-        """
-
-    def record(self) -> BackendRecord:
-        """What does the work, for the provenance of the result."""
 
 
 def info_of(backend: object) -> BackendInfo | None:
@@ -115,21 +100,101 @@ def device_of(backend: object) -> str | None:
     return None if info is None or info.requires else "cpu"
 
 
-class Reloading:
-    """A backend whose copies and pickles hold its settings; what it has loaded is loaded again where it is used.
+SettingsT = TypeVar("SettingsT")
+LoadedT = TypeVar("LoadedT")
+REFINEMENT_STEPS = frozenset({"word_times", "filters", "gaps"})
+"""What becomes of the words of every recogniser: forced alignment, where its settings ask for it; filters against
+hallucinations; speech without words, which is told, and decoded again where its settings have a `fill_gaps`."""
 
-    Models live in other libraries, on a device and in threads, and most of them can be neither copied nor pickled.
+
+def refinement_steps(recogniser: object) -> frozenset[str]:
+    """Steps that a recogniser leaves to the stage behind it: all that are not in its attribute `does_itself`."""
+    return REFINEMENT_STEPS - frozenset(getattr(recogniser, "does_itself", ()))
+
+
+class BaseBackend(Generic[SettingsT]):
+    """Backend base class: settings and runtime, nothing to load, copies by settings.
+
+    A backend adds `name`, `info`, `settings_type` and its stage's method:
+
+        class Backend(BaseBackend[Settings]):
+            name = "alternate"
+            info = BackendInfo(summary="speakers take turns", licence="MIT")
+            settings_type = Settings
+
+    Copies and pickles hold its settings; what it has loaded is loaded again where it is used: models live in other
+    libraries, on a device and in threads, and most of them can be neither copied nor pickled.
+
+    Attributes:
+        name: as on the command line, in lower case.
+        info: what it is and needs.
+        settings_type: a frozen dataclass, every field of which has a default.
+        settings: of that type.
+        runtime: where it computes, on how many threads, and whether the network may be used.
     """
 
-    settings: Any
-    runtime: Any
+    name: ClassVar[str]
+    info: ClassVar[BackendInfo]
+    settings_type: ClassVar[type]
+
+    def __init__(self, settings: SettingsT | None = None, *, runtime: Runtime | None = None) -> None:
+        """Stores both; None for the defaults."""
+        self.settings: SettingsT = self.settings_type() if settings is None else settings
+        self.runtime = Runtime() if runtime is None else runtime
+
+    def prepare(self, *, progress: Progress = no_progress) -> None:
+        """Import, fetch and load what is needed, here nothing; may be called again at no cost.
+
+        Args:
+            progress: hears of a download as stage ``download``.
+
+        Raises:
+            BackendMissing: a package is not installed.
+            BackendBroken: a package or a file is here and cannot be used.
+            ModelUnavailable: weights are not here and cannot be fetched; gated ones need the variable HF_TOKEN.
+            InvalidOption: settings that the model, or a device that this machine, does not have.
+        """
+
+    def record(self) -> BackendRecord:
+        """What does the work, for the provenance of the result; there is one before `prepare` as well."""
+        return BackendRecord(self.name)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _made_anew, (type(self), self.settings, self.runtime)
+        return _construct, (type(self), self.settings, self.runtime)
 
 
-def _made_anew(backend: Any, settings: Any, runtime: Any) -> Any:
+def _construct(backend: Any, settings: Any, runtime: Any) -> Any:
     return backend(settings, runtime=runtime)
+
+
+class LoadingBackend(BaseBackend[SettingsT], Generic[SettingsT, LoadedT]):
+    """Backend base class with a model, which is loaded at the first use and dropped by `release`.
+
+    A backend adds `_load`, and calls `_require` where it needs the model.
+    """
+
+    _loaded: LoadedT | None = None
+
+    def _load(self, progress: Progress) -> LoadedT:
+        """The model, imported, fetched and loaded; raises as `prepare` says."""
+        raise NotImplementedError
+
+    def _require(self, progress: Progress = no_progress) -> LoadedT:
+        if self._loaded is None:
+            self._loaded = self._load(progress)
+        return self._loaded
+
+    def prepare(self, *, progress: Progress = no_progress) -> None:
+        self._require(progress)
+
+    def release(self) -> None:
+        """Drop the model and the memory that it holds; the stage's method loads it again."""
+        if self._loaded is not None:
+            self._loaded = None
+            self._free_memory()
+
+    def _free_memory(self) -> None:
+        """What more there is to do where the model has just been dropped."""
 
 
 @runtime_checkable
@@ -152,7 +217,10 @@ class Transcriber(Protocol):
         language: str | None = None,
         progress: Progress = no_progress,
     ) -> Transcription:
-        """Words in order of time, only from `speech`; `language` None means: detect it."""
+        """Words in order of time, only from `speech`; `language` None means: detect it.
+
+        `Transcription.no_speech` may tell how probable it is that nobody speaks, by the recogniser's own account.
+        """
 
 
 @runtime_checkable

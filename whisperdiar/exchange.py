@@ -118,6 +118,7 @@ def write(
     options: WriteOptions | None = None,
     media: str | os.PathLike[str] | None = None,
     inline_media: bool = False,
+    notify: Notify = warn,
 ) -> None:
     """Writes a transcript, whole or not at all; a file that is there is replaced.
 
@@ -126,9 +127,11 @@ def write(
         options: how subtitles are cut and speakers shown; None for the defaults.
         media: the recording, which a page (HTML) plays and ELAN opens, by where it lies from `path`.
         inline_media: whether a page holds the recording itself, so that it is one file.
+        notify: is told what the format cannot show of it, such as characters without a font.
 
     Raises:
         InvalidOption: there is no such format, or the recording is too large for a page.
+        BackendMissing: the format needs a package that is not installed.
         MediaError: the recording that a page is to hold cannot be read.
         FormatError: the format cannot hold this transcript.
         OutputError: the file cannot be written.
@@ -142,6 +145,8 @@ def write(
         write_bytes(path, made)
     else:
         write_text(path, made)
+    for remark in () if chosen.remarks is None else chosen.remarks(transcript, options=options):
+        notify(f"{path}: {remark}")
 
 
 def convert(
@@ -165,7 +170,7 @@ def convert(
     """
     transcript = read(source, language=language, notify=notify, inform=inform)
     refuse_empty(transcript, by_suffix(Path(target)), about=os.fspath(source))
-    write(transcript, target, options=options)
+    write(transcript, target, options=options, notify=notify)
     return transcript
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from whisperdiar.text.clock import format_minutes
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span, Word, merge_spans, total_duration
 
@@ -189,12 +190,6 @@ def _format_duration(spans: Sequence[Span]) -> str:
 
 
 def _format_places(spans: Sequence[Span]) -> str:
-    shown = ", ".join(_format_whole_seconds(span.start) for span in spans[:_PLACES])
+    shown = ", ".join(format_minutes(max(0, int(span.start))) for span in spans[:_PLACES])
     more = len(spans) - _PLACES
     return f"{shown} and {more} more" if more > 0 else shown
-
-
-def _format_whole_seconds(seconds: float) -> str:
-    whole = max(0, int(seconds))
-    hours, minutes = whole // 3600, whole // 60 % 60
-    return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"

@@ -179,11 +179,13 @@ class OutputResult:
         target: the output.
         error: why it was not written; None where it was.
         content: what it was to hold, where that could be made.
+        remarks: what the format cannot show of the transcript, such as characters without a font.
     """
 
     target: Target
     error: Exception | None = None
     content: str | bytes | None = None
+    remarks: tuple[str, ...] = ()
 
 
 def write_outputs(
@@ -212,10 +214,11 @@ def write_outputs(
             own = options if media is None else media.options_for(target.format.name, place, options)
             made = target.format.dumps(transcript, options=own)
             _write(target, made, write_stream)
+            remarks = () if target.format.remarks is None else target.format.remarks(transcript, options=own)
         except Exception as error:  # the other outputs are still to be written
             yield OutputResult(target, error, made)
         else:
-            yield OutputResult(target, None, made)
+            yield OutputResult(target, None, made, remarks)
 
 
 def _write(target: Target, made: str | bytes, write_stream: Callable[[str | bytes], None] | None) -> None:

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from whisperdiar.activity_files import check_target, save_or_warn
+from whisperdiar.asr.refinement import alignment_record, recognise
 from whisperdiar.contracts import (
     Diarizer,
     Progress,
@@ -54,6 +55,7 @@ from whisperdiar.types import (
     total_duration,
 )
 from whisperdiar.version import __version__
+from whisperdiar.video import Video, with_video
 
 Result = TypeVar("Result")
 
@@ -268,14 +270,14 @@ class Pipeline:
         return _run_stage("vad", progress, lambda heard: self.detector.detect(audio, progress=heard))
 
     def words(self, audio: Audio, *, speech: Sequence[Span], progress: Progress = no_progress) -> Transcription:
-        """The recognition stage alone; no words without a transcriber."""
+        """The recognition stage alone, with its refinement; no words without a transcriber."""
         transcriber = self.transcriber
         if transcriber is None:
             return Transcription(None, None, ())
         return _run_stage(
             "asr",
             progress,
-            lambda heard: transcriber.transcribe(audio, speech=speech, language=self.language, progress=heard),
+            lambda heard: recognise(transcriber, audio, speech=speech, language=self.language, progress=heard),
         )
 
     def turns(
@@ -322,6 +324,8 @@ class Pipeline:
         if backend is None:
             return None
         record, fallback = record_of(backend), self.fallbacks.get(stage)
+        if stage == "asr" and (aligned := alignment_record(backend)):
+            record = replace(record, details={**record.details, "word_times": aligned})
         if fallback is not None:
             record = replace(record, fallback_from=fallback.preferred, reason=fallback.reason, remedy=fallback.remedy)
         return record.to_dict()
@@ -355,7 +359,7 @@ class Pipeline:
             segmentation=self.segmentation,
             spoken=said,
         )
-        return shift_times(transcript, audio.start)
+        return with_video(shift_times(transcript, audio.start), Video(audio.frame_rate))
 
 
 DIARIZATION_FAILED = "diarization failed, so the words are complete and have no speakers"

@@ -3,11 +3,10 @@
 A backend is a module with a class `Backend` in one of the stages' packages, or an entry point of another
 package in the group ``whisperdiar.vad``, ``whisperdiar.asr`` or ``whisperdiar.diarization``.
 
-    class Backend:
+    class Backend(BaseBackend[Settings]):
         name: ClassVar[str]                # as on the command line
         info: ClassVar[BackendInfo]
         settings_type: ClassVar[type]      # a frozen dataclass; every field has a default
-        def __init__(self, settings=None, *, runtime=Runtime()): ...
 """
 
 from __future__ import annotations

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.resources
+import inspect
+import json
 import math
 import typing
 from collections.abc import Callable, Sequence
@@ -21,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from whisperdiar.contracts import TextAwareDiarizer, info_of, release
+from whisperdiar.contracts import REFINEMENT_STEPS, TextAwareDiarizer, info_of, record_of, release
 from whisperdiar.errors import BackendError, InvalidOption, WhisperdiarError
 from whisperdiar.formats import Format, by_name, describe
 from whisperdiar.joining import Origin, join
@@ -88,9 +90,10 @@ def check_backend(backend_class: Any, settings: Any = None, *, runtime: Runtime 
     """
     check_description(backend_class)
     backend = backend_class(settings, runtime=runtime or Runtime(offline=True, threads=1))
-    backend.prepare()
+    check_preparation(backend)
     check_work(backend)
     release(backend)
+    release(backend)  # nothing is left to free
     backend.prepare()  # what was freed can be loaded again
     release(backend)
 
@@ -108,6 +111,10 @@ def check_description(backend_class: Any) -> None:
     info = getattr(backend_class, "info", None)
     _require(isinstance(info, BackendInfo), f"`info` is a BackendInfo, not {type(info).__name__}")
     _require(bool(info.summary) and bool(info.licence), "`info` has a summary and a licence")  # type: ignore[union-attr]
+    for method in ("prepare", "record"):
+        _require(callable(getattr(backend_class, method, None)), f"a backend has `{method}`; BaseBackend brings it")
+    takes = inspect.signature(backend_class.prepare).parameters
+    _require("progress" in takes, "`prepare` takes `progress` by name")
     settings_type = getattr(backend_class, "settings_type", None)
     _require(dataclasses.is_dataclass(settings_type), "`settings_type` is a dataclass")
     parameters = settings_type.__dataclass_params__  # type: ignore[union-attr]
@@ -120,6 +127,26 @@ def check_description(backend_class: Any) -> None:
     record = backend_class(None, runtime=Runtime(offline=True)).record()
     _require(isinstance(record, BackendRecord), "`record` gives a BackendRecord before anything is loaded")
     _require(record.backend == name, f"`record` names the backend {name!r}, not {record.backend!r}")
+
+
+def check_preparation(backend: Any) -> None:
+    """Prepares a backend, and holds `prepare`, and `record` after it, against the contract.
+
+    Raises:
+        ContractBroken: a promise is not kept.
+        BackendError: it cannot run here.
+    """
+    stages: list[str] = []
+    for _ in range(2):
+        stages.clear()
+        backend.prepare(progress=lambda stage, _: stages.append(stage))
+    _require(not stages, f"a second `prepare` costs nothing; this one reports {', '.join(stages)}")
+    record = record_of(backend)
+    _require(record.backend == backend.name, f"`record` names the backend {backend.name!r}, not {record.backend!r}")
+    try:
+        json.dumps(record.to_dict())
+    except (TypeError, ValueError) as error:
+        raise ContractBroken(f"`record` can be written as JSON: {error}") from error
 
 
 def _check_settings(settings_type: Any) -> None:
@@ -178,6 +205,9 @@ def _check_detector(backend: Any) -> None:
 
 
 def _check_transcriber(backend: Any) -> None:
+    own = frozenset(getattr(backend, "does_itself", ()))
+    known = ", ".join(sorted(REFINEMENT_STEPS))
+    _require(own <= REFINEMENT_STEPS, f"`does_itself` names steps of refinement ({known})")
     audio = sample()
     speech = (Span(0.0, audio.duration),)
     languages = info_of(backend).languages if info_of(backend) else ()  # type: ignore[union-attr]
@@ -298,6 +328,7 @@ __all__ = [
     "check_backend",
     "check_description",
     "check_format",
+    "check_preparation",
     "check_work",
     "example_transcript",
     "sample",

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from itertools import accumulate, pairwise
 from numbers import Integral
 from typing import Any, Literal
 
@@ -61,6 +63,14 @@ def merge_spans(spans: Iterable[Span], *, gap: float = 0.0) -> tuple[Span, ...]:
     return tuple(merged)
 
 
+def divide_time(start: float, end: float, weights: Sequence[int]) -> list[tuple[float, float]]:
+    """A stretch of time, in seconds, divided by `weights`: start and end of each part, all at the start without any."""
+    total = sum(weights) or 1
+    sums = accumulate(weights, initial=0)
+    edges = [end if part == total else min(end, start + (end - start) * part / total) for part in sums]
+    return list(pairwise(edges))
+
+
 _BLOCK_S = 60
 """Seconds of sound that are looked at together: a recording may be hours long and lie on the disk."""
 
@@ -78,6 +88,7 @@ class Audio:
         notes: sentences for the user about what was done and is as it should be.
         weights: of each channel in `mono`: 1, -1 (its phase is turned round) or 0 (it is left out); empty for the
             mean of all.
+        frame_rate: frames a second of the pictures that go with the sound; None where there are none.
     """
 
     samples: Samples
@@ -87,6 +98,7 @@ class Audio:
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     weights: tuple[float, ...] = ()
+    frame_rate: Fraction | None = None
 
     def __post_init__(self) -> None:
         if self.samples.ndim != 2 or self.samples.shape[0] < 1:
@@ -369,6 +381,8 @@ class Transcription:
         dropped: what was recognised and left out, and speech for which there are no words.
         warnings: sentences for the user about what may be wrong.
         notes: sentences for the user about what was done and is as it should be.
+        no_speech: spans of the audio, each with the recogniser's own probability (0 to 1) that nobody speaks there;
+            phrases that recognisers like to invent are not believed where it is high.
     """
 
     language: str | None
@@ -377,6 +391,7 @@ class Transcription:
     dropped: tuple[Dropped, ...] = ()
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    no_speech: tuple[tuple[Span, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,6 +101,21 @@ class Page:
         """
         return str(self.browser.execute_async_script(script, kind))
 
+    def download_bytes(self, kind: str) -> bytes:
+        """The same of a file that is no text."""
+        script = """
+            const [kind, done] = arguments, make = URL.createObjectURL;
+            HTMLAnchorElement.prototype.click = function () {};
+            URL.createObjectURL = (blob) => {
+              blob.arrayBuffer().then((bytes) => done([...new Uint8Array(bytes)]));
+              return make.call(URL, blob);
+            };
+            document.querySelector(`[data-save="${kind}"]`).click();
+            URL.createObjectURL = make;
+            delete HTMLAnchorElement.prototype.click;
+        """
+        return bytes(self.browser.execute_async_script(script, kind))
+
     def requests(self) -> list[str]:
         """Addresses that anything in the browser has asked for since the last look."""
         found = []
@@ -142,5 +157,10 @@ def visit(browser: Any, path: Path, *, fragment: str = "", size: tuple[int, int]
     browser.get(path.as_uri() + fragment)
     page = Page(browser, path)
     page.wait("document.documentElement.dataset.ready")
-    page.js("try { localStorage.clear() } catch {}")
+    if page.js("try { return localStorage.length } catch { return 0 }"):  # pages from a disk share one store
+        page.js("localStorage.clear()")
+        browser.get("about:blank")
+        browser.get_log("browser")
+        browser.get(path.as_uri() + fragment)
+        page.wait("document.documentElement.dataset.ready")
     return page

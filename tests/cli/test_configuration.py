@@ -207,7 +207,11 @@ def test_a_preset_sets_options_that_there_are_and_typed_ones_win(
 def test_the_documentation_shows_what_presets_set() -> None:
     page = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text("utf-8")
     for name, preset in PRESETS.items():
-        typed = [f"--{key}" if value is True else f"--{key} {value}" for key, value in preset.values.items()]
+        flags = {True: "--", False: "--no-"}
+        typed = [
+            flags[value] + key if isinstance(value, bool) else f"--{key} {value}"
+            for key, value in preset.values.items()
+        ]
         assert f"| `{name}` | `{' '.join(typed)}` |" in page
 
 

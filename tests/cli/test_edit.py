@@ -50,6 +50,41 @@ def test_nothing_corrected_gives_the_same_file(cli: Cli, transcript: Path, tmp_p
     assert (tmp_path / "new.json").read_bytes() == transcript.read_bytes()
 
 
+def test_the_json_of_a_page_is_applied_like_a_text(cli: Cli, transcript: Path, tmp_path: Path) -> None:
+    data = json.loads(transcript.read_text("utf-8"))
+    data["speakers"][0]["name"] = "Anna"
+    data["segments"][2]["words"][-1] |= {"text": " short.", "edited": True}
+    (tmp_path / "page.json").write_text("\ufeff" + json.dumps(data), "utf-8")
+    made = cli("apply", "page.json", "--transcript", transcript, "-o", "new.json", "-o", "new.srt")
+    assert made.code == 0, made.err
+    assert "page.json: 1 word corrected; speakers: 1 renamed" in made.err
+    assert "Anna: That is too short." in (tmp_path / "new.srt").read_text("utf-8")
+    new = json.loads((tmp_path / "new.json").read_text("utf-8"))
+    assert new["provenance"]["edits"] == [{"corrected": 1, "renamed": 1}]
+    (tmp_path / "copy.json").write_bytes(transcript.read_bytes())
+    assert "nothing was changed" in cli("apply", "copy.json", "--transcript", transcript, "-o", "same.json").err
+    assert (tmp_path / "same.json").read_bytes() == transcript.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ('{"segments": []}', "no schema_version"),
+        ('{"schema_version": 1', "page.json: "),
+        ('{"schema_version": 1, "recording_id": "other", "duration": 1, "segments": []}', "the recording 'other'"),
+    ],
+)
+def test_json_that_is_no_correction_is_one_line(
+    cli: Cli, transcript: Path, tmp_path: Path, text: str, cause: str
+) -> None:
+    (tmp_path / "page.json").write_text(text, "utf-8")
+    done = cli("apply", "page.json", "--transcript", transcript, "-o", "new.json")
+    assert done.code == 1
+    (line,) = done.complaints
+    assert cause in line
+    assert not (tmp_path / "new.json").exists()
+
+
 def test_corrections_are_not_overwritten_unasked(cli: Cli, transcript: Path, tmp_path: Path) -> None:
     (tmp_path / "work.txt").write_text("hours of work", "utf-8")
     done = cli("edit", transcript, "-o", "work.txt")
@@ -135,3 +170,32 @@ def test_corrections_are_kept_over_another_run(cli: Cli, short: Path, tmp_path: 
     )
     assert cli(*run, "-o", "new.json", "--keep-edits", "new.json").code == 2
     assert cli(*run, "-o", "x.json", "--keep-edits", "nope.json").code == 1
+
+
+def test_the_encoding_and_the_language_are_said_once_and_told_again(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "old.srt").write_bytes("1\n00:00:01,000 --> 00:00:03,000\nПривет, мир.\n".encode("koi8-r"))
+    done = cli("edit", "old.srt", "-o", "work.txt", "--encoding", "koi8-r", "--language", "bg")
+    assert done.code == 0, done.err
+    assert "Привет, мир." in (tmp_path / "work.txt").read_text("utf-8")
+    said = "--transcript old.srt --language bg --encoding koi8-r"
+    assert f"whisperdiar apply work.txt {said} -o" in done.err
+    (tmp_path / "work.txt").write_text((tmp_path / "work.txt").read_text("utf-8").replace("мир", "друг"), "utf-8")
+    made = cli("apply", "work.txt", *said.split(), "-o", "new.json")
+    assert made.code == 0, made.err
+    data = json.loads((tmp_path / "new.json").read_text("utf-8"))
+    assert data["language"] == "bg"
+    assert " ".join(data["segments"][0]["text"].split()) == "Привет, друг."
+
+
+@pytest.mark.parametrize("command", ["convert", "edit", "apply", "minutes", "check"])
+@pytest.mark.parametrize(("code", "cause"), [("klingon", "give a code"), ("xx", "no language has the code xx")])
+def test_an_unknown_language_is_refused_by_every_command(
+    cli: Cli, tmp_path: Path, command: str, code: str, cause: str
+) -> None:
+    (tmp_path / "good.srt").write_text(GOOD, "utf-8")
+    assert cli("edit", "good.srt", "-o", "work.txt").code == 0
+    words = {"apply": ["work.txt", "--transcript", "good.srt"]}.get(command, ["good.srt"])
+    done = cli(command, *words, "--language", code)
+    assert done.code == 2
+    assert len(done.complaints) == 1
+    assert done.complaints[0].startswith(f"whisperdiar: error: --language {code}: {cause}")

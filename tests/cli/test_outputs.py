@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import wave
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +23,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.cli.conftest import Cli
+from tests.formats_strategies import can_write, need_packages
 from tests.llm_server import serving
+from tests.real_models import whisper_folder
 from tests.sounds import NANO
 from tests.unit.test_editing import TALK
-from whisperdiar.formats import FORMATS, by_name
+from whisperdiar.formats import FORMATS, by_name, known_suffixes
 from whisperdiar.formats import json as json_format
 from whisperdiar.options import WriteOptions
 
@@ -204,6 +211,165 @@ def test_a_read_only_folder_or_file_is_found_before_the_work(short: Path, source
         assert old.read_bytes() == b"old"
 
 
+@needs_posix
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+@pytest.mark.parametrize("command", [(), ("convert",), ("minutes",)])
+def test_one_read_only_output_of_several_is_found_before_the_work(
+    short: Path, source: Path, command: tuple[str, ...]
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        here = Path(folder)
+        read = shutil.copyfile(source if command else short, here / (source if command else short).name)
+        sealed = here / "sealed"
+        sealed.mkdir()
+        here.chmod(0o777)
+        suffixes = (".html", ".md") if command == ("minutes",) else (".srt", ".vtt")
+        good, bad = here / f"good{suffixes[0]}", sealed / f"bad{suffixes[1]}"
+        arguments = [*command, str(read), *(() if command else ABSENT), "-o", str(good), "-o", str(bad)]
+        done = subprocess.run(
+            [sys.executable, "-c", BOUND_BY_PERMISSIONS, *arguments[:-1], str(bad)],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=here,
+        )
+        assert done.returncode == 1
+        last = done.stderr.splitlines()[-1]
+        assert last.startswith(f"whisperdiar: error: {bad}: no permission to write there; choose another folder")
+        assert not good.exists(), "nothing is done where one output cannot be written"
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a file system of 64 kB, of which hardly anything is left."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=65536", "tmpfs", str(place)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        (place / "filling").write_bytes(bytes(56_000))
+        yield place
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+@needs_posix
+@pytest.mark.model
+def test_a_full_disk_stops_no_other_output_and_what_was_made_is_kept(
+    cli: Cli, short: Path, full_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spare = tmp_path / "spare"
+    spare.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(spare))
+    outputs = [word for name in ("disk/a.html", "disk/a.srt", "a.vtt") for word in ("-o", name)]
+    done = cli(short, *NANO, *BIC, "--threads", "1", *outputs)
+    assert done.code == 1
+    assert done.complaints[0] == (
+        "whisperdiar: error: disk/a.html: no space is left on the device; make room or choose another folder"
+    )
+    (kept,) = spare.iterdir()
+    assert f"its content was kept in {kept}" in done.err
+    assert kept.read_text("utf-8").rstrip().endswith("</html>")
+    assert "-->" in (full_disk / "a.srt").read_text("utf-8")
+    assert "-->" in (tmp_path / "a.vtt").read_text("utf-8")
+    assert sorted(path.name for path in full_disk.iterdir()) == ["a.srt", "filling"]
+
+
+@needs_posix
+@pytest.mark.parametrize(
+    "command", [("edit", "-o", "disk/w.txt"), ("plot", "-o", "disk/p.svg"), ("minutes", "-o", "disk/m.docx")]
+)
+def test_every_command_says_that_a_disk_is_full(
+    cli: Cli, source: Path, full_disk: Path, command: tuple[str, ...]
+) -> None:
+    with contextlib.suppress(OSError), (full_disk / "more").open("wb", buffering=0) as stream:
+        while stream.write(bytes(512)):
+            pass
+    done = cli(command[0], source, *command[1:])
+    assert done.code == 1
+    assert done.complaints == [
+        f"whisperdiar: error: {command[-1]}: no space is left on the device; make room or choose another folder"
+    ]
+    assert sorted(path.name for path in full_disk.iterdir()) == ["filling", "more"]
+
+
+LITTLE_MEMORY = """
+import os, resource, sys
+from whisperdiar.cli import run
+room_mb, *arguments = sys.argv[1:]
+# Once with a small recording and model, so that no library is loaded, and none fails, in the little that is left.
+quiet = [os.dup(1), os.dup(2)]
+for number in (1, 2):
+    os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+run(["small.wav", "--model", os.environ["SMALL"], "--vad", "energy", "--diarizer", "bic", "--threads", "1", "-q"])
+for number in (1, 2):
+    os.dup2(quiet[number - 1], number)
+with open("/proc/self/status") as status:
+    (size,) = [int(line.split()[1]) for line in status if line.startswith("VmSize")]
+limit = (size << 10) + (int(room_mb) << 20)
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+sys.exit(run(arguments))
+"""
+
+
+def run_with_little_memory(tmp_path: Path, room_mb: int, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", LITTLE_MEMORY, str(room_mb), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "SMALL": NANO[1]},
+        timeout=100,
+    )
+
+
+needs_limits = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits on addresses, and /proc")
+
+
+@needs_limits
+@pytest.mark.model
+@pytest.mark.parametrize("room_mb", [5, 100])
+def test_a_recording_that_memory_does_not_hold_is_not_called_damaged(short: Path, tmp_path: Path, room_mb: int) -> None:
+    """While it is decoded, and while what was decoded into a temporary file is mapped."""
+    shutil.copyfile(short, tmp_path / "small.wav")
+    with wave.open(str(tmp_path / "large.wav"), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(16_000)
+        for _ in range(90):
+            sound.writeframes(random.Random(1).randbytes(32_000 * 60))
+    done = run_with_little_memory(tmp_path, room_mb, "vad", "large.wav", "--vad", "energy", "-q")
+    assert done.returncode == 1, done.stderr
+    assert done.stderr.splitlines() == [
+        "whisperdiar: error: out of memory; use a smaller model, a smaller --batch-size, or cut the recording with "
+        "--start and --end"
+    ]
+
+
+@needs_limits
+@pytest.mark.model
+def test_a_model_that_memory_does_not_hold_is_not_called_damaged(short: Path, tmp_path: Path) -> None:
+    shutil.copyfile(short, tmp_path / "small.wav")
+    known = (
+        "--model",
+        str(whisper_folder("base")),
+        "--offline",
+        "--vad",
+        "energy",
+        "--diarizer",
+        "none",
+        "--threads",
+        "1",
+        "-q",
+    )
+    done = run_with_little_memory(tmp_path, 60, "small.wav", *known, "-f", "txt")
+    assert done.returncode == 1, done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("whisperdiar: error: memory of cpu is too small for model ")
+
+
 def test_a_recording_that_is_not_there_is_told_before_a_model_is_looked_for(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "list.wav").write_text("milk\neggs\n" * 20, "utf-8")
     commands = ((), ("minutes",), ("diarize",), ("vad",))
@@ -291,7 +457,7 @@ def test_no_command_writes_one_format_under_the_name_of_another(
     made = tmp_path / f"out{suffix}"
     for arguments in (
         ("convert", source, "-f", "srt", "-o"),
-        ("convert", source, "-o"),
+        *([("convert", source, "-o")] if suffix not in known_suffixes() else []),
         ("minutes", source, "-f", "html", "-o"),
         ("vad", short, "--vad", "energy", "-f", "json", "-o"),
         ("vad", short, "--vad", "energy", "-o"),
@@ -304,7 +470,7 @@ def test_no_command_writes_one_format_under_the_name_of_another(
 
 
 @given(
-    name=st.sampled_from([name for name in FORMATS if by_name(name).needs != "turns"]),
+    name=st.sampled_from([name for name in FORMATS if by_name(name).needs != "turns" and can_write(name)]),
     other=st.sampled_from(FORMATS),
 )
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -325,6 +491,7 @@ def test_names_that_are_no_utf_8_or_very_long_work_in_every_format(
     cli: Cli, source: Path, tmp_path: Path, form: str
 ) -> None:
     """Or they are refused before the work."""
+    need_packages(form)
     strange = os.fsdecode(b"caf\xe9 \xff")
     copy = tmp_path / f"{strange}.json"
     shutil.copy(source, copy)
@@ -348,11 +515,12 @@ def test_a_recording_whose_name_is_no_utf_8_is_worked_on_in_every_way(cli: Cli, 
     shutil.copy(short, tmp_path / f"{strange}.wav")
     (tmp_path / f"{strange}.rttm").write_text("SPEAKER x 1 0.5 9.0 <NA> <NA> A <NA> <NA>\n", "utf-8")
     turns = ("--turns", f"{strange}.rttm", "--vad", "energy")
-    formats = ",".join(FORMATS)
+    names = [name for name in FORMATS if can_write(name)]
+    formats = ",".join(names)
     others = ("--clips", "clips", "--report", f"{strange}.tsv", "--embed", f"{strange}.mkv")
     done = cli(f"{strange}.wav", *NANO, *turns, "-o", "made/", "-f", formats, *others)
     assert done.code == 0, done.err
-    assert len(list((tmp_path / "made").iterdir())) == len(FORMATS)
+    assert len(list((tmp_path / "made").iterdir())) == len(names)
     assert json_format.loads((tmp_path / "made" / f"{strange}.json").read_text("utf-8")).words
     assert "caf%E9%20%FF.wav" in (tmp_path / "made" / f"{strange}.eaf").read_text("utf-8")
     outputs = [f"{strange}.{suffix}" for suffix in ("md", "html", "docx")]
@@ -509,6 +677,51 @@ def test_minutes_of_which_one_part_has_no_answer_are_written(cli: Cli, source: P
     assert "part 1 of 3 has no answer" in done.err
     assert "it is written without a language model" in done.err
     assert "Without the language model: part 1 of 3" in (tmp_path / "out.md").read_text("utf-8")
+
+
+@needs_posix
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_keeps_the_answers_of_a_language_model_and_the_next_run_uses_them(
+    cli: Cli, tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.meetings import meeting
+
+    monkeypatch.setenv("WHISPERDIAR_LLM_KEY", "hush-hush")
+    (tmp_path / "meeting.json").write_text(json_format.dumps(meeting(), options=WriteOptions()), "utf-8")
+    arguments = ["minutes", "meeting.json", "--llm-window", "80", "-o", "out.md", "--llm"]
+    hold, asked = threading.Event(), threading.Event()
+
+    def reply(_: dict[str, Any]) -> Any:
+        if len(server.bodies) == 3 and not asked.is_set():  # the third part is not answered before the signal
+            asked.set()
+            hold.wait(60)
+        return json.dumps({"summary": [{"text": "They talked about the battery, hush-hush.", "cite": [6, 7]}]})
+
+    with serving(reply) as server:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "whisperdiar", *arguments, server.url],
+            cwd=tmp_path,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert asked.wait(60)
+            process.send_signal(number)
+            _, err = process.communicate(timeout=60)
+        finally:
+            hold.set()
+        assert process.returncode == 128 + number
+        kept = tmp_path / "lamp_meeting.interrupted.answers.json"
+        assert f"the answers of the language model were kept in {kept}; the same command goes on from there" in err
+        assert "Traceback" not in err
+        assert sorted(path.name for path in tmp_path.iterdir()) == sorted([kept.name, "meeting.json"])
+        assert "hush" not in kept.read_text("utf-8")
+        done = cli(*arguments, server.url)
+        assert done.code == 0, done.err
+        assert f"2 answers of the interrupted run in {kept} were used" in done.err
+        assert len(server.bodies) == 3 + 2, "the third part and the joining are asked for, the first two are not"
+    assert "They talked about the battery" in (tmp_path / "out.md").read_text("utf-8")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["meeting.json", "out.md"]
 
 
 @needs_posix

@@ -12,8 +12,10 @@ import srt
 
 from tests.cli.conftest import Cli
 from tests.sounds import NANO, SAMPLES
+from tests.videos import write_video
 from whisperdiar import Segment, Span, Speaker, Transcript, Word
 from whisperdiar.formats import json as json_format
+from whisperdiar.formats import read_cues
 from whisperdiar.options import WriteOptions
 
 TEXT = "This is a rather long sentence that has to be broken somewhere, and here it goes on for a little while."
@@ -68,8 +70,10 @@ def test_two_at_once_unless_that_is_not_wanted(cli: Cli, source: Path) -> None:
         made = subtitles(cli("convert", source, "-f", "srt", *options).out)
         return sum(item.end > after.start for item, after in pairwise(made))
 
-    assert clashes("--profile", "netflix") > 0
-    assert clashes("--profile", "netflix", "--no-overlap") == 0
+    assert clashes("--profile", "ted") > 0
+    assert clashes("--profile", "ted", "--no-overlap") == 0
+    assert clashes("--profile", "netflix") == 0
+    assert clashes("--profile", "netflix", "--overlap") > 0
 
 
 def test_rename_and_align_have_the_same_options(cli: Cli, source: Path, tmp_path: Path) -> None:
@@ -114,3 +118,48 @@ def test_what_makes_no_sense_is_refused_before_anything_is_done(
     assert told in done.err
     assert len(done.complaints) == 1
     assert not (tmp_path / "new.srt").exists()
+
+
+def test_netflix_alone_makes_what_a_publisher_takes(cli: Cli, tmp_path: Path) -> None:
+    """Frames of the video, dashes and no labels, no overlap; and the same again from the JSON without the video."""
+    video = write_video(tmp_path / "film.mp4")
+    turns = [("A", 0, 9, 1.7), ("B", 0, 1, 4.3), ("A", 9, 17, 4.7), ("B", 17, 21, 7.6)]
+    found = []
+    for speaker, first, last, start in turns:
+        words = [
+            Word(Span(start + 0.3 * i, start + 0.3 * i + 0.28), " " + text, 1.0, f"SPEAKER_0{speaker}")
+            for i, text in enumerate(TEXT.split()[first:last])
+        ]
+        found.append(Segment(tuple(words), f"SPEAKER_0{speaker}"))
+    labels = ("SPEAKER_0A", "SPEAKER_0B")
+    made = Transcript("talk", 10.0, "en", tuple(Speaker(label, label) for label in labels), tuple(found))
+    (tmp_path / "talk.json").write_text(json_format.dumps(made, options=WriteOptions()), "utf-8")
+    (tmp_path / "cuts.txt").write_text("2.002\n", "utf-8")
+    outputs = ("-o", "film.srt", "-o", "film.vtt", "-o", "film.ass", "-o", "film.json")
+    framed = ("--profile", "netflix", "--media", video)
+    assert cli("convert", "talk.json", *outputs, *framed, "--shots", "cuts.txt").code == 0
+    frame = 1001 / 24000
+    shown = subtitles((tmp_path / "film.srt").read_text("utf-8"))
+    for item in shown:
+        for bound in (item.start.total_seconds(), item.end.total_seconds()):
+            assert abs(bound - round(bound / frame) * frame) <= 0.0006
+    assert all(before.end < after.start for before, after in pairwise(shown))
+    assert any(item.content.startswith("- ") and "\n- " in item.content for item in shown)
+    for name in ("film.srt", "film.vtt", "film.ass"):
+        seen = read_cues(name, (tmp_path / name).read_text("utf-8"), labels=False)
+        shown_lines = [line for cue in seen for line in cue.lines]
+        assert shown_lines
+        assert not any("SPEAKER" in line for line in shown_lines)
+    assert cli("check", "film.srt", *framed, "--language", "en", "--shots", "cuts.txt").code == 0
+    assert cli("convert", "film.json", "again.srt", "--profile", "netflix").code == 0
+    assert (tmp_path / "again.srt").read_bytes() == (tmp_path / "film.srt").read_bytes()
+    assert cli("convert", "talk.json", "plain.srt", *framed).code == 0
+    assert "shot-change" in cli("check", "plain.srt", *framed, "--shots", "cuts.txt").out
+
+
+def test_what_shot_changes_need_is_said_first(cli: Cli, source: Path, tmp_path: Path) -> None:
+    assert "name it with --media" in cli("convert", source, "o.srt", "--shots", "auto").err
+    (tmp_path / "bad.txt").write_text("later\n", "utf-8")
+    refused = cli("convert", source, "o.srt", "--shots", "bad.txt")
+    assert (refused.code, (tmp_path / "o.srt").exists()) == (1, False)
+    assert "bad.txt: line 1: 'later' is no time" in refused.err

@@ -40,7 +40,7 @@ from whisperdiar.options import (
 )
 from whisperdiar.registry import STAGES, available
 from whisperdiar.registry import load as load_backend
-from whisperdiar.testing import check_description, check_work
+from whisperdiar.testing import check_description, check_preparation, check_work
 from whisperdiar.types import ANY_SPEAKERS, BackendInfo, BackendRecord, merge_spans
 
 FROM_FILES = {("vad", "file"), ("diarization", "rttm")}
@@ -141,6 +141,7 @@ def test_the_kit_for_other_packages_holds_for_our_own(
 ) -> None:
     check_description(load_backend(stage, name))
     if (stage, name) not in FROM_FILES:
+        check_preparation(ready(stage, name, tmp_path_factory))
         check_work(ready(stage, name, tmp_path_factory))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.formats_strategies import need_packages
 from whisperdiar import Diarization, Span, Turn
 from whisperdiar.errors import InvalidOption
 from whisperdiar.formats import FORMATS, by_name
@@ -20,6 +21,7 @@ from whisperdiar.types import BackendInfo, BackendRecord
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_our_own_formats_keep_the_contract(name: str) -> None:
+    need_packages(name)
     check_format(name)
 
 
@@ -111,6 +113,13 @@ def broken(**changed: Any) -> type[Alternate]:
         (broken(record=lambda self: BackendRecord("other")), "names the backend"),
         (broken(diarize=None), "one of the methods"),
         (broken(detect=lambda self, audio: ()), "one of the methods"),
+        (broken(prepare=None), "has `prepare`"),
+        (broken(prepare=lambda self: None), "takes `progress` by name"),
+        (
+            broken(prepare=lambda self, *, progress: progress("download", 1.0)),
+            "costs nothing; this one reports download",
+        ),
+        (broken(record=lambda self: BackendRecord("alternate", details={"at": object()})), "written as JSON"),
         (broken(turns=lambda self, spans, count: (Turn(Span(0.0, 99.0), "A"),)), "inside the audio"),
         (broken(turns=lambda self, spans, count: Alternate.turns(self, spans, 3)), "are found, refused"),
         (broken(diarize=lambda self, audio, **_: Diarization("other")), "reports its progress"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.formats_strategies import SUBTITLES
+from tests.formats_strategies import DOCUMENTS, SUBTITLES
 from tests.golden.golden_transcript import TRANSCRIPT
 from whisperdiar.formats import FORMATS, WriteOptions, by_name, speech
 from whisperdiar.types import Span
@@ -15,7 +15,8 @@ from whisperdiar.types import Span
 FOLDER = Path(__file__).parent
 SPEECH = [Span(turn.start, turn.end) for turn in TRANSCRIPT.turns]
 IN_A_BROWSER = {"html"}  # most of the page is its script: tests/browser sees what it does
-CASES = {f"meeting{by_name(name).suffix}": (name, WriteOptions()) for name in FORMATS if name not in IN_A_BROWSER} | {
+LETTER_FOR_LETTER = [name for name in FORMATS if name not in IN_A_BROWSER and name not in DOCUMENTS]
+CASES = {f"meeting{by_name(name).suffix}": (name, WriteOptions()) for name in LETTER_FOR_LETTER} | {
     f"meeting.anonymous{by_name(name).suffix}": (name, WriteOptions(speaker_style="none"))
     for name in (*SUBTITLES, "txt")
 }

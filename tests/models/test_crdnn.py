@@ -108,7 +108,7 @@ def write_wave(path: Path, audio: Audio) -> Audio:
 def by_the_library(backend: Backend, path: Path, **settings: float) -> list[list[float]]:
     """What SpeechBrain finds in the file with its own reader and its own loop over pieces."""
     backend.prepare()
-    found = backend._model.get_speech_segments(str(path), double_check=False, **settings)
+    found = backend._loaded.get_speech_segments(str(path), double_check=False, **settings)
     return [[round(value, 4) for value in pair] for pair in found.tolist()]
 
 
@@ -251,7 +251,7 @@ def test_release_drops_the_network_and_detect_loads_it_again(small: Path) -> Non
     spoken, _ = conversation("A")
     first = backend.detect(spoken)
     backend.release()
-    assert backend._model is None
+    assert backend._loaded is None
     backend.release()
     assert backend.detect(spoken) == first
 

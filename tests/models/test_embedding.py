@@ -31,7 +31,8 @@ from whisperdiar.errors import (
     UnsupportedRequest,
 )
 from whisperdiar.options import Runtime
-from whisperdiar.options.embedding import EcapaSettings, EmbeddingSettings
+from whisperdiar.options.ecapa import EcapaSettings
+from whisperdiar.options.embedding import EmbeddingSettings
 from whisperdiar.types import ANY_SPEAKERS
 
 pytestmark = pytest.mark.model
@@ -393,7 +394,7 @@ def test_release_drops_the_model_and_the_next_call_loads_it_again(heard: tuple[A
     audio, turns = heard
     backend = embedding.Backend(EmbeddingSettings(embedding="resemblyzer"), runtime=OFFLINE)
     first = diarize(backend, audio, turns)
-    model = weakref.ref(backend._encoder._model)  # type: ignore[union-attr]
+    model = weakref.ref(backend._loaded._model)  # type: ignore[union-attr]
     backend.release()
     gc.collect()
     assert model() is None

@@ -188,7 +188,7 @@ def test_one_window_is_one_forward(kind: str, paths: dict[str, Path], model: Any
 def test_the_cache_is_transformers_own_after_every_chunk(paths: dict[str, Path], model: Any, audio: Audio) -> None:
     found = backend(paths["two graphs"])
     found.prepare()
-    network = found._network
+    network = found._loaded
     assert network is not None
     expected, states = tiny.forward_streaming(model, tiny.features(audio), SMALL)
     assert len(states) > 30

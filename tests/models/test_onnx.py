@@ -253,7 +253,7 @@ def test_fast_embeddings_are_close_to_the_exact_ones(tmp_path: Path) -> None:
         )
     backend = networks.backend()
     backend.prepare()
-    segmentation, encoder = backend._models
+    segmentation, encoder = backend._loaded
     grid = segmentation.grid(sound)
     _, active = segmentation.scores(sound, grid, report=lambda _: None)
     given = {"exclude_overlap": True, "report": lambda _: None}
@@ -321,7 +321,7 @@ def test_nothing_is_loaded_where_nobody_speaks(small: Networks) -> None:
 def test_release_frees_the_models(small: Networks, audio: Audio) -> None:
     backend = small.backend()
     before = diarize(backend, audio)
-    models = [weakref.ref(model) for model in backend._models]
+    models = [weakref.ref(model) for model in backend._loaded]
     backend.release()
     gc.collect()
     assert [model() for model in models] == [None, None]

@@ -229,7 +229,7 @@ def test_another_rate_is_refused() -> None:
 def test_release_frees_the_network_and_detect_loads_it_again(powerset: Path, audio: Audio) -> None:
     found = detector(powerset)
     first = found.detect(audio)
-    model = weakref.ref(found._pipeline._segmentation.model)
+    model = weakref.ref(found._loaded._segmentation.model)
     found.release()
     gc.collect()
     assert model() is None

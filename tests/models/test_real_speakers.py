@@ -178,7 +178,7 @@ def test_what_others_say_is_left_out_of_a_voice() -> None:
     mixed = first.copy()
     mixed[32_000:] += 3.0 * other[88_000:120_000] * np.sqrt(np.square(one).mean() / np.square(other).mean())
     audio = Audio(np.concatenate([mixed, second])[None].astype(np.float32), SAMPLE_RATE_HZ)
-    segmentation, encoder = diarizer("onnx")._require_networks(lambda *_: None)
+    segmentation, encoder = diarizer("onnx")._require(lambda *_: None)
     own = segmentation.grid(audio)
     frames = stretch_diarization.select_frames(spans := [Span(0.0, 4.0), Span(4.0, 9.0)], own)
     everything = [np.ones(part.stop - part.start, dtype=bool) for part in frames]

@@ -269,7 +269,7 @@ def test_probabilities_that_cannot_be_saved(streaming: Path, audio: Audio, tmp_p
     found = backend(streaming, save_probabilities=str(tmp_path / "none" / "p.npz"))
     with pytest.raises(OutputError, match=r"its folder does not exist; make it first"):
         diarize(found, audio)
-    assert found._model is None, "found out before the work"
+    assert found._loaded is None, "found out before the work"
     with pytest.raises(OutputError, match=r"this is a folder"):
         diarize(backend(streaming, save_probabilities=str(tmp_path)), audio)
 
@@ -410,7 +410,7 @@ def test_a_missing_package_is_named_with_its_extra(streaming: Path, monkeypatch:
 def test_release_gives_the_model_back(streaming: Path, audio: Audio) -> None:
     found = backend(streaming)
     before = found.probabilities(audio)
-    model = weakref.ref(found._model)
+    model = weakref.ref(found._loaded)
     found.release()
     gc.collect()
     assert model() is None

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -20,11 +21,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.sounds import ROOT
+from tests.sounds import ROOT, SAMPLES
+from whisperdiar import Audio, Pipeline, Span, Transcription, Word, load
 from whisperdiar.errors import BackendError, InvalidOption
 from whisperdiar.forced_alignment.models import DEFAULT_MODELS
 from whisperdiar.forced_alignment.wav2vec2 import WordAligner, _frame_timing
-from whisperdiar.options import Runtime
+from whisperdiar.options import PocketSphinxSettings, RefinementSettings, Runtime
+from whisperdiar.vad.none import Backend as Everything
 
 pytestmark = pytest.mark.model
 
@@ -165,6 +168,52 @@ def test_words_are_placed_where_they_sound(aligner: WordAligner) -> None:
     assert max(starts) <= 40
     assert max(ends) <= 40
     assert float(np.mean(starts)) <= 10
+
+
+class Spread:
+    """A recogniser of another package that knows the words, and of their times nothing but the order."""
+
+    def __init__(self, words: Sequence[str], settings: RefinementSettings) -> None:
+        self.words, self.settings, self.runtime = words, settings, OFFLINE
+
+    def transcribe(self, audio: Audio, *, speech: Sequence[Span], **given: Any) -> Transcription:
+        step = audio.duration / len(self.words)
+        spans = [Span(step * n, step * (n + 1)) for n in range(len(self.words))]
+        return Transcription("en", None, tuple(map(Word, spans, (f" {word.lower()}" for word in self.words))))
+
+
+def test_the_words_of_any_recogniser_are_placed_where_they_sound(folder: Path) -> None:
+    rng = np.random.default_rng(7)
+    words = random_words(rng, 14)
+    sound, truth, _ = speak(words, rng, pauses=(0.0, 1.2))
+    audio = Audio(sound[None], RATE_HZ, "tones")
+    settings = RefinementSettings(word_times="wav2vec2", word_times_model=str(folder), fill_gaps=False)
+    made = Pipeline(detector=Everything(), transcriber=Spread(words, settings))
+    found = made.run(audio)
+    starts, _ = errors_ms([(word.start, word.end) for word in found.words], truth)
+    assert float(np.mean(starts)) <= 10
+    assert found.provenance["asr"]["details"]["word_times"]["model"] == str(folder)
+    own = Pipeline(detector=Everything(), transcriber=Spread(words, RefinementSettings(fill_gaps=False))).run(audio)
+    assert float(np.mean(errors_ms([(word.start, word.end) for word in own.words], truth)[0])) > 100
+
+
+def test_words_of_pocketsphinx_are_aligned_by_a_model(folder: Path) -> None:
+    pytest.importorskip("pocketsphinx", reason="PocketSphinx is not installed")
+    from whisperdiar.asr.pocketsphinx import Backend as PocketSphinx
+
+    audio = load(SAMPLES / "standup.mp4", end=4.0)
+    settings = PocketSphinxSettings(word_times="wav2vec2", word_times_model=str(folder))
+    plain, aligned = (
+        Pipeline(detector=Everything(), transcriber=PocketSphinx(item, runtime=OFFLINE)).run(audio)
+        for item in (PocketSphinxSettings(), settings)
+    )
+    assert [word.text for word in aligned.words] == [word.text for word in plain.words]
+    assert [word.span for word in aligned.words] != [word.span for word in plain.words]
+    assert aligned.provenance["asr"]["details"]["word_times"]["model"] == str(folder)
+    nowhere = replace(settings, word_times_model="owner/none")
+    told = Pipeline(detector=Everything(), transcriber=PocketSphinx(nowhere, runtime=OFFLINE)).run(audio)
+    assert [word.span for word in told.words] == [word.span for word in plain.words]
+    assert any(text.startswith("word times are the recogniser's own: ") for text in told.provenance["warnings"])
 
 
 def test_frames_are_as_long_as_the_model_makes_them() -> None:
@@ -476,7 +525,8 @@ def refuse(*arguments, **_):
 socket.getaddrinfo = socket.create_connection = socket.socket.connect = refuse
 import numpy as np
 from whisperdiar.forced_alignment.wav2vec2 import WordAligner, _frame_timing
-from whisperdiar.options import Runtime
+from whisperdiar.options import PocketSphinxSettings, RefinementSettings, Runtime
+from whisperdiar.vad.none import Backend as Everything
 offline = Runtime(device="cpu", offline=True, threads=1)
 aligner = WordAligner({str(folder)!r}, runtime=offline)
 print(aligner.prepare("en"), aligner.align(np.zeros(16000, np.float32), ["bad"]) != [None])

@@ -13,7 +13,8 @@ from faster_whisper.tokenizer import _LANGUAGE_CODES
 from huggingface_hub import constants
 
 from tests import tiny_whisper
-from whisperdiar.asr.whisper import KEPT_PAUSE_S, Backend
+from whisperdiar.asr.refinement import KEPT_PAUSE_S
+from whisperdiar.asr.whisper import Backend
 from whisperdiar.asr.whisper.language import WHISPER_LANGUAGES
 from whisperdiar.contracts import Transcriber, listen
 from whisperdiar.errors import BackendBroken, BackendError, InvalidOption, ModelUnavailable, UnsupportedRequest

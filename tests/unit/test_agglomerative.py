@@ -105,6 +105,24 @@ def test_many_embeddings_find_their_voices_in_bounded_memory() -> None:
     assert peak < 1e9, "all distances would take 6.4 GB"
 
 
+def test_centroids_are_found_without_a_matrix_of_distances() -> None:
+    embeddings, who = voices(4_000, n_voices=4, spread=0.2)
+    tracemalloc.start()
+    found = cluster(embeddings, speakers=ANY_SPEAKERS, **PUBLISHED)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert same_partition(found, who)
+    assert peak < 20e6, "the distances of all pairs take 64 MB"
+
+
+@given(st.sampled_from(["centroid", "median", "ward"]), st.integers(2, 60), st.integers(0, 999))
+def test_euclidean_linkages_are_scipys(method: str, n: int, seed: int) -> None:
+    points, _ = voices(n, n_voices=3, spread=0.8, dimension=16, seed=seed)
+    found, expected = agglomerative._link(points, np.ones(n), method), linkage(points.astype(np.float64), method)
+    np.testing.assert_allclose(found[:, 2], expected[:, 2], rtol=1e-6)
+    np.testing.assert_array_equal(found[:, [0, 1, 3]], expected[:, [0, 1, 3]])
+
+
 def test_joining_early_hardly_changes_where_clusters_lie(monkeypatch: pytest.MonkeyPatch) -> None:
     embeddings, who = voices(2_000, n_voices=5, spread=0.5)
     whole = cluster(embeddings, speakers=ANY_SPEAKERS, **PUBLISHED)

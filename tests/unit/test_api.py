@@ -7,6 +7,7 @@ import io
 import logging
 import pickle
 import threading
+import typing
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from whisperdiar import (
     load,
     open_pipeline,
 )
+from whisperdiar.api import PipelineSettings
 from whisperdiar.media.arrays import audio_from_array
 
 SETTINGS: dict[str, Any] = {
@@ -75,6 +77,13 @@ def test_one_call_does_the_same(expected: whisperdiar.Transcript) -> None:
 
 
 @pytest.mark.model
+def test_settings_of_transcribe_are_those_of_open_pipeline() -> None:
+    """Python has no type "the keywords of that function", so they are written twice; here they are held together."""
+    hints = typing.get_type_hints(open_pipeline)
+    own = {"load_now", "progress", "return"}
+    assert typing.get_type_hints(PipelineSettings) == {name: hint for name, hint in hints.items() if name not in own}
+
+
 def test_a_file_object_is_read_as_its_file(pipeline: OpenPipeline, expected: whisperdiar.Transcript) -> None:
     with VIDEO.open("rb") as file:
         assert pipeline(file, part=PART) == expected

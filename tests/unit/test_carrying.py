@@ -102,7 +102,7 @@ def test_what_does_not_fit_is_reported_and_left() -> None:
     found = carry_over(edited.transcript, again(other))
     assert said(found.transcript) == said(again(other))
     assert found.corrections == 0
-    assert "the correction at 00:05 (old) is not kept: the words around it are not found" in found.notes[0]
+    assert "the correction at 0:05 (old) is not kept: the words around it are not found" in found.notes[0]
     assert "the name Ada is not kept" in found.notes[1]
     part = carry_over(edited.transcript, again(TALK), part=Span(8.0, 12.0))
     assert "it lies outside of what was transcribed" in part.notes[0]

@@ -254,7 +254,7 @@ def test_a_file_where_a_folder_should_be(tmp_path: Path) -> None:
 def test_a_folder_where_a_file_should_be(tmp_path: Path) -> None:
     audio, _ = recording(1.0)
     (tmp_path / "SPEAKER_00" / "standup_all.wav").mkdir(parents=True)
-    with pytest.raises(OutputError, match=r"standup_all\.wav: cannot be written"):
+    with pytest.raises(OutputError, match=r"standup_all\.wav: this is a folder; give the name of a file in it"):
         write_clips(audio, transcript(turn(0.0, 0.5)), tmp_path)
     assert below(tmp_path) == ["SPEAKER_00/standup_0001_0.00-0.50.wav"]
 
@@ -268,7 +268,7 @@ def test_a_full_disk_leaves_no_half_file(tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))  # room for a turn, not for all of them
     try:
-        with pytest.raises(OutputError, match=r"standup_all\.wav: cannot be written \(File too large\); "):
+        with pytest.raises(OutputError, match=r"standup_all\.wav: the file would be larger than a limit allows; "):
             write_clips(audio, made, tmp_path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -257,6 +257,23 @@ def test_the_example_of_joining_gives_the_words_the_speakers_of_the_reference(tm
     assert right >= 0.98 * len(spoken)
 
 
+def test_the_example_of_correcting_keeps_the_times_of_words_that_stay(tmp_path: Path) -> None:
+    transcript, text, new = tmp_path / "talk.json", tmp_path / "talk.md", tmp_path / "new.json"
+    words = tuple(
+        Word(Span(0.5 * n, 0.5 * n + 0.4), f" {word}") for n, word in enumerate(["we", "met", "on", "Mondey"])
+    )
+    spoken = Transcript("talk", 30.0, language="en", segments=(Segment(words, None),))
+    transcript.write_text(json.dumps(spoken.to_dict()), "utf-8")
+    assert "correct" in run_example("correct_transcript.py", transcript, text)
+    text.write_text(text.read_text("utf-8").replace("Mondey", "Monday"), "utf-8")
+    told = run_example("correct_transcript.py", transcript, text, new, tmp_path / "new.srt")
+    assert told.strip() == "1 word corrected"
+    found = by_name("json").read(new.read_text("utf-8")).words
+    assert [word.text for word in found] == [" we", " met", " on", " Monday"]
+    assert [word.span for word in found] == [word.span for word in words]
+    assert "Monday" in (tmp_path / "new.srt").read_text("utf-8")
+
+
 def test_the_example_of_rules_finds_what_they_break(tmp_path: Path) -> None:
     transcript, subtitles = tmp_path / "fast.json", tmp_path / "fast.srt"
     words = tuple(Word(Span(0.1 * n, 0.1 * (n + 1)), " unpronounceable") for n in range(9))

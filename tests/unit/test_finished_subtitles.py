@@ -246,3 +246,39 @@ def test_what_viewers_see_is_kept_in_every_format(old: str, new: str, cues: list
 
 
 WIDE = str.maketrans({"｛": "{", "｝": "}", "\u2060": ""})
+
+
+@st.composite
+def timed_texts(draw: st.DrawFn) -> list[tuple[int, int, str]]:
+    """Cues (milliseconds, text) by their start: with and without pauses, one within the other, of any length."""
+    found, start = [], 0
+    for number in range(draw(st.integers(1, 6))):
+        start += draw(st.sampled_from([0, 1, 4, 6, 40, 83, 300, 999, 1000, 2000, 9000]))
+        end = start + draw(st.sampled_from([10, 14, 300, 900, 3000, 7000, 15_000]))
+        found.append((start, end, f"word{number} and more"))
+        start = end if draw(st.booleans()) else start + draw(st.integers(0, 3000))
+    return found
+
+
+@given(timed_texts())
+@settings(deadline=None)
+def test_ends_come_back_from_lyrics(cues: list[tuple[int, int, str]]) -> None:
+    def clock(time_ms: int) -> str:
+        return f"{time_ms // 60_000 % 60:02d}:{time_ms // 1000 % 60:02d},{time_ms % 1000:03d}"
+
+    text = "\n".join(f"{i}\n00:{clock(a)} --> 00:{clock(b)}\n{said}\n" for i, (a, b, said) in enumerate(cues, 1))
+    before = sorted(read_cues("srt", text), key=lambda cue: cue.span.start)
+    lyrics = convert(text, "srt", "lrc")
+    after = read_cues("srt", convert(lyrics, "lrc", "srt"))
+    assert sorted(cue.lines for cue in after) == sorted(cue.lines for cue in before)
+    ends = {cue.lines: cue.span for cue in after}
+    for cue in before:
+        span = ends[cue.lines]
+        assert abs(span.start - cue.span.start) <= 0.0051
+        assert abs(span.end - cue.span.end) <= 0.0051 + (cue.span.duration < 0.011) * 0.01
+    assert convert(convert(lyrics, "lrc", "srt"), "srt", "lrc") == lyrics
+
+
+def test_an_end_in_a_tag_is_that_of_the_line_above_it() -> None:
+    cues = read_cues("lrc", "[offset:500]\n[00:01.00]Hello\n[end:00:01.80]\n[00:03.00]you\n[end:soon]\n[00:05.00]\n")
+    assert [(cue.span.start, round(cue.span.end, 3)) for cue in cues] == [(0.5, 1.3), (2.5, 4.5)]

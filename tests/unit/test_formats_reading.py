@@ -108,6 +108,9 @@ def test_speakers_of_words_stay_where_the_text_was_corrected() -> None:
     data = {"segments": [{"start": 0, "end": 1.8, "text": "Do you? Oh, yes.", "speaker": "A", "words": words}]}
     assert by_speaker(read_json("whisperx-json", data)) == [("A", "Do you?"), ("B", "Oh, yes.")]
 
+    data["segments"][0]["text"] = "Do you oh, yes."
+    assert by_speaker(read_json("whisperx-json", data)) == [("A", "Do you oh,"), ("B", "yes.")]
+
 
 def test_words_of_whisperx_without_segments_are_read() -> None:
     words = [timed("Hello", 0, 1, speaker="A"), {"word": "there"}, timed("Bye.", 5, 6, speaker="B")]

@@ -22,7 +22,7 @@ from tests.formats_strategies import example, nasty_text, transcripts, visible
 from tests.sounds import SHARED
 from whisperdiar.errors import FormatError
 from whisperdiar.formats import WriteOptions, by_name
-from whisperdiar.formats._reading.utterances import ParsedWord, divide_time, fill_times, join_words, match_text
+from whisperdiar.formats._reading.utterances import ParsedWord, divide_by_length, fill_times, join_words, match_text
 from whisperdiar.formats._text import one_line
 from whisperdiar.formats._writing.runs import UNKNOWN, distinct_names, prepare_segments
 from whisperdiar.formats._writing.tiers import make_lanes
@@ -382,7 +382,7 @@ def test_what_overlaps_on_one_tier_gets_a_second_pair() -> None:
 
 
 def test_times_are_shared_by_length() -> None:
-    assert divide_time(["ab", " cd", "efgh"], 1.0, 5.0) == [Span(1.0, 2.0), Span(2.0, 3.0), Span(3.0, 5.0)]
+    assert divide_by_length(["ab", " cd", "efgh"], 1.0, 5.0) == [Span(1.0, 2.0), Span(2.0, 3.0), Span(3.0, 5.0)]
     words = [ParsedWord("1"), ParsedWord("b", 2.0, 3.0), ParsedWord("2"), ParsedWord("3")]
     assert fill_times(words, Span(1.0, 5.0)) == [Span(1.0, 2.0), Span(2.0, 3.0), Span(3.0, 4.0), Span(4.0, 5.0)]
     assert fill_times([ParsedWord("x")], Span(2.0, 2.0)) == [Span(2.0, 2.0)]

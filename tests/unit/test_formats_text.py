@@ -9,7 +9,8 @@ from hypothesis import given
 
 from tests.formats_strategies import example, nasty_text, transcripts, visible
 from whisperdiar.formats import WriteOptions, txt
-from whisperdiar.formats._text import format_clock, format_seconds, make_token, one_line, parse_seconds, to_milliseconds
+from whisperdiar.formats._text import format_seconds, make_token, one_line, parse_seconds, to_milliseconds
+from whisperdiar.text.clock import format_clock
 from whisperdiar.transcript import Segment, Speaker
 from whisperdiar.types import Span, Word
 

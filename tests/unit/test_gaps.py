@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.unit.test_syllables import spoken, syllables
 from whisperdiar.asr._shared.gap_filling import MIN_GAP_S, Gap, fill_gap, find_doubtful_gaps, find_gaps
 from whisperdiar.asr._shared.word_times import max_word_duration
-from whisperdiar.asr.whisper import Backend
+from whisperdiar.asr.refinement import divide_gap
 from whisperdiar.types import Audio, Span, Word, total_duration
 
 
@@ -191,9 +191,9 @@ def test_a_gap_longer_than_a_piece_is_cut_where_it_is_quietest():
     samples[18 * 16_000 : 19 * 16_000] = 0.0
     audio = Audio(samples[None], 16_000)
     span = Span(0.0, 46.0)
-    first, second = Backend()._gap_pieces(Gap(span, span), [span], audio, whole=True)
+    first, second = divide_gap(Gap(span, span), [span], audio, limit=29.0, whole=True)
     assert 18.0 < first.span.end == second.span.start < 19.0
     # What found nothing as a whole is decoded again between its pauses; snatches are left.
     speech = [Span(1, 4), Span(4.1, 6), Span(8, 8.2), Span(9, 12)]
-    pieces = Backend()._gap_pieces(Gap(span, span), speech, audio, whole=False)
+    pieces = divide_gap(Gap(span, span), speech, audio, limit=29.0, whole=False)
     assert [piece.span for piece in pieces] == [Span(1, 6), Span(9, 12)]

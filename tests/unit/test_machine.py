@@ -71,18 +71,13 @@ def linux(root: Path, files: dict[str, str]) -> Path:
     return root
 
 
-MEMINFO = "MemTotal:       16000000 kB\nMemFree:         1000000 kB\nMemAvailable:    8000000 kB\n"
-
-
 def test_linux_without_control_groups(tmp_path):
-    assert machine.read_free_on_linux(linux(tmp_path, {"proc/meminfo": MEMINFO})) == 8_000_000 * 1024
-    assert machine.read_free_on_linux(tmp_path / "nothing") is None
+    assert machine.read_memory_left_on_linux(tmp_path / "nothing") is None
     assert machine.read_cpu_share_on_linux(tmp_path) is None
 
 
 def test_a_control_group_leaves_less(tmp_path):
     files = {
-        "proc/meminfo": MEMINFO,
         "proc/self/cgroup": "0::/box/inner\n",
         "sys/fs/cgroup/box/memory.max": "3000000000\n",
         "sys/fs/cgroup/box/memory.current": "2500000000\n",
@@ -92,15 +87,14 @@ def test_a_control_group_leaves_less(tmp_path):
         "sys/fs/cgroup/box/cpu.max": "150000 100000\n",
         "sys/fs/cgroup/box/inner/cpu.max": "max 100000\n",
     }
-    assert machine.read_free_on_linux(linux(tmp_path, files)) == 1_500_000_000
+    assert machine.read_memory_left_on_linux(linux(tmp_path, files)) == 1_500_000_000
     assert machine.read_cpu_share_on_linux(tmp_path) == 1.5
     linux(tmp_path, {"sys/fs/cgroup/box/memory.current": "9000000000\n"})
-    assert machine.read_free_on_linux(tmp_path) == 0
+    assert machine.read_memory_left_on_linux(tmp_path) == 0
 
 
 def test_the_older_control_groups_and_a_path_that_is_not_seen_inside(tmp_path):
     files = {
-        "proc/meminfo": MEMINFO,
         "proc/self/cgroup": "5:cpu,cpuacct:/docker/abc\n3:memory:/docker/abc\n1:name=systemd:/docker/abc\n",
         "sys/fs/cgroup/memory/memory.limit_in_bytes": "4000000000\n",
         "sys/fs/cgroup/memory/memory.usage_in_bytes": "1000000000\n",
@@ -109,20 +103,10 @@ def test_the_older_control_groups_and_a_path_that_is_not_seen_inside(tmp_path):
         "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
     }
     # The first of both figures is this group's own.
-    assert machine.read_free_on_linux(linux(tmp_path, files)) == 3_000_000_001
+    assert machine.read_memory_left_on_linux(linux(tmp_path, files)) == 3_000_000_001
     assert machine.read_cpu_share_on_linux(tmp_path) == 2.5
     linux(tmp_path, {"sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1\n"})
     assert machine.read_cpu_share_on_linux(tmp_path) is None
-
-
-def test_macos_counts_what_can_be_had():
-    text = (
-        "Mach Virtual Memory Statistics: (page size of 16384 bytes)\nPages free:          1000.\n"
-        "Pages active:        9000.\nPages inactive:       500.\nPages speculative:      20.\n"
-        "Pages wired down:    4000.\nPages purgeable:         3.\n"
-    )
-    assert machine.parse_vm_stat(text) == 16384 * 1523
-    assert machine.parse_vm_stat("") is None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="compares with Linux's own figures")

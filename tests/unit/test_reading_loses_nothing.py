@@ -341,13 +341,86 @@ def test_a_file_without_text_has_no_words_or_is_refused(name, text):
     assert found is None or (found.segments, found.turns, found.cues) == ((), (), ())
 
 
-@pytest.mark.parametrize("name", ["textgrid", "eaf", "whisperx-json"])
-def test_words_that_are_not_those_of_the_text_are_told(name):
-    talk = Transcript("talk", 9.0, "en", (), (Segment((Word(Span(0, 1), " mark1end", 0.5, "A"),), "A"),))
-    text = written(name, talk)
-    assert by_name(name).read(text).provenance.get("notes") is None
-    place = text.index("mark1end")
-    found = by_name(name).read(text[:place] + "mark2end" + text[place + 8 :])
-    assert [segment.text.strip() for segment in found.segments] == ["mark2end"]
-    (note,) = found.provenance["notes"]
-    assert note.endswith(": the words are not those of the text; the text is taken")
+def put_text(name: str, text: str, old: str, new: str) -> str:
+    """The file with another text of an utterance, which stands together there alone; the words beside it stay."""
+    assert old in text
+    return text.replace(old, new)
+
+
+def two_utterances() -> Transcript:
+    first = tuple(Word(Span(i, i + 0.5), f" mark{i}end", 0.5, "A") for i in range(4))
+    second = tuple(Word(Span(i, i + 0.5), f" mark{i}end", 0.5, "A") for i in range(10, 12))
+    return Transcript("talk", 19.0, "en", (), (Segment(first, "A"), Segment(second, "A")))
+
+
+TIERS = ("textgrid", "eaf")
+WITH_WORDS = (*TIERS, "whisperx-json", "verbose-json")
+
+
+@pytest.mark.parametrize("name", WITH_WORDS)
+@given(
+    kept=st.lists(st.sampled_from([f"mark{i}end" for i in range(4)] + ["Mark2end,", "new5end", "new6end"]), min_size=1)
+)
+def test_words_that_are_not_those_of_the_text_are_kept_or_refused(name, kept):
+    text = written(name, two_utterances())
+    changed = put_text(name, text, "mark0end mark1end mark2end mark3end", " ".join(kept))
+    plain = [word.casefold().strip(",") for word in kept]
+    missing = [word for word in (f"mark{i}end" for i in range(4)) if word not in plain]
+    if name in TIERS and missing:
+        with pytest.raises(FormatError, match=rf"'A', 0 s: the words say '{' '.join(missing)}'"):
+            by_name(name).read(changed)
+        return
+    found = by_name(name).read(changed)
+    said = [word.text.strip() for word in found.segments[0].words]
+    assert said == kept, "the text counts"
+    told = [item.text for item in found.dropped]
+    assert told == missing
+    if told:
+        (note,) = found.provenance["notes"]
+        assert note.endswith("the text does not say this, and the text is taken; JSON keeps it")
+        assert all(repr(word) in note for word in told[:3])
+    else:
+        assert "notes" not in found.provenance
+    assert [word.span for word in found.segments[1].words] == [word.span for word in two_utterances().segments[1].words]
+
+
+@pytest.mark.parametrize("name", WITH_WORDS)
+def test_a_word_more_in_the_text_moves_no_other_word(name):
+    text = written(name, two_utterances())
+    changed = put_text(
+        name, text, "mark0end mark1end mark2end mark3end", "mark0end mark1end oh, yes, mark2end mark3end"
+    )
+    words = by_name(name).read(changed).segments[0].words
+    assert [word.text.strip() for word in words] == ["mark0end", "mark1end", "oh,", "yes,", "mark2end", "mark3end"]
+    assert [word.start for word in words if "mark" in word.text] == [0.0, 1.0, 2.0, 3.0]
+    assert all(1.5 <= word.start <= word.end <= 2.0 for word in words[2:4])
+
+
+@pytest.mark.parametrize("name", TIERS)
+def test_a_word_that_lies_in_the_next_utterance_and_an_unknown_one_are_not_lost(name):
+    text = written(name, two_utterances())
+    moved = put_text(name, text, "mark0end mark1end mark2end mark3end", "mark0end mark1end mark2end")
+    moved = put_text(name, moved, "mark10end mark11end", "mark3end mark10end mark11end")
+    found = by_name(name).read(moved)
+    assert [word.text.strip() for word in found.words] == [f"mark{i}end" for i in (0, 1, 2, 3, 10, 11)]
+    unknown = text.replace('"mark2end"', '"<unk>"').replace(">mark2end<", ">&lt;unk&gt;<")
+    assert "unk" in unknown
+    assert [word.text for word in by_name(name).read(unknown).words] == [word.text for word in two_utterances().words]
+
+
+@pytest.mark.parametrize("name", TIERS)
+def test_words_of_tiers_that_the_text_does_not_say_are_refused_with_their_place(name):
+    text = written(name, two_utterances())
+    changed = put_text(name, text, "mark10end mark11end", "mark10end")
+    with pytest.raises(FormatError, match=r"'A', 10 s: the words say 'mark11end', which the text 'mark10end' does not"):
+        by_name(name).read(changed)
+
+
+def test_an_utterance_of_many_words_in_another_order_loses_none():
+    words = [{"word": f"w{i % 7}", "start": i, "end": i + 1} for i in range(30_000)]
+    said = " ".join(["other", *(word["word"] for word in words[::-1]), "more"])
+    segment = {"start": 0.0, "end": 30_000.0, "text": said, "words": words}
+    found = by_name("whisperx-json").read(json.dumps({"segments": [segment]}))
+    assert "".join(word.text for word in found.words).split() == said.split()
+    assert not found.dropped
+    assert "notes" not in found.provenance

@@ -13,7 +13,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 
 from whisperdiar import SpeakerCount
 from whisperdiar.diarization._shared.clusters import renumber
-from whisperdiar.diarization.embedding.clustering import MOST_AT_ONCE, ClusteringRule, Tree, cluster
+from whisperdiar.diarization.embedding.clustering import MOST_AT_ONCE, ClusteringRule, average_linkage, cluster
 from whisperdiar.types import ANY_SPEAKERS
 
 RULE = ClusteringRule(method="agglomerative", spread=0.25, cut=1.35, threshold=0.33, min_windows=8, overlap=8.0)
@@ -118,7 +118,7 @@ def test_the_thresholds_act() -> None:
 def test_a_small_cluster_of_the_same_voice_joins_what_the_mean_alone_would_keep_apart() -> None:
     points = windows([0], each=400, spread=0.3)
     rule = dataclasses.replace(RULE, spread=0.3, cut=0.55, min_windows=1, overlap=1.0)
-    assert Tree.of(points, np.ones(400)).count(0.55 * 0.3) > 5, "the test needs small clusters"
+    assert 400 - average_linkage(points, np.ones(400)).merges_up_to(0.55 * 0.3) > 5, "the test needs small clusters"
     with_correction = cluster(points, rule=rule, speakers=ANY_SPEAKERS).max()
     # Windows that tell nothing beyond one another: no correction for being few.
     without = cluster(points, rule=dataclasses.replace(rule, overlap=1e-9), speakers=ANY_SPEAKERS).max()
@@ -138,16 +138,16 @@ def test_k_means_moves_windows_to_the_nearest_voice() -> None:
 
 def test_average_linkage_is_scipys() -> None:
     points = windows([0, 1, 2, 1], each=25, spread=0.5, d=16)
-    tree, expected = Tree.of(points, np.ones(len(points))), linkage(points.astype(np.float64), "average", "cosine")
+    tree, expected = average_linkage(points, np.ones(100)), linkage(points.astype(np.float64), "average", "cosine")
     assert np.allclose(tree.heights, expected[:, 2], atol=1e-5)
     for count in (1, 2, 3, 7, 30, 99, 100):
-        assert (renumber(tree.labels(count)) == renumber(fcluster(expected, count, "maxclust"))).all(), count
+        assert (renumber(tree.labels(100 - count)) == renumber(fcluster(expected, count, "maxclust"))).all(), count
 
 
 def test_weights_stand_for_windows() -> None:
     points = windows([0, 1, 2, 3], each=3, spread=0.6, d=16)
     means = np.stack([points[first : first + 3].mean(axis=0) for first in range(0, 12, 3)])
-    heights = Tree.of(means, np.full(4, 3.0)).heights
+    heights = average_linkage(means, np.full(4, 3.0)).heights
     # The distance of two groups is the mean over all pairs of their windows.
     pairs = 1.0 - points @ points.T
     groups = [pairs[3 * i : 3 * i + 3, 3 * j : 3 * j + 3].mean() for i in range(4) for j in range(i)]

@@ -181,8 +181,8 @@ def test_a_line_without_a_name_keeps_no_room_for_one():
     assert cues == ["Constantine: Sure.", "Yesterday I finished the new search page,"]
 
 
-@pytest.mark.parametrize(("profile", "shown"), [("netflix", True), ("social", False)])
-def test_names_are_left_out_unasked_where_cues_hold_a_few_words(profile: str, shown: bool):
+@pytest.mark.parametrize(("profile", "shown"), [("ted", True), ("netflix", False), ("social", False)])
+def test_names_are_left_out_unasked_where_the_profile_has_none(profile: str, shown: bool):
     options = WriteOptions(subtitles=SubtitleOptions(profile=profile))
     for form in (srt, lrc, sbv):
         assert ("Anna" in form.dumps(TRANSCRIPT, options=options)) == shown

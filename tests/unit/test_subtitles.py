@@ -125,6 +125,53 @@ def test_no_text_is_lost_no_cue_crosses_a_speaker_and_limits_hold(
         assert rules.max_words is None or words <= rules.max_words
 
 
+@st.composite
+def exchanges(draw: st.DrawFn) -> Transcript:
+    """People who take turns of one to five short words, some of them inside another one's sentence."""
+    groups, now = [], 0
+    for _ in range(draw(st.integers(2, 9))):
+        count, each = draw(st.integers(1, 5)), draw(st.sampled_from([60, 100, 200]))
+        text = " ".join(draw(st.sampled_from(["yes", "no,", "we", "took", "it."])) for _ in range(count))
+        groups.append(words_of(text, start=now / 1000, each=each / 1000, speaker=draw(st.sampled_from("ABC"))))
+        now = max(0, now + count * each + draw(st.sampled_from([0, 0, 100, 600, -150])))
+    return talk(*groups)
+
+
+@given(exchanges(), rule_sets, styles)
+@settings(max_examples=120, deadline=None)
+def test_no_cue_bridges_another_persons_sentence(
+    transcript: Transcript, chosen: tuple[str, dict[str, object]], style: str
+) -> None:
+    """A cue goes on over an interjection of somebody else, never over three of their words in a row."""
+    profile, changes = chosen
+    made = cues(transcript, rules=subtitle_rules(profile, language=transcript.language, **changes), style=style)
+    begun: dict[str | None, list[float]] = {}
+    for cue in made:
+        for number, line in enumerate(cue.timed):
+            speaker = cue.line_speakers[number] if cue.line_speakers else cue.speaker
+            begun.setdefault(speaker, []).extend(piece.span.start for piece in line if piece.text[:1].isspace())
+    for cue in made:
+        people = cue.line_speakers or (cue.speaker,)
+        said = cue.timed if cue.line_speakers else (tuple(piece for line in cue.timed for piece in line),)
+        for speaker, pieces in zip(people, said, strict=False):
+            for before, after in pairwise(pieces):
+                for other, starts in begun.items():
+                    between = [time for time in starts if before.span.end <= time < after.span.start]
+                    assert other == speaker or len(between) < 3, (cue, other)
+
+
+def test_a_cue_bridges_an_interjection() -> None:
+    first, second = words_of("So we took", each=0.2), words_of("the first one.", start=1.4, each=0.2)
+    between = [
+        words_of("Yeah sure.", start=0.7, each=0.2, speaker="B"),
+        words_of("That is wrong.", start=0.65, each=0.2, speaker="B"),
+    ]
+    for rules in (NETFLIX, replace(NETFLIX, overlap=not NETFLIX.overlap)):
+        over, around = (cues(talk(first, other, second), rules=rules, style="dash") for other in between)
+        assert any("took the first" in line for cue in over for line in cue.lines)
+        assert not any("took the first" in line for cue in around for line in cue.lines)
+
+
 @given(transcripts(), rule_sets, styles)
 @settings(max_examples=150, deadline=None)
 def test_times_are_on_frames_with_gaps_and_begin_with_the_speech(

@@ -20,7 +20,7 @@ from whisperdiar.diarization.onnx.k_means import k_means
 from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable
 from whisperdiar.frameworks.pyannote import silence_pyannote
 from whisperdiar.options import OnnxSettings, Runtime
-from whisperdiar.options.onnx_diarization import VBX_FA, VBX_FB, VBX_THRESHOLD
+from whisperdiar.options.onnx import VBX_FA, VBX_FB, VBX_THRESHOLD
 from whisperdiar.types import ANY_SPEAKERS, SpeakerCount
 
 PUBLISHED = {"threshold": VBX_THRESHOLD, "fa": VBX_FA, "fb": VBX_FB}

@@ -12,6 +12,7 @@ import click
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.errors import FAILED, OK, USAGE, report
+from whisperdiar.cli.video import add_video, check_shots
 from whisperdiar.errors import FormatError
 from whisperdiar.exchange import read as read_transcript
 from whisperdiar.formats import by_suffix, decode, english_name, read_cues
@@ -20,9 +21,11 @@ from whisperdiar.subtitles.checking import RULES, Report, Violation
 from whisperdiar.subtitles.checking import check as check_cues
 from whisperdiar.subtitles.unavoidable_violations import separate_unavoidable
 from whisperdiar.system.files import read_bytes
+from whisperdiar.text.clock import format_clock
 from whisperdiar.text.language_identification import identify_language
 from whisperdiar.text.languages import language_code
 from whisperdiar.transcript import Transcript
+from whisperdiar.video import Video, video_of
 
 _HUNDREDTHS = ("ass", "lrc")
 """Formats whose times are hundredths of a second."""
@@ -38,6 +41,8 @@ def check(
     encoding: str | None,
     language: str | None,
     spoken: Path | None,
+    shots: str | None,
+    media: Path | None,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -48,8 +53,10 @@ def check(
         if transcript is not None and not transcript.segments:
             raise FormatError(f"--transcript {spoken}: it holds no words, so nothing can be told of them")
         limits = shared.write_options({**options, "speaker_style": WriteOptions().speaker_style})
+        check_shots(shots, media)
         said = language_code(language) or (transcript.language if transcript else None)
-        found = _check_file(source, encoding, limits, said, transcript, console)
+        video = video_of(add_video(transcript or Transcript("", 0.0), media, shots, limits, console))
+        found = _check_file(source, encoding, limits, said, transcript, video, console)
     except FormatError as error:
         report(error, console)
         context.exit(USAGE)
@@ -66,6 +73,7 @@ def _check_file(
     limits: WriteOptions,
     language: str | None,
     transcript: Transcript | None,
+    video: Video,
     console: Console,
 ) -> Report:
     form = by_suffix(source)
@@ -77,7 +85,7 @@ def _check_file(
         console.note(
             f"{source}: the text looks {english_name(language).capitalize()}; if it is not, say --language CODE"
         )
-    rules = limits.rules(language)
+    rules = limits.rules(language, frame_rate=video.frame_rate)
     shown = [cue.lines for cue in read_cues(source, text, labels=False)]
     found = check_cues(
         cues,
@@ -85,6 +93,7 @@ def _check_file(
         shown=shown,
         unit=0.01 if form.name in _HUNDREDTHS else 0.001,
         in_order=form.name not in _UNORDERED,
+        shots=video.shot_changes,
     )
     return found if transcript is None else separate_unavoidable(found, cues, transcript, rules, shown=shown)
 
@@ -116,14 +125,9 @@ def _format_counts(counts: Mapping[str, int]) -> str:
 
 
 def _format_violation(item: Violation) -> str:
-    bound = "at least" if item.rule in ("too-short", "no-duration", "gap", "empty") else "at most"
+    bound = "at least" if item.rule in ("too-short", "no-duration", "gap", "empty", "shot-change") else "at most"
     other = f", beside cue {item.other}" if item.other is not None else ""
+    start = format_clock(round(item.span.start * 1000), ".")
     return (
-        f"cue {item.cue}, {_format_clock_ms(item.span.start)}: {item.rule}: {item.value:.4g}, {bound} {item.limit:.4g} "
-        f"({RULES[item.rule]}{other})"
+        f"cue {item.cue}, {start}: {item.rule}: {item.value:.4g}, {bound} {item.limit:.4g} ({RULES[item.rule]}{other})"
     )
-
-
-def _format_clock_ms(seconds: float) -> str:
-    whole = round(seconds * 1000)
-    return f"{whole // 3600000:02d}:{whole // 60000 % 60:02d}:{whole // 1000 % 60:02d}.{whole % 1000:03d}"

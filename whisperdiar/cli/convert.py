@@ -14,6 +14,7 @@ from whisperdiar.cli.muxing import mux_request, write_muxed
 from whisperdiar.cli.outputs import Target, check_outputs, check_used, clips_left, plan, select_unfinished
 from whisperdiar.cli.page import recording_of
 from whisperdiar.cli.transcribe import write_targets
+from whisperdiar.cli.video import add_video, check_shots
 from whisperdiar.errors import InvalidOption
 from whisperdiar.exchange import read as read_transcript
 from whisperdiar.exchange import refuse_empty
@@ -41,6 +42,7 @@ def convert(
     embed_media: bool,
     embed: str | None,
     embed_format: str | None,
+    shots: str | None,
     quiet: bool,
     **options: Any,
 ) -> None:
@@ -52,6 +54,7 @@ def convert(
     for name, asked in (("--clips", clips), ("--embed", embed)):
         if asked is not None and media is None:
             raise InvalidOption(f"{name} {asked}: name the recording with --media FILE")
+    check_shots(shots, media)
     planned = plan(
         [source],
         [*destinations, *outputs],
@@ -62,7 +65,8 @@ def convert(
     )
     check_used(context, planned[0], muxed=wanted is not None)
     used = wanted is not None or clips is not None
-    page_recording = recording_of(media, planned[0], inside=embed_media, copied=used)
+    framed = shots is not None or write.rules(None).min_gap_frames is not None
+    page_recording = recording_of(media, planned[0], inside=embed_media, copied=used or framed)
     if used and media is not None:
         check_recording(media)
     (targets,) = select_unfinished(planned, overwrite=overwrite, notify=console.note)
@@ -80,6 +84,7 @@ def convert(
         notify=console.warn,
         inform=console.note,
     )
+    transcript = add_video(transcript, media, shots, write, console)
     for target in targets:
         refuse_empty(transcript, target.format, about=str(source))
     if clips is not None:

@@ -22,14 +22,29 @@ _SUFFIXES = (".txt", ".md", "")
 
 
 def edit(
-    *, source: Path, output: Path, mark_uncertain: bool, recording: str | None, overwrite: bool, quiet: bool
+    *,
+    source: Path,
+    output: Path,
+    mark_uncertain: bool,
+    language: str | None,
+    recording: str | None,
+    encoding: str | None,
+    overwrite: bool,
+    quiet: bool,
 ) -> None:
     """Write the transcript IN (JSON of whisperdiar, or subtitles) as a plain text that a person corrects."""
     console = Console(quiet=quiet)
     if output.suffix.lower() not in _SUFFIXES:
         raise InvalidOption(f"-o {output}: edit writes a plain text to be corrected; call it .txt or .md")
     check_outputs([Target(by_name("txt"), output)], read=[source], overwrite=overwrite)
-    transcript = read_transcript(source, recording=recording, notify=console.warn)
+    transcript = read_transcript(
+        source,
+        encoding=encoding,
+        language=language,
+        recording=recording,
+        notify=console.warn,
+        inform=console.note,
+    )
     options = EditOptions(mark_uncertain=mark_uncertain)
     try:
         if output == STDOUT:
@@ -38,8 +53,11 @@ def edit(
         editing.write_file(transcript, output, options=options, overwrite=overwrite)
     except FormatError as error:
         raise FormatError(f"{source}: {error}") from error
+    said = {"--language": language, "--recording": recording, "--encoding": encoding}
+    again = "".join(f" {option} {value}" for option, value in said.items() if value is not None)
     console.info(
-        f"wrote {output}; when it is corrected: whisperdiar apply {output} --transcript {source} -o OUT.json -o OUT.srt"
+        f"wrote {output}; when it is corrected: "
+        f"whisperdiar apply {output} --transcript {source}{again} -o OUT.json -o OUT.srt"
     )
 
 
@@ -51,6 +69,7 @@ def apply(
     *,
     language: str | None,
     recording: str | None,
+    encoding: str | None,
     outputs: tuple[str, ...],
     formats: tuple[str, ...],
     overwrite: bool,
@@ -66,7 +85,12 @@ def apply(
         return
     write = shared.write_options(options)
     transcript = read_transcript(
-        source, language=language, recording=recording, notify=console.warn, inform=console.note
+        source,
+        encoding=encoding,
+        language=language,
+        recording=recording,
+        notify=console.warn,
+        inform=console.note,
     )
     done = editing.apply_file(text, transcript, notify=console.warn)
     for note in done.notes:

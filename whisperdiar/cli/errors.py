@@ -13,6 +13,9 @@ from whisperdiar.cli import signals
 from whisperdiar.cli.console import Console
 from whisperdiar.errors import InvalidOption, WhisperdiarError
 
+_NO_ROOM = ("failed to map segment", "Cannot allocate memory")
+"""What glibc's loader says of a library for which no memory is left."""
+
 OK, FAILED, USAGE, EMPTY = 0, 1, 2, 3
 """EMPTY: the work was done, and there is nothing, or next to nothing, in the result."""
 
@@ -41,12 +44,23 @@ def report(error: BaseException, console: Console, *, about: str = "") -> int:
     return USAGE if isinstance(error, InvalidOption) else FAILED
 
 
+def _is_out_of_memory(error: BaseException | None) -> bool:
+    """Whether memory was what was missing: a library that cannot be mapped looks like one whose install is broken."""
+    while error is not None:
+        if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+            return True
+        if isinstance(error, ImportError) and any(cause in str(error) for cause in _NO_ROOM):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def explain(error: BaseException) -> str:
     """One line for a person: our own errors as they are, others with their type and what to do."""
     text = " ".join(str(error).split())
-    if isinstance(error, WhisperdiarError):
+    if isinstance(error, WhisperdiarError) and ("memory" in text or not _is_out_of_memory(error)):
         return text
-    if isinstance(error, MemoryError):
+    if _is_out_of_memory(error):
         return "out of memory; use a smaller model, a smaller --batch-size, or cut the recording with --start and --end"
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return f"no space left on the disk ({error.filename or 'temporary files'}); free some, or set TMPDIR"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import os
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, is_terminal
 from whisperdiar.cli.errors import FAILED, OK, report
 from whisperdiar.cli.outputs import STDOUT, Target, check_name, check_outputs
+from whisperdiar.cli.rescue import answers_place, keep_answers, read_answers
 from whisperdiar.cli.transcribe import Work, job_from, request_from, run, write_targets
 from whisperdiar.errors import BackendError, InvalidOption
 from whisperdiar.exchange import read as read_transcript
@@ -25,10 +27,11 @@ from whisperdiar.media import check_recording
 from whisperdiar.minutes.content import Minutes
 from whisperdiar.minutes.extract import dates
 from whisperdiar.minutes.extract.compose import compose
-from whisperdiar.minutes.extract.material import prepare
+from whisperdiar.minutes.extract.material import Material, prepare
 from whisperdiar.minutes.links import media_link
+from whisperdiar.minutes.llm.answers import RememberedAnswers
 from whisperdiar.minutes.llm.client import LanguageModel, check_address, is_local
-from whisperdiar.minutes.llm.writing import write
+from whisperdiar.minutes.llm.writing import WrittenMinutes, write
 from whisperdiar.minutes.render import name_of, renderer
 from whisperdiar.minutes.template import Template, template
 from whisperdiar.options import LlmOptions, MinutesOptions, WriteOptions
@@ -51,8 +54,10 @@ class Writer:
     template: str | None
     llm: LlmOptions | None
     console: Console
+    beside: Path | None = None
     failed: bool = False
     _made: dict[int, Minutes] = field(default_factory=dict)
+    _used: list[Path] = field(default_factory=list)
 
     def target(self, name: str, path: Path, *, replace: bool) -> Target:
         """A target that holds minutes in place of a transcript."""
@@ -71,6 +76,12 @@ class Writer:
             self._made = {id(transcript): self._make(transcript)}
         return self._made[id(transcript)]
 
+    def forget_answers(self) -> None:
+        """Remove the answers of interrupted runs that the minutes, which are written, were made of."""
+        for place in self._used:
+            with contextlib.suppress(OSError):
+                place.unlink()
+
     def _template(self, made: Minutes) -> Template:
         return template(self.template, made.language)
 
@@ -86,16 +97,7 @@ class Writer:
             name = model.name()
             n_words = sum(len(item.words) for item in material.utterances)
             self.console.info(f"whisperdiar: sending the transcript ({n_words} words) to {model.host}, model {name}")
-            with self.console.timed("minutes"):
-                done = write(
-                    material,
-                    plain,
-                    model,
-                    name=name,
-                    options=self.options,
-                    llm=self.llm,
-                    progress=lambda fraction: self.console.progress("minutes", min(0.999, fraction)),
-                )
+            done = self._ask(transcript.recording_id, model, name, material, plain, self.llm)
         except BackendError as error:
             self.failed = True
             report(error, self.console, about="--llm")
@@ -107,6 +109,34 @@ class Writer:
         for item in done.struck:
             self.console.warn(f"struck, as it {item.reason}: {item.text}")
         return done.minutes
+
+    def _ask(
+        self, recording: str, model: LanguageModel, name: str, material: Material, plain: Minutes, llm: LlmOptions
+    ) -> WrittenMinutes:
+        """What the model writes; what it has answered is kept where the run is told to end meanwhile."""
+        place = answers_place(recording, self.beside)
+        known = read_answers(place)
+        asked = RememberedAnswers(model, name, known=known, secret=llm.key)
+        if known:
+            self._used.append(place)
+        try:
+            with self.console.timed("minutes"):
+                done = write(
+                    material,
+                    plain,
+                    asked,
+                    name=name,
+                    options=self.options,
+                    llm=llm,
+                    progress=lambda fraction: self.console.progress("minutes", min(0.999, fraction)),
+                )
+        except KeyboardInterrupt:
+            if len(asked.answers) > len(known):
+                keep_answers(asked.answers, place, self.console, replace=bool(known))
+            raise
+        if asked.n_known:
+            self.console.info(f"whisperdiar: {asked.n_known} answers of the interrupted run in {place} were used")
+        return done
 
 
 def minutes(
@@ -160,6 +190,7 @@ def minutes(
     if not outputs and is_terminal():
         outputs = (str(source.with_suffix(f".{name or 'md'}")),)
     targets = _targets(outputs, name, writer, overwrite=overwrite)
+    writer.beside = next((target.path for target in targets if target.path != STDOUT), None)
     shared.check_times(options["start"], options["end"])
     if kept is not None:
         targets.append(Target(by_suffix(kept), kept, replace=overwrite))
@@ -198,7 +229,10 @@ def minutes(
         check_request(request_from(options))
         check_recording(source, track=options["track"])
         code = run([Work(source, targets)], job_from(options, console, write=WriteOptions()), many=False)
-    context.exit(code or (FAILED if writer.failed else OK))
+    code = code or (FAILED if writer.failed else OK)
+    if code == OK:
+        writer.forget_answers()
+    context.exit(code)
 
 
 def _is_transcript(source: Path) -> bool:

@@ -51,6 +51,7 @@ def plan(
     Raises:
         InvalidOption: the outputs cannot be meant so, or a file that is named is there already.
         OutputError: a folder is missing or cannot be written to.
+        BackendMissing: a format needs a package that is not installed.
     """
     chosen = [by_name(name.strip()) for item in formats for name in item.split(",")]
     if not all(outputs):
@@ -70,6 +71,8 @@ def plan(
     for target in (item for found in targets for item in found):
         if chosen and target.path != STDOUT and not target.in_folder:
             check_name(target.path, target.format.name, suffixes=(target.format.suffix, *target.format.aliases))
+        if target.format.check is not None:
+            target.format.check()
     return targets
 
 
@@ -90,15 +93,11 @@ def _to_files(
     return targets
 
 
-_CUTTING = (
-    "profile",
-    *(item.name for item in fields(SubtitleOptions) if item.name not in ("profile", "overlap")),
-    "no_overlap",
-)
+_CUTTING = tuple(item.name for item in fields(SubtitleOptions))
 
 
 def check_used(context: click.Context, targets: Sequence[Target], *, muxed: bool = False) -> None:
-    """What was asked about subtitles is for at least one output.
+    """What was asked about subtitles, and about documents, is for at least one output.
 
     Args:
         targets: all that is asked for.
@@ -112,8 +111,12 @@ def check_used(context: click.Context, targets: Sequence[Target], *, muxed: bool
     named = muxed or any(item.styles_speakers for item in formats)
     for name, used in (*((name, cut) for name in _CUTTING), ("speaker_style", named)):
         if not used and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            option = f"--{name.replace('_', '-')}"
+            turned_off = context.params.get(name) is False
+            option = f"--{'no-' if turned_off else ''}{name.replace('_', '-')}"
             raise InvalidOption(f"{option}: it is for subtitles; add an output such as -o out.srt, or leave it out")
+    given = context.get_parameter_source("template") is ParameterSource.COMMANDLINE
+    if given and not any(item.has_templates for item in formats):
+        raise InvalidOption("--template: it is for documents; add an output such as -o out.docx, or leave it out")
 
 
 def _beside(inputs: Sequence[Path], formats: Sequence[str], *, overwrite: bool) -> list[list[Target]]:
@@ -142,7 +145,7 @@ def _file_target(item: str, chosen: Sequence[Format], default: str, overwrite: b
 
 _NEUTRAL = (".txt",)
 """Suffixes that say no more than that this is a text …"""
-_ELSEWHERE = (".docx", ".pdf", ".png", ".svg", ".npz", ".mp4", ".mkv", ".mov", ".m4v", ".wav", ".mp3")
+_ELSEWHERE = (".png", ".svg", ".npz", ".mp4", ".mkv", ".mov", ".m4v", ".wav", ".mp3")
 """… and those of files that are no transcript and no text at all."""
 
 

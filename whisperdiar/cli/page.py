@@ -29,7 +29,10 @@ def recording_of(media: Path | None, targets: Sequence[Target], *, inside: bool,
     if inside:
         _check_page("--embed-media", targets)
     if not copied and not _has_link(targets):
-        raise InvalidOption("--media is for a page (-o out.html), for ELAN (-o out.eaf), --clips or --embed: give both")
+        raise InvalidOption(
+            "--media is for a page (-o out.html), for ELAN (-o out.eaf), --clips, --embed, --shots or a profile that "
+            "counts in frames (--profile netflix): give both"
+        )
     if not os.path.isfile(media):
         raise MediaError(f"--media {media}: there is no such file; check the name")
     if inside:

@@ -15,20 +15,20 @@ from whisperdiar.options import SubtitleOptions, WriteOptions
 
 
 def write_options(options: Mapping[str, Any]) -> WriteOptions:
-    """How to write, from the values of `style_option`, `subtitle_options` and `recut_option`; others are passed over.
+    """How to write, from the values of `style_option`, `template_option`, `subtitle_options` and `recut_option`.
+
+    Others are passed over.
 
     Raises:
         InvalidOption: there is no such profile, or a limit that makes no sense.
     """
-    names = [item.name for item in fields(SubtitleOptions) if item.name != "overlap"]
-    chosen = SubtitleOptions(
-        **{name: options[name] for name in names}, overlap=False if options["no_overlap"] else None
-    )
+    chosen = SubtitleOptions(**{item.name: options[item.name] for item in fields(SubtitleOptions)})
     # The default profile by its name is a wish as well.
     context = click.get_current_context(silent=True)
     named = context is not None and is_typed(context, "profile")
     recut = bool(options.get("recut")) or named
-    return WriteOptions(speaker_style=options["speaker_style"], subtitles=chosen, recut=recut)
+    template = options.get("template", WriteOptions().template)
+    return WriteOptions(speaker_style=options["speaker_style"], subtitles=chosen, recut=recut, template=template)
 
 
 def check_times(start: float, end: float | None) -> None:

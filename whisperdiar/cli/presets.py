@@ -24,7 +24,7 @@ PRESETS: Mapping[str, Preset] = {
     ),
     "film": Preset(
         "subtitles for an audience: Netflix's limits, dashes for two people, never two subtitles at once",
-        {"profile": "netflix", "speaker-style": "dash", "no-overlap": True},
+        {"profile": "netflix", "speaker-style": "dash", "overlap": False},
     ),
     "call": Preset(
         "two people on the telephone, who are named at each change",

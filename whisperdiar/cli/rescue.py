@@ -7,14 +7,15 @@ import os
 import secrets
 import signal
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from whisperdiar.cli.console import Console
-from whisperdiar.errors import WhisperdiarError
+from whisperdiar.errors import FormatError, WhisperdiarError
 from whisperdiar.formats import json
+from whisperdiar.minutes.llm import answers
 from whisperdiar.options import WriteOptions
-from whisperdiar.system.files import write_bytes
+from whisperdiar.system.files import read_text, write_bytes
 from whisperdiar.transcript import Transcript
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
@@ -63,6 +64,47 @@ def keep_interrupted(transcript: Transcript, beside: Path | None, console: Conso
             console.error("the words could not be kept in any folder")
         else:
             console.warn(f"the words were kept in {place}; `whisperdiar convert` makes every format from it")
+
+
+def answers_place(recording: str, beside: Path | None) -> Path:
+    """Where the answers of a language model are kept when a run is told to end, and where the next one looks for them.
+
+    Args:
+        beside: an output, in whose folder they are; None for the current folder.
+    """
+    folder = Path(os.path.realpath(beside)).parent if beside is not None else Path()
+    return folder / f"{_name(recording)}.interrupted.answers.json"
+
+
+def read_answers(place: Path) -> dict[str, str]:
+    """What an interrupted run kept there; nothing where there is no such file, or another one of that name."""
+    try:
+        return answers.loads(read_text(place))
+    except FormatError:
+        return {}
+
+
+def keep_answers(found: Mapping[str, str], place: Path, console: Console, *, replace: bool) -> None:
+    """Keep the answers that a language model gave before the run was told to end; a line says where.
+
+    Args:
+        replace: whether the file that is there holds answers which are among these.
+    """
+    with undisturbed():
+        data = answers.dumps(found).encode("utf-8", "replace")
+        try:
+            write_bytes(place, data, sync=True, replace=replace)
+        except WhisperdiarError:
+            elsewhere = f"{secrets.token_hex(4)}.answers.json"
+            kept = _put(data, (f"{folder}{place.name.partition('.')[0]}-{elsewhere}" for folder in _folders()))
+            if kept is None:
+                console.error("the answers of the language model could not be kept in any folder")
+            else:
+                console.warn(
+                    f"the answers of the language model were kept in {kept}; as {place} the next run takes them"
+                )
+        else:
+            console.warn(f"the answers of the language model were kept in {place}; the same command goes on from there")
 
 
 @contextlib.contextmanager

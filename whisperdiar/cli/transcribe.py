@@ -23,8 +23,9 @@ from whisperdiar.cli.outputs import STDOUT, Target, check_used, clips_left, plan
 from whisperdiar.cli.page import check_inlinable
 from whisperdiar.cli.reporting import RunReport
 from whisperdiar.cli.rescue import keep_interrupted, keep_output, keep_transcript
+from whisperdiar.cli.video import AUTO, add_video, check_shots
 from whisperdiar.contracts import listen
-from whisperdiar.errors import DiarizationFailed, Interrupted, InvalidOption, OutputError
+from whisperdiar.errors import DiarizationFailed, Interrupted, InvalidOption, OutputError, WhisperdiarError
 from whisperdiar.formats import remove_folders
 from whisperdiar.linked_media import LinkedMedia
 from whisperdiar.media import recording_id
@@ -49,6 +50,7 @@ class Job:
     clips: Path | None = None
     inline_media: bool = False
     mux: MuxRequest | None = None
+    shots: str | None = None
     corrected: Transcript | None = None
     report: RunReport | None = None
 
@@ -74,6 +76,7 @@ def transcribe(
     embed_media: bool,
     embed: str | None,
     embed_format: str | None,
+    shots: str | None,
     keep_edits: Path | None,
     report_file: Path | None,
     quiet: bool,
@@ -104,6 +107,9 @@ def transcribe(
     on_screen = any(target.path == STDOUT for target in every) and is_terminal()
     watched = len(inputs) == 1 and console.progress_kind == "bar" and not on_screen
     console.shows_text = watched if show_text is None else show_text
+    check_shots(shots, inputs[0])
+    if shots not in (None, AUTO) and len(inputs) > 1:
+        raise InvalidOption("--shots: there is one FILE for several recordings; give them one by one")
     corrected = read_corrected_transcript(keep_edits, recordings=len(inputs))
     cut = _without_clips(inputs, clips, overwrite=overwrite, console=console)
     left = select_unfinished(targets, overwrite=overwrite, notify=console.note)
@@ -120,6 +126,7 @@ def transcribe(
         clips=clips,
         inline_media=embed_media,
         mux=wanted,
+        shots=shots,
         corrected=corrected,
         report=None if report_file is None else RunReport(report_file, replace=overwrite),
     )
@@ -293,6 +300,10 @@ def _write_all(
     code, path, console = OK, work.path, job.console
     lost = any(isinstance(error, DiarizationFailed) for error in errors)
     transcript = keep_corrections(transcript, job.corrected, start=job.part.start, console=console)
+    try:
+        transcript = add_video(transcript, path, job.shots, job.write, console)
+    except WhisperdiarError as error:  # hours of work are not thrown away for the sake of the pictures
+        code = report(error, console, about=str(path))
     for note in transcript.provenance.get("notes", ()):
         console.note(f"{path}: {note}")
     told = {str(error) for error in errors}
@@ -305,7 +316,7 @@ def _write_all(
     media = LinkedMedia(path, inline=job.inline_media)
     gone: BrokenPipeError | None = None
     try:
-        code = write_targets(transcript, wanted, job.write, console, media=media, written=written).code
+        code = write_targets(transcript, wanted, job.write, console, media=media, written=written).code or code
     except BrokenPipeError as error:  # nobody reads standard output any more; the rest is still to be made
         gone = error
     others: list[Path] = []
@@ -376,6 +387,8 @@ def write_targets(
     for _ in targets:
         signals.check()
         result = next(results)
+        for remark in result.remarks:
+            console.warn(f"{result.target.path}: {remark}")
         if isinstance(result.error, BrokenPipeError):
             gone = result.error
         elif result.error is not None:

@@ -13,16 +13,15 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.contracts import BaseBackend, Progress, no_progress
 from whisperdiar.diarization._shared.activity import compact, labels_of_columns
 from whisperdiar.diarization._shared.features import FrameGrid, log_energy
 from whisperdiar.errors import UnsupportedRequest
-from whisperdiar.options import ChannelsSettings, Runtime
+from whisperdiar.options import ChannelsSettings
 from whisperdiar.types import (
     ANY_SPEAKERS,
     Audio,
     BackendInfo,
-    BackendRecord,
     Diarization,
     Span,
     SpeakerActivity,
@@ -58,7 +57,7 @@ _COPY = 0.9
 Levels = NDArray[np.float64]
 
 
-class Backend:
+class Backend(BaseBackend[ChannelsSettings]):
     """Names whoever talks by the channel."""
 
     name: ClassVar[str] = "channels"
@@ -70,16 +69,6 @@ class Backend:
         per_channel=True,
     )
     settings_type: ClassVar[type] = ChannelsSettings
-
-    def __init__(self, settings: ChannelsSettings | None = None, *, runtime: Runtime | None = None) -> None:
-        self.settings = settings or ChannelsSettings()
-        self.runtime = runtime or Runtime()
-
-    def prepare(self, *, progress: Progress = no_progress) -> None:
-        """Nothing is needed."""
-
-    def record(self) -> BackendRecord:
-        return BackendRecord(self.name)
 
     def diarize(
         self,

@@ -6,8 +6,7 @@ from typing import ClassVar
 
 from whisperdiar.diarization.embedding.diarizer import EmbeddingDiarizer
 from whisperdiar.diarization.embedding.encoders import ECAPA
-from whisperdiar.options import Runtime
-from whisperdiar.options.embedding import EcapaSettings
+from whisperdiar.options.ecapa import EcapaSettings
 from whisperdiar.types import BackendInfo
 
 
@@ -28,6 +27,3 @@ class Backend(EmbeddingDiarizer):
         caution="one speaker at a time; nobody who speaks for less than 1.6 s in all is told apart",
     )
     settings_type: ClassVar[type] = EcapaSettings
-
-    def __init__(self, settings: EcapaSettings | None = None, *, runtime: Runtime | None = None) -> None:
-        super().__init__(settings or EcapaSettings(), runtime)

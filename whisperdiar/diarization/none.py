@@ -5,27 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from whisperdiar.contracts import Progress, no_progress
-from whisperdiar.options import NoSettings, Runtime
-from whisperdiar.types import ANY_SPEAKERS, Audio, BackendInfo, BackendRecord, Diarization, Span, SpeakerCount
+from whisperdiar.contracts import BaseBackend, Progress, no_progress
+from whisperdiar.options import NoSettings
+from whisperdiar.types import ANY_SPEAKERS, Audio, BackendInfo, Diarization, Span, SpeakerCount
 
 
-class Backend:
+class Backend(BaseBackend[NoSettings]):
     """Finds no turns, so that a transcript has no speakers."""
 
     name: ClassVar[str] = "none"
     info: ClassVar[BackendInfo] = BackendInfo(summary="a transcript without speakers", licence="MIT")
     settings_type: ClassVar[type] = NoSettings
-
-    def __init__(self, settings: NoSettings | None = None, *, runtime: Runtime | None = None) -> None:
-        self.settings = settings or NoSettings()
-        self.runtime = runtime or Runtime()
-
-    def prepare(self, *, progress: Progress = no_progress) -> None:
-        """Nothing is needed."""
-
-    def record(self) -> BackendRecord:
-        return BackendRecord(self.name)
 
     def diarize(
         self,

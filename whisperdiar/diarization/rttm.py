@@ -7,15 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.contracts import LoadingBackend, Progress, no_progress
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.formats import rttm
-from whisperdiar.options import FileSettings, Runtime
+from whisperdiar.options import FileSettings
 from whisperdiar.system.files import read_text
 from whisperdiar.types import ANY_SPEAKERS, Audio, BackendInfo, BackendRecord, Diarization, Span, SpeakerCount, Turn
 
 
-class Backend:
+class Backend(LoadingBackend[FileSettings, str]):
     """Reads who speaks when; times in the file count from the start of the recording, its labels are kept."""
 
     name: ClassVar[str] = "rttm"
@@ -24,21 +24,15 @@ class Backend:
     )
     settings_type: ClassVar[type] = FileSettings
 
-    def __init__(self, settings: FileSettings | None = None, *, runtime: Runtime | None = None) -> None:
-        self.settings = settings or FileSettings()
-        self.runtime = runtime or Runtime()
-        self._text: str | None = None
-
-    def prepare(self, *, progress: Progress = no_progress) -> None:  # noqa: ARG002 - nothing is fetched
+    def _load(self, progress: Progress) -> str:  # noqa: ARG002 - nothing is fetched
         if not self.settings.path:
             raise InvalidOption("speaker turns from a file: name it with --turns FILE")
-        if self._text is None:
-            text = read_text(Path(self.settings.path))
-            try:
-                rttm.loads_all(text, tolerance=rttm.TOLERANT)
-            except FormatError as error:
-                raise FormatError(f"{self.settings.path}: {error}") from error
-            self._text = text
+        text = read_text(Path(self.settings.path))
+        try:
+            rttm.loads_all(text, tolerance=rttm.TOLERANT)
+        except FormatError as error:
+            raise FormatError(f"{self.settings.path}: {error}") from error
+        return text
 
     def record(self) -> BackendRecord:
         return BackendRecord(self.name, model=Path(self.settings.path).name)
@@ -57,10 +51,10 @@ class Backend:
             FormatError: the file cannot be read, or holds several recordings and not this one.
         """
         del speech
-        self.prepare()
+        text = self._require()
         try:
             found = rttm.loads(
-                self._text or "",
+                text,
                 recording_id=self.settings.recording or audio.recording_id,
                 tolerance=replace(rttm.TOLERANT, other_id=not self.settings.recording),
             )

@@ -1,8 +1,9 @@
 """Transcript editing: a transcript as a text, corrected by a person, and back. No model.
 
-`write` makes the text, `parse` reads it, `apply` gives the corrected transcript; `write_file` and `apply_file` do so
-with a file. `keep_corrections` keeps the corrections when the recording is transcribed again, and says in the new
-transcript what could not be kept; `carry_over` leaves that to its caller.
+`write` makes the text, `parse` reads it, `apply` gives the corrected transcript, `apply_json` does so from the JSON
+that a page downloads; `write_file` and `apply_file` do so with a file. `keep_corrections` keeps the corrections when
+the recording is transcribed again, and says in the new transcript what could not be kept; `carry_over` leaves that to
+its caller.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from whisperdiar.editing.apply_changes import Changes, CorrectedTranscript, apply
 from whisperdiar.editing.corrections import CarriedCorrections, carry_over, keep_corrections
 from whisperdiar.editing.files import apply_file, write_file
+from whisperdiar.editing.json_form import apply_json
 from whisperdiar.editing.text_form import CorrectedTurn, EditedText, parse, write
 
 __all__ = [
@@ -20,6 +22,7 @@ __all__ = [
     "EditedText",
     "apply",
     "apply_file",
+    "apply_json",
     "carry_over",
     "keep_corrections",
     "parse",

@@ -118,10 +118,14 @@ def apply(edited: EditedText, transcript: Transcript, *, options: EditOptions | 
         return CorrectedTranscript(transcript, changes, edited.notes)
     made = relabel(_assemble(old, rebuilt, cast, changes, gone), cast.merged)
     share = sum(item.word is not None for words in placed for item in words) / max(1, len(old.words))
-    notes = [*edited.notes, *_find_misspelled(cast, changes)]
-    if share < _STRANGE:
-        notes.append(f"only {share:.0%} of the transcript's words are in this text: is it the text of this transcript?")
-    return CorrectedTranscript(made, changes, tuple(notes))
+    return CorrectedTranscript(made, changes, (*edited.notes, *_find_misspelled(cast, changes), *find_strange(share)))
+
+
+def find_strange(share: float) -> tuple[str, ...]:
+    """A sentence for the user where so small a share of the words (0 to 1) is left that it may be another recording."""
+    if share >= _STRANGE:
+        return ()
+    return (f"only {share:.0%} of the transcript's words are in this text: is it the text of this transcript?",)
 
 
 def _find_misspelled(cast: SpeakerNames, changes: Changes) -> list[str]:
@@ -227,7 +231,6 @@ def _assemble(
         for label, name in cast.names.items()
         if label not in listed and (label in cast.added or name != label) and label in used
     ]
-    edits = [*_list(transcript.provenance.get("edits")), changes.to_dict()]
     return replace(
         transcript,
         speakers=tuple(item for item in speakers if item.id in used or item.id not in lost),
@@ -236,12 +239,14 @@ def _assemble(
         turns=turns,
         dropped=(*transcript.dropped, *_collect_deleted(old, gone)),
         uncertain=rebuilt.uncertain,
-        provenance={**transcript.provenance, "edits": edits},
+        provenance={**transcript.provenance, "edits": list_edits(transcript, changes)},
     )
 
 
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
+def list_edits(transcript: Transcript, changes: Changes) -> list[Any]:
+    """What was corrected each time, this time last, for the provenance."""
+    before = transcript.provenance.get("edits")
+    return [*(before if isinstance(before, list) else []), changes.to_dict()]
 
 
 def _collect_deleted(old: TranscriptLayout, gone: Sequence[int]) -> list[Dropped]:

@@ -19,6 +19,7 @@ from whisperdiar.editing.matching import match_key
 from whisperdiar.editing.rebuilding import WordSpeaker, correct_turns
 from whisperdiar.options import KeepOptions
 from whisperdiar.segmentation import segments as cut_words
+from whisperdiar.text.clock import format_minutes
 from whisperdiar.transcript import Segment, Speaker, Transcript
 from whisperdiar.types import Span, Word, speaker_label
 
@@ -169,7 +170,7 @@ def carry_over(
             accepted.append(stretch)
         else:
             notes.append(
-                f"the correction at {_format_minutes(stretch.span.start)} ({_quote(stretch)}) is not kept: {cause}"
+                f"the correction at {format_minutes(int(stretch.span.start))} ({_quote(stretch)}) is not kept: {cause}"
             )
     heard = [_find_speaker(stretch, table, options) for stretch in accepted]
     alone = [stretch for stretch, speaker in zip(accepted, heard, strict=True) if speaker is None]
@@ -228,10 +229,6 @@ class _Table:
 
 def _middle(span: Span) -> float:
     return (span.start + span.end) / 2
-
-
-def _format_minutes(seconds: float) -> str:
-    return f"{int(seconds) // 60:02d}:{int(seconds) % 60:02d}"
 
 
 def _quote(stretch: Correction) -> str:

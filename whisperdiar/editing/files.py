@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 
 from whisperdiar.editing.apply_changes import CorrectedTranscript, apply
+from whisperdiar.editing.json_form import apply_json
 from whisperdiar.editing.text_form import parse, write
 from whisperdiar.errors import FormatError
 from whisperdiar.formats import decode
@@ -43,10 +44,10 @@ def apply_file(
     options: EditOptions | None = None,
     notify: Callable[[str], None] = warn,
 ) -> CorrectedTranscript:
-    """The transcript with a person's corrections in a text that `write_file` wrote.
+    """The transcript with a person's corrections in a text that `write_file` wrote, or in the JSON of a page.
 
     Args:
-        path: the corrected text, as an editor saved it.
+        path: the corrected text, as an editor saved it, or the JSON that a page downloaded.
         transcript: the one that the text was written from.
         encoding: of the file, as Python names it; None guesses it.
         options: how text and words are matched; None for the defaults.
@@ -60,6 +61,8 @@ def apply_file(
         text, note = decode(data, encoding)
         if note:
             notify(f"{name}: {note}")
+        if text.lstrip("\ufeff \t\r\n").startswith("{"):  # a text begins with its title or a name
+            return apply_json(text.lstrip("\ufeff"), transcript)
         return apply(parse(text, transcript), transcript, options=options)
     except FormatError as error:
         raise FormatError(f"{name}: {error}") from error

@@ -35,6 +35,7 @@ from whisperdiar.editing.speakers import SpeakerEntry, SpeakerNames, display_nam
 from whisperdiar.errors import FormatError
 from whisperdiar.formats._text import refuse_line
 from whisperdiar.options import EditOptions
+from whisperdiar.text.clock import format_hours
 from whisperdiar.text.graphemes import remove_byte_order_mark
 from whisperdiar.transcript import Transcript, speaker_names
 
@@ -127,7 +128,7 @@ def write(transcript: Transcript, *, options: EditOptions | None = None) -> str:
         name = f"**{_escape_name(shown[paragraph.speaker])}** " if paragraph.speaker is not None else ""
         units = range(paragraph.first, paragraph.last)
         text = " ".join(_unit_text(old, unit, doubtful) for unit in units)
-        lines += ["", f"{name}[{_format_hms(paragraph.stamp)}]", text]
+        lines += ["", f"{name}[{format_hours(paragraph.stamp, digits=2)}]", text]
     return "\n".join(lines) + "\n"
 
 
@@ -158,10 +159,6 @@ def _escape_name(name: str) -> str:
 
 def _unescape(text: str) -> str:
     return _ESCAPED.sub(r"\1", text)
-
-
-def _format_hms(seconds: int) -> str:
-    return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
 
 
 def parse(text: str, transcript: Transcript) -> EditedText:

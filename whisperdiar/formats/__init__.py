@@ -11,7 +11,9 @@ A format is a module of this package, or an entry point of another package in th
     read_cues(text, *, labels) -> tuple[Cue, ...]       of subtitle formats
     aliases: tuple[str, ...]        further suffixes that choose it
     cuts_cues, styles_speakers: bool    see `Format`; where left out, True of formats with read_cues alone
-    rewritable: bool                see `Format`; False where left out
+    rewritable, has_templates: bool         see `Format`; False where left out
+    check() -> None                 raises BackendMissing where a package is not installed, before any work
+    remarks(transcript, *, options) -> tuple[str, ...]      see `Format`
 
 Strings go in and out; files are the business of the callers.
 """
@@ -74,6 +76,12 @@ class ReadRecording(Protocol):
     def __call__(self, text: str, *, recording_id: str | None = None) -> Transcript: ...
 
 
+class Remarks(Protocol):
+    """Says what a format cannot show of a transcript, one sentence each."""
+
+    def __call__(self, transcript: Transcript, *, options: WriteOptions) -> tuple[str, ...]: ...
+
+
 class ReadCues(Protocol):
     """Reads the cues of a subtitle file, in its order; `labels` takes speakers out of the text."""
 
@@ -98,6 +106,9 @@ class Format:
         cuts_cues: whether the options of subtitles change what is written.
         styles_speakers: whether `WriteOptions.speaker_style` does.
         rewritable: whether a file of its own can be read and written again without loss.
+        has_templates: whether `WriteOptions.template` changes what is written.
+        check: raises BackendMissing where a package that it needs is not installed; None where it needs none.
+        remarks: what it cannot show of a transcript, such as characters without a font; None where it shows all.
     """
 
     name: str
@@ -111,6 +122,9 @@ class Format:
     cuts_cues: bool = False
     styles_speakers: bool = False
     rewritable: bool = False
+    has_templates: bool = False
+    check: Callable[[], None] | None = None
+    remarks: Remarks | None = None
 
 
 FORMATS: tuple[str, ...] = tuple(
@@ -174,6 +188,9 @@ def describe(module: object, name: str) -> Format:
         cuts_cues=getattr(module, "cuts_cues", read_cues is not None),
         styles_speakers=getattr(module, "styles_speakers", read_cues is not None),
         rewritable=getattr(module, "rewritable", False),
+        has_templates=getattr(module, "has_templates", False),
+        check=getattr(module, "check", None),
+        remarks=getattr(module, "remarks", None),
     )
 
 

@@ -90,12 +90,6 @@ def format_seconds(time_ms: int) -> str:
     return f"{time_ms // 1000}.{time_ms % 1000:03d}"
 
 
-def format_clock(time_ms: int, point: str) -> str:
-    """Milliseconds, not negative, as HH:MM:SS and three decimals after `point`."""
-    minutes, rest_ms = divmod(time_ms, 60_000)
-    return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest_ms // 1000:02d}{point}{rest_ms % 1000:03d}"
-
-
 def parse_seconds(text: str) -> float | None:
     """Seconds from a field of a line; None where it is no number, negative, or past thirty years."""
     seconds = float(text) if _NUMBER.fullmatch(text) else -1.0

@@ -25,7 +25,7 @@ from whisperdiar.formats._text import (
 )
 from whisperdiar.formats._writing.cues import CuePiece, ReadyCue, prepare_cues
 from whisperdiar.formats._writing.render import render_cues
-from whisperdiar.formats._writing.speakers import PALETTE, choose_style, clean_names, colour_numbers, readable_prefixes
+from whisperdiar.formats._writing.speakers import PALETTE, clean_names, colour_numbers, format_style, readable_prefixes
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue, Span, TimedText
@@ -264,7 +264,7 @@ def read(text: str) -> Transcript:
 
 
 def _style(options: WriteOptions) -> str:
-    return choose_style(options.speaker_style, own="colour", supported=("colour",))
+    return format_style(options, own="colour", supported=("colour",))
 
 
 def _style_name(number: int) -> str:

@@ -11,7 +11,7 @@ from operator import itemgetter
 from whisperdiar.formats._reading.recordings import choose
 from whisperdiar.formats._reading.segments import utterances_of
 from whisperdiar.formats._reading.silence import SILENCE
-from whisperdiar.formats._reading.utterances import ParsedWord, divide_time, transcript_of
+from whisperdiar.formats._reading.utterances import ParsedWord, divide_by_length, transcript_of
 from whisperdiar.formats._text import format_seconds, number_lines, parse_seconds, refuse_line, to_milliseconds
 from whisperdiar.formats._writing.runs import prepare_segments
 from whisperdiar.formats.stm import recording_field
@@ -38,7 +38,7 @@ def dumps(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG
     for item in prepare_segments(transcript):
         for start_ms, end_ms, text, word in item.words:
             parts = text.split()
-            for part, span in zip(parts, divide_time(parts, start_ms / 1000, end_ms / 1000), strict=True):
+            for part, span in zip(parts, divide_by_length(parts, start_ms / 1000, end_ms / 1000), strict=True):
                 first_ms, last_ms = to_milliseconds(span.start), to_milliseconds(span.end)
                 times = f"{format_seconds(first_ms)} {format_seconds(last_ms - first_ms)}"
                 rows.append((first_ms, f"{times} {part} {word.probability:.3f}"))

@@ -26,7 +26,10 @@ name = "html"
 suffix = ".html"
 cuts_cues = True
 
-_SCRIPTS = ("strings.js", "transcript.js", "timeline.js", "rows.js", "page.js")
+_SCRIPTS = (
+    "strings.js", "transcript.js", "edits.js", "figures.js", "documents.js", "timeline.js", "rows.js", "editor.js",
+    "page.js",
+)  # fmt: skip
 """One script in parts, in this order; they share one scope."""
 
 _PLACE = re.compile(r"\{\{(\w+)\}\}")

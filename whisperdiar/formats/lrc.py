@@ -1,5 +1,8 @@
 """LRC lyrics: one line of text per cue, and in the enhanced form a time for every word.
 
+LRC has no ends of lines: one ends where the next one begins, be it empty. Where that is not the end of a cue, a tag
+behind its line says it, ``[end:00:03.20]``; players pass over tags that they do not know.
+
 Reads LRC lyrics: a time before each line, and in the enhanced form before each word.
 """
 
@@ -16,7 +19,7 @@ from whisperdiar.formats._reading.labels import split_labels
 from whisperdiar.formats._text import JOINER, number_lines, one_line, refuse_line, remove_breaks
 from whisperdiar.formats._writing.cues import CuePiece, ReadyCue, prepare_cues
 from whisperdiar.formats._writing.render import render_cues
-from whisperdiar.formats._writing.speakers import choose_label_style, choose_style, clean_names, readable_prefixes
+from whisperdiar.formats._writing.speakers import clean_names, format_style, readable_prefixes
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue, Span, TimedText
@@ -34,16 +37,21 @@ _MOST_REPEATED = 20
 file of 18 kB would otherwise become millions of words."""
 
 
+_END_TAG = re.compile(rf"\s*{_TIME}\s*")
+
+
 class _Lyric(NamedTuple):
     start: float
     text: str
+    end: float | None = None
 
 
 def lyric_cues(text: str) -> tuple[Cue, ...]:
     """The lines in order of time.
 
-    A line ends at the time behind its last word, where there is one; otherwise where the next one begins (an empty
-    one marks a silence). The last stays as long as it takes to read, at most seven seconds.
+    A line ends where a tag ``end`` behind it says, or at the time behind its last word, where there is one; otherwise
+    where the next one begins (an empty one marks a silence). The last stays as long as it takes to read, at most seven
+    seconds.
 
     Raises:
         FormatError: a line has neither a time nor a tag; with its number and text.
@@ -65,7 +73,9 @@ def lyric_cues(text: str) -> tuple[Cue, ...]:
             refuse_line(number, line, "no time such as [00:01.00] and no tag such as [ti:Title]")
         elif tag[1].lower() == "offset" and re.fullmatch(r"\s*[+-]?\d{1,9}\s*", tag[2]):
             offset = int(tag[2]) / 1000
-    rows = sorted((_Lyric(row.start - offset, row.text) for row in rows), key=lambda row: row.start)
+        elif tag[1].lower() == "end" and rows and (end := _END_TAG.fullmatch(tag[2])):
+            rows[-1] = rows[-1]._replace(end=_parse_lrc_time(*end.groups()))
+    rows = sorted((row._replace(start=row.start - offset) for row in rows), key=lambda row: row.start)
     made: list[Cue] = []
     following: float | None = None
     for index in range(len(rows) - 1, -1, -1):
@@ -90,7 +100,9 @@ def _make_cue(row: _Lyric, following: float | None, offset: float) -> Cue | None
         return None
     start = max(0.0, row.start)
     reading = min(_LONGEST_LINE, max(1.0, len(line) * _PER_CHARACTER))
-    if times and not pieces[-1].strip() and times[-1] > start:
+    if row.end is not None and row.end - offset > start:
+        end = row.end - offset
+    elif times and not pieces[-1].strip() and times[-1] > start:
         end = times[-1]
     else:
         end = following if following is not None else max(start + reading, *times, start)
@@ -141,35 +153,58 @@ def dumps_cues(
     lines = [(row.cue.start_ms, _format_text(row, lead, word_times)) for row, (lead,) in zip(rows, before, strict=True)]
     lines += [(time_ms, "") for time_ms in _silences(made)]
     # Lines of one cue may begin after the next cue has begun: players want them in order.
-    shown = [f"[{_format_lrc_clock(time_ms)}]{text}" for time_ms, text in sorted(lines, key=lambda line: line[0])]
-    return "".join(line + "\n" for line in ["[re:whisperdiar]", *shown])
+    shown = [f"[{_format_lrc_clock(time_ms)}]{text}\n" for time_ms, text in sorted(lines, key=lambda line: line[0])]
+    return "".join(["[re:whisperdiar]\n", *_add_ends(shown, rows)])
+
+
+def _add_ends(shown: Sequence[str], rows: Sequence[_Row]) -> list[str]:
+    """The lines, and behind each that would be read with another end than its row's a tag with that."""
+    read = iter(zip(lyric_cues("".join(shown)), rows, strict=True))
+    found = []
+    for line in shown:
+        found.append(line)
+        if line.rstrip("\n").endswith("]") and _STAMP.fullmatch(line.rstrip("\n")):
+            continue  # nothing is said
+        cue, row = next(read)
+        if row.is_last and round(cue.span.end * 100) * 10 != row.cue.end_ms:
+            found.append(f"[end:{_format_lrc_clock(row.cue.end_ms)}]\n")
+    return found
 
 
 class _Row(NamedTuple):
-    """A line of the file: when and what it shows as a cue of its own, and the cue's lines and pieces that it joins."""
+    """A line of the file: when and what it shows as a cue of its own, and the cue's lines and pieces that it joins.
+
+    Times are whole hundredths of a second; the last line of a cue ends where the cue does.
+    """
 
     cue: ReadyCue
     texts: tuple[str, ...]
     pieces: tuple[tuple[CuePiece, ...], ...]
+    is_last: bool
 
 
 def _rows(cues: Sequence[ReadyCue], word_times: bool) -> list[_Row]:
-    """Lines by their start; each ends where the next one begins, or its own last word ends, as it is read."""
+    """Lines by their start; all but a cue's last end where the next one begins, or their own last word ends."""
     found = []
     for cue in cues:
         for first, last in _split_lines(cue):
             texts, pieces = cue.lines[first:last], cue.pieces[first:last] if word_times else ()
-            line = ReadyCue(_start_ms(cue, first), cue.end_ms, (" ".join(texts),), cue.speakers[first])
+            start_ms = _to_hundredths(_start_ms(cue, first))
+            end_ms = max(start_ms + 10, _to_hundredths(cue.end_ms))
+            line = ReadyCue(start_ms, end_ms, (" ".join(texts),), cue.speakers[first])
             alone = line._replace(labelled=cue.labelled)
-            found.append(_Row(alone, texts, pieces))
+            found.append(_Row(alone, texts, pieces, last == len(cue.lines)))
     found.sort(key=lambda row: row.cue.start_ms)
     edges = sorted({*(row.cue.start_ms for row in found), *_silences(cues)})
     rows = []
     for row in found:
+        if row.is_last:
+            rows.append(row)
+            continue
         start_ms = row.cue.start_ms
         later = bisect_right(edges, start_ms)
         following = edges[later] if later < len(edges) else row.cue.end_ms
-        told = row.pieces[-1][-1].end_ms if row.pieces else 0
+        told = _to_hundredths(row.pieces[-1][-1].end_ms) if row.pieces else 0
         end_ms = told if told > start_ms else following
         rows.append(row._replace(cue=row.cue._replace(end_ms=max(start_ms, end_ms))))
     return rows
@@ -180,10 +215,16 @@ def _silences(cues: Sequence[ReadyCue]) -> list[int]:
     found = []
     last_end_ms = 0
     for cue in cues:
-        if cue.start_ms - last_end_ms >= _SHORTEST_SILENCE_MS and last_end_ms:
+        start_ms = _to_hundredths(cue.start_ms)
+        if start_ms - last_end_ms >= _SHORTEST_SILENCE_MS and last_end_ms:
             found.append(last_end_ms)
-        last_end_ms = max(last_end_ms, cue.end_ms)
+        last_end_ms = max(last_end_ms, start_ms + 10, _to_hundredths(cue.end_ms))
     return [*found, last_end_ms] if cues else found
+
+
+def _to_hundredths(time_ms: int) -> int:
+    """The nearest whole hundredth of a second, which is what the format holds."""
+    return round(time_ms / 10) * 10
 
 
 def read_cues(text: str, *, labels: bool = True) -> tuple[Cue, ...]:
@@ -209,7 +250,7 @@ def read(text: str) -> Transcript:
 
 
 def _style(options: WriteOptions) -> str:
-    return choose_style(options.speaker_style, own=choose_label_style(options), supported=())
+    return format_style(options)
 
 
 def _format_lrc_clock(time_ms: int) -> str:

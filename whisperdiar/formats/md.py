@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-from whisperdiar.formats._text import format_clock, one_line, to_milliseconds
+from whisperdiar.formats._text import one_line, to_milliseconds
 from whisperdiar.formats.txt import paragraphs
 from whisperdiar.options import WriteOptions
+from whisperdiar.text.clock import format_clock
 from whisperdiar.transcript import Transcript, speaker_names
 
 name = "md"

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping
 from whisperdiar.formats._reading.blocks import begins_with_sbv_times, sbv_blocks
 from whisperdiar.formats._reading.cues import read_finished
 from whisperdiar.formats._reading.labels import split_labels
-from whisperdiar.formats._text import JOINER, escape_codes, format_clock, one_line, speaker_names, unescape_codes
+from whisperdiar.formats._text import JOINER, escape_codes, one_line, speaker_names, unescape_codes
 from whisperdiar.formats._writing.cues import prepare_cues
 from whisperdiar.formats._writing.render import subtitle_cues
-from whisperdiar.formats._writing.speakers import choose_label_style, choose_style, clean_names, readable_prefixes
+from whisperdiar.formats._writing.speakers import clean_names, format_style, readable_prefixes
 from whisperdiar.options import WriteOptions
+from whisperdiar.text.clock import format_clock
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue
 
@@ -66,7 +67,7 @@ def read(text: str) -> Transcript:
 
 
 def _style(options: WriteOptions) -> str:
-    return choose_style(options.speaker_style, own=choose_label_style(options), supported=())
+    return format_style(options)
 
 
 def _format_time(time_ms: int) -> str:

@@ -18,10 +18,9 @@ from whisperdiar.formats._writing.cues import ReadyCue, prepare_cues
 from whisperdiar.formats._writing.render import subtitle_cues
 from whisperdiar.formats._writing.speakers import (
     PALETTE,
-    choose_label_style,
-    choose_style,
     clean_names,
     colour_numbers,
+    format_style,
     readable_prefixes,
 )
 from whisperdiar.options import WriteOptions
@@ -79,7 +78,7 @@ def dumps_cues(cues: Iterable[Cue], names: Mapping[str, str], *, options: WriteO
 
 
 def _style(options: WriteOptions) -> str:
-    return choose_style(options.speaker_style, own=choose_label_style(options), supported=("colour",))
+    return format_style(options, supported=("colour",))
 
 
 def _line(cue: ReadyCue, number: int, lead: str) -> str:

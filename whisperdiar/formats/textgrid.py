@@ -98,7 +98,7 @@ def read(text: str) -> Transcript:
         for _ in range(fields.count()):
             tiers += fields.tier()
     fields.finish()
-    return transcript_of(read_tiers(tiers), duration=end)
+    return transcript_of(read_tiers(tiers), duration=end, strict=True)
 
 
 class _Fields:

@@ -26,11 +26,12 @@ from whisperdiar.formats._reading.italics import (
     write_italics,
 )
 from whisperdiar.formats._reading.labels import split_labels
-from whisperdiar.formats._text import format_clock, one_line, speaker_names
+from whisperdiar.formats._text import one_line, speaker_names
 from whisperdiar.formats._writing.cues import ReadyCue, prepare_cues
 from whisperdiar.formats._writing.render import subtitle_cues
-from whisperdiar.formats._writing.speakers import PALETTE, choose_style, clean_names, colour_numbers, readable_prefixes
+from whisperdiar.formats._writing.speakers import PALETTE, clean_names, colour_numbers, format_style, readable_prefixes
 from whisperdiar.options import WriteOptions
+from whisperdiar.text.clock import format_clock
 from whisperdiar.text.graphemes import remove_byte_order_mark
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue, Span
@@ -378,7 +379,7 @@ def read(text: str) -> Transcript:
 
 
 def _style(options: WriteOptions) -> str:
-    return choose_style(options.speaker_style, own="colour", supported=("colour", "voice"))
+    return format_style(options, own="colour", supported=("colour", "voice"))
 
 
 def _format_metadata(names: Mapping[str, str], agents: Mapping[str | None, str]) -> list[str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from whisperdiar.formats._text import format_clock, one_line, to_milliseconds
+from whisperdiar.formats._text import one_line, to_milliseconds
 from whisperdiar.options import WriteOptions
+from whisperdiar.text.clock import format_clock
 from whisperdiar.transcript import Segment, Transcript, speaker_names
 
 name = "txt"

@@ -11,11 +11,11 @@ from whisperdiar.formats._reading.cues import read_finished
 from whisperdiar.formats._reading.italics import mark_tags, read_italics, without_italics, write_italics
 from whisperdiar.formats._reading.labels import split_labels
 from whisperdiar.formats._reading.markup import cue_of
-from whisperdiar.formats._text import format_clock
 from whisperdiar.formats._writing.cues import ReadyCue, prepare_cues
 from whisperdiar.formats._writing.render import render_cues
-from whisperdiar.formats._writing.speakers import PALETTE, choose_style, clean_names, colour_numbers, readable_prefixes
+from whisperdiar.formats._writing.speakers import PALETTE, clean_names, colour_numbers, format_style, readable_prefixes
 from whisperdiar.options import WriteOptions
+from whisperdiar.text.clock import format_clock
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue
 
@@ -63,7 +63,7 @@ def dumps_cues(
 
 
 def _style(options: WriteOptions) -> str:
-    return choose_style(options.speaker_style, own="voice", supported=("colour", "voice"))
+    return format_style(options, own="voice", supported=("colour", "voice"))
 
 
 def _format_rules(cues: Sequence[ReadyCue], colours: Mapping[str | None, int], *, word_times: bool) -> list[str]:

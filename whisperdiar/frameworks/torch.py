@@ -11,11 +11,13 @@ import importlib
 import importlib.metadata
 import importlib.util
 import re
+import sys
 import warnings
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
+from whisperdiar.contracts import LoadedT, LoadingBackend, SettingsT
 from whisperdiar.errors import BackendBroken, BackendError, BackendMissing, InvalidOption
 from whisperdiar.options import Runtime
 from whisperdiar.system.forks import computes
@@ -208,6 +210,13 @@ def translate_memory_errors(what: str, *, remedy: str) -> Iterator[None]:
 def free_memory() -> None:
     """Give back what the models that were just dropped held, also on the GPU."""
     gc.collect()
-    torch: Any = importlib.import_module("torch")
-    if torch.cuda.is_available():
+    torch: Any = sys.modules.get("torch")  # where nothing has imported it, it holds nothing
+    if torch is not None and torch.cuda.is_available():
         torch.cuda.empty_cache()
+
+
+class TorchBackend(LoadingBackend[SettingsT, LoadedT]):
+    """Backend base class with a model in PyTorch, which keeps the memory of what is dropped."""
+
+    def _free_memory(self) -> None:
+        free_memory()

@@ -18,5 +18,15 @@ from __future__ import annotations
 
 from whisperdiar.media.decode import check_recording, load
 from whisperdiar.media.files import AudioTrack, MediaInfo, probe, recording_id
+from whisperdiar.media.shots import find_shots, read_shots
 
-__all__ = ["AudioTrack", "MediaInfo", "check_recording", "load", "probe", "recording_id"]
+__all__ = [
+    "AudioTrack",
+    "MediaInfo",
+    "check_recording",
+    "find_shots",
+    "load",
+    "probe",
+    "read_shots",
+    "recording_id",
+]

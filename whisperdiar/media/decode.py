@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -16,7 +17,7 @@ from whisperdiar.errors import InvalidOption, MediaError, TruncatedMedia
 from whisperdiar.media.damage import Silences
 from whisperdiar.media.declared_size import TOLERANCE as STATED_TOLERANCE
 from whisperdiar.media.declared_size import find_shortfall
-from whisperdiar.media.files import format_path, has_decoder, open_bytes, open_media, recording_id
+from whisperdiar.media.files import has_decoder, open_bytes, open_media, picture_rate, recording_id
 from whisperdiar.media.frames import RATES_HZ, FrameReader, TimedFrame
 from whisperdiar.media.mixing import Mix, Mixer
 from whisperdiar.media.parts import End, Parts
@@ -24,6 +25,7 @@ from whisperdiar.media.source import FilePart, LocalFile
 from whisperdiar.media.timeline import FrameClock, Timeline
 from whisperdiar.media.tracks import ChosenTrack, TrackChooser, main_stream
 from whisperdiar.options import SAMPLE_RATE_HZ
+from whisperdiar.system.files import format_path
 from whisperdiar.types import Audio, Samples
 
 if TYPE_CHECKING:
@@ -110,12 +112,18 @@ def load(
         warnings=(*chosen.warnings, *audio.warnings, *found.warnings),
         notes=(*chosen.notes, *audio.notes, *found.notes),
         weights=() if mono else found.mix.weights,
+        frame_rate=_find_frame_rate(path),
     )
     if failure is not None:
         failure.audio = audio
         raise failure
     progress("decode", 1.0)
     return audio
+
+
+def _find_frame_rate(path: str | os.PathLike[str]) -> Fraction | None:
+    with open_media(path) as (container, _):
+        return picture_rate(container)
 
 
 def check_recording(path: str | os.PathLike[str], *, track: int | None = None) -> None:

@@ -9,16 +9,20 @@ import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from whisperdiar.errors import MediaError
 from whisperdiar.media.declared_size import find_missing_index, missing_bytes
 from whisperdiar.media.source import WHOLE_FILE, FilePart, LocalFile
+from whisperdiar.system.files import format_path
+from whisperdiar.video import read_frame_rate
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.container import InputContainer
+    from av.video.stream import VideoStream
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # two letters at least: a Windows drive has one
 
@@ -68,6 +72,7 @@ class MediaInfo:
         duration: in seconds, as the file states it or FFmpeg estimates it; None where unknown.
         tracks: the audio streams.
         has_video: whether there is a moving picture (cover art is none).
+        frame_rate: frames a second of the moving picture, a fraction such as 24000/1001; None where there is none.
         container: FFmpeg's name of the format.
     """
 
@@ -75,6 +80,7 @@ class MediaInfo:
     tracks: tuple[AudioTrack, ...]
     has_video: bool
     container: str
+    frame_rate: Fraction | None = None
 
 
 def recording_id(path: str | os.PathLike[str]) -> str:
@@ -90,14 +96,28 @@ def probe(path: str | os.PathLike[str]) -> MediaInfo:
         MediaError: the file cannot be read; a file without sound is no error here.
     """
     with open_media(path) as (container, _):
-        from av.stream import Disposition
-
         return MediaInfo(
             duration=None if container.duration is None else container.duration / 1e6,
             tracks=audio_tracks(container),
-            has_video=any(not item.disposition & Disposition.attached_pic for item in container.streams.video),
+            has_video=moving_picture(container) is not None,
             container=container.format.name,
+            frame_rate=picture_rate(container),
         )
+
+
+def moving_picture(container: InputContainer) -> VideoStream | None:
+    """The first stream of moving pictures; cover art is none."""
+    from av.stream import Disposition
+
+    streams = container.streams.video
+    return next((item for item in streams if not item.disposition & Disposition.attached_pic), None)
+
+
+def picture_rate(container: InputContainer) -> Fraction | None:
+    """Frames a second of the moving picture, as FFmpeg guesses them from the header and the first frames."""
+    stream = moving_picture(container)
+    rates = () if stream is None else (stream.guessed_rate, stream.average_rate, stream.base_rate)
+    return next((rate for rate in map(read_frame_rate, rates) if rate is not None), None)
 
 
 def _read_track(number: int, stream: AudioStream, *, default: bool) -> AudioTrack:
@@ -149,12 +169,6 @@ def open_media(path: str | os.PathLike[str], part: FilePart = WHOLE_FILE) -> Ite
         source = LocalFile(raw, name=f"recording{Path(path).suffix}", part=part)
         with _open_container(path, source) as container:
             yield container, source
-
-
-def format_path(path: str | os.PathLike[str]) -> str:
-    """A path as it stands in a message: on one line, whatever it holds."""
-    text = os.fspath(path)
-    return text if text.isprintable() else repr(text)
 
 
 @contextlib.contextmanager

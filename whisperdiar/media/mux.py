@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import InvalidOption, MediaError, OutputError
 from whisperdiar.media.declared_size import missing_bytes
-from whisperdiar.media.files import format_path, open_media
+from whisperdiar.media.files import open_media
 from whisperdiar.media.source import LocalFile
-from whisperdiar.system.files import explain_write_error, stage
+from whisperdiar.system.files import explain_write_error, format_path, stage
 from whisperdiar.text.languages import to_iso_639_2
 
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import tempfile
 from typing import IO
@@ -73,7 +74,9 @@ class SampleStore:
             with contextlib.suppress(OSError):  # what its buffer still held is not wanted any more
                 self._file.close()
 
-    def _make_error(self, error: OSError) -> OutputError:
+    def _make_error(self, error: OSError) -> OutputError | MemoryError:
+        if error.errno == errno.ENOMEM:  # a map takes room among the addresses, not on the disk
+            return MemoryError()
         try:
             folder = tempfile.gettempdir()
         except OSError:

@@ -16,12 +16,12 @@ from whisperdiar.media.files import (
     PLAYLIST,
     AudioTrack,
     audio_tracks,
-    format_path,
     has_decoder,
     is_playlist,
     open_media,
 )
 from whisperdiar.media.frames import discard_others
+from whisperdiar.system.files import format_path
 from whisperdiar.text.languages import is_same_language
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from typing import Any
 
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.system.files import read_text
+from whisperdiar.text.clock import format_minutes, split_seconds
 
 SECTIONS = ("participants", "decisions", "actions", "questions", "summary", "notes")
 BASE = "en"
@@ -52,8 +53,7 @@ class Template:
 
     def length(self, seconds: float) -> str:
         """A stretch of time: hours and minutes, minutes and seconds, or seconds."""
-        whole = max(0, round(seconds))
-        hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+        hours, minutes, rest = split_seconds(max(0, round(seconds)))
         if hours:
             return self.text("hours", hours=str(hours), minutes=str(minutes))
         if minutes:
@@ -62,10 +62,7 @@ class Template:
 
     def clock(self, seconds: float) -> str:
         """Where in the recording: M:SS or H:MM:SS, cut off, so that nobody who jumps there misses the first word."""
-        whole = max(0, int(seconds + 1e-6))
-        if whole >= 3600:
-            return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
-        return f"{whole // 60}:{whole % 60:02d}"
+        return format_minutes(max(0, int(seconds + 1e-6)))
 
 
 def template(choice: str | None, language: str | None) -> Template:

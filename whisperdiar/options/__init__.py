@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from whisperdiar.options._ranges import check_numbers
-    from whisperdiar.options.asr import PocketSphinxSettings, WhisperSettings
-    from whisperdiar.options.classic_diarization import BicSettings, ChannelsSettings
+    from whisperdiar.options.bic import BicSettings
+    from whisperdiar.options.channels import ChannelsSettings
     from whisperdiar.options.command_line import (
         EMBEDDINGS,
         MINUTES_FORMATS,
@@ -19,16 +19,18 @@ if TYPE_CHECKING:
         PLOT_KINDS,
         PLOT_LANGUAGES,
         SPEAKER_STYLES,
+        TEMPLATES,
         WHISPER_TASKS,
         WORD_TIMES,
         profile_names,
     )
+    from whisperdiar.options.ecapa import EcapaSettings
     from whisperdiar.options.editing import EditOptions, KeepOptions
-    from whisperdiar.options.embedding import EMBEDDING_CLUSTERINGS, EcapaSettings, EmbeddingSettings
+    from whisperdiar.options.embedding import EMBEDDING_CLUSTERINGS, EmbeddingSettings
+    from whisperdiar.options.energy import EnergySettings
     from whisperdiar.options.minutes import LlmOptions, MinutesOptions
     from whisperdiar.options.nemotron import NEMOTRON_MODES, NEMOTRON_PRECISIONS, NemotronSettings
-    from whisperdiar.options.neural_diarization import CLUSTERINGS, LINKAGES, PyannoteSettings
-    from whisperdiar.options.onnx_diarization import OnnxSettings
+    from whisperdiar.options.onnx import OnnxSettings
     from whisperdiar.options.output import (
         AlignmentOptions,
         RttmTolerance,
@@ -36,8 +38,11 @@ if TYPE_CHECKING:
         WriteOptions,
     )
     from whisperdiar.options.plots import PlotOptions
+    from whisperdiar.options.pocketsphinx import PocketSphinxSettings
     from whisperdiar.options.profiles import profile_summary, subtitle_rules
+    from whisperdiar.options.pyannote import CLUSTERINGS, LINKAGES, PyannoteSettings
     from whisperdiar.options.pyannote_vad import PyannoteVadSettings
+    from whisperdiar.options.refinement import RefinementSettings
     from whisperdiar.options.runtime import (
         AUTO_ORDER,
         ONLY_AT_HAND,
@@ -50,18 +55,13 @@ if TYPE_CHECKING:
     from whisperdiar.options.sortformer import LATENCIES, POSTPROCESSING, PostProcessing, SortformerSettings, Streaming
     from whisperdiar.options.statistics import StatisticsOptions
     from whisperdiar.options.subtitles import SubtitleOptions, SubtitleRules
-    from whisperdiar.options.vad import EnergySettings, VadSettings
+    from whisperdiar.options.vad import VadSettings
+    from whisperdiar.options.whisper import WhisperSettings
 
 _HOMES = {
     "_ranges": ("check_numbers",),
-    "asr": (
-        "PocketSphinxSettings",
-        "WhisperSettings",
-    ),
-    "classic_diarization": (
-        "BicSettings",
-        "ChannelsSettings",
-    ),
+    "bic": ("BicSettings",),
+    "channels": ("ChannelsSettings",),
     "command_line": (
         "EMBEDDINGS",
         "MINUTES_FORMATS",
@@ -69,19 +69,21 @@ _HOMES = {
         "PLOT_KINDS",
         "PLOT_LANGUAGES",
         "SPEAKER_STYLES",
+        "TEMPLATES",
         "WHISPER_TASKS",
         "WORD_TIMES",
         "profile_names",
     ),
+    "ecapa": ("EcapaSettings",),
     "editing": (
         "EditOptions",
         "KeepOptions",
     ),
     "embedding": (
         "EMBEDDING_CLUSTERINGS",
-        "EcapaSettings",
         "EmbeddingSettings",
     ),
+    "energy": ("EnergySettings",),
     "minutes": (
         "LlmOptions",
         "MinutesOptions",
@@ -91,12 +93,7 @@ _HOMES = {
         "NEMOTRON_PRECISIONS",
         "NemotronSettings",
     ),
-    "neural_diarization": (
-        "CLUSTERINGS",
-        "LINKAGES",
-        "PyannoteSettings",
-    ),
-    "onnx_diarization": ("OnnxSettings",),
+    "onnx": ("OnnxSettings",),
     "output": (
         "AlignmentOptions",
         "RttmTolerance",
@@ -104,11 +101,18 @@ _HOMES = {
         "WriteOptions",
     ),
     "plots": ("PlotOptions",),
+    "pocketsphinx": ("PocketSphinxSettings",),
     "profiles": (
         "profile_summary",
         "subtitle_rules",
     ),
+    "pyannote": (
+        "CLUSTERINGS",
+        "LINKAGES",
+        "PyannoteSettings",
+    ),
     "pyannote_vad": ("PyannoteVadSettings",),
+    "refinement": ("RefinementSettings",),
     "runtime": (
         "AUTO_ORDER",
         "ONLY_AT_HAND",
@@ -130,10 +134,8 @@ _HOMES = {
         "SubtitleOptions",
         "SubtitleRules",
     ),
-    "vad": (
-        "EnergySettings",
-        "VadSettings",
-    ),
+    "vad": ("VadSettings",),
+    "whisper": ("WhisperSettings",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -154,6 +156,7 @@ __all__ = [
     "POSTPROCESSING",
     "SAMPLE_RATE_HZ",
     "SPEAKER_STYLES",
+    "TEMPLATES",
     "WHISPER_TASKS",
     "WORD_TIMES",
     "AlignmentOptions",
@@ -175,6 +178,7 @@ __all__ = [
     "PostProcessing",
     "PyannoteSettings",
     "PyannoteVadSettings",
+    "RefinementSettings",
     "RttmTolerance",
     "Runtime",
     "SegmentationOptions",

@@ -39,6 +39,9 @@ SPEAKER_STYLES = ("auto", "none", "label", "dash", "colour", "voice")
 UNCERTAIN_BELOW = 0.6
 """Probability of a word's speaker."""
 
+TEMPLATES = ("plain", "legal")
+"""How a document (DOCX, ODT, PDF) is set, the default first."""
+
 WHISPER_TASKS = ("transcribe", "translate")
 
 WORD_TIMES = ("dtw", "wav2vec2", "none")

@@ -1,4 +1,4 @@
-"""Settings of the diarizers that cluster speaker embeddings."""
+"""Settings of the diarizer `embedding`."""
 
 from __future__ import annotations
 
@@ -74,17 +74,3 @@ class EmbeddingSettings:
         if self.step is not None and self.step > self.window:
             raise InvalidOption(f"step {self.step}: it must not be longer than the window ({self.window:g} s)")
         check_numbers(self)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EcapaSettings(EmbeddingSettings):
-    """Diarization by ECAPA-TDNN embeddings; all but `embedding` is as in `EmbeddingSettings`."""
-
-    embedding: str = "ecapa"
-
-    def __post_init__(self) -> None:
-        EmbeddingSettings.__post_init__(self)
-        if self.embedding != "ecapa":
-            raise InvalidOption(
-                f"embedding {self.embedding!r}: this is the diarizer with ecapa; choose --diarizer embedding"
-            )

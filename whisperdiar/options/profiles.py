@@ -11,6 +11,7 @@ from whisperdiar.options.command_line import PROFILE, profile_names, read_shippe
 from whisperdiar.options.subtitles import RULES, SubtitleRules, change_limits
 
 _TEXTS = {"summary", "source", "based_on"}
+_WORDS = {"speaker_style"}
 _FLAGS = {"overlap", "word_times", "full_width"}
 
 
@@ -74,7 +75,9 @@ def _check(where: str, values: Any, known: set[str]) -> None:
             raise InvalidOption(f"profile {where}: no rule is called {name!r}; known are {', '.join(RULES)}")
         if name in _FLAGS and not isinstance(value, bool):
             raise InvalidOption(f"profile {where}: {name} {value!r}: give true or false")
-        if name in set(RULES) - _FLAGS and (isinstance(value, (bool, str, list, dict))):
+        if name in _WORDS and not isinstance(value, str):
+            raise InvalidOption(f"profile {where}: {name} {value!r}: give a word")
+        if name in set(RULES) - _FLAGS - _WORDS and (isinstance(value, (bool, str, list, dict))):
             raise InvalidOption(f"profile {where}: {name} {value!r}: give a number")
         if name in ("max_chars", "max_lines", "min_duration", "max_duration", "min_gap", "close_gap") and value is None:
             raise InvalidOption(f"profile {where}: {name}: there is no way without this limit, give a number")

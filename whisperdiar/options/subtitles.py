@@ -8,7 +8,7 @@ from typing import Any
 
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options._ranges import check_numbers
-from whisperdiar.options.command_line import PROFILE
+from whisperdiar.options.command_line import PROFILE, SPEAKER_STYLES
 
 _NTSC = 1000 / 1001
 _SLOWEST, _FASTEST = 1, 1000  # frames a second
@@ -37,6 +37,7 @@ class SubtitleRules:
         max_words: words of a cue.
         overlap: whether two people who talk at once get cues that overlap in time.
         word_times: whether the cue shows which word is spoken (karaoke), where the format can.
+        speaker_style: how viewers see who speaks, unless somebody asks for another way; ``auto``: as the format does.
         full_width: whether `max_chars` and `max_cps` count in full-width characters, as East Asian publishers do.
     """
 
@@ -54,6 +55,7 @@ class SubtitleRules:
     max_words: int | None = None
     overlap: bool = True
     word_times: bool = False
+    speaker_style: str = "auto"
     full_width: bool = False
 
     def __post_init__(self) -> None:
@@ -63,6 +65,8 @@ class SubtitleRules:
                 raise InvalidOption(f"{name.replace('_', '-')} {getattr(self, name)}: give a whole number")
         if self.fps is not None and not _SLOWEST <= self.fps <= _FASTEST:
             raise InvalidOption(f"fps {self.fps:g}: it must lie between {_SLOWEST} and {_FASTEST}")
+        if self.speaker_style not in SPEAKER_STYLES:
+            raise InvalidOption(f"speaker-style {self.speaker_style!r}: choose one of {', '.join(SPEAKER_STYLES)}")
         if self.min_duration > self.max_duration:
             raise InvalidOption(
                 f"min-duration {self.min_duration} is longer than max-duration {self.max_duration}: turn them round"

@@ -16,6 +16,7 @@ from whisperdiar.options import PlotOptions
 from whisperdiar.options.colours import colour_of
 from whisperdiar.reports import svg as _svg
 from whisperdiar.statistics import SpeakerStatistics, Statistics, find_overlaps, speech_of, talk_statistics
+from whisperdiar.text.clock import format_minutes
 from whisperdiar.text.graphemes import columns as columns_of
 from whisperdiar.text.graphemes import graphemes
 from whisperdiar.transcript import Transcript, speaker_names
@@ -303,6 +304,4 @@ def shorten_name(name: str, columns: int = _NAME_COLUMNS) -> str:
 
 def format_rounded_clock(seconds: float) -> str:
     """Whole seconds as M:SS or H:MM:SS."""
-    whole = math.floor(seconds + 0.5)
-    hours, minutes = whole // 3600, whole // 60 % 60
-    return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"
+    return format_minutes(math.floor(seconds + 0.5))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 import unicodedata
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from whisperdiar.errors import OutputError
-from whisperdiar.system.files import check_folder, temporary_beside, write_bytes
+from whisperdiar.system.files import check_folder, stage, write_bytes
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Audio, Samples, Span, merge_spans
 
@@ -181,21 +180,12 @@ def _join_passages(audio: Audio, passages: Sequence[_Passage], by_channel: bool)
 
 def _write_joined(path: Path, pieces: Iterable[Samples], sample_rate: int) -> None:
     """Like `write_bytes`, piece by piece: all that somebody says in ten hours is more than a gigabyte."""
-    temporary = Path(temporary_beside(path))
-    try:
-        with temporary.open("xb") as file, wave.open(file, "wb") as output:
-            output.setnchannels(1)
-            output.setsampwidth(_SAMPLE_WIDTH)
-            output.setframerate(sample_rate)
-            for piece in pieces:
-                output.writeframes(_pcm(piece))
-        os.replace(temporary, path)
-    except BaseException as error:  # KeyboardInterrupt as well leaves nothing half-written
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        if isinstance(error, OSError):
-            raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another folder") from error
-        raise
+    with stage(path) as temporary, wave.open(temporary, "wb") as output:
+        output.setnchannels(1)
+        output.setsampwidth(_SAMPLE_WIDTH)
+        output.setframerate(sample_rate)
+        for piece in pieces:
+            output.writeframes(_pcm(piece))
 
 
 def make_folder(path: Path) -> None:

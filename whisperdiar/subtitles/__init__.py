@@ -7,11 +7,12 @@ which two people may share a cue, one line each.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from whisperdiar.options import SubtitleRules, subtitle_rules
 from whisperdiar.subtitles._cues import build_cue, draft_cues, reflow_lines
 from whisperdiar.subtitles._limits import Limits
+from whisperdiar.subtitles._shots import Shots, snap_ends, snap_starts
 from whisperdiar.subtitles._streams import split_streams
 from whisperdiar.subtitles._timing import settle
 from whisperdiar.transcript import Transcript
@@ -29,6 +30,7 @@ def cues(
     rules: SubtitleRules | None = None,
     style: str = "none",
     reserved: Mapping[str, int] | None = None,
+    shots: Sequence[float] = (),
 ) -> tuple[Cue, ...]:
     """Subtitle cues, sorted by start.
 
@@ -39,6 +41,7 @@ def cues(
             two people, also with ``voice``.
         reserved: per speaker label, the columns that a writer puts before the first line of a cue, and before each
             line of a cue of two people: a name. More than half a line is not kept free.
+        shots: shot changes of the video in seconds; cues begin and end on them or well away from them.
     """
     rules = rules or subtitle_rules(language=transcript.language)
     limits = Limits.of(rules)
@@ -46,5 +49,9 @@ def cues(
     table = split_streams(transcript.segments, language=transcript.language, rules=rules, reserved=room)
     dash = DASH if style == "dash" or (style == "voice" and not rules.overlap) else None
     found = draft_cues(table, limits, room, overlap=rules.overlap, dash=dash)
-    settle([draft.shown for draft in found], limits)
+    timed = [draft.shown for draft in found]
+    around = Shots.of(shots, limits, framed=rules.fps is not None)
+    snap_starts(timed, around, limits)
+    settle(timed, limits)
+    snap_ends(timed, around, limits)
     return tuple(sorted((build_cue(draft, limits) for draft in found), key=lambda cue: (cue.span.start, cue.span.end)))

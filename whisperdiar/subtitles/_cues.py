@@ -13,7 +13,7 @@ from whisperdiar.subtitles._atoms import Atoms, make_atoms
 from whisperdiar.subtitles._breaks import language_rules
 from whisperdiar.subtitles._division import Part, Search, Surroundings, divide
 from whisperdiar.subtitles._limits import Limits
-from whisperdiar.subtitles._streams import TURN_PAUSE, Turns, surround_alone, surround_together
+from whisperdiar.subtitles._streams import TURN_PAUSE, Sentences, Turns, surround_alone, surround_together
 from whisperdiar.subtitles._timing import TimedCue, spread_starts
 from whisperdiar.text.graphemes import columns
 from whisperdiar.types import Cue, Span, TimedText, Word
@@ -36,7 +36,15 @@ def reflow_lines(cue: Cue, *, rules: SubtitleRules, language: str | None) -> Cue
         full_width=rules.full_width,
     )
     n = len(stream)
-    nothing = Surroundings(cuts=[0.0] * n, barriers=[0] * n, slack=[0] * n, quiet=[0] * n, reserved={}, dash=None)
+    nothing = Surroundings(
+        cuts=[0.0] * n,
+        barriers=[0] * n,
+        slack=[0] * n,
+        quiet=[0] * n,
+        broken=[False] * n,
+        reserved={},
+        dash=None,
+    )
     found = Search(stream, Limits.of(rules), nothing).lines(0, 0)
     if n not in found:
         return cue
@@ -80,9 +88,10 @@ def draft_cues(
         merged, around = surround_together(table, limits, reserved, dash=dash or 0)
         return _draft_part(merged, limits, around, lane="all")
     made: list[Draft] = []
-    turns = Turns(table, limits.tick)
+    turns, sentences = Turns(table, limits.tick), Sentences(table)
     for speaker, stream in table.items():
-        made += _draft_part(stream, limits, surround_alone(speaker, stream, turns, limits, reserved), lane=(speaker,))
+        around = surround_alone(speaker, stream, turns, sentences, limits, reserved)
+        made += _draft_part(stream, limits, around, lane=(speaker,))
     return made if dash is None else join_drafts(made, limits, reserved, dash)
 
 

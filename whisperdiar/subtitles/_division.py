@@ -51,6 +51,8 @@ class Surroundings:
         slack: ticks that a cue which begins with the atom may be late; n entries.
         quiet: for each atom, the tick up to which a cue that begins with it is read without its speaker's name, since
             nobody else has spoken; n entries. Room for the name is kept in any case.
+        broken: for each atom, whether no cue may go on with it after the words before of its speaker: another person's
+            sentence lies between; n entries.
         reserved: columns before the first line of a speaker's cue.
         dash: columns before each line of a dialogue cue, beside those; None where there are none.
     """
@@ -59,6 +61,7 @@ class Surroundings:
     barriers: list[int]
     slack: list[int]
     quiet: list[int]
+    broken: list[bool]
     reserved: Mapping[str | None, int]
     dash: int | None
 
@@ -137,7 +140,9 @@ class Search:
         hard = round(HARD_PAUSE / limits.tick)
         # Between two speakers in one sequence a long pause says nothing: the other one talks in it.
         self.hard = [
-            i > 0 and atoms.starts[i] - atoms.ends[i - 1] > hard and atoms.speakers[i] == atoms.speakers[i - 1]
+            i > 0
+            and atoms.speakers[i] == atoms.speakers[i - 1]
+            and (around.broken[i] or atoms.starts[i] - atoms.ends[i - 1] > hard)
             for i in range(len(atoms))
         ]
 
@@ -260,7 +265,8 @@ class Search:
     ) -> list[tuple[int, float, int, bool]]:
         """Cues of two people, one line each, the first of whom has said his atoms up to `middle`.
 
-        The turns may alternate: what one of them says in several pieces stands on his line.
+        The turns may alternate: what one of them says in several pieces stands on his line, unless the other one's
+        sentence lies between.
         """
         atoms, limits, around = self.atoms, self.limits, self.around
         dash = around.dash or 0
@@ -272,7 +278,7 @@ class Search:
         for last in range(middle + 1, len(atoms) + 1):
             row = last - 1
             speaker = atoms.speakers[row]
-            if speaker not in used:
+            if speaker not in used or (around.broken[row] and row > middle):
                 break
             used[speaker] += atoms.widths[row]
             length += atoms.lengths[row]

@@ -15,6 +15,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from operator import attrgetter
 
 from whisperdiar.options import SubtitleRules
@@ -28,6 +29,8 @@ from whisperdiar.types import Word
 NEVER = 1 << 60
 NAME_AGAIN = 5.0
 """Seconds of silence after which a writer names the speaker again."""
+SENTENCE = 3
+"""Words of another person in a row that no cue bridges; fewer are an interjection."""
 TURN_PAUSE = 0.5
 """A turn begins where its speaker was silent for so many seconds."""
 
@@ -81,6 +84,37 @@ class Turns:
         return self._starts[place] if place < len(self._starts) else NEVER
 
 
+class Sentences:
+    """Where people say `SENTENCE` words in a row: what no cue of another person may bridge.
+
+    ASCII drawing of what `between` tells of the places before each of A's words::
+
+        A: so we   took        the first one      →  False, True before "the"
+        B:              no that is wrong
+        C:    yeah
+    """
+
+    def __init__(self, table: Mapping[str | None, Atoms]) -> None:
+        found: list[tuple[float, float]] = []
+        for stream in table.values():
+            starts = [piece.span.start for piece, opens in zip(stream.pieces, stream.opens, strict=True) if opens]
+            found += zip(starts, starts[SENTENCE - 1 :], strict=False)
+        found.sort()
+        self._firsts = [first for first, _ in found]
+        self._lasts = [last for _, last in found]  # from each on, when the earliest of the last words is begun
+        for i in range(len(found) - 2, -1, -1):
+            self._lasts[i] = min(self._lasts[i], self._lasts[i + 1])
+
+    def between(self, stream: Atoms) -> list[bool]:
+        """For each atom of one speaker, whether another person says a sentence between it and the one before."""
+        spans = [piece.span for piece in stream.pieces]
+        return [False, *(self._lies_between(before.end, after.start) for before, after in pairwise(spans))]
+
+    def _lies_between(self, start: float, end: float) -> bool:
+        place = bisect_left(self._firsts, start)
+        return place < len(self._lasts) and self._lasts[place] < end
+
+
 def find_onsets(stream: Atoms, tick: float) -> list[int]:
     """Where the turns of one speaker begin, in ticks."""
     pause = round(TURN_PAUSE / tick)
@@ -88,7 +122,12 @@ def find_onsets(stream: Atoms, tick: float) -> list[int]:
 
 
 def surround_alone(
-    speaker: str | None, stream: Atoms, turns: Turns, limits: Limits, reserved: Mapping[str | None, int]
+    speaker: str | None,
+    stream: Atoms,
+    turns: Turns,
+    sentences: Sentences,
+    limits: Limits,
+    reserved: Mapping[str | None, int],
 ) -> Surroundings:
     """Of a speaker's own sequence, where cues may overlap in time: the turns of others end the lingering."""
     return Surroundings(
@@ -96,6 +135,7 @@ def surround_alone(
         barriers=[turns.following(speaker, end) - limits.gap for end in stream.ends],
         slack=[limits.late] * len(stream),
         quiet=[-1] * len(stream),  # cues of others share the screen with many, and then writers name both
+        broken=sentences.between(stream),
         reserved=reserved,
         dash=None,
     )
@@ -125,7 +165,9 @@ def surround_together(
 ) -> tuple[Atoms, Surroundings]:
     """All speakers' atoms in one sequence, and what limits its cues."""
     prices = {speaker: cut_prices(stream, limits.tick) for speaker, stream in table.items()}
-    phrases = _interleave(table, prices, limits)
+    sentences = Sentences(table)
+    broken = {speaker: sentences.between(stream) for speaker, stream in table.items()}
+    phrases = _interleave(table, prices, broken, limits)
     merged = select_rows((table[phrase.speaker], row) for phrase in phrases for row in range(phrase.first, phrase.last))
     latest = 0
     for row, start in enumerate(merged.starts):
@@ -136,6 +178,7 @@ def surround_together(
         barriers=[NEVER] * len(merged),
         slack=_slack(phrases, limits),
         quiet=_pauses_between(merged, limits),
+        broken=[broken[phrase.speaker][row] for phrase in phrases for row in range(phrase.first, phrase.last)],
         reserved=reserved,
         dash=dash,
     )
@@ -154,9 +197,12 @@ def _pauses_between(merged: Atoms, limits: Limits) -> list[int]:
 
 
 def _interleave(
-    table: Mapping[str | None, Atoms], prices: Mapping[str | None, list[float]], limits: Limits
+    table: Mapping[str | None, Atoms],
+    prices: Mapping[str | None, list[float]],
+    broken: Mapping[str | None, list[bool]],
+    limits: Limits,
 ) -> list[Phrase]:
-    found = sorted(_split_at_pauses(table, limits), key=lambda phrase: phrase.start)
+    found = sorted(_split_at_pauses(table, broken, limits), key=lambda phrase: phrase.start)
     longest = round(LONGEST_PHRASE / limits.tick)
     parts: list[Phrase] = []
     for phrase, busy in zip(found, _find_busy(found), strict=True):
@@ -174,13 +220,16 @@ def _make_phrase(stream: Atoms, speaker: str | None, first: int, last: int) -> P
     return Phrase(speaker, first, last, stream.starts[first], max(stream.ends[first:last]))
 
 
-def _split_at_pauses(table: Mapping[str | None, Atoms], limits: Limits) -> list[Phrase]:
+def _split_at_pauses(
+    table: Mapping[str | None, Atoms], broken: Mapping[str | None, list[bool]], limits: Limits
+) -> list[Phrase]:
     pause = PHRASE_PAUSE / limits.tick
     found = []
     for speaker, stream in table.items():
         first = 0
         for row in range(1, len(stream) + 1):
-            if row == len(stream) or stream.starts[row] - stream.ends[row - 1] > pause or stream.closes[row - 1]:
+            ends = row == len(stream) or stream.starts[row] - stream.ends[row - 1] > pause or stream.closes[row - 1]
+            if ends or broken[speaker][row]:
                 found.append(_make_phrase(stream, speaker, first, row))
                 first = row
     return found

@@ -35,6 +35,18 @@ def spread_starts(lane: Sequence[TimedCue], limits: Limits) -> None:
         cue.start = max(cue.start, before.start + 1 + limits.gap)
 
 
+def find_following(ordered: Sequence[TimedCue]) -> dict[int, int]:
+    """For each cue, by its place, that of the next one that shares a lane with it, where there is one."""
+    following: dict[int, int] = {}
+    last: dict[object, int] = {}
+    for number, cue in enumerate(ordered):
+        for lane in cue.lanes:
+            if lane in last:
+                following.setdefault(last[lane], number)
+            last[lane] = number
+    return following
+
+
 def settle(cues: Sequence[TimedCue], limits: Limits) -> None:
     """Set the ends.
 
@@ -42,14 +54,8 @@ def settle(cues: Sequence[TimedCue], limits: Limits) -> None:
     another turn, unless it could not be read otherwise; then both are on the screen for at most `limits.over`.
     Between two cues that follow each other is the least gap, which a gap too small to be seen is closed to.
     """
-    following: dict[int, int] = {}
-    last: dict[object, int] = {}
     ordered = sorted(cues, key=lambda cue: cue.start)
-    for number, cue in enumerate(ordered):
-        for lane in cue.lanes:
-            if lane in last:
-                following.setdefault(last[lane], cue.start)
-            last[lane] = number
+    following = {number: ordered[other].start for number, other in find_following(ordered).items()}
     starts = [cue.start for cue in ordered]
     turns = [(cue.start, number) for number, cue in enumerate(ordered) if cue.turn]
     for number, cue in enumerate(ordered):

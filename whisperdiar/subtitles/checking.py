@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from itertools import islice, pairwise
 from typing import Any
 
 from whisperdiar.options import SubtitleRules
+from whisperdiar.subtitles._shots import LEAD_FRAMES, LEAD_S, ZONE_S
 from whisperdiar.text.graphemes import characters, columns, count_words
 from whisperdiar.types import Cue, Span
 
@@ -33,6 +35,7 @@ RULES: Mapping[str, str] = {
     "overlap-with-self": "seconds that two cues of one speaker are shown together",
     "two-speakers": "speakers on one line, or of a cue without dashes and names",
     "off-frame": "seconds from the nearest frame",
+    "shot-change": "seconds between a start or an end and a shot change",
     "unsorted": "seconds that a cue starts before the one above it",
     "empty": "visible characters",
 }
@@ -44,6 +47,8 @@ _NOISE = 1e-6
 """Seconds that binary fractions add up to."""
 _MOST_BESIDE = 10
 """Earlier cues that one cue is said to collide with."""
+_HALF_FRAME = 0.02
+"""Seconds of half a film's frame, where the frame rate is unknown."""
 _FINEST = 0.001
 """Seconds: what the times of a subtitle file are rounded to at least."""
 
@@ -120,6 +125,7 @@ def check(
     shown: Sequence[Sequence[str]] | None = None,
     unit: float = 0.001,
     in_order: bool = True,
+    shots: Sequence[float] = (),
 ) -> Report:
     """Hold cues against rules.
 
@@ -128,6 +134,7 @@ def check(
         shown: the lines of every cue as viewers see them, with names and dashes; the cues' own lines by default.
         unit: seconds that the times of the file are multiples of.
         in_order: whether the format has its cues in the order of time.
+        shots: shot changes of the video in seconds: nothing begins or ends near one, but on it (2 frames before it).
     """
     lines = [list(cue.lines) for cue in cues] if shown is None else [list(item) for item in shown]
     names = _Names(cues)
@@ -143,6 +150,8 @@ def check(
             if right.span.start < left.span.start
         ]
     found += _check_neighbours(cues, rules, unit)
+    if shots:
+        found += _check_shots(cues, sorted(shots), rules, unit)
     speeds = [
         _length(seen, rules) / cue.span.duration for cue, seen in zip(cues, lines, strict=True) if cue.span.duration > 0
     ]
@@ -193,6 +202,21 @@ def _check_time(number: int, cue: Cue, lines: Sequence[str], rules: SubtitleRule
         away = max(abs(time - round(time / rules.frame) * rules.frame) for time in (cue.span.start, cue.span.end))
         if away > unit / 2 + _NOISE:
             yield Violation(number, cue.span, "off-frame", away, unit / 2)
+
+
+def _check_shots(cues: Sequence[Cue], shots: Sequence[float], rules: SubtitleRules, unit: float) -> Iterator[Violation]:
+    """Starts and ends nearer than `ZONE_S` to a shot change, but for those on it and those two frames before it."""
+    slack = unit / 2 + _NOISE + (rules.frame / 2 or _HALF_FRAME)
+    lead = LEAD_FRAMES * rules.frame if rules.frame else LEAD_S
+    for number, cue in enumerate(cues, start=1):
+        for time, right in ((cue.span.start, 0.0), (cue.span.end, lead)):
+            place = bisect_left(shots, time)
+            around = shots[max(0, place - 1) : place + 1]
+            # Half a second is not a whole number of frames at every rate.
+            near = [shot for shot in around if abs(time - shot) < ZONE_S - slack]
+            if near and all(abs(shot - time - right) > slack for shot in around):
+                away = min(abs(time - shot) for shot in near)
+                yield Violation(number, cue.span, "shot-change", away, ZONE_S)
 
 
 class _Names:

@@ -62,7 +62,7 @@ def read_text(path: str | os.PathLike[str]) -> str:
     except UnicodeDecodeError as error:
         known = encoding.removesuffix("-sig").upper()
         cause = f"this is no {known} text (byte {error.start}); is it the right file?"
-        raise FormatError(f"{_format_path(path)}: {cause}") from error
+        raise FormatError(f"{format_path(path)}: {cause}") from error
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
@@ -74,13 +74,13 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
     try:
         return Path(path).read_bytes()
     except FileNotFoundError as error:
-        raise FormatError(f"{_format_path(path)}: there is no such file; check the name") from error
+        raise FormatError(f"{format_path(path)}: there is no such file; check the name") from error
     except IsADirectoryError as error:
-        raise FormatError(f"{_format_path(path)}: this is a folder; give the name of a file in it") from error
+        raise FormatError(f"{format_path(path)}: this is a folder; give the name of a file in it") from error
     except OSError as error:
-        raise FormatError(f"{_format_path(path)}: it cannot be read ({error.strerror})") from error
+        raise FormatError(f"{format_path(path)}: it cannot be read ({error.strerror})") from error
     except ValueError as error:  # a NUL in the name
-        raise FormatError(f"{_format_path(path)}: no file can have this name ({error})") from error
+        raise FormatError(f"{format_path(path)}: no file can have this name ({error})") from error
 
 
 def write_text(path: str | os.PathLike[str], text: str, *, sync: bool = False, replace: bool = True) -> None:
@@ -92,7 +92,7 @@ def write_text(path: str | os.PathLike[str], text: str, *, sync: bool = False, r
     try:
         data = text.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise OutputError(f"{_format_path(path)}: the text holds half a character ({error.reason})") from error
+        raise OutputError(f"{format_path(path)}: the text holds half a character ({error.reason})") from error
     write_bytes(path, data, sync=sync, replace=replace)
 
 
@@ -113,9 +113,9 @@ def write_bytes(path: str | os.PathLike[str], data: bytes, *, sync: bool = False
     try:
         _write(os.fspath(path), data, sync, replace)
     except OSError as error:
-        raise OutputError(f"{_format_path(path)}: {explain_write_error(error)}") from error
+        raise OutputError(f"{format_path(path)}: {explain_write_error(error)}") from error
     except ValueError as error:  # a NUL in the name
-        raise OutputError(f"{_format_path(path)}: no file can have this name ({error})") from error
+        raise OutputError(f"{format_path(path)}: no file can have this name ({error})") from error
 
 
 @contextlib.contextmanager
@@ -130,25 +130,17 @@ def stage(path: str | os.PathLike[str], *, sync: bool = False, replace: bool = T
     try:
         target = os.path.realpath(os.fspath(path))
         before = _status(target)
+        _refuse_folder(before)
         if before is not None and not stat.S_ISREG(before.st_mode):
-            raise OutputError(f"{_format_path(path)}: this is no file, and only a file can be written here")
+            raise OutputError(f"{format_path(path)}: this is no file, and only a file can be written here")
         _check_allowed(target, before)
-        temporary = temporary_beside(target)
-        try:
+        with _replace(target, before, sync=sync, replace=replace) as temporary:
             os.close(os.open(temporary, _CREATE, 0o666))
             yield temporary
-            if before is not None:
-                _keep_status(temporary, before)
             if sync:
                 _sync(temporary)
-            _move(temporary, target, replace)
-            if sync:
-                _sync(os.path.dirname(target))
-        finally:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
     except OSError as error:
-        raise OutputError(f"{_format_path(path)}: {explain_write_error(error)}") from error
+        raise OutputError(f"{format_path(path)}: {explain_write_error(error)}") from error
 
 
 def check_writable(path: str | os.PathLike[str], *, tried: set[str] | None = None) -> None:
@@ -169,8 +161,7 @@ def check_writable(path: str | os.PathLike[str], *, tried: set[str] | None = Non
             os.fstat(descriptor)
             return
         before = _status(text)
-        if before is not None and stat.S_ISDIR(before.st_mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        _refuse_folder(before)
         _check_allowed(text, before)
         folder = os.path.dirname(os.path.realpath(text))
         if (before is None or stat.S_ISREG(before.st_mode)) and folder not in (tried or ()):
@@ -178,9 +169,9 @@ def check_writable(path: str | os.PathLike[str], *, tried: set[str] | None = Non
             if tried is not None:
                 tried.add(folder)
     except OSError as error:
-        raise OutputError(f"{_format_path(path)}: {explain_write_error(error)}") from error
+        raise OutputError(f"{format_path(path)}: {explain_write_error(error)}") from error
     except ValueError as error:  # a NUL in the name
-        raise OutputError(f"{_format_path(path)}: no file can have this name ({error})") from error
+        raise OutputError(f"{format_path(path)}: no file can have this name ({error})") from error
 
 
 def check_folder(path: str | os.PathLike[str]) -> None:
@@ -192,7 +183,7 @@ def check_folder(path: str | os.PathLike[str]) -> None:
     try:
         _try_folder(os.path.realpath(os.fspath(path)))
     except OSError as error:
-        raise OutputError(f"{_format_path(path)}: {explain_write_error(error)}") from error
+        raise OutputError(f"{format_path(path)}: {explain_write_error(error)}") from error
 
 
 def is_there(path: str | os.PathLike[str]) -> bool:
@@ -230,6 +221,12 @@ def temporary_beside(target: str | os.PathLike[str]) -> str:
     return os.path.join(folder, f".whisperdiar-{os.getpid()}-{secrets.token_hex(8)}.tmp")
 
 
+def format_path(path: str | os.PathLike[str]) -> str:
+    """A path as it stands in a message: on one line, whatever it holds."""
+    text = os.fspath(path)
+    return text if text.isprintable() else repr(text)
+
+
 def explain_write_error(error: OSError) -> str:
     """Why a file cannot be written, and what to do."""
     return _CAUSES.get(error.errno or 0) or f"it cannot be written: {error.strerror or error}"
@@ -242,13 +239,18 @@ def _write(path: str, data: bytes, sync: bool, replace: bool) -> None:
         _write_all(os.dup(descriptor), data, sync=False)
         return
     before = _status(path)
-    if before is not None and stat.S_ISDIR(before.st_mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    _refuse_folder(before)
     if before is not None and not stat.S_ISREG(before.st_mode):
         _write_all(os.open(path, os.O_WRONLY), data, sync=False)
         return
     _check_allowed(path, before)
-    _replace(os.path.realpath(path), data, before, sync, replace)
+    with _replace(os.path.realpath(path), before, sync=sync, replace=replace) as temporary:
+        _write_all(os.open(temporary, _CREATE, 0o666), data, sync=sync)
+
+
+def _refuse_folder(before: os.stat_result | None) -> None:
+    if before is not None and stat.S_ISDIR(before.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
 
 
 def _check_allowed(path: str, before: os.stat_result | None) -> None:
@@ -269,16 +271,12 @@ def _try_folder(folder: str) -> None:
 
 
 def _is_running(process: int) -> bool:
-    """Whether a process of this number runs; Windows, where asking would end it, does not let its files go anyway."""
-    if os.name != "posix":
-        return False
+    import psutil  # here, because most runs find nothing to sweep
+
     try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
+        return bool(psutil.pid_exists(process))
+    except OverflowError:  # no system has such a number
         return False
-    except OSError:  # somebody else's
-        return True
-    return True
 
 
 def _move(temporary: str, target: str, replace: bool) -> None:
@@ -298,19 +296,20 @@ def _move(temporary: str, target: str, replace: bool) -> None:
         os.unlink(temporary)
 
 
-def _replace(target: str, data: bytes, before: os.stat_result | None, sync: bool, replace: bool) -> None:
+@contextlib.contextmanager
+def _replace(target: str, before: os.stat_result | None, *, sync: bool, replace: bool) -> Iterator[str]:
+    """A temporary name beside the target, which gets the target's in the end, or is removed."""
     temporary = temporary_beside(target)
     try:
-        _write_all(os.open(temporary, _CREATE, 0o666), data, sync=sync)
+        yield temporary
         if before is not None:
             _keep_status(temporary, before)
         _move(temporary, target, replace)
-    except BaseException:  # KeyboardInterrupt above all
+        if sync:
+            _sync(os.path.dirname(target))
+    finally:  # KeyboardInterrupt as well leaves nothing half-written
         with contextlib.suppress(OSError):
             os.unlink(temporary)
-        raise
-    if sync:
-        _sync(os.path.dirname(target))
 
 
 def _keep_status(temporary: str, before: os.stat_result) -> None:
@@ -361,8 +360,3 @@ def _descriptor(path: str) -> int | None:
             return None
         path = os.path.join(folder, os.readlink(absolute))
     return None
-
-
-def _format_path(path: str | os.PathLike[str]) -> str:
-    text = str(Path(path))
-    return text if text.isprintable() else ascii(text)

@@ -13,7 +13,6 @@ import errno
 import math
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,11 +75,14 @@ def available_memory(kind: str, index: int = 0) -> int | None:
     if kind == "cuda":
         library = _cuda_driver()
         return None if library is None else read_free_on_gpu(library, index)
-    if sys.platform == "linux":
-        return read_free_on_linux(Path("/"))
-    if sys.platform == "darwin":
-        return _free_on_macos()
-    return _free_on_windows() if sys.platform == "win32" else None
+    import psutil  # here, because most commands do without it
+
+    try:
+        free = int(psutil.virtual_memory().available)
+    except (OSError, psutil.Error):
+        return None
+    left = read_memory_left_on_linux(Path("/")) if sys.platform == "linux" else None
+    return free if left is None else min(free, left)
 
 
 _NO_MEMORY = (
@@ -143,24 +145,25 @@ def return_free_memory() -> None:
 
 def usable_cores() -> int:
     """CPU cores (as the system counts them) that this process may use; a container's share counts."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    import psutil
+
+    process = psutil.Process()  # macOS lets no process be bound to some of the cores
+    allowed = len(process.cpu_affinity()) if hasattr(process, "cpu_affinity") else os.cpu_count() or 1
     share = read_cpu_share_on_linux(Path("/")) if sys.platform == "linux" else None
     return max(1, min(allowed, math.ceil(share))) if share else max(1, allowed)
 
 
-def read_free_on_linux(root: Path) -> int | None:
-    """MemAvailable, or less where a control group leaves less; `root` is where ``proc`` and ``sys`` lie."""
-    text = _read(root / "proc/meminfo")
-    found = re.search(r"^MemAvailable:\s+(\d+) kB", text or "", re.MULTILINE)
-    limits = [int(found[1]) * 1024] if found else []
+def read_memory_left_on_linux(root: Path) -> int | None:
+    """Bytes that the control groups leave, None where they set no limit; `root` is where ``proc`` and ``sys`` lie."""
+    found = []
     for folder in _cgroups(root, "memory"):
         limit = _number(folder / "memory.max", folder / "memory.limit_in_bytes")
         used = _number(folder / "memory.current", folder / "memory.usage_in_bytes")
         if limit is not None and used is not None:
             # The pages of files that nobody touched lately count as used, and are given back when memory is wanted.
             cached = re.search(r"^(?:total_)?inactive_file (\d+)", _read(folder / "memory.stat") or "", re.MULTILINE)
-            limits.append(max(0, limit - used + (int(cached[1]) if cached else 0)))
-    return min(limits) if limits else None
+            found.append(max(0, limit - used + (int(cached[1]) if cached else 0)))
+    return min(found, default=None)
 
 
 def read_cpu_share_on_linux(root: Path) -> float | None:
@@ -199,46 +202,6 @@ def _number(*paths: Path) -> int | None:
     """The number in the first of these files that is there; None also for ``max``."""
     texts = [text.strip() for path in paths if (text := _read(path)) is not None]
     return int(texts[0]) if texts and texts[0].isdigit() else None
-
-
-def _free_on_macos() -> int | None:
-    try:
-        done = subprocess.run(["/usr/bin/vm_stat"], capture_output=True, text=True, timeout=5, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return parse_vm_stat(done.stdout)
-
-
-def parse_vm_stat(text: str) -> int | None:
-    """Bytes in the pages that macOS's ``vm_stat`` lists as free, inactive, speculative or purgeable."""
-    size = re.search(r"page size of (\d+) bytes", text)
-    pages = re.findall(r"^Pages (?:free|inactive|speculative|purgeable):\s+(\d+)\.", text, re.MULTILINE)
-    return int(size[1]) * sum(map(int, pages)) if size and pages else None
-
-
-class _MemoryStatus(ctypes.Structure):
-    """MEMORYSTATUSEX of the Windows API."""
-
-    _fields_ = (
-        ("length", ctypes.c_uint32),
-        ("load", ctypes.c_uint32),
-        ("total", ctypes.c_uint64),
-        ("available", ctypes.c_uint64),
-        ("total_paged", ctypes.c_uint64),
-        ("available_paged", ctypes.c_uint64),
-        ("total_virtual", ctypes.c_uint64),
-        ("available_virtual", ctypes.c_uint64),
-        ("available_extended", ctypes.c_uint64),
-    )
-
-
-def _free_on_windows() -> int | None:
-    """By GlobalMemoryStatusEx. (Written after its documentation, not run on Windows yet.)"""
-    status = _MemoryStatus(length=ctypes.sizeof(_MemoryStatus))
-    libraries: Any = getattr(ctypes, "windll", None)
-    if libraries is None or not libraries.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)):
-        return None
-    return int(status.available)
 
 
 def _cuda_driver() -> Any:

@@ -27,6 +27,14 @@ vi:vie:vietnamese yi:yid:yiddish yo:yor:yoruba zh:zho:chinese yue:-:cantonese
 tokens (openai/whisper, tokenizer.py)."""
 _OTHERS = "eo:epo fy:fry ga:gle jv:jav ku:kur ky:kir nb:nob ug:uig"
 """ISO 639-1 and 639-2/T of languages that subtitles come in and Whisper does not know under that code."""
+_ISO_639_1 = """
+aa ab ae af ak am an ar as av ay az ba be bg bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee el en eo es
+et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is it iu ja jv ka kg ki
+kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb nd ne ng nl nn no
+nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg sh si sk sl sm sn so sq sr ss st su sv sw ta
+te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu
+"""
+"""All codes of two letters (Library of Congress, ISO 639-2 Registration Authority); `sh` is withdrawn and met."""
 _BIBLIOGRAPHIC_CODES = """
 alb:sqi arm:hye baq:eus bur:mya chi:zho cze:ces dut:nld fre:fra geo:kat ger:deu gre:ell ice:isl mac:mkd mao:mri may:msa
 per:fas rum:ron slo:slk tib:bod wel:cym
@@ -60,6 +68,7 @@ _CODES = {name: code for code, name in _NAMES.items()} | {
     for code, names in (row.split(":") for row in _OTHER_NAMES.split())
     for name in names.split(",")
 }
+_TWO_LETTERS = frozenset({*_ISO_639_1.split(), *_NAMES})
 _THREE_LETTERS = {code: three for code, three, _ in _ROWS if three != "-"} | _pairs(_OTHERS)
 _BIBLIOGRAPHIC = _pairs(_BIBLIOGRAPHIC_CODES)
 
@@ -81,13 +90,16 @@ def language_code(language: str | None) -> str | None:
     """The code of a language that a person named by its code (with a region or not) or by its name.
 
     Raises:
-        InvalidOption: it is neither.
+        InvalidOption: it is neither, or no language has a code of these two letters.
     """
     if language is None:
         return None
     code = find_code(language.strip().casefold())
     if code is None or not re.fullmatch("[a-z]{2,3}([-_][a-z0-9]{2,8})*", code):
         raise InvalidOption(f"--language {language}: give a name or a code, such as German or de{suggest(language)}")
+    base = re.split("[-_]", code)[0]
+    if len(base) == 2 and base not in _TWO_LETTERS:
+        raise InvalidOption(f"--language {language}: no language has the code {base}; give one such as en or ru")
     return code
 
 

@@ -11,11 +11,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from whisperdiar.contracts import Progress, Reloading, no_progress
+from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import BackendBroken, UnsupportedRequest
 from whisperdiar.frameworks.torch import (
+    TorchBackend,
     choose_device,
-    free_memory,
     import_module,
     limit_cpu_threads,
     require,
@@ -23,7 +23,7 @@ from whisperdiar.frameworks.torch import (
     translate_memory_errors,
 )
 from whisperdiar.models.sources import Source
-from whisperdiar.options import SAMPLE_RATE_HZ, Runtime, VadSettings
+from whisperdiar.options import SAMPLE_RATE_HZ, VadSettings
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Samples, Span, merge_spans
 
 REPOSITORY = "speechbrain/vad-crdnn-libriparty"
@@ -39,7 +39,7 @@ _THREADS = 1  # the network is so small that more of them mostly wait for each o
 _STILL = 2.0**-16  # half a step of 16-bit audio
 
 
-class Backend(Reloading):
+class Backend(TorchBackend[VadSettings, Any]):
     """Speech by a network that looks at windows of 10 s; finds more and misses less than `silero`, with more noise."""
 
     name: ClassVar[str] = "crdnn"
@@ -55,20 +55,13 @@ class Backend(Reloading):
     )
     settings_type: ClassVar[type] = VadSettings
 
-    def __init__(self, settings: VadSettings | None = None, *, runtime: Runtime | None = None) -> None:
-        self.settings = settings or VadSettings()
-        self.runtime = runtime or Runtime()
-        self._model: Any = None
-
-    def prepare(self, *, progress: Progress = no_progress) -> None:
+    def _load(self, progress: Progress) -> Any:
         """Import SpeechBrain, find the checkpoint and load it. Nothing is written beside the hub's own cache.
 
         Raises:
             BackendMissing, BackendBroken: SpeechBrain cannot be used, or the folder holds another kind of model.
             ModelUnavailable: the checkpoint is not here and cannot be fetched.
         """
-        if self._model is not None:
-            return
         # In this order: an import takes seconds, and is in vain where there is no checkpoint.
         require("speechbrain", package="SpeechBrain", extra=_EXTRA)
         source = Source.of(self.settings.model or REPOSITORY, self.runtime, progress=progress)
@@ -94,13 +87,7 @@ class Backend(Reloading):
                 f"{folder} is made for {model.sample_rate} Hz and frames of {model.time_resolution} s; "
                 f"give one for {SAMPLE_RATE_HZ} Hz and 0.01 s, such as {REPOSITORY}"
             )
-        self._model = model
-
-    def release(self) -> None:
-        """Drop the network and the memory that it holds; the next `detect` loads it again."""
-        if self._model is not None:
-            self._model = None
-            free_memory()
+        return model
 
     def record(self) -> BackendRecord:
         return BackendRecord(self.name, model=self.settings.model or REPOSITORY)
@@ -118,7 +105,7 @@ class Backend(Reloading):
             raise UnsupportedRequest(f"{audio.sample_rate} Hz: crdnn needs {SAMPLE_RATE_HZ} Hz audio")
         if audio.samples.shape[1] == 0:
             return ()
-        self.prepare()
+        self._require()  # on as many threads as it likes
         with (
             limit_cpu_threads(self.runtime.threads or _THREADS),
             translate_memory_errors("crdnn", remedy="use --device cpu"),
@@ -162,7 +149,8 @@ class Backend(Reloading):
         n_frames = windows.shape[1] // _FRAME_SAMPLES
         with torch.inference_mode():
             # Centred analysis gives one frame more than the window has; SpeechBrain drops it as well.
-            found = self._model.get_speech_prob_chunk(torch.from_numpy(windows).to(self._model.device))
+            model = self._require()
+            found = model.get_speech_prob_chunk(torch.from_numpy(windows).to(model.device))
             scores = found[:, :n_frames, 0].cpu()
             # Digital silence has features without variance, which the network takes for speech.
             frames = windows[:, : n_frames * _FRAME_SAMPLES].reshape(len(windows), n_frames, _FRAME_SAMPLES)
@@ -171,7 +159,7 @@ class Backend(Reloading):
 
     def _boundaries(self, probabilities: Any) -> list[tuple[float, float]]:
         """Start and end in seconds, by SpeechBrain's own post-processing."""
-        model = self._model
+        model = self._require()
         onset = _ONSET if self.settings.threshold is None else self.settings.threshold
         active = model.apply_threshold(probabilities, activation_th=onset, deactivation_th=onset * _OFFSET_RATIO)
         # get_boundaries joins a frame of its own to this tensor on the model's device.

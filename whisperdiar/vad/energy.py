@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d, percentile_filter, uniform_filter1d
 
-from whisperdiar.contracts import Progress, no_progress
-from whisperdiar.options import EnergySettings, Runtime
-from whisperdiar.types import Audio, BackendInfo, BackendRecord, Span
+from whisperdiar.contracts import BaseBackend, Progress, no_progress
+from whisperdiar.options import EnergySettings
+from whisperdiar.types import Audio, BackendInfo, Span
 from whisperdiar.vad._level import speech_gain
 from whisperdiar.vad._spans import spans_from_scores
 
@@ -19,7 +19,7 @@ _SPEECH_DB = -30.0
 _BLOCK_FRAMES = 60_000  # 10 minutes
 
 
-class Backend:
+class Backend(BaseBackend[EnergySettings]):
     """Loudness against a noise floor that follows the recording."""
 
     name: ClassVar[str] = "energy"
@@ -27,16 +27,6 @@ class Backend:
         summary="loudness above the noise floor; for clean recordings", licence="MIT", streaming=False
     )
     settings_type: ClassVar[type] = EnergySettings
-
-    def __init__(self, settings: EnergySettings | None = None, *, runtime: Runtime | None = None) -> None:
-        self.settings = settings or EnergySettings()
-        self.runtime = runtime or Runtime()
-
-    def prepare(self, *, progress: Progress = no_progress) -> None:
-        """Nothing is needed."""
-
-    def record(self) -> BackendRecord:
-        return BackendRecord(self.name)
 
     def detect(self, audio: Audio, *, progress: Progress = no_progress) -> tuple[Span, ...]:
         settings = self.settings

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.contracts import LoadingBackend, Progress, no_progress
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.formats import speech
-from whisperdiar.options import FileSettings, Runtime
+from whisperdiar.options import FileSettings
 from whisperdiar.system.files import read_text
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Span, merge_spans
 
 
-class Backend:
+class Backend(LoadingBackend[FileSettings, str]):
     """Reads where somebody speaks; times in the file count from the start of the recording."""
 
     name: ClassVar[str] = "file"
@@ -22,16 +22,10 @@ class Backend:
     )
     settings_type: ClassVar[type] = FileSettings
 
-    def __init__(self, settings: FileSettings | None = None, *, runtime: Runtime | None = None) -> None:
-        self.settings = settings or FileSettings()
-        self.runtime = runtime or Runtime()
-        self._text: str | None = None
-
-    def prepare(self, *, progress: Progress = no_progress) -> None:  # noqa: ARG002 - nothing is fetched
+    def _load(self, progress: Progress) -> str:  # noqa: ARG002 - nothing is fetched
         if not self.settings.path:
             raise InvalidOption("speech regions from a file: name it with --speech FILE")
-        if self._text is None:
-            self._text = read_text(Path(self.settings.path))
+        return read_text(Path(self.settings.path))
 
     def record(self) -> BackendRecord:
         return BackendRecord(self.name, model=Path(self.settings.path).name)
@@ -42,10 +36,10 @@ class Backend:
         Raises:
             FormatError: the file cannot be read, or is of another recording.
         """
-        self.prepare()
+        text = self._require()
         try:
             regions = speech.loads(
-                self._text or "",
+                text,
                 suffix=Path(self.settings.path).suffix,
                 recording_id=self.settings.recording or audio.recording_id,
             )

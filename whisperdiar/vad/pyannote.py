@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from whisperdiar.contracts import Progress, Reloading, no_progress
+from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import BackendError, InvalidOption, UnsupportedRequest, WhisperdiarError
 from whisperdiar.frameworks.pyannote import (
     EXTRA,
@@ -24,15 +24,15 @@ from whisperdiar.frameworks.pyannote import (
     silence_pyannote,
 )
 from whisperdiar.frameworks.torch import (
+    TorchBackend,
     choose_device,
-    free_memory,
     limit_cpu_threads,
     require,
     summarise_error,
     translate_memory_errors,
 )
 from whisperdiar.models.sources import Source
-from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
+from whisperdiar.options import SAMPLE_RATE_HZ
 from whisperdiar.options.pyannote_vad import MULTI_LABEL_THRESHOLD, PyannoteVadSettings
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Span, merge_spans
 
@@ -40,7 +40,7 @@ REPOSITORY = "pyannote/segmentation-3.0"
 _REMEDY = "lower batch_size (such as 8), or use --device cpu"
 
 
-class Backend(Reloading):
+class Backend(TorchBackend[PyannoteVadSettings, Any]):
     """Speech by the network that pyannote's diarization begins with; hears overlapped and far speech well."""
 
     name: ClassVar[str] = "pyannote"
@@ -57,13 +57,9 @@ class Backend(Reloading):
     )
     settings_type: ClassVar[type] = PyannoteVadSettings
 
-    def __init__(self, settings: PyannoteVadSettings | None = None, *, runtime: Runtime | None = None) -> None:
-        self.settings = settings or PyannoteVadSettings()
-        self.runtime = runtime or Runtime()
-        self._pipeline: Any = None
-        self._source: Source | None = None
+    _source: Source | None = None
 
-    def prepare(self, *, progress: Progress = no_progress) -> None:
+    def _load(self, progress: Progress) -> Any:
         """Find the segmentation, import pyannote.audio, load it.
 
         Raises:
@@ -71,8 +67,6 @@ class Backend(Reloading):
             ModelUnavailable: the file is not here and cannot be fetched; gated ones need the variable HF_TOKEN.
             InvalidOption: a model of another kind, or a threshold for one that has none.
         """
-        if self._pipeline is not None:
-            return
         # In this order: the import takes seconds, and is in vain where the model is not at hand.
         require("pyannote.audio", package="pyannote.audio", extra=EXTRA)
         named = self.settings.model or REPOSITORY
@@ -80,8 +74,9 @@ class Backend(Reloading):
         weights = find_weights(source, fine_tuned=True)
         device = choose_device(self.runtime, extra=EXTRA)
         with silence_pyannote(), limit_cpu_threads(self.runtime.threads):
-            self._pipeline = self._build(weights, device)
+            pipeline = self._build(weights, device)
         self._source = source
+        return pipeline
 
     def _build(self, weights: Path, device: str) -> Any:
         """pyannote.audio's pipeline with its parameters, on its device."""
@@ -117,17 +112,11 @@ class Backend(Reloading):
         pipeline.instantiate(parameters)
         return pipeline.to(torch.device(device))
 
-    def release(self) -> None:
-        """Drop the network and the memory that it holds; the next `detect` loads it again."""
-        if self._pipeline is not None:
-            self._pipeline = None
-            free_memory()
-
     def record(self) -> BackendRecord:
         details: dict[str, Any] = {}
-        if self._pipeline is not None:
-            parameters = self._pipeline.parameters(instantiated=True)
-            details = {"source": str(self._source), "device": str(self._pipeline.device), "parameters": parameters}
+        if self._loaded is not None:
+            parameters = self._loaded.parameters(instantiated=True)
+            details = {"source": str(self._source), "device": str(self._loaded.device), "parameters": parameters}
         return BackendRecord(self.name, model=self.settings.model or REPOSITORY, details=details)
 
     def detect(self, audio: Audio, *, progress: Progress = no_progress) -> tuple[Span, ...]:
@@ -143,14 +132,14 @@ class Backend(Reloading):
             raise UnsupportedRequest(f"{audio.sample_rate} Hz: pyannote needs {SAMPLE_RATE_HZ} Hz audio")
         if audio.samples.shape[1] == 0:
             return ()
-        self.prepare()
+        pipeline = self._require()
         try:
             with (
                 silence_pyannote(),
                 limit_cpu_threads(self.runtime.threads),
                 translate_memory_errors("pyannote", remedy=_REMEDY),
             ):
-                speech = self._pipeline._binarize(self._scores(audio, progress))
+                speech = pipeline._binarize(self._scores(audio, progress))
         except WhisperdiarError:
             raise
         except Exception as error:  # whatever PyTorch makes of odd sound
@@ -173,7 +162,7 @@ class Backend(Reloading):
         import torch
 
         core = import_pyannote("pyannote.core")
-        inference = self._pipeline._segmentation
+        inference = self._require()._segmentation
         scores = []
         pieces = self._pieces(audio.samples.shape[1])
         for first, last in pieces:
@@ -197,7 +186,7 @@ class Backend(Reloading):
 
     def _pieces(self, n_samples: int) -> list[tuple[int, int]]:
         """First and last sample of each batch of windows; a window that does not fit comes alone, as in the library."""
-        inference = self._pipeline._segmentation
+        inference = self._require()._segmentation
         length = inference.model.audio.get_num_samples(inference.duration)
         step = round(inference.step * SAMPLE_RATE_HZ)
         n_whole = (n_samples - length) // step + 1 if n_samples >= length else 0

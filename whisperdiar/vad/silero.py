@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from whisperdiar.contracts import Progress, Reloading, no_progress
+from whisperdiar.contracts import BaseBackend, Progress, no_progress
 from whisperdiar.errors import BackendBroken, UnsupportedRequest
-from whisperdiar.options import SAMPLE_RATE_HZ, Runtime, VadSettings
+from whisperdiar.options import SAMPLE_RATE_HZ, VadSettings
 from whisperdiar.system.telemetry import disable_telemetry
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Span
 from whisperdiar.vad._level import speech_gain
@@ -26,7 +26,7 @@ _SPEECH_DB = -20.0  # its probabilities depend on the level; at this one it miss
 _HYSTERESIS = 0.15  # speech goes on down to this much below the threshold, as in the reference implementation
 
 
-class Backend(Reloading):
+class Backend(BaseBackend[VadSettings]):
     """Speech by a small recurrent network on windows of 32 ms."""
 
     name: ClassVar[str] = "silero"
@@ -38,10 +38,7 @@ class Backend(Reloading):
     )
     settings_type: ClassVar[type] = VadSettings
 
-    def __init__(self, settings: VadSettings | None = None, *, runtime: Runtime | None = None) -> None:
-        self.settings = settings or VadSettings()
-        self.runtime = runtime or Runtime()
-        self._model: Any = None
+    _model: Any = None  # faster-whisper keeps it for the whole process, so that none of ours could free it
 
     def prepare(self, *, progress: Progress = no_progress) -> None:  # noqa: ARG002 - nothing is fetched
         if self._model is not None:

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from whisperdiar import Audio, Diarization, Progress, Span, SpeakerCount, Turn
-from whisperdiar.contracts import no_progress
+from whisperdiar.contracts import BaseBackend, no_progress
 from whisperdiar.errors import InvalidOption
-from whisperdiar.options import Runtime
-from whisperdiar.types import BackendInfo, BackendRecord, speaker_label
+from whisperdiar.types import BackendInfo, speaker_label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +26,7 @@ class Settings:
             raise InvalidOption(f"people={self.people}: give a number of 1 or more")
 
 
-class Backend:
+class Backend(BaseBackend[Settings]):
     """Diarizer by turn-taking alone."""
 
     name = "alternate"
@@ -38,15 +37,6 @@ class Backend:
         caution="it hears no voices, so speakers are guessed",
     )
     settings_type = Settings
-
-    def __init__(self, settings: Settings | None = None, *, runtime: Runtime | None = None) -> None:
-        self.settings, self.runtime = settings or Settings(), runtime or Runtime()
-
-    def prepare(self, *, progress: Progress = no_progress) -> None:
-        """Nothing is loaded; heavy imports and downloads would stand here."""
-
-    def record(self) -> BackendRecord:
-        return BackendRecord(self.name)
 
     def diarize(
         self,

@@ -19,9 +19,9 @@ from itertools import pairwise
 
 from whisperdiar.asr._shared.hallucinations import normalise_text
 from whisperdiar.asr._shared.syllables import Syllables
-from whisperdiar.asr._shared.word_times import divide_time, max_word_duration, repair_spans
+from whisperdiar.asr._shared.word_times import max_word_duration, repair_spans
 from whisperdiar.text.punctuation import SENTENCE_END, last_mark
-from whisperdiar.types import Span, Word, merge_spans, total_duration
+from whisperdiar.types import Span, Word, divide_time, merge_spans, total_duration
 
 MIN_GAP_S = 1.5
 """Less speech than this may well be a word that is drawn out, or a cough."""

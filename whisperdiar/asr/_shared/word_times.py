@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from itertools import accumulate, pairwise
+from itertools import pairwise
 
-from whisperdiar.types import Span, total_duration
+from whisperdiar.types import Span, divide_time, total_duration
 
 MIN_WORD_S = 0.02
 """What a word gets at least, as long as its piece has room for all of them; Whisper tells times in such steps."""
@@ -61,13 +61,6 @@ def max_word_duration(text: str) -> float:
         elif character.isalpha() or character in "%&@#":
             letters += 1
     return _LONGEST_BASE_S + letters * _LONGEST_PER_LETTER_S + signs * _LONGEST_PER_SIGN_S
-
-
-def divide_time(start: float, end: float, weights: Sequence[int]) -> list[tuple[float, float]]:
-    """A stretch of time divided among words by `weights`."""
-    sums = list(accumulate(weights, initial=0))
-    edges = [min(end, start + (end - start) * part / (sums[-1] or 1)) for part in sums]
-    return list(pairwise(edges))
 
 
 def _sort_times(times: Sequence[tuple[float, float]], piece: Span) -> list[Span]:

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
-from whisperdiar.asr._shared.word_times import divide_time, repair_spans
+from whisperdiar.asr._shared.word_times import repair_spans
 from whisperdiar.text.punctuation import SENTENCE_END, last_mark
-from whisperdiar.types import Span, Word
+from whisperdiar.types import Span, Word, divide_time
 
 UNSPACED_LANGUAGES = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
 """Whisper's codes of languages that are written without spaces between words."""

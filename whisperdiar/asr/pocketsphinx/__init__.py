@@ -14,9 +14,9 @@ import numpy as np
 
 from whisperdiar.asr._shared.chunking import cut_pieces, find_quietest
 from whisperdiar.asr.pocketsphinx.engine import FRAME_S, LocalDecoder, SphinxWord, decode_all
-from whisperdiar.contracts import Progress, Reloading, no_progress
+from whisperdiar.contracts import LoadingBackend, Progress, no_progress
 from whisperdiar.errors import UnsupportedRequest
-from whisperdiar.options import SAMPLE_RATE_HZ, PocketSphinxSettings, Runtime
+from whisperdiar.options import SAMPLE_RATE_HZ, PocketSphinxSettings
 from whisperdiar.system.machine import usable_cores
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Samples, Span, Transcription, Word, total_duration
 
@@ -35,7 +35,7 @@ _MOST_PROCESSES = 8
 """Each holds the model; a share of many cores is no reason to load it a hundred times."""
 
 
-class Backend(Reloading):
+class Backend(LoadingBackend[PocketSphinxSettings, LocalDecoder]):
     """English words by PocketSphinx."""
 
     name: ClassVar[str] = "pocketsphinx"
@@ -48,25 +48,14 @@ class Backend(Reloading):
     )
     settings_type: ClassVar[type[PocketSphinxSettings]] = PocketSphinxSettings
 
-    def __init__(self, settings: PocketSphinxSettings | None = None, *, runtime: Runtime | None = None) -> None:
-        self.settings = settings or PocketSphinxSettings()
-        self.runtime = runtime or Runtime()
-        self._decoder: LocalDecoder | None = None
-
-    def prepare(self, *, progress: Progress = no_progress) -> None:  # noqa: ARG002 - nothing is fetched
-        """Loads the package's model.
-
-        Raises:
-            BackendMissing: the package is not installed.
-            BackendBroken: it cannot be used.
-        """
-        self._load()
+    def _load(self, progress: Progress) -> LocalDecoder:  # noqa: ARG002 - the package brings its model
+        return LocalDecoder()
 
     def record(self) -> BackendRecord:
         """The package's version and the longest piece."""
         details: dict[str, object] = {"max_chunk": self.settings.max_chunk}
-        if self._decoder is not None:
-            details["version"] = self._decoder.version
+        if self._loaded is not None:
+            details["version"] = self._loaded.version
         return BackendRecord(self.name, "en-us", details=details)
 
     def transcribe(
@@ -100,16 +89,11 @@ class Backend(Reloading):
         words: list[Word] = []
         if pieces:
             utterances = [partial(_utterance, audio, piece) for piece in pieces]
-            decoded = decode_all(utterances, n_processes=self._n_processes(pieces), local=self._load())
+            decoded = decode_all(utterances, n_processes=self._n_processes(pieces), local=self._require())
             for done, (piece, found) in enumerate(zip(pieces, decoded, strict=True), start=1):
                 words.extend(_word(item, piece) for item in found)
                 progress("asr", done / len(pieces))
         return Transcription("en", None, tuple(words))
-
-    def _load(self) -> LocalDecoder:
-        if self._decoder is None:
-            self._decoder = LocalDecoder()
-        return self._decoder
 
     def _n_processes(self, pieces: Sequence[Span]) -> int:
         allowed = min(self.runtime.threads or usable_cores(), _MOST_PROCESSES)

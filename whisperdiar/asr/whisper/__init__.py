@@ -8,39 +8,42 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import partial
 from typing import Any, ClassVar
 
 from whisperdiar import models
 from whisperdiar.asr._shared.chunking import find_quietest
-from whisperdiar.asr._shared.gap_filling import Gap, fill_gap, find_doubtful_gaps, find_gaps, join_gaps
-from whisperdiar.asr._shared.hallucinations import (
-    FilteredWords,
-    Sound,
-    is_chant,
-    remove_closing_phrases,
-    remove_loops,
-    remove_marks,
-    remove_unspoken,
-)
+from whisperdiar.asr._shared.hallucinations import FilteredWords, is_chant
 from whisperdiar.asr._shared.packing import Piece, pack
-from whisperdiar.asr._shared.syllables import find_syllables
-from whisperdiar.asr._shared.words import UNSPACED_LANGUAGES, place_words, retime_words, spread_words
+from whisperdiar.asr._shared.warnings import collect_warnings
+from whisperdiar.asr._shared.words import UNSPACED_LANGUAGES, place_words, spread_words
+from whisperdiar.asr.refinement import (
+    FIRST_PASS,
+    KEPT_PAUSE_S,
+    MAX_PAUSE_S,
+    Align,
+    Filters,
+    cache_syllables,
+    fill_gaps,
+    list_speech_without_words,
+    refine_piece,
+    scale_progress,
+)
 from whisperdiar.asr.whisper.decoding import DecodedPiece, Decoder, Judgement, Task, is_silence
 from whisperdiar.asr.whisper.language import (
     TYPED_LANGUAGES,
     SpokenLanguages,
     check_code,
     check_language,
+    describe_guess,
     detect_each,
     detect_language,
     to_iso_639_1,
 )
 from whisperdiar.asr.whisper.loading import LoadedModel, explain_out_of_memory, load
-from whisperdiar.asr.whisper.warnings import collect_warnings
-from whisperdiar.contracts import Progress, Reloading, current_listener, no_progress
+from whisperdiar.contracts import REFINEMENT_STEPS, LoadingBackend, Progress, current_listener, no_progress
 from whisperdiar.errors import BackendError, InvalidOption, UnsupportedRequest
 from whisperdiar.forced_alignment.wav2vec2 import WordAligner
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime, WhisperSettings
@@ -50,7 +53,6 @@ from whisperdiar.types import (
     BackendInfo,
     BackendRecord,
     Dropped,
-    Samples,
     Span,
     Transcription,
     Word,
@@ -58,28 +60,17 @@ from whisperdiar.types import (
     total_duration,
 )
 
-MAX_PAUSE_S = 10.0
-"""Speech with shorter pauses is decoded together: context helps, and every piece costs a full window of 30 s."""
 MAX_PAUSE_MULTILINGUAL_S = 0.6
 """… where the language may change, it does so after a pause."""
-KEPT_PAUSE_S = 0.4
-"""What a recogniser hears of a longer pause: enough to take it for one."""
-_N_ROUNDS = 3
-"""As often is speech without words decoded again: of a chant, Whisper may write one verse at a time."""
-_JOINED_PAUSE_S = 0.25
-_SHORTEST_STRETCH_S = 0.5
-_FIRST_PASS = 0.9
-"""Share of the progress that the first decoding of everything has, where speech without words follows."""
 _LEFT_BEHIND: list[LoadedModel] = []
 """Models of the process that this one was forked from."""
-NO_WORDS = "no words were recognised in this speech"
 
 
 @dataclass(frozen=True, slots=True)
 class _Aligner:
     """`align`: sound of a piece and its words → their times; None for Whisper's own, and a sentence why."""
 
-    align: Callable[[Samples, Sequence[str]], Sequence[tuple[float, float] | None]] | None
+    align: Align | None
     note: str | None = None
 
 
@@ -90,7 +81,7 @@ _DOUBTS = {
 }
 
 
-class Backend(Reloading):
+class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
     """Words by a Whisper model in CTranslate2's format."""
 
     name: ClassVar[str] = "whisper"
@@ -103,11 +94,11 @@ class Backend(Reloading):
         homepage="https://github.com/SYSTRAN/faster-whisper",
     )
     settings_type: ClassVar[type[WhisperSettings]] = WhisperSettings
+    does_itself: ClassVar[frozenset[str]] = REFINEMENT_STEPS
+    """It knows its own pieces, and what it doubts of each, and decodes them again."""
 
     def __init__(self, settings: WhisperSettings | None = None, *, runtime: Runtime | None = None) -> None:
-        self.settings = settings or WhisperSettings()
-        self.runtime = runtime or Runtime()
-        self._loaded: LoadedModel | None = None
+        super().__init__(settings, runtime=runtime)
         self._process = os.getpid()
         self._word_aligner: WordAligner | None = None
 
@@ -126,7 +117,7 @@ class Backend(Reloading):
             InvalidOption: no such model, device or compute type.
             UnsupportedRequest: the device is not there, or does not support the compute type.
         """
-        self._load(progress)
+        self._require(progress)
 
     def release(self) -> None:
         """Drop the models and the memory that they hold; the next `transcribe` loads them again."""
@@ -178,7 +169,7 @@ class Backend(Reloading):
         inside = merge_spans(part for span in speech if (part := span.clip(0.0, audio.duration)))
         if not inside:
             return Transcription(to_iso_639_1(language) if language else None, None, ())
-        loaded = self._load(progress)
+        loaded = self._require(progress)
         pieces = pack(
             inside,
             limit=self.settings.max_chunk,
@@ -205,7 +196,7 @@ class Backend(Reloading):
             judge=lambda decoded: self._judge(decoded, audio, inside),
         )
         n_chants = 0
-        first_pass = partial(_scale_progress, progress, 0.0, _FIRST_PASS) if self.settings.fill_gaps else progress
+        first_pass = partial(scale_progress, progress, 0.0, FIRST_PASS) if self.settings.fill_gaps else progress
         found: dict[Piece, FilteredWords] = {}
         doubts: Counter[str] = Counter()
         for decoded in decoder.decode(audio, tasks, first_pass):
@@ -216,8 +207,16 @@ class Backend(Reloading):
             _tell(found[decoded.task.piece].words, audio)
         n_filled = 0
         if self.settings.fill_gaps:
-            second_pass = partial(_scale_progress, progress, _FIRST_PASS, 1.0)
-            n_filled = self._fill_gaps(decoder, audio, inside, tasks, found, aligner, second_pass)
+            found = {piece: found[piece] for piece in pieces}
+            languages = {task.piece: task.language for task in tasks}
+            n_filled = fill_gaps(
+                found,
+                audio,
+                inside,
+                partial(self._decode_again, decoder, audio, inside, languages, aligner),
+                limit=self.settings.max_chunk,
+                progress=partial(scale_progress, progress, FIRST_PASS, 1.0),
+            )
         if self._word_aligner is not None and self._word_aligner.failure:
             warnings.append(self._word_aligner.failure)
         for doubt, said in _DOUBTS.items():
@@ -230,22 +229,18 @@ class Backend(Reloading):
         progress("asr", 1.0)
         words = tuple(word for piece in pieces for word in found[piece].words)
         dropped = [item for piece in pieces for item in found[piece].dropped]
-        silent = [
-            gap
-            for piece in pieces
-            for gap in find_gaps(
-                found[piece].words, piece.spoken(inside), besides=[item.span for item in found[piece].dropped]
-            )
-        ]
-        dropped += [Dropped(span, "", NO_WORDS) for span in join_gaps(silent)]
+        dropped += list_speech_without_words({piece: found[piece] for piece in pieces}, inside)
+        is_given = language is not None or self._may_switch(loaded)
         warnings += collect_warnings(
             words,
             dropped,
             audio,
             inside,
-            spoken,
-            model=loaded.found.name,
-            is_given=language is not None or self._may_switch(loaded),
+            guess=None if is_given else describe_guess(spoken),
+            remedies=[
+                *([] if "large" in loaded.found.name else ["--model with a larger model"]),
+                *([] if is_given else ["--language CODE"]),
+            ],
         )
         return Transcription(
             "en" if self.settings.task == "translate" else to_iso_639_1(spoken.main),
@@ -256,70 +251,29 @@ class Backend(Reloading):
             tuple(notes),
         )
 
-    def _fill_gaps(
+    def _decode_again(
         self,
         decoder: Decoder,
         audio: Audio,
         speech: Sequence[Span],
-        tasks: Sequence[Task],
-        found: dict[Piece, FilteredWords],
+        languages: Mapping[Piece, str],
         aligner: _Aligner,
+        owners: Mapping[Piece, Piece],
         progress: Progress,
-    ) -> int:
-        """Decodes speech without words once more, into `found`; how many stretches of it hold words.
-
-        What is still without words then is decoded stretch by stretch, as it lies between pauses.
-        """
-        n_filled = 0
-        tried: set[Piece] = set()
-        for number in range(_N_ROUNDS):
-            owners: dict[Piece, tuple[Task, Gap]] = {}
-            for task in tasks:
-                nearby = task.piece.spoken(speech)
-                left_out = [item.span for item in found[task.piece].dropped]
-                for gap in find_doubtful_gaps(found[task.piece].words, nearby):
-                    if any(item.start < gap.speech.end and gap.speech.start < item.end for item in left_out):
-                        continue
-                    for piece in self._gap_pieces(gap, nearby, audio, whole=number == 0):
-                        if piece not in tried:
-                            owners[piece] = (task, gap if piece.span == gap.span else Gap(piece.span, piece.span))
-            if not owners:
-                break
-            tried |= owners.keys()
-            again = [Task(piece, task.language) for piece, (task, _) in owners.items()]
-            part = partial(_scale_progress, progress, number / _N_ROUNDS, (number + 1) / _N_ROUNDS)
-            for decoded in decoder.decode(audio, again, part, in_a_row=False):
-                if is_silence(decoded, self.settings) or (decoder.doubt(decoded) is not None and not decoded.confirmed):
-                    continue
-                heard = self._words_of_piece(decoded, audio, speech, aligner, is_gap=True)
-                task, gap = owners[decoded.task.piece]
-                before = found[task.piece]
-                words = fill_gap(
-                    before.words, gap, heard.words, syllables=find_syllables(task.piece, audio) if heard.words else None
-                )
-                n_filled += len(words) > len(before.words)
-                found[task.piece] = FilteredWords(words, (*before.dropped, *heard.dropped))
-        return n_filled
-
-    def _gap_pieces(self, gap: Gap, speech: Sequence[Span], audio: Audio, *, whole: bool) -> tuple[Piece, ...]:
-        """What to decode of a gap: all of it, or the stretches between its pauses, where that found nothing."""
-        inside = (
-            [gap.span] if whole else [part for span in speech if (part := span.clip(gap.speech.start, gap.speech.end))]
-        )
-        return pack(
-            [span for span in inside if whole or span.duration >= _SHORTEST_STRETCH_S],
-            limit=self.settings.max_chunk,
-            max_pause=0.0 if whole else _JOINED_PAUSE_S,
-            kept_pause=0.0,
-            cut=partial(find_quietest, audio),
-        )
+    ) -> Iterator[tuple[Piece, FilteredWords]]:
+        """What Whisper hears in gaps (keys of `owners`), each in the language of the piece that it lies in."""
+        again = [Task(part, languages[piece]) for part, piece in owners.items()]
+        for decoded in decoder.decode(audio, again, progress, in_a_row=False):
+            if is_silence(decoded, self.settings) or (decoder.doubt(decoded) is not None and not decoded.confirmed):
+                continue
+            yield decoded.task.piece, self._words_of_piece(decoded, audio, speech, aligner, is_gap=True)
 
     def _judge(self, decoded: DecodedPiece, audio: Audio, speech: Sequence[Span]) -> Judgement:
         """What the sound says of a text that repeats itself."""
         words = self._words_of_piece(decoded, audio, speech, _Aligner(None)).words
         return Judgement(
             total_duration(merge_spans(word.span for word in words)),
-            is_chant(words, decoded.task.piece.spoken(speech), _cache_syllables(decoded.task.piece, audio)),
+            is_chant(words, decoded.task.piece.spoken(speech), cache_syllables(decoded.task.piece, audio)),
         )
 
     def _words_of_piece(
@@ -344,29 +298,16 @@ class Backend(Reloading):
         if is_silence(decoded, settings):
             reason = f"the model hears no speech here (probability {decoded.no_speech_probability:.2f})"
             return FilteredWords((), (Dropped(piece, decoded.text.strip(), reason),))
-        if aligner.align is not None:
-            heard = decoded.task.piece
-            times = aligner.align(heard.read_sound(audio), [word.text for word in words])
-            moved = [None if time is None else (heard.time(time[0]), heard.time(time[1])) for time in times]
-            words = retime_words(words, moved, piece=piece, speech=nearby)
-        # A phrase that Whisper likes to invent is not believed where it had heard nothing the first time.
-        no_speech = 1.0 if is_gap else decoded.no_speech_probability
-        sound = _cache_syllables(decoded.task.piece, audio)
-        dropped: list[Dropped] = []
-        for is_on, guard in (
-            (True, remove_marks),
-            (settings.cut_loops, partial(remove_loops, speech=nearby, syllables=sound)),
-            (settings.drop_unspoken, partial(remove_unspoken, speech=nearby)),
-            (
-                settings.drop_closing_phrases,
-                partial(remove_closing_phrases, speech=nearby, no_speech_probability=no_speech, syllables=sound),
-            ),
-        ):
-            if is_on:
-                guarded = guard(words)
-                words = guarded.words
-                dropped += guarded.dropped
-        return FilteredWords(words, tuple(sorted(dropped, key=lambda item: item.span)))
+        return refine_piece(
+            words,
+            decoded.task.piece,
+            audio,
+            speech,
+            Filters.of(self),
+            align=aligner.align,
+            # A phrase that Whisper likes to invent is not believed where it had heard nothing the first time.
+            no_speech_probability=1.0 if is_gap else decoded.no_speech_probability,
+        )
 
     def _may_switch(self, loaded: LoadedModel) -> bool:
         return self.settings.multilingual and bool(loaded.model.model.is_multilingual)
@@ -414,27 +355,18 @@ class Backend(Reloading):
             return _Aligner(None, f"word times are Whisper's own: {cause}")
         return _Aligner(self._word_aligner.align)
 
-    def _load(self, progress: Progress) -> LoadedModel:
+    def _require(self, progress: Progress = no_progress) -> LoadedModel:
         if self._loaded is not None and self._process != os.getpid():
             _LEFT_BEHIND.append(self._loaded)  # to drop it would wait for its threads, which a fork does not copy
             self._loaded = None
-        if self._loaded is None:
-            self._process = os.getpid()
-            self._loaded = load(self.settings, runtime=self.runtime, progress=progress)
-        return self._loaded
+        return super()._require(progress)
 
-
-def _cache_syllables(piece: Piece, audio: Audio) -> Sound:
-    """The syllables of a piece, found once and only when they are asked for."""
-    return cache(lambda: find_syllables(piece, audio))
+    def _load(self, progress: Progress) -> LoadedModel:
+        self._process = os.getpid()
+        return load(self.settings, runtime=self.runtime, progress=progress)
 
 
 def _tell(words: Sequence[Word], audio: Audio) -> None:
     listener = current_listener()
     if listener is not None and words:
         listener.heard(audio.start + words[0].start, "".join(word.text for word in words).strip())
-
-
-def _scale_progress(progress: Progress, low: float, high: float, stage: str, fraction: float) -> None:
-    """Reports a part of a stage's work as its share of the whole."""
-    progress(stage, low + (high - low) * fraction)

@@ -23,6 +23,8 @@ _SHORT_STRETCH_S = 3.0
 _HEARD_PAUSE_S = 0.3
 _LONG_PAUSE_S = 1.0
 _SURE = 0.5
+_GUESS = 0.5
+"""A language that is less probable is called a guess."""
 _SURE_OF_ANOTHER = 0.7
 """Of a stretch in another language than the rest: accents, noise and short stretches are misjudged with up to 0.6."""
 _SHORT_S = 1.0
@@ -54,6 +56,13 @@ class SpokenLanguages:
 def to_iso_639_1(code: str) -> str:
     """Whisper's code as ISO 639-1 has it."""
     return _ISO.get(code, code)
+
+
+def describe_guess(spoken: SpokenLanguages) -> str | None:
+    """Says that the main language is a guess, where it is one."""
+    if spoken.probability is None or spoken.probability >= _GUESS:
+        return None
+    return f"language {to_iso_639_1(spoken.main)} is a guess ({spoken.probability:.0%})"
 
 
 def check_code(language: str) -> str:

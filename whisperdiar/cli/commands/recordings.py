@@ -17,6 +17,7 @@ from whisperdiar.cli.declarations import command
 @shared.page_option
 @shared.output("--clips", type=shared.PATH, metavar="DIR", rare=True, help="Write each speaker's speech as sound.")
 @shared.mux_options
+@shared.shots_option
 @shared.keep_option
 @shared.report_option
 @shared.asr_options

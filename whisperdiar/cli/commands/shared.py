@@ -359,12 +359,35 @@ subtitle_options = combine(
     subtitle("--max-duration", type=float, metavar="SECONDS", rare=True, help="A subtitle stays at most so long."),
     subtitle("--gap", type=float, metavar="SECONDS", rare=True, help="Least time between two subtitles."),
     subtitle("--fps", type=FrameRate(), rare=True, help="Put times on the frames of a video: 25, 23.976, 30000/1001."),
-    subtitle("--no-overlap", is_flag=True, rare=True, help="Never two subtitles at once, where people talk at once."),
+    subtitle(
+        "--overlap/--no-overlap",
+        default=None,
+        rare=True,
+        help="Whether people who talk at once get subtitles at once; in place of the profile's way.",
+    ),
 )
 
 recut_option = subtitle(
     "--recut", is_flag=True, help="Cut finished subtitles anew; a profile or a limit does so as well."
 )
 
-writing_options = combine(output_option, format_option, overwrite_option, style_option, subtitle_options)
+shots_option = subtitle(
+    "--shots",
+    metavar="FILE|auto",
+    rare=True,
+    help="Shot changes that subtitles keep to: a list of times, or `auto` to find them in the video.",
+)
+
+template_option = output(
+    "--template",
+    type=choice(defaults.TEMPLATES),
+    default=defaults.TEMPLATES[0],
+    show_default=True,
+    rare=True,
+    help="How DOCX, ODT and PDF are set; legal: 25 numbered lines on a page.",
+)
+
+writing_options = combine(
+    output_option, format_option, overwrite_option, style_option, template_option, subtitle_options
+)
 """Where a transcript goes and how it is written: of every command that writes one."""

@@ -42,10 +42,12 @@ def align(context: click.Context, /, **values: Any) -> None:
     "--media",
     type=shared.PATH,
     metavar="FILE",
-    help="The recording: pages play it, ELAN links to it, --clips cuts it, --embed copies it.",
+    help="The recording: pages play it, ELAN links to it, --clips cuts it, --embed copies it, and subtitles are put "
+    "on its frames.",
 )
 @shared.page_option
 @shared.mux_options
+@shared.shots_option
 @shared.output(
     "--clips", type=shared.PATH, metavar="DIR", rare=True, help="Write each speaker's speech as sound; needs --media."
 )
@@ -85,7 +87,9 @@ def rename(context: click.Context, /, **values: Any) -> None:
 @click.argument("source", type=shared.PATH, metavar="IN")
 @shared.output("-o", "--output", type=shared.PATH, default="-", metavar="FILE", help="Where to write (.txt or .md).")
 @shared.output("--mark-uncertain", is_flag=True, help="Put (?) behind doubtful words.")
+@shared.language_option
 @shared.recording_option
+@shared.encoding_option
 @shared.output("--overwrite", is_flag=True, help="Replace FILE if it exists, and whatever was corrected in it.")
 @shared.quiet_option
 def edit(context: click.Context, /, **values: Any) -> None:  # noqa: ARG001
@@ -111,11 +115,14 @@ def edit(context: click.Context, /, **values: Any) -> None:  # noqa: ARG001
 )
 @shared.language_option
 @shared.recording_option
+@shared.encoding_option
 @shared.writing_options
 @shared.recut_option
 @shared.quiet_option
 def apply(context: click.Context, /, **values: Any) -> None:
     """Make transcript and subtitles from TEXT, which `whisperdiar edit` wrote and a person corrected.
+
+    TEXT may also be the JSON that a page (-o out.html) downloads after corrections in it.
 
     Words that stay keep their times; words in place of others share their time. Without -o, subtitles go to
     standard output. A corrected transcript (-o new.json) can be edited again.
@@ -137,6 +144,14 @@ def apply(context: click.Context, /, **values: Any) -> None:
     metavar="IN.json",
     configurable=False,
     help="What is spoken when: violations that no cut can avoid do not count then.",
+)
+@shared.shots_option
+@option(
+    "--media",
+    type=shared.PATH,
+    metavar="FILE",
+    configurable=False,
+    help="The video: its frame rate holds, and --shots auto.",
 )
 @option("--json", "as_json", is_flag=True, configurable=False, help="Everything as JSON.")
 def check(context: click.Context, /, **values: Any) -> None:

@@ -5,17 +5,27 @@ const source = `<!doctype html>\n${document.documentElement.outerHTML}`; // as i
 const data = JSON.parse($("data").textContent);
 const COLOURS = data.colours;
 const root = document.documentElement;
-const book = new Transcript(data);
+const store = new Store(data);
+const { book, history } = begin();
 const media = $("media");
 let words = STRINGS.en;
 let now = 0; // ms; the playhead also moves without a recording
 let following = true;
-let unsaved = false;
 let query = { hits: [], at: -1 };
 
 const remember = (key, value) => { try { localStorage.setItem(`whisperdiar.${key}`, value); } catch { /* a page from a disk may have no storage */ } };
 const recall = (key) => { try { return localStorage.getItem(`whisperdiar.${key}`); } catch { return null; } };
 const say = (text) => { $("said").textContent = text; };
+
+// The transcript with the corrections that this browser keeps of it; without those that cannot be run again.
+function begin() {
+  const kept = store.read(), book = new Transcript(data);
+  if (kept !== null) {
+    try { return { book, history: restoreHistory(book, kept) }; } catch { /* it is no history of this transcript */ }
+  }
+  const fresh = kept === null ? book : new Transcript(data);
+  return { book: fresh, history: new History(fresh) };
+}
 
 const timeline = new Timeline(book, (ms) => go(ms));
 const rows = new Rows(book, words);
@@ -38,6 +48,7 @@ function start() {
 
 function toggle() {
   if (!media.src) return $("file").click();
+  if (!$("lost").hidden) return showPanels(true); // which say why, and let another file be chosen
   if (media.paused) start();
   else media.pause();
 }
@@ -147,59 +158,165 @@ window.addEventListener("pointerdown", (event) => { if (!media.paused && event.c
 
 rows.list.addEventListener("click", (event) => {
   if (!getSelection().isCollapsed) return;
-  const word = event.target.closest("[data-word]"), time = event.target.closest(".time"), name = event.target.closest("button.name");
+  const word = event.target.closest("[data-word]"), time = event.target.closest(".time"), menu = event.target.closest(".name, .more");
+  if (menu) return editor.openMenu(Number(menu.closest(".row").dataset.row), menu, { whole: menu.matches(".name") });
   if (word) go(book.starts[word.dataset.word], { play: true, show: false });
   else if (time) go(book.rowStart[time.closest(".row").dataset.row], { play: true, show: false });
-  else if (name) edit(Number(name.dataset.who));
+});
+rows.list.addEventListener("dblclick", (event) => {
+  const word = event.target.closest("[data-word]");
+  if (!word) return;
+  getSelection().removeAllRanges();
+  editor.editWord(Number(word.dataset.word));
+});
+
+// ——— Corrections
+
+const editor = new Editor(book, rows, { change, pause: () => media.pause(), rename: edit });
+
+// Run a correction and show what has become of it; `word` is where.
+function change(action, { word, said, focus = false, reveal = true }) {
+  if (!history.run(action)) return;
+  refresh();
+  if (reveal) show(word, focus);
+  say(said);
+}
+
+function show(word, focus) {
+  const near = Math.min(word, book.texts.length - 1);
+  if (near < 0) return;
+  rows.reveal(near);
+  if (focus) rows.focus(book.rowOf[near]);
+}
+
+function step(back) {
+  editor.close();
+  const action = back ? history.undo() : history.redo();
+  if (!action) return;
+  refresh();
+  const splice = action.find(isSplice);
+  if (splice) show(book.segments[Math.min(splice.at, book.parts.length - 1)] ?? 0, false);
+  say(back ? words.undone : words.redone);
+}
+
+function refresh() {
+  index = null;
+  rows.renew();
+  timeline.build();
+  timeline.label(words);
+  timeline.draw();
+  showSpeakers();
+  showAnswers();
+  showAbout();
+  showDoubts();
+  $("empty").hidden = book.count > 0;
+  if (query.wanted) look($("query").value, { stay: true });
+  showState();
+  tick(true);
+}
+
+// Whether there is anything that only this browser has.
+function showState() {
+  const { unsaved } = history, kept = store.write(history);
+  $("state").hidden = !unsaved;
+  $("state").textContent = !unsaved ? "" : kept ? words.unsaved : words.notKept;
+  $("history").hidden = !history.done.length && !history.undone.length;
+  $("undo").disabled = !history.done.length;
+  $("redo").disabled = !history.undone.length;
+  $("undo-all").hidden = !history.done.length;
+}
+
+$("undo").addEventListener("click", () => step(true));
+$("redo").addEventListener("click", () => step(false));
+$("undo-all").addEventListener("click", () => {
+  editor.close();
+  while (history.undo()) { /* one after the other; each can be done again */ }
+  refresh();
+  $("save").open = false;
+  say(words.undone);
 });
 
 // ——— Names
 
 function edit(who) {
+  showPanels(true);
   $("panel-speakers").open = true;
   const field = document.querySelector(`#speakers input[data-who="${who}"]`);
   field?.focus();
   field?.select();
 }
 
-function renamed(who, text, field) {
-  book.rename(who, text);
-  unsaved = true;
-  document.querySelectorAll(`.row button.name[data-who="${who}"] bdi`).forEach((node) => { node.textContent = book.name(who); });
-  timeline.label(words);
-  showAnswers();
-  tick();
-  if (field) return;
+// A name as the library cleans it; an empty one gives the label back.
+function rename(who, text) {
+  const name = text.trim().split(/\s+/u).join(" ") || book.labels[who];
+  if (text.trim() === book.name(who) || name === book.names[who]) return;
+  history.run([{ kind: "name", who, name, renamed: true }]);
   rows.again(false);
+  timeline.label(words);
+  showNames();
+  showAnswers();
+  showState();
+  tick();
   say(`${words.renamed}: ${book.name(who)}`);
 }
 
+// The list stays while names change: somebody may be going through its fields.
+function showNames() {
+  for (const field of document.querySelectorAll("#speakers input")) field.value = book.name(Number(field.dataset.who));
+  for (const offer of document.querySelectorAll("#speakers .offer")) offer.hidden = !isNameless(Number(offer.dataset.who));
+}
+
+const isNameless = (who) => book.names[who] === book.labels[who];
+
 function showSpeakers() {
-  const people = data.figures.speakers;
+  const { people } = figuresOf(book);
   const most = Math.max(...people.map((item) => item.share), 1e-9);
   $("panel-speakers").hidden = !people.length;
-  $("speakers").replaceChildren(...people.map((item, who) => {
+  $("speakers").replaceChildren(...people.map((item) => {
+    const { who } = item;
     const line = element("li"), field = element("input"), bar = element("div", "share"), filled = element("i");
     paint(line, who);
     field.value = book.name(who);
     field.dir = "auto";
     field.dataset.who = who;
-    field.setAttribute("aria-label", `${words.nameOf} ${item.speaker}`);
-    field.addEventListener("input", () => renamed(who, field.value, field));
-    field.addEventListener("change", () => { renamed(who, field.value); field.value = book.name(who); });
-    field.addEventListener("keydown", (event) => { if (event.key === "Enter") field.blur(); });
+    field.setAttribute("aria-label", `${words.nameOf} ${book.name(who)}`);
+    field.addEventListener("change", () => { rename(who, field.value); field.value = book.name(who); });
+    field.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") field.blur();
+      if (event.key === "Escape") { field.value = book.name(who); field.blur(); }
+    });
     filled.style.width = `${(100 * item.share) / most}%`;
     bar.append(filled);
     const talk = `${short(item.talk_time * 1000)} · ${percent(item.share)} ${words.talks}`;
     const counts = [[item.turns, words.turns], [item.interruptions, words.interruptions]].filter(([count]) => count);
     const rest = counts.map(([count, what]) => `${number(count)} ${plural(count, what)}`).join(" · ");
     line.append(badge(who), field, bar, element("span", "small", talk), element("span", "small", rest));
+    const offered = data.suggestions.find((offer) => offer.who === who);
+    if (offered) line.append(suggestion(offered));
     return line;
   }));
 }
 
+// What others call somebody who has no name yet, with the words that tell it: offered, never taken.
+function suggestion({ who, name, said, start }) {
+  const offer = element("div", "offer"), heard = element("button", "said", `“${said}”`), take = element("button", "button");
+  offer.dataset.who = who;
+  offer.hidden = !isNameless(who);
+  heard.type = take.type = "button";
+  heard.title = `${words.playFrom} ${short(start)}`;
+  heard.dir = "auto";
+  heard.addEventListener("click", () => { follow(true); go(start, { play: true }); });
+  take.append(`${words.useName} `, element("bdi", "", name));
+  take.addEventListener("click", () => {
+    rename(who, name);
+    document.querySelector(`#speakers input[data-who="${who}"]`)?.focus();
+  });
+  offer.append(heard, take);
+  return offer;
+}
+
 function showAnswers() {
-  const { answers } = data.figures;  // of pairs that answer each other: who, whom, how often
+  const { answers } = figuresOf(book);  // of pairs that answer each other: who, whom, how often
   const counts = new Map(answers.map(([who, other, count]) => [`${who} ${other}`, count]));
   const people = [...new Set(answers.flatMap(([who, other]) => [who, other]))].sort((a, b) => a - b);
   $("panel-answers").hidden = people.length < 2;
@@ -232,7 +349,8 @@ function showAnswers() {
 }
 
 function showAbout() {
-  const provenance = JSON.parse(data.provenance), { dropped, figures, head } = data;
+  const provenance = JSON.parse(data.provenance), { head } = data, figures = figuresOf(book);
+  const dropped = [...data.dropped, ...deletedPassages(book)];
   const made = (stage) => [provenance[stage]?.backend, provenance[stage]?.model].filter((item) => typeof item === "string").join(", ");
   const facts = [
     [words.durationOf, short((head.duration - (head.start ?? 0)) * 1000)], [words.speechOf, short(figures.speech * 1000)],
@@ -261,7 +379,7 @@ function spoken() {
 const plain = (text) => text.normalize("NFKD").replace(/\p{M}+/gu, "").toLowerCase().replace(/\s+/gu, " ");
 let index = null; // of every row its text and where its words begin
 
-function look(text) {
+function look(text, { stay = false } = {}) {
   const wanted = plain(text.trim());
   const hits = [];
   index ??= Array.from({ length: book.count }, (_, row) => {
@@ -282,7 +400,7 @@ function look(text) {
   query = { hits, at: -1, wanted };
   timeline.marks = hits.map(([word]) => book.starts[word]);
   timeline.draw();
-  if (hits.length) {
+  if (hits.length && !stay) {
     const next = hits.findIndex(([word]) => word >= Math.max(0, rows.now));
     hit(next < 0 ? 0 : next);
   } else showHits();
@@ -346,13 +464,15 @@ $("doubt").addEventListener("click", () => toDoubt(1));
 
 // ——— Downloads
 
-const makers = { json: makeJson, srt: makeSrt, vtt: makeVtt, html: makePage };
-const kinds = { json: "application/json", srt: "application/x-subrip", vtt: "text/vtt", html: "text/html" };
+const makers = { json: makeJson, srt: makeSrt, vtt: makeVtt, html: makePage, txt: makeTxt, docx: makeDocx };
+const kinds = {
+  json: "application/json", srt: "application/x-subrip", vtt: "text/vtt", html: "text/html", txt: "text/plain",
+  docx: "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+};
 
-// The page itself, with other names in its data: the text between its first pair of tags with this id.
+// The page itself, with names and corrections in its data: the text between its first pair of tags with this id.
 function makePage() {
-  const speakers = JSON.parse(makeJson(book)).speakers;
-  const changed = JSON.stringify({ ...data, head: { ...data.head, speakers } });
+  const changed = JSON.stringify(packed(book));
   const safe = changed.replaceAll("<", "\\u003c").replaceAll(">", "\\u003e").replaceAll("\u2028", "\\u2028").replaceAll("\u2029", "\\u2029");
   const tag = 'id="data">', from = source.indexOf(tag) + tag.length;
   return source.slice(0, from) + safe + source.slice(source.indexOf("</", from));
@@ -361,18 +481,45 @@ function makePage() {
 $("save").addEventListener("click", (event) => {
   const kind = event.target.closest("[data-save]")?.dataset.save;
   if (!kind) return;
+  editor.close();
   const link = element("a");
   const stem = data.head.recording_id.replace(/[\s/\\:*?"<>|\u0000-\u001f]+/gu, "_") || "transcript";
   link.download = `${stem}.${kind}`;
-  link.href = URL.createObjectURL(new Blob([makers[kind](book)], { type: `${kinds[kind]};charset=utf-8` }));
+  link.href = URL.createObjectURL(new Blob([makers[kind](book)], { type: kind === "docx" ? kinds[kind] : `${kinds[kind]};charset=utf-8` }));
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60000);
-  if (kind === "json" || kind === "html") unsaved = false;
+  if (kind === "json" || kind === "html") { // which hold everything
+    history.saved = history.done.length;
+    showState();
+  }
   $("save").open = false;
   say(`${words.saved}: ${link.download}`);
 });
 document.addEventListener("click", (event) => { if (!event.target.closest("#save")) $("save").open = false; });
-window.addEventListener("beforeunload", (event) => { if (unsaved) event.preventDefault(); });
+$("copy").addEventListener("click", async () => {
+  editor.close();
+  const text = makeTxt(book);
+  $("save").open = false;
+  say(await copied(text) ? words.copied : words.notCopied);
+});
+
+// By the browser's clipboard, and where a page may not use it, by the old command.
+async function copied(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const field = element("textarea", "unseen");
+    field.value = text;
+    document.body.append(field);
+    field.select();
+    const done = document.execCommand("copy");
+    field.remove();
+    return done;
+  }
+}
+
+window.addEventListener("beforeunload", (event) => { if (history.unsaved || editor.busy) event.preventDefault(); });
 
 // ——— Looks and language
 
@@ -389,12 +536,13 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => dres
 
 const KEYS = [
   ["space", "keyPlay"], ["←  →", "keySkip"], ["Shift ←  →", "keyWord"], ["↑  ↓", "keyRow"], ["/", "keySearch"], ["U  Shift U", "keyDoubt"],
-  ["F", "keyFollow"], ["+  −  0", "keyZoom"], ["D", "keyDark"], ["?", "keyHelp"],
+  ["E", "keyEdit"], ["Ctrl Z  Ctrl Shift Z", "keyUndo"], ["F", "keyFollow"], ["+  −  0", "keyZoom"], ["D", "keyDark"], ["?", "keyHelp"],
 ];
 
 function speak(language) {
   words = STRINGS[language];
-  rows.words = timeline.words = words;
+  rows.words = timeline.words = editor.words = words;
+  book.speakerWord = words.speaker;
   root.lang = language;
   $("language").value = language;
   for (const node of document.querySelectorAll("[data-t]")) node.textContent = words[node.dataset.t];
@@ -413,11 +561,25 @@ function speak(language) {
   showSpeakers();
   showAnswers();
   showAbout();
+  showState();
   timeline.label(words);
   timeline.draw();
   rows.again(false);
   tick();
 }
+function showDoubts() {
+  $("doubt").hidden = !book.doubtful.length;
+  $("doubt-count").textContent = number(book.doubtful.length);
+}
+
+// On a small screen the panels lie behind a button, over the text.
+function showPanels(on) {
+  root.classList.toggle("panels", on);
+  $("panels").setAttribute("aria-expanded", on);
+  if (on && $("panels").checkVisibility()) $("side").focus({ preventScroll: true });
+}
+$("panels").addEventListener("click", () => showPanels(!root.classList.contains("panels")));
+
 $("language").addEventListener("change", () => { speak($("language").value); remember("language", root.lang); });
 $("help-open").addEventListener("click", () => $("help").showModal());
 
@@ -432,17 +594,23 @@ const ACTIONS = {
   " ": toggle, ArrowLeft: (event) => (event.shiftKey ? toWord(-1) : go(now - 5000)),
   ArrowRight: (event) => (event.shiftKey ? toWord(1) : go(now + 5000)), ArrowUp: () => toRow(-1), ArrowDown: () => toRow(1),
   "/": () => { $("query").focus(); $("query").select(); }, "?": () => $("help").showModal(), u: (event) => toDoubt(event.shiftKey ? -1 : 1),
+  e: () => { if (rows.now >= 0 || book.order.length) editor.editWord(rows.now >= 0 ? rows.now : book.order[0]); },
   f: () => follow(!following), d: () => $("theme").click(), "+": () => timeline.zoom(0.5), "=": () => timeline.zoom(0.5),
   "-": () => timeline.zoom(2), 0: () => timeline.show(book.start, Math.max(1, book.duration - book.start)),
 };
 // The same keys where the keyboard writes another script, by their place.
-const PLACES = { KeyU: "u", KeyF: "f", KeyD: "d" };
+const PLACES = { KeyU: "u", KeyF: "f", KeyD: "d", KeyE: "e" };
 
 document.addEventListener("keydown", (event) => {
   const { target } = event;
+  if ((event.ctrlKey || event.metaKey) && !event.altKey && !target.closest("input, select, textarea, dialog")) {
+    const undo = event.key.toLowerCase() === "z" || event.code === "KeyZ", redo = event.key.toLowerCase() === "y" || (undo && event.shiftKey);
+    if (undo || redo) { event.preventDefault(); step(!redo); return; }
+  }
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || $("help").open) return;
   if (event.key === "Escape" && $("save").open) { $("save").open = false; $("save").querySelector("summary").focus(); return; }
-  if (target.closest("input, select, textarea, dialog")) return;
+  if (event.key === "Escape" && root.classList.contains("panels") && !target.closest("input")) { showPanels(false); $("panels").focus(); return; }
+  if (target.closest("input, select, textarea, dialog, #passage")) return;
   if (event.key === " " && target.closest("button, summary, label, a")) return;
   if (["PageUp", "PageDown", "Home", "End"].includes(event.key) && !media.paused) follow(false);
   const action = ACTIONS[event.key.length === 1 ? event.key.toLowerCase() : event.key] ?? ACTIONS[PLACES[event.code]];
@@ -461,9 +629,8 @@ function fromAddress() {
 root.dataset.theme = recall("theme") ?? "";
 if (!root.dataset.theme) delete root.dataset.theme;
 showTotal();
-$("doubt").hidden = !book.doubtful.length;
 speak(Object.hasOwn(STRINGS, recall("language") ?? "") ? recall("language") : chooseLanguage(data.head.language));
-$("doubt-count").textContent = number(book.doubtful.length);
+showDoubts();
 $("empty").hidden = book.count > 0;
 const dock = document.querySelector(".dock");
 new ResizeObserver(() => {
@@ -471,7 +638,6 @@ new ResizeObserver(() => {
   timeline.draw();
 }).observe(dock);
 new ResizeObserver(() => root.style.setProperty("--top", `${document.querySelector(".top").offsetHeight}px`)).observe(document.querySelector(".top"));
-if (matchMedia("(max-width: 62rem)").matches) $("panel-speakers").open = false;
 openMedia();
 fromAddress();
 window.addEventListener("hashchange", fromAddress);

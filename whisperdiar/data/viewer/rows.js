@@ -50,6 +50,7 @@ class Rows {
     this.nowRow = -1;
     this.hits = new Map(); // word → true where it is the match that is looked at
     this.whole = false;
+    this.leaving = () => {}; // told of a row that is about to go
     this.estimate();
     let asked = false;
     const soon = () => {
@@ -93,6 +94,31 @@ class Rows {
     this.back(place);
   }
 
+  // Words or passages have changed: rows are others, and the reader stays at the same place.
+  renew() {
+    this.nowRow = -1;
+    if (this.whole) return;
+    const place = this.book.count ? this.place() : null;
+    this.estimate();
+    this.list.replaceChildren();
+    this.built.clear();
+    this.list.style.padding = "";
+    if (place) this.back({ ...place, row: Math.min(place.row, this.book.count - 1) });
+  }
+
+  // A row has become higher or lower.
+  resized(row) {
+    const node = this.built.get(row);
+    if (!node) return;
+    this.heights.set(row, node.getBoundingClientRect().height);
+    this.render();
+  }
+
+  // Where the keyboard goes on after a correction: the menu of this row.
+  focus(row) {
+    (this.built.get(row)?.querySelector(".more") ?? document.getElementById("transcript")).focus({ preventScroll: true });
+  }
+
   top() {
     return this.list.getBoundingClientRect().top + window.scrollY;
   }
@@ -120,6 +146,7 @@ class Rows {
     const first = heights.find(from - BEYOND), last = heights.find(from + window.innerHeight + BEYOND);
     for (const [row, node] of this.built) {
       if (row < first || row > last) {
+        this.leaving(row);
         if (node.contains(document.activeElement)) document.getElementById("transcript").focus({ preventScroll: true });
         node.remove();
         this.built.delete(row);
@@ -179,18 +206,22 @@ class Rows {
     }
     if (this.whole) body.append(strip(book.texts.slice(book.first[row], book.first[row + 1]).join("")));
     else for (let i = book.first[row]; i < book.first[row + 1]; i++) this.word(body, i);
-    node.append(time, body);
+    const more = element("button", "more");
+    more.type = "button";
+    more.title = words.correct;
+    more.setAttribute("aria-label", `${words.correct} ${short(book.rowStart[row])}`);
+    more.setAttribute("aria-haspopup", "dialog");
+    node.append(time, body, more);
     return node;
   }
 
   title(who) {
     const { book, words } = this, name = book.name(who) ?? words.nobody;
-    const title = element(who === null ? "div" : "button", "name");
-    if (who !== null) {
-      title.type = "button";
-      title.dataset.who = who;
-      title.setAttribute("aria-label", `${name}. ${words.rename} ${name}`);
-    }
+    const title = element("button", "name");
+    title.type = "button";
+    title.dataset.who = who ?? "";
+    title.setAttribute("aria-label", `${name}. ${words.changeSpeaker}`);
+    title.setAttribute("aria-haspopup", "dialog");
     title.append(badge(who), element("bdi", "", name));
     return title;
   }
@@ -202,32 +233,33 @@ class Rows {
     if (gap && body.lastChild) body.append(gap);
     const node = element("span", this.classes(i), bare);
     node.dataset.word = i;
-    const other = at(book.data.words.second, i) ?? null;
-    if (at(book.data.words.flags, i) & 1 && other !== null) node.style.setProperty("--other", `var(${variable(other)})`);
+    const other = book.words.second[i];
+    if (book.words.flags[i] & OVERLAP && other !== null) node.style.setProperty("--other", `var(${variable(other)})`);
     const remark = this.remark(i);
     if (remark) node.title = remark;
     body.append(node);
   }
 
   classes(i) {
-    const overlap = at(this.book.data.words.flags, i) & 1;
+    const overlap = this.book.words.flags[i] & OVERLAP;
     const hit = this.hits.get(i);
-    return `w${this.book.doubts.has(i) ? " u" : ""}${overlap ? " o" : ""}${hit === undefined ? "" : hit ? " hit at" : " hit"}${i === this.now ? " now" : ""}`;
+    const { flags, probability } = this.book.words, written = flags[i] & EDITED && probability[i] === SURE; // not one whose speaker alone was set
+    return `w${written ? " e" : ""}${this.book.doubts.has(i) ? " u" : ""}${overlap ? " o" : ""}${hit === undefined ? "" : hit ? " hit at" : " hit"}${i === this.now ? " now" : ""}`;
   }
 
   // What is special about a word, in a sentence: who it may be, who talks too.
   remark(i) {
-    const { book, words } = this, { data } = book;
+    const { book, words } = this;
     const name = (who) => (who === null || who === undefined ? null : book.name(who));
     const found = [];
     const doubt = book.doubts.get(i);
     if (doubt !== undefined) {
-      const { uncertain } = data;
-      const people = [name(at(uncertain.speaker, doubt)), name(at(uncertain.second, doubt))].filter((item) => item !== null);
-      found.push(`${words.doubt} (${Math.round(at(uncertain.confidence, doubt) / 10)} %): ${people.join(` ${words.or} `)}`);
+      const { speaker, second, confidence } = book.uncertain[doubt];
+      const people = [name(speaker), name(second)].filter((item) => item !== null);
+      found.push(`${words.doubt} (${Math.round(confidence / 10)} %): ${people.join(` ${words.or} `)}`);
     }
-    const other = name(at(data.words.second, i));
-    if (at(data.words.flags, i) & 1) found.push(other === null ? words.both : `${words.also}: ${other}`);
+    const other = name(book.words.second[i]);
+    if (book.words.flags[i] & OVERLAP) found.push(other === null ? words.both : `${words.also}: ${other}`);
     return found.join(". ");
   }
 

@@ -20,10 +20,9 @@ class Timeline {
 
   // Lanes of speech from the turns, and for a speaker without any from the rows; neighbours that touch are one.
   build() {
-    const { book } = this, { data } = book, { turns } = data;
-    const found = data.labels.map(() => []);
-    const { starts, ends } = times(turns, turns.count);
-    for (let i = 0; i < turns.count; i++) found[at(turns.speaker, i)].push([starts[i], ends[i]]);
+    const { book } = this;
+    const found = book.labels.map(() => []);
+    for (const turn of book.turns) found[turn.speaker].push([turn.start, turn.end]);
     const known = found.map((spans) => spans.length > 0);
     const nobody = [];
     for (let row = 0; row < book.count; row++) {
@@ -167,10 +166,10 @@ class Timeline {
   }
 }
 
-function joined(spans) {
+function joined(spans, gap = 0) {
   const made = [];
   for (const [start, end] of spans.sort((a, b) => a[0] - b[0])) {
-    if (made.length && start <= made.at(-1)[1]) made.at(-1)[1] = Math.max(made.at(-1)[1], end);
+    if (made.length && start <= made.at(-1)[1] + gap) made.at(-1)[1] = Math.max(made.at(-1)[1], end);
     else made.push([start, end]);
   }
   return made;

@@ -17,5 +17,7 @@ def renumber(labels: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def normalise_length(vectors: NDArray[Any]) -> NDArray[Any]:
-    """Vectors (..., d) of length 1; those of length 0 stay so."""
-    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9))
+    """Vectors (..., d) of length 1, in their precision; zeros where one has no length or holds a number not finite."""
+    vectors = np.where(np.isfinite(vectors).all(axis=-1, keepdims=True), vectors, 0.0)
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.where(lengths > 0.0, lengths, 1.0))

@@ -24,7 +24,7 @@ from whisperdiar.errors import BackendError, InvalidOption
 from whisperdiar.frameworks.onnxruntime import Session, find_file
 from whisperdiar.frameworks.torch import import_module
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
-from whisperdiar.options.onnx_diarization import CAMPPLUS, WESPEAKER
+from whisperdiar.options.onnx import CAMPPLUS, WESPEAKER
 from whisperdiar.types import Samples
 
 Array = NDArray[np.float32]

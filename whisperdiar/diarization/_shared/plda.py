@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, eigh
 
 from whisperdiar.contracts import Progress
+from whisperdiar.diarization._shared.clusters import normalise_length
 from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable
 from whisperdiar.frameworks.pyannote import REVISIONS
 from whisperdiar.frameworks.torch import summarise_error
@@ -64,8 +65,8 @@ class Plda:
     def transform(self, embeddings: Floats) -> Floats:
         """Embeddings (m, d), such as float32 → features (m, n)."""
         d, k = self.lda.shape
-        reduced = (np.sqrt(d) * _normalise_length(embeddings - self.mean)) @ self.lda - self.lda_mean
-        features: Floats = (np.sqrt(k) * _normalise_length(reduced) - self.centre) @ self.axes.T
+        reduced = (np.sqrt(d) * normalise_length(embeddings - self.mean)) @ self.lda - self.lda_mean
+        features: Floats = (np.sqrt(k) * normalise_length(reduced) - self.centre) @ self.axes.T
         return features
 
 
@@ -137,11 +138,4 @@ def _arrays(path: Path) -> dict[str, Floats]:
             raise BackendBroken(f"{path} holds no usable {name}: fetch it anew")
     if (found.get("psi", np.ones(1)) <= 0.0).any():
         raise BackendBroken(f"{path} holds a variance that is not positive: fetch it anew")
-    return found
-
-
-def _normalise_length(vectors: Floats) -> Floats:
-    """(m, d), each of length 1; what has no length stays."""
-    lengths = np.linalg.norm(vectors, axis=1, ord=2)[:, None]
-    found: Floats = vectors / np.where(lengths > 0.0, lengths, np.ones_like(lengths))
     return found

@@ -17,7 +17,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.contracts import BaseBackend, Progress, no_progress
 from whisperdiar.diarization._shared.activity import empty_values
 from whisperdiar.diarization._shared.features import CepstrumSettings, FrameGrid, mfcc
 from whisperdiar.diarization._shared.gaussians import Array, Features, standardise, stretch_sums
@@ -26,13 +26,12 @@ from whisperdiar.diarization._shared.viterbi import decode, longest_run, pin_sta
 from whisperdiar.diarization.bic.change_detection import change_points
 from whisperdiar.diarization.bic.clustering import Criterion, merge_closest, merge_neighbours
 from whisperdiar.diarization.bic.mixtures import likelihoods, train
-from whisperdiar.options import BicSettings, Runtime
+from whisperdiar.options import BicSettings
 from whisperdiar.types import (
     ANY_SPEAKERS,
     ActivityValues,
     Audio,
     BackendInfo,
-    BackendRecord,
     Diarization,
     Span,
     SpeakerActivity,
@@ -46,7 +45,7 @@ _FAINTEST = -60_000.0  # log-likelihood that fits into 16 bits
 _STRETCHES_PER_SPEAKER = 4  # are left by the joining of neighbours, which cannot undo its mistakes
 
 
-class Backend:
+class Backend(BaseBackend[BicSettings]):
     """Clusters speech by voice, with what the recording itself tells."""
 
     name: ClassVar[str] = "bic"
@@ -57,16 +56,6 @@ class Backend:
         caution="one speaker at a time, and often a single one on half a minute of far-field speech",
     )
     settings_type: ClassVar[type] = BicSettings
-
-    def __init__(self, settings: BicSettings | None = None, *, runtime: Runtime | None = None) -> None:
-        self.settings = settings or BicSettings()
-        self.runtime = runtime or Runtime()
-
-    def prepare(self, *, progress: Progress = no_progress) -> None:
-        """Nothing is needed."""
-
-    def record(self) -> BackendRecord:
-        return BackendRecord(self.name)
 
     def diarize(
         self,

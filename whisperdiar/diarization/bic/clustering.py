@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from whisperdiar.diarization._shared.clusters import renumber
 from whisperdiar.diarization._shared.gaussians import Array, Features, likelihood_cost, sizes
+from whisperdiar.diarization._shared.linkage import NearestPairs
 
 _LAGS = 30
 _MIN_FRAMES = 100  # shorter stretches tell little of the longer lags
@@ -164,34 +165,24 @@ def merge_closest(sums: Array, *, criterion: Criterion, minimum: int = 1, maximu
 
 
 def _merge_all(sums: Array, criterion: Criterion, minimum: int, maximum: int) -> Labels:
-    """Merges by a table of all distances.
-
-    For each cluster the closest one is kept. It need not count clusters that grew later, since these look at
-    everybody when they grow: of every pair, one of the two knows.
-    """
+    """Merges by a table of all distances."""
     n = len(sums)
     sums, costs, owner = sums.copy(), likelihood_cost(sums), np.arange(n)
     table = np.full((n, n), np.inf)
     for i in range(n - 1):
         table[i, i + 1 :] = criterion.distances(sums[i], costs[i], sums[i + 1 :], costs[i + 1 :])
         table[i + 1 :, i] = table[i, i + 1 :]
-    nearest = table.argmin(axis=1) if n else owner
-    closest = table[np.arange(n), nearest]
-    alive = np.ones(n, dtype=bool)
+    nearest = NearestPairs(table)
     for left in range(n, max(1, minimum), -1):
-        i = int(closest.argmin())
-        if closest[i] >= 0.0 and left <= maximum:
+        i, j, distance = nearest.find()
+        if distance >= 0.0 and left <= maximum:
             break
-        i, j = sorted((i, int(nearest[i])))
+        i, j = min(i, j), max(i, j)
         sums[i] += sums[j]
         costs[i] = likelihood_cost(sums[i])
         owner[owner == j] = i
-        alive[j] = False
-        table[j], table[:, j], closest[j] = np.inf, np.inf, np.inf
-        others = np.flatnonzero(alive)
-        others = others[others != i]
-        table[i, others] = table[others, i] = criterion.distances(sums[i], costs[i], sums[others], costs[others])
-        for k in (i, *others[(nearest[others] == i) | (nearest[others] == j)]):
-            nearest[k] = table[k].argmin()
-            closest[k] = table[k, nearest[k]]
+        row = np.full(n, np.inf)
+        others = np.flatnonzero(nearest.alive & (owner != i))
+        row[others] = criterion.distances(sums[i], costs[i], sums[others], costs[others])
+        nearest.join(i, j, row)
     return renumber(owner)

@@ -12,9 +12,8 @@ from typing import ClassVar
 
 from whisperdiar.diarization.embedding.diarizer import EmbeddingDiarizer
 from whisperdiar.diarization.embedding.encoders import ECAPA
-from whisperdiar.options import Runtime
 from whisperdiar.options.embedding import EmbeddingSettings
-from whisperdiar.options.onnx_diarization import CAMPPLUS, WESPEAKER
+from whisperdiar.options.onnx import CAMPPLUS, WESPEAKER
 from whisperdiar.types import BackendInfo
 
 
@@ -43,6 +42,3 @@ class Backend(EmbeddingDiarizer):
     # `models download onnx` fetches CAM++, which needs no PyTorch.
     downloaded_as: ClassVar[str] = "onnx"
     settings_type: ClassVar[type] = EmbeddingSettings
-
-    def __init__(self, settings: EmbeddingSettings | None = None, *, runtime: Runtime | None = None) -> None:
-        super().__init__(settings or EmbeddingSettings(), runtime)

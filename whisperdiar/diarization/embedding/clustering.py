@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whisperdiar.diarization._shared.clusters import normalise_length, renumber
+from whisperdiar.diarization._shared.linkage import Dendrogram, NearestPairs
 from whisperdiar.types import SpeakerCount
 
 Vectors = NDArray[np.float32]
@@ -35,60 +36,23 @@ MOST_AT_ONCE = 2_000
 """Nodes whose distances are held at once: 16 MB."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Tree:
-    """Average linkage by cosine distance: which pairs join, nearest first.
+def average_linkage(means: Vectors, weights: Weights) -> Dendrogram:
+    """Average linkage by cosine distance: which nodes join, nearest first, at the mean distance of their windows.
 
-    Attributes:
-        pairs: int64 (n - 1, 2), the nodes that stand for what joins; the first one stands for both afterwards.
-        heights: float64 (n - 1,), the mean distance of their windows, rising.
+    Args:
+        means: float32 (n, d), mean embeddings of windows of length 1.
+        weights: float64 (n,), the numbers of windows.
     """
-
-    pairs: Labels
-    heights: Weights
-
-    @classmethod
-    def of(cls, means: Vectors, weights: Weights) -> Tree:
-        """From mean embeddings float32 (n, d) of windows of length 1, and the numbers of windows, float64 (n,)."""
-        n = len(means)
-        table = 1.0 - means @ means.T
-        np.fill_diagonal(table, np.inf)
-        nearest = table.argmin(axis=1)
-        closest = table[np.arange(n), nearest]
-        sizes = weights.astype(np.float32)
-        pairs, heights = np.empty((max(0, n - 1), 2), dtype=np.int64), np.empty(max(0, n - 1))
-        for step in range(n - 1):
-            i = int(closest.argmin())
-            j = int(nearest[i])
-            pairs[step], heights[step] = (i, j), closest[i]
-            row = (sizes[i] * table[i] + sizes[j] * table[j]) / (sizes[i] + sizes[j])
-            sizes[i] += sizes[j]
-            row[i] = np.inf
-            table[i], table[:, i] = row, row
-            table[j], table[:, j], closest[j] = np.inf, np.inf, np.inf
-            nearest[i] = row.argmin()
-            closest[i] = row[nearest[i]]
-            # Joining brings nobody nearer: only those whose nearest has gone or grown look around anew.
-            for k in np.flatnonzero((nearest == i) | (nearest == j)):
-                if k != i and closest[k] < np.inf:
-                    nearest[k] = table[k].argmin()
-                    closest[k] = table[k, nearest[k]]
-        return cls(pairs, np.maximum.accumulate(heights) if n > 1 else heights)
-
-    @property
-    def n_nodes(self) -> int:
-        return len(self.heights) + 1
-
-    def count(self, limit: float) -> int:
-        """How many clusters there are when all pairs up to this distance have joined."""
-        return self.n_nodes - int(np.searchsorted(self.heights, limit, side="right"))
-
-    def labels(self, count: int) -> Labels:
-        """The cluster of each node when `count` are left: int64 (n,)."""
-        owner = np.arange(self.n_nodes)
-        for i, j in self.pairs[: self.n_nodes - count][::-1]:
-            owner[j] = owner[i]
-        return np.unique(owner, return_inverse=True)[1].astype(np.int64)
+    table = 1.0 - means @ means.T
+    np.fill_diagonal(table, np.inf)
+    tree, nearest, sizes = Dendrogram.empty(len(means)), NearestPairs(table), weights.astype(np.float32)
+    for step in range(len(means) - 1):
+        i, j, tree.heights[step] = nearest.find()
+        tree.pairs[step] = i, j
+        row = (sizes[i] * nearest.row(i) + sizes[j] * nearest.row(j)) / (sizes[i] + sizes[j])
+        sizes[i] += sizes[j]
+        nearest.join(i, j, row)
+    return tree
 
 
 def condense(
@@ -102,9 +66,9 @@ def condense(
         for first in range(0, len(nodes), at_most):
             block = slice(first, min(len(nodes), first + at_most))
             size = block.stop - block.start
-            tree = Tree.of(nodes[block], weights[block])
+            tree = average_linkage(nodes[block], weights[block])
             # Half at the most, so that every round gets on however different the voices are.
-            own = tree.labels(min(tree.count(limit), max(1, size // 2)))
+            own = tree.labels(max(tree.merges_up_to(limit), size - max(1, size // 2)))
             labels[block] = own + n_found
             n_found += int(own.max()) + 1
         nodes, weights = weighted_means(nodes, weights, labels), sum_weights(weights, labels)
@@ -177,7 +141,7 @@ def means_of(embeddings: Vectors, labels: Labels) -> tuple[Vectors, Weights]:
 def _agglomerative(embeddings: Vectors, rule: ClusteringRule, low: int, high: int) -> Labels:
     nodes, weights, node_of = condense(embeddings, rule.cut * rule.spread, at_least=low)
     low = min(low, len(nodes))
-    tree = Tree.of(nodes, weights)
+    tree = average_linkage(nodes, weights)
     for clusters in _first_clusters(tree, rule, low):
         labels = _absorb_small(nodes, weights, *clusters)
         if int(labels.max()) + 1 >= low:
@@ -187,14 +151,14 @@ def _agglomerative(embeddings: Vectors, rule: ClusteringRule, low: int, high: in
     return np.asarray(joined[node_of], dtype=np.int64)
 
 
-def _first_clusters(tree: Tree, rule: ClusteringRule, low: int) -> Iterator[tuple[Labels, int]]:
+def _first_clusters(tree: Dendrogram, rule: ClusteringRule, low: int) -> Iterator[tuple[Labels, int]]:
     """First clusters and how many windows one must have: ever fewer, then finer clusters, until there are `low`."""
-    count = tree.count(rule.cut * rule.spread)
-    labels, least = tree.labels(count), rule.min_windows
+    merges = tree.merges_up_to(rule.cut * rule.spread)
+    labels, least = tree.labels(merges), rule.min_windows
     while least > 1:
         yield labels, least
         least //= 2
-    yield tree.labels(max(low, count)), 1
+    yield tree.labels(min(tree.n_nodes - low, merges)), 1
 
 
 def _absorb_small(points: Vectors, weights: Weights, labels: Labels, min_windows: int) -> Labels:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from whisperdiar.contracts import Progress, Reloading, no_progress
+from whisperdiar.contracts import LoadingBackend, Progress, no_progress
 from whisperdiar.diarization._shared.speech_frames import speakers_by_appearance
 from whisperdiar.diarization.embedding.clustering import ClusteringRule, cluster
 from whisperdiar.diarization.embedding.encoders import open_encoder
@@ -20,54 +20,42 @@ from whisperdiar.diarization.embedding.resegmentation import (
 )
 from whisperdiar.diarization.embedding.windows import SpeakerEncoder, WindowEmbeddings, embed_windows
 from whisperdiar.errors import UnsupportedRequest
-from whisperdiar.options import Runtime
 from whisperdiar.options.embedding import EmbeddingSettings
 from whisperdiar.types import ANY_SPEAKERS, Audio, BackendRecord, Diarization, Span, SpeakerActivity, SpeakerCount
 
 _LISTENING = 0.9  # of the time
 
 
-class EmbeddingDiarizer(Reloading):
+class EmbeddingDiarizer(LoadingBackend[EmbeddingSettings, SpeakerEncoder]):
     """Windows of speech → embeddings → clusters → turns; what the diarizers ``embedding`` and ``ecapa`` share."""
 
-    name: ClassVar[str] = ""
+    _refused: Mapping[str, str] | None = None
 
-    def __init__(self, settings: EmbeddingSettings, runtime: Runtime | None) -> None:
-        self.settings = settings
-        self.runtime = runtime or Runtime()
-        self._encoder: SpeakerEncoder | None = None
-        self._refused: dict[str, str] = {}
-
-    def prepare(self, *, progress: Progress = no_progress) -> None:
+    def _load(self, progress: Progress) -> SpeakerEncoder:
         """Find the embedding's files, import its library, load the network.
 
         Raises:
             BackendMissing, BackendBroken: the library or a file cannot be used.
             ModelUnavailable: a file is not here and cannot be fetched; gated ones need the variable HF_TOKEN.
         """
-        self._require_encoder(progress)
-
-    def _require_encoder(self, progress: Progress = no_progress) -> SpeakerEncoder:
-        if self._encoder is None:
-            settings = self.settings
-            self._encoder, self._refused = open_encoder(
-                settings.embedding, settings.embedding_model, self.runtime, progress=progress
-            )
-        return self._encoder
+        settings = self.settings
+        encoder, self._refused = open_encoder(
+            settings.embedding, settings.embedding_model, self.runtime, progress=progress
+        )
+        return encoder
 
     def release(self) -> None:
-        """Drop the network and the memory that it holds; the next `diarize` loads it again."""
-        if self._encoder is not None:
-            self._encoder.close()
-            self._encoder = None
+        if self._loaded is not None:
+            self._loaded.close()
+        super().release()
 
     def record(self) -> BackendRecord:
         details: dict[str, Any] = {}
-        if self._encoder is not None:
-            details = {"embedding": self._encoder.name, "device": self._encoder.device, "clustering": self._method}
+        if self._loaded is not None:
+            details = {"embedding": self._loaded.name, "device": self._loaded.device, "clustering": self._method}
             if self._refused:
                 details["refused"] = dict(self._refused)
-        model = self._encoder.source if self._encoder is not None else self.settings.embedding_model
+        model = self._loaded.source if self._loaded is not None else self.settings.embedding_model
         return BackendRecord(self.name, model=model, details=details)
 
     def diarize(
@@ -90,7 +78,7 @@ class EmbeddingDiarizer(Reloading):
         frames = frames_of(speech, audio)
         if not frames.regions:
             return Diarization(audio.recording_id)
-        encoder = self._require_encoder(progress)
+        encoder = self._require(progress)
         if audio.sample_rate != encoder.sample_rate:
             raise UnsupportedRequest(
                 f"{audio.sample_rate} Hz: the embedding {encoder.name} needs {encoder.sample_rate} Hz audio"

@@ -36,7 +36,7 @@ from whisperdiar.frameworks.torch import (
 )
 from whisperdiar.models.sources import Source
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
-from whisperdiar.options.onnx_diarization import CAMPPLUS, WESPEAKER
+from whisperdiar.options.onnx import CAMPPLUS, WESPEAKER
 from whisperdiar.types import Samples
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.diarization._shared.clusters import normalise_length
 from whisperdiar.types import Audio, Samples, Span
 
 Vectors = NDArray[np.float32]
@@ -47,7 +48,7 @@ class SpeakerEncoder(Protocol):
         """Of the vectors; known after `prepare`."""
 
     def prepare(self, *, progress: Progress = no_progress) -> None:
-        """Imports, fetches and loads what is needed; raises as `whisperdiar.contracts.Preparable.prepare` does."""
+        """Imports, fetches and loads what is needed; raises as `whisperdiar.contracts.BaseBackend.prepare` does."""
 
     def embed(self, windows: Samples) -> Vectors:
         """float32 (n, n_samples) → float32 (n, dimension), of any length; not finite where it cannot tell."""
@@ -130,7 +131,7 @@ def embed_windows(
         still = np.abs(batch).max(axis=1) < _STILL
         found = np.zeros((len(batch), encoder.dimension), np.float32)
         if not still.all():
-            found[~still] = _normalise_length(encoder.embed(batch[~still]))
+            found[~still] = normalise_length(encoder.embed(batch[~still]))
         parts.append(found)
         progress("diarization", min(1.0, (first + len(batch)) / len(spans)))
     centres = np.asarray([(span.start + span.end) / 2 for span in spans], dtype=np.float64)
@@ -147,11 +148,3 @@ def _read_window(audio: Audio, span: Span, n_samples: int) -> Samples:
     last = max(first + 1, min(round(span.end * audio.sample_rate), first + n_samples, total))
     mono = np.resize(audio.mono_part(first, last), n_samples).astype(np.float32)
     return np.nan_to_num(mono, copy=False, posinf=0.0, neginf=0.0)
-
-
-def _normalise_length(vectors: Vectors) -> Vectors:
-    """Of length 1; zeros where a vector is not finite or has no direction."""
-    vectors = np.where(np.isfinite(vectors).all(axis=1, keepdims=True), vectors, 0.0)
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    found: Vectors = (vectors / np.where(lengths > 0, lengths, 1.0)).astype(np.float32)
-    return found

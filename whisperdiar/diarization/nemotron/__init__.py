@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from whisperdiar.activity_files import check_target, save_or_warn
-from whisperdiar.contracts import Progress, Reloading, no_progress
+from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.diarization._shared.activity_turns import Frames, refuse_too_many, to_turns
 from whisperdiar.diarization.nemotron import inference
 from whisperdiar.diarization.nemotron.networks import (
@@ -26,9 +26,9 @@ from whisperdiar.diarization.nemotron.networks import (
     load_onnx,
 )
 from whisperdiar.errors import InvalidOption, ModelUnavailable, UnsupportedRequest
-from whisperdiar.frameworks.torch import free_memory, require
+from whisperdiar.frameworks.torch import TorchBackend, require
 from whisperdiar.models.sources import Source
-from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
+from whisperdiar.options import SAMPLE_RATE_HZ
 from whisperdiar.options.nemotron import ONE_WINDOW, NemotronSettings
 from whisperdiar.options.sortformer import Streaming
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Diarization, Span, SpeakerCount
@@ -55,7 +55,7 @@ _LONGEST_FRAMES = 5000
 """The positions that the network knows: 400 s."""
 
 
-class Backend(Reloading):
+class Backend(TorchBackend[NemotronSettings, Network]):
     """Nemotron 3 Diarization from the hub or from files; reports overlapped speech, and tells eight speakers apart.
 
     The network looks for speech by itself: cut or masked sound would spoil it, so `speech` only says whether there is
@@ -78,14 +78,10 @@ class Backend(Reloading):
     )
     settings_type: ClassVar[type] = NemotronSettings
 
-    def __init__(self, settings: NemotronSettings | None = None, *, runtime: Runtime | None = None) -> None:
-        self.settings: NemotronSettings = settings or NemotronSettings()
-        self.runtime = runtime or Runtime()
-        self._network: Network | None = None
-        self._source: str | None = None
-        self._mode: str | None = None
+    _source: str | None = None
+    _mode: str | None = None
 
-    def prepare(self, *, progress: Progress = no_progress) -> None:
+    def _load(self, progress: Progress) -> Network:
         """Find the model, fetch it where that is needed and allowed, and load it.
 
         Raises:
@@ -93,41 +89,26 @@ class Backend(Reloading):
             ModelUnavailable: a file is not here and cannot be fetched.
             InvalidOption: a precision that the model does not have, or a device that is not there.
         """
-        self._require_network(progress)
-
-    def _require_network(self, progress: Progress) -> Network:
-        if self._network is None:
-            source = Source.of(self.settings.model, self.runtime, revisions=REVISIONS, progress=progress)
-            checkpoint = _is_checkpoint(source)
-            for module in ("torch", "transformers") if checkpoint else self.info.requires:
-                require(module, package=module, extra=EXTRA if checkpoint else "")
-            path = source.folder(_CHECKPOINT_FILES) if checkpoint else _onnx_file(source, self.settings.precision)
-            name = str(source)
-            if checkpoint:
-                self._network = TransformersNetwork(path, self.runtime, name=name)
-            else:
-                self._network = load_onnx(path, self.runtime, name=name)
-            self._source = name
-        return self._network
-
-    def release(self) -> None:
-        """Drop the model and the memory that it holds; the next `diarize` loads it again."""
-        in_torch = self._network is not None and self._network.kind == "transformers"
-        self._network = None
-        if in_torch:
-            free_memory()
+        source = Source.of(self.settings.model, self.runtime, revisions=REVISIONS, progress=progress)
+        checkpoint = _is_checkpoint(source)
+        for module in ("torch", "transformers") if checkpoint else self.info.requires:
+            require(module, package=module, extra=EXTRA if checkpoint else "")
+        self._source = name = str(source)
+        if checkpoint:
+            return TransformersNetwork(source.folder(_CHECKPOINT_FILES), self.runtime, name=name)
+        return load_onnx(_onnx_file(source, self.settings.precision), self.runtime, name=name)
 
     def record(self) -> BackendRecord:
         details: dict[str, Any] = {}
-        if self._network is not None:
+        if self._loaded is not None:
             details = {
                 "source": self._source,
-                "device": self._network.device,
-                "runtime": self._network.kind,
+                "device": self._loaded.device,
+                "runtime": self._loaded.kind,
                 "mode": self._mode or self.settings.mode,
                 "postprocessing": asdict(self.settings.turns),
             }
-            if self._network.kind == "onnx":
+            if self._loaded.kind == "onnx":
                 details["precision"] = self.settings.precision
         return BackendRecord(self.name, model=self.settings.model, details=details)
 
@@ -159,7 +140,7 @@ class Backend(Reloading):
             raise UnsupportedRequest(f"{audio.sample_rate} Hz: nemotron needs {SAMPLE_RATE_HZ} Hz audio")
         check_target(target)
         streaming = self._sizes(audio)
-        network = self._require_network(progress)
+        network = self._require(progress)
         refuse_too_many(speakers, network.n_speakers, name=self.name)
         progress("diarization", 0.0)
         found = inference.probabilities(network, audio, streaming, heard=lambda done: progress("diarization", done))

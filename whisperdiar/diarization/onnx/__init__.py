@@ -23,7 +23,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from whisperdiar.contracts import Progress, Reloading, no_progress
+from whisperdiar.contracts import LoadingBackend, Progress, no_progress
 from whisperdiar.diarization._shared import onnx_embedding
 from whisperdiar.diarization._shared import plda as _plda
 from whisperdiar.diarization._shared.onnx_embedding import FrameEncoder
@@ -45,8 +45,8 @@ from whisperdiar.diarization.onnx import segmentation as _onnx_segmentation
 from whisperdiar.diarization.onnx.segmentation import Segmentation
 from whisperdiar.errors import InvalidOption, UnsupportedRequest
 from whisperdiar.frameworks.torch import require
-from whisperdiar.options import SAMPLE_RATE_HZ, OnnxSettings, Runtime
-from whisperdiar.options.onnx_diarization import CAMPPLUS, EXACT_CLUSTER, EXACT_LINKAGE, VBX, VBX_FA, VBX_FB
+from whisperdiar.options import SAMPLE_RATE_HZ, OnnxSettings
+from whisperdiar.options.onnx import CAMPPLUS, EXACT_CLUSTER, EXACT_LINKAGE, VBX, VBX_FA, VBX_FB
 from whisperdiar.types import (
     ActivityValues,
     Audio,
@@ -70,7 +70,7 @@ _MIN_ACTIVE_SHARE = 0.2
 """Of a window that a local speaker must fill, alone, to take part in the clustering."""
 
 
-class Backend(Reloading):
+class Backend(LoadingBackend[OnnxSettings, tuple[Segmentation, FrameEncoder]]):
     """Neural diarization by ONNX Runtime alone; reports overlapped speech.
 
     It looks for speech by itself: cut audio would spoil it, so `speech` only says whether there is any.
@@ -90,17 +90,13 @@ class Backend(Reloading):
     )
     settings_type: ClassVar[type] = OnnxSettings
 
-    def __init__(self, settings: OnnxSettings | None = None, *, runtime: Runtime | None = None) -> None:
-        self.settings = settings or OnnxSettings()
-        self.runtime = runtime or Runtime()
-        self._models: tuple[Segmentation, FrameEncoder] | None = None
-        self._plda: Plda | None = None
+    _plda: Plda | None = None
 
     @property
     def wants_words(self) -> bool:
         return not self.settings.exact
 
-    def prepare(self, *, progress: Progress = no_progress) -> None:
+    def _load(self, progress: Progress) -> tuple[Segmentation, FrameEncoder]:
         """Find the two models, fetch them where that is needed and allowed, and load them.
 
         Raises:
@@ -108,36 +104,25 @@ class Backend(Reloading):
             ModelUnavailable: a file is not here and cannot be fetched.
             InvalidOption: a model of another kind, or a setting or device that does not fit it.
         """
-        self._require_networks(progress)
-
-    def _require_networks(self, progress: Progress) -> tuple[Segmentation, FrameEncoder]:
-        if self._models is None:
-            for module in self.info.requires:
-                require(module, package=module.replace("_", "-"), extra="")
-            settings, runtime = self.settings, self.runtime
-            windows = _onnx_segmentation.find(settings.segmentation_model, runtime, progress)
-            voices = onnx_embedding.find(settings.embedding, runtime, progress)
-            encoder = FrameEncoder(voices, runtime, name=settings.embedding)
-            if settings.exact and settings.fast and not encoder.shares:
-                raise InvalidOption(
-                    f"fast: the frames of {encoder.name} cannot be shared between windows; leave fast out"
-                )
-            if settings.clustering_method == VBX:
-                files = _plda.find(settings.plda or _plda.REPOSITORY, runtime, progress)
-                self._plda = _plda.load(files, dimension=encoder.dimension, embedding=encoder.name)
-            self._models = Segmentation(windows, settings, runtime, name=settings.segmentation_model), encoder
-        return self._models
-
-    def release(self) -> None:
-        """Drop the models and the memory that they hold; the next `diarize` loads them again."""
-        self._models = self._plda = None
+        for module in self.info.requires:
+            require(module, package=module.replace("_", "-"), extra="")
+        settings, runtime = self.settings, self.runtime
+        windows = _onnx_segmentation.find(settings.segmentation_model, runtime, progress)
+        voices = onnx_embedding.find(settings.embedding, runtime, progress)
+        encoder = FrameEncoder(voices, runtime, name=settings.embedding)
+        if settings.exact and settings.fast and not encoder.shares:
+            raise InvalidOption(f"fast: the frames of {encoder.name} cannot be shared between windows; leave fast out")
+        if settings.clustering_method == VBX:
+            files = _plda.find(settings.plda or _plda.REPOSITORY, runtime, progress)
+            self._plda = _plda.load(files, dimension=encoder.dimension, embedding=encoder.name)
+        return Segmentation(windows, settings, runtime, name=settings.segmentation_model), encoder
 
     def record(self) -> BackendRecord:
         details: dict[str, Any] = {"embedding": self.settings.embedding}
         if self.settings.clustering_method == VBX:
             details |= {"clustering": VBX, "plda": self.settings.plda or _plda.REPOSITORY}
-        if self._models is not None:
-            segmentation, encoder = self._models
+        if self._loaded is not None:
+            segmentation, encoder = self._loaded
             details |= {
                 "device": encoder.device,
                 "window": segmentation.window,
@@ -171,7 +156,7 @@ class Backend(Reloading):
             return Diarization(audio.recording_id)
         if audio.sample_rate != SAMPLE_RATE_HZ:
             raise UnsupportedRequest(f"{audio.sample_rate} Hz: onnx needs {SAMPLE_RATE_HZ} Hz audio")
-        segmentation, encoder = self._require_networks(progress)
+        segmentation, encoder = self._require(progress)
         share = _SEGMENTED[self.settings.fast or not self.settings.exact]
         progress("diarization", 0.0)
         grid = segmentation.grid(audio)

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import cdist
 
+from whisperdiar.diarization._shared.clusters import normalise_length
+from whisperdiar.diarization._shared.linkage import NearestPairs
 from whisperdiar.types import SpeakerCount
 
 Embeddings = NDArray[np.float32]
@@ -24,7 +26,7 @@ Labels = NDArray[np.int64]
 Dendrogram = NDArray[np.float64]
 
 MOST_AT_ONCE = 12_000
-"""Embeddings whose distances are held at once: 576 MB, and the same again while they are clustered."""
+"""Embeddings whose distances are held at once, where they are: 576 MB, and the same again while they are clustered."""
 _BLOCK = 3_000
 _EARLY_SHARE = 0.5
 """Of the threshold: what is nearer than that is taken for one voice within a block."""
@@ -54,7 +56,7 @@ def cluster(
     weights: NDArray[np.float64] = np.ones(n)
     members: Labels = np.arange(n)
     if method in _EUCLIDEAN:
-        points = _normalise_length(points)
+        points = normalise_length(points)
     if n > MOST_AT_ONCE:
         points, weights, members = _merge_early(points, method, threshold)
     tree = _link(points, weights, method)
@@ -73,7 +75,7 @@ def cut(embeddings: NDArray[Any], *, method: str, threshold: float) -> Labels:
         method: linkage, as in scipy.
         threshold: as `cluster` takes it.
     """
-    points: Embeddings = _normalise_length(embeddings) if method in _EUCLIDEAN else embeddings
+    points: Embeddings = normalise_length(embeddings) if method in _EUCLIDEAN else embeddings
     weights: NDArray[np.float64] = np.ones(len(points))
     members: Labels = np.arange(len(points))
     if len(points) > MOST_AT_ONCE:
@@ -102,12 +104,6 @@ def assign_nearest(embeddings: Embeddings, train: Embeddings, labels: Labels) ->
 def _bounds(speakers: SpeakerCount, n: int) -> tuple[int, int]:
     smallest = max(1, min(n, speakers.minimum or 1))
     return smallest, max(smallest, min(n, speakers.maximum or n))
-
-
-def _normalise_length(embeddings: NDArray[Any]) -> NDArray[Any]:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        found = embeddings / np.linalg.norm(embeddings, axis=-1, keepdims=True)
-    return np.asarray(np.nan_to_num(found))
 
 
 def _merge_early(points: Embeddings, method: str, threshold: float) -> tuple[Embeddings, NDArray[np.float64], Labels]:
@@ -140,48 +136,39 @@ def _merge_early(points: Embeddings, method: str, threshold: float) -> tuple[Emb
 
 
 def _link(points: Embeddings, weights: NDArray[np.float64], method: str) -> Dendrogram:
-    """As scipy's `linkage`; centroids that stand for many embeddings count as many."""
+    """As scipy's `linkage`; centroids that stand for many embeddings count as many.
+
+    Euclidean linkages need the points only, and no matrix of distances, for which scipy takes 8 n² bytes:
+    Müllner, "fastcluster: fast hierarchical, agglomerative clustering routines for R and Python", 2013.
+    """
     if method == "centroid" and (weights != 1.0).any():
         return weighted_centroid_linkage(points, weights)
-    return np.asarray(linkage(points, method=method, metric="euclidean" if method in _EUCLIDEAN else "cosine"))
+    if method not in _EUCLIDEAN:
+        return np.asarray(linkage(points, method=method, metric="cosine"))
+    import fastcluster  # here, because other ways of clustering do without it
+
+    return np.asarray(fastcluster.linkage_vector(points, method=method))
 
 
 def weighted_centroid_linkage(points: Embeddings, weights: NDArray[np.float64]) -> Dendrogram:
     """Centroid linkage of weighted points, in the form of scipy's `linkage`: float64 (n - 1, 4).
 
-    The last column counts points, as scipy's does. Memory is that of n × n float32, time about n² in practice.
-    Source: Lance and Williams, "A general theory of classificatory sorting strategies", 1967.
+    The last column counts points, as scipy's does. Memory is that of n × n float32.
     """
     n = len(points)
     mass, sizes, names = weights.astype(np.float64), np.ones(n), np.arange(n)
-    distances = _squared_distances(points)
-    closest = distances.argmin(axis=1)
-    least = distances[np.arange(n), closest]
-    alive = np.ones(n, dtype=bool)
+    nearest = NearestPairs(_squared_distances(points))
     tree = np.empty((n - 1, 4))
     for step in range(n - 1):
-        i = int(least.argmin())
-        j = int(closest[i])
-        apart = max(0.0, float(distances[i, j]))
+        i, j, apart = nearest.find()
+        apart = max(0.0, apart)
         sizes[i] += sizes[j]
         tree[step] = min(names[i], names[j]), max(names[i], names[j]), np.sqrt(apart), sizes[i]
+        names[i] = n + step
         share = mass[i] / (mass[i] + mass[j])
         mass[i] += mass[j]
-        names[i] = n + step
-        alive[j] = False
-        row = share * distances[i] + (1.0 - share) * distances[j] - np.float32(share * (1.0 - share) * apart)
-        row[~alive] = row[i] = np.inf
-        distances[i], distances[:, i] = row, row
-        distances[j], distances[:, j] = np.inf, np.inf
-        least[j] = np.inf
-        # Whose nearest was one of the two looks around anew, the rest only look at the new centre.
-        lost = alive & ((closest == i) | (closest == j))
-        nearer = alive & ~lost & (row < least)
-        least[nearer], closest[nearer] = row[nearer], i
-        lost[i] = True
-        for k in np.flatnonzero(lost):
-            closest[k] = distances[k].argmin()
-            least[k] = distances[k, closest[k]]
+        squares = share * nearest.row(i) + (1.0 - share) * nearest.row(j) - np.float32(share * (1.0 - share) * apart)
+        nearest.join(i, j, squares)
     return tree
 
 

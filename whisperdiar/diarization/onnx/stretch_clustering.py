@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from whisperdiar.diarization._shared.clusters import normalise_length
+from whisperdiar.diarization._shared.linkage import Dendrogram, NearestPairs
 from whisperdiar.types import SpeakerCount
 
 Vectors = NDArray[np.float32]
@@ -202,62 +203,25 @@ def _entries(matrix: Any, rows: Labels, columns: Labels) -> Floats:
     return np.asarray(matrix[rows, columns], dtype=np.float64).ravel() if len(rows) else np.zeros(0)
 
 
-@dataclass(frozen=True, slots=True)
-class _Tree:
-    """Which nodes join, in order: pairs, int64 (n - 1, 2), of which the first stands for both afterwards, and at which
-    distance, float64 (n - 1,)."""
-
-    pairs: Labels
-    heights: Floats
-
-    def labels(self, merges: int) -> Labels:
-        """The cluster of each node after so many have joined, from 0: int64 (n,)."""
-        owner = np.arange(len(self.pairs) + 1)
-        for i, j in self.pairs[:merges][::-1]:
-            owner[j] = owner[i]
-        return np.unique(owner, return_inverse=True)[1].astype(np.int64).reshape(-1)
-
-    def merges_up_to(self, threshold: float) -> int:
-        """How many join before the nearest two are farther apart than the threshold."""
-        beyond = np.flatnonzero(self.heights > threshold)
-        return int(beyond[0]) if len(beyond) else len(self.heights)
-
-
-def _merge_all(nodes: _Nodes) -> _Tree:
-    """All nodes joined, nearest first. Memory is that of n × n, time about n² in practice."""
+def _merge_all(nodes: _Nodes) -> Dendrogram:
+    """All nodes joined, nearest first."""
     n = len(nodes.weights)
     means, weights, noise = nodes.means.copy(), nodes.weights.copy(), nodes.noise.copy()
     pull = np.asarray(nodes.pull.todense())
     table = 1.0 - means @ means.T - noise[:, None] - noise[None] + pull / np.outer(weights, weights)
     np.fill_diagonal(table, np.inf)
-    closest = table.argmin(axis=1)
-    least = table[np.arange(n), closest]
-    alive = np.ones(n, dtype=bool)
-    pairs, heights = np.empty((max(0, n - 1), 2), dtype=np.int64), np.empty(max(0, n - 1))
+    tree, nearest = Dendrogram.empty(n), NearestPairs(table)
     for step in range(n - 1):
-        i = int(least.argmin())
-        j = int(closest[i])
-        pairs[step], heights[step] = (i, j), least[i]
+        i, j, tree.heights[step] = nearest.find()
+        tree.pairs[step] = i, j
         total = weights[i] + weights[j]
         means[i] = (weights[i] * means[i] + weights[j] * means[j]) / total
         noise[i] = (weights[i] * noise[i] + weights[j] * noise[j]) / total
         weights[i] = total
         pull[i] += pull[j]
         pull[:, i] = pull[i]
-        alive[j] = False
-        row = 1.0 - means @ means[i] - noise - noise[i] + pull[i] / (weights * weights[i])
-        row[~alive] = row[i] = np.inf
-        table[i], table[:, i] = row, row
-        table[j], table[:, j], least[j] = np.inf, np.inf, np.inf
-        # Whose nearest was one of the two looks around anew, the rest only look at the new cluster.
-        lost = alive & ((closest == i) | (closest == j))
-        nearer = alive & ~lost & (row < least)
-        least[nearer], closest[nearer] = row[nearer], i
-        lost[i] = True
-        for k in np.flatnonzero(lost):
-            closest[k] = table[k].argmin()
-            least[k] = table[k, closest[k]]
-    return _Tree(pairs, heights)
+        nearest.join(i, j, 1.0 - means @ means[i] - noise - noise[i] + pull[i] / (weights * weights[i]))
+    return tree
 
 
 def _condense(nodes: _Nodes, threshold: float, *, at_least: int) -> tuple[_Nodes, Labels]:
@@ -281,7 +245,7 @@ def _condense(nodes: _Nodes, threshold: float, *, at_least: int) -> tuple[_Nodes
     return nodes, owner
 
 
-def _cut_within(tree: _Tree, seconds: Floats, threshold: float, needed: float, low: int, high: int) -> Labels:
+def _cut_within(tree: Dendrogram, seconds: Floats, threshold: float, needed: float, low: int, high: int) -> Labels:
     """Clusters at the threshold, or as near to it as leaves a wanted number of those that say enough.
 
     Too few that say enough are made up for by those that say a little less, before a voice is split.
@@ -298,7 +262,7 @@ def _cut_within(tree: _Tree, seconds: Floats, threshold: float, needed: float, l
     return tree.labels(max(n - high, min(at, n - low)))
 
 
-def _split_clusters(nodes: _Nodes, tree: _Tree, labels: Labels, high: int) -> Labels:
+def _split_clusters(nodes: _Nodes, tree: Dendrogram, labels: Labels, high: int) -> Labels:
     """Clusters taken apart again where both halves are voices of their own, as long as there may be more of them.
 
     One threshold cannot fit every recording: far from the microphone the stretches of one voice lie as far from each
@@ -329,7 +293,7 @@ def _split_clusters(nodes: _Nodes, tree: _Tree, labels: Labels, high: int) -> La
     return found
 
 
-def _large_counts(tree: _Tree, seconds: Floats, needed: float) -> Labels:
+def _large_counts(tree: Dendrogram, seconds: Floats, needed: float) -> Labels:
     """How many clusters say enough after 0, 1, 2, … have joined: int64 (n,)."""
     mass, large = seconds.copy(), int((seconds >= needed).sum())
     counts = [large]

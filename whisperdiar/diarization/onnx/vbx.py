@@ -20,6 +20,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 from scipy.special import logsumexp
 
+from whisperdiar.diarization._shared.clusters import normalise_length
 from whisperdiar.diarization._shared.plda import Plda
 from whisperdiar.diarization._shared.windows import NOBODY, Counts
 from whisperdiar.diarization.onnx import agglomerative
@@ -73,7 +74,7 @@ def cluster(
         wanted = _choose_count(len(centres), len(train), speakers)
         forced = wanted != len(centres)
         if forced:
-            centres = _means(train, k_means(_normalise_length(train), wanted))
+            centres = _means(train, k_means(normalise_length(train), wanted))
         distances = cdist(embeddings.reshape(-1, embeddings.shape[2]), centres, metric="cosine")
         likeness = 2.0 - distances.reshape(*silent.shape, -1)
         # Where k-means makes the clusters, two local speakers of a window may be one: else there would be more of them.
@@ -139,12 +140,6 @@ def _choose_count(n_found: int, n_embeddings: int, speakers: SpeakerCount) -> in
 
 def _means(train: Embeddings, labels: Labels) -> Embeddings:
     found: Embeddings = np.stack([train[labels == label].mean(axis=0) for label in np.unique(labels)])
-    return found
-
-
-def _normalise_length(embeddings: Embeddings) -> Embeddings:
-    lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
-    found: Embeddings = embeddings / np.where(lengths > 0.0, lengths, np.ones_like(lengths))
     return found
 
 

@@ -10,28 +10,28 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from whisperdiar.contracts import Progress, Reloading, no_progress
+from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.diarization.pyannote import files as _pyannote_files
 from whisperdiar.diarization.pyannote import pipeline
 from whisperdiar.diarization.pyannote.activity import observe
 from whisperdiar.errors import BackendError, UnsupportedRequest, WhisperdiarError
 from whisperdiar.frameworks.pyannote import EXTRA, silence_pyannote
 from whisperdiar.frameworks.torch import (
+    TorchBackend,
     choose_device,
-    free_memory,
     limit_cpu_threads,
     require,
     summarise_error,
     translate_memory_errors,
 )
-from whisperdiar.options import PyannoteSettings, Runtime
+from whisperdiar.options import PyannoteSettings
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Diarization, Span, SpeakerCount, Turn
 
 _SHARES = {"segmentation": (0.0, 0.3), "embeddings": (0.3, 0.95)}
 """Which part of the whole a step of the pipeline is, by time on a CPU."""
 
 
-class Backend(Reloading):
+class Backend(TorchBackend[PyannoteSettings, Any]):
     """pyannote.audio's pipelines, from the hub or from a folder; reports overlapped speech.
 
     The pipeline looks for speech by itself: cut audio would spoil it, so `speech` only says whether there is any.
@@ -53,13 +53,9 @@ class Backend(Reloading):
     )
     settings_type: ClassVar[type] = PyannoteSettings
 
-    def __init__(self, settings: PyannoteSettings | None = None, *, runtime: Runtime | None = None) -> None:
-        self.settings = settings or PyannoteSettings()
-        self.runtime = runtime or Runtime()
-        self._pipeline: Any = None
-        self._files: _pyannote_files.PipelineFiles | None = None
+    _files: _pyannote_files.PipelineFiles | None = None
 
-    def prepare(self, *, progress: Progress = no_progress) -> None:
+    def _load(self, progress: Progress) -> Any:
         """Find the pipeline's files, import pyannote.audio, load the models.
 
         Raises:
@@ -67,30 +63,23 @@ class Backend(Reloading):
             ModelUnavailable: a file is not here and cannot be fetched; gated ones need the variable HF_TOKEN.
             InvalidOption: a setting that this pipeline does not have.
         """
-        if self._pipeline is not None:
-            return
         # In this order: the import takes seconds, and is in vain where the models are not at hand.
         require("pyannote.audio", package="pyannote.audio", extra=EXTRA)
         files = _pyannote_files.find(self.settings, self.runtime, progress=progress)
         device = choose_device(self.runtime, extra=EXTRA)
         with silence_pyannote(), limit_cpu_threads(self.runtime.threads):
-            self._pipeline = pipeline.build(files, self.settings, device)
+            made = pipeline.build(files, self.settings, device)
         self._files = files
-
-    def release(self) -> None:
-        """Drop the models and the memory that they hold; the next `diarize` loads them again."""
-        if self._pipeline is not None:
-            self._pipeline = None
-            free_memory()
+        return made
 
     def record(self) -> BackendRecord:
         details: dict[str, Any] = {}
-        if self._files is not None and self._pipeline is not None:
+        if self._files is not None and self._loaded is not None:
             details = {
                 "source": self._files.source,
-                "device": str(self._pipeline.device),
-                "clustering": self._pipeline.klustering,
-                "parameters": self._pipeline.parameters(instantiated=True),
+                "device": str(self._loaded.device),
+                "clustering": self._loaded.klustering,
+                "parameters": self._loaded.parameters(instantiated=True),
             }
             replaced = {"segmentation": self.settings.segmentation_model, "embedding": self.settings.embedding_model}
             details.update({part: named for part, named in replaced.items() if named is not None})
@@ -116,10 +105,10 @@ class Backend(Reloading):
         """
         if not speech or audio.samples.shape[1] == 0:
             return Diarization(audio.recording_id)
-        self.prepare()
-        if self._pipeline.clustering.expects_num_clusters and speakers.exact is None:
+        loaded = self._require()
+        if loaded.clustering.expects_num_clusters and speakers.exact is None:
             raise UnsupportedRequest(
-                f"{self.settings.pipeline} clusters by {self._pipeline.klustering}, which must be told the number of "
+                f"{self.settings.pipeline} clusters by {loaded.klustering}, which must be told the number of "
                 "speakers: give it with --speakers"
             )
         remedy = "lower segmentation_batch_size and embedding_batch_size (such as 8), or use --device cpu"
@@ -128,9 +117,9 @@ class Backend(Reloading):
                 silence_pyannote(),
                 limit_cpu_threads(self.runtime.threads),
                 translate_memory_errors("pyannote", remedy=remedy),
-                observe(self._pipeline) as watch,
+                observe(loaded) as watch,
             ):
-                answer = self._pipeline(_waveform(audio), hook=_make_hook(progress), **_bounds(speakers))
+                answer = loaded(_waveform(audio), hook=_make_hook(progress), **_bounds(speakers))
         except WhisperdiarError:
             raise
         except Exception as error:  # whatever PyTorch, SciPy or scikit-learn make of odd sound

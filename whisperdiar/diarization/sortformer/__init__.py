@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from whisperdiar.activity_files import check_target, save_or_warn
-from whisperdiar.contracts import Progress, Reloading, no_progress
+from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.diarization._shared.activity_turns import Frames, refuse_too_many, to_turns
 from whisperdiar.diarization.sortformer import inference
 from whisperdiar.diarization.sortformer import model as models
@@ -25,14 +25,14 @@ from whisperdiar.diarization.sortformer.inference import Probabilities
 from whisperdiar.diarization.sortformer.windows import window_seconds
 from whisperdiar.errors import BackendError, UnsupportedRequest, WhisperdiarError
 from whisperdiar.frameworks.torch import (
+    TorchBackend,
     choose_device,
-    free_memory,
     limit_cpu_threads,
     require,
     summarise_error,
     translate_memory_errors,
 )
-from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
+from whisperdiar.options import SAMPLE_RATE_HZ
 from whisperdiar.options.sortformer import SortformerSettings
 from whisperdiar.system.machine import available_memory
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Diarization, Samples, Span, SpeakerCount
@@ -55,7 +55,7 @@ class _Run:
     guessed: int = 0
 
 
-class Backend(Reloading):
+class Backend(TorchBackend[SortformerSettings, Any]):
     """Sortformer from the hub or from a ``.nemo`` file; reports overlapped speech, and tells four speakers apart.
 
     The network looks for speech by itself, and the published thresholds belong to that: cut or masked sound would
@@ -79,14 +79,10 @@ class Backend(Reloading):
     )
     settings_type: ClassVar[type] = SortformerSettings
 
-    def __init__(self, settings: SortformerSettings | None = None, *, runtime: Runtime | None = None) -> None:
-        self.settings = settings or SortformerSettings()
-        self.runtime = runtime or Runtime()
-        self._model: Any = None
-        self._source: str | None = None
-        self._run: _Run | None = None
+    _source: str | None = None
+    _run: _Run | None = None
 
-    def prepare(self, *, progress: Progress = no_progress) -> None:
+    def _load(self, progress: Progress) -> Any:
         """Find the model's file, import NeMo, load the model.
 
         Raises:
@@ -94,8 +90,6 @@ class Backend(Reloading):
             ModelUnavailable: the file is not here and cannot be fetched.
             InvalidOption: settings that this model does not have.
         """
-        if self._model is not None:
-            return
         # In this order: the import takes many seconds, and is in vain where the model is not at hand.
         require("nemo", package="NVIDIA NeMo", extra=models.EXTRA)
         path, source = models.find(self.settings.model, self.runtime, progress=progress)
@@ -108,20 +102,15 @@ class Backend(Reloading):
             ):
                 model = models.load(path, source, device)
             models.configure_streaming(model, self.settings)
-        self._model, self._source = model, source
-
-    def release(self) -> None:
-        """Drop the model and the memory that it holds; the last probabilities (a few MB) stay."""
-        if self._model is not None:
-            self._model = None
-            free_memory()
+        self._source = source
+        return model
 
     def record(self) -> BackendRecord:
         details: dict[str, Any] = {}
-        if self._model is not None:
-            details = {"source": self._source, "device": str(self._model.device)}
-            if self._model.streaming_mode:
-                details["streaming"] = models.streaming_numbers(self._model)
+        if self._loaded is not None:
+            details = {"source": self._source, "device": str(self._loaded.device)}
+            if self._loaded.streaming_mode:
+                details["streaming"] = models.streaming_numbers(self._loaded)
             elif self._run is not None:
                 details["windows"] = self._run.windows
             details["postprocessing"] = asdict(self.settings.turns)
@@ -152,11 +141,11 @@ class Backend(Reloading):
         if not speech or audio.samples.shape[1] == 0:
             return save_or_warn(target, Diarization(audio.recording_id), audio)
         check_target(target)
-        self.prepare()
-        refuse_too_many(speakers, int(self._model.sortformer_modules.n_spk), name=self.name)
+        model = self._require()
+        refuse_too_many(speakers, int(model.sortformer_modules.n_spk), name=self.name)
         run = self._run_once(audio, progress)
         progress("diarization", 1.0)
-        frames = Frames(name=self.name, duration=self.frame_duration, units=inference.units_per_frame(self._model))
+        frames = Frames(name=self.name, duration=self.frame_duration, units=inference.units_per_frame(model))
         result = to_turns(
             audio.recording_id,
             run.probabilities,
@@ -190,7 +179,7 @@ class Backend(Reloading):
     @property
     def frame_duration(self) -> float:
         """Seconds of one frame; 0.08 for all of NVIDIA's models."""
-        return 0.08 if self._model is None else inference.frame_samples(self._model) / SAMPLE_RATE_HZ
+        return 0.08 if self._loaded is None else inference.frame_samples(self._loaded) / SAMPLE_RATE_HZ
 
     def _run_once(self, audio: Audio, progress: Progress) -> _Run:
         if audio.sample_rate != SAMPLE_RATE_HZ:
@@ -202,7 +191,7 @@ class Backend(Reloading):
         return run
 
     def _run_model(self, audio: Audio, progress: Progress) -> _Run:
-        model, n_samples = self._model, audio.samples.shape[1]
+        model, n_samples = self._require(), audio.samples.shape[1]
         missing = round(_SHORTEST_S * SAMPLE_RATE_HZ) - n_samples
         sound = audio if missing <= 0 else Audio(np.pad(audio.samples, ((0, 0), (0, missing))), audio.sample_rate)
 
@@ -230,7 +219,7 @@ class Backend(Reloading):
         """Inside the block the model may run: its errors become ours."""
         import torch
 
-        less = "lower chunk_len" if self._model.streaming_mode else "lower window (such as 120)"
+        less = "lower chunk_len" if self._require().streaming_mode else "lower window (such as 120)"
         try:
             with (
                 models.silence_running(),
@@ -246,7 +235,7 @@ class Backend(Reloading):
 
     def _window(self) -> tuple[float, float]:
         """Seconds of a window, and of its overlap with the next."""
-        kind, _, index = str(self._model.device).partition(":")
+        kind, _, index = str(self._require().device).partition(":")
         window = self.settings.window or window_seconds(
             available_memory(kind, int(index or 0)), frame_duration=self.frame_duration
         )

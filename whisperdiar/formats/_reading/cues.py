@@ -10,7 +10,7 @@ from typing import Protocol
 from whisperdiar.formats._reading.finished import keep_finished
 from whisperdiar.formats._reading.recordings import NO_ID
 from whisperdiar.formats._reading.rolling import unroll
-from whisperdiar.formats._reading.utterances import divide_time, last_word_end, split_words, warning_of_times
+from whisperdiar.formats._reading.utterances import divide_by_length, last_word_end, split_words, warning_of_times
 from whisperdiar.segmentation import segments
 from whisperdiar.transcript import Segment, Speaker, Transcript
 from whisperdiar.types import Cue, Span, Turn, Word
@@ -91,7 +91,7 @@ def mend_spans(cues: Sequence[Cue]) -> tuple[list[Span], str]:
         if not place or spans[order[place - 1]].start > end:
             continue
         before = order[place - 1]
-        parts = divide_time(["".join(cue.lines) for cue in cues[before : index + 1]], spans[before].start, end)
+        parts = divide_by_length(["".join(cue.lines) for cue in cues[before : index + 1]], spans[before].start, end)
         spans[index] = Span(parts[-1].start, end)
         spans[index - 1] = Span(spans[index - 1].start, max(spans[index - 1].start, parts[-1].start))
         order.insert(place, index)
@@ -129,7 +129,7 @@ def _words(cue: Cue, following: float) -> list[Word]:
     # What is timed must be what is shown, letter by letter; cues that others have made need not keep to that.
     timed = bool(known) and len(known) == sum(not letter.isspace() for text in texts for letter in text)
     end = last_word_end(cue.span.start, cue.span.end, following, len(texts))
-    times = iter(known if timed else divide_time(texts, cue.span.start, end))
+    times = iter(known if timed else divide_by_length(texts, cue.span.start, end))
     words = []
     for row, speaker in zip(rows, speakers, strict=True):
         label = (speaker or "").strip() or None
@@ -144,5 +144,5 @@ def _timed_letters(cue: Cue) -> list[Span]:
     """When each letter that is no space is spoken: its share of the piece that it stands in."""
     found: list[Span] = []
     for piece in (piece for row in cue.timed for piece in row):
-        found += divide_time(list("".join(piece.text.split())), piece.span.start, piece.span.end)
+        found += divide_by_length(list("".join(piece.text.split())), piece.span.start, piece.span.end)
     return found

@@ -5,20 +5,26 @@ utterance's time by their length in characters. Words without times share the ti
 
 A time that cannot be meant (an end before its start, an end far behind the utterance) is mended from its neighbours,
 moves nothing else, and is told in the provenance's warnings.
+
+Where the words of an utterance are not those of its text, the text counts, and its tokens have the times of the words
+that they are. What the words say beyond it is kept in `Transcript.dropped`, or refused (see `transcript_of`).
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import groupby, pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from whisperdiar.errors import FormatError
 from whisperdiar.formats._reading.recordings import NO_ID
+from whisperdiar.formats._reading.word_matching import MatchedWords, letters, match_words
 from whisperdiar.formats._writing.runs import UNKNOWN
+from whisperdiar.text.punctuation import SENTENCE_END, last_mark
 from whisperdiar.transcript import Segment, Speaker, Transcript
-from whisperdiar.types import Span, Turn, Word
+from whisperdiar.types import Dropped, Span, Turn, Word, divide_time
 
 _LARGEST = 1e9  # seconds, as in the JSON of transcripts
 _STRAY_S = 10.0
@@ -28,7 +34,13 @@ _SLOWEST_S = 1.0
 _LONGEST_S = 7.0
 """… (Netflix, "Timed Text Style Guide"), and into which the next one falls, has a wrong end."""
 _LISTED = 3
-"""Mended times that a warning names."""
+"""Mended times that a warning names, and words that a note does."""
+_PLACEHOLDER = re.compile(r"<[^<>\s]*>")
+"""Words in the place of one that a forced aligner does not know: ``<unk>``."""
+_SHOWN = 60
+"""Characters of a text that an error shows."""
+_NOT_IN_TEXT = "a word that is not in the text of its utterance"
+"""The reason in `Transcript.dropped`."""
 _SPACELESS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _TOKEN = re.compile(rf"\s*(?:[{_SPACELESS}][^\w\s]*|[^\s{_SPACELESS}]+)")
 # Scripts that put no space between words: Thai, Lao, Tibetan, Burmese and Khmer beside Chinese and Japanese.
@@ -48,8 +60,7 @@ class ParsedWord(NamedTuple):
 class ParsedUtterance(NamedTuple):
     """An utterance of a file: seconds, a name (None or `UNKNOWN` for nobody), its text, its words where there are some.
 
-    Where the words are not those of the text (somebody has corrected one of them), the text counts. `where` says to
-    people where it stands in the file.
+    `where` says to people where it stands in the file.
     """
 
     start: float
@@ -67,6 +78,7 @@ def transcript_of(
     duration: float | None = None,
     language: str | None = None,
     notes: Sequence[str] = (),
+    strict: bool = False,
 ) -> Transcript:
     """The transcript of utterances, sorted by start; each of a known speaker is a turn, also one without a text.
 
@@ -76,12 +88,17 @@ def transcript_of(
     Args:
         duration: of the recording, seconds; the last end where the file says none.
         notes: sentences for the user about what was read.
+        strict: refuse words that their utterance's text does not say: people may have corrected the one or the other.
 
     Raises:
-        FormatError: a time is no number of seconds.
+        FormatError: a time is no number of seconds; or, if `strict`, words are lost.
     """
     mended, told = mend_times(list(heard))
-    notes = [*notes, *_note_other_words(mended)]
+    matched = [_match(item) for item in mended]
+    lost = _find_lost(mended, matched)
+    if lost and strict:
+        _refuse_lost(lost)
+    notes = [*notes, *_note_lost(lost)]
     order = sorted(range(len(mended)), key=lambda index: mended[index].start)
     ordered = [mended[index] for index in order]
     segments, turns = [], []
@@ -89,7 +106,7 @@ def transcript_of(
         span = Span(item.start, item.end)
         speaker = _name(item.speaker)
         following = ordered[index + 1].start if index + 1 < len(ordered) else item.end
-        words = _make_words(item, span, speaker, following)
+        words = _make_words(item, matched[order[index]], span, speaker, following)
         runs = [(who, tuple(run)) for who, run in groupby(words, key=lambda word: word.speaker)]
         own = [Segment(run, who) for who, run in runs]
         segments += own
@@ -111,24 +128,68 @@ def transcript_of(
         speakers=tuple(Speaker(label, label) for label in labels),
         segments=tuple(segments),
         turns=tuple(turns),
+        dropped=tuple(Dropped(_span_of(word, item), word.text.strip(), _NOT_IN_TEXT) for item, word in lost),
         provenance=provenance,
     )
 
 
-def _note_other_words(heard: Sequence[ParsedUtterance]) -> list[str]:
-    """The sentence about utterances whose words are not those of their text, which are left out."""
-    places = [
-        item.where or f"utterance {index + 1}"
-        for index, item in enumerate(heard)
-        if _letters(item.text) and item.words and _letters(item.text) != _letters("".join(w.text for w in item.words))
-    ]
+def _match(item: ParsedUtterance) -> MatchedWords[ParsedWord] | None:
+    """The tokens of a text with its words; None where there is but one of them, or each word is found in the text."""
+    given = [word for word in item.words if word.text.strip()]
+    if not given or not item.text.strip() or match_text(item.text.strip(), [w.text.strip() for w in given]) is not None:
+        return None
+    return match_words(_TOKEN.findall(item.text.strip()), [word.text for word in given], given)
+
+
+def _find_lost(
+    heard: Sequence[ParsedUtterance], matched: Sequence[MatchedWords[ParsedWord] | None]
+) -> list[tuple[ParsedUtterance, ParsedWord]]:
+    """Words that no text says: neither their own utterance's, in any order, nor that of a neighbour of one speaker."""
+    free = [Counter() if found is None else Counter(found.free) for found in matched]
+    lost = []
+    for index, (item, found) in enumerate(zip(heard, matched, strict=True)):
+        for word in () if found is None else found.lost:
+            if _PLACEHOLDER.fullmatch(word.text.strip()):
+                continue
+            said = letters(word.text)
+            beside = (near for near in (index, index - 1, index + 1) if 0 <= near < len(heard))
+            owner = next((n for n in beside if heard[n].speaker == item.speaker and free[n][said] > 0), None)
+            if owner is None:
+                lost.append((item, word))
+            else:
+                free[owner][said] -= 1
+    return lost
+
+
+def _refuse_lost(lost: Sequence[tuple[ParsedUtterance, ParsedWord]]) -> NoReturn:
+    first = lost[0][0]
+    own = " ".join(word.text.strip() for item, word in lost if item is first)
+    others = len({id(item) for item, _ in lost}) - 1
+    more = f" (and {others} more such {'place' if others == 1 else 'places'})" if others else ""
+    raise FormatError(
+        f"{first.where}: the words say {_shorten(own)!r}, which the text {_shorten(first.text)!r} does not{more}; "
+        "correct one of the two, or delete the tier that is wrong"
+    )
+
+
+def _note_lost(lost: Sequence[tuple[ParsedUtterance, ParsedWord]]) -> list[str]:
+    """The sentence about words that are left out, as the text of their utterance does not say them."""
+    places = [f"{item.where} {word.text.strip()!r}".lstrip() for item, word in lost]
     more = f" and {len(places) - _LISTED} more" if len(places) > _LISTED else ""
     listed = ", ".join(places[:_LISTED]) + more
-    return [f"{listed}: the words are not those of the text; the text is taken"] if places else []
+    return [f"{listed}: the text does not say this, and the text is taken; JSON keeps it"] if places else []
 
 
-def _letters(text: str) -> str:
-    return "".join(character for character in text.casefold() if character.isalnum())
+def _shorten(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+
+
+def _span_of(word: ParsedWord, item: ParsedUtterance) -> Span:
+    """When a word is said, or its utterance where it has no time."""
+    if word.start is None or word.end is None:
+        return Span(item.start, item.end)
+    return Span(word.start, word.end)
 
 
 def _name(speaker: str | None) -> str | None:
@@ -205,27 +266,41 @@ def last_word_end(start: float, end: float, following: float, n_words: int) -> f
     return following if absurd and start < following < end else end
 
 
-def _make_words(item: ParsedUtterance, span: Span, speaker: str | None, following: float) -> tuple[Word, ...]:
+def _make_words(
+    item: ParsedUtterance, matched: MatchedWords[ParsedWord] | None, span: Span, speaker: str | None, following: float
+) -> tuple[Word, ...]:
     given = [word for word in item.words if word.text.strip()]
     text = item.text.strip()
-    texts = [word.text.strip() for word in given]
-    who = _speakers(given, speaker)
     if not text:
-        pieces = join_words(texts)
-    else:
-        cut = match_text(text, texts) if texts else None
-        tokens = cut if cut is not None else _TOKEN.findall(text)
-        if cut is None and len(tokens) != len(given):
-            who = [who[index * len(who) // len(tokens)] for index in range(len(tokens))] if who else []
-            given = [ParsedWord(token) for token in tokens]
+        pieces = join_words([word.text.strip() for word in given])
+    elif matched is not None or not given:
+        tokens = _TOKEN.findall(text)
+        own = matched.words if matched is not None else [None] * len(tokens)
+        given = _claim_tokens([word or ParsedWord(token) for word, token in zip(own, tokens, strict=True)], tokens)
         pieces = _add_leading_space(tokens)
+    else:
+        pieces = _add_leading_space(match_text(text, [word.text.strip() for word in given]) or [])
+    who = _speakers(given, speaker)
     if not any(word.start is not None and word.end is not None for word in given):
         span = Span(span.start, last_word_end(span.start, span.end, following, len(given)))
     times = fill_times([word._replace(text=piece) for word, piece in zip(given, pieces, strict=True)], span)
     return tuple(
         Word(place, piece, min(1.0, max(0.0, word.probability)), name)
-        for word, piece, place, name in zip(given, pieces, times, who or [speaker] * len(given), strict=True)
+        for word, piece, place, name in zip(given, pieces, times, who, strict=True)
     )
+
+
+def _claim_tokens(words: Sequence[ParsedWord], tokens: Sequence[str]) -> list[ParsedWord]:
+    """Tokens that no word is, behind the last end of a sentence before the next speaker's word, are that speaker's."""
+    found = list(words)
+    first = 0  # behind the last end of a sentence, or the last word whose speaker is known
+    for index, (word, token) in enumerate(zip(words, tokens, strict=True)):
+        if word.speaker is not None:
+            ended = first > 0 and last_mark(tokens[first - 1]) in SENTENCE_END
+            found[first:index] = [item._replace(speaker=word.speaker) if ended else item for item in words[first:index]]
+        if word.speaker is not None or last_mark(token) in SENTENCE_END:
+            first = index + 1
+    return found
 
 
 def _speakers(words: Sequence[ParsedWord], speaker: str | None) -> list[str | None]:
@@ -294,18 +369,13 @@ def fill_times(words: Sequence[ParsedWord], span: Span) -> list[Span]:
             waiting.append(word.text)
             continue
         own = Span(word.start, word.end)
-        times += divide_time(waiting, times[-1].end if times else min(span.start, own.start), own.start)
+        times += divide_by_length(waiting, times[-1].end if times else min(span.start, own.start), own.start)
         times.append(own)
         waiting = []
-    return times + divide_time(waiting, times[-1].end if times else span.start, span.end)
+    return times + divide_by_length(waiting, times[-1].end if times else span.start, span.end)
 
 
-def divide_time(texts: Sequence[str], start: float, end: float) -> list[Span]:
-    """The time from start to end, divided by the lengths of the texts; all at the start where there is none."""
-    end = max(start, end)
-    total = sum(len(text.strip()) for text in texts) or 1
-    edges, done = [start], 0
-    for text in texts:
-        done += len(text.strip())
-        edges.append(end if done == total else start + (end - start) * done / total)
-    return [Span(first, max(first, last)) for first, last in pairwise(edges)]
+def divide_by_length(texts: Sequence[str], start: float, end: float) -> list[Span]:
+    """The time from start to end, divided by the lengths of the texts."""
+    lengths = [len(text.strip()) for text in texts]
+    return [Span(*times) for times in divide_time(start, max(start, end), lengths)]

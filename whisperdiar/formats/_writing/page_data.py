@@ -19,13 +19,17 @@ from whisperdiar.formats._writing.cues import prepare_cues
 from whisperdiar.formats._writing.notes import fallback_notes, remove_folders
 from whisperdiar.formats._writing.render import subtitle_cues
 from whisperdiar.formats._writing.speakers import clean_names, readable_prefixes
-from whisperdiar.options import WriteOptions
+from whisperdiar.options import StatisticsOptions, WriteOptions
 from whisperdiar.statistics import Statistics, talk_statistics
+from whisperdiar.suggested_names import suggest_names
 from whisperdiar.text.json import write_compact
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span
 
 _HEAD = ("schema_version", "recording_id", "duration", "start", "language", "speakers")
+
+_ENDLESS = 1e9
+"""Seconds in place of a paragraph without an end: JSON has no such number."""
 
 
 def page_data(transcript: Transcript, *, options: WriteOptions) -> dict[str, Any]:
@@ -73,7 +77,12 @@ def page_data(transcript: Transcript, *, options: WriteOptions) -> dict[str, Any
         },
         "cues": _cues(transcript, place, options),
         "columns": options.rules(transcript.language).max_columns,
+        "rules": _rules(transcript, options),
         "figures": _figures(figures),
+        "suggestions": [
+            {"who": place[item.speaker], "name": item.name, "said": item.said, "start": to_milliseconds(item.start)}
+            for item in suggest_names(transcript)
+        ],
         "notes": list(fallback_notes(transcript.provenance)),
     }
 
@@ -100,6 +109,20 @@ def _cues(transcript: Transcript, place: Mapping[str | None, int], options: Writ
         ]
         for cue, before, voiced in zip(made, in_srt, in_vtt, strict=True)
     ]
+
+
+def _rules(transcript: Transcript, options: WriteOptions) -> dict[str, int]:
+    """What the script cuts and counts a corrected transcript by, in milliseconds."""
+    talk, cues = StatisticsOptions(), options.rules(transcript.language)
+    return {
+        "pause": to_milliseconds(talk.max_pause),
+        "silence": to_milliseconds(talk.max_silence),
+        "overlap": to_milliseconds(talk.min_overlap),
+        "paragraph": to_milliseconds(min(options.max_paragraph, _ENDLESS)),
+        "lines": cues.max_lines,
+        "longest": to_milliseconds(cues.max_duration),
+        "shortest": to_milliseconds(cues.min_duration),
+    }
 
 
 def _prefix_code(lead: str) -> str:

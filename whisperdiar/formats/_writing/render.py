@@ -9,18 +9,18 @@ from whisperdiar.formats._reading.finished import strip_labels
 from whisperdiar.formats._text import speaker_names, to_milliseconds
 from whisperdiar.formats._writing.cues import prepare_cues
 from whisperdiar.formats._writing.speakers import (
-    choose_label_style,
-    choose_style,
     clean_names,
+    format_style,
     full_label,
     line_prefixes,
 )
-from whisperdiar.options import WriteOptions
+from whisperdiar.options import SubtitleRules, WriteOptions
 from whisperdiar.subtitles import cues as make_cues
 from whisperdiar.subtitles import reflow_lines
 from whisperdiar.text.graphemes import columns
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue
+from whisperdiar.video import video_of
 
 
 def subtitle_cues(transcript: Transcript, *, style: str, options: WriteOptions) -> tuple[Cue, ...]:
@@ -31,8 +31,8 @@ def subtitle_cues(transcript: Transcript, *, style: str, options: WriteOptions) 
     if transcript.cues and options.keeps_cues:
         return transcript.cues if options.speaker_style == "auto" else strip_labels(transcript.cues)
     shown = {item.id: columns(full_label(item.name)) for item in transcript.speakers} if style == "label" else {}
-    rules = options.rules(transcript.language)
-    made = make_cues(transcript, rules=rules, style=style, reserved=shown)
+    rules = rules_for(transcript, options)
+    made = make_cues(transcript, rules=rules, style=style, reserved=shown, shots=video_of(transcript).shot_changes)
     if style != "label":
         return made
     # Where a name stands is known when all cues are: the lines of the others need not keep room for it.
@@ -42,6 +42,11 @@ def subtitle_cues(transcript: Transcript, *, style: str, options: WriteOptions) 
         cue if row[0] else reflow_lines(cue, rules=rules, language=transcript.language)
         for cue, row in zip(visible, before, strict=True)
     )
+
+
+def rules_for(transcript: Transcript, options: WriteOptions) -> SubtitleRules:
+    """The rules for a transcript: its language, and the frames of its video."""
+    return options.rules(transcript.language, frame_rate=video_of(transcript).frame_rate)
 
 
 class DumpsCues(Protocol):
@@ -69,7 +74,7 @@ def render_cues(transcript: Transcript, dumps_cues: DumpsCues, *, style: str, op
 
 def timed_lines(transcript: Transcript, *, options: WriteOptions) -> list[tuple[int, int, tuple[str, ...]]]:
     """Start and end in milliseconds and the lines of every cue, for containers of plain text: names or dashes."""
-    style = choose_style(options.speaker_style, own=choose_label_style(options), supported=())
+    style = format_style(options)
     made = prepare_cues(subtitle_cues(transcript, style=style, options=options))
     before = line_prefixes(made, clean_names(made, speaker_names(transcript)), style)
     return [

@@ -33,6 +33,15 @@ def choose_label_style(options: WriteOptions) -> str:
     return "label" if options.rules(None).max_words is None else "none"
 
 
+def format_style(options: WriteOptions, *, own: str | None = None, supported: Sequence[str] = ()) -> str:
+    """The style that a file gets: the one asked for, the profile's, or the format's own (`choose_label_style`)."""
+    wanted = options.rules(None).speaker_style
+    default = wanted if wanted != "auto" else own or choose_label_style(options)
+    return choose_style(
+        options.speaker_style, own=choose_style(default, own=default, supported=supported), supported=supported
+    )
+
+
 def clean_names(cues: Iterable[Cue | ReadyCue], names: Mapping[str, str]) -> dict[str, str]:
     """Label → name on one line, in the order of `names`, then of the cues; a name that is empty stays so."""
     labels = dict.fromkeys(names)

@@ -7,7 +7,8 @@ import io
 import re
 from typing import Any
 
-from whisperdiar.errors import BackendBroken, BackendMissing, OutputError
+from whisperdiar.errors import BackendMissing, OutputError
+from whisperdiar.formats._writing.word import load_docx, save_docx
 from whisperdiar.minutes.content import Minutes
 from whisperdiar.minutes.render.layout import Entry, Heading, Paragraph, Picture, Quote, Table, document
 from whisperdiar.minutes.template import Template
@@ -23,7 +24,7 @@ def render(minutes: Minutes, template: Template) -> bytes:
     Raises:
         BackendMissing: python-docx is not installed.
     """
-    docx = _library()
+    docx = load_docx(extra="minutes")
     page = document(minutes, template)
     made = docx.Document()
     made.core_properties.title = _clean(page.title)[:_LONGEST_TITLE]
@@ -44,26 +45,12 @@ def render(minutes: Minutes, template: Template) -> bytes:
             _picture(made, block)
         else:
             _entry(made, block)
-    stream = io.BytesIO()
-    made.save(stream)
-    return stream.getvalue()
+    return save_docx(made)
 
 
 def check() -> None:
     """Raises BackendMissing where python-docx is not installed: better before hours of work than after."""
-    _library()
-
-
-def _library() -> Any:
-    try:
-        return importlib.import_module("docx")
-    except ModuleNotFoundError as error:
-        if error.name != "docx":
-            raise BackendBroken(f"python-docx is installed and cannot be used: {error}") from error
-        remedy = 'pip install "whisperdiar[minutes]"'
-        raise BackendMissing(f"DOCX needs python-docx, which is not installed; run: {remedy}", remedy=remedy) from error
-    except ImportError as error:
-        raise BackendBroken(f"python-docx is installed and cannot be used: {error}") from error
+    load_docx(extra="minutes")
 
 
 def _clean(text: str) -> str:

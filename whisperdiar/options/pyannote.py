@@ -1,4 +1,4 @@
-"""Settings of diarizers with trained networks."""
+"""Settings of the diarizer `pyannote`."""
 
 from __future__ import annotations
 

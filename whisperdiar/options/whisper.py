@@ -1,4 +1,4 @@
-"""Settings of recognisers."""
+"""Settings of the recogniser `whisper`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options._ranges import check_numbers
 from whisperdiar.options.command_line import WHISPER_TASKS, WORD_TIMES
+from whisperdiar.options.refinement import RefinementSettings, check_word_times
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WhisperSettings:
+class WhisperSettings(RefinementSettings):
     """faster-whisper.
 
     Attributes:
@@ -52,25 +53,16 @@ class WhisperSettings:
     max_chunk: float = 29.0
     task: str = "transcribe"
     multilingual: bool = False
-    word_times: str = "dtw"
-    word_times_model: str | None = None
     temperature_fallback: bool = True
     compression_ratio_threshold: float | None = 2.4
     log_prob_threshold: float | None = -1.0
     no_speech_threshold: float | None = 0.6
-    fill_gaps: bool = True
-    cut_loops: bool = True
-    drop_unspoken: bool = True
-    drop_closing_phrases: bool = True
     condition_on_previous_text: bool = False
 
     def __post_init__(self) -> None:
         if self.task not in WHISPER_TASKS:
             raise InvalidOption(f"task {self.task!r}: choose one of {', '.join(WHISPER_TASKS)}")
-        if self.word_times not in WORD_TIMES:
-            raise InvalidOption(f"word_times {self.word_times!r}: choose one of {', '.join(WORD_TIMES)}")
-        if self.word_times_model is not None and self.word_times != "wav2vec2":
-            raise InvalidOption("word_times_model is for word_times wav2vec2: give both, or neither")
+        check_word_times(self.word_times, self.word_times_model, known=WORD_TIMES)
         for name in ("compression_ratio_threshold", "log_prob_threshold", "no_speech_threshold"):
             value = getattr(self, name)
             if value is not None and not math.isfinite(value):
@@ -89,22 +81,3 @@ class WhisperSettings:
         if not 1.0 <= self.max_chunk <= 30.0:
             raise InvalidOption(f"max_chunk {self.max_chunk}: Whisper takes 1 to 30 seconds at once")
         check_numbers(self, may_be_negative=("log_prob_threshold",))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PocketSphinxSettings:
-    """CMU PocketSphinx with the English model of its package.
-
-    Attributes:
-        max_chunk: longest piece of sound that is decoded at once, seconds.
-
-    Raises:
-        InvalidOption: a number outside its range.
-    """
-
-    max_chunk: float = 30.0
-
-    def __post_init__(self) -> None:
-        if not 1.0 <= self.max_chunk <= 120.0:
-            raise InvalidOption(f"max_chunk {self.max_chunk}: PocketSphinx takes 1 to 120 seconds at once")
-        check_numbers(self)

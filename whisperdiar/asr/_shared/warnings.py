@@ -7,11 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from whisperdiar.asr._shared.words import BROKEN
-from whisperdiar.asr.whisper.language import SpokenLanguages, to_iso_639_1
 from whisperdiar.outcome import is_hardly_any
 from whisperdiar.types import Audio, Dropped, Span, Word, total_duration
 
-_GUESS = 0.5
 _QUIET_DBFS = -50.0
 _LARGEST_BLOCK_S = 60.0
 
@@ -21,10 +19,9 @@ def collect_warnings(
     dropped: Sequence[Dropped],
     audio: Audio,
     speech: Sequence[Span],
-    spoken: SpokenLanguages,
     *,
-    model: str,
-    is_given: bool,
+    guess: str | None = None,
+    remedies: Sequence[str] = (),
 ) -> list[str]:
     """Warnings about what may be wrong with the words, one sentence each.
 
@@ -33,29 +30,24 @@ def collect_warnings(
         dropped: what was left out, and speech without words (with an empty text).
         audio: what was listened to.
         speech: sorted spans in which somebody speaks.
-        spoken: the languages that were heard.
-        model: name of the model.
-        is_given: whether the language is no question: the user named it, or every piece has its own.
+        guess: says that the language is one, where it is; ends without a full stop.
+        remedies: what to try where hardly anything was recognised.
     """
     said = []
     if broken := sum(BROKEN in word.text for word in words):
         said.append(
             f"{_pluralise(broken, 'word')} with characters that the model left broken ({BROKEN}): try another --model"
         )
-    is_guess = not is_given and spoken.probability is not None and spoken.probability < _GUESS
-    guess = f"language {to_iso_639_1(spoken.main)} is a guess ({spoken.probability or 0.0:.0%})"
     total = total_duration(speech)
     silent = [item.span for item in dropped if not item.text]
     if is_hardly_any(words, total):
         amount = "nothing usable" if not words else f"hardly anything usable ({_pluralise(len(words), 'word')})"
         causes = _causes(dropped)
-        if is_guess:
+        if guess is not None:
             causes.append(guess)
         level = _level(audio, speech)
         if level < _QUIET_DBFS:
             causes.append(f"the speech is very quiet ({level:.0f} dBFS)")
-        remedies = [] if "large" in model else ["--model with a larger model"]
-        remedies += [] if is_given else ["--language CODE"]
         cause = "; ".join(causes) or "the model wrote hardly any text"
         remedy = f"; try {' or '.join(remedies)}" if remedies else ""
         said.append(f"{amount} was recognised in {total:.0f} s of speech: {cause}{remedy}")
@@ -65,7 +57,7 @@ def collect_warnings(
             f"{total_duration(silent):.1f} of {total:.1f} s of speech have no words"
             f" ({_pluralise(len(silent), 'place')}, listed under dropped)"
         )
-    if is_guess:
+    if guess is not None:
         said.append(f"{guess}; say it with --language")
     return said
 
@@ -81,10 +73,8 @@ def _causes(dropped: Sequence[Dropped]) -> list[str]:
 
 def _level(audio: Audio, speech: Sequence[Span]) -> float:
     """Of the loudest stretch of speech, dBFS; at most a minute of each is looked at."""
-    powers = [
-        float(np.mean(np.square(audio.crop(Span(span.start, min(span.end, span.start + _LARGEST_BLOCK_S))).mono)))
-        for span in speech
-    ]
+    blocks = (audio.crop(Span(span.start, min(span.end, span.start + _LARGEST_BLOCK_S))).mono for span in speech)
+    powers = [float(np.mean(np.square(samples))) for samples in blocks if samples.size]
     return float(10.0 * np.log10(max(max(powers, default=0.0), 1e-12)))
 
 

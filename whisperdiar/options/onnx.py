@@ -1,4 +1,4 @@
-"""Settings of the speaker diarization pipeline that runs in ONNX Runtime."""
+"""Settings of the diarizer `onnx`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options._ranges import check_at_least_one, check_numbers, check_ranges
-from whisperdiar.options.neural_diarization import LINKAGES
+from whisperdiar.options.pyannote import LINKAGES
 
 STRETCH_THRESHOLD = 0.4
 """Cosine distance up to which stretches of speech are one speaker, by average linkage; fitted to each recording."""
