@@ -173,6 +173,7 @@ _SEEN: dict[str, Callable[[str], list[str]]] = {
     "ass": _seen_ass,
     "lrc": _seen_lrc,
     "sbv": _known,
+    "txt": _known,
     "ttml": _seen_ttml,
     "json": _seen_own_json,
     "stm": _seen_rows,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.sounds import ROOT
 from whisperdiar import AlignmentOptions, Diarization, Span, Turn, Word, align, uncertain_words
-from whisperdiar.alignment import OUT_OF_REACH_S
+from whisperdiar.alignment import ALONE_S, OUT_OF_REACH_S
 
 
 def word(start: float, end: float, text: str = " word") -> Word:
@@ -315,3 +315,38 @@ def test_a_word_in_an_overlap_goes_to_the_one_in_front() -> None:
         assert speakers(joined) == ["A", front, front, "B"]
         assert [w.overlap for w in joined] == [False, True, True, False]
         assert [w.second_speaker for w in joined[1:3]] == [behind, behind]
+
+
+@given(
+    st.lists(st.tuples(st.floats(0.1, 8.0), st.floats(0.0, 50.0), st.sampled_from("AB")), min_size=2, max_size=6),
+    st.integers(0, 5),
+    st.floats(0.0, 1.0),
+    st.sampled_from([" word", " Yes.", " and"]),
+)
+@settings(deadline=None)
+def test_a_word_far_from_all_turns_goes_to_the_nearest_speaker(
+    parts: list[tuple[float, float, str]], place: int, share: float, text: str
+) -> None:
+    turns, words, time, alone = [], [], 0.0, None
+    for index, (length, pause, speaker) in enumerate(parts):
+        turns.append(turn(time, time + length, speaker))
+        words += [word(time + k * 0.3, time + k * 0.3 + 0.25) for k in range(int(length / 0.3))]
+        time += length
+        if index == place % len(parts):
+            begin = time + share * pause
+            alone = word(begin, begin + 0.25, text)
+            words.append(alone)
+        time += pause
+    assert alone is not None
+    found = next(item for item in align(sorted(words, key=lambda w: w.span), turns) if item.span == alone.span)
+    middle = (max(alone.span.start, alone.span.end - 0.1 - 0.06 * len(text)) + alone.span.end) / 2
+    away = {who: min(gap(item, middle) for item in turns if item.speaker == who) for _, _, who in parts}
+    nearest = min(away.values())
+    if found.speaker is not None and nearest > ALONE_S + 0.01:
+        assert away[found.speaker] <= nearest + 0.01
+        if len(away) > 1:
+            assert (found.speaker_confidence or 0.0) <= 0.95
+
+
+def gap(item: Turn, time: float) -> float:
+    return max(item.span.start - time, time - item.span.end, 0.0)

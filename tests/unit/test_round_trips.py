@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.formats_strategies import SUBTITLES, nasty_text
+from whisperdiar.errors import FormatError
 from whisperdiar.formats import FORMATS, WriteOptions, by_name
 from whisperdiar.formats._text import make_distinct, make_token, one_line, to_milliseconds
 from whisperdiar.formats._writing.runs import UNKNOWN, distinct_names
@@ -214,3 +215,37 @@ def test_people_who_are_called_like_tiers_are_read_back(name: str) -> None:
             talk = Transcript("talk", 4.0, "en", tuple(map(Speaker, "ab", pair)), segments)
             found = back(name, talk)
             assert list(said(found, distinct_names(found))) == list(said(talk, expected_names(name, talk))), pair
+
+
+@given(talk=talks(), said=st.lists(st.sampled_from([" Note: x", " [Ben]: y", " - so", " \u2060z", " 5"]), max_size=4))
+@settings(max_examples=80, deadline=None)
+def test_a_text_gives_back_what_it_shows(talk: Transcript, said: list[str]) -> None:
+    """Speakers, words and whole seconds; of nobody known as well, whatever the words look like."""
+    words = [Word(Span(200.0 + k, 200.5 + k), text, 0.5, None) for k, text in enumerate(said)]
+    talk = replace(talk, segments=(*talk.segments, *(Segment((word,), None) for word in words)))
+    options = WriteOptions(max_paragraph=0.01)  # every segment is a paragraph
+    found = back("txt", talk, options)
+    names = {item.id: one_line(item.name).replace("\u2060", "") or None for item in talk.speakers}
+    wanted = [
+        (names.get(segment.speaker or ""), int(segment.span.start + 1e-9), one_line(segment.text))
+        for segment in talk.segments
+    ]
+    assert [(item.speaker, item.span.start, one_line(item.text)) for item in found.segments] == wanted
+
+
+@pytest.mark.parametrize("text", ["Anna: Hello.\n", "# talk\n\n> Correct the text below.\n\n**Anna** [00:00:01]\nHi\n"])
+def test_a_text_without_times_is_refused_with_what_to_do(text: str) -> None:
+    with pytest.raises(FormatError, match=r"line 1: no time such as \[00:01:02\].*`whisperdiar edit`.*apply"):
+        by_name("txt").read(text)
+
+
+def test_texts_of_other_makers_are_read() -> None:
+    found = by_name("txt").read("\ufeff[1:02] Dr. Smith: Hello\r\n  there.\r\n\r\n[00:01:03.5] so this is it: fine\r\n")
+    assert [(item.speaker, item.span.start, item.text.strip()) for item in found.segments] == [
+        ("Dr. Smith", 62.0, "Hello there."),
+        (None, 63.5, "so this is it: fine"),
+    ]
+    assert found.segments[0].span.end <= 63.5
+    assert found.provenance["notes"] == [
+        "a text says no ends of paragraphs; they and the times of words are estimated by the number of words"
+    ]

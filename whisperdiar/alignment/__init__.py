@@ -31,16 +31,22 @@ from whisperdiar.alignment._turns import (
     distance_of,
     log_scale,
     pair_features,
+    seconds_of,
 )
 from whisperdiar.alignment._words import Doubles, Floats, Indices, WordTimes, word_features
 from whisperdiar.options import AlignmentOptions
 from whisperdiar.transcript import Uncertain
 from whisperdiar.types import Turn, Word
 
-__all__ = ["OUT_OF_REACH_S", "Decision", "align", "decide", "uncertain_words"]
+__all__ = ["ALONE_S", "OUT_OF_REACH_S", "Decision", "align", "decide", "uncertain_words"]
 
 OUT_OF_REACH_S = 30.0
 """A word whose nearest turn is further away has no speaker: nobody was heard there."""
+
+ALONE_S = 10.0
+"""A word further than this from every turn goes to the nearest one: so far away the network, which learnt from words
+near turns, has nothing to go by. Nearer ones it may well give to somebody else, whose short turn the diarizer missed:
+taking the nearest beyond 2 s already makes more words wrong (`benchmarks/alignment.py`)."""
 
 _BLOCK = 512
 """Words that are worked on at a time: so few that their features stay in the processor's cache."""
@@ -114,9 +120,26 @@ def decide(words: Sequence[Word], turns: Sequence[Turn]) -> Iterator[Decision]:
             part = times.part(low, high)
             chosen = candidates(part, speakers)
             pairs = pair_features(part, speakers, chosen)
-            probability = network.probabilities(features[low:high], pairs, chosen)
+            probability = _prefer_near(network.probabilities(features[low:high], pairs, chosen), pairs, chosen)
             kept = slice(first - low, last - low)
             yield Decision(first, speakers.labels, chosen[kept], probability[kept], pairs[kept])
+
+
+def _prefer_near(probability: Floats, pairs: Floats, chosen: Indices) -> Floats:
+    """The same, but of a word far from all turns no candidate is more probable than the nearest one.
+
+    Both then are equally probable, at most half each, so that such a word is uncertain; exact ties go to the first
+    candidate, which is the nearest one.
+    """
+    away = np.where(chosen == NOBODY, np.inf, seconds_of(distance_of(pairs).astype(np.float64)))
+    is_far = (away[:, :1] > ALONE_S) & (away > away[:, :1])
+    rows = np.arange(len(probability))
+    wrong = is_far[rows, probability.argmax(axis=1)]
+    shared = (probability[:, 0] + probability.max(axis=1)) / 2
+    result: Floats = probability.copy()
+    result[:, 0] = np.where(wrong, shared, result[:, 0])
+    np.minimum(result, shared[:, None], where=wrong[:, None] & is_far, out=result)
+    return result
 
 
 def uncertain_words(words: Sequence[Word], *, options: AlignmentOptions | None = None) -> tuple[Uncertain, ...]:

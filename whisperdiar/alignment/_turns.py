@@ -217,3 +217,8 @@ class _Talk:
 def log_scale(seconds: Doubles) -> Doubles:
     """Times on a logarithmic scale: 0 s is 0, 40 s is 2."""
     return np.log1p(np.clip(seconds, 0.0, 120.0) / 0.1) / 3
+
+
+def seconds_of(scaled: Doubles) -> Doubles:
+    """The reverse of `log_scale`."""
+    return np.expm1(scaled * 3) * 0.1

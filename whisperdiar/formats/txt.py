@@ -1,10 +1,18 @@
-"""A transcript to be read: one paragraph per line, with its time and its speaker."""
+"""A transcript to be read: one paragraph per line, with its time and its speaker.
+
+Such texts are read back, those of other makers as well: a paragraph begins with a time in brackets, and maybe a name
+and a colon. Its end is not said; it lasts until the next one begins, at most as long as its words take.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
-from whisperdiar.formats._text import one_line, to_milliseconds
+from whisperdiar.formats._reading.labels import join_label, split_label
+from whisperdiar.formats._reading.utterances import ParsedUtterance, split_words, transcript_of
+from whisperdiar.formats._text import number_lines, one_line, refuse_line, to_milliseconds
 from whisperdiar.options import WriteOptions
 from whisperdiar.text.clock import format_clock
 from whisperdiar.transcript import Segment, Transcript, speaker_names
@@ -13,6 +21,11 @@ name = "txt"
 suffix = ".txt"
 styles_speakers = True
 needs = "words"
+
+_TIME = re.compile(r"\[(?:(\d{1,6}):)?(\d{1,2}):(\d{1,2}(?:[.,]\d{1,3})?)\]\s*")
+_PER_WORD_S = 0.4
+"""Seconds of a word in the middle of a conversation: 150 words a minute."""
+_ENDS = "a text says no ends of paragraphs; they and the times of words are estimated by the number of words"
 
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
@@ -46,4 +59,36 @@ def _line(group: Sequence[Segment], names: Mapping[str, str], options: WriteOpti
     time = format_clock(max(0, to_milliseconds(group[0].span.start)), ".").partition(".")[0]
     label = group[0].speaker if options.speaker_style != "none" else None
     speaker = "" if label is None else one_line(names.get(label, label))
-    return f"[{time}] {speaker}: {text}" if speaker else f"[{time}] {text}"
+    return f"[{time}] {join_label(speaker, text)}"
+
+
+def read(text: str) -> Transcript:
+    """The paragraphs that a text gives times for; a line without one goes on with the paragraph above it.
+
+    Raises:
+        FormatError: the first line has no time; with its number and text.
+    """
+    rows: list[tuple[int, float, list[str]]] = []
+    for number, line in number_lines(text):
+        time = _TIME.match(line)
+        if time is not None:
+            hours, minutes, seconds = time.groups()
+            start = int(hours or 0) * 3600 + int(minutes) * 60 + float(seconds.replace(",", "."))
+            rows.append((number, start, [line[time.end() :]]))
+        elif rows:
+            rows[-1][2].append(line)
+        else:
+            refuse_line(
+                number,
+                line,
+                "no time such as [00:01:02], so nobody knows when this is said; transcribe the recording, and correct "
+                "its words with `whisperdiar edit`, whose texts go to `whisperdiar apply`",
+            )
+    starts = sorted({start for _, start, _ in rows})
+    later = dict(pairwise(starts))
+    heard = []
+    for number, start, parts in rows:
+        name, said = split_label(one_line(" ".join(parts)))
+        end = start + max(1, len(split_words(said))) * _PER_WORD_S
+        heard.append(ParsedUtterance(start, min(end, later.get(start, end)), name, said, (), f"line {number}"))
+    return transcript_of(heard, notes=(_ENDS,) if heard else ())

@@ -37,6 +37,7 @@ _LONGEST_PARTICLE = 3
 _LONGEST_ABBREVIATION = 4
 _MOST_WORDS = 4
 _MOST_WORDS_UNKNOWN = 5
+_SHORT_NAME = 3
 
 _Kind = Literal["none", "sure", "name", "other", "bracket", "effect"]
 
@@ -139,6 +140,29 @@ def _label_of(text: str) -> tuple[str | None, str, _Kind]:
         return None, text, "none"
     name = label["name"].strip()
     return name, label["rest"] or "", "name" if _is_like_name(name) else "other"
+
+
+def split_label(text: str) -> tuple[str | None, str]:
+    """Name and text of a paragraph by itself: a label is what is marked, or up to three words before a colon.
+
+    Texts of transcripts name a speaker in nearly every paragraph, and names there need not look like one.
+    """
+    if text.startswith(MARK):
+        return None, text[1:]
+    if marked := _MARKED.fullmatch(text):
+        return marked["name"], marked["rest"] or ""
+    name, rest, kind = _label_of(text)
+    known = kind in ("sure", "name") or (name is not None and kind == "other" and len(name.split()) <= _SHORT_NAME)
+    return (name, rest) if known and rest else (None, text)
+
+
+def join_label(name: str, text: str) -> str:
+    """The reverse of `split_label`; an empty name is nobody's. Marked where it would be read otherwise."""
+    if not name:
+        return text if split_label(text) == (None, text) else MARK + text
+    shown = name.replace(MARK, "")
+    plain = f"{shown}: {text}"
+    return plain if split_label(plain) == (shown, text) else f"{shown}{MARK}: {text}"
 
 
 def _is_like_name(text: str) -> bool:
