@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.sounds import RATE_HZ, noise
 from tests.unit.test_syllables import spoken
 from whisperdiar import Audio, Pipeline, Span, Transcription, Word
-from whisperdiar.asr.refinement import NO_WORDS, recognise
+from whisperdiar.asr._shared.refinement import NO_WORDS, recognise
 from whisperdiar.contracts import REFINEMENT_STEPS, refinement_steps
 from whisperdiar.options import PocketSphinxSettings, RefinementSettings, WhisperSettings
 from whisperdiar.vad.none import Backend as Everything
