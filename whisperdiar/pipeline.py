@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from whisperdiar.activity_files import check_target, save_or_warn
-from whisperdiar.asr.refinement import alignment_record, recognise
+from whisperdiar.asr._shared.refinement import alignment_record, recognise
 from whisperdiar.contracts import (
     Diarizer,
     Progress,

@@ -11,13 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from whisperdiar import load
+from whisperdiar import Pipeline, load
+from whisperdiar.asr._shared.refinement import NO_WORDS
 from whisperdiar.asr.pocketsphinx import Backend
 from whisperdiar.asr.pocketsphinx.engine import LocalDecoder, decode_all
 from whisperdiar.contracts import Transcriber
 from whisperdiar.errors import BackendError, InvalidOption, UnsupportedRequest
 from whisperdiar.options import PocketSphinxSettings, Runtime
 from whisperdiar.types import Audio, Span, merge_spans
+from whisperdiar.vad.none import Backend as Everything
 
 pytestmark = pytest.mark.model
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -131,6 +133,19 @@ def test_slivers_and_nothing_have_no_words(audio):
     for spans in ([], [Span(1, 1.04)], [Span(3, 3)], [Span(100, 101)]):
         result = Backend(runtime=ONE).transcribe(audio, speech=spans)
         assert (result.words, result.language) == ((), "en")
+
+
+def test_speech_without_words_is_told_by_the_stage_behind_it(audio):
+    part = audio.samples[:, : 4 * RATE]
+    paused = Audio(np.concatenate([part, np.zeros_like(part), part[:, : 2 * RATE]], axis=1), RATE)
+    pipeline = Pipeline(detector=Everything(), transcriber=Backend(runtime=ONE))
+    found = pipeline.words(paused, speech=[Span(0, paused.duration)])
+    (gap,) = found.dropped
+    assert (gap.text, gap.reason) == ("", NO_WORDS)
+    assert 3.5 < gap.span.start < 4.5
+    assert 7.5 < gap.span.end < 8.5
+    assert len(found.words) > 5
+    assert any("have no words" in warning for warning in found.warnings)
 
 
 def test_only_english_is_known(audio):

@@ -15,7 +15,7 @@ import pytest
 from tests import real_models
 from tests.sounds import SAMPLES, SHARED
 from whisperdiar.asr._shared.hallucinations import normalise_text
-from whisperdiar.asr.refinement import NO_WORDS
+from whisperdiar.asr._shared.refinement import NO_WORDS
 from whisperdiar.asr.whisper import Backend
 from whisperdiar.media import load
 from whisperdiar.options import Runtime

@@ -13,7 +13,7 @@ from faster_whisper.tokenizer import _LANGUAGE_CODES
 from huggingface_hub import constants
 
 from tests import tiny_whisper
-from whisperdiar.asr.refinement import KEPT_PAUSE_S
+from whisperdiar.asr._shared.refinement import KEPT_PAUSE_S
 from whisperdiar.asr.whisper import Backend
 from whisperdiar.asr.whisper.language import WHISPER_LANGUAGES
 from whisperdiar.contracts import Transcriber, listen

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from tests.unit.test_syllables import spoken, syllables
 from whisperdiar.asr._shared.gap_filling import MIN_GAP_S, Gap, fill_gap, find_doubtful_gaps, find_gaps
+from whisperdiar.asr._shared.refinement import divide_gap
 from whisperdiar.asr._shared.word_times import max_word_duration
-from whisperdiar.asr.refinement import divide_gap
 from whisperdiar.types import Audio, Span, Word, total_duration
 
 

@@ -28,7 +28,7 @@ from whisperdiar import (
     load,
     transcribe,
 )
-from whisperdiar.asr.refinement import NO_WORDS
+from whisperdiar.asr._shared.refinement import NO_WORDS
 from whisperdiar.contracts import Progress, TextAwareDiarizer, no_progress
 from whisperdiar.errors import InvalidOption, UnsupportedRequest
 from whisperdiar.options import Runtime

@@ -47,3 +47,7 @@ def check_word_times(word_times: str, model: str | None, *, known: tuple[str, ..
         raise InvalidOption(f"word_times {word_times!r}: choose one of {', '.join(known)}")
     if model is not None and word_times != "wav2vec2":
         raise InvalidOption("word_times_model is for word_times wav2vec2: give both, or neither")
+
+
+REFINEMENT = RefinementSettings()
+"""The defaults, for settings that have these fields in an order of their own."""

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options._ranges import check_numbers
 from whisperdiar.options.command_line import WHISPER_TASKS, WORD_TIMES
-from whisperdiar.options.refinement import RefinementSettings, check_word_times
+from whisperdiar.options.refinement import REFINEMENT, check_word_times
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WhisperSettings(RefinementSettings):
+class WhisperSettings:
     """faster-whisper.
 
     Attributes:
@@ -53,10 +53,16 @@ class WhisperSettings(RefinementSettings):
     max_chunk: float = 29.0
     task: str = "transcribe"
     multilingual: bool = False
+    word_times: str = REFINEMENT.word_times
+    word_times_model: str | None = REFINEMENT.word_times_model
     temperature_fallback: bool = True
     compression_ratio_threshold: float | None = 2.4
     log_prob_threshold: float | None = -1.0
     no_speech_threshold: float | None = 0.6
+    fill_gaps: bool = REFINEMENT.fill_gaps
+    cut_loops: bool = REFINEMENT.cut_loops
+    drop_unspoken: bool = REFINEMENT.drop_unspoken
+    drop_closing_phrases: bool = REFINEMENT.drop_closing_phrases
     condition_on_previous_text: bool = False
 
     def __post_init__(self) -> None:

@@ -17,9 +17,7 @@ from whisperdiar import models
 from whisperdiar.asr._shared.chunking import find_quietest
 from whisperdiar.asr._shared.hallucinations import FilteredWords, is_chant
 from whisperdiar.asr._shared.packing import Piece, pack
-from whisperdiar.asr._shared.warnings import collect_warnings
-from whisperdiar.asr._shared.words import UNSPACED_LANGUAGES, place_words, spread_words
-from whisperdiar.asr.refinement import (
+from whisperdiar.asr._shared.refinement import (
     FIRST_PASS,
     KEPT_PAUSE_S,
     MAX_PAUSE_S,
@@ -31,6 +29,8 @@ from whisperdiar.asr.refinement import (
     refine_piece,
     scale_progress,
 )
+from whisperdiar.asr._shared.warnings import collect_warnings
+from whisperdiar.asr._shared.words import UNSPACED_LANGUAGES, place_words, spread_words
 from whisperdiar.asr.whisper.decoding import DecodedPiece, Decoder, Judgement, Task, is_silence
 from whisperdiar.asr.whisper.language import (
     TYPED_LANGUAGES,
