@@ -252,8 +252,7 @@ def suggest_names(transcript: Transcript) -> tuple[NameSuggestion, ...]:
     votes: list[_Vote] = []
     callers: dict[str, set[str]] = defaultdict(set)
     for sentence in sentences:
-        for name, sure in _introduced(sentence, rules, small):
-            votes.append(_Vote(name, sentence.speaker, sentence, sure))
+        votes += [_Vote(own, sentence.speaker, sentence, sure) for own, sure in _introduced(sentence, rules, small)]
         name = _find_vocative(sentence, rules, small)
         if name is None:
             continue

@@ -216,6 +216,11 @@ CUT = {
     "secret/models/x.onnx": "x.onnx",
     "C:\\secret\\x.onnx": "x.onnx",
     "/home/anna/my secret/x y.onnx": "x y.onnx",
+    "file:///home/anna/secret/talk.wav": "talk.wav",
+    "see file:///C:/Users/secret/talk.wav now": "see talk.wav now",
+    "/home/anna/secret files/my talk.wav: it ends early": "my talk.wav: it ends early",
+    "C:\\Users\\anna secret\\talk.mp4: it ends early": "talk.mp4: it ends early",
+    f"model at {LOCAL}/a in place of owner/name, not b/c": "model at a in place of owner/name, not b/c",
     f"{LOCAL}/x.onnx cannot be read: see '{LOCAL}/y.log'": "x.onnx cannot be read: see 'y.log'",
 }
 

@@ -23,9 +23,9 @@ class Transcript {
   constructor(data) {
     this.data = data;
     const { text } = data.words, { starts, ends } = times(data.words, text.length);
-    const spread = (column) => Array.from({ length: text.length }, (_, i) => at(column, i) ?? null);
+    const spread = (column) => (Array.isArray(column) ? [...column] : Array(text.length).fill(column));
     this.words = {
-      text: [...text], start: [...starts], end: [...ends], probability: spread(data.words.probability),
+      text: [...text], start: Array.from(starts), end: Array.from(ends), probability: spread(data.words.probability),
       confidence: spread(data.words.confidence), speaker: spread(data.words.speaker), second: spread(data.words.second),
       flags: spread(data.words.flags), source: [...text.keys()], kept: Array(text.length).fill(true), replaced: Array(text.length).fill(null),
     };

@@ -8,8 +8,17 @@ from typing import Any
 
 from whisperdiar.formats._text import one_line
 
-_LOCAL = re.compile(r"""(?<![\w:/\\.~<-])(?:~|\.{1,2}|[A-Za-z]:)?[/\\](?:[^\s'",;()/\\]+[/\\])*([^\s'",;()/\\]*)""")
+_LOCAL = re.compile(
+    r"""(?<![\w:/\\.~<-])(?:file:/{1,2})?(?:~|\.{1,2}|[A-Za-z]:)?[/\\]"""
+    r"""(?:[^\s'",;()/\\]+[/\\])*([^\s'",;()/\\]*)"""
+)
 """A path from a root, a home or the current folder; a repository OWNER/NAME and an address are none."""
+_LOCAL_FILE = re.compile(
+    r"""(?<![\w:/\\.~<-])(?:file:/{1,2})?(?:~|\.{1,2}|/?[A-Za-z]:)?[/\\][^'",;():\n]{0,300}?"""
+    r"""([^/\\'",;():\n]{1,200}\.(?:aac|aiff?|avi|eaf|flac|html?|json|m4[av]|mk[av]|mov|mp[234]|mpe?g|og[agv]|opus|"""
+    r"""rttm|srt|txt|vtt|wav|webm|wma|wmv|yaml))(?!\w)"""
+)
+"""The same to a file of a kind that is known: its folders may have spaces in their names."""
 
 _STAGES = {"vad": "speech detection", "asr": "speech recognition", "diarizer": "diarization"}
 
@@ -36,6 +45,7 @@ def remove_folders(value: Any) -> Any:
         alone = ": " not in value and "://" not in value
         if alone and (re.match(r"(~|\.{1,2}|[A-Za-z]:)?[/\\]", value) or (value.count("/") > 1 and " " not in value)):
             return re.split(r"[/\\]", value.rstrip("/\\"))[-1]
+        value = _LOCAL_FILE.sub(lambda found: found[1].strip(), value)
         return _LOCAL.sub(lambda found: found[1] or found[0], value)
     if isinstance(value, Mapping):
         return {key: remove_folders(item) for key, item in value.items()}
