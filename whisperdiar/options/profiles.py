@@ -12,7 +12,7 @@ from whisperdiar.errors import InvalidOption
 from whisperdiar.options.subtitles import AUDIENCES, RULES, SubtitleRules, change_limits
 
 _TEXTS = {"summary", "source", "based_on"}
-_WORDS = {"speaker_style"}
+_WORDS = {"speaker_style", "dash"}
 _FLAGS = {"overlap", "word_times", "full_width"}
 
 
