@@ -144,7 +144,7 @@ def test_netflix_alone_makes_what_a_publisher_takes(cli: Cli, tmp_path: Path) ->
         for bound in (item.start.total_seconds(), item.end.total_seconds()):
             assert abs(bound - round(bound / frame) * frame) <= 0.0006
     assert all(before.end < after.start for before, after in pairwise(shown))
-    assert any(item.content.startswith("- ") and "\n- " in item.content for item in shown)
+    assert any(item.content.startswith("-") and "\n-" in item.content and "- " not in item.content for item in shown)
     for name in ("film.srt", "film.vtt", "film.ass"):
         seen = read_cues(name, (tmp_path / name).read_text("utf-8"), labels=False)
         shown_lines = [line for cue in seen for line in cue.lines]

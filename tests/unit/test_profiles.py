@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from tests.sounds import ROOT
-from whisperdiar import InvalidOption
+from whisperdiar import InvalidOption, Segment, Span, Transcript, Word
+from whisperdiar.formats import by_name, read_cues
 from whisperdiar.options import AUDIENCES, SubtitleOptions, SubtitleRules, WriteOptions, profile_names, subtitle_rules
 from whisperdiar.text.graphemes import characters, columns, graphemes
 
@@ -189,3 +190,20 @@ def test_frames_come_from_the_video_where_a_profile_counts_in_them() -> None:
     }
     given = WriteOptions(subtitles=SubtitleOptions(profile="netflix", fps=25))
     assert given.rules("en", frame_rate=film).fps == 25
+
+
+@pytest.mark.parametrize(("language", "dash"), [("en", "-"), ("ru", "-"), ("de", "-"), ("fr", "- "), ("ko", "- ")])
+@pytest.mark.parametrize("name", ["srt", "vtt", "ass", "ttml", "sbv"])
+def test_dashes_are_those_of_the_language(language: str, dash: str, name: str) -> None:
+    parts = ((0.0, " Yes.", "A"), (0.4, " No.", "B"))
+    said = tuple(Segment((Word(Span(at, at + 0.3), text, 1.0, who),), who) for at, text, who in parts)
+    transcript = Transcript("r", 10.0, language, segments=said)
+    text = str(by_name(name).dumps(transcript, options=WriteOptions(subtitles=SubtitleOptions(profile="netflix"))))
+    (cue,) = read_cues(name, text, labels=False)
+    assert cue.lines == (f"{dash}Yes.", f"{dash}No.")
+    assert read_cues(name, text)[0].lines == ("Yes.", "No.")
+
+
+def test_a_dash_is_a_dash() -> None:
+    with pytest.raises(InvalidOption, match="dash '>>'"):
+        SubtitleRules(dash=">>")

@@ -10,7 +10,7 @@ from whisperdiar.formats._reading.cues import read_finished
 from whisperdiar.formats._reading.labels import split_labels
 from whisperdiar.formats._text import JOINER, escape_codes, one_line, speaker_names, unescape_codes
 from whisperdiar.formats._writing.cues import prepare_cues
-from whisperdiar.formats._writing.render import subtitle_cues
+from whisperdiar.formats._writing.render import settle_options, subtitle_cues
 from whisperdiar.formats._writing.speakers import clean_names, format_style, readable_prefixes
 from whisperdiar.options import WriteOptions
 from whisperdiar.text.clock import format_clock
@@ -30,14 +30,16 @@ _JOINED_BREAK = re.compile(rf"\[{JOINER}(?=br\])", re.IGNORECASE)
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
     """Captions of a transcript, the speakers by name where another one begins."""
     found = subtitle_cues(transcript, style=_style(options), options=options)
-    return dumps_cues(found, speaker_names(transcript), options=options)
+    return dumps_cues(found, speaker_names(transcript), options=settle_options(transcript, options))
 
 
 def dumps_cues(cues: Iterable[Cue], names: Mapping[str, str], *, options: WriteOptions) -> str:
     """The same for cues that are there already; `names` gives the name of a speaker label, itself by default."""
     made = prepare_cues(cues)
     blocks = []
-    for cue, leads in zip(made, readable_prefixes(made, clean_names(made, names), _style(options)), strict=True):
+    dash = options.rules(None).dash
+    rows = readable_prefixes(made, clean_names(made, names), _style(options), dash=dash)
+    for cue, leads in zip(made, rows, strict=True):
         lines = [_escape(lead + line) for lead, line in zip(leads, cue.lines, strict=True)]
         blocks.append("\n".join([f"{_format_time(cue.start_ms)},{_format_time(cue.end_ms)}", *lines, ""]))
     return "\n".join(blocks)

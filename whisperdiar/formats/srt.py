@@ -15,7 +15,7 @@ from whisperdiar.formats._reading.labels import split_labels
 from whisperdiar.formats._reading.markup import cue_of
 from whisperdiar.formats._text import JOINER, one_line, replace_arrow, speaker_names, with_arrow
 from whisperdiar.formats._writing.cues import ReadyCue, prepare_cues
-from whisperdiar.formats._writing.render import subtitle_cues
+from whisperdiar.formats._writing.render import settle_options, subtitle_cues
 from whisperdiar.formats._writing.speakers import (
     PALETTE,
     clean_names,
@@ -56,7 +56,7 @@ def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
     """Subtitles of a transcript, the speakers by name where another one begins."""
     names = speaker_names(transcript)
     found = subtitle_cues(transcript, style=_style(options), options=options)
-    return dumps_cues(found, names, options=options)
+    return dumps_cues(found, names, options=settle_options(transcript, options))
 
 
 def dumps_cues(cues: Iterable[Cue], names: Mapping[str, str], *, options: WriteOptions) -> str:
@@ -66,7 +66,8 @@ def dumps_cues(cues: Iterable[Cue], names: Mapping[str, str], *, options: WriteO
     known = clean_names(made, names)
     colours = colour_numbers(known)
     subtitles = []
-    for index, (cue, before) in enumerate(zip(made, readable_prefixes(made, known, style), strict=True), start=1):
+    rows = readable_prefixes(made, known, style, dash=options.rules(None).dash)
+    for index, (cue, before) in enumerate(zip(made, rows, strict=True), start=1):
         lines = [_line(cue, number, lead) for number, lead in enumerate(before)]
         if any(">" in replace_arrow(lead + line) for lead, line in zip(before, cue.lines, strict=True)):
             lines = [_SPACED_TAG.sub("<" + JOINER, line) for line in lines]

@@ -28,7 +28,7 @@ from whisperdiar.formats._reading.italics import (
 from whisperdiar.formats._reading.labels import split_labels
 from whisperdiar.formats._text import one_line, speaker_names
 from whisperdiar.formats._writing.cues import ReadyCue, prepare_cues
-from whisperdiar.formats._writing.render import subtitle_cues
+from whisperdiar.formats._writing.render import settle_options, subtitle_cues
 from whisperdiar.formats._writing.speakers import PALETTE, clean_names, colour_numbers, format_style, readable_prefixes
 from whisperdiar.options import WriteOptions
 from whisperdiar.text.clock import format_clock
@@ -317,7 +317,8 @@ def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
     """A document of a transcript's subtitles, the speakers as agents and by colour."""
     names = speaker_names(transcript)
     found = subtitle_cues(transcript, style=_style(options), options=options)
-    return dumps_cues(found, names, language=transcript.language, options=options)
+    settled = settle_options(transcript, options)
+    return dumps_cues(found, names, language=transcript.language, options=settled)
 
 
 def dumps_cues(
@@ -334,7 +335,7 @@ def dumps_cues(
     colours = colour_numbers(known if style == "colour" else {})
     told = {} if options.speaker_style == "none" else {label: shown for label, shown in known.items() if shown}
     agents: dict[str | None, str] = {label: f"speaker{index}" for index, label in enumerate(told, start=1)}
-    before = readable_prefixes(made, known, style, told="lines" if told else "")
+    before = readable_prefixes(made, known, style, told="lines" if told else "", dash=options.rules(None).dash)
     used = sorted({colours[who] for cue in made for who in cue.speakers if who in colours})
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',

@@ -51,7 +51,8 @@ def dumps_cues(
     parts = ["WEBVTT"]
     rules = _format_rules(made, colours, word_times=word_times)
     parts += ["STYLE\n" + "\n".join(rules)] if rules else []
-    for cue, before in zip(made, readable_prefixes(made, known, style, told=told), strict=True):
+    leads = readable_prefixes(made, known, style, told=told, dash=options.rules(None).dash)
+    for cue, before in zip(made, leads, strict=True):
         rows = [lead.translate(_ESCAPES) + _format_line(cue, i, word_times) for i, lead in enumerate(before)]
         if style in ("voice", "colour"):
             rows = _format_voices(rows, cue.speakers, known, colours)

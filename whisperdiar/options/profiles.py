@@ -11,7 +11,7 @@ from whisperdiar.options.command_line import AUDIENCE, AUDIENCES, PROFILE, profi
 from whisperdiar.options.subtitles import RULES, SubtitleRules, change_limits
 
 _TEXTS = {"summary", "source", "based_on"}
-_WORDS = {"speaker_style"}
+_WORDS = {"speaker_style", "dash"}
 _FLAGS = {"overlap", "word_times", "full_width"}
 
 

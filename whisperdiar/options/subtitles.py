@@ -10,6 +10,9 @@ from whisperdiar.errors import InvalidOption
 from whisperdiar.options._ranges import check_numbers
 from whisperdiar.options.command_line import AUDIENCE, AUDIENCES, PROFILE, SPEAKER_STYLES
 
+DASHES = ("-", "- ", "–", "– ", "—", "— ")
+"""What may stand before each line of a subtitle of two people."""
+
 _NTSC = 1000 / 1001
 _SLOWEST, _FASTEST = 1, 1000  # frames a second
 _ABOVE_ZERO = ("max_chars", "max_lines", "max_cps", "max_wpm", "max_duration", "fps", "max_words")
@@ -38,6 +41,7 @@ class SubtitleRules:
         overlap: whether two people who talk at once get cues that overlap in time.
         word_times: whether the cue shows which word is spoken (karaoke), where the format can.
         speaker_style: how viewers see who speaks, unless somebody asks for another way; ``auto``: as the format does.
+        dash: what stands before each line of a subtitle of two people: a dash, with a space behind it or without.
         full_width: whether `max_chars` and `max_cps` count in full-width characters, as East Asian publishers do.
     """
 
@@ -56,6 +60,7 @@ class SubtitleRules:
     overlap: bool = True
     word_times: bool = False
     speaker_style: str = "auto"
+    dash: str = "- "
     full_width: bool = False
 
     def __post_init__(self) -> None:
@@ -67,6 +72,8 @@ class SubtitleRules:
             raise InvalidOption(f"fps {self.fps:g}: it must lie between {_SLOWEST} and {_FASTEST}")
         if self.speaker_style not in SPEAKER_STYLES:
             raise InvalidOption(f"speaker-style {self.speaker_style!r}: choose one of {', '.join(SPEAKER_STYLES)}")
+        if self.dash not in DASHES:
+            raise InvalidOption(f"dash {self.dash!r}: choose one of {', '.join(map(repr, DASHES))}")
         if self.min_duration > self.max_duration:
             raise InvalidOption(
                 f"min-duration {self.min_duration} is longer than max-duration {self.max_duration}: turn them round"

@@ -20,9 +20,6 @@ from whisperdiar.types import Cue
 
 __all__ = ["cues", "reflow_lines"]
 
-DASH = 2
-"""Columns of the dash and the space before a line of a cue of two people."""
-
 
 def cues(
     transcript: Transcript,
@@ -37,7 +34,7 @@ def cues(
     Args:
         rules: limits; the default profile's for the transcript's language where left out.
         style: how the writer shows speakers (`SPEAKER_STYLES`). With ``dash`` two people who follow each other fast
-            share a cue also where cues may overlap. Two columns ("- ") are kept free before each line of a cue of
+            share a cue also where cues may overlap. Room for the dash is kept free before each line of a cue of
             two people, also with ``voice``.
         reserved: per speaker label, the columns that a writer puts before the first line of a cue, and before each
             line of a cue of two people: a name. More than half a line is not kept free.
@@ -47,7 +44,7 @@ def cues(
     limits = Limits.of(rules)
     room: dict[str | None, int] = {speaker: max(0, width) for speaker, width in (reserved or {}).items()}
     table = split_streams(transcript.segments, language=transcript.language, rules=rules, reserved=room)
-    dash = DASH if style == "dash" or (style == "voice" and not rules.overlap) else None
+    dash = len(rules.dash) if style == "dash" or (style == "voice" and not rules.overlap) else None
     found = draft_cues(table, limits, room, overlap=rules.overlap, dash=dash)
     timed = [draft.shown for draft in found]
     around = Shots.of(shots, limits, framed=rules.fps is not None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from whisperdiar.formats._reading.finished import strip_labels
@@ -49,6 +50,11 @@ def rules_for(transcript: Transcript, options: WriteOptions) -> SubtitleRules:
     return options.rules(transcript.language, frame_rate=video_of(transcript).frame_rate)
 
 
+def settle_options(transcript: Transcript, options: WriteOptions) -> WriteOptions:
+    """The options with the rules that hold for this transcript, for those who write cues without knowing it."""
+    return replace(options, subtitles=rules_for(transcript, options))
+
+
 class DumpsCues(Protocol):
     """Writes cues in a format that may show when each word is said."""
 
@@ -68,7 +74,7 @@ def render_cues(transcript: Transcript, dumps_cues: DumpsCues, *, style: str, op
         subtitle_cues(transcript, style=style, options=options),
         speaker_names(transcript),
         word_times=options.rules(transcript.language).word_times,
-        options=options,
+        options=settle_options(transcript, options),
     )
 
 
@@ -76,7 +82,8 @@ def timed_lines(transcript: Transcript, *, options: WriteOptions) -> list[tuple[
     """Start and end in milliseconds and the lines of every cue, for containers of plain text: names or dashes."""
     style = format_style(options)
     made = prepare_cues(subtitle_cues(transcript, style=style, options=options))
-    before = line_prefixes(made, clean_names(made, speaker_names(transcript)), style)
+    dash = rules_for(transcript, options).dash
+    before = line_prefixes(made, clean_names(made, speaker_names(transcript)), style, dash=dash)
     return [
         (cue.start_ms, cue.end_ms, tuple(lead + line for lead, line in zip(row, cue.lines, strict=True)))
         for cue, row in zip(made, before, strict=True)

@@ -9,7 +9,7 @@ from typing import Literal
 from whisperdiar.formats._reading.labels import LABEL_AGAIN, MARK, UNKNOWN, mark_prefixes
 from whisperdiar.formats._text import one_line
 from whisperdiar.formats._writing.cues import ReadyCue
-from whisperdiar.options import WriteOptions
+from whisperdiar.options import SubtitleRules, WriteOptions
 from whisperdiar.types import Cue, Span
 
 PALETTE = ("FFFFFF", "FFFF00", "00FFFF", "00FF00", "FFB347", "FF9CFF", "9CC8FF", "FFA8A8")
@@ -18,7 +18,7 @@ tones of orange, magenta, blue and red. All of them stand out from the dark box 
 of more than 10 to 1 against black), which keeps them readable over bright pictures. From the ninth speaker on they
 begin again."""
 
-DASH = "- "
+DASH = SubtitleRules().dash
 
 
 def choose_style(style: str, *, own: str, supported: Sequence[str]) -> str:
@@ -61,7 +61,9 @@ def full_label(name: str) -> str:
     return f"{shown}: " if shown else ""
 
 
-def line_prefixes(cues: Sequence[ReadyCue], names: Mapping[str, str], style: str) -> list[tuple[str, ...]]:
+def line_prefixes(
+    cues: Sequence[ReadyCue], names: Mapping[str, str], style: str, *, dash: str = DASH
+) -> list[tuple[str, ...]]:
     """For every cue, what stands before each of its lines.
 
     ``label``: the name where another person begins to speak, after `LABEL_AGAIN` seconds without a cue, and on every
@@ -74,12 +76,17 @@ def line_prefixes(cues: Sequence[ReadyCue], names: Mapping[str, str], style: str
     if style == "label":
         found = _labels(cues, names)
     elif style in ("dash", "voice"):
-        found = [_dashes(cue) for cue in cues]
+        found = [_dashes(cue, dash) for cue in cues]
     return [none if cue.labelled else row for cue, row, none in zip(cues, found, nothing, strict=True)]
 
 
 def readable_prefixes(
-    cues: Sequence[ReadyCue], names: Mapping[str, str], style: str, *, told: Literal["", "cues", "lines"] = ""
+    cues: Sequence[ReadyCue],
+    names: Mapping[str, str],
+    style: str,
+    *,
+    told: Literal["", "cues", "lines"] = "",
+    dash: str = DASH,
 ) -> list[tuple[str, ...]]:
     """`line_prefixes` of a file that is read back.
 
@@ -87,8 +94,9 @@ def readable_prefixes(
 
     Args:
         told: what the format itself says of the speakers: those of whole cues, of every line, or nothing.
+        dash: what stands before the lines of a dialogue.
     """
-    rows = line_prefixes(cues, names, style)
+    rows = line_prefixes(cues, names, style, dash=dash)
     if any(cue.labelled for cue in cues):  # finished subtitles stay as they are
         return rows
     shown, wanted = [], []
@@ -103,12 +111,12 @@ def readable_prefixes(
     return mark_prefixes(rows, shown, wanted)
 
 
-def _dashes(cue: ReadyCue) -> tuple[str, ...]:
+def _dashes(cue: ReadyCue, dash: str) -> tuple[str, ...]:
     speakers = cue.line_speakers
     if len(speakers) < 2:
         return ("",) * len(cue.lines)
     again = [False, *(now is not None and now == before for before, now in pairwise(speakers))]
-    return tuple("" if same else DASH for same in again)
+    return tuple("" if same else dash for same in again)
 
 
 def _labels(cues: Sequence[ReadyCue], names: Mapping[str, str]) -> list[tuple[str, ...]]:
