@@ -80,6 +80,7 @@ def check_outputs(
     Raises:
         InvalidOption: two outputs are one file, one is a file that is read, or one that is named is there already.
         OutputError: a folder is missing, or a file cannot be written.
+        BackendMissing: a format needs a package that is not installed.
     """
     others = [Path(item) for item in also_written if item is not None]
     paths = [path for path in (*(item.path for item in targets), *others) if path != STDOUT]
@@ -107,6 +108,9 @@ def check_outputs(
     if taken:
         which = f"{taken[0]}: it exists" if len(taken) == 1 else f"{taken[0]} and {len(taken) - 1} more: they exist"
         raise InvalidOption(f"{which} already; choose another name, or replace it with --overwrite")
+    for needed in {item.format.name: item.format.check for item in targets}.values():
+        if needed is not None:
+            needed()
 
 
 def _identity(path: str) -> tuple[int, int] | None:

@@ -13,12 +13,16 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+import whisperdiar
 from tests.formats_strategies import DOCUMENTS, example, nasty_text, need_packages, transcripts, visible
 from tests.meetings import meeting
 from whisperdiar import Segment, Span, Speaker, Transcript, Word
 from whisperdiar.errors import BackendMissing, InvalidOption
 from whisperdiar.formats import WriteOptions, by_name
 from whisperdiar.formats._writing.document import LAYOUTS, is_right_to_left, pack, repack
+from whisperdiar.minutes.extract.compose import minutes
+from whisperdiar.minutes.render import renderer
+from whisperdiar.minutes.template import template as minutes_template
 from whisperdiar.options import TEMPLATES
 from whisperdiar.text import fonts
 from whisperdiar.transcript import speaker_names
@@ -42,9 +46,13 @@ def docx_paragraphs(data: bytes) -> list[str]:
     return [paragraph.text for paragraph in docx.Document(io.BytesIO(data)).paragraphs]
 
 
-def odt_part(data: bytes, part: str) -> ElementTree.Element:
+def read_part(data: bytes, part: str) -> bytes:
     with zipfile.ZipFile(io.BytesIO(data)) as package:
-        return ElementTree.fromstring(package.read(part))
+        return package.read(part)
+
+
+def odt_part(data: bytes, part: str) -> ElementTree.Element:
+    return ElementTree.fromstring(read_part(data, part))
 
 
 def odt_paragraphs(data: bytes) -> list[str]:
@@ -262,3 +270,28 @@ def test_a_pdf_without_any_font_says_so(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(fonts, "fonts", lambda: ())
     with pytest.raises(BackendMissing, match="PDF needs a font"):
         by_name("pdf").dumps(example(), options=WriteOptions())
+
+
+def test_a_package_that_lacks_is_told_before_many_recordings_are_worked_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need_packages("docx")
+    monkeypatch.setitem(sys.modules, "docx", None)
+    with (
+        whisperdiar.open_pipeline(load_now=False, model="someone/absent", offline=True) as pipeline,
+        pytest.raises(BackendMissing, match=r"whisperdiar\[documents\]"),
+    ):
+        list(pipeline.transcribe_files([tmp_path / "absent.wav"], tmp_path / "out", formats=["docx"]))
+
+
+def test_minutes_as_docx_hold_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    import time
+
+    need_packages("docx")
+    made = minutes(meeting())
+    first = renderer("docx")(made, minutes_template("en", None))
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 1e8)
+    monkeypatch.setattr(time, "localtime", lambda *_: time.gmtime(now + 1e8))
+    assert renderer("docx")(made, minutes_template("en", None)) == first
+    assert b"2013" not in read_part(first, "docProps/core.xml")

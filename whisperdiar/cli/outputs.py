@@ -71,8 +71,6 @@ def plan(
     for target in (item for found in targets for item in found):
         if chosen and target.path != STDOUT and not target.in_folder:
             check_name(target.path, target.format.name, suffixes=(target.format.suffix, *target.format.aliases))
-        if target.format.check is not None:
-            target.format.check()
     return targets
 
 
