@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from whisperdiar.text.clock import format_minutes
+from whisperdiar.text.clock import format_hours, format_minutes
+from whisperdiar.text.counts import count
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span, Word, merge_spans, total_duration
 
@@ -74,7 +75,7 @@ def explain_empty(transcript: Transcript) -> str:
     if not speech:
         return "the result is empty: there is no speech in it"
     n_words = len(transcript.words)
-    found = "no words" if not n_words else f"{n_words} word{'s' * (n_words != 1)} only"
+    found = "no words" if not n_words else f"{count(n_words, 'word')} only"
     return f"the result is empty: {found} in {speech:.0f} s of speech"
 
 
@@ -172,17 +173,12 @@ def summarise(
     missing = summarise_left_out(transcript)
     n_speakers, n_words = len(transcript.speakers), len(transcript.words)
     return (
-        f"{transcript.recording_id}: {_format_hms(length)} of sound, {n_speakers} speaker{'s' * (n_speakers != 1)}, "
-        f"{n_words} word{'s' * (n_words != 1)}{language}\n"
+        f"{transcript.recording_id}: {format_hours(round(length))} of sound, {count(n_speakers, 'speaker')}, "
+        f"{count(n_words, 'word')}{language}\n"
         f"  {elapsed:.1f} s{times}, real-time factor {factor:.2f}"
         + (f"\n  {missing}" if missing else "")
         + (f"\n  wrote {', '.join(map(str, written))}" if written else "")
     )
-
-
-def _format_hms(seconds: float) -> str:
-    whole = round(seconds)
-    return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
 
 
 def _format_duration(spans: Sequence[Span]) -> str:

@@ -107,9 +107,8 @@ def _format_report(name: str, found: Report, *, judged: bool) -> str:
         f"{name}: {found.cues} cues, {found.mean_cps:.1f} characters a second on average, {found.max_cps:.1f} at most"
     )
     if found.violations:
-        count = len(found.violations)
         lines.append(
-            f"{count} violation{'s' * (count != 1)} of {found.profile} in {broken} cue{'s' * (broken != 1)} "
+            f"{count(len(found.violations), 'violation')} of {found.profile} in {count(broken, 'cue')} "
             f"({found.per_100:.1f} of 100): {_format_counts(found.by_rule)}"
         )
     else:

@@ -30,6 +30,7 @@ from whisperdiar.outcome import explain_empty, is_empty
 from whisperdiar.pipeline import DIARIZATION_FAILED, Pipeline, list_versions, wants_channels
 from whisperdiar.segmentation import segments
 from whisperdiar.system.files import read_text
+from whisperdiar.text.counts import count
 from whisperdiar.transcript import Speaker, Transcript
 from whisperdiar.types import ANY_SPEAKERS, Audio, BackendRecord, Diarization, Span, Turn
 
@@ -156,8 +157,8 @@ def diarize(
             console.warn(f"{recording}: {warning}")
         code = write_targets(transcript, targets, WriteOptions(), console, media=LinkedMedia(recording)).code or code
         console.info(
-            f"{audio.recording_id}: {_pluralise(len(transcript.speakers), 'speaker')}, "
-            f"{_pluralise(len(transcript.turns), 'turn')}{_list_written(targets)}"
+            f"{audio.recording_id}: {count(len(transcript.speakers), 'speaker')}, "
+            f"{count(len(transcript.turns), 'turn')}{_list_written(targets)}"
         )
         if is_empty(transcript):
             console.error(f"{recording}: {explain_empty(transcript)}")
@@ -207,10 +208,6 @@ def _run_each(
 def _list_written(targets: Sequence[Target]) -> str:
     files = [str(target.path) for target in targets if target.path != STDOUT]
     return f"; wrote {', '.join(files)}" if files else ""
-
-
-def _pluralise(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def _refuse_words(targets: Sequence[Target]) -> None:

@@ -10,6 +10,7 @@ from whisperdiar.errors import InvalidOption, MediaError
 from whisperdiar.media import find_shots, probe, read_shots
 from whisperdiar.media.shots import check_detector
 from whisperdiar.options import WriteOptions
+from whisperdiar.text.counts import count
 from whisperdiar.transcript import Transcript
 from whisperdiar.video import Video, video_of, with_video
 
@@ -51,7 +52,7 @@ def add_video(
     if media is None:
         return transcript
     found = find_shots(media, progress=console.progress)
-    console.note(f"{media}: {len(found)} shot change{'s' * (len(found) != 1)} found")
+    console.note(f"{media}: {count(len(found), 'shot change')} found")
     return with_video(transcript, Video(rate, found))
 
 

@@ -18,6 +18,7 @@ from whisperdiar.diarization._shared.activity import compact, labels_of_columns
 from whisperdiar.diarization._shared.features import FrameGrid, log_energy
 from whisperdiar.errors import UnsupportedRequest
 from whisperdiar.options import ChannelsSettings
+from whisperdiar.text.counts import count
 from whisperdiar.types import (
     ANY_SPEAKERS,
     Audio,
@@ -94,8 +95,8 @@ class Backend(BaseBackend[ChannelsSettings]):
         own = _find_distinct_channels(audio)
         if speakers.minimum is not None and speakers.minimum > len(own):
             raise UnsupportedRequest(
-                f"{speakers} speakers: the recording has {_pluralise(len(own))} with a sound of its own, and channels "
-                "gives each one speaker; use --diarizer bic, or another number"
+                f"{speakers} speakers: the recording has {count(len(own), 'channel')} with a sound of its own, and "
+                "channels gives each one speaker; use --diarizer bic, or another number"
             )
         levels = np.stack([_decibels(audio, channel) for channel in own])
         loud = _peak_level(levels)
@@ -109,7 +110,7 @@ class Backend(BaseBackend[ChannelsSettings]):
         notes = []
         if len(own) < audio.n_channels:
             notes.append(
-                f"{_pluralise(audio.n_channels)} carry {len(own)} different sound{'s' if len(own) > 1 else ''}; "
+                f"{count(audio.n_channels, 'channel')} carry {count(len(own), 'different sound')}; "
                 "--diarizer bic tells voices apart"
             )
         found = len({turn.speaker for turn in turns})
@@ -119,7 +120,7 @@ class Backend(BaseBackend[ChannelsSettings]):
                 "--diarizer bic, or another number"
             )
         if not speakers.allows(found):
-            notes.append(f"{speakers} speakers were asked for, but somebody speaks on {_pluralise(found)} only")
+            notes.append(f"{speakers} speakers were asked for, but somebody speaks on {count(found, 'channel')} only")
         labels = labels_of_columns(map(speaker_label, own), turns)
         activity = SpeakerActivity(compact((levels - loud[:, None]).T), labels, _GRID.hop, kind="level")
         progress("diarization", 1.0)
@@ -170,10 +171,6 @@ class Backend(BaseBackend[ChannelsSettings]):
 def _clip_turns(turns: Sequence[Span], region: Span) -> list[Span]:
     pieces = (turn.clip(region.start, region.end) for turn in turns)
     return [piece for piece in pieces if piece is not None]
-
-
-def _pluralise(channels: int) -> str:
-    return "1 channel" if channels == 1 else f"{channels} channels"
 
 
 def _decibels(audio: Audio, channel: int) -> Levels:

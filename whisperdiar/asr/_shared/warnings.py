@@ -8,6 +8,7 @@ import numpy as np
 
 from whisperdiar.asr._shared.words import BROKEN
 from whisperdiar.outcome import is_hardly_any
+from whisperdiar.text.counts import count
 from whisperdiar.types import Audio, Dropped, Span, Word, total_duration
 
 _QUIET_DBFS = -50.0
@@ -36,12 +37,12 @@ def collect_warnings(
     said = []
     if broken := sum(BROKEN in word.text for word in words):
         said.append(
-            f"{_pluralise(broken, 'word')} with characters that the model left broken ({BROKEN}): try another --model"
+            f"{count(broken, 'word')} with characters that the model left broken ({BROKEN}): try another --model"
         )
     total = total_duration(speech)
     silent = [item.span for item in dropped if not item.text]
     if is_hardly_any(words, total):
-        amount = "nothing usable" if not words else f"hardly anything usable ({_pluralise(len(words), 'word')})"
+        amount = "nothing usable" if not words else f"hardly anything usable ({count(len(words), 'word')})"
         causes = _causes(dropped)
         if guess is not None:
             causes.append(guess)
@@ -55,7 +56,7 @@ def collect_warnings(
     if silent:
         said.append(
             f"{total_duration(silent):.1f} of {total:.1f} s of speech have no words"
-            f" ({_pluralise(len(silent), 'place')}, listed under dropped)"
+            f" ({count(len(silent), 'place')}, listed under dropped)"
         )
     if guess is not None:
         said.append(f"{guess}; say it with --language")
@@ -76,7 +77,3 @@ def _level(audio: Audio, speech: Sequence[Span]) -> float:
     blocks = (audio.crop(Span(span.start, min(span.end, span.start + _LARGEST_BLOCK_S))).mono for span in speech)
     powers = [float(np.mean(np.square(samples))) for samples in blocks if samples.size]
     return float(10.0 * np.log10(max(max(powers, default=0.0), 1e-12)))
-
-
-def _pluralise(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
