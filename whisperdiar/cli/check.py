@@ -22,6 +22,7 @@ from whisperdiar.subtitles.checking import check as check_cues
 from whisperdiar.subtitles.unavoidable_violations import separate_unavoidable
 from whisperdiar.system.files import read_bytes
 from whisperdiar.text.clock import format_clock
+from whisperdiar.text.counts import count
 from whisperdiar.text.language_identification import identify_language
 from whisperdiar.text.languages import language_code
 from whisperdiar.transcript import Transcript
