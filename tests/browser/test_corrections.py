@@ -506,6 +506,12 @@ def test_the_menu_and_the_fields_have_names_and_give_the_focus_back(page):
     assert page.js("return document.activeElement.getAttribute('aria-label')").startswith("Correct the word “")
 
 
+def test_the_menu_opens_while_text_is_selected(page):
+    page.js("getSelection().selectAllChildren(document.querySelector('.row .body'))")
+    page.js("document.querySelector('.row .more').click()")
+    page.wait("document.querySelector('#passage:popover-open')")
+
+
 def test_a_scroll_away_keeps_what_was_typed(show):
     page = show(replace(talk(*(f"line {i} has a few words" for i in range(80)))))
     double_click(page, 1)

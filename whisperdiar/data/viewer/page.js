@@ -157,9 +157,9 @@ for (const kind of ["wheel", "touchmove"]) {
 window.addEventListener("pointerdown", (event) => { if (!media.paused && event.clientX >= root.clientWidth) follow(false); });
 
 rows.list.addEventListener("click", (event) => {
-  if (!getSelection().isCollapsed) return;
   const word = event.target.closest("[data-word]"), time = event.target.closest(".time"), menu = event.target.closest(".name, .more");
   if (menu) return editor.openMenu(Number(menu.closest(".row").dataset.row), menu, { whole: menu.matches(".name") });
+  if (!getSelection().isCollapsed) return;
   if (word) go(book.starts[word.dataset.word], { play: true, show: false });
   else if (time) go(book.rowStart[time.closest(".row").dataset.row], { play: true, show: false });
 });
