@@ -469,3 +469,17 @@ def test_our_own_temporary_names_are_swept_when_they_are_left(tmp_path: Path) ->
         os.utime(left, (time.time() - age,) * 2)
         files.sweep(tmp_path)
         assert left.exists() == stays
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-16", "utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("text", ['{"text": "Привет"}', "a", "", "<x>\n日本語</x>\n"])
+def test_unicode_is_read_with_and_without_a_mark(tmp_path: Path, encoding: str, text: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(text.encode(encoding))
+    assert read_text(path) == text
+
+
+def test_zeros_are_no_unicode_of_two_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(bytes(500))
+    assert read_text(path) == "\0" * 500

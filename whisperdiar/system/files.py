@@ -49,7 +49,7 @@ _ABANDONED_S = 7 * 86400.0
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
-    """A text file as UTF-8, with or without a byte order mark, or as UTF-16 with one (as Praat and Excel write it).
+    """A text file as UTF-8 or UTF-16, with or without a byte order mark (Praat and Excel write both).
 
     Raises:
         FormatError: the file is missing, cannot be read, or is no UTF-8 text.
@@ -57,12 +57,21 @@ def read_text(path: str | os.PathLike[str]) -> str:
     encoding = "utf-8-sig"
     try:
         data = read_bytes(path)
-        encoding = "utf-16" if data.startswith(_UTF16) else encoding
+        encoding = "utf-16" if data.startswith(_UTF16) else _find_utf16(data) or encoding
         return data.decode(encoding)
     except UnicodeDecodeError as error:
         known = encoding.removesuffix("-sig").upper()
         cause = f"this is no {known} text (byte {error.start}); is it the right file?"
         raise FormatError(f"{format_path(path)}: {cause}") from error
+
+
+def _find_utf16(data: bytes) -> str | None:
+    """UTF-16 without a byte order mark, whose ASCII characters have a NUL on one side; all formats begin with some."""
+    start = data[:64]
+    for name, zeros in (("utf-16-le", start[1::2]), ("utf-16-be", start[0::2])):
+        if 2 * zeros.count(0) > len(zeros) and 2 * start.count(0) <= len(start):
+            return name
+    return None
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
