@@ -112,7 +112,7 @@ def main() -> None:
     parser.add_argument("--meetings", type=int, default=1000)
     options = parser.parse_args()
     transcripts = [meeting(path) for path in sorted(options.folder.glob("*.words.tsv"))[: options.meetings]]
-    rules = subtitle_rules(options.profile, language="en")
+    rules = subtitle_rules(options.profile, language="en", overlap=True)
     print(f"{len(transcripts)} meetings, {sum(len(item.words) for item in transcripts)} words, {options.profile}")
     for name, writer in (
         ("openai-whisper", whisper_writer),

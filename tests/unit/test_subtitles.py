@@ -550,6 +550,17 @@ def test_words_without_spaces_between_stay_whole(language: str, letters: bool) -
     assert ends <= allowed
 
 
+@given(
+    st.text(
+        st.one_of(st.characters(codec=None), st.sampled_from("ก字あ語\ud800\udfff\0\U00020000\U0001f600 ")), max_size=30
+    )
+)
+@settings(max_examples=150, deadline=None)
+def test_any_text_has_words(text: str) -> None:
+    found = find_word_starts(text)
+    assert found is None or all(0 < place < len(text) for place in found)
+
+
 def test_characters_beyond_the_first_plane_move_no_boundary() -> None:
     pytest.importorskip("icu4py", reason="the extra `words` is not installed")
     assert find_word_starts("สวัสดี\U0001f600ครับ") == {6, 7}

@@ -16,7 +16,7 @@ _UNSPACED = (
 )
 _HAS_UNSPACED = re.compile(f"[{_UNSPACED}]")
 _ASTRAL_HAN = re.compile("[\U00020000-\U0003ffff]")
-_ASTRAL = re.compile("[\U00010000-\U0010ffff]")
+_ASTRAL = re.compile("[\ud800-\udfff\U00010000-\U0010ffff]")
 
 
 def is_unspaced(character: str) -> bool:
@@ -36,6 +36,6 @@ def find_word_starts(text: str) -> frozenset[int] | None:
         return None
     from icu4py.breakers import WordBreaker
 
-    # It counts in UTF-16: what takes two units there is replaced by a character of its kind that takes one.
+    # It counts in UTF-16 and reads UTF-8: what takes two units there, or is half of a character, is replaced.
     plain = _ASTRAL.sub("\u263a", _ASTRAL_HAN.sub("\u4e00", text))
     return frozenset(start for start, _ in WordBreaker(plain, "en").segments() if 0 < start < len(text))
