@@ -198,7 +198,7 @@ def lost_words(name: str, text: str) -> list[str] | None:
             raise
         return None
     assert read is not None
-    words = [word.text for word in read.words] + [speaker.name for speaker in read.speakers]
+    words = [word.text for word in (*read.words, *read.dropped)] + [speaker.name for speaker in read.speakers]
     kind = "vtt" if name == "srt" and is_webvtt(text) else name
     seen = Counter(_SEEN.get(kind, _seen_json)(text))
     if form.read_cues is None:  # one word may stand in a text and beside its times

@@ -80,7 +80,8 @@ def arrived(name: str, text: str) -> set[str] | None:
         return None
     for segment in found.segments:
         assert all(word.start <= word.end for word in segment.words)
-    return set(MARKER.findall(" ".join(segment.text for segment in found.segments)))
+    told = (item.text for item in found.dropped)  # what a text does not say of its words, in a note as well
+    return set(MARKER.findall(" ".join([*(segment.text for segment in found.segments), *told])))
 
 
 # Values of JSON
@@ -361,15 +362,11 @@ WITH_WORDS = (*TIERS, "whisperx-json", "verbose-json")
 @given(
     kept=st.lists(st.sampled_from([f"mark{i}end" for i in range(4)] + ["Mark2end,", "new5end", "new6end"]), min_size=1)
 )
-def test_words_that_are_not_those_of_the_text_are_kept_or_refused(name, kept):
+def test_words_that_are_not_those_of_the_text_are_kept_and_told(name, kept):
     text = written(name, two_utterances())
     changed = put_text(name, text, "mark0end mark1end mark2end mark3end", " ".join(kept))
     plain = [word.casefold().strip(",") for word in kept]
     missing = [word for word in (f"mark{i}end" for i in range(4)) if word not in plain]
-    if name in TIERS and missing:
-        with pytest.raises(FormatError, match=rf"'A', 0 s: the words say '{' '.join(missing)}'"):
-            by_name(name).read(changed)
-        return
     found = by_name(name).read(changed)
     said = [word.text.strip() for word in found.segments[0].words]
     assert said == kept, "the text counts"
@@ -406,14 +403,6 @@ def test_a_word_that_lies_in_the_next_utterance_and_an_unknown_one_are_not_lost(
     unknown = text.replace('"mark2end"', '"<unk>"').replace(">mark2end<", ">&lt;unk&gt;<")
     assert "unk" in unknown
     assert [word.text for word in by_name(name).read(unknown).words] == [word.text for word in two_utterances().words]
-
-
-@pytest.mark.parametrize("name", TIERS)
-def test_words_of_tiers_that_the_text_does_not_say_are_refused_with_their_place(name):
-    text = written(name, two_utterances())
-    changed = put_text(name, text, "mark10end mark11end", "mark10end")
-    with pytest.raises(FormatError, match=r"'A', 10 s: the words say 'mark11end', which the text 'mark10end' does not"):
-        by_name(name).read(changed)
 
 
 def test_an_utterance_of_many_words_in_another_order_loses_none():

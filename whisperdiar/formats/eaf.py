@@ -206,7 +206,6 @@ def read(text: str) -> Transcript:
         duration=length_ms / 1000,
         language=properties.get("language") or None,
         notes=[f"dependent tiers that are not read: {', '.join(left[:5])}{', …' * (len(left) > 5)}"] if left else (),
-        strict=True,
     )
 
 

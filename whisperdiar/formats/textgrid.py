@@ -98,7 +98,7 @@ def read(text: str) -> Transcript:
         for _ in range(fields.count()):
             tiers += fields.tier()
     fields.finish()
-    return transcript_of(read_tiers(tiers), duration=end, strict=True)
+    return transcript_of(read_tiers(tiers), duration=end)
 
 
 class _Fields:

@@ -16,7 +16,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import groupby, pairwise
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 from whisperdiar.errors import FormatError
 from whisperdiar.formats._reading.recordings import NO_ID
@@ -78,7 +78,6 @@ def transcript_of(
     duration: float | None = None,
     language: str | None = None,
     notes: Sequence[str] = (),
-    strict: bool = False,
 ) -> Transcript:
     """The transcript of utterances, sorted by start; each of a known speaker is a turn, also one without a text.
 
@@ -88,16 +87,13 @@ def transcript_of(
     Args:
         duration: of the recording, seconds; the last end where the file says none.
         notes: sentences for the user about what was read.
-        strict: refuse words that their utterance's text does not say: people may have corrected the one or the other.
 
     Raises:
-        FormatError: a time is no number of seconds; or, if `strict`, words are lost.
+        FormatError: a time is no number of seconds.
     """
     mended, told = mend_times(list(heard))
     matched = [_match(item) for item in mended]
     lost = _find_lost(mended, matched)
-    if lost and strict:
-        _refuse_lost(lost)
     notes = [*notes, *_note_lost(lost)]
     order = sorted(range(len(mended)), key=lambda index: mended[index].start)
     ordered = [mended[index] for index in order]
@@ -159,17 +155,6 @@ def _find_lost(
             else:
                 free[owner][said] -= 1
     return lost
-
-
-def _refuse_lost(lost: Sequence[tuple[ParsedUtterance, ParsedWord]]) -> NoReturn:
-    first = lost[0][0]
-    own = " ".join(word.text.strip() for item, word in lost if item is first)
-    others = len({id(item) for item, _ in lost}) - 1
-    more = f" (and {others} more such {'place' if others == 1 else 'places'})" if others else ""
-    raise FormatError(
-        f"{first.where}: the words say {_shorten(own)!r}, which the text {_shorten(first.text)!r} does not{more}; "
-        "correct one of the two, or delete the tier that is wrong"
-    )
 
 
 def _note_lost(lost: Sequence[tuple[ParsedUtterance, ParsedWord]]) -> list[str]:
