@@ -21,7 +21,7 @@ from whisperdiar.subtitles.checking import check
 from whisperdiar.text.graphemes import characters, columns, graphemes
 from whisperdiar.text.word_bounds import find_word_starts
 
-NETFLIX = subtitle_rules("netflix", language="en")
+NETFLIX = subtitle_rules("netflix", language="en", overlap=True)
 
 
 def words_of(text: str, *, start: float = 0.0, each: float = 0.3, speaker: str | None = "A") -> list[Word]:
