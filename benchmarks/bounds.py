@@ -45,7 +45,7 @@ def conversation(n_words: int, n_speakers: int) -> Transcript:
 
 
 def checked(transcript: Transcript) -> Any:
-    made, rules = cues(transcript), subtitle_rules("netflix", language="en")
+    made, rules = cues(transcript), subtitle_rules("netflix", language="en", overlap=True)
     shown = [[f"{cue.speaker}: {line}" for line in cue.lines] for cue in made]
     return separate_unavoidable(check(made, rules, shown=shown), made, transcript, rules, shown=shown)
 

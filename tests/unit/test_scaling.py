@@ -116,7 +116,7 @@ def peak(work: Callable[[], Any]) -> int:
 def checked(transcript: Transcript) -> None:
     made = cues(transcript)
     shown = [[f"{cue.speaker}: {line}" for line in cue.lines] for cue in made]
-    rules = subtitle_rules("netflix", language="en")
+    rules = subtitle_rules("netflix", language="en", overlap=True)
     separate_unavoidable(check(made, rules, shown=shown), made, transcript, rules, shown=shown)
 
 

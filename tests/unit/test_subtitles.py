@@ -21,7 +21,7 @@ from whisperdiar.subtitles.checking import check
 from whisperdiar.text.graphemes import characters, columns, graphemes
 from whisperdiar.text.word_bounds import find_word_starts
 
-NETFLIX = subtitle_rules("netflix", language="en")
+NETFLIX = subtitle_rules("netflix", language="en", overlap=True)
 
 
 def words_of(text: str, *, start: float = 0.0, each: float = 0.3, speaker: str | None = "A") -> list[Word]:
@@ -112,7 +112,7 @@ def test_no_text_is_lost_no_cue_crosses_a_speaker_and_limits_hold(
         assert all(line and line == line.strip() for line in cue.lines)
         assert cue.line_speakers == () or len(set(cue.line_speakers)) == len(cue.lines) == 2
         assert tuple("".join(piece.text for piece in line).strip() for line in cue.timed) == cue.lines
-        dash = 2 if cue.line_speakers and style in ("dash", "voice") else 0
+        dash = len(rules.dash) if cue.line_speakers and style in ("dash", "voice") else 0
         for number, line in enumerate(cue.lines):
             speaker = cue.line_speakers[number] if cue.line_speakers else cue.speaker
             first = bool(cue.line_speakers) or number == 0

@@ -9,7 +9,7 @@ import importlib.resources
 import json
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -71,13 +71,15 @@ def language_rules(code: str | None) -> BreakRules:
     language = (code or "").lower().replace("_", "-").partition("-")[0]
     data, listed = _read_data("breaks.json"), _read_data("abbreviations.json")["languages"]
     own = {**data[""], **data.get(language, {})}
-    own["abbreviations"] = f"{own.get('abbreviations', '')} {listed.get(language, '')}"
     letters = {"sentence_end", "clause_end"}
-    return BreakRules(
+    rules = BreakRules(
         names=own.pop("names"),
         vowelless=own.pop("vowelless"),
         **{key: frozenset(value if key in letters else value.split()) for key, value in own.items()},
     )
+    # What is seen by its form is no matter of a list: no break stands behind it, which a list does not say.
+    more = (word for word in listed.get(language, "").split() if not _is_abbreviation(word, rules))
+    return replace(rules, abbreviations=rules.abbreviations.union(more))
 
 
 def _read_data(name: str) -> dict[str, Any]:
