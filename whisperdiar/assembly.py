@@ -25,7 +25,7 @@ from whisperdiar.pipeline import STAGE_WORDS, Fallback, Pipeline, describe_error
 from whisperdiar.registry import BackendClass, Stage, load, preferred, settings_from_text
 from whisperdiar.system.callbacks import guard_callbacks
 from whisperdiar.system.machine import raise_out_of_memory, usable_cores
-from whisperdiar.text.languages import find_code
+from whisperdiar.text.languages import find_code, suggest
 from whisperdiar.types import ANY_SPEAKERS, SpeakerCount
 
 Notify = Callable[[str], None]
@@ -200,7 +200,10 @@ def check(stage: Stage, choice: Choice, *, language: str | None = None, speakers
         raise InvalidOption(f"language {language!r}: give a code such as 'en' or 'ru'")
     if not any(_has_language(item, language) for item in classes):
         known = sorted({code for item in classes for code in item.info.languages})
-        listed = f"it knows {', '.join(known)} only" if len(known) < _MANY else "give a code such as en, ru or zh"
+        if len(known) < _MANY:
+            listed = f"it knows {', '.join(known)} only"
+        else:
+            listed = f"give a code such as en, ru or zh{suggest(language or '')}"
         who = f"--{stage} {choice.name}"
         raise InvalidOption(f"language {language!r}: {who} does not know it; {listed}")
 

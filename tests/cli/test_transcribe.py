@@ -323,7 +323,7 @@ def test_a_report_is_for_two_formats_and_replaces_nothing_that_is_written(cli: C
         (("a.wav", "--diarizer", "magic"), "no diarization backend 'magic'"),
         (("a.wav", "--asr", "pocketsphinx", "--model", "small"), "no setting 'model'"),
         (("a.wav", "-o", "out.xyz"), ".xyz"),
-        (("a.wav", "-f", "docx"), "docx"),
+        (("a.wav", "-f", "pptx"), "pptx"),
         (("a.wav", "b.wav", "-o", "out.srt"), "folder"),
         (("a.wav", "b.wav"), "folder"),
         (("a.wav", "-f", "srt,vtt"), "folder"),

@@ -167,10 +167,11 @@ class Command(click.Command):
 
 
 def _find_typed(name: str, arguments: Sequence[str]) -> str:
-    """The word that holds an option: click takes ``-map`` for ``-m`` and further letters."""
+    """The word that holds an option: click takes ``-map`` for ``-m`` and further letters, each an option."""
     if name.startswith("--"):
         return name
-    return next((item for item in arguments if item.startswith(name) and not item.startswith("--")), name)
+    words = [item for item in arguments if item.startswith("-") and not item.startswith("--")]
+    return next((item for item in words if item.startswith(name)), next((i for i in words if name[1:] in i), name))
 
 
 def _is_rare(item: click.Parameter) -> bool:

@@ -36,7 +36,7 @@ from whisperdiar.minutes.render import name_of, renderer
 from whisperdiar.minutes.template import Template, template
 from whisperdiar.options import LlmOptions, MinutesOptions, WriteOptions
 from whisperdiar.text.language_identification import has_classifier
-from whisperdiar.text.languages import language_code
+from whisperdiar.text.languages import find_code
 from whisperdiar.transcript import Transcript
 
 KEY = "WHISPERDIAR_LLM_KEY"
@@ -168,7 +168,7 @@ def minutes(
     context.call_on_close(console.close)
     if os.path.isdir(source):
         raise InvalidOption(f"{source}: is a folder; name one transcript or recording")
-    options["language"] = language_code(options["language"])
+    options["language"] = None if options["language"] is None else find_code(options["language"].strip())
     is_transcript = source_format is not None or _is_transcript(source)
     writer = Writer(
         options=MinutesOptions(length=length, language=options["language"], day=_day(day)),

@@ -34,7 +34,7 @@ from whisperdiar.outcome import explain_empty, is_empty, summarise
 from whisperdiar.outputs import OutputResult, without_turns, write_outputs
 from whisperdiar.recordings import Part
 from whisperdiar.reports.speaker_clips import has_clips, make_folder, write_clips
-from whisperdiar.text.languages import language_code
+from whisperdiar.text.languages import find_code
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Audio, SpeakerCount
 
@@ -168,7 +168,7 @@ def request_from(options: dict[str, Any]) -> Request:
         asr=Choice(name=options.get("asr", "auto"), settings=asr),
         diarizer=shared.diarizer_choice(options),
         speakers=speakers,
-        language=language_code(options.get("language")),
+        language=_find_language(options.get("language")),
         runtime=runtime,
         speech_file=options["speech"],
         turns_file=options["turns"],
@@ -176,6 +176,11 @@ def request_from(options: dict[str, Any]) -> Request:
         save_activity=shared.activity_file(options),
         alignment=AlignmentOptions(**{key: options[key] for key in ("uncertain_below",) if key in options}),
     )
+
+
+def _find_language(typed: str | None) -> str | None:
+    """The code of a language that was named; a code stays as it is, as a recogniser may know more of them."""
+    return None if typed is None else find_code(typed.strip())
 
 
 def _detector_name(options: dict[str, Any]) -> str:

@@ -293,16 +293,14 @@ def _resolve_auto(runtime: Runtime, kind: str, index: int, translate: bool, prog
     try:
         found = resolve(name, runtime=runtime, progress=progress)
         return replace(found, remarks=(f"model {name} ({reason})", *found.remarks))
-    except ModelUnavailable as error:
+    except ModelUnavailable:
         other = find_best_cached(kind, index)
         if other is None:
             raise
         found = resolve(other, runtime=Runtime(offline=True))
-        cause = str(error).partition(": ")[0]
         return replace(
             found,
-            note=f"model {other} is used, the best one on this machine, because {cause}. "
-            f"To fix this, run: whisperdiar models download {name}",
+            note=f"model {other} is used, the best one here. To fix this, run: whisperdiar models download {name}",
         )
 
 
