@@ -175,6 +175,7 @@ class OpenPipeline:
             BackendError: a backend cannot run at all.
             Cancelled: `cancel` was called.
         """
+        _refuse_single("recordings", sources)
         every = list(sources)
         cancels = self._n_cancels
         unreadable = {at: found for at, item in enumerate(every) if (found := _find_unreadable(item, part)) is not None}
@@ -224,6 +225,8 @@ class OpenPipeline:
             BackendError: a backend cannot run at all.
             Cancelled: `cancel` was called.
         """
+        _refuse_single("recordings", paths)
+        _refuse_single("formats", formats)
         names = [Path(item) for item in paths]
         planned = name_outputs(names, folder, formats, overwrite=overwrite)
         check_outputs([item for found in planned for item in found], read=names, overwrite=overwrite)
@@ -340,6 +343,12 @@ def _remember(raised: list[BaseException]) -> Iterator[None]:
     except BaseException as error:
         raised.append(error)
         raise
+
+
+def _refuse_single(what: str, given: object) -> None:
+    """Raises InvalidOption where one name stands in place of several: its letters would count as names."""
+    if isinstance(given, (str, bytes, os.PathLike)):
+        raise InvalidOption(f"{what}: {given!r} is one; give a list, such as [{given!r}]")
 
 
 def _find_unreadable(source: Source, part: Part) -> MediaError | None:

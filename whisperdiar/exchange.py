@@ -130,7 +130,7 @@ def write(
         notify: is told what the format cannot show of it, such as characters without a font.
 
     Raises:
-        InvalidOption: there is no such format, or the recording is too large for a page.
+        InvalidOption: there is no such format, or the recording is too large for a page, or not named.
         BackendMissing: the format needs a package that is not installed.
         MediaError: the recording that a page is to hold cannot be read.
         FormatError: the format cannot hold this transcript.
@@ -138,6 +138,8 @@ def write(
     """
     chosen = by_suffix(Path(path)) if format_name is None else by_name(format_name)
     options = options or WriteOptions()
+    if inline_media and media is None:
+        raise InvalidOption("inline_media: say which recording with media=")
     if media is not None:
         options = LinkedMedia(Path(media), inline_media).options_for(chosen.name, Path(path), options)
     made = chosen.dumps(transcript, options=options)

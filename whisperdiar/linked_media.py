@@ -45,8 +45,8 @@ class LinkedMedia:
         return replace(options, media=url, media_data=self._read() if self.inline else None)
 
     def _read(self) -> bytes:
-        check_inlinable_size(self.path)
         try:
+            check_inlinable_size(self.path)
             return self.path.read_bytes()
         except OSError as error:
             raise MediaError(f"{self.path}: it cannot be read ({error.strerror}); check the name") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import tempfile
@@ -103,7 +104,7 @@ def read_source(
             where it may raise.
 
     Raises:
-        InvalidOption: a part of samples, or samples without a rate.
+        InvalidOption: a part of samples, samples without a rate, or what is no recording at all.
         MediaError: the file cannot be read.
         TruncatedMedia: it ends before its header says, and `truncated` is None.
     """
@@ -140,6 +141,11 @@ def _as_file(source: str | os.PathLike[str] | BinaryIO) -> Iterator[Path]:
     if isinstance(source, (str, os.PathLike)):
         yield Path(source)
         return
+    if isinstance(source, io.TextIOBase) or not hasattr(source, "read"):
+        raise InvalidOption(
+            f"a recording cannot be a {type(source).__name__}: give a path, a file opened with mode 'rb', samples as a "
+            "NumPy array, or an Audio"
+        )
     named = getattr(source, "name", None)
     with tempfile.TemporaryDirectory(prefix="whisperdiar-") as folder:
         path = Path(folder) / (Path(named).name if isinstance(named, str) else "recording")

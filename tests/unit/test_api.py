@@ -301,3 +301,12 @@ def test_files_are_written_read_and_converted(tmp_path: Path) -> None:
     with pytest.raises(InvalidOption, match="holds words and no turns, so it cannot become rttm"):
         whisperdiar.write(join(example().words, []), tmp_path / "words.json")
         whisperdiar.convert(tmp_path / "words.json", tmp_path / "out.rttm")
+
+
+def test_a_page_that_is_to_hold_a_recording_needs_one(tmp_path: Path) -> None:
+    page = tmp_path / "talk.html"
+    with pytest.raises(whisperdiar.InvalidOption, match="which recording"):
+        whisperdiar.write(example(), page, inline_media=True)
+    with pytest.raises(whisperdiar.MediaError, match=r"none\.wav: it cannot be read"):
+        whisperdiar.write(example(), page, media=tmp_path / "none.wav", inline_media=True)
+    assert not page.exists()

@@ -19,6 +19,7 @@ from whisperdiar import Cancelled, InvalidOption, MediaError, OpenPipeline, Part
 from whisperdiar.errors import OutputError
 from whisperdiar.outcome import format_report, report_rows
 from whisperdiar.outputs import STDOUT, Target, name_outputs, write_outputs
+from whisperdiar.recordings import read_source
 
 PART = Part(end=8.0)
 TALK, MEETING = SAMPLES / "standup.mp4", SAMPLES / "meeting.ogg"
@@ -217,3 +218,28 @@ def test_reports_are_tables_or_json() -> None:
     assert format_report(rows, ".tsv").splitlines()[1] == "'=1+1\t1.0\t\tnote\ttwo lines\t"
     assert json.loads(format_report(rows, ".json")) == rows
     assert report_rows(example()) == []
+
+
+@pytest.mark.parametrize("source", [b"RIFF", [0.0, 0.1], None, 7])
+def test_what_is_no_recording_is_refused_as_such(source: Any) -> None:
+    with pytest.raises(InvalidOption, match=f"cannot be a {type(source).__name__}: give a path"):
+        read_source(source)
+
+
+def test_a_file_opened_as_text_is_no_recording(tmp_path: Path) -> None:
+    (tmp_path / "talk.wav").write_bytes(b"RIFF")
+    with (tmp_path / "talk.wav").open(encoding="latin-1") as stream, pytest.raises(InvalidOption, match="mode 'rb'"):
+        read_source(stream)  # type: ignore[arg-type]
+
+
+def test_one_name_in_place_of_a_list_is_not_taken_apart(tmp_path: Path) -> None:
+    pipeline = whisperdiar.open_pipeline(**SETTINGS, load_now=False)
+    for made in (
+        pipeline.transcribe_all("talk.wav"),
+        pipeline.transcribe_files("talk.wav", tmp_path / "out"),
+        pipeline.transcribe_files(Path("talk.wav"), tmp_path / "out"),  # type: ignore[arg-type]
+        pipeline.transcribe_files(["talk.wav"], tmp_path / "out", formats="srt"),
+    ):
+        with pytest.raises(InvalidOption, match="give a list, such as"):
+            next(made)
+    assert not (tmp_path / "out").exists()
