@@ -223,3 +223,23 @@ def test_every_option_has_a_key_and_a_variable_of_its_own() -> None:
         options = [item for item in command.params if isinstance(item, Option)]
         assert len({item.key for item in options}) == len(options)
         assert len({item.variable for item in options}) == len(options)
+
+
+def test_formats_of_a_file_give_way_to_the_suffix_of_an_output(cli: Cli, home: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.srt").write_text("1\n00:00:01,000 --> 00:00:03,000\nGood morning.\n", "utf-8")
+    (tmp_path / "whisperdiar.toml").write_text("[convert]\nformat = ['json', 'vtt']\nlanguage = 'en'\n", "utf-8")
+    for arguments in (["out.srt"], ["-o", "out.md", "-o", "folder/"]):
+        (tmp_path / "folder").mkdir(exist_ok=True)
+        done = cli("convert", "in.srt", *arguments)
+        assert (done.code, done.err) == (0, "")
+    assert (tmp_path / "out.srt").read_text("utf-8").startswith("1\n")
+    assert "Good morning." in (tmp_path / "out.md").read_text("utf-8")
+    assert sorted(path.name for path in (tmp_path / "folder").iterdir()) == ["in.json", "in.vtt"]
+    assert cli("convert", "in.srt").out.startswith("{")
+    assert cli("convert", "in.srt", "-o", "-").out.startswith("{")
+    assert "several formats need a folder" in cli("convert", "in.srt", "-f", "json,vtt", "-o", "new.srt").err
+    (tmp_path / "whisperdiar.toml").write_text("format = 'vtt'\nlanguage = 'en'\n", "utf-8")
+    assert cli("convert", "in.srt", "new.txt").code == 0
+    assert cli("convert", "in.srt", "new.subs").code == 0
+    assert (tmp_path / "new.subs").read_text("utf-8").startswith("WEBVTT")
+    assert "WEBVTT" not in (tmp_path / "new.txt").read_text("utf-8")

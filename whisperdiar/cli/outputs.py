@@ -11,6 +11,7 @@ import click
 from click.core import ParameterSource
 
 from whisperdiar.cli.console import is_terminal
+from whisperdiar.cli.declarations import is_typed
 from whisperdiar.errors import InvalidOption, MediaError
 from whisperdiar.formats import Format, by_name, by_suffix, known_suffixes
 from whisperdiar.options import SubtitleOptions
@@ -54,14 +55,15 @@ def plan(
         BackendMissing: a format needs a package that is not installed.
     """
     chosen = [by_name(name.strip()) for item in formats for name in item.split(",")]
+    typed = _are_typed()
     if not all(outputs):
         raise InvalidOption("-o: the name of an output is empty; give one, or leave it out")
     if not outputs and beside and is_terminal():
         targets = _beside(inputs, [item.name for item in chosen] or [default], overwrite=overwrite)
     elif not outputs:
-        targets = _to_stdout(inputs, chosen or [by_name(default)])
+        targets = _to_stdout(inputs, (chosen if typed else chosen[:1]) or [by_name(default)])
     else:
-        targets = _to_files(inputs, outputs, chosen, default, overwrite=overwrite)
+        targets = _to_files(inputs, outputs, chosen, default, overwrite=overwrite, typed=typed)
     check_outputs(
         [item for found in targets for item in found],
         also_written=also_written,
@@ -75,15 +77,22 @@ def plan(
 
 
 def _to_files(
-    inputs: Sequence[Path], outputs: Sequence[str], chosen: Sequence[Format], default: str, *, overwrite: bool
+    inputs: Sequence[Path],
+    outputs: Sequence[str],
+    chosen: Sequence[Format],
+    default: str,
+    *,
+    overwrite: bool,
+    typed: bool,
 ) -> list[list[Target]]:
     folders = [item for item in outputs if _is_folder(item)]
     named = [item for item in outputs if not _is_folder(item)]
     if named and len(inputs) > 1:
         raise InvalidOption(f"-o {named[0]}: {len(inputs)} inputs need a folder, such as -o transcripts/")
-    if named and len(chosen) > 1:
+    if named and len(chosen) > 1 and typed:
         raise InvalidOption(f"-o {named[0]}: several formats need a folder, or one -o for each")
-    targets = [[_file_target(item, chosen, default, overwrite) for item in named] for _ in inputs]
+    for_named = {item: chosen if typed else _by_default(item, chosen) for item in named}
+    targets = [[_file_target(item, for_named[item], default, overwrite) for item in named] for _ in inputs]
     for folder in folders:
         names = [item.name for item in chosen] or [default]
         for own, found in zip(name_outputs(inputs, folder, names, overwrite=overwrite), targets, strict=True):
@@ -140,6 +149,20 @@ def _file_target(item: str, chosen: Sequence[Format], default: str, overwrite: b
     if not chosen:
         return Target(by_name(default) if path == STDOUT else by_suffix(item), path, replace=overwrite)
     return Target(chosen[0], path, replace=overwrite)
+
+
+def _are_typed() -> bool:
+    """Whether -f stands on the command line; formats of a configuration file give way to the suffix of an output."""
+    context = click.get_current_context(silent=True)
+    return context is None or is_typed(context, "formats")
+
+
+def _by_default(item: str, chosen: Sequence[Format]) -> Sequence[Format]:
+    """The formats of a configuration file for one output that is named: at most one."""
+    path = Path(item)
+    if path == STDOUT:
+        return chosen[:1]
+    return () if len(chosen) > 1 or path.suffix.lower() in known_suffixes() else chosen
 
 
 _NEUTRAL = (".txt",)
