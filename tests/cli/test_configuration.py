@@ -138,6 +138,8 @@ def test_a_key_of_another_command_is_no_mistake(cli: Cli, home: Path, tmp_path: 
         ("model = tiny\n", "not TOML"),
         ("task = 'sing'\n", "'sing'"),
         ("preset = 'opera'\n", "'opera'"),
+        ("preset = ['film', 'call']\n", "choose one of interview"),
+        ("preset = {film = true}\n", "choose one of interview"),
     ],
 )
 def test_a_value_that_cannot_be_meant_is_refused_with_its_file(
@@ -156,8 +158,9 @@ def test_a_variable_that_cannot_be_meant_is_refused_by_its_name(
     cli: Cli, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WHISPERDIAR_SPEAKERS", "some")
-    (line,) = cli("transcribe", "talk.wav").complaints
-    assert "WHISPERDIAR_SPEAKERS" in line
+    for command in ("transcribe", "talk.wav"), ("config",):
+        (line,) = cli(*command).complaints
+        assert "WHISPERDIAR_SPEAKERS" in line
 
 
 def test_a_variable_of_no_option_is_told(cli: Cli, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

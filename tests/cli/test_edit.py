@@ -188,7 +188,9 @@ def test_the_encoding_and_the_language_are_said_once_and_told_again(cli: Cli, tm
 
 
 @pytest.mark.parametrize("command", ["convert", "edit", "apply", "minutes", "check"])
-@pytest.mark.parametrize(("code", "cause"), [("klingon", "give a code"), ("xx", "no language has the code xx")])
+@pytest.mark.parametrize(
+    ("code", "cause"), [("klingon", "give a name or a code"), ("xx", "no language has the code xx")]
+)
 def test_an_unknown_language_is_refused_by_every_command(
     cli: Cli, tmp_path: Path, command: str, code: str, cause: str
 ) -> None:
@@ -199,3 +201,34 @@ def test_an_unknown_language_is_refused_by_every_command(
     assert done.code == 2
     assert len(done.complaints) == 1
     assert done.complaints[0].startswith(f"whisperdiar: error: --language {code}: {cause}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--media", "none.mp4"), "--media none.mp4: there is no such file"),
+        (("--shots", "auto", "--media", "in.srt"), "in.srt"),
+        (("--shots", "none.txt"), "none.txt"),
+        (("--transcript", "none.json"), "none.json"),
+        (("--profile", "bbc", "--audience", "children"), "audience adult"),
+    ],
+)
+def test_a_check_that_cannot_be_made_is_no_violation(
+    cli: Cli, tmp_path: Path, arguments: tuple[str, ...], told: str
+) -> None:
+    pytest.importorskip("scenedetect")
+    (tmp_path / "in.srt").write_text(GOOD, "utf-8")
+    done = cli("check", "in.srt", *arguments, "--language", "en")
+    assert (done.code, done.out) == (2, "")
+    (line,) = done.complaints
+    assert told in line
+
+
+@pytest.mark.parametrize("suffix", [".docx", ".odt", ".pdf", ".html"])
+def test_apply_says_which_file_it_takes(cli: Cli, transcript: Path, suffix: str) -> None:
+    done = cli("convert", transcript, f"work{suffix}")
+    if done.code:
+        pytest.skip(done.err)
+    done = cli("apply", f"work{suffix}", "--transcript", transcript, "-o", "new.srt")
+    (line,) = done.err.splitlines()
+    assert (done.code, f"work{suffix}: this is a " in line) == (1, True)

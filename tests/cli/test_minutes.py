@@ -88,6 +88,7 @@ def test_a_recording_is_transcribed_first(cli: Cli, short: Path, tmp_path: Path)
         (("--llm", "https://x.org", "--offline"), "leave --offline out"),
         (("--transcript", "x.json"), "a transcript already"),
         (("--speakers", "2"), "--speakers: it is for recordings"),
+        (("--preset", "call"), "--preset: it is for recordings"),
         (("--llm-window", "90"), "--llm"),
         (("--llm", "http://localhost", "--llm-timeout", "0"), "above zero"),
     ],

@@ -163,3 +163,26 @@ def test_what_shot_changes_need_is_said_first(cli: Cli, source: Path, tmp_path: 
     refused = cli("convert", source, "o.srt", "--shots", "bad.txt")
     assert (refused.code, (tmp_path / "o.srt").exists()) == (1, False)
     assert "bad.txt: line 1: 'later' is no time" in refused.err
+    (tmp_path / "cuts.txt").write_text("1.0\n", "utf-8")
+    unused = cli("convert", source, "o.txt", "--shots", "cuts.txt")
+    assert (unused.code, (tmp_path / "o.txt").exists()) == (2, False)
+    assert "--shots: it is for subtitles" in unused.err
+    assert cli("convert", source, "o.json", "--shots", "cuts.txt").code == 0  # which keeps them
+
+
+@pytest.mark.parametrize("asked", [("--burn", "o.mp4"), ("--shots", "auto", "-o", "o.srt")])
+@pytest.mark.parametrize("command", ["convert", "transcribe"])
+def test_what_needs_pictures_is_refused_without_them(
+    cli: Cli, source: Path, short: Path, tmp_path: Path, command: str, asked: tuple[str, ...]
+) -> None:
+    given = (source, "--media", short) if command == "convert" else (short, *NANO, "--diarizer", "bic")
+    done = cli(command, *given, *asked)
+    (line,) = done.err.splitlines()
+    assert (done.code, f"{short} has no moving pictures" in line) == (2, True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["talk.json"]
+
+
+@pytest.mark.parametrize("option", ["--burn", "--embed"])
+def test_one_video_for_several_recordings_is_refused_as_such(cli: Cli, option: str) -> None:
+    (line,) = cli("a.mp4", "b.mp4", option, "o.mp4").complaints
+    assert f"{option}: there is one FILE for several recordings" in line

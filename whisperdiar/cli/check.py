@@ -13,7 +13,7 @@ from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.errors import FAILED, OK, USAGE, report
 from whisperdiar.cli.video import add_video, check_shots
-from whisperdiar.errors import FormatError
+from whisperdiar.errors import FormatError, MediaError, WhisperdiarError
 from whisperdiar.exchange import read as read_transcript
 from whisperdiar.formats import by_suffix, decode, english_name, read_cues
 from whisperdiar.options import WriteOptions
@@ -54,11 +54,13 @@ def check(
         if transcript is not None and not transcript.segments:
             raise FormatError(f"--transcript {spoken}: it holds no words, so nothing can be told of them")
         limits = shared.write_options({**options, "speaker_style": WriteOptions().speaker_style})
+        if media is not None and not media.is_file():
+            raise MediaError(f"--media {media}: there is no such file; check the name")
         check_shots(shots, media)
         said = language_code(language) or (transcript.language if transcript else None)
         video = video_of(add_video(transcript or Transcript("", 0.0), media, shots, limits, console))
         found = _check_file(source, encoding, limits, said, transcript, video, console)
-    except FormatError as error:
+    except WhisperdiarError as error:  # FAILED means that there are violations
         report(error, console)
         context.exit(USAGE)
     if as_json:

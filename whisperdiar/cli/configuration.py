@@ -72,7 +72,7 @@ def _preset(name: Any, path: str) -> Mapping[str, Any]:
 
     if name is None:
         return {}
-    if name not in PRESETS:
+    if not isinstance(name, str) or name not in PRESETS:
         raise InvalidOption(f"{path}: preset {name!r}: choose one of {', '.join(PRESETS)}")
     return PRESETS[name].values
 

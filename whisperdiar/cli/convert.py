@@ -14,7 +14,7 @@ from whisperdiar.cli.muxing import mux_request, write_muxed
 from whisperdiar.cli.outputs import Target, check_outputs, check_used, clips_left, plan, select_unfinished
 from whisperdiar.cli.page import recording_of
 from whisperdiar.cli.transcribe import write_targets
-from whisperdiar.cli.video import add_video, check_shots
+from whisperdiar.cli.video import add_video, check_pictures, check_shots
 from whisperdiar.errors import InvalidOption
 from whisperdiar.exchange import read as read_transcript
 from whisperdiar.exchange import refuse_empty
@@ -70,6 +70,8 @@ def convert(
     page_recording = recording_of(media, planned[0], inside=embed_media, copied=used or framed)
     if used and media is not None:
         check_recording(media)
+    if media is not None:
+        check_pictures(media, burn=burn, shots=shots)
     (targets,) = select_unfinished(planned, overwrite=overwrite, notify=console.note)
     if used:
         # Standard output is where subtitles go unasked; whoever asks for something else gets that alone.

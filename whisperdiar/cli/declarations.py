@@ -75,14 +75,12 @@ class Option(click.Option):
             return super().value_from_envvar(ctx)
         return [line.strip() for line in text.splitlines() if line.strip()] if "\n" in text else _split(text)
 
-    def handle_parse_result(
-        self, ctx: click.Context, opts: Mapping[str, Any], args: list[str]
-    ) -> tuple[Any, list[str]]:
+    def process_value(self, ctx: click.Context, value: Any) -> Any:
         """As click's own; an error names the file or the variable that the value came from."""
         try:
-            return super().handle_parse_result(ctx, opts, args)
+            return super().process_value(ctx, value)
         except click.BadParameter as error:
-            where = "" if self.name in opts else describe_source(ctx, self)
+            where = "" if is_typed(ctx, self.name or "") else describe_source(ctx, self)
             if not where:
                 raise
             raise click.BadParameter(f"{error.message} (from {where})", error.ctx, error.param) from error

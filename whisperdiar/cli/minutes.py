@@ -182,7 +182,7 @@ def minutes(
     if llm is None:
         _refuse(context, ("llm_model", "llm_timeout", "llm_window"), "it is for a language model: name one with --llm")
     if is_transcript:
-        only = tuple(name for name in (*options, "kept") if name not in ("language", "offline"))
+        only = tuple(name for name in (*options, "kept", "preset") if name not in ("language", "offline"))
         _refuse(context, only, f"it is for recordings, and {source} is a transcript already")
     template(template_name, None)  # a mistake in it is said before hours of work
     if media is not None:

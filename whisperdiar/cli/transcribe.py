@@ -23,7 +23,7 @@ from whisperdiar.cli.outputs import STDOUT, Target, check_used, clips_left, plan
 from whisperdiar.cli.page import check_inlinable
 from whisperdiar.cli.reporting import RunReport
 from whisperdiar.cli.rescue import keep_interrupted, keep_output, keep_transcript
-from whisperdiar.cli.video import AUTO, add_video, check_shots
+from whisperdiar.cli.video import AUTO, add_video, check_pictures, check_shots
 from whisperdiar.contracts import listen
 from whisperdiar.errors import DiarizationFailed, Interrupted, InvalidOption, OutputError, WhisperdiarError
 from whisperdiar.formats import remove_folders
@@ -90,6 +90,9 @@ def transcribe(
     context.call_on_close(console.close)
     write = shared.write_options(options)
     wanted = mux_request(embed, embed_format, burn, overwrite=overwrite)
+    if wanted is not None and len(inputs) > 1:
+        option = "--burn" if embed is None else "--embed"
+        raise InvalidOption(f"{option}: there is one FILE for several recordings; give them one by one")
     others = shared.other_files(options)
     others["also_written"] += [embed, burn, report_file]
     others["also_read"] += [keep_edits]
@@ -103,12 +106,11 @@ def transcribe(
         raise InvalidOption("--save-activity: there is one FILE for several recordings; give them one by one")
     if embed_media:
         check_inlinable(inputs, every)
-    if wanted is not None and len(inputs) > 1:
-        option = "--burn" if embed is None else "--embed"
-        raise InvalidOption(f"{option}: there is one FILE for several recordings; give them one by one")
     check_shots(shots, inputs[0])
     if shots not in (None, AUTO) and len(inputs) > 1:
         raise InvalidOption("--shots: there is one FILE for several recordings; give them one by one")
+    if len(inputs) == 1:  # of several, those without pictures are told when their turn comes
+        check_pictures(inputs[0], burn=burn, shots=shots)
     on_screen = any(target.path == STDOUT for target in every) and is_terminal()
     watched = len(inputs) == 1 and console.progress_kind == "bar" and not on_screen
     console.shows_text = watched if show_text is None else show_text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from fractions import Fraction
 from pathlib import Path
 
@@ -31,6 +32,17 @@ def check_shots(shots: str | None, media: Path | None) -> None:
         check_detector()
     elif shots is not None:
         read_shots(shots, frame_rate=Fraction(25))  # the right rate is known later
+
+
+def check_pictures(media: Path, *, burn: str | None, shots: str | None) -> None:
+    """Raises InvalidOption where a recording has no moving pictures for what is asked of them."""
+    asked = f"--burn {burn}" if burn is not None else "--shots auto" if shots == AUTO else None
+    if asked is None:
+        return
+    with contextlib.suppress(MediaError):  # what cannot be read is told when its turn comes
+        if probe(media).has_video:
+            return
+        raise InvalidOption(f"{asked}: {media} has no moving pictures; leave it out, or name the video")
 
 
 def add_video(

@@ -57,12 +57,16 @@ def apply_file(
         FormatError: a line cannot be understood, or no words are left; the message names the file.
     """
     name, data = os.fspath(path), read_bytes(path)
+    if data.startswith((b"PK\x03\x04", b"%PDF-")):
+        raise FormatError(f"{name}: this is a document; give the text that `whisperdiar edit` writes, corrected")
     try:
         text, note = decode(data, encoding)
         if note:
             notify(f"{name}: {note}")
         if text.lstrip("\ufeff \t\r\n").startswith("{"):  # a text begins with its title or a name
             return apply_json(text.lstrip("\ufeff"), transcript)
+        if text.lstrip("\ufeff \t\r\n")[:9].lower() in ("<!doctype", "<html>"):
+            raise FormatError("this is a page; open it, download the transcript (JSON), and give that")
         return apply(parse(text, transcript), transcript, options=options)
     except FormatError as error:
         raise FormatError(f"{name}: {error}") from error

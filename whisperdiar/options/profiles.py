@@ -42,7 +42,9 @@ def subtitle_rules(
     if audience not in AUDIENCES:
         raise InvalidOption(f"audience {audience!r}: choose one of {', '.join(AUDIENCES)}")
     if audience == "children" and "children" not in data:
-        raise InvalidOption(f"profile {name}: it does not tell children from adults; leave the audience out")
+        raise InvalidOption(
+            f"profile {name}: it does not tell children from adults; choose netflix, or the audience adult"
+        )
     return change_limits(_resolve(name, data, language, audience), overrides)
 
 
