@@ -343,8 +343,8 @@ def test_a_recording_that_memory_does_not_hold_is_not_called_damaged(short: Path
     done = run_with_little_memory(tmp_path, room_mb, "vad", "large.wav", "--vad", "energy", "-q")
     assert done.returncode == 1, done.stderr
     assert done.stderr.splitlines() == [
-        "whisperdiar: error: out of memory; use a smaller model, a smaller --batch-size, or cut the recording with "
-        "--start and --end"
+        "whisperdiar: error: large.wav: out of memory; use a smaller model, a smaller --batch-size, or cut the "
+        "recording with --start and --end"
     ]
 
 
