@@ -132,3 +132,19 @@ def test_reported_cases_are_right(cli: Cli, tmp_path: Path, case: str, command: 
         shutil.copy(path, tmp_path)
     done = cli(*command.split())
     assert shows in done.out + done.err
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "\ufeff"])
+def test_a_file_without_anything_in_it_is_no_success(cli: Cli, tmp_path: Path, text: str) -> None:
+    write(tmp_path, "empty.srt", text)
+    done = cli("convert", "empty.srt", "out.vtt")
+    assert (done.code, done.complaints) == (
+        3,
+        ["whisperdiar: error: empty.srt: there are no words in it; is it the right file?"],
+    )
+    assert (tmp_path / "out.vtt").exists()
+    checked = cli("check", "empty.srt")
+    assert (checked.code, checked.complaints) == (
+        2,
+        ["whisperdiar: error: empty.srt: there is no subtitle in it; is it the right file?"],
+    )

@@ -84,6 +84,8 @@ def _check_file(
     if note:
         console.warn(f"{source}: {note}")
     cues = read_cues(source, text)
+    if not cues:
+        raise FormatError(f"{source}: there is no subtitle in it; is it the right file?")
     if language is None and (language := identify_language(line for cue in cues for line in cue.lines)) is not None:
         console.note(
             f"{source}: the text looks {english_name(language).capitalize()}; if it is not, say --language CODE"

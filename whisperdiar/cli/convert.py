@@ -10,6 +10,7 @@ import click
 
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console
+from whisperdiar.cli.errors import EMPTY
 from whisperdiar.cli.muxing import mux_request, write_muxed
 from whisperdiar.cli.outputs import Target, check_outputs, check_used, clips_left, plan, select_unfinished
 from whisperdiar.cli.page import recording_of
@@ -100,6 +101,9 @@ def convert(
             _cut(media, transcript, clips, console)
     if wanted is not None and media is not None:
         code = write_muxed(transcript, media, wanted, write, console) or code
+    if not (transcript.words or transcript.turns):
+        console.error(f"{source}: there are no words in it; is it the right file?")
+        code = code or EMPTY
     context.exit(code)
 
 
