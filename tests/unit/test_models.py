@@ -521,6 +521,9 @@ def test_model_is_downloaded_once_and_then_taken_from_the_cache(hub, tmp_path):
     assert Hub.requests == []
 
 
+@pytest.mark.skipif(
+    importlib.metadata.version("huggingface_hub").startswith("0."), reason="huggingface_hub before 1.0 counts no bytes"
+)
 def test_a_listener_hears_of_the_model_that_is_downloaded(hub, tmp_path):
     code = (
         "from whisperdiar import models\nfrom whisperdiar.contracts import listen\n"

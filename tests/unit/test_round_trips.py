@@ -33,6 +33,8 @@ HOLDS_WORDS = ("json", "textgrid", "eaf", "whisperx-json", "verbose-json", "csv-
 HOLDS_SEGMENTS = ("seglst", "diarized-json", "csv", "tsv", "stm")
 NO_SPEAKERS = ("ctm",)
 NO_WORDS = ("rttm",)
+WHOLE_SECONDS = ("txt",)
+"""Its starts are whole seconds and its ends are estimated: see `test_a_text_gives_back_what_it_shows`."""
 HUNDREDTHS = ("ass", "lrc")
 """Formats whose times have two decimals."""
 
@@ -192,7 +194,7 @@ def test_words_timed_by_a_subtitle_stay_within_its_cue(name: str, talk: Transcri
 
 def test_every_format_that_reads_back_is_here() -> None:
     there = {name for name in FORMATS if by_name(name).read is not None}
-    assert there == {*HOLDS_WORDS, *HOLDS_SEGMENTS, *NO_SPEAKERS, *NO_WORDS, *SUBTITLES}
+    assert there == {*HOLDS_WORDS, *HOLDS_SEGMENTS, *NO_SPEAKERS, *NO_WORDS, *WHOLE_SECONDS, *SUBTITLES}
 
 
 def test_names_that_two_people_share_stay_two_people() -> None:
