@@ -178,3 +178,15 @@ def test_times_finer_than_json_make_no_corrections() -> None:
     fine = replace(fine, segments=(Segment(words, "SPEAKER_00"),))
     done = editing.apply_json(text_of(fine), fine)
     assert done.transcript is fine
+
+
+def test_a_word_may_end_where_a_turn_does_behind_the_end_of_the_recording() -> None:
+    """The page has room for new words as far as its timeline goes."""
+    late = replace(TALK, turns=(*TALK.turns, Turn(Span(TALK.duration, TALK.duration + 5.0), TALK.turns[-1].speaker)))
+    last = late.segments[-1]
+    more = Word(Span(TALK.duration + 4.0, TALK.duration + 4.5), " more", speaker=last.speaker)
+    longer = replace(late, segments=(*late.segments[:-1], replace(last, words=(*last.words, more))))
+    done = editing.apply_json(text_of(longer), late)
+    assert done.changes.inserted == 1
+    with pytest.raises(FormatError, match="after the end of the recording"):
+        editing.apply_json(text_of(longer), TALK)

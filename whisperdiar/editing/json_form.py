@@ -87,8 +87,8 @@ def _round(transcript: Transcript) -> Transcript:
 
 
 def _check_times(edited: Transcript, transcript: Transcript) -> None:
-    """Times are those of the recording; words of the transcript itself may lie a little behind its end."""
-    latest = max([transcript.duration, *(word.end for word in transcript.words)]) + _LATE
+    """Times are those of the recording; words and turns of the transcript itself may lie a little behind its end."""
+    latest = max([transcript.duration, *(item.end for item in (*transcript.words, *transcript.turns))]) + _LATE
     for word in edited.words:
         if word.end > latest:
             raise FormatError(
