@@ -88,7 +88,8 @@ def _round(transcript: Transcript) -> Transcript:
 
 def _check_times(edited: Transcript, transcript: Transcript) -> None:
     """Times are those of the recording; words and turns of the transcript itself may lie a little behind its end."""
-    latest = max([transcript.duration, *(item.end for item in (*transcript.words, *transcript.turns))]) + _LATE
+    ends = [*(word.end for word in transcript.words), *(turn.end for turn in transcript.turns)]
+    latest = max([transcript.duration, *ends]) + _LATE
     for word in edited.words:
         if word.end > latest:
             raise FormatError(
