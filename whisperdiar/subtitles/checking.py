@@ -208,12 +208,13 @@ def _check_shots(cues: Sequence[Cue], shots: Sequence[float], rules: SubtitleRul
     """Starts and ends nearer than `ZONE_S` to a shot change, but for those on it and those two frames before it."""
     slack = unit / 2 + _NOISE + (rules.frame / 2 or _HALF_FRAME)
     lead = LEAD_FRAMES * rules.frame if rules.frame else LEAD_S
+    # Half a second is not a whole number of frames at every rate, and a shot change need not lie on one.
+    zone = ZONE_S - slack - rules.frame / 2
     for number, cue in enumerate(cues, start=1):
         for time, right in ((cue.span.start, 0.0), (cue.span.end, lead)):
             place = bisect_left(shots, time)
             around = shots[max(0, place - 1) : place + 1]
-            # Half a second is not a whole number of frames at every rate.
-            near = [shot for shot in around if abs(time - shot) < ZONE_S - slack]
+            near = [shot for shot in around if abs(time - shot) < zone]
             if near and all(abs(shot - time - right) > slack for shot in around):
                 away = min(abs(time - shot) for shot in near)
                 yield Violation(number, cue.span, "shot-change", away, ZONE_S)
