@@ -111,7 +111,7 @@ def test_clips_are_cut_from_a_transcript_without_a_model(cli: Cli, short: Path, 
 def test_clips_of_nobody_say_so(cli: Cli, short: Path, tmp_path: Path) -> None:
     put(tmp_path, "in.json", "json", Transcript("talk", 12.0))
     done = cli("convert", "in.json", "--clips", "clips", "--media", short)
-    assert done.code == 0
+    assert done.code == 3
     assert "no clips" in done.err
 
 
