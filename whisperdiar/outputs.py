@@ -217,8 +217,8 @@ def write_outputs(
             place = None if target.path == STDOUT else target.path
             own = options if media is None else media.options_for(target.format.name, place, options)
             made = target.format.dumps(transcript, options=own)
-            _write(target, made, write_stream)
             remarks = () if target.format.remarks is None else target.format.remarks(transcript, options=own)
+            _write(target, made, write_stream)
         except Exception as error:  # the other outputs are still to be written
             yield OutputResult(target, error, made)
         else:

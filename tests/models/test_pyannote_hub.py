@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from tests import tiny_pyannote as tiny
 from tests.pyannote_pipelines import (
     OFFLINE,
     backend,
@@ -38,18 +37,6 @@ pytestmark = pytest.mark.model
 @pytest.fixture(scope="module")
 def audio() -> Audio:
     return conversation("ABA", each=2.0, gap=0.4)[0]
-
-
-@pytest.fixture(scope="module")
-def agglomerative(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A pipeline built as speaker-diarization-3.1 is."""
-    return tiny.save_pipeline(tmp_path_factory.mktemp("agglomerative"))
-
-
-@pytest.fixture(scope="module")
-def vbx(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A pipeline built as speaker-diarization-community-1 is."""
-    return tiny.save_pipeline(tmp_path_factory.mktemp("vbx"), clustering="VBxClustering")
 
 
 def test_what_is_missing_is_named(vbx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,18 +32,6 @@ def audio() -> Audio:
     return conversation("ABA", each=2.0, gap=0.4)[0]
 
 
-@pytest.fixture(scope="module")
-def agglomerative(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A pipeline built as speaker-diarization-3.1 is."""
-    return tiny.save_pipeline(tmp_path_factory.mktemp("agglomerative"))
-
-
-@pytest.fixture(scope="module")
-def vbx(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A pipeline built as speaker-diarization-community-1 is."""
-    return tiny.save_pipeline(tmp_path_factory.mktemp("vbx"), clustering="VBxClustering")
-
-
 def test_a_segmentation_is_replaced(agglomerative: Path, audio: Audio, tmp_path: Path) -> None:
     usual = diarize(ready(agglomerative), audio)
     path = tiny.save_checkpoint(tiny.segmentation_model(seed=2), tmp_path / "other.ckpt")
