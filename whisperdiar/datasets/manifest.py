@@ -170,7 +170,7 @@ def parse_uem(text: str, path: str | os.PathLike[str] = "UEM") -> dict[str, tupl
 
 
 def _read_lines(text: str, path: Path) -> Iterator[Recording]:
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):  # splitlines would cut at U+0085 within a text
         if not line.strip():
             continue
         where = f"{path}: line {number}"
