@@ -30,6 +30,8 @@ STAGE_TITLES = {
     "clips": "writing clips",
     "minutes": "asking the language model",
     "embed": "copying the video",
+    "finetune": "fine-tuning",
+    "tune": "trying settings",
 }
 
 

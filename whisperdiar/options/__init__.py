@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from whisperdiar.options.editing import EditOptions, KeepOptions
     from whisperdiar.options.embedding import EMBEDDING_CLUSTERINGS, EmbeddingSettings
     from whisperdiar.options.energy import EnergySettings
+    from whisperdiar.options.finetuning import FinetuningSettings
     from whisperdiar.options.minutes import LlmOptions, MinutesOptions
     from whisperdiar.options.nemotron import NEMOTRON_MODES, NEMOTRON_PRECISIONS, NemotronSettings
     from whisperdiar.options.onnx import OnnxSettings
@@ -86,6 +87,7 @@ _HOMES = {
         "EmbeddingSettings",
     ),
     "energy": ("EnergySettings",),
+    "finetuning": ("FinetuningSettings",),
     "minutes": (
         "LlmOptions",
         "MinutesOptions",
@@ -170,6 +172,7 @@ __all__ = [
     "EmbeddingSettings",
     "EnergySettings",
     "FileSettings",
+    "FinetuningSettings",
     "KeepOptions",
     "LlmOptions",
     "MinutesOptions",
