@@ -68,13 +68,16 @@ def apply(context: click.Context) -> None:
 
 
 def _preset(name: Any, path: str) -> Mapping[str, Any]:
-    from whisperdiar.cli.presets import PRESETS
+    from whisperdiar.cli.presets import PRESETS, find
 
     if name is None:
         return {}
-    if not isinstance(name, str) or name not in PRESETS:
+    if not isinstance(name, str):
         raise InvalidOption(f"{path}: preset {name!r}: choose one of {', '.join(PRESETS)}")
-    return PRESETS[name].values
+    try:
+        return find(name).values
+    except InvalidOption as error:
+        raise InvalidOption(f"{path}: {error}") from error
 
 
 def apply_preset(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
@@ -86,14 +89,15 @@ def apply_preset(context: click.Context, parameter: click.Parameter, value: str 
         ParameterSource.ENVIRONMENT,
     ):
         return value  # `apply` has done it, below the options of the same file
-    from whisperdiar.cli.presets import PRESETS
+    from whisperdiar.cli.presets import find
 
+    values = find(value).values
     origins = context.meta.setdefault("whisperdiar.origins", {})
     context.default_map = dict(context.default_map or {})
     for item in context.command.params:
-        if isinstance(item, Option) and item.key in PRESETS[value].values:
+        if isinstance(item, Option) and item.key in values:
             name = item.name or ""
-            context.default_map[name] = _as_typed(PRESETS[value].values[item.key], item, f"preset {value}")
+            context.default_map[name] = _as_typed(values[item.key], item, f"preset {value}")
             origins[name] = f"preset {value}"
     return value
 
@@ -140,6 +144,15 @@ def _project_path() -> str | None:
         if above == folder:
             return None
         folder = above
+
+
+def read_values(path: str) -> dict[str, Any]:
+    """What a file of TOML holds, with dashes in its keys.
+
+    Raises:
+        InvalidOption: it cannot be read.
+    """
+    return {key.replace("_", "-"): value for key, value in _read(path, of_project=False).values.items()}
 
 
 def _read(path: str, *, of_project: bool) -> File:

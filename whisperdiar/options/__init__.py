@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from whisperdiar.options.sortformer import LATENCIES, POSTPROCESSING, PostProcessing, SortformerSettings, Streaming
     from whisperdiar.options.statistics import StatisticsOptions
     from whisperdiar.options.subtitles import SubtitleOptions, SubtitleRules
+    from whisperdiar.options.tuning import TuningSettings
     from whisperdiar.options.vad import VadSettings
     from whisperdiar.options.whisper import WhisperSettings
 
@@ -138,6 +139,7 @@ _HOMES = {
         "SubtitleOptions",
         "SubtitleRules",
     ),
+    "tuning": ("TuningSettings",),
     "vad": ("VadSettings",),
     "whisper": ("WhisperSettings",),
 }
@@ -193,6 +195,7 @@ __all__ = [
     "Streaming",
     "SubtitleOptions",
     "SubtitleRules",
+    "TuningSettings",
     "VadSettings",
     "WhisperSettings",
     "WriteOptions",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from whisperdiar.errors import InvalidOption
-from whisperdiar.options._ranges import check_numbers
+from whisperdiar.options._ranges import TunableRange, check_numbers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +29,13 @@ class BicSettings:
         pause_penalty: the same where a pause lies between.
         boundary_reach: a change moves to the lowest energy within so many seconds; 0 leaves it.
     """
+
+    tunable: ClassVar[Mapping[str, TunableRange]] = {
+        "cluster_lambda": TunableRange(0.1, 1.0, 0.03),
+        "tolerance": TunableRange(0.0, 2.0, 0.1),
+        "change_penalty": TunableRange(50.0, 500.0, 25.0),
+        "pause_penalty": TunableRange(0.0, 200.0, 10.0),
+    }
 
     coefficients: int = 13
     window: float = 2.5

@@ -31,6 +31,7 @@ COMMANDS = {
     "plot": Entry("transcripts", "Pictures: who speaks when, how much, who answers whom.", _FINISHED),
     "data": Entry("datasets", "Manifests of data sets with references, checked.", _MEASURE),
     "finetune": Entry("training", "Train a segmentation network further on recordings of your own.", _LEARN),
+    "tune": Entry("training", "Find the settings of a diarizer for recordings of your own.", _LEARN),
     "formats": Entry("program", "Which formats there are, and which can be read.", _MACHINE),
     "backends": Entry("program", "Which detectors, recognisers and diarizers there are.", _MACHINE),
     "models": Entry("program", "Prepare a machine that will be offline.", _MACHINE),
