@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from whisperdiar.datasets import (
     Recording,
     check_recordings,
+    convert_audio,
     parse_uem,
     read_corpus,
     read_lhotse,
@@ -26,6 +27,7 @@ from whisperdiar.datasets import (
 )
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.exchange import read
+from whisperdiar.media import load
 from whisperdiar.types import Span
 
 NITE = 'xmlns:nite="http://nite.sourceforge.net/"'
@@ -360,3 +362,31 @@ def test_lhotse_reads_what_we_write_and_we_read_it_back(tmp_path: Path) -> None:
     ):
         with pytest.raises(FormatError, match=told):
             read_lhotse(text(tmp_path / "r.jsonl", json.dumps(changed)), None, references=tmp_path)
+
+
+TURNS = st.lists(st.tuples(st.integers(0, 40), st.integers(1, 20), st.sampled_from("ABC")), min_size=1, max_size=12)
+
+
+@given(TURNS)
+def test_speech_and_overlap_are_what_counting_moments_gives(
+    tmp_path_factory: pytest.TempPathFactory, drawn: list[tuple[int, int, str]]
+) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    lines = [f"SPEAKER a 1 {start} {length} <NA> <NA> {who} <NA> <NA>\n" for start, length, who in drawn]
+    path = text(folder / "drawn.rttm", "".join(lines))
+    sums = check_recordings([Recording(id="a", audio=folder / "none.wav", turns=path)]).statistics
+    speaking = [{who for start, length, who in drawn if start <= second < start + length} for second in range(61)]
+    assert sums.speech == pytest.approx(sum(1 for who in speaking if who))
+    assert sums.overlap == pytest.approx(sum(1 for who in speaking if len(who) > 1))
+    assert sums.n_speakers == len({who for _, _, who in drawn})
+
+
+def test_the_sound_of_a_video_becomes_wav(tmp_path: Path) -> None:
+    video = Path(__file__).parents[2] / "samples" / "standup.mp4"
+    item = convert_audio(Recording(id="standup", audio=video), tmp_path / "wav")
+    with wave.open(str(item.audio)) as file:
+        assert (file.getnchannels(), file.getframerate()) == (1, 16000)
+        heard = np.frombuffer(file.readframes(file.getnframes()), "<i2") / 32767
+    before = load(video, channels="mono")
+    assert len(heard) == before.samples.shape[1]
+    assert np.abs(heard - before.samples[0]).max() < 1e-3

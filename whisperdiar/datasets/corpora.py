@@ -253,10 +253,13 @@ def _find_audio(every: Iterable[Path], meeting: str, marks: Sequence[str]) -> Pa
 
 def _read_callhome(folder: Path, references: Path) -> list[Recording]:
     found = []
+    texts: dict[str, list[Path]] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in (".cha", ".txt"):
+            texts.setdefault(path.stem, []).append(path)
     for item in _read_folder(folder, "callhome"):
-        beside = [path for path in folder.rglob(f"{item.audio.stem}.*") if path.suffix.lower() in (".cha", ".txt")]
         segments: list[Segment] = []
-        for path in sorted(beside):
+        for path in texts.get(item.audio.stem, ()):
             segments = (
                 transcriptions.read_chat(path) if path.suffix.lower() == ".cha" else transcriptions.read_ldc(path)
             )

@@ -13,6 +13,7 @@ import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,7 @@ def read_turns(recording: Recording) -> Diarization | None:
     if recording.turns is None:
         return None
     try:
-        every = rttm.loads_all(read_text(recording.turns), tolerance=rttm.TOLERANT)
+        every = _parse_rttm(read_text(recording.turns))
     except FormatError as error:
         raise FormatError(_about(recording.turns, error)) from error
     if recording.id in every:
@@ -126,6 +127,12 @@ def read_turns(recording: Recording) -> Diarization | None:
             f"{recording.turns}: none of its {len(every)} recordings is {recording.id!r}; check the id in the manifest"
         )
     return Diarization(recording.id, next(iter(every.values())).turns if every else ())
+
+
+@lru_cache(maxsize=2)
+def _parse_rttm(text: str) -> Mapping[str, Diarization]:
+    """Kept, because one RTTM of a corpus is asked for each of its recordings in turn."""
+    return rttm.loads_all(text, tolerance=rttm.TOLERANT)
 
 
 def read_uem(recording: Recording) -> tuple[Span, ...] | None:
