@@ -186,7 +186,7 @@ def test_the_summary_rests_on_as_many_words_as_asked_for(length: int) -> None:
 def test_the_default_length_is_a_share_of_the_words() -> None:
     made = minutes(meeting())
     words = sum(len(quote.text.split()) for item in made.summary for quote in item.evidence)
-    assert words == pytest.approx(0.15 * made.n_words, abs=12)
+    assert words == pytest.approx(0.25 * made.n_words, abs=12)
 
 
 def test_the_models_prefer_what_decides_and_what_is_to_do() -> None:
@@ -314,6 +314,27 @@ def test_html_shows_texts_as_they_are() -> None:
     assert "<b>" not in page
     assert "prefers-color-scheme: dark" in page
     assert not re.search(r"(src|href)=.(https?:)?//", page)
+
+
+def test_what_is_to_do_can_be_ticked_off_and_evidence_that_repeats_it_is_folded() -> None:
+    made = minutes(meeting(), options=MinutesOptions(day=DAY))
+    page = Page()
+    page.feed(shown := html(made, template("en", None)))
+    assert page.tags.count("input") == len(made.actions)
+    assert str(renderer("md")(made, template("en", None))).count("\n- [ ] **") == len(made.actions)
+    quote = Evidence(Span(1.0, 9.0), "S", "Well that is what the supplier had written to us about")
+    told = Item("They wait for the supplier.", (quote,))
+    longer = html(replace(made, summary=(), actions=(), questions=(), decisions=(told,)), template("en", None))
+    assert "<details open>" in longer
+    assert shown.count("<details>") >= len(made.decisions)
+
+
+def test_a_topic_without_items_has_no_heading() -> None:
+    item = Item("We begin.", (Evidence(Span(1.0, 2.0), None, "We begin."),))
+    topics = (Topic(Span(0.0, 100.0), "Garden fence"), Topic(Span(100.0, 200.0), "Water tank"))
+    page = renderer("md")(Minutes("x", 200.0, topics=topics, summary=(item,)), template("en", None))
+    assert "### Garden fence" in page
+    assert "Water tank" not in page
 
 
 @given(nasty_text)
