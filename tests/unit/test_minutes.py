@@ -28,7 +28,7 @@ from whisperdiar.minutes.render import renderer
 from whisperdiar.minutes.render.html import render as html
 from whisperdiar.minutes.render.json import schema
 from whisperdiar.minutes.render.markdown import escape_markdown
-from whisperdiar.minutes.template import template
+from whisperdiar.minutes.template import list_shipped, template
 from whisperdiar.minutes.units import join_words, utterances
 from whisperdiar.options import MinutesOptions
 from whisperdiar.reports.plots import picture_png
@@ -382,7 +382,11 @@ def test_templates_speak_the_language_and_write_its_dates_and_numbers() -> None:
     spoken = template(None, "ru")
     assert spoken.day(DAY) == "25 ноября 2026 г."
     assert spoken.number(12345) == "12\u00a0345"
-    assert template(None, "de").day(DAY) == "25 November 2026"
+    assert template(None, "nl").day(DAY) == "25 November 2026"
+    assert template(None, "de").day(DAY) == "25. November 2026"
+    assert template(None, "es").day(DAY) == "25 de noviembre de 2026"
+    assert template(None, "uk").day(DAY) == "25 листопада 2026 р."
+    assert template(None, "fr").strings["quoted"] == "«\u00a0{value}\u00a0»"
     assert template(None, "en").length(3725) == "1 h 2 min"
     assert template(None, "en").clock(3725.9) == "1:02:05"
     page = renderer("md")(minutes(russian(), options=MinutesOptions(day=DAY)), spoken)
@@ -390,6 +394,16 @@ def test_templates_speak_the_language_and_write_its_dates_and_numbers() -> None:
     assert "## Решения" in page
     assert "25 ноября 2026" in page
     assert "«Хорошо, значит, мы решили" in page
+
+
+@pytest.mark.parametrize("code", list_shipped())
+def test_every_template_has_all_texts_and_their_places(code: str) -> None:
+    own, base = template(code, None), template("en", None)
+    assert own.language == code
+    for key, text in base.strings.items():
+        assert set(re.findall(r"\{\w+\}", own.strings[key])) == set(re.findall(r"\{\w+\}", text)), key
+    same = [key for key, text in base.strings.items() if len(text) > 12 and own.strings[key] == text]
+    assert code == "en" or not [key for key in same if key not in ("participants", "column_interruptions", "date")]
 
 
 def test_a_template_is_a_file(tmp_path) -> None:  # type: ignore[no-untyped-def]
@@ -421,7 +435,7 @@ def test_what_is_no_template_is_refused(tmp_path, content: str, message: str) ->
 
 
 def test_an_unknown_template_is_refused() -> None:
-    with pytest.raises(InvalidOption, match="en, ru"):
+    with pytest.raises(InvalidOption, match="de, en, es, fr, ru, uk"):
         template("klingon", None)
 
 
