@@ -24,8 +24,8 @@ LLM_WINDOW_WORDS = 2000
 
 MINUTES_FORMATS = ("md", "html", "docx", "json")
 """What minutes are written as, the default first."""
-MINUTES_SHARE = 0.15
-"""Of a meeting's words that the summary may rest on."""
+MINUTES_SHARE = 0.25
+"""Of a meeting's words that the summary may rest on; people's own rest on 0.27 of them in the AMI corpus."""
 
 MUXED_FORMATS = ("srt", "vtt", "ass")
 """Of a subtitle track in Matroska, the default first."""
