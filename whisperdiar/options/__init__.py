@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         Runtime,
         check_device,
     )
+    from whisperdiar.options.scoring import PROTOCOLS, Protocol, ScoreOptions
     from whisperdiar.options.sortformer import LATENCIES, POSTPROCESSING, PostProcessing, SortformerSettings, Streaming
     from whisperdiar.options.statistics import StatisticsOptions
     from whisperdiar.options.subtitles import SubtitleOptions, SubtitleRules
@@ -131,6 +132,7 @@ _HOMES = {
         "SortformerSettings",
         "Streaming",
     ),
+    "scoring": ("PROTOCOLS", "Protocol", "ScoreOptions"),
     "statistics": ("StatisticsOptions",),
     "subtitles": (
         "SubtitleOptions",
@@ -157,6 +159,7 @@ __all__ = [
     "PLOT_KINDS",
     "PLOT_LANGUAGES",
     "POSTPROCESSING",
+    "PROTOCOLS",
     "SAMPLE_RATE_HZ",
     "SPEAKER_STYLES",
     "TEMPLATES",
@@ -179,11 +182,13 @@ __all__ = [
     "PlotOptions",
     "PocketSphinxSettings",
     "PostProcessing",
+    "Protocol",
     "PyannoteSettings",
     "PyannoteVadSettings",
     "RefinementSettings",
     "RttmTolerance",
     "Runtime",
+    "ScoreOptions",
     "SegmentationOptions",
     "SortformerSettings",
     "StatisticsOptions",
