@@ -26,6 +26,9 @@ class Protocol:
     skip_overlap: bool
     source: str
 
+    def __post_init__(self) -> None:
+        check_numbers(self)
+
 
 PROTOCOLS: dict[str, Protocol] = {
     "callhome": Protocol(0.25, False, "Fujita et al., end-to-end neural speaker diarization, Interspeech 2019"),
