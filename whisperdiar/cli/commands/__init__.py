@@ -29,6 +29,7 @@ COMMANDS = {
     "check": Entry("transcripts", "Check a subtitle file against a publisher's rules.", _FINISHED),
     "plot": Entry("transcripts", "Pictures: who speaks when, how much, who answers whom.", _FINISHED),
     "data": Entry("datasets", "Manifests of data sets with references, checked.", _MEASURE),
+    "bench": Entry("datasets", "Compare diarizers and models on recordings with references.", _MEASURE),
     "formats": Entry("program", "Which formats there are, and which can be read.", _MACHINE),
     "backends": Entry("program", "Which detectors, recognisers and diarizers there are.", _MACHINE),
     "models": Entry("program", "Prepare a machine that will be offline.", _MACHINE),
