@@ -16,7 +16,7 @@ pytest.importorskip("jiwer", reason="words are scored by jiwer")
 from whisperdiar.benchmarking import CellResult, Event, format_csv, format_json, format_markdown, make_cells, run_grid
 from whisperdiar.cli import run
 from whisperdiar.datasets import Recording, write_manifest
-from whisperdiar.errors import BackendError, FormatError, InvalidOption
+from whisperdiar.errors import BackendError, FormatError, InvalidOption, WhisperdiarError
 from whisperdiar.media import load
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -128,6 +128,14 @@ def test_one_recording_that_fails_stops_no_other(
     assert [item["id"] for item in data["recordings"]] == ["dialogue_fr"]
 
 
+@pytest.mark.model
+def test_where_nothing_could_be_computed_the_first_cause_is_told(recording: Recording, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.wav"
+    broken.write_bytes(b"no sound")
+    with pytest.raises(BackendError, match=r"nothing could be computed: .*broken\.wav"):
+        run_grid([replace(recording, audio=broken)], CELLS[:1], tmp_path / "r")
+
+
 def test_what_cannot_be_meant_is_told_before_the_work(
     recording: Recording, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -139,9 +147,11 @@ def test_what_cannot_be_meant_is_told_before_the_work(
         run_grid([replace(recording, turns=None, words=None)], CELLS, tmp_path / "r")
     with pytest.raises(FormatError, match="sound cannot be read"):
         run_grid([replace(recording, audio=tmp_path / "no.wav")], CELLS, tmp_path / "r")
-    with pytest.raises(BackendError, match="nothing could be computed"):
-        run_grid([recording], make_cells(["nobody"], [MODEL], **SETTINGS), tmp_path / "r")
-    assert not list((tmp_path / "r").iterdir())
+    for cells in (make_cells(["nobody"], [MODEL], **SETTINGS), make_cells(["bic"], [str(tmp_path)], **SETTINGS),
+                  make_cells(["bic"], [MODEL], diarizer_options={"no": 1}, **SETTINGS)):  # fmt: skip
+        with pytest.raises(WhisperdiarError):
+            run_grid([recording], cells, tmp_path / "r")
+    assert not (tmp_path / "r").exists()
     assert run(["bench", str(tmp_path / "no.jsonl")]) == 1
     assert capsys.readouterr().err.count("\n") == 1
     assert run(["bench", str(tmp_path / "no.jsonl"), "-o", "table.txt"]) == 2

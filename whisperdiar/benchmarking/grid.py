@@ -20,10 +20,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from whisperdiar.assembly import Choice, Request, check_request
 from whisperdiar.benchmarking.worker import PREFIX
 from whisperdiar.datasets import Recording, read_turns, read_uem
 from whisperdiar.errors import BackendError, FormatError, InvalidOption
-from whisperdiar.options import ScoreOptions
+from whisperdiar.options import Runtime, ScoreOptions
 from whisperdiar.scoring import (
     NOBODY,
     Document,
@@ -147,9 +148,12 @@ def run_grid(
     Each cell that lacks something gets a process, whose peak memory is measured.
 
     Raises:
+        InvalidOption: a cell names a backend, a setting or a model that does not exist; said before the work.
         FormatError: a reference cannot be read; said before the work.
         BackendError: no cell could compute anything.
     """
+    for cell in cells:
+        _check(cell)
     references = {item.id: (_read_reference(item), read_uem(item)) for item in recordings}
     digests = {item.id: _digest_file(item.audio) for item in recordings}
     versions = find_versions()
@@ -170,6 +174,19 @@ def run_grid(
     if not any(item.results for item in found):
         raise BackendError(f"nothing could be computed: {next(iter(errors.values()), 'there is no recording')}")
     return found
+
+
+def _check(cell: Cell) -> None:
+    """Names and settings alone; nothing is loaded."""
+    settings = {key: str(value) for key, value in (cell.settings.get("diarizer_options") or {}).items()}
+    check_request(
+        Request(
+            vad=Choice(name=cell.settings.get("vad", "auto")),
+            asr=Choice(name="whisper", settings={"model": cell.model}),
+            diarizer=Choice(name=cell.diarizer, settings=settings),
+            runtime=Runtime(device=cell.settings.get("device") or "auto"),
+        )
+    )
 
 
 def find_versions() -> dict[str, str]:
@@ -361,7 +378,6 @@ def _digest_code() -> str:
     return found.hexdigest()
 
 
-@lru_cache
 def _digest_file(path: Path) -> str:
     """Of a file's bytes.
 
