@@ -213,16 +213,18 @@ def _purity(clusters: NDArray[np.int64], classes: NDArray[np.int64], duration: A
 def _count_turns(turns: Sequence[Turn], edges: Array) -> NDArray[np.int64]:
     labels = {label: i for i, label in enumerate(sorted({turn.speaker for turn in turns}))}
     changes = np.zeros((len(labels), len(edges)), dtype=np.int64)
+    flat = changes.reshape(-1)
     if turns:
-        rows = [labels[turn.speaker] for turn in turns]
-        np.add.at(changes, (rows, np.searchsorted(edges, [turn.start for turn in turns])), 1)
-        np.add.at(changes, (rows, np.searchsorted(edges, [turn.end for turn in turns])), -1)
+        rows = np.array([labels[turn.speaker] for turn in turns])
+        np.add.at(flat, rows * len(edges) + np.searchsorted(edges, [turn.start for turn in turns]), 1)
+        np.add.at(flat, rows * len(edges) + np.searchsorted(edges, [turn.end for turn in turns]), -1)
     counts: NDArray[np.int64] = changes.cumsum(axis=1)[:, :-1]
     return counts
 
 
 def _count_spans(spans: Sequence[Span], edges: Array) -> NDArray[np.int64]:
-    return _count_turns([Turn(span, "") for span in spans], edges).sum(axis=0)
+    counts: NDArray[np.int64] = _count_turns([Turn(span, "") for span in spans], edges).sum(axis=0)
+    return counts
 
 
 def _crop(turns: Sequence[Turn], uem: Sequence[Span]) -> list[Turn]:

@@ -212,7 +212,7 @@ def map_labels(pairs: Sequence[tuple[str | None, str | None]]) -> dict[str | Non
     from scipy.optimize import linear_sum_assignment
 
     speakers = sorted({speaker for speaker, _ in pairs if speaker is not None})
-    labels = sorted({label for _, label in pairs if label not in (None, NOBODY)})  # type: ignore[type-var]
+    labels = sorted({label for _, label in pairs if label not in (None, NOBODY)})
     shared = np.zeros((len(speakers), len(labels)), dtype=np.int64)
     rows, columns = {who: i for i, who in enumerate(speakers)}, {label: i for i, label in enumerate(labels)}
     for speaker, label in pairs:
@@ -230,7 +230,8 @@ def align_words(said: Sequence[Utterance], heard: Sequence[Utterance]) -> list[A
         return [AlignedWord(word, own.speaker, None, None, own.start) for word, own in left] + [
             AlignedWord(None, None, word, own.speaker, own.start) for word, own in right
         ]
-    (chunks,) = jiwer.process_words(*(" ".join(word for word, _ in side) for side in (left, right))).alignments
+    texts = [" ".join(word for word, _ in side) for side in (left, right)]
+    (chunks,) = jiwer.process_words(texts[0], texts[1]).alignments
     found = []
     for chunk in chunks:
         rows = left[chunk.ref_start_idx : chunk.ref_end_idx]
