@@ -9,6 +9,8 @@ import sys
 import pytest
 from hypothesis import settings
 
+from tests.examples import BY_DEFAULT
+
 # Read once, when the hub's client is imported: no test may wait for a network.
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["PYANNOTE_METRICS_ENABLED"] = "0"
@@ -20,10 +22,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
-# Machines that run tests are busy: how long an example takes says nothing about the code.
-settings.register_profile("whisperdiar", deadline=None)
-# Where a change is judged, its examples must not be a draw of the day; developers' machines go on searching.
-settings.register_profile("ci", deadline=None, derandomize=True)
+# Machines that run tests are busy: how long an example takes says nothing about the code. How many are tried (see
+# `tests.examples`): developers' machines go on searching; where a change is judged, a quarter, the same each time, so
+# that it is no draw of the day; by night all, drawn anew (pytest --hypothesis-profile nightly).
+settings.register_profile("whisperdiar", deadline=None, max_examples=BY_DEFAULT)
+settings.register_profile("ci", deadline=None, max_examples=BY_DEFAULT // 4, derandomize=True)
+settings.register_profile("nightly", deadline=None, max_examples=BY_DEFAULT, derandomize=False, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "whisperdiar")
 
 

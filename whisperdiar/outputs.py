@@ -94,14 +94,14 @@ def check_outputs(
     except ValueError as error:  # a NUL in a name
         raise OutputError(f"no file can have this name ({error})") from error
     if STDOUT in [item.path for item in targets] and sum(item.path == STDOUT for item in targets) > 1:
-        raise InvalidOption("-o -: standard output is given twice; give it one format")
+        raise InvalidOption("standard output is given twice; give it one format")
     counts = Counter(places)
     tried: set[str] = set()
     for path, place in zip(paths, places, strict=True):
         if counts[place] > 1:
-            raise InvalidOption(f"-o {path}: this output is given twice")
+            raise InvalidOption(f"{path}: this output is given twice; name each one once")
         if place in sources or _identity(place) in source_ids:
-            raise InvalidOption(f"-o {path}: this is the input itself; choose another name")
+            raise InvalidOption(f"{path}: this is the input itself; choose another name")
         _check_place(path, tried)
     named = [*(item.path for item in targets if item.path != STDOUT and not item.in_folder), *others]
     taken = [] if overwrite else [path for path in named if files.is_there(path)]
@@ -172,7 +172,7 @@ def _make_folder(folder: str) -> None:
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{folder}: cannot make this folder ({error.strerror}); choose another with -o") from error
+        raise OutputError(f"{folder}: cannot make this folder ({error.strerror}); choose another") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +230,7 @@ def _write(target: Target, made: str | bytes, write_stream: Callable[[str | byte
         made = made.encode("utf-8", "replace").decode("utf-8")
     if target.path == STDOUT:
         if write_stream is None:
-            raise InvalidOption("-o -: nobody takes standard output here; name a file")
+            raise InvalidOption("standard output: nobody takes it here; name a file")
         write_stream(made)
     elif isinstance(made, bytes):
         files.write_bytes(target.path, made, sync=True, replace=target.replace)

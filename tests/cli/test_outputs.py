@@ -23,6 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.cli.conftest import Cli
+from tests.examples import examples
 from tests.formats_strategies import can_write, need_packages
 from tests.llm_server import serving
 from tests.real_models import whisper_folder
@@ -473,7 +474,7 @@ def test_no_command_writes_one_format_under_the_name_of_another(
     name=st.sampled_from([name for name in FORMATS if by_name(name).needs != "turns" and can_write(name)]),
     other=st.sampled_from(FORMATS),
 )
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_a_name_says_is_what_is_in_the_file(cli: Cli, source: Path, tmp_path: Path, name: str, other: str) -> None:
     """With -f a file gets that format or none: never one that its suffix promises to be another."""
     suffix = f".{by_name(other).suffix.rsplit('.', 1)[-1]}"

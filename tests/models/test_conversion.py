@@ -101,6 +101,16 @@ def checkpoint(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def converted(checkpoint, tmp_path_factory) -> tuple[Path, list[tuple[str, float]], tuple[str, ...]]:
+    """The checkpoint as it is converted, once for all tests: folder, progress, remarks."""
+    told: list[tuple[str, float]] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WHISPERDIAR_CACHE", str(tmp_path_factory.mktemp("converted")))
+        found = models.resolve(str(checkpoint), runtime=OFFLINE, progress=lambda *item: told.append(item))
+    return found.path, told, tuple(found.remarks)
+
+
 @pytest.fixture
 def own(checkpoint, tmp_path) -> Path:
     """A copy of the checkpoint that a test may spoil."""
@@ -120,17 +130,16 @@ def noise(seconds: float, seed: int = 1) -> np.ndarray:
 
 
 @pytest.mark.model
-def test_converted_model_writes_what_transformers_writes(checkpoint):
+def test_converted_model_writes_what_transformers_writes(checkpoint, converted):
     import torch
     from faster_whisper import WhisperModel
     from transformers import WhisperForConditionalGeneration
 
-    seen: list[tuple[str, float]] = []
-    found = models.resolve(str(checkpoint), runtime=OFFLINE, progress=lambda *item: seen.append(item))
-    assert seen == [("convert", 0.0), ("convert", 1.0)]
-    assert found.path != checkpoint
-    assert any("converted" in remark and str(found.path) in remark for remark in found.remarks)
-    ours = WhisperModel(str(found.path), device="cpu", compute_type="float32", cpu_threads=1)
+    path, told, remarks = converted
+    assert told == [("convert", 0.0), ("convert", 1.0)]
+    assert path != checkpoint
+    assert any("converted" in remark and str(path) in remark for remark in remarks)
+    ours = WhisperModel(str(path), device="cpu", compute_type="float32", cpu_threads=1)
     assert ours.feature_extractor.mel_filters.shape[0] == 128
     assert ours.model.is_multilingual
     theirs = WhisperForConditionalGeneration.from_pretrained(checkpoint).eval()
@@ -165,18 +174,18 @@ def test_converted_model_writes_what_transformers_writes(checkpoint):
         assert len(expected) > 5
         texts.add(tuple(expected))
     assert len(texts) > 1  # the sound matters
-    config, vocabulary = read_json(found.path / "config.json"), read_json(found.path / "vocabulary.json")
+    config, vocabulary = read_json(path / "config.json"), read_json(path / "vocabulary.json")
     assert config["alignment_heads"] == HEADS
     assert [vocabulary[index] for index in sorted(config["lang_ids"])] == [f"<|{code}|>" for code in LANGUAGE_CODES]
     assert ours.detect_language(noise(5))[0] in LANGUAGE_CODES
 
 
 @pytest.mark.model
-def test_what_a_checkpoint_lacks_is_made_up_for(own, checkpoint):
+def test_what_a_checkpoint_lacks_is_made_up_for(own, converted):
     (own / "generation_config.json").unlink()
     (own / "preprocessor_config.json").unlink()
     spare = models.resolve(str(own), runtime=OFFLINE).path
-    full = models.resolve(str(checkpoint), runtime=OFFLINE).path
+    full, _, _ = converted
     assert spare != full
     one, other = read_json(spare / "config.json"), read_json(full / "config.json")
     assert one["lang_ids"] == other["lang_ids"]
@@ -212,12 +221,12 @@ def test_conversion_is_kept_until_the_checkpoint_changes(own, cache):
 
 
 @pytest.mark.model
-def test_weights_in_parts_and_pickled_weights(own):
+def test_weights_in_parts_and_pickled_weights(own, converted):
     import torch
     from transformers import WhisperForConditionalGeneration
 
     whole = WhisperForConditionalGeneration.from_pretrained(own)
-    reference = (models.resolve(str(own), runtime=OFFLINE).path / "model.bin").read_bytes()
+    reference = (converted[0] / "model.bin").read_bytes()
     (own / "model.safetensors").unlink()
     whole.save_pretrained(own, max_shard_size="200KB")
     assert (own / "model.safetensors.index.json").exists()

@@ -8,6 +8,7 @@ that slip.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -108,21 +109,33 @@ def test_short_recordings_are_heard_in_their_own_language(name: str, language: s
     assert score(said_in(said), words).errors <= most_errors
 
 
-@pytest.mark.parametrize(("name", "language"), [("dialogue_de.m4a", "de"), ("dialogue_fr.wav", "fr")])
-def test_synthetic_voices_are_heard_in_their_language(name: str, language: str) -> None:
-    """Those of the samples, which are of another kind than the model learned from: most words are right."""
+@lru_cache
+def words_in_sample(name: str) -> tuple[Audio, Transcription]:
+    """The first half minute of a sample and what the model hears in it, decoded once for all tests: voices of another
+    kind than it learned from take it many attempts."""
     audio = load(SAMPLES / name, channels="mono", end=30.0)
-    result = whisper().transcribe(audio, speech=Silero(runtime=CPU).detect(audio))
-    assert result.language == language
+    return audio, whisper().transcribe(audio, speech=Silero(runtime=CPU).detect(audio))
+
+
+@pytest.mark.parametrize("name", ["dialogue_de.m4a", "dialogue_fr.wav", "dialogue_ru.mp3"])
+def test_synthetic_voices_have_their_language(name: str) -> None:
+    """Hard to tell for this model, so it may say that it guesses, and names no language that is not spoken."""
+    _, result = words_in_sample(name)
+    assert result.language == name.partition(".")[0].partition("_")[2]
+    assert not any("parts sound like" in warning for warning in result.warnings)
+
+
+@pytest.mark.parametrize("name", ["dialogue_de.m4a", "dialogue_fr.wav"])
+def test_synthetic_voices_are_heard(name: str) -> None:
+    """Those of the samples, which are of another kind than the model learned from: most words are right."""
+    audio, result = words_in_sample(name)
     said = [word for word in reference(name) if word.end < audio.duration]
     assert score(said, list(result.words)).word_error_rate < 0.5
 
 
 def test_speech_that_the_model_cannot_write_down_is_told_and_not_made_up() -> None:
     """The Russian voices of the samples, of which the model alone makes a page of no language."""
-    audio = load(SAMPLES / "dialogue_ru.mp3", channels="mono", end=30.0)
-    result = whisper().transcribe(audio, speech=Silero(runtime=CPU).detect(audio))
-    assert result.language == "ru"
+    _, result = words_in_sample("dialogue_ru.mp3")
     assert len(result.words) <= 10
     assert any("hardly anything usable" in warning for warning in result.warnings)
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.sounds import ROOT
 from whisperdiar import AlignmentOptions, Diarization, Span, Turn, Word, align, uncertain_words
 from whisperdiar.alignment import ALONE_S, OUT_OF_REACH_S
@@ -72,7 +73,7 @@ def test_the_order_of_turns_never_matters(words: list[Word], turns: list[Turn], 
 
 
 @given(word_lists, turn_lists, st.sampled_from([1000.0, 20000.0]))
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 def test_a_shift_in_time_changes_nothing(words: list[Word], turns: list[Turn], offset: float) -> None:
     moved = align(
         [Word(w.span.shift(offset), w.text) for w in words], [Turn(t.span.shift(offset), t.speaker) for t in turns]

@@ -18,7 +18,7 @@ from tests.unit.test_api import SETTINGS, example
 from whisperdiar import Cancelled, InvalidOption, MediaError, OpenPipeline, Part, RecordingResult, TruncatedMedia
 from whisperdiar.errors import OutputError
 from whisperdiar.outcome import format_report, report_rows
-from whisperdiar.outputs import STDOUT, Target, name_outputs, write_outputs
+from whisperdiar.outputs import STDOUT, Target, check_outputs, name_outputs, write_outputs
 from whisperdiar.recordings import read_source
 
 PART = Part(end=8.0)
@@ -202,6 +202,25 @@ def test_an_output_that_fails_stops_none_of_the_others(tmp_path: Path) -> None:
     taken: list[str | bytes] = []
     (streamed,) = write_outputs(example(), [Target(first[0].format, STDOUT)], write_stream=taken.append)
     assert taken == [streamed.content]
+
+
+def test_what_is_said_of_outputs_names_no_option_of_the_command_line(tmp_path: Path) -> None:
+    """In Python there is no -o."""
+    first, *_ = name_outputs(["talk.wav"], tmp_path, ("json", "srt"))
+    json_format, path = first[0].format, first[0].path
+    streams = [Target(json_format, STDOUT), Target(first[1].format, STDOUT)]
+    said = []
+    for targets, read in (([*first, first[0]], []), (first, [path]), (streams, [])):
+        with pytest.raises(InvalidOption) as refused:
+            check_outputs(targets, read=read, overwrite=True)
+        said.append(str(refused.value))
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError) as failed:
+        name_outputs(["talk.wav"], tmp_path / "file", ("json",))
+    (unheard,) = write_outputs(example(), streams[:1])
+    said += [str(failed.value), str(unheard.error)]
+    assert said[0] == f"{path}: this output is given twice; name each one once"
+    assert not [text for text in said if "-o " in text or text.endswith("-o")]
 
 
 def test_a_result_says_whether_it_is_one() -> None:

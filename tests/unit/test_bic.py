@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.sounds import RATE_HZ, SAMPLES, SHARED, conversation, noise, silence
 from whisperdiar import Audio, Diarization, Span, SpeakerCount, Turn, load
 from whisperdiar.diarization.bic import Backend
@@ -189,7 +190,7 @@ def test_nothing_breaks_it(audio: Audio, speech: list[Span], count: SpeakerCount
     assert count.allows(len(found.speakers)) or found.warnings
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(
     st.lists(st.tuples(st.floats(0, 24), st.floats(0, 6)).map(lambda p: Span(p[0], p[0] + p[1])), max_size=8),
     st.integers(1, 4),

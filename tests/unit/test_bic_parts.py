@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import multivariate_normal, norm
 
+from tests.examples import examples
 from whisperdiar import Audio, Span
 from whisperdiar.diarization._shared.gaussians import likelihood_cost, sizes, standardise, stretch_sums
 from whisperdiar.diarization._shared.speech_frames import SpeechFrames
@@ -153,7 +154,7 @@ def naive_merging(sums: np.ndarray, criterion: Criterion, minimum: int, maximum:
     return sorted(clusters, key=min)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(
     st.lists(st.integers(0, 3), min_size=1, max_size=9),
     st.integers(1, 4),

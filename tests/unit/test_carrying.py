@@ -7,6 +7,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.unit.test_editing import LABELS, TALK, corrected, said, talk
 from whisperdiar.editing import carry_over
 from whisperdiar.segmentation import segments
@@ -113,7 +114,7 @@ def test_without_corrections_nothing_changes() -> None:
     assert carry_over(TALK, fresh).transcript is fresh
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.data())
 def test_every_correction_is_there_again_and_nothing_else_is_lost(data: st.DataObject) -> None:
     count = data.draw(st.integers(2, 5))

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.unit.test_editing import talk
 from whisperdiar import cues as make_cues
 from whisperdiar.formats import by_name, read_cues
@@ -151,7 +152,7 @@ SENTENCES = (
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(
     st.lists(
         st.tuples(st.sampled_from(["SPEAKER_00", "SPEAKER_01"]), st.sampled_from(SENTENCES)), min_size=1, max_size=8
@@ -201,7 +202,7 @@ def test_people_who_talk_at_once_are_no_fault_of_the_cut() -> None:
     assert [item.rule for item in separate_unavoidable(report, cues, alone, rules).violations] == ["overlap"]
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.data())
 def test_any_cues_can_be_checked_and_more_generous_rules_find_less(data: st.DataObject) -> None:
     times = st.integers(0, 20_000).map(lambda ms: ms / 1000)

@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from tests.examples import examples
 from tests.media_files import signal
 from whisperdiar.errors import OutputError
 from whisperdiar.reports.speaker_clips import write_clips
@@ -211,7 +212,7 @@ def test_names_that_come_out_the_same_stay_apart(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read(tmp_path / "anna_b_3" / "standup_all.wav"), whole[0, 32_000:40_000])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(names=st.lists(st.text(max_size=12) | st.sampled_from(sorted(NAMES)), min_size=1, max_size=6))
 def test_any_names(names: list[str]) -> None:
     audio, _ = recording(1.0)

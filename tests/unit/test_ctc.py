@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from tests.examples import examples
 from whisperdiar.forced_alignment.ctc import WILDCARD, AlignedToken, Alphabet, align_tokens, align_words
 
 BLANK, SEPARATOR = 0, 1
@@ -85,7 +86,7 @@ def gap_score(log_probs: NDArray[np.float32], first: int, end: int, separator: i
     return float(silent.sum())
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 @given(
     n_frames=st.integers(1, 5),
     tokens=st.lists(st.sampled_from([2, 3, WILDCARD]), min_size=1, max_size=4),

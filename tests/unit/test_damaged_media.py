@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from tests.examples import examples
 from tests.media_files import Signal, Track, write_media, write_wav
 from tests.sounds import SAMPLES, SHARED
 from whisperdiar import Audio
@@ -316,7 +317,7 @@ def test_chunks_after_the_samples_are_no_sound(folder: Path) -> None:
         assert audio.warnings == ()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(seconds=st.floats(0.0, 3.0), stated=st.integers(2, 3 * 32_000 - 2), seed=st.integers(0, 9))
 def test_whatever_the_header_states_all_samples_are_found(folder: Path, seconds: float, stated: int, seed: int) -> None:
     samples = np.random.default_rng(seed).integers(-3000, 3000, round(seconds * 16_000)).astype("<i2").tobytes()

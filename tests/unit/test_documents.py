@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 import whisperdiar
+from tests.examples import examples
 from tests.formats_strategies import DOCUMENTS, example, nasty_text, need_packages, transcripts, visible
 from tests.meetings import meeting
 from whisperdiar import Segment, Span, Speaker, Transcript, Word
@@ -93,7 +94,7 @@ def test_a_document_holds_names_times_and_words_in_their_order(name: str, templa
 
 @pytest.mark.parametrize("name", READERS)
 @given(transcript=transcripts)
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_text_and_name_arrives_as_it_is_seen(name: str, transcript: Transcript) -> None:
     found = READERS[name](written(name, transcript, EXACT))
     wanted = [visible("".join(word.text for word in segment.words)) for segment in transcript.segments]
@@ -107,7 +108,7 @@ def test_any_text_and_name_arrives_as_it_is_seen(name: str, transcript: Transcri
 
 @pytest.mark.parametrize("template", TEMPLATES)
 @given(transcript=transcripts)
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=examples(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_transcript_becomes_a_pdf(template: str, transcript: Transcript) -> None:
     made = written("pdf", transcript, WriteOptions(template=template))
     assert made.startswith(b"%PDF-")

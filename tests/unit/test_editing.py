@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests import formats_strategies as strategies
 from tests.counting import calls
+from tests.examples import examples
 from whisperdiar import editing
 from whisperdiar.editing.passages import lay_out
 from whisperdiar.errors import FormatError, OutputError
@@ -73,7 +74,7 @@ TALK = talk(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(strategies.transcripts)
 def test_a_text_without_corrections_gives_the_same_transcript(transcript: Transcript) -> None:
     if not lay_out(transcript, EditOptions()).units:
@@ -154,7 +155,7 @@ def edit_turns(draw: st.DrawFn, turns: list[Draft]) -> None:
         del turns[at]
 
 
-@settings(max_examples=250)
+@settings(max_examples=examples(250))
 @given(st.data())
 def test_words_that_stay_keep_their_times_whatever_is_edited_around_them(data: st.DataObject) -> None:
     transcript = data.draw(conversations())
@@ -164,7 +165,7 @@ def test_words_that_stay_keep_their_times_whatever_is_edited_around_them(data: s
     check_result(transcript, turns, moved=False)
 
 
-@settings(max_examples=120)
+@settings(max_examples=examples(120))
 @given(st.data())
 def test_turns_may_be_moved_and_take_their_times_with_them(data: st.DataObject) -> None:
     transcript = data.draw(conversations())
@@ -174,7 +175,7 @@ def test_turns_may_be_moved_and_take_their_times_with_them(data: st.DataObject) 
     check_result(transcript, turns, moved=False)
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.data())
 def test_moved_and_edited_nothing_is_lost_and_time_runs_forwards(data: st.DataObject) -> None:
     transcript = data.draw(conversations())
@@ -210,7 +211,7 @@ def check_result(transcript: Transcript, turns: list[Draft], *, moved: bool) -> 
     assert json.loads(json.dumps(found, options=None)).words is not None  # type: ignore[arg-type]
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.data())
 def test_what_editors_do_to_lines_is_no_correction(data: st.DataObject) -> None:
     transcript = data.draw(conversations())

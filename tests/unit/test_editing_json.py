@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import formats_strategies as strategies
+from tests.examples import examples
 from tests.unit.test_editing import TALK, conversations, talk
 from whisperdiar import editing
 from whisperdiar.errors import FormatError
@@ -40,7 +41,7 @@ def given_to(transcript: Transcript, number: int, speaker: str | None) -> Transc
     return replace(transcript, segments=tuple(segments))
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(strategies.transcripts)
 def test_json_without_corrections_gives_the_same_transcript(transcript: Transcript) -> None:
     if not transcript.segments:
@@ -50,7 +51,7 @@ def test_json_without_corrections_gives_the_same_transcript(transcript: Transcri
     assert not done.changes
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(conversations(), st.data())
 def test_one_correction_changes_one_word(transcript: Transcript, data: st.DataObject) -> None:
     place = data.draw(st.integers(0, len(transcript.words) - 1))
@@ -63,7 +64,7 @@ def test_one_correction_changes_one_word(transcript: Transcript, data: st.DataOb
     assert done.transcript.turns == transcript.turns
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(conversations(), st.data())
 def test_a_passage_given_to_somebody_else_takes_its_turn_along(transcript: Transcript, data: st.DataObject) -> None:
     number = data.draw(st.integers(0, len(transcript.segments) - 1))

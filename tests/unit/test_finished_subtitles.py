@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.formats_strategies import SUBTITLES, visible
 from whisperdiar.formats import WriteOptions, by_name, read_cues
 from whisperdiar.formats._reading.cues import mend_spans
@@ -127,7 +128,7 @@ def test_words_are_cut_from_the_cues_that_are_kept() -> None:
     late=st.booleans(),
     off_ms=st.integers(1, 100_000),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_one_wrong_time_between_two_cues_moves_nothing_else(
     lengths: list[int], wrong: int, late: bool, off_ms: int
 ) -> None:
@@ -231,7 +232,7 @@ def finished(draw: st.DrawFn) -> list[Cue]:
 @pytest.mark.parametrize("old", ["srt", "vtt"])
 @pytest.mark.parametrize("new", KEPT)
 @given(cues=finished())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_what_viewers_see_is_kept_in_every_format(old: str, new: str, cues: list[Cue]) -> None:
     module = __import__(f"whisperdiar.formats.{old}", fromlist=["dumps_cues"])
     text = module.dumps_cues(cues, {}, options=WriteOptions(speaker_style="none"))

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.formats_strategies import example, json_values, nasty_text, rough_seconds, transcripts
 from whisperdiar.errors import FormatError
 from whisperdiar.formats import WriteOptions, pyannote_json
@@ -64,7 +65,7 @@ def test_times_are_rounded_once(first, second):
     assert format_json.dumps(back, options=OPTIONS) == text
 
 
-@settings(max_examples=30)  # the validator is slow
+@settings(max_examples=examples(30))  # the validator is slow
 @given(transcripts)
 def test_what_is_written_fits_the_schema(transcript):
     schema = format_json.schema()

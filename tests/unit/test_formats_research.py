@@ -18,6 +18,7 @@ from markdown_it import MarkdownIt
 from praatio.utilities.textgrid_io import parseTextgridStr
 from pympi import Eaf
 
+from tests.examples import examples
 from tests.formats_strategies import example, nasty_text, transcripts, visible
 from tests.sounds import SHARED
 from whisperdiar.errors import FormatError
@@ -103,14 +104,14 @@ def said(transcript: Transcript, *, words: bool = True) -> list[tuple[object, ..
 
 @pytest.mark.parametrize("name", WITH_WORDS)
 @given(talk=talks())
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_what_is_said_is_read_back_word_by_word(name: str, talk: Transcript) -> None:
     assert said(read(name, dumps(name, talk))) == said(talk)
 
 
 @pytest.mark.parametrize("name", ["seglst", "diarized-json", "csv", "tsv"])
 @given(talk=talks())
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_what_is_said_is_read_back_segment_by_segment(name: str, talk: Transcript) -> None:
     found = read(name, dumps(name, talk))
     assert said(found, words=False) == said(talk, words=False)
@@ -124,14 +125,14 @@ def texts(transcript: Transcript) -> Counter[str]:
 
 @pytest.mark.parametrize("name", [name for name in READABLE if name not in BY_LETTERS])
 @given(transcript=transcripts)
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_no_text_is_lost_whatever_overlaps_or_has_no_length(name: str, transcript: Transcript) -> None:
     assert texts(read(name, dumps(name, transcript))) == texts(transcript)
 
 
 @pytest.mark.parametrize("name", BY_LETTERS)
 @given(transcript=transcripts)
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_no_text_is_lost_where_segments_are_cut_anew(name: str, transcript: Transcript) -> None:
     found = read(name, dumps(name, transcript))
 
@@ -142,7 +143,7 @@ def test_no_text_is_lost_where_segments_are_cut_anew(name: str, transcript: Tran
 
 
 @given(transcripts)
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_tiers_hold_what_praat_and_elan_ask_for(transcript: Transcript) -> None:
     found = make_lanes(transcript)
     names = [name for lane in found for name in (lane.tier, lane.word_tier)]
@@ -156,7 +157,7 @@ def test_tiers_hold_what_praat_and_elan_ask_for(transcript: Transcript) -> None:
 
 
 @given(transcripts)
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_a_textgrid_is_read_by_praatio(transcript: Transcript) -> None:
     grid = parseTextgridStr(dumps("textgrid", transcript), includeEmptyIntervals=True)
     found: Counter[str] = Counter()
@@ -174,7 +175,7 @@ def test_a_textgrid_is_read_by_praatio(transcript: Transcript) -> None:
 
 
 @given(transcript=transcripts)
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 def test_an_eaf_is_read_by_pympi(tmp_path_factory: pytest.TempPathFactory, transcript: Transcript) -> None:
     path = tmp_path_factory.mktemp("eaf") / "talk.eaf"
     path.write_text(dumps("eaf", transcript, WriteOptions(media="/home/a b/talk.mp4")), encoding="utf-8")
@@ -202,7 +203,7 @@ def test_an_eaf_is_read_by_pympi(tmp_path_factory: pytest.TempPathFactory, trans
 
 
 @given(talks())
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 def test_meeteval_reads_seglst_stm_and_ctm(talk: Transcript) -> None:
     pytest.importorskip("simplejson", reason="simplejson, which meeteval reads JSON with, is not installed")
     io_module = pytest.importorskip("meeteval.io", reason="meeteval is not installed (it needs a compiler)")
@@ -267,7 +268,7 @@ WHISPERX = schema(
 
 
 @given(transcripts)
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 def test_json_of_other_programs_has_their_form(transcript: Transcript) -> None:
     for name, form in (("verbose-json", VERBOSE), ("diarized-json", DIARIZED), ("whisperx-json", WHISPERX)):
         jsonschema.validate(json.loads(dumps(name, transcript)), form)
@@ -284,7 +285,7 @@ def test_the_client_of_openai_takes_its_json() -> None:
 
 @pytest.mark.parametrize(("name", "tab"), [("csv", ","), ("tsv", "\t"), ("csv-words", ","), ("tsv-words", "\t")])
 @given(transcript=transcripts)
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 def test_tables_are_read_by_the_csv_module(name: str, tab: str, transcript: Transcript) -> None:
     text = dumps(name, transcript)
     rows = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=tab, strict=True))
@@ -314,7 +315,7 @@ def test_words_in_a_table_say_what_is_known_of_them() -> None:
 
 
 @given(transcripts)
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 def test_labels_of_audacity_are_one_line_each(transcript: Transcript) -> None:
     lines = dumps("audacity", transcript).split("\n")[:-1]
     fields = [line.split("\t") for line in lines]
@@ -330,7 +331,7 @@ def test_labels_of_audacity_are_one_line_each(transcript: Transcript) -> None:
 
 
 @given(talks())
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_markdown_shows_the_text_and_nothing_that_it_could_mean(talk: Transcript) -> None:
     tokens = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).parse(dumps("md", talk))
     shown = ""
@@ -612,7 +613,7 @@ def test_an_hour_of_talk_is_written_and_read(name: str) -> None:
 
 
 @given(transcript=transcripts)
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 def test_praat_itself_reads_a_textgrid(tmp_path_factory: pytest.TempPathFactory, transcript: Transcript) -> None:
     parselmouth = pytest.importorskip("parselmouth", reason="Praat as a library (praat-parselmouth) is not installed")
     path = tmp_path_factory.mktemp("praat") / "talk.TextGrid"

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from tests.examples import examples
 from whisperdiar.diarization._shared.activity_turns import find_spans
 from whisperdiar.options.sortformer import POSTPROCESSING, PostProcessing
 from whisperdiar.types import Span
@@ -97,7 +98,7 @@ def same(ours: tuple[Span, ...], theirs: NDArray[np.float64]) -> bool:
 
 @pytest.mark.model
 @given(matrices, levels, levels, durations, durations, durations, durations)
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_the_rules_are_nemos_own(
     probabilities: NDArray[np.float32],
     onset: float,

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.formats_strategies import SUBTITLES
 from whisperdiar.formats import by_name, read_cues
 from whisperdiar.formats._writing.cues import prepare_cues
@@ -56,7 +57,7 @@ def lines_of(cues: tuple[Cue, ...] | list[Cue]) -> list[tuple[str | None, str]]:
 
 
 @pytest.mark.parametrize("name", SUBTITLES)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(items=talks(), style=st.sampled_from(["auto", "label"]))
 def test_names_and_texts_are_read_back(name: str, items: list[Cue], style: str) -> None:
     if name == "ass" and style == "auto":  # an event has one name, and colours name nobody

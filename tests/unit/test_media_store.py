@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.media_files import (
     one_line,
     signal,
@@ -53,7 +54,7 @@ def _mapped(folder: Path) -> list[str]:
     return [line for line in maps.read_text().splitlines() if str(folder) in line] if maps.exists() else []
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(sizes=st.lists(st.integers(0, 400), max_size=12), n_channels=st.integers(1, 3))
 def test_the_store_gives_back_what_it_took(sizes: list[int], n_channels: int) -> None:
     rng = np.random.default_rng(len(sizes))

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.formats_strategies import nasty_text, transcripts
 from tests.meetings import ENGLISH, RUSSIAN_NAMES, meeting, russian
 from whisperdiar.errors import BackendMissing, FormatError, InvalidOption, OutputError
@@ -43,7 +44,7 @@ def items_of(made: Minutes) -> list[Item]:
 
 
 @given(transcripts, st.integers(1, 50))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 def test_any_transcript_gives_minutes_whose_evidence_was_said(transcript: Transcript, length: int) -> None:
     made = minutes(transcript, options=MinutesOptions(length=length, day=DAY))
     said = {item.text for item in utterances(transcript)}
@@ -364,7 +365,7 @@ def test_docx_holds_the_same_and_links() -> None:
 
 
 @given(nasty_text, nasty_text)
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=examples(25))
 def test_docx_takes_any_text(text: str, name: str) -> None:
     docx = pytest.importorskip("docx", reason="python-docx is not installed (extra minutes)")
     docx.Document(io.BytesIO(renderer("docx")(_nasty_minutes(text, name), template("en", None))))

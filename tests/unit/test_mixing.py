@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from tests.examples import examples
 from tests.media_files import Signal, Track, write_media, write_wav
 from tests.sounds import RATE_HZ, SHARED, VOICES, voice
 from whisperdiar import Audio, Span, load
@@ -58,7 +59,7 @@ def save(path: Path, samples: Signal, codec: str = "pcm_f32le") -> Path:
 # ---------------------------------------------------------------- channels that cancel
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     gains=st.tuples(*[st.floats(0.1, 1.0)] * 4),
     noise=st.floats(1e-5, 0.002),
@@ -73,7 +74,7 @@ def test_channels_that_do_not_cancel_are_the_plain_mean(gains: tuple[float, ...]
     np.testing.assert_array_equal(mono, samples.astype(np.float32).mean(axis=0, dtype=np.float32))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(gain=st.floats(0.8, 1.25), level=st.floats(1e-3, 1.0), noise=st.floats(0.0, 1e-3))
 def test_opposite_channels_do_not_cancel(gain: float, level: float, noise: float) -> None:
     samples = level * (np.stack([talk(), -gain * talk()]) + hiss(2, noise))
@@ -239,7 +240,7 @@ def test_a_few_overshoots_are_cut_off_as_ever(tmp_path: Path) -> None:
     assert found.warnings == ("2 samples are not numbers (NaN or infinite) and were taken for silence",)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(level_db=st.floats(-65, -45))
 def test_a_very_quiet_recording_is_raised_and_told(level_db: float) -> None:
     sound = talk()[None] * 10 ** (level_db / 20)

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.media_files import write_wav
 from tests.sounds import NANO, RATE_HZ, VOICES, silence, voice
 from whisperdiar import Audio, Pipeline, Span, Transcription, Turn, Word, load, transcribe
@@ -117,7 +118,7 @@ span_lists = st.lists(st.tuples(times, st.floats(0.05, 20.0)), max_size=6).map(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(speech=st.lists(span_lists, min_size=2, max_size=3))
 def test_every_moment_of_speech_comes_back_to_its_channel_and_time(speech: list[tuple[Span, ...]]) -> None:
     rate = 1000
@@ -140,7 +141,7 @@ def test_every_moment_of_speech_comes_back_to_its_channel_and_time(speech: list[
         assert other.at - (one.at + one.span.duration) >= 10.0  # no recogniser takes that for a pause
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(detected=st.lists(span_lists, min_size=2, max_size=2), turns=st.lists(span_lists, min_size=2, max_size=2))
 def test_no_speech_is_left_out_and_nobody_is_heard_in_anothers_turn(
     detected: list[tuple[Span, ...]], turns: list[tuple[Span, ...]]
@@ -235,7 +236,7 @@ word_streams = st.lists(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(shapes=word_streams)
 def test_no_word_is_lost_or_moved_among_its_speakers(shapes: list[list[tuple[float, float]]]) -> None:
     streams = []

@@ -18,13 +18,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from whisperdiar.errors import FormatError
 from whisperdiar.formats import FORMATS, WriteOptions, by_name
 from whisperdiar.formats.json import load_recognised
 from whisperdiar.transcript import Segment, Speaker, Transcript
 from whisperdiar.types import Span, Turn, Word
 
-EXAMPLES = int(os.environ.get("READING_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("READING_EXAMPLES") or examples(60))
 MARKER = re.compile(r"mark[0-9]+end")
 JUNK: tuple[Any, ...] = (None, True, 5, -3.5, "", "NaN", "inf", "1e400", "soon", [], {}, [5], {"a": 1}, "1.5", 1e300)
 UNKNOWN_KEYS = ("txt", "label", "utterance")

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.sounds import RATE_HZ, noise
 from tests.unit.test_syllables import spoken
 from whisperdiar import Audio, Pipeline, Span, Transcription, Word
@@ -165,7 +166,7 @@ sentences = st.lists(
 spans = st.lists(st.tuples(st.floats(0.0, 60.0), st.floats(0.1, 20.0)), min_size=1, max_size=6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(sentences, spans)
 def test_no_word_is_lost_in_silence(said: list[tuple[str, float, float]], speech: list[tuple[float, float]]) -> None:
     words, now = [], 0.0

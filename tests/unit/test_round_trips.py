@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.formats_strategies import SUBTITLES, nasty_text
 from whisperdiar.errors import FormatError
 from whisperdiar.formats import FORMATS, WriteOptions, by_name
@@ -88,7 +89,7 @@ def said(transcript: Transcript, known: dict[str | None, str]) -> Iterator[tuple
 
 @pytest.mark.parametrize("name", HOLDS_WORDS)
 @given(talk=talks())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 def test_words_times_and_speakers_are_read_back(name: str, talk: Transcript) -> None:
     found = back(name, talk)
     if name == "json":
@@ -99,7 +100,7 @@ def test_words_times_and_speakers_are_read_back(name: str, talk: Transcript) -> 
 
 @pytest.mark.parametrize("name", HOLDS_SEGMENTS)
 @given(talk=talks())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 def test_segments_with_times_and_speakers_are_read_back(name: str, talk: Transcript) -> None:
     found = back(name, talk)
 
@@ -113,7 +114,7 @@ def test_segments_with_times_and_speakers_are_read_back(name: str, talk: Transcr
 
 
 @given(talk=talks())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 def test_a_ctm_gives_back_words_and_times(talk: Transcript) -> None:
     def words(one: Transcript) -> list[tuple[int, int, str]]:
         return [(to_milliseconds(word.start), to_milliseconds(word.end), word.text.strip()) for word in one.words]
@@ -122,7 +123,7 @@ def test_a_ctm_gives_back_words_and_times(talk: Transcript) -> None:
 
 
 @given(talk=talks(names.filter(lambda text: make_token(text) not in ("", "<NA>"))))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 def test_an_rttm_gives_back_turns_and_speakers(talk: Transcript) -> None:
     shown = {item.id: make_token(item.name) for item in talk.speakers}
     known = make_distinct({label: shown[label] for label in dict.fromkeys(turn.speaker for turn in talk.turns)})
@@ -153,7 +154,7 @@ def by_speaker(transcript: Transcript) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("name", SUBTITLES)
 @given(talk=talks(step_ms=10).filter(two_people))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 def test_subtitles_give_back_text_and_speakers(name: str, talk: Transcript) -> None:
     shown = {"ttml": xml}.get(name, str)  # XML has not every character
     assert by_speaker(back(name, talk)) == [(shown(who), text) for who, text in by_speaker(talk)]
@@ -164,14 +165,14 @@ ORDINARY = st.sampled_from(["Anna", "Ben", "Anna Maria", "Dr. Eve", "SPEAKER_00"
 
 @pytest.mark.parametrize("name", SUBTITLES)
 @given(talk=talks(ORDINARY, step_ms=10).filter(two_people))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_subtitles_give_back_text_and_ordinary_names(name: str, talk: Transcript) -> None:
     assert by_speaker(back(name, talk)) == by_speaker(talk)
 
 
 @pytest.mark.parametrize("name", SUBTITLES)
 @given(talk=talks(ORDINARY, step_ms=10).filter(two_people))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_subtitles_that_were_read_are_written_as_they_were(name: str, talk: Transcript) -> None:
     form = by_name(name)
     spoken = {segment.speaker for segment in talk.segments}
@@ -185,7 +186,7 @@ def test_subtitles_that_were_read_are_written_as_they_were(name: str, talk: Tran
 
 @pytest.mark.parametrize("name", ["srt", "vtt", "ttml", "sbv"])
 @given(talk=talks(ORDINARY))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_words_timed_by_a_subtitle_stay_within_its_cue(name: str, talk: Transcript) -> None:
     found = back(name, talk)
     spans = [cue.span for cue in found.cues]
@@ -220,7 +221,7 @@ def test_people_who_are_called_like_tiers_are_read_back(name: str) -> None:
 
 
 @given(talk=talks(), said=st.lists(st.sampled_from([" Note: x", " [Ben]: y", " - so", " \u2060z", " 5"]), max_size=4))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 def test_a_text_gives_back_what_it_shows(talk: Transcript, said: list[str]) -> None:
     """Speakers, words and whole seconds; of nobody known as well, whatever the words look like."""
     words = [Word(Span(200.0 + k, 200.5 + k), text, 0.5, None) for k, text in enumerate(said)]

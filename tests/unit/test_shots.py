@@ -12,6 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.videos import CUTS, FILM, write_video
 from whisperdiar import Segment, Span, Transcript, Word, cues
 from whisperdiar.errors import FormatError, MediaError
@@ -91,7 +92,7 @@ SHOTS = st.lists(st.integers(1, 3000).map(lambda number: number / 100), max_size
 
 @given(STARTS, SHOTS, st.sampled_from([None, 24, 25, 23.976, 29.97]), st.booleans())
 @example([590, 590], [6.3], 25, True)  # twelve frames of 25 a second, and a shot change between two frames
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_shots_break_no_other_rule(starts: list[int], shots: list[float], fps: float | None, overlap: bool) -> None:
     """Cues move to shot changes; text, order and every other rule stay as they are without any."""
     rules = subtitle_rules("netflix", language="en", fps=fps, overlap=overlap)

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
+from tests.examples import examples
 from whisperdiar.diarization._shared.windows import (
     NOBODY,
     WindowGrid,
@@ -134,7 +135,7 @@ def seconds_of(who: str) -> list[Span]:
 
 
 @given(st.text("ABC", min_size=2, max_size=30), st.integers(0, 9))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 def test_a_segmentation_tells_who_is_one_and_who_is_another(who: str, seed: int) -> None:
     active, own = windows(who, seed=seed)
     spans = seconds_of(who)
@@ -174,7 +175,7 @@ def test_a_stretch_is_heard_alone_where_its_main_speaker_talks_and_nobody_else()
 
 
 @given(st.text("AB ", min_size=2, max_size=25), st.integers(0, 9))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 def test_where_one_speaker_talks_at_a_time_stretches_of_one_are_heard_alone(who: str, seed: int) -> None:
     active, own = windows(who, seed=seed)
     spans = seconds_of(who)
@@ -245,7 +246,7 @@ def test_a_stretch_without_a_voice_is_as_near_to_everybody() -> None:
     assert (found[[0, 1], 0] > 0.9).all()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(st.data())
 def test_posteriors_are_probabilities_whatever_overlaps(data: st.DataObject) -> None:
     active, own = windows("AABBAABB")
@@ -361,7 +362,7 @@ def test_stretches_are_cut_finer_until_there_are_enough(
 
 
 @given(st.integers(1, 8), st.permutations("ABCDEFGH"), st.booleans(), st.booleans(), st.integers(0, 9))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 def test_as_many_as_are_asked_for_have_turns(
     n: int, order: list[str], with_words: bool, changes_are_heard: bool, seed: int
 ) -> None:
@@ -391,7 +392,7 @@ def test_words_where_nobody_is_heard_are_nobodys() -> None:
 
 
 @given(st.text("ABC ", min_size=12, max_size=30), st.sets(st.integers(0, 29), max_size=12), st.integers(0, 9))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 def test_speech_beside_the_text_is_in_stretches_that_touch_no_word(who: str, spoken: set[int], seed: int) -> None:
     active, own = windows(who, seed=seed)
     count = count_speakers(active, own)
@@ -423,7 +424,7 @@ def test_a_single_odd_stretch_is_no_speaker_and_takes_no_asked_ones_place() -> N
 
 
 @given(st.floats(0.2, 3.0), st.booleans(), st.integers(0, 9))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 def test_one_clear_sentence_of_a_far_voice_is_a_speaker_and_a_drowned_one_is_not(
     clear: float, far: bool, seed: int
 ) -> None:

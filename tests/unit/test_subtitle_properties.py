@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.formats_strategies import SUBTITLES, labels, nasty_text, timed_cues, transcripts, visible
 from whisperdiar.formats import by_name, read_cues, transcript_of
 from whisperdiar.formats._writing.cues import ReadyCue, prepare_cues
@@ -28,7 +29,7 @@ SUPPORTED = {"srt": ("colour",), "vtt": ("colour", "voice"), "ass": ("colour",),
 """What a format shows besides ``label`` and ``dash``."""
 
 # pysubs2 reads hours of two digits only.
-FEW = settings(max_examples=30)
+FEW = settings(max_examples=examples(30))
 subtitles = st.lists(timed_cues().filter(lambda cue: cue.span.end < 359_000), max_size=4)
 known_names = st.dictionaries(labels, nasty_text)
 styles = st.sampled_from(SPEAKER_STYLES)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.reading import damage, lost_words, transcript
+from tests.examples import examples
 from tests.formats_strategies import SUBTITLES
 from whisperdiar.errors import FormatError
 from whisperdiar.formats import by_name, decode, read_cues
@@ -19,7 +20,7 @@ CASES = Path(__file__).parents[3] / "shared" / "cases"
 
 
 @pytest.mark.parametrize("name", SUBTITLES)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(seed=st.integers(0, 2**32), style=st.sampled_from(["auto", "label", "none"]), word_times=st.booleans())
 def test_damaged_files_are_read_whole_or_refused(name: str, seed: int, style: str, word_times: bool) -> None:
     chance = random.Random(seed)
@@ -31,7 +32,7 @@ def test_damaged_files_are_read_whole_or_refused(name: str, seed: int, style: st
 @pytest.mark.parametrize("name", SUBTITLES)
 def test_an_error_names_the_line_and_the_reason(name: str) -> None:
     refused = 0
-    for seed in range(300):
+    for seed in range(examples(300)):
         chance = random.Random(seed)
         text = damage(str(by_name(name).dumps(transcript(chance), options=WriteOptions())), chance)
         if lost_words(name, text) is None:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.counting import calls
+from tests.examples import examples
 from tests.sounds import SHARED
 from whisperdiar import Cue, Segment, Span, Transcript, Word, cues, segments
 from whisperdiar.formats import by_name, read_cues
@@ -98,7 +99,7 @@ styles = st.sampled_from(["none", "dash", "voice", "label"])
 
 
 @given(transcripts(), rule_sets, styles, st.sampled_from([0, 6, 30]))
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=examples(250), deadline=None)
 def test_no_text_is_lost_no_cue_crosses_a_speaker_and_limits_hold(
     transcript: Transcript, chosen: tuple[str, dict[str, object]], style: str, name: int
 ) -> None:
@@ -139,7 +140,7 @@ def exchanges(draw: st.DrawFn) -> Transcript:
 
 
 @given(exchanges(), rule_sets, styles)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 def test_no_cue_bridges_another_persons_sentence(
     transcript: Transcript, chosen: tuple[str, dict[str, object]], style: str
 ) -> None:
@@ -174,7 +175,7 @@ def test_a_cue_bridges_an_interjection() -> None:
 
 
 @given(transcripts(), rule_sets, styles)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_times_are_on_frames_with_gaps_and_begin_with_the_speech(
     transcript: Transcript, chosen: tuple[str, dict[str, object]], style: str
 ) -> None:
@@ -199,7 +200,7 @@ def test_times_are_on_frames_with_gaps_and_begin_with_the_speech(
 @given(
     transcripts(), st.sampled_from(profile_names()), st.sampled_from([None, True, False]), st.sampled_from([None, 25])
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 def test_a_shift_in_time_shifts_the_cues(
     transcript: Transcript, profile: str, overlap: bool, fps: float | None
 ) -> None:
@@ -555,7 +556,7 @@ def test_words_without_spaces_between_stay_whole(language: str, letters: bool) -
         st.one_of(st.characters(codec=None), st.sampled_from("ก字あ語\ud800\udfff\0\U00020000\U0001f600 ")), max_size=30
     )
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_any_text_has_words(text: str) -> None:
     found = find_word_starts(text)
     assert found is None or all(0 < place < len(text) for place in found)

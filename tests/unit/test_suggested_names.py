@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import formats_strategies as strategies
+from tests.examples import examples
 from whisperdiar.suggested_names import suggest_names
 from whisperdiar.transcript import Segment, Speaker, Transcript
 from whisperdiar.types import Span, Word
@@ -153,7 +154,7 @@ def test_an_answer_that_comes_late_tells_nothing() -> None:
     assert suggest_names(said((A, "Dan, are you there?"), (B, "Good evening."), pause=8.0)) == ()
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(strategies.transcripts, st.sampled_from(["en", "ru", "de"]))
 def test_any_transcript_gives_names_of_its_own_speakers(transcript: Transcript, language: str) -> None:
     known = {segment.speaker for segment in transcript.segments}

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from whisperdiar.contracts import no_progress
 from whisperdiar.diarization._shared import plda as _plda
 from whisperdiar.diarization._shared.windows import NOBODY
@@ -25,7 +26,7 @@ from whisperdiar.types import ANY_SPEAKERS, SpeakerCount
 
 PUBLISHED = {"threshold": VBX_THRESHOLD, "fa": VBX_FA, "fb": VBX_FB}
 OFFLINE = Runtime(offline=True)
-FEW = settings(deadline=None, max_examples=25)
+FEW = settings(deadline=None, max_examples=examples(25))
 
 
 def trained_plda(folder: Path, *, seed: int = 0, d: int = 256, k: int = 128, dtype: str = "float64") -> Path:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from whisperdiar import Audio, Span, Turn
 from whisperdiar.diarization._shared.windows import (
     NOBODY,
@@ -58,7 +59,7 @@ def test_frames_of_the_recording_hold_those_of_every_window() -> None:
         assert last - 2 <= at.total_frames <= last + 8
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(st.floats(0.1, 40.0), st.sampled_from([0.25, 0.5, 5.0]), st.integers(0, 99))
 def test_means_over_windows_are_probabilities(seconds: float, step: float, seed: int) -> None:
     at = grid(seconds, step=step)
@@ -118,7 +119,7 @@ def test_more_at_once_than_there_are_clusters() -> None:
     assert who.tolist() == [[True, True], [True, False], [False, False]]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(st.booleans(), min_size=2, max_size=200), st.sampled_from([0.0, 0.05, 0.3]))
 def test_stretches_are_those_of_pyannote(active: list[bool], fill: float) -> None:
     core = pytest.importorskip("pyannote.core", reason="pyannote.audio is not installed")
