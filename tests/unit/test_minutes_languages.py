@@ -22,6 +22,8 @@ from whisperdiar.minutes.extract.compose import minutes
 from whisperdiar.minutes.extract.features import extract
 from whisperdiar.minutes.extract.material import prepare
 from whisperdiar.minutes.language import language
+from whisperdiar.minutes.render import renderer
+from whisperdiar.minutes.template import template
 from whisperdiar.minutes.units import utterances
 from whisperdiar.options import MinutesOptions
 
@@ -281,3 +283,21 @@ def test_any_text_is_judged(code: str, text: str) -> None:
     assert is_conditional(f"{first} {text}", spoken)
     assert not states_decision(f"{first} " + re.sub(r"[,.;:?!]", " ", text), spoken)
     assert is_broken_off(f"{text} {spoken.data['unfinished'][0]}", spoken)
+
+
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("chosen", [(), (TAKEN,), (OPEN,), (PROMISE,), (OPEN, TAKEN), tuple(range(18))])
+def test_one_speaker_and_hardly_a_line_make_minutes(code: str, chosen: tuple[int, ...]) -> None:
+    made = minutes(
+        meeting([(0, LINES[code][line][1]) for line in chosen], language=code, names={"SPEAKER_00": NAMES[code][0]}),
+        options=MinutesOptions(day=WEDNESDAY),
+    )
+    assert len(made.participants) == min(len(chosen), 1)
+    # Nobody else is there to be asked: only who is named in the text may be another owner.
+    assert {item.owner for item in made.actions} <= {NAMES[code][0], None}
+    assert any(said(item.text, code, OPEN) for item in made.questions) == (OPEN in chosen)
+    assert any(said(item.text, code, TAKEN) for item in made.decisions) == (TAKEN in chosen)
+    for name in ("md", "html"):
+        text = renderer(name)(made, template(None, code))
+        assert isinstance(text, str)
+        assert not re.search(r"None\b(?! was found)", text)
