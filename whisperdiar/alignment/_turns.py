@@ -35,6 +35,9 @@ class SpeakerTurns:
         start, end: seconds, float64 (n_turns,).
         before: what the same array's earlier turns last together, float64 (n_turns,).
         speaker: int64 (n_turns,).
+        share: of all speech, float64 (n_speakers,).
+        low, high: seconds, a second before and behind all turns.
+        keys: starts in one ascending order, float64 (n_turns,): those of speaker s lie s times `width` further.
     """
 
     labels: tuple[str, ...]
@@ -43,6 +46,11 @@ class SpeakerTurns:
     end: Doubles
     before: Doubles
     speaker: Indices
+    # Kept, not computed where they are asked for: that is block by block, and every time for all turns.
+    share: Doubles
+    low: float
+    high: float
+    keys: Doubles
 
     @classmethod
     def of(cls, turns: Sequence[Turn], origin: float) -> SpeakerTurns:
@@ -63,14 +71,25 @@ class SpeakerTurns:
         speaker, start, end = _merge_touching(speaker[order], start[order], end[order])
         length = end - start
         first = np.searchsorted(speaker, np.arange(len(index) + 1))
-        return cls(tuple(index), first, start, end, np.cumsum(length) - length, speaker)
+        spoken = np.bincount(speaker, weights=length, minlength=len(index))
+        low, high = float(np.min(start)) - 1.0, float(np.max(end)) + 1.0
+        return cls(
+            labels=tuple(index),
+            first=first,
+            start=start,
+            end=end,
+            before=np.cumsum(length) - length,
+            speaker=speaker,
+            share=spoken / max(float(spoken.sum()), 1e-9),
+            low=low,
+            high=high,
+            keys=(start - low) + speaker * (high - low),
+        )
 
     @property
-    def share(self) -> Doubles:
-        """float64 (n_speakers,): of all speech."""
-        spoken = np.bincount(self.speaker, weights=self.end - self.start, minlength=len(self.labels))
-        share: Doubles = spoken / max(float(spoken.sum()), 1e-9)
-        return share
+    def width(self) -> float:
+        """Seconds by which the keys of one speaker are shifted against those of the one before."""
+        return self.high - self.low
 
 
 def _merge_touching(speaker: Indices, start: Doubles, end: Doubles) -> tuple[Indices, Doubles, Doubles]:
@@ -162,17 +181,13 @@ class _Talk:
         self.turns = turns
         self.first = turns.first[speaker]
         self.last = turns.first[speaker + 1] - 1
-        # One sorted array of all turns: times of speaker s are moved to [s * width, (s + 1) * width).
-        self.low = float(np.min(turns.start)) - 1.0
-        self.high = float(np.max(turns.end)) + 1.0
-        self.width = self.high - self.low
-        self.keys = (turns.start - self.low) + turns.speaker * self.width
-        self.offset = speaker * self.width
+        self.offset = speaker * turns.width
 
     def latest(self, time: Doubles) -> Indices:
         """The last turn that has begun; one before the speaker's first where none has."""
-        key = np.clip(time, self.low, self.high) - self.low + self.offset
-        return np.asarray(np.searchsorted(self.keys, key, side="right") - 1)
+        turns = self.turns
+        key = np.clip(time, turns.low, turns.high) - turns.low + self.offset
+        return np.asarray(np.searchsorted(turns.keys, key, side="right") - 1)
 
     def until(self, time: Doubles) -> Doubles:
         """Seconds of talk up to each time, on a count of their own for each speaker."""

@@ -335,7 +335,7 @@ def _write_all(
             keep_transcript(transcript, console)
         if not failed:
             others += job.mux.outputs
-        code = failed or code
+        code = code or failed
     if job.clips is not None and work.clips and not lost:
         try:
             with console.timed("clips"):

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         Runtime,
         check_device,
     )
+    from whisperdiar.options.scoring import PROTOCOLS, Protocol, ScoreOptions
     from whisperdiar.options.sortformer import LATENCIES, POSTPROCESSING, PostProcessing, SortformerSettings, Streaming
     from whisperdiar.options.statistics import StatisticsOptions
     from whisperdiar.options.subtitles import SubtitleOptions, SubtitleRules
@@ -134,6 +135,7 @@ _HOMES = {
         "SortformerSettings",
         "Streaming",
     ),
+    "scoring": ("PROTOCOLS", "Protocol", "ScoreOptions"),
     "statistics": ("StatisticsOptions",),
     "subtitles": (
         "SubtitleOptions",
@@ -161,6 +163,7 @@ __all__ = [
     "PLOT_KINDS",
     "PLOT_LANGUAGES",
     "POSTPROCESSING",
+    "PROTOCOLS",
     "SAMPLE_RATE_HZ",
     "SPEAKER_STYLES",
     "TEMPLATES",
@@ -184,11 +187,13 @@ __all__ = [
     "PlotOptions",
     "PocketSphinxSettings",
     "PostProcessing",
+    "Protocol",
     "PyannoteSettings",
     "PyannoteVadSettings",
     "RefinementSettings",
     "RttmTolerance",
     "Runtime",
+    "ScoreOptions",
     "SegmentationOptions",
     "SortformerSettings",
     "StatisticsOptions",

@@ -30,12 +30,18 @@ MINUTES_SHARE = 0.25
 MUXED_FORMATS = ("srt", "vtt", "ass")
 """Of a subtitle track in Matroska, the default first."""
 
+NORMALISERS = ("auto", "whisper-english", "whisper-basic", "multilingual", "russian", "none")
+"""Of texts that are compared with a reference, the default first."""
+
 PLOT_KINDS = ("timeline", "talk", "answers", "all")
 PLOT_LANGUAGES = ("en", "ru")
 PLOT_WIDTH = 1200
 PLOT_SCALE = 2.0
 
 PROFILE = "default"
+
+SCORE_PROTOCOLS = ("callhome", "ami", "voxconverse", "dihard", "chime8")
+"""Benchmarks whose way of scoring turns has a name."""
 
 SPEAKER_STYLE = "auto"
 SPEAKER_STYLES = ("auto", "none", "label", "dash", "colour", "voice")

@@ -30,6 +30,7 @@ COMMANDS = {
     "check": Entry("transcripts", "Check a subtitle file against a publisher's rules.", _FINISHED),
     "plot": Entry("transcripts", "Pictures: who speaks when, how much, who answers whom.", _FINISHED),
     "data": Entry("datasets", "Manifests of data sets with references, checked.", _MEASURE),
+    "bench": Entry("datasets", "Compare diarizers and models on recordings with references.", _MEASURE),
     "finetune": Entry("training", "Train a segmentation network further on recordings of your own.", _LEARN),
     "tune": Entry("training", "Find the settings of a diarizer for recordings of your own.", _LEARN),
     "formats": Entry("program", "Which formats there are, and which can be read.", _MACHINE),

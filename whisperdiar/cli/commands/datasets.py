@@ -1,4 +1,4 @@
-"""Commands on data sets with references: `data`."""
+"""Commands on data sets with references: `data`, `bench`."""
 
 from __future__ import annotations
 
@@ -37,5 +37,30 @@ def data(context: click.Context, /, **values: Any) -> int:  # noqa: ARG001
     missing or a reference cannot be right.
     """
     from whisperdiar.cli.data import data as work
+
+    return work(**values)
+
+
+@command("bench")
+@click.argument("manifest", type=shared.PATH)
+@shared.speaker("--diarizer", "diarizers", default="auto", show_default=True, metavar="NAME,…", help="One or several.")
+@shared.speaker(
+    "--diarizer-option", "diarizer_settings", multiple=True, type=shared.Setting(), help="A setting of the diarizer."
+)
+@shared.word("--model", "models", default="small", show_default=True, metavar="NAME|DIR,…", help="Whisper models.")
+@shared.word("--tell-language", is_flag=True, help="Give the recogniser the language that the manifest names.")
+@shared.detector("--vad", default="auto", show_default=True, help="Speech detector; see `whisperdiar backends`.")
+@shared.output("--results", type=shared.PATH, metavar="DIR", help="Where results are kept (MANIFEST.bench).")
+@shared.output("-o", "--output", "outputs", multiple=True, type=shared.PATH, metavar="FILE", help=".md, .json or .csv.")
+@shared.output("--overwrite", is_flag=True, help="Replace the tables if they exist.")
+@shared.runtime_options
+@shared.quiet_option
+def bench(context: click.Context, /, **values: Any) -> int:  # noqa: ARG001
+    """Compare diarizers and models on the recordings of MANIFEST, which `whisperdiar data` makes.
+
+    Every diarizer is run with every model; DER, WER, cpWER, tcpWER and WDER, the speed and the peak memory stand
+    in a table. What is computed is kept, so that a run goes on where it was stopped.
+    """
+    from whisperdiar.cli.bench import bench as work
 
     return work(**values)
