@@ -13,7 +13,7 @@ import numpy as np
 from whisperdiar.minutes.extract.dates import find_due
 from whisperdiar.minutes.extract.material import Material, words_of
 from whisperdiar.minutes.extract.owners import find_owner
-from whisperdiar.minutes.language import token_line, tokens_of
+from whisperdiar.minutes.language import Language, token_line, tokens_of
 from whisperdiar.minutes.units import Utterance
 from whisperdiar.options import MinutesOptions
 
@@ -21,6 +21,8 @@ _PROMISE_FROM, _TASK_FROM = 0.4, 0.7
 """Shares of the threshold from which a sentence with an owner, and a date or a task, counts as an action."""
 _LIKELIEST = (0.9, 0.99)
 _ANSWER_SECONDS = 4.0
+_FEWEST_WORDS = 4
+"""A proposal of fewer words says too little to be noted once it is agreed to."""
 
 
 def group_sentences(utterances: Sequence[Utterance]) -> dict[int, list[int]]:
@@ -50,13 +52,84 @@ def find_questions(utterances: Iterable[Utterance]) -> set[int]:
 
 
 def find_decisions(material: Material) -> list[int]:
-    """Places of utterances that say that something is decided, in so many words."""
-    data = material.spoken.data
+    """Places of utterances that say that something is decided, and of proposals that somebody else agrees to."""
+    data, items = material.spoken.data, material.utterances
+    sentences = group_sentences(items)
+    unwanted = find_questions(items) | find_small_talk(material)
+    found: set[int] = set()
+    for place, item in enumerate(items):
+        if item.whole not in unwanted and states_decision(item.text, material.spoken):
+            found.add(place)
+        if not _says(data.get("settled", ()), item.text):
+            continue
+        for other in reversed(items[max(0, place - 3) : place]):
+            if item.span.start - other.span.end > _ANSWER_SECONDS or other.speaker == item.speaker:
+                break
+            said = words_of(sentences[other.whole], material)
+            line = token_line(tokens_of(said))
+            if (
+                other.whole not in unwanted
+                and len(other.words) >= _FEWEST_WORDS
+                and any(material.spoken.count(cue, line) for cue in ("decision", "we_will"))
+                and not _says(data.get("undecided", ()), said)
+            ):
+                found.update(sentences[other.whole])
+                break
+    return sorted(found)
+
+
+def states_decision(text: str, spoken: Language) -> bool:
+    """Whether a text decides outright: ``then we take the battery``."""
+    return _states("performative", "unsaid", text, spoken)
+
+
+def find_undecided(material: Material) -> list[int]:
+    """Places of utterances that say that something is open: ``the price is an open question``; none that asks."""
+    unwanted = find_questions(material.utterances) | find_small_talk(material)
     return [
         place
         for place, item in enumerate(material.utterances)
-        if _says(data.get("performative", ()), item.text) and not _says(data.get("unsaid", ()), item.text)
+        if item.whole not in unwanted and _states("undecided", "closed", item.text, material.spoken)
     ]
+
+
+def remove_undecided(text: str, spoken: Language) -> str:
+    """What is open, without the words that say so."""
+    for pattern in spoken.data.get("undecided", ()):
+        text = re.sub(pattern, " ", text.lower().replace("’", "'"))
+    return text
+
+
+def is_conditional(text: str, spoken: Language) -> bool:
+    """Whether a sentence begins with a condition: ``If we take the battery, …`` decides nothing."""
+    tokens = tokens_of(text)
+    openers = {phrase for phrase in spoken.data.get("openers", ()) if " " not in phrase} | spoken.fillers
+    hypotheses = spoken.data.get("hypotheses", ())
+    while tokens and tokens[0] in openers and tokens[0] not in hypotheses:
+        tokens = tokens[1:]
+    return bool(tokens) and tokens[0] in hypotheses
+
+
+def is_broken_off(text: str, spoken: Language) -> bool:
+    """Whether somebody stopped in the middle of a sentence: ``The question is whether the``."""
+    text = text.rstrip(" ?？")
+    return text.endswith(("…", "...", "-", "–", "—", ",")) or any(
+        token_line(tokens_of(text)).endswith(f" {phrase} ") for phrase in spoken.data.get("unfinished", ())
+    )
+
+
+def _states(category: str, denied: str, text: str, spoken: Language) -> bool:
+    """Whether a pattern of the category is said of what is: not denied, and not behind ``if`` in the same clause."""
+    lower = text.lower().replace("’", "'")
+    if _says(spoken.data.get(denied, ()), lower):
+        return False
+    conditions = spoken.data.get("conditions", ())
+    for pattern in spoken.data.get(category, ()):
+        for match in re.finditer(pattern, lower):
+            clause = token_line(tokens_of(re.split("[,.;:?!]", lower[: match.start()])[-1]))
+            if not any(f" {word} " in clause for word in conditions):
+                return True
+    return False
 
 
 def find_promises(material: Material, options: MinutesOptions) -> list[int]:

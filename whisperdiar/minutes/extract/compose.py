@@ -20,8 +20,14 @@ from whisperdiar.minutes.extract.acts import (
     find_promises,
     find_questions,
     find_small_talk,
+    find_undecided,
+    group_sentences,
+    is_broken_off,
+    is_conditional,
     is_continued,
     is_request,
+    remove_undecided,
+    states_decision,
 )
 from whisperdiar.minutes.extract.dates import find_due
 from whisperdiar.minutes.extract.evidence import complete_sentences, group_runs, select_strongest
@@ -61,6 +67,8 @@ _NEAR = 8.0
 """Seconds; decisions nearer than this are one, if they share a word or are hardly one by themselves."""
 _LONGEST_ITEM = 70
 _FEWEST_WORDS = 4
+_FEWEST_OUTRIGHT = 2
+"""A decision in so many words may be shorter: ``Берём аккумулятор.``"""
 _ALIKE = 0.6
 _DOING = ("we_will", "i_will", "you_will")
 _NEXT_BEST_FROM = 0.4
@@ -124,7 +132,7 @@ def _outcomes(material: Material, options: MinutesOptions) -> tuple[tuple[Item, 
         if is_request(run, material):
             runs_of.setdefault(items[run[0]].whole, run)
     actions: list[Item] = []
-    taken = find_questions(items)
+    taken = find_questions(items) | {items[place].whole for place in find_undecided(material)}
     for sentence, run in sorted(runs_of.items(), key=lambda found: found[1]):
         item = _make_action(run, material, options)
         if item is not None:
@@ -132,7 +140,13 @@ def _outcomes(material: Material, options: MinutesOptions) -> tuple[tuple[Item, 
         # What only looks like something to do is no decision either, unless it says so.
         if item is not None or not material.spoken.count("decision", token_line(tokens_of(words_of(run, material)))):
             taken.add(sentence)
-    decided = [place for place in likely if items[place].whole not in taken]
+    decided = [
+        place
+        for run in _sentences(likely, items)
+        if items[run[0]].whole not in taken and not is_conditional(words_of(run, material), material.spoken)
+        for place in run
+    ]
+    actions = _drop_answers(actions, material)
     return _merge_items(_group_decisions(decided, material), material), _merge_items(actions, material)
 
 
@@ -187,6 +201,21 @@ def _make_action(run: Sequence[int], material: Material, options: MinutesOptions
     )
 
 
+def _drop_answers(actions: Sequence[Item], material: Material) -> list[Item]:
+    """Actions without those that only say yes to one that has them as evidence: ``Sure, I'll do it by Friday.``"""
+    kept: list[Item] = []
+    for item in actions:
+        said = _content(item.text if item.due is None else item.text.replace(item.due.phrase, " "), material.spoken)
+        answers = len(said) <= 1 and any(
+            other.owner == item.owner
+            and all(any(quote.span == known.span for known in other.evidence) for quote in item.evidence)
+            for other in kept
+        )
+        if not answers:
+            kept.append(item)
+    return kept
+
+
 def _group_decisions(places: Sequence[int], material: Material) -> list[Item]:
     """Decisions by sentence; what is said about the same right after is evidence of the strongest."""
     items, scores = material.utterances, material.scores.probability["outcomes"]
@@ -196,7 +225,8 @@ def _group_decisions(places: Sequence[int], material: Material) -> list[Item]:
         text = text_of(run, material)
         words = _content(text, material.spoken)
         near = bool(groups) and items[run[0]].span.start - items[groups[-1][-1][-1]].span.end <= _NEAR
-        if near and len(groups[-1]) < 3 and (words & about or n_words(text) < _FEWEST_WORDS):
+        short = n_words(text) < _FEWEST_WORDS and not _is_outright(run, material)
+        if near and len(groups[-1]) < 3 and (words & about or short):
             groups[-1].append(run)
             about |= words
         else:
@@ -204,12 +234,24 @@ def _group_decisions(places: Sequence[int], material: Material) -> list[Item]:
             about = words
     made = []
     for group in groups:
-        told = max(group, key=lambda run: (n_words(text_of(run, material)) >= _FEWEST_WORDS, np.mean(scores[run])))
+        told = max(
+            group,
+            key=lambda run: (
+                _is_outright(run, material),
+                n_words(text_of(run, material)) >= _FEWEST_WORDS,
+                np.mean(scores[run]),
+            ),
+        )
         text = text_of(told, material)
-        if n_words(text) >= _FEWEST_WORDS:
+        if n_words(text) >= (_FEWEST_OUTRIGHT if _is_outright(told, material) else _FEWEST_WORDS):
             places_of = sorted(place for run in group for place in run)
             made.append(Item(text, evidence_of(places_of, items), float(np.max(scores[places_of]))))
     return made
+
+
+def _is_outright(run: Sequence[int], material: Material) -> bool:
+    said = words_of(run, material)
+    return bool(_content(said, material.spoken)) and states_decision(said, material.spoken)
 
 
 def _content(text: str, spoken: Language) -> set[str]:
@@ -238,32 +280,49 @@ def _merge_items(found: Sequence[Item], material: Material) -> tuple[Item, ...]:
 
 
 def _find_questions(material: Material, decided: Sequence[Item], to_do: Sequence[Item]) -> tuple[Item, ...]:
-    """Questions of substance that no decision answers and that ask nobody to do something: the weightiest ones."""
+    """Questions of substance that no decision answers and that ask nobody to do something: the weightiest ones.
+
+    What people call open needs no weight.
+    """
     items, found = material.utterances, material.scores
     if not items:
         return ()
     scores = found.probability["questions"]
     answers = [(item.evidence[0].span.start, _content(item.text, material.spoken)) for item in decided]
     asked = [quote.span for item in to_do for quote in item.evidence]
+    undecided = set(find_undecided(material))
+    sentences = group_sentences(items)
     open_ = []
     for place, item in enumerate(items):
+        named = place in undecided
+        said = words_of(sentences[item.whole], material)
         words = _content(item.text, material.spoken)
-        if not _is_question(item, material.spoken) or n_words(item.text) < 6 or len(words) < 2:
+        if named:  # "The price is an open question" is answered by what is decided of the price
+            words = _content(remove_undecided(said, material.spoken), material.spoken) or _content(
+                said, material.spoken
+            )
+        if not named and not _is_question(item, material.spoken):
+            continue
+        if n_words(item.text) < (_FEWEST_WORDS if named else 6) or len(words) < (1 if named else 2):
             continue
         answered = any(
             item.span.start <= start and len(words & others) >= 0.5 * len(words) for start, others in answers
         )
         requested = any(span.start <= item.span.start < span.end for span in asked)
-        if not answered and not requested and scores[place] >= 0.5 * found.threshold["questions"]:
+        broken = is_broken_off(said, material.spoken)
+        weighty = not requested and scores[place] >= 0.5 * found.threshold["questions"]
+        if not answered and not broken and (named or weighty):
             open_.append(place)
     most = 2 + round((items[-1].span.end - items[0].span.start) / 600)
-    chosen = sorted(sorted(open_, key=lambda place: -scores[place])[:most])
+    likeliest = sorted((place for place in open_ if place not in undecided), key=lambda place: -scores[place])
     made = []
-    for place in chosen:
-        whole = [k for k in range(max(0, place - 3), place + 1) if items[k].whole == items[place].whole]
+    for place in sorted([*likeliest[:most], *undecided.intersection(open_)]):
+        last = place + 3 if place in undecided else place  # "it is open, because …"
+        whole = [k for k in sentences[items[place].whole] if place - 3 <= k <= last]
         text = text_of(whole, material)
         if n_words(text) >= _FEWEST_WORDS:
-            text = text if text.endswith(("?", "？", "؟")) else text.rstrip(".") + "?"
+            closed = place in undecided or text.endswith(("?", "？", "؟"))
+            text = text if closed else text.rstrip(".") + "?"
             made.append(Item(text, evidence_of(whole, items), float(scores[place])))
     return _merge_items(made, material)
 

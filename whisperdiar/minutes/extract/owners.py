@@ -13,7 +13,7 @@ from whisperdiar.minutes.language import Language, token_line, tokens_of
 from whisperdiar.minutes.units import Utterance
 
 _ANSWER_SECONDS = 4.0
-_CAPITALISED = r"[^\W\d_a-zа-яё][\w.'-]*"
+_CAPITALISED = r"[^\W\d_a-zß-öø-ÿœа-џґ][\w.'-]*"
 
 
 def find_owner(
@@ -53,13 +53,15 @@ def find_owner(
     if first == "many" or subjects["many"] is not None:
         return None
     if first == "you":
-        role = _find_called_role(text, rules) or _find_somebody(text, rules)
+        capitals = language.data.get("nouns", {}).get("capitals")
+        role = None if capitals else _find_called_role(text, rules) or _find_somebody(text, rules)
         return (
             _find_spoken_to(text, names.values(), language)
             or role
             or _find_addressed(place, utterances, names, language)
         )
-    return _find_somebody(text, rules)
+    # Where every noun has a capital, one says nothing of a name or a role.
+    return None if language.data.get("nouns", {}).get("capitals") else _find_somebody(text, rules)
 
 
 def _find_first(patterns: Iterable[str], text: str, rules: Mapping[str, Sequence[str]]) -> int | None:

@@ -1,0 +1,303 @@
+"""Minutes in six languages: the same small talk about a lamp, as people of each language would hold it."""
+
+from __future__ import annotations
+
+import datetime
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.meetings import meeting
+from whisperdiar.minutes.content import Minutes
+from whisperdiar.minutes.extract.acts import (
+    find_decisions,
+    find_undecided,
+    is_broken_off,
+    is_conditional,
+    states_decision,
+)
+from whisperdiar.minutes.extract.compose import minutes
+from whisperdiar.minutes.extract.features import extract
+from whisperdiar.minutes.extract.material import prepare
+from whisperdiar.minutes.language import language
+from whisperdiar.minutes.render import renderer
+from whisperdiar.minutes.template import template
+from whisperdiar.minutes.units import utterances
+from whisperdiar.options import MinutesOptions
+
+CODES = ("en", "ru", "de", "fr", "es", "uk")
+WEDNESDAY = datetime.date(2026, 11, 25)
+FRIDAY, MONDAY = datetime.date(2026, 11, 27), datetime.date(2026, 11, 30)
+
+NAMES = {
+    "en": ("Anna", "Boris", "Clara"),
+    "ru": ("Анна", "Борис", "Клара"),
+    "de": ("Anna", "Bernd", "Clara"),
+    "fr": ("Anne", "Bruno", "Claire"),
+    "es": ("Ana", "Bruno", "Clara"),
+    "uk": ("Анна", "Борис", "Клара"),
+}
+LINES = {
+    "en": (
+        (0, "Good morning everybody, on the agenda today we have the lamp and the catalogue."),
+        (0, "Um, the battery only lasts three hours, and that is not enough."),
+        (1, "With the rechargeable one we get eight hours, but it costs two euros more."),
+        (2, "The customers complained about the battery."),
+        (0, "Okay, then we take the rechargeable battery."),
+        (1, "Agreed."),
+        (0, "And the price, do we stay at twenty euros?"),
+        (2, "The price is an open question, we lack the figures from sales."),
+        (1, "I'll send you the figures by Friday."),
+        (0, "Clara, could you please prepare the draft of the catalogue?"),
+        (2, "Sure, by Monday."),
+        (0, "If we go with the rechargeable battery, the lamp gets heavier."),
+        (1, "I'll move on to my last slide."),
+        (0, "The question is whether the"),
+        (2, "Let's go with the blue colour."),
+        (1, "We still haven't decided who goes to the fair."),
+        (0, "The door is open, it is cold."),
+        (0, "Thanks, bye."),
+    ),
+    "ru": (
+        (0, "Добрый день всем, сегодня обсудим фонарь и каталог."),
+        (0, "Эм, батарейка держит только три часа, этого мало."),
+        (1, "С аккумулятором будет восемь часов, но он стоит на два евро дороже."),
+        (2, "Клиенты жаловались на батарейку."),
+        (0, "Тогда берём аккумулятор."),
+        (1, "Договорились."),
+        (0, "А цена, оставляем двадцать евро?"),
+        (2, "Вопрос цены пока открыт, нам не хватает цифр от продаж."),
+        (1, "Я пришлю цифры до пятницы."),
+        (0, "Клара, подготовь, пожалуйста, макет каталога."),
+        (2, "Хорошо, сделаю до понедельника."),
+        (0, "Если берём аккумулятор, фонарь станет тяжелее."),
+        (1, "Перехожу к последнему слайду."),
+        (0, "Вопрос в том, что"),
+        (2, "Мы решили оставить синий цвет."),
+        (1, "Мы ещё не решили, кто поедет на выставку."),
+        (0, "Дверь открыта, дует."),
+        (0, "Спасибо, до встречи."),
+    ),
+    "de": (
+        (0, "Guten Morgen zusammen, heute geht es um die Lampe und den Katalog."),
+        (0, "Ähm, die Batterie hält nur drei Stunden, das ist zu wenig."),
+        (1, "Mit dem Akku sind es acht Stunden, aber er kostet zwei Euro mehr."),
+        (2, "Die Kunden haben sich über die Batterie beschwert."),
+        (0, "Gut, dann nehmen wir den Akku."),
+        (1, "Einverstanden."),
+        (0, "Was ist mit dem Preis, bleiben wir bei zwanzig Euro?"),
+        (2, "Der Preis ist noch offen, da fehlen uns die Zahlen aus dem Vertrieb."),
+        (1, "Ich schicke dir die Zahlen bis Freitag."),
+        (0, "Clara, kannst du bitte den Entwurf für den Katalog vorbereiten?"),
+        (2, "Ja, mache ich bis Montag."),
+        (0, "Wenn wir den Akku nehmen, wird die Lampe schwerer."),
+        (1, "Ich gehe jetzt weiter zur letzten Folie."),
+        (0, "Die Frage ist, ob der"),
+        (2, "Wir haben uns auf die blaue Farbe geeinigt."),
+        (1, "Wir haben noch nicht entschieden, wer zur Messe fährt."),
+        (0, "Die Tür ist offen, es zieht."),
+        (0, "Danke, bis dann."),
+    ),
+    "fr": (
+        (0, "Bonjour à tous, à l'ordre du jour nous avons la lampe et le catalogue."),
+        (0, "Euh, la pile ne tient que trois heures, ce n'est pas assez."),
+        (1, "Avec la batterie on arrive à huit heures, mais elle coûte deux euros de plus."),
+        (2, "Les clients se sont plaints de la pile."),
+        (0, "Alors on prend la batterie."),
+        (1, "Ça marche."),
+        (0, "Et le prix, on reste à vingt euros ?"),
+        (2, "Le prix reste une question ouverte, il nous manque les chiffres du service commercial."),
+        (1, "Je t'envoie les chiffres pour vendredi."),
+        (0, "Claire, peux-tu préparer la maquette du catalogue, s'il te plaît ?"),
+        (2, "Oui, je m'en occupe avant lundi."),
+        (0, "Si on garde la batterie, la lampe sera plus lourde."),
+        (1, "Je passe à ma dernière diapo."),
+        (0, "La question est de savoir si la"),
+        (2, "On a décidé de garder la couleur bleue."),
+        (1, "On n'a pas encore décidé qui ira au salon."),
+        (0, "La porte est ouverte, il fait froid."),
+        (0, "Merci, à bientôt."),
+    ),
+    "es": (
+        (0, "Buenos días a todos, en el orden del día tenemos la lámpara y el catálogo."),
+        (0, "Eh, la pila dura solo tres horas, y eso es poco."),
+        (1, "Con la batería llegamos a ocho horas, pero cuesta dos euros más."),
+        (2, "Los clientes se han quejado de la pila."),
+        (0, "Entonces nos quedamos con la batería."),
+        (1, "De acuerdo."),
+        (0, "¿Y el precio, seguimos en veinte euros?"),
+        (2, "El precio sigue abierto, nos faltan las cifras del departamento comercial."),
+        (1, "Te envío las cifras antes del viernes."),
+        (0, "Clara, ¿puedes preparar el borrador del catálogo, por favor?"),
+        (2, "Sí, me encargo antes del lunes."),
+        (0, "Si cogemos la batería, la lámpara pesará más."),
+        (1, "Voy a pasar a la última diapositiva."),
+        (0, "La cuestión es si la"),
+        (2, "Hemos decidido mantener el color azul."),
+        (1, "Todavía no hemos decidido quién va a la feria."),
+        (0, "La puerta está abierta, hace frío."),
+        (0, "Gracias, hasta luego."),
+    ),
+    "uk": (
+        (0, "Добрий день усім, сьогодні обговоримо ліхтар і каталог."),
+        (0, "Ем, батарейка тримає лише три години, цього замало."),
+        (1, "З акумулятором буде вісім годин, але він коштує на два євро більше."),
+        (2, "Клієнти скаржилися на батарейку."),
+        (0, "Тоді беремо акумулятор."),
+        (1, "Домовилися."),
+        (0, "А ціна, залишаємо двадцять євро?"),
+        (2, "Питання ціни поки відкрите, нам бракує цифр від продажів."),
+        (1, "Я надішлю цифри до п'ятниці."),
+        (0, "Кларо, підготуй, будь ласка, макет каталогу."),
+        (2, "Добре, зроблю до понеділка."),
+        (0, "Якщо беремо акумулятор, ліхтар стане важчим."),
+        (1, "Переходжу до останнього слайда."),
+        (0, "Питання в тому, чи"),
+        (2, "Ми вирішили залишити синій колір."),
+        (1, "Ми ще не вирішили, хто поїде на виставку."),
+        (0, "Двері відкриті, дме."),
+        (0, "Дякую, до зустрічі."),
+    ),
+}
+TAKEN, COLOUR, OPEN, TRAVEL, PROMISE, REQUEST = 4, 14, 7, 15, 8, 9
+"""Lines that decide, leave something open, promise, and ask for something."""
+HYPOTHESIS, SLIDE, BROKEN, DOOR = 11, 12, 13, 16
+"""Lines that look like these, and are none."""
+
+
+def minutes_of(code: str) -> Minutes:
+    names = {f"SPEAKER_0{k}": name for k, name in enumerate(NAMES[code])}
+    return minutes(meeting(LINES[code], language=code, names=names), options=MinutesOptions(day=WEDNESDAY))
+
+
+def said(text: str, code: str, line: int) -> bool:
+    """Whether an item's text is of that line, which may have lost small words at its beginning."""
+    return " ".join(re.findall(r"\w+", text.lower())) in " ".join(re.findall(r"\w+", LINES[code][line][1].lower()))
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_what_is_decided_in_so_many_words_is_a_decision_and_a_hypothesis_is_none(code: str) -> None:
+    decided = [item.text for item in minutes_of(code).decisions]
+    for line in (TAKEN, COLOUR):
+        assert any(said(text, code, line) for text in decided), (line, decided)
+    for line in (HYPOTHESIS, OPEN, TRAVEL, SLIDE, BROKEN, DOOR):
+        assert not any(said(text, code, line) for text in decided), (line, decided)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_what_people_call_open_is_an_open_question_and_half_a_question_is_none(code: str) -> None:
+    asked = [item.text for item in minutes_of(code).questions]
+    for line in (OPEN, TRAVEL):
+        assert any(said(text, code, line) for text in asked), (line, asked)
+    for line in (BROKEN, DOOR, HYPOTHESIS, REQUEST, TAKEN):
+        assert not any(said(text, code, line) for text in asked), (line, asked)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_promises_and_requests_have_owners_and_days_and_the_next_slide_is_no_action(code: str) -> None:
+    made = minutes_of(code)
+    _, second, third = NAMES[code]
+    promise = [item for item in made.actions if said(item.text, code, PROMISE)]
+    request = [item for item in made.actions if said(item.text, code, REQUEST)]
+    assert [(item.owner, item.due and item.due.day) for item in promise] == [(second, FRIDAY)]
+    assert [(item.owner, item.due and item.due.day) for item in request] == [(third, MONDAY)]
+    for line in (SLIDE, HYPOTHESIS, DOOR, TAKEN):
+        assert not any(said(item.text, code, line) for item in made.actions), line
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_language_has_the_same_features_and_entries(code: str) -> None:
+    assert extract(utterances(meeting()), language(code)).names == extract(utterances(meeting()), language("en")).names
+    assert set(language("en").data) - set(language(code).data) <= {"capitals"}
+    for name, entries in language(code).data.items():
+        if isinstance(entries, list) and name != "capitals":
+            assert all(entry.strip() == entry and entry for entry in entries), name
+
+
+AGREED = {
+    "en": ("We should use the blue cover for all lamps from May.", "Okay, agreed."),
+    "ru": ("Давайте с мая все фонари в синем корпусе.", "Хорошо, договорились."),
+    "de": ("Wir nehmen ab Mai für alle Lampen das blaue Gehäuse.", "Gut, abgemacht."),
+    "fr": ("On prend le boîtier bleu pour toutes les lampes à partir de mai.", "Très bien, entendu."),
+    "es": ("Cogemos la carcasa azul para todas las lámparas desde mayo.", "Vale, de acuerdo."),
+    "uk": ("Давайте з травня всі ліхтарі в синьому корпусі.", "Добре, домовилися."),
+}
+
+
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("agrees", [True, False])
+def test_a_proposal_that_somebody_else_agrees_to_is_decided(code: str, agrees: bool) -> None:
+    proposal, answer = AGREED[code]
+    lines = [(2, LINES[code][3][1]), (0, proposal), (1, answer if agrees else LINES[code][2][1])]
+    material = prepare(meeting(lines, language=code), MinutesOptions())
+    decided = " ".join(material.utterances[place].text for place in find_decisions(material))
+    assert decided == (proposal if agrees else "")
+
+
+NOT_DECIDED = [
+    ("en", "If we go with the big one, it gets heavy."),
+    ("en", "We should not go with the big one."),
+    ("en", "We could go with the big one."),
+    ("en", "We haven't decided on the colour."),
+    ("de", "Wenn wir uns auf den Preis geeinigt haben, rufe ich an."),
+    ("de", "Wir haben uns noch nicht geeinigt."),
+    ("fr", "On n'a pas décidé de la couleur."),
+    ("fr", "Si on a décidé, on lance la production."),
+    ("es", "Todavía no hemos decidido el color."),
+    ("es", "Si hemos decidido el color, empezamos."),
+    ("ru", "Мы ещё не решили, какой цвет."),
+    ("uk", "Ми ще не вирішили, який колір."),
+    ("uk", "Якщо тоді беремо синій, буде дорожче."),
+]
+
+
+@pytest.mark.parametrize(("code", "text"), NOT_DECIDED)
+def test_conditions_denials_and_wishes_decide_nothing(code: str, text: str) -> None:
+    assert not states_decision(text, language(code))
+
+
+TO_BE_TALKED_ABOUT = [
+    ("en", "Today we have to decide on the battery and the price."),
+    ("ru", "Сегодня нам нужно решить вопрос с батареей и ценой."),
+    ("de", "Heute müssen wir über die Batterie und den Preis entscheiden."),
+    ("fr", "Aujourd'hui nous devons décider de la batterie et du prix."),
+    ("es", "Hoy tenemos que decidir la batería y el precio."),
+    ("uk", "Сьогодні нам треба вирішити питання з батареєю і ціною."),
+]
+
+
+@pytest.mark.parametrize(("code", "text"), TO_BE_TALKED_ABOUT)
+def test_the_agenda_is_no_open_question(code: str, text: str) -> None:
+    lines = [(0, text), (1, LINES[code][OPEN][1])]
+    material = prepare(meeting(lines, language=code), MinutesOptions())
+    found = {material.utterances[place].speaker for place in find_undecided(material)}
+    assert found == {"SPEAKER_01"}
+
+
+@given(st.sampled_from(CODES), st.text(max_size=80))
+def test_any_text_is_judged(code: str, text: str) -> None:
+    spoken = language(code)
+    first = spoken.data["hypotheses"][0]
+    assert is_conditional(f"{first} {text}", spoken)
+    assert not states_decision(f"{first} " + re.sub(r"[,.;:?!]", " ", text), spoken)
+    assert is_broken_off(f"{text} {spoken.data['unfinished'][0]}", spoken)
+
+
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("chosen", [(), (TAKEN,), (OPEN,), (PROMISE,), (OPEN, TAKEN), tuple(range(18))])
+def test_one_speaker_and_hardly_a_line_make_minutes(code: str, chosen: tuple[int, ...]) -> None:
+    made = minutes(
+        meeting([(0, LINES[code][line][1]) for line in chosen], language=code, names={"SPEAKER_00": NAMES[code][0]}),
+        options=MinutesOptions(day=WEDNESDAY),
+    )
+    assert len(made.participants) == min(len(chosen), 1)
+    # Nobody else is there to be asked: only who is named in the text may be another owner.
+    assert {item.owner for item in made.actions} <= {NAMES[code][0], None}
+    assert any(said(item.text, code, OPEN) for item in made.questions) == (OPEN in chosen)
+    assert any(said(item.text, code, TAKEN) for item in made.decisions) == (TAKEN in chosen)
+    for name in ("md", "html"):
+        text = renderer(name)(made, template(None, code))
+        assert isinstance(text, str)
+        assert not re.search(r"None\b(?! was found)", text)
