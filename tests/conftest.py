@@ -12,6 +12,8 @@ from hypothesis import settings
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["PYANNOTE_METRICS_ENABLED"] = "0"
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+# Messages are compared in English, whatever the language of the machine.
+os.environ["WHISPERDIAR_UI_LANGUAGE"] = "en"
 
 # Machines that run tests are busy: how long an example takes says nothing about the code.
 settings.register_profile("whisperdiar", deadline=None)

@@ -27,7 +27,15 @@ from whisperdiar.errors import InvalidOption
 NAME = "whisperdiar.toml"
 VARIABLE = "WHISPERDIAR_CONFIG"
 """Environment variable with the one file to read; empty for none."""
-_OTHER_VARIABLES = (VARIABLE, "WHISPERDIAR_CACHE", "WHISPERDIAR_DEBUG", "WHISPERDIAR_LLM_KEY")
+_OTHER_VARIABLES = (
+    VARIABLE,
+    "WHISPERDIAR_UI_LANGUAGE",
+    "WHISPERDIAR_CACHE",
+    "WHISPERDIAR_DEBUG",
+    "WHISPERDIAR_LLM_KEY",
+)
+_OF_ALL_MESSAGES = ("ui_language", "ui-language")
+"""Keys that `whisperdiar.cli.language` has read before."""
 _OF_THE_USER_ALONE = ("llm",)
 """What a project's file must not set, as folders come from anywhere: to whom a transcript is sent."""
 
@@ -104,14 +112,20 @@ def find_files() -> list[File]:
     Raises:
         InvalidOption: one cannot be read.
     """
+    project = None if os.environ.get(VARIABLE) is not None else _project_path()
+    return [File(path, read(path), of_project=path == project) for path in find_paths()]
+
+
+def find_paths() -> list[str]:
+    """Where the configuration files lie that hold here, the one that wins last; the user's may be the project's."""
     named = os.environ.get(VARIABLE)
     if named is not None:
-        return [_read(named, of_project=False)] if named else []
+        return [named] if named else []
     user = user_path()
-    found = [_read(user, of_project=False)] if os.path.isfile(user) else []
+    found = [user] if os.path.isfile(user) else []
     project = _project_path()
     if project is not None and not (found and os.path.samefile(project, user)):
-        found.append(_read(project, of_project=True))
+        found.append(project)
     return found
 
 
@@ -142,12 +156,18 @@ def _project_path() -> str | None:
         folder = above
 
 
-def _read(path: str, *, of_project: bool) -> File:
+def read(path: str) -> dict[str, Any]:
+    """What a configuration file holds.
+
+    Raises:
+        InvalidOption: it cannot be read.
+    """
     toml: Any = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
 
     try:
         with open(path, "rb") as stream:
-            return File(path, toml.load(stream), of_project)
+            found: dict[str, Any] = toml.load(stream)
+            return found
     except OSError as error:
         raise InvalidOption(f"{path}: it cannot be read ({error.strerror}); check the name") from error
     except (toml.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -157,7 +177,8 @@ def _read(path: str, *, of_project: bool) -> File:
 def _table_of(file: File, context: click.Context) -> dict[str, Any]:
     """What a file says to a command: keys of all commands, and those of its own table, which win."""
     words = context.command_path.split()[1:] or [context.command.name or ""]
-    common = {key: value for key, value in file.values.items() if key not in _command_names()}
+    others = (*_command_names(), *_OF_ALL_MESSAGES)
+    common = {key: value for key, value in file.values.items() if key not in others}
     table: Any = file.values
     for word in words:
         table = table.get(word) if isinstance(table, dict) else None
