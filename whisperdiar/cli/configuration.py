@@ -23,6 +23,7 @@ from click.core import ParameterSource
 
 from whisperdiar.cli.declarations import PREFIX, Option, describe_source
 from whisperdiar.errors import InvalidOption
+from whisperdiar.text.messages import _
 
 NAME = "whisperdiar.toml"
 VARIABLE = "WHISPERDIAR_CONFIG"
@@ -81,7 +82,11 @@ def _preset(name: Any, path: str) -> Mapping[str, Any]:
     if name is None:
         return {}
     if not isinstance(name, str) or name not in PRESETS:
-        raise InvalidOption(f"{path}: preset {name!r}: choose one of {', '.join(PRESETS)}")
+        raise InvalidOption(
+            _("{path}: preset {name!r}: choose one of {presets}").format(
+                path=path, name=name, presets=", ".join(PRESETS)
+            )
+        )
     return PRESETS[name].values
 
 
@@ -169,9 +174,13 @@ def read(path: str) -> dict[str, Any]:
             found: dict[str, Any] = toml.load(stream)
             return found
     except OSError as error:
-        raise InvalidOption(f"{path}: it cannot be read ({error.strerror}); check the name") from error
+        raise InvalidOption(
+            _("{path}: it cannot be read ({strerror}); check the name").format(path=path, strerror=error.strerror)
+        ) from error
     except (toml.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidOption(f"{path}: this is not TOML ({error}); write KEY = VALUE, texts in quotes") from error
+        raise InvalidOption(
+            _("{path}: this is not TOML ({error}); write KEY = VALUE, texts in quotes").format(path=path, error=error)
+        ) from error
 
 
 def _table_of(file: File, context: click.Context) -> dict[str, Any]:
@@ -186,7 +195,12 @@ def _table_of(file: File, context: click.Context) -> dict[str, Any]:
     found = {key.replace("_", "-"): value for key, value in (*common.items(), *own.items())}
     for key in _OF_THE_USER_ALONE if file.of_project else ():
         if found.pop(key, None) is not None:
-            _warn(f"{file.path}: {key} counts in your own {user_path()} only", context)
+            _warn(
+                _("{path}: {key} counts in your own {user_path} only").format(
+                    path=file.path, key=key, user_path=user_path()
+                ),
+                context,
+            )
     return found
 
 
@@ -199,11 +213,22 @@ def _warn_of_unknown(
     common = {key.replace("_", "-") for key in file.values if key not in _command_names()}
     for key in unknown:
         if key not in common:
-            _warn(f"{file.path}: no option {key!r}{_nearest(key, options)}", context)
+            _warn(
+                _("{path}: no option {key!r}{nearest}").format(path=file.path, key=key, nearest=_nearest(key, options)),
+                context,
+            )
         elif key not in every and isinstance(table[key], dict):
-            _warn(f"{file.path}: no command [{key}]{_nearest(key, _command_names())}", context)
+            _warn(
+                _("{path}: no command [{key}]{nearest}").format(
+                    path=file.path, key=key, nearest=_nearest(key, _command_names())
+                ),
+                context,
+            )
         elif key not in every:
-            _warn(f"{file.path}: no option {key!r}{_nearest(key, every)}", context)
+            _warn(
+                _("{path}: no option {key!r}{nearest}").format(path=file.path, key=key, nearest=_nearest(key, every)),
+                context,
+            )
 
 
 def _nearest(word: str, known: Any) -> str:
@@ -245,14 +270,20 @@ def _as_typed(value: Any, option: Option, origin: str) -> Any:
     """A value of TOML as if it had been typed, so that it is read and refused alike."""
     if option.is_flag:
         if not isinstance(value, bool):
-            raise InvalidOption(f"{origin}: {option.key} = {value!r}: write true or false")
+            raise InvalidOption(
+                _("{origin}: {key} = {value!r}: write true or false").format(origin=origin, key=option.key, value=value)
+            )
         return value
     if option.multiple:
         if isinstance(value, dict):
             return [f"{key}={_text(item)}" for key, item in value.items()]
         return [_text(item) for item in (value if isinstance(value, list) else [value])]
     if isinstance(value, (bool, list, dict)):
-        raise InvalidOption(f"{origin}: {option.key} = {value!r}: write one text or number")
+        raise InvalidOption(
+            _("{origin}: {key} = {value!r}: write one text or number").format(
+                origin=origin, key=option.key, value=value
+            )
+        )
     return _text(value)
 
 
@@ -277,7 +308,12 @@ def warn_of_variables(context: click.Context) -> None:
     }
     for name in sorted(os.environ):
         if name.startswith(PREFIX) and name not in known | own and name not in _OTHER_VARIABLES:
-            _warn(f"environment variable {name}: no option of this name{_nearest(name, known | own)}", context)
+            _warn(
+                _("environment variable {name}: no option of this name{nearest}").format(
+                    name=name, nearest=_nearest(name, known | own)
+                ),
+                context,
+            )
 
 
 def show(context: click.Context, command: click.Command, preset: str | None) -> None:

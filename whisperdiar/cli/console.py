@@ -334,7 +334,7 @@ def write_stdout(text: str | bytes) -> None:
     On a terminal it is made `printable`; a file or a program gets every byte.
     """
     if sys.stdout is None:
-        raise OutputError("standard output is closed; name a file with -o")
+        raise OutputError(_("standard output is closed; name a file with -o"))
     try:
         if isinstance(text, str) and sys.stdout.isatty():
             text = printable(text)
@@ -343,4 +343,6 @@ def write_stdout(text: str | bytes) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise OutputError(f"standard output cannot be written: {error.strerror}; name a file with -o") from error
+        raise OutputError(
+            _("standard output cannot be written: {strerror}; name a file with -o").format(strerror=error.strerror)
+        ) from error
