@@ -29,7 +29,7 @@ import numpy as np
 import torch
 
 from benchmarks.diarization import references
-from benchmarks.scoring import annotation, score
+from benchmarks.scoring import score
 from tests import onnx_models
 from whisperdiar import load
 from whisperdiar.diarization.onnx import Backend
@@ -99,7 +99,7 @@ def main() -> int:
         row, found = [seconds], [theirs]
         for number, backend in enumerate(ours):
             result, taken = timed(lambda b=backend, a=audio, s=speech: b.diarize(a, speech=s, speakers=chosen.speakers))
-            parts = score(theirs.turns, result.turns, speech[0]) if annotation(theirs.turns) else {}
+            parts = score(theirs.turns, result.turns, speech[0]) if theirs.turns else {}
             wrong = sum(value for part, value in parts.items() if part != "total")
             errors[number] += wrong, parts.get("total", 0.0)
             row += [100 * wrong / max(parts.get("total", 0.0), 1e-9)] if theirs.turns else [100.0 * bool(result.turns)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +9,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from benchmarks.scoring import Utterance
-from whisperdiar.formats import rttm
+from whisperdiar.datasets import read_manifest, read_turns, read_uem
 from whisperdiar.types import Span, Turn
 
 
@@ -36,31 +35,22 @@ class Recording:
 
 
 def recordings(corpus: Path, patterns: Sequence[str]) -> list[Recording]:
-    """What the manifest lists, with references read."""
-    listed = json.loads((corpus / "manifest.json").read_text("utf-8"))["recordings"]
+    """What a manifest lists (a file, or the ``manifest.json`` of a folder), with references read."""
     found = []
-    for entry in listed:
-        if not any(fnmatch(entry["id"], pattern) for pattern in patterns):
+    for entry in read_manifest(corpus / "manifest.json" if corpus.is_dir() else corpus):
+        if not any(fnmatch(entry.id, pattern) for pattern in patterns):
             continue
-        files = {kind: corpus / name for kind, name in entry["refs"].items()}
-        language = re.match(r"[a-z]{2,3}\b", str(entry["language"]).lower())
-        own = Recording(
-            name=entry["id"],
-            path=corpus / entry["file"],
-            kind=entry["kind"].partition(":")[0],
-            language=language[0] if language else "en",
-        )
-        if "stm" in files:
-            own = replace(own, said=utterances(files["stm"].read_text("utf-8")), timed=True)
-        elif "txt" in files:
-            text = " ".join(files["txt"].read_text("utf-8").split())
-            own = replace(own, said=(Utterance("reference", 0.0, float(entry["duration_s"]), text),))
-        if "rttm" in files:
-            turns = rttm.loads(files["rttm"].read_text("utf-8"), tolerance=rttm.TOLERANT).turns
-            own = replace(own, turns=turns)
-        if "uem" in files:
-            _, _, start, end = files["uem"].read_text("utf-8").split()[:4]
-            own = replace(own, scored=Span(float(start), float(end)))
+        own = Recording(entry.id, entry.audio, entry.kind or "recording", entry.language or "en")
+        if entry.words is not None and entry.words.suffix == ".txt":
+            text = " ".join(entry.words.read_text("utf-8").split())
+            own = replace(own, said=(Utterance("reference", 0.0, entry.duration or 0.0, text),))
+        elif entry.words is not None:
+            own = replace(own, said=utterances(entry.words.read_text("utf-8")), timed=True)
+        turns, uem = read_turns(entry), read_uem(entry)
+        if turns is not None:
+            own = replace(own, turns=turns.turns)
+        if uem:
+            own = replace(own, scored=Span(uem[0].start, uem[-1].end))
         found.append(own)
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 import pytest
@@ -14,6 +15,12 @@ os.environ["PYANNOTE_METRICS_ENABLED"] = "0"
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 # Messages are compared in English, whatever the language of the machine.
 os.environ["WHISPERDIAR_UI_LANGUAGE"] = "en"
+
+# Tests in the background (a shell's &, nohup) ignore these signals, and so would the processes that tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Machines that run tests are busy: how long an example takes says nothing about the code.
 settings.register_profile("whisperdiar", deadline=None)

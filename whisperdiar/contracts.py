@@ -155,6 +155,16 @@ class BaseBackend(Generic[SettingsT]):
             InvalidOption: settings that the model, or a device that this machine, does not have.
         """
 
+    def reconfigure(self, settings: SettingsT) -> Any:
+        """The same backend with other settings, of which only those that its `tunable` lists may differ."""
+        return type(self)(settings, runtime=self.runtime)
+
+    def remember(self) -> None:
+        """From now on a network that hears the same sound again gives the answer that it gave before, from memory.
+
+        For searches over settings that come after the networks; without a network there is nothing to do.
+        """
+
     def record(self) -> BackendRecord:
         """What does the work, for the provenance of the result; there is one before `prepare` as well."""
         return BackendRecord(self.name)
@@ -183,6 +193,11 @@ class LoadingBackend(BaseBackend[SettingsT], Generic[SettingsT, LoadedT]):
         if self._loaded is None:
             self._loaded = self._load(progress)
         return self._loaded
+
+    def reconfigure(self, settings: SettingsT) -> Any:
+        made = type(self)(settings, runtime=self.runtime)
+        made._loaded = self._loaded
+        return made
 
     def prepare(self, *, progress: Progress = no_progress) -> None:
         self._require(progress)

@@ -60,6 +60,7 @@ def test_length_date_language_and_template_are_used(cli: Cli, source: Path, tmp_
     assert "## Решения" in cli("minutes", source, "--template", "ru").out
     assert "## Решения" in cli("minutes", kept(tmp_path / "ru.json", russian())).out
     assert "neutral" not in cli("minutes", source, "--language", "ja").out
+    assert "no cue phrases are known for ja" in cli("minutes", source, "--language", "ja").err
 
 
 def test_a_recording_is_transcribed_first(cli: Cli, short: Path, tmp_path: Path) -> None:
@@ -81,7 +82,7 @@ def test_a_recording_is_transcribed_first(cli: Cli, short: Path, tmp_path: Path)
         (("-o", "a.md", "-o", "./a.md"), "given twice"),
         (("--date", "tomorrow"), "YYYY-MM-DD"),
         (("--media", "javascript:alert(1)"), "https://"),
-        (("--template", "klingon"), "en, ru"),
+        (("--template", "klingon"), "de, en, es, fr, ru, uk"),
         (("--llm", "localhost:11434"), "http://localhost:11434/v1"),
         (("--llm", "http://me:pw@x.org"), "WHISPERDIAR_LLM_KEY"),
         (("--llm-model", "x"), "--llm"),

@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from whisperdiar.frameworks.installation import import_failure, is_installed, readiness
+from whisperdiar.frameworks.installation import import_failures, is_installed, readiness
 from whisperdiar.registry import STAGES, available, load
 
 BROKEN = {
@@ -28,14 +28,34 @@ def test_why_a_library_cannot_be_imported_is_found_in_a_process_of_its_own(
 ) -> None:
     (tmp_path / f"library_that_{name}.py").write_text(text, encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    failure = import_failure(f"library_that_{name}")
+    found = dict(import_failures(["json", f"library_that_{name}", "csv"]))
+    failure = found.pop(f"library_that_{name}")
     assert failure is not None
     assert said in failure
     assert "\n" not in failure
+    assert found == {"json": None, "csv": None}, "those before and after it are told for themselves"
 
 
-def test_a_library_that_works_has_no_failure() -> None:
-    assert import_failure("json") is None
+def test_libraries_that_work_have_no_failure_and_share_a_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "processes.txt"
+    for name in ("first", "second"):
+        text = f"import os\nprint('whisperdiar is told this')\nopen({str(log)!r}, 'a').write(f'{{os.getpid()}}\\n')"
+        (tmp_path / f"library_{name}.py").write_text(text, encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert dict(import_failures(["library_first", "library_second"])) == {"library_first": None, "library_second": None}
+    first, second = log.read_text("utf-8").splitlines()
+    assert first == second
+
+
+def test_a_library_that_fails_after_another_alone_is_judged_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "import sys\nassert 'csv' not in sys.modules"
+    (tmp_path / "library_of_its_own.py").write_text(text, encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert dict(import_failures(["csv", "library_of_its_own"])) == {"csv": None, "library_of_its_own": None}
 
 
 def test_a_namespace_alone_is_no_installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -288,6 +288,20 @@ def test_topics_part_where_the_words_change() -> None:
     assert "hotel" in found[1].title.lower()
 
 
+def test_titles_are_noun_phrases_and_those_of_the_agenda_first() -> None:
+    lines = [
+        (0, "Today we talk about the garden fence and the water tank."),
+        (1, "I eat in July, and you eat in July, please."),
+        (0, "Please eat, they eat the soup, we eat and go."),
+        (1, "The garden fence is old, and a garden fence is not easy to paint."),
+        (0, "It is easy to paint, easy to clean, easy to see."),
+        (1, "Our garden fence needs paint."),
+    ]
+    (topic,) = find_topics(utterances(meeting(lines)), EN)
+    assert topic.title.startswith("Garden fence")
+    assert not {"eat", "please", "easy"} & set(topic.title.lower().replace(",", "").split())
+
+
 @given(transcripts)
 def test_topics_follow_each_other_without_holes(transcript: Transcript) -> None:
     items = utterances(transcript)

@@ -77,17 +77,20 @@ def apply(context: click.Context) -> None:
 
 
 def _preset(name: Any, path: str) -> Mapping[str, Any]:
-    from whisperdiar.cli.presets import PRESETS
+    from whisperdiar.cli.presets import PRESETS, find
 
     if name is None:
         return {}
-    if not isinstance(name, str) or name not in PRESETS:
+    if not isinstance(name, str):
         raise InvalidOption(
             _("{path}: preset {name!r}: choose one of {presets}").format(
                 path=path, name=name, presets=", ".join(PRESETS)
             )
         )
-    return PRESETS[name].values
+    try:
+        return find(name).values
+    except InvalidOption as error:
+        raise InvalidOption(f"{path}: {error}") from error
 
 
 def apply_preset(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
@@ -99,14 +102,15 @@ def apply_preset(context: click.Context, parameter: click.Parameter, value: str 
         ParameterSource.ENVIRONMENT,
     ):
         return value  # `apply` has done it, below the options of the same file
-    from whisperdiar.cli.presets import PRESETS
+    from whisperdiar.cli.presets import find
 
+    values = find(value).values
     origins = context.meta.setdefault("whisperdiar.origins", {})
     context.default_map = dict(context.default_map or {})
     for item in context.command.params:
-        if isinstance(item, Option) and item.key in PRESETS[value].values:
+        if isinstance(item, Option) and item.key in values:
             name = item.name or ""
-            context.default_map[name] = _as_typed(PRESETS[value].values[item.key], item, f"preset {value}")
+            context.default_map[name] = _as_typed(values[item.key], item, f"preset {value}")
             origins[name] = f"preset {value}"
     return value
 
@@ -161,8 +165,17 @@ def _project_path() -> str | None:
         folder = above
 
 
+def read_values(path: str) -> dict[str, Any]:
+    """What a file of TOML holds, with dashes in its keys.
+
+    Raises:
+        InvalidOption: it cannot be read.
+    """
+    return {key.replace("_", "-"): value for key, value in read(path).items()}
+
+
 def read(path: str) -> dict[str, Any]:
-    """What a configuration file holds.
+    """What a configuration file holds, as it is.
 
     Raises:
         InvalidOption: it cannot be read.

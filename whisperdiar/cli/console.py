@@ -31,6 +31,8 @@ STAGE_TITLES = {
     "clips": "writing clips",
     "minutes": "asking the language model",
     "embed": "copying the video",
+    "finetune": "fine-tuning",
+    "tune": "trying settings",
 }
 
 

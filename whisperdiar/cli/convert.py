@@ -103,7 +103,8 @@ def convert(
         else:
             _cut(media, transcript, clips, console)
     if wanted is not None and media is not None:
-        code = write_muxed(transcript, media, wanted, write, console) or code
+        muxed = write_muxed(transcript, media, wanted, write, console)
+        code = code or muxed
     if not (transcript.words or transcript.turns):
         console.error(_("{source}: there are no words in it; is it the right file?").format(source=source))
         code = code or EMPTY

@@ -16,7 +16,7 @@ from whisperdiar import models as store
 from whisperdiar.cli.console import write_stdout
 from whisperdiar.cli.errors import FAILED, explain
 from whisperdiar.errors import BackendMissing, InvalidOption, ModelUnavailable, UnsupportedRequest
-from whisperdiar.frameworks.installation import LIBRARIES, import_failure, installed_libraries, readiness
+from whisperdiar.frameworks.installation import LIBRARIES, import_failures, installed_libraries, readiness
 from whisperdiar.frameworks.torch import find_torch_mismatch, reinstall_command
 from whisperdiar.media import load as load_media
 from whisperdiar.options import Runtime
@@ -65,10 +65,11 @@ def libraries() -> Iterator[Finding]:
             ),
         )
     failed = False
-    for module, version in installed_libraries().items():
+    versions = installed_libraries()
+    for module, cause in import_failures(versions):
         if failed and mismatch is not None:  # all that imports torchaudio fails alike
-            continue
-        cause = import_failure(module)
+            break
+        version = versions[module]
         subject = f"library {LIBRARIES[module]}"
         if cause is None:
             yield Finding("ok", subject, _("{version} imports").format(version=version))

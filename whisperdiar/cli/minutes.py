@@ -89,6 +89,12 @@ class Writer:
     def _make(self, transcript: Transcript) -> Minutes:
         material = prepare(transcript, self.options)
         plain = compose(material, self.options)
+        if plain.language is not None and not material.spoken.cues:
+            self.console.note(
+                _("no cue phrases are known for {language}: few decisions and no owners are found").format(
+                    language=plain.language
+                )
+            )
         if any(item.due is not None for item in plain.actions) and self.options.day and not dates.has_parser():
             self.console.warn(_('some dates stay words; to have them read, run: pip install "whisperdiar[minutes]"'))
         if self.llm is None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from whisperdiar.cli.console import Console
-from whisperdiar.cli.errors import FAILED, OK, report
+from whisperdiar.cli.errors import EMPTY, FAILED, OK, report
 from whisperdiar.errors import InvalidOption
 from whisperdiar.media.burn import check_burn
 from whisperdiar.options import WriteOptions
@@ -56,7 +56,7 @@ def mux_request(
 def write_muxed(
     transcript: Transcript, media: Path, wanted: MuxRequest, options: WriteOptions, console: Console
 ) -> int:
-    """Write the copies; every error becomes one line. Returns the exit code."""
+    """Write the copies; every error becomes one line. Returns the exit code: `EMPTY` where there is nothing to show."""
     code = OK if wanted.output is None else _write_track(transcript, media, wanted, wanted.output, options, console)
     if wanted.burnt is None:
         return code
@@ -66,8 +66,13 @@ def write_muxed(
         )
     except Exception as error:  # the transcript's own outputs are there, or still to be written
         report(error, console, about=str(wanted.burnt))
-        return FAILED
+        return _failure(transcript)
     return code
+
+
+def _failure(transcript: Transcript) -> int:
+    """What a copy that is not written ends with: as every output, with `EMPTY` where no word is in the transcript."""
+    return FAILED if any(segment.text for segment in transcript.segments) else EMPTY
 
 
 def _write_track(
@@ -85,7 +90,7 @@ def _write_track(
         )
     except Exception as error:  # the transcript's own outputs are there, or still to be written
         report(error, console, about=str(output))
-        return FAILED
+        return _failure(transcript)
     for note in notes:
         console.warn(f"{output}: {note}")
     return OK

@@ -207,7 +207,8 @@ def _without_clips(inputs: Sequence[Path], clips: Path | None, *, overwrite: boo
     if twice:
         raise InvalidOption(
             _(
-                "--clips: the clips of {twice} and {twice_2} would have the same names; run them separately, into different folders"
+                "--clips: the clips of {twice} and {twice_2} would have the same names; "
+                "run them separately, into different folders"
             ).format(twice=twice[0], twice_2=twice[1])
         )
     done = [path for path in inputs if not overwrite and has_clips(clips, recording_id(path))]
@@ -339,7 +340,7 @@ def _write_all(
             keep_transcript(transcript, console)
         if not failed:
             others += job.mux.outputs
-        code = failed or code
+        code = code or failed
     if job.clips is not None and work.clips and not lost:
         try:
             with console.timed("clips"):
@@ -397,7 +398,7 @@ def write_targets(
     failed: list[OutputResult] = []
     gone: BrokenPipeError | None = None
     results = write_outputs(transcript, targets, options=options, media=media, write_stream=write_stdout)
-    for _ in targets:
+    for _target in targets:
         signals.check()
         result = next(results)
         for remark in result.remarks:

@@ -1,7 +1,7 @@
 """Installation state: which libraries fit each other, and which backends can run (nothing is fetched).
 
-`readiness` looks only at what is installed and what lies in the model cache; `import_failure` imports a library in a
-process of its own, because a library that does not fit another one may end the process instead of raising.
+`readiness` looks only at what is installed and what lies in the model cache; `import_failures` imports libraries in
+another process, because a library that does not fit another one may end the process instead of raising.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -39,6 +39,7 @@ LIBRARIES: Mapping[str, str] = {
 """The modules that do the work and the packages that bring them; core first, then what others import."""
 
 _IMPORT_LIMIT_S = 300
+_IMPORTED = "whisperdiar: imported"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +124,29 @@ def installed_libraries() -> dict[str, str]:
     return found
 
 
-def import_failure(module: str) -> str | None:
-    """Why a module cannot be imported, found out in a process of its own; None where it can."""
-    code = f"import {module}"
+def import_failures(modules: Iterable[str]) -> Iterator[tuple[str, str | None]]:
+    """Each module, and why it cannot be imported; None where it can.
+
+    One process imports them in turn, since most of them import PyTorch, which takes seconds each time. What follows a
+    module that fails is imported in a new process: the failure may have ended the process, or left halves behind.
+    """
+    waiting = list(modules)
+    while waiting:
+        imported, cause = _import_in_turn(waiting)
+        yield from ((module, None) for module in waiting[:imported])
+        if cause is not None:
+            # Alone again: what was imported before may have broken it, and a user imports it alone.
+            cause = _import_in_turn([waiting[imported]])[1] if imported else cause
+            yield waiting[imported], cause
+            imported += 1
+        waiting = waiting[imported:]
+
+
+def _import_in_turn(modules: Sequence[str]) -> tuple[int, str | None]:
+    """How many modules one new process imports, and what went wrong with the next; None where all are imported."""
+    # What libraries print themselves is told apart by the mark.
+    code = f"import importlib\nfor name in {list(modules)!r}:\n    importlib.import_module(name)\n"
+    code += f"    print({_IMPORTED!r}, flush=True)"
     environment = {**VARIABLES, **os.environ, "HF_HUB_OFFLINE": "1"}
     try:
         done = subprocess.run(
@@ -138,14 +159,17 @@ def import_failure(module: str) -> str | None:
             timeout=_IMPORT_LIMIT_S,
             check=False,
         )
-    except subprocess.TimeoutExpired:
-        return f"its import takes longer than {_IMPORT_LIMIT_S} s"
+    except subprocess.TimeoutExpired as error:
+        shown = error.stdout or b""
+        said = shown.decode(errors="replace") if isinstance(shown, bytes) else shown
+        return said.count(_IMPORTED), f"its import takes longer than {_IMPORT_LIMIT_S} s"
     except OSError as error:
-        return summarise_error(error)
-    if done.returncode == 0:
-        return None
+        return 0, summarise_error(error)
+    imported = min(done.stdout.count(_IMPORTED), len(modules))
+    if imported == len(modules):  # what happens to the process afterwards is no failure of an import
+        return imported, None
     if done.returncode < 0:
-        return f"its import ends the process with signal {-done.returncode}"
+        return imported, f"its import ends the process with signal {-done.returncode}"
     lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
     raised = [line for line in lines if re.match(r"[A-Za-z_.]*(Error|Exception|Exit)\b", line)]
-    return (raised or lines or [f"its import ends the process with exit code {done.returncode}"])[-1][:240]
+    return imported, (raised or lines or [f"its import ends the process with exit code {done.returncode}"])[-1][:240]

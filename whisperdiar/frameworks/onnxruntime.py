@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -115,6 +116,7 @@ class Session:
         options.log_severity_level = 4  # what fails is told once, by us
         chosen, self.device = choose_providers(runtime)
         self._name, self._remedy = name, remedy
+        self._answers: dict[bytes, list[Array]] | None = None
         try:
             self._session: Any = onnxruntime.InferenceSession(
                 model if isinstance(model, bytes) else str(model), sess_options=options, providers=chosen
@@ -162,7 +164,22 @@ class Session:
     def _cast_inputs(self, key: str, values: NDArray[Any]) -> NDArray[Any]:
         return values.astype(np.float16) if self.inputs[key][0] == "tensor(float16)" else values
 
+    def remember(self) -> None:
+        """Keep every answer from now on, and give it again for the same input."""
+        self._answers = {} if self._answers is None else self._answers
+
     def _run(self, outputs: list[str] | None, feeds: dict[str, NDArray[Any]]) -> list[Array]:
+        if self._answers is None:
+            return self._compute(outputs, feeds)
+        digest = hashlib.blake2b(repr((outputs, [(key, item.shape) for key, item in feeds.items()])).encode())
+        for item in feeds.values():
+            digest.update(item.tobytes())
+        key = digest.digest()
+        if key not in self._answers:
+            self._answers[key] = self._compute(outputs, feeds)
+        return [item.copy() for item in self._answers[key]]
+
+    def _compute(self, outputs: list[str] | None, feeds: dict[str, NDArray[Any]]) -> list[Array]:
         try:
             found: list[Array] = self._session.run(outputs, feeds)
         except Exception as error:  # as above

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from whisperdiar.options.editing import EditOptions, KeepOptions
     from whisperdiar.options.embedding import EMBEDDING_CLUSTERINGS, EmbeddingSettings
     from whisperdiar.options.energy import EnergySettings
+    from whisperdiar.options.finetuning import FinetuningSettings
     from whisperdiar.options.minutes import LlmOptions, MinutesOptions
     from whisperdiar.options.nemotron import NEMOTRON_MODES, NEMOTRON_PRECISIONS, NemotronSettings
     from whisperdiar.options.onnx import OnnxSettings
@@ -53,9 +54,11 @@ if TYPE_CHECKING:
         Runtime,
         check_device,
     )
+    from whisperdiar.options.scoring import PROTOCOLS, Protocol, ScoreOptions
     from whisperdiar.options.sortformer import LATENCIES, POSTPROCESSING, PostProcessing, SortformerSettings, Streaming
     from whisperdiar.options.statistics import StatisticsOptions
     from whisperdiar.options.subtitles import SubtitleOptions, SubtitleRules
+    from whisperdiar.options.tuning import TuningSettings
     from whisperdiar.options.vad import VadSettings
     from whisperdiar.options.whisper import WhisperSettings
 
@@ -86,6 +89,7 @@ _HOMES = {
         "EmbeddingSettings",
     ),
     "energy": ("EnergySettings",),
+    "finetuning": ("FinetuningSettings",),
     "minutes": (
         "LlmOptions",
         "MinutesOptions",
@@ -131,11 +135,13 @@ _HOMES = {
         "SortformerSettings",
         "Streaming",
     ),
+    "scoring": ("PROTOCOLS", "Protocol", "ScoreOptions"),
     "statistics": ("StatisticsOptions",),
     "subtitles": (
         "SubtitleOptions",
         "SubtitleRules",
     ),
+    "tuning": ("TuningSettings",),
     "vad": ("VadSettings",),
     "whisper": ("WhisperSettings",),
 }
@@ -157,6 +163,7 @@ __all__ = [
     "PLOT_KINDS",
     "PLOT_LANGUAGES",
     "POSTPROCESSING",
+    "PROTOCOLS",
     "SAMPLE_RATE_HZ",
     "SPEAKER_STYLES",
     "TEMPLATES",
@@ -170,6 +177,7 @@ __all__ = [
     "EmbeddingSettings",
     "EnergySettings",
     "FileSettings",
+    "FinetuningSettings",
     "KeepOptions",
     "LlmOptions",
     "MinutesOptions",
@@ -179,17 +187,20 @@ __all__ = [
     "PlotOptions",
     "PocketSphinxSettings",
     "PostProcessing",
+    "Protocol",
     "PyannoteSettings",
     "PyannoteVadSettings",
     "RefinementSettings",
     "RttmTolerance",
     "Runtime",
+    "ScoreOptions",
     "SegmentationOptions",
     "SortformerSettings",
     "StatisticsOptions",
     "Streaming",
     "SubtitleOptions",
     "SubtitleRules",
+    "TuningSettings",
     "VadSettings",
     "WhisperSettings",
     "WriteOptions",

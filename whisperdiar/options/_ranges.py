@@ -6,10 +6,18 @@ import math
 from collections.abc import Collection
 from dataclasses import fields
 from numbers import Real
-from typing import Any
+from typing import Any, NamedTuple
 
 from whisperdiar.errors import InvalidOption
 from whisperdiar.text.messages import _
+
+
+class TunableRange(NamedTuple):
+    """Where `whisperdiar tune` looks for a setting: from `low` to `high` by steps."""
+
+    low: float
+    high: float
+    step: float
 
 
 def check_numbers(settings: Any, *, may_be_negative: Collection[str] = ()) -> None:

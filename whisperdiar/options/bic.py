@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from whisperdiar.errors import InvalidOption
-from whisperdiar.options._ranges import check_numbers
+from whisperdiar.options._ranges import TunableRange, check_numbers
 from whisperdiar.text.messages import _
 
 
@@ -29,6 +31,13 @@ class BicSettings:
         boundary_reach: a change moves to the lowest energy within so many seconds; 0 leaves it.
     """
 
+    tunable: ClassVar[Mapping[str, TunableRange]] = {
+        "cluster_lambda": TunableRange(0.1, 1.0, 0.03),
+        "tolerance": TunableRange(0.0, 2.0, 0.1),
+        "change_penalty": TunableRange(50.0, 500.0, 25.0),
+        "pause_penalty": TunableRange(0.0, 200.0, 10.0),
+    }
+
     coefficients: int = 13
     window: float = 2.5
     neighbour_lambda: float = 0.2
@@ -46,7 +55,8 @@ class BicSettings:
         if self.coefficients < 2 or self.gaussians < 1 or self.iterations < 1 or self.rounds < 0:
             raise InvalidOption(
                 _(
-                    "coefficients {coefficients}, gaussians {gaussians}, iterations {iterations}, rounds {rounds}: give at least 2, 1, 1 and 0"
+                    "coefficients {coefficients}, gaussians {gaussians}, iterations {iterations}, rounds {rounds}: "
+                    "give at least 2, 1, 1 and 0"
                 ).format(
                     coefficients=self.coefficients,
                     gaussians=self.gaussians,
@@ -63,7 +73,8 @@ class BicSettings:
         if min(self.tolerance, self.change_penalty, self.pause_penalty, self.boundary_reach) < 0:
             raise InvalidOption(
                 _(
-                    "tolerance {tolerance}, change_penalty {change_penalty}, pause_penalty {pause_penalty}, boundary_reach {boundary_reach}: none can be negative"
+                    "tolerance {tolerance}, change_penalty {change_penalty}, pause_penalty {pause_penalty}, "
+                    "boundary_reach {boundary_reach}: none can be negative"
                 ).format(
                     tolerance=self.tolerance,
                     change_penalty=self.change_penalty,

@@ -35,7 +35,8 @@ class ChannelsSettings:
         if not min(values) >= 0:
             raise InvalidOption(
                 _(
-                    "above_noise {above_noise}, crosstalk {crosstalk}, hysteresis {hysteresis}, min_turn {min_turn}, min_pause {min_pause}, padding {padding}: none can be negative"
+                    "above_noise {above_noise}, crosstalk {crosstalk}, hysteresis {hysteresis}, "
+                    "min_turn {min_turn}, min_pause {min_pause}, padding {padding}: none can be negative"
                 ).format(
                     above_noise=self.above_noise,
                     crosstalk=self.crosstalk,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from whisperdiar.errors import InvalidOption
-from whisperdiar.options._ranges import check_at_least_one, check_numbers, check_ranges
+from whisperdiar.options._ranges import TunableRange, check_at_least_one, check_numbers, check_ranges
 from whisperdiar.options.command_line import EMBEDDINGS
 from whisperdiar.text.messages import _
 
@@ -39,6 +41,13 @@ class EmbeddingSettings:
     Raises:
         InvalidOption: a number outside its range, or an unknown name.
     """
+
+    tunable: ClassVar[Mapping[str, TunableRange]] = {
+        "threshold": TunableRange(0.1, 1.0, 0.05),
+        "cut": TunableRange(1.0, 2.0, 0.05),
+        "min_speech": TunableRange(0.4, 4.0, 0.4),
+        "change_penalty": TunableRange(0.05, 1.0, 0.05),
+    }
 
     embedding: str = "auto"
     embedding_model: str | None = None

@@ -30,8 +30,8 @@ class MinutesOptions:
 
     length: int | None = None
     length_share: float = MINUTES_SHARE
-    outcomes_share: float = 0.06
-    fewest_outcomes_share: float = 0.008
+    outcomes_share: float = 0.04
+    fewest_outcomes_share: float = 0.03
     language: str | None = None
     day: datetime.date | None = None
     media: str | None = None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from whisperdiar.errors import InvalidOption
-from whisperdiar.options._ranges import check_at_least_one, check_numbers, check_ranges
+from whisperdiar.options._ranges import TunableRange, check_at_least_one, check_numbers, check_ranges
 from whisperdiar.options.pyannote import LINKAGES
 from whisperdiar.text.messages import _
 
@@ -60,6 +62,11 @@ class OnnxSettings:
     Raises:
         InvalidOption: a number outside its range, or no such linkage.
     """
+
+    tunable: ClassVar[Mapping[str, TunableRange]] = {
+        "clustering_threshold": TunableRange(0.2, 0.9, 0.02),
+        "min_duration_off": TunableRange(0.0, 1.0, 0.1),
+    }
 
     segmentation_model: str = "onnx-community/pyannote-segmentation-3.0"
     embedding_model: str | None = None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from whisperdiar.errors import InvalidOption
-from whisperdiar.options._ranges import check_at_least_one, check_numbers, check_ranges
+from whisperdiar.options._ranges import TunableRange, check_at_least_one, check_numbers, check_ranges
 from whisperdiar.text.messages import _
 
 CLUSTERINGS = ("AgglomerativeClustering", "KMeansClustering", "VBxClustering")
@@ -38,6 +40,11 @@ class PyannoteSettings:
     Raises:
         InvalidOption: a number outside its range, or no such clustering or linkage.
     """
+
+    tunable: ClassVar[Mapping[str, TunableRange]] = {
+        "clustering_threshold": TunableRange(0.4, 0.9, 0.02),
+        "min_duration_off": TunableRange(0.0, 1.0, 0.1),
+    }
 
     pipeline: str = "pyannote/speaker-diarization-community-1"
     segmentation_model: str | None = None

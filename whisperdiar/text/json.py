@@ -27,6 +27,15 @@ def write(value: Any) -> str:
     return _encode_checked(value, lambda: _layout(value, "")) + "\n"
 
 
+def write_line(value: Any) -> str:
+    """The same on one line whatever the value holds, for JSON lines.
+
+    Raises:
+        FormatError: as `write`.
+    """
+    return _encode_checked(value, lambda: _ENCODE(value)) + "\n"
+
+
 def write_compact(value: Any) -> str:
     """The same on one line without a space, for programs.
 

@@ -14,6 +14,8 @@ class Entry(NamedTuple):
 
 
 _MAKE, _STAGES, _FINISHED, _MACHINE = "Make", "Single stages", "Finished transcripts (no model runs)", "This program"
+_MEASURE = "How good it is"
+_LEARN = "Learn from recordings with references"
 
 COMMANDS = {
     "transcribe": Entry("recordings", "Who said what, when (the default command).", _MAKE),
@@ -27,6 +29,10 @@ COMMANDS = {
     "apply": Entry("transcripts", "Make every format from a corrected text.", _FINISHED),
     "check": Entry("transcripts", "Check a subtitle file against a publisher's rules.", _FINISHED),
     "plot": Entry("transcripts", "Pictures: who speaks when, how much, who answers whom.", _FINISHED),
+    "data": Entry("datasets", "Manifests of data sets with references, checked.", _MEASURE),
+    "bench": Entry("datasets", "Compare diarizers and models on recordings with references.", _MEASURE),
+    "finetune": Entry("training", "Train a segmentation network further on recordings of your own.", _LEARN),
+    "tune": Entry("training", "Find the settings of a diarizer for recordings of your own.", _LEARN),
     "formats": Entry("program", "Which formats there are, and which can be read.", _MACHINE),
     "backends": Entry("program", "Which detectors, recognisers and diarizers there are.", _MACHINE),
     "models": Entry("program", "Prepare a machine that will be offline.", _MACHINE),

@@ -49,7 +49,12 @@ _model = partial(option, group="Language model")
     help="Day of the meeting, from which dates such as Friday count.",
 )
 @shared.output("--media", metavar="FILE|URL", help="The recording that links play (IN, where that is a recording).")
-@shared.output("--template", "template_name", metavar="NAME|FILE", help="Headings and formats: en, ru or a JSON file.")
+@shared.output(
+    "--template",
+    "template_name",
+    metavar="NAME|FILE",
+    help="Headings and formats: de, en, es, fr, ru, uk or a JSON file.",
+)
 @shared.output(
     "--transcript",
     "kept",

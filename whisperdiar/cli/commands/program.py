@@ -8,7 +8,6 @@ import click
 
 from whisperdiar.cli.commands import shared
 from whisperdiar.cli.declarations import DEFAULT_COMMAND, command, option
-from whisperdiar.cli.presets import PRESETS
 from whisperdiar.text.messages import _
 
 _json = option("--json", "as_json", is_flag=True, configurable=False, help="Everything about them, as JSON.")
@@ -125,7 +124,7 @@ def doctor(context: click.Context, /, **values: Any) -> None:
 
 @command("config")
 @click.argument("words", nargs=-1, metavar="[COMMAND]")
-@option("--preset", type=shared.choice(tuple(PRESETS)), configurable=False, help="Show what this preset sets.")
+@option("--preset", type=shared.PresetName(), configurable=False, help="Show what this preset sets.")
 def config(context: click.Context, /, *, words: tuple[str, ...], preset: str | None) -> None:
     """Show every option of COMMAND (transcribe) with its value and where that comes from, as a whisperdiar.toml.
 

@@ -99,6 +99,31 @@ class Setting(click.ParamType):  # type: ignore[type-arg, unused-ignore]
         return key.strip(), text
 
 
+class PresetName(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """One of our presets in upper or lower case, or one of the user's own: a name, or a file that ends in .toml."""
+
+    name = "|".join((*PRESETS, "NAME"))
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from whisperdiar.cli.presets import find
+        from whisperdiar.errors import InvalidOption
+
+        text = str(value)
+        named = text.lower() if text.lower() in PRESETS else text
+        try:
+            find(named)
+        except InvalidOption as error:
+            self.fail(str(error), param, ctx)
+        return named
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:  # noqa: ARG002
+        from click.shell_completion import CompletionItem
+
+        from whisperdiar.cli.presets import list_own
+
+        return [CompletionItem(name) for name in (*PRESETS, *list_own()) if name.startswith(incomplete.lower())]
+
+
 class FrameRate(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     """Frames per second, as a number or as a fraction."""
 
@@ -107,7 +132,7 @@ class FrameRate(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         if isinstance(value, (int, float)):
             return float(value)
-        above, slash, below = str(value).partition("/")
+        above, _slash, below = str(value).partition("/")
         try:
             return float(above) / float(below or 1)
         except (ValueError, ZeroDivisionError):
@@ -231,7 +256,7 @@ def _apply_preset(context: click.Context, parameter: click.Parameter, value: Any
 
 preset_option = option(
     "--preset",
-    type=choice(tuple(PRESETS)),
+    type=PresetName(),
     is_eager=True,
     expose_value=False,
     callback=_apply_preset,

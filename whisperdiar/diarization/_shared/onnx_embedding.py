@@ -140,6 +140,11 @@ class FrameEncoder:
     def shares(self) -> bool:
         return self._parts is not None
 
+    def remember(self) -> None:
+        """Keep every answer from now on, and give it again for the same input."""
+        for session in (self._whole, *(self._parts or ())):
+            session.remember()
+
     def frames(self, fbank: Array) -> Array:
         """float32 (n, n_frames, n_mels), centred → float32 (n, n_features, n_frames_out): what is pooled.
 

@@ -18,7 +18,12 @@ from whisperdiar.diarization.embedding.resegmentation import (
     count_frames,
     frames_of,
 )
-from whisperdiar.diarization.embedding.windows import SpeakerEncoder, WindowEmbeddings, embed_windows
+from whisperdiar.diarization.embedding.windows import (
+    RememberingEncoder,
+    SpeakerEncoder,
+    WindowEmbeddings,
+    embed_windows,
+)
 from whisperdiar.errors import UnsupportedRequest
 from whisperdiar.options.embedding import EmbeddingSettings
 from whisperdiar.types import ANY_SPEAKERS, Audio, BackendRecord, Diarization, Span, SpeakerActivity, SpeakerCount
@@ -112,6 +117,11 @@ class EmbeddingDiarizer(LoadingBackend[EmbeddingSettings, SpeakerEncoder]):
         if not speakers.allows(found):
             notes.append(f"{speakers} speakers were asked for, but there is only enough speech to tell {found} apart")
         return Diarization(audio.recording_id, frames.turns(shared), tuple(notes), activity=activity)
+
+    def remember(self) -> None:
+        encoder = self._require()
+        if not isinstance(encoder, RememberingEncoder):
+            self._loaded = RememberingEncoder(encoder)
 
     @property
     def _method(self) -> str:

@@ -117,6 +117,15 @@ class Backend(LoadingBackend[OnnxSettings, tuple[Segmentation, FrameEncoder]]):
             self._plda = _plda.load(files, dimension=encoder.dimension, embedding=encoder.name)
         return Segmentation(windows, settings, runtime, name=settings.segmentation_model), encoder
 
+    def reconfigure(self, settings: OnnxSettings) -> Backend:
+        made: Backend = super().reconfigure(settings)
+        made._plda = self._plda
+        return made
+
+    def remember(self) -> None:
+        for network in self._require():
+            network.remember()
+
     def record(self) -> BackendRecord:
         details: dict[str, Any] = {"embedding": self.settings.embedding}
         if self.settings.clustering_method == VBX:

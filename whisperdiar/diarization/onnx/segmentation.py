@@ -104,6 +104,10 @@ class Segmentation:
         given_threshold = settings.segmentation_threshold
         self._threshold = _THRESHOLD if given_threshold is None else given_threshold
 
+    def remember(self) -> None:
+        """Keep every answer from now on, and give it again for the same sound."""
+        self._session.remember()
+
     def grid(self, audio: Audio) -> WindowGrid:
         """Where its windows and frames lie in a recording at 16 kHz."""
         length = round(self.window * SAMPLE_RATE_HZ)

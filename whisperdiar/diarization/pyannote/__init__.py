@@ -72,6 +72,17 @@ class Backend(TorchBackend[PyannoteSettings, Any]):
         self._files = files
         return made
 
+    def reconfigure(self, settings: PyannoteSettings) -> Backend:
+        """Of the pipelines that share what is loaded, the last one that was made counts."""
+        made: Backend = super().reconfigure(settings)
+        made._files = self._files
+        if self._loaded is not None and self._files is not None:
+            pipeline.instantiate(self._loaded, self._files, settings)
+        return made
+
+    def remember(self) -> None:
+        pipeline.remember(self._require())
+
     def record(self) -> BackendRecord:
         details: dict[str, Any] = {}
         if self._files is not None and self._loaded is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,32 @@ def build(files: PipelineFiles, settings: PyannoteSettings, device: str) -> Any:
         pipeline.clustering = _limit_vbx(pipeline.clustering)
     pipeline.instantiate(_parameters(pipeline, files, settings))
     return pipeline.to(torch.device(device))
+
+
+def instantiate(pipeline: Any, files: PipelineFiles, settings: PyannoteSettings) -> None:
+    """Gives a loaded pipeline other parameters; raises as `build` does."""
+    pipeline.instantiate(_parameters(pipeline, files, settings))
+
+
+def remember(pipeline: Any) -> None:
+    """From now on segmentations and embeddings of a recording, by its id, are computed once."""
+    segment, embed = pipeline.get_segmentations, pipeline.get_embeddings
+    segmented: dict[str, Any] = {}
+    embedded: dict[tuple[str, bytes, bool], Any] = {}
+
+    def get_segmentations(file: Any, hook: Any = None) -> Any:
+        if file["uri"] not in segmented:
+            segmented[file["uri"]] = segment(file, hook=hook)
+        return segmented[file["uri"]]
+
+    def get_embeddings(file: Any, binary_segmentations: Any, exclude_overlap: bool = False, hook: Any = None) -> Any:
+        digest = hashlib.blake2b(binary_segmentations.data.tobytes()).digest()
+        key = (file["uri"], digest, exclude_overlap)
+        if key not in embedded:
+            embedded[key] = embed(file, binary_segmentations, exclude_overlap=exclude_overlap, hook=hook)
+        return embedded[key].copy()
+
+    pipeline.get_segmentations, pipeline.get_embeddings = get_segmentations, get_embeddings
 
 
 def embedding_model(path: Path) -> Any:

@@ -5,21 +5,23 @@ domain-independent text segmentation, ACL 2001): each topic has words of its own
 boundary costs the logarithm of the number of words. It has nothing to be trained. Boundaries lie between blocks of
 utterances, so that ten hours are done in a moment.
 
-Titles are the terms that a topic has more of than the rest of the meeting: weighted log-odds with the meeting as the
-prior (Monroe, Colaresi and Quinn, Fightin' Words, 2008).
+Titles are the noun phrases that a topic has more of than the rest of the meeting: weighted log-odds with the meeting as
+the prior (Monroe, Colaresi and Quinn, Fightin' Words, 2008). Phrases that the agenda named at the beginning come first.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from whisperdiar.minutes.content import Topic
+from whisperdiar.minutes.extract.phrases import Key, Phrases, find_phrases
 from whisperdiar.minutes.language import UNSPACED, Language, tokens_of
 from whisperdiar.minutes.units import Utterance
 from whisperdiar.types import Span
@@ -30,6 +32,10 @@ _SHORTEST = 90.0
 _LONGEST = 1500.0
 _TITLE_TERMS = 3
 _PRIOR = 20.0
+_LONGER, _ON_AGENDA = 1.25, 1.5
+"""What the weights of phrases of several words, and of those of the agenda, are multiplied by."""
+_OPENING_SECONDS, _OPENING_SHARE = 180.0, 0.1
+"""How long a meeting begins, in which its agenda is told."""
 
 
 def find_topics(utterances: Sequence[Utterance], language: Language) -> tuple[Topic, ...]:
@@ -40,13 +46,15 @@ def find_topics(utterances: Sequence[Utterance], language: Language) -> tuple[To
     blocks = _make_blocks(utterances)
     edges = _segment(utterances, tokens, blocks)
     parts = [range(blocks[i][0], blocks[j - 1][-1] + 1) for i, j in pairwise(edges)]
-    everywhere = Counter(term for found in tokens for term in _collect_terms(found))
+    phrases = find_phrases(utterances, language)
+    agenda = _find_agenda(utterances, phrases, language)
+    everywhere = Counter(key for found in phrases.of for key in found)
     starts = [utterances[part[0]].span.start for part in parts]
     end = max(item.span.end for item in utterances)
     made = []
     for part, start, stop in zip(parts, starts, [*starts[1:], end], strict=True):
-        found = _key_terms([tokens[i] for i in part], everywhere)
-        shown = _restore_case([utterances[i] for i in part], found)
+        here = Counter(key for i in part for key in phrases.of[i])
+        shown = [phrases.show(key) for key in _key_terms(here, everywhere, agenda, phrases)]
         made.append(Topic(Span(start, max(start, stop)), _make_title(shown), tuple(shown)))
     return tuple(made)
 
@@ -118,59 +126,61 @@ def _costs(counts: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(totals * np.log(totals + counts.shape[1] + 1e-9) - inside)
 
 
-def _collect_terms(tokens: Sequence[str]) -> list[str]:
-    """Words and pairs of neighbouring words, without those that have no topic."""
-    words = [token for token in tokens if token]
-    pairs = [f"{a} {b}" for a, b in pairwise(tokens) if a and b and a != b]
-    return words + pairs
-
-
-def _key_terms(tokens: Sequence[Sequence[str]], everywhere: Counter[str]) -> list[str]:
-    here = Counter(term for found in tokens for term in _collect_terms(found))
+def _key_terms(here: Counter[Key], everywhere: Counter[Key], agenda: Set[Key], phrases: Phrases) -> list[Key]:
+    """The phrases that a topic has more of than the rest of the meeting; those of the agenda come first."""
     n_here, n_all = sum(here.values()), sum(everywhere.values())
     scored = []
-    for term, count in here.items():
-        if count < 2 or (len(term) == 1 and UNSPACED.match(term)):
+    for key, count in here.items():
+        if count < 2 or (len(key) == 1 and len(key[0]) == 1 and UNSPACED.match(key[0])):
             continue
-        expected = _PRIOR * everywhere[term] / max(1, n_all)
-        rest = everywhere[term] - count
+        # What is mostly said as part of a longer phrase is named by that one.
+        longer = max((n for other, n in here.items() if len(other) > len(key) and _holds(other, key)), default=0)
+        if longer > 0.6 * count:
+            continue
+        expected = _PRIOR * everywhere[key] / max(1, n_all)
+        rest = everywhere[key] - count
         odds = math.log((count + expected) / (n_here + _PRIOR)) - math.log(
             (rest + expected) / (n_all - n_here + _PRIOR)
         )
         weight = odds / math.sqrt(1.0 / (count + expected) + 1.0 / (rest + expected))
-        scored.append((-round(weight * (1.25 if " " in term else 1.0), 6), -count, term))
-    chosen: list[str] = []
-    for _, _, term in sorted(scored):
-        parts = set(term.split())
-        if not any(_is_alike(part, other) for done in chosen for other in done.split() for part in parts):
-            chosen.append(term)
+        weight *= (_LONGER if len(key) > 1 else 1.0) * (_ON_AGENDA if key in agenda else 1.0)
+        scored.append((-round(weight, 6), -count, key))
+    chosen: list[Key] = []
+    for _, _, key in sorted(scored):
+        if not any(_is_alike(part, other) for done in chosen for other in done for part in key):
+            chosen.append(key)
         if len(chosen) == _TITLE_TERMS:
             break
-    return chosen or [term for term, _ in here.most_common(1)]
+    if chosen or not here:
+        return chosen
+    # Hardly anything comes twice: the agenda's words, or else the longest phrase.
+    told = [key for key in here if key in agenda] or [max(here, key=lambda key: (here[key], len(key)))]
+    return sorted(told, key=lambda key: -len(key))[:1] if phrases.grammar.known else told[:1]
+
+
+def _holds(longer: Key, key: Key) -> bool:
+    return any(longer[start : start + len(key)] == key for start in range(len(longer) - len(key) + 1))
+
+
+def _find_agenda(utterances: Sequence[Utterance], phrases: Phrases, language: Language) -> Set[Key]:
+    """Phrases of the sentences that say, at the beginning, what is to be talked about."""
+    patterns = language.data.get("agenda", ())
+    if not utterances or not patterns:
+        return frozenset()
+    first, last = utterances[0].span.start, utterances[-1].span.end
+    end = first + max(_OPENING_SECONDS, _OPENING_SHARE * (last - first))
+    told = {
+        item.whole
+        for item in utterances
+        if item.span.start <= end and any(re.search(pattern, item.text.lower()) for pattern in patterns)
+    }
+    return {key for item, keys in zip(utterances, phrases.of, strict=True) if item.whole in told for key in keys}
 
 
 def _is_alike(a: str, b: str) -> bool:
     """Whether two words are forms of one: the same beginning, and not much more."""
     shared = max(3, min(len(a), len(b)) - 2)
     return a[:shared] == b[:shared]
-
-
-def _restore_case(utterances: Sequence[Utterance], terms: Sequence[str]) -> list[str]:
-    """Terms with the capitals that they mostly have inside sentences: names keep theirs, TV stays TV."""
-    forms: dict[str, Counter[str]] = {part: Counter() for term in terms for part in term.split()}
-    for item in utterances:
-        for place, word in enumerate(item.words):
-            tokens = tokens_of(word.text)
-            if len(tokens) == 1 and tokens[0] in forms and place:
-                shown = word.text.strip().replace("’", "'")
-                start = shown.lower().find(tokens[0])
-                forms[tokens[0]][shown[start : start + len(tokens[0])]] += 1
-    best = {token: (found.most_common(1)[0][0] if found else token) for token, found in forms.items()}
-    return [_join([best[part] for part in term.split()]) for term in terms]
-
-
-def _join(words: Sequence[str]) -> str:
-    return ("" if all(UNSPACED.search(word) for word in words) else " ").join(words)
 
 
 def _make_title(terms: Sequence[str]) -> str:

@@ -54,7 +54,8 @@ def write_minutes(
     """Writes minutes as the file's suffix says: Markdown, HTML, DOCX or JSON; a file that is there is replaced.
 
     Args:
-        template_name: headings and formats: ``en``, ``ru`` or a JSON file; None for those of the minutes' language.
+        template_name: headings and formats: ``de``, ``en``, ``es``, ``fr``, ``ru``, ``uk`` or a JSON file; None for
+            those of the minutes' language.
         media: the recording that links play: a file or an address.
 
     Raises:

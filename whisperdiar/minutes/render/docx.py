@@ -79,6 +79,8 @@ def _picture(made: Any, block: Picture) -> None:
 
 def _entry(made: Any, block: Entry) -> None:
     paragraph = made.add_paragraph(style="List Bullet")
+    if block.box:
+        paragraph.add_run("☐ ")
     if block.lead:
         paragraph.add_run(f"{_clean(block.lead)}: ").bold = True
     paragraph.add_run(_clean(block.text))

@@ -72,13 +72,17 @@ def _format_table(block: Table) -> str:
 def _format_entry(block: Entry, template: Template) -> str:
     lead = f"<strong>{escape(block.lead)}:</strong> " if block.lead else ""
     remarks = "".join(f' <em class="remark">{escape(remark)}</em>' for remark in block.remarks)
+    box = '<input type="checkbox"> ' if block.box else ""
     shown = f"{lead}{escape(block.text)}{remarks}"
+    shown = f"<label>{box}{shown}</label>" if block.box else shown
     if not block.show_quotes:
         times = " ".join(_link(item.time, item.link, template) for item in block.quotes)
         return f'<li>{shown} <small class="time">{times}</small></li>'
     quotes = "\n".join(_format_quote(item, template) for item in block.quotes)
     summary = escape(template.text("evidence"))
-    return f"<li>{shown}\n<details open><summary>{summary}</summary>\n{quotes}\n</details></li>"
+    is_open = "" if block.repeats else " open"
+    kind = ' class="task"' if block.box else ""
+    return f"<li{kind}>{shown}\n<details{is_open}><summary>{summary}</summary>\n{quotes}\n</details></li>"
 
 
 def _format_quote(item: Quote, template: Template) -> str:

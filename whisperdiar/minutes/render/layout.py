@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from whisperdiar.formats._text import one_line
 from whisperdiar.minutes.content import Evidence, Item, Minutes, Topic
+from whisperdiar.minutes.language import tokens_of
 from whisperdiar.minutes.template import Template
+
+_REPEATED = 0.75
+"""Share of the words of the evidence that are in the text; from there on it is folded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +53,18 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An item: its lead (who), its text, remarks such as a date, and its evidence."""
+    """An item: its lead (who), its text, remarks such as a date, and its evidence.
+
+    `box`: whether there is something to tick off. `repeats`: whether the evidence says hardly more than the text.
+    """
 
     lead: str
     text: str
     remarks: tuple[str, ...]
     quotes: tuple[Quote, ...]
     show_quotes: bool = True
+    box: bool = False
+    repeats: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,24 +162,25 @@ def _actions(minutes: Minutes, template: Template) -> list[Block]:
         if item.due is not None:
             day = "" if item.due.day is None else f" ({template.day(item.due.day)})"
             remarks.append(template.text("due", value=one_line(item.due.phrase) + day))
-        made.append(_entry(item, minutes, template, lead=lead, remarks=tuple(remarks)))
+        made.append(replace(_entry(item, minutes, template, lead=lead, remarks=tuple(remarks)), box=True))
     return made
 
 
 def _summary(minutes: Minutes, template: Template) -> list[Block]:
-    """By topic; a topic without any item is named all the same."""
+    """By topic; a topic without any item has no heading."""
     made: list[Block] = [Heading(template.text("summary"), 2)]
-    if not minutes.topics and not minutes.summary:
+    if not minutes.summary:
         return [*made, Paragraph(template.text("no_summary"), quiet=True)]
     last = len(minutes.topics) - 1
     for k, topic in enumerate(minutes.topics):
-        made.append(_topic(topic, minutes, template))
         inside = [
             item
             for item in minutes.summary
             if (k == 0 or item.evidence[0].span.start >= topic.span.start)
             and (k == last or item.evidence[0].span.start < minutes.topics[k + 1].span.start)
         ]
+        if inside:
+            made.append(_topic(topic, minutes, template))
         for item in inside:
             speakers = list(dict.fromkeys(minutes.name(quote.speaker) or "" for quote in item.evidence))
             lead = one_line(speakers[0]) if len(speakers) == 1 and minutes.writer == "extractive" else ""
@@ -202,7 +212,14 @@ def _entry(
     show_quotes: bool = True,
 ) -> Entry:
     quotes = tuple(_quote(quote, minutes, template) for quote in item.evidence)
-    return Entry(lead, one_line(item.text), remarks, quotes, show_quotes)
+    return Entry(lead, one_line(item.text), remarks, quotes, show_quotes, repeats=_repeats(item))
+
+
+def _repeats(item: Item) -> bool:
+    """Whether nearly every word of the evidence is in the text already."""
+    told = set(tokens_of(item.text))
+    quoted = [token for quote in item.evidence for token in tokens_of(quote.text)]
+    return sum(token in told for token in quoted) >= _REPEATED * len(quoted)
 
 
 def _quote(quote: Evidence, minutes: Minutes, template: Template) -> Quote:

@@ -61,7 +61,8 @@ def _format_entry(block: Entry) -> list[str]:
     lead = f"**{escape_markdown(block.lead)}:** " if block.lead else ""
     remarks = "".join(f" *({escape_markdown(remark)})*" for remark in block.remarks)
     times = "" if block.show_quotes else " " + ", ".join(f"[{_link(item.time, item.link)}]" for item in block.quotes)
-    made = [f"- {lead}{escape_markdown(block.text)}{remarks}{times}"]
+    box = "[ ] " if block.box else ""
+    made = [f"- {box}{lead}{escape_markdown(block.text)}{remarks}{times}"]
     return made + [f"  - {_format_quote(item)}" for item in block.quotes] if block.show_quotes else made
 
 

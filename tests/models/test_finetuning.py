@@ -1,0 +1,170 @@
+"""Fine-tuning of a tiny network of pyannote's own class on a made conversation, by pyannote.audio and Lightning."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.sounds import conversation
+from whisperdiar import Audio
+from whisperdiar.datasets import Recording
+from whisperdiar.errors import FormatError, InvalidOption
+from whisperdiar.formats import rttm
+from whisperdiar.options import FinetuningSettings, OnnxSettings, Runtime
+from whisperdiar.training.finetuning import FinetuningResult, finetune, split_recordings
+from whisperdiar.types import Diarization
+
+pytest.importorskip("pyannote.audio", reason="pyannote.audio is not installed")
+pytestmark = pytest.mark.model
+
+CPU = Runtime(device="cpu", threads=1, offline=True)
+SETTINGS = FinetuningSettings(learning_rate=1e-2, epochs=3, batch_size=4, held_back=0.3)
+
+
+def write_wave(audio: Audio, path: Path) -> None:
+    import wave
+
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(audio.sample_rate)
+        file.writeframes((audio.mono * 32767).astype("<i2").tobytes())
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recording, ...]:
+    folder = tmp_path_factory.mktemp("recordings")
+    made = []
+    for name, order in (("one", "ABAB"), ("two", "BABA"), ("three", "AABB")):
+        audio, turns = conversation(order, each=2.0)
+        write_wave(audio, folder / f"{name}.wav")
+        (folder / f"{name}.rttm").write_text(rttm.dumps_diarization(Diarization(name, turns)), encoding="utf-8")
+        made.append(Recording(id=name, audio=folder / f"{name}.wav", turns=folder / f"{name}.rttm"))
+    return tuple(made)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from tests.tiny_pyannote import save_checkpoint, segmentation_model
+
+    return save_checkpoint(segmentation_model(), tmp_path_factory.mktemp("base") / "pytorch_model.bin")
+
+
+@pytest.fixture(scope="module")
+def tuned(recordings: tuple[Recording, ...], base: Path, tmp_path_factory: pytest.TempPathFactory) -> FinetuningResult:
+    folder = tmp_path_factory.mktemp("tuned")
+    return finetune(recordings, folder, base=str(base.parent), settings=SETTINGS, runtime=CPU)
+
+
+def test_the_loss_falls_and_recordings_are_held_back(tuned: FinetuningResult) -> None:
+    losses = [own for own, _ in tuned.losses]
+    assert len(losses) == SETTINGS.epochs
+    assert losses[-1] < losses[0]
+    assert len(tuned.held_back) == 1
+    assert set(tuned.training) | set(tuned.held_back) == {"one", "two", "three"}
+    report = json.loads((tuned.folder / "finetuning.json").read_text("utf-8"))
+    after = report["after"]["training"]
+    assert after["der"] == pytest.approx(after["false_alarm"] + after["miss"] + after["confusion"])
+    assert tuned.after["training"].rate < tuned.before["training"].rate
+    assert not (tuned.folder / "checkpoints").exists()
+
+
+def test_both_diarizers_load_the_result_and_hear_the_same(tuned: FinetuningResult) -> None:
+    import torch
+
+    from whisperdiar.diarization.onnx.segmentation import Segmentation, find
+    from whisperdiar.frameworks.pyannote import find_weights, load_segmentation, silence_pyannote
+    from whisperdiar.models.sources import Source
+
+    path = find(str(tuned.folder), CPU, lambda stage, fraction: None)
+    segmentation = Segmentation(path, OnnxSettings(), CPU, name="tuned")
+    assert segmentation.powerset
+    assert segmentation.window == 2.0
+    with silence_pyannote():
+        model = load_segmentation(find_weights(Source.of(str(tuned.folder), CPU), fine_tuned=True))
+    audio, _ = conversation("AB", each=2.0)
+    windows = np.stack([audio.mono[:32_000], audio.mono[16_000:48_000]])[:, None]
+    with torch.inference_mode():
+        expected = model(torch.from_numpy(windows)).numpy()
+    assert np.abs(segmentation._session(windows) - expected).max() < 1e-3
+    assert tuned.export_difference < 1e-3
+
+
+def test_an_interrupted_run_ends_as_if_it_had_not_been(
+    recordings: tuple[Recording, ...], base: Path, tuned: FinetuningResult, tmp_path: Path
+) -> None:
+    def stop_in_the_third_epoch(stage: str, fraction: float) -> None:
+        if stage == "finetune" and fraction > 0.7:
+            raise KeyboardInterrupt
+
+    folder = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        finetune(recordings, folder, base=str(base), settings=SETTINGS, runtime=CPU, progress=stop_in_the_third_epoch)
+    assert (folder / "checkpoints" / "last.ckpt").exists()
+    with pytest.raises(InvalidOption, match="other recordings or settings"):
+        finetune(recordings, folder, base=str(base), settings=replace(SETTINGS, seed=1), runtime=CPU)
+    resumed = finetune(recordings, folder, base=str(base), settings=SETTINGS, runtime=CPU)
+    assert np.allclose([own for own, _ in resumed.losses], [own for own, _ in tuned.losses], atol=1e-4)
+    with pytest.raises(InvalidOption, match="finished run"):
+        finetune(recordings, folder, base=str(base), settings=SETTINGS, runtime=CPU)
+
+
+def _without_reference(items: list[Recording]) -> list[Recording]:
+    return [replace(items[0], turns=None), *items[1:]]
+
+
+def _beyond_the_sound(items: list[Recording]) -> list[Recording]:
+    assert items[0].turns is not None
+    longer = items[0].turns.with_suffix(".long.rttm")
+    longer.write_text("SPEAKER one 1 1.0 500.0 <NA> <NA> A <NA> <NA>\n", encoding="utf-8")
+    return [replace(items[0], turns=longer), *items[1:]]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda items: items[:1], "two or more"),
+        (_without_reference, "no reference turns"),
+        (_beyond_the_sound, "reaches to 501.0 s"),
+    ],
+)
+def test_recordings_that_cannot_be_trained_on_are_told(
+    change: Callable[[list[Recording]], list[Recording]],
+    message: str,
+    recordings: tuple[Recording, ...],
+    base: Path,
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(FormatError, match=message) as error:
+        finetune(change(list(recordings)), tmp_path, base=str(base), settings=SETTINGS, runtime=CPU)
+    assert "\n" not in str(error.value)
+
+
+def test_other_networks_and_windows_that_fit_nowhere_are_told(
+    recordings: tuple[Recording, ...], base: Path, tmp_path: Path
+) -> None:
+    from tests.tiny_pyannote import save_checkpoint, segmentation_model
+
+    other = save_checkpoint(segmentation_model(powerset=False), tmp_path / "other" / "pytorch_model.bin")
+    with pytest.raises(InvalidOption, match="powerset"):
+        finetune(recordings, tmp_path / "a", base=str(other), settings=SETTINGS, runtime=CPU)
+    with pytest.raises(FormatError, match="as long as a window"):
+        long = replace(SETTINGS, window=60.0)
+        finetune(recordings, tmp_path / "b", base=str(base), settings=long, runtime=CPU)
+
+
+@given(st.integers(2, 200), st.floats(0.01, 0.99), st.integers(0, 5))
+def test_some_recordings_are_trained_on_and_some_held_back(count: int, share: float, seed: int) -> None:
+    ids = [str(number) for number in range(count)]
+    training, held_back = split_recordings(ids, held_back=share, seed=seed)
+    assert training
+    assert held_back
+    assert sorted(training + held_back) == sorted(ids)
+    assert abs(len(held_back) - share * count) <= 1

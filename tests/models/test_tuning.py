@@ -1,0 +1,171 @@
+"""Tuning of diarizers on made conversations, and backends that share what their networks said."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.models.test_finetuning import write_wave
+from tests.real_models import speaker_networks
+from tests.sounds import conversation
+from whisperdiar import Span
+from whisperdiar.assembly import Choice
+from whisperdiar.datasets import Recording, write_manifest
+from whisperdiar.diarization.bic import Backend as Bic
+from whisperdiar.errors import InvalidOption
+from whisperdiar.formats import rttm
+from whisperdiar.options import BicSettings, OnnxSettings, Runtime, TuningSettings
+from whisperdiar.training.tuning import DiarizationErrors, TuningResult, bootstrap_difference, make_folds, tune
+from whisperdiar.types import ANY_SPEAKERS, Diarization
+
+CPU = Runtime(device="cpu", threads=1, offline=True)
+SETTINGS = TuningSettings(trials=6, folds=3)
+seconds = st.floats(0.0, 100.0)
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recording, ...]:
+    folder = tmp_path_factory.mktemp("recordings")
+    made = []
+    for name, order in (("one", "ABAB"), ("two", "BAB"), ("three", "AABB")):
+        audio, turns = conversation(order, each=3.0)
+        write_wave(audio, folder / f"{name}.wav")
+        (folder / f"{name}.rttm").write_text(rttm.dumps_diarization(Diarization(name, turns)), encoding="utf-8")
+        made.append(Recording(id=name, audio=folder / f"{name}.wav", turns=folder / f"{name}.rttm"))
+    write_manifest(made, folder / "recordings.jsonl")
+    return tuple(made)
+
+
+def search(recordings: tuple[Recording, ...], journal: Path | None = None, **changes: Any) -> TuningResult:
+    pytest.importorskip("optuna", reason="optuna is not installed")
+    pytest.importorskip("pyannote.metrics", reason="pyannote.metrics is not installed")
+    choice = Choice(name="bic", settings={"neighbour_lambda": "0.2"})
+    settings = replace(SETTINGS, **changes)
+    return tune(
+        recordings, diarizer=choice, detector=Choice(name="energy"), settings=settings, runtime=CPU, journal=journal
+    )
+
+
+def test_what_is_found_is_never_worse_than_the_defaults_where_it_was_chosen(recordings: tuple[Recording, ...]) -> None:
+    found = search(recordings)
+    assert len(found.chosen) == 3
+    assert found.seen.rate <= found.default.rate
+    assert found.tuned.total == pytest.approx(found.default.total)
+    for values in (found.values, *found.chosen):
+        assert set(values) in ({*BicSettings.tunable}, set())
+        for name, value in values.items():
+            assert BicSettings.tunable[name].low <= value <= BicSettings.tunable[name].high
+
+
+def test_a_search_that_was_stopped_goes_on_without_measuring_again(
+    recordings: tuple[Recording, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = tmp_path / "trials.jsonl"
+    calls = []
+    original = Bic.diarize
+
+    def stop_at(limit: int | None) -> None:
+        def counted(self: Bic, audio: Any, **options: Any) -> Diarization:
+            if limit is not None and len(calls) >= limit:
+                raise KeyboardInterrupt
+            calls.append(audio.recording_id)
+            return original(self, audio, **options)
+
+        monkeypatch.setattr(Bic, "diarize", counted)
+
+    stop_at(10)
+    with pytest.raises(KeyboardInterrupt):
+        search(recordings, journal)
+    stop_at(None)
+    resumed = search(recordings, journal)
+    resumed_calls = len(calls)
+    calls.clear()
+    assert search(recordings) == resumed
+    assert resumed_calls == len(calls)
+    with pytest.raises(InvalidOption, match="other recordings or settings"):
+        search(recordings[:2], journal)
+
+
+def test_the_preset_sets_what_was_found(recordings: tuple[Recording, ...], tmp_path: Path) -> None:
+    pytest.importorskip("optuna", reason="optuna is not installed")
+    manifest = recordings[0].audio.parent / "recordings.jsonl"
+    preset = tmp_path / "mine.toml"
+    run = [sys.executable, "-m", "whisperdiar"]
+    fixed = ("--diarizer", "bic", "--diarizer-option", "rounds=1", "--vad", "energy")
+    tuned = subprocess.run(
+        [*run, "tune", str(manifest), *fixed, "-o", str(preset), "--trials", "2", "--folds", "2"],
+        capture_output=True,
+        text=True,
+    )
+    assert tuned.returncode == 0, tuned.stderr
+    assert "tuned, on recordings not seen" in tuned.stdout
+    shown = subprocess.run([*run, "config", "transcribe", "--preset", str(preset)], capture_output=True, text=True)
+    assert 'diarizer = "bic"' in shown.stdout, shown.stderr
+    assert "rounds=1" in shown.stdout
+    again = subprocess.run([*run, "tune", str(manifest), *fixed, "-o", str(preset)], capture_output=True, text=True)
+    assert again.returncode == 2
+    assert "exists already" in again.stderr
+    unknown = subprocess.run([*run, "config", "transcribe", "--preset", "nobody"], capture_output=True, text=True)
+    assert unknown.returncode == 2
+    assert "choose one of" in unknown.stderr
+
+
+@pytest.mark.model
+def test_onnx_hears_a_sound_once_and_finds_the_same() -> None:
+    from whisperdiar.diarization.onnx import Backend
+
+    settings = OnnxSettings(**speaker_networks())  # type: ignore[arg-type]
+    audio, _ = conversation("ABAB", each=3.0)
+    speech = (Span(0.0, audio.duration),)
+    shared = Backend(settings, runtime=CPU)
+    shared.remember()
+    for threshold in (0.2, 0.9):
+        changed = replace(settings, clustering_threshold=threshold)
+        found = shared.reconfigure(changed).diarize(audio, speech=speech, speakers=ANY_SPEAKERS)
+        fresh = Backend(changed, runtime=CPU).diarize(audio, speech=speech, speakers=ANY_SPEAKERS)
+        assert found.turns == fresh.turns
+
+
+@pytest.mark.model
+def test_pyannote_hears_a_sound_once_and_finds_the_same(tmp_path: Path) -> None:
+    pytest.importorskip("pyannote.audio", reason="pyannote.audio is not installed")
+    from tests.pyannote_pipelines import backend, diarize
+    from tests.tiny_pyannote import save_pipeline
+
+    folder = save_pipeline(tmp_path)
+    audio, _ = conversation("ABAB", each=3.0)
+    shared = backend(folder)
+    shared.remember()
+    for threshold in (0.4, 0.9):
+        changed = replace(shared.settings, clustering_threshold=threshold)
+        found = diarize(shared.reconfigure(changed), audio)
+        assert found.turns == diarize(backend(folder, clustering_threshold=threshold), audio).turns
+
+
+@given(st.integers(2, 60), st.integers(2, 10), st.integers(0, 3))
+def test_every_recording_is_in_one_fold(count: int, folds: int, seed: int) -> None:
+    ids = [str(number) for number in range(count)]
+    made = make_folds(ids, folds, seed=seed)
+    assert sorted(item for fold in made for item in fold) == sorted(ids)
+    assert all(made)
+    assert max(map(len, made)) - min(map(len, made)) <= 1
+
+
+@given(st.lists(st.tuples(st.floats(1.0, 100.0), seconds, seconds), min_size=1, max_size=8))
+def test_the_interval_turns_round_with_the_two_and_is_nothing_for_equals(
+    rows: list[tuple[float, float, float]],
+) -> None:
+    pairs = [(DiarizationErrors(total, own), DiarizationErrors(total, other)) for total, own, other in rows]
+    low, high = bootstrap_difference(pairs, seed=1)
+    other_low, other_high = bootstrap_difference([(other, own) for own, other in pairs], seed=1)
+    assert low <= high
+    assert low == pytest.approx(-other_high, abs=1e-9)
+    assert high == pytest.approx(-other_low, abs=1e-9)
+    assert bootstrap_difference([(own, own) for own, _ in pairs], seed=1) == (0.0, 0.0)

@@ -1,0 +1,72 @@
+"""Command `bench`: a grid of diarizers and models over a manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from whisperdiar.benchmarking import Event, format_csv, format_json, format_markdown, make_cells, run_grid
+from whisperdiar.cli.console import Console, write_stdout
+from whisperdiar.cli.errors import FAILED, OK
+from whisperdiar.cli.outputs import check_outputs
+from whisperdiar.datasets import read_manifest
+from whisperdiar.errors import InvalidOption
+from whisperdiar.system.files import write_text
+from whisperdiar.text.messages import _
+
+_WRITERS = {".md": format_markdown, ".json": format_json, ".csv": format_csv}
+
+
+def bench(
+    *,
+    manifest: Path,
+    diarizers: str,
+    models: str,
+    vad: str,
+    diarizer_settings: tuple[tuple[str, str], ...],
+    tell_language: bool,
+    results: Path | None,
+    outputs: tuple[Path, ...],
+    overwrite: bool,
+    device: str,
+    threads: int,
+    offline: bool,
+    quiet: bool,
+) -> int:
+    """Write the table of the grid; without -o as Markdown on standard output. 1 where something cannot be computed."""
+    console = Console(quiet=quiet)
+    for path in outputs:
+        if path.suffix.lower() not in _WRITERS:
+            raise InvalidOption(_("-o {path}: a table is {writers}").format(path=path, writers=", ".join(_WRITERS)))
+    check_outputs([], also_written=list(outputs), read=[manifest], overwrite=overwrite)
+    recordings = read_manifest(manifest)
+    settings: Mapping[str, Any] = {
+        "vad": vad,
+        "diarizer_options": dict(diarizer_settings) or None,
+        "device": device,
+        "threads": threads,
+        "offline": offline,
+        "tell_language": tell_language,
+    }
+    cells = make_cells(_split(diarizers), _split(models), **settings)
+    folder = results if results is not None else manifest.with_suffix(".bench")
+
+    def show(event: Event) -> None:
+        about = f"[{event.number}/{event.total}] {event.cell.name}: {event.recording}"
+        if event.error:
+            console.warn(f"{about}: {event.error}")
+        else:
+            left = f" (about {event.left:.0f} s left)" if event.left and event.number < event.total else ""
+            console.info(about + left)
+
+    found = run_grid(recordings, cells, folder, progress=show, notify=console.warn)
+    for path in outputs:
+        write_text(path, _WRITERS[path.suffix.lower()](found), replace=overwrite)
+    if not outputs:
+        write_stdout(format_markdown(found))
+    return FAILED if any(item.errors for item in found) else OK
+
+
+def _split(text: str) -> list[str]:
+    return [item.strip() for item in text.split(",")]

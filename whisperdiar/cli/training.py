@@ -1,0 +1,156 @@
+"""Commands `finetune` and `tune`: what is learnt from recordings of the user's own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from whisperdiar.assembly import Choice
+from whisperdiar.cli.console import Console
+from whisperdiar.cli.presets import own_path
+from whisperdiar.contracts import listen
+from whisperdiar.datasets import read_manifest
+from whisperdiar.errors import InvalidOption, OutputError
+from whisperdiar.options import FinetuningSettings, Runtime, TuningSettings
+from whisperdiar.system.files import write_text
+from whisperdiar.text.messages import _
+from whisperdiar.training.finetuning import BASE, FinetuningResult, LocalErrors
+from whisperdiar.training.finetuning import finetune as train
+from whisperdiar.training.tuning import tune as search
+
+_SETTINGS = ("learning_rate", "epochs", "batch_size", "window", "held_back", "seed")
+
+
+def finetune(
+    context: click.Context,
+    /,
+    manifest: Path,
+    *,
+    output: str,
+    base: str | None,
+    device: str,
+    threads: int,
+    offline: bool,
+    quiet: bool,
+    progress: str,
+    **options: Any,
+) -> None:
+    """Fine-tune and print the errors before and after as a table."""
+    console = Console(quiet=quiet, progress=progress)
+    context.call_on_close(console.close)
+    settings = FinetuningSettings(**{key: options[key] for key in _SETTINGS if options[key] is not None})
+    recordings = read_manifest(manifest)
+    with listen(console):
+        result = train(
+            recordings,
+            output,
+            base=base or BASE,
+            settings=settings,
+            runtime=Runtime(device=device, threads=threads, offline=offline),
+            progress=console.progress,
+        )
+    console.close()
+    click.echo("\n".join(_table(result)))
+    console.info(
+        _("wrote {folder}; use it with --diarizer pyannote (or onnx) --segmentation-model {folder}").format(
+            folder=result.folder
+        )
+    )
+
+
+def _table(result: FinetuningResult) -> list[str]:
+    """Errors of the network's local output in per cent, and the losses of the epochs."""
+    lines = [f"{'local output, %':<24}{'DER':>8}{'FA':>8}{'miss':>8}{'conf.':>8}{'windows':>9}"]
+    titles: Mapping[str, str] = {"training": "trained on", "held_back": "held back"}
+    for key, title in titles.items():
+        for when, measured in (("before", result.before[key]), ("after", result.after[key])):
+            lines.append(f"{f'{title}, {when}':<24}{_shares(measured)}{measured.windows:>9}")
+    lines += [f"{'loss, epoch':<24}{'trained on':>12}{'held back':>12}"]
+    for number, (own, other) in enumerate(result.losses, 1):
+        lines.append(f"{number:<24}{own:>12.4f}{'' if other is None else f'{other:.4f}':>12}")
+    return lines
+
+
+def _shares(measured: LocalErrors) -> str:
+    values = (measured.rate, measured.false_alarm, measured.miss, measured.confusion)
+    return "".join(f"{'–' if value is None else f'{100 * value:.2f}':>8}" for value in values)
+
+
+def tune(
+    context: click.Context,
+    /,
+    manifest: Path,
+    *,
+    output: str,
+    overwrite: bool,
+    diarizer: str,
+    diarizer_settings: tuple[tuple[str, str], ...],
+    vad: str,
+    speakers: Any,
+    trials: int | None,
+    folds: int | None,
+    seed: int | None,
+    device: str,
+    threads: int,
+    offline: bool,
+    quiet: bool,
+    progress: str,
+) -> None:
+    """Tune, print the honest figures, and write the preset."""
+    console = Console(quiet=quiet, progress=progress)
+    context.call_on_close(console.close)
+    target = Path(own_path(output))
+    if target.exists() and not overwrite:
+        raise InvalidOption(
+            _("{target}: it exists already; give --overwrite, or another name with -o").format(target=target)
+        )
+    given = {"trials": trials, "folds": folds, "seed": seed}
+    settings = TuningSettings(**{key: value for key, value in given.items() if value is not None})
+    recordings = read_manifest(manifest)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            _("{parent}: it cannot be made ({strerror}); give a .toml file with -o").format(
+                parent=target.parent, strerror=error.strerror
+            )
+        ) from error
+    journal = target.with_suffix(".trials.jsonl")
+    fixed = dict(diarizer_settings)
+    with listen(console):
+        result = search(
+            recordings,
+            diarizer=Choice(name=diarizer, settings=fixed),
+            detector=Choice(name=vad),
+            settings=settings,
+            speakers=speakers,
+            runtime=Runtime(device=device, threads=threads, offline=offline),
+            journal=journal,
+            progress=console.progress,
+        )
+    console.close()
+    kept = {**fixed, **{key: f"{value:g}" for key, value in result.values.items()}}
+    lines = [f"diarizer = {json.dumps(diarizer)}", "", "[diarizer-option]"]
+    write_text(target, "\n".join([*lines, *(f"{key} = {json.dumps(value)}" for key, value in kept.items())]) + "\n")
+    journal.unlink(missing_ok=True)
+    low, high = (100 * value for value in result.interval)
+    click.echo(f"{'error rate, %':<34}{'DER':>8}{'FA':>8}{'miss':>8}{'conf.':>8}")
+    for title, errors in (
+        ("tuned, on recordings not seen", result.tuned),
+        ("default, on the same", result.default),
+        ("tuned, on those it was chosen on", result.seen),
+    ):
+        parts = (errors.false_alarm, errors.miss, errors.confusion)
+        shares = "".join(f"{100 * part / errors.total if errors.total else 0.0:>8.2f}" for part in parts)
+        click.echo(f"{title:<34}{100 * errors.rate:>8.2f}{shares}")
+    click.echo(f"difference, 95 %: {low:+.2f} to {high:+.2f} points")
+    found = ", ".join(f"{key}={value:g}" for key, value in result.values.items())
+    click.echo(f"settings: {found or 'the default ones'}")
+    if not result.is_better:
+        console.note(_("the default is as good: the difference is within its confidence interval"))
+    named = output if not output.endswith(".toml") else target
+    console.info(_("wrote {target}; use it with --preset {named}").format(target=target, named=named))

@@ -1,0 +1,88 @@
+"""Scoring: what is left out of it, how texts are compared, how sure the rates are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from whisperdiar.errors import InvalidOption
+from whisperdiar.options._ranges import check_numbers
+from whisperdiar.options.command_line import NORMALISERS
+from whisperdiar.text.messages import _
+
+NormaliserName = Literal["auto", "whisper-english", "whisper-basic", "multilingual", "russian", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """How a benchmark scores turns.
+
+    Attributes:
+        collar: seconds left out on each side of a boundary of the reference.
+        skip_overlap: whether speech of several speakers at once is left out.
+        source: where it is laid down.
+    """
+
+    collar: float
+    skip_overlap: bool
+    source: str
+
+    def __post_init__(self) -> None:
+        check_numbers(self)
+
+
+PROTOCOLS: dict[str, Protocol] = {
+    "callhome": Protocol(0.25, False, "Fujita et al., end-to-end neural speaker diarization, Interspeech 2019"),
+    "ami": Protocol(0.0, False, "Landini et al., Bayesian HMM clustering of x-vector sequences, 2022, 'full'"),
+    "voxconverse": Protocol(0.25, False, "Chung et al., spot the conversation, Interspeech 2020"),
+    "dihard": Protocol(0.0, False, "Ryant et al., third DIHARD challenge evaluation plan, 2020"),
+    "chime8": Protocol(0.25, False, "Cornell et al., CHiME-8 DASR, 2024; its ranking is by tcpWER with 5 s"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreOptions:
+    """What is scored, and how.
+
+    Attributes:
+        collar: seconds left out on each side of every boundary of the reference. It is that of md-eval; what
+            pyannote.metrics calls so is twice as wide.
+        skip_overlap: leave out what several speakers of the reference say at once.
+        boundary_tolerance: seconds by which a boundary may be off and is found.
+        word_collar: seconds by which words may be apart that tcpWER takes for one.
+        normaliser: of texts before they are compared; ``auto`` takes the language's own.
+        resamples: of the bootstrap and the permutations.
+        seed: of both.
+    """
+
+    collar: float = 0.0
+    skip_overlap: bool = False
+    boundary_tolerance: float = 0.25
+    word_collar: float = 5.0
+    normaliser: NormaliserName = "auto"
+    resamples: int = 1000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_numbers(self)
+        if self.normaliser not in NORMALISERS:
+            raise InvalidOption(
+                _("normaliser {normaliser!r}: choose one of {normalisers}").format(
+                    normaliser=self.normaliser, normalisers=", ".join(NORMALISERS)
+                )
+            )
+        if self.resamples < 1:
+            raise InvalidOption(_("resamples {resamples}: give a number from 1 on").format(resamples=self.resamples))
+
+    def of_protocol(self, name: str) -> ScoreOptions:
+        """The same with the collar and the overlap of one of `PROTOCOLS`.
+
+        Raises:
+            InvalidOption: there is none of that name.
+        """
+        if name not in PROTOCOLS:
+            raise InvalidOption(
+                _("protocol {name!r}: choose one of {protocols}").format(name=name, protocols=", ".join(PROTOCOLS))
+            )
+        own = PROTOCOLS[name]
+        return replace(self, collar=own.collar, skip_overlap=own.skip_overlap)

@@ -1,0 +1,278 @@
+"""Scoring: how good a transcript or a diarization is, held against a reference.
+
+    >>> from whisperdiar import score
+    >>> found = score("meeting.stm", "meeting.json")     # doctest: +SKIP
+    >>> found.pooled["cpWER"].value                      # doctest: +SKIP
+
+Turns need the core alone; words need jiwer and MeetEval (``pip install 'whisperdiar[score]'``).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from whisperdiar.errors import BackendMissing, FormatError
+from whisperdiar.formats import decode, read_cues
+from whisperdiar.options import ScoreOptions, WriteOptions
+from whisperdiar.scoring.documents import (
+    Document,
+    document_of,
+    match_recordings,
+    read_documents,
+    read_uem,
+)
+from whisperdiar.scoring.emotions import emotion_errors
+from whisperdiar.scoring.measures import (
+    MEASURES,
+    Difference,
+    Measure,
+    Rate,
+    RecordingScore,
+    Score,
+    compare_scores,
+    pool_scores,
+)
+from whisperdiar.scoring.normalisation import choose_normaliser, make_normaliser
+from whisperdiar.scoring.turns import score_turns
+from whisperdiar.scoring.words import (
+    NOBODY,
+    Errors,
+    Utterance,
+    WrongSpeakers,
+    character_errors,
+    check_packages,
+    is_orc_exact,
+    speaker_errors,
+    word_errors,
+    wrong_speakers,
+)
+from whisperdiar.subtitles.checking import check as check_cues
+from whisperdiar.system.files import read_bytes
+from whisperdiar.system.log import warn
+from whisperdiar.transcript import Transcript
+from whisperdiar.types import Span
+
+__all__ = [
+    "MEASURES",
+    "NOBODY",
+    "Difference",
+    "Document",
+    "Errors",
+    "Measure",
+    "Rate",
+    "RecordingScore",
+    "Score",
+    "Utterance",
+    "WrongSpeakers",
+    "character_errors",
+    "compare_scores",
+    "document_of",
+    "emotion_errors",
+    "make_normaliser",
+    "match_recordings",
+    "pool_scores",
+    "read_documents",
+    "read_uem",
+    "score",
+    "score_document",
+    "score_to_dict",
+    "score_turns",
+    "speaker_errors",
+    "word_errors",
+    "wrong_speakers",
+]
+
+Source = str | os.PathLike[str] | Transcript | Mapping[str, Document]
+_TURNS = tuple(own.name for own in MEASURES.values() if own.about == "turns")
+_WORDS = tuple(own.name for own in MEASURES.values() if own.about == "words")
+_SPEAKERS = ("cpWER", "tcpWER", "DI-cpWER", "WDER")
+
+
+def score(
+    reference: Source,
+    hypothesis: Source,
+    *,
+    options: ScoreOptions | None = None,
+    uem: str | os.PathLike[str] | Mapping[str, Sequence[Span]] | None = None,
+    language: str | None = None,
+    name: str | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+    notify: Callable[[str], None] = warn,
+) -> Score:
+    """Every measure that both sides allow, per recording and pooled over all of them.
+
+    Args:
+        reference, hypothesis: files, folders, patterns (``refs/*.rttm``), transcripts, or documents by recording.
+        uem: what is scored: a UEM file, a folder of them, or spans by recording; None for all from the first boundary
+            of either side to the last. Words are not cut by it.
+        language: of the texts; None takes what the files say.
+        name: of the hypothesis in the result; None takes that of its file or folder.
+        progress: is told the name of each recording before it is scored.
+        notify: is told what could not be matched or looks wrong.
+
+    A recording that the hypothesis lacks is told and named in the result, and does not go into the sums.
+
+    Raises:
+        InvalidOption: there is no such file, or an option cannot be meant.
+        FormatError: a file cannot be read, no recording is in both, or the reference is empty.
+        BackendMissing: words are to be scored, and there are no turns, and jiwer or MeetEval is not installed.
+    """
+    options = options or ScoreOptions()
+    given = _describe(reference), _describe(hypothesis)
+    sides = [_load(side, language, notify) for side in (reference, hypothesis)]
+    if not any(own.turns or own.utterances for own in sides[0].values()):
+        raise FormatError(f"{given[0]}: the reference is empty; nothing can be held against it")
+    pairs, missing = match_recordings(sides[0], sides[1], about=given)
+    if missing:
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        notify(f"{given[1]}: it lacks {', '.join(missing[:3])}{more} of the reference; they are not scored")
+    spans = read_uem(uem) if isinstance(uem, (str, os.PathLike)) else uem
+    found = []
+    for own, other in pairs:
+        progress(own.recording)
+        scored = None if spans is None else spans.get(own.recording)
+        if spans is not None and scored is None:
+            notify(f"--uem: it says nothing of {own.recording}; all of it is scored")
+        found.append(score_document(own, other, options=options, uem=scored, language=language, notify=notify))
+    return pool_scores(
+        name or Path(given[1]).name or given[1],
+        found,
+        missing=missing,
+        resamples=options.resamples,
+        seed=options.seed,
+    )
+
+
+def score_document(
+    reference: Document,
+    hypothesis: Document,
+    *,
+    options: ScoreOptions | None = None,
+    uem: Sequence[Span] | None = None,
+    language: str | None = None,
+    notify: Callable[[str], None] = warn,
+) -> RecordingScore:
+    """One recording: the components of every measure that both sides allow, and why others are left out.
+
+    Raises:
+        BackendMissing: as of `score`.
+    """
+    options = options or ScoreOptions()
+    components: dict[str, Mapping[str, float]] = {}
+    left_out: dict[str, str] = {}
+    notes: list[str] = []
+    if uem is not None and (end := max((span.end for span in uem), default=0.0)) < hypothesis.end - 1.0:
+        notify(
+            f"{hypothesis.source}: {reference.recording} ends at {hypothesis.end:.1f} s, what is scored at {end:.1f}; "
+            "what lies behind does not count"
+        )
+    if reference.turns is None or (hypothesis.turns is None and hypothesis.utterances is not None):
+        side = reference if reference.turns is None else hypothesis
+        left_out.update(dict.fromkeys(_TURNS, f"{side.source} names no speakers"))
+    else:
+        components.update(
+            score_turns(
+                reference.turns,
+                hypothesis.turns or (),
+                uem=uem,
+                collar=options.collar,
+                skip_overlap=options.skip_overlap,
+                boundary_tolerance=options.boundary_tolerance,
+            )
+        )
+    normaliser = _score_words(reference, hypothesis, options, language, components, left_out, notes)
+    if hypothesis.subtitles is not None:
+        code = language or hypothesis.language
+        components["subtitle rules"] = _check_subtitles(hypothesis.subtitles, code)
+    return RecordingScore(reference.recording, components, left_out, normaliser, tuple(notes))
+
+
+def _score_words(
+    reference: Document,
+    hypothesis: Document,
+    options: ScoreOptions,
+    language: str | None,
+    components: dict[str, Mapping[str, float]],
+    left_out: dict[str, str],
+    notes: list[str],
+) -> str:
+    """Adds what words allow; returns the name of the normaliser."""
+    if reference.utterances is None or (hypothesis.utterances is None and hypothesis.turns is not None):
+        side = reference if reference.utterances is None else hypothesis
+        left_out.update(dict.fromkeys(_WORDS, f"{side.source} holds no words"))
+        return ""
+    try:
+        check_packages()
+        code = language or reference.language or hypothesis.language
+        chosen = choose_normaliser(options.normaliser, code)
+        normalise = make_normaliser(chosen, code)
+    except BackendMissing as error:
+        if not components:
+            raise
+        left_out.update(dict.fromkeys(_WORDS, str(error)))
+        return ""
+    said, heard = (
+        [own._replace(text=normalise(own.text)) for own in side.utterances or ()] for side in (reference, hypothesis)
+    )
+    texts = [" ".join(own.text for own in side if own.text) for side in (said, heard)]
+    components["WER"] = asdict(word_errors(*texts))
+    components["CER"] = asdict(character_errors(*texts))
+    for measure in ("cpWER", "tcpWER", "ORC-WER", "DI-cpWER", "WDER"):
+        reason = _why_not(measure, reference, hypothesis)
+        if reason:
+            left_out[measure] = reason
+        elif measure == "WDER":
+            wrong = wrong_speakers(said, heard)
+            components[measure] = {"wrong": wrong.count, "length": wrong.length}
+        else:
+            collar = options.word_collar if measure == "tcpWER" else None
+            try:
+                components[measure] = asdict(speaker_errors(said, heard, collar=collar, measure=measure))  # type: ignore[arg-type]
+            except (RuntimeError, ValueError) as error:  # too many speakers, times that MeetEval refuses
+                left_out[measure] = f"MeetEval refuses {reference.recording}: {' '.join(str(error).split())[:200]}"
+    if "ORC-WER" in components and not is_orc_exact(said, heard):
+        notes.append("ORC-WER by MeetEval's greedy algorithm, as the exact one would take too long")
+    return chosen
+
+
+def _why_not(measure: str, reference: Document, hypothesis: Document) -> str:
+    if measure in _SPEAKERS:
+        for side in (reference, hypothesis):
+            if side.utterances and not side.speakers:
+                return f"the words of {side.source} have no speakers"
+    if measure == "tcpWER" and not (reference.timed and hypothesis.timed):
+        return f"the words of {(hypothesis if reference.timed else reference).source} have no times"
+    if measure == "ORC-WER" and not reference.timed:
+        return f"{reference.source} has no utterances with times"
+    return ""
+
+
+def _check_subtitles(path: Path, language: str | None) -> dict[str, float]:
+    text, _ = decode(read_bytes(path), None)
+    cues = read_cues(path, text)
+    shown = [cue.lines for cue in read_cues(path, text, labels=False)]
+    found = check_cues(cues, WriteOptions().rules(language), shown=shown)
+    return {"violations": float(len(found.violations)), "cues": float(found.cues)}
+
+
+def _load(side: Source, language: str | None, notify: Callable[[str], None]) -> Mapping[str, Document]:
+    if isinstance(side, Transcript):
+        return {side.recording_id: document_of(side)}
+    if isinstance(side, (str, os.PathLike)):
+        return read_documents(side, language=language, notify=notify)
+    return side
+
+
+def _describe(side: Source) -> str:
+    if isinstance(side, Transcript):
+        return side.recording_id
+    return os.fspath(side) if isinstance(side, (str, os.PathLike)) else "the documents"
+
+
+def score_to_dict(found: Score) -> dict[str, Any]:
+    """Everything as plain values, for JSON."""
+    return asdict(found)

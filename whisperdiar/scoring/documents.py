@@ -1,0 +1,298 @@
+"""What is scored: files and folders, in any format that reads back, become turns and utterances per recording."""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from whisperdiar.errors import FormatError, InvalidOption
+from whisperdiar.exchange import read
+from whisperdiar.formats import by_name, known_suffixes, rttm
+from whisperdiar.media import recording_id
+from whisperdiar.scoring.words import NOBODY, Utterance
+from whisperdiar.system.files import read_text
+from whisperdiar.system.log import warn
+from whisperdiar.transcript import Transcript
+from whisperdiar.types import Span, Turn
+
+Notify = Callable[[str], None]
+
+_RANK = ("json", "whisperx-json", "verbose-json", "diarized-json", "seglst", "stm", "eaf", "textgrid", "ctm", "vtt",
+         "srt", "ass", "ttml", "sbv", "lrc")  # fmt: skip
+"""Formats from which words are taken, the first of those that a folder has of a recording."""
+_SUBTITLES = ("srt", "vtt", "ass", "ttml", "sbv", "lrc")
+_NAMED = ("rttm", "stm", "ctm", "seglst")
+"""Formats that name the recording of each line."""
+_LISTED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What one side says of one recording.
+
+    Attributes:
+        recording: its name.
+        turns: who speaks when; None where nobody is named.
+        utterances: what is said, in the order of time; None where there are no words.
+        language: code, or None.
+        source: the file or files it came from, for messages.
+        subtitles: the file, where it holds subtitles.
+        named: whether the file itself says which recording it is.
+        timed: whether the times of the words are known.
+    """
+
+    recording: str
+    turns: tuple[Turn, ...] | None = None
+    utterances: tuple[Utterance, ...] | None = None
+    language: str | None = None
+    source: str = ""
+    subtitles: Path | None = None
+    named: bool = False
+    timed: bool = True
+
+    @property
+    def speakers(self) -> bool:
+        """Whether its words have speakers."""
+        return any(own.speaker != NOBODY for own in self.utterances or ())
+
+    @property
+    def end(self) -> float:
+        """The last end of a turn or an utterance, seconds."""
+        ends = [turn.end for turn in self.turns or ()] + [own.end for own in self.utterances or ()]
+        return max(ends, default=0.0)
+
+
+def document_of(transcript: Transcript, *, source: str = "") -> Document:
+    """A transcript as it is scored; without turns of its own, its segments that have a speaker are its turns."""
+    turns = transcript.turns or tuple(
+        Turn(segment.span, segment.speaker) for segment in transcript.segments if segment.speaker is not None
+    )
+    heard = tuple(
+        Utterance(segment.speaker or NOBODY, segment.span.start, segment.span.end, segment.text.strip())
+        for segment in sorted(transcript.segments, key=lambda segment: segment.span)
+    )
+    return Document(
+        transcript.recording_id, turns or None, heard or None, transcript.language, source or transcript.recording_id
+    )
+
+
+def read_documents(
+    path: str | os.PathLike[str], *, language: str | None = None, notify: Notify = warn
+) -> dict[str, Document]:
+    """Documents of a file, of all files of a folder, or of a pattern such as ``refs/*.rttm``, by recording.
+
+    A folder may hold several files of a recording: turns are taken from RTTM, words from the format that says most.
+
+    Raises:
+        InvalidOption: there is no such file, or none that can be read.
+        FormatError: a file breaks its format's rules, or two files say the same of one recording.
+    """
+    path = Path(path)
+    if path.is_file():
+        return {document.recording: document for document in _read_file(path, language, notify)}
+    if path.is_dir():
+        files = sorted(item for item in path.iterdir() if item.is_file() and not item.name.startswith("."))
+    else:
+        files = [Path(item) for item in sorted(glob.glob(str(path)))]
+        if not files:
+            raise InvalidOption(f"{path}: there is no such file or folder; check the name")
+    readable = [item for item in files if _format_by_name(item) is not None]
+    if not readable:
+        raise InvalidOption(f"{path}: it holds no file that can be scored; give RTTM, STM, CTM, JSON or subtitles")
+    found: dict[str, list[tuple[str, Document]]] = {}
+    for item in readable:
+        form = detect_format(item)
+        for document in _read_file(item, language, notify) if form is not None else ():
+            found.setdefault(document.recording, []).append((form or "", document))
+    return {name: _combine(name, own) for name, own in found.items()}
+
+
+def detect_format(path: Path) -> str | None:
+    """The name of a file's format by its suffix, and of JSON by what it holds; None where it cannot be scored.
+
+    Raises:
+        FormatError: a JSON file is none.
+    """
+    form = _format_by_name(path)
+    if form != "json":
+        return form
+    try:
+        data = json.loads(read_text(path))
+    except ValueError as error:
+        raise FormatError(f"{path}: this is no JSON ({error}); is it the right file?") from error
+    if isinstance(data, list):
+        return "seglst"
+    if not isinstance(data, dict) or "schema_version" in data:
+        return "json"
+    segments = data.get("segments")
+    first = segments[0] if isinstance(segments, list) and segments and isinstance(segments[0], dict) else {}
+    if "speaker" in first and "words" not in first:
+        return "diarized-json"
+    if "words" in first and "id" not in first:
+        return "whisperx-json"
+    return "verbose-json" if "segments" in data or "text" in data else "json"
+
+
+def read_uem(path: str | os.PathLike[str]) -> dict[str, tuple[Span, ...]]:
+    """Scored stretches of each recording from UEM (NIST): recording, channel, start and end; a file or a folder.
+
+    Raises:
+        InvalidOption: there is no such file.
+        FormatError: a line cannot be read.
+    """
+    path = Path(path)
+    files = sorted(path.glob("*.uem")) if path.is_dir() else [path]
+    if not files or not files[0].is_file():
+        raise InvalidOption(f"--uem {path}: there is no such file; check the name")
+    found: dict[str, list[Span]] = {}
+    for item in files:
+        for number, line in enumerate(read_text(item).splitlines(), 1):
+            fields = line.split()
+            if not fields or line.startswith((";;", "#")):
+                continue
+            try:
+                found.setdefault(fields[0], []).append(Span(float(fields[2]), float(fields[3])))
+            except (IndexError, ValueError) as error:
+                raise FormatError(
+                    f"{item}: line {number}: {line.strip()!r}: UEM has a recording, a channel, a start and an end"
+                ) from error
+    return {name: tuple(spans) for name, spans in found.items()}
+
+
+def match_recordings(
+    reference: Mapping[str, Document], hypothesis: Mapping[str, Document], *, about: tuple[str, str]
+) -> tuple[list[tuple[Document, Document]], list[str]]:
+    """Both sides of each recording of the reference, and the names of those that the hypothesis lacks.
+
+    Names are equal, or each side is one recording, of which one file does not say the name.
+
+    Raises:
+        FormatError: no recording is in both.
+    """
+    pairs = [(own, hypothesis[name]) for name, own in reference.items() if name in hypothesis]
+    if pairs:
+        return pairs, [name for name in reference if name not in hypothesis]
+    if len(reference) == len(hypothesis) == 1:
+        (own,), (other,) = reference.values(), hypothesis.values()
+        if not (own.named and other.named):
+            return [(own, other)], []
+    left, right = (_list_names(side) for side in (reference, hypothesis))
+    raise FormatError(
+        f"{about[1]} is of another recording than {about[0]}: it holds {right}, the reference {left}; "
+        "give both the same name"
+    )
+
+
+def _list_names(names: Iterable[str]) -> str:
+    every = list(names)
+    return ", ".join(every[:_LISTED]) + (f" and {len(every) - _LISTED} more" if len(every) > _LISTED else "")
+
+
+def _format_by_name(path: Path) -> str | None:
+    suffix = path.suffix.lower()
+    for form in ("seglst", "whisperx-json", "verbose-json", "diarized-json"):
+        if path.name.lower().endswith(by_name(form).suffix):
+            return form
+    if path.name.lower().endswith(by_name("pyannote-json").suffix):
+        return None
+    if suffix == ".txt":
+        return "text"
+    form = known_suffixes().get(suffix, "")
+    return form if form == "rttm" or form in _RANK else None
+
+
+def _read_file(path: Path, language: str | None, notify: Notify) -> Iterator[Document]:
+    """The documents of a file, one for each recording in it."""
+    form = detect_format(path)
+    if form is None:
+        raise InvalidOption(
+            f"{path}: it cannot be scored; give RTTM, STM, CTM, SegLST, JSON, TextGrid, EAF or subtitles"
+        )
+    if form == "text":
+        text = " ".join(read_text(path).split())
+        said = (Utterance(NOBODY, 0.0, 0.0, text),) if text else None
+        yield Document(recording_id(path), utterances=said, language=language, source=str(path), timed=False)
+    elif form == "rttm":
+        yield from _read_turns(path)
+    elif form in ("stm", "ctm", "seglst"):
+        yield from _read_recordings(path, form, language)
+    else:
+        transcript = read(path, format_name=form, language=language, notify=notify, inform=lambda _: None)
+        own = document_of(transcript, source=str(path))
+        name = _stem(path) if not transcript.recording_id or form != "json" else transcript.recording_id
+        yield replace(own, recording=name, subtitles=path if form in _SUBTITLES else None)
+
+
+def _read_turns(path: Path) -> Iterator[Document]:
+    try:
+        every = rttm.loads_all(read_text(path), tolerance=rttm.TOLERANT)
+    except FormatError as error:
+        raise FormatError(f"{path}: {error}") from error
+    if not every:
+        yield Document(_stem(path), (), source=str(path))
+    while every:  # each is let go when it is scored
+        name = next(iter(every))
+        yield Document(name, tuple(every.pop(name).turns), source=str(path), named=True)
+
+
+def _read_recordings(path: Path, form: str, language: str | None) -> Iterator[Document]:
+    """Parts of a file that names the recording of each line, each read by itself."""
+    text = read_text(path)
+    parts: dict[str, list[object]] = {}
+    if form == "seglst":
+        data = json.loads(text)
+        for item in data if isinstance(data, list) else ():
+            parts.setdefault(str(item.get("session_id", "")) if isinstance(item, dict) else "", []).append(item)
+    else:
+        for line in text.splitlines(keepends=True):
+            if line.strip() and not line.startswith(";;"):
+                parts.setdefault(line.split(maxsplit=1)[0], []).append(line)
+    if not parts:
+        yield Document(_stem(path), source=str(path))
+    for name, own in parts.items():
+        reader = by_name(form).read
+        try:
+            made = json.dumps(own) if form == "seglst" else "".join(map(str, own))
+            transcript = reader(made if len(parts) > 1 else text) if reader else Transcript(name, 0.0)
+        except FormatError as error:
+            where = f"{path}, recording {name}" if len(parts) > 1 else str(path)
+            raise FormatError(f"{where}: {error}") from error
+        yield replace(document_of(transcript, source=str(path)), recording=name, language=language, named=True)
+
+
+def _stem(path: Path) -> str:
+    form = _format_by_name(path)
+    suffix = by_name(form).suffix if form not in (None, "text") else path.suffix
+    bare = path.name[: -len(suffix)] if path.name.lower().endswith(suffix.lower()) else path.stem
+    return recording_id(Path(bare + ".x"))
+
+
+def _combine(name: str, found: list[tuple[str, Document]]) -> Document:
+    """Turns from RTTM where there is one, words from the best format."""
+    turns = _choose_file(name, [own for form, own in found if form == "rttm"], "turns")
+    spoken = [(form, own) for form, own in found if form not in ("rttm", "text")]
+    best = min((_RANK.index(form) for form, _ in spoken), default=None)
+    words = _choose_file(name, [own for form, own in spoken if _RANK.index(form) == best], "words")
+    if words is None:
+        words = _choose_file(name, [own for form, own in found if form == "text"], "words")
+    if turns is None or words is None:
+        chosen = words or turns
+        return chosen if chosen is not None else found[0][1]
+    subtitles = next((own.subtitles for _, own in found if own.subtitles), None)
+    source = f"{turns.source} and {words.source}"
+    return replace(words, turns=turns.turns, source=source, named=True, subtitles=subtitles)
+
+
+def _choose_file(name: str, documents: list[Document], what: str) -> Document | None:
+    """The only one, or the one whose file has exactly the recording's name."""
+    if len(documents) > 1:
+        exact = [own for own in documents if Path(own.source).name.partition(".")[2].count(".") == 0]
+        if len(exact) != 1:
+            listed = " and ".join(Path(own.source).name for own in documents[:_LISTED])
+            raise FormatError(f"{listed} both hold {what} of {name}; leave one out")
+        return exact[0]
+    return documents[0] if documents else None

@@ -1,0 +1,68 @@
+"""Training recordings: the sound and the reference turns of a manifest, checked before the work begins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.datasets import Recording, read_turns, read_uem
+from whisperdiar.errors import FormatError
+from whisperdiar.media import load
+from whisperdiar.types import Audio, Span, Turn
+
+SLACK_S = 1.0
+"""By which a reference may outlast its recording: decoders disagree about the padding at the end."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReferencedAudio:
+    """A recording, mono at 16 kHz, with who speaks when in it.
+
+    Attributes:
+        id: of the recording.
+        audio: its sound.
+        turns: of the reference, cut at the end of the sound.
+        scored: parts of it for which the reference holds, in order.
+    """
+
+    id: str
+    audio: Audio
+    turns: tuple[Turn, ...]
+    scored: tuple[Span, ...]
+
+
+def load_recordings(recordings: Sequence[Recording], *, progress: Progress = no_progress) -> list[ReferencedAudio]:
+    """The sound and the references of at least two recordings.
+
+    Raises:
+        FormatError: there is one recording only, one has no reference, or a reference lies outside its sound.
+        MediaError: a recording cannot be read.
+    """
+    if len(recordings) < 2:
+        raise FormatError(
+            "the manifest lists one recording: give two or more, because some are held back to measure the result"
+        )
+    return [_load(item, progress) for item in recordings]
+
+
+def _load(recording: Recording, progress: Progress) -> ReferencedAudio:
+    reference = read_turns(recording)
+    if reference is None or not reference.turns:
+        raise FormatError(f"{recording.id}: it has no reference turns; name an RTTM as 'turns' in the manifest")
+    audio = load(recording.audio, channels="mono", channel=recording.channel, progress=progress)
+    end = max(turn.end for turn in reference.turns)
+    if end > audio.duration + SLACK_S:
+        raise FormatError(
+            f"{recording.id}: its reference reaches to {end:.1f} s and its sound has {audio.duration:.1f} s; check "
+            "that they belong together"
+        )
+    clipped = ((turn, turn.span.clip(0.0, audio.duration)) for turn in reference.turns)
+    turns = tuple(Turn(span, turn.speaker) for turn, span in clipped if span is not None and span.duration > 0)
+    given = read_uem(recording)
+    whole = (Span(0.0, audio.duration),)
+    inside = (span.clip(0.0, audio.duration) for span in (whole if given is None else given))
+    scored = tuple(span for span in inside if span is not None and span.duration > 0)
+    if not scored or not turns:
+        raise FormatError(f"{recording.id}: its reference has nothing inside the sound; check turns and uem")
+    return ReferencedAudio(recording.id, audio, turns, scored)

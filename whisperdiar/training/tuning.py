@@ -1,0 +1,276 @@
+"""Tuning: settings of a diarizer are chosen for recordings with references, by nested cross-validation.
+
+For each outer fold of recordings a search (Optuna's tree-structured Parzen estimator; Bergstra et al., "Algorithms for
+hyper-parameter optimization", NIPS 2011) sees the other folds only, and what it chose is measured on the fold: the sum
+over the folds is the honest figure. What is kept comes of one more search over all recordings. Networks hear each sound
+once, and every measurement is kept in a file, so that a run that was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from whisperdiar.assembly import Choice, select
+from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.datasets import Recording
+from whisperdiar.errors import FormatError, InvalidOption
+from whisperdiar.frameworks.torch import import_module, require
+from whisperdiar.options import Runtime, TuningSettings
+from whisperdiar.system.files import read_text, write_text
+from whisperdiar.text import json
+from whisperdiar.training.recordings import ReferencedAudio, load_recordings
+from whisperdiar.types import ANY_SPEAKERS, Diarization, Span, SpeakerCount, Turn
+
+Values = Mapping[str, float]
+EXTRA = "tune"
+_PARTS = ("total", "false alarm", "missed detection", "confusion")
+_SAMPLES = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class DiarizationErrors:
+    """Seconds that make up the diarization error rate: no collar, overlap scored."""
+
+    total: float = 0.0
+    false_alarm: float = 0.0
+    miss: float = 0.0
+    confusion: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        """Errors over seconds of speech; 0 where there is none."""
+        return (self.false_alarm + self.miss + self.confusion) / self.total if self.total else 0.0
+
+    def __add__(self, other: DiarizationErrors) -> DiarizationErrors:
+        pairs = {item.name: getattr(self, item.name) + getattr(other, item.name) for item in fields(self)}
+        return DiarizationErrors(**pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class TuningResult:
+    """What tuning found.
+
+    Attributes:
+        values: the settings found on all recordings; empty where the defaults were best.
+        tuned, default: errors on recordings that the search did not see, summed over the folds, and those of the
+            defaults on the same.
+        seen: errors of `values` on the recordings that they were chosen on, which flatter.
+        interval: 95 % of the difference of the rates, tuned less default, by a paired bootstrap over recordings.
+        chosen: the settings that were found for each fold.
+    """
+
+    values: Values
+    tuned: DiarizationErrors
+    default: DiarizationErrors
+    seen: DiarizationErrors
+    interval: tuple[float, float]
+    chosen: tuple[Values, ...]
+
+    @property
+    def is_better(self) -> bool:
+        """Whether the whole interval lies below 0; otherwise the default is as good."""
+        return self.interval[1] < 0
+
+
+def tune(
+    recordings: Sequence[Recording],
+    *,
+    diarizer: Choice,
+    detector: Choice | None = None,
+    settings: TuningSettings | None = None,
+    speakers: SpeakerCount = ANY_SPEAKERS,
+    runtime: Runtime | None = None,
+    journal: Path | None = None,
+    progress: Progress = no_progress,
+) -> TuningResult:
+    """Search the settings that a diarizer declares as tunable, on recordings with reference turns.
+
+    Args:
+        diarizer: by name, with settings that stay as they are.
+        journal: file of JSON lines that keeps every measurement; None to keep none.
+        progress: hears of stages ``decode``, ``vad`` and ``tune``.
+
+    Raises:
+        FormatError, MediaError: a recording or its reference cannot be used.
+        InvalidOption: the diarizer has nothing to tune, or the journal is of other work.
+        BackendError: a backend or Optuna cannot run.
+    """
+    settings, runtime = settings or TuningSettings(), runtime or Runtime()
+    for module, package in (("optuna", "optuna"), ("pyannote.metrics", "pyannote.metrics")):
+        require(module, package=package, extra=EXTRA)
+    if diarizer.name == "auto":
+        raise InvalidOption("tuning needs one diarizer: name it with --diarizer")
+    backend = select("diarization", diarizer, runtime=runtime, progress=progress).backend
+    ranges = {
+        name: found
+        for name, found in getattr(backend.settings, "tunable", {}).items()
+        if name not in {key.replace("-", "_") for key in diarizer.settings}
+    }
+    if not ranges:
+        raise InvalidOption(f"{diarizer.name} declares no setting to tune; choose onnx, pyannote, embedding or bic")
+    loaded = load_recordings(recordings, progress=progress)
+    detect = select("vad", detector or Choice(), runtime=runtime, progress=progress).backend.detect
+    speech = {item.id: detect(item.audio, progress=progress) for item in loaded}
+    backend.remember()
+    measured = _Measurements(backend, loaded, speech, speakers, journal, _describe(recordings, diarizer, speakers))
+    folds = make_folds([item.id for item in loaded], settings.folds, seed=settings.seed)
+    total = (len(folds) + 1) * settings.trials
+    done = 0
+
+    def search(ids: Sequence[str]) -> Values:
+        nonlocal done
+
+        def report() -> None:
+            nonlocal done
+            done += 1
+            progress("tune", min(0.999, done / total))
+
+        return _search(ranges, lambda values: measured.sum(values, ids).rate, settings, report)
+
+    progress("tune", 0.0)
+    chosen, pairs = [], []
+    for fold in folds:
+        values = search([item.id for item in loaded if item.id not in fold])
+        chosen.append(values)
+        pairs += [(measured.of(values, name), measured.of({}, name)) for name in fold]
+    values = search([item.id for item in loaded])
+    progress("tune", 1.0)
+    return TuningResult(
+        values=values,
+        tuned=sum((own for own, _ in pairs), DiarizationErrors()),
+        default=sum((other for _, other in pairs), DiarizationErrors()),
+        seen=measured.sum(values, [item.id for item in loaded]),
+        interval=bootstrap_difference(pairs, seed=settings.seed),
+        chosen=tuple(chosen),
+    )
+
+
+def make_folds(ids: Sequence[str], count: int, *, seed: int) -> list[list[str]]:
+    """The ids shared out at random among at most `count` folds, whose sizes differ by one at most."""
+    shuffled = list(ids)
+    random.Random(seed).shuffle(shuffled)
+    count = min(count, len(ids))
+    return [shuffled[number::count] for number in range(count)]
+
+
+def bootstrap_difference(
+    pairs: Sequence[tuple[DiarizationErrors, DiarizationErrors]], *, seed: int
+) -> tuple[float, float]:
+    """The middle 95 % of the difference of two pooled rates (first less second) over recordings drawn with return.
+
+    Source: Efron and Tibshirani, "An introduction to the bootstrap", 1993, chapter 13.
+    """
+    wrong = np.array([[e.false_alarm + e.miss + e.confusion for e in pair] for pair in pairs])
+    total = np.array([pair[0].total for pair in pairs])
+    drawn = np.random.default_rng(seed).integers(0, len(pairs), (_SAMPLES, len(pairs)))
+    spoken = total[drawn].sum(axis=1)
+    difference = (wrong[:, 0] - wrong[:, 1])[drawn].sum(axis=1) / np.where(spoken > 0, spoken, 1.0)
+    low, high = np.quantile(difference, (0.025, 0.975)).tolist()
+    return low, high
+
+
+def _search(
+    ranges: Mapping[str, Any], rate: Callable[[Values], float], settings: TuningSettings, report: Callable[[], None]
+) -> Values:
+    """The best settings; none where no trial beats the defaults."""
+    optuna = import_module("optuna", package="optuna", extra=EXTRA)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=settings.seed))
+
+    def objective(trial: Any) -> float:
+        values = {
+            name: round(float(trial.suggest_float(name, item.low, item.high, step=item.step)), 6)
+            for name, item in ranges.items()
+        }
+        found = rate(values)
+        trial.set_user_attr("values", values)
+        report()
+        return found
+
+    study.optimize(objective, n_trials=settings.trials)
+    if study.best_value >= rate({}):
+        return {}
+    best: Values = study.best_trial.user_attrs["values"]
+    return best
+
+
+class _Measurements:
+    """Errors of settings on recordings, each measured once and kept in a journal."""
+
+    def __init__(
+        self,
+        backend: Any,
+        loaded: Sequence[ReferencedAudio],
+        speech: Mapping[str, Sequence[Span]],
+        speakers: SpeakerCount,
+        journal: Path | None,
+        work: str,
+    ) -> None:
+        self._backend, self._speech, self._speakers = backend, speech, speakers
+        self._loaded = {item.id: item for item in loaded}
+        self._journal, self._work = journal, work
+        self._known: dict[tuple[str, str], DiarizationErrors] = {}
+        self._lines = [json.write_line({"work": work})]
+        if journal is not None and journal.exists():
+            self._read(journal)
+
+    def of(self, values: Values, name: str) -> DiarizationErrors:
+        key = (json.write_line(dict(sorted(values.items()))), name)
+        if key not in self._known:
+            item = self._loaded[name]
+            found = self._backend.reconfigure(replace(self._backend.settings, **values)).diarize(
+                item.audio, speech=self._speech[name], speakers=self._speakers
+            )
+            self._known[key] = measure_errors(item, found)
+            self._lines.append(
+                json.write_line({"values": dict(values), "recording": name, "errors": asdict(self._known[key])})
+            )
+            if self._journal is not None:
+                write_text(self._journal, "".join(self._lines))
+        return self._known[key]
+
+    def sum(self, values: Values, names: Sequence[str]) -> DiarizationErrors:
+        return sum((self.of(values, name) for name in names), DiarizationErrors())
+
+    def _read(self, journal: Path) -> None:
+        lines = [json.read(line) for line in read_text(journal).splitlines() if line.strip()]
+        if not lines or lines[0].get("work") != self._work:
+            raise InvalidOption(
+                f"{journal}: it was made with other recordings or settings; delete it, or give another name with -o"
+            )
+        try:
+            for line in lines[1:]:
+                key = (json.write_line(dict(sorted(line["values"].items()))), line["recording"])
+                self._known[key] = DiarizationErrors(**line["errors"])
+                self._lines.append(json.write_line(line))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise FormatError(f"{journal}: it cannot be read as a journal of trials; delete it") from error
+
+
+def measure_errors(item: ReferencedAudio, found: Diarization) -> DiarizationErrors:
+    """By pyannote.metrics, over the scored parts: no collar, overlap scored."""
+    core = import_module("pyannote.core", package="pyannote.core", extra=EXTRA)
+    metrics = import_module("pyannote.metrics.diarization", package="pyannote.metrics", extra=EXTRA)
+
+    def annotation(turns: Sequence[Turn]) -> Any:
+        made = core.Annotation(uri=item.id)
+        for number, turn in enumerate(turns):
+            made[core.Segment(turn.start, turn.end), number] = turn.speaker
+        return made
+
+    uem = core.Timeline([core.Segment(span.start, span.end) for span in item.scored], uri=item.id)
+    parts = metrics.DiarizationErrorRate().compute_components(annotation(item.turns), annotation(found.turns), uem=uem)
+    return DiarizationErrors(*(float(parts[name]) for name in _PARTS))
+
+
+def _describe(recordings: Sequence[Recording], diarizer: Choice, speakers: SpeakerCount) -> str:
+    listed = [[item.id, str(item.audio.resolve()), str(item.turns), str(item.uem)] for item in recordings]
+    text = json.write_line([listed, diarizer.name, dict(diarizer.settings), str(speakers)])
+    return hashlib.sha256(text.encode()).hexdigest()
