@@ -15,6 +15,8 @@ from tests.examples import BY_DEFAULT
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["PYANNOTE_METRICS_ENABLED"] = "0"
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+# Messages are compared in English, whatever the language of the machine.
+os.environ["WHISPERDIAR_UI_LANGUAGE"] = "en"
 
 # Tests in the background (a shell's &, nohup) ignore these signals, and so would the processes that tests interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -23,6 +23,7 @@ from whisperdiar.pipeline import Pipeline, wants_channels
 from whisperdiar.recordings import WHOLE, Part, RecordingResult, Source, read_source
 from whisperdiar.system.log import inform, warn
 from whisperdiar.system.machine import return_free_memory
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import ANY_SPEAKERS, Audio, SpeakerCount
 
@@ -87,7 +88,7 @@ class OpenPipeline:
             BackendError: a backend cannot run.
         """
         if self._closed:
-            raise InvalidOption("this pipeline is closed; open another one with open_pipeline")
+            raise InvalidOption(_("this pipeline is closed; open another one with open_pipeline"))
         if self._pipeline is None:
             made = build(self._request, notify=self._notify, inform=self._inform, progress=progress)
             for remark in getattr(made.transcriber, "remarks", ()):
@@ -348,7 +349,9 @@ def _remember(raised: list[BaseException]) -> Iterator[None]:
 def _refuse_single(what: str, given: object) -> None:
     """Raises InvalidOption where one name stands in place of several: its letters would count as names."""
     if isinstance(given, (str, bytes, os.PathLike)):
-        raise InvalidOption(f"{what}: {given!r} is one; give a list, such as [{given!r}]")
+        raise InvalidOption(
+            _("{what}: {given!r} is one; give a list, such as [{given!r}]").format(what=what, given=given)
+        )
 
 
 def _find_unreadable(source: Source, part: Part) -> MediaError | None:

@@ -26,6 +26,7 @@ from whisperdiar.registry import BackendClass, Stage, load, preferred, settings_
 from whisperdiar.system.callbacks import guard_callbacks
 from whisperdiar.system.machine import raise_out_of_memory, usable_cores
 from whisperdiar.text.languages import find_code, suggest
+from whisperdiar.text.messages import _
 from whisperdiar.types import ANY_SPEAKERS, SpeakerCount
 
 Notify = Callable[[str], None]
@@ -143,7 +144,9 @@ def _select(
             raise
         except Exception as error:  # a new release of a library may fail in any way: the next backend can still run
             broken = BackendBroken(
-                f"{name} is installed and cannot be used ({type(error).__name__}: {describe_error(error)})",
+                _("{name} is installed and cannot be used ({name_2}: {error})").format(
+                    name=name, name_2=type(error).__name__, error=describe_error(error)
+                ),
                 remedy=reinstall_command() if backend_class.info.extra else None,
             )
             broken.__cause__ = error
@@ -158,7 +161,7 @@ def _select(
                 notify(f"{STAGE_WORDS[stage]} by {name} has no {' and no '.join(dropped)}: left out")
         return Selection(backend, fallback)
     if first is None:  # only if the order of preference were empty
-        raise InvalidOption(f"no {stage} backend to choose from")
+        raise InvalidOption(_("no {stage} backend to choose from").format(stage=stage))
     if stage == "asr" and isinstance(first, ModelUnavailable):
         hint = "--asr pocketsphinx needs no download, for English alone and with many errors"
         raise ModelUnavailable(f"{first} ({hint})", remedy=first.remedy) from first
@@ -194,10 +197,12 @@ def check(stage: Stage, choice: Choice, *, language: str | None = None, speakers
     own_model = "model" in choice.settings and _is_path(choice.settings["model"])
     if most is not None and (speakers.minimum or 0) > most and not own_model:
         raise UnsupportedRequest(
-            f"{speakers} speakers: {classes[0].name} tells at most {most} apart; choose another diarizer, such as onnx"
+            _("{speakers} speakers: {name} tells at most {most} apart; choose another diarizer, such as onnx").format(
+                speakers=speakers, name=classes[0].name, most=most
+            )
         )
     if language is not None and not isinstance(language, str):
-        raise InvalidOption(f"language {language!r}: give a code such as 'en' or 'ru'")
+        raise InvalidOption(_("language {language!r}: give a code such as 'en' or 'ru'").format(language=language))
     if not any(_has_language(item, language) for item in classes):
         known = sorted({code for item in classes for code in item.info.languages})
         if len(known) < _MANY:
@@ -205,7 +210,11 @@ def check(stage: Stage, choice: Choice, *, language: str | None = None, speakers
         else:
             listed = f"give a code such as en, ru or zh{suggest(language or '')}"
         who = f"--{stage} {choice.name}"
-        raise InvalidOption(f"language {language!r}: {who} does not know it; {listed}")
+        raise InvalidOption(
+            _("language {language!r}: {who} does not know it; {listed}").format(
+                language=language, who=who, listed=listed
+            )
+        )
 
 
 def fallback_sentence(stage: str, name: str, fallback: Fallback, *, caution: str = "") -> str:
@@ -305,11 +314,19 @@ def _choose_file_or(choice: Choice, backend: str, path: str | None, file_option:
     if path is None:
         return choice
     if choice.name not in ("auto", backend):
-        raise InvalidOption(f"{file_option} and {name_option} {choice.name}: give one of them")
+        raise InvalidOption(
+            _("{file_option} and {name_option} {choice}: give one of them").format(
+                file_option=file_option, name_option=name_option, choice=choice.name
+            )
+        )
     others = [name for name in choice.settings if name != "recording"]
     if others:
         listed = ", ".join(others)
-        raise InvalidOption(f"{file_option} takes no settings ({listed}): leave them out, or leave {file_option} out")
+        raise InvalidOption(
+            _("{file_option} takes no settings ({listed}): leave them out, or leave {file_option} out").format(
+                file_option=file_option, listed=listed
+            )
+        )
     return Choice(name=backend, settings={**choice.settings, "path": path})
 
 
@@ -385,7 +402,9 @@ def _check_activity(request: Request) -> None:
     if all(load("diarization", name).info.activity is None for name in names):
         who = f"--diarizer {choice.name}" if request.turns_file is None else f"--turns {request.turns_file}"
         raise InvalidOption(
-            f"--save-activity {request.save_activity}: {who} tells no activity of the speakers; leave one of them out"
+            _("--save-activity {save_activity}: {who} tells no activity of the speakers; leave one of them out").format(
+                save_activity=request.save_activity, who=who
+            )
         )
     check_target(request.save_activity)
 
@@ -394,7 +413,11 @@ def _check_channel(request: Request) -> None:
     """Raises InvalidOption where one channel is read for a diarizer that needs them all."""
     name, channel = request.diarizer_choice().name, request.media.get("channel")
     if channel is not None and name != "auto" and load("diarization", name).info.per_channel:
-        raise InvalidOption(f"channel {channel}: --diarizer {name} needs every channel; leave one of the two out")
+        raise InvalidOption(
+            _("channel {channel}: --diarizer {name} needs every channel; leave one of the two out").format(
+                channel=channel, name=name
+            )
+        )
 
 
 def _is_on_gpu(backend: Any) -> bool:

@@ -17,6 +17,7 @@ from whisperdiar.system.files import read_bytes, read_text, write_bytes, write_t
 from whisperdiar.system.log import inform, warn
 from whisperdiar.text.language_identification import identify_language
 from whisperdiar.text.languages import english_name, language_code
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 
 Notify = Callable[[str], None]
@@ -48,10 +49,14 @@ def read(
     """
     path = Path(path)
     if path.is_dir():
-        raise InvalidOption(f"{path}: this is a folder; give the name of a file in it")
+        raise InvalidOption(_("{path}: this is a folder; give the name of a file in it").format(path=path))
     chosen = by_suffix(path) if format_name is None else by_name(format_name)
     if chosen.read is None:
-        raise InvalidOption(f"{path}: {chosen.name} does not hold a whole transcript; give one of: {_readable()}")
+        raise InvalidOption(
+            _("{path}: {chosen} does not hold a whole transcript; give one of: {readable}").format(
+                path=path, chosen=chosen.name, readable=_readable()
+            )
+        )
     text = _text(path, chosen, encoding, notify)
     try:
         found = _parse(chosen, text, recording, path)
@@ -70,7 +75,11 @@ def read(
 
 def _parse(form: Format, text: str, recording: str | None, path: Path) -> Transcript:
     if form.read is None or (recording is not None and form.read_recording is None):
-        raise InvalidOption(f"--recording {recording}: a file of {form.name} holds one recording; leave it out")
+        raise InvalidOption(
+            _("--recording {recording}: a file of {form} holds one recording; leave it out").format(
+                recording=recording, form=form.name
+            )
+        )
     if form.read_recording is None:
         return form.read(text)
     try:
@@ -78,7 +87,7 @@ def _parse(form: Format, text: str, recording: str | None, path: Path) -> Transc
     except SeveralRecordings as error:
         own = recording_id(path)
         if own not in error.recordings:
-            raise FormatError(f"{error}, with --recording NAME") from error
+            raise FormatError(_("{error}, with --recording NAME").format(error=error)) from error
         return form.read_recording(text, recording_id=own)
 
 
@@ -139,7 +148,7 @@ def write(
     chosen = by_suffix(Path(path)) if format_name is None else by_name(format_name)
     options = options or WriteOptions()
     if inline_media and media is None:
-        raise InvalidOption("inline_media: say which recording with media=")
+        raise InvalidOption(_("inline_media: say which recording with media="))
     if media is not None:
         options = LinkedMedia(Path(media), inline_media).options_for(chosen.name, Path(path), options)
     made = chosen.dumps(transcript, options=options)
@@ -179,6 +188,10 @@ def convert(
 def refuse_empty(transcript: Transcript, form: Format, *, about: str) -> None:
     """Raises InvalidOption where a format would show nothing: the words of mere turns, or the turns of mere words."""
     if form.needs == "turns" and not transcript.turns and transcript.segments:
-        raise InvalidOption(f"{about}: it holds words and no turns, so it cannot become {form.name}")
+        raise InvalidOption(
+            _("{about}: it holds words and no turns, so it cannot become {form}").format(about=about, form=form.name)
+        )
     if form.needs == "words" and not transcript.segments and transcript.turns:
-        raise InvalidOption(f"{about}: it holds turns and no words, so it cannot become {form.name}")
+        raise InvalidOption(
+            _("{about}: it holds turns and no words, so it cannot become {form}").format(about=about, form=form.name)
+        )

@@ -13,6 +13,7 @@ from whisperdiar.formats import Format, by_name, remove_folders
 from whisperdiar.linked_media import LinkedMedia
 from whisperdiar.options import WriteOptions
 from whisperdiar.system import files
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 
 STDOUT = Path("-")
@@ -90,24 +91,26 @@ def check_outputs(
         # Also where a disk takes upper and lower case for the same.
         source_ids = {identity for path in sources if (identity := _identity(path)) is not None}
     except FileNotFoundError as error:  # relative names need a place to start from
-        raise OutputError("the current folder has been deleted; change to another one") from error
+        raise OutputError(_("the current folder has been deleted; change to another one")) from error
     except ValueError as error:  # a NUL in a name
-        raise OutputError(f"no file can have this name ({error})") from error
+        raise OutputError(_("no file can have this name ({error})").format(error=error)) from error
     if STDOUT in [item.path for item in targets] and sum(item.path == STDOUT for item in targets) > 1:
-        raise InvalidOption("standard output is given twice; give it one format")
+        raise InvalidOption(_("standard output is given twice; give it one format"))
     counts = Counter(places)
     tried: set[str] = set()
     for path, place in zip(paths, places, strict=True):
         if counts[place] > 1:
-            raise InvalidOption(f"{path}: this output is given twice; name each one once")
+            raise InvalidOption(_("{path}: this output is given twice; name each one once").format(path=path))
         if place in sources or _identity(place) in source_ids:
-            raise InvalidOption(f"{path}: this is the input itself; choose another name")
+            raise InvalidOption(_("{path}: this is the input itself; choose another name").format(path=path))
         _check_place(path, tried)
     named = [*(item.path for item in targets if item.path != STDOUT and not item.in_folder), *others]
     taken = [] if overwrite else [path for path in named if files.is_there(path)]
     if taken:
         which = f"{taken[0]}: it exists" if len(taken) == 1 else f"{taken[0]} and {len(taken) - 1} more: they exist"
-        raise InvalidOption(f"{which} already; choose another name, or replace it with --overwrite")
+        raise InvalidOption(
+            _("{which} already; choose another name, or replace it with --overwrite").format(which=which)
+        )
     for needed in {item.format.name: item.format.check for item in targets}.values():
         if needed is not None:
             needed()
@@ -125,9 +128,13 @@ def _identity(path: str) -> tuple[int, int] | None:
 def _check_place(path: Path, tried: set[str]) -> None:
     """Raises OutputError where this file could not be written; `tried` are folders where one could be."""
     if os.path.isdir(path):
-        raise OutputError(f"{path}: this is a folder; give the name of a file")
+        raise OutputError(_("{path}: this is a folder; give the name of a file").format(path=path))
     if not os.path.isdir(path.parent):
-        raise OutputError(f"{path}: the folder {path.parent} does not exist; make it first or choose another")
+        raise OutputError(
+            _("{path}: the folder {parent} does not exist; make it first or choose another").format(
+                path=path, parent=path.parent
+            )
+        )
     files.check_writable(path, tried=tried)
 
 
@@ -164,7 +171,9 @@ def _names(inputs: Sequence[Path]) -> list[str]:
     names = [path.name if stems[path.stem.casefold()] > 1 else path.stem for path in inputs]
     twice = [name for name, count in Counter(name.casefold() for name in names).items() if count > 1]
     if twice:
-        raise InvalidOption(f"two inputs are called {twice[0]!r}: run them separately, into different folders")
+        raise InvalidOption(
+            _("two inputs are called {twice!r}: run them separately, into different folders").format(twice=twice[0])
+        )
     return names
 
 
@@ -172,7 +181,11 @@ def _make_folder(folder: str) -> None:
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{folder}: cannot make this folder ({error.strerror}); choose another") from error
+        raise OutputError(
+            _("{folder}: cannot make this folder ({strerror}); choose another").format(
+                folder=folder, strerror=error.strerror
+            )
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +243,7 @@ def _write(target: Target, made: str | bytes, write_stream: Callable[[str | byte
         made = made.encode("utf-8", "replace").decode("utf-8")
     if target.path == STDOUT:
         if write_stream is None:
-            raise InvalidOption("standard output: nobody takes it here; name a file")
+            raise InvalidOption(_("standard output: nobody takes it here; name a file"))
         write_stream(made)
     elif isinstance(made, bytes):
         files.write_bytes(target.path, made, sync=True, replace=target.replace)

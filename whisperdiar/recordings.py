@@ -20,6 +20,7 @@ from whisperdiar.errors import InvalidOption, TruncatedMedia
 from whisperdiar.media import load
 from whisperdiar.media.arrays import audio_from_array
 from whisperdiar.outcome import is_empty, summarise
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Audio
 
@@ -110,11 +111,11 @@ def read_source(
     """
     if isinstance(source, (np.ndarray, Audio)):
         if part != WHOLE:
-            raise InvalidOption(f"{part}: it is for files; cut the samples before")
+            raise InvalidOption(_("{part}: it is for files; cut the samples before").format(part=part))
         if isinstance(source, Audio):
             return source
         if sample_rate is None:
-            raise InvalidOption("samples need their sample_rate, in Hz")
+            raise InvalidOption(_("samples need their sample_rate, in Hz"))
         return audio_from_array(source, sample_rate)
     with _as_file(source) as path:
         try:
@@ -143,8 +144,10 @@ def _as_file(source: str | os.PathLike[str] | BinaryIO) -> Iterator[Path]:
         return
     if isinstance(source, io.TextIOBase) or not hasattr(source, "read"):
         raise InvalidOption(
-            f"a recording cannot be a {type(source).__name__}: give a path, a file opened with mode 'rb', samples as a "
-            "NumPy array, or an Audio"
+            _(
+                "a recording cannot be a {name}: give a path, a file opened with mode 'rb', samples as a "
+                "NumPy array, or an Audio"
+            ).format(name=type(source).__name__)
         )
     named = getattr(source, "name", None)
     with tempfile.TemporaryDirectory(prefix="whisperdiar-") as folder:

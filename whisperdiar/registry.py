@@ -23,6 +23,7 @@ from typing import Any, Literal, Protocol
 
 from whisperdiar.errors import BackendBroken, InvalidOption
 from whisperdiar.options import AUTO_ORDER, Runtime
+from whisperdiar.text.messages import _
 from whisperdiar.types import BackendInfo
 
 Stage = Literal["vad", "asr", "diarization"]
@@ -77,10 +78,16 @@ def load(stage: Stage, name: str) -> BackendClass:
             outside: BackendClass = entries[name].load()
         except Exception as error:  # whatever a foreign package raises at import, the user needs its name
             raise BackendBroken(
-                f"{stage} backend {name!r} of {entries[name].value} cannot be imported: {error}"
+                _("{stage} backend {name!r} of {value} cannot be imported: {error}").format(
+                    stage=stage, name=name, value=entries[name].value, error=error
+                )
             ) from error
         return outside
-    raise InvalidOption(f"no {stage} backend {name!r}: choose one of {', '.join(available(stage))}")
+    raise InvalidOption(
+        _("no {stage} backend {name!r}: choose one of {available}").format(
+            stage=stage, name=name, available=", ".join(available(stage))
+        )
+    )
 
 
 def preferred(stage: Stage) -> tuple[str, ...]:
@@ -112,7 +119,11 @@ def settings_from_text(backend: BackendClass, values: Mapping[str, str]) -> Any:
         key = key.replace("-", "_")
         if key not in known:
             listed = ", ".join(known) or "none"
-            raise InvalidOption(f"{backend.name} has no setting {key!r}; it has: {listed}")
+            raise InvalidOption(
+                _("{backend} has no setting {key!r}; it has: {listed}").format(
+                    backend=backend.name, key=key, listed=listed
+                )
+            )
         converted[key] = _convert(backend.name, key, text, hints[key])
     return backend.settings_type(**converted)
 
@@ -136,4 +147,8 @@ def _convert(backend: str, key: str, text: str, hint: Any) -> Any:
         except (ValueError, KeyError):
             continue
     expected = " or ".join(getattr(kind, "__name__", str(kind)) for kind in choices if kind is not type(None))
-    raise InvalidOption(f"{backend}: {key}={text!r} is not a value of type {expected}")
+    raise InvalidOption(
+        _("{backend}: {key}={text!r} is not a value of type {expected}").format(
+            backend=backend, key=key, text=text, expected=expected
+        )
+    )

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whisperdiar.errors import InvalidOption
+from whisperdiar.text.messages import _
 
 Samples = NDArray[np.float32]
 
@@ -454,11 +455,17 @@ class SpeakerCount:
     def __post_init__(self) -> None:
         for bound in (self.minimum, self.maximum):
             if bound is not None and (isinstance(bound, bool) or not isinstance(bound, Integral)):
-                raise InvalidOption(f"number of speakers {bound!r}: give a whole number such as 3")
+                raise InvalidOption(
+                    _("number of speakers {bound!r}: give a whole number such as 3").format(bound=bound)
+                )
             if bound is not None and bound < 1:
-                raise InvalidOption(f"number of speakers {bound}: it must be at least 1")
+                raise InvalidOption(_("number of speakers {bound}: it must be at least 1").format(bound=bound))
         if self.minimum is not None and self.maximum is not None and self.maximum < self.minimum:
-            raise InvalidOption(f"speakers {self.minimum}-{self.maximum}: the maximum is below the minimum")
+            raise InvalidOption(
+                _("speakers {minimum}-{maximum}: the maximum is below the minimum").format(
+                    minimum=self.minimum, maximum=self.maximum
+                )
+            )
 
     @property
     def exact(self) -> int | None:
@@ -478,7 +485,9 @@ class SpeakerCount:
         except ValueError:
             minimum = maximum = None
         if minimum is None and maximum is None:
-            raise InvalidOption(f"speakers {text!r}: give a number such as 3, or a range such as 2-5")
+            raise InvalidOption(
+                _("speakers {text!r}: give a number such as 3, or a range such as 2-5").format(text=text)
+            )
         return cls(minimum, maximum)
 
     def allows(self, count: int) -> bool:

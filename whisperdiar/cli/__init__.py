@@ -13,8 +13,17 @@ import click
 
 from whisperdiar.cli import signals
 from whisperdiar.cli.commands import COMMANDS
-from whisperdiar.cli.declarations import DEFAULT_COMMAND, run_before_work
+from whisperdiar.cli.declarations import (
+    DEFAULT_COMMAND,
+    UI_LANGUAGE,
+    format_help_text,
+    run_before_work,
+    translate_words,
+)
+from whisperdiar.cli.language import choose
 from whisperdiar.system.telemetry import disable_telemetry
+from whisperdiar.text import messages
+from whisperdiar.text.messages import _
 from whisperdiar.version import __version__
 
 
@@ -38,18 +47,38 @@ class LazyGroup(click.Group):
             args = [DEFAULT_COMMAND, *args]
         return super().parse_args(ctx, args)
 
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """As click's own, in the language of the user."""
+        format_help_text(self, ctx, formatter, super().format_help_text)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """As click's own, and below them the commands under their titles."""
+        rows = [row for item in self.get_params(ctx) if (row := item.get_help_record(ctx)) is not None]
+        with formatter.section(_("Options")):
+            formatter.write_dl([(names, _(text)) for names, text in rows])
+        self.format_commands(ctx, formatter)
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        return [*super().get_params(ctx), UI_LANGUAGE]
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        return [translate_words(piece) for piece in super().collect_usage_pieces(ctx)]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Each under its title, from the list alone: no command is imported."""
         for title in dict.fromkeys(entry.title for entry in COMMANDS.values()):
-            with formatter.section(title):
-                formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items() if entry.title == title])
+            rows = [(name, _(entry.summary)) for name, entry in COMMANDS.items() if entry.title == title]
+            with formatter.section(_(title)):
+                formatter.write_dl(rows)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
         """Commands, and files: the first word may be a recording."""
         from click.shell_completion import CompletionItem
 
         found = [
-            CompletionItem(name, help=entry.summary) for name, entry in COMMANDS.items() if name.startswith(incomplete)
+            CompletionItem(name, help=_(entry.summary))
+            for name, entry in COMMANDS.items()
+            if name.startswith(incomplete)
         ]
         if incomplete.startswith("-"):
             return click.Command.shell_complete(self, ctx, incomplete)
@@ -64,7 +93,9 @@ def _refuse_mistyped(word: str) -> None:
 
     close = difflib.get_close_matches(word, COMMANDS, n=1)
     if close:
-        raise click.UsageError(f"no recording and no command {word!r}; did you mean {close[0]!r}?")
+        raise click.UsageError(
+            _("no recording and no command {word!r}; did you mean {nearest!r}?").format(word=word, nearest=close[0])
+        )
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=True)
@@ -83,8 +114,20 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line; every error becomes one line on stderr. Returns the exit code."""
+    before = os.environ.get("LANGUAGE")
     try:
-        result: Any = main.main(args=list(arguments), prog_name="whisperdiar", standalone_mode=False)
+        return _run(arguments)
+    finally:
+        messages.use("en")
+        if before is None:
+            os.environ.pop("LANGUAGE", None)
+        else:
+            os.environ["LANGUAGE"] = before
+
+
+def _run(arguments: Sequence[str]) -> int:
+    try:
+        result: Any = main.main(args=choose(arguments), prog_name="whisperdiar", standalone_mode=False)
         signals.check()
     except click.exceptions.Exit as exit_:
         return exit_.exit_code

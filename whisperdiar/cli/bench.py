@@ -13,6 +13,7 @@ from whisperdiar.cli.outputs import check_outputs
 from whisperdiar.datasets import read_manifest
 from whisperdiar.errors import InvalidOption
 from whisperdiar.system.files import write_text
+from whisperdiar.text.messages import _
 
 _WRITERS = {".md": format_markdown, ".json": format_json, ".csv": format_csv}
 
@@ -37,7 +38,7 @@ def bench(
     console = Console(quiet=quiet)
     for path in outputs:
         if path.suffix.lower() not in _WRITERS:
-            raise InvalidOption(f"-o {path}: a table is {', '.join(_WRITERS)}")
+            raise InvalidOption(_("-o {path}: a table is {writers}").format(path=path, writers=", ".join(_WRITERS)))
     check_outputs([], also_written=list(outputs), read=[manifest], overwrite=overwrite)
     recordings = read_manifest(manifest)
     settings: Mapping[str, Any] = {

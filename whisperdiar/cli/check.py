@@ -25,6 +25,7 @@ from whisperdiar.text.clock import format_clock
 from whisperdiar.text.counts import count
 from whisperdiar.text.language_identification import identify_language
 from whisperdiar.text.languages import language_code
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 from whisperdiar.video import Video, video_of
 
@@ -52,10 +53,12 @@ def check(
     try:
         transcript = None if spoken is None else read_transcript(spoken, notify=console.warn)
         if transcript is not None and not transcript.segments:
-            raise FormatError(f"--transcript {spoken}: it holds no words, so nothing can be told of them")
+            raise FormatError(
+                _("--transcript {spoken}: it holds no words, so nothing can be told of them").format(spoken=spoken)
+            )
         limits = shared.write_options({**options, "speaker_style": WriteOptions().speaker_style})
         if media is not None and not media.is_file():
-            raise MediaError(f"--media {media}: there is no such file; check the name")
+            raise MediaError(_("--media {media}: there is no such file; check the name").format(media=media))
         check_shots(shots, media)
         said = language_code(language) or (transcript.language if transcript else None)
         video = video_of(add_video(transcript or Transcript("", 0.0), media, shots, limits, console))
@@ -85,10 +88,12 @@ def _check_file(
         console.warn(f"{source}: {note}")
     cues = read_cues(source, text)
     if not cues:
-        raise FormatError(f"{source}: there is no subtitle in it; is it the right file?")
+        raise FormatError(_("{source}: there is no subtitle in it; is it the right file?").format(source=source))
     if language is None and (language := identify_language(line for cue in cues for line in cue.lines)) is not None:
         console.note(
-            f"{source}: the text looks {english_name(language).capitalize()}; if it is not, say --language CODE"
+            _("{source}: the text looks {capitalize}; if it is not, say --language CODE").format(
+                source=source, capitalize=english_name(language).capitalize()
+            )
         )
     rules = limits.rules(language, frame_rate=video.frame_rate)
     shown = [cue.lines for cue in read_cues(source, text, labels=False)]

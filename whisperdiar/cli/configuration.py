@@ -23,11 +23,20 @@ from click.core import ParameterSource
 
 from whisperdiar.cli.declarations import PREFIX, Option, describe_source
 from whisperdiar.errors import InvalidOption
+from whisperdiar.text.messages import _
 
 NAME = "whisperdiar.toml"
 VARIABLE = "WHISPERDIAR_CONFIG"
 """Environment variable with the one file to read; empty for none."""
-_OTHER_VARIABLES = (VARIABLE, "WHISPERDIAR_CACHE", "WHISPERDIAR_DEBUG", "WHISPERDIAR_LLM_KEY")
+_OTHER_VARIABLES = (
+    VARIABLE,
+    "WHISPERDIAR_UI_LANGUAGE",
+    "WHISPERDIAR_CACHE",
+    "WHISPERDIAR_DEBUG",
+    "WHISPERDIAR_LLM_KEY",
+)
+_OF_ALL_MESSAGES = ("ui_language", "ui-language")
+"""Keys that `whisperdiar.cli.language` has read before."""
 _OF_THE_USER_ALONE = ("llm",)
 """What a project's file must not set, as folders come from anywhere: to whom a transcript is sent."""
 
@@ -73,7 +82,11 @@ def _preset(name: Any, path: str) -> Mapping[str, Any]:
     if name is None:
         return {}
     if not isinstance(name, str):
-        raise InvalidOption(f"{path}: preset {name!r}: choose one of {', '.join(PRESETS)}")
+        raise InvalidOption(
+            _("{path}: preset {name!r}: choose one of {presets}").format(
+                path=path, name=name, presets=", ".join(PRESETS)
+            )
+        )
     try:
         return find(name).values
     except InvalidOption as error:
@@ -108,14 +121,20 @@ def find_files() -> list[File]:
     Raises:
         InvalidOption: one cannot be read.
     """
+    project = None if os.environ.get(VARIABLE) is not None else _project_path()
+    return [File(path, read(path), of_project=path == project) for path in find_paths()]
+
+
+def find_paths() -> list[str]:
+    """Where the configuration files lie that hold here, the one that wins last; the user's may be the project's."""
     named = os.environ.get(VARIABLE)
     if named is not None:
-        return [_read(named, of_project=False)] if named else []
+        return [named] if named else []
     user = user_path()
-    found = [_read(user, of_project=False)] if os.path.isfile(user) else []
+    found = [user] if os.path.isfile(user) else []
     project = _project_path()
     if project is not None and not (found and os.path.samefile(project, user)):
-        found.append(_read(project, of_project=True))
+        found.append(project)
     return found
 
 
@@ -152,25 +171,36 @@ def read_values(path: str) -> dict[str, Any]:
     Raises:
         InvalidOption: it cannot be read.
     """
-    return {key.replace("_", "-"): value for key, value in _read(path, of_project=False).values.items()}
+    return {key.replace("_", "-"): value for key, value in read(path).items()}
 
 
-def _read(path: str, *, of_project: bool) -> File:
+def read(path: str) -> dict[str, Any]:
+    """What a configuration file holds, as it is.
+
+    Raises:
+        InvalidOption: it cannot be read.
+    """
     toml: Any = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
 
     try:
         with open(path, "rb") as stream:
-            return File(path, toml.load(stream), of_project)
+            found: dict[str, Any] = toml.load(stream)
+            return found
     except OSError as error:
-        raise InvalidOption(f"{path}: it cannot be read ({error.strerror}); check the name") from error
+        raise InvalidOption(
+            _("{path}: it cannot be read ({strerror}); check the name").format(path=path, strerror=error.strerror)
+        ) from error
     except (toml.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidOption(f"{path}: this is not TOML ({error}); write KEY = VALUE, texts in quotes") from error
+        raise InvalidOption(
+            _("{path}: this is not TOML ({error}); write KEY = VALUE, texts in quotes").format(path=path, error=error)
+        ) from error
 
 
 def _table_of(file: File, context: click.Context) -> dict[str, Any]:
     """What a file says to a command: keys of all commands, and those of its own table, which win."""
     words = context.command_path.split()[1:] or [context.command.name or ""]
-    common = {key: value for key, value in file.values.items() if key not in _command_names()}
+    others = (*_command_names(), *_OF_ALL_MESSAGES)
+    common = {key: value for key, value in file.values.items() if key not in others}
     table: Any = file.values
     for word in words:
         table = table.get(word) if isinstance(table, dict) else None
@@ -178,7 +208,12 @@ def _table_of(file: File, context: click.Context) -> dict[str, Any]:
     found = {key.replace("_", "-"): value for key, value in (*common.items(), *own.items())}
     for key in _OF_THE_USER_ALONE if file.of_project else ():
         if found.pop(key, None) is not None:
-            _warn(f"{file.path}: {key} counts in your own {user_path()} only", context)
+            _warn(
+                _("{path}: {key} counts in your own {user_path} only").format(
+                    path=file.path, key=key, user_path=user_path()
+                ),
+                context,
+            )
     return found
 
 
@@ -191,11 +226,22 @@ def _warn_of_unknown(
     common = {key.replace("_", "-") for key in file.values if key not in _command_names()}
     for key in unknown:
         if key not in common:
-            _warn(f"{file.path}: no option {key!r}{_nearest(key, options)}", context)
+            _warn(
+                _("{path}: no option {key!r}{nearest}").format(path=file.path, key=key, nearest=_nearest(key, options)),
+                context,
+            )
         elif key not in every and isinstance(table[key], dict):
-            _warn(f"{file.path}: no command [{key}]{_nearest(key, _command_names())}", context)
+            _warn(
+                _("{path}: no command [{key}]{nearest}").format(
+                    path=file.path, key=key, nearest=_nearest(key, _command_names())
+                ),
+                context,
+            )
         elif key not in every:
-            _warn(f"{file.path}: no option {key!r}{_nearest(key, every)}", context)
+            _warn(
+                _("{path}: no option {key!r}{nearest}").format(path=file.path, key=key, nearest=_nearest(key, every)),
+                context,
+            )
 
 
 def _nearest(word: str, known: Any) -> str:
@@ -237,14 +283,20 @@ def _as_typed(value: Any, option: Option, origin: str) -> Any:
     """A value of TOML as if it had been typed, so that it is read and refused alike."""
     if option.is_flag:
         if not isinstance(value, bool):
-            raise InvalidOption(f"{origin}: {option.key} = {value!r}: write true or false")
+            raise InvalidOption(
+                _("{origin}: {key} = {value!r}: write true or false").format(origin=origin, key=option.key, value=value)
+            )
         return value
     if option.multiple:
         if isinstance(value, dict):
             return [f"{key}={_text(item)}" for key, item in value.items()]
         return [_text(item) for item in (value if isinstance(value, list) else [value])]
     if isinstance(value, (bool, list, dict)):
-        raise InvalidOption(f"{origin}: {option.key} = {value!r}: write one text or number")
+        raise InvalidOption(
+            _("{origin}: {key} = {value!r}: write one text or number").format(
+                origin=origin, key=option.key, value=value
+            )
+        )
     return _text(value)
 
 
@@ -269,7 +321,12 @@ def warn_of_variables(context: click.Context) -> None:
     }
     for name in sorted(os.environ):
         if name.startswith(PREFIX) and name not in known | own and name not in _OTHER_VARIABLES:
-            _warn(f"environment variable {name}: no option of this name{_nearest(name, known | own)}", context)
+            _warn(
+                _("environment variable {name}: no option of this name{nearest}").format(
+                    name=name, nearest=_nearest(name, known | own)
+                ),
+                context,
+            )
 
 
 def show(context: click.Context, command: click.Command, preset: str | None) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 from whisperdiar.cli import signals
 from whisperdiar.errors import OutputError
+from whisperdiar.text.messages import _
 
 _COMMANDS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """What a terminal obeys and does not show: control characters but for tab and line feed, and marks of direction."""
@@ -170,9 +171,13 @@ class Console:
                 detail = self._detail.get(stage)
                 left = passed / step - passed
                 self._print(
-                    f"{self._prefix()}{STAGE_TITLES.get(stage, stage)} {step:.0%}"
+                    f"{self._prefix()}{_title(stage)} {step:.0%}"
                     + (f", {detail}" if detail else "")
-                    + (f", about {_format_clock(left)} left" if step < 1 else f" in {_format_clock(passed)}")
+                    + (
+                        _(", about {time} left").format(time=_format_clock(left))
+                        if step < 1
+                        else _(" in {time}").format(time=_format_clock(passed))
+                    )
                 )
 
     def _prefix(self) -> str:
@@ -194,11 +199,7 @@ class Console:
             return
         if self._bar is None:
             self._open(shown)
-        others = [
-            f"{STAGE_TITLES.get(name, name)} {running.fraction:.0%}"
-            for name, running in self._running.items()
-            if name != shown
-        ]
+        others = [f"{_title(name)} {running.fraction:.0%}" for name, running in self._running.items() if name != shown]
         self._bar.n = self._running[shown].fraction
         self._bar.set_postfix_str(", ".join([*filter(None, [self._detail.get(shown)]), *others]), refresh=False)
         self._bar.refresh()
@@ -208,7 +209,7 @@ class Console:
 
         self._bar = tqdm(
             total=1.0,
-            desc=f"{self._prefix()}{STAGE_TITLES.get(stage, stage):<24}",
+            desc=f"{self._prefix()}{_title(stage):<24}",
             leave=False,
             file=sys.stderr,
             ncols=_find_columns(),
@@ -254,7 +255,7 @@ class Console:
         if total > 1 and self.progress_kind == "json":
             self._emit({"event": "begin", "seconds_left": None if left is None else round(left)})
         elif total > 1:
-            about = "" if left is None else f" (about {_format_clock(left)} left for all)"
+            about = "" if left is None else _(" (about {time} left for all)").format(time=_format_clock(left))
             self.info(f"{self._prefix()}{name}{about}")
 
     def info(self, message: str) -> None:
@@ -264,14 +265,14 @@ class Console:
     def note(self, message: str) -> None:
         """Something that was done and is as it should be; `quiet` leaves it out."""
         if not self.quiet:
-            self._say("note", f"whisperdiar: note: {message}", message)
+            self._say("note", _("whisperdiar: note: {message}").format(message=message), message)
 
     def warn(self, message: str) -> None:
         """Something that may make the result wrong."""
-        self._say("warning", f"whisperdiar: warning: {message}", message)
+        self._say("warning", _("whisperdiar: warning: {message}").format(message=message), message)
 
     def error(self, message: str) -> None:
-        self._say("error", f"whisperdiar: error: {message}", message)
+        self._say("error", _("whisperdiar: error: {message}").format(message=message), message)
 
     def _say(self, event: str, line: str, message: str) -> None:
         if self.progress_kind == "json":
@@ -305,6 +306,10 @@ class Console:
             self.progress(stage, 1.0)
 
 
+def _title(stage: str) -> str:
+    return _(STAGE_TITLES.get(stage, stage))
+
+
 def _format_clock(seconds: float) -> str:
     """Seconds as M:SS, or H:MM:SS."""
     whole = round(seconds)
@@ -331,7 +336,7 @@ def write_stdout(text: str | bytes) -> None:
     On a terminal it is made `printable`; a file or a program gets every byte.
     """
     if sys.stdout is None:
-        raise OutputError("standard output is closed; name a file with -o")
+        raise OutputError(_("standard output is closed; name a file with -o"))
     try:
         if isinstance(text, str) and sys.stdout.isatty():
             text = printable(text)
@@ -340,4 +345,6 @@ def write_stdout(text: str | bytes) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise OutputError(f"standard output cannot be written: {error.strerror}; name a file with -o") from error
+        raise OutputError(
+            _("standard output cannot be written: {strerror}; name a file with -o").format(strerror=error.strerror)
+        ) from error

@@ -22,6 +22,7 @@ from whisperdiar.exchange import refuse_empty
 from whisperdiar.formats import by_suffix
 from whisperdiar.media import check_recording, load, probe
 from whisperdiar.reports.speaker_clips import has_clips, make_folder, write_clips
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 
 
@@ -55,7 +56,9 @@ def convert(
     wanted = mux_request(embed, embed_format, burn, overwrite=overwrite)
     for name, asked in (("--clips", clips), ("--embed", embed), ("--burn", burn)):
         if asked is not None and media is None:
-            raise InvalidOption(f"{name} {asked}: name the recording with --media FILE")
+            raise InvalidOption(
+                _("{name} {asked}: name the recording with --media FILE").format(name=name, asked=asked)
+            )
     check_shots(shots, media)
     planned = plan(
         [source],
@@ -103,7 +106,7 @@ def convert(
         muxed = write_muxed(transcript, media, wanted, write, console)
         code = code or muxed
     if not (transcript.words or transcript.turns):
-        console.error(f"{source}: there are no words in it; is it the right file?")
+        console.error(_("{source}: there are no words in it; is it the right file?").format(source=source))
         code = code or EMPTY
     context.exit(code)
 
@@ -120,7 +123,11 @@ def _cut(media: Path, transcript: Transcript, folder: Path, console: Console) ->
         console.warn(f"{media}: {warning}")
     written = write_clips(audio, transcript, folder)
     if not written:
-        console.warn(f"{folder}: no speaker says anything in {media}, so that there are no clips")
+        console.warn(
+            _("{folder}: no speaker says anything in {media}, so that there are no clips").format(
+                folder=folder, media=media
+            )
+        )
 
 
 def _number(transcript: Transcript, key: str, *, most: int) -> int | None:
@@ -161,7 +168,11 @@ def rename(
     else:
         own = by_suffix(source)
         if not own.rewritable:
-            raise InvalidOption(f"{source}: rewriting it would lose what {own.name} holds beside the words; add -o OUT")
+            raise InvalidOption(
+                _("{source}: rewriting it would lose what {own} holds beside the words; add -o OUT").format(
+                    source=source, own=own.name
+                )
+            )
         targets = [Target(own, source, replace=True)]  # that is what was asked for
         check_used(context, targets)
         check_outputs(targets, read=[], overwrite=True)
@@ -175,8 +186,8 @@ def _pairs(names: tuple[str, ...]) -> dict[str, str]:
     for item in names:
         label, equals, name = item.partition("=")
         if not equals or not label.strip() or not name.strip():
-            raise InvalidOption(f"{item!r}: write it as LABEL=NAME, for example SPEAKER_00=Anna")
+            raise InvalidOption(_("{item!r}: write it as LABEL=NAME, for example SPEAKER_00=Anna").format(item=item))
         if label.strip() in pairs:
-            raise InvalidOption(f"{item!r}: {label.strip()} is given a name twice")
+            raise InvalidOption(_("{item!r}: {label} is given a name twice").format(item=item, label=label.strip()))
         pairs[label.strip()] = name.strip()
     return pairs

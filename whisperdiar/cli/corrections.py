@@ -10,6 +10,7 @@ from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.formats import json
 from whisperdiar.system.files import read_text
 from whisperdiar.text.counts import count
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 
 
@@ -23,11 +24,15 @@ def read_corrected_transcript(path: Path | None, *, recordings: int) -> Transcri
     if path is None:
         return None
     if recordings > 1:
-        raise InvalidOption("--keep-edits: there is one FILE for several recordings; give them one by one")
+        raise InvalidOption(_("--keep-edits: there is one FILE for several recordings; give them one by one"))
     try:
         return json.read(read_text(path))
     except FormatError as error:
-        raise FormatError(f"--keep-edits {path}: {str(error).removeprefix(f'{path}: ')}") from error
+        raise FormatError(
+            _("--keep-edits {path}: {removeprefix}").format(
+                path=path, removeprefix=str(error).removeprefix(f"{path}: ")
+            )
+        ) from error
 
 
 def keep_corrections(

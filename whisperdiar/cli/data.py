@@ -21,6 +21,7 @@ from whisperdiar.datasets import (
 )
 from whisperdiar.errors import InvalidOption
 from whisperdiar.text import json
+from whisperdiar.text.messages import _
 
 _SUPERVISIONS = ("recordings", "supervisions")
 
@@ -41,7 +42,7 @@ def data(
     """Write the manifest of a corpus, say what is wrong with it, and print its statistics; 1 where something is."""
     if folder is None:
         if corpus not in CORPORA:
-            raise InvalidOption(f"{corpus}: give the file to read")
+            raise InvalidOption(_("{corpus}: give the file to read").format(corpus=corpus))
         known = CORPORA[corpus]
         rows = (("is", known.title), ("from", known.source), ("licence", known.licence), ("expected", known.layout))
         write_stdout("".join(f"{key + ':':<10}{value}\n" for key, value in rows))
@@ -50,7 +51,9 @@ def data(
     if output is not None:
         check_outputs([], also_written=[output], read=[folder] if folder.is_file() else [], overwrite=overwrite)
     elif corpus not in ("folder", "voxconverse", "dihard", "manifest"):
-        raise InvalidOption(f"{corpus}: its references are converted; say with -o MANIFEST.jsonl where they go")
+        raise InvalidOption(
+            _("{corpus}: its references are converted; say with -o MANIFEST.jsonl where they go").format(corpus=corpus)
+        )
     recordings = _read(corpus, folder, output, microphone, reference)
     if wav is not None:
         recordings = tuple(convert_audio(item, wav) if item.audio.is_file() else item for item in recordings)

@@ -10,12 +10,16 @@ A module that declares commands imports neither the library nor what it stands o
 
 from __future__ import annotations
 
+import inspect
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
 from click.core import ParameterSource
+
+from whisperdiar.text.messages import _, current, ngettext
 
 GROUPS = ("Output", "Subtitles", "Speakers", "Words", "Speech", "Recording", "Language model", "Machine", "Options")
 """Titles in the help, in this order."""
@@ -60,6 +64,16 @@ class Option(click.Option):
         """The environment variable that sets it."""
         return PREFIX + self.key.replace("-", "_").upper()
 
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """As click's own, in the language of the user."""
+        original = self.help
+        self.help = None if original is None else _(original)
+        try:
+            record = super().get_help_record(ctx)
+        finally:
+            self.help = original
+        return None if record is None else (translate_words(record[0]), record[1])
+
     def resolve_envvar_value(self, ctx: click.Context) -> str | None:
         """The variable of this option and command, or that of this option; an empty one counts as none."""
         found = super().resolve_envvar_value(ctx)
@@ -83,7 +97,8 @@ class Option(click.Option):
             where = "" if is_typed(ctx, self.name or "") else describe_source(ctx, self)
             if not where:
                 raise
-            raise click.BadParameter(f"{error.message} (from {where})", error.ctx, error.param) from error
+            message = _("{message} (from {where})").format(message=error.message, where=where)
+            raise click.BadParameter(message, error.ctx, error.param) from error
 
 
 def _split(text: str) -> list[str]:
@@ -102,6 +117,37 @@ def describe_source(context: click.Context, option: Option) -> str:
         return own if os.environ.get(own) else option.variable
     origins: Mapping[str, str] = context.meta.get("whisperdiar.origins", {})
     return origins.get(option.name or "", "")
+
+
+def translate_words(text: str) -> str:
+    """A metavar or a piece of the usage with its words in capitals in the language of the user: ``FILE|DIR/``."""
+    return re.sub(r"\b[A-Z]{2,}(?: RANGE)?\b", lambda found: _(found[0]), text)
+
+
+def format_help_text(
+    command: click.Command,
+    context: click.Context,
+    formatter: click.HelpFormatter,
+    write: Callable[[click.Context, click.HelpFormatter], None],
+) -> None:
+    """Has click write the help of a command in the language of the user, paragraph by paragraph."""
+    original = command.help
+    command.help = translate_help(original)
+    try:
+        write(context, formatter)
+    finally:
+        command.help = original
+
+
+def translate_help(text: str | None) -> str | None:
+    """A help text in the language of the user; paragraphs that `split_help` leaves as they are stay so."""
+    return None if text is None else "\n\n".join(_(paragraph) for paragraph in split_help(text))
+
+
+def split_help(text: str) -> list[str]:
+    """The paragraphs of a help text, each on one line but for examples, which begin with a backspace."""
+    paragraphs = re.split(r"\n{2,}", inspect.cleandoc(text))
+    return [item if item.startswith("\b") else " ".join(item.split()) for item in paragraphs]
 
 
 def option(*declarations: str, **attributes: Any) -> Callable[[Any], Any]:
@@ -136,11 +182,26 @@ class Command(click.Command):
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """Beside those declared, `--help-all` where the help leaves options out."""
-        params = super().get_params(ctx)
+        params = [*super().get_params(ctx), UI_LANGUAGE]
         return [*params, _HELP_ALL] if any(map(_is_rare, self.params)) and self._is_long() else params
 
     def _is_long(self) -> bool:
         return sum(isinstance(item, click.Option) for item in self.params) > _SHORT
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """As click's own, in the language of the user."""
+        return [translate_words(piece) for piece in super().collect_usage_pieces(ctx)]
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """As click's own, in the language of the user."""
+        format_help_text(self, ctx, formatter, super().format_help_text)
+
+    def get_short_help_str(self, limit: int = 45) -> str:
+        """As click's own, in the language of the user; whole, as a sentence that is cut off says little."""
+        if self.short_help is not None or self.help is None or current() == "en":
+            return super().get_short_help_str(limit)
+        first = _(split_help(self.help)[0])
+        return first.partition(". ")[0].rstrip(".")
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Each group under its title, in the order of `GROUPS`."""
@@ -157,11 +218,14 @@ class Command(click.Command):
             sections[getattr(item, "group", "Options")].append(record)
         for title, rows in sections.items():
             if rows:
-                with formatter.section(title):
+                with formatter.section(_(title)):
                     formatter.write_dl(rows)
         if hidden:
             formatter.write_paragraph()
-            formatter.write_text(f"{hidden} more options: {ctx.command_path} --help-all")
+            text = ngettext(
+                "{hidden} more option: {path} --help-all", "{hidden} more options: {path} --help-all", hidden
+            )
+            formatter.write_text(text.format(hidden=hidden, path=ctx.command_path))
 
 
 def _find_typed(name: str, arguments: Sequence[str]) -> str:
@@ -192,6 +256,16 @@ _HELP_ALL = Option(
     callback=_show_all,
     help="Show all options.",
 )
+
+
+UI_LANGUAGE = Option(
+    ["--ui-language"],
+    metavar="ru|en",
+    expose_value=False,
+    configurable=False,
+    help="Language of messages and help; otherwise that of the system.",
+)
+"""Of every command, for its help: `whisperdiar.cli.language` takes it before a command is looked for."""
 
 
 def command(name: str, **attributes: Any) -> Callable[[Any], click.Command]:

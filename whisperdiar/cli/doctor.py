@@ -22,6 +22,7 @@ from whisperdiar.media import load as load_media
 from whisperdiar.options import Runtime
 from whisperdiar.registry import STAGES, Stage, available, load
 from whisperdiar.system.telemetry import VARIABLES
+from whisperdiar.text.messages import _
 from whisperdiar.types import ANY_SPEAKERS, Audio, Span
 
 State = Literal["ok", "absent", "broken"]
@@ -56,7 +57,13 @@ def libraries() -> Iterator[Finding]:
     """Whether each library that is installed can be imported, and whether its telemetry is off."""
     mismatch = find_torch_mismatch()
     if mismatch is not None:
-        yield Finding("broken", "torch and torchaudio", f"{mismatch}. To fix this, run: {reinstall_command()}")
+        yield Finding(
+            "broken",
+            "torch and torchaudio",
+            _("{mismatch}. To fix this, run: {reinstall_command}").format(
+                mismatch=mismatch, reinstall_command=reinstall_command()
+            ),
+        )
     failed = False
     versions = installed_libraries()
     for module, cause in import_failures(versions):
@@ -65,11 +72,15 @@ def libraries() -> Iterator[Finding]:
         version = versions[module]
         subject = f"library {LIBRARIES[module]}"
         if cause is None:
-            yield Finding("ok", subject, f"{version} imports")
+            yield Finding("ok", subject, _("{version} imports").format(version=version))
         else:
             failed = True
             yield Finding(
-                "broken", subject, f"{version} cannot be imported: {cause}. {_suggest_reinstall(module, mismatch)}"
+                "broken",
+                subject,
+                _("{version} cannot be imported: {cause}. {suggest_reinstall}").format(
+                    version=version, cause=cause, suggest_reinstall=_suggest_reinstall(module, mismatch)
+                ),
             )
     yield _telemetry()
 
@@ -84,8 +95,8 @@ def _suggest_reinstall(module: str, mismatch: str | None) -> str:
 def _telemetry() -> Finding:
     on = [name for name, value in VARIABLES.items() if os.environ.get(name, value) != value]
     if on:
-        return Finding("absent", "telemetry", f"on, because you set {' and '.join(on)}")
-    return Finding("ok", "telemetry", "off: nothing is reported to the makers of libraries")
+        return Finding("absent", "telemetry", _("on, because you set {on}").format(on=" and ".join(on)))
+    return Finding("ok", "telemetry", _("off: nothing is reported to the makers of libraries"))
 
 
 def findings() -> Iterator[Finding]:
@@ -96,15 +107,15 @@ def findings() -> Iterator[Finding]:
     except Exception as error:  # a doctor reports whatever is wrong
         yield Finding("broken", "reading sound", explain(error))
         return
-    yield Finding("ok", "reading sound", f"{sample.duration:.1f} s sample decoded")
+    yield Finding("ok", "reading sound", _("{duration:.1f} s sample decoded").format(duration=sample.duration))
     for stage in STAGES:
         for name in available(stage):
             yield _backend(stage, name, sample)
     cached = [entry.name for entry in store.catalogue() if entry.cached]
     yield (
-        Finding("ok", "Whisper models", f"on this machine: {', '.join(cached)}")
+        Finding("ok", "Whisper models", _("on this machine: {cached}").format(cached=", ".join(cached)))
         if cached
-        else Finding("absent", "Whisper models", "none on this machine (whisperdiar models download small)")
+        else Finding("absent", "Whisper models", _("none on this machine (whisperdiar models download small)"))
     )
     yield _cuda()
 
@@ -120,20 +131,28 @@ def _backend(stage: Stage, name: str, sample: Audio) -> Finding:
         backend_class = load(stage, name)
         ready = readiness(stage, backend_class)
         if ready.state == "broken":
-            return Finding("broken", subject, f"{ready.text}. To fix this, run: {ready.remedy}")
+            return Finding(
+                "broken",
+                subject,
+                _("{ready}. To fix this, run: {remedy}").format(ready=ready.text, remedy=ready.remedy),
+            )
         if ready.state != "ready":
             return Finding("absent", subject, ready.text)
         backend = backend_class(None, runtime=Runtime(offline=True))
         begun = time.perf_counter()
         backend.prepare()
         result = _RUN[stage](backend, sample)
-        return Finding("ok", subject, f"{result} in {time.perf_counter() - begun:.1f} s")
+        return Finding(
+            "ok",
+            subject,
+            _("{result} in {perf_counter:.1f} s").format(result=result, perf_counter=time.perf_counter() - begun),
+        )
     except (BackendMissing, ModelUnavailable) as error:
         return Finding("absent", subject, explain(error))
     except InvalidOption:
-        return Finding("ok", subject, "needs a file; nothing to check")
+        return Finding("ok", subject, _("needs a file; nothing to check"))
     except UnsupportedRequest as error:
-        return Finding("ok", subject, f"loads; not run on the sample: {explain(error)}")
+        return Finding("ok", subject, _("loads; not run on the sample: {error}").format(error=explain(error)))
     except Exception as error:  # a doctor reports whatever is wrong
         return Finding("broken", subject, explain(error))
 
@@ -161,11 +180,17 @@ def _cuda() -> Finding:
 
     count = ctranslate2.get_cuda_device_count()
     if not count:
-        return Finding("absent", "GPU", "CTranslate2 sees no CUDA device; everything runs on the CPU")
+        return Finding("absent", "GPU", _("CTranslate2 sees no CUDA device; everything runs on the CPU"))
     lacking = [name for name in ("nvidia.cublas", "nvidia.cudnn") if not _check_import(name)]
     if lacking:
-        return Finding("absent", "GPU", f'{count} CUDA devices, no {lacking}: pip install "whisperdiar[cuda]"')
-    return Finding("ok", "GPU", f"{count} CUDA devices, CUDA 12 libraries installed")
+        return Finding(
+            "absent",
+            "GPU",
+            _('{count} CUDA devices, no {lacking}: pip install "whisperdiar[cuda]"').format(
+                count=count, lacking=lacking
+            ),
+        )
+    return Finding("ok", "GPU", _("{count} CUDA devices, CUDA 12 libraries installed").format(count=count))
 
 
 def _check_import(name: str) -> bool:

@@ -16,6 +16,7 @@ from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.exchange import read as read_transcript
 from whisperdiar.formats import by_name
 from whisperdiar.options import EditOptions
+from whisperdiar.text.messages import _
 
 _SUFFIXES = (".txt", ".md", "")
 """Names that a text to be corrected may have; with any other, another program would take it for something else."""
@@ -35,7 +36,9 @@ def edit(
     """Write the transcript IN (JSON of whisperdiar, or subtitles) as a plain text that a person corrects."""
     console = Console(quiet=quiet)
     if output.suffix.lower() not in _SUFFIXES:
-        raise InvalidOption(f"-o {output}: edit writes a plain text to be corrected; call it .txt or .md")
+        raise InvalidOption(
+            _("-o {output}: edit writes a plain text to be corrected; call it .txt or .md").format(output=output)
+        )
     check_outputs([Target(by_name("txt"), output)], read=[source], overwrite=overwrite)
     transcript = read_transcript(
         source,
@@ -56,8 +59,10 @@ def edit(
     said = {"--language": language, "--recording": recording, "--encoding": encoding}
     again = "".join(f" {option} {value}" for option, value in said.items() if value is not None)
     console.info(
-        f"wrote {output}; when it is corrected: "
-        f"whisperdiar apply {output} --transcript {source}{again} -o OUT.json -o OUT.srt"
+        _(
+            "wrote {output}; when it is corrected: "
+            "whisperdiar apply {output} --transcript {source}{again} -o OUT.json -o OUT.srt"
+        ).format(output=output, source=source, again=again)
     )
 
 

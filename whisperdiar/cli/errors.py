@@ -12,6 +12,7 @@ import click
 from whisperdiar.cli import signals
 from whisperdiar.cli.console import Console
 from whisperdiar.errors import InvalidOption, WhisperdiarError
+from whisperdiar.text.messages import _
 
 _NO_ROOM = ("failed to map segment", "Cannot allocate memory")
 """What glibc's loader says of a library for which no memory is left."""
@@ -38,7 +39,7 @@ def report(error: BaseException, console: Console, *, about: str = "") -> int:
         console.error(error.format_message())
         return error.exit_code
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
-        console.error("interrupted; nothing was left half-written")
+        console.error(_("interrupted; nothing was left half-written"))
         return signals.exit_code(error)
     console.error(prefix + explain(error))
     return USAGE if isinstance(error, InvalidOption) else FAILED

@@ -27,6 +27,7 @@ from whisperdiar.models.installed import InstalledModel, find_in_folder, list_in
 from whisperdiar.models.repair import repair_snapshot
 from whisperdiar.options import Runtime
 from whisperdiar.registry import STAGES, BackendClass, available, load, preferred
+from whisperdiar.text.messages import _
 
 
 def _rows() -> Iterator[dict[str, Any]]:
@@ -187,7 +188,11 @@ def download(
         if name not in _fetching_backends():
             store.check(name)
         elif directory is not None:
-            raise InvalidOption(f"{name}: only Whisper models can go into a folder of their own; leave --directory out")
+            raise InvalidOption(
+                _("{name}: only Whisper models can go into a folder of their own; leave --directory out").format(
+                    name=name
+                )
+            )
     for name in names:
         backends = _fetching_backends().get(name)
         if backends is None:
@@ -212,7 +217,10 @@ def path(name: str) -> None:
         found = _find_of_backend(name)
         if not any(map(_is_whole, _fetching_backends()[name])):
             remedy = f"whisperdiar models download {name}"
-            raise ModelUnavailable(f"the model of {name} is not on this machine: {remedy}", remedy=remedy)
+            raise ModelUnavailable(
+                _("the model of {name} is not on this machine: {remedy}").format(name=name, remedy=remedy),
+                remedy=remedy,
+            )
         write_stdout("".join(f"{item.folder}\n" for item in found))
     else:
         write_stdout(f"{store.path(name)}\n")
@@ -254,7 +262,9 @@ def _resolve_name(name: str) -> list[InstalledModel]:
         found = [item for item in list_installed() if item.name == known_as]
     if not found:
         remedy = f"whisperdiar models download {name}"
-        raise ModelUnavailable(f"model {name} is not on this machine: {remedy}", remedy=remedy)
+        raise ModelUnavailable(
+            _("model {name} is not on this machine: {remedy}").format(name=name, remedy=remedy), remedy=remedy
+        )
     return found
 
 

@@ -37,6 +37,7 @@ from whisperdiar.minutes.template import Template, template
 from whisperdiar.options import LlmOptions, MinutesOptions, WriteOptions
 from whisperdiar.text.language_identification import has_classifier
 from whisperdiar.text.languages import find_code
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 
 KEY = "WHISPERDIAR_LLM_KEY"
@@ -89,27 +90,35 @@ class Writer:
         material = prepare(transcript, self.options)
         plain = compose(material, self.options)
         if plain.language is not None and not material.spoken.cues:
-            self.console.note(f"no cue phrases are known for {plain.language}: few decisions and no owners are found")
+            self.console.note(
+                _("no cue phrases are known for {language}: few decisions and no owners are found").format(
+                    language=plain.language
+                )
+            )
         if any(item.due is not None for item in plain.actions) and self.options.day and not dates.has_parser():
-            self.console.warn('some dates stay words; to have them read, run: pip install "whisperdiar[minutes]"')
+            self.console.warn(_('some dates stay words; to have them read, run: pip install "whisperdiar[minutes]"'))
         if self.llm is None:
             return plain
         model = LanguageModel(self.llm)
         try:
             name = model.name()
             n_words = sum(len(item.words) for item in material.utterances)
-            self.console.info(f"whisperdiar: sending the transcript ({n_words} words) to {model.host}, model {name}")
+            self.console.info(
+                _("whisperdiar: sending the transcript ({n_words} words) to {host}, model {name}").format(
+                    n_words=n_words, host=model.host, name=name
+                )
+            )
             done = self._ask(transcript.recording_id, model, name, material, plain, self.llm)
         except BackendError as error:
             self.failed = True
             report(error, self.console, about="--llm")
-            self.console.warn("the minutes are written without a language model")
+            self.console.warn(_("the minutes are written without a language model"))
             return plain
         for failure in done.failures:
             self.failed = True
-            self.console.warn(f"--llm: {failure}; it is written without a language model")
+            self.console.warn(_("--llm: {failure}; it is written without a language model").format(failure=failure))
         for item in done.struck:
-            self.console.warn(f"struck, as it {item.reason}: {item.text}")
+            self.console.warn(_("struck, as it {reason}: {item}").format(reason=item.reason, item=item.text))
         return done.minutes
 
     def _ask(
@@ -137,7 +146,11 @@ class Writer:
                 keep_answers(asked.answers, place, self.console, replace=bool(known))
             raise
         if asked.n_known:
-            self.console.info(f"whisperdiar: {asked.n_known} answers of the interrupted run in {place} were used")
+            self.console.info(
+                _("whisperdiar: {n_known} answers of the interrupted run in {place} were used").format(
+                    n_known=asked.n_known, place=place
+                )
+            )
         return done
 
 
@@ -169,7 +182,7 @@ def minutes(
     console = Console(quiet=quiet, progress=progress)
     context.call_on_close(console.close)
     if os.path.isdir(source):
-        raise InvalidOption(f"{source}: is a folder; name one transcript or recording")
+        raise InvalidOption(_("{source}: is a folder; name one transcript or recording").format(source=source))
     options["language"] = None if options["language"] is None else find_code(options["language"].strip())
     is_transcript = source_format is not None or _is_transcript(source)
     writer = Writer(
@@ -180,7 +193,9 @@ def minutes(
         console=console,
     )
     if llm is not None and options["offline"] and not is_local(llm):
-        raise InvalidOption(f"--llm {llm}: this is not on this machine; leave --offline out, or name a local server")
+        raise InvalidOption(
+            _("--llm {llm}: this is not on this machine; leave --offline out, or name a local server").format(llm=llm)
+        )
     if llm is None:
         _refuse(context, ("llm_model", "llm_timeout", "llm_window"), "it is for a language model: name one with --llm")
     if is_transcript:
@@ -215,7 +230,9 @@ def minutes(
             inform=console.note,
         )
         if not transcript.segments and transcript.turns:
-            raise InvalidOption(f"{source}: it holds turns and no words, so it cannot become minutes")
+            raise InvalidOption(
+                _("{source}: it holds turns and no words, so it cannot become minutes").format(source=source)
+            )
         if transcript.language is None:
             install = (
                 ""
@@ -223,7 +240,9 @@ def minutes(
                 else ', or to have more languages found, run: pip install "whisperdiar[language]"'
             )
             console.warn(
-                f"{source}: its language is not known, so decisions are hardly found; say --language CODE{install}"
+                _(
+                    "{source}: its language is not known, so decisions are hardly found; say --language CODE{install}"
+                ).format(source=source, install=install)
             )
         keep: Literal["made", "nothing"] = "nothing" if llm is None else "made"
         code = write_targets(transcript, targets, WriteOptions(), console, keep=keep).code
@@ -249,7 +268,9 @@ def _day(text: str | None) -> datetime.date | None:
     try:
         return datetime.date.fromisoformat(text)
     except ValueError as error:
-        raise InvalidOption(f"--date {text}: write it as YYYY-MM-DD, for example 2026-03-31") from error
+        raise InvalidOption(
+            _("--date {text}: write it as YYYY-MM-DD, for example 2026-03-31").format(text=text)
+        ) from error
 
 
 def _llm(url: str, model: str | None, timeout: float, window: int, console: Console) -> LlmOptions:
@@ -262,15 +283,19 @@ def _llm(url: str, model: str | None, timeout: float, window: int, console: Cons
     if key is None:
         return made
     if not key.isascii() or not key.isprintable() or " " in key:
-        raise InvalidOption(f"{KEY}: this key holds characters that no key has; set it again")
+        raise InvalidOption(_("{key}: this key holds characters that no key has; set it again").format(key=KEY))
     if not url.lower().startswith("https://") and not is_local(url):
-        console.warn(f"--llm {url}: the key and the transcript go there unencrypted; use https:// where you can")
+        console.warn(
+            _("--llm {url}: the key and the transcript go there unencrypted; use https:// where you can").format(
+                url=url
+            )
+        )
     return with_values(made, key=key)
 
 
 def _targets(outputs: Sequence[str], name: str | None, writer: Writer, *, overwrite: bool) -> list[Target]:
     if not all(outputs):
-        raise InvalidOption("-o: the name of an output is empty; give one, or leave it out")
+        raise InvalidOption(_("-o: the name of an output is empty; give one, or leave it out"))
     if not outputs:
         return [writer.target(name or "md", STDOUT, replace=False)]
     for item in outputs:

@@ -11,6 +11,7 @@ from whisperdiar.errors import InvalidOption
 from whisperdiar.media.burn import check_burn
 from whisperdiar.options import WriteOptions
 from whisperdiar.reports.video_track import burn_subtitles, choose_track_format, mux_subtitles
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 
 
@@ -39,7 +40,9 @@ def mux_request(
     """
     if output is None:
         if format_name is not None:
-            raise InvalidOption(f"--embed-format {format_name}: it is for --embed FILE.mkv; add that")
+            raise InvalidOption(
+                _("--embed-format {format_name}: it is for --embed FILE.mkv; add that").format(format_name=format_name)
+            )
         if burnt is None:
             return None
     else:

@@ -16,6 +16,7 @@ from whisperdiar.errors import InvalidOption, MediaError
 from whisperdiar.formats import Format, by_name, by_suffix, known_suffixes
 from whisperdiar.options import SubtitleOptions
 from whisperdiar.outputs import STDOUT, Target, check_outputs, clips_left, name_outputs, select_unfinished
+from whisperdiar.text.messages import _
 
 __all__ = [
     "STDOUT",
@@ -57,7 +58,7 @@ def plan(
     chosen = [by_name(name.strip()) for item in formats for name in item.split(",")]
     typed = _are_typed()
     if not all(outputs):
-        raise InvalidOption("-o: the name of an output is empty; give one, or leave it out")
+        raise InvalidOption(_("-o: the name of an output is empty; give one, or leave it out"))
     if not outputs and beside and is_terminal():
         targets = _beside(inputs, [item.name for item in chosen] or [default], overwrite=overwrite)
     elif not outputs:
@@ -88,9 +89,13 @@ def _to_files(
     folders = [item for item in outputs if _is_folder(item)]
     named = [item for item in outputs if not _is_folder(item)]
     if named and len(inputs) > 1:
-        raise InvalidOption(f"-o {named[0]}: {len(inputs)} inputs need a folder, such as -o transcripts/")
+        raise InvalidOption(
+            _("-o {named}: {n_inputs} inputs need a folder, such as -o transcripts/").format(
+                named=named[0], n_inputs=len(inputs)
+            )
+        )
     if named and len(chosen) > 1 and typed:
-        raise InvalidOption(f"-o {named[0]}: several formats need a folder, or one -o for each")
+        raise InvalidOption(_("-o {named}: several formats need a folder, or one -o for each").format(named=named[0]))
     for_named = {item: chosen if typed else _by_default(item, chosen) for item in named}
     targets = [[_file_target(item, for_named[item], default, overwrite) for item in named] for _ in inputs]
     for folder in folders:
@@ -121,10 +126,14 @@ def check_used(context: click.Context, targets: Sequence[Target], *, muxed: bool
         if not used and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             turned_off = context.params.get(name) is False
             option = f"--{'no-' if turned_off else ''}{name.replace('_', '-')}"
-            raise InvalidOption(f"{option}: it is for subtitles; add an output such as -o out.srt, or leave it out")
+            raise InvalidOption(
+                _("{option}: it is for subtitles; add an output such as -o out.srt, or leave it out").format(
+                    option=option
+                )
+            )
     given = context.get_parameter_source("template") is ParameterSource.COMMANDLINE
     if given and not any(item.has_templates for item in formats):
-        raise InvalidOption("--template: it is for documents; add an output such as -o out.docx, or leave it out")
+        raise InvalidOption(_("--template: it is for documents; add an output such as -o out.docx, or leave it out"))
 
 
 def _beside(inputs: Sequence[Path], formats: Sequence[str], *, overwrite: bool) -> list[list[Target]]:
@@ -133,14 +142,14 @@ def _beside(inputs: Sequence[Path], formats: Sequence[str], *, overwrite: bool) 
     for folder in dict.fromkeys(path.parent for path in inputs):
         inside = [path for path in inputs if path.parent == folder]
         if not folder.is_dir():
-            raise MediaError(f"{inside[0]}: there is no such file; check the name")
+            raise MediaError(_("{inside}: there is no such file; check the name").format(inside=inside[0]))
         found.update(zip(inside, name_outputs(inside, folder, formats, overwrite=overwrite), strict=True))
     return [found[path] for path in inputs]
 
 
 def _to_stdout(inputs: Sequence[Path], chosen: Sequence[Format]) -> list[list[Target]]:
     if len(inputs) > 1 or len(chosen) > 1:
-        raise InvalidOption("several inputs or formats need a folder to go to: add -o FOLDER/")
+        raise InvalidOption(_("several inputs or formats need a folder to go to: add -o FOLDER/"))
     return [[Target(chosen[0], STDOUT)]]
 
 
@@ -186,7 +195,11 @@ def check_name(path: Path, name: str, *, suffixes: Sequence[str]) -> None:
         return
     if suffix in known_suffixes() or suffix in _ELSEWHERE:
         good = f"{path.stem}{suffixes[0]}"
-        raise InvalidOption(f"-o {path}: -f {name} does not make a {suffix} file; call it {good}, or leave -f out")
+        raise InvalidOption(
+            _("-o {path}: -f {name} does not make a {suffix} file; call it {good}, or leave -f out").format(
+                path=path, name=name, suffix=suffix, good=good
+            )
+        )
 
 
 def _is_folder(item: str) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from whisperdiar.cli.outputs import Target
 from whisperdiar.errors import InvalidOption, MediaError
 from whisperdiar.linked_media import INLINING, LINKING, LinkedMedia, check_inlinable_size
+from whisperdiar.text.messages import _
 
 
 def recording_of(media: Path | None, targets: Sequence[Target], *, inside: bool, copied: bool) -> LinkedMedia | None:
@@ -24,17 +25,19 @@ def recording_of(media: Path | None, targets: Sequence[Target], *, inside: bool,
     """
     if media is None:
         if inside:
-            raise InvalidOption("--embed-media: say which recording with --media FILE")
+            raise InvalidOption(_("--embed-media: say which recording with --media FILE"))
         return None
     if inside:
         _check_page("--embed-media", targets)
     if not copied and not _has_link(targets):
         raise InvalidOption(
-            "--media is for a page (-o out.html), for ELAN (-o out.eaf), --clips, --embed, --shots or a profile that "
-            "counts in frames (--profile netflix): give both"
+            _(
+                "--media is for a page (-o out.html), for ELAN (-o out.eaf), "
+                "--clips, --embed, --shots or a profile that counts in frames (--profile netflix): give both"
+            )
         )
     if not os.path.isfile(media):
-        raise MediaError(f"--media {media}: there is no such file; check the name")
+        raise MediaError(_("--media {media}: there is no such file; check the name").format(media=media))
     if inside:
         check_inlinable_size(media)
     return LinkedMedia(media, inside)
@@ -62,4 +65,4 @@ def _has_link(targets: Sequence[Target]) -> bool:
 
 def _check_page(option: str, targets: Sequence[Target]) -> None:
     if not _has_page(targets):
-        raise InvalidOption(f"{option}: it is for pages; add an output such as -o out.html")
+        raise InvalidOption(_("{option}: it is for pages; add an output such as -o out.html").format(option=option))

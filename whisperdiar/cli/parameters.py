@@ -12,6 +12,7 @@ from whisperdiar.assembly import Choice
 from whisperdiar.cli.declarations import is_typed
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options import SubtitleOptions, WriteOptions
+from whisperdiar.text.messages import _
 
 
 def write_options(options: Mapping[str, Any]) -> WriteOptions:
@@ -34,7 +35,9 @@ def write_options(options: Mapping[str, Any]) -> WriteOptions:
 def check_times(start: float, end: float | None) -> None:
     """Raises InvalidOption where the end does not lie after the start; said before anything is loaded."""
     if end is not None and end <= start:
-        raise InvalidOption(f"--end {end:g}: it must lie after the start ({start:g} seconds)")
+        raise InvalidOption(
+            _("--end {end:g}: it must lie after the start ({start:g} seconds)").format(end=end, start=start)
+        )
 
 
 def select_given(**values: Any) -> dict[str, str]:
@@ -58,10 +61,12 @@ def diarizer_choice(options: Mapping[str, Any]) -> Choice:
         if options.get(key) is None:
             continue
         if turns is not None:
-            raise InvalidOption(f"--turns takes the speakers from a file: leave --{key.replace('_', '-')} out")
+            raise InvalidOption(
+                _("--turns takes the speakers from a file: leave --{replace} out").format(replace=key.replace("_", "-"))
+            )
         name = owner if name == "auto" else name
     if options.get("embedding") is not None and name not in _CLUSTERING:
-        raise InvalidOption(f"--embedding is for --diarizer embedding: leave --diarizer {name} out")
+        raise InvalidOption(_("--embedding is for --diarizer embedding: leave --diarizer {name} out").format(name=name))
     own = {key: options.get(key) for key in ("embedding", "segmentation_model", "embedding_model")}
     return Choice(name=name, settings=settings(options["diarizer_settings"], **own, fast=options.get("fast") or None))
 
@@ -79,7 +84,11 @@ def activity_file(options: Mapping[str, Any]) -> str | None:
     """
     new, old = options.get("save_activity"), options.get("save_probabilities")
     if new is not None and old is not None and new != old:
-        raise InvalidOption(f"--save-activity {new} and --save-probabilities {old} are the same option: leave one out")
+        raise InvalidOption(
+            _("--save-activity {new} and --save-probabilities {old} are the same option: leave one out").format(
+                new=new, old=old
+            )
+        )
     found: str | None = new if new is not None else old
     return found
 
@@ -92,5 +101,5 @@ def other_files(options: Mapping[str, Any]) -> dict[str, Any]:
     """
     saved = activity_file(options)
     if saved is not None and not str(saved).endswith(".npz"):
-        raise InvalidOption(f"--save-activity {saved}: give the name of an .npz file")
+        raise InvalidOption(_("--save-activity {saved}: give the name of an .npz file").format(saved=saved))
     return {"also_read": [options["speech"], options["turns"]], "also_written": [saved]}

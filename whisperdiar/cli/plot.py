@@ -14,6 +14,7 @@ from whisperdiar.exchange import read as read_transcript
 from whisperdiar.options import PlotOptions
 from whisperdiar.reports.plots import picture_png, picture_svg
 from whisperdiar.system.files import write_bytes, write_text
+from whisperdiar.text.messages import _
 
 _SUFFIXES = (".svg", ".png")
 
@@ -37,10 +38,16 @@ def plot(
     if context.get_parameter_source("scale") is ParameterSource.COMMANDLINE and not str(output).lower().endswith(
         ".png"
     ):
-        raise InvalidOption(f"--scale {scale:g}: it is for PNG; write one (-o out.png), or give an SVG another --width")
+        raise InvalidOption(
+            _("--scale {scale:g}: it is for PNG; write one (-o out.png), or give an SVG another --width").format(
+                scale=scale
+            )
+        )
     if output is not None and not to_stdout:
         if output.suffix.lower() not in _SUFFIXES:
-            raise InvalidOption(f"-o {output}: a plot is {' or '.join(_SUFFIXES)}")
+            raise InvalidOption(
+                _("-o {output}: a plot is {suffixes}").format(output=output, suffixes=" or ".join(_SUFFIXES))
+            )
         check_outputs([], also_written=[output], read=[source], overwrite=overwrite)
     svg = picture_svg(read_transcript(source, recording=recording, notify=Console().warn), options=options)
     if output is None or to_stdout:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from whisperdiar.text.messages import _
+
 
 class Preset(NamedTuple):
     """For whom it is, and its values as in a configuration file."""
@@ -57,7 +59,9 @@ def own_path(name: str) -> str:
         return name
     if name in PRESETS or not re.fullmatch(r"[\w-]+", name):
         raise InvalidOption(
-            f"preset {name!r}: give a name of letters, digits and - that is none of {', '.join(PRESETS)}"
+            _("preset {name!r}: give a name of letters, digits and - that is none of {presets}").format(
+                name=name, presets=", ".join(PRESETS)
+            )
         )
     return os.path.join(own_folder(), f"{name}.toml")
 
@@ -88,5 +92,7 @@ def find(name: str) -> Preset:
         return PRESETS[name]
     if not name.endswith(".toml") and not os.path.isfile(os.path.join(own_folder(), f"{name}.toml")):
         known = ", ".join((*PRESETS, *list_own()))
-        raise InvalidOption(f"preset {name!r}: choose one of {known}, or give a .toml file")
+        raise InvalidOption(
+            _("preset {name!r}: choose one of {known}, or give a .toml file").format(name=name, known=known)
+        )
     return Preset("of your own", read_values(own_path(name)))

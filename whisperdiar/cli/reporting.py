@@ -12,13 +12,18 @@ from whisperdiar.cli.rescue import keep_output
 from whisperdiar.errors import InvalidOption, OutputError
 from whisperdiar.outcome import REPORT_SUFFIXES, format_report, report_rows
 from whisperdiar.system.files import write_text
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 
 
 def check_report(path: Path) -> None:
     """Raises InvalidOption where the name does not say in which form the report is to be written."""
     if path.suffix.lower() not in REPORT_SUFFIXES:
-        raise InvalidOption(f"--report {path}: give the name of a {' or '.join(REPORT_SUFFIXES)} file")
+        raise InvalidOption(
+            _("--report {path}: give the name of a {report_suffixes} file").format(
+                path=path, report_suffixes=" or ".join(REPORT_SUFFIXES)
+            )
+        )
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from whisperdiar.formats import json
 from whisperdiar.minutes.llm import answers
 from whisperdiar.options import WriteOptions
 from whisperdiar.system.files import read_text, write_bytes
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
@@ -28,13 +29,17 @@ def keep_transcript(transcript: Transcript, console: Console) -> None:
     try:
         data = json.dumps(transcript, options=WriteOptions()).encode("utf-8")
     except Exception as error:  # nothing is left to be tried
-        console.error(f"the transcript could not be kept either ({error})")
+        console.error(_("the transcript could not be kept either ({error})").format(error=error))
         return
     place = _put(data, (f"{folder}{name}-{secrets.token_hex(4)}.json" for folder in _folders()))
     if place is None:
-        console.error("the transcript could not be kept in any other folder either")
+        console.error(_("the transcript could not be kept in any other folder either"))
     else:
-        console.warn(f"the transcript was kept in {place}; `whisperdiar convert` makes every format from it")
+        console.warn(
+            _("the transcript was kept in {place}; `whisperdiar convert` makes every format from it").format(
+                place=place
+            )
+        )
 
 
 def keep_output(made: str | bytes, name: str, suffix: str, console: Console) -> None:
@@ -42,9 +47,9 @@ def keep_output(made: str | bytes, name: str, suffix: str, console: Console) -> 
     data = made if isinstance(made, bytes) else made.encode("utf-8", "replace")
     place = _put(data, (f"{folder}{_name(name)}-{secrets.token_hex(4)}{suffix}" for folder in _folders()))
     if place is None:
-        console.error("it could not be kept in any other folder either")
+        console.error(_("it could not be kept in any other folder either"))
     else:
-        console.warn(f"its content was kept in {place}")
+        console.warn(_("its content was kept in {place}").format(place=place))
 
 
 def keep_interrupted(transcript: Transcript, beside: Path | None, console: Console) -> None:
@@ -61,9 +66,13 @@ def keep_interrupted(transcript: Transcript, beside: Path | None, console: Conso
         data = json.dumps(transcript, options=WriteOptions()).encode("utf-8")
         place = _put(data, (f"{folder}{name}.interrupted{more}.json" for folder in folders for more in endings))
         if place is None:
-            console.error("the words could not be kept in any folder")
+            console.error(_("the words could not be kept in any folder"))
         else:
-            console.warn(f"the words were kept in {place}; `whisperdiar convert` makes every format from it")
+            console.warn(
+                _("the words were kept in {place}; `whisperdiar convert` makes every format from it").format(
+                    place=place
+                )
+            )
 
 
 def answers_place(recording: str, beside: Path | None) -> Path:
@@ -98,13 +107,19 @@ def keep_answers(found: Mapping[str, str], place: Path, console: Console, *, rep
             elsewhere = f"{secrets.token_hex(4)}.answers.json"
             kept = _put(data, (f"{folder}{place.name.partition('.')[0]}-{elsewhere}" for folder in _folders()))
             if kept is None:
-                console.error("the answers of the language model could not be kept in any folder")
+                console.error(_("the answers of the language model could not be kept in any folder"))
             else:
                 console.warn(
-                    f"the answers of the language model were kept in {kept}; as {place} the next run takes them"
+                    _(
+                        "the answers of the language model were kept in {kept}; as {place} the next run takes them"
+                    ).format(kept=kept, place=place)
                 )
         else:
-            console.warn(f"the answers of the language model were kept in {place}; the same command goes on from there")
+            console.warn(
+                _("the answers of the language model were kept in {place}; the same command goes on from there").format(
+                    place=place
+                )
+            )
 
 
 @contextlib.contextmanager

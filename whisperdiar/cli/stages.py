@@ -31,6 +31,7 @@ from whisperdiar.pipeline import DIARIZATION_FAILED, Pipeline, list_versions, wa
 from whisperdiar.segmentation import segments
 from whisperdiar.system.files import read_text
 from whisperdiar.text.counts import count
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Speaker, Transcript
 from whisperdiar.types import ANY_SPEAKERS, Audio, BackendRecord, Diarization, Span, Turn
 
@@ -81,9 +82,17 @@ def vad(
         code = write_targets(found, targets, WriteOptions(), console, keep="nothing").code or code
         spoken = sum(span.duration for span in spans)
         length = f"{spoken:.1f} s of speech in {audio.duration:.1f} s"
-        console.info(f"{audio.recording_id}: {length}, {len(spans)} stretches{_list_written(targets)}")
+        console.info(
+            _("{recording_id}: {length}, {n_spans} stretches{written}").format(
+                recording_id=audio.recording_id, length=length, n_spans=len(spans), written=_list_written(targets)
+            )
+        )
         if not spans:
-            console.error(f"{recording}: no speech was found; try another detector (--vad), or --vad none")
+            console.error(
+                _("{recording}: no speech was found; try another detector (--vad), or --vad none").format(
+                    recording=recording
+                )
+            )
             code = code or EMPTY
         return code
 
@@ -100,7 +109,7 @@ def _speech_target(target: Target) -> Target:
     if name not in speech.FORMATS:
         known = ", ".join(f".{item}" for item in speech.FORMATS)
         where = f"-f {name}" if target.path == STDOUT else f"'{target.path}'"
-        raise InvalidOption(f"{where}: speech regions are written as {known}")
+        raise InvalidOption(_("{where}: speech regions are written as {known}").format(where=where, known=known))
 
     def dumps(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG001
         spans = [turn.span for turn in transcript.turns]
@@ -133,7 +142,7 @@ def diarize(
     context.call_on_close(console.close)
     shared.check_times(options["start"], options["end"])
     if shared.activity_file(options) is not None and len(recordings) > 1:
-        raise InvalidOption("--save-activity: there is one FILE for several recordings; give them one by one")
+        raise InvalidOption(_("--save-activity: there is one FILE for several recordings; give them one by one"))
     others = shared.other_files(options)
     planned = plan(recordings, outputs, formats, default="rttm", overwrite=overwrite, beside=True, **others)
     left = select_unfinished(planned, overwrite=overwrite, notify=console.note)
@@ -179,9 +188,9 @@ def _run_each(
     """Work on every recording that has outputs left; one that fails does not stop the others. Returns the exit code."""
     codes: list[int] = []
     todo = [(path, targets) for path, targets in zip(recordings, planned, strict=True) if targets]
-    pace = Pace([path for path, _ in todo])
+    pace = Pace([path for path, __ in todo])
     readable: list[bool] = []
-    for path, _ in todo:  # told before any model is loaded
+    for path, __ in todo:  # told before any model is loaded
         try:
             check_recording(path, track=track)
             readable.append(True)
@@ -213,7 +222,11 @@ def _list_written(targets: Sequence[Target]) -> str:
 def _refuse_words(targets: Sequence[Target]) -> None:
     for target in targets:
         if target.format.needs == "words":
-            raise InvalidOption(f"format {target.format.name}: diarize writes no words; use `whisperdiar transcribe`")
+            raise InvalidOption(
+                _("format {name}: diarize writes no words; use `whisperdiar transcribe`").format(
+                    name=target.format.name
+                )
+            )
 
 
 def _read(recording: Path, options: dict[str, Any], console: Console, *, channels: Any) -> tuple[Audio, int]:
@@ -271,8 +284,12 @@ def align(
     )
     code = write_targets(transcript, targets, write, console, keep="nothing").code
     console.info(
-        f"{source.recording_id}: {len(joined)} words, {len(transcript.speakers)} speakers, "
-        f"{len(transcript.uncertain)} words of doubtful speaker"
+        _("{recording_id}: {n_joined} words, {n_speakers} speakers, {n_uncertain} words of doubtful speaker").format(
+            recording_id=source.recording_id,
+            n_joined=len(joined),
+            n_speakers=len(transcript.speakers),
+            n_uncertain=len(transcript.uncertain),
+        )
     )
     context.exit(code)
 

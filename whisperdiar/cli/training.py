@@ -17,6 +17,7 @@ from whisperdiar.datasets import read_manifest
 from whisperdiar.errors import InvalidOption, OutputError
 from whisperdiar.options import FinetuningSettings, Runtime, TuningSettings
 from whisperdiar.system.files import write_text
+from whisperdiar.text.messages import _
 from whisperdiar.training.finetuning import BASE, FinetuningResult, LocalErrors
 from whisperdiar.training.finetuning import finetune as train
 from whisperdiar.training.tuning import tune as search
@@ -55,7 +56,9 @@ def finetune(
     console.close()
     click.echo("\n".join(_table(result)))
     console.info(
-        f"wrote {result.folder}; use it with --diarizer pyannote (or onnx) --segmentation-model {result.folder}"
+        _("wrote {folder}; use it with --diarizer pyannote (or onnx) --segmentation-model {folder}").format(
+            folder=result.folder
+        )
     )
 
 
@@ -102,7 +105,9 @@ def tune(
     context.call_on_close(console.close)
     target = Path(own_path(output))
     if target.exists() and not overwrite:
-        raise InvalidOption(f"{target}: it exists already; give --overwrite, or another name with -o")
+        raise InvalidOption(
+            _("{target}: it exists already; give --overwrite, or another name with -o").format(target=target)
+        )
     given = {"trials": trials, "folds": folds, "seed": seed}
     settings = TuningSettings(**{key: value for key, value in given.items() if value is not None})
     recordings = read_manifest(manifest)
@@ -110,7 +115,9 @@ def tune(
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(
-            f"{target.parent}: it cannot be made ({error.strerror}); give a .toml file with -o"
+            _("{parent}: it cannot be made ({strerror}); give a .toml file with -o").format(
+                parent=target.parent, strerror=error.strerror
+            )
         ) from error
     journal = target.with_suffix(".trials.jsonl")
     fixed = dict(diarizer_settings)
@@ -144,6 +151,6 @@ def tune(
     found = ", ".join(f"{key}={value:g}" for key, value in result.values.items())
     click.echo(f"settings: {found or 'the default ones'}")
     if not result.is_better:
-        console.note("the default is as good: the difference is within its confidence interval")
+        console.note(_("the default is as good: the difference is within its confidence interval"))
     named = output if not output.endswith(".toml") else target
-    console.info(f"wrote {target}; use it with --preset {named}")
+    console.info(_("wrote {target}; use it with --preset {named}").format(target=target, named=named))

@@ -35,6 +35,7 @@ from whisperdiar.outputs import OutputResult, without_turns, write_outputs
 from whisperdiar.recordings import Part
 from whisperdiar.reports.speaker_clips import has_clips, make_folder, write_clips
 from whisperdiar.text.languages import find_code
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Audio, SpeakerCount
 
@@ -92,7 +93,9 @@ def transcribe(
     wanted = mux_request(embed, embed_format, burn, overwrite=overwrite)
     if wanted is not None and len(inputs) > 1:
         option = "--burn" if embed is None else "--embed"
-        raise InvalidOption(f"{option}: there is one FILE for several recordings; give them one by one")
+        raise InvalidOption(
+            _("{option}: there is one FILE for several recordings; give them one by one").format(option=option)
+        )
     others = shared.other_files(options)
     others["also_written"] += [embed, burn, report_file]
     others["also_read"] += [keep_edits]
@@ -103,12 +106,12 @@ def transcribe(
     check_used(context, every, muxed=wanted is not None)
     shared.check_times(options["start"], options["end"])
     if shared.activity_file(options) is not None and len(inputs) > 1:
-        raise InvalidOption("--save-activity: there is one FILE for several recordings; give them one by one")
+        raise InvalidOption(_("--save-activity: there is one FILE for several recordings; give them one by one"))
     if embed_media:
         check_inlinable(inputs, every)
     check_shots(shots, inputs[0])
     if shots not in (None, AUTO) and len(inputs) > 1:
-        raise InvalidOption("--shots: there is one FILE for several recordings; give them one by one")
+        raise InvalidOption(_("--shots: there is one FILE for several recordings; give them one by one"))
     if len(inputs) == 1:  # of several, those without pictures are told when their turn comes
         check_pictures(inputs[0], burn=burn, shots=shots)
     on_screen = any(target.path == STDOUT for target in every) and is_terminal()
@@ -203,8 +206,10 @@ def _without_clips(inputs: Sequence[Path], clips: Path | None, *, overwrite: boo
     twice = [path for path in inputs if names[recording_id(path).casefold()] > 1]
     if twice:
         raise InvalidOption(
-            f"--clips: the clips of {twice[0]} and {twice[1]} would have the same names; run them separately, "
-            "into different folders"
+            _(
+                "--clips: the clips of {twice} and {twice_2} would have the same names; "
+                "run them separately, into different folders"
+            ).format(twice=twice[0], twice_2=twice[1])
         )
     done = [path for path in inputs if not overwrite and has_clips(clips, recording_id(path))]
     if done:
@@ -393,7 +398,7 @@ def write_targets(
     failed: list[OutputResult] = []
     gone: BrokenPipeError | None = None
     results = write_outputs(transcript, targets, options=options, media=media, write_stream=write_stdout)
-    for _ in targets:
+    for _target in targets:
         signals.check()
         result = next(results)
         for remark in result.remarks:

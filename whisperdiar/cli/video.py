@@ -12,6 +12,7 @@ from whisperdiar.media import find_shots, probe, read_shots
 from whisperdiar.media.shots import check_detector
 from whisperdiar.options import WriteOptions
 from whisperdiar.text.counts import count
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 from whisperdiar.video import Video, video_of, with_video
 
@@ -28,7 +29,7 @@ def check_shots(shots: str | None, media: Path | None) -> None:
     """
     if shots == AUTO:
         if media is None:
-            raise InvalidOption("--shots auto: it looks at the video; name it with --media FILE")
+            raise InvalidOption(_("--shots auto: it looks at the video; name it with --media FILE"))
         check_detector()
     elif shots is not None:
         read_shots(shots, frame_rate=Fraction(25))  # the right rate is known later
@@ -42,7 +43,11 @@ def check_pictures(media: Path, *, burn: str | None, shots: str | None) -> None:
     with contextlib.suppress(MediaError):  # what cannot be read is told when its turn comes
         if probe(media).has_video:
             return
-        raise InvalidOption(f"{asked}: {media} has no moving pictures; leave it out, or name the video")
+        raise InvalidOption(
+            _("{asked}: {media} has no moving pictures; leave it out, or name the video").format(
+                asked=asked, media=media
+            )
+        )
 
 
 def add_video(
@@ -64,7 +69,7 @@ def add_video(
     if media is None:
         return transcript
     found = find_shots(media, progress=console.progress)
-    console.note(f"{media}: {count(len(found), 'shot change')} found")
+    console.note(_("{media}: {count} found").format(media=media, count=count(len(found), "shot change")))
     return with_video(transcript, Video(rate, found))
 
 
@@ -75,5 +80,5 @@ def _find_rate(media: Path | None, shots: str | None, options: WriteOptions, con
     try:
         return probe(media).frame_rate
     except MediaError as error:
-        console.warn(f"{error}; subtitles are not put on its frames")
+        console.warn(_("{error}; subtitles are not put on its frames").format(error=error))
         return None

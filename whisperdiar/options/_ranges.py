@@ -9,6 +9,7 @@ from numbers import Real
 from typing import Any, NamedTuple
 
 from whisperdiar.errors import InvalidOption
+from whisperdiar.text.messages import _
 
 
 class TunableRange(NamedTuple):
@@ -36,9 +37,9 @@ def check_numbers(settings: Any, *, may_be_negative: Collection[str] = ()) -> No
         if not isinstance(value, Real) or isinstance(value, bool):
             continue
         if not math.isfinite(value):
-            raise InvalidOption(f"{item.name} {value}: give a finite number")
+            raise InvalidOption(_("{item} {value}: give a finite number").format(item=item.name, value=value))
         if value < 0 and item.name not in may_be_negative:
-            raise InvalidOption(f"{item.name} {value}: it cannot be negative")
+            raise InvalidOption(_("{item} {value}: it cannot be negative").format(item=item.name, value=value))
 
 
 def check_at_least_one(settings: Any, *names: str) -> None:
@@ -46,7 +47,7 @@ def check_at_least_one(settings: Any, *names: str) -> None:
     for name in names:
         value = getattr(settings, name)
         if value is not None and value < 1:
-            raise InvalidOption(f"{name} {value}: it must be at least 1")
+            raise InvalidOption(_("{name} {value}: it must be at least 1").format(name=name, value=value))
 
 
 def check_ranges(settings: Any, *ranges: tuple[str, float, float]) -> None:
@@ -54,4 +55,8 @@ def check_ranges(settings: Any, *ranges: tuple[str, float, float]) -> None:
     for name, low, high in ranges:
         value = getattr(settings, name)
         if value is not None and not low <= value <= high:
-            raise InvalidOption(f"{name} {value}: it must lie between {low:g} and {high:g}")
+            raise InvalidOption(
+                _("{name} {value}: it must lie between {low:g} and {high:g}").format(
+                    name=name, value=value, low=low, high=high
+                )
+            )

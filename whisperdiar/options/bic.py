@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options._ranges import TunableRange, check_numbers
+from whisperdiar.text.messages import _
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,17 +54,32 @@ class BicSettings:
     def __post_init__(self) -> None:
         if self.coefficients < 2 or self.gaussians < 1 or self.iterations < 1 or self.rounds < 0:
             raise InvalidOption(
-                f"coefficients {self.coefficients}, gaussians {self.gaussians}, iterations {self.iterations}, rounds "
-                f"{self.rounds}: give at least 2, 1, 1 and 0"
+                _(
+                    "coefficients {coefficients}, gaussians {gaussians}, iterations {iterations}, rounds {rounds}: "
+                    "give at least 2, 1, 1 and 0"
+                ).format(
+                    coefficients=self.coefficients,
+                    gaussians=self.gaussians,
+                    iterations=self.iterations,
+                    rounds=self.rounds,
+                )
             )
         if not self.window > 0 or not 0 <= self.quiet_share < 1:
             raise InvalidOption(
-                f"window {self.window}, quiet_share {self.quiet_share}: give a positive window and a share from 0 to "
-                "below 1"
+                _(
+                    "window {window}, quiet_share {quiet_share}: give a positive window and a share from 0 to below 1"
+                ).format(window=self.window, quiet_share=self.quiet_share)
             )
         if min(self.tolerance, self.change_penalty, self.pause_penalty, self.boundary_reach) < 0:
             raise InvalidOption(
-                f"tolerance {self.tolerance}, change_penalty {self.change_penalty}, pause_penalty "
-                f"{self.pause_penalty}, boundary_reach {self.boundary_reach}: none can be negative"
+                _(
+                    "tolerance {tolerance}, change_penalty {change_penalty}, pause_penalty {pause_penalty}, "
+                    "boundary_reach {boundary_reach}: none can be negative"
+                ).format(
+                    tolerance=self.tolerance,
+                    change_penalty=self.change_penalty,
+                    pause_penalty=self.pause_penalty,
+                    boundary_reach=self.boundary_reach,
+                )
             )
         check_numbers(self)

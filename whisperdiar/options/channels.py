@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options._ranges import check_numbers
+from whisperdiar.text.messages import _
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +34,16 @@ class ChannelsSettings:
         values = (self.above_noise, self.crosstalk, self.hysteresis, self.min_turn, self.min_pause, self.padding)
         if not min(values) >= 0:
             raise InvalidOption(
-                f"above_noise {self.above_noise}, crosstalk {self.crosstalk}, hysteresis {self.hysteresis}, min_turn "
-                f"{self.min_turn}, min_pause {self.min_pause}, padding {self.padding}: none can be negative"
+                _(
+                    "above_noise {above_noise}, crosstalk {crosstalk}, hysteresis {hysteresis}, "
+                    "min_turn {min_turn}, min_pause {min_pause}, padding {padding}: none can be negative"
+                ).format(
+                    above_noise=self.above_noise,
+                    crosstalk=self.crosstalk,
+                    hysteresis=self.hysteresis,
+                    min_turn=self.min_turn,
+                    min_pause=self.min_pause,
+                    padding=self.padding,
+                )
             )
         check_numbers(self)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options.embedding import EmbeddingSettings
+from whisperdiar.text.messages import _
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,5 +19,7 @@ class EcapaSettings(EmbeddingSettings):
         EmbeddingSettings.__post_init__(self)
         if self.embedding != "ecapa":
             raise InvalidOption(
-                f"embedding {self.embedding!r}: this is the diarizer with ecapa; choose --diarizer embedding"
+                _("embedding {embedding!r}: this is the diarizer with ecapa; choose --diarizer embedding").format(
+                    embedding=self.embedding
+                )
             )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options._ranges import check_numbers
+from whisperdiar.text.messages import _
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,9 +29,17 @@ class EditOptions:
 
     def __post_init__(self) -> None:
         if not self.max_paragraph > 0:
-            raise InvalidOption(f"paragraphs of {self.max_paragraph} seconds: give a positive number")
+            raise InvalidOption(
+                _("paragraphs of {max_paragraph} seconds: give a positive number").format(
+                    max_paragraph=self.max_paragraph
+                )
+            )
         if not self.seconds_per_character > 0:
-            raise InvalidOption(f"{self.seconds_per_character} seconds per character: give a positive number")
+            raise InvalidOption(
+                _("{seconds_per_character} seconds per character: give a positive number").format(
+                    seconds_per_character=self.seconds_per_character
+                )
+            )
         check_numbers(self)
 
 

@@ -9,6 +9,7 @@ from typing import ClassVar
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options._ranges import TunableRange, check_at_least_one, check_numbers, check_ranges
 from whisperdiar.options.command_line import EMBEDDINGS
+from whisperdiar.text.messages import _
 
 EMBEDDING_CLUSTERINGS = ("auto", "agglomerative", "kmeans")
 
@@ -64,10 +65,16 @@ class EmbeddingSettings:
     def __post_init__(self) -> None:
         for name, choices in (("embedding", EMBEDDINGS), ("clustering", EMBEDDING_CLUSTERINGS)):
             if getattr(self, name) not in choices:
-                raise InvalidOption(f"{name} {getattr(self, name)!r}: choose one of {', '.join(choices)}")
+                raise InvalidOption(
+                    _("{name} {getattr!r}: choose one of {choices}").format(
+                        name=name, getattr=getattr(self, name), choices=", ".join(choices)
+                    )
+                )
         if self.embedding_model is not None and self.embedding == "auto":
             raise InvalidOption(
-                f"embedding_model {self.embedding_model}: say whose it is with embedding={'|'.join(EMBEDDINGS[1:])}"
+                _("embedding_model {embedding_model}: say whose it is with embedding={embeddings}").format(
+                    embedding_model=self.embedding_model, embeddings="|".join(EMBEDDINGS[1:])
+                )
             )
         check_at_least_one(self, "batch_size", "max_speakers")
         check_ranges(
@@ -81,5 +88,9 @@ class EmbeddingSettings:
             ("change_penalty", 0.0, 600.0),
         )
         if self.step is not None and self.step > self.window:
-            raise InvalidOption(f"step {self.step}: it must not be longer than the window ({self.window:g} s)")
+            raise InvalidOption(
+                _("step {step}: it must not be longer than the window ({window:g} s)").format(
+                    step=self.step, window=self.window
+                )
+            )
         check_numbers(self)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options._ranges import check_at_least_one, check_numbers, check_ranges
+from whisperdiar.text.messages import _
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,4 +40,6 @@ class FinetuningSettings:
         check_ranges(self, ("learning_rate", 1e-8, 1.0), ("window", 1.0, 60.0))
         check_numbers(self)
         if not 0 < self.held_back < 1:
-            raise InvalidOption(f"held_back {self.held_back}: it must lie between 0 and 1")
+            raise InvalidOption(
+                _("held_back {held_back}: it must lie between 0 and 1").format(held_back=self.held_back)
+            )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options._ranges import check_at_least_one, check_numbers, check_ranges
 from whisperdiar.options.command_line import LLM_TIMEOUT_S, LLM_WINDOW_WORDS, MINUTES_SHARE
+from whisperdiar.text.messages import _
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +74,13 @@ class LlmOptions:
 
     def __post_init__(self) -> None:
         if not self.url.lower().startswith(("http://", "https://")) or any(c.isspace() for c in self.url):
-            raise InvalidOption(f"--llm {self.url!r}: give an address such as http://localhost:11434/v1")
+            raise InvalidOption(
+                _("--llm {url!r}: give an address such as http://localhost:11434/v1").format(url=self.url)
+            )
         if not self.timeout > 0:
-            raise InvalidOption(f"--llm-timeout {self.timeout:g}: give a number of seconds above zero")
+            raise InvalidOption(
+                _("--llm-timeout {timeout:g}: give a number of seconds above zero").format(timeout=self.timeout)
+            )
         check_ranges(self, ("window", 50, 1_000_000), ("support", 0.0, 1.0))
         check_numbers(self)
         check_ranges(self, ("retries", 0, 20), ("pause", 0.0, 3600.0))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options._ranges import check_numbers, check_ranges
 from whisperdiar.options.sortformer import PostProcessing, Streaming
+from whisperdiar.text.messages import _
 
 _CACHE = {"fifo_len": 264, "spkcache_update_period": 222, "spkcache_len": 264, "chunk_left_context": 0}
 NEMOTRON_MODES: Mapping[str, Streaming] = {
@@ -80,7 +81,11 @@ class NemotronSettings:
             ("mode", self.mode, ("auto", ONE_WINDOW, *NEMOTRON_MODES)),
         ):
             if chosen not in known:
-                raise InvalidOption(f"{name} {chosen!r}: choose one of {', '.join(known)}")
+                raise InvalidOption(
+                    _("{name} {chosen!r}: choose one of {known}").format(
+                        name=name, chosen=chosen, known=", ".join(known)
+                    )
+                )
         check_ranges(
             self,
             ("onset", 0.0, 1.0),
@@ -100,7 +105,11 @@ class NemotronSettings:
         changed = self._changed
         if self.mode == ONE_WINDOW and changed:
             name = next(iter(changed))
-            raise InvalidOption(f"{name} {changed[name]}: mode {ONE_WINDOW} hears everything at once; leave it out")
+            raise InvalidOption(
+                _("{name} {changed}: mode {one_window} hears everything at once; leave it out").format(
+                    name=name, changed=changed[name], one_window=ONE_WINDOW
+                )
+            )
 
     @property
     def turns(self) -> PostProcessing:

@@ -9,6 +9,7 @@ from typing import ClassVar
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options._ranges import TunableRange, check_at_least_one, check_numbers, check_ranges
 from whisperdiar.options.pyannote import LINKAGES
+from whisperdiar.text.messages import _
 
 STRETCH_THRESHOLD = 0.4
 """Cosine distance up to which stretches of speech are one speaker, by average linkage; fitted to each recording."""
@@ -100,19 +101,27 @@ class OnnxSettings:
         )
         check_numbers(self)
         if self.fast and self.embedding_batch_size is not None:
-            raise InvalidOption("embedding_batch_size: fast embeds blocks one by one; leave one of the two out")
+            raise InvalidOption(_("embedding_batch_size: fast embeds blocks one by one; leave one of the two out"))
         if not self.exact:
             for name in ("clustering_method", "min_cluster_size", "embedding_batch_size"):
                 if getattr(self, name) is not None:
-                    raise InvalidOption(f"{name}: only the exact mode has it; add exact=true, or leave it out")
+                    raise InvalidOption(
+                        _("{name}: only the exact mode has it; add exact=true, or leave it out").format(name=name)
+                    )
         if self.clustering_method not in (None, VBX, *LINKAGES):
             choices = ", ".join((*LINKAGES, VBX))
-            raise InvalidOption(f"clustering_method {self.clustering_method!r}: choose one of {choices}")
+            raise InvalidOption(
+                _("clustering_method {clustering_method!r}: choose one of {choices}").format(
+                    clustering_method=self.clustering_method, choices=choices
+                )
+            )
         if self.clustering_method == VBX and self.min_cluster_size is not None:
-            raise InvalidOption("min_cluster_size: clustering_method=vbx keeps speakers of any size; leave one out")
+            raise InvalidOption(_("min_cluster_size: clustering_method=vbx keeps speakers of any size; leave one out"))
         for name in ("plda", "vbx_fa", "vbx_fb"):
             if self.clustering_method != VBX and getattr(self, name) is not None:
-                raise InvalidOption(f"{name}: only clustering_method=vbx has it; add that or leave {name} out")
+                raise InvalidOption(
+                    _("{name}: only clustering_method=vbx has it; add that or leave {name} out").format(name=name)
+                )
 
     @property
     def embedding(self) -> str:

@@ -10,6 +10,7 @@ from whisperdiar.options._ranges import check_numbers
 from whisperdiar.options.command_line import SPEAKER_STYLE, SPEAKER_STYLES, TEMPLATES, UNCERTAIN_BELOW
 from whisperdiar.options.profiles import subtitle_rules
 from whisperdiar.options.subtitles import SubtitleOptions, SubtitleRules
+from whisperdiar.text.messages import _
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +28,11 @@ class AlignmentOptions:
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.uncertain_below <= 1.0:
-            raise InvalidOption(f"uncertain-below {self.uncertain_below}: give a probability, 0 to 1")
+            raise InvalidOption(
+                _("uncertain-below {uncertain_below}: give a probability, 0 to 1").format(
+                    uncertain_below=self.uncertain_below
+                )
+            )
         check_numbers(self)
 
 
@@ -82,11 +87,23 @@ class WriteOptions:
 
     def __post_init__(self) -> None:
         if self.speaker_style not in SPEAKER_STYLES:
-            raise InvalidOption(f"speaker style {self.speaker_style!r}: choose one of {', '.join(SPEAKER_STYLES)}")
+            raise InvalidOption(
+                _("speaker style {speaker_style!r}: choose one of {speaker_styles}").format(
+                    speaker_style=self.speaker_style, speaker_styles=", ".join(SPEAKER_STYLES)
+                )
+            )
         if self.template not in TEMPLATES:
-            raise InvalidOption(f"template {self.template!r}: choose one of {', '.join(TEMPLATES)}")
+            raise InvalidOption(
+                _("template {template!r}: choose one of {templates}").format(
+                    template=self.template, templates=", ".join(TEMPLATES)
+                )
+            )
         if not self.max_paragraph > 0:
-            raise InvalidOption(f"paragraphs of {self.max_paragraph} seconds: give a positive number")
+            raise InvalidOption(
+                _("paragraphs of {max_paragraph} seconds: give a positive number").format(
+                    max_paragraph=self.max_paragraph
+                )
+            )
         check_numbers(self)
         self.rules(None)  # what makes no sense is said before any work is done
 

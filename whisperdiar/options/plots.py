@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options._ranges import check_numbers, check_ranges
 from whisperdiar.options.command_line import PLOT_KINDS, PLOT_LANGUAGES, PLOT_SCALE, PLOT_WIDTH
+from whisperdiar.text.messages import _
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +32,14 @@ class PlotOptions:
 
     def __post_init__(self) -> None:
         if self.kind not in PLOT_KINDS:
-            raise InvalidOption(f"kind {self.kind!r}: choose one of {', '.join(PLOT_KINDS)}")
+            raise InvalidOption(
+                _("kind {kind!r}: choose one of {plot_kinds}").format(kind=self.kind, plot_kinds=", ".join(PLOT_KINDS))
+            )
         if self.language is not None and self.language not in PLOT_LANGUAGES:
-            raise InvalidOption(f"language {self.language!r}: choose one of {', '.join(PLOT_LANGUAGES)}")
+            raise InvalidOption(
+                _("language {language!r}: choose one of {plot_languages}").format(
+                    language=self.language, plot_languages=", ".join(PLOT_LANGUAGES)
+                )
+            )
         check_ranges(self, ("width", 400, 20_000), ("scale", 0.1, 10.0))
         check_numbers(self)

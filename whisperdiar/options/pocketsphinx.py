@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options.refinement import RefinementSettings
+from whisperdiar.text.messages import _
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,4 +25,6 @@ class PocketSphinxSettings(RefinementSettings):
     def __post_init__(self) -> None:
         RefinementSettings.__post_init__(self)
         if not 1.0 <= self.max_chunk <= 120.0:
-            raise InvalidOption(f"max_chunk {self.max_chunk}: PocketSphinx takes 1 to 120 seconds at once")
+            raise InvalidOption(
+                _("max_chunk {max_chunk}: PocketSphinx takes 1 to 120 seconds at once").format(max_chunk=self.max_chunk)
+            )

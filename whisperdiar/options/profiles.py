@@ -9,6 +9,7 @@ from typing import Any
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options.command_line import AUDIENCE, AUDIENCES, PROFILE, profile_names, read_shipped_profiles
 from whisperdiar.options.subtitles import RULES, SubtitleRules, change_limits
+from whisperdiar.text.messages import _
 
 _TEXTS = {"summary", "source", "based_on"}
 _WORDS = {"speaker_style", "dash"}
@@ -37,13 +38,23 @@ def subtitle_rules(
     """
     unknown = sorted(set(overrides) - {*RULES, "gap"})
     if unknown:
-        raise InvalidOption(f"rule {unknown[0]!r}: there is none of this name; known are {', '.join(RULES)}")
+        raise InvalidOption(
+            _("rule {unknown!r}: there is none of this name; known are {rules}").format(
+                unknown=unknown[0], rules=", ".join(RULES)
+            )
+        )
     name, data = _read_profile(profile)
     if audience not in AUDIENCES:
-        raise InvalidOption(f"audience {audience!r}: choose one of {', '.join(AUDIENCES)}")
+        raise InvalidOption(
+            _("audience {audience!r}: choose one of {audiences}").format(
+                audience=audience, audiences=", ".join(AUDIENCES)
+            )
+        )
     if audience == "children" and "children" not in data:
         raise InvalidOption(
-            f"profile {name}: it does not tell children from adults; choose netflix, or the audience adult"
+            _("profile {name}: it does not tell children from adults; choose netflix, or the audience adult").format(
+                name=name
+            )
         )
     return change_limits(_resolve(name, data, language, audience), overrides)
 
@@ -52,7 +63,11 @@ def _read_profile(profile: str) -> tuple[str, dict[str, Any]]:
     if profile in read_shipped_profiles():
         return profile, read_shipped_profiles()[profile]
     if not profile.lower().endswith(".json"):
-        raise InvalidOption(f"profile {profile!r}: choose one of {', '.join(profile_names())}, or give a .json file")
+        raise InvalidOption(
+            _("profile {profile!r}: choose one of {profile_names}, or give a .json file").format(
+                profile=profile, profile_names=", ".join(profile_names())
+            )
+        )
     return Path(profile).stem, _read_file(profile)
 
 
@@ -60,13 +75,19 @@ def _read_file(path: str) -> dict[str, Any]:
     try:
         data = json.loads(Path(path).read_text("utf-8-sig"))
     except OSError as error:
-        raise InvalidOption(f"profile {path}: cannot be read ({error.strerror or error})") from error
+        raise InvalidOption(
+            _("profile {path}: cannot be read ({strerror})").format(path=path, strerror=error.strerror or error)
+        ) from error
     except (ValueError, RecursionError) as error:
-        raise InvalidOption(f"profile {path}: not JSON ({error})") from error
+        raise InvalidOption(_("profile {path}: not JSON ({error})").format(path=path, error=error)) from error
     _check(path, data, {*RULES, *_TEXTS, "languages", "children"})
     base = data.get("based_on", PROFILE)
     if not isinstance(base, str) or base not in read_shipped_profiles():
-        raise InvalidOption(f"profile {path}: based_on {base!r}: choose one of {', '.join(profile_names())}")
+        raise InvalidOption(
+            _("profile {path}: based_on {base!r}: choose one of {profile_names}").format(
+                path=path, base=base, profile_names=", ".join(profile_names())
+            )
+        )
     children = data.get("children", {})
     _check(f"{path}: children", children, {*RULES, "languages"})
     shipped = read_shipped_profiles()[base]
@@ -80,7 +101,7 @@ def _read_file(path: str) -> dict[str, Any]:
 
 def _read_languages(where: str, languages: Any) -> dict[str, Any]:
     if not isinstance(languages, dict):
-        raise InvalidOption(f"profile {where}: languages: give an object of language codes")
+        raise InvalidOption(_("profile {where}: languages: give an object of language codes").format(where=where))
     for code, values in languages.items():
         _check(f"{where}: {code}", values, set(RULES))
     return languages
@@ -88,20 +109,34 @@ def _read_languages(where: str, languages: Any) -> dict[str, Any]:
 
 def _check(where: str, values: Any, known: set[str]) -> None:
     if not isinstance(values, dict):
-        raise InvalidOption(f"profile {where}: give an object of rules")
+        raise InvalidOption(_("profile {where}: give an object of rules").format(where=where))
     for name, value in values.items():
         if name not in known:
-            raise InvalidOption(f"profile {where}: no rule is called {name!r}; known are {', '.join(RULES)}")
+            raise InvalidOption(
+                _("profile {where}: no rule is called {name!r}; known are {rules}").format(
+                    where=where, name=name, rules=", ".join(RULES)
+                )
+            )
         if name in ("languages", "children"):
             continue
         if name in _FLAGS and not isinstance(value, bool):
-            raise InvalidOption(f"profile {where}: {name} {value!r}: give true or false")
+            raise InvalidOption(
+                _("profile {where}: {name} {value!r}: give true or false").format(where=where, name=name, value=value)
+            )
         if name in _WORDS and not isinstance(value, str):
-            raise InvalidOption(f"profile {where}: {name} {value!r}: give a word")
+            raise InvalidOption(
+                _("profile {where}: {name} {value!r}: give a word").format(where=where, name=name, value=value)
+            )
         if name in set(RULES) - _FLAGS - _WORDS and (isinstance(value, (bool, str, list, dict))):
-            raise InvalidOption(f"profile {where}: {name} {value!r}: give a number")
+            raise InvalidOption(
+                _("profile {where}: {name} {value!r}: give a number").format(where=where, name=name, value=value)
+            )
         if name in ("max_chars", "max_lines", "min_duration", "max_duration", "min_gap", "close_gap") and value is None:
-            raise InvalidOption(f"profile {where}: {name}: there is no way without this limit, give a number")
+            raise InvalidOption(
+                _("profile {where}: {name}: there is no way without this limit, give a number").format(
+                    where=where, name=name
+                )
+            )
 
 
 def _resolve(name: str, data: dict[str, Any], language: str | None, audience: str) -> SubtitleRules:

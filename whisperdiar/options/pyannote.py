@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options._ranges import TunableRange, check_at_least_one, check_numbers, check_ranges
+from whisperdiar.text.messages import _
 
 CLUSTERINGS = ("AgglomerativeClustering", "KMeansClustering", "VBxClustering")
 LINKAGES = ("average", "centroid", "complete", "median", "single", "ward", "weighted")
@@ -74,7 +75,15 @@ class PyannoteSettings:
             ("vbx_fb", 0.001, 100.0),
         )
         if self.clustering not in (None, *CLUSTERINGS):
-            raise InvalidOption(f"clustering {self.clustering!r}: choose one of {', '.join(CLUSTERINGS)}")
+            raise InvalidOption(
+                _("clustering {clustering!r}: choose one of {clusterings}").format(
+                    clustering=self.clustering, clusterings=", ".join(CLUSTERINGS)
+                )
+            )
         if self.clustering_method not in (None, *LINKAGES):
-            raise InvalidOption(f"clustering_method {self.clustering_method!r}: choose one of {', '.join(LINKAGES)}")
+            raise InvalidOption(
+                _("clustering_method {clustering_method!r}: choose one of {linkages}").format(
+                    clustering_method=self.clustering_method, linkages=", ".join(LINKAGES)
+                )
+            )
         check_numbers(self)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options._ranges import check_at_least_one, check_ranges
 from whisperdiar.options.vad import VadSettings
+from whisperdiar.text.messages import _
 
 MULTI_LABEL_THRESHOLD = 0.5
 """As pyannote.audio fixes it for powerset segmentations."""
@@ -36,9 +37,13 @@ class PyannoteVadSettings(VadSettings):
     def __post_init__(self) -> None:
         VadSettings.__post_init__(self)  # super() does not find itself in a class with slots
         if self.offset is not None and not 0.0 < self.offset < 1.0:
-            raise InvalidOption(f"offset {self.offset}: it is a probability between 0 and 1")
+            raise InvalidOption(_("offset {offset}: it is a probability between 0 and 1").format(offset=self.offset))
         threshold = self.threshold or MULTI_LABEL_THRESHOLD
         if self.offset is not None and self.offset > threshold:
-            raise InvalidOption(f"offset {self.offset}: it must not be above the threshold, {threshold}")
+            raise InvalidOption(
+                _("offset {offset}: it must not be above the threshold, {threshold}").format(
+                    offset=self.offset, threshold=threshold
+                )
+            )
         check_ranges(self, ("step", 0.01, 1.0))
         check_at_least_one(self, "batch_size")

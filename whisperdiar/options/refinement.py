@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options._ranges import check_numbers
 from whisperdiar.options.command_line import WORD_TIMES
+from whisperdiar.text.messages import _
 
 REFINED_WORD_TIMES = tuple(name for name in WORD_TIMES if name != "none")
 """Where words have their times from: the recogniser (dynamic programming), or forced alignment."""
@@ -44,9 +45,11 @@ class RefinementSettings:
 def check_word_times(word_times: str, model: str | None, *, known: tuple[str, ...]) -> None:
     """Raises InvalidOption where there is no such source of word times, or a model for another one."""
     if word_times not in known:
-        raise InvalidOption(f"word_times {word_times!r}: choose one of {', '.join(known)}")
+        raise InvalidOption(
+            _("word_times {word_times!r}: choose one of {known}").format(word_times=word_times, known=", ".join(known))
+        )
     if model is not None and word_times != "wav2vec2":
-        raise InvalidOption("word_times_model is for word_times wav2vec2: give both, or neither")
+        raise InvalidOption(_("word_times_model is for word_times wav2vec2: give both, or neither"))
 
 
 REFINEMENT = RefinementSettings()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options._ranges import check_numbers
 from whisperdiar.options.command_line import DEVICE, THREADS
+from whisperdiar.text.messages import _
 
 SAMPLE_RATE_HZ = 16_000
 """What every model here is trained on."""
@@ -50,7 +51,7 @@ class Runtime:
 def check_device(device: str) -> None:
     """Raises InvalidOption where this names no device at all; whether it is there, the backends find out."""
     if not re.fullmatch(r"auto|cpu|cuda(:[0-9]+)?", device):
-        raise InvalidOption(f"device {device!r}: choose auto, cpu, cuda or cuda:N")
+        raise InvalidOption(_("device {device!r}: choose auto, cpu, cuda or cuda:N").format(device=device))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

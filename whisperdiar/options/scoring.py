@@ -8,6 +8,7 @@ from typing import Literal
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options._ranges import check_numbers
 from whisperdiar.options.command_line import NORMALISERS
+from whisperdiar.text.messages import _
 
 NormaliserName = Literal["auto", "whisper-english", "whisper-basic", "multilingual", "russian", "none"]
 
@@ -65,9 +66,13 @@ class ScoreOptions:
     def __post_init__(self) -> None:
         check_numbers(self)
         if self.normaliser not in NORMALISERS:
-            raise InvalidOption(f"normaliser {self.normaliser!r}: choose one of {', '.join(NORMALISERS)}")
+            raise InvalidOption(
+                _("normaliser {normaliser!r}: choose one of {normalisers}").format(
+                    normaliser=self.normaliser, normalisers=", ".join(NORMALISERS)
+                )
+            )
         if self.resamples < 1:
-            raise InvalidOption(f"resamples {self.resamples}: give a number from 1 on")
+            raise InvalidOption(_("resamples {resamples}: give a number from 1 on").format(resamples=self.resamples))
 
     def of_protocol(self, name: str) -> ScoreOptions:
         """The same with the collar and the overlap of one of `PROTOCOLS`.
@@ -76,6 +81,8 @@ class ScoreOptions:
             InvalidOption: there is none of that name.
         """
         if name not in PROTOCOLS:
-            raise InvalidOption(f"protocol {name!r}: choose one of {', '.join(PROTOCOLS)}")
+            raise InvalidOption(
+                _("protocol {name!r}: choose one of {protocols}").format(name=name, protocols=", ".join(PROTOCOLS))
+            )
         own = PROTOCOLS[name]
         return replace(self, collar=own.collar, skip_overlap=own.skip_overlap)

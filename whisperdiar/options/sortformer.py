@@ -8,6 +8,7 @@ from typing import Any
 
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options._ranges import check_numbers, check_ranges
+from whisperdiar.text.messages import _
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +146,11 @@ class SortformerSettings:
             ("latency", self.latency or "very-high", tuple(LATENCIES)),
         ):
             if chosen not in known:
-                raise InvalidOption(f"{name} {chosen!r}: choose one of {', '.join(known)}")
+                raise InvalidOption(
+                    _("{name} {chosen!r}: choose one of {known}").format(
+                        name=name, chosen=chosen, known=", ".join(known)
+                    )
+                )
         check_ranges(
             self,
             ("onset", 0.0, 1.0),
@@ -166,7 +171,9 @@ class SortformerSettings:
         check_numbers(self)
         if self.window is not None and self.window_overlap is not None and self.window_overlap > self.window / 2:
             raise InvalidOption(
-                f"window_overlap {self.window_overlap:g}: it must be at most half of window, {self.window / 2:g}"
+                _("window_overlap {window_overlap:g}: it must be at most half of window, {window:g}").format(
+                    window_overlap=self.window_overlap, window=self.window / 2
+                )
             )
 
     @property

@@ -9,6 +9,7 @@ from typing import Any
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options._ranges import check_numbers
 from whisperdiar.options.command_line import AUDIENCE, AUDIENCES, PROFILE, SPEAKER_STYLES
+from whisperdiar.text.messages import _
 
 DASHES = ("-", "- ", "–", "– ", "—", "— ")
 """What may stand before each line of a subtitle of two people."""
@@ -67,16 +68,32 @@ class SubtitleRules:
         _check_limits(self)
         for name in _WHOLE:
             if not isinstance(getattr(self, name) or 0, int):
-                raise InvalidOption(f"{name.replace('_', '-')} {getattr(self, name)}: give a whole number")
+                raise InvalidOption(
+                    _("{replace} {getattr}: give a whole number").format(
+                        replace=name.replace("_", "-"), getattr=getattr(self, name)
+                    )
+                )
         if self.fps is not None and not _SLOWEST <= self.fps <= _FASTEST:
-            raise InvalidOption(f"fps {self.fps:g}: it must lie between {_SLOWEST} and {_FASTEST}")
+            raise InvalidOption(
+                _("fps {fps:g}: it must lie between {slowest} and {fastest}").format(
+                    fps=self.fps, slowest=_SLOWEST, fastest=_FASTEST
+                )
+            )
         if self.speaker_style not in SPEAKER_STYLES:
-            raise InvalidOption(f"speaker-style {self.speaker_style!r}: choose one of {', '.join(SPEAKER_STYLES)}")
+            raise InvalidOption(
+                _("speaker-style {speaker_style!r}: choose one of {speaker_styles}").format(
+                    speaker_style=self.speaker_style, speaker_styles=", ".join(SPEAKER_STYLES)
+                )
+            )
         if self.dash not in DASHES:
-            raise InvalidOption(f"dash {self.dash!r}: choose one of {', '.join(map(repr, DASHES))}")
+            raise InvalidOption(
+                _("dash {dash!r}: choose one of {dashes}").format(dash=self.dash, dashes=", ".join(map(repr, DASHES)))
+            )
         if self.min_duration > self.max_duration:
             raise InvalidOption(
-                f"min-duration {self.min_duration} is longer than max-duration {self.max_duration}: turn them round"
+                _("min-duration {min_duration} is longer than max-duration {max_duration}: turn them round").format(
+                    min_duration=self.min_duration, max_duration=self.max_duration
+                )
             )
         check_numbers(self)
 
@@ -128,7 +145,11 @@ class SubtitleOptions:
 
     def __post_init__(self) -> None:
         if self.audience not in AUDIENCES:
-            raise InvalidOption(f"audience {self.audience!r}: choose one of {', '.join(AUDIENCES)}")
+            raise InvalidOption(
+                _("audience {audience!r}: choose one of {audiences}").format(
+                    audience=self.audience, audiences=", ".join(AUDIENCES)
+                )
+            )
         _check_limits(self)
         check_numbers(self)
 
@@ -139,9 +160,9 @@ def _check_limits(settings: SubtitleRules | SubtitleOptions) -> None:
         value = getattr(settings, item.name)
         name = item.name.replace("_", "-")
         if item.name in _ABOVE_ZERO and value is not None and not 0 < value < math.inf:
-            raise InvalidOption(f"{name} {value}: give a number above zero")
+            raise InvalidOption(_("{name} {value}: give a number above zero").format(name=name, value=value))
         if item.name in _ZERO_OR_MORE and value is not None and not 0 <= value < math.inf:
-            raise InvalidOption(f"{name} {value}: give zero or more")
+            raise InvalidOption(_("{name} {value}: give zero or more").format(name=name, value=value))
 
 
 RULES = tuple(item.name for item in fields(SubtitleRules) if item.name != "profile")

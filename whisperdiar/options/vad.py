@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options._ranges import check_numbers
+from whisperdiar.text.messages import _
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +33,14 @@ class VadSettings:
 
     def __post_init__(self) -> None:
         if self.threshold is not None and not 0.0 < self.threshold < 1.0:
-            raise InvalidOption(f"threshold {self.threshold}: it is a probability between 0 and 1")
+            raise InvalidOption(
+                _("threshold {threshold}: it is a probability between 0 and 1").format(threshold=self.threshold)
+            )
         for name in ("min_speech", "min_silence", "padding"):
             if not 0.0 <= getattr(self, name) < math.inf:
-                raise InvalidOption(f"{name} {getattr(self, name)}: it must be a number of seconds, 0 or more")
+                raise InvalidOption(
+                    _("{name} {getattr}: it must be a number of seconds, 0 or more").format(
+                        name=name, getattr=getattr(self, name)
+                    )
+                )
         check_numbers(self)

@@ -9,6 +9,7 @@ from whisperdiar.errors import InvalidOption
 from whisperdiar.options._ranges import check_numbers
 from whisperdiar.options.command_line import WHISPER_TASKS, WORD_TIMES
 from whisperdiar.options.refinement import REFINEMENT, check_word_times
+from whisperdiar.text.messages import _
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,23 +68,37 @@ class WhisperSettings:
 
     def __post_init__(self) -> None:
         if self.task not in WHISPER_TASKS:
-            raise InvalidOption(f"task {self.task!r}: choose one of {', '.join(WHISPER_TASKS)}")
+            raise InvalidOption(
+                _("task {task!r}: choose one of {whisper_tasks}").format(
+                    task=self.task, whisper_tasks=", ".join(WHISPER_TASKS)
+                )
+            )
         check_word_times(self.word_times, self.word_times_model, known=WORD_TIMES)
         for name in ("compression_ratio_threshold", "log_prob_threshold", "no_speech_threshold"):
             value = getattr(self, name)
             if value is not None and not math.isfinite(value):
-                raise InvalidOption(f"{name} {value}: give a number, or none for no limit")
+                raise InvalidOption(
+                    _("{name} {value}: give a number, or none for no limit").format(name=name, value=value)
+                )
         if self.batch_size < 0:
-            raise InvalidOption(f"batch_size {self.batch_size}: it must be 1 or more, or 0 to choose by the device")
+            raise InvalidOption(
+                _("batch_size {batch_size}: it must be 1 or more, or 0 to choose by the device").format(
+                    batch_size=self.batch_size
+                )
+            )
         if not 1 <= self.beam_size <= 50:
-            raise InvalidOption(f"beam_size {self.beam_size}: it must lie between 1 and 50")
+            raise InvalidOption(
+                _("beam_size {beam_size}: it must lie between 1 and 50").format(beam_size=self.beam_size)
+            )
         for name in ("prompt", "hotwords"):
             try:
                 (getattr(self, name) or "").encode("utf-8")
             except UnicodeEncodeError as error:
                 raise InvalidOption(
-                    f"{name}: its text is not UTF-8; type it in a terminal that writes UTF-8"
+                    _("{name}: its text is not UTF-8; type it in a terminal that writes UTF-8").format(name=name)
                 ) from error
         if not 1.0 <= self.max_chunk <= 30.0:
-            raise InvalidOption(f"max_chunk {self.max_chunk}: Whisper takes 1 to 30 seconds at once")
+            raise InvalidOption(
+                _("max_chunk {max_chunk}: Whisper takes 1 to 30 seconds at once").format(max_chunk=self.max_chunk)
+            )
         check_numbers(self, may_be_negative=("log_prob_threshold",))

@@ -8,6 +8,7 @@ import click
 
 from whisperdiar.cli.commands import shared
 from whisperdiar.cli.declarations import DEFAULT_COMMAND, command, option
+from whisperdiar.text.messages import _
 
 _json = option("--json", "as_json", is_flag=True, configurable=False, help="Everything about them, as JSON.")
 
@@ -149,7 +150,7 @@ def completion(context: click.Context, /, *, shell: str) -> None:
 
     made = get_completion_class(shell)
     if made is None:  # pragma: no cover - click has all three
-        raise click.UsageError(f"click knows no completion for {shell}")
+        raise click.UsageError(_("click knows no completion for {shell}").format(shell=shell))
     root = context.find_root()
     click.echo(made(root.command, {}, "whisperdiar", "_WHISPERDIAR_COMPLETE").source())
 
@@ -186,7 +187,7 @@ def _find(context: click.Context, words: tuple[str, ...] | list[str]) -> click.C
             known = group.list_commands(inner) if group is not None else []
             close = difflib.get_close_matches(word, known, n=1)
             hint = f"; did you mean {close[0]!r}?" if close else f"; choose one of {', '.join(known)}" if known else ""
-            raise click.UsageError(f"no command {word!r}{hint}", context)
+            raise click.UsageError(_("no command {word!r}{hint}").format(word=word, hint=hint), context)
         at = found
     return at
 

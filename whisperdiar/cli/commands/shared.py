@@ -12,6 +12,7 @@ import click
 from whisperdiar.cli.declarations import option
 from whisperdiar.cli.presets import PRESETS
 from whisperdiar.options import command_line as defaults
+from whisperdiar.text.messages import _
 
 Declared = TypeVar("Declared", bound=Callable[..., Any])
 
@@ -52,7 +53,11 @@ class ClockTime(click.ParamType):  # type: ignore[type-arg, unused-ignore]
             return float(value)
         match = re.fullmatch(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d+)?)", str(value).strip())
         if match is None:
-            self.fail(f"{value!r} is not a time; write seconds (90.5) or [HH:]MM:SS (1:30.5)", param, ctx)
+            self.fail(
+                _("{value!r} is not a time; write seconds (90.5) or [HH:]MM:SS (1:30.5)").format(value=value),
+                param,
+                ctx,
+            )
         hours, minutes, seconds = match.groups()
         return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds)
 
@@ -90,7 +95,7 @@ class Setting(click.ParamType):  # type: ignore[type-arg, unused-ignore]
             return value
         key, equals, text = str(value).partition("=")
         if not equals or not key.strip():
-            self.fail(f"{value!r}: write it as KEY=VALUE, for example threshold=0.6", param, ctx)
+            self.fail(_("{value!r}: write it as KEY=VALUE, for example threshold=0.6").format(value=value), param, ctx)
         return key.strip(), text
 
 
@@ -127,11 +132,13 @@ class FrameRate(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         if isinstance(value, (int, float)):
             return float(value)
-        above, _, below = str(value).partition("/")
+        above, _slash, below = str(value).partition("/")
         try:
             return float(above) / float(below or 1)
         except (ValueError, ZeroDivisionError):
-            self.fail(f"{value!r} is not a frame rate; write 25, 23.976 or 24000/1001", param, ctx)
+            self.fail(
+                _("{value!r} is not a frame rate; write 25, 23.976 or 24000/1001").format(value=value), param, ctx
+            )
 
 
 def choice(names: tuple[str, ...]) -> click.Choice[str]:

@@ -1,0 +1,166 @@
+"""Messages in Russian: complete, with the same placeholders, in the language that the user asks for."""
+
+from __future__ import annotations
+
+import gettext
+import importlib.util
+import os
+import re
+import string
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from whisperdiar.text import messages
+
+ROOT = Path(__file__).resolve().parents[2]
+_CYRILLIC = re.compile("[А-яЁё]")
+
+
+def _load_script():
+    spec = importlib.util.spec_from_file_location("messages_script", ROOT / "scripts" / "messages.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+SCRIPT = _load_script()
+CATALOGUE = SCRIPT.read_catalogue(SCRIPT.catalogue_path("ru"))
+FOUND = SCRIPT.find_messages()
+
+
+def _fields(text: str) -> set[str]:
+    named = set() if "%(" in text else {name for _, name, _, _ in string.Formatter().parse(text) if name}
+    return named | set(re.findall(r"%\((\w+)\)s", text))
+
+
+def _may_parse(text: str) -> bool:
+    try:
+        _fields(text)
+    except ValueError:
+        return False
+    return True
+
+
+def test_every_message_is_translated():
+    missing = [one for one, many in FOUND if not CATALOGUE.get((one, many)) or not all(CATALOGUE[one, many])]
+    assert not missing, f"translate these (python scripts/messages.py adds them to the catalogue): {missing}"
+
+
+def test_no_message_is_left_from_before():
+    assert set(CATALOGUE) - set(FOUND) <= {("", None)}
+
+
+def test_placeholders_agree():
+    for (one, many), forms in CATALOGUE.items():
+        if not one or not _may_parse(one) or '{"' in one:
+            continue
+        allowed = _fields(one) | (_fields(many) if many else set())
+        for form in forms:
+            if "click" in FOUND[one, many]:
+                assert _fields(form) <= allowed, one
+            elif many is None:
+                assert _fields(form) == allowed, one
+            else:
+                assert _fields(form) <= allowed, one
+
+
+def test_both_files_of_the_catalogue_agree():
+    compiled = gettext.translation(messages.DOMAIN, messages.FOLDER, languages=["ru"])
+    for (one, many), forms in CATALOGUE.items():
+        if many is None and one:
+            assert compiled.gettext(one) == forms[0]
+        elif many is not None:
+            assert [compiled.ngettext(one, many, number) for number in (1, 2, 5)] == forms
+
+
+@pytest.mark.parametrize(
+    ("number", "word"),
+    [(1, "параметр:"), (2, "параметра:"), (5, "параметров:"), (11, "параметров:"), (21, "параметр:")],
+)
+def test_plural_forms(number, word):
+    messages.use("ru")
+    try:
+        text = messages.ngettext(
+            "{hidden} more option: {path} --help-all", "{hidden} more options: {path} --help-all", number
+        )
+    finally:
+        messages.use("en")
+    assert word in text.split()
+
+
+def _run(*arguments: str, **variables: str) -> subprocess.CompletedProcess:
+    removed = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG", "WHISPERDIAR_UI_LANGUAGE", "PYTHONIOENCODING")
+    environment = {key: value for key, value in os.environ.items() if key not in removed}
+    return subprocess.run(
+        [sys.executable, "-m", "whisperdiar", *arguments],
+        env={**environment, "PYTHONUTF8": "1", "PYTHONPATH": str(ROOT), "WHISPERDIAR_CONFIG": "", **variables},
+        capture_output=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables"),
+    [
+        (("--help",), {"LC_ALL": "ru_RU.UTF-8"}),
+        (("check", "--help"), {"LANGUAGE": "ru:en"}),
+        (("help", "transcribe"), {"WHISPERDIAR_UI_LANGUAGE": "ru"}),
+        (("--ui-language", "ru", "models", "--help"), {"LC_ALL": "C"}),
+        (("convert", "--ui-language=ru", "--help"), {"LC_ALL": "C"}),
+    ],
+)
+def test_help_in_russian(arguments, variables):
+    done = _run(*arguments, **variables)
+    assert done.returncode == 0
+    assert "Использование:" in done.stdout.decode()
+    assert "Show" not in done.stdout.decode()
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{"LC_ALL": "C"}, {"LANG": "de_DE.UTF-8"}, {}, {"LC_ALL": "ru_RU.UTF-8", "WHISPERDIAR_UI_LANGUAGE": "en"}],
+)
+def test_help_in_english(variables):
+    assert not _CYRILLIC.search(_run("--help", **variables).stdout.decode())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("convrt",), "возможно, имелась в виду"),
+        (("check",), "Не указан аргумент"),
+        (("check", "--max-lines", "x", "a.srt"), "Недопустимое значение"),
+        (("check", "--nonsense", "a.srt"), "Нет параметра"),
+        (("plot", "--kind", "x", "a.json"), "не входит в число допустимых"),
+    ],
+)
+def test_errors_in_russian(arguments, text):
+    done = _run(*arguments, LC_ALL="ru_RU.UTF-8")
+    lines = done.stderr.decode().splitlines()
+    assert done.returncode == 2
+    assert len(lines) == 1
+    assert lines[0].startswith("whisperdiar: ошибка: ")
+    assert text in lines[0]
+
+
+def test_an_unknown_language_is_refused_in_one_line():
+    done = _run("--help", "--ui-language", "xx")
+    assert done.returncode == 2
+    assert done.stderr.decode().splitlines() == ["whisperdiar: error: --ui-language xx: choose one of en, ru"]
+
+
+def test_a_terminal_without_cyrillic_gets_english():
+    done = _run("check", "--ui-language", "ru", LC_ALL="ru_RU.UTF-8", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    assert done.returncode == 2
+    assert b"Missing argument" in done.stderr
+
+
+def test_the_configuration_names_the_language(tmp_path):
+    (tmp_path / "whisperdiar.toml").write_text('ui_language = "ru"\n', encoding="utf-8")
+    done = _run("check", "--help", WHISPERDIAR_CONFIG=str(tmp_path / "whisperdiar.toml"))
+    assert "Использование:" in done.stdout.decode()
+    done = _run("check", "missing.srt", WHISPERDIAR_CONFIG=str(tmp_path / "whisperdiar.toml"))
+    assert b"ui" not in done.stderr
