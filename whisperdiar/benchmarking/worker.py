@@ -62,7 +62,8 @@ def work(job: dict[str, Any]) -> None:
 
 
 def _tell(what: dict[str, Any]) -> None:
-    print(PREFIX + json.dumps(what), flush=True)
+    sys.stdout.write(f"{PREFIX}{json.dumps(what)}\n")
+    sys.stdout.flush()
 
 
 def main() -> int:
