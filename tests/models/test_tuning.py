@@ -26,6 +26,7 @@ from whisperdiar.options import (
     BicSettings,
     EmbeddingSettings,
     OnnxSettings,
+    PyannoteSettings,
     Runtime,
     TuningSettings,
 )
@@ -110,6 +111,50 @@ def test_embedding_is_tuned_on_recordings_of_people(tmp_path: Path) -> None:
     assert set(found.values) == set(EmbeddingSettings.tunable)
     measured = journal_of(journal)
     assert measured[()] == measured[tuple(sorted(found.values.items()))] == {item.id for item in items}
+
+
+@pytest.mark.model
+def test_pyannote_is_tuned_with_the_published_segmentation(
+    recordings: tuple[Recording, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("optuna", reason="optuna is not installed")
+    pytest.importorskip("pyannote.audio", reason="pyannote.audio is not installed")
+    from pyannote.audio.models.segmentation import PyanNet
+
+    from tests.pyannote_pipelines import REAL_SEGMENTATION
+    from tests.tiny_pyannote import save_pipeline
+
+    if not REAL_SEGMENTATION.is_file():
+        pytest.skip("the published segmentation of ../shared/models is not here")
+    heard: list[int] = []
+    original = PyanNet.forward
+
+    def counted(self: Any, waveforms: Any) -> Any:
+        heard.append(len(waveforms))
+        return original(self, waveforms)
+
+    monkeypatch.setattr(PyanNet, "forward", counted)
+    names = {"pipeline": str(save_pipeline(tmp_path)), "segmentation_model": str(REAL_SEGMENTATION)}
+    journal = tmp_path / "trials.jsonl"
+    totals = []
+    for trials in (1, 3):
+        journal.unlink(missing_ok=True)
+        heard.clear()
+        found = tune(
+            recordings[:2],
+            diarizer=Choice(name="pyannote", settings=names),
+            detector=Choice(name="energy"),
+            settings=TuningSettings(trials=trials, folds=2),
+            runtime=CPU,
+            journal=journal,
+        )
+        totals.append(sum(heard))
+        assert found.seen.rate <= found.default.rate
+    assert totals[0] == totals[1] > 0
+    measured = [dict(values) for values in journal_of(journal)]
+    assert {} in measured
+    assert len(measured) >= 4
+    assert all(set(values) in (set(), set(PyannoteSettings.tunable)) for values in measured)
 
 
 def test_a_search_that_was_stopped_goes_on_without_measuring_again(
