@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,17 +14,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.models.test_finetuning import write_wave
-from tests.real_models import speaker_networks
+from tests.real_models import recording, speaker_networks
 from tests.sounds import conversation
-from whisperdiar import Span
+from whisperdiar import Span, load
 from whisperdiar.assembly import Choice
 from whisperdiar.datasets import Recording, write_manifest
 from whisperdiar.diarization.bic import Backend as Bic
 from whisperdiar.errors import InvalidOption
 from whisperdiar.formats import rttm
-from whisperdiar.options import BicSettings, OnnxSettings, Runtime, TuningSettings
+from whisperdiar.options import (
+    BicSettings,
+    EmbeddingSettings,
+    OnnxSettings,
+    PyannoteSettings,
+    Runtime,
+    TuningSettings,
+)
+from whisperdiar.scoring import score
 from whisperdiar.training.tuning import DiarizationErrors, TuningResult, bootstrap_difference, make_folds, tune
 from whisperdiar.types import ANY_SPEAKERS, Diarization
+from whisperdiar.vad.energy import Backend as Energy
 
 CPU = Runtime(device="cpu", threads=1, offline=True)
 SETTINGS = TuningSettings(trials=6, folds=3)
@@ -45,7 +55,6 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recording, ...
 
 def search(recordings: tuple[Recording, ...], journal: Path | None = None, **changes: Any) -> TuningResult:
     pytest.importorskip("optuna", reason="optuna is not installed")
-    pytest.importorskip("pyannote.metrics", reason="pyannote.metrics is not installed")
     choice = Choice(name="bic", settings={"neighbour_lambda": "0.2"})
     settings = replace(SETTINGS, **changes)
     return tune(
@@ -62,6 +71,90 @@ def test_what_is_found_is_never_worse_than_the_defaults_where_it_was_chosen(reco
         assert set(values) in ({*BicSettings.tunable}, set())
         for name, value in values.items():
             assert BicSettings.tunable[name].low <= value <= BicSettings.tunable[name].high
+
+
+def test_the_errors_of_the_defaults_are_those_of_scoring(recordings: tuple[Recording, ...], tmp_path: Path) -> None:
+    found = search(recordings, trials=1)
+    folder = tmp_path / "found"
+    folder.mkdir()
+    for item in recordings:
+        audio = load(item.audio, channels="mono")
+        speech = Energy().detect(audio)
+        diarized = Bic(BicSettings(neighbour_lambda=0.2)).diarize(audio, speech=speech, speakers=ANY_SPEAKERS)
+        (folder / f"{item.id}.rttm").write_text(rttm.dumps_diarization(replace(diarized, recording_id=item.id)))
+    uem = {item.id: (Span(0.0, load(item.audio).duration),) for item in recordings}
+    scored = score(str(recordings[0].audio.parent / "*.rttm"), folder, uem=uem).pooled["DER"]
+    assert found.default.rate == pytest.approx(scored.value, abs=1e-3)
+    assert found.default.parts == pytest.approx(dict(scored.components), abs=0.02)
+
+
+def journal_of(path: Path) -> dict[tuple[tuple[str, float], ...], set[str]]:
+    """Which recordings were measured with which settings."""
+    found: dict[tuple[tuple[str, float], ...], set[str]] = {}
+    for line in path.read_text("utf-8").splitlines()[1:]:
+        entry = json.loads(line)
+        found.setdefault(tuple(sorted(entry["values"].items())), set()).add(entry["recording"])
+    return found
+
+
+@pytest.mark.model
+def test_embedding_is_tuned_on_recordings_of_people(tmp_path: Path) -> None:
+    pytest.importorskip("optuna", reason="optuna is not installed")
+    network = speaker_networks()["embedding_model"]
+    clips = [recording(name) for name in ("ami_EN2001a", "ami_ES2003a")]
+    items = [Recording(id=clip.name, audio=clip.path, turns=clip.references["rttm"]) for clip in clips]
+    choice = Choice(name="embedding", settings={"embedding": "campplus", "embedding_model": network})
+    journal = tmp_path / "trials.jsonl"
+    settings = TuningSettings(trials=4, folds=2)
+    found = tune(items, diarizer=choice, settings=settings, runtime=CPU, journal=journal)
+    assert found.seen.rate < found.default.rate
+    assert set(found.values) == set(EmbeddingSettings.tunable)
+    measured = journal_of(journal)
+    assert measured[()] == measured[tuple(sorted(found.values.items()))] == {item.id for item in items}
+
+
+@pytest.mark.model
+def test_pyannote_is_tuned_with_the_published_segmentation(
+    recordings: tuple[Recording, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("optuna", reason="optuna is not installed")
+    pytest.importorskip("pyannote.audio", reason="pyannote.audio is not installed")
+    from pyannote.audio.models.segmentation import PyanNet
+
+    from tests.pyannote_pipelines import REAL_SEGMENTATION
+    from tests.tiny_pyannote import save_pipeline
+
+    if not REAL_SEGMENTATION.is_file():
+        pytest.skip("the published segmentation of ../shared/models is not here")
+    heard: list[int] = []
+    original = PyanNet.forward
+
+    def counted(self: Any, waveforms: Any) -> Any:
+        heard.append(len(waveforms))
+        return original(self, waveforms)
+
+    monkeypatch.setattr(PyanNet, "forward", counted)
+    names = {"pipeline": str(save_pipeline(tmp_path)), "segmentation_model": str(REAL_SEGMENTATION)}
+    journal = tmp_path / "trials.jsonl"
+    totals = []
+    for trials in (1, 3):
+        journal.unlink(missing_ok=True)
+        heard.clear()
+        found = tune(
+            recordings[:2],
+            diarizer=Choice(name="pyannote", settings=names),
+            detector=Choice(name="energy"),
+            settings=TuningSettings(trials=trials, folds=2),
+            runtime=CPU,
+            journal=journal,
+        )
+        totals.append(sum(heard))
+        assert found.seen.rate <= found.default.rate
+    assert totals[0] == totals[1] > 0
+    measured = [dict(values) for values in journal_of(journal)]
+    assert {} in measured
+    assert len(measured) >= 4
+    assert all(set(values) in (set(), set(PyannoteSettings.tunable)) for values in measured)
 
 
 def test_a_search_that_was_stopped_goes_on_without_measuring_again(

@@ -15,22 +15,22 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from whisperdiar.assembly import Choice, select
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.datasets import Recording
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.frameworks.torch import import_module, require
 from whisperdiar.options import Runtime, TuningSettings
+from whisperdiar.scoring import MEASURES, RecordingScore, Score, compare_scores, score_turns
 from whisperdiar.system.files import read_text, write_text
 from whisperdiar.text import json
 from whisperdiar.training.recordings import ReferencedAudio, load_recordings
-from whisperdiar.types import ANY_SPEAKERS, Diarization, Span, SpeakerCount, Turn
+from whisperdiar.types import ANY_SPEAKERS, Diarization, Span, SpeakerCount
 
 Values = Mapping[str, float]
 EXTRA = "tune"
-_PARTS = ("total", "false alarm", "missed detection", "confusion")
+MEASURE = "DER"
+_PARTS = {"total": "total", "false_alarm": "false alarm", "miss": "missed detection", "confusion": "confusion"}
 _SAMPLES = 2000
 
 
@@ -45,8 +45,13 @@ class DiarizationErrors:
 
     @property
     def rate(self) -> float:
-        """Errors over seconds of speech; 0 where there is none."""
-        return (self.false_alarm + self.miss + self.confusion) / self.total if self.total else 0.0
+        """Errors over seconds of speech; where there is none, 1 if something is wrong, else 0."""
+        return MEASURES[MEASURE].rate(self.parts)
+
+    @property
+    def parts(self) -> dict[str, float]:
+        """The same by the names that scoring gives them."""
+        return {name: getattr(self, own) for own, name in _PARTS.items()}
 
     def __add__(self, other: DiarizationErrors) -> DiarizationErrors:
         pairs = {item.name: getattr(self, item.name) + getattr(other, item.name) for item in fields(self)}
@@ -103,8 +108,7 @@ def tune(
         BackendError: a backend or Optuna cannot run.
     """
     settings, runtime = settings or TuningSettings(), runtime or Runtime()
-    for module, package in (("optuna", "optuna"), ("pyannote.metrics", "pyannote.metrics")):
-        require(module, package=package, extra=EXTRA)
+    require("optuna", package="optuna", extra=EXTRA)
     if diarizer.name == "auto":
         raise InvalidOption("tuning needs one diarizer: name it with --diarizer")
     backend = select("diarization", diarizer, runtime=runtime, progress=progress).backend
@@ -163,17 +167,15 @@ def make_folds(ids: Sequence[str], count: int, *, seed: int) -> list[list[str]]:
 def bootstrap_difference(
     pairs: Sequence[tuple[DiarizationErrors, DiarizationErrors]], *, seed: int
 ) -> tuple[float, float]:
-    """The middle 95 % of the difference of two pooled rates (first less second) over recordings drawn with return.
+    """The middle 95 % of the difference of two pooled rates (first less second), by `compare_scores`."""
 
-    Source: Efron and Tibshirani, "An introduction to the bootstrap", 1993, chapter 13.
-    """
-    wrong = np.array([[e.false_alarm + e.miss + e.confusion for e in pair] for pair in pairs])
-    total = np.array([pair[0].total for pair in pairs])
-    drawn = np.random.default_rng(seed).integers(0, len(pairs), (_SAMPLES, len(pairs)))
-    spoken = total[drawn].sum(axis=1)
-    difference = (wrong[:, 0] - wrong[:, 1])[drawn].sum(axis=1) / np.where(spoken > 0, spoken, 1.0)
-    low, high = np.quantile(difference, (0.025, 0.975)).tolist()
-    return low, high
+    def score(name: str, side: Sequence[DiarizationErrors]) -> Score:
+        rows = tuple(RecordingScore(str(number), {MEASURE: errors.parts}) for number, errors in enumerate(side))
+        return Score(name, rows, {}, {})
+
+    first, second = zip(*pairs, strict=True)
+    found = compare_scores(score("second", second), score("first", first), resamples=_SAMPLES, seed=seed)
+    return found[0].interval
 
 
 def _search(
@@ -255,19 +257,9 @@ class _Measurements:
 
 
 def measure_errors(item: ReferencedAudio, found: Diarization) -> DiarizationErrors:
-    """By pyannote.metrics, over the scored parts: no collar, overlap scored."""
-    core = import_module("pyannote.core", package="pyannote.core", extra=EXTRA)
-    metrics = import_module("pyannote.metrics.diarization", package="pyannote.metrics", extra=EXTRA)
-
-    def annotation(turns: Sequence[Turn]) -> Any:
-        made = core.Annotation(uri=item.id)
-        for number, turn in enumerate(turns):
-            made[core.Segment(turn.start, turn.end), number] = turn.speaker
-        return made
-
-    uem = core.Timeline([core.Segment(span.start, span.end) for span in item.scored], uri=item.id)
-    parts = metrics.DiarizationErrorRate().compute_components(annotation(item.turns), annotation(found.turns), uem=uem)
-    return DiarizationErrors(*(float(parts[name]) for name in _PARTS))
+    """Over the scored parts, as `whisperdiar score` counts them: no collar, overlap scored."""
+    parts = score_turns(item.turns, found.turns, uem=item.scored)[MEASURE]
+    return DiarizationErrors(**{own: parts[name] for own, name in _PARTS.items()})
 
 
 def _describe(recordings: Sequence[Recording], diarizer: Choice, speakers: SpeakerCount) -> str:
