@@ -301,6 +301,19 @@ def test_two_voices_that_lie_near_are_told_apart_by_how_little_each_spreads(spea
         assert len(set(found.tolist())) == (min(count, speakers.maximum or count) if not speakers.minimum else 2)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_one_voice_that_spreads_is_one_a_little_beyond_the_threshold(seed: int) -> None:
+    who = "AB" * 24
+    # Two ways in which one person talks: 0.42 from each other, where the stretches of either lie 0.3 apart.
+    wide = near_voices(who, apart=0.42, noise=0.3, seed=seed)
+    assert len(set(cluster(wide, threshold=0.39, speakers=ANY_SPEAKERS).tolist())) == 1
+    assert len(set(cluster(wide, threshold=0.39, speakers=SpeakerCount(2, 2)).tolist())) == 2
+    # As far from each other, but each like itself: two people. And two as wide, but far from each other.
+    for apart, noise in ((0.42, 0.18), (0.5, 0.26)):
+        two = near_voices(who, apart=apart, noise=noise, seed=seed)
+        assert partition(cluster(two, threshold=0.39, speakers=ANY_SPEAKERS)) == by_letter(who)
+
+
 def test_near_voices_are_told_apart_in_hours_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stretch_clustering, "MOST_AT_ONCE", 30)
     who = "ABAABABBABAB" * 10

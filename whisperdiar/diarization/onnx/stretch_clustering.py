@@ -46,9 +46,11 @@ _LEAST_SHARE, _MOST_NEEDED_S = 0.03, 10.0
 _CLEAR_SHARE, _LEAST_DISTINCT_S = 0.01, 1.2
 """Of all speech, and in seconds, that suffices of somebody who talks alone and is farther from everybody than voices
 that join."""
-_ESTABLISHED_S, _APART, _LEAST_PARTED_S = 10.0, 0.13, 2.0
+_ESTABLISHED_S, _APART, _LEAST_PARTED_S = 10.0, 0.15, 2.0
 """Two clusters that both say so much are two voices, however near, where they lie further from each other than their
 own stretches do, by so much; with less, down to so little, by more."""
+_LENIENCE = 0.1
+"""By this part of the threshold may clusters lie beyond it that both say so much and are no two voices by that rule."""
 _AGREE, _HEARD_S, _PAIRS = 0.9, 0.5, 20
 """Pairs of which the segmentation is sure, and how many of them count as much as the usual threshold."""
 
@@ -94,6 +96,7 @@ def cluster(stretches: Stretches, *, threshold: float, speakers: SpeakerCount) -
     needed = min(_LEAST_SHARE * float(nodes.seconds.sum()), _MOST_NEEDED_S)
     tree = _merge_all(nodes)
     labels = _cut_within(tree, nodes.seconds, threshold, needed, low, high)
+    labels = _join_spread(nodes, tree, labels, threshold, needed, low)
     labels = _split_clusters(nodes, tree, labels, high)
     labels = _absorb_small(nodes, labels, needed, low, high, threshold)
     found: Labels = labels[owner]
@@ -260,6 +263,32 @@ def _cut_within(tree: Dendrogram, seconds: Floats, threshold: float, needed: flo
     # Somebody who is asked for may say next to nothing: by number alone, as near to the threshold as can be.
     n = len(seconds)
     return tree.labels(max(n - high, min(at, n - low)))
+
+
+def _join_spread(nodes: _Nodes, tree: Dendrogram, labels: Labels, threshold: float, needed: float, low: int) -> Labels:
+    """Clusters joined that lie little beyond the threshold, because each of them spreads: one voice, said in many ways.
+
+    The longer a recording, the more a voice changes in it, and the nearer the threshold lies to its own stretches.
+    """
+    found: Labels = labels.copy()
+    members = [np.array([number]) for number in range(len(labels))]
+    for (i, j), height in zip(tree.pairs.tolist(), tree.heights.tolist(), strict=True):
+        a, b = members[i], members[j]
+        members[i] = np.concatenate([a, b])
+        # Heights of average linkage rise, save where the segmentation pulls: all are looked at.
+        if not threshold < height <= (1.0 + _LENIENCE) * threshold:
+            continue
+        own, other = np.unique(found[a]), np.unique(found[b])
+        if len(own) != 1 or len(other) != 1 or own[0] == other[0]:
+            continue
+        said = min(float(nodes.clear[a].sum()), float(nodes.clear[b].sum()))
+        large = np.bincount(found, weights=nodes.seconds) >= needed
+        if said < _ESTABLISHED_S or int(large.sum()) <= low:
+            continue
+        if height - 0.5 * (nodes.spread(a) + nodes.spread(b)) <= _APART:
+            found[b] = own[0]
+    joined: Labels = np.unique(found, return_inverse=True)[1].astype(np.int64)
+    return joined
 
 
 def _split_clusters(nodes: _Nodes, tree: Dendrogram, labels: Labels, high: int) -> Labels:
