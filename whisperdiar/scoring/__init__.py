@@ -1,6 +1,6 @@
 """Scoring: how good a transcript or a diarization is, held against a reference.
 
-    >>> from whisperdiar import score
+    >>> from whisperdiar.scoring import score
     >>> found = score("meeting.stm", "meeting.json")     # doctest: +SKIP
     >>> found.pooled["cpWER"].value                      # doctest: +SKIP
 

@@ -1,8 +1,7 @@
 """Measures of turns: seconds and counts that make up DER, JER, purity, coverage, boundaries, detection.
 
-Definitions, edge cases and results are those of pyannote.metrics 4 (Bredin, Interspeech 2017), against which each is
-property-tested. Its own code walks through segments in Python, some seconds for an hour; here the recording is cut at
-every boundary once, and all measures are sums over those pieces.
+Definitions, edge cases and results are those of pyannote.metrics 4 (Bredin, Interspeech 2017), against which a property
+test holds them. Here the recording is cut at every boundary once, and all measures are sums over those pieces.
 
     reference   |--A--|    |-----B-----|
     hypothesis     |--1--|      |---2-----|
