@@ -156,7 +156,7 @@ def by_name(name: str) -> Format:
         InvalidOption: there is none.
         BackendBroken: another package's format cannot be imported.
     """
-    if name not in available():
+    if name not in FORMATS and name not in available():  # the packages of the machine are read for others' formats only
         name = name.lower()
     if name in FORMATS:
         return describe(importlib.import_module(f"{__name__}.{name.replace('-', '_')}"), name)

@@ -7,11 +7,12 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.exchange import read
-from whisperdiar.formats import by_name, known_suffixes, rttm
+from whisperdiar.formats import by_name, rttm
 from whisperdiar.media import recording_id
 from whisperdiar.scoring.words import NOBODY, Utterance
 from whisperdiar.system.files import read_text
@@ -201,8 +202,19 @@ def _format_by_name(path: Path) -> str | None:
         return None
     if suffix == ".txt":
         return "text"
-    form = known_suffixes().get(suffix, "")
-    return form if form == "rttm" or form in _RANK else None
+    return _list_suffixes().get(suffix)
+
+
+@lru_cache
+def _list_suffixes() -> dict[str, str]:
+    """File suffix → name of the format that is scored. All are our own, so that none is looked for."""
+    formats = [by_name(name) for name in ("rttm", *_RANK)]
+    return {
+        suffix.lower(): item.name
+        for item in formats
+        for suffix in (item.suffix, *item.aliases)
+        if suffix.count(".") == 1
+    }
 
 
 def _read_file(path: Path, language: str | None, notify: Notify) -> Iterator[Document]:
