@@ -20,7 +20,7 @@ from whisperdiar.options import LlmOptions, Streaming
 MAY_BE_NEGATIVE = {"log_prob_threshold", "silence_db"}
 """Logarithms: of a probability, and of a level."""
 NEEDED = {
-    whisperdiar.options.Protocol: {"collar": 0.0, "skip_overlap": False, "source": "x"},
+    whisperdiar.options.Protocol: {"collar": 0.0, "skip_overlap": False},
     LlmOptions: {"url": "http://localhost:1"},
     Streaming: {"chunk_len": 6, "chunk_right_context": 7, "fifo_len": 188, "spkcache_update_period": 144},
 }

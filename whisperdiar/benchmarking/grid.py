@@ -22,21 +22,18 @@ from typing import Any
 
 from whisperdiar.assembly import Choice, Request, check_request
 from whisperdiar.benchmarking.worker import PREFIX
-from whisperdiar.datasets import Recording, read_turns, read_uem
+from whisperdiar.datasets import Recording, read_uem
 from whisperdiar.errors import BackendError, FormatError, InvalidOption
 from whisperdiar.options import Runtime, ScoreOptions
 from whisperdiar.scoring import (
-    NOBODY,
     Document,
     RecordingScore,
     Score,
-    Utterance,
     document_of,
     pool_scores,
-    read_documents,
+    read_reference,
     score_document,
 )
-from whisperdiar.system.files import read_text
 from whisperdiar.system.log import warn
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span
@@ -154,7 +151,7 @@ def run_grid(
     """
     for cell in cells:
         _check(cell)
-    references = {item.id: (_read_reference(item), read_uem(item)) for item in recordings}
+    references = {item.id: (read_reference(item), read_uem(item)) for item in recordings}
     digests = {item.id: _digest_file(item.audio) for item in recordings}
     versions = find_versions()
     folder.mkdir(parents=True, exist_ok=True)
@@ -325,26 +322,6 @@ def _pool(cell: Cell, results: Sequence[Result], options: ScoreOptions | None) -
     options = options or ScoreOptions()
     scores = [item.score for item in results]
     return pool_scores(cell.name, scores, resamples=options.resamples, seed=options.seed)
-
-
-def _read_reference(item: Recording) -> Document:
-    """What the manifest names of a recording: turns, utterances, or a text whose times and speakers nobody knows."""
-    diarization = read_turns(item)
-    utterances: tuple[Utterance, ...] | None = None
-    timed = True
-    if item.words is not None and item.words.suffix.lower() == ".txt":
-        text = " ".join(read_text(item.words).split())
-        utterances, timed = (Utterance(NOBODY, 0.0, item.duration or 0.0, text),), False
-    elif item.words is not None:
-        every = read_documents(item.words)
-        own = every.get(item.id) or (next(iter(every.values())) if len(every) == 1 else None)
-        if own is None:
-            raise FormatError(f"{item.words}: none of its recordings is {item.id!r}; check the id in the manifest")
-        utterances, timed = own.utterances, own.timed
-    if diarization is None and utterances is None:
-        raise FormatError(f"{item.id}: the manifest names no reference; add 'turns' or 'words', or leave it out")
-    turns = None if diarization is None else diarization.turns
-    return Document(item.id, turns, utterances, item.language, str(item.words or item.turns), timed=timed)
 
 
 def _key(settings: Mapping[str, Any], digest: str, item: Recording, versions: Mapping[str, str]) -> str:

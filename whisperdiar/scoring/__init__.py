@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from whisperdiar.scoring.documents import (
     read_uem,
 )
 from whisperdiar.scoring.emotions import emotion_errors
+from whisperdiar.scoring.manifests import is_manifest, read_reference, read_references
 from whisperdiar.scoring.measures import (
     MEASURES,
     Difference,
@@ -37,6 +38,7 @@ from whisperdiar.scoring.measures import (
     pool_scores,
 )
 from whisperdiar.scoring.normalisation import choose_normaliser, make_normaliser
+from whisperdiar.scoring.tables import format_csv, format_json, format_text, score_to_dict
 from whisperdiar.scoring.turns import score_turns
 from whisperdiar.scoring.words import (
     NOBODY,
@@ -72,10 +74,14 @@ __all__ = [
     "compare_scores",
     "document_of",
     "emotion_errors",
+    "format_csv",
+    "format_json",
+    "format_text",
     "make_normaliser",
     "match_recordings",
     "pool_scores",
     "read_documents",
+    "read_reference",
     "read_uem",
     "score",
     "score_document",
@@ -106,38 +112,54 @@ def score(
     """Every measure that both sides allow, per recording and pooled over all of them.
 
     Args:
-        reference, hypothesis: files, folders, patterns (``refs/*.rttm``), transcripts, or documents by recording.
-        uem: what is scored: a UEM file, a folder of them, or spans by recording; None for all from the first boundary
-            of either side to the last. Words are not cut by it.
+        reference, hypothesis: files, folders, patterns (``refs/*.rttm``), transcripts, or documents by recording; the
+            reference may be a manifest.
+        uem: what is scored: a UEM file, a folder of them, or spans by recording; None for what a manifest says, or else
+            all from the first boundary of either side to the last. Words are not cut by it.
         language: of the texts; None takes what the files say.
         name: of the hypothesis in the result; None takes that of its file or folder.
         progress: is told the name of each recording before it is scored.
         notify: is told what could not be matched or looks wrong.
 
-    A recording that the hypothesis lacks is told and named in the result, and does not go into the sums.
+    A recording that the hypothesis lacks is told, and counts as missed from its beginning to its end: in every measure
+    that another recording of the hypothesis has.
 
     Raises:
         InvalidOption: there is no such file, or an option cannot be meant.
-        FormatError: a file cannot be read, no recording is in both, or the reference is empty.
+        FormatError: a file cannot be read, no recording is in both, the reference is empty, or what the one side holds
+            the other does not.
         BackendMissing: words are to be scored, and there are no turns, and jiwer or MeetEval is not installed.
     """
     options = options or ScoreOptions()
     given = _describe(reference), _describe(hypothesis)
-    sides = [_load(side, language, notify) for side in (reference, hypothesis)]
-    if not any(own.turns or own.utterances for own in sides[0].values()):
-        raise FormatError(f"{given[0]}: the reference is empty; nothing can be held against it")
-    pairs, missing = match_recordings(sides[0], sides[1], about=given)
-    if missing:
-        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-        notify(f"{given[1]}: it lacks {', '.join(missing[:3])}{more} of the reference; they are not scored")
     spans = read_uem(uem) if isinstance(uem, (str, os.PathLike)) else uem
-    found = []
-    for own, other in pairs:
+    if isinstance(reference, (str, os.PathLike)) and is_manifest(reference):
+        own_side, scored = read_references(reference)
+        known: Mapping[str, Document] = own_side
+    else:
+        known, scored = _load(reference, language, notify), {}
+    heard = _load(hypothesis, language, notify)
+    if not any(own.turns or own.utterances for own in known.values()):
+        raise FormatError(f"{given[0]}: the reference is empty; nothing can be held against it")
+    pairs, missing = match_recordings(known, heard, about=given)
+    if missing:
+        notify(f"{given[1]}: it lacks {_list_names(missing)} of the reference; they count as missed")
+    if len(known) > 1 and (more := [other for other in heard if other not in known]):
+        notify(f"{given[1]}: the reference lacks {_list_names(more)}; they are not scored")
+    found: list[RecordingScore] = []
+    for own, other in [*pairs, *((known[name], None) for name in missing)]:
         progress(own.recording)
-        scored = None if spans is None else spans.get(own.recording)
-        if spans is not None and scored is None:
+        parts = scored.get(own.recording) if spans is None else spans.get(own.recording)
+        if spans is not None and parts is None:
             notify(f"--uem: it says nothing of {own.recording}; all of it is scored")
-        found.append(score_document(own, other, options=options, uem=scored, language=language, notify=notify))
+        how: dict[str, Any] = {"options": options, "uem": parts, "language": language, "notify": notify}
+        if other is None:
+            found.append(_score_missing(own, given[1], found, how))
+        else:
+            found.append(score_document(own, other, **how))
+    if not any(MEASURES[name].about != "subtitles" for own in found for name in own.components):
+        reasons = "; ".join(dict.fromkeys(reason for own in found for reason in own.left_out.values()))
+        raise FormatError(f"{given[1]} cannot be held against {given[0]}: {reasons}")
     return pool_scores(
         name or Path(given[1]).name or given[1],
         found,
@@ -145,6 +167,21 @@ def score(
         resamples=options.resamples,
         seed=options.seed,
     )
+
+
+def _score_missing(reference: Document, source: str, others: Sequence[RecordingScore], how: Any) -> RecordingScore:
+    """A recording that the hypothesis lacks: as if nothing was heard in it, in the measures that others have."""
+    nothing = Document(reference.recording, (), (), reference.language, source)
+    found = score_document(reference, nothing, **how)
+    measured = {name for own in others for name in own.components}
+    left_out = {name: reason for own in others for name, reason in own.left_out.items() if name not in measured}
+    components = {name: parts for name, parts in found.components.items() if name in measured}
+    return replace(found, components=components, left_out={**left_out, **found.left_out})
+
+
+def _list_names(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
 
 
 def score_document(
@@ -271,8 +308,3 @@ def _describe(side: Source) -> str:
     if isinstance(side, Transcript):
         return side.recording_id
     return os.fspath(side) if isinstance(side, (str, os.PathLike)) else "the documents"
-
-
-def score_to_dict(found: Score) -> dict[str, Any]:
-    """Everything as plain values, for JSON."""
-    return asdict(found)

@@ -20,8 +20,8 @@ def emotion_errors(reference: Sequence[Turn], hypothesis: Sequence[Turn], durati
     Missed is emotion of which none is heard, false alarm is emotion in neutral speech, confusion is another emotion,
     and overlap is where several emotions are heard at once.
 
-    Source: Wang, Ravanelli, Alya Yacoubi, "Speech Emotion Diarization: Which Emotion Appears When?", 2023,
-    arXiv:2306.12991, section 3.
+    Source: Wang, Ravanelli, Yacoubi, "Speech Emotion Diarization: Which Emotion Appears When?", 2023,
+    arXiv:2306.12991.
     """
     pieces = cut_pieces(reference, hypothesis, (Span(0.0, duration),))
     emotions = sorted({turn.speaker for turn in reference}), sorted({turn.speaker for turn in hypothesis})

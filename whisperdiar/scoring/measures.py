@@ -126,9 +126,10 @@ class Score:
 
     Attributes:
         name: of the hypothesis.
-        recordings: of the reference, each with its components; a recording that the hypothesis lacks is in `missing`.
+        recordings: of the reference, each with its components.
         pooled: measure → its rate over all recordings that have it.
         left_out: measure → why no recording has it.
+        missing: recordings that the hypothesis lacks; they count as missed.
     """
 
     name: str

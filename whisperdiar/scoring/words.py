@@ -199,7 +199,7 @@ def wrong_speakers(said: Sequence[Utterance], heard: Sequence[Utterance]) -> Wro
     are wrong; a label without a partner is wrong, and so is `NOBODY`. Utterances are taken in their order.
 
     Source: Shafey, Soltau and Shafran, "Joint Speech Recognition and Speaker Diarization via Sequence Transduction",
-    Interspeech 2019, equation 3.
+    Interspeech 2019.
     """
     pairs = [(own.speaker, own.label) for own in align_words(said, heard) if None not in (own.said, own.heard)]
     mapping = map_labels(pairs)

@@ -29,6 +29,7 @@ COMMANDS = {
     "apply": Entry("transcripts", "Make every format from a corrected text.", _FINISHED),
     "check": Entry("transcripts", "Check a subtitle file against a publisher's rules.", _FINISHED),
     "plot": Entry("transcripts", "Pictures: who speaks when, how much, who answers whom.", _FINISHED),
+    "score": Entry("datasets", "Hold transcripts or turns against a reference: DER, WER, cpWER.", _MEASURE),
     "data": Entry("datasets", "Manifests of data sets with references, checked.", _MEASURE),
     "bench": Entry("datasets", "Compare diarizers and models on recordings with references.", _MEASURE),
     "finetune": Entry("training", "Train a segmentation network further on recordings of your own.", _LEARN),

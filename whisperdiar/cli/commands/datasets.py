@@ -1,4 +1,4 @@
-"""Commands on data sets with references: `data`, `bench`."""
+"""Commands on references and data sets that have them: `score`, `data`, `bench`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,44 @@ import click
 
 from whisperdiar.cli.commands import shared
 from whisperdiar.cli.declarations import command, option
+from whisperdiar.options import command_line as defaults
 
 _CORPORA = ("folder", "voxconverse", "ami", "dihard", "callhome", "icsi", "notsofar", "lhotse", "manifest")
 _MICROPHONES = ("headset-mix", "distant", "lapel-mix")
 _REFERENCES = ("only_words", "words_and_vocal_sounds", "segments", "forced_aligned")
+
+
+@command("score")
+@click.argument("reference", type=shared.PATH, metavar="REF")
+@click.argument("hypotheses", nargs=-1, required=True, type=shared.PATH, metavar="HYP...")
+@shared.speaker("--collar", type=float, metavar="SECONDS", help="Leave out so much on each side of a boundary (0).")
+@shared.speaker("--skip-overlap", is_flag=True, help="Leave out what several speakers say at once.")
+@shared.speaker(
+    "--protocol", type=shared.choice(defaults.SCORE_PROTOCOLS), help="Collar and overlap as usual for a benchmark."
+)
+@shared.speaker("--uem", type=shared.PATH, metavar="FILE|DIR", help="What of each recording is scored (NIST's UEM).")
+@shared.word(
+    "--normaliser",
+    type=shared.choice(defaults.NORMALISERS),
+    default=defaults.NORMALISERS[0],
+    show_default=True,
+    help="How texts are made alike before they are compared; auto: by the language.",
+)
+@shared.word("--language", metavar="NAME|CODE", help="Language of the texts, where the files do not say it.")
+@shared.output("-o", "--output", "outputs", multiple=True, type=shared.PATH, metavar="FILE", help=".json or .csv.")
+@shared.output("--json", "as_json", is_flag=True, configurable=False, help="Print JSON with the counts behind rates.")
+@shared.output("--overwrite", is_flag=True, help="Replace outputs that exist already.")
+@shared.quiet_option
+def score(context: click.Context, /, **values: Any) -> int:  # noqa: ARG001
+    """Hold transcripts or diarizations HYP against a reference REF: error rates per recording and over all.
+
+    REF and HYP are files, folders or patterns: RTTM, STM, CTM, SegLST, JSON, TextGrid, EAF or subtitles; REF may be a
+    manifest. Turns give DER, JER, purity and coverage; words give WER, cpWER, tcpWER and WDER (extra `score`). Several
+    HYP are compared with each other, too, with a significance test.
+    """
+    from whisperdiar.cli.score import score as work
+
+    return work(**values)
 
 
 @command("data")

@@ -1,0 +1,210 @@
+"""`whisperdiar score`: tables, JSON and CSV, several hypotheses, manifests, refusals in one line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Cli
+from tests.sounds import SAMPLES, SHARED
+
+REFERENCE = SAMPLES / "reference"
+STM = "talk 1 anna 0.0 2.0 hello there my friend\ntalk 1 ben 2.0 4.0 good morning to you\n"
+HEARD = "talk 1 s1 0.0 2.0 hello there my fiend\ntalk 1 s2 2.0 4.0 good morning to you\n"
+RTTM = "SPEAKER {name} 1 {start} {duration} <NA> <NA> {who} <NA> <NA>\n"
+
+
+def write_turns(path: Path, *turns: tuple[str, float, float, str]) -> Path:
+    """A RTTM of turns (recording, start, duration, speaker)."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(
+        "".join(RTTM.format(name=name, start=start, duration=long, who=who) for name, start, long, who in turns),
+        "utf-8",
+    )
+    return path
+
+
+def rows_of(out: str, head: str) -> dict[str, dict[str, str]]:
+    """The table whose second column is `head`: recording → column → what stands there."""
+    lines = iter(out.splitlines())
+    columns = next(line.split() for line in lines if line.split()[:2] == ["recording", head])
+    found = {}
+    for line in lines:
+        if not line.strip():
+            break
+        cells = line.split()
+        found[cells[0]] = dict(zip(columns[1:], cells[1:], strict=False))
+    return found
+
+
+def test_words_and_turns_are_counted(cli: Cli, tmp_path: Path) -> None:
+    pytest.importorskip("meeteval", reason="MeetEval is not installed")
+    (tmp_path / "ref.stm").write_text(STM, "utf-8")
+    (tmp_path / "hyp.stm").write_text(HEARD, "utf-8")
+    done = cli("score", "ref.stm", "hyp.stm", "-o", "out.json", "-o", "out.csv", "--normaliser", "none")
+    assert (done.code, done.err) == (0, "")
+    assert "texts: none" in done.out
+    words = rows_of(done.out, "WER")["talk"]
+    assert (words["WER"], words["cpWER"], words["WDER"]) == ("12.50", "12.50", "0.00")
+    assert rows_of(done.out, "DER")["talk"]["DER"] == "0.00"
+    found = json.loads((tmp_path / "out.json").read_text("utf-8"))
+    (score,) = found["scores"]
+    assert score["pooled"]["WER"]["components"] == {"length": 8, "substitutions": 1, "deletions": 0, "insertions": 0}
+    assert score["recordings"][0]["rates"]["cpWER"] == 0.125
+    assert found["options"]["collar"] == 0.0
+    assert json.loads(cli("score", "ref.stm", "hyp.stm", "--normaliser", "none", "--json").out) == found
+    lines = list(csv.DictReader(io.StringIO((tmp_path / "out.csv").read_text("utf-8"))))
+    assert [(line["recording"], line["WER"]) for line in lines] == [("talk", "0.125000"), ("", "0.125000")]
+    done = cli("score", "ref.stm", "hyp.stm", "-o", "out.json")
+    assert done.code == 2
+    assert "--overwrite" in done.err
+
+
+def test_a_recording_that_is_missing_counts_as_missed_and_is_told(cli: Cli, tmp_path: Path) -> None:
+    write_turns(tmp_path / "ref/a.rttm", ("a", 0.0, 6.0, "anna"))
+    write_turns(tmp_path / "ref/b.rttm", ("b", 0.0, 2.0, "anna"))
+    write_turns(tmp_path / "hyp/a.rttm", ("a", 0.0, 6.0, "s1"))
+    write_turns(tmp_path / "hyp/c.rttm", ("c", 0.0, 6.0, "s1"))
+    done = cli("score", "ref", "hyp")
+    assert done.code == 0
+    assert [line.rpartition(": ")[2] for line in done.err.splitlines()] == [
+        "it lacks b of the reference; they count as missed",
+        "the reference lacks c; they are not scored",
+    ]
+    found = rows_of(done.out, "DER")
+    assert {name: found[name]["DER"] for name in ("a", "b", "all")} == {"a": "0.00", "b": "100.00", "all": "25.00"}
+    assert found["all"]["missed"] == "25.00"
+    assert "left out: WER, CER, cpWER" in done.out
+    assert "holds no words" in done.out
+
+
+def test_collar_overlap_protocol_and_uem_change_what_is_scored(cli: Cli, tmp_path: Path) -> None:
+    write_turns(tmp_path / "ref.rttm", ("a", 0.0, 4.0, "anna"), ("a", 3.0, 4.0, "ben"))
+    write_turns(tmp_path / "hyp.rttm", ("a", 0.1, 3.4, "s1"), ("a", 3.5, 3.5, "s2"))
+    (tmp_path / "all.uem").write_text("a 1 0.5 2.5\n", "utf-8")
+
+    def scored(*options: str) -> tuple[float, float]:
+        parts = json.loads(cli("score", "ref.rttm", "hyp.rttm", "--json", *options).out)["scores"][0]["pooled"]["DER"]
+        return parts["components"]["missed detection"], parts["components"]["total"]
+
+    assert scored() == pytest.approx((1.1, 8.0))
+    assert scored("--skip-overlap") == pytest.approx((0.1, 6.0))
+    assert scored("--collar", "0.25") == pytest.approx((0.5, 6.0))
+    assert scored("--protocol", "voxconverse") == scored("--collar", "0.25")
+    assert scored("--protocol", "dihard") == scored()
+    assert scored("--protocol", "callhome", "--collar", "0") == scored()
+    assert scored("--uem", "all.uem") == pytest.approx((0.0, 2.0))
+
+
+def test_hypotheses_are_compared_with_each_other(cli: Cli, tmp_path: Path) -> None:
+    for number in range(6):
+        name = f"r{number}"
+        write_turns(tmp_path / f"ref/{name}.rttm", (name, 0.0, 4.0, "anna"), (name, 4.0, 4.0, "ben"))
+        write_turns(tmp_path / f"good/{name}.rttm", (name, 0.0, 4.0, "1"), (name, 4.0, 4.0, "2"))
+        write_turns(tmp_path / f"bad/{name}.rttm", (name, 0.0, 7.0, "1"))
+    done = cli("score", "ref", "good", "bad")
+    assert done.code == 0
+    (line,) = [line.split() for line in done.out.splitlines() if line.split()[:1] == ["DER"]]
+    # In 2 of 64 ways to swap them the difference is as large: all, and none.
+    assert line[1:] == ["0.00", "50.00", "50.00", "50.00", "50.00", f"{2 / 64:.4f}", "6"]
+    done = cli("score", "ref/r0.rttm", "good/r0.rttm", "bad/r0.rttm")
+    assert "good/r0.rttm → bad/r0.rttm" in done.out
+    (line,) = [line.split() for line in done.out.splitlines() if line.split()[:1] == ["DER"]]
+    assert line[4:] == ["–", "–", "–", "1"]
+
+
+def test_a_manifest_is_a_reference_and_knows_where_the_sound_ends(cli: Cli, tmp_path: Path) -> None:
+    write_turns(tmp_path / "ref.rttm", ("a", 0.0, 4.0, "anna"), ("b", 1.0, 3.0, "anna"))
+    write_turns(tmp_path / "hyp.rttm", ("a", 0.0, 4.0, "s1"), ("b", 1.0, 30.0, "s1"))
+    items = [{"id": name, "audio": f"{name}.wav", "turns": "ref.rttm", "duration": 4.0} for name in "ab"]
+    items.append({"id": "unknown", "audio": "c.wav"})
+    (tmp_path / "m.jsonl").write_text("".join(json.dumps(item) + "\n" for item in items), "utf-8")
+    done = cli("score", "m.jsonl", "hyp.rttm")
+    assert done.code == 0
+    assert done.err.splitlines() == [
+        "whisperdiar: warning: hyp.rttm: b ends at 31.0 s, what is scored at 4.0; what lies behind does not count"
+    ]
+    assert {name: row["DER"] for name, row in rows_of(done.out, "DER").items() if name in "ab"} == {
+        "a": "0.00",
+        "b": "0.00",
+    }
+
+
+@pytest.mark.parametrize(
+    ("files", "arguments", "code", "told"),
+    [
+        (
+            {"ref.rttm": "", "hyp.rttm": RTTM.format(name="a", start=0, duration=1, who="x")},
+            (),
+            1,
+            "reference is empty",
+        ),
+        ({"ref.stm": STM, "hyp.stm": HEARD.replace("talk", "walk")}, (), 1, "of another recording"),
+        (
+            {
+                "ref.rttm": RTTM.format(name="hyp", start=0, duration=1, who="x"),
+                "hyp.srt": "1\n00:00:00,000 --> 00:00:01,000\nHello.\n",
+            },
+            (),
+            1,
+            "names no speakers",
+        ),
+        ({"ref.stm": STM}, (), 2, "there is no such file"),
+        ({"ref.stm": STM, "hyp.docx": "PK"}, (), 2, "cannot be scored"),
+        ({"ref.stm": STM, "hyp.json": "{"}, (), 1, "no JSON"),
+        ({"ref.stm": STM, "hyp.stm": HEARD}, ("--collar", "-1"), 2, "cannot be negative"),
+        ({"ref.stm": STM, "hyp.stm": HEARD}, ("--uem", "no.uem"), 2, "there is no such file"),
+        ({"ref.stm": STM, "hyp.stm": HEARD}, ("-o", "out.txt"), 2, ".json, .csv"),
+        ({"ref.stm": STM, "hyp.stm": HEARD}, ("hyp.stm",), 2, "given twice"),
+        ({"ref.stm": STM, "hyp.stm": HEARD}, ("--language", "Klingon"), 2, "Klingon"),
+        ({"ref.jsonl": '{"id": "a", "audio": "a.wav"}', "hyp.stm": HEARD}, (), 1, "no recording has a reference"),
+    ],
+)
+def test_bad_input_gets_one_line(
+    cli: Cli, tmp_path: Path, files: dict[str, str], arguments: tuple[str, ...], code: int, told: str
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, "utf-8")
+    reference = next(name for name in files if name.startswith("ref"))
+    done = cli("score", reference, next((name for name in files if name.startswith("hyp")), "hyp.stm"), *arguments)
+    assert done.code == code
+    assert told in done.err
+    assert len(done.err.splitlines()) == 1
+
+
+def test_rates_are_those_of_the_command_line_of_meeteval(cli: Cli, tmp_path: Path) -> None:
+    """Times, speakers and words come through the reading of STM unharmed, and rates are sums over recordings."""
+    wer = pytest.importorskip("meeteval.wer", reason="MeetEval is not installed")
+    io_ = pytest.importorskip("meeteval.io", reason="MeetEval is not installed")
+    lines = [
+        line for name in ("call", "meeting") for line in (REFERENCE / f"{name}.stm").read_text("utf-8").splitlines()
+    ]
+    # MeetEval takes the label <o> for a word.
+    lines = [line.replace(" <o> ", " ") for line in lines if line.strip() and not line.startswith(";;")]
+    (tmp_path / "ref.stm").write_text("\n".join(lines) + "\n", "utf-8")
+    spoilt = []
+    for number, line in enumerate(lines):  # each third has the first speaker of all, each fourth lacks its last word
+        fields = line.split()
+        fields[2] = "one" if number % 3 == 0 else fields[2]
+        spoilt.append(" ".join(fields[:-1] if number % 4 == 0 and len(fields) > 7 else fields))
+    (tmp_path / "hyp.stm").write_text("\n".join(spoilt) + "\n", "utf-8")
+    found = json.loads(cli("score", "ref.stm", "hyp.stm", "--normaliser", "none", "--json").out)["scores"][0]["pooled"]
+    sides = [io_.load(tmp_path / f"{side}.stm") for side in ("ref", "hyp")]
+    theirs = {"cpWER": wer.cpwer(*sides), "tcpWER": wer.tcpwer(*sides, collar=5)}
+    for name, each in theirs.items():
+        total = wer.combine_error_rates(each)
+        assert 0 < total.errors == round(found[name]["value"] * total.length)
+        assert found[name]["value"] == pytest.approx(total.error_rate, abs=1e-12)
+
+
+@pytest.mark.skipif(not (SHARED / "corpus").is_dir(), reason="the recordings of ../shared/corpus are not here")
+def test_a_collection_of_references_is_read(cli: Cli) -> None:
+    done = cli("score", SHARED / "corpus/manifest.json", SHARED / "corpus/refs/ami_EN2001a.rttm", "--json")
+    assert done.code == 0
+    (score,) = json.loads(done.out)["scores"]
+    assert score["recordings"][0]["rates"]["DER"] == 0
+    assert len(score["recordings"]) == len(score["missing"]) + 1 > 10
