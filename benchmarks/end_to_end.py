@@ -12,7 +12,7 @@ CORPUS is a folder with a manifest.json whose ``recordings`` name a file, a kind
     cpWER   errors in the words of each speaker, under the best assignment of labels to speakers (MeetEval)
     tcpWER  the same, where a word can only match one that is at most 5 s away (MeetEval; references with times)
     WDER    of the recognised words, right or wrong, those with a wrong speaker (Shafey et al., 2019)
-    DER     missed speech, false alarm and confusion per speech, no collar, overlap scored (pyannote.metrics)
+    DER     missed speech, false alarm and confusion per speech, no collar, overlap scored
     found   recordings in which the number of speakers is the right one
     × real  seconds of recording per second of work, all stages, models loaded before; measure it on an idle machine
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import wave
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from scipy.signal import lfilter
 
-from whisperdiar import Audio, Span, Turn
+from whisperdiar import Audio, Diarization, Span, Turn
+from whisperdiar.datasets import Recording
+from whisperdiar.formats import rttm
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "samples"
@@ -68,3 +72,18 @@ def conversation(order: str = "ABABAB", *, each: float = 4.0, gap: float = 0.5) 
         samples[first : first + len(sound)] += sound
         turns.append(Turn(Span(start, start + each), speaker))
     return Audio(samples[None].astype(np.float32), RATE_HZ, "conversation"), tuple(turns)
+
+
+def save_conversations(folder: Path, orders: Mapping[str, str], *, each: float) -> tuple[Recording, ...]:
+    """A WAV and an RTTM file for each `conversation`, by name, as entries of a manifest."""
+    made = []
+    for name, order in orders.items():
+        audio, turns = conversation(order, each=each)
+        with wave.open(str(folder / f"{name}.wav"), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(audio.sample_rate)
+            file.writeframes((audio.mono * 32767).astype("<i2").tobytes())
+        (folder / f"{name}.rttm").write_text(rttm.dumps_diarization(Diarization(name, turns)), encoding="utf-8")
+        made.append(Recording(id=name, audio=folder / f"{name}.wav", turns=folder / f"{name}.rttm"))
+    return tuple(made)

@@ -12,14 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.sounds import conversation
-from whisperdiar import Audio
+from tests.sounds import conversation, save_conversations
 from whisperdiar.datasets import Recording
 from whisperdiar.errors import FormatError, InvalidOption
-from whisperdiar.formats import rttm
 from whisperdiar.options import FinetuningSettings, OnnxSettings, Runtime
 from whisperdiar.training.finetuning import FinetuningResult, finetune, split_recordings
-from whisperdiar.types import Diarization
 
 pytest.importorskip("pyannote.audio", reason="pyannote.audio is not installed")
 pytestmark = pytest.mark.model
@@ -28,26 +25,10 @@ CPU = Runtime(device="cpu", threads=1, offline=True)
 SETTINGS = FinetuningSettings(learning_rate=1e-2, epochs=3, batch_size=4, held_back=0.3)
 
 
-def write_wave(audio: Audio, path: Path) -> None:
-    import wave
-
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(audio.sample_rate)
-        file.writeframes((audio.mono * 32767).astype("<i2").tobytes())
-
-
 @pytest.fixture(scope="module")
 def recordings(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recording, ...]:
-    folder = tmp_path_factory.mktemp("recordings")
-    made = []
-    for name, order in (("one", "ABAB"), ("two", "BABA"), ("three", "AABB")):
-        audio, turns = conversation(order, each=2.0)
-        write_wave(audio, folder / f"{name}.wav")
-        (folder / f"{name}.rttm").write_text(rttm.dumps_diarization(Diarization(name, turns)), encoding="utf-8")
-        made.append(Recording(id=name, audio=folder / f"{name}.wav", turns=folder / f"{name}.rttm"))
-    return tuple(made)
+    orders = {"one": "ABAB", "two": "BABA", "three": "AABB"}
+    return save_conversations(tmp_path_factory.mktemp("recordings"), orders, each=2.0)
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("pyannote.metrics", reason="pyannote.metrics is not installed: it scores the benchmark")
-
 from benchmarks.other_diarizers import NAMES, NotInstalled, System, systems
 from tests import real_models
 from whisperdiar.types import Audio

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.scoring import PARTS, score
 from tests.real_models import CPU, Said, hub_home, recording, speaker_networks, speech_in, whisper_folder, words_in
 from tests.sounds import ROOT, SAMPLES
 from training.whisper_nano.evaluate import reference
@@ -26,10 +27,7 @@ from whisperdiar.options import SAMPLE_RATE_HZ, OnnxSettings
 from whisperdiar.options.embedding import EmbeddingSettings
 from whisperdiar.types import ANY_SPEAKERS, Span, SpeakerCount, Word
 
-pytest.importorskip("pyannote.metrics", reason="pyannote.metrics is not installed: it scores diarizations")
 pytestmark = pytest.mark.model
-
-from benchmarks.scoring import PARTS, score  # noqa: E402
 
 RECORDINGS = {"sim1": 2, "sim2": 3, "tel_pyannote_sample": 2, "ami_EN2001e": 2, "one_harvard": 1, "one_jfk": 1}
 """How many people speak in them; only in other recordings of the corpus is the number missed."""

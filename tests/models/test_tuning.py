@@ -13,9 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.models.test_finetuning import write_wave
 from tests.real_models import recording, speaker_networks
-from tests.sounds import conversation
+from tests.sounds import conversation, save_conversations
 from whisperdiar import Span, load
 from whisperdiar.assembly import Choice
 from whisperdiar.datasets import Recording, write_manifest
@@ -43,14 +42,9 @@ seconds = st.floats(0.0, 100.0)
 @pytest.fixture(scope="module")
 def recordings(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recording, ...]:
     folder = tmp_path_factory.mktemp("recordings")
-    made = []
-    for name, order in (("one", "ABAB"), ("two", "BAB"), ("three", "AABB")):
-        audio, turns = conversation(order, each=3.0)
-        write_wave(audio, folder / f"{name}.wav")
-        (folder / f"{name}.rttm").write_text(rttm.dumps_diarization(Diarization(name, turns)), encoding="utf-8")
-        made.append(Recording(id=name, audio=folder / f"{name}.wav", turns=folder / f"{name}.rttm"))
+    made = save_conversations(folder, {"one": "ABAB", "two": "BAB", "three": "AABB"}, each=3.0)
     write_manifest(made, folder / "recordings.jsonl")
-    return tuple(made)
+    return made
 
 
 def search(recordings: tuple[Recording, ...], journal: Path | None = None, **changes: Any) -> TuningResult:

@@ -45,6 +45,7 @@ def test_components_are_those_of_pyannote_metrics(reference, hypothesis, collar,
         "purity": diarization.DiarizationPurity(),
         "coverage": diarization.DiarizationCoverage(),
         "boundary precision": segmentation.SegmentationPrecision(tolerance=0.25),
+        "boundary recall": segmentation.SegmentationRecall(tolerance=0.25),
         "speaker count": diarization.DiarizationSpeakerCountError(),
     }
     ours = score_turns(reference, hypothesis, uem=[Span(0.0, 20.0)], collar=collar, skip_overlap=skip_overlap)

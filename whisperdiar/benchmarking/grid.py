@@ -6,6 +6,7 @@ packages that compute. References play no part: every run scores anew.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import itertools
@@ -43,7 +44,7 @@ _PACKAGES = (
     *("faster-whisper", "ctranslate2", "onnxruntime", "numpy", "scipy", "av", "torch", "pyannote.audio"),
     *("speechbrain", "nemo-toolkit", "transformers", "pocketsphinx", "kaldi-native-fbank"),
 )
-_SCORERS = ("pyannote.metrics", "meeteval", "jiwer", "whisper-normalizer")
+_SCORERS = ("meeteval", "jiwer", "whisper-normalizer")
 _BLOCK = 1 << 20
 
 
@@ -188,23 +189,20 @@ def _check(cell: Cell) -> None:
 
 def find_versions() -> dict[str, str]:
     """Versions of this program, of Python, and of the packages that compute."""
-    found = {"whisperdiar": __version__, "python": platform.python_version(), "machine": platform.machine()}
-    for package in _PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
+    own = {"whisperdiar": __version__, "python": platform.python_version(), "machine": platform.machine()}
+    return {**own, **_find_installed(_PACKAGES)}
 
 
 def find_scorers() -> dict[str, str]:
     """Versions of the packages that score; results do not depend on them."""
+    return _find_installed(_SCORERS)
+
+
+def _find_installed(packages: Iterable[str]) -> dict[str, str]:
     found = {}
-    for package in _SCORERS:
-        try:
+    for package in packages:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
     return found
 
 

@@ -10,8 +10,9 @@ WDER      of the words that were recognised, rightly or not, those with a wrong 
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -23,9 +24,6 @@ NOBODY = "nobody"
 """The label of words to which no speaker was given."""
 _EXACT_STATES = 2e6
 """States of the exact ORC-WER up to which it is computed; above, MeetEval's greedy one is taken."""
-
-# MeetEval takes utterances of more than 5 s for times in another unit, and says so every time.
-logging.getLogger("preprocess").setLevel(logging.ERROR)
 
 
 class Utterance(NamedTuple):
@@ -169,8 +167,21 @@ def speaker_errors(
         "ORC-WER": lambda: _orc(said, heard)(reference, hypothesis),
         "DI-cpWER": lambda: greedy_di_cp_word_error_rate(reference, hypothesis),
     }
-    found = ways[measure]()
+    with _without_warnings("preprocess"):
+        found = ways[measure]()
     return Errors(found.substitutions, found.deletions, found.insertions, found.length)
+
+
+@contextlib.contextmanager
+def _without_warnings(logger: str) -> Iterator[None]:
+    """MeetEval takes utterances of more than 5 s for times in another unit, and says so every time."""
+    own = logging.getLogger(logger)
+    level = own.level
+    own.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        own.setLevel(level)
 
 
 def is_orc_exact(said: Sequence[Utterance], heard: Sequence[Utterance]) -> bool:

@@ -14,6 +14,7 @@ Source of the linkage: Sokal and Michener, "A statistical method for evaluating 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -265,16 +266,26 @@ def _cut_within(tree: Dendrogram, seconds: Floats, threshold: float, needed: flo
     return tree.labels(max(n - high, min(at, n - low)))
 
 
+def _iterate_joins(tree: Dendrogram, n: int) -> Iterator[tuple[Labels, Labels, float]]:
+    """The nodes of the two clusters that each step joins, and the distance at which it does."""
+    members = [np.array([number]) for number in range(n)]
+    for (i, j), height in zip(tree.pairs.tolist(), tree.heights.tolist(), strict=True):
+        yield members[i], members[j], height
+        members[i] = np.concatenate([members[i], members[j]])
+
+
+def _excess(nodes: _Nodes, a: Labels, b: Labels, height: float) -> float:
+    """By how much two clusters lie further apart, at `height`, than either spreads."""
+    return height - 0.5 * (nodes.spread(a) + nodes.spread(b))
+
+
 def _join_spread(nodes: _Nodes, tree: Dendrogram, labels: Labels, threshold: float, needed: float, low: int) -> Labels:
     """Clusters joined that lie little beyond the threshold, because each of them spreads: one voice, said in many ways.
 
     The longer a recording, the more a voice changes in it, and the nearer the threshold lies to its own stretches.
     """
     found: Labels = labels.copy()
-    members = [np.array([number]) for number in range(len(labels))]
-    for (i, j), height in zip(tree.pairs.tolist(), tree.heights.tolist(), strict=True):
-        a, b = members[i], members[j]
-        members[i] = np.concatenate([a, b])
+    for a, b, height in _iterate_joins(tree, len(labels)):
         # Heights of average linkage rise, save where the segmentation pulls: all are looked at.
         if not threshold < height <= (1.0 + _LENIENCE) * threshold:
             continue
@@ -285,7 +296,7 @@ def _join_spread(nodes: _Nodes, tree: Dendrogram, labels: Labels, threshold: flo
         large = np.bincount(found, weights=nodes.seconds) >= needed
         if said < _ESTABLISHED_S or int(large.sum()) <= low:
             continue
-        if height - 0.5 * (nodes.spread(a) + nodes.spread(b)) <= _APART:
+        if _excess(nodes, a, b, height) <= _APART:
             found[b] = own[0]
     joined: Labels = np.unique(found, return_inverse=True)[1].astype(np.int64)
     return joined
@@ -298,19 +309,15 @@ def _split_clusters(nodes: _Nodes, tree: Dendrogram, labels: Labels, high: int) 
     other as two similar voices do near it. So what counts of two clusters that both say much is by how much they lie
     further apart than either spreads.
     """
-    members = [np.array([number]) for number in range(len(labels))]
     found: Labels = labels.copy()
     count = int(labels.max()) + 1
     joins: list[tuple[float, Labels, Labels]] = []
     least = _clear_needed(nodes, _LEAST_PARTED_S)
-    for (i, j), height in zip(tree.pairs.tolist(), tree.heights.tolist(), strict=True):
-        a, b = members[i], members[j]
+    for a, b, height in _iterate_joins(tree, len(labels)):
         said = min(float(nodes.clear[a].sum()), float(nodes.clear[b].sum()))
         if labels[a[0]] == labels[b[0]] and said >= least:
             # Of less speech the distance is less sure, by the square root.
-            apart = height - 0.5 * (nodes.spread(a) + nodes.spread(b))
-            joins.append((apart * min(1.0, said / _ESTABLISHED_S) ** 0.5, a, b))
-        members[i] = np.concatenate([a, b])
+            joins.append((_excess(nodes, a, b, height) * min(1.0, said / _ESTABLISHED_S) ** 0.5, a, b))
     # From the root on: a half can only be taken apart itself once it stands alone.
     whole = {label: np.flatnonzero(labels == label) for label in np.unique(labels).tolist()}
     for apart, a, b in reversed(joins):
