@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
     from whisperdiar.options.ecapa import EcapaSettings
     from whisperdiar.options.editing import EditOptions, KeepOptions
+    from whisperdiar.options.ehmm import EhmmSettings
     from whisperdiar.options.embedding import EMBEDDING_CLUSTERINGS, EmbeddingSettings
     from whisperdiar.options.energy import EnergySettings
     from whisperdiar.options.finetuning import FinetuningSettings
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "_ranges": ("check_numbers",),
     "bic": ("BicSettings",),
+    "ehmm": ("EhmmSettings",),
     "channels": ("ChannelsSettings",),
     "command_line": (
         "AUDIENCES",
@@ -174,6 +176,7 @@ __all__ = [
     "ChannelsSettings",
     "EcapaSettings",
     "EditOptions",
+    "EhmmSettings",
     "EmbeddingSettings",
     "EnergySettings",
     "FileSettings",
