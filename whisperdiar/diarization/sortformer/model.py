@@ -18,7 +18,8 @@ from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable, d
 from whisperdiar.frameworks.torch import import_module
 from whisperdiar.models.sources import Source
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
-from whisperdiar.options.sortformer import STREAMING_NAMES, SortformerSettings
+from whisperdiar.options.sortformer import SortformerSettings
+from whisperdiar.options.speaker_activity import STREAMING_NAMES
 from whisperdiar.system.process_context import share_context
 
 EXTRA = "nemo"
