@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from whisperdiar.errors import InvalidOption
-from whisperdiar.options._ranges import check_numbers, check_ranges
+from whisperdiar.options._ranges import check_choice, check_numbers, check_ranges
 from whisperdiar.options.speaker_activity import (
     POSTPROCESSING_NAMES,
     STREAMING_NAMES,
@@ -84,16 +84,8 @@ class NemotronSettings:
     save_activity: str | None = None
 
     def __post_init__(self) -> None:
-        for name, chosen, known in (
-            ("precision", self.precision, NEMOTRON_PRECISIONS),
-            ("mode", self.mode, ("auto", ONE_WINDOW, *NEMOTRON_MODES)),
-        ):
-            if chosen not in known:
-                raise InvalidOption(
-                    _("{name} {chosen!r}: choose one of {known}").format(
-                        name=name, chosen=chosen, known=", ".join(known)
-                    )
-                )
+        check_choice("precision", self.precision, NEMOTRON_PRECISIONS)
+        check_choice("mode", self.mode, ("auto", ONE_WINDOW, *NEMOTRON_MODES))
         check_ranges(
             self,
             *TURN_RANGES,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from whisperdiar.errors import InvalidOption
-from whisperdiar.options._ranges import TunableRange, check_at_least_one, check_numbers, check_ranges
+from whisperdiar.options._ranges import TunableRange, check_at_least_one, check_choice, check_numbers, check_ranges
 from whisperdiar.options._windowed_segmentation import COUNTS, LINKAGES, RANGES
 from whisperdiar.text.messages import _
 
@@ -99,13 +99,7 @@ class OnnxSettings:
                     raise InvalidOption(
                         _("{name}: only the exact mode has it; add exact=true, or leave it out").format(name=name)
                     )
-        if self.clustering_method not in (None, VBX, *LINKAGES):
-            choices = ", ".join((*LINKAGES, VBX))
-            raise InvalidOption(
-                _("clustering_method {clustering_method!r}: choose one of {choices}").format(
-                    clustering_method=self.clustering_method, choices=choices
-                )
-            )
+        check_choice("clustering_method", self.clustering_method, (*LINKAGES, VBX))
         if self.clustering_method == VBX and self.min_cluster_size is not None:
             raise InvalidOption(_("min_cluster_size: clustering_method=vbx keeps speakers of any size; leave one out"))
         for name in ("plda", "vbx_fa", "vbx_fb"):

@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from whisperdiar.errors import InvalidOption
-from whisperdiar.options._ranges import TunableRange, check_at_least_one, check_numbers, check_ranges
+from whisperdiar.options._ranges import TunableRange, check_at_least_one, check_choice, check_numbers, check_ranges
 from whisperdiar.options._windowed_segmentation import COUNTS, LINKAGES, RANGES
-from whisperdiar.text.messages import _
 
 CLUSTERINGS = ("AgglomerativeClustering", "KMeansClustering", "VBxClustering")
 
@@ -66,16 +64,6 @@ class PyannoteSettings:
     def __post_init__(self) -> None:
         check_at_least_one(self, *COUNTS)
         check_ranges(self, *RANGES)
-        if self.clustering not in (None, *CLUSTERINGS):
-            raise InvalidOption(
-                _("clustering {clustering!r}: choose one of {clusterings}").format(
-                    clustering=self.clustering, clusterings=", ".join(CLUSTERINGS)
-                )
-            )
-        if self.clustering_method not in (None, *LINKAGES):
-            raise InvalidOption(
-                _("clustering_method {clustering_method!r}: choose one of {linkages}").format(
-                    clustering_method=self.clustering_method, linkages=", ".join(LINKAGES)
-                )
-            )
+        check_choice("clustering", self.clustering, CLUSTERINGS)
+        check_choice("clustering_method", self.clustering_method, LINKAGES)
         check_numbers(self)

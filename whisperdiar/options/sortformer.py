@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from whisperdiar.errors import InvalidOption
-from whisperdiar.options._ranges import check_numbers, check_ranges
+from whisperdiar.options._ranges import check_choice, check_numbers, check_ranges
 from whisperdiar.options.speaker_activity import (
     POSTPROCESSING_NAMES,
     STREAMING_NAMES,
@@ -98,16 +98,8 @@ class SortformerSettings:
     save_probabilities: str | None = None
 
     def __post_init__(self) -> None:
-        for name, chosen, known in (
-            ("postprocessing", self.postprocessing, tuple(POSTPROCESSING)),
-            ("latency", self.latency or "very-high", tuple(LATENCIES)),
-        ):
-            if chosen not in known:
-                raise InvalidOption(
-                    _("{name} {chosen!r}: choose one of {known}").format(
-                        name=name, chosen=chosen, known=", ".join(known)
-                    )
-                )
+        check_choice("postprocessing", self.postprocessing, POSTPROCESSING)
+        check_choice("latency", self.latency or "very-high", LATENCIES)
         check_ranges(
             self,
             *TURN_RANGES,

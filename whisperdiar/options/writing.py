@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 
 from whisperdiar.errors import InvalidOption
-from whisperdiar.options._ranges import check_numbers
+from whisperdiar.options._ranges import check_choice, check_numbers
 from whisperdiar.options.command_line import SPEAKER_STYLE, SPEAKER_STYLES, TEMPLATES
 from whisperdiar.options.profiles import subtitle_rules
 from whisperdiar.options.subtitles import SubtitleOptions, SubtitleRules
@@ -44,18 +44,8 @@ class WriteOptions:
     media_data: bytes | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        if self.speaker_style not in SPEAKER_STYLES:
-            raise InvalidOption(
-                _("speaker style {speaker_style!r}: choose one of {speaker_styles}").format(
-                    speaker_style=self.speaker_style, speaker_styles=", ".join(SPEAKER_STYLES)
-                )
-            )
-        if self.template not in TEMPLATES:
-            raise InvalidOption(
-                _("template {template!r}: choose one of {templates}").format(
-                    template=self.template, templates=", ".join(TEMPLATES)
-                )
-            )
+        check_choice("speaker style", self.speaker_style, SPEAKER_STYLES)
+        check_choice("template", self.template, TEMPLATES)
         if not self.max_paragraph > 0:
             raise InvalidOption(
                 _("paragraphs of {max_paragraph} seconds: give a positive number").format(
