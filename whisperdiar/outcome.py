@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from whisperdiar.text.clock import format_hours, format_minutes
 from whisperdiar.text.counts import count
+from whisperdiar.text.messages import to_english
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span, Word, merge_spans, total_duration
 
@@ -103,7 +104,7 @@ def report_rows(transcript: Transcript) -> list[dict[str, Any]]:
     """
     name = transcript.recording_id
     rows: list[dict[str, Any]] = [
-        {"recording": name, "start": None, "end": None, "kind": kind, "reason": text, "text": ""}
+        {"recording": name, "start": None, "end": None, "kind": kind, "reason": to_english(text), "text": ""}
         for kind, key in (("warning", "warnings"), ("note", "notes"))
         for text in transcript.provenance.get(key, ())
     ]
