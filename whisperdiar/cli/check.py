@@ -22,7 +22,7 @@ from whisperdiar.subtitles.checking import check as check_cues
 from whisperdiar.subtitles.unavoidable_violations import separate_unavoidable
 from whisperdiar.system.files import read_bytes
 from whisperdiar.text.clock import format_clock
-from whisperdiar.text.counts import count
+from whisperdiar.text.counts import count_cues, count_violations
 from whisperdiar.text.language_identification import identify_language
 from whisperdiar.text.languages import language_code
 from whisperdiar.text.messages import _
@@ -118,7 +118,7 @@ def _format_report(name: str, found: Report, *, judged: bool) -> str:
     )
     if found.violations:
         lines.append(
-            f"{count(len(found.violations), 'violation')} of {found.profile} in {count(broken, 'cue')} "
+            f"{count_violations(len(found.violations))} of {found.profile} in {count_cues(broken)} "
             f"({found.per_100:.1f} of 100): {_format_counts(found.by_rule)}"
         )
     else:

@@ -18,7 +18,7 @@ from whisperdiar.diarization._shared.activity import compact, labels_of_columns
 from whisperdiar.diarization._shared.features import FrameGrid, log_energy
 from whisperdiar.errors import UnsupportedRequest
 from whisperdiar.options import ChannelsSettings
-from whisperdiar.text.counts import count
+from whisperdiar.text.counts import count_channels, count_different_sounds
 from whisperdiar.types import (
     ANY_SPEAKERS,
     Audio,
@@ -95,7 +95,7 @@ class Backend(BaseBackend[ChannelsSettings]):
         own = _find_distinct_channels(audio)
         if speakers.minimum is not None and speakers.minimum > len(own):
             raise UnsupportedRequest(
-                f"{speakers} speakers: the recording has {count(len(own), 'channel')} with a sound of its own, and "
+                f"{speakers} speakers: the recording has {count_channels(len(own))} with a sound of its own, and "
                 "channels gives each one speaker; use --diarizer bic, or another number"
             )
         levels = np.stack([_decibels(audio, channel) for channel in own])
@@ -110,7 +110,7 @@ class Backend(BaseBackend[ChannelsSettings]):
         notes = []
         if len(own) < audio.n_channels:
             notes.append(
-                f"{count(audio.n_channels, 'channel')} carry {count(len(own), 'different sound')}; "
+                f"{count_channels(audio.n_channels)} carry {count_different_sounds(len(own))}; "
                 "--diarizer bic tells voices apart"
             )
         found = len({turn.speaker for turn in turns})
@@ -120,7 +120,7 @@ class Backend(BaseBackend[ChannelsSettings]):
                 "--diarizer bic, or another number"
             )
         if not speakers.allows(found):
-            notes.append(f"{speakers} speakers were asked for, but somebody speaks on {count(found, 'channel')} only")
+            notes.append(f"{speakers} speakers were asked for, but somebody speaks on {count_channels(found)} only")
         labels = labels_of_columns(map(speaker_label, own), turns)
         activity = SpeakerActivity(compact((levels - loud[:, None]).T), labels, _GRID.hop, kind="level")
         progress("diarization", 1.0)

@@ -8,7 +8,7 @@ import numpy as np
 
 from whisperdiar.asr._shared.words import BROKEN
 from whisperdiar.outcome import is_hardly_any
-from whisperdiar.text.counts import count
+from whisperdiar.text.counts import count_places, count_words
 from whisperdiar.types import Audio, Dropped, Span, Word, total_duration
 
 _QUIET_DBFS = -50.0
@@ -36,13 +36,11 @@ def collect_warnings(
     """
     said = []
     if broken := sum(BROKEN in word.text for word in words):
-        said.append(
-            f"{count(broken, 'word')} with characters that the model left broken ({BROKEN}): try another --model"
-        )
+        said.append(f"{count_words(broken)} with characters that the model left broken ({BROKEN}): try another --model")
     total = total_duration(speech)
     silent = [item.span for item in dropped if not item.text]
     if is_hardly_any(words, total):
-        amount = "nothing usable" if not words else f"hardly anything usable ({count(len(words), 'word')})"
+        amount = "nothing usable" if not words else f"hardly anything usable ({count_words(len(words))})"
         causes = _causes(dropped)
         if guess is not None:
             causes.append(guess)
@@ -56,7 +54,7 @@ def collect_warnings(
     if silent:
         said.append(
             f"{total_duration(silent):.1f} of {total:.1f} s of speech have no words"
-            f" ({count(len(silent), 'place')}, listed under dropped)"
+            f" ({count_places(len(silent))}, listed under dropped)"
         )
     if guess is not None:
         said.append(f"{guess}; say it with --language")
