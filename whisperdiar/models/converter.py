@@ -16,6 +16,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from whisperdiar.text.messages import _, use
+
 FAILURES = ("checkpoint", "tokenizer", "disk", "memory")
 _NEEDED_TOKENS = ("<|endoftext|>", "<|startoftranscript|>", "<|transcribe|>", "<|notimestamps|>")
 _DISK_ERRORS = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
@@ -58,7 +60,12 @@ def convert(checkpoint: Path, model: Path) -> None:
                 raise ConversionFailure("checkpoint", summarise_failure(error)) from error
             lacking = sorted(set(found["missing_keys"]) - _TIED_WEIGHTS)
             if lacking:
-                raise ConversionFailure("checkpoint", f"{len(lacking)} weights are missing, such as {lacking[0]}")
+                raise ConversionFailure(
+                    "checkpoint",
+                    _("{n_lacking} weights are missing, such as {lacking}").format(
+                        n_lacking=len(lacking), lacking=lacking[0]
+                    ),
+                )
             self.config = loaded.config
             self.knows_languages = bool(getattr(loaded.generation_config, "lang_to_id", None))
             return loaded
@@ -71,7 +78,7 @@ def convert(checkpoint: Path, model: Path) -> None:
             known = self.tokenizer.get_vocab()
             lacking = [token for token in _NEEDED_TOKENS if token not in known]
             if lacking:
-                raise ConversionFailure("tokenizer", f"it does not know {lacking[0]}")
+                raise ConversionFailure("tokenizer", _("it does not know {lacking}").format(lacking=lacking[0]))
             return self.tokenizer
 
     converter = Converter(str(checkpoint), load_as_float16=True)
@@ -82,7 +89,7 @@ def convert(checkpoint: Path, model: Path) -> None:
     ids = converter.tokenizer.get_vocab()
     for index, token in enumerate(json.loads((model / "vocabulary.json").read_text(encoding="utf-8"))):
         if ids.get(token, index) != index:
-            raise ConversionFailure("tokenizer", f"its numbers have a gap before {token!r}")
+            raise ConversionFailure("tokenizer", _("its numbers have a gap before {token!r}").format(token=token))
     converter.tokenizer.backend_tokenizer.save(str(model / "tokenizer.json"))
     _mend_config(model / "config.json", ids, keep_languages=converter.knows_languages)
     _write_processor(checkpoint, model, converter.config.num_mel_bins)
@@ -123,8 +130,9 @@ def summarise_failure(error: BaseException) -> str:
     return lines[0][:300] if lines else type(error).__name__
 
 
-def main(checkpoint: str, model: str, report: str) -> int:
-    """The process; 0 where all is well."""
+def main(checkpoint: str, model: str, report: str, language: str = "en") -> int:
+    """The process; 0 where all is well. What fails is told in the language of the process that started it."""
+    use(language)
     told: dict[str, str] = {}
     try:
         convert(Path(checkpoint), Path(model))
