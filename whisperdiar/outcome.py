@@ -114,7 +114,7 @@ def report_rows(transcript: Transcript) -> list[dict[str, Any]]:
             "start": round(item.span.start, 3),
             "end": round(item.span.end, 3),
             "kind": item.kind,
-            "reason": item.reason,
+            "reason": to_english(item.reason),
             "text": item.text,
         }
         for item in list_left_out(transcript)

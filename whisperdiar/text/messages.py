@@ -57,8 +57,8 @@ class Message(str):
     def __str__(self) -> str:
         return self
 
-    def __getnewargs__(self) -> tuple[str, str]:
-        return str.__str__(self), self.english
+    def __reduce__(self) -> tuple[type[Message], tuple[str, str]]:
+        return Message, (str.__str__(self), self.english)
 
     def format(self, *args: object, **values: object) -> Message:
         """The text with its placeholders filled in, in both languages; values are never read as formats themselves."""
@@ -68,7 +68,14 @@ class Message(str):
 
 def _(message: str) -> str:
     """The message in the language of the user; itself where it is not translated, or empty."""
-    return message if _catalogue is None or not message else Message(_catalogue.gettext(message), message)
+    if _catalogue is None or not message or isinstance(message, Message):
+        return message
+    return Message(_catalogue.gettext(message), message)
+
+
+def mark(message: str) -> str:
+    """The message as it is, for constants: found by translators, and translated by `_` where it is shown."""
+    return message
 
 
 def ngettext(one: str, many: str, number: int) -> str:

@@ -27,6 +27,7 @@ from whisperdiar.diarization.bic.change_detection import change_points
 from whisperdiar.diarization.bic.clustering import Criterion, merge_closest, merge_neighbours
 from whisperdiar.diarization.bic.mixtures import likelihoods, train
 from whisperdiar.options import BicSettings
+from whisperdiar.text.messages import _
 from whisperdiar.types import (
     ANY_SPEAKERS,
     ActivityValues,
@@ -84,7 +85,11 @@ class Backend(BaseBackend[BicSettings]):
         found = int(labels.max()) + 1 if len(labels) else 0
         notes = []
         if not speakers.allows(found):
-            notes.append(f"{speakers} speakers were asked for, but there is only enough speech to tell {found} apart")
+            notes.append(
+                _("{speakers} speakers were asked for, but there is only enough speech to tell {found} apart").format(
+                    speakers=speakers, found=found
+                )
+            )
         progress("diarization", 1.0)
         return Diarization(audio.recording_id, frames.turns(labels), tuple(notes), activity=activity)
 
