@@ -101,7 +101,7 @@ def transcribe(
     others["also_read"] += [keep_edits]
     targets = plan(inputs, outputs, formats, overwrite=overwrite, beside=True, **others)
     if wanted is not None and not (outputs or formats):
-        targets = [[] for _ in inputs]  # standard output is where subtitles go unasked
+        targets = [[] for _each in inputs]  # standard output is where subtitles go unasked
     every = [target for found in targets for target in found]
     check_used(context, every, muxed=wanted is not None)
     shared.check_times(options["start"], options["end"])
