@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from whisperdiar.errors import describe_error
 from whisperdiar.system.files import write_text
 from whisperdiar.system.telemetry import disable_telemetry
 
@@ -58,7 +59,7 @@ def work(job: dict[str, Any]) -> None:
             write_text(Path(item["result"]), json.dumps(result, ensure_ascii=False) + "\n")
             _tell({"id": item["id"]})
         except Exception as error:  # one recording that fails must not stop the rest
-            _tell({"id": item["id"], "error": " ".join(str(error).split()) or type(error).__name__})
+            _tell({"id": item["id"], "error": describe_error(error)})
 
 
 def _tell(what: dict[str, Any]) -> None:
@@ -73,7 +74,7 @@ def main() -> int:
     try:
         work(json.load(sys.stdin))
     except Exception as error:  # of the whole cell: a backend that cannot run
-        _tell({"error": " ".join(str(error).split()) or type(error).__name__})
+        _tell({"error": describe_error(error)})
         return 1
     return 0
 

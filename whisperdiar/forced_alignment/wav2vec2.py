@@ -19,7 +19,14 @@ from numpy.typing import NDArray
 
 from whisperdiar import models
 from whisperdiar.contracts import Progress, no_progress
-from whisperdiar.errors import BackendBroken, BackendError, InvalidOption, ModelUnavailable, WhisperdiarError
+from whisperdiar.errors import (
+    BackendBroken,
+    BackendError,
+    InvalidOption,
+    ModelUnavailable,
+    WhisperdiarError,
+    describe_error,
+)
 from whisperdiar.forced_alignment.ctc import Alphabet, align_words
 from whisperdiar.forced_alignment.models import DEFAULT_MODELS
 from whisperdiar.frameworks.torch import (
@@ -29,7 +36,6 @@ from whisperdiar.frameworks.torch import (
     limit_cpu_threads,
     require,
     silence_transformers,
-    summarise_error,
     translate_memory_errors,
 )
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
@@ -119,7 +125,7 @@ class WordAligner:
             self.failure = str(error)
             return nothing
         except Exception as error:  # whatever PyTorch makes of odd sound
-            self.failure = f"alignment model {self._loaded.name} failed on a piece: {summarise_error(error)}"
+            self.failure = f"alignment model {self._loaded.name} failed on a piece: {describe_error(error)}"
             return nothing
         offset, step = _frame_timing(self._loaded.model.config, sound.size, len(log_probs))
         duration = sound.size / SAMPLE_RATE_HZ
@@ -168,7 +174,7 @@ class WordAligner:
                 model = model.float().eval().to(device)
             except Exception as error:  # a folder of files that anybody may have written
                 raise BackendBroken(
-                    f"alignment model {name} cannot be loaded ({summarise_error(error)}): take another one"
+                    f"alignment model {name} cannot be loaded ({describe_error(error)}): take another one"
                 ) from error
         untrained = sorted(key for key in report["missing_keys"] if key.startswith("lm_head"))
         if untrained:
@@ -223,7 +229,9 @@ def _check(folder: Path) -> None:
     try:
         vocabulary = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise BackendBroken(f"alignment model {folder} has a broken vocab.json ({error}): get it again") from error
+        raise BackendBroken(
+            f"alignment model {folder} has a broken vocab.json ({describe_error(error)}): get it again"
+        ) from error
     if not isinstance(vocabulary, dict) or not all(isinstance(column, int) for column in vocabulary.values()):
         raise BackendBroken(f"alignment model {folder} has an alphabet for each of many languages: take one for one")
 

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whisperdiar.contracts import Progress, no_progress
-from whisperdiar.errors import BackendBroken, BackendError, InvalidOption
-from whisperdiar.frameworks.torch import import_module, summarise_error
+from whisperdiar.errors import BackendBroken, BackendError, InvalidOption, describe_error
+from whisperdiar.frameworks.torch import import_module
 from whisperdiar.models.sources import Source
 from whisperdiar.options import Runtime, check_device
 from whisperdiar.system.machine import usable_cores
@@ -123,7 +123,7 @@ class Session:
             )
         except Exception as error:  # ONNX Runtime raises types of its own for each kind of damage
             raise BackendBroken(
-                f"{name} cannot be loaded by ONNX Runtime: {summarise_error(error)}; fetch it anew"
+                f"{name} cannot be loaded by ONNX Runtime: {describe_error(error)}; fetch it anew"
             ) from error
         if self.device != "cpu" and self._session.get_providers()[0] == _CPU:
             # ONNX Runtime falls back by itself where a library of CUDA is missing.
@@ -186,7 +186,7 @@ class Session:
             remedy = "give another model"
             if "alloc" in str(error).lower() or isinstance(error, MemoryError):
                 remedy = self._remedy
-            raise BackendError(f"{self._name} failed in ONNX Runtime: {summarise_error(error)}; {remedy}") from error
+            raise BackendError(f"{self._name} failed in ONNX Runtime: {describe_error(error)}; {remedy}") from error
         return found
 
 

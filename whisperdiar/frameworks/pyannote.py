@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable
-from whisperdiar.frameworks.torch import import_module, summarise_error
+from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable, describe_error
+from whisperdiar.frameworks.torch import import_module
 from whisperdiar.models import fetch_snapshot
 from whisperdiar.models.sources import Source
 from whisperdiar.options import Runtime
@@ -162,9 +162,7 @@ def load_checkpoint(path: Path) -> Any:
     try:
         return import_pyannote().Model.from_pretrained(path, strict=False).eval()
     except Exception as error:  # a checkpoint is a program: it can fail in any way
-        raise BackendBroken(
-            f"{path} cannot be loaded as a model of pyannote.audio: {summarise_error(error)}"
-        ) from error
+        raise BackendBroken(f"{path} cannot be loaded as a model of pyannote.audio: {describe_error(error)}") from error
 
 
 def _load_bare_weights(path: Path) -> Mapping[str, Any] | None:
@@ -174,7 +172,7 @@ def _load_bare_weights(path: Path) -> Mapping[str, Any] | None:
         try:
             loaded: Mapping[str, Any] = load_file(str(path))
         except Exception as error:  # safetensors has errors of its own, which mypy and we would have to import
-            raise BackendBroken(f"{path} cannot be loaded as a model of diarizers: {summarise_error(error)}") from error
+            raise BackendBroken(f"{path} cannot be loaded as a model of diarizers: {describe_error(error)}") from error
         return loaded
     torch = import_module("torch", package="PyTorch", extra=EXTRA)
     try:
@@ -221,5 +219,5 @@ def load_diarizers_model(path: Path, weights: Mapping[str, Any]) -> Any:
         model.build()
         model.load_state_dict(weights)
     except Exception as error:  # other shapes, names or values than expected: PyTorch raises by the case
-        raise BackendBroken(f"{path} cannot be loaded as a model of diarizers: {summarise_error(error)}") from error
+        raise BackendBroken(f"{path} cannot be loaded as a model of diarizers: {describe_error(error)}") from error
     return model.eval()

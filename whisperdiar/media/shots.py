@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from whisperdiar.contracts import Progress, no_progress
-from whisperdiar.errors import BackendMissing, FormatError, MediaError
+from whisperdiar.errors import BackendMissing, FormatError, MediaError, describe_error
 from whisperdiar.media.files import moving_picture, open_media, picture_rate
 from whisperdiar.system.files import format_path, read_text
 
@@ -73,7 +73,7 @@ def find_shots(path: str | os.PathLike[str], *, progress: Progress = no_progress
         manager.detect_scenes(video)
         scenes = manager.get_scene_list()
     except OSError as error:
-        raise MediaError(f"{format_path(path)}: the pictures cannot be read ({error})") from error
+        raise MediaError(f"{format_path(path)}: the pictures cannot be read ({describe_error(error)})") from error
     progress("shots", 1.0)
     return tuple(round(start.seconds + offset, 4) for start, _ in scenes[1:])
 

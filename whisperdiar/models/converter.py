@@ -16,6 +16,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from whisperdiar.errors import describe_error
+
 FAILURES = ("checkpoint", "tokenizer", "disk", "memory")
 _NEEDED_TOKENS = ("<|endoftext|>", "<|startoftranscript|>", "<|transcribe|>", "<|notimestamps|>")
 _DISK_ERRORS = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
@@ -37,7 +39,7 @@ def convert(checkpoint: Path, model: Path) -> None:
     Weights are stored in 16 bits; which precision is computed in, CTranslate2 decides when it loads them.
 
     Raises:
-        Failure: the checkpoint is broken or incomplete.
+        ConversionFailure: the checkpoint is broken or incomplete.
         OSError: the folder cannot be written.
     """
     for package in ("torch", "transformers"):  # CTranslate2 would pass over what cannot be imported
@@ -55,7 +57,7 @@ def convert(checkpoint: Path, model: Path) -> None:
             except (OSError, MemoryError):
                 raise
             except Exception as error:  # damaged files raise what their readers please
-                raise ConversionFailure("checkpoint", summarise_failure(error)) from error
+                raise ConversionFailure("checkpoint", describe_error(error, first_line=True)) from error
             lacking = sorted(set(found["missing_keys"]) - _TIED_WEIGHTS)
             if lacking:
                 raise ConversionFailure("checkpoint", f"{len(lacking)} weights are missing, such as {lacking[0]}")
@@ -67,7 +69,7 @@ def convert(checkpoint: Path, model: Path) -> None:
             try:
                 self.tokenizer = tokenizer_class.from_pretrained(path, **options)
             except Exception as error:  # as above
-                raise ConversionFailure("tokenizer", summarise_failure(error)) from error
+                raise ConversionFailure("tokenizer", describe_error(error, first_line=True)) from error
             known = self.tokenizer.get_vocab()
             lacking = [token for token in _NEEDED_TOKENS if token not in known]
             if lacking:
@@ -78,7 +80,7 @@ def convert(checkpoint: Path, model: Path) -> None:
     try:
         converter.convert(str(model), quantization="float16")
     except (ValueError, KeyError, AttributeError) as error:  # sizes that contradict each other
-        raise ConversionFailure("checkpoint", summarise_failure(error)) from error
+        raise ConversionFailure("checkpoint", describe_error(error, first_line=True)) from error
     ids = converter.tokenizer.get_vocab()
     for index, token in enumerate(json.loads((model / "vocabulary.json").read_text(encoding="utf-8"))):
         if ids.get(token, index) != index:
@@ -117,26 +119,20 @@ def _write_processor(checkpoint: Path, model: Path, n_mels: int) -> None:
     (model / "preprocessor_config.json").write_text(json.dumps(processor, indent=2) + "\n", encoding="utf-8")
 
 
-def summarise_failure(error: BaseException) -> str:
-    """The first line of an error that says something."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0][:300] if lines else type(error).__name__
-
-
 def main(checkpoint: str, model: str, report: str) -> int:
     """The process; 0 where all is well."""
     told: dict[str, str] = {}
     try:
         convert(Path(checkpoint), Path(model))
     except ConversionFailure as error:
-        told = {"kind": error.kind, "cause": summarise_failure(error)}
+        told = {"kind": error.kind, "cause": str(error)}
     except MemoryError as error:
-        told = {"kind": "memory", "cause": summarise_failure(error)}
+        told = {"kind": "memory", "cause": describe_error(error, first_line=True)}
     except (OSError, RuntimeError) as error:
         # PyTorch says of a failed allocation "DefaultCPUAllocator: can't allocate memory".
         full = isinstance(error, OSError) and error.errno in _DISK_ERRORS
         kind = "disk" if full else "memory" if "allocate memory" in str(error) else "checkpoint"
-        told = {"kind": kind, "cause": summarise_failure(error)}
+        told = {"kind": kind, "cause": describe_error(error, first_line=True)}
     Path(report).write_text(json.dumps(told), encoding="utf-8")
     return 1 if told else 0
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from whisperdiar.contracts import Progress, current_listener, no_progress
-from whisperdiar.errors import ModelUnavailable, OutputError
+from whisperdiar.errors import ModelUnavailable, OutputError, describe_error
 from whisperdiar.options import Runtime
 from whisperdiar.system.files import stage
 from whisperdiar.system.telemetry import disable_telemetry
@@ -78,7 +78,9 @@ def copy_files(source: Path, target: Path, files: Sequence[str]) -> None:
             with stage(target / item.name, sync=True) as temporary:
                 shutil.copyfile(item, temporary)
     except OSError as error:
-        raise OutputError(f"cannot copy a model to {target} ({error}): choose another folder") from error
+        raise OutputError(
+            f"cannot copy a model to {target} ({describe_error(error)}): choose another folder"
+        ) from error
 
 
 def fetch(
@@ -202,8 +204,8 @@ def _explain_refusal(repository: str, error: Exception, remedy: str) -> str:
         return f"no repository {repository}: check the name, or set HF_TOKEN if it is private"
     if isinstance(error, OSError) and error.errno == 28:
         return f"{repository} cannot be stored, the disk is full: make room, or set HF_HOME to a folder elsewhere"
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return f"{repository} could not be fetched ({lines[0].strip()}): try again, the download goes on; or {remedy}"
+    cause = describe_error(error, first_line=True)
+    return f"{repository} could not be fetched ({cause}): try again, the download goes on; or {remedy}"
 
 
 def _make_reporter(progress: Progress, size_mb: int | None, name: str) -> type[Any]:

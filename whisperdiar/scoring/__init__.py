@@ -15,7 +15,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from whisperdiar.errors import BackendMissing, FormatError
+from whisperdiar.errors import BackendMissing, FormatError, describe_error
 from whisperdiar.formats import decode, read_cues
 from whisperdiar.options import ScoreOptions, WriteOptions
 from whisperdiar.scoring.documents import (
@@ -270,7 +270,7 @@ def _score_words(
             try:
                 components[measure] = asdict(speaker_errors(said, heard, collar=collar, measure=measure))  # type: ignore[arg-type]
             except (RuntimeError, ValueError) as error:  # too many speakers, times that MeetEval refuses
-                left_out[measure] = f"MeetEval refuses {reference.recording}: {' '.join(str(error).split())[:200]}"
+                left_out[measure] = f"MeetEval refuses {reference.recording}: {describe_error(error)}"
     if "ORC-WER" in components and not is_orc_exact(said, heard):
         notes.append("ORC-WER by MeetEval's greedy algorithm, as the exact one would take too long")
     return chosen

@@ -12,14 +12,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from whisperdiar.contracts import Progress, no_progress
-from whisperdiar.errors import BackendBroken, UnsupportedRequest
+from whisperdiar.errors import BackendBroken, UnsupportedRequest, describe_error
 from whisperdiar.frameworks.torch import (
     TorchBackend,
     choose_device,
     import_module,
     limit_cpu_threads,
     require,
-    summarise_error,
     translate_memory_errors,
 )
 from whisperdiar.models.sources import Source
@@ -79,7 +78,7 @@ class Backend(TorchBackend[VadSettings, Any]):
             )
         except Exception as error:  # a model folder is a program: it can fail in any way
             raise BackendBroken(
-                f"{folder} cannot be loaded as a SpeechBrain speech detector: {summarise_error(error)}; "
+                f"{folder} cannot be loaded as a SpeechBrain speech detector: {describe_error(error)}; "
                 f"use a copy of {REPOSITORY}"
             ) from error
         if model.sample_rate != SAMPLE_RATE_HZ or round(model.time_resolution * SAMPLE_RATE_HZ) != _FRAME_SAMPLES:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whisperdiar.contracts import BaseBackend, Progress, no_progress
-from whisperdiar.errors import BackendBroken, UnsupportedRequest
+from whisperdiar.errors import BackendBroken, UnsupportedRequest, describe_error
 from whisperdiar.options import SAMPLE_RATE_HZ, VadSettings
 from whisperdiar.system.telemetry import disable_telemetry
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Span
@@ -55,7 +55,7 @@ class Backend(BaseBackend[VadSettings]):
             self._model = get_vad_model()
         except Exception as error:  # onnxruntime raises its own types, which cannot be named without importing it
             raise BackendBroken(
-                f"the silero detector of faster-whisper cannot be loaded ({error}); "
+                f"the silero detector of faster-whisper cannot be loaded ({describe_error(error)}); "
                 "reinstall it: pip install --force-reinstall faster-whisper onnxruntime"
             ) from error
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
-from whisperdiar.errors import BackendBroken, BackendError, BackendMissing
+from whisperdiar.errors import BackendBroken, BackendError, BackendMissing, describe_error
 
 FRAME_S = 0.01
 _CONFIG = {"samprate": 16000, "loglevel": "FATAL"}
@@ -57,7 +57,7 @@ class LocalDecoder:
             raise BackendMissing("pocketsphinx is not installed: pip install pocketsphinx") from error
         except (ImportError, OSError, RuntimeError, ValueError) as error:
             raise BackendBroken(
-                f"pocketsphinx cannot start ({error}): pip install --force-reinstall pocketsphinx"
+                f"pocketsphinx cannot start ({describe_error(error)}): pip install --force-reinstall pocketsphinx"
             ) from error
 
     def decode(self, pcm: bytes) -> list[SphinxWord]:
@@ -101,7 +101,9 @@ class _RemoteDecoder:
             process.stdin.flush()
             answer = process.stdout.readline()
         except OSError as error:
-            raise BackendError(f"a PocketSphinx process ended ({error}): start again with one thread") from error
+            raise BackendError(
+                f"a PocketSphinx process ended ({describe_error(error)}): start again with one thread"
+            ) from error
         if not answer.endswith(b"\n"):
             raise BackendError(f"a PocketSphinx process ended (code {process.wait()}): start again with one thread")
         return [SphinxWord(*item) for item in json.loads(answer)]

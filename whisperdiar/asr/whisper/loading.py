@@ -8,7 +8,7 @@ from typing import Any
 from whisperdiar import models
 from whisperdiar.asr.whisper.decoding import StepReports
 from whisperdiar.contracts import Progress
-from whisperdiar.errors import BackendBroken, BackendError, BackendMissing, InvalidOption
+from whisperdiar.errors import BackendBroken, BackendError, BackendMissing, InvalidOption, describe_error
 from whisperdiar.frameworks.ctranslate2 import Placement, choose_placement
 from whisperdiar.options import Runtime, WhisperSettings
 from whisperdiar.system.forks import computes
@@ -57,7 +57,7 @@ def load(settings: WhisperSettings, *, runtime: Runtime, progress: Progress) -> 
     except ModuleNotFoundError as error:
         raise BackendMissing(f"whisper needs {error.name}: pip install faster-whisper") from error
     except (ImportError, OSError) as error:
-        raise BackendBroken(f"faster-whisper cannot be imported ({error}): install it anew") from error
+        raise BackendBroken(f"faster-whisper cannot be imported ({describe_error(error)}): install it anew") from error
     placement = choose_placement(runtime.device, settings.compute_type)
     found = models.resolve(
         settings.model,
@@ -104,7 +104,7 @@ def _open(whisper_model: Any, found: models.ResolvedModel, placement: Placement,
     except Exception as error:  # CTranslate2 and tokenizers raise RuntimeError, ValueError and bare Exception
         if is_out_of_memory(error):
             raise BackendError(explain_out_of_memory(found.name, placement)) from error
-        cause = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        cause = describe_error(error, first_line=True)
         raise BackendBroken(f"model {found.path} cannot be loaded ({cause}): delete it and get it again") from error
 
 

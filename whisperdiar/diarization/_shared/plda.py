@@ -23,9 +23,8 @@ from scipy.linalg import LinAlgError, eigh
 
 from whisperdiar.contracts import Progress
 from whisperdiar.diarization._shared.clusters import normalise_length
-from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable
+from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable, describe_error
 from whisperdiar.frameworks.pyannote import REVISIONS
-from whisperdiar.frameworks.torch import summarise_error
 from whisperdiar.models.sources import Source
 from whisperdiar.options import Runtime
 
@@ -118,7 +117,7 @@ def load(files: tuple[Path, Path], *, dimension: int, embedding: str) -> Plda:
         within = np.linalg.inv(rows.T @ rows)
         variances, vectors = eigh(np.linalg.inv((rows.T / psi) @ rows), within)
     except (LinAlgError, ValueError) as error:
-        raise BackendBroken(f"{files[1]} holds no usable PLDA ({summarise_error(error)}): fetch it anew") from error
+        raise BackendBroken(f"{files[1]} holds no usable PLDA ({describe_error(error)}): fetch it anew") from error
     kept = slice(None, -1 - _MOST_DIMENSIONS, -1)
     return Plda(mean, lda, lda_mean, centre, vectors.T[kept], variances[kept])
 
@@ -130,7 +129,7 @@ def _arrays(path: Path) -> dict[str, Floats]:
             found = {name: np.asarray(archive[name]) for name in _ARRAYS[path.name]}
     except (OSError, ValueError, KeyError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
         raise BackendBroken(
-            f"{path} cannot be read as part of a PLDA ({summarise_error(error)}): fetch it anew"
+            f"{path} cannot be read as part of a PLDA ({describe_error(error)}): fetch it anew"
         ) from error
     for name, n_axes in _ARRAYS[path.name].items():
         array = found[name]

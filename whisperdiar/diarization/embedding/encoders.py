@@ -22,7 +22,7 @@ from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.diarization._shared.onnx_embedding import FrameEncoder, filterbank, find, subtract_mean
 from whisperdiar.diarization.embedding.windows import SpeakerEncoder, Vectors
 from whisperdiar.diarization.pyannote import pipeline
-from whisperdiar.errors import BackendBroken, BackendError
+from whisperdiar.errors import BackendBroken, BackendError, describe_error
 from whisperdiar.frameworks import pyannote
 from whisperdiar.frameworks.onnxruntime import map_on_threads
 from whisperdiar.frameworks.torch import (
@@ -31,7 +31,6 @@ from whisperdiar.frameworks.torch import (
     import_module,
     limit_cpu_threads,
     require,
-    summarise_error,
     translate_memory_errors,
 )
 from whisperdiar.models.sources import Source
@@ -208,7 +207,7 @@ class Ecapa(_Encoder):
             )
         except Exception as error:  # a model folder is a program: it can fail in any way
             raise BackendBroken(
-                f"{folder} cannot be loaded as a SpeechBrain speaker embedding: {summarise_error(error)}; "
+                f"{folder} cannot be loaded as a SpeechBrain speaker embedding: {describe_error(error)}; "
                 f"use a copy of {ECAPA}"
             ) from error
         rate = getattr(model.hparams, "sample_rate", SAMPLE_RATE_HZ)
@@ -246,7 +245,7 @@ class Resemblyzer(_Encoder):
         except Exception as error:  # the file is a program, and the package raises what it likes
             raise BackendBroken(
                 f"{self._named or 'the weights in the package'} cannot be loaded by Resemblyzer: "
-                f"{summarise_error(error)}; give a file of its format, or reinstall the package"
+                f"{describe_error(error)}; give a file of its format, or reinstall the package"
             ) from error
         self.source = self._named or "Resemblyzer"
         return model.eval()

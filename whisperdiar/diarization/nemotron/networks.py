@@ -21,14 +21,13 @@ from scipy.special import expit
 
 from whisperdiar.diarization.nemotron.cache import CachePolicy
 from whisperdiar.diarization.nemotron.features import N_BANDS
-from whisperdiar.errors import BackendBroken, BackendError, WhisperdiarError
+from whisperdiar.errors import BackendBroken, BackendError, WhisperdiarError, describe_error
 from whisperdiar.frameworks.onnxruntime import Session
 from whisperdiar.frameworks.torch import (
     choose_device,
     import_module,
     limit_cpu_threads,
     silence_transformers,
-    summarise_error,
     translate_memory_errors,
 )
 from whisperdiar.options import Runtime
@@ -116,7 +115,7 @@ def _read_silence(path: Path, name: str) -> Matrix:
         return np.fromfile(file, dtype="<f4").astype(np.float32)
     except OSError as error:
         raise BackendBroken(
-            f"{name} needs {SILENCE_FILE}: put it beside the model ({summarise_error(error)})"
+            f"{name} needs {SILENCE_FILE}: put it beside the model ({describe_error(error)})"
         ) from error
 
 
@@ -231,7 +230,7 @@ class TransformersNetwork:
             raise
         except Exception as error:  # a checkpoint of another kind fails in any way
             raise BackendBroken(
-                f"{name} cannot be loaded by Transformers: {summarise_error(error)}; fetch it anew"
+                f"{name} cannot be loaded by Transformers: {describe_error(error)}; fetch it anew"
             ) from error
         lacking = sorted(report["missing_keys"])
         if lacking:  # they would stay random
@@ -270,4 +269,4 @@ class TransformersNetwork:
         except WhisperdiarError:
             raise
         except Exception as error:  # whatever PyTorch makes of odd sound
-            raise BackendError(f"nemotron failed: {summarise_error(error)}; {REMEDY}") from error
+            raise BackendError(f"nemotron failed: {describe_error(error)}; {REMEDY}") from error

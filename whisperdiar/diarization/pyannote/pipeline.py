@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from whisperdiar.diarization.pyannote.files import CONFIG, VBX, PipelineFiles
-from whisperdiar.errors import BackendBroken, InvalidOption
+from whisperdiar.errors import BackendBroken, InvalidOption, describe_error
 from whisperdiar.frameworks.pyannote import import_pyannote, load_checkpoint, load_segmentation
-from whisperdiar.frameworks.torch import summarise_error
 from whisperdiar.options import PyannoteSettings
 
 _ARGUMENTS = ("segmentation_batch_size", "embedding_batch_size", "segmentation_step", "embedding_exclude_overlap")
@@ -58,7 +57,7 @@ def build(files: PipelineFiles, settings: PyannoteSettings, device: str) -> Any:
     try:
         pipeline = audio.Pipeline.from_pretrained(config)
     except Exception as error:  # a configuration names classes and their arguments: it can fail in any way
-        raise BackendBroken(f"{files.source} cannot be loaded: {summarise_error(error)}") from error
+        raise BackendBroken(f"{files.source} cannot be loaded: {describe_error(error)}") from error
     if pipeline.klustering == VBX:
         pipeline.clustering = _limit_vbx(pipeline.clustering)
     pipeline.instantiate(_parameters(pipeline, files, settings))
@@ -111,7 +110,7 @@ def _plda(files: tuple[Path, Path] | None) -> Any:
     try:
         return plda(*files)
     except Exception as error:  # NumPy and SciPy raise what the arrays make them raise
-        raise BackendBroken(f"{files[0].parent} holds no PLDA of pyannote.audio: {summarise_error(error)}") from error
+        raise BackendBroken(f"{files[0].parent} holds no PLDA of pyannote.audio: {describe_error(error)}") from error
 
 
 def _limit_vbx(clustering: Any) -> Any:
