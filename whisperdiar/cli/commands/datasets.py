@@ -32,7 +32,16 @@ _REFERENCES = ("only_words", "words_and_vocal_sounds", "segments", "forced_align
     help="How texts are made alike before they are compared; auto: by the language.",
 )
 @shared.word("--language", metavar="NAME|CODE", help="Language of the texts, where the files do not say it.")
-@shared.output("-o", "--output", "outputs", multiple=True, type=shared.PATH, metavar="FILE", help=".json or .csv.")
+@shared.output(
+    "-o",
+    "--output",
+    "outputs",
+    multiple=True,
+    type=shared.PATH,
+    metavar="FILE",
+    accepts=shared.accept_files(".json", ".csv"),
+    help=".json or .csv.",
+)
 @shared.output("--json", "as_json", is_flag=True, configurable=False, help="Print JSON with the counts behind rates.")
 @shared.output("--overwrite", is_flag=True, help="Replace outputs that exist already.")
 @shared.quiet_option
@@ -51,7 +60,14 @@ def score(context: click.Context, /, **values: Any) -> int:  # noqa: ARG001
 @command("data")
 @click.argument("corpus", type=click.Choice(_CORPORA))
 @click.argument("folder", required=False, type=shared.PATH)
-@shared.output("-o", "--output", type=shared.PATH, metavar="FILE", help="The manifest (.jsonl).")
+@shared.output(
+    "-o",
+    "--output",
+    type=shared.PATH,
+    metavar="FILE",
+    accepts=shared.accept_files(".jsonl"),
+    help="The manifest (.jsonl).",
+)
 @shared.output("--lhotse", type=shared.PATH, metavar="DIR", help="Write lhotse's recordings and supervisions, too.")
 @shared.output("--wav", type=shared.PATH, metavar="DIR", help="Write the sound of each recording as 16 kHz mono WAV.")
 @shared.output("--json", "as_json", is_flag=True, configurable=False, help="Print statistics and findings as JSON.")
@@ -85,7 +101,16 @@ def data(context: click.Context, /, **values: Any) -> int:  # noqa: ARG001
 @shared.word("--tell-language", is_flag=True, help="Give the recogniser the language that the manifest names.")
 @shared.detector("--vad", default="auto", show_default=True, help="Speech detector; see `whisperdiar backends`.")
 @shared.output("--results", type=shared.PATH, metavar="DIR", help="Where results are kept (MANIFEST.bench).")
-@shared.output("-o", "--output", "outputs", multiple=True, type=shared.PATH, metavar="FILE", help=".md, .json or .csv.")
+@shared.output(
+    "-o",
+    "--output",
+    "outputs",
+    multiple=True,
+    type=shared.PATH,
+    metavar="FILE",
+    accepts=shared.accept_files(".md", ".json", ".csv"),
+    help=".md, .json or .csv.",
+)
 @shared.output("--overwrite", is_flag=True, help="Replace the tables if they exist.")
 @shared.runtime_options
 @shared.quiet_option
