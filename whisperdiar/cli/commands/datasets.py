@@ -32,9 +32,20 @@ _REFERENCES = ("only_words", "words_and_vocal_sounds", "segments", "forced_align
     help="How texts are made alike before they are compared; auto: by the language.",
 )
 @shared.word("--language", metavar="NAME|CODE", help="Language of the texts, where the files do not say it.")
-@shared.output("-o", "--output", "outputs", multiple=True, type=shared.PATH, metavar="FILE", help=".json or .csv.")
+@shared.output(
+    "-o", "--output", "outputs", multiple=True, type=shared.PATH, metavar="FILE", help=".html, .json or .csv."
+)
+@shared.output(
+    "--media",
+    multiple=True,
+    type=shared.PATH,
+    configurable=False,
+    metavar="FILE|DIR",
+    help="The sound that the report (-o report.html) plays; without it what a manifest names.",
+)
 @shared.output("--json", "as_json", is_flag=True, configurable=False, help="Print JSON with the counts behind rates.")
 @shared.output("--overwrite", is_flag=True, help="Replace outputs that exist already.")
+@shared.progress_option
 @shared.quiet_option
 def score(context: click.Context, /, **values: Any) -> int:  # noqa: ARG001
     """Hold transcripts or diarizations HYP against a reference REF: error rates per recording and over all.
