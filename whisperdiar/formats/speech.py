@@ -1,4 +1,4 @@
-"""Speech regions: RTTM with the label ``speech``, intervals of speech and non-speech as text, JSON; UEM is read.
+"""Speech regions: RTTM with the label ``speech``, UEM, JSON, intervals of speech and non-speech as text.
 
 The text form is the one that SpeechBrain's detector prints, to the hundredth of a second:
 
@@ -14,14 +14,15 @@ from pathlib import PurePath
 from typing import Any
 
 from whisperdiar.errors import FormatError, InvalidOption
-from whisperdiar.formats import rttm
+from whisperdiar.formats import rttm, uem
 from whisperdiar.formats._reading.recordings import choose
 from whisperdiar.formats._text import number_lines, parse_seconds, refuse_line
+from whisperdiar.options import WriteOptions
 from whisperdiar.text import json
+from whisperdiar.transcript import Transcript
 from whisperdiar.types import Diarization, Span, Turn, merge_spans
 
-FORMATS = ("rttm", "txt", "json")
-"""What is written; UEM is read besides."""
+FORMATS = ("rttm", "txt", "json", "uem")
 
 LABEL = "speech"
 SLACK = 1.0
@@ -58,6 +59,9 @@ def dumps(speech: Sequence[Span], *, name: str, duration: float, recording_id: s
     if name == "rttm":
         turns = tuple(Turn(span, LABEL) for span in _round_spans(merged, 3))
         return rttm.dumps_diarization(Diarization(recording_id, turns))
+    if name == "uem":
+        parts = tuple(Turn(span, uem.LABEL) for span in _round_spans(merged, 3))
+        return uem.dumps(Transcript(recording_id, duration, turns=parts), options=WriteOptions())
     if name == "json":
         regions = [{"start": span.start, "end": span.end} for span in _round_spans(merged, 3)]
         return json.write({"duration": round(duration, 3), "speech": regions})
@@ -136,14 +140,7 @@ def _read_rttm(text: str, recording_id: str | None) -> list[Span]:
 
 
 def _read_uem(text: str, recording_id: str | None) -> list[Span]:
-    recordings: dict[str, list[Span]] = {}
-    for number, line in number_lines(text):
-        if line.startswith(";;"):
-            continue
-        fields = line.split()
-        if len(fields) != 4:
-            refuse_line(number, line, "expected the 4 fields of UEM: recording, channel, start, end")
-        recordings.setdefault(fields[0], []).append(_parse_line_span(number, line, fields[2], fields[3]))
+    recordings = uem.loads_all(text)
     return recordings.get(choose(recordings, recording_id, other_id=True), [])
 
 

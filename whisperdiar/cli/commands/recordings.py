@@ -59,7 +59,7 @@ def transcribe(context: click.Context, /, **values: Any) -> None:
 @shared.quiet_option
 @shared.progress_option
 def vad(context: click.Context, /, **values: Any) -> None:
-    """Write where somebody speaks in each FILE, as .rttm, .txt or .json; without -o as text on standard output."""
+    """Write where somebody speaks in each FILE as .rttm, .uem, .txt or .json; without -o as text to standard output."""
     from whisperdiar.cli.stages import vad as work
 
     work(context, **values)
