@@ -52,6 +52,17 @@ def read_references(path: str | os.PathLike[str]) -> tuple[dict[str, Document], 
     return {item.id: read_reference(item) for item in recordings}, scored
 
 
+def read_audio_paths(path: str | os.PathLike[str]) -> dict[str, Path]:
+    """Where the sound of each recording of a manifest lies; empty for any other reference.
+
+    Raises:
+        FormatError: the manifest cannot be read.
+    """
+    if not is_manifest(path):
+        return {}
+    return {item.id: item.audio for item in read_manifest(path) if item.audio.is_file()}
+
+
 def read_reference(item: Recording) -> Document:
     """What the manifest names of a recording: turns, utterances, or a text whose times and speakers nobody knows.
 

@@ -39,11 +39,20 @@ _REFERENCES = ("only_words", "words_and_vocal_sounds", "segments", "forced_align
     multiple=True,
     type=shared.PATH,
     metavar="FILE",
-    accepts=shared.accept_files(".json", ".csv"),
-    help=".json or .csv.",
+    accepts=shared.accept_files(".html", ".json", ".csv"),
+    help=".html, .json or .csv.",
+)
+@shared.output(
+    "--media",
+    multiple=True,
+    type=shared.PATH,
+    configurable=False,
+    metavar="FILE|DIR",
+    help="The sound that the report (-o report.html) plays; without it what a manifest names.",
 )
 @shared.output("--json", "as_json", is_flag=True, configurable=False, help="Print JSON with the counts behind rates.")
 @shared.output("--overwrite", is_flag=True, help="Replace outputs that exist already.")
+@shared.progress_option
 @shared.quiet_option
 def score(context: click.Context, /, **values: Any) -> int:  # noqa: ARG001
     """Hold transcripts or diarizations HYP against a reference REF: error rates per recording and over all.
