@@ -28,7 +28,9 @@ from whisperdiar.scoring.documents import (
 from whisperdiar.scoring.emotions import emotion_errors
 from whisperdiar.scoring.manifests import is_manifest, read_reference, read_references
 from whisperdiar.scoring.measures import (
+    FEWEST_TO_TELL,
     MEASURES,
+    SIGNIFICANCE,
     Difference,
     Measure,
     Rate,
@@ -59,8 +61,10 @@ from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span
 
 __all__ = [
+    "FEWEST_TO_TELL",
     "MEASURES",
     "NOBODY",
+    "SIGNIFICANCE",
     "Difference",
     "Document",
     "Errors",
