@@ -38,7 +38,9 @@ from whisperdiar.scoring.inspection import (
 )
 from whisperdiar.scoring.manifests import is_manifest, read_audio_paths, read_reference, read_references
 from whisperdiar.scoring.measures import (
+    FEWEST_TO_TELL,
     MEASURES,
+    SIGNIFICANCE,
     Difference,
     Measure,
     Rate,
@@ -70,8 +72,10 @@ from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span
 
 __all__ = [
+    "FEWEST_TO_TELL",
     "MEASURES",
     "NOBODY",
+    "SIGNIFICANCE",
     "Difference",
     "Document",
     "Errors",
