@@ -103,10 +103,6 @@ def _tell(what: dict[str, Any]) -> None:
         sys.stdout.flush()
 
 
-def describe_error(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
-
-
 def _end_with_parent() -> None:
     """Waits until standard input is closed: by a parent that has what it wants, or that was killed."""
     # Not through sys.stdin, whose lock this thread would hold when the interpreter ends.
