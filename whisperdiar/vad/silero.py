@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from whisperdiar.contracts import BaseBackend, Progress, no_progress
+from whisperdiar.contracts import BaseBackend, Progress, check_sample_rate, no_progress
 from whisperdiar.errors import BackendBroken, UnsupportedRequest, describe_error
 from whisperdiar.options import SAMPLE_RATE_HZ, VadSettings
 from whisperdiar.system.telemetry import disable_telemetry
@@ -68,8 +68,7 @@ class Backend(BaseBackend[VadSettings]):
         Raises:
             UnsupportedRequest: another sample rate.
         """
-        if audio.sample_rate != SAMPLE_RATE_HZ:
-            raise UnsupportedRequest(f"{audio.sample_rate} Hz: silero needs {SAMPLE_RATE_HZ} Hz audio")
+        check_sample_rate(audio, self.name)
         if audio.samples.shape[1] == 0:
             return ()
         self.prepare()
