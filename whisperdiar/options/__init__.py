@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     )
     from whisperdiar.options.ecapa import EcapaSettings
     from whisperdiar.options.editing import EditOptions, KeepOptions
+    from whisperdiar.options.ehmm import EhmmSettings
     from whisperdiar.options.embedding import EMBEDDING_CLUSTERINGS, EmbeddingSettings
     from whisperdiar.options.energy import EnergySettings
     from whisperdiar.options.finetuning import FinetuningSettings
@@ -67,6 +68,7 @@ _HOMES = {
     "_windowed_segmentation": ("LINKAGES",),
     "alignment": ("AlignmentOptions",),
     "bic": ("BicSettings",),
+    "ehmm": ("EhmmSettings",),
     "channels": ("ChannelsSettings",),
     "command_line": (
         "AUDIENCES",
@@ -174,6 +176,7 @@ __all__ = [
     "ChannelsSettings",
     "EcapaSettings",
     "EditOptions",
+    "EhmmSettings",
     "EmbeddingSettings",
     "EnergySettings",
     "FileSettings",

@@ -10,7 +10,7 @@ from whisperdiar.options._ranges import check_choice, check_numbers
 from whisperdiar.options.command_line import NORMALISERS
 from whisperdiar.text.messages import _
 
-NormaliserName = Literal["auto", "whisper-english", "whisper-basic", "multilingual", "russian", "none"]
+NormaliserName = Literal["auto", "whisper", "whisper-english", "whisper-basic", "multilingual", "russian", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,8 @@ class ScoreOptions:
         skip_overlap: leave out what several speakers of the reference say at once.
         boundary_tolerance: seconds by which a boundary may be off and is found.
         word_collar: seconds by which words may be apart that tcpWER takes for one.
-        normaliser: of texts before they are compared; ``auto`` takes the language's own.
+        normaliser: of texts before they are compared; ``auto`` takes the language's own, ``whisper``
+            Whisper's English or basic one.
         resamples: of the bootstrap and the permutations.
         seed: of both.
     """
