@@ -36,6 +36,7 @@ from whisperdiar.scoring import (
     score_document,
 )
 from whisperdiar.system.log import warn
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span
 from whisperdiar.version import __version__
@@ -126,9 +127,11 @@ def make_cells(diarizers: Sequence[str], models: Sequence[str], **settings: Any)
     """
     for what, names in (("diarizer", diarizers), ("model", models)):
         if not names or not all(names):
-            raise InvalidOption(f"--{what}: give one or several, with commas between them")
+            raise InvalidOption(_("--{what}: give one or several, with commas between them").format(what=what))
         if len(set(names)) < len(names):
-            raise InvalidOption(f"--{what} {','.join(names)}: one of them is there twice; leave it out")
+            raise InvalidOption(
+                _("--{what} {names}: one of them is there twice; leave it out").format(what=what, names=",".join(names))
+            )
     return tuple(Cell(diarizer, model, settings) for diarizer, model in itertools.product(diarizers, models))
 
 
@@ -138,7 +141,7 @@ def run_grid(
     folder: Path,
     *,
     options: ScoreOptions | None = None,
-    progress: Callable[[Event], None] = lambda _: None,
+    progress: Callable[[Event], None] = lambda _event: None,
     notify: Callable[[str], None] = warn,
 ) -> tuple[CellResult, ...]:
     """The results of every cell; those that `folder` holds already are not computed again.
@@ -170,7 +173,11 @@ def run_grid(
             errors |= _compute(cell, settings, group, places, versions, counter)
     found = tuple(_collect(cell, recordings, places, references, errors, versions, options, notify) for cell in cells)
     if not any(item.results for item in found):
-        raise BackendError(f"nothing could be computed: {next(iter(errors.values()), 'there is no recording')}")
+        raise BackendError(
+            _("nothing could be computed: {cause}").format(
+                cause=next(iter(errors.values()), _("there is no recording"))
+            )
+        )
     return found
 
 
@@ -258,7 +265,7 @@ def _compute(
     ) as process:
         source, sink = process.stdout, process.stdin
         if source is None or sink is None:  # both are pipes
-            raise BackendError("the process of a cell has no pipes; report this")
+            raise BackendError(_("the process of a cell has no pipes; report this"))
         try:
             sink.write(json.dumps(job))
             sink.close()
@@ -279,7 +286,7 @@ def _compute(
             raise
     for item in items:
         if item.id not in told:
-            errors[cell, item.id] = broken or f"the process ended with code {process.returncode}"
+            errors[cell, item.id] = broken or _("the process ended with code {code}").format(code=process.returncode)
             counter.count(cell, item.id, errors[cell, item.id])
     return errors
 
@@ -366,7 +373,7 @@ def _digest_file(path: Path) -> str:
                 found.update(block)
     except OSError as error:
         raise FormatError(
-            f"{path}: the sound cannot be read; run `whisperdiar data manifest` to find all such"
+            _("{path}: the sound cannot be read; run `whisperdiar data manifest` to find all such").format(path=path)
         ) from error
     return found.hexdigest()
 

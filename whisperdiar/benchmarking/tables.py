@@ -32,7 +32,11 @@ def format_markdown(cells: Sequence[CellResult]) -> str:
         lines.append(_row(values))
     kinds = list(dict.fromkeys(kind for item in cells for kind in item.kinds))
     for measure in ("DER", "cpWER") if len(kinds) > 1 else ():
-        lines += ["", _row((f"{measure} of", "", *kinds, "all")), "|" + "---|" * (len(kinds) + 3)]
+        lines += [
+            "",
+            _row((f"{measure} of", "", *kinds, "all")),
+            "|" + "---|" * (len(kinds) + 3),
+        ]
         for item in cells:
             rates = [_percent(item.kinds.get(kind), measure) for kind in kinds]
             lines.append(_row([item.cell.diarizer, item.cell.model, *rates, _percent(item.pooled, measure)]))
