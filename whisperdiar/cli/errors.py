@@ -11,7 +11,7 @@ import click
 
 from whisperdiar.cli import signals
 from whisperdiar.cli.console import Console
-from whisperdiar.errors import InvalidOption, WhisperdiarError
+from whisperdiar.errors import InvalidOption, WhisperdiarError, describe_error
 from whisperdiar.text.messages import _
 
 _NO_ROOM = ("failed to map segment", "Cannot allocate memory")
@@ -58,7 +58,7 @@ def _is_out_of_memory(error: BaseException | None) -> bool:
 
 def explain(error: BaseException) -> str:
     """One line for a person: our own errors as they are, others with their type and what to do."""
-    text = " ".join(str(error).split())
+    text = describe_error(error)
     if isinstance(error, WhisperdiarError) and ("memory" in text or not _is_out_of_memory(error)):
         return text
     if _is_out_of_memory(error):
@@ -69,7 +69,6 @@ def explain(error: BaseException) -> str:
         return _("no space left on the disk ({filename}); free some, or set TMPDIR").format(
             filename=error.filename or _("temporary files")
         )
-    name = type(error).__name__
     return _(
-        "unexpected {name}: {text} (please report this, with what WHISPERDIAR_DEBUG=1 in front of the command prints)"
-    ).format(name=name, text=text or _("no message"))
+        "unexpected {text} (please report this, with what WHISPERDIAR_DEBUG=1 in front of the command prints)"
+    ).format(text=text)

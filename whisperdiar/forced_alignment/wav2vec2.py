@@ -19,7 +19,14 @@ from numpy.typing import NDArray
 
 from whisperdiar import models
 from whisperdiar.contracts import Progress, no_progress
-from whisperdiar.errors import BackendBroken, BackendError, InvalidOption, ModelUnavailable, WhisperdiarError
+from whisperdiar.errors import (
+    BackendBroken,
+    BackendError,
+    InvalidOption,
+    ModelUnavailable,
+    WhisperdiarError,
+    describe_error,
+)
 from whisperdiar.forced_alignment.ctc import Alphabet, align_words
 from whisperdiar.forced_alignment.models import DEFAULT_MODELS
 from whisperdiar.frameworks.torch import (
@@ -29,7 +36,6 @@ from whisperdiar.frameworks.torch import (
     limit_cpu_threads,
     require,
     silence_transformers,
-    summarise_error,
     translate_memory_errors,
 )
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
@@ -128,7 +134,7 @@ class WordAligner:
             return nothing
         except Exception as error:  # whatever PyTorch makes of odd sound
             self.failure = _("alignment model {name} failed on a piece: {cause}").format(
-                name=self._loaded.name, cause=summarise_error(error)
+                name=self._loaded.name, cause=describe_error(error)
             )
             return nothing
         offset, step = _frame_timing(self._loaded.model.config, sound.size, len(log_probs))
@@ -179,7 +185,7 @@ class WordAligner:
             except Exception as error:  # a folder of files that anybody may have written
                 raise BackendBroken(
                     _("alignment model {name} cannot be loaded ({cause}): take another one").format(
-                        name=name, cause=summarise_error(error)
+                        name=name, cause=describe_error(error)
                     )
                 ) from error
         untrained = sorted(key for key in report["missing_keys"] if key.startswith("lm_head"))
@@ -249,7 +255,7 @@ def _check(folder: Path) -> None:
     except (OSError, ValueError) as error:
         raise BackendBroken(
             _("alignment model {folder} has a broken vocab.json ({error}): get it again").format(
-                folder=folder, error=error
+                folder=folder, error=describe_error(error)
             )
         ) from error
     if not isinstance(vocabulary, dict) or not all(isinstance(column, int) for column in vocabulary.values()):

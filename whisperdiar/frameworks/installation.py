@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from whisperdiar import models
-from whisperdiar.frameworks.torch import find_torch_mismatch, reinstall_command, summarise_error
+from whisperdiar.errors import describe_error
+from whisperdiar.frameworks.torch import find_torch_mismatch, reinstall_command
 from whisperdiar.models.hub import find_cached
 from whisperdiar.registry import BackendClass, Stage, load
 from whisperdiar.system.telemetry import VARIABLES
@@ -169,7 +170,7 @@ def _import_in_turn(modules: Sequence[str]) -> tuple[int, str | None]:
         said = shown.decode(errors="replace") if isinstance(shown, bytes) else shown
         return said.count(_IMPORTED), _("its import takes longer than {limit} s").format(limit=_IMPORT_LIMIT_S)
     except OSError as error:
-        return 0, summarise_error(error)
+        return 0, describe_error(error)
     imported = min(done.stdout.count(_IMPORTED), len(modules))
     if imported == len(modules):  # what happens to the process afterwards is no failure of an import
         return imported, None

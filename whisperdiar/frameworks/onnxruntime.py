@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whisperdiar.contracts import Progress, no_progress
-from whisperdiar.errors import BackendBroken, BackendError, InvalidOption
-from whisperdiar.frameworks.torch import import_module, summarise_error
+from whisperdiar.errors import BackendBroken, BackendError, InvalidOption, describe_error
+from whisperdiar.frameworks.torch import import_module
 from whisperdiar.models.sources import Source
 from whisperdiar.options import Runtime, check_device
 from whisperdiar.system.machine import usable_cores
@@ -133,7 +133,7 @@ class Session:
         except Exception as error:  # ONNX Runtime raises types of its own for each kind of damage
             raise BackendBroken(
                 _("{name} cannot be loaded by ONNX Runtime: {cause}; fetch it anew").format(
-                    name=name, cause=summarise_error(error)
+                    name=name, cause=describe_error(error)
                 )
             ) from error
         if self.device != "cpu" and self._session.get_providers()[0] == _CPU:
@@ -201,7 +201,7 @@ class Session:
                 remedy = self._remedy
             raise BackendError(
                 _("{name} failed in ONNX Runtime: {cause}; {remedy}").format(
-                    name=self._name, cause=summarise_error(error), remedy=remedy
+                    name=self._name, cause=describe_error(error), remedy=remedy
                 )
             ) from error
         return found

@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable
-from whisperdiar.frameworks.torch import import_module, summarise_error
+from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable, describe_error
+from whisperdiar.frameworks.torch import import_module
 from whisperdiar.models import fetch_snapshot
 from whisperdiar.models.sources import Source
 from whisperdiar.options import Runtime
@@ -171,7 +171,7 @@ def load_checkpoint(path: Path) -> Any:
     except Exception as error:  # a checkpoint is a program: it can fail in any way
         raise BackendBroken(
             _("{path} cannot be loaded as a model of pyannote.audio: {cause}").format(
-                path=path, cause=summarise_error(error)
+                path=path, cause=describe_error(error)
             )
         ) from error
 
@@ -185,7 +185,7 @@ def _load_bare_weights(path: Path) -> Mapping[str, Any] | None:
         except Exception as error:  # safetensors has errors of its own, which mypy and we would have to import
             raise BackendBroken(
                 _("{path} cannot be loaded as a model of diarizers: {cause}").format(
-                    path=path, cause=summarise_error(error)
+                    path=path, cause=describe_error(error)
                 )
             ) from error
         return loaded
@@ -235,8 +235,6 @@ def load_diarizers_model(path: Path, weights: Mapping[str, Any]) -> Any:
         model.load_state_dict(weights)
     except Exception as error:  # other shapes, names or values than expected: PyTorch raises by the case
         raise BackendBroken(
-            _("{path} cannot be loaded as a model of diarizers: {cause}").format(
-                path=path, cause=summarise_error(error)
-            )
+            _("{path} cannot be loaded as a model of diarizers: {cause}").format(path=path, cause=describe_error(error))
         ) from error
     return model.eval()

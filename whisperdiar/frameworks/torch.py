@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from whisperdiar.contracts import LoadedT, LoadingBackend, SettingsT
-from whisperdiar.errors import BackendBroken, BackendError, BackendMissing, InvalidOption
+from whisperdiar.errors import BackendBroken, BackendError, BackendMissing, InvalidOption, describe_error
 from whisperdiar.options import Runtime
 from whisperdiar.system.forks import computes
 from whisperdiar.system.machine import usable_cores
@@ -119,7 +119,7 @@ def import_module(module: str, *, package: str, extra: str) -> ModuleType:
         raise BackendMissing(reason, remedy=install) from error
     except Exception as error:  # a mismatch of versions or CUDA libraries shows as OSError, AttributeError, …
         mismatch = find_torch_mismatch()
-        cause, remedy = (mismatch, reinstall_command()) if mismatch else (summarise_error(error), install)
+        cause, remedy = (mismatch, reinstall_command()) if mismatch else (describe_error(error), install)
         raise BackendBroken(
             _("{package} is installed and cannot be imported: {cause}. To fix this, run: {remedy}").format(
                 package=package, cause=cause, remedy=remedy
@@ -131,13 +131,6 @@ def import_module(module: str, *, package: str, extra: str) -> ModuleType:
 def _install(extra: str, package: str) -> str:
     """The command; what the core needs by itself has no extra."""
     return f'pip install "whisperdiar[{extra}]"' if extra else f"pip install {package}"
-
-
-def summarise_error(error: BaseException, *, limit: int = 240) -> str:
-    """The error's type and message without line breaks, cut to `limit` characters."""
-    text = " ".join(str(error).split())
-    text = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def choose_device(runtime: Runtime, *, extra: str) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from whisperdiar.contracts import Progress, no_progress
-from whisperdiar.errors import BackendMissing, FormatError, MediaError
+from whisperdiar.errors import BackendMissing, FormatError, MediaError, describe_error
 from whisperdiar.media.files import moving_picture, open_media, picture_rate
 from whisperdiar.system.files import format_path, read_text
 from whisperdiar.text.messages import _
@@ -78,7 +78,9 @@ def find_shots(path: str | os.PathLike[str], *, progress: Progress = no_progress
         scenes = manager.get_scene_list()
     except OSError as error:
         raise MediaError(
-            _("{path}: the pictures cannot be read ({error})").format(path=format_path(path), error=error)
+            _("{path}: the pictures cannot be read ({error})").format(
+                path=format_path(path), error=describe_error(error)
+            )
         ) from error
     progress("shots", 1.0)
     return tuple(round(start.seconds + offset, 4) for start, _end in scenes[1:])

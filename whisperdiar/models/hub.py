@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from whisperdiar.contracts import Progress, current_listener, no_progress
-from whisperdiar.errors import ModelUnavailable, OutputError
+from whisperdiar.errors import ModelUnavailable, OutputError, describe_error
 from whisperdiar.options import Runtime
 from whisperdiar.system.files import stage
 from whisperdiar.system.telemetry import disable_telemetry
@@ -80,7 +80,9 @@ def copy_files(source: Path, target: Path, files: Sequence[str]) -> None:
                 shutil.copyfile(item, temporary)
     except OSError as error:
         raise OutputError(
-            _("cannot copy a model to {target} ({error}): choose another folder").format(target=target, error=error)
+            _("cannot copy a model to {target} ({error}): choose another folder").format(
+                target=target, error=describe_error(error)
+            )
         ) from error
 
 

@@ -24,7 +24,7 @@ from typing import Any
 
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.datasets import Recording
-from whisperdiar.errors import BackendError, FormatError, InvalidOption, OutputError
+from whisperdiar.errors import BackendError, FormatError, InvalidOption, OutputError, describe_error
 from whisperdiar.frameworks.pyannote import (
     EXTRA,
     REVISIONS,
@@ -39,7 +39,6 @@ from whisperdiar.frameworks.torch import (
     import_module,
     limit_cpu_threads,
     require,
-    summarise_error,
     translate_memory_errors,
 )
 from whisperdiar.models.sources import Source
@@ -449,7 +448,7 @@ def _keep_interrupts() -> Iterator[None]:
         if "memory" in str(error):
             raise
         raise BackendError(
-            _("fine-tuning failed: {cause}; start it again in another folder").format(cause=summarise_error(error))
+            _("fine-tuning failed: {cause}; start it again in another folder").format(cause=describe_error(error))
         ) from error
     finally:
         if here and before is not None:

@@ -119,10 +119,9 @@ def tune(
         if name not in {key.replace("-", "_") for key in diarizer.settings}
     }
     if not ranges:
+        known = "onnx, pyannote, embedding, bic, ehmm"
         raise InvalidOption(
-            _("{diarizer} declares no setting to tune; choose onnx, pyannote, embedding or bic").format(
-                diarizer=diarizer.name
-            )
+            _("{diarizer} declares no setting to tune; choose {known}").format(diarizer=diarizer.name, known=known)
         )
     loaded = load_recordings(recordings, progress=progress)
     detect = select("vad", detector or Choice(), runtime=runtime, progress=progress).backend.detect

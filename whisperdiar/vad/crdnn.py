@@ -12,14 +12,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from whisperdiar.contracts import Progress, no_progress
-from whisperdiar.errors import BackendBroken, UnsupportedRequest
+from whisperdiar.errors import BackendBroken, UnsupportedRequest, describe_error
 from whisperdiar.frameworks.torch import (
     TorchBackend,
     choose_device,
     import_module,
     limit_cpu_threads,
     require,
-    summarise_error,
     translate_memory_errors,
 )
 from whisperdiar.models.sources import Source
@@ -82,7 +81,7 @@ class Backend(TorchBackend[VadSettings, Any]):
             raise BackendBroken(
                 _(
                     "{folder} cannot be loaded as a SpeechBrain speech detector: {cause}; use a copy of {repository}"
-                ).format(folder=folder, cause=summarise_error(error), repository=REPOSITORY)
+                ).format(folder=folder, cause=describe_error(error), repository=REPOSITORY)
             ) from error
         if model.sample_rate != SAMPLE_RATE_HZ or round(model.time_resolution * SAMPLE_RATE_HZ) != _FRAME_SAMPLES:
             raise BackendBroken(

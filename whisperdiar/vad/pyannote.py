@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from whisperdiar.contracts import Progress, no_progress
-from whisperdiar.errors import BackendError, InvalidOption, UnsupportedRequest, WhisperdiarError
+from whisperdiar.errors import BackendError, InvalidOption, UnsupportedRequest, WhisperdiarError, describe_error
 from whisperdiar.frameworks.pyannote import (
     EXTRA,
     REVISIONS,
@@ -28,7 +28,6 @@ from whisperdiar.frameworks.torch import (
     choose_device,
     limit_cpu_threads,
     require,
-    summarise_error,
     translate_memory_errors,
 )
 from whisperdiar.models.sources import Source
@@ -155,7 +154,7 @@ class Backend(TorchBackend[PyannoteVadSettings, Any]):
         except WhisperdiarError:
             raise
         except Exception as error:  # whatever PyTorch makes of odd sound
-            raise BackendError(_("pyannote failed: {cause}").format(cause=summarise_error(error))) from error
+            raise BackendError(_("pyannote failed: {cause}").format(cause=describe_error(error))) from error
         padding, duration = self.settings.padding, audio.duration
         spans = (
             Span(max(0.0, float(segment.start) - padding), min(duration, float(segment.end) + padding))

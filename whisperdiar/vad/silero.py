@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whisperdiar.contracts import BaseBackend, Progress, no_progress
-from whisperdiar.errors import BackendBroken, UnsupportedRequest
+from whisperdiar.errors import BackendBroken, UnsupportedRequest, describe_error
 from whisperdiar.options import SAMPLE_RATE_HZ, VadSettings
 from whisperdiar.system.telemetry import disable_telemetry
 from whisperdiar.text.messages import _
@@ -61,7 +61,7 @@ class Backend(BaseBackend[VadSettings]):
                 _(
                     "the silero detector of faster-whisper cannot be loaded ({error}); reinstall it: pip install "
                     "--force-reinstall faster-whisper onnxruntime"
-                ).format(error=error)
+                ).format(error=describe_error(error))
             ) from error
 
     def record(self) -> BackendRecord:

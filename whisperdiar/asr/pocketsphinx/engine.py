@@ -21,7 +21,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
-from whisperdiar.errors import BackendBroken, BackendError, BackendMissing
+from whisperdiar.errors import BackendBroken, BackendError, BackendMissing, describe_error
 from whisperdiar.text.messages import _
 
 FRAME_S = 0.01
@@ -58,7 +58,9 @@ class LocalDecoder:
             raise BackendMissing(_("pocketsphinx is not installed: pip install pocketsphinx")) from error
         except (ImportError, OSError, RuntimeError, ValueError) as error:
             raise BackendBroken(
-                _("pocketsphinx cannot start ({error}): pip install --force-reinstall pocketsphinx").format(error=error)
+                _("pocketsphinx cannot start ({error}): pip install --force-reinstall pocketsphinx").format(
+                    error=describe_error(error)
+                )
             ) from error
 
     def decode(self, pcm: bytes) -> list[SphinxWord]:
@@ -103,7 +105,9 @@ class _RemoteDecoder:
             answer = process.stdout.readline()
         except OSError as error:
             raise BackendError(
-                _("a PocketSphinx process ended ({error}): start again with one thread").format(error=error)
+                _("a PocketSphinx process ended ({error}): start again with one thread").format(
+                    error=describe_error(error)
+                )
             ) from error
         if not answer.endswith(b"\n"):
             raise BackendError(

@@ -16,7 +16,7 @@ import numpy as np
 from whisperdiar.asr._shared.packing import Piece
 from whisperdiar.asr._shared.words import BROKEN, RawWord, restore_characters
 from whisperdiar.contracts import Progress
-from whisperdiar.errors import BackendError
+from whisperdiar.errors import BackendError, describe_error
 from whisperdiar.options import SAMPLE_RATE_HZ, WhisperSettings
 from whisperdiar.system.machine import is_out_of_memory
 from whisperdiar.text.messages import _
@@ -175,7 +175,9 @@ class Decoder:
             if not is_out_of_memory(error):
                 place = f"{group[0].piece.span.start:.1f}-{group[-1].piece.span.end:.1f} s"
                 raise BackendError(
-                    _("Whisper failed on {place} ({error}): try another model").format(place=place, error=error)
+                    _("Whisper failed on {place} ({error}): try another model").format(
+                        place=place, error=describe_error(error)
+                    )
                 ) from error
             if self.batch_size == 1:
                 raise BackendError(self._too_big) from error

@@ -8,7 +8,7 @@ from typing import Any
 from whisperdiar import models
 from whisperdiar.asr.whisper.decoding import StepReports
 from whisperdiar.contracts import Progress
-from whisperdiar.errors import BackendBroken, BackendError, BackendMissing, InvalidOption
+from whisperdiar.errors import BackendBroken, BackendError, BackendMissing, InvalidOption, describe_error
 from whisperdiar.frameworks.ctranslate2 import Placement, choose_placement
 from whisperdiar.options import Runtime, WhisperSettings
 from whisperdiar.system.forks import computes
@@ -61,7 +61,7 @@ def load(settings: WhisperSettings, *, runtime: Runtime, progress: Progress) -> 
         ) from error
     except (ImportError, OSError) as error:
         raise BackendBroken(
-            _("faster-whisper cannot be imported ({error}): install it anew").format(error=error)
+            _("faster-whisper cannot be imported ({error}): install it anew").format(error=describe_error(error))
         ) from error
     placement = choose_placement(runtime.device, settings.compute_type)
     found = models.resolve(

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whisperdiar.errors import UnsupportedRequest
-from whisperdiar.options.sortformer import PostProcessing
+from whisperdiar.options.speaker_activity import PostProcessing
 from whisperdiar.text.messages import _, ngettext
 from whisperdiar.types import (
     ActivityValues,

@@ -23,9 +23,8 @@ from scipy.linalg import LinAlgError, eigh
 
 from whisperdiar.contracts import Progress
 from whisperdiar.diarization._shared.clusters import normalise_length
-from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable
+from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable, describe_error
 from whisperdiar.frameworks.pyannote import REVISIONS
-from whisperdiar.frameworks.torch import summarise_error
 from whisperdiar.models.sources import Source
 from whisperdiar.options import Runtime
 from whisperdiar.text.messages import _
@@ -130,9 +129,7 @@ def load(files: tuple[Path, Path], *, dimension: int, embedding: str) -> Plda:
         variances, vectors = eigh(np.linalg.inv((rows.T / psi) @ rows), within)
     except (LinAlgError, ValueError) as error:
         raise BackendBroken(
-            _("{file} holds no usable PLDA ({cause}): fetch it anew").format(
-                file=files[1], cause=summarise_error(error)
-            )
+            _("{file} holds no usable PLDA ({cause}): fetch it anew").format(file=files[1], cause=describe_error(error))
         ) from error
     kept = slice(None, -1 - _MOST_DIMENSIONS, -1)
     return Plda(mean, lda, lda_mean, centre, vectors.T[kept], variances[kept])
@@ -146,7 +143,7 @@ def _arrays(path: Path) -> dict[str, Floats]:
     except (OSError, ValueError, KeyError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
         raise BackendBroken(
             _("{path} cannot be read as part of a PLDA ({cause}): fetch it anew").format(
-                path=path, cause=summarise_error(error)
+                path=path, cause=describe_error(error)
             )
         ) from error
     for name, n_axes in _ARRAYS[path.name].items():

@@ -22,7 +22,7 @@ from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.diarization._shared.onnx_embedding import FrameEncoder, filterbank, find, subtract_mean
 from whisperdiar.diarization.embedding.windows import SpeakerEncoder, Vectors
 from whisperdiar.diarization.pyannote import pipeline
-from whisperdiar.errors import BackendBroken, BackendError
+from whisperdiar.errors import BackendBroken, BackendError, describe_error
 from whisperdiar.frameworks import pyannote
 from whisperdiar.frameworks.onnxruntime import map_on_threads
 from whisperdiar.frameworks.torch import (
@@ -31,7 +31,6 @@ from whisperdiar.frameworks.torch import (
     import_module,
     limit_cpu_threads,
     require,
-    summarise_error,
     translate_memory_errors,
 )
 from whisperdiar.models.sources import Source
@@ -211,7 +210,7 @@ class Ecapa(_Encoder):
             raise BackendBroken(
                 _(
                     "{folder} cannot be loaded as a SpeechBrain speaker embedding: {cause}; use a copy of {repository}"
-                ).format(folder=folder, cause=summarise_error(error), repository=ECAPA)
+                ).format(folder=folder, cause=describe_error(error), repository=ECAPA)
             ) from error
         rate = getattr(model.hparams, "sample_rate", SAMPLE_RATE_HZ)
         if rate != SAMPLE_RATE_HZ:
@@ -254,7 +253,7 @@ class Resemblyzer(_Encoder):
                 _(
                     "{named} cannot be loaded by Resemblyzer: {cause}; give a file of its format, or reinstall "
                     "the package"
-                ).format(named=self._named or _("the weights in the package"), cause=summarise_error(error))
+                ).format(named=self._named or _("the weights in the package"), cause=describe_error(error))
             ) from error
         self.source = self._named or "Resemblyzer"
         return model.eval()

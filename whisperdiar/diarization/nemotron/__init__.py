@@ -30,7 +30,7 @@ from whisperdiar.frameworks.torch import TorchBackend, require
 from whisperdiar.models.sources import Source
 from whisperdiar.options import SAMPLE_RATE_HZ
 from whisperdiar.options.nemotron import ONE_WINDOW, NemotronSettings
-from whisperdiar.options.sortformer import Streaming
+from whisperdiar.options.speaker_activity import Streaming
 from whisperdiar.text.messages import _
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Diarization, Span, SpeakerCount
 

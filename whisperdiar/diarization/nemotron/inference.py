@@ -16,7 +16,7 @@ from whisperdiar.diarization.nemotron import features
 from whisperdiar.diarization.nemotron.cache import CacheSizes, SpeakerCache
 from whisperdiar.diarization.nemotron.networks import STACKED, Network
 from whisperdiar.errors import BackendError
-from whisperdiar.options.sortformer import Streaming
+from whisperdiar.options.speaker_activity import Streaming
 from whisperdiar.text.messages import _
 from whisperdiar.types import Audio
 

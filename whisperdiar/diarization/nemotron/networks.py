@@ -21,14 +21,13 @@ from scipy.special import expit
 
 from whisperdiar.diarization.nemotron.cache import CachePolicy
 from whisperdiar.diarization.nemotron.features import N_BANDS
-from whisperdiar.errors import BackendBroken, BackendError, WhisperdiarError
+from whisperdiar.errors import BackendBroken, BackendError, WhisperdiarError, describe_error
 from whisperdiar.frameworks.onnxruntime import Session
 from whisperdiar.frameworks.torch import (
     choose_device,
     import_module,
     limit_cpu_threads,
     silence_transformers,
-    summarise_error,
     translate_memory_errors,
 )
 from whisperdiar.options import Runtime
@@ -128,7 +127,7 @@ def _read_silence(path: Path, name: str) -> Matrix:
     except OSError as error:
         raise BackendBroken(
             _("{name} needs {silence_file}: put it beside the model ({cause})").format(
-                name=name, silence_file=SILENCE_FILE, cause=summarise_error(error)
+                name=name, silence_file=SILENCE_FILE, cause=describe_error(error)
             )
         ) from error
 
@@ -253,7 +252,7 @@ class TransformersNetwork:
         except Exception as error:  # a checkpoint of another kind fails in any way
             raise BackendBroken(
                 _("{name} cannot be loaded by Transformers: {cause}; fetch it anew").format(
-                    name=name, cause=summarise_error(error)
+                    name=name, cause=describe_error(error)
                 )
             ) from error
         lacking = sorted(report["missing_keys"])
@@ -300,5 +299,5 @@ class TransformersNetwork:
             raise
         except Exception as error:  # whatever PyTorch makes of odd sound
             raise BackendError(
-                _("nemotron failed: {cause}; {remedy}").format(cause=summarise_error(error), remedy=_(REMEDY))
+                _("nemotron failed: {cause}; {remedy}").format(cause=describe_error(error), remedy=_(REMEDY))
             ) from error

@@ -14,14 +14,13 @@ from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.diarization.pyannote import files as _pyannote_files
 from whisperdiar.diarization.pyannote import pipeline
 from whisperdiar.diarization.pyannote.activity import observe
-from whisperdiar.errors import BackendError, UnsupportedRequest, WhisperdiarError
+from whisperdiar.errors import BackendError, UnsupportedRequest, WhisperdiarError, describe_error
 from whisperdiar.frameworks.pyannote import EXTRA, silence_pyannote
 from whisperdiar.frameworks.torch import (
     TorchBackend,
     choose_device,
     limit_cpu_threads,
     require,
-    summarise_error,
     translate_memory_errors,
 )
 from whisperdiar.options import PyannoteSettings
@@ -137,7 +136,7 @@ class Backend(TorchBackend[PyannoteSettings, Any]):
         except WhisperdiarError:
             raise
         except Exception as error:  # whatever PyTorch, SciPy or scikit-learn make of odd sound
-            raise BackendError(_("pyannote failed: {cause}").format(cause=summarise_error(error))) from error
+            raise BackendError(_("pyannote failed: {cause}").format(cause=describe_error(error))) from error
         found = answer.exclusive_speaker_diarization if self.settings.exclusive else answer.speaker_diarization
         turns = _turns(found, audio.duration)
         activity = watch.activity(turns, audio.duration)

@@ -14,9 +14,9 @@ from typing import Any
 
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.diarization._shared.plda import FILES as PLDA_FILES
-from whisperdiar.errors import BackendBroken, InvalidOption
+from whisperdiar.errors import BackendBroken, InvalidOption, describe_error
 from whisperdiar.frameworks.pyannote import REVISIONS, find_weights
-from whisperdiar.frameworks.torch import import_module, summarise_error
+from whisperdiar.frameworks.torch import import_module
 from whisperdiar.models.sources import Source
 from whisperdiar.options import PyannoteSettings, Runtime
 from whisperdiar.text.messages import _
@@ -101,7 +101,7 @@ def _read_config(source: Source) -> dict[str, Any]:
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise BackendBroken(
-            _("{path} cannot be read as YAML: {cause}; fetch it anew").format(path=path, cause=summarise_error(error))
+            _("{path} cannot be read as YAML: {cause}; fetch it anew").format(path=path, cause=describe_error(error))
         ) from error
     if not isinstance(config, dict) or not isinstance(config.get("pipeline"), dict):
         raise BackendBroken(

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from whisperdiar.diarization.pyannote.files import CONFIG, VBX, PipelineFiles
-from whisperdiar.errors import BackendBroken, InvalidOption
+from whisperdiar.errors import BackendBroken, InvalidOption, describe_error
 from whisperdiar.frameworks.pyannote import import_pyannote, load_checkpoint, load_segmentation
-from whisperdiar.frameworks.torch import summarise_error
 from whisperdiar.options import PyannoteSettings
 from whisperdiar.text.messages import _
 
@@ -60,7 +59,7 @@ def build(files: PipelineFiles, settings: PyannoteSettings, device: str) -> Any:
         pipeline = audio.Pipeline.from_pretrained(config)
     except Exception as error:  # a configuration names classes and their arguments: it can fail in any way
         raise BackendBroken(
-            _("{source} cannot be loaded: {cause}").format(source=files.source, cause=summarise_error(error))
+            _("{source} cannot be loaded: {cause}").format(source=files.source, cause=describe_error(error))
         ) from error
     if pipeline.klustering == VBX:
         pipeline.clustering = _limit_vbx(pipeline.clustering)
@@ -116,7 +115,7 @@ def _plda(files: tuple[Path, Path] | None) -> Any:
     except Exception as error:  # NumPy and SciPy raise what the arrays make them raise
         raise BackendBroken(
             _("{parent} holds no PLDA of pyannote.audio: {cause}").format(
-                parent=files[0].parent, cause=summarise_error(error)
+                parent=files[0].parent, cause=describe_error(error)
             )
         ) from error
 

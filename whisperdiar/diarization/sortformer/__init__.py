@@ -23,13 +23,12 @@ from whisperdiar.diarization.sortformer import inference
 from whisperdiar.diarization.sortformer import model as models
 from whisperdiar.diarization.sortformer.inference import Probabilities
 from whisperdiar.diarization.sortformer.windows import window_seconds
-from whisperdiar.errors import BackendError, UnsupportedRequest, WhisperdiarError
+from whisperdiar.errors import BackendError, UnsupportedRequest, WhisperdiarError, describe_error
 from whisperdiar.frameworks.torch import (
     TorchBackend,
     choose_device,
     limit_cpu_threads,
     require,
-    summarise_error,
     translate_memory_errors,
 )
 from whisperdiar.options import SAMPLE_RATE_HZ
@@ -240,7 +239,7 @@ class Backend(TorchBackend[SortformerSettings, Any]):
         except WhisperdiarError:
             raise
         except Exception as error:  # whatever PyTorch or NeMo make of odd sound
-            raise BackendError(_("sortformer failed: {cause}").format(cause=summarise_error(error))) from error
+            raise BackendError(_("sortformer failed: {cause}").format(cause=describe_error(error))) from error
 
     def _window(self) -> tuple[float, float]:
         """Seconds of a window, and of its overlap with the next."""

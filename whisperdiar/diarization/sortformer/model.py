@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 
 from whisperdiar.contracts import Progress, no_progress
-from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable
-from whisperdiar.frameworks.torch import import_module, summarise_error
+from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable, describe_error
+from whisperdiar.frameworks.torch import import_module
 from whisperdiar.models.sources import Source
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
-from whisperdiar.options.sortformer import STREAMING_NAMES, SortformerSettings
+from whisperdiar.options.sortformer import SortformerSettings
+from whisperdiar.options.speaker_activity import STREAMING_NAMES
 from whisperdiar.system.process_context import share_context
 from whisperdiar.text.messages import _
 
@@ -144,7 +145,7 @@ def load(path: Path, source: str, device: str) -> Any:
         except Exception as error:  # a .nemo file is a program: it can fail in any way
             raise BackendBroken(
                 _("{source} cannot be loaded as a Sortformer: {cause}; fetch the file anew").format(
-                    source=source, cause=summarise_error(error)
+                    source=source, cause=describe_error(error)
                 )
             ) from error
     if not isinstance(model, models.SortformerEncLabelModel):
@@ -186,7 +187,7 @@ def configure_streaming(model: Any, settings: SortformerSettings) -> None:
     try:
         model.sortformer_modules._check_streaming_parameters()
     except (TypeError, ValueError) as error:
-        raise InvalidOption(f"{settings.model}: {summarise_error(error)}") from error
+        raise InvalidOption(f"{settings.model}: {describe_error(error)}") from error
 
 
 def streaming_numbers(model: Any) -> dict[str, int]:
