@@ -47,7 +47,9 @@ def keep_corrections(
         return transcript
     done = editing.keep_corrections(edited, transcript, start=start)
     console.info(
-        f"{transcript.recording_id}: {count_corrections(done.corrections)} kept"
-        + (f", {len(done.notes)} not" if done.notes else "")
+        _("{recording}: {corrections} kept").format(
+            recording=transcript.recording_id, corrections=count_corrections(done.corrections)
+        )
+        + (_(", {number} not").format(number=len(done.notes)) if done.notes else "")
     )
     return done.transcript

@@ -198,10 +198,12 @@ def minutes(
             _("--llm {llm}: this is not on this machine; leave --offline out, or name a local server").format(llm=llm)
         )
     if llm is None:
-        _refuse(context, ("llm_model", "llm_timeout", "llm_window"), "it is for a language model: name one with --llm")
+        _refuse(
+            context, ("llm_model", "llm_timeout", "llm_window"), _("it is for a language model: name one with --llm")
+        )
     if is_transcript:
         only = tuple(name for name in (*options, "kept", "preset") if name not in ("language", "offline"))
-        _refuse(context, only, f"it is for recordings, and {source} is a transcript already")
+        _refuse(context, only, _("it is for recordings, and {source} is a transcript already").format(source=source))
     template(template_name, None)  # a mistake in it is said before hours of work
     if media is not None:
         media_link(media, None)
@@ -238,7 +240,7 @@ def minutes(
             install = (
                 ""
                 if has_classifier()
-                else ', or to have more languages found, run: pip install "whisperdiar[language]"'
+                else _(', or to have more languages found, run: pip install "whisperdiar[language]"')
             )
             console.warn(
                 _(

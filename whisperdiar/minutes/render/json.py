@@ -8,11 +8,12 @@ from typing import Any
 
 from whisperdiar.minutes.content import Minutes
 from whisperdiar.minutes.template import Template
+from whisperdiar.text.messages import make_english
 
 
 def render(minutes: Minutes, template: Template) -> str:  # noqa: ARG001 - it is written without words around
     """UTF-8 text, indented; half characters, which no UTF-8 file can hold, are written as JSON escapes."""
-    text = json.dumps(minutes.to_dict(), ensure_ascii=False, indent=2, allow_nan=False)
+    text = json.dumps(make_english(minutes.to_dict()), ensure_ascii=False, indent=2, allow_nan=False)
     return "".join(f"\\u{ord(c):04x}" if "\ud800" <= c <= "\udfff" else c for c in text) + "\n"
 
 
