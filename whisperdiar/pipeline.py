@@ -381,8 +381,8 @@ def _describe_no_speech(audio: Audio) -> str:
     if peak <= 0.0:
         return "no speech was found in this recording: it is digital silence; check the microphone or the track"
     return (
-        f"no speech was found in this recording (as it is read, its peak is {20 * math.log10(peak):.0f} dBFS); "
-        "if there is some, run it again with --vad none"
+        f"no speech was found in this recording, whose peak is {20 * math.log10(peak):.0f} dBFS; "
+        "if there is some, use --vad none"
     )
 
 

@@ -145,9 +145,7 @@ class Audio:
         for at in starts:
             part = self.samples[:, at : at + block]
             mended[:, at : at + block] = np.where(np.isfinite(part), part, np.float32(0.0))
-        told = (
-            f"{broken} samples are no finite numbers (NaN or infinite) and were taken for silence; check what made them"
-        )
+        told = f"{broken} samples are NaN or infinite and were taken for silence; check what made them"
         return replace(self, samples=mended, warnings=(*self.warnings, told))
 
     def channel(self, number: int) -> Audio:

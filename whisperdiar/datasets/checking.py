@@ -150,7 +150,7 @@ def _check_turns(item: Recording, turns: Sequence[Turn]) -> list[str]:
         last = max(beyond, key=lambda turn: turn.end)
         found.append(
             f"{len(beyond)} turns end after the sound, the last at {last.end:.2f} s of {item.duration:.2f} s; "
-            "is the reference that of another recording?"
+            "check the reference"
         )
     before: dict[str, Turn] = {}
     overlapping = []
@@ -163,7 +163,7 @@ def _check_turns(item: Recording, turns: Sequence[Turn]) -> list[str]:
     if overlapping:
         first = overlapping[0]
         found.append(
-            f"{len(overlapping)} turns overlap one of their speaker, the first at {first.start:.2f} s "
+            f"{len(overlapping)} turns overlap one of their speaker, first at {first.start:.2f} s "
             f"({first.speaker}); join them"
         )
     return found

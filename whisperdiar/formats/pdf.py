@@ -48,7 +48,7 @@ def remarks(transcript: Transcript, *, options: WriteOptions) -> tuple[str, ...]
         return ()
     shown = " ".join(f"{character} (U+{ord(character):04X})" for character in missing[:_LISTED])
     more = f" and {len(missing) - _LISTED} more" if len(missing) > _LISTED else ""
-    return (f"no installed font has {shown}{more}: PDF shows � instead. To fix this, install a font, such as Noto",)
+    return (f"no installed font has {shown}{more}; install a font, such as Noto",)
 
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> bytes:

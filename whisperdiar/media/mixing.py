@@ -302,8 +302,8 @@ def _steady_weights(powers: Levels, covariance: Levels) -> tuple[tuple[float, ..
     weights = tuple(0.0 if c in left_out else 1.0 for c in range(len(top)))
     kept = _format_channels(np.flatnonzero(weights))
     said = (
-        f"{_format_channels(np.array(left_out))} has nothing in common with {kept} and holds a steady sound "
-        f"(time code, tone or noise): it is left out; to read it, give --channel {left_out[0] + 1}"
+        f"{_format_channels(np.array(left_out))} is unlike {kept} and holds a steady sound, so it is left out; "
+        f"--channel {left_out[0] + 1} reads it"
     )
     return weights, said
 
@@ -315,10 +315,7 @@ def _warn_of_different(powers: Levels, covariance: Levels) -> str:
     top = 10 * np.log10(np.quantile(powers, 0.95, axis=0) + _SILENT)
     if top.min() < _FAINTEST_DB or abs(_correlation(covariance)[0, 1]) > _DIFFERENT:
         return ""
-    return (
-        "the two channels have nothing in common and are mixed: --channel 1 or --channel 2 reads one of them, "
-        "--diarizer channels gives each its speaker"
-    )
+    return "two unlike channels are mixed; --diarizer channels gives each its speaker, --channel 1 reads one"
 
 
 def _correlation(covariance: Levels) -> Levels:

@@ -204,8 +204,7 @@ def score_document(
     notes: list[str] = []
     if uem is not None and (end := max((span.end for span in uem), default=0.0)) < hypothesis.end - 1.0:
         notify(
-            f"{hypothesis.source}: {reference.recording} ends at {hypothesis.end:.1f} s, what is scored at {end:.1f}; "
-            "what lies behind does not count"
+            f"{hypothesis.source}: {reference.recording} ends at {hypothesis.end:.1f} s; only {end:.1f} s are scored"
         )
     if reference.turns is None or (hypothesis.turns is None and hypothesis.utterances is not None):
         side = reference if reference.turns is None else hypothesis

@@ -126,10 +126,7 @@ def detect_language(
             total += piece.duration
         best = max(sorted(weights), key=lambda code: weights[code])
     others = ", ".join(sorted(to_iso_639_1(code) for code in heard if code != best))
-    note = (
-        f"language {to_iso_639_1(best)} is taken for all; parts sound like {others}"
-        " (--multilingual hears each in its own)"
-    )
+    note = f"language {to_iso_639_1(best)} is taken for all; parts sound like {others}: use --multilingual"
     return SpokenLanguages(best, weights[best] / total, notes=(note,) if others else ())
 
 

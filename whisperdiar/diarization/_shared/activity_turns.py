@@ -264,19 +264,15 @@ def _warnings(
         return (f"{speakers} speakers were asked for, {name} found {len(heard) + len(weak)}",)
     if weak:
         return (
-            f"{speakers} speakers were asked for, {name} heard {len(heard)} clearly: "
-            f"{len(weak)} more {'is' if len(weak) == 1 else 'are'} heard where their voice is likeliest",
+            f"{speakers} speakers were asked for, {name} heard {len(heard)} clearly and {len(weak)} more faintly; "
+            "check these",
         )
     if speakers.maximum is not None and len(heard) > speakers.maximum:
-        return (
-            f"{speakers} speakers were asked for, {name} heard {len(heard)}: "
-            "the turns of those who speak least went to the others",
-        )
+        return (f"{speakers} speakers were asked for, {name} heard {len(heard)}; those who speak least went to others",)
     seconds = [total_duration(found) for found in heard.values()]
     full = len(heard) == n_columns and min(seconds) >= _SHARE * sum(seconds)
     if full and (speakers.maximum is None or speakers.maximum > n_columns):
         return (
-            f"{name} heard {n_columns} speakers, which is all that it can tell apart: "
-            "if there are more, some of them share a label; another diarizer has no such limit",
+            f"{name} heard {n_columns} speakers and can tell no more apart; if there are more, try another diarizer",
         )
     return ()

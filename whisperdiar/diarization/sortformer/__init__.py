@@ -155,8 +155,8 @@ class Backend(TorchBackend[SortformerSettings, Any]):
         )
         if run.guessed:
             note = (
-                f"{run.guessed} speakers of {run.windows} windows were silent where the windows overlap, and may have "
-                "changed their label; a streaming model or longer windows carry speakers better"
+                f"{run.guessed} speakers may have changed labels between windows; "
+                "use a streaming model or longer windows"
             )
             result = replace(result, warnings=(*result.warnings, note))
         return save_or_warn(target, result, audio)
