@@ -428,6 +428,7 @@ class Cue:
             only whole lines are known, as in a file that was read.
         italics: for every line the ranges of its characters that are set in italics; empty where there are none.
         labelled: the lines themselves show who speaks, so that nothing has to be put before them (finished subtitles).
+        forced: a forced narrative, such as a sign in the picture: shown where subtitles are switched off, too.
     """
 
     span: Span
@@ -437,6 +438,7 @@ class Cue:
     timed: tuple[tuple[TimedText, ...], ...] = ()
     italics: tuple[Ranges, ...] = ()
     labelled: bool = False
+    forced: bool = False
 
 
 @dataclass(frozen=True, slots=True)

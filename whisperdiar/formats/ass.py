@@ -24,7 +24,7 @@ from whisperdiar.formats._text import (
     unescape_codes,
 )
 from whisperdiar.formats._writing.cues import CuePiece, ReadyCue, prepare_cues
-from whisperdiar.formats._writing.render import render_cues
+from whisperdiar.formats._writing.render import remark_forced, render_cues
 from whisperdiar.formats._writing.speakers import PALETTE, clean_names, colour_numbers, format_style, readable_prefixes
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
@@ -194,6 +194,7 @@ name = "ass"
 suffix = ".ass"
 aliases = (".ssa",)
 needs = "words"
+remarks = remark_forced
 
 _WIDTH, _HEIGHT = 1920, 1080
 _FONT, _SIZE = "Arial", 64

@@ -10,7 +10,7 @@ from whisperdiar.formats._reading.cues import read_finished
 from whisperdiar.formats._reading.labels import split_labels
 from whisperdiar.formats._text import JOINER, escape_codes, one_line, speaker_names, unescape_codes
 from whisperdiar.formats._writing.cues import prepare_cues
-from whisperdiar.formats._writing.render import settle_options, subtitle_cues
+from whisperdiar.formats._writing.render import remark_forced, settle_options, subtitle_cues
 from whisperdiar.formats._writing.speakers import clean_names, format_style, readable_prefixes
 from whisperdiar.options import WriteOptions
 from whisperdiar.text.clock import format_clock
@@ -20,6 +20,7 @@ from whisperdiar.types import Cue
 name = "sbv"
 suffix = ".sbv"
 needs = "words"
+remarks = remark_forced
 
 # SubViewer breaks lines by "[br]", and FFmpeg skips lines that begin with a bracket as headers of SubViewer.
 _BREAK = re.compile(r"\[br\]", re.IGNORECASE)

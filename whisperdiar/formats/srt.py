@@ -15,7 +15,7 @@ from whisperdiar.formats._reading.labels import split_labels
 from whisperdiar.formats._reading.markup import cue_of
 from whisperdiar.formats._text import JOINER, one_line, replace_arrow, speaker_names, with_arrow
 from whisperdiar.formats._writing.cues import ReadyCue, prepare_cues
-from whisperdiar.formats._writing.render import settle_options, subtitle_cues
+from whisperdiar.formats._writing.render import remark_forced, settle_options, subtitle_cues
 from whisperdiar.formats._writing.speakers import (
     PALETTE,
     clean_names,
@@ -30,6 +30,7 @@ from whisperdiar.types import Cue
 name = "srt"
 suffix = ".srt"
 needs = "words"
+remarks = remark_forced
 
 # Two lines that look like the next cue's number and time would split a cue in two.
 _INDEX = re.compile(r"-?[0-9]+\.?[0-9]*\s*")

@@ -19,6 +19,7 @@ from whisperdiar.options import SubtitleRules, WriteOptions
 from whisperdiar.subtitles import cues as make_cues
 from whisperdiar.subtitles import reflow_lines
 from whisperdiar.text.graphemes import columns
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue
 from whisperdiar.video import video_of
@@ -53,6 +54,13 @@ def rules_for(transcript: Transcript, options: WriteOptions) -> SubtitleRules:
 def settle_options(transcript: Transcript, options: WriteOptions) -> WriteOptions:
     """The options with the rules that hold for this transcript, for those who write cues without knowing it."""
     return replace(options, subtitles=rules_for(transcript, options))
+
+
+def remark_forced(transcript: Transcript, *, options: WriteOptions) -> tuple[str, ...]:  # noqa: ARG001
+    """What a format says that cannot mark the forced narratives of finished subtitles: `remarks` of its module."""
+    if not any(cue.forced for cue in transcript.cues):
+        return ()
+    return (_("forced narratives are not marked here; write .ttml to keep them marked"),)
 
 
 class DumpsCues(Protocol):
