@@ -226,7 +226,7 @@ def dumps_cues(
     known = clean_names(made, names)
     colours = colour_numbers(known if style == "colour" else {})
     told = {} if options.speaker_style == "none" else known
-    before = readable_prefixes(made, known, style, told="cues" if told else "", dash=options.rules(None).dash)
+    before = readable_prefixes(made, known, style, told="cues" if told else "", dashes=options.rules(None).dashes)
     events = [_format_event(cue, row, told, colours, word_times) for cue, row in zip(made, before, strict=True)]
     used = sorted({colours[who] for cue in made for who in cue.speakers if who in colours})
     styles = [_style_line("Default", PALETTE[0]), *(_style_line(_style_name(i), PALETTE[i]) for i in used)]

@@ -38,8 +38,8 @@ def dumps_cues(cues: Iterable[Cue], names: Mapping[str, str], *, options: WriteO
     """The same for cues that are there already; `names` gives the name of a speaker label, itself by default."""
     made = prepare_cues(cues)
     blocks = []
-    dash = options.rules(None).dash
-    rows = readable_prefixes(made, clean_names(made, names), _style(options), dash=dash)
+    dashes = options.rules(None).dashes
+    rows = readable_prefixes(made, clean_names(made, names), _style(options), dashes=dashes)
     for cue, leads in zip(made, rows, strict=True):
         lines = [_escape(lead + line) for lead, line in zip(leads, cue.lines, strict=True)]
         blocks.append("\n".join([f"{_format_time(cue.start_ms)},{_format_time(cue.end_ms)}", *lines, ""]))

@@ -67,7 +67,7 @@ def dumps_cues(cues: Iterable[Cue], names: Mapping[str, str], *, options: WriteO
     known = clean_names(made, names)
     colours = colour_numbers(known)
     subtitles = []
-    rows = readable_prefixes(made, known, style, dash=options.rules(None).dash)
+    rows = readable_prefixes(made, known, style, dashes=options.rules(None).dashes)
     for index, (cue, before) in enumerate(zip(made, rows, strict=True), start=1):
         lines = [_line(cue, number, lead) for number, lead in enumerate(before)]
         if any(">" in replace_arrow(lead + line) for lead, line in zip(before, cue.lines, strict=True)):

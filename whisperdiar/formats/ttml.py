@@ -374,7 +374,7 @@ def dumps_cues(
     colours = colour_numbers(known if style == "colour" else {})
     told = {} if options.speaker_style == "none" else {label: shown for label, shown in known.items() if shown}
     agents: dict[str | None, str] = {label: f"speaker{index}" for index, label in enumerate(told, start=1)}
-    before = readable_prefixes(made, known, style, told="lines" if told else "", dash=options.rules(None).dash)
+    before = readable_prefixes(made, known, style, told="lines" if told else "", dashes=options.rules(None).dashes)
     forced = f' xmlns:itts="{_STYLING}"' if any(cue.forced for cue in made) else ""
     used = sorted({colours[who] for cue in made for who in cue.speakers if who in colours})
     lines = [

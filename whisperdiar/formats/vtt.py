@@ -52,7 +52,7 @@ def dumps_cues(
     parts = ["WEBVTT"]
     rules = _format_rules(made, colours, word_times=word_times)
     parts += ["STYLE\n" + "\n".join(rules)] if rules else []
-    leads = readable_prefixes(made, known, style, told=told, dash=options.rules(None).dash)
+    leads = readable_prefixes(made, known, style, told=told, dashes=options.rules(None).dashes)
     for cue, before in zip(made, leads, strict=True):
         rows = [lead.translate(_ESCAPES) + _format_line(cue, i, word_times) for i, lead in enumerate(before)]
         if style in ("voice", "colour"):

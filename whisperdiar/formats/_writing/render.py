@@ -90,8 +90,8 @@ def timed_lines(transcript: Transcript, *, options: WriteOptions) -> list[tuple[
     """Start and end in milliseconds and the lines of every cue, for containers of plain text: names or dashes."""
     style = format_style(options)
     made = prepare_cues(subtitle_cues(transcript, style=style, options=options))
-    dash = rules_for(transcript, options).dash
-    before = line_prefixes(made, clean_names(made, speaker_names(transcript)), style, dash=dash)
+    dashes = rules_for(transcript, options).dashes
+    before = line_prefixes(made, clean_names(made, speaker_names(transcript)), style, dashes=dashes)
     return [
         (cue.start_ms, cue.end_ms, tuple(lead + line for lead, line in zip(row, cue.lines, strict=True)))
         for cue, row in zip(made, before, strict=True)
