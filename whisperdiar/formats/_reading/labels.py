@@ -125,9 +125,9 @@ def _parse_line(line: str) -> _Line:
     change = _CHANGE.match(text)
     text = text[change.end() :] if change and change.end() < len(text) else text
     name, rest, kind = _label_of(text)
-    marked = dash is not None and text.startswith(MARK)
+    behind = dash is not None and text.startswith(MARK)
     plain = text[1:] if text.startswith(MARK) else text
-    return _Line(plain, name, plain if name is None else rest, dash is not None, change is not None, kind, marked)
+    return _Line(plain, name, plain if name is None else rest, dash is not None, change is not None, kind, behind)
 
 
 def _is_dialogue(lines: Sequence[_Line]) -> bool:
