@@ -394,8 +394,7 @@ def _describe_no_speech(audio: Audio) -> str:
     if peak <= 0.0:
         return _("no speech was found in this recording: it is digital silence; check the microphone or the track")
     return _(
-        "no speech was found in this recording (as it is read, its peak is {peak:.0f} dBFS); if "
-        "there is some, run it again with --vad none"
+        "no speech was found in this recording, whose peak is {peak:.0f} dBFS; if there is some, use --vad none"
     ).format(peak=20 * math.log10(peak))
 
 

@@ -159,9 +159,9 @@ class Audio:
         for at in starts:
             part = self.samples[:, at : at + block]
             mended[:, at : at + block] = np.where(np.isfinite(part), part, np.float32(0.0))
-        told = _(
-            "{broken} samples are no finite numbers (NaN or infinite) and were taken for silence; check what made them"
-        ).format(broken=broken)
+        told = _("{broken} samples are NaN or infinite and were taken for silence; check what made them").format(
+            broken=broken
+        )
         return replace(self, samples=mended, warnings=(*self.warnings, told))
 
     def channel(self, number: int) -> Audio:
@@ -452,6 +452,7 @@ class Cue:
             only whole lines are known, as in a file that was read.
         italics: for every line the ranges of its characters that are set in italics; empty where there are none.
         labelled: the lines themselves show who speaks, so that nothing has to be put before them (finished subtitles).
+        forced: a forced narrative, such as a sign in the picture: shown where subtitles are switched off, too.
     """
 
     span: Span
@@ -461,6 +462,7 @@ class Cue:
     timed: tuple[tuple[TimedText, ...], ...] = ()
     italics: tuple[Ranges, ...] = ()
     labelled: bool = False
+    forced: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,8 +163,7 @@ def _check_turns(item: Recording, turns: Sequence[Turn]) -> list[str]:
         last = max(beyond, key=lambda turn: turn.end)
         found.append(
             _(
-                "{n_beyond} turns end after the sound, the last at {end:.2f} s of {duration:.2f} s; is the "
-                "reference that of another recording?"
+                "{n_beyond} turns end after the sound, the last at {end:.2f} s of {duration:.2f} s; check the reference"
             ).format(n_beyond=len(beyond), end=last.end, duration=item.duration)
         )
     before: dict[str, Turn] = {}
@@ -179,7 +178,7 @@ def _check_turns(item: Recording, turns: Sequence[Turn]) -> list[str]:
         first = overlapping[0]
         found.append(
             _(
-                "{n_overlapping} turns overlap one of their speaker, the first at {start:.2f} s ({speaker}); join them"
+                "{n_overlapping} turns overlap one of their speaker, first at {start:.2f} s ({speaker}); join them"
             ).format(n_overlapping=len(overlapping), start=first.start, speaker=first.speaker)
         )
     return found

@@ -52,11 +52,7 @@ def remarks(transcript: Transcript, *, options: WriteOptions) -> tuple[str, ...]
         return ()
     shown = " ".join(f"{character} (U+{ord(character):04X})" for character in missing[:_LISTED])
     more = _(" and {number} more").format(number=len(missing) - _LISTED) if len(missing) > _LISTED else ""
-    return (
-        _("no installed font has {shown}{more}: PDF shows � instead. To fix this, install a font, such as Noto").format(
-            shown=shown, more=more
-        ),
-    )
+    return (_("no installed font has {shown}{more}; install a font, such as Noto").format(shown=shown, more=more),)
 
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> bytes:

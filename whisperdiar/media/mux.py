@@ -139,8 +139,7 @@ def _warn_of_cut_off(source: str | os.PathLike[str]) -> tuple[str, ...]:
         there, stated = (size / 1e6 for size in sizes)
         return (
             _(
-                "the video is cut off: {there:.1f} of {stated:.1f} MB are there, and the copy ends early; "
-                "copy or download it again"
+                "the video is cut off after {there:.1f} of {stated:.1f} MB, and so is the copy; download it again"
             ).format(there=there, stated=stated),
         )
     return ()

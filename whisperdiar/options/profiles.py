@@ -13,7 +13,7 @@ from whisperdiar.text.messages import _
 
 _TEXTS = {"summary", "source", "based_on"}
 _WORDS = {"speaker_style", "dash"}
-_FLAGS = {"overlap", "word_times", "full_width"}
+_FLAGS = {"overlap", "word_times", "full_width", "dash_first"}
 
 
 def profile_summary(name: str) -> tuple[str, str]:

@@ -43,6 +43,7 @@ class SubtitleRules:
         word_times: whether the cue shows which word is spoken (karaoke), where the format can.
         speaker_style: how viewers see who speaks, unless somebody asks for another way; ``auto``: as the format does.
         dash: what stands before each line of a subtitle of two people: a dash, with a space behind it or without.
+        dash_first: whether it stands before the first of them, too; otherwise before the second alone.
         full_width: whether `max_chars` and `max_cps` count in full-width characters, as East Asian publishers do.
     """
 
@@ -62,6 +63,7 @@ class SubtitleRules:
     word_times: bool = False
     speaker_style: str = "auto"
     dash: str = "- "
+    dash_first: bool = True
     full_width: bool = False
 
     def __post_init__(self) -> None:
@@ -96,6 +98,11 @@ class SubtitleRules:
                 )
             )
         check_numbers(self)
+
+    @property
+    def dashes(self) -> tuple[str, str]:
+        """What stands before the first of two people in a subtitle, and before the second."""
+        return (self.dash if self.dash_first else "", self.dash)
 
     @property
     def max_columns(self) -> int:

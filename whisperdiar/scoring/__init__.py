@@ -249,10 +249,9 @@ def score_document(
     notes: list[str] = []
     if uem is not None and (end := max((span.end for span in uem), default=0.0)) < hypothesis.end - 1.0:
         notify(
-            _(
-                "{source}: {recording} ends at {end:.1f} s, what is scored at {scored:.1f}; what lies behind "
-                "does not count"
-            ).format(source=hypothesis.source, recording=reference.recording, end=hypothesis.end, scored=end)
+            _("{source}: {recording} ends at {end:.1f} s; only {scored:.1f} s are scored").format(
+                source=hypothesis.source, recording=reference.recording, end=hypothesis.end, scored=end
+            )
         )
     if reference.turns is None or (hypothesis.turns is None and hypothesis.utterances is not None):
         side = reference if reference.turns is None else hypothesis
