@@ -275,6 +275,7 @@ def _read_recordings(path: Path, form: str, language: str | None) -> Iterator[Do
                 parts.setdefault(line.split(maxsplit=1)[0], []).append(line)
     if not parts:
         yield Document(_stem(path), source=str(path))
+    found = []
     for name, own in parts.items():
         reader = by_name(form).read
         try:
@@ -283,7 +284,11 @@ def _read_recordings(path: Path, form: str, language: str | None) -> Iterator[Do
         except FormatError as error:
             where = f"{path}, recording {name}" if len(parts) > 1 else str(path)
             raise FormatError(f"{where}: {error}") from error
-        yield replace(document_of(transcript, source=str(path)), recording=name, language=language, named=True)
+        document = document_of(transcript, source=str(path))
+        found.append(replace(document, recording=name, language=language, named=True))
+    # Where words are said of some recordings, of another none are heard; that is no lack of words.
+    worded = any(own.utterances for own in found)
+    yield from (replace(own, utterances=()) if worded and own.utterances is None else own for own in found)
 
 
 def _stem(path: Path) -> str:
