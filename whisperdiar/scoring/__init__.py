@@ -169,6 +169,8 @@ def score(
     pairs, missing = match_recordings(known, heard, about=given)
     if missing:
         notify(f"{given[1]}: it lacks {_list_names(missing)} of the reference; they count as missed")
+    if silent := [own.recording for own, other in pairs if not other.turns and not other.utterances]:
+        notify(f"{given[1]}: it holds nothing of {_list_names(silent)}; all that is said there counts as missed")
     if len(known) > 1 and (more := [other for other in heard if other not in known]):
         notify(f"{given[1]}: the reference lacks {_list_names(more)}; they are not scored")
     found: list[RecordingScore] = []

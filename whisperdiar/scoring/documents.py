@@ -131,8 +131,9 @@ def detect_format(path: Path) -> str | None:
     form = _format_by_name(path)
     if form != "json":
         return form
+    text = read_text(path)
     try:
-        data = json.loads(read_text(path))
+        data = json.loads(text)
     except ValueError as error:
         raise FormatError(f"{path}: this is no JSON ({error}); is it the right file?") from error
     if isinstance(data, list):
@@ -250,8 +251,9 @@ def _read_file(path: Path, language: str | None, notify: Notify) -> Iterator[Doc
 
 
 def _read_turns(path: Path) -> Iterator[Document]:
+    text = read_text(path)
     try:
-        every = rttm.loads_all(read_text(path), tolerance=rttm.TOLERANT)
+        every = rttm.loads_all(text, tolerance=rttm.TOLERANT)
     except FormatError as error:
         raise FormatError(f"{path}: {error}") from error
     if not every:
