@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from whisperdiar.contracts import Progress, no_progress
-from whisperdiar.errors import BackendMissing, FormatError
+from whisperdiar.errors import BackendMissing, FormatError, describe_error
 from whisperdiar.formats import decode, read_cues
 from whisperdiar.options import ScoreOptions, WriteOptions
 from whisperdiar.scoring.documents import (
@@ -38,7 +38,9 @@ from whisperdiar.scoring.inspection import (
 )
 from whisperdiar.scoring.manifests import is_manifest, read_audio_paths, read_reference, read_references
 from whisperdiar.scoring.measures import (
+    FEWEST_TO_TELL,
     MEASURES,
+    SIGNIFICANCE,
     Difference,
     Measure,
     Rate,
@@ -70,8 +72,10 @@ from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span
 
 __all__ = [
+    "FEWEST_TO_TELL",
     "MEASURES",
     "NOBODY",
+    "SIGNIFICANCE",
     "Difference",
     "Document",
     "Errors",
@@ -300,7 +304,7 @@ def _score_words(
             try:
                 components[measure] = asdict(speaker_errors(said, heard, collar=collar, measure=measure))  # type: ignore[arg-type]
             except (RuntimeError, ValueError) as error:  # too many speakers, times that MeetEval refuses
-                left_out[measure] = f"MeetEval refuses {reference.recording}: {' '.join(str(error).split())[:200]}"
+                left_out[measure] = f"MeetEval refuses {reference.recording}: {describe_error(error)}"
     if "ORC-WER" in components and not is_orc_exact(said, heard):
         notes.append("ORC-WER by MeetEval's greedy algorithm, as the exact one would take too long")
     return chosen
