@@ -178,6 +178,12 @@ def score(
                 given=given[1], names=_list_names(missing)
             )
         )
+    if silent := [own.recording for own, other in pairs if not other.turns and not other.utterances]:
+        notify(
+            _("{given}: it holds nothing of {names}; all that is said there counts as missed").format(
+                given=given[1], names=_list_names(silent)
+            )
+        )
     if len(known) > 1 and (more := [other for other in heard if other not in known]):
         notify(
             _("{given}: the reference lacks {names}; they are not scored").format(

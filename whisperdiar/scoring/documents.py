@@ -134,8 +134,9 @@ def detect_format(path: Path) -> str | None:
     form = _format_by_name(path)
     if form != "json":
         return form
+    text = read_text(path)
     try:
-        data = json.loads(read_text(path))
+        data = json.loads(text)
     except ValueError as error:
         raise FormatError(
             _("{path}: this is no JSON ({error}); is it the right file?").format(path=path, error=error)
@@ -263,8 +264,9 @@ def _read_file(path: Path, language: str | None, notify: Notify) -> Iterator[Doc
 
 
 def _read_turns(path: Path) -> Iterator[Document]:
+    text = read_text(path)
     try:
-        every = rttm.loads_all(read_text(path), tolerance=rttm.TOLERANT)
+        every = rttm.loads_all(text, tolerance=rttm.TOLERANT)
     except FormatError as error:
         raise FormatError(f"{path}: {error}") from error
     if not every:
@@ -288,6 +290,7 @@ def _read_recordings(path: Path, form: str, language: str | None) -> Iterator[Do
                 parts.setdefault(line.split(maxsplit=1)[0], []).append(line)
     if not parts:
         yield Document(_stem(path), source=str(path))
+    found = []
     for name, own in parts.items():
         reader = by_name(form).read
         try:
@@ -296,7 +299,11 @@ def _read_recordings(path: Path, form: str, language: str | None) -> Iterator[Do
         except FormatError as error:
             where = _("{path}, recording {name}").format(path=path, name=name) if len(parts) > 1 else str(path)
             raise FormatError(f"{where}: {error}") from error
-        yield replace(document_of(transcript, source=str(path)), recording=name, language=language, named=True)
+        document = document_of(transcript, source=str(path))
+        found.append(replace(document, recording=name, language=language, named=True))
+    # Where words are said of some recordings, of another none are heard; that is no lack of words.
+    worded = any(own.utterances for own in found)
+    yield from (replace(own, utterances=()) if worded and own.utterances is None else own for own in found)
 
 
 def _stem(path: Path) -> str:
