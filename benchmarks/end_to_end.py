@@ -6,7 +6,8 @@
                                     [--cache FOLDER] [--json FILE] [--write docs/accuracy.md]
 
 CORPUS is a folder with a manifest.json whose ``recordings`` name a file, a kind, a language and references: ``stm`` or
-``txt`` for what is said, ``rttm`` with ``uem`` for who speaks when. Prints for every recording, every kind and for all:
+``txt`` for what is said, ``rttm`` with ``uem`` for who speaks when; those without any are left out. Prints for every
+recording, every kind and for all:
 
     WER     errors in the words, speakers apart: the utterances of the reference in the order of their starts (jiwer)
     cpWER   errors in the words of each speaker, under the best assignment of labels to speakers (MeetEval)
@@ -49,6 +50,7 @@ from alignment_rules import RULES
 from asr_ways import BATCHED_VAD, OURS, SEQUENTIAL, SEQUENTIAL_VAD, Contest
 from asr_ways import Word as PlainWord
 
+from benchmarks.accuracy_page import write_between
 from benchmarks.other_diarizers import NAMES as SYSTEM_NAMES
 from benchmarks.other_diarizers import NotInstalled, System, Variant, systems
 from benchmarks.references import Recording, recordings
@@ -350,9 +352,16 @@ def table(head: str, columns: Iterable[str], rows: Iterable[tuple[str, Iterable[
 
 
 def markdown(setup: str, kinds: dict[str, Figures], total: Figures) -> str:
-    """The whole way by kind of recording, the words beside those of faster-whisper, speakers beside those of others."""
+    """The whole way by kind of recording, and the comparisons."""
     groups = {**kinds, "**all, pooled**": total}
     lines = [setup, *table("", COLUMNS, ((kind, cells(own)) for kind, own in groups.items()))]
+    return "\n".join([*lines, "", comparisons(kinds, total)]).rstrip()
+
+
+def comparisons(kinds: dict[str, Figures], total: Figures) -> str:
+    """The words beside those of faster-whisper, speakers beside those of others; empty where nothing is compared."""
+    groups = {**kinds, "**all, pooled**": total}
+    lines: list[str] = []
     if len(total.ways) > 1:
         columns = ("WER", "substituted", "left out", "put in", "s", "× real", "processor s")
         lines += table("words", columns, ((WAY_NAMES[way], way_cells(total, way)) for way in total.ways))
@@ -371,7 +380,7 @@ def markdown(setup: str, kinds: dict[str, Figures], total: Figures) -> str:
             for name in total.rules
         )
         lines += table("cpWER with our words and turns, joined by", groups, rows)
-    return "\n".join(lines)
+    return "\n".join(lines).strip()
 
 
 def counts_table(found: Iterable[tuple[Recording, Figures]]) -> list[str]:
@@ -418,19 +427,6 @@ def system_cells(own: Figures) -> list[str]:
     return [values[column] for column in SYSTEM_COLUMNS]
 
 
-def written_into(page: str, tables: str, *, begin: str = BEGIN, end: str = END) -> str:
-    """The page with what stands between two marks replaced.
-
-    Raises:
-        ValueError: it does not have both marks, in this order.
-    """
-    before, first, rest = page.partition(begin)
-    _, last, after = rest.partition(end)
-    if not first or not last:
-        raise ValueError(f"the page has no lines {begin} and {end} to write between")
-    return f"{before}{begin}\n\n{tables}\n\n{end}{after}"
-
-
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpus", type=Path)
@@ -465,7 +461,7 @@ def options() -> argparse.Namespace:
     )
     parser.add_argument("--cache", type=Path, metavar="FOLDER", help="keep recognised words there for the next run")
     parser.add_argument("--json", type=Path, metavar="FILE", help="every count of every recording")
-    parser.add_argument("--write", type=Path, metavar="PAGE", help="write the tables between the marks of a page")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="write the comparisons between the marks of a page")
     chosen = parser.parse_args()
     unknown = [way for way in chosen.ways if way not in PLAIN_WAYS]
     if unknown:
@@ -593,7 +589,8 @@ def main() -> int:
             counts = {"setup": setup_of(chosen), "all": asdict(total), "recordings": rows}
             write_text(chosen.json, json.dumps(counts, indent=1, ensure_ascii=False))
         if chosen.write is not None:
-            write_text(chosen.write, written_into(chosen.write.read_text("utf-8"), tables))
+            page = chosen.write.read_text("utf-8")
+            write_text(chosen.write, write_between(page, comparisons(kinds, total), BEGIN, END))
     return 0 if found else 1
 
 

@@ -17,11 +17,12 @@ from whisperdiar.errors import (
     InvalidOption,
     ModelUnavailable,
     UnsupportedRequest,
+    describe_error,
 )
 from whisperdiar.frameworks.installation import missing_packages
 from whisperdiar.frameworks.torch import reinstall_command
 from whisperdiar.options import ONLY_AT_HAND, AlignmentOptions, Runtime, check_device
-from whisperdiar.pipeline import STAGE_WORDS, Fallback, Pipeline, describe_error, wants_words
+from whisperdiar.pipeline import STAGE_WORDS, Fallback, Pipeline, wants_words
 from whisperdiar.registry import BackendClass, Stage, load, preferred, settings_from_text
 from whisperdiar.system.callbacks import guard_callbacks
 from whisperdiar.system.machine import raise_out_of_memory, usable_cores
@@ -144,9 +145,7 @@ def _select(
             raise
         except Exception as error:  # a new release of a library may fail in any way: the next backend can still run
             broken = BackendBroken(
-                _("{name} is installed and cannot be used ({name_2}: {error})").format(
-                    name=name, name_2=type(error).__name__, error=describe_error(error)
-                ),
+                _("{name} is installed and cannot be used ({error})").format(name=name, error=describe_error(error)),
                 remedy=reinstall_command() if backend_class.info.extra else None,
             )
             broken.__cause__ = error

@@ -149,14 +149,16 @@ def write(
     options = options or WriteOptions()
     if inline_media and media is None:
         raise InvalidOption(_("inline_media: say which recording with media="))
-    if media is not None:
-        options = LinkedMedia(Path(media), inline_media).options_for(chosen.name, Path(path), options)
+    linked = None if media is None else LinkedMedia(Path(media), inline_media)
+    if linked is not None:
+        options = linked.options_for(chosen.name, Path(path), options)
     made = chosen.dumps(transcript, options=options)
     if isinstance(made, bytes):
         write_bytes(path, made)
     else:
         write_text(path, made)
-    for remark in () if chosen.remarks is None else chosen.remarks(transcript, options=options):
+    remarks = () if chosen.remarks is None else chosen.remarks(transcript, options=options)
+    for remark in remarks if linked is None else (*remarks, *linked.remarks(chosen.name, Path(path))):
         notify(f"{path}: {remark}")
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from whisperdiar.text.clock import format_hours, format_minutes
-from whisperdiar.text.counts import count
+from whisperdiar.text.counts import count_speakers, count_words
+from whisperdiar.text.messages import to_english
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span, Word, merge_spans, total_duration
 
@@ -75,7 +76,7 @@ def explain_empty(transcript: Transcript) -> str:
     if not speech:
         return "the result is empty: there is no speech in it"
     n_words = len(transcript.words)
-    found = "no words" if not n_words else f"{count(n_words, 'word')} only"
+    found = "no words" if not n_words else f"{count_words(n_words)} only"
     return f"the result is empty: {found} in {speech:.0f} s of speech"
 
 
@@ -103,7 +104,7 @@ def report_rows(transcript: Transcript) -> list[dict[str, Any]]:
     """
     name = transcript.recording_id
     rows: list[dict[str, Any]] = [
-        {"recording": name, "start": None, "end": None, "kind": kind, "reason": text, "text": ""}
+        {"recording": name, "start": None, "end": None, "kind": kind, "reason": to_english(text), "text": ""}
         for kind, key in (("warning", "warnings"), ("note", "notes"))
         for text in transcript.provenance.get(key, ())
     ]
@@ -113,7 +114,7 @@ def report_rows(transcript: Transcript) -> list[dict[str, Any]]:
             "start": round(item.span.start, 3),
             "end": round(item.span.end, 3),
             "kind": item.kind,
-            "reason": item.reason,
+            "reason": to_english(item.reason),
             "text": item.text,
         }
         for item in list_left_out(transcript)
@@ -173,8 +174,8 @@ def summarise(
     missing = summarise_left_out(transcript)
     n_speakers, n_words = len(transcript.speakers), len(transcript.words)
     return (
-        f"{transcript.recording_id}: {format_hours(round(length))} of sound, {count(n_speakers, 'speaker')}, "
-        f"{count(n_words, 'word')}{language}\n"
+        f"{transcript.recording_id}: {format_hours(round(length))} of sound, {count_speakers(n_speakers)}, "
+        f"{count_words(n_words)}{language}\n"
         f"  {elapsed:.1f} s{times}, real-time factor {factor:.2f}"
         + (f"\n  {missing}" if missing else "")
         + (f"\n  wrote {', '.join(map(str, written))}" if written else "")

@@ -196,7 +196,8 @@ class OutputResult:
         target: the output.
         error: why it was not written; None where it was.
         content: what it was to hold, where that could be made.
-        remarks: what the format cannot show of the transcript, such as characters without a font.
+        remarks: what the format cannot show of the transcript, such as characters without a font, and what is still to
+            be done by hand.
     """
 
     target: Target
@@ -231,6 +232,8 @@ def write_outputs(
             own = options if media is None else media.options_for(target.format.name, place, options)
             made = target.format.dumps(transcript, options=own)
             remarks = () if target.format.remarks is None else target.format.remarks(transcript, options=own)
+            if media is not None:
+                remarks = (*remarks, *media.remarks(target.format.name, place))
             _write(target, made, write_stream)
         except Exception as error:  # the other outputs are still to be written
             yield OutputResult(target, error, made)

@@ -31,7 +31,7 @@ from whisperdiar.contracts import (
     record_of,
     threads_of,
 )
-from whisperdiar.errors import DiarizationFailed, Interrupted
+from whisperdiar.errors import DiarizationFailed, Interrupted, describe_error
 from whisperdiar.joining import Origin, join
 from whisperdiar.media.mixing import weight_channels
 from whisperdiar.options import AlignmentOptions, SegmentationOptions
@@ -410,11 +410,6 @@ def _run_stage(stage: str, progress: Progress, work: Callable[[Progress], Result
             result = work(heard)
         heard(stage, 1.0)
         return result
-
-
-def describe_error(error: BaseException) -> str:
-    """What an error says, on one line; its type where it says nothing."""
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def list_versions() -> dict[str, str]:

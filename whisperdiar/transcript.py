@@ -17,6 +17,7 @@ from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.system.files import read_text, write_text
 from whisperdiar.text.json import read as read_json
 from whisperdiar.text.json import write as write_json
+from whisperdiar.text.messages import make_english, to_english
 from whisperdiar.types import Cue, Dropped, Span, Turn, Word
 
 SCHEMA_VERSION = 1
@@ -217,9 +218,11 @@ class Transcript:
             "speakers": [{"id": item.id, "name": item.name} for item in self.speakers],
             "segments": [_segment_dict(segment) for segment in self.segments],
             "turns": [_turn_dict(turn) for turn in self.turns],
-            "dropped": [{**_span_dict(item.span), "text": item.text, "reason": item.reason} for item in self.dropped],
+            "dropped": [
+                {**_span_dict(item.span), "text": item.text, "reason": to_english(item.reason)} for item in self.dropped
+            ],
             "uncertain": [_uncertain_dict(item) for item in self.uncertain],
-            "provenance": dict(self.provenance),
+            "provenance": make_english(self.provenance),
         }
 
     @classmethod

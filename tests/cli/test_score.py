@@ -134,6 +134,44 @@ def test_a_manifest_is_a_reference_and_knows_where_the_sound_ends(cli: Cli, tmp_
     }
 
 
+def test_a_report_links_the_sound_that_is_named_or_that_the_manifest_names(cli: Cli, tmp_path: Path) -> None:
+    write_turns(tmp_path / "ref.rttm", ("a", 0.0, 4.0, "anna"), ("b", 1.0, 3.0, "anna"))
+    write_turns(tmp_path / "hyp.rttm", ("a", 0.0, 4.0, "s1"), ("b", 1.0, 1.0, "s1"))
+    for name in ("sounds/a.wav", "sounds/notes.txt", "other/a #1.flac"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"RIFF")
+    items = [{"id": name, "audio": f"sounds/{name}.wav", "turns": "ref.rttm", "duration": 4.0} for name in "ab"]
+    (tmp_path / "m.jsonl").write_text("".join(json.dumps(item) + "\n" for item in items), "utf-8")
+    (tmp_path / "pages").mkdir()
+
+    def link(*arguments: str) -> dict[str, str | None]:
+        done = cli("score", *arguments, "hyp.rttm", "-o", "pages/report.html", "--overwrite")
+        assert done.code == 0
+        page = (tmp_path / "pages/report.html").read_text("utf-8")
+        data = json.loads(page.partition('id="data">')[2].partition("</script>")[0])
+        return {item["name"]: item["media"] for item in data["recordings"]}
+
+    assert link("m.jsonl") == {"a": "../sounds/a.wav", "b": None}
+    assert link("ref.rttm") == {"a": None, "b": None}
+    assert link("--media", "sounds", "ref.rttm") == {"a": "../sounds/a.wav", "b": None}
+    write_turns(tmp_path / "ref.rttm", ("a", 0.0, 4.0, "anna"))
+    assert link("--media", "other/a #1.flac", "ref.rttm") == {"a": "../other/a%20%231.flac"}
+
+
+def test_progress_is_told_as_json(cli: Cli, tmp_path: Path) -> None:
+    for number in range(3):
+        for side in ("ref", "one", "two"):
+            write_turns(tmp_path / f"{side}/r{number}.rttm", (f"r{number}", 0.0, 4.0, "anna"))
+    done = cli("score", "ref", "one", "two", "--progress", "json")
+    events = [json.loads(line) for line in done.err.splitlines()]
+    assert {(event["event"], event["stage"]) for event in events} == {("progress", "score")}
+    fractions = [event["fraction"] for event in events]
+    assert fractions == sorted(fractions)
+    assert (fractions[0], fractions[-1]) == (0.0, 1.0)
+    assert len(set(fractions)) > 8
+    assert cli("score", "ref", "one", "two").err == ""
+
+
 @pytest.mark.parametrize(
     ("files", "arguments", "code", "told"),
     [
@@ -158,7 +196,19 @@ def test_a_manifest_is_a_reference_and_knows_where_the_sound_ends(cli: Cli, tmp_
         ({"ref.stm": STM, "hyp.json": "{"}, (), 1, "no JSON"),
         ({"ref.stm": STM, "hyp.stm": HEARD}, ("--collar", "-1"), 2, "cannot be negative"),
         ({"ref.stm": STM, "hyp.stm": HEARD}, ("--uem", "no.uem"), 2, "there is no such file"),
-        ({"ref.stm": STM, "hyp.stm": HEARD}, ("-o", "out.txt"), 2, ".json, .csv"),
+        ({"ref.stm": STM, "hyp.stm": HEARD}, ("-o", "out.txt"), 2, ".json, .csv, .html"),
+        ({"ref.stm": STM, "hyp.stm": HEARD}, ("--media", "a.wav"), 2, "-o report.html"),
+        ({"ref.stm": STM, "hyp.stm": HEARD}, ("-o", "r.html", "--media", "no.wav"), 1, "there is no such file"),
+        (
+            {
+                "ref.stm": STM + STM.replace("talk", "walk"),
+                "hyp.stm": HEARD + HEARD.replace("talk", "walk"),
+                "x.wav": "",
+            },
+            ("-o", "r.html", "--media", "x.wav"),
+            2,
+            "no file has the name of a recording, such as talk",
+        ),
         ({"ref.stm": STM, "hyp.stm": HEARD}, ("hyp.stm",), 2, "given twice"),
         ({"ref.stm": STM, "hyp.stm": HEARD}, ("--language", "Klingon"), 2, "Klingon"),
         ({"ref.jsonl": '{"id": "a", "audio": "a.wav"}', "hyp.stm": HEARD}, (), 1, "no recording has a reference"),

@@ -33,7 +33,7 @@ from whisperdiar.errors import (
 )
 from whisperdiar.options import Runtime
 from whisperdiar.options.nemotron import NEMOTRON_MODES, NemotronSettings
-from whisperdiar.options.sortformer import Streaming
+from whisperdiar.options.speaker_activity import Streaming
 from whisperdiar.types import ANY_SPEAKERS
 
 pytest.importorskip(

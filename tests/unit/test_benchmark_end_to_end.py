@@ -305,17 +305,17 @@ def test_a_clock_adds_up_what_stages_take(bench: Any) -> None:
 
 def test_a_page_keeps_all_but_what_stands_between_the_marks(bench: Any) -> None:
     page = f"# Title\n\n{bench.BEGIN}\nold\n{bench.END}\n\nThe rest.\n"
-    once = bench.written_into(page, "| new |")
+    once = bench.write_between(page, "| new |", bench.BEGIN, bench.END)
     assert once == f"# Title\n\n{bench.BEGIN}\n\n| new |\n\n{bench.END}\n\nThe rest.\n"
-    assert bench.written_into(once, "| new |") == once
+    assert bench.write_between(once, "| new |", bench.BEGIN, bench.END) == once
     for broken in ("# Title\n", f"{bench.END}\n{bench.BEGIN}\n"):
         with pytest.raises(ValueError, match="has no lines"):
-            bench.written_into(broken, "| new |")
+            bench.write_between(broken, "| new |", bench.BEGIN, bench.END)
 
 
 def test_the_page_of_accuracy_can_be_written_into(bench: Any) -> None:
     page = (BENCHMARKS.parent / "docs" / "accuracy.md").read_text("utf-8")
-    assert "| new |" in bench.written_into(page, "| new |")
+    assert "| new |" in bench.write_between(page, "| new |", bench.BEGIN, bench.END)
 
 
 def test_settings_show_no_place_on_this_machine(bench: Any) -> None:

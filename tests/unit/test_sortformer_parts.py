@@ -14,7 +14,7 @@ from whisperdiar import Diarization, Span, SpeakerCount
 from whisperdiar.diarization._shared.activity_turns import Frames, refuse_too_many, to_turns
 from whisperdiar.diarization.sortformer.windows import WindowJoiner, match, plan, window_seconds
 from whisperdiar.errors import UnsupportedRequest
-from whisperdiar.options.sortformer import PostProcessing
+from whisperdiar.options.speaker_activity import PostProcessing
 from whisperdiar.types import ANY_SPEAKERS
 
 Matrix = NDArray[np.float32]

@@ -22,7 +22,7 @@ from whisperdiar.subtitles.checking import check as check_cues
 from whisperdiar.subtitles.unavoidable_violations import separate_unavoidable
 from whisperdiar.system.files import read_bytes
 from whisperdiar.text.clock import format_clock
-from whisperdiar.text.counts import count
+from whisperdiar.text.counts import count_cues, count_violations
 from whisperdiar.text.language_identification import identify_language
 from whisperdiar.text.languages import language_code
 from whisperdiar.text.messages import _
@@ -118,7 +118,7 @@ def _format_report(name: str, found: Report, *, judged: bool) -> str:
     )
     if found.violations:
         lines.append(
-            f"{count(len(found.violations), 'violation')} of {found.profile} in {count(broken, 'cue')} "
+            f"{count_violations(len(found.violations))} of {found.profile} in {count_cues(broken)} "
             f"({found.per_100:.1f} of 100): {_format_counts(found.by_rule)}"
         )
     else:
@@ -134,9 +134,15 @@ def _format_counts(counts: Mapping[str, int]) -> str:
 
 
 def _format_violation(item: Violation) -> str:
-    bound = "at least" if item.rule in ("too-short", "no-duration", "gap", "empty", "shot-change") else "at most"
-    other = f", beside cue {item.other}" if item.other is not None else ""
-    start = format_clock(round(item.span.start * 1000), ".")
-    return (
-        f"cue {item.cue}, {start}: {item.rule}: {item.value:.4g}, {bound} {item.limit:.4g} ({RULES[item.rule]}{other})"
+    floor = item.rule in ("too-short", "no-duration", "gap", "empty", "shot-change")
+    bound = _("at least {limit:.4g}") if floor else _("at most {limit:.4g}")
+    other = _(", beside cue {index}").format(index=item.other) if item.other is not None else ""
+    return _("cue {index}, {start}: {rule}: {value:.4g}, {bound} ({meaning}{other})").format(
+        index=item.cue,
+        start=format_clock(round(item.span.start * 1000), "."),
+        rule=item.rule,
+        value=item.value,
+        bound=bound.format(limit=item.limit),
+        meaning=_(RULES[item.rule]),
+        other=other,
     )

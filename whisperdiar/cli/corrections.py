@@ -9,7 +9,7 @@ from whisperdiar.cli.console import Console
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.formats import json
 from whisperdiar.system.files import read_text
-from whisperdiar.text.counts import count
+from whisperdiar.text.counts import count_corrections
 from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 
@@ -47,7 +47,7 @@ def keep_corrections(
         return transcript
     done = editing.keep_corrections(edited, transcript, start=start)
     console.info(
-        f"{transcript.recording_id}: {count(done.corrections, 'correction')} kept"
+        f"{transcript.recording_id}: {count_corrections(done.corrections)} kept"
         + (f", {len(done.notes)} not" if done.notes else "")
     )
     return done.transcript

@@ -30,7 +30,7 @@ from whisperdiar.outcome import explain_empty, is_empty
 from whisperdiar.pipeline import DIARIZATION_FAILED, Pipeline, list_versions, wants_channels
 from whisperdiar.segmentation import segments
 from whisperdiar.system.files import read_text
-from whisperdiar.text.counts import count
+from whisperdiar.text.counts import count_speakers, count_turns
 from whisperdiar.text.messages import _
 from whisperdiar.transcript import Speaker, Transcript
 from whisperdiar.types import ANY_SPEAKERS, Audio, BackendRecord, Diarization, Span, Turn
@@ -166,8 +166,8 @@ def diarize(
             console.warn(f"{recording}: {warning}")
         code = write_targets(transcript, targets, WriteOptions(), console, media=LinkedMedia(recording)).code or code
         console.info(
-            f"{audio.recording_id}: {count(len(transcript.speakers), 'speaker')}, "
-            f"{count(len(transcript.turns), 'turn')}{_list_written(targets)}"
+            f"{audio.recording_id}: {count_speakers(len(transcript.speakers))}, "
+            f"{count_turns(len(transcript.turns))}{_list_written(targets)}"
         )
         if is_empty(transcript):
             console.error(f"{recording}: {explain_empty(transcript)}")

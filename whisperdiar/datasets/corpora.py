@@ -27,6 +27,7 @@ AUDIO_SUFFIXES = (
 )
 _WORD_SUFFIXES = (".stm", ".ctm", ".seglst.json", ".txt")
 _SPLITS = ("train", "dev", "test", "eval")
+_CALLHOME_LANGUAGES = {"eng": "en", "deu": "de", "spa": "es", "jpn": "ja", "zho": "zh", "ara": "ar"}
 _JOIN_S = 0.0
 """AMI's words follow each other without a gap inside an utterance: in only_words any pause ends a turn."""
 MICROPHONES = {"headset-mix": ("Mix-Headset",), "distant": ("Array1-01",), "lapel-mix": ("Mix-Lapel",)}
@@ -213,12 +214,13 @@ def _read_ami(folder: Path, references: Path, microphone: str, reference: str) -
         turns: list[Turn] = []
         for agent, path in agents.items():
             speaker = names.get((meeting, agent), f"{meeting}_{agent}")
-            words = transcriptions.read_nxt_words(path, vocal_sounds=reference == "words_and_vocal_sounds")
+            elements = transcriptions.read_nxt(path)
+            words = transcriptions.list_words(elements, vocal_sounds=reference == "words_and_vocal_sounds")
             beside = segments_of.get(path.name.replace(".words.", ".segments."))
-            own = [] if beside is None else transcriptions.read_nxt_segments(beside, words, speaker)
-            stretches = transcriptions.merge_words(list(words.values()), gap=_JOIN_S)
+            own = [] if beside is None else transcriptions.read_nxt_segments(beside, elements, speaker)
+            stretches = transcriptions.merge_words(words, gap=_JOIN_S)
             if not own:  # nobody cut the words into segments: where somebody pauses, they are cut
-                spoken = [word for word in words.values() if word.text]
+                spoken = [word for word in words if word.text]
                 cuts = transcriptions.merge_words(spoken, gap=0.5)
                 own = [
                     Segment(tuple(word for word in spoken if cut.start <= word.start < cut.end), speaker)
@@ -259,13 +261,16 @@ def _read_callhome(folder: Path, references: Path) -> list[Recording]:
             texts.setdefault(path.stem, []).append(path)
     for item in _read_folder(folder, "callhome"):
         segments: list[Segment] = []
+        language = None
         for path in texts.get(item.audio.stem, ()):
             segments = (
                 transcriptions.read_chat(path) if path.suffix.lower() == ".cha" else transcriptions.read_ldc(path)
             )
             if segments:
+                code = transcriptions.read_chat_language(path) if path.suffix.lower() == ".cha" else None
+                language = _CALLHOME_LANGUAGES.get(code or "")
                 break
-        own = replace(item, kind="telephone", words=None)
+        own = replace(item, kind="telephone", words=None, language=language)
         if segments:
             made = write_references(item.id, segments, references)
             own = replace(own, turns=item.turns or made.turns, words=made.words, extra=made.extra)
@@ -280,9 +285,9 @@ def _read_icsi(folder: Path, references: Path) -> list[Recording]:
             meetings[path.stem] = transcriptions.read_mrt(path)
     for path in sorted(folder.rglob("*.words.xml")):
         meeting, agent = path.name.split(".")[:2]
-        words = transcriptions.read_nxt_words(path)
+        elements = transcriptions.read_nxt(path)
         for beside in folder.rglob(f"{meeting}.{agent}.segs.xml"):
-            own = transcriptions.read_nxt_segments(beside, words, f"{meeting}_{agent}")
+            own = transcriptions.read_nxt_segments(beside, elements, f"{meeting}_{agent}")
             meetings.setdefault(meeting, []).extend(own)
     every = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in AUDIO_SUFFIXES]
     found = []

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from whisperdiar.errors import FormatError
-from whisperdiar.formats import rttm
+from whisperdiar.formats import rttm, uem
 from whisperdiar.system.files import read_text, write_text
 from whisperdiar.text import json
 from whisperdiar.types import Diarization, Span
@@ -159,20 +159,10 @@ def parse_uem(text: str, path: str | os.PathLike[str] = "UEM") -> dict[str, tupl
     Raises:
         FormatError: a line that cannot be read; with its number and text.
     """
-    found: dict[str, list[Span]] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip() or line.lstrip().startswith((";;", "#")):
-            continue
-        parts = line.split()
-        try:
-            recording, start, end = parts[0], float(parts[2]), float(parts[3])
-            if not (len(parts) == 4 and 0 <= start <= end < math.inf):
-                raise ValueError
-        except (IndexError, ValueError) as error:
-            raise FormatError(
-                f"{path}: line {number}: {_shorten(line)!r}: expected recording, channel, start and end in seconds"
-            ) from error
-        found.setdefault(recording, []).append(Span(start, end))
+    try:
+        found = uem.loads_all(text)
+    except FormatError as error:
+        raise FormatError(_about(Path(path), error)) from error
     return {key: tuple(sorted(spans)) for key, spans in found.items()}
 
 

@@ -16,6 +16,7 @@ from whisperdiar.formats._writing.document import LAYOUTS, Document, Layout, Pas
 from whisperdiar.formats._writing.paper import FONT, GREY, INK, PDF_REMEDY, keep_quiet, load_fpdf, new_writer
 from whisperdiar.options import WriteOptions
 from whisperdiar.text.fonts import characters, choose_fonts, is_drawn
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 
 name = "pdf"
@@ -38,7 +39,10 @@ def check() -> None:
     """Raises BackendMissing where a package is not installed or there is no font: better before hours than after."""
     load_fpdf()
     if not choose_fonts(())[0]:
-        raise BackendMissing(f"PDF needs a font, and none is installed; run: {PDF_REMEDY}", remedy=PDF_REMEDY)
+        raise BackendMissing(
+            _("PDF needs a font, and none is installed; run: {pdf_remedy}").format(pdf_remedy=PDF_REMEDY),
+            remedy=PDF_REMEDY,
+        )
 
 
 def remarks(transcript: Transcript, *, options: WriteOptions) -> tuple[str, ...]:
@@ -47,8 +51,12 @@ def remarks(transcript: Transcript, *, options: WriteOptions) -> tuple[str, ...]
     if not missing:
         return ()
     shown = " ".join(f"{character} (U+{ord(character):04X})" for character in missing[:_LISTED])
-    more = f" and {len(missing) - _LISTED} more" if len(missing) > _LISTED else ""
-    return (f"no installed font has {shown}{more}: PDF shows � instead. To fix this, install a font, such as Noto",)
+    more = _(" and {number} more").format(number=len(missing) - _LISTED) if len(missing) > _LISTED else ""
+    return (
+        _("no installed font has {shown}{more}: PDF shows � instead. To fix this, install a font, such as Noto").format(
+            shown=shown, more=more
+        ),
+    )
 
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> bytes:

@@ -15,6 +15,7 @@ from whisperdiar.formats._reading.utterances import ParsedUtterance, split_words
 from whisperdiar.formats._text import number_lines, one_line, refuse_line, to_milliseconds
 from whisperdiar.options import WriteOptions
 from whisperdiar.text.clock import format_clock
+from whisperdiar.text.messages import _, mark
 from whisperdiar.transcript import Segment, Transcript, speaker_names
 
 name = "txt"
@@ -25,7 +26,7 @@ needs = "words"
 _TIME = re.compile(r"\[(?:(\d{1,6}):)?(\d{1,2}):(\d{1,2}(?:[.,]\d{1,3})?)\]\s*")
 _PER_WORD_S = 0.4
 """Seconds of a word in the middle of a conversation: 150 words a minute."""
-_ENDS = "a text says no ends of paragraphs; they and the times of words are estimated by the number of words"
+_ENDS = mark("a text says no ends of paragraphs; they and the times of words are estimated by the number of words")
 
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
@@ -81,14 +82,20 @@ def read(text: str) -> Transcript:
             refuse_line(
                 number,
                 line,
-                "no time such as [00:01:02], so nobody knows when this is said; transcribe the recording, and correct "
-                "its words with `whisperdiar edit`, whose texts go to `whisperdiar apply`",
+                _(
+                    "no time such as [00:01:02], so nobody knows when this is said; transcribe the recording, "
+                    "and correct its words with `whisperdiar edit`, whose texts go to `whisperdiar apply`"
+                ),
             )
-    starts = sorted({start for _, start, _ in rows})
+    starts = sorted({start for _number, start, _parts in rows})
     later = dict(pairwise(starts))
     heard = []
     for number, start, parts in rows:
         name, said = split_label(one_line(" ".join(parts)))
         end = start + max(1, len(split_words(said))) * _PER_WORD_S
-        heard.append(ParsedUtterance(start, min(end, later.get(start, end)), name, said, (), f"line {number}"))
-    return transcript_of(heard, notes=(_ENDS,) if heard else ())
+        heard.append(
+            ParsedUtterance(
+                start, min(end, later.get(start, end)), name, said, (), _("line {number}").format(number=number)
+            )
+        )
+    return transcript_of(heard, notes=(_(_ENDS),) if heard else ())

@@ -30,7 +30,7 @@ MINUTES_SHARE = 0.25
 MUXED_FORMATS = ("srt", "vtt", "ass")
 """Of a subtitle track in Matroska, the default first."""
 
-NORMALISERS = ("auto", "whisper-english", "whisper-basic", "multilingual", "russian", "none")
+NORMALISERS = ("auto", "whisper", "whisper-english", "whisper-basic", "multilingual", "russian", "none")
 """Of texts that are compared with a reference, the default first."""
 
 PLOT_KINDS = ("timeline", "talk", "answers", "all")

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from whisperdiar.errors import InvalidOption
-from whisperdiar.options._ranges import check_numbers
+from whisperdiar.options._ranges import check_choice, check_numbers
 from whisperdiar.options.command_line import NORMALISERS
 from whisperdiar.text.messages import _
 
-NormaliserName = Literal["auto", "whisper-english", "whisper-basic", "multilingual", "russian", "none"]
+NormaliserName = Literal["auto", "whisper", "whisper-english", "whisper-basic", "multilingual", "russian", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,8 @@ class ScoreOptions:
         skip_overlap: leave out what several speakers of the reference say at once.
         boundary_tolerance: seconds by which a boundary may be off and is found.
         word_collar: seconds by which words may be apart that tcpWER takes for one.
-        normaliser: of texts before they are compared; ``auto`` takes the language's own.
+        normaliser: of texts before they are compared; ``auto`` takes the language's own, ``whisper``
+            Whisper's English or basic one.
         resamples: of the bootstrap and the permutations.
         seed: of both.
     """
@@ -64,12 +65,7 @@ class ScoreOptions:
 
     def __post_init__(self) -> None:
         check_numbers(self)
-        if self.normaliser not in NORMALISERS:
-            raise InvalidOption(
-                _("normaliser {normaliser!r}: choose one of {normalisers}").format(
-                    normaliser=self.normaliser, normalisers=", ".join(NORMALISERS)
-                )
-            )
+        check_choice("normaliser", self.normaliser, NORMALISERS)
         if self.resamples < 1:
             raise InvalidOption(_("resamples {resamples}: give a number from 1 on").format(resamples=self.resamples))
 
@@ -79,9 +75,6 @@ class ScoreOptions:
         Raises:
             InvalidOption: there is none of that name.
         """
-        if name not in PROTOCOLS:
-            raise InvalidOption(
-                _("protocol {name!r}: choose one of {protocols}").format(name=name, protocols=", ".join(PROTOCOLS))
-            )
+        check_choice("protocol", name, PROTOCOLS)
         own = PROTOCOLS[name]
         return replace(self, collar=own.collar, skip_overlap=own.skip_overlap)

@@ -15,7 +15,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from whisperdiar.errors import BackendMissing, FormatError
+from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.errors import BackendMissing, FormatError, describe_error
 from whisperdiar.formats import decode, read_cues
 from whisperdiar.options import ScoreOptions, WriteOptions
 from whisperdiar.scoring.documents import (
@@ -26,9 +27,20 @@ from whisperdiar.scoring.documents import (
     read_uem,
 )
 from whisperdiar.scoring.emotions import emotion_errors
-from whisperdiar.scoring.manifests import is_manifest, read_reference, read_references
+from whisperdiar.scoring.inspection import (
+    Inspection,
+    Moment,
+    ScoredPair,
+    WordPair,
+    compare_words,
+    find_worst_moments,
+    inspect_recording,
+)
+from whisperdiar.scoring.manifests import is_manifest, read_audio_paths, read_reference, read_references
 from whisperdiar.scoring.measures import (
+    FEWEST_TO_TELL,
     MEASURES,
+    SIGNIFICANCE,
     Difference,
     Measure,
     Rate,
@@ -38,8 +50,9 @@ from whisperdiar.scoring.measures import (
     pool_scores,
 )
 from whisperdiar.scoring.normalisation import choose_normaliser, make_normaliser
+from whisperdiar.scoring.report import format_html
 from whisperdiar.scoring.tables import format_csv, format_json, format_text, score_to_dict
-from whisperdiar.scoring.turns import score_turns
+from whisperdiar.scoring.turns import TurnError, locate_errors, score_turns
 from whisperdiar.scoring.words import (
     NOBODY,
     Errors,
@@ -59,27 +72,40 @@ from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span
 
 __all__ = [
+    "FEWEST_TO_TELL",
     "MEASURES",
     "NOBODY",
+    "SIGNIFICANCE",
     "Difference",
     "Document",
     "Errors",
+    "Inspection",
     "Measure",
+    "Moment",
     "Rate",
     "RecordingScore",
     "Score",
+    "ScoredPair",
+    "TurnError",
     "Utterance",
+    "WordPair",
     "WrongSpeakers",
     "character_errors",
     "compare_scores",
+    "compare_words",
     "document_of",
     "emotion_errors",
+    "find_worst_moments",
     "format_csv",
+    "format_html",
     "format_json",
     "format_text",
+    "inspect_recording",
+    "locate_errors",
     "make_normaliser",
     "match_recordings",
     "pool_scores",
+    "read_audio_paths",
     "read_documents",
     "read_reference",
     "read_uem",
@@ -106,8 +132,9 @@ def score(
     uem: str | os.PathLike[str] | Mapping[str, Sequence[Span]] | None = None,
     language: str | None = None,
     name: str | None = None,
-    progress: Callable[[str], None] = lambda _: None,
+    progress: Progress = no_progress,
     notify: Callable[[str], None] = warn,
+    keep: Callable[[ScoredPair], None] = lambda _: None,
 ) -> Score:
     """Every measure that both sides allow, per recording and pooled over all of them.
 
@@ -118,8 +145,9 @@ def score(
             all from the first boundary of either side to the last. Words are not cut by it.
         language: of the texts; None takes what the files say.
         name: of the hypothesis in the result; None takes that of its file or folder.
-        progress: is told the name of each recording before it is scored.
+        progress: is told how far it is, as stages ``read`` and ``score``.
         notify: is told what could not be matched or looks wrong.
+        keep: is given both sides of each recording as they are scored, for `format_html` and `inspect_recording`.
 
     A recording that the hypothesis lacks is told, and counts as missed from its beginning to its end: in every measure
     that another recording of the hypothesis has.
@@ -137,8 +165,9 @@ def score(
         own_side, scored = read_references(reference)
         known: Mapping[str, Document] = own_side
     else:
-        known, scored = _load(reference, language, notify), {}
-    heard = _load(hypothesis, language, notify)
+        known, scored = _load(reference, language, notify, lambda part: progress("read", part / 2)), {}
+    heard = _load(hypothesis, language, notify, lambda part: progress("read", 0.5 + part / 2))
+    progress("read", 1.0)
     if not any(own.turns or own.utterances for own in known.values()):
         raise FormatError(f"{given[0]}: the reference is empty; nothing can be held against it")
     pairs, missing = match_recordings(known, heard, about=given)
@@ -147,8 +176,9 @@ def score(
     if len(known) > 1 and (more := [other for other in heard if other not in known]):
         notify(f"{given[1]}: the reference lacks {_list_names(more)}; they are not scored")
     found: list[RecordingScore] = []
-    for own, other in [*pairs, *((known[name], None) for name in missing)]:
-        progress(own.recording)
+    both: list[tuple[Document, Document | None]] = [*pairs, *((known[name], None) for name in missing)]
+    for number, (own, other) in enumerate(both):
+        progress("score", number / len(both))
         parts = scored.get(own.recording) if spans is None else spans.get(own.recording)
         if spans is not None and parts is None:
             notify(f"--uem: it says nothing of {own.recording}; all of it is scored")
@@ -157,6 +187,8 @@ def score(
             found.append(_score_missing(own, given[1], found, how))
         else:
             found.append(score_document(own, other, **how))
+        keep(ScoredPair(own, other, None if parts is None else tuple(parts)))
+    progress("score", 1.0)
     if not any(MEASURES[name].about != "subtitles" for own in found for name in own.components):
         reasons = "; ".join(dict.fromkeys(reason for own in found for reason in own.left_out.values()))
         raise FormatError(f"{given[1]} cannot be held against {given[0]}: {reasons}")
@@ -270,7 +302,7 @@ def _score_words(
             try:
                 components[measure] = asdict(speaker_errors(said, heard, collar=collar, measure=measure))  # type: ignore[arg-type]
             except (RuntimeError, ValueError) as error:  # too many speakers, times that MeetEval refuses
-                left_out[measure] = f"MeetEval refuses {reference.recording}: {' '.join(str(error).split())[:200]}"
+                left_out[measure] = f"MeetEval refuses {reference.recording}: {describe_error(error)}"
     if "ORC-WER" in components and not is_orc_exact(said, heard):
         notes.append("ORC-WER by MeetEval's greedy algorithm, as the exact one would take too long")
     return chosen
@@ -296,11 +328,13 @@ def _check_subtitles(path: Path, language: str | None) -> dict[str, float]:
     return {"violations": float(len(found.violations)), "cues": float(found.cues)}
 
 
-def _load(side: Source, language: str | None, notify: Callable[[str], None]) -> Mapping[str, Document]:
+def _load(
+    side: Source, language: str | None, notify: Callable[[str], None], progress: Callable[[float], None]
+) -> Mapping[str, Document]:
     if isinstance(side, Transcript):
         return {side.recording_id: document_of(side)}
     if isinstance(side, (str, os.PathLike)):
-        return read_documents(side, language=language, notify=notify)
+        return read_documents(side, language=language, notify=notify, progress=progress)
     return side
 
 

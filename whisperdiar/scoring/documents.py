@@ -82,11 +82,20 @@ def document_of(transcript: Transcript, *, source: str = "") -> Document:
 
 
 def read_documents(
-    path: str | os.PathLike[str], *, language: str | None = None, notify: Notify = warn
+    path: str | os.PathLike[str],
+    *,
+    language: str | None = None,
+    notify: Notify = warn,
+    progress: Callable[[float], None] = lambda _: None,
 ) -> dict[str, Document]:
     """Documents of a file, of all files of a folder, or of a pattern such as ``refs/*.rttm``, by recording.
 
     A folder may hold several files of a recording: turns are taken from RTTM, words from the format that says most.
+
+    Args:
+        language: of the texts, for files that do not say it.
+        notify: is told what was read with a tolerance.
+        progress: is told which part of a folder's files is read, 0 to 1.
 
     Raises:
         InvalidOption: there is no such file, or none that can be read.
@@ -105,7 +114,8 @@ def read_documents(
     if not readable:
         raise InvalidOption(f"{path}: it holds no file that can be scored; give RTTM, STM, CTM, JSON or subtitles")
     found: dict[str, list[tuple[str, Document]]] = {}
-    for item in readable:
+    for number, item in enumerate(readable):
+        progress(number / len(readable))
         form = detect_format(item)
         for document in _read_file(item, language, notify) if form is not None else ():
             found.setdefault(document.recording, []).append((form or "", document))

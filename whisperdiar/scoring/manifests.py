@@ -52,8 +52,19 @@ def read_references(path: str | os.PathLike[str]) -> tuple[dict[str, Document], 
     return {item.id: read_reference(item) for item in recordings}, scored
 
 
+def read_audio_paths(path: str | os.PathLike[str]) -> dict[str, Path]:
+    """Where the sound of each recording of a manifest lies; empty for any other reference.
+
+    Raises:
+        FormatError: the manifest cannot be read.
+    """
+    if not is_manifest(path):
+        return {}
+    return {item.id: item.audio for item in read_manifest(path) if item.audio.is_file()}
+
+
 def read_reference(item: Recording) -> Document:
-    """What the manifest names of a recording: turns, utterances, or a text whose times and speakers nobody knows.
+    """What the manifest names of a recording: turns, utterances, or a text whose times nobody knows.
 
     Raises:
         FormatError: it names neither, or a file that cannot be read or holds other recordings.
@@ -63,7 +74,10 @@ def read_reference(item: Recording) -> Document:
     timed = True
     if item.words is not None and item.words.suffix.lower() == ".txt":
         text = " ".join(read_text(item.words).split())
-        utterances, timed = (Utterance(NOBODY, 0.0, item.duration or 0.0, text),), False
+        speakers = {turn.speaker for turn in diarization.turns} if diarization is not None else set()
+        # Where one person speaks in the whole recording, the text is theirs.
+        who = speakers.pop() if len(speakers) == 1 else NOBODY
+        utterances, timed = (Utterance(who, 0.0, item.duration or 0.0, text),), False
     elif item.words is not None:
         every = read_documents(item.words)
         own = every.get(item.id) or (next(iter(every.values())) if len(every) == 1 else None)

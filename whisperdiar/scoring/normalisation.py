@@ -28,7 +28,9 @@ WITHOUT_SPACES = ("ja", "lo", "my", "th", "yue", "zh")
 
 
 def choose_normaliser(name: str, language: str | None) -> str:
-    """The name that ``auto`` stands for in a language; any other name as it is."""
+    """The name that ``auto`` or ``whisper`` stands for in a language; any other name as it is."""
+    if name == "whisper":
+        return "whisper-english" if language == "en" else "whisper-basic"
     if name != "auto":
         return name
     return {"en": "whisper-english", "ru": "russian"}.get(language or "", "multilingual")

@@ -24,7 +24,7 @@ from typing import Any
 
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.datasets import Recording
-from whisperdiar.errors import BackendError, FormatError, InvalidOption, OutputError
+from whisperdiar.errors import BackendError, FormatError, InvalidOption, OutputError, describe_error
 from whisperdiar.frameworks.pyannote import (
     EXTRA,
     REVISIONS,
@@ -39,7 +39,6 @@ from whisperdiar.frameworks.torch import (
     import_module,
     limit_cpu_threads,
     require,
-    summarise_error,
     translate_memory_errors,
 )
 from whisperdiar.models.sources import Source
@@ -430,7 +429,7 @@ def _keep_interrupts() -> Iterator[None]:
     except (RuntimeError, ValueError) as error:
         if "memory" in str(error):
             raise
-        raise BackendError(f"fine-tuning failed: {summarise_error(error)}; start it again in another folder") from error
+        raise BackendError(f"fine-tuning failed: {describe_error(error)}; start it again in another folder") from error
     finally:
         if here and before is not None:
             signal.signal(signal.SIGINT, before)

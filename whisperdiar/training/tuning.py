@@ -118,7 +118,8 @@ def tune(
         if name not in {key.replace("-", "_") for key in diarizer.settings}
     }
     if not ranges:
-        raise InvalidOption(f"{diarizer.name} declares no setting to tune; choose onnx, pyannote, embedding or bic")
+        known = "onnx, pyannote, embedding, bic or ehmm"
+        raise InvalidOption(f"{diarizer.name} declares no setting to tune; choose {known}")
     loaded = load_recordings(recordings, progress=progress)
     detect = select("vad", detector or Choice(), runtime=runtime, progress=progress).backend.detect
     speech = {item.id: detect(item.audio, progress=progress) for item in loaded}

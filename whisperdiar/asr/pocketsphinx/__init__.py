@@ -18,6 +18,7 @@ from whisperdiar.contracts import LoadingBackend, Progress, no_progress
 from whisperdiar.errors import UnsupportedRequest
 from whisperdiar.options import SAMPLE_RATE_HZ, PocketSphinxSettings
 from whisperdiar.system.machine import usable_cores
+from whisperdiar.text.messages import _
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Samples, Span, Transcription, Word, total_duration
 
 _MAX_PAUSE_S = 0.3
@@ -73,10 +74,16 @@ class Backend(LoadingBackend[PocketSphinxSettings, LocalDecoder]):
             BackendError: a process that decodes has ended.
         """
         if language is not None and language.strip().lower().replace("_", "-").partition("-")[0] != "en":
-            raise UnsupportedRequest(f"language {language!r}: pocketsphinx knows English only; choose --asr whisper")
+            raise UnsupportedRequest(
+                _("language {language!r}: pocketsphinx knows English only; choose --asr whisper").format(
+                    language=language
+                )
+            )
         if audio.sample_rate != SAMPLE_RATE_HZ:
             raise UnsupportedRequest(
-                f"audio at {audio.sample_rate} Hz: pocketsphinx needs {SAMPLE_RATE_HZ} Hz; resample it"
+                _("audio at {rate} Hz: pocketsphinx needs {needed} Hz; resample it").format(
+                    rate=audio.sample_rate, needed=SAMPLE_RATE_HZ
+                )
             )
         inside = [part for span in speech if (part := span.clip(0.0, audio.duration))]
         pieces = [

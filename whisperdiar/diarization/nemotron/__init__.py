@@ -30,7 +30,8 @@ from whisperdiar.frameworks.torch import TorchBackend, require
 from whisperdiar.models.sources import Source
 from whisperdiar.options import SAMPLE_RATE_HZ
 from whisperdiar.options.nemotron import ONE_WINDOW, NemotronSettings
-from whisperdiar.options.sortformer import Streaming
+from whisperdiar.options.speaker_activity import Streaming
+from whisperdiar.text.messages import _
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Diarization, Span, SpeakerCount
 
 MAX_SPEAKERS = 8
@@ -137,7 +138,9 @@ class Backend(TorchBackend[NemotronSettings, Network]):
         if not speech or audio.samples.shape[1] == 0:
             return save_or_warn(target, Diarization(audio.recording_id), audio)
         if audio.sample_rate != SAMPLE_RATE_HZ:
-            raise UnsupportedRequest(f"{audio.sample_rate} Hz: nemotron needs {SAMPLE_RATE_HZ} Hz audio")
+            raise UnsupportedRequest(
+                _("{rate} Hz: nemotron needs {needed} Hz audio").format(rate=audio.sample_rate, needed=SAMPLE_RATE_HZ)
+            )
         check_target(target)
         streaming = self._sizes(audio)
         network = self._require(progress)
@@ -158,8 +161,10 @@ class Backend(TorchBackend[NemotronSettings, Network]):
         whole = self.settings.mode == ONE_WINDOW
         if whole and n_frames > _LONGEST_FRAMES:
             raise UnsupportedRequest(
-                f"mode {ONE_WINDOW}: {audio.duration:.0f} s are longer than the 400 s that the network knows; "
-                "use mode=offline"
+                _(
+                    "mode {one_window}: {duration:.0f} s are longer than the 400 s that the network knows; use "
+                    "mode=offline"
+                ).format(one_window=ONE_WINDOW, duration=audio.duration)
             )
         self._mode = "offline" if self.settings.mode == "auto" else self.settings.mode
         if whole or (self.settings.chooses_window and n_frames <= _WINDOW_FRAMES):
@@ -191,7 +196,9 @@ def _onnx_file(source: Source, precision: str) -> Path:
     path = source.path
     if path is not None and path.is_file():
         if path.suffix != ".onnx":
-            raise InvalidOption(f"model {path}: give a file that ends in .onnx, or a repository as OWNER/NAME")
+            raise InvalidOption(
+                _("model {path}: give a file that ends in .onnx, or a repository as OWNER/NAME").format(path=path)
+            )
         return path.resolve()
     one, two = _ONE_GRAPH_FILES[precision], _TWO_GRAPHS_FILES.get(precision)
     if path is not None and path.is_dir():
@@ -199,12 +206,20 @@ def _onnx_file(source: Source, precision: str) -> Path:
         found = next((item for item in candidates if item.is_file()), None)
         if found is None:
             listed = ", ".join(str(item.relative_to(path)) for item in candidates)
-            raise ModelUnavailable(f"{source.named} holds none of {listed}: give a folder with one, or the file itself")
+            raise ModelUnavailable(
+                _("{named} holds none of {listed}: give a folder with one, or the file itself").format(
+                    named=source.named, listed=listed
+                )
+            )
         return found.resolve()
     if source.named == TWO_GRAPHS:
         if two is None:
             names = " or ".join(_TWO_GRAPHS_FILES)
-            raise InvalidOption(f"precision {precision}: {TWO_GRAPHS} comes in {names}; choose one of them")
+            raise InvalidOption(
+                _("precision {precision}: {two_graphs} comes in {names}; choose one of them").format(
+                    precision=precision, two_graphs=TWO_GRAPHS, names=names
+                )
+            )
         return source.folder((two, EMBED_FILE, SILENCE_FILE)) / two
     # Weights lie beside the graph.
     return source.folder((f"onnx/{one}", f"onnx/{one}_data")) / "onnx" / one

@@ -11,6 +11,7 @@ from typing import Any
 
 from whisperdiar.errors import BackendBroken, BackendMissing
 from whisperdiar.formats._writing.document import PAGE, Layout
+from whisperdiar.text.messages import _
 
 PDF_REMEDY = 'pip install "whisperdiar[documents]"'
 INK, GREY = 0, 102
@@ -35,12 +36,14 @@ def load_fpdf() -> Any:
         return importlib.import_module("fpdf")
     except ModuleNotFoundError as error:
         if error.name not in ("fpdf", "uharfbuzz", "fontTools"):
-            raise BackendBroken(f"fpdf2 is installed and cannot be used: {error}") from error
+            raise BackendBroken(_("fpdf2 is installed and cannot be used: {error}").format(error=error)) from error
         lacking = "fpdf2" if error.name == "fpdf" else error.name
-        message = f"PDF needs {lacking}, which is not installed; run: {PDF_REMEDY}"
+        message = _("PDF needs {lacking}, which is not installed; run: {pdf_remedy}").format(
+            lacking=lacking, pdf_remedy=PDF_REMEDY
+        )
         raise BackendMissing(message, remedy=PDF_REMEDY) from error
     except ImportError as error:
-        raise BackendBroken(f"fpdf2 is installed and cannot be used: {error}") from error
+        raise BackendBroken(_("fpdf2 is installed and cannot be used: {error}").format(error=error)) from error
 
 
 @contextmanager
