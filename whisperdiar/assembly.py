@@ -211,7 +211,7 @@ def check(stage: Stage, choice: Choice, *, language: str | None = None, speakers
         if len(known) < _MANY:
             listed = _("it knows {known} only").format(known=", ".join(known))
         else:
-            listed = _("give a code such as en, ru or zh{suggest}").format(suggest=suggest(language or ""))
+            listed = _("give a code such as en, ru or zh{suggestion}").format(suggestion=suggest(language or ""))
         who = f"--{stage} {choice.name}"
         raise InvalidOption(
             _("language {language!r}: {who} does not know it; {listed}").format(
@@ -228,13 +228,13 @@ def fallback_sentence(stage: str, name: str, fallback: Fallback, *, caution: str
         if fallback.remedy and fallback.remedy not in fallback.reason
         else ""
     )
-    return _("{stage} by {name}{expect}, because {preferred} cannot run: {reason}{mend}").format(
+    return _("{stage} by {name}{caution}, because {preferred} cannot run: {reason}{advice}").format(
         stage=_(STAGE_WORDS[stage]),
         name=name,
-        expect=expect,
+        caution=expect,
         preferred=fallback.preferred,
         reason=fallback.reason,
-        mend=mend,
+        advice=mend,
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from whisperdiar.text.clock import format_hours, format_minutes
 from whisperdiar.text.counts import count_passages, count_speakers, count_words
-from whisperdiar.text.messages import _, join, to_english
+from whisperdiar.text.messages import _, join, mark, to_english
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span, Word, merge_spans, total_duration
 
@@ -195,6 +195,10 @@ def summarise(
         + (f"\n  {missing}" if missing else "")
         + ("\n  " + _("wrote {files}").format(files=", ".join(map(str, written))) if written else "")
     )
+
+
+_STAGES = (mark("decode"), mark("vad"), mark("asr"), mark("diarization"))
+"""Under these names times are handed in."""
 
 
 def _list_times(stages: Mapping[str, float]) -> list[str]:

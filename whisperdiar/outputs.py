@@ -188,7 +188,7 @@ def _names(inputs: Sequence[Path]) -> list[str]:
     twice = [name for name, count in Counter(name.casefold() for name in names).items() if count > 1]
     if twice:
         raise InvalidOption(
-            _("two inputs are called {twice!r}: run them separately, into different folders").format(twice=twice[0])
+            _("two inputs are called {name!r}: run them separately, into different folders").format(name=twice[0])
         )
     return names
 

@@ -93,8 +93,8 @@ def _check_file(
         raise FormatError(_("{source}: there is no subtitle in it; is it the right file?").format(source=source))
     if language is None and (language := identify_language(line for cue in cues for line in cue.lines)) is not None:
         console.note(
-            _("{source}: the text looks {capitalize}; if it is not, say --language CODE").format(
-                source=source, capitalize=english_name(language).capitalize()
+            _("{source}: the text looks {language}; if it is not, say --language CODE").format(
+                source=source, language=english_name(language).capitalize()
             )
         )
     rules = limits.rules(language, frame_rate=video.frame_rate)

@@ -29,9 +29,7 @@ def read_corrected_transcript(path: Path | None, *, recordings: int) -> Transcri
         return json.read(read_text(path))
     except FormatError as error:
         raise FormatError(
-            _("--keep-edits {path}: {removeprefix}").format(
-                path=path, removeprefix=str(error).removeprefix(f"{path}: ")
-            )
+            _("--keep-edits {path}: {cause}").format(path=path, cause=str(error).removeprefix(f"{path}: "))
         ) from error
 
 

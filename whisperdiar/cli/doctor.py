@@ -69,9 +69,7 @@ def libraries() -> Iterator[Finding]:
         yield Finding(
             "broken",
             _("torch and torchaudio"),
-            _("{mismatch}. To fix this, run: {reinstall_command}").format(
-                mismatch=mismatch, reinstall_command=reinstall_command()
-            ),
+            _("{mismatch}. To fix this, run: {remedy}").format(mismatch=mismatch, remedy=reinstall_command()),
         )
     failed = False
     versions = installed_libraries()
@@ -87,8 +85,8 @@ def libraries() -> Iterator[Finding]:
             yield Finding(
                 "broken",
                 subject,
-                _("{version} cannot be imported: {cause}. {suggest_reinstall}").format(
-                    version=version, cause=cause, suggest_reinstall=_suggest_reinstall(module, mismatch)
+                _("{version} cannot be imported: {cause}. {advice}").format(
+                    version=version, cause=cause, advice=_suggest_reinstall(module, mismatch)
                 ),
             )
     yield _telemetry()

@@ -27,7 +27,7 @@ from whisperdiar.models.installed import InstalledModel, find_in_folder, list_in
 from whisperdiar.models.repair import repair_snapshot
 from whisperdiar.options import Runtime
 from whisperdiar.registry import STAGES, BackendClass, available, load, preferred
-from whisperdiar.text.messages import _, make_english
+from whisperdiar.text.messages import _, make_english, mark
 
 
 def _rows() -> Iterator[dict[str, Any]]:
@@ -60,7 +60,7 @@ def formats(*, as_json: bool) -> None:
         {
             "name": item.name,
             "suffixes": [item.suffix, *item.aliases],
-            "holds": "subtitles" if item.read_cues is not None else item.needs or "everything",
+            "holds": mark("subtitles") if item.read_cues is not None else item.needs or mark("everything"),
             "read": item.read is not None,
         }
         for item in map(by_name, available_formats())
@@ -68,8 +68,10 @@ def formats(*, as_json: bool) -> None:
     if as_json:
         write_stdout(json.dumps(make_english(rows), indent=2, ensure_ascii=False) + "\n")
         return
-    head = ("-f NAME", "suffixes", "holds", "read")
-    lines = [(row["name"], " ".join(row["suffixes"]), row["holds"], "yes" if row["read"] else "no") for row in rows]
+    head = (_("-f NAME"), _("suffixes"), _("holds"), _("read"))
+    lines = [
+        (row["name"], " ".join(row["suffixes"]), _(row["holds"]), _("yes") if row["read"] else _("no")) for row in rows
+    ]
     widths = [max(len(line[column]) for line in (head, *lines)) for column in range(len(head))]
     for line in (head, *lines):
         padded = "  ".join(f"{text:<{width}}" for text, width in zip(line, widths, strict=True))
@@ -115,6 +117,11 @@ def _lines(rows: list[dict[str, Any]], *, settings: bool) -> Iterator[str]:
                 yield f"  {'':<12}   {key}={'' if value is None else value}\n"
 
 
+_HELD = (mark("words"), mark("turns"))
+"""What formats need, beside subtitles and everything; languages of models."""
+_LANGUAGES = (mark("multilingual"), mark("English"))
+
+
 def list_models(*, as_json: bool) -> None:
     """All models that have a name, their sizes, and whether they are on this machine."""
     rows = list(_model_rows())
@@ -125,7 +132,7 @@ def list_models(*, as_json: bool) -> None:
         on_disk = row["bytes_on_disk"]
         state = _("on this machine, {megabytes}").format(megabytes=_format_megabytes(on_disk)) if row["cached"] else ""
         download = _("{megabytes} MB").format(megabytes=row["size_mb"]) if row["size_mb"] else ""
-        facts = f"{row['name']:<20} {download:>8}  {row['languages'] or row['kind']:<12}  {row['licence']:<12}"
+        facts = f"{row['name']:<20} {download:>8}  {_(row['languages'] or row['kind']):<12}  {row['licence']:<12}"
         write_stdout(f"{facts} {state}".rstrip() + "\n")
 
 
@@ -325,4 +332,5 @@ def _is_whole(backend: BackendClass) -> bool:
 
 
 def _format_megabytes(n_bytes: int) -> str:
-    return f"{n_bytes / 1e6:.0f} MB" if n_bytes >= 1e7 else f"{n_bytes / 1e6:.1f} MB"
+    megabytes = n_bytes / 1e6
+    return _("{megabytes} MB").format(megabytes=f"{megabytes:.0f}" if n_bytes >= 1e7 else f"{megabytes:.1f}")

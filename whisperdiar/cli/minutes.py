@@ -148,8 +148,8 @@ class Writer:
             raise
         if asked.n_known:
             self.console.info(
-                _("whisperdiar: {n_known} answers of the interrupted run in {place} were used").format(
-                    n_known=asked.n_known, place=place
+                _("whisperdiar: {number} answers of the interrupted run in {place} were used").format(
+                    number=asked.n_known, place=place
                 )
             )
         return done

@@ -62,7 +62,7 @@ def diarizer_choice(options: Mapping[str, Any]) -> Choice:
             continue
         if turns is not None:
             raise InvalidOption(
-                _("--turns takes the speakers from a file: leave --{replace} out").format(replace=key.replace("_", "-"))
+                _("--turns takes the speakers from a file: leave --{option} out").format(option=key.replace("_", "-"))
             )
         name = owner if name == "auto" else name
     if options.get("embedding") is not None and name not in _CLUSTERING:

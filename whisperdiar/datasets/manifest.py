@@ -129,8 +129,8 @@ def read_turns(recording: Recording) -> Diarization | None:
         return every[recording.id]
     if len(every) > 1:
         raise FormatError(
-            _("{turns}: none of its {n_every} recordings is {id!r}; check the id in the manifest").format(
-                turns=recording.turns, n_every=len(every), id=recording.id
+            _("{turns}: none of its {total} recordings is {id!r}; check the id in the manifest").format(
+                turns=recording.turns, total=len(every), id=recording.id
             )
         )
     return Diarization(recording.id, next(iter(every.values())).turns if every else ())
@@ -155,8 +155,8 @@ def read_uem(recording: Recording) -> tuple[Span, ...] | None:
         return every[recording.id]
     if len(every) > 1:
         raise FormatError(
-            _("{uem}: none of its {n_every} recordings is {id!r}; check the id in the manifest").format(
-                uem=recording.uem, n_every=len(every), id=recording.id
+            _("{uem}: none of its {total} recordings is {id!r}; check the id in the manifest").format(
+                uem=recording.uem, total=len(every), id=recording.id
             )
         )
     return next(iter(every.values()), ())

@@ -40,7 +40,7 @@ def check() -> None:
     load_fpdf()
     if not choose_fonts(())[0]:
         raise BackendMissing(
-            _("PDF needs a font, and none is installed; run: {pdf_remedy}").format(pdf_remedy=PDF_REMEDY),
+            _("PDF needs a font, and none is installed; run: {remedy}").format(remedy=PDF_REMEDY),
             remedy=PDF_REMEDY,
         )
 

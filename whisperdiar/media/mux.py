@@ -279,8 +279,8 @@ class _Copy:
             data = lines.encode("utf-8")
             if len(data) >= 2**16:
                 raise OutputError(
-                    _("{name}: a subtitle of {n_data} bytes does not fit into MP4; use .mkv").format(
-                        name=self._name, n_data=len(data)
+                    _("{name}: a subtitle of {size} bytes does not fit into MP4; use .mkv").format(
+                        name=self._name, size=len(data)
                     )
                 )
             packet = av.Packet(len(data).to_bytes(2, "big") + data)

@@ -156,8 +156,8 @@ class Backend(TorchBackend[SortformerSettings, Any]):
         )
         if run.guessed:
             note = _(
-                "{guessed} speakers may have changed labels between windows; use a streaming model or longer windows"
-            ).format(guessed=run.guessed)
+                "{number} speakers may have changed labels between windows; use a streaming model or longer windows"
+            ).format(number=run.guessed)
             result = replace(result, warnings=(*result.warnings, note))
         return save_or_warn(target, result, audio)
 

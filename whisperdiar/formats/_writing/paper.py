@@ -38,8 +38,8 @@ def load_fpdf() -> Any:
         if error.name not in ("fpdf", "uharfbuzz", "fontTools"):
             raise BackendBroken(_("fpdf2 is installed and cannot be used: {error}").format(error=error)) from error
         lacking = "fpdf2" if error.name == "fpdf" else error.name
-        message = _("PDF needs {lacking}, which is not installed; run: {pdf_remedy}").format(
-            lacking=lacking, pdf_remedy=PDF_REMEDY
+        message = _("PDF needs {lacking}, which is not installed; run: {remedy}").format(
+            lacking=lacking, remedy=PDF_REMEDY
         )
         raise BackendMissing(message, remedy=PDF_REMEDY) from error
     except ImportError as error:
