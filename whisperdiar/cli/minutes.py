@@ -36,6 +36,7 @@ from whisperdiar.minutes.llm.writing import WrittenMinutes, write
 from whisperdiar.minutes.render import name_of, renderer
 from whisperdiar.minutes.template import Template, template
 from whisperdiar.options import LlmOptions, MinutesOptions, WriteOptions
+from whisperdiar.options.command_line import MINUTES_STYLE
 from whisperdiar.text.language_identification import has_classifier
 from whisperdiar.text.languages import find_code
 from whisperdiar.text.messages import _
@@ -56,6 +57,7 @@ class Writer:
     template: str | None
     llm: LlmOptions | None
     console: Console
+    style: str = MINUTES_STYLE
     beside: Path | None = None
     failed: bool = False
     _made: dict[int, Minutes] = field(default_factory=dict)
@@ -68,7 +70,7 @@ class Writer:
         def dumps(transcript: Transcript, *, options: WriteOptions) -> str | bytes:  # noqa: ARG001
             made = self.minutes(transcript)
             link = None if self.media is None else media_link(self.media, None if path == STDOUT else path)
-            return render(with_values(made, media=link), self._template(made))
+            return render(with_values(made, media=link), self._template(made), self.style)
 
         return Target(Format(f"minutes-{name}", f".{name}", "words", dumps, None), path, replace=replace)
 
@@ -168,6 +170,7 @@ def minutes(
     overwrite: bool,
     length: int | None,
     day: str | None,
+    style: str,
     media: str | None,
     template_name: str | None,
     kept: Path | None,
@@ -192,6 +195,7 @@ def minutes(
         template=template_name,
         llm=None if llm is None else _llm(llm, llm_model, llm_timeout, llm_window, console),
         console=console,
+        style=style,
     )
     if llm is not None and options["offline"] and not is_local(llm):
         raise InvalidOption(
