@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from whisperdiar.contracts import REFINEMENT_STEPS, TextAwareDiarizer, info_of, record_of, release
-from whisperdiar.errors import BackendError, InvalidOption, WhisperdiarError
+from whisperdiar.errors import BackendError, InvalidOption, WhisperdiarError, describe_error
 from whisperdiar.formats import Format, by_name, describe
 from whisperdiar.joining import Origin, join
 from whisperdiar.media import load
@@ -122,7 +122,7 @@ def check_description(backend_class: Any) -> None:
     try:
         settings_type()  # type: ignore[misc]
     except TypeError as error:
-        raise ContractBroken(f"every field of `settings_type` has a default: {error}") from error
+        raise ContractBroken(f"every field of `settings_type` has a default: {describe_error(error)}") from error
     _check_settings(settings_type)
     record = backend_class(None, runtime=Runtime(offline=True)).record()
     _require(isinstance(record, BackendRecord), "`record` gives a BackendRecord before anything is loaded")
@@ -146,7 +146,7 @@ def check_preparation(backend: Any) -> None:
     try:
         json.dumps(record.to_dict())
     except (TypeError, ValueError) as error:
-        raise ContractBroken(f"`record` can be written as JSON: {error}") from error
+        raise ContractBroken(f"`record` can be written as JSON: {describe_error(error)}") from error
 
 
 def _check_settings(settings_type: Any) -> None:
@@ -304,7 +304,7 @@ def check_format(format: Any) -> None:
     try:
         again = form.read(str(text))
     except WhisperdiarError as error:
-        raise ContractBroken(f"{form.name} reads what it wrote: {error}") from error
+        raise ContractBroken(f"{form.name} reads what it wrote: {describe_error(error)}") from error
     _require(isinstance(again, Transcript), "`read` gives a Transcript")
     if form.needs != "turns":
         said = "".join(word.text for word in whole.words).split()
@@ -318,7 +318,7 @@ def _written(form: Format, transcript: Transcript) -> str | bytes:
     except WhisperdiarError:
         raise
     except Exception as error:
-        raise ContractBroken(f"{form.name} writes any transcript: {type(error).__name__}: {error}") from error
+        raise ContractBroken(f"{form.name} writes any transcript: {describe_error(error)}") from error
     _require(isinstance(made, (str, bytes)), f"`dumps` gives text or bytes, not {type(made).__name__}")
     return made
 

@@ -362,7 +362,7 @@ def test_what_is_not_installed_is_named(tmp_path):
         f"try:\n    models.resolve({str(folder)!r})\nexcept BackendMissing as error:\n    print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert "torch and transformers, which convert it, are not installed" in done.stdout
+    assert "what converts it is not installed (torch, transformers)" in done.stdout
     assert "pip install 'whisperdiar[convert]'" in done.stdout
     if LACKING:
         with pytest.raises(BackendMissing):

@@ -33,7 +33,7 @@ from whisperdiar.errors import (
 )
 from whisperdiar.options import Runtime
 from whisperdiar.options.nemotron import NEMOTRON_MODES, NemotronSettings
-from whisperdiar.options.sortformer import Streaming
+from whisperdiar.options.speaker_activity import Streaming
 from whisperdiar.types import ANY_SPEAKERS
 
 pytest.importorskip(
@@ -410,7 +410,7 @@ def test_the_number_of_speakers_is_honoured(paths: dict[str, Path], audio: Audio
 
 def test_all_columns_taken_is_told(paths: dict[str, Path], audio: Audio) -> None:
     (warning,) = diarize(_ready(str(paths["one graph"])), audio).warnings
-    assert warning.startswith("nemotron heard 8 speakers, which is all that it can tell apart")
+    assert warning.startswith("nemotron heard 8 speakers and can tell no more apart")
 
 
 def test_more_than_eight_are_refused_before_the_model_is_looked_for(audio: Audio) -> None:

@@ -146,7 +146,7 @@ def test_windows_are_nemos_own_joined(offline: Path, audio: Audio) -> None:
 def test_labels_that_were_guessed_are_told(offline: Path, audio: Audio) -> None:
     long = Audio(np.tile(audio.samples, (1, 2))[:, : 19 * RATE_HZ], RATE_HZ)
     found = diarize(backend(offline, window=10.0, window_overlap=1.0), long)
-    assert any("of 2 windows were silent where the windows overlap" in note for note in found.warnings)
+    assert any("may have changed labels between windows" in note for note in found.warnings)
     found = diarize(backend(offline, window=20.0), long)
     assert not any("windows" in note for note in found.warnings)
 
