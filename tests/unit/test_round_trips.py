@@ -250,5 +250,5 @@ def test_texts_of_other_makers_are_read() -> None:
     ]
     assert found.segments[0].span.end <= 63.5
     assert found.provenance["notes"] == [
-        "a text says no ends of paragraphs; they and the times of words are estimated by the number of words"
+        "a text gives no ends of paragraphs; these and the times of words are estimated"
     ]

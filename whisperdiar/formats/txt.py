@@ -27,7 +27,7 @@ needs = "words"
 _TIME = re.compile(r"\[(?:(\d{1,6}):)?(\d{1,2}):(\d{1,2}(?:[.,]\d{1,3})?)\]\s*")
 _PER_WORD_S = 0.4
 """Seconds of a word in the middle of a conversation: 150 words a minute."""
-_ENDS = mark("a text says no ends of paragraphs; they and the times of words are estimated by the number of words")
+_ENDS = mark("a text gives no ends of paragraphs; these and the times of words are estimated")
 
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:

@@ -453,7 +453,7 @@ function showWords() {
   $("rows").replaceChildren(...passages.map((passage) => showPassage(recording, passage)));
   $("empty").hidden = passages.length > 0;
   $("empty").textContent = hypotheses[side].missing.includes(recording.name) ? strings.lacking : strings.noWords;
-  $("legend").hidden = !passages.length;
+  $("legend").hidden = $("only-box").hidden = !passages.length;
   showOnly();
   tick();
 }

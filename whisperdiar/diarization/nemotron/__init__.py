@@ -158,9 +158,8 @@ class Backend(TorchBackend[NemotronSettings, Network]):
         if whole and n_frames > _LONGEST_FRAMES:
             raise UnsupportedRequest(
                 _(
-                    "mode {one_window}: {duration:.0f} s are longer than the 400 s that the network knows; use "
-                    "mode=offline"
-                ).format(one_window=ONE_WINDOW, duration=audio.duration)
+                    "mode {mode}: {duration:.0f} s are longer than the 400 s that the network knows; use mode=offline"
+                ).format(mode=ONE_WINDOW, duration=audio.duration)
             )
         self._mode = "offline" if self.settings.mode == "auto" else self.settings.mode
         if whole or (self.settings.chooses_window and n_frames <= _WINDOW_FRAMES):
@@ -212,8 +211,8 @@ def _onnx_file(source: Source, precision: str) -> Path:
         if two is None:
             names = " or ".join(_TWO_GRAPHS_FILES)
             raise InvalidOption(
-                _("precision {precision}: {two_graphs} comes in {names}; choose one of them").format(
-                    precision=precision, two_graphs=TWO_GRAPHS, names=names
+                _("precision {precision}: {model} comes in {names}; choose one of them").format(
+                    precision=precision, model=TWO_GRAPHS, names=names
                 )
             )
         return source.folder((two, EMBED_FILE, SILENCE_FILE)) / two

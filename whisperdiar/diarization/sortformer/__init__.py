@@ -156,9 +156,8 @@ class Backend(TorchBackend[SortformerSettings, Any]):
         )
         if run.guessed:
             note = _(
-                "{guessed} speakers of {windows} windows were silent where the windows overlap, and may have "
-                "changed their label; a streaming model or longer windows carry speakers better"
-            ).format(guessed=run.guessed, windows=run.windows)
+                "{number} speakers may have changed labels between windows; use a streaming model or longer windows"
+            ).format(number=run.guessed)
             result = replace(result, warnings=(*result.warnings, note))
         return save_or_warn(target, result, audio)
 

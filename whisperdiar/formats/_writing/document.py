@@ -15,7 +15,7 @@ from whisperdiar.options import WriteOptions
 from whisperdiar.text.clock import format_hours
 from whisperdiar.transcript import Transcript, speaker_names
 
-_NO_XML = re.compile("[\ufffe\uffff]")
+_NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _PACKED = (1980, 1, 1, 0, 0, 0)
 """The date of every part of a package, the first that ZIP has: a writer has no clock."""
 
@@ -130,8 +130,13 @@ def repack(package: bytes) -> bytes:
         return pack([(entry.filename, opened.read(entry)) for entry in opened.infolist()])
 
 
+def replace_no_xml(text: str) -> str:
+    """The text with U+FFFD for characters that XML 1.0 cannot hold (section 2.2)."""
+    return _NO_XML.sub("\ufffd", text)
+
+
 def _clean(text: str) -> str:
-    return _NO_XML.sub("\ufffd", one_line(text))
+    return replace_no_xml(one_line(text))
 
 
 def _clock(seconds: float) -> str:
