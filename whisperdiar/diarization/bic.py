@@ -26,6 +26,7 @@ from whisperdiar.diarization._shared.resegmentation import move_to_pauses, reseg
 from whisperdiar.diarization._shared.speech_frames import Labels, SpeechFrames, speakers_by_appearance
 from whisperdiar.diarization._shared.voice_features import VoiceFeatures
 from whisperdiar.options import BicSettings
+from whisperdiar.text.messages import _
 from whisperdiar.types import (
     ANY_SPEAKERS,
     ActivityValues,
@@ -80,7 +81,11 @@ class Backend(BaseBackend[BicSettings]):
         found = int(labels.max()) + 1 if len(labels) else 0
         notes = []
         if not speakers.allows(found):
-            notes.append(f"{speakers} speakers were asked for, but there is only enough speech to tell {found} apart")
+            notes.append(
+                _("{speakers} speakers were asked for, but there is only enough speech to tell {found} apart").format(
+                    speakers=speakers, found=found
+                )
+            )
         progress("diarization", 1.0)
         return Diarization(audio.recording_id, frames.turns(labels), tuple(notes), activity=activity)
 

@@ -10,6 +10,7 @@ from whisperdiar.formats._reading.recordings import NO_ID
 from whisperdiar.formats._reading.turns import name_turns, transcript_of_turns
 from whisperdiar.formats._text import number_lines, parse_seconds, refuse_line, to_milliseconds
 from whisperdiar.options import WriteOptions
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span, Turn
 
@@ -41,9 +42,15 @@ def read(text: str) -> Transcript:
     for number, line in number_lines(text):
         fields = line.split()
         if len(fields) != _FIELDS:
-            refuse_line(number, line, f"{len(fields)} fields, where a line of audioseg has a start, an end and a label")
+            refuse_line(
+                number,
+                line,
+                _("{n_fields} fields, where a line of audioseg has a start, an end and a label").format(
+                    n_fields=len(fields)
+                ),
+            )
         start, end = parse_seconds(fields[0]), parse_seconds(fields[1])
         if start is None or end is None or end < start:
-            refuse_line(number, line, "start and end must be seconds, not negative, the end not before the start")
+            refuse_line(number, line, _("start and end must be seconds, not negative, the end not before the start"))
         turns.append(Turn(Span(start, end), fields[2]))
     return transcript_of_turns(NO_ID, turns)

@@ -10,6 +10,7 @@ from whisperdiar.formats._reading.recordings import NO_ID
 from whisperdiar.formats._reading.turns import FRAMES, name_turns, to_frames, transcript_of_turns
 from whisperdiar.formats._text import number_lines, parse_seconds, refuse_line
 from whisperdiar.options import WriteOptions
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span, Turn
 
@@ -46,10 +47,14 @@ def read(text: str) -> Transcript:
             continue
         fields = line.split()
         if len(fields) != _FIELDS:
-            refuse_line(number, line, f"{len(fields)} fields, where ALIZÉ's .lbl has a start, an end and a label")
+            refuse_line(
+                number,
+                line,
+                _("{n_fields} fields, where ALIZÉ's .lbl has a start, an end and a label").format(n_fields=len(fields)),
+            )
         start, last = parse_seconds(fields[0]), parse_seconds(fields[1])
         if start is None or last is None or last < start:
-            refuse_line(number, line, "start and end must be seconds, not negative, the end not before the start")
+            refuse_line(number, line, _("start and end must be seconds, not negative, the end not before the start"))
         # Rounded like the text: 0.1 + 0.01 is 0.11 there.
         turns.append(Turn(Span(start, round(last + 1 / FRAMES, 6)), fields[2]))
     return transcript_of_turns(NO_ID, turns)

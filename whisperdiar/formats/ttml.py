@@ -93,7 +93,7 @@ def document_cues(text: str) -> Iterator[Cue]:
         _inherit_forced(root, _forced_styles(root), forced=False)
         yield from _walk(root, 0.0, _LONGEST, None, rates, names)
     except RecursionError as error:
-        raise FormatError("the elements of this TTML are nested too deeply") from error
+        raise FormatError(_("the elements of this TTML are nested too deeply")) from error
 
 
 def document_language(text: str) -> str | None:
@@ -106,7 +106,11 @@ def _root(text: str) -> ElementTree.Element:
     text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # half a pair is no character
     if declared := _DECLARED.search(text):
         line = len(_LINE_END.findall(text[: declared.start()])) + 1
-        raise FormatError(f"line {line}: this XML has a document type, which subtitles do not need; remove the DOCTYPE")
+        raise FormatError(
+            _("line {line}: this XML has a document type, which subtitles do not need; remove the DOCTYPE").format(
+                line=line
+            )
+        )
     # Without its declaration, whose encoding no longer holds for a text that is decoded already; its lines still count.
     text = re.sub(r"\A\s*<\?xml[^>]*\?>", lambda found: "\n" * len(_LINE_END.findall(found[0])), text)
     try:
@@ -114,7 +118,9 @@ def _root(text: str) -> ElementTree.Element:
     except expat.ExpatError as error:
         shown = ([*text.splitlines(), ""])[min(error.lineno, len(text.splitlines()) or 1) - 1][:120]
         raise FormatError(
-            f"line {error.lineno}: no XML ({expat.ErrorString(error.code)} at column {error.offset}): {shown!r}"
+            _("line {number}: no XML ({cause} at column {offset}): {shown!r}").format(
+                number=error.lineno, cause=expat.ErrorString(error.code), offset=error.offset, shown=shown
+            )
         ) from error
     if _local_name(root) != "tt":
         _refuse(root, f"no TTML: its first element is <{_local_name(root)}>, not <tt>")
@@ -143,7 +149,7 @@ def _full(name: str) -> str:
 
 
 def _refuse(element: ElementTree.Element, cause: str) -> NoReturn:
-    raise FormatError(f"line {element.get(_LINE)}: {cause}")
+    raise FormatError(_("line {number}: {cause}").format(number=element.get(_LINE), cause=cause))
 
 
 def _local_name(element: ElementTree.Element) -> str:

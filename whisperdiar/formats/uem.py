@@ -11,6 +11,7 @@ from whisperdiar.formats._reading.turns import transcript_of_turns
 from whisperdiar.formats._text import format_seconds, number_lines, parse_seconds, refuse_line, to_milliseconds
 from whisperdiar.formats.stm import recording_field
 from whisperdiar.options import WriteOptions
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span, Turn, merge_spans
 
@@ -70,9 +71,9 @@ def loads_all(text: str) -> dict[str, list[Span]]:
             continue
         fields = line.split()
         if len(fields) != _FIELDS:
-            refuse_line(number, line, "expected the 4 fields of UEM: recording, channel, start, end")
+            refuse_line(number, line, _("expected the 4 fields of UEM: recording, channel, start, end"))
         start, end = parse_seconds(fields[2]), parse_seconds(fields[3])
         if start is None or end is None or end < start:
-            refuse_line(number, line, "start and end must be seconds, not negative, the end not before the start")
+            refuse_line(number, line, _("start and end must be seconds, not negative, the end not before the start"))
         recordings.setdefault(fields[0], []).append(Span(start, end))
     return recordings

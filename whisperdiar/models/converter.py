@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from whisperdiar.errors import describe_error
+from whisperdiar.text.messages import _, use
 
 FAILURES = ("checkpoint", "tokenizer", "disk", "memory")
 _NEEDED_TOKENS = ("<|endoftext|>", "<|startoftranscript|>", "<|transcribe|>", "<|notimestamps|>")
@@ -60,7 +61,12 @@ def convert(checkpoint: Path, model: Path) -> None:
                 raise ConversionFailure("checkpoint", describe_error(error, first_line=True)) from error
             lacking = sorted(set(found["missing_keys"]) - _TIED_WEIGHTS)
             if lacking:
-                raise ConversionFailure("checkpoint", f"{len(lacking)} weights are missing, such as {lacking[0]}")
+                raise ConversionFailure(
+                    "checkpoint",
+                    _("{n_lacking} weights are missing, such as {lacking}").format(
+                        n_lacking=len(lacking), lacking=lacking[0]
+                    ),
+                )
             self.config = loaded.config
             self.knows_languages = bool(getattr(loaded.generation_config, "lang_to_id", None))
             return loaded
@@ -73,7 +79,7 @@ def convert(checkpoint: Path, model: Path) -> None:
             known = self.tokenizer.get_vocab()
             lacking = [token for token in _NEEDED_TOKENS if token not in known]
             if lacking:
-                raise ConversionFailure("tokenizer", f"it does not know {lacking[0]}")
+                raise ConversionFailure("tokenizer", _("it does not know {lacking}").format(lacking=lacking[0]))
             return self.tokenizer
 
     converter = Converter(str(checkpoint), load_as_float16=True)
@@ -84,7 +90,7 @@ def convert(checkpoint: Path, model: Path) -> None:
     ids = converter.tokenizer.get_vocab()
     for index, token in enumerate(json.loads((model / "vocabulary.json").read_text(encoding="utf-8"))):
         if ids.get(token, index) != index:
-            raise ConversionFailure("tokenizer", f"its numbers have a gap before {token!r}")
+            raise ConversionFailure("tokenizer", _("its numbers have a gap before {token!r}").format(token=token))
     converter.tokenizer.backend_tokenizer.save(str(model / "tokenizer.json"))
     _mend_config(model / "config.json", ids, keep_languages=converter.knows_languages)
     _write_processor(checkpoint, model, converter.config.num_mel_bins)
@@ -119,8 +125,15 @@ def _write_processor(checkpoint: Path, model: Path, n_mels: int) -> None:
     (model / "preprocessor_config.json").write_text(json.dumps(processor, indent=2) + "\n", encoding="utf-8")
 
 
-def main(checkpoint: str, model: str, report: str) -> int:
-    """The process; 0 where all is well."""
+def summarise_failure(error: BaseException) -> str:
+    """The first line of an error that says something."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0][:300] if lines else type(error).__name__
+
+
+def main(checkpoint: str, model: str, report: str, language: str = "en") -> int:
+    """The process; 0 where all is well. What fails is told in the language of the process that started it."""
+    use(language)
     told: dict[str, str] = {}
     try:
         convert(Path(checkpoint), Path(model))

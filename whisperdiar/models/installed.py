@@ -10,6 +10,7 @@ from pathlib import Path
 from whisperdiar.models import conversion, hub, verification
 from whisperdiar.models.catalogue import KNOWN
 from whisperdiar.models.fetch import WHISPER_FILES
+from whisperdiar.text.messages import _
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def find_in_cache(name: str, repository: str) -> InstalledModel | None:
 
 def find_in_folder(folder: Path) -> InstalledModel:
     """A folder of the user's, which only the user can mend."""
-    remedy = "copy it again from where it came"
+    remedy = _("copy it again from where it came")
     if (folder / conversion.RECORD).is_file():
         return _find_converted(folder)
     if _read_model_type(folder) is not None:
@@ -80,7 +81,11 @@ def find_in_folder(folder: Path) -> InstalledModel:
 def _find_converted(folder: Path) -> InstalledModel:
     source = str(conversion.read_record(folder).get("source"))
     is_repository = not Path(source).is_absolute()
-    remedy = f"whisperdiar models download {source} --repair" if is_repository else f"delete {folder}"
+    remedy = (
+        f"whisperdiar models download {source} --repair"
+        if is_repository
+        else _("delete {folder}").format(folder=folder)
+    )
     return InstalledModel(source, "converted", folder, WHISPER_FILES, remedy)
 
 

@@ -71,8 +71,8 @@ class SubtitleRules:
         for name in _WHOLE:
             if not isinstance(getattr(self, name) or 0, int):
                 raise InvalidOption(
-                    _("{replace} {getattr}: give a whole number").format(
-                        replace=name.replace("_", "-"), getattr=getattr(self, name)
+                    _("{name} {value}: give a whole number").format(
+                        name=name.replace("_", "-"), value=getattr(self, name)
                     )
                 )
         if self.fps is not None and not _SLOWEST <= self.fps <= _FASTEST:
@@ -83,8 +83,8 @@ class SubtitleRules:
             )
         if self.speaker_style not in SPEAKER_STYLES:
             raise InvalidOption(
-                _("speaker-style {speaker_style!r}: choose one of {speaker_styles}").format(
-                    speaker_style=self.speaker_style, speaker_styles=", ".join(SPEAKER_STYLES)
+                _("speaker-style {speaker_style!r}: choose one of {choices}").format(
+                    speaker_style=self.speaker_style, choices=", ".join(SPEAKER_STYLES)
                 )
             )
         if self.dash not in DASHES:

@@ -19,25 +19,26 @@ from typing import Any
 from whisperdiar.options import SubtitleRules
 from whisperdiar.subtitles._shots import LEAD_FRAMES, LEAD_S, ZONE_S
 from whisperdiar.text.graphemes import characters, columns, count_words
+from whisperdiar.text.messages import mark
 from whisperdiar.types import Cue, Span
 
 RULES: Mapping[str, str] = {
-    "line-length": "columns of a line",
-    "lines": "lines of a cue",
-    "reading-speed": "characters per second",
-    "words-per-minute": "words per minute",
-    "words": "words of a cue",
-    "too-short": "seconds that a cue stays",
-    "too-long": "seconds that a cue stays",
-    "no-duration": "seconds that a cue stays: it ends where it starts, or before",
-    "gap": "seconds between two cues",
-    "overlap": "seconds that two cues are shown together",
-    "overlap-with-self": "seconds that two cues of one speaker are shown together",
-    "two-speakers": "speakers on one line, or of a cue without dashes and names",
-    "off-frame": "seconds from the nearest frame",
-    "shot-change": "seconds between a start or an end and a shot change",
-    "unsorted": "seconds that a cue starts before the one above it",
-    "empty": "visible characters",
+    "line-length": mark("columns of a line"),
+    "lines": mark("lines of a cue"),
+    "reading-speed": mark("characters per second"),
+    "words-per-minute": mark("words per minute"),
+    "words": mark("words of a cue"),
+    "too-short": mark("seconds that a cue stays"),
+    "too-long": mark("seconds that a cue stays"),
+    "no-duration": mark("seconds that a cue stays: it ends where it starts, or before"),
+    "gap": mark("seconds between two cues"),
+    "overlap": mark("seconds that two cues are shown together"),
+    "overlap-with-self": mark("seconds that two cues of one speaker are shown together"),
+    "two-speakers": mark("speakers on one line, or of a cue without dashes and names"),
+    "off-frame": mark("seconds from the nearest frame"),
+    "shot-change": mark("seconds between a start or an end and a shot change"),
+    "unsorted": mark("seconds that a cue starts before the one above it"),
+    "empty": mark("visible characters"),
 }
 """Every rule, and what its value and its limit count."""
 

@@ -43,11 +43,19 @@ from whisperdiar.asr.whisper.language import (
     to_iso_639_1,
 )
 from whisperdiar.asr.whisper.loading import LoadedModel, explain_out_of_memory, load
-from whisperdiar.contracts import REFINEMENT_STEPS, LoadingBackend, Progress, current_listener, no_progress
+from whisperdiar.contracts import (
+    REFINEMENT_STEPS,
+    LoadingBackend,
+    Progress,
+    check_sample_rate,
+    current_listener,
+    no_progress,
+)
 from whisperdiar.errors import BackendError, InvalidOption, UnsupportedRequest
 from whisperdiar.forced_alignment.wav2vec2 import WordAligner
-from whisperdiar.options import SAMPLE_RATE_HZ, Runtime, WhisperSettings
+from whisperdiar.options import Runtime, WhisperSettings
 from whisperdiar.system.machine import is_out_of_memory
+from whisperdiar.text.messages import _, mark
 from whisperdiar.types import (
     Audio,
     BackendInfo,
@@ -75,9 +83,9 @@ class _Aligner:
 
 
 _DOUBTS = {
-    "repetition": "looped",
-    "probability": "had an improbable text",
-    "characters": "had broken characters",
+    "repetition": mark("looped"),
+    "probability": mark("had an improbable text"),
+    "characters": mark("had broken characters"),
 }
 
 
@@ -160,12 +168,13 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
             InvalidOption: no such language, or prompt and hotwords are too long.
             BackendError: decoding failed, or memory does not suffice for a single piece.
         """
-        if audio.sample_rate != SAMPLE_RATE_HZ:
-            raise UnsupportedRequest(f"audio at {audio.sample_rate} Hz: Whisper needs {SAMPLE_RATE_HZ} Hz; resample it")
+        check_sample_rate(audio, self.name)
         if language is not None:
             language = check_code(language)
             if self.settings.multilingual:
-                raise InvalidOption(f"language {language!r} and multilingual: give one of them")
+                raise InvalidOption(
+                    _("language {language!r} and multilingual: give one of them").format(language=language)
+                )
         inside = merge_spans(part for span in speech if (part := span.clip(0.0, audio.duration)))
         if not inside:
             return Transcription(to_iso_639_1(language) if language else None, None, ())
@@ -221,11 +230,21 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
             warnings.append(self._word_aligner.failure)
         for doubt, said in _DOUBTS.items():
             if doubts[doubt]:
-                notes.append(f"{doubts[doubt]} of {len(pieces)} segments {said} and were decoded again")
+                notes.append(
+                    _("{number} of {n_pieces} segments {what} and were decoded again").format(
+                        number=doubts[doubt], n_pieces=len(pieces), what=_(said)
+                    )
+                )
         if n_chants:
-            notes.append(f"{n_chants} of {len(pieces)} segments repeat themselves as their sound does, and stay")
+            notes.append(
+                _("{number} of {n_pieces} segments repeat themselves as their sound does, and stay").format(
+                    number=n_chants, n_pieces=len(pieces)
+                )
+            )
         if n_filled:
-            notes.append(f"places where Whisper had left words out, found by decoding again: {n_filled}")
+            notes.append(
+                _("places where Whisper had left words out, found by decoding again: {number}").format(number=n_filled)
+            )
         progress("asr", 1.0)
         words = tuple(word for piece in pieces for word in found[piece].words)
         dropped = [item for piece in pieces for item in found[piece].dropped]
@@ -238,7 +257,7 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
             inside,
             guess=None if is_given else describe_guess(spoken),
             remedies=[
-                *([] if "large" in loaded.found.name else ["--model with a larger model"]),
+                *([] if "large" in loaded.found.name else [_("--model with a larger model")]),
                 *([] if is_given else ["--language CODE"]),
             ],
         )
@@ -296,7 +315,9 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
         if not words:
             return FilteredWords(())
         if is_silence(decoded, settings):
-            reason = f"the model hears no speech here (probability {decoded.no_speech_probability:.2f})"
+            reason = _("the model hears no speech here (probability {probability:.2f})").format(
+                probability=decoded.no_speech_probability
+            )
             return FilteredWords((), (Dropped(piece, decoded.text.strip(), reason),))
         return refine_piece(
             words,
@@ -322,10 +343,12 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
         if self.settings.task == "translate":
             if loaded.languages == ("en",):
                 raise UnsupportedRequest(
-                    f"task translate: model {name} knows English only; choose a multilingual model"
+                    _("task translate: model {name} knows English only; choose a multilingual model").format(name=name)
                 )
             if any(part in name for part in ("turbo", "distil")):
-                notes.append(f"model {name} was not trained to translate: small, medium or large-v3 do")
+                notes.append(
+                    _("model {name} was not trained to translate: small, medium or large-v3 do").format(name=name)
+                )
         if language is not None:
             code = check_language(language, loaded.languages, name)
             found = SpokenLanguages(code, None, (code,) * len(pieces))
@@ -346,13 +369,13 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
             self._word_aligner = WordAligner(self.settings.word_times_model, runtime=self.runtime)
         spoken = "en" if self.settings.task == "translate" else to_iso_639_1(language)
         if self.settings.task == "translate":
-            cause: str | None = "a translation is not what was said"
+            cause: str | None = _("a translation is not what was said")
         elif self._may_switch(loaded):
-            cause = "the recording is taken to change its language"
+            cause = _("the recording is taken to change its language")
         else:
             cause = self._word_aligner.prepare(spoken, progress=progress)
         if cause is not None:
-            return _Aligner(None, f"word times are Whisper's own: {cause}")
+            return _Aligner(None, _("word times are Whisper's own: {cause}").format(cause=cause))
         return _Aligner(self._word_aligner.align)
 
     def _require(self, progress: Progress = no_progress) -> LoadedModel:

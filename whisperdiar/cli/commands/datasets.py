@@ -39,11 +39,20 @@ _REFERENCES = ("only_words", "words_and_vocal_sounds", "segments", "forced_align
     multiple=True,
     type=shared.PATH,
     metavar="FILE",
-    accepts=shared.accept_files(".json", ".csv"),
-    help=".json or .csv.",
+    accepts=shared.accept_files(".html", ".json", ".csv"),
+    help=".html, .json or .csv.",
+)
+@shared.output(
+    "--media",
+    multiple=True,
+    type=shared.PATH,
+    configurable=False,
+    metavar="FILE|DIR",
+    help="The sound that the report (-o report.html) plays; without it what a manifest names.",
 )
 @shared.output("--json", "as_json", is_flag=True, configurable=False, help="Print JSON with the counts behind rates.")
 @shared.output("--overwrite", is_flag=True, help="Replace outputs that exist already.")
+@shared.progress_option
 @shared.quiet_option
 def score(context: click.Context, /, **values: Any) -> int:  # noqa: ARG001
     """Hold transcripts or diarizations HYP against a reference REF: error rates per recording and over all.
@@ -93,12 +102,26 @@ def data(context: click.Context, /, **values: Any) -> int:  # noqa: ARG001
 
 @command("bench")
 @click.argument("manifest", type=shared.PATH)
-@shared.speaker("--diarizer", "diarizers", default="auto", show_default=True, metavar="NAME,…", help="One or several.")
 @shared.speaker(
-    "--diarizer-option", "diarizer_settings", multiple=True, type=shared.Setting(), help="A setting of the diarizer."
+    "--diarizer",
+    "diarizers",
+    default="auto",
+    show_default=True,
+    metavar="NAME,…",
+    help="One or several; settings of one alone behind it: onnx,onnx:exact=true.",
+)
+@shared.speaker(
+    "--diarizer-option", "diarizer_settings", multiple=True, type=shared.Setting(), help="A setting of every diarizer."
 )
 @shared.word("--model", "models", default="small", show_default=True, metavar="NAME|DIR,…", help="Whisper models.")
 @shared.word("--tell-language", is_flag=True, help="Give the recogniser the language that the manifest names.")
+@shared.word(
+    "--normaliser",
+    type=shared.choice(defaults.NORMALISERS),
+    default=defaults.NORMALISERS[0],
+    show_default=True,
+    help="How texts are made alike before they are compared; auto: by the language.",
+)
 @shared.detector("--vad", default="auto", show_default=True, help="Speech detector; see `whisperdiar backends`.")
 @shared.output("--results", type=shared.PATH, metavar="DIR", help="Where results are kept (MANIFEST.bench).")
 @shared.output(
@@ -114,6 +137,7 @@ def data(context: click.Context, /, **values: Any) -> int:  # noqa: ARG001
 @shared.output("--overwrite", is_flag=True, help="Replace the tables if they exist.")
 @shared.runtime_options
 @shared.quiet_option
+@shared.progress_option
 def bench(context: click.Context, /, **values: Any) -> int:  # noqa: ARG001
     """Compare diarizers and models on the recordings of MANIFEST, which `whisperdiar data` makes.
 

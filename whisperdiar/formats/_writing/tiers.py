@@ -20,6 +20,7 @@ from whisperdiar.formats._reading.silence import SILENCE, SILENT_WORDS
 from whisperdiar.formats._reading.utterances import ParsedUtterance, ParsedWord
 from whisperdiar.formats._text import make_distinct
 from whisperdiar.formats._writing.runs import SpokenSegment, distinct_names, prepare_segments
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 
 _WORDS = "words@"  # type@participant, as ELAN's users name tiers
@@ -158,7 +159,7 @@ def _speaker(tier: str, names: Collection[str]) -> str:
 
 
 def _placed_by(name: str, heard: Iterable[ParsedUtterance]) -> list[ParsedUtterance]:
-    return [item._replace(where=f"tier {name!r}, {item.start:g} s") for item in heard]
+    return [item._replace(where=_("tier {name!r}, {start:g} s").format(name=name, start=item.start)) for item in heard]
 
 
 def attach_words(
@@ -166,7 +167,7 @@ def attach_words(
 ) -> list[ParsedUtterance]:
     """Utterances with the words whose middle lies in them; words outside of all are utterances of their own."""
     starts = [start for start, _, _ in utterances]
-    inside: list[list[ParsedWord]] = [[] for _ in utterances]
+    inside: list[list[ParsedWord]] = [[] for _each in utterances]
     outside = []
     for start, end, text in words:
         middle = (start + end) / 2
