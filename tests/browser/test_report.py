@@ -67,6 +67,7 @@ def test_rates_of_both_stand_beside_each_other(page: Page) -> None:
     assert rows["WDER"][1] == "44.44"
     assert texts(page, ".card h3") == ["one.stm", "two.stm"]
     assert "one.stm → two.stm" in texts(page, "#differences .group")
+    assert "fewer than 6 recordings" in page.find("#comparison").text
     assert page.requests() == [page.path.as_uri()]
     assert page.complaints() == []
 
@@ -204,6 +205,25 @@ def test_the_report_speaks_russian(report: Report) -> None:
     assert texts(page, "[data-t]:empty") == []
     assert "9.21" not in page.find("#cards").text
     assert "33,33" in page.find("#cards").text
+
+
+def test_what_is_significant_is_marked(report: Report) -> None:
+    names = [f"r{number}" for number in range(7)]
+    lines = [REFERENCE, FIRST, REFERENCE]
+    files = {
+        name: "".join(text.replace("talk", recording) for recording in names)
+        for name, text in zip(("ref.stm", "one.stm", "two.stm"), lines, strict=True)
+    }
+    page = report(files, "--normaliser", "none")
+    cells = "[...document.querySelectorAll('#differences tbody tr')].map((row) => [...row.cells].map((own) => own.textContent))"
+    rows = {row[0]: row[1:] for row in page.js(f"return {cells}") if len(row) > 1}
+    assert rows["WER"][:3] == ["33.33", "0.00", "-33.33"]
+    assert rows["WER"][4:] == [f"{2 / 2**7:.4f}", "7"]
+    assert rows["DER"][4] == "1.0000"
+    best = texts(page, "#differences tr:has(td.best) th")
+    assert "WER" in best
+    assert "DER" not in best
+    assert page.js("return document.getElementById('too-few').textContent") == ""
 
 
 def test_turns_alone_make_a_report(report: Report) -> None:
