@@ -23,6 +23,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from whisperdiar.text.messages import Message
+
 if TYPE_CHECKING:
     from whisperdiar.transcript import Transcript
     from whisperdiar.types import Audio
@@ -114,6 +116,7 @@ def describe_error(error: BaseException, *, first_line: bool = False) -> str:
     lines = [" ".join(line.split()) for line in str(error).splitlines()]
     text = " ".join([line for line in lines if line][: 1 if first_line else None])
     if isinstance(error, WhisperdiarError):
-        return text or name
+        told = str(error)
+        return told if isinstance(told, Message) and len(lines) == 1 else text or name
     text = f"{name}: {text}" if text else name
     return text if len(text) <= _LONGEST_FOREIGN else text[: _LONGEST_FOREIGN - 1] + "…"

@@ -322,7 +322,7 @@ def test_what_is_to_do_can_be_ticked_off_and_evidence_that_repeats_it_is_folded(
     page = Page()
     page.feed(shown := html(made, template("en", None)))
     assert page.tags.count("input") == len(made.actions)
-    assert str(renderer("md")(made, template("en", None))).count("\n- [ ] **") == len(made.actions)
+    assert str(renderer("md")(made, template("en", None))).count("\n| ☐ ") == len(made.actions)
     quote = Evidence(Span(1.0, 9.0), "S", "Well that is what the supplier had written to us about")
     told = Item("They wait for the supplier.", (quote,))
     longer = html(replace(made, summary=(), actions=(), questions=(), decisions=(told,)), template("en", None))

@@ -91,7 +91,7 @@ def score(
                 name=name,
                 progress=_follow(console, number, len(hypotheses)),
                 notify=tell_once,
-                keep=kept.append if pages else lambda _: None,
+                keep=kept.append if pages else lambda _value: None,
             )
         )
         pairs.append(kept)

@@ -12,7 +12,7 @@ from whisperdiar.formats._reading.italics import mark_tags, read_italics, withou
 from whisperdiar.formats._reading.labels import split_labels
 from whisperdiar.formats._reading.markup import cue_of
 from whisperdiar.formats._writing.cues import ReadyCue, prepare_cues
-from whisperdiar.formats._writing.render import render_cues
+from whisperdiar.formats._writing.render import remark_forced, render_cues
 from whisperdiar.formats._writing.speakers import PALETTE, clean_names, colour_numbers, format_style, readable_prefixes
 from whisperdiar.options import WriteOptions
 from whisperdiar.text.clock import format_clock
@@ -22,6 +22,7 @@ from whisperdiar.types import Cue
 name = "vtt"
 suffix = ".vtt"
 needs = "words"
+remarks = remark_forced
 
 _CLASSES = ("white", "yellow", "cyan", "lime", "speaker5", "speaker6", "speaker7", "speaker8")
 """Of the palette's colours; the first four are classes of the standard (section 5.1)."""
@@ -51,7 +52,7 @@ def dumps_cues(
     parts = ["WEBVTT"]
     rules = _format_rules(made, colours, word_times=word_times)
     parts += ["STYLE\n" + "\n".join(rules)] if rules else []
-    leads = readable_prefixes(made, known, style, told=told, dash=options.rules(None).dash)
+    leads = readable_prefixes(made, known, style, told=told, dashes=options.rules(None).dashes)
     for cue, before in zip(made, leads, strict=True):
         rows = [lead.translate(_ESCAPES) + _format_line(cue, i, word_times) for i, lead in enumerate(before)]
         if style in ("voice", "colour"):

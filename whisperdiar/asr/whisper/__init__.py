@@ -43,10 +43,17 @@ from whisperdiar.asr.whisper.language import (
     to_iso_639_1,
 )
 from whisperdiar.asr.whisper.loading import LoadedModel, explain_out_of_memory, load
-from whisperdiar.contracts import REFINEMENT_STEPS, LoadingBackend, Progress, current_listener, no_progress
+from whisperdiar.contracts import (
+    REFINEMENT_STEPS,
+    LoadingBackend,
+    Progress,
+    check_sample_rate,
+    current_listener,
+    no_progress,
+)
 from whisperdiar.errors import BackendError, InvalidOption, UnsupportedRequest
 from whisperdiar.forced_alignment.wav2vec2 import WordAligner
-from whisperdiar.options import SAMPLE_RATE_HZ, Runtime, WhisperSettings
+from whisperdiar.options import Runtime, WhisperSettings
 from whisperdiar.system.machine import is_out_of_memory
 from whisperdiar.text.messages import _, mark
 from whisperdiar.types import (
@@ -161,12 +168,7 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
             InvalidOption: no such language, or prompt and hotwords are too long.
             BackendError: decoding failed, or memory does not suffice for a single piece.
         """
-        if audio.sample_rate != SAMPLE_RATE_HZ:
-            raise UnsupportedRequest(
-                _("audio at {rate} Hz: Whisper needs {needed} Hz; resample it").format(
-                    rate=audio.sample_rate, needed=SAMPLE_RATE_HZ
-                )
-            )
+        check_sample_rate(audio, self.name)
         if language is not None:
             language = check_code(language)
             if self.settings.multilingual:

@@ -9,9 +9,11 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal
 
 from whisperdiar.formats._text import JOINER
+from whisperdiar.text.punctuation import SENTENCE_END, last_mark
 from whisperdiar.types import Cue, TimedText
 
 LABEL_AGAIN = 5.0
@@ -47,7 +49,7 @@ class _Line:
     """One line of a cue, taken apart: `name` None without a label; `change` where a dash or ``>>`` stood before it.
 
     `kind` of the label: ``sure`` by its form; ``name`` where it looks like one, ``other`` where it does not;
-    ``bracket`` without a colon; ``effect``: a bracket and nothing else.
+    ``bracket`` without a colon; ``effect``: a bracket and nothing else. `marked`: `MARK` stands behind the dash.
     """
 
     text: str
@@ -56,6 +58,7 @@ class _Line:
     dash: bool
     change: bool
     kind: _Kind = "none"
+    marked: bool = False
 
     @property
     def unknown(self) -> bool:
@@ -122,8 +125,21 @@ def _parse_line(line: str) -> _Line:
     change = _CHANGE.match(text)
     text = text[change.end() :] if change and change.end() < len(text) else text
     name, rest, kind = _label_of(text)
+    behind = dash is not None and text.startswith(MARK)
     plain = text[1:] if text.startswith(MARK) else text
-    return _Line(plain, name, plain if name is None else rest, dash is not None, change is not None, kind)
+    return _Line(plain, name, plain if name is None else rest, dash is not None, change is not None, kind, behind)
+
+
+def _is_dialogue(lines: Sequence[_Line]) -> bool:
+    """Whether dashes tell two people apart: before the first line and another one, or before the second person alone.
+
+    The second way is that of some languages. A dash there is one of dialogue where a sentence ends before it.
+    """
+    if lines[0].dash:
+        return sum(line.dash for line in lines) > 1
+    return any(
+        line.dash and (line.marked or last_mark(before.text) in SENTENCE_END) for before, line in pairwise(lines)
+    )
 
 
 def _label_of(text: str) -> tuple[str | None, str, _Kind]:
@@ -210,8 +226,7 @@ def _assign_names(cue: Cue, lines: Sequence[_Line], known: _Known, before: str |
         return _remove_repeated_names(cue, lines)
     if not lines:
         return cue
-    dashes = sum(line.dash for line in lines)
-    dialogue = lines[0].dash and dashes > 1
+    dialogue = _is_dialogue(lines)
     names = [known.name(line) for line in lines]
     if dialogue or any(name is not None or line.change for name, line in zip(names[1:], lines[1:], strict=True)):
         return _split_dialogue(cue, lines, names, before=None if dialogue else before)
@@ -241,7 +256,7 @@ def _with_lines(cue: Cue, texts: Sequence[str]) -> Cue:
 def _remove_repeated_names(cue: Cue, lines: Sequence[_Line]) -> Cue:
     """Without the names and dashes in the text of a cue whose speakers the file tells by itself."""
     speakers = cue.line_speakers or (cue.speaker,) * len(cue.lines)
-    dialogue = len(set(cue.line_speakers)) > 1 and all(line.dash for line in lines)
+    dialogue = len(set(cue.line_speakers)) > 1 and (all(line.dash for line in lines) or _is_dialogue(lines))
     texts = []
     for shown, line, speaker in zip(cue.lines, lines, speakers, strict=True):
         if speaker is not None and line.name is not None and line.labelled and _is_same_name(line.name, speaker):
@@ -281,7 +296,7 @@ def _split_dialogue(cue: Cue, lines: Sequence[_Line], names: Sequence[str | None
     texts: list[str] = []
     speakers: list[str | None] = []
     timed: list[tuple[TimedText, ...]] = []
-    dialogue = lines[0].dash and sum(line.dash for line in lines) > 1
+    dialogue = _is_dialogue(lines)
     current = before
     for index, (cleaned, line, name) in enumerate(zip(lines, cue.lines, names, strict=True)):
         if name is not None:

@@ -19,6 +19,7 @@ from whisperdiar.options import SubtitleRules, WriteOptions
 from whisperdiar.subtitles import cues as make_cues
 from whisperdiar.subtitles import reflow_lines
 from whisperdiar.text.graphemes import columns
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue
 from whisperdiar.video import video_of
@@ -55,6 +56,13 @@ def settle_options(transcript: Transcript, options: WriteOptions) -> WriteOption
     return replace(options, subtitles=rules_for(transcript, options))
 
 
+def remark_forced(transcript: Transcript, *, options: WriteOptions) -> tuple[str, ...]:  # noqa: ARG001
+    """What a format says that cannot mark the forced narratives of finished subtitles: `remarks` of its module."""
+    if not any(cue.forced for cue in transcript.cues):
+        return ()
+    return (_("forced narratives are not marked here; write .ttml to keep them marked"),)
+
+
 class DumpsCues(Protocol):
     """Writes cues in a format that may show when each word is said."""
 
@@ -82,8 +90,8 @@ def timed_lines(transcript: Transcript, *, options: WriteOptions) -> list[tuple[
     """Start and end in milliseconds and the lines of every cue, for containers of plain text: names or dashes."""
     style = format_style(options)
     made = prepare_cues(subtitle_cues(transcript, style=style, options=options))
-    dash = rules_for(transcript, options).dash
-    before = line_prefixes(made, clean_names(made, speaker_names(transcript)), style, dash=dash)
+    dashes = rules_for(transcript, options).dashes
+    before = line_prefixes(made, clean_names(made, speaker_names(transcript)), style, dashes=dashes)
     return [
         (cue.start_ms, cue.end_ms, tuple(lead + line for lead, line in zip(row, cue.lines, strict=True)))
         for cue, row in zip(made, before, strict=True)

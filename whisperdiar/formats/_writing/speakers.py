@@ -18,7 +18,7 @@ tones of orange, magenta, blue and red. All of them stand out from the dark box 
 of more than 10 to 1 against black), which keeps them readable over bright pictures. From the ninth speaker on they
 begin again."""
 
-DASH = SubtitleRules().dash
+DASHES = SubtitleRules().dashes
 
 
 def choose_style(style: str, *, own: str, supported: Sequence[str]) -> str:
@@ -62,7 +62,7 @@ def full_label(name: str) -> str:
 
 
 def line_prefixes(
-    cues: Sequence[ReadyCue], names: Mapping[str, str], style: str, *, dash: str = DASH
+    cues: Sequence[ReadyCue], names: Mapping[str, str], style: str, *, dashes: tuple[str, str] = DASHES
 ) -> list[tuple[str, ...]]:
     """For every cue, what stands before each of its lines.
 
@@ -76,7 +76,7 @@ def line_prefixes(
     if style == "label":
         found = _labels(cues, names)
     elif style in ("dash", "voice"):
-        found = [_dashes(cue, dash) for cue in cues]
+        found = [_dash_lines(cue, dashes) for cue in cues]
     return [none if cue.labelled else row for cue, row, none in zip(cues, found, nothing, strict=True)]
 
 
@@ -86,7 +86,7 @@ def readable_prefixes(
     style: str,
     *,
     told: Literal["", "cues", "lines"] = "",
-    dash: str = DASH,
+    dashes: tuple[str, str] = DASHES,
 ) -> list[tuple[str, ...]]:
     """`line_prefixes` of a file that is read back.
 
@@ -94,9 +94,9 @@ def readable_prefixes(
 
     Args:
         told: what the format itself says of the speakers: those of whole cues, of every line, or nothing.
-        dash: what stands before the lines of a dialogue.
+        dashes: what stands before the first of two people in a dialogue, and before the second.
     """
-    rows = line_prefixes(cues, names, style, dash=dash)
+    rows = line_prefixes(cues, names, style, dashes=dashes)
     if any(cue.labelled for cue in cues):  # finished subtitles stay as they are
         return rows
     shown, wanted = [], []
@@ -111,12 +111,12 @@ def readable_prefixes(
     return mark_prefixes(rows, shown, wanted)
 
 
-def _dashes(cue: ReadyCue, dash: str) -> tuple[str, ...]:
+def _dash_lines(cue: ReadyCue, dashes: tuple[str, str]) -> tuple[str, ...]:
     speakers = cue.line_speakers
     if len(speakers) < 2:
         return ("",) * len(cue.lines)
     again = [False, *(now is not None and now == before for before, now in pairwise(speakers))]
-    return tuple("" if same else dash for same in again)
+    return tuple("" if same else dashes[line > 0] for line, same in enumerate(again))
 
 
 def _labels(cues: Sequence[ReadyCue], names: Mapping[str, str]) -> list[tuple[str, ...]]:
