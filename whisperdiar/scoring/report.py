@@ -84,8 +84,8 @@ def format_html(
         "title": title,
         "language": messages.current(),
         "colours": len(SPEAKER_COLOURS),
-        "strings": _list_strings(),
-        "how": _describe_options(options),
+        "strings": {key: _show_plain(text) for key, text in _list_strings().items()},
+        "how": [_show_plain(text) for text in _describe_options(options)],
         "significance": SIGNIFICANCE,
         "fewest": FEWEST_TO_TELL,
         "measures": [_describe_measure(own) for own in MEASURES.values()],
@@ -160,7 +160,7 @@ def _list_folders(pairs: Sequence[Sequence[ScoredPair]]) -> list[str]:
 def _describe_measure(own: Measure) -> dict[str, Any]:
     return {
         "name": own.name,
-        "title": _title_of(own.name),
+        "title": _show_plain(_title_of(own.name)),
         "unit": own.unit,
         "percent": own.unit == "%",
         "higher": own.higher_is_better,
@@ -191,7 +191,7 @@ def _describe_score(score: Score, folders: Collection[str]) -> dict[str, Any]:
         "rates": {name: [rate.value, *(rate.interval or (None, None))] for name, rate in score.pooled.items()},
         "parts": {name: dict(rate.components) for name, rate in score.pooled.items()},
         "leftOut": [f"{', '.join(names)}: {reason}" for reason, names in reasons.items()],
-        "notes": list(dict.fromkeys(note for own in score.recordings for note in own.notes)),
+        "notes": list(dict.fromkeys(_show_plain(note) for own in score.recordings for note in own.notes)),
         "rows": [
             [own.recording, {name: own.rate(name) for name in own.components}, _divide_errors(own)]
             for own in score.recordings
@@ -278,6 +278,11 @@ def _describe_moment(hypothesis: int, recording: int, own: Moment) -> list[float
 
 def _ms(seconds: float) -> int:
     return round(1000 * seconds)
+
+
+def _show_plain(text: str) -> str:
+    """A text in the user's language that stays so in the page, unlike messages, whose English goes into files."""
+    return str.__str__(text)
 
 
 def _title_of(measure: str) -> str:
