@@ -25,9 +25,9 @@ NANO = f"--model {SAMPLES / 'whisper-nano'} --language en --offline"
 FAST = f"{NANO} --vad energy --diarizer bic"
 MEETING, CALL, VIDEO = SAMPLES / "meeting.ogg", SAMPLES / "call.flac", SAMPLES / "standup.mp4"
 FORMATS = (
-    *("ass", "audacity", "csv", "csv-words", "ctm", "diarized-json", "eaf", "html", "lrc", "md", "pyannote-json"),
-    *("rttm", "seglst", "srt", "stm", "textgrid", "tsv", "tsv-words", "ttml", "txt", "verbose-json", "vtt"),
-    "whisperx-json",
+    *("ass", "audacity", "csv", "csv-words", "ctm", "diarized-json", "docx", "eaf", "html", "json", "lrc", "md", "odt"),
+    *("pdf", "pyannote-json", "rttm", "sbv", "seglst", "srt", "stm", "textgrid", "tsv", "tsv-words", "ttml", "txt"),
+    *("verbose-json", "vtt", "whisperx-json"),
 )
 COMMANDS = (
     f"{MEETING} {FAST} -o meeting.json -o meeting.srt",
@@ -53,12 +53,17 @@ COMMANDS = (
     *(f"diarize {MEETING} --vad energy --diarizer {name} --end 30" for name in ("bic", "none")),
     f"diarize {CALL} --vad energy --diarizer channels -f json",
     "align meeting.json made.rttm",
+    f"score {SAMPLES / 'reference' / 'meeting.rttm'} meeting.json",
+    f"score {SAMPLES / 'reference' / 'meeting.stm'} meeting.json --normaliser whisper-basic -o score.json",
     *(f"plot meeting.json -o {kind}.svg --kind {kind}" for kind in ("timeline", "talk")),
     *(
         f"{name} --help"
-        for name in ("convert", "rename", "edit", "minutes", "diarize", "vad", "align", "check", "plot")
+        for name in ("convert", "rename", "edit", "minutes", "diarize", "vad", "align", "check", "plot", "score")
     ),
     "backends --settings",
+    "formats",
+    "config",
+    "completion bash",
     "--help",
     "missing.wav -o out.srt",
     "convert meeting.json -o out.unknown",

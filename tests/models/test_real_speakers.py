@@ -34,6 +34,8 @@ RECORDINGS = {"sim1": 2, "sim2": 3, "tel_pyannote_sample": 2, "ami_EN2001e": 2, 
 IN_OTHER_LANGUAGES = {"one_pv_de": 1, "one_pv_fr": 1, "one_pv_ja": 1, "one_aeneas_de": 1}
 SAMPLES_IN_OTHER_LANGUAGES = ("dialogue_ru.mp3", "dialogue_de.m4a", "dialogue_fr.wav")
 BUILT = ("sim1", "sim2")
+BEGINNING_S = 46.0
+"""Everyone who speaks in one of `BUILT` does so for eight seconds and more before that."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -60,12 +62,30 @@ def turns_in(name: str, by: str) -> Diarization:
     return found
 
 
-def error_rate(by: str, names: Iterable[str]) -> float:
+@lru_cache
+def turns_in_beginning(name: str, by: str) -> Diarization:
+    """The same of its first 46 s."""
+    audio = recording(name).audio.crop(Span(0.0, BEGINNING_S))
+    speech = tuple(part for span in speech_in(name) if (part := span.clip(0.0, BEGINNING_S)) is not None)
+    found: Diarization = diarizer(by).diarize(audio, speech=speech, speakers=ANY_SPEAKERS)
+    return found
+
+
+def reference_of_beginning(name: str) -> tuple[Turn, ...]:
+    cut = ((turn, turn.span.clip(0.0, BEGINNING_S)) for turn in recording(name).turns)
+    return tuple(Turn(span, turn.speaker) for turn, span in cut if span is not None)
+
+
+def error_rate(by: str, names: Iterable[str], *, beginning: bool = False) -> float:
     """The pooled diarization error rate: no collar, overlap scored."""
     pooled = dict.fromkeys(PARTS, 0.0)
     for name in names:
         own = recording(name)
-        parts = score(own.turns, turns_in(name, by).turns, Span(0.0, own.audio.duration))
+        if beginning:
+            found, said, end = turns_in_beginning(name, by), reference_of_beginning(name), BEGINNING_S
+        else:
+            found, said, end = turns_in(name, by), own.turns, own.audio.duration
+        parts = score(said, found.turns, Span(0.0, end))
         pooled = {part: pooled[part] + parts[part] for part in PARTS}
     return sum(pooled[part] for part in PARTS[1:]) / pooled["total"]
 
@@ -93,8 +113,8 @@ def test_trained_networks_tell_who_speaks_when() -> None:
 
 @pytest.mark.parametrize("by", ["exact", "fast"])
 def test_pyannotes_own_way_in_full_and_fast(by: str) -> None:
-    assert [len(turns_in(name, by).speakers) for name in BUILT] == [RECORDINGS[name] for name in BUILT]
-    assert error_rate(by, BUILT) <= error_rate("onnx", BUILT) + 0.02
+    assert [len(turns_in_beginning(name, by).speakers) for name in BUILT] == [RECORDINGS[name] for name in BUILT]
+    assert error_rate(by, BUILT, beginning=True) <= error_rate("onnx", BUILT, beginning=True) + 0.02
 
 
 @pytest.mark.parametrize(("name", "bound"), [("tel_pyannote_sample", 0.08), ("ami_ES2003a", 0.25)])
@@ -282,10 +302,10 @@ def test_as_many_speakers_as_are_asked_for_in_long_stretches_of_a_meeting(n: int
 def test_the_most_active_is_the_one_whose_turn_it_is(by: str) -> None:
     """By the turns that were found, where nobody else has one, and by those of the reference."""
     for name in BUILT:
-        found, own = turns_in(name, by), recording(name)
+        found = turns_in_beginning(name, by)
         activity = found.activity
         assert activity is not None
-        talking, said = (frames_of(turns, activity) for turns in (found.turns, own.turns))
+        talking, said = (frames_of(turns, activity) for turns in (found.turns, reference_of_beginning(name)))
         alone = talking.sum(axis=1) == 1
         best = activity.values.argmax(axis=1)
         assert (best == talking.argmax(axis=1))[alone].mean() >= 0.9
@@ -310,8 +330,9 @@ def frames_of(turns: tuple[Turn, ...], activity: SpeakerActivity) -> np.ndarray:
 
 def test_a_trained_embedding_tells_voices_apart_by_itself() -> None:
     """CAM++ in place of WeSpeaker's network, which `--embedding wespeaker --embedding-model FILE.onnx` asks for."""
-    assert [len(turns_in(name, "embedding").speakers) for name in BUILT] == [RECORDINGS[name] for name in BUILT]
-    assert error_rate("embedding", BUILT) <= 0.1
+    found = [len(turns_in_beginning(name, "embedding").speakers) for name in BUILT]
+    assert found == [RECORDINGS[name] for name in BUILT]
+    assert error_rate("embedding", BUILT, beginning=True) <= 0.1
 
 
 @pytest.fixture
