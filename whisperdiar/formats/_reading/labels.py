@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
@@ -148,8 +148,8 @@ def _label_of(text: str) -> tuple[str | None, str, _Kind]:
         return None, text, "none"
     if (bracket := _BRACKET.fullmatch(text)) and any(letter.isalnum() for letter in bracket["name"]):
         name, rest = bracket["name"], bracket["rest"] or ""
-        if bracket["colon"] or _SPEAKER.fullmatch(name):
-            return name, rest, "sure"
+        if bracket["colon"] or _SPEAKER.fullmatch(name) or rest.startswith(MARK):
+            return name, rest.removeprefix(MARK), "sure"
         return (name, rest, "bracket") if rest else (None, text, "effect")
     label = _LABEL.fullmatch(text)
     if label is None:
@@ -315,8 +315,18 @@ def _split_dialogue(cue: Cue, lines: Sequence[_Line], names: Sequence[str | None
     return replace(cue, lines=tuple(texts), line_speakers=tuple(speakers), timed=tuple(timed))
 
 
+def fits_brackets(name: str) -> bool:
+    """Whether a name in brackets is read as one."""
+    found = _BRACKET.fullmatch(f"[{name}] {MARK}x")
+    return found is not None and found["name"] == name and any(letter.isalnum() for letter in name)
+
+
 def mark_prefixes(
-    leads: Sequence[tuple[str, ...]], cues: Sequence[Cue], wanted: Sequence[Sequence[str | None]]
+    leads: Sequence[tuple[str, ...]],
+    cues: Sequence[Cue],
+    wanted: Sequence[Sequence[str | None]],
+    *,
+    label: Callable[[str], str],
 ) -> list[tuple[str, ...]]:
     """What stands before each line of cues, with `MARK` wherever `split_labels` would find other speakers or texts.
 
@@ -324,6 +334,7 @@ def mark_prefixes(
         leads: ``Anna: ``, ``>> ``, a dash or nothing for every line.
         cues: their lines without that, and the speakers that the file tells beside the text.
         wanted: who has to be found for every line.
+        label: what stands before the text of a speaker of this name.
     """
     marked = list(leads)
     for attempt in range(3):  # marks where they are wanted, then names that could be left out, then all
@@ -334,7 +345,7 @@ def mark_prefixes(
             for lead, line, who, known in zip(leads[index], cues[index].lines, wanted[index], told, strict=True):
                 named = lead
                 if attempt and known is None and (who is not None or (index in wrong and not lead)):
-                    named = f"{UNKNOWN} " if who is None else f"{who}: "
+                    named = f"{UNKNOWN} " if who is None else label(who)
                 row.append(_mark(named) if attempt == 2 or _is_doubtful(named, line) else named)
             marked[index] = tuple(row)
     return marked
@@ -366,4 +377,6 @@ def _is_label(lead: str) -> bool:
 
 
 def _mark(lead: str) -> str:
-    return f"{lead[:-2]}{MARK}: " if _is_label(lead) else lead + MARK
+    if _is_label(lead):
+        return f"{lead[:-2]}{MARK}: "
+    return lead if lead.endswith(MARK) else lead + MARK
