@@ -231,15 +231,15 @@ def _assign_names(cue: Cue, lines: Sequence[_Line], known: _Known, before: str |
     if dialogue or any(name is not None or line.change for name, line in zip(names[1:], lines[1:], strict=True)):
         return _split_dialogue(cue, lines, names, before=None if dialogue else before)
     if names[0] is None:
-        texts = [_shown(shown, line) for shown, line in zip(cue.lines, lines, strict=True)]
+        texts = [_remove_label_marks(shown, line) for shown, line in zip(cue.lines, lines, strict=True)]
         return replace(_with_lines(cue, texts), speaker=before)
     made = _replace_first(cue, lines[0].labelled, names[0])
     rest = made.lines[len(made.lines) - len(lines) + 1 :]
-    texts = [_shown(shown, line) for shown, line in zip(rest, lines[1:], strict=True)]
+    texts = [_remove_label_marks(shown, line) for shown, line in zip(rest, lines[1:], strict=True)]
     return _with_lines(made, [*made.lines[: len(made.lines) - len(rest)], *texts])
 
 
-def _shown(shown: str, line: _Line) -> str:
+def _remove_label_marks(shown: str, line: _Line) -> str:
     """A line that no label begins: without the sign of a change and without a mark; a dash stays."""
     if line.change:
         return line.text
@@ -304,7 +304,7 @@ def _split_dialogue(cue: Cue, lines: Sequence[_Line], names: Sequence[str | None
         elif dialogue:
             current, text = None if cleaned.dash else current, cleaned.text
         else:
-            text = _shown(line, cleaned)
+            text = _remove_label_marks(line, cleaned)
             # A new line of somebody unknown is nobody's; one that only goes on begins without a capital.
             nobody = cleaned.change or (cleaned.unknown and not cleaned.text[:1].islower())
             current = None if nobody else current
