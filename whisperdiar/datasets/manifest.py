@@ -75,6 +75,8 @@ def read_manifest(path: str | os.PathLike[str]) -> tuple[Recording, ...]:
         FormatError: the file is missing, a line is none of a manifest, or two recordings have the same id.
     """
     path = Path(path)
+    if path.is_dir():
+        raise FormatError(f"{path}: this is a folder; make a manifest of it with `whisperdiar data folder`, and give that")
     text = read_text(path)
     found = tuple(_read_collection(text, path) if path.suffix.lower() == ".json" else _read_lines(text, path))
     if not found:
