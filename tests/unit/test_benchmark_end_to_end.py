@@ -162,6 +162,21 @@ def test_recordings_are_pooled_and_every_way_keeps_its_own_time(bench: Any, talk
     assert plain[-3:] == ["12", "3.3", "20"]
 
 
+def test_counts_of_speakers_stand_one_recording_a_row_where_somebody_is_missed(bench: Any, talk: Any) -> None:
+    right = transcript(("A", 1.0, "hello there mister brown"), ("B", 6.0, "twenty it is colour"))
+    one = bench.measured(talk, AUDIO, right, taken(bench, asr=2.0))
+    both = one + bench.by_systems({"alone": Alone()}, talk, AUDIO, [Span(0.0, 9.0)], right, print)
+    head, _, row = map(split, bench.counts_table([(talk, both)])[1:])
+    assert dict(zip(head, row, strict=True)) == {
+        "speakers": "talk",
+        "in the reference": "2",
+        "s of who says least": "2.0",
+        "whisperdiar": "2",
+        "alone": "1",
+    }
+    assert split(bench.counts_table([(talk, one), (talk, one)])[-1]) == [f"{talk.kind}, 2 in all", "", "", "all 2"]
+
+
 def test_a_page_shows_other_systems_and_rules_by_kind_and_pooled(bench: Any, talk: Any) -> None:
     right = transcript(("A", 1.0, "hello there mister brown"), ("B", 6.0, "twenty it is colour"))
     one = bench.measured(talk, AUDIO, right, taken(bench, asr=2.0, diarization=4.0))

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from whisperdiar.errors import OutputError
+from whisperdiar.errors import OutputError, describe_error
 from whisperdiar.system.files import write_text
 from whisperdiar.system.telemetry import disable_telemetry
 
@@ -78,7 +78,7 @@ def work(job: dict[str, Any]) -> None:
                 "transcript": transcript.to_dict(),
             }
         except Exception as error:  # one recording that fails must not stop the rest
-            _tell({"id": item["id"], "error": _summarise(error)})
+            _tell({"id": item["id"], "error": describe_error(error)})
             continue
         write_text(Path(item["result"]), json.dumps(result, ensure_ascii=False) + "\n")
         _tell({"id": item["id"]})
@@ -103,10 +103,6 @@ def _tell(what: dict[str, Any]) -> None:
         sys.stdout.flush()
 
 
-def _summarise(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
-
-
 def _end_with_parent() -> None:
     """Waits until standard input is closed: by a parent that has what it wants, or that was killed."""
     # Not through sys.stdin, whose lock this thread would hold when the interpreter ends.
@@ -125,10 +121,10 @@ def main() -> int:
     try:
         work(job)
     except OutputError as error:
-        _tell({"unwritable": _summarise(error)})
+        _tell({"unwritable": describe_error(error)})
         return 1
     except Exception as error:  # of the whole cell: a backend that cannot run
-        _tell({"error": _summarise(error)})
+        _tell({"error": describe_error(error)})
         return 1
     return 0
 

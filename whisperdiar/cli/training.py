@@ -18,7 +18,7 @@ from whisperdiar.errors import InvalidOption, OutputError
 from whisperdiar.options import FinetuningSettings, Runtime, TuningSettings
 from whisperdiar.scoring import FEWEST_TO_TELL, Difference
 from whisperdiar.system.files import check_writable, write_text
-from whisperdiar.text.messages import _
+from whisperdiar.text.messages import _, ngettext
 from whisperdiar.training.finetuning import BASE, FinetuningResult, LocalErrors
 from whisperdiar.training.finetuning import finetune as train
 from whisperdiar.training.tuning import tune as search
@@ -58,7 +58,7 @@ def finetune(
     click.echo("\n".join(_table(result)))
     compared = result.compare("held_back")
     if compared is not None:
-        click.echo(f"held back, after less before: {_describe(compared)}")
+        click.echo(_("held back, after less before: {difference}").format(difference=_describe(compared)))
     console.info(
         _("wrote {folder}; use it with --diarizer pyannote (or onnx) --segmentation-model {folder}").format(
             folder=result.folder
@@ -68,12 +68,12 @@ def finetune(
 
 def _table(result: FinetuningResult) -> list[str]:
     """Errors of the network's local output in per cent, and the losses of the epochs."""
-    lines = [f"{'local output, %':<24}{'DER':>8}{'FA':>8}{'miss':>8}{'conf.':>8}{'windows':>9}"]
-    titles: Mapping[str, str] = {"training": "trained on", "held_back": "held back"}
+    lines = [f"{_('local output, %'):<24}{'DER':>8}{_('FA'):>8}{_('miss'):>8}{_('conf.'):>8}{_('windows'):>9}"]
+    titles: Mapping[str, str] = {"training": _("trained on"), "held_back": _("held back")}
     for key, title in titles.items():
-        for when, measured in (("before", result.before[key]), ("after", result.after[key])):
+        for when, measured in ((_("before"), result.before[key]), (_("after"), result.after[key])):
             lines.append(f"{f'{title}, {when}':<24}{_shares(measured)}{measured.windows:>9}")
-    lines += [f"{'loss, epoch':<24}{'trained on':>12}{'held back':>12}"]
+    lines += [f"{_('loss, epoch'):<24}{_('trained on'):>12}{_('held back'):>12}"]
     for number, (own, other) in enumerate(result.losses, 1):
         lines.append(f"{number:<24}{own:>12.4f}{'' if other is None else f'{other:.4f}':>12}")
     return lines
@@ -81,12 +81,17 @@ def _table(result: FinetuningResult) -> list[str]:
 
 def _describe(own: Difference) -> str:
     """A difference in points; of too few recordings no interval, which would be one of them alone."""
-    text = f"{100 * own.difference:+.2f} points"
+    points = f"{100 * own.difference:+.2f}"
     if not own.can_tell:
-        recordings = "1 recording" if own.n_recordings == 1 else f"{own.n_recordings} recordings"
-        return f"{text}; {recordings}: too few to tell, give {FEWEST_TO_TELL} or more"
-    low, high = (100 * value for value in own.interval)
-    return f"{text}, 95 %: {low:+.2f} to {high:+.2f}; p = {own.p:.3f}, {own.n_recordings} recordings"
+        return ngettext(
+            "{points} points; {count} recording: too few to tell, give {fewest} or more",
+            "{points} points; {count} recordings: too few to tell, give {fewest} or more",
+            own.n_recordings,
+        ).format(points=points, count=own.n_recordings, fewest=FEWEST_TO_TELL)
+    low, high = (f"{100 * value:+.2f}" for value in own.interval)
+    return _("{points} points, 95 %: {low} to {high}; p = {p}, {count} recordings").format(
+        points=points, low=low, high=high, p=f"{own.p:.3f}", count=own.n_recordings
+    )
 
 
 def _shares(measured: LocalErrors) -> str:
@@ -152,18 +157,18 @@ def tune(
     lines = [f"diarizer = {json.dumps(diarizer)}", "", "[diarizer-option]"]
     write_text(target, "\n".join([*lines, *(f"{key} = {json.dumps(value)}" for key, value in kept.items())]) + "\n")
     journal.unlink(missing_ok=True)
-    click.echo(f"{'error rate, %':<34}{'DER':>8}{'FA':>8}{'miss':>8}{'conf.':>8}")
+    click.echo(f"{_('error rate, %'):<34}{'DER':>8}{_('FA'):>8}{_('miss'):>8}{_('conf.'):>8}")
     for title, errors in (
-        ("tuned, on recordings not seen", result.tuned),
-        ("default, on the same", result.default),
-        ("tuned, on those it was chosen on", result.seen),
+        (_("tuned, on recordings not seen"), result.tuned),
+        (_("default, on the same"), result.default),
+        (_("tuned, on those it was chosen on"), result.seen),
     ):
         parts = (errors.false_alarm, errors.miss, errors.confusion)
         shares = "".join(f"{100 * part / errors.total if errors.total else 0.0:>8.2f}" for part in parts)
         click.echo(f"{title:<34}{100 * errors.rate:>8.2f}{shares}")
-    click.echo(f"difference: {_describe(result.difference)}")
+    click.echo(_("difference: {difference}").format(difference=_describe(result.difference)))
     found = ", ".join(f"{key}={value:g}" for key, value in result.values.items())
-    click.echo(f"settings: {found or 'the default ones'}")
+    click.echo(_("settings: {found}").format(found=found or _("the default ones")))
     if not result.difference.can_tell:
         console.note(
             _("{count} recordings are too few to tell whether these settings are better; give {fewest} or more").format(

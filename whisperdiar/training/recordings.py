@@ -10,6 +10,7 @@ from whisperdiar.datasets import Recording, read_turns, read_uem
 from whisperdiar.errors import FormatError
 from whisperdiar.media import load
 from whisperdiar.scoring import Difference, RecordingScore, Score, compare_scores
+from whisperdiar.text.messages import _
 from whisperdiar.types import Audio, Diarization, Span, Turn
 
 MEASURE = "DER"
@@ -44,7 +45,7 @@ def load_recordings(recordings: Sequence[Recording], *, progress: Progress = no_
     """
     if len(recordings) < 2:
         raise FormatError(
-            "the manifest lists one recording: give two or more, because some are held back to measure the result"
+            _("the manifest lists one recording: give two or more, because some are held back to measure the result")
         )
     found = [_check(item) for item in recordings]  # all of them before minutes of decoding
     return [_load(item, reference, progress) for item, reference in zip(recordings, found, strict=True)]
@@ -68,15 +69,21 @@ def _check(recording: Recording) -> Diarization:
     """Reference turns of a recording whose files are there."""
     reference = read_turns(recording)
     if reference is None:
-        raise FormatError(f"{recording.id}: it has no reference turns; name an RTTM as 'turns' in the manifest")
+        raise FormatError(
+            _("{id}: it has no reference turns; name an RTTM as 'turns' in the manifest").format(id=recording.id)
+        )
     if not reference.turns:
         raise FormatError(
-            f"{recording.id}: nobody speaks in its reference {recording.turns}; correct it, or leave the recording out"
+            _("{id}: nobody speaks in its reference {turns}; correct it, or leave the recording out").format(
+                id=recording.id, turns=recording.turns
+            )
         )
     read_uem(recording)
     if not recording.audio.is_file():
         raise FormatError(
-            f"{recording.audio}: the sound is missing; run `whisperdiar data manifest` to find all such files"
+            _("{audio}: the sound is missing; run `whisperdiar data manifest` to find all such files").format(
+                audio=recording.audio
+            )
         )
     return reference
 
@@ -86,8 +93,10 @@ def _load(recording: Recording, reference: Diarization, progress: Progress) -> R
     end = max(turn.end for turn in reference.turns)
     if end > audio.duration + SLACK_S:
         raise FormatError(
-            f"{recording.id}: its reference reaches to {end:.1f} s and its sound has {audio.duration:.1f} s; check "
-            "that they belong together"
+            _(
+                "{id}: its reference reaches to {end:.1f} s and its sound has {duration:.1f} s; check that "
+                "they belong together"
+            ).format(id=recording.id, end=end, duration=audio.duration)
         )
     clipped = ((turn, turn.span.clip(0.0, audio.duration)) for turn in reference.turns)
     turns = tuple(Turn(span, turn.speaker) for turn, span in clipped if span is not None and span.duration > 0)
@@ -96,5 +105,7 @@ def _load(recording: Recording, reference: Diarization, progress: Progress) -> R
     inside = (span.clip(0.0, audio.duration) for span in (whole if given is None else given))
     scored = tuple(span for span in inside if span is not None and span.duration > 0)
     if not scored or not turns:
-        raise FormatError(f"{recording.id}: its reference has nothing inside the sound; check turns and uem")
+        raise FormatError(
+            _("{id}: its reference has nothing inside the sound; check turns and uem").format(id=recording.id)
+        )
     return ReferencedAudio(recording.id, audio, turns, scored)

@@ -24,6 +24,7 @@ from whisperdiar.options import Runtime, TuningSettings
 from whisperdiar.scoring import MEASURES, Difference, score_turns
 from whisperdiar.system.files import read_text, write_text
 from whisperdiar.text import json
+from whisperdiar.text.messages import _
 from whisperdiar.training.recordings import MEASURE, ReferencedAudio, compare_errors, load_recordings
 from whisperdiar.types import ANY_SPEAKERS, Diarization, Span, SpeakerCount
 
@@ -108,7 +109,7 @@ def tune(
     settings, runtime = settings or TuningSettings(), runtime or Runtime()
     require("optuna", package="optuna", extra=EXTRA)
     if diarizer.name == "auto":
-        raise InvalidOption("tuning needs one diarizer: name it with --diarizer")
+        raise InvalidOption(_("tuning needs one diarizer: name it with --diarizer"))
     backend = select("diarization", diarizer, runtime=runtime, progress=progress).backend
     ranges = {
         name: found
@@ -116,7 +117,10 @@ def tune(
         if name not in {key.replace("-", "_") for key in diarizer.settings}
     }
     if not ranges:
-        raise InvalidOption(f"{diarizer.name} declares no setting to tune; choose onnx, pyannote, embedding or bic")
+        known = "onnx, pyannote, embedding, bic, ehmm"
+        raise InvalidOption(
+            _("{diarizer} declares no setting to tune; choose {known}").format(diarizer=diarizer.name, known=known)
+        )
     loaded = load_recordings(recordings, progress=progress)
     detect = select("vad", detector or Choice(), runtime=runtime, progress=progress).backend.detect
     speech = {item.id: detect(item.audio, progress=progress) for item in loaded}
@@ -147,8 +151,8 @@ def tune(
     progress("tune", 1.0)
     return TuningResult(
         values=values,
-        tuned=sum((own for _, own in pairs.values()), DiarizationErrors()),
-        default=sum((other for other, _ in pairs.values()), DiarizationErrors()),
+        tuned=sum((own for _other, own in pairs.values()), DiarizationErrors()),
+        default=sum((other for other, _own in pairs.values()), DiarizationErrors()),
         seen=measured.sum(values, [item.id for item in loaded]),
         difference=compare_errors(
             *({name: own[side].parts for name, own in pairs.items()} for side in (0, 1)), seed=settings.seed
@@ -229,7 +233,9 @@ class _Measurements:
         return sum((self.of(values, name) for name in names), DiarizationErrors())
 
     def _read(self, journal: Path) -> None:
-        broken = f"{journal}: it cannot be read as a journal of trials; delete it, or give another name with -o"
+        broken = _(
+            "{journal}: it cannot be read as a journal of trials; delete it, or give another name with -o"
+        ).format(journal=journal)
         try:
             lines = [json.read(line) for line in read_text(journal).splitlines() if line.strip()]
         except FormatError as error:
@@ -238,7 +244,9 @@ class _Measurements:
             raise FormatError(broken)
         if lines[0].get("work") != self._work:
             raise InvalidOption(
-                f"{journal}: it was made with other recordings or settings; delete it, or give another name with -o"
+                _(
+                    "{journal}: it was made with other recordings or settings; delete it, or give another name with -o"
+                ).format(journal=journal)
             )
         try:
             for line in lines[1:]:

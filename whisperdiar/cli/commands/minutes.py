@@ -14,6 +14,12 @@ from whisperdiar.options import command_line as defaults
 _model = partial(option, group="Language model")
 
 
+def _is_template(name: str) -> bool:
+    from whisperdiar.minutes.template import list_shipped
+
+    return name in list_shipped() or name.endswith(".json")
+
+
 @command("minutes")
 @click.argument("source", type=shared.PATH, metavar="IN")
 @option(
@@ -25,7 +31,9 @@ _model = partial(option, group="Language model")
 )
 @shared.recording_option
 @shared.encoding_option
-@shared.output("-o", "--output", "outputs", multiple=True, metavar="FILE", help="Where to write; may be given again.")
+@shared.declare_output(
+    metavar="FILE", accepts=shared.accept_files(".md", ".markdown", ".html", ".htm", ".docx", ".json")
+)
 @shared.output(
     "-f",
     "--format",
@@ -48,11 +56,19 @@ _model = partial(option, group="Language model")
     configurable=False,
     help="Day of the meeting, from which dates such as Friday count.",
 )
+@shared.output(
+    "--style",
+    type=shared.choice(defaults.MINUTES_STYLES),
+    default=defaults.MINUTES_STYLE,
+    show_default=True,
+    help="Half a page (brief), all there is (full), or a formal record by topics (protocol).",
+)
 @shared.output("--media", metavar="FILE|URL", help="The recording that links play (IN, where that is a recording).")
 @shared.output(
     "--template",
     "template_name",
     metavar="NAME|FILE",
+    accepts=_is_template,
     help="Headings and formats: de, en, es, fr, ru, uk or a JSON file.",
 )
 @shared.output(
@@ -92,9 +108,9 @@ def minutes(context: click.Context, /, **values: Any) -> None:
     """Minutes of IN, a transcript (JSON of whisperdiar, subtitles …) or a recording, which is transcribed first.
 
     Participants with their talk time; topics with a summary; decisions, action items and open questions, each with
-    the words that it rests on. Written as Markdown, HTML, DOCX or JSON by the suffix of -o; without -o as Markdown, on
-    a terminal beside IN, elsewhere on standard output. Nothing is sent anywhere unless --llm names a server; a key for
-    it is read from WHISPERDIAR_LLM_KEY (for api.openai.com also from OPENAI_API_KEY).
+    the words that it rests on. Written as Markdown, HTML, DOCX, ODT, PDF or JSON by the suffix of -o; without -o as
+    Markdown, on a terminal beside IN, elsewhere on standard output. Nothing is sent anywhere unless --llm names a
+    server; a key for it is read from WHISPERDIAR_LLM_KEY (for api.openai.com also from OPENAI_API_KEY).
     """
     from whisperdiar.cli.minutes import minutes as work
 
