@@ -117,7 +117,7 @@ def command(manifest: Path, base: Path, folder: Path, epochs: int) -> list[str]:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_run_that_a_signal_ends_goes_on(manifest: Path, base: Path, tmp_path: Path, number: signal.Signals) -> None:
     """What is left is one whole checkpoint; the same command takes it up and leaves nothing of the run behind."""
-    epochs, folder = 20, tmp_path / "run"
+    epochs, folder = 8, tmp_path / "run"
     last = folder / "checkpoints" / "last.ckpt"
     with subprocess.Popen(command(manifest, base, folder, epochs), stderr=subprocess.PIPE, encoding="utf-8") as process:
         while process.poll() is None and not last.exists():
