@@ -3,8 +3,9 @@
     whisperdiar ../shared/corpus/audio/*.flac … --model base -o out/ -f rttm,stm
     python benchmarks/score_agreement.py ../shared/corpus/manifest.json out/ [--md-eval md-eval-22.pl]
 
-MANIFEST names references (RTTM, STM or plain text, UEM); FOLDER holds the pipeline's RTTM and STM of each recording.
-Every program gets the same files. For turns, with and without a collar and overlap:
+MANIFEST names references (RTTM, STM or plain text, UEM); FOLDER holds the pipeline's RTTM of each recording, and its
+STM, without which no words are compared. Every program gets the same files. For turns, with and without a collar and
+overlap:
 
     pyannote-metrics diarization, detection, segmentation     (its --collar is twice as wide)
     md-eval.pl, version 22, and MeetEval's meeteval-der md_eval_22 and dscore around it
@@ -15,6 +16,8 @@ and for words, as they are, without any normalisation:
 
 A number agrees where it rounds to what the other program prints; those that do not are listed. Exits with 1 if a number
 differs. md-eval is looked for on PATH as md-eval-22.pl and md-eval.pl; without it what it gives is left out.
+
+    pip install 'pyannote.metrics[cli]' 'meeteval[cli]'      # what their command lines need
 """
 
 from __future__ import annotations
@@ -86,19 +89,21 @@ def write_sides(recordings: Sequence[Recording], hypotheses: Path, folder: Path)
     parts: dict[str, list[str]] = {name: [] for name in ("turns0", "turns1", "words0", "words1", "texts0", "texts1")}
     uem = []
     for item in recordings:
-        heard = _read_lines(hypotheses / f"{item.id}.stm")
+        transcript = hypotheses / f"{item.id}.stm"
+        heard = _read_lines(transcript) if transcript.exists() else []
         if item.turns is not None:
             parts["turns0"] += _read_lines(item.turns, item.id)
             parts["turns1"] += _read_lines(hypotheses / f"{item.id}.rttm")
             spans = read_uem(item)
             uem += [f"{item.id} 1 {span.start:.3f} {span.end:.3f}" for span in spans or ()]
-        if item.words is None:
+        if item.words is None or not transcript.exists():
             continue
         if item.words.suffix == ".stm":
             # MeetEval takes the label <o> for a word.
             said = [_LABEL.sub(r"\1", line) for line in _read_lines(item.words, item.id)]
             parts["words0"] += said
-            parts["words1"] += heard
+            # MeetEval wants an empty utterance of recordings in which nothing is heard.
+            parts["words1"] += heard or [f"{item.id} 1 nobody 0.000 0.001"]
             text = " ".join(" ".join(line.split()[5:]) for line in said)
         else:
             text = " ".join(item.words.read_text("utf-8").split())
@@ -353,6 +358,8 @@ def compare_turns(sides: Sides, md_eval: Path | None) -> Iterator[Comparison]:
 
 def compare_words(sides: Sides) -> Iterator[Comparison]:
     """Each measure of words that MeetEval has."""
+    if not sides.texts[0].stat().st_size:
+        return
     ours = score_ours(sides.texts, "--normaliser", "none")
     yield compare("meeteval-wer wer", "", ask_meeteval_wer("wer", sides.texts), ours, "WER")
     ours = score_ours(sides.words, "--normaliser", "none")

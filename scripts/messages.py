@@ -62,8 +62,8 @@ _METAVAR_WORDS = (
 )
 """Of types of values, which click writes in capitals."""
 
-_SHOWN_OF_BACKENDS = ("summary", "caution")
-"""Texts of `BackendInfo` and of a format that are shown to users."""
+_SHOWN_KEYWORDS = ("help", "summary", "caution", "hint")
+"""What options, backends and options of other programs are declared with, and users read."""
 
 Message = tuple[str, str | None]
 """A text, and its plural where it counts something."""
@@ -134,7 +134,7 @@ def _find_declared(node: ast.Call) -> Iterator[Message]:
     """Help and metavars of options and arguments, lines of the list of commands."""
     for keyword in node.keywords:
         text = _constant(keyword.value)
-        if keyword.arg in ("help", *_SHOWN_OF_BACKENDS) and text:
+        if keyword.arg in _SHOWN_KEYWORDS and text:
             yield text, None
         elif keyword.arg == "metavar" and text:
             yield from ((word, None) for word in re.findall(r"\b[A-Z]{2,}\b", text))

@@ -114,6 +114,8 @@ def describe_error(error: BaseException, *, first_line: bool = False) -> str:
     lines = [" ".join(line.split()) for line in str(error).splitlines()]
     text = " ".join([line for line in lines if line][: 1 if first_line else None])
     if isinstance(error, WhisperdiarError):
-        return text or name
+        told = str(error)
+        # As it is where it is one line: spaces may be those of a file's name, and a message knows its English.
+        return told if told.strip() and told.isprintable() else text or name
     text = f"{name}: {text}" if text else name
     return text if len(text) <= _LONGEST_FOREIGN else text[: _LONGEST_FOREIGN - 1] + "…"

@@ -59,7 +59,9 @@ class LinkedMedia:
             check_inlinable_size(self.path)
             return self.path.read_bytes()
         except OSError as error:
-            raise MediaError(f"{self.path}: it cannot be read ({error.strerror}); check the name") from error
+            raise MediaError(
+                _("{path}: it cannot be read ({cause}); check the name").format(path=self.path, cause=error.strerror)
+            ) from error
 
 
 def relative_url(recording: Path, target: Path | None) -> str:
@@ -127,6 +129,8 @@ def check_inlinable_size(path: Path) -> None:
     size = path.stat().st_size
     if size > _LARGEST:
         raise InvalidOption(
-            f"{path}: {size / 1e6:.0f} MB are too much for a page ({_LARGEST / 1e6:.0f} MB); leave --embed-media out, "
-            "or make a smaller copy first"
+            _(
+                "{path}: {size:.0f} MB are too much for a page ({largest:.0f} MB); leave --embed-media out, "
+                "or make a smaller copy first"
+            ).format(path=path, size=size / 1e6, largest=_LARGEST / 1e6)
         )

@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.examples import examples
@@ -60,6 +60,10 @@ def test_pieces_with_errors_add_up_to_the_components_of_der(reference, hypothesi
 
 
 @given(_UTTERANCES, _UTTERANCES)
+@example(  # one of the labels has no partner, and its name is that of a speaker
+    (Utterance("B", 0.0, 1.0, "one one"),),
+    (Utterance("A", 0.0, 1.0, "one"), Utterance("B", 0.0, 1.0, "one")),
+)
 @settings(max_examples=examples(60), deadline=None)
 def test_words_with_errors_are_those_that_wer_and_wder_count(said, heard):
     pytest.importorskip("meeteval", reason="MeetEval is not installed")

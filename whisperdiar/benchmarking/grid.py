@@ -39,6 +39,7 @@ from whisperdiar.scoring import (
 )
 from whisperdiar.system.files import check_folder, sweep
 from whisperdiar.system.log import warn
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span
 from whisperdiar.version import __version__
@@ -157,9 +158,11 @@ def make_cells(diarizers: Sequence[str], models: Sequence[str], **settings: Any)
     """
     for what, names in (("diarizer", diarizers), ("model", models)):
         if not names or not all(names):
-            raise InvalidOption(f"--{what}: give one or several, with commas between them")
+            raise InvalidOption(_("--{what}: give one or several, with commas between them").format(what=what))
         if len(set(names)) < len(names):
-            raise InvalidOption(f"--{what} {','.join(names)}: one of them is there twice; leave it out")
+            raise InvalidOption(
+                _("--{what} {names}: one of them is there twice; leave it out").format(what=what, names=",".join(names))
+            )
     cells = []
     for text, model in itertools.product(diarizers, models):
         diarizer, *own = re.split(_BEFORE_SETTING, text)
@@ -174,7 +177,7 @@ def run_grid(
     folder: Path,
     *,
     options: ScoreOptions | None = None,
-    progress: Callable[[Event], None] = lambda _: None,
+    progress: Callable[[Event], None] = lambda _event: None,
     listen: Progress = no_progress,
     notify: Callable[[str], None] = warn,
 ) -> tuple[CellResult, ...]:
@@ -203,7 +206,9 @@ def run_grid(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(
-            f"{folder}: it cannot be made ({error.strerror}); give another folder for the results"
+            _("{folder}: it cannot be made ({cause}); give another folder for the results").format(
+                folder=folder, cause=error.strerror
+            )
         ) from error
     check_folder(folder)
     sweep(folder)
@@ -221,7 +226,11 @@ def run_grid(
             errors |= _compute(cell, settings, group, places, versions, counter, listen)
     found = tuple(_collect(cell, recordings, places, references, errors, versions, options, notify) for cell in cells)
     if not any(item.results for item in found):
-        raise BackendError(f"nothing could be computed: {next(iter(errors.values()), 'there is no recording')}")
+        raise BackendError(
+            _("nothing could be computed: {cause}").format(
+                cause=next(iter(errors.values()), _("there is no recording"))
+            )
+        )
     return found
 
 
@@ -232,7 +241,7 @@ def _choose_scored(recordings: Sequence[Recording], notify: Callable[[str], None
         return list(recordings)
     for item in recordings:
         if item not in scored:
-            notify(f"{item.id}: the manifest names no reference of it; it is left out")
+            notify(_("{id}: the manifest names no reference of it; it is left out").format(id=item.id))
     return scored
 
 
@@ -363,7 +372,7 @@ def _run_worker(job: Mapping[str, Any]) -> Generator[dict[str, Any], None, None]
     ) as process:
         source, sink = process.stdout, process.stdin
         if source is None or sink is None:  # both are pipes
-            raise BackendError("the process of a cell has no pipes; report this")
+            raise BackendError(_("the process of a cell has no pipes; report this"))
         try:
             with contextlib.suppress(BrokenPipeError):  # it has ended already, and its code says why
                 sink.write(f"{json.dumps(job)}\n")
@@ -380,8 +389,12 @@ def _run_worker(job: Mapping[str, Any]) -> Generator[dict[str, Any], None, None]
 
 def _explain_end(code: int) -> str:
     if code < 0:
-        return f"its process was ended by signal {-code}; is there enough memory? Take a smaller model or fewer threads"
-    return f"its process ended with code {code} and said nothing; run it alone with `whisperdiar transcribe`"
+        return _(
+            "its process was ended by signal {code}; is there enough memory? Take a smaller model or fewer threads"
+        ).format(code=-code)
+    return _("its process ended with code {code} and said nothing; run it alone with `whisperdiar transcribe`").format(
+        code=code
+    )
 
 
 def _collect(
@@ -472,7 +485,7 @@ def _digest_file(path: Path) -> str:
                 found.update(block)
     except OSError as error:
         raise FormatError(
-            f"{path}: the sound cannot be read; run `whisperdiar data manifest` to find all such"
+            _("{path}: the sound cannot be read; run `whisperdiar data manifest` to find all such").format(path=path)
         ) from error
     return found.hexdigest()
 

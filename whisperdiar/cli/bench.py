@@ -64,7 +64,11 @@ def bench(
         if event.error:
             console.warn(f"{about}: {event.error}")
         else:
-            left = f" (about {event.left:.0f} s left)" if event.left and event.number < event.total else ""
+            left = (
+                _(" (about {left:.0f} s left)").format(left=event.left)
+                if event.left and event.number < event.total
+                else ""
+            )
             console.info(about + left)
 
     try:

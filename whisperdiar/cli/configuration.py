@@ -328,7 +328,7 @@ def _nearest(word: str, known: Any) -> str:
     import difflib
 
     close = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    return _("; did you mean {close!r}?").format(close=close[0]) if close else ""
 
 
 def _command_names() -> tuple[str, ...]:

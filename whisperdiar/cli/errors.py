@@ -62,7 +62,13 @@ def explain(error: BaseException) -> str:
     if isinstance(error, WhisperdiarError) and ("memory" in text or not _is_out_of_memory(error)):
         return text
     if _is_out_of_memory(error):
-        return "out of memory; use a smaller model, a smaller --batch-size, or cut the recording with --start and --end"
+        return _(
+            "out of memory; use a smaller model, a smaller --batch-size, or cut the recording with --start and --end"
+        )
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return f"no space left on the disk ({error.filename or 'temporary files'}); free some, or set TMPDIR"
-    return f"unexpected {text} (please report this, with what WHISPERDIAR_DEBUG=1 in front of the command prints)"
+        return _("no space left on the disk ({filename}); free some, or set TMPDIR").format(
+            filename=error.filename or _("temporary files")
+        )
+    return _(
+        "unexpected {text} (please report this, with what WHISPERDIAR_DEBUG=1 in front of the command prints)"
+    ).format(text=text)

@@ -36,6 +36,7 @@ from whisperdiar.minutes.llm.writing import WrittenMinutes, write
 from whisperdiar.minutes.render import name_of, renderer
 from whisperdiar.minutes.template import Template, template
 from whisperdiar.options import LlmOptions, MinutesOptions, WriteOptions
+from whisperdiar.options.command_line import MINUTES_STYLE
 from whisperdiar.text.language_identification import has_classifier
 from whisperdiar.text.languages import find_code
 from whisperdiar.text.messages import _
@@ -56,6 +57,7 @@ class Writer:
     template: str | None
     llm: LlmOptions | None
     console: Console
+    style: str = MINUTES_STYLE
     beside: Path | None = None
     failed: bool = False
     _made: dict[int, Minutes] = field(default_factory=dict)
@@ -68,7 +70,7 @@ class Writer:
         def dumps(transcript: Transcript, *, options: WriteOptions) -> str | bytes:  # noqa: ARG001
             made = self.minutes(transcript)
             link = None if self.media is None else media_link(self.media, None if path == STDOUT else path)
-            return render(with_values(made, media=link), self._template(made))
+            return render(with_values(made, media=link), self._template(made), self.style)
 
         return Target(Format(f"minutes-{name}", f".{name}", "words", dumps, None), path, replace=replace)
 
@@ -148,8 +150,8 @@ class Writer:
             raise
         if asked.n_known:
             self.console.info(
-                _("whisperdiar: {n_known} answers of the interrupted run in {place} were used").format(
-                    n_known=asked.n_known, place=place
+                _("whisperdiar: {number} answers of the interrupted run in {place} were used").format(
+                    number=asked.n_known, place=place
                 )
             )
         return done
@@ -168,6 +170,7 @@ def minutes(
     overwrite: bool,
     length: int | None,
     day: str | None,
+    style: str,
     media: str | None,
     template_name: str | None,
     kept: Path | None,
@@ -192,16 +195,19 @@ def minutes(
         template=template_name,
         llm=None if llm is None else _llm(llm, llm_model, llm_timeout, llm_window, console),
         console=console,
+        style=style,
     )
     if llm is not None and options["offline"] and not is_local(llm):
         raise InvalidOption(
             _("--llm {llm}: this is not on this machine; leave --offline out, or name a local server").format(llm=llm)
         )
     if llm is None:
-        _refuse(context, ("llm_model", "llm_timeout", "llm_window"), "it is for a language model: name one with --llm")
+        _refuse(
+            context, ("llm_model", "llm_timeout", "llm_window"), _("it is for a language model: name one with --llm")
+        )
     if is_transcript:
         only = tuple(name for name in (*options, "kept", "preset") if name not in ("language", "offline"))
-        _refuse(context, only, f"it is for recordings, and {source} is a transcript already")
+        _refuse(context, only, _("it is for recordings, and {source} is a transcript already").format(source=source))
     template(template_name, None)  # a mistake in it is said before hours of work
     if media is not None:
         media_link(media, None)
@@ -238,7 +244,7 @@ def minutes(
             install = (
                 ""
                 if has_classifier()
-                else ', or to have more languages found, run: pip install "whisperdiar[language]"'
+                else _(', or to have more languages found, run: pip install "whisperdiar[language]"')
             )
             console.warn(
                 _(

@@ -12,7 +12,7 @@ from whisperdiar.cli.errors import OK
 from whisperdiar.cli.outputs import check_outputs
 from whisperdiar.contracts import Progress
 from whisperdiar.errors import InvalidOption, MediaError
-from whisperdiar.linked_media import relative_url
+from whisperdiar.linked_media import LinkedMedia, page_url
 from whisperdiar.media import recording_id
 from whisperdiar.options import ScoreOptions
 from whisperdiar.scoring import (
@@ -91,7 +91,7 @@ def score(
                 name=name,
                 progress=_follow(console, number, len(hypotheses)),
                 notify=tell_once,
-                keep=kept.append if pages else lambda _: None,
+                keep=kept.append if pages else lambda _value: None,
             )
         )
         pairs.append(kept)
@@ -105,7 +105,11 @@ def score(
     for path in outputs:
         suffix = path.suffix.lower()
         if suffix == ".html":
-            urls = {name: relative_url(sound, path) for name, sound in sounds.items()}
+            urls = {name: page_url(sound, path) for name, sound in sounds.items()}
+            remarks = [remark for sound in sounds.values() for remark in LinkedMedia(sound).remarks("html", path)]
+            if remarks:
+                many = _("to have recordings played, put their sound beside the page")
+                console.note(f"{path}: {remarks[0] if len(remarks) == 1 else many}")
             text = format_html(found, differences, options, pairs, title=reference.name, language=code, media=urls)
         else:
             text = format_csv(found) if suffix == ".csv" else format_json(found, differences, options)

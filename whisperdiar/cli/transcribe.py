@@ -208,9 +208,9 @@ def _without_clips(inputs: Sequence[Path], clips: Path | None, *, overwrite: boo
     if twice:
         raise InvalidOption(
             _(
-                "--clips: the clips of {twice} and {twice_2} would have the same names; "
+                "--clips: the clips of {first} and {second} would have the same names; "
                 "run them separately, into different folders"
-            ).format(twice=twice[0], twice_2=twice[1])
+            ).format(first=twice[0], second=twice[1])
         )
     done = [path for path in inputs if not overwrite and has_clips(clips, recording_id(path))]
     if done:

@@ -18,6 +18,7 @@ from whisperdiar.formats import rttm, stm
 from whisperdiar.media import recording_id
 from whisperdiar.options import WriteOptions
 from whisperdiar.system.files import read_text, write_text
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Segment, Speaker, Transcript
 from whisperdiar.types import Diarization, Turn
 
@@ -114,13 +115,25 @@ def read_corpus(
         FormatError: an annotation cannot be read, or the folder holds no recording.
     """
     if name not in CORPORA:
-        raise InvalidOption(f"corpus {name!r}: choose one of {', '.join(CORPORA)}")
+        raise InvalidOption(_("corpus {name!r}: choose one of {corpora}").format(name=name, corpora=", ".join(CORPORA)))
     if microphone not in MICROPHONES:
-        raise InvalidOption(f"microphone {microphone!r}: choose one of {', '.join(MICROPHONES)}")
+        raise InvalidOption(
+            _("microphone {microphone!r}: choose one of {microphones}").format(
+                microphone=microphone, microphones=", ".join(MICROPHONES)
+            )
+        )
     if reference not in REFERENCES:
-        raise InvalidOption(f"reference {reference!r}: choose one of {', '.join(REFERENCES)}")
+        raise InvalidOption(
+            _("reference {reference!r}: choose one of {references}").format(
+                reference=reference, references=", ".join(REFERENCES)
+            )
+        )
     if not folder.is_dir():
-        raise InvalidOption(f"{folder}: there is no such folder; {name} is to be had from {CORPORA[name].source}")
+        raise InvalidOption(
+            _("{folder}: there is no such folder; {name} is to be had from {source}").format(
+                folder=folder, name=name, source=CORPORA[name].source
+            )
+        )
     readers: dict[str, Callable[[], Iterable[Recording]]] = {
         "folder": lambda: _read_folder(folder, None),
         "voxconverse": lambda: (replace(item, language="en") for item in _read_folder(folder, "voxconverse")),
@@ -132,7 +145,11 @@ def read_corpus(
     }
     found = sorted(readers[name](), key=lambda item: item.id)
     if not found:
-        raise FormatError(f"{folder}: no recording of {name} is there; expected {CORPORA[name].layout}")
+        raise FormatError(
+            _("{folder}: no recording of {name} is there; expected {layout}").format(
+                folder=folder, name=name, layout=CORPORA[name].layout
+            )
+        )
     return tuple(found)
 
 
@@ -149,7 +166,9 @@ def _read_folder(folder: Path, corpus: str | None) -> list[Recording]:
         if path.suffix.lower() not in AUDIO_SUFFIXES:
             continue
         if own in found:
-            raise FormatError(f"{found[own].audio} and {path} have the same name; rename one of them")
+            raise FormatError(
+                _("{audio} and {path} have the same name; rename one of them").format(audio=found[own].audio, path=path)
+            )
         found[own] = Recording(
             id=own,
             audio=path,
@@ -233,8 +252,10 @@ def _read_ami(folder: Path, references: Path, microphone: str, reference: str) -
         if reference == "forced_aligned":
             if meeting not in aligned:
                 raise FormatError(
-                    f"{folder}: no RTTM of a forced alignment of {meeting} is there; put {meeting}.rttm into a folder "
-                    "forced_aligned, or take another --reference"
+                    _(
+                        "{folder}: no RTTM of a forced alignment of {meeting} is there; put {meeting}.rttm into a "
+                        "folder forced_aligned, or take another --reference"
+                    ).format(folder=folder, meeting=meeting)
                 )
             made = replace(made, turns=aligned[meeting])
         sound = _find_audio(every, meeting, MICROPHONES[microphone])

@@ -16,6 +16,7 @@ from whisperdiar.errors import FormatError
 from whisperdiar.formats import decode
 from whisperdiar.system.files import read_bytes, read_text
 from whisperdiar.text import json
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Segment
 from whisperdiar.types import Span, Word
 
@@ -241,7 +242,11 @@ def read_notsofar(path: Path) -> list[Segment]:
                 span = float(entry["start_time"]), float(entry["end_time"])
                 found.append(_segment(path, *span, str(entry["speaker_id"]), text))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise FormatError(f"{path}: an entry of the list lacks its speaker_id, text or times ({error})") from error
+        raise FormatError(
+            _("{path}: an entry of the list lacks its speaker_id, text or times ({error})").format(
+                path=path, error=error
+            )
+        ) from error
     return found
 
 
@@ -301,7 +306,11 @@ def read_chat_language(path: Path) -> str | None:
 def _segment(path: Path, start: float | None, end: float | None, speaker: str, text: str) -> Segment:
     """A segment whose words share its time by their letters."""
     if start is None or end is None or end < start or start < 0:
-        raise FormatError(f"{path}: {speaker} says {text[:40]!r} from {start} to {end} s; correct the times")
+        raise FormatError(
+            _("{path}: {speaker} says {text!r} from {start} to {end} s; correct the times").format(
+                path=path, speaker=speaker, text=text[:40], start=start, end=end
+            )
+        )
     return Segment(tuple(_share_span(start, end, text.split())), speaker)
 
 
@@ -328,11 +337,15 @@ def _said(item: ElementTree.Element) -> str:
 def _parse_xml(path: Path) -> ElementTree.Element:
     text = read_text(path) if not _is_latin(path) else path.read_text("latin-1")
     if "<!ENTITY" in text:  # entities that name each other fill the memory
-        raise FormatError(f"{path}: this XML defines entities, which no annotation needs; is it the right file?")
+        raise FormatError(
+            _("{path}: this XML defines entities, which no annotation needs; is it the right file?").format(path=path)
+        )
     try:
         return ElementTree.fromstring(text.encode("utf-8"), ElementTree.XMLParser(encoding="utf-8"))
     except ElementTree.ParseError as error:
-        raise FormatError(f"{path}: this is no XML ({error}); copy the file anew") from error
+        raise FormatError(
+            _("{path}: this is no XML ({error}); copy the file anew").format(path=path, error=error)
+        ) from error
 
 
 def _is_latin(path: Path) -> bool:

@@ -12,7 +12,7 @@ from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.formats import rttm
 from whisperdiar.options import FileSettings
 from whisperdiar.system.files import read_text
-from whisperdiar.text.messages import _
+from whisperdiar.text.messages import _, to_english
 from whisperdiar.types import ANY_SPEAKERS, Audio, BackendInfo, BackendRecord, Diarization, Span, SpeakerCount, Turn
 
 
@@ -60,7 +60,7 @@ class Backend(LoadingBackend[FileSettings, str]):
                 tolerance=replace(rttm.TOLERANT, other_id=not self.settings.recording),
             )
         except FormatError as error:
-            other = "no recording" in str(error) and not self.settings.recording
+            other = "no recording" in to_english(str(error)) and not self.settings.recording
             hint = _("; say which one with --diarizer-option recording=NAME") if other else ""
             raise FormatError(f"{self.settings.path}: {error}{hint}") from error
         kept = [(turn, turn.span.shift(-audio.start).clip(0.0, audio.duration)) for turn in found.turns]

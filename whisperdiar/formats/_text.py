@@ -29,6 +29,11 @@ _Key = TypeVar("_Key")
 JOINER = "\u2060"
 """U+2060, which is not seen: between two characters that a format would take for markup where it has no escape."""
 
+NOBODY = "unknown"
+"""The name of nobody known, in formats where somebody has to be named; it is read back as nobody."""
+FORMULA_SIGNS = tuple("=+-@＝＋－＠")
+"""What a formula of a spreadsheet begins with."""
+
 
 def one_line(text: str) -> str:
     """The text on one line, stripped, without control characters; joiners and direction marks stay."""

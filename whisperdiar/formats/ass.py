@@ -24,7 +24,7 @@ from whisperdiar.formats._text import (
     unescape_codes,
 )
 from whisperdiar.formats._writing.cues import CuePiece, ReadyCue, prepare_cues
-from whisperdiar.formats._writing.render import render_cues
+from whisperdiar.formats._writing.render import remark_forced, render_cues
 from whisperdiar.formats._writing.speakers import PALETTE, clean_names, colour_numbers, format_style, readable_prefixes
 from whisperdiar.options import WriteOptions
 from whisperdiar.text.messages import _
@@ -205,6 +205,7 @@ name = "ass"
 suffix = ".ass"
 aliases = (".ssa",)
 needs = "words"
+remarks = remark_forced
 
 _WIDTH, _HEIGHT = 1920, 1080
 _FONT, _SIZE = "Arial", 64
@@ -236,7 +237,7 @@ def dumps_cues(
     known = clean_names(made, names)
     colours = colour_numbers(known if style == "colour" else {})
     told = {} if options.speaker_style == "none" else known
-    before = readable_prefixes(made, known, style, told="cues" if told else "", dash=options.rules(None).dash)
+    before = readable_prefixes(made, known, style, told="cues" if told else "", dashes=options.rules(None).dashes)
     events = [_format_event(cue, row, told, colours, word_times) for cue, row in zip(made, before, strict=True)]
     used = sorted({colours[who] for cue in made for who in cue.speakers if who in colours})
     styles = [_style_line("Default", PALETTE[0]), *(_style_line(_style_name(i), PALETTE[i]) for i in used)]

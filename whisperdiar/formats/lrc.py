@@ -18,7 +18,7 @@ from whisperdiar.formats._reading.cues import transcript_of
 from whisperdiar.formats._reading.labels import split_labels
 from whisperdiar.formats._text import JOINER, number_lines, one_line, refuse_line, remove_breaks
 from whisperdiar.formats._writing.cues import CuePiece, ReadyCue, prepare_cues
-from whisperdiar.formats._writing.render import render_cues
+from whisperdiar.formats._writing.render import remark_forced, render_cues
 from whisperdiar.formats._writing.speakers import clean_names, format_style, readable_prefixes
 from whisperdiar.options import WriteOptions
 from whisperdiar.text.messages import _
@@ -131,6 +131,7 @@ def _unescape(text: str) -> str:
 name = "lrc"
 suffix = ".lrc"
 needs = "words"
+remarks = remark_forced
 
 _SHORTEST_SILENCE_MS = 1000  # a shorter one is not shown: the line would flicker
 _STAMP_LIKE = re.compile(r"[<\[](?=\d+:\d)|\A\[")

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from xml.sax.saxutils import escape, quoteattr
 
-from whisperdiar.formats._writing.document import LAYOUTS, PAGE, Document, Layout, Passage, document, pack
+from whisperdiar.formats._writing.document import LAYOUTS, PAGE, Document, Layout, Passage, document
+from whisperdiar.formats._writing.opendocument import HEAD, NAMESPACES, make_package, make_paragraph
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
 
@@ -18,68 +19,27 @@ styles_speakers = True
 has_templates = True
 needs = "words"
 
-_TYPE = "application/vnd.oasis.opendocument.text"
-_URN = "urn:oasis:names:tc:opendocument:xmlns:"
-_NAMESPACES = " ".join(
-    [
-        *(f'xmlns:{key}="{_URN}{key}:1.0"' for key in ("office", "style", "text", "meta")),
-        f'xmlns:fo="{_URN}xsl-fo-compatible:1.0"',
-        f'xmlns:svg="{_URN}svg-compatible:1.0"',
-        'xmlns:dc="http://purl.org/dc/elements/1.1/"',
-        'office:version="1.3"',
-    ]
-)
-_HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _GREY = "#666666"
 
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> bytes:
     """The package; `options.template` chooses how the text is set."""
     page = document(transcript, options)
-    parts = {
-        "mimetype": _TYPE,
-        "META-INF/manifest.xml": _manifest(),
-        "meta.xml": _meta(page),
-        "styles.xml": _styles(page, LAYOUTS[options.template]),
-        "content.xml": _content(page),
-    }
-    return pack([(part, text.encode("utf-8")) for part, text in parts.items()])
-
-
-def _manifest() -> str:
-    files = [("/", _TYPE), *((part, "text/xml") for part in ("meta.xml", "styles.xml", "content.xml"))]
-    entries = "".join(
-        f'<manifest:file-entry manifest:full-path="{path}" manifest:media-type="{kind}"/>' for path, kind in files
-    )
-    namespace = f'xmlns:manifest="{_URN}manifest:1.0" manifest:version="1.3"'
-    return f"{_HEAD}<manifest:manifest {namespace}>{entries}</manifest:manifest>"
-
-
-def _meta(page: Document) -> str:
-    language = f"<dc:language>{escape(page.language)}</dc:language>" if page.language else ""
-    return (
-        f"{_HEAD}<office:document-meta {_NAMESPACES}><office:meta><meta:generator>whisperdiar</meta:generator>"
-        f"<dc:title>{escape(page.title)}</dc:title>{language}</office:meta></office:document-meta>"
-    )
+    return make_package(page.title, page.language, _styles(page, LAYOUTS[options.template]), _content(page))
 
 
 def _content(page: Document) -> str:
-    lines = [_paragraph("Title", escape(page.title))]
+    lines = [make_paragraph("Title", escape(page.title))]
     if page.facts:
-        lines.append(_paragraph("Facts", escape(page.facts)))
+        lines.append(make_paragraph("Facts", escape(page.facts)))
     for passage in page.passages:
-        lines += [_paragraph("Speaker" + _turned(passage), _who(passage))]
-        lines += [_paragraph("Passage" + _turned(passage), escape(passage.text))]
+        lines += [make_paragraph("Speaker" + _direction_suffix(passage), _who(passage))]
+        lines += [make_paragraph("Passage" + _direction_suffix(passage), escape(passage.text))]
     return (
-        f"{_HEAD}<office:document-content {_NAMESPACES}><office:body><office:text>"
+        f"{HEAD}<office:document-content {NAMESPACES}><office:body><office:text>"
         + "".join(lines)
         + "</office:text></office:body></office:document-content>"
     )
-
-
-def _paragraph(style: str, inner: str) -> str:
-    # One space of several would be seen: each one is an element of its own (OpenDocument 1.3, part 3, section 6.1.2).
-    return f"<text:p text:style-name={quoteattr(style)}>{inner.replace('  ', ' <text:s/>')}</text:p>"
 
 
 def _who(passage: Passage) -> str:
@@ -87,7 +47,7 @@ def _who(passage: Passage) -> str:
     return (speaker if passage.speaker else "") + f'<text:span text:style-name="Time">{passage.time}</text:span>'
 
 
-def _turned(passage: Passage) -> str:
+def _direction_suffix(passage: Passage) -> str:
     return "_rl" if passage.right_to_left else ""
 
 
@@ -120,7 +80,7 @@ def _styles(page: Document, layout: Layout) -> str:
         'text:count-empty-lines="false" text:count-in-text-boxes="false" text:restart-on-page="true"/>',
     ]
     return (
-        f"{_HEAD}<office:document-styles {_NAMESPACES}><office:font-face-decls>"
+        f"{HEAD}<office:document-styles {NAMESPACES}><office:font-face-decls>"
         f'<style:font-face style:name="body" svg:font-family="&apos;{layout.font}&apos;"/>'
         f"</office:font-face-decls><office:styles>{''.join(styles)}</office:styles><office:automatic-styles>"
         f'<style:page-layout style:name="page"><style:page-layout-properties fo:page-width="{width}" '

@@ -13,6 +13,7 @@ from itertools import pairwise
 from whisperdiar.formats._reading.labels import join_label, split_label
 from whisperdiar.formats._reading.utterances import ParsedUtterance, split_words, transcript_of
 from whisperdiar.formats._text import number_lines, one_line, refuse_line, to_milliseconds
+from whisperdiar.formats._writing.paragraphs import divide_paragraphs
 from whisperdiar.options import WriteOptions
 from whisperdiar.text.clock import format_clock
 from whisperdiar.text.messages import _, mark
@@ -26,30 +27,14 @@ needs = "words"
 _TIME = re.compile(r"\[(?:(\d{1,6}):)?(\d{1,2}):(\d{1,2}(?:[.,]\d{1,3})?)\]\s*")
 _PER_WORD_S = 0.4
 """Seconds of a word in the middle of a conversation: 150 words a minute."""
-_ENDS = mark("a text says no ends of paragraphs; they and the times of words are estimated by the number of words")
+_ENDS = mark("a text gives no ends of paragraphs; these and the times of words are estimated")
 
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
     """Lines such as ``[00:01:02] Anna: text``."""
     names = speaker_names(transcript)
-    lines = [_line(group, names, options) for group in paragraphs(transcript.segments, options)]
+    lines = [_line(group, names, options) for group in divide_paragraphs(transcript.segments, options)]
     return "".join(line + "\n" for line in filter(None, lines))
-
-
-def paragraphs(segments: Sequence[Segment], options: WriteOptions) -> list[list[Segment]]:
-    """Neighbouring segments of one speaker, as many as fit into a paragraph."""
-    groups: list[list[Segment]] = []
-    for segment in segments:
-        last = groups[-1] if groups else []
-        if (
-            last
-            and last[0].speaker == segment.speaker
-            and segment.span.end - last[0].span.start <= options.max_paragraph
-        ):
-            last.append(segment)
-        else:
-            groups.append([segment])
-    return groups
 
 
 def _line(group: Sequence[Segment], names: Mapping[str, str], options: WriteOptions) -> str:

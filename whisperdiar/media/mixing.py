@@ -328,8 +328,7 @@ def _steady_weights(powers: Levels, covariance: Levels) -> tuple[tuple[float, ..
     weights = tuple(0.0 if c in left_out else 1.0 for c in range(len(top)))
     kept = _format_channels(np.flatnonzero(weights))
     said = _(
-        "{channels} has nothing in common with {kept} and holds a steady sound (time code, tone or "
-        "noise): it is left out; to read it, give --channel {left_out}"
+        "{channels} is unlike {kept} and holds a steady sound, so it is left out; --channel {left_out} reads it"
     ).format(channels=_format_channels(np.array(left_out)), kept=kept, left_out=left_out[0] + 1)
     return weights, said
 
@@ -341,10 +340,7 @@ def _warn_of_different(powers: Levels, covariance: Levels) -> str:
     top = 10 * np.log10(np.quantile(powers, 0.95, axis=0) + _SILENT)
     if top.min() < _FAINTEST_DB or abs(_correlation(covariance)[0, 1]) > _DIFFERENT:
         return ""
-    return _(
-        "the two channels have nothing in common and are mixed: --channel 1 or --channel 2 reads one "
-        "of them, --diarizer channels gives each its speaker"
-    )
+    return _("two unlike channels are mixed; --diarizer channels gives each its speaker, --channel 1 reads one")
 
 
 def _correlation(covariance: Levels) -> Levels:

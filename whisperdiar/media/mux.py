@@ -139,8 +139,7 @@ def _warn_of_cut_off(source: str | os.PathLike[str]) -> tuple[str, ...]:
         there, stated = (size / 1e6 for size in sizes)
         return (
             _(
-                "the video is cut off: {there:.1f} of {stated:.1f} MB are there, and the copy ends early; "
-                "copy or download it again"
+                "the video is cut off after {there:.1f} of {stated:.1f} MB, and so is the copy; download it again"
             ).format(there=there, stated=stated),
         )
     return ()
@@ -280,8 +279,8 @@ class _Copy:
             data = lines.encode("utf-8")
             if len(data) >= 2**16:
                 raise OutputError(
-                    _("{name}: a subtitle of {n_data} bytes does not fit into MP4; use .mkv").format(
-                        name=self._name, n_data=len(data)
+                    _("{name}: a subtitle of {size} bytes does not fit into MP4; use .mkv").format(
+                        name=self._name, size=len(data)
                     )
                 )
             packet = av.Packet(len(data).to_bytes(2, "big") + data)

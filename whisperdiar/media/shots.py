@@ -127,8 +127,8 @@ def _read_times(name: str, text: str, rate: Fraction | None) -> Iterator[float]:
         if frames is not None:
             if rate is None:
                 raise FormatError(
-                    _("{name}: line {number}: {said!r} counts frames; name the video, or give seconds").format(
-                        name=name, number=number, said=said
+                    _("{name}: line {number}: {written!r} counts frames; name the video, or give seconds").format(
+                        name=name, number=number, written=said
                     )
                 )
             hours, minutes, seconds, frame = map(int, frames.groups())
@@ -141,7 +141,7 @@ def _read_times(name: str, text: str, rate: Fraction | None) -> Iterator[float]:
             yield float(said.replace(",", "."))
         else:
             raise FormatError(
-                _("{name}: line {number}: {said!r} is no time; write 12.48, 00:00:12.480 or 00:00:12:12").format(
-                    name=name, number=number, said=said
+                _("{name}: line {number}: {written!r} is no time; write 12.48, 00:00:12.480 or 00:00:12:12").format(
+                    name=name, number=number, written=said
                 )
             )

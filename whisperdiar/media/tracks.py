@@ -251,8 +251,8 @@ def _describe_choice(
     this = _("track {chosen} of {n_tracks}").format(chosen=chosen + 1, n_tracks=len(tracks))
     if chosen != main:
         return (
-            _("track {main} {reason}, so that {this} is read in its place{also}").format(
-                main=main + 1, reason=reason, this=this, also=also
+            _("track {main} {reason}, so that {track} is read in its place{also}").format(
+                main=main + 1, reason=reason, track=this, also=also
             ),
         ), ()
     tagged = next((track for track in others if is_same_language(track.language, language)), None)
@@ -265,8 +265,8 @@ def _describe_choice(
         other = _("but another is tagged {language}: to read that, give --track {number}").format(
             language=tagged.language, number=tagged.number
         )
-        return (_("{this} ({own}) is read, {other}{also}").format(this=this, own=own, other=other, also=also),), ()
-    return (), (_("{this} is read{also}").format(this=this, also=also),)
+        return (_("{track} ({own}) is read, {other}{also}").format(track=this, own=own, other=other, also=also),), ()
+    return (), (_("{track} is read{also}").format(track=this, also=also),)
 
 
 def _format_tracks(tracks: Sequence[AudioTrack]) -> str:

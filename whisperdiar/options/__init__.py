@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from whisperdiar.options.speaker_activity import PostProcessing, Streaming
     from whisperdiar.options.statistics import StatisticsOptions
     from whisperdiar.options.subtitles import SubtitleOptions, SubtitleRules
+    from whisperdiar.options.toolkits import AlizeSettings, LiumSettings
     from whisperdiar.options.tuning import TuningSettings
     from whisperdiar.options.vad import VadSettings
     from whisperdiar.options.whisper import WhisperSettings
@@ -142,6 +143,7 @@ _HOMES = {
         "SubtitleOptions",
         "SubtitleRules",
     ),
+    "toolkits": ("AlizeSettings", "LiumSettings"),
     "tuning": ("TuningSettings",),
     "vad": ("VadSettings",),
     "whisper": ("WhisperSettings",),
@@ -172,6 +174,7 @@ __all__ = [
     "WHISPER_TASKS",
     "WORD_TIMES",
     "AlignmentOptions",
+    "AlizeSettings",
     "BicSettings",
     "ChannelsSettings",
     "EcapaSettings",
@@ -182,6 +185,7 @@ __all__ = [
     "FileSettings",
     "FinetuningSettings",
     "KeepOptions",
+    "LiumSettings",
     "LlmOptions",
     "MinutesOptions",
     "NemotronSettings",

@@ -22,10 +22,14 @@ LLM_TIMEOUT_S = 120.0
 LLM_WINDOW_WORDS = 2000
 """Of a transcript, in one request to a language model."""
 
-MINUTES_FORMATS = ("md", "html", "docx", "json")
+MINUTES_FORMATS = ("md", "html", "docx", "odt", "pdf", "json")
 """What minutes are written as, the default first."""
 MINUTES_SHARE = 0.25
 """Of a meeting's words that the summary may rest on; people's own rest on 0.27 of them in the AMI corpus."""
+
+MINUTES_STYLE = "full"
+MINUTES_STYLES = ("brief", "full", "protocol")
+"""How much minutes tell, and in what order."""
 
 MUXED_FORMATS = ("srt", "vtt", "ass")
 """Of a subtitle track in Matroska, the default first."""
@@ -44,7 +48,7 @@ SCORE_PROTOCOLS = ("callhome", "ami", "voxconverse", "dihard", "chime8")
 """Benchmarks whose way of scoring turns has a name."""
 
 SPEAKER_STYLE = "auto"
-SPEAKER_STYLES = ("auto", "none", "label", "dash", "colour", "voice")
+SPEAKER_STYLES = ("auto", "none", "label", "dash", "sdh", "colour", "voice")
 
 UNCERTAIN_BELOW = 0.6
 """Probability of a word's speaker."""

@@ -101,8 +101,8 @@ class NemotronSettings:
         if self.mode == ONE_WINDOW and changed:
             name = next(iter(changed))
             raise InvalidOption(
-                _("{name} {changed}: mode {one_window} hears everything at once; leave it out").format(
-                    name=name, changed=changed[name], one_window=ONE_WINDOW
+                _("{name} {value}: mode {mode} hears everything at once; leave it out").format(
+                    name=name, value=changed[name], mode=ONE_WINDOW
                 )
             )
 

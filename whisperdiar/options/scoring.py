@@ -36,7 +36,19 @@ PROTOCOLS: dict[str, Protocol] = {
     "dihard": Protocol(0.0, False),
     "chime8": Protocol(0.25, False),
 }
-"""How results on these sets are usually compared; whoever publishes another way has to be scored that way."""
+"""How results on these sets are usually compared; whoever publishes another way has to be scored that way. From:
+
+    callhome     egs/callhome/v1/run.sh of hitachi-speech/EEND (md-eval -c 0.25); Kaldi's older recipe
+                 egs/callhome_diarization also leaves overlap out (md-eval -1 -c 0.25)
+    ami          README of pyannote/pyannote-audio, whose benchmark has no collar and scores overlap;
+                 BUTSpeechFIT/AMI-diarization-setup, whose references it takes, says nothing of scoring
+    voxconverse  VoxSRC, by `nemo.collections.asr.metrics.der.evaluate_der` of NVIDIA NeMo (0.25, overlap scored);
+                 the README of joonson/voxconverse says nothing of scoring, and pyannote's benchmark has no collar
+    dihard       DIHARD, by the same function of NeMo (no collar, overlap scored)
+    chime8       CHiME-7's egs2/chime7_task1/asr1/local/da_wer_scoring.py of espnet/espnet (pyannote.metrics with a
+                 collar of 0.5, so 0.25 on each side; overlap scored); unconfirmed for CHiME-8, whose chime-utils rank
+                 by tcpWER with a collar of 5 s and score no turns
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,6 +48,7 @@ class WordPair(NamedTuple):
         speaker: of the reference; None where it has none.
         given: the speaker of the reference that the label stands for, or else the label.
         start: seconds; the words of an utterance share its time by their letters.
+        misattributed: whether the word, rightly recognised or not, was given to another speaker, as WDER counts.
     """
 
     said: str | None
@@ -55,6 +56,7 @@ class WordPair(NamedTuple):
     speaker: str | None
     given: str | None
     start: float
+    misattributed: bool = False
 
     @property
     def kind(self) -> WordKind:
@@ -63,11 +65,6 @@ class WordPair(NamedTuple):
         if self.heard is None:
             return "deleted"
         return "right" if self.said == self.heard else "substituted"
-
-    @property
-    def misattributed(self) -> bool:
-        """Whether the word, rightly recognised or not, was given to another speaker, as WDER counts."""
-        return None not in (self.said, self.heard, self.speaker) and self.given != self.speaker
 
 
 class Moment(NamedTuple):
@@ -149,16 +146,14 @@ def compare_words(said: Sequence[Utterance], heard: Sequence[Utterance], normali
     aligned = align_words(*(list(_split_words(side, normalise)) for side in (said, heard)))
     named = any(own.speaker != NOBODY for own in said) and any(own.speaker != NOBODY for own in heard)
     mapping = map_labels([(own.speaker, own.label) for own in aligned if None not in (own.said, own.heard)])
-    return tuple(
-        WordPair(
-            own.said,
-            own.heard,
-            own.speaker if named else None,
-            mapping.get(own.label, own.label) if named else None,
-            own.start,
-        )
-        for own in aligned
-    )
+    found = []
+    for own in aligned:
+        given = mapping.get(own.label, own.label) if named else None
+        both = named and None not in (own.said, own.heard)
+        # A label without a partner is wrong even where it is called as the speaker is.
+        wrong = both and (own.label not in mapping or given != own.speaker)
+        found.append(WordPair(own.said, own.heard, own.speaker if named else None, given, own.start, wrong))
+    return tuple(found)
 
 
 def _split_words(utterances: Sequence[Utterance], normalise: Normalise) -> Iterator[Utterance]:

@@ -12,6 +12,7 @@ from whisperdiar.scoring.documents import Document, read_documents
 from whisperdiar.scoring.words import NOBODY, Utterance
 from whisperdiar.system.files import read_text
 from whisperdiar.text import json
+from whisperdiar.text.messages import _
 from whisperdiar.types import Span
 
 _SUFFIX = ".jsonl"
@@ -41,7 +42,9 @@ def read_references(path: str | os.PathLike[str]) -> tuple[dict[str, Document], 
     """
     recordings = [item for item in read_manifest(path) if item.turns is not None or item.words is not None]
     if not recordings:
-        raise FormatError(f"{path}: no recording has a reference; add 'turns' or 'words' to the manifest")
+        raise FormatError(
+            _("{path}: no recording has a reference; add 'turns' or 'words' to the manifest").format(path=path)
+        )
     scored = {}
     for item in recordings:
         spans = read_scored(item)
@@ -82,9 +85,15 @@ def read_reference(item: Recording) -> Document:
         every = read_documents(item.words)
         own = every.get(item.id) or (next(iter(every.values())) if len(every) == 1 else None)
         if own is None:
-            raise FormatError(f"{item.words}: none of its recordings is {item.id!r}; check the id in the manifest")
+            raise FormatError(
+                _("{words}: none of its recordings is {id!r}; check the id in the manifest").format(
+                    words=item.words, id=item.id
+                )
+            )
         utterances, timed = own.utterances, own.timed
     if diarization is None and utterances is None:
-        raise FormatError(f"{item.id}: the manifest names no reference; add 'turns' or 'words', or leave it out")
+        raise FormatError(
+            _("{id}: the manifest names no reference; add 'turns' or 'words', or leave it out").format(id=item.id)
+        )
     turns = None if diarization is None else diarization.turns
     return Document(item.id, turns, utterances, item.language, str(item.words or item.turns), timed=timed)

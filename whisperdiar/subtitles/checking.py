@@ -143,7 +143,7 @@ def check(
     for number, (cue, seen) in enumerate(zip(cues, lines, strict=True), start=1):
         found += _check_text(number, cue, seen, rules)
         found += _check_time(number, cue, seen, rules, unit)
-        found += _check_speakers(number, cue, seen, names, dashes=shown is not None)
+        found += _check_speakers(number, cue, seen, names, dashes=shown is not None, first=rules.dash_first)
     if in_order:
         found += [
             Violation(number, right.span, "unsorted", left.span.start - right.span.start, 0.0, number - 1)
@@ -248,25 +248,32 @@ class _Names:
         )
 
 
-def _check_speakers(number: int, cue: Cue, lines: Sequence[str], names: _Names, *, dashes: bool) -> Iterator[Violation]:
+def _check_speakers(
+    number: int, cue: Cue, lines: Sequence[str], names: _Names, *, dashes: bool, first: bool
+) -> Iterator[Violation]:
     """Two people on one line; or a second one in a cue whose line begins with neither a dash nor a name."""
     people = len(set(cue.line_speakers))
     inside = max((names.count(line) for line in lines), default=0)
     if inside:
         yield Violation(number, cue.span, "two-speakers", max(people, inside + 1), 1.0)
-    elif dashes and people > 1 and not _is_told_apart(cue, lines):
+    elif dashes and people > 1 and not _is_told_apart(cue, lines, first=first):
         yield Violation(number, cue.span, "two-speakers", people, 1.0)
 
 
-def _is_told_apart(cue: Cue, lines: Sequence[str]) -> bool:
-    """Whether a viewer sees on each line of another person that it is one: all lines have dashes, or these the name."""
+def _is_told_apart(cue: Cue, lines: Sequence[str], *, first: bool) -> bool:
+    """Whether a viewer sees on each line of another person that it is one: all lines have dashes, or these the name.
+
+    Where `first` is false, the first line has none.
+    """
     if len(lines) != len(cue.line_speakers) or len(lines) != len(cue.lines):
         return False
     changes = [i for i in range(1, len(lines)) if cue.line_speakers[i] != cue.line_speakers[i - 1]]
     dashed = [bool(_DASH.match(line)) for line in lines]
     # A reader takes a name off the words: what still stands before them on the screen is one.
     named = [seen.strip() != said.strip() for seen, said in zip(lines, cue.lines, strict=True)]
-    return all(dashed[i] for i in (0, *changes)) or all(named[i] and not dashed[i] for i in changes)
+    return all(dashed[i] for i in ((0, *changes) if first else changes)) or all(
+        named[i] and not dashed[i] for i in changes
+    )
 
 
 def _people(cue: Cue) -> set[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from whisperdiar.errors import FormatError
 from whisperdiar.text.graphemes import remove_byte_order_mark
-from whisperdiar.text.messages import _
+from whisperdiar.text.messages import _, current, make_english
 
 _LONGEST_LIST = 100
 _LONGEST_VALUE = 60
@@ -25,7 +25,7 @@ def write(value: Any) -> str:
     Raises:
         FormatError: a part is no JSON value (the message names it), or a number is not finite.
     """
-    return _encode_checked(value, lambda: _layout(value, "")) + "\n"
+    return _encode_checked(value, lambda value: _layout(value, "")) + "\n"
 
 
 def write_line(value: Any) -> str:
@@ -34,7 +34,7 @@ def write_line(value: Any) -> str:
     Raises:
         FormatError: as `write`.
     """
-    return _encode_checked(value, lambda: _ENCODE(value)) + "\n"
+    return _encode_checked(value, _ENCODE) + "\n"
 
 
 def write_compact(value: Any) -> str:
@@ -43,12 +43,14 @@ def write_compact(value: Any) -> str:
     Raises:
         FormatError: as `write`.
     """
-    return _encode_checked(value, lambda: _ENCODE_COMPACT(value))
+    return _encode_checked(value, _ENCODE_COMPACT)
 
 
-def _encode_checked(value: Any, encode: Callable[[], str]) -> str:
+def _encode_checked(value: Any, encode: Callable[[Any], str]) -> str:
+    if current() != "en":  # a file says the same whoever ran the program
+        value = make_english(value)
     try:
-        text = encode()
+        text = encode(value)
     except (TypeError, ValueError, RecursionError) as error:
         raise FormatError(
             _("{invalid} cannot be written as JSON: {error}").format(

@@ -97,7 +97,11 @@ def language_code(language: str | None) -> str | None:
         return None
     code = find_code(language.strip().casefold())
     if code is None or not re.fullmatch("[a-z]{2,3}([-_][a-z0-9]{2,8})*", code):
-        raise InvalidOption(f"--language {language}: give a name or a code, such as German or de{suggest(language)}")
+        raise InvalidOption(
+            _("--language {language}: give a name or a code, such as German or de{suggestion}").format(
+                language=language, suggestion=suggest(language)
+            )
+        )
     base = re.split("[-_]", code)[0]
     if len(base) == 2 and base not in _TWO_LETTERS:
         raise InvalidOption(

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from whisperdiar.contracts import Progress, no_progress
-from whisperdiar.errors import BackendBroken, UnsupportedRequest, describe_error
+from whisperdiar.contracts import Progress, check_sample_rate, no_progress
+from whisperdiar.errors import BackendBroken, describe_error
 from whisperdiar.frameworks.torch import (
     TorchBackend,
     choose_device,
@@ -110,10 +110,7 @@ class Backend(TorchBackend[VadSettings, Any]):
         Raises:
             UnsupportedRequest: another sample rate.
         """
-        if audio.sample_rate != SAMPLE_RATE_HZ:
-            raise UnsupportedRequest(
-                _("{rate} Hz: crdnn needs {needed} Hz audio").format(rate=audio.sample_rate, needed=SAMPLE_RATE_HZ)
-            )
+        check_sample_rate(audio, self.name)
         if audio.samples.shape[1] == 0:
             return ()
         self._require()  # on as many threads as it likes

@@ -10,7 +10,7 @@ from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.formats import speech
 from whisperdiar.options import FileSettings
 from whisperdiar.system.files import read_text
-from whisperdiar.text.messages import _
+from whisperdiar.text.messages import _, to_english
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Span, merge_spans
 
 
@@ -45,7 +45,7 @@ class Backend(LoadingBackend[FileSettings, str]):
                 recording_id=self.settings.recording or audio.recording_id,
             )
         except FormatError as error:
-            other = "no recording" in str(error) and not self.settings.recording
+            other = "no recording" in to_english(str(error)) and not self.settings.recording
             hint = _("; say which one with --vad-option recording=NAME") if other else ""
             raise FormatError(f"{self.settings.path}: {error}{hint}") from error
         if regions and regions[0].start >= audio.start + audio.duration + speech.SLACK:

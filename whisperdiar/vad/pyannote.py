@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from whisperdiar.contracts import Progress, no_progress
-from whisperdiar.errors import BackendError, InvalidOption, UnsupportedRequest, WhisperdiarError, describe_error
+from whisperdiar.contracts import Progress, check_sample_rate, no_progress
+from whisperdiar.errors import BackendError, InvalidOption, WhisperdiarError, describe_error
 from whisperdiar.frameworks.pyannote import (
     EXTRA,
     REVISIONS,
@@ -137,10 +137,7 @@ class Backend(TorchBackend[PyannoteVadSettings, Any]):
             UnsupportedRequest: another sample rate.
             BackendError: out of memory, or the network failed.
         """
-        if audio.sample_rate != SAMPLE_RATE_HZ:
-            raise UnsupportedRequest(
-                _("{rate} Hz: pyannote needs {needed} Hz audio").format(rate=audio.sample_rate, needed=SAMPLE_RATE_HZ)
-            )
+        check_sample_rate(audio, self.name)
         if audio.samples.shape[1] == 0:
             return ()
         pipeline = self._require()

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from whisperdiar.contracts import BaseBackend, Progress, no_progress
+from whisperdiar.contracts import BaseBackend, Progress, check_sample_rate, no_progress
 from whisperdiar.errors import BackendBroken, UnsupportedRequest, describe_error
 from whisperdiar.options import SAMPLE_RATE_HZ, VadSettings
 from whisperdiar.system.telemetry import disable_telemetry
@@ -73,10 +73,7 @@ class Backend(BaseBackend[VadSettings]):
         Raises:
             UnsupportedRequest: another sample rate.
         """
-        if audio.sample_rate != SAMPLE_RATE_HZ:
-            raise UnsupportedRequest(
-                _("{rate} Hz: silero needs {needed} Hz audio").format(rate=audio.sample_rate, needed=SAMPLE_RATE_HZ)
-            )
+        check_sample_rate(audio, self.name)
         if audio.samples.shape[1] == 0:
             return ()
         self.prepare()

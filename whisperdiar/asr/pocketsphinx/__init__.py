@@ -14,9 +14,9 @@ import numpy as np
 
 from whisperdiar.asr._shared.chunking import cut_pieces, find_quietest
 from whisperdiar.asr.pocketsphinx.engine import FRAME_S, LocalDecoder, SphinxWord, decode_all
-from whisperdiar.contracts import LoadingBackend, Progress, no_progress
+from whisperdiar.contracts import LoadingBackend, Progress, check_sample_rate, no_progress
 from whisperdiar.errors import UnsupportedRequest
-from whisperdiar.options import SAMPLE_RATE_HZ, PocketSphinxSettings
+from whisperdiar.options import PocketSphinxSettings
 from whisperdiar.system.machine import usable_cores
 from whisperdiar.text.messages import _
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Samples, Span, Transcription, Word, total_duration
@@ -79,12 +79,7 @@ class Backend(LoadingBackend[PocketSphinxSettings, LocalDecoder]):
                     language=language
                 )
             )
-        if audio.sample_rate != SAMPLE_RATE_HZ:
-            raise UnsupportedRequest(
-                _("audio at {rate} Hz: pocketsphinx needs {needed} Hz; resample it").format(
-                    rate=audio.sample_rate, needed=SAMPLE_RATE_HZ
-                )
-            )
+        check_sample_rate(audio, self.name)
         inside = [part for span in speech if (part := span.clip(0.0, audio.duration))]
         pieces = [
             piece

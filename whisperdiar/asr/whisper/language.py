@@ -141,9 +141,9 @@ def detect_language(
             total += piece.duration
         best = max(sorted(weights), key=lambda code: weights[code])
     others = ", ".join(sorted(to_iso_639_1(code) for code in heard if code != best))
-    note = _(
-        "language {language} is taken for all; parts sound like {others} (--multilingual hears each in its own)"
-    ).format(language=to_iso_639_1(best), others=others)
+    note = _("language {language} is taken for all; parts sound like {others}: use --multilingual").format(
+        language=to_iso_639_1(best), others=others
+    )
     return SpokenLanguages(best, weights[best] / total, notes=(note,) if others else ())
 
 

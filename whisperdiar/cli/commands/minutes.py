@@ -56,6 +56,13 @@ def _is_template(name: str) -> bool:
     configurable=False,
     help="Day of the meeting, from which dates such as Friday count.",
 )
+@shared.output(
+    "--style",
+    type=shared.choice(defaults.MINUTES_STYLES),
+    default=defaults.MINUTES_STYLE,
+    show_default=True,
+    help="Half a page (brief), all there is (full), or a formal record by topics (protocol).",
+)
 @shared.output("--media", metavar="FILE|URL", help="The recording that links play (IN, where that is a recording).")
 @shared.output(
     "--template",
@@ -101,9 +108,9 @@ def minutes(context: click.Context, /, **values: Any) -> None:
     """Minutes of IN, a transcript (JSON of whisperdiar, subtitles …) or a recording, which is transcribed first.
 
     Participants with their talk time; topics with a summary; decisions, action items and open questions, each with
-    the words that it rests on. Written as Markdown, HTML, DOCX or JSON by the suffix of -o; without -o as Markdown, on
-    a terminal beside IN, elsewhere on standard output. Nothing is sent anywhere unless --llm names a server; a key for
-    it is read from WHISPERDIAR_LLM_KEY (for api.openai.com also from OPENAI_API_KEY).
+    the words that it rests on. Written as Markdown, HTML, DOCX, ODT, PDF or JSON by the suffix of -o; without -o as
+    Markdown, on a terminal beside IN, elsewhere on standard output. Nothing is sent anywhere unless --llm names a
+    server; a key for it is read from WHISPERDIAR_LLM_KEY (for api.openai.com also from OPENAI_API_KEY).
     """
     from whisperdiar.cli.minutes import minutes as work
 

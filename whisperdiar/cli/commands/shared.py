@@ -212,6 +212,8 @@ diarizer_options = combine(
         rare=True,
         help="Speaker embedding of the diarizer, instead of its own.",
     ),
+    speaker("--lium-jar", metavar="FILE", rare=True, help="LIUM's jar; means --diarizer lium."),
+    speaker("--alize-bin", metavar="DIR", rare=True, help="Folder of ALIZÉ's programs; means --diarizer alize."),
     speaker("--fast", is_flag=True, rare=True, help="--diarizer onnx: faster, hardly less accurate."),
     speaker(
         "--save-activity",

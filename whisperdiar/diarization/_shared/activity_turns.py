@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from whisperdiar.errors import UnsupportedRequest
 from whisperdiar.options.speaker_activity import PostProcessing
-from whisperdiar.text.messages import _, ngettext
+from whisperdiar.text.messages import _
 from whisperdiar.types import (
     ActivityValues,
     Diarization,
@@ -271,19 +271,15 @@ def _warnings(
         )
     if weak:
         return (
-            ngettext(
-                "{speakers} speakers were asked for, {name} heard {n_heard} clearly: {n_weak} more is heard where "
-                "their voice is likeliest",
-                "{speakers} speakers were asked for, {name} heard {n_heard} clearly: {n_weak} more are heard where "
-                "their voice is likeliest",
-                len(weak),
+            _(
+                "{speakers} speakers were asked for, {name} heard {n_heard} clearly and {n_weak} more "
+                "faintly; check these"
             ).format(speakers=speakers, name=name, n_heard=len(heard), n_weak=len(weak)),
         )
     if speakers.maximum is not None and len(heard) > speakers.maximum:
         return (
             _(
-                "{speakers} speakers were asked for, {name} heard {n_heard}: the turns of those who speak "
-                "least went to the others"
+                "{speakers} speakers were asked for, {name} heard {n_heard}; those who speak least went to others"
             ).format(speakers=speakers, name=name, n_heard=len(heard)),
         )
     seconds = [total_duration(found) for found in heard.values()]
@@ -291,8 +287,7 @@ def _warnings(
     if full and (speakers.maximum is None or speakers.maximum > n_columns):
         return (
             _(
-                "{name} heard {n_columns} speakers, which is all that it can tell apart: if there are more, "
-                "some of them share a label; another diarizer has no such limit"
+                "{name} heard {n_columns} speakers and can tell no more apart; if there are more, try another diarizer"
             ).format(name=name, n_columns=n_columns),
         )
     return ()

@@ -113,16 +113,16 @@ def load(files: tuple[Path, Path], *, dimension: int, embedding: str) -> Plda:
     fits = (mean.shape, lda_mean.shape, centre.shape, rows.shape, psi.shape) == ((d,), (k,), (k,), (k, k), (k,))
     if not fits:
         raise BackendBroken(
-            _("{file} does not fit {name}, which gives {k} dimensions: fetch both anew").format(
-                file=files[1], name=files[0].name, k=k
+            _("{file} does not fit {name}, which gives {size} dimensions: fetch both anew").format(
+                file=files[1], name=files[0].name, size=k
             )
         )
     if d != dimension:
         raise InvalidOption(
             _(
-                "plda {parent} is for embeddings of {d} dimensions, {embedding} gives {dimension}: give the "
+                "plda {parent} is for embeddings of {size} dimensions, {embedding} gives {dimension}: give the "
                 "embedding_model that the PLDA was trained with, or leave clustering_method=vbx out"
-            ).format(parent=files[1].parent, d=d, embedding=embedding, dimension=dimension)
+            ).format(parent=files[1].parent, size=d, embedding=embedding, dimension=dimension)
         )
     try:
         within = np.linalg.inv(rows.T @ rows)

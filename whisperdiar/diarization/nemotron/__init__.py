@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from whisperdiar.activity_files import check_target, save_or_warn
-from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.contracts import Progress, check_sample_rate, no_progress
 from whisperdiar.diarization._shared.activity_turns import Frames, refuse_too_many, to_turns
 from whisperdiar.diarization.nemotron import inference
 from whisperdiar.diarization.nemotron.networks import (
@@ -28,7 +28,6 @@ from whisperdiar.diarization.nemotron.networks import (
 from whisperdiar.errors import InvalidOption, ModelUnavailable, UnsupportedRequest
 from whisperdiar.frameworks.torch import TorchBackend, require
 from whisperdiar.models.sources import Source
-from whisperdiar.options import SAMPLE_RATE_HZ
 from whisperdiar.options.nemotron import ONE_WINDOW, NemotronSettings
 from whisperdiar.options.speaker_activity import Streaming
 from whisperdiar.text.messages import _
@@ -137,10 +136,7 @@ class Backend(TorchBackend[NemotronSettings, Network]):
         target = self.settings.save_activity
         if not speech or audio.samples.shape[1] == 0:
             return save_or_warn(target, Diarization(audio.recording_id), audio)
-        if audio.sample_rate != SAMPLE_RATE_HZ:
-            raise UnsupportedRequest(
-                _("{rate} Hz: nemotron needs {needed} Hz audio").format(rate=audio.sample_rate, needed=SAMPLE_RATE_HZ)
-            )
+        check_sample_rate(audio, self.name)
         check_target(target)
         streaming = self._sizes(audio)
         network = self._require(progress)
@@ -162,9 +158,8 @@ class Backend(TorchBackend[NemotronSettings, Network]):
         if whole and n_frames > _LONGEST_FRAMES:
             raise UnsupportedRequest(
                 _(
-                    "mode {one_window}: {duration:.0f} s are longer than the 400 s that the network knows; use "
-                    "mode=offline"
-                ).format(one_window=ONE_WINDOW, duration=audio.duration)
+                    "mode {mode}: {duration:.0f} s are longer than the 400 s that the network knows; use mode=offline"
+                ).format(mode=ONE_WINDOW, duration=audio.duration)
             )
         self._mode = "offline" if self.settings.mode == "auto" else self.settings.mode
         if whole or (self.settings.chooses_window and n_frames <= _WINDOW_FRAMES):
@@ -216,8 +211,8 @@ def _onnx_file(source: Source, precision: str) -> Path:
         if two is None:
             names = " or ".join(_TWO_GRAPHS_FILES)
             raise InvalidOption(
-                _("precision {precision}: {two_graphs} comes in {names}; choose one of them").format(
-                    precision=precision, two_graphs=TWO_GRAPHS, names=names
+                _("precision {precision}: {model} comes in {names}; choose one of them").format(
+                    precision=precision, model=TWO_GRAPHS, names=names
                 )
             )
         return source.folder((two, EMBED_FILE, SILENCE_FILE)) / two

@@ -23,7 +23,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from whisperdiar.contracts import LoadingBackend, Progress, no_progress
+from whisperdiar.contracts import LoadingBackend, Progress, check_sample_rate, no_progress
 from whisperdiar.diarization._shared import onnx_embedding
 from whisperdiar.diarization._shared import plda as _plda
 from whisperdiar.diarization._shared.onnx_embedding import FrameEncoder
@@ -43,9 +43,9 @@ from whisperdiar.diarization._shared.windows import (
 from whisperdiar.diarization.onnx import agglomerative, local_embeddings, shared_frames, stretch_diarization, vbx
 from whisperdiar.diarization.onnx import segmentation as _onnx_segmentation
 from whisperdiar.diarization.onnx.segmentation import Segmentation
-from whisperdiar.errors import InvalidOption, UnsupportedRequest
+from whisperdiar.errors import InvalidOption
 from whisperdiar.frameworks.torch import require
-from whisperdiar.options import SAMPLE_RATE_HZ, OnnxSettings
+from whisperdiar.options import OnnxSettings
 from whisperdiar.options.onnx import CAMPPLUS, EXACT_CLUSTER, EXACT_LINKAGE, VBX, VBX_FA, VBX_FB
 from whisperdiar.text.messages import _
 from whisperdiar.types import (
@@ -168,10 +168,7 @@ class Backend(LoadingBackend[OnnxSettings, tuple[Segmentation, FrameEncoder]]):
         """
         if not speech or audio.samples.shape[1] == 0:
             return Diarization(audio.recording_id)
-        if audio.sample_rate != SAMPLE_RATE_HZ:
-            raise UnsupportedRequest(
-                _("{rate} Hz: onnx needs {needed} Hz audio").format(rate=audio.sample_rate, needed=SAMPLE_RATE_HZ)
-            )
+        check_sample_rate(audio, self.name)
         segmentation, encoder = self._require(progress)
         share = _SEGMENTED[self.settings.fast or not self.settings.exact]
         progress("diarization", 0.0)

@@ -17,13 +17,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from whisperdiar.activity_files import check_target, save_or_warn
-from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.contracts import Progress, check_sample_rate, no_progress
 from whisperdiar.diarization._shared.activity_turns import Frames, refuse_too_many, to_turns
 from whisperdiar.diarization.sortformer import inference
 from whisperdiar.diarization.sortformer import model as models
 from whisperdiar.diarization.sortformer.inference import Probabilities
 from whisperdiar.diarization.sortformer.windows import window_seconds
-from whisperdiar.errors import BackendError, UnsupportedRequest, WhisperdiarError, describe_error
+from whisperdiar.errors import BackendError, WhisperdiarError, describe_error
 from whisperdiar.frameworks.torch import (
     TorchBackend,
     choose_device,
@@ -156,9 +156,8 @@ class Backend(TorchBackend[SortformerSettings, Any]):
         )
         if run.guessed:
             note = _(
-                "{guessed} speakers of {windows} windows were silent where the windows overlap, and may have "
-                "changed their label; a streaming model or longer windows carry speakers better"
-            ).format(guessed=run.guessed, windows=run.windows)
+                "{number} speakers may have changed labels between windows; use a streaming model or longer windows"
+            ).format(number=run.guessed)
             result = replace(result, warnings=(*result.warnings, note))
         return save_or_warn(target, result, audio)
 
@@ -182,10 +181,7 @@ class Backend(TorchBackend[SortformerSettings, Any]):
         return 0.08 if self._loaded is None else inference.frame_samples(self._loaded) / SAMPLE_RATE_HZ
 
     def _run_once(self, audio: Audio, progress: Progress) -> _Run:
-        if audio.sample_rate != SAMPLE_RATE_HZ:
-            raise UnsupportedRequest(
-                _("{rate} Hz: sortformer needs {needed} Hz audio").format(rate=audio.sample_rate, needed=SAMPLE_RATE_HZ)
-            )
+        check_sample_rate(audio, self.name)
         run = self._run
         # The array alone does not tell: its owner may have filled it with other sound since.
         if run is None or run.samples() is not audio.samples or run.print != _fingerprint(audio):

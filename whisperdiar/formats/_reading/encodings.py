@@ -96,9 +96,9 @@ def decode(data: bytes, encoding: str | None = None) -> DecodedText:
     except UnicodeDecodeError:
         guess, script = _guess(sample)
         shown = guess.replace("cp125", "Windows-125").replace("koi8_r", "KOI8-R")
-        note = _(
-            "no UTF-8, so read as {shown} ({script}); if letters are wrong, say the encoding with --encoding NAME"
-        ).format(shown=shown, script=script)
+        note = _("no UTF-8, so read as {shown} ({script}); if letters are wrong, use --encoding NAME").format(
+            shown=shown, script=script
+        )
         return DecodedText(data.decode(guess, "replace"), note)
 
 

@@ -15,9 +15,7 @@ from whisperdiar.errors import FormatError
 from whisperdiar.formats._reading.recordings import NO_ID, choose
 from whisperdiar.formats._reading.segments import utterances_of
 from whisperdiar.formats._reading.utterances import ParsedUtterance, ParsedWord, transcript_of
-from whisperdiar.formats._text import one_line, parse_seconds, refuse_line
-from whisperdiar.formats._writing.runs import UNKNOWN
-from whisperdiar.formats._writing.tables import FORMULA
+from whisperdiar.formats._text import FORMULA_SIGNS, NOBODY, one_line, parse_seconds, refuse_line
 from whisperdiar.text.graphemes import remove_byte_order_mark
 from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
@@ -84,7 +82,7 @@ def _by_words(rows: Sequence[_Row]) -> list[ParsedUtterance]:
         groups.setdefault((row.segment, "" if row.segment else row.speaker), []).append(row)
     heard = []
     for (segment, speaker), own in groups.items():
-        words = [ParsedWord(row.text, row.start, row.end, row.probability, row.speaker or UNKNOWN) for row in own]
+        words = [ParsedWord(row.text, row.start, row.end, row.probability, row.speaker or NOBODY) for row in own]
         if not segment:
             heard += utterances_of(words, speaker or None, _("line {number}").format(number=own[0].number))
             continue
@@ -176,7 +174,7 @@ def _row(number: int, line: str, cells: Sequence[str], columns: Mapping[str, int
 
 def _plain(text: str) -> str:
     """Without the one apostrophe that keeps a cell from being a formula."""
-    return text[1:] if text.startswith("'") and text.lstrip("'").startswith(FORMULA) else text
+    return text[1:] if text.startswith("'") and text.lstrip("'").startswith(FORMULA_SIGNS) else text
 
 
 def _seconds(text: str) -> float | None:

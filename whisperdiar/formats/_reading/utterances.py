@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from whisperdiar.errors import FormatError
 from whisperdiar.formats._reading.recordings import NO_ID
 from whisperdiar.formats._reading.word_matching import MatchedWords, letters, match_words
-from whisperdiar.formats._writing.runs import UNKNOWN
+from whisperdiar.formats._text import NOBODY
 from whisperdiar.text.messages import _, join, ngettext
 from whisperdiar.text.punctuation import SENTENCE_END, last_mark
 from whisperdiar.transcript import Segment, Speaker, Transcript
@@ -59,7 +59,7 @@ class ParsedWord(NamedTuple):
 
 
 class ParsedUtterance(NamedTuple):
-    """An utterance of a file: seconds, a name (None or `UNKNOWN` for nobody), its text, its words where there are some.
+    """An utterance of a file: seconds, a name (None or `NOBODY` for nobody), its text, its words where there are some.
 
     `where` says to people where it stands in the file.
     """
@@ -183,7 +183,7 @@ def _span_of(word: ParsedWord, item: ParsedUtterance) -> Span:
 
 
 def _name(speaker: str | None) -> str | None:
-    return None if speaker in (None, "", UNKNOWN) else speaker
+    return None if speaker in (None, "", NOBODY) else speaker
 
 
 def mend_times(heard: Sequence[ParsedUtterance]) -> tuple[list[ParsedUtterance], str]:
@@ -304,7 +304,7 @@ def _claim_tokens(words: Sequence[ParsedWord], tokens: Sequence[str]) -> list[Pa
 
 
 def _speakers(words: Sequence[ParsedWord], speaker: str | None) -> list[str | None]:
-    """Who says each word: as it says (`UNKNOWN`: nobody known), else as its neighbour before it or, if none, behind."""
+    """Who says each word: as it says (`NOBODY`: nobody known), else as its neighbour before it or, if none, behind."""
     named = [word.speaker for word in words if word.speaker is not None]
     if not named:
         return [speaker] * len(words)

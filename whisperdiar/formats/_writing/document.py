@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from whisperdiar.formats._text import one_line, to_milliseconds
-from whisperdiar.formats.txt import paragraphs
+from whisperdiar.formats._writing.paragraphs import divide_paragraphs
 from whisperdiar.options import WriteOptions
 from whisperdiar.text.clock import format_hours
 from whisperdiar.transcript import Transcript, speaker_names
 
-_NO_XML = re.compile("[\ufffe\uffff]")
+_NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _PACKED = (1980, 1, 1, 0, 0, 0)
 """The date of every part of a package, the first that ZIP has: a writer has no clock."""
 
@@ -91,7 +91,7 @@ def document(transcript: Transcript, options: WriteOptions) -> Document:
     names = speaker_names(transcript)
     named = options.speaker_style != "none"
     passages = []
-    for group in paragraphs(transcript.segments, options):
+    for group in divide_paragraphs(transcript.segments, options):
         text = _clean("".join(word.text for segment in group for word in segment.words))
         if text:
             label = group[0].speaker if named else None
@@ -130,8 +130,13 @@ def repack(package: bytes) -> bytes:
         return pack([(entry.filename, opened.read(entry)) for entry in opened.infolist()])
 
 
+def replace_no_xml(text: str) -> str:
+    """The text with U+FFFD for characters that XML 1.0 cannot hold (section 2.2)."""
+    return _NO_XML.sub("\ufffd", text)
+
+
 def _clean(text: str) -> str:
-    return _NO_XML.sub("\ufffd", one_line(text))
+    return replace_no_xml(one_line(text))
 
 
 def _clock(seconds: float) -> str:

@@ -1,16 +1,19 @@
-"""fpdf2, which writes PDF: imported at the first use; the page, and what is drawn on each one."""
+"""fpdf2, which writes PDF: imported at the first use; the page, what is drawn on each one, and paragraphs."""
 
 from __future__ import annotations
 
 import importlib
 import logging
-from collections.abc import Iterator
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Any
 
 from whisperdiar.errors import BackendBroken, BackendMissing
 from whisperdiar.formats._writing.document import PAGE, Layout
+from whisperdiar.text.fonts import characters, choose_fonts, is_drawn
 from whisperdiar.text.messages import _
 
 PDF_REMEDY = 'pip install "whisperdiar[documents]"'
@@ -18,6 +21,15 @@ INK, GREY = 0, 102
 """Of texts, and of what stands beside them: 0 black, 255 white."""
 FONT = "text"
 """The name of the first font with ``0`` behind it, of the next one with ``1`` and so on."""
+
+_BOLD = 0.035
+"""Width of the stroke around bold letters, per size of the font: the family need not have a bold face."""
+_PLAIN_LETTERS = re.compile(
+    "[\x00-\u02ff\u0370-\u0482\u048a-\u058f\u1e00-\u200a\u2010-\u2027\u202f-\u2e7f\u3000-\ua4cf\uac00-\ud7a3"
+    "\uf900-\ufaff\uff00-\uffef\ufffd]*"
+)
+"""Text in scripts whose letters stand side by side as they are."""
+_LISTED = 8
 
 # PDF wants a date. A writer has no clock, so that one transcript always gives one file.
 _DATE = datetime(1980, 1, 1, tzinfo=timezone.utc)
@@ -38,8 +50,8 @@ def load_fpdf() -> Any:
         if error.name not in ("fpdf", "uharfbuzz", "fontTools"):
             raise BackendBroken(_("fpdf2 is installed and cannot be used: {error}").format(error=error)) from error
         lacking = "fpdf2" if error.name == "fpdf" else error.name
-        message = _("PDF needs {lacking}, which is not installed; run: {pdf_remedy}").format(
-            lacking=lacking, pdf_remedy=PDF_REMEDY
+        message = _("PDF needs {lacking}, which is not installed; run: {remedy}").format(
+            lacking=lacking, remedy=PDF_REMEDY
         )
         raise BackendMissing(message, remedy=PDF_REMEDY) from error
     except ImportError as error:
@@ -98,3 +110,83 @@ def new_writer(layout: Layout) -> Any:
     made.creation_date = _DATE
     made.set_producer("whisperdiar")
     return made
+
+
+def check_pdf() -> None:
+    """Raises BackendMissing where a package is not installed or there is no font."""
+    load_fpdf()
+    if not choose_fonts(())[0]:
+        raise BackendMissing(
+            _("PDF needs a font, and none is installed; run: {remedy}").format(remedy=PDF_REMEDY), remedy=PDF_REMEDY
+        )
+
+
+def list_missing(texts: Iterable[str]) -> tuple[str, ...]:
+    """A remark on the characters that no installed font has."""
+    missing = choose_fonts(texts)[1]
+    if not missing:
+        return ()
+    shown = " ".join(f"{character} (U+{ord(character):04X})" for character in missing[:_LISTED])
+    more = _(" and {number} more").format(number=len(missing) - _LISTED) if len(missing) > _LISTED else ""
+    return (_("no installed font has {shown}{more}; install a font, such as Noto").format(shown=shown, more=more),)
+
+
+class Typesetter:
+    """Sets paragraphs of one document in fonts that have its characters."""
+
+    def __init__(self, made: Any, layout: Layout, texts: Iterable[str]) -> None:
+        self.made, self.layout = made, layout
+        fonts, _ = choose_fonts(texts)
+        for number, font in enumerate(fonts):
+            made.add_font(f"{FONT}{number}", "", font.path, collection_font_number=font.number)
+        made.set_fallback_fonts([f"{FONT}{number}" for number in range(1, len(fonts))], exact_match=False)
+        self._known = frozenset().union(*(characters(font) for font in fonts))
+
+    def block(
+        self,
+        text: str,
+        *,
+        size: float,
+        pitch: float,
+        bold: bool = False,
+        ink: int = INK,
+        right: bool = False,
+        width: float | None = None,
+    ) -> None:
+        """A paragraph from here on, over pages where it must; `width` in points, that of the page if left out."""
+        made = self.made
+        shown = self.shown(text)
+        self.set_letters(shown, size=size, ink=ink)
+        with made.local_context():
+            if bold:
+                made.text_mode = "FILL_STROKE"
+                made.set_draw_color(ink)
+                made.set_line_width(size * _BOLD)
+                made.set_char_spacing(size * _BOLD)  # as wide as the stroke makes a letter
+            made.multi_cell(width or made.epw, pitch, shown, align="R" if right else "L", new_x="LMARGIN", new_y="NEXT")
+        made.set_text_shaping(False)
+
+    def set_letters(self, shown: str, *, size: float, ink: int | tuple[int, int, int]) -> None:
+        """The font for a text, its size and colour, and whether its letters join."""
+        self.made.set_font(f"{FONT}0", size=size)
+        self.made.set_text_color(*(ink if isinstance(ink, tuple) else (ink,)))
+        self.made.set_text_shaping(_PLAIN_LETTERS.fullmatch(shown) is None)
+
+    def count_lines(self, text: str, *, size: float, width: float) -> int:
+        """How many lines a paragraph of this width has."""
+        shown = self.shown(text)
+        self.set_letters(shown, size=size, ink=INK)
+        lines = self.made.multi_cell(width, size, shown, align="L", dry_run=True, output="LINES")
+        self.made.set_text_shaping(False)
+        return max(1, len(lines))
+
+    def shown(self, text: str) -> str:
+        """The text in characters that the fonts have: spaces of any width, and U+FFFD for what no font has."""
+        return "".join(map(self._character, text))
+
+    def _character(self, character: str) -> str:
+        if ord(character) in self._known:
+            return character
+        if not is_drawn(character):
+            return " " if unicodedata.category(character) == "Zs" else ""
+        return "\ufffd" if 0xFFFD in self._known else "?"

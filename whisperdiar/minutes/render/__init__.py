@@ -1,6 +1,6 @@
 """Minutes as files: one module per format, by its suffix; each turns minutes and a template into text or bytes.
 
-Markdown, HTML and DOCX write the blocks of `layout`; JSON writes the values themselves.
+Markdown, HTML, DOCX, ODT and PDF write the blocks of `layout`; JSON writes the values themselves.
 """
 
 from __future__ import annotations
@@ -15,16 +15,18 @@ from whisperdiar.errors import InvalidOption
 from whisperdiar.minutes.content import Minutes
 from whisperdiar.minutes.links import media_link
 from whisperdiar.minutes.template import Template, template
+from whisperdiar.options.command_line import MINUTES_STYLE
 from whisperdiar.system.files import write_bytes, write_text
+from whisperdiar.text.messages import _
 
-FORMATS = {"md": "markdown", "html": "html", "docx": "docx", "json": "json"}
+FORMATS = {"md": "markdown", "html": "html", "docx": "docx", "odt": "odt", "pdf": "pdf", "json": "json"}
 """Name (and suffix) → module."""
 
 
 class Render(Protocol):
-    """Writes minutes."""
+    """Writes minutes in one of `whisperdiar.options.MINUTES_STYLES`."""
 
-    def __call__(self, minutes: Minutes, template: Template) -> str | bytes: ...
+    def __call__(self, minutes: Minutes, template: Template, style: str = MINUTES_STYLE) -> str | bytes: ...
 
 
 def renderer(name: str) -> Render:
@@ -35,7 +37,9 @@ def renderer(name: str) -> Render:
         BackendMissing: the format needs a package that is not installed.
     """
     if name not in FORMATS:
-        raise InvalidOption(f"no format {name!r} for minutes: choose one of {', '.join(FORMATS)}")
+        raise InvalidOption(
+            _("no format {name!r} for minutes: choose one of {formats}").format(name=name, formats=", ".join(FORMATS))
+        )
     module = importlib.import_module(f"{__name__}.{FORMATS[name]}")
     check = getattr(module, "check", None)
     if check is not None:
@@ -50,22 +54,25 @@ def write_minutes(
     *,
     template_name: str | None = None,
     media: str | None = None,
+    style: str = MINUTES_STYLE,
 ) -> None:
-    """Writes minutes as the file's suffix says: Markdown, HTML, DOCX or JSON; a file that is there is replaced.
+    """Writes minutes as the suffix says: Markdown, HTML, DOCX, ODT, PDF or JSON; a file that is there is replaced.
 
     Args:
+        style: ``brief`` for half a page, ``full`` for what there is, ``protocol`` for a formal record by topics, with
+            lines to sign on; JSON holds everything in any case.
         template_name: headings and formats: ``de``, ``en``, ``es``, ``fr``, ``ru``, ``uk`` or a JSON file; None for
             those of the minutes' language.
         media: the recording that links play: a file or an address.
 
     Raises:
-        InvalidOption: no format has this suffix, or there is no such template.
+        InvalidOption: no format has this suffix, or there is no such template or style.
         BackendMissing: the format needs a package that is not installed.
         OutputError: the file cannot be written.
     """
     render = renderer(name_of(os.fspath(path)))
     link = None if media is None else media_link(media, Path(path))
-    made = render(replace(minutes, media=link), template(template_name, minutes.language))
+    made = render(replace(minutes, media=link), template(template_name, minutes.language), style)
     if isinstance(made, bytes):
         write_bytes(path, made)
     else:
@@ -83,5 +90,9 @@ def name_of(path: str | PurePath) -> str:
     name = known.get(suffix[1:], suffix[1:])
     if name not in FORMATS:
         listed = ", ".join(f".{item}" for item in FORMATS)
-        raise InvalidOption(f"{str(path)!r}: minutes are written as {listed}; choose one of these suffixes")
+        raise InvalidOption(
+            _("{path!r}: minutes are written as {listed}; choose one of these suffixes").format(
+                path=str(path), listed=listed
+            )
+        )
     return name
