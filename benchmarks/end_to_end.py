@@ -6,7 +6,8 @@
                                     [--cache FOLDER] [--json FILE] [--write docs/accuracy.md]
 
 CORPUS is a folder with a manifest.json whose ``recordings`` name a file, a kind, a language and references: ``stm`` or
-``txt`` for what is said, ``rttm`` with ``uem`` for who speaks when. Prints for every recording, every kind and for all:
+``txt`` for what is said, ``rttm`` with ``uem`` for who speaks when; those without any are left out. Prints for every
+recording, every kind and for all:
 
     WER     errors in the words, speakers apart: the utterances of the reference in the order of their starts (jiwer)
     cpWER   errors in the words of each speaker, under the best assignment of labels to speakers (MeetEval)
@@ -23,7 +24,8 @@ speech detection, and its batched pipeline. Nobody is told the language or the n
 Our words are joined, by our join, with the turns of other systems (`--systems`, each with its own defaults, on the same
 sound and threads) and of our own diarizer with other settings (`--variant`); and our own words and turns are joined by
 the rules of other programs (benchmarks/alignment_rules.py). A system that is not installed says so and is left out.
-Seconds there are those of the diarizer alone.
+Seconds there are those of the diarizer alone. Behind the tables that --write puts into a page another one is printed:
+how many speakers each system finds in each recording.
 
 With --cache words are recognised once for every sound, regions of speech and settings, so that the next diarizer takes
 minutes; the seconds that recognition took when its words were new are kept, and go into the times.
@@ -48,6 +50,7 @@ from alignment_rules import RULES
 from asr_ways import BATCHED_VAD, OURS, SEQUENTIAL, SEQUENTIAL_VAD, Contest
 from asr_ways import Word as PlainWord
 
+from benchmarks.accuracy_page import write_between
 from benchmarks.other_diarizers import NAMES as SYSTEM_NAMES
 from benchmarks.other_diarizers import NotInstalled, System, Variant, systems
 from benchmarks.references import Recording, recordings
@@ -95,6 +98,7 @@ class Figures:
     Attributes:
         spent: seconds of all stages; of a system in `turns_of` those of its diarizer alone.
         processor: seconds of the processor of a system in `turns_of`, which other work on the machine hardly changes.
+        n_speakers: labels in the turns.
         ways, ways_spent, ways_processor: errors in the words of each recogniser, and its seconds.
         turns_of: the same words with the turns of each other system.
         rules: the same words and turns, joined by each rule of others.
@@ -111,6 +115,7 @@ class Figures:
     diarization: dict[str, float] | None = None
     right_counts: int = 0
     counted: int = 0
+    n_speakers: int = 0
     ways: dict[str, Errors] = field(default_factory=dict)
     ways_spent: dict[str, float] = field(default_factory=dict)
     ways_processor: dict[str, float] = field(default_factory=dict)
@@ -130,6 +135,7 @@ class Figures:
             diarization=summed(self.diarization, other.diarization),
             right_counts=self.right_counts + other.right_counts,
             counted=self.counted + other.counted,
+            n_speakers=self.n_speakers + other.n_speakers,
             ways={way: errors for way in WAY_NAMES if (errors := plus(self.ways.get(way), other.ways.get(way)))},
             ways_spent=summed(self.ways_spent, other.ways_spent) or {},
             ways_processor=summed(self.ways_processor, other.ways_processor) or {},
@@ -219,12 +225,13 @@ def with_speakers(
         figures = replace(figures, timed_speaker_words=speaker_errors(said, heard, collar=TCP_COLLAR_S))
     if turns is not None and recording.turns is not None:
         part = recording.scored or Span(0.0, audio.duration)
-        n_speakers = len({turn.speaker for turn in recording.turns})
+        n_speakers = len({turn.speaker for turn in turns})
         figures = replace(
             figures,
             diarization=score(recording.turns, turns, part),
             counted=1,
-            right_counts=int(n_speakers == len({turn.speaker for turn in turns})),
+            right_counts=int(n_speakers == len({turn.speaker for turn in recording.turns})),
+            n_speakers=n_speakers,
         )
     return figures
 
@@ -345,9 +352,16 @@ def table(head: str, columns: Iterable[str], rows: Iterable[tuple[str, Iterable[
 
 
 def markdown(setup: str, kinds: dict[str, Figures], total: Figures) -> str:
-    """The whole way by kind of recording, the words beside those of faster-whisper, speakers beside those of others."""
+    """The whole way by kind of recording, and the comparisons."""
     groups = {**kinds, "**all, pooled**": total}
     lines = [setup, *table("", COLUMNS, ((kind, cells(own)) for kind, own in groups.items()))]
+    return "\n".join([*lines, "", comparisons(kinds, total)]).rstrip()
+
+
+def comparisons(kinds: dict[str, Figures], total: Figures) -> str:
+    """The words beside those of faster-whisper, speakers beside those of others; empty where nothing is compared."""
+    groups = {**kinds, "**all, pooled**": total}
+    lines: list[str] = []
     if len(total.ways) > 1:
         columns = ("WER", "substituted", "left out", "put in", "s", "× real", "processor s")
         lines += table("words", columns, ((WAY_NAMES[way], way_cells(total, way)) for way in total.ways))
@@ -366,7 +380,38 @@ def markdown(setup: str, kinds: dict[str, Figures], total: Figures) -> str:
             for name in total.rules
         )
         lines += table("cpWER with our words and turns, joined by", groups, rows)
-    return "\n".join(lines)
+    return "\n".join(lines).strip()
+
+
+def counts_table(found: Iterable[tuple[Recording, Figures]]) -> list[str]:
+    """Lines of Markdown: how many speakers each system finds, one recording a row.
+
+    Recordings of a kind in which every system finds all of them are one row.
+    """
+    kinds: dict[str, list[tuple[Recording, Figures]]] = {}
+    for recording, figures in found:
+        if recording.turns is not None:
+            kinds.setdefault(recording.kind, []).append((recording, figures))
+    names = list(dict.fromkeys(name for own in kinds.values() for _, figures in own for name in figures.turns_of))
+    rows: list[tuple[str, list[str]]] = []
+    for kind, own in kinds.items():
+        right = {name: sum(figures.turns_of[name].right_counts for _, figures in own) for name in names}
+        if all(n == len(own) for n in right.values()):
+            rows.append((f"{kind}, {len(own)} in all", ["", "", *(f"all {n}" for n in right.values())]))
+            continue
+        for recording, figures in own:
+            said = seconds_by_speaker(recording.turns or ())
+            counts = [str(figures.turns_of[name].n_speakers) for name in names]
+            rows.append((recording.name, [str(len(said)), f"{min(said.values(), default=0.0):.1f}", *counts]))
+    return table("speakers", ("in the reference", "s of who says least", *names), rows)
+
+
+def seconds_by_speaker(turns: Iterable[Turn]) -> dict[str, float]:
+    """What each of them says, overlap and all; their own turns do not overlap."""
+    said: dict[str, float] = {}
+    for turn in turns:
+        said[turn.speaker] = said.get(turn.speaker, 0.0) + turn.span.end - turn.span.start
+    return said
 
 
 def way_cells(total: Figures, way: str) -> list[str]:
@@ -380,19 +425,6 @@ def system_cells(own: Figures) -> list[str]:
     """The values of `SYSTEM_COLUMNS`."""
     values = {**speaker_cells(own), "s": f"{own.spent:.0f}", "processor s": f"{own.processor:.0f}"}
     return [values[column] for column in SYSTEM_COLUMNS]
-
-
-def written_into(page: str, tables: str, *, begin: str = BEGIN, end: str = END) -> str:
-    """The page with what stands between two marks replaced.
-
-    Raises:
-        ValueError: it does not have both marks, in this order.
-    """
-    before, first, rest = page.partition(begin)
-    _, last, after = rest.partition(end)
-    if not first or not last:
-        raise ValueError(f"the page has no lines {begin} and {end} to write between")
-    return f"{before}{begin}\n\n{tables}\n\n{end}{after}"
 
 
 def options() -> argparse.Namespace:
@@ -429,7 +461,7 @@ def options() -> argparse.Namespace:
     )
     parser.add_argument("--cache", type=Path, metavar="FOLDER", help="keep recognised words there for the next run")
     parser.add_argument("--json", type=Path, metavar="FILE", help="every count of every recording")
-    parser.add_argument("--write", type=Path, metavar="PAGE", help="write the tables between the marks of a page")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="write the comparisons between the marks of a page")
     chosen = parser.parse_args()
     unknown = [way for way in chosen.ways if way not in PLAIN_WAYS]
     if unknown:
@@ -548,6 +580,7 @@ def main() -> int:
             total += figures
         tables = markdown(setup_of(chosen), kinds, total)
         print(f"\n{tables}")
+        print("\n".join(counts_table((recording, figures) for recording, figures, _ in found.values())))
         if chosen.json is not None:
             rows = {
                 name: {"kind": recording.kind, **asdict(figures), **details}
@@ -556,7 +589,8 @@ def main() -> int:
             counts = {"setup": setup_of(chosen), "all": asdict(total), "recordings": rows}
             write_text(chosen.json, json.dumps(counts, indent=1, ensure_ascii=False))
         if chosen.write is not None:
-            write_text(chosen.write, written_into(chosen.write.read_text("utf-8"), tables))
+            page = chosen.write.read_text("utf-8")
+            write_text(chosen.write, write_between(page, comparisons(kinds, total), BEGIN, END))
     return 0 if found else 1
 
 

@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
 
 import numpy as np
-from end_to_end import percent, plus, rate, table, words_of, written_into
+from end_to_end import percent, plus, rate, table, words_of, write_between
 from guards import noises
 from vad import score
 
@@ -208,7 +208,7 @@ def main() -> int:
     print(f"\n{text}")
     if chosen.write is not None:
         page = chosen.write.read_text("utf-8")
-        write_text(chosen.write, written_into(page, text, begin=BEGIN, end=END))
+        write_text(chosen.write, write_between(page, text, BEGIN, END))
     return 0
 
 

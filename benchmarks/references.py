@@ -40,6 +40,8 @@ def recordings(corpus: Path, patterns: Sequence[str]) -> list[Recording]:
     for entry in read_manifest(corpus / "manifest.json" if corpus.is_dir() else corpus):
         if not any(fnmatch(entry.id, pattern) for pattern in patterns):
             continue
+        if entry.turns is None and entry.words is None:
+            continue
         own = Recording(entry.id, entry.audio, entry.kind or "recording", entry.language or "en")
         if entry.words is not None and entry.words.suffix == ".txt":
             text = " ".join(entry.words.read_text("utf-8").split())

@@ -3,8 +3,8 @@
     python scripts/messages.py             # whisperdiar/data/locale/ru/LC_MESSAGES/whisperdiar.po and .mo
     python scripts/messages.py --missing   # what has no translation, one message a line as JSON
 
-What is found: the texts of `_` and `ngettext`, the help of options, the docstrings of commands paragraph by paragraph,
-the list of commands, titles of groups, words of metavars, and what click says by itself.
+What is found: the texts of `_`, `mark` and `ngettext`, the help of options, the docstrings of commands paragraph by
+paragraph, the list of commands, titles of groups, words of metavars, and what click says by itself.
 """
 
 from __future__ import annotations
@@ -61,6 +61,9 @@ _METAVAR_WORDS = (
     "MAX",
 )
 """Of types of values, which click writes in capitals."""
+
+_SHOWN_KEYWORDS = ("help", "summary", "caution", "hint")
+"""What options, backends and options of other programs are declared with, and users read."""
 
 Message = tuple[str, str | None]
 """A text, and its plural where it counts something."""
@@ -121,7 +124,7 @@ def find_in_source(source: str) -> Iterator[Message]:
 def _find_marked(tree: ast.AST) -> Iterator[Message]:
     for node in ast.walk(tree):
         name = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
-        if name == "_" and (text := _constant(node.args[0])):
+        if name in ("_", "mark") and node.args and (text := _constant(node.args[0])):
             yield text, None
         elif name == "ngettext" and (text := _constant(node.args[0])):
             yield text, _constant(node.args[1])
@@ -131,7 +134,7 @@ def _find_declared(node: ast.Call) -> Iterator[Message]:
     """Help and metavars of options and arguments, lines of the list of commands."""
     for keyword in node.keywords:
         text = _constant(keyword.value)
-        if keyword.arg == "help" and text:
+        if keyword.arg in _SHOWN_KEYWORDS and text:
             yield text, None
         elif keyword.arg == "metavar" and text:
             yield from ((word, None) for word in re.findall(r"\b[A-Z]{2,}\b", text))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,11 +23,14 @@ from whisperdiar import Audio, Turn, load
 from whisperdiar.asr.whisper import Backend as Whisper
 from whisperdiar.formats import rttm
 from whisperdiar.options import Runtime, WhisperSettings
+from whisperdiar.system.files import write_bytes
 from whisperdiar.types import Span, Transcription
 from whisperdiar.vad.silero import Backend as Silero
 
-CPU = Runtime(device="cpu", offline=True, threads=2)
+CPU = Runtime(device="cpu", offline=True, threads=1)
 NETWORKS = SHARED / "models" / "speaker-networks"
+SHARED_BY_WORKERS: Path | None = None
+"""A folder of this run of the tests alone, in which one worker finds what another has decoded; see `conftest.py`."""
 
 
 def hub_home() -> Path | None:
@@ -129,19 +133,33 @@ def speech_in(name: str) -> tuple[Span, ...]:
     return Silero(runtime=CPU).detect(recording(name).audio)
 
 
-@lru_cache
 def whisper(name: str = "base") -> Whisper:
     """The recogniser with its defaults, loaded once for all tests."""
+    return _whisper(name)
+
+
+@lru_cache
+def _whisper(name: str) -> Whisper:
     return Whisper(WhisperSettings(model=str(whisper_folder(name))), runtime=CPU)
 
 
-@lru_cache
 def words_in(name: str, model: str = "base") -> Transcription:
     """What a published Whisper hears in a recording of the corpus, its language detected; decoded once for all."""
-    audio = recording(name).audio
-    return whisper(model).transcribe(audio, speech=speech_in(name))
+    return _words_in(name, model)
+
+
+@lru_cache
+def _words_in(name: str, model: str) -> Transcription:
+    kept = None if SHARED_BY_WORKERS is None else SHARED_BY_WORKERS / f"{name}.{model}.words"
+    if kept is not None and kept.is_file():
+        found: Transcription = pickle.loads(kept.read_bytes())
+        return found
+    result = whisper(model).transcribe(recording(name).audio, speech=speech_in(name))
+    if kept is not None:
+        write_bytes(kept, pickle.dumps(result))
+    return result
 
 
 def forget() -> None:
     """Drops the models that are kept, and the memory that they hold."""
-    whisper.cache_clear()
+    _whisper.cache_clear()

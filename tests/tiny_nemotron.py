@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whisperdiar import Audio
-from whisperdiar.options.sortformer import Streaming
+from whisperdiar.options.speaker_activity import Streaming
 
 WIDTH = 32
 

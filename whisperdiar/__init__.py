@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from whisperdiar.options import (
         AlignmentOptions,
         Runtime,
+        ScoreOptions,
         SegmentationOptions,
         SubtitleOptions,
         SubtitleRules,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from whisperdiar.recordings import Part, RecordingResult
     from whisperdiar.reports.plots import picture_svg, timeline_svg
     from whisperdiar.reports.speaker_clips import write_clips
+    from whisperdiar.scoring import Difference, Score, compare_scores, score
     from whisperdiar.segmentation import segments
     from whisperdiar.statistics import SpeakerStatistics, Statistics, talk_statistics
     from whisperdiar.subtitles import cues
@@ -92,6 +94,7 @@ _HOMES = {
     "options": (
         "AlignmentOptions",
         "Runtime",
+        "ScoreOptions",
         "SegmentationOptions",
         "SubtitleOptions",
         "SubtitleRules",
@@ -101,6 +104,7 @@ _HOMES = {
     "pipeline": ("Pipeline",),
     "recordings": ("Part", "RecordingResult"),
     "reports.plots": ("picture_svg", "timeline_svg"),
+    "scoring": ("Difference", "Score", "compare_scores", "score"),
     "segmentation": ("segments",),
     "statistics": ("SpeakerStatistics", "Statistics", "talk_statistics"),
     "subtitles": ("cues",),
@@ -131,6 +135,7 @@ __all__ = [
     "Diarization",
     "DiarizationFailed",
     "Diarizer",
+    "Difference",
     "FormatError",
     "Interrupted",
     "InvalidOption",
@@ -144,6 +149,8 @@ __all__ = [
     "Progress",
     "RecordingResult",
     "Runtime",
+    "Score",
+    "ScoreOptions",
     "Segment",
     "SegmentationOptions",
     "Span",
@@ -167,6 +174,7 @@ __all__ = [
     "WriteOptions",
     "__version__",
     "align",
+    "compare_scores",
     "convert",
     "cues",
     "join",
@@ -175,6 +183,7 @@ __all__ = [
     "picture_svg",
     "probe",
     "read",
+    "score",
     "segments",
     "subtitle_rules",
     "talk_statistics",

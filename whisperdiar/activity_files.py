@@ -9,6 +9,7 @@ import numpy as np
 
 from whisperdiar.errors import OutputError
 from whisperdiar.system.files import check_writable, write_bytes
+from whisperdiar.text.messages import _
 from whisperdiar.types import Audio, Diarization, SpeakerActivity
 
 
@@ -52,11 +53,15 @@ def save_or_warn(path: str | None, result: Diarization, audio: Audio) -> Diariza
     if path is None:
         return result
     if result.activity is None:
-        reason = "the diarizer gave no activity" if result.turns else "nobody speaks"
-        return replace(result, warnings=(*result.warnings, f"{path} was not written: {reason}"))
+        reason = _("the diarizer gave no activity") if result.turns else _("nobody speaks")
+        return replace(
+            result, warnings=(*result.warnings, _("{path} was not written: {reason}").format(path=path, reason=reason))
+        )
     try:
         save(path, result.activity, audio)
     except (OutputError, MemoryError) as error:
-        reason = str(error) or "the memory is full"
-        return replace(result, warnings=(*result.warnings, f"the activity was not saved: {reason}"))
+        reason = str(error) or _("the memory is full")
+        return replace(
+            result, warnings=(*result.warnings, _("the activity was not saved: {reason}").format(reason=reason))
+        )
     return result

@@ -23,14 +23,14 @@ from whisperdiar.pipeline import Pipeline, wants_channels
 from whisperdiar.recordings import WHOLE, Part, RecordingResult, Source, read_source
 from whisperdiar.system.log import inform, warn
 from whisperdiar.system.machine import return_free_memory
-from whisperdiar.text.messages import _
+from whisperdiar.text.messages import _, mark
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import ANY_SPEAKERS, Audio, SpeakerCount
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-_CANCELLED = "the transcription was cancelled"
+_CANCELLED = mark("the transcription was cancelled")
 
 
 class OpenPipeline:
@@ -294,13 +294,13 @@ class OpenPipeline:
         with self._working:
             self._cancelled.clear()
             if cancels not in (None, self._n_cancels):
-                raise Cancelled(_CANCELLED)
+                raise Cancelled(_(_CANCELLED))
             yield
 
     def _cancellable(self, progress: Progress) -> Progress:
         def report(stage: str, fraction: float) -> None:
             if self._cancelled.is_set():
-                raise Cancelled(_CANCELLED)
+                raise Cancelled(_(_CANCELLED))
             progress(stage, fraction)
 
         return report
@@ -379,7 +379,9 @@ def _write_result(
     try:
         done = list(write_outputs(result.transcript, wanted, options=options, media=LinkedMedia(path)))
     except KeyboardInterrupt as error:
-        raise Interrupted(f"{path}: interrupted while its files were written", result.transcript) from error
+        raise Interrupted(
+            _("{path}: interrupted while its files were written").format(path=path), result.transcript
+        ) from error
     for item in done:
         for remark in item.remarks:
             warn(f"{item.target.path}: {remark}")

@@ -17,16 +17,17 @@ from whisperdiar.errors import (
     InvalidOption,
     ModelUnavailable,
     UnsupportedRequest,
+    describe_error,
 )
 from whisperdiar.frameworks.installation import missing_packages
 from whisperdiar.frameworks.torch import reinstall_command
 from whisperdiar.options import ONLY_AT_HAND, AlignmentOptions, Runtime, check_device
-from whisperdiar.pipeline import STAGE_WORDS, Fallback, Pipeline, describe_error, wants_words
+from whisperdiar.pipeline import STAGE_WORDS, Fallback, Pipeline, wants_words
 from whisperdiar.registry import BackendClass, Stage, load, preferred, settings_from_text
 from whisperdiar.system.callbacks import guard_callbacks
 from whisperdiar.system.machine import raise_out_of_memory, usable_cores
 from whisperdiar.text.languages import find_code, suggest
-from whisperdiar.text.messages import _
+from whisperdiar.text.messages import _, join
 from whisperdiar.types import ANY_SPEAKERS, SpeakerCount
 
 Notify = Callable[[str], None]
@@ -117,7 +118,7 @@ def _select(
     if choice.name != "auto":
         backend_class = load(stage, choice.name)
         backend = _create(backend_class, choice, runtime, strict=True, beside=beside)
-        with raise_out_of_memory(f"{STAGE_WORDS[stage]} by {choice.name}"):
+        with raise_out_of_memory(_("{stage} by {name}").format(stage=_(STAGE_WORDS[stage]), name=choice.name)):
             backend.prepare(progress=progress)
         return Selection(backend)
     first: BackendError | None = None
@@ -132,7 +133,7 @@ def _select(
         own = replace(runtime, offline=True) if at_hand else runtime
         backend = _create(backend_class, choice, own, strict=first is None, beside=beside)
         try:
-            with raise_out_of_memory(f"{STAGE_WORDS[stage]} by {name}"):
+            with raise_out_of_memory(_("{stage} by {name}").format(stage=_(STAGE_WORDS[stage]), name=name)):
                 backend.prepare(progress=progress)
         except BackendError as error:
             if at_hand and isinstance(error, ModelUnavailable):
@@ -144,9 +145,7 @@ def _select(
             raise
         except Exception as error:  # a new release of a library may fail in any way: the next backend can still run
             broken = BackendBroken(
-                _("{name} is installed and cannot be used ({name_2}: {error})").format(
-                    name=name, name_2=type(error).__name__, error=describe_error(error)
-                ),
+                _("{name} is installed and cannot be used ({error})").format(name=name, error=describe_error(error)),
                 remedy=reinstall_command() if backend_class.info.extra else None,
             )
             broken.__cause__ = error
@@ -158,13 +157,17 @@ def _select(
             (notify if caution else inform)(fallback_sentence(stage, name, fallback, caution=caution))
             dropped = [key for key in choice.settings if not _has_setting(backend_class, key)]
             if dropped:
-                notify(f"{STAGE_WORDS[stage]} by {name} has no {' and no '.join(dropped)}: left out")
+                notify(
+                    _("{stage} by {name} has no {dropped}: left out").format(
+                        stage=_(STAGE_WORDS[stage]), name=name, dropped=join(_(" and no "), dropped)
+                    )
+                )
         return Selection(backend, fallback)
     if first is None:  # only if the order of preference were empty
         raise InvalidOption(_("no {stage} backend to choose from").format(stage=stage))
     if stage == "asr" and isinstance(first, ModelUnavailable):
-        hint = "--asr pocketsphinx needs no download, for English alone and with many errors"
-        raise ModelUnavailable(f"{first} ({hint})", remedy=first.remedy) from first
+        hint = _("--asr pocketsphinx needs no download, for English alone and with many errors")
+        raise ModelUnavailable(join("", (first, " (", hint, ")")), remedy=first.remedy) from first
     raise first
 
 
@@ -206,9 +209,9 @@ def check(stage: Stage, choice: Choice, *, language: str | None = None, speakers
     if not any(_has_language(item, language) for item in classes):
         known = sorted({code for item in classes for code in item.info.languages})
         if len(known) < _MANY:
-            listed = f"it knows {', '.join(known)} only"
+            listed = _("it knows {known} only").format(known=", ".join(known))
         else:
-            listed = f"give a code such as en, ru or zh{suggest(language or '')}"
+            listed = _("give a code such as en, ru or zh{suggestion}").format(suggestion=suggest(language or ""))
         who = f"--{stage} {choice.name}"
         raise InvalidOption(
             _("language {language!r}: {who} does not know it; {listed}").format(
@@ -219,11 +222,20 @@ def check(stage: Stage, choice: Choice, *, language: str | None = None, speakers
 
 def fallback_sentence(stage: str, name: str, fallback: Fallback, *, caution: str = "") -> str:
     """What is said to a user when a fallback runs: what does the work, what to expect, why, and what mends it."""
-    expect = f" ({caution})" if caution else ""
+    expect = f" ({_(caution)})" if caution else ""
     mend = (
-        f". To fix this, run: {fallback.remedy}" if fallback.remedy and fallback.remedy not in fallback.reason else ""
+        _(". To fix this, run: {remedy}").format(remedy=fallback.remedy)
+        if fallback.remedy and fallback.remedy not in fallback.reason
+        else ""
     )
-    return f"{STAGE_WORDS[stage]} by {name}{expect}, because {fallback.preferred} cannot run: {fallback.reason}{mend}"
+    return _("{stage} by {name}{caution}, because {preferred} cannot run: {reason}{advice}").format(
+        stage=_(STAGE_WORDS[stage]),
+        name=name,
+        caution=expect,
+        preferred=fallback.preferred,
+        reason=fallback.reason,
+        advice=mend,
+    )
 
 
 def _create(backend_class: BackendClass, choice: Choice, runtime: Runtime, *, strict: bool, beside: bool) -> Any:

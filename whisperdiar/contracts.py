@@ -23,7 +23,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
-from whisperdiar.options import Runtime
+from whisperdiar.errors import UnsupportedRequest
+from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
+from whisperdiar.text.messages import _
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Diarization, Span, SpeakerCount, Transcription, Word
 
 Progress = Callable[[str, float], None]
@@ -210,6 +212,23 @@ class LoadingBackend(BaseBackend[SettingsT], Generic[SettingsT, LoadedT]):
 
     def _free_memory(self) -> None:
         """What more there is to do where the model has just been dropped."""
+
+
+def check_sample_rate(audio: Audio, name: str) -> None:
+    """Refuse sound at another rate than the models are made for; recordings that are loaded here have theirs.
+
+    Args:
+        name: of the backend.
+
+    Raises:
+        UnsupportedRequest: the audio is not at 16 kHz.
+    """
+    if audio.sample_rate != SAMPLE_RATE_HZ:
+        raise UnsupportedRequest(
+            _("{rate} Hz: {name} needs {needed} Hz audio; resample it").format(
+                rate=audio.sample_rate, name=name, needed=SAMPLE_RATE_HZ
+            )
+        )
 
 
 @runtime_checkable

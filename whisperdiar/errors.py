@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from whisperdiar.transcript import Transcript
     from whisperdiar.types import Audio
 
+_LONGEST_FOREIGN = 240
+"""Characters that are shown of what another library says."""
+
 
 class WhisperdiarError(Exception):
     """Base of all errors; ``str(error)`` is one line that can be shown to a person."""
@@ -98,3 +101,21 @@ class DiarizationFailed(WhisperdiarError):
     def __init__(self, message: str, transcript: Transcript) -> None:
         super().__init__(message)
         self.transcript = transcript
+
+
+def describe_error(error: BaseException, *, first_line: bool = False) -> str:
+    """Text of an exception on one line: of this package as it is, of another one its type and what it says, shortened.
+
+    Args:
+        error: any exception.
+        first_line: take only the first line that says something, where a library goes on with advice of its own.
+    """
+    name = type(error).__name__
+    lines = [" ".join(line.split()) for line in str(error).splitlines()]
+    text = " ".join([line for line in lines if line][: 1 if first_line else None])
+    if isinstance(error, WhisperdiarError):
+        told = str(error)
+        # As it is where it is one line: spaces may be those of a file's name, and a message knows its English.
+        return told if told.strip() and told.isprintable() else text or name
+    text = f"{name}: {text}" if text else name
+    return text if len(text) <= _LONGEST_FOREIGN else text[: _LONGEST_FOREIGN - 1] + "…"

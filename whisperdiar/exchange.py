@@ -53,8 +53,8 @@ def read(
     chosen = by_suffix(path) if format_name is None else by_name(format_name)
     if chosen.read is None:
         raise InvalidOption(
-            _("{path}: {chosen} does not hold a whole transcript; give one of: {readable}").format(
-                path=path, chosen=chosen.name, readable=_readable()
+            _("{path}: {chosen} does not hold a whole transcript; give one of: {formats}").format(
+                path=path, chosen=chosen.name, formats=_readable()
             )
         )
     text = _text(path, chosen, encoding, notify)
@@ -62,7 +62,11 @@ def read(
         found = _parse(chosen, text, recording, path)
     except FormatError as error:
         other = format_name is None and chosen.name == "json" and '"schema_version"' not in text
-        hint = f"; if another program made it, say which form it has with --from ({_readable()})" if other else ""
+        hint = (
+            _("; if another program made it, say which form it has with --from ({formats})").format(formats=_readable())
+            if other
+            else ""
+        )
         raise FormatError(f"{path}: {error}{hint}") from error
     if chosen.name != "json":  # whose provenance tells of another run
         for warning in found.provenance.get("warnings", ()):
@@ -101,7 +105,11 @@ def set_language(transcript: Transcript, language: str | None, *, about: str, in
     if code is None and transcript.language is None and transcript.segments:
         code = identify_language(segment.text for segment in transcript.segments)
         if code is not None:
-            inform(f"{about}: the text looks {english_name(code).capitalize()}; if it is not, say --language CODE")
+            inform(
+                _("{about}: the text looks {language}; if it is not, say --language CODE").format(
+                    about=about, language=english_name(code).capitalize()
+                )
+            )
     return transcript if code is None else replace(transcript, language=code)
 
 
@@ -149,14 +157,16 @@ def write(
     options = options or WriteOptions()
     if inline_media and media is None:
         raise InvalidOption(_("inline_media: say which recording with media="))
-    if media is not None:
-        options = LinkedMedia(Path(media), inline_media).options_for(chosen.name, Path(path), options)
+    linked = None if media is None else LinkedMedia(Path(media), inline_media)
+    if linked is not None:
+        options = linked.options_for(chosen.name, Path(path), options)
     made = chosen.dumps(transcript, options=options)
     if isinstance(made, bytes):
         write_bytes(path, made)
     else:
         write_text(path, made)
-    for remark in () if chosen.remarks is None else chosen.remarks(transcript, options=options):
+    remarks = () if chosen.remarks is None else chosen.remarks(transcript, options=options)
+    for remark in remarks if linked is None else (*remarks, *linked.remarks(chosen.name, Path(path))):
         notify(f"{path}: {remark}")
 
 

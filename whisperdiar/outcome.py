@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from whisperdiar.text.clock import format_hours, format_minutes
-from whisperdiar.text.counts import count
+from whisperdiar.text.counts import count_passages, count_speakers, count_words
+from whisperdiar.text.messages import _, join, mark, to_english
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span, Word, merge_spans, total_duration
 
@@ -71,12 +72,12 @@ def explain_empty(transcript: Transcript) -> str:
     """In which way a transcript for which `is_empty` holds is no result; its warnings say why, and what can be done."""
     speech = transcript.provenance.get("speech")
     if transcript.provenance.get("asr") is None:
-        return "the result is empty: nobody was found to speak"
+        return _("the result is empty: nobody was found to speak")
     if not speech:
-        return "the result is empty: there is no speech in it"
+        return _("the result is empty: there is no speech in it")
     n_words = len(transcript.words)
-    found = "no words" if not n_words else f"{count(n_words, 'word')} only"
-    return f"the result is empty: {found} in {speech:.0f} s of speech"
+    found = _("no words") if not n_words else _("{words} only").format(words=count_words(n_words))
+    return _("the result is empty: {found} in {speech:.0f} s of speech").format(found=found, speech=speech)
 
 
 def summarise_left_out(transcript: Transcript) -> str | None:
@@ -88,12 +89,21 @@ def summarise_left_out(transcript: Transcript) -> str | None:
     parts = []
     dropped = [item.span for item in found if item.kind == "dropped"]
     if dropped:
-        noun = "passage" if len(dropped) == 1 else "passages"
-        parts.append(f"{len(dropped)} {noun} dropped ({_format_duration(dropped)} at {_format_places(dropped)})")
+        parts.append(
+            _("{passages} dropped ({duration} at {places})").format(
+                passages=count_passages(len(dropped)),
+                duration=_format_duration(dropped),
+                places=_format_places(dropped),
+            )
+        )
     silent = [item.span for item in found if item.kind == "without words"]
     if silent:
-        parts.append(f"{_format_duration(silent)} of speech without words (at {_format_places(silent)})")
-    return f"left out: {', '.join(parts)}" if parts else None
+        parts.append(
+            _("{duration} of speech without words (at {places})").format(
+                duration=_format_duration(silent), places=_format_places(silent)
+            )
+        )
+    return _("left out: {parts}").format(parts=join(", ", parts)) if parts else None
 
 
 def report_rows(transcript: Transcript) -> list[dict[str, Any]]:
@@ -103,7 +113,7 @@ def report_rows(transcript: Transcript) -> list[dict[str, Any]]:
     """
     name = transcript.recording_id
     rows: list[dict[str, Any]] = [
-        {"recording": name, "start": None, "end": None, "kind": kind, "reason": text, "text": ""}
+        {"recording": name, "start": None, "end": None, "kind": kind, "reason": to_english(text), "text": ""}
         for kind, key in (("warning", "warnings"), ("note", "notes"))
         for text in transcript.provenance.get(key, ())
     ]
@@ -113,7 +123,7 @@ def report_rows(transcript: Transcript) -> list[dict[str, Any]]:
             "start": round(item.span.start, 3),
             "end": round(item.span.end, 3),
             "kind": item.kind,
-            "reason": item.reason,
+            "reason": to_english(item.reason),
             "text": item.text,
         }
         for item in list_left_out(transcript)
@@ -168,24 +178,38 @@ def summarise(
     """
     length = transcript.length if length is None else length
     factor = elapsed / length if length else 0.0
-    times = f" ({', '.join(f'{stage} {spent:.1f} s' for stage, spent in stages.items())})" if stages is not None else ""
-    language = f", language {transcript.language}" if transcript.language else ""
+    times = " ({})".format(", ".join(_list_times(stages))) if stages is not None else ""
+    language = _(", language {language}").format(language=transcript.language) if transcript.language else ""
     missing = summarise_left_out(transcript)
     n_speakers, n_words = len(transcript.speakers), len(transcript.words)
     return (
-        f"{transcript.recording_id}: {format_hours(round(length))} of sound, {count(n_speakers, 'speaker')}, "
-        f"{count(n_words, 'word')}{language}\n"
-        f"  {elapsed:.1f} s{times}, real-time factor {factor:.2f}"
+        _("{recording}: {duration} of sound, {speakers}, {words}{language}").format(
+            recording=transcript.recording_id,
+            duration=format_hours(round(length)),
+            speakers=count_speakers(n_speakers),
+            words=count_words(n_words),
+            language=language,
+        )
+        + "\n  "
+        + _("{elapsed:.1f} s{times}, real-time factor {factor:.2f}").format(elapsed=elapsed, times=times, factor=factor)
         + (f"\n  {missing}" if missing else "")
-        + (f"\n  wrote {', '.join(map(str, written))}" if written else "")
+        + ("\n  " + _("wrote {files}").format(files=", ".join(map(str, written))) if written else "")
     )
 
 
+_STAGES = (mark("decode"), mark("vad"), mark("asr"), mark("diarization"))
+"""Under these names times are handed in."""
+
+
+def _list_times(stages: Mapping[str, float]) -> list[str]:
+    return [_("{stage} {seconds:.1f} s").format(stage=_(stage), seconds=spent) for stage, spent in stages.items()]
+
+
 def _format_duration(spans: Sequence[Span]) -> str:
-    return f"{total_duration(merge_spans(spans)):.1f} s"
+    return _("{seconds:.1f} s").format(seconds=total_duration(merge_spans(spans)))
 
 
 def _format_places(spans: Sequence[Span]) -> str:
     shown = ", ".join(format_minutes(max(0, int(span.start))) for span in spans[:_PLACES])
     more = len(spans) - _PLACES
-    return f"{shown} and {more} more" if more > 0 else shown
+    return _("{places} and {number} more").format(places=shown, number=more) if more > 0 else shown

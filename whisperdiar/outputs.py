@@ -107,7 +107,11 @@ def check_outputs(
     named = [*(item.path for item in targets if item.path != STDOUT and not item.in_folder), *others]
     taken = [] if overwrite else [path for path in named if files.is_there(path)]
     if taken:
-        which = f"{taken[0]}: it exists" if len(taken) == 1 else f"{taken[0]} and {len(taken) - 1} more: they exist"
+        which = (
+            _("{path}: it exists").format(path=taken[0])
+            if len(taken) == 1
+            else _("{path} and {number} more: they exist").format(path=taken[0], number=len(taken) - 1)
+        )
         raise InvalidOption(
             _("{which} already; choose another name, or replace it with --overwrite").format(which=which)
         )
@@ -149,16 +153,28 @@ def select_unfinished(
     every = [item for found in planned for item in found]
     done = [] if overwrite else [item.path for item in every if _is_finished(item)]
     if len(done) == 1:
-        notify(f"{done[0]}: exists already, left as it is (--overwrite replaces it)")
+        notify(_("{path}: exists already, left as it is (--overwrite replaces it)").format(path=done[0]))
     elif done:
-        notify(f"{len(done)} of {len(every)} outputs exist already, such as {done[0]} (--overwrite replaces them)")
+        notify(
+            _("{number} of {total} outputs exist already, such as {path} (--overwrite replaces them)").format(
+                number=len(done), total=len(every), path=done[0]
+            )
+        )
     return left
 
 
 def clips_left(folder: Path, recordings: Sequence[str]) -> str:
     """What is said where clips of these recordings lie in the folder already."""
-    which = recordings[0] if len(recordings) == 1 else f"{len(recordings)} recordings, such as {recordings[0]},"
-    return f"{folder}: the clips of {which} exist already (--overwrite replaces them)"
+    which = (
+        recordings[0]
+        if len(recordings) == 1
+        else _("{n_recordings} recordings, such as {recording},").format(
+            n_recordings=len(recordings), recording=recordings[0]
+        )
+    )
+    return _("{folder}: the clips of {which} exist already (--overwrite replaces them)").format(
+        folder=folder, which=which
+    )
 
 
 def _is_finished(target: Target) -> bool:
@@ -172,7 +188,7 @@ def _names(inputs: Sequence[Path]) -> list[str]:
     twice = [name for name, count in Counter(name.casefold() for name in names).items() if count > 1]
     if twice:
         raise InvalidOption(
-            _("two inputs are called {twice!r}: run them separately, into different folders").format(twice=twice[0])
+            _("two inputs are called {name!r}: run them separately, into different folders").format(name=twice[0])
         )
     return names
 
@@ -196,7 +212,8 @@ class OutputResult:
         target: the output.
         error: why it was not written; None where it was.
         content: what it was to hold, where that could be made.
-        remarks: what the format cannot show of the transcript, such as characters without a font.
+        remarks: what the format cannot show of the transcript, such as characters without a font, and what is still to
+            be done by hand.
     """
 
     target: Target
@@ -231,6 +248,8 @@ def write_outputs(
             own = options if media is None else media.options_for(target.format.name, place, options)
             made = target.format.dumps(transcript, options=own)
             remarks = () if target.format.remarks is None else target.format.remarks(transcript, options=own)
+            if media is not None:
+                remarks = (*remarks, *media.remarks(target.format.name, place))
             _write(target, made, write_stream)
         except Exception as error:  # the other outputs are still to be written
             yield OutputResult(target, error, made)

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from whisperdiar.media.store import SampleStore
+from whisperdiar.text.messages import _
 from whisperdiar.types import Audio, Dropped, Span, Transcription, Turn, Word, merge_spans
 
 _APART_S = 12.0
@@ -121,7 +122,7 @@ def put_back(
     A word's speaker is that of its channel; the confidence is 1 inside the speaker's own turns, and falls to 0.5
     where the word lies outside of them.
     """
-    words: list[list[Word]] = [[] for _ in range(n_channels)]
+    words: list[list[Word]] = [[] for _each in range(n_channels)]
     for word in transcription.words:
         channel, span = layout.place(word.span)
         words[channel - 1].append(replace(word, span=span))
@@ -145,7 +146,7 @@ def remove_crosstalk(words: Sequence[Sequence[Word]], audio: Audio) -> tuple[lis
                 gone = {id(word) for word in lost}
                 kept[fainter] = [word for word in kept[fainter] if id(word) not in gone]
                 text = "".join(word.text for word in lost).strip()
-                reason = f"channel {louder + 1} has the same words at the same time, louder"
+                reason = _("channel {louder} has the same words at the same time, louder").format(louder=louder + 1)
                 dropped.append(Dropped(Span(lost[0].start, max(word.end for word in lost)), text, reason))
     return kept, tuple(sorted(dropped, key=lambda item: item.span))
 
@@ -185,18 +186,18 @@ def _assign_speaker(word: Word, channel: int, own: Sequence[Sequence[Span]], lab
     if label is None:
         return word
     rivals = [
-        c for c in range(len(own)) if labels[c] not in (None, label) and _covered_share(word.span, own[c]) >= _OVERLAP
+        c for c in range(len(own)) if labels[c] not in (None, label) and _measure_cover(word.span, own[c]) >= _OVERLAP
     ]
     return replace(
         word,
         speaker=label,
-        speaker_confidence=0.5 + 0.5 * _covered_share(word.span, own[channel]),
+        speaker_confidence=0.5 + 0.5 * _measure_cover(word.span, own[channel]),
         second_speaker=labels[rivals[0]] if rivals else None,
         overlap=bool(rivals),
     )
 
 
-def _covered_share(span: Span, others: Sequence[Span]) -> float:
+def _measure_cover(span: Span, others: Sequence[Span]) -> float:
     """The part of a span, 0 to 1, that sorted spans cover; of a point whether it lies in one."""
     index = bisect_right(others, span.start, key=lambda item: item.end)
     if not span.duration:

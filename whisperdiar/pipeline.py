@@ -31,7 +31,7 @@ from whisperdiar.contracts import (
     record_of,
     threads_of,
 )
-from whisperdiar.errors import DiarizationFailed, Interrupted
+from whisperdiar.errors import DiarizationFailed, Interrupted, describe_error
 from whisperdiar.joining import Origin, join
 from whisperdiar.media.mixing import weight_channels
 from whisperdiar.options import AlignmentOptions, SegmentationOptions
@@ -40,6 +40,8 @@ from whisperdiar.segmentation import interleave
 from whisperdiar.system.background import BackgroundTask, serialise
 from whisperdiar.system.callbacks import find_callers_error, guard_callbacks
 from whisperdiar.system.machine import raise_out_of_memory, usable_cores
+from whisperdiar.text.messages import _, mark
+from whisperdiar.text.messages import join as join_texts
 from whisperdiar.transcript import Segment, Transcript, Uncertain
 from whisperdiar.types import (
     ANY_SPEAKERS,
@@ -60,9 +62,9 @@ from whisperdiar.video import Video, with_video
 Result = TypeVar("Result")
 
 STAGE_WORDS: Mapping[str, str] = {
-    "vad": "speech detection",
-    "asr": "speech recognition",
-    "diarization": "diarization",
+    "vad": mark("speech detection"),
+    "asr": mark("speech recognition"),
+    "diarization": mark("diarization"),
 }
 
 _LEVEL_BLOCK_S = 60
@@ -305,7 +307,14 @@ class Pipeline:
         found = len(result.speakers)
         if result.turns and not self.speakers.allows(found) and not result.warnings:
             name = record_of(diarizer).backend
-            result = replace(result, warnings=(f"{self.speakers} speakers were asked for, {name} found {found}",))
+            result = replace(
+                result,
+                warnings=(
+                    _("{speakers} speakers were asked for, {name} found {found}").format(
+                        speakers=self.speakers, name=name, found=found
+                    ),
+                ),
+            )
         return save_or_warn(self.save_activity, result, audio)
 
     def provenance(self, warnings: Sequence[str] = (), notes: Sequence[str] = ()) -> dict[str, Any]:
@@ -362,15 +371,19 @@ class Pipeline:
         return with_video(shift_times(transcript, audio.start), Video(audio.frame_rate))
 
 
-DIARIZATION_FAILED = "diarization failed, so the words are complete and have no speakers"
+DIARIZATION_FAILED = mark("diarization failed, so the words are complete and have no speakers")
 """Begins the warning in the provenance of a transcript whose speakers are lost."""
 
 
 def _describe_failure(failure: BaseException) -> str:
     if isinstance(failure, KeyboardInterrupt):
-        return f"{DIARIZATION_FAILED}: it was interrupted"
-    cause = f"it asked to exit with {failure}" if isinstance(failure, SystemExit) else describe_error(failure)
-    return f"{DIARIZATION_FAILED}: {cause}"
+        return join_texts(": ", (_(DIARIZATION_FAILED), _("it was interrupted")))
+    cause = (
+        _("it asked to exit with {failure}").format(failure=failure)
+        if isinstance(failure, SystemExit)
+        else describe_error(failure)
+    )
+    return join_texts(": ", (_(DIARIZATION_FAILED), cause))
 
 
 def _describe_no_speech(audio: Audio) -> str:
@@ -379,11 +392,10 @@ def _describe_no_speech(audio: Audio) -> str:
     n_samples = audio.samples.shape[1]
     peak = max((float(np.abs(audio.samples[:, at : at + block]).max()) for at in range(0, n_samples, block)), default=0)
     if peak <= 0.0:
-        return "no speech was found in this recording: it is digital silence; check the microphone or the track"
-    return (
-        f"no speech was found in this recording (as it is read, its peak is {20 * math.log10(peak):.0f} dBFS); "
-        "if there is some, run it again with --vad none"
-    )
+        return _("no speech was found in this recording: it is digital silence; check the microphone or the track")
+    return _(
+        "no speech was found in this recording, whose peak is {peak:.0f} dBFS; if there is some, use --vad none"
+    ).format(peak=20 * math.log10(peak))
 
 
 def wants_channels(backend: Any) -> bool:
@@ -406,15 +418,10 @@ def _run_stage(stage: str, progress: Progress, work: Callable[[Progress], Result
     """The result of a stage, whose beginning and end are reported."""
     with guard_callbacks(progress) as heard:
         heard(stage, 0.0)
-        with raise_out_of_memory(STAGE_WORDS[stage]):
+        with raise_out_of_memory(_(STAGE_WORDS[stage])):
             result = work(heard)
         heard(stage, 1.0)
         return result
-
-
-def describe_error(error: BaseException) -> str:
-    """What an error says, on one line; its type where it says nothing."""
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def list_versions() -> dict[str, str]:

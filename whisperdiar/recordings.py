@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from whisperdiar.contracts import Progress, no_progress
-from whisperdiar.errors import InvalidOption, TruncatedMedia
+from whisperdiar.errors import InvalidOption, TruncatedMedia, describe_error
 from whisperdiar.media import load
 from whisperdiar.media.arrays import audio_from_array
 from whisperdiar.outcome import is_empty, summarise
@@ -77,7 +77,7 @@ class RecordingResult:
     def summary(self) -> str:
         """One paragraph for a person: length, speakers, words, time, what was left out, or else the errors."""
         told = [] if self.transcript is None else [self._summarise(self.transcript)]
-        return "\n".join([*told, *(str(error) or type(error).__name__ for error in self.errors)])
+        return "\n".join([*told, *(describe_error(error) for error in self.errors)])
 
     def _summarise(self, transcript: Transcript) -> str:
         length = None if self.audio is None else self.audio.duration

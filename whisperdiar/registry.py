@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, Literal, Protocol
 
-from whisperdiar.errors import BackendBroken, InvalidOption
+from whisperdiar.errors import BackendBroken, InvalidOption, describe_error
 from whisperdiar.options import AUTO_ORDER, Runtime
 from whisperdiar.text.messages import _
 from whisperdiar.types import BackendInfo
@@ -79,7 +79,7 @@ def load(stage: Stage, name: str) -> BackendClass:
         except Exception as error:  # whatever a foreign package raises at import, the user needs its name
             raise BackendBroken(
                 _("{stage} backend {name!r} of {value} cannot be imported: {error}").format(
-                    stage=stage, name=name, value=entries[name].value, error=error
+                    stage=stage, name=name, value=entries[name].value, error=describe_error(error)
                 )
             ) from error
         return outside

@@ -20,8 +20,10 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 
+from whisperdiar.text.language_data import read_language_data
 from whisperdiar.transcript import Segment, Transcript, speaker_names
 from whisperdiar.types import Word
 
@@ -58,16 +60,19 @@ class NameSuggestion:
 
 @dataclass(frozen=True, slots=True)
 class _Language:
-    """What the rules know of a language; words in lower case.
+    """What the rules know of a language; words in lower case. Read from ``data/names/CODE.json``.
 
     Attributes:
-        second: a second person, or what else speaks to somebody.
+        second: finds a second person, or what else speaks to somebody.
         thanks: words that thank or agree: they are said to who spoke before.
         greetings: words before a name without a comma.
         lead: words that may stand before a vocative at the beginning.
         titles: words that belong to the name behind them.
-        introductions: what comes before the own name.
+        introductions: finds what comes before the own name, at the end of a text.
         never: words that are no names.
+        capital_words: words with a capital inside of sentences that are no names.
+        adverb: matches what begins sentences and is no name; but Emily and Kelly are.
+        patronymic: matches the second part of a name.
     """
 
     second: re.Pattern[str]
@@ -77,105 +82,41 @@ class _Language:
     titles: frozenset[str]
     introductions: re.Pattern[str]
     never: frozenset[str]
+    capital_words: frozenset[str]
+    adverb: re.Pattern[str]
+    patronymic: re.Pattern[str]
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
+@lru_cache(maxsize=16)
+def _load_language(code: str | None) -> _Language | None:
+    """The rules of a language; None where there is no file for it."""
+    data = read_language_data("data/names", code)
+    if data is None:
+        return None
+
+    def words(name: str) -> frozenset[str]:
+        return frozenset(data.get(name, "").split())
+
+    def pattern(name: str) -> re.Pattern[str]:
+        return re.compile(data.get(name, _NOTHING))
+
+    introductions = "|".join(map(re.escape, data["introductions"]))
+    return _Language(
+        second=pattern("second"),
+        thanks=words("thanks"),
+        greetings=words("greetings"),
+        lead=words("lead"),
+        titles=words("titles"),
+        introductions=re.compile(rf"\b(?:{introductions})$"),
+        never=words("never"),
+        capital_words=words("capital_words"),
+        adverb=pattern("adverb"),
+        patronymic=pattern("patronymic"),
+    )
 
 
-_ENGLISH = _Language(
-    second=re.compile(
-        r"\b(you|your|yours|yourself|you're|you've|you'd|you'll|please|tell|show|explain|go ahead|go on|let me know)\b"
-    ),
-    thanks=_words("thanks thank cheers agree agreed exactly"),
-    greetings=_words("hi hello hey thanks thank bye goodbye welcome morning afternoon evening dear"),
-    lead=_words("so and but well okay ok alright right now then yes yeah no oh ah hey hi hello thanks thank you um uh"),
-    titles=_words("mr mrs ms miss dr doctor professor"),
-    introductions=re.compile(r"\b(my name is|my name's|i am called)$"),
-    never=_words(
-        "absolutely amazing awesome aye brilliant correct excellent interesting marvellous splendid superb terrific "
-        "a actually after afternoon again agreed ah all alright also although always america and any anybody "
-        "anyone anyway as at bad basically because before besides both boss boys bro brother buddy but bye can "
-        "cheers children christ class clearly colleagues come cool could damn darling dad dear do doctor does dude "
-        "either er europe even evening everybody everyone everything exactly fantastic fellows fine finally first "
-        "folks for friends from generally gentlemen girls go god good goodbye great guys had has have he hello "
-        "hence here hey hi him his hm hmm honey how however i if in indeed instead is it its jesus just kids "
-        "ladies last later like listen look lord lovely madam man many mate maybe me mean meanwhile mhm miss "
-        "mister mm mom moreover morning most mr mrs ms mum my nah nay neither never next nice night no nobody none "
-        "nope nor not nothing now obviously of officer often oh ok okay on once one only or otherwise our "
-        "ourselves overall pardon people perfect perhaps personally please plus pretty professor question quickly "
-        "quite really right same say second see seriously several she should since sir sister so some somebody "
-        "someone something sometimes somehow soon sorry speaking stop still such sure sweetie sweetheart team "
-        "thank thanks that the their them then there therefore these they thing third this those though three thus "
-        "to today together tomorrow tonight too true two uh um unfortunately until us usually very wait was we "
-        "welcome well were what whatever when whenever where wherever whether which while who whose why will "
-        "wonderful would wow yeah yep yes yesterday yet you your yours monday tuesday wednesday thursday friday "
-        "saturday sunday january february march april may june july august september october november december "
-        "spring summer autumn winter"
-    ),
-)
-_RUSSIAN = _Language(
-    second=re.compile(
-        r"\b(ты|тебя|тебе|тобой|тво[йяёеиюх]\w*|вы|вас|вам|вами|ваш\w*|пожалуйста|скажи|покажи|давай|смотри|"
-        r"\w+(?:ешь|ёшь|ишь|ешься|ишься|ете|ёте|ите|йте|етесь|итесь|йтесь))\b"
-    ),
-    thanks=_words("спасибо благодарю согласен согласна"),
-    greetings=_words("привет здравствуй здравствуйте спасибо пока"),
-    lead=_words("а и но ну так да нет вот итак ой о привет здравствуйте здравствуй спасибо хорошо ладно окей слушай"),
-    titles=_words("господин госпожа доктор профессор"),
-    introductions=re.compile(r"\b(меня зовут|моё имя|мое имя)$"),
-    never=_words(
-        "а алло ага блин более братцы брат будто был была были быстро в вам вас вечером видимо возможно вообще во- "
-        "первых во-вторых вот впрочем все всё вы где господа господи да давай давайте далее дамы два дело день "
-        "дети для до доброе добрый допустим доктор дорогие друзья его если есть ещё еще её жаль за завтра затем "
-        "зато здравствуй здравствуйте знаете знаешь и или извини извините иногда интересно итак их как какие какой "
-        "кажется когда коллеги конечно короче кроме кстати кто куда ладно лично люди мама меня мне может можно мол "
-        "мой мы на надо наверное наконец например напротив народ наш не нет никто ничего но ну о об однако один он "
-        "она они оно ой окей опять особенно от отлично папа парни первое по поэтому пожалуйста пока понятно после "
-        "потом потому почему правда правильно при привет прекрасно простите прости просто профессор пусть раз "
-        "разве ребята ребят с свои сегодня сейчас секунду скажем скажи скажите скорее слушай слушайте смотри "
-        "смотрите сначала согласен согласна собственно спасибо стоп странно так также там твой те тем теперь тогда "
-        "тоже только точно три ты у увы угу ура утром уж хорошо хотя чего честно через что чтобы эй это этот эти "
-        "эх я ясно понедельник вторник среда четверг пятница суббота воскресенье январь февраль март апрель май "
-        "июнь июль август сентябрь октябрь ноябрь декабрь москва россия европа"
-    ),
-)
-_GERMAN = _Language(
-    second=re.compile(
-        r"\b(du|dich|dir|dein\w*|euch|euer\w*|eure\w*|ihr|bitte|sag|sagt|erzähl|erzählt|zeig|zeigt|schau|schaut|hör|hört)\b|"
-        r"\b(?:\w+(?:en|ten)|sind|was|wie|wann|wo|warum|und|dass|ob|wenn|können|für|an|mit|bei|danke) (?:sie|ihnen)\b"
-    ),
-    thanks=_words("danke dankeschön genau stimmt einverstanden"),
-    greetings=_words("hallo hi hey danke tschüss servus moin grüezi morgen tag abend liebe lieber"),
-    lead=_words("so und aber also ja nein gut okay ok na ach oh nun hallo hi hey danke äh ähm ähem tja jetzt dann"),
-    titles=_words("herr frau doktor professor dr"),
-    introductions=re.compile(r"\b(mein name ist|ich heiße|ich heisse)$"),
-    never=_words(
-        "aber abend abends ach achtung alle allerdings alles also äh ähm auch auf aus außerdem bei besser "
-        "beziehungsweise bis bitte bruder chef da dabei dadurch dafür dagegen damen daher damit danach danke dann "
-        "daran darum das dass dein denn der deshalb die diese dieser doch dort drei du echt egal eigentlich ein "
-        "eine einfach einige endlich entschuldigung er erst erstens es etwas euch europa ja freunde frau früher "
-        "ganz gar gell gemeinsam genau gestern gott gut guten gute hallo halt heute herr herren herrschaften hey "
-        "hi hier hm ich ihr im immer immerhin in inzwischen irgendwie ist jawohl je jedenfalls jemand jetzt jungs "
-        "kein kinder klar kollegen können kurz langsam leider leute letztens liebe lieber mach mädels mal mama man "
-        "manchmal mein meine meistens mensch mhm mir mit moin moment morgen mutter na nachher nächste nächstens "
-        "natürlich nee nein nicht nichts nie niemand noch nun nur ob oder offensichtlich oh ohne okay ok papa "
-        "perfekt persönlich plötzlich prima richtig sag schade schatz schau schließlich schon schön schwester sehr "
-        "sicher sie so sofort sogar sonst sorry später stimmt stopp super tag tja toll trotzdem überhaupt übrigens "
-        "und uns unser vater viele vielleicht vielen vom von vor vorher wahnsinn wahrscheinlich wann warte warum "
-        "was weil weiter welche wem wen wenigstens wenn wer wie wieder wieso willkommen wir wirklich wo woher "
-        "wohin wow zuerst zum zunächst zurück zwei zweitens montag dienstag mittwoch donnerstag freitag samstag "
-        "sonnabend sonntag januar februar märz april mai juni juli august september oktober november dezember "
-        "frühling sommer herbst winter berlin deutschland"
-    ),
-)
-_LANGUAGES = {"en": _ENGLISH, "ru": _RUSSIAN, "de": _GERMAN}
-
-_ADVERB = re.compile(
-    r"(?!(?:al|be|bil|bever|car|el|emi|emil|hol|kel|kimber|li|lil|mol|nel|pol|sal|shel|wil)ly$)\w+ly|\w+weise"
-)
-"""What begins sentences in English and German; but Emily, Kelly and the like are names."""
-_PATRONYMIC = re.compile(r"\w+(?:вич|вна|ична|инична)")
+_NOTHING = "(?!)"
+"""The pattern that matches nothing: a language without adverbs of one form, or without patronymics."""
 _ENDS = (".", "!", "?", "…")
 _EDGES = "\"'“”„«»()[]—–-…,;:.!?"
 
@@ -243,35 +184,37 @@ class _Vote:
 
 def suggest_names(transcript: Transcript) -> tuple[NameSuggestion, ...]:
     """Names for speakers who have none yet, in the order of the list of speakers; empty for other languages."""
-    rules = _LANGUAGES.get(transcript.language or "")
+    rules = _load_language(transcript.language)
     if rules is None:
         return ()
-    speeches = _speeches(transcript)
-    sentences = list(_sentences(speeches, rules))
+    speeches = _group_speeches(transcript)
+    sentences = list(_divide_sentences(speeches, rules))
     small = {token.low for sentence in sentences for token in sentence.tokens if token.text == token.text.lower()}
     votes: list[_Vote] = []
     callers: dict[str, set[str]] = defaultdict(set)
     for sentence in sentences:
-        votes += [_Vote(own, sentence.speaker, sentence, sure) for own, sure in _introduced(sentence, rules, small)]
+        votes += [
+            _Vote(own, sentence.speaker, sentence, _INTRODUCED) for own in _find_introductions(sentence, rules, small)
+        ]
         name = _find_vocative(sentence, rules, small)
         if name is None:
             continue
         callers[name.casefold()].add(sentence.speaker)
-        addressee = _addressee(sentence, speeches, rules)
+        addressee = _find_addressee(sentence, speeches, rules)
         if addressee is not None:
             votes.append(_Vote(name, addressee, sentence, 1))
     return _decide(transcript, votes, callers)
 
 
-def _speeches(transcript: Transcript) -> list[list[Segment]]:
+def _group_speeches(transcript: Transcript) -> list[list[Segment]]:
     """Neighbouring segments of one speaker, in order of time; what nobody known says is left out."""
     ordered = sorted((item for item in transcript.segments if item.speaker is not None), key=lambda s: s.span.start)
     return [list(group) for _, group in groupby(ordered, key=lambda segment: segment.speaker)]
 
 
-def _sentences(speeches: Sequence[Sequence[Segment]], rules: _Language) -> Iterator[_Sentence]:
+def _divide_sentences(speeches: Sequence[Sequence[Segment]], rules: _Language) -> Iterator[_Sentence]:
     for number, speech in enumerate(speeches):
-        tokens = _tokens([word for segment in speech for word in segment.words])
+        tokens = _split_tokens([word for segment in speech for word in segment.words])
         first = 0
         for place, token in enumerate(tokens):
             title = token.raw.endswith(".") and token.low in rules.titles
@@ -282,7 +225,7 @@ def _sentences(speeches: Sequence[Sequence[Segment]], rules: _Language) -> Itera
                 first = place + 1
 
 
-def _tokens(words: Sequence[Word]) -> list[_Token]:
+def _split_tokens(words: Sequence[Word]) -> list[_Token]:
     made: list[tuple[str, float]] = []
     apart = True
     for word in words:
@@ -301,17 +244,17 @@ def _is_name(token: _Token, rules: _Language, small: set[str]) -> bool:
         and token.low not in rules.never
         and token.low not in small
         and token.low not in rules.titles
-        and not _ADVERB.fullmatch(token.low)
+        and not rules.adverb.fullmatch(token.low)
     )
 
 
-def _introduced(sentence: _Sentence, rules: _Language, small: set[str]) -> Iterator[tuple[str, int]]:
+def _find_introductions(sentence: _Sentence, rules: _Language, small: set[str]) -> Iterator[str]:
     """The name in "My name is Anna"."""
     tokens = sentence.tokens
     for place in range(2, len(tokens)):
         before = " ".join(token.low for token in tokens[max(0, place - 3) : place])
         if rules.introductions.search(before) and _is_name(tokens[place], rules, small):
-            yield tokens[place].text, _INTRODUCED
+            yield tokens[place].text
 
 
 def _find_vocative(sentence: _Sentence, rules: _Language, small: set[str]) -> str | None:
@@ -332,41 +275,37 @@ def _find_vocative(sentence: _Sentence, rules: _Language, small: set[str]) -> st
         lead += 1
     found: dict[int, str] = {}
     for place in places:
-        first, name = _whole_name(tokens, place, rules)
+        first, name = _read_name(tokens, place, rules)
         last = place == len(tokens) - 1
         if first == lead:
             # Nothing before it but "So," or "Hi": a capital tells little here, and nothing at the very beginning.
-            if (first == 0 and not spoken_to) or (last and not _greeted(tokens[:first], rules)):
+            if (first == 0 and not spoken_to) or (last and not _has_greeting(tokens[:first], rules)):
                 continue
-        elif not tokens[first - 1].comma and not (last and _greeted(tokens[max(0, first - 2) : first], rules)):
+        elif not tokens[first - 1].comma and not (last and _has_greeting(tokens[max(0, first - 2) : first], rules)):
             continue
         found[place] = name
     if len(found) != 1:
         return None
     ((place, name),) = found.items()
     first = place - len(name.split()) + 1
-    return None if _in_row(tokens, first - 1) or _in_row(tokens, place + 1) else name
+    return None if _is_enumerated(tokens, first - 1, rules) or _is_enumerated(tokens, place + 1, rules) else name
 
 
-def _in_row(tokens: Sequence[_Token], place: int) -> bool:
+def _is_enumerated(tokens: Sequence[_Token], place: int, rules: _Language) -> bool:
     """Whether another word like a name stands there, as in "Anna, Ben and Carla"; what opens the sentence is none."""
     if not 0 < place < len(tokens):
         return False
     token = tokens[place]
-    return token.titled and token.low not in _PRONOUNS
+    return token.titled and token.low not in rules.capital_words
 
 
-_PRONOUNS = _words("i i'm i've i'd i'll sie ihnen ihr ihre ihren ihrem")
-"""Words with a capital inside of sentences that are no names."""
-
-
-def _whole_name(tokens: Sequence[_Token], place: int, rules: _Language) -> tuple[int, str]:
+def _read_name(tokens: Sequence[_Token], place: int, rules: _Language) -> tuple[int, str]:
     """Where the name begins, and the name: with its title (Herr Müller), or a patronymic (Анна Ивановна)."""
     if place and not tokens[place - 1].comma:
         before = tokens[place - 1]
         if before.low in rules.titles and before.text[:1].isupper():
             return place - 1, f"{before.raw} {tokens[place].text}"
-        if before.titled and _PATRONYMIC.fullmatch(tokens[place].low):
+        if before.titled and rules.patronymic.fullmatch(tokens[place].low):
             return place - 1, f"{before.text} {tokens[place].text}"
     return place, tokens[place].text
 
@@ -378,14 +317,14 @@ def _speaks_to_somebody(sentence: _Sentence, rules: _Language) -> bool:
     )
 
 
-def _greeted(before: Sequence[_Token], rules: _Language) -> bool:
+def _has_greeting(before: Sequence[_Token], rules: _Language) -> bool:
     """Whether a greeting or thanks is among these: "Hi Dan", "Thank you very much, Dan"."""
     return any(token.low in rules.greetings or token.low in rules.thanks for token in before)
 
 
-def _addressee(sentence: _Sentence, speeches: Sequence[Sequence[Segment]], rules: _Language) -> str | None:
+def _find_addressee(sentence: _Sentence, speeches: Sequence[Sequence[Segment]], rules: _Language) -> str | None:
     """Who is spoken to: of thanks who spoke before, of a question who answers, otherwise who does both."""
-    before, after = _speaker_before(sentence, speeches), _speaker_after(sentence, speeches)
+    before, after = _find_speaker_before(sentence, speeches), _find_speaker_after(sentence, speeches)
     if any(token.low in rules.thanks for token in sentence.tokens[:3]) and not sentence.question:
         return before
     if sentence.question:
@@ -396,7 +335,7 @@ def _addressee(sentence: _Sentence, speeches: Sequence[Sequence[Segment]], rules
     return after if second and (before == after or before is None) else None
 
 
-def _speaker_after(sentence: _Sentence, speeches: Sequence[Sequence[Segment]]) -> str | None:
+def _find_speaker_after(sentence: _Sentence, speeches: Sequence[Sequence[Segment]]) -> str | None:
     number = sentence.speech
     if number + 1 >= len(speeches) or sentence.rest > _MORE_TOKENS:
         return None
@@ -405,7 +344,7 @@ def _speaker_after(sentence: _Sentence, speeches: Sequence[Sequence[Segment]]) -
     return following[0].speaker if following[0].span.start - end <= _ANSWER_S else None
 
 
-def _speaker_before(sentence: _Sentence, speeches: Sequence[Sequence[Segment]]) -> str | None:
+def _find_speaker_before(sentence: _Sentence, speeches: Sequence[Sequence[Segment]]) -> str | None:
     number = sentence.speech
     if not number:
         return None

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from whisperdiar.contracts import REFINEMENT_STEPS, TextAwareDiarizer, info_of, record_of, release
-from whisperdiar.errors import BackendError, InvalidOption, WhisperdiarError
+from whisperdiar.errors import BackendError, InvalidOption, WhisperdiarError, describe_error
 from whisperdiar.formats import Format, by_name, describe
 from whisperdiar.joining import Origin, join
 from whisperdiar.media import load
@@ -122,7 +122,7 @@ def check_description(backend_class: Any) -> None:
     try:
         settings_type()  # type: ignore[misc]
     except TypeError as error:
-        raise ContractBroken(f"every field of `settings_type` has a default: {error}") from error
+        raise ContractBroken(f"every field of `settings_type` has a default: {describe_error(error)}") from error
     _check_settings(settings_type)
     record = backend_class(None, runtime=Runtime(offline=True)).record()
     _require(isinstance(record, BackendRecord), "`record` gives a BackendRecord before anything is loaded")
@@ -146,7 +146,7 @@ def check_preparation(backend: Any) -> None:
     try:
         json.dumps(record.to_dict())
     except (TypeError, ValueError) as error:
-        raise ContractBroken(f"`record` can be written as JSON: {error}") from error
+        raise ContractBroken(f"`record` can be written as JSON: {describe_error(error)}") from error
 
 
 def _check_settings(settings_type: Any) -> None:
@@ -295,16 +295,16 @@ def check_format(format: Any) -> None:
     _require(form.needs in (None, "words", "turns"), f'`needs` is "words", "turns" or left out, not {form.needs!r}')
     whole = example_transcript()
     for transcript in (whole, Transcript("nothing", 0.0), dataclasses.replace(whole, turns=(), speakers=())):
-        made = _written(form, transcript)
-        _require(made == _written(form, transcript), "the same transcript gives the same file")
+        made = _write(form, transcript)
+        _require(made == _write(form, transcript), "the same transcript gives the same file")
     if form.read is None:
         return
-    text = _written(form, whole)
+    text = _write(form, whole)
     _require(isinstance(text, str), "a format that is read back is text")
     try:
         again = form.read(str(text))
     except WhisperdiarError as error:
-        raise ContractBroken(f"{form.name} reads what it wrote: {error}") from error
+        raise ContractBroken(f"{form.name} reads what it wrote: {describe_error(error)}") from error
     _require(isinstance(again, Transcript), "`read` gives a Transcript")
     if form.needs != "turns":
         said = "".join(word.text for word in whole.words).split()
@@ -312,13 +312,13 @@ def check_format(format: Any) -> None:
         _require(found == said, f"all words are read back: {' '.join(said)!r}, not {' '.join(found)!r}")
 
 
-def _written(form: Format, transcript: Transcript) -> str | bytes:
+def _write(form: Format, transcript: Transcript) -> str | bytes:
     try:
         made = form.dumps(transcript, options=WriteOptions())
     except WhisperdiarError:
         raise
     except Exception as error:
-        raise ContractBroken(f"{form.name} writes any transcript: {type(error).__name__}: {error}") from error
+        raise ContractBroken(f"{form.name} writes any transcript: {describe_error(error)}") from error
     _require(isinstance(made, (str, bytes)), f"`dumps` gives text or bytes, not {type(made).__name__}")
     return made
 

@@ -17,6 +17,7 @@ from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.system.files import read_text, write_text
 from whisperdiar.text.json import read as read_json
 from whisperdiar.text.json import write as write_json
+from whisperdiar.text.messages import _, make_english, to_english
 from whisperdiar.types import Cue, Dropped, Span, Turn, Word
 
 SCHEMA_VERSION = 1
@@ -60,7 +61,7 @@ class Segment:
 
     def __post_init__(self) -> None:
         if not self.words:
-            raise ValueError("a segment needs at least one word")
+            raise ValueError(_("a segment needs at least one word"))
 
     @property
     def span(self) -> Span:
@@ -190,7 +191,7 @@ class Transcript:
         by_id: dict[str, str] = {}
         for key, name in names.items():
             if not name.strip():
-                raise InvalidOption(f"speaker {key}: the new name is empty")
+                raise InvalidOption(_("speaker {key}: the new name is empty").format(key=key))
             found = [key] * labels[key] or named.get(key, [])
             if len(found) != 1:
                 self._refuse_unknown(key, several=bool(found))
@@ -198,13 +199,19 @@ class Transcript:
         speakers = tuple(replace(item, name=by_id.get(item.id, item.name)) for item in self.speakers)
         before = speaker_names(self)
         shown = {before.get(label) or label: name for label, name in by_id.items()}
-        return replace(self, speakers=speakers, cues=_relabelled(self.cues, shown))
+        return replace(self, speakers=speakers, cues=_relabel_cues(self.cues, shown))
 
     def _refuse_unknown(self, key: str, *, several: bool) -> NoReturn:
-        known = ", ".join(item.id for item in self.speakers[:_LISTED]) or "none"
-        more = f" and {len(self.speakers) - _LISTED} more" if len(self.speakers) > _LISTED else ""
-        cause = "several speakers have this name, use the label" if several else "no such speaker"
-        raise InvalidOption(f"speaker {key!r}: {cause}; the recording has: {known}{more}")
+        known = ", ".join(item.id for item in self.speakers[:_LISTED]) or _("none")
+        more = (
+            _(" and {number} more").format(number=len(self.speakers) - _LISTED) if len(self.speakers) > _LISTED else ""
+        )
+        cause = _("several speakers have this name, use the label") if several else _("no such speaker")
+        raise InvalidOption(
+            _("speaker {key!r}: {cause}; the recording has: {known}{more}").format(
+                key=key, cause=cause, known=known, more=more
+            )
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values only; times in seconds, rounded once to 3 decimals."""
@@ -217,9 +224,11 @@ class Transcript:
             "speakers": [{"id": item.id, "name": item.name} for item in self.speakers],
             "segments": [_segment_dict(segment) for segment in self.segments],
             "turns": [_turn_dict(turn) for turn in self.turns],
-            "dropped": [{**_span_dict(item.span), "text": item.text, "reason": item.reason} for item in self.dropped],
+            "dropped": [
+                {**_span_dict(item.span), "text": item.text, "reason": to_english(item.reason)} for item in self.dropped
+            ],
             "uncertain": [_uncertain_dict(item) for item in self.uncertain],
-            "provenance": dict(self.provenance),
+            "provenance": make_english(self.provenance),
         }
 
     @classmethod
@@ -252,7 +261,7 @@ class Transcript:
         )
 
 
-def _relabelled(cues: tuple[Cue, ...], names: Mapping[str, str]) -> tuple[Cue, ...]:
+def _relabel_cues(cues: tuple[Cue, ...], names: Mapping[str, str]) -> tuple[Cue, ...]:
     """Finished cues with other names where one stands before a line, after a dash or ``>>`` at most."""
     known = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
     label = re.compile(rf"(\s*(?:[-‐‑–—−]\s*|>>+\s*)?)({known})(?=\s?[:：])")
@@ -341,13 +350,15 @@ def _uncertain_dict(item: Uncertain) -> dict[str, Any]:
 
 def _check_version(data: Any) -> None:
     if not isinstance(data, Mapping):
-        raise FormatError(f"a transcript must be a JSON object, not {_kind(data)}")
+        raise FormatError(_("a transcript must be a JSON object, not {kind}").format(kind=_kind(data)))
     version = data.get("schema_version")
     if not isinstance(version, int) or isinstance(version, bool):
-        raise FormatError("no schema_version: this JSON is not a whisperdiar transcript")
+        raise FormatError(_("no schema_version: this JSON is not a whisperdiar transcript"))
     if not 1 <= version <= SCHEMA_VERSION:
         raise FormatError(
-            f"schema_version {version}: this whisperdiar reads up to version {SCHEMA_VERSION}; update whisperdiar"
+            _(
+                "schema_version {version}: this whisperdiar reads up to version {schema_version}; update whisperdiar"
+            ).format(version=version, schema_version=SCHEMA_VERSION)
         )
 
 
@@ -356,11 +367,13 @@ def _refuse_other_lists(data: Mapping[str, Any]) -> None:
     known = {"speakers", "turns", "dropped", "uncertain"}
     other = next((key for key, value in data.items() if key not in known and value and isinstance(value, list)), None)
     if other is not None:
-        raise FormatError(f"segments: this list is missing, and {other!r} is not known")
+        raise FormatError(_("segments: this list is missing, and {other!r} is not known").format(other=other))
 
 
 def _kind(value: Any) -> str:
-    return {dict: "an object", list: "a list", str: "a string", type(None): "null"}.get(type(value), repr(value))
+    return {dict: _("an object"), list: _("a list"), str: _("a string"), type(None): "null"}.get(
+        type(value), repr(value)
+    )
 
 
 def _get(data: Any, key: str, kind: type, where: str, *, optional: bool = False) -> Any:
@@ -368,7 +381,11 @@ def _get(data: Any, key: str, kind: type, where: str, *, optional: bool = False)
     if value is None and optional:
         return None
     if not isinstance(value, kind):
-        raise FormatError(f"{where}{key}: expected {kind.__name__}, found {_kind(value)}")
+        raise FormatError(
+            _("{where}{key}: expected {expected}, found {found}").format(
+                where=where, key=key, expected=kind.__name__, found=_kind(value)
+            )
+        )
     return value
 
 
@@ -377,9 +394,11 @@ def _number(data: Any, key: str, where: str, *, optional: bool = False) -> Any:
     if value is None and optional:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise FormatError(f"{where}{key}: expected a number, found {_kind(value)}")
+        raise FormatError(
+            _("{where}{key}: expected a number, found {kind}").format(where=where, key=key, kind=_kind(value))
+        )
     if not abs(value) <= _LARGEST:
-        raise FormatError(f"{where}{key}: the number is too large")
+        raise FormatError(_("{where}{key}: the number is too large").format(where=where, key=key))
     return float(value)
 
 
@@ -387,7 +406,11 @@ def _time(data: Any, key: str, where: str) -> float:
     """Seconds from the start of the recording; what rounding may have put before it counts as the start."""
     seconds: float = _number(data, key, where)
     if seconds < -_ROUNDED:
-        raise FormatError(f"{where}{key}: {seconds:g} lies before the start of the recording; times count from there")
+        raise FormatError(
+            _("{where}{key}: {seconds:g} lies before the start of the recording; times count from there").format(
+                where=where, key=key, seconds=seconds
+            )
+        )
     return max(0.0, seconds)
 
 
@@ -399,7 +422,11 @@ def _items(data: Any, key: str, where: str = "") -> Iterable[tuple[str, Any]]:
     values = _get(data, key, list, where, optional=True) or []
     for index, item in enumerate(values):
         if not isinstance(item, Mapping):
-            raise FormatError(f"{where}{key}[{index}]: expected an object, found {_kind(item)}")
+            raise FormatError(
+                _("{where}{key}[{index}]: expected an object, found {kind}").format(
+                    where=where, key=key, index=index, kind=_kind(item)
+                )
+            )
         yield f"{where}{key}[{index}].", item
 
 
@@ -429,7 +456,7 @@ def _read_word(data: Any, where: str) -> Word:
 def _read_segment(data: Any, where: str) -> Segment:
     words = tuple(_read_word(item, inner) for inner, item in _items(data, "words", where))
     if not words:
-        raise FormatError(f"{where}words: a segment needs at least one word")
+        raise FormatError(_("{where}words: a segment needs at least one word").format(where=where))
     return Segment(
         words,
         _get(data, "speaker", str, where, optional=True),

@@ -36,9 +36,15 @@ class Span:
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.start) and math.isfinite(self.end)):
-            raise ValueError(f"span {self.start} to {self.end}: times must be finite numbers of seconds")
+            raise ValueError(
+                _("span {start} to {end}: times must be finite numbers of seconds").format(
+                    start=self.start, end=self.end
+                )
+            )
         if self.end < self.start:
-            raise ValueError(f"span {self.start} to {self.end}: the end lies before the start")
+            raise ValueError(
+                _("span {start} to {end}: the end lies before the start").format(start=self.start, end=self.end)
+            )
 
     @property
     def duration(self) -> float:
@@ -103,13 +109,21 @@ class Audio:
 
     def __post_init__(self) -> None:
         if self.samples.ndim != 2 or self.samples.shape[0] < 1:
-            raise ValueError(f"samples of shape {self.samples.shape}: expected (n_channels, n_samples)")
+            raise ValueError(
+                _("samples of shape {shape}: expected (n_channels, n_samples)").format(shape=self.samples.shape)
+            )
         if self.samples.dtype != np.float32:
-            raise ValueError(f"samples of type {self.samples.dtype}: expected float32")
+            raise ValueError(_("samples of type {dtype}: expected float32").format(dtype=self.samples.dtype))
         if self.sample_rate <= 0:
-            raise ValueError(f"sample rate {self.sample_rate}: expected a positive number of Hz")
+            raise ValueError(
+                _("sample rate {sample_rate}: expected a positive number of Hz").format(sample_rate=self.sample_rate)
+            )
         if self.weights and (len(self.weights) != len(self.samples) or not any(self.weights)):
-            raise ValueError(f"weights {self.weights}: expected {len(self.samples)} numbers, not all 0")
+            raise ValueError(
+                _("weights {weights}: expected {n_samples} numbers, not all 0").format(
+                    weights=self.weights, n_samples=len(self.samples)
+                )
+            )
 
     @property
     def n_channels(self) -> int:
@@ -145,8 +159,8 @@ class Audio:
         for at in starts:
             part = self.samples[:, at : at + block]
             mended[:, at : at + block] = np.where(np.isfinite(part), part, np.float32(0.0))
-        told = (
-            f"{broken} samples are no finite numbers (NaN or infinite) and were taken for silence; check what made them"
+        told = _("{broken} samples are NaN or infinite and were taken for silence; check what made them").format(
+            broken=broken
         )
         return replace(self, samples=mended, warnings=(*self.warnings, told))
 
@@ -270,11 +284,19 @@ class SpeakerActivity:
 
     def __post_init__(self) -> None:
         if self.values.ndim != 2 or self.values.shape[1] != len(self.speakers):
-            raise ValueError(f"activity of shape {self.values.shape}: expected (n_frames, {len(self.speakers)})")
+            raise ValueError(
+                _("activity of shape {shape}: expected (n_frames, {n_speakers})").format(
+                    shape=self.values.shape, n_speakers=len(self.speakers)
+                )
+            )
         if self.values.dtype not in (np.float32, np.float16):
-            raise ValueError(f"activity of type {self.values.dtype}: expected float32 or float16")
+            raise ValueError(_("activity of type {dtype}: expected float32 or float16").format(dtype=self.values.dtype))
         if not (math.isfinite(self.step) and self.step > 0 and math.isfinite(self.start)):
-            raise ValueError(f"activity every {self.step} s from {self.start} s: expected a positive step")
+            raise ValueError(
+                _("activity every {step} s from {start} s: expected a positive step").format(
+                    step=self.step, start=self.start
+                )
+            )
 
     def rows(self, span: Span) -> slice:
         """The frames that a span touches, at least one; bounds on a frame's count as there in spite of rounding."""
@@ -430,6 +452,7 @@ class Cue:
             only whole lines are known, as in a file that was read.
         italics: for every line the ranges of its characters that are set in italics; empty where there are none.
         labelled: the lines themselves show who speaks, so that nothing has to be put before them (finished subtitles).
+        forced: a forced narrative, such as a sign in the picture: shown where subtitles are switched off, too.
     """
 
     span: Span
@@ -439,6 +462,7 @@ class Cue:
     timed: tuple[tuple[TimedText, ...], ...] = ()
     italics: tuple[Ranges, ...] = ()
     labelled: bool = False
+    forced: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from whisperdiar.formats import json as transcript_json
 from whisperdiar.formats._text import speaker_names
 from whisperdiar.formats._writing.notes import remove_folders
 from whisperdiar.formats._writing.render import subtitle_cues
+from whisperdiar.text.pages import escape_json
 from whisperdiar.types import Dropped, Span
 
 Keys = pytest.importorskip("selenium.webdriver", reason="selenium is not installed (extra test)").Keys
@@ -591,6 +592,6 @@ def test_every_language_has_every_word():
 
 @given(st.text())
 def test_data_never_closes_its_element(text):
-    made = page_format._escape_json(text)
+    made = escape_json(text)
     assert "<" not in made
     assert ">" not in made

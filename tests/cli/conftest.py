@@ -11,8 +11,16 @@ import numpy as np
 import pytest
 
 from tests.sounds import RATE_HZ, SAMPLES
+from tests.unit.test_editing import TALK
 from whisperdiar import load
 from whisperdiar.cli import run
+from whisperdiar.formats import json as json_format
+from whisperdiar.options import WriteOptions
+
+BIC = ("--diarizer", "bic", "--vad", "energy")
+ABSENT = ("--model", "someone/absent", "--offline")
+"""A model that is not here: whatever is said instead of that was found before it was looked for."""
+needs_posix = pytest.mark.skipif(os.name != "posix", reason="signals, devices and names of POSIX")
 
 
 @dataclass(frozen=True)
@@ -54,4 +62,13 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
     audio = load(SAMPLES / "standup.mp4", end=12.0)
     path = tmp_path_factory.mktemp("sounds") / "short talk.wav"
     wavfile.write(path, RATE_HZ, (audio.mono * 32767).astype(np.int16))
+    return path
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A transcript of two people, with a file of turns beside it."""
+    path = tmp_path / "talk.json"
+    path.write_text(json_format.dumps(TALK, options=WriteOptions()), "utf-8")
+    (tmp_path / "turns.rttm").write_text("SPEAKER talk 1 0.0 9.0 <NA> <NA> A <NA> <NA>\n", "utf-8")
     return path

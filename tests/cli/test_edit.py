@@ -232,3 +232,23 @@ def test_apply_says_which_file_it_takes(cli: Cli, transcript: Path, suffix: str)
     done = cli("apply", f"work{suffix}", "--transcript", transcript, "-o", "new.srt")
     (line,) = done.err.splitlines()
     assert (done.code, f"work{suffix}: this is a " in line) == (1, True)
+
+
+def test_a_text_that_was_corrected_makes_no_file_anew_unasked(cli: Cli, transcript: Path, tmp_path: Path) -> None:
+    assert cli("edit", transcript, "-o", "work.txt").code == 0
+    (tmp_path / "out.srt").write_text("mine", "utf-8")
+    arguments = ("apply", "work.txt", "--transcript", transcript, "-o", "out.srt")
+    assert cli(*arguments).code == 2
+    assert (tmp_path / "out.srt").read_text("utf-8") == "mine"
+    assert cli(*arguments, "--overwrite").code == 0
+    assert (tmp_path / "out.srt").read_text("utf-8") != "mine"
+
+
+@pytest.mark.parametrize(
+    "suffix", [".docx", ".pdf", ".png", ".svg", ".wav", ".mp4", ".npz", ".srt", ".json", ".html", ".v2"]
+)
+def test_a_text_to_be_corrected_bears_no_other_name(cli: Cli, transcript: Path, tmp_path: Path, suffix: str) -> None:
+    done = cli("edit", transcript, "-o", f"work{suffix}")
+    assert done.code == 2
+    assert "call it .txt or .md" in done.complaints[0]
+    assert not (tmp_path / f"work{suffix}").exists()

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Cli
+from tests.cli.conftest import Cli, needs_posix
 from tests.llm_server import serving
 from tests.meetings import meeting, russian
 from tests.sounds import NANO
 from whisperdiar.formats import by_name
+from whisperdiar.formats import json as json_format
 from whisperdiar.minutes.units import utterances
 from whisperdiar.options import WriteOptions
 from whisperdiar.transcript import Transcript
@@ -183,3 +189,67 @@ def test_nothing_is_sent_unless_asked_for(cli: Cli, source: Path, monkeypatch: p
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setenv("WHISPERDIAR_LLM_KEY", "x")
     assert cli("minutes", source, "--date", "2026-11-25").code == 0
+
+
+def test_minutes_of_which_one_part_has_no_answer_are_written(cli: Cli, source: Path, tmp_path: Path) -> None:
+    from tests.meetings import meeting
+
+    (tmp_path / "meeting.json").write_text(json_format.dumps(meeting(), options=WriteOptions()), "utf-8")
+    count = iter(range(100))
+
+    def reply(body: dict[str, Any]) -> Any:
+        if next(count) == 0:
+            return (400, {}, b'{"error": "the context is too long"}')
+        return json.dumps({"summary": [{"text": "They talked about the battery.", "cite": [6, 7]}]})
+
+    with serving(reply) as server:
+        done = cli("minutes", "meeting.json", "--llm", server.url, "--llm-window", "80", "-o", "out.md")
+    assert done.code == 1
+    assert "part 1 of 3 has no answer" in done.err
+    assert "it is written without a language model" in done.err
+    assert "Without the language model: part 1 of 3" in (tmp_path / "out.md").read_text("utf-8")
+
+
+@needs_posix
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_keeps_the_answers_of_a_language_model_and_the_next_run_uses_them(
+    cli: Cli, tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.meetings import meeting
+
+    monkeypatch.setenv("WHISPERDIAR_LLM_KEY", "hush-hush")
+    (tmp_path / "meeting.json").write_text(json_format.dumps(meeting(), options=WriteOptions()), "utf-8")
+    arguments = ["minutes", "meeting.json", "--llm-window", "80", "-o", "out.md", "--llm"]
+    hold, asked = threading.Event(), threading.Event()
+
+    def reply(_: dict[str, Any]) -> Any:
+        if len(server.bodies) == 3 and not asked.is_set():  # the third part is not answered before the signal
+            asked.set()
+            hold.wait(60)
+        return json.dumps({"summary": [{"text": "They talked about the battery, hush-hush.", "cite": [6, 7]}]})
+
+    with serving(reply) as server:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "whisperdiar", *arguments, server.url],
+            cwd=tmp_path,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert asked.wait(60)
+            process.send_signal(number)
+            _, err = process.communicate(timeout=60)
+        finally:
+            hold.set()
+        assert process.returncode == 128 + number
+        kept = tmp_path / "lamp_meeting.interrupted.answers.json"
+        assert f"the answers of the language model were kept in {kept}; the same command goes on from there" in err
+        assert "Traceback" not in err
+        assert sorted(path.name for path in tmp_path.iterdir()) == sorted([kept.name, "meeting.json"])
+        assert "hush" not in kept.read_text("utf-8")
+        done = cli(*arguments, server.url)
+        assert done.code == 0, done.err
+        assert f"2 answers of the interrupted run in {kept} were used" in done.err
+        assert len(server.bodies) == 3 + 2, "the third part and the joining are asked for, the first two are not"
+    assert "They talked about the battery" in (tmp_path / "out.md").read_text("utf-8")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["meeting.json", "out.md"]

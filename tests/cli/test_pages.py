@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from tests.formats_strategies import example
 from tests.sounds import SAMPLES
+from whisperdiar import Segment, Span, Transcript, Word, exchange
 from whisperdiar.formats import WriteOptions
 from whisperdiar.formats import json as transcript_json
 from whisperdiar.linked_media import relative_url
@@ -103,7 +105,45 @@ def test_a_link_leads_to_the_recording(way, folder):
     assert os.path.normpath(page.parent / unquote(url)) == os.path.normpath(recording)
 
 
-def test_a_recording_becomes_a_page_that_plays_it(cli):
+def test_a_link_keeps_the_names_of_what_lies_below(tmp_path):
+    (tmp_path / "disk" / "talks").mkdir(parents=True)
+    (tmp_path / "show").mkdir()
+    recording = tmp_path / "disk" / "talks" / "a.wav"
+    recording.touch()
+    (tmp_path / "show" / "sound").symlink_to(tmp_path / "disk" / "talks")
+    (tmp_path / "show" / "own.wav").symlink_to(recording)
+    (tmp_path / "again").symlink_to(tmp_path / "show")
+    assert relative_url(tmp_path / "show" / "sound" / "a.wav", tmp_path / "show" / "out.html") == "sound/a.wav"
+    assert relative_url(tmp_path / "show" / "own.wav", tmp_path / "again" / "out.html") == "./own.wav"
+    assert relative_url(recording, tmp_path / "show" / "out.html") == "../disk/talks/a.wav"
+    assert relative_url(recording, tmp_path / "show" / "sound" / "out.html") == "./a.wav"
+    up = tmp_path / "show" / "sound" / ".." / "talks" / "a.wav"
+    assert relative_url(up, tmp_path / "show" / "out.html") == "../disk/talks/a.wav"
+
+
+def test_no_page_shows_where_a_home_folder_is(cli, tmp_path, monkeypatch):
+    home = tmp_path / "home" / "anneliese"
+    (home / "talks").mkdir(parents=True)
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(home))
+    recording = home / "talks" / "a talk.wav"
+    shutil.copy(RECORDING, recording)
+    transcript = Transcript("a talk", 3.0, "en", segments=(Segment((Word(Span(0, 1), " Hello.", 0.9, None),), None),))
+    exchange.write(transcript, tmp_path / "in.json")
+    done = cli("convert", "in.json", "sent.html", "-o", "sent.eaf", "--media", recording)
+    assert done.code == 0, done.err
+    assert "anneliese" not in Path("sent.html").read_text("utf-8")
+    assert data_of(Path("sent.html"))["media"]["src"] == "./a%20talk.wav"
+    (told,) = [line for line in done.err.splitlines() if "put a talk.wav beside the page" in line]
+    assert "sent.html" in told
+    monkeypatch.chdir(home)
+    done = cli("convert", tmp_path / "in.json", "own.html", "--media", recording)
+    assert data_of(Path("own.html"))["media"]["src"] == "talks/a%20talk.wav"
+    assert done.err == ""
+
+
+def test_a_recording_becomes_a_page_that_plays_it(cli, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))  # a developer's own may hold the samples
     done = cli(
         RECORDING, "-o", "out.html", "-o", "out.json", "--model", SAMPLES / "whisper-nano", "--diarizer", "bic",
         "--vad", "energy", "--end", "12",

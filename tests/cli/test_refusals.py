@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Cli
+from tests.cli.conftest import ABSENT, Cli
 from tests.unit.test_editing import TALK
 from whisperdiar import Speaker, Transcript, Turn
 from whisperdiar.formats import json as json_format
@@ -130,3 +130,28 @@ def test_an_error_does_not_list_a_thousand_speakers(cli: Cli, tmp_path: Path) ->
     assert done.code == 2
     assert "S19 and 980 more" in done.err
     assert len(done.err) < 300
+
+
+def test_a_recording_that_is_not_there_is_told_before_a_model_is_looked_for(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "list.wav").write_text("milk\neggs\n" * 20, "utf-8")
+    commands = ((), ("minutes",), ("diarize",), ("vad",))
+    for command in commands:
+        model = ABSENT if command in ((), ("minutes",)) else ("--offline",)
+        for name, cause in (("gone.wav", "no such file"), ("list.wav", "is a text file")):
+            done = cli(*command, name, *model)
+            assert done.code == 1
+            (line,) = done.complaints
+            assert cause in line, line
+    done = cli("gone.wav", "list.wav", *ABSENT, "-o", "made/")
+    assert [line.split(": ")[2] for line in done.complaints] == ["gone.wav", "list.wav"]
+
+
+def test_a_track_that_is_not_there_is_told_before_a_model_is_looked_for(cli: Cli, short: Path) -> None:
+    done = cli(short, *ABSENT, "--track", "3")
+    assert "has no audio track 3" in done.complaints[0]
+
+
+def test_a_model_that_cannot_be_meant_is_told_before_a_detector_is_fetched(cli: Cli, short: Path) -> None:
+    done = cli(short, "--vad", "pyannote", "--offline", "--model", "smal")
+    assert done.code == 2
+    assert "did you mean small?" in done.complaints[0]

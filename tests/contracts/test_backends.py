@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import gc
 import importlib.util
+import sys
 import weakref
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests import tiny_whisper
+from tests import tiny_whisper, toolkits
 from tests.sounds import SAMPLES, SHARED, conversation, noise, silence
 from whisperdiar import (
     Audio,
@@ -28,7 +29,9 @@ from whisperdiar import (
 )
 from whisperdiar.contracts import TextAwareDiarizer
 from whisperdiar.options import (
+    AlizeSettings,
     EcapaSettings,
+    LiumSettings,
     NemotronSettings,
     OnnxSettings,
     PyannoteSettings,
@@ -89,6 +92,10 @@ def local_settings(stage: str, name: str, folder: Path) -> Any:
         from tests import tiny_sortformer
 
         return SortformerSettings(model=str(tiny_sortformer.build(folder / "model.nemo")))
+    if (stage, name) == ("diarization", "lium") and sys.platform != "win32":
+        return LiumSettings(**toolkits.lium(folder))
+    if (stage, name) == ("diarization", "alize") and sys.platform != "win32":
+        return AlizeSettings(**toolkits.alize(folder))
     if (stage, name) == ("diarization", "nemotron"):
         reason = "no Transformers that has Nemotron 3 Diarization"
         pytest.importorskip("transformers.models.nemotron3_diarization", reason=reason)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from tests.sounds import ROOT
 from training.whisper_nano.vocabulary import LANGUAGE_CODES, SPECIAL_TOKENS, train
 from whisperdiar import models
 from whisperdiar.errors import BackendBroken, BackendMissing, InvalidOption, OutputError
-from whisperdiar.models import conversion
+from whisperdiar.models import conversion, converter
 from whisperdiar.models.installed import find_in_folder, list_installed
 from whisperdiar.options import Runtime
 
@@ -112,6 +113,18 @@ def converted(checkpoint, tmp_path_factory) -> tuple[Path, list[tuple[str, float
 
 
 @pytest.fixture
+def without_process(monkeypatch) -> None:
+    """Conversions run here, where PyTorch is loaded already. That they run in a process of their own is shown by the
+    other tests; what is converted, and what is said of damage, is the same."""
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        assert command[:3] == [sys.executable, "-m", converter.__name__]
+        return subprocess.CompletedProcess(command, converter.main(*command[3:]), "", "")
+
+    monkeypatch.setattr(conversion, "subprocess", SimpleNamespace(run=run, DEVNULL=subprocess.DEVNULL))
+
+
+@pytest.fixture
 def own(checkpoint, tmp_path) -> Path:
     """A copy of the checkpoint that a test may spoil."""
     return Path(shutil.copytree(checkpoint, tmp_path / "mine"))
@@ -181,6 +194,7 @@ def test_converted_model_writes_what_transformers_writes(checkpoint, converted):
 
 
 @pytest.mark.model
+@pytest.mark.usefixtures("without_process")
 def test_what_a_checkpoint_lacks_is_made_up_for(own, converted):
     (own / "generation_config.json").unlink()
     (own / "preprocessor_config.json").unlink()
@@ -196,6 +210,7 @@ def test_what_a_checkpoint_lacks_is_made_up_for(own, converted):
 
 
 @pytest.mark.model
+@pytest.mark.usefixtures("without_process")
 def test_conversion_is_kept_until_the_checkpoint_changes(own, cache):
     left = cache / ".converting-stopped"  # by somebody who switched the machine off
     left.mkdir(parents=True)
@@ -221,6 +236,7 @@ def test_conversion_is_kept_until_the_checkpoint_changes(own, cache):
 
 
 @pytest.mark.model
+@pytest.mark.usefixtures("without_process")
 def test_weights_in_parts_and_pickled_weights(own, converted):
     import torch
     from transformers import WhisperForConditionalGeneration
@@ -242,6 +258,7 @@ def test_weights_in_parts_and_pickled_weights(own, converted):
 
 
 @pytest.mark.model
+@pytest.mark.usefixtures("without_process")
 def test_damaged_checkpoints_are_one_line_and_leave_nothing(own, cache):
     from safetensors.torch import load_file, save_file
 
@@ -345,7 +362,7 @@ def test_what_is_not_installed_is_named(tmp_path):
         f"try:\n    models.resolve({str(folder)!r})\nexcept BackendMissing as error:\n    print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert "torch and transformers, which convert it, are not installed" in done.stdout
+    assert "what converts it is not installed (torch, transformers)" in done.stdout
     assert "pip install 'whisperdiar[convert]'" in done.stdout
     if LACKING:
         with pytest.raises(BackendMissing):

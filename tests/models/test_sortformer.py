@@ -109,8 +109,10 @@ def test_latencies_are_what_the_model_then_works_with(streaming: Path, audio: Au
     values = LATENCIES[latency]
     assert values is not None
     numbers = {name: getattr(values, name) for name in values.__slots__}
+    # Short chunks are many in six seconds; a FIFO of 15 s is full in neither, but with the numbers of the next test.
+    sound = Audio(audio.samples[:, : (6 if values.chunk_len < 10 else 14) * RATE_HZ], RATE_HZ)
     found = backend(streaming, latency=latency)
-    np.testing.assert_allclose(found.probabilities(audio), by_nemo(streaming, audio.samples, **numbers), atol=1e-5)
+    np.testing.assert_allclose(found.probabilities(sound), by_nemo(streaming, sound.samples, **numbers), atol=1e-5)
     assert found.record().details["streaming"] == numbers
 
 
@@ -144,7 +146,7 @@ def test_windows_are_nemos_own_joined(offline: Path, audio: Audio) -> None:
 def test_labels_that_were_guessed_are_told(offline: Path, audio: Audio) -> None:
     long = Audio(np.tile(audio.samples, (1, 2))[:, : 19 * RATE_HZ], RATE_HZ)
     found = diarize(backend(offline, window=10.0, window_overlap=1.0), long)
-    assert any("of 2 windows were silent where the windows overlap" in note for note in found.warnings)
+    assert any("may have changed labels between windows" in note for note in found.warnings)
     found = diarize(backend(offline, window=20.0), long)
     assert not any("windows" in note for note in found.warnings)
 

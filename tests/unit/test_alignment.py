@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.examples import examples
 from tests.sounds import ROOT
-from whisperdiar import AlignmentOptions, Diarization, Span, Turn, Word, align, uncertain_words
+from whisperdiar import AlignmentOptions, Diarization, Span, Turn, Word, align, alignment, uncertain_words
 from whisperdiar.alignment import ALONE_S, OUT_OF_REACH_S
 
 
@@ -185,6 +185,27 @@ def test_the_same_words_and_turns_give_the_same_speakers_in_a_long_recording() -
     turns = [turn(i * 100.0, i * 100.0 + 50, f"S{i}") for i in range(60)]
     words = [word(i * 100.0 + 10 + k * 0.5, i * 100.0 + 10.4 + k * 0.5) for i in range(60) for k in range(8)]
     assert speakers(align(words, turns)) == [f"S{i}" for i in range(60) for _ in range(8)]
+
+
+@given(st.integers(0, 10_000))
+def test_words_that_are_worked_on_together_change_no_speaker(seed: int) -> None:
+    """Many people who say a turn or two each: those who are near to one word are far from another."""
+    rng = random.Random(seed)
+    n, length = rng.choice([6, 30, 90]), rng.choice([20.0, 80.0])
+    starts = [rng.uniform(0, length) for _ in range(rng.choice([4, 12, 40]))]
+    turns = [turn(start, start + rng.uniform(0.0, 4.0), f"S{rng.randrange(30)}") for start in starts]
+    words = [
+        word(start, start + 0.3, rng.choice([" yes.", " so"]))
+        for start in sorted(rng.uniform(0, length) for _ in range(n))
+    ]
+    together = align(words, turns)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(alignment, "_BLOCK", rng.choice([1, 3, 10]))
+        apart = align(words, turns)
+    for one, other in zip(together, apart, strict=True):
+        assert other.speaker_confidence == pytest.approx(one.speaker_confidence, abs=1e-5)
+        if one.speaker != other.speaker:  # equally probable
+            assert (other.second_speaker, other.speaker) == (one.speaker, one.second_speaker)
 
 
 def test_a_word_before_the_first_and_after_the_last_turn() -> None:

@@ -162,6 +162,21 @@ def test_recordings_are_pooled_and_every_way_keeps_its_own_time(bench: Any, talk
     assert plain[-3:] == ["12", "3.3", "20"]
 
 
+def test_counts_of_speakers_stand_one_recording_a_row_where_somebody_is_missed(bench: Any, talk: Any) -> None:
+    right = transcript(("A", 1.0, "hello there mister brown"), ("B", 6.0, "twenty it is colour"))
+    one = bench.measured(talk, AUDIO, right, taken(bench, asr=2.0))
+    both = one + bench.by_systems({"alone": Alone()}, talk, AUDIO, [Span(0.0, 9.0)], right, print)
+    head, _, row = map(split, bench.counts_table([(talk, both)])[1:])
+    assert dict(zip(head, row, strict=True)) == {
+        "speakers": "talk",
+        "in the reference": "2",
+        "s of who says least": "2.0",
+        "whisperdiar": "2",
+        "alone": "1",
+    }
+    assert split(bench.counts_table([(talk, one), (talk, one)])[-1]) == [f"{talk.kind}, 2 in all", "", "", "all 2"]
+
+
 def test_a_page_shows_other_systems_and_rules_by_kind_and_pooled(bench: Any, talk: Any) -> None:
     right = transcript(("A", 1.0, "hello there mister brown"), ("B", 6.0, "twenty it is colour"))
     one = bench.measured(talk, AUDIO, right, taken(bench, asr=2.0, diarization=4.0))
@@ -290,17 +305,17 @@ def test_a_clock_adds_up_what_stages_take(bench: Any) -> None:
 
 def test_a_page_keeps_all_but_what_stands_between_the_marks(bench: Any) -> None:
     page = f"# Title\n\n{bench.BEGIN}\nold\n{bench.END}\n\nThe rest.\n"
-    once = bench.written_into(page, "| new |")
+    once = bench.write_between(page, "| new |", bench.BEGIN, bench.END)
     assert once == f"# Title\n\n{bench.BEGIN}\n\n| new |\n\n{bench.END}\n\nThe rest.\n"
-    assert bench.written_into(once, "| new |") == once
+    assert bench.write_between(once, "| new |", bench.BEGIN, bench.END) == once
     for broken in ("# Title\n", f"{bench.END}\n{bench.BEGIN}\n"):
         with pytest.raises(ValueError, match="has no lines"):
-            bench.written_into(broken, "| new |")
+            bench.write_between(broken, "| new |", bench.BEGIN, bench.END)
 
 
 def test_the_page_of_accuracy_can_be_written_into(bench: Any) -> None:
     page = (BENCHMARKS.parent / "docs" / "accuracy.md").read_text("utf-8")
-    assert "| new |" in bench.written_into(page, "| new |")
+    assert "| new |" in bench.write_between(page, "| new |", bench.BEGIN, bench.END)
 
 
 def test_settings_show_no_place_on_this_machine(bench: Any) -> None:

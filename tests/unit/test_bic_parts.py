@@ -13,13 +13,14 @@ from scipy.stats import multivariate_normal, norm
 
 from tests.examples import examples
 from whisperdiar import Audio, Span
+from whisperdiar.diarization._shared import bic_clustering
+from whisperdiar.diarization._shared.bic_clustering import Criterion, merge_closest, merge_neighbours
+from whisperdiar.diarization._shared.change_detection import change_points
 from whisperdiar.diarization._shared.gaussians import likelihood_cost, sizes, standardise, stretch_sums
+from whisperdiar.diarization._shared.mixtures import Mixture, likelihoods, train
+from whisperdiar.diarization._shared.resegmentation import move_to_pauses
 from whisperdiar.diarization._shared.speech_frames import SpeechFrames
 from whisperdiar.diarization._shared.viterbi import decode
-from whisperdiar.diarization.bic import _move_to_pauses, clustering
-from whisperdiar.diarization.bic.change_detection import change_points
-from whisperdiar.diarization.bic.clustering import Criterion, merge_closest, merge_neighbours
-from whisperdiar.diarization.bic.mixtures import Mixture, likelihoods, train
 
 PLAIN = Criterion(parameters=3 + 6, weight=1.5, tolerance=0.0)
 
@@ -84,7 +85,7 @@ def test_changes_are_never_closer_than_the_window(n: int, window: int) -> None:
 def test_blocks_leave_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     frames, _ = voices([0, 1, 2, 0], each=300)
     whole = change_points(frames, window=150)
-    monkeypatch.setattr("whisperdiar.diarization.bic.change_detection._BLOCK", 37)
+    monkeypatch.setattr("whisperdiar.diarization._shared.change_detection._BLOCK", 37)
     assert np.array_equal(change_points(frames, window=150), whole)
 
 
@@ -178,7 +179,7 @@ def test_more_stretches_than_one_table_holds(monkeypatch: pytest.MonkeyPatch) ->
     frames, edges = voices(order)
     sums = stretch_sums(frames, edges)
     whole = merge_closest(sums, criterion=PLAIN)
-    monkeypatch.setattr(clustering, "_PORTION", 8)
+    monkeypatch.setattr(bic_clustering, "_PORTION", 8)
     np.testing.assert_array_equal(merge_closest(sums, criterion=PLAIN), whole)
     assert merge_closest(sums, criterion=PLAIN, minimum=2, maximum=2).max() == 1
     never = Criterion(0.0, 0.0, 0.0)  # takes no two for one voice, so that portions alone would leave all of them
@@ -230,7 +231,7 @@ def test_few_frames_get_few_components(n: int, components: int) -> None:
 
 
 def test_training_reads_no_more_frames_than_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("whisperdiar.diarization.bic.mixtures._MAX_FRAMES", 100)
+    monkeypatch.setattr("whisperdiar.diarization._shared.mixtures._MAX_FRAMES", 100)
     x = np.random.default_rng(0).standard_normal((1000, 2)).astype(np.float32)
     np.testing.assert_allclose(train(x, components=1, iterations=1).means[0], x[::10].mean(axis=0), rtol=1e-5)
 
@@ -282,9 +283,9 @@ def test_changes_move_to_the_quietest_frame_near_by() -> None:
     labels = np.repeat([0, 1, 1, 0], [20, 30, 40, 10])
     energy = np.ones(100, np.float32)
     energy[[24, 60, 87]] = 0.0
-    moved = _move_to_pauses(labels, energy, frames, 8)
+    moved = move_to_pauses(labels, energy, frames, 8)
     assert np.flatnonzero(np.diff(moved)).tolist() == [23, 86]
-    assert np.array_equal(_move_to_pauses(labels, energy, frames, 0), labels)
+    assert np.array_equal(move_to_pauses(labels, energy, frames, 0), labels)
 
 
 @given(st.lists(st.integers(0, 2), min_size=1, max_size=60), st.integers(0, 30), st.integers(0, 100))
@@ -293,6 +294,6 @@ def test_moving_changes_loses_nobody(labels: list[int], reach: int, seed: int) -
     frames = SpeechFrames.of([Span(0.0, audio.duration)], audio, hop=0.01, n_frames=len(labels))
     energy = np.random.default_rng(seed).standard_normal(len(labels)).astype(np.float32)
     before = np.array(labels)
-    after = _move_to_pauses(before, energy, frames, reach)
+    after = move_to_pauses(before, energy, frames, reach)
     runs = [[key for key, _ in itertools.groupby(part)] for part in (before.tolist(), after.tolist())]
     assert runs[0] == runs[1]

@@ -95,6 +95,9 @@ def test_cues_of_two_people_need_dashes_or_names() -> None:
     assert broken(both, shown=[("Anna: Ready?", "Boris: Yes.")]) == []
     assert broken(both, shown=[("Ready?", "Boris: Yes.")]) == []  # Anna goes on
     assert broken(both, shown=[("Anna: Ready?", "Yes.")]) == ["two-speakers"]
+    second = replace(LIMITS, dash_first=False)
+    assert broken(both, shown=[("Ready?", "-Yes.")], rules=second) == []
+    assert broken(both, shown=[("Ready?", "Yes.")], rules=second) == ["two-speakers"]
     assert broken(both) == []  # nobody knows what will stand before the lines
     one = Cue(Span(1, 3), ("Ready? Boris: Yes.",), "Anna")
     assert broken(one, replace(GOOD, span=Span(4, 6), speaker="Boris")) == ["two-speakers"]

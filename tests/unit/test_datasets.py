@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import html
 import json
+import re
 import wave
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +28,7 @@ from whisperdiar.datasets import (
     write_lhotse,
     write_manifest,
 )
+from whisperdiar.datasets.transcriptions import NxtElement, clean_chat, fill_times
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.exchange import read
 from whisperdiar.media import load
@@ -260,6 +264,136 @@ def test_icsi_in_both_its_forms(tmp_path: Path) -> None:
     text(tmp_path / "b/Segments/Bdb001.A.segs.xml", segs)
     (item,) = read_corpus("icsi", tmp_path / "b", references=tmp_path / "r2")
     assert said_in(item)[0] == ("me011", "Café, yes")
+
+
+ICSI_WORDS = f"""<?xml version="1.0" encoding="ISO-8859-1" standalone="yes"?>
+<nite:root nite:id="Bmr1.A.words" {NITE}>
+ <w nite:id="Bmr1.w.998" c="W" starttime="1.0" endtime="1.2">O_K</w>
+ <w nite:id="Bmr1.w.999" c="CM">,</w>
+ <w nite:id="Bmr1.w.1,000" c="W" starttime="1.2">you</w>
+ <w nite:id="Bmr1.w.1,003" c="W" endtime="1.6">'re</w>
+ <pause nite:id="Bmr1.pause.7"/>
+ <w nite:id="Bmr1.w.1,004" c="W" starttime="1.6" endtime="1.8">mm</w>
+ <w nite:id="Bmr1.w.1,005" c="HYPH">-</w>
+ <w nite:id="Bmr1.w.1,006" c="W" starttime="1.8" endtime="2.0">hmm</w>
+ <w nite:id="Bmr1.w.1,007" c=".">.</w>
+ <vocalsound nite:id="Bmr1.vocalsound.3" starttime="2.1" endtime="2.3" description="laugh"/>
+ <w nite:id="Bmr1.w.1,010" c="CD" starttime="" endtime="">two</w>
+ <w nite:id="Bmr1.w.1,011" c="SYM">@@</w>
+ <w nite:id="Bmr1.w.1,012" c="CD">four</w>
+</nite:root>"""
+ICSI_SEGMENTS = f"""<?xml version="1.0" encoding="ISO-8859-1" standalone="yes"?>
+<nite:root nite:id="Bmr1.A.segs" {NITE}>
+ <segment nite:id="s.1" starttime="1.0" endtime="2.4" participant="me011">
+  <nite:child href="Bmr1.A.words.xml#id(Bmr1.w.998)..id(Bmr1.vocalsound.3)"/></segment>
+ <segment nite:id="s.2" type="supersegment" participant="me011">
+  <segment nite:id="s.3" starttime="5.0" endtime="6.4" participant="me011">
+   <nite:child href="Bmr1.A.words.xml#id(Bmr1.w.1,010)..id(Bmr1.w.1,012)"/></segment></segment>
+ <segment nite:id="s.4" starttime="7.0" endtime="7.5" participant="me011"/>
+</nite:root>"""
+
+
+def test_icsi_pieces_become_words_and_words_without_times_share_their_segment(tmp_path: Path) -> None:
+    """Ids with commas that run over all speakers, classes in place of `punc`, segments within segments."""
+    text(tmp_path / "Words/Bmr1.A.words.xml", ICSI_WORDS, "latin-1")
+    text(tmp_path / "Segments/Bmr1.A.segs.xml", ICSI_SEGMENTS, "latin-1")
+    sound(tmp_path / "Bmr1.interaction.wav", 8.0)
+    (item,) = read_corpus("icsi", tmp_path, references=tmp_path / "r")
+    assert item.audio.name == "Bmr1.interaction.wav"
+    assert said_in(item) == [("me011", "OK, you're mm-hmm."), ("me011", "two four")]
+    assert turns_of(item) == [(1.0, 2.0, "me011"), (5.0, 6.4, "me011")]
+    words = [word for segment in read(tmp_path / item.extra["word_times"]).segments for word in segment.words]
+    assert [(word.start, word.end, word.text.strip()) for word in words] == [
+        (1.0, 1.2, "OK,"),
+        (1.2, 1.6, "you're"),
+        (1.6, 2.0, "mm-hmm."),
+        (5.0, 5.6, "two"),
+        (5.6, 6.4, "four"),
+    ]
+
+
+@given(st.lists(st.tuples(st.integers(1, 9), st.booleans(), st.booleans()), min_size=1, max_size=8))
+def test_no_word_of_a_segment_is_lost_whatever_times_are_missing(drawn: list[tuple[int, bool, bool]]) -> None:
+    elements, clock = [], 0.0
+    for number, (length, has_start, has_end) in enumerate(drawn):
+        start, end = clock if has_start else None, clock + length if has_end else None
+        elements.append(NxtElement(f"w{number}", "word", start, end))
+        clock += length
+    words = fill_times(elements, 0.0, clock)
+    assert len(words) == len(drawn)
+    assert all(one.end <= two.start + 1e-9 for one, two in pairwise(words))
+    assert (words[0].start, words[-1].end) == (0.0, pytest.approx(clock))
+    for word, item in zip(words, elements, strict=True):
+        assert item.start is None or word.start == pytest.approx(item.start)
+        assert item.end is None or word.end == pytest.approx(item.end)
+
+
+def test_words_of_real_meetings_come_back_from_their_annotation(tmp_path: Path) -> None:
+    """Words and times that people gave to AMI meetings, in the layout in which AMI distributes them."""
+    folder = Path(__file__).parents[3] / "shared" / "ami"
+    if not folder.is_dir():
+        pytest.skip("the words of AMI meetings are not here")
+    rows = [line.split("\t") for line in (folder / "ES2002a.words.tsv").read_text("utf-8").splitlines()[1:]]
+    for agent, speaker in enumerate(sorted({row[2] for row in rows})):
+        lines = []
+        for start, end, _, word in (row for row in rows if row[2] == speaker):
+            said, marks = re.fullmatch(r"(.*?)([.,?!]*)", word).groups()  # type: ignore[union-attr]
+            name = f"ES2002a.{'ABCD'[agent]}.words"
+            lines.append(f'<w nite:id="{name}{len(lines)}" starttime="{start}" endtime="{end}">{html.escape(said)}</w>')
+            if marks:
+                lines.append(
+                    f'<w nite:id="{name}{len(lines)}" starttime="{end}" endtime="{end}" punc="true">{marks}</w>'
+                )
+        document = f'<?xml version="1.0" encoding="ISO-8859-1"?><r {NITE}>{"".join(lines)}</r>'
+        text(tmp_path / f"words/ES2002a.{'ABCD'[agent]}.words.xml", document, "latin-1")
+        names = f'<speaker nxt_agent="{"ABCD"[agent]}" global_name="{speaker}"/>'
+        text(tmp_path / f"{agent}/meetings.xml", f'<m><meeting observation="ES2002a">{names}</meeting></m>')
+    (item,) = read_corpus("ami", tmp_path, references=tmp_path / "references")
+    found = read(tmp_path / item.extra["word_times"]).segments
+    heard = {
+        (round(word.start, 2), round(word.end, 2), segment.speaker, word.text.strip())
+        for segment in found
+        for word in segment.words
+    }
+    # AMI spells letters as T_V_.
+    spoken = [(*row[:3], row[3].replace("_", "")) for row in rows if any(map(str.isalnum, row[3]))]
+    wanted = {(float(start), float(end), who, word) for start, end, who, word in spoken}
+    assert heard ^ wanted == set()
+    assert sum(end - start for start, end, _ in turns_of(item)) == pytest.approx(
+        sum(end - start for start, end, *_ in wanted), rel=0.02
+    )
+
+
+@pytest.mark.parametrize(
+    ("tier", "words"),
+    [
+        ("&-um (be)cause &+wo work (.) takes (0.5) long .", "um because work takes long."),
+        ("<I mean> [//] she's gonna [: going to] go +...", "I mean she's gonna go"),
+        ("xxx yyy www 0is New_York ice+cream mama@f &=laughs ?", "New York ice-cream mama?"),
+        ("+< ye:ah ⌈2 so ⌉2 ↑no‡ you know , right ?", "yeah so no you know, right?"),
+        ("&*B:yeah und so [x 3] weiter@s:deu !", "und so weiter!"),
+    ],
+)
+def test_a_tier_of_chat_becomes_what_was_said(tier: str, words: str) -> None:
+    assert clean_chat(tier) == words
+
+
+def test_chat_tells_the_language_and_old_bullets_the_sound(tmp_path: Path) -> None:
+    sound(tmp_path / "4092.wav")
+    chat = (
+        "@UTF8\n@Begin\n@Languages:\tdeu\n@Participants:\tA Subject, B Subject\n"
+        '*A:\tja . \x15%snd:"4092"_500_1500\x15\n*B:\tgut . \x151600_2000\x15\n@End\n'
+    )
+    text(tmp_path / "4092.cha", chat)
+    (item,) = read_corpus("callhome", tmp_path, references=tmp_path / "r")
+    assert (item.language, turns_of(item)) == ("de", [(0.5, 1.5, "A"), (1.6, 2.0, "B")])
+
+
+def test_transcripts_of_the_ldc_may_be_in_latin_1(tmp_path: Path) -> None:
+    sound(tmp_path / "sp_0001.wav")
+    text(tmp_path / "sp_0001.txt", "0.50 1.50 A: sí señor\n", "latin-1")
+    (item,) = read_corpus("callhome", tmp_path, references=tmp_path / "r")
+    assert said_in(item) == [("A", "sí señor")]
 
 
 def test_notsofar_has_a_recording_for_each_single_channel_device(tmp_path: Path) -> None:

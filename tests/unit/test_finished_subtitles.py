@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.examples import examples
 from tests.formats_strategies import SUBTITLES, visible
-from whisperdiar.formats import WriteOptions, by_name, read_cues
+from whisperdiar.formats import WriteOptions, by_name, read_cues, ttml
 from whisperdiar.formats._reading.cues import mend_spans
 from whisperdiar.options import SubtitleOptions
 from whisperdiar.transcript import Transcript
@@ -283,3 +283,45 @@ def test_ends_come_back_from_lyrics(cues: list[tuple[int, int, str]]) -> None:
 def test_an_end_in_a_tag_is_that_of_the_line_above_it() -> None:
     cues = read_cues("lrc", "[offset:500]\n[00:01.00]Hello\n[end:00:01.80]\n[00:03.00]you\n[end:soon]\n[00:05.00]\n")
     assert [(cue.span.start, round(cue.span.end, 3)) for cue in cues] == [(0.5, 1.3), (2.5, 4.5)]
+
+
+ITTS = 'xmlns:itts="http://www.w3.org/ns/ttml/profile/imsc1#styling"'
+
+
+FORCED = 'itts:forcedDisplay="true"'
+NOT_FORCED = 'itts:forcedDisplay="false"'
+ONE, TWO = 'begin="0s" end="2s"', 'begin="3s" end="4s"'
+
+
+@pytest.mark.parametrize(
+    ("body", "forced"),
+    [
+        (f"<div><p {ONE} {FORCED}>EXIT</p></div>", [True]),
+        (f"<div><p {ONE} {NOT_FORCED}>Exit.</p></div>", [False]),
+        (f"<div><p {ONE}>Exit.</p></div>", [False]),
+        (f"<div {FORCED}><p {ONE}>A</p></div><div><p {TWO}>B</p></div>", [True, False]),
+        (f"<div {FORCED}><p {ONE} {NOT_FORCED}>A</p></div>", [False]),
+        (f'<div><p {ONE} style="sign">A</p></div>', [True]),
+        (f'<div><p {ONE} region="top">A</p><p {TWO} region="low">B</p></div>', [True, False]),
+        (f"<div><p {ONE}><span {FORCED}>A</span><br/>B</p></div>", [True]),
+        (f"<div><p {ONE} {FORCED}><span {NOT_FORCED}>A</span></p></div>", [False]),
+        (f"<div><p {ONE}>B<metadata {FORCED}>A</metadata></p></div>", [False]),
+    ],
+)
+def test_forced_narratives_of_imsc(body: str, forced: list[bool]) -> None:
+    head = (
+        '<head><styling><style xml:id="sign" itts:forcedDisplay="true"/></styling>'
+        '<layout><region xml:id="top" itts:forcedDisplay="true"/><region xml:id="low"/></layout></head>'
+    )
+    text = f'<tt xmlns="http://www.w3.org/ns/ttml" {ITTS} xml:lang="en">{head}<body>{body}</body></tt>'
+    assert [cue.forced for cue in ttml.read_cues(text)] == forced
+    transcript = ttml.read(text)
+    written = ttml.dumps(transcript, options=WriteOptions())
+    assert [cue.forced for cue in ttml.read_cues(written)] == forced
+    assert ("forcedDisplay" in written) == any(forced)
+    for name in ("srt", "vtt", "ass", "sbv", "lrc"):
+        remarks = by_name(name).remarks
+        assert remarks is not None
+        assert bool(remarks(transcript, options=WriteOptions())) == any(forced)
+    assert not ttml.remarks(transcript, options=WriteOptions())
+    assert bool(ttml.remarks(transcript, options=WriteOptions(recut=True))) == any(forced)

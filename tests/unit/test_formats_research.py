@@ -24,8 +24,8 @@ from tests.sounds import SHARED
 from whisperdiar.errors import FormatError
 from whisperdiar.formats import WriteOptions, by_name
 from whisperdiar.formats._reading.utterances import ParsedWord, divide_by_length, fill_times, join_words, match_text
-from whisperdiar.formats._text import one_line
-from whisperdiar.formats._writing.runs import UNKNOWN, distinct_names, prepare_segments
+from whisperdiar.formats._text import NOBODY, one_line
+from whisperdiar.formats._writing.runs import distinct_names, prepare_segments
 from whisperdiar.formats._writing.tiers import make_lanes
 from whisperdiar.system.files import read_text
 from whisperdiar.transcript import Segment, Speaker, Transcript
@@ -362,7 +362,7 @@ def test_turns_alone_become_annotations_to_be_filled_in() -> None:
 
 def test_somebody_called_unknown_is_not_nobody() -> None:
     word = Word(Span(3.0, 4.0), " Who?")
-    talk = example(speakers=(Speaker("SPEAKER_00", UNKNOWN),), segments=(*example().segments, Segment((word,), None)))
+    talk = example(speakers=(Speaker("SPEAKER_00", NOBODY),), segments=(*example().segments, Segment((word,), None)))
     for name in ("textgrid", "eaf", "seglst", "whisperx-json", "diarized-json", "stm"):
         assert [item.speaker for item in read(name, dumps(name, talk)).segments] == ["unknown_2", None], name
 

@@ -1,4 +1,4 @@
-"""Speech regions: written in three forms, read in four."""
+"""Speech regions: written and read in four forms."""
 
 from __future__ import annotations
 
@@ -24,8 +24,11 @@ segment_005  10.93  12.00 NON_SPEECH
 REGIONS = (Span(2.57, 8.2), Span(9.1, 10.93))
 
 
-def test_the_three_forms():
+def test_the_four_forms():
     assert speech.dumps(REGIONS, name="txt", duration=12.0) == SURVEY
+    assert speech.dumps(REGIONS, name="uem", duration=12.0, recording_id="a talk") == (
+        "a_talk 1 2.570 8.200\na_talk 1 9.100 10.930\n"
+    )
     assert json.loads(speech.dumps(REGIONS, name="json", duration=12.00049)) == {
         "duration": 12.0,
         "speech": [{"start": 2.57, "end": 8.2}, {"start": 9.1, "end": 10.93}],
@@ -79,12 +82,17 @@ def test_a_recording_that_is_all_or_no_speech():
 
 
 def test_the_suffix_of_an_output_chooses_its_form():
-    assert [speech.by_suffix(path) for path in ("a.RTTM", "a/b.txt", "a.json")] == ["rttm", "txt", "json"]
-    for path in ("a.uem", "a.srt", "a"):
+    assert [speech.by_suffix(path) for path in ("a.RTTM", "a/b.txt", "a.json", "a.uem")] == [
+        "rttm",
+        "txt",
+        "json",
+        "uem",
+    ]
+    for path in ("a.seg", "a.srt", "a"):
         with pytest.raises(InvalidOption, match=r"\.rttm, \.txt, \.json"):
             speech.by_suffix(path)
-    with pytest.raises(InvalidOption, match="'uem': choose one of rttm, txt, json"):
-        speech.dumps(REGIONS, name="uem", duration=12.0)
+    with pytest.raises(InvalidOption, match="'seg': choose one of rttm, txt, json, uem"):
+        speech.dumps(REGIONS, name="seg", duration=12.0)
 
 
 UEM = ";; channels are joined\ntalk 1 2.570 8.200\r\ntalk 2 9.10 10.93\n"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tests.examples import examples
 from whisperdiar.diarization._shared.activity_turns import find_spans
-from whisperdiar.options.sortformer import POSTPROCESSING, PostProcessing
+from whisperdiar.options import POSTPROCESSING, PostProcessing
 from whisperdiar.types import Span
 
 _OFF_THE_GRID = 0.0033  # no duration of whole units is equal to a limit, where rounding would decide

@@ -276,7 +276,7 @@ class TestCases:
         ("name", "weights", "said"),
         [
             ("phase_inverted/phase.flac", (1.0, -1.0), "phase of channel 2 is turned round"),
-            ("one_channel_ltc/ltc30.flac", (0.0, 1.0), "channel 1 has nothing in common with channel 2"),
+            ("one_channel_ltc/ltc30.flac", (0.0, 1.0), "channel 1 is unlike channel 2"),
         ],
     )
     def test_channels(self, name: str, weights: tuple[float, ...], said: str) -> None:

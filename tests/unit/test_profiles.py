@@ -14,7 +14,9 @@ import pytest
 from tests.sounds import ROOT
 from whisperdiar import InvalidOption, Segment, Span, Transcript, Word
 from whisperdiar.formats import by_name, read_cues
+from whisperdiar.formats._text import JOINER
 from whisperdiar.options import AUDIENCES, SubtitleOptions, SubtitleRules, WriteOptions, profile_names, subtitle_rules
+from whisperdiar.subtitles.checking import check
 from whisperdiar.text.graphemes import characters, columns, graphemes
 
 
@@ -192,16 +194,31 @@ def test_frames_come_from_the_video_where_a_profile_counts_in_them() -> None:
     assert given.rules("en", frame_rate=film).fps == 25
 
 
-@pytest.mark.parametrize(("language", "dash"), [("en", "-"), ("ru", "-"), ("de", "-"), ("fr", "- "), ("ko", "- ")])
+@pytest.mark.parametrize(
+    ("language", "first", "dash"),
+    [
+        *(("en", "-", "-"), ("ru", "-", "-"), ("de", "-", "-"), ("fr", "- ", "- "), ("ko", "- ", "- ")),
+        *(("nl", "", "-"), ("fi", "", "-"), ("he", "", "-"), ("sr", "", "-"), ("bg", "", "- ")),
+    ],
+)
+@pytest.mark.parametrize("said", ["Yes.", "Yes"])
 @pytest.mark.parametrize("name", ["srt", "vtt", "ass", "ttml", "sbv"])
-def test_dashes_are_those_of_the_language(language: str, dash: str, name: str) -> None:
-    parts = ((0.0, " Yes.", "A"), (0.4, " No.", "B"))
-    said = tuple(Segment((Word(Span(at, at + 0.3), text, 1.0, who),), who) for at, text, who in parts)
-    transcript = Transcript("r", 10.0, language, segments=said)
+def test_dashes_are_those_of_the_language(language: str, first: str, dash: str, said: str, name: str) -> None:
+    parts = ((0.0, f" {said}", "A"), (0.4, " No.", "B"))
+    segments = tuple(Segment((Word(Span(at, at + 0.3), text, 1.0, who),), who) for at, text, who in parts)
+    transcript = Transcript("r", 10.0, language, segments=segments)
     text = str(by_name(name).dumps(transcript, options=WriteOptions(subtitles=SubtitleOptions(profile="netflix"))))
     (cue,) = read_cues(name, text, labels=False)
-    assert cue.lines == (f"{dash}Yes.", f"{dash}No.")
-    assert read_cues(name, text)[0].lines == ("Yes.", "No.")
+    assert [line.replace(JOINER, "") for line in cue.lines] == [f"{first}{said}", f"{dash}No."]
+    (read,) = read_cues(name, text)
+    assert read.lines == (said, "No.")
+    assert len(read.line_speakers) == 2
+    report = check([read], rules(language), shown=[cue.lines])
+    assert "two-speakers" not in report.by_rule
+
+
+def rules(language: str) -> SubtitleRules:
+    return subtitle_rules("netflix", language=language)
 
 
 def test_a_dash_is_a_dash() -> None:

@@ -14,8 +14,8 @@ from tests.examples import examples
 from tests.formats_strategies import SUBTITLES, nasty_text
 from whisperdiar.errors import FormatError
 from whisperdiar.formats import FORMATS, WriteOptions, by_name
-from whisperdiar.formats._text import make_distinct, make_token, one_line, to_milliseconds
-from whisperdiar.formats._writing.runs import UNKNOWN, distinct_names
+from whisperdiar.formats._text import NOBODY, make_distinct, make_token, one_line, to_milliseconds
+from whisperdiar.formats._writing.runs import distinct_names
 from whisperdiar.transcript import Segment, Speaker, Transcript
 from whisperdiar.types import Span, Turn, Word
 
@@ -33,7 +33,7 @@ WORDS = ("so", "we", "agree,", "then.", "Good", "morning!", "don't", "5", "it's"
 HOLDS_WORDS = ("json", "textgrid", "eaf", "whisperx-json", "verbose-json", "csv-words", "tsv-words")
 HOLDS_SEGMENTS = ("seglst", "diarized-json", "csv", "tsv", "stm")
 NO_SPEAKERS = ("ctm",)
-NO_WORDS = ("rttm",)
+NO_WORDS = ("rttm", "seg", "lbl", "audioseg", "uem")
 WHOLE_SECONDS = ("txt",)
 """Its starts are whole seconds and its ends are estimated: see `test_a_text_gives_back_what_it_shows`."""
 HUNDREDTHS = ("ass", "lrc")
@@ -83,7 +83,7 @@ def said(transcript: Transcript, known: dict[str | None, str]) -> Iterator[tuple
     """Name, milliseconds and text of each word."""
     for segment in transcript.segments:
         for word in segment.words:
-            name = UNKNOWN if word.speaker is None else known[word.speaker]
+            name = NOBODY if word.speaker is None else known[word.speaker]
             yield name, to_milliseconds(word.start), to_milliseconds(word.end), word.text.strip()
 
 
@@ -250,5 +250,5 @@ def test_texts_of_other_makers_are_read() -> None:
     ]
     assert found.segments[0].span.end <= 63.5
     assert found.provenance["notes"] == [
-        "a text says no ends of paragraphs; they and the times of words are estimated by the number of words"
+        "a text gives no ends of paragraphs; these and the times of words are estimated"
     ]

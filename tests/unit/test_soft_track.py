@@ -218,7 +218,7 @@ def test_a_video_that_is_cut_off_is_not_copied_in_silence(tmp_path: Path, suffix
     part = tmp_path / f"part{suffix}"
     part.write_bytes(whole.read_bytes()[: whole.stat().st_size * 2 // 3])
     (note,) = mux_subtitles(TALK, part, tmp_path / f"copy{suffix}", options=OPTIONS)
-    assert note.startswith("the video is cut off: 0.6 of 0.9 MB are there")
+    assert note.startswith("the video is cut off after 0.6 of 0.9 MB")
 
 
 def test_a_transcript_whose_words_are_empty_makes_no_track(tmp_path: Path) -> None:

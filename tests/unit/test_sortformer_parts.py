@@ -14,7 +14,7 @@ from whisperdiar import Diarization, Span, SpeakerCount
 from whisperdiar.diarization._shared.activity_turns import Frames, refuse_too_many, to_turns
 from whisperdiar.diarization.sortformer.windows import WindowJoiner, match, plan, window_seconds
 from whisperdiar.errors import UnsupportedRequest
-from whisperdiar.options.sortformer import PostProcessing
+from whisperdiar.options.speaker_activity import PostProcessing
 from whisperdiar.types import ANY_SPEAKERS
 
 Matrix = NDArray[np.float32]
@@ -155,9 +155,7 @@ def test_turns_of_a_speaker_too_many_go_to_the_likeliest() -> None:
     ]
     assert labels == ("SPEAKER_00", "SPEAKER_01", "", "")
     assert found.turns[2].confidence == 0.9
-    assert found.warnings == (
-        "2 speakers were asked for, sortformer heard 4: the turns of those who speak least went to the others",
-    )
+    assert found.warnings == ("2 speakers were asked for, sortformer heard 4; those who speak least went to others",)
 
 
 def test_the_activity_is_what_the_turns_were_cut_from() -> None:
@@ -181,9 +179,7 @@ def test_a_told_number_lowers_the_threshold_of_the_likeliest() -> None:
     found, labels = turns(matrix, SpeakerCount(3, 3), reaching)
     assert [(t.speaker, round(t.start / 0.08), round(t.end / 0.08)) for t in found.turns][-1] == ("SPEAKER_02", 72, 84)
     assert labels == ("SPEAKER_00", "SPEAKER_01", "SPEAKER_02", "")
-    assert found.warnings == (
-        "3 speakers were asked for, nemotron heard 2 clearly: 1 more is heard where their voice is likeliest",
-    )
+    assert found.warnings == ("3 speakers were asked for, nemotron heard 2 clearly and 1 more faintly; check these",)
     assert len(turns(matrix, frames=reaching)[0].speakers) == 2, "without a number nobody is added"
     assert len(turns(matrix, SpeakerCount(None, 3), reaching)[0].speakers) == 2
     quiet = speaking((0, 30), None, None, None)
@@ -211,7 +207,7 @@ def test_too_few_speakers_are_told() -> None:
 def test_a_full_model_is_told() -> None:
     full = speaking((0, 30), (30, 60), (60, 80), (80, 100))
     (note,) = turns(full)[0].warnings
-    assert note.startswith("sortformer heard 4 speakers, which is all that it can tell apart")
+    assert note.startswith("sortformer heard 4 speakers and can tell no more apart")
     assert turns(full, SpeakerCount(3, 6))[0].warnings == (note,)
     assert turns(full, SpeakerCount(4, 4))[0].warnings == (), "they are as many as there are said to be"
     assert turns(speaking((0, 30), (30, 60), (60, 98), (98, 100)))[0].warnings == (), "the fourth hardly speaks"

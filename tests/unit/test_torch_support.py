@@ -17,7 +17,6 @@ from whisperdiar.frameworks.torch import (
     import_module,
     reinstall_command,
     require,
-    summarise_error,
 )
 from whisperdiar.options import Runtime
 
@@ -83,14 +82,6 @@ def test_a_gpu_that_is_not_there_is_refused_and_auto_goes_without() -> None:
     assert choose_device(Runtime(), extra="pyannote") == ("cuda:0" if count else "cpu")
     with pytest.raises(InvalidOption, match=f"sees {count} CUDA devices"):
         choose_device(Runtime(device=f"cuda:{count}"), extra="pyannote")
-
-
-def test_an_error_becomes_one_short_line() -> None:
-    assert summarise_error(ValueError("a\n  b\tc")) == "ValueError: a b c"
-    assert summarise_error(KeyError()) == "KeyError"
-    long = summarise_error(ValueError("x" * 1000))
-    assert len(long) == 240
-    assert long.endswith("…")
 
 
 def test_importing_the_backends_loads_nothing_heavy() -> None:

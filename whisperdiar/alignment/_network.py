@@ -24,6 +24,9 @@ from whisperdiar.alignment._words import Floats, Indices
 
 WEIGHTS = "alignment.npz"
 
+_PIECE = 128
+"""Words whose neighbours' states are gathered at a time: few enough for the processor's second cache."""
+
 
 @dataclass(frozen=True, slots=True)
 class AssignmentNetwork:
@@ -47,40 +50,81 @@ class AssignmentNetwork:
         """Words to each side that can change a word's probabilities."""
         return self.context + max(self.near) + max(self.far)
 
-    def probabilities(self, words: Floats, pairs: Floats, chosen: Indices) -> Floats:
-        """Float32 (n, N_SLOTS), 0 where there is nobody, rows adding up to 1.
+    def probabilities(self, words: Floats, pairs: Floats, chosen: Indices, kept: slice = slice(None)) -> Floats:
+        """Float32 (n_kept, N_SLOTS), 0 where there is nobody, rows adding up to 1.
 
         Args:
             words: float32 (n, N_WORD_FEATURES).
             pairs: float32 (n, N_SLOTS, N_PAIR_FEATURES).
             chosen: int64 (n, N_SLOTS), the candidates; at least one in each row.
+            kept: words whose probabilities are wanted; the others are what surrounds them.
         """
-        n = len(chosen)
-        there = (chosen != NOBODY).reshape(-1, 1).astype(np.float32)
+        first, last, _ = kept.indices(len(chosen))
+        width = self.arrays["pair.bias"].size
+        places, n_places = _lay_out(chosen, max(*self.near, *self.far))
+        there = (chosen != NOBODY).astype(np.float32)[:, :, None]
         around = self._layer("word", self._in_context(words))
-        state = self._layer("pair", pairs.reshape(n * N_SLOTS, -1)) * there
-        slots = _slots(chosen)
-        places = {by: _places(slots, chosen, by) for by in (0, *sorted({*self.near, *self.far}))}
-        for name, offsets in (("mix", ()), ("near", self.near), ("far", self.far)):
-            seen = state
-            if offsets:
-                looked_at = np.stack([places[by] for by in (0, *offsets)], axis=1)
-                padded = np.concatenate([state, np.zeros((1, state.shape[1]), dtype=np.float32)])
-                seen = np.take(padded, looked_at, axis=0).reshape(n * N_SLOTS, -1)
-            total = seen @ self.arrays[f"{name}.matrix"] + self.arrays[f"{name}.bias"]
-            total += _rivals(state) @ self.arrays[f"{name}.rivals"]
-            total.reshape(n, N_SLOTS, -1)[:] += (around @ self.arrays[f"{name}.around"])[:, None]
-            state = np.maximum(total, 0.0, out=total) * there
-        odds = (state @ self.arrays["out.matrix"] + self.arrays["out.bias"]).reshape(n, N_SLOTS)
-        odds = np.where(chosen != NOBODY, odds, -np.inf)
+        state = self._layer("pair", pairs)
+        state *= there
+        # What rivals say lies behind the states, so that one product hears both.
+        table = np.zeros((n_places + chosen.size, width), dtype=np.float32)
+        rivals = n_places + np.arange(chosen.size).reshape(chosen.shape)
+        begun = 0  # the word whose states come first
+        # Each layer is computed for those words only that the next one looks at.
+        for name, offsets, reach in (
+            ("mix", (), len(chosen)),
+            ("near", self.near, max(self.far)),
+            ("far", self.far, 0),
+        ):
+            here = slice(max(0, first - reach), min(len(chosen), last + reach))
+            table[places[begun : begun + len(state)]] = state
+            state = state[here.start - begun : here.stop - begun]
+            n_here = len(state)
+            _fill_rivals(state, table[n_places : n_places + n_here * N_SLOTS].reshape(state.shape))
+            state = self._hear(name, table, places[here], offsets, rivals[:n_here], around[here])
+            state *= there[here]
+            begun = here.start
+        odds = (state @ self.arrays["out.matrix"] + self.arrays["out.bias"])[:, :, 0]
+        odds = np.where(chosen[here] != NOBODY, odds, -np.inf)
         odds -= odds.max(axis=1, keepdims=True)
-        likelihood = np.exp(odds)
+        likelihood = np.exp(odds, out=odds)
         result: Floats = likelihood / likelihood.sum(axis=1, keepdims=True)
         return result
 
+    def _hear(
+        self, name: str, table: Floats, places: Indices, offsets: tuple[int, ...], rivals: Indices, around: Floats
+    ) -> Floats:
+        """The next states, float32 (n, N_SLOTS, width).
+
+        Args:
+            table: float32 (n_rows, width), states.
+            places: int64 (n, N_SLOTS), the candidates' rows of it; those `offsets` away are heard as well.
+            rivals: int64 (n, N_SLOTS), the rows of what their rivals say.
+            around: float32 (n, width), of the words.
+        """
+        n, width = around.shape
+        matrix = np.concatenate([self.arrays[f"{name}.matrix"], self.arrays[f"{name}.rivals"]])
+        index = np.empty((_PIECE, N_SLOTS, len(offsets) + 2), dtype=np.int64)
+        seen = np.empty((*index.shape, width), dtype=np.float32)
+        result = np.empty((n, N_SLOTS, width), dtype=np.float32)
+        for first in range(0, n, _PIECE):
+            here = slice(first, min(n, first + _PIECE))
+            size = here.stop - first
+            np.add(places[here, :, None], (0, *offsets), out=index[:size, :, :-1])
+            index[:size, :, -1] = rivals[here]
+            # All rows exist; without a mode that says so NumPy would write to a copy of its own first.
+            np.take(table, index[:size], axis=0, out=seen[:size], mode="clip")
+            flat = seen[:size].reshape(size * N_SLOTS, -1)
+            np.matmul(flat, matrix, out=result[here].reshape(size * N_SLOTS, width))
+        result += (around @ self.arrays[f"{name}.around"] + self.arrays[f"{name}.bias"])[:, None]
+        np.maximum(result, 0.0, out=result)
+        return result
+
     def _layer(self, name: str, values: Floats) -> Floats:
-        total = values @ self.arrays[f"{name}.matrix"] + self.arrays[f"{name}.bias"]
-        result: Floats = np.maximum(total, 0.0, out=total)
+        flat = values.reshape(-1, values.shape[-1])
+        total = flat @ self.arrays[f"{name}.matrix"]
+        total += self.arrays[f"{name}.bias"]
+        result: Floats = np.maximum(total, 0.0, out=total).reshape(*values.shape[:-1], -1)
         return result
 
     def _in_context(self, words: Floats) -> Floats:
@@ -88,34 +132,28 @@ class AssignmentNetwork:
         return np.concatenate([padded[i : i + len(words)] for i in range(2 * self.context + 1)], axis=1)
 
 
-def _slots(chosen: Indices) -> NDArray[np.int8]:
-    """Which slot of a word a speaker has, int8 (n, n_speakers + 1), N_SLOTS for none; the last column is NOBODY's."""
-    n_speakers = int(chosen.max()) + 1
-    table = np.full((len(chosen), n_speakers + 1), N_SLOTS, dtype=np.int8)
-    rows = np.arange(len(chosen))
-    for slot in range(N_SLOTS):
-        table[rows, chosen[:, slot]] = slot
-    table[:, NOBODY] = N_SLOTS
-    return table
+def _lay_out(chosen: Indices, reach: int) -> tuple[Indices, int]:
+    """Places for the states of all candidates, and how many there are, so that a convolution is a shift.
+
+    Int64 (n, N_SLOTS): the state of the same speaker at a word up to `reach` words away is so many places away; a
+    place that no candidate has stands for a word of which he is none. NOBODY's own share places.
+    """
+    speaker, word = chosen.ravel(), np.arange(len(chosen)).repeat(N_SLOTS)
+    order = np.argsort(speaker, kind="stable")
+    # Longer gaps are cut short, so that the room needed does not grow with the number of speakers.
+    step = np.minimum(np.diff(word[order]), reach + 1)
+    step[np.diff(speaker[order]) != 0] = reach + 1
+    places = np.empty(len(order), dtype=np.int64)
+    places[order] = np.cumsum(np.concatenate([[reach], step]))
+    return places.reshape(chosen.shape), int(places[order[-1]]) + reach + 1
 
 
-def _places(slots: NDArray[np.int8], chosen: Indices, by: int) -> Indices:
-    """Row of the same speaker's state `by` words later, int64 (n * N_SLOTS,); one past the last where he has none."""
-    n = len(chosen)
-    rows = np.arange(n)[:, None] + by
-    inside = (rows >= 0) & (rows < n)
-    slot = slots[np.clip(rows, 0, n - 1), chosen]
-    found: Indices = np.where((slot < N_SLOTS) & inside, rows * N_SLOTS + slot, n * N_SLOTS).ravel()
-    return found
-
-
-def _rivals(state: Floats) -> Floats:
+def _fill_rivals(state: Floats, others: Floats) -> None:
     """For every candidate, the largest of each number among the word's other candidates."""
-    a, b, c, d = np.moveaxis(state.reshape(-1, N_SLOTS, state.shape[1]), 1, 0)
+    a, b, c, d = np.moveaxis(state, 1, 0)
     left, right = np.maximum(a, b), np.maximum(c, d)
-    others = (np.maximum(b, right), np.maximum(a, right), np.maximum(left, d), np.maximum(left, c))
-    result: Floats = np.stack(others, axis=1).reshape(state.shape)
-    return result
+    for slot, (one, two) in enumerate(((b, right), (a, right), (left, d), (left, c))):
+        np.maximum(one, two, out=others[:, slot])
 
 
 @functools.cache

@@ -33,7 +33,6 @@ class SpeakerTurns:
         labels: speakers in the order of their turns: of whose first ones begins or ends first, and so on.
         first: int64 (n_speakers + 1,): turns first[s] … first[s + 1] - 1 are those of speaker s.
         start, end: seconds, float64 (n_turns,).
-        before: what the same array's earlier turns last together, float64 (n_turns,).
         speaker: int64 (n_turns,).
         share: of all speech, float64 (n_speakers,).
         low, high: seconds, a second before and behind all turns.
@@ -44,7 +43,6 @@ class SpeakerTurns:
     first: Indices
     start: Doubles
     end: Doubles
-    before: Doubles
     speaker: Indices
     # Kept, not computed where they are asked for: that is block by block, and every time for all turns.
     share: Doubles
@@ -78,7 +76,6 @@ class SpeakerTurns:
             first=first,
             start=start,
             end=end,
-            before=np.cumsum(length) - length,
             speaker=speaker,
             share=spoken / max(float(spoken.sum()), 1e-9),
             low=low,
@@ -90,6 +87,29 @@ class SpeakerTurns:
     def width(self) -> float:
         """Seconds by which the keys of one speaker are shifted against those of the one before."""
         return self.high - self.low
+
+    def between(self, start: float, end: float) -> SpeakerTurns:
+        """All speakers with those turns alone that a time between two can lie in or next to."""
+        bounds = np.clip([start, end], self.low, self.high) - self.low
+        offset = np.arange(len(self.labels)) * self.width
+        latest = np.searchsorted(self.keys, bounds[:, None] + offset, side="right") - 1
+        begin = np.maximum(latest[0], self.first[:-1])
+        number = np.minimum(latest[1] + 2, self.first[1:]) - begin
+        first = np.concatenate([[0], np.cumsum(number)])
+        kept = np.arange(first[-1]) + (begin - first[:-1]).repeat(number)
+        starts, ends, speaker = self.start[kept], self.end[kept], self.speaker[kept]
+        low, high = float(np.min(starts)) - 1.0, float(np.max(ends)) + 1.0
+        return SpeakerTurns(
+            labels=self.labels,
+            first=first,
+            start=starts,
+            end=ends,
+            speaker=speaker,
+            share=self.share,
+            low=low,
+            high=high,
+            keys=(starts - low) + speaker * (high - low),
+        )
 
 
 def _merge_touching(speaker: Indices, start: Doubles, end: Doubles) -> tuple[Indices, Doubles, Doubles]:
@@ -110,56 +130,68 @@ def candidates(times: WordTimes, turns: SpeakerTurns) -> Indices:
     """
     middle = times.middle
     low, high = float(np.min(middle)), float(np.max(middle))
-    gaps = np.array([_gap_to_range(turns, s, low, high) for s in range(len(turns.labels))])
-    # All who talk in this stretch, and a few more who are next to it: nobody else can be among the nearest.
-    few = np.sort(gaps)[: N_SLOTS + 1][-1]
-    speakers = np.flatnonzero(gaps <= max(few, 0.0))
-    distance = np.stack([_distance(turns, int(s), middle) for s in speakers])
-    order = np.argsort(distance, axis=0, kind="stable")[:N_SLOTS]
-    near = np.take_along_axis(distance, order, axis=0)
+    near = turns.between(low, high)
+    speakers = _possible(near, low, high)
+    distance = _distances(near, speakers, middle)
     chosen = np.full((len(middle), N_SLOTS), NOBODY, dtype=np.int64)
-    chosen[:, : len(order)] = np.where(near <= near[0] + REACH_S, speakers[order], NOBODY).T
+    words, reach = np.arange(len(middle)), np.inf
+    for slot in range(min(N_SLOTS, len(speakers))):
+        nearest = distance.argmin(axis=0)  # of equally near ones the first
+        away = distance[nearest, words]
+        reach = away + REACH_S if slot == 0 else reach
+        chosen[:, slot] = np.where(away <= reach, speakers[nearest], NOBODY)
+        distance[nearest, words] = np.inf
     return chosen
 
 
-def _gap_to_range(turns: SpeakerTurns, speaker: int, low: float, high: float) -> float:
-    begin, stop = turns.first[speaker], turns.first[speaker + 1]
-    after = int(np.searchsorted(turns.end[begin:stop], low)) + begin
-    if after < stop and turns.start[after] <= high:
-        return 0.0
-    ahead = float(turns.start[after]) - high if after < stop else np.inf
-    behind = low - float(turns.end[after - 1]) if after > begin else np.inf
-    return min(ahead, behind)
+def _possible(turns: SpeakerTurns, low: float, high: float) -> Indices:
+    """All speakers who can be among the nearest to a time between two: who talks there, and the next on either side."""
+    by_speaker = turns.first[:-1]
+    talks = np.logical_or.reduceat((turns.start <= high) & (turns.end >= low), by_speaker)
+    for gap in (np.where(turns.end < low, low - turns.end, np.inf), np.where(turns.start > high, turns.start, np.inf)):
+        least = np.where(talks, np.inf, np.minimum.reduceat(gap, by_speaker))
+        next_ones = np.argsort(least, kind="stable")[:N_SLOTS]
+        talks[next_ones] |= least[next_ones] < np.inf
+    return np.flatnonzero(talks)
 
 
-def _distance(turns: SpeakerTurns, speaker: int, time: Doubles) -> Doubles:
-    """Seconds from each time to the speaker's nearest turn, 0 inside one."""
-    begin, stop = turns.first[speaker], turns.first[speaker + 1]
-    start, end = turns.start[begin:stop], turns.end[begin:stop]
-    at = np.searchsorted(start, time, side="right")
-    behind = np.where(at > 0, np.maximum(time - end[np.maximum(at - 1, 0)], 0.0), np.inf)
-    ahead = np.where(at < len(start), start[np.minimum(at, len(start) - 1)] - time, np.inf)
-    distance: Doubles = np.minimum(behind, ahead)
+def _distances(turns: SpeakerTurns, speakers: Indices, time: Doubles) -> Doubles:
+    """Seconds from each time to each speaker's nearest turn, float64 (n_speakers, n), 0 inside one."""
+    first, last = turns.first[speakers, None], turns.first[speakers + 1, None] - 1
+    key = np.minimum(np.maximum(time, turns.low), turns.high) + (speakers[:, None] * turns.width - turns.low)
+    at = turns.keys.searchsorted(key, side="right") - 1
+    behind = np.where(at >= first, np.maximum(time - turns.end[np.maximum(at, first)], 0.0), np.inf)
+    ahead = np.where(at < last, turns.start[np.minimum(at + 1, last)] - time, np.inf)
+    distance: Doubles = np.minimum(behind, np.maximum(ahead, 0.0), out=behind)
     return distance
 
 
 def pair_features(times: WordTimes, turns: SpeakerTurns, chosen: Indices) -> Floats:
     """float32 (n, N_SLOTS, N_PAIR_FEATURES), zeros where there is nobody."""
     n = len(times.middle)
-    exists = (chosen != NOBODY).ravel()
-    speaker = np.where(exists, chosen.ravel(), 0)
-    talk = _Talk(turns, speaker)
-    middle = np.repeat(times.middle, N_SLOTS)
-    start, end = np.repeat(times.likely_start, N_SLOTS), np.repeat(times.end, N_SLOTS)
+    # Speaker by speaker: turns that are looked up one after the other then lie side by side in memory.
+    order = np.argsort(chosen.ravel(), kind="stable")
+    speaker, word = chosen.ravel()[order], order // N_SLOTS
+    exists = speaker != NOBODY
+    speaker = np.where(exists, speaker, 0)
+    middle, start, end = times.middle[word], times.likely_start[word], times.end[word]
+    reach = max(WINDOWS_S)
+    asked = np.min(start) - reach, np.max(end) + reach
+    talk = _Talk(turns.between(*map(float, asked)), speaker)
+    at = talk.latest(middle)
     centre = talk.until(middle)
     width = np.maximum(end - start, 0.02)
     columns = [(talk.until(end) - talk.until(end - width)) / width]
     for reach in WINDOWS_S:
         columns += [(centre - talk.until(middle - reach)) / reach, (talk.until(middle + reach) - centre) / reach]
-    columns += talk.place(middle, start, end)
-    columns += [np.sqrt(turns.share[speaker]), np.full(len(speaker), np.log1p(len(turns.labels)) / 2), exists]
-    features = np.stack(columns, axis=1).astype(np.float32)
-    features[~exists] = 0.0
+    columns += talk.place(at, middle, start, end)
+    columns += [np.sqrt(turns.share)[speaker], np.full(len(speaker), np.log1p(len(turns.labels)) / 2), exists]
+    table = np.empty((len(speaker), N_PAIR_FEATURES), dtype=np.float32)
+    for number, column in enumerate(columns):
+        table[:, number] = column
+    table[~exists] = 0.0
+    features = np.empty_like(table)
+    features[order] = table
     return features.reshape(n, N_SLOTS, N_PAIR_FEATURES)
 
 
@@ -181,29 +213,36 @@ class _Talk:
         self.turns = turns
         self.first = turns.first[speaker]
         self.last = turns.first[speaker + 1] - 1
-        self.offset = speaker * turns.width
+        self.offset = speaker * turns.width - turns.low
+        self.length = turns.end - turns.start
+        # Talk adds up along a line that rises in turns and is level between them.
+        edges, total = np.stack([turns.keys, turns.keys + self.length], axis=1), np.cumsum(self.length)
+        talked = np.stack([total - self.length, total], axis=1)
+        rises = self.length > 0.0
+        self._edges = np.concatenate([[0.0], edges[rises].ravel()])
+        self._talked = np.concatenate([[0.0], talked[rises].ravel()])
 
     def latest(self, time: Doubles) -> Indices:
         """The last turn that has begun; one before the speaker's first where none has."""
-        turns = self.turns
-        key = np.clip(time, turns.low, turns.high) - turns.low + self.offset
-        return np.asarray(np.searchsorted(turns.keys, key, side="right") - 1)
+        return np.asarray(self.turns.keys.searchsorted(self._key(time), side="right") - 1)
 
     def until(self, time: Doubles) -> Doubles:
         """Seconds of talk up to each time, on a count of their own for each speaker."""
-        turns = self.turns
-        at = self.latest(time)
-        began = np.maximum(at, self.first)
-        length = turns.end[began] - turns.start[began]
-        talked: Doubles = turns.before[began] + np.where(
-            at >= self.first, np.clip(time - turns.start[began], 0.0, length), 0.0
-        )
+        talked: Doubles = np.interp(self._key(time), self._edges, self._talked)
         return talked
 
-    def place(self, middle: Doubles, start: Doubles, end: Doubles) -> list[Doubles]:
-        """Where the word lies: in a turn or between two, how far from their ends, how long they are."""
+    def _key(self, time: Doubles) -> Doubles:
+        key: Doubles = np.minimum(np.maximum(time, self.turns.low), self.turns.high)
+        key += self.offset
+        return key
+
+    def place(self, at: Indices, middle: Doubles, start: Doubles, end: Doubles) -> list[Doubles]:
+        """Where the word lies: in a turn or between two, how far from their ends, how long they are.
+
+        Args:
+            at: the turn that has begun last by its middle.
+        """
         turns = self.turns
-        at = self.latest(middle)
         begun = at >= self.first
         now = np.maximum(at, self.first)
         inside = begun & (middle < turns.end[now])
@@ -211,7 +250,7 @@ class _Talk:
         has_next = ~begun | (at + 1 <= self.last)
         gap_before = np.where(begun, np.maximum(middle - turns.end[now], 0.0), _FAR)
         gap_after = np.where(has_next, turns.start[following] - middle, _FAR)
-        length_now, length_next = turns.end[now] - turns.start[now], turns.end[following] - turns.start[following]
+        length_now, length_next = self.length[now], self.length[following]
         nearest = np.where(inside | (gap_before <= gap_after), now, following)
         shared = np.clip(np.minimum(end, turns.end[nearest]) - np.maximum(start, turns.start[nearest]), 0.0, None)
         either = (end - start) + (turns.end[nearest] - turns.start[nearest]) - shared
@@ -231,7 +270,7 @@ class _Talk:
 
 def log_scale(seconds: Doubles) -> Doubles:
     """Times on a logarithmic scale: 0 s is 0, 40 s is 2."""
-    return np.log1p(np.clip(seconds, 0.0, 120.0) / 0.1) / 3
+    return np.log1p(np.minimum(np.maximum(seconds, 0.0), 120.0) / 0.1) / 3
 
 
 def seconds_of(scaled: Doubles) -> Doubles:

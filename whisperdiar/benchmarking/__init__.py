@@ -8,7 +8,7 @@ tables.py  what came of it as Markdown, JSON and CSV
 from __future__ import annotations
 
 from whisperdiar.benchmarking.grid import Cell, CellResult, Event, Result, make_cells, run_grid
-from whisperdiar.benchmarking.tables import format_csv, format_json, format_markdown
+from whisperdiar.benchmarking.tables import format_csv, format_json, format_markdown, list_remarks
 
 __all__ = [
     "Cell",
@@ -18,6 +18,7 @@ __all__ = [
     "format_csv",
     "format_json",
     "format_markdown",
+    "list_remarks",
     "make_cells",
     "run_grid",
 ]

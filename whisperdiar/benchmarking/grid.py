@@ -12,19 +12,21 @@ import importlib.metadata
 import itertools
 import json
 import platform
+import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from whisperdiar.assembly import Choice, Request, check_request
 from whisperdiar.benchmarking.worker import PREFIX
+from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.datasets import Recording, read_uem
-from whisperdiar.errors import BackendError, FormatError, InvalidOption
+from whisperdiar.errors import BackendError, FormatError, InvalidOption, OutputError
 from whisperdiar.options import Runtime, ScoreOptions
 from whisperdiar.scoring import (
     Document,
@@ -35,7 +37,9 @@ from whisperdiar.scoring import (
     read_reference,
     score_document,
 )
+from whisperdiar.system.files import check_folder, sweep
 from whisperdiar.system.log import warn
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span
 from whisperdiar.version import __version__
@@ -46,19 +50,36 @@ _PACKAGES = (
 )
 _SCORERS = ("meeteval", "jiwer", "whisper-normalizer")
 _BLOCK = 1 << 20
+_BEFORE_SETTING = re.compile(r":(?=[A-Za-z_-]+=)")
+"""Where a setting of a diarizer begins; a colon within a value, as of a path on Windows, stays."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A combination: a diarizer, a model and what else `open_pipeline` is given, the same for all recordings."""
+    """A combination: a diarizer, a model and what else `open_pipeline` is given, the same for all recordings.
+
+    Attributes:
+        variant: settings of this diarizer alone, ``KEY=VALUE``, one a line; they are in `settings`, too.
+    """
 
     diarizer: str
     model: str
     settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    variant: str = ""
+
+    @property
+    def title(self) -> str:
+        """The diarizer with its variant; of a path the file alone: where it lies is nobody's business."""
+        shown = [f"{key}={_shorten_path(value)}" for key, _, value in (own.partition("=") for own in self._own)]
+        return " ".join([self.diarizer, *shown])
 
     @property
     def name(self) -> str:
-        return f"{self.diarizer}, {Path(self.model).name}"
+        return f"{self.title}, {Path(self.model).name}"
+
+    @property
+    def _own(self) -> list[str]:
+        return self.variant.split("\n") if self.variant else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +89,7 @@ class Event:
     Attributes:
         number, total: results that are there, and all of them.
         left: seconds that the rest will take, about; None where nobody knows.
+        recording: whose result it is; empty where the whole cell failed.
         error: why a result could not be computed; empty where it was.
     """
 
@@ -88,6 +110,12 @@ class Result:
     duration: float
     peak_bytes: int
     score: RecordingScore
+
+    @property
+    def has_right_count(self) -> bool | None:
+        """Whether as many speakers were found as there are; None where the reference does not say."""
+        parts = self.score.components.get("speaker count")
+        return None if parts is None else not parts["error"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +149,26 @@ class CellResult:
 def make_cells(diarizers: Sequence[str], models: Sequence[str], **settings: Any) -> tuple[Cell, ...]:
     """Every diarizer with every model.
 
+    Args:
+        diarizers: names, each with settings of its own behind it if need be: ``onnx:exact=true:clustering_method=vbx``.
+        settings: of `open_pipeline`, for all cells; ``diarizer_options`` go to every diarizer.
+
     Raises:
         InvalidOption: no diarizer or no model, or one of them twice.
     """
     for what, names in (("diarizer", diarizers), ("model", models)):
         if not names or not all(names):
-            raise InvalidOption(f"--{what}: give one or several, with commas between them")
+            raise InvalidOption(_("--{what}: give one or several, with commas between them").format(what=what))
         if len(set(names)) < len(names):
-            raise InvalidOption(f"--{what} {','.join(names)}: one of them is there twice; leave it out")
-    return tuple(Cell(diarizer, model, settings) for diarizer, model in itertools.product(diarizers, models))
+            raise InvalidOption(
+                _("--{what} {names}: one of them is there twice; leave it out").format(what=what, names=",".join(names))
+            )
+    cells = []
+    for text, model in itertools.product(diarizers, models):
+        diarizer, *own = re.split(_BEFORE_SETTING, text)
+        options = {**(settings.get("diarizer_options") or {}), **dict(item.split("=", 1) for item in own)}
+        cells.append(Cell(diarizer, model, {**settings, "diarizer_options": options or None}, "\n".join(own)))
+    return tuple(cells)
 
 
 def run_grid(
@@ -138,24 +177,41 @@ def run_grid(
     folder: Path,
     *,
     options: ScoreOptions | None = None,
-    progress: Callable[[Event], None] = lambda _: None,
+    progress: Callable[[Event], None] = lambda _event: None,
+    listen: Progress = no_progress,
     notify: Callable[[str], None] = warn,
 ) -> tuple[CellResult, ...]:
     """The results of every cell; those that `folder` holds already are not computed again.
 
-    Each cell that lacks something gets a process, whose peak memory is measured.
+    Each cell that lacks something gets a process, whose peak memory is measured. Recordings without a reference are
+    left out, which `notify` is told.
+
+    Args:
+        progress: hears of each result.
+        listen: hears of the stages within a recording.
 
     Raises:
         InvalidOption: a cell names a backend, a setting or a model that does not exist; said before the work.
-        FormatError: a reference cannot be read; said before the work.
+        FormatError: a sound or a reference cannot be read, or there is no reference at all; said before the work.
+        OutputError: results cannot be written.
         BackendError: no cell could compute anything.
     """
     for cell in cells:
         _check(cell)
+    recordings = _choose_scored(recordings, notify)
     references = {item.id: (read_reference(item), read_uem(item)) for item in recordings}
     digests = {item.id: _digest_file(item.audio) for item in recordings}
     versions = find_versions()
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            _("{folder}: it cannot be made ({cause}); give another folder for the results").format(
+                folder=folder, cause=error.strerror
+            )
+        ) from error
+    check_folder(folder)
+    sweep(folder)
     places = {
         (cell, item.id): folder / f"{_key(_settings_of(cell, item), digests[item.id], item, versions)}.json"
         for cell in cells
@@ -167,11 +223,26 @@ def run_grid(
         todo = [item for item in recordings if not _is_whole(places[cell, item.id])]
         # A pipeline has one language: recordings of several are worked on in as many processes.
         for settings, group in _group(cell, todo):
-            errors |= _compute(cell, settings, group, places, versions, counter)
+            errors |= _compute(cell, settings, group, places, versions, counter, listen)
     found = tuple(_collect(cell, recordings, places, references, errors, versions, options, notify) for cell in cells)
     if not any(item.results for item in found):
-        raise BackendError(f"nothing could be computed: {next(iter(errors.values()), 'there is no recording')}")
+        raise BackendError(
+            _("nothing could be computed: {cause}").format(
+                cause=next(iter(errors.values()), _("there is no recording"))
+            )
+        )
     return found
+
+
+def _choose_scored(recordings: Sequence[Recording], notify: Callable[[str], None]) -> list[Recording]:
+    """Those that can be scored; where none can, all of them, so that reading the first says why."""
+    scored = [item for item in recordings if item.turns is not None or item.words is not None]
+    if not scored:
+        return list(recordings)
+    for item in recordings:
+        if item not in scored:
+            notify(_("{id}: the manifest names no reference of it; it is left out").format(id=item.id))
+    return scored
 
 
 def _check(cell: Cell) -> None:
@@ -219,6 +290,11 @@ class _Counter:
         left = (time.monotonic() - self.begun) / self.computed * (self.total - self.done)
         self.progress(Event(self.done, self.total, cell, recording, left, error))
 
+    def fail(self, cell: Cell, number: int, error: str) -> None:
+        """Count so many results that one cause keeps from being there."""
+        self.done += number
+        self.progress(Event(self.done, self.total, cell, "", None, error))
+
 
 def _settings_of(cell: Cell, item: Recording) -> dict[str, Any]:
     """What `open_pipeline` is given; nobody is told the language unless the grid says so."""
@@ -242,46 +318,83 @@ def _compute(
     places: Mapping[tuple[Cell, str], Path],
     versions: Mapping[str, str],
     counter: _Counter,
+    listen: Progress,
 ) -> dict[tuple[Cell, str], str]:
-    """Have a process compute what is missing; returns why what failed did."""
-    listed = [
-        {"id": item.id, "audio": str(item.audio), "channel": item.channel, "result": str(places[cell, item.id])}
-        for item in items
-    ]
-    job = {"settings": dict(settings), "versions": dict(versions), "recordings": listed}
+    """Have processes compute what is missing; returns why what failed did.
+
+    A recording that ends its process is told as failed, and another process goes on behind it.
+    """
     errors: dict[tuple[Cell, str], str] = {}
-    told: set[str] = set()
-    broken = ""
+    left = list(items)
+    while left:
+        listed = [
+            {"id": item.id, "audio": str(item.audio), "channel": item.channel, "result": str(places[cell, item.id])}
+            for item in left
+        ]
+        job = {"settings": dict(settings), "versions": dict(versions), "recordings": listed}
+        told: set[str] = set()
+        begun, broken = "", ""
+        with contextlib.closing(_run_worker(job)) as events:
+            for event in events:
+                if "stage" in event:
+                    listen(event["stage"], event["fraction"])
+                elif "ended" in event:
+                    broken = broken or _explain_end(event["ended"])
+                elif "unwritable" in event:
+                    raise OutputError(event["unwritable"])
+                elif "id" not in event:
+                    broken = event["error"]
+                elif "begun" in event:
+                    begun = event["id"]
+                else:
+                    told.add(event["id"])
+                    error = event.get("error", "")
+                    if error:
+                        errors[cell, event["id"]] = error
+                    counter.count(cell, event["id"], error)
+        left = [item for item in left if item.id not in told]
+        if left and begun and begun not in told:
+            errors[cell, begun] = broken
+            counter.count(cell, begun, broken)
+            left = [item for item in left if item.id != begun]
+        elif left:
+            errors |= {(cell, item.id): broken for item in left}
+            counter.fail(cell, len(left), broken)
+            left = []
+    return errors
+
+
+def _run_worker(job: Mapping[str, Any]) -> Generator[dict[str, Any], None, None]:
+    """What a process says about its job, and last ``ended`` with its exit code. It ends with whoever listens."""
     command = [sys.executable, "-m", "whisperdiar.benchmarking.worker"]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="utf-8"
     ) as process:
         source, sink = process.stdout, process.stdin
         if source is None or sink is None:  # both are pipes
-            raise BackendError("the process of a cell has no pipes; report this")
+            raise BackendError(_("the process of a cell has no pipes; report this"))
         try:
-            sink.write(json.dumps(job))
-            sink.close()
+            with contextlib.suppress(BrokenPipeError):  # it has ended already, and its code says why
+                sink.write(f"{json.dumps(job)}\n")
+                sink.flush()
             for line in source:
-                if not line.startswith(PREFIX):
-                    continue
-                event = json.loads(line[len(PREFIX) :])
-                if "id" not in event:
-                    broken = event["error"]
-                    continue
-                told.add(event["id"])
-                error = event.get("error", "")
-                if error:
-                    errors[cell, event["id"]] = error
-                counter.count(cell, event["id"], error)
+                if line.startswith(PREFIX):
+                    yield json.loads(line[len(PREFIX) :])
+            process.wait()
         except BaseException:  # Ctrl-C: what is computed is kept, and the process must not go on
             process.terminate()
             raise
-    for item in items:
-        if item.id not in told:
-            errors[cell, item.id] = broken or f"the process ended with code {process.returncode}"
-            counter.count(cell, item.id, errors[cell, item.id])
-    return errors
+    yield {"ended": process.returncode}
+
+
+def _explain_end(code: int) -> str:
+    if code < 0:
+        return _(
+            "its process was ended by signal {code}; is there enough memory? Take a smaller model or fewer threads"
+        ).format(code=-code)
+    return _("its process ended with code {code} and said nothing; run it alone with `whisperdiar transcribe`").format(
+        code=code
+    )
 
 
 def _collect(
@@ -323,8 +436,10 @@ def _pool(cell: Cell, results: Sequence[Result], options: ScoreOptions | None) -
 
 
 def _key(settings: Mapping[str, Any], digest: str, item: Recording, versions: Mapping[str, str]) -> str:
+    # Whether the network may be touched changes no result.
+    own = {name: value for name, value in settings.items() if name != "offline"}
     what = {
-        "settings": {**settings, "model": _describe_model(str(settings["model"]))},
+        "settings": {**own, "model": _describe_model(str(settings["model"]))},
         "sound": digest,
         "channel": item.channel,
         "id": item.id,
@@ -353,6 +468,10 @@ def _digest_code() -> str:
     return found.hexdigest()
 
 
+def _shorten_path(value: str) -> str:
+    return PureWindowsPath(value).name if "/" in value or "\\" in value else value  # it knows either separator
+
+
 def _digest_file(path: Path) -> str:
     """Of a file's bytes.
 
@@ -366,7 +485,7 @@ def _digest_file(path: Path) -> str:
                 found.update(block)
     except OSError as error:
         raise FormatError(
-            f"{path}: the sound cannot be read; run `whisperdiar data manifest` to find all such"
+            _("{path}: the sound cannot be read; run `whisperdiar data manifest` to find all such").format(path=path)
         ) from error
     return found.hexdigest()
 

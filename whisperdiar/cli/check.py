@@ -22,10 +22,10 @@ from whisperdiar.subtitles.checking import check as check_cues
 from whisperdiar.subtitles.unavoidable_violations import separate_unavoidable
 from whisperdiar.system.files import read_bytes
 from whisperdiar.text.clock import format_clock
-from whisperdiar.text.counts import count
+from whisperdiar.text.counts import count_cues, count_violations
 from whisperdiar.text.language_identification import identify_language
 from whisperdiar.text.languages import language_code
-from whisperdiar.text.messages import _
+from whisperdiar.text.messages import _, make_english
 from whisperdiar.transcript import Transcript
 from whisperdiar.video import Video, video_of
 
@@ -67,7 +67,9 @@ def check(
         report(error, console)
         context.exit(USAGE)
     if as_json:
-        write_stdout(json.dumps({"file": str(source), **found.to_dict()}, ensure_ascii=False, indent=1) + "\n")
+        write_stdout(
+            json.dumps(make_english({"file": str(source), **found.to_dict()}), ensure_ascii=False, indent=1) + "\n"
+        )
     else:
         write_stdout(_format_report(str(source), found, judged=transcript is not None))
     context.exit(FAILED if found.violations else OK)
@@ -91,8 +93,8 @@ def _check_file(
         raise FormatError(_("{source}: there is no subtitle in it; is it the right file?").format(source=source))
     if language is None and (language := identify_language(line for cue in cues for line in cue.lines)) is not None:
         console.note(
-            _("{source}: the text looks {capitalize}; if it is not, say --language CODE").format(
-                source=source, capitalize=english_name(language).capitalize()
+            _("{source}: the text looks {language}; if it is not, say --language CODE").format(
+                source=source, language=english_name(language).capitalize()
             )
         )
     rules = limits.rules(language, frame_rate=video.frame_rate)
@@ -111,21 +113,32 @@ def _check_file(
 def _format_report(name: str, found: Report, *, judged: bool) -> str:
     lines = [_format_violation(item) for item in found.violations]
     if found.unavoidable:
-        lines += ["", "no cut can avoid:", *map(_format_violation, found.unavoidable), ""]
+        lines += ["", _("no cut can avoid:"), *map(_format_violation, found.unavoidable), ""]
     broken = len({item.cue for item in found.violations})
     lines.append(
-        f"{name}: {found.cues} cues, {found.mean_cps:.1f} characters a second on average, {found.max_cps:.1f} at most"
+        _("{name}: {cues} cues, {mean_cps:.1f} characters a second on average, {max_cps:.1f} at most").format(
+            name=name, cues=found.cues, mean_cps=found.mean_cps, max_cps=found.max_cps
+        )
     )
     if found.violations:
         lines.append(
-            f"{count(len(found.violations), 'violation')} of {found.profile} in {count(broken, 'cue')} "
-            f"({found.per_100:.1f} of 100): {_format_counts(found.by_rule)}"
+            _("{violations} of {profile} in {cues} ({per_100:.1f} of 100): {counts}").format(
+                violations=count_violations(len(found.violations)),
+                profile=found.profile,
+                cues=count_cues(broken),
+                per_100=found.per_100,
+                counts=_format_counts(found.by_rule),
+            )
         )
     else:
-        but = " but those that no cut can avoid" if found.unavoidable else ""
-        lines.append(f"no violations of {found.profile}{but}")
+        text = (
+            _("no violations of {profile} but those that no cut can avoid")
+            if found.unavoidable
+            else _("no violations of {profile}")
+        )
+        lines.append(text.format(profile=found.profile))
     if judged:
-        lines.append(f"{len(found.unavoidable)} that no cut can avoid")
+        lines.append(_("{number} that no cut can avoid").format(number=len(found.unavoidable)))
     return "\n".join(lines) + "\n"
 
 
@@ -134,9 +147,15 @@ def _format_counts(counts: Mapping[str, int]) -> str:
 
 
 def _format_violation(item: Violation) -> str:
-    bound = "at least" if item.rule in ("too-short", "no-duration", "gap", "empty", "shot-change") else "at most"
-    other = f", beside cue {item.other}" if item.other is not None else ""
-    start = format_clock(round(item.span.start * 1000), ".")
-    return (
-        f"cue {item.cue}, {start}: {item.rule}: {item.value:.4g}, {bound} {item.limit:.4g} ({RULES[item.rule]}{other})"
+    floor = item.rule in ("too-short", "no-duration", "gap", "empty", "shot-change")
+    bound = _("at least {limit:.4g}") if floor else _("at most {limit:.4g}")
+    other = _(", beside cue {index}").format(index=item.other) if item.other is not None else ""
+    return _("cue {index}, {start}: {rule}: {value:.4g}, {bound} ({meaning}{other})").format(
+        index=item.cue,
+        start=format_clock(round(item.span.start * 1000), "."),
+        rule=item.rule,
+        value=item.value,
+        bound=bound.format(limit=item.limit),
+        meaning=_(RULES[item.rule]),
+        other=other,
     )

@@ -21,7 +21,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from whisperdiar.cli.declarations import PREFIX, Option, describe_source
+from whisperdiar.cli.declarations import PREFIX, Option, describe_source, is_typed
 from whisperdiar.errors import InvalidOption
 from whisperdiar.text.messages import _
 
@@ -62,18 +62,91 @@ def apply(context: click.Context) -> None:
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for file in find_files():
-        table = _table_of(file, context)
+        common, own = _tables_of(file, context)
+        table = {**common, **own}
         _warn_of_unknown(file, table, options, context)
         preset = table.get("preset")
         layers = [(f"preset {preset} of {file.path}", _preset(preset, file.path))] if "preset" in options else []
         for origin, layer in (*layers, (file.path, table)):
             for key, value in layer.items():
-                if key in options:
-                    name = options[key].name or ""
-                    values[name] = _as_typed(value, options[key], origin)
-                    origins[name] = origin
+                if key not in options:
+                    continue
+                if layer is not table or key not in own:
+                    value = select_fitting(value, options[key], context, origin)
+                    if value is None:
+                        continue
+                name = options[key].name or ""
+                values[name] = _as_typed(value, options[key], origin)
+                origins[name] = origin
     context.default_map = {**(context.default_map or {}), **values}
     context.meta["whisperdiar.origins"] = origins
+
+
+def select_fitting(value: Any, option: Option, context: click.Context, origin: str) -> Any:
+    """What can be meant for this command of a value that is set for every command; None where nothing can.
+
+    ``format = ["srt", "rttm"]`` is ``rttm`` for `diarize`, which writes no words. What is left out is told once, by
+    `tell_left_out`. What no command can mean stays, to be refused as if it had been typed.
+
+    Args:
+        origin: the file, the environment variable or the preset that holds it.
+    """
+    if option.is_flag or isinstance(value, (bool, dict)):
+        return value
+    several = isinstance(value, list)
+    texts = [_text(item) for item in (value if several else [value])]
+    fitting = [text for text in texts if _fits(text, option)]
+    if len(fitting) == len(texts) and (option.multiple or not several):
+        return value
+    others = [item for item in _options_called(option.key) if item is not option]
+    if several and not option.multiple and not any(item.multiple for item in others):
+        return value
+    refused = [text for text in texts if text not in fitting]
+    if any(not any(_fits(text, item) for item in others) for text in refused):
+        return value
+    if refused:
+        left_out = context.meta.setdefault("whisperdiar.left_out", {})
+        left_out[option.name] = (origin, option.key, ", ".join(refused))
+    if not fitting:
+        return None
+    return fitting if option.multiple else fitting[0]
+
+
+def _fits(text: str, option: Option) -> bool:
+    if option.accepts is not None:
+        return option.accepts(text)
+    try:
+        option.type.convert(text, None, None)
+    except click.BadParameter:
+        return False
+    return True
+
+
+def _options_called(key: str) -> list[Option]:
+    every = (item for command in _all_commands() for item in command.params)
+    return [item for item in every if isinstance(item, Option) and item.configurable and item.key == key]
+
+
+def tell_left_out(context: click.Context) -> None:
+    """One note for each value of a file, a variable or a preset that is for other commands than this one."""
+    useless: str | None = context.meta.get("whisperdiar.useless_preset")
+    told: Mapping[str, tuple[str, str, str]] = context.meta.get("whisperdiar.left_out", {})
+    told = {name: item for name, item in told.items() if not is_typed(context, name)}
+    if not told and useless is None:
+        return
+    from whisperdiar.cli.console import Console
+
+    values = context.params
+    console = Console(quiet=bool(values.get("quiet")), progress=str(values.get("progress", "auto")))
+    command = context.command.name
+    if useless is not None:
+        console.note(_("preset {name}: it sets nothing of {command}").format(name=useless, command=command))
+    for origin, key, refused in told.values():
+        console.note(
+            _("{origin}: {key} {refused} is not for {command}, and is left out").format(
+                origin=origin, key=key, refused=refused, command=command
+            )
+        )
 
 
 def _preset(name: Any, path: str) -> Mapping[str, Any]:
@@ -107,10 +180,15 @@ def apply_preset(context: click.Context, parameter: click.Parameter, value: str 
     values = find(value).values
     origins = context.meta.setdefault("whisperdiar.origins", {})
     context.default_map = dict(context.default_map or {})
+    if not any(isinstance(item, Option) and item.key in values for item in context.command.params):
+        context.meta["whisperdiar.useless_preset"] = value
     for item in context.command.params:
         if isinstance(item, Option) and item.key in values:
+            fitting = select_fitting(values[item.key], item, context, f"preset {value}")
+            if fitting is None:
+                continue
             name = item.name or ""
-            context.default_map[name] = _as_typed(values[item.key], item, f"preset {value}")
+            context.default_map[name] = _as_typed(fitting, item, f"preset {value}")
             origins[name] = f"preset {value}"
     return value
 
@@ -196,7 +274,7 @@ def read(path: str) -> dict[str, Any]:
         ) from error
 
 
-def _table_of(file: File, context: click.Context) -> dict[str, Any]:
+def _tables_of(file: File, context: click.Context) -> tuple[dict[str, Any], dict[str, Any]]:
     """What a file says to a command: keys of all commands, and those of its own table, which win."""
     words = context.command_path.split()[1:] or [context.command.name or ""]
     others = (*_command_names(), *_OF_ALL_MESSAGES)
@@ -204,17 +282,19 @@ def _table_of(file: File, context: click.Context) -> dict[str, Any]:
     table: Any = file.values
     for word in words:
         table = table.get(word) if isinstance(table, dict) else None
-    own = table if isinstance(table, dict) else {}
-    found = {key.replace("_", "-"): value for key, value in (*common.items(), *own.items())}
+    found = tuple(
+        {key.replace("_", "-"): value for key, value in (item if isinstance(item, dict) else {}).items()}
+        for item in (common, table)
+    )
     for key in _OF_THE_USER_ALONE if file.of_project else ():
-        if found.pop(key, None) is not None:
+        if [item.pop(key, None) for item in found] != [None, None]:
             _warn(
                 _("{path}: {key} counts in your own {user_path} only").format(
                     path=file.path, key=key, user_path=user_path()
                 ),
                 context,
             )
-    return found
+    return found[0], found[1]
 
 
 def _warn_of_unknown(
@@ -248,7 +328,7 @@ def _nearest(word: str, known: Any) -> str:
     import difflib
 
     close = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    return _("; did you mean {close!r}?").format(close=close[0]) if close else ""
 
 
 def _command_names() -> tuple[str, ...]:
@@ -343,6 +423,7 @@ def show(context: click.Context, command: click.Command, preset: str | None) -> 
         item.process_value(inner, given)  # refuses what cannot be meant; of --preset, sets the defaults of the others
         where = "--preset" if typed else describe_source(inner, item)
         rows.append((item, given if where else _default(item, inner), where))
+    tell_left_out(inner)
     order = {item.name: number for number, item in enumerate(options)}
     rows.sort(key=lambda row: order[row[0].name])
     lines = [f"# whisperdiar {command.name}: the user's file is {user_path()}"]

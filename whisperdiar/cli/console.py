@@ -33,6 +33,7 @@ STAGE_TITLES = {
     "embed": "copying the video",
     "finetune": "fine-tuning",
     "tune": "trying settings",
+    "score": "scoring",
 }
 
 

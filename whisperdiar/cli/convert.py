@@ -10,6 +10,7 @@ import click
 
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console
+from whisperdiar.cli.declarations import is_typed
 from whisperdiar.cli.errors import EMPTY
 from whisperdiar.cli.muxing import mux_request, write_muxed
 from whisperdiar.cli.outputs import Target, check_outputs, check_used, clips_left, plan, select_unfinished
@@ -79,7 +80,7 @@ def convert(
     (targets,) = select_unfinished(planned, overwrite=overwrite, notify=console.note)
     if used:
         # Standard output is where subtitles go unasked; whoever asks for something else gets that alone.
-        targets = targets if destinations or outputs or formats else []
+        targets = targets if destinations or outputs or is_typed(context, "formats") else []
     elif not targets:
         return
     transcript = read_transcript(
@@ -159,7 +160,7 @@ def rename(
         source, encoding=encoding, language=language, recording=recording, notify=console.warn, inform=console.note
     )
     transcript = given.rename(_pairs(names))
-    if outputs or formats:
+    if outputs or is_typed(context, "formats"):
         planned = plan([source], outputs, formats, overwrite=overwrite)
         check_used(context, planned[0])
         (targets,) = select_unfinished(planned, overwrite=overwrite, notify=console.note)

@@ -9,7 +9,7 @@ from whisperdiar.cli.console import Console
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.formats import json
 from whisperdiar.system.files import read_text
-from whisperdiar.text.counts import count
+from whisperdiar.text.counts import count_corrections
 from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 
@@ -29,9 +29,7 @@ def read_corrected_transcript(path: Path | None, *, recordings: int) -> Transcri
         return json.read(read_text(path))
     except FormatError as error:
         raise FormatError(
-            _("--keep-edits {path}: {removeprefix}").format(
-                path=path, removeprefix=str(error).removeprefix(f"{path}: ")
-            )
+            _("--keep-edits {path}: {cause}").format(path=path, cause=str(error).removeprefix(f"{path}: "))
         ) from error
 
 
@@ -47,7 +45,9 @@ def keep_corrections(
         return transcript
     done = editing.keep_corrections(edited, transcript, start=start)
     console.info(
-        f"{transcript.recording_id}: {count(done.corrections, 'correction')} kept"
-        + (f", {len(done.notes)} not" if done.notes else "")
+        _("{recording}: {corrections} kept").format(
+            recording=transcript.recording_id, corrections=count_corrections(done.corrections)
+        )
+        + (_(", {number} not").format(number=len(done.notes)) if done.notes else "")
     )
     return done.transcript

@@ -85,8 +85,14 @@ def _to_dict(checked: Checked) -> dict[str, object]:
 
 def _describe(checked: Checked) -> str:
     sums = checked.statistics
-    return (
-        f"{sums.n_recordings} recordings, {sums.duration / 3600:.2f} h; {sums.n_speakers} speakers, "
-        f"{sums.n_turns} turns, {sums.speech / 3600:.2f} h of speech, "
-        f"{100 * sums.overlap_share:.1f} % of it overlapped\n"
+    return _(
+        "{n_recordings} recordings, {duration:.2f} h; {n_speakers} speakers, {n_turns} turns, "
+        "{speech:.2f} h of speech, {overlap:.1f} % of it overlapped\n"
+    ).format(
+        n_recordings=sums.n_recordings,
+        duration=sums.duration / 3600,
+        n_speakers=sums.n_speakers,
+        n_turns=sums.n_turns,
+        speech=sums.speech / 3600,
+        overlap=100 * sums.overlap_share,
     )

@@ -46,13 +46,20 @@ class Option(click.Option):
         group: one of `GROUPS`.
         rare: only `--help-all` shows it, where a command has many.
         configurable: False for what only makes sense where a command is typed, such as ``--json``.
+        accepts: whether a value that is set for every command can be meant for this one; by the type if left out.
     """
 
     def __init__(
-        self, *arguments: Any, group: str = "Options", rare: bool = False, configurable: bool = True, **attributes: Any
+        self,
+        *arguments: Any,
+        group: str = "Options",
+        rare: bool = False,
+        configurable: bool = True,
+        accepts: Callable[[str], bool] | None = None,
+        **attributes: Any,
     ) -> None:
         super().__init__(*arguments, **attributes)
-        self.group, self.rare, self.configurable = group, rare, configurable
+        self.group, self.rare, self.configurable, self.accepts = group, rare, configurable, accepts
 
     @property
     def key(self) -> str:
@@ -79,15 +86,27 @@ class Option(click.Option):
         found = super().resolve_envvar_value(ctx)
         if found is not None or not self.configurable:
             return found
-        own = PREFIX + f"{ctx.command.name}_{self.key}".replace("-", "_").upper()
-        return os.environ.get(own) or os.environ.get(self.variable) or None
+        return os.environ.get(self.own_variable(ctx)) or os.environ.get(self.variable) or None
+
+    def own_variable(self, ctx: click.Context) -> str:
+        """The environment variable that sets it for this command alone."""
+        return PREFIX + f"{ctx.command.name}_{self.key}".replace("-", "_").upper()
 
     def value_from_envvar(self, ctx: click.Context) -> Any:
         """Several values stand one on a line, or behind each other where none of them holds a space."""
         text = self.resolve_envvar_value(ctx)
-        if text is None or not self.multiple:
-            return super().value_from_envvar(ctx)
-        return [line.strip() for line in text.splitlines() if line.strip()] if "\n" in text else _split(text)
+        if text is None:
+            return None
+        several = _split_lines(text)
+        if self.configurable and not os.environ.get(self.own_variable(ctx)):
+            from whisperdiar.cli.configuration import select_fitting
+
+            listed = self.multiple or (isinstance(self.type, click.Choice) and len(several) > 1)
+            fitting = select_fitting(several if listed else text, self, ctx, self.variable)
+            if not self.multiple:
+                return fitting
+            several = fitting or []
+        return (several or None) if self.multiple else super().value_from_envvar(ctx)
 
     def process_value(self, ctx: click.Context, value: Any) -> Any:
         """As click's own; an error names the file or the variable that the value came from."""
@@ -99,6 +118,10 @@ class Option(click.Option):
                 raise
             message = _("{message} (from {where})").format(message=error.message, where=where)
             raise click.BadParameter(message, error.ctx, error.param) from error
+
+
+def _split_lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()] if "\n" in text else _split(text)
 
 
 def _split(text: str) -> list[str]:
@@ -113,7 +136,7 @@ def _split(text: str) -> list[str]:
 def describe_source(context: click.Context, option: Option) -> str:
     """The file, the environment variable or the preset that sets an option; empty where none does."""
     if option.value_from_envvar(context) is not None:
-        own = PREFIX + f"{context.command.name}_{option.key}".replace("-", "_").upper()
+        own = option.own_variable(context)
         return own if os.environ.get(own) else option.variable
     origins: Mapping[str, str] = context.meta.get("whisperdiar.origins", {})
     return origins.get(option.name or "", "")
@@ -178,6 +201,9 @@ class Command(click.Command):
         """As click's own, after what `run_before_work` was given."""
         for prepare in _before_work:
             prepare()
+        from whisperdiar.cli import configuration
+
+        configuration.tell_left_out(ctx)
         return super().invoke(ctx)
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:

@@ -22,11 +22,12 @@ from whisperdiar.media import load as load_media
 from whisperdiar.options import Runtime
 from whisperdiar.registry import STAGES, Stage, available, load
 from whisperdiar.system.telemetry import VARIABLES
-from whisperdiar.text.messages import _
+from whisperdiar.text.counts import count_turns, count_words
+from whisperdiar.text.messages import _, mark
 from whisperdiar.types import ANY_SPEAKERS, Audio, Span
 
 State = Literal["ok", "absent", "broken"]
-_MARKS: dict[State, str] = {"ok": "ok    ", "absent": "-     ", "broken": "BROKEN"}
+_MARKS: dict[State, str] = {"ok": "ok    ", "absent": "-     ", "broken": mark("BROKEN")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +43,22 @@ def doctor(context: click.Context, /, *, installation: bool) -> None:
     """Import every library, run a short sample through every backend that is ready, and say what is missing."""
     found = []
     for finding in libraries() if installation else findings():
-        write_stdout(f"{_MARKS[finding.state]} {finding.subject:<26} {finding.text}\n")
+        write_stdout(f"{_(_MARKS[finding.state]):<6} {finding.subject:<26} {finding.text}\n")
         found.append(finding)
     broken = [finding for finding in found if finding.state == "broken"]
     if broken:
-        write_stdout(f"\n{len(broken)} broken: {', '.join(finding.subject for finding in broken)}\n")
+        write_stdout(
+            "\n"
+            + _("{number} broken: {names}").format(
+                number=len(broken), names=", ".join(finding.subject for finding in broken)
+            )
+            + "\n"
+        )
         context.exit(FAILED)
     if not installation and not any(entry.cached for entry in store.catalogue()):
-        write_stdout("\nNo Whisper model is on this machine. To fix this, run: whisperdiar models download small\n")
+        write_stdout(
+            "\n" + _("No Whisper model is on this machine. To fix this, run: whisperdiar models download small") + "\n"
+        )
         context.exit(FAILED)
 
 
@@ -59,10 +68,8 @@ def libraries() -> Iterator[Finding]:
     if mismatch is not None:
         yield Finding(
             "broken",
-            "torch and torchaudio",
-            _("{mismatch}. To fix this, run: {reinstall_command}").format(
-                mismatch=mismatch, reinstall_command=reinstall_command()
-            ),
+            _("torch and torchaudio"),
+            _("{mismatch}. To fix this, run: {remedy}").format(mismatch=mismatch, remedy=reinstall_command()),
         )
     failed = False
     versions = installed_libraries()
@@ -70,7 +77,7 @@ def libraries() -> Iterator[Finding]:
         if failed and mismatch is not None:  # all that imports torchaudio fails alike
             break
         version = versions[module]
-        subject = f"library {LIBRARIES[module]}"
+        subject = _("library {name}").format(name=LIBRARIES[module])
         if cause is None:
             yield Finding("ok", subject, _("{version} imports").format(version=version))
         else:
@@ -78,8 +85,8 @@ def libraries() -> Iterator[Finding]:
             yield Finding(
                 "broken",
                 subject,
-                _("{version} cannot be imported: {cause}. {suggest_reinstall}").format(
-                    version=version, cause=cause, suggest_reinstall=_suggest_reinstall(module, mismatch)
+                _("{version} cannot be imported: {cause}. {advice}").format(
+                    version=version, cause=cause, advice=_suggest_reinstall(module, mismatch)
                 ),
             )
     yield _telemetry()
@@ -88,8 +95,8 @@ def libraries() -> Iterator[Finding]:
 def _suggest_reinstall(module: str, mismatch: str | None) -> str:
     of_torch = module.partition(".")[0] in ("torch", "torchaudio", "pyannote", "speechbrain", "nemo", "transformers")
     if mismatch is not None or of_torch:
-        return f"To fix this, run: {reinstall_command()}"
-    return f"To fix this, run: pip install --force-reinstall {LIBRARIES[module]}"
+        return _("To fix this, run: {remedy}").format(remedy=reinstall_command())
+    return _("To fix this, run: pip install --force-reinstall {name}").format(name=LIBRARIES[module])
 
 
 def _telemetry() -> Finding:
@@ -105,17 +112,17 @@ def findings() -> Iterator[Finding]:
     try:
         sample = _sample()
     except Exception as error:  # a doctor reports whatever is wrong
-        yield Finding("broken", "reading sound", explain(error))
+        yield Finding("broken", _("reading sound"), explain(error))
         return
-    yield Finding("ok", "reading sound", _("{duration:.1f} s sample decoded").format(duration=sample.duration))
+    yield Finding("ok", _("reading sound"), _("{duration:.1f} s sample decoded").format(duration=sample.duration))
     for stage in STAGES:
         for name in available(stage):
             yield _backend(stage, name, sample)
     cached = [entry.name for entry in store.catalogue() if entry.cached]
     yield (
-        Finding("ok", "Whisper models", _("on this machine: {cached}").format(cached=", ".join(cached)))
+        Finding("ok", _("Whisper models"), _("on this machine: {cached}").format(cached=", ".join(cached)))
         if cached
-        else Finding("absent", "Whisper models", _("none on this machine (whisperdiar models download small)"))
+        else Finding("absent", _("Whisper models"), _("none on this machine (whisperdiar models download small)"))
     )
     yield _cuda()
 
@@ -145,7 +152,7 @@ def _backend(stage: Stage, name: str, sample: Audio) -> Finding:
         return Finding(
             "ok",
             subject,
-            _("{result} in {perf_counter:.1f} s").format(result=result, perf_counter=time.perf_counter() - begun),
+            _("{result} in {seconds:.1f} s").format(result=result, seconds=time.perf_counter() - begun),
         )
     except (BackendMissing, ModelUnavailable) as error:
         return Finding("absent", subject, explain(error))
@@ -158,17 +165,17 @@ def _backend(stage: Stage, name: str, sample: Audio) -> Finding:
 
 
 def _detect(backend: Any, sample: Audio) -> str:
-    return f"{sum(span.duration for span in backend.detect(sample)):.1f} s of speech"
+    return _("{seconds:.1f} s of speech").format(seconds=sum(span.duration for span in backend.detect(sample)))
 
 
 def _recognise(backend: Any, sample: Audio) -> str:
     whole = (Span(0.0, sample.duration),)
-    return f"{len(backend.transcribe(sample, speech=whole, language=None).words)} words"
+    return count_words(len(backend.transcribe(sample, speech=whole, language=None).words))
 
 
 def _diarize(backend: Any, sample: Audio) -> str:
     whole = (Span(0.0, sample.duration),)
-    return f"{len(backend.diarize(sample, speech=whole, speakers=ANY_SPEAKERS).turns)} turns"
+    return count_turns(len(backend.diarize(sample, speech=whole, speakers=ANY_SPEAKERS).turns))
 
 
 _RUN: dict[Stage, Callable[[Any, Audio], str]] = {"vad": _detect, "asr": _recognise, "diarization": _diarize}

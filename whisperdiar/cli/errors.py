@@ -11,7 +11,7 @@ import click
 
 from whisperdiar.cli import signals
 from whisperdiar.cli.console import Console
-from whisperdiar.errors import InvalidOption, WhisperdiarError
+from whisperdiar.errors import InvalidOption, WhisperdiarError, describe_error
 from whisperdiar.text.messages import _
 
 _NO_ROOM = ("failed to map segment", "Cannot allocate memory")
@@ -58,15 +58,17 @@ def _is_out_of_memory(error: BaseException | None) -> bool:
 
 def explain(error: BaseException) -> str:
     """One line for a person: our own errors as they are, others with their type and what to do."""
-    text = " ".join(str(error).split())
+    text = describe_error(error)
     if isinstance(error, WhisperdiarError) and ("memory" in text or not _is_out_of_memory(error)):
         return text
     if _is_out_of_memory(error):
-        return "out of memory; use a smaller model, a smaller --batch-size, or cut the recording with --start and --end"
+        return _(
+            "out of memory; use a smaller model, a smaller --batch-size, or cut the recording with --start and --end"
+        )
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return f"no space left on the disk ({error.filename or 'temporary files'}); free some, or set TMPDIR"
-    name = type(error).__name__
-    return (
-        f"unexpected {name}: {text or 'no message'} (please report this, with what WHISPERDIAR_DEBUG=1 in front of "
-        "the command prints)"
-    )
+        return _("no space left on the disk ({filename}); free some, or set TMPDIR").format(
+            filename=error.filename or _("temporary files")
+        )
+    return _(
+        "unexpected {text} (please report this, with what WHISPERDIAR_DEBUG=1 in front of the command prints)"
+    ).format(text=text)

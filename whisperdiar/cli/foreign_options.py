@@ -11,6 +11,7 @@ from typing import NamedTuple
 import click
 
 from whisperdiar.cli.declarations import Option
+from whisperdiar.text.messages import _
 
 _WHISPER, _X, _CT2, _FFMPEG = "openai-whisper", "whisperX", "whisper-ctranslate2", "ffmpeg"
 _ALL = (_WHISPER, _X, _CT2)
@@ -225,21 +226,31 @@ def hint(name: str, command: click.Command) -> str | None:
     name = name.partition("=")[0]
     row = _BY_NAME.get(name)
     if row is not None:
-        text = row.hint or _explain_alias(row)
-        return f"no such option {name}: {text}"
+        text = _(row.hint or "") or _explain_alias(row)
+        return _("no such option {name}: {text}").format(name=name, text=text)
     if not name.startswith("--"):
         return None
     others = _commands_with(name)
     if others:
-        return f"no such option {name} of {command.name}: it is for {', '.join(others)}"
+        return _("no such option {name} of {command}: it is for {others}").format(
+            name=name, command=command.name, others=", ".join(others)
+        )
     return None
 
 
 def _explain_alias(row: Row) -> str:
     meant = row.becomes or next((case for case in row.cases.values() if case), ())
     if row.cases and row.becomes is None:
-        return f"after it write True or False; it means {' '.join(meant)}" if meant else "leave it out"
-    return f"it is {' '.join(meant).replace('{}', 'VALUE')} of whisperdiar transcribe" if meant else "leave it out"
+        return (
+            _("after it write True or False; it means {meant}").format(meant=" ".join(meant))
+            if meant
+            else _("leave it out")
+        )
+    return (
+        _("it is {meant} of whisperdiar transcribe").format(meant=" ".join(meant).replace("{}", "VALUE"))
+        if meant
+        else _("leave it out")
+    )
 
 
 def _commands_with(name: str) -> list[str]:

@@ -27,7 +27,7 @@ from whisperdiar.models.installed import InstalledModel, find_in_folder, list_in
 from whisperdiar.models.repair import repair_snapshot
 from whisperdiar.options import Runtime
 from whisperdiar.registry import STAGES, BackendClass, available, load, preferred
-from whisperdiar.text.messages import _
+from whisperdiar.text.messages import _, make_english, mark
 
 
 def _rows() -> Iterator[dict[str, Any]]:
@@ -60,16 +60,18 @@ def formats(*, as_json: bool) -> None:
         {
             "name": item.name,
             "suffixes": [item.suffix, *item.aliases],
-            "holds": "subtitles" if item.read_cues is not None else item.needs or "everything",
+            "holds": mark("subtitles") if item.read_cues is not None else item.needs or mark("everything"),
             "read": item.read is not None,
         }
         for item in map(by_name, available_formats())
     ]
     if as_json:
-        write_stdout(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
+        write_stdout(json.dumps(make_english(rows), indent=2, ensure_ascii=False) + "\n")
         return
-    head = ("-f NAME", "suffixes", "holds", "read")
-    lines = [(row["name"], " ".join(row["suffixes"]), row["holds"], "yes" if row["read"] else "no") for row in rows]
+    head = (_("-f NAME"), _("suffixes"), _("holds"), _("read"))
+    lines = [
+        (row["name"], " ".join(row["suffixes"]), _(row["holds"]), _("yes") if row["read"] else _("no")) for row in rows
+    ]
     widths = [max(len(line[column]) for line in (head, *lines)) for column in range(len(head))]
     for line in (head, *lines):
         padded = "  ".join(f"{text:<{width}}" for text, width in zip(line, widths, strict=True))
@@ -80,7 +82,7 @@ def backends(*, as_json: bool, settings: bool) -> None:
     """List the backends of every stage, what each needs, and its licence."""
     rows = list(_rows())
     if as_json:
-        write_stdout(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
+        write_stdout(json.dumps(make_english(rows), indent=2, ensure_ascii=False) + "\n")
         return
     write_stdout("".join(_lines(rows, settings=settings)))
 
@@ -91,41 +93,46 @@ def _lines(rows: list[dict[str, Any]], *, settings: bool) -> Iterator[str]:
     for row in rows:
         if row["stage"] != stage:
             stage = row["stage"]
-            order = ", then ".join(preferred(stage))
+            order = _(", then ").join(preferred(stage))
             yield (
-                f"\n{options[stage]} NAME   (auto takes {order})\n"
-                if stage != "vad"
-                else (f"{options[stage]} NAME   (auto takes {order})\n")
+                ("\n" if stage != "vad" else "")
+                + _("{option} NAME   (auto takes {order})").format(option=options[stage], order=order)
+                + "\n"
             )
         if "broken" in row:
-            yield f"  {row['name']:<12} BROKEN: {row['broken']}\n"
+            yield f"  {row['name']:<12} {_('BROKEN')}: {row['broken']}\n"
             continue
         facts = [row["licence"]]
         if row["download_mb"]:
-            facts.append(f"model of {row['download_mb']} MB")
+            facts.append(_("model of {megabytes} MB").format(megabytes=row["download_mb"]))
         if row["token"]:
-            facts.append("needs HF_TOKEN")
+            facts.append(_("needs HF_TOKEN"))
         if row["max_speakers"]:
-            facts.append(f"up to {row['max_speakers']} speakers")
+            facts.append(_("up to {number} speakers").format(number=row["max_speakers"]))
         if row["overlap"]:
-            facts.append("hears overlap")
-        yield f"  {row['name']:<12} {row['summary']} ({', '.join(facts)}): {row['ready']}\n"
+            facts.append(_("hears overlap"))
+        yield f"  {row['name']:<12} {_(row['summary'])} ({', '.join(facts)}): {row['ready']}\n"
         if settings:
             for key, value in row["settings"].items():
                 yield f"  {'':<12}   {key}={'' if value is None else value}\n"
+
+
+_HELD = (mark("words"), mark("turns"))
+"""What formats need, beside subtitles and everything; languages of models."""
+_LANGUAGES = (mark("multilingual"), mark("English"))
 
 
 def list_models(*, as_json: bool) -> None:
     """All models that have a name, their sizes, and whether they are on this machine."""
     rows = list(_model_rows())
     if as_json:
-        write_stdout(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
+        write_stdout(json.dumps(make_english(rows), indent=2, ensure_ascii=False) + "\n")
         return
     for row in rows:
         on_disk = row["bytes_on_disk"]
-        state = f"on this machine, {_format_megabytes(on_disk)}" if row["cached"] else ""
-        download = f"{row['size_mb']} MB" if row["size_mb"] else ""
-        facts = f"{row['name']:<20} {download:>8}  {row['languages'] or row['kind']:<12}  {row['licence']:<12}"
+        state = _("on this machine, {megabytes}").format(megabytes=_format_megabytes(on_disk)) if row["cached"] else ""
+        download = _("{megabytes} MB").format(megabytes=row["size_mb"]) if row["size_mb"] else ""
+        facts = f"{row['name']:<20} {download:>8}  {_(row['languages'] or row['kind']):<12}  {row['licence']:<12}"
         write_stdout(f"{facts} {state}".rstrip() + "\n")
 
 
@@ -203,12 +210,16 @@ def download(
             write_stdout(f"{found}\n")
         else:
             for repository, folder in _snapshots_of(name) if repair else ():
-                remedy = f"run `whisperdiar models download {name} --repair` on a machine with a connection"
+                remedy = _("run `whisperdiar models download {name} --repair` on a machine with a connection").format(
+                    name=name
+                )
                 repair_snapshot(repository, folder, runtime=Runtime(), remedy=remedy, progress=console.progress)
             for backend_class in backends:
                 backend = backend_class(None, runtime=Runtime())
                 backend.prepare(progress=console.progress)
-                write_stdout(f"{name}: {backend.record().model} is on this machine\n")
+                write_stdout(
+                    _("{name}: {model} is on this machine").format(name=name, model=backend.record().model) + "\n"
+                )
 
 
 def path(name: str) -> None:
@@ -230,7 +241,7 @@ def verify(context: click.Context, /, names: tuple[str, ...]) -> None:
     """Read every file of the models on this machine, and compare it with what was published."""
     found = [item for name in names for item in _resolve_name(name)] if names else list(_all_installed())
     if not found:
-        write_stdout("no model is on this machine: whisperdiar models download small\n")
+        write_stdout(_("no model is on this machine: whisperdiar models download small") + "\n")
     broken = False
     for item in found:
         verdict = item.verify()
@@ -239,8 +250,14 @@ def verify(context: click.Context, /, names: tuple[str, ...]) -> None:
             wrong = "; ".join(f"{name} {cause}" for name, cause in verdict.problems)
             write_stdout(f"{item.name:<20} BROKEN  {wrong}: {item.remedy}\n")
         else:
-            files = f"{_format_megabytes(verdict.size_bytes)} in {verdict.n_files} files"
-            write_stdout(f"{item.name:<20} OK      {files}, {verdict.n_hashed} compared by their hash\n")
+            files = _("{megabytes} in {n_files} files").format(
+                megabytes=_format_megabytes(verdict.size_bytes), n_files=verdict.n_files
+            )
+            write_stdout(
+                f"{item.name:<20} OK      "
+                + _("{files}, {n_hashed} compared by their hash").format(files=files, n_hashed=verdict.n_hashed)
+                + "\n"
+            )
     if broken:
         context.exit(FAILED)
 
@@ -315,4 +332,5 @@ def _is_whole(backend: BackendClass) -> bool:
 
 
 def _format_megabytes(n_bytes: int) -> str:
-    return f"{n_bytes / 1e6:.0f} MB" if n_bytes >= 1e7 else f"{n_bytes / 1e6:.1f} MB"
+    megabytes = n_bytes / 1e6
+    return _("{megabytes} MB").format(megabytes=f"{megabytes:.0f}" if n_bytes >= 1e7 else f"{megabytes:.1f}")

@@ -16,6 +16,7 @@ import click
 from whisperdiar.assembly import check_request
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, is_terminal
+from whisperdiar.cli.declarations import is_typed
 from whisperdiar.cli.errors import FAILED, OK, report
 from whisperdiar.cli.outputs import STDOUT, Target, check_name, check_outputs
 from whisperdiar.cli.rescue import answers_place, keep_answers, read_answers
@@ -149,8 +150,8 @@ class Writer:
             raise
         if asked.n_known:
             self.console.info(
-                _("whisperdiar: {n_known} answers of the interrupted run in {place} were used").format(
-                    n_known=asked.n_known, place=place
+                _("whisperdiar: {number} answers of the interrupted run in {place} were used").format(
+                    number=asked.n_known, place=place
                 )
             )
         return done
@@ -201,16 +202,18 @@ def minutes(
             _("--llm {llm}: this is not on this machine; leave --offline out, or name a local server").format(llm=llm)
         )
     if llm is None:
-        _refuse(context, ("llm_model", "llm_timeout", "llm_window"), "it is for a language model: name one with --llm")
+        _refuse(
+            context, ("llm_model", "llm_timeout", "llm_window"), _("it is for a language model: name one with --llm")
+        )
     if is_transcript:
         only = tuple(name for name in (*options, "kept", "preset") if name not in ("language", "offline"))
-        _refuse(context, only, f"it is for recordings, and {source} is a transcript already")
+        _refuse(context, only, _("it is for recordings, and {source} is a transcript already").format(source=source))
     template(template_name, None)  # a mistake in it is said before hours of work
     if media is not None:
         media_link(media, None)
     if not outputs and is_terminal():
         outputs = (str(source.with_suffix(f".{name or 'md'}")),)
-    targets = _targets(outputs, name, writer, overwrite=overwrite)
+    targets = _targets(outputs, name, writer, overwrite=overwrite, typed=is_typed(context, "name"))
     writer.beside = next((target.path for target in targets if target.path != STDOUT), None)
     shared.check_times(options["start"], options["end"])
     if kept is not None:
@@ -241,7 +244,7 @@ def minutes(
             install = (
                 ""
                 if has_classifier()
-                else ', or to have more languages found, run: pip install "whisperdiar[language]"'
+                else _(', or to have more languages found, run: pip install "whisperdiar[language]"')
             )
             console.warn(
                 _(
@@ -297,18 +300,27 @@ def _llm(url: str, model: str | None, timeout: float, window: int, console: Cons
     return with_values(made, key=key)
 
 
-def _targets(outputs: Sequence[str], name: str | None, writer: Writer, *, overwrite: bool) -> list[Target]:
+def _targets(outputs: Sequence[str], name: str | None, writer: Writer, *, overwrite: bool, typed: bool) -> list[Target]:
+    """For every output the minutes; a format that is not typed gives way to a suffix that tells one."""
     if not all(outputs):
         raise InvalidOption(_("-o: the name of an output is empty; give one, or leave it out"))
     if not outputs:
         return [writer.target(name or "md", STDOUT, replace=False)]
     for item in outputs:
-        if name is not None and item != str(STDOUT):
+        if typed and name is not None and item != str(STDOUT):
             check_name(Path(item), name, suffixes=[f".{name}", *_ALIASES.get(name, ())])
-    return [
-        writer.target(name or ("md" if item == str(STDOUT) else name_of(item)), Path(item), replace=overwrite)
-        for item in outputs
-    ]
+    return [writer.target(_format_of(item, name, typed=typed), Path(item), replace=overwrite) for item in outputs]
+
+
+def _format_of(output: str, name: str | None, *, typed: bool) -> str:
+    if output == str(STDOUT) or (name is not None and typed):
+        return name or "md"
+    try:
+        return name_of(output)
+    except InvalidOption:
+        if name is None:
+            raise
+        return name
 
 
 def _refuse(context: click.Context, names: Sequence[str], cause: str) -> None:

@@ -97,7 +97,7 @@ def _to_files(
     if named and len(chosen) > 1 and typed:
         raise InvalidOption(_("-o {named}: several formats need a folder, or one -o for each").format(named=named[0]))
     for_named = {item: chosen if typed else _by_default(item, chosen) for item in named}
-    targets = [[_file_target(item, for_named[item], default, overwrite) for item in named] for _ in inputs]
+    targets = [[_file_target(item, for_named[item], default, overwrite) for item in named] for _each in inputs]
     for folder in folders:
         names = [item.name for item in chosen] or [default]
         for own, found in zip(name_outputs(inputs, folder, names, overwrite=overwrite), targets, strict=True):

@@ -62,16 +62,22 @@ def diarizer_choice(options: Mapping[str, Any]) -> Choice:
             continue
         if turns is not None:
             raise InvalidOption(
-                _("--turns takes the speakers from a file: leave --{replace} out").format(replace=key.replace("_", "-"))
+                _("--turns takes the speakers from a file: leave --{option} out").format(option=key.replace("_", "-"))
             )
         name = owner if name == "auto" else name
     if options.get("embedding") is not None and name not in _CLUSTERING:
         raise InvalidOption(_("--embedding is for --diarizer embedding: leave --diarizer {name} out").format(name=name))
     own = {key: options.get(key) for key in ("embedding", "segmentation_model", "embedding_model")}
-    return Choice(name=name, settings=settings(options["diarizer_settings"], **own, fast=options.get("fast") or None))
+    own |= {"jar": options.get("lium_jar"), "bin": options.get("alize_bin"), "fast": options.get("fast") or None}
+    return Choice(name=name, settings=settings(options["diarizer_settings"], **own))
 
 
-_IMPLIED: Mapping[str, str] = {"embedding": "embedding", "save_probabilities": "sortformer"}
+_IMPLIED: Mapping[str, str] = {
+    "embedding": "embedding",
+    "save_probabilities": "sortformer",
+    "lium_jar": "lium",
+    "alize_bin": "alize",
+}
 """Options that mean this diarizer where none is named."""
 _CLUSTERING = ("embedding", "ecapa")
 

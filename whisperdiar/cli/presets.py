@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from whisperdiar.text.messages import _
+from whisperdiar.text.messages import _, mark
 
 
 class Preset(NamedTuple):
@@ -17,19 +17,23 @@ class Preset(NamedTuple):
 
 PRESETS: Mapping[str, Preset] = {
     "interview": Preset(
-        "one or two people ask, one answers: two or three speakers, named at each change",
+        mark("one or two people ask, one answers: two or three speakers, named at each change"),
         {"speakers": "2-3", "speaker-style": "label"},
     ),
     "meeting": Preset(
-        "people around a table: two to ten speakers, named at each change",
+        mark("people around a table: two to ten speakers, named at each change"),
         {"speakers": "2-10", "speaker-style": "label"},
     ),
     "film": Preset(
-        "subtitles for an audience: Netflix's limits, dashes for two people, never two subtitles at once",
+        mark("subtitles for an audience: Netflix's limits, dashes for two people, never two subtitles at once"),
         {"profile": "netflix", "speaker-style": "dash", "overlap": False},
     ),
+    "sdh": Preset(
+        "subtitles for the deaf and hard of hearing: as film, with names in brackets at each change",
+        {"profile": "netflix", "speaker-style": "sdh", "overlap": False},
+    ),
     "call": Preset(
-        "two people on the telephone, who are named at each change",
+        mark("two people on the telephone, who are named at each change"),
         {"speakers": "2", "speaker-style": "label"},
     ),
 }
@@ -95,4 +99,4 @@ def find(name: str) -> Preset:
         raise InvalidOption(
             _("preset {name!r}: choose one of {known}, or give a .toml file").format(name=name, known=known)
         )
-    return Preset("of your own", read_values(own_path(name)))
+    return Preset(_("of your own"), read_values(own_path(name)))

@@ -20,8 +20,8 @@ def check_report(path: Path) -> None:
     """Raises InvalidOption where the name does not say in which form the report is to be written."""
     if path.suffix.lower() not in REPORT_SUFFIXES:
         raise InvalidOption(
-            _("--report {path}: give the name of a {report_suffixes} file").format(
-                path=path, report_suffixes=" or ".join(REPORT_SUFFIXES)
+            _("--report {path}: give the name of a {suffixes} file").format(
+                path=path, suffixes=" or ".join(REPORT_SUFFIXES)
             )
         )
 

@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from whisperdiar.cli.console import Console, write_stdout
 from whisperdiar.cli.errors import OK
 from whisperdiar.cli.outputs import check_outputs
-from whisperdiar.errors import InvalidOption
+from whisperdiar.contracts import Progress
+from whisperdiar.errors import InvalidOption, MediaError
+from whisperdiar.linked_media import LinkedMedia, page_url
+from whisperdiar.media import recording_id
 from whisperdiar.options import ScoreOptions
-from whisperdiar.scoring import compare_scores, format_csv, format_json, format_text
+from whisperdiar.scoring import (
+    Score,
+    ScoredPair,
+    compare_scores,
+    format_csv,
+    format_html,
+    format_json,
+    format_text,
+    read_audio_paths,
+)
 from whisperdiar.scoring import score as score_hypothesis
 from whisperdiar.system.files import write_text
 from whisperdiar.text.languages import language_code
 from whisperdiar.text.messages import _
 
-_SUFFIXES = (".json", ".csv")
+_SUFFIXES = (".json", ".csv", ".html")
 
 
 def score(
@@ -32,15 +45,23 @@ def score(
     language: str | None,
     as_json: bool,
     outputs: tuple[Path, ...],
+    media: tuple[Path, ...],
     overwrite: bool,
+    progress: str,
     quiet: bool,
 ) -> int:
     """Print how good each hypothesis is, and how they differ; also write it where -o says."""
-    console = Console(quiet=quiet)
+    console = Console(quiet=quiet, progress=progress)
     for path in outputs:
         if path.suffix.lower() not in _SUFFIXES:
             raise InvalidOption(_("-o {path}: a score is {suffixes}").format(path=path, suffixes=", ".join(_SUFFIXES)))
-    check_outputs([], also_written=list(outputs), read=[reference, *hypotheses, uem], overwrite=overwrite)
+    pages = [path for path in outputs if path.suffix.lower() == ".html"]
+    if media and not pages:
+        raise InvalidOption(_("--media: it is for a report; add an output such as -o report.html, or leave it out"))
+    for path in media:
+        if not path.exists():
+            raise MediaError(_("--media {media}: there is no such file; check the name").format(media=path))
+    check_outputs([], also_written=list(outputs), read=[reference, *hypotheses, uem, *media], overwrite=overwrite)
     options = ScoreOptions(normaliser=normaliser)  # type: ignore[arg-type]
     if protocol is not None:
         options = options.of_protocol(protocol)
@@ -56,28 +77,78 @@ def score(
             told.add(message)
             console.warn(message)
 
-    found = [
-        score_hypothesis(
-            reference,
-            path,
-            options=options,
-            uem=uem,
-            language=code,
-            name=name,
-            notify=tell_once,
+    found: list[Score] = []
+    pairs: list[list[ScoredPair]] = []
+    for number, (path, name) in enumerate(zip(hypotheses, _name_hypotheses(hypotheses), strict=True)):
+        kept: list[ScoredPair] = []
+        found.append(
+            score_hypothesis(
+                reference,
+                path,
+                options=options,
+                uem=uem,
+                language=code,
+                name=name,
+                progress=_follow(console, number, len(hypotheses)),
+                notify=tell_once,
+                keep=kept.append if pages else lambda _value: None,
+            )
         )
-        for path, name in zip(hypotheses, _name_hypotheses(hypotheses), strict=True)
-    ]
+        pairs.append(kept)
+    console.close()
     differences = [
         difference
         for first, second in itertools.combinations(found, 2)
         for difference in compare_scores(first, second, resamples=options.resamples, seed=options.seed)
     ]
+    sounds = _find_sounds(reference, media, [pair.reference.recording for pair in pairs[0]]) if pages else {}
     for path in outputs:
-        text = format_csv(found) if path.suffix.lower() == ".csv" else format_json(found, differences, options)
+        suffix = path.suffix.lower()
+        if suffix == ".html":
+            urls = {name: page_url(sound, path) for name, sound in sounds.items()}
+            remarks = [remark for sound in sounds.values() for remark in LinkedMedia(sound).remarks("html", path)]
+            if remarks:
+                many = _("to have recordings played, put their sound beside the page")
+                console.note(f"{path}: {remarks[0] if len(remarks) == 1 else many}")
+            text = format_html(found, differences, options, pairs, title=reference.name, language=code, media=urls)
+        else:
+            text = format_csv(found) if suffix == ".csv" else format_json(found, differences, options)
         write_text(path, text, replace=overwrite)
     write_stdout(format_json(found, differences, options) if as_json else format_text(found, differences, options))
     return OK
+
+
+def _follow(console: Console, number: int, total: int) -> Progress:
+    """One stage for all hypotheses: reading is about half of the work on each."""
+
+    def follow(stage: str, fraction: float) -> None:
+        if stage == "read":
+            console.progress("score", (number + fraction / 2) / total)
+        else:
+            console.progress("score", (number + 0.5 + fraction / 2) / total)
+
+    return follow
+
+
+def _find_sounds(reference: Path, media: Sequence[Path], recordings: Sequence[str]) -> dict[str, Path]:
+    """The sound of each recording: what --media names, or else the manifest.
+
+    Raises:
+        InvalidOption: none of the files has the name of a recording.
+    """
+    if not media:
+        return read_audio_paths(reference)
+    files = [item for path in media for item in (sorted(path.iterdir()) if path.is_dir() else [path])]
+    if len(recordings) == 1 and len(files) == 1:
+        return {recordings[0]: files[0]}
+    found = {recording_id(path): path for path in files if path.is_file() and recording_id(path) in recordings}
+    if not found:
+        raise InvalidOption(
+            _("--media {media}: no file has the name of a recording, such as {recording}; rename it").format(
+                media=media[0], recording=recordings[0]
+            )
+        )
+    return found
 
 
 def _name_hypotheses(paths: tuple[Path, ...]) -> list[str]:

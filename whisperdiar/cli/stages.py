@@ -30,8 +30,8 @@ from whisperdiar.outcome import explain_empty, is_empty
 from whisperdiar.pipeline import DIARIZATION_FAILED, Pipeline, list_versions, wants_channels
 from whisperdiar.segmentation import segments
 from whisperdiar.system.files import read_text
-from whisperdiar.text.counts import count
-from whisperdiar.text.messages import _
+from whisperdiar.text.counts import count_speakers, count_turns
+from whisperdiar.text.messages import _, to_english
 from whisperdiar.transcript import Speaker, Transcript
 from whisperdiar.types import ANY_SPEAKERS, Audio, BackendRecord, Diarization, Span, Turn
 
@@ -81,7 +81,7 @@ def vad(
         found = _speech_transcript(spans, audio)
         code = write_targets(found, targets, WriteOptions(), console, keep="nothing").code or code
         spoken = sum(span.duration for span in spans)
-        length = f"{spoken:.1f} s of speech in {audio.duration:.1f} s"
+        length = _("{spoken:.1f} s of speech in {duration:.1f} s").format(spoken=spoken, duration=audio.duration)
         console.info(
             _("{recording_id}: {length}, {n_spans} stretches{written}").format(
                 recording_id=audio.recording_id, length=length, n_spans=len(spans), written=_list_written(targets)
@@ -166,8 +166,8 @@ def diarize(
             console.warn(f"{recording}: {warning}")
         code = write_targets(transcript, targets, WriteOptions(), console, media=LinkedMedia(recording)).code or code
         console.info(
-            f"{audio.recording_id}: {count(len(transcript.speakers), 'speaker')}, "
-            f"{count(len(transcript.turns), 'turn')}{_list_written(targets)}"
+            f"{audio.recording_id}: {count_speakers(len(transcript.speakers))}, "
+            f"{count_turns(len(transcript.turns))}{_list_written(targets)}"
         )
         if is_empty(transcript):
             console.error(f"{recording}: {explain_empty(transcript)}")
@@ -216,7 +216,7 @@ def _run_each(
 
 def _list_written(targets: Sequence[Target]) -> str:
     files = [str(target.path) for target in targets if target.path != STDOUT]
-    return f"; wrote {', '.join(files)}" if files else ""
+    return _("; wrote {files}").format(files=", ".join(files)) if files else ""
 
 
 def _refuse_words(targets: Sequence[Target]) -> None:
@@ -305,7 +305,7 @@ def _join_provenance(words: Mapping[str, Any], turns: Path) -> dict[str, Any]:
         "options": {},
         **words,
         "diarizer": BackendRecord("rttm", model=turns.name).to_dict(),
-        "warnings": [item for item in kept if not str(item).startswith(DIARIZATION_FAILED)],
+        "warnings": [item for item in kept if not to_english(str(item)).startswith(DIARIZATION_FAILED)],
     }
 
 
@@ -328,5 +328,9 @@ def _turns_file(path: Path, recording: str, *, asked: bool) -> Diarization:
     try:
         return rttm.loads(text, recording_id=recording, tolerance=replace(rttm.TOLERANT, other_id=not asked))
     except FormatError as error:
-        hint = "" if asked or "no recording" not in str(error) else "; say which one is meant with --recording NAME"
+        hint = (
+            ""
+            if asked or "no recording" not in to_english(str(error))
+            else _("; say which one is meant with --recording NAME")
+        )
         raise FormatError(f"{path}: {error}{hint}") from error

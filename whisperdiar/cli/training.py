@@ -64,12 +64,12 @@ def finetune(
 
 def _table(result: FinetuningResult) -> list[str]:
     """Errors of the network's local output in per cent, and the losses of the epochs."""
-    lines = [f"{'local output, %':<24}{'DER':>8}{'FA':>8}{'miss':>8}{'conf.':>8}{'windows':>9}"]
-    titles: Mapping[str, str] = {"training": "trained on", "held_back": "held back"}
+    lines = [f"{_('local output, %'):<24}{'DER':>8}{_('FA'):>8}{_('miss'):>8}{_('conf.'):>8}{_('windows'):>9}"]
+    titles: Mapping[str, str] = {"training": _("trained on"), "held_back": _("held back")}
     for key, title in titles.items():
-        for when, measured in (("before", result.before[key]), ("after", result.after[key])):
+        for when, measured in ((_("before"), result.before[key]), (_("after"), result.after[key])):
             lines.append(f"{f'{title}, {when}':<24}{_shares(measured)}{measured.windows:>9}")
-    lines += [f"{'loss, epoch':<24}{'trained on':>12}{'held back':>12}"]
+    lines += [f"{_('loss, epoch'):<24}{_('trained on'):>12}{_('held back'):>12}"]
     for number, (own, other) in enumerate(result.losses, 1):
         lines.append(f"{number:<24}{own:>12.4f}{'' if other is None else f'{other:.4f}':>12}")
     return lines
@@ -138,18 +138,18 @@ def tune(
     write_text(target, "\n".join([*lines, *(f"{key} = {json.dumps(value)}" for key, value in kept.items())]) + "\n")
     journal.unlink(missing_ok=True)
     low, high = (100 * value for value in result.interval)
-    click.echo(f"{'error rate, %':<34}{'DER':>8}{'FA':>8}{'miss':>8}{'conf.':>8}")
+    click.echo(f"{_('error rate, %'):<34}{'DER':>8}{_('FA'):>8}{_('miss'):>8}{_('conf.'):>8}")
     for title, errors in (
-        ("tuned, on recordings not seen", result.tuned),
-        ("default, on the same", result.default),
-        ("tuned, on those it was chosen on", result.seen),
+        (_("tuned, on recordings not seen"), result.tuned),
+        (_("default, on the same"), result.default),
+        (_("tuned, on those it was chosen on"), result.seen),
     ):
         parts = (errors.false_alarm, errors.miss, errors.confusion)
         shares = "".join(f"{100 * part / errors.total if errors.total else 0.0:>8.2f}" for part in parts)
         click.echo(f"{title:<34}{100 * errors.rate:>8.2f}{shares}")
-    click.echo(f"difference, 95 %: {low:+.2f} to {high:+.2f} points")
+    click.echo(_("difference, 95 %: {low:+.2f} to {high:+.2f} points").format(low=low, high=high))
     found = ", ".join(f"{key}={value:g}" for key, value in result.values.items())
-    click.echo(f"settings: {found or 'the default ones'}")
+    click.echo(_("settings: {found}").format(found=found or _("the default ones")))
     if not result.is_better:
         console.note(_("the default is as good: the difference is within its confidence interval"))
     named = output if not output.endswith(".toml") else target

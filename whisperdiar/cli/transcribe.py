@@ -17,6 +17,7 @@ from whisperdiar.cli import parameters as shared
 from whisperdiar.cli import signals
 from whisperdiar.cli.console import Console, is_terminal, write_stdout
 from whisperdiar.cli.corrections import keep_corrections, read_corrected_transcript
+from whisperdiar.cli.declarations import is_typed
 from whisperdiar.cli.errors import EMPTY, FAILED, OK, report
 from whisperdiar.cli.muxing import MuxRequest, mux_request, write_muxed
 from whisperdiar.cli.outputs import STDOUT, Target, check_used, clips_left, plan, select_unfinished
@@ -100,8 +101,8 @@ def transcribe(
     others["also_written"] += [embed, burn, report_file]
     others["also_read"] += [keep_edits]
     targets = plan(inputs, outputs, formats, overwrite=overwrite, beside=True, **others)
-    if wanted is not None and not (outputs or formats):
-        targets = [[] for _ in inputs]  # standard output is where subtitles go unasked
+    if wanted is not None and not (outputs or is_typed(context, "formats")):
+        targets = [[] for _each in inputs]  # standard output is where subtitles go unasked
     every = [target for found in targets for target in found]
     check_used(context, every, muxed=wanted is not None)
     shared.check_times(options["start"], options["end"])
@@ -207,9 +208,9 @@ def _without_clips(inputs: Sequence[Path], clips: Path | None, *, overwrite: boo
     if twice:
         raise InvalidOption(
             _(
-                "--clips: the clips of {twice} and {twice_2} would have the same names; "
+                "--clips: the clips of {first} and {second} would have the same names; "
                 "run them separately, into different folders"
-            ).format(twice=twice[0], twice_2=twice[1])
+            ).format(first=twice[0], second=twice[1])
         )
     done = [path for path in inputs if not overwrite and has_clips(clips, recording_id(path))]
     if done:

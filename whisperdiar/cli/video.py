@@ -11,7 +11,7 @@ from whisperdiar.errors import InvalidOption, MediaError
 from whisperdiar.media import find_shots, probe, read_shots
 from whisperdiar.media.shots import check_detector
 from whisperdiar.options import WriteOptions
-from whisperdiar.text.counts import count
+from whisperdiar.text.counts import count_shot_changes
 from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 from whisperdiar.video import Video, video_of, with_video
@@ -69,7 +69,7 @@ def add_video(
     if media is None:
         return transcript
     found = find_shots(media, progress=console.progress)
-    console.note(_("{media}: {count} found").format(media=media, count=count(len(found), "shot change")))
+    console.note(_("{media}: {count} found").format(media=media, count=count_shot_changes(len(found))))
     return with_video(transcript, Video(rate, found))
 
 

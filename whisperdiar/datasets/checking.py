@@ -14,6 +14,7 @@ from whisperdiar.datasets.manifest import Recording, read_turns, read_uem
 from whisperdiar.errors import FormatError, MediaError
 from whisperdiar.media import check_recording, load, probe
 from whisperdiar.system.files import stage
+from whisperdiar.text.messages import _
 from whisperdiar.types import Turn
 
 _TOLERANCE_S = 0.1
@@ -82,11 +83,17 @@ def check_recordings(recordings: Iterable[Recording]) -> Checked:
             diarization = read_turns(own)
             turns = () if diarization is None else diarization.turns
             if diarization is not None and not turns:
-                found.append(f"{own.turns}: nobody speaks in this reference; check that it is the right file")
+                found.append(
+                    _("{turns}: nobody speaks in this reference; check that it is the right file").format(
+                        turns=own.turns
+                    )
+                )
             for span in read_uem(own) or ():
                 if own.duration is not None and span.end > own.duration + _TOLERANCE_S:
                     found.append(
-                        f"the UEM ends at {span.end:.2f} s, the sound at {own.duration:.2f} s; correct the UEM"
+                        _("the UEM ends at {end:.2f} s, the sound at {duration:.2f} s; correct the UEM").format(
+                            end=span.end, duration=own.duration
+                        )
                     )
         except FormatError as error:
             found.append(str(error))
@@ -119,21 +126,27 @@ def convert_audio(recording: Recording, folder: Path) -> Recording:
 
 def _check_audio(item: Recording) -> list[str]:
     if not item.audio.is_file():
-        return [f"{item.audio}: the sound is missing; put it there, or correct the path"]
+        return [_("{audio}: the sound is missing; put it there, or correct the path").format(audio=item.audio)]
     try:
         check_recording(item.audio)
         tracks = [track for track in probe(item.audio).tracks if track.default]
     except MediaError as error:
         return [str(error)]
     if item.channel is not None and tracks and 0 < tracks[0].channels < item.channel:
-        return [f"{item.audio}: there is no channel {item.channel}; it has {tracks[0].channels}"]
+        return [
+            _("{audio}: there is no channel {channel}; it has {channels}").format(
+                audio=item.audio, channel=item.channel, channels=tracks[0].channels
+            )
+        ]
     return []
 
 
 def _check_words(item: Recording) -> list[str]:
     if item.words is None or item.words.is_file():
         return []
-    return [f"{item.words}: this reference of the words is missing; put it there, or correct the path"]
+    return [
+        _("{words}: this reference of the words is missing; put it there, or correct the path").format(words=item.words)
+    ]
 
 
 def _measure(item: Recording) -> float | None:
@@ -149,8 +162,9 @@ def _check_turns(item: Recording, turns: Sequence[Turn]) -> list[str]:
     if beyond:
         last = max(beyond, key=lambda turn: turn.end)
         found.append(
-            f"{len(beyond)} turns end after the sound, the last at {last.end:.2f} s of {item.duration:.2f} s; "
-            "is the reference that of another recording?"
+            _(
+                "{n_beyond} turns end after the sound, the last at {end:.2f} s of {duration:.2f} s; check the reference"
+            ).format(n_beyond=len(beyond), end=last.end, duration=item.duration)
         )
     before: dict[str, Turn] = {}
     overlapping = []
@@ -163,8 +177,9 @@ def _check_turns(item: Recording, turns: Sequence[Turn]) -> list[str]:
     if overlapping:
         first = overlapping[0]
         found.append(
-            f"{len(overlapping)} turns overlap one of their speaker, the first at {first.start:.2f} s "
-            f"({first.speaker}); join them"
+            _(
+                "{n_overlapping} turns overlap one of their speaker, first at {start:.2f} s ({speaker}); join them"
+            ).format(n_overlapping=len(overlapping), start=first.start, speaker=first.speaker)
         )
     return found
 

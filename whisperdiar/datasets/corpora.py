@@ -18,6 +18,7 @@ from whisperdiar.formats import rttm, stm
 from whisperdiar.media import recording_id
 from whisperdiar.options import WriteOptions
 from whisperdiar.system.files import read_text, write_text
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Segment, Speaker, Transcript
 from whisperdiar.types import Diarization, Turn
 
@@ -27,6 +28,7 @@ AUDIO_SUFFIXES = (
 )
 _WORD_SUFFIXES = (".stm", ".ctm", ".seglst.json", ".txt")
 _SPLITS = ("train", "dev", "test", "eval")
+_CALLHOME_LANGUAGES = {"eng": "en", "deu": "de", "spa": "es", "jpn": "ja", "zho": "zh", "ara": "ar"}
 _JOIN_S = 0.0
 """AMI's words follow each other without a gap inside an utterance: in only_words any pause ends a turn."""
 MICROPHONES = {"headset-mix": ("Mix-Headset",), "distant": ("Array1-01",), "lapel-mix": ("Mix-Lapel",)}
@@ -113,13 +115,25 @@ def read_corpus(
         FormatError: an annotation cannot be read, or the folder holds no recording.
     """
     if name not in CORPORA:
-        raise InvalidOption(f"corpus {name!r}: choose one of {', '.join(CORPORA)}")
+        raise InvalidOption(_("corpus {name!r}: choose one of {corpora}").format(name=name, corpora=", ".join(CORPORA)))
     if microphone not in MICROPHONES:
-        raise InvalidOption(f"microphone {microphone!r}: choose one of {', '.join(MICROPHONES)}")
+        raise InvalidOption(
+            _("microphone {microphone!r}: choose one of {microphones}").format(
+                microphone=microphone, microphones=", ".join(MICROPHONES)
+            )
+        )
     if reference not in REFERENCES:
-        raise InvalidOption(f"reference {reference!r}: choose one of {', '.join(REFERENCES)}")
+        raise InvalidOption(
+            _("reference {reference!r}: choose one of {references}").format(
+                reference=reference, references=", ".join(REFERENCES)
+            )
+        )
     if not folder.is_dir():
-        raise InvalidOption(f"{folder}: there is no such folder; {name} is to be had from {CORPORA[name].source}")
+        raise InvalidOption(
+            _("{folder}: there is no such folder; {name} is to be had from {source}").format(
+                folder=folder, name=name, source=CORPORA[name].source
+            )
+        )
     readers: dict[str, Callable[[], Iterable[Recording]]] = {
         "folder": lambda: _read_folder(folder, None),
         "voxconverse": lambda: (replace(item, language="en") for item in _read_folder(folder, "voxconverse")),
@@ -131,7 +145,11 @@ def read_corpus(
     }
     found = sorted(readers[name](), key=lambda item: item.id)
     if not found:
-        raise FormatError(f"{folder}: no recording of {name} is there; expected {CORPORA[name].layout}")
+        raise FormatError(
+            _("{folder}: no recording of {name} is there; expected {layout}").format(
+                folder=folder, name=name, layout=CORPORA[name].layout
+            )
+        )
     return tuple(found)
 
 
@@ -148,7 +166,9 @@ def _read_folder(folder: Path, corpus: str | None) -> list[Recording]:
         if path.suffix.lower() not in AUDIO_SUFFIXES:
             continue
         if own in found:
-            raise FormatError(f"{found[own].audio} and {path} have the same name; rename one of them")
+            raise FormatError(
+                _("{audio} and {path} have the same name; rename one of them").format(audio=found[own].audio, path=path)
+            )
         found[own] = Recording(
             id=own,
             audio=path,
@@ -213,12 +233,13 @@ def _read_ami(folder: Path, references: Path, microphone: str, reference: str) -
         turns: list[Turn] = []
         for agent, path in agents.items():
             speaker = names.get((meeting, agent), f"{meeting}_{agent}")
-            words = transcriptions.read_nxt_words(path, vocal_sounds=reference == "words_and_vocal_sounds")
+            elements = transcriptions.read_nxt(path)
+            words = transcriptions.list_words(elements, vocal_sounds=reference == "words_and_vocal_sounds")
             beside = segments_of.get(path.name.replace(".words.", ".segments."))
-            own = [] if beside is None else transcriptions.read_nxt_segments(beside, words, speaker)
-            stretches = transcriptions.merge_words(list(words.values()), gap=_JOIN_S)
+            own = [] if beside is None else transcriptions.read_nxt_segments(beside, elements, speaker)
+            stretches = transcriptions.merge_words(words, gap=_JOIN_S)
             if not own:  # nobody cut the words into segments: where somebody pauses, they are cut
-                spoken = [word for word in words.values() if word.text]
+                spoken = [word for word in words if word.text]
                 cuts = transcriptions.merge_words(spoken, gap=0.5)
                 own = [
                     Segment(tuple(word for word in spoken if cut.start <= word.start < cut.end), speaker)
@@ -231,8 +252,10 @@ def _read_ami(folder: Path, references: Path, microphone: str, reference: str) -
         if reference == "forced_aligned":
             if meeting not in aligned:
                 raise FormatError(
-                    f"{folder}: no RTTM of a forced alignment of {meeting} is there; put {meeting}.rttm into a folder "
-                    "forced_aligned, or take another --reference"
+                    _(
+                        "{folder}: no RTTM of a forced alignment of {meeting} is there; put {meeting}.rttm into a "
+                        "folder forced_aligned, or take another --reference"
+                    ).format(folder=folder, meeting=meeting)
                 )
             made = replace(made, turns=aligned[meeting])
         sound = _find_audio(every, meeting, MICROPHONES[microphone])
@@ -259,13 +282,16 @@ def _read_callhome(folder: Path, references: Path) -> list[Recording]:
             texts.setdefault(path.stem, []).append(path)
     for item in _read_folder(folder, "callhome"):
         segments: list[Segment] = []
+        language = None
         for path in texts.get(item.audio.stem, ()):
             segments = (
                 transcriptions.read_chat(path) if path.suffix.lower() == ".cha" else transcriptions.read_ldc(path)
             )
             if segments:
+                code = transcriptions.read_chat_language(path) if path.suffix.lower() == ".cha" else None
+                language = _CALLHOME_LANGUAGES.get(code or "")
                 break
-        own = replace(item, kind="telephone", words=None)
+        own = replace(item, kind="telephone", words=None, language=language)
         if segments:
             made = write_references(item.id, segments, references)
             own = replace(own, turns=item.turns or made.turns, words=made.words, extra=made.extra)
@@ -280,9 +306,9 @@ def _read_icsi(folder: Path, references: Path) -> list[Recording]:
             meetings[path.stem] = transcriptions.read_mrt(path)
     for path in sorted(folder.rglob("*.words.xml")):
         meeting, agent = path.name.split(".")[:2]
-        words = transcriptions.read_nxt_words(path)
+        elements = transcriptions.read_nxt(path)
         for beside in folder.rglob(f"{meeting}.{agent}.segs.xml"):
-            own = transcriptions.read_nxt_segments(beside, words, f"{meeting}_{agent}")
+            own = transcriptions.read_nxt_segments(beside, elements, f"{meeting}_{agent}")
             meetings.setdefault(meeting, []).extend(own)
     every = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in AUDIO_SUFFIXES]
     found = []

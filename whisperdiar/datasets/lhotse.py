@@ -18,6 +18,7 @@ from whisperdiar.exchange import read as read_transcript
 from whisperdiar.media import probe
 from whisperdiar.system.files import read_bytes, read_text, write_text
 from whisperdiar.text import json
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Segment
 from whisperdiar.types import Span, Turn, Word
 
@@ -74,14 +75,22 @@ def read_lhotse(recordings: Path, supervisions: Path | None, *, references: Path
                 (span, row.get("speaker") or "unknown", row.get("text") or "")
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise FormatError(f"{where}: this is no supervision of lhotse ({error})") from error
+            raise FormatError(
+                _("{where}: this is no supervision of lhotse ({error})").format(where=where, error=error)
+            ) from error
     found = []
     for where, row in _rows(recordings):
         sources = row.get("sources")
         if not isinstance(sources, list) or not row.get("id"):
-            raise FormatError(f"{where}: this is no recording of lhotse; give its recordings.jsonl")
+            raise FormatError(
+                _("{where}: this is no recording of lhotse; give its recordings.jsonl").format(where=where)
+            )
         if len(sources) != 1 or sources[0].get("type") != "file":
-            raise FormatError(f"{where}: the sound of {row['id']} is not in one file; write it to one first")
+            raise FormatError(
+                _("{where}: the sound of {id} is not in one file; write it to one first").format(
+                    where=where, id=row["id"]
+                )
+            )
         path = Path(sources[0]["source"])
         own = "_".join(str(row["id"]).split())
         channels = sources[0].get("channels") or [0]
@@ -122,12 +131,14 @@ def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     try:
         text = gzip.decompress(read_bytes(path)).decode("utf-8") if packed else read_text(path)
     except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise FormatError(f"{path}: this is no text packed by gzip; copy the file anew") from error
+        raise FormatError(_("{path}: this is no text packed by gzip; copy the file anew").format(path=path)) from error
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             row = json.read(line)
             if not isinstance(row, Mapping):
                 raise FormatError(
-                    f"{path}: line {number}: this is no JSON object; give a manifest of lhotse as JSON lines"
+                    _("{path}: line {number}: this is no JSON object; give a manifest of lhotse as JSON lines").format(
+                        path=path, number=number
+                    )
                 )
-            yield f"{path}: line {number}", row
+            yield _("{path}: line {number}").format(path=path, number=number), row

@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from whisperdiar.errors import FormatError
-from whisperdiar.formats import rttm
+from whisperdiar.formats import rttm, uem
 from whisperdiar.system.files import read_text, write_text
 from whisperdiar.text import json
+from whisperdiar.text.messages import _
 from whisperdiar.types import Diarization, Span
 
 SUFFIX = ".jsonl"
@@ -78,11 +79,15 @@ def read_manifest(path: str | os.PathLike[str]) -> tuple[Recording, ...]:
     text = read_text(path)
     found = tuple(_read_collection(text, path) if path.suffix.lower() == ".json" else _read_lines(text, path))
     if not found:
-        raise FormatError(f"{path}: this manifest lists no recording; make one with `whisperdiar data`")
+        raise FormatError(
+            _("{path}: this manifest lists no recording; make one with `whisperdiar data`").format(path=path)
+        )
     seen: dict[str, Recording] = {}
     for item in found:
         if item.id in seen:
-            raise FormatError(f"{path}: two recordings have the id {item.id!r}; give each its own")
+            raise FormatError(
+                _("{path}: two recordings have the id {id!r}; give each its own").format(path=path, id=item.id)
+            )
         seen[item.id] = item
     return found
 
@@ -98,9 +103,9 @@ def write_manifest(recordings: Iterable[Recording], path: str | os.PathLike[str]
     seen: set[str] = set()
     lines = []
     for item in recordings:
-        _check_id(item.id, f"recording {item.id!r}")
+        _check_id(item.id, _("recording {id!r}").format(id=item.id))
         if item.id in seen:
-            raise FormatError(f"two recordings have the id {item.id!r}; give each its own")
+            raise FormatError(_("two recordings have the id {id!r}; give each its own").format(id=item.id))
         seen.add(item.id)
         lines.append(json.write_line(dict(_to_pairs(item, folder))))
     write_text(path, "".join(lines))
@@ -124,7 +129,9 @@ def read_turns(recording: Recording) -> Diarization | None:
         return every[recording.id]
     if len(every) > 1:
         raise FormatError(
-            f"{recording.turns}: none of its {len(every)} recordings is {recording.id!r}; check the id in the manifest"
+            _("{turns}: none of its {total} recordings is {id!r}; check the id in the manifest").format(
+                turns=recording.turns, total=len(every), id=recording.id
+            )
         )
     return Diarization(recording.id, next(iter(every.values())).turns if every else ())
 
@@ -148,7 +155,9 @@ def read_uem(recording: Recording) -> tuple[Span, ...] | None:
         return every[recording.id]
     if len(every) > 1:
         raise FormatError(
-            f"{recording.uem}: none of its {len(every)} recordings is {recording.id!r}; check the id in the manifest"
+            _("{uem}: none of its {total} recordings is {id!r}; check the id in the manifest").format(
+                uem=recording.uem, total=len(every), id=recording.id
+            )
         )
     return next(iter(every.values()), ())
 
@@ -159,20 +168,10 @@ def parse_uem(text: str, path: str | os.PathLike[str] = "UEM") -> dict[str, tupl
     Raises:
         FormatError: a line that cannot be read; with its number and text.
     """
-    found: dict[str, list[Span]] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip() or line.lstrip().startswith((";;", "#")):
-            continue
-        parts = line.split()
-        try:
-            recording, start, end = parts[0], float(parts[2]), float(parts[3])
-            if not (len(parts) == 4 and 0 <= start <= end < math.inf):
-                raise ValueError
-        except (IndexError, ValueError) as error:
-            raise FormatError(
-                f"{path}: line {number}: {_shorten(line)!r}: expected recording, channel, start and end in seconds"
-            ) from error
-        found.setdefault(recording, []).append(Span(start, end))
+    try:
+        found = uem.loads_all(text)
+    except FormatError as error:
+        raise FormatError(_about(Path(path), error)) from error
     return {key: tuple(sorted(spans)) for key, spans in found.items()}
 
 
@@ -180,40 +179,62 @@ def _read_lines(text: str, path: Path) -> Iterator[Recording]:
     for number, line in enumerate(text.split("\n"), 1):  # splitlines would cut at U+0085 within a text
         if not line.strip():
             continue
-        where = f"{path}: line {number}"
+        where = _("{path}: line {number}").format(path=path, number=number)
         try:
             values = json.read(line)
         except FormatError as error:
-            raise FormatError(f"{where}: this is no JSON object; a manifest has one a line") from error
+            raise FormatError(
+                _("{where}: this is no JSON object; a manifest has one a line").format(where=where)
+            ) from error
         yield _from_values(values, path.parent, where)
 
 
 def _from_values(values: Any, folder: Path, where: str) -> Recording:
     if not isinstance(values, Mapping):
-        raise FormatError(f"{where}: this is no JSON object; a manifest has one a line")
+        raise FormatError(_("{where}: this is no JSON object; a manifest has one a line").format(where=where))
     if "sources" in values or "cuts" in values:
-        raise FormatError(f"{where}: this is a manifest of lhotse; convert it with `whisperdiar data lhotse`")
+        raise FormatError(
+            _("{where}: this is a manifest of lhotse; convert it with `whisperdiar data lhotse`").format(where=where)
+        )
     for key in values:
         if key not in _KEYS:
             close = difflib.get_close_matches(key, _KEYS, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else "put what is your own under 'extra'"
-            raise FormatError(f"{where}: a recording has no {key!r}; {hint}")
+            hint = (
+                _("did you mean {close!r}?").format(close=close[0])
+                if close
+                else _("put what is your own under 'extra'")
+            )
+            raise FormatError(_("{where}: a recording has no {key!r}; {hint}").format(where=where, key=key, hint=hint))
     for key in ("id", "audio"):
         if not values.get(key):
-            raise FormatError(f"{where}: the recording has no {key!r}; every recording needs one")
+            raise FormatError(
+                _("{where}: the recording has no {key!r}; every recording needs one").format(where=where, key=key)
+            )
     made: dict[str, Any] = {key: value for key, value in values.items() if value is not None}
     for key in ("id", *_PATHS, *_TEXTS):
         if key in made and not isinstance(made[key], str):
-            raise FormatError(f"{where}: {key} is {_shorten(repr(made[key]))}; give a text")
+            raise FormatError(
+                _("{where}: {key} is {value}; give a text").format(
+                    where=where, key=key, value=_shorten(repr(made[key]))
+                )
+            )
     _check_id(made["id"], where)
     channel = made.get("channel", 1)
     if not isinstance(channel, int) or isinstance(channel, bool) or channel < 1:
-        raise FormatError(f"{where}: channel is {_shorten(repr(channel))}; give a number from 1 on")
+        raise FormatError(
+            _("{where}: channel is {value}; give a number from 1 on").format(where=where, value=_shorten(repr(channel)))
+        )
     duration = made.get("duration", 0)
     if not isinstance(duration, (int, float)) or isinstance(duration, bool) or not 0 <= duration < math.inf:
-        raise FormatError(f"{where}: duration is {_shorten(repr(duration))}; give a number of seconds")
+        raise FormatError(
+            _("{where}: duration is {value}; give a number of seconds").format(
+                where=where, value=_shorten(repr(duration))
+            )
+        )
     if not isinstance(made.get("extra", {}), Mapping):
-        raise FormatError(f"{where}: extra is {_shorten(repr(made['extra']))}; give a JSON object")
+        raise FormatError(
+            _("{where}: extra is {value}; give a JSON object").format(where=where, value=_shorten(repr(made["extra"])))
+        )
     for key in _PATHS:
         if key in made:
             made[key] = _join(folder, made[key])
@@ -228,11 +249,13 @@ def _read_collection(text: str, path: Path) -> Iterator[Recording]:
         raise FormatError(_about(path, error)) from error
     listed = values.get("recordings") if isinstance(values, Mapping) else None
     if not isinstance(listed, list):
-        raise FormatError(f"{path}: it has no list 'recordings'; make a manifest with `whisperdiar data`")
+        raise FormatError(
+            _("{path}: it has no list 'recordings'; make a manifest with `whisperdiar data`").format(path=path)
+        )
     for number, entry in enumerate(listed, 1):
-        where = f"{path}: recording {number}"
+        where = _("{path}: recording {number}").format(path=path, number=number)
         if not isinstance(entry, Mapping) or not isinstance(entry.get("refs", {}), Mapping):
-            raise FormatError(f"{where}: it needs an 'id', a 'file' and 'refs'")
+            raise FormatError(_("{where}: it needs an 'id', a 'file' and 'refs'").format(where=where))
         refs = entry.get("refs", {})
         language = str(entry.get("language") or "").split(" ")[0].split("-")[0].strip(",;").lower()
         yield _from_values(
@@ -278,7 +301,11 @@ def _join(folder: Path, text: str) -> Path:
 
 def _check_id(text: str, where: str) -> None:
     if not text or text != "".join(text.split()) or text == "<NA>":
-        raise FormatError(f"{where}: the id is {_shorten(repr(text))}; give one without white space, as RTTM needs it")
+        raise FormatError(
+            _("{where}: the id is {value}; give one without white space, as RTTM needs it").format(
+                where=where, value=_shorten(repr(text))
+            )
+        )
 
 
 def _about(path: Path, error: Exception) -> str:

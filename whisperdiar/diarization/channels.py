@@ -18,7 +18,8 @@ from whisperdiar.diarization._shared.activity import compact, labels_of_columns
 from whisperdiar.diarization._shared.features import FrameGrid, log_energy
 from whisperdiar.errors import UnsupportedRequest
 from whisperdiar.options import ChannelsSettings
-from whisperdiar.text.counts import count
+from whisperdiar.text.counts import count_channels, count_different_sounds
+from whisperdiar.text.messages import _
 from whisperdiar.types import (
     ANY_SPEAKERS,
     Audio,
@@ -89,14 +90,16 @@ class Backend(BaseBackend[ChannelsSettings]):
         """
         if audio.n_channels < 2:
             raise UnsupportedRequest(
-                "the recording has 1 channel: channels needs a channel per speaker; use --diarizer bic"
+                _("the recording has 1 channel: channels needs a channel per speaker; use --diarizer bic")
             )
         progress("diarization", 0.0)
         own = _find_distinct_channels(audio)
         if speakers.minimum is not None and speakers.minimum > len(own):
             raise UnsupportedRequest(
-                f"{speakers} speakers: the recording has {count(len(own), 'channel')} with a sound of its own, and "
-                "channels gives each one speaker; use --diarizer bic, or another number"
+                _(
+                    "{speakers} speakers: the recording has {channels} with a sound of its own, and "
+                    "channels gives each one speaker; use --diarizer bic, or another number"
+                ).format(speakers=speakers, channels=count_channels(len(own)))
             )
         levels = np.stack([_decibels(audio, channel) for channel in own])
         loud = _peak_level(levels)
@@ -110,17 +113,25 @@ class Backend(BaseBackend[ChannelsSettings]):
         notes = []
         if len(own) < audio.n_channels:
             notes.append(
-                f"{count(audio.n_channels, 'channel')} carry {count(len(own), 'different sound')}; "
-                "--diarizer bic tells voices apart"
+                _("{channels} carry {sounds}; --diarizer bic tells voices apart").format(
+                    channels=count_channels(audio.n_channels),
+                    sounds=count_different_sounds(len(own)),
+                )
             )
         found = len({turn.speaker for turn in turns})
         if speakers.maximum is not None and found > speakers.maximum:
             raise UnsupportedRequest(
-                f"{speakers} speakers: somebody speaks on {found} channels, and channels gives each one speaker; use "
-                "--diarizer bic, or another number"
+                _(
+                    "{speakers} speakers: somebody speaks on {found} channels, and channels gives each one "
+                    "speaker; use --diarizer bic, or another number"
+                ).format(speakers=speakers, found=found)
             )
         if not speakers.allows(found):
-            notes.append(f"{speakers} speakers were asked for, but somebody speaks on {count(found, 'channel')} only")
+            notes.append(
+                _("{speakers} speakers were asked for, but somebody speaks on {channels} only").format(
+                    speakers=speakers, channels=count_channels(found)
+                )
+            )
         labels = labels_of_columns(map(speaker_label, own), turns)
         activity = SpeakerActivity(compact((levels - loud[:, None]).T), labels, _GRID.hop, kind="level")
         progress("diarization", 1.0)
@@ -237,7 +248,7 @@ def _two_groups(differences: Levels) -> tuple[float, float]:
     if len(differences) == 0:
         return 0.0, np.inf
     low, high = (float(end) for end in np.quantile(differences, (0.02, 0.98)))
-    for _ in range(20):
+    for _each in range(20):
         upper = differences > (low + high) / 2
         if min(upper.sum(), (~upper).sum()) * _GRID.hop < _OFTEN:
             return 0.0, np.inf

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from whisperdiar.contracts import BaseBackend, Progress, no_progress
 from whisperdiar.options import NoSettings
+from whisperdiar.text.messages import _
 from whisperdiar.types import ANY_SPEAKERS, Audio, BackendInfo, Diarization, Span, SpeakerCount
 
 
@@ -28,5 +29,9 @@ class Backend(BaseBackend[NoSettings]):
         """No turns; a note where a number of speakers was asked for."""
         del speech
         progress("diarization", 1.0)
-        notes = () if speakers == ANY_SPEAKERS else (f"{speakers} speakers were asked for, and no diarizer",)
+        notes = (
+            ()
+            if speakers == ANY_SPEAKERS
+            else (_("{speakers} speakers were asked for, and no diarizer").format(speakers=speakers),)
+        )
         return Diarization(audio.recording_id, (), notes)

@@ -12,6 +12,7 @@ from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.formats import rttm
 from whisperdiar.options import FileSettings
 from whisperdiar.system.files import read_text
+from whisperdiar.text.messages import _, to_english
 from whisperdiar.types import ANY_SPEAKERS, Audio, BackendInfo, BackendRecord, Diarization, Span, SpeakerCount, Turn
 
 
@@ -26,7 +27,7 @@ class Backend(LoadingBackend[FileSettings, str]):
 
     def _load(self, progress: Progress) -> str:  # noqa: ARG002 - nothing is fetched
         if not self.settings.path:
-            raise InvalidOption("speaker turns from a file: name it with --turns FILE")
+            raise InvalidOption(_("speaker turns from a file: name it with --turns FILE"))
         text = read_text(Path(self.settings.path))
         try:
             rttm.loads_all(text, tolerance=rttm.TOLERANT)
@@ -59,17 +60,21 @@ class Backend(LoadingBackend[FileSettings, str]):
                 tolerance=replace(rttm.TOLERANT, other_id=not self.settings.recording),
             )
         except FormatError as error:
-            other = "no recording" in str(error) and not self.settings.recording
-            hint = "; say which one with --diarizer-option recording=NAME" if other else ""
+            other = "no recording" in to_english(str(error)) and not self.settings.recording
+            hint = _("; say which one with --diarizer-option recording=NAME") if other else ""
             raise FormatError(f"{self.settings.path}: {error}{hint}") from error
         kept = [(turn, turn.span.shift(-audio.start).clip(0.0, audio.duration)) for turn in found.turns]
         turns: list[Turn] = [replace(turn, span=span) for turn, span in kept if span is not None]
         notes = []
         if not turns:
-            cause = "no turn of {} lies in this recording" if found.turns else "{} holds no turns"
-            notes.append(cause.format(self.settings.path))
+            cause = _("no turn of {path} lies in this recording") if found.turns else _("{path} holds no turns")
+            notes.append(cause.format(path=self.settings.path))
         result = Diarization(audio.recording_id, tuple(turns), tuple(notes))
         if turns and not speakers.allows(len(result.speakers)):
-            notes.append(f"{speakers} speakers were asked for, {self.settings.path} has {len(result.speakers)}")
+            notes.append(
+                _("{speakers} speakers were asked for, {path} has {n_speakers}").format(
+                    speakers=speakers, path=self.settings.path, n_speakers=len(result.speakers)
+                )
+            )
         progress("diarization", 1.0)
         return replace(result, warnings=tuple(notes))

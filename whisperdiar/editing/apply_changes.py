@@ -16,9 +16,10 @@ from whisperdiar.editing.passages import PlacedWord, TranscriptLayout, lay_out
 from whisperdiar.editing.placement import place
 from whisperdiar.editing.rebuilding import RebuiltTranscript, correct_turns, rebuild
 from whisperdiar.editing.speakers import SpeakerNames, fold_text
-from whisperdiar.editing.text_form import CorrectedTokens, EditedText, corrected_tokens
+from whisperdiar.editing.text_form import CorrectedTokens, EditedText, collect_tokens
 from whisperdiar.errors import FormatError
 from whisperdiar.options import EditOptions
+from whisperdiar.text.messages import _, join, ngettext
 from whisperdiar.transcript import Segment, Speaker, Transcript, speaker_names
 from whisperdiar.types import Dropped, Span, Word
 
@@ -64,24 +65,28 @@ class Changes:
         return {key: value for key, value in values.items() if value}
 
     def __str__(self) -> str:
-        words = [
-            f"{number} {'word' if number == 1 else 'words'} {what}"
-            for number, what in (
-                (self.corrected, "corrected"),
-                (self.inserted, "inserted"),
-                (self.deleted, "deleted"),
-                (self.reassigned, "given to another speaker"),
-            )
-            if number
-        ]
-        names = [f"{self.renamed} renamed"] if self.renamed else []
-        names += [f"{self.joined} joined with another"] if self.joined else []
-        names += [f"{len(self.added)} new ({', '.join(self.added)})"] if self.added else []
+        words: list[str] = []
+        if number := self.corrected:
+            words.append(ngettext("{number} word corrected", "{number} words corrected", number).format(number=number))
+        if number := self.inserted:
+            words.append(ngettext("{number} word inserted", "{number} words inserted", number).format(number=number))
+        if number := self.deleted:
+            words.append(ngettext("{number} word deleted", "{number} words deleted", number).format(number=number))
+        if number := self.reassigned:
+            text = ngettext("{number} word given to another speaker", "{number} words given to another speaker", number)
+            words.append(text.format(number=number))
+        names = [_("{renamed} renamed").format(renamed=self.renamed)] if self.renamed else []
+        names += [_("{joined} joined with another").format(joined=self.joined)] if self.joined else []
+        names += (
+            [_("{number} new ({names})").format(number=len(self.added), names=", ".join(self.added))]
+            if self.added
+            else []
+        )
         if names:
-            words.append("speakers: " + ", ".join(names))
+            words.append(_("speakers: {names}").format(names=join(", ", names)))
         if self.resegmented and not words:
-            words.append("turns divided or moved")
-        return "; ".join(words) or "nothing was changed"
+            words.append(_("turns divided or moved"))
+        return join("; ", words) or _("nothing was changed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +108,10 @@ def apply(edited: EditedText, transcript: Transcript, *, options: EditOptions | 
         FormatError: no words are left, or a new turn's time lies after the end of the recording.
     """
     if not edited.turns:
-        raise FormatError("no words are left in this text: leave at least one turn, or delete the transcript")
+        raise FormatError(_("no words are left in this text: leave at least one turn, or delete the transcript"))
     options = options or EditOptions()
     old = lay_out(transcript, options)
-    new = corrected_tokens(edited.turns)
+    new = collect_tokens(edited.turns)
     matching = match(old, new)
     cast = deepcopy(edited.cast)
     speakers = _speakers_of_turns(old, new, matching, cast)
@@ -125,7 +130,11 @@ def find_strange(share: float) -> tuple[str, ...]:
     """A sentence for the user where so small a share of the words (0 to 1) is left that it may be another recording."""
     if share >= _STRANGE:
         return ()
-    return (f"only {share:.0%} of the transcript's words are in this text: is it the text of this transcript?",)
+    return (
+        _("only {share:.0%} of the transcript's words are in this text: is it the text of this transcript?").format(
+            share=share
+        ),
+    )
 
 
 def _find_misspelled(cast: SpeakerNames, changes: Changes) -> list[str]:
@@ -135,7 +144,11 @@ def _find_misspelled(cast: SpeakerNames, changes: Changes) -> list[str]:
     for name in changes.added:
         close = get_close_matches(name, others, n=1, cutoff=_ALIKE)
         if close and not _LABEL.fullmatch(name):
-            found.append(f"{name} is taken for a new speaker: if {close[0]} is meant, write that name")
+            found.append(
+                _("{name} is taken for a new speaker: if {close} is meant, write that name").format(
+                    name=name, close=close[0]
+                )
+            )
     return found
 
 

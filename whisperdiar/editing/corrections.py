@@ -20,6 +20,7 @@ from whisperdiar.editing.rebuilding import WordSpeaker, correct_turns
 from whisperdiar.options import KeepOptions
 from whisperdiar.segmentation import segments as cut_words
 from whisperdiar.text.clock import format_minutes
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Segment, Speaker, Transcript
 from whisperdiar.types import Span, Word, speaker_label
 
@@ -170,7 +171,9 @@ def carry_over(
             accepted.append(stretch)
         else:
             notes.append(
-                f"the correction at {format_minutes(int(stretch.span.start))} ({_quote(stretch)}) is not kept: {cause}"
+                _("the correction at {minutes} ({quote}) is not kept: {cause}").format(
+                    minutes=format_minutes(int(stretch.span.start)), quote=_quote(stretch), cause=cause
+                )
             )
     heard = [_find_speaker(stretch, table, options) for stretch in accepted]
     alone = [stretch for stretch, speaker in zip(accepted, heard, strict=True) if speaker is None]
@@ -179,7 +182,10 @@ def carry_over(
         replace(stretch, speaker=speaker or labels.get(stretch.speaker or ""))
         for stretch, speaker in zip(accepted, heard, strict=True)
     ]
-    notes += [f"the name {name} is not kept: nobody was found to speak where {name} spoke" for name in lost]
+    notes += [
+        _("the name {name} is not kept: nobody was found to speak where {name} spoke").format(name=name)
+        for name in lost
+    ]
     items, touched, done = _merge(fresh, table, accepted, labels, options)
     if not done and names == {item.id: item.name for item in fresh.speakers}:
         return CarriedCorrections(fresh, 0, tuple(notes))
@@ -206,7 +212,7 @@ class _Table:
 
     def __init__(self, transcript: Transcript) -> None:
         self.words = transcript.words
-        self.speakers = [segment.speaker for segment in transcript.segments for _ in segment.words]
+        self.speakers = [segment.speaker for segment in transcript.segments for _each in segment.words]
         self.order = sorted(range(len(self.words)), key=lambda i: _middle(self.words[i].span))
         self.middles = [_middle(self.words[i].span) for i in self.order]
         self.keys = [match_key(word.text.strip()) for word in self.words]
@@ -239,12 +245,12 @@ def _quote(stretch: Correction) -> str:
 def _explain_refusal(stretch: Correction, table: _Table, old: _Table, part: Span, options: KeepOptions) -> str | None:
     """Why a correction cannot be kept, if so."""
     if stretch.span.start < part.start or stretch.span.end > part.end + options.tolerance:
-        return "it lies outside of what was transcribed"
+        return _("it lies outside of what was transcribed")
     around = Span(max(0.0, stretch.span.start - options.context), stretch.span.end + options.context)
     untouched = [old.words[i] for i in old.within(around) if not old.words[i].edited]
     same = sum(table.find(word, options.tolerance) is not None for word in untouched)
     if len(untouched) >= options.min_context and same < options.min_agreement * len(untouched):
-        return "the words around it are not found at the same times"
+        return _("the words around it are not found at the same times")
     return None
 
 
@@ -281,7 +287,7 @@ def _merge(
     fresh: Transcript, table: _Table, accepted: Sequence[Correction], labels: Mapping[str, str], options: KeepOptions
 ) -> tuple[list[_Item], set[int], int]:
     """All words in order; the segments of `fresh` that are no longer what they were; the corrections that are in."""
-    homes = [number for number, segment in enumerate(fresh.segments) for _ in segment.words]
+    homes = [number for number, segment in enumerate(fresh.segments) for _each in segment.words]
     removed: set[int] = set()
     inserted: dict[int, list[tuple[Correction, list[int]]]] = {}
     touched: set[int] = set()

@@ -13,6 +13,7 @@ from whisperdiar.formats import decode
 from whisperdiar.options import EditOptions
 from whisperdiar.system.files import read_bytes, write_text
 from whisperdiar.system.log import warn
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 
 
@@ -58,7 +59,9 @@ def apply_file(
     """
     name, data = os.fspath(path), read_bytes(path)
     if data.startswith((b"PK\x03\x04", b"%PDF-")):
-        raise FormatError(f"{name}: this is a document; give the text that `whisperdiar edit` writes, corrected")
+        raise FormatError(
+            _("{name}: this is a document; give the text that `whisperdiar edit` writes, corrected").format(name=name)
+        )
     try:
         text, note = decode(data, encoding)
         if note:
@@ -66,7 +69,7 @@ def apply_file(
         if text.lstrip("\ufeff \t\r\n").startswith("{"):  # a text begins with its title or a name
             return apply_json(text.lstrip("\ufeff"), transcript)
         if text.lstrip("\ufeff \t\r\n")[:9].lower() in ("<!doctype", "<html>"):
-            raise FormatError("this is a page; open it, download the transcript (JSON), and give that")
+            raise FormatError(_("this is a page; open it, download the transcript (JSON), and give that"))
         return apply(parse(text, transcript), transcript, options=options)
     except FormatError as error:
         raise FormatError(f"{name}: {error}") from error

@@ -21,6 +21,7 @@ from whisperdiar.editing.apply_changes import (
 from whisperdiar.editing.rebuilding import WordSpeaker, correct_turns
 from whisperdiar.errors import FormatError
 from whisperdiar.formats import json
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Segment, Speaker, Transcript, Uncertain, speaker_names
 from whisperdiar.types import Dropped, Span, Word
 
@@ -41,11 +42,13 @@ def apply_json(text: str, transcript: Transcript) -> CorrectedTranscript:
     edited = json.read(text)
     if edited.recording_id != transcript.recording_id:
         raise FormatError(
-            f"this is the recording {edited.recording_id!r}, and the transcript is of {transcript.recording_id!r}; "
-            "give --transcript the file that the page was made from"
+            _(
+                "this is the recording {own!r}, and the transcript is of {other!r}; give "
+                "--transcript the file that the page was made from"
+            ).format(own=edited.recording_id, other=transcript.recording_id)
         )
     if not edited.segments:
-        raise FormatError("no words are left in this file: leave at least one passage, or delete the transcript")
+        raise FormatError(_("no words are left in this file: leave at least one passage, or delete the transcript"))
     given, transcript = transcript, _round(transcript)
     _check_times(edited, transcript)
     old, new = transcript.words, edited.words
@@ -93,14 +96,16 @@ def _check_times(edited: Transcript, transcript: Transcript) -> None:
     for word in edited.words:
         if word.end > latest:
             raise FormatError(
-                f"the word {word.text.strip()!r} ends at {word.end:g} s, after the end of the recording "
-                f"({transcript.duration:g} s); correct its time"
+                _(
+                    "the word {word!r} ends at {end:g} s, after the end of the recording ({duration:g} s); "
+                    "correct its time"
+                ).format(word=word.text.strip(), end=word.end, duration=transcript.duration)
             )
 
 
 def _segment_speakers(transcript: Transcript) -> list[str | None]:
     """Of every word the speaker of its segment."""
-    return [segment.speaker for segment in transcript.segments for _ in segment.words]
+    return [segment.speaker for segment in transcript.segments for _each in segment.words]
 
 
 def _match_words(old: Sequence[Word], new: Sequence[Word]) -> list[int | None]:
@@ -195,7 +200,7 @@ def _segments(
     transcript: Transcript, edited: Transcript, source: Sequence[int | None], before: Sequence[str | None]
 ) -> tuple[Segment, ...]:
     """The passages of the JSON: old ones where nothing in them changed, the others marked as corrected."""
-    first, home = 0, [number for number, item in enumerate(transcript.segments) for _ in item.words]
+    first, home = 0, [number for number, item in enumerate(transcript.segments) for _each in item.words]
     begins = [0]
     for item in transcript.segments:
         begins.append(begins[-1] + len(item.words))

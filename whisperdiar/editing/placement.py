@@ -23,6 +23,7 @@ from whisperdiar.editing.passages import PlacedWord, TranscriptLayout
 from whisperdiar.editing.text_form import CorrectedTokens, CorrectedTurn, is_unspaced
 from whisperdiar.errors import FormatError
 from whisperdiar.options import EditOptions
+from whisperdiar.text.messages import _
 from whisperdiar.types import Span, Word
 
 _LARGEST_BLOCK = 4_000_000
@@ -193,7 +194,7 @@ def place(
     for turn in new.turns:
         words: list[PlacedWord] = []
         for number, part in enumerate(turn.parts):
-            for _ in part:
+            for _each in part:
                 found = pieces[j] if j not in matching.old_of else _place_match(old, new, matching, j)
                 words += [replace(item, part=number) for item in found]
                 j += 1
@@ -240,8 +241,10 @@ def _assign_times(
             opening = float(turns[number].stamp or 0)
             if opening > old.transcript.duration:
                 raise FormatError(
-                    f"line {turns[number].line}: the recording ends at {old.transcript.duration:.1f} s, before the "
-                    "time of this turn; write when it is said, or leave the time out"
+                    _(
+                        "line {line}: the recording ends at {duration:.1f} s, before the time of this turn; write "
+                        "when it is said, or leave the time out"
+                    ).format(line=turns[number].line, duration=old.transcript.duration)
                 )
         limit = min((x for x in (following, old.transcript.duration) if x >= opening), default=opening)
         words = _fill_times(_clip(words), opening, limit, options)

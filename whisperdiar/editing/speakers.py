@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from whisperdiar.editing.passages import clean_text
 from whisperdiar.errors import FormatError
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript, speaker_names
 from whisperdiar.types import speaker_label
 
@@ -129,7 +130,11 @@ def read_speaker_names(transcript: Transcript, entries: Sequence[SpeakerEntry]) 
         if label is None:
             cast.add(entry.name or entry.key)
         elif label in changed:
-            raise FormatError(f"line {entry.line}: {entry.key} is in the list of speakers twice; keep one of the lines")
+            raise FormatError(
+                _("line {line}: {key} is in the list of speakers twice; keep one of the lines").format(
+                    line=entry.line, key=entry.key
+                )
+            )
         elif entry.name and entry.name != " ".join(clean_text(plain[label]).split()):
             changed[label] = cast.names[label] = entry.name
         else:

@@ -37,6 +37,7 @@ from whisperdiar.formats._text import refuse_line
 from whisperdiar.options import EditOptions
 from whisperdiar.text.clock import format_hours
 from whisperdiar.text.graphemes import remove_byte_order_mark
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript, speaker_names
 
 MARK = "(?)"
@@ -113,7 +114,7 @@ def write(transcript: Transcript, *, options: EditOptions | None = None) -> str:
     options = options or EditOptions()
     old = lay_out(transcript, options)
     if not old.units:
-        raise FormatError("there is no word to correct in this transcript; transcribe the recording first")
+        raise FormatError(_("there is no word to correct in this transcript; transcribe the recording first"))
     shown = display_names(transcript)
     lines = [f"# {clean_text(transcript.recording_id).strip()}", "", *(f"> {note}".rstrip() for note in _NOTES)]
     if options.mark_uncertain:
@@ -188,11 +189,13 @@ def _read_speaker_list(
             return entries, index
         match = _ENTRY.fullmatch(line)
         if begin is None or match is None or not (match["equals"] or line[0] in "-*•–—"):
-            refuse_line(index + 1, line, "this stands above the first turn; write **Name** [00:00:00] above it")
+            refuse_line(index + 1, line, _("this stands above the first turn; write **Name** [00:00:00] above it"))
         entries.append(SpeakerEntry(index + 1, _name(match["key"]), _name(match["name"])))
     raise FormatError(
-        f"line {len(lines)}: no turn up to here; turns begin with a line such as **Anna** [00:01:02], "
-        "so make the text again with `whisperdiar edit`"
+        _(
+            "line {number}: no turn up to here; turns begin with a line such as **Anna** [00:01:02], so "
+            "make the text again with `whisperdiar edit`"
+        ).format(number=len(lines))
     )
 
 
@@ -229,10 +232,12 @@ def _parse_turns(lines: Sequence[str], first: int, cast: SpeakerNames) -> Iterat
 def _find_suspicious(lines: Sequence[str], first: int, cast: SpeakerNames) -> Iterator[str]:
     """What may have been meant as the beginning of a turn."""
     for number, line in enumerate(lines[first:], start=first + 1):
-        before, colon, _ = line.strip().partition(":")
+        before, colon, _after = line.strip().partition(":")
         name = _strip_marks(before)
         if colon and cast.find(name) is not None and _parse_header(line.strip(), number, cast) is None:
-            yield f"line {number}: {name}: is read as words; to begin a turn, write **{name}** on a line of its own"
+            yield _(
+                "line {number}: {name}: is read as words; to begin a turn, write **{name}** on a line of its own"
+            ).format(number=number, name=name)
 
 
 def _add(parts: list[list[str]], line: str) -> None:
@@ -278,7 +283,7 @@ def _parse_header(line: str, number: int, cast: SpeakerNames) -> _Header | None:
     known = cast.find(name) is not None
     if stamp is None and match["time"].strip(" ?"):
         if bold and (known or written.rstrip(":").endswith(("**", "__"))):
-            refuse_line(number, line, "the time cannot be read; write it as [00:01:02], or leave it out")
+            refuse_line(number, line, _("the time cannot be read; write it as [00:01:02], or leave it out"))
         return None
     if not (bold or known or (not name and stamp is not None)):
         return None
@@ -317,14 +322,14 @@ class CorrectedTokens:
     ends: frozenset[int]
 
 
-def corrected_tokens(turns: Sequence[CorrectedTurn]) -> CorrectedTokens:
+def collect_tokens(turns: Sequence[CorrectedTurn]) -> CorrectedTokens:
     """The tokens of corrected turns as one sequence."""
     tokens = [turn.tokens for turn in turns]
     ends = list(accumulate(len(part) for turn in turns for part in turn.parts))
     return CorrectedTokens(
         tuple(turns),
         tuple(token for items in tokens for token in items),
-        tuple(number for number, items in enumerate(tokens) for _ in items),
+        tuple(number for number, items in enumerate(tokens) for _each in items),
         frozenset([0, *ends]),
         frozenset(end - 1 for end in ends),
     )

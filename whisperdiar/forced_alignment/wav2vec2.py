@@ -19,7 +19,14 @@ from numpy.typing import NDArray
 
 from whisperdiar import models
 from whisperdiar.contracts import Progress, no_progress
-from whisperdiar.errors import BackendBroken, BackendError, InvalidOption, ModelUnavailable, WhisperdiarError
+from whisperdiar.errors import (
+    BackendBroken,
+    BackendError,
+    InvalidOption,
+    ModelUnavailable,
+    WhisperdiarError,
+    describe_error,
+)
 from whisperdiar.forced_alignment.ctc import Alphabet, align_words
 from whisperdiar.forced_alignment.models import DEFAULT_MODELS
 from whisperdiar.frameworks.torch import (
@@ -29,10 +36,10 @@ from whisperdiar.frameworks.torch import (
     limit_cpu_threads,
     require,
     silence_transformers,
-    summarise_error,
     translate_memory_errors,
 )
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
+from whisperdiar.text.messages import _
 
 EXTRA = "align"
 _CONFIGS = ("config.json", "vocab.json", "*.json")
@@ -81,7 +88,9 @@ class WordAligner:
         name = self.model or _default(language)
         if name is None:
             self._loaded = None
-            return f"no model that times words is known for language {language!r}: give one of your own"
+            return _("no model that times words is known for language {language!r}: give one of your own").format(
+                language=language
+            )
         folder = _folder(name)
         if self._loaded is None or self._loaded.name != name:
             self._loaded = None
@@ -106,20 +115,27 @@ class WordAligner:
             BackendError: `prepare` has not been called, or gave a reason.
         """
         if self._loaded is None:
-            raise BackendError("no alignment model is loaded: call prepare first, and align only where it returns None")
+            raise BackendError(
+                _("no alignment model is loaded: call prepare first, and align only where it returns None")
+            )
         alphabet = self._loaded.alphabet
         nothing: list[tuple[float, float] | None] = [None] * len(words)
         if not sound.size or not any(alphabet.spell(word) for word in words):
             return nothing
-        remedy = "cut the sound into shorter pieces, or use --device cpu"
+        remedy = _("cut the sound into shorter pieces, or use --device cpu")
         try:
-            with limit_cpu_threads(self.runtime.threads), translate_memory_errors("the alignment model", remedy=remedy):
+            with (
+                limit_cpu_threads(self.runtime.threads),
+                translate_memory_errors(_("the alignment model"), remedy=remedy),
+            ):
                 log_probs = _log_probs(self._loaded, sound)
         except BackendError as error:
             self.failure = str(error)
             return nothing
         except Exception as error:  # whatever PyTorch makes of odd sound
-            self.failure = f"alignment model {self._loaded.name} failed on a piece: {summarise_error(error)}"
+            self.failure = _("alignment model {name} failed on a piece: {cause}").format(
+                name=self._loaded.name, cause=describe_error(error)
+            )
             return nothing
         offset, step = _frame_timing(self._loaded.model.config, sound.size, len(log_probs))
         duration = sound.size / SAMPLE_RATE_HZ
@@ -168,14 +184,20 @@ class WordAligner:
                 model = model.float().eval().to(device)
             except Exception as error:  # a folder of files that anybody may have written
                 raise BackendBroken(
-                    f"alignment model {name} cannot be loaded ({summarise_error(error)}): take another one"
+                    _("alignment model {name} cannot be loaded ({cause}): take another one").format(
+                        name=name, cause=describe_error(error)
+                    )
                 ) from error
         untrained = sorted(key for key in report["missing_keys"] if key.startswith("lm_head"))
         if untrained:
-            raise BackendBroken(f"alignment model {name} was not trained to write letters: take one that was")
+            raise BackendBroken(
+                _("alignment model {name} was not trained to write letters: take one that was").format(name=name)
+            )
         if extractor.sampling_rate != SAMPLE_RATE_HZ:
             raise BackendBroken(
-                f"alignment model {name} wants sound at {extractor.sampling_rate} Hz: take one for {SAMPLE_RATE_HZ} Hz"
+                _("alignment model {name} wants sound at {sampling_rate} Hz: take one for {needed} Hz").format(
+                    name=name, sampling_rate=extractor.sampling_rate, needed=SAMPLE_RATE_HZ
+                )
             )
         return _LoadedModel(name, found, model, extractor, _alphabet(name, tokenizer, model.config), device)
 
@@ -196,8 +218,10 @@ def _folder(name: str) -> Path | None:
         return folder
     if re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", name) and not folder.exists():
         return None
-    cause = "this is a file: give the folder that holds it" if folder.exists() else "no such folder"
-    raise InvalidOption(f"alignment model {name!r}: {cause} (a repository owner/name will also do)")
+    cause = _("this is a file: give the folder that holds it") if folder.exists() else _("no such folder")
+    raise InvalidOption(
+        _("alignment model {name!r}: {cause} (a repository owner/name will also do)").format(name=name, cause=cause)
+    )
 
 
 def _fetch(repository: str, runtime: Runtime, progress: Progress) -> Path:
@@ -217,15 +241,29 @@ def _check(folder: Path) -> None:
     """Raises BackendBroken where Transformers would fail with less helpful words."""
     for name in ("config.json", "vocab.json"):
         if not (folder / name).is_file():
-            raise BackendBroken(f"alignment model {folder} has no {name}: give a folder in Transformers' format")
+            raise BackendBroken(
+                _("alignment model {folder} has no {name}: give a folder in Transformers' format").format(
+                    folder=folder, name=name
+                )
+            )
     if not any(folder.glob("*.safetensors")) and not any(folder.glob("pytorch_model*.bin")):
-        raise BackendBroken(f"alignment model {folder} has no weights (model.safetensors): get it again")
+        raise BackendBroken(
+            _("alignment model {folder} has no weights (model.safetensors): get it again").format(folder=folder)
+        )
     try:
         vocabulary = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise BackendBroken(f"alignment model {folder} has a broken vocab.json ({error}): get it again") from error
+        raise BackendBroken(
+            _("alignment model {folder} has a broken vocab.json ({error}): get it again").format(
+                folder=folder, error=describe_error(error)
+            )
+        ) from error
     if not isinstance(vocabulary, dict) or not all(isinstance(column, int) for column in vocabulary.values()):
-        raise BackendBroken(f"alignment model {folder} has an alphabet for each of many languages: take one for one")
+        raise BackendBroken(
+            _("alignment model {folder} has an alphabet for each of many languages: take one for one").format(
+                folder=folder
+            )
+        )
 
 
 def _alphabet(name: str, tokenizer: Any, config: Any) -> Alphabet:
@@ -243,7 +281,9 @@ def _alphabet(name: str, tokenizer: Any, config: Any) -> Alphabet:
         if len(token) == 1 and token not in special and column not in (blank, separator)
     }
     if blank is None or not 0 <= blank < config.vocab_size or not any(token.isalpha() for token in symbols):
-        raise BackendBroken(f"alignment model {name} has no alphabet of letters with a blank: take another one")
+        raise BackendBroken(
+            _("alignment model {name} has no alphabet of letters with a blank: take another one").format(name=name)
+        )
     return Alphabet(symbols, blank, separator)
 
 
@@ -271,7 +311,7 @@ def _frame_timing(config: Any, n_samples: int, n_frames: int) -> tuple[float, fl
         hop *= stride
         expected = (expected - kernel) // stride + 1
     if getattr(config, "add_adapter", False):
-        for _ in range(config.num_adapter_layers):
+        for _each in range(config.num_adapter_layers):
             hop *= config.adapter_stride
             expected = (expected - 1) // config.adapter_stride + 1
     if expected != n_frames:  # a model without these layers

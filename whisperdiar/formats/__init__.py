@@ -36,6 +36,7 @@ from whisperdiar.formats._writing.notes import fallback_notes, remove_folders
 from whisperdiar.formats._writing.render import timed_lines
 from whisperdiar.options import WriteOptions
 from whisperdiar.text.languages import english_name, find_code
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue
 
@@ -162,11 +163,15 @@ def by_name(name: str) -> Format:
         return describe(importlib.import_module(f"{__name__}.{name.replace('-', '_')}"), name)
     entry = _entry_points().get(name)
     if entry is None:
-        raise InvalidOption(f"no format {name!r}: choose one of {', '.join(available())}")
+        raise InvalidOption(
+            _("no format {name!r}: choose one of {available}").format(name=name, available=", ".join(available()))
+        )
     try:
         return describe(entry.load(), name)
     except Exception as error:  # whatever a foreign package raises at import, the user needs its name
-        raise BackendBroken(f"format {name!r} of {entry.value} cannot be used: {error}") from error
+        raise BackendBroken(
+            _("format {name!r} of {entry} cannot be used: {error}").format(name=name, entry=entry.value, error=error)
+        ) from error
 
 
 def describe(module: object, name: str) -> Format:
@@ -220,9 +225,17 @@ def by_suffix(path: str | PurePath) -> Format:
     if suffix not in known:
         known = known_suffixes()
     if suffix not in known:
-        cause = f"no format has the suffix {suffix!r}" if suffix else "no suffix tells the format"
+        cause = (
+            _("no format has the suffix {suffix!r}").format(suffix=suffix)
+            if suffix
+            else _("no suffix tells the format")
+        )
         listed = ", ".join(known)
-        raise InvalidOption(f"{str(path)!r}: {cause}; known are {listed}, or name a format ({', '.join(available())})")
+        raise InvalidOption(
+            _("{path!r}: {cause}; known are {listed}, or name a format ({available})").format(
+                path=str(path), cause=cause, listed=listed, available=", ".join(available())
+            )
+        )
     return by_name(known[suffix])
 
 
@@ -250,4 +263,8 @@ def read_cues(name: str | PurePath, text: str, *, labels: bool = True) -> tuple[
 
 def _refuse_no_subtitles(name: str | PurePath, chosen_format: Format) -> NoReturn:
     listed = ", ".join(item for item in FORMATS if by_name(item).read_cues is not None)
-    raise InvalidOption(f"{str(name)!r}: {chosen_format.name} holds no subtitles; give one of {listed}")
+    raise InvalidOption(
+        _("{name!r}: {format} holds no subtitles; give one of {listed}").format(
+            name=str(name), format=chosen_format.name, listed=listed
+        )
+    )

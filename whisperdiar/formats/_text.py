@@ -8,6 +8,7 @@ from typing import NoReturn, TypeVar
 
 from whisperdiar.errors import FormatError
 from whisperdiar.text.graphemes import remove_byte_order_mark
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import speaker_names as speaker_names
 
 # Whatever some reader takes for the end of a line: C0 separators, NEL and the two of Unicode beside CR and LF.
@@ -27,6 +28,11 @@ _Key = TypeVar("_Key")
 
 JOINER = "\u2060"
 """U+2060, which is not seen: between two characters that a format would take for markup where it has no escape."""
+
+NOBODY = "unknown"
+"""The name of nobody known, in formats where somebody has to be named; it is read back as nobody."""
+FORMULA_SIGNS = tuple("=+-@＝＋－＠")
+"""What a formula of a spreadsheet begins with."""
 
 
 def one_line(text: str) -> str:
@@ -111,4 +117,4 @@ def number_lines(text: str) -> Iterator[tuple[int, str]]:
 def refuse_line(number: int, line: str, cause: str) -> NoReturn:
     """Raise the error of a line that cannot be read: where, why, and what it says."""
     shown = line if len(line) <= 120 else line[:119] + "…"
-    raise FormatError(f"line {number}: {cause}: {shown!r}")
+    raise FormatError(_("line {number}: {cause}: {shown!r}").format(number=number, cause=cause, shown=shown))

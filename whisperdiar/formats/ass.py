@@ -24,9 +24,10 @@ from whisperdiar.formats._text import (
     unescape_codes,
 )
 from whisperdiar.formats._writing.cues import CuePiece, ReadyCue, prepare_cues
-from whisperdiar.formats._writing.render import render_cues
+from whisperdiar.formats._writing.render import remark_forced, render_cues
 from whisperdiar.formats._writing.speakers import PALETTE, clean_names, colour_numbers, format_style, readable_prefixes
 from whisperdiar.options import WriteOptions
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue, Span, TimedText
 
@@ -91,13 +92,17 @@ def script_cues(text: str) -> Iterator[Cue]:
         elif key == "format" and "text" in _parse_fields(value):
             script.fields = _parse_fields(value)
             if script.fields[-1] != "text":
-                refuse_line(number, line, "Text must be the last field, since it may hold commas")
+                refuse_line(number, line, _("Text must be the last field, since it may hold commas"))
         elif line.startswith((";", "!")):
             continue
         elif not known:
-            refuse_line(number, line, "no SSA or ASS script: expected a section such as [Script Info]")
+            refuse_line(number, line, _("no SSA or ASS script: expected a section such as [Script Info]"))
         elif not _belongs(section, key or line.partition("=")[1]):
-            refuse_line(number, line, f"this line means nothing in [{section}]; remove it, or put ; before it")
+            refuse_line(
+                number,
+                line,
+                _("this line means nothing in [{section}]; remove it, or put ; before it").format(section=section),
+            )
 
 
 def _belongs(section: str, key: str) -> bool:
@@ -115,13 +120,19 @@ def _parse_event(number: int, line: str, value: str, fields: list[str]) -> Cue |
     values = value.split(",", len(fields) - 1)
     found = dict(zip(fields, values, strict=False))
     if "text" not in found:
-        refuse_line(number, line, f"this event has {len(values)} of {len(fields)} fields ({', '.join(fields)})")
+        refuse_line(
+            number,
+            line,
+            _("this event has {n_values} of {n_fields} fields ({fields})").format(
+                n_values=len(values), n_fields=len(fields), fields=", ".join(fields)
+            ),
+        )
     times = [_TIME.fullmatch(found.get(name, "")) for name in ("start", "end")]
     if None in times:
-        refuse_line(number, line, "no times such as 0:00:01.00,0:00:02.50")
+        refuse_line(number, line, _("no times such as 0:00:01.00,0:00:02.50"))
     start, end = (_parse_ass_time(*match.groups()) for match in times if match is not None)
     if max(start, end) > 1e9:
-        refuse_line(number, line, "this time is too large")
+        refuse_line(number, line, _("this time is too large"))
     name = one_line(found.get("name", found.get("actor", ""))).replace(COMMA, ",") or None
     return _make_cue(Span(start, max(start, end)), mark_codes(found["text"]), name)
 
@@ -194,6 +205,7 @@ name = "ass"
 suffix = ".ass"
 aliases = (".ssa",)
 needs = "words"
+remarks = remark_forced
 
 _WIDTH, _HEIGHT = 1920, 1080
 _FONT, _SIZE = "Arial", 64
@@ -225,7 +237,7 @@ def dumps_cues(
     known = clean_names(made, names)
     colours = colour_numbers(known if style == "colour" else {})
     told = {} if options.speaker_style == "none" else known
-    before = readable_prefixes(made, known, style, told="cues" if told else "", dash=options.rules(None).dash)
+    before = readable_prefixes(made, known, style, told="cues" if told else "", dashes=options.rules(None).dashes)
     events = [_format_event(cue, row, told, colours, word_times) for cue, row in zip(made, before, strict=True)]
     used = sorted({colours[who] for cue in made for who in cue.speakers if who in colours})
     styles = [_style_line("Default", PALETTE[0]), *(_style_line(_style_name(i), PALETTE[i]) for i in used)]

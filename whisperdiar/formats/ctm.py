@@ -16,6 +16,7 @@ from whisperdiar.formats._text import format_seconds, number_lines, parse_second
 from whisperdiar.formats._writing.runs import prepare_segments
 from whisperdiar.formats.stm import recording_field
 from whisperdiar.options import WriteOptions
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 
 name = "ctm"
@@ -65,16 +66,22 @@ def read(text: str, *, recording_id: str | None = None) -> Transcript:
             continue
         fields = line.split()
         if not _LEAST <= len(fields) <= _MOST:
-            refuse_line(number, line, f"{len(fields)} fields, where CTM has {_LEAST} to {_MOST}")
+            refuse_line(
+                number,
+                line,
+                _("{n_fields} fields, where CTM has {least} to {most}").format(
+                    n_fields=len(fields), least=_LEAST, most=_MOST
+                ),
+            )
         if fields[4] in _ALTERNATIVES:
             alternative = (1, alternative + 1, 0)[_ALTERNATIVES.index(fields[4])]
             continue
         words = recordings.setdefault(fields[0], {})
         start, duration = parse_seconds(fields[2]), parse_seconds(fields[3])
         if start is None or duration is None:
-            refuse_line(number, line, "expected a start and a duration in seconds")
+            refuse_line(number, line, _("expected a start and a duration in seconds"))
         if len(fields) > _LEAST + 1 and fields[_LEAST + 1] not in _TYPES:
-            refuse_line(number, line, f"no type of a word: {fields[_LEAST + 1]!r}")
+            refuse_line(number, line, _("no type of a word: {field!r}").format(field=fields[_LEAST + 1]))
         confidence = _confidence(number, line, fields)
         if alternative > 1 or fields[4] in SILENCE or (fields[6:7] and fields[6] in _NO_WORDS):
             continue
@@ -84,7 +91,7 @@ def read(text: str, *, recording_id: str | None = None) -> Transcript:
         words.setdefault((fields[1], who), []).append(word)
     found = choose(recordings, recording_id)
     heard = []
-    for (_, who), own in recordings.get(found, {}).items():
+    for (_channel, who), own in recordings.get(found, {}).items():
         heard += utterances_of(sorted(own, key=_start), who, "")
     return transcript_of(heard, recording_id=found)
 
@@ -98,5 +105,5 @@ def _confidence(number: int, line: str, fields: list[str]) -> float:
         return 1.0
     found = parse_seconds(fields[_LEAST])
     if found is None:
-        refuse_line(number, line, f"no confidence: {fields[_LEAST]!r}")
+        refuse_line(number, line, _("no confidence: {field!r}").format(field=fields[_LEAST]))
     return min(1.0, found)

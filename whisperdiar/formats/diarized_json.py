@@ -14,6 +14,7 @@ from whisperdiar.formats._text import to_milliseconds
 from whisperdiar.formats._writing.runs import distinct_names, prepare_segments
 from whisperdiar.options import WriteOptions
 from whisperdiar.text import json
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 
 name = "diarized-json"
@@ -55,8 +56,8 @@ def read(text: str) -> Transcript:
     """
     data = json.read(text)
     if not isinstance(data, Mapping) or "segments" not in data:
-        raise FormatError("expected a JSON object with segments, as diarized_json has them")
+        raise FormatError(_("expected a JSON object with segments, as diarized_json has them"))
     heard = segments(data["segments"])
-    if not heard and fields.text(data, "text", "the object"):
-        raise FormatError("the object has a text and no segments that say when it is spoken")
-    return transcript_of(heard, duration=fields.number(data, "duration", "the object"))
+    if not heard and fields.text(data, "text", _("the object")):
+        raise FormatError(_("the object has a text and no segments that say when it is spoken"))
+    return transcript_of(heard, duration=fields.number(data, "duration", _("the object")))

@@ -23,6 +23,7 @@ from whisperdiar.formats._text import one_line, parse_seconds, to_milliseconds
 from whisperdiar.formats._writing.tiers import Lane, Mark, Tier, make_lanes, read_tiers
 from whisperdiar.options import WriteOptions
 from whisperdiar.text.graphemes import remove_byte_order_mark
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span
 
@@ -183,10 +184,12 @@ def read(text: str) -> Transcript:
         words = next((child for child in dependent if _is_word_tier(elements[child])), None)
         own = sorted(marks[index].values(), key=itemgetter(0))
         others = [child for child in dependent if child != words]
-        own, taken = _filled(
+        own, taken = _fill_texts(
             own, [marks[child].values() for child in others], () if words is None else marks[words].values()
         )
-        key = f"tier {index}"  # a name of its own for reading: what the tier is called says nothing here
+        key = _("tier {index}").format(
+            index=index
+        )  # a name of its own for reading: what the tier is called says nothing here
         speakers[key] = one_line(element.get("PARTICIPANT") or labels[index])
         tiers.append(Tier(key, own))
         used |= {index, *(others[number] for number in taken)}
@@ -205,7 +208,11 @@ def read(text: str) -> Transcript:
         recording_id=properties.get("recording_id") or NO_ID,
         duration=length_ms / 1000,
         language=properties.get("language") or None,
-        notes=[f"dependent tiers that are not read: {', '.join(left[:5])}{', …' * (len(left) > 5)}"] if left else (),
+        notes=[
+            _("dependent tiers that are not read: {tiers}").format(tiers=", ".join(left[:5]) + ", …" * (len(left) > 5))
+        ]
+        if left
+        else (),
     )
 
 
@@ -224,7 +231,7 @@ def _dependents(label: str, below: Mapping[str, Sequence[int]], labels: Sequence
     return found
 
 
-def _filled(
+def _fill_texts(
     own: Sequence[_Timed], others: Sequence[Iterable[_Timed]], words: Iterable[_Timed]
 ) -> tuple[list[_Timed], set[int]]:
     """Annotations with the text of the first dependent tier that has one there, and which tiers gave some."""
@@ -244,7 +251,7 @@ def _filled(
 
 def _texts_within(own: Sequence[_Timed], marks: Iterable[_Timed]) -> list[list[str]]:
     """For each annotation the texts of those whose middle lies in it, in the order of time."""
-    found: list[list[str]] = [[] for _ in own]
+    found: list[list[str]] = [[] for _each in own]
     starts = [start for start, _, _ in own]
     for start, end, text in sorted(marks, key=itemgetter(0)):
         place = bisect_right(starts, (start + end) / 2) - 1
@@ -264,13 +271,15 @@ def _depth(label: str, elements: Mapping[str, ElementTree.Element]) -> int:
 
 def _root(text: str) -> ElementTree.Element:
     if "<!ENTITY" in text:
-        raise FormatError("this XML defines entities, which no EAF does; it is not read")
+        raise FormatError(_("this XML defines entities, which no EAF does; it is not read"))
     try:
         root = ElementTree.fromstring(remove_byte_order_mark(text).lstrip())
     except ElementTree.ParseError as error:
-        raise FormatError(f"this is no XML: {error}") from error
+        raise FormatError(_("this is no XML: {error}").format(error=error)) from error
     if root.tag != "ANNOTATION_DOCUMENT":
-        raise FormatError(f"this XML is no EAF: it begins with {root.tag[:60]!r}, not with ANNOTATION_DOCUMENT")
+        raise FormatError(
+            _("this XML is no EAF: it begins with {tag!r}, not with ANNOTATION_DOCUMENT").format(tag=root.tag[:60])
+        )
     return root
 
 
@@ -285,12 +294,12 @@ def _slots(root: ElementTree.Element) -> dict[str, float]:
     header = root.find("HEADER")
     units = "milliseconds" if header is None else header.get("TIME_UNITS", "milliseconds")
     if units not in _UNITS:
-        raise FormatError(f"times in {units!r}: EAF has {', '.join(_UNITS)}")
+        raise FormatError(_("times in {units!r}: EAF has {known}").format(units=units, known=", ".join(_UNITS)))
     # ELAN leaves out so much of the (first) recording's beginning; in this package times count from its start.
     media = root.find("HEADER/MEDIA_DESCRIPTOR")
     origin = "0" if media is None else media.get("TIME_ORIGIN", "0")
     if not re.fullmatch("[0-9]{1,12}", origin):
-        raise FormatError(f"TIME_ORIGIN {origin!r}: this is no number of milliseconds")
+        raise FormatError(_("TIME_ORIGIN {origin!r}: this is no number of milliseconds").format(origin=origin))
     found: dict[str, float] = {}
     waiting: list[str] = []
     last = int(origin) / 1000
@@ -302,7 +311,9 @@ def _slots(root: ElementTree.Element) -> dict[str, float]:
         whole = value.isascii() and value.isdigit() and len(value) <= _LONGEST_DIGITS
         time_ms = float(value) if whole else parse_seconds(value)
         if time_ms is None:
-            raise FormatError(f"time slot {label!r}: {value!r} is no number of milliseconds")
+            raise FormatError(
+                _("time slot {label!r}: {value!r} is no number of milliseconds").format(label=label, value=value)
+            )
         time = int(origin) / 1000 + time_ms * _UNITS[units] / 1000
         for index, item in enumerate(waiting, start=1):
             found[item] = time if item == label else last + (time - last) * index / len(waiting)
@@ -330,7 +341,9 @@ def _marks(
             first, last = element.get("TIME_SLOT_REF1", ""), element.get("TIME_SLOT_REF2", "")
             if first not in slots or last not in slots:
                 raise FormatError(
-                    f"annotation {own!r}: there is no time slot {first if first not in slots else last!r}"
+                    _("annotation {own!r}: there is no time slot {first!r}").format(
+                        own=own, first=first if first not in slots else last
+                    )
                 )
             found[own] = (slots[first], slots[last], text)
         elif element.tag == "REF_ANNOTATION":
@@ -338,7 +351,7 @@ def _marks(
             waiting.setdefault(reference.parent, []).append(reference)
     for parent, items in waiting.items():
         if parent in parents:
-            start, end, _ = parents[parent]
+            start, end, _text = parents[parent]
             times = fill_times([ParsedWord(item.text) for item in items], Span(start, max(start, end)))
             found |= {item.own: (time.start, time.end, item.text) for item, time in zip(items, times, strict=True)}
     return found

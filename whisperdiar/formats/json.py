@@ -8,10 +8,11 @@ from typing import Any
 
 from whisperdiar.errors import FormatError
 from whisperdiar.formats._reading.recordings import NO_ID
-from whisperdiar.formats._reading.words import recognised_words
+from whisperdiar.formats._reading.words import read_words
 from whisperdiar.options import WriteOptions
 from whisperdiar.segmentation import segments
 from whisperdiar.text import json as _json_text
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Word
 
@@ -64,8 +65,8 @@ def load_recognised(text: str) -> Transcript:
     if isinstance(data, dict):
         return _transcript(data)
     if not isinstance(data, list):
-        raise FormatError("expected a JSON list of words, or a whisperdiar transcript")
-    words, told = recognised_words(data)
+        raise FormatError(_("expected a JSON list of words, or a whisperdiar transcript"))
+    words, told = read_words(data)
     return Transcript(NO_ID, 0.0, segments=segments(words), provenance={"warnings": [told]} if told else {})
 
 
@@ -80,4 +81,4 @@ def _transcript(data: Any) -> Transcript:
     try:
         return Transcript.from_dict(data)
     except OverflowError as error:
-        raise FormatError(f"this JSON holds a number that is too large: {error}") from error
+        raise FormatError(_("this JSON holds a number that is too large: {error}").format(error=error)) from error

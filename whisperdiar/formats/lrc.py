@@ -18,9 +18,10 @@ from whisperdiar.formats._reading.cues import transcript_of
 from whisperdiar.formats._reading.labels import split_labels
 from whisperdiar.formats._text import JOINER, number_lines, one_line, refuse_line, remove_breaks
 from whisperdiar.formats._writing.cues import CuePiece, ReadyCue, prepare_cues
-from whisperdiar.formats._writing.render import render_cues
+from whisperdiar.formats._writing.render import remark_forced, render_cues
 from whisperdiar.formats._writing.speakers import clean_names, format_style, readable_prefixes
 from whisperdiar.options import WriteOptions
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue, Span, TimedText
 
@@ -66,11 +67,15 @@ def lyric_cues(text: str) -> tuple[Cue, ...]:
             rest = rest[match.end() :]
         tag = _TAG.fullmatch(line)
         if len(stamps) > 1 and len(stamps) * len(rest) > _MOST_REPEATED * len(line):
-            refuse_line(number, line, f"{len(stamps)} times before one text, which no song repeats so often")
+            refuse_line(
+                number,
+                line,
+                _("{n_stamps} times before one text, which no song repeats so often").format(n_stamps=len(stamps)),
+            )
         if stamps:
             rows += [_Lyric(stamp, rest) for stamp in stamps]
         elif tag is None:
-            refuse_line(number, line, "no time such as [00:01.00] and no tag such as [ti:Title]")
+            refuse_line(number, line, _("no time such as [00:01.00] and no tag such as [ti:Title]"))
         elif tag[1].lower() == "offset" and re.fullmatch(r"\s*[+-]?\d{1,9}\s*", tag[2]):
             offset = int(tag[2]) / 1000
         elif tag[1].lower() == "end" and rows and (end := _END_TAG.fullmatch(tag[2])):
@@ -126,6 +131,7 @@ def _unescape(text: str) -> str:
 name = "lrc"
 suffix = ".lrc"
 needs = "words"
+remarks = remark_forced
 
 _SHORTEST_SILENCE_MS = 1000  # a shorter one is not shown: the line would flicker
 _STAMP_LIKE = re.compile(r"[<\[](?=\d+:\d)|\A\[")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from whisperdiar.formats._text import one_line, to_milliseconds
-from whisperdiar.formats.txt import paragraphs
+from whisperdiar.formats._writing.paragraphs import divide_paragraphs
 from whisperdiar.options import WriteOptions
 from whisperdiar.text.clock import format_clock
 from whisperdiar.transcript import Transcript, speaker_names
@@ -25,7 +25,7 @@ def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
     """Paragraphs such as ``**Anna** [00:01:02] text``."""
     blocks = [f"# {_escape(one_line(transcript.recording_id)) or 'Transcript'}"]
     names = speaker_names(transcript)
-    for group in paragraphs(transcript.segments, options):
+    for group in divide_paragraphs(transcript.segments, options):
         text = one_line("".join(word.text for segment in group for word in segment.words))
         if text:
             # Cut off, not rounded: who jumps there must not miss the first word.

@@ -23,6 +23,7 @@ from whisperdiar.formats._text import (
     to_milliseconds,
 )
 from whisperdiar.options import RttmTolerance, WriteOptions
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Speaker, Transcript
 from whisperdiar.types import Diarization, Span, Turn
 
@@ -74,7 +75,7 @@ def dumps_diarization(diarization: Diarization, names: Mapping[str, str] | None 
     Raises:
         FormatError: the recording id or a name is empty or ``<NA>``.
     """
-    recording = _field(diarization.recording_id, "recording id")
+    recording = _field(diarization.recording_id, _("recording id"))
     tokens = _tokens(diarization.speakers, names or {})
     lines = []
     for turn in diarization.turns:
@@ -90,14 +91,20 @@ def dumps_diarization(diarization: Diarization, names: Mapping[str, str] | None 
 
 def _tokens(labels: Iterable[str], names: Mapping[str, str]) -> dict[str, str]:
     """Label → field of its own; a name that two labels share goes to the first, ``NAME_2`` to the next."""
-    wanted = {label: _field(names.get(label, label), f"name of speaker {label!r}") for label in labels}
+    wanted = {
+        label: _field(names.get(label, label), _("name of speaker {label!r}").format(label=label)) for label in labels
+    }
     return make_distinct(wanted)
 
 
 def _field(text: str, what: str) -> str:
     field = make_token(text)
     if not field or field == _MISSING:
-        raise FormatError(f"{what} is {text!r}: RTTM needs one that is neither empty nor {_MISSING}; rename it")
+        raise FormatError(
+            _("{what} is {text!r}: RTTM needs one that is neither empty nor {missing}; rename it").format(
+                what=what, text=text, missing=_MISSING
+            )
+        )
     return field
 
 
@@ -151,22 +158,24 @@ def _split_fields(number: int, line: str, tolerance: RttmTolerance) -> list[str]
     if line.startswith((";;", "#")):
         if tolerance.comments:
             return []
-        refuse_line(number, line, "a comment, where only SPEAKER lines are expected")
+        refuse_line(number, line, _("a comment, where only SPEAKER lines are expected"))
     if "\t" in line:
         if not tolerance.tabs:
-            refuse_line(number, line, "a tab, where only spaces separate fields")
+            refuse_line(number, line, _("a tab, where only spaces separate fields"))
         line = line.replace("\t", " ")
     fields = line.split(" ")  # not at every white space: a name may hold a no-break space
     fields = [field for field in fields if field]
     if fields[0] != "SPEAKER":
         if fields[0] in _OTHER_TYPES and tolerance.other_types:
             return []
-        refuse_line(number, line, "no SPEAKER line of RTTM")
+        refuse_line(number, line, _("no SPEAKER line of RTTM"))
     least = _NAME + 1 if tolerance.short_lines else _FIELDS
     if len(fields) > _FIELDS:
         return _rejoin(number, line, fields, tolerance)
     if len(fields) < least:
-        refuse_line(number, line, f"{len(fields)} fields, where RTTM has {_FIELDS}")
+        refuse_line(
+            number, line, _("{n_fields} fields, where RTTM has {fields}").format(n_fields=len(fields), fields=_FIELDS)
+        )
     return fields
 
 
@@ -185,13 +194,25 @@ def _rejoin(number: int, line: str, fields: list[str], tolerance: RttmTolerance)
         and fields[place + 3 : place + 5] == [_MISSING, _MISSING]
     ]
     if len(places) != 1 or _MISSING in fields[places[0] + 5 : -2]:
-        refuse_line(number, line, f"{len(fields)} fields, where RTTM has {_FIELDS}; nobody can tell them apart")
+        refuse_line(
+            number,
+            line,
+            _("{n_fields} fields, where RTTM has {fields}; nobody can tell them apart").format(
+                n_fields=len(fields), fields=_FIELDS
+            ),
+        )
     (place,) = places
     recording, speaker = fields[1:place], fields[place + 5 : -2]
     if not tolerance.spaces:
-        what = "recording id" if len(recording) > 1 else "speaker's name"
+        what = _("recording id") if len(recording) > 1 else _("speaker's name")
         found = " ".join(recording if len(recording) > 1 else speaker)
-        refuse_line(number, line, f"{len(fields)} fields, where RTTM has {_FIELDS}: a space in the {what} {found!r}")
+        refuse_line(
+            number,
+            line,
+            _("{n_fields} fields, where RTTM has {fields}: a space in the {what} {found!r}").format(
+                n_fields=len(fields), fields=_FIELDS, what=what, found=found
+            ),
+        )
     return [fields[0], "_".join(recording), *fields[place : place + 5], " ".join(speaker), *fields[-2:]]
 
 
@@ -199,12 +220,12 @@ def _parse_turn(number: int, line: str, fields: list[str], tolerance: RttmTolera
     start = _parse_seconds(number, line, fields[3], "onset")
     duration = _parse_seconds(number, line, fields[4], "duration")
     if fields[_NAME] == _MISSING:
-        refuse_line(number, line, "no speaker name")
+        refuse_line(number, line, _("no speaker name"))
     # Rounded like the text: 0.1 + 0.2 is 0.3 there.
     span = Span(start, max(start, round(start + duration, 6)))
     channel = int(fields[2]) if fields[2].isascii() and fields[2].isdigit() else 0
     if channel < 1 and not tolerance.odd_fields:
-        refuse_line(number, line, f"channel {fields[2]!r}: expected a number from 1 on")
+        refuse_line(number, line, _("channel {field!r}: expected a number from 1 on").format(field=fields[2]))
     return Turn(span, fields[_NAME], max(1, channel), _parse_confidence(number, line, fields, tolerance))
 
 
@@ -216,16 +237,26 @@ def _parse_confidence(number: int, line: str, fields: list[str], tolerance: Rttm
         confidence = float(text)
     except ValueError:
         # Not left out with odd numbers: it may be the end of a name with a space.
-        refuse_line(number, line, f"confidence {text!r}: expected a number from 0 to 1, or {_MISSING}")
+        refuse_line(
+            number,
+            line,
+            _("confidence {text!r}: expected a number from 0 to 1, or {missing}").format(text=text, missing=_MISSING),
+        )
     if 0.0 <= confidence <= 1.0:
         return confidence
     if not tolerance.odd_fields:
-        refuse_line(number, line, f"confidence {text!r}: expected a number from 0 to 1, or {_MISSING}")
+        refuse_line(
+            number,
+            line,
+            _("confidence {text!r}: expected a number from 0 to 1, or {missing}").format(text=text, missing=_MISSING),
+        )
     return None
 
 
 def _parse_seconds(number: int, line: str, text: str, what: str) -> float:
     seconds = parse_seconds(text)
     if seconds is None:
-        refuse_line(number, line, f"{what} {text!r}: expected a number of seconds, not negative")
+        refuse_line(
+            number, line, _("{what} {text!r}: expected a number of seconds, not negative").format(what=what, text=text)
+        )
     return seconds

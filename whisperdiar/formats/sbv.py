@@ -10,7 +10,7 @@ from whisperdiar.formats._reading.cues import read_finished
 from whisperdiar.formats._reading.labels import split_labels
 from whisperdiar.formats._text import JOINER, escape_codes, one_line, speaker_names, unescape_codes
 from whisperdiar.formats._writing.cues import prepare_cues
-from whisperdiar.formats._writing.render import settle_options, subtitle_cues
+from whisperdiar.formats._writing.render import remark_forced, settle_options, subtitle_cues
 from whisperdiar.formats._writing.speakers import clean_names, format_style, readable_prefixes
 from whisperdiar.options import WriteOptions
 from whisperdiar.text.clock import format_clock
@@ -20,6 +20,7 @@ from whisperdiar.types import Cue
 name = "sbv"
 suffix = ".sbv"
 needs = "words"
+remarks = remark_forced
 
 # SubViewer breaks lines by "[br]", and FFmpeg skips lines that begin with a bracket as headers of SubViewer.
 _BREAK = re.compile(r"\[br\]", re.IGNORECASE)
@@ -37,8 +38,8 @@ def dumps_cues(cues: Iterable[Cue], names: Mapping[str, str], *, options: WriteO
     """The same for cues that are there already; `names` gives the name of a speaker label, itself by default."""
     made = prepare_cues(cues)
     blocks = []
-    dash = options.rules(None).dash
-    rows = readable_prefixes(made, clean_names(made, names), _style(options), dash=dash)
+    dashes = options.rules(None).dashes
+    rows = readable_prefixes(made, clean_names(made, names), _style(options), dashes=dashes)
     for cue, leads in zip(made, rows, strict=True):
         lines = [_escape(lead + line) for lead, line in zip(leads, cue.lines, strict=True)]
         blocks.append("\n".join([f"{_format_time(cue.start_ms)},{_format_time(cue.end_ms)}", *lines, ""]))

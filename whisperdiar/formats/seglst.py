@@ -16,6 +16,7 @@ from whisperdiar.formats._text import one_line
 from whisperdiar.formats._writing.runs import distinct_names, prepare_segments
 from whisperdiar.options import WriteOptions
 from whisperdiar.text import json
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 
 name = "seglst"
@@ -56,20 +57,24 @@ def read(text: str, *, recording_id: str | None = None) -> Transcript:
     """
     data = json.read(text)
     if not isinstance(data, list):
-        raise FormatError("expected a JSON list of segments, as MeetEval writes it")
+        raise FormatError(_("expected a JSON list of segments, as MeetEval writes it"))
     sessions: dict[str, list[ParsedUtterance]] = {}
-    for index, item in enumerate(fields.objects(data, "the list")):
+    for index, item in enumerate(fields.objects(data, _("the list"))):
         where = f"[{index}]"
         if "session_id" not in item:
-            raise FormatError(f"{where}.session_id: this is no SegLST, which names the session of each segment")
+            raise FormatError(
+                _("{where}.session_id: this is no SegLST, which names the session of each segment").format(where=where)
+            )
         start, end = fields.time(item, "start_time", where), fields.time(item, "end_time", where)
-        heard = ParsedUtterance(start, end, fields.text(item, "speaker", where) or None, _said(item, where), (), where)
+        heard = ParsedUtterance(
+            start, end, fields.text(item, "speaker", where) or None, _read_text(item, where), (), where
+        )
         sessions.setdefault(fields.text(item, "session_id", where), []).append(heard)
     found = choose(sessions, recording_id)
     return transcript_of(sessions.get(found, ()), recording_id=found)
 
 
-def _said(item: Mapping[str, Any], where: str) -> str:
+def _read_text(item: Mapping[str, Any], where: str) -> str:
     """The text of a segment; turns without words have none, unless another key holds a text that would be lost."""
     words = item.get("words")
     if isinstance(words, list):

@@ -1,4 +1,4 @@
-"""Speech regions: RTTM with the label ``speech``, intervals of speech and non-speech as text, JSON; UEM is read.
+"""Speech regions: RTTM with the label ``speech``, UEM, JSON, intervals of speech and non-speech as text.
 
 The text form is the one that SpeechBrain's detector prints, to the hundredth of a second:
 
@@ -14,14 +14,16 @@ from pathlib import PurePath
 from typing import Any
 
 from whisperdiar.errors import FormatError, InvalidOption
-from whisperdiar.formats import rttm
+from whisperdiar.formats import rttm, uem
 from whisperdiar.formats._reading.recordings import choose
 from whisperdiar.formats._text import number_lines, parse_seconds, refuse_line
+from whisperdiar.options import WriteOptions
 from whisperdiar.text import json
+from whisperdiar.text.messages import _
+from whisperdiar.transcript import Transcript
 from whisperdiar.types import Diarization, Span, Turn, merge_spans
 
-FORMATS = ("rttm", "txt", "json")
-"""What is written; UEM is read besides."""
+FORMATS = ("rttm", "txt", "json", "uem")
 
 LABEL = "speech"
 SLACK = 1.0
@@ -39,7 +41,7 @@ def by_suffix(path: str | PurePath) -> str:
     suffix = PurePath(path).suffix.lower().removeprefix(".")
     if suffix not in FORMATS:
         known = ", ".join(f".{item}" for item in FORMATS)
-        raise InvalidOption(f"{str(path)!r}: speech regions are written as {known}")
+        raise InvalidOption(_("{path!r}: speech regions are written as {known}").format(path=str(path), known=known))
     return suffix
 
 
@@ -58,12 +60,17 @@ def dumps(speech: Sequence[Span], *, name: str, duration: float, recording_id: s
     if name == "rttm":
         turns = tuple(Turn(span, LABEL) for span in _round_spans(merged, 3))
         return rttm.dumps_diarization(Diarization(recording_id, turns))
+    if name == "uem":
+        parts = tuple(Turn(span, uem.LABEL) for span in _round_spans(merged, 3))
+        return uem.dumps(Transcript(recording_id, duration, turns=parts), options=WriteOptions())
     if name == "json":
         regions = [{"start": span.start, "end": span.end} for span in _round_spans(merged, 3)]
         return json.write({"duration": round(duration, 3), "speech": regions})
     if name == "txt":
         return _intervals(_round_spans(merged, 2), round(duration, 2))
-    raise InvalidOption(f"speech regions as {name!r}: choose one of {', '.join(FORMATS)}")
+    raise InvalidOption(
+        _("speech regions as {name!r}: choose one of {formats}").format(name=name, formats=", ".join(FORMATS))
+    )
 
 
 def _round_spans(spans: Sequence[Span], decimals: int) -> tuple[Span, ...]:
@@ -108,8 +115,10 @@ def loads(
     for span in regions:
         if span.end > duration + SLACK:
             raise FormatError(
-                f"speech from {span.start:.3f} to {span.end:.3f} s in a recording of {duration:.3f} s: "
-                "the regions belong to another recording"
+                _(
+                    "speech from {start:.3f} to {end:.3f} s in a recording of {duration:.3f} s: the regions "
+                    "belong to another recording"
+                ).format(start=span.start, end=span.end, duration=duration)
             )
         clipped.append(span.clip(0.0, duration))
     return merge_spans(span for span in clipped if span is not None)
@@ -126,7 +135,7 @@ def _detect_format(text: str) -> str:
             return "rttm"
         if len(fields) == 4:
             return "txt" if parse_seconds(fields[3]) is None else "uem"
-        refuse_line(number, line, "neither RTTM, UEM, JSON nor lines such as 'segment_001  0.00  2.57 SPEECH'")
+        refuse_line(number, line, _("neither RTTM, UEM, JSON nor lines such as 'segment_001  0.00  2.57 SPEECH'"))
     return "txt"
 
 
@@ -136,14 +145,7 @@ def _read_rttm(text: str, recording_id: str | None) -> list[Span]:
 
 
 def _read_uem(text: str, recording_id: str | None) -> list[Span]:
-    recordings: dict[str, list[Span]] = {}
-    for number, line in number_lines(text):
-        if line.startswith(";;"):
-            continue
-        fields = line.split()
-        if len(fields) != 4:
-            refuse_line(number, line, "expected the 4 fields of UEM: recording, channel, start, end")
-        recordings.setdefault(fields[0], []).append(_parse_line_span(number, line, fields[2], fields[3]))
+    recordings = uem.loads_all(text)
     return recordings.get(choose(recordings, recording_id, other_id=True), [])
 
 
@@ -152,7 +154,7 @@ def _read_txt(text: str, recording_id: str | None) -> list[Span]:  # noqa: ARG00
     for number, line in number_lines(text):
         fields = line.split()
         if len(fields) != 4 or fields[3] not in ("SPEECH", "NON_SPEECH"):
-            refuse_line(number, line, "expected a name, start, end, and SPEECH or NON_SPEECH")
+            refuse_line(number, line, _("expected a name, start, end, and SPEECH or NON_SPEECH"))
         span = _parse_line_span(number, line, fields[1], fields[2])
         if fields[3] == "SPEECH":
             speech.append(span)
@@ -164,12 +166,16 @@ def _read_json(text: str, recording_id: str | None) -> list[Span]:  # noqa: ARG0
     duration = data.get("duration") if isinstance(data, dict) else None
     regions = data.get("speech") if isinstance(data, dict) else data
     if not isinstance(regions, list):
-        raise FormatError('expected JSON with "speech", a list of {"start", "end"}')
+        raise FormatError(_('expected JSON with "speech", a list of {"start", "end"}'))
     speech = [_json_span(item, f"speech[{index}]") for index, item in enumerate(regions)]
     limit = math.inf if duration is None else _check_number(duration, "duration")
     for index, span in enumerate(speech):
         if span.end > limit + SLACK:
-            raise FormatError(f"speech[{index}]: it ends at {span.end} s, the recording at {limit} s")
+            raise FormatError(
+                _("speech[{index}]: it ends at {end} s, the recording at {limit} s").format(
+                    index=index, end=span.end, limit=limit
+                )
+            )
     return [Span(min(span.start, limit), min(span.end, limit)) for span in speech]
 
 
@@ -183,21 +189,25 @@ _READERS: dict[str, Callable[[str, str | None], list[Span]]] = {
 
 def _json_span(item: Any, where: str) -> Span:
     if not isinstance(item, dict):
-        raise FormatError(f'{where}: expected {{"start", "end"}}, found {item!r}')
+        raise FormatError(_('{where}: expected {{"start", "end"}}, found {item!r}').format(where=where, item=item))
     start, end = (_check_number(item.get(key), f"{where}.{key}") for key in ("start", "end"))
     if end < start:
-        raise FormatError(f"{where}: the end {end} lies before the start {start}")
+        raise FormatError(
+            _("{where}: the end {end} lies before the start {start}").format(where=where, end=end, start=start)
+        )
     return Span(start, end)
 
 
 def _check_number(value: Any, where: str) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e12:
-        raise FormatError(f"{where}: expected a number of seconds, not negative, found {value!r}")
+        raise FormatError(
+            _("{where}: expected a number of seconds, not negative, found {value!r}").format(where=where, value=value)
+        )
     return float(value)
 
 
 def _parse_line_span(number: int, line: str, start_text: str, end_text: str) -> Span:
     start, end = parse_seconds(start_text), parse_seconds(end_text)
     if start is None or end is None or end < start:
-        refuse_line(number, line, "start and end must be seconds, not negative, the end not before the start")
+        refuse_line(number, line, _("start and end must be seconds, not negative, the end not before the start"))
     return Span(start, end)

@@ -15,7 +15,7 @@ from whisperdiar.formats._reading.labels import split_labels
 from whisperdiar.formats._reading.markup import cue_of
 from whisperdiar.formats._text import JOINER, one_line, replace_arrow, speaker_names, with_arrow
 from whisperdiar.formats._writing.cues import ReadyCue, prepare_cues
-from whisperdiar.formats._writing.render import settle_options, subtitle_cues
+from whisperdiar.formats._writing.render import remark_forced, settle_options, subtitle_cues
 from whisperdiar.formats._writing.speakers import (
     PALETTE,
     clean_names,
@@ -30,6 +30,7 @@ from whisperdiar.types import Cue
 name = "srt"
 suffix = ".srt"
 needs = "words"
+remarks = remark_forced
 
 # Two lines that look like the next cue's number and time would split a cue in two.
 _INDEX = re.compile(r"-?[0-9]+\.?[0-9]*\s*")
@@ -66,7 +67,7 @@ def dumps_cues(cues: Iterable[Cue], names: Mapping[str, str], *, options: WriteO
     known = clean_names(made, names)
     colours = colour_numbers(known)
     subtitles = []
-    rows = readable_prefixes(made, known, style, dash=options.rules(None).dash)
+    rows = readable_prefixes(made, known, style, dashes=options.rules(None).dashes)
     for index, (cue, before) in enumerate(zip(made, rows, strict=True), start=1):
         lines = [_line(cue, number, lead) for number, lead in enumerate(before)]
         if any(">" in replace_arrow(lead + line) for lead, line in zip(before, cue.lines, strict=True)):

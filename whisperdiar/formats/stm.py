@@ -17,6 +17,7 @@ from whisperdiar.formats._text import (
 )
 from whisperdiar.formats._writing.runs import distinct_names, prepare_segments
 from whisperdiar.options import WriteOptions
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 
 name = "stm"
@@ -67,15 +68,21 @@ def read(text: str, *, recording_id: str | None = None) -> Transcript:
             continue
         fields = line.split(maxsplit=_FIELDS)
         if len(fields) < _FIELDS:
-            refuse_line(number, line, f"{len(fields)} fields, where STM has {_FIELDS} and a text")
+            refuse_line(
+                number,
+                line,
+                _("{n_fields} fields, where STM has {fields} and a text").format(n_fields=len(fields), fields=_FIELDS),
+            )
         start, end = parse_seconds(fields[3]), parse_seconds(fields[4])
         if start is None or end is None:
-            refuse_line(number, line, "expected a start and an end in seconds")
+            refuse_line(number, line, _("expected a start and an end in seconds"))
         said = fields[_FIELDS] if len(fields) > _FIELDS else ""
         if said.startswith("<") and ">" in said:
             said = said.partition(">")[2].strip()
         if said == _NO_SPEECH:
             continue
-        recordings.setdefault(fields[0], []).append(ParsedUtterance(start, end, fields[2], said, (), f"line {number}"))
+        recordings.setdefault(fields[0], []).append(
+            ParsedUtterance(start, end, fields[2], said, (), _("line {number}").format(number=number))
+        )
     found = choose(recordings, recording_id)
     return transcript_of(recordings.get(found, ()), recording_id=found)

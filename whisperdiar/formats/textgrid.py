@@ -16,6 +16,7 @@ from whisperdiar.formats._text import format_seconds, to_milliseconds
 from whisperdiar.formats._writing.tiers import Mark, Tier, make_lanes, read_tiers
 from whisperdiar.options import WriteOptions
 from whisperdiar.text.graphemes import remove_byte_order_mark
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 
 name = "textgrid"
@@ -90,12 +91,12 @@ def read(text: str) -> Transcript:
     """
     fields = _Fields(remove_byte_order_mark(text))
     if fields.string() not in ("ooTextFile", "ooTextFile short") or fields.string() != "TextGrid":
-        raise FormatError("this is no TextGrid in a text form; save it with Praat's 'Save as text file...'")
+        raise FormatError(_("this is no TextGrid in a text form; save it with Praat's 'Save as text file...'"))
     fields.number()
     end = fields.number()
     tiers = []
     if fields.flag() == "exists":
-        for _ in range(fields.count()):
+        for _each in range(fields.count()):
             tiers += fields.tier()
     fields.finish()
     return transcript_of(read_tiers(tiers), duration=end)
@@ -113,26 +114,30 @@ class _Fields:
         for match in _TOKEN.finditer(self._text):
             self._place = match.start()
             if match.lastgroup == "other" and match["other"].startswith('"'):
-                self._refuse("a quotation mark that is not closed")
+                self._refuse(_("a quotation mark that is not closed"))
             if match.lastgroup in ("string", "number", "flag"):
                 yield match
 
     def _next(self, kind: str) -> str:
         match = next(self._fields, None)
         if match is None:
-            raise FormatError(f"this TextGrid ends where a {kind} is expected; it is cut off")
+            raise FormatError(_("this TextGrid ends where a {kind} is expected; it is cut off").format(kind=kind))
         if match.lastgroup != kind:
-            self._refuse(f"a {match.lastgroup} where a {kind} is expected")
+            self._refuse(_("a {found} where a {kind} is expected").format(found=match.lastgroup, kind=kind))
         return match[kind]
 
     def _refuse(self, cause: str) -> None:
         number = self._text.count("\n", 0, self._place) + 1
-        raise FormatError(f"line {number}: {cause}: {self._text[self._place : self._place + 60]!r}")
+        raise FormatError(
+            _("line {number}: {cause}: {text!r}").format(
+                number=number, cause=cause, text=self._text[self._place : self._place + 60]
+            )
+        )
 
     def finish(self) -> None:
         """Refuses what stands behind the last tier: a number of tiers or intervals is wrong, and text would be lost."""
         if next(self._fields, None) is not None:
-            self._refuse("more than the numbers of tiers and intervals say")
+            self._refuse(_("more than the numbers of tiers and intervals say"))
 
     def string(self) -> str:
         return self._next("string").replace('""', '"')
@@ -146,7 +151,7 @@ class _Fields:
     def count(self) -> int:
         number = self.number()
         if not 0 <= number < 1e9 or number != int(number):
-            self._refuse("this is no number of tiers or intervals")
+            self._refuse(_("this is no number of tiers or intervals"))
         return int(number)
 
     def tier(self) -> list[Tier]:
@@ -155,8 +160,8 @@ class _Fields:
         self.number(), self.number()
         points = kind == "TextTier"
         if not points and kind != "IntervalTier":
-            self._refuse(f"a tier of the kind {kind!r}")
-        marks = [self._mark(points) for _ in range(self.count())]
+            self._refuse(_("a tier of the kind {kind!r}").format(kind=kind))
+        marks = [self._mark(points) for _each in range(self.count())]
         return [] if points else [Tier(label, sorted((mark for mark in marks if mark[2]), key=itemgetter(0)))]
 
     def _mark(self, point: bool) -> tuple[float, float, str]:

@@ -33,12 +33,15 @@ from whisperdiar.formats._writing.speakers import PALETTE, clean_names, colour_n
 from whisperdiar.options import WriteOptions
 from whisperdiar.text.clock import format_clock
 from whisperdiar.text.graphemes import remove_byte_order_mark
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue, Span
 
 _METADATA = "http://www.w3.org/ns/ttml#metadata"
 _PARAMETER = "http://www.w3.org/ns/ttml#parameter"
 _XML = "http://www.w3.org/XML/1998/namespace"
+_STYLING = "http://www.w3.org/ns/ttml/profile/imsc1#styling"
+"""Of IMSC's own attributes, such as ``itts:forcedDisplay`` (https://www.w3.org/TR/ttml-imsc1.1/#itts-forcedDisplay)."""
 _CLOCK = re.compile(r"(\d{1,9}):(\d{2}):(\d{2})(?:(\.\d+)|:(\d{1,9})(?:\.\d+)?)?")
 _OFFSET = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s|f|t)")
 _SPACE = re.compile(r"[ \t\r\n]+")
@@ -87,9 +90,10 @@ def document_cues(text: str) -> Iterator[Cue]:
     rates = _parse_rates(root)
     names = _parse_agents(root)
     try:
+        _inherit_forced(root, _forced_styles(root), forced=False)
         yield from _walk(root, 0.0, _LONGEST, None, rates, names)
     except RecursionError as error:
-        raise FormatError("the elements of this TTML are nested too deeply") from error
+        raise FormatError(_("the elements of this TTML are nested too deeply")) from error
 
 
 def document_language(text: str) -> str | None:
@@ -102,7 +106,11 @@ def _root(text: str) -> ElementTree.Element:
     text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # half a pair is no character
     if declared := _DECLARED.search(text):
         line = len(_LINE_END.findall(text[: declared.start()])) + 1
-        raise FormatError(f"line {line}: this XML has a document type, which subtitles do not need; remove the DOCTYPE")
+        raise FormatError(
+            _("line {line}: this XML has a document type, which subtitles do not need; remove the DOCTYPE").format(
+                line=line
+            )
+        )
     # Without its declaration, whose encoding no longer holds for a text that is decoded already; its lines still count.
     text = re.sub(r"\A\s*<\?xml[^>]*\?>", lambda found: "\n" * len(_LINE_END.findall(found[0])), text)
     try:
@@ -110,7 +118,9 @@ def _root(text: str) -> ElementTree.Element:
     except expat.ExpatError as error:
         shown = ([*text.splitlines(), ""])[min(error.lineno, len(text.splitlines()) or 1) - 1][:120]
         raise FormatError(
-            f"line {error.lineno}: no XML ({expat.ErrorString(error.code)} at column {error.offset}): {shown!r}"
+            _("line {number}: no XML ({cause} at column {offset}): {shown!r}").format(
+                number=error.lineno, cause=expat.ErrorString(error.code), offset=error.offset, shown=shown
+            )
         ) from error
     if _local_name(root) != "tt":
         _refuse(root, f"no TTML: its first element is <{_local_name(root)}>, not <tt>")
@@ -139,7 +149,7 @@ def _full(name: str) -> str:
 
 
 def _refuse(element: ElementTree.Element, cause: str) -> NoReturn:
-    raise FormatError(f"line {element.get(_LINE)}: {cause}")
+    raise FormatError(_("line {number}: {cause}").format(number=element.get(_LINE), cause=cause))
 
 
 def _local_name(element: ElementTree.Element) -> str:
@@ -171,6 +181,40 @@ def _parse_agents(root: ElementTree.Element) -> dict[str, str]:
         if key and name:
             names[key] = name
     return names
+
+
+def _forced_styles(root: ElementTree.Element) -> dict[str, bool]:
+    """Id of each style and region that says of ``itts:forcedDisplay`` what it is."""
+    return {
+        element.get(f"{{{_XML}}}id", ""): _parse_forced(element) == "true"
+        for element in root.iter()
+        if _local_name(element) in ("style", "region") and _parse_forced(element) is not None
+    }
+
+
+def _parse_forced(element: ElementTree.Element) -> str | None:
+    value = element.get(f"{{{_STYLING}}}forcedDisplay")
+    return None if value is None else value.strip().lower()
+
+
+def _inherit_forced(element: ElementTree.Element, styles: Mapping[str, bool], *, forced: bool) -> None:
+    """Sets ``itts:forcedDisplay`` on every element that inherits it, by its parents, its region or its styles."""
+    for key in (*element.get("region", "").split(), *element.get("style", "").split()):
+        forced = styles.get(key, forced)
+    own = _parse_forced(element)
+    forced = forced if own is None else own == "true"
+    element.set(f"{{{_STYLING}}}forcedDisplay", "true" if forced else "false")
+    for child in element:
+        if not _holds_no_text(child):
+            _inherit_forced(child, styles, forced=forced)
+
+
+def _holds_forced(element: ElementTree.Element) -> bool:
+    """Whether any text in an element is a forced narrative: losing one is worse than showing more."""
+    children = [child for child in element if not _holds_no_text(child)]
+    own = (element.text, *(child.tail for child in element))
+    here = _parse_forced(element) == "true" and any(text and text.strip() for text in own)
+    return here or any(_holds_forced(child) for child in children)
 
 
 def _walk(
@@ -273,7 +317,8 @@ def _parse_paragraph(
     speakers = [next(who for text, who in line if remove_marks(text).strip()) for _, line in rows]
     together = len(set(speakers)) == 1
     texts = tuple(text for text, _ in rows)
-    yield Cue(Span(begin, end), texts, speakers[0] if together else None, () if together else tuple(speakers))
+    speaker, line_speakers = (speakers[0], ()) if together else (None, tuple(speakers))
+    yield Cue(Span(begin, end), texts, speaker, line_speakers, forced=_holds_forced(element))
 
 
 def _collect(
@@ -335,11 +380,13 @@ def dumps_cues(
     colours = colour_numbers(known if style == "colour" else {})
     told = {} if options.speaker_style == "none" else {label: shown for label, shown in known.items() if shown}
     agents: dict[str | None, str] = {label: f"speaker{index}" for index, label in enumerate(told, start=1)}
-    before = readable_prefixes(made, known, style, told="lines" if told else "", dash=options.rules(None).dash)
+    before = readable_prefixes(made, known, style, told="lines" if told else "", dashes=options.rules(None).dashes)
+    forced = f' xmlns:itts="{_STYLING}"' if any(cue.forced for cue in made) else ""
     used = sorted({colours[who] for cue in made for who in cue.speakers if who in colours})
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',
-        f'<tt {_NAMESPACES} ttp:contentProfiles="{_PROFILE}" ttp:timeBase="media" xml:lang={_quote(language or "")}>',
+        f'<tt {_NAMESPACES}{forced} ttp:contentProfiles="{_PROFILE}" ttp:timeBase="media" '
+        f"xml:lang={_quote(language or '')}>",
         "  <head>",
         *_format_metadata(told, agents),
         *_format_styling(used, language),
@@ -377,6 +424,12 @@ def read(text: str) -> Transcript:
         FormatError: as `read_cues`.
     """
     return transcript_of(read_cues(text), shown=read_cues(text, labels=False), language=document_language(text))
+
+
+def remarks(transcript: Transcript, *, options: WriteOptions) -> tuple[str, ...]:
+    """Says where forced narratives are lost, as subtitles are cut anew."""
+    lost = not options.keeps_cues and any(cue.forced for cue in transcript.cues)
+    return (_("forced narratives are no longer marked, as subtitles are cut anew"),) if lost else ()
 
 
 def _style(options: WriteOptions) -> str:
@@ -439,7 +492,8 @@ def _format_paragraph(
     times = f'begin="{format_clock(cue.start_ms, ".")}" end="{format_clock(cue.end_ms, ".")}"'
     agent = _agent(cue.speakers[0], agents) if alone else ""
     place = f'region="region{_format_region(cue) + 1}" style="paragraph"'
-    return f'      <p {times} {place}{agent} xml:space="preserve">{"<br/>".join(spans)}</p>'
+    forced = ' itts:forcedDisplay="true"' if cue.forced else ""
+    return f'      <p {times} {place}{agent}{forced} xml:space="preserve">{"<br/>".join(spans)}</p>'
 
 
 _ITALIC = ('<span tts:fontStyle="italic">', "</span>")

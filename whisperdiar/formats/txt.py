@@ -13,8 +13,10 @@ from itertools import pairwise
 from whisperdiar.formats._reading.labels import join_label, split_label
 from whisperdiar.formats._reading.utterances import ParsedUtterance, split_words, transcript_of
 from whisperdiar.formats._text import number_lines, one_line, refuse_line, to_milliseconds
+from whisperdiar.formats._writing.paragraphs import divide_paragraphs
 from whisperdiar.options import WriteOptions
 from whisperdiar.text.clock import format_clock
+from whisperdiar.text.messages import _, mark
 from whisperdiar.transcript import Segment, Transcript, speaker_names
 
 name = "txt"
@@ -25,30 +27,14 @@ needs = "words"
 _TIME = re.compile(r"\[(?:(\d{1,6}):)?(\d{1,2}):(\d{1,2}(?:[.,]\d{1,3})?)\]\s*")
 _PER_WORD_S = 0.4
 """Seconds of a word in the middle of a conversation: 150 words a minute."""
-_ENDS = "a text says no ends of paragraphs; they and the times of words are estimated by the number of words"
+_ENDS = mark("a text gives no ends of paragraphs; these and the times of words are estimated")
 
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
     """Lines such as ``[00:01:02] Anna: text``."""
     names = speaker_names(transcript)
-    lines = [_line(group, names, options) for group in paragraphs(transcript.segments, options)]
+    lines = [_line(group, names, options) for group in divide_paragraphs(transcript.segments, options)]
     return "".join(line + "\n" for line in filter(None, lines))
-
-
-def paragraphs(segments: Sequence[Segment], options: WriteOptions) -> list[list[Segment]]:
-    """Neighbouring segments of one speaker, as many as fit into a paragraph."""
-    groups: list[list[Segment]] = []
-    for segment in segments:
-        last = groups[-1] if groups else []
-        if (
-            last
-            and last[0].speaker == segment.speaker
-            and segment.span.end - last[0].span.start <= options.max_paragraph
-        ):
-            last.append(segment)
-        else:
-            groups.append([segment])
-    return groups
 
 
 def _line(group: Sequence[Segment], names: Mapping[str, str], options: WriteOptions) -> str:
@@ -81,14 +67,20 @@ def read(text: str) -> Transcript:
             refuse_line(
                 number,
                 line,
-                "no time such as [00:01:02], so nobody knows when this is said; transcribe the recording, and correct "
-                "its words with `whisperdiar edit`, whose texts go to `whisperdiar apply`",
+                _(
+                    "no time such as [00:01:02], so nobody knows when this is said; transcribe the recording, "
+                    "and correct its words with `whisperdiar edit`, whose texts go to `whisperdiar apply`"
+                ),
             )
-    starts = sorted({start for _, start, _ in rows})
+    starts = sorted({start for _number, start, _parts in rows})
     later = dict(pairwise(starts))
     heard = []
     for number, start, parts in rows:
         name, said = split_label(one_line(" ".join(parts)))
         end = start + max(1, len(split_words(said))) * _PER_WORD_S
-        heard.append(ParsedUtterance(start, min(end, later.get(start, end)), name, said, (), f"line {number}"))
-    return transcript_of(heard, notes=(_ENDS,) if heard else ())
+        heard.append(
+            ParsedUtterance(
+                start, min(end, later.get(start, end)), name, said, (), _("line {number}").format(number=number)
+            )
+        )
+    return transcript_of(heard, notes=(_(_ENDS),) if heard else ())

@@ -21,6 +21,7 @@ from whisperdiar.formats._writing.tiers import attach_words
 from whisperdiar.options import WriteOptions
 from whisperdiar.text import json
 from whisperdiar.text.languages import english_name, find_code
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 
 name = "verbose-json"
@@ -82,24 +83,24 @@ def read(text: str) -> Transcript:
     """
     data = json.read(text)
     if not isinstance(data, Mapping) or not ("segments" in data or "words" in data):
-        raise FormatError("expected a JSON object with segments or words, as verbose_json has them")
+        raise FormatError(_("expected a JSON object with segments or words, as verbose_json has them"))
     spoken_segments = segments(data.get("segments"))
     heard = spoken_segments
     if not any(item.words for item in spoken_segments):
         words = words_of(data, "", keys=("word",))
         heard = _with_words(spoken_segments, words) if spoken_segments else utterances_of(words, None, "words")
-    if not heard and fields.text(data, "text", "the object"):
-        raise FormatError("the object has a text, and neither segments nor words that say when it is spoken")
+    if not heard and fields.text(data, "text", _("the object")):
+        raise FormatError(_("the object has a text, and neither segments nor words that say when it is spoken"))
     return transcript_of(
         heard,
-        duration=fields.number(data, "duration", "the object"),
-        language=find_code(fields.text(data, "language", "the object")),
+        duration=fields.number(data, "duration", _("the object")),
+        language=find_code(fields.text(data, "language", _("the object"))),
     )
 
 
 def _with_words(heard: Sequence[ParsedUtterance], words: Sequence[ParsedWord]) -> list[ParsedUtterance]:
     if any(word.start is None or word.end is None for word in words):
-        raise FormatError("words: one has no start or no end, so that nobody knows to which segment it belongs")
+        raise FormatError(_("words: one has no start or no end, so that nobody knows to which segment it belongs"))
     timed = [(word.start or 0.0, word.end or 0.0, word.text) for word in words]
     return _assign_in_order(heard, words) or _assign_by_time(heard, timed)
 

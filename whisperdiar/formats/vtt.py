@@ -12,7 +12,7 @@ from whisperdiar.formats._reading.italics import mark_tags, read_italics, withou
 from whisperdiar.formats._reading.labels import split_labels
 from whisperdiar.formats._reading.markup import cue_of
 from whisperdiar.formats._writing.cues import ReadyCue, prepare_cues
-from whisperdiar.formats._writing.render import render_cues
+from whisperdiar.formats._writing.render import remark_forced, render_cues
 from whisperdiar.formats._writing.speakers import PALETTE, clean_names, colour_numbers, format_style, readable_prefixes
 from whisperdiar.options import WriteOptions
 from whisperdiar.text.clock import format_clock
@@ -22,6 +22,7 @@ from whisperdiar.types import Cue
 name = "vtt"
 suffix = ".vtt"
 needs = "words"
+remarks = remark_forced
 
 _CLASSES = ("white", "yellow", "cyan", "lime", "speaker5", "speaker6", "speaker7", "speaker8")
 """Of the palette's colours; the first four are classes of the standard (section 5.1)."""
@@ -51,7 +52,7 @@ def dumps_cues(
     parts = ["WEBVTT"]
     rules = _format_rules(made, colours, word_times=word_times)
     parts += ["STYLE\n" + "\n".join(rules)] if rules else []
-    leads = readable_prefixes(made, known, style, told=told, dash=options.rules(None).dash)
+    leads = readable_prefixes(made, known, style, told=told, dashes=options.rules(None).dashes)
     for cue, before in zip(made, leads, strict=True):
         rows = [lead.translate(_ESCAPES) + _format_line(cue, i, word_times) for i, lead in enumerate(before)]
         if style in ("voice", "colour"):
@@ -83,7 +84,7 @@ def _format_place(cue: ReadyCue) -> str:
 def _format_line(cue: ReadyCue, index: int, word_times: bool) -> str:
     """A line's text, with the time before every word that begins inside the cue (sections 3.3 and 4.2.2)."""
     if not (word_times and cue.pieces):
-        return write_italics(cue.lines[index], cue.italic(index), _escaped, ("<i>", "</i>"))
+        return write_italics(cue.lines[index], cue.italic(index), _escape, ("<i>", "</i>"))
     last_ms = max((piece.start_ms for row in cue.pieces[:index] for piece in row), default=cue.start_ms)
     found = []
     for piece in cue.pieces[index]:
@@ -97,7 +98,7 @@ def _format_line(cue: ReadyCue, index: int, word_times: bool) -> str:
     return "".join(found)
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     return text.translate(_ESCAPES)
 
 

@@ -16,6 +16,7 @@ from whisperdiar.formats._reading.utterances import transcript_of
 from whisperdiar.formats._writing.runs import SpokenWord, distinct_names, prepare_segments
 from whisperdiar.options import WriteOptions
 from whisperdiar.text import json
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 
 name = "whisperx-json"
@@ -51,8 +52,8 @@ def read(text: str) -> Transcript:
     """
     data = json.read(text)
     if not isinstance(data, Mapping) or "segments" not in data:
-        raise FormatError("expected a JSON object with segments, as whisperX writes it")
+        raise FormatError(_("expected a JSON object with segments, as whisperX writes it"))
     heard = segments(data["segments"])
     if not heard and data.get("word_segments"):
         heard = utterances_of(words_of({"words": data["word_segments"]}, "word_segments"), None, "word_segments")
-    return transcript_of(heard, language=fields.text(data, "language", "the object") or None)
+    return transcript_of(heard, language=fields.text(data, "language", _("the object")) or None)

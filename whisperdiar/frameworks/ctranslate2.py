@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from whisperdiar.errors import BackendBroken, InvalidOption, UnsupportedRequest
+from whisperdiar.text.messages import _, ngettext
 
 COMPUTE_TYPES = (
     *("auto", "default", "int8", "int8_float32", "int8_float16", "int8_bfloat16"),
@@ -55,7 +56,7 @@ def choose_placement(device: str, compute_type: str) -> Placement:
     """
     match = re.fullmatch(r"auto|cpu|cuda(?::(\d+))?", device)
     if match is None:
-        raise InvalidOption(f"device {device!r}: choose auto, cpu, cuda or cuda:N")
+        raise InvalidOption(_("device {device!r}: choose auto, cpu, cuda or cuda:N").format(device=device))
     if device == "cpu":
         return Placement("cpu", 0, _precision("cpu", 0, compute_type))
     import ctranslate2
@@ -65,14 +66,22 @@ def choose_placement(device: str, compute_type: str) -> Placement:
     if index >= n_gpus:
         if device == "auto":
             return Placement("cpu", 0, _precision("cpu", 0, compute_type))
-        found = f"CTranslate2 finds {n_gpus} here" if n_gpus else "CTranslate2 finds no NVIDIA GPU here"
-        raise UnsupportedRequest(f"device {device}: {found}; choose cpu or auto")
+        found = (
+            ngettext("CTranslate2 finds {number} GPU here", "CTranslate2 finds {number} GPUs here", n_gpus).format(
+                number=n_gpus
+            )
+            if n_gpus
+            else _("CTranslate2 finds no NVIDIA GPU here")
+        )
+        raise UnsupportedRequest(_("device {device}: {found}; choose cpu or auto").format(device=device, found=found))
     cause = _load_cuda_libraries()
     if cause is None:
         return Placement("cuda", index, _precision("cuda", index, compute_type))
-    lacking = f"the GPU cannot be used, {cause}: install them with pip install 'whisperdiar[cuda]'"
+    lacking = _("the GPU cannot be used, {cause}: install them with pip install 'whisperdiar[cuda]'").format(
+        cause=cause
+    )
     if device != "auto":
-        raise BackendBroken(f"device {device}: {lacking}, or choose cpu")
+        raise BackendBroken(_("device {device}: {lacking}, or choose cpu").format(device=device, lacking=lacking))
     return Placement("cpu", 0, _precision("cpu", 0, compute_type), lacking)
 
 
@@ -80,13 +89,21 @@ def _precision(kind: Literal["cpu", "cuda"], index: int, compute_type: str) -> s
     import ctranslate2
 
     if compute_type not in COMPUTE_TYPES:
-        raise InvalidOption(f"compute type {compute_type!r}: choose one of {', '.join(COMPUTE_TYPES)}")
+        raise InvalidOption(
+            _("compute type {compute_type!r}: choose one of {compute_types}").format(
+                compute_type=compute_type, compute_types=", ".join(COMPUTE_TYPES)
+            )
+        )
     supported = ctranslate2.get_supported_compute_types(kind, index)
     if compute_type == "auto":
         return next((name for name in _FASTEST_FIRST[kind] if name in supported), "default")
     if compute_type != "default" and compute_type not in supported:
         listed = ", ".join(name for name in COMPUTE_TYPES if name in supported)
-        raise UnsupportedRequest(f"compute type {compute_type}: this {kind} supports {listed}; choose one of them")
+        raise UnsupportedRequest(
+            _("compute type {compute_type}: this {kind} supports {listed}; choose one of them").format(
+                compute_type=compute_type, kind=kind, listed=listed
+            )
+        )
     return compute_type
 
 
@@ -102,7 +119,7 @@ def _load_cuda_libraries() -> str | None:
             _can_load(str(library))
     # Windows looks in other places than Python does, and AMD's GPUs need other libraries: leave those to CTranslate2.
     if sys.platform == "linux" and _can_load(_NVIDIA_DRIVER) and not _can_load(_CUBLAS):
-        return f"{_CUBLAS} is missing"
+        return _("{library} is missing").format(library=_CUBLAS)
     return None
 
 

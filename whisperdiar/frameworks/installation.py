@@ -17,10 +17,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from whisperdiar import models
-from whisperdiar.frameworks.torch import find_torch_mismatch, reinstall_command, summarise_error
+from whisperdiar.errors import describe_error
+from whisperdiar.frameworks.torch import find_torch_mismatch, reinstall_command
 from whisperdiar.models.hub import find_cached
 from whisperdiar.registry import BackendClass, Stage, load
 from whisperdiar.system.telemetry import VARIABLES
+from whisperdiar.text.messages import _
 
 State = Literal["ready", "model missing", "not installed", "broken"]
 
@@ -70,18 +72,22 @@ def readiness(stage: Stage, backend: BackendClass) -> Readiness:
         extra = backend.info.extra
         packages = " ".join(item.partition(".")[0].replace("_", "-") for item in missing)
         remedy = f'pip install "whisperdiar[{extra}]"' if extra else f"pip install {packages}"
-        return Readiness("not installed", f"not installed ({remedy})", remedy)
+        return Readiness("not installed", _("not installed ({remedy})").format(remedy=remedy), remedy)
     if backend.info.extra and _needs_torch(backend):
         mismatch = find_torch_mismatch()
         if mismatch is not None:
             return Readiness("broken", mismatch, reinstall_command())
     if _has_model(stage, backend):
-        return Readiness("ready", "ready")
+        return Readiness("ready", _("ready"))
     name = "small" if stage == "asr" else getattr(backend, "downloaded_as", backend.name)
     remedy = f"whisperdiar models download {name}"
     n_megabytes = (backend if name in ("small", backend.name) else load(stage, name)).info.download_mb
-    size = f"{n_megabytes} MB" if n_megabytes else "size unknown"
-    return Readiness("model missing", f"installed, model not downloaded ({size}: {remedy})", remedy)
+    size = _("{megabytes} MB").format(megabytes=n_megabytes) if n_megabytes else _("size unknown")
+    return Readiness(
+        "model missing",
+        _("installed, model not downloaded ({size}: {remedy})").format(size=size, remedy=remedy),
+        remedy,
+    )
 
 
 def missing_packages(backend: BackendClass) -> list[str]:
@@ -162,14 +168,16 @@ def _import_in_turn(modules: Sequence[str]) -> tuple[int, str | None]:
     except subprocess.TimeoutExpired as error:
         shown = error.stdout or b""
         said = shown.decode(errors="replace") if isinstance(shown, bytes) else shown
-        return said.count(_IMPORTED), f"its import takes longer than {_IMPORT_LIMIT_S} s"
+        return said.count(_IMPORTED), _("its import takes longer than {limit} s").format(limit=_IMPORT_LIMIT_S)
     except OSError as error:
-        return 0, summarise_error(error)
+        return 0, describe_error(error)
     imported = min(done.stdout.count(_IMPORTED), len(modules))
     if imported == len(modules):  # what happens to the process afterwards is no failure of an import
         return imported, None
     if done.returncode < 0:
-        return imported, f"its import ends the process with signal {-done.returncode}"
+        return imported, _("its import ends the process with signal {number}").format(number=-done.returncode)
     lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
     raised = [line for line in lines if re.match(r"[A-Za-z_.]*(Error|Exception|Exit)\b", line)]
-    return imported, (raised or lines or [f"its import ends the process with exit code {done.returncode}"])[-1][:240]
+    return imported, (
+        raised or lines or [_("its import ends the process with exit code {code}").format(code=done.returncode)]
+    )[-1][:240]

@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whisperdiar.contracts import Progress, no_progress
-from whisperdiar.errors import BackendBroken, BackendError, InvalidOption
-from whisperdiar.frameworks.torch import import_module, summarise_error
+from whisperdiar.errors import BackendBroken, BackendError, InvalidOption, describe_error
+from whisperdiar.frameworks.torch import import_module
 from whisperdiar.models.sources import Source
 from whisperdiar.options import Runtime, check_device
 from whisperdiar.system.machine import usable_cores
+from whisperdiar.text.messages import _
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -46,12 +47,18 @@ def find_file(
     path = source.path
     if path is not None and path.is_file():
         if path.suffix != ".onnx":
-            raise InvalidOption(f"model {path}: give a file that ends in .onnx, or a repository as OWNER/NAME")
+            raise InvalidOption(
+                _("model {path}: give a file that ends in .onnx, or a repository as OWNER/NAME").format(path=path)
+            )
         return path.resolve()
     if path is not None and path.is_dir() and not (path / inside).is_file():
         found = sorted(path.glob("*.onnx"))
         if len(found) > 1:
-            raise InvalidOption(f"model {path}: {len(found)} .onnx files are in this folder, give one of them")
+            raise InvalidOption(
+                _("model {path}: {n_found} .onnx files are in this folder, give one of them").format(
+                    path=path, n_found=len(found)
+                )
+            )
         return found[0].resolve() if found else source.file(inside)
     return source.file(inside)
 
@@ -68,8 +75,10 @@ def choose_providers(runtime: Runtime) -> tuple[list[Any], str]:
     has_cuda = _CUDA in onnxruntime.get_available_providers()
     if match is not None and not has_cuda:
         raise InvalidOption(
-            f"device {runtime.device!r}: this ONNX Runtime has no CUDA; use --device cpu, or put onnxruntime-gpu in "
-            "the place of onnxruntime"
+            _(
+                "device {device!r}: this ONNX Runtime has no CUDA; use --device cpu, or put onnxruntime-gpu "
+                "in the place of onnxruntime"
+            ).format(device=runtime.device)
         )
     if runtime.device == "cpu" or not has_cuda:
         return [_CPU], "cpu"
@@ -99,7 +108,7 @@ class Session:
         *,
         name: str,
         one_call: bool = False,
-        remedy: str = "lower segmentation_batch_size and embedding_batch_size, or use --device cpu",
+        remedy: str = _("lower segmentation_batch_size and embedding_batch_size, or use --device cpu"),
     ) -> None:
         """Raises BackendMissing, BackendBroken: no usable ONNX Runtime, or the file is damaged; InvalidOption: device.
 
@@ -123,13 +132,17 @@ class Session:
             )
         except Exception as error:  # ONNX Runtime raises types of its own for each kind of damage
             raise BackendBroken(
-                f"{name} cannot be loaded by ONNX Runtime: {summarise_error(error)}; fetch it anew"
+                _("{name} cannot be loaded by ONNX Runtime: {cause}; fetch it anew").format(
+                    name=name, cause=describe_error(error)
+                )
             ) from error
         if self.device != "cpu" and self._session.get_providers()[0] == _CPU:
             # ONNX Runtime falls back by itself where a library of CUDA is missing.
             if runtime.device != "auto":
                 raise BackendBroken(
-                    f"ONNX Runtime cannot use {runtime.device}: its CUDA or cuDNN libraries are missing"
+                    _("ONNX Runtime cannot use {device}: its CUDA or cuDNN libraries are missing").format(
+                        device=runtime.device
+                    )
                 )
             self.device = "cpu"
         self.kind = self.device.partition(":")[0]
@@ -183,10 +196,14 @@ class Session:
         try:
             found: list[Array] = self._session.run(outputs, feeds)
         except Exception as error:  # as above
-            remedy = "give another model"
+            remedy = _("give another model")
             if "alloc" in str(error).lower() or isinstance(error, MemoryError):
                 remedy = self._remedy
-            raise BackendError(f"{self._name} failed in ONNX Runtime: {summarise_error(error)}; {remedy}") from error
+            raise BackendError(
+                _("{name} failed in ONNX Runtime: {cause}; {remedy}").format(
+                    name=self._name, cause=describe_error(error), remedy=remedy
+                )
+            ) from error
         return found
 
 

@@ -15,12 +15,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable
-from whisperdiar.frameworks.torch import import_module, summarise_error
+from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable, describe_error
+from whisperdiar.frameworks.torch import import_module
 from whisperdiar.models import fetch_snapshot
 from whisperdiar.models.sources import Source
 from whisperdiar.options import Runtime
 from whisperdiar.system.process_context import muted, share_context
+from whisperdiar.text.messages import _
 
 EXTRA = "pyannote"
 WEIGHTS = "pytorch_model.bin"
@@ -111,7 +112,11 @@ def find_weights(source: Source, inside: str = "", *, fine_tuned: bool = False) 
             if _is_meant(folder, files):
                 return folder / files[-1]
     if refusal is None:
-        raise ModelUnavailable(f"{source.named} holds no {inside}{WEIGHTS}; give one with a model of pyannote.audio")
+        raise ModelUnavailable(
+            _("{named} holds no {inside}{weights}; give one with a model of pyannote.audio").format(
+                named=source.named, inside=inside, weights=WEIGHTS
+            )
+        )
     raise refusal from refusal.__cause__
 
 
@@ -148,7 +153,9 @@ def load_segmentation(path: Path) -> Any:
     model = load_checkpoint(path) if weights is None else load_diarizers_model(path, weights)
     found = model.specifications
     if isinstance(found, tuple) or found.resolution != resolution.FRAME or not found.permutation_invariant:
-        raise InvalidOption(f"segmentation model {path}: it does not segment speakers, give one that does")
+        raise InvalidOption(
+            _("segmentation model {path}: it does not segment speakers, give one that does").format(path=path)
+        )
     return model
 
 
@@ -163,7 +170,9 @@ def load_checkpoint(path: Path) -> Any:
         return import_pyannote().Model.from_pretrained(path, strict=False).eval()
     except Exception as error:  # a checkpoint is a program: it can fail in any way
         raise BackendBroken(
-            f"{path} cannot be loaded as a model of pyannote.audio: {summarise_error(error)}"
+            _("{path} cannot be loaded as a model of pyannote.audio: {cause}").format(
+                path=path, cause=describe_error(error)
+            )
         ) from error
 
 
@@ -174,7 +183,11 @@ def _load_bare_weights(path: Path) -> Mapping[str, Any] | None:
         try:
             loaded: Mapping[str, Any] = load_file(str(path))
         except Exception as error:  # safetensors has errors of its own, which mypy and we would have to import
-            raise BackendBroken(f"{path} cannot be loaded as a model of diarizers: {summarise_error(error)}") from error
+            raise BackendBroken(
+                _("{path} cannot be loaded as a model of diarizers: {cause}").format(
+                    path=path, cause=describe_error(error)
+                )
+            ) from error
         return loaded
     torch = import_module("torch", package="PyTorch", extra=EXTRA)
     try:
@@ -221,5 +234,7 @@ def load_diarizers_model(path: Path, weights: Mapping[str, Any]) -> Any:
         model.build()
         model.load_state_dict(weights)
     except Exception as error:  # other shapes, names or values than expected: PyTorch raises by the case
-        raise BackendBroken(f"{path} cannot be loaded as a model of diarizers: {summarise_error(error)}") from error
+        raise BackendBroken(
+            _("{path} cannot be loaded as a model of diarizers: {cause}").format(path=path, cause=describe_error(error))
+        ) from error
     return model.eval()

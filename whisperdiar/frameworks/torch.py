@@ -18,11 +18,12 @@ from types import ModuleType
 from typing import Any
 
 from whisperdiar.contracts import LoadedT, LoadingBackend, SettingsT
-from whisperdiar.errors import BackendBroken, BackendError, BackendMissing, InvalidOption
+from whisperdiar.errors import BackendBroken, BackendError, BackendMissing, InvalidOption, describe_error
 from whisperdiar.options import Runtime
 from whisperdiar.system.forks import computes
 from whisperdiar.system.machine import usable_cores
 from whisperdiar.system.telemetry import disable_telemetry
+from whisperdiar.text.messages import _
 
 
 def find_torch_mismatch() -> str | None:
@@ -37,7 +38,9 @@ def find_torch_mismatch() -> str | None:
     fits = torch >= (2, 12, 0) if torchaudio >= (2, 11, 1) else torch[:2] == torchaudio[:2]
     if fits:
         return None
-    return f"torchaudio {_parse_version(torchaudio)} does not fit torch {_parse_version(torch)}"
+    return _("torchaudio {audio} does not fit torch {torch}").format(
+        audio=_parse_version(torchaudio), torch=_parse_version(torch)
+    )
 
 
 def reinstall_command() -> str:
@@ -81,7 +84,10 @@ def require(module: str, *, package: str, extra: str) -> None:
         found = None
     if found is None:
         install = _install(extra, package)
-        raise BackendMissing(f"{package} is not installed; install it: {install}", remedy=install)
+        raise BackendMissing(
+            _("{package} is not installed; install it: {install}").format(package=package, install=install),
+            remedy=install,
+        )
 
 
 def import_module(module: str, *, package: str, extra: str) -> ModuleType:
@@ -103,28 +109,28 @@ def import_module(module: str, *, package: str, extra: str) -> ModuleType:
             return importlib.import_module(module)
     except ModuleNotFoundError as error:
         if module.startswith(f"{error.name}.") or module == error.name:
-            reason = f"{package} is installed in a version that lacks {error.name}; update it: {install}"
+            reason = _("{package} is installed in a version that lacks {error}; update it: {install}").format(
+                package=package, error=error.name, install=install
+            )
             raise BackendBroken(reason, remedy=install) from error
-        reason = f"{package} needs {error.name}, which is not installed; install it: {install}"
+        reason = _("{package} needs {error}, which is not installed; install it: {install}").format(
+            package=package, error=error.name, install=install
+        )
         raise BackendMissing(reason, remedy=install) from error
     except Exception as error:  # a mismatch of versions or CUDA libraries shows as OSError, AttributeError, …
         mismatch = find_torch_mismatch()
-        cause, remedy = (mismatch, reinstall_command()) if mismatch else (summarise_error(error), install)
+        cause, remedy = (mismatch, reinstall_command()) if mismatch else (describe_error(error), install)
         raise BackendBroken(
-            f"{package} is installed and cannot be imported: {cause}. To fix this, run: {remedy}", remedy=remedy
+            _("{package} is installed and cannot be imported: {cause}. To fix this, run: {remedy}").format(
+                package=package, cause=cause, remedy=remedy
+            ),
+            remedy=remedy,
         ) from error
 
 
 def _install(extra: str, package: str) -> str:
     """The command; what the core needs by itself has no extra."""
     return f'pip install "whisperdiar[{extra}]"' if extra else f"pip install {package}"
-
-
-def summarise_error(error: BaseException, *, limit: int = 240) -> str:
-    """The error's type and message without line breaks, cut to `limit` characters."""
-    text = " ".join(str(error).split())
-    text = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def choose_device(runtime: Runtime, *, extra: str) -> str:
@@ -139,7 +145,7 @@ def choose_device(runtime: Runtime, *, extra: str) -> str:
         return wanted
     match = re.fullmatch(r"cuda(?::(\d+))?", wanted)
     if match is None and wanted != "auto":
-        raise InvalidOption(f"device {wanted!r}: choose auto, cpu, cuda or cuda:N")
+        raise InvalidOption(_("device {wanted!r}: choose auto, cpu, cuda or cuda:N").format(wanted=wanted))
     torch = import_module("torch", package="PyTorch", extra=extra)
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if match is None:
@@ -147,8 +153,10 @@ def choose_device(runtime: Runtime, *, extra: str) -> str:
     index = int(match.group(1) or 0)
     if index >= count:
         raise InvalidOption(
-            f"device {wanted!r}: PyTorch {torch.__version__} sees {count} CUDA devices; "
-            "use --device cpu, or check the driver with nvidia-smi"
+            _(
+                "device {wanted!r}: PyTorch {version} sees {count} CUDA devices; use --device cpu, or check "
+                "the driver with nvidia-smi"
+            ).format(wanted=wanted, version=torch.__version__, count=count)
         )
     return f"cuda:{index}"
 
@@ -200,11 +208,11 @@ def translate_memory_errors(what: str, *, remedy: str) -> Iterator[None]:
     try:
         yield
     except (MemoryError, torch.OutOfMemoryError) as error:
-        raise BackendError(f"{what} ran out of memory; {remedy}") from error
+        raise BackendError(_("{what} ran out of memory; {remedy}").format(what=what, remedy=remedy)) from error
     except RuntimeError as error:  # the CPU allocator's failure has no type of its own
         if "not enough memory" not in str(error) and "can't allocate memory" not in str(error):
             raise
-        raise BackendError(f"{what} ran out of memory; {remedy}") from error
+        raise BackendError(_("{what} ran out of memory; {remedy}").format(what=what, remedy=remedy)) from error
 
 
 def free_memory() -> None:

@@ -22,6 +22,7 @@ from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import BackendMissing, InvalidOption, MediaError, OutputError
 from whisperdiar.media.files import probe
 from whisperdiar.system.files import format_path, stage
+from whisperdiar.text.messages import _
 
 SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
 _INSTALL = 'pip install "whisperdiar[burn]"'
@@ -79,9 +80,13 @@ def check_burn(media: str | os.PathLike[str] | None, output: str | os.PathLike[s
     """Raises InvalidOption where the output cannot be meant: another container, or the video itself."""
     name = format_path(output)
     if Path(output).suffix.lower() not in SUFFIXES:
-        raise InvalidOption(f"{name}: subtitles are burnt into {', '.join(SUFFIXES)}; give it such a name")
+        raise InvalidOption(
+            _("{name}: subtitles are burnt into {suffixes}; give it such a name").format(
+                name=name, suffixes=", ".join(SUFFIXES)
+            )
+        )
     if media is not None and os.path.realpath(media) == os.path.realpath(output):
-        raise InvalidOption(f"{name}: this is the video itself; give the copy another name")
+        raise InvalidOption(_("{name}: this is the video itself; give the copy another name").format(name=name))
 
 
 def burn(
@@ -110,7 +115,7 @@ def burn(
     check_burn(media, output)
     info = probe(media)
     if not info.has_video:
-        raise MediaError(f"{format_path(media)}: has no pictures to burn subtitles into")
+        raise MediaError(_("{path}: has no pictures to burn subtitles into").format(path=format_path(media)))
     source, program = os.path.abspath(media), find_ffmpeg()
     if program is None:
         beside = Path(output).with_suffix(".ass")
@@ -118,7 +123,10 @@ def burn(
             Path(temporary).write_text(script, "utf-8")
         line = shlex.join(burn_arguments("ffmpeg", source, os.path.abspath(beside), os.path.abspath(output)))
         raise BackendMissing(
-            f"burning needs the ffmpeg program with libass: {_INSTALL}, or run it elsewhere: {line}", remedy=line
+            _("burning needs the ffmpeg program with libass: {install}, or run it elsewhere: {line}").format(
+                install=_INSTALL, line=line
+            ),
+            remedy=line,
         )
     with tempfile.TemporaryDirectory() as folder, stage(output, sync=True, replace=replace) as temporary:
         written = Path(folder, "subtitles.ass")
@@ -133,11 +141,13 @@ def _run(arguments: Sequence[str], media: str | os.PathLike[str], duration: floa
         try:
             process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=told, text=True, errors="replace")
         except OSError as error:
-            raise OutputError(f"{arguments[0]}: cannot be run ({error.strerror})") from error
+            raise OutputError(
+                _("{argument}: cannot be run ({cause})").format(argument=arguments[0], cause=error.strerror)
+            ) from error
         with process:
             try:
                 for line in process.stdout or ():
-                    key, _, value = line.strip().partition("=")
+                    key, _equals, value = line.strip().partition("=")
                     if key == "out_time_us" and value.isdigit() and duration:
                         progress("burn", min(1.0, int(value) / 1e6 / duration))
                 code = process.wait()
@@ -147,4 +157,8 @@ def _run(arguments: Sequence[str], media: str | os.PathLike[str], duration: floa
         if code:
             told.seek(0)
             lines = [line.strip() for line in told if line.strip()][-_TOLD_LINES:]
-            raise MediaError(f"{format_path(media)}: ffmpeg failed ({'; '.join(lines) or f'exit code {code}'})")
+            raise MediaError(
+                _("{path}: ffmpeg failed ({lines})").format(
+                    path=format_path(media), lines="; ".join(lines) or _("exit code {code}").format(code=code)
+                )
+            )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from whisperdiar.text.messages import _, join, ngettext
+
 _SHORTEST = 0.1  # seconds; less cannot hold a word
 _SHORTEST_GAP = 1.0
 _MERGED = 0.25  # damage leaves frames in between that happen to be readable
@@ -31,11 +33,17 @@ class Silences:
         found = []
         damaged = merge_ranges(self.damaged, first, last)
         if _total_duration(damaged) >= _SHORTEST:
-            found.append(f"{_format_ranges(damaged)} could not be decoded (damaged); they are silent")
+            found.append(
+                _("{ranges} could not be decoded (damaged); they are silent").format(ranges=_format_ranges(damaged))
+            )
         jumps = [(at, seconds) for at, seconds in self.jumps if first <= at <= last]
         if jumps:
-            places = [f"{seconds:.1f} s at {at:.1f} s" for at, seconds in jumps]
-            found.append(f"the clock of the file jumps by {_join_list(places)}; no silence was put in there")
+            places = [_("{seconds:.1f} s at {at:.1f} s").format(seconds=seconds, at=at) for at, seconds in jumps]
+            found.append(
+                _("the clock of the file jumps by {places}; no silence was put in there").format(
+                    places=_join_list(places)
+                )
+            )
         return found
 
     def notes(self, first: float, last: float) -> list[str]:
@@ -43,7 +51,11 @@ class Silences:
         gaps = [item for item in merge_ranges(self.gaps, first, last) if item[1] - item[0] >= _SHORTEST_GAP]
         if not gaps:
             return []
-        return [f"the file has no sound for {_format_ranges(gaps)}, by its timestamps; they are silent"]
+        return [
+            _("the file has no sound for {ranges}, by its timestamps; they are silent").format(
+                ranges=_format_ranges(gaps)
+            )
+        ]
 
 
 def merge_ranges(ranges: Sequence[Range], first: float, last: float) -> list[Range]:
@@ -68,10 +80,19 @@ def _format_ranges(ranges: Sequence[Range]) -> str:
     longest = sorted(sorted(ranges, key=lambda item: item[0] - item[1])[:_MOST_NAMED])
     places = [f"{start:.1f}-{end:.1f}" for start, end in longest]
     others = len(ranges) - len(longest)
-    more = f" and {others} more place{'s' if others > 1 else ''}" if others else ""
-    return f"{_total_duration(ranges):.1f} s at {', '.join(places)} s{more}"
+    text = _("{duration:.1f} s at {places} s").format(duration=_total_duration(ranges), places=", ".join(places))
+    if not others:
+        return text
+    return ngettext("{text} and {others} more place", "{text} and {others} more places", others).format(
+        text=text, others=others
+    )
 
 
 def _join_list(places: Sequence[str]) -> str:
     others = len(places) - _MOST_NAMED
-    return ", ".join(places[:_MOST_NAMED]) + (f" and {others} more times" if others > 0 else "")
+    named = join(", ", places[:_MOST_NAMED])
+    if others <= 0:
+        return named
+    return ngettext("{named} and {others} more time", "{named} and {others} more times", others).format(
+        named=named, others=others
+    )

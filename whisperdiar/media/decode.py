@@ -26,6 +26,7 @@ from whisperdiar.media.timeline import FrameClock, Timeline
 from whisperdiar.media.tracks import ChosenTrack, TrackChooser, main_stream
 from whisperdiar.options import SAMPLE_RATE_HZ
 from whisperdiar.system.files import format_path
+from whisperdiar.text.messages import _
 from whisperdiar.types import Audio, Samples
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def load(
     tracks = TrackChooser(path, track, language=language, start=start, end=end)
     mono = channels == "mono"
     mix = Mix()
-    for _ in range(_MOST_PASSES):
+    for _each in range(_MOST_PASSES):
         failure: TruncatedMedia | None = None
         mixer = Mixer(sample_rate, name=format_path(path), mix=mix, mono=mono, channel=channel)
         try:
@@ -160,7 +161,11 @@ def _decode(
         samples = decoder.timeline.store.finish()
         lasts = decoder.timeline.position / sample_rate
     if not samples.shape[1]:
-        raise MediaError(f"{format_path(path)}: start {start:g}: the recording lasts only {lasts:.2f} seconds")
+        raise MediaError(
+            _("{path}: start {start:g}: the recording lasts only {lasts:.2f} seconds").format(
+                path=format_path(path), start=start, lasts=lasts
+            )
+        )
     bounds = start, start + samples.shape[1] / sample_rate
     warnings = *decoder.silences.warnings(*bounds), *loss.warnings
     notes = *decoder.silences.notes(*bounds), *loss.notes
@@ -180,8 +185,10 @@ def _read(path: str | os.PathLike[str], decoder: _Decoder, tracks: TrackChooser,
             decoder.finish()
         except FFmpegError as error:  # 256 channels, for one
             raise MediaError(
-                f"{format_path(path)}: FFmpeg cannot convert its sound ({error.strerror}), as of a damaged header; "
-                "convert it to WAV with the program that made it"
+                _(
+                    "{path}: FFmpeg cannot convert its sound ({cause}), as of a damaged header; convert it to "
+                    "WAV with the program that made it"
+                ).format(path=format_path(path), cause=error.strerror)
             ) from error
     return reading.loss
 
@@ -190,33 +197,43 @@ def _check_options(
     sample_rate: int, channels: str, track: int | None, channel: int | None, start: float, end: float | None
 ) -> None:
     if sample_rate <= 0:
-        raise InvalidOption(f"sample rate {sample_rate}: it must be a positive number of Hz, such as 16000")
+        raise InvalidOption(
+            _("sample rate {sample_rate}: it must be a positive number of Hz, such as 16000").format(
+                sample_rate=sample_rate
+            )
+        )
     if channels not in ("mono", "all"):
-        raise InvalidOption(f"channels {channels!r}: choose mono or all")
+        raise InvalidOption(_("channels {channels!r}: choose mono or all").format(channels=channels))
     if track is not None and track < 1:
-        raise InvalidOption(f"track {track}: audio tracks are counted from 1")
+        raise InvalidOption(_("track {track}: audio tracks are counted from 1").format(track=track))
     if channel is not None and channel < 1:
-        raise InvalidOption(f"channel {channel}: channels are counted from 1")
+        raise InvalidOption(_("channel {channel}: channels are counted from 1").format(channel=channel))
     if channel is not None and channels == "all":
-        raise InvalidOption(f"channel {channel} and channels 'all': give one of them")
+        raise InvalidOption(_("channel {channel} and channels 'all': give one of them").format(channel=channel))
     if not (math.isfinite(start) and start >= 0):
-        raise InvalidOption(f"start {start:g}: give seconds from the start of the recording, 0 or more")
+        raise InvalidOption(
+            _("start {start:g}: give seconds from the start of the recording, 0 or more").format(start=start)
+        )
     if end is not None and not (math.isfinite(end) and round(end * sample_rate) > round(start * sample_rate)):
-        raise InvalidOption(f"end {end:g}: it must lie after the start ({start:g} seconds)")
+        raise InvalidOption(
+            _("end {end:g}: it must lie after the start ({start:g} seconds)").format(end=end, start=start)
+        )
 
 
 def _check_complete(path: str | os.PathLike[str], loss: _Loss, audio: Audio, lasts: float) -> None:
     if loss.error is not None:
         raise TruncatedMedia(
-            f"{format_path(path)}: reading stopped after {lasts:.1f} seconds ({loss.error.strerror}); "
-            "check the disk or the connection to it",
+            _(
+                "{path}: reading stopped after {lasts:.1f} seconds ({cause}); check the disk or the connection to it"
+            ).format(path=format_path(path), lasts=lasts, cause=loss.error.strerror),
             audio,
         ) from loss.error
     if loss.seconds:
-        state = "cut off" if loss.is_cut else "damaged"
+        state = _("cut off") if loss.is_cut else _("damaged")
         raise TruncatedMedia(
-            f"{format_path(path)}: is {state}: only {lasts:.1f} of {lasts + loss.seconds:.1f} seconds could be read; "
-            "copy or download it again",
+            _(
+                "{path}: is {state}: only {lasts:.1f} of {stated:.1f} seconds could be read; copy or download it again"
+            ).format(path=format_path(path), state=state, lasts=lasts, stated=lasts + loss.seconds),
             audio,
         )
 
@@ -383,14 +400,16 @@ class _Loss:
     def nothing_decoded(self) -> str:
         """Why there is no sound at all."""
         if self.error is not None:
-            return f"cannot be read ({self.error.strerror}); check the disk or the connection to it"
+            return _("cannot be read ({cause}); check the disk or the connection to it").format(
+                cause=self.error.strerror
+            )
         if self.n_failed:
-            return "none of its sound could be decoded (damaged or encrypted); check that it plays"
+            return _("none of its sound could be decoded (damaged or encrypted); check that it plays")
         if self.seconds:
-            state = "cut off" if self.is_cut else "damaged"
-            lasts = f"it should last {self.seconds:.1f} seconds and ends before any sound"
-            return f"is {state}: {lasts}; copy or download it again"
-        return "holds no sound at all (0 samples); check the recording"
+            state = _("cut off") if self.is_cut else _("damaged")
+            lasts = _("it should last {seconds:.1f} seconds and ends before any sound").format(seconds=self.seconds)
+            return _("is {state}: {lasts}; copy or download it again").format(state=state, lasts=lasts)
+        return _("holds no sound at all (0 samples); check the recording")
 
 
 class _Reading:
@@ -480,7 +499,9 @@ class _Reading:
             if part.continues:
                 self._missing = max(0.0, self._missing - (decoder.end - before))
                 if decoder.end > before and not part.resumes:
-                    loss.warnings.append(f"the sound goes on in another stream at {before:.1f} s, which is read")
+                    loss.warnings.append(
+                        _("the sound goes on in another stream at {before:.1f} s, which is read").format(before=before)
+                    )
             elif not decoder.complete:
                 lasts = decoder.end - self._base
                 short = find_shortfall(beside, container, stream, lasts, indexed=reader.indexed_end)
@@ -493,8 +514,10 @@ def _check_rate(path: str | os.PathLike[str], stream: AudioStream) -> None:
     rate = stream.codec_context.sample_rate
     if not RATES_HZ[0] <= rate <= RATES_HZ[1]:
         raise MediaError(
-            f"{format_path(path)}: its header states a sampling rate of {rate} Hz, and recordings have "
-            f"{RATES_HZ[0]} to {RATES_HZ[1]}; mend the header, or make the file again"
+            _(
+                "{path}: its header states a sampling rate of {rate} Hz, and recordings have {lowest} to "
+                "{highest}; mend the header, or make the file again"
+            ).format(path=format_path(path), rate=rate, lowest=RATES_HZ[0], highest=RATES_HZ[1])
         )
 
 

@@ -17,6 +17,8 @@ from whisperdiar.errors import MediaError
 from whisperdiar.media.declared_size import find_missing_index, missing_bytes
 from whisperdiar.media.source import WHOLE_FILE, FilePart, LocalFile
 from whisperdiar.system.files import format_path
+from whisperdiar.text.counts import count_channels
+from whisperdiar.text.messages import _
 from whisperdiar.video import read_frame_rate
 
 if TYPE_CHECKING:
@@ -32,7 +34,6 @@ _REFUSED_DEMUXERS = frozenset(
 )
 _PLAYLIST_SUFFIXES = frozenset((".m3u", ".m3u8", ".pls", ".asx", ".wpl", ".xspf", ".cue", ".mpd", ".sdp", ".ffconcat"))
 _PLAYLIST_STARTS = ("#EXTM3U", "ffconcat", "[playlist]", "[Reference]", "<asx", "<ASX", "<smil", "v=0\n", "v=0\r")
-PLAYLIST = "is a playlist, which only names other files; give the recordings themselves"
 _TEXT_BYTES = 1024
 
 
@@ -60,7 +61,7 @@ class AudioTrack:
 
     def __str__(self) -> str:
         parts = [self.language, f'"{self.title}"' if self.title else None, self.codec]
-        parts.append(f"{self.channels} channel{'s' if self.channels != 1 else ''}")
+        parts.append(count_channels(self.channels))
         return f"{self.number}: " + " ".join(part for part in parts if part)
 
 
@@ -186,27 +187,36 @@ def _open_file(path: str | os.PathLike[str]) -> BinaryIO:
     text = os.fspath(path)
     name = format_path(path)
     if text == "-":
-        raise MediaError("-: reading from standard input is not possible; save the recording to a file first")
+        raise MediaError(_("-: reading from standard input is not possible; save the recording to a file first"))
     try:
         status = os.stat(text)
         if stat.S_ISDIR(status.st_mode):
-            raise MediaError(f"{name}: is a directory; name the recordings in it")
+            raise MediaError(_("{name}: is a directory; name the recordings in it").format(name=name))
         if not stat.S_ISREG(status.st_mode):
-            raise MediaError(f"{name}: is a device or a pipe, not a file; save the recording to a file first")
+            raise MediaError(
+                _("{name}: is a device or a pipe, not a file; save the recording to a file first").format(name=name)
+            )
         if status.st_size == 0:
-            raise MediaError(f"{name}: is empty (0 bytes); copy or download it again")
+            raise MediaError(_("{name}: is empty (0 bytes); copy or download it again").format(name=name))
         return open(text, "rb")
     except PermissionError as error:
-        raise MediaError(f"{name}: no permission to read it; change that (chmod +r) or use a copy") from error
+        raise MediaError(
+            _("{name}: no permission to read it; change that (chmod +r) or use a copy").format(name=name)
+        ) from error
     except (FileNotFoundError, NotADirectoryError) as error:
         if _SCHEME.match(text):
             raise MediaError(
-                f"{name}: only local files are read, no URLs or FFmpeg protocols; download it and give its plain path"
+                _(
+                    "{name}: only local files are read, no URLs or FFmpeg protocols; download it and give its "
+                    "plain path"
+                ).format(name=name)
             ) from error
-        raise MediaError(f"{name}: no such file; check the spelling and the folder") from error
+        raise MediaError(_("{name}: no such file; check the spelling and the folder").format(name=name)) from error
     except (OSError, ValueError) as error:  # a name that is too long, a loop of links, a zero byte
         reason = getattr(error, "strerror", None) or str(error)
-        raise MediaError(f"{name}: cannot be opened ({reason}); check the name") from error
+        raise MediaError(
+            _("{name}: cannot be opened ({reason}); check the name").format(name=name, reason=reason)
+        ) from error
 
 
 def _open_container(path: str | os.PathLike[str], source: LocalFile) -> InputContainer:
@@ -227,27 +237,38 @@ def _open_container(path: str | os.PathLike[str], source: LocalFile) -> InputCon
     except (av.FFmpegError, OSError, ValueError) as error:
         if source.error is not None:
             raise MediaError(
-                f"{format_path(path)}: cannot be read ({source.error.strerror}); check the disk or the connection to it"
+                _("{path}: cannot be read ({cause}); check the disk or the connection to it").format(
+                    path=format_path(path), cause=source.error.strerror
+                )
             ) from source.error
         raise MediaError(f"{format_path(path)}: {_explain_unreadable(Path(path))}") from error
 
 
 def _refuse_other_file(url: str, flags: int, options: dict[str, str]) -> Any:  # noqa: ARG001 (PyAV's signature)
-    raise ValueError("the file refers to another file")
+    raise ValueError(_("the file refers to another file"))
 
 
 def _explain_unreadable(path: Path) -> str:
     if is_playlist(path):
-        return PLAYLIST
+        return explain_playlist()
     if _read_text_start(path) is not None:
-        return "is a text file, not a recording; give an audio or video file"
+        return _("is a text file, not a recording; give an audio or video file")
     index = find_missing_index(path)
     if index is not None:
-        return f"is incomplete: its index ({index}) is missing; download or copy it again, or repair it"
+        return _("is incomplete: its index ({index}) is missing; download or copy it again, or repair it").format(
+            index=index
+        )
     missing = missing_bytes(path)
     if missing is not None:
-        return f"is cut off: only {missing[0]} of {missing[1]} bytes are there; copy or download it again"
-    return "is no audio or video file that FFmpeg knows, or it is damaged; check that it plays, or convert it to WAV"
+        return _("is cut off: only {found} of {stated} bytes are there; copy or download it again").format(
+            found=missing[0], stated=missing[1]
+        )
+    return _("is no audio or video file that FFmpeg knows, or it is damaged; check that it plays, or convert it to WAV")
+
+
+def explain_playlist() -> str:
+    """Why a playlist is refused."""
+    return _("is a playlist, which only names other files; give the recordings themselves")
 
 
 def is_playlist(path: Path) -> bool:

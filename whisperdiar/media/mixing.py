@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whisperdiar.errors import MediaError
+from whisperdiar.text.counts import count_channels
+from whisperdiar.text.messages import _
 from whisperdiar.types import Audio, Samples, mix_channels
 
 _BLOCK_S = 0.1
@@ -110,8 +112,12 @@ class Mixer:
             MediaError: it has not as many as the one that was asked for.
         """
         if self._channel is not None and self._channel > n_channels:
-            held = "1 channel" if n_channels == 1 else f"{n_channels} channels"
-            raise MediaError(f"{self._name}: has no channel {self._channel}; its track has {held}")
+            held = count_channels(n_channels)
+            raise MediaError(
+                _("{name}: has no channel {channel}; its track has {held}").format(
+                    name=self._name, channel=self._channel, held=held
+                )
+            )
         return 1 if self._mono else n_channels
 
     def take(self, block: Samples) -> Samples:
@@ -200,12 +206,18 @@ class SoundMeter:
         needed = replace(mix, gain=mix.gain * self._gain())
         warnings, notes = [], []
         if self._n_invalid:
-            warnings.append(f"{self._n_invalid} samples are not numbers (NaN or infinite) and were taken for silence")
+            warnings.append(
+                _("{n_invalid} samples are not numbers (NaN or infinite) and were taken for silence").format(
+                    n_invalid=self._n_invalid
+                )
+            )
         if needed.gain < 1.0:
             peak = self._peak / mix.gain
             reach = f"{peak:.1f}" if peak < 100 else f"{peak:.0f}" if peak < 1e9 else f"{peak:.3g}"
             notes.append(
-                f"the samples reach {reach} where 1 is full scale: all of them are divided by {1 / needed.gain:.0f}"
+                _("the samples reach {reach} where 1 is full scale: all of them are divided by {divisor:.0f}").format(
+                    reach=reach, divisor=1 / needed.gain
+                )
             )
         if needed.gain != mix.gain or not self._powers:
             return Findings(needed, tuple(warnings), tuple(notes))  # what was measured is cut off at full scale
@@ -219,8 +231,16 @@ class SoundMeter:
         needed = replace(needed, gain=needed.gain * 2.0**doublings)
         as_read = loud - 20 * math.log10(mix.gain)
         if _ROUNDING_DB < as_read < _QUIET_DB:
-            raised = f": it is raised by {20 * math.log10(needed.gain):.0f} dB" if needed.gain > 1.0 else ""
-            notes.append(f"the sound is very quiet ({as_read:.0f} dB of full scale where it is loud){raised}")
+            if needed.gain > 1.0:
+                told = _(
+                    "the sound is very quiet ({level:.0f} dB of full scale where it is loud): it is raised by "
+                    "{gain:.0f} dB"
+                ).format(level=as_read, gain=20 * math.log10(needed.gain))
+            else:
+                told = _("the sound is very quiet ({level:.0f} dB of full scale where it is loud)").format(
+                    level=as_read
+                )
+            notes.append(told)
         return Findings(needed, tuple(warnings), tuple(notes))
 
     def _doublings(self, loud: float) -> int:
@@ -264,16 +284,22 @@ def _cancelling_weights(opposed: Levels, others: Levels) -> tuple[tuple[float, .
     reference = int(np.argmax(np.diagonal(opposed)))
     inverted = correlation[reference] < _OPPOSITE
     signs = np.where(inverted, -1.0, 1.0)
-    cancels = "the channels are opposite in phase and cancel each other in their mean"
+    cancels = _("the channels are opposite in phase and cancel each other in their mean")
     if not inverted.any() or signs @ opposed @ signs < _CANCELS * np.trace(opposed):
         alone = np.arange(len(opposed)) == reference
-        return tuple(alone.astype(float).tolist()), f"{cancels}: channel {reference + 1} alone is read"
+        return tuple(alone.astype(float).tolist()), _("{cancels}: channel {reference} alone is read").format(
+            cancels=cancels, reference=reference + 1
+        )
     numbers = _format_channels(np.flatnonzero(inverted))
     rest = np.trace(others)
     # Where the same channels also have sound in equal phase, which a turned one would cancel in its place.
     if rest > 0.01 * np.trace(opposed) and signs @ others @ signs < _SAME_PHASE_LOST * rest:
-        return tuple(np.where(inverted, 0.0, 1.0).tolist()), f"{cancels} in part: {numbers} is left out"
-    return tuple(signs.tolist()), f"{cancels}: the phase of {numbers} is turned round"
+        return tuple(np.where(inverted, 0.0, 1.0).tolist()), _("{cancels} in part: {numbers} is left out").format(
+            cancels=cancels, numbers=numbers
+        )
+    return tuple(signs.tolist()), _("{cancels}: the phase of {numbers} is turned round").format(
+        cancels=cancels, numbers=numbers
+    )
 
 
 def _steady_weights(powers: Levels, covariance: Levels) -> tuple[tuple[float, ...], str]:
@@ -301,10 +327,9 @@ def _steady_weights(powers: Levels, covariance: Levels) -> tuple[tuple[float, ..
         return (), ""
     weights = tuple(0.0 if c in left_out else 1.0 for c in range(len(top)))
     kept = _format_channels(np.flatnonzero(weights))
-    said = (
-        f"{_format_channels(np.array(left_out))} has nothing in common with {kept} and holds a steady sound "
-        f"(time code, tone or noise): it is left out; to read it, give --channel {left_out[0] + 1}"
-    )
+    said = _(
+        "{channels} is unlike {kept} and holds a steady sound, so it is left out; --channel {left_out} reads it"
+    ).format(channels=_format_channels(np.array(left_out)), kept=kept, left_out=left_out[0] + 1)
     return weights, said
 
 
@@ -315,10 +340,7 @@ def _warn_of_different(powers: Levels, covariance: Levels) -> str:
     top = 10 * np.log10(np.quantile(powers, 0.95, axis=0) + _SILENT)
     if top.min() < _FAINTEST_DB or abs(_correlation(covariance)[0, 1]) > _DIFFERENT:
         return ""
-    return (
-        "the two channels have nothing in common and are mixed: --channel 1 or --channel 2 reads one of them, "
-        "--diarizer channels gives each its speaker"
-    )
+    return _("two unlike channels are mixed; --diarizer channels gives each its speaker, --channel 1 reads one")
 
 
 def _correlation(covariance: Levels) -> Levels:
@@ -330,5 +352,5 @@ def _format_channels(channels: NDArray[np.int64]) -> str:
     """``channel 2``, ``channels 1 and 3``; counted from 1."""
     numbers = [str(channel + 1) for channel in channels.tolist()]
     if len(numbers) == 1:
-        return f"channel {numbers[0]}"
-    return f"channels {', '.join(numbers[:-1])} and {numbers[-1]}"
+        return _("channel {number}").format(number=numbers[0])
+    return _("channels {numbers} and {last}").format(numbers=", ".join(numbers[:-1]), last=numbers[-1])

@@ -20,6 +20,7 @@ from whisperdiar.media.files import open_media
 from whisperdiar.media.source import LocalFile
 from whisperdiar.system.files import explain_write_error, format_path, stage
 from whisperdiar.text.languages import to_iso_639_2
+from whisperdiar.text.messages import _
 
 if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
@@ -71,7 +72,9 @@ def container_of(path: str | os.PathLike[str]) -> str:
     suffix = Path(path).suffix.lower()
     if suffix not in CONTAINERS:
         raise InvalidOption(
-            f"{format_path(path)}: subtitles go into {', '.join(CONTAINERS)}; choose one of these suffixes"
+            _("{path}: subtitles go into {containers}; choose one of these suffixes").format(
+                path=format_path(path), containers=", ".join(CONTAINERS)
+            )
         )
     return CONTAINERS[suffix]
 
@@ -105,14 +108,20 @@ def add_track(
     container = container_of(target)
     if (track.format_name == "mov_text") == (container == "matroska"):
         raise InvalidOption(
-            f"{format_path(target)}: {container} does not take subtitles of the form {track.format_name}"
+            _("{path}: {container} does not take subtitles of the form {format_name}").format(
+                path=format_path(target), container=container, format_name=track.format_name
+            )
         )
     if os.path.realpath(source) == os.path.realpath(target):
-        raise InvalidOption(f"{format_path(target)}: this is the video itself; give the copy another name")
+        raise InvalidOption(
+            _("{path}: this is the video itself; give the copy another name").format(path=format_path(target))
+        )
     cut_off = _warn_of_cut_off(source)
     with open_media(source) as (video, file), stage(target, sync=True, replace=replace) as temporary:
         if not (video.streams.video or video.streams.audio):
-            raise MediaError(f"{format_path(source)}: has neither pictures nor sound; give the recording")
+            raise MediaError(
+                _("{path}: has neither pictures nor sound; give the recording").format(path=format_path(source))
+            )
         _check_space(target, file)
         try:
             notes = _Copy(video, file, track, container, format_path(target)).write(temporary, progress)
@@ -129,8 +138,9 @@ def _warn_of_cut_off(source: str | os.PathLike[str]) -> tuple[str, ...]:
     if sizes is not None:
         there, stated = (size / 1e6 for size in sizes)
         return (
-            f"the video is cut off: {there:.1f} of {stated:.1f} MB are there, and the copy ends early; "
-            "copy or download it again",
+            _(
+                "the video is cut off after {there:.1f} of {stated:.1f} MB, and so is the copy; download it again"
+            ).format(there=there, stated=stated),
         )
     return ()
 
@@ -140,8 +150,10 @@ def _check_space(target: str | os.PathLike[str], file: LocalFile) -> None:
         free = shutil.disk_usage(os.path.dirname(os.path.realpath(target))).free
         if free < file.size:
             raise OutputError(
-                f"{format_path(target)}: a copy of the video needs {file.size / 1e6:.0f} MB, and {free / 1e6:.0f} MB "
-                "are free; make room or choose another folder"
+                _(
+                    "{path}: a copy of the video needs {size:.0f} MB, and {free:.0f} MB are free; make room or "
+                    "choose another folder"
+                ).format(path=format_path(target), size=file.size / 1e6, free=free / 1e6)
             )
 
 
@@ -150,14 +162,18 @@ def _check_readable(path: str, container: str, target: str | os.PathLike[str]) -
 
     with open(path, "rb") as raw, av.open(raw, format=container) as copy:
         if not copy.streams.subtitles:
-            raise OutputError(f"{format_path(target)}: the subtitles could not be read back; please report this")
+            raise OutputError(
+                _("{path}: the subtitles could not be read back; please report this").format(path=format_path(target))
+            )
 
 
 def _explain_failure(error: OSError, container: str) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS):
         return explain_write_error(error)
-    hint = "" if container == "matroska" else "; try .mkv, which takes nearly everything"
-    return f"the video cannot be copied into {container} ({error.strerror or error}){hint}"
+    hint = "" if container == "matroska" else _("; try .mkv, which takes nearly everything")
+    return _("the video cannot be copied into {container} ({cause}){hint}").format(
+        container=container, cause=error.strerror or error, hint=hint
+    )
 
 
 class _Copy:
@@ -201,10 +217,18 @@ class _Copy:
             attached = stream.type == "attachment" and self._container == "matroska"
             if stream.type not in _COPIED and not attached:
                 if not self._is_made_again(stream):
-                    self._notes.append(f"track {stream.index} ({stream.type}) is no picture or sound and is left out")
+                    self._notes.append(
+                        _("track {index} ({kind}) is no picture or sound and is left out").format(
+                            index=stream.index, kind=stream.type
+                        )
+                    )
                 continue
             if stream.codec_context is None and not attached:
-                raise OutputError(f"{self._name}: track {stream.index} of the video is of an unknown kind")
+                raise OutputError(
+                    _("{name}: track {index} of the video is of an unknown kind").format(
+                        name=self._name, index=stream.index
+                    )
+                )
             try:
                 added: Any = copy.add_stream_from_template(stream)
             except ValueError as error:
@@ -222,10 +246,12 @@ class _Copy:
 
     def _explain_refusal(self, stream: Any) -> str:
         codec = getattr(stream.codec_context, "name", "unknown")
-        remedy = "use .mkv, which takes nearly everything"
+        remedy = _("use .mkv, which takes nearly everything")
         if self._container == "matroska":
-            remedy = "use .mp4" if codec == "mov_text" else "convert the video first"
-        return f"{self._container} cannot hold the {stream.type} of the source ({codec}); {remedy}"
+            remedy = _("use .mp4") if codec == "mov_text" else _("convert the video first")
+        return _("{container} cannot hold the {kind} of the source ({codec}); {remedy}").format(
+            container=self._container, kind=stream.type, codec=codec, remedy=remedy
+        )
 
     def _add_track(self, copy: OutputContainer, text: Any) -> Any:
         from av.stream import Disposition
@@ -252,7 +278,11 @@ class _Copy:
         for start_ms, end_ms, lines in self._track.samples:
             data = lines.encode("utf-8")
             if len(data) >= 2**16:
-                raise OutputError(f"{self._name}: a subtitle of {len(data)} bytes does not fit into MP4; use .mkv")
+                raise OutputError(
+                    _("{name}: a subtitle of {size} bytes does not fit into MP4; use .mkv").format(
+                        name=self._name, size=len(data)
+                    )
+                )
             packet = av.Packet(len(data).to_bytes(2, "big") + data)
             packet.pts = packet.dts = start_ms
             packet.duration = end_ms - start_ms
@@ -284,10 +314,12 @@ class _Copy:
                     progress("embed", fraction)
         except av.FFmpegError as error:
             if self._file.error is not None:
-                raise MediaError(f"the video cannot be read to its end ({self._file.error.strerror})") from error
+                raise MediaError(
+                    _("the video cannot be read to its end ({cause})").format(cause=self._file.error.strerror)
+                ) from error
             raise
         if self._file.error is not None:
-            raise MediaError(f"the video cannot be read to its end ({self._file.error.strerror})")
+            raise MediaError(_("the video cannot be read to its end ({cause})").format(cause=self._file.error.strerror))
 
     def _shift_times(self, packet: Any) -> bool:
         dts = packet.pts if packet.dts is None else packet.dts

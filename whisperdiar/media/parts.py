@@ -13,6 +13,7 @@ from whisperdiar.media.chunks import find_sample_chunk, find_second_recording, i
 from whisperdiar.media.declared_size import ASF, ASF_PROPERTIES, read_boxes, stated_bytes
 from whisperdiar.media.source import FilePart, LocalFile
 from whisperdiar.media.structure import explain_unfinished, find_sync, is_intact
+from whisperdiar.text.messages import _
 
 _MAX_PARTS = 10_000
 _MAX_FRUITLESS = 32  # parts without sound, one after another: what is left is no sound then
@@ -103,13 +104,25 @@ class Parts:
         """
         found = []
         if self.unstated_seconds:
-            found.append(f"the file holds {self.unstated_seconds:.1f} s more than its header says; all of it is read")
+            found.append(
+                _("the file holds {unstated_seconds:.1f} s more than its header says; all of it is read").format(
+                    unstated_seconds=self.unstated_seconds
+                )
+            )
         if end is None and not part.continues:
-            found.append(f"the last {(self._file.size - part.start) / 1e6:.1f} MB of the file cannot be read (damaged)")
+            found.append(
+                _("the last {size:.1f} MB of the file cannot be read (damaged)").format(
+                    size=(self._file.size - part.start) / 1e6
+                )
+            )
         elif end is not None and may_be_cut:
             reason = self._explain_unfinished(end, position)
             if reason is not None:
-                found.append(f"the file may be cut off: {reason}; check its length, or copy or download it again")
+                found.append(
+                    _("the file may be cut off: {reason}; check its length, or copy or download it again").format(
+                        reason=reason
+                    )
+                )
         return found
 
     def _explain_unfinished(self, end: End, position: int) -> str | None:
@@ -118,20 +131,24 @@ class Parts:
         if found is not None:
             return found
         if end.is_broken and (name in _FRAMES_ALONE or name in _TRANSPORT):
-            return "its last frame is incomplete"
+            return _("its last frame is incomplete")
         rest = file.size - position
         if rest > max(_LEAST_REST, file.size // 20) and (
             name in _READ_TO_THE_END or self._is_fragmented(name) or is_intact(file, name, position, file.size) is False
         ):
-            return f"{rest / 1e6:.1f} MB at its end cannot be read (damaged)"
+            return _("{rest:.1f} MB at its end cannot be read (damaged)").format(rest=rest / 1e6)
         stated = stated_bytes(file)
-        return "its last part is incomplete" if stated is not None and stated > file.size else None
+        return _("its last part is incomplete") if stated is not None and stated > file.size else None
 
     def notes(self) -> list[str]:
         """A sentence about recordings that were joined."""
         if self.n_recordings == 1:
             return []
-        return [f"the file holds {self.n_recordings} recordings one after another; all of them are read"]
+        return [
+            _("the file holds {n_recordings} recordings one after another; all of them are read").format(
+                n_recordings=self.n_recordings
+            )
+        ]
 
     def _next_recording(self, at: int) -> FilePart | None:
         if at >= self._file.size:

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from whisperdiar.contracts import Progress, no_progress
-from whisperdiar.errors import BackendMissing, FormatError, MediaError
+from whisperdiar.errors import BackendMissing, FormatError, MediaError, describe_error
 from whisperdiar.media.files import moving_picture, open_media, picture_rate
 from whisperdiar.system.files import format_path, read_text
+from whisperdiar.text.messages import _
 
 _SECONDS = re.compile(r"\d+(?:[.,]\d+)?")
 _CLOCK = re.compile(r"(\d+):(\d{1,2}):(\d{1,2}(?:[.,]\d+)?)")
@@ -29,7 +30,8 @@ def check_detector() -> None:
     if find_spec("scenedetect") is None:
         install = 'pip install "whisperdiar[video]"'
         raise BackendMissing(
-            f"shot changes are found by PySceneDetect: {install}, or give a list of them", remedy=install
+            _("shot changes are found by PySceneDetect: {install}, or give a list of them").format(install=install),
+            remedy=install,
         )
 
 
@@ -50,10 +52,12 @@ def find_shots(path: str | os.PathLike[str], *, progress: Progress = no_progress
     from scenedetect import AdaptiveDetector, SceneManager
     from scenedetect.backends.pyav import VideoStreamAv
 
-    with open_media(path) as (container, _):
+    with open_media(path) as (container, _file):
         stream = moving_picture(container)
         if stream is None or picture_rate(container) is None:
-            raise MediaError(f"{format_path(path)}: has no moving pictures, so there are no shot changes")
+            raise MediaError(
+                _("{path}: has no moving pictures, so there are no shot changes").format(path=format_path(path))
+            )
         rate, duration = picture_rate(container), (container.duration or 0) / 1e6
         first = 0.0 if stream.start_time is None else float(stream.start_time * (stream.time_base or 0))
         offset = first - (container.start_time or 0) / 1e6
@@ -73,9 +77,13 @@ def find_shots(path: str | os.PathLike[str], *, progress: Progress = no_progress
         manager.detect_scenes(video)
         scenes = manager.get_scene_list()
     except OSError as error:
-        raise MediaError(f"{format_path(path)}: the pictures cannot be read ({error})") from error
+        raise MediaError(
+            _("{path}: the pictures cannot be read ({error})").format(
+                path=format_path(path), error=describe_error(error)
+            )
+        ) from error
     progress("shots", 1.0)
-    return tuple(round(start.seconds + offset, 4) for start, _ in scenes[1:])
+    return tuple(round(start.seconds + offset, 4) for start, _end in scenes[1:])
 
 
 def read_shots(path: str | os.PathLike[str], *, frame_rate: Fraction | None = None) -> tuple[float, ...]:
@@ -103,7 +111,11 @@ def _read_scenes(name: str, text: str) -> list[float]:
     try:
         return [float(row[_COLUMN]) for row in rows]
     except (TypeError, ValueError) as error:
-        raise FormatError(f"{name}: the column {_COLUMN!r} holds what is no number ({error})") from error
+        raise FormatError(
+            _("{name}: the column {column!r} holds what is no number ({error})").format(
+                name=name, column=_COLUMN, error=error
+            )
+        ) from error
 
 
 def _read_times(name: str, text: str, rate: Fraction | None) -> Iterator[float]:
@@ -114,7 +126,11 @@ def _read_times(name: str, text: str, rate: Fraction | None) -> Iterator[float]:
         frames, clock = _FRAMES.fullmatch(said), _CLOCK.fullmatch(said)
         if frames is not None:
             if rate is None:
-                raise FormatError(f"{name}: line {number}: {said!r} counts frames; name the video, or give seconds")
+                raise FormatError(
+                    _("{name}: line {number}: {written!r} counts frames; name the video, or give seconds").format(
+                        name=name, number=number, written=said
+                    )
+                )
             hours, minutes, seconds, frame = map(int, frames.groups())
             # Timecode counts whole frames of a nominal second: 24 of them at 24000/1001 a second.
             yield float(((hours * 60 + minutes) * 60 + seconds) * round(rate) + frame) / float(rate)
@@ -124,4 +140,8 @@ def _read_times(name: str, text: str, rate: Fraction | None) -> Iterator[float]:
         elif _SECONDS.fullmatch(said):
             yield float(said.replace(",", "."))
         else:
-            raise FormatError(f"{name}: line {number}: {said!r} is no time; write 12.48, 00:00:12.480 or 00:00:12:12")
+            raise FormatError(
+                _("{name}: line {number}: {written!r} is no time; write 12.48, 00:00:12.480 or 00:00:12:12").format(
+                    name=name, number=number, written=said
+                )
+            )

@@ -11,6 +11,7 @@ from typing import IO
 import numpy as np
 
 from whisperdiar.errors import OutputError
+from whisperdiar.text.messages import _
 from whisperdiar.types import Samples
 
 MEMORY_LIMIT_BYTES = 64 * 2**20
@@ -80,10 +81,12 @@ class SampleStore:
         try:
             folder = tempfile.gettempdir()
         except OSError:
-            folder = "the temporary folder"
+            folder = _("the temporary folder")
         megabytes = self._n_bytes / 1e6
         reason = (error.strerror or str(error)).lower()
         return OutputError(
-            f"{folder}: cannot hold the decoded sound ({megabytes:.0f} MB so far): {reason}; "
-            "free some space or set TMPDIR to a folder that has more"
+            _(
+                "{folder}: cannot hold the decoded sound ({megabytes:.0f} MB so far): {reason}; free some "
+                "space or set TMPDIR to a folder that has more"
+            ).format(folder=folder, megabytes=megabytes, reason=reason)
         )

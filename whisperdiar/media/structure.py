@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from whisperdiar.media.source import LocalFile
+from whisperdiar.text.messages import _
 
 _BLOCK = 2**20
 _MAX_STEPS = 2_000_000
@@ -60,7 +61,7 @@ def _has_whole_pages(file: LocalFile, start: int, end: int) -> bool:
     """Pages of Ogg without one missing in between, as their numbers tell."""
     numbers: dict[bytes, int] = {}
     position = start
-    for _ in range(_MAX_STEPS):
+    for _each in range(_MAX_STEPS):
         if position > end:
             return True
         page = _page(file, position)
@@ -124,7 +125,7 @@ def _has_whole_elements(file: LocalFile, start: int, end: int) -> bool:
     if position is None:
         return False
     body = position
-    for _ in range(_MAX_STEPS):
+    for _each in range(_MAX_STEPS):
         if position >= end:
             break
         file.seek(position)
@@ -155,7 +156,7 @@ def _block_end(file: LocalFile, body: int) -> int | None:
 
 def _has_whole_tags(file: LocalFile, start: int, end: int) -> bool:
     position = start
-    for _ in range(_MAX_STEPS):
+    for _each in range(_MAX_STEPS):
         if position >= end:
             return True
         file.seek(position)
@@ -230,7 +231,7 @@ def explain_unfinished(file: LocalFile, name: str) -> str | None:
         file.seek(max(0, file.size - 4 - n_bytes))
         tag = file.read(4)
         whole = n_bytes >= 11 and len(tag) == 4 and int.from_bytes(tag[1:4], "big") == n_bytes - 11
-        return None if whole else "its last tag is incomplete"
+        return None if whole else _("its last tag is incomplete")
     return None
 
 
@@ -241,8 +242,8 @@ def _explain_unfinished_ogg(file: LocalFile) -> str | None:
     at = tail.rfind(b"OggS\0")
     page = _page(file, near + at) if at >= 0 else None
     if page is None or page[3] > file.size:
-        return "its last page is incomplete"
-    return None if page[0] & 4 else "no page is marked as its last one"
+        return _("its last page is incomplete")
+    return None if page[0] & 4 else _("no page is marked as its last one")
 
 
 def _explain_unfinished_ts(file: LocalFile) -> str | None:
@@ -253,7 +254,7 @@ def _explain_unfinished_ts(file: LocalFile) -> str | None:
     first = _ts_start(file, near, size)
     offset = 0 if size != 192 else 4  # four bytes of time come before each packet
     if first is None or (file.size - (first - offset)) % size:
-        return "it ends in the middle of a packet"
+        return _("it ends in the middle of a packet")
     return None
 
 

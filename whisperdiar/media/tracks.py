@@ -13,9 +13,9 @@ import numpy as np
 
 from whisperdiar.errors import MediaError
 from whisperdiar.media.files import (
-    PLAYLIST,
     AudioTrack,
     audio_tracks,
+    explain_playlist,
     has_decoder,
     is_playlist,
     open_media,
@@ -23,6 +23,7 @@ from whisperdiar.media.files import (
 from whisperdiar.media.frames import discard_others
 from whisperdiar.system.files import format_path
 from whisperdiar.text.languages import is_same_language
+from whisperdiar.text.messages import _, join
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -59,7 +60,7 @@ def main_stream(path: str | os.PathLike[str], container: InputContainer) -> Audi
     """
     streams = [stream for stream in container.streams.audio if has_decoder(stream)]
     if not streams:
-        raise MediaError(f"{format_path(path)}: its sound ends early; check that all of it plays")
+        raise MediaError(_("{path}: its sound ends early; check that all of it plays").format(path=format_path(path)))
     best = container.streams.best("audio")
     return next((stream for stream in streams if stream is best), streams[0])
 
@@ -103,7 +104,9 @@ class TrackChooser:
             )
         streams = container.streams.audio
         if self.chosen.index >= len(streams) or not has_decoder(streams[self.chosen.index]):
-            raise MediaError(f"{format_path(self._path)}: its sound ends early; check that all of it plays")
+            raise MediaError(
+                _("{path}: its sound ends early; check that all of it plays").format(path=format_path(self._path))
+            )
         return streams[self.chosen.index]
 
 
@@ -119,14 +122,22 @@ def _choose(
     tracks = audio_tracks(container)
     if not tracks:
         if is_playlist(Path(path)):
-            raise MediaError(f"{format_path(path)}: {PLAYLIST}")
+            raise MediaError(f"{format_path(path)}: {explain_playlist()}")
         kinds = sorted({stream.type or "unknown" for stream in container.streams})
-        found = f"only {' and '.join(kinds)}" if kinds else "nothing that can be played"
-        raise MediaError(f"{format_path(path)}: has no sound, {found}; give a file with an audio track")
+        found = _("only {kinds}").format(kinds=", ".join(kinds)) if kinds else _("nothing that can be played")
+        raise MediaError(
+            _("{path}: has no sound, {found}; give a file with an audio track").format(
+                path=format_path(path), found=found
+            )
+        )
     decodable = [has_decoder(stream) for stream in container.streams.audio]
     if number is not None:
         if number > len(tracks):
-            raise MediaError(f"{format_path(path)}: has no audio track {number}; it has {_format_tracks(tracks)}")
+            raise MediaError(
+                _("{path}: has no audio track {number}; it has {tracks}").format(
+                    path=format_path(path), number=number, tracks=_format_tracks(tracks)
+                )
+            )
         if not decodable[number - 1]:
             raise MediaError(_explain_undecodable(path, tracks, decodable, number))
         return ChosenTrack(number - 1)
@@ -138,7 +149,7 @@ def _choose(
     order = [main, *(i for i in range(len(tracks)) if i != main)]
     chosen, reason = _find_first_audible(path, [i for i in order if decodable[i]], start=start, end=end)
     if not decodable[main]:
-        reason = "cannot be decoded"
+        reason = _("cannot be decoded")
     others = [track for i, track in enumerate(tracks) if i != chosen and decodable[i]]
     return ChosenTrack(chosen, *_describe_choice(tracks, others, main, chosen, reason, language))
 
@@ -152,7 +163,7 @@ def _find_first_audible(
     if found == "heard":
         return first, ""
     other = next((i for i in order[1:] if _has_sound(path, i, start=start, end=end) == "heard"), None)
-    return (first, "") if other is None else (other, "is silent" if found == "silent" else "cannot be decoded")
+    return (first, "") if other is None else (other, _("is silent") if found == "silent" else _("cannot be decoded"))
 
 
 def _has_sound(path: str | os.PathLike[str], index: int, *, start: float, end: float | None) -> Sound:
@@ -236,28 +247,44 @@ def _describe_choice(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Warnings and notes about the choice: one sentence; `others` are those that could be read in its place."""
     hint = f"--track {others[0].number}" if len(others) == 1 else "--track N"
-    also = f"; also: {_format_tracks(others)} ({hint})" if others else ""
-    this = f"track {chosen + 1} of {len(tracks)}"
+    also = _("; also: {tracks} ({hint})").format(tracks=_format_tracks(others), hint=hint) if others else ""
+    this = _("track {chosen} of {n_tracks}").format(chosen=chosen + 1, n_tracks=len(tracks))
     if chosen != main:
-        return (f"track {main + 1} {reason}, so that {this} is read in its place{also}",), ()
+        return (
+            _("track {main} {reason}, so that {track} is read in its place{also}").format(
+                main=main + 1, reason=reason, track=this, also=also
+            ),
+        ), ()
     tagged = next((track for track in others if is_same_language(track.language, language)), None)
     if tagged is not None and not is_same_language(tracks[chosen].language, language):
-        own = f"tagged {tracks[chosen].language}" if tracks[chosen].language else "without a language"
-        other = f"but another is tagged {tagged.language}: to read that, give --track {tagged.number}"
-        return (f"{this} ({own}) is read, {other}{also}",), ()
-    return (), (f"{this} is read{also}",)
+        own = (
+            _("tagged {language}").format(language=tracks[chosen].language)
+            if tracks[chosen].language
+            else _("without a language")
+        )
+        other = _("but another is tagged {language}: to read that, give --track {number}").format(
+            language=tagged.language, number=tagged.number
+        )
+        return (_("{track} ({own}) is read, {other}{also}").format(track=this, own=own, other=other, also=also),), ()
+    return (), (_("{track} is read{also}").format(track=this, also=also),)
 
 
 def _format_tracks(tracks: Sequence[AudioTrack]) -> str:
-    return ", ".join(map(str, tracks))
+    return join(", ", tracks)
 
 
 def _explain_undecodable(
     path: str | os.PathLike[str], tracks: Sequence[AudioTrack], decodable: Sequence[bool], number: int | None = None
 ) -> str:
-    what = "its sound" if number is None else f"track {number}"
-    said = f"{format_path(path)}: {what} cannot be decoded (unknown, encrypted or damaged); "
+    what = _("its sound") if number is None else _("track {number}").format(number=number)
+    name = format_path(path)
     others = [track for track, good in zip(tracks, decodable, strict=True) if good]
     if others:
-        return f"{said}give another track: {_format_tracks(others)} (--track {others[0].number})"
-    return f"{said}convert it to WAV with the program that made it"
+        return _(
+            "{path}: {what} cannot be decoded (unknown, encrypted or damaged); give another track: {tracks} "
+            "(--track {number})"
+        ).format(path=name, what=what, tracks=_format_tracks(others), number=others[0].number)
+    return _(
+        "{path}: {what} cannot be decoded (unknown, encrypted or damaged); convert it to WAV with the program that "
+        "made it"
+    ).format(path=name, what=what)

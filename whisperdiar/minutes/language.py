@@ -7,13 +7,13 @@ used in another one.
 
 from __future__ import annotations
 
-import importlib.resources
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
+
+from whisperdiar.text.language_data import read_language_data
 
 UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _MARKS = re.compile(r"^[^\w'’-]+|[^\w'’]+$")
@@ -73,15 +73,11 @@ def token_line(tokens: Iterable[str]) -> str:
 @lru_cache(maxsize=16)
 def language(code: str | None) -> Language:
     """The language with this ISO 639-1 code, with or without a region; `NEUTRAL` where there is no file for it."""
-    code = None if code is None else re.split("[-_]", code.strip().lower())[0]
-    if code is None or not re.fullmatch("[a-z]{2,3}", code):
+    data = read_language_data("minutes/languages", code)
+    if data is None or code is None:
         return NEUTRAL
-    path = importlib.resources.files("whisperdiar.minutes").joinpath("languages").joinpath(f"{code}.json")
-    if not path.is_file():
-        return NEUTRAL
-    data = json.loads(path.read_text(encoding="utf-8"))
     return Language(
-        code=code,
+        code=re.split("[-_]", code.strip().lower())[0],
         stopwords=frozenset(data["stopwords"].split()),
         fillers=frozenset(data["fillers"]),
         cues={name: pattern_of(phrases) for name, phrases in data["cues"].items()},

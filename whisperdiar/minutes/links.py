@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from whisperdiar.errors import InvalidOption
+from whisperdiar.text.messages import _
 
 _DRIVE = re.compile(r"^[A-Za-z]:[\\/]")
 _SAFE = "/:@!$&'*+,;=~-._"
@@ -25,10 +26,14 @@ def media_link(media: str, output: Path | None) -> str:
     scheme = "" if _DRIVE.match(media) else _scheme(media)
     if scheme in ("http", "https"):
         if "#" in media:
-            raise InvalidOption(f"--media {media}: leave out what follows the #; the times go there")
+            raise InvalidOption(
+                _("--media {media}: leave out what follows the #; the times go there").format(media=media)
+            )
         return quote(media, safe=_SAFE + "?%")
     if scheme and not os.path.exists(media):
-        raise InvalidOption(f"--media {media}: give a file or an address that begins with https://")
+        raise InvalidOption(
+            _("--media {media}: give a file or an address that begins with https://").format(media=media)
+        )
     path = Path(media)
     if output is not None:
         try:

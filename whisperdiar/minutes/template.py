@@ -14,6 +14,7 @@ from typing import Any
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.system.files import read_text
 from whisperdiar.text.clock import format_minutes, split_seconds
+from whisperdiar.text.messages import _
 
 SECTIONS = ("participants", "decisions", "actions", "questions", "summary", "notes")
 BASE = "en"
@@ -74,17 +75,21 @@ def template(choice: str | None, language: str | None) -> Template:
     """
     names = list_shipped()
     if choice is None:
-        return _make_template(_read_shipped(language if language in names else BASE), "the shipped template")
+        return _make_template(_read_shipped(language if language in names else BASE), _("the shipped template"))
     if choice in names:
-        return _make_template(_read_shipped(choice), "the shipped template")
+        return _make_template(_read_shipped(choice), _("the shipped template"))
     if not Path(choice).suffix:
-        raise InvalidOption(f"--template {choice}: choose one of {', '.join(names)}, or give a JSON file")
+        raise InvalidOption(
+            _("--template {choice}: choose one of {names}, or give a JSON file").format(
+                choice=choice, names=", ".join(names)
+            )
+        )
     try:
         data = json.loads(read_text(choice))
     except (ValueError, RecursionError) as error:
         if isinstance(error, FormatError):
             raise
-        raise FormatError(f"{choice}: this is no JSON ({error})") from error
+        raise FormatError(_("{choice}: this is no JSON ({error})").format(choice=choice, error=error)) from error
     return _make_template(data, choice)
 
 
@@ -103,18 +108,30 @@ def _make_template(data: Any, source: str) -> Template:
     """What a file leaves out is taken from the English template; what that has not is a mistake."""
     base = _read_shipped(BASE)
     if not isinstance(data, dict):
-        raise FormatError(f"{source}: a template is a JSON object")
+        raise FormatError(_("{source}: a template is a JSON object").format(source=source))
     unknown = sorted(set(data) - set(base))
     if unknown:
-        raise FormatError(f"{source}: unknown key {unknown[0]!r}; known are {', '.join(base)}")
+        raise FormatError(
+            _("{source}: unknown key {unknown!r}; known are {known}").format(
+                source=source, unknown=unknown[0], known=", ".join(base)
+            )
+        )
     merged = {**base, **data}
     for key, value in base.items():
         if isinstance(value, str) != isinstance(merged[key], str):
-            raise FormatError(f"{source}: {key}: expected {'a text' if isinstance(value, str) else 'a list'}")
+            raise FormatError(
+                (
+                    _("{source}: {key}: expected a text")
+                    if isinstance(value, str)
+                    else _("{source}: {key}: expected a list")
+                ).format(source=source, key=key)
+            )
     months, sections = merged["months"], merged["sections"]
     if not isinstance(months, list) or len(months) != 12 or not all(isinstance(item, str) for item in months):
-        raise FormatError(f"{source}: months: expected a list of twelve names")
+        raise FormatError(_("{source}: months: expected a list of twelve names").format(source=source))
     if not isinstance(sections, list) or not all(item in SECTIONS for item in sections):
-        raise FormatError(f"{source}: sections: expected a list of {', '.join(SECTIONS)}")
+        raise FormatError(
+            _("{source}: sections: expected a list of {sections}").format(source=source, sections=", ".join(SECTIONS))
+        )
     strings = {key: value for key, value in merged.items() if isinstance(value, str)}
     return Template(merged["language"], tuple(dict.fromkeys(sections)), strings, tuple(months))

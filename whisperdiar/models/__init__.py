@@ -19,10 +19,11 @@ from whisperdiar.errors import InvalidOption, ModelUnavailable, OutputError
 from whisperdiar.models import conversion, hub
 from whisperdiar.models.catalogue import KNOWN, choose_default, find_best_fitting, is_name, repository_of
 from whisperdiar.models.fetch import OPTIONAL_WHISPER_FILES, WHISPER_FILES, fetch_whisper
-from whisperdiar.models.repair import converted_anew, repair_folder, repair_snapshot
+from whisperdiar.models.repair import repair_folder, repair_snapshot, set_aside
 from whisperdiar.options import Runtime
 from whisperdiar.system.files import check_folder
 from whisperdiar.system.machine import available_memory, usable_cores
+from whisperdiar.text.messages import _
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,17 +172,19 @@ def download(
         BackendError, OutputError: as `resolve` does.
     """
     if _to_folder(name) is not None:
-        raise InvalidOption(f"model {name!r} is a folder: give a name such as small, or a repository owner/name")
+        raise InvalidOption(
+            _("model {name!r} is a folder: give a name such as small, or a repository owner/name").format(name=name)
+        )
     repository = repository_of(name)
     runtime = runtime or Runtime()
     target = None if directory is None else Path(directory).expanduser()
     if target is not None:
         _check_target(target, repository, replace=overwrite or (repair and _holds_model(target)))
     cached = hub.find_cached(repository, ()) if repair else None
-    remedy = f"run `whisperdiar models download {name} --repair` on a machine with a connection"
+    remedy = _("run `whisperdiar models download {name} --repair` on a machine with a connection").format(name=name)
     if cached is not None:
         repair_snapshot(repository, cached, runtime=runtime, remedy=remedy, progress=progress)
-    with converted_anew(conversion.find_converted(repository) if repair else None):
+    with set_aside(conversion.find_converted(repository) if repair else None):
         if target is None:
             return resolve(name, runtime=runtime, progress=progress).path
         if not _find(name, repository):
@@ -212,7 +215,7 @@ def _check_target(folder: Path, repository: str, *, replace: bool) -> None:
         OutputError: the folder cannot be written.
     """
     if os.path.exists(folder) and not os.path.isdir(folder):
-        raise OutputError(f"{folder}: this is a file; give the name of a folder")
+        raise OutputError(_("{folder}: this is a file; give the name of a folder").format(folder=folder))
     above = next((item for item in (folder, *folder.absolute().parents) if os.path.isdir(item)), None)
     if above is not None:
         check_folder(above)
@@ -224,8 +227,10 @@ def _check_target(folder: Path, repository: str, *, replace: bool) -> None:
         same = source is not None and (source / item.name).is_file() and filecmp.cmp(item, source / item.name, False)
         if not noted and not same:
             raise InvalidOption(
-                f"{item}: it exists already and is not of this model; choose another folder, or replace it "
-                "with --overwrite"
+                _(
+                    "{item}: it exists already and is not of this model; choose another folder, or replace it "
+                    "with --overwrite"
+                ).format(item=item)
             )
 
 
@@ -281,7 +286,7 @@ def fetch_snapshot(
     found = hub.find_cached(repository, files, revision=revision)
     if found is not None:
         return found
-    remedy = "run it once on a machine with a connection, and copy its Hugging Face cache here"
+    remedy = _("run it once on a machine with a connection, and copy its Hugging Face cache here")
     return hub.fetch(
         repository, files, revision=revision, runtime=runtime or Runtime(), remedy=remedy, progress=progress
     )
@@ -292,7 +297,7 @@ def _resolve_auto(runtime: Runtime, kind: str, index: int, translate: bool, prog
     name, reason = choose_default(kind, free_bytes=free, cores=usable_cores(), translate=translate)
     try:
         found = resolve(name, runtime=runtime, progress=progress)
-        return replace(found, remarks=(f"model {name} ({reason})", *found.remarks))
+        return replace(found, remarks=(_("model {name} ({reason})").format(name=name, reason=reason), *found.remarks))
     except ModelUnavailable:
         other = find_best_cached(kind, index)
         if other is None:
@@ -300,7 +305,9 @@ def _resolve_auto(runtime: Runtime, kind: str, index: int, translate: bool, prog
         found = resolve(other, runtime=Runtime(offline=True))
         return replace(
             found,
-            note=f"model {other} is used, the best one here. To fix this, run: whisperdiar models download {name}",
+            note=_(
+                "model {other} is used, the best one here. To fix this, run: whisperdiar models download {name}"
+            ).format(other=other, name=name),
         )
 
 
@@ -325,7 +332,11 @@ def _find(name: str, repository: str) -> ResolvedModel | None:
 
 def _convert(checkpoint: Path, found: ResolvedModel, progress: Progress) -> ResolvedModel:
     folder, now = conversion.convert(checkpoint, name=found.name, repository=found.repository, progress=progress)
-    remarks = (f"model {found.name} was converted for CTranslate2, into {folder}",) if now else ()
+    remarks = (
+        (_("model {found} was converted for CTranslate2, into {folder}").format(found=found.name, folder=folder),)
+        if now
+        else ()
+    )
     return replace(found, path=folder, remarks=remarks)
 
 
@@ -345,8 +356,8 @@ def _to_folder(model: str) -> Path | None:
 def _check_folder(folder: Path) -> bool:
     """Whether a folder holds a model in CTranslate2's format; False for a checkpoint that can be converted into one."""
     if not os.path.isdir(folder):
-        cause = "this is a file: give the folder that holds it" if os.path.exists(folder) else "no such folder"
-        raise InvalidOption(f"model {str(folder)!r}: {cause}")
+        cause = _("this is a file: give the folder that holds it") if os.path.exists(folder) else _("no such folder")
+        raise InvalidOption(_("model {folder!r}: {cause}").format(folder=str(folder), cause=cause))
     missing = hub.find_missing(folder, WHISPER_FILES)
     if not missing:
         return True
@@ -354,8 +365,14 @@ def _check_folder(folder: Path) -> bool:
         return False
     missing = conversion.find_missing_parts(folder) or missing
     if (folder / "adapter_config.json").exists():
-        raise InvalidOption(f"model {str(folder)!r} is an adapter: merge it into the model that it was trained on")
+        raise InvalidOption(
+            _("model {folder!r} is an adapter: merge it into the model that it was trained on").format(
+                folder=str(folder)
+            )
+        )
     raise InvalidOption(
-        f"model {str(folder)!r} lacks {', '.join(missing)}: give a folder with a Whisper model in the format of "
-        "CTranslate2 or Transformers"
+        _(
+            "model {folder!r} lacks {missing}: give a folder with a Whisper model in the format of "
+            "CTranslate2 or Transformers"
+        ).format(folder=str(folder), missing=", ".join(missing))
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from whisperdiar.errors import InvalidOption
 from whisperdiar.system.machine import MB, has_room
+from whisperdiar.text.messages import _, ngettext
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +84,16 @@ def repository_of(model: str) -> str:
     if re.fullmatch(r"[\w.-]+/[\w.-]+", model):
         return model
     close = difflib.get_close_matches(model, [*KNOWN, *ALIASES], n=1)
-    hint = f"did you mean {close[0]}?" if close else f"choose one of {', '.join(KNOWN)}"
-    raise InvalidOption(f"no model {model!r}: {hint} (a repository owner/name or a folder will also do)")
+    hint = (
+        _("did you mean {close}?").format(close=close[0])
+        if close
+        else _("choose one of {known}").format(known=", ".join(KNOWN))
+    )
+    raise InvalidOption(
+        _("no model {model!r}: {hint} (a repository owner/name or a folder will also do)").format(
+            model=model, hint=hint
+        )
+    )
 
 
 def choose_default(kind: str, *, free_bytes: int | None, cores: int, translate: bool = False) -> tuple[str, str]:
@@ -118,8 +127,12 @@ def _is_fitting(name: str, kind: str, free_bytes: int | None, pieces: int) -> bo
 
 
 def _explain_choice(kind: str, free_bytes: int | None, cores: int) -> str:
-    processor = "GPU" if kind == "cuda" else f"{cores} CPU core{'s' * (cores != 1)}"
+    processor = (
+        "GPU" if kind == "cuda" else ngettext("{cores} CPU core", "{cores} CPU cores", cores).format(cores=cores)
+    )
     if free_bytes is None:
         return processor
     gigabytes = free_bytes / (1000 * MB)
-    return f"{processor}, {gigabytes:.{0 if gigabytes >= 4 else 1}f} GB of memory free"
+    return _("{processor}, {gigabytes:.{digits}f} GB of memory free").format(
+        processor=processor, digits=0 if gigabytes >= 4 else 1, gigabytes=gigabytes
+    )

@@ -25,6 +25,7 @@ from typing import Any
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import BackendBroken, BackendError, BackendMissing, InvalidOption, OutputError
 from whisperdiar.system.telemetry import VARIABLES
+from whisperdiar.text.messages import _, current
 
 RECORD = "whisperdiar.json"
 """Beside a converted model: its source, revision, and the SHA-256 of each file."""
@@ -63,7 +64,7 @@ def find_missing_parts(folder: Path) -> list[str]:
     return _find_missing_parts(folder, select_weights(_names(folder)))
 
 
-def needed_files(folder: Path) -> tuple[str, ...]:
+def list_needed_files(folder: Path) -> tuple[str, ...]:
     """What must be in the folder of a checkpoint, by what is there of it."""
     weights = select_weights(_names(folder)) or [_WEIGHTS[0]]
     return tuple(dict.fromkeys(["config.json", *weights, *_find_missing_parts(folder, weights)]))
@@ -94,12 +95,22 @@ def check_config(folder: Path, name: str) -> None:
         config: Any = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         kind = config.get("model_type")
     except (OSError, ValueError, AttributeError) as error:
-        raise BackendBroken(f"model {name}: {folder / 'config.json'} cannot be read: get the model again") from error
+        raise BackendBroken(
+            _("model {name}: {folder} cannot be read: get the model again").format(
+                name=name, folder=folder / "config.json"
+            )
+        ) from error
     if kind != "whisper":
-        what = f"a model of type {kind}" if kind else "no model of Transformers"
-        raise InvalidOption(f"model {name} is {what}, by its config.json: give a Whisper model")
+        what = _("a model of type {kind}").format(kind=kind) if kind else _("no model of Transformers")
+        raise InvalidOption(
+            _("model {name} is {what}, by its config.json: give a Whisper model").format(name=name, what=what)
+        )
     if config.get("quantization_config"):
-        raise InvalidOption(f"model {name} has packed weights, which CTranslate2 cannot read: give the one before that")
+        raise InvalidOption(
+            _("model {name} has packed weights, which CTranslate2 cannot read: give the one before that").format(
+                name=name
+            )
+        )
 
 
 def check_packages(name: str) -> None:
@@ -112,8 +123,10 @@ def check_packages(name: str) -> None:
     if missing:
         remedy = "pip install 'whisperdiar[convert]'"
         raise BackendMissing(
-            f"model {name} is in the format of Transformers, and {' and '.join(missing)}, which convert it, "
-            f"{'is' if len(missing) == 1 else 'are'} not installed: {remedy}",
+            _(
+                "model {name} is in the format of Transformers, and what converts it is not installed ({missing}): "
+                "{remedy}"
+            ).format(name=name, missing=", ".join(missing), remedy=remedy),
             remedy=remedy,
         )
 
@@ -223,6 +236,7 @@ def _remove_stale(folder: Path) -> None:
 def _run(checkpoint: Path, model: Path, report: Path, name: str) -> None:
     """Converts in a process of its own, which finds this package wherever it lies, and needs no network."""
     command = [sys.executable, "-m", "whisperdiar.models.converter", str(checkpoint.resolve()), str(model), str(report)]
+    command.append(current())
     environment = {**VARIABLES, **os.environ, "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
     done = subprocess.run(
         command,
@@ -240,25 +254,33 @@ def _run(checkpoint: Path, model: Path, report: Path, name: str) -> None:
         told = json.loads(report.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         told = {}
-    cause = str(told.get("cause") or (done.stderr.strip().splitlines() or ["no reason given"])[-1])
+    cause = str(told.get("cause") or (done.stderr.strip().splitlines() or [_("no reason given")])[-1])
     kind = told.get("kind")
     if kind == "memory" or done.returncode in (-9, 137):
-        raise BackendError(f"memory is too small for converting model {name}: convert it on a larger machine")
+        raise BackendError(
+            _("memory is too small for converting model {name}: convert it on a larger machine").format(name=name)
+        )
     if kind == "disk":
         raise OutputError(_make_space_error(name, model.parent.parent, cause))
     if kind == "tokenizer":
         raise BackendBroken(
-            f"model {name} has no usable tokenizer ({cause}): lay tokenizer.json, or vocab.json and merges.txt, of the "
-            "model that it was made from into its folder"
+            _(
+                "model {name} has no usable tokenizer ({cause}): lay tokenizer.json, or vocab.json and "
+                "merges.txt, of the model that it was made from into its folder"
+            ).format(name=name, cause=cause)
         )
-    raise BackendBroken(f"model {name} cannot be converted ({cause}): get it again, or take another one")
+    raise BackendBroken(
+        _("model {name} cannot be converted ({cause}): get it again, or take another one").format(
+            name=name, cause=cause
+        )
+    )
 
 
 def _make_space_error(name: str, folder: Path, cause: str) -> str:
-    return (
-        f"model {name} cannot be converted, since {folder} cannot be written ({cause}): "
-        "make room, or set WHISPERDIAR_CACHE to a folder elsewhere"
-    )
+    return _(
+        "model {name} cannot be converted, since {folder} cannot be written ({cause}): make room, or "
+        "set WHISPERDIAR_CACHE to a folder elsewhere"
+    ).format(name=name, folder=folder, cause=cause)
 
 
 def _write_record(model: Path, *, source: str, revision: str | None) -> None:

@@ -16,6 +16,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from whisperdiar.errors import describe_error
+from whisperdiar.text.messages import _, use
+
 FAILURES = ("checkpoint", "tokenizer", "disk", "memory")
 _NEEDED_TOKENS = ("<|endoftext|>", "<|startoftranscript|>", "<|transcribe|>", "<|notimestamps|>")
 _DISK_ERRORS = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
@@ -37,7 +40,7 @@ def convert(checkpoint: Path, model: Path) -> None:
     Weights are stored in 16 bits; which precision is computed in, CTranslate2 decides when it loads them.
 
     Raises:
-        Failure: the checkpoint is broken or incomplete.
+        ConversionFailure: the checkpoint is broken or incomplete.
         OSError: the folder cannot be written.
     """
     for package in ("torch", "transformers"):  # CTranslate2 would pass over what cannot be imported
@@ -55,10 +58,15 @@ def convert(checkpoint: Path, model: Path) -> None:
             except (OSError, MemoryError):
                 raise
             except Exception as error:  # damaged files raise what their readers please
-                raise ConversionFailure("checkpoint", summarise_failure(error)) from error
+                raise ConversionFailure("checkpoint", describe_error(error, first_line=True)) from error
             lacking = sorted(set(found["missing_keys"]) - _TIED_WEIGHTS)
             if lacking:
-                raise ConversionFailure("checkpoint", f"{len(lacking)} weights are missing, such as {lacking[0]}")
+                raise ConversionFailure(
+                    "checkpoint",
+                    _("{n_lacking} weights are missing, such as {lacking}").format(
+                        n_lacking=len(lacking), lacking=lacking[0]
+                    ),
+                )
             self.config = loaded.config
             self.knows_languages = bool(getattr(loaded.generation_config, "lang_to_id", None))
             return loaded
@@ -67,22 +75,22 @@ def convert(checkpoint: Path, model: Path) -> None:
             try:
                 self.tokenizer = tokenizer_class.from_pretrained(path, **options)
             except Exception as error:  # as above
-                raise ConversionFailure("tokenizer", summarise_failure(error)) from error
+                raise ConversionFailure("tokenizer", describe_error(error, first_line=True)) from error
             known = self.tokenizer.get_vocab()
             lacking = [token for token in _NEEDED_TOKENS if token not in known]
             if lacking:
-                raise ConversionFailure("tokenizer", f"it does not know {lacking[0]}")
+                raise ConversionFailure("tokenizer", _("it does not know {lacking}").format(lacking=lacking[0]))
             return self.tokenizer
 
     converter = Converter(str(checkpoint), load_as_float16=True)
     try:
         converter.convert(str(model), quantization="float16")
     except (ValueError, KeyError, AttributeError) as error:  # sizes that contradict each other
-        raise ConversionFailure("checkpoint", summarise_failure(error)) from error
+        raise ConversionFailure("checkpoint", describe_error(error, first_line=True)) from error
     ids = converter.tokenizer.get_vocab()
     for index, token in enumerate(json.loads((model / "vocabulary.json").read_text(encoding="utf-8"))):
         if ids.get(token, index) != index:
-            raise ConversionFailure("tokenizer", f"its numbers have a gap before {token!r}")
+            raise ConversionFailure("tokenizer", _("its numbers have a gap before {token!r}").format(token=token))
     converter.tokenizer.backend_tokenizer.save(str(model / "tokenizer.json"))
     _mend_config(model / "config.json", ids, keep_languages=converter.knows_languages)
     _write_processor(checkpoint, model, converter.config.num_mel_bins)
@@ -123,20 +131,21 @@ def summarise_failure(error: BaseException) -> str:
     return lines[0][:300] if lines else type(error).__name__
 
 
-def main(checkpoint: str, model: str, report: str) -> int:
-    """The process; 0 where all is well."""
+def main(checkpoint: str, model: str, report: str, language: str = "en") -> int:
+    """The process; 0 where all is well. What fails is told in the language of the process that started it."""
+    use(language)
     told: dict[str, str] = {}
     try:
         convert(Path(checkpoint), Path(model))
     except ConversionFailure as error:
-        told = {"kind": error.kind, "cause": summarise_failure(error)}
+        told = {"kind": error.kind, "cause": str(error)}
     except MemoryError as error:
-        told = {"kind": "memory", "cause": summarise_failure(error)}
+        told = {"kind": "memory", "cause": describe_error(error, first_line=True)}
     except (OSError, RuntimeError) as error:
         # PyTorch says of a failed allocation "DefaultCPUAllocator: can't allocate memory".
         full = isinstance(error, OSError) and error.errno in _DISK_ERRORS
         kind = "disk" if full else "memory" if "allocate memory" in str(error) else "checkpoint"
-        told = {"kind": kind, "cause": summarise_failure(error)}
+        told = {"kind": kind, "cause": describe_error(error, first_line=True)}
     Path(report).write_text(json.dumps(told), encoding="utf-8")
     return 1 if told else 0
 

@@ -10,6 +10,7 @@ from whisperdiar.errors import ModelUnavailable
 from whisperdiar.models import conversion, hub
 from whisperdiar.models.catalogue import ALIASES, KNOWN
 from whisperdiar.options import Runtime
+from whisperdiar.text.messages import _
 
 WHISPER_FILES = ("config.json", "model.bin", "tokenizer.json", "vocabulary.*")
 """What a Whisper model in CTranslate2's format consists of."""
@@ -28,7 +29,9 @@ def fetch_whisper(
         BackendMissing: it must be converted, and PyTorch or Transformers is not installed.
     """
     known = KNOWN.get(ALIASES.get(name, name))
-    remedy = f"run `whisperdiar models download {name}` on a machine with a connection, or give a folder with --model"
+    remedy = _(
+        "run `whisperdiar models download {name}` on a machine with a connection, or give a folder with --model"
+    ).format(name=name)
     command = f"whisperdiar models download {name}"
     files: Sequence[str] = WHISPER_FILES
     optional: Sequence[str] = OPTIONAL_WHISPER_FILES
@@ -58,7 +61,9 @@ def fetch_whisper(
     missing = hub.find_missing(folder, files)
     if missing:
         raise ModelUnavailable(
-            f"repository {repository} has no {', '.join(missing)}: it is no Whisper model in the format of CTranslate2 "
-            "or Transformers"
+            _(
+                "repository {repository} has no {missing}: it is no Whisper model in the format of "
+                "CTranslate2 or Transformers"
+            ).format(repository=repository, missing=", ".join(missing))
         )
     return directory or folder

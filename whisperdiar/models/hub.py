@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from whisperdiar.contracts import Progress, current_listener, no_progress
-from whisperdiar.errors import ModelUnavailable, OutputError
+from whisperdiar.errors import ModelUnavailable, OutputError, describe_error
 from whisperdiar.options import Runtime
 from whisperdiar.system.files import stage
 from whisperdiar.system.telemetry import disable_telemetry
+from whisperdiar.text.messages import _
 
 REACH_TIMEOUT_S = 5.0
 """How long to wait for the hub's first answer before giving up."""
@@ -78,7 +79,11 @@ def copy_files(source: Path, target: Path, files: Sequence[str]) -> None:
             with stage(target / item.name, sync=True) as temporary:
                 shutil.copyfile(item, temporary)
     except OSError as error:
-        raise OutputError(f"cannot copy a model to {target} ({error}): choose another folder") from error
+        raise OutputError(
+            _("cannot copy a model to {target} ({error}): choose another folder").format(
+                target=target, error=describe_error(error)
+            )
+        ) from error
 
 
 def fetch(
@@ -139,13 +144,20 @@ def list_files(
 def _check_reachable(repository: str, runtime: Runtime, remedy: str, command: str | None) -> None:
     constants = _client("huggingface_hub.constants")
 
-    what = f"{repository} is not on this machine"
+    what = _("{repository} is not on this machine").format(repository=repository)
     if runtime.offline or _is_offline():
-        raise ModelUnavailable(f"{what} and the network may not be used: {remedy}", remedy=command)
+        raise ModelUnavailable(
+            _("{what} and the network may not be used: {remedy}").format(what=what, remedy=remedy), remedy=command
+        )
     cause = _recall_failure(constants.ENDPOINT) or _explain_unreachable(constants.ENDPOINT, REACH_TIMEOUT_S)
     if cause is not None:
         _unreachable[constants.ENDPOINT] = (time.monotonic(), cause)
-        raise ModelUnavailable(f"{what} and {constants.ENDPOINT} {cause}: {remedy}", remedy=command)
+        raise ModelUnavailable(
+            _("{what} and {endpoint} {cause}: {remedy}").format(
+                what=what, endpoint=constants.ENDPOINT, cause=cause, remedy=remedy
+            ),
+            remedy=command,
+        )
 
 
 def _recall_failure(endpoint: str) -> str | None:
@@ -180,13 +192,13 @@ def _explain_unreachable(endpoint: str, timeout_s: float) -> str | None:
             reason = getattr(error, "reason", error)
             # A certificate that Python does not know may well be known to the client: let it try.
             known = type(reason).__name__ == "SSLCertVerificationError"
-            outcome.append(None if known else f"cannot be reached ({reason})")
+            outcome.append(None if known else _("cannot be reached ({reason})").format(reason=reason))
 
     # The system's look-up of names knows no timeout of ours, hence a thread that may be left behind.
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(timeout_s + 1.0)
-    return outcome[0] if outcome else f"does not answer within {timeout_s:.0f} s"
+    return outcome[0] if outcome else _("does not answer within {timeout_s:.0f} s").format(timeout_s=timeout_s)
 
 
 def _explain_refusal(repository: str, error: Exception, remedy: str) -> str:
@@ -195,15 +207,23 @@ def _explain_refusal(repository: str, error: Exception, remedy: str) -> str:
 
     page = f"https://huggingface.co/{repository}"
     if isinstance(error, errors.GatedRepoError):
-        return f"{repository} needs consent: accept its conditions at {page}, then set HF_TOKEN to your access token"
+        return _(
+            "{repository} needs consent: accept its conditions at {page}, then set HF_TOKEN to your access token"
+        ).format(repository=repository, page=page)
     if isinstance(error, errors.RevisionNotFoundError):
-        return f"{repository} has no such revision: see {page}"
+        return _("{repository} has no such revision: see {page}").format(repository=repository, page=page)
     if isinstance(error, errors.RepositoryNotFoundError):
-        return f"no repository {repository}: check the name, or set HF_TOKEN if it is private"
+        return _("no repository {repository}: check the name, or set HF_TOKEN if it is private").format(
+            repository=repository
+        )
     if isinstance(error, OSError) and error.errno == 28:
-        return f"{repository} cannot be stored, the disk is full: make room, or set HF_HOME to a folder elsewhere"
+        return _(
+            "{repository} cannot be stored, the disk is full: make room, or set HF_HOME to a folder elsewhere"
+        ).format(repository=repository)
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    return f"{repository} could not be fetched ({lines[0].strip()}): try again, the download goes on; or {remedy}"
+    return _("{repository} could not be fetched ({line}): try again, the download goes on; or {remedy}").format(
+        repository=repository, line=lines[0].strip(), remedy=remedy
+    )
 
 
 def _make_reporter(progress: Progress, size_mb: int | None, name: str) -> type[Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from whisperdiar.models import conversion, hub, verification
 from whisperdiar.models.catalogue import KNOWN
 from whisperdiar.models.fetch import WHISPER_FILES
+from whisperdiar.text.messages import _
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,24 +64,28 @@ def find_in_cache(name: str, repository: str) -> InstalledModel | None:
     if name in KNOWN or not hub.find_missing(folder, WHISPER_FILES):
         return InstalledModel(name, "whisper", folder, WHISPER_FILES, remedy)
     if _read_model_type(folder) == "whisper":
-        return InstalledModel(name, "checkpoint", folder, conversion.needed_files(folder), remedy)
+        return InstalledModel(name, "checkpoint", folder, conversion.list_needed_files(folder), remedy)
     return None
 
 
 def find_in_folder(folder: Path) -> InstalledModel:
     """A folder of the user's, which only the user can mend."""
-    remedy = "copy it again from where it came"
+    remedy = _("copy it again from where it came")
     if (folder / conversion.RECORD).is_file():
         return _find_converted(folder)
     if _read_model_type(folder) is not None:
-        return InstalledModel(str(folder), "folder", folder, conversion.needed_files(folder), remedy)
+        return InstalledModel(str(folder), "folder", folder, conversion.list_needed_files(folder), remedy)
     return InstalledModel(str(folder), "folder", folder, WHISPER_FILES, remedy)
 
 
 def _find_converted(folder: Path) -> InstalledModel:
     source = str(conversion.read_record(folder).get("source"))
     is_repository = not Path(source).is_absolute()
-    remedy = f"whisperdiar models download {source} --repair" if is_repository else f"delete {folder}"
+    remedy = (
+        f"whisperdiar models download {source} --repair"
+        if is_repository
+        else _("delete {folder}").format(folder=folder)
+    )
     return InstalledModel(source, "converted", folder, WHISPER_FILES, remedy)
 
 

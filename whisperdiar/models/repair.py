@@ -15,6 +15,7 @@ from whisperdiar.contracts import Progress
 from whisperdiar.errors import OutputError
 from whisperdiar.models import hub, verification
 from whisperdiar.options import Runtime
+from whisperdiar.text.messages import _
 
 _STALE_S = 86_400.0
 
@@ -69,7 +70,11 @@ def repair_folder(
                     (folder / note).parent.mkdir(parents=True, exist_ok=True)
                     os.replace(Path(work) / note, folder / note)
     except OSError as error:
-        raise OutputError(f"{folder}: cannot be repaired ({error.strerror}); choose another folder") from error
+        raise OutputError(
+            _("{folder}: cannot be repaired ({cause}); choose another folder").format(
+                folder=folder, cause=error.strerror
+            )
+        ) from error
     return len(names)
 
 
@@ -82,7 +87,7 @@ def _remove_stale(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def converted_anew(folder: Path | None) -> Iterator[None]:
+def set_aside(folder: Path | None) -> Iterator[None]:
     """While a damaged converted model is made anew it lies aside; it comes back where that fails.
 
     Raises:
@@ -95,7 +100,11 @@ def converted_anew(folder: Path | None) -> Iterator[None]:
         with _aside([folder]):
             yield
     except OSError as error:
-        raise OutputError(f"{folder}: cannot be repaired ({error.strerror}); set WHISPERDIAR_CACHE") from error
+        raise OutputError(
+            _("{folder}: cannot be repaired ({cause}); set WHISPERDIAR_CACHE").format(
+                folder=folder, cause=error.strerror
+            )
+        ) from error
 
 
 @contextlib.contextmanager

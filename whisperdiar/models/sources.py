@@ -12,6 +12,7 @@ from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import ModelUnavailable
 from whisperdiar.models import fetch_snapshot
 from whisperdiar.options import Runtime
+from whisperdiar.text.messages import _, join
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +58,17 @@ class Source:
         path = self.path
         if path is not None and not os.path.exists(path):
             raise ModelUnavailable(
-                f"{self.named}: no such file or folder; give one, or a repository of the Hugging Face hub as OWNER/NAME"
+                _(
+                    "{named}: no such file or folder; give one, or a repository of the Hugging Face hub as OWNER/NAME"
+                ).format(named=self.named)
             )
         folder = self._snapshot(files) if path is None else path.resolve()
         missing = [name for name in files if not (folder / name).is_file()]
         if missing:
             raise ModelUnavailable(
-                f"{self.named} holds no {' and no '.join(missing)}; give the folder or repository of a model that does"
+                _("{named} holds no {missing}; give the folder or repository of a model that does").format(
+                    named=self.named, missing=join(_(" and no "), missing)
+                )
             )
         return folder
 

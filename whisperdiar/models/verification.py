@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from whisperdiar.errors import describe_error
 from whisperdiar.models import conversion
+from whisperdiar.text.messages import _
 
 _BLOCK_BYTES = 1 << 20
 _CTRANSLATE2_VERSION = 6  # of the layout of model.bin, since CTranslate2 2.0; other versions are not looked into
@@ -45,7 +47,7 @@ def verify(folder: Path, required: Sequence[str] = ()) -> Verdict:
     known = _read_digests(folder)
     present = {str(item.relative_to(folder)) for item in _list_files(folder)}
     absent = [name for name in required if not fnmatch.filter(present, name)]
-    problems = [(name, "is missing") for name in dict.fromkeys([*absent, *sorted(set(known) - present)])]
+    problems = [(name, _("is missing")) for name in dict.fromkeys([*absent, *sorted(set(known) - present)])]
     size, hashed = 0, 0
     for name in sorted(present):
         item = folder / name
@@ -79,9 +81,9 @@ def _wrong(item: Path, digest: str | None) -> str | None:
         # What was published is as good as it gets: fetching it again would not change its structure.
         return _check_content(item, digest) if digest else _check_structure(item)
     except FileNotFoundError:
-        return "is a link to a file that is gone" if item.is_symlink() else "is missing"
+        return _("is a link to a file that is gone") if item.is_symlink() else _("is missing")
     except OSError as error:
-        return f"cannot be read ({error.strerror or error})"
+        return _("cannot be read ({cause})").format(cause=error.strerror or error)
 
 
 def size_on_disk(folder: Path) -> int:
@@ -119,7 +121,9 @@ def _check_content(path: Path, digest: str) -> str | None:
             computed.update(block)
     if computed.hexdigest() == digest:
         return None
-    return f"does not hold what was published ({'git SHA-1' if is_git else 'SHA-256'} {computed.hexdigest()[:12]}…)"
+    return _("does not hold what was published ({kind} {digest}…)").format(
+        kind="git SHA-1" if is_git else "SHA-256", digest=computed.hexdigest()[:12]
+    )
 
 
 def _check_structure(path: Path) -> str | None:
@@ -127,7 +131,7 @@ def _check_structure(path: Path) -> str | None:
         try:
             json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
-            return f"is no JSON ({str(error).splitlines()[0]})"
+            return _("is no JSON ({cause})").format(cause=describe_error(error, first_line=True))
     try:
         with path.open("rb") as stream:
             if path.name == "model.bin":
@@ -135,7 +139,7 @@ def _check_structure(path: Path) -> str | None:
             if path.suffix == ".safetensors":
                 return _check_safetensors(stream, path.stat().st_size)
     except (struct.error, ValueError, KeyError, TypeError, AttributeError):
-        return "ends early, or is not of its format"
+        return _("ends early, or is not of its format")
     return None
 
 
@@ -150,27 +154,35 @@ def _check_ctranslate2(stream: BinaryIO, size: int) -> str | None:
 
     version = number("I")
     if not 0 < version < 100:
-        return "is no model of CTranslate2"
+        return _("is no model of CTranslate2")
     if version != _CTRANSLATE2_VERSION:
         return None
     skip_text()
     number("I")
-    for _ in range(number("I")):
+    for _each in range(number("I")):
         skip_text()
         stream.seek(4 * number("B"), 1)  # the shape
         number("B")  # the type
         stream.seek(number("I"), 1)
-    for _ in range(number("I")):
+    for _each in range(number("I")):
         skip_text()
         skip_text()
-    return None if stream.tell() == size else f"has {size} bytes, by its headers it should have {stream.tell()}"
+    return (
+        None
+        if stream.tell() == size
+        else _("has {size} bytes, by its headers it should have {expected}").format(size=size, expected=stream.tell())
+    )
 
 
 def _check_safetensors(stream: BinaryIO, size: int) -> str | None:
     (length,) = struct.unpack("<Q", stream.read(8))
     if length > size:
-        return "is no safetensors file"
+        return _("is no safetensors file")
     header = json.loads(stream.read(length))
     ends = [value["data_offsets"][1] for key, value in header.items() if key != "__metadata__"]
     expected = 8 + length + max(ends, default=0)
-    return None if expected == size else f"has {size} bytes, by its header it should have {expected}"
+    return (
+        None
+        if expected == size
+        else _("has {size} bytes, by its header it should have {expected}").format(size=size, expected=expected)
+    )

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from whisperdiar.options._ranges import check_numbers
+    from whisperdiar.options._windowed_segmentation import LINKAGES
+    from whisperdiar.options.alignment import AlignmentOptions
     from whisperdiar.options.bic import BicSettings
     from whisperdiar.options.channels import ChannelsSettings
     from whisperdiar.options.command_line import (
@@ -27,24 +29,20 @@ if TYPE_CHECKING:
     )
     from whisperdiar.options.ecapa import EcapaSettings
     from whisperdiar.options.editing import EditOptions, KeepOptions
+    from whisperdiar.options.ehmm import EhmmSettings
     from whisperdiar.options.embedding import EMBEDDING_CLUSTERINGS, EmbeddingSettings
     from whisperdiar.options.energy import EnergySettings
     from whisperdiar.options.finetuning import FinetuningSettings
     from whisperdiar.options.minutes import LlmOptions, MinutesOptions
     from whisperdiar.options.nemotron import NEMOTRON_MODES, NEMOTRON_PRECISIONS, NemotronSettings
     from whisperdiar.options.onnx import OnnxSettings
-    from whisperdiar.options.output import (
-        AlignmentOptions,
-        RttmTolerance,
-        SegmentationOptions,
-        WriteOptions,
-    )
     from whisperdiar.options.plots import PlotOptions
     from whisperdiar.options.pocketsphinx import PocketSphinxSettings
     from whisperdiar.options.profiles import profile_summary, subtitle_rules
-    from whisperdiar.options.pyannote import CLUSTERINGS, LINKAGES, PyannoteSettings
+    from whisperdiar.options.pyannote import CLUSTERINGS, PyannoteSettings
     from whisperdiar.options.pyannote_vad import PyannoteVadSettings
     from whisperdiar.options.refinement import RefinementSettings
+    from whisperdiar.options.rttm import RttmTolerance
     from whisperdiar.options.runtime import (
         AUTO_ORDER,
         ONLY_AT_HAND,
@@ -55,16 +53,23 @@ if TYPE_CHECKING:
         check_device,
     )
     from whisperdiar.options.scoring import PROTOCOLS, Protocol, ScoreOptions
-    from whisperdiar.options.sortformer import LATENCIES, POSTPROCESSING, PostProcessing, SortformerSettings, Streaming
+    from whisperdiar.options.segmentation import SegmentationOptions
+    from whisperdiar.options.sortformer import LATENCIES, POSTPROCESSING, SortformerSettings
+    from whisperdiar.options.speaker_activity import PostProcessing, Streaming
     from whisperdiar.options.statistics import StatisticsOptions
     from whisperdiar.options.subtitles import SubtitleOptions, SubtitleRules
+    from whisperdiar.options.toolkits import AlizeSettings, LiumSettings
     from whisperdiar.options.tuning import TuningSettings
     from whisperdiar.options.vad import VadSettings
     from whisperdiar.options.whisper import WhisperSettings
+    from whisperdiar.options.writing import WriteOptions
 
 _HOMES = {
     "_ranges": ("check_numbers",),
+    "_windowed_segmentation": ("LINKAGES",),
+    "alignment": ("AlignmentOptions",),
     "bic": ("BicSettings",),
+    "ehmm": ("EhmmSettings",),
     "channels": ("ChannelsSettings",),
     "command_line": (
         "AUDIENCES",
@@ -100,12 +105,6 @@ _HOMES = {
         "NemotronSettings",
     ),
     "onnx": ("OnnxSettings",),
-    "output": (
-        "AlignmentOptions",
-        "RttmTolerance",
-        "SegmentationOptions",
-        "WriteOptions",
-    ),
     "plots": ("PlotOptions",),
     "pocketsphinx": ("PocketSphinxSettings",),
     "profiles": (
@@ -114,7 +113,6 @@ _HOMES = {
     ),
     "pyannote": (
         "CLUSTERINGS",
-        "LINKAGES",
         "PyannoteSettings",
     ),
     "pyannote_vad": ("PyannoteVadSettings",),
@@ -128,11 +126,15 @@ _HOMES = {
         "Runtime",
         "check_device",
     ),
+    "rttm": ("RttmTolerance",),
+    "segmentation": ("SegmentationOptions",),
     "sortformer": (
         "LATENCIES",
         "POSTPROCESSING",
-        "PostProcessing",
         "SortformerSettings",
+    ),
+    "speaker_activity": (
+        "PostProcessing",
         "Streaming",
     ),
     "scoring": ("PROTOCOLS", "Protocol", "ScoreOptions"),
@@ -141,9 +143,11 @@ _HOMES = {
         "SubtitleOptions",
         "SubtitleRules",
     ),
+    "toolkits": ("AlizeSettings", "LiumSettings"),
     "tuning": ("TuningSettings",),
     "vad": ("VadSettings",),
     "whisper": ("WhisperSettings",),
+    "writing": ("WriteOptions",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -170,15 +174,18 @@ __all__ = [
     "WHISPER_TASKS",
     "WORD_TIMES",
     "AlignmentOptions",
+    "AlizeSettings",
     "BicSettings",
     "ChannelsSettings",
     "EcapaSettings",
     "EditOptions",
+    "EhmmSettings",
     "EmbeddingSettings",
     "EnergySettings",
     "FileSettings",
     "FinetuningSettings",
     "KeepOptions",
+    "LiumSettings",
     "LlmOptions",
     "MinutesOptions",
     "NemotronSettings",

@@ -1,9 +1,9 @@
-"""Range checks that several settings classes share."""
+"""Checks of numbers and names that several settings classes share."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import fields
 from numbers import Real
 from typing import Any, NamedTuple
@@ -48,6 +48,15 @@ def check_at_least_one(settings: Any, *names: str) -> None:
         value = getattr(settings, name)
         if value is not None and value < 1:
             raise InvalidOption(_("{name} {value}: it must be at least 1").format(name=name, value=value))
+
+
+def check_choice(name: str, value: str | None, choices: Iterable[str]) -> None:
+    """Raises InvalidOption where a name is none of `choices`; None means that nothing was chosen."""
+    known = tuple(choices)
+    if value is not None and value not in known:
+        raise InvalidOption(
+            _("{name} {value!r}: choose one of {choices}").format(name=name, value=value, choices=", ".join(known))
+        )
 
 
 def check_ranges(settings: Any, *ranges: tuple[str, float, float]) -> None:

@@ -24,3 +24,9 @@ UNKNOWN_COLOUR = ("#5f5b55", "#aaa69f")
 def colour_of(index: int) -> tuple[str, str]:
     """Colours (light ground, dark ground) of the speaker with this index."""
     return SPEAKER_COLOURS[index % len(SPEAKER_COLOURS)]
+
+
+def format_colours() -> str:
+    """The speakers' colours as variables of the style sheet, ``--speaker-0`` and so on, for light and dark ground."""
+    named = [*enumerate(SPEAKER_COLOURS), ("none", UNKNOWN_COLOUR)]
+    return ":root{" + "".join(f"--speaker-{key}:light-dark({light},{dark});" for key, (light, dark) in named) + "}\n"

@@ -34,7 +34,7 @@ MINUTES_STYLES = ("brief", "full", "protocol")
 MUXED_FORMATS = ("srt", "vtt", "ass")
 """Of a subtitle track in Matroska, the default first."""
 
-NORMALISERS = ("auto", "whisper-english", "whisper-basic", "multilingual", "russian", "none")
+NORMALISERS = ("auto", "whisper", "whisper-english", "whisper-basic", "multilingual", "russian", "none")
 """Of texts that are compared with a reference, the default first."""
 
 PLOT_KINDS = ("timeline", "talk", "answers", "all")
@@ -48,7 +48,7 @@ SCORE_PROTOCOLS = ("callhome", "ami", "voxconverse", "dihard", "chime8")
 """Benchmarks whose way of scoring turns has a name."""
 
 SPEAKER_STYLE = "auto"
-SPEAKER_STYLES = ("auto", "none", "label", "dash", "colour", "voice")
+SPEAKER_STYLES = ("auto", "none", "label", "dash", "sdh", "colour", "voice")
 
 UNCERTAIN_BELOW = 0.6
 """Probability of a word's speaker."""

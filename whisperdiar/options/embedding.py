@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from whisperdiar.errors import InvalidOption
-from whisperdiar.options._ranges import TunableRange, check_at_least_one, check_numbers, check_ranges
+from whisperdiar.options._ranges import TunableRange, check_at_least_one, check_choice, check_numbers, check_ranges
 from whisperdiar.options.command_line import EMBEDDINGS
 from whisperdiar.text.messages import _
 
@@ -63,13 +63,8 @@ class EmbeddingSettings:
     change_penalty: float = 0.2
 
     def __post_init__(self) -> None:
-        for name, choices in (("embedding", EMBEDDINGS), ("clustering", EMBEDDING_CLUSTERINGS)):
-            if getattr(self, name) not in choices:
-                raise InvalidOption(
-                    _("{name} {getattr!r}: choose one of {choices}").format(
-                        name=name, getattr=getattr(self, name), choices=", ".join(choices)
-                    )
-                )
+        check_choice("embedding", self.embedding, EMBEDDINGS)
+        check_choice("clustering", self.clustering, EMBEDDING_CLUSTERINGS)
         if self.embedding_model is not None and self.embedding == "auto":
             raise InvalidOption(
                 _("embedding_model {embedding_model}: say whose it is with embedding={embeddings}").format(

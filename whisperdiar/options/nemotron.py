@@ -6,8 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from whisperdiar.errors import InvalidOption
-from whisperdiar.options._ranges import check_numbers, check_ranges
-from whisperdiar.options.sortformer import PostProcessing, Streaming
+from whisperdiar.options._ranges import check_choice, check_numbers, check_ranges
+from whisperdiar.options.speaker_activity import (
+    POSTPROCESSING_NAMES,
+    STREAMING_NAMES,
+    TURN_RANGES,
+    PostProcessing,
+    Streaming,
+    collect_chosen,
+)
 from whisperdiar.text.messages import _
 
 _CACHE = {"fifo_len": 264, "spkcache_update_period": 222, "spkcache_len": 264, "chunk_left_context": 0}
@@ -30,7 +37,8 @@ Source: the model card of nvidia/Nemotron-3-Diarization, and its configuration i
 """
 NEMOTRON_PRECISIONS = ("fp32", "fp16", "int8")
 ONE_WINDOW = "one_window"
-_SIZES = ("chunk_len", "chunk_right_context", "fifo_len", "spkcache_update_period", "spkcache_len")
+_SIZES = tuple(name for name in STREAMING_NAMES if name != "chunk_left_context")
+"""This network looks at no chunk before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,24 +84,11 @@ class NemotronSettings:
     save_activity: str | None = None
 
     def __post_init__(self) -> None:
-        for name, chosen, known in (
-            ("precision", self.precision, NEMOTRON_PRECISIONS),
-            ("mode", self.mode, ("auto", ONE_WINDOW, *NEMOTRON_MODES)),
-        ):
-            if chosen not in known:
-                raise InvalidOption(
-                    _("{name} {chosen!r}: choose one of {known}").format(
-                        name=name, chosen=chosen, known=", ".join(known)
-                    )
-                )
+        check_choice("precision", self.precision, NEMOTRON_PRECISIONS)
+        check_choice("mode", self.mode, ("auto", ONE_WINDOW, *NEMOTRON_MODES))
         check_ranges(
             self,
-            ("onset", 0.0, 1.0),
-            ("offset", 0.0, 1.0),
-            ("pad_onset", 0.0, 10.0),
-            ("pad_offset", 0.0, 10.0),
-            ("min_duration_off", 0.0, 60.0),
-            ("min_duration_on", 0.0, 60.0),
+            *TURN_RANGES,
             ("chunk_len", 1, 3000),
             ("chunk_right_context", 0, 1000),
             ("fifo_len", 1, 3000),
@@ -106,22 +101,15 @@ class NemotronSettings:
         if self.mode == ONE_WINDOW and changed:
             name = next(iter(changed))
             raise InvalidOption(
-                _("{name} {changed}: mode {one_window} hears everything at once; leave it out").format(
-                    name=name, changed=changed[name], one_window=ONE_WINDOW
+                _("{name} {value}: mode {mode} hears everything at once; leave it out").format(
+                    name=name, value=changed[name], mode=ONE_WINDOW
                 )
             )
 
     @property
     def turns(self) -> PostProcessing:
         """How probabilities become turns."""
-        return PostProcessing(
-            onset=self.onset,
-            offset=self.offset,
-            pad_onset=self.pad_onset,
-            pad_offset=self.pad_offset,
-            min_duration_on=self.min_duration_on,
-            min_duration_off=self.min_duration_off,
-        )
+        return PostProcessing(**collect_chosen(self, POSTPROCESSING_NAMES))
 
     @property
     def streaming(self) -> Streaming:
@@ -135,4 +123,4 @@ class NemotronSettings:
 
     @property
     def _changed(self) -> dict[str, int]:
-        return {name: value for name in _SIZES if (value := getattr(self, name)) is not None}
+        return collect_chosen(self, _SIZES)

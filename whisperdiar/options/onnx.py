@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from whisperdiar.errors import InvalidOption
-from whisperdiar.options._ranges import TunableRange, check_at_least_one, check_numbers, check_ranges
-from whisperdiar.options.pyannote import LINKAGES
+from whisperdiar.options._ranges import TunableRange, check_at_least_one, check_choice, check_numbers, check_ranges
+from whisperdiar.options._windowed_segmentation import COUNTS, LINKAGES, RANGES
 from whisperdiar.text.messages import _
 
 STRETCH_THRESHOLD = 0.4
@@ -88,17 +88,8 @@ class OnnxSettings:
     fast: bool = False
 
     def __post_init__(self) -> None:
-        check_at_least_one(self, "segmentation_batch_size", "embedding_batch_size", "min_cluster_size")
-        check_ranges(
-            self,
-            ("segmentation_window", 0.5, 60.0),
-            ("segmentation_step", 0.01, 1.0),
-            ("segmentation_threshold", 0.0, 1.0),
-            ("min_duration_off", 0.0, 60.0),
-            ("clustering_threshold", 0.0, 2.0),
-            ("vbx_fa", 0.001, 100.0),
-            ("vbx_fb", 0.001, 100.0),
-        )
+        check_at_least_one(self, *COUNTS)
+        check_ranges(self, ("segmentation_window", 0.5, 60.0), *RANGES)
         check_numbers(self)
         if self.fast and self.embedding_batch_size is not None:
             raise InvalidOption(_("embedding_batch_size: fast embeds blocks one by one; leave one of the two out"))
@@ -108,13 +99,7 @@ class OnnxSettings:
                     raise InvalidOption(
                         _("{name}: only the exact mode has it; add exact=true, or leave it out").format(name=name)
                     )
-        if self.clustering_method not in (None, VBX, *LINKAGES):
-            choices = ", ".join((*LINKAGES, VBX))
-            raise InvalidOption(
-                _("clustering_method {clustering_method!r}: choose one of {choices}").format(
-                    clustering_method=self.clustering_method, choices=choices
-                )
-            )
+        check_choice("clustering_method", self.clustering_method, (*LINKAGES, VBX))
         if self.clustering_method == VBX and self.min_cluster_size is not None:
             raise InvalidOption(_("min_cluster_size: clustering_method=vbx keeps speakers of any size; leave one out"))
         for name in ("plda", "vbx_fa", "vbx_fb"):

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from whisperdiar.errors import InvalidOption
-from whisperdiar.options._ranges import check_numbers, check_ranges
+from whisperdiar.options._ranges import check_choice, check_numbers, check_ranges
 from whisperdiar.options.command_line import PLOT_KINDS, PLOT_LANGUAGES, PLOT_SCALE, PLOT_WIDTH
-from whisperdiar.text.messages import _
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,15 +29,7 @@ class PlotOptions:
     language: str | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in PLOT_KINDS:
-            raise InvalidOption(
-                _("kind {kind!r}: choose one of {plot_kinds}").format(kind=self.kind, plot_kinds=", ".join(PLOT_KINDS))
-            )
-        if self.language is not None and self.language not in PLOT_LANGUAGES:
-            raise InvalidOption(
-                _("language {language!r}: choose one of {plot_languages}").format(
-                    language=self.language, plot_languages=", ".join(PLOT_LANGUAGES)
-                )
-            )
+        check_choice("kind", self.kind, PLOT_KINDS)
+        check_choice("language", self.language, PLOT_LANGUAGES)
         check_ranges(self, ("width", 400, 20_000), ("scale", 0.1, 10.0))
         check_numbers(self)

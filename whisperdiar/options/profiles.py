@@ -13,7 +13,7 @@ from whisperdiar.text.messages import _
 
 _TEXTS = {"summary", "source", "based_on"}
 _WORDS = {"speaker_style", "dash"}
-_FLAGS = {"overlap", "word_times", "full_width"}
+_FLAGS = {"overlap", "word_times", "full_width", "dash_first"}
 
 
 def profile_summary(name: str) -> tuple[str, str]:
@@ -64,8 +64,8 @@ def _read_profile(profile: str) -> tuple[str, dict[str, Any]]:
         return profile, read_shipped_profiles()[profile]
     if not profile.lower().endswith(".json"):
         raise InvalidOption(
-            _("profile {profile!r}: choose one of {profile_names}, or give a .json file").format(
-                profile=profile, profile_names=", ".join(profile_names())
+            _("profile {profile!r}: choose one of {choices}, or give a .json file").format(
+                profile=profile, choices=", ".join(profile_names())
             )
         )
     return Path(profile).stem, _read_file(profile)
@@ -84,8 +84,8 @@ def _read_file(path: str) -> dict[str, Any]:
     base = data.get("based_on", PROFILE)
     if not isinstance(base, str) or base not in read_shipped_profiles():
         raise InvalidOption(
-            _("profile {path}: based_on {base!r}: choose one of {profile_names}").format(
-                path=path, base=base, profile_names=", ".join(profile_names())
+            _("profile {path}: based_on {base!r}: choose one of {choices}").format(
+                path=path, base=base, choices=", ".join(profile_names())
             )
         )
     children = data.get("children", {})

@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from whisperdiar.errors import InvalidOption
-from whisperdiar.options._ranges import TunableRange, check_at_least_one, check_numbers, check_ranges
-from whisperdiar.text.messages import _
+from whisperdiar.options._ranges import TunableRange, check_at_least_one, check_choice, check_numbers, check_ranges
+from whisperdiar.options._windowed_segmentation import COUNTS, LINKAGES, RANGES
 
 CLUSTERINGS = ("AgglomerativeClustering", "KMeansClustering", "VBxClustering")
-LINKAGES = ("average", "centroid", "complete", "median", "single", "ward", "weighted")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,26 +62,8 @@ class PyannoteSettings:
     exclusive: bool = False
 
     def __post_init__(self) -> None:
-        check_at_least_one(self, "segmentation_batch_size", "embedding_batch_size", "min_cluster_size")
-        check_ranges(
-            self,
-            ("segmentation_step", 0.01, 1.0),
-            ("segmentation_threshold", 0.0, 1.0),
-            ("min_duration_off", 0.0, 60.0),
-            ("clustering_threshold", 0.0, 2.0),
-            ("vbx_fa", 0.001, 100.0),
-            ("vbx_fb", 0.001, 100.0),
-        )
-        if self.clustering not in (None, *CLUSTERINGS):
-            raise InvalidOption(
-                _("clustering {clustering!r}: choose one of {clusterings}").format(
-                    clustering=self.clustering, clusterings=", ".join(CLUSTERINGS)
-                )
-            )
-        if self.clustering_method not in (None, *LINKAGES):
-            raise InvalidOption(
-                _("clustering_method {clustering_method!r}: choose one of {linkages}").format(
-                    clustering_method=self.clustering_method, linkages=", ".join(LINKAGES)
-                )
-            )
+        check_at_least_one(self, *COUNTS)
+        check_ranges(self, *RANGES)
+        check_choice("clustering", self.clustering, CLUSTERINGS)
+        check_choice("clustering_method", self.clustering_method, LINKAGES)
         check_numbers(self)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options._ranges import check_at_least_one, check_ranges
+from whisperdiar.options._windowed_segmentation import STEP_RANGE
 from whisperdiar.options.vad import VadSettings
 from whisperdiar.text.messages import _
 
@@ -45,5 +46,5 @@ class PyannoteVadSettings(VadSettings):
                     offset=self.offset, threshold=threshold
                 )
             )
-        check_ranges(self, ("step", 0.01, 1.0))
+        check_ranges(self, STEP_RANGE)
         check_at_least_one(self, "batch_size")

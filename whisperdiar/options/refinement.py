@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from whisperdiar.errors import InvalidOption
-from whisperdiar.options._ranges import check_numbers
+from whisperdiar.options._ranges import check_choice, check_numbers
 from whisperdiar.options.command_line import WORD_TIMES
 from whisperdiar.text.messages import _
 
@@ -44,10 +44,7 @@ class RefinementSettings:
 
 def check_word_times(word_times: str, model: str | None, *, known: tuple[str, ...]) -> None:
     """Raises InvalidOption where there is no such source of word times, or a model for another one."""
-    if word_times not in known:
-        raise InvalidOption(
-            _("word_times {word_times!r}: choose one of {known}").format(word_times=word_times, known=", ".join(known))
-        )
+    check_choice("word_times", word_times, known)
     if model is not None and word_times != "wav2vec2":
         raise InvalidOption(_("word_times_model is for word_times wav2vec2: give both, or neither"))
 

@@ -3,59 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from whisperdiar.errors import InvalidOption
-from whisperdiar.options._ranges import check_numbers, check_ranges
+from whisperdiar.options._ranges import check_choice, check_numbers, check_ranges
+from whisperdiar.options.speaker_activity import (
+    POSTPROCESSING_NAMES,
+    STREAMING_NAMES,
+    TURN_RANGES,
+    PostProcessing,
+    Streaming,
+    collect_chosen,
+)
 from whisperdiar.text.messages import _
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PostProcessing:
-    """How probabilities become turns; NeMo's PostProcessingParams, with its defaults.
-
-    Attributes:
-        onset: a speaker starts where the probability is above it.
-        offset: a speaker ends where the probability is below it.
-        pad_onset, pad_offset: seconds put before and after each turn.
-        min_duration_on: shorter turns (seconds, padding included) are dropped.
-        min_duration_off: shorter pauses (seconds, after padding) are filled.
-    """
-
-    onset: float = 0.5
-    offset: float = 0.5
-    pad_onset: float = 0.0
-    pad_offset: float = 0.0
-    min_duration_on: float = 0.0
-    min_duration_off: float = 0.0
-
-    def __post_init__(self) -> None:
-        check_numbers(self)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Streaming:
-    """How a streaming model goes through a recording, in its frames of 0.08 s.
-
-    Attributes:
-        chunk_len: frames that are decided at once.
-        chunk_left_context, chunk_right_context: frames before and after them that are looked at as well.
-        fifo_len: frames before those that are kept as they were.
-        spkcache_update_period: frames that move on from there into the speaker cache at once.
-        spkcache_len: frames of all speakers that the cache holds.
-    """
-
-    chunk_len: int
-    chunk_right_context: int
-    fifo_len: int
-    spkcache_update_period: int
-    spkcache_len: int = 188
-    chunk_left_context: int = 1
-
-    def __post_init__(self) -> None:
-        check_numbers(self)
-
 
 POSTPROCESSING: Mapping[str, PostProcessing] = {
     "default": PostProcessing(),
@@ -89,9 +49,6 @@ LATENCIES: Mapping[str, Streaming | None] = {
 
 Source: the table of recommended configurations on the model card of nvidia/diar_streaming_sortformer_4spk-v2.
 """
-
-STREAMING_NAMES = tuple(field.name for field in fields(Streaming))
-POSTPROCESSING_NAMES = tuple(field.name for field in fields(PostProcessing))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,24 +98,11 @@ class SortformerSettings:
     save_probabilities: str | None = None
 
     def __post_init__(self) -> None:
-        for name, chosen, known in (
-            ("postprocessing", self.postprocessing, tuple(POSTPROCESSING)),
-            ("latency", self.latency or "very-high", tuple(LATENCIES)),
-        ):
-            if chosen not in known:
-                raise InvalidOption(
-                    _("{name} {chosen!r}: choose one of {known}").format(
-                        name=name, chosen=chosen, known=", ".join(known)
-                    )
-                )
+        check_choice("postprocessing", self.postprocessing, POSTPROCESSING)
+        check_choice("latency", self.latency or "very-high", LATENCIES)
         check_ranges(
             self,
-            ("onset", 0.0, 1.0),
-            ("offset", 0.0, 1.0),
-            ("pad_onset", 0.0, 10.0),
-            ("pad_offset", 0.0, 10.0),
-            ("min_duration_on", 0.0, 60.0),
-            ("min_duration_off", 0.0, 60.0),
+            *TURN_RANGES,
             ("chunk_len", 1, 10_000),
             ("chunk_left_context", 0, 10_000),
             ("chunk_right_context", 0, 10_000),
@@ -184,14 +128,11 @@ class SortformerSettings:
     @property
     def turns(self) -> PostProcessing:
         """The named set, with what is set by itself in its place."""
-        return replace(POSTPROCESSING[self.postprocessing], **self._chosen(POSTPROCESSING_NAMES))
+        return replace(POSTPROCESSING[self.postprocessing], **collect_chosen(self, POSTPROCESSING_NAMES))
 
     @property
     def streaming(self) -> dict[str, int]:
         """Numbers of a streaming model to be changed, by their names there."""
         named = LATENCIES[self.latency or "very-high"]
         numbers = {} if named is None else {name: getattr(named, name) for name in STREAMING_NAMES}
-        return numbers | self._chosen(STREAMING_NAMES)
-
-    def _chosen(self, names: tuple[str, ...]) -> dict[str, Any]:
-        return {name: value for name in names if (value := getattr(self, name)) is not None}
+        return numbers | collect_chosen(self, STREAMING_NAMES)

@@ -43,6 +43,7 @@ class SubtitleRules:
         word_times: whether the cue shows which word is spoken (karaoke), where the format can.
         speaker_style: how viewers see who speaks, unless somebody asks for another way; ``auto``: as the format does.
         dash: what stands before each line of a subtitle of two people: a dash, with a space behind it or without.
+        dash_first: whether it stands before the first of them, too; otherwise before the second alone.
         full_width: whether `max_chars` and `max_cps` count in full-width characters, as East Asian publishers do.
     """
 
@@ -62,6 +63,7 @@ class SubtitleRules:
     word_times: bool = False
     speaker_style: str = "auto"
     dash: str = "- "
+    dash_first: bool = True
     full_width: bool = False
 
     def __post_init__(self) -> None:
@@ -69,8 +71,8 @@ class SubtitleRules:
         for name in _WHOLE:
             if not isinstance(getattr(self, name) or 0, int):
                 raise InvalidOption(
-                    _("{replace} {getattr}: give a whole number").format(
-                        replace=name.replace("_", "-"), getattr=getattr(self, name)
+                    _("{name} {value}: give a whole number").format(
+                        name=name.replace("_", "-"), value=getattr(self, name)
                     )
                 )
         if self.fps is not None and not _SLOWEST <= self.fps <= _FASTEST:
@@ -81,8 +83,8 @@ class SubtitleRules:
             )
         if self.speaker_style not in SPEAKER_STYLES:
             raise InvalidOption(
-                _("speaker-style {speaker_style!r}: choose one of {speaker_styles}").format(
-                    speaker_style=self.speaker_style, speaker_styles=", ".join(SPEAKER_STYLES)
+                _("speaker-style {speaker_style!r}: choose one of {choices}").format(
+                    speaker_style=self.speaker_style, choices=", ".join(SPEAKER_STYLES)
                 )
             )
         if self.dash not in DASHES:
@@ -96,6 +98,11 @@ class SubtitleRules:
                 )
             )
         check_numbers(self)
+
+    @property
+    def dashes(self) -> tuple[str, str]:
+        """What stands before the first of two people in a subtitle, and before the second."""
+        return (self.dash if self.dash_first else "", self.dash)
 
     @property
     def max_columns(self) -> int:

@@ -39,8 +39,8 @@ class VadSettings:
         for name in ("min_speech", "min_silence", "padding"):
             if not 0.0 <= getattr(self, name) < math.inf:
                 raise InvalidOption(
-                    _("{name} {getattr}: it must be a number of seconds, 0 or more").format(
-                        name=name, getattr=getattr(self, name)
+                    _("{name} {value}: it must be a number of seconds, 0 or more").format(
+                        name=name, value=getattr(self, name)
                     )
                 )
         check_numbers(self)

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from whisperdiar.errors import InvalidOption
-from whisperdiar.options._ranges import check_numbers
+from whisperdiar.options._ranges import check_choice, check_numbers
 from whisperdiar.options.command_line import WHISPER_TASKS, WORD_TIMES
 from whisperdiar.options.refinement import REFINEMENT, check_word_times
 from whisperdiar.text.messages import _
@@ -67,12 +67,7 @@ class WhisperSettings:
     condition_on_previous_text: bool = False
 
     def __post_init__(self) -> None:
-        if self.task not in WHISPER_TASKS:
-            raise InvalidOption(
-                _("task {task!r}: choose one of {whisper_tasks}").format(
-                    task=self.task, whisper_tasks=", ".join(WHISPER_TASKS)
-                )
-            )
+        check_choice("task", self.task, WHISPER_TASKS)
         check_word_times(self.word_times, self.word_times_model, known=WORD_TIMES)
         for name in ("compression_ratio_threshold", "log_prob_threshold", "no_speech_threshold"):
             value = getattr(self, name)

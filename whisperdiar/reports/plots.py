@@ -19,6 +19,7 @@ from whisperdiar.statistics import SpeakerStatistics, Statistics, find_overlaps,
 from whisperdiar.text.clock import format_minutes
 from whisperdiar.text.graphemes import columns as columns_of
 from whisperdiar.text.graphemes import graphemes
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript, speaker_names
 from whisperdiar.types import Span
 
@@ -95,12 +96,14 @@ def picture_png(svg: str, *, options: PlotOptions | None = None) -> bytes:
     except ImportError as error:
         install = 'pip install "whisperdiar[plot]"'
         raise BackendMissing(
-            f"PNG needs resvg: {install}, or write .svg, which needs nothing", remedy=install
+            _("PNG needs resvg: {install}, or write .svg, which needs nothing").format(install=install), remedy=install
         ) from error
     draw = resvg_py.svg_to_bytes
     probe = _svg.document([_svg.text("x", 1, 15)], width=20, height=20, ground=_GROUND, title="")
     if bytes(draw(svg_string=probe)) == bytes(draw(svg_string=probe, skip_system_fonts=True)):
-        raise OutputError("no font is installed here, so a PNG would have no words: install one (DejaVu) or write .svg")
+        raise OutputError(
+            _("no font is installed here, so a PNG would have no words: install one (DejaVu) or write .svg")
+        )
     return bytes(draw(svg_string=svg, zoom=scale)) if scale == int(scale) else _render_scaled(draw, svg, scale)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from whisperdiar.errors import OutputError
 from whisperdiar.system.files import check_folder, stage, write_bytes
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Audio, Samples, Span, merge_spans
 
@@ -197,7 +198,13 @@ def make_folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except FileExistsError as error:
-        raise OutputError(f"{path}: is a file where a folder should be; choose another folder for the clips") from error
+        raise OutputError(
+            _("{path}: is a file where a folder should be; choose another folder for the clips").format(path=path)
+        ) from error
     except OSError as error:
-        raise OutputError(f"{path}: cannot be made ({error.strerror}); choose another folder for the clips") from error
+        raise OutputError(
+            _("{path}: cannot be made ({cause}); choose another folder for the clips").format(
+                path=path, cause=error.strerror
+            )
+        ) from error
     check_folder(path)

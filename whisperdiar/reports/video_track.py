@@ -11,6 +11,7 @@ from whisperdiar.formats import by_name, timed_lines
 from whisperdiar.media.burn import burn, check_burn
 from whisperdiar.media.mux import SubtitleTrack, add_track, container_of
 from whisperdiar.options import MUXED_FORMATS, WriteOptions
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 
 
@@ -44,7 +45,9 @@ def mux_subtitles(
     options = options or WriteOptions()
     chosen = choose_track_format(output, format_name)
     if not any(segment.text for segment in transcript.segments):
-        raise OutputError(f"{os.fspath(output)}: the transcript has no words, so there are no subtitles to embed")
+        raise OutputError(
+            _("{path}: the transcript has no words, so there are no subtitles to embed").format(path=os.fspath(output))
+        )
     if chosen == "mov_text":
         samples = timed_lines(transcript, options=options)
         track = SubtitleTrack(format_name=chosen, samples=_merge_overlapping(samples), language=transcript.language)
@@ -73,7 +76,11 @@ def burn_subtitles(
     """
     check_burn(media, output)
     if not any(segment.text for segment in transcript.segments):
-        raise OutputError(f"{os.fspath(output)}: the transcript has no words, so there are no subtitles to burn in")
+        raise OutputError(
+            _("{path}: the transcript has no words, so there are no subtitles to burn in").format(
+                path=os.fspath(output)
+            )
+        )
     script = str(by_name("ass").dumps(transcript, options=options or WriteOptions()))
     burn(script, media, output, replace=replace, progress=progress)
 
@@ -88,11 +95,17 @@ def choose_track_format(output: str | os.PathLike[str], format_name: str | None)
     if container == "matroska":
         chosen = format_name or MUXED_FORMATS[0]
         if chosen not in MUXED_FORMATS:
-            raise InvalidOption(f"subtitles as {chosen!r}: Matroska takes {', '.join(MUXED_FORMATS)}")
+            raise InvalidOption(
+                _("subtitles as {chosen!r}: Matroska takes {formats}").format(
+                    chosen=chosen, formats=", ".join(MUXED_FORMATS)
+                )
+            )
         return chosen
     if format_name is not None:
         raise InvalidOption(
-            f"{os.fspath(output)}: {container} takes timed text only; leave {format_name} out, or use .mkv"
+            _("{path}: {container} takes timed text only; leave {format_name} out, or use .mkv").format(
+                path=os.fspath(output), container=container, format_name=format_name
+            )
         )
     return "mov_text"
 
@@ -101,7 +114,7 @@ def _merge_overlapping(samples: Sequence[tuple[int, int, Sequence[str]]]) -> tup
     """A text track of MP4 shows one sample at a time: what overlaps is shown together, the later one above."""
     edges = sorted({edge for start, end, _ in samples for edge in (start, end)})
     places = {edge: index for index, edge in enumerate(edges)}
-    shown: list[list[Sequence[str]]] = [[] for _ in edges]
+    shown: list[list[Sequence[str]]] = [[] for _each in edges]
     for start, end, lines in samples:
         for index in range(places[start], places[end]):
             shown[index].insert(0, lines)

@@ -15,7 +15,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from whisperdiar.errors import BackendMissing, FormatError
+from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.errors import BackendMissing, FormatError, describe_error
 from whisperdiar.formats import decode, read_cues
 from whisperdiar.options import ScoreOptions, WriteOptions
 from whisperdiar.scoring.documents import (
@@ -26,9 +27,20 @@ from whisperdiar.scoring.documents import (
     read_uem,
 )
 from whisperdiar.scoring.emotions import emotion_errors
-from whisperdiar.scoring.manifests import is_manifest, read_reference, read_references
+from whisperdiar.scoring.inspection import (
+    Inspection,
+    Moment,
+    ScoredPair,
+    WordPair,
+    compare_words,
+    find_worst_moments,
+    inspect_recording,
+)
+from whisperdiar.scoring.manifests import is_manifest, read_audio_paths, read_reference, read_references
 from whisperdiar.scoring.measures import (
+    FEWEST_TO_TELL,
     MEASURES,
+    SIGNIFICANCE,
     Difference,
     Measure,
     Rate,
@@ -38,8 +50,9 @@ from whisperdiar.scoring.measures import (
     pool_scores,
 )
 from whisperdiar.scoring.normalisation import choose_normaliser, make_normaliser
+from whisperdiar.scoring.report import format_html
 from whisperdiar.scoring.tables import format_csv, format_json, format_text, score_to_dict
-from whisperdiar.scoring.turns import score_turns
+from whisperdiar.scoring.turns import TurnError, locate_errors, score_turns
 from whisperdiar.scoring.words import (
     NOBODY,
     Errors,
@@ -55,31 +68,45 @@ from whisperdiar.scoring.words import (
 from whisperdiar.subtitles.checking import check as check_cues
 from whisperdiar.system.files import read_bytes
 from whisperdiar.system.log import warn
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span
 
 __all__ = [
+    "FEWEST_TO_TELL",
     "MEASURES",
     "NOBODY",
+    "SIGNIFICANCE",
     "Difference",
     "Document",
     "Errors",
+    "Inspection",
     "Measure",
+    "Moment",
     "Rate",
     "RecordingScore",
     "Score",
+    "ScoredPair",
+    "TurnError",
     "Utterance",
+    "WordPair",
     "WrongSpeakers",
     "character_errors",
     "compare_scores",
+    "compare_words",
     "document_of",
     "emotion_errors",
+    "find_worst_moments",
     "format_csv",
+    "format_html",
     "format_json",
     "format_text",
+    "inspect_recording",
+    "locate_errors",
     "make_normaliser",
     "match_recordings",
     "pool_scores",
+    "read_audio_paths",
     "read_documents",
     "read_reference",
     "read_uem",
@@ -106,8 +133,9 @@ def score(
     uem: str | os.PathLike[str] | Mapping[str, Sequence[Span]] | None = None,
     language: str | None = None,
     name: str | None = None,
-    progress: Callable[[str], None] = lambda _: None,
+    progress: Progress = no_progress,
     notify: Callable[[str], None] = warn,
+    keep: Callable[[ScoredPair], None] = lambda _pair: None,
 ) -> Score:
     """Every measure that both sides allow, per recording and pooled over all of them.
 
@@ -118,8 +146,9 @@ def score(
             all from the first boundary of either side to the last. Words are not cut by it.
         language: of the texts; None takes what the files say.
         name: of the hypothesis in the result; None takes that of its file or folder.
-        progress: is told the name of each recording before it is scored.
+        progress: is told how far it is, as stages ``read`` and ``score``.
         notify: is told what could not be matched or looks wrong.
+        keep: is given both sides of each recording as they are scored, for `format_html` and `inspect_recording`.
 
     A recording that the hypothesis lacks is told, and counts as missed from its beginning to its end: in every measure
     that another recording of the hypothesis has.
@@ -137,29 +166,51 @@ def score(
         own_side, scored = read_references(reference)
         known: Mapping[str, Document] = own_side
     else:
-        known, scored = _load(reference, language, notify), {}
-    heard = _load(hypothesis, language, notify)
+        known, scored = _load(reference, language, notify, lambda part: progress("read", part / 2)), {}
+    heard = _load(hypothesis, language, notify, lambda part: progress("read", 0.5 + part / 2))
+    progress("read", 1.0)
     if not any(own.turns or own.utterances for own in known.values()):
-        raise FormatError(f"{given[0]}: the reference is empty; nothing can be held against it")
+        raise FormatError(_("{given}: the reference is empty; nothing can be held against it").format(given=given[0]))
     pairs, missing = match_recordings(known, heard, about=given)
     if missing:
-        notify(f"{given[1]}: it lacks {_list_names(missing)} of the reference; they count as missed")
+        notify(
+            _("{given}: it lacks {names} of the reference; they count as missed").format(
+                given=given[1], names=_list_names(missing)
+            )
+        )
+    if silent := [own.recording for own, other in pairs if not other.turns and not other.utterances]:
+        notify(
+            _("{given}: it holds nothing of {names}; all that is said there counts as missed").format(
+                given=given[1], names=_list_names(silent)
+            )
+        )
     if len(known) > 1 and (more := [other for other in heard if other not in known]):
-        notify(f"{given[1]}: the reference lacks {_list_names(more)}; they are not scored")
+        notify(
+            _("{given}: the reference lacks {names}; they are not scored").format(
+                given=given[1], names=_list_names(more)
+            )
+        )
     found: list[RecordingScore] = []
-    for own, other in [*pairs, *((known[name], None) for name in missing)]:
-        progress(own.recording)
+    both: list[tuple[Document, Document | None]] = [*pairs, *((known[name], None) for name in missing)]
+    for number, (own, other) in enumerate(both):
+        progress("score", number / len(both))
         parts = scored.get(own.recording) if spans is None else spans.get(own.recording)
         if spans is not None and parts is None:
-            notify(f"--uem: it says nothing of {own.recording}; all of it is scored")
+            notify(_("--uem: it says nothing of {recording}; all of it is scored").format(recording=own.recording))
         how: dict[str, Any] = {"options": options, "uem": parts, "language": language, "notify": notify}
         if other is None:
             found.append(_score_missing(own, given[1], found, how))
         else:
             found.append(score_document(own, other, **how))
+        keep(ScoredPair(own, other, None if parts is None else tuple(parts)))
+    progress("score", 1.0)
     if not any(MEASURES[name].about != "subtitles" for own in found for name in own.components):
         reasons = "; ".join(dict.fromkeys(reason for own in found for reason in own.left_out.values()))
-        raise FormatError(f"{given[1]} cannot be held against {given[0]}: {reasons}")
+        raise FormatError(
+            _("{given} cannot be held against {reference}: {reasons}").format(
+                given=given[1], reference=given[0], reasons=reasons
+            )
+        )
     return pool_scores(
         name or Path(given[1]).name or given[1],
         found,
@@ -180,7 +231,7 @@ def _score_missing(reference: Document, source: str, others: Sequence[RecordingS
 
 
 def _list_names(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    more = _(" and {number} more").format(number=len(names) - 3) if len(names) > 3 else ""
     return ", ".join(names[:3]) + more
 
 
@@ -204,12 +255,13 @@ def score_document(
     notes: list[str] = []
     if uem is not None and (end := max((span.end for span in uem), default=0.0)) < hypothesis.end - 1.0:
         notify(
-            f"{hypothesis.source}: {reference.recording} ends at {hypothesis.end:.1f} s, what is scored at {end:.1f}; "
-            "what lies behind does not count"
+            _("{source}: {recording} ends at {end:.1f} s; only {scored:.1f} s are scored").format(
+                source=hypothesis.source, recording=reference.recording, end=hypothesis.end, scored=end
+            )
         )
     if reference.turns is None or (hypothesis.turns is None and hypothesis.utterances is not None):
         side = reference if reference.turns is None else hypothesis
-        left_out.update(dict.fromkeys(_TURNS, f"{side.source} names no speakers"))
+        left_out.update(dict.fromkeys(_TURNS, _("{source} names no speakers").format(source=side.source)))
     else:
         components.update(
             score_turns(
@@ -240,7 +292,7 @@ def _score_words(
     """Adds what words allow; returns the name of the normaliser."""
     if reference.utterances is None or (hypothesis.utterances is None and hypothesis.turns is not None):
         side = reference if reference.utterances is None else hypothesis
-        left_out.update(dict.fromkeys(_WORDS, f"{side.source} holds no words"))
+        left_out.update(dict.fromkeys(_WORDS, _("{source} holds no words").format(source=side.source)))
         return ""
     try:
         check_packages()
@@ -270,9 +322,11 @@ def _score_words(
             try:
                 components[measure] = asdict(speaker_errors(said, heard, collar=collar, measure=measure))  # type: ignore[arg-type]
             except (RuntimeError, ValueError) as error:  # too many speakers, times that MeetEval refuses
-                left_out[measure] = f"MeetEval refuses {reference.recording}: {' '.join(str(error).split())[:200]}"
+                left_out[measure] = _("MeetEval refuses {recording}: {cause}").format(
+                    recording=reference.recording, cause=describe_error(error)
+                )
     if "ORC-WER" in components and not is_orc_exact(said, heard):
-        notes.append("ORC-WER by MeetEval's greedy algorithm, as the exact one would take too long")
+        notes.append(_("ORC-WER by MeetEval's greedy algorithm, as the exact one would take too long"))
     return chosen
 
 
@@ -280,11 +334,13 @@ def _why_not(measure: str, reference: Document, hypothesis: Document) -> str:
     if measure in _SPEAKERS:
         for side in (reference, hypothesis):
             if side.utterances and not side.speakers:
-                return f"the words of {side.source} have no speakers"
+                return _("the words of {source} have no speakers").format(source=side.source)
     if measure == "tcpWER" and not (reference.timed and hypothesis.timed):
-        return f"the words of {(hypothesis if reference.timed else reference).source} have no times"
+        return _("the words of {source} have no times").format(
+            source=(hypothesis if reference.timed else reference).source
+        )
     if measure == "ORC-WER" and not reference.timed:
-        return f"{reference.source} has no utterances with times"
+        return _("{source} has no utterances with times").format(source=reference.source)
     return ""
 
 
@@ -296,15 +352,17 @@ def _check_subtitles(path: Path, language: str | None) -> dict[str, float]:
     return {"violations": float(len(found.violations)), "cues": float(found.cues)}
 
 
-def _load(side: Source, language: str | None, notify: Callable[[str], None]) -> Mapping[str, Document]:
+def _load(
+    side: Source, language: str | None, notify: Callable[[str], None], progress: Callable[[float], None]
+) -> Mapping[str, Document]:
     if isinstance(side, Transcript):
         return {side.recording_id: document_of(side)}
     if isinstance(side, (str, os.PathLike)):
-        return read_documents(side, language=language, notify=notify)
+        return read_documents(side, language=language, notify=notify, progress=progress)
     return side
 
 
 def _describe(side: Source) -> str:
     if isinstance(side, Transcript):
         return side.recording_id
-    return os.fspath(side) if isinstance(side, (str, os.PathLike)) else "the documents"
+    return os.fspath(side) if isinstance(side, (str, os.PathLike)) else _("the documents")

@@ -17,6 +17,7 @@ from whisperdiar.media import recording_id
 from whisperdiar.scoring.words import NOBODY, Utterance
 from whisperdiar.system.files import read_text
 from whisperdiar.system.log import warn
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span, Turn
 
@@ -82,11 +83,20 @@ def document_of(transcript: Transcript, *, source: str = "") -> Document:
 
 
 def read_documents(
-    path: str | os.PathLike[str], *, language: str | None = None, notify: Notify = warn
+    path: str | os.PathLike[str],
+    *,
+    language: str | None = None,
+    notify: Notify = warn,
+    progress: Callable[[float], None] = lambda _value: None,
 ) -> dict[str, Document]:
     """Documents of a file, of all files of a folder, or of a pattern such as ``refs/*.rttm``, by recording.
 
     A folder may hold several files of a recording: turns are taken from RTTM, words from the format that says most.
+
+    Args:
+        language: of the texts, for files that do not say it.
+        notify: is told what was read with a tolerance.
+        progress: is told which part of a folder's files is read, 0 to 1.
 
     Raises:
         InvalidOption: there is no such file, or none that can be read.
@@ -100,12 +110,15 @@ def read_documents(
     else:
         files = [Path(item) for item in sorted(glob.glob(str(path)))]
         if not files:
-            raise InvalidOption(f"{path}: there is no such file or folder; check the name")
+            raise InvalidOption(_("{path}: there is no such file or folder; check the name").format(path=path))
     readable = [item for item in files if _format_by_name(item) is not None]
     if not readable:
-        raise InvalidOption(f"{path}: it holds no file that can be scored; give RTTM, STM, CTM, JSON or subtitles")
+        raise InvalidOption(
+            _("{path}: it holds no file that can be scored; give RTTM, STM, CTM, JSON or subtitles").format(path=path)
+        )
     found: dict[str, list[tuple[str, Document]]] = {}
-    for item in readable:
+    for number, item in enumerate(readable):
+        progress(number / len(readable))
         form = detect_format(item)
         for document in _read_file(item, language, notify) if form is not None else ():
             found.setdefault(document.recording, []).append((form or "", document))
@@ -121,10 +134,13 @@ def detect_format(path: Path) -> str | None:
     form = _format_by_name(path)
     if form != "json":
         return form
+    text = read_text(path)
     try:
-        data = json.loads(read_text(path))
+        data = json.loads(text)
     except ValueError as error:
-        raise FormatError(f"{path}: this is no JSON ({error}); is it the right file?") from error
+        raise FormatError(
+            _("{path}: this is no JSON ({error}); is it the right file?").format(path=path, error=error)
+        ) from error
     if isinstance(data, list):
         return "seglst"
     if not isinstance(data, dict) or "schema_version" in data:
@@ -148,7 +164,7 @@ def read_uem(path: str | os.PathLike[str]) -> dict[str, tuple[Span, ...]]:
     path = Path(path)
     files = sorted(path.glob("*.uem")) if path.is_dir() else [path]
     if not files or not files[0].is_file():
-        raise InvalidOption(f"--uem {path}: there is no such file; check the name")
+        raise InvalidOption(_("--uem {path}: there is no such file; check the name").format(path=path))
     found: dict[str, list[Span]] = {}
     for item in files:
         for number, line in enumerate(read_text(item).splitlines(), 1):
@@ -159,7 +175,9 @@ def read_uem(path: str | os.PathLike[str]) -> dict[str, tuple[Span, ...]]:
                 found.setdefault(fields[0], []).append(Span(float(fields[2]), float(fields[3])))
             except (IndexError, ValueError) as error:
                 raise FormatError(
-                    f"{item}: line {number}: {line.strip()!r}: UEM has a recording, a channel, a start and an end"
+                    _("{item}: line {number}: {line!r}: UEM has a recording, a channel, a start and an end").format(
+                        item=item, number=number, line=line.strip()
+                    )
                 ) from error
     return {name: tuple(spans) for name, spans in found.items()}
 
@@ -183,14 +201,18 @@ def match_recordings(
             return [(own, other)], []
     left, right = (_list_names(side) for side in (reference, hypothesis))
     raise FormatError(
-        f"{about[1]} is of another recording than {about[0]}: it holds {right}, the reference {left}; "
-        "give both the same name"
+        _(
+            "{hypothesis} is of another recording than {reference}: it holds {right}, the reference {left}; "
+            "give both the same name"
+        ).format(hypothesis=about[1], reference=about[0], right=right, left=left)
     )
 
 
 def _list_names(names: Iterable[str]) -> str:
     every = list(names)
-    return ", ".join(every[:_LISTED]) + (f" and {len(every) - _LISTED} more" if len(every) > _LISTED else "")
+    return ", ".join(every[:_LISTED]) + (
+        _(" and {number} more").format(number=len(every) - _LISTED) if len(every) > _LISTED else ""
+    )
 
 
 def _format_by_name(path: Path) -> str | None:
@@ -222,7 +244,9 @@ def _read_file(path: Path, language: str | None, notify: Notify) -> Iterator[Doc
     form = detect_format(path)
     if form is None:
         raise InvalidOption(
-            f"{path}: it cannot be scored; give RTTM, STM, CTM, SegLST, JSON, TextGrid, EAF or subtitles"
+            _("{path}: it cannot be scored; give RTTM, STM, CTM, SegLST, JSON, TextGrid, EAF or subtitles").format(
+                path=path
+            )
         )
     if form == "text":
         text = " ".join(read_text(path).split())
@@ -233,15 +257,16 @@ def _read_file(path: Path, language: str | None, notify: Notify) -> Iterator[Doc
     elif form in ("stm", "ctm", "seglst"):
         yield from _read_recordings(path, form, language)
     else:
-        transcript = read(path, format_name=form, language=language, notify=notify, inform=lambda _: None)
+        transcript = read(path, format_name=form, language=language, notify=notify, inform=lambda _event: None)
         own = document_of(transcript, source=str(path))
         name = _stem(path) if not transcript.recording_id or form != "json" else transcript.recording_id
         yield replace(own, recording=name, subtitles=path if form in _SUBTITLES else None)
 
 
 def _read_turns(path: Path) -> Iterator[Document]:
+    text = read_text(path)
     try:
-        every = rttm.loads_all(read_text(path), tolerance=rttm.TOLERANT)
+        every = rttm.loads_all(text, tolerance=rttm.TOLERANT)
     except FormatError as error:
         raise FormatError(f"{path}: {error}") from error
     if not every:
@@ -265,15 +290,20 @@ def _read_recordings(path: Path, form: str, language: str | None) -> Iterator[Do
                 parts.setdefault(line.split(maxsplit=1)[0], []).append(line)
     if not parts:
         yield Document(_stem(path), source=str(path))
+    found = []
     for name, own in parts.items():
         reader = by_name(form).read
         try:
             made = json.dumps(own) if form == "seglst" else "".join(map(str, own))
             transcript = reader(made if len(parts) > 1 else text) if reader else Transcript(name, 0.0)
         except FormatError as error:
-            where = f"{path}, recording {name}" if len(parts) > 1 else str(path)
+            where = _("{path}, recording {name}").format(path=path, name=name) if len(parts) > 1 else str(path)
             raise FormatError(f"{where}: {error}") from error
-        yield replace(document_of(transcript, source=str(path)), recording=name, language=language, named=True)
+        document = document_of(transcript, source=str(path))
+        found.append(replace(document, recording=name, language=language, named=True))
+    # Where words are said of some recordings, of another none are heard; that is no lack of words.
+    worded = any(own.utterances for own in found)
+    yield from (replace(own, utterances=()) if worded and own.utterances is None else own for own in found)
 
 
 def _stem(path: Path) -> str:
@@ -287,15 +317,15 @@ def _combine(name: str, found: list[tuple[str, Document]]) -> Document:
     """Turns from RTTM where there is one, words from the best format."""
     turns = _choose_file(name, [own for form, own in found if form == "rttm"], "turns")
     spoken = [(form, own) for form, own in found if form not in ("rttm", "text")]
-    best = min((_RANK.index(form) for form, _ in spoken), default=None)
+    best = min((_RANK.index(form) for form, _path in spoken), default=None)
     words = _choose_file(name, [own for form, own in spoken if _RANK.index(form) == best], "words")
     if words is None:
         words = _choose_file(name, [own for form, own in found if form == "text"], "words")
     if turns is None or words is None:
         chosen = words or turns
         return chosen if chosen is not None else found[0][1]
-    subtitles = next((own.subtitles for _, own in found if own.subtitles), None)
-    source = f"{turns.source} and {words.source}"
+    subtitles = next((own.subtitles for _path, own in found if own.subtitles), None)
+    source = _("{source} and {other}").format(source=turns.source, other=words.source)
     return replace(words, turns=turns.turns, source=source, named=True, subtitles=subtitles)
 
 
@@ -305,6 +335,8 @@ def _choose_file(name: str, documents: list[Document], what: str) -> Document | 
         exact = [own for own in documents if Path(own.source).name.partition(".")[2].count(".") == 0]
         if len(exact) != 1:
             listed = " and ".join(Path(own.source).name for own in documents[:_LISTED])
-            raise FormatError(f"{listed} both hold {what} of {name}; leave one out")
+            raise FormatError(
+                _("{listed} both hold {what} of {name}; leave one out").format(listed=listed, what=what, name=name)
+            )
         return exact[0]
     return documents[0] if documents else None

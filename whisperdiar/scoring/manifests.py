@@ -12,6 +12,7 @@ from whisperdiar.scoring.documents import Document, read_documents
 from whisperdiar.scoring.words import NOBODY, Utterance
 from whisperdiar.system.files import read_text
 from whisperdiar.text import json
+from whisperdiar.text.messages import _
 from whisperdiar.types import Span
 
 _SUFFIX = ".jsonl"
@@ -41,7 +42,9 @@ def read_references(path: str | os.PathLike[str]) -> tuple[dict[str, Document], 
     """
     recordings = [item for item in read_manifest(path) if item.turns is not None or item.words is not None]
     if not recordings:
-        raise FormatError(f"{path}: no recording has a reference; add 'turns' or 'words' to the manifest")
+        raise FormatError(
+            _("{path}: no recording has a reference; add 'turns' or 'words' to the manifest").format(path=path)
+        )
     scored = {}
     for item in recordings:
         spans = read_scored(item)
@@ -52,8 +55,19 @@ def read_references(path: str | os.PathLike[str]) -> tuple[dict[str, Document], 
     return {item.id: read_reference(item) for item in recordings}, scored
 
 
+def read_audio_paths(path: str | os.PathLike[str]) -> dict[str, Path]:
+    """Where the sound of each recording of a manifest lies; empty for any other reference.
+
+    Raises:
+        FormatError: the manifest cannot be read.
+    """
+    if not is_manifest(path):
+        return {}
+    return {item.id: item.audio for item in read_manifest(path) if item.audio.is_file()}
+
+
 def read_reference(item: Recording) -> Document:
-    """What the manifest names of a recording: turns, utterances, or a text whose times and speakers nobody knows.
+    """What the manifest names of a recording: turns, utterances, or a text whose times nobody knows.
 
     Raises:
         FormatError: it names neither, or a file that cannot be read or holds other recordings.
@@ -63,14 +77,23 @@ def read_reference(item: Recording) -> Document:
     timed = True
     if item.words is not None and item.words.suffix.lower() == ".txt":
         text = " ".join(read_text(item.words).split())
-        utterances, timed = (Utterance(NOBODY, 0.0, item.duration or 0.0, text),), False
+        speakers = {turn.speaker for turn in diarization.turns} if diarization is not None else set()
+        # Where one person speaks in the whole recording, the text is theirs.
+        who = speakers.pop() if len(speakers) == 1 else NOBODY
+        utterances, timed = (Utterance(who, 0.0, item.duration or 0.0, text),), False
     elif item.words is not None:
         every = read_documents(item.words)
         own = every.get(item.id) or (next(iter(every.values())) if len(every) == 1 else None)
         if own is None:
-            raise FormatError(f"{item.words}: none of its recordings is {item.id!r}; check the id in the manifest")
+            raise FormatError(
+                _("{words}: none of its recordings is {id!r}; check the id in the manifest").format(
+                    words=item.words, id=item.id
+                )
+            )
         utterances, timed = own.utterances, own.timed
     if diarization is None and utterances is None:
-        raise FormatError(f"{item.id}: the manifest names no reference; add 'turns' or 'words', or leave it out")
+        raise FormatError(
+            _("{id}: the manifest names no reference; add 'turns' or 'words', or leave it out").format(id=item.id)
+        )
     turns = None if diarization is None else diarization.turns
     return Document(item.id, turns, utterances, item.language, str(item.words or item.turns), timed=timed)

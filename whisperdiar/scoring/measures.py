@@ -19,6 +19,10 @@ Components = Mapping[str, float]
 
 _EXACT = 12
 """Recordings up to which every one of the permutations is counted, 4096 at most."""
+SIGNIFICANCE = 0.05
+"""p below which a difference is not put down to chance."""
+FEWEST_TO_TELL = 6
+"""Recordings below which no p of `compare_scores` can be so small: of the 2 ** n permutations two are as extreme."""
 _BLOCK = 2_000_000
 """Numbers that a block of resamples holds."""
 

@@ -20,6 +20,7 @@ from typing import Any
 import regex
 
 from whisperdiar.errors import BackendMissing, InvalidOption
+from whisperdiar.text.messages import _
 
 Normalise = Callable[[str], str]
 
@@ -28,7 +29,9 @@ WITHOUT_SPACES = ("ja", "lo", "my", "th", "yue", "zh")
 
 
 def choose_normaliser(name: str, language: str | None) -> str:
-    """The name that ``auto`` stands for in a language; any other name as it is."""
+    """The name that ``auto`` or ``whisper`` stands for in a language; any other name as it is."""
+    if name == "whisper":
+        return "whisper-english" if language == "en" else "whisper-basic"
     if name != "auto":
         return name
     return {"en": "whisper-english", "ru": "russian"}.get(language or "", "multilingual")
@@ -51,15 +54,19 @@ def make_normaliser(name: str, language: str | None = None) -> Normalise:
         return normalise_russian
     if name not in ("whisper-english", "whisper-basic"):
         raise InvalidOption(
-            f"normaliser {name!r}: choose whisper-english, whisper-basic, multilingual, russian or none"
+            _("normaliser {name!r}: choose whisper-english, whisper-basic, multilingual, russian or none").format(
+                name=name
+            )
         )
     try:
         from whisper_normalizer.basic import BasicTextNormalizer
         from whisper_normalizer.english import EnglishTextNormalizer
     except ImportError as error:
         raise BackendMissing(
-            f"the normaliser {name} needs whisper-normalizer: run pip install 'whisperdiar[score]', "
-            "or take --normaliser multilingual"
+            _(
+                "the normaliser {name} needs whisper-normalizer: run pip install 'whisperdiar[score]', or "
+                "take --normaliser multilingual"
+            ).format(name=name)
         ) from error
     made: Any = EnglishTextNormalizer() if name == "whisper-english" else BasicTextNormalizer(split_letters=split)
     return lambda text: " ".join(made(text).split())

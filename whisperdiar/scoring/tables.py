@@ -11,13 +11,15 @@ from typing import Any
 from whisperdiar.options import ScoreOptions
 from whisperdiar.scoring.measures import MEASURES, Components, Difference, Measure, Score
 from whisperdiar.text import json
+from whisperdiar.text.counts import count_recordings
+from whisperdiar.text.messages import _, mark
 
 _TITLES = {
-    "detection": "speech",
-    "speaker count": "count",
-    "boundary precision": "bound. P",
-    "boundary recall": "bound. R",
-    "subtitle rules": "rules",
+    "detection": mark("speech"),
+    "speaker count": mark("count"),
+    "boundary precision": mark("bound. P"),
+    "boundary recall": mark("bound. R"),
+    "subtitle rules": mark("rules"),
 }
 """Heads of columns that are shorter than the name of their measure."""
 _PARTS = {"missed": "missed detection", "false": "false alarm", "confused": "confusion"}
@@ -75,8 +77,8 @@ def _describe_score(score: Score, options: ScoreOptions) -> str:
     lines = [f"{score.name}: {_count_recordings(score)}"]
     for about, how in (
         ("turns", _describe_turns(options)),
-        ("words", f"texts: {score.normaliser}"),
-        ("subtitles", "subtitles"),
+        ("words", _("texts: {normaliser}").format(normaliser=score.normaliser)),
+        ("subtitles", _("subtitles")),
     ):
         columns = [column for column in _list_columns(about) if column[1] in score.pooled]
         if columns:
@@ -84,8 +86,14 @@ def _describe_score(score: Score, options: ScoreOptions) -> str:
     reasons: dict[str, list[str]] = {}
     for name, reason in score.left_out.items():
         reasons.setdefault(reason, []).append(name)
-    left_out = [f"left out: {', '.join(names)}: {reason}" for reason, names in reasons.items()]
-    notes = [f"note: {note}" for note in dict.fromkeys(note for own in score.recordings for note in own.notes)]
+    left_out = [
+        _("left out: {names}: {reason}").format(names=", ".join(names), reason=reason)
+        for reason, names in reasons.items()
+    ]
+    notes = [
+        _("note: {note}").format(note=note)
+        for note in dict.fromkeys(note for own in score.recordings for note in own.notes)
+    ]
     if left_out or notes:
         lines += ["", *left_out, *notes]
     return "\n".join(lines) + "\n"
@@ -93,13 +101,15 @@ def _describe_score(score: Score, options: ScoreOptions) -> str:
 
 def _count_recordings(score: Score) -> str:
     number = len(score.recordings)
-    missing = f", {len(score.missing)} of them missing" if score.missing else ""
-    return f"{number} recording{'s' * (number != 1)}{missing}"
+    missing = _(", {number} of them missing").format(number=len(score.missing)) if score.missing else ""
+    return count_recordings(number) + missing
 
 
 def _describe_turns(options: ScoreOptions) -> str:
-    collar = f"collar {options.collar:g} s on each side" if options.collar else "no collar"
-    return f"turns: {collar}, overlap {'left out' if options.skip_overlap else 'scored'}; %"
+    collar = _("collar {collar:g} s on each side").format(collar=options.collar) if options.collar else _("no collar")
+    return (
+        _("turns: {collar}, overlap left out; %") if options.skip_overlap else _("turns: {collar}, overlap scored; %")
+    ).format(collar=collar)
 
 
 def _list_columns(about: str) -> Iterator[Column]:
@@ -115,16 +125,17 @@ def _list_columns(about: str) -> Iterator[Column]:
 
 
 def _format_table(score: Score, columns: Sequence[Column]) -> list[str]:
-    rows: list[list[str]] = [["recording", *(title for title, _, _ in columns)]]
+    rows: list[list[str]] = [[_("recording"), *(_(title) for title, _name, _compute in columns)]]
     for own in score.recordings:
         cells = [
-            _show(compute(own.components[name])) if name in own.components else _NONE for _, name, compute in columns
+            _show(compute(own.components[name])) if name in own.components else _NONE
+            for _title, name, compute in columns
         ]
         rows.append([own.recording, *cells])
     if len(score.recordings) > 1:
-        rows.append(["all", *(_show(compute(score.pooled[name].components)) for _, name, compute in columns)])
-        for title, end in (("95 % from", 0), ("     to", 1)):
-            rows.append([title, *(_show_bound(score, title, name, end) for title, name, _ in columns)])
+        rows.append([_("all"), *(_show(compute(score.pooled[name].components)) for _title, name, compute in columns)])
+        for title, end in ((_("95 % from"), 0), ("     " + _("to"), 1)):
+            rows.append([title, *(_show_bound(score, title, name, end) for title, name, _compute in columns)])
     return _align(rows)
 
 
@@ -136,8 +147,8 @@ def _show_bound(score: Score, title: str, name: str, end: int) -> str:
 
 
 def _describe_differences(differences: Sequence[Difference]) -> str:
-    lines = ["comparison: second less first, with a paired permutation test over recordings"]
-    rows = [["measure", "first", "second", "difference", "95 % from", "to", "p", "recordings"]]
+    lines = [_("comparison: second less first, with a paired permutation test over recordings")]
+    rows = [[_("measure"), _("first"), _("second"), _("difference"), _("95 % from"), _("to"), "p", _("recordings")]]
     pair = None
     for own in differences:
         if own.names != pair:

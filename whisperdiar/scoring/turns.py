@@ -44,6 +44,16 @@ class Pieces(NamedTuple):
         return self.end - self.start
 
 
+class TurnError(NamedTuple):
+    """A piece of time, in seconds, and how many speakers are missed, false alarms and confused in it."""
+
+    start: float
+    end: float
+    missed: int
+    false_alarm: int
+    confused: int
+
+
 def score_turns(
     reference: Sequence[Turn],
     hypothesis: Sequence[Turn],
@@ -64,9 +74,7 @@ def score_turns(
     Purity, coverage, boundaries and the number of speakers know no collar and no overlap, as in pyannote.metrics.
     """
     reference, hypothesis = [_drop_empty(side) for side in (reference, hypothesis)]
-    if uem is None:
-        times = [time for turn in (*reference, *hypothesis) for time in (turn.start, turn.end)]
-        uem = (Span(min(times), max(times)),) if times else ()
+    uem = _cover(reference, hypothesis) if uem is None else uem
     everything = cut_pieces(reference, hypothesis, uem)
     scored = everything
     if collar or skip_overlap:
@@ -86,6 +94,34 @@ def score_turns(
         "boundary precision": {"matches": float(matched), "boundaries": float(found)},
         "boundary recall": {"matches": float(matched), "boundaries": float(there)},
     }
+
+
+def locate_errors(
+    reference: Sequence[Turn],
+    hypothesis: Sequence[Turn],
+    *,
+    uem: Sequence[Span] | None = None,
+    collar: float = 0.0,
+    skip_overlap: bool = False,
+) -> tuple[dict[str, str], tuple[TurnError, ...]]:
+    """Where the errors of DER are: the optimal mapping of labels to speakers, and the pieces of time with an error.
+
+    Arguments as of `score_turns`; seconds times speakers of the pieces add up to the components of DER. Pieces that
+    touch and have the same errors are one.
+    """
+    reference, hypothesis = [_drop_empty(side) for side in (reference, hypothesis)]
+    uem = _cover(reference, hypothesis) if uem is None else uem
+    pieces = cut_pieces(reference, hypothesis, uem, collar=collar, skip_overlap=skip_overlap)
+    speakers, labels = (sorted({turn.speaker for turn in side}) for side in (reference, hypothesis))
+    mapping, counts = map_speakers(pieces), np.stack(_count_errors(pieces))
+    found: list[TurnError] = []
+    for i in np.flatnonzero(counts.any(axis=0)):
+        own = TurnError(float(pieces.start[i]), float(pieces.end[i]), *(int(count) for count in counts[:, i]))
+        if found and found[-1].end == own.start and found[-1][2:] == own[2:]:
+            found[-1] = found[-1]._replace(end=own.end)
+        else:
+            found.append(own)
+    return {labels[own]: speakers[other] for own, other in mapping.items()}, tuple(found)
 
 
 def cut_pieces(
@@ -129,17 +165,13 @@ def map_speakers(pieces: Pieces) -> dict[int, int]:
 
 def diarization_errors(pieces: Pieces) -> Components:
     """Seconds that make up the diarization error rate (NIST RT-09)."""
-    mapping = map_speakers(pieces)
-    n_reference, n_hypothesis = pieces.reference.sum(axis=0), pieces.hypothesis.sum(axis=0)
-    right = np.zeros_like(n_reference)
-    for own, other in mapping.items():
-        right += np.minimum(pieces.hypothesis[own], pieces.reference[other])
+    missed, false_alarm, confused = _count_errors(pieces)
     duration = pieces.duration
     return {
-        "total": float(duration @ n_reference),
-        "missed detection": float(duration @ np.maximum(n_reference - n_hypothesis, 0)),
-        "false alarm": float(duration @ np.maximum(n_hypothesis - n_reference, 0)),
-        "confusion": float(duration @ (np.minimum(n_reference, n_hypothesis) - right)),
+        "total": float(duration @ pieces.reference.sum(axis=0)),
+        "missed detection": float(duration @ missed),
+        "false alarm": float(duration @ false_alarm),
+        "confusion": float(duration @ confused),
     }
 
 
@@ -190,6 +222,23 @@ def match_boundaries(reference: Sequence[Turn], hypothesis: Sequence[Turn], tole
             rows.add(i)
             columns.add(j)
     return len(rows), len(right), len(left)
+
+
+def _count_errors(pieces: Pieces) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """How many speakers are missed, false alarms and confused in each piece, (n_pieces,) each."""
+    n_reference, n_hypothesis = pieces.reference.sum(axis=0), pieces.hypothesis.sum(axis=0)
+    right = np.zeros_like(n_reference)
+    for own, other in map_speakers(pieces).items():
+        right += np.minimum(pieces.hypothesis[own], pieces.reference[other])
+    missed: NDArray[np.int64] = np.maximum(n_reference - n_hypothesis, 0)
+    false_alarm: NDArray[np.int64] = np.maximum(n_hypothesis - n_reference, 0)
+    return missed, false_alarm, np.minimum(n_reference, n_hypothesis) - right
+
+
+def _cover(reference: Sequence[Turn], hypothesis: Sequence[Turn]) -> tuple[Span, ...]:
+    """All from the first boundary of either side to the last."""
+    times = [time for turn in (*reference, *hypothesis) for time in (turn.start, turn.end)]
+    return (Span(min(times), max(times)),) if times else ()
 
 
 def _share(pieces: Pieces) -> Array:

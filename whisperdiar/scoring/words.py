@@ -19,6 +19,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from whisperdiar.errors import BackendMissing
+from whisperdiar.text.messages import _
 
 NOBODY = "nobody"
 """The label of words to which no speaker was given."""
@@ -95,7 +96,7 @@ def check_packages() -> None:
         import meeteval.io  # noqa: F401
     except ImportError as error:
         raise BackendMissing(
-            "words are scored by jiwer and MeetEval, which are not installed: run pip install 'whisperdiar[score]'"
+            _("words are scored by jiwer and MeetEval, which are not installed: run pip install 'whisperdiar[score]'")
         ) from error
 
 

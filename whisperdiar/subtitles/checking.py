@@ -19,25 +19,26 @@ from typing import Any
 from whisperdiar.options import SubtitleRules
 from whisperdiar.subtitles._shots import LEAD_FRAMES, LEAD_S, ZONE_S
 from whisperdiar.text.graphemes import characters, columns, count_words
+from whisperdiar.text.messages import mark
 from whisperdiar.types import Cue, Span
 
 RULES: Mapping[str, str] = {
-    "line-length": "columns of a line",
-    "lines": "lines of a cue",
-    "reading-speed": "characters per second",
-    "words-per-minute": "words per minute",
-    "words": "words of a cue",
-    "too-short": "seconds that a cue stays",
-    "too-long": "seconds that a cue stays",
-    "no-duration": "seconds that a cue stays: it ends where it starts, or before",
-    "gap": "seconds between two cues",
-    "overlap": "seconds that two cues are shown together",
-    "overlap-with-self": "seconds that two cues of one speaker are shown together",
-    "two-speakers": "speakers on one line, or of a cue without dashes and names",
-    "off-frame": "seconds from the nearest frame",
-    "shot-change": "seconds between a start or an end and a shot change",
-    "unsorted": "seconds that a cue starts before the one above it",
-    "empty": "visible characters",
+    "line-length": mark("columns of a line"),
+    "lines": mark("lines of a cue"),
+    "reading-speed": mark("characters per second"),
+    "words-per-minute": mark("words per minute"),
+    "words": mark("words of a cue"),
+    "too-short": mark("seconds that a cue stays"),
+    "too-long": mark("seconds that a cue stays"),
+    "no-duration": mark("seconds that a cue stays: it ends where it starts, or before"),
+    "gap": mark("seconds between two cues"),
+    "overlap": mark("seconds that two cues are shown together"),
+    "overlap-with-self": mark("seconds that two cues of one speaker are shown together"),
+    "two-speakers": mark("speakers on one line, or of a cue without dashes and names"),
+    "off-frame": mark("seconds from the nearest frame"),
+    "shot-change": mark("seconds between a start or an end and a shot change"),
+    "unsorted": mark("seconds that a cue starts before the one above it"),
+    "empty": mark("visible characters"),
 }
 """Every rule, and what its value and its limit count."""
 
@@ -142,7 +143,7 @@ def check(
     for number, (cue, seen) in enumerate(zip(cues, lines, strict=True), start=1):
         found += _check_text(number, cue, seen, rules)
         found += _check_time(number, cue, seen, rules, unit)
-        found += _check_speakers(number, cue, seen, names, dashes=shown is not None)
+        found += _check_speakers(number, cue, seen, names, dashes=shown is not None, first=rules.dash_first)
     if in_order:
         found += [
             Violation(number, right.span, "unsorted", left.span.start - right.span.start, 0.0, number - 1)
@@ -247,25 +248,32 @@ class _Names:
         )
 
 
-def _check_speakers(number: int, cue: Cue, lines: Sequence[str], names: _Names, *, dashes: bool) -> Iterator[Violation]:
+def _check_speakers(
+    number: int, cue: Cue, lines: Sequence[str], names: _Names, *, dashes: bool, first: bool
+) -> Iterator[Violation]:
     """Two people on one line; or a second one in a cue whose line begins with neither a dash nor a name."""
     people = len(set(cue.line_speakers))
     inside = max((names.count(line) for line in lines), default=0)
     if inside:
         yield Violation(number, cue.span, "two-speakers", max(people, inside + 1), 1.0)
-    elif dashes and people > 1 and not _is_told_apart(cue, lines):
+    elif dashes and people > 1 and not _is_told_apart(cue, lines, first=first):
         yield Violation(number, cue.span, "two-speakers", people, 1.0)
 
 
-def _is_told_apart(cue: Cue, lines: Sequence[str]) -> bool:
-    """Whether a viewer sees on each line of another person that it is one: all lines have dashes, or these the name."""
+def _is_told_apart(cue: Cue, lines: Sequence[str], *, first: bool) -> bool:
+    """Whether a viewer sees on each line of another person that it is one: all lines have dashes, or these the name.
+
+    Where `first` is false, the first line has none.
+    """
     if len(lines) != len(cue.line_speakers) or len(lines) != len(cue.lines):
         return False
     changes = [i for i in range(1, len(lines)) if cue.line_speakers[i] != cue.line_speakers[i - 1]]
     dashed = [bool(_DASH.match(line)) for line in lines]
     # A reader takes a name off the words: what still stands before them on the screen is one.
     named = [seen.strip() != said.strip() for seen, said in zip(lines, cue.lines, strict=True)]
-    return all(dashed[i] for i in (0, *changes)) or all(named[i] and not dashed[i] for i in changes)
+    return all(dashed[i] for i in ((0, *changes) if first else changes)) or all(
+        named[i] and not dashed[i] for i in changes
+    )
 
 
 def _people(cue: Cue) -> set[str]:

@@ -19,22 +19,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from whisperdiar.errors import FormatError, OutputError
+from whisperdiar.text.messages import _, mark
 
 _CAUSES = {
-    errno.ENOSPC: "no space is left on the device; make room or choose another folder",
-    errno.EDQUOT: "the disk quota is used up; make room or choose another folder",
-    errno.EACCES: "no permission to write there; choose another folder, or change its permissions",
-    errno.EPERM: "no permission to write there; choose another folder, or change its permissions",
-    errno.EFBIG: "the file would be larger than a limit allows; raise it or choose another disk",
-    errno.EROFS: "the file system is read-only; choose another folder",
-    errno.EISDIR: "this is a folder; give the name of a file in it",
-    errno.ENOENT: "its folder does not exist; make it first",
-    errno.ENOTDIR: "a part of the path is no folder; check it",
-    errno.ENAMETOOLONG: "the name is too long for the file system; choose a shorter one",
-    errno.ELOOP: "the symbolic links lead in a circle; remove them or choose another name",
-    errno.EPIPE: "nobody reads the other end; start the reader first",
-    errno.ENXIO: "nobody reads the other end; start the reader first",
-    errno.EEXIST: "it came into being while this was made, and is not replaced; choose another name",
+    errno.ENOSPC: mark("no space is left on the device; make room or choose another folder"),
+    errno.EDQUOT: mark("the disk quota is used up; make room or choose another folder"),
+    errno.EACCES: mark("no permission to write there; choose another folder, or change its permissions"),
+    errno.EPERM: mark("no permission to write there; choose another folder, or change its permissions"),
+    errno.EFBIG: mark("the file would be larger than a limit allows; raise it or choose another disk"),
+    errno.EROFS: mark("the file system is read-only; choose another folder"),
+    errno.EISDIR: mark("this is a folder; give the name of a file in it"),
+    errno.ENOENT: mark("its folder does not exist; make it first"),
+    errno.ENOTDIR: mark("a part of the path is no folder; check it"),
+    errno.ENAMETOOLONG: mark("the name is too long for the file system; choose a shorter one"),
+    errno.ELOOP: mark("the symbolic links lead in a circle; remove them or choose another name"),
+    errno.EPIPE: mark("nobody reads the other end; start the reader first"),
+    errno.ENXIO: mark("nobody reads the other end; start the reader first"),
+    errno.EEXIST: mark("it came into being while this was made, and is not replaced; choose another name"),
 }
 _DESCRIPTORS = re.compile(r"/dev/fd|/proc/(self|thread-self|[0-9]+)(/task/[0-9]+)?/fd")
 _STANDARD = {"/dev/stdout": 1, "/dev/stderr": 2}
@@ -61,7 +62,9 @@ def read_text(path: str | os.PathLike[str]) -> str:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
         known = encoding.removesuffix("-sig").upper()
-        cause = f"this is no {known} text (byte {error.start}); is it the right file?"
+        cause = _("this is no {known} text (byte {start}); is it the right file?").format(
+            known=known, start=error.start
+        )
         raise FormatError(f"{format_path(path)}: {cause}") from error
 
 
@@ -83,13 +86,19 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
     try:
         return Path(path).read_bytes()
     except FileNotFoundError as error:
-        raise FormatError(f"{format_path(path)}: there is no such file; check the name") from error
+        raise FormatError(_("{path}: there is no such file; check the name").format(path=format_path(path))) from error
     except IsADirectoryError as error:
-        raise FormatError(f"{format_path(path)}: this is a folder; give the name of a file in it") from error
+        raise FormatError(
+            _("{path}: this is a folder; give the name of a file in it").format(path=format_path(path))
+        ) from error
     except OSError as error:
-        raise FormatError(f"{format_path(path)}: it cannot be read ({error.strerror})") from error
+        raise FormatError(
+            _("{path}: it cannot be read ({cause})").format(path=format_path(path), cause=error.strerror)
+        ) from error
     except ValueError as error:  # a NUL in the name
-        raise FormatError(f"{format_path(path)}: no file can have this name ({error})") from error
+        raise FormatError(
+            _("{path}: no file can have this name ({error})").format(path=format_path(path), error=error)
+        ) from error
 
 
 def write_text(path: str | os.PathLike[str], text: str, *, sync: bool = False, replace: bool = True) -> None:
@@ -101,7 +110,9 @@ def write_text(path: str | os.PathLike[str], text: str, *, sync: bool = False, r
     try:
         data = text.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise OutputError(f"{format_path(path)}: the text holds half a character ({error.reason})") from error
+        raise OutputError(
+            _("{path}: the text holds half a character ({reason})").format(path=format_path(path), reason=error.reason)
+        ) from error
     write_bytes(path, data, sync=sync, replace=replace)
 
 
@@ -124,7 +135,9 @@ def write_bytes(path: str | os.PathLike[str], data: bytes, *, sync: bool = False
     except OSError as error:
         raise OutputError(f"{format_path(path)}: {explain_write_error(error)}") from error
     except ValueError as error:  # a NUL in the name
-        raise OutputError(f"{format_path(path)}: no file can have this name ({error})") from error
+        raise OutputError(
+            _("{path}: no file can have this name ({error})").format(path=format_path(path), error=error)
+        ) from error
 
 
 @contextlib.contextmanager
@@ -141,7 +154,9 @@ def stage(path: str | os.PathLike[str], *, sync: bool = False, replace: bool = T
         before = _status(target)
         _refuse_folder(before)
         if before is not None and not stat.S_ISREG(before.st_mode):
-            raise OutputError(f"{format_path(path)}: this is no file, and only a file can be written here")
+            raise OutputError(
+                _("{path}: this is no file, and only a file can be written here").format(path=format_path(path))
+            )
         _check_allowed(target, before)
         with _replace(target, before, sync=sync, replace=replace) as temporary:
             os.close(os.open(temporary, _CREATE, 0o666))
@@ -180,7 +195,9 @@ def check_writable(path: str | os.PathLike[str], *, tried: set[str] | None = Non
     except OSError as error:
         raise OutputError(f"{format_path(path)}: {explain_write_error(error)}") from error
     except ValueError as error:  # a NUL in the name
-        raise OutputError(f"{format_path(path)}: no file can have this name ({error})") from error
+        raise OutputError(
+            _("{path}: no file can have this name ({error})").format(path=format_path(path), error=error)
+        ) from error
 
 
 def check_folder(path: str | os.PathLike[str]) -> None:
@@ -238,7 +255,9 @@ def format_path(path: str | os.PathLike[str]) -> str:
 
 def explain_write_error(error: OSError) -> str:
     """Why a file cannot be written, and what to do."""
-    return _CAUSES.get(error.errno or 0) or f"it cannot be written: {error.strerror or error}"
+    return _(_CAUSES.get(error.errno or 0, "")) or _("it cannot be written: {cause}").format(
+        cause=error.strerror or error
+    )
 
 
 def _write(path: str, data: bytes, sync: bool, replace: bool) -> None:
@@ -357,7 +376,7 @@ def _status(path: str) -> os.stat_result | None:
 
 def _descriptor(path: str) -> int | None:
     """The open descriptor of this process that a path such as ``/dev/stdout`` stands for, also through links."""
-    for _ in range(_LONGEST_CHAIN):
+    for _each in range(_LONGEST_CHAIN):
         absolute = os.path.abspath(path)
         if absolute in _STANDARD:
             return _STANDARD[absolute]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 from whisperdiar.errors import BackendError
+from whisperdiar.text.messages import _
 
 _users: dict[str, int] = {}
 """Library → the process in which it began to compute with several threads."""
@@ -25,6 +26,8 @@ def computes(library: str, threads: int) -> None:
         _users.setdefault(library, here)
     if _users.get(library, here) != here:
         raise BackendError(
-            f"{library} had computed when this process was forked, and its threads are gone: start processes with "
-            'multiprocessing.get_context("spawn"), or fork before the first call'
+            _(
+                "{library} had computed when this process was forked, and its threads are gone: start "
+                'processes with multiprocessing.get_context("spawn"), or fork before the first call'
+            ).format(library=library)
         )

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from whisperdiar.errors import BackendBroken, BackendError
+from whisperdiar.text.messages import _
 
 Kind = Literal["cpu", "cuda"]
 
@@ -127,8 +128,10 @@ def raise_out_of_memory(what: str) -> Iterator[None]:
         if not is_out_of_memory(error):
             raise
         raise BackendError(
-            f"{what} ran out of memory: nothing is damaged; close other programs, take a smaller model or a smaller "
-            "batch size, or cut the recording with --start and --end"
+            _(
+                "{what} ran out of memory: nothing is damaged; close other programs, take a smaller model or a smaller "
+                "batch size, or cut the recording with --start and --end"
+            ).format(what=what)
         ) from error
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from whisperdiar.errors import FormatError
 from whisperdiar.text.graphemes import remove_byte_order_mark
+from whisperdiar.text.messages import _, current, make_english
 
 _LONGEST_LIST = 100
 _LONGEST_VALUE = 60
@@ -24,7 +25,7 @@ def write(value: Any) -> str:
     Raises:
         FormatError: a part is no JSON value (the message names it), or a number is not finite.
     """
-    return _encode_checked(value, lambda: _layout(value, "")) + "\n"
+    return _encode_checked(value, lambda value: _layout(value, "")) + "\n"
 
 
 def write_line(value: Any) -> str:
@@ -33,7 +34,7 @@ def write_line(value: Any) -> str:
     Raises:
         FormatError: as `write`.
     """
-    return _encode_checked(value, lambda: _ENCODE(value)) + "\n"
+    return _encode_checked(value, _ENCODE) + "\n"
 
 
 def write_compact(value: Any) -> str:
@@ -42,14 +43,20 @@ def write_compact(value: Any) -> str:
     Raises:
         FormatError: as `write`.
     """
-    return _encode_checked(value, lambda: _ENCODE_COMPACT(value))
+    return _encode_checked(value, _ENCODE_COMPACT)
 
 
-def _encode_checked(value: Any, encode: Callable[[], str]) -> str:
+def _encode_checked(value: Any, encode: Callable[[Any], str]) -> str:
+    if current() != "en":  # a file says the same whoever ran the program
+        value = make_english(value)
     try:
-        text = encode()
+        text = encode(value)
     except (TypeError, ValueError, RecursionError) as error:
-        raise FormatError(f"{_find_invalid(value) or 'the value'} cannot be written as JSON: {error}") from error
+        raise FormatError(
+            _("{invalid} cannot be written as JSON: {error}").format(
+                invalid=_find_invalid(value) or _("the value"), error=error
+            )
+        ) from error
     # Half a UTF-16 pair has no UTF-8 form; as an escape it survives the file and is read back as it was.
     return _SURROGATES.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
@@ -69,11 +76,15 @@ def read(text: str) -> Any:
             object_pairs_hook=_make_object,
         )
     except json.JSONDecodeError as error:
-        raise FormatError(f"line {error.lineno}, column {error.colno}: this is no JSON: {error.msg}") from error
+        raise FormatError(
+            _("line {line}, column {column}: this is no JSON: {cause}").format(
+                line=error.lineno, column=error.colno, cause=error.msg
+            )
+        ) from error
     except RecursionError as error:
-        raise FormatError("this JSON is nested too deeply to be read") from error
+        raise FormatError(_("this JSON is nested too deeply to be read")) from error
     except ValueError as error:
-        raise FormatError(f"this JSON holds a number that cannot be read: {error}") from error
+        raise FormatError(_("this JSON holds a number that cannot be read: {error}").format(error=error)) from error
 
 
 def _make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -82,7 +93,11 @@ def _make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         for key, value in pairs:
             if repr(value) != repr(made[key]):
                 one, other = (_shorten(repr(item)) for item in (value, made[key]))
-                raise FormatError(f"an object holds the key {key!r} twice: {one} and {other}; remove one of them")
+                raise FormatError(
+                    _("an object holds the key {key!r} twice: {one} and {other}; remove one of them").format(
+                        key=key, one=one, other=other
+                    )
+                )
     return made
 
 
@@ -93,7 +108,7 @@ def _shorten(text: str) -> str:
 def _parse_finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise ValueError(f"{text} is not finite")
+        raise ValueError(_("{text} is not finite").format(text=text))
     return number
 
 
@@ -102,7 +117,7 @@ def _layout(value: Any, indent: str) -> str:
     if isinstance(value, Mapping):
         for key in value:
             if not isinstance(key, str):  # the encoder would make a string of it, and nobody a number again
-                raise TypeError(f"key {key!r} is no string")
+                raise TypeError(_("key {key!r} is no string").format(key=key))
         if _is_flat(value.values()):
             return _ENCODE(dict(value))
         items = [f"{inner}{_ENCODE(key)}: {_layout(item, inner)}" for key, item in value.items()]

@@ -6,6 +6,7 @@ import difflib
 import re
 
 from whisperdiar.errors import InvalidOption
+from whisperdiar.text.messages import _
 
 _WHISPER = """
 af:afr:afrikaans am:amh:amharic ar:ara:arabic as:asm:assamese az:aze:azerbaijani ba:bak:bashkir be:bel:belarusian
@@ -96,17 +97,25 @@ def language_code(language: str | None) -> str | None:
         return None
     code = find_code(language.strip().casefold())
     if code is None or not re.fullmatch("[a-z]{2,3}([-_][a-z0-9]{2,8})*", code):
-        raise InvalidOption(f"--language {language}: give a name or a code, such as German or de{suggest(language)}")
+        raise InvalidOption(
+            _("--language {language}: give a name or a code, such as German or de{suggestion}").format(
+                language=language, suggestion=suggest(language)
+            )
+        )
     base = re.split("[-_]", code)[0]
     if len(base) == 2 and base not in _TWO_LETTERS:
-        raise InvalidOption(f"--language {language}: no language has the code {base}; give one such as en or ru")
+        raise InvalidOption(
+            _("--language {language}: no language has the code {base}; give one such as en or ru").format(
+                language=language, base=base
+            )
+        )
     return code
 
 
 def suggest(name: str) -> str:
     """`; did you mean …?` with the nearest name of a language; empty where none is near."""
     close = difflib.get_close_matches(name.strip().casefold(), _CODES, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+    return _("; did you mean {close}?").format(close=close[0]) if close else ""
 
 
 def to_iso_639_2(language: str | None) -> str:

@@ -24,7 +24,7 @@ from typing import Any
 
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.datasets import Recording
-from whisperdiar.errors import BackendError, FormatError, InvalidOption, OutputError
+from whisperdiar.errors import BackendError, FormatError, InvalidOption, OutputError, describe_error
 from whisperdiar.frameworks.pyannote import (
     EXTRA,
     REVISIONS,
@@ -39,13 +39,13 @@ from whisperdiar.frameworks.torch import (
     import_module,
     limit_cpu_threads,
     require,
-    summarise_error,
     translate_memory_errors,
 )
 from whisperdiar.models.sources import Source
 from whisperdiar.options import FinetuningSettings, Runtime
 from whisperdiar.system.files import read_text, stage, sweep, write_text
 from whisperdiar.text import json
+from whisperdiar.text.messages import _
 from whisperdiar.training.onnx_export import ONNX_FILE, export_segmentation
 from whisperdiar.training.recordings import ReferencedAudio, load_recordings
 from whisperdiar.types import Span
@@ -144,7 +144,7 @@ def finetune(
     _claim(folder, run)
     loaded = load_recordings(recordings, progress=progress)
     device = choose_device(runtime, extra=EXTRA)
-    remedy = f"give a smaller --batch-size (now {settings.batch_size}) or --window"
+    remedy = _("give a smaller --batch-size (now {batch_size}) or --window").format(batch_size=settings.batch_size)
     with (
         silence_pyannote(),
         limit_cpu_threads(runtime.threads),
@@ -155,15 +155,21 @@ def finetune(
         model = load_segmentation(weights)
         specifications = model.specifications
         if specifications.powerset_max_classes is None:
-            raise InvalidOption(f"base {base}: it is a multi-label segmentation; give a powerset one such as {BASE}")
+            raise InvalidOption(
+                _("base {base}: it is a multi-label segmentation; give a powerset one such as {example}").format(
+                    base=base, example=BASE
+                )
+            )
         window = settings.window or specifications.duration
         training, held_back = split_recordings(
             [item.id for item in loaded], held_back=settings.held_back, seed=settings.seed
         )
         if not any(_fits(span, window) for item in loaded if item.id in training for span in item.scored):
             raise FormatError(
-                f"no recording is as long as a window of {window:g} s; give a shorter one with --window, or longer "
-                "recordings"
+                _(
+                    "no recording is as long as a window of {window:g} s; give a shorter one with --window, or "
+                    "longer recordings"
+                ).format(window=window)
             )
         task = _make_task(loaded, training, specifications, window, settings, Path(scratch) / "task.npz")
         model.task = task
@@ -195,17 +201,28 @@ def _claim(folder: Path, run: Mapping[str, Any]) -> None:
     """Makes the folder the place of this run; raises InvalidOption where it holds another one."""
     marker = folder / "checkpoints" / _RUN
     if (folder / REPORT).exists():
-        raise InvalidOption(f"{folder}: it holds a finished run; give another folder with -o, or delete this one")
+        raise InvalidOption(
+            _("{folder}: it holds a finished run; give another folder with -o, or delete this one").format(
+                folder=folder
+            )
+        )
     if marker.exists():
         if json.read(read_text(marker)) != json.read(json.write(run)):
             raise InvalidOption(
-                f"{folder}: it holds a run with other recordings or settings; give another folder with -o, or delete it"
+                _(
+                    "{folder}: it holds a run with other recordings or settings; give another folder with -o, or "
+                    "delete it"
+                ).format(folder=folder)
             )
         return
     try:
         marker.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{folder}: it cannot be made ({error.strerror}); give another folder with -o") from error
+        raise OutputError(
+            _("{folder}: it cannot be made ({cause}); give another folder with -o").format(
+                folder=folder, cause=error.strerror
+            )
+        ) from error
     sweep(folder)
     write_text(marker, json.write(run))
 
@@ -430,7 +447,9 @@ def _keep_interrupts() -> Iterator[None]:
     except (RuntimeError, ValueError) as error:
         if "memory" in str(error):
             raise
-        raise BackendError(f"fine-tuning failed: {summarise_error(error)}; start it again in another folder") from error
+        raise BackendError(
+            _("fine-tuning failed: {cause}; start it again in another folder").format(cause=describe_error(error))
+        ) from error
     finally:
         if here and before is not None:
             signal.signal(signal.SIGINT, before)

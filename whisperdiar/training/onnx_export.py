@@ -12,6 +12,7 @@ from whisperdiar.errors import BackendError
 from whisperdiar.frameworks.onnxruntime import Session
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
 from whisperdiar.system.files import stage
+from whisperdiar.text.messages import _
 
 ONNX_FILE = "model.onnx"
 _MOST_DIFFERENCE = 5e-3
@@ -51,7 +52,9 @@ def export_segmentation(model: Any, window: float, path: Path) -> float:
     if difference > _MOST_DIFFERENCE:
         path.unlink(missing_ok=True)
         raise BackendError(
-            f"{path}: its outputs differ from PyTorch's by {difference:.3g}; use the folder with --diarizer "
-            "pyannote, and update torch and onnxruntime"
+            _(
+                "{path}: its outputs differ from PyTorch's by {difference:.3g}; use the folder with "
+                "--diarizer pyannote, and update torch and onnxruntime"
+            ).format(path=path, difference=difference)
         )
     return difference

@@ -9,6 +9,7 @@ from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.datasets import Recording, read_turns, read_uem
 from whisperdiar.errors import FormatError
 from whisperdiar.media import load
+from whisperdiar.text.messages import _
 from whisperdiar.types import Audio, Span, Turn
 
 SLACK_S = 1.0
@@ -41,7 +42,7 @@ def load_recordings(recordings: Sequence[Recording], *, progress: Progress = no_
     """
     if len(recordings) < 2:
         raise FormatError(
-            "the manifest lists one recording: give two or more, because some are held back to measure the result"
+            _("the manifest lists one recording: give two or more, because some are held back to measure the result")
         )
     return [_load(item, progress) for item in recordings]
 
@@ -49,13 +50,17 @@ def load_recordings(recordings: Sequence[Recording], *, progress: Progress = no_
 def _load(recording: Recording, progress: Progress) -> ReferencedAudio:
     reference = read_turns(recording)
     if reference is None or not reference.turns:
-        raise FormatError(f"{recording.id}: it has no reference turns; name an RTTM as 'turns' in the manifest")
+        raise FormatError(
+            _("{id}: it has no reference turns; name an RTTM as 'turns' in the manifest").format(id=recording.id)
+        )
     audio = load(recording.audio, channels="mono", channel=recording.channel, progress=progress)
     end = max(turn.end for turn in reference.turns)
     if end > audio.duration + SLACK_S:
         raise FormatError(
-            f"{recording.id}: its reference reaches to {end:.1f} s and its sound has {audio.duration:.1f} s; check "
-            "that they belong together"
+            _(
+                "{id}: its reference reaches to {end:.1f} s and its sound has {duration:.1f} s; check that "
+                "they belong together"
+            ).format(id=recording.id, end=end, duration=audio.duration)
         )
     clipped = ((turn, turn.span.clip(0.0, audio.duration)) for turn in reference.turns)
     turns = tuple(Turn(span, turn.speaker) for turn, span in clipped if span is not None and span.duration > 0)
@@ -64,5 +69,7 @@ def _load(recording: Recording, progress: Progress) -> ReferencedAudio:
     inside = (span.clip(0.0, audio.duration) for span in (whole if given is None else given))
     scored = tuple(span for span in inside if span is not None and span.duration > 0)
     if not scored or not turns:
-        raise FormatError(f"{recording.id}: its reference has nothing inside the sound; check turns and uem")
+        raise FormatError(
+            _("{id}: its reference has nothing inside the sound; check turns and uem").format(id=recording.id)
+        )
     return ReferencedAudio(recording.id, audio, turns, scored)

@@ -24,6 +24,7 @@ from whisperdiar.options import Runtime, TuningSettings
 from whisperdiar.scoring import MEASURES, RecordingScore, Score, compare_scores, score_turns
 from whisperdiar.system.files import read_text, write_text
 from whisperdiar.text import json
+from whisperdiar.text.messages import _
 from whisperdiar.training.recordings import ReferencedAudio, load_recordings
 from whisperdiar.types import ANY_SPEAKERS, Diarization, Span, SpeakerCount
 
@@ -110,7 +111,7 @@ def tune(
     settings, runtime = settings or TuningSettings(), runtime or Runtime()
     require("optuna", package="optuna", extra=EXTRA)
     if diarizer.name == "auto":
-        raise InvalidOption("tuning needs one diarizer: name it with --diarizer")
+        raise InvalidOption(_("tuning needs one diarizer: name it with --diarizer"))
     backend = select("diarization", diarizer, runtime=runtime, progress=progress).backend
     ranges = {
         name: found
@@ -118,7 +119,10 @@ def tune(
         if name not in {key.replace("-", "_") for key in diarizer.settings}
     }
     if not ranges:
-        raise InvalidOption(f"{diarizer.name} declares no setting to tune; choose onnx, pyannote, embedding or bic")
+        known = "onnx, pyannote, embedding, bic, ehmm"
+        raise InvalidOption(
+            _("{diarizer} declares no setting to tune; choose {known}").format(diarizer=diarizer.name, known=known)
+        )
     loaded = load_recordings(recordings, progress=progress)
     detect = select("vad", detector or Choice(), runtime=runtime, progress=progress).backend.detect
     speech = {item.id: detect(item.audio, progress=progress) for item in loaded}
@@ -148,8 +152,8 @@ def tune(
     progress("tune", 1.0)
     return TuningResult(
         values=values,
-        tuned=sum((own for own, _ in pairs), DiarizationErrors()),
-        default=sum((other for _, other in pairs), DiarizationErrors()),
+        tuned=sum((own for own, _other in pairs), DiarizationErrors()),
+        default=sum((other for _own, other in pairs), DiarizationErrors()),
         seen=measured.sum(values, [item.id for item in loaded]),
         interval=bootstrap_difference(pairs, seed=settings.seed),
         chosen=tuple(chosen),
@@ -245,7 +249,9 @@ class _Measurements:
         lines = [json.read(line) for line in read_text(journal).splitlines() if line.strip()]
         if not lines or lines[0].get("work") != self._work:
             raise InvalidOption(
-                f"{journal}: it was made with other recordings or settings; delete it, or give another name with -o"
+                _(
+                    "{journal}: it was made with other recordings or settings; delete it, or give another name with -o"
+                ).format(journal=journal)
             )
         try:
             for line in lines[1:]:
@@ -253,7 +259,9 @@ class _Measurements:
                 self._known[key] = DiarizationErrors(**line["errors"])
                 self._lines.append(json.write_line(line))
         except (KeyError, TypeError, AttributeError) as error:
-            raise FormatError(f"{journal}: it cannot be read as a journal of trials; delete it") from error
+            raise FormatError(
+                _("{journal}: it cannot be read as a journal of trials; delete it").format(journal=journal)
+            ) from error
 
 
 def measure_errors(item: ReferencedAudio, found: Diarization) -> DiarizationErrors:

@@ -11,19 +11,19 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from whisperdiar.contracts import Progress, no_progress
-from whisperdiar.errors import BackendBroken, UnsupportedRequest
+from whisperdiar.contracts import Progress, check_sample_rate, no_progress
+from whisperdiar.errors import BackendBroken, describe_error
 from whisperdiar.frameworks.torch import (
     TorchBackend,
     choose_device,
     import_module,
     limit_cpu_threads,
     require,
-    summarise_error,
     translate_memory_errors,
 )
 from whisperdiar.models.sources import Source
 from whisperdiar.options import SAMPLE_RATE_HZ, VadSettings
+from whisperdiar.text.messages import _
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Samples, Span, merge_spans
 
 REPOSITORY = "speechbrain/vad-crdnn-libriparty"
@@ -79,13 +79,22 @@ class Backend(TorchBackend[VadSettings, Any]):
             )
         except Exception as error:  # a model folder is a program: it can fail in any way
             raise BackendBroken(
-                f"{folder} cannot be loaded as a SpeechBrain speech detector: {summarise_error(error)}; "
-                f"use a copy of {REPOSITORY}"
+                _(
+                    "{folder} cannot be loaded as a SpeechBrain speech detector: {cause}; use a copy of {repository}"
+                ).format(folder=folder, cause=describe_error(error), repository=REPOSITORY)
             ) from error
         if model.sample_rate != SAMPLE_RATE_HZ or round(model.time_resolution * SAMPLE_RATE_HZ) != _FRAME_SAMPLES:
             raise BackendBroken(
-                f"{folder} is made for {model.sample_rate} Hz and frames of {model.time_resolution} s; "
-                f"give one for {SAMPLE_RATE_HZ} Hz and 0.01 s, such as {REPOSITORY}"
+                _(
+                    "{folder} is made for {rate} Hz and frames of {time_resolution} s; give one for "
+                    "{needed} Hz and 0.01 s, such as {repository}"
+                ).format(
+                    folder=folder,
+                    rate=model.sample_rate,
+                    time_resolution=model.time_resolution,
+                    needed=SAMPLE_RATE_HZ,
+                    repository=REPOSITORY,
+                )
             )
         return model
 
@@ -101,14 +110,13 @@ class Backend(TorchBackend[VadSettings, Any]):
         Raises:
             UnsupportedRequest: another sample rate.
         """
-        if audio.sample_rate != SAMPLE_RATE_HZ:
-            raise UnsupportedRequest(f"{audio.sample_rate} Hz: crdnn needs {SAMPLE_RATE_HZ} Hz audio")
+        check_sample_rate(audio, self.name)
         if audio.samples.shape[1] == 0:
             return ()
         self._require()  # on as many threads as it likes
         with (
             limit_cpu_threads(self.runtime.threads or _THREADS),
-            translate_memory_errors("crdnn", remedy="use --device cpu"),
+            translate_memory_errors("crdnn", remedy=_("use --device cpu")),
         ):
             probabilities = self._probabilities(audio, progress)
             if probabilities.shape[1] == 0:

@@ -10,6 +10,7 @@ from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.formats import speech
 from whisperdiar.options import FileSettings
 from whisperdiar.system.files import read_text
+from whisperdiar.text.messages import _, to_english
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Span, merge_spans
 
 
@@ -24,7 +25,7 @@ class Backend(LoadingBackend[FileSettings, str]):
 
     def _load(self, progress: Progress) -> str:  # noqa: ARG002 - nothing is fetched
         if not self.settings.path:
-            raise InvalidOption("speech regions from a file: name it with --speech FILE")
+            raise InvalidOption(_("speech regions from a file: name it with --speech FILE"))
         return read_text(Path(self.settings.path))
 
     def record(self) -> BackendRecord:
@@ -44,11 +45,15 @@ class Backend(LoadingBackend[FileSettings, str]):
                 recording_id=self.settings.recording or audio.recording_id,
             )
         except FormatError as error:
-            other = "no recording" in str(error) and not self.settings.recording
-            hint = "; say which one with --vad-option recording=NAME" if other else ""
+            other = "no recording" in to_english(str(error)) and not self.settings.recording
+            hint = _("; say which one with --vad-option recording=NAME") if other else ""
             raise FormatError(f"{self.settings.path}: {error}{hint}") from error
         if regions and regions[0].start >= audio.start + audio.duration + speech.SLACK:
-            raise FormatError(f"{self.settings.path}: its speech begins after this recording ends; is it another's?")
+            raise FormatError(
+                _("{path}: its speech begins after this recording ends; is it another's?").format(
+                    path=self.settings.path
+                )
+            )
         inside = (span.shift(-audio.start).clip(0.0, audio.duration) for span in regions)
         progress("vad", 1.0)
         return merge_spans(span for span in inside if span is not None)

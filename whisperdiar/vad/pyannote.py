@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from whisperdiar.contracts import Progress, no_progress
-from whisperdiar.errors import BackendError, InvalidOption, UnsupportedRequest, WhisperdiarError
+from whisperdiar.contracts import Progress, check_sample_rate, no_progress
+from whisperdiar.errors import BackendError, InvalidOption, WhisperdiarError, describe_error
 from whisperdiar.frameworks.pyannote import (
     EXTRA,
     REVISIONS,
@@ -28,16 +28,16 @@ from whisperdiar.frameworks.torch import (
     choose_device,
     limit_cpu_threads,
     require,
-    summarise_error,
     translate_memory_errors,
 )
 from whisperdiar.models.sources import Source
 from whisperdiar.options import SAMPLE_RATE_HZ
 from whisperdiar.options.pyannote_vad import MULTI_LABEL_THRESHOLD, PyannoteVadSettings
+from whisperdiar.text.messages import _, mark
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Span, merge_spans
 
 REPOSITORY = "pyannote/segmentation-3.0"
-_REMEDY = "lower batch_size (such as 8), or use --device cpu"
+_REMEDY = mark("lower batch_size (such as 8), or use --device cpu")
 
 
 class Backend(TorchBackend[PyannoteVadSettings, Any]):
@@ -87,8 +87,15 @@ class Backend(TorchBackend[PyannoteVadSettings, Any]):
         model = load_segmentation(weights)
         if model.audio.sample_rate != SAMPLE_RATE_HZ:
             raise InvalidOption(
-                f"segmentation model {weights}: it is made for {model.audio.sample_rate} Hz, give one for "
-                f"{SAMPLE_RATE_HZ} Hz such as {REPOSITORY}"
+                _(
+                    "segmentation model {weights}: it is made for {rate} Hz, give one for "
+                    "{needed} Hz such as {repository}"
+                ).format(
+                    weights=weights,
+                    rate=model.audio.sample_rate,
+                    needed=SAMPLE_RATE_HZ,
+                    repository=REPOSITORY,
+                )
             )
         # Aggregation is left for later: it needs the windows of all batches.
         pipeline = pipelines.VoiceActivityDetection(
@@ -106,8 +113,10 @@ class Backend(TorchBackend[PyannoteVadSettings, Any]):
                 value = getattr(settings, name)
                 if value is not None:
                     raise InvalidOption(
-                        f"{name} {value}: {settings.model or REPOSITORY} has no use for it (it decides between sets of "
-                        "speakers); leave it out"
+                        _(
+                            "{name} {value}: {model} has no use for it (it decides between sets of speakers); leave it "
+                            "out"
+                        ).format(name=name, value=value, model=settings.model or REPOSITORY)
                     )
         pipeline.instantiate(parameters)
         return pipeline.to(torch.device(device))
@@ -128,8 +137,7 @@ class Backend(TorchBackend[PyannoteVadSettings, Any]):
             UnsupportedRequest: another sample rate.
             BackendError: out of memory, or the network failed.
         """
-        if audio.sample_rate != SAMPLE_RATE_HZ:
-            raise UnsupportedRequest(f"{audio.sample_rate} Hz: pyannote needs {SAMPLE_RATE_HZ} Hz audio")
+        check_sample_rate(audio, self.name)
         if audio.samples.shape[1] == 0:
             return ()
         pipeline = self._require()
@@ -137,13 +145,13 @@ class Backend(TorchBackend[PyannoteVadSettings, Any]):
             with (
                 silence_pyannote(),
                 limit_cpu_threads(self.runtime.threads),
-                translate_memory_errors("pyannote", remedy=_REMEDY),
+                translate_memory_errors("pyannote", remedy=_(_REMEDY)),
             ):
                 speech = pipeline._binarize(self._scores(audio, progress))
         except WhisperdiarError:
             raise
         except Exception as error:  # whatever PyTorch makes of odd sound
-            raise BackendError(f"pyannote failed: {summarise_error(error)}") from error
+            raise BackendError(_("pyannote failed: {cause}").format(cause=describe_error(error))) from error
         padding, duration = self.settings.padding, audio.duration
         spans = (
             Span(max(0.0, float(segment.start) - padding), min(duration, float(segment.end) + padding))

@@ -10,10 +10,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from whisperdiar.contracts import BaseBackend, Progress, no_progress
-from whisperdiar.errors import BackendBroken, UnsupportedRequest
+from whisperdiar.contracts import BaseBackend, Progress, check_sample_rate, no_progress
+from whisperdiar.errors import BackendBroken, UnsupportedRequest, describe_error
 from whisperdiar.options import SAMPLE_RATE_HZ, VadSettings
 from whisperdiar.system.telemetry import disable_telemetry
+from whisperdiar.text.messages import _
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Span
 from whisperdiar.vad._level import speech_gain
 from whisperdiar.vad._spans import spans_from_scores
@@ -45,8 +46,10 @@ class Backend(BaseBackend[VadSettings]):
             return
         if self.settings.model is not None:
             raise UnsupportedRequest(
-                f"model {self.settings.model!r}: silero has only the model that ships with faster-whisper; "
-                "leave the model out, or use --vad crdnn with it"
+                _(
+                    "model {model!r}: silero has only the model that ships with faster-whisper; leave the model "
+                    "out, or use --vad crdnn with it"
+                ).format(model=self.settings.model)
             )
         disable_telemetry()
         try:
@@ -55,8 +58,10 @@ class Backend(BaseBackend[VadSettings]):
             self._model = get_vad_model()
         except Exception as error:  # onnxruntime raises its own types, which cannot be named without importing it
             raise BackendBroken(
-                f"the silero detector of faster-whisper cannot be loaded ({error}); "
-                "reinstall it: pip install --force-reinstall faster-whisper onnxruntime"
+                _(
+                    "the silero detector of faster-whisper cannot be loaded ({error}); reinstall it: pip install "
+                    "--force-reinstall faster-whisper onnxruntime"
+                ).format(error=describe_error(error))
             ) from error
 
     def record(self) -> BackendRecord:
@@ -68,8 +73,7 @@ class Backend(BaseBackend[VadSettings]):
         Raises:
             UnsupportedRequest: another sample rate.
         """
-        if audio.sample_rate != SAMPLE_RATE_HZ:
-            raise UnsupportedRequest(f"{audio.sample_rate} Hz: silero needs {SAMPLE_RATE_HZ} Hz audio")
+        check_sample_rate(audio, self.name)
         if audio.samples.shape[1] == 0:
             return ()
         self.prepare()

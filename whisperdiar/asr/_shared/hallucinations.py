@@ -20,6 +20,7 @@ from itertools import pairwise
 
 from whisperdiar.asr._shared.syllables import Syllables
 from whisperdiar.asr._shared.words import BROKEN, is_spoken
+from whisperdiar.text.messages import _
 from whisperdiar.text.punctuation import SENTENCE_END, last_mark
 from whisperdiar.types import Dropped, Span, Word, total_duration
 
@@ -156,8 +157,17 @@ def remove_loops(
         kept += [word for place in spoken for word in repeats[place]]
         left_out = [word for place, repeat in enumerate(repeats) if place not in spoken for word in repeat]
         if left_out:
-            times = "once" if len(spoken) == 1 else f"{len(spoken)} times, as the sound has it"
-            dropped.append(_join_dropped(left_out, f"repeated {n_repeats} times in a row; it stays {times}"))
+            times = (
+                _("once")
+                if len(spoken) == 1
+                else _("{n_spoken} times, as the sound has it").format(n_spoken=len(spoken))
+            )
+            dropped.append(
+                _join_dropped(
+                    left_out,
+                    _("repeated {n_repeats} times in a row; it stays {times}").format(n_repeats=n_repeats, times=times),
+                )
+            )
         first += len(run)
     return FilteredWords(tuple(kept), tuple(dropped))
 
@@ -196,7 +206,7 @@ def remove_marks(words: Sequence[Word]) -> FilteredWords:
             probability = min(word.probability, _BROKEN_PROBABILITY) if is_broken else word.probability
             kept.append(replace(word, text=collapse_marks(word.text), probability=probability))
         else:
-            reason = "the model wrote no whole character" if is_broken else "marks without a word"
+            reason = _("the model wrote no whole character") if is_broken else _("marks without a word")
             dropped.append(_join_dropped([word], reason))
     return FilteredWords(tuple(kept), tuple(dropped))
 
@@ -210,7 +220,9 @@ def remove_unspoken(words: Sequence[Word], speech: Sequence[Span]) -> FilteredWo
     """
     return _filter_sentences(
         words,
-        lambda sentence: "nobody speaks there" if not any(_is_near(word.span, speech) for word in sentence) else None,
+        lambda sentence: (
+            _("nobody speaks there") if not any(_is_near(word.span, speech) for word in sentence) else None
+        ),
     )
 
 
@@ -246,11 +258,11 @@ def remove_closing_phrases(
         text = normalise_text("".join(word.text for word in sentence))
         if len(sentence) <= _LONGEST_CREDIT:
             if text.startswith(CREDITS):
-                return "the credits of a subtitle, which nobody says"
+                return _("the credits of a subtitle, which nobody says")
             if any(opening in text for opening in CREDIT_OPENINGS) and is_unheard(sentence):
-                return "the credits of a subtitle where nobody speaks"
+                return _("the credits of a subtitle where nobody speaks")
         if text in CLOSING_PHRASES and is_unheard(sentence):
-            return "a closing phrase where nobody speaks"
+            return _("a closing phrase where nobody speaks")
         return None
 
     return _filter_sentences(words, reason)

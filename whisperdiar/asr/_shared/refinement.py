@@ -34,9 +34,10 @@ from whisperdiar.asr._shared.words import retime_words
 from whisperdiar.contracts import Progress, Transcriber, no_progress, refinement_steps
 from whisperdiar.forced_alignment.wav2vec2 import WordAligner
 from whisperdiar.options import SAMPLE_RATE_HZ, RefinementSettings, Runtime
+from whisperdiar.text.messages import _, mark
 from whisperdiar.types import Audio, Dropped, Samples, Span, Transcription, Word, merge_spans
 
-NO_WORDS = "no words were recognised in this speech"
+NO_WORDS = mark("no words were recognised in this speech")
 """Reason of speech for which there are no words, among what was dropped."""
 
 MAX_PAUSE_S = 10.0
@@ -122,7 +123,9 @@ class _Refinement:
                 found, self._audio, self._speech, self._decode_again, limit=_PIECE_S, progress=progress
             )
             if n_filled:
-                notes.append(f"places where words had been left out, found by decoding again: {n_filled}")
+                notes.append(
+                    _("places where words had been left out, found by decoding again: {number}").format(number=n_filled)
+                )
         if aligner is not None and aligner.failure:
             warnings.append(aligner.failure)
         words = tuple(word for piece in self._pieces for word in found[piece].words)
@@ -164,13 +167,13 @@ class _Refinement:
         aligner = _aligner_of(self._recogniser)
         cause: str | None
         if self._audio.sample_rate != SAMPLE_RATE_HZ:
-            cause = f"they need sound at {SAMPLE_RATE_HZ} Hz"
+            cause = _("they need sound at {needed} Hz").format(needed=SAMPLE_RATE_HZ)
         elif self._found.language is None:
-            cause = "the language is not known"
+            cause = _("the language is not known")
         else:
             cause = aligner.prepare(self._found.language)
         if cause is not None:
-            warnings.append(f"word times are the recogniser's own: {cause}")
+            warnings.append(_("word times are the recogniser's own: {cause}").format(cause=cause))
             return None
         self._align = aligner.align
         return aligner

@@ -8,7 +8,8 @@ import numpy as np
 
 from whisperdiar.asr._shared.words import BROKEN
 from whisperdiar.outcome import is_hardly_any
-from whisperdiar.text.counts import count
+from whisperdiar.text.counts import count_places, count_words
+from whisperdiar.text.messages import _, join
 from whisperdiar.types import Audio, Dropped, Span, Word, total_duration
 
 _QUIET_DBFS = -50.0
@@ -37,29 +38,40 @@ def collect_warnings(
     said = []
     if broken := sum(BROKEN in word.text for word in words):
         said.append(
-            f"{count(broken, 'word')} with characters that the model left broken ({BROKEN}): try another --model"
+            _("{words} with characters that the model left broken ({broken}): try another --model").format(
+                words=count_words(broken), broken=BROKEN
+            )
         )
     total = total_duration(speech)
     silent = [item.span for item in dropped if not item.text]
     if is_hardly_any(words, total):
-        amount = "nothing usable" if not words else f"hardly anything usable ({count(len(words), 'word')})"
+        amount = (
+            _("nothing usable")
+            if not words
+            else _("hardly anything usable ({words})").format(words=count_words(len(words)))
+        )
         causes = _causes(dropped)
         if guess is not None:
             causes.append(guess)
         level = _level(audio, speech)
         if level < _QUIET_DBFS:
-            causes.append(f"the speech is very quiet ({level:.0f} dBFS)")
-        cause = "; ".join(causes) or "the model wrote hardly any text"
-        remedy = f"; try {' or '.join(remedies)}" if remedies else ""
-        said.append(f"{amount} was recognised in {total:.0f} s of speech: {cause}{remedy}")
+            causes.append(_("the speech is very quiet ({level:.0f} dBFS)").format(level=level))
+        cause = join("; ", causes) or _("the model wrote hardly any text")
+        remedy = _("; try {remedies}").format(remedies=join(_(" or "), remedies)) if remedies else ""
+        said.append(
+            _("{amount} was recognised in {total:.0f} s of speech: {cause}{remedy}").format(
+                amount=amount, total=total, cause=cause, remedy=remedy
+            )
+        )
         return said
     if silent:
         said.append(
-            f"{total_duration(silent):.1f} of {total:.1f} s of speech have no words"
-            f" ({count(len(silent), 'place')}, listed under dropped)"
+            _("{silent:.1f} of {total:.1f} s of speech have no words ({places}, listed under dropped)").format(
+                silent=total_duration(silent), total=total, places=count_places(len(silent))
+            )
         )
     if guess is not None:
-        said.append(f"{guess}; say it with --language")
+        said.append(_("{guess}; say it with --language").format(guess=guess))
     return said
 
 
@@ -69,7 +81,10 @@ def _causes(dropped: Sequence[Dropped]) -> list[str]:
     for item in dropped:
         seconds[item.reason] = seconds.get(item.reason, 0.0) + item.span.duration
     ordered = sorted(seconds.items(), key=lambda pair: -pair[1])
-    return [f"{duration:.0f} s left out ({reason})" for reason, duration in ordered]
+    return [
+        _("{duration:.0f} s left out ({reason})").format(duration=duration, reason=_(reason))
+        for reason, duration in ordered
+    ]
 
 
 def _level(audio: Audio, speech: Sequence[Span]) -> float:

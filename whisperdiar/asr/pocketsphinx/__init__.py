@@ -14,10 +14,11 @@ import numpy as np
 
 from whisperdiar.asr._shared.chunking import cut_pieces, find_quietest
 from whisperdiar.asr.pocketsphinx.engine import FRAME_S, LocalDecoder, SphinxWord, decode_all
-from whisperdiar.contracts import LoadingBackend, Progress, no_progress
+from whisperdiar.contracts import LoadingBackend, Progress, check_sample_rate, no_progress
 from whisperdiar.errors import UnsupportedRequest
-from whisperdiar.options import SAMPLE_RATE_HZ, PocketSphinxSettings
+from whisperdiar.options import PocketSphinxSettings
 from whisperdiar.system.machine import usable_cores
+from whisperdiar.text.messages import _
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Samples, Span, Transcription, Word, total_duration
 
 _MAX_PAUSE_S = 0.3
@@ -73,11 +74,12 @@ class Backend(LoadingBackend[PocketSphinxSettings, LocalDecoder]):
             BackendError: a process that decodes has ended.
         """
         if language is not None and language.strip().lower().replace("_", "-").partition("-")[0] != "en":
-            raise UnsupportedRequest(f"language {language!r}: pocketsphinx knows English only; choose --asr whisper")
-        if audio.sample_rate != SAMPLE_RATE_HZ:
             raise UnsupportedRequest(
-                f"audio at {audio.sample_rate} Hz: pocketsphinx needs {SAMPLE_RATE_HZ} Hz; resample it"
+                _("language {language!r}: pocketsphinx knows English only; choose --asr whisper").format(
+                    language=language
+                )
             )
+        check_sample_rate(audio, self.name)
         inside = [part for span in speech if (part := span.clip(0.0, audio.duration))]
         pieces = [
             piece

@@ -21,7 +21,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
-from whisperdiar.errors import BackendBroken, BackendError, BackendMissing
+from whisperdiar.errors import BackendBroken, BackendError, BackendMissing, describe_error
+from whisperdiar.text.messages import _
 
 FRAME_S = 0.01
 _CONFIG = {"samprate": 16000, "loglevel": "FATAL"}
@@ -54,10 +55,12 @@ class LocalDecoder:
             self._decoder: Any = pocketsphinx.Decoder(**_CONFIG)
             self.version = importlib.metadata.version("pocketsphinx")
         except ModuleNotFoundError as error:
-            raise BackendMissing("pocketsphinx is not installed: pip install pocketsphinx") from error
+            raise BackendMissing(_("pocketsphinx is not installed: pip install pocketsphinx")) from error
         except (ImportError, OSError, RuntimeError, ValueError) as error:
             raise BackendBroken(
-                f"pocketsphinx cannot start ({error}): pip install --force-reinstall pocketsphinx"
+                _("pocketsphinx cannot start ({error}): pip install --force-reinstall pocketsphinx").format(
+                    error=describe_error(error)
+                )
             ) from error
 
     def decode(self, pcm: bytes) -> list[SphinxWord]:
@@ -95,15 +98,21 @@ class _RemoteDecoder:
     def decode(self, pcm: bytes) -> list[SphinxWord]:
         process = self._process
         if process.stdin is None or process.stdout is None:
-            raise BackendError("a PocketSphinx process has no pipes: start again with one thread")
+            raise BackendError(_("a PocketSphinx process has no pipes: start again with one thread"))
         try:
             process.stdin.write(f"{len(pcm)}\n".encode() + pcm)
             process.stdin.flush()
             answer = process.stdout.readline()
         except OSError as error:
-            raise BackendError(f"a PocketSphinx process ended ({error}): start again with one thread") from error
+            raise BackendError(
+                _("a PocketSphinx process ended ({error}): start again with one thread").format(
+                    error=describe_error(error)
+                )
+            ) from error
         if not answer.endswith(b"\n"):
-            raise BackendError(f"a PocketSphinx process ended (code {process.wait()}): start again with one thread")
+            raise BackendError(
+                _("a PocketSphinx process ended (code {code}): start again with one thread").format(code=process.wait())
+            )
         return [SphinxWord(*item) for item in json.loads(answer)]
 
     def close(self) -> None:
@@ -144,7 +153,7 @@ def _pool(size: int) -> Iterator[SimpleQueue[_RemoteDecoder]]:
     idle: SimpleQueue[_RemoteDecoder] = SimpleQueue()
     decoders: list[_RemoteDecoder] = []
     try:
-        for _ in range(size):
+        for _each in range(size):
             decoders.append(_RemoteDecoder())
             idle.put(decoders[-1])
         yield idle

@@ -43,11 +43,19 @@ from whisperdiar.asr.whisper.language import (
     to_iso_639_1,
 )
 from whisperdiar.asr.whisper.loading import LoadedModel, explain_out_of_memory, load
-from whisperdiar.contracts import REFINEMENT_STEPS, LoadingBackend, Progress, current_listener, no_progress
+from whisperdiar.contracts import (
+    REFINEMENT_STEPS,
+    LoadingBackend,
+    Progress,
+    check_sample_rate,
+    current_listener,
+    no_progress,
+)
 from whisperdiar.errors import BackendError, InvalidOption, UnsupportedRequest
 from whisperdiar.forced_alignment.wav2vec2 import WordAligner
-from whisperdiar.options import SAMPLE_RATE_HZ, Runtime, WhisperSettings
+from whisperdiar.options import Runtime, WhisperSettings
 from whisperdiar.system.machine import is_out_of_memory
+from whisperdiar.text.messages import _, mark
 from whisperdiar.types import (
     Audio,
     BackendInfo,
@@ -74,10 +82,27 @@ class _Aligner:
     note: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    """What decoding brought of a recording.
+
+    Attributes:
+        found: piece → its words, in the order of time.
+        doubts: kind of doubt (`_DOUBTS`) → pieces that were decoded again for it.
+        n_chants: pieces that repeat themselves as their sound does.
+        n_filled: gaps in which a second decoding found words.
+    """
+
+    found: dict[Piece, FilteredWords]
+    doubts: Counter[str]
+    n_chants: int
+    n_filled: int
+
+
 _DOUBTS = {
-    "repetition": "looped",
-    "probability": "had an improbable text",
-    "characters": "had broken characters",
+    "repetition": mark("looped"),
+    "probability": mark("had an improbable text"),
+    "characters": mark("had broken characters"),
 }
 
 
@@ -160,12 +185,8 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
             InvalidOption: no such language, or prompt and hotwords are too long.
             BackendError: decoding failed, or memory does not suffice for a single piece.
         """
-        if audio.sample_rate != SAMPLE_RATE_HZ:
-            raise UnsupportedRequest(f"audio at {audio.sample_rate} Hz: Whisper needs {SAMPLE_RATE_HZ} Hz; resample it")
-        if language is not None:
-            language = check_code(language)
-            if self.settings.multilingual:
-                raise InvalidOption(f"language {language!r} and multilingual: give one of them")
+        check_sample_rate(audio, self.name)
+        language = self._check_language(language)
         inside = merge_spans(part for span in speech if (part := span.clip(0.0, audio.duration)))
         if not inside:
             return Transcription(to_iso_639_1(language) if language else None, None, ())
@@ -184,72 +205,86 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
                 raise BackendError(explain_out_of_memory(loaded.found.name, loaded.placement)) from error
             raise
         aligner = self._aligner(loaded, spoken.main, progress)
-        warnings = [text for text in (loaded.found.note, loaded.placement.note, *spoken.notes, aligner.note) if text]
-        notes: list[str] = []
-        tasks = [Task(piece, code) for piece, code in zip(pieces, spoken.of_pieces, strict=True)]
-        decoder = Decoder(
-            loaded.model,
-            loaded.pipeline,
-            self.settings,
-            batch_size=loaded.batch_size,
-            too_big=explain_out_of_memory(loaded.found.name, loaded.placement),
-            judge=lambda decoded: self._judge(decoded, audio, inside),
+        decoded = self._decode(
+            loaded, audio, inside, dict(zip(pieces, spoken.of_pieces, strict=True)), aligner, progress
         )
-        n_chants = 0
-        first_pass = partial(scale_progress, progress, 0.0, FIRST_PASS) if self.settings.fill_gaps else progress
-        found: dict[Piece, FilteredWords] = {}
-        doubts: Counter[str] = Counter()
-        for decoded in decoder.decode(audio, tasks, first_pass):
-            if decoded.doubtful:
-                doubts[decoded.doubtful] += 1
-                n_chants += decoded.confirmed
-            found[decoded.task.piece] = self._words_of_piece(decoded, audio, inside, aligner)
-            _tell(found[decoded.task.piece].words, audio)
-        n_filled = 0
-        if self.settings.fill_gaps:
-            found = {piece: found[piece] for piece in pieces}
-            languages = {task.piece: task.language for task in tasks}
-            n_filled = fill_gaps(
-                found,
-                audio,
-                inside,
-                partial(self._decode_again, decoder, audio, inside, languages, aligner),
-                limit=self.settings.max_chunk,
-                progress=partial(scale_progress, progress, FIRST_PASS, 1.0),
-            )
-        if self._word_aligner is not None and self._word_aligner.failure:
-            warnings.append(self._word_aligner.failure)
-        for doubt, said in _DOUBTS.items():
-            if doubts[doubt]:
-                notes.append(f"{doubts[doubt]} of {len(pieces)} segments {said} and were decoded again")
-        if n_chants:
-            notes.append(f"{n_chants} of {len(pieces)} segments repeat themselves as their sound does, and stay")
-        if n_filled:
-            notes.append(f"places where Whisper had left words out, found by decoding again: {n_filled}")
         progress("asr", 1.0)
-        words = tuple(word for piece in pieces for word in found[piece].words)
-        dropped = [item for piece in pieces for item in found[piece].dropped]
-        dropped += list_speech_without_words({piece: found[piece] for piece in pieces}, inside)
+        failure = None if self._word_aligner is None else self._word_aligner.failure
+        words = tuple(word for item in decoded.found.values() for word in item.words)
+        dropped = [item for found in decoded.found.values() for item in found.dropped]
+        dropped += list_speech_without_words(decoded.found, inside)
         is_given = language is not None or self._may_switch(loaded)
-        warnings += collect_warnings(
+        warnings = collect_warnings(
             words,
             dropped,
             audio,
             inside,
             guess=None if is_given else describe_guess(spoken),
             remedies=[
-                *([] if "large" in loaded.found.name else ["--model with a larger model"]),
+                *([] if "large" in loaded.found.name else [_("--model with a larger model")]),
                 *([] if is_given else ["--language CODE"]),
             ],
         )
+        known = (loaded.found.note, loaded.placement.note, *spoken.notes, aligner.note, failure)
         return Transcription(
             "en" if self.settings.task == "translate" else to_iso_639_1(spoken.main),
             spoken.probability,
             words,
             tuple(sorted(dropped, key=lambda item: item.span)),
-            tuple(warnings),
-            tuple(notes),
+            (*filter(None, known), *warnings),
+            tuple(_describe_passes(decoded)),
         )
+
+    def _check_language(self, language: str | None) -> str | None:
+        if language is None:
+            return None
+        if self.settings.multilingual:
+            raise InvalidOption(
+                _("language {language!r} and multilingual: give one of them").format(language=check_code(language))
+            )
+        return check_code(language)
+
+    def _decode(
+        self,
+        loaded: LoadedModel,
+        audio: Audio,
+        speech: Sequence[Span],
+        languages: Mapping[Piece, str],
+        aligner: _Aligner,
+        progress: Progress,
+    ) -> _Decoded:
+        """Words of all pieces (the keys of `languages`), in their order, with the gaps filled where that is wanted."""
+        decoder = Decoder(
+            loaded.model,
+            loaded.pipeline,
+            self.settings,
+            batch_size=loaded.batch_size,
+            too_big=explain_out_of_memory(loaded.found.name, loaded.placement),
+            judge=lambda decoded: self._judge(decoded, audio, speech),
+        )
+        tasks = [Task(piece, code) for piece, code in languages.items()]
+        first_pass = partial(scale_progress, progress, 0.0, FIRST_PASS) if self.settings.fill_gaps else progress
+        found: dict[Piece, FilteredWords] = {}
+        doubts: Counter[str] = Counter()
+        n_chants = 0
+        for decoded in decoder.decode(audio, tasks, first_pass):
+            if decoded.doubtful:
+                doubts[decoded.doubtful] += 1
+                n_chants += decoded.confirmed
+            found[decoded.task.piece] = self._words_of_piece(decoded, audio, speech, aligner)
+            _tell(found[decoded.task.piece].words, audio)
+        found = {piece: found[piece] for piece in languages}
+        n_filled = 0
+        if self.settings.fill_gaps:
+            n_filled = fill_gaps(
+                found,
+                audio,
+                speech,
+                partial(self._decode_again, decoder, audio, speech, languages, aligner),
+                limit=self.settings.max_chunk,
+                progress=partial(scale_progress, progress, FIRST_PASS, 1.0),
+            )
+        return _Decoded(found, doubts, n_chants, n_filled)
 
     def _decode_again(
         self,
@@ -296,7 +331,9 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
         if not words:
             return FilteredWords(())
         if is_silence(decoded, settings):
-            reason = f"the model hears no speech here (probability {decoded.no_speech_probability:.2f})"
+            reason = _("the model hears no speech here (probability {probability:.2f})").format(
+                probability=decoded.no_speech_probability
+            )
             return FilteredWords((), (Dropped(piece, decoded.text.strip(), reason),))
         return refine_piece(
             words,
@@ -322,10 +359,12 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
         if self.settings.task == "translate":
             if loaded.languages == ("en",):
                 raise UnsupportedRequest(
-                    f"task translate: model {name} knows English only; choose a multilingual model"
+                    _("task translate: model {name} knows English only; choose a multilingual model").format(name=name)
                 )
             if any(part in name for part in ("turbo", "distil")):
-                notes.append(f"model {name} was not trained to translate: small, medium or large-v3 do")
+                notes.append(
+                    _("model {name} was not trained to translate: small, medium or large-v3 do").format(name=name)
+                )
         if language is not None:
             code = check_language(language, loaded.languages, name)
             found = SpokenLanguages(code, None, (code,) * len(pieces))
@@ -346,13 +385,13 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
             self._word_aligner = WordAligner(self.settings.word_times_model, runtime=self.runtime)
         spoken = "en" if self.settings.task == "translate" else to_iso_639_1(language)
         if self.settings.task == "translate":
-            cause: str | None = "a translation is not what was said"
+            cause: str | None = _("a translation is not what was said")
         elif self._may_switch(loaded):
-            cause = "the recording is taken to change its language"
+            cause = _("the recording is taken to change its language")
         else:
             cause = self._word_aligner.prepare(spoken, progress=progress)
         if cause is not None:
-            return _Aligner(None, f"word times are Whisper's own: {cause}")
+            return _Aligner(None, _("word times are Whisper's own: {cause}").format(cause=cause))
         return _Aligner(self._word_aligner.align)
 
     def _require(self, progress: Progress = no_progress) -> LoadedModel:
@@ -364,6 +403,24 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
     def _load(self, progress: Progress) -> LoadedModel:
         self._process = os.getpid()
         return load(self.settings, runtime=self.runtime, progress=progress)
+
+
+def _describe_passes(decoded: _Decoded) -> Iterator[str]:
+    """Notes on what was decoded more than once."""
+    n_pieces = len(decoded.found)
+    for doubt, said in _DOUBTS.items():
+        if decoded.doubts[doubt]:
+            yield _("{number} of {n_pieces} segments {what} and were decoded again").format(
+                number=decoded.doubts[doubt], n_pieces=n_pieces, what=_(said)
+            )
+    if decoded.n_chants:
+        yield _("{number} of {n_pieces} segments repeat themselves as their sound does, and stay").format(
+            number=decoded.n_chants, n_pieces=n_pieces
+        )
+    if decoded.n_filled:
+        yield _("places where Whisper had left words out, found by decoding again: {number}").format(
+            number=decoded.n_filled
+        )
 
 
 def _tell(words: Sequence[Word], audio: Audio) -> None:

@@ -16,9 +16,10 @@ import numpy as np
 from whisperdiar.asr._shared.packing import Piece
 from whisperdiar.asr._shared.words import BROKEN, RawWord, restore_characters
 from whisperdiar.contracts import Progress
-from whisperdiar.errors import BackendError
+from whisperdiar.errors import BackendError, describe_error
 from whisperdiar.options import SAMPLE_RATE_HZ, WhisperSettings
 from whisperdiar.system.machine import is_out_of_memory
+from whisperdiar.text.messages import _
 from whisperdiar.types import Audio
 
 _SLOT_S = 40
@@ -173,7 +174,11 @@ class Decoder:
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 place = f"{group[0].piece.span.start:.1f}-{group[-1].piece.span.end:.1f} s"
-                raise BackendError(f"Whisper failed on {place} ({error}): try another model") from error
+                raise BackendError(
+                    _("Whisper failed on {place} ({error}): try another model").format(
+                        place=place, error=describe_error(error)
+                    )
+                ) from error
             if self.batch_size == 1:
                 raise BackendError(self._too_big) from error
             self.batch_size = max(1, self.batch_size // 2)

@@ -9,6 +9,7 @@ from typing import Any
 from whisperdiar.asr._shared.packing import Piece, pack
 from whisperdiar.errors import InvalidOption, UnsupportedRequest
 from whisperdiar.text.languages import WHISPER_LANGUAGES, find_code, suggest
+from whisperdiar.text.messages import _
 from whisperdiar.types import Audio, Span, total_duration
 
 N_STRETCHES = 6
@@ -62,7 +63,9 @@ def describe_guess(spoken: SpokenLanguages) -> str | None:
     """Says that the main language is a guess, where it is one."""
     if spoken.probability is None or spoken.probability >= _GUESS:
         return None
-    return f"language {to_iso_639_1(spoken.main)} is a guess ({spoken.probability:.0%})"
+    return _("language {language} is a guess ({probability:.0%})").format(
+        language=to_iso_639_1(spoken.main), probability=spoken.probability
+    )
 
 
 def check_code(language: str) -> str:
@@ -75,8 +78,12 @@ def check_code(language: str) -> str:
     code = (find_code(typed) or "").lower().replace("_", "-").partition("-")[0]
     code = _ALIASES.get(code, code)
     if code not in WHISPER_LANGUAGES:
-        known = suggest(typed) or f"; choose one of {', '.join(sorted(WHISPER_LANGUAGES))}"
-        raise InvalidOption(f"language {language!r}: Whisper knows no such code or name{known}")
+        known = suggest(typed) or _("; choose one of {languages}").format(
+            languages=", ".join(sorted(WHISPER_LANGUAGES))
+        )
+        raise InvalidOption(
+            _("language {language!r}: Whisper knows no such code or name{known}").format(language=language, known=known)
+        )
     return code
 
 
@@ -90,8 +97,16 @@ def check_language(language: str, supported: Sequence[str], model: str) -> str:
     code = check_code(language)
     if code in supported:
         return code
-    listed = "English only" if list(supported) == ["en"] else f"{len(supported)} languages, not this one"
-    raise UnsupportedRequest(f"language {language!r}: model {model} knows {listed}; choose a multilingual model")
+    listed = (
+        _("English only")
+        if list(supported) == ["en"]
+        else _("{n_supported} languages, not this one").format(n_supported=len(supported))
+    )
+    raise UnsupportedRequest(
+        _("language {language!r}: model {model} knows {listed}; choose a multilingual model").format(
+            language=language, model=model, listed=listed
+        )
+    )
 
 
 def detect_language(
@@ -126,9 +141,8 @@ def detect_language(
             total += piece.duration
         best = max(sorted(weights), key=lambda code: weights[code])
     others = ", ".join(sorted(to_iso_639_1(code) for code in heard if code != best))
-    note = (
-        f"language {to_iso_639_1(best)} is taken for all; parts sound like {others}"
-        " (--multilingual hears each in its own)"
+    note = _("language {language} is taken for all; parts sound like {others}: use --multilingual").format(
+        language=to_iso_639_1(best), others=others
     )
     return SpokenLanguages(best, weights[best] / total, notes=(note,) if others else ())
 
@@ -188,7 +202,7 @@ def detect_each(model: Any, audio: Audio, pieces: Sequence[Piece]) -> SpokenLang
     lengths: dict[str, float] = {}
     first_guess: str | None = None
     for piece in pieces:
-        top, probability, _ = model.detect_language(audio=piece.read_sound(audio))
+        top, probability, _all = model.detect_language(audio=piece.read_sound(audio))
         first_guess = first_guess or top
         is_sure = probability > _SURE and piece.duration >= _SHORT_S
         sure.append(top if is_sure else None)
@@ -198,7 +212,7 @@ def detect_each(model: Any, audio: Audio, pieces: Sequence[Piece]) -> SpokenLang
     total = sum(lengths.values())
     shares = sorted(lengths.items(), key=lambda item: -item[1])
     listed = ", ".join(f"{to_iso_639_1(code)} {100 * length / total:.0f} %" for code, length in shares)
-    notes = (f"languages heard: {listed}",) if len(lengths) > 1 else ()
+    notes = (_("languages heard: {listed}").format(listed=listed),) if len(lengths) > 1 else ()
     return SpokenLanguages(
         main, lengths[main] / total if lengths else None, tuple(code or main for code in sure), notes
     )

@@ -8,12 +8,13 @@ from typing import Any
 from whisperdiar import models
 from whisperdiar.asr.whisper.decoding import StepReports
 from whisperdiar.contracts import Progress
-from whisperdiar.errors import BackendBroken, BackendError, BackendMissing, InvalidOption
+from whisperdiar.errors import BackendBroken, BackendError, BackendMissing, InvalidOption, describe_error
 from whisperdiar.frameworks.ctranslate2 import Placement, choose_placement
 from whisperdiar.options import Runtime, WhisperSettings
 from whisperdiar.system.forks import computes
 from whisperdiar.system.machine import available_memory, batch_size, is_out_of_memory, usable_cores
 from whisperdiar.system.telemetry import disable_telemetry
+from whisperdiar.text.messages import _
 
 _MAX_PROMPT_TOKENS = 223
 """Half of the decoder's 448 positions, less one: what faster-whisper keeps of a prompt."""
@@ -55,9 +56,13 @@ def load(settings: WhisperSettings, *, runtime: Runtime, progress: Progress) -> 
     try:
         import faster_whisper
     except ModuleNotFoundError as error:
-        raise BackendMissing(f"whisper needs {error.name}: pip install faster-whisper") from error
+        raise BackendMissing(
+            _("whisper needs {package}: pip install faster-whisper").format(package=error.name)
+        ) from error
     except (ImportError, OSError) as error:
-        raise BackendBroken(f"faster-whisper cannot be imported ({error}): install it anew") from error
+        raise BackendBroken(
+            _("faster-whisper cannot be imported ({error}): install it anew").format(error=describe_error(error))
+        ) from error
     placement = choose_placement(runtime.device, settings.compute_type)
     found = models.resolve(
         settings.model,
@@ -72,7 +77,9 @@ def load(settings: WhisperSettings, *, runtime: Runtime, progress: Progress) -> 
     model = _open(faster_whisper.WhisperModel, found, placement, runtime.threads)
     tokenizer = model.hf_tokenizer
     if tokenizer.token_to_id("<|notimestamps|>") is None:
-        raise BackendBroken(f"model {found.path} has no Whisper tokens in its tokenizer.json: take another one")
+        raise BackendBroken(
+            _("model {path} has no Whisper tokens in its tokenizer.json: take another one").format(path=found.path)
+        )
     _check_prompt(tokenizer, settings)
     languages = [code for code in model.supported_languages if tokenizer.token_to_id(f"<|{code}|>") is not None]
     n_bytes = (found.path / "model.bin").stat().st_size
@@ -88,8 +95,10 @@ def load(settings: WhisperSettings, *, runtime: Runtime, progress: Progress) -> 
 
 def explain_out_of_memory(model: str, placement: Placement) -> str:
     """What to say where memory does not suffice."""
-    other = "device cpu" if placement.kind == "cuda" else "more memory"
-    return f"memory of {placement} is too small for model {model}: take a smaller model, compute type int8, or {other}"
+    other = _("device cpu") if placement.kind == "cuda" else _("more memory")
+    return _(
+        "memory of {placement} is too small for model {model}: take a smaller model, compute type int8, or {other}"
+    ).format(placement=placement, model=model, other=other)
 
 
 def _open(whisper_model: Any, found: models.ResolvedModel, placement: Placement, threads: int) -> Any:
@@ -104,8 +113,12 @@ def _open(whisper_model: Any, found: models.ResolvedModel, placement: Placement,
     except Exception as error:  # CTranslate2 and tokenizers raise RuntimeError, ValueError and bare Exception
         if is_out_of_memory(error):
             raise BackendError(explain_out_of_memory(found.name, placement)) from error
-        cause = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise BackendBroken(f"model {found.path} cannot be loaded ({cause}): delete it and get it again") from error
+        cause = describe_error(error, first_line=True)
+        raise BackendBroken(
+            _("model {path} cannot be loaded ({cause}): delete it and get it again").format(
+                path=found.path, cause=cause
+            )
+        ) from error
 
 
 def _check_prompt(tokenizer: Any, settings: WhisperSettings) -> None:
@@ -113,5 +126,7 @@ def _check_prompt(tokenizer: Any, settings: WhisperSettings) -> None:
     n_tokens = len(tokenizer.encode(text, add_special_tokens=False).ids)
     if n_tokens > _MAX_PROMPT_TOKENS:
         raise InvalidOption(
-            f"prompt and hotwords take {n_tokens} tokens: Whisper has room for {_MAX_PROMPT_TOKENS}; shorten them"
+            _(
+                "prompt and hotwords take {n_tokens} tokens: Whisper has room for {max_prompt_tokens}; shorten them"
+            ).format(n_tokens=n_tokens, max_prompt_tokens=_MAX_PROMPT_TOKENS)
         )

@@ -14,6 +14,12 @@ from whisperdiar.options import command_line as defaults
 _model = partial(option, group="Language model")
 
 
+def _is_template(name: str) -> bool:
+    from whisperdiar.minutes.template import list_shipped
+
+    return name in list_shipped() or name.endswith(".json")
+
+
 @command("minutes")
 @click.argument("source", type=shared.PATH, metavar="IN")
 @option(
@@ -25,7 +31,9 @@ _model = partial(option, group="Language model")
 )
 @shared.recording_option
 @shared.encoding_option
-@shared.output("-o", "--output", "outputs", multiple=True, metavar="FILE", help="Where to write; may be given again.")
+@shared.declare_output(
+    metavar="FILE", accepts=shared.accept_files(".md", ".markdown", ".html", ".htm", ".docx", ".json")
+)
 @shared.output(
     "-f",
     "--format",
@@ -60,6 +68,7 @@ _model = partial(option, group="Language model")
     "--template",
     "template_name",
     metavar="NAME|FILE",
+    accepts=_is_template,
     help="Headings and formats: de, en, es, fr, ru, uk or a JSON file.",
 )
 @shared.output(

@@ -186,7 +186,13 @@ def _find(context: click.Context, words: tuple[str, ...] | list[str]) -> click.C
 
             known = group.list_commands(inner) if group is not None else []
             close = difflib.get_close_matches(word, known, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else f"; choose one of {', '.join(known)}" if known else ""
+            hint = (
+                _("; did you mean {close!r}?").format(close=close[0])
+                if close
+                else _("; choose one of {known}").format(known=", ".join(known))
+                if known
+                else ""
+            )
             raise click.UsageError(_("no command {word!r}{hint}").format(word=word, hint=hint), context)
         at = found
     return at

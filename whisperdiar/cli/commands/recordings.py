@@ -50,8 +50,8 @@ def transcribe(context: click.Context, /, **values: Any) -> None:
 
 @command("vad")
 @click.argument("recordings", nargs=-1, required=True, type=shared.PATH, metavar="FILE...")
-@shared.output_option
-@shared.format_option
+@shared.declare_output(accepts=shared.accept_outputs(shared.is_of_speech))
+@shared.declare_format(accepts=shared.accept_formats(shared.is_of_speech))
 @shared.overwrite_option
 @shared.vad_options
 @shared.media_options
@@ -59,7 +59,7 @@ def transcribe(context: click.Context, /, **values: Any) -> None:
 @shared.quiet_option
 @shared.progress_option
 def vad(context: click.Context, /, **values: Any) -> None:
-    """Write where somebody speaks in each FILE, as .rttm, .txt or .json; without -o as text on standard output."""
+    """Write where somebody speaks in each FILE as .rttm, .uem, .txt or .json; without -o as text to standard output."""
     from whisperdiar.cli.stages import vad as work
 
     work(context, **values)
@@ -68,8 +68,8 @@ def vad(context: click.Context, /, **values: Any) -> None:
 @command("diarize")
 @click.argument("recordings", nargs=-1, required=True, type=shared.PATH, metavar="FILE...")
 @shared.preset_option
-@shared.output_option
-@shared.format_option
+@shared.declare_output(accepts=shared.accept_outputs(shared.is_of_turns))
+@shared.declare_format(accepts=shared.accept_formats(shared.is_of_turns))
 @shared.overwrite_option
 @shared.diarizer_options
 @shared.vad_options

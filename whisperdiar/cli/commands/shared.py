@@ -212,6 +212,8 @@ diarizer_options = combine(
         rare=True,
         help="Speaker embedding of the diarizer, instead of its own.",
     ),
+    speaker("--lium-jar", metavar="FILE", rare=True, help="LIUM's jar; means --diarizer lium."),
+    speaker("--alize-bin", metavar="DIR", rare=True, help="Folder of ALIZÉ's programs; means --diarizer alize."),
     speaker("--fast", is_flag=True, rare=True, help="--diarizer onnx: faster, hardly less accurate."),
     speaker(
         "--save-activity",
@@ -282,11 +284,65 @@ progress_option = machine(
     help="How far the work is: a bar, a line at each 10 %, JSON objects (on stderr), or nothing.",
 )
 
-output_option = output(
-    "-o", "--output", "outputs", multiple=True, metavar="FILE|DIR/", help="Where to write; may be given again."
+
+def accept_files(*suffixes: str) -> Callable[[str], bool]:
+    """For `accepts` of an output that is one file: its name has one of these suffixes, or it is standard output."""
+    return lambda name: name == "-" or name.lower().endswith(suffixes)
+
+
+def accept_formats(accepts: Callable[[Any], bool]) -> Callable[[str], bool]:
+    """For `accepts` of --format: all formats that are named, separated by commas, are of this kind."""
+
+    def accept(names: str) -> bool:
+        from whisperdiar.errors import InvalidOption
+        from whisperdiar.formats import by_name
+
+        try:
+            return all(accepts(by_name(name.strip())) for name in names.split(","))
+        except InvalidOption:
+            return False
+
+    return accept
+
+
+def accept_outputs(accepts: Callable[[Any], bool]) -> Callable[[str], bool]:
+    """For `accepts` of --output: a folder, standard output, or a file whose suffix names a format of this kind."""
+
+    def accept(name: str) -> bool:
+        import os
+
+        from whisperdiar.formats import by_name, known_suffixes
+
+        form = known_suffixes().get(os.path.splitext(name)[1].lower())
+        return form is None or accepts(by_name(form))
+
+    return accept
+
+
+def is_of_speech(form: Any) -> bool:
+    """Whether regions of speech are written in a format."""
+    from whisperdiar.formats import speech
+
+    return form.name in speech.FORMATS
+
+
+def is_of_turns(form: Any) -> bool:
+    """Whether a format holds something where there are no words."""
+    return bool(form.needs != "words")
+
+
+declare_output = partial(
+    output,
+    "-o",
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="FILE|DIR/",
+    help="Where to write; may be given again.",
 )
 
-format_option = output(
+declare_format = partial(
+    output,
     "-f",
     "--format",
     "formats",
@@ -294,6 +350,8 @@ format_option = output(
     metavar="NAME[,NAME]",
     help="Output format, where the suffix does not tell it; see `whisperdiar formats`.",
 )
+
+output_option, format_option = declare_output(), declare_format(accepts=accept_formats(lambda _form: True))
 
 overwrite_option = output("--overwrite", is_flag=True, help="Replace outputs that exist already.")
 

@@ -39,7 +39,7 @@ def finetune(context: click.Context, /, **values: Any) -> None:
 @click.argument("manifest", type=shared.PATH, metavar="MANIFEST")
 @shared.output("-o", "--output", required=True, configurable=False, metavar="NAME|FILE.toml", help="The preset.")
 @shared.overwrite_option
-@option("--diarizer", required=True, configurable=False, help="Whose settings: onnx, pyannote, embedding or bic.")
+@option("--diarizer", required=True, configurable=False, help="Whose settings: onnx, pyannote, embedding, bic or ehmm.")
 @option("--diarizer-option", "diarizer_settings", multiple=True, type=shared.Setting(), help="A setting that stays.")
 @option("--vad", default="auto", show_default=True, help="Speech detector; see `whisperdiar backends`.")
 @option("--speakers", type=shared.Speakers(), default=shared.ANY_NUMBER, help="N or MIN-MAX, where it is known.")

@@ -16,6 +16,7 @@ from whisperdiar.options import command_line as defaults
 @click.argument("turns", type=shared.PATH, metavar="TURNS.rttm")
 @shared.language_option
 @option("--recording", metavar="NAME", help="Which recording of TURNS.rttm; by default that of WORDS.json.")
+@shared.preset_option
 @shared.uncertain_option
 @shared.writing_options
 @shared.quiet_option
@@ -36,6 +37,7 @@ def align(context: click.Context, /, **values: Any) -> None:
 @shared.language_option
 @shared.recording_option
 @shared.encoding_option
+@shared.preset_option
 @shared.writing_options
 @shared.recut_option
 @shared.output(
@@ -69,6 +71,7 @@ def convert(context: click.Context, /, **values: Any) -> None:
 @shared.language_option
 @shared.recording_option
 @shared.encoding_option
+@shared.preset_option
 @shared.writing_options
 @shared.recut_option
 @shared.quiet_option
@@ -85,7 +88,15 @@ def rename(context: click.Context, /, **values: Any) -> None:
 
 @command("edit")
 @click.argument("source", type=shared.PATH, metavar="IN")
-@shared.output("-o", "--output", type=shared.PATH, default="-", metavar="FILE", help="Where to write (.txt or .md).")
+@shared.output(
+    "-o",
+    "--output",
+    type=shared.PATH,
+    default="-",
+    metavar="FILE",
+    accepts=shared.accept_files(".txt", ".md"),
+    help="Where to write (.txt or .md).",
+)
 @shared.output("--mark-uncertain", is_flag=True, help="Put (?) behind doubtful words.")
 @shared.language_option
 @shared.recording_option
@@ -116,6 +127,7 @@ def edit(context: click.Context, /, **values: Any) -> None:  # noqa: ARG001
 @shared.language_option
 @shared.recording_option
 @shared.encoding_option
+@shared.preset_option
 @shared.writing_options
 @shared.recut_option
 @shared.quiet_option
@@ -134,6 +146,7 @@ def apply(context: click.Context, /, **values: Any) -> None:
 
 @command("check")
 @click.argument("source", type=shared.PATH, metavar="FILE")
+@shared.preset_option
 @shared.subtitle_options
 @shared.encoding_option
 @option("--language", metavar="NAME|CODE", help="Language of the subtitles, such as ru: limits may depend on it.")
@@ -166,7 +179,14 @@ def check(context: click.Context, /, **values: Any) -> None:
 
 @command("plot")
 @click.argument("source", type=shared.PATH, metavar="IN")
-@shared.output("-o", "--output", type=shared.PATH, metavar="FILE", help="Where to write: .svg or .png.")
+@shared.output(
+    "-o",
+    "--output",
+    type=shared.PATH,
+    metavar="FILE",
+    accepts=shared.accept_files(".svg", ".png"),
+    help="Where to write: .svg or .png.",
+)
 @shared.overwrite_option
 @option(
     "--kind",

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whisperdiar.errors import UnsupportedRequest
-from whisperdiar.options.sortformer import PostProcessing
+from whisperdiar.options.speaker_activity import PostProcessing
+from whisperdiar.text.messages import _
 from whisperdiar.types import (
     ActivityValues,
     Diarization,
@@ -142,7 +143,9 @@ def refuse_too_many(speakers: SpeakerCount, most: int, *, name: str) -> None:
     """Raises UnsupportedRequest where at least so many speakers are asked for as the model cannot tell apart."""
     if speakers.minimum is not None and speakers.minimum > most:
         raise UnsupportedRequest(
-            f"{speakers} speakers: {name} tells at most {most} apart; use another diarizer, such as pyannote"
+            _("{speakers} speakers: {name} tells at most {most} apart; use another diarizer, such as pyannote").format(
+                speakers=speakers, name=name, most=most
+            )
         )
 
 
@@ -261,22 +264,30 @@ def _warnings(
     name: str,
 ) -> tuple[str, ...]:
     if heard and speakers.minimum is not None and len(heard) + len(weak) < speakers.minimum:
-        return (f"{speakers} speakers were asked for, {name} found {len(heard) + len(weak)}",)
+        return (
+            _("{speakers} speakers were asked for, {name} found {n_heard}").format(
+                speakers=speakers, name=name, n_heard=len(heard) + len(weak)
+            ),
+        )
     if weak:
         return (
-            f"{speakers} speakers were asked for, {name} heard {len(heard)} clearly: "
-            f"{len(weak)} more {'is' if len(weak) == 1 else 'are'} heard where their voice is likeliest",
+            _(
+                "{speakers} speakers were asked for, {name} heard {n_heard} clearly and {n_weak} more "
+                "faintly; check these"
+            ).format(speakers=speakers, name=name, n_heard=len(heard), n_weak=len(weak)),
         )
     if speakers.maximum is not None and len(heard) > speakers.maximum:
         return (
-            f"{speakers} speakers were asked for, {name} heard {len(heard)}: "
-            "the turns of those who speak least went to the others",
+            _(
+                "{speakers} speakers were asked for, {name} heard {n_heard}; those who speak least went to others"
+            ).format(speakers=speakers, name=name, n_heard=len(heard)),
         )
     seconds = [total_duration(found) for found in heard.values()]
     full = len(heard) == n_columns and min(seconds) >= _SHARE * sum(seconds)
     if full and (speakers.maximum is None or speakers.maximum > n_columns):
         return (
-            f"{name} heard {n_columns} speakers, which is all that it can tell apart: "
-            "if there are more, some of them share a label; another diarizer has no such limit",
+            _(
+                "{name} heard {n_columns} speakers and can tell no more apart; if there are more, try another diarizer"
+            ).format(name=name, n_columns=n_columns),
         )
     return ()

@@ -25,6 +25,7 @@ from whisperdiar.frameworks.onnxruntime import Session, find_file
 from whisperdiar.frameworks.torch import import_module
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
 from whisperdiar.options.onnx import CAMPPLUS, WESPEAKER
+from whisperdiar.text.messages import _
 from whisperdiar.types import Samples
 
 Array = NDArray[np.float32]
@@ -113,19 +114,25 @@ class FrameEncoder:
         shape = whole.input_shape
         if whole.n_inputs != 1 or len(shape) != 3 or not isinstance(shape[2], int) or isinstance(shape[1], int):
             raise InvalidOption(
-                f"embedding model {name} takes input of shape {shape}: give one that takes a mel filterbank, "
-                "(batch, frames, bands), of any length"
+                _(
+                    "embedding model {name} takes input of shape {shape}: give one that takes a mel filterbank, "
+                    "(batch, frames, bands), of any length"
+                ).format(name=name, shape=shape)
             )
         if isinstance(shape[0], int):
             raise InvalidOption(
-                f"embedding model {name} takes {shape[0]} at once, no more and no less: export it with an open batch"
+                _(
+                    "embedding model {name} takes {shape} at once, no more and no less: export it with an open batch"
+                ).format(name=name, shape=shape[0])
             )
         self.n_mels, self.device, self.kind, self.parallel = shape[2], whole.device, whole.kind, whole.parallel
         sound = _noise(_TEST_FRAMES, self.n_mels)
         expected = whole(sound)
         if expected.ndim != 2 or len(expected) != 1:
             raise InvalidOption(
-                f"embedding model {name} gives {expected.shape}: give one that embeds voices, (batch, d)"
+                _("embedding model {name} gives {shape}: give one that embeds voices, (batch, d)").format(
+                    name=name, shape=expected.shape
+                )
             )
         self.dimension = int(expected.shape[1])
         self._whole, self._parts = whole, _parts(path, runtime, name, sound, expected)

@@ -23,11 +23,11 @@ from scipy.linalg import LinAlgError, eigh
 
 from whisperdiar.contracts import Progress
 from whisperdiar.diarization._shared.clusters import normalise_length
-from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable
+from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable, describe_error
 from whisperdiar.frameworks.pyannote import REVISIONS
-from whisperdiar.frameworks.torch import summarise_error
 from whisperdiar.models.sources import Source
 from whisperdiar.options import Runtime
+from whisperdiar.text.messages import _
 
 Floats = NDArray[Any]
 """At the precision that comes in: float32 or float64."""
@@ -81,7 +81,11 @@ def find(named: str, runtime: Runtime, progress: Progress) -> tuple[Path, Path]:
     if path is None:
         inside = FOLDER
     elif path.is_file():
-        raise ModelUnavailable(f"plda {named} is a file: give the folder that holds {' and '.join(FILES)}")
+        raise ModelUnavailable(
+            _("plda {named} is a file: give the folder that holds {files}").format(
+                named=named, files=" and ".join(FILES)
+            )
+        )
     else:
         inside = FOLDER if (path / FOLDER).is_dir() and not (path / FILES[1]).is_file() else ""
     folder = source.folder([inside + name for name in FILES])
@@ -108,17 +112,25 @@ def load(files: tuple[Path, Path], *, dimension: int, embedding: str) -> Plda:
     d, k = lda.shape
     fits = (mean.shape, lda_mean.shape, centre.shape, rows.shape, psi.shape) == ((d,), (k,), (k,), (k, k), (k,))
     if not fits:
-        raise BackendBroken(f"{files[1]} does not fit {files[0].name}, which gives {k} dimensions: fetch both anew")
+        raise BackendBroken(
+            _("{file} does not fit {name}, which gives {size} dimensions: fetch both anew").format(
+                file=files[1], name=files[0].name, size=k
+            )
+        )
     if d != dimension:
         raise InvalidOption(
-            f"plda {files[1].parent} is for embeddings of {d} dimensions, {embedding} gives {dimension}: give the "
-            "embedding_model that the PLDA was trained with, or leave clustering_method=vbx out"
+            _(
+                "plda {parent} is for embeddings of {size} dimensions, {embedding} gives {dimension}: give the "
+                "embedding_model that the PLDA was trained with, or leave clustering_method=vbx out"
+            ).format(parent=files[1].parent, size=d, embedding=embedding, dimension=dimension)
         )
     try:
         within = np.linalg.inv(rows.T @ rows)
         variances, vectors = eigh(np.linalg.inv((rows.T / psi) @ rows), within)
     except (LinAlgError, ValueError) as error:
-        raise BackendBroken(f"{files[1]} holds no usable PLDA ({summarise_error(error)}): fetch it anew") from error
+        raise BackendBroken(
+            _("{file} holds no usable PLDA ({cause}): fetch it anew").format(file=files[1], cause=describe_error(error))
+        ) from error
     kept = slice(None, -1 - _MOST_DIMENSIONS, -1)
     return Plda(mean, lda, lda_mean, centre, vectors.T[kept], variances[kept])
 
@@ -130,12 +142,14 @@ def _arrays(path: Path) -> dict[str, Floats]:
             found = {name: np.asarray(archive[name]) for name in _ARRAYS[path.name]}
     except (OSError, ValueError, KeyError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
         raise BackendBroken(
-            f"{path} cannot be read as part of a PLDA ({summarise_error(error)}): fetch it anew"
+            _("{path} cannot be read as part of a PLDA ({cause}): fetch it anew").format(
+                path=path, cause=describe_error(error)
+            )
         ) from error
     for name, n_axes in _ARRAYS[path.name].items():
         array = found[name]
         if array.ndim != n_axes or array.dtype.kind != "f" or not array.size or not np.isfinite(array).all():
-            raise BackendBroken(f"{path} holds no usable {name}: fetch it anew")
+            raise BackendBroken(_("{path} holds no usable {name}: fetch it anew").format(path=path, name=name))
     if (found.get("psi", np.ones(1)) <= 0.0).any():
-        raise BackendBroken(f"{path} holds a variance that is not positive: fetch it anew")
+        raise BackendBroken(_("{path} holds a variance that is not positive: fetch it anew").format(path=path))
     return found

@@ -26,6 +26,7 @@ from whisperdiar.diarization.embedding.windows import (
 )
 from whisperdiar.errors import UnsupportedRequest
 from whisperdiar.options.embedding import EmbeddingSettings
+from whisperdiar.text.messages import _
 from whisperdiar.types import ANY_SPEAKERS, Audio, BackendRecord, Diarization, Span, SpeakerActivity, SpeakerCount
 
 _LISTENING = 0.9  # of the time
@@ -86,7 +87,9 @@ class EmbeddingDiarizer(LoadingBackend[EmbeddingSettings, SpeakerEncoder]):
         encoder = self._require(progress)
         if audio.sample_rate != encoder.sample_rate:
             raise UnsupportedRequest(
-                f"{audio.sample_rate} Hz: the embedding {encoder.name} needs {encoder.sample_rate} Hz audio"
+                _("{rate} Hz: the embedding {encoder} needs {needed} Hz audio").format(
+                    rate=audio.sample_rate, encoder=encoder.name, needed=encoder.sample_rate
+                )
             )
         step = min(self.settings.step or encoder.step, self.settings.window)
         voices = embed_windows(
@@ -115,7 +118,11 @@ class EmbeddingDiarizer(LoadingBackend[EmbeddingSettings, SpeakerEncoder]):
         found = len(set(filter(None, names)))
         notes = []
         if not speakers.allows(found):
-            notes.append(f"{speakers} speakers were asked for, but there is only enough speech to tell {found} apart")
+            notes.append(
+                _("{speakers} speakers were asked for, but there is only enough speech to tell {found} apart").format(
+                    speakers=speakers, found=found
+                )
+            )
         return Diarization(audio.recording_id, frames.turns(shared), tuple(notes), activity=activity)
 
     def remember(self) -> None:

@@ -22,7 +22,7 @@ from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.diarization._shared.onnx_embedding import FrameEncoder, filterbank, find, subtract_mean
 from whisperdiar.diarization.embedding.windows import SpeakerEncoder, Vectors
 from whisperdiar.diarization.pyannote import pipeline
-from whisperdiar.errors import BackendBroken, BackendError
+from whisperdiar.errors import BackendBroken, BackendError, describe_error
 from whisperdiar.frameworks import pyannote
 from whisperdiar.frameworks.onnxruntime import map_on_threads
 from whisperdiar.frameworks.torch import (
@@ -31,12 +31,12 @@ from whisperdiar.frameworks.torch import (
     import_module,
     limit_cpu_threads,
     require,
-    summarise_error,
     translate_memory_errors,
 )
 from whisperdiar.models.sources import Source
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
 from whisperdiar.options.onnx import CAMPPLUS, WESPEAKER
+from whisperdiar.text.messages import _, join
 from whisperdiar.types import Samples
 
 
@@ -160,7 +160,7 @@ class _Encoder(ABC):
     def embed(self, windows: Samples) -> Vectors:
         import torch
 
-        remedy = "lower batch_size (such as 8), or use --device cpu"
+        remedy = _("lower batch_size (such as 8), or use --device cpu")
         with (
             translate_memory_errors(self.name, remedy=remedy),
             limit_cpu_threads(self.runtime.threads),
@@ -208,12 +208,17 @@ class Ecapa(_Encoder):
             )
         except Exception as error:  # a model folder is a program: it can fail in any way
             raise BackendBroken(
-                f"{folder} cannot be loaded as a SpeechBrain speaker embedding: {summarise_error(error)}; "
-                f"use a copy of {ECAPA}"
+                _(
+                    "{folder} cannot be loaded as a SpeechBrain speaker embedding: {cause}; use a copy of {repository}"
+                ).format(folder=folder, cause=describe_error(error), repository=ECAPA)
             ) from error
         rate = getattr(model.hparams, "sample_rate", SAMPLE_RATE_HZ)
         if rate != SAMPLE_RATE_HZ:
-            raise BackendBroken(f"{folder} is made for {rate} Hz; give one for {SAMPLE_RATE_HZ} Hz, such as {ECAPA}")
+            raise BackendBroken(
+                _("{folder} is made for {rate} Hz; give one for {needed} Hz, such as {repository}").format(
+                    folder=folder, rate=rate, needed=SAMPLE_RATE_HZ, repository=ECAPA
+                )
+            )
         self.source = _pin_revision(source, folder)
         return model
 
@@ -245,8 +250,10 @@ class Resemblyzer(_Encoder):
             )
         except Exception as error:  # the file is a program, and the package raises what it likes
             raise BackendBroken(
-                f"{self._named or 'the weights in the package'} cannot be loaded by Resemblyzer: "
-                f"{summarise_error(error)}; give a file of its format, or reinstall the package"
+                _(
+                    "{named} cannot be loaded by Resemblyzer: {cause}; give a file of its format, or reinstall "
+                    "the package"
+                ).format(named=self._named or _("the weights in the package"), cause=describe_error(error))
             ) from error
         self.source = self._named or "Resemblyzer"
         return model.eval()
@@ -303,7 +310,11 @@ class Pyannote(_Encoder):
         with pyannote.silence_pyannote():
             model = pipeline.embedding_model(path).to(self.device)
         if model.audio.sample_rate != SAMPLE_RATE_HZ:
-            raise BackendBroken(f"{path} is made for {model.audio.sample_rate} Hz; give one for {SAMPLE_RATE_HZ} Hz")
+            raise BackendBroken(
+                _("{path} is made for {rate} Hz; give one for {needed} Hz").format(
+                    path=path, rate=model.audio.sample_rate, needed=SAMPLE_RATE_HZ
+                )
+            )
         self.source = _pin_revision(source, path.parent)
         return model
 
@@ -349,8 +360,10 @@ def open_encoder(
     except BackendError as error:
         if not refused:
             raise
-        reasons = "; ".join([*refused.values(), str(error)])
-        raise type(error)(f"no speaker embedding can run here: {reasons}", remedy=error.remedy) from error
+        reasons = join("; ", [*refused.values(), str(error)])
+        raise type(error)(
+            _("no speaker embedding can run here: {reasons}").format(reasons=reasons), remedy=error.remedy
+        ) from error
     return encoder, refused
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from whisperdiar.activity_files import check_target, save_or_warn
-from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.contracts import Progress, check_sample_rate, no_progress
 from whisperdiar.diarization._shared.activity_turns import Frames, refuse_too_many, to_turns
 from whisperdiar.diarization.nemotron import inference
 from whisperdiar.diarization.nemotron.networks import (
@@ -28,9 +28,9 @@ from whisperdiar.diarization.nemotron.networks import (
 from whisperdiar.errors import InvalidOption, ModelUnavailable, UnsupportedRequest
 from whisperdiar.frameworks.torch import TorchBackend, require
 from whisperdiar.models.sources import Source
-from whisperdiar.options import SAMPLE_RATE_HZ
 from whisperdiar.options.nemotron import ONE_WINDOW, NemotronSettings
-from whisperdiar.options.sortformer import Streaming
+from whisperdiar.options.speaker_activity import Streaming
+from whisperdiar.text.messages import _
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Diarization, Span, SpeakerCount
 
 MAX_SPEAKERS = 8
@@ -136,8 +136,7 @@ class Backend(TorchBackend[NemotronSettings, Network]):
         target = self.settings.save_activity
         if not speech or audio.samples.shape[1] == 0:
             return save_or_warn(target, Diarization(audio.recording_id), audio)
-        if audio.sample_rate != SAMPLE_RATE_HZ:
-            raise UnsupportedRequest(f"{audio.sample_rate} Hz: nemotron needs {SAMPLE_RATE_HZ} Hz audio")
+        check_sample_rate(audio, self.name)
         check_target(target)
         streaming = self._sizes(audio)
         network = self._require(progress)
@@ -158,8 +157,9 @@ class Backend(TorchBackend[NemotronSettings, Network]):
         whole = self.settings.mode == ONE_WINDOW
         if whole and n_frames > _LONGEST_FRAMES:
             raise UnsupportedRequest(
-                f"mode {ONE_WINDOW}: {audio.duration:.0f} s are longer than the 400 s that the network knows; "
-                "use mode=offline"
+                _(
+                    "mode {mode}: {duration:.0f} s are longer than the 400 s that the network knows; use mode=offline"
+                ).format(mode=ONE_WINDOW, duration=audio.duration)
             )
         self._mode = "offline" if self.settings.mode == "auto" else self.settings.mode
         if whole or (self.settings.chooses_window and n_frames <= _WINDOW_FRAMES):
@@ -191,7 +191,9 @@ def _onnx_file(source: Source, precision: str) -> Path:
     path = source.path
     if path is not None and path.is_file():
         if path.suffix != ".onnx":
-            raise InvalidOption(f"model {path}: give a file that ends in .onnx, or a repository as OWNER/NAME")
+            raise InvalidOption(
+                _("model {path}: give a file that ends in .onnx, or a repository as OWNER/NAME").format(path=path)
+            )
         return path.resolve()
     one, two = _ONE_GRAPH_FILES[precision], _TWO_GRAPHS_FILES.get(precision)
     if path is not None and path.is_dir():
@@ -199,12 +201,20 @@ def _onnx_file(source: Source, precision: str) -> Path:
         found = next((item for item in candidates if item.is_file()), None)
         if found is None:
             listed = ", ".join(str(item.relative_to(path)) for item in candidates)
-            raise ModelUnavailable(f"{source.named} holds none of {listed}: give a folder with one, or the file itself")
+            raise ModelUnavailable(
+                _("{named} holds none of {listed}: give a folder with one, or the file itself").format(
+                    named=source.named, listed=listed
+                )
+            )
         return found.resolve()
     if source.named == TWO_GRAPHS:
         if two is None:
             names = " or ".join(_TWO_GRAPHS_FILES)
-            raise InvalidOption(f"precision {precision}: {TWO_GRAPHS} comes in {names}; choose one of them")
+            raise InvalidOption(
+                _("precision {precision}: {model} comes in {names}; choose one of them").format(
+                    precision=precision, model=TWO_GRAPHS, names=names
+                )
+            )
         return source.folder((two, EMBED_FILE, SILENCE_FILE)) / two
     # Weights lie beside the graph.
     return source.folder((f"onnx/{one}", f"onnx/{one}_data")) / "onnx" / one

@@ -16,7 +16,8 @@ from whisperdiar.diarization.nemotron import features
 from whisperdiar.diarization.nemotron.cache import CacheSizes, SpeakerCache
 from whisperdiar.diarization.nemotron.networks import STACKED, Network
 from whisperdiar.errors import BackendError
-from whisperdiar.options.sortformer import Streaming
+from whisperdiar.options.speaker_activity import Streaming
+from whisperdiar.text.messages import _
 from whisperdiar.types import Audio
 
 Heard = Callable[[float], None]
@@ -60,7 +61,9 @@ def probabilities(
         answer, embeddings = network(cache.embeddings, cache.fifo, features.log_mel(audio, start, right))
         if not np.isfinite(answer).all():
             raise BackendError(
-                f"nemotron gave no numbers for {audio.recording_id}; use --device cpu, or precision=fp32"
+                _("nemotron gave no numbers for {recording_id}; use --device cpu, or precision=fp32").format(
+                    recording_id=audio.recording_id
+                )
             )
         first, n_embeddings = len(cache) * STACKED, -(-(end - start) // STACKED)
         found[start:end] = answer[first : first + end - start]

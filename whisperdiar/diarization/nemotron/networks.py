@@ -21,17 +21,17 @@ from scipy.special import expit
 
 from whisperdiar.diarization.nemotron.cache import CachePolicy
 from whisperdiar.diarization.nemotron.features import N_BANDS
-from whisperdiar.errors import BackendBroken, BackendError, WhisperdiarError
+from whisperdiar.errors import BackendBroken, BackendError, WhisperdiarError, describe_error
 from whisperdiar.frameworks.onnxruntime import Session
 from whisperdiar.frameworks.torch import (
     choose_device,
     import_module,
     limit_cpu_threads,
     silence_transformers,
-    summarise_error,
     translate_memory_errors,
 )
 from whisperdiar.options import Runtime
+from whisperdiar.text.messages import _, join, mark
 
 Matrix = NDArray[np.float32]
 
@@ -40,11 +40,11 @@ STACKED = 8
 SILENCE_FILE = "silence_embeds.bin"
 EMBED_FILE = "embed.onnx"
 EXTRA = "nemotron"
-REMEDY = "use mode=offline, or --device cpu"
+REMEDY = mark("use mode=offline, or --device cpu")
 
 _ONE_GRAPH = {"input_features", "cached_embeds"}
 _SORTFORMER = {"chunk", "chunk_lengths", "spkcache", "spkcache_lengths", "fifo", "fifo_lengths"}
-_CONTRACTS = (
+_CONTRACTS = mark(
     "one of inputs input_features and cached_embeds, a pair embed.onnx and step.onnx, "
     "or one of inputs chunk, spkcache and fifo"
 )
@@ -97,17 +97,27 @@ def load_onnx(path: Path, runtime: Runtime, *, name: str) -> Network:
     if len(inputs) == 1 and len(session.input_shape) == 3 and session.input_shape[2] != N_BANDS:
         embed = path.parent / EMBED_FILE
         if not embed.is_file():
-            raise BackendBroken(f"{name} is the second of two graphs: put {EMBED_FILE} beside it")
+            raise BackendBroken(
+                _("{name} is the second of two graphs: put {file} beside it").format(name=name, file=EMBED_FILE)
+            )
         first = _session(embed, runtime, str(embed))
         if len(first.inputs) != 1 or first.input_shape[-1] != N_BANDS:
-            raise BackendBroken(f"{embed} takes no {N_BANDS} mel bands: give the {EMBED_FILE} that belongs to {name}")
+            raise BackendBroken(
+                _("{embed} takes no {n_bands} mel bands: give the {file} that belongs to {name}").format(
+                    embed=embed, n_bands=N_BANDS, file=EMBED_FILE, name=name
+                )
+            )
         return _TwoGraphs(first, session, _read_silence(path, name))
     listed = ", ".join(session.inputs)
-    raise BackendBroken(f"{name} is no graph of Nemotron 3 Diarization (inputs {listed}): give {_CONTRACTS}")
+    raise BackendBroken(
+        _("{name} is no graph of Nemotron 3 Diarization (inputs {listed}): give {contracts}").format(
+            name=name, listed=listed, contracts=_(_CONTRACTS)
+        )
+    )
 
 
 def _session(path: Path, runtime: Runtime, name: str) -> Session:
-    return Session(path, runtime, name=name, one_call=True, remedy=REMEDY)
+    return Session(path, runtime, name=name, one_call=True, remedy=_(REMEDY))
 
 
 def _read_silence(path: Path, name: str) -> Matrix:
@@ -116,7 +126,9 @@ def _read_silence(path: Path, name: str) -> Matrix:
         return np.fromfile(file, dtype="<f4").astype(np.float32)
     except OSError as error:
         raise BackendBroken(
-            f"{name} needs {SILENCE_FILE}: put it beside the model ({summarise_error(error)})"
+            _("{name} needs {silence_file}: put it beside the model ({cause})").format(
+                name=name, silence_file=SILENCE_FILE, cause=describe_error(error)
+            )
         ) from error
 
 
@@ -139,11 +151,15 @@ class _OneGraph(_Onnx):
         super().__init__(session)
         missing = {"logits", "chunk_embeds", "silence_embeds"} - set(session.outputs)
         if missing:
-            raise BackendBroken(f"{name} gives no {' and no '.join(sorted(missing))}: give {_CONTRACTS}")
+            raise BackendBroken(
+                _("{name} gives no {missing}: give {contracts}").format(
+                    name=name, missing=join(_(" and no "), sorted(missing)), contracts=_(_CONTRACTS)
+                )
+            )
         self.width = _require_size(session.inputs["cached_embeds"][1][2], "cached_embeds", name)
         self.silence = np.zeros(self.width, np.float32)
         # Some exports leave the number of speakers open: one step of silence tells it.
-        probabilities, _ = self(*_empty_frames(self.width), np.zeros((STACKED, N_BANDS), np.float32))
+        probabilities, _embeddings = self(*_empty_frames(self.width), np.zeros((STACKED, N_BANDS), np.float32))
         self.n_speakers = probabilities.shape[1]
 
     def __call__(self, cached: Matrix, fifo: Matrix, features: Matrix) -> tuple[Matrix, Matrix]:
@@ -179,9 +195,13 @@ class _SortformerGraph(_Onnx):
     def __init__(self, session: Session, silence: Matrix, name: str) -> None:
         super().__init__(session)
         if len(session.outputs) != 3:
-            raise BackendBroken(f"{name} has {len(session.outputs)} outputs and not 3: give {_CONTRACTS}")
+            raise BackendBroken(
+                _("{name} has {n_outputs} outputs and not 3: give {contracts}").format(
+                    name=name, n_outputs=len(session.outputs), contracts=_(_CONTRACTS)
+                )
+            )
         self.silence, self.width = silence, len(silence)
-        probabilities, _ = self(*_empty_frames(self.width), np.zeros((STACKED, N_BANDS), np.float32))
+        probabilities, _embeddings = self(*_empty_frames(self.width), np.zeros((STACKED, N_BANDS), np.float32))
         self.n_speakers = probabilities.shape[1]
 
     def __call__(self, cached: Matrix, fifo: Matrix, features: Matrix) -> tuple[Matrix, Matrix]:
@@ -197,7 +217,7 @@ class _SortformerGraph(_Onnx):
 
 def _require_size(size: Any, key: str, name: str) -> int:
     if not isinstance(size, int):
-        raise BackendBroken(f"{name} does not say how wide {key} is: give another export")
+        raise BackendBroken(_("{name} does not say how wide {key} is: give another export").format(name=name, key=key))
     return size
 
 
@@ -223,7 +243,7 @@ class TransformersNetwork:
         self.device = choose_device(runtime, extra=EXTRA)
         self._threads = runtime.threads
         try:
-            with silence_transformers(transformers), translate_memory_errors("nemotron", remedy=REMEDY):
+            with silence_transformers(transformers), translate_memory_errors("nemotron", remedy=_(REMEDY)):
                 model, report = library.Nemotron3DiarizationForAudioFrameClassification.from_pretrained(
                     str(folder), local_files_only=True, use_safetensors=True, output_loading_info=True
                 )
@@ -231,15 +251,23 @@ class TransformersNetwork:
             raise
         except Exception as error:  # a checkpoint of another kind fails in any way
             raise BackendBroken(
-                f"{name} cannot be loaded by Transformers: {summarise_error(error)}; fetch it anew"
+                _("{name} cannot be loaded by Transformers: {cause}; fetch it anew").format(
+                    name=name, cause=describe_error(error)
+                )
             ) from error
         lacking = sorted(report["missing_keys"])
         if lacking:  # they would stay random
-            raise BackendBroken(f"{name} lacks {len(lacking)} weights, such as {lacking[0]}; fetch it anew")
+            raise BackendBroken(
+                _("{name} lacks {n_lacking} weights, such as {lacking}; fetch it anew").format(
+                    name=name, n_lacking=len(lacking), lacking=lacking[0]
+                )
+            )
         self._model: Any = model.float().to(self.device).eval()
         config = self._model.config
         if config.audio_config.subsampling_factor != STACKED or config.audio_config.num_mel_bins != N_BANDS:
-            raise BackendBroken(f"{name} stacks other features than Nemotron 3 Diarization: give another checkpoint")
+            raise BackendBroken(
+                _("{name} stacks other features than Nemotron 3 Diarization: give another checkpoint").format(name=name)
+            )
         own = config.streaming_config
         self.policy = CachePolicy(
             silence_frames=own.speaker_cache_silence_frames_per_speaker,
@@ -259,7 +287,7 @@ class TransformersNetwork:
         try:
             with (
                 limit_cpu_threads(self._threads),
-                translate_memory_errors("nemotron", remedy=REMEDY),
+                translate_memory_errors("nemotron", remedy=_(REMEDY)),
                 torch.inference_mode(),
             ):
                 own = self._model.model.audio_tower.embedder(torch.from_numpy(features)[None].to(self.device))
@@ -270,4 +298,6 @@ class TransformersNetwork:
         except WhisperdiarError:
             raise
         except Exception as error:  # whatever PyTorch makes of odd sound
-            raise BackendError(f"nemotron failed: {summarise_error(error)}; {REMEDY}") from error
+            raise BackendError(
+                _("nemotron failed: {cause}; {remedy}").format(cause=describe_error(error), remedy=_(REMEDY))
+            ) from error

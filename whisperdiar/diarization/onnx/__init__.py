@@ -23,7 +23,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from whisperdiar.contracts import LoadingBackend, Progress, no_progress
+from whisperdiar.contracts import LoadingBackend, Progress, check_sample_rate, no_progress
 from whisperdiar.diarization._shared import onnx_embedding
 from whisperdiar.diarization._shared import plda as _plda
 from whisperdiar.diarization._shared.onnx_embedding import FrameEncoder
@@ -43,10 +43,11 @@ from whisperdiar.diarization._shared.windows import (
 from whisperdiar.diarization.onnx import agglomerative, local_embeddings, shared_frames, stretch_diarization, vbx
 from whisperdiar.diarization.onnx import segmentation as _onnx_segmentation
 from whisperdiar.diarization.onnx.segmentation import Segmentation
-from whisperdiar.errors import InvalidOption, UnsupportedRequest
+from whisperdiar.errors import InvalidOption
 from whisperdiar.frameworks.torch import require
-from whisperdiar.options import SAMPLE_RATE_HZ, OnnxSettings
+from whisperdiar.options import OnnxSettings
 from whisperdiar.options.onnx import CAMPPLUS, EXACT_CLUSTER, EXACT_LINKAGE, VBX, VBX_FA, VBX_FB
+from whisperdiar.text.messages import _
 from whisperdiar.types import (
     ActivityValues,
     Audio,
@@ -111,7 +112,11 @@ class Backend(LoadingBackend[OnnxSettings, tuple[Segmentation, FrameEncoder]]):
         voices = onnx_embedding.find(settings.embedding, runtime, progress)
         encoder = FrameEncoder(voices, runtime, name=settings.embedding)
         if settings.exact and settings.fast and not encoder.shares:
-            raise InvalidOption(f"fast: the frames of {encoder.name} cannot be shared between windows; leave fast out")
+            raise InvalidOption(
+                _("fast: the frames of {encoder} cannot be shared between windows; leave fast out").format(
+                    encoder=encoder.name
+                )
+            )
         if settings.clustering_method == VBX:
             files = _plda.find(settings.plda or _plda.REPOSITORY, runtime, progress)
             self._plda = _plda.load(files, dimension=encoder.dimension, embedding=encoder.name)
@@ -163,8 +168,7 @@ class Backend(LoadingBackend[OnnxSettings, tuple[Segmentation, FrameEncoder]]):
         """
         if not speech or audio.samples.shape[1] == 0:
             return Diarization(audio.recording_id)
-        if audio.sample_rate != SAMPLE_RATE_HZ:
-            raise UnsupportedRequest(f"{audio.sample_rate} Hz: onnx needs {SAMPLE_RATE_HZ} Hz audio")
+        check_sample_rate(audio, self.name)
         segmentation, encoder = self._require(progress)
         share = _SEGMENTED[self.settings.fast or not self.settings.exact]
         progress("diarization", 0.0)
@@ -197,9 +201,13 @@ class Backend(LoadingBackend[OnnxSettings, tuple[Segmentation, FrameEncoder]]):
         activity = speaker_activity(posteriors, turns, grid)
         result = Diarization(audio.recording_id, turns, activity=activity, exclusive_turns=exclusive).relabel()
         if turns and not speakers.allows(len(result.speakers)):
-            note = f"{speakers} speakers were asked for, onnx found {len(result.speakers)}"
+            note = _("{speakers} speakers were asked for, onnx found {n_speakers}").format(
+                speakers=speakers, n_speakers=len(result.speakers)
+            )
             if self.settings.exact and self._plda is None and len(result.speakers) < (speakers.minimum or 1):
-                note += ": to find who says little, leave exact=true out, or set a smaller min_cluster_size"
+                note = _(
+                    "{note}: to find who says little, leave exact=true out, or set a smaller min_cluster_size"
+                ).format(note=note)
             result = replace(result, warnings=(note,))
         return result
 

@@ -21,6 +21,7 @@ from whisperdiar.diarization._shared.windows import WindowGrid, read_mono
 from whisperdiar.errors import InvalidOption
 from whisperdiar.frameworks.onnxruntime import Session, find_file, map_on_threads
 from whisperdiar.options import SAMPLE_RATE_HZ, OnnxSettings, Runtime
+from whisperdiar.text.messages import _
 from whisperdiar.types import Audio
 
 REPOSITORY = "onnx-community/pyannote-segmentation-3.0"
@@ -70,26 +71,35 @@ class Segmentation:
         shape = self._session.input_shape
         if self._session.n_inputs != 1 or not _is_sound_input(shape):
             raise InvalidOption(
-                f"segmentation model {name} takes input of shape {shape}: give one that takes sound, "
-                "(batch, 1, samples)"
+                _(
+                    "segmentation model {name} takes input of shape {shape}: give one that takes sound, (batch, "
+                    "1, samples)"
+                ).format(name=name, shape=shape)
             )
         fixed = shape[2] if isinstance(shape[2], int) else None
         given = settings.segmentation_window
         if fixed is not None and given is not None and round(given * SAMPLE_RATE_HZ) != fixed:
-            raise InvalidOption(f"segmentation_window {given}: {name} takes {fixed / SAMPLE_RATE_HZ:g} seconds only")
+            raise InvalidOption(
+                _("segmentation_window {given}: {name} takes {fixed:g} seconds only").format(
+                    given=given, name=name, fixed=fixed / SAMPLE_RATE_HZ
+                )
+            )
         seconds = fixed / SAMPLE_RATE_HZ if fixed is not None else given
         noise = _noise(seconds or _MULTI_LABEL_WINDOW)
         scores = self._session(noise)
         if scores.ndim != 3 or scores.shape[0] != 1 or not 2 <= scores.shape[1] <= noise.shape[2] // 10:
             raise InvalidOption(
-                f"segmentation model {name} gives {scores.shape}: give one that segments speakers, "
-                "(batch, frames, classes)"
+                _(
+                    "segmentation model {name} gives {shape}: give one that segments speakers, (batch, frames, classes)"
+                ).format(name=name, shape=scores.shape)
             )
         self.powerset = not _is_multi_label(scores)
         if self.powerset and settings.segmentation_threshold is not None:
             raise InvalidOption(
-                f"segmentation_threshold {settings.segmentation_threshold}: {name} is a powerset model, which has "
-                "none; leave it out"
+                _(
+                    "segmentation_threshold {segmentation_threshold}: {name} is a powerset model, which has "
+                    "none; leave it out"
+                ).format(segmentation_threshold=settings.segmentation_threshold, name=name)
             )
         self._sets = _powerset(scores.shape[2], name) if self.powerset else None
         self.n_speakers = scores.shape[2] if self._sets is None else self._sets.shape[1]
@@ -188,14 +198,16 @@ def _powerset(n_classes: int, name: str) -> NDArray[np.bool_]:
                     sets = [c for size in range(at_once + 1) for c in combinations(range(n_speakers), size)]
                     return np.array([[i in members for i in range(n_speakers)] for members in sets])
     raise InvalidOption(
-        f"segmentation model {name} has {n_classes} classes, which no number of speakers explains: give one that "
-        "segments speakers"
+        _(
+            "segmentation model {name} has {n_classes} classes, which no number of speakers explains: "
+            "give one that segments speakers"
+        ).format(name=name, n_classes=n_classes)
     )
 
 
 def _pyannet_frames(n_samples: int) -> int:
     """How many frames a PyanNet makes: three convolutions, of 251 with stride 10, 5 and 5, each with a pool of 3."""
     frames = ((n_samples - 251) // 10 + 1) // 3
-    for _ in range(2):
+    for _each in range(2):
         frames = (frames - 4) // 3
     return frames

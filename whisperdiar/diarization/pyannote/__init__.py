@@ -14,17 +14,17 @@ from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.diarization.pyannote import files as _pyannote_files
 from whisperdiar.diarization.pyannote import pipeline
 from whisperdiar.diarization.pyannote.activity import observe
-from whisperdiar.errors import BackendError, UnsupportedRequest, WhisperdiarError
+from whisperdiar.errors import BackendError, UnsupportedRequest, WhisperdiarError, describe_error
 from whisperdiar.frameworks.pyannote import EXTRA, silence_pyannote
 from whisperdiar.frameworks.torch import (
     TorchBackend,
     choose_device,
     limit_cpu_threads,
     require,
-    summarise_error,
     translate_memory_errors,
 )
 from whisperdiar.options import PyannoteSettings
+from whisperdiar.text.messages import _
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Diarization, Span, SpeakerCount, Turn
 
 _SHARES = {"segmentation": (0.0, 0.3), "embeddings": (0.3, 0.95)}
@@ -119,10 +119,12 @@ class Backend(TorchBackend[PyannoteSettings, Any]):
         loaded = self._require()
         if loaded.clustering.expects_num_clusters and speakers.exact is None:
             raise UnsupportedRequest(
-                f"{self.settings.pipeline} clusters by {loaded.klustering}, which must be told the number of "
-                "speakers: give it with --speakers"
+                _(
+                    "{pipeline} clusters by {clustering}, which must be told the number of speakers: give it "
+                    "with --speakers"
+                ).format(pipeline=self.settings.pipeline, clustering=loaded.klustering)
             )
-        remedy = "lower segmentation_batch_size and embedding_batch_size (such as 8), or use --device cpu"
+        remedy = _("lower segmentation_batch_size and embedding_batch_size (such as 8), or use --device cpu")
         try:
             with (
                 silence_pyannote(),
@@ -134,13 +136,15 @@ class Backend(TorchBackend[PyannoteSettings, Any]):
         except WhisperdiarError:
             raise
         except Exception as error:  # whatever PyTorch, SciPy or scikit-learn make of odd sound
-            raise BackendError(f"pyannote failed: {summarise_error(error)}") from error
+            raise BackendError(_("pyannote failed: {cause}").format(cause=describe_error(error))) from error
         found = answer.exclusive_speaker_diarization if self.settings.exclusive else answer.speaker_diarization
         turns = _turns(found, audio.duration)
         activity = watch.activity(turns, audio.duration)
         result = Diarization(audio.recording_id, turns, activity=activity).relabel()
         if turns and not speakers.allows(len(result.speakers)):
-            note = f"{speakers} speakers were asked for, pyannote found {len(result.speakers)}"
+            note = _("{speakers} speakers were asked for, pyannote found {n_speakers}").format(
+                speakers=speakers, n_speakers=len(result.speakers)
+            )
             result = replace(result, warnings=(note,))
         return result
 

@@ -14,11 +14,12 @@ from typing import Any
 
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.diarization._shared.plda import FILES as PLDA_FILES
-from whisperdiar.errors import BackendBroken, InvalidOption
+from whisperdiar.errors import BackendBroken, InvalidOption, describe_error
 from whisperdiar.frameworks.pyannote import REVISIONS, find_weights
-from whisperdiar.frameworks.torch import import_module, summarise_error
+from whisperdiar.frameworks.torch import import_module
 from whisperdiar.models.sources import Source
 from whisperdiar.options import PyannoteSettings, Runtime
+from whisperdiar.text.messages import _
 
 CONFIG = "config.yaml"
 VBX = "VBxClustering"
@@ -66,7 +67,11 @@ def find(settings: PyannoteSettings, runtime: Runtime, *, progress: Progress = n
     config = _read_config(source)
     name = str(config["pipeline"].get("name"))
     if name.rpartition(".")[2] != "SpeakerDiarization":
-        raise InvalidOption(f"{settings.pipeline} is a pipeline of type {name}: give one of type SpeakerDiarization")
+        raise InvalidOption(
+            _("{pipeline} is a pipeline of type {name}: give one of type SpeakerDiarization").format(
+                pipeline=settings.pipeline, name=name
+            )
+        )
     arguments = config["pipeline"].get("params") or {}
     clustering = settings.clustering or str(arguments.get("clustering", VBX))
     plda = None
@@ -95,9 +100,13 @@ def _read_config(source: Source) -> dict[str, Any]:
     try:
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BackendBroken(f"{path} cannot be read as YAML: {summarise_error(error)}; fetch it anew") from error
+        raise BackendBroken(
+            _("{path} cannot be read as YAML: {cause}; fetch it anew").format(path=path, cause=describe_error(error))
+        ) from error
     if not isinstance(config, dict) or not isinstance(config.get("pipeline"), dict):
-        raise BackendBroken(f"{path} has no section 'pipeline': give the configuration of a pyannote.audio pipeline")
+        raise BackendBroken(
+            _("{path} has no section 'pipeline': give the configuration of a pyannote.audio pipeline").format(path=path)
+        )
     return config
 
 

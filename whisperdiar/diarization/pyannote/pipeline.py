@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from whisperdiar.diarization.pyannote.files import CONFIG, VBX, PipelineFiles
-from whisperdiar.errors import BackendBroken, InvalidOption
+from whisperdiar.errors import BackendBroken, InvalidOption, describe_error
 from whisperdiar.frameworks.pyannote import import_pyannote, load_checkpoint, load_segmentation
-from whisperdiar.frameworks.torch import summarise_error
 from whisperdiar.options import PyannoteSettings
+from whisperdiar.text.messages import _
 
 _ARGUMENTS = ("segmentation_batch_size", "embedding_batch_size", "segmentation_step", "embedding_exclude_overlap")
 _PARAMETERS: Mapping[str, tuple[str, str]] = {
@@ -58,7 +58,9 @@ def build(files: PipelineFiles, settings: PyannoteSettings, device: str) -> Any:
     try:
         pipeline = audio.Pipeline.from_pretrained(config)
     except Exception as error:  # a configuration names classes and their arguments: it can fail in any way
-        raise BackendBroken(f"{files.source} cannot be loaded: {summarise_error(error)}") from error
+        raise BackendBroken(
+            _("{source} cannot be loaded: {cause}").format(source=files.source, cause=describe_error(error))
+        ) from error
     if pipeline.klustering == VBX:
         pipeline.clustering = _limit_vbx(pipeline.clustering)
     pipeline.instantiate(_parameters(pipeline, files, settings))
@@ -96,7 +98,7 @@ def embedding_model(path: Path) -> Any:
     resolution = import_pyannote("pyannote.audio.core.task").Resolution
     model = load_checkpoint(path)
     if isinstance(model.specifications, tuple) or model.specifications.resolution != resolution.CHUNK:
-        raise InvalidOption(f"embedding model {path}: it does not embed voices, give one that does")
+        raise InvalidOption(_("embedding model {path}: it does not embed voices, give one that does").format(path=path))
     return model
 
 
@@ -111,7 +113,11 @@ def _plda(files: tuple[Path, Path] | None) -> Any:
     try:
         return plda(*files)
     except Exception as error:  # NumPy and SciPy raise what the arrays make them raise
-        raise BackendBroken(f"{files[0].parent} holds no PLDA of pyannote.audio: {summarise_error(error)}") from error
+        raise BackendBroken(
+            _("{parent} holds no PLDA of pyannote.audio: {cause}").format(
+                parent=files[0].parent, cause=describe_error(error)
+            )
+        ) from error
 
 
 def _limit_vbx(clustering: Any) -> Any:
@@ -166,9 +172,17 @@ def _parameters(pipeline: Any, files: PipelineFiles, settings: PyannoteSettings)
             ]
             value = next((item for item in offered if item is not None), None)
             if value is None:
-                raise BackendBroken(f"{files.source}: its {CONFIG} lacks {group}.{name}; give it as {setting}")
+                raise BackendBroken(
+                    _("{source}: its {config} lacks {group}.{name}; give it as {setting}").format(
+                        source=files.source, config=CONFIG, group=group, name=name, setting=setting
+                    )
+                )
             values[group][name] = value
         elif chosen is not None:
-            kind = pipeline.klustering if group == "clustering" else "its segmentation"
-            raise InvalidOption(f"{setting} {chosen}: {files.source} has no use for it ({kind}); leave it out")
+            kind = pipeline.klustering if group == "clustering" else _("its segmentation")
+            raise InvalidOption(
+                _("{setting} {chosen}: {source} has no use for it ({kind}); leave it out").format(
+                    setting=setting, chosen=chosen, source=files.source, kind=kind
+                )
+            )
     return values

@@ -17,24 +17,24 @@ from typing import Any, ClassVar
 import numpy as np
 
 from whisperdiar.activity_files import check_target, save_or_warn
-from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.contracts import Progress, check_sample_rate, no_progress
 from whisperdiar.diarization._shared.activity_turns import Frames, refuse_too_many, to_turns
 from whisperdiar.diarization.sortformer import inference
 from whisperdiar.diarization.sortformer import model as models
 from whisperdiar.diarization.sortformer.inference import Probabilities
 from whisperdiar.diarization.sortformer.windows import window_seconds
-from whisperdiar.errors import BackendError, UnsupportedRequest, WhisperdiarError
+from whisperdiar.errors import BackendError, WhisperdiarError, describe_error
 from whisperdiar.frameworks.torch import (
     TorchBackend,
     choose_device,
     limit_cpu_threads,
     require,
-    summarise_error,
     translate_memory_errors,
 )
 from whisperdiar.options import SAMPLE_RATE_HZ
 from whisperdiar.options.sortformer import SortformerSettings
 from whisperdiar.system.machine import available_memory
+from whisperdiar.text.messages import _
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Diarization, Samples, Span, SpeakerCount
 
 MAX_SPEAKERS = 4
@@ -98,7 +98,7 @@ class Backend(TorchBackend[SortformerSettings, Any]):
             models.import_nemo("nemo.collections.asr.models")
             with (
                 limit_cpu_threads(self.runtime.threads),
-                translate_memory_errors("sortformer", remedy="use --device cpu"),
+                translate_memory_errors("sortformer", remedy=_("use --device cpu")),
             ):
                 model = models.load(path, source, device)
             models.configure_streaming(model, self.settings)
@@ -155,10 +155,9 @@ class Backend(TorchBackend[SortformerSettings, Any]):
             duration=audio.duration,
         )
         if run.guessed:
-            note = (
-                f"{run.guessed} speakers of {run.windows} windows were silent where the windows overlap, and may have "
-                "changed their label; a streaming model or longer windows carry speakers better"
-            )
+            note = _(
+                "{number} speakers may have changed labels between windows; use a streaming model or longer windows"
+            ).format(number=run.guessed)
             result = replace(result, warnings=(*result.warnings, note))
         return save_or_warn(target, result, audio)
 
@@ -182,8 +181,7 @@ class Backend(TorchBackend[SortformerSettings, Any]):
         return 0.08 if self._loaded is None else inference.frame_samples(self._loaded) / SAMPLE_RATE_HZ
 
     def _run_once(self, audio: Audio, progress: Progress) -> _Run:
-        if audio.sample_rate != SAMPLE_RATE_HZ:
-            raise UnsupportedRequest(f"{audio.sample_rate} Hz: sortformer needs {SAMPLE_RATE_HZ} Hz audio")
+        check_sample_rate(audio, self.name)
         run = self._run
         # The array alone does not tell: its owner may have filled it with other sound since.
         if run is None or run.samples() is not audio.samples or run.print != _fingerprint(audio):
@@ -210,7 +208,9 @@ class Backend(TorchBackend[SortformerSettings, Any]):
         found = found[: inference.frame_count(model, n_samples)]
         if not np.isfinite(found).all():
             raise BackendError(
-                f"sortformer gave no numbers for {audio.recording_id}; use --device cpu, or another model"
+                _("sortformer gave no numbers for {recording_id}; use --device cpu, or another model").format(
+                    recording_id=audio.recording_id
+                )
             )
         return _Run(weakref.ref(audio.samples), found, _fingerprint(audio), windows, guessed)
 
@@ -219,19 +219,23 @@ class Backend(TorchBackend[SortformerSettings, Any]):
         """Inside the block the model may run: its errors become ours."""
         import torch
 
-        less = "lower chunk_len" if self._require().streaming_mode else "lower window (such as 120)"
+        less = (
+            _("lower chunk_len, or use --device cpu")
+            if self._require().streaming_mode
+            else _("lower window (such as 120), or use --device cpu")
+        )
         try:
             with (
                 models.silence_running(),
                 limit_cpu_threads(self.runtime.threads),
-                translate_memory_errors("sortformer", remedy=f"{less}, or use --device cpu"),
+                translate_memory_errors("sortformer", remedy=less),
                 torch.inference_mode(),
             ):
                 yield
         except WhisperdiarError:
             raise
         except Exception as error:  # whatever PyTorch or NeMo make of odd sound
-            raise BackendError(f"sortformer failed: {summarise_error(error)}") from error
+            raise BackendError(_("sortformer failed: {cause}").format(cause=describe_error(error))) from error
 
     def _window(self) -> tuple[float, float]:
         """Seconds of a window, and of its overlap with the next."""

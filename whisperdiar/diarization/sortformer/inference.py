@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from whisperdiar.diarization.sortformer.windows import WindowJoiner, plan
 from whisperdiar.errors import BackendBroken
+from whisperdiar.text.messages import _
 from whisperdiar.types import Audio, Samples
 
 Probabilities = NDArray[np.float32]
@@ -107,7 +108,7 @@ class _Features:
         self._model, self._audio = model, audio
         self._maker = model.preprocessor.featurizer
         if self._maker.exact_pad or self._maker.frame_splicing != 1:
-            raise BackendBroken("this model's features are padded or spliced in a way that cannot be streamed here")
+            raise BackendBroken(_("this model's features are padded or spliced in a way that cannot be streamed here"))
         self._hop = int(self._maker.hop_length)
         # Half a Fourier window, and one sample for the pre-emphasis.
         self._margin = -(-(self._maker.n_fft // 2 + 1) // self._hop)

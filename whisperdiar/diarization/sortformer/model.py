@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 
 from whisperdiar.contracts import Progress, no_progress
-from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable
-from whisperdiar.frameworks.torch import import_module, summarise_error
+from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable, describe_error
+from whisperdiar.frameworks.torch import import_module
 from whisperdiar.models.sources import Source
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
-from whisperdiar.options.sortformer import STREAMING_NAMES, SortformerSettings
+from whisperdiar.options.sortformer import SortformerSettings
+from whisperdiar.options.speaker_activity import STREAMING_NAMES
 from whisperdiar.system.process_context import share_context
+from whisperdiar.text.messages import _
 
 EXTRA = "nemo"
 REVISIONS: Mapping[str, str] = {
@@ -93,12 +95,16 @@ def find(named: str, runtime: Runtime, *, progress: Progress = no_progress) -> t
         files = sorted(path.glob("*.nemo"))
         if len(files) != 1:
             raise ModelUnavailable(
-                f"{named} holds {len(files)} .nemo files: give the file itself, or a folder with one"
+                _("{named} holds {n_files} .nemo files: give the file itself, or a folder with one").format(
+                    named=named, n_files=len(files)
+                )
             )
         return files[0].resolve(), named
     if path is None and named.endswith(".nemo"):
         raise ModelUnavailable(
-            f"{named}: no such file; give one, or a repository of the Hugging Face hub as OWNER/NAME"
+            _("{named}: no such file; give one, or a repository of the Hugging Face hub as OWNER/NAME").format(
+                named=named
+            )
         )
     found = source.file(f"{source.named.rpartition('/')[2]}.nemo")
     # In the hub's cache: …/snapshots/COMMIT/FILE.
@@ -122,7 +128,11 @@ def load(path: Path, source: str, device: str) -> Any:
             missing = instance.load_state_dict(state_dict, strict=False).missing_keys
             lacking = [key for key in missing if key.startswith(_NETWORKS) and not key.startswith(_UNUSED)]
             if lacking:
-                raise ValueError(f"it lacks {len(lacking)} weights, such as {lacking[0]}")
+                raise ValueError(
+                    _("it lacks {n_lacking} weights, such as {lacking}").format(
+                        n_lacking=len(lacking), lacking=lacking[0]
+                    )
+                )
             instance._set_model_restore_state(is_being_restored=False)
 
     with torch.random.fork_rng(devices=[]):
@@ -134,13 +144,23 @@ def load(path: Path, source: str, device: str) -> Any:
             raise
         except Exception as error:  # a .nemo file is a program: it can fail in any way
             raise BackendBroken(
-                f"{source} cannot be loaded as a Sortformer: {summarise_error(error)}; fetch the file anew"
+                _("{source} cannot be loaded as a Sortformer: {cause}; fetch the file anew").format(
+                    source=source, cause=describe_error(error)
+                )
             ) from error
     if not isinstance(model, models.SortformerEncLabelModel):
-        raise BackendBroken(f"{source} holds a {type(model).__name__}: give a SortformerEncLabelModel")
+        raise BackendBroken(
+            _("{source} holds a {kind}: give a SortformerEncLabelModel").format(
+                source=source, kind=type(model).__name__
+            )
+        )
     if model._cfg.preprocessor.sample_rate != SAMPLE_RATE_HZ:
         rate = model._cfg.preprocessor.sample_rate
-        raise BackendBroken(f"{source} is made for {rate} Hz: give a model for {SAMPLE_RATE_HZ} Hz")
+        raise BackendBroken(
+            _("{source} is made for {rate} Hz: give a model for {needed} Hz").format(
+                source=source, rate=rate, needed=SAMPLE_RATE_HZ
+            )
+        )
     return model.eval()
 
 
@@ -154,9 +174,12 @@ def configure_streaming(model: Any, settings: SortformerSettings) -> None:
     strangers = windows if model.streaming_mode else ("latency", *STREAMING_NAMES)
     for name in strangers:
         if getattr(settings, name) is not None:
-            kind = "a streaming model, which hears" if model.streaming_mode else "not a streaming model: it hears"
-            manner = "one chunk after another" if model.streaming_mode else "whole windows"
-            raise InvalidOption(f"{name} {getattr(settings, name)}: {settings.model} is {kind} {manner}; leave it out")
+            cause = (
+                _("{name} {value}: {model} is a streaming model, which hears one chunk after another; leave it out")
+                if model.streaming_mode
+                else _("{name} {value}: {model} is not a streaming model: it hears whole windows; leave it out")
+            )
+            raise InvalidOption(cause.format(name=name, value=getattr(settings, name), model=settings.model))
     if not model.streaming_mode:
         return
     for name, value in settings.streaming.items():
@@ -164,7 +187,7 @@ def configure_streaming(model: Any, settings: SortformerSettings) -> None:
     try:
         model.sortformer_modules._check_streaming_parameters()
     except (TypeError, ValueError) as error:
-        raise InvalidOption(f"{settings.model}: {summarise_error(error)}") from error
+        raise InvalidOption(f"{settings.model}: {describe_error(error)}") from error
 
 
 def streaming_numbers(model: Any) -> dict[str, int]:

@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from whisperdiar.formats._text import refuse_line, split_lines
+from whisperdiar.text.messages import _
 from whisperdiar.types import Span
 
 # Hours may be missing, points and commas stand for each other, digits may be missing, a time may lie before zero.
@@ -42,9 +43,9 @@ _NO_CUE = re.compile(r"NOTE(?:[ \t].*)?|(?:STYLE|REGION)[ \t]*", re.DOTALL)
 _LONGEST = 1e9
 _LONGEST_LINE = 500
 """Characters of a line that can be meant as times."""
-_NO_TIMES = "these are no times such as 00:00:01,000 --> 00:00:02,500"
-_SBV_EXAMPLE = "such as 0:00:01.000,0:00:02.500"
-_NO_PLACE = "no cue has begun; remove this text, or put times such as 00:00:01,000 --> 00:00:02,500 above it"
+_EXAMPLE = "00:00:01,000 --> 00:00:02,500"
+_SBV_EXAMPLE = "0:00:01.000,0:00:02.500"
+"""Examples in errors."""
 
 
 class CueBlock(NamedTuple):
@@ -108,7 +109,7 @@ def srt_blocks(text: str) -> Iterator[CueBlock]:
         head, number = _without_number(head, None, first=True)
     for index, line in enumerate(head):
         if not _is_blank(line):
-            refuse_line(index + 1, line, _NO_PLACE)
+            refuse_line(index + 1, line, _explain_no_place(_EXAMPLE))
     for place, following in pairwise(places):
         body, later = lines[place + 1 : following], None
         if following < len(lines):
@@ -140,7 +141,7 @@ def vtt_blocks(text: str) -> Iterator[CueBlock]:
                 waiting = waiting._replace(lines=waiting.lines + block.lines)
             else:
                 place = next(i for i in range(start, end) if lines[i] == block.lines[0])
-                refuse_line(place + 1, lines[place], _NO_PLACE.replace(",0", ".0").replace(",5", ".5"))
+                refuse_line(place + 1, lines[place], _explain_no_place(_EXAMPLE.replace(",", ".")))
         start = end + 1
     if waiting is not None:
         yield waiting
@@ -158,7 +159,11 @@ def sbv_blocks(text: str) -> Iterator[CueBlock]:
     found = {index: times for index in range(len(lines)) if (times := _sbv_times(lines, index)) is not None}
     for index, line in enumerate(lines[: next(iter(found), len(lines))]):
         if not _is_blank(line):
-            refuse_line(index + 1, line, f"no cue has begun; remove this text, or put times {_SBV_EXAMPLE} above it")
+            refuse_line(
+                index + 1,
+                line,
+                _explain_no_place(_SBV_EXAMPLE),
+            )
     for place, following in pairwise([*found, len(lines)]):
         yield CueBlock(place + 1, found[place].span, _texts([found[place].text, *lines[place + 1 : following]]))
 
@@ -177,7 +182,7 @@ def _sbv_times(lines: Sequence[str], index: int) -> _Times | None:
         return _Times(_span_of(match, index + 1, line, _parse_fraction), match[11] or "")
     meant = len(line) <= _LONGEST_LINE and (_SBV_MEANT.fullmatch(line) or _is_broken(line, after_number=False))
     if first and meant:
-        refuse_line(index + 1, line, f"these are no times {_SBV_EXAMPLE}")
+        refuse_line(index + 1, line, _explain_no_times(_SBV_EXAMPLE))
     return None
 
 
@@ -211,7 +216,7 @@ def _vtt_cues(lines: Sequence[str], start: int, end: int) -> Iterator[CueBlock]:
         if times is not None:
             places[index] = times
         elif ends and _is_broken(lines[index], after_number=numbered) and not (comment and index == start):
-            refuse_line(index + 1, lines[index], _NO_TIMES.replace(",0", ".0").replace(",5", ".5"))
+            refuse_line(index + 1, lines[index], _explain_no_times(_EXAMPLE.replace(",", ".")))
     edges = [*places, end]
     above = list(lines[start : edges[0]])
     if comment or (places and len(above) == 1):
@@ -245,7 +250,7 @@ def _srt_times(lines: Sequence[str], index: int) -> _Times | None:
         number=index + 1,
     )
     if times is None and first and _is_broken(line, after_number=numbered):
-        refuse_line(index + 1, line, _NO_TIMES)
+        refuse_line(index + 1, line, _explain_no_times(_EXAMPLE))
     return times
 
 
@@ -264,7 +269,7 @@ def _span_of(match: re.Match[str], number: int, line: str, parse: Callable[..., 
     """The span of two times of a line; one before zero is zero, an end before the start the start."""
     start, end = (0.0 if sign else parse(*clock) for sign, *clock in (match.groups()[:5], match.groups()[5:10]))
     if max(start, end) > _LONGEST:
-        refuse_line(number, line, "this time is too large")
+        refuse_line(number, line, _("this time is too large"))
     return Span(start, max(start, end))
 
 
@@ -300,3 +305,11 @@ def _texts(lines: Sequence[str]) -> tuple[str, ...]:
 def _is_blank(line: str) -> bool:
     """Whether nothing is seen on a line; a byte order mark may stand there where files were joined."""
     return not line.replace("\ufeff", "").strip()
+
+
+def _explain_no_times(example: str) -> str:
+    return _("these are no times such as {example}").format(example=example)
+
+
+def _explain_no_place(example: str) -> str:
+    return _("no cue has begun; remove this text, or put times such as {example} above it").format(example=example)

@@ -12,6 +12,7 @@ from whisperdiar.formats._reading.recordings import NO_ID
 from whisperdiar.formats._reading.rolling import unroll
 from whisperdiar.formats._reading.utterances import divide_by_length, last_word_end, split_words, warning_of_times
 from whisperdiar.segmentation import segments
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Segment, Speaker, Transcript
 from whisperdiar.types import Cue, Span, Turn, Word
 
@@ -101,7 +102,11 @@ def mend_spans(cues: Sequence[Cue]) -> tuple[list[Span], str]:
         longest = spans[index].start + max(1, sum(len(split_words(line)) for line in cues[index].lines))
         if following > spans[index].start == spans[index].end:
             spans[index] = Span(spans[index].start, min(following, longest))
-    places = [f"cue {index + 1}" for index in sorted(broken | set(wrong)) if spans[index] != cues[index].span]
+    places = [
+        _("cue {index}").format(index=index + 1)
+        for index in sorted(broken | set(wrong))
+        if spans[index] != cues[index].span
+    ]
     return spans, warning_of_times(places)
 
 
@@ -134,7 +139,7 @@ def _words(cue: Cue, following: float) -> list[Word]:
     for row, speaker in zip(rows, speakers, strict=True):
         label = (speaker or "").strip() or None
         for text in row:
-            spans = [next(times) for _ in range(len("".join(text.split())) if timed else 1)]
+            spans = [next(times) for _each in range(len("".join(text.split())) if timed else 1)]
             span = Span(spans[0].start, max(spans[0].start, spans[-1].end))
             words.append(Word(span, text, 1.0, label, None if label is None else 1.0))
     return words

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from whisperdiar.errors import InvalidOption
+from whisperdiar.text.messages import _
 
 # The longer marks first: that of UTF-16 LE begins that of UTF-32 LE.
 _MARKS = (
@@ -87,13 +88,17 @@ def decode(data: bytes, encoding: str | None = None) -> DecodedText:
     if b"\x00" in sample:
         little = sample[1::2].count(0) >= sample[0::2].count(0)
         guess = "utf-16-le" if little else "utf-16-be"
-        return DecodedText(data.decode(guess, "replace"), f"read as {guess.upper()} without a byte order mark")
+        return DecodedText(
+            data.decode(guess, "replace"), _("read as {guess} without a byte order mark").format(guess=guess.upper())
+        )
     try:
         return DecodedText(data.decode("utf-8"), "")
     except UnicodeDecodeError:
         guess, script = _guess(sample)
         shown = guess.replace("cp125", "Windows-125").replace("koi8_r", "KOI8-R")
-        note = f"no UTF-8, so read as {shown} ({script}); if letters are wrong, say the encoding with --encoding NAME"
+        note = _("no UTF-8, so read as {shown} ({script}); if letters are wrong, use --encoding NAME").format(
+            shown=shown, script=script
+        )
         return DecodedText(data.decode(guess, "replace"), note)
 
 
@@ -107,14 +112,21 @@ def check_encoding(encoding: str) -> str:
         "".encode(encoding)
         b"".decode(encoding)
     except (LookupError, UnicodeError, ValueError) as error:
-        raise InvalidOption(f"no encoding {encoding!r}: use a name such as cp1250, gbk, shift_jis or koi8-r") from error
+        raise InvalidOption(
+            _("no encoding {encoding!r}: use a name such as cp1250, gbk, shift_jis or koi8-r").format(encoding=encoding)
+        ) from error
     return encoding
 
 
 def _decode_as(data: bytes, encoding: str) -> DecodedText:
     text = data.decode(check_encoding(encoding), "replace")
     odd = text.count("\ufffd")
-    return DecodedText(text, f"{odd} characters mean nothing in {encoding} and are read as \ufffd" if odd else "")
+    return DecodedText(
+        text,
+        _("{odd} characters mean nothing in {encoding} and are read as �").format(odd=odd, encoding=encoding)
+        if odd
+        else "",
+    )
 
 
 def _guess(sample: bytes) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from whisperdiar.errors import FormatError
 from whisperdiar.formats._text import one_line
+from whisperdiar.text.messages import _
 
 
 def objects(value: Any, where: str) -> Sequence[Mapping[str, Any]]:
@@ -19,10 +20,14 @@ def objects(value: Any, where: str) -> Sequence[Mapping[str, Any]]:
     if value is None:
         return ()
     if not isinstance(value, list):
-        raise FormatError(f"{where}: expected a list of objects")
+        raise FormatError(_("{where}: expected a list of objects").format(where=where))
     for index, item in enumerate(value):
         if not isinstance(item, Mapping):
-            raise FormatError(f"{where}[{index}]: expected an object, found {str(item)[:60]!r}")
+            raise FormatError(
+                _("{where}[{index}]: expected an object, found {item!r}").format(
+                    where=where, index=index, item=str(item)[:60]
+                )
+            )
     return value
 
 
@@ -36,7 +41,7 @@ def text(item: Mapping[str, Any], key: str, where: str) -> str:
     if value is None:
         return ""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise FormatError(f"{where}.{key}: expected a text")
+        raise FormatError(_("{where}.{key}: expected a text").format(where=where, key=key))
     return one_line(str(value))
 
 
@@ -50,7 +55,9 @@ def required_text(item: Mapping[str, Any], keys: Sequence[str], where: str) -> s
         if key in item:
             return text(item, key, where)
     there = ", ".join(map(str, item))[:100] or "nothing"
-    raise FormatError(f"{where}.{keys[0]}: this text is missing; the object has {there}")
+    raise FormatError(
+        _("{where}.{key}: this text is missing; the object has {there}").format(where=where, key=keys[0], there=there)
+    )
 
 
 def number(item: Mapping[str, Any], key: str, where: str) -> float | None:
@@ -67,7 +74,9 @@ def number(item: Mapping[str, Any], key: str, where: str) -> float | None:
     except (TypeError, ValueError, OverflowError):
         found = math.nan
     if not math.isfinite(found):
-        raise FormatError(f"{where}.{key}: expected a number, found {str(value)[:60]!r}")
+        raise FormatError(
+            _("{where}.{key}: expected a number, found {value!r}").format(where=where, key=key, value=str(value)[:60])
+        )
     return found
 
 
@@ -79,5 +88,5 @@ def time(item: Mapping[str, Any], key: str, where: str) -> float:
     """
     found = number(item, key, where)
     if found is None:
-        raise FormatError(f"{where}.{key}: this time is missing")
+        raise FormatError(_("{where}.{key}: this time is missing").format(where=where, key=key))
     return found

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal
 
 from whisperdiar.formats._text import JOINER
+from whisperdiar.text.punctuation import SENTENCE_END, last_mark
 from whisperdiar.types import Cue, TimedText
 
 LABEL_AGAIN = 5.0
@@ -47,7 +49,7 @@ class _Line:
     """One line of a cue, taken apart: `name` None without a label; `change` where a dash or ``>>`` stood before it.
 
     `kind` of the label: ``sure`` by its form; ``name`` where it looks like one, ``other`` where it does not;
-    ``bracket`` without a colon; ``effect``: a bracket and nothing else.
+    ``bracket`` without a colon; ``effect``: a bracket and nothing else. `marked`: `MARK` stands behind the dash.
     """
 
     text: str
@@ -56,6 +58,7 @@ class _Line:
     dash: bool
     change: bool
     kind: _Kind = "none"
+    marked: bool = False
 
     @property
     def unknown(self) -> bool:
@@ -122,8 +125,21 @@ def _parse_line(line: str) -> _Line:
     change = _CHANGE.match(text)
     text = text[change.end() :] if change and change.end() < len(text) else text
     name, rest, kind = _label_of(text)
+    behind = dash is not None and text.startswith(MARK)
     plain = text[1:] if text.startswith(MARK) else text
-    return _Line(plain, name, plain if name is None else rest, dash is not None, change is not None, kind)
+    return _Line(plain, name, plain if name is None else rest, dash is not None, change is not None, kind, behind)
+
+
+def _is_dialogue(lines: Sequence[_Line]) -> bool:
+    """Whether dashes tell two people apart: before the first line and another one, or before the second person alone.
+
+    The second way is that of some languages. A dash there is one of dialogue where a sentence ends before it.
+    """
+    if lines[0].dash:
+        return sum(line.dash for line in lines) > 1
+    return any(
+        line.dash and (line.marked or last_mark(before.text) in SENTENCE_END) for before, line in pairwise(lines)
+    )
 
 
 def _label_of(text: str) -> tuple[str | None, str, _Kind]:
@@ -132,8 +148,8 @@ def _label_of(text: str) -> tuple[str | None, str, _Kind]:
         return None, text, "none"
     if (bracket := _BRACKET.fullmatch(text)) and any(letter.isalnum() for letter in bracket["name"]):
         name, rest = bracket["name"], bracket["rest"] or ""
-        if bracket["colon"] or _SPEAKER.fullmatch(name):
-            return name, rest, "sure"
+        if bracket["colon"] or _SPEAKER.fullmatch(name) or rest.startswith(MARK):
+            return name, rest.removeprefix(MARK), "sure"
         return (name, rest, "bracket") if rest else (None, text, "effect")
     label = _LABEL.fullmatch(text)
     if label is None:
@@ -210,21 +226,20 @@ def _assign_names(cue: Cue, lines: Sequence[_Line], known: _Known, before: str |
         return _remove_repeated_names(cue, lines)
     if not lines:
         return cue
-    dashes = sum(line.dash for line in lines)
-    dialogue = lines[0].dash and dashes > 1
+    dialogue = _is_dialogue(lines)
     names = [known.name(line) for line in lines]
     if dialogue or any(name is not None or line.change for name, line in zip(names[1:], lines[1:], strict=True)):
         return _split_dialogue(cue, lines, names, before=None if dialogue else before)
     if names[0] is None:
-        texts = [_shown(shown, line) for shown, line in zip(cue.lines, lines, strict=True)]
+        texts = [_remove_label_marks(shown, line) for shown, line in zip(cue.lines, lines, strict=True)]
         return replace(_with_lines(cue, texts), speaker=before)
     made = _replace_first(cue, lines[0].labelled, names[0])
     rest = made.lines[len(made.lines) - len(lines) + 1 :]
-    texts = [_shown(shown, line) for shown, line in zip(rest, lines[1:], strict=True)]
+    texts = [_remove_label_marks(shown, line) for shown, line in zip(rest, lines[1:], strict=True)]
     return _with_lines(made, [*made.lines[: len(made.lines) - len(rest)], *texts])
 
 
-def _shown(shown: str, line: _Line) -> str:
+def _remove_label_marks(shown: str, line: _Line) -> str:
     """A line that no label begins: without the sign of a change and without a mark; a dash stays."""
     if line.change:
         return line.text
@@ -241,7 +256,7 @@ def _with_lines(cue: Cue, texts: Sequence[str]) -> Cue:
 def _remove_repeated_names(cue: Cue, lines: Sequence[_Line]) -> Cue:
     """Without the names and dashes in the text of a cue whose speakers the file tells by itself."""
     speakers = cue.line_speakers or (cue.speaker,) * len(cue.lines)
-    dialogue = len(set(cue.line_speakers)) > 1 and all(line.dash for line in lines)
+    dialogue = len(set(cue.line_speakers)) > 1 and (all(line.dash for line in lines) or _is_dialogue(lines))
     texts = []
     for shown, line, speaker in zip(cue.lines, lines, speakers, strict=True):
         if speaker is not None and line.name is not None and line.labelled and _is_same_name(line.name, speaker):
@@ -281,7 +296,7 @@ def _split_dialogue(cue: Cue, lines: Sequence[_Line], names: Sequence[str | None
     texts: list[str] = []
     speakers: list[str | None] = []
     timed: list[tuple[TimedText, ...]] = []
-    dialogue = lines[0].dash and sum(line.dash for line in lines) > 1
+    dialogue = _is_dialogue(lines)
     current = before
     for index, (cleaned, line, name) in enumerate(zip(lines, cue.lines, names, strict=True)):
         if name is not None:
@@ -289,7 +304,7 @@ def _split_dialogue(cue: Cue, lines: Sequence[_Line], names: Sequence[str | None
         elif dialogue:
             current, text = None if cleaned.dash else current, cleaned.text
         else:
-            text = _shown(line, cleaned)
+            text = _remove_label_marks(line, cleaned)
             # A new line of somebody unknown is nobody's; one that only goes on begins without a capital.
             nobody = cleaned.change or (cleaned.unknown and not cleaned.text[:1].islower())
             current = None if nobody else current
@@ -300,8 +315,18 @@ def _split_dialogue(cue: Cue, lines: Sequence[_Line], names: Sequence[str | None
     return replace(cue, lines=tuple(texts), line_speakers=tuple(speakers), timed=tuple(timed))
 
 
+def fits_brackets(name: str) -> bool:
+    """Whether a name in brackets is read as one."""
+    found = _BRACKET.fullmatch(f"[{name}] {MARK}x")
+    return found is not None and found["name"] == name and any(letter.isalnum() for letter in name)
+
+
 def mark_prefixes(
-    leads: Sequence[tuple[str, ...]], cues: Sequence[Cue], wanted: Sequence[Sequence[str | None]]
+    leads: Sequence[tuple[str, ...]],
+    cues: Sequence[Cue],
+    wanted: Sequence[Sequence[str | None]],
+    *,
+    label: Callable[[str], str],
 ) -> list[tuple[str, ...]]:
     """What stands before each line of cues, with `MARK` wherever `split_labels` would find other speakers or texts.
 
@@ -309,6 +334,7 @@ def mark_prefixes(
         leads: ``Anna: ``, ``>> ``, a dash or nothing for every line.
         cues: their lines without that, and the speakers that the file tells beside the text.
         wanted: who has to be found for every line.
+        label: what stands before the text of a speaker of this name.
     """
     marked = list(leads)
     for attempt in range(3):  # marks where they are wanted, then names that could be left out, then all
@@ -319,7 +345,7 @@ def mark_prefixes(
             for lead, line, who, known in zip(leads[index], cues[index].lines, wanted[index], told, strict=True):
                 named = lead
                 if attempt and known is None and (who is not None or (index in wrong and not lead)):
-                    named = f"{UNKNOWN} " if who is None else f"{who}: "
+                    named = f"{UNKNOWN} " if who is None else label(who)
                 row.append(_mark(named) if attempt == 2 or _is_doubtful(named, line) else named)
             marked[index] = tuple(row)
     return marked
@@ -351,4 +377,6 @@ def _is_label(lead: str) -> bool:
 
 
 def _mark(lead: str) -> str:
-    return f"{lead[:-2]}{MARK}: " if _is_label(lead) else lead + MARK
+    if _is_label(lead):
+        return f"{lead[:-2]}{MARK}: "
+    return lead if lead.endswith(MARK) else lead + MARK

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from whisperdiar.errors import FormatError
+from whisperdiar.text.messages import _
 
 NO_ID = "recording"
 """The id of a recording of which a file says none."""
@@ -16,7 +17,11 @@ class SeveralRecordings(FormatError):
 
     def __init__(self, recordings: tuple[str, ...]) -> None:
         self.recordings = recordings
-        super().__init__(f"{len(recordings)} recordings in one file ({_list(recordings)}): say which one is meant")
+        super().__init__(
+            _("{n_recordings} recordings in one file ({listed}): say which one is meant").format(
+                n_recordings=len(recordings), listed=_list(recordings)
+            )
+        )
 
 
 def choose(recordings: Iterable[str], recording_id: str | None, *, other_id: bool = False) -> str:
@@ -33,7 +38,11 @@ def choose(recordings: Iterable[str], recording_id: str | None, *, other_id: boo
         return known[0]
     if recording_id is None:
         raise SeveralRecordings(known)
-    raise FormatError(f"no recording {recording_id!r} in this file; it holds: {_list(known)}")
+    raise FormatError(
+        _("no recording {recording_id!r} in this file; it holds: {listed}").format(
+            recording_id=recording_id, listed=_list(known)
+        )
+    )
 
 
 def _list(recordings: tuple[str, ...]) -> str:

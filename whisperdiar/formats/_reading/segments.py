@@ -12,7 +12,7 @@ from typing import Any
 
 from whisperdiar.formats._reading import fields
 from whisperdiar.formats._reading.utterances import ParsedUtterance, ParsedWord
-from whisperdiar.formats._writing.runs import UNKNOWN
+from whisperdiar.formats._text import NOBODY
 
 _WORD_KEYS = ("word", "text")
 _SCORE_KEYS = ("score", "probability", "confidence")
@@ -55,7 +55,7 @@ def words_of(item: Mapping[str, Any], where: str, *, keys: Sequence[str] = _WORD
                 fields.number(word, "start", place),
                 fields.number(word, "end", place),
                 1.0 if not scores or scores[0] is None else scores[0],
-                None if who in ("", UNKNOWN) else who,
+                None if who in ("", NOBODY) else who,
             )
         )
     return found

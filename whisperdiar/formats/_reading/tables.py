@@ -15,10 +15,9 @@ from whisperdiar.errors import FormatError
 from whisperdiar.formats._reading.recordings import NO_ID, choose
 from whisperdiar.formats._reading.segments import utterances_of
 from whisperdiar.formats._reading.utterances import ParsedUtterance, ParsedWord, transcript_of
-from whisperdiar.formats._text import one_line, parse_seconds, refuse_line
-from whisperdiar.formats._writing.runs import UNKNOWN
-from whisperdiar.formats._writing.tables import FORMULA
+from whisperdiar.formats._text import FORMULA_SIGNS, NOBODY, one_line, parse_seconds, refuse_line
 from whisperdiar.text.graphemes import remove_byte_order_mark
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 
 _NAMES: Mapping[str, str] = {
@@ -71,7 +70,9 @@ def read_table(text: str, *, recording_id: str | None) -> Transcript:
 
 
 def _segment(row: _Row) -> ParsedUtterance:
-    return ParsedUtterance(row.start, row.end, row.speaker or None, row.text, (), f"line {row.number}")
+    return ParsedUtterance(
+        row.start, row.end, row.speaker or None, row.text, (), _("line {number}").format(number=row.number)
+    )
 
 
 def _by_words(rows: Sequence[_Row]) -> list[ParsedUtterance]:
@@ -81,13 +82,20 @@ def _by_words(rows: Sequence[_Row]) -> list[ParsedUtterance]:
         groups.setdefault((row.segment, "" if row.segment else row.speaker), []).append(row)
     heard = []
     for (segment, speaker), own in groups.items():
-        words = [ParsedWord(row.text, row.start, row.end, row.probability, row.speaker or UNKNOWN) for row in own]
+        words = [ParsedWord(row.text, row.start, row.end, row.probability, row.speaker or NOBODY) for row in own]
         if not segment:
-            heard += utterances_of(words, speaker or None, f"line {own[0].number}")
+            heard += utterances_of(words, speaker or None, _("line {number}").format(number=own[0].number))
             continue
         start = min(row.start for row in own)
         heard.append(
-            ParsedUtterance(start, max(start, *(row.end for row in own)), None, "", words, f"line {own[0].number}")
+            ParsedUtterance(
+                start,
+                max(start, *(row.end for row in own)),
+                None,
+                "",
+                words,
+                _("line {number}").format(number=own[0].number),
+            )
         )
     return heard
 
@@ -110,10 +118,16 @@ def _rows(text: str) -> tuple[list[_Row], bool]:
             line = delimiter.join(cells)
             # With a cell too few nobody knows which one is missing.
             if len(cells) < len(names) or any(map(str.strip, cells[len(names) :])):
-                refuse_line(reader.line_num, line, f"{len(cells)} cells, where the header has {len(names)}")
+                refuse_line(
+                    reader.line_num,
+                    line,
+                    _("{n_cells} cells, where the header has {n_names}").format(n_cells=len(cells), n_names=len(names)),
+                )
             rows.append(_row(reader.line_num, line, cells, columns))
     except csv.Error as error:
-        raise FormatError(f"line {reader.line_num}: this is no table: {error}") from error
+        raise FormatError(
+            _("line {number}: this is no table: {error}").format(number=reader.line_num, error=error)
+        ) from error
     if names == ["start", "end", "text"] and all(row.start.is_integer() and row.end.is_integer() for row in rows):
         rows = [row._replace(start=row.start / 1000, end=row.end / 1000) for row in rows]
     return rows, "word" in names or {"probability", "segment"} <= columns.keys()
@@ -124,12 +138,16 @@ def _columns(number: int, line: str, names: Sequence[str]) -> dict[str, int]:
     for index, name in enumerate(names):
         kind = _NAMES.get(name)
         if kind in found and kind in ("start", "end", "text"):
-            refuse_line(number, line, f"two columns of this header are a {kind}")
+            refuse_line(number, line, _("two columns of this header are a {kind}").format(kind=kind))
         if kind is not None:
             found.setdefault(kind, index)
     missing = [name for name in ("start", "end", "text") if name not in found]
     if missing:
-        refuse_line(number, line, f"expected a header that names start, end and text; there is no {missing[0]}")
+        refuse_line(
+            number,
+            line,
+            _("expected a header that names start, end and text; there is no {missing}").format(missing=missing[0]),
+        )
     return found
 
 
@@ -140,7 +158,7 @@ def _row(number: int, line: str, cells: Sequence[str], columns: Mapping[str, int
 
     start, end = _seconds(cell("start")), _seconds(cell("end"))
     if start is None or end is None:
-        refuse_line(number, line, "expected a start and an end in seconds")
+        refuse_line(number, line, _("expected a start and an end in seconds"))
     probability = parse_seconds(cell("probability"))
     return _Row(
         number,
@@ -156,7 +174,7 @@ def _row(number: int, line: str, cells: Sequence[str], columns: Mapping[str, int
 
 def _plain(text: str) -> str:
     """Without the one apostrophe that keeps a cell from being a formula."""
-    return text[1:] if text.startswith("'") and text.lstrip("'").startswith(FORMULA) else text
+    return text[1:] if text.startswith("'") and text.lstrip("'").startswith(FORMULA_SIGNS) else text
 
 
 def _seconds(text: str) -> float | None:

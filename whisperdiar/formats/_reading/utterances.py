@@ -21,7 +21,8 @@ from typing import Any, NamedTuple
 from whisperdiar.errors import FormatError
 from whisperdiar.formats._reading.recordings import NO_ID
 from whisperdiar.formats._reading.word_matching import MatchedWords, letters, match_words
-from whisperdiar.formats._writing.runs import UNKNOWN
+from whisperdiar.formats._text import NOBODY
+from whisperdiar.text.messages import _, join, ngettext
 from whisperdiar.text.punctuation import SENTENCE_END, last_mark
 from whisperdiar.transcript import Segment, Speaker, Transcript
 from whisperdiar.types import Dropped, Span, Turn, Word, divide_time
@@ -58,7 +59,7 @@ class ParsedWord(NamedTuple):
 
 
 class ParsedUtterance(NamedTuple):
-    """An utterance of a file: seconds, a name (None or `UNKNOWN` for nobody), its text, its words where there are some.
+    """An utterance of a file: seconds, a name (None or `NOBODY` for nobody), its text, its words where there are some.
 
     `where` says to people where it stands in the file.
     """
@@ -160,9 +161,13 @@ def _find_lost(
 def _note_lost(lost: Sequence[tuple[ParsedUtterance, ParsedWord]]) -> list[str]:
     """The sentence about words that are left out, as the text of their utterance does not say them."""
     places = [f"{item.where} {word.text.strip()!r}".lstrip() for item, word in lost]
-    more = f" and {len(places) - _LISTED} more" if len(places) > _LISTED else ""
-    listed = ", ".join(places[:_LISTED]) + more
-    return [f"{listed}: the text does not say this, and the text is taken; JSON keeps it"] if places else []
+    more = _(" and {number} more").format(number=len(places) - _LISTED) if len(places) > _LISTED else ""
+    listed = join("", (*places[:1], *(f", {place}" for place in places[1:_LISTED]), more))
+    return (
+        [_("{listed}: the text does not say this, and the text is taken; JSON keeps it").format(listed=listed)]
+        if places
+        else []
+    )
 
 
 def _shorten(text: str) -> str:
@@ -178,7 +183,7 @@ def _span_of(word: ParsedWord, item: ParsedUtterance) -> Span:
 
 
 def _name(speaker: str | None) -> str | None:
-    return None if speaker in (None, "", UNKNOWN) else speaker
+    return None if speaker in (None, "", NOBODY) else speaker
 
 
 def mend_times(heard: Sequence[ParsedUtterance]) -> tuple[list[ParsedUtterance], str]:
@@ -193,18 +198,18 @@ def mend_times(heard: Sequence[ParsedUtterance]) -> tuple[list[ParsedUtterance],
     found: list[ParsedUtterance] = []
     bad: list[str] = []
     for index, item in enumerate(heard):
-        where = item.where or f"utterance {index + 1}"
+        where = item.where or _("utterance {index}").format(index=index + 1)
         _check_time(item.start, item.end, where)
         words = []
         for number, word in enumerate(item.words):
             place = f"{item.where}.words[{number}]".lstrip(".")
             mended = _mend_word(word, item, place)
             if mended is not word:
-                bad.append(f"{place} ({word.start:g} to {word.end:g})")
+                bad.append(_("{place} ({start:g} to {end:g})").format(place=place, start=word.start, end=word.end))
             words.append(mended)
         start, end = item.start, item.end
         if end < start:
-            bad.append(f"{where} ({start:g} to {end:g})")
+            bad.append(_("{where} ({start:g} to {end:g})").format(where=where, start=start, end=end))
             before = found[-1].end if found else 0.0
             following = heard[index + 1].start if index + 1 < len(heard) else start
             start, end = _mend_utterance(item, words, before, following)
@@ -214,14 +219,24 @@ def mend_times(heard: Sequence[ParsedUtterance]) -> tuple[list[ParsedUtterance],
 
 def warning_of_times(bad: Sequence[str]) -> str:
     """The sentence about places whose times were mended; empty where there are none."""
-    more = f" and {len(bad) - _LISTED} more" if len(bad) > _LISTED else ""
-    times = "this time cannot be, so it was" if len(bad) == 1 else "these times cannot be, so they were"
-    return f"{', '.join(bad[:_LISTED])}{more}: {times} mended from the neighbours" if bad else ""
+    more = _(" and {number} more").format(number=len(bad) - _LISTED) if len(bad) > _LISTED else ""
+    places = join(", ", bad[:_LISTED])
+    return (
+        ngettext(
+            "{places}{more}: this time cannot be, so it was mended from the neighbours",
+            "{places}{more}: these times cannot be, so they were mended from the neighbours",
+            len(bad),
+        ).format(places=places, more=more)
+        if bad
+        else ""
+    )
 
 
 def _check_time(start: float, end: float, where: str) -> None:
     if not (abs(start) <= _LARGEST and abs(end) <= _LARGEST):
-        raise FormatError(f"{where}: {start} to {end}: these are no times of a recording")
+        raise FormatError(
+            _("{where}: {start} to {end}: these are no times of a recording").format(where=where, start=start, end=end)
+        )
 
 
 def _mend_word(word: ParsedWord, item: ParsedUtterance, where: str) -> ParsedWord:
@@ -289,7 +304,7 @@ def _claim_tokens(words: Sequence[ParsedWord], tokens: Sequence[str]) -> list[Pa
 
 
 def _speakers(words: Sequence[ParsedWord], speaker: str | None) -> list[str | None]:
-    """Who says each word: as it says (`UNKNOWN`: nobody known), else as its neighbour before it or, if none, behind."""
+    """Who says each word: as it says (`NOBODY`: nobody known), else as its neighbour before it or, if none, behind."""
     named = [word.speaker for word in words if word.speaker is not None]
     if not named:
         return [speaker] * len(words)
@@ -334,7 +349,7 @@ def match_text(text: str, words: Sequence[str]) -> list[str] | None:
     if _has_text(text[position:]):
         return None
     cuts = [0]
-    for (_, end), (start, _) in pairwise(edges):
+    for (_start, end), (start, _end) in pairwise(edges):
         # Punctuation belongs to the word that it touches, a space to the word after it.
         space = re.search(r"\s", text[end:start])
         cuts.append(end + space.start() if space else start)

@@ -16,12 +16,13 @@ from whisperdiar.formats._reading.utterances import (
     match_text,
     mend_times,
 )
+from whisperdiar.text.messages import _
 from whisperdiar.types import Span, Word
 
 _KEYS = ("text", "word")
 
 
-def recognised_words(value: Sequence[Any]) -> tuple[tuple[Word, ...], str]:
+def read_words(value: Sequence[Any]) -> tuple[tuple[Word, ...], str]:
     """The words of a list in its order, nobody's, and a sentence about times that were mended (empty: none).
 
     Texts keep their spaces, unless no word begins with one: then each is a whole word, and gets the space that the
@@ -39,10 +40,12 @@ def recognised_words(value: Sequence[Any]) -> tuple[tuple[Word, ...], str]:
         ]
         for index, own in enumerate(heard):
             # Without words the text must be there to be compared: under another key it would be lost.
-            read = fields.text if own.words else _required
+            read = fields.text if own.words else _require_text
             said = read(items[index], "text", f"words[{index}]")
             if said and match_text(said, [word.text for word in own.words if word.text]) is None:
-                raise FormatError(f"words[{index}].words: the text of this segment has other words than these")
+                raise FormatError(
+                    _("words[{index}].words: the text of this segment has other words than these").format(index=index)
+                )
         raw = [text for item in items for text in _raw_texts(item.get("words") or ())]
     else:
         heard = [_utterance(words_of({"words": value}, "", keys=_KEYS), "")]
@@ -57,7 +60,7 @@ def recognised_words(value: Sequence[Any]) -> tuple[tuple[Word, ...], str]:
     return tuple(words), told
 
 
-def _required(item: Mapping[str, Any], key: str, where: str) -> str:
+def _require_text(item: Mapping[str, Any], key: str, where: str) -> str:
     return fields.required_text(item, (key,), where)
 
 
@@ -66,9 +69,17 @@ def _utterance(words: Sequence[ParsedWord], where: str) -> ParsedUtterance:
         place = f"{where}.words[{index}]".lstrip(".")
         parts = [part for part in word.text.split() if any(letter.isalpha() for letter in part)]
         if len(parts) > 1:
-            raise FormatError(f"{place}: {word.text[:60]!r} holds several words; give each with its own times")
+            raise FormatError(
+                _("{place}: {word!r} holds several words; give each with its own times").format(
+                    place=place, word=word.text[:60]
+                )
+            )
         if word.start is None or word.end is None:
-            raise FormatError(f"{place}.{'start' if word.start is None else 'end'}: this time is missing")
+            raise FormatError(
+                _("{place}.{key}: this time is missing").format(
+                    place=place, key="start" if word.start is None else "end"
+                )
+            )
     bounds = [(word.start or 0.0, word.end or 0.0) for word in words]
     start = min((min(pair) for pair in bounds), default=0.0)
     return ParsedUtterance(start, max((max(pair) for pair in bounds), default=start), None, "", words, where)

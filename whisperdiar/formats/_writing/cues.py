@@ -22,7 +22,7 @@ class ReadyCue(NamedTuple):
 
     `line_speakers` has one entry for each line, or none where `speaker` says it all; `pieces` likewise where words
     have times. `level` counts the cues below it on the screen at the same time, `rows_below` their lines; `labelled`
-    and `italics` as in `Cue`.
+    `italics` and `forced` as in `Cue`.
     """
 
     start_ms: int
@@ -35,6 +35,7 @@ class ReadyCue(NamedTuple):
     rows_below: int = 0
     labelled: bool = False
     italics: tuple[Ranges, ...] = ()
+    forced: bool = False
 
     @property
     def speakers(self) -> tuple[str | None, ...]:
@@ -66,7 +67,8 @@ def _prepare_cue(cue: Cue) -> ReadyCue | None:
     pieces = _make_pieces(shown, timed, start_ms, end_ms)
     # Ranges are of the lines as they were read; a line that had to be cleaned has none.
     italics = tuple(cue.italics[i] if lines[i] == cue.lines[i] else () for i in kept) if cue.italics else ()
-    return ReadyCue(start_ms, end_ms, shown, cue.speaker, speakers, pieces, labelled=cue.labelled, italics=italics)
+    made = ReadyCue(start_ms, end_ms, shown, cue.speaker, speakers, pieces)
+    return made._replace(labelled=cue.labelled, italics=italics, forced=cue.forced)
 
 
 def _make_pieces(

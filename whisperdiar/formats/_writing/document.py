@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from whisperdiar.formats._text import one_line, to_milliseconds
-from whisperdiar.formats.txt import paragraphs
+from whisperdiar.formats._writing.paragraphs import divide_paragraphs
 from whisperdiar.options import WriteOptions
 from whisperdiar.text.clock import format_hours
 from whisperdiar.transcript import Transcript, speaker_names
@@ -91,7 +91,7 @@ def document(transcript: Transcript, options: WriteOptions) -> Document:
     names = speaker_names(transcript)
     named = options.speaker_style != "none"
     passages = []
-    for group in paragraphs(transcript.segments, options):
+    for group in divide_paragraphs(transcript.segments, options):
         text = _clean("".join(word.text for segment in group for word in segment.words))
         if text:
             label = group[0].speaker if named else None

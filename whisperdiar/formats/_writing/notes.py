@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from whisperdiar.formats._text import one_line
+from whisperdiar.text.messages import make_english, to_english
 
 _LOCAL = re.compile(
     r"""(?<![\w:/\\.~<-])(?:file:/{1,2})?(?:~|\.{1,2}|[A-Za-z]:)?[/\\]"""
@@ -32,7 +33,7 @@ def fallback_notes(provenance: Mapping[str, Any]) -> tuple[str, ...]:
     for kind in ("warnings", "notes"):
         sentences = provenance.get(kind)
         if isinstance(sentences, (list, tuple)):
-            notes += [one_line(item) for item in sentences if isinstance(item, str)]
+            notes += [one_line(to_english(item)) for item in sentences if isinstance(item, str)]
     return tuple(dict.fromkeys(note for note in notes if note))
 
 
@@ -42,6 +43,7 @@ def remove_folders(value: Any) -> Any:
     Files are sent to others, to whom the folders of its maker say nothing.
     """
     if isinstance(value, str):
+        value = to_english(value)
         alone = ": " not in value and "://" not in value
         if alone and (re.match(r"(~|\.{1,2}|[A-Za-z]:)?[/\\]", value) or (value.count("/") > 1 and " " not in value)):
             return re.split(r"[/\\]", value.rstrip("/\\"))[-1]
@@ -55,6 +57,7 @@ def remove_folders(value: Any) -> Any:
 
 
 def _fallback(stage: str, record: Any) -> str:
+    record = make_english(record)
     if not isinstance(record, Mapping) or not record.get("fallback_from"):
         return ""
     note = f"{stage} by {record.get('backend')} in place of {record['fallback_from']}"

@@ -14,6 +14,7 @@ from typing import Any
 from whisperdiar.errors import BackendBroken, BackendMissing
 from whisperdiar.formats._writing.document import PAGE, Layout
 from whisperdiar.text.fonts import characters, choose_fonts, is_drawn
+from whisperdiar.text.messages import _
 
 PDF_REMEDY = 'pip install "whisperdiar[documents]"'
 INK, GREY = 0, 102
@@ -47,12 +48,14 @@ def load_fpdf() -> Any:
         return importlib.import_module("fpdf")
     except ModuleNotFoundError as error:
         if error.name not in ("fpdf", "uharfbuzz", "fontTools"):
-            raise BackendBroken(f"fpdf2 is installed and cannot be used: {error}") from error
+            raise BackendBroken(_("fpdf2 is installed and cannot be used: {error}").format(error=error)) from error
         lacking = "fpdf2" if error.name == "fpdf" else error.name
-        message = f"PDF needs {lacking}, which is not installed; run: {PDF_REMEDY}"
+        message = _("PDF needs {lacking}, which is not installed; run: {remedy}").format(
+            lacking=lacking, remedy=PDF_REMEDY
+        )
         raise BackendMissing(message, remedy=PDF_REMEDY) from error
     except ImportError as error:
-        raise BackendBroken(f"fpdf2 is installed and cannot be used: {error}") from error
+        raise BackendBroken(_("fpdf2 is installed and cannot be used: {error}").format(error=error)) from error
 
 
 @contextmanager
@@ -113,7 +116,9 @@ def check_pdf() -> None:
     """Raises BackendMissing where a package is not installed or there is no font."""
     load_fpdf()
     if not choose_fonts(())[0]:
-        raise BackendMissing(f"PDF needs a font, and none is installed; run: {PDF_REMEDY}", remedy=PDF_REMEDY)
+        raise BackendMissing(
+            _("PDF needs a font, and none is installed; run: {remedy}").format(remedy=PDF_REMEDY), remedy=PDF_REMEDY
+        )
 
 
 def list_missing(texts: Iterable[str]) -> tuple[str, ...]:
@@ -122,8 +127,8 @@ def list_missing(texts: Iterable[str]) -> tuple[str, ...]:
     if not missing:
         return ()
     shown = " ".join(f"{character} (U+{ord(character):04X})" for character in missing[:_LISTED])
-    more = f" and {len(missing) - _LISTED} more" if len(missing) > _LISTED else ""
-    return (f"no installed font has {shown}{more}: PDF shows � instead. To fix this, install a font, such as Noto",)
+    more = _(" and {number} more").format(number=len(missing) - _LISTED) if len(missing) > _LISTED else ""
+    return (_("no installed font has {shown}{more}; install a font, such as Noto").format(shown=shown, more=more),)
 
 
 class Typesetter:

@@ -19,6 +19,7 @@ from whisperdiar.options import SubtitleRules, WriteOptions
 from whisperdiar.subtitles import cues as make_cues
 from whisperdiar.subtitles import reflow_lines
 from whisperdiar.text.graphemes import columns
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Cue
 from whisperdiar.video import video_of
@@ -31,10 +32,11 @@ def subtitle_cues(transcript: Transcript, *, style: str, options: WriteOptions) 
     """
     if transcript.cues and options.keeps_cues:
         return transcript.cues if options.speaker_style == "auto" else strip_labels(transcript.cues)
-    shown = {item.id: columns(full_label(item.name)) for item in transcript.speakers} if style == "label" else {}
+    named = style in ("label", "sdh")
+    shown = {item.id: columns(full_label(item.name, style)) for item in transcript.speakers} if named else {}
     rules = rules_for(transcript, options)
     made = make_cues(transcript, rules=rules, style=style, reserved=shown, shots=video_of(transcript).shot_changes)
-    if style != "label":
+    if not named:
         return made
     # Where a name stands is known when all cues are: the lines of the others need not keep room for it.
     visible = sorted((cue for cue in made if prepare_cues([cue])), key=lambda cue: to_milliseconds(cue.span.start))
@@ -53,6 +55,13 @@ def rules_for(transcript: Transcript, options: WriteOptions) -> SubtitleRules:
 def settle_options(transcript: Transcript, options: WriteOptions) -> WriteOptions:
     """The options with the rules that hold for this transcript, for those who write cues without knowing it."""
     return replace(options, subtitles=rules_for(transcript, options))
+
+
+def remark_forced(transcript: Transcript, *, options: WriteOptions) -> tuple[str, ...]:  # noqa: ARG001
+    """What a format says that cannot mark the forced narratives of finished subtitles: `remarks` of its module."""
+    if not any(cue.forced for cue in transcript.cues):
+        return ()
+    return (_("forced narratives are not marked here; write .ttml to keep them marked"),)
 
 
 class DumpsCues(Protocol):
@@ -82,8 +91,8 @@ def timed_lines(transcript: Transcript, *, options: WriteOptions) -> list[tuple[
     """Start and end in milliseconds and the lines of every cue, for containers of plain text: names or dashes."""
     style = format_style(options)
     made = prepare_cues(subtitle_cues(transcript, style=style, options=options))
-    dash = rules_for(transcript, options).dash
-    before = line_prefixes(made, clean_names(made, speaker_names(transcript)), style, dash=dash)
+    dashes = rules_for(transcript, options).dashes
+    before = line_prefixes(made, clean_names(made, speaker_names(transcript)), style, dashes=dashes)
     return [
         (cue.start_ms, cue.end_ms, tuple(lead + line for lead, line in zip(row, cue.lines, strict=True)))
         for cue, row in zip(made, before, strict=True)

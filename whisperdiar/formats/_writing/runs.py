@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from whisperdiar.formats._text import make_distinct, one_line, speaker_names, to_milliseconds
+from whisperdiar.formats._text import NOBODY, make_distinct, one_line, speaker_names, to_milliseconds
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Word
-
-UNKNOWN = "unknown"
-"""The name of nobody known, in formats where somebody has to be named; it is read back as nobody."""
 
 
 class SpokenWord(NamedTuple):
@@ -49,7 +46,7 @@ def _word(word: Word, text: str) -> SpokenWord:
 
 
 def distinct_names(transcript: Transcript) -> dict[str | None, str]:
-    """Label → the name that people read, on one line, never empty, no two the same; None → `UNKNOWN`."""
+    """Label → the name that people read, on one line, never empty, no two the same; None → `NOBODY`."""
     known = speaker_names(transcript)
     labels = dict.fromkeys(item.id for item in transcript.speakers)
     for segment in transcript.segments:
@@ -57,7 +54,7 @@ def distinct_names(transcript: Transcript) -> dict[str | None, str]:
         if segment.speaker is not None:
             labels[segment.speaker] = None
     labels.update(dict.fromkeys(turn.speaker for turn in transcript.turns))
-    wanted: dict[str | None, str] = {None: UNKNOWN}  # the first, so that nobody else gets this name
+    wanted: dict[str | None, str] = {None: NOBODY}  # the first, so that nobody else gets this name
     for label in labels:
         wanted[label] = one_line(known.get(label, label)) or one_line(label) or "speaker"
     return make_distinct(wanted)

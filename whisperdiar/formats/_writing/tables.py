@@ -10,12 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from whisperdiar.formats._text import format_seconds, one_line
+from whisperdiar.formats._text import FORMULA_SIGNS, format_seconds, one_line
 from whisperdiar.formats._writing.runs import distinct_names, prepare_segments
 from whisperdiar.transcript import Transcript
 
-FORMULA = tuple("=+-@＝＋－＠")
-"""What a formula begins with."""
 _QUOTED = frozenset('";\t\r\n')
 SEGMENT_COLUMNS = ("recording", "segment", "start", "end", "speaker", "text")
 WORD_COLUMNS = (*SEGMENT_COLUMNS, "probability", "speaker_confidence", "second_speaker", "overlap")
@@ -75,7 +73,7 @@ def _format_number(value: float | None) -> str:
 
 
 def _escape_formula(text: str) -> str:
-    return f"'{text}" if text.lstrip("'").startswith(FORMULA) else text
+    return f"'{text}" if text.lstrip("'").startswith(FORMULA_SIGNS) else text
 
 
 def _format_table(columns: Sequence[str], rows: Iterable[Sequence[object]], delimiter: str) -> str:

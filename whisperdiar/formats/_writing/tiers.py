@@ -20,6 +20,7 @@ from whisperdiar.formats._reading.silence import SILENCE, SILENT_WORDS
 from whisperdiar.formats._reading.utterances import ParsedUtterance, ParsedWord
 from whisperdiar.formats._text import make_distinct
 from whisperdiar.formats._writing.runs import SpokenSegment, distinct_names, prepare_segments
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 
 _WORDS = "words@"  # type@participant, as ELAN's users name tiers
@@ -145,9 +146,9 @@ def read_tiers(tiers: Iterable[Tier]) -> list[ParsedUtterance]:
         own = words[tier.name].pop(0).marks if words.get(tier.name) else ()
         # A tier of ours has its words beside it, and no mark of silence: what looks like one has been said.
         marks = tier.marks if own else [mark for mark in tier.marks if mark[2] not in SILENCE]
-        found += _placed_by(tier.name, attach_words(marks, own, _speaker(tier.name, names)))
+        found += _name_tier(tier.name, attach_words(marks, own, _speaker(tier.name, names)))
     for tier in (tier for left in words.values() for tier in left):
-        found += _placed_by(_WORDS + tier.name, group_words(tier.marks, _LANE.sub("", tier.name) or None))
+        found += _name_tier(_WORDS + tier.name, group_words(tier.marks, _LANE.sub("", tier.name) or None))
     return found
 
 
@@ -157,8 +158,8 @@ def _speaker(tier: str, names: Collection[str]) -> str:
     return base if base in names or (_LANE.search(base) and f"{base}@1" in names) else tier
 
 
-def _placed_by(name: str, heard: Iterable[ParsedUtterance]) -> list[ParsedUtterance]:
-    return [item._replace(where=f"tier {name!r}, {item.start:g} s") for item in heard]
+def _name_tier(name: str, heard: Iterable[ParsedUtterance]) -> list[ParsedUtterance]:
+    return [item._replace(where=_("tier {name!r}, {start:g} s").format(name=name, start=item.start)) for item in heard]
 
 
 def attach_words(
@@ -166,7 +167,7 @@ def attach_words(
 ) -> list[ParsedUtterance]:
     """Utterances with the words whose middle lies in them; words outside of all are utterances of their own."""
     starts = [start for start, _, _ in utterances]
-    inside: list[list[ParsedWord]] = [[] for _ in utterances]
+    inside: list[list[ParsedWord]] = [[] for _each in utterances]
     outside = []
     for start, end, text in words:
         middle = (start + end) / 2

@@ -8,6 +8,7 @@ from typing import Any
 
 from whisperdiar.errors import BackendBroken, BackendMissing
 from whisperdiar.formats._writing.document import repack
+from whisperdiar.text.messages import _
 
 
 def load_docx(*, extra: str) -> Any:
@@ -24,11 +25,15 @@ def load_docx(*, extra: str) -> Any:
         return importlib.import_module("docx")
     except ModuleNotFoundError as error:
         if error.name != "docx":
-            raise BackendBroken(f"python-docx is installed and cannot be used: {error}") from error
+            raise BackendBroken(
+                _("python-docx is installed and cannot be used: {error}").format(error=error)
+            ) from error
         remedy = f'pip install "whisperdiar[{extra}]"'
-        raise BackendMissing(f"DOCX needs python-docx, which is not installed; run: {remedy}", remedy=remedy) from error
+        raise BackendMissing(
+            _("DOCX needs python-docx, which is not installed; run: {remedy}").format(remedy=remedy), remedy=remedy
+        ) from error
     except ImportError as error:
-        raise BackendBroken(f"python-docx is installed and cannot be used: {error}") from error
+        raise BackendBroken(_("python-docx is installed and cannot be used: {error}").format(error=error)) from error
 
 
 def save_docx(made: Any) -> bytes:

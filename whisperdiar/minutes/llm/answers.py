@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from whisperdiar.errors import FormatError
 from whisperdiar.minutes.llm.writing import Answers
 from whisperdiar.text.json import read, write
+from whisperdiar.text.messages import _
 
 _KIND, _VERSION = "whisperdiar_answers", 1
 
@@ -62,5 +63,5 @@ def loads(text: str) -> dict[str, str]:
     data = read(text)
     found = data.get("answers") if isinstance(data, dict) and data.get(_KIND) == _VERSION else None
     if not isinstance(found, dict) or not all(isinstance(item, str) for item in found.values()):
-        raise FormatError("this file holds no answers of a language model")
+        raise FormatError(_("this file holds no answers of a language model"))
     return {str(key): value for key, value in found.items()}

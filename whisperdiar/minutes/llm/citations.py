@@ -14,6 +14,7 @@ from typing import Any
 
 from whisperdiar.minutes.language import Language, tokens_of
 from whisperdiar.minutes.units import Utterance
+from whisperdiar.text.messages import _
 
 SECTIONS = ("summary", "decisions", "actions", "questions")
 
@@ -208,15 +209,15 @@ def _find_fault(
     bound: float,
 ) -> str | None:
     if not numbers:
-        return "cites nothing"
+        return _("cites nothing")
     missing = next((number for number in numbers if not 1 <= number <= len(utterances)), None)
     if missing is not None:
-        return f"cites [{missing}], which does not exist"
+        return _("cites [{missing}], which does not exist").format(missing=missing)
     cited = [utterances[number - 1] for number in numbers]
     share = measure_support(text, cited, language, names)
     if share < bound or share == 0.0:
         shown = ", ".join(map(str, numbers[:4])) + (", …" if len(numbers) > 4 else "")
-        return f"is not supported by [{shown}] ({share:.0%} of its words)"
+        return _("is not supported by [{shown}] ({share:.0%} of its words)").format(shown=shown, share=share)
     return None
 
 

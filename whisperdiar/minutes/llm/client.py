@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 
 from whisperdiar.errors import BackendError, InvalidOption
 from whisperdiar.options import LlmOptions
+from whisperdiar.text.messages import _
 from whisperdiar.version import __version__
 
 Message = Mapping[str, str]
@@ -81,7 +82,7 @@ class LanguageModel:
             listed = data.get("data") if isinstance(data, dict) else None
             names = [item.get("id") for item in listed or () if isinstance(item, dict)]
             if not names or not isinstance(names[0], str):
-                raise BackendError(f"{self.host}: it lists no model; name one with --llm-model")
+                raise BackendError(_("{host}: it lists no model; name one with --llm-model").format(host=self.host))
             self._name = names[0]
         return self._name
 
@@ -95,11 +96,15 @@ class LanguageModel:
         try:
             content = data["choices"][0]["message"]["content"]
         except (KeyError, IndexError, TypeError) as error:
-            raise BackendError(f"{self.host}: the answer holds no text; is this a chat completions server?") from error
+            raise BackendError(
+                _("{host}: the answer holds no text; is this a chat completions server?").format(host=self.host)
+            ) from error
         if isinstance(content, list):
             content = "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
         if not isinstance(content, str) or not content.strip():
-            raise BackendError(f"{self.host}: the model answered nothing; try another one with --llm-model")
+            raise BackendError(
+                _("{host}: the model answered nothing; try another one with --llm-model").format(host=self.host)
+            )
         return content
 
     def _completion(self, body: Mapping[str, Any]) -> Any:
@@ -133,7 +138,9 @@ class LanguageModel:
         try:
             answer = json.loads(raw)
         except (ValueError, RecursionError) as error:
-            raise _Passing(f"{self.host}: the answer is no JSON; check the address given with --llm") from error
+            raise _Passing(
+                _("{host}: the answer is no JSON; check the address given with --llm").format(host=self.host)
+            ) from error
         self._has_answered = True
         return answer
 
@@ -154,7 +161,9 @@ class LanguageModel:
             raise BackendError(f"{self.host}: {self._limit()}") from error
 
     def _limit(self) -> str:
-        return f"no answer within {self.options.timeout:g} seconds; raise --llm-timeout or take a faster model"
+        return _("no answer within {timeout:g} seconds; raise --llm-timeout or take a faster model").format(
+            timeout=self.options.timeout
+        )
 
     def _exchange(self, url: str, data: bytes | None) -> bytes:
         headers = {"Accept": "application/json", "User-Agent": f"whisperdiar/{__version__}"}
@@ -177,9 +186,15 @@ class LanguageModel:
             cause = self._shorten(str(getattr(error.reason, "strerror", None) or error.reason))
             # One that is not there at all is not waited for, one that was there a moment ago is.
             kind = _Passing if self._has_answered else BackendError
-            raise kind(f"{self.host}: cannot be reached ({cause}); is the server running?") from error
+            raise kind(
+                _("{host}: cannot be reached ({cause}); is the server running?").format(host=self.host, cause=cause)
+            ) from error
         except (OSError, ValueError, EOFError, _http_error_types()) as error:
-            raise _Passing(f"{self.host}: the connection broke ({self._shorten(str(error))}); try again") from error
+            raise _Passing(
+                _("{host}: the connection broke ({cause}); try again").format(
+                    host=self.host, cause=self._shorten(str(error))
+                )
+            ) from error
 
     def _read(self, answer: Any, deadline: float) -> bytes:
         """All of an answer; a server that sends a byte now and then does not hold us for ever."""
@@ -189,14 +204,14 @@ class LanguageModel:
             parts.append(part)
             size += len(part)
             if size > _LARGEST_BYTES:
-                raise ValueError("the answer is larger than 16 MB")
+                raise ValueError(_("the answer is larger than 16 MB"))
             if time.monotonic() > deadline:
                 raise TimeoutError
         return b"".join(parts)
 
     def _refusal(self, error: urllib.error.HTTPError) -> BackendError:
         if 300 <= error.code < 400:
-            cause = "it redirects to another address, which is not followed; give that one with --llm"
+            cause = _("it redirects to another address, which is not followed; give that one with --llm")
             return BackendError(f"{self.host}: {cause}")
         try:
             said = json.loads(error.read(65536))
@@ -204,10 +219,10 @@ class LanguageModel:
         except (ValueError, KeyError, TypeError, OSError, RecursionError):
             detail = error.reason
         hint = {
-            401: "; put the key into WHISPERDIAR_LLM_KEY",
-            403: "; check the key in WHISPERDIAR_LLM_KEY",
-            404: "; check the address and --llm-model",
-            429: "; wait and try again",
+            401: _("; put the key into WHISPERDIAR_LLM_KEY"),
+            403: _("; check the key in WHISPERDIAR_LLM_KEY"),
+            404: _("; check the address and --llm-model"),
+            429: _("; wait and try again"),
         }.get(error.code, "")
         message = f"{self.host}: HTTP {error.code} ({self._shorten(str(detail))}){hint}"
         if error.code in _BUSY or error.code >= 500:
@@ -234,13 +249,15 @@ def check_address(url: str) -> None:
     """Raises InvalidOption where an address has no host, or carries a password, which would be seen by everybody."""
     try:
         parts = urlsplit(url)
-        _ = parts.port
+        _port = parts.port  # raises where it is no number
     except ValueError as error:
-        raise InvalidOption(f"--llm: this address cannot be read ({error})") from error
+        raise InvalidOption(_("--llm: this address cannot be read ({error})").format(error=error)) from error
     if parts.username is not None or parts.password is not None:
-        raise InvalidOption("--llm: leave the password out of the address; a key goes into WHISPERDIAR_LLM_KEY")
+        raise InvalidOption(_("--llm: leave the password out of the address; a key goes into WHISPERDIAR_LLM_KEY"))
     if not parts.hostname:
-        raise InvalidOption(f"--llm {url!r}: no host; give an address such as http://localhost:11434/v1")
+        raise InvalidOption(
+            _("--llm {url!r}: no host; give an address such as http://localhost:11434/v1").format(url=url)
+        )
 
 
 def is_local(url: str) -> bool:

@@ -23,6 +23,7 @@ from whisperdiar.minutes.llm.citations import SECTIONS, CheckedClaims, Claim, St
 from whisperdiar.minutes.units import Utterance
 from whisperdiar.minutes.wording import format_sentence
 from whisperdiar.options import LlmOptions, MinutesOptions
+from whisperdiar.text.messages import _, to_english
 
 _SHORTEST_SUMMARY = 40
 _SUMMARY_SHARE = 0.06
@@ -77,7 +78,7 @@ def write(
     """
     parts = split_windows(material.utterances, llm.window)
     if not parts:
-        raise BackendError("the transcript holds no words that a language model could read")
+        raise BackendError(_("the transcript holds no words that a language model could read"))
     n_words = sum(len(item.words) for item in material.utterances)
     length = options.length or max(_SHORTEST_SUMMARY, round(_SUMMARY_SHARE * n_words))
     claims: list[Claim] = []
@@ -106,21 +107,25 @@ def write(
         try:
             merged = _check_claims(_parse_answer(model.answer(_merge_prompt(claims, length)), llm), material, llm)
         except BackendError as error:
-            failures.append(f"the parts are not joined ({error})")
+            failures.append(_("the parts are not joined ({error})").format(error=error))
         else:
             struck += merged.struck
             claims = list(merged.kept) or claims
     if not claims:
-        cause = f"; all {len(struck)} sentences lacked support" if struck else ""
-        raise BackendError(f"the language model {name} wrote nothing that could be kept{cause}; try another one")
+        cause = _("; all sentences lacked support ({number})").format(number=len(struck)) if struck else ""
+        raise BackendError(
+            _("the language model {name} wrote nothing that could be kept{cause}; try another one").format(
+                name=name, cause=cause
+            )
+        )
     unread = [utterance for k in errors for utterance in parts[k]]
     made = {
         section: _joined_items(_make_items(claims, section, material, options), getattr(plain, section), unread)
         for section in SECTIONS
     }
     notes = (
-        *(f"Struck, as it {item.reason}: “{item.text}”" for item in struck),
-        *(f"Without the language model: {item}" for item in failures),
+        *(f"Struck, as it {to_english(item.reason)}: “{item.text}”" for item in struck),
+        *(f"Without the language model: {to_english(item)}" for item in failures),
     )
     return WrittenMinutes(
         replace(
@@ -138,7 +143,9 @@ def write(
 
 
 def _failure(number: int, parts: Sequence[Sequence[Utterance]], error: BackendError) -> str:
-    return f"part {number + 1} of {len(parts)} has no answer ({error})"
+    return _("part {number} of {n_parts} has no answer ({error})").format(
+        number=number + 1, n_parts=len(parts), error=error
+    )
 
 
 def _joined_items(written: Sequence[Item], plain: Sequence[Item], unread: Sequence[Utterance]) -> tuple[Item, ...]:

@@ -17,6 +17,7 @@ from whisperdiar.minutes.links import media_link
 from whisperdiar.minutes.template import Template, template
 from whisperdiar.options.command_line import MINUTES_STYLE
 from whisperdiar.system.files import write_bytes, write_text
+from whisperdiar.text.messages import _
 
 FORMATS = {"md": "markdown", "html": "html", "docx": "docx", "odt": "odt", "pdf": "pdf", "json": "json"}
 """Name (and suffix) → module."""
@@ -36,7 +37,9 @@ def renderer(name: str) -> Render:
         BackendMissing: the format needs a package that is not installed.
     """
     if name not in FORMATS:
-        raise InvalidOption(f"no format {name!r} for minutes: choose one of {', '.join(FORMATS)}")
+        raise InvalidOption(
+            _("no format {name!r} for minutes: choose one of {formats}").format(name=name, formats=", ".join(FORMATS))
+        )
     module = importlib.import_module(f"{__name__}.{FORMATS[name]}")
     check = getattr(module, "check", None)
     if check is not None:
@@ -87,5 +90,9 @@ def name_of(path: str | PurePath) -> str:
     name = known.get(suffix[1:], suffix[1:])
     if name not in FORMATS:
         listed = ", ".join(f".{item}" for item in FORMATS)
-        raise InvalidOption(f"{str(path)!r}: minutes are written as {listed}; choose one of these suffixes")
+        raise InvalidOption(
+            _("{path!r}: minutes are written as {listed}; choose one of these suffixes").format(
+                path=str(path), listed=listed
+            )
+        )
     return name

@@ -10,12 +10,13 @@ from whisperdiar.minutes.content import Minutes
 from whisperdiar.minutes.render.layout import check_style
 from whisperdiar.minutes.template import Template
 from whisperdiar.options.command_line import MINUTES_STYLE
+from whisperdiar.text.messages import make_english
 
 
 def render(minutes: Minutes, template: Template, style: str = MINUTES_STYLE) -> str:  # noqa: ARG001 - without words
     """All of it, in any style, as UTF-8 text; half characters, which no UTF-8 file can hold, are JSON escapes."""
     check_style(style)
-    text = json.dumps(minutes.to_dict(), ensure_ascii=False, indent=2, allow_nan=False)
+    text = json.dumps(make_english(minutes.to_dict()), ensure_ascii=False, indent=2, allow_nan=False)
     return "".join(f"\\u{ord(c):04x}" if "\ud800" <= c <= "\udfff" else c for c in text) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""Settings of alignment, segmentation and writing."""
+"""Settings of writing: how a transcript becomes a file."""
 
 from __future__ import annotations
 
@@ -6,53 +6,11 @@ from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 
 from whisperdiar.errors import InvalidOption
-from whisperdiar.options._ranges import check_numbers
-from whisperdiar.options.command_line import SPEAKER_STYLE, SPEAKER_STYLES, TEMPLATES, UNCERTAIN_BELOW
+from whisperdiar.options._ranges import check_choice, check_numbers
+from whisperdiar.options.command_line import SPEAKER_STYLE, SPEAKER_STYLES, TEMPLATES
 from whisperdiar.options.profiles import subtitle_rules
 from whisperdiar.options.subtitles import SubtitleOptions, SubtitleRules
 from whisperdiar.text.messages import _
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlignmentOptions:
-    """How doubtful a speaker must be to be listed.
-
-    Attributes:
-        uncertain_below: words whose speaker confidence is lower are listed as uncertain.
-
-    Raises:
-        InvalidOption: that is no probability.
-    """
-
-    uncertain_below: float = UNCERTAIN_BELOW
-
-    def __post_init__(self) -> None:
-        if not 0.0 <= self.uncertain_below <= 1.0:
-            raise InvalidOption(
-                _("uncertain-below {uncertain_below}: give a probability, 0 to 1").format(
-                    uncertain_below=self.uncertain_below
-                )
-            )
-        check_numbers(self)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SegmentationOptions:
-    """How words become segments.
-
-    Attributes:
-        max_pause: a longer pause (seconds) ends a segment.
-        max_segment: a longer segment (seconds) is split at its best place.
-
-    Raises:
-        InvalidOption: a number that is infinite, none, or below 0.
-    """
-
-    max_pause: float = 1.0
-    max_segment: float = 30.0
-
-    def __post_init__(self) -> None:
-        check_numbers(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,18 +44,8 @@ class WriteOptions:
     media_data: bytes | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        if self.speaker_style not in SPEAKER_STYLES:
-            raise InvalidOption(
-                _("speaker style {speaker_style!r}: choose one of {speaker_styles}").format(
-                    speaker_style=self.speaker_style, speaker_styles=", ".join(SPEAKER_STYLES)
-                )
-            )
-        if self.template not in TEMPLATES:
-            raise InvalidOption(
-                _("template {template!r}: choose one of {templates}").format(
-                    template=self.template, templates=", ".join(TEMPLATES)
-                )
-            )
+        check_choice("speaker style", self.speaker_style, SPEAKER_STYLES)
+        check_choice("template", self.template, TEMPLATES)
         if not self.max_paragraph > 0:
             raise InvalidOption(
                 _("paragraphs of {max_paragraph} seconds: give a positive number").format(
@@ -124,27 +72,3 @@ class WriteOptions:
         if frame_rate is None or found.fps is not None or found.min_gap_frames is None:
             return found
         return replace(found, fps=float(frame_rate))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RttmTolerance:
-    """What the RTTM reader forgives; nothing by default.
-
-    Attributes:
-        comments: lines that begin with ``;;`` or ``#`` are skipped.
-        tabs: tabs separate fields as spaces do.
-        other_types: records of the standard that are no SPEAKER (SPKR-INFO, LEXEME, …) are skipped.
-        short_lines: fields after the speaker's name may be missing.
-        odd_fields: a channel that does not count from 1 is read as 1; a confidence outside 0 to 1 is left out.
-        other_id: where a recording is asked for and the file holds one other recording only, that one is taken.
-        spaces: a recording id or name may hold spaces, where the fields between and behind them show where it ends;
-            those of an id become ``_``, as in every recording id.
-    """
-
-    comments: bool = False
-    tabs: bool = False
-    other_types: bool = False
-    short_lines: bool = False
-    odd_fields: bool = False
-    other_id: bool = False
-    spaces: bool = False

@@ -1,0 +1,90 @@
+"""The commands `models list`, `path`, `verify` and `download`."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from tests.cli.conftest import Cli
+from tests.model_hub import FILES, empty_cache, put
+from whisperdiar.cli import main
+from whisperdiar.errors import WhisperdiarError
+
+CRDNN = "speechbrain/vad-crdnn-libriparty"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    return empty_cache(tmp_path, monkeypatch)
+
+
+def command(*words: str) -> tuple[int, list[str]]:
+    done = CliRunner().invoke(main, ["models", *words], prog_name="whisperdiar", catch_exceptions=True)
+    if isinstance(done.exception, WhisperdiarError):  # what the program's entry point makes a line of
+        return 1, [str(done.exception)]
+    return done.exit_code, done.stdout.splitlines()
+
+
+def test_models_are_listed_with_what_they_take_on_disk(cache):
+    put(cache, "Systran/faster-whisper-tiny", {**FILES, "model.bin": "0" * 12_000_000})
+    put(cache, "someone/own-whisper", FILES)
+    put(cache, "someone/something", {"config.json": "{}"})
+    lines = command("list")[1]
+    assert lines[0].endswith("on this machine, 12 MB")
+    assert [line for line in lines if "on this machine" in line][1].startswith("someone/own-whisper")
+    assert not any("something" in line for line in lines)
+    (crdnn,) = [line for line in lines if line.startswith("crdnn")]
+    assert "1 MB" in crdnn
+    assert "on this machine" not in crdnn
+    put(cache, CRDNN, {"hyperparams.yaml": "a: b"})
+    rows = {row["name"]: row for row in json.loads("".join(command("list", "--json")[1]))}
+    assert rows["crdnn"]["cached"]
+    assert rows["crdnn"]["bytes_on_disk"] == 4
+    assert (rows["tiny"]["bytes_on_disk"], rows["base"]["bytes_on_disk"]) == (12_000_008, None)
+
+
+def test_path_of_a_backends_model(cache):
+    code, lines = command("path", "crdnn")
+    assert code == 1
+    assert "whisperdiar models download crdnn" in lines[0]
+    snapshot = put(cache, CRDNN, {"hyperparams.yaml": "a: b"})
+    assert command("path", "crdnn") == (0, [str(snapshot)])
+
+
+def test_verify_prints_what_is_wrong_and_what_mends_it(cache, tmp_path):
+    code, lines = command("verify")
+    assert (code, lines) == (0, ["no model is on this machine: whisperdiar models download small"])
+    code, lines = command("verify", "tiny")
+    assert code == 1
+    assert "whisperdiar models download tiny" in lines[0]
+    snapshot = put(cache, "mobiuslabsgmbh/faster-whisper-large-v3-turbo", FILES)
+    put(cache, CRDNN, {"hyperparams.yaml": "a: b", "model.ckpt": "x", "mean_var_norm.ckpt": "y"})
+    for words in (("verify",), ("verify", "crdnn", "turbo", str(snapshot))):
+        code, lines = command(*words)
+        assert code == 0
+        assert all(" OK " in line for line in lines)
+        assert len(lines) == len(words) - 1 or len(lines) == 2
+    (snapshot / "model.bin").resolve().write_bytes(b"damaged")
+    code, lines = command("verify", "crdnn", "turbo")
+    assert code == 1
+    assert " OK " in lines[0]
+    assert lines[1].startswith("large-v3-turbo")
+    assert "BROKEN" in lines[1]
+    assert lines[1].endswith("whisperdiar models download large-v3-turbo --repair")
+    (cache / f"models--{CRDNN.replace('/', '--')}/snapshots/c0ffee/model.ckpt").unlink()
+    code, lines = command("verify", "crdnn")
+    assert code == 1
+    assert "model.ckpt is missing: whisperdiar models download crdnn --repair" in lines[0]
+
+
+def test_a_name_that_is_no_models_is_told_before_the_others_are_fetched(cli: Cli) -> None:
+    for names in (("tiny.en", "smal"), ("onnx", "smal")):
+        done = cli("models", "download", *names)
+        assert done.code == 2
+        assert done.out == ""
+        assert "did you mean small?" in done.complaints[0]
+    done = cli("models", "download", "tiny.en", "onnx", "--directory", "here")
+    assert done.code == 2
+    assert "only Whisper models" in done.complaints[0]

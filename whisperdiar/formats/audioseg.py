@@ -1,0 +1,56 @@
+"""Segments of audioseg, a tool that parts speech, music and a presenter: ``0.0000000 19.7126313 m``.
+
+Start, end and label of each; the labels are ``m`` (music), ``s`` (speech), ``ms`` (speech over music) and ``p`` (the
+presenter). Here every label is read and written, so that the turns of any speakers go through.
+"""
+
+from __future__ import annotations
+
+from whisperdiar.formats._reading.recordings import NO_ID
+from whisperdiar.formats._reading.turns import name_turns, transcript_of_turns
+from whisperdiar.formats._text import number_lines, parse_seconds, refuse_line, to_milliseconds
+from whisperdiar.options import WriteOptions
+from whisperdiar.text.messages import _
+from whisperdiar.transcript import Transcript
+from whisperdiar.types import Span, Turn
+
+name = "audioseg"
+suffix = ".audioseg.txt"
+needs = "turns"
+
+_FIELDS = 3
+_NOBODY = "unknown"
+
+
+def dumps(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG001 - the form leaves no choice
+    """One line per turn in the order of time, times with seven decimals; white space in names becomes ``_``."""
+    lines = []
+    for turn, who in name_turns(transcript, missing=_NOBODY):
+        start_ms, end_ms = max(0, to_milliseconds(turn.start)), max(0, to_milliseconds(turn.end))
+        if end_ms > start_ms:
+            lines.append(f"{start_ms / 1000:.7f} {end_ms / 1000:.7f} {who}\n")
+    return "".join(lines)
+
+
+def read(text: str) -> Transcript:
+    """The segments of a file as turns whose speakers are the labels.
+
+    Raises:
+        FormatError: a line that cannot be read, with its number and text.
+    """
+    turns = []
+    for number, line in number_lines(text):
+        fields = line.split()
+        if len(fields) != _FIELDS:
+            refuse_line(
+                number,
+                line,
+                _("{n_fields} fields, where a line of audioseg has a start, an end and a label").format(
+                    n_fields=len(fields)
+                ),
+            )
+        start, end = parse_seconds(fields[0]), parse_seconds(fields[1])
+        if start is None or end is None or end < start:
+            refuse_line(number, line, _("start and end must be seconds, not negative, the end not before the start"))
+        turns.append(Turn(Span(start, end), fields[2]))
+    return transcript_of_turns(NO_ID, turns)
