@@ -53,8 +53,10 @@ def main() -> None:
         command = [sys.executable, "-m", "whisperdiar", "score", *map(str, sides)]
         subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
         seconds = time.perf_counter() - begun
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    print(f"{asked.recordings} recordings, {n_turns} turns: {seconds:.1f} s, {peak:.0f} MiB at most")
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    processor = used.ru_utime + used.ru_stime
+    print(f"{asked.recordings} recordings, {n_turns} turns: {seconds:.1f} s, {processor:.1f} s of the processor")
+    print(f"{used.ru_maxrss / 1024:.0f} MiB at most")
 
 
 if __name__ == "__main__":

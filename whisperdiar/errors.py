@@ -23,8 +23,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from whisperdiar.text.messages import Message
-
 if TYPE_CHECKING:
     from whisperdiar.transcript import Transcript
     from whisperdiar.types import Audio
@@ -117,6 +115,7 @@ def describe_error(error: BaseException, *, first_line: bool = False) -> str:
     text = " ".join([line for line in lines if line][: 1 if first_line else None])
     if isinstance(error, WhisperdiarError):
         told = str(error)
-        return told if isinstance(told, Message) and len(lines) == 1 else text or name
+        # As it is where it is one line: spaces may be those of a file's name, and a message knows its English.
+        return told if told.strip() and told.isprintable() else text or name
     text = f"{name}: {text}" if text else name
     return text if len(text) <= _LONGEST_FOREIGN else text[: _LONGEST_FOREIGN - 1] + "…"

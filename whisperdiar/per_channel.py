@@ -186,18 +186,18 @@ def _assign_speaker(word: Word, channel: int, own: Sequence[Sequence[Span]], lab
     if label is None:
         return word
     rivals = [
-        c for c in range(len(own)) if labels[c] not in (None, label) and _covered_share(word.span, own[c]) >= _OVERLAP
+        c for c in range(len(own)) if labels[c] not in (None, label) and _measure_cover(word.span, own[c]) >= _OVERLAP
     ]
     return replace(
         word,
         speaker=label,
-        speaker_confidence=0.5 + 0.5 * _covered_share(word.span, own[channel]),
+        speaker_confidence=0.5 + 0.5 * _measure_cover(word.span, own[channel]),
         second_speaker=labels[rivals[0]] if rivals else None,
         overlap=bool(rivals),
     )
 
 
-def _covered_share(span: Span, others: Sequence[Span]) -> float:
+def _measure_cover(span: Span, others: Sequence[Span]) -> float:
     """The part of a span, 0 to 1, that sorted spans cover; of a point whether it lies in one."""
     index = bisect_right(others, span.start, key=lambda item: item.end)
     if not span.duration:

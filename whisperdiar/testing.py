@@ -295,11 +295,11 @@ def check_format(format: Any) -> None:
     _require(form.needs in (None, "words", "turns"), f'`needs` is "words", "turns" or left out, not {form.needs!r}')
     whole = example_transcript()
     for transcript in (whole, Transcript("nothing", 0.0), dataclasses.replace(whole, turns=(), speakers=())):
-        made = _written(form, transcript)
-        _require(made == _written(form, transcript), "the same transcript gives the same file")
+        made = _write(form, transcript)
+        _require(made == _write(form, transcript), "the same transcript gives the same file")
     if form.read is None:
         return
-    text = _written(form, whole)
+    text = _write(form, whole)
     _require(isinstance(text, str), "a format that is read back is text")
     try:
         again = form.read(str(text))
@@ -312,7 +312,7 @@ def check_format(format: Any) -> None:
         _require(found == said, f"all words are read back: {' '.join(said)!r}, not {' '.join(found)!r}")
 
 
-def _written(form: Format, transcript: Transcript) -> str | bytes:
+def _write(form: Format, transcript: Transcript) -> str | bytes:
     try:
         made = form.dumps(transcript, options=WriteOptions())
     except WhisperdiarError:

@@ -199,7 +199,7 @@ class Transcript:
         speakers = tuple(replace(item, name=by_id.get(item.id, item.name)) for item in self.speakers)
         before = speaker_names(self)
         shown = {before.get(label) or label: name for label, name in by_id.items()}
-        return replace(self, speakers=speakers, cues=_relabelled(self.cues, shown))
+        return replace(self, speakers=speakers, cues=_relabel_cues(self.cues, shown))
 
     def _refuse_unknown(self, key: str, *, several: bool) -> NoReturn:
         known = ", ".join(item.id for item in self.speakers[:_LISTED]) or _("none")
@@ -261,7 +261,7 @@ class Transcript:
         )
 
 
-def _relabelled(cues: tuple[Cue, ...], names: Mapping[str, str]) -> tuple[Cue, ...]:
+def _relabel_cues(cues: tuple[Cue, ...], names: Mapping[str, str]) -> tuple[Cue, ...]:
     """Finished cues with other names where one stands before a line, after a dash or ``>>`` at most."""
     known = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
     label = re.compile(rf"(\s*(?:[-‐‑–—−]\s*|>>+\s*)?)({known})(?=\s?[:：])")

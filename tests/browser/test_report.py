@@ -51,6 +51,11 @@ def texts(page: Page, selector: str) -> list[str]:
     return list(page.js("return [...document.querySelectorAll(arguments[0])].map((own) => own.textContent)", selector))
 
 
+def read_table(page: Page, selector: str) -> list[list[str]]:
+    rows = "[...document.querySelectorAll(`${arguments[0]} tbody tr`)]"
+    return list(page.js(f"return {rows}.map((row) => [...row.cells].map((own) => own.textContent))", selector))
+
+
 def click(page: Page, selector: str) -> None:
     """A real click on what a person would scroll to first: bars above and below cover the edges of the window."""
     page.js("document.querySelector(arguments[0]).scrollIntoView({ block: 'center' })", selector)
@@ -58,15 +63,13 @@ def click(page: Page, selector: str) -> None:
 
 
 def test_rates_of_both_stand_beside_each_other(page: Page) -> None:
-    cells = (
-        "[...document.querySelectorAll('#rates tbody tr')].map((row) => [...row.cells].map((own) => own.textContent))"
-    )
-    rows = {row[0].split()[0]: row[1:] for row in page.js(f"return {cells}")}
+    rows = {row[0].split()[0]: row[1:] for row in read_table(page, "#rates")}
     assert rows["DER"] == ["0.00", "150.00"]  # 8 s of false alarm in the pause, 4 s of confusion, for 8 s of speech
     assert rows["WER"] == ["33.33", "0.00"]
     assert rows["WDER"][1] == "44.44"
     assert texts(page, ".card h3") == ["one.stm", "two.stm"]
     assert "one.stm → two.stm" in texts(page, "#differences .group")
+    assert "fewer than 6 recordings" in page.find("#comparison").text
     assert page.requests() == [page.path.as_uri()]
     assert page.complaints() == []
 
@@ -204,6 +207,24 @@ def test_the_report_speaks_russian(report: Report) -> None:
     assert texts(page, "[data-t]:empty") == []
     assert "9.21" not in page.find("#cards").text
     assert "33,33" in page.find("#cards").text
+
+
+def test_what_is_significant_is_marked(report: Report) -> None:
+    names = [f"r{number}" for number in range(7)]
+    lines = [REFERENCE, FIRST, REFERENCE]
+    files = {
+        name: "".join(text.replace("talk", recording) for recording in names)
+        for name, text in zip(("ref.stm", "one.stm", "two.stm"), lines, strict=True)
+    }
+    page = report(files, "--normaliser", "none")
+    rows = {row[0]: row[1:] for row in read_table(page, "#differences") if len(row) > 1}
+    assert rows["WER"][:3] == ["33.33", "0.00", "-33.33"]
+    assert rows["WER"][4:] == [f"{2 / 2**7:.4f}", "7"]
+    assert rows["DER"][4] == "1.0000"
+    best = texts(page, "#differences tr:has(td.best) th")
+    assert "WER" in best
+    assert "DER" not in best
+    assert page.js("return document.getElementById('too-few').textContent") == ""
 
 
 def test_turns_alone_make_a_report(report: Report) -> None:

@@ -199,3 +199,13 @@ def test_a_preset_that_sets_nothing_of_a_command_is_told(cli: Cli, talk: Path) -
     done = cli("check", "talk.srt", "--preset", "own.toml")
     assert [line for line in done.err.splitlines() if "sets nothing of check" in line]
     assert "sets nothing" not in cli("convert", "talk.json", "--preset", "film").err
+
+
+def test_finished_subtitles_that_a_file_has_cut_anew_are_told(cli: Cli, talk: Path) -> None:
+    (talk / "whisperdiar.toml").write_text("preset = 'film'\n", "utf-8")
+    for arguments in (["convert", "talk.srt", "out.vtt"], ["rename", "talk.srt", "SPEAKER_00=Anna", "-o", "out.ttml"]):
+        assert "cut anew by profile netflix" in cli(*arguments).err
+    for arguments in (["out.sbv", "--preset", "film"], ["out.ass", "--recut"], ["out.json"]):
+        assert "cut anew" not in cli("convert", "talk.srt", *arguments).err
+    (talk / "whisperdiar.toml").write_text("", "utf-8")
+    assert "cut anew" not in cli("convert", "talk.srt", "new.vtt").err

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gettext
 import importlib.util
+import json
 import os
 import re
 import string
 import subprocess
 import sys
+import wave
 from pathlib import Path
 
 import pytest
@@ -164,3 +166,20 @@ def test_the_configuration_names_the_language(tmp_path):
     assert "Использование:" in done.stdout.decode()
     done = _run("check", "missing.srt", WHISPERDIAR_CONFIG=str(tmp_path / "whisperdiar.toml"))
     assert b"ui" not in done.stderr
+
+
+def test_a_run_speaks_russian_and_its_file_english(tmp_path):
+    with wave.open(str(tmp_path / "whole.wav"), "wb") as sound:
+        sound.setparams((1, 2, 16000, 0, "NONE", ""))
+        sound.writeframes(bytes(2 * 16000 * 4))
+    content = (tmp_path / "whole.wav").read_bytes()
+    (tmp_path / "cut.wav").write_bytes(content[: len(content) // 2])
+    options = ("--model", str(ROOT / "samples" / "whisper-nano"), "--diarizer", "bic", "-o", str(tmp_path / "out.json"))
+    done = _run(str(tmp_path / "cut.wav"), *options, LC_ALL="ru_RU.UTF-8")
+    told = done.stderr.decode()
+    assert "файл обрезан: прочитано только 2.0 из 4.0 с" in told
+    assert "предупреждение: " in told
+    assert "0 говорящих, 0 слов" in told
+    warnings = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))["provenance"]["warnings"]
+    assert [bool(_CYRILLIC.search(text)) for text in warnings] == [False, False]
+    assert "is cut off: only 2.0 of 4.0 seconds could be read" in warnings[0]

@@ -160,6 +160,16 @@ def test_a_report_links_the_sound_that_is_named_or_that_the_manifest_names(cli: 
     assert link("--media", "other/a #1.flac", "ref.rttm") == {"a": "../other/a%20%231.flac"}
 
 
+def test_a_report_shows_no_folder_of_its_maker(cli: Cli, tmp_path: Path) -> None:
+    write_turns(tmp_path / "secret place/ref.rttm", ("a", 0.0, 4.0, "anna"))
+    (tmp_path / "secret place/hyp.stm").write_text("a 1 x 0 4 hello\n", "utf-8")
+    done = cli("score", tmp_path / "secret place/ref.rttm", tmp_path / "secret place/hyp.stm", "-o", "report.html")
+    assert done.code == 0
+    page = (tmp_path / "report.html").read_text("utf-8")
+    assert "ref.rttm holds no words" in page
+    assert "secret" not in page
+
+
 def test_progress_is_told_as_json(cli: Cli, tmp_path: Path) -> None:
     for number in range(3):
         for side in ("ref", "one", "two"):

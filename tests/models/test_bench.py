@@ -324,5 +324,10 @@ def test_what_cannot_be_meant_is_told_before_the_work(
     assert not (tmp_path / "r").exists()
     assert run(["bench", str(tmp_path / "no.jsonl")]) == 1
     assert capsys.readouterr().err.count("\n") == 1
+    assert run(["bench", str(tmp_path)]) == 1
+    assert "whisperdiar data folder" in capsys.readouterr().err
+    cells = make_cells(["onnx", "bic"], [MODEL], diarizer_options={"exact": "true"}, **SETTINGS)
+    with pytest.raises(InvalidOption, match=r"bic has no setting 'exact'.*onnx:exact=true,bic"):
+        run_grid([recording], cells, tmp_path / "r")
     assert run(["bench", str(tmp_path / "no.jsonl"), "-o", "table.txt"]) == 2
     assert ".md, .json, .csv" in capsys.readouterr().err

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from whisperdiar import Span, load
 from whisperdiar.assembly import Choice
 from whisperdiar.datasets import Recording, write_manifest
 from whisperdiar.diarization.bic import Backend as Bic
-from whisperdiar.errors import InvalidOption
+from whisperdiar.errors import FormatError, InvalidOption, OutputError
 from whisperdiar.formats import rttm
 from whisperdiar.options import (
     BicSettings,
@@ -30,7 +32,8 @@ from whisperdiar.options import (
     TuningSettings,
 )
 from whisperdiar.scoring import score
-from whisperdiar.training.tuning import DiarizationErrors, TuningResult, bootstrap_difference, make_folds, tune
+from whisperdiar.training.recordings import compare_errors
+from whisperdiar.training.tuning import DiarizationErrors, TuningResult, make_folds, tune
 from whisperdiar.types import ANY_SPEAKERS, Diarization
 from whisperdiar.vad.energy import Backend as Energy
 
@@ -180,6 +183,67 @@ def test_a_search_that_was_stopped_goes_on_without_measuring_again(
         search(recordings[:2], journal)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_search_that_a_signal_ends_goes_on(
+    recordings: tuple[Recording, ...], tmp_path: Path, number: signal.Signals
+) -> None:
+    pytest.importorskip("optuna", reason="optuna is not installed")
+    manifest, preset = recordings[0].audio.parent / "recordings.jsonl", tmp_path / "mine.toml"
+    journal = tmp_path / "mine.trials.jsonl"
+    given = ["tune", str(manifest), "--diarizer", "bic", "--vad", "energy", "-o", str(preset), "--folds", "2"]
+    command = [sys.executable, "-m", "whisperdiar", *given, "--trials", "6", "--threads", "1"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, encoding="utf-8") as process:
+        while process.poll() is None and not journal.exists():
+            time.sleep(0.02)
+        process.send_signal(number)
+        _, told = process.communicate()
+    assert process.returncode == (-9 if number == signal.SIGKILL else 128 + number), told
+    assert "Traceback" not in told
+    assert not preset.exists()
+    kept = journal.read_text("utf-8").splitlines()
+    assert all(json.loads(line) for line in kept)
+    again = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
+    assert "3 recordings: too few to tell" in again.stdout
+    assert "3 recordings are too few to tell whether these settings are better" in again.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.toml"]
+
+
+def test_two_recordings_are_too_few_to_call_settings_better() -> None:
+    worse, better = DiarizationErrors(100.0, miss=50.0), DiarizationErrors(100.0, miss=1.0)
+
+    def result(count: int) -> TuningResult:
+        sides = ({str(number): own.parts for number in range(count)} for own in (worse, better))
+        nothing = DiarizationErrors()
+        return TuningResult({}, nothing, nothing, nothing, compare_errors(*sides, seed=0), ())
+
+    assert not result(2).is_better
+    assert result(2).difference.interval[1] < 0, "though both recordings are far better"
+    assert result(6).is_better
+
+
+def test_a_journal_that_is_none_is_told(recordings: tuple[Recording, ...], tmp_path: Path) -> None:
+    for text in ("no JSON\n", "[1]\n", ""):
+        (tmp_path / "trials.jsonl").write_text(text)
+        with pytest.raises(FormatError, match=r"trials\.jsonl: it cannot be read as a journal"):
+            search(recordings, tmp_path / "trials.jsonl")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
+def test_a_full_disk_ends_a_search_in_one_line(recordings: tuple[Recording, ...], tmp_path: Path) -> None:
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+        with pytest.raises(OutputError, match=r"trials\.jsonl: .*limit"):
+            search(recordings, tmp_path / "trials.jsonl")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert len((tmp_path / "trials.jsonl").read_text("utf-8").splitlines()) > 1
+    assert search(recordings, tmp_path / "trials.jsonl") == search(recordings)
+
+
 def test_the_preset_sets_what_was_found(recordings: tuple[Recording, ...], tmp_path: Path) -> None:
     pytest.importorskip("optuna", reason="optuna is not installed")
     manifest = recordings[0].audio.parent / "recordings.jsonl"
@@ -250,9 +314,13 @@ def test_the_interval_turns_round_with_the_two_and_is_nothing_for_equals(
     rows: list[tuple[float, float, float]],
 ) -> None:
     pairs = [(DiarizationErrors(total, own), DiarizationErrors(total, other)) for total, own, other in rows]
-    low, high = bootstrap_difference(pairs, seed=1)
-    other_low, other_high = bootstrap_difference([(other, own) for own, other in pairs], seed=1)
+    sides = [{str(number): own[side].parts for number, own in enumerate(pairs)} for side in (0, 1)]
+    low, high = compare_errors(*sides, seed=1).interval
+    other_low, other_high = compare_errors(*reversed(sides), seed=1).interval
     assert low <= high
     assert low == pytest.approx(-other_high, abs=1e-9)
     assert high == pytest.approx(-other_low, abs=1e-9)
-    assert bootstrap_difference([(own, own) for own, _ in pairs], seed=1) == (0.0, 0.0)
+    same = compare_errors(sides[0], sides[0], seed=1)
+    assert (same.interval, same.p) == ((0.0, 0.0), 1.0)
+    # However large the difference is: of fewer than six recordings nobody can tell.
+    assert compare_errors(*sides, seed=1).is_significant <= (len(rows) >= 6)

@@ -208,6 +208,20 @@ def test_results_are_cleaned_for_a_terminal_alone(*, terminal: bool) -> None:
     os.close(ours)
 
 
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="no terminals here")
+@pytest.mark.parametrize("terminal", [True, False])
+def test_what_is_no_text_is_kept_from_a_terminal(*, terminal: bool) -> None:
+    ours, theirs = os.openpty() if terminal else os.pipe()
+    code = "from whisperdiar.cli.console import write_stdout; write_stdout(b'PK\\x03')"
+    done = subprocess.run([sys.executable, "-c", code], stdout=theirs, stderr=subprocess.PIPE, check=False)
+    os.close(theirs)
+    if terminal:
+        assert b"name a file with -o" in done.stderr
+    else:
+        assert os.read(ours, 100) == b"PK\x03"
+    os.close(ours)
+
+
 def test_the_clock_of_the_bar_moves_on_while_a_stage_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)

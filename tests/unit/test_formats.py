@@ -154,7 +154,7 @@ def test_the_formats_are_pure():
 
 
 def test_write_options_refuse_what_cannot_be_meant():
-    with pytest.raises(InvalidOption, match="'initials': choose one of auto, none, label, dash, colour, voice"):
+    with pytest.raises(InvalidOption, match="'initials': choose one of auto, none, label, dash, sdh, colour, voice"):
         WriteOptions(speaker_style="initials")
     for length in (0.0, -1.0, float("nan")):
         with pytest.raises(InvalidOption, match="positive"):

@@ -58,7 +58,7 @@ def lines_of(cues: tuple[Cue, ...] | list[Cue]) -> list[tuple[str | None, str]]:
 
 @pytest.mark.parametrize("name", SUBTITLES)
 @settings(max_examples=examples(100), deadline=None)
-@given(items=talks(), style=st.sampled_from(["auto", "label"]))
+@given(items=talks(), style=st.sampled_from(["auto", "label", "sdh"]))
 def test_names_and_texts_are_read_back(name: str, items: list[Cue], style: str) -> None:
     if name == "ass" and style == "auto":  # an event has one name, and colours name nobody
         items = [item for item in items if not item.line_speakers]

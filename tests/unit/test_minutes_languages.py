@@ -6,9 +6,10 @@ import datetime
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.meetings import meeting
 from whisperdiar.minutes.content import Minutes
 from whisperdiar.minutes.extract.acts import (
@@ -25,6 +26,7 @@ from whisperdiar.minutes.language import language
 from whisperdiar.minutes.render import renderer
 from whisperdiar.minutes.template import template
 from whisperdiar.minutes.units import utterances
+from whisperdiar.minutes.wording import make_readable
 from whisperdiar.options import MinutesOptions
 
 CODES = ("en", "ru", "de", "fr", "es", "uk")
@@ -301,3 +303,101 @@ def test_one_speaker_and_hardly_a_line_make_minutes(code: str, chosen: tuple[int
         text = renderer(name)(made, template(None, code))
         assert isinstance(text, str)
         assert not re.search(r"None\b(?! was found)", text)
+
+
+REQUESTS = {
+    "en": "Clara, could you please prepare the draft of the catalogue?",
+    "ru": "Клара, подготовь, пожалуйста, макет каталога.",
+    "de": "Clara, kannst du bitte den Entwurf für den Katalog vorbereiten?",
+    "fr": "Claire, peux-tu préparer la maquette du catalogue, s'il te plaît ?",
+    "es": "Clara, ¿puedes preparar el borrador del catálogo, por favor?",
+    "uk": "Кларо, підготуй, будь ласка, макет каталогу.",
+}
+TAKEN_ON = [
+    ("en", "Sure, I'll take care of it by Monday."),
+    ("en", "I'm on it, by Monday."),
+    ("en", "I'll handle it before Monday."),
+    ("en", "Okay, leave it to me until Monday."),
+    ("de", "Ja, mache ich bis Montag."),
+    ("de", "Ich kümmere mich bis Montag darum."),
+    ("de", "Das übernehme ich bis Montag."),
+    ("de", "Klar, ich erledige das bis Montag."),
+    ("de", "Ja, das mache ich gern bis Montag."),
+    ("fr", "Oui, je m'en occupe avant lundi."),
+    ("fr", "D'accord, je m'en charge pour lundi."),
+    ("fr", "Oui, je le fais d'ici lundi."),
+    ("es", "Sí, me encargo antes del lunes."),
+    ("es", "Yo me ocupo de eso antes del lunes."),
+    ("es", "Claro, lo tendré para el lunes."),
+    ("ru", "Да, я этим займусь до понедельника."),
+    ("ru", "Я возьму это на себя до понедельника."),
+    ("uk", "Так, я цим займуся до понеділка."),
+    ("uk", "Добре, зроблю це до понеділка."),
+]
+
+
+@pytest.mark.parametrize(("code", "answer"), TAKEN_ON)
+def test_who_takes_on_what_was_asked_has_one_task_with_that_date(code: str, answer: str) -> None:
+    lines = list(LINES[code])
+    place = next(k for k, (_, text) in enumerate(lines) if text == LINES[code][REQUEST][1])
+    lines[place : place + 2] = [(0, REQUESTS[code]), (2, answer)]
+    names = {f"SPEAKER_0{k}": name for k, name in enumerate(NAMES[code])}
+    made = minutes(meeting(lines, language=code, names=names), options=MinutesOptions(day=WEDNESDAY))
+    theirs = [item for item in made.actions if item.owner == NAMES[code][2]]
+    assert [item.due and item.due.day for item in theirs] == [MONDAY]
+    assert said(theirs[0].text, code, REQUEST) or theirs[0].text.startswith(REQUESTS[code][:5])
+
+
+DUE_PHRASES = [
+    ("en", "I'll send it by Friday.", "by Friday", FRIDAY),
+    ("en", "I'll send it before the end of the week.", "before the end of the week", FRIDAY),
+    ("ru", "Я пришлю это до пятницы.", "до пятницы", FRIDAY),
+    ("ru", "Пришлю цифры к понедельнику.", "к понедельнику", MONDAY),
+    ("de", "Ich schicke es bis Freitag.", "bis Freitag", FRIDAY),
+    ("de", "Ich schicke es spätestens Montag.", "spätestens Montag", MONDAY),
+    ("fr", "Je l'envoie d'ici vendredi.", "d'ici vendredi", FRIDAY),
+    ("fr", "Je l'envoie pour lundi.", "pour lundi", MONDAY),
+    ("es", "Lo envío para el viernes.", "para el viernes", FRIDAY),
+    ("es", "Lo envío antes del lunes.", "antes del lunes", MONDAY),
+    ("uk", "Я надішлю до п'ятниці.", "до п'ятниці", FRIDAY),
+    ("uk", "Надішлю цифри до понеділка.", "до понеділка", MONDAY),
+]
+
+
+@pytest.mark.parametrize(("code", "text", "phrase", "day"), DUE_PHRASES)
+def test_the_column_of_dates_holds_what_was_said_and_the_day(
+    code: str, text: str, phrase: str, day: datetime.date
+) -> None:
+    names = {f"SPEAKER_0{k}": name for k, name in enumerate(NAMES[code])}
+    lines = [(0, LINES[code][3][1]), (1, text), (2, LINES[code][3][1])]
+    for meeting_day in (WEDNESDAY, None):
+        made = minutes(meeting(lines, language=code, names=names), options=MinutesOptions(day=meeting_day))
+        quoted = template(None, code).text("quoted", value=phrase)
+        cell = quoted if meeting_day is None else f"{day.isoformat()} ({quoted})"
+        page = str(renderer("md")(made, template(None, code)))
+        assert re.search(rf"\| ☐ 1 \| .* \| {NAMES[code][1]} \| {re.escape(cell)} \|", page), page
+
+
+FACTS = [
+    ("de", "Die Batterie hält nur drei Stunden, das ist zu wenig."),
+    ("fr", "La pile ne tient que trois heures, ce n'est pas assez."),
+    ("es", "La pila dura solo tres horas, y eso es poco."),
+    ("ru", "Батарейка держит только три часа, этого мало."),
+    ("uk", "Батарейка тримає лише три години, цього замало."),
+]
+
+
+@pytest.mark.parametrize(("code", "fact"), FACTS)
+@given(data=st.data())
+@settings(max_examples=examples(12), deadline=None)
+def test_a_mere_fact_is_no_decision_wherever_it_is_said(code: str, fact: str, data: st.DataObject) -> None:
+    others = [LINES[code][k] for k in data.draw(st.lists(st.sampled_from((3, OPEN, TAKEN, TRAVEL, DOOR)), max_size=4))]
+    place = data.draw(st.integers(0, len(others)))
+    lines = [*others[:place], (data.draw(st.integers(0, 2)), fact), *others[place:]]
+    made = minutes(meeting(lines, language=code), options=MinutesOptions(day=WEDNESDAY))
+    assert not any(fact[:12] in quote.text for item in made.decisions for quote in item.evidence)
+
+
+def test_a_decision_keeps_the_word_that_makes_it_one() -> None:
+    assert make_readable("Gut, dann nehmen wir den Akku.", language("de")) == "Dann nehmen wir den Akku."
+    assert make_readable("Und der Akku hält länger.", language("de")) == "Der Akku hält länger."

@@ -10,7 +10,7 @@ import srt as srt_reader
 from tests.formats_strategies import example
 from tests.golden.golden_transcript import TRANSCRIPT
 from whisperdiar.formats import ass, by_name, lrc, sbv, srt, ttml, vtt
-from whisperdiar.formats._writing.speakers import PALETTE
+from whisperdiar.formats._writing.speakers import PALETTE, full_label
 from whisperdiar.options import SubtitleOptions, WriteOptions
 from whisperdiar.transcript import Segment, Speaker
 from whisperdiar.types import Cue, Span, TimedText, Word
@@ -68,10 +68,24 @@ def test_nobody_known_is_not_taken_for_the_one_before() -> None:
         ("none", "Hi\nHo"),
         ("colour", '<font color="#ffffff">Hi</font>\n<font color="#ffff00">Ho</font>'),
         ("voice", "Anna: Hi\nBen: Ho"),
+        ("sdh", "- [Anna] \u2060Hi\n- [Ben] \u2060Ho"),
     ],
 )
 def test_a_dialogue_in_each_style(name: str, shown: str) -> None:
     assert rows([cue(0, 1, "Hi", "Ho", speakers=("A", "B"))], name) == [shown]
+
+
+def test_names_in_brackets_stand_at_each_change() -> None:
+    items = [cue(0, 1, "x", speaker="A"), cue(1, 2, "x", speaker="A"), cue(2, 3, "[laughs]", speaker="B")]
+    shown = rows([*items, cue(3, 4, "a", "b", speakers=("B", "A")), cue(4, 5, "c")], "sdh")
+    assert [row.replace("\u2060", "") for row in shown] == [
+        "[Anna] x", "x", "[Ben] [laughs]", "- [Ben] a\n- [Anna] b", "c",
+    ]  # fmt: skip
+
+
+def test_a_name_that_brackets_cannot_hold_stands_before_a_colon() -> None:
+    assert full_label("Anna", "sdh") == "[Anna] "
+    assert [full_label(name, "sdh") for name in ("A [b]", "A: b", "?")] == ["A [b]: ", "A: b: ", "?: "]
 
 
 def test_voices_and_colours_in_webvtt() -> None:

@@ -74,7 +74,9 @@ def test_what_is_written_is_read(name, items, known, style, word_times):
 
 @pytest.mark.parametrize("name", ["vtt", "ass", "ttml"])
 @FEW
-@given(items=subtitles, known=known_names, style=styles.filter(lambda style: style not in ("none", "label", "dash")))
+@given(
+    items=subtitles, known=known_names, style=styles.filter(lambda style: style not in ("none", "label", "dash", "sdh"))
+)
 def test_speakers_are_read_where_the_file_tells_them(name, items, known, style):
     if name == "ass":
         style = "auto"

@@ -95,7 +95,7 @@ rule_sets = st.builds(
     st.sampled_from([None, None, 12]),
     st.sampled_from([None, None, 1, 3]),
 )
-styles = st.sampled_from(["none", "dash", "voice", "label"])
+styles = st.sampled_from(["none", "dash", "voice", "label", "sdh"])
 
 
 @given(transcripts(), rule_sets, styles, st.sampled_from([0, 6, 30]))

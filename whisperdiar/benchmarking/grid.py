@@ -197,7 +197,16 @@ def run_grid(
         BackendError: no cell could compute anything.
     """
     for cell in cells:
-        _check(cell)
+        try:
+            _check(cell)
+        except InvalidOption as error:
+            if not cell.settings.get("diarizer_options") or len({own.diarizer for own in cells}) == 1:
+                raise
+            raise InvalidOption(
+                _(
+                    "{error}; what is for one diarizer goes behind its name: --diarizer onnx:exact=true,{diarizer}"
+                ).format(error=error, diarizer=cell.diarizer)
+            ) from error
     recordings = _choose_scored(recordings, notify)
     references = {item.id: (read_reference(item), read_uem(item)) for item in recordings}
     digests = {item.id: _digest_file(item.audio) for item in recordings}

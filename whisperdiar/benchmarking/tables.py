@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from whisperdiar.benchmarking.grid import CellResult, Result
-from whisperdiar.scoring import FEWEST_TO_TELL, SIGNIFICANCE, Difference, Score, compare_scores
+from whisperdiar.scoring import FEWEST_TO_TELL, Difference, Score, compare_scores
 from whisperdiar.text import json
 
 MEASURES = ("DER", "WER", "cpWER", "tcpWER", "WDER")
@@ -75,9 +75,9 @@ def compare_cells(cells: Sequence[CellResult]) -> list[Difference]:
 def _describe(own: Difference) -> str:
     low, high = (100 * value for value in own.interval)
     text = f"{own.names[1]} has {100 * own.difference:.1f} points more {own.measure} than {own.names[0]}"
-    if own.n_recordings < FEWEST_TO_TELL:
+    if not own.can_tell:
         return f"{text}; {own.n_recordings} recordings are too few to tell whether by chance, give {FEWEST_TO_TELL}"
-    chance = "by chance, for all that is known" if own.p >= SIGNIFICANCE else "not by chance"
+    chance = "not by chance" if own.is_significant else "by chance, for all that is known"
     return f"{text} (95 %: {low:+.1f} to {high:+.1f}; p = {own.p:.3f}, {own.n_recordings} recordings): {chance}"
 
 

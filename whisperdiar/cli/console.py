@@ -339,7 +339,9 @@ def write_stdout(text: str | bytes) -> None:
     if sys.stdout is None:
         raise OutputError(_("standard output is closed; name a file with -o"))
     try:
-        if isinstance(text, str) and sys.stdout.isatty():
+        if sys.stdout.isatty():
+            if isinstance(text, bytes):
+                raise OutputError(_("this is no text, and a terminal cannot show it; name a file with -o"))
             text = printable(text)
         sys.stdout.buffer.write(text.encode("utf-8") if isinstance(text, str) else text)
         sys.stdout.buffer.flush()

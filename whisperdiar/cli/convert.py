@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from whisperdiar.exchange import read as read_transcript
 from whisperdiar.exchange import refuse_empty
 from whisperdiar.formats import by_suffix
 from whisperdiar.media import check_recording, load, probe
+from whisperdiar.options import SubtitleOptions, WriteOptions
 from whisperdiar.reports.speaker_clips import has_clips, make_folder, write_clips
 from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
@@ -93,6 +95,7 @@ def convert(
         inform=console.note,
     )
     transcript = add_video(transcript, media, shots, write, console)
+    _tell_recut(context, transcript, targets, write, console)
     for target in targets:
         refuse_empty(transcript, target.format, about=str(source))
     if clips is not None:
@@ -110,6 +113,22 @@ def convert(
         console.error(_("{source}: there are no words in it; is it the right file?").format(source=source))
         code = code or EMPTY
     context.exit(code)
+
+
+def _tell_recut(
+    context: click.Context, transcript: Transcript, targets: Sequence[Target], write: WriteOptions, console: Console
+) -> None:
+    """A note where finished subtitles are cut anew, and nothing that was typed says so."""
+    typed = any(
+        is_typed(context, name) for name in ("recut", "preset", *(item.name for item in fields(SubtitleOptions)))
+    )
+    cut = any(target.format.cuts_cues for target in targets)
+    if transcript.cues and cut and not write.keeps_cues and not typed:
+        console.note(
+            _("finished subtitles are cut anew by profile {profile}, as your configuration says").format(
+                profile=write.rules(transcript.language).profile
+            )
+        )
 
 
 def _cut(media: Path, transcript: Transcript, folder: Path, console: Console) -> None:
@@ -177,6 +196,7 @@ def rename(
         targets = [Target(own, source, replace=True)]  # that is what was asked for
         check_used(context, targets)
         check_outputs(targets, read=[], overwrite=True)
+    _tell_recut(context, transcript, targets, write, console)
     for target in targets:
         refuse_empty(transcript, target.format, about=str(source))
     context.exit(write_targets(transcript, targets, write, console, keep="nothing").code)

@@ -44,7 +44,12 @@ def data(
         if corpus not in CORPORA:
             raise InvalidOption(_("{corpus}: give the file to read").format(corpus=corpus))
         known = CORPORA[corpus]
-        rows = (("is", known.title), ("from", known.source), ("licence", known.licence), ("expected", known.layout))
+        rows = (
+            (_("is"), _(known.title)),
+            (_("from"), _(known.source)),
+            (_("licence"), _(known.licence)),
+            (_("expected"), known.layout),
+        )
         write_stdout("".join(f"{key + ':':<10}{value}\n" for key, value in rows))
         return OK
     console = Console(quiet=quiet)

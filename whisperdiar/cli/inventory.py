@@ -248,7 +248,7 @@ def verify(context: click.Context, /, names: tuple[str, ...]) -> None:
         if verdict.problems:
             broken = True
             wrong = "; ".join(f"{name} {cause}" for name, cause in verdict.problems)
-            write_stdout(f"{item.name:<20} BROKEN  {wrong}: {item.remedy}\n")
+            write_stdout(f"{item.name:<20} {_('BROKEN'):<6}  {wrong}: {item.remedy}\n")
         else:
             files = _("{megabytes} in {n_files} files").format(
                 megabytes=_format_megabytes(verdict.size_bytes), n_files=verdict.n_files

@@ -28,6 +28,10 @@ PRESETS: Mapping[str, Preset] = {
         mark("subtitles for an audience: Netflix's limits, dashes for two people, never two subtitles at once"),
         {"profile": "netflix", "speaker-style": "dash", "overlap": False},
     ),
+    "sdh": Preset(
+        "subtitles for the deaf and hard of hearing: as film, with names in brackets at each change",
+        {"profile": "netflix", "speaker-style": "sdh", "overlap": False},
+    ),
     "call": Preset(
         mark("two people on the telephone, who are named at each change"),
         {"speakers": "2", "speaker-style": "label"},

@@ -16,8 +16,9 @@ from whisperdiar.contracts import listen
 from whisperdiar.datasets import read_manifest
 from whisperdiar.errors import InvalidOption, OutputError
 from whisperdiar.options import FinetuningSettings, Runtime, TuningSettings
-from whisperdiar.system.files import write_text
-from whisperdiar.text.messages import _
+from whisperdiar.scoring import FEWEST_TO_TELL, Difference
+from whisperdiar.system.files import check_writable, write_text
+from whisperdiar.text.messages import _, ngettext
 from whisperdiar.training.finetuning import BASE, FinetuningResult, LocalErrors
 from whisperdiar.training.finetuning import finetune as train
 from whisperdiar.training.tuning import tune as search
@@ -55,6 +56,9 @@ def finetune(
         )
     console.close()
     click.echo("\n".join(_table(result)))
+    compared = result.compare("held_back")
+    if compared is not None:
+        click.echo(_("held back, after less before: {difference}").format(difference=_describe(compared)))
     console.info(
         _("wrote {folder}; use it with --diarizer pyannote (or onnx) --segmentation-model {folder}").format(
             folder=result.folder
@@ -73,6 +77,21 @@ def _table(result: FinetuningResult) -> list[str]:
     for number, (own, other) in enumerate(result.losses, 1):
         lines.append(f"{number:<24}{own:>12.4f}{'' if other is None else f'{other:.4f}':>12}")
     return lines
+
+
+def _describe(own: Difference) -> str:
+    """A difference in points; of too few recordings no interval, which would be one of them alone."""
+    points = f"{100 * own.difference:+.2f}"
+    if not own.can_tell:
+        return ngettext(
+            "{points} points; {count} recording: too few to tell, give {fewest} or more",
+            "{points} points; {count} recordings: too few to tell, give {fewest} or more",
+            own.n_recordings,
+        ).format(points=points, count=own.n_recordings, fewest=FEWEST_TO_TELL)
+    low, high = (f"{100 * value:+.2f}" for value in own.interval)
+    return _("{points} points, 95 %: {low} to {high}; p = {p}, {count} recordings").format(
+        points=points, low=low, high=high, p=f"{own.p:.3f}", count=own.n_recordings
+    )
 
 
 def _shares(measured: LocalErrors) -> str:
@@ -119,6 +138,7 @@ def tune(
                 parent=target.parent, strerror=error.strerror
             )
         ) from error
+    check_writable(target)
     journal = target.with_suffix(".trials.jsonl")
     fixed = dict(diarizer_settings)
     with listen(console):
@@ -137,7 +157,6 @@ def tune(
     lines = [f"diarizer = {json.dumps(diarizer)}", "", "[diarizer-option]"]
     write_text(target, "\n".join([*lines, *(f"{key} = {json.dumps(value)}" for key, value in kept.items())]) + "\n")
     journal.unlink(missing_ok=True)
-    low, high = (100 * value for value in result.interval)
     click.echo(f"{_('error rate, %'):<34}{'DER':>8}{_('FA'):>8}{_('miss'):>8}{_('conf.'):>8}")
     for title, errors in (
         (_("tuned, on recordings not seen"), result.tuned),
@@ -147,10 +166,16 @@ def tune(
         parts = (errors.false_alarm, errors.miss, errors.confusion)
         shares = "".join(f"{100 * part / errors.total if errors.total else 0.0:>8.2f}" for part in parts)
         click.echo(f"{title:<34}{100 * errors.rate:>8.2f}{shares}")
-    click.echo(_("difference, 95 %: {low:+.2f} to {high:+.2f} points").format(low=low, high=high))
+    click.echo(_("difference: {difference}").format(difference=_describe(result.difference)))
     found = ", ".join(f"{key}={value:g}" for key, value in result.values.items())
     click.echo(_("settings: {found}").format(found=found or _("the default ones")))
-    if not result.is_better:
-        console.note(_("the default is as good: the difference is within its confidence interval"))
+    if not result.difference.can_tell:
+        console.note(
+            _("{count} recordings are too few to tell whether these settings are better; give {fewest} or more").format(
+                count=result.difference.n_recordings, fewest=FEWEST_TO_TELL
+            )
+        )
+    elif not result.is_better:
+        console.note(_("the default is as good: the difference may be one of chance"))
     named = output if not output.endswith(".toml") else target
     console.info(_("wrote {target}; use it with --preset {named}").format(target=target, named=named))

@@ -18,7 +18,7 @@ from whisperdiar.formats import rttm, stm
 from whisperdiar.media import recording_id
 from whisperdiar.options import WriteOptions
 from whisperdiar.system.files import read_text, write_text
-from whisperdiar.text.messages import _
+from whisperdiar.text.messages import _, mark
 from whisperdiar.transcript import Segment, Speaker, Transcript
 from whisperdiar.types import Diarization, Turn
 
@@ -53,39 +53,41 @@ class Corpus:
 
 
 CORPORA = {
-    "folder": Corpus("any folder of recordings and RTTM", "your own", "your own", "ID.wav, ID.rttm, ID.stm, ID.uem"),
+    "folder": Corpus(
+        mark("any folder of recordings and RTTM"), mark("your own"), mark("your own"), "ID.wav, ID.rttm, ID.stm, ID.uem"
+    ),
     "voxconverse": Corpus(
-        "VoxConverse: debates and news from YouTube",
+        mark("VoxConverse: debates and news from YouTube"),
         "https://www.robots.ox.ac.uk/~vgg/data/voxconverse/ and https://github.com/joonson/voxconverse",
         "CC BY 4.0 (annotations; the videos belong to their makers)",
         "dev/ID.rttm, test/ID.rttm, ID.wav anywhere",
     ),
     "ami": Corpus(
-        "AMI: meetings of four, English",
+        mark("AMI: meetings of four, English"),
         "https://groups.inf.ed.ac.uk/ami/download/ (ami_public_manual_1.6.2.zip and the sound)",
         "CC BY 4.0",
         "words/MEETING.A.words.xml, segments/, corpusResources/meetings.xml, MEETING.Mix-Headset.wav",
     ),
     "dihard": Corpus(
-        "DIHARD III: eleven domains that are hard to diarize",
+        mark("DIHARD III: eleven domains that are hard to diarize"),
         "https://catalog.ldc.upenn.edu/LDC2022S12 and LDC2022S14",
         "LDC user agreement",
         "data/flac/ID.flac, data/rttm/ID.rttm, data/uem/ID.uem, docs/recordings.tbl",
     ),
     "callhome": Corpus(
-        "CALLHOME: telephone calls in several languages",
+        mark("CALLHOME: telephone calls in several languages"),
         "https://catalog.ldc.upenn.edu/LDC97S42 with LDC97T14, or LDC2001S97; https://ca.talkbank.org/access/CallHome/",
         "LDC user agreement; TalkBank's rules",
         "ID.sph or ID.wav, with ID.txt (LDC), ID.cha (CHAT) or one RTTM of all",
     ),
     "icsi": Corpus(
-        "ICSI: meetings of a research group, English",
+        mark("ICSI: meetings of a research group, English"),
         "https://groups.inf.ed.ac.uk/ami/icsi/download/ or https://catalog.ldc.upenn.edu/LDC2004S02 with LDC2004T04",
         "CC BY 4.0 (Edinburgh), LDC user agreement",
         "MEETING.mrt, or Words/ and Segments/ in NXT; MEETING.interaction.wav, or MEETING/chan6.sph",
     ),
     "notsofar": Corpus(
-        "NOTSOFAR-1: office meetings heard by one device, English",
+        mark("NOTSOFAR-1: office meetings heard by one device, English"),
         "https://huggingface.co/datasets/microsoft/NOTSOFAR",
         "CC BY 4.0",
         "MTG/MTG_ID/gt_transcription.json and MTG/MTG_ID/sc_DEVICE/ch0.wav",
@@ -267,8 +269,8 @@ def _read_ami(folder: Path, references: Path, microphone: str, reference: str) -
 def _find_audio(every: Iterable[Path], meeting: str, marks: Sequence[str]) -> Path | None:
     """The sound of a meeting from a microphone; else a file that bears the meeting's name alone, such as a video."""
     own = [path for path in every if path.name.startswith(f"{meeting}.")]
-    for mark in marks:
-        chosen = [path for path in own if f".{mark}." in path.name]
+    for part in marks:
+        chosen = [path for path in own if f".{part}." in path.name]
         if chosen:
             return chosen[0]
     return next((path for path in own if path.name.count(".") == 1), None)

@@ -76,6 +76,12 @@ def read_manifest(path: str | os.PathLike[str]) -> tuple[Recording, ...]:
         FormatError: the file is missing, a line is none of a manifest, or two recordings have the same id.
     """
     path = Path(path)
+    if path.is_dir():
+        raise FormatError(
+            _("{path}: this is a folder; make a manifest of it with `whisperdiar data folder`, and give that").format(
+                path=path
+            )
+        )
     text = read_text(path)
     found = tuple(_read_collection(text, path) if path.suffix.lower() == ".json" else _read_lines(text, path))
     if not found:

@@ -16,7 +16,7 @@ from whisperdiar.editing.passages import PlacedWord, TranscriptLayout, lay_out
 from whisperdiar.editing.placement import place
 from whisperdiar.editing.rebuilding import RebuiltTranscript, correct_turns, rebuild
 from whisperdiar.editing.speakers import SpeakerNames, fold_text
-from whisperdiar.editing.text_form import CorrectedTokens, EditedText, corrected_tokens
+from whisperdiar.editing.text_form import CorrectedTokens, EditedText, collect_tokens
 from whisperdiar.errors import FormatError
 from whisperdiar.options import EditOptions
 from whisperdiar.text.messages import _, join, ngettext
@@ -111,7 +111,7 @@ def apply(edited: EditedText, transcript: Transcript, *, options: EditOptions | 
         raise FormatError(_("no words are left in this text: leave at least one turn, or delete the transcript"))
     options = options or EditOptions()
     old = lay_out(transcript, options)
-    new = corrected_tokens(edited.turns)
+    new = collect_tokens(edited.turns)
     matching = match(old, new)
     cast = deepcopy(edited.cast)
     speakers = _speakers_of_turns(old, new, matching, cast)

@@ -322,7 +322,7 @@ class CorrectedTokens:
     ends: frozenset[int]
 
 
-def corrected_tokens(turns: Sequence[CorrectedTurn]) -> CorrectedTokens:
+def collect_tokens(turns: Sequence[CorrectedTurn]) -> CorrectedTokens:
     """The tokens of corrected turns as one sequence."""
     tokens = [turn.tokens for turn in turns]
     ends = list(accumulate(len(part) for turn in turns for part in turn.parts))

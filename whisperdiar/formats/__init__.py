@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Literal, NoReturn, Protocol
 
-from whisperdiar.errors import BackendBroken, FormatError, InvalidOption
+from whisperdiar.errors import BackendBroken, FormatError, InvalidOption, describe_error
 from whisperdiar.formats._reading.cues import transcript_of
 from whisperdiar.formats._reading.encodings import DecodedText, check_encoding, decode
 from whisperdiar.formats._reading.recordings import SeveralRecordings
@@ -170,7 +170,9 @@ def by_name(name: str) -> Format:
         return describe(entry.load(), name)
     except Exception as error:  # whatever a foreign package raises at import, the user needs its name
         raise BackendBroken(
-            _("format {name!r} of {entry} cannot be used: {error}").format(name=name, entry=entry.value, error=error)
+            _("format {name!r} of {entry} cannot be used: {error}").format(
+                name=name, entry=entry.value, error=describe_error(error)
+            )
         ) from error
 
 

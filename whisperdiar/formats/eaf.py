@@ -184,7 +184,7 @@ def read(text: str) -> Transcript:
         words = next((child for child in dependent if _is_word_tier(elements[child])), None)
         own = sorted(marks[index].values(), key=itemgetter(0))
         others = [child for child in dependent if child != words]
-        own, taken = _filled(
+        own, taken = _fill_texts(
             own, [marks[child].values() for child in others], () if words is None else marks[words].values()
         )
         key = _("tier {index}").format(
@@ -231,7 +231,7 @@ def _dependents(label: str, below: Mapping[str, Sequence[int]], labels: Sequence
     return found
 
 
-def _filled(
+def _fill_texts(
     own: Sequence[_Timed], others: Sequence[Iterable[_Timed]], words: Iterable[_Timed]
 ) -> tuple[list[_Timed], set[int]]:
     """Annotations with the text of the first dependent tier that has one there, and which tiers gave some."""

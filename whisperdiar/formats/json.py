@@ -8,7 +8,7 @@ from typing import Any
 
 from whisperdiar.errors import FormatError
 from whisperdiar.formats._reading.recordings import NO_ID
-from whisperdiar.formats._reading.words import recognised_words
+from whisperdiar.formats._reading.words import read_words
 from whisperdiar.options import WriteOptions
 from whisperdiar.segmentation import segments
 from whisperdiar.text import json as _json_text
@@ -66,7 +66,7 @@ def load_recognised(text: str) -> Transcript:
         return _transcript(data)
     if not isinstance(data, list):
         raise FormatError(_("expected a JSON list of words, or a whisperdiar transcript"))
-    words, told = recognised_words(data)
+    words, told = read_words(data)
     return Transcript(NO_ID, 0.0, segments=segments(words), provenance={"warnings": [told]} if told else {})
 
 

@@ -33,8 +33,8 @@ def _content(page: Document) -> str:
     if page.facts:
         lines.append(make_paragraph("Facts", escape(page.facts)))
     for passage in page.passages:
-        lines += [make_paragraph("Speaker" + _turned(passage), _who(passage))]
-        lines += [make_paragraph("Passage" + _turned(passage), escape(passage.text))]
+        lines += [make_paragraph("Speaker" + _direction_suffix(passage), _who(passage))]
+        lines += [make_paragraph("Passage" + _direction_suffix(passage), escape(passage.text))]
     return (
         f"{HEAD}<office:document-content {NAMESPACES}><office:body><office:text>"
         + "".join(lines)
@@ -47,7 +47,7 @@ def _who(passage: Passage) -> str:
     return (speaker if passage.speaker else "") + f'<text:span text:style-name="Time">{passage.time}</text:span>'
 
 
-def _turned(passage: Passage) -> str:
+def _direction_suffix(passage: Passage) -> str:
     return "_rl" if passage.right_to_left else ""
 
 

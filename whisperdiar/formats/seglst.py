@@ -66,13 +66,15 @@ def read(text: str, *, recording_id: str | None = None) -> Transcript:
                 _("{where}.session_id: this is no SegLST, which names the session of each segment").format(where=where)
             )
         start, end = fields.time(item, "start_time", where), fields.time(item, "end_time", where)
-        heard = ParsedUtterance(start, end, fields.text(item, "speaker", where) or None, _said(item, where), (), where)
+        heard = ParsedUtterance(
+            start, end, fields.text(item, "speaker", where) or None, _read_text(item, where), (), where
+        )
         sessions.setdefault(fields.text(item, "session_id", where), []).append(heard)
     found = choose(sessions, recording_id)
     return transcript_of(sessions.get(found, ()), recording_id=found)
 
 
-def _said(item: Mapping[str, Any], where: str) -> str:
+def _read_text(item: Mapping[str, Any], where: str) -> str:
     """The text of a segment; turns without words have none, unless another key holds a text that would be lost."""
     words = item.get("words")
     if isinstance(words, list):

@@ -84,7 +84,7 @@ def _format_place(cue: ReadyCue) -> str:
 def _format_line(cue: ReadyCue, index: int, word_times: bool) -> str:
     """A line's text, with the time before every word that begins inside the cue (sections 3.3 and 4.2.2)."""
     if not (word_times and cue.pieces):
-        return write_italics(cue.lines[index], cue.italic(index), _escaped, ("<i>", "</i>"))
+        return write_italics(cue.lines[index], cue.italic(index), _escape, ("<i>", "</i>"))
     last_ms = max((piece.start_ms for row in cue.pieces[:index] for piece in row), default=cue.start_ms)
     found = []
     for piece in cue.pieces[index]:
@@ -98,7 +98,7 @@ def _format_line(cue: ReadyCue, index: int, word_times: bool) -> str:
     return "".join(found)
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     return text.translate(_ESCAPES)
 
 

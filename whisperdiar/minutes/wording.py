@@ -173,11 +173,12 @@ def _remove_connectives(words: Sequence[str], language: Language) -> list[str]:
     """Without words at either end that lean on another sentence: ``so``, ``and then``, ``you know``."""
     found = list(words)
     openers = [phrase.split() for phrase in language.data.get("openers", ())]
+    inverting, inverted = (language.data.get("inverts", {}).get(key, ()) for key in ("before", "after"))
     closers = [phrase.split() for phrase in language.data.get("closers", ())]
     while len(found) > 3:
         keys = [key_of(item) for item in found[:4]]
         cut = max((len(item) for item in openers if keys[: len(item)] == item), default=0)
-        if not cut:
+        if not cut or (keys[0] in inverting and keys[2] in inverted):  # "Nehmen wir …" would be a proposal
             break
         found = found[cut:]
     tails = language.data.get("tails", ())

@@ -19,7 +19,7 @@ from whisperdiar.errors import InvalidOption, ModelUnavailable, OutputError
 from whisperdiar.models import conversion, hub
 from whisperdiar.models.catalogue import KNOWN, choose_default, find_best_fitting, is_name, repository_of
 from whisperdiar.models.fetch import OPTIONAL_WHISPER_FILES, WHISPER_FILES, fetch_whisper
-from whisperdiar.models.repair import converted_anew, repair_folder, repair_snapshot
+from whisperdiar.models.repair import repair_folder, repair_snapshot, set_aside
 from whisperdiar.options import Runtime
 from whisperdiar.system.files import check_folder
 from whisperdiar.system.machine import available_memory, usable_cores
@@ -184,7 +184,7 @@ def download(
     remedy = _("run `whisperdiar models download {name} --repair` on a machine with a connection").format(name=name)
     if cached is not None:
         repair_snapshot(repository, cached, runtime=runtime, remedy=remedy, progress=progress)
-    with converted_anew(conversion.find_converted(repository) if repair else None):
+    with set_aside(conversion.find_converted(repository) if repair else None):
         if target is None:
             return resolve(name, runtime=runtime, progress=progress).path
         if not _find(name, repository):

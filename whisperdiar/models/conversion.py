@@ -64,7 +64,7 @@ def find_missing_parts(folder: Path) -> list[str]:
     return _find_missing_parts(folder, select_weights(_names(folder)))
 
 
-def needed_files(folder: Path) -> tuple[str, ...]:
+def list_needed_files(folder: Path) -> tuple[str, ...]:
     """What must be in the folder of a checkpoint, by what is there of it."""
     weights = select_weights(_names(folder)) or [_WEIGHTS[0]]
     return tuple(dict.fromkeys(["config.json", *weights, *_find_missing_parts(folder, weights)]))

@@ -64,7 +64,7 @@ def find_in_cache(name: str, repository: str) -> InstalledModel | None:
     if name in KNOWN or not hub.find_missing(folder, WHISPER_FILES):
         return InstalledModel(name, "whisper", folder, WHISPER_FILES, remedy)
     if _read_model_type(folder) == "whisper":
-        return InstalledModel(name, "checkpoint", folder, conversion.needed_files(folder), remedy)
+        return InstalledModel(name, "checkpoint", folder, conversion.list_needed_files(folder), remedy)
     return None
 
 
@@ -74,7 +74,7 @@ def find_in_folder(folder: Path) -> InstalledModel:
     if (folder / conversion.RECORD).is_file():
         return _find_converted(folder)
     if _read_model_type(folder) is not None:
-        return InstalledModel(str(folder), "folder", folder, conversion.needed_files(folder), remedy)
+        return InstalledModel(str(folder), "folder", folder, conversion.list_needed_files(folder), remedy)
     return InstalledModel(str(folder), "folder", folder, WHISPER_FILES, remedy)
 
 

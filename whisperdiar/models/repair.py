@@ -87,7 +87,7 @@ def _remove_stale(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def converted_anew(folder: Path | None) -> Iterator[None]:
+def set_aside(folder: Path | None) -> Iterator[None]:
     """While a damaged converted model is made anew it lies aside; it comes back where that fails.
 
     Raises:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from whisperdiar.errors import describe_error
 from whisperdiar.models import conversion
 from whisperdiar.text.messages import _
 
@@ -130,7 +131,7 @@ def _check_structure(path: Path) -> str | None:
         try:
             json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
-            return _("is no JSON ({cause})").format(cause=str(error).splitlines()[0])
+            return _("is no JSON ({cause})").format(cause=describe_error(error, first_line=True))
     try:
         with path.open("rb") as stream:
             if path.name == "model.bin":

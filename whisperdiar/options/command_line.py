@@ -48,7 +48,7 @@ SCORE_PROTOCOLS = ("callhome", "ami", "voxconverse", "dihard", "chime8")
 """Benchmarks whose way of scoring turns has a name."""
 
 SPEAKER_STYLE = "auto"
-SPEAKER_STYLES = ("auto", "none", "label", "dash", "colour", "voice")
+SPEAKER_STYLES = ("auto", "none", "label", "dash", "sdh", "colour", "voice")
 
 UNCERTAIN_BELOW = 0.6
 """Probability of a word's speaker."""

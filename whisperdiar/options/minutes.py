@@ -31,7 +31,7 @@ class MinutesOptions:
     length: int | None = None
     length_share: float = MINUTES_SHARE
     outcomes_share: float = 0.04
-    fewest_outcomes_share: float = 0.03
+    fewest_outcomes_share: float = 0.04
     language: str | None = None
     day: datetime.date | None = None
     media: str | None = None

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from whisperdiar.errors import InvalidOption
+from whisperdiar.options._ranges import check_choice
 from whisperdiar.options.command_line import AUDIENCE, AUDIENCES, PROFILE, profile_names, read_shipped_profiles
 from whisperdiar.options.subtitles import RULES, SubtitleRules, change_limits
 from whisperdiar.text.messages import _
@@ -44,12 +45,7 @@ def subtitle_rules(
             )
         )
     name, data = _read_profile(profile)
-    if audience not in AUDIENCES:
-        raise InvalidOption(
-            _("audience {audience!r}: choose one of {audiences}").format(
-                audience=audience, audiences=", ".join(AUDIENCES)
-            )
-        )
+    check_choice("audience", audience, AUDIENCES)
     if audience == "children" and "children" not in data:
         raise InvalidOption(
             _("profile {name}: it does not tell children from adults; choose netflix, or the audience adult").format(

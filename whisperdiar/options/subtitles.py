@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from whisperdiar.errors import InvalidOption
-from whisperdiar.options._ranges import check_numbers
+from whisperdiar.options._ranges import check_choice, check_numbers
 from whisperdiar.options.command_line import AUDIENCE, AUDIENCES, PROFILE, SPEAKER_STYLES
 from whisperdiar.text.messages import _
 
@@ -81,12 +81,7 @@ class SubtitleRules:
                     fps=self.fps, slowest=_SLOWEST, fastest=_FASTEST
                 )
             )
-        if self.speaker_style not in SPEAKER_STYLES:
-            raise InvalidOption(
-                _("speaker-style {speaker_style!r}: choose one of {choices}").format(
-                    speaker_style=self.speaker_style, choices=", ".join(SPEAKER_STYLES)
-                )
-            )
+        check_choice("speaker-style", self.speaker_style, SPEAKER_STYLES)
         if self.dash not in DASHES:
             raise InvalidOption(
                 _("dash {dash!r}: choose one of {dashes}").format(dash=self.dash, dashes=", ".join(map(repr, DASHES)))
@@ -151,12 +146,7 @@ class SubtitleOptions:
     overlap: bool | None = None
 
     def __post_init__(self) -> None:
-        if self.audience not in AUDIENCES:
-            raise InvalidOption(
-                _("audience {audience!r}: choose one of {audiences}").format(
-                    audience=self.audience, audiences=", ".join(AUDIENCES)
-                )
-            )
+        check_choice("audience", self.audience, AUDIENCES)
         _check_limits(self)
         check_numbers(self)
 

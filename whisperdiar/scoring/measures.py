@@ -166,6 +166,16 @@ class Difference:
     def difference(self) -> float:
         return self.second - self.first
 
+    @property
+    def can_tell(self) -> bool:
+        """Whether there are so many recordings that a difference could be significant at all."""
+        return self.n_recordings >= FEWEST_TO_TELL
+
+    @property
+    def is_significant(self) -> bool:
+        """Whether the difference is not put down to chance."""
+        return self.can_tell and self.p < SIGNIFICANCE
+
 
 def pool_scores(
     name: str,

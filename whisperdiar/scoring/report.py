@@ -7,11 +7,13 @@ page's script puts it into the document as text (`whisperdiar.text.pages`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from whisperdiar.options import ScoreOptions
 from whisperdiar.options.colours import SPEAKER_COLOURS, format_colours
+from whisperdiar.scoring.documents import Document
 from whisperdiar.scoring.inspection import (
     WORD_S,
     Inspection,
@@ -21,7 +23,15 @@ from whisperdiar.scoring.inspection import (
     find_worst_moments,
     inspect_recording,
 )
-from whisperdiar.scoring.measures import MEASURES, Difference, Measure, RecordingScore, Score
+from whisperdiar.scoring.measures import (
+    FEWEST_TO_TELL,
+    MEASURES,
+    SIGNIFICANCE,
+    Difference,
+    Measure,
+    RecordingScore,
+    Score,
+)
 from whisperdiar.text import messages
 from whisperdiar.text.json import write_compact
 from whisperdiar.text.messages import _
@@ -68,16 +78,18 @@ def format_html(
         for number, own in enumerate(inspected)
         for moment in find_worst_moments(own.values(), limit=_MOST_MOMENTS)
     ]
+    folders = _list_folders(pairs)
     order = {name: index for index, name in enumerate(chosen)}
     data = {
         "title": title,
         "language": messages.current(),
         "colours": len(SPEAKER_COLOURS),
-        "strings": _list_strings(),
-        "how": _describe_options(options),
-        "wordSeconds": WORD_S,
+        "strings": {key: _show_plain(text) for key, text in _list_strings().items()},
+        "how": [_show_plain(text) for text in _describe_options(options)],
+        "significance": SIGNIFICANCE,
+        "fewest": FEWEST_TO_TELL,
         "measures": [_describe_measure(own) for own in MEASURES.values()],
-        "hypotheses": [_describe_score(score) for score in scores],
+        "hypotheses": [_describe_score(score, folders) for score in scores],
         "differences": [_describe_difference(own) for own in differences],
         "recordings": [_describe_recording(name, inspected, (media or {}).get(name)) for name in chosen],
         "moments": [_describe_moment(number, order[own.recording], own) for number, own in moments],
@@ -132,10 +144,23 @@ def _inspect(
     return found
 
 
+def _list_folders(pairs: Sequence[Sequence[ScoredPair]]) -> list[str]:
+    """Folders of the files that were scored, each with its separator, the longest first."""
+    sources = {
+        part
+        for pair in (pair for own in pairs for pair in own)
+        for side in pair[:2]
+        if isinstance(side, Document)
+        for part in side.source.split(" and ")
+    }
+    found = {source[: len(source) - len(Path(source).name)] for source in sources}
+    return sorted(filter(None, found), key=lambda folder: (-len(folder), folder))
+
+
 def _describe_measure(own: Measure) -> dict[str, Any]:
     return {
         "name": own.name,
-        "title": _title_of(own.name),
+        "title": _show_plain(_title_of(own.name)),
         "unit": own.unit,
         "percent": own.unit == "%",
         "higher": own.higher_is_better,
@@ -153,9 +178,11 @@ def _describe_difference(own: Difference) -> dict[str, Any]:
     }
 
 
-def _describe_score(score: Score) -> dict[str, Any]:
+def _describe_score(score: Score, folders: Collection[str]) -> dict[str, Any]:
     reasons: dict[str, list[str]] = {}
     for name, reason in score.left_out.items():
+        for folder in folders:  # of the maker's machine, which say nothing to whom the page is sent
+            reason = reason.replace(folder, "")
         reasons.setdefault(reason, []).append(_title_of(name))
     return {
         "name": score.name,
@@ -164,7 +191,7 @@ def _describe_score(score: Score) -> dict[str, Any]:
         "rates": {name: [rate.value, *(rate.interval or (None, None))] for name, rate in score.pooled.items()},
         "parts": {name: dict(rate.components) for name, rate in score.pooled.items()},
         "leftOut": [f"{', '.join(names)}: {reason}" for reason, names in reasons.items()],
-        "notes": list(dict.fromkeys(note for own in score.recordings for note in own.notes)),
+        "notes": list(dict.fromkeys(_show_plain(note) for own in score.recordings for note in own.notes)),
         "rows": [
             [own.recording, {name: own.rate(name) for name in own.components}, _divide_errors(own)]
             for own in score.recordings
@@ -253,6 +280,11 @@ def _ms(seconds: float) -> int:
     return round(1000 * seconds)
 
 
+def _show_plain(text: str) -> str:
+    """A text in the user's language that stays so in the page, unlike messages, whose English goes into files."""
+    return str.__str__(text)
+
+
 def _title_of(measure: str) -> str:
     return {
         "detection": _("speech detection"),
@@ -296,10 +328,13 @@ def _list_strings() -> dict[str, str]:
         "intervalHint": _("Rates are of summed counts; intervals by a bootstrap over recordings."),
         "comparison": _("Comparison"),
         "comparisonHint": _("Second less first, with a paired permutation test over recordings."),
+        "tooFew": _("Of fewer than {number} recordings nobody can tell whether a difference is by chance.").format(
+            number=FEWEST_TO_TELL
+        ),
         "first": _("First"),
         "second": _("Second"),
         "difference": _("Difference"),
-        "significant": _("p below 0.05"),
+        "significant": _("p below {limit}").format(limit=SIGNIFICANCE),
         "moments": _("Worst moments"),
         "momentsHint": _("Stretches of ten seconds with most errors. A click shows the place and plays it."),
         "more": _("Show more"),

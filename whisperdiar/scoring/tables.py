@@ -22,7 +22,7 @@ _TITLES = {
     "subtitle rules": mark("rules"),
 }
 """Heads of columns that are shorter than the name of their measure."""
-_PARTS = {"missed": "missed detection", "false": "false alarm", "confused": "confusion"}
+_PARTS = {mark("missed"): "missed detection", mark("false"): "false alarm", mark("confused"): "confusion"}
 """Columns that divide DER."""
 _NONE = "–"
 

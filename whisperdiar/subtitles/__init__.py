@@ -44,7 +44,7 @@ def cues(
     limits = Limits.of(rules)
     room: dict[str | None, int] = {speaker: max(0, width) for speaker, width in (reserved or {}).items()}
     table = split_streams(transcript.segments, language=transcript.language, rules=rules, reserved=room)
-    dash = len(rules.dash) if style == "dash" or (style == "voice" and not rules.overlap) else None
+    dash = len(rules.dash) if style in ("dash", "sdh") or (style == "voice" and not rules.overlap) else None
     found = draft_cues(table, limits, room, overlap=rules.overlap, dash=dash)
     timed = [draft.shown for draft in found]
     around = Shots.of(shots, limits, framed=rules.fps is not None)

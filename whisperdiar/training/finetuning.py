@@ -11,14 +11,16 @@ speakers. No clustering takes part, so these are not the error rates of a whole 
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import random
+import shutil
 import signal
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -43,17 +45,20 @@ from whisperdiar.frameworks.torch import (
 )
 from whisperdiar.models.sources import Source
 from whisperdiar.options import FinetuningSettings, Runtime
-from whisperdiar.system.files import read_text, stage, sweep, write_text
+from whisperdiar.scoring import Difference
+from whisperdiar.system.files import check_folder, read_text, stage, sweep, write_bytes, write_text
 from whisperdiar.text import json
 from whisperdiar.text.messages import _
 from whisperdiar.training.onnx_export import ONNX_FILE, export_segmentation
-from whisperdiar.training.recordings import ReferencedAudio, load_recordings
+from whisperdiar.training.recordings import ReferencedAudio, compare_errors, load_recordings
 from whisperdiar.types import Span
 
 REPORT = "finetuning.json"
 BASE = "pyannote/segmentation-3.0"
 _RUN = "run.json"
 _CHECKPOINT = "last.ckpt"
+_PARTS = {"false_alarm": "false alarm", "miss": "missed detection", "confusion": "confusion"}
+"""Our names → those that scoring gives them."""
 _END_GUARD_S = 0.01
 """pyannote.audio refuses a window that ends with the last sample."""
 
@@ -65,12 +70,14 @@ class LocalErrors:
     Attributes:
         false_alarm, miss, confusion: shares.
         windows: how many were measured; 0 where no part is as long as a window, and the shares are None.
+        recordings: seconds of each part of the rate, and of speech, by recording.
     """
 
     false_alarm: float | None
     miss: float | None
     confusion: float | None
     windows: int
+    recordings: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def rate(self) -> float | None:
@@ -101,6 +108,11 @@ class FinetuningResult:
     training: tuple[str, ...]
     held_back: tuple[str, ...]
     export_difference: float
+
+    def compare(self, which: str) -> Difference | None:
+        """After less before, on ``training`` or ``held_back``, with interval and p over recordings; None of nothing."""
+        sides = [errors[which].recordings for errors in (self.before, self.after)]
+        return compare_errors(*sides, seed=0) if all(sides) else None
 
 
 def split_recordings(ids: Sequence[str], *, held_back: float, seed: int) -> tuple[list[str], list[str]]:
@@ -206,7 +218,8 @@ def _claim(folder: Path, run: Mapping[str, Any]) -> None:
                 folder=folder
             )
         )
-    if marker.exists():
+    # Before the first epoch is over nothing would be lost: files of the manifest may be corrected.
+    if marker.exists() and (folder / "checkpoints" / _CHECKPOINT).exists():
         if json.read(read_text(marker)) != json.read(json.write(run)):
             raise InvalidOption(
                 _(
@@ -223,14 +236,13 @@ def _claim(folder: Path, run: Mapping[str, Any]) -> None:
                 folder=folder, cause=error.strerror
             )
         ) from error
+    check_folder(folder)
     sweep(folder)
     write_text(marker, json.write(run))
 
 
 def _forget_checkpoints(folder: Path) -> None:
-    for name in (_CHECKPOINT, _RUN):
-        (folder / "checkpoints" / name).unlink(missing_ok=True)
-    (folder / "checkpoints").rmdir()
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)  # with what a killed run left there
 
 
 def _fits(span: Span, window: float) -> bool:
@@ -306,36 +318,43 @@ def _measure(
 
     measures = import_pyannote("pyannote.audio.torchmetrics")
     found = {
-        "false_alarm": measures.FalseAlarmRate(0.5),
-        "miss": measures.MissedDetectionRate(0.5),
+        "false alarm": measures.FalseAlarmRate(0.5),
+        "missed detection": measures.MissedDetectionRate(0.5),
         "confusion": measures.SpeakerConfusionRate(0.5),
     }
     numbers = {str(name): number for number, name in enumerate(task.prepared_data["audio-path"])}
-    places = [
-        (numbers[item.id], span.start + i * task.duration)
-        for item in loaded
-        if item.id in ids and item.id in numbers
-        for span in item.scored
-        for i in range(int((span.duration - _END_GUARD_S) // task.duration))
-    ]
-    if not places:
-        return LocalErrors(None, None, None, 0)
     model.eval()
-    spoken = 0.0
-    with torch.inference_mode():
-        for first in range(0, len(places), batch_size):
-            chunks = [
-                task.prepare_chunk(number, start, task.duration) for number, start in places[first : first + batch_size]
-            ]
-            target = task.collate_y(chunks).transpose(1, 2)
-            scores = model(task.collate_X(chunks).to(model.device))
-            said = model.powerset.to(model.device).to_multilabel(scores).cpu().transpose(1, 2)
-            spoken += float(target.sum())
-            for measure in found.values():
-                measure.update(said, target)
-    if not spoken:
-        return LocalErrors(None, None, None, len(places))
-    return LocalErrors(**{key: float(measure.compute()) for key, measure in found.items()}, windows=len(places))
+    windows, recordings = 0, {}
+    for item in loaded:
+        if item.id not in ids or item.id not in numbers:
+            continue
+        starts = [
+            span.start + i * task.duration
+            for span in item.scored
+            for i in range(int((span.duration - _END_GUARD_S) // task.duration))
+        ]
+        windows += len(starts)
+        spoken = 0.0
+        with torch.inference_mode():
+            for first in range(0, len(starts), batch_size):
+                batch = starts[first : first + batch_size]
+                chunks = [task.prepare_chunk(numbers[item.id], start, task.duration) for start in batch]
+                target = task.collate_y(chunks).transpose(1, 2)
+                scores = model(task.collate_X(chunks).to(model.device))
+                said = model.powerset.to(model.device).to_multilabel(scores).cpu().transpose(1, 2)
+                spoken += float(target.sum()) / target.shape[-1] * task.duration
+                for measure in found.values():
+                    measure.update(said, target)
+        if spoken:
+            parts = {name: float(measure.compute()) * spoken for name, measure in found.items()}
+            recordings[item.id] = {"total": spoken, **parts}
+        for measure in found.values():
+            measure.reset()
+    total = sum(parts["total"] for parts in recordings.values())
+    if not total:
+        return LocalErrors(None, None, None, windows)
+    shares = {own: sum(parts[name] for parts in recordings.values()) / total for own, name in _PARTS.items()}
+    return LocalErrors(**shares, windows=windows, recordings=recordings)
 
 
 def _train(
@@ -411,7 +430,14 @@ def _trusting(trainer: Any) -> dict[str, Any]:
 
 def _save_trainer(trainer: Any, path: Path) -> None:
     with stage(path) as temporary:
-        trainer.save_checkpoint(temporary)
+        try:
+            trainer.save_checkpoint(temporary)
+        except RuntimeError as error:  # PyTorch's writer hides what the system said
+            raise OutputError(
+                _("{path}: it cannot be written ({cause}); make room, and start the same command again").format(
+                    path=path, cause=describe_error(error)
+                )
+            ) from error
 
 
 def _save_checkpoint(model: Any, path: Path) -> None:
@@ -426,8 +452,10 @@ def _save_checkpoint(model: Any, path: Path) -> None:
         "global_step": 0,
     }
     model.on_save_checkpoint(checkpoint)
-    with stage(path) as temporary:
-        torch.save(checkpoint, temporary)
+    # Through memory: of a disk that is full PyTorch's own writer says nothing that a person understands.
+    made = io.BytesIO()
+    torch.save(checkpoint, made)
+    write_bytes(path, made.getvalue())
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from pathlib import Path
 from typing import Any
@@ -37,16 +38,18 @@ def export_segmentation(model: Any, window: float, path: Path) -> float:
     model = model.eval()
     with stage(path) as temporary, warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
+        written = io.BytesIO()  # PyTorch's own writer does not say why a file cannot be written
         torch.onnx.export(
             model,
             (noise[:1],),
-            temporary,
+            written,
             input_names=["input_values"],
             output_names=["logits"],
             dynamic_axes={"input_values": {0: "batch"}, "logits": {0: "batch"}},
             opset_version=17,
             dynamo=False,  # the new exporter cannot take these networks
         )
+        Path(temporary).write_bytes(written.getvalue())
         made = Session(Path(temporary), Runtime(device="cpu"), name=str(path))(noise.numpy())
         difference = float(np.abs(np.exp(made) - np.exp(model(noise).numpy())).max())
     if difference > _MOST_DIFFERENCE:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.datasets import Recording, read_turns, read_uem
 from whisperdiar.errors import FormatError
 from whisperdiar.media import load
+from whisperdiar.scoring import Difference, RecordingScore, Score, compare_scores
 from whisperdiar.text.messages import _
-from whisperdiar.types import Audio, Span, Turn
+from whisperdiar.types import Audio, Diarization, Span, Turn
 
+MEASURE = "DER"
+_RESAMPLES = 2000
 SLACK_S = 1.0
 """By which a reference may outlast its recording: decoders disagree about the padding at the end."""
 
@@ -44,15 +47,48 @@ def load_recordings(recordings: Sequence[Recording], *, progress: Progress = no_
         raise FormatError(
             _("the manifest lists one recording: give two or more, because some are held back to measure the result")
         )
-    return [_load(item, progress) for item in recordings]
+    found = [_check(item) for item in recordings]  # all of them before minutes of decoding
+    return [_load(item, reference, progress) for item, reference in zip(recordings, found, strict=True)]
 
 
-def _load(recording: Recording, progress: Progress) -> ReferencedAudio:
+def compare_errors(
+    before: Mapping[str, Mapping[str, float]], after: Mapping[str, Mapping[str, float]], *, seed: int
+) -> Difference:
+    """Whether two diarization error rates differ by chance, from their components by recording: after less before.
+
+    Recordings are what is drawn and swapped (`compare_scores`), since what is said within one is not independent.
+    """
+    sides = [
+        Score(name, tuple(RecordingScore(own, {MEASURE: parts}) for own, parts in side.items()), {}, {})
+        for name, side in (("before", before), ("after", after))
+    ]
+    return compare_scores(*sides, resamples=_RESAMPLES, seed=seed)[0]
+
+
+def _check(recording: Recording) -> Diarization:
+    """Reference turns of a recording whose files are there."""
     reference = read_turns(recording)
-    if reference is None or not reference.turns:
+    if reference is None:
         raise FormatError(
             _("{id}: it has no reference turns; name an RTTM as 'turns' in the manifest").format(id=recording.id)
         )
+    if not reference.turns:
+        raise FormatError(
+            _("{id}: nobody speaks in its reference {turns}; correct it, or leave the recording out").format(
+                id=recording.id, turns=recording.turns
+            )
+        )
+    read_uem(recording)
+    if not recording.audio.is_file():
+        raise FormatError(
+            _("{audio}: the sound is missing; run `whisperdiar data manifest` to find all such files").format(
+                audio=recording.audio
+            )
+        )
+    return reference
+
+
+def _load(recording: Recording, reference: Diarization, progress: Progress) -> ReferencedAudio:
     audio = load(recording.audio, channels="mono", channel=recording.channel, progress=progress)
     end = max(turn.end for turn in reference.turns)
     if end > audio.duration + SLACK_S:

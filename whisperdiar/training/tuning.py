@@ -21,18 +21,16 @@ from whisperdiar.datasets import Recording
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.frameworks.torch import import_module, require
 from whisperdiar.options import Runtime, TuningSettings
-from whisperdiar.scoring import MEASURES, RecordingScore, Score, compare_scores, score_turns
+from whisperdiar.scoring import MEASURES, Difference, score_turns
 from whisperdiar.system.files import read_text, write_text
 from whisperdiar.text import json
 from whisperdiar.text.messages import _
-from whisperdiar.training.recordings import ReferencedAudio, load_recordings
+from whisperdiar.training.recordings import MEASURE, ReferencedAudio, compare_errors, load_recordings
 from whisperdiar.types import ANY_SPEAKERS, Diarization, Span, SpeakerCount
 
 Values = Mapping[str, float]
 EXTRA = "tune"
-MEASURE = "DER"
 _PARTS = {"total": "total", "false_alarm": "false alarm", "miss": "missed detection", "confusion": "confusion"}
-_SAMPLES = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +66,7 @@ class TuningResult:
         tuned, default: errors on recordings that the search did not see, summed over the folds, and those of the
             defaults on the same.
         seen: errors of `values` on the recordings that they were chosen on, which flatter.
-        interval: 95 % of the difference of the rates, tuned less default, by a paired bootstrap over recordings.
+        difference: of these two rates, tuned less default, with its interval and p over recordings.
         chosen: the settings that were found for each fold.
     """
 
@@ -76,13 +74,13 @@ class TuningResult:
     tuned: DiarizationErrors
     default: DiarizationErrors
     seen: DiarizationErrors
-    interval: tuple[float, float]
+    difference: Difference
     chosen: tuple[Values, ...]
 
     @property
     def is_better(self) -> bool:
-        """Whether the whole interval lies below 0; otherwise the default is as good."""
-        return self.interval[1] < 0
+        """Whether the settings are better, and not by chance; otherwise the default is as good, or nobody can tell."""
+        return self.difference.is_significant and self.difference.difference < 0
 
 
 def tune(
@@ -143,19 +141,22 @@ def tune(
         return _search(ranges, lambda values: measured.sum(values, ids).rate, settings, report)
 
     progress("tune", 0.0)
-    chosen, pairs = [], []
+    chosen: list[Values] = []
+    pairs: dict[str, tuple[DiarizationErrors, DiarizationErrors]] = {}
     for fold in folds:
         values = search([item.id for item in loaded if item.id not in fold])
         chosen.append(values)
-        pairs += [(measured.of(values, name), measured.of({}, name)) for name in fold]
+        pairs |= {name: (measured.of({}, name), measured.of(values, name)) for name in fold}
     values = search([item.id for item in loaded])
     progress("tune", 1.0)
     return TuningResult(
         values=values,
-        tuned=sum((own for own, _other in pairs), DiarizationErrors()),
-        default=sum((other for _own, other in pairs), DiarizationErrors()),
+        tuned=sum((own for _other, own in pairs.values()), DiarizationErrors()),
+        default=sum((other for other, _own in pairs.values()), DiarizationErrors()),
         seen=measured.sum(values, [item.id for item in loaded]),
-        interval=bootstrap_difference(pairs, seed=settings.seed),
+        difference=compare_errors(
+            *({name: own[side].parts for name, own in pairs.items()} for side in (0, 1)), seed=settings.seed
+        ),
         chosen=tuple(chosen),
     )
 
@@ -166,20 +167,6 @@ def make_folds(ids: Sequence[str], count: int, *, seed: int) -> list[list[str]]:
     random.Random(seed).shuffle(shuffled)
     count = min(count, len(ids))
     return [shuffled[number::count] for number in range(count)]
-
-
-def bootstrap_difference(
-    pairs: Sequence[tuple[DiarizationErrors, DiarizationErrors]], *, seed: int
-) -> tuple[float, float]:
-    """The middle 95 % of the difference of two pooled rates (first less second), by `compare_scores`."""
-
-    def score(name: str, side: Sequence[DiarizationErrors]) -> Score:
-        rows = tuple(RecordingScore(str(number), {MEASURE: errors.parts}) for number, errors in enumerate(side))
-        return Score(name, rows, {}, {})
-
-    first, second = zip(*pairs, strict=True)
-    found = compare_scores(score("second", second), score("first", first), resamples=_SAMPLES, seed=seed)
-    return found[0].interval
 
 
 def _search(
@@ -246,8 +233,16 @@ class _Measurements:
         return sum((self.of(values, name) for name in names), DiarizationErrors())
 
     def _read(self, journal: Path) -> None:
-        lines = [json.read(line) for line in read_text(journal).splitlines() if line.strip()]
-        if not lines or lines[0].get("work") != self._work:
+        broken = _(
+            "{journal}: it cannot be read as a journal of trials; delete it, or give another name with -o"
+        ).format(journal=journal)
+        try:
+            lines = [json.read(line) for line in read_text(journal).splitlines() if line.strip()]
+        except FormatError as error:
+            raise FormatError(broken) from error
+        if not lines or not isinstance(lines[0], dict):
+            raise FormatError(broken)
+        if lines[0].get("work") != self._work:
             raise InvalidOption(
                 _(
                     "{journal}: it was made with other recordings or settings; delete it, or give another name with -o"
@@ -259,9 +254,7 @@ class _Measurements:
                 self._known[key] = DiarizationErrors(**line["errors"])
                 self._lines.append(json.write_line(line))
         except (KeyError, TypeError, AttributeError) as error:
-            raise FormatError(
-                _("{journal}: it cannot be read as a journal of trials; delete it").format(journal=journal)
-            ) from error
+            raise FormatError(broken) from error
 
 
 def measure_errors(item: ReferencedAudio, found: Diarization) -> DiarizationErrors:

@@ -82,6 +82,23 @@ class _Aligner:
     note: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    """What decoding brought of a recording.
+
+    Attributes:
+        found: piece → its words, in the order of time.
+        doubts: kind of doubt (`_DOUBTS`) → pieces that were decoded again for it.
+        n_chants: pieces that repeat themselves as their sound does.
+        n_filled: gaps in which a second decoding found words.
+    """
+
+    found: dict[Piece, FilteredWords]
+    doubts: Counter[str]
+    n_chants: int
+    n_filled: int
+
+
 _DOUBTS = {
     "repetition": mark("looped"),
     "probability": mark("had an improbable text"),
@@ -169,12 +186,7 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
             BackendError: decoding failed, or memory does not suffice for a single piece.
         """
         check_sample_rate(audio, self.name)
-        if language is not None:
-            language = check_code(language)
-            if self.settings.multilingual:
-                raise InvalidOption(
-                    _("language {language!r} and multilingual: give one of them").format(language=language)
-                )
+        language = self._check_language(language)
         inside = merge_spans(part for span in speech if (part := span.clip(0.0, audio.duration)))
         if not inside:
             return Transcription(to_iso_639_1(language) if language else None, None, ())
@@ -193,64 +205,16 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
                 raise BackendError(explain_out_of_memory(loaded.found.name, loaded.placement)) from error
             raise
         aligner = self._aligner(loaded, spoken.main, progress)
-        warnings = [text for text in (loaded.found.note, loaded.placement.note, *spoken.notes, aligner.note) if text]
-        notes: list[str] = []
-        tasks = [Task(piece, code) for piece, code in zip(pieces, spoken.of_pieces, strict=True)]
-        decoder = Decoder(
-            loaded.model,
-            loaded.pipeline,
-            self.settings,
-            batch_size=loaded.batch_size,
-            too_big=explain_out_of_memory(loaded.found.name, loaded.placement),
-            judge=lambda decoded: self._judge(decoded, audio, inside),
+        decoded = self._decode(
+            loaded, audio, inside, dict(zip(pieces, spoken.of_pieces, strict=True)), aligner, progress
         )
-        n_chants = 0
-        first_pass = partial(scale_progress, progress, 0.0, FIRST_PASS) if self.settings.fill_gaps else progress
-        found: dict[Piece, FilteredWords] = {}
-        doubts: Counter[str] = Counter()
-        for decoded in decoder.decode(audio, tasks, first_pass):
-            if decoded.doubtful:
-                doubts[decoded.doubtful] += 1
-                n_chants += decoded.confirmed
-            found[decoded.task.piece] = self._words_of_piece(decoded, audio, inside, aligner)
-            _tell(found[decoded.task.piece].words, audio)
-        n_filled = 0
-        if self.settings.fill_gaps:
-            found = {piece: found[piece] for piece in pieces}
-            languages = {task.piece: task.language for task in tasks}
-            n_filled = fill_gaps(
-                found,
-                audio,
-                inside,
-                partial(self._decode_again, decoder, audio, inside, languages, aligner),
-                limit=self.settings.max_chunk,
-                progress=partial(scale_progress, progress, FIRST_PASS, 1.0),
-            )
-        if self._word_aligner is not None and self._word_aligner.failure:
-            warnings.append(self._word_aligner.failure)
-        for doubt, said in _DOUBTS.items():
-            if doubts[doubt]:
-                notes.append(
-                    _("{number} of {n_pieces} segments {what} and were decoded again").format(
-                        number=doubts[doubt], n_pieces=len(pieces), what=_(said)
-                    )
-                )
-        if n_chants:
-            notes.append(
-                _("{number} of {n_pieces} segments repeat themselves as their sound does, and stay").format(
-                    number=n_chants, n_pieces=len(pieces)
-                )
-            )
-        if n_filled:
-            notes.append(
-                _("places where Whisper had left words out, found by decoding again: {number}").format(number=n_filled)
-            )
         progress("asr", 1.0)
-        words = tuple(word for piece in pieces for word in found[piece].words)
-        dropped = [item for piece in pieces for item in found[piece].dropped]
-        dropped += list_speech_without_words({piece: found[piece] for piece in pieces}, inside)
+        failure = None if self._word_aligner is None else self._word_aligner.failure
+        words = tuple(word for item in decoded.found.values() for word in item.words)
+        dropped = [item for found in decoded.found.values() for item in found.dropped]
+        dropped += list_speech_without_words(decoded.found, inside)
         is_given = language is not None or self._may_switch(loaded)
-        warnings += collect_warnings(
+        warnings = collect_warnings(
             words,
             dropped,
             audio,
@@ -261,14 +225,66 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
                 *([] if is_given else ["--language CODE"]),
             ],
         )
+        known = (loaded.found.note, loaded.placement.note, *spoken.notes, aligner.note, failure)
         return Transcription(
             "en" if self.settings.task == "translate" else to_iso_639_1(spoken.main),
             spoken.probability,
             words,
             tuple(sorted(dropped, key=lambda item: item.span)),
-            tuple(warnings),
-            tuple(notes),
+            (*filter(None, known), *warnings),
+            tuple(_describe_passes(decoded)),
         )
+
+    def _check_language(self, language: str | None) -> str | None:
+        if language is None:
+            return None
+        if self.settings.multilingual:
+            raise InvalidOption(
+                _("language {language!r} and multilingual: give one of them").format(language=check_code(language))
+            )
+        return check_code(language)
+
+    def _decode(
+        self,
+        loaded: LoadedModel,
+        audio: Audio,
+        speech: Sequence[Span],
+        languages: Mapping[Piece, str],
+        aligner: _Aligner,
+        progress: Progress,
+    ) -> _Decoded:
+        """Words of all pieces (the keys of `languages`), in their order, with the gaps filled where that is wanted."""
+        decoder = Decoder(
+            loaded.model,
+            loaded.pipeline,
+            self.settings,
+            batch_size=loaded.batch_size,
+            too_big=explain_out_of_memory(loaded.found.name, loaded.placement),
+            judge=lambda decoded: self._judge(decoded, audio, speech),
+        )
+        tasks = [Task(piece, code) for piece, code in languages.items()]
+        first_pass = partial(scale_progress, progress, 0.0, FIRST_PASS) if self.settings.fill_gaps else progress
+        found: dict[Piece, FilteredWords] = {}
+        doubts: Counter[str] = Counter()
+        n_chants = 0
+        for decoded in decoder.decode(audio, tasks, first_pass):
+            if decoded.doubtful:
+                doubts[decoded.doubtful] += 1
+                n_chants += decoded.confirmed
+            found[decoded.task.piece] = self._words_of_piece(decoded, audio, speech, aligner)
+            _tell(found[decoded.task.piece].words, audio)
+        found = {piece: found[piece] for piece in languages}
+        n_filled = 0
+        if self.settings.fill_gaps:
+            n_filled = fill_gaps(
+                found,
+                audio,
+                speech,
+                partial(self._decode_again, decoder, audio, speech, languages, aligner),
+                limit=self.settings.max_chunk,
+                progress=partial(scale_progress, progress, FIRST_PASS, 1.0),
+            )
+        return _Decoded(found, doubts, n_chants, n_filled)
 
     def _decode_again(
         self,
@@ -387,6 +403,24 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
     def _load(self, progress: Progress) -> LoadedModel:
         self._process = os.getpid()
         return load(self.settings, runtime=self.runtime, progress=progress)
+
+
+def _describe_passes(decoded: _Decoded) -> Iterator[str]:
+    """Notes on what was decoded more than once."""
+    n_pieces = len(decoded.found)
+    for doubt, said in _DOUBTS.items():
+        if decoded.doubts[doubt]:
+            yield _("{number} of {n_pieces} segments {what} and were decoded again").format(
+                number=decoded.doubts[doubt], n_pieces=n_pieces, what=_(said)
+            )
+    if decoded.n_chants:
+        yield _("{number} of {n_pieces} segments repeat themselves as their sound does, and stay").format(
+            number=decoded.n_chants, n_pieces=n_pieces
+        )
+    if decoded.n_filled:
+        yield _("places where Whisper had left words out, found by decoding again: {number}").format(
+            number=decoded.n_filled
+        )
 
 
 def _tell(words: Sequence[Word], audio: Audio) -> None:

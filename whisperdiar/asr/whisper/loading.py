@@ -113,7 +113,7 @@ def _open(whisper_model: Any, found: models.ResolvedModel, placement: Placement,
     except Exception as error:  # CTranslate2 and tokenizers raise RuntimeError, ValueError and bare Exception
         if is_out_of_memory(error):
             raise BackendError(explain_out_of_memory(found.name, placement)) from error
-        cause = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        cause = describe_error(error, first_line=True)
         raise BackendBroken(
             _("model {path} cannot be loaded ({cause}): delete it and get it again").format(
                 path=found.path, cause=cause

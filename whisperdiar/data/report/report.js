@@ -141,7 +141,7 @@ function showComparison() {
       body.append(cell("tr", head, "group"));
       pair = group;
     }
-    const sure = own.p !== null && own.p < 0.05, better = measure.higher ? difference > 0 : difference < 0;
+    const sure = own.p !== null && own.p < data.significance, better = measure.higher ? difference > 0 : difference < 0;
     const row = element("tr"), name = cell("th", measure.title);
     name.scope = "row";
     row.append(name, cell("td", shown(measure, first), sure && !better ? "best" : ""), cell("td", shown(measure, second), sure && better ? "best" : ""));
@@ -152,6 +152,7 @@ function showComparison() {
     body.append(row);
   }
   $("differences").replaceChildren(heading([strings.measure, strings.first, strings.second, strings.difference, strings.interval, "p", strings.recordings]), body);
+  $("too-few").textContent = data.differences.some((own) => own.recordings < data.fewest) ? strings.tooFew : "";
 }
 
 // ——— Choice of the hypothesis, moments, recordings

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
@@ -148,8 +148,8 @@ def _label_of(text: str) -> tuple[str | None, str, _Kind]:
         return None, text, "none"
     if (bracket := _BRACKET.fullmatch(text)) and any(letter.isalnum() for letter in bracket["name"]):
         name, rest = bracket["name"], bracket["rest"] or ""
-        if bracket["colon"] or _SPEAKER.fullmatch(name):
-            return name, rest, "sure"
+        if bracket["colon"] or _SPEAKER.fullmatch(name) or rest.startswith(MARK):
+            return name, rest.removeprefix(MARK), "sure"
         return (name, rest, "bracket") if rest else (None, text, "effect")
     label = _LABEL.fullmatch(text)
     if label is None:
@@ -231,15 +231,15 @@ def _assign_names(cue: Cue, lines: Sequence[_Line], known: _Known, before: str |
     if dialogue or any(name is not None or line.change for name, line in zip(names[1:], lines[1:], strict=True)):
         return _split_dialogue(cue, lines, names, before=None if dialogue else before)
     if names[0] is None:
-        texts = [_shown(shown, line) for shown, line in zip(cue.lines, lines, strict=True)]
+        texts = [_remove_label_marks(shown, line) for shown, line in zip(cue.lines, lines, strict=True)]
         return replace(_with_lines(cue, texts), speaker=before)
     made = _replace_first(cue, lines[0].labelled, names[0])
     rest = made.lines[len(made.lines) - len(lines) + 1 :]
-    texts = [_shown(shown, line) for shown, line in zip(rest, lines[1:], strict=True)]
+    texts = [_remove_label_marks(shown, line) for shown, line in zip(rest, lines[1:], strict=True)]
     return _with_lines(made, [*made.lines[: len(made.lines) - len(rest)], *texts])
 
 
-def _shown(shown: str, line: _Line) -> str:
+def _remove_label_marks(shown: str, line: _Line) -> str:
     """A line that no label begins: without the sign of a change and without a mark; a dash stays."""
     if line.change:
         return line.text
@@ -304,7 +304,7 @@ def _split_dialogue(cue: Cue, lines: Sequence[_Line], names: Sequence[str | None
         elif dialogue:
             current, text = None if cleaned.dash else current, cleaned.text
         else:
-            text = _shown(line, cleaned)
+            text = _remove_label_marks(line, cleaned)
             # A new line of somebody unknown is nobody's; one that only goes on begins without a capital.
             nobody = cleaned.change or (cleaned.unknown and not cleaned.text[:1].islower())
             current = None if nobody else current
@@ -315,8 +315,18 @@ def _split_dialogue(cue: Cue, lines: Sequence[_Line], names: Sequence[str | None
     return replace(cue, lines=tuple(texts), line_speakers=tuple(speakers), timed=tuple(timed))
 
 
+def fits_brackets(name: str) -> bool:
+    """Whether a name in brackets is read as one."""
+    found = _BRACKET.fullmatch(f"[{name}] {MARK}x")
+    return found is not None and found["name"] == name and any(letter.isalnum() for letter in name)
+
+
 def mark_prefixes(
-    leads: Sequence[tuple[str, ...]], cues: Sequence[Cue], wanted: Sequence[Sequence[str | None]]
+    leads: Sequence[tuple[str, ...]],
+    cues: Sequence[Cue],
+    wanted: Sequence[Sequence[str | None]],
+    *,
+    label: Callable[[str], str],
 ) -> list[tuple[str, ...]]:
     """What stands before each line of cues, with `MARK` wherever `split_labels` would find other speakers or texts.
 
@@ -324,6 +334,7 @@ def mark_prefixes(
         leads: ``Anna: ``, ``>> ``, a dash or nothing for every line.
         cues: their lines without that, and the speakers that the file tells beside the text.
         wanted: who has to be found for every line.
+        label: what stands before the text of a speaker of this name.
     """
     marked = list(leads)
     for attempt in range(3):  # marks where they are wanted, then names that could be left out, then all
@@ -334,7 +345,7 @@ def mark_prefixes(
             for lead, line, who, known in zip(leads[index], cues[index].lines, wanted[index], told, strict=True):
                 named = lead
                 if attempt and known is None and (who is not None or (index in wrong and not lead)):
-                    named = f"{UNKNOWN} " if who is None else f"{who}: "
+                    named = f"{UNKNOWN} " if who is None else label(who)
                 row.append(_mark(named) if attempt == 2 or _is_doubtful(named, line) else named)
             marked[index] = tuple(row)
     return marked
@@ -366,4 +377,6 @@ def _is_label(lead: str) -> bool:
 
 
 def _mark(lead: str) -> str:
-    return f"{lead[:-2]}{MARK}: " if _is_label(lead) else lead + MARK
+    if _is_label(lead):
+        return f"{lead[:-2]}{MARK}: "
+    return lead if lead.endswith(MARK) else lead + MARK

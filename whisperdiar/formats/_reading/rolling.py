@@ -33,7 +33,7 @@ def unroll(cues: Sequence[Cue]) -> tuple[Cue, ...]:
     """
     if not cues:
         return ()
-    again = [0, *(_repeated(before, cue) for before, cue in pairwise(cues))]
+    again = [0, *(_count_repeated_lines(before, cue) for before, cue in pairwise(cues))]
     growing = sum(0 < count < len(cue.lines) for count, cue in zip(again, cues, strict=True))
     rolling = sum(count > 0 for count in again)
     if growing < _LEAST_GROWING or rolling < NEARLY_ALL * (len(cues) - 1):
@@ -42,7 +42,7 @@ def unroll(cues: Sequence[Cue]) -> tuple[Cue, ...]:
     return tuple(cue for cue in kept if cue.lines)
 
 
-def _repeated(before: Cue, cue: Cue) -> int:
+def _count_repeated_lines(before: Cue, cue: Cue) -> int:
     """How many first lines of a cue are the last ones of the cue before; 0 where it does not roll on."""
     if not -TOUCHING <= cue.span.start - before.span.end <= TOUCHING:
         return 0

@@ -16,10 +16,10 @@ def transcript_of_turns(recording_id: str, turns: Iterable[Turn]) -> Transcript:
     """Speaker turns as a transcript without words that ends with the last of them; names are the labels."""
     found = Diarization(recording_id, tuple(turns))
     duration = max((turn.end for turn in found.turns), default=0.0)
-    return Transcript(recording_id, duration, speakers=tuple(map(_unnamed, found.speakers)), turns=found.turns)
+    return Transcript(recording_id, duration, speakers=tuple(map(_make_speaker, found.speakers)), turns=found.turns)
 
 
-def _unnamed(label: str) -> Speaker:
+def _make_speaker(label: str) -> Speaker:
     return Speaker(label, label)
 
 

@@ -22,7 +22,7 @@ from whisperdiar.types import Span, Word
 _KEYS = ("text", "word")
 
 
-def recognised_words(value: Sequence[Any]) -> tuple[tuple[Word, ...], str]:
+def read_words(value: Sequence[Any]) -> tuple[tuple[Word, ...], str]:
     """The words of a list in its order, nobody's, and a sentence about times that were mended (empty: none).
 
     Texts keep their spaces, unless no word begins with one: then each is a whole word, and gets the space that the
@@ -40,7 +40,7 @@ def recognised_words(value: Sequence[Any]) -> tuple[tuple[Word, ...], str]:
         ]
         for index, own in enumerate(heard):
             # Without words the text must be there to be compared: under another key it would be lost.
-            read = fields.text if own.words else _required
+            read = fields.text if own.words else _require_text
             said = read(items[index], "text", f"words[{index}]")
             if said and match_text(said, [word.text for word in own.words if word.text]) is None:
                 raise FormatError(
@@ -60,7 +60,7 @@ def recognised_words(value: Sequence[Any]) -> tuple[tuple[Word, ...], str]:
     return tuple(words), told
 
 
-def _required(item: Mapping[str, Any], key: str, where: str) -> str:
+def _require_text(item: Mapping[str, Any], key: str, where: str) -> str:
     return fields.required_text(item, (key,), where)
 
 

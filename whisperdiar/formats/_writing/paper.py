@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Any
 
-from whisperdiar.errors import BackendBroken, BackendMissing
+from whisperdiar.errors import BackendBroken, BackendMissing, describe_error
 from whisperdiar.formats._writing.document import PAGE, Layout
 from whisperdiar.text.fonts import characters, choose_fonts, is_drawn
 from whisperdiar.text.messages import _
@@ -48,14 +48,18 @@ def load_fpdf() -> Any:
         return importlib.import_module("fpdf")
     except ModuleNotFoundError as error:
         if error.name not in ("fpdf", "uharfbuzz", "fontTools"):
-            raise BackendBroken(_("fpdf2 is installed and cannot be used: {error}").format(error=error)) from error
+            raise BackendBroken(
+                _("fpdf2 is installed and cannot be used: {error}").format(error=describe_error(error))
+            ) from error
         lacking = "fpdf2" if error.name == "fpdf" else error.name
         message = _("PDF needs {lacking}, which is not installed; run: {remedy}").format(
             lacking=lacking, remedy=PDF_REMEDY
         )
         raise BackendMissing(message, remedy=PDF_REMEDY) from error
     except ImportError as error:
-        raise BackendBroken(_("fpdf2 is installed and cannot be used: {error}").format(error=error)) from error
+        raise BackendBroken(
+            _("fpdf2 is installed and cannot be used: {error}").format(error=describe_error(error))
+        ) from error
 
 
 @contextmanager

@@ -32,10 +32,11 @@ def subtitle_cues(transcript: Transcript, *, style: str, options: WriteOptions) 
     """
     if transcript.cues and options.keeps_cues:
         return transcript.cues if options.speaker_style == "auto" else strip_labels(transcript.cues)
-    shown = {item.id: columns(full_label(item.name)) for item in transcript.speakers} if style == "label" else {}
+    named = style in ("label", "sdh")
+    shown = {item.id: columns(full_label(item.name, style)) for item in transcript.speakers} if named else {}
     rules = rules_for(transcript, options)
     made = make_cues(transcript, rules=rules, style=style, reserved=shown, shots=video_of(transcript).shot_changes)
-    if style != "label":
+    if not named:
         return made
     # Where a name stands is known when all cues are: the lines of the others need not keep room for it.
     visible = sorted((cue for cue in made if prepare_cues([cue])), key=lambda cue: to_milliseconds(cue.span.start))

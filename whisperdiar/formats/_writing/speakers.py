@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Literal
 
-from whisperdiar.formats._reading.labels import LABEL_AGAIN, MARK, UNKNOWN, mark_prefixes
+from whisperdiar.formats._reading.labels import LABEL_AGAIN, MARK, UNKNOWN, fits_brackets, mark_prefixes
 from whisperdiar.formats._text import one_line
 from whisperdiar.formats._writing.cues import ReadyCue
 from whisperdiar.options import SubtitleRules, WriteOptions
@@ -25,7 +26,7 @@ def choose_style(style: str, *, own: str, supported: Sequence[str]) -> str:
     """The style of a format: its own for ``auto``, ``label`` in place of what it cannot show."""
     if style == "auto":
         return own
-    return style if style in (*supported, "none", "label", "dash") else "label"
+    return style if style in (*supported, "none", "label", "dash", "sdh") else "label"
 
 
 def choose_label_style(options: WriteOptions) -> str:
@@ -55,10 +56,12 @@ def colour_numbers(names: Mapping[str, str]) -> dict[str | None, int]:
     return {label: index % len(PALETTE) for index, label in enumerate(names)}
 
 
-def full_label(name: str) -> str:
-    """What stands before the text of a speaker of this name."""
+def full_label(name: str, style: str = "label") -> str:
+    """What stands before the text of a speaker of this name, in the style ``label`` or ``sdh``."""
     shown = one_line(name)
-    return f"{shown}: " if shown else ""
+    if not shown:
+        return ""
+    return f"[{shown}] " if style == "sdh" and fits_brackets(shown) else f"{shown}: "
 
 
 def line_prefixes(
@@ -68,13 +71,16 @@ def line_prefixes(
 
     ``label``: the name where another person begins to speak, after `LABEL_AGAIN` seconds without a cue, and on every
     cue that shares the screen with another one. Where nobody knows who goes on after somebody, ``>>`` says that it
-    is not the same person. ``dash``, and ``voice``, whose voices nobody sees: a dash on the lines of a dialogue.
+    is not the same person. ``sdh``: the same in brackets, and a dash before both names of a dialogue, as for the deaf
+    and hard of hearing. ``dash``, and ``voice``, whose voices nobody sees: a dash on the lines of a dialogue.
     Nothing stands before lines that are labelled already.
     """
     nothing = [("",) * len(cue.lines) for cue in cues]
     found = nothing
     if style == "label":
         found = _labels(cues, names)
+    elif style == "sdh":
+        found = _bracketed_names(cues, names, dashes)
     elif style in ("dash", "voice"):
         found = [_dash_lines(cue, dashes) for cue in cues]
     return [none if cue.labelled else row for cue, row, none in zip(cues, found, nothing, strict=True)]
@@ -97,6 +103,8 @@ def readable_prefixes(
         dashes: what stands before the first of two people in a dialogue, and before the second.
     """
     rows = line_prefixes(cues, names, style, dashes=dashes)
+    if style == "sdh":  # so that names are told from sounds
+        rows = [tuple(lead + MARK if lead.endswith("] ") else lead for lead in row) for row in rows]
     if any(cue.labelled for cue in cues):  # finished subtitles stay as they are
         return rows
     shown, wanted = [], []
@@ -107,8 +115,10 @@ def readable_prefixes(
         span = Span(cue.start_ms / 1000, cue.end_ms / 1000)
         shown.append(Cue(span, cue.lines, known[0] if alone else None, () if alone else known))
         labels = tuple(name.replace(MARK, "") or None if name is not None else None for name in who)
-        wanted.append(known if style != "label" else tuple(a or b for a, b in zip(known, labels, strict=True)))
-    return mark_prefixes(rows, shown, wanted)
+        wanted.append(
+            known if style not in ("label", "sdh") else tuple(a or b for a, b in zip(known, labels, strict=True))
+        )
+    return mark_prefixes(rows, shown, wanted, label=partial(full_label, style=style))
 
 
 def _dash_lines(cue: ReadyCue, dashes: tuple[str, str]) -> tuple[str, ...]:
@@ -119,7 +129,23 @@ def _dash_lines(cue: ReadyCue, dashes: tuple[str, str]) -> tuple[str, ...]:
     return tuple("" if same else dashes[line > 0] for line, same in enumerate(again))
 
 
-def _labels(cues: Sequence[ReadyCue], names: Mapping[str, str]) -> list[tuple[str, ...]]:
+def _bracketed_names(
+    cues: Sequence[ReadyCue], names: Mapping[str, str], dashes: tuple[str, str]
+) -> list[tuple[str, ...]]:
+    found = []
+    for cue, row in zip(cues, _labels(cues, names, style="sdh"), strict=True):
+        before = _dash_lines(cue, dashes)
+        known = [names.get(who, who) if who is not None else "" for who in cue.speakers]
+        if any(before) and all(full_label(name, "sdh").endswith("] ") for name in known):  # both are named
+            row = tuple(
+                dash + _label(who, names, instead=False, style="sdh") if dash or label else ""
+                for dash, label, who in zip(before, row, cue.speakers, strict=True)
+            )
+        found.append(row)
+    return found
+
+
+def _labels(cues: Sequence[ReadyCue], names: Mapping[str, str], style: str = "label") -> list[tuple[str, ...]]:
     found = []
     before: str | None = None  # who could be taken for the speaker of a line without a name
     last_end_ms = -1
@@ -130,7 +156,8 @@ def _labels(cues: Sequence[ReadyCue], names: Mapping[str, str]) -> list[tuple[st
         row = []
         for line, speaker in enumerate(cue.speakers):
             changed = speaker != before if line == 0 else speaker != cue.speakers[line - 1]
-            row.append(_label(speaker, names, instead=before is not None or line > 0) if changed else "")
+            instead = before is not None or line > 0
+            row.append(_label(speaker, names, instead=instead, style=style) if changed else "")
             before = speaker
         found.append(tuple(row))
         before = None if shared or cue.line_speakers else before
@@ -138,6 +165,6 @@ def _labels(cues: Sequence[ReadyCue], names: Mapping[str, str]) -> list[tuple[st
     return found
 
 
-def _label(speaker: str | None, names: Mapping[str, str], *, instead: bool) -> str:
+def _label(speaker: str | None, names: Mapping[str, str], *, instead: bool, style: str) -> str:
     name = "" if speaker is None else names.get(speaker, speaker).replace(MARK, "")
-    return f"{name}: " if name else f"{UNKNOWN} " if instead else ""
+    return full_label(name, style) if name else f"{UNKNOWN} " if instead else ""

@@ -146,9 +146,9 @@ def read_tiers(tiers: Iterable[Tier]) -> list[ParsedUtterance]:
         own = words[tier.name].pop(0).marks if words.get(tier.name) else ()
         # A tier of ours has its words beside it, and no mark of silence: what looks like one has been said.
         marks = tier.marks if own else [mark for mark in tier.marks if mark[2] not in SILENCE]
-        found += _placed_by(tier.name, attach_words(marks, own, _speaker(tier.name, names)))
+        found += _name_tier(tier.name, attach_words(marks, own, _speaker(tier.name, names)))
     for tier in (tier for left in words.values() for tier in left):
-        found += _placed_by(_WORDS + tier.name, group_words(tier.marks, _LANE.sub("", tier.name) or None))
+        found += _name_tier(_WORDS + tier.name, group_words(tier.marks, _LANE.sub("", tier.name) or None))
     return found
 
 
@@ -158,7 +158,7 @@ def _speaker(tier: str, names: Collection[str]) -> str:
     return base if base in names or (_LANE.search(base) and f"{base}@1" in names) else tier
 
 
-def _placed_by(name: str, heard: Iterable[ParsedUtterance]) -> list[ParsedUtterance]:
+def _name_tier(name: str, heard: Iterable[ParsedUtterance]) -> list[ParsedUtterance]:
     return [item._replace(where=_("tier {name!r}, {start:g} s").format(name=name, start=item.start)) for item in heard]
 
 

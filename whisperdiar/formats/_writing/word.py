@@ -6,7 +6,7 @@ import importlib
 import io
 from typing import Any
 
-from whisperdiar.errors import BackendBroken, BackendMissing
+from whisperdiar.errors import BackendBroken, BackendMissing, describe_error
 from whisperdiar.formats._writing.document import repack
 from whisperdiar.text.messages import _
 
@@ -26,14 +26,16 @@ def load_docx(*, extra: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name != "docx":
             raise BackendBroken(
-                _("python-docx is installed and cannot be used: {error}").format(error=error)
+                _("python-docx is installed and cannot be used: {error}").format(error=describe_error(error))
             ) from error
         remedy = f'pip install "whisperdiar[{extra}]"'
         raise BackendMissing(
             _("DOCX needs python-docx, which is not installed; run: {remedy}").format(remedy=remedy), remedy=remedy
         ) from error
     except ImportError as error:
-        raise BackendBroken(_("python-docx is installed and cannot be used: {error}").format(error=error)) from error
+        raise BackendBroken(
+            _("python-docx is installed and cannot be used: {error}").format(error=describe_error(error))
+        ) from error
 
 
 def save_docx(made: Any) -> bytes:

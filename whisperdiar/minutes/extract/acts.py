@@ -156,7 +156,7 @@ def find_promises(material: Material, options: MinutesOptions) -> list[int]:
         if until is None and likely < min(_TASK_FROM * threshold, more):
             # "Sure, by Friday" makes a promise of what was asked.
             reply = find_answer(run[-1], who, material)
-            until = None if reply is None else find_due(items[reply].text, material.spoken, options.day)
+            until = find_due(words_of(reply, material), material.spoken, options.day) if reply else None
             if until is None:
                 continue
         # "I'm going to talk about it today" is no promise.
@@ -184,18 +184,22 @@ def is_continued(place: int, utterances: Sequence[Utterance]) -> bool:
     return utterances[place - 1].speaker == utterances[place].speaker
 
 
-def find_answer(place: int, who: str | None, material: Material) -> int | None:
-    """The place of what somebody else, who is to do it, says right after: ``Sure, by Friday.``"""
-    item = material.utterances[place]
+def find_answer(place: int, who: str | None, material: Material) -> list[int]:
+    """Places of what somebody else, who is to do it, says right after, to the end of the sentence: ``Sure, by Friday.``
+
+    Empty where they say nothing.
+    """
+    items = material.utterances
+    item = items[place]
     if who is None or who == material.names.get(item.speaker or ""):
-        return None
-    for k in range(place + 1, min(place + 4, len(material.utterances))):
-        other = material.utterances[k]
+        return []
+    for k in range(place + 1, min(place + 4, len(items))):
+        other = items[k]
         if other.span.start - item.span.end > _ANSWER_SECONDS:
-            return None
+            return []
         if material.names.get(other.speaker or "") == who:
-            return k
-    return None
+            return [n for n in range(k, min(k + 4, len(items))) if items[n].whole == other.whole]
+    return []
 
 
 def _says(patterns: Iterable[str], text: str) -> bool:

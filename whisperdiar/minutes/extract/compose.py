@@ -32,6 +32,7 @@ from whisperdiar.minutes.extract.acts import (
 from whisperdiar.minutes.extract.dates import find_due
 from whisperdiar.minutes.extract.evidence import complete_sentences, group_runs, select_strongest
 from whisperdiar.minutes.extract.material import Material, evidence_of, prepare, text_of, words_of
+from whisperdiar.minutes.extract.model import kind_of
 from whisperdiar.minutes.extract.owners import find_owner
 from whisperdiar.minutes.extract.topics import find_topics
 from whisperdiar.minutes.language import Language, n_words, token_line, tokens_of
@@ -71,6 +72,10 @@ _FEWEST_OUTRIGHT = 2
 """A decision in so many words may be shorter: ``Берём аккумулятор.``"""
 _ALIKE = 0.6
 _DOING = ("we_will", "i_will", "you_will")
+_DECIDING = (
+    "decision", "we_will", "i_will", "you_will", "modal", "future", "want", "we", "opinion", "summary",
+)  # fmt: skip
+"""Categories of cue phrases, of which a decision has one at least."""
 _NEXT_BEST_FROM = 0.4
 _FEW_WORDS = 120.0
 """Decisions and actions may rest on so many words in a short meeting, and on `_FEW_SHARE` of it in the shortest."""
@@ -143,11 +148,22 @@ def _outcomes(material: Material, options: MinutesOptions) -> tuple[tuple[Item, 
     decided = [
         place
         for run in _sentences(likely, items)
-        if items[run[0]].whole not in taken and not is_conditional(words_of(run, material), material.spoken)
+        if items[run[0]].whole not in taken and _may_decide(words_of(run, material), material.spoken)
         for place in run
     ]
     actions = _drop_answers(actions, material)
     return _merge_items(_group_decisions(decided, material), material), _merge_items(actions, material)
+
+
+def _may_decide(text: str, spoken: Language) -> bool:
+    """Whether a sentence can be a decision: no condition, and in languages but English no mere fact.
+
+    The models learnt English. In it they know decisions that no cue phrase tells; elsewhere they take figures for some.
+    """
+    if is_conditional(text, spoken):
+        return False
+    line = token_line(tokens_of(text))
+    return kind_of(spoken) != "cues" or any(spoken.count(cue, line) for cue in _DECIDING)
 
 
 def _select_likely(target: str, material: Material, options: MinutesOptions, *, share: float = 0.0) -> list[int]:
@@ -189,9 +205,9 @@ def _make_action(run: Sequence[int], material: Material, options: MinutesOptions
     line = token_line(tokens_of(said))
     if who is None and material.spoken.cues and not any(material.spoken.count(cue, line) for cue in _DOING):
         return None  # thanks, and see you next time
-    if until is None and (reply := find_answer(run[-1], who, material)) is not None:
-        until = find_due(material.utterances[reply].text, material.spoken, options.day)
-        run = [*run, reply] if until is not None else run
+    if until is None and (reply := find_answer(run[-1], who, material)):
+        until = find_due(words_of(reply, material), material.spoken, options.day)
+        run = [*run, *reply] if until is not None else run
     return Item(
         text=text,
         evidence=evidence_of(run, material.utterances),
@@ -202,11 +218,12 @@ def _make_action(run: Sequence[int], material: Material, options: MinutesOptions
 
 
 def _drop_answers(actions: Sequence[Item], material: Material) -> list[Item]:
-    """Actions without those that only say yes to one that has them as evidence: ``Sure, I'll do it by Friday.``"""
+    """Actions without those that only take on one that has them as evidence: ``Sure, I'll see to it by Friday.``"""
+    taking = frozenset(material.spoken.data.get("taking", ()))
     kept: list[Item] = []
     for item in actions:
         said = _content(item.text if item.due is None else item.text.replace(item.due.phrase, " "), material.spoken)
-        answers = len(said) <= 1 and any(
+        answers = (len(said) <= 1 or said <= taking) and any(
             other.owner == item.owner
             and all(any(quote.span == known.span for known in other.evidence) for quote in item.evidence)
             for other in kept

@@ -1,7 +1,13 @@
-"""Minutes as one HTML file: no script, no request to anywhere, light and dark, printable; every text is escaped."""
+"""Minutes as one HTML file: no request to anywhere but for the recording, light and dark, printable.
+
+Every text is escaped, and the only script that may run is the player's, which a page with a recording has: all links
+play their evidence in it. The page can do without it.
+"""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import importlib.resources
 from collections.abc import Sequence
 from html import escape
@@ -25,11 +31,14 @@ from whisperdiar.minutes.render.layout import document
 from whisperdiar.minutes.template import Template
 from whisperdiar.options.command_line import MINUTES_STYLE
 
+_SOUND = (".wav", ".mp3", ".m4a", ".aac", ".flac", ".ogg", ".oga", ".opus", ".weba", ".wma", ".aiff", ".amr")
+"""Ends of the names of recordings without pictures."""
+
 
 def render(minutes: Minutes, template: Template, style: str = MINUTES_STYLE) -> str:
     """The whole page."""
     page = document(minutes, template, style)
-    look = importlib.resources.files("whisperdiar.minutes.render").joinpath("minutes.css").read_text("utf-8")
+    look = _read_part("minutes.css")
     body: list[str] = []
     for entries, group in groupby(page.blocks, key=lambda block: isinstance(block, Entry)):
         made = [_format_block(block, template) for block in group]
@@ -40,8 +49,7 @@ def render(minutes: Minutes, template: Template, style: str = MINUTES_STYLE) -> 
             f'<html lang="{escape(page.language)}">',
             "<head>",
             '<meta charset="utf-8">',
-            "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
-            "base-uri 'none'; form-action 'none'\">",
+            f'<meta http-equiv="Content-Security-Policy" content="{_policy(player=minutes.media is not None)}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             '<meta name="color-scheme" content="light dark">',
             f"<title>{escape(page.title)}</title>",
@@ -51,11 +59,40 @@ def render(minutes: Minutes, template: Template, style: str = MINUTES_STYLE) -> 
             "<main>",
             *body,
             "</main>",
+            *(_format_player(minutes.media, template) if minutes.media is not None else ()),
             "</body>",
             "</html>",
             "",
         ]
     )
+
+
+def _read_part(name: str) -> str:
+    return importlib.resources.files("whisperdiar.minutes.render").joinpath(name).read_text("utf-8")
+
+
+def _policy(*, player: bool) -> str:
+    """What the page may load: nothing; with a player the recording, and one script, which is named by its hash."""
+    policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+    if not player:
+        return policy
+    digest = base64.b64encode(hashlib.sha256(_script().encode("utf-8")).digest()).decode("ascii")
+    return f"{policy}; media-src 'self' file: https: http:; script-src 'sha256-{digest}'"
+
+
+def _script() -> str:
+    return f"\n{_read_part('minutes.js')}"
+
+
+def _format_player(media: str, template: Template) -> list[str]:
+    """A bar at the bottom of the window, hidden until something is to be played."""
+    tag = "audio" if media.partition("?")[0].lower().endswith(_SOUND) else "video"
+    return [
+        f'<aside id="player" hidden aria-label="{escape(template.text("play"))}"><output></output>',
+        f'<{tag} controls preload="none" src="{escape(media)}"></{tag}>',
+        f'<button type="button" aria-label="{escape(template.text("close"))}">✕</button></aside>',
+        f"<script>{_script()}</script>",
+    ]
 
 
 def _format_block(block: Block, template: Template) -> str:
@@ -120,7 +157,7 @@ def _format_entry(block: Entry, template: Template) -> str:
 def _format_evidence(quotes: Sequence[Quote], template: Template, *, show: bool, folded: bool) -> str:
     """The quotes, folded where they say hardly more than the text; or their times alone."""
     if not show:
-        times = " ".join(_link(item.time, item.link, template) for item in quotes)
+        times = " ".join(_link(item.time, item.link, template, said=_said(item)) for item in quotes)
         return f' <small class="time">{times}</small>'
     shown = "\n".join(_format_quote(item, template) for item in quotes)
     is_open = "" if folded else " open"
@@ -129,12 +166,21 @@ def _format_evidence(quotes: Sequence[Quote], template: Template, *, show: bool,
 
 def _format_quote(item: Quote, template: Template) -> str:
     speaker = f"<cite>{escape(item.speaker)}</cite>: " if item.speaker else ""
-    time = f'<span class="time">{_link(item.time, item.link, template)}</span>'
+    time = f'<span class="time">{_link(item.time, item.link, template, said=_said(item))}</span>'
     return f"<blockquote>{time} {speaker}{escape(item.text)}</blockquote>"
 
 
-def _link(text: str, link: str | None, template: Template) -> str:
+def _said(item: Quote) -> str:
+    return f"{item.time}  {item.speaker}: {item.text}" if item.speaker else f"{item.time}  {item.text}"
+
+
+def _link(text: str, link: str | None, template: Template, *, said: str = "") -> str:
+    """`said`: what the player shows while it plays; the text of the link if left out."""
     if link is None:
         return escape(text)
     label = escape(f"{template.text('play')} {text}")
-    return f'<a href="{escape(link)}" aria-label="{label}" target="_blank" rel="noopener">▶ {escape(text)}</a>'
+    shown = f' data-said="{escape(said)}"' if said else ""
+    return (
+        f'<a class="play" href="{escape(link)}"{shown} aria-label="{label}" target="_blank" rel="noopener">'
+        f"▶ {escape(text)}</a>"
+    )

@@ -31,6 +31,7 @@ from whisperdiar.minutes.render.blocks import (
 )
 from whisperdiar.minutes.template import Template
 from whisperdiar.options.command_line import MINUTES_STYLE, MINUTES_STYLES
+from whisperdiar.text.messages import _
 from whisperdiar.types import Span
 
 _REPEATED = 0.75
@@ -57,7 +58,9 @@ def document(minutes: Minutes, template: Template, style: str = MINUTES_STYLE) -
 def check_style(style: str) -> None:
     """Raises InvalidOption where there is no such style."""
     if style not in MINUTES_STYLES:
-        raise InvalidOption(f"style {style!r}: choose one of {', '.join(MINUTES_STYLES)}")
+        raise InvalidOption(
+            _("style {style!r}: choose one of {choices}").format(style=style, choices=", ".join(MINUTES_STYLES))
+        )
 
 
 def _full(minutes: Minutes, template: Template) -> list[Block]:
