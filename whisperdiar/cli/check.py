@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ def check(
                 _("--transcript {spoken}: it holds no words, so nothing can be told of them").format(spoken=spoken)
             )
         limits = shared.write_options({**options, "speaker_style": WriteOptions().speaker_style})
-        if media is not None and not media.is_file():
+        if media is not None and not os.path.isfile(media):
             raise MediaError(_("--media {media}: there is no such file; check the name").format(media=media))
         check_shots(shots, media)
         said = language_code(language) or (transcript.language if transcript else None)

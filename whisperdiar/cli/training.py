@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -124,7 +125,7 @@ def tune(
     console = Console(quiet=quiet, progress=progress)
     context.call_on_close(console.close)
     target = Path(own_path(output))
-    if target.exists() and not overwrite:
+    if os.path.exists(target) and not overwrite:
         raise InvalidOption(
             _("{target}: it exists already; give --overwrite, or another name with -o").format(target=target)
         )

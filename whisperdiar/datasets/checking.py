@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import wave
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -77,7 +78,7 @@ def check_recordings(recordings: Iterable[Recording]) -> Checked:
     total = SetStatistics()
     for item in recordings:
         found = [*_check_audio(item), *_check_words(item)]
-        own = replace(item, duration=_measure(item)) if not found or item.audio.is_file() else item
+        own = replace(item, duration=_measure(item)) if not found or os.path.isfile(item.audio) else item
         turns: Sequence[Turn] = ()
         try:
             diarization = read_turns(own)
@@ -125,7 +126,7 @@ def convert_audio(recording: Recording, folder: Path) -> Recording:
 
 
 def _check_audio(item: Recording) -> list[str]:
-    if not item.audio.is_file():
+    if not os.path.isfile(item.audio):
         return [_("{audio}: the sound is missing; put it there, or correct the path").format(audio=item.audio)]
     try:
         check_recording(item.audio)
@@ -142,7 +143,7 @@ def _check_audio(item: Recording) -> list[str]:
 
 
 def _check_words(item: Recording) -> list[str]:
-    if item.words is None or item.words.is_file():
+    if item.words is None or os.path.isfile(item.words):
         return []
     return [
         _("{words}: this reference of the words is missing; put it there, or correct the path").format(words=item.words)

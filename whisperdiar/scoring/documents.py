@@ -104,10 +104,10 @@ def read_documents(
         FormatError: a file breaks its format's rules, or two files say the same of one recording.
     """
     path = Path(path)
-    if path.is_file():
+    if os.path.isfile(path):
         return {document.recording: document for document in _read_file(path, language, notify)}
-    if path.is_dir():
-        files = sorted(item for item in path.iterdir() if item.is_file() and not item.name.startswith("."))
+    if os.path.isdir(path):
+        files = sorted(item for item in path.iterdir() if os.path.isfile(item) and not item.name.startswith("."))
     else:
         files = [Path(item) for item in sorted(glob.glob(str(path)))]
         if not files:
@@ -163,8 +163,8 @@ def read_uem(path: str | os.PathLike[str]) -> dict[str, tuple[Span, ...]]:
         FormatError: a line cannot be read.
     """
     path = Path(path)
-    files = sorted(path.glob("*.uem")) if path.is_dir() else [path]
-    if not files or not files[0].is_file():
+    files = sorted(path.glob("*.uem")) if os.path.isdir(path) else [path]
+    if not files or not os.path.isfile(files[0]):
         raise InvalidOption(_("--uem {path}: there is no such file; check the name").format(path=path))
     found: dict[str, list[Span]] = {}
     for item in files:
