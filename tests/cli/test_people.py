@@ -196,3 +196,25 @@ def test_another_network_is_refused_in_one_line(
     done = cli("speakers", "add", "Eve", talks["LJ"], "--voice-model", network, "--vad", "energy", "--people", people)
     assert (done.code, len(done.complaints)) == (2, 1)
     assert "cannot tell their voices" in done.err
+
+
+def test_thresholds_are_set_by_recordings_of_ones_own(
+    cli: Cli, network: str, talks: Mapping[str, Path], tmp_path: Path
+) -> None:
+    for name in ("sim2", "sim3"):
+        sound, transcript = load(recording(name).path, channels="mono"), Transcript.load(talks[name])
+        for label, person in people_of(name).items():
+            (tmp_path / "own" / person).mkdir(parents=True, exist_ok=True)
+            turns = [turn for turn in transcript.turns if turn.speaker == label]
+            pieces = [sound.mono_part(round(t.span.start * 16_000), round(t.span.end * 16_000)) for t in turns]
+            wavfile.write(tmp_path / "own" / person / f"{name}.wav", 16_000, np.concatenate(pieces))
+    own = ("--voice-model", network, "--people", tmp_path / "people", "--threads", "1", "--vad", "energy")
+    few = cli("speakers", "calibrate", tmp_path, *own)
+    assert (few.code, len(few.complaints)) == (2, 1)
+    assert "at least 3 people" in few.err
+    done = cli("speakers", "calibrate", tmp_path / "own", *own)
+    assert done.code == 0, done.err
+    assert "5 people, 8 recordings" in done.err
+    kept = json.loads((tmp_path / "people" / "calibration.json").read_text("utf-8"))["calibration"]
+    assert 0.0 < kept["name_distance"] < 0.6
+    assert kept["names"]

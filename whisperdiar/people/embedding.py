@@ -140,7 +140,7 @@ class VoiceEncoder:
                 break
             kept.append(turn)
             seconds += turn.span.duration
-        pieces = [_cut(audio, turn) for turn in sorted(kept, key=lambda turn: turn.span.start)]
+        pieces = [cut_turn(audio, turn) for turn in sorted(kept, key=lambda turn: turn.span.start)]
         sound = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
         sound = sound[: round(MOST_S * SAMPLE_RATE_HZ)]
         return merge_chunks(self.embed_chunks(sound), len(sound) / SAMPLE_RATE_HZ)
@@ -229,7 +229,7 @@ def select_turns(turns: Iterable[Turn], names: Mapping[str, str]) -> tuple[Turn,
     return tuple(Turn(turn.span, names.get(turn.speaker, turn.speaker), turn.channel) for turn in turns)
 
 
-def _cut(audio: Audio, turn: Turn) -> Samples:
+def cut_turn(audio: Audio, turn: Turn) -> Samples:
     """float32 (n_samples,): the sound of a turn."""
     rate = audio.sample_rate
     first, last = (max(0, round((time - audio.start) * rate)) for time in (turn.span.start, turn.span.end))

@@ -167,10 +167,10 @@ CALIBRATIONS: Mapping[str, Calibration] = {
         margin=0.08,
         name_probability=0.9,
         ask_probability=0.15,
-        bias=3.465,
-        per_distance=-16.67,
+        bias=3.48,
+        per_distance=-16.81,
         per_log_second=0.0,
-        per_margin=14.29,
+        per_margin=14.55,
     ),
 }
 """By the encoder's name, fitted by ``benchmarks/identity.py``."""
