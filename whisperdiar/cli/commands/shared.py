@@ -238,6 +238,21 @@ diarizer_options = combine(
     ),
 )
 
+people_option = speaker(
+    "--people", type=PATH, metavar="DIR", rare=True, help="Folder of the voices that are known; by default your own."
+)
+voice_option = speaker(
+    "--voice-model",
+    metavar="NAME|FILE",
+    rare=True,
+    help="Network that tells known voices: campplus, ecapa, wespeaker, resemblyzer, or an .onnx file.",
+)
+identify_options = combine(
+    speaker("--identify", is_flag=True, help="Name the speakers whose voices are known (`whisperdiar speakers`)."),
+    people_option,
+    voice_option,
+)
+
 uncertain_option = speaker(
     "--uncertain-below",
     type=click.FloatRange(0.0, 1.0),
