@@ -299,6 +299,7 @@ class Request:
         media: which part of the recording is read; for the provenance.
         alignment: how doubtful a word's speaker must be to be listed.
         save_activity: ``.npz`` file for the activity of the speakers, as in `Pipeline`.
+        skip_music: whether music alone is left out, as in `Pipeline`.
     """
 
     vad: Choice = field(default_factory=Choice)
@@ -312,6 +313,7 @@ class Request:
     media: Mapping[str, Any] = field(default_factory=dict)
     alignment: AlignmentOptions = field(default_factory=AlignmentOptions)
     save_activity: str | None = None
+    skip_music: bool = False
 
     def detector_choice(self) -> Choice:
         """Raises InvalidOption where a detector is named beside a file of speech regions."""
@@ -402,6 +404,7 @@ def build(
         provenance_options=_options(request, chosen),
         threads=request.runtime.threads,
         save_activity=request.save_activity,
+        skip_music=request.skip_music,
     )
 
 
