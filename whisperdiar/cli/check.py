@@ -116,8 +116,8 @@ def _format_report(name: str, found: Report, *, judged: bool) -> str:
         lines += ["", _("no cut can avoid:"), *map(_format_violation, found.unavoidable), ""]
     broken = len({item.cue for item in found.violations})
     lines.append(
-        _("{name}: {cues} cues, {mean_cps:.1f} characters a second on average, {max_cps:.1f} at most").format(
-            name=name, cues=found.cues, mean_cps=found.mean_cps, max_cps=found.max_cps
+        _("{name}: {cues}, {mean_cps:.1f} characters a second on average, {max_cps:.1f} at most").format(
+            name=name, cues=count_cues(found.cues), mean_cps=found.mean_cps, max_cps=found.max_cps
         )
     )
     if found.violations:

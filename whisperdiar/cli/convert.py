@@ -11,9 +11,9 @@ import click
 
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console
-from whisperdiar.cli.declarations import is_typed
 from whisperdiar.cli.errors import EMPTY
 from whisperdiar.cli.muxing import mux_request, write_muxed
+from whisperdiar.cli.option import is_typed
 from whisperdiar.cli.outputs import Target, check_outputs, check_used, clips_left, plan, select_unfinished
 from whisperdiar.cli.page import recording_of
 from whisperdiar.cli.transcribe import write_targets

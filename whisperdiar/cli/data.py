@@ -21,6 +21,7 @@ from whisperdiar.datasets import (
 )
 from whisperdiar.errors import InvalidOption
 from whisperdiar.text import json
+from whisperdiar.text.counts import count_recordings, count_speakers, count_turns
 from whisperdiar.text.messages import _
 
 _SUPERVISIONS = ("recordings", "supervisions")
@@ -91,13 +92,13 @@ def _to_dict(checked: Checked) -> dict[str, object]:
 def _describe(checked: Checked) -> str:
     sums = checked.statistics
     return _(
-        "{n_recordings} recordings, {duration:.2f} h; {n_speakers} speakers, {n_turns} turns, "
+        "{recordings}, {duration:.2f} h; {speakers}, {turns}, "
         "{speech:.2f} h of speech, {overlap:.1f} % of it overlapped\n"
     ).format(
-        n_recordings=sums.n_recordings,
+        recordings=count_recordings(sums.n_recordings),
         duration=sums.duration / 3600,
-        n_speakers=sums.n_speakers,
-        n_turns=sums.n_turns,
+        speakers=count_speakers(sums.n_speakers),
+        turns=count_turns(sums.n_turns),
         speech=sums.speech / 3600,
         overlap=100 * sums.overlap_share,
     )

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import click
 
-from whisperdiar.cli.declarations import Option
+from whisperdiar.cli.option import Option, all_commands
 from whisperdiar.text.messages import _
 
 _WHISPER, _X, _CT2, _FFMPEG = "openai-whisper", "whisperX", "whisper-ctranslate2", "ffmpeg"
@@ -221,7 +221,7 @@ def translate(arguments: Sequence[str], command: click.Command) -> list[str]:
     return made
 
 
-def hint(name: str, command: click.Command) -> str | None:
+def hint(name: str, context: click.Context) -> str | None:
     """What to write instead of an option that this command does not have; None where nothing is known of it."""
     name = name.partition("=")[0]
     row = _BY_NAME.get(name)
@@ -230,10 +230,10 @@ def hint(name: str, command: click.Command) -> str | None:
         return _("no such option {name}: {text}").format(name=name, text=text)
     if not name.startswith("--"):
         return None
-    others = _commands_with(name)
+    others = _commands_with(name, context)
     if others:
         return _("no such option {name} of {command}: it is for {others}").format(
-            name=name, command=command.name, others=", ".join(others)
+            name=name, command=context.command.name, others=", ".join(others)
         )
     return None
 
@@ -253,14 +253,10 @@ def _explain_alias(row: Row) -> str:
     )
 
 
-def _commands_with(name: str) -> list[str]:
+def _commands_with(name: str, context: click.Context) -> list[str]:
     """Commands that have an option of this name."""
-    from whisperdiar.cli import main
-
-    context = click.Context(main)
-    found = []
-    for word in main.list_commands(context):
-        command = main.get_command(context, word)
-        if command is not None and any(name in item.opts for item in command.params if isinstance(item, Option)):
-            found.append(word)
-    return found
+    return [
+        command.name or ""
+        for command in all_commands(context)
+        if any(name in item.opts for item in command.params if isinstance(item, Option))
+    ]

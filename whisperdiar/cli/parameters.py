@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from whisperdiar.assembly import Choice
-from whisperdiar.cli.declarations import is_typed
+from whisperdiar.cli.option import is_typed
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options import SubtitleOptions, WriteOptions
 from whisperdiar.text.messages import _

@@ -94,7 +94,7 @@ def _make_target(target: Target) -> Target:
 
         def dumps_intervals(transcript: Transcript, *, options: WriteOptions) -> str:
             labelled = (Segment((Word(turn.span, turn.speaker),), "sounds") for turn in transcript.turns)
-            return write(replace(transcript, segments=tuple(labelled), turns=()), options=options)
+            return str(write(replace(transcript, segments=tuple(labelled), turns=()), options=options))
 
         return replace(target, format=replace(form, dumps=dumps_intervals, needs="turns"))
     if not is_of_sounds(form):

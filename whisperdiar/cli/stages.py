@@ -32,7 +32,7 @@ from whisperdiar.segmentation import segments
 from whisperdiar.sound_classes import find_music
 from whisperdiar.system.files import read_text
 from whisperdiar.system.machine import usable_cores
-from whisperdiar.text.counts import count_speakers, count_turns
+from whisperdiar.text.counts import count_speakers, count_stretches, count_turns, count_words
 from whisperdiar.text.messages import _, to_english
 from whisperdiar.transcript import Speaker, Transcript
 from whisperdiar.types import ANY_SPEAKERS, Audio, BackendRecord, Diarization, Span, Turn, remove_spans
@@ -89,8 +89,11 @@ def vad(
         spoken = sum(span.duration for span in spans)
         length = _("{spoken:.1f} s of speech in {duration:.1f} s").format(spoken=spoken, duration=audio.duration)
         console.info(
-            _("{recording_id}: {length}, {n_spans} stretches{written}").format(
-                recording_id=audio.recording_id, length=length, n_spans=len(spans), written=_list_written(targets)
+            _("{recording_id}: {length}, {stretches}{written}").format(
+                recording_id=audio.recording_id,
+                length=length,
+                stretches=count_stretches(len(spans)),
+                written=_list_written(targets),
             )
         )
         if not spans:
@@ -290,11 +293,11 @@ def align(
     )
     code = write_targets(transcript, targets, write, console, keep="nothing").code
     console.info(
-        _("{recording_id}: {n_joined} words, {n_speakers} speakers, {n_uncertain} words of doubtful speaker").format(
+        _("{recording_id}: {words}, {speakers}, {doubtful} of doubtful speaker").format(
             recording_id=source.recording_id,
-            n_joined=len(joined),
-            n_speakers=len(transcript.speakers),
-            n_uncertain=len(transcript.uncertain),
+            words=count_words(len(joined)),
+            speakers=count_speakers(len(transcript.speakers)),
+            doubtful=count_words(len(transcript.uncertain)),
         )
     )
     context.exit(code)

@@ -17,9 +17,9 @@ from whisperdiar.cli import parameters as shared
 from whisperdiar.cli import signals
 from whisperdiar.cli.console import Console, is_terminal, write_stdout
 from whisperdiar.cli.corrections import keep_corrections, read_corrected_transcript
-from whisperdiar.cli.declarations import is_typed
 from whisperdiar.cli.errors import EMPTY, FAILED, OK, report
 from whisperdiar.cli.muxing import MuxRequest, mux_request, write_muxed
+from whisperdiar.cli.option import is_typed
 from whisperdiar.cli.outputs import STDOUT, Target, check_used, clips_left, plan, select_unfinished
 from whisperdiar.cli.page import check_inlinable
 from whisperdiar.cli.reporting import RunReport

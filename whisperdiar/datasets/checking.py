@@ -14,7 +14,7 @@ from whisperdiar.datasets.manifest import Recording, read_turns, read_uem
 from whisperdiar.errors import FormatError, MediaError
 from whisperdiar.media import check_recording, load, probe
 from whisperdiar.system.files import stage
-from whisperdiar.text.messages import _
+from whisperdiar.text.messages import _, ngettext
 from whisperdiar.types import Turn
 
 _TOLERANCE_S = 0.1
@@ -162,8 +162,11 @@ def _check_turns(item: Recording, turns: Sequence[Turn]) -> list[str]:
     if beyond:
         last = max(beyond, key=lambda turn: turn.end)
         found.append(
-            _(
-                "{n_beyond} turns end after the sound, the last at {end:.2f} s of {duration:.2f} s; check the reference"
+            ngettext(
+                "{n_beyond} turn ends after the sound, at {end:.2f} s of {duration:.2f} s; check the reference",
+                "{n_beyond} turns end after the sound, the last at {end:.2f} s of {duration:.2f} s; "
+                "check the reference",
+                len(beyond),
             ).format(n_beyond=len(beyond), end=last.end, duration=item.duration)
         )
     before: dict[str, Turn] = {}
@@ -177,8 +180,10 @@ def _check_turns(item: Recording, turns: Sequence[Turn]) -> list[str]:
     if overlapping:
         first = overlapping[0]
         found.append(
-            _(
-                "{n_overlapping} turns overlap one of their speaker, first at {start:.2f} s ({speaker}); join them"
+            ngettext(
+                "{n_overlapping} turn overlaps one of its speaker, at {start:.2f} s ({speaker}); join them",
+                "{n_overlapping} turns overlap one of their speaker, first at {start:.2f} s ({speaker}); join them",
+                len(overlapping),
             ).format(n_overlapping=len(overlapping), start=first.start, speaker=first.speaker)
         )
     return found

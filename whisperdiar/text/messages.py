@@ -98,15 +98,19 @@ def to_english(text: str) -> str:
     return text.english if isinstance(text, Message) else text
 
 
-def make_english(value: Any) -> Any:
-    """A JSON value whose messages, at any depth, are in English: what files hold."""
+def make_english(value: Any, _around: tuple[int, ...] = ()) -> Any:
+    """A JSON value whose messages, at any depth, are in English: what files hold.
+
+    What holds itself stays so, for the writer of JSON to refuse; `_around` are the ids of the values around this one.
+    """
     if isinstance(value, str):
         return to_english(value)
+    if not isinstance(value, (Mapping, list, tuple)) or id(value) in _around:
+        return value
+    around = (*_around, id(value))
     if isinstance(value, Mapping):
-        return {key: make_english(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [make_english(item) for item in value]
-    return value
+        return {key: make_english(item, around) for key, item in value.items()}
+    return [make_english(item, around) for item in value]
 
 
 def _find_english(value: object) -> object:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from whisperdiar.cli.declarations import option
+from whisperdiar.cli.option import option
 from whisperdiar.cli.presets import PRESETS
 from whisperdiar.options import command_line as defaults
 from whisperdiar.text.messages import _
