@@ -190,6 +190,7 @@ def request_from(options: dict[str, Any]) -> Request:
         turns_file=options["turns"],
         media={key: options[key] for key in ("track", "channel", "start", "end")},
         save_activity=shared.activity_file(options),
+        skip_music=options.get("skip_music", False),
         alignment=AlignmentOptions(**{key: options[key] for key in ("uncertain_below",) if key in options}),
     )
 
