@@ -10,7 +10,6 @@ from typing import Any
 import click
 
 from whisperdiar.cli import parameters as shared
-from whisperdiar.cli.commands.shared import is_of_sounds
 from whisperdiar.cli.console import Console
 from whisperdiar.cli.outputs import Target, plan, select_unfinished
 from whisperdiar.cli.stages import _list_written, _read, _run_each
@@ -97,7 +96,7 @@ def _make_target(target: Target) -> Target:
             return str(write(replace(transcript, segments=tuple(labelled), turns=()), options=options))
 
         return replace(target, format=replace(form, dumps=dumps_intervals, needs="turns"))
-    if not is_of_sounds(form):
+    if form.needs == "words" and form.name != "audacity":
         raise InvalidOption(
             _("format {name}: segment writes no words; choose rttm, audioseg, audacity, textgrid, json or txt").format(
                 name=form.name
