@@ -12,8 +12,8 @@ import pytest
 
 from tests.cli.conftest import Cli
 from whisperdiar.cli import main
-from whisperdiar.cli.configuration import _all_commands, user_path
-from whisperdiar.cli.declarations import Option
+from whisperdiar.cli.configuration_files import user_path
+from whisperdiar.cli.option import Option, all_commands
 from whisperdiar.cli.presets import PRESETS
 
 Value = Callable[..., tuple[str, str]]
@@ -219,7 +219,7 @@ def test_the_documentation_shows_what_presets_set() -> None:
 
 
 def test_every_option_has_a_key_and_a_variable_of_its_own() -> None:
-    for command in _all_commands():
+    for command in all_commands(click.Context(main)):
         options = [item for item in command.params if isinstance(item, Option)]
         assert len({item.key for item in options}) == len(options)
         assert len({item.variable for item in options}) == len(options)

@@ -12,7 +12,8 @@ import pytest
 
 from tests.cli.conftest import Cli
 from whisperdiar.cli import COMMANDS, main
-from whisperdiar.cli.declarations import GROUPS, Option
+from whisperdiar.cli.declarations import GROUPS
+from whisperdiar.cli.option import Option
 
 NOT_FOR_A_HELP = (
     "numpy",

@@ -13,14 +13,9 @@ import click
 
 from whisperdiar.cli import signals
 from whisperdiar.cli.commands import COMMANDS
-from whisperdiar.cli.declarations import (
-    DEFAULT_COMMAND,
-    UI_LANGUAGE,
-    format_help_text,
-    run_before_work,
-    translate_words,
-)
+from whisperdiar.cli.declarations import DEFAULT_COMMAND, UI_LANGUAGE, format_help_text, run_before_work
 from whisperdiar.cli.language import choose
+from whisperdiar.cli.option import translate_words
 from whisperdiar.system.telemetry import disable_telemetry
 from whisperdiar.text import messages
 from whisperdiar.text.messages import _

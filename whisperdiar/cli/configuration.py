@@ -11,23 +11,18 @@ The first that has a value wins: the command line, the environment, a preset tha
 
 from __future__ import annotations
 
-import importlib
 import os
-import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
-from whisperdiar.cli.declarations import PREFIX, Option, describe_source, is_typed
+from whisperdiar.cli.configuration_files import VARIABLE, File, find_files, user_path
+from whisperdiar.cli.option import PREFIX, Option, all_commands, describe_source, format_value, is_typed, select_fitting
 from whisperdiar.errors import InvalidOption
 from whisperdiar.text.messages import _
 
-NAME = "whisperdiar.toml"
-VARIABLE = "WHISPERDIAR_CONFIG"
-"""Environment variable with the one file to read; empty for none."""
 _OTHER_VARIABLES = (
     VARIABLE,
     "WHISPERDIAR_UI_LANGUAGE",
@@ -39,15 +34,6 @@ _OF_ALL_MESSAGES = ("ui_language", "ui-language")
 """Keys that `whisperdiar.cli.language` has read before."""
 _OF_THE_USER_ALONE = ("llm",)
 """What a project's file must not set, as folders come from anywhere: to whom a transcript is sent."""
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """A configuration file: its path, what it holds, and whether it is that of a project."""
-
-    path: str
-    values: Mapping[str, Any]
-    of_project: bool
 
 
 def apply(context: click.Context) -> None:
@@ -80,51 +66,6 @@ def apply(context: click.Context) -> None:
                 origins[name] = origin
     context.default_map = {**(context.default_map or {}), **values}
     context.meta["whisperdiar.origins"] = origins
-
-
-def select_fitting(value: Any, option: Option, context: click.Context, origin: str) -> Any:
-    """What can be meant for this command of a value that is set for every command; None where nothing can.
-
-    ``format = ["srt", "rttm"]`` is ``rttm`` for `diarize`, which writes no words. What is left out is told once, by
-    `tell_left_out`. What no command can mean stays, to be refused as if it had been typed.
-
-    Args:
-        origin: the file, the environment variable or the preset that holds it.
-    """
-    if option.is_flag or isinstance(value, (bool, dict)):
-        return value
-    several = isinstance(value, list)
-    texts = [_text(item) for item in (value if several else [value])]
-    fitting = [text for text in texts if _fits(text, option)]
-    if len(fitting) == len(texts) and (option.multiple or not several):
-        return value
-    others = [item for item in _options_called(option.key) if item is not option]
-    if several and not option.multiple and not any(item.multiple for item in others):
-        return value
-    refused = [text for text in texts if text not in fitting]
-    if any(not any(_fits(text, item) for item in others) for text in refused):
-        return value
-    if refused:
-        left_out = context.meta.setdefault("whisperdiar.left_out", {})
-        left_out[option.name] = (origin, option.key, ", ".join(refused))
-    if not fitting:
-        return None
-    return fitting if option.multiple else fitting[0]
-
-
-def _fits(text: str, option: Option) -> bool:
-    if option.accepts is not None:
-        return option.accepts(text)
-    try:
-        option.type.convert(text, None, None)
-    except click.BadParameter:
-        return False
-    return True
-
-
-def _options_called(key: str) -> list[Option]:
-    every = (item for command in _all_commands() for item in command.params)
-    return [item for item in every if isinstance(item, Option) and item.configurable and item.key == key]
 
 
 def tell_left_out(context: click.Context) -> None:
@@ -193,91 +134,10 @@ def apply_preset(context: click.Context, parameter: click.Parameter, value: str 
     return value
 
 
-def find_files() -> list[File]:
-    """The configuration files that hold here, the one that wins last.
-
-    Raises:
-        InvalidOption: one cannot be read.
-    """
-    project = None if os.environ.get(VARIABLE) is not None else _project_path()
-    return [File(path, read(path), of_project=path == project) for path in find_paths()]
-
-
-def find_paths() -> list[str]:
-    """Where the configuration files lie that hold here, the one that wins last; the user's may be the project's."""
-    named = os.environ.get(VARIABLE)
-    if named is not None:
-        return [named] if named else []
-    user = user_path()
-    found = [user] if os.path.isfile(user) else []
-    project = _project_path()
-    if project is not None and not (found and os.path.samefile(project, user)):
-        found.append(project)
-    return found
-
-
-def user_path() -> str:
-    """Where the user's file lies, if there is one: as is usual on the system."""
-    if sys.platform == "win32":
-        base = os.environ.get("APPDATA") or os.path.expanduser("~\\AppData\\Roaming")
-    elif sys.platform == "darwin":
-        base = os.path.expanduser("~/Library/Application Support")
-    else:
-        base = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
-    return os.path.join(base, "whisperdiar", NAME)
-
-
-def _project_path() -> str | None:
-    """The file in the current folder, or in the nearest above it."""
-    try:
-        folder = os.getcwd()
-    except OSError:  # it has been deleted
-        return None
-    while True:
-        path = os.path.join(folder, NAME)
-        if os.path.isfile(path):
-            return path
-        above = os.path.dirname(folder)
-        if above == folder:
-            return None
-        folder = above
-
-
-def read_values(path: str) -> dict[str, Any]:
-    """What a file of TOML holds, with dashes in its keys.
-
-    Raises:
-        InvalidOption: it cannot be read.
-    """
-    return {key.replace("_", "-"): value for key, value in read(path).items()}
-
-
-def read(path: str) -> dict[str, Any]:
-    """What a configuration file holds, as it is.
-
-    Raises:
-        InvalidOption: it cannot be read.
-    """
-    toml: Any = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
-
-    try:
-        with open(path, "rb") as stream:
-            found: dict[str, Any] = toml.load(stream)
-            return found
-    except OSError as error:
-        raise InvalidOption(
-            _("{path}: it cannot be read ({strerror}); check the name").format(path=path, strerror=error.strerror)
-        ) from error
-    except (toml.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidOption(
-            _("{path}: this is not TOML ({error}); write KEY = VALUE, texts in quotes").format(path=path, error=error)
-        ) from error
-
-
 def _tables_of(file: File, context: click.Context) -> tuple[dict[str, Any], dict[str, Any]]:
     """What a file says to a command: keys of all commands, and those of its own table, which win."""
     words = context.command_path.split()[1:] or [context.command.name or ""]
-    others = (*_command_names(), *_OF_ALL_MESSAGES)
+    others = (*_command_names(context), *_OF_ALL_MESSAGES)
     common = {key: value for key, value in file.values.items() if key not in others}
     table: Any = file.values
     for word in words:
@@ -302,8 +162,8 @@ def _warn_of_unknown(
 ) -> None:
     """One line for each key that neither this command nor, at the top of the file, any other one has."""
     unknown = [key for key in table if key not in options]
-    every = all_keys() if unknown else frozenset()
-    common = {key.replace("_", "-") for key in file.values if key not in _command_names()}
+    every = all_keys(context) if unknown else frozenset()
+    common = {key.replace("_", "-") for key in file.values if key not in _command_names(context)}
     for key in unknown:
         if key not in common:
             _warn(
@@ -313,7 +173,7 @@ def _warn_of_unknown(
         elif key not in every and isinstance(table[key], dict):
             _warn(
                 _("{path}: no command [{key}]{nearest}").format(
-                    path=file.path, key=key, nearest=_nearest(key, _command_names())
+                    path=file.path, key=key, nearest=_nearest(key, _command_names(context))
                 ),
                 context,
             )
@@ -331,32 +191,19 @@ def _nearest(word: str, known: Any) -> str:
     return _("; did you mean {close!r}?").format(close=close[0]) if close else ""
 
 
-def _command_names() -> tuple[str, ...]:
-    from whisperdiar.cli.commands import COMMANDS
+def _command_names(context: click.Context) -> tuple[str, ...]:
+    root = context.find_root()
+    return tuple(root.command.list_commands(root)) if isinstance(root.command, click.Group) else ()
 
-    return tuple(COMMANDS)
 
-
-def all_keys() -> frozenset[str]:
+def all_keys(context: click.Context) -> frozenset[str]:
     """The keys that any command understands."""
     return frozenset(
         item.key
-        for command in _all_commands()
+        for command in all_commands(context)
         for item in command.params
         if isinstance(item, Option) and item.configurable
     )
-
-
-def _all_commands() -> Iterator[click.Command]:
-    from whisperdiar.cli import main
-
-    context = click.Context(main)
-    for name in main.list_commands(context):
-        found = main.get_command(context, name)
-        if isinstance(found, click.Group):
-            yield from found.commands.values()
-        elif found is not None:
-            yield found
 
 
 def _as_typed(value: Any, option: Option, origin: str) -> Any:
@@ -369,19 +216,15 @@ def _as_typed(value: Any, option: Option, origin: str) -> Any:
         return value
     if option.multiple:
         if isinstance(value, dict):
-            return [f"{key}={_text(item)}" for key, item in value.items()]
-        return [_text(item) for item in (value if isinstance(value, list) else [value])]
+            return [f"{key}={format_value(item)}" for key, item in value.items()]
+        return [format_value(item) for item in (value if isinstance(value, list) else [value])]
     if isinstance(value, (bool, list, dict)):
         raise InvalidOption(
             _("{origin}: {key} = {value!r}: write one text or number").format(
                 origin=origin, key=option.key, value=value
             )
         )
-    return _text(value)
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return format_value(value)
 
 
 def _warn(message: str, context: click.Context) -> None:  # noqa: ARG001
@@ -392,10 +235,10 @@ def _warn(message: str, context: click.Context) -> None:  # noqa: ARG001
 
 def warn_of_variables(context: click.Context) -> None:
     """One line for each environment variable that looks like one of an option and is none."""
-    known = {PREFIX + key.replace("-", "_").upper() for key in all_keys()}
+    known = {PREFIX + key.replace("-", "_").upper() for key in all_keys(context)}
     own = {
         PREFIX + f"{command.name}_{item.key}".replace("-", "_").upper()
-        for command in _all_commands()
+        for command in all_commands(context)
         for item in command.params
         if isinstance(item, Option)
     }

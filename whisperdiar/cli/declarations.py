@@ -11,14 +11,13 @@ A module that declares commands imports neither the library nor what it stands o
 from __future__ import annotations
 
 import inspect
-import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
+from whisperdiar.cli.option import Option, translate_words
 from whisperdiar.text.messages import _, current, ngettext
 
 GROUPS = ("Output", "Subtitles", "Speakers", "Words", "Speech", "Recording", "Language model", "Machine", "Options")
@@ -27,9 +26,6 @@ _SHORT = 18
 """Options that a help shows without leaving any out."""
 DEFAULT_COMMAND = "transcribe"
 """Of words that begin with none."""
-PREFIX = "WHISPERDIAR_"
-"""Of environment variables: ``WHISPERDIAR_MODEL`` is ``--model`` of every command that has it."""
-
 
 _before_work: list[Callable[[], None]] = []
 
@@ -37,114 +33,6 @@ _before_work: list[Callable[[], None]] = []
 def run_before_work(prepare: Callable[[], None]) -> None:
     """Have this done before a command does its work, and not where only its help is shown."""
     _before_work.append(prepare)
-
-
-class Option(click.Option):
-    """An option with a place in the help, which a configuration file and the environment may set.
-
-    Args:
-        group: one of `GROUPS`.
-        rare: only `--help-all` shows it, where a command has many.
-        configurable: False for what only makes sense where a command is typed, such as ``--json``.
-        accepts: whether a value that is set for every command can be meant for this one; by the type if left out.
-    """
-
-    def __init__(
-        self,
-        *arguments: Any,
-        group: str = "Options",
-        rare: bool = False,
-        configurable: bool = True,
-        accepts: Callable[[str], bool] | None = None,
-        **attributes: Any,
-    ) -> None:
-        super().__init__(*arguments, **attributes)
-        self.group, self.rare, self.configurable, self.accepts = group, rare, configurable, accepts
-
-    @property
-    def key(self) -> str:
-        """The name in a configuration file: the long option without its dashes."""
-        return max(self.opts, key=len).lstrip("-")
-
-    @property
-    def variable(self) -> str:
-        """The environment variable that sets it."""
-        return PREFIX + self.key.replace("-", "_").upper()
-
-    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        """As click's own, in the language of the user."""
-        original = self.help
-        self.help = None if original is None else _(original)
-        try:
-            record = super().get_help_record(ctx)
-        finally:
-            self.help = original
-        return None if record is None else (translate_words(record[0]), record[1])
-
-    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
-        """The variable of this option and command, or that of this option; an empty one counts as none."""
-        found = super().resolve_envvar_value(ctx)
-        if found is not None or not self.configurable:
-            return found
-        return os.environ.get(self.own_variable(ctx)) or os.environ.get(self.variable) or None
-
-    def own_variable(self, ctx: click.Context) -> str:
-        """The environment variable that sets it for this command alone."""
-        return PREFIX + f"{ctx.command.name}_{self.key}".replace("-", "_").upper()
-
-    def value_from_envvar(self, ctx: click.Context) -> Any:
-        """Several values stand one on a line, or behind each other where none of them holds a space."""
-        text = self.resolve_envvar_value(ctx)
-        if text is None:
-            return None
-        several = _split_lines(text)
-        if self.configurable and not os.environ.get(self.own_variable(ctx)):
-            from whisperdiar.cli.configuration import select_fitting
-
-            listed = self.multiple or (isinstance(self.type, click.Choice) and len(several) > 1)
-            fitting = select_fitting(several if listed else text, self, ctx, self.variable)
-            if not self.multiple:
-                return fitting
-            several = fitting or []
-        return (several or None) if self.multiple else super().value_from_envvar(ctx)
-
-    def process_value(self, ctx: click.Context, value: Any) -> Any:
-        """As click's own; an error names the file or the variable that the value came from."""
-        try:
-            return super().process_value(ctx, value)
-        except click.BadParameter as error:
-            where = "" if is_typed(ctx, self.name or "") else describe_source(ctx, self)
-            if not where:
-                raise
-            message = _("{message} (from {where})").format(message=error.message, where=where)
-            raise click.BadParameter(message, error.ctx, error.param) from error
-
-
-def _split_lines(text: str) -> list[str]:
-    return [line.strip() for line in text.splitlines() if line.strip()] if "\n" in text else _split(text)
-
-
-def _split(text: str) -> list[str]:
-    import shlex
-
-    try:
-        return shlex.split(text, posix=os.name == "posix")
-    except ValueError:  # a quotation mark without its other half
-        return [text]
-
-
-def describe_source(context: click.Context, option: Option) -> str:
-    """The file, the environment variable or the preset that sets an option; empty where none does."""
-    if option.value_from_envvar(context) is not None:
-        own = option.own_variable(context)
-        return own if os.environ.get(own) else option.variable
-    origins: Mapping[str, str] = context.meta.get("whisperdiar.origins", {})
-    return origins.get(option.name or "", "")
-
-
-def translate_words(text: str) -> str:
-    """A metavar or a piece of the usage with its words in capitals in the language of the user: ``FILE|DIR/``."""
-    return re.sub(r"\b[A-Z]{2,}(?: RANGE)?\b", lambda found: _(found[0]), text)
 
 
 def format_help_text(
@@ -173,11 +61,6 @@ def split_help(text: str) -> list[str]:
     return [item if item.startswith("\b") else " ".join(item.split()) for item in paragraphs]
 
 
-def option(*declarations: str, **attributes: Any) -> Callable[[Any], Any]:
-    """`click.option` for an `Option`."""
-    return click.option(*declarations, cls=Option, **attributes)
-
-
 class Command(click.Command):
     """A command whose help is short and in groups, and that understands the options of similar programs."""
 
@@ -192,7 +75,7 @@ class Command(click.Command):
         try:
             return super().parse_args(ctx, list(args))
         except click.NoSuchOption as error:
-            hint = foreign_options.hint(_find_typed(error.option_name, args), self)
+            hint = foreign_options.hint(_find_typed(error.option_name, args), ctx)
             if hint is None:
                 raise
             raise click.UsageError(hint, ctx) from error
@@ -301,8 +184,3 @@ def command(name: str, **attributes: Any) -> Callable[[Any], click.Command]:
         return click.command(name, cls=Command, **attributes)(click.pass_context(function))
 
     return declare
-
-
-def is_typed(context: click.Context, name: str) -> bool:
-    """Whether the user gave this option where the command was typed, by its own name or another program's."""
-    return context.get_parameter_source(name) is ParameterSource.COMMANDLINE

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import click
 
-from whisperdiar.cli.declarations import Option
+from whisperdiar.cli.option import Option, all_commands
 from whisperdiar.text.messages import _
 
 _WHISPER, _X, _CT2, _FFMPEG = "openai-whisper", "whisperX", "whisper-ctranslate2", "ffmpeg"
@@ -70,6 +70,21 @@ ROWS: tuple[Row, ...] = (
     Row(("-l",), ("whisper.cpp",), ("--language", "{}")),
     Row(("--translate", "-tr"), (_WHISPER, "whisper.cpp"), ("--task", "translate"), flag=True),
     Row(("--initial_prompt",), _ALL, ("--prompt", "{}")),
+    Row(
+        ("--hotwords-file", "--hotwords_file", "--hotwords-score", "--grammar", "--word_boost", "--keyterms"),
+        ("sherpa-onnx", "whisper.cpp", "AssemblyAI"),
+        hint="write the terms into a file, one a line, and give it as --vocabulary FILE",
+    ),
+    Row(
+        ("--custom_spelling",),
+        ("AssemblyAI",),
+        hint="write lines such as wrong => right into a file: --vocabulary FILE",
+    ),
+    Row(
+        ("--language_codes", "--alternative_language_codes"),
+        ("AssemblyAI", "Google"),
+        hint="name the languages to choose from: --languages ru,en",
+    ),
     Row(("--model_dir", "--model_directory"), _ALL, hint="give a folder with a model as --model DIR, or set HF_HOME"),
     Row(("--cache_directory",), (_CT2,), hint="set HF_HOME to the folder of the cache; a model's own is --model DIR"),
     Row(("--beam_size",), _ALL, _setting("--asr-option", "beam_size")),
@@ -221,7 +236,7 @@ def translate(arguments: Sequence[str], command: click.Command) -> list[str]:
     return made
 
 
-def hint(name: str, command: click.Command) -> str | None:
+def hint(name: str, context: click.Context) -> str | None:
     """What to write instead of an option that this command does not have; None where nothing is known of it."""
     name = name.partition("=")[0]
     row = _BY_NAME.get(name)
@@ -230,10 +245,10 @@ def hint(name: str, command: click.Command) -> str | None:
         return _("no such option {name}: {text}").format(name=name, text=text)
     if not name.startswith("--"):
         return None
-    others = _commands_with(name)
+    others = _commands_with(name, context)
     if others:
         return _("no such option {name} of {command}: it is for {others}").format(
-            name=name, command=command.name, others=", ".join(others)
+            name=name, command=context.command.name, others=", ".join(others)
         )
     return None
 
@@ -253,14 +268,10 @@ def _explain_alias(row: Row) -> str:
     )
 
 
-def _commands_with(name: str) -> list[str]:
+def _commands_with(name: str, context: click.Context) -> list[str]:
     """Commands that have an option of this name."""
-    from whisperdiar.cli import main
-
-    context = click.Context(main)
-    found = []
-    for word in main.list_commands(context):
-        command = main.get_command(context, word)
-        if command is not None and any(name in item.opts for item in command.params if isinstance(item, Option)):
-            found.append(word)
-    return found
+    return [
+        command.name or ""
+        for command in all_commands(context)
+        if any(name in item.opts for item in command.params if isinstance(item, Option))
+    ]

@@ -71,16 +71,16 @@ def _split(arguments: Sequence[str]) -> tuple[list[str], str | None, str]:
 
 def _find_configured() -> tuple[str | None, str]:
     """The language that a configuration file names, and which file; what is no TOML its command refuses."""
-    from whisperdiar.cli import configuration
+    from whisperdiar.cli import configuration_files
 
     found: str | None = None
     origin = ""
-    for path in configuration.find_paths():
+    for path in configuration_files.find_paths():
         try:
             with open(path, "rb") as stream:
                 if b"language" not in stream.read():  # most files: no reader of TOML is imported for a help
                     continue
-            values = configuration.read(path)
+            values = configuration_files.read(path)
         except (OSError, InvalidOption):
             continue
         value = values.get("ui_language", values.get("ui-language"))

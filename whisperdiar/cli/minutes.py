@@ -16,8 +16,8 @@ import click
 from whisperdiar.assembly import check_request
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console, is_terminal
-from whisperdiar.cli.declarations import is_typed
 from whisperdiar.cli.errors import FAILED, OK, report
+from whisperdiar.cli.option import is_typed
 from whisperdiar.cli.outputs import STDOUT, Target, check_name, check_outputs
 from whisperdiar.cli.rescue import answers_place, keep_answers, read_answers
 from whisperdiar.cli.transcribe import Work, job_from, request_from, run, write_targets

@@ -11,7 +11,7 @@ import click
 from click.core import ParameterSource
 
 from whisperdiar.cli.console import is_terminal
-from whisperdiar.cli.declarations import is_typed
+from whisperdiar.cli.option import is_typed
 from whisperdiar.errors import InvalidOption, MediaError
 from whisperdiar.formats import Format, by_name, by_suffix, known_suffixes
 from whisperdiar.options import SubtitleOptions

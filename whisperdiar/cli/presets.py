@@ -43,7 +43,7 @@ def own_folder() -> str:
     """Where presets of the user's own lie, as NAME.toml: a folder beside the user's configuration file."""
     import os
 
-    from whisperdiar.cli.configuration import user_path
+    from whisperdiar.cli.configuration_files import user_path
 
     return os.path.join(os.path.dirname(user_path()), "presets")
 
@@ -89,7 +89,7 @@ def find(name: str) -> Preset:
     """
     import os
 
-    from whisperdiar.cli.configuration import read_values
+    from whisperdiar.cli.configuration_files import read_values
     from whisperdiar.errors import InvalidOption
 
     if name in PRESETS:

@@ -17,6 +17,7 @@ from whisperdiar.cli import parameters as shared
 from whisperdiar.cli import signals
 from whisperdiar.cli.console import Console
 from whisperdiar.cli.errors import EMPTY, FAILED, OK, report
+from whisperdiar.cli.identification import open_identifier
 from whisperdiar.cli.outputs import STDOUT, Target, check_used, plan, select_unfinished
 from whisperdiar.cli.transcribe import Pace, request_from, write_targets
 from whisperdiar.contracts import listen
@@ -154,6 +155,7 @@ def diarize(
     _refuse_words([target for targets in planned for target in targets])
     request = request_from(options)
     check_request(request, words=False)
+    identifier = open_identifier(options, console)
 
     @functools.cache
     def pipeline() -> Pipeline:
@@ -163,6 +165,8 @@ def diarize(
         channels = "all" if wants_channels(pipeline().diarizer) else "mono"
         audio, code = _read(recording, options, console, channels=channels)
         transcript = pipeline().run(audio, progress=console.progress)
+        if identifier is not None:
+            transcript = identifier.identify(transcript, audio)
         for note in transcript.provenance["notes"]:
             console.note(f"{recording}: {note}")
         for warning in transcript.provenance["warnings"]:

@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from whisperdiar.cli.commands import shared
-from whisperdiar.cli.declarations import command, option
+from whisperdiar.cli.declarations import command
+from whisperdiar.cli.option import option
 from whisperdiar.options import command_line as defaults
 
 _CORPORA = ("folder", "voxconverse", "ami", "dihard", "callhome", "icsi", "notsofar", "lhotse", "manifest")

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from whisperdiar.cli.commands import shared
-from whisperdiar.cli.declarations import command, option
+from whisperdiar.cli.declarations import command
+from whisperdiar.cli.option import option
 from whisperdiar.options import command_line as defaults
 
 _model = partial(option, group="Language model")

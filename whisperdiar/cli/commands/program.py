@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from whisperdiar.cli.commands import shared
-from whisperdiar.cli.declarations import DEFAULT_COMMAND, command, option
+from whisperdiar.cli.declarations import DEFAULT_COMMAND, command
+from whisperdiar.cli.option import option
 from whisperdiar.text.messages import _
 
 _json = option("--json", "as_json", is_flag=True, configurable=False, help="Everything about them, as JSON.")
