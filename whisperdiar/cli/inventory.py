@@ -103,7 +103,7 @@ def _lines(rows: list[dict[str, Any]], *, settings: bool) -> Iterator[str]:
         if "broken" in row:
             yield f"  {row['name']:<12} {_('BROKEN')}: {row['broken']}\n"
             continue
-        facts = [row["licence"]]
+        facts = [_(row["licence"])]
         if row["download_mb"]:
             facts.append(_("model of {megabytes} MB").format(megabytes=row["download_mb"]))
         if row["token"]:

@@ -28,7 +28,7 @@ from whisperdiar.formats import lbl
 from whisperdiar.options import WriteOptions
 from whisperdiar.options.toolkits import AlizeSettings
 from whisperdiar.system.files import read_text, write_text
-from whisperdiar.text.messages import _
+from whisperdiar.text.messages import _, mark
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import (
     ANY_SPEAKERS,
@@ -111,7 +111,7 @@ class Backend(BaseBackend[AlizeSettings]):
     name: ClassVar[str] = "alize"
     info: ClassVar[BackendInfo] = BackendInfo(
         summary="ALIZÉ's LIA_SpkSeg, your own programs and SPro (--alize-bin)",
-        licence="LGPL-3.0 (the toolkit, which is not shipped)",
+        licence=mark("LGPL-3.0 (the toolkit, which is not shipped)"),
         homepage="https://alize.univ-avignon.fr",
         caution="one speaker at a time",
     )
