@@ -57,7 +57,7 @@ def read(
         FormatError: the file breaks the format's rules.
     """
     path = Path(path)
-    if path.is_dir():
+    if os.path.isdir(path):
         raise InvalidOption(_("{path}: this is a folder; give the name of a file in it").format(path=path))
     chosen = by_suffix(path) if format_name is None else by_name(format_name)
     if chosen.read is None:

@@ -34,7 +34,7 @@ from whisperdiar.contracts import (
 from whisperdiar.errors import DiarizationFailed, Interrupted, describe_error
 from whisperdiar.joining import Origin, join
 from whisperdiar.media.mixing import weight_channels
-from whisperdiar.options import AlignmentOptions, SegmentationOptions
+from whisperdiar.options import AlignmentOptions, SegmentationOptions, Vocabulary
 from whisperdiar.per_channel import find_own_speech, lay_out, put_back, remove_crosstalk
 from whisperdiar.segmentation import interleave
 from whisperdiar.system.background import BackgroundTask, serialise
@@ -48,6 +48,7 @@ from whisperdiar.types import (
     Audio,
     Diarization,
     Dropped,
+    Replacement,
     Span,
     SpeakerCount,
     Transcription,
@@ -103,6 +104,7 @@ class Pipeline:
         diarizer: tells who speaks when; None for a transcript without speakers.
         speakers: how many there are.
         language: ISO 639-1 code, or None to detect it.
+        vocabulary: terms to expect, and forms to write otherwise; None for none.
         fallbacks: for the stages ``vad``, ``asr``, ``diarization``, what the backend stands in for, where it does.
         provenance_options: the user's settings, for the provenance; JSON values only.
         parallel: whether words and turns are found side by side; None decides by `side_by_side`.
@@ -116,6 +118,7 @@ class Pipeline:
     diarizer: Diarizer | None = None
     speakers: SpeakerCount = ANY_SPEAKERS
     language: str | None = None
+    vocabulary: Vocabulary | None = None
     alignment: AlignmentOptions = field(default_factory=AlignmentOptions)
     segmentation: SegmentationOptions = field(default_factory=SegmentationOptions)
     fallbacks: Mapping[str, Fallback] = field(default_factory=dict)
@@ -252,6 +255,7 @@ class Pipeline:
             heard,
             words=tuple(sorted((word for spoken in words for word in spoken), key=lambda word: word.span)),
             dropped=tuple(sorted((*dropped, *twice), key=lambda item: item.span)),
+            replacements=tuple(replace(item, span=layout.place(item.span)[1]) for item in heard.replacements),
         )
         return speech, transcription, found, interleave(words, options=self.segmentation)
 
@@ -279,7 +283,14 @@ class Pipeline:
         return _run_stage(
             "asr",
             progress,
-            lambda heard: recognise(transcriber, audio, speech=speech, language=self.language, progress=heard),
+            lambda heard: recognise(
+                transcriber,
+                audio,
+                speech=speech,
+                language=self.language,
+                vocabulary=self.vocabulary,
+                progress=heard,
+            ),
         )
 
     def turns(
@@ -339,6 +350,22 @@ class Pipeline:
             record = replace(record, fallback_from=fallback.preferred, reason=fallback.reason, remedy=fallback.remedy)
         return record.to_dict()
 
+    def _describe_vocabulary(self, replacements: Sequence[Replacement], offset: float) -> dict[str, Any]:
+        """The vocabulary in the provenance, with every replacement in the recording's own times."""
+        if self.vocabulary is None or self.transcriber is None:
+            return {}
+        listed = [
+            {
+                "start": round(item.span.start + offset, 3),
+                "end": round(item.span.end + offset, 3),
+                "before": item.before,
+                "after": item.after,
+            }
+            for item in sorted(replacements, key=lambda item: item.span)
+        ]
+        named = {} if self.vocabulary.name is None else {"name": self.vocabulary.name}
+        return {"vocabulary": {**named, "terms": len(self.vocabulary.terms), "replacements": listed}}
+
     def _join(
         self,
         audio: Audio,
@@ -358,7 +385,11 @@ class Pipeline:
             duration=audio.duration,
             language=transcription.language,
             dropped=transcription.dropped,
-            provenance={**self.provenance(warnings, notes), "speech": round(total_duration(merge_spans(speech)), 3)},
+            provenance={
+                **self.provenance(warnings, notes),
+                "speech": round(total_duration(merge_spans(speech)), 3),
+                **self._describe_vocabulary(transcription.replacements, audio.start),
+            },
         )
         transcript = join(
             transcription.words,

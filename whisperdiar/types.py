@@ -404,6 +404,15 @@ class Dropped:
 
 
 @dataclass(frozen=True, slots=True)
+class Replacement:
+    """Words that a recogniser wrote, and what stands in place of them because the vocabulary says so."""
+
+    span: Span
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
 class Transcription:
     """Words of one recording in order, before anybody is named.
 
@@ -416,6 +425,7 @@ class Transcription:
         notes: sentences for the user about what was done and is as it should be.
         no_speech: spans of the audio, each with the recogniser's own probability (0 to 1) that nobody speaks there;
             phrases that recognisers like to invent are not believed where it is high.
+        replacements: what was written by the vocabulary in place of what was recognised; in order of time.
     """
 
     language: str | None
@@ -425,6 +435,7 @@ class Transcription:
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     no_speech: tuple[tuple[Span, float], ...] = ()
+    replacements: tuple[Replacement, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import click
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console
 from whisperdiar.cli.errors import EMPTY
+from whisperdiar.cli.identification import name_by_recording
 from whisperdiar.cli.muxing import mux_request, write_muxed
 from whisperdiar.cli.option import is_typed
 from whisperdiar.cli.outputs import Target, check_outputs, check_used, clips_left, plan, select_unfinished
@@ -162,6 +163,10 @@ def rename(
     source: Path,
     names: tuple[str, ...],
     *,
+    identify: bool,
+    people: Path | None,
+    voice_model: str | None,
+    media: Path | None,
     language: str | None,
     recording: str | None,
     encoding: str | None,
@@ -177,7 +182,11 @@ def rename(
     given = read_transcript(
         source, encoding=encoding, language=language, recording=recording, notify=console.warn, inform=console.note
     )
+    if not names and not identify:
+        raise InvalidOption(_("rename: give LABEL=NAME, for example SPEAKER_00=Anna, or --identify"))
     transcript = given.rename(_pairs(names))
+    if identify:
+        transcript = name_by_recording(source, transcript, console, media=media, people=people, voice_model=voice_model)
     if outputs or is_typed(context, "formats"):
         planned = plan([source], outputs, formats, overwrite=overwrite)
         check_used(context, planned[0])

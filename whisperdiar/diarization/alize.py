@@ -151,7 +151,7 @@ class Backend(BaseBackend[AlizeSettings]):
         """The settings of a program: the user's file, or the published values in one of the folder."""
         if self.settings.config:
             own = Path(self.settings.config).expanduser().absolute() / f"{program}.cfg"
-            if not own.is_file():
+            if not os.path.isfile(own):
                 raise BackendMissing(
                     _("{file}: there is no such file; give the folder of ALIZÉ's .cfg files").format(file=own)
                 )

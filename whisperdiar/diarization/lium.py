@@ -62,7 +62,7 @@ class Backend(BaseBackend[LiumSettings]):
     def _jar(self) -> Path:
         if self.settings.jar:
             jar = Path(self.settings.jar).expanduser()
-            if not jar.is_file():
+            if not os.path.isfile(jar):
                 raise BackendMissing(_("{jar}: there is no such file; give LIUM's jar with --lium-jar").format(jar=jar))
             return jar.absolute()
         for folder in os.environ.get("PATH", "").split(os.pathsep):

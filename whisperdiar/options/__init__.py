@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from whisperdiar.options.toolkits import AlizeSettings, LiumSettings
     from whisperdiar.options.tuning import TuningSettings
     from whisperdiar.options.vad import VadSettings
+    from whisperdiar.options.vocabulary import Term, Vocabulary, parse_vocabulary, read_vocabulary
     from whisperdiar.options.whisper import WhisperSettings
     from whisperdiar.options.writing import WriteOptions
 
@@ -146,6 +147,7 @@ _HOMES = {
     "toolkits": ("AlizeSettings", "LiumSettings"),
     "tuning": ("TuningSettings",),
     "vad": ("VadSettings",),
+    "vocabulary": ("Term", "Vocabulary", "parse_vocabulary", "read_vocabulary"),
     "whisper": ("WhisperSettings",),
     "writing": ("WriteOptions",),
 }
@@ -207,14 +209,18 @@ __all__ = [
     "Streaming",
     "SubtitleOptions",
     "SubtitleRules",
+    "Term",
     "TuningSettings",
     "VadSettings",
+    "Vocabulary",
     "WhisperSettings",
     "WriteOptions",
     "check_device",
     "check_numbers",
+    "parse_vocabulary",
     "profile_names",
     "profile_summary",
+    "read_vocabulary",
     "subtitle_rules",
 ]
 

@@ -23,6 +23,7 @@ from whisperdiar.cli.declarations import command
 @shared.asr_options
 @shared.vad_options
 @shared.diarizer_options
+@shared.identify_options
 @shared.uncertain_option
 @shared.media_options
 @shared.runtime_options
@@ -72,6 +73,7 @@ def vad(context: click.Context, /, **values: Any) -> None:
 @shared.declare_format(accepts=shared.accept_formats(shared.is_of_turns))
 @shared.overwrite_option
 @shared.diarizer_options
+@shared.identify_options
 @shared.vad_options
 @shared.media_options
 @shared.runtime_options

@@ -175,7 +175,9 @@ asr_options = combine(
     word("--task", type=choice(defaults.WHISPER_TASKS), help="translate writes English (transcribe)."),
     word("--prompt", help="Text that shows Whisper the style and the vocabulary."),
     word("--hotwords", help="Words to expect, such as names."),
+    word("--vocabulary", metavar="FILE", help="Terms to expect, one a line; wrong => right is replaced."),
     word("--asr", default="auto", show_default=True, rare=True, help="Recogniser; see `whisperdiar backends`."),
+    word("--languages", metavar="CODE,CODE", rare=True, help="Detect one of these languages only, such as ru,en."),
     word("--multilingual", is_flag=True, rare=True, help="The language changes: detect it for every piece of speech."),
     word(
         "--word-times",
@@ -236,6 +238,21 @@ diarizer_options = combine(
         rare=True,
         help="A setting of the diarizer.",
     ),
+)
+
+people_option = speaker(
+    "--people", type=PATH, metavar="DIR", rare=True, help="Folder of the voices that are known; by default your own."
+)
+voice_option = speaker(
+    "--voice-model",
+    metavar="NAME|FILE",
+    rare=True,
+    help="Network that tells known voices: campplus, ecapa, wespeaker, resemblyzer, or an .onnx file.",
+)
+identify_options = combine(
+    speaker("--identify", is_flag=True, help="Name the speakers whose voices are known (`whisperdiar speakers`)."),
+    people_option,
+    voice_option,
 )
 
 uncertain_option = speaker(
