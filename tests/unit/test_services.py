@@ -149,6 +149,15 @@ def test_google_is_read_whole_where_its_last_result_repeats_nothing():
     assert found.speakers == ()
 
 
+def test_googles_last_result_that_says_the_same_words_later_is_no_repetition():
+    word = {"word": "Yes.", "startTime": "1s", "endTime": "1.500s", "speakerTag": 1}
+    later = {**word, "startTime": "3s", "endTime": "3.500s", "speakerTag": 2}
+    results = [{"alternatives": [{"transcript": "Yes.", "words": [item]}]} for item in (word, later)]
+    found = by_name("google").read(json.dumps({"results": results}))
+    assert [(item.text.strip(), item.start) for item in found.words] == [("Yes.", 1.0), ("Yes.", 3.0)]
+    assert len(found.speakers) == 2
+
+
 def test_a_sound_is_no_word_and_is_kept():
     (event,) = load("elevenlabs.json").dropped
     assert (event.text, event.span.start, event.span.end) == ("(laughs)", 3.6, 4.1)

@@ -9,8 +9,8 @@ inside.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from whisperdiar.errors import FormatError
 from whisperdiar.formats._reading import fields
@@ -43,6 +43,16 @@ _KEYS = WordKeys(
 _ENDS = ("resultEndTime", "resultEndOffset", "result_end_time", "result_end_offset")
 
 
+class _Result(NamedTuple):
+    """A result: where it stands, its channel, text and words, and where it ends in seconds."""
+
+    where: str
+    channel: str
+    text: str
+    words: list[ParsedWord]
+    end: float | None
+
+
 def matches(data: Any) -> bool:
     """Whether a JSON value has Google's keys."""
     results, _where = _find_results(data)
@@ -63,7 +73,7 @@ def read(text: str) -> Transcript:
     results, where = _find_results(json.read(text))
     if results is None:
         raise FormatError(_("expected a JSON object with results, as Google Speech-to-Text writes it"))
-    spoken: list[tuple[str, str, str, list[ParsedWord], float | None]] = []
+    spoken: list[_Result] = []
     language = ""
     for place, item in items({"results": results}, "results", where):
         channel = first_text(item, ("channelTag", "channel_tag"), place)
@@ -71,10 +81,10 @@ def read(text: str) -> Transcript:
         end = seconds(item, _ENDS, place)
         for inner, best in list(items(item, "alternatives", place))[:1]:
             said = fields.text(best, "transcript", inner)
-            spoken.append((inner, channel, said, _untag(read_words(best, "words", inner, _KEYS)), end))
+            spoken.append(_Result(inner, channel, said, _untag(read_words(best, "words", inner, _KEYS)), end))
     if _repeats_all(spoken):
         spoken = spoken[-1:]
-    several = len({channel for _place, channel, _said, _words, _end in spoken}) > 1
+    several = len({item.channel for item in spoken}) > 1
     heard, reached = [], 0.0
     for place, channel, said, words, end in spoken:
         start = None if words or end is None else min(reached, end)
@@ -90,14 +100,19 @@ def _untag(words: list[ParsedWord]) -> list[ParsedWord]:
     return [word._replace(speaker=None) if word.speaker == "0" else word for word in words]
 
 
-def _repeats_all(spoken: list[tuple[str, str, str, list[ParsedWord], float | None]]) -> bool:
-    """Whether the last result says with speakers what all before it say without."""
-    if len(spoken) < 2 or not any(word.speaker for word in spoken[-1][3]):
+def _repeats_all(spoken: Sequence[_Result]) -> bool:
+    """Whether the last result says with speakers, at the same times, what all before it say."""
+    if len(spoken) < 2 or not any(word.speaker for word in spoken[-1].words):
         return False
-    before = [letters(word.text) for item in spoken[:-1] for word in item[3]] or [
-        letters(token) for item in spoken[:-1] for token in item[2].split()
-    ]
-    return bool(before) and not Counter(before) - Counter(letters(word.text) for word in spoken[-1][3])
+    last, before = spoken[-1].words, [word for item in spoken[:-1] for word in item.words]
+    if before:
+        return not Counter(map(_word_and_start, before)) - Counter(map(_word_and_start, last))
+    tokens = Counter(letters(token) for item in spoken[:-1] for token in item.text.split())
+    return bool(tokens) and not tokens - Counter(letters(word.text) for word in last)
+
+
+def _word_and_start(word: ParsedWord) -> tuple[str, float | None]:
+    return letters(word.text), word.start
 
 
 def _find_results(data: Any) -> tuple[list[Any] | None, str]:
