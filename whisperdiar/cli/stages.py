@@ -22,8 +22,9 @@ from whisperdiar.cli.outputs import STDOUT, Target, check_used, plan, select_unf
 from whisperdiar.cli.transcribe import Pace, request_from, write_targets
 from whisperdiar.contracts import listen
 from whisperdiar.errors import FormatError, InvalidOption, MediaError, TruncatedMedia
+from whisperdiar.exchange import read as read_transcript
 from whisperdiar.exchange import set_language
-from whisperdiar.formats import json, rttm, speech
+from whisperdiar.formats import detect, json, rttm, speech
 from whisperdiar.linked_media import LinkedMedia
 from whisperdiar.media import check_recording, load, recording_id
 from whisperdiar.options import AlignmentOptions, WriteOptions
@@ -319,6 +320,8 @@ def _join_provenance(words: Mapping[str, Any], turns: Path) -> dict[str, Any]:
 def _words_file(path: Path, *, notify: Callable[[str], None]) -> Transcript:
     """A transcript, or a list of words as a transcript without speakers, named after the file."""
     text = read_text(path)  # its errors name the file
+    if detect(text) is not None:
+        return read_transcript(path, notify=notify)
     try:
         found = json.load_recognised(text)
     except FormatError as error:
