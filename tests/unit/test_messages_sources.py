@@ -169,7 +169,10 @@ _MANY = frozenset(
         "Of fewer than {number} recordings nobody can tell whether a difference is by chance.",
         "{name} heard {n_columns} speakers and can tell no more apart; if there are more, try another diarizer",
         "part {number} of {n_parts} has no answer ({error})",
+        "the vocabulary has {n_terms} terms: keep the {most} that matter",
+        "it has {n_lines} lines: a vocabulary has at most {most}; keep the terms that matter",
         # Of a whole, or of a network that somebody made.
+        "{number} of {n_terms} terms do not fit into the prompt; {n_biased} pieces got nearer ones",
         "this event has {n_values} of {n_fields} fields ({fields})",
         "{name} has {n_outputs} outputs and not 3: give {contracts}",
         "segmentation model {name} has {n_classes} classes, which no number of speakers explains: "

@@ -120,7 +120,7 @@ HEAD = f"#!{sys.executable}\nimport sys, time\n"
         ),
         ("sys.exit(1)", r"status 1\): it said nothing$"),
         ("print('cannot open')", "LIUM wrote nothing: cannot open$"),
-        ("open('recording.seg', 'w').write('rubbish')", "the result of LIUM cannot be read: line 1: 1 fields"),
+        ("open('recording.seg', 'w').write('rubbish')", "the result of LIUM cannot be read: line 1: 1 field, where"),
         ("open('recording.seg', 'wb').write(bytes([0xff, 0x00, 0x81]))", "the result of LIUM cannot be read"),
         ("time.sleep(30)", "java was stopped after 1 s; give more with --diarizer-option time_limit"),
     ],
