@@ -421,6 +421,7 @@ class PipelineSettings(TypedDict, total=False):
     alignment: AlignmentOptions | None
     segmentation: SegmentationOptions | None
     save_activity: str | os.PathLike[str] | None
+    skip_music: bool
     notify: Notify
     inform: Notify
 
@@ -445,6 +446,7 @@ def open_pipeline(
     alignment: AlignmentOptions | None = None,
     segmentation: SegmentationOptions | None = None,
     save_activity: str | os.PathLike[str] | None = None,
+    skip_music: bool = False,
     load_now: bool = True,
     progress: Progress = no_progress,
     notify: Notify = warn,
@@ -469,6 +471,7 @@ def open_pipeline(
         alignment: which words are listed as uncertain.
         segmentation: where segments are cut.
         save_activity: ``.npz`` file for how active each speaker is, frame by frame; see `SpeakerActivity`.
+        skip_music: whether long stretches of music alone are kept from the recogniser.
         load_now: whether models are loaded here; otherwise names and settings alone are checked, and the first call
             loads them.
         progress: called with a stage and its done fraction, such as ``download``.
@@ -499,6 +502,7 @@ def open_pipeline(
         turns_file=None if turns_file is None else os.fspath(turns_file),
         alignment=alignment or AlignmentOptions(),
         save_activity=None if save_activity is None else os.fspath(save_activity),
+        skip_music=skip_music,
     )
     check_request(request)
     opened = OpenPipeline(request, segmentation=segmentation, notify=notify, inform=inform)

@@ -306,6 +306,7 @@ class Request:
         vocabulary: terms to expect, and forms to write otherwise.
         alignment: how doubtful a word's speaker must be to be listed.
         save_activity: ``.npz`` file for the activity of the speakers, as in `Pipeline`.
+        skip_music: whether music alone is left out, as in `Pipeline`.
     """
 
     vad: Choice = field(default_factory=Choice)
@@ -320,6 +321,7 @@ class Request:
     vocabulary: Vocabulary | None = None
     alignment: AlignmentOptions = field(default_factory=AlignmentOptions)
     save_activity: str | None = None
+    skip_music: bool = False
 
     def detector_choice(self) -> Choice:
         """Raises InvalidOption where a detector is named beside a file of speech regions."""
@@ -411,6 +413,7 @@ def build(
         provenance_options=_options(request, chosen),
         threads=request.runtime.threads,
         save_activity=request.save_activity,
+        skip_music=request.skip_music,
     )
 
 

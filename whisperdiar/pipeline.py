@@ -55,6 +55,7 @@ from whisperdiar.types import (
     Turn,
     Word,
     merge_spans,
+    remove_spans,
     total_duration,
 )
 from whisperdiar.version import __version__
@@ -66,6 +67,7 @@ STAGE_WORDS: Mapping[str, str] = {
     "vad": mark("speech detection"),
     "asr": mark("speech recognition"),
     "diarization": mark("diarization"),
+    "segment": mark("telling sounds apart"),
 }
 
 _LEVEL_BLOCK_S = 60
@@ -111,6 +113,7 @@ class Pipeline:
         threads: CPU threads that they may use together then; 0 stands for all cores.
         save_activity: ``.npz`` file for the activity of the speakers in every frame; None for none. Where it cannot be
             written, a warning says so.
+        skip_music: whether long stretches of music alone, as `whisperdiar.sound_classes` finds them, are no speech.
     """
 
     detector: SpeechDetector
@@ -126,6 +129,7 @@ class Pipeline:
     parallel: bool | None = None
     threads: int = 0
     save_activity: str | None = None
+    skip_music: bool = False
     # Held while the diarizer works: one that was left behind by a failure ends before it begins anew.
     _diarizing: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
 
@@ -157,16 +161,18 @@ class Pipeline:
         audio = audio.finite()
         if not wants_channels(self.diarizer):
             audio = weight_channels(audio)
+        music = self._find_music(audio, progress)
+        audio = replace(audio, notes=(*audio.notes, *_describe_music(music)))
         said: tuple[Segment, ...] | None = None
         if audio.n_channels > 1 and wants_channels(self.diarizer):
-            speech, transcription, (diarization, failure), said = self._by_channel(audio, progress)
+            speech, transcription, (diarization, failure), said = self._by_channel(audio, progress, music)
         elif self.side_by_side():
-            speech = self.speech(audio, progress=progress)
+            speech = remove_spans(self.speech(audio, progress=progress), music)
             transcription, beside = self._both(audio, speech, serialise(progress))
             with self._keeping(audio, speech, transcription):
                 diarization, failure = beside()
         else:
-            speech = self.speech(audio, progress=progress)
+            speech = remove_spans(self.speech(audio, progress=progress), music)
             transcription = self.words(audio, speech=speech, progress=progress)
             with self._keeping(audio, speech, transcription):
                 diarization, failure = self._turns_or_failure(audio, speech, progress, transcription.words)
@@ -230,8 +236,18 @@ class Pipeline:
             transcript = self._join(audio, speech, transcription, none, error, None)
             raise Interrupted(_describe_failure(error), transcript) from error
 
+    def _find_music(self, audio: Audio, progress: Progress) -> tuple[Span, ...]:
+        """The music alone that is left out; none where it is kept."""
+        if not self.skip_music:
+            return ()
+        # Here, as most runs do without it.
+        from whisperdiar.sound_classes import find_music
+
+        threads = self.threads or usable_cores()
+        return _run_stage("segment", progress, lambda heard: find_music(audio, threads=threads, progress=heard))
+
     def _by_channel(
-        self, audio: Audio, progress: Progress
+        self, audio: Audio, progress: Progress, music: Sequence[Span]
     ) -> tuple[tuple[Span, ...], Transcription, tuple[Diarization, BaseException | None], tuple[Segment, ...] | None]:
         """Speech, words and turns where the diarizer has a person on each channel, and who said what.
 
@@ -240,7 +256,10 @@ class Pipeline:
         """
         n = audio.n_channels
         detected = [
-            self.speech(audio.channel(c + 1), progress=_scale_progress(progress, c / n, (c + 1) / n)) for c in range(n)
+            remove_spans(
+                self.speech(audio.channel(c + 1), progress=_scale_progress(progress, c / n, (c + 1) / n)), music
+            )
+            for c in range(n)
         ]
         speech = merge_spans(span for spans in detected for span in spans)
         found = self._turns_or_failure(audio, speech, progress)
@@ -415,6 +434,14 @@ def _describe_failure(failure: BaseException) -> str:
         else describe_error(failure)
     )
     return join_texts(": ", (_(DIARIZATION_FAILED), cause))
+
+
+def _describe_music(music: Sequence[Span]) -> tuple[str, ...]:
+    """The one note about music that was left out; none without any."""
+    if not music:
+        return ()
+    seconds = total_duration(music)
+    return (_("{seconds:.1f} s of music alone were left out; to hear them, use --keep-music").format(seconds=seconds),)
 
 
 def _describe_no_speech(audio: Audio) -> str:

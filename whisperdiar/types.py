@@ -70,6 +70,24 @@ def merge_spans(spans: Iterable[Span], *, gap: float = 0.0) -> tuple[Span, ...]:
     return tuple(merged)
 
 
+def remove_spans(spans: Iterable[Span], removed: Sequence[Span]) -> tuple[Span, ...]:
+    """What is left of spans outside of others, which are sorted and do not overlap; nothing of it has zero length."""
+    left: list[Span] = []
+    for span in spans:
+        at = span.start
+        for hole in removed:
+            if hole.end <= at:
+                continue
+            if hole.start >= span.end:
+                break
+            if hole.start > at:
+                left.append(Span(at, hole.start))
+            at = max(at, hole.end)
+        if at < span.end:
+            left.append(Span(at, span.end))
+    return tuple(left)
+
+
 def divide_time(start: float, end: float, weights: Sequence[int]) -> list[tuple[float, float]]:
     """A stretch of time, in seconds, divided by `weights`: start and end of each part, all at the start without any."""
     total = sum(weights) or 1

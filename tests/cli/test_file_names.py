@@ -97,3 +97,25 @@ def test_a_recording_whose_name_is_no_utf_8_is_worked_on_in_every_way(cli: Cli, 
     done = cli("minutes", f"{strange}.wav", *NANO, *turns, *(word for name in outputs for word in ("-o", name)))
     assert done.code == 0, done.err
     assert "caf%E9%20%FF.wav" in (tmp_path / outputs[0]).read_text("utf-8")
+
+
+def test_a_name_too_long_is_told_by_every_command_that_reads(cli: Cli, source: Path) -> None:
+    name = "x" * 300
+    for arguments in (
+        ("score", source, f"{name}.rttm"),
+        ("score", source, source, "--uem", f"{name}.uem"),
+        ("minutes", f"{name}.json", "-o", "out.md"),
+        ("convert", f"{name}.srt", "out.vtt"),
+        ("edit", f"{name}.json"),
+        ("plot", f"{name}.json", "-o", "out.png"),
+        ("check", f"{name}.srt"),
+        ("data", "folder", name, "-o", "out.jsonl"),
+        ("bench", f"{name}.jsonl", "--diarizer", "bic"),
+        ("tune", f"{name}.jsonl", "--diarizer", "bic", "-o", "mine"),
+        ("finetune", f"{name}.jsonl", "-o", "out"),
+    ):
+        done = cli(*arguments)
+        assert done.code in (1, 2), arguments
+        (line,) = done.complaints
+        assert name in line, line
+        assert "unexpected" not in line, (arguments, line)

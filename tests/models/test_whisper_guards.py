@@ -77,7 +77,7 @@ def test_text_that_repeats_itself_is_decoded_again(looping, noise):
     plain = hear(looping, noise, temperature_fallback=False, cut_loops=False)
     assert set(written(plain).split()) == {"how"}
     result = hear(looping, noise, cut_loops=False)
-    assert result.notes == ("1 of 1 segments looped and were decoded again",)
+    assert result.notes == ("1 of 1 segments looped and was decoded again",)
     assert len(set(written(result).split())) > 10
     assert hear(looping, noise, cut_loops=False) == result  # sampled, and yet the same every time
     unlimited = hear(looping, noise, cut_loops=False, compression_ratio_threshold=None)

@@ -437,8 +437,8 @@ def test_what_cannot_be_right_is_found_and_the_sums_are_those_of_the_references(
     uem = text(tmp_path / "a.uem", "a 1 0 9\n")
     checked = check_recordings([good, Recording(id="b", audio=tmp_path / "b.wav", turns=tmp_path / "b.rttm")])
     told = [f"{item.recording}: {item.message}" for item in checked.findings]
-    assert any("a: 1 turns end after the sound, the last at 5.50 s of 4.00 s" in line for line in told)
-    assert any("a: 1 turns overlap one of their speaker, first at 1.50 s (A)" in line for line in told)
+    assert any("a: 1 turn ends after the sound, at 5.50 s of 4.00 s" in line for line in told)
+    assert any("a: 1 turn overlaps one of its speaker, at 1.50 s (A)" in line for line in told)
     assert any("b.wav: the sound is missing" in line for line in told)
     assert any("b.rttm: there is no such file" in line for line in told)
     sums = checked.statistics

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from whisperdiar.errors import FormatError
 from whisperdiar.formats import fallback_notes, remove_folders
+from whisperdiar.registry import STAGES, available, load
 from whisperdiar.text import messages
 from whisperdiar.text.messages import Message, _, join, make_english, ngettext, to_english
 from whisperdiar.transcript import Transcript
@@ -73,3 +75,10 @@ def test_english_is_plain_text():
         assert type(join(", ", ["a", "b"])) is str
     finally:
         messages.use("ru")
+
+
+def test_words_beside_the_names_of_licences_are_translated():
+    licences = {load(stage, name).info.licence for stage in STAGES for name in available(stage)}
+    worded = {text for text in licences if re.search(r"\b(?:not|models?|and|the|segmentation|embedding)\b", text)}
+    assert len(worded) > 4
+    assert {text for text in worded if str.__str__(_(text)) == text} == set()

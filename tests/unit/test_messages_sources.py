@@ -23,6 +23,8 @@ _ERRORS = frozenset(
 )
 _CALLS = frozenset(("warn", "note", "notify", "fail"))
 """Of the console, and callables that are handed in: what they are given is shown."""
+_REFUSALS = re.compile(r"^_?(refuse|reject|complain)(_|$)")
+"""Functions that raise an error with the text that they are given."""
 _LISTS = re.compile(r"(^|\.|_)(notes|warnings)$")
 _SENTENCE = re.compile(r"[^\W\d_]{2,}.* [^\W\d_]{2,}")
 """Two words: names of files, formats and options, and what stands between them, have fewer."""
@@ -76,6 +78,8 @@ def _shown(tree: ast.AST) -> Iterator[tuple[ast.AST, ast.expr]]:
                 name == "append" and isinstance(node.func, ast.Attribute) and _LISTS.search(_name(node.func.value))
             ):
                 yield scope, node.args[0]
+            if _REFUSALS.search(name) and node.args:  # the last of what is handed on says what is wrong
+                yield scope, node.args[-1]
             for keyword in node.keywords:
                 if keyword.arg in ("warnings", "notes", "note"):
                     yield scope, keyword.value
@@ -142,6 +146,53 @@ def _search(find: Callable[[str], object]) -> dict[str, object]:
 def test_what_users_read_is_marked():
     found = {name: texts for name, texts in _search(find_unmarked).items() if name not in _NOT_SHOWN}
     assert not found, "wrap these in _() of whisperdiar.text.messages, and translate them (scripts/messages.py)"
+
+
+_COUNT = re.compile(
+    r"\{(?:number|count|total|hidden|(?:n|len)_\w+|words|turns|cues|recordings|files)\} (?:more )?[a-z]+s\b"
+)
+_MANY = frozenset(
+    (
+        # Two at least, or hundreds.
+        "-o {named}: {n_inputs} inputs need a folder, such as -o transcripts/",
+        "the file holds {n_recordings} recordings one after another; all of them are read",
+        "{n_recordings} recordings in one file ({listed}): say which one is meant",
+        "{n_recordings} recordings, such as {recording},",
+        "{turns}: none of its {total} recordings is {id!r}; check the id in the manifest",
+        "{uem}: none of its {total} recordings is {id!r}; check the id in the manifest",
+        "{number} of {total} outputs exist already, such as {path} (--overwrite replaces them)",
+        "repeated {n_repeats} times in a row; it stays {times}",
+        "{n_spoken} times, as the sound has it",
+        "{n_stamps} times before one text, which no song repeats so often",
+        "prompt and hotwords take {n_tokens} tokens: Whisper has room for {max_prompt_tokens}; shorten them",
+        "{n_supported} languages, not this one",
+        "Of fewer than {number} recordings nobody can tell whether a difference is by chance.",
+        "{name} heard {n_columns} speakers and can tell no more apart; if there are more, try another diarizer",
+        "part {number} of {n_parts} has no answer ({error})",
+        # Of a whole, or of a network that somebody made.
+        "this event has {n_values} of {n_fields} fields ({fields})",
+        "{name} has {n_outputs} outputs and not 3: give {contracts}",
+        "segmentation model {name} has {n_classes} classes, which no number of speakers explains: "
+        "give one that segments speakers",
+        "weights {weights}: expected {n_samples} numbers, not all 0",
+    )
+)
+
+
+def find_counts(source: str) -> set[str]:
+    """Messages of one form, though what they count may be one: "1 turns"."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and _name(node.func) in ("_", "mark") and node.args:
+            text = node.args[0].value if isinstance(node.args[0], ast.Constant) else None
+            if isinstance(text, str) and _COUNT.search(text) and text not in _MANY:
+                found.add(text)
+    return found
+
+
+def test_what_is_counted_has_the_form_of_one():
+    assert find_counts('_("{n_turns} turns end")') == {"{n_turns} turns end"}
+    assert not _search(find_counts), "count with ngettext or whisperdiar.text.counts: 1 is a number, too"
 
 
 def test_placeholders_get_their_values():

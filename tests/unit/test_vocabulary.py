@@ -272,7 +272,7 @@ _ENDS = ("burg", "stadt", "wald", "kirchen", "dorf", "hausen", "brunn", "tal", "
 
 
 def test_terms_that_are_near_come_first_where_not_all_fit() -> None:
-    towns = [f"{first}{last}" for first in ("Ober", "Nieder", "Neu", "Alt") for last in _ENDS]
+    towns = [f"{first}{last}" for first in ("Ober", "Neu", "Alt", "Gross") for last in _ENDS]
     bias = Bias(_tokenizer(), WhisperSettings(), [*towns, "Fuchshaim"])
     assert bias.n_left_out > 0
     assert "Fuchshaim" not in bias.hotwords

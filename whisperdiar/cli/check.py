@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ def check(
                 _("--transcript {spoken}: it holds no words, so nothing can be told of them").format(spoken=spoken)
             )
         limits = shared.write_options({**options, "speaker_style": WriteOptions().speaker_style})
-        if media is not None and not media.is_file():
+        if media is not None and not os.path.isfile(media):
             raise MediaError(_("--media {media}: there is no such file; check the name").format(media=media))
         check_shots(shots, media)
         said = language_code(language) or (transcript.language if transcript else None)
@@ -116,8 +117,8 @@ def _format_report(name: str, found: Report, *, judged: bool) -> str:
         lines += ["", _("no cut can avoid:"), *map(_format_violation, found.unavoidable), ""]
     broken = len({item.cue for item in found.violations})
     lines.append(
-        _("{name}: {cues} cues, {mean_cps:.1f} characters a second on average, {max_cps:.1f} at most").format(
-            name=name, cues=found.cues, mean_cps=found.mean_cps, max_cps=found.max_cps
+        _("{name}: {cues}, {mean_cps:.1f} characters a second on average, {max_cps:.1f} at most").format(
+            name=name, cues=count_cues(found.cues), mean_cps=found.mean_cps, max_cps=found.max_cps
         )
     )
     if found.violations:

@@ -12,6 +12,7 @@ import click
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console
 from whisperdiar.cli.errors import EMPTY
+from whisperdiar.cli.identification import name_by_recording
 from whisperdiar.cli.muxing import mux_request, write_muxed
 from whisperdiar.cli.option import is_typed
 from whisperdiar.cli.outputs import Target, check_outputs, check_used, clips_left, plan, select_unfinished
@@ -19,9 +20,8 @@ from whisperdiar.cli.page import recording_of
 from whisperdiar.cli.transcribe import write_targets
 from whisperdiar.cli.video import add_video, check_pictures, check_shots
 from whisperdiar.errors import InvalidOption
+from whisperdiar.exchange import find_format, refuse_empty
 from whisperdiar.exchange import read as read_transcript
-from whisperdiar.exchange import refuse_empty
-from whisperdiar.formats import by_suffix
 from whisperdiar.media import check_recording, load, probe
 from whisperdiar.options import SubtitleOptions, WriteOptions
 from whisperdiar.reports.speaker_clips import has_clips, make_folder, write_clips
@@ -163,6 +163,10 @@ def rename(
     source: Path,
     names: tuple[str, ...],
     *,
+    identify: bool,
+    people: Path | None,
+    voice_model: str | None,
+    media: Path | None,
     language: str | None,
     recording: str | None,
     encoding: str | None,
@@ -178,7 +182,11 @@ def rename(
     given = read_transcript(
         source, encoding=encoding, language=language, recording=recording, notify=console.warn, inform=console.note
     )
+    if not names and not identify:
+        raise InvalidOption(_("rename: give LABEL=NAME, for example SPEAKER_00=Anna, or --identify"))
     transcript = given.rename(_pairs(names))
+    if identify:
+        transcript = name_by_recording(source, transcript, console, media=media, people=people, voice_model=voice_model)
     if outputs or is_typed(context, "formats"):
         planned = plan([source], outputs, formats, overwrite=overwrite)
         check_used(context, planned[0])
@@ -186,7 +194,7 @@ def rename(
         if not targets:
             return
     else:
-        own = by_suffix(source)
+        own = find_format(source)
         if not own.rewritable:
             raise InvalidOption(
                 _("{source}: rewriting it would lose what {own} holds beside the words; add -o OUT").format(

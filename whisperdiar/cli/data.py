@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from whisperdiar.cli.console import Console, write_stdout
@@ -21,6 +22,7 @@ from whisperdiar.datasets import (
 )
 from whisperdiar.errors import InvalidOption
 from whisperdiar.text import json
+from whisperdiar.text.counts import count_recordings, count_speakers, count_turns
 from whisperdiar.text.messages import _
 
 _SUPERVISIONS = ("recordings", "supervisions")
@@ -54,21 +56,21 @@ def data(
         return OK
     console = Console(quiet=quiet)
     if output is not None:
-        check_outputs([], also_written=[output], read=[folder] if folder.is_file() else [], overwrite=overwrite)
+        check_outputs([], also_written=[output], read=[folder] if os.path.isfile(folder) else [], overwrite=overwrite)
     elif corpus not in ("folder", "voxconverse", "dihard", "manifest"):
         raise InvalidOption(
             _("{corpus}: its references are converted; say with -o MANIFEST.jsonl where they go").format(corpus=corpus)
         )
     recordings = _read(corpus, folder, output, microphone, reference)
     if wav is not None:
-        recordings = tuple(convert_audio(item, wav) if item.audio.is_file() else item for item in recordings)
+        recordings = tuple(convert_audio(item, wav) if os.path.isfile(item.audio) else item for item in recordings)
     checked = check_recordings(recordings)
     for finding in checked.findings:
         console.warn(f"{finding.recording}: {finding.message}")
     if output is not None:
         write_manifest(checked.recordings, output)
     if lhotse is not None:
-        write_lhotse((item for item in checked.recordings if item.audio.is_file()), lhotse)
+        write_lhotse((item for item in checked.recordings if os.path.isfile(item.audio)), lhotse)
     write_stdout(json.write(_to_dict(checked)) if as_json else _describe(checked))
     return FAILED if checked.findings else OK
 
@@ -79,7 +81,9 @@ def _read(corpus: str, folder: Path, output: Path | None, microphone: str, refer
         return read_manifest(folder)
     if corpus == "lhotse":
         beside = folder.with_name(folder.name.replace(*_SUPERVISIONS))
-        return read_lhotse(folder, beside if beside != folder and beside.is_file() else None, references=references)
+        return read_lhotse(
+            folder, beside if beside != folder and os.path.isfile(beside) else None, references=references
+        )
     return read_corpus(corpus, folder, references=references, microphone=microphone, reference=reference)
 
 
@@ -91,13 +95,13 @@ def _to_dict(checked: Checked) -> dict[str, object]:
 def _describe(checked: Checked) -> str:
     sums = checked.statistics
     return _(
-        "{n_recordings} recordings, {duration:.2f} h; {n_speakers} speakers, {n_turns} turns, "
+        "{recordings}, {duration:.2f} h; {speakers}, {turns}, "
         "{speech:.2f} h of speech, {overlap:.1f} % of it overlapped\n"
     ).format(
-        n_recordings=sums.n_recordings,
+        recordings=count_recordings(sums.n_recordings),
         duration=sums.duration / 3600,
-        n_speakers=sums.n_speakers,
-        n_turns=sums.n_turns,
+        speakers=count_speakers(sums.n_speakers),
+        turns=count_turns(sums.n_turns),
         speech=sums.speech / 3600,
         overlap=100 * sums.overlap_share,
     )

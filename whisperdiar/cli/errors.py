@@ -17,6 +17,9 @@ from whisperdiar.text.messages import _
 _NO_ROOM = ("failed to map segment", "Cannot allocate memory")
 """What glibc's loader says of a library for which no memory is left."""
 
+_OF_THE_PATH = (errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM, errno.ENOTDIR)
+"""What is wrong with a path that somebody gave, and not with the program."""
+
 OK, FAILED, USAGE, EMPTY = 0, 1, 2, 3
 """EMPTY: the work was done, and there is nothing, or next to nothing, in the result."""
 
@@ -68,6 +71,10 @@ def explain(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return _("no space left on the disk ({filename}); free some, or set TMPDIR").format(
             filename=error.filename or _("temporary files")
+        )
+    if isinstance(error, OSError) and error.errno in _OF_THE_PATH and error.filename is not None:
+        return _("{path}: it cannot be read ({cause}); check the name and the permissions").format(
+            path=error.filename, cause=error.strerror
         )
     return _(
         "unexpected {text} (please report this, with what WHISPERDIAR_DEBUG=1 in front of the command prints)"

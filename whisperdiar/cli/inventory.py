@@ -27,6 +27,7 @@ from whisperdiar.models.installed import InstalledModel, find_in_folder, list_in
 from whisperdiar.models.repair import repair_snapshot
 from whisperdiar.options import Runtime
 from whisperdiar.registry import STAGES, BackendClass, available, load, preferred
+from whisperdiar.text.counts import count_files, count_speakers
 from whisperdiar.text.messages import _, make_english, mark
 
 
@@ -102,13 +103,13 @@ def _lines(rows: list[dict[str, Any]], *, settings: bool) -> Iterator[str]:
         if "broken" in row:
             yield f"  {row['name']:<12} {_('BROKEN')}: {row['broken']}\n"
             continue
-        facts = [row["licence"]]
+        facts = [_(row["licence"])]
         if row["download_mb"]:
             facts.append(_("model of {megabytes} MB").format(megabytes=row["download_mb"]))
         if row["token"]:
             facts.append(_("needs HF_TOKEN"))
         if row["max_speakers"]:
-            facts.append(_("up to {number} speakers").format(number=row["max_speakers"]))
+            facts.append(_("up to {speakers}").format(speakers=count_speakers(row["max_speakers"])))
         if row["overlap"]:
             facts.append(_("hears overlap"))
         yield f"  {row['name']:<12} {_(row['summary'])} ({', '.join(facts)}): {row['ready']}\n"
@@ -250,8 +251,8 @@ def verify(context: click.Context, /, names: tuple[str, ...]) -> None:
             wrong = "; ".join(f"{name} {cause}" for name, cause in verdict.problems)
             write_stdout(f"{item.name:<20} {_('BROKEN'):<6}  {wrong}: {item.remedy}\n")
         else:
-            files = _("{megabytes} in {n_files} files").format(
-                megabytes=_format_megabytes(verdict.size_bytes), n_files=verdict.n_files
+            files = _("{megabytes} in {files}").format(
+                megabytes=_format_megabytes(verdict.size_bytes), files=count_files(verdict.n_files)
             )
             write_stdout(
                 f"{item.name:<20} OK      "

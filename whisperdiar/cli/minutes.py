@@ -37,9 +37,10 @@ from whisperdiar.minutes.render import name_of, renderer
 from whisperdiar.minutes.template import Template, template
 from whisperdiar.options import LlmOptions, MinutesOptions, WriteOptions
 from whisperdiar.options.command_line import MINUTES_STYLE
+from whisperdiar.text.counts import count_words
 from whisperdiar.text.language_identification import has_classifier
 from whisperdiar.text.languages import find_code
-from whisperdiar.text.messages import _
+from whisperdiar.text.messages import _, ngettext
 from whisperdiar.transcript import Transcript
 
 KEY = "WHISPERDIAR_LLM_KEY"
@@ -107,8 +108,8 @@ class Writer:
             name = model.name()
             n_words = sum(len(item.words) for item in material.utterances)
             self.console.info(
-                _("whisperdiar: sending the transcript ({n_words} words) to {host}, model {name}").format(
-                    n_words=n_words, host=model.host, name=name
+                _("whisperdiar: sending the transcript ({words}) to {host}, model {name}").format(
+                    words=count_words(n_words), host=model.host, name=name
                 )
             )
             done = self._ask(transcript.recording_id, model, name, material, plain, self.llm)
@@ -150,9 +151,11 @@ class Writer:
             raise
         if asked.n_known:
             self.console.info(
-                _("whisperdiar: {number} answers of the interrupted run in {place} were used").format(
-                    number=asked.n_known, place=place
-                )
+                ngettext(
+                    "whisperdiar: {number} answer of the interrupted run in {place} was used",
+                    "whisperdiar: {number} answers of the interrupted run in {place} were used",
+                    asked.n_known,
+                ).format(number=asked.n_known, place=place)
             )
         return done
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -59,7 +60,7 @@ def score(
     if media and not pages:
         raise InvalidOption(_("--media: it is for a report; add an output such as -o report.html, or leave it out"))
     for path in media:
-        if not path.exists():
+        if not os.path.exists(path):
             raise MediaError(_("--media {media}: there is no such file; check the name").format(media=path))
     check_outputs([], also_written=list(outputs), read=[reference, *hypotheses, uem, *media], overwrite=overwrite)
     options = ScoreOptions(normaliser=normaliser)  # type: ignore[arg-type]
@@ -138,10 +139,10 @@ def _find_sounds(reference: Path, media: Sequence[Path], recordings: Sequence[st
     """
     if not media:
         return read_audio_paths(reference)
-    files = [item for path in media for item in (sorted(path.iterdir()) if path.is_dir() else [path])]
+    files = [item for path in media for item in (sorted(path.iterdir()) if os.path.isdir(path) else [path])]
     if len(recordings) == 1 and len(files) == 1:
         return {recordings[0]: files[0]}
-    found = {recording_id(path): path for path in files if path.is_file() and recording_id(path) in recordings}
+    found = {recording_id(path): path for path in files if os.path.isfile(path) and recording_id(path) in recordings}
     if not found:
         raise InvalidOption(
             _("--media {media}: no file has the name of a recording, such as {recording}; rename it").format(

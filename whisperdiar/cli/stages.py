@@ -17,23 +17,27 @@ from whisperdiar.cli import parameters as shared
 from whisperdiar.cli import signals
 from whisperdiar.cli.console import Console
 from whisperdiar.cli.errors import EMPTY, FAILED, OK, report
+from whisperdiar.cli.identification import open_identifier
 from whisperdiar.cli.outputs import STDOUT, Target, check_used, plan, select_unfinished
 from whisperdiar.cli.transcribe import Pace, request_from, write_targets
 from whisperdiar.contracts import listen
 from whisperdiar.errors import FormatError, InvalidOption, MediaError, TruncatedMedia
+from whisperdiar.exchange import read as read_transcript
 from whisperdiar.exchange import set_language
-from whisperdiar.formats import json, rttm, speech
+from whisperdiar.formats import detect, json, rttm, speech
 from whisperdiar.linked_media import LinkedMedia
 from whisperdiar.media import check_recording, load, recording_id
 from whisperdiar.options import AlignmentOptions, WriteOptions
 from whisperdiar.outcome import explain_empty, is_empty
 from whisperdiar.pipeline import DIARIZATION_FAILED, Pipeline, list_versions, wants_channels
 from whisperdiar.segmentation import segments
+from whisperdiar.sound_classes import find_music
 from whisperdiar.system.files import read_text
-from whisperdiar.text.counts import count_speakers, count_turns
+from whisperdiar.system.machine import usable_cores
+from whisperdiar.text.counts import count_speakers, count_stretches, count_turns, count_words
 from whisperdiar.text.messages import _, to_english
 from whisperdiar.transcript import Speaker, Transcript
-from whisperdiar.types import ANY_SPEAKERS, Audio, BackendRecord, Diarization, Span, Turn
+from whisperdiar.types import ANY_SPEAKERS, Audio, BackendRecord, Diarization, Span, Turn, remove_spans
 
 
 def vad(
@@ -77,14 +81,21 @@ def vad(
             console.note(f"{recording}: {note}")
         for warning in audio.warnings:
             console.warn(f"{recording}: {warning}")
-        spans = tuple(span.shift(audio.start) for span in detect(audio, progress=console.progress))
+        spans = detect(audio, progress=console.progress)
+        if options["skip_music"]:
+            music = find_music(audio, threads=request.runtime.threads or usable_cores(), progress=console.progress)
+            spans = remove_spans(spans, music)
+        spans = tuple(span.shift(audio.start) for span in spans)
         found = _speech_transcript(spans, audio)
         code = write_targets(found, targets, WriteOptions(), console, keep="nothing").code or code
         spoken = sum(span.duration for span in spans)
         length = _("{spoken:.1f} s of speech in {duration:.1f} s").format(spoken=spoken, duration=audio.duration)
         console.info(
-            _("{recording_id}: {length}, {n_spans} stretches{written}").format(
-                recording_id=audio.recording_id, length=length, n_spans=len(spans), written=_list_written(targets)
+            _("{recording_id}: {length}, {stretches}{written}").format(
+                recording_id=audio.recording_id,
+                length=length,
+                stretches=count_stretches(len(spans)),
+                written=_list_written(targets),
             )
         )
         if not spans:
@@ -151,6 +162,7 @@ def diarize(
     _refuse_words([target for targets in planned for target in targets])
     request = request_from(options)
     check_request(request, words=False)
+    identifier = open_identifier(options, console)
 
     @functools.cache
     def pipeline() -> Pipeline:
@@ -160,6 +172,8 @@ def diarize(
         channels = "all" if wants_channels(pipeline().diarizer) else "mono"
         audio, code = _read(recording, options, console, channels=channels)
         transcript = pipeline().run(audio, progress=console.progress)
+        if identifier is not None:
+            transcript = identifier.identify(transcript, audio)
         for note in transcript.provenance["notes"]:
             console.note(f"{recording}: {note}")
         for warning in transcript.provenance["warnings"]:
@@ -284,11 +298,11 @@ def align(
     )
     code = write_targets(transcript, targets, write, console, keep="nothing").code
     console.info(
-        _("{recording_id}: {n_joined} words, {n_speakers} speakers, {n_uncertain} words of doubtful speaker").format(
+        _("{recording_id}: {words}, {speakers}, {doubtful} of doubtful speaker").format(
             recording_id=source.recording_id,
-            n_joined=len(joined),
-            n_speakers=len(transcript.speakers),
-            n_uncertain=len(transcript.uncertain),
+            words=count_words(len(joined)),
+            speakers=count_speakers(len(transcript.speakers)),
+            doubtful=count_words(len(transcript.uncertain)),
         )
     )
     context.exit(code)
@@ -312,6 +326,8 @@ def _join_provenance(words: Mapping[str, Any], turns: Path) -> dict[str, Any]:
 def _words_file(path: Path, *, notify: Callable[[str], None]) -> Transcript:
     """A transcript, or a list of words as a transcript without speakers, named after the file."""
     text = read_text(path)  # its errors name the file
+    if detect(text) is not None:
+        return read_transcript(path, notify=notify)
     try:
         found = json.load_recognised(text)
     except FormatError as error:

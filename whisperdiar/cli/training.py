@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from whisperdiar.errors import InvalidOption, OutputError
 from whisperdiar.options import FinetuningSettings, Runtime, TuningSettings
 from whisperdiar.scoring import FEWEST_TO_TELL, Difference
 from whisperdiar.system.files import check_writable, write_text
+from whisperdiar.text.counts import count_recordings
 from whisperdiar.text.messages import _, ngettext
 from whisperdiar.training.finetuning import BASE, FinetuningResult, LocalErrors
 from whisperdiar.training.finetuning import finetune as train
@@ -89,8 +91,8 @@ def _describe(own: Difference) -> str:
             own.n_recordings,
         ).format(points=points, count=own.n_recordings, fewest=FEWEST_TO_TELL)
     low, high = (f"{100 * value:+.2f}" for value in own.interval)
-    return _("{points} points, 95 %: {low} to {high}; p = {p}, {count} recordings").format(
-        points=points, low=low, high=high, p=f"{own.p:.3f}", count=own.n_recordings
+    return _("{points} points, 95 %: {low} to {high}; p = {p}, {recordings}").format(
+        points=points, low=low, high=high, p=f"{own.p:.3f}", recordings=count_recordings(own.n_recordings)
     )
 
 
@@ -123,7 +125,7 @@ def tune(
     console = Console(quiet=quiet, progress=progress)
     context.call_on_close(console.close)
     target = Path(own_path(output))
-    if target.exists() and not overwrite:
+    if os.path.exists(target) and not overwrite:
         raise InvalidOption(
             _("{target}: it exists already; give --overwrite, or another name with -o").format(target=target)
         )
@@ -171,9 +173,11 @@ def tune(
     click.echo(_("settings: {found}").format(found=found or _("the default ones")))
     if not result.difference.can_tell:
         console.note(
-            _("{count} recordings are too few to tell whether these settings are better; give {fewest} or more").format(
-                count=result.difference.n_recordings, fewest=FEWEST_TO_TELL
-            )
+            ngettext(
+                "{count} recording is too little to tell whether these settings are better; give {fewest} or more",
+                "{count} recordings are too few to tell whether these settings are better; give {fewest} or more",
+                result.difference.n_recordings,
+            ).format(count=result.difference.n_recordings, fewest=FEWEST_TO_TELL)
         )
     elif not result.is_better:
         console.note(_("the default is as good: the difference may be one of chance"))

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -18,6 +18,7 @@ from whisperdiar.cli import signals
 from whisperdiar.cli.console import Console, is_terminal, write_stdout
 from whisperdiar.cli.corrections import keep_corrections, read_corrected_transcript
 from whisperdiar.cli.errors import EMPTY, FAILED, OK, report
+from whisperdiar.cli.identification import open_identifier
 from whisperdiar.cli.muxing import MuxRequest, mux_request, write_muxed
 from whisperdiar.cli.option import is_typed
 from whisperdiar.cli.outputs import STDOUT, Target, check_used, clips_left, plan, select_unfinished
@@ -40,6 +41,9 @@ from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Audio, SpeakerCount
 
+if TYPE_CHECKING:
+    from whisperdiar.people import Identifier
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
@@ -54,6 +58,7 @@ class Job:
     mux: MuxRequest | None = None
     shots: str | None = None
     corrected: Transcript | None = None
+    identifier: Identifier | None = None
     report: RunReport | None = None
 
 
@@ -129,6 +134,7 @@ def transcribe(
     if clips is not None:
         make_folder(clips)
     check_request(request_from(options))
+    identifier = open_identifier(options, console)
     job = replace(
         job_from(options, console, write=write),
         clips=clips,
@@ -136,6 +142,7 @@ def transcribe(
         mux=wanted,
         shots=shots,
         corrected=corrected,
+        identifier=identifier,
         report=None if report_file is None else RunReport(report_file, replace=overwrite),
     )
     context.exit(run([Work(path, found, path in cut) for path, found in todo], job, many=len(inputs) > 1))
@@ -183,6 +190,7 @@ def request_from(options: dict[str, Any]) -> Request:
         turns_file=options["turns"],
         media={key: options[key] for key in ("track", "channel", "start", "end")},
         save_activity=shared.activity_file(options),
+        skip_music=options.get("skip_music", False),
         alignment=AlignmentOptions(**{key: options[key] for key in ("uncertain_below",) if key in options}),
     )
 
@@ -317,6 +325,11 @@ def _write_all(
     """Everything that is made of a transcript; `written` grows by what was. The errors have been told already."""
     code, path, console = OK, work.path, job.console
     lost = any(isinstance(error, DiarizationFailed) for error in errors)
+    if job.identifier is not None and not lost:
+        try:
+            transcript = job.identifier.identify(transcript, audio)
+        except WhisperdiarError as error:  # the words are not thrown away for the sake of the names
+            code = report(error, console, about=str(path))
     transcript = keep_corrections(transcript, job.corrected, start=job.part.start, console=console)
     try:
         transcript = add_video(transcript, path, job.shots, job.write, console)

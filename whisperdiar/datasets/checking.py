@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import wave
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from whisperdiar.datasets.manifest import Recording, read_turns, read_uem
 from whisperdiar.errors import FormatError, MediaError
 from whisperdiar.media import check_recording, load, probe
 from whisperdiar.system.files import stage
-from whisperdiar.text.messages import _
+from whisperdiar.text.messages import _, ngettext
 from whisperdiar.types import Turn
 
 _TOLERANCE_S = 0.1
@@ -77,7 +78,7 @@ def check_recordings(recordings: Iterable[Recording]) -> Checked:
     total = SetStatistics()
     for item in recordings:
         found = [*_check_audio(item), *_check_words(item)]
-        own = replace(item, duration=_measure(item)) if not found or item.audio.is_file() else item
+        own = replace(item, duration=_measure(item)) if not found or os.path.isfile(item.audio) else item
         turns: Sequence[Turn] = ()
         try:
             diarization = read_turns(own)
@@ -125,7 +126,7 @@ def convert_audio(recording: Recording, folder: Path) -> Recording:
 
 
 def _check_audio(item: Recording) -> list[str]:
-    if not item.audio.is_file():
+    if not os.path.isfile(item.audio):
         return [_("{audio}: the sound is missing; put it there, or correct the path").format(audio=item.audio)]
     try:
         check_recording(item.audio)
@@ -142,7 +143,7 @@ def _check_audio(item: Recording) -> list[str]:
 
 
 def _check_words(item: Recording) -> list[str]:
-    if item.words is None or item.words.is_file():
+    if item.words is None or os.path.isfile(item.words):
         return []
     return [
         _("{words}: this reference of the words is missing; put it there, or correct the path").format(words=item.words)
@@ -162,8 +163,11 @@ def _check_turns(item: Recording, turns: Sequence[Turn]) -> list[str]:
     if beyond:
         last = max(beyond, key=lambda turn: turn.end)
         found.append(
-            _(
-                "{n_beyond} turns end after the sound, the last at {end:.2f} s of {duration:.2f} s; check the reference"
+            ngettext(
+                "{n_beyond} turn ends after the sound, at {end:.2f} s of {duration:.2f} s; check the reference",
+                "{n_beyond} turns end after the sound, the last at {end:.2f} s of {duration:.2f} s; "
+                "check the reference",
+                len(beyond),
             ).format(n_beyond=len(beyond), end=last.end, duration=item.duration)
         )
     before: dict[str, Turn] = {}
@@ -177,8 +181,10 @@ def _check_turns(item: Recording, turns: Sequence[Turn]) -> list[str]:
     if overlapping:
         first = overlapping[0]
         found.append(
-            _(
-                "{n_overlapping} turns overlap one of their speaker, first at {start:.2f} s ({speaker}); join them"
+            ngettext(
+                "{n_overlapping} turn overlaps one of its speaker, at {start:.2f} s ({speaker}); join them",
+                "{n_overlapping} turns overlap one of their speaker, first at {start:.2f} s ({speaker}); join them",
+                len(overlapping),
             ).format(n_overlapping=len(overlapping), start=first.start, speaker=first.speaker)
         )
     return found

@@ -5,6 +5,7 @@ References in a form of the corpus's own are written beside the manifest as RTTM
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -130,7 +131,9 @@ def read_corpus(
                 reference=reference, references=", ".join(REFERENCES)
             )
         )
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
+        if name == "folder":
+            raise InvalidOption(_("{path}: there is no such folder; check the name").format(path=folder))
         raise InvalidOption(
             _("{folder}: there is no such folder; {name} is to be had from {source}").format(
                 folder=folder, name=name, source=CORPORA[name].source
@@ -157,7 +160,7 @@ def read_corpus(
 
 def _read_folder(folder: Path, corpus: str | None) -> list[Recording]:
     """Recordings with the references of their names; an RTTM or UEM of several recordings serves all that it names."""
-    every = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith(".")]
+    every = [path for path in sorted(folder.rglob("*")) if os.path.isfile(path) and not path.name.startswith(".")]
     turns = _index(every, ".rttm")
     uems = _index(every, ".uem")
     words = {path.name[: -len(suffix)]: path for suffix in reversed(_WORD_SUFFIXES) for path in every

@@ -76,7 +76,7 @@ def read_manifest(path: str | os.PathLike[str]) -> tuple[Recording, ...]:
         FormatError: the file is missing, a line is none of a manifest, or two recordings have the same id.
     """
     path = Path(path)
-    if path.is_dir():
+    if os.path.isdir(path):
         raise FormatError(
             _("{path}: this is a folder; make a manifest of it with `whisperdiar data folder`, and give that").format(
                 path=path

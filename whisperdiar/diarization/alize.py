@@ -28,7 +28,7 @@ from whisperdiar.formats import lbl
 from whisperdiar.options import WriteOptions
 from whisperdiar.options.toolkits import AlizeSettings
 from whisperdiar.system.files import read_text, write_text
-from whisperdiar.text.messages import _
+from whisperdiar.text.messages import _, mark
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import (
     ANY_SPEAKERS,
@@ -111,7 +111,7 @@ class Backend(BaseBackend[AlizeSettings]):
     name: ClassVar[str] = "alize"
     info: ClassVar[BackendInfo] = BackendInfo(
         summary="ALIZÉ's LIA_SpkSeg, your own programs and SPro (--alize-bin)",
-        licence="LGPL-3.0 (the toolkit, which is not shipped)",
+        licence=mark("LGPL-3.0 (the toolkit, which is not shipped)"),
         homepage="https://alize.univ-avignon.fr",
         caution="one speaker at a time",
     )
@@ -151,7 +151,7 @@ class Backend(BaseBackend[AlizeSettings]):
         """The settings of a program: the user's file, or the published values in one of the folder."""
         if self.settings.config:
             own = Path(self.settings.config).expanduser().absolute() / f"{program}.cfg"
-            if not own.is_file():
+            if not os.path.isfile(own):
                 raise BackendMissing(
                     _("{file}: there is no such file; give the folder of ALIZÉ's .cfg files").format(file=own)
                 )

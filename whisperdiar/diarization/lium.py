@@ -25,7 +25,7 @@ from whisperdiar.errors import BackendError, BackendMissing, FormatError
 from whisperdiar.formats import seg
 from whisperdiar.options.toolkits import LiumSettings
 from whisperdiar.system.files import read_text
-from whisperdiar.text.messages import _
+from whisperdiar.text.messages import _, mark
 from whisperdiar.types import ANY_SPEAKERS, Audio, BackendInfo, BackendRecord, Diarization, Span, SpeakerCount
 
 _PROGRAM = "fr.lium.spkDiarization.system.Diarization"
@@ -37,7 +37,7 @@ class Backend(BaseBackend[LiumSettings]):
     name: ClassVar[str] = "lium"
     info: ClassVar[BackendInfo] = BackendInfo(
         summary="LIUM SpkDiarization, your own jar run by Java (--lium-jar)",
-        licence="GPL-3.0 (the toolkit, which is not shipped)",
+        licence=mark("GPL-3.0 (the toolkit, which is not shipped)"),
         homepage="https://projets-lium.univ-lemans.fr/spkdiarization/",
         caution="one speaker at a time",
     )
@@ -62,7 +62,7 @@ class Backend(BaseBackend[LiumSettings]):
     def _jar(self) -> Path:
         if self.settings.jar:
             jar = Path(self.settings.jar).expanduser()
-            if not jar.is_file():
+            if not os.path.isfile(jar):
                 raise BackendMissing(_("{jar}: there is no such file; give LIUM's jar with --lium-jar").format(jar=jar))
             return jar.absolute()
         for folder in os.environ.get("PATH", "").split(os.pathsep):

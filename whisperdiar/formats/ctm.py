@@ -16,6 +16,7 @@ from whisperdiar.formats._text import format_seconds, number_lines, parse_second
 from whisperdiar.formats._writing.runs import prepare_segments
 from whisperdiar.formats.stm import recording_field
 from whisperdiar.options import WriteOptions
+from whisperdiar.text.counts import count_fields
 from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 
@@ -69,8 +70,8 @@ def read(text: str, *, recording_id: str | None = None) -> Transcript:
             refuse_line(
                 number,
                 line,
-                _("{n_fields} fields, where CTM has {least} to {most}").format(
-                    n_fields=len(fields), least=_LEAST, most=_MOST
+                _("{found}, where CTM has {least} to {most}").format(
+                    found=count_fields(len(fields)), least=_LEAST, most=_MOST
                 ),
             )
         if fields[4] in _ALTERNATIVES:

@@ -10,6 +10,7 @@ from whisperdiar.formats._reading.recordings import NO_ID
 from whisperdiar.formats._reading.turns import FRAMES, name_turns, to_frames, transcript_of_turns
 from whisperdiar.formats._text import number_lines, parse_seconds, refuse_line
 from whisperdiar.options import WriteOptions
+from whisperdiar.text.counts import count_fields
 from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span, Turn
@@ -50,7 +51,9 @@ def read(text: str) -> Transcript:
             refuse_line(
                 number,
                 line,
-                _("{n_fields} fields, where ALIZÉ's .lbl has a start, an end and a label").format(n_fields=len(fields)),
+                _("{found}, where ALIZÉ's .lbl has a start, an end and a label").format(
+                    found=count_fields(len(fields))
+                ),
             )
         start, last = parse_seconds(fields[0]), parse_seconds(fields[1])
         if start is None or last is None or last < start:

@@ -23,6 +23,7 @@ from whisperdiar.formats._text import (
     to_milliseconds,
 )
 from whisperdiar.options import RttmTolerance, WriteOptions
+from whisperdiar.text.counts import count_fields
 from whisperdiar.text.messages import _
 from whisperdiar.transcript import Speaker, Transcript
 from whisperdiar.types import Diarization, Span, Turn
@@ -174,7 +175,7 @@ def _split_fields(number: int, line: str, tolerance: RttmTolerance) -> list[str]
         return _rejoin(number, line, fields, tolerance)
     if len(fields) < least:
         refuse_line(
-            number, line, _("{n_fields} fields, where RTTM has {fields}").format(n_fields=len(fields), fields=_FIELDS)
+            number, line, _("{found}, where RTTM has {fields}").format(found=count_fields(len(fields)), fields=_FIELDS)
         )
     return fields
 
@@ -197,8 +198,8 @@ def _rejoin(number: int, line: str, fields: list[str], tolerance: RttmTolerance)
         refuse_line(
             number,
             line,
-            _("{n_fields} fields, where RTTM has {fields}; nobody can tell them apart").format(
-                n_fields=len(fields), fields=_FIELDS
+            _("{found}, where RTTM has {fields}; nobody can tell them apart").format(
+                found=count_fields(len(fields)), fields=_FIELDS
             ),
         )
     (place,) = places
@@ -209,8 +210,8 @@ def _rejoin(number: int, line: str, fields: list[str], tolerance: RttmTolerance)
         refuse_line(
             number,
             line,
-            _("{n_fields} fields, where RTTM has {fields}: a space in the {what} {found!r}").format(
-                n_fields=len(fields), fields=_FIELDS, what=what, found=found
+            _("{n_fields}, where RTTM has {fields}: a space in the {what} {found!r}").format(
+                n_fields=count_fields(len(fields)), fields=_FIELDS, what=what, found=found
             ),
         )
     return [fields[0], "_".join(recording), *fields[place : place + 5], " ".join(speaker), *fields[-2:]]

@@ -12,6 +12,7 @@ from whisperdiar.formats._reading.turns import FRAMES, name_turns, to_frames, tr
 from whisperdiar.formats._text import number_lines, parse_seconds, refuse_line
 from whisperdiar.formats.stm import recording_field
 from whisperdiar.options import WriteOptions
+from whisperdiar.text.counts import count_fields
 from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span, Turn
@@ -60,15 +61,15 @@ def read(text: str, *, recording_id: str | None = None) -> Transcript:
             refuse_line(
                 number,
                 line,
-                _("{n_fields} fields, where a line of LIUM's .seg has {fields}").format(
-                    n_fields=len(fields), fields=_FIELDS
+                _("{found}, where a line of LIUM's .seg has {fields}").format(
+                    found=count_fields(len(fields)), fields=_FIELDS
                 ),
             )
         first, frames = _count(fields[2]), _count(fields[3])
         if first is None or frames is None:
             refuse_line(number, line, _("expected the first frame and the number of frames, both whole numbers"))
         if fields[4] not in _GENDERS or fields[5] not in _BANDS:
-            refuse_line(number, line, "expected a gender (M, F or U) and a bandwidth (S, T or U)")
+            refuse_line(number, line, _("expected a gender (M, F or U) and a bandwidth (S, T or U)"))
         channel = int(fields[1]) if fields[1].isascii() and fields[1].isdigit() else 1
         span = Span(first / FRAMES, (first + frames) / FRAMES)
         recordings.setdefault(fields[0], []).append(Turn(span, fields[7], max(1, channel)))

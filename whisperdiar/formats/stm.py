@@ -17,6 +17,7 @@ from whisperdiar.formats._text import (
 )
 from whisperdiar.formats._writing.runs import distinct_names, prepare_segments
 from whisperdiar.options import WriteOptions
+from whisperdiar.text.counts import count_fields
 from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 
@@ -71,7 +72,7 @@ def read(text: str, *, recording_id: str | None = None) -> Transcript:
             refuse_line(
                 number,
                 line,
-                _("{n_fields} fields, where STM has {fields} and a text").format(n_fields=len(fields), fields=_FIELDS),
+                _("{found}, where STM has {fields} and a text").format(found=count_fields(len(fields)), fields=_FIELDS),
             )
         start, end = parse_seconds(fields[3]), parse_seconds(fields[4])
         if start is None or end is None:

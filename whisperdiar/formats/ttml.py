@@ -123,7 +123,7 @@ def _root(text: str) -> ElementTree.Element:
             )
         ) from error
     if _local_name(root) != "tt":
-        _refuse(root, f"no TTML: its first element is <{_local_name(root)}>, not <tt>")
+        _refuse(root, _("no TTML: its first element is <{name}>, not <tt>").format(name=_local_name(root)))
     return root
 
 
@@ -228,7 +228,10 @@ def _walk(
     for stray in (element.text, *(child.tail for child in element)):
         if stray and stray.strip():
             _refuse(
-                element, f"<{_local_name(element)}>: this text stands outside of a paragraph: {stray.strip()[:60]!r}"
+                element,
+                _("<{name}>: this text stands outside of a paragraph: {text!r}").format(
+                    name=_local_name(element), text=stray.strip()[:60]
+                ),
             )
     start = begin
     for child in element:
@@ -282,10 +285,18 @@ def _parse_ttml_time(element: ElementTree.Element, name: str, rates: _Rates) -> 
     else:
         said = one_line("".join(element.itertext()))[:60]
         _refuse(
-            element, f"<{_local_name(element)} {name}={value!r}>: no time such as 00:00:01.000 or 1.5s (text: {said!r})"
+            element,
+            _("<{element} {name}={value!r}>: no time such as 00:00:01.000 or 1.5s (text: {text!r})").format(
+                element=_local_name(element), name=name, value=value, text=said
+            ),
         )
     if not found <= _LONGEST:
-        _refuse(element, f"<{_local_name(element)} {name}={value!r}>: this time is too large")
+        _refuse(
+            element,
+            _("<{element} {name}={value!r}>: this time is too large").format(
+                element=_local_name(element), name=name, value=value
+            ),
+        )
     return round(found, 6)
 
 
@@ -308,15 +319,20 @@ def _parse_paragraph(
         end = max(_parse_interval(child, begin, end, rates)[1] for child in timed)
     lines: list[list[tuple[str, str | None]]] = [[]]
     _collect(element, agent, names, lines)
-    rows = [(one_line(_SPACE.sub(" ", "".join(text for text, _ in line))), line) for line in lines]
+    rows = [(one_line(_SPACE.sub(" ", "".join(text for text, _who in line))), line) for line in lines]
     rows = [(text, line) for text, line in rows if remove_marks(text).strip()]
     if not rows:
         return
     if end >= _LONGEST:
-        _refuse(element, f"<{_local_name(element)}>: it has no end (text: {remove_marks(rows[0][0])[:60]!r})")
-    speakers = [next(who for text, who in line if remove_marks(text).strip()) for _, line in rows]
+        _refuse(
+            element,
+            _("<{name}>: it has no end (text: {text!r})").format(
+                name=_local_name(element), text=remove_marks(rows[0][0])[:60]
+            ),
+        )
+    speakers = [next(who for text, who in line if remove_marks(text).strip()) for _text, line in rows]
     together = len(set(speakers)) == 1
-    texts = tuple(text for text, _ in rows)
+    texts = tuple(text for text, _line in rows)
     speaker, line_speakers = (speakers[0], ()) if together else (None, tuple(speakers))
     yield Cue(Span(begin, end), texts, speaker, line_speakers, forced=_holds_forced(element))
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from whisperdiar.errors import MediaError
 from whisperdiar.text.counts import count_channels
-from whisperdiar.text.messages import _
+from whisperdiar.text.messages import _, ngettext
 from whisperdiar.types import Audio, Samples, mix_channels
 
 _BLOCK_S = 0.1
@@ -207,9 +207,11 @@ class SoundMeter:
         warnings, notes = [], []
         if self._n_invalid:
             warnings.append(
-                _("{n_invalid} samples are not numbers (NaN or infinite) and were taken for silence").format(
-                    n_invalid=self._n_invalid
-                )
+                ngettext(
+                    "{n_invalid} sample is not a number (NaN or infinite) and was taken for silence",
+                    "{n_invalid} samples are not numbers (NaN or infinite) and were taken for silence",
+                    self._n_invalid,
+                ).format(n_invalid=self._n_invalid)
             )
         if needed.gain < 1.0:
             peak = self._peak / mix.gain

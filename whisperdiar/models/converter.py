@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from whisperdiar.errors import describe_error
+from whisperdiar.text.counts import count_weights
 from whisperdiar.text.messages import _, use
 
 FAILURES = ("checkpoint", "tokenizer", "disk", "memory")
@@ -63,8 +64,8 @@ def convert(checkpoint: Path, model: Path) -> None:
             if lacking:
                 raise ConversionFailure(
                     "checkpoint",
-                    _("{n_lacking} weights are missing, such as {lacking}").format(
-                        n_lacking=len(lacking), lacking=lacking[0]
+                    _("it lacks {weights}, such as {lacking}").format(
+                        weights=count_weights(len(lacking)), lacking=lacking[0]
                     ),
                 )
             self.config = loaded.config

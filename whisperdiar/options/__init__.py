@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from whisperdiar.options.scoring import PROTOCOLS, Protocol, ScoreOptions
     from whisperdiar.options.segmentation import SegmentationOptions
     from whisperdiar.options.sortformer import LATENCIES, POSTPROCESSING, SortformerSettings
+    from whisperdiar.options.sound_classes import SoundClassOptions
     from whisperdiar.options.speaker_activity import PostProcessing, Streaming
     from whisperdiar.options.statistics import StatisticsOptions
     from whisperdiar.options.subtitles import SubtitleOptions, SubtitleRules
@@ -134,6 +135,7 @@ _HOMES = {
         "POSTPROCESSING",
         "SortformerSettings",
     ),
+    "sound_classes": ("SoundClassOptions",),
     "speaker_activity": (
         "PostProcessing",
         "Streaming",
@@ -205,6 +207,7 @@ __all__ = [
     "ScoreOptions",
     "SegmentationOptions",
     "SortformerSettings",
+    "SoundClassOptions",
     "StatisticsOptions",
     "Streaming",
     "SubtitleOptions",

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.exchange import read
-from whisperdiar.formats import by_name, rttm
+from whisperdiar.formats import SERVICES, SeveralRecordings, by_name, detect, rttm
 from whisperdiar.media import recording_id
 from whisperdiar.scoring.words import NOBODY, Utterance
 from whisperdiar.system.files import read_text
@@ -23,12 +23,12 @@ from whisperdiar.types import Span, Turn
 
 Notify = Callable[[str], None]
 
-_RANK = ("json", "whisperx-json", "verbose-json", "diarized-json", "seglst", "stm", "eaf", "textgrid", "ctm", "vtt",
-         "srt", "ass", "ttml", "sbv", "lrc")  # fmt: skip
+_RANK = ("json", "whisperx-json", "verbose-json", *SERVICES, "diarized-json", "seglst", "stm", "eaf", "textgrid", "ctm",
+         "vtt", "srt", "ass", "ttml", "sbv", "lrc")  # fmt: skip
 """Formats from which words are taken, the first of those that a folder has of a recording."""
+_TURNS = ("rttm", "seg", "lbl", "audioseg")
+"""Formats of turns alone, the first of those that a folder has of a recording."""
 _SUBTITLES = ("srt", "vtt", "ass", "ttml", "sbv", "lrc")
-_NAMED = ("rttm", "stm", "ctm", "seglst")
-"""Formats that name the recording of each line."""
 _LISTED = 3
 
 
@@ -91,7 +91,8 @@ def read_documents(
 ) -> dict[str, Document]:
     """Documents of a file, of all files of a folder, or of a pattern such as ``refs/*.rttm``, by recording.
 
-    A folder may hold several files of a recording: turns are taken from RTTM, words from the format that says most.
+    A folder may hold several files of a recording: turns are taken from RTTM or another format of turns alone, words
+    from the format that says most.
 
     Args:
         language: of the texts, for files that do not say it.
@@ -103,10 +104,10 @@ def read_documents(
         FormatError: a file breaks its format's rules, or two files say the same of one recording.
     """
     path = Path(path)
-    if path.is_file():
+    if os.path.isfile(path):
         return {document.recording: document for document in _read_file(path, language, notify)}
-    if path.is_dir():
-        files = sorted(item for item in path.iterdir() if item.is_file() and not item.name.startswith("."))
+    if os.path.isdir(path):
+        files = sorted(item for item in path.iterdir() if os.path.isfile(item) and not item.name.startswith("."))
     else:
         files = [Path(item) for item in sorted(glob.glob(str(path)))]
         if not files:
@@ -135,6 +136,9 @@ def detect_format(path: Path) -> str | None:
     if form != "json":
         return form
     text = read_text(path)
+    found = detect(text)
+    if found is not None:
+        return found[0]
     try:
         data = json.loads(text)
     except ValueError as error:
@@ -145,12 +149,6 @@ def detect_format(path: Path) -> str | None:
         return "seglst"
     if not isinstance(data, dict) or "schema_version" in data:
         return "json"
-    segments = data.get("segments")
-    first = segments[0] if isinstance(segments, list) and segments and isinstance(segments[0], dict) else {}
-    if "speaker" in first and "words" not in first:
-        return "diarized-json"
-    if "words" in first and "id" not in first:
-        return "whisperx-json"
     return "verbose-json" if "segments" in data or "text" in data else "json"
 
 
@@ -162,8 +160,8 @@ def read_uem(path: str | os.PathLike[str]) -> dict[str, tuple[Span, ...]]:
         FormatError: a line cannot be read.
     """
     path = Path(path)
-    files = sorted(path.glob("*.uem")) if path.is_dir() else [path]
-    if not files or not files[0].is_file():
+    files = sorted(path.glob("*.uem")) if os.path.isdir(path) else [path]
+    if not files or not os.path.isfile(files[0]):
         raise InvalidOption(_("--uem {path}: there is no such file; check the name").format(path=path))
     found: dict[str, list[Span]] = {}
     for item in files:
@@ -217,7 +215,7 @@ def _list_names(names: Iterable[str]) -> str:
 
 def _format_by_name(path: Path) -> str | None:
     suffix = path.suffix.lower()
-    for form in ("seglst", "whisperx-json", "verbose-json", "diarized-json"):
+    for form in ("seglst", "whisperx-json", "verbose-json", "diarized-json", "audioseg"):
         if path.name.lower().endswith(by_name(form).suffix):
             return form
     if path.name.lower().endswith(by_name("pyannote-json").suffix):
@@ -230,7 +228,7 @@ def _format_by_name(path: Path) -> str | None:
 @lru_cache
 def _list_suffixes() -> dict[str, str]:
     """File suffix → name of the format that is scored. All are our own, so that none is looked for."""
-    formats = [by_name(name) for name in ("rttm", *_RANK)]
+    formats = [by_name(name) for name in (*_TURNS, *_RANK)]
     return {
         suffix.lower(): item.name
         for item in formats
@@ -244,9 +242,9 @@ def _read_file(path: Path, language: str | None, notify: Notify) -> Iterator[Doc
     form = detect_format(path)
     if form is None:
         raise InvalidOption(
-            _("{path}: it cannot be scored; give RTTM, STM, CTM, SegLST, JSON, TextGrid, EAF or subtitles").format(
-                path=path
-            )
+            _(
+                "{path}: it cannot be scored; give RTTM, SEG, LBL, STM, CTM, SegLST, JSON, TextGrid, EAF or subtitles"
+            ).format(path=path)
         )
     if form == "text":
         text = " ".join(read_text(path).split())
@@ -254,6 +252,8 @@ def _read_file(path: Path, language: str | None, notify: Notify) -> Iterator[Doc
         yield Document(recording_id(path), utterances=said, language=language, source=str(path), timed=False)
     elif form == "rttm":
         yield from _read_turns(path)
+    elif form in _TURNS:
+        yield from _read_other_turns(path, form, notify)
     elif form in ("stm", "ctm", "seglst"):
         yield from _read_recordings(path, form, language)
     else:
@@ -274,6 +274,26 @@ def _read_turns(path: Path) -> Iterator[Document]:
     while every:  # each is let go when it is scored
         name = next(iter(every))
         yield Document(name, tuple(every.pop(name).turns), source=str(path), named=True)
+
+
+def _read_other_turns(path: Path, form: str, notify: Notify) -> Iterator[Document]:
+    """The turns of a format of older toolkits; LIUM's names the recordings, of which there may be several."""
+    text = read_text(path)
+    reads_one = by_name(form).read_recording
+    try:
+        recordings: tuple[str | None, ...] = (None,)
+        if reads_one is not None:
+            try:
+                reads_one(text)
+            except SeveralRecordings as error:
+                recordings = error.recordings
+    except FormatError as error:
+        raise FormatError(f"{path}: {error}") from error
+    for recording in recordings:
+        transcript = read(path, format_name=form, recording=recording, notify=notify, inform=lambda _event: None)
+        named = reads_one is not None and bool(transcript.turns)
+        name = transcript.recording_id if named else _stem(path)
+        yield Document(name, transcript.turns, source=str(path), named=named)
 
 
 def _read_recordings(path: Path, form: str, language: str | None) -> Iterator[Document]:
@@ -315,8 +335,9 @@ def _stem(path: Path) -> str:
 
 def _combine(name: str, found: list[tuple[str, Document]]) -> Document:
     """Turns from RTTM where there is one, words from the best format."""
-    turns = _choose_file(name, [own for form, own in found if form == "rttm"], "turns")
-    spoken = [(form, own) for form, own in found if form not in ("rttm", "text")]
+    first = min((_TURNS.index(form) for form, _path in found if form in _TURNS), default=None)
+    turns = _choose_file(name, [own for form, own in found if first is not None and form == _TURNS[first]], "turns")
+    spoken = [(form, own) for form, own in found if form not in (*_TURNS, "text")]
     best = min((_RANK.index(form) for form, _path in spoken), default=None)
     words = _choose_file(name, [own for form, own in spoken if _RANK.index(form) == best], "words")
     if words is None:

@@ -23,7 +23,7 @@ def is_manifest(path: str | os.PathLike[str]) -> bool:
     path = Path(path)
     if path.suffix.lower() == _SUFFIX:
         return True
-    if path.suffix.lower() != ".json" or not path.is_file():
+    if path.suffix.lower() != ".json" or not os.path.isfile(path):
         return False
     try:
         values = json.read(read_text(path))
@@ -63,7 +63,7 @@ def read_audio_paths(path: str | os.PathLike[str]) -> dict[str, Path]:
     """
     if not is_manifest(path):
         return {}
-    return {item.id: item.audio for item in read_manifest(path) if item.audio.is_file()}
+    return {item.id: item.audio for item in read_manifest(path) if os.path.isfile(item.audio)}
 
 
 def read_reference(item: Recording) -> Document:

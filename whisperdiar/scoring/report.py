@@ -33,6 +33,7 @@ from whisperdiar.scoring.measures import (
     Score,
 )
 from whisperdiar.text import messages
+from whisperdiar.text.counts import count_recordings
 from whisperdiar.text.json import write_compact
 from whisperdiar.text.messages import _
 from whisperdiar.text.pages import escape_json, fill_page, join_scripts, read_part
@@ -186,6 +187,7 @@ def _describe_score(score: Score, folders: Collection[str]) -> dict[str, Any]:
         reasons.setdefault(reason, []).append(_title_of(name))
     return {
         "name": score.name,
+        "counted": count_recordings(len(score.recordings)),
         "normaliser": score.normaliser,
         "missing": list(score.missing),
         "rates": {name: [rate.value, *(rate.interval or (None, None))] for name, rate in score.pooled.items()},
@@ -321,7 +323,6 @@ def _list_strings() -> dict[str, str]:
         "falseAlarm": _("false alarm"),
         "confused": _("confusion"),
         "texts": _("texts"),
-        "recordingsCount": _("recordings"),
         "missingRecordings": _("recordings that it lacks, counted as missed"),
         "leftOut": _("left out"),
         "note": _("note"),

@@ -101,7 +101,9 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
         ) from error
 
 
-def write_text(path: str | os.PathLike[str], text: str, *, sync: bool = False, replace: bool = True) -> None:
+def write_text(
+    path: str | os.PathLike[str], text: str, *, sync: bool = False, replace: bool = True, private: bool = False
+) -> None:
     """Write text as UTF-8, line ends as they are; see `write_bytes`.
 
     Raises:
@@ -113,10 +115,12 @@ def write_text(path: str | os.PathLike[str], text: str, *, sync: bool = False, r
         raise OutputError(
             _("{path}: the text holds half a character ({reason})").format(path=format_path(path), reason=error.reason)
         ) from error
-    write_bytes(path, data, sync=sync, replace=replace)
+    write_bytes(path, data, sync=sync, replace=replace, private=private)
 
 
-def write_bytes(path: str | os.PathLike[str], data: bytes, *, sync: bool = False, replace: bool = True) -> None:
+def write_bytes(
+    path: str | os.PathLike[str], data: bytes, *, sync: bool = False, replace: bool = True, private: bool = False
+) -> None:
     """Write a file whole or not at all.
 
     A new file gets the permissions that any new file gets here (umask), one that is replaced keeps its own. A
@@ -126,12 +130,13 @@ def write_bytes(path: str | os.PathLike[str], data: bytes, *, sync: bool = False
     Args:
         sync: wait until the bytes have reached the disk, so that they outlast a power cut.
         replace: whether a file that is there is replaced; it is never, also where it came into being just now, if not.
+        private: a new file is one that its owner alone reads, at no time anybody else.
 
     Raises:
         OutputError: the file cannot be written; one line with the cause and the next step.
     """
     try:
-        _write(os.fspath(path), data, sync, replace)
+        _write(os.fspath(path), data, sync, replace, private)
     except OSError as error:
         raise OutputError(f"{format_path(path)}: {explain_write_error(error)}") from error
     except ValueError as error:  # a NUL in the name
@@ -260,7 +265,7 @@ def explain_write_error(error: OSError) -> str:
     )
 
 
-def _write(path: str, data: bytes, sync: bool, replace: bool) -> None:
+def _write(path: str, data: bytes, sync: bool, replace: bool, private: bool) -> None:
     descriptor = _descriptor(path)
     if descriptor is not None:
         # A duplicate shares the position in a redirected file; opening it anew would overwrite from its start.
@@ -273,7 +278,7 @@ def _write(path: str, data: bytes, sync: bool, replace: bool) -> None:
         return
     _check_allowed(path, before)
     with _replace(os.path.realpath(path), before, sync=sync, replace=replace) as temporary:
-        _write_all(os.open(temporary, _CREATE, 0o666), data, sync=sync)
+        _write_all(os.open(temporary, _CREATE, 0o600 if private else 0o666), data, sync=sync)
 
 
 def _refuse_folder(before: os.stat_result | None) -> None:

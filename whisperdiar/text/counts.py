@@ -5,6 +5,11 @@ from __future__ import annotations
 from whisperdiar.text.messages import ngettext
 
 
+def count_cells(number: int) -> str:
+    """A number of cells of a table."""
+    return ngettext("{number} cell", "{number} cells", number).format(number=number)
+
+
 def count_channels(number: int) -> str:
     """A number of channels."""
     return ngettext("{number} channel", "{number} channels", number).format(number=number)
@@ -23,6 +28,16 @@ def count_cues(number: int) -> str:
 def count_different_sounds(number: int) -> str:
     """A number of different sounds."""
     return ngettext("{number} different sound", "{number} different sounds", number).format(number=number)
+
+
+def count_fields(number: int) -> str:
+    """A number of fields of a line."""
+    return ngettext("{number} field", "{number} fields", number).format(number=number)
+
+
+def count_files(number: int) -> str:
+    """A number of files."""
+    return ngettext("{number} file", "{number} files", number).format(number=number)
 
 
 def count_passages(number: int) -> str:
@@ -50,6 +65,11 @@ def count_speakers(number: int) -> str:
     return ngettext("{number} speaker", "{number} speakers", number).format(number=number)
 
 
+def count_stretches(number: int) -> str:
+    """A number of stretches of speech."""
+    return ngettext("{number} stretch", "{number} stretches", number).format(number=number)
+
+
 def count_turns(number: int) -> str:
     """A number of turns."""
     return ngettext("{number} turn", "{number} turns", number).format(number=number)
@@ -58,6 +78,11 @@ def count_turns(number: int) -> str:
 def count_violations(number: int) -> str:
     """A number of violations."""
     return ngettext("{number} violation", "{number} violations", number).format(number=number)
+
+
+def count_weights(number: int) -> str:
+    """A number of weights of a network."""
+    return ngettext("{number} weight", "{number} weights", number).format(number=number)
 
 
 def count_words(number: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -79,7 +80,7 @@ def _check(recording: Recording) -> Diarization:
             )
         )
     read_uem(recording)
-    if not recording.audio.is_file():
+    if not os.path.isfile(recording.audio):
         raise FormatError(
             _("{audio}: the sound is missing; run `whisperdiar data manifest` to find all such files").format(
                 audio=recording.audio

@@ -57,7 +57,7 @@ from whisperdiar.errors import BackendError, InvalidOption, UnsupportedRequest
 from whisperdiar.forced_alignment.wav2vec2 import WordAligner
 from whisperdiar.options import Runtime, WhisperSettings
 from whisperdiar.system.machine import is_out_of_memory
-from whisperdiar.text.messages import _, mark
+from whisperdiar.text.messages import _, mark, ngettext
 from whisperdiar.types import (
     Audio,
     BackendInfo,
@@ -488,13 +488,17 @@ def _describe_passes(decoded: _Decoded) -> Iterator[str]:
     n_pieces = len(decoded.found)
     for doubt, said in _DOUBTS.items():
         if decoded.doubts[doubt]:
-            yield _("{number} of {n_pieces} segments {what} and were decoded again").format(
-                number=decoded.doubts[doubt], n_pieces=n_pieces, what=_(said)
-            )
+            yield ngettext(
+                "{number} of {n_pieces} segments {what} and was decoded again",
+                "{number} of {n_pieces} segments {what} and were decoded again",
+                decoded.doubts[doubt],
+            ).format(number=decoded.doubts[doubt], n_pieces=n_pieces, what=_(said))
     if decoded.n_chants:
-        yield _("{number} of {n_pieces} segments repeat themselves as their sound does, and stay").format(
-            number=decoded.n_chants, n_pieces=n_pieces
-        )
+        yield ngettext(
+            "{number} of {n_pieces} segments repeats itself as its sound does, and stays",
+            "{number} of {n_pieces} segments repeat themselves as their sound does, and stay",
+            decoded.n_chants,
+        ).format(number=decoded.n_chants, n_pieces=n_pieces)
     if decoded.n_filled:
         yield _("places where Whisper had left words out, found by decoding again: {number}").format(
             number=decoded.n_filled

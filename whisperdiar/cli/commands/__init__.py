@@ -13,15 +13,22 @@ class Entry(NamedTuple):
     title: str
 
 
-_MAKE, _STAGES, _FINISHED, _MACHINE = "Make", "Single stages", "Finished transcripts (no model runs)", "This program"
-_MEASURE = "How good it is"
-_LEARN = "Learn from recordings with references"
+_MAKE, _STAGES, _FINISHED, _PEOPLE, _MEASURE, _LEARN, _MACHINE = (
+    "Make",
+    "Single stages",
+    "Finished transcripts (no model runs)",
+    "People whose voices are known",
+    "How good it is",
+    "Learn from recordings with references",
+    "This program",
+)
 
 COMMANDS = {
     "transcribe": Entry("recordings", "Who said what, when (the default command).", _MAKE),
     "minutes": Entry("minutes", "Minutes of a meeting: topics, decisions, actions, each with its evidence.", _MAKE),
     "vad": Entry("recordings", "Where somebody speaks.", _STAGES),
     "diarize": Entry("recordings", "Who speaks when, without words.", _STAGES),
+    "segment": Entry("recordings", "Where there is speech, music, noise and silence.", _STAGES),
     "align": Entry("transcripts", "Join words and turns that are there already.", _STAGES),
     "convert": Entry("transcripts", "Make other formats from a transcript.", _FINISHED),
     "rename": Entry("transcripts", "Give speakers names.", _FINISHED),
@@ -32,6 +39,8 @@ COMMANDS = {
     "score": Entry("datasets", "Hold transcripts or turns against a reference: DER, WER, cpWER.", _MEASURE),
     "data": Entry("datasets", "Manifests of data sets with references, checked.", _MEASURE),
     "bench": Entry("datasets", "Compare diarizers and models on recordings with references.", _MEASURE),
+    "speakers": Entry("people", "Keep the voices of people, so that --identify names them.", _PEOPLE),
+    "link": Entry("people", "The same person over many recordings.", _PEOPLE),
     "finetune": Entry("training", "Train a segmentation network further on recordings of your own.", _LEARN),
     "tune": Entry("training", "Find the settings of a diarizer for recordings of your own.", _LEARN),
     "formats": Entry("program", "Which formats there are, and which can be read.", _MACHINE),

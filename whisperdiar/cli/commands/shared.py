@@ -167,6 +167,11 @@ vad_options = combine(
     detector("--vad-model", metavar="NAME|DIR", help="Model of the detector, by name or as a folder."),
     detector("--vad-option", "vad_settings", multiple=True, type=Setting(), help="A setting of the detector."),
     detector("--speech", metavar="FILE", help="Take speech regions from a file (RTTM, UEM, JSON, text), detect none."),
+    detector(
+        "--skip-music/--keep-music",
+        default=False,
+        help="Take no stretch of music alone for speech, from 5 s on; singing and speech over music stay.",
+    ),
 )
 
 asr_options = combine(
@@ -240,6 +245,25 @@ diarizer_options = combine(
     ),
 )
 
+people_option = speaker(
+    "--people", type=PATH, metavar="DIR", rare=True, help="Folder of the voices that are known; by default your own."
+)
+voice_option = speaker(
+    "--voice-model",
+    metavar="NAME|FILE",
+    rare=True,
+    help="Network that tells known voices: campplus, ecapa, wespeaker, resemblyzer, or an .onnx file.",
+)
+identify_options = combine(
+    speaker("--identify", is_flag=True, help="Name the speakers whose voices are known (`whisperdiar speakers`)."),
+    people_option,
+    voice_option,
+)
+
+presenter_option = speaker(
+    "--presenter", type=PATH, metavar="SAMPLE", help="Sound in which the presenter alone speaks: find that voice."
+)
+
 uncertain_option = speaker(
     "--uncertain-below",
     type=click.FloatRange(0.0, 1.0),
@@ -267,9 +291,13 @@ preset_option = option(
     help="Set options for a kind of recording; `whisperdiar config --preset NAME` shows them.",
 )
 
+threads_option = machine(
+    "--threads", type=click.IntRange(min=0), default=defaults.THREADS, help="CPU threads; 0 = all."
+)
+
 runtime_options = combine(
     machine("--device", default=defaults.DEVICE, show_default=True, help="auto, cpu, cuda or cuda:N."),
-    machine("--threads", type=click.IntRange(min=0), default=defaults.THREADS, help="CPU threads; 0 = all."),
+    threads_option,
     machine("--offline", is_flag=True, help="Never touch the network."),
 )
 
@@ -331,6 +359,11 @@ def is_of_speech(form: Any) -> bool:
 def is_of_turns(form: Any) -> bool:
     """Whether a format holds something where there are no words."""
     return bool(form.needs != "words")
+
+
+def is_of_sounds(form: Any) -> bool:
+    """Whether sound classes are written in a format: in those of turns, labels of editors, and a text of their own."""
+    return is_of_turns(form) or form.name in ("txt", "audacity", "textgrid")
 
 
 declare_output = partial(

@@ -24,7 +24,7 @@ from whisperdiar.options import command_line as defaults
 def align(context: click.Context, /, **values: Any) -> None:
     """Give every word of WORDS.json its speaker from TURNS.rttm; without -o as JSON on standard output.
 
-    WORDS.json is a list of {"start", "end", "text", "probability"} or a transcript of whisperdiar.
+    WORDS.json is a list of {"start", "end", "text", "probability"}, or a transcript of any recogniser.
     """
     from whisperdiar.cli.stages import align as work
 
@@ -68,7 +68,9 @@ def convert(context: click.Context, /, **values: Any) -> None:
 
 @command("rename")
 @click.argument("source", type=shared.PATH, metavar="IN")
-@click.argument("names", nargs=-1, required=True, metavar="LABEL=NAME...")
+@click.argument("names", nargs=-1, metavar="[LABEL=NAME]...")
+@shared.identify_options
+@shared.output("--media", type=shared.PATH, metavar="FILE", help="The recording, for --identify; beside IN by default.")
 @shared.language_option
 @shared.recording_option
 @shared.encoding_option
@@ -80,7 +82,7 @@ def rename(context: click.Context, /, **values: Any) -> None:
     """Give the speakers of IN (JSON of whisperdiar, RTTM …) names, such as SPEAKER_00=Anna.
 
     Without -o, IN itself is rewritten, if it is JSON or RTTM. Labels in the file stay as they are, only names change,
-    so a name can be changed again.
+    so a name can be changed again. --identify names those whose voices are known, by the recording.
     """
     from whisperdiar.cli.convert import rename as work
 

@@ -105,7 +105,7 @@ function card(own) {
     }));
     made.append(bar, keys(shares.map((share) => `${decimal.format(100 * share)} %`)));
   }
-  const facts = [`${whole.format(own.rows.length)} ${strings.recordingsCount}`];
+  const facts = [own.counted];
   if (own.normaliser) facts.push(`${strings.texts}: ${own.normaliser}`);
   made.append(element("p", "small", facts.join(" · ")));
   return made;

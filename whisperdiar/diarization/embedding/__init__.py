@@ -14,6 +14,7 @@ from whisperdiar.diarization.embedding.diarizer import EmbeddingDiarizer
 from whisperdiar.diarization.embedding.encoders import ECAPA
 from whisperdiar.options.embedding import EmbeddingSettings
 from whisperdiar.options.onnx import CAMPPLUS, WESPEAKER
+from whisperdiar.text.messages import mark
 from whisperdiar.types import BackendInfo
 
 
@@ -23,7 +24,7 @@ class Backend(EmbeddingDiarizer):
     name: ClassVar[str] = "embedding"
     info: ClassVar[BackendInfo] = BackendInfo(
         summary="speaker embeddings of speech, clustered; Resemblyzer's need no download",
-        licence="models: ECAPA, CAM++ and Resemblyzer Apache-2.0, WeSpeaker CC-BY-4.0, pyannote/embedding MIT",
+        licence=mark("models: ECAPA, CAM++ and Resemblyzer Apache-2.0, WeSpeaker CC-BY-4.0, pyannote/embedding MIT"),
         extra="",
         network=True,
         download_mb=89,

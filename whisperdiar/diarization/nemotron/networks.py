@@ -31,6 +31,7 @@ from whisperdiar.frameworks.torch import (
     translate_memory_errors,
 )
 from whisperdiar.options import Runtime
+from whisperdiar.text.counts import count_weights
 from whisperdiar.text.messages import _, join, mark
 
 Matrix = NDArray[np.float32]
@@ -258,8 +259,8 @@ class TransformersNetwork:
         lacking = sorted(report["missing_keys"])
         if lacking:  # they would stay random
             raise BackendBroken(
-                _("{name} lacks {n_lacking} weights, such as {lacking}; fetch it anew").format(
-                    name=name, n_lacking=len(lacking), lacking=lacking[0]
+                _("{name} lacks {weights}, such as {lacking}; fetch it anew").format(
+                    name=name, weights=count_weights(len(lacking)), lacking=lacking[0]
                 )
             )
         self._model: Any = model.float().to(self.device).eval()

@@ -47,7 +47,7 @@ from whisperdiar.errors import InvalidOption
 from whisperdiar.frameworks.torch import require
 from whisperdiar.options import OnnxSettings
 from whisperdiar.options.onnx import CAMPPLUS, EXACT_CLUSTER, EXACT_LINKAGE, VBX, VBX_FA, VBX_FB
-from whisperdiar.text.messages import _
+from whisperdiar.text.messages import _, mark
 from whisperdiar.types import (
     ActivityValues,
     Audio,
@@ -80,7 +80,7 @@ class Backend(LoadingBackend[OnnxSettings, tuple[Segmentation, FrameEncoder]]):
     name: ClassVar[str] = "onnx"
     info: ClassVar[BackendInfo] = BackendInfo(
         summary="pyannote's segmentation and CAM++ in ONNX Runtime, helped by the text: no PyTorch, no token",
-        licence="segmentation MIT, embedding Apache-2.0",
+        licence=mark("segmentation MIT, embedding Apache-2.0"),
         network=True,
         download_mb=34,
         overlap=True,

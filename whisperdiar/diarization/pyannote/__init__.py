@@ -24,7 +24,7 @@ from whisperdiar.frameworks.torch import (
     translate_memory_errors,
 )
 from whisperdiar.options import PyannoteSettings
-from whisperdiar.text.messages import _
+from whisperdiar.text.messages import _, mark
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Diarization, Span, SpeakerCount, Turn
 
 _SHARES = {"segmentation": (0.0, 0.3), "embeddings": (0.3, 0.95)}
@@ -40,7 +40,7 @@ class Backend(TorchBackend[PyannoteSettings, Any]):
     name: ClassVar[str] = "pyannote"
     info: ClassVar[BackendInfo] = BackendInfo(
         summary="pyannote.audio 4: neural segmentation, embeddings and clustering",
-        licence="MIT; community-1 model CC-BY-4.0, 3.1 model MIT",
+        licence=mark("MIT; community-1 model CC-BY-4.0, 3.1 model MIT"),
         extra=EXTRA,
         network=True,
         token=True,

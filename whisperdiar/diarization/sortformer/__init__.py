@@ -34,7 +34,7 @@ from whisperdiar.frameworks.torch import (
 from whisperdiar.options import SAMPLE_RATE_HZ
 from whisperdiar.options.sortformer import SortformerSettings
 from whisperdiar.system.machine import available_memory
-from whisperdiar.text.messages import _
+from whisperdiar.text.messages import _, mark, ngettext
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Diarization, Samples, Span, SpeakerCount
 
 MAX_SPEAKERS = 4
@@ -65,7 +65,9 @@ class Backend(TorchBackend[SortformerSettings, Any]):
     name: ClassVar[str] = "sortformer"
     info: ClassVar[BackendInfo] = BackendInfo(
         summary="NVIDIA Sortformer (NeMo): one network for up to four speakers, also at once",
-        licence="Apache-2.0; model v2.1 NVIDIA Open Model License, v2 CC-BY-4.0, v1 CC-BY-NC-4.0 (not commercial)",
+        licence=mark(
+            "Apache-2.0; model v2.1 NVIDIA Open Model License, v2 CC-BY-4.0, v1 CC-BY-NC-4.0 (not commercial)"
+        ),
         extra=models.EXTRA,
         network=True,
         download_mb=471,
@@ -155,8 +157,10 @@ class Backend(TorchBackend[SortformerSettings, Any]):
             duration=audio.duration,
         )
         if run.guessed:
-            note = _(
-                "{number} speakers may have changed labels between windows; use a streaming model or longer windows"
+            note = ngettext(
+                "{number} speaker may have changed labels between windows; use a streaming model or longer windows",
+                "{number} speakers may have changed labels between windows; use a streaming model or longer windows",
+                run.guessed,
             ).format(number=run.guessed)
             result = replace(result, warnings=(*result.warnings, note))
         return save_or_warn(target, result, audio)

@@ -21,6 +21,7 @@ from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
 from whisperdiar.options.sortformer import SortformerSettings
 from whisperdiar.options.speaker_activity import STREAMING_NAMES
 from whisperdiar.system.process_context import share_context
+from whisperdiar.text.counts import count_weights
 from whisperdiar.text.messages import _
 
 EXTRA = "nemo"
@@ -129,8 +130,8 @@ def load(path: Path, source: str, device: str) -> Any:
             lacking = [key for key in missing if key.startswith(_NETWORKS) and not key.startswith(_UNUSED)]
             if lacking:
                 raise ValueError(
-                    _("it lacks {n_lacking} weights, such as {lacking}").format(
-                        n_lacking=len(lacking), lacking=lacking[0]
+                    _("it lacks {weights}, such as {lacking}").format(
+                        weights=count_weights(len(lacking)), lacking=lacking[0]
                     )
                 )
             instance._set_model_restore_state(is_being_restored=False)

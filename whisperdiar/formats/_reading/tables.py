@@ -16,6 +16,7 @@ from whisperdiar.formats._reading.recordings import NO_ID, choose
 from whisperdiar.formats._reading.segments import utterances_of
 from whisperdiar.formats._reading.utterances import ParsedUtterance, ParsedWord, transcript_of
 from whisperdiar.formats._text import FORMULA_SIGNS, NOBODY, one_line, parse_seconds, refuse_line
+from whisperdiar.text.counts import count_cells
 from whisperdiar.text.graphemes import remove_byte_order_mark
 from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
@@ -121,7 +122,9 @@ def _rows(text: str) -> tuple[list[_Row], bool]:
                 refuse_line(
                     reader.line_num,
                     line,
-                    _("{n_cells} cells, where the header has {n_names}").format(n_cells=len(cells), n_names=len(names)),
+                    _("{cells}, where the header has {n_names}").format(
+                        cells=count_cells(len(cells)), n_names=len(names)
+                    ),
                 )
             rows.append(_row(reader.line_num, line, cells, columns))
     except csv.Error as error:
