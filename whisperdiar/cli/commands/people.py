@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from whisperdiar.cli.commands import shared
-from whisperdiar.cli.declarations import command, option
+from whisperdiar.cli.declarations import command
+from whisperdiar.cli.option import option
 
 _media = option(
     "--media",
