@@ -7,10 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from conversation_voices import RATE_HZ, Clip, frame_levels_db
 from numpy.typing import NDArray
-from scipy.signal import lfilter, oaconvolve, resample_poly
+from scipy.signal import butter, lfilter, oaconvolve, resample_poly, sosfilt
 
 NOISES = ("stationary", "hum", "babble")
 _DIFFUSE_S = 0.003  # after the direct sound
+_TELEPHONE_HZ = 8_000
+_TELEPHONE_BAND_HZ = (300.0, 3_400.0)
+_MU = 255.0
 _SPEECH_DB = -30.0  # below the loudest frame: what counts for the level of a voice
 
 
@@ -108,3 +111,20 @@ def noise(kind: str, n_samples: int, voices: Sequence[Sequence[Clip]], rng: np.r
         sound = np.asarray(lfilter([1.0], [1.0, -rng.uniform(0.3, 0.97)], rng.standard_normal(n_samples)))
     sound = np.asarray(sound)
     return np.asarray(sound / np.sqrt(max(float((sound**2).mean()), 1e-12)), np.float32)
+
+
+def telephone(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The sound as a telephone has it: 300 to 3400 Hz at 8 kHz in 8 bits by the mu-law (ITU-T G.711, continuous form).
+
+    Args:
+        samples: float32 (n_samples,) at 16 kHz, at most 1.
+
+    Returns:
+        float32 (n_samples,), at 16 kHz again.
+    """
+    narrow = resample_poly(samples, _TELEPHONE_HZ, RATE_HZ)
+    band = butter(4, _TELEPHONE_BAND_HZ, "bandpass", fs=_TELEPHONE_HZ, output="sos")
+    narrow = np.clip(sosfilt(band, narrow), -1.0, 1.0)
+    code = np.round(127.0 * np.sign(narrow) * np.log1p(_MU * np.abs(narrow)) / np.log1p(_MU)) / 127.0
+    heard = np.sign(code) * np.expm1(np.abs(code) * np.log1p(_MU)) / _MU
+    return np.asarray(resample_poly(heard, RATE_HZ, _TELEPHONE_HZ)[: len(samples)], np.float32)

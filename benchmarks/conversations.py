@@ -2,6 +2,7 @@
 
     python benchmarks/conversations.py VOICES AMI OUT --split report --count 40 --seed 1
                                        [--minutes 2 4] [--longer 6 10] [--longest 30] [--voices 12] [--utterances 40]
+                                       [--spread] [--telephone]
     python benchmarks/end_to_end.py OUT --model base
 
 VOICES is a folder with Kokoro-82M (`kokoro-int8.onnx`, and `voices.npz` with its voices), AMI one with the words of
@@ -15,13 +16,15 @@ into the folder of --pool; only where that lacks something, kokoro-onnx is neede
                 people than there: the others are left out, more: two or three share a part; in some conversations one
                 person talks and a guest says four seconds in all
     sound       a room in half of them (reverberation 0.2 to 0.6 s, every person at another distance), noise in half
-                (stationary, mains hum, or a babble of others, at a low level), every person with a loudness of his own
+                (stationary, mains hum, or a babble of others, at a low level), every person with a loudness of his own;
+                with --telephone every third one as a telephone has it (300 to 3400 Hz, 8 kHz, mu-law)
     references  exact: utterances begin and end with their sound, a silence of more than 0.3 s within one ends a turn;
                 the tail of the room is no speech
 
 The two splits share neither voices nor meetings. The same command builds the same conversations, whatever else the pool
 holds. One recording is the longest (kind `long`), one in ten is longer than most; the kinds of the others say how many
-people talk: one, two, few (3 to 4), many (5 to 8).
+people talk: one, two, few (3 to 4), many (5 to 8). With --spread there are no guests, and lengths lie between the first
+of --minutes and --longest, most of them near the first; from 20 minutes on the kind is `long`.
 """
 
 from __future__ import annotations
@@ -41,7 +44,7 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
 
-from conversation_sound import NOISES, change_rate, impulse_response, mix, noise
+from conversation_sound import NOISES, change_rate, impulse_response, mix, noise, telephone
 from conversation_voices import (
     RATE_HZ,
     SPLITS,
@@ -80,6 +83,9 @@ _RATE_STEPS = (0, 3, -3, 5, -5, 2, -2, 4, -4)
 _TRIES = 200
 _LONGEST_TAIL_S = 12.0  # by which a conversation may end before its time: no utterance is longer
 _BABBLE = 4
+_LONG_MINUTES = 20.0
+_LEAST_EACH_S = 15.0  # of the recording for each person, for hardly a stretch has everybody in less
+_CALLS = 3  # every third conversation is a call, where there are any
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +138,21 @@ def plan(count: int, seed: int, minutes: Sequence[float], longer: Sequence[float
         if place == 0 and longest:
             length, kind = longest, "long"
         plans.append(Plan(place, n_people, guest, 60 * float(length), kind))
+    return plans
+
+
+def plan_spread(count: int, seed: int, shortest: float, longest: float) -> list[Plan]:
+    """The conversations of a set of every length from the shortest to the longest (minutes), short ones more often."""
+    rng = np.random.default_rng([seed, 4])
+    ranks, dealt = rng.permutation(count), rng.permutation(count)
+    plans = []
+    for place in range(count):
+        n_people = PEOPLE[dealt[place] % len(PEOPLE)][0]
+        length = shortest * (longest / shortest) ** ((ranks[place] / max(1, count - 1)) ** 2)
+        length = max(length, n_people * _LEAST_EACH_S / 60)
+        kind = "one" if n_people == 1 else "two" if n_people == 2 else "few" if n_people < 5 else "many"
+        kind = "long" if length >= _LONG_MINUTES else kind
+        plans.append(Plan(place, n_people, False, 60 * float(length), kind))
     return plans
 
 
@@ -396,6 +417,8 @@ def build(
     meetings: Sequence[tuple[str, Sequence[Remark]]],
     voices: Mapping[str, Sequence[Clip]],
     say: Callable[[str], None],
+    *,
+    calls: bool = False,
 ) -> None:
     """Writes the conversations and, last, the manifest.
 
@@ -416,7 +439,8 @@ def build(
         scenery = draw_scenery(wanted, seed, rng)
         name = f"{split}_{wanted.place:02d}_{wanted.kind}_{wanted.n_people}"
         sound = render(placed, scenery, others, duration, rng)
-        write_flac(folder / f"{name}.flac", sound)
+        called = calls and wanted.place % _CALLS == 0
+        write_flac(folder / f"{name}.flac", telephone(sound) if called else sound)
         write_references(folder, name, placed, names, duration)
         entries.append(
             {
@@ -431,6 +455,7 @@ def build(
                 "meeting": meeting,
                 "voices": names,
                 "scenery": asdict(scenery),
+                "telephone": called,
                 "refs": {kind: f"{name}.{kind}" for kind in ("stm", "rttm", "uem")},
             }
         )
@@ -449,6 +474,10 @@ def options() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, nargs=2, default=(2.0, 4.0), metavar=("FROM", "TO"))
     parser.add_argument("--longer", type=float, nargs=2, default=(6.0, 10.0), metavar=("FROM", "TO"))
     parser.add_argument("--longest", type=float, default=30.0, metavar="MINUTES", help="0: none; default: 30")
+    parser.add_argument(
+        "--spread", action="store_true", help="every length from the shortest to the longest, no guests"
+    )
+    parser.add_argument("--telephone", action="store_true", help="every third conversation is a telephone call")
     parser.add_argument("--voices", type=int, default=12, help="of the split that are used; default: 12")
     parser.add_argument("--utterances", type=int, default=40, help="of each voice; default: 40")
     parser.add_argument("--pool", type=Path, help="default: the folder `pool` beside OUT")
@@ -477,11 +506,14 @@ def main() -> int:
             build(
                 chosen.out,
                 chosen.split,
-                plan(chosen.count, chosen.seed, chosen.minutes, chosen.longer, chosen.longest),
+                plan_spread(chosen.count, chosen.seed, chosen.minutes[0], chosen.longest)
+                if chosen.spread
+                else plan(chosen.count, chosen.seed, chosen.minutes, chosen.longer, chosen.longest),
                 chosen.seed,
                 [(name, remarks[name]) for name in meetings],
                 {name: read_pool(pool, name, chosen.utterances) for name in names},
                 say,
+                calls=chosen.telephone,
             )
     except (ValueError, ModuleNotFoundError) as error:
         raise SystemExit(str(error)) from error

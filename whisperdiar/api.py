@@ -17,7 +17,14 @@ from whisperdiar.contracts import Progress, no_progress, release
 from whisperdiar.errors import Cancelled, DiarizationFailed, Interrupted, InvalidOption, MediaError, TruncatedMedia
 from whisperdiar.linked_media import LinkedMedia
 from whisperdiar.media import check_recording
-from whisperdiar.options import AlignmentOptions, Runtime, SegmentationOptions, WriteOptions
+from whisperdiar.options import (
+    AlignmentOptions,
+    Runtime,
+    SegmentationOptions,
+    Vocabulary,
+    WriteOptions,
+    read_vocabulary,
+)
 from whisperdiar.outputs import Target, check_outputs, name_outputs, select_unfinished, without_turns, write_outputs
 from whisperdiar.pipeline import Pipeline, wants_channels
 from whisperdiar.recordings import WHOLE, Part, RecordingResult, Source, read_source
@@ -398,6 +405,7 @@ class PipelineSettings(TypedDict, total=False):
 
     model: str | None
     language: str | None
+    vocabulary: Vocabulary | str | os.PathLike[str] | None
     speakers: SpeakerCount | int | str | None
     asr: str
     vad: str
@@ -413,6 +421,7 @@ class PipelineSettings(TypedDict, total=False):
     alignment: AlignmentOptions | None
     segmentation: SegmentationOptions | None
     save_activity: str | os.PathLike[str] | None
+    skip_music: bool
     notify: Notify
     inform: Notify
 
@@ -421,6 +430,7 @@ def open_pipeline(
     *,
     model: str | None = None,
     language: str | None = None,
+    vocabulary: Vocabulary | str | os.PathLike[str] | None = None,
     speakers: SpeakerCount | int | str | None = None,
     asr: str = "auto",
     vad: str = "auto",
@@ -436,6 +446,7 @@ def open_pipeline(
     alignment: AlignmentOptions | None = None,
     segmentation: SegmentationOptions | None = None,
     save_activity: str | os.PathLike[str] | None = None,
+    skip_music: bool = False,
     load_now: bool = True,
     progress: Progress = no_progress,
     notify: Notify = warn,
@@ -446,6 +457,8 @@ def open_pipeline(
     Args:
         model: Whisper model: a name, a repository or a folder; None for the default of this machine.
         language: ISO 639-1 code; None to detect it.
+        vocabulary: a file of terms to expect, one a line, with forms to write otherwise (``wrong | wrong => right``);
+            or a `Vocabulary` of `whisperdiar.options`.
         speakers: a number, a range such as ``"2-5"`` or a SpeakerCount; None for any number.
         asr, vad, diarizer: backend names, or ``auto`` for the best that this machine can run.
         asr_options, vad_options, diarizer_options: settings of the backends, by name (`whisperdiar backends
@@ -458,6 +471,7 @@ def open_pipeline(
         alignment: which words are listed as uncertain.
         segmentation: where segments are cut.
         save_activity: ``.npz`` file for how active each speaker is, frame by frame; see `SpeakerActivity`.
+        skip_music: whether long stretches of music alone are kept from the recogniser.
         load_now: whether models are loaded here; otherwise names and settings alone are checked, and the first call
             loads them.
         progress: called with a stage and its done fraction, such as ``download``.
@@ -466,6 +480,7 @@ def open_pipeline(
 
     Raises:
         InvalidOption: a setting that cannot be meant.
+        FormatError: the vocabulary cannot be read.
         BackendError: a backend cannot run.
     """
     runtime = Runtime(
@@ -479,11 +494,15 @@ def open_pipeline(
         diarizer=Choice(name=diarizer, settings=_as_text(diarizer_options)),
         speakers=_speaker_count(speakers),
         language=language,
+        vocabulary=vocabulary
+        if vocabulary is None or isinstance(vocabulary, Vocabulary)
+        else read_vocabulary(vocabulary),
         runtime=runtime,
         speech_file=None if speech_file is None else os.fspath(speech_file),
         turns_file=None if turns_file is None else os.fspath(turns_file),
         alignment=alignment or AlignmentOptions(),
         save_activity=None if save_activity is None else os.fspath(save_activity),
+        skip_music=skip_music,
     )
     check_request(request)
     opened = OpenPipeline(request, segmentation=segmentation, notify=notify, inform=inform)

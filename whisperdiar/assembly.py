@@ -21,7 +21,7 @@ from whisperdiar.errors import (
 )
 from whisperdiar.frameworks.installation import missing_packages
 from whisperdiar.frameworks.torch import reinstall_command
-from whisperdiar.options import ONLY_AT_HAND, AlignmentOptions, Runtime, check_device
+from whisperdiar.options import ONLY_AT_HAND, AlignmentOptions, Runtime, Vocabulary, check_device
 from whisperdiar.pipeline import STAGE_WORDS, Fallback, Pipeline, wants_words
 from whisperdiar.registry import BackendClass, Stage, load, preferred, settings_from_text
 from whisperdiar.system.callbacks import guard_callbacks
@@ -204,6 +204,12 @@ def check(stage: Stage, choice: Choice, *, language: str | None = None, speakers
                 speakers=speakers, name=classes[0].name, most=most
             )
         )
+    if language is not None and choice.settings.get("languages") not in (None, "", "none"):
+        raise InvalidOption(
+            _("language {language!r} and languages {languages!r}: give one of them").format(
+                language=language, languages=choice.settings["languages"]
+            )
+        )
     if language is not None and not isinstance(language, str):
         raise InvalidOption(_("language {language!r}: give a code such as 'en' or 'ru'").format(language=language))
     if not any(_has_language(item, language) for item in classes):
@@ -297,8 +303,10 @@ class Request:
     Attributes:
         speech_file, turns_file: files that stand in for the detector and the diarizer.
         media: which part of the recording is read; for the provenance.
+        vocabulary: terms to expect, and forms to write otherwise.
         alignment: how doubtful a word's speaker must be to be listed.
         save_activity: ``.npz`` file for the activity of the speakers, as in `Pipeline`.
+        skip_music: whether music alone is left out, as in `Pipeline`.
     """
 
     vad: Choice = field(default_factory=Choice)
@@ -310,8 +318,10 @@ class Request:
     speech_file: str | None = None
     turns_file: str | None = None
     media: Mapping[str, Any] = field(default_factory=dict)
+    vocabulary: Vocabulary | None = None
     alignment: AlignmentOptions = field(default_factory=AlignmentOptions)
     save_activity: str | None = None
+    skip_music: bool = False
 
     def detector_choice(self) -> Choice:
         """Raises InvalidOption where a detector is named beside a file of speech regions."""
@@ -397,11 +407,13 @@ def build(
         diarizer=chosen["diarization"].backend,
         speakers=request.speakers,
         language=request.language,
+        vocabulary=request.vocabulary,
         alignment=request.alignment,
         fallbacks={stage: item.fallback for stage, item in chosen.items() if item.fallback is not None},
         provenance_options=_options(request, chosen),
         threads=request.runtime.threads,
         save_activity=request.save_activity,
+        skip_music=request.skip_music,
     )
 
 

@@ -9,6 +9,7 @@ functions of this module say what holds for an object without it:
     release()                  free what `prepare` loaded      (`release`)
     runtime    Runtime         where it computes, and on how many threads   (`threads_of`, `device_of`)
     does_itself    set of str  steps of refinement that a recogniser does by itself   (`refinement_steps`)
+    takes_terms    bool        whether a recogniser's `transcribe` takes words to expect   (`takes_terms`)
 
 Backends that are found by name (`whisperdiar.registry`) have them all but `release`, and `name` and `settings_type`
 besides: `BaseBackend` and, for those with a model, `LoadingBackend` bring what is the same in all of them;
@@ -255,6 +256,31 @@ class Transcriber(Protocol):
 
         `Transcription.no_speech` may tell how probable it is that nobody speaks, by the recogniser's own account.
         """
+
+
+@runtime_checkable
+class BiasedTranscriber(Transcriber, Protocol):
+    """A recogniser that can be told which words to expect."""
+
+    @property
+    def takes_terms(self) -> bool:
+        """Whether `transcribe` takes `terms`."""
+
+    def transcribe(
+        self,
+        audio: Audio,
+        *,
+        speech: Sequence[Span],
+        language: str | None = None,
+        terms: Sequence[str] = (),
+        progress: Progress = no_progress,
+    ) -> Transcription:
+        """As that of `Transcriber`; `terms` are words to expect, the most important first."""
+
+
+def takes_terms(recogniser: object) -> bool:
+    """Whether a recogniser can be told which words to expect, by its attribute `takes_terms`."""
+    return bool(getattr(recogniser, "takes_terms", False))
 
 
 @runtime_checkable

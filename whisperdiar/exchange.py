@@ -8,7 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from whisperdiar.errors import FormatError, InvalidOption
-from whisperdiar.formats import Format, SeveralRecordings, available, by_name, by_suffix, decode
+from whisperdiar.formats import (
+    Format,
+    SeveralRecordings,
+    by_name,
+    by_suffix,
+    decode,
+    detect,
+    readable,
+    writable_by_name,
+)
 from whisperdiar.formats.rttm import NO_ID
 from whisperdiar.linked_media import LinkedMedia
 from whisperdiar.media import recording_id
@@ -36,7 +45,7 @@ def read(
     """A transcript from a file in any format that reads back; where it names no recording, the file's name does.
 
     Args:
-        format_name: of the file; None takes the one of the suffix.
+        format_name: of the file; None takes the one of the suffix, and of another program's JSON the one of its keys.
         encoding: of the file, as Python names it; None guesses that of subtitles.
         language: of the text, in place of what the file says; where neither says it, the text itself shows it.
         recording: which one of a file that may hold several; None takes the one of the file's name.
@@ -58,6 +67,8 @@ def read(
             )
         )
     text = _text(path, chosen, encoding, notify)
+    if format_name is None:
+        chosen = _detect(path, chosen, text, inform)
     try:
         found = _parse(chosen, text, recording, path)
     except FormatError as error:
@@ -75,6 +86,28 @@ def read(
             inform(f"{path}: {note}")
     found = set_language(found, language, about=str(path), inform=inform)
     return replace(found, recording_id=recording_id(path)) if found.recording_id == NO_ID else found
+
+
+def _detect(path: Path, form: Format, text: str, inform: Notify) -> Format:
+    """The format by a file's keys, where its suffix is that of our JSON or of any text."""
+    found = detect(text) if form.name in ("json", "txt") else None
+    if found is None or (form.name == "txt" and found[0] != "moss"):
+        return form
+    name, certain = found
+    if not certain:
+        inform(_("{path}: the keys look like {name}; if they are not, say --from NAME").format(path=path, name=name))
+    return by_name(name)
+
+
+def find_format(path: str | os.PathLike[str]) -> Format:
+    """The format of a file that is there: by its suffix, and of another program's JSON by its keys.
+
+    Raises:
+        InvalidOption: no format has its suffix.
+    """
+    path = Path(path)
+    form = by_suffix(path)
+    return _detect(path, form, read_text(path), lambda _event: None) if form.name in ("json", "txt") else form
 
 
 def _parse(form: Format, text: str, recording: str | None, path: Path) -> Transcript:
@@ -124,7 +157,7 @@ def _text(path: Path, form: Format, encoding: str | None, notify: Notify) -> str
 
 
 def _readable() -> str:
-    return ", ".join(name for name in available() if by_name(name).read is not None)
+    return ", ".join(readable())
 
 
 def write(
@@ -153,7 +186,7 @@ def write(
         FormatError: the format cannot hold this transcript.
         OutputError: the file cannot be written.
     """
-    chosen = by_suffix(Path(path)) if format_name is None else by_name(format_name)
+    chosen = by_suffix(Path(path)) if format_name is None else writable_by_name(format_name)
     options = options or WriteOptions()
     if inline_media and media is None:
         raise InvalidOption(_("inline_media: say which recording with media="))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from whisperdiar.errors import InvalidOption, OutputError
-from whisperdiar.formats import Format, by_name, remove_folders
+from whisperdiar.formats import Format, remove_folders, writable_by_name
 from whisperdiar.linked_media import LinkedMedia
 from whisperdiar.options import WriteOptions
 from whisperdiar.system import files
@@ -54,7 +54,7 @@ def name_outputs(
         InvalidOption: two recordings would have files of the same name, or there is no such format.
         OutputError: the folder cannot be made.
     """
-    chosen = [by_name(name) for name in formats]
+    chosen = [writable_by_name(name) for name in formats]
     place = Path(folder)
     found = [
         [Target(item, place / f"{name}{item.suffix}", True, overwrite) for item in chosen]

@@ -34,7 +34,7 @@ from whisperdiar.contracts import (
 from whisperdiar.errors import DiarizationFailed, Interrupted, describe_error
 from whisperdiar.joining import Origin, join
 from whisperdiar.media.mixing import weight_channels
-from whisperdiar.options import AlignmentOptions, SegmentationOptions
+from whisperdiar.options import AlignmentOptions, SegmentationOptions, Vocabulary
 from whisperdiar.per_channel import find_own_speech, lay_out, put_back, remove_crosstalk
 from whisperdiar.segmentation import interleave
 from whisperdiar.system.background import BackgroundTask, serialise
@@ -48,12 +48,14 @@ from whisperdiar.types import (
     Audio,
     Diarization,
     Dropped,
+    Replacement,
     Span,
     SpeakerCount,
     Transcription,
     Turn,
     Word,
     merge_spans,
+    remove_spans,
     total_duration,
 )
 from whisperdiar.version import __version__
@@ -65,6 +67,7 @@ STAGE_WORDS: Mapping[str, str] = {
     "vad": mark("speech detection"),
     "asr": mark("speech recognition"),
     "diarization": mark("diarization"),
+    "segment": mark("telling sounds apart"),
 }
 
 _LEVEL_BLOCK_S = 60
@@ -103,12 +106,14 @@ class Pipeline:
         diarizer: tells who speaks when; None for a transcript without speakers.
         speakers: how many there are.
         language: ISO 639-1 code, or None to detect it.
+        vocabulary: terms to expect, and forms to write otherwise; None for none.
         fallbacks: for the stages ``vad``, ``asr``, ``diarization``, what the backend stands in for, where it does.
         provenance_options: the user's settings, for the provenance; JSON values only.
         parallel: whether words and turns are found side by side; None decides by `side_by_side`.
         threads: CPU threads that they may use together then; 0 stands for all cores.
         save_activity: ``.npz`` file for the activity of the speakers in every frame; None for none. Where it cannot be
             written, a warning says so.
+        skip_music: whether long stretches of music alone, as `whisperdiar.sound_classes` finds them, are no speech.
     """
 
     detector: SpeechDetector
@@ -116,6 +121,7 @@ class Pipeline:
     diarizer: Diarizer | None = None
     speakers: SpeakerCount = ANY_SPEAKERS
     language: str | None = None
+    vocabulary: Vocabulary | None = None
     alignment: AlignmentOptions = field(default_factory=AlignmentOptions)
     segmentation: SegmentationOptions = field(default_factory=SegmentationOptions)
     fallbacks: Mapping[str, Fallback] = field(default_factory=dict)
@@ -123,6 +129,7 @@ class Pipeline:
     parallel: bool | None = None
     threads: int = 0
     save_activity: str | None = None
+    skip_music: bool = False
     # Held while the diarizer works: one that was left behind by a failure ends before it begins anew.
     _diarizing: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
 
@@ -154,16 +161,18 @@ class Pipeline:
         audio = audio.finite()
         if not wants_channels(self.diarizer):
             audio = weight_channels(audio)
+        music = self._find_music(audio, progress)
+        audio = replace(audio, notes=(*audio.notes, *_describe_music(music)))
         said: tuple[Segment, ...] | None = None
         if audio.n_channels > 1 and wants_channels(self.diarizer):
-            speech, transcription, (diarization, failure), said = self._by_channel(audio, progress)
+            speech, transcription, (diarization, failure), said = self._by_channel(audio, progress, music)
         elif self.side_by_side():
-            speech = self.speech(audio, progress=progress)
+            speech = remove_spans(self.speech(audio, progress=progress), music)
             transcription, beside = self._both(audio, speech, serialise(progress))
             with self._keeping(audio, speech, transcription):
                 diarization, failure = beside()
         else:
-            speech = self.speech(audio, progress=progress)
+            speech = remove_spans(self.speech(audio, progress=progress), music)
             transcription = self.words(audio, speech=speech, progress=progress)
             with self._keeping(audio, speech, transcription):
                 diarization, failure = self._turns_or_failure(audio, speech, progress, transcription.words)
@@ -227,8 +236,18 @@ class Pipeline:
             transcript = self._join(audio, speech, transcription, none, error, None)
             raise Interrupted(_describe_failure(error), transcript) from error
 
+    def _find_music(self, audio: Audio, progress: Progress) -> tuple[Span, ...]:
+        """The music alone that is left out; none where it is kept."""
+        if not self.skip_music:
+            return ()
+        # Here, as most runs do without it.
+        from whisperdiar.sound_classes import find_music
+
+        threads = self.threads or usable_cores()
+        return _run_stage("segment", progress, lambda heard: find_music(audio, threads=threads, progress=heard))
+
     def _by_channel(
-        self, audio: Audio, progress: Progress
+        self, audio: Audio, progress: Progress, music: Sequence[Span]
     ) -> tuple[tuple[Span, ...], Transcription, tuple[Diarization, BaseException | None], tuple[Segment, ...] | None]:
         """Speech, words and turns where the diarizer has a person on each channel, and who said what.
 
@@ -237,7 +256,10 @@ class Pipeline:
         """
         n = audio.n_channels
         detected = [
-            self.speech(audio.channel(c + 1), progress=_scale_progress(progress, c / n, (c + 1) / n)) for c in range(n)
+            remove_spans(
+                self.speech(audio.channel(c + 1), progress=_scale_progress(progress, c / n, (c + 1) / n)), music
+            )
+            for c in range(n)
         ]
         speech = merge_spans(span for spans in detected for span in spans)
         found = self._turns_or_failure(audio, speech, progress)
@@ -252,6 +274,7 @@ class Pipeline:
             heard,
             words=tuple(sorted((word for spoken in words for word in spoken), key=lambda word: word.span)),
             dropped=tuple(sorted((*dropped, *twice), key=lambda item: item.span)),
+            replacements=tuple(replace(item, span=layout.place(item.span)[1]) for item in heard.replacements),
         )
         return speech, transcription, found, interleave(words, options=self.segmentation)
 
@@ -279,7 +302,14 @@ class Pipeline:
         return _run_stage(
             "asr",
             progress,
-            lambda heard: recognise(transcriber, audio, speech=speech, language=self.language, progress=heard),
+            lambda heard: recognise(
+                transcriber,
+                audio,
+                speech=speech,
+                language=self.language,
+                vocabulary=self.vocabulary,
+                progress=heard,
+            ),
         )
 
     def turns(
@@ -339,6 +369,22 @@ class Pipeline:
             record = replace(record, fallback_from=fallback.preferred, reason=fallback.reason, remedy=fallback.remedy)
         return record.to_dict()
 
+    def _describe_vocabulary(self, replacements: Sequence[Replacement], offset: float) -> dict[str, Any]:
+        """The vocabulary in the provenance, with every replacement in the recording's own times."""
+        if self.vocabulary is None or self.transcriber is None:
+            return {}
+        listed = [
+            {
+                "start": round(item.span.start + offset, 3),
+                "end": round(item.span.end + offset, 3),
+                "before": item.before,
+                "after": item.after,
+            }
+            for item in sorted(replacements, key=lambda item: item.span)
+        ]
+        named = {} if self.vocabulary.name is None else {"name": self.vocabulary.name}
+        return {"vocabulary": {**named, "terms": len(self.vocabulary.terms), "replacements": listed}}
+
     def _join(
         self,
         audio: Audio,
@@ -358,7 +404,11 @@ class Pipeline:
             duration=audio.duration,
             language=transcription.language,
             dropped=transcription.dropped,
-            provenance={**self.provenance(warnings, notes), "speech": round(total_duration(merge_spans(speech)), 3)},
+            provenance={
+                **self.provenance(warnings, notes),
+                "speech": round(total_duration(merge_spans(speech)), 3),
+                **self._describe_vocabulary(transcription.replacements, audio.start),
+            },
         )
         transcript = join(
             transcription.words,
@@ -384,6 +434,14 @@ def _describe_failure(failure: BaseException) -> str:
         else describe_error(failure)
     )
     return join_texts(": ", (_(DIARIZATION_FAILED), cause))
+
+
+def _describe_music(music: Sequence[Span]) -> tuple[str, ...]:
+    """The one note about music that was left out; none without any."""
+    if not music:
+        return ()
+    seconds = total_duration(music)
+    return (_("{seconds:.1f} s of music alone were left out; to hear them, use --keep-music").format(seconds=seconds),)
 
 
 def _describe_no_speech(audio: Audio) -> str:

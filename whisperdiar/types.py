@@ -70,6 +70,24 @@ def merge_spans(spans: Iterable[Span], *, gap: float = 0.0) -> tuple[Span, ...]:
     return tuple(merged)
 
 
+def remove_spans(spans: Iterable[Span], removed: Sequence[Span]) -> tuple[Span, ...]:
+    """What is left of spans outside of others, which are sorted and do not overlap; nothing of it has zero length."""
+    left: list[Span] = []
+    for span in spans:
+        at = span.start
+        for hole in removed:
+            if hole.end <= at:
+                continue
+            if hole.start >= span.end:
+                break
+            if hole.start > at:
+                left.append(Span(at, hole.start))
+            at = max(at, hole.end)
+        if at < span.end:
+            left.append(Span(at, span.end))
+    return tuple(left)
+
+
 def divide_time(start: float, end: float, weights: Sequence[int]) -> list[tuple[float, float]]:
     """A stretch of time, in seconds, divided by `weights`: start and end of each part, all at the start without any."""
     total = sum(weights) or 1
@@ -404,6 +422,15 @@ class Dropped:
 
 
 @dataclass(frozen=True, slots=True)
+class Replacement:
+    """Words that a recogniser wrote, and what stands in place of them because the vocabulary says so."""
+
+    span: Span
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
 class Transcription:
     """Words of one recording in order, before anybody is named.
 
@@ -416,6 +443,7 @@ class Transcription:
         notes: sentences for the user about what was done and is as it should be.
         no_speech: spans of the audio, each with the recogniser's own probability (0 to 1) that nobody speaks there;
             phrases that recognisers like to invent are not believed where it is high.
+        replacements: what was written by the vocabulary in place of what was recognised; in order of time.
     """
 
     language: str | None
@@ -425,6 +453,7 @@ class Transcription:
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     no_speech: tuple[tuple[Span, float], ...] = ()
+    replacements: tuple[Replacement, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,13 @@ HINTS = {
     "-t": "--end",
     "-map": "--track",
     "-ac": "--channel",
+    **dict.fromkeys(
+        ("--hotwords-file", "--hotwords_file", "--hotwords-score", "--grammar", "--word_boost", "--keyterms"),
+        "--vocabulary",
+    ),
+    "--custom_spelling": "--vocabulary",
+    "--language_codes": "--languages",
+    "--alternative_language_codes": "--languages",
     **dict.fromkeys(("-ar", "-vn", "-c", "-c:a", "-c:v", "-acodec", "-vcodec", "-b:a", "-af", "-vf"), "--start"),
 }
 

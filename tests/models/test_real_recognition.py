@@ -8,6 +8,7 @@ that slip.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
 
@@ -213,3 +214,36 @@ def test_a_quiet_sentence_that_whisper_skips_is_found() -> None:
     found = [word for word in heard(fill_gaps=True).words if normalised(word.text) == "apostle"]
     assert len(found) == 1
     assert 12.0 <= found[0].start <= 17.0
+
+
+@lru_cache
+def read_aloud() -> tuple[Audio, tuple[Span, ...], str]:
+    """A title with German names that `base` does not know, where there is speech in it, and what the model writes."""
+    audio = load(recording("one_aeneas_de").path, channels="mono", start=20.0, end=27.5)
+    speech = Silero(runtime=CPU).detect(audio)
+    return audio, speech, written(whisper().transcribe(audio, speech=speech, language="de").words)
+
+
+@pytest.mark.parametrize("others", [0, 300])
+def test_names_of_the_vocabulary_are_heard(others: int) -> None:
+    """Also behind more terms than the prompt has room for, of a kind over which the model falls into a loop."""
+    audio, speech, plain = read_aloud()
+    assert "Sternfels" in plain
+    assert "Fuchshaim" not in plain
+    listed = [*(f"Bahnhof {n}" for n in range(others)), "Melchior Sternfels von Fuchshaim"]
+    found = whisper().transcribe(audio, speech=speech, language="de", terms=listed)
+    assert "Melchior Sternfels von Fuchshaim" in written(found.words)
+    assert any("do not fit into the prompt; 1 pieces got nearer ones" in note for note in found.notes) == bool(others)
+
+
+def test_only_languages_that_are_allowed_are_detected() -> None:
+    name = "one_pv_fr"
+    audio, speech = recording(name).audio, real_models.speech_in(name)
+    model = whisper()
+    for languages, expected in (("en,French", "fr"), ("en,de", None), ("ru", "ru")):
+        only = Backend(replace(model.settings, languages=languages, fill_gaps=False), runtime=CPU)
+        only._loaded = model._require()
+        found = only.transcribe(audio, speech=speech)
+        assert found.language == expected or (expected is None and found.language in ("en", "de"))
+        assert found.language_probability is not None
+        assert languages != "ru" or found.language_probability == pytest.approx(1.0)

@@ -61,13 +61,14 @@ class Listener:
         backend.prepare()
         pipeline = backend._loaded.pipeline
         self._real, self._largest = pipeline.transcribe, largest_batch
-        self.sounds, self.texts, self.batches = [], [], []
+        self.sounds, self.texts, self.batches, self.hotwords = [], [], [], []
         pipeline.transcribe = self
 
     def __call__(self, sound, **options):
         if self._largest is not None and options["batch_size"] > self._largest:
             raise RuntimeError("CUDA failed with error out of memory")
         self.batches.append(options["batch_size"])
+        self.hotwords.append(options["hotwords"])
         for clip in options["clip_timestamps"]:
             self.sounds.append(sound[int(clip["start"] * RATE) : int(clip["end"] * RATE)])
         segments, info = self._real(sound, **options)
@@ -226,6 +227,38 @@ def test_prompt_and_hotwords_reach_the_model(model, audio):
     assert text(prompt="  ", hotwords="") == plain
     with pytest.raises(InvalidOption, match=r"take \d+ tokens.*shorten"):
         text(prompt="the quick brown fox " * 60, hotwords="woodchuck " * 40)
+
+
+def test_terms_reach_the_model_as_far_as_there_is_room(model, audio):
+    transcriber = backend(model, hotwords="lazy dog")
+    listener = Listener(transcriber)
+
+    def found(terms):
+        listener.hotwords.clear()
+        return transcriber.transcribe(audio, speech=[Span(41, 58)], language="en", terms=terms)
+
+    assert not any("terms" in note for note in found(()).notes)
+    assert listener.hotwords == ["lazy dog"]
+    assert not any("terms" in note for note in found(["sea shells", "woodchuck"]).notes)
+    assert listener.hotwords[0] == "lazy dog, sea shells, woodchuck"
+    many = found([f"woodchuck {number}" for number in range(300)])
+    assert sum("of 300 terms do not fit into the prompt" in note for note in many.notes) == 1
+    assert listener.hotwords[0].startswith("lazy dog, woodchuck 0, woodchuck 1, ")
+    assert "woodchuck 299" not in listener.hotwords[0]
+
+
+def test_languages_are_chosen_from_those_that_are_allowed(model, audio):
+    for languages, expected in (("de", {"de"}), ("fr, Russian", {"fr", "ru"})):
+        for multilingual in (False, True):
+            transcriber = backend(model, languages=languages, multilingual=multilingual)
+            result = transcriber.transcribe(audio, speech=SPEECH)
+            assert result.language in expected
+            if not multilingual:
+                assert result.language_probability == pytest.approx(1.0) or len(expected) > 1
+    with pytest.raises(InvalidOption, match="give one of them"):
+        backend(model, languages="de").transcribe(audio, speech=SPEECH, language="de")
+    with pytest.raises(InvalidOption, match="knows no such code"):
+        backend(model, languages="de,xx").transcribe(audio, speech=SPEECH)
 
 
 def test_memory_that_runs_out_halves_the_batch(model, audio):

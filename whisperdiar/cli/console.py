@@ -26,6 +26,7 @@ STAGE_TITLES = {
     "vad": "finding speech",
     "asr": "recognising words",
     "diarization": "telling speakers apart",
+    "segment": "telling sounds apart",
     "download": "downloading",
     "convert": "converting the model",
     "clips": "writing clips",

@@ -20,9 +20,8 @@ from whisperdiar.cli.page import recording_of
 from whisperdiar.cli.transcribe import write_targets
 from whisperdiar.cli.video import add_video, check_pictures, check_shots
 from whisperdiar.errors import InvalidOption
+from whisperdiar.exchange import find_format, refuse_empty
 from whisperdiar.exchange import read as read_transcript
-from whisperdiar.exchange import refuse_empty
-from whisperdiar.formats import by_suffix
 from whisperdiar.media import check_recording, load, probe
 from whisperdiar.options import SubtitleOptions, WriteOptions
 from whisperdiar.reports.speaker_clips import has_clips, make_folder, write_clips
@@ -195,7 +194,7 @@ def rename(
         if not targets:
             return
     else:
-        own = by_suffix(source)
+        own = find_format(source)
         if not own.rewritable:
             raise InvalidOption(
                 _("{source}: rewriting it would lose what {own} holds beside the words; add -o OUT").format(

@@ -70,6 +70,21 @@ ROWS: tuple[Row, ...] = (
     Row(("-l",), ("whisper.cpp",), ("--language", "{}")),
     Row(("--translate", "-tr"), (_WHISPER, "whisper.cpp"), ("--task", "translate"), flag=True),
     Row(("--initial_prompt",), _ALL, ("--prompt", "{}")),
+    Row(
+        ("--hotwords-file", "--hotwords_file", "--hotwords-score", "--grammar", "--word_boost", "--keyterms"),
+        ("sherpa-onnx", "whisper.cpp", "AssemblyAI"),
+        hint="write the terms into a file, one a line, and give it as --vocabulary FILE",
+    ),
+    Row(
+        ("--custom_spelling",),
+        ("AssemblyAI",),
+        hint="write lines such as wrong => right into a file: --vocabulary FILE",
+    ),
+    Row(
+        ("--language_codes", "--alternative_language_codes"),
+        ("AssemblyAI", "Google"),
+        hint="name the languages to choose from: --languages ru,en",
+    ),
     Row(("--model_dir", "--model_directory"), _ALL, hint="give a folder with a model as --model DIR, or set HF_HOME"),
     Row(("--cache_directory",), (_CT2,), hint="set HF_HOME to the folder of the cache; a model's own is --model DIR"),
     Row(("--beam_size",), _ALL, _setting("--asr-option", "beam_size")),

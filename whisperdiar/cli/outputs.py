@@ -13,7 +13,7 @@ from click.core import ParameterSource
 from whisperdiar.cli.console import is_terminal
 from whisperdiar.cli.option import is_typed
 from whisperdiar.errors import InvalidOption, MediaError
-from whisperdiar.formats import Format, by_name, by_suffix, known_suffixes
+from whisperdiar.formats import Format, by_name, by_suffix, known_suffixes, writable_by_name
 from whisperdiar.options import SubtitleOptions
 from whisperdiar.outputs import STDOUT, Target, check_outputs, clips_left, name_outputs, select_unfinished
 from whisperdiar.text.messages import _
@@ -55,7 +55,7 @@ def plan(
         OutputError: a folder is missing or cannot be written to.
         BackendMissing: a format needs a package that is not installed.
     """
-    chosen = [by_name(name.strip()) for item in formats for name in item.split(",")]
+    chosen = [writable_by_name(name.strip()) for item in formats for name in item.split(",")]
     typed = _are_typed()
     if not all(outputs):
         raise InvalidOption(_("-o: the name of an output is empty; give one, or leave it out"))

@@ -108,4 +108,5 @@ def other_files(options: Mapping[str, Any]) -> dict[str, Any]:
     saved = activity_file(options)
     if saved is not None and not str(saved).endswith(".npz"):
         raise InvalidOption(_("--save-activity {saved}: give the name of an .npz file").format(saved=saved))
-    return {"also_read": [options["speech"], options["turns"]], "also_written": [saved]}
+    read = [options["speech"], options["turns"], options.get("vocabulary")]
+    return {"also_read": read, "also_written": [saved]}

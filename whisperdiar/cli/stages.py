@@ -22,19 +22,22 @@ from whisperdiar.cli.outputs import STDOUT, Target, check_used, plan, select_unf
 from whisperdiar.cli.transcribe import Pace, request_from, write_targets
 from whisperdiar.contracts import listen
 from whisperdiar.errors import FormatError, InvalidOption, MediaError, TruncatedMedia
+from whisperdiar.exchange import read as read_transcript
 from whisperdiar.exchange import set_language
-from whisperdiar.formats import json, rttm, speech
+from whisperdiar.formats import detect, json, rttm, speech
 from whisperdiar.linked_media import LinkedMedia
 from whisperdiar.media import check_recording, load, recording_id
 from whisperdiar.options import AlignmentOptions, WriteOptions
 from whisperdiar.outcome import explain_empty, is_empty
 from whisperdiar.pipeline import DIARIZATION_FAILED, Pipeline, list_versions, wants_channels
 from whisperdiar.segmentation import segments
+from whisperdiar.sound_classes import find_music
 from whisperdiar.system.files import read_text
+from whisperdiar.system.machine import usable_cores
 from whisperdiar.text.counts import count_speakers, count_stretches, count_turns, count_words
 from whisperdiar.text.messages import _, to_english
 from whisperdiar.transcript import Speaker, Transcript
-from whisperdiar.types import ANY_SPEAKERS, Audio, BackendRecord, Diarization, Span, Turn
+from whisperdiar.types import ANY_SPEAKERS, Audio, BackendRecord, Diarization, Span, Turn, remove_spans
 
 
 def vad(
@@ -78,7 +81,11 @@ def vad(
             console.note(f"{recording}: {note}")
         for warning in audio.warnings:
             console.warn(f"{recording}: {warning}")
-        spans = tuple(span.shift(audio.start) for span in detect(audio, progress=console.progress))
+        spans = detect(audio, progress=console.progress)
+        if options["skip_music"]:
+            music = find_music(audio, threads=request.runtime.threads or usable_cores(), progress=console.progress)
+            spans = remove_spans(spans, music)
+        spans = tuple(span.shift(audio.start) for span in spans)
         found = _speech_transcript(spans, audio)
         code = write_targets(found, targets, WriteOptions(), console, keep="nothing").code or code
         spoken = sum(span.duration for span in spans)
@@ -319,6 +326,8 @@ def _join_provenance(words: Mapping[str, Any], turns: Path) -> dict[str, Any]:
 def _words_file(path: Path, *, notify: Callable[[str], None]) -> Transcript:
     """A transcript, or a list of words as a transcript without speakers, named after the file."""
     text = read_text(path)  # its errors name the file
+    if detect(text) is not None:
+        return read_transcript(path, notify=notify)
     try:
         found = json.load_recognised(text)
     except FormatError as error:

@@ -31,7 +31,7 @@ from whisperdiar.errors import DiarizationFailed, Interrupted, InvalidOption, Ou
 from whisperdiar.formats import remove_folders
 from whisperdiar.linked_media import LinkedMedia
 from whisperdiar.media import recording_id
-from whisperdiar.options import AlignmentOptions, Runtime, WriteOptions
+from whisperdiar.options import AlignmentOptions, Runtime, WriteOptions, read_vocabulary
 from whisperdiar.outcome import explain_empty, is_empty, summarise
 from whisperdiar.outputs import OutputResult, without_turns, write_outputs
 from whisperdiar.recordings import Part
@@ -172,7 +172,9 @@ def request_from(options: dict[str, Any]) -> Request:
         batch_size=options.get("batch_size"),
         prompt=options.get("prompt"),
         hotwords=options.get("hotwords"),
+        languages=options.get("languages"),
     )
+    vocabulary = options.get("vocabulary")
     return Request(
         vad=Choice(
             name=_detector_name(options),
@@ -182,11 +184,13 @@ def request_from(options: dict[str, Any]) -> Request:
         diarizer=shared.diarizer_choice(options),
         speakers=speakers,
         language=_find_language(options.get("language")),
+        vocabulary=None if vocabulary is None else read_vocabulary(vocabulary),
         runtime=runtime,
         speech_file=options["speech"],
         turns_file=options["turns"],
         media={key: options[key] for key in ("track", "channel", "start", "end")},
         save_activity=shared.activity_file(options),
+        skip_music=options.get("skip_music", False),
         alignment=AlignmentOptions(**{key: options[key] for key in ("uncertain_below",) if key in options}),
     )
 

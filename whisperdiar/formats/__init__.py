@@ -5,7 +5,7 @@ A format is a module of this package, or an entry point of another package in th
     name: str              as after -f; the file's name with - for _
     suffix: str            of its files; one without a further dot chooses the format
     needs: str             "words" or "turns", where the format shows nothing but these
-    dumps(transcript, *, options) -> str      (bytes where the format is no text)
+    dumps(transcript, *, options) -> str      (bytes where the format is no text); those of `services` have none
     read(text) -> Transcript        where reading makes sense
     several: bool                   its files may hold several recordings: read(text, *, recording_id) then
     read_cues(text, *, labels) -> tuple[Cue, ...]       of subtitle formats
@@ -42,6 +42,7 @@ from whisperdiar.types import Cue
 
 __all__ = [
     "FORMATS",
+    "SERVICES",
     "DecodedText",
     "Format",
     "SeveralRecordings",
@@ -52,17 +53,20 @@ __all__ = [
     "check_encoding",
     "decode",
     "describe",
+    "detect",
     "english_name",
     "fallback_notes",
     "find_code",
     "known_suffixes",
     "read_cues",
+    "readable",
     "remove_folders",
     "timed_lines",
     "transcript_of",
+    "writable_by_name",
 ]
 
-_NOT_OF_TRANSCRIPTS = frozenset({"speech"})
+_NOT_OF_TRANSCRIPTS = frozenset({"speech", "services"})
 
 
 class Dumps(Protocol):
@@ -98,7 +102,7 @@ class Format:
         suffix: of its files, with the dot. One of two parts (``.pyannote.json``) chooses no format: the name does.
         needs: ``words`` or ``turns`` where it shows nothing but these, so that a transcript without them gives
             an empty file; None where it holds everything.
-        dumps: transcript → text, or bytes where the format is no text.
+        dumps: transcript → text, or bytes where the format is no text; raises InvalidOption where it is read only.
         read: text → transcript, forgiving what can be forgiven; None where the format cannot be read back.
         read_recording: the same for files that may hold several recordings; raises `SeveralRecordings` where they do
             and none is asked for. None where a file holds one.
@@ -110,6 +114,7 @@ class Format:
         has_templates: whether `WriteOptions.template` changes what is written.
         check: raises BackendMissing where a package that it needs is not installed; None where it needs none.
         remarks: what it cannot show of a transcript, such as characters without a font; None where it shows all.
+        read_only: whether it is another program's form, which is never written.
     """
 
     name: str
@@ -126,6 +131,7 @@ class Format:
     has_templates: bool = False
     check: Callable[[], None] | None = None
     remarks: Remarks | None = None
+    read_only: bool = False
 
 
 FORMATS: tuple[str, ...] = tuple(
@@ -135,7 +141,16 @@ FORMATS: tuple[str, ...] = tuple(
         if not module.name.startswith("_") and module.name not in _NOT_OF_TRANSCRIPTS
     )
 )
-"""Names of the formats of this package; `available` has those of other packages, too."""
+"""Names of the formats of this package that are written; `available` has those of other packages, too."""
+
+SERVICES: tuple[str, ...] = tuple(
+    sorted(
+        module.name.replace("_", "-")
+        for module in pkgutil.iter_modules([f"{place}/services" for place in __path__])
+        if not module.name.startswith("_")
+    )
+)
+"""Names of the formats that are read only: what other recognisers give."""
 
 GROUP = "whisperdiar.formats"
 """The entry points by which other packages add formats."""
@@ -146,8 +161,23 @@ def _entry_points() -> dict[str, importlib.metadata.EntryPoint]:
 
 
 def available() -> tuple[str, ...]:
-    """Names of all formats, sorted: those of this package and those that other packages add."""
+    """Names of all formats that are written, sorted: those of this package and those that other packages add."""
     return tuple(sorted({*FORMATS, *_entry_points()}))
+
+
+def readable() -> tuple[str, ...]:
+    """Names of all formats that are read, sorted: with those of `SERVICES`."""
+    return tuple(sorted({*SERVICES, *(name for name in available() if by_name(name).read is not None)}))
+
+
+def detect(text: str) -> tuple[str, bool] | None:
+    """The name of the format that another program's JSON has by its keys, and whether no other known one has them.
+
+    None where it is a transcript of ours, or has no form that is known.
+    """
+    from whisperdiar.formats.services._detection import detect as find  # all services, for this alone
+
+    return find(text)
 
 
 def by_name(name: str) -> Format:
@@ -157,10 +187,12 @@ def by_name(name: str) -> Format:
         InvalidOption: there is none.
         BackendBroken: another package's format cannot be imported.
     """
-    if name not in FORMATS and name not in available():  # the packages of the machine are read for others' formats only
+    if name not in (*FORMATS, *SERVICES) and name not in available():  # for others' formats alone packages are searched
         name = name.lower()
     if name in FORMATS:
         return describe(importlib.import_module(f"{__name__}.{name.replace('-', '_')}"), name)
+    if name in SERVICES:
+        return describe(importlib.import_module(f"{__name__}.services.{name.replace('-', '_')}"), name, read_only=True)
     entry = _entry_points().get(name)
     if entry is None:
         raise InvalidOption(
@@ -176,8 +208,30 @@ def by_name(name: str) -> Format:
         ) from error
 
 
-def describe(module: object, name: str) -> Format:
+def writable_by_name(name: str) -> Format:
+    """The same of a format that is to be written.
+
+    Raises:
+        InvalidOption: there is none, or it is read only.
+        BackendBroken: another package's format cannot be imported.
+    """
+    chosen = by_name(name)
+    if chosen.read_only:
+        _refuse_to_write(chosen.name)
+    return chosen
+
+
+def _refuse_to_write(name: str) -> NoReturn:
+    raise InvalidOption(
+        _("format {name!r} is read only: choose one of {available}").format(name=name, available=", ".join(available()))
+    )
+
+
+def describe(module: object, name: str, *, read_only: bool = False) -> Format:
     """`Format` of a module, or of any object with its attributes.
+
+    Args:
+        read_only: it has no `dumps`.
 
     Raises:
         AttributeError: it has no `suffix` or no `dumps`.
@@ -187,7 +241,7 @@ def describe(module: object, name: str) -> Format:
         name=name,
         suffix=module.suffix,  # type: ignore[attr-defined]
         needs=getattr(module, "needs", None),
-        dumps=module.dumps,  # type: ignore[attr-defined]
+        dumps=_make_refusal(name) if read_only else module.dumps,  # type: ignore[attr-defined]
         read=getattr(module, "read", None),
         read_recording=getattr(module, "read", None) if getattr(module, "several", False) else None,
         read_cues=read_cues,
@@ -198,7 +252,15 @@ def describe(module: object, name: str) -> Format:
         has_templates=getattr(module, "has_templates", False),
         check=getattr(module, "check", None),
         remarks=getattr(module, "remarks", None),
+        read_only=read_only,
     )
+
+
+def _make_refusal(name: str) -> Dumps:
+    def refuse(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG001 - it writes nothing
+        _refuse_to_write(name)
+
+    return refuse
 
 
 def _suffixes(names: Iterable[str]) -> dict[str, str]:

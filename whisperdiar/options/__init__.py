@@ -55,12 +55,14 @@ if TYPE_CHECKING:
     from whisperdiar.options.scoring import PROTOCOLS, Protocol, ScoreOptions
     from whisperdiar.options.segmentation import SegmentationOptions
     from whisperdiar.options.sortformer import LATENCIES, POSTPROCESSING, SortformerSettings
+    from whisperdiar.options.sound_classes import SoundClassOptions
     from whisperdiar.options.speaker_activity import PostProcessing, Streaming
     from whisperdiar.options.statistics import StatisticsOptions
     from whisperdiar.options.subtitles import SubtitleOptions, SubtitleRules
     from whisperdiar.options.toolkits import AlizeSettings, LiumSettings
     from whisperdiar.options.tuning import TuningSettings
     from whisperdiar.options.vad import VadSettings
+    from whisperdiar.options.vocabulary import Term, Vocabulary, parse_vocabulary, read_vocabulary
     from whisperdiar.options.whisper import WhisperSettings
     from whisperdiar.options.writing import WriteOptions
 
@@ -133,6 +135,7 @@ _HOMES = {
         "POSTPROCESSING",
         "SortformerSettings",
     ),
+    "sound_classes": ("SoundClassOptions",),
     "speaker_activity": (
         "PostProcessing",
         "Streaming",
@@ -146,6 +149,7 @@ _HOMES = {
     "toolkits": ("AlizeSettings", "LiumSettings"),
     "tuning": ("TuningSettings",),
     "vad": ("VadSettings",),
+    "vocabulary": ("Term", "Vocabulary", "parse_vocabulary", "read_vocabulary"),
     "whisper": ("WhisperSettings",),
     "writing": ("WriteOptions",),
 }
@@ -203,18 +207,23 @@ __all__ = [
     "ScoreOptions",
     "SegmentationOptions",
     "SortformerSettings",
+    "SoundClassOptions",
     "StatisticsOptions",
     "Streaming",
     "SubtitleOptions",
     "SubtitleRules",
+    "Term",
     "TuningSettings",
     "VadSettings",
+    "Vocabulary",
     "WhisperSettings",
     "WriteOptions",
     "check_device",
     "check_numbers",
+    "parse_vocabulary",
     "profile_names",
     "profile_summary",
+    "read_vocabulary",
     "subtitle_rules",
 ]
 

@@ -25,6 +25,7 @@ class WhisperSettings:
         hotwords: words to expect.
         max_chunk: longest piece of sound that is decoded at once, seconds (Whisper's window is 30).
         task: ``transcribe``, or ``translate`` into English.
+        languages: codes or names, with commas between them, of the languages that are detected; None for any.
         multilingual: every piece of speech is taken to be in its own language, which is detected.
         word_times: ``dtw`` takes them from the model's attention, ``wav2vec2`` aligns the words again with a CTC model
             of the language, ``none`` spreads the words over the speech.
@@ -53,6 +54,7 @@ class WhisperSettings:
     hotwords: str | None = None
     max_chunk: float = 29.0
     task: str = "transcribe"
+    languages: str | None = None
     multilingual: bool = False
     word_times: str = REFINEMENT.word_times
     word_times_model: str | None = REFINEMENT.word_times_model

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.exchange import read
-from whisperdiar.formats import SeveralRecordings, by_name, rttm
+from whisperdiar.formats import SERVICES, SeveralRecordings, by_name, detect, rttm
 from whisperdiar.media import recording_id
 from whisperdiar.scoring.words import NOBODY, Utterance
 from whisperdiar.system.files import read_text
@@ -23,8 +23,8 @@ from whisperdiar.types import Span, Turn
 
 Notify = Callable[[str], None]
 
-_RANK = ("json", "whisperx-json", "verbose-json", "diarized-json", "seglst", "stm", "eaf", "textgrid", "ctm", "vtt",
-         "srt", "ass", "ttml", "sbv", "lrc")  # fmt: skip
+_RANK = ("json", "whisperx-json", "verbose-json", *SERVICES, "diarized-json", "seglst", "stm", "eaf", "textgrid", "ctm",
+         "vtt", "srt", "ass", "ttml", "sbv", "lrc")  # fmt: skip
 """Formats from which words are taken, the first of those that a folder has of a recording."""
 _TURNS = ("rttm", "seg", "lbl", "audioseg")
 """Formats of turns alone, the first of those that a folder has of a recording."""
@@ -136,6 +136,9 @@ def detect_format(path: Path) -> str | None:
     if form != "json":
         return form
     text = read_text(path)
+    found = detect(text)
+    if found is not None:
+        return found[0]
     try:
         data = json.loads(text)
     except ValueError as error:
@@ -146,12 +149,6 @@ def detect_format(path: Path) -> str | None:
         return "seglst"
     if not isinstance(data, dict) or "schema_version" in data:
         return "json"
-    segments = data.get("segments")
-    first = segments[0] if isinstance(segments, list) and segments and isinstance(segments[0], dict) else {}
-    if "speaker" in first and "words" not in first:
-        return "diarized-json"
-    if "words" in first and "id" not in first:
-        return "whisperx-json"
     return "verbose-json" if "segments" in data or "text" in data else "json"
 
 

@@ -1,6 +1,7 @@
 """Refinement of recognised words: the stage behind every recogniser.
 
-recogniser → words → forced alignment → hallucination filters → gap filling → words, what was left out, warnings
+recogniser → words → forced alignment → hallucination filters → gap filling → vocabulary → words, what was left out,
+what was replaced, warnings
 
 A recogniser says by its attribute `does_itself` which of `whisperdiar.contracts.REFINEMENT_STEPS` it does by itself,
 such as Whisper, which decodes its own pieces again. Settings are those of `RefinementSettings` that it has among its
@@ -29,12 +30,13 @@ from whisperdiar.asr._shared.hallucinations import (
 )
 from whisperdiar.asr._shared.packing import Piece, pack
 from whisperdiar.asr._shared.syllables import find_syllables
+from whisperdiar.asr._shared.vocabulary import replace_forms
 from whisperdiar.asr._shared.warnings import collect_warnings
 from whisperdiar.asr._shared.words import retime_words
-from whisperdiar.contracts import Progress, Transcriber, no_progress, refinement_steps
+from whisperdiar.contracts import BiasedTranscriber, Progress, Transcriber, no_progress, refinement_steps, takes_terms
 from whisperdiar.forced_alignment.wav2vec2 import WordAligner
-from whisperdiar.options import SAMPLE_RATE_HZ, RefinementSettings, Runtime
-from whisperdiar.text.messages import _, mark
+from whisperdiar.options import SAMPLE_RATE_HZ, RefinementSettings, Runtime, Vocabulary
+from whisperdiar.text.messages import _, mark, ngettext
 from whisperdiar.types import Audio, Dropped, Samples, Span, Transcription, Word, merge_spans
 
 NO_WORDS = mark("no words were recognised in this speech")
@@ -69,30 +71,70 @@ def recognise(
     *,
     speech: Sequence[Span],
     language: str | None = None,
+    vocabulary: Vocabulary | None = None,
     progress: Progress = no_progress,
 ) -> Transcription:
-    """What a recogniser finds, refined by the steps that it does not do by itself.
+    """What a recogniser finds, refined by the steps that it does not do by itself, in the user's vocabulary.
 
     Args:
         recogniser: any object with `transcribe`.
         audio: at the rate that the recogniser takes; forced alignment needs 16 kHz.
         speech: spans in which somebody speaks, in any order.
         language: ISO 639-1 code; None to detect it.
+        vocabulary: terms that a recogniser is told to expect, where it can be, and whose forms are replaced.
         progress: hears of stage ``asr``.
     """
+    found = _recognise(recogniser, audio, speech, language, vocabulary, progress)
+    return found if vocabulary is None else _write_terms(found, vocabulary, is_told=takes_terms(recogniser))
+
+
+def _write_terms(found: Transcription, vocabulary: Vocabulary, *, is_told: bool) -> Transcription:
+    """The words with the forms of the vocabulary replaced, and notes on that."""
+    replaced = replace_forms(found.words, vocabulary)
+    number = len(replaced.replacements)
+    notes = list(found.notes)
+    if not is_told:
+        notes.append(_("the recogniser takes no words to expect: the vocabulary replaces forms alone"))
+    if number:
+        notes.append(
+            ngettext(
+                "{number} place was replaced by the vocabulary; the JSON lists it",
+                "{number} places were replaced by the vocabulary; the JSON lists them",
+                number,
+            ).format(number=number)
+        )
+    return replace(found, words=replaced.words, notes=tuple(notes), replacements=replaced.replacements)
+
+
+def _recognise(
+    recogniser: Transcriber,
+    audio: Audio,
+    speech: Sequence[Span],
+    language: str | None,
+    vocabulary: Vocabulary | None,
+    progress: Progress,
+) -> Transcription:
     steps = refinement_steps(recogniser)
+    transcribe = _bias(recogniser, vocabulary)
     if not steps:
-        return recogniser.transcribe(audio, speech=speech, language=language, progress=progress)
+        return transcribe(audio, speech=speech, language=language, progress=progress)
     fills = "gaps" in steps and bool(_setting(recogniser, "fill_gaps", when_missing=False))
     first = partial(scale_progress, progress, 0.0, FIRST_PASS) if fills else progress
-    found = recogniser.transcribe(audio, speech=speech, language=language, progress=first)
+    found = transcribe(audio, speech=speech, language=language, progress=first)
     inside = merge_spans(part for span in speech if (part := span.clip(0.0, audio.duration)))
     if not inside:
         return found
     second = partial(scale_progress, progress, FIRST_PASS, 1.0)
-    done = _Refinement(recogniser, audio, inside, found, steps).run(fills=fills, progress=second)
+    done = _Refinement(recogniser, transcribe, audio, inside, found, steps).run(fills=fills, progress=second)
     progress("asr", 1.0)
     return done
+
+
+def _bias(recogniser: Transcriber, vocabulary: Vocabulary | None) -> Callable[..., Transcription]:
+    """A recogniser's `transcribe`, which knows the terms of the vocabulary where it takes any."""
+    if vocabulary is None or not takes_terms(recogniser) or not isinstance(recogniser, BiasedTranscriber):
+        return recogniser.transcribe
+    return partial(recogniser.transcribe, terms=vocabulary.texts)
 
 
 class _Refinement:
@@ -101,12 +143,14 @@ class _Refinement:
     def __init__(
         self,
         recogniser: Transcriber,
+        transcribe: Callable[..., Transcription],
         audio: Audio,
         speech: Sequence[Span],
         found: Transcription,
         steps: frozenset[str],
     ) -> None:
         self._recogniser, self._audio, self._speech, self._found, self._steps = recogniser, audio, speech, found, steps
+        self._transcribe = transcribe
         self._pieces = pack(
             speech, limit=_PIECE_S, max_pause=MAX_PAUSE_S, kept_pause=KEPT_PAUSE_S, cut=partial(find_quietest, audio)
         )
@@ -180,7 +224,7 @@ class _Refinement:
 
     def _decode_again(self, owners: Mapping[Piece, Piece], progress: Progress) -> Iterator[tuple[Piece, FilteredWords]]:
         clips = merge_spans(clip for piece in owners for clip in piece.clips)
-        heard = self._recogniser.transcribe(self._audio, speech=clips, language=self._found.language, progress=progress)
+        heard = self._transcribe(self._audio, speech=clips, language=self._found.language, progress=progress)
         for piece, words in _assign_words(heard.words, tuple(owners)).items():
             if words:
                 yield piece, self._refine(words, piece, is_gap=True)

@@ -207,11 +207,13 @@ def _join_word_parts(raw: Sequence[RawWord], spaced: bool) -> list[RawWord]:
     return whole
 
 
+def is_silent_sign(character: str) -> bool:
+    """Whether a character is punctuation that nobody reads aloud."""
+    return unicodedata.category(character)[0] == "P" and character not in _SPOKEN_SIGNS
+
+
 def _is_punctuation(text: str) -> bool:
-    return all(
-        character.isspace() or (unicodedata.category(character)[0] == "P" and character not in _SPOKEN_SIGNS)
-        for character in text
-    )
+    return all(character.isspace() or is_silent_sign(character) for character in text)
 
 
 def _is_opening(text: str, before: str | None) -> bool:

@@ -31,11 +31,13 @@ from whisperdiar.asr._shared.refinement import (
 )
 from whisperdiar.asr._shared.warnings import collect_warnings
 from whisperdiar.asr._shared.words import UNSPACED_LANGUAGES, place_words, spread_words
+from whisperdiar.asr.whisper.biasing import Bias
 from whisperdiar.asr.whisper.decoding import DecodedPiece, Decoder, Judgement, Task, is_silence
 from whisperdiar.asr.whisper.language import (
     TYPED_LANGUAGES,
     SpokenLanguages,
     check_code,
+    check_codes,
     check_language,
     describe_guess,
     detect_each,
@@ -91,12 +93,14 @@ class _Decoded:
         doubts: kind of doubt (`_DOUBTS`) → pieces that were decoded again for it.
         n_chants: pieces that repeat themselves as their sound does.
         n_filled: gaps in which a second decoding found words.
+        n_biased: pieces that were decoded again with terms in view that their text sounds like.
     """
 
     found: dict[Piece, FilteredWords]
     doubts: Counter[str]
     n_chants: int
     n_filled: int
+    n_biased: int
 
 
 _DOUBTS = {
@@ -121,6 +125,7 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
     settings_type: ClassVar[type[WhisperSettings]] = WhisperSettings
     does_itself: ClassVar[frozenset[str]] = REFINEMENT_STEPS
     """It knows its own pieces, and what it doubts of each, and decodes them again."""
+    takes_terms: ClassVar[bool] = True
 
     def __init__(self, settings: WhisperSettings | None = None, *, runtime: Runtime | None = None) -> None:
         super().__init__(settings, runtime=runtime)
@@ -129,8 +134,12 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
 
     @staticmethod
     def check_model(settings: WhisperSettings) -> None:
-        """Raises InvalidOption where no model can have this name, or it is a folder without one; loads nothing."""
+        """Raises InvalidOption where no model can have this name or such languages, or it is a folder without one.
+
+        Nothing is loaded.
+        """
         models.check(settings.model)
+        check_codes(settings.languages)
 
     def prepare(self, *, progress: Progress = no_progress) -> None:
         """Finds (or fetches) and loads the model.
@@ -176,9 +185,10 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
         *,
         speech: Sequence[Span],
         language: str | None = None,
+        terms: Sequence[str] = (),
         progress: Progress = no_progress,
     ) -> Transcription:
-        """Words in order of time, only from `speech`.
+        """Words in order of time, only from `speech`; `terms` are shown to the model, as many as fit.
 
         Raises:
             UnsupportedRequest: the audio is not at 16 kHz, or the model does not know the language.
@@ -205,8 +215,9 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
                 raise BackendError(explain_out_of_memory(loaded.found.name, loaded.placement)) from error
             raise
         aligner = self._aligner(loaded, spoken.main, progress)
+        bias = Bias(loaded.model.hf_tokenizer, self.settings, terms)
         decoded = self._decode(
-            loaded, audio, inside, dict(zip(pieces, spoken.of_pieces, strict=True)), aligner, progress
+            loaded, audio, inside, dict(zip(pieces, spoken.of_pieces, strict=True)), bias, aligner, progress
         )
         progress("asr", 1.0)
         failure = None if self._word_aligner is None else self._word_aligner.failure
@@ -232,12 +243,18 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
             words,
             tuple(sorted(dropped, key=lambda item: item.span)),
             (*filter(None, known), *warnings),
-            tuple(_describe_passes(decoded)),
+            (*_describe_bias(bias, decoded), *_describe_passes(decoded)),
         )
 
     def _check_language(self, language: str | None) -> str | None:
         if language is None:
             return None
+        if self.settings.languages:
+            raise InvalidOption(
+                _("language {language!r} and languages {languages!r}: give one of them").format(
+                    language=language, languages=self.settings.languages
+                )
+            )
         if self.settings.multilingual:
             raise InvalidOption(
                 _("language {language!r} and multilingual: give one of them").format(language=check_code(language))
@@ -250,6 +267,7 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
         audio: Audio,
         speech: Sequence[Span],
         languages: Mapping[Piece, str],
+        bias: Bias,
         aligner: _Aligner,
         progress: Progress,
     ) -> _Decoded:
@@ -262,17 +280,30 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
             too_big=explain_out_of_memory(loaded.found.name, loaded.placement),
             judge=lambda decoded: self._judge(decoded, audio, speech),
         )
-        tasks = [Task(piece, code) for piece, code in languages.items()]
+        is_hint = bias.n_terms > 0
+        tasks = {piece: Task(piece, code, bias.hotwords, is_hint) for piece, code in languages.items()}
         first_pass = partial(scale_progress, progress, 0.0, FIRST_PASS) if self.settings.fill_gaps else progress
         found: dict[Piece, FilteredWords] = {}
         doubts: Counter[str] = Counter()
         n_chants = 0
-        for decoded in decoder.decode(audio, tasks, first_pass):
+        heard: dict[Piece, DecodedPiece] = {}
+        for decoded in decoder.decode(audio, tuple(tasks.values()), first_pass):
             if decoded.doubtful:
                 doubts[decoded.doubtful] += 1
                 n_chants += decoded.confirmed
+            heard[decoded.task.piece] = decoded
             found[decoded.task.piece] = self._words_of_piece(decoded, audio, speech, aligner)
             _tell(found[decoded.task.piece].words, audio)
+        n_biased = 0
+        for choose in (_find_misled, _find_near) if is_hint else ():
+            again = choose(heard, tuple(languages), bias, decoder)
+            n_biased = len(again)
+            for decoded in decoder.decode(audio, again, no_progress, in_a_row=False):
+                if decoded.task.is_hint and _is_misled(decoded, bias, decoder):
+                    continue
+                heard[decoded.task.piece] = decoded
+                tasks[decoded.task.piece] = decoded.task
+                found[decoded.task.piece] = self._words_of_piece(decoded, audio, speech, aligner)
         found = {piece: found[piece] for piece in languages}
         n_filled = 0
         if self.settings.fill_gaps:
@@ -280,24 +311,24 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
                 found,
                 audio,
                 speech,
-                partial(self._decode_again, decoder, audio, speech, languages, aligner),
+                partial(self._decode_again, decoder, audio, speech, tasks, aligner),
                 limit=self.settings.max_chunk,
                 progress=partial(scale_progress, progress, FIRST_PASS, 1.0),
             )
-        return _Decoded(found, doubts, n_chants, n_filled)
+        return _Decoded(found, doubts, n_chants, n_filled, n_biased)
 
     def _decode_again(
         self,
         decoder: Decoder,
         audio: Audio,
         speech: Sequence[Span],
-        languages: Mapping[Piece, str],
+        tasks: Mapping[Piece, Task],
         aligner: _Aligner,
         owners: Mapping[Piece, Piece],
         progress: Progress,
     ) -> Iterator[tuple[Piece, FilteredWords]]:
         """What Whisper hears in gaps (keys of `owners`), each in the language of the piece that it lies in."""
-        again = [Task(part, languages[piece]) for part, piece in owners.items()]
+        again = [replace(tasks[piece], piece=part) for part, piece in owners.items()]
         for decoded in decoder.decode(audio, again, progress, in_a_row=False):
             if is_silence(decoded, self.settings) or (decoder.doubt(decoded) is not None and not decoded.confirmed):
                 continue
@@ -365,15 +396,17 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
                 notes.append(
                     _("model {name} was not trained to translate: small, medium or large-v3 do").format(name=name)
                 )
+        allowed = [check_language(code, loaded.languages, name) for code in check_codes(self.settings.languages)]
         if language is not None:
             code = check_language(language, loaded.languages, name)
             found = SpokenLanguages(code, None, (code,) * len(pieces))
         elif not loaded.model.model.is_multilingual:
             found = SpokenLanguages("en", None, ("en",) * len(pieces))
         elif self._may_switch(loaded):
-            found = detect_each(loaded.model, audio, pieces)
+            found = detect_each(loaded.model, audio, pieces, allowed=allowed)
         else:
-            detected = detect_language(loaded.model, audio, pieces, cut=partial(find_quietest, audio))
+            cut = partial(find_quietest, audio)
+            detected = detect_language(loaded.model, audio, pieces, cut=cut, allowed=allowed)
             found = replace(detected, of_pieces=(detected.main,) * len(pieces))
         return replace(found, notes=(*notes, *found.notes))
 
@@ -403,6 +436,51 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
     def _load(self, progress: Progress) -> LoadedModel:
         self._process = os.getpid()
         return load(self.settings, runtime=self.runtime, progress=progress)
+
+
+def _is_misled(decoded: DecodedPiece, bias: Bias, decoder: Decoder) -> bool:
+    """Whether a text is in doubt, is none, or comes from the prompt and not from the sound."""
+    if not decoded.text.strip() or decoder.is_silence(decoded) or bias.is_recital(decoded.text):
+        return True
+    return decoder.doubt(decoded) is not None and not decoded.confirmed
+
+
+def _find_misled(
+    heard: Mapping[Piece, DecodedPiece], pieces: Sequence[Piece], bias: Bias, decoder: Decoder
+) -> list[Task]:
+    """Pieces to be decoded again without any terms."""
+    misled = [heard[piece] for piece in pieces if _is_misled(heard[piece], bias, decoder)]
+    return [replace(decoded.task, hotwords=bias.own_hotwords, is_hint=False) for decoded in misled]
+
+
+def _find_near(
+    heard: Mapping[Piece, DecodedPiece],
+    pieces: Sequence[Piece],
+    bias: Bias,
+    decoder: Decoder,  # noqa: ARG001 - called as `_find_misled` is
+) -> list[Task]:
+    """Pieces to be decoded again with terms in view that their text sounds like.
+
+    Args:
+        pieces: in order of time.
+    """
+    if not bias.n_left_out:
+        return []
+    texts = [heard[piece].text for piece in pieces]
+    again = []
+    for at, piece in enumerate(pieces):
+        hotwords = bias.hotwords_near(texts[at], " ".join(texts[max(0, at - 1) : at + 2]))
+        if hotwords is not None:
+            again.append(replace(heard[piece].task, hotwords=hotwords, is_hint=True))
+    return again
+
+
+def _describe_bias(bias: Bias, decoded: _Decoded) -> Iterator[str]:
+    """A note where not all terms could be shown to the model."""
+    if bias.n_left_out:
+        yield _("{number} of {n_terms} terms do not fit into the prompt; {n_biased} pieces got nearer ones").format(
+            number=bias.n_left_out, n_terms=bias.n_terms, n_biased=decoded.n_biased
+        )
 
 
 def _describe_passes(decoded: _Decoded) -> Iterator[str]:

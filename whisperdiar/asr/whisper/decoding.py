@@ -46,10 +46,20 @@ _MAX_PROMPT_TOKENS = 220
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What to decode: a piece of the audio, and Whisper's code of the language spoken in it."""
+    """What to decode.
+
+    Attributes:
+        piece: of the audio.
+        language: Whisper's code of the one spoken in it.
+        hotwords: words to expect.
+        is_hint: whether these may mislead the model, so that its caller decodes the piece without them where the text
+            is doubtful.
+    """
 
     piece: Piece
     language: str
+    hotwords: str = ""
+    is_hint: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +134,7 @@ class Decoder:
     def decode(
         self, audio: Audio, tasks: Sequence[Task], progress: Progress, *, in_a_row: bool = True
     ) -> Iterator[DecodedPiece]:
-        """Every task's text, those of one language in order.
+        """Every task's text, those of one language and the same hotwords in order.
 
         Args:
             audio: 16 kHz.
@@ -137,9 +147,9 @@ class Decoder:
         """
         done = 0.0
         total = sum(_seconds(task) for task in tasks)
-        for language in dict.fromkeys(task.language for task in tasks):
+        for kind in dict.fromkeys(map(_kind, tasks)):
             before = ""
-            todo = [task for task in tasks if task.language == language]
+            todo = [task for task in tasks if _kind(task) == kind]
             while todo:
                 group = todo[: self.batch_size]
                 length = sum(_seconds(task) for task in group)
@@ -155,7 +165,7 @@ class Decoder:
                 done += length
                 if self._settings.condition_on_previous_text and in_a_row:
                     forget = found[-1].temperature > _FORGET_ABOVE_TEMPERATURE
-                    before = "" if forget else self._previous_words(f"{before}{found[-1].text}")
+                    before = "" if forget else self._previous_words(f"{before}{found[-1].text}", kind[1])
                 report(1.0)
                 yield from found
 
@@ -191,15 +201,15 @@ class Decoder:
             "task": self._settings.task,
             "beam_size": self._settings.beam_size,
             "initial_prompt": f" {prompt}" if prompt else None,
-            "hotwords": (self._settings.hotwords or "").strip() or None,
+            "hotwords": task.hotwords.strip() or None,
             "word_timestamps": self._settings.word_times != "none",
             "suppress_tokens": self._suppressed,
         }
 
-    def _previous_words(self, text: str) -> str:
+    def _previous_words(self, text: str, hotwords: str) -> str:
         """The last words of what was said before, as many as prompt and hotwords leave room for."""
         words = text.split()[-_MAX_PROMPT_TOKENS:]
-        room = _MAX_PROMPT_TOKENS - self._n_tokens(f"{self._settings.prompt or ''} {self._settings.hotwords or ''}")
+        room = _MAX_PROMPT_TOKENS - self._n_tokens(f"{self._settings.prompt or ''} {hotwords}")
         while words and self._n_tokens(" ".join(words)) > room:
             words = words[1 + len(words) // 8 :]
         return " ".join(words)
@@ -235,6 +245,8 @@ class Decoder:
         doubt = self.doubt(first)
         if doubt is None or not self._settings.temperature_fallback:
             return first
+        if first.task.is_hint:
+            return replace(first, doubtful=doubt)
         import ctranslate2
 
         ctranslate2.set_random_seed(0)  # the same recording gives the same text
@@ -271,6 +283,10 @@ class Decoder:
         if doubt == "characters":
             return min(second, first, key=_count_broken)
         return min(second, first, key=_compression if doubt == "repetition" else _improbability)
+
+    def is_silence(self, decoded: DecodedPiece) -> bool:
+        """Whether the model itself hears no speech, by the settings."""
+        return is_silence(decoded, self._settings)
 
     def doubt(self, decoded: DecodedPiece) -> str | None:
         """Why a text is not to be trusted, as in `DecodedPiece.doubtful`; None where it is, or is silence."""
@@ -335,6 +351,11 @@ class StepReports:
 
 def _no_report(share: float) -> None:
     """Nobody listens."""
+
+
+def _kind(task: Task) -> tuple[str, str]:
+    """What tasks of one batch have in common."""
+    return task.language, task.hotwords
 
 
 def _seconds(task: Task) -> float:

@@ -109,8 +109,18 @@ def check_language(language: str, supported: Sequence[str], model: str) -> str:
     )
 
 
+def check_codes(languages: str | None) -> tuple[str, ...]:
+    """Whisper's codes of the languages that the user allows, as in ``ru,en``; none where any may be spoken.
+
+    Raises:
+        InvalidOption: Whisper knows no such code or name.
+    """
+    typed = [part.strip() for part in (languages or "").split(",")]
+    return tuple(dict.fromkeys(check_code(part) for part in typed if part))
+
+
 def detect_language(
-    model: Any, audio: Audio, pieces: Sequence[Piece], *, cut: Callable[[Span], float]
+    model: Any, audio: Audio, pieces: Sequence[Piece], *, cut: Callable[[Span], float], allowed: Sequence[str] = ()
 ) -> SpokenLanguages:
     """The language with the highest mean probability over up to `N_STRETCHES` stretches of speech, weighted by length.
 
@@ -122,12 +132,13 @@ def detect_language(
         audio: 16 kHz.
         pieces: sorted, at least one.
         cut: gives the best time inside a window in which nobody pauses.
+        allowed: Whisper's codes of the languages to choose from; none for all.
     """
     weights: dict[str, float] = {}
     heard: dict[str, float] = {}
     total = 0.0
     for stretch in choose_stretches([clip for piece in pieces for clip in piece.clips], cut=cut):
-        top, probability, everything = model.detect_language(audio=stretch.read_sound(audio))
+        top, probability, everything = _listen(model, audio, stretch, allowed)
         total += stretch.duration
         if probability > _SURE_OF_ANOTHER and stretch.duration >= _SHORT_STRETCH_S:
             heard[top] = heard.get(top, 0.0) + stretch.duration
@@ -136,7 +147,7 @@ def detect_language(
     best = max(sorted(weights), key=lambda code: weights[code])
     if weights[best] < _SURE * total:
         for piece in _select_evenly([piece for piece in pieces if piece.duration > _LONGEST_STRETCH_S], N_PIECES):
-            for code, share in model.detect_language(audio=piece.read_sound(audio))[2]:
+            for code, share in _listen(model, audio, piece, allowed)[2]:
                 weights[code] += share * piece.duration
             total += piece.duration
         best = max(sorted(weights), key=lambda code: weights[code])
@@ -190,19 +201,36 @@ def _is_end(run: Sequence[Span], following: Span) -> bool:
     )
 
 
-def detect_each(model: Any, audio: Audio, pieces: Sequence[Piece]) -> SpokenLanguages:
+def _listen(
+    model: Any, audio: Audio, piece: Piece, allowed: Sequence[str]
+) -> tuple[str, float, Sequence[tuple[str, float]]]:
+    """The language of a piece, its probability, and those of all; of `allowed` alone, where there are any."""
+    top, probability, everything = model.detect_language(audio=piece.read_sound(audio))
+    if not allowed:
+        return top, probability, everything
+    known = dict(everything)
+    shares = {code: max(0.0, known.get(code, 0.0)) for code in allowed}
+    total = sum(shares.values())
+    # Of languages that are all out of the question none is more probable than another.
+    scaled = [(code, share / total if total > 0.0 else 1.0 / len(shares)) for code, share in shares.items()]
+    best = max(scaled, key=lambda item: item[1])
+    return best[0], best[1], scaled
+
+
+def detect_each(model: Any, audio: Audio, pieces: Sequence[Piece], *, allowed: Sequence[str] = ()) -> SpokenLanguages:
     """The language of every piece; one that is short, or of which the model is not sure, has that of most of them.
 
     Args:
         model: a multilingual ``faster_whisper.WhisperModel``.
         audio: 16 kHz.
         pieces: sorted, at least one.
+        allowed: Whisper's codes of the languages to choose from; none for all.
     """
     sure: list[str | None] = []
     lengths: dict[str, float] = {}
     first_guess: str | None = None
     for piece in pieces:
-        top, probability, _all = model.detect_language(audio=piece.read_sound(audio))
+        top, probability, _all = _listen(model, audio, piece, allowed)
         first_guess = first_guess or top
         is_sure = probability > _SURE and piece.duration >= _SHORT_S
         sure.append(top if is_sure else None)

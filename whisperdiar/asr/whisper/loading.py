@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from whisperdiar import models
+from whisperdiar.asr.whisper.biasing import MAX_PROMPT_TOKENS
 from whisperdiar.asr.whisper.decoding import StepReports
 from whisperdiar.contracts import Progress
 from whisperdiar.errors import BackendBroken, BackendError, BackendMissing, InvalidOption, describe_error
@@ -15,9 +16,6 @@ from whisperdiar.system.forks import computes
 from whisperdiar.system.machine import available_memory, batch_size, is_out_of_memory, usable_cores
 from whisperdiar.system.telemetry import disable_telemetry
 from whisperdiar.text.messages import _
-
-_MAX_PROMPT_TOKENS = 223
-"""Half of the decoder's 448 positions, less one: what faster-whisper keeps of a prompt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +122,9 @@ def _open(whisper_model: Any, found: models.ResolvedModel, placement: Placement,
 def _check_prompt(tokenizer: Any, settings: WhisperSettings) -> None:
     text = f" {settings.prompt or ''} {settings.hotwords or ''}"
     n_tokens = len(tokenizer.encode(text, add_special_tokens=False).ids)
-    if n_tokens > _MAX_PROMPT_TOKENS:
+    if n_tokens > MAX_PROMPT_TOKENS:
         raise InvalidOption(
             _(
                 "prompt and hotwords take {n_tokens} tokens: Whisper has room for {max_prompt_tokens}; shorten them"
-            ).format(n_tokens=n_tokens, max_prompt_tokens=_MAX_PROMPT_TOKENS)
+            ).format(n_tokens=n_tokens, max_prompt_tokens=MAX_PROMPT_TOKENS)
         )

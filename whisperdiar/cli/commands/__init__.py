@@ -28,6 +28,7 @@ COMMANDS = {
     "minutes": Entry("minutes", "Minutes of a meeting: topics, decisions, actions, each with its evidence.", _MAKE),
     "vad": Entry("recordings", "Where somebody speaks.", _STAGES),
     "diarize": Entry("recordings", "Who speaks when, without words.", _STAGES),
+    "segment": Entry("recordings", "Where there is speech, music, noise and silence.", _STAGES),
     "align": Entry("transcripts", "Join words and turns that are there already.", _STAGES),
     "convert": Entry("transcripts", "Make other formats from a transcript.", _FINISHED),
     "rename": Entry("transcripts", "Give speakers names.", _FINISHED),

@@ -1,4 +1,4 @@
-"""Commands that listen to recordings: `transcribe`, `vad`, `diarize`."""
+"""Commands that listen to recordings: `transcribe`, `vad`, `diarize`, `segment`."""
 
 from __future__ import annotations
 
@@ -85,5 +85,27 @@ def diarize(context: click.Context, /, **values: Any) -> None:
     Without -o, on a terminal FILE.rttm is written beside each recording; elsewhere RTTM goes to standard output.
     """
     from whisperdiar.cli.stages import diarize as work
+
+    work(context, **values)
+
+
+@command("segment")
+@click.argument("recordings", nargs=-1, required=True, type=shared.PATH, metavar="FILE...")
+@shared.declare_output(accepts=shared.accept_outputs(shared.is_of_sounds))
+@shared.declare_format(accepts=shared.accept_formats(shared.is_of_sounds))
+@shared.overwrite_option
+@shared.presenter_option
+@shared.media_options
+@shared.threads_option
+@shared.quiet_option
+@shared.progress_option
+def segment(context: click.Context, /, **values: Any) -> None:
+    """Write where there is speech, music, speech over music, noise and silence in each FILE.
+
+    As text on standard output, or with -o as .rttm, .audioseg.txt, .labels.txt (Audacity), .TextGrid, .json and every
+    other format of turns. The labels there are s, m, ms, n and silence, and
+    p where the voice of --presenter speaks.
+    """
+    from whisperdiar.cli.segment import segment as work
 
     work(context, **values)

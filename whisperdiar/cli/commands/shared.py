@@ -167,6 +167,11 @@ vad_options = combine(
     detector("--vad-model", metavar="NAME|DIR", help="Model of the detector, by name or as a folder."),
     detector("--vad-option", "vad_settings", multiple=True, type=Setting(), help="A setting of the detector."),
     detector("--speech", metavar="FILE", help="Take speech regions from a file (RTTM, UEM, JSON, text), detect none."),
+    detector(
+        "--skip-music/--keep-music",
+        default=False,
+        help="Take no stretch of music alone for speech, from 5 s on; singing and speech over music stay.",
+    ),
 )
 
 asr_options = combine(
@@ -175,7 +180,9 @@ asr_options = combine(
     word("--task", type=choice(defaults.WHISPER_TASKS), help="translate writes English (transcribe)."),
     word("--prompt", help="Text that shows Whisper the style and the vocabulary."),
     word("--hotwords", help="Words to expect, such as names."),
+    word("--vocabulary", metavar="FILE", help="Terms to expect, one a line; wrong => right is replaced."),
     word("--asr", default="auto", show_default=True, rare=True, help="Recogniser; see `whisperdiar backends`."),
+    word("--languages", metavar="CODE,CODE", rare=True, help="Detect one of these languages only, such as ru,en."),
     word("--multilingual", is_flag=True, rare=True, help="The language changes: detect it for every piece of speech."),
     word(
         "--word-times",
@@ -253,6 +260,10 @@ identify_options = combine(
     voice_option,
 )
 
+presenter_option = speaker(
+    "--presenter", type=PATH, metavar="SAMPLE", help="Sound in which the presenter alone speaks: find that voice."
+)
+
 uncertain_option = speaker(
     "--uncertain-below",
     type=click.FloatRange(0.0, 1.0),
@@ -280,9 +291,13 @@ preset_option = option(
     help="Set options for a kind of recording; `whisperdiar config --preset NAME` shows them.",
 )
 
+threads_option = machine(
+    "--threads", type=click.IntRange(min=0), default=defaults.THREADS, help="CPU threads; 0 = all."
+)
+
 runtime_options = combine(
     machine("--device", default=defaults.DEVICE, show_default=True, help="auto, cpu, cuda or cuda:N."),
-    machine("--threads", type=click.IntRange(min=0), default=defaults.THREADS, help="CPU threads; 0 = all."),
+    threads_option,
     machine("--offline", is_flag=True, help="Never touch the network."),
 )
 
@@ -344,6 +359,11 @@ def is_of_speech(form: Any) -> bool:
 def is_of_turns(form: Any) -> bool:
     """Whether a format holds something where there are no words."""
     return bool(form.needs != "words")
+
+
+def is_of_sounds(form: Any) -> bool:
+    """Whether sound classes are written in a format: in those of turns, labels of editors, and a text of their own."""
+    return is_of_turns(form) or form.name in ("txt", "audacity", "textgrid")
 
 
 declare_output = partial(

@@ -24,7 +24,7 @@ from whisperdiar.options import command_line as defaults
 def align(context: click.Context, /, **values: Any) -> None:
     """Give every word of WORDS.json its speaker from TURNS.rttm; without -o as JSON on standard output.
 
-    WORDS.json is a list of {"start", "end", "text", "probability"} or a transcript of whisperdiar.
+    WORDS.json is a list of {"start", "end", "text", "probability"}, or a transcript of any recogniser.
     """
     from whisperdiar.cli.stages import align as work
 

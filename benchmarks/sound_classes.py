@@ -1,0 +1,159 @@
+"""Sound classes: frames that `whisperdiar segment` gets right, by kind, on scenes that its training never saw.
+
+    python benchmarks/sound_classes.py --voices POOL [--music FILE...] [--corpus CORPUS] [--speed HOURS...]
+
+POOL is that of `benchmarks/conversation_voices.py`, of which the voices are used that the training leaves out; music is
+played by another soundfont, in other styles and ways of synthesis, or comes from recordings that are given. A frame of
+10 ms whose class is told apart by definition alone (the pause of a word) counts with the speech around it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.sound_classes import scenes
+from whisperdiar.media import load
+from whisperdiar.sound_classes import LABELS, SoundSegment, classify, presenter
+from whisperdiar.types import Audio, Span
+
+RATE_HZ = 16_000
+KINDS = ("silence", "noise", "speech", "music", "speech over music")
+RATIOS_DB = (0.0, 5.0, 10.0, 15.0)
+
+
+def to_frames(segments: tuple[SoundSegment, ...], n: int) -> NDArray[np.int8]:
+    """The class of each frame of 20 ms, by its middle, as a number of `LABELS`."""
+    found = np.full(n, -1, dtype=np.int8)
+    for item in segments:
+        found[round(item.span.start * 50) : round(item.span.end * 50)] = LABELS.index(item.label)
+    return found
+
+
+def measure(pool: scenes.Pool, n_scenes: int, seed: int, *, threads: int, **how: object) -> NDArray[np.int64]:
+    """Frames by true class (rows) and class found (columns), summed over scenes."""
+    rng = np.random.default_rng(seed)
+    table = np.zeros((len(KINDS), len(KINDS)), dtype=np.int64)
+    for _scene in range(n_scenes):
+        sound, truth = scenes.make_scene(pool, rng, **how)  # type: ignore[arg-type]
+        found = to_frames(classify(Audio(sound[None], RATE_HZ), threads=threads), len(truth))
+        inside = (truth >= 0) & (found >= 0)
+        np.add.at(table, (truth[inside], found[inside]), 1)
+    return table
+
+
+def print_table(title: str, table: NDArray[np.int64]) -> None:
+    print(f"\n{title}\n\n| | seconds | right | taken for silence | noise | speech | music | speech over music |")
+    print("|---|---|---|---|---|---|---|---|")
+    for kind, row in enumerate(table):
+        if row.sum():
+            shares = " | ".join(f"{100 * value / row.sum():.1f}" for value in row)
+            print(
+                f"| {KINDS[kind]} | {row.sum() / 50:.0f} | **{100 * row[kind] / row.sum():.1f}** | {shares} |",
+                flush=True,
+            )
+
+
+def measure_corpus(corpus: Path, *, threads: int) -> None:
+    """Of real recordings of speech without music: seconds that are taken for music alone."""
+    print("\n| recording | seconds | music | speech over music | noise | silence |\n|---|---|---|---|---|---|")
+    for path in sorted([*corpus.glob("audio/*"), *corpus.glob("simulated/*.flac")]):
+        audio = load(path)
+        found = classify(audio, threads=threads)
+        seconds = {label: sum(s.span.duration for s in found if s.label == label) for label in LABELS}
+        shown = " | ".join(f"{seconds[label]:.1f}" for label in ("m", "ms", "n", "silence"))
+        print(f"| {path.stem} | {audio.duration:.1f} | {shown} |", flush=True)
+
+
+def measure_presenter(pool: scenes.Pool, seed: int) -> None:
+    """Seconds of a presenter's speech that are found, and of other people's that are taken for it, over all voices.
+
+    Each is known from 20 s, and talks in turn with seven others, in utterances of two to ten seconds.
+    """
+    rng = np.random.default_rng(seed)
+    found = {True: 0.0, False: 0.0}
+    there = {True: 0.0, False: 0.0}
+    for number, clips in enumerate(pool.voices):
+        sample = np.concatenate(clips[: len(clips) // 2])[: 20 * RATE_HZ]
+        whole = [Span(0.0, len(sample) / RATE_HZ)]
+        voice = presenter.enrol_speech(Audio(sample[None], RATE_HZ), whole)
+        others = [item for at, item in enumerate(pool.voices) if at != number]
+        said = [(True, clip) for clip in clips[len(clips) // 2 :]]
+        said += [(False, other[rng.integers(len(other))]) for other in others[:7] for _clip in range(2)]
+        said = [(own, clip) for own, clip in said if len(clip) >= 2 * RATE_HZ]
+        order = rng.permutation(len(said)).tolist()
+        sound = np.concatenate([said[item][1] for item in order])
+        heard = presenter.find_voice(Audio(sound[None], RATE_HZ), [Span(0.0, len(sound) / RATE_HZ)], voice)
+        at = 0.0
+        for own, clip in (said[item] for item in order):
+            end = at + len(clip) / RATE_HZ
+            parts = [span.clip(at, end) for span in heard]
+            found[own] += sum(part.duration for part in parts if part is not None)
+            there[own] += end - at
+            at = end
+    print(
+        f"\npresenter: {100 * found[True] / there[True]:.1f} % of {there[True]:.0f} s found, "
+        f"{100 * found[False] / there[False]:.1f} % of {there[False]:.0f} s of other people taken for him",
+        flush=True,
+    )
+
+
+def measure_speed(pool: scenes.Pool, hours: float, *, threads: int) -> None:
+    """Real-time factor and peak memory of a recording of so many hours."""
+    sound, _truth = scenes.make_scene(pool, np.random.default_rng(3), seconds=600.0)
+    audio = Audio(np.tile(sound, round(hours * 6))[None], RATE_HZ)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    start, used = time.perf_counter(), time.process_time()
+    classify(audio, threads=threads)
+    wall, used = time.perf_counter() - start, time.process_time() - used
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(
+        f"{hours:g} h: {wall:.1f} s ({audio.duration / wall:.0f} times real time), {used:.1f} s of the processor, "
+        f"{threads} threads; peak {peak:.0f} MB, {peak - before:.0f} MB above the recording in memory",
+        flush=True,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--voices", type=Path, required=True)
+    parser.add_argument("--music", type=Path, nargs="*", default=[], help="recordings of music")
+    parser.add_argument("--corpus", type=Path)
+    parser.add_argument("--speed", type=float, nargs="*", default=[], help="hours")
+    parser.add_argument("--scenes", type=int, default=30, help="of a minute each, for each table")
+    parser.add_argument("--tracks", type=int, default=60)
+    parser.add_argument("--clips", type=int, default=20, help="of each voice")
+    parser.add_argument("--seed", type=int, default=2026)
+    parser.add_argument("--threads", type=int, default=1)
+    given = parser.parse_args()
+    rng = np.random.default_rng(given.seed)
+    voices = scenes.read_voices(given.voices, "report", clips=given.clips)
+    by_rule = scenes.make_pool("report", voices=voices, recordings=[], n_tracks=given.tracks, rng=rng)
+    pools = {"scores": by_rule}
+    if given.music:
+        recorded = scenes.make_pool("report", voices=voices, recordings=given.music, n_tracks=0, rng=rng)
+        pools["recordings of music"] = recorded
+    for name, pool in pools.items():
+        clean = measure(pool, given.scenes, given.seed, threads=given.threads, clean=True, ratio_db=(0.0, 15.0))
+        print_table(f"Clean, music from {name}", clean)
+        hard = measure(pool, given.scenes, given.seed + 1, threads=given.threads, ratio_db=(0.0, 15.0))
+        print_table(f"With rooms, telephone and background noise, music from {name}", hard)
+        for ratio in RATIOS_DB:
+            row = measure(
+                pool, given.scenes // 3, given.seed + 2, threads=given.threads, clean=True, ratio_db=(ratio, ratio)
+            )[4]
+            print(f"speech over music at {ratio:g} dB: {100 * row[4] / row.sum():.1f} % of {row.sum() / 50:.0f} s")
+    measure_presenter(by_rule, given.seed)
+    if given.corpus:
+        measure_corpus(given.corpus, threads=given.threads)
+    for hours in given.speed:
+        measure_speed(by_rule, hours, threads=given.threads)
+
+
+if __name__ == "__main__":
+    main()

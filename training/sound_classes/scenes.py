@@ -1,0 +1,183 @@
+"""Scenes whose sound classes are known: speech, music, both, noise and silence by turns, as a microphone hears them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import binary_closing
+from scipy.signal import butter, fftconvolve, sosfilt
+
+from training.sound_classes.music import make_track
+from training.sound_classes.noises import make_noise
+from whisperdiar.media import load
+
+Samples = NDArray[np.float32]
+
+RATE_HZ = 16_000
+STEP = 320  # samples of a label: 20 ms
+UNKNOWN, SILENCE, NOISE, SPEECH, MUSIC, BOTH = -1, 0, 1, 2, 3, 4
+_VOICES_OF_REPORT = 2  # every second voice of the pool
+_LONGEST_PAUSE = 24  # labels: pauses below half a second belong to the speech around them
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """What scenes are made of, of one half: lists of float32 (n_samples,) at 16 kHz."""
+
+    half: str
+    voices: Sequence[Sequence[Samples]]
+    music: Sequence[Samples]
+    noise: Sequence[Samples]
+
+
+def read_voices(folder: Path, half: str, *, clips: int = 30) -> list[list[Samples]]:
+    """Clips of every second voice in a pool of `benchmarks/conversation_voices.py`."""
+    names = sorted(path for path in folder.iterdir() if path.is_dir())
+    mine = names[0 if half == "train" else 1 :: _VOICES_OF_REPORT]
+    return [[load(path).mono for path in sorted(voice.glob("*.flac"))[:clips]] for voice in mine]
+
+
+def make_pool(
+    half: str,
+    *,
+    voices: Sequence[Sequence[Samples]],
+    recordings: Sequence[Path],
+    n_tracks: int,
+    rng: np.random.Generator,
+) -> Pool:
+    """Music and noise of one half beside its voices.
+
+    Args:
+        recordings: files of music, of whose first 100 s four stretches of 20 s are taken.
+        n_tracks: pieces of 20 s that are synthesised.
+    """
+    music = [make_track(half, 20.0, rng) for _track in range(n_tracks)]
+    for path in recordings:
+        sound = load(path, end=100.0).mono
+        for part in range(4):
+            first = int((0.05 + 0.2 * part) * len(sound))
+            piece = sound[first : first + 20 * RATE_HZ]
+            if len(piece) > 3 * RATE_HZ and float(np.sqrt(np.mean(piece**2))) > 1e-3:
+                music.append(piece / max(1e-6, float(np.abs(piece).max())))
+    flat = [clip for voice in voices for clip in voice]
+    noise = [make_noise(half, 20.0, rng, flat) for _noise in range(max(24, n_tracks // 4))]
+    return Pool(half, voices, music, noise)
+
+
+def find_activity(clip: Samples) -> NDArray[np.bool_]:
+    """Where a clean clip is not silent, by labels; pauses below half a second are filled."""
+    n = len(clip) // STEP
+    level = 10 * np.log10(np.mean(np.square(clip[: n * STEP].reshape(n, STEP)), axis=1) + 1e-10)
+    active = np.pad(level > level.max() - 40 if n else level > 0, _LONGEST_PAUSE)
+    return np.asarray(binary_closing(active, np.ones(_LONGEST_PAUSE))[_LONGEST_PAUSE:-_LONGEST_PAUSE])
+
+
+def make_scene(
+    pool: Pool,
+    rng: np.random.Generator,
+    *,
+    seconds: float = 60.0,
+    ratio_db: tuple[float, float] = (-3.0, 18.0),
+    clean: bool = False,
+) -> tuple[Samples, NDArray[np.int8]]:
+    """The sound, float32 (n_samples,), and one label per 20 ms.
+
+    Args:
+        ratio_db: least and most level of speech over music.
+        clean: whether rooms, telephones and background are left out.
+    """
+    n = int(seconds * RATE_HZ) // STEP
+    voice, music = np.zeros(n * STEP, np.float32), np.zeros(n * STEP, np.float32)
+    noise = np.zeros(n * STEP, np.float32)
+    spoken, played, noisy = np.zeros(n, bool), np.zeros(n, bool), np.zeros(n, bool)
+    speech_db = float(rng.uniform(-30, -18))
+    at, last = 0, ""
+    while at < n:
+        kinds = [kind for kind in ("speech", "music", "both", "noise", "silence") if kind != last]
+        weights = np.array([{"speech": 3, "music": 3, "both": 3, "noise": 1.5, "silence": 1}[kind] for kind in kinds])
+        last = str(rng.choice(kinds, p=weights / weights.sum()))
+        length = min(n - at, int(rng.uniform(1.0, 4.0) * 50) if last == "silence" else int(rng.uniform(3, 14) * 50))
+        where = slice(at, at + length)
+        heard = slice(at * STEP, (at + length) * STEP)
+        if last in ("speech", "both"):
+            sound, active = _speak(pool, length, rng)
+            voice[heard], spoken[where] = _set_level(sound, speech_db + float(rng.uniform(-3, 3))), active
+        if last in ("music", "both"):
+            under = speech_db - float(rng.uniform(*ratio_db)) if last == "both" else float(rng.uniform(-36, -14))
+            music[heard] = _set_level(_cut(pool.music, length * STEP, rng), under)
+            played[where] = True
+        if last == "noise":
+            noise[heard] = _set_level(_cut(pool.noise, length * STEP, rng), speech_db - float(rng.uniform(-5, 22)))
+            noisy[where] = True
+        at += length
+    if not clean and rng.random() < 0.35:
+        voice = _place_in_room(voice, rng)
+    sound = voice + music + noise
+    background = rng.random()
+    if not clean and background < 0.35:  # noise in the pauses, too
+        under = float(rng.uniform(12, 30))
+        sound = sound + _set_level(_cut(pool.noise, n * STEP, rng), speech_db - under)
+        noisy[:] = True
+    else:
+        sound = sound + rng.normal(size=n * STEP).astype(np.float32) * np.float32(10 ** (rng.uniform(-100, -80) / 20))
+    if not clean and rng.random() < 0.2:
+        sound = _pass_telephone(sound)
+    labels = np.where(spoken & played, BOTH, np.where(spoken, SPEECH, np.where(played, MUSIC, UNKNOWN)))
+    labels = np.where(labels == UNKNOWN, np.where(noisy, NOISE, SILENCE), labels)
+    return np.asarray(sound * rng.uniform(0.3, 1.0), dtype=np.float32), labels.astype(np.int8)
+
+
+def _speak(pool: Pool, length: int, rng: np.random.Generator) -> tuple[Samples, NDArray[np.bool_]]:
+    sound, active = np.zeros(length * STEP, np.float32), np.zeros(length, bool)
+    voice = pool.voices[rng.integers(len(pool.voices))]
+    at = 0
+    while at < length:
+        clip = voice[rng.integers(len(voice))]
+        if len(clip) > 20 * RATE_HZ:  # a long recording
+            first = int(rng.integers(0, len(clip) - 10 * RATE_HZ))
+            clip = clip[first : first + int(rng.uniform(4, 10) * RATE_HZ)]
+        n = min(length - at, len(clip) // STEP)
+        if n:
+            sound[at * STEP : (at + n) * STEP] = clip[: n * STEP]
+            active[at : at + n] = find_activity(clip)[:n]
+        at += n + int(rng.choice([3, 8, 15, 40], p=[0.3, 0.3, 0.3, 0.1]))
+    filled = np.pad(active, _LONGEST_PAUSE)
+    return sound, np.asarray(binary_closing(filled, np.ones(_LONGEST_PAUSE))[_LONGEST_PAUSE:-_LONGEST_PAUSE])
+
+
+def _cut(tracks: Sequence[Samples], n: int, rng: np.random.Generator) -> Samples:
+    track = tracks[rng.integers(len(tracks))]
+    if len(track) < n:
+        track = np.tile(track, n // len(track) + 1)
+    first = int(rng.integers(0, len(track) - n + 1))
+    piece = track[first : first + n].copy()
+    ramp = min(n // 4, int(rng.choice([0.005, 0.05, 0.5]) * RATE_HZ))
+    piece[:ramp] *= np.linspace(0, 1, ramp, dtype=np.float32)
+    piece[n - ramp :] *= np.linspace(1, 0, ramp, dtype=np.float32)
+    return piece
+
+
+def _set_level(sound: Samples, level_db: float) -> Samples:
+    """The same sound whose loud parts have this level."""
+    n = len(sound) // STEP
+    power = np.mean(np.square(sound[: n * STEP].reshape(n, STEP)), axis=1)
+    loud = float(np.sqrt(np.percentile(power, 80))) if n else 0.0
+    return np.asarray(sound * (10 ** (level_db / 20) / loud) if loud > 1e-6 else sound, dtype=np.float32)
+
+
+def _place_in_room(sound: Samples, rng: np.random.Generator) -> Samples:
+    seconds = float(rng.uniform(0.15, 0.6))
+    n = int(seconds * RATE_HZ)
+    tail = rng.normal(size=n) * np.exp(-6.9 * np.arange(n) / n)
+    tail *= float(rng.uniform(0.1, 0.7)) / np.sqrt(np.sum(tail**2))
+    tail[0] = 1.0
+    return np.asarray(fftconvolve(sound, tail)[: len(sound)], dtype=np.float32)
+
+
+def _pass_telephone(sound: Samples) -> Samples:
+    band = butter(4, [300, 3400], "bandpass", fs=RATE_HZ, output="sos")
+    return np.asarray(sosfilt(band, sound), dtype=np.float32)

@@ -1,0 +1,134 @@
+"""Command `segment`: speech, music, noise and silence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from whisperdiar.cli import parameters as shared
+from whisperdiar.cli.console import Console
+from whisperdiar.cli.outputs import Target, plan, select_unfinished
+from whisperdiar.cli.stages import _list_written, _read, _run_each
+from whisperdiar.cli.transcribe import write_targets
+from whisperdiar.errors import InvalidOption
+from whisperdiar.media import load
+from whisperdiar.options import WriteOptions
+from whisperdiar.sound_classes import (
+    LABELS,
+    PRESENTER,
+    SoundSegment,
+    Voice,
+    classify,
+    describe_label,
+    enrol,
+    format_segments,
+)
+from whisperdiar.system.machine import usable_cores
+from whisperdiar.text.messages import _
+from whisperdiar.text.messages import join as join_texts
+from whisperdiar.transcript import Segment, Transcript
+from whisperdiar.types import Audio, Turn, Word
+
+
+def segment(
+    context: click.Context,
+    /,
+    recordings: tuple[Path, ...],
+    *,
+    outputs: tuple[str, ...],
+    formats: tuple[str, ...],
+    overwrite: bool,
+    presenter: Path | None,
+    threads: int,
+    quiet: bool,
+    progress: str,
+    **options: Any,
+) -> None:
+    """Write the sound classes of each FILE; without -o as text on standard output."""
+    console = Console(quiet=quiet, progress=progress)
+    context.call_on_close(console.close)
+    shared.check_times(options["start"], options["end"])
+    planned = plan(recordings, outputs, formats, default="txt", overwrite=overwrite, also_read=[presenter])
+    planned = [[_make_target(target) for target in targets] for targets in planned]
+    left = select_unfinished(planned, overwrite=overwrite, notify=console.note)
+    if not any(left):
+        return
+    voice = None if presenter is None else _enrol(presenter)
+    cores = threads or usable_cores()
+
+    def work(recording: Path, targets: Sequence[Target]) -> int:
+        audio, code = _read(recording, options, console, channels="mono")
+        for note in audio.notes:
+            console.note(f"{recording}: {note}")
+        for warning in audio.warnings:
+            console.warn(f"{recording}: {warning}")
+        found = classify(audio, presenter=voice, threads=cores, progress=console.progress)
+        transcript = _make_transcript(found, audio)
+        code = write_targets(transcript, targets, WriteOptions(), console, keep="nothing").code or code
+        console.info(f"{audio.recording_id}: {_sum_up(found)}{_list_written(targets)}")
+        return code
+
+    context.exit(_run_each(recordings, left, work, console, track=options["track"]))
+
+
+def _make_target(target: Target) -> Target:
+    """The same file; the text form is that of sound classes, a TextGrid has one tier, with the labels as text.
+
+    Raises:
+        InvalidOption: the format holds words alone.
+    """
+    form = target.format
+    if form.name == "txt":
+
+        def dumps(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG001
+            return format_segments(SoundSegment(turn.span, turn.speaker) for turn in transcript.turns)
+
+        return replace(target, format=replace(form, dumps=dumps, needs="turns"))
+    if form.name == "textgrid":
+        write = form.dumps
+
+        def dumps_intervals(transcript: Transcript, *, options: WriteOptions) -> str:
+            labelled = (Segment((Word(turn.span, turn.speaker),), "sounds") for turn in transcript.turns)
+            return str(write(replace(transcript, segments=tuple(labelled), turns=()), options=options))
+
+        return replace(target, format=replace(form, dumps=dumps_intervals, needs="turns"))
+    if form.needs == "words" and form.name != "audacity":
+        raise InvalidOption(
+            _("format {name}: segment writes no words; choose rttm, audioseg, audacity, textgrid, json or txt").format(
+                name=form.name
+            )
+        )
+    return target
+
+
+def _enrol(path: Path) -> Voice:
+    """The voice of the presenter.
+
+    Raises:
+        MediaError: the sample cannot be read.
+        InvalidOption: it holds too little speech.
+    """
+    try:
+        return enrol(load(path))
+    except InvalidOption as error:
+        raise InvalidOption(f"--presenter {path}: {error}") from error
+
+
+def _make_transcript(found: Sequence[SoundSegment], audio: Audio) -> Transcript:
+    """The segments as turns whose speakers are the labels."""
+    turns = tuple(Turn(item.span.shift(audio.start), item.label) for item in found)
+    return Transcript(audio.recording_id, audio.start + audio.duration, turns=turns)
+
+
+def _sum_up(found: Sequence[SoundSegment]) -> str:
+    """Seconds of each class that there is."""
+    parts = []
+    for label in (*LABELS, PRESENTER):
+        seconds = sum(item.span.duration for item in found if item.label == label)
+        if seconds:
+            parts.append(_("{label} {seconds:.1f} s").format(label=describe_label(label), seconds=seconds))
+    return join_texts(", ", parts) or _("no sound")

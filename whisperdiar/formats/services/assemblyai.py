@@ -1,0 +1,82 @@
+"""AssemblyAI's transcript (www.assemblyai.com/docs, "Get transcript"); times are milliseconds.
+
+``utterances`` with speakers where they were asked for, else ``words``: ``text``, ``start``, ``end``, ``confidence``,
+``speaker``, ``channel``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from whisperdiar.errors import FormatError
+from whisperdiar.formats._reading import fields
+from whisperdiar.formats._reading.services import (
+    WordKeys,
+    channel_of,
+    items,
+    make_transcript,
+    read_words,
+    seconds,
+    utterance,
+)
+from whisperdiar.text import json
+from whisperdiar.text.messages import _
+from whisperdiar.transcript import Transcript
+
+name = "assemblyai"
+title = "AssemblyAI"
+suffix = ".assemblyai.json"
+needs = "words"
+
+_MS = 0.001
+_KEYS = WordKeys(text=("text",), unit=_MS)
+_OWN = ("audio_url", "acoustic_model", "audio_duration", "utterances", "speech_model", "punctuate")
+
+
+def matches(data: Any) -> bool:
+    """Whether a JSON value has AssemblyAI's keys."""
+    return (
+        isinstance(data, Mapping)
+        and ("words" in data or "utterances" in data)
+        and "segments" not in data
+        and any(key in data for key in _OWN)
+    )
+
+
+def read(text: str) -> Transcript:
+    """Words with their speakers.
+
+    Raises:
+        FormatError: no JSON of AssemblyAI, or its job has failed; the message says where.
+    """
+    data = json.read(text)
+    if not isinstance(data, Mapping) or not ("words" in data or "utterances" in data):
+        raise FormatError(_("expected a JSON object with words or utterances, as AssemblyAI writes it"))
+    if data.get("status") == "error":
+        raise FormatError(
+            _("AssemblyAI could not transcribe this: {error}").format(error=fields.text(data, "error", "status"))
+        )
+    words = read_words(data, "words", "", _KEYS)
+    spoken = list(items(data, "utterances", ""))
+    several = len({fields.text(item, "channel", where) for where, item in spoken}) > 1
+    heard = []
+    for where, item in spoken:
+        heard += utterance(
+            read_words(item, "words", where, _KEYS),
+            where,
+            text=fields.text(item, "text", where),
+            speaker=fields.text(item, "speaker", where) or None,
+            channel=channel_of(fields.text(item, "channel", where), several),
+            start=seconds(item, ("start",), where, _MS),
+            end=seconds(item, ("end",), where, _MS),
+        )
+    whole = fields.text(data, "text", _("the object"))
+    if not heard or len(words) > sum(len(item.words) or len(item.text.split()) for item in heard):
+        heard = utterance(words, "words", text=whole)
+    return make_transcript(
+        heard,
+        language=fields.text(data, "language_code", _("the object")),
+        duration=seconds(data, ("audio_duration",), _("the object")),
+        whole=whole,
+    )

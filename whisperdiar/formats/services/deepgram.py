@@ -1,0 +1,94 @@
+"""Deepgram's answer for recordings (developers.deepgram.com, "Pre-Recorded Audio").
+
+``results.channels[].alternatives[0].words``: ``word``, ``punctuated_word``, ``start``, ``end``, ``confidence``,
+``speaker``; the same words once more in ``results.utterances``, which are read where the channels hold none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from whisperdiar.errors import FormatError
+from whisperdiar.formats._reading import fields
+from whisperdiar.formats._reading.services import (
+    WordKeys,
+    channel_of,
+    child,
+    items,
+    make_transcript,
+    read_words,
+    seconds,
+    utterance,
+)
+from whisperdiar.formats._reading.utterances import ParsedUtterance
+from whisperdiar.text import json
+from whisperdiar.text.messages import _
+from whisperdiar.transcript import Transcript
+
+name = "deepgram"
+title = "Deepgram"
+suffix = ".deepgram.json"
+needs = "words"
+
+_KEYS = WordKeys(text=("punctuated_word", "word"))
+
+
+def matches(data: Any) -> bool:
+    """Whether a JSON value has Deepgram's keys."""
+    results = data.get("results") if isinstance(data, Mapping) else None
+    return isinstance(results, Mapping) and isinstance(results.get("channels"), list)
+
+
+def read(text: str) -> Transcript:
+    """Words of all channels; of several channels each has speakers of its own.
+
+    Raises:
+        FormatError: no JSON of Deepgram; the message says where.
+    """
+    data = json.read(text)
+    if not isinstance(data, Mapping) or not isinstance(data.get("results"), Mapping):
+        raise FormatError(_("expected a JSON object with results.channels, as Deepgram writes it"))
+    results = data["results"]
+    channels = list(items(results, "channels", "results"))
+    heard, language = [], ""
+    for index, (where, channel) in enumerate(channels):
+        for place, best in list(items(channel, "alternatives", where))[:1]:
+            heard += utterance(
+                read_words(best, "words", place, _KEYS),
+                place,
+                text=fields.text(best, "transcript", place)
+                if best.get("words") or not results.get("utterances")
+                else "",
+                channel=channel_of(str(index), len(channels) > 1),
+            )
+            language = language or fields.text(channel, "detected_language", where) or _first_language(best, place)
+    utterances = _utterances(results)
+    return make_transcript(
+        heard or utterances,
+        language=language,
+        duration=seconds(child(data, "metadata", _("the object")), ("duration",), "metadata"),
+        whole=" ".join(item.text for item in utterances),
+    )
+
+
+def _first_language(best: Mapping[str, Any], where: str) -> str:
+    found = best.get("languages")
+    return fields.text({"languages": found[0]}, "languages", where) if isinstance(found, list) and found else ""
+
+
+def _utterances(results: Mapping[str, Any]) -> list[ParsedUtterance]:
+    heard = []
+    every = list(items(results, "utterances", "results"))
+    several = len({fields.text(item, "channel", where) for where, item in every}) > 1
+    for where, item in every:
+        heard += utterance(
+            read_words(item, "words", where, _KEYS),
+            where,
+            text=fields.text(item, "transcript", where),
+            speaker=fields.text(item, "speaker", where) or None,
+            channel=channel_of(fields.text(item, "channel", where), several),
+            start=seconds(item, ("start",), where),
+            end=seconds(item, ("end",), where),
+        )
+    return heard

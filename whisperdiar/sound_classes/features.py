@@ -1,0 +1,113 @@
+"""Spectral features that tell voices, music and noise apart: mel spectrum, steadiness of partials, flatness.
+
+Frame i stands for the time [i · 20 ms, (i + 1) · 20 ms) and is computed from a window of 64 ms centred on it: long
+enough to part the partials of a chord. Blocks lie on a grid that is counted from the first sample, so that threads and
+the length of a recording change nothing.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter1d
+
+from whisperdiar.diarization._shared.features import CepstrumSettings, log_energy, mel_filters
+from whisperdiar.types import Audio
+
+Frames = NDArray[np.float32]
+
+STEP_S = 0.02
+N_MEL = 48
+N_FEATURES = N_MEL + 4
+
+_WINDOW_S = 0.064
+_BLOCK_FRAMES = 1024
+_MEL = CepstrumSettings(filters=N_MEL, low_hz=60.0, high_hz=7600.0)
+_FLOOR = -14.0  # nepers of power below the recording's level: 60 dB
+_LAGS = (5, 15)  # frames: 0.1 and 0.3 s, longer than a vowel stays, shorter than a note
+_TONAL_HZ = (60.0, 2000.0)
+_FLAT_HZ = (100.0, 4000.0)
+_LOUD = 95  # percentile of the energies that is the level of a recording
+_TINY = 1e-10
+
+
+def count_frames(audio: Audio) -> int:
+    """How many frames cover the audio; the last one may reach past its end."""
+    return math.ceil(round(float(audio.samples.shape[1] / (STEP_S * audio.sample_rate)), 6))
+
+
+def measure_level(energy: Frames) -> float:
+    """Level of the loud parts of a recording: natural logarithm of a power, from `log_energy` of its frames."""
+    return float(np.percentile(energy, _LOUD)) if len(energy) else 0.0
+
+
+def energies(audio: Audio, *, threads: int = 1) -> Frames:
+    """Natural logarithm of the mean power of each 10 ms: float32 (n,)."""
+    return log_energy(audio, threads=threads)
+
+
+def extract(audio: Audio, first: int, last: int, *, level: float) -> Frames:
+    """Features of the frames `first` to `last`: float32 (last - first, N_FEATURES).
+
+    Frames before the beginning and after the end are silence. The columns are the logarithms of the mel spectrum above
+    the recording's level, the steadiness of the fine spectrum over two lags (cosines), its roughness, and the spectral
+    flatness; steadiness as in Seyerlehner et al., "Automatic music detection in television productions" (DAFx 2007).
+
+    Args:
+        level: of the recording, from `measure_level`.
+    """
+    found = np.empty((last - first, N_FEATURES), dtype=np.float32)
+    start = first - first % _BLOCK_FRAMES
+    for block in range(start, last, _BLOCK_FRAMES):
+        rows = _extract_block(audio, block, level)
+        low, high = max(first, block), min(last, block + _BLOCK_FRAMES)
+        found[low - first : high - first] = rows[low - block : high - block]
+    return found
+
+
+def _extract_block(audio: Audio, first: int, level: float) -> Frames:
+    """Features of one block of the grid; always as many frames, so that sums are always made in one order."""
+    before = max(_LAGS)
+    rate = audio.sample_rate
+    length = max(2, round(_WINDOW_S * rate))
+    n_fft = 1 << math.ceil(math.log2(max(length, 2)))
+    power = _power_spectra(audio, first - before, _BLOCK_FRAMES + before, length, n_fft)
+    mel = np.log(np.maximum(power[before:] @ mel_filters(rate, n_fft, _MEL), _TINY)) - np.float32(level)
+    fine = np.log(np.maximum(power[:, _bins(_TONAL_HZ, rate, n_fft)], _TINY))
+    fine -= uniform_filter1d(fine, 15, axis=1, mode="nearest")
+    length_of = np.sqrt(np.einsum("tf,tf->t", fine, fine)) + np.float32(1e-3)
+    steady = [
+        np.einsum("tf,tf->t", fine[before:], fine[before - lag : -lag])
+        / (length_of[before:] * length_of[before - lag : -lag])
+        for lag in _LAGS
+    ]
+    middle = np.maximum(power[before:, _bins(_FLAT_HZ, rate, n_fft)], np.float32(math.exp(level + _FLOOR) * 1e-2))
+    flatness = np.log(middle).mean(axis=1) - np.log(middle.mean(axis=1))
+    roughness = length_of[before:] / math.sqrt(fine.shape[1])
+    columns = [np.maximum(mel, _FLOOR), *(item[:, None] for item in (*steady, roughness, flatness))]
+    return np.concatenate(columns, axis=1).astype(np.float32)
+
+
+def _bins(band_hz: tuple[float, float], rate: int, n_fft: int) -> slice:
+    """The bins of a spectrum that lie in a band."""
+    low = max(1, round(band_hz[0] * n_fft / rate))
+    return slice(low, max(low + 2, min(n_fft // 2, round(band_hz[1] * n_fft / rate))))
+
+
+def _power_spectra(audio: Audio, first: int, n: int, length: int, n_fft: int) -> Frames:
+    """Mean power in each bin of `n` frames: float32 (n, n_fft // 2 + 1)."""
+    hop = STEP_S * audio.sample_rate
+    starts = np.round((np.arange(first, first + n) + 0.5) * hop - length / 2).astype(np.int64)
+    low, high = int(starts[0]), int(starts[-1]) + length
+    sound = np.zeros(high - low, dtype=np.float32)
+    inside = audio.mono_part(low, high)
+    at = max(0, -low)
+    sound[at : at + len(inside)] = inside
+    taper = np.hanning(length).astype(np.float32)
+    frames = np.lib.stride_tricks.sliding_window_view(sound, length)[starts - low] * taper
+    spectrum = scipy.fft.rfft(frames, n_fft, axis=1, overwrite_x=True)
+    power = np.square(spectrum.real) + np.square(spectrum.imag)
+    return np.asarray(power / np.float32(np.square(taper).sum()), dtype=np.float32)
