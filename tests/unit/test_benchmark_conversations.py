@@ -290,6 +290,38 @@ def test_half_of_a_set_has_rooms_and_half_has_noise() -> None:
     assert {kinds.count(kind) for kind in sounds.NOISES} == {2, 3}
 
 
+@given(st.integers(2, 60), st.integers(0, 9), st.floats(0.5, 5.0), st.floats(5.0, 200.0))
+def test_a_spread_set_has_the_longest_and_nobody_without_time(
+    count: int, seed: int, shortest: float, longest: float
+) -> None:
+    plans = built.plan_spread(count, seed, shortest, longest)
+    assert [wanted.place for wanted in plans] == list(range(count))
+    assert max(wanted.duration for wanted in plans) == pytest.approx(60 * longest)
+    for wanted in plans:
+        assert wanted.duration >= max(60 * shortest - 1e-6, 15 * wanted.n_people)
+        assert not wanted.guest
+
+
+@settings(deadline=None, max_examples=10)
+@given(st.integers(0, 9), st.floats(0.01, 1.0))
+def test_a_telephone_keeps_its_band_length_and_time(seed: int, level: float) -> None:
+    times = np.arange(RATE_HZ) / RATE_HZ
+
+    def heard(hz: float) -> float:
+        sound = sounds.telephone((level * np.sin(2 * np.pi * hz * times)).astype(np.float32))
+        assert sound.dtype == np.float32
+        assert sound.shape == times.shape
+        return float(np.sqrt(2 * np.mean(np.square(sound[RATE_HZ // 4 : -RATE_HZ // 4])))) / level
+
+    assert heard(1000) == pytest.approx(1.0, rel=0.1)
+    assert heard(80) < 0.05
+    assert heard(6000) < 0.05
+    click = np.zeros(RATE_HZ, np.float32)
+    place = 2000 + 800 * seed
+    click[place : place + 4] = level
+    assert abs(int(np.abs(sounds.telephone(click)).argmax()) - place) < 40
+
+
 def test_a_part_is_handed_on_in_its_pauses_only() -> None:
     spoken = [(0.0, 2.0, "A"), (1.0, 1.5, "B"), (2.5, 4.0, "A"), (9.0, 10.0, "A"), (20.0, 21.0, "A"), (30.0, 31.0, "A")]
     remarks = [voices.Remark(who, start, end, ("so",)) for start, end, who in spoken]

@@ -46,10 +46,10 @@ class BicSettings:
     quiet_share: float = 0.2
     rounds: int = 2
     gaussians: int = 8
-    iterations: int = 5
-    change_penalty: float = 250.0
-    pause_penalty: float = 50.0
-    boundary_reach: float = 0.25
+    iterations: int = 10
+    change_penalty: float = 100.0
+    pause_penalty: float = 30.0
+    boundary_reach: float = 0.2
 
     def __post_init__(self) -> None:
         if self.coefficients < 2 or self.gaussians < 1 or self.iterations < 1 or self.rounds < 0:
