@@ -123,7 +123,8 @@ def apply(edited: EditedText, transcript: Transcript, *, options: EditOptions | 
         return CorrectedTranscript(transcript, changes, edited.notes)
     made = relabel(_assemble(old, rebuilt, cast, changes, gone), cast.merged)
     share = sum(item.word is not None for words in placed for item in words) / max(1, len(old.words))
-    return CorrectedTranscript(made, changes, (*edited.notes, *_find_misspelled(cast, changes), *find_strange(share)))
+    notes = (*edited.notes, *_find_misspelled(cast, changes), *find_strange(share), *find_unmarked(transcript))
+    return CorrectedTranscript(made, changes, notes)
 
 
 def find_strange(share: float) -> tuple[str, ...]:
@@ -135,6 +136,13 @@ def find_strange(share: float) -> tuple[str, ...]:
             share=share
         ),
     )
+
+
+def find_unmarked(transcript: Transcript) -> tuple[str, ...]:
+    """A sentence for the user where subtitles are cut anew and forced narratives (`Cue.forced`) lose their mark."""
+    if not any(cue.forced for cue in transcript.cues):
+        return ()
+    return (_("subtitles are cut anew: forced narratives lose their mark; mark them again"),)
 
 
 def _find_misspelled(cast: SpeakerNames, changes: Changes) -> list[str]:

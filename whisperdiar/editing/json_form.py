@@ -16,6 +16,7 @@ from whisperdiar.editing.apply_changes import (
     Changes,
     CorrectedTranscript,
     find_strange,
+    find_unmarked,
     list_edits,
 )
 from whisperdiar.editing.rebuilding import WordSpeaker, correct_turns
@@ -78,7 +79,7 @@ def apply_json(text: str, transcript: Transcript) -> CorrectedTranscript:
         provenance={**transcript.provenance, "edits": list_edits(transcript, changes)},
     )
     share = sum(place is not None for place in source) / max(1, len(old))
-    return CorrectedTranscript(made, changes, find_strange(share))
+    return CorrectedTranscript(made, changes, (*find_strange(share), *find_unmarked(given)))
 
 
 def _round(transcript: Transcript) -> Transcript:
