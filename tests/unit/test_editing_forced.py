@@ -9,8 +9,9 @@ from whisperdiar.editing import apply_json
 from whisperdiar.formats import by_name
 from whisperdiar.options import WriteOptions
 
-TTML = """<tt xmlns="http://www.w3.org/ns/ttml" xmlns:itts="http://www.w3.org/ns/ttml/profile/imsc1#styling" xml:lang="en">
-<body><div><p begin="1s" end="3s"{}>Keep out of here</p><p begin="4s" end="6s">Good morning to you</p></div></body></tt>"""
+TTML = """<tt xmlns="http://www.w3.org/ns/ttml" xmlns:itts="http://www.w3.org/ns/ttml/profile/imsc1#styling"
+ xml:lang="en"><body><div><p begin="1s" end="3s"{}>Keep out of here</p>
+<p begin="4s" end="6s">Good morning to you</p></div></body></tt>"""
 
 
 @pytest.mark.parametrize("forced", [True, False])
