@@ -13,6 +13,7 @@ from tests import toolkits
 from whisperdiar import Audio, Diarization, Span, SpeakerCount
 from whisperdiar.diarization import alize, lium
 from whisperdiar.errors import BackendError, BackendMissing, InvalidOption
+from whisperdiar.frameworks.installation import readiness
 from whisperdiar.options import AlizeSettings, LiumSettings
 from whisperdiar.types import ANY_SPEAKERS
 
@@ -137,6 +138,16 @@ def test_a_result_outside_speech_is_no_success(tmp_path: Path) -> None:
     found = diarize(lium.Backend(LiumSettings(**toolkits.lium(tmp_path, java=java))))
     assert found.turns == ()
     assert found.warnings == ("LIUM found nobody in the detected speech",)
+
+
+def test_readiness_looks_for_the_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for backend, told in ((lium.Backend, "LIUM needs Java"), (alize.Backend, "--alize-bin DIR")):
+        found = readiness("diarization", backend)
+        assert (found.state, told in found.text) == ("not installed", True)
+    toolkits.lium(tmp_path)
+    toolkits.alize(tmp_path)
+    assert [readiness("diarization", item).state for item in (lium.Backend, alize.Backend)] == ["ready", "ready"]
 
 
 @pytest.mark.parametrize(

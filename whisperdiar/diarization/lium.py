@@ -42,6 +42,8 @@ class Backend(BaseBackend[LiumSettings]):
         caution="one speaker at a time",
     )
     settings_type: ClassVar[type] = LiumSettings
+    runs_programs: ClassVar[bool] = True
+    """Whether they are here is found out by looking for them, which takes no time."""
 
     def prepare(self, *, progress: Progress = no_progress) -> None:  # noqa: ARG002 - nothing is fetched
         """Find Java and the jar.

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from whisperdiar import models
-from whisperdiar.errors import describe_error
+from whisperdiar.errors import BackendMissing, describe_error
 from whisperdiar.frameworks.torch import find_torch_mismatch, reinstall_command
 from whisperdiar.models.hub import find_cached
 from whisperdiar.registry import BackendClass, Stage, load
@@ -77,6 +77,12 @@ def readiness(stage: Stage, backend: BackendClass) -> Readiness:
         mismatch = find_torch_mismatch()
         if mismatch is not None:
             return Readiness("broken", mismatch, reinstall_command())
+    if getattr(backend, "runs_programs", False):
+        try:
+            backend().prepare()
+        except BackendMissing as error:
+            return Readiness("not installed", _("not installed ({error})").format(error=error))
+        return Readiness("ready", _("ready"))
     if _has_model(stage, backend):
         return Readiness("ready", _("ready"))
     name = "small" if stage == "asr" else getattr(backend, "downloaded_as", backend.name)
