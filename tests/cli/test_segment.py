@@ -59,7 +59,7 @@ def test_every_format_holds_the_same_segments(cli: Cli, show: Path, tmp_path: Pa
 
 def test_a_sample_of_the_repository_has_the_classes_that_were_looked_at(cli: Cli) -> None:
     """Labels as they are in the file; times to 0.05 s, as machines round differently."""
-    golden = ROOT / "tests" / "golden" / "call.classes.audioseg.txt"
+    golden = ROOT / "tests" / "data" / "call.classes.audioseg.txt"
     done = cli("segment", SAMPLES / "call.flac", "-f", "audioseg", "-q")
     if os.environ.get("UPDATE_GOLDEN"):
         golden.write_text(done.out, "utf-8")

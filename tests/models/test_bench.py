@@ -211,7 +211,7 @@ def test_a_recording_that_ends_its_process_stops_no_other(recording: Recording, 
 
     def kill_once(stage: str, fraction: float) -> None:
         if not killed:
-            (worker,) = psutil.Process().children()
+            (worker,) = [item for item in psutil.Process().children() if "worker" in " ".join(item.cmdline())]
             killed.append(worker.pid)
             worker.kill()
 

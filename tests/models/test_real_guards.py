@@ -106,7 +106,7 @@ def test_noise_that_was_taken_for_speech_has_no_words(base: Backend, seconds: in
 def test_a_few_seconds_of_another_language_do_not_decide(base: Backend) -> None:
     result = hear(base, recording(CASES / "language_short_recording" / "de_en.flac"))
     assert result.language == "en"
-    assert any("parts sound like de (--multilingual" in warning for warning in result.warnings)
+    assert any("parts sound like de: use --multilingual" in warning for warning in result.warnings)
     assert "mr quilter is the apostle of the middle classes" in written(result)
 
 

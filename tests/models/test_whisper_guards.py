@@ -86,7 +86,7 @@ def test_text_that_repeats_itself_is_decoded_again(looping, noise):
 
 def test_improbable_text_is_decoded_again(looping, noise):
     sure = hear(looping, noise, cut_loops=False, compression_ratio_threshold=None, log_prob_threshold=-0.1)
-    assert sure.notes == ("1 of 1 segments had an improbable text and were decoded again",)
+    assert sure.notes == ("1 of 1 segments had an improbable text and was decoded again",)
     assert not hear(looping, noise, cut_loops=False, compression_ratio_threshold=None).notes
 
 
@@ -201,7 +201,7 @@ def test_the_second_pass_reports_its_progress(parrot, noise):
 def test_broken_characters_are_decoded_again_and_never_kept_as_sure(parrot, babble):
     model = parrot("we drink caf\ufffd here", or_says=OTHER[:60])
     result = hear(model, babble)
-    assert "1 of 1 segments had broken characters and were decoded again" in result.notes
+    assert "1 of 1 segments had broken characters and was decoded again" in result.notes
     broken = [word for word in result.words if "\ufffd" in word.text]
     assert not broken or all(word.probability <= 0.1 for word in broken)
     kept = hear(model, babble, temperature_fallback=False)

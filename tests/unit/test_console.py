@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import io
 import json
 import os
@@ -11,7 +10,6 @@ import sys
 import threading
 import unicodedata
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -301,28 +299,3 @@ def test_who_wants_no_progress_gets_none(kind: str, clock: Clock, capsys: pytest
         at(console, clock, now, "asr", now / 100)
     console.heard(0.0, "text")
     assert capsys.readouterr().err == ""
-
-
-def messages() -> list[tuple[str, str]]:
-    """Where a note or warning is written, and its words without what is filled in."""
-    found = []
-    for path in sorted(Path(module.__file__).parents[1].rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if not isinstance(node, ast.Call) or not node.args:
-                continue
-            called = ast.unparse(node.func)
-            if called.rsplit(".", 1)[-1] in ("warn", "note", "notify", "inform") or called in (
-                "notes.append",
-                "warnings.append",
-            ):
-                text = ast.unparse(node.args[0])
-                fixed = [item.value for item in ast.walk(node.args[0]) if isinstance(item, ast.Constant)]
-                words = "".join(item for item in fixed if isinstance(item, str))
-                found.append((f"{path.name}:{node.lineno}: {text}", words))
-    return found
-
-
-def test_notes_and_warnings_are_one_line_of_at_most_100_characters() -> None:
-    found = messages()
-    assert len(found) > 30
-    assert [place for place, words in found if len(words) > 100 or "\n" in words] == []
