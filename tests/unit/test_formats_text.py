@@ -65,7 +65,8 @@ def test_every_line_is_one_paragraph_and_no_letter_is_lost(transcript):
     assert all(re.match(r"\[\d\d+:[0-5]\d:[0-5]\d\] \S", line) for line in body)
     said = "".join(line.partition("] ")[2] for line in body)
     joined = "".join(one_line("".join(w.text for w in group.words)) for group in transcript.segments)
-    assert visible(said) == visible(joined)
+    # A joiner keeps what looks like a name before a colon, such as "0: 0", from being read as one.
+    assert visible(said).replace("\u2060", "") == visible(joined).replace("\u2060", "")
 
 
 @given(nasty_text)
@@ -78,6 +79,12 @@ def test_one_line_is_one_line_for_every_reader(text):
     assert one_line(line) == line
     line.encode("utf-8")
     assert make_token(text) == "_".join(line.split())
+
+
+def test_a_text_that_begins_like_a_name_loses_no_letter():
+    talk = example(segments=(Segment((Word(Span(0, 1), "0:\r0", 0.5),)),))
+    text = txt.dumps(talk, options=WriteOptions(speaker_style="none"))
+    assert text.endswith("] \u20600: 0\n")
 
 
 def test_one_line_keeps_what_joins_and_turns_letters():

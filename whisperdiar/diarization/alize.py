@@ -95,7 +95,7 @@ _PROGRAMS: Mapping[str, Mapping[str, str]] = {
         "mixtureDistribCount": "128",
         "nbTrainIt": "10",
         "MAPRegFactorMean": "16",
-        "gammaTransition": "1.5",
+        "gammaTransition": "1.5",  # of two speakers each stays with probability 0.6, as published; of more with less
         "speakerMinTime": "800",
         "iterationNb": "20",
         "loadWorldFromExternalFile": "false",

@@ -11,38 +11,30 @@ costs less than one in running speech; and clusters are compared once more after
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
 
-from whisperdiar.contracts import BaseBackend, Progress, no_progress
+from whisperdiar.contracts import Progress
 from whisperdiar.diarization._shared.activity import empty_values
 from whisperdiar.diarization._shared.bic_clustering import Criterion, merge_closest, merge_neighbours
+from whisperdiar.diarization._shared.cepstral_diarizer import CepstralDiarizer
 from whisperdiar.diarization._shared.change_detection import change_points
-from whisperdiar.diarization._shared.features import CepstrumSettings, FrameGrid, mfcc
 from whisperdiar.diarization._shared.gaussians import Features, standardise
 from whisperdiar.diarization._shared.resegmentation import move_to_pauses, resegment
-from whisperdiar.diarization._shared.speech_frames import Labels, SpeechFrames, speakers_by_appearance
+from whisperdiar.diarization._shared.speech_frames import Labels, SpeechFrames
 from whisperdiar.diarization._shared.voice_features import VoiceFeatures
 from whisperdiar.options import BicSettings
-from whisperdiar.text.messages import _
 from whisperdiar.types import (
-    ANY_SPEAKERS,
     ActivityValues,
-    Audio,
     BackendInfo,
-    Diarization,
-    Span,
-    SpeakerActivity,
     SpeakerCount,
 )
 
-_GRID = FrameGrid()
 _STRETCHES_PER_SPEAKER = 4  # are left by the joining of neighbours, which cannot undo its mistakes
 
 
-class Backend(BaseBackend[BicSettings]):
+class Backend(CepstralDiarizer[BicSettings]):
     """Clusters speech by voice, with what the recording itself tells."""
 
     name: ClassVar[str] = "bic"
@@ -54,45 +46,9 @@ class Backend(BaseBackend[BicSettings]):
     )
     settings_type: ClassVar[type] = BicSettings
 
-    def diarize(
-        self,
-        audio: Audio,
-        *,
-        speech: Sequence[Span],
-        speakers: SpeakerCount = ANY_SPEAKERS,
-        progress: Progress = no_progress,
-    ) -> Diarization:
-        """One speaker at a time throughout `speech`; a note where there is too little speech for `speakers`.
-
-        The activity is the log-likelihood of each frame of 0.01 s for each speaker's mixture, less that of the best
-        one, as the last decoding has it; without any (``rounds=0``) there is none.
-        """
-        progress("diarization", 0.0)
-        frames = SpeechFrames.of(speech, audio, hop=_GRID.hop, n_frames=_GRID.count(audio))
-        labels, activity = np.empty(0, dtype=np.int64), None
-        if len(frames):
-            settings = CepstrumSettings(coefficients=self.settings.coefficients)
-            cepstra = mfcc(audio, settings=settings, grid=_GRID, threads=self.runtime.threads)[frames.numbers]
-            progress("diarization", 0.3)
-            labels, values = self._labels(cepstra, frames, _GRID.count(audio), speakers, progress)
-            if values is not None:
-                names = speakers_by_appearance(labels, values.shape[1])
-                activity = SpeakerActivity(values, names, _GRID.hop, kind="likelihood")
-        found = int(labels.max()) + 1 if len(labels) else 0
-        notes = []
-        if not speakers.allows(found):
-            notes.append(
-                _("{speakers} speakers were asked for, but there is only enough speech to tell {found} apart").format(
-                    speakers=speakers, found=found
-                )
-            )
-        progress("diarization", 1.0)
-        return Diarization(audio.recording_id, frames.turns(labels), tuple(notes), activity=activity)
-
-    def _labels(
+    def _label(
         self, cepstra: Features, frames: SpeechFrames, n_frames: int, speakers: SpeakerCount, progress: Progress
     ) -> tuple[Labels, ActivityValues | None]:
-        """Speaker of each place, int64 (n_places,), and the likelihood of each frame for each speaker."""
         minimum = speakers.minimum or 1
         energy = cepstra[:, 0].copy()
         features = standardise(cepstra)

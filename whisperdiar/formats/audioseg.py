@@ -7,11 +7,9 @@ presenter). Here every label is read and written, so that the turns of any speak
 from __future__ import annotations
 
 from whisperdiar.formats._reading.recordings import NO_ID
-from whisperdiar.formats._reading.turns import name_turns, transcript_of_turns
-from whisperdiar.formats._text import number_lines, parse_seconds, refuse_line, to_milliseconds
+from whisperdiar.formats._reading.turns import name_turns, read_labels, transcript_of_turns
+from whisperdiar.formats._text import to_milliseconds
 from whisperdiar.options import WriteOptions
-from whisperdiar.text.counts import count_fields
-from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span, Turn
 
@@ -19,14 +17,11 @@ name = "audioseg"
 suffix = ".audioseg.txt"
 needs = "turns"
 
-_FIELDS = 3
-_NOBODY = "unknown"
-
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG001 - the form leaves no choice
     """One line per turn in the order of time, times with seven decimals; white space in names becomes ``_``."""
     lines = []
-    for turn, who in name_turns(transcript, missing=_NOBODY):
+    for turn, who in name_turns(transcript):
         start_ms, end_ms = max(0, to_milliseconds(turn.start)), max(0, to_milliseconds(turn.end))
         if end_ms > start_ms:
             lines.append(f"{start_ms / 1000:.7f} {end_ms / 1000:.7f} {who}\n")
@@ -39,19 +34,5 @@ def read(text: str) -> Transcript:
     Raises:
         FormatError: a line that cannot be read, with its number and text.
     """
-    turns = []
-    for number, line in number_lines(text):
-        fields = line.split()
-        if len(fields) != _FIELDS:
-            refuse_line(
-                number,
-                line,
-                _("{found}, where a line of audioseg has a start, an end and a label").format(
-                    found=count_fields(len(fields))
-                ),
-            )
-        start, end = parse_seconds(fields[0]), parse_seconds(fields[1])
-        if start is None or end is None or end < start:
-            refuse_line(number, line, _("start and end must be seconds, not negative, the end not before the start"))
-        turns.append(Turn(Span(start, end), fields[2]))
+    turns = [Turn(Span(start, end), label) for start, end, label in read_labels(text, form="audioseg")]
     return transcript_of_turns(NO_ID, turns)

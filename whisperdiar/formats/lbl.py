@@ -7,20 +7,14 @@ holds one recording and does not name it.
 from __future__ import annotations
 
 from whisperdiar.formats._reading.recordings import NO_ID
-from whisperdiar.formats._reading.turns import FRAMES, name_turns, to_frames, transcript_of_turns
-from whisperdiar.formats._text import number_lines, parse_seconds, refuse_line
+from whisperdiar.formats._reading.turns import FRAMES, name_turns, read_labels, to_frames, transcript_of_turns
 from whisperdiar.options import WriteOptions
-from whisperdiar.text.counts import count_fields
-from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span, Turn
 
 name = "lbl"
 suffix = ".lbl"
 needs = "turns"
-
-_FIELDS = 3
-_NOBODY = "unknown"
 
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG001 - the form leaves no choice
@@ -29,7 +23,7 @@ def dumps(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG
     A turn shorter than half a frame is left out.
     """
     lines = []
-    for turn, who in name_turns(transcript, missing=_NOBODY):
+    for turn, who in name_turns(transcript):
         first, end = to_frames(turn)
         if end > first:
             lines.append(f"{first / FRAMES:.2f} {(end - 1) / FRAMES:.2f} {who}\n")
@@ -42,22 +36,9 @@ def read(text: str) -> Transcript:
     Raises:
         FormatError: a line that cannot be read, with its number and text.
     """
-    turns = []
-    for number, line in number_lines(text):
-        if line.startswith((";;", "#")):
-            continue
-        fields = line.split()
-        if len(fields) != _FIELDS:
-            refuse_line(
-                number,
-                line,
-                _("{found}, where ALIZÉ's .lbl has a start, an end and a label").format(
-                    found=count_fields(len(fields))
-                ),
-            )
-        start, last = parse_seconds(fields[0]), parse_seconds(fields[1])
-        if start is None or last is None or last < start:
-            refuse_line(number, line, _("start and end must be seconds, not negative, the end not before the start"))
-        # Rounded like the text: 0.1 + 0.01 is 0.11 there.
-        turns.append(Turn(Span(start, round(last + 1 / FRAMES, 6)), fields[2]))
+    # Rounded like the text: 0.1 + 0.01 is 0.11 there.
+    turns = [
+        Turn(Span(start, round(last + 1 / FRAMES, 6)), label)
+        for start, last, label in read_labels(text, form="ALIZÉ's .lbl")
+    ]
     return transcript_of_turns(NO_ID, turns)

@@ -16,6 +16,15 @@ _MICROPHONES = ("headset-mix", "distant", "lapel-mix")
 _REFERENCES = ("only_words", "words_and_vocal_sounds", "segments", "forced_aligned")
 
 
+_normaliser_option = shared.word(
+    "--normaliser",
+    type=shared.choice(defaults.NORMALISERS),
+    default=defaults.NORMALISERS[0],
+    show_default=True,
+    help="How texts are made alike before they are compared; auto: by the language.",
+)
+
+
 @command("score")
 @click.argument("reference", type=shared.PATH, metavar="REF")
 @click.argument("hypotheses", nargs=-1, required=True, type=shared.PATH, metavar="HYP...")
@@ -25,13 +34,7 @@ _REFERENCES = ("only_words", "words_and_vocal_sounds", "segments", "forced_align
     "--protocol", type=shared.choice(defaults.SCORE_PROTOCOLS), help="Collar and overlap as usual for a benchmark."
 )
 @shared.speaker("--uem", type=shared.PATH, metavar="FILE|DIR", help="What of each recording is scored (NIST's UEM).")
-@shared.word(
-    "--normaliser",
-    type=shared.choice(defaults.NORMALISERS),
-    default=defaults.NORMALISERS[0],
-    show_default=True,
-    help="How texts are made alike before they are compared; auto: by the language.",
-)
+@_normaliser_option
 @shared.word("--language", metavar="NAME|CODE", help="Language of the texts, where the files do not say it.")
 @shared.output(
     "-o",
@@ -116,13 +119,7 @@ def data(context: click.Context, /, **values: Any) -> int:  # noqa: ARG001
 )
 @shared.word("--model", "models", default="small", show_default=True, metavar="NAME|DIR,…", help="Whisper models.")
 @shared.word("--tell-language", is_flag=True, help="Give the recogniser the language that the manifest names.")
-@shared.word(
-    "--normaliser",
-    type=shared.choice(defaults.NORMALISERS),
-    default=defaults.NORMALISERS[0],
-    show_default=True,
-    help="How texts are made alike before they are compared; auto: by the language.",
-)
+@_normaliser_option
 @shared.detector("--vad", default="auto", show_default=True, help="Speech detector; see `whisperdiar backends`.")
 @shared.output("--results", type=shared.PATH, metavar="DIR", help="Where results are kept (MANIFEST.bench).")
 @shared.output(

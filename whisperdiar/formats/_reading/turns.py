@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from whisperdiar.formats._text import make_distinct, make_token, to_milliseconds
+from whisperdiar.formats._text import (
+    NOBODY,
+    make_distinct,
+    make_token,
+    number_lines,
+    parse_seconds,
+    refuse_line,
+    to_milliseconds,
+)
+from whisperdiar.text.counts import count_fields
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Speaker, Transcript, speaker_names
 from whisperdiar.types import Diarization, Turn
 
 FRAMES = 100
 """Frames in a second of the toolkits that count time in frames."""
+_LABEL_FIELDS = 3
 
 
 def transcript_of_turns(recording_id: str, turns: Iterable[Turn]) -> Transcript:
@@ -23,7 +34,29 @@ def _make_speaker(label: str) -> Speaker:
     return Speaker(label, label)
 
 
-def name_turns(transcript: Transcript, *, missing: str) -> Iterator[tuple[Turn, str]]:
+def read_labels(text: str, *, form: str) -> Iterator[tuple[float, float, str]]:
+    """Start, end and label of each line of three fields; comments (``;;``, ``#``) are passed over.
+
+    Args:
+        form: what an error calls the format.
+
+    Raises:
+        FormatError: a line that cannot be read, with its number and text.
+    """
+    for number, line in number_lines(text):
+        if line.startswith((";;", "#")):
+            continue
+        found = line.split()
+        if len(found) != _LABEL_FIELDS:
+            cause = _("{found}, where a line of {form} has a start, an end and a label")
+            refuse_line(number, line, cause.format(found=count_fields(len(found)), form=form))
+        start, end = parse_seconds(found[0]), parse_seconds(found[1])
+        if start is None or end is None or end < start:
+            refuse_line(number, line, _("start and end must be seconds, not negative, the end not before the start"))
+        yield start, end, found[2]
+
+
+def name_turns(transcript: Transcript, *, missing: str = NOBODY) -> Iterator[tuple[Turn, str]]:
     """The turns with the name of each speaker as one field, distinct; `missing` for a name that leaves nothing."""
     turns = Diarization(transcript.recording_id, transcript.turns)
     names = speaker_names(transcript)
