@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -35,7 +36,14 @@ from whisperdiar.errors import DiarizationFailed, Interrupted, describe_error
 from whisperdiar.joining import Origin, join
 from whisperdiar.media.mixing import weight_channels
 from whisperdiar.options import AlignmentOptions, SegmentationOptions, Vocabulary
-from whisperdiar.per_channel import find_own_speech, lay_out, put_back, remove_crosstalk
+from whisperdiar.per_channel import (
+    detect_audible,
+    find_own_speech,
+    lay_out,
+    name_channels,
+    put_back,
+    remove_crosstalk,
+)
 from whisperdiar.segmentation import interleave
 from whisperdiar.system.background import BackgroundTask, serialise
 from whisperdiar.system.callbacks import find_callers_error, guard_callbacks
@@ -255,10 +263,9 @@ class Pipeline:
         somebody else. The last is None where there are no turns: then the mix of all channels was recognised.
         """
         n = audio.n_channels
+        scaled = [_scale_progress(progress, c / n, (c + 1) / n) for c in range(n)]
         detected = [
-            remove_spans(
-                self.speech(audio.channel(c + 1), progress=_scale_progress(progress, c / n, (c + 1) / n)), music
-            )
+            remove_spans(detect_audible(audio, c + 1, partial(self.speech, progress=scaled[c])), music)
             for c in range(n)
         ]
         speech = merge_spans(span for spans in detected for span in spans)
@@ -406,6 +413,7 @@ class Pipeline:
             dropped=transcription.dropped,
             provenance={
                 **self.provenance(warnings, notes),
+                **audio.provenance,
                 "speech": round(total_duration(merge_spans(speech)), 3),
                 **self._describe_vocabulary(transcription.replacements, audio.start),
             },
@@ -418,6 +426,8 @@ class Pipeline:
             segmentation=self.segmentation,
             spoken=said,
         )
+        if audio.speakers:
+            transcript = name_channels(transcript, audio.speakers)
         return with_video(shift_times(transcript, audio.start), Video(audio.frame_rate))
 
 

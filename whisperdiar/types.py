@@ -114,6 +114,8 @@ class Audio:
         weights: of each channel in `mono`: 1, -1 (its phase is turned round) or 0 (it is left out); empty for the
             mean of all.
         frame_rate: frames a second of the pictures that go with the sound; None where there are none.
+        speakers: the name of the person on each channel, where channels are tracks of people; empty otherwise.
+        provenance: how the sound was made of several recordings, JSON values only; empty where it is one.
     """
 
     samples: Samples
@@ -124,6 +126,8 @@ class Audio:
     notes: tuple[str, ...] = ()
     weights: tuple[float, ...] = ()
     frame_rate: Fraction | None = None
+    speakers: tuple[str, ...] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.samples.ndim != 2 or self.samples.shape[0] < 1:

@@ -25,7 +25,7 @@ from whisperdiar.cli.declarations import command
 @shared.diarizer_options
 @shared.identify_options
 @shared.uncertain_option
-@shared.media_options
+@shared.track_options
 @shared.runtime_options
 @shared.word(
     "--show-text/--no-show-text",
