@@ -123,6 +123,22 @@ def test_where_a_track_carries_the_other_alone_it_is_silent(ways: tuple[float, f
     assert (np.mean(both**2, axis=1) > 1e-4).all()
 
 
+def test_copies_of_one_track_do_not_take_each_other_for_crosstalk(heard: list[Audio], tmp_path: Path) -> None:
+    recording = read([heard[0], heard[0]], tmp_path, one_clock=True)
+    assert not any(track["crosstalk"] for track in recording.provenance["tracks"])
+    assert recording.samples[0] == pytest.approx(heard[0].samples[0], abs=1e-4)
+
+
+@pytest.mark.parametrize("gain", [1.0, 10.0])
+def test_who_only_listens_says_nothing_however_sensitive_the_microphone(gain: float, tmp_path: Path) -> None:
+    first, second = hear(bleed=0.05)
+    hiss = 1e-4 * np.random.default_rng(5).standard_normal(first.samples.shape, dtype=np.float32)
+    listener = replace(first, samples=np.float32(gain) * (0.05 * first.samples + 0.06 * second.samples + hiss))
+    recording = read([first, second, listener], tmp_path, one_clock=True)
+    turns = Pipeline(detector=Energy(), diarizer=Channels()).run(recording).turns
+    assert {turn.channel for turn in turns if turn.span.duration > 0.5} == {1, 2}
+
+
 def test_the_echo_of_a_connection_does_not_shift_clocks(tmp_path: Path) -> None:
     """It comes back late both ways: the middle of the two is where the clocks are."""
     recording = read(hear(bleed=0.1, ways=(0.28, 0.28)), tmp_path)

@@ -21,7 +21,9 @@ from whisperdiar.tracks.clocks import choose_number_of_windows, find_delay, find
 from whisperdiar.types import Audio, Span
 
 _LOUD_BELOW_DB = 18.0
-_FAINT_BELOW_DB = 10.0
+_GAIN_QUANTILE = 0.4
+_LEAST_APART_DB = 6.0
+"""By which two people are told apart, both ways together: two microphones that hear both alike are one recording."""
 _LEAST_FRAMES = 50
 _ABOVE_NOISE_DB = 3.0
 _MARGIN_DB = 7.0
@@ -64,19 +66,23 @@ def find_leaks(tracks: Sequence[Audio], levels: Sequence[Levels]) -> list[Leak]:
             gain = None if way is None else _measure_gain(levels[speaker], levels[listener], way)
             if way is not None and gain is not None:
                 leaks.append(Leak(speaker, listener, way, gain))
-    return leaks
+    gains = {(leak.speaker, leak.listener): leak.gain_db for leak in leaks}
+    return [
+        leak for leak in leaks if leak.gain_db + gains.get((leak.listener, leak.speaker), -np.inf) <= -_LEAST_APART_DB
+    ]
 
 
 def _measure_gain(own: Levels, other: Levels, way: float) -> float | None:
-    """How loud a voice is in another's track beside its own, where its owner is faint; None where it is not heard."""
+    """How loud a voice is in another's track beside its own, on the whole; None where it is not heard.
+
+    Where both talk at once the other one is louder, which is the smaller part of the time.
+    """
     said = _delay(own.frames, way, len(other.frames))
-    heard = (said > max(own.loud - _LOUD_BELOW_DB, own.noise + _ABOVE_NOISE_DB)) & (
-        other.frames < other.loud - _FAINT_BELOW_DB
-    )
+    heard = said > max(own.loud - _LOUD_BELOW_DB, own.noise + _ABOVE_NOISE_DB)
     audible = heard & (other.frames > other.noise + _ABOVE_NOISE_DB)
     if audible.sum() < _LEAST_FRAMES:
         return None
-    return float(np.median((other.frames - said)[audible]))
+    return float(np.quantile((other.frames - said)[audible], _GAIN_QUANTILE))
 
 
 def _delay(frames: NDArray[np.float32], way: float, n_frames: int) -> NDArray[np.float32]:

@@ -15,7 +15,7 @@ from whisperdiar.errors import MediaError
 from whisperdiar.media import check_recording
 from whisperdiar.media.levels import Levels, measure_levels
 from whisperdiar.media.store import ChannelStore
-from whisperdiar.text.messages import _
+from whisperdiar.text.messages import _, join
 from whisperdiar.tracks.clocks import Clock, match_clocks
 from whisperdiar.tracks.crosstalk import find_crosstalk, find_leaks
 from whisperdiar.tracks.sources import Tracks, TrackSource
@@ -120,12 +120,12 @@ def _read_each(tracks: Tracks, read: Read, progress: Progress) -> tuple[list[Aud
             audio = read(source, report)
         except MediaError as error:
             failures.append(error)
-            warnings.append(f"{source.name}: {error}")
+            warnings.append(join(": ", (source.name, error)))
             audio = Audio(np.zeros((1, 1), np.float32), 16_000)
         each.append(audio)
-        warnings += [f"{source.name}: {text}" for text in audio.warnings]
+        warnings += [join(": ", (source.name, text)) for text in audio.warnings]
         # Which of a file's tracks is read is what was asked for.
-        notes += [] if source.track is not None else [f"{source.name}: {text}" for text in audio.notes]
+        notes += [] if source.track is not None else [join(": ", (source.name, text)) for text in audio.notes]
     if len(failures) == len(each):
         raise failures[0]
     return each, warnings, notes
