@@ -1,6 +1,6 @@
 """Measures recordings of a track per person: how well clocks are matched, and what the words are worth.
 
-    python benchmarks/tracks.py POOL AMI OUT [--count 20] [--seconds 60] [--seed 1] [--model base]
+    python benchmarks/tracks.py POOL AMI OUT [--first 0] [--count 20] [--seconds 60] [--seed 1] [--model base]
                                 [--ways clocks,tracks,channels,mixed]
 
 POOL is a folder of utterances as `conversations.py` makes it, AMI one with the words of meetings, by which the turns of
@@ -90,9 +90,7 @@ def record(sound: NDArray[np.float32], start: float, drift: float) -> NDArray[np
 
 
 def build(folder: Path, place: int, pool: dict[str, Sequence[Clip]], ami: Path, seconds: float, seed: int) -> None:
-    """One conversation; left alone where it is there."""
-    if (folder / "truth.json").exists():
-        return
+    """One conversation; what tells of it is written last."""
     rng = np.random.default_rng([seed, 7, place])
     n_people = _PEOPLE[place % len(_PEOPLE)]
     names = [list(pool)[i] for i in rng.permutation(len(pool))[:n_people]]
@@ -185,17 +183,21 @@ def main() -> int:
     parser.add_argument("ami", type=Path, metavar="AMI")
     parser.add_argument("out", type=Path, metavar="OUT")
     parser.add_argument("--count", type=int, default=20)
+    parser.add_argument("--first", type=int, default=0, help="number of the first conversation, from 0")
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--model", default="base")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--ways", default=",".join(WAYS))
     chosen = parser.parse_args()
-    voices = distribute_voices(path.name for path in chosen.pool.iterdir() if path.is_dir())
-    pool = {name: read_pool(chosen.pool, name, 40) for name in voices["report"]}
-    folders = [chosen.out / f"{place:02d}" for place in range(chosen.count)]
-    for place, folder in enumerate(folders):
-        build(folder, place, pool, chosen.ami, chosen.seconds, chosen.seed)
+    places = range(chosen.first, chosen.first + chosen.count)
+    folders = [chosen.out / f"{place:02d}" for place in places]
+    lacking = [item for item in zip(folders, places, strict=True) if not (item[0] / "truth.json").exists()]
+    if lacking:
+        voices = distribute_voices(path.name for path in chosen.pool.iterdir() if path.is_dir())
+        pool = {name: read_pool(chosen.pool, name, 40) for name in voices["report"]}
+        for folder, place in lacking:
+            build(folder, place, pool, chosen.ami, chosen.seconds, chosen.seed)
     ways = chosen.ways.split(",")
     if "clocks" in ways:
         _print_clocks(folders)

@@ -92,6 +92,7 @@ def test_the_tracks_of_a_video_are_people(cli: Cli, call: np.ndarray, tmp_path: 
     assert [speaker.name for speaker in found.speakers] == ["Boris", "Emma"]
     assert "obs.mkv" in (tmp_path / "o.html").read_text("utf-8")  # the video itself is played
     assert not list(tmp_path.glob("*.mix.*"))
+    assert words(transcribe_tracks(tmp_path, model=NANO[1], vad="energy", offline=True)) == words(found)
     named = cli(video, "--track", "ALL", "--names", "B", *FAST, "-o", "x.json")
     assert named.code == 2
     assert "give one for each track" in named.err

@@ -8,11 +8,13 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import whisperdiar.formats
 from tests.examples import examples
 from tests.media_files import Track, signal, write_media, write_wav
 from tests.sounds import RATE_HZ, VOICES, silence, voice
@@ -126,7 +128,7 @@ def test_where_a_track_carries_the_other_alone_it_is_silent(ways: tuple[float, f
 def test_copies_of_one_track_do_not_take_each_other_for_crosstalk(heard: list[Audio], tmp_path: Path) -> None:
     recording = read([heard[0], heard[0]], tmp_path, one_clock=True)
     assert not any(track["crosstalk"] for track in recording.provenance["tracks"])
-    assert recording.samples[0] == pytest.approx(heard[0].samples[0], abs=1e-4)
+    assert np.allclose(recording.samples[0], heard[0].samples[0], atol=1e-4)
 
 
 @pytest.mark.parametrize("gain", [1.0, 10.0])
@@ -353,9 +355,13 @@ def test_the_mix_has_everybody_at_the_time_of_the_transcript(tmp_path: Path) -> 
     assert np.abs(mixed.samples).max() <= 1.0
 
 
-def test_the_provenance_is_json(heard: list[Audio], tmp_path: Path) -> None:
+def test_the_transcript_has_its_tracks(heard: list[Audio], tmp_path: Path) -> None:
     recording = read([heard[0], record(heard[1], 0.7, 5e-5)], tmp_path)
-    first, second = json.loads(json.dumps(recording.provenance))["tracks"]
+    made = Pipeline(detector=Energy(), diarizer=Channels()).run(recording).to_dict()
+    schema = Path(whisperdiar.formats.__file__).with_name("transcript.schema.json")
+    jsonschema.validate(made, json.loads(schema.read_text("utf-8")))
+    assert [speaker["name"] for speaker in made["speakers"]] == ["p0", "p1"]
+    first, second = made["provenance"]["tracks"]
     assert (first["file"], first["start"], second["file"]) == ("p0.wav", 0.0, "p1.wav")
     assert second["start"] == pytest.approx(0.7, abs=0.005)
     assert second["drift_ppm"] == pytest.approx(50, abs=5)

@@ -56,7 +56,8 @@ def gather_inputs(inputs: Sequence[Path], options: Mapping[str, Any]) -> list[In
             raise InvalidOption(_("--names: they are for one recording; give the recordings one by one"))
         return [Input(path, Tracks.of_file(path, names=names)) for path in inputs]
     found = Tracks.find(inputs, names=names)
-    return [Input(found.paths[0].parent / found.recording_id, found)]
+    path = found.paths[0] if len(found.paths) == 1 else found.paths[0].parent / found.recording_id
+    return [Input(path, found)]
 
 
 def _check_diarizer(option: str, options: Mapping[str, Any]) -> None:

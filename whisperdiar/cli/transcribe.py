@@ -112,7 +112,7 @@ def transcribe(
     gathered = gather_inputs(inputs, options)
     sources = [item.source for item in gathered]
     files = [path for source in sources for path in (source.paths if isinstance(source, Tracks) else [source])]
-    if options["tracks"] and (wanted is not None or shots == AUTO):
+    if any(item.path not in files for item in gathered) and (wanted is not None or shots == AUTO):
         raise InvalidOption(_("--tracks: there is no video of them; leave --embed, --burn and --shots auto out"))
     inputs = tuple(item.path for item in gathered)
     if wanted is not None and len(inputs) > 1:
@@ -361,7 +361,8 @@ def _write_all(
             code = report(error, console, about=str(path))
     transcript = keep_corrections(transcript, job.corrected, start=job.part.start, console=console)
     try:
-        transcript = add_video(transcript, path, job.shots, job.write, console)
+        video = None if isinstance(work.source, Tracks) and len(work.source.paths) > 1 else path
+        transcript = add_video(transcript, video, job.shots, job.write, console)
     except WhisperdiarError as error:  # hours of work are not thrown away for the sake of the pictures
         code = report(error, console, about=str(path))
     for note in transcript.provenance.get("notes", ()):

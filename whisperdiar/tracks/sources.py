@@ -74,7 +74,9 @@ class Tracks:
         *,
         names: Sequence[str] | None = None,
     ) -> Tracks:
-        """The tracks in files, or in folders of recordings by Craig, Zoom or others.
+        """The tracks in files, or in folders of recordings by Craig, Zoom, OBS or others.
+
+        A single file with several audio tracks has people on these.
 
         Args:
             places: files, a folder, or several.
@@ -89,6 +91,8 @@ class Tracks:
         twice = [file for file, count in Counter(map(os.path.realpath, files)).items() if count > 1]
         if twice:
             raise InvalidOption(_("{path}: it is given twice as a track; leave one of them out").format(path=twice[0]))
+        if len(files) == 1 and _count_tracks(files[0]) >= _NEEDED:  # as of OBS
+            return cls.of_file(files[0], names=names)
         if len(files) < _NEEDED:
             raise InvalidOption(
                 _("{place}: holds one track; give a file for each person, or leave --tracks out").format(
@@ -124,6 +128,14 @@ class Tracks:
         checked = _check_names(called if names is None else names, called)
         sources = tuple(TrackSource(file, name, item.number) for name, item in zip(checked, tracks, strict=True))
         return cls(sources, recording_id(file), one_clock=True)
+
+
+def _count_tracks(file: Path) -> int:
+    """How many audio tracks a file has; none where it cannot be read, which is told when its turn comes."""
+    try:
+        return len(probe(file).tracks)
+    except MediaError:
+        return 0
 
 
 def _list_files(folder: Path) -> list[Path]:
