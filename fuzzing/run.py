@@ -21,11 +21,14 @@ import subprocess
 import sys
 import tempfile
 import traceback
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fuzzing.mutation import LONGEST, mutate
-from fuzzing.targets import Target, dictionary, list_seeds, list_targets
+
+if TYPE_CHECKING:
+    from fuzzing.targets import Target
 
 SECONDS = 10
 MEMORY = 1024
@@ -42,12 +45,16 @@ def main() -> int:
     parser.add_argument("--plain", action="store_true", help="without atheris, also where it is installed")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     given = parser.parse_args()
-    targets = list_targets()
+    atheris = None if given.plain or not given.child else _find_atheris()
+    with nullcontext() if atheris is None else atheris.instrument_imports(include=["whisperdiar"]):
+        from fuzzing.targets import list_targets
+
+        targets = list_targets()
     if given.list:
         print(*targets, sep="\n")
         return 0
     if given.child:
-        return _fuzz(targets[given.child], given)
+        return _fuzz(targets[given.child], given, atheris)
     names = given.targets or list(targets)
     if unknown := sorted({*names} - {*targets}):
         print(f"no target {', '.join(unknown)}; choose of: {', '.join(targets)}", file=sys.stderr)
@@ -69,9 +76,8 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def _fuzz(target: Target, given: argparse.Namespace) -> int:
+def _fuzz(target: Target, given: argparse.Namespace, atheris: Any) -> int:
     with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as folder:
-        atheris = None if given.plain else _find_atheris()
         if atheris is not None:
             return _with_coverage(atheris, target, given, Path(folder))
         return _at_random(target, given, Path(folder))
@@ -86,6 +92,8 @@ def _find_atheris() -> Any:
 
 
 def _at_random(target: Target, given: argparse.Namespace, folder: Path) -> int:
+    from fuzzing.targets import dictionary, list_seeds
+
     chance = random.Random(f"{target.name} {given.seed}")
     seeds, pieces, path = list_seeds(target), dictionary(target), folder / f"talk{target.suffix}"
     refused = 0
@@ -122,6 +130,8 @@ def _limit_memory() -> None:
 
 
 def _with_coverage(atheris: Any, target: Target, given: argparse.Namespace, folder: Path) -> int:
+    from fuzzing.targets import dictionary, list_seeds
+
     path, corpus = folder / f"talk{target.suffix}", folder / "corpus"
     corpus.mkdir()
     for number, seed in enumerate(list_seeds(target)):
@@ -139,7 +149,6 @@ def _with_coverage(atheris: Any, target: Target, given: argparse.Namespace, fold
                 f"fuzzed {counts[0]} inputs, {counts[0] - counts[1]} read, {counts[1]} refused with a line", flush=True
             )
 
-    atheris.instrument_all()
     atheris.Setup(
         ["fuzzing", f"-runs={given.count}", f"-timeout={SECONDS}", f"-rss_limit_mb={MEMORY}", f"-max_len={LONGEST}",
          f"-artifact_prefix={given.failures / target.name}-", f"-dict={words}", f"-seed={given.seed + 1}",
