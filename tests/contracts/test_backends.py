@@ -33,6 +33,7 @@ from whisperdiar.options import (
     EcapaSettings,
     LiumSettings,
     NemotronSettings,
+    OnnxAsrSettings,
     OnnxSettings,
     PyannoteSettings,
     PyannoteVadSettings,
@@ -58,6 +59,11 @@ def local_settings(stage: str, name: str, folder: Path) -> Any:
     """Settings with a model that is on this machine, for backends whose own one has to be fetched."""
     if (stage, name) == ("asr", "whisper"):
         return WhisperSettings(model=str(tiny_whisper.build(folder)))
+    if (stage, name) == ("asr", "onnx"):
+        pytest.importorskip("onnx_asr", reason="onnx-asr is not installed")
+        from tests import tiny_onnx_asr
+
+        return OnnxAsrSettings(model=str(tiny_onnx_asr.gigaam(folder)))
     if (stage, name) == ("vad", "crdnn"):
         model = SHARED / "models" / "vad-crdnn-libriparty"
         return VadSettings(model=str(model)) if model.is_dir() else None

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from whisperdiar.options.minutes import LlmOptions, MinutesOptions
     from whisperdiar.options.nemotron import NEMOTRON_MODES, NEMOTRON_PRECISIONS, NemotronSettings
     from whisperdiar.options.onnx import OnnxSettings
+    from whisperdiar.options.onnx_asr import ONNX_COMPUTE_TYPES, OnnxAsrSettings
     from whisperdiar.options.plots import PlotOptions
     from whisperdiar.options.pocketsphinx import PocketSphinxSettings
     from whisperdiar.options.profiles import profile_summary, subtitle_rules
@@ -107,6 +108,7 @@ _HOMES = {
         "NemotronSettings",
     ),
     "onnx": ("OnnxSettings",),
+    "onnx_asr": ("ONNX_COMPUTE_TYPES", "OnnxAsrSettings"),
     "plots": ("PlotOptions",),
     "pocketsphinx": ("PocketSphinxSettings",),
     "profiles": (
@@ -168,6 +170,7 @@ __all__ = [
     "NEMOTRON_MODES",
     "NEMOTRON_PRECISIONS",
     "ONLY_AT_HAND",
+    "ONNX_COMPUTE_TYPES",
     "PLOT_KINDS",
     "PLOT_LANGUAGES",
     "POSTPROCESSING",
@@ -194,6 +197,7 @@ __all__ = [
     "MinutesOptions",
     "NemotronSettings",
     "NoSettings",
+    "OnnxAsrSettings",
     "OnnxSettings",
     "PlotOptions",
     "PocketSphinxSettings",
