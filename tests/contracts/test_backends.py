@@ -39,6 +39,7 @@ from whisperdiar.options import (
     PyannoteVadSettings,
     Runtime,
     SortformerSettings,
+    TransformersSettings,
     VadSettings,
     WhisperSettings,
 )
@@ -64,6 +65,12 @@ def local_settings(stage: str, name: str, folder: Path) -> Any:
         from tests import tiny_onnx_asr
 
         return OnnxAsrSettings(model=str(tiny_onnx_asr.gigaam(folder)))
+    if (stage, name) == ("asr", "transformers"):
+        pytest.importorskip("torch", reason="PyTorch is not installed")
+        pytest.importorskip("transformers", reason="Transformers is not installed")
+        from tests import tiny_transformers
+
+        return TransformersSettings(model=str(tiny_transformers.wav2vec2(folder)))
     if (stage, name) == ("vad", "crdnn"):
         model = SHARED / "models" / "vad-crdnn-libriparty"
         return VadSettings(model=str(model)) if model.is_dir() else None

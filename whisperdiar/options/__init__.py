@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from whisperdiar.options.statistics import StatisticsOptions
     from whisperdiar.options.subtitles import SubtitleOptions, SubtitleRules
     from whisperdiar.options.toolkits import AlizeSettings, LiumSettings
+    from whisperdiar.options.transformers import TransformersSettings
     from whisperdiar.options.tuning import TuningSettings
     from whisperdiar.options.vad import VadSettings
     from whisperdiar.options.vocabulary import Term, Vocabulary, parse_vocabulary, read_vocabulary
@@ -149,6 +150,7 @@ _HOMES = {
         "SubtitleRules",
     ),
     "toolkits": ("AlizeSettings", "LiumSettings"),
+    "transformers": ("TransformersSettings",),
     "tuning": ("TuningSettings",),
     "vad": ("VadSettings",),
     "vocabulary": ("Term", "Vocabulary", "parse_vocabulary", "read_vocabulary"),
@@ -217,6 +219,7 @@ __all__ = [
     "SubtitleOptions",
     "SubtitleRules",
     "Term",
+    "TransformersSettings",
     "TuningSettings",
     "VadSettings",
     "Vocabulary",

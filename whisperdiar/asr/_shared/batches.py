@@ -92,9 +92,13 @@ def _place(heard: HeardText, piece: Piece, speech: Sequence[Span], spaced: bool)
     if not heard.text.strip():
         return ()
     raw: Sequence[RawWord] = [
-        word
-        if word.start is None or word.end is None
-        else replace(word, start=piece.time(word.start), end=piece.time(word.end))
+        replace(
+            word,
+            start=None if word.start is None else piece.time(word.start),
+            end=None if word.end is None else piece.time(word.end),
+        )
         for word in heard.words
-    ] or spread_words(heard.text, speech, spaced=spaced)
+    ]
+    if not raw:
+        raw = spread_words(heard.text, speech, spaced=spaced)
     return place_words(raw, heard.text, piece=piece.span, speech=speech, spaced=spaced, probability=heard.probability)
