@@ -15,12 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import tiny_onnx_asr
+from tests.model_hub import empty_cache, put
 from tests.sounds import SAMPLES
 from whisperdiar import Audio, InvalidOption, Span, load
 from whisperdiar.asr._shared.refinement import NO_WORDS, recognise
 from whisperdiar.asr.onnx import Backend
 from whisperdiar.asr.onnx.tokens import group_tokens
-from whisperdiar.errors import BackendBroken, BackendError, UnsupportedRequest
+from whisperdiar.errors import BackendBroken, BackendError, ModelUnavailable, UnsupportedRequest
 from whisperdiar.models import recognisers
 from whisperdiar.options import OnnxAsrSettings, Runtime, Vocabulary, parse_vocabulary
 
@@ -251,6 +252,22 @@ def test_named_models_are_those_of_onnx_asr() -> None:
         for precision in ("", "int8"):
             theirs, ours = set(files(precision or None).values()), set(layout.patterns(precision))
             assert theirs | {"config.json"} == ours | {"config.json"}, name
+
+
+def test_a_download_that_was_broken_off_is_not_taken_for_a_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = empty_cache(tmp_path, monkeypatch)
+    files = dict.fromkeys(("config.json", "vocab.txt", "encoder-model.onnx", "decoder_joint-model.onnx"), "x")
+    folder = put(cache, "istupakov/parakeet-tdt-0.6b-v3-onnx", files)
+    assert recognisers.find_cached("parakeet-v3") is None
+    with pytest.raises(ModelUnavailable, match="whisperdiar models download parakeet-v3"):
+        recognisers.resolve("parakeet-v3", runtime=OFFLINE)
+    (folder / "encoder-model.onnx.data").write_text("weights", encoding="utf-8")
+    assert recognisers.resolve("nemo-parakeet-tdt-0.6b-v3", runtime=OFFLINE).path == folder
+    assert recognisers.list_patterns("parakeet-v3", folder)[-1] == "encoder-model.onnx?data"
+    with pytest.raises(InvalidOption, match="model t-one has no files in int8: leave --compute-type out"):
+        recognisers.resolve("t-one", compute_type="int8", runtime=OFFLINE)
 
 
 def test_languages_are_held_against_the_model_before_anything_is_loaded() -> None:

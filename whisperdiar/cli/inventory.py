@@ -174,6 +174,8 @@ def _model_rows() -> Iterator[dict[str, Any]]:
             "size_mb": known.size_mb,
             "languages": {("ru",): "Russian", ("en",): "English"}.get(known.languages, "multilingual"),
             "codes": known.languages,
+            "int8": known.has_int8,
+            "punctuation": known.punctuation,
             "licence": known.licence,
             "cached": folder is not None,
             "bytes_on_disk": None if folder is None else size_on_disk(folder),

@@ -30,6 +30,8 @@ EUROPEAN = (
 )
 """What NVIDIA's multilingual models know (model cards of parakeet-tdt-0.6b-v3 and canary-1b-v2)."""
 _CONFIG = "config.json"
+_LARGEST_GRAPH_MB = 2000
+"""A file of ONNX holds less than 2 GB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,13 @@ class KnownRecogniser:
     size_mb: int | None = None
     has_int8: bool = True
     punctuation: bool = True
+
+    def patterns(self, precision: str = "") -> tuple[str, ...]:
+        """What has to be there for a precision: weights that are too large for one file lie beside their graph, and
+        come last, so that a download that was broken off lacks them."""
+        found = LAYOUTS[self.layout].patterns(precision)
+        is_divided = not precision and (self.size_mb or 0) >= _LARGEST_GRAPH_MB
+        return (*found, f"{found[0]}?data") if is_divided else found
 
 
 _GIGAAM = "istupakov/gigaam-v3-onnx"
@@ -311,6 +320,8 @@ def resolve(
     if name is None and _is_folder(model):
         folder = Path(model).expanduser()
         return FoundRecogniser(folder, model, *_find_in_folder(folder, model, layout, precisions))
+    if name is not None and compute_type == "int8" and not KNOWN[name].has_int8:
+        raise InvalidOption(_("model {model} has no files in int8: leave --compute-type out").format(model=model))
     repository = model if name is None else KNOWN[name].repository
     languages = () if name is None else KNOWN[name].languages
     kind = layout if name is None else KNOWN[name].layout
@@ -322,15 +333,19 @@ def resolve(
 def find_cached(name: str) -> Path | None:
     """The folder of a named model, at any precision, where the cache holds it whole."""
     known = KNOWN[name]
-    found = (hub.find_cached(known.repository, LAYOUTS[known.layout].patterns(option)) for option in ("", "int8"))
+    found = (hub.find_cached(known.repository, known.patterns(option)) for option in ("", "int8"))
     return next(filter(None, found), None)
 
 
 def list_patterns(name: str, folder: Path) -> tuple[str, ...]:
     """The files that a named model needs in `folder`, at the precision that is there."""
-    layout = LAYOUTS[KNOWN[name].layout]
-    light = layout.patterns("int8")
-    return light if not hub.find_missing(folder, light) else layout.patterns()
+    light, full = (KNOWN[name].patterns(precision) for precision in ("int8", ""))
+    return light if hub.find_missing(folder, full) and not hub.find_missing(folder, light) else full
+
+
+def _list_patterns(model: str, kind: str, precision: str) -> tuple[str, ...]:
+    name = find_name(model)
+    return LAYOUTS[kind].patterns(precision) if name is None else KNOWN[name].patterns(precision)
 
 
 def _find_cached(
@@ -344,7 +359,7 @@ def _find_cached(
         except InvalidOption:
             return None
     for precision in precisions:
-        folder = hub.find_cached(repository, LAYOUTS[kind].patterns(precision))
+        folder = hub.find_cached(repository, _list_patterns(model, kind, precision))
         if folder is not None:
             return folder, kind, precision
     return None
@@ -376,7 +391,7 @@ def _fetch(
                 hub.fetch(repository, (_CONFIG,), runtime=runtime, remedy=remedy, command=command) / _CONFIG
             )
         kind, precision = _tell_layout(listed, config, model, None, precisions)
-    files = LAYOUTS[kind].patterns(precision)
+    files = _list_patterns(model, kind, precision)
     variants = [variant for file in files for variant in _variants(file)]
     folder = hub.fetch(
         repository,

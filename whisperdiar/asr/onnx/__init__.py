@@ -44,7 +44,10 @@ class Backend(LoadingBackend[OnnxAsrSettings, LoadedRecogniser]):
         requires=("onnx_asr",),
     )
     settings_type: ClassVar[type[OnnxAsrSettings]] = OnnxAsrSettings
-    model_names: ClassVar[tuple[str, ...]] = tuple(recognisers.KNOWN)
+    model_names: ClassVar[tuple[str, ...]] = (
+        *recognisers.KNOWN,
+        *(known.onnx_asr for known in recognisers.KNOWN.values()),
+    )
     downloaded_as: ClassVar[str] = OnnxAsrSettings().model
 
     @staticmethod
