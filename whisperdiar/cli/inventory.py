@@ -125,6 +125,8 @@ def _lines(rows: list[dict[str, Any]], *, settings: bool) -> Iterator[str]:
 _HELD = (mark("words"), mark("turns"))
 """What formats need, beside subtitles and everything; languages of models."""
 _LANGUAGES = (mark("multilingual"), mark("English"), mark("Russian"))
+_ONLY: Mapping[tuple[str, ...], str] = {("ru",): "Russian", ("en",): "English"}
+"""Of models that know one language: its name in English."""
 
 
 def list_models(*, as_json: bool) -> None:
@@ -172,7 +174,7 @@ def _model_rows() -> Iterator[dict[str, Any]]:
             "kind": "onnx",
             "repository": known.repository,
             "size_mb": known.size_mb,
-            "languages": {("ru",): "Russian", ("en",): "English"}.get(known.languages, "multilingual"),
+            "languages": _ONLY.get(known.languages, "multilingual"),
             "codes": known.languages,
             "int8": known.has_int8,
             "punctuation": known.punctuation,

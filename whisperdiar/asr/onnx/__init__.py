@@ -138,13 +138,13 @@ class Backend(LoadingBackend[OnnxAsrSettings, LoadedRecogniser]):
         options = {"language": language} if loaded.layout.needs_language else {}
         try:
             results = loaded.recogniser.recognize(sounds, sample_rate=SAMPLE_RATE_HZ, **options)
-        except KeyError as error:  # a token of the language
-            raise UnsupportedRequest(
-                _("language {language!r}: model {model} has no token {error}; choose another model").format(
-                    language=language, model=loaded.found.name, error=error
-                )
-            ) from error
         except Exception as error:  # files of another network fail where they are run, with types of ONNX Runtime's own
+            if isinstance(error, KeyError) and error.args == (f"<|{language}|>",):
+                raise UnsupportedRequest(
+                    _("language {language!r}: model {model} has no token {error}; choose another model").format(
+                        language=language, model=loaded.found.name, error=error
+                    )
+                ) from error
             remedy = _("take another one")
             if is_out_of_memory(error):
                 remedy = _("use --batch-size 1 or --device cpu")
