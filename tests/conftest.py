@@ -17,6 +17,8 @@ os.environ["PYANNOTE_METRICS_ENABLED"] = "0"
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 # Messages are compared in English, whatever the language of the machine.
 os.environ["WHISPERDIAR_UI_LANGUAGE"] = "en"
+# What one test finds is no other test's business; those of the cache switch it on.
+os.environ["WHISPERDIAR_NO_CACHE"] = "1"
 # Read when OpenMP and BLAS load. Matrices of tests are small: further threads spin more than they compute, and take the
 # cores of the other worker (pytest -n). Threads that a test asks for by number are had all the same.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

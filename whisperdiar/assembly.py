@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from whisperdiar.activity_files import check_target
+from whisperdiar.cache import StageCache
 from whisperdiar.contracts import Progress, device_of, no_progress
 from whisperdiar.errors import (
     BackendBroken,
@@ -21,7 +22,7 @@ from whisperdiar.errors import (
 )
 from whisperdiar.frameworks.installation import missing_packages
 from whisperdiar.frameworks.torch import reinstall_command
-from whisperdiar.options import ONLY_AT_HAND, AlignmentOptions, Runtime, Vocabulary, check_device
+from whisperdiar.options import ONLY_AT_HAND, AlignmentOptions, CacheOptions, Runtime, Vocabulary, check_device
 from whisperdiar.pipeline import STAGE_WORDS, Fallback, Pipeline, wants_words
 from whisperdiar.registry import BackendClass, Stage, load, preferred, settings_from_text
 from whisperdiar.system.callbacks import guard_callbacks
@@ -307,6 +308,7 @@ class Request:
         alignment: how doubtful a word's speaker must be to be listed.
         save_activity: ``.npz`` file for the activity of the speakers, as in `Pipeline`.
         skip_music: whether music alone is left out, as in `Pipeline`.
+        cache: where results of stages are kept; None for nowhere.
     """
 
     vad: Choice = field(default_factory=Choice)
@@ -322,6 +324,7 @@ class Request:
     alignment: AlignmentOptions = field(default_factory=AlignmentOptions)
     save_activity: str | None = None
     skip_music: bool = False
+    cache: CacheOptions | None = None
 
     def detector_choice(self) -> Choice:
         """Raises InvalidOption where a detector is named beside a file of speech regions."""
@@ -414,6 +417,7 @@ def build(
         threads=request.runtime.threads,
         save_activity=request.save_activity,
         skip_music=request.skip_music,
+        cache=None if request.cache is None else StageCache(request.cache, notify=notify, inform=inform),
     )
 
 
@@ -455,6 +459,7 @@ def _options(request: Request, chosen: Mapping[str, Selection]) -> dict[str, Any
         "speakers": None if request.speakers == ANY_SPEAKERS else str(request.speakers),
         "device": request.runtime.device,
         "offline": request.runtime.offline,
+        **({"skip_music": True} if request.skip_music else {}),
         **request.media,
         **{stage: asdict(item.backend.settings) for stage, item in chosen.items()},
     }

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from whisperdiar.contracts import Progress, no_progress
-from whisperdiar.errors import InvalidOption, TruncatedMedia, describe_error
+from whisperdiar.errors import InvalidOption, MediaError, TruncatedMedia, describe_error
 from whisperdiar.media import load
 from whisperdiar.media.arrays import audio_from_array
 from whisperdiar.outcome import is_empty, summarise
@@ -24,8 +24,26 @@ from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Audio
 
-Source = str | os.PathLike[str] | BinaryIO | npt.NDArray[Any] | Audio
-"""A recording: a file, a binary file object, samples (see `whisperdiar.media.arrays`), or decoded sound."""
+
+@dataclass(frozen=True, slots=True)
+class KeptRecording:
+    """A recording that is not at hand, and of which a cache may have all that is needed.
+
+    Attributes:
+        content: hash of the file's bytes, as in a transcript's provenance.
+        name: of the file.
+    """
+
+    content: str
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+Source = str | os.PathLike[str] | BinaryIO | npt.NDArray[Any] | Audio | KeptRecording
+"""A recording: a file, a binary file object, samples (see `whisperdiar.media.arrays`), decoded sound, or one that is
+known to a cache."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +135,12 @@ def read_source(
         if sample_rate is None:
             raise InvalidOption(_("samples need their sample_rate, in Hz"))
         return audio_from_array(source, sample_rate)
+    if isinstance(source, KeptRecording):
+        raise MediaError(
+            _("{name}: it is not at hand, and the cache has not all that is needed of it; give it with --media").format(
+                name=source.name
+            )
+        )
     with _as_file(source) as path:
         try:
             return load(

@@ -114,6 +114,8 @@ class Audio:
         weights: of each channel in `mono`: 1, -1 (its phase is turned round) or 0 (it is left out); empty for the
             mean of all.
         frame_rate: frames a second of the pictures that go with the sound; None where there are none.
+        identity: the same for the same sound, by which a cache knows it; empty where nobody has identified it. The
+            samples are finite then. What is cut out of it has none of its own.
     """
 
     samples: Samples
@@ -124,6 +126,7 @@ class Audio:
     notes: tuple[str, ...] = ()
     weights: tuple[float, ...] = ()
     frame_rate: Fraction | None = None
+    identity: str = ""
 
     def __post_init__(self) -> None:
         if self.samples.ndim != 2 or self.samples.shape[0] < 1:
@@ -168,6 +171,8 @@ class Audio:
 
         They come from a caller's own arithmetic, spread over everything that is computed of them, and are no sound.
         """
+        if self.identity:
+            return self
         block = _BLOCK_S * self.sample_rate
         n_samples, starts = self.samples.shape[1], range(0, self.samples.shape[1], _BLOCK_S * self.sample_rate)
         broken = sum(int(np.count_nonzero(~np.isfinite(self.samples[:, at : at + block]))) for at in starts)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tests import tiny_pyannote as tiny
+from tests.kept_parts import check_another_number
 from tests.sounds import SAMPLES, SHARED, conversation, noise, silence
 from whisperdiar import Audio, Diarization, Span, SpeakerCount, Turn, Word, load
 from whisperdiar.diarization._shared import onnx_embedding
@@ -448,3 +449,10 @@ def test_a_speaker_with_hardly_a_frame_has_no_embedding_where_frames_are_not_sha
     found = encoder.embed(encoder.frames(bands)[0], mask)
     assert not found[0].any()
     assert found[1].any()
+
+
+@pytest.mark.parametrize("settings", [{}, {"exact": False, "min_cluster_size": None}], ids=["exact", "stretches"])
+def test_another_number_of_speakers_needs_no_network_again(
+    small: Networks, audio: Audio, settings: dict[str, Any], tmp_path: Path
+) -> None:
+    check_another_number(small.backend(**settings), audio, (Span(0.0, audio.duration),), tmp_path / "log")

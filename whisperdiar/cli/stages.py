@@ -13,6 +13,9 @@ import click
 from whisperdiar.alignment import align as align_words
 from whisperdiar.alignment import uncertain_words
 from whisperdiar.assembly import build, check_request, select
+from whisperdiar.cache import StageCache
+from whisperdiar.cache.identity import hash_file
+from whisperdiar.cache.recordings import read_recording
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli import signals
 from whisperdiar.cli.console import Console
@@ -29,7 +32,8 @@ from whisperdiar.linked_media import LinkedMedia
 from whisperdiar.media import check_recording, load, recording_id
 from whisperdiar.options import AlignmentOptions, WriteOptions
 from whisperdiar.outcome import explain_empty, is_empty
-from whisperdiar.pipeline import DIARIZATION_FAILED, Pipeline, list_versions, wants_channels
+from whisperdiar.pipeline import DIARIZATION_FAILED, Pipeline, wants_channels
+from whisperdiar.provenance import list_versions
 from whisperdiar.segmentation import segments
 from whisperdiar.sound_classes import find_music
 from whisperdiar.system.files import read_text
@@ -170,7 +174,7 @@ def diarize(
 
     def work(recording: Path, targets: Sequence[Target]) -> int:
         channels = "all" if wants_channels(pipeline().diarizer) else "mono"
-        audio, code = _read(recording, options, console, channels=channels)
+        audio, code = _read_kept(recording, options, console, cache=pipeline().cache, channels=channels)
         transcript = pipeline().run(audio, progress=console.progress)
         if identifier is not None:
             transcript = identifier.identify(transcript, audio)
@@ -257,6 +261,31 @@ def _read(recording: Path, options: dict[str, Any], console: Console, *, channel
         ), 0
     except TruncatedMedia as error:
         return error.audio, report(error, console, about=str(recording)) or FAILED
+
+
+def _read_kept(
+    recording: Path, options: dict[str, Any], console: Console, *, cache: StageCache | None, channels: str
+) -> tuple[Audio, int]:
+    """The same, by what a cache knows of the recording."""
+    if cache is None:
+        return _read(recording, options, console, channels=channels)
+    codes = [OK]
+
+    def read() -> tuple[Audio, bool]:
+        audio, code = _read(recording, options, console, channels=channels)
+        codes.append(code)
+        return audio, code == OK
+
+    part = {key: options[key] for key in ("track", "channel", "start", "end")}
+    try:
+        hashed = hash_file(recording, cache.folder)
+    except OSError:  # said where it is opened
+        return _read(recording, options, console, channels=channels)
+    name = recording_id(recording)
+    audio = read_recording(
+        recording, hashed, cache.folder, read, recording_id=name, language=None, **part, channels=channels
+    )
+    return audio, codes[-1]
 
 
 def align(

@@ -34,7 +34,7 @@ from whisperdiar.media import recording_id
 from whisperdiar.options import AlignmentOptions, Runtime, WriteOptions, read_vocabulary
 from whisperdiar.outcome import explain_empty, is_empty, summarise
 from whisperdiar.outputs import OutputResult, without_turns, write_outputs
-from whisperdiar.recordings import Part
+from whisperdiar.recordings import Part, Source
 from whisperdiar.reports.speaker_clips import has_clips, make_folder, write_clips
 from whisperdiar.text.languages import find_code
 from whisperdiar.text.messages import _
@@ -64,11 +64,12 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One input, its outputs, and whether its speakers are cut into clips."""
+    """One input, its outputs, whether its speakers are cut into clips, and what is read, where that is not the path."""
 
     path: Path
     targets: Sequence[Target]
     clips: bool = True
+    source: Source | None = None
 
 
 def transcribe(
@@ -191,6 +192,7 @@ def request_from(options: dict[str, Any]) -> Request:
         media={key: options[key] for key in ("track", "channel", "start", "end")},
         save_activity=shared.activity_file(options),
         skip_music=options.get("skip_music", False),
+        cache=shared.cache_options(options),
         alignment=AlignmentOptions(**{key: options[key] for key in ("uncertain_below",) if key in options}),
     )
 
@@ -246,7 +248,7 @@ def run(work: Sequence[Work], job: Job, *, many: bool) -> int:
 
     def begin(source: object) -> None:
         signals.check()
-        begun.append(next(item for item in waiting if item.path == source))
+        begun.append(next(item for item in waiting if source in (item.path, item.source)))
         number = work.index(begun[-1])
         console.start_file(number + 1, len(work) if many else 1, str(source), left=pace.left(number))
 
@@ -256,7 +258,11 @@ def run(work: Sequence[Work], job: Job, *, many: bool) -> int:
 
     try:
         results = job.pipeline.transcribe_all(
-            [item.path for item in work], part=job.part, on_begin=begin, on_error=fail, progress=console.progress
+            [item.path if item.source is None else item.source for item in work],
+            part=job.part,
+            on_begin=begin,
+            on_error=fail,
+            progress=console.progress,
         )
         with listen(console):
             for result in results:

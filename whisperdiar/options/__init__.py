@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from whisperdiar.options._windowed_segmentation import LINKAGES
     from whisperdiar.options.alignment import AlignmentOptions
     from whisperdiar.options.bic import BicSettings
+    from whisperdiar.options.cache import CacheOptions
     from whisperdiar.options.channels import ChannelsSettings
     from whisperdiar.options.command_line import (
         AUDIENCES,
@@ -72,6 +73,7 @@ _HOMES = {
     "alignment": ("AlignmentOptions",),
     "bic": ("BicSettings",),
     "ehmm": ("EhmmSettings",),
+    "cache": ("CacheOptions",),
     "channels": ("ChannelsSettings",),
     "command_line": (
         "AUDIENCES",
@@ -180,6 +182,7 @@ __all__ = [
     "AlignmentOptions",
     "AlizeSettings",
     "BicSettings",
+    "CacheOptions",
     "ChannelsSettings",
     "EcapaSettings",
     "EditOptions",

@@ -12,6 +12,9 @@ AUDIENCE = "adult"
 AUDIENCES = ("adult", "children")
 """For whom a programme is made."""
 
+CACHE_MB = 5000
+"""Of results of stages: some 10 MB an hour of sound by the usual backends."""
+
 DEVICE = "auto"
 THREADS = 0
 

@@ -301,6 +301,25 @@ runtime_options = combine(
     machine("--offline", is_flag=True, help="Never touch the network."),
 )
 
+cache_options = combine(
+    machine(
+        "--no-cache",
+        is_flag=True,
+        rare=True,
+        help="Compute everything anew, and keep nothing for a second run; see `whisperdiar cache`.",
+    ),
+    machine("--cache-dir", metavar="DIR", rare=True, help="Folder of the cache; by default that of the user."),
+    machine(
+        "--cache-size",
+        type=click.IntRange(min=0),
+        default=defaults.CACHE_MB,
+        show_default=True,
+        metavar="MB",
+        rare=True,
+        help="Megabytes that the cache may take.",
+    ),
+)
+
 quiet_option = machine("-q", "--quiet", is_flag=True, help="No progress and no summary; warnings only.")
 
 PROGRESS_KINDS = ("auto", "bar", "lines", "json", "none")
