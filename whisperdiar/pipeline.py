@@ -18,7 +18,7 @@ from whisperdiar.activity_files import check_target, save_or_warn
 from whisperdiar.alignment import align
 from whisperdiar.asr._shared.refinement import recognise
 from whisperdiar.cache import StageCache
-from whisperdiar.cache.identity import identify_samples
+from whisperdiar.cache.identity import find_version, identify_samples
 from whisperdiar.cache.stages import BackendStage, PureStage, Session
 from whisperdiar.cache.values import DIARIZATION, SEGMENTS, SPANS, TRANSCRIPTION, Form
 from whisperdiar.contracts import (
@@ -62,7 +62,6 @@ from whisperdiar.types import (
     remove_spans,
     total_duration,
 )
-from whisperdiar.version import __version__
 from whisperdiar.video import Video, with_video
 
 Result = TypeVar("Result")
@@ -535,7 +534,7 @@ class Pipeline:
                 for some in (turns, exclusive)
             ),
             asdict(options),
-            __version__,
+            find_version("whisperdiar"),
         ]
         return session.take(PureStage(name="join", form=SEGMENTS, depends=depends, work=work))
 

@@ -41,6 +41,9 @@ _STAGE_PACKAGES = {
     "diarization": ("onnxruntime", "torch"),
     "segment": ("onnxruntime",),
 }
+_NOT_COMPUTING = ("cli/", "data/", "formats/", "subtitles/", "minutes/", "editing/", "reports/", "scoring/", "people/",
+                  "datasets/", "benchmarking/", "training/")  # fmt: skip
+"""Folders of modules on which no result of a stage depends."""
 _ALIGNMENT_PACKAGES = ("torch", "transformers")
 
 
@@ -213,11 +216,23 @@ def describe_settings(backend: object) -> dict[str, Any]:
 def find_version(package: str) -> str | None:
     """Version of an installed package; of this one, its own."""
     if package == "whisperdiar":
-        return __version__
+        return f"{__version__} {hash_code()}"
     try:
         return importlib.metadata.version(_DISTRIBUTIONS.get(package, package))
     except importlib.metadata.PackageNotFoundError:
         return None
+
+
+@lru_cache(maxsize=1)
+def hash_code() -> str:
+    """Of the program's own modules that compute something: a version is not counted up at each change of them."""
+    folder = Path(__file__).parents[1]
+    found = hashlib.blake2b(digest_size=16)
+    for path in sorted(folder.rglob("*.py")):
+        name = path.relative_to(folder).as_posix()
+        if not name.startswith(_NOT_COMPUTING):
+            found.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return found.hexdigest()
 
 
 def make_key(stage: str, depends: Any) -> str:
