@@ -36,6 +36,7 @@ from whisperdiar.recordings import WHOLE, KeptRecording, Part, RecordingResult, 
 from whisperdiar.system.log import inform, warn
 from whisperdiar.system.machine import return_free_memory
 from whisperdiar.text.messages import _, mark
+from whisperdiar.tracks import Tracks, check_tracks
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import ANY_SPEAKERS, Audio, SpeakerCount
 
@@ -138,7 +139,7 @@ class OpenPipeline:
 
         Args:
             source: any file that FFmpeg reads, a binary file object of one, samples (n_samples,) or (n_channels,
-                n_samples) with their `sample_rate`, or an `Audio`.
+                n_samples) with their `sample_rate`, an `Audio`, or `Tracks` (with the diarizer ``channels``).
             part: which track, channel and time of a file.
             sample_rate: of samples, in Hz.
             recording_id: name of the recording; None for that of the file.
@@ -346,6 +347,8 @@ class OpenPipeline:
         progress: Progress,
     ) -> Audio:
         pipeline = self.load(progress=progress)
+        if isinstance(source, Tracks) and not wants_channels(pipeline.diarizer):
+            raise InvalidOption(_("tracks: the track tells who speaks; use diarizer='channels'"))
         channels: Literal["all", "mono"] = "all" if wants_channels(pipeline.diarizer) else "mono"
 
         def read() -> tuple[Audio, bool]:
@@ -422,6 +425,11 @@ def _find_unreadable(source: Source, part: Part) -> MediaError | None:
     if isinstance(source, (str, os.PathLike)):
         try:
             check_recording(source, track=part.track)
+        except MediaError as error:
+            return error
+    if isinstance(source, Tracks):
+        try:
+            check_tracks(source, track=part.track)
         except MediaError as error:
             return error
     return None
@@ -612,6 +620,55 @@ def transcribe(
             strict=strict,
             progress=progress,
         )
+
+
+def transcribe_tracks(
+    tracks: Tracks | str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    *,
+    names: Sequence[str] | None = None,
+    start: float = 0.0,
+    end: float | None = None,
+    strict: bool = False,
+    progress: Progress = no_progress,
+    **settings: Unpack[PipelineSettings],
+) -> Transcript:
+    """Who said what, when, in one recording of which each person has a track.
+
+        whisperdiar.transcribe_tracks(["anna.wav", "boris.wav"], model="small")
+        whisperdiar.transcribe_tracks("craig-recording/", names=["Anna", "Boris"])
+
+    Where the recorders started apart or their clocks differ, the voices that each microphone hears of the others tell
+    by how much; where a track carries others alone, nothing is recognised. Time 0 is where the earliest track begins.
+
+    Args:
+        tracks: files, a folder of them, one file with several audio tracks, or `Tracks`.
+        names: of the people, in the order of the tracks; None for those in the file names, or the tracks' titles.
+        start, end: which part is read, in seconds.
+        strict: whether a track that ends before its header says raises TruncatedMedia.
+        progress: called with a stage and its done fraction.
+        settings: as of `open_pipeline`; the diarizer is ``channels``.
+
+    Raises:
+        InvalidOption: there are not two tracks, or a setting cannot be meant.
+        MediaError: a file cannot be read, or no track has sound.
+        BackendError: a backend cannot run.
+    """
+    found = tracks if isinstance(tracks, Tracks) else _find_tracks(tracks, names)
+    if settings.get("diarizer", "auto") == "auto":
+        settings["diarizer"] = "channels"
+    with open_pipeline(load_now=False, **settings) as pipeline:
+        check_tracks(found)  # before a model is fetched
+        return pipeline(found, part=Part(start=start, end=end), strict=strict, progress=progress)
+
+
+def _find_tracks(
+    tracks: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], names: Sequence[str] | None
+) -> Tracks:
+    if names is not None:
+        _refuse_single("names", names)
+    if isinstance(tracks, (str, os.PathLike)) and not os.path.isdir(tracks):
+        return Tracks.of_file(tracks, names=names)
+    return Tracks.find(tracks, names=names)
 
 
 def _as_text(options: Mapping[str, Any] | None) -> dict[str, str]:

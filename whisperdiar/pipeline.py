@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -38,7 +39,14 @@ from whisperdiar.errors import DiarizationFailed, Interrupted, describe_error
 from whisperdiar.joining import Origin, join
 from whisperdiar.media.mixing import weight_channels
 from whisperdiar.options import AlignmentOptions, NoSettings, SegmentationOptions, Vocabulary
-from whisperdiar.per_channel import find_own_speech, lay_out, put_back, remove_crosstalk
+from whisperdiar.per_channel import (
+    detect_audible,
+    find_own_speech,
+    lay_out,
+    name_channels,
+    put_back,
+    remove_crosstalk,
+)
 from whisperdiar.provenance import describe_work, list_versions, merge_versions, record_work
 from whisperdiar.segmentation import interleave, segments
 from whisperdiar.system.background import BackgroundTask, serialise
@@ -281,9 +289,10 @@ class Pipeline:
         somebody else. The last is None where there are no turns: then the mix of all channels was recognised.
         """
         n = audio.n_channels
+        scaled = [_scale_progress(progress, c / n, (c + 1) / n) for c in range(n)]
         detected = [
             remove_spans(
-                self._speech(audio.channel(c + 1), session, _scale_progress(progress, c / n, (c + 1) / n)), music
+                detect_audible(audio, c + 1, partial(self._speech, session=session, progress=scaled[c])), music
             )
             for c in range(n)
         ]
@@ -504,6 +513,7 @@ class Pipeline:
             dropped=transcription.dropped,
             provenance={
                 **self._provenance(warnings, notes, session),
+                **audio.provenance,
                 "speech": round(total_duration(merge_spans(speech)), 3),
                 **self._describe_vocabulary(transcription.replacements, audio.start),
             },
@@ -518,6 +528,8 @@ class Pipeline:
             segmentation=self.segmentation,
             spoken=said,
         )
+        if audio.speakers:
+            transcript = name_channels(transcript, audio.speakers)
         return with_video(shift_times(transcript, audio.start), Video(audio.frame_rate))
 
     def _align(self, words: Sequence[Word], diarization: Diarization, session: Session) -> tuple[Segment, ...]:

@@ -8,6 +8,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+ALL_TRACKS = "all"
+"""Every audio track of a file, each a person's."""
+
 AUDIENCE = "adult"
 AUDIENCES = ("adult", "children")
 """For whom a programme is made."""

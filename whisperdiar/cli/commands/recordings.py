@@ -26,7 +26,7 @@ from whisperdiar.cli.option import option
 @shared.diarizer_options
 @shared.identify_options
 @shared.uncertain_option
-@shared.media_options
+@shared.track_options
 @shared.runtime_options
 @shared.cache_options
 @shared.word(

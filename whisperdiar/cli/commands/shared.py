@@ -81,6 +81,19 @@ class Speakers(click.ParamType):  # type: ignore[type-arg, unused-ignore]
             self.fail(str(error), param, ctx)
 
 
+class TrackNumber(click.IntRange):
+    """A number from 1, or ``all``."""
+
+    name = "n|all"
+
+    def __init__(self) -> None:
+        super().__init__(min=1)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        every = defaults.ALL_TRACKS
+        return every if str(value).lower() == every else super().convert(value, param, ctx)
+
+
 ANY_NUMBER = "any number"
 """How the help calls it where nobody says how many speakers there are."""
 
@@ -155,11 +168,39 @@ def combine(*options: Callable[[Any], Any]) -> Callable[[Declared], Declared]:
     return decorate
 
 
-media_options = combine(
+_part_options = combine(
     recording("--start", type=ClockTime(), default=0.0, help="Begin here (seconds or [HH:]MM:SS)."),
     recording("--end", type=ClockTime(), help="Stop here (seconds or [HH:]MM:SS)."),
+)
+_channel_option = recording(
+    "--channel", type=click.IntRange(min=1), rare=True, help="Read one channel (1 = the first)."
+)
+media_options = combine(
+    _part_options,
     recording("--track", type=click.IntRange(min=1), rare=True, help="Audio track of several (1 = the first)."),
-    recording("--channel", type=click.IntRange(min=1), rare=True, help="Read one channel (1 = the first)."),
+    _channel_option,
+)
+track_options = combine(
+    _part_options,
+    recording(
+        "--tracks",
+        is_flag=True,
+        configurable=False,
+        help="INPUTs are one recording: a file for each person, or the folder of them (Craig, Zoom).",
+    ),
+    recording(
+        "--names",
+        metavar="NAME,NAME",
+        configurable=False,
+        help="Who is on the tracks, in their order; otherwise the files' names tell.",
+    ),
+    recording(
+        "--track",
+        type=TrackNumber(),
+        rare=True,
+        help="Audio track of several (1 = the first), or all: each is a person.",
+    ),
+    _channel_option,
 )
 
 vad_options = combine(
