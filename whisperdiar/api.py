@@ -21,6 +21,7 @@ from whisperdiar.options import (
     AlignmentOptions,
     Runtime,
     SegmentationOptions,
+    SeparationSettings,
     Vocabulary,
     WriteOptions,
     read_vocabulary,
@@ -107,7 +108,8 @@ class OpenPipeline:
         """Frees the models; waits for a call that is under way. May be called again."""
         with self._working:
             pipeline, self._pipeline, self._closed = self._pipeline, None, True
-        for stage in () if pipeline is None else (pipeline.detector, pipeline.transcriber, pipeline.diarizer):
+        stages = () if pipeline is None else (pipeline.detector, pipeline.transcriber, pipeline.diarizer)
+        for stage in (*stages, None if pipeline is None else pipeline.separator):
             release(stage)
         return_free_memory()
 
@@ -422,6 +424,7 @@ class PipelineSettings(TypedDict, total=False):
     segmentation: SegmentationOptions | None
     save_activity: str | os.PathLike[str] | None
     skip_music: bool
+    separate_overlap: SeparationSettings | str | bool
     notify: Notify
     inform: Notify
 
@@ -447,6 +450,7 @@ def open_pipeline(
     segmentation: SegmentationOptions | None = None,
     save_activity: str | os.PathLike[str] | None = None,
     skip_music: bool = False,
+    separate_overlap: SeparationSettings | str | bool = False,
     load_now: bool = True,
     progress: Progress = no_progress,
     notify: Notify = warn,
@@ -472,6 +476,8 @@ def open_pipeline(
         segmentation: where segments are cut.
         save_activity: ``.npz`` file for how active each speaker is, frame by frame; see `SpeakerActivity`.
         skip_music: whether long stretches of music alone are kept from the recogniser.
+        separate_overlap: whether both voices are recognised by themselves where two people talk at once; a name,
+            repository or folder of a SepFormer, or `SeparationSettings`, for another than the default.
         load_now: whether models are loaded here; otherwise names and settings alone are checked, and the first call
             loads them.
         progress: called with a stage and its done fraction, such as ``download``.
@@ -503,6 +509,7 @@ def open_pipeline(
         alignment=alignment or AlignmentOptions(),
         save_activity=None if save_activity is None else os.fspath(save_activity),
         skip_music=skip_music,
+        separation=_separation(separate_overlap),
     )
     check_request(request)
     opened = OpenPipeline(request, segmentation=segmentation, notify=notify, inform=inform)
@@ -551,6 +558,12 @@ def transcribe(
             strict=strict,
             progress=progress,
         )
+
+
+def _separation(value: SeparationSettings | str | bool) -> SeparationSettings | None:
+    if isinstance(value, SeparationSettings):
+        return value
+    return SeparationSettings(model=value) if isinstance(value, str) else SeparationSettings() if value else None
 
 
 def _as_text(options: Mapping[str, Any] | None) -> dict[str, str]:

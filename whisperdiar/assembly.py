@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from whisperdiar.activity_files import check_target
 from whisperdiar.contracts import Progress, device_of, no_progress
@@ -21,7 +21,14 @@ from whisperdiar.errors import (
 )
 from whisperdiar.frameworks.installation import missing_packages
 from whisperdiar.frameworks.torch import reinstall_command
-from whisperdiar.options import ONLY_AT_HAND, AlignmentOptions, Runtime, Vocabulary, check_device
+from whisperdiar.options import (
+    ONLY_AT_HAND,
+    AlignmentOptions,
+    Runtime,
+    SeparationSettings,
+    Vocabulary,
+    check_device,
+)
 from whisperdiar.pipeline import STAGE_WORDS, Fallback, Pipeline, wants_words
 from whisperdiar.registry import BackendClass, Stage, load, preferred, settings_from_text
 from whisperdiar.system.callbacks import guard_callbacks
@@ -29,6 +36,9 @@ from whisperdiar.system.machine import raise_out_of_memory, usable_cores
 from whisperdiar.text.languages import find_code, suggest
 from whisperdiar.text.messages import _, join
 from whisperdiar.types import ANY_SPEAKERS, SpeakerCount
+
+if TYPE_CHECKING:
+    from whisperdiar.separation import OverlapSeparator
 
 Notify = Callable[[str], None]
 _MANY = 20
@@ -307,6 +317,7 @@ class Request:
         alignment: how doubtful a word's speaker must be to be listed.
         save_activity: ``.npz`` file for the activity of the speakers, as in `Pipeline`.
         skip_music: whether music alone is left out, as in `Pipeline`.
+        separation: how overlapping voices are separated; None where they are not.
     """
 
     vad: Choice = field(default_factory=Choice)
@@ -322,6 +333,7 @@ class Request:
     alignment: AlignmentOptions = field(default_factory=AlignmentOptions)
     save_activity: str | None = None
     skip_music: bool = False
+    separation: SeparationSettings | None = None
 
     def detector_choice(self) -> Choice:
         """Raises InvalidOption where a detector is named beside a file of speech regions."""
@@ -367,6 +379,11 @@ def check_request(request: Request, *, words: bool = True) -> None:
     check("diarization", request.diarizer_choice(), speakers=request.speakers)
     _check_channel(request)
     _check_activity(request)
+    if request.separation is not None:
+        # Here, as most runs separate nothing.
+        from whisperdiar.separation import find_repository
+
+        find_repository(request.separation.model)
 
 
 def build(
@@ -401,6 +418,7 @@ def build(
         alone = _is_on_gpu(diarizer) or wants_words(diarizer)
         runtime = request.runtime if alone else share_threads(request.runtime, diarizer)[0]
         chosen["asr"] = prepared("asr", request.asr, runtime=runtime, language=language)
+    separator = _open_separator(request, progress) if words and request.separation is not None else None
     return Pipeline(
         detector=chosen["vad"].backend,
         transcriber=chosen["asr"].backend if words else None,
@@ -414,7 +432,18 @@ def build(
         threads=request.runtime.threads,
         save_activity=request.save_activity,
         skip_music=request.skip_music,
+        separator=separator,
     )
+
+
+def _open_separator(request: Request, progress: Progress) -> OverlapSeparator:
+    """What separates overlapping voices, loaded: a missing package or model is told before the long work."""
+    from whisperdiar.separation import OverlapSeparator
+
+    separator = OverlapSeparator(request.separation or SeparationSettings(), request.runtime)
+    with raise_out_of_memory(_(STAGE_WORDS["separation"])), guard_callbacks(progress) as heard:
+        separator.prepare(progress=heard)
+    return separator
 
 
 def _check_activity(request: Request) -> None:

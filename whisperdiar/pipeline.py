@@ -13,11 +13,12 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from whisperdiar.activity_files import check_target, save_or_warn
+from whisperdiar.alignment import align
 from whisperdiar.asr._shared.refinement import alignment_record, recognise
 from whisperdiar.contracts import (
     Diarizer,
@@ -61,6 +62,9 @@ from whisperdiar.types import (
 from whisperdiar.version import __version__
 from whisperdiar.video import Video, with_video
 
+if TYPE_CHECKING:  # the networks' modules take half a second, and most runs separate nothing
+    from whisperdiar.separation import OverlapSeparator
+
 Result = TypeVar("Result")
 
 STAGE_WORDS: Mapping[str, str] = {
@@ -68,6 +72,7 @@ STAGE_WORDS: Mapping[str, str] = {
     "asr": mark("speech recognition"),
     "diarization": mark("diarization"),
     "segment": mark("telling sounds apart"),
+    "separation": mark("separation of voices"),
 }
 
 _LEVEL_BLOCK_S = 60
@@ -114,6 +119,7 @@ class Pipeline:
         save_activity: ``.npz`` file for the activity of the speakers in every frame; None for none. Where it cannot be
             written, a warning says so.
         skip_music: whether long stretches of music alone, as `whisperdiar.sound_classes` finds them, are no speech.
+        separator: recognises both voices by themselves where two talk at once; None for the mixture alone.
     """
 
     detector: SpeechDetector
@@ -130,6 +136,7 @@ class Pipeline:
     threads: int = 0
     save_activity: str | None = None
     skip_music: bool = False
+    separator: OverlapSeparator | None = None
     # Held while the diarizer works: one that was left behind by a failure ends before it begins anew.
     _diarizing: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
 
@@ -180,7 +187,17 @@ class Pipeline:
             # What is otherwise as it should be, such as which track was read, may be the reason now.
             warnings = (*audio.notes, *transcription.warnings, _describe_no_speech(audio))
             audio, transcription = replace(audio, notes=()), replace(transcription, warnings=warnings)
-        transcript = self._join(audio, speech, transcription, diarization, failure, said)
+        separation: dict[str, Any] = {}
+        if self.separator is not None and failure is None and diarization.turns and transcription.words:
+            if said is None:
+                with self._keeping(audio, speech, transcription, diarization):
+                    transcription, said, separation = self._separate(
+                        self.separator, audio, transcription, diarization, progress
+                    )
+            else:
+                note = _("each channel was recognised by itself, so that no overlap had to be separated")
+                transcription = replace(transcription, notes=(*transcription.notes, note))
+        transcript = self._join(audio, speech, transcription, diarization, failure, said, separation)
         if failure is not None:
             raise DiarizationFailed(_describe_failure(failure), transcript) from failure
         return transcript
@@ -224,14 +241,24 @@ class Pipeline:
         return words, lambda: ended(beside.result)
 
     @contextmanager
-    def _keeping(self, audio: Audio, speech: Sequence[Span], transcription: Transcription) -> Iterator[None]:
-        """Raises Interrupted, with the words that are there, where the work inside is interrupted."""
+    def _keeping(
+        self,
+        audio: Audio,
+        speech: Sequence[Span],
+        transcription: Transcription,
+        diarization: Diarization | None = None,
+    ) -> Iterator[None]:
+        """Raises Interrupted, with the words that are there, and the turns if they are, where the work inside is
+        interrupted."""
         try:
             yield
         except BaseException as raised:
             error = find_callers_error(raised)
             if not isinstance(error, KeyboardInterrupt) or not transcription.words:
                 raise
+            if diarization is not None:
+                transcript = self._join(audio, speech, transcription, diarization, None, None)
+                raise Interrupted(_("interrupted before overlap was separated"), transcript) from error
             none = Diarization(audio.recording_id)
             transcript = self._join(audio, speech, transcription, none, error, None)
             raise Interrupted(_describe_failure(error), transcript) from error
@@ -277,6 +304,51 @@ class Pipeline:
             replacements=tuple(replace(item, span=layout.place(item.span)[1]) for item in heard.replacements),
         )
         return speech, transcription, found, interleave(words, options=self.segmentation)
+
+    def _separate(
+        self,
+        separator: OverlapSeparator,
+        audio: Audio,
+        transcription: Transcription,
+        diarization: Diarization,
+        progress: Progress,
+    ) -> tuple[Transcription, tuple[Segment, ...] | None, dict[str, Any]]:
+        """The words with those of both voices where two talk at once, who said them (None where nothing changed), and
+        what the provenance says; where separation fails, the words as they were, with a warning."""
+        transcriber = self.transcriber
+        if transcriber is None:
+            return transcription, None, {}
+
+        def recognise_voice(sound: Audio, speech: Sequence[Span]) -> Transcription:
+            return recognise(
+                transcriber, sound, speech=speech, language=transcription.language, vocabulary=self.vocabulary
+            )
+
+        words = align(transcription.words, diarization.turns, exclusive=diarization.exclusive_turns)
+        try:
+            found = _run_stage(
+                "separation",
+                progress,
+                lambda heard: separator.separate(audio, words, diarization, recognise=recognise_voice, progress=heard),
+            )
+        except Exception as error:
+            failed = _("overlap was not separated, and its words are those of the mixture: {cause}").format(
+                cause=describe_error(error)
+            )
+            return replace(transcription, warnings=(*transcription.warnings, failed)), None, {}
+        record = {"separation": {**separator.record(), "stretches": list(found.stretches)}}
+        transcription = replace(
+            transcription,
+            words=found.words,
+            notes=(*transcription.notes, *found.notes),
+            replacements=tuple(sorted((*transcription.replacements, *found.replacements), key=lambda item: item.span)),
+        )
+        if not found.changed:
+            return transcription, None, record
+        streams: dict[str | None, list[Word]] = {}
+        for word in found.words:
+            streams.setdefault(word.speaker, []).append(word)
+        return transcription, interleave(list(streams.values()), options=self.segmentation), record
 
     def _turns_or_failure(
         self, audio: Audio, speech: Sequence[Span], progress: Progress, words: Sequence[Word] = ()
@@ -393,6 +465,7 @@ class Pipeline:
         diarization: Diarization,
         failure: BaseException | None,
         said: tuple[Segment, ...] | None,
+        separation: Mapping[str, Any] | None = None,
     ) -> Transcript:
         """The transcript; `said` where it is known who said what, otherwise words and turns are aligned."""
         warnings = [*audio.warnings, *transcription.warnings, *diarization.warnings]
@@ -408,6 +481,7 @@ class Pipeline:
                 **self.provenance(warnings, notes),
                 "speech": round(total_duration(merge_spans(speech)), 3),
                 **self._describe_vocabulary(transcription.replacements, audio.start),
+                **(separation or {}),
             },
         )
         transcript = join(

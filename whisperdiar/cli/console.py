@@ -27,6 +27,7 @@ STAGE_TITLES = {
     "asr": "recognising words",
     "diarization": "telling speakers apart",
     "segment": "telling sounds apart",
+    "separation": "separating voices",
     "download": "downloading",
     "convert": "converting the model",
     "clips": "writing clips",

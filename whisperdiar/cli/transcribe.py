@@ -31,7 +31,7 @@ from whisperdiar.errors import DiarizationFailed, Interrupted, InvalidOption, Ou
 from whisperdiar.formats import remove_folders
 from whisperdiar.linked_media import LinkedMedia
 from whisperdiar.media import recording_id
-from whisperdiar.options import AlignmentOptions, Runtime, WriteOptions, read_vocabulary
+from whisperdiar.options import AlignmentOptions, Runtime, SeparationSettings, WriteOptions, read_vocabulary
 from whisperdiar.outcome import explain_empty, is_empty, summarise
 from whisperdiar.outputs import OutputResult, without_turns, write_outputs
 from whisperdiar.recordings import Part
@@ -191,8 +191,14 @@ def request_from(options: dict[str, Any]) -> Request:
         media={key: options[key] for key in ("track", "channel", "start", "end")},
         save_activity=shared.activity_file(options),
         skip_music=options.get("skip_music", False),
+        separation=_separation_from(options),
         alignment=AlignmentOptions(**{key: options[key] for key in ("uncertain_below",) if key in options}),
     )
+
+
+def _separation_from(options: dict[str, Any]) -> SeparationSettings | None:
+    model = options.get("separate_overlap")
+    return SeparationSettings(model=model, voice_model=options.get("voice_model")) if model else None
 
 
 def _find_language(typed: str | None) -> str | None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         MUXED_FORMATS,
         PLOT_KINDS,
         PLOT_LANGUAGES,
+        SEPARATION_MODELS,
         SPEAKER_STYLES,
         TEMPLATES,
         WHISPER_TASKS,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     )
     from whisperdiar.options.scoring import PROTOCOLS, Protocol, ScoreOptions
     from whisperdiar.options.segmentation import SegmentationOptions
+    from whisperdiar.options.separation import SeparationSettings
     from whisperdiar.options.sortformer import LATENCIES, POSTPROCESSING, SortformerSettings
     from whisperdiar.options.sound_classes import SoundClassOptions
     from whisperdiar.options.speaker_activity import PostProcessing, Streaming
@@ -80,6 +82,7 @@ _HOMES = {
         "MUXED_FORMATS",
         "PLOT_KINDS",
         "PLOT_LANGUAGES",
+        "SEPARATION_MODELS",
         "SPEAKER_STYLES",
         "TEMPLATES",
         "WHISPER_TASKS",
@@ -130,6 +133,7 @@ _HOMES = {
     ),
     "rttm": ("RttmTolerance",),
     "segmentation": ("SegmentationOptions",),
+    "separation": ("SeparationSettings",),
     "sortformer": (
         "LATENCIES",
         "POSTPROCESSING",
@@ -173,6 +177,7 @@ __all__ = [
     "POSTPROCESSING",
     "PROTOCOLS",
     "SAMPLE_RATE_HZ",
+    "SEPARATION_MODELS",
     "SPEAKER_STYLES",
     "TEMPLATES",
     "WHISPER_TASKS",
@@ -206,6 +211,7 @@ __all__ = [
     "Runtime",
     "ScoreOptions",
     "SegmentationOptions",
+    "SeparationSettings",
     "SortformerSettings",
     "SoundClassOptions",
     "StatisticsOptions",

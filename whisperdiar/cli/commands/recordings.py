@@ -24,6 +24,7 @@ from whisperdiar.cli.declarations import command
 @shared.vad_options
 @shared.diarizer_options
 @shared.identify_options
+@shared.separation_option
 @shared.uncertain_option
 @shared.media_options
 @shared.runtime_options
