@@ -337,10 +337,14 @@ class Pipeline:
             )
             return replace(transcription, warnings=(*transcription.warnings, failed)), None, {}
         record = {"separation": {**separator.record(), "stretches": list(found.stretches)}}
+        notes, info = list(found.notes), info_of(self.diarizer)
+        if not found.stretches and info is not None and not info.overlap:
+            name = record_of(self.diarizer).backend
+            notes = [_("{name} hears no overlap, so none was separated; use --diarizer onnx").format(name=name)]
         transcription = replace(
             transcription,
             words=found.words,
-            notes=(*transcription.notes, *found.notes),
+            notes=(*transcription.notes, *notes),
             replacements=tuple(sorted((*transcription.replacements, *found.replacements), key=lambda item: item.span)),
         )
         if not found.changed:

@@ -15,12 +15,16 @@ import pytest
 from tests.cli.conftest import Cli, cli  # noqa: F401
 from tests.media_files import write_wav
 from tests.sounds import NANO, RATE_HZ, SAMPLES, VOICES, silence, voice
-from whisperdiar import Diarization, Span, Turn, load, open_pipeline
-from whisperdiar.errors import BackendBroken, BackendMissing, ModelUnavailable
+from whisperdiar import Diarization, Pipeline, Span, Turn, load, open_pipeline
+from whisperdiar.asr.whisper import Backend as Whisper
+from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.diarization.bic import Backend as Bic
+from whisperdiar.errors import BackendBroken, BackendMissing, Interrupted, ModelUnavailable
 from whisperdiar.formats import rttm
-from whisperdiar.options import Runtime, SeparationSettings
-from whisperdiar.separation import SepFormer
+from whisperdiar.options import Runtime, SeparationSettings, WhisperSettings
+from whisperdiar.separation import OverlapSeparator, SepFormer
 from whisperdiar.types import Samples
+from whisperdiar.vad.energy import Backend as Energy
 
 pytest.importorskip("speechbrain", reason="SpeechBrain is not installed")
 pytestmark = pytest.mark.model
@@ -65,7 +69,7 @@ def talk(tmp_path_factory: pytest.TempPathFactory, voices: Samples) -> dict[str,
     return {"sound": sound, "turns": folder / "talk.rttm", "model": save_ideal(folder / "model", voices, RATE_HZ)}
 
 
-def run(talk: dict[str, Path], **changes: Any) -> Any:
+def run(talk: dict[str, Path], progress: Progress = no_progress, **changes: Any) -> Any:
     with open_pipeline(
         model=NANO[1],
         language="en",
@@ -75,7 +79,7 @@ def run(talk: dict[str, Path], **changes: Any) -> Any:
         offline=True,
         **changes,
     ) as pipeline:
-        return pipeline(talk["sound"])
+        return pipeline(talk["sound"], progress=progress)
 
 
 def said(transcript: Any) -> dict[str, str]:
@@ -111,6 +115,31 @@ def test_a_model_that_parts_nothing_leaves_the_words_of_the_mixture(
     assert [word.text for word in failed.words] == without
     (warning,) = failed.provenance["warnings"]
     assert warning.startswith("overlap was not separated, and its words are those of the mixture: ")
+
+
+def test_who_interrupts_separation_has_the_words_and_their_speakers(talk: dict[str, Path]) -> None:
+    def interrupt(stage: str, fraction: float) -> None:
+        if stage == "separation":
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted, match="interrupted before overlap was separated") as caught:
+        run(talk, interrupt, separate_overlap=str(talk["model"]))
+    assert {word.speaker for word in caught.value.transcript.words} == set(SAID)
+
+
+def test_without_overlap_a_note_says_why_nothing_was_separated(talk: dict[str, Path], tmp_path: Path) -> None:
+    alone = tmp_path / "alone.rttm"
+    alone.write_text("SPEAKER talk 1 0.35 3.60 <NA> <NA> BORIS <NA> <NA>\n", encoding="utf-8")
+    found = run({**talk, "turns": alone}, separate_overlap=str(talk["model"]))
+    assert found.provenance["notes"] == ["no overlap of two speakers was found to separate"]
+    deaf = Pipeline(
+        detector=Energy(),
+        transcriber=Whisper(WhisperSettings(model=NANO[1]), runtime=OFFLINE),
+        diarizer=Bic(),
+        language="en",
+        separator=OverlapSeparator(SeparationSettings(model=str(talk["model"])), OFFLINE),
+    ).run(load(talk["sound"]))
+    assert "bic hears no overlap, so none was separated; use --diarizer onnx" in deaf.provenance["notes"]
 
 
 def test_from_the_command_line_by_the_folder_and_by_the_environment(

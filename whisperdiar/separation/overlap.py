@@ -307,7 +307,7 @@ def _describe(records: Sequence[Mapping[str, Any]], n_crowded: int) -> tuple[str
             ).format(number=len(records), kept=kept)
         )
     elif not n_crowded:
-        notes.append(_("no overlap was found to separate; choose a diarizer that hears it, such as onnx"))
+        notes.append(_("no overlap of two speakers was found to separate"))
     if n_crowded:
         notes.append(
             ngettext(
