@@ -42,7 +42,7 @@ pretrainer: !new:speechbrain.utils.parameter_transfer.Pretrainer
 """
 
 
-class KnownMasks(torch.nn.Module):
+class KnownMasks(torch.nn.Module):  # type: ignore[misc, unused-ignore]
     """Masks (n_voices, n_filters, n_frames) of one mixture, for any sound of the same length."""
 
     def __init__(self, shape: list[int]) -> None:

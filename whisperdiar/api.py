@@ -19,6 +19,7 @@ from whisperdiar.linked_media import LinkedMedia
 from whisperdiar.media import check_recording
 from whisperdiar.options import (
     AlignmentOptions,
+    EmotionSettings,
     Runtime,
     SegmentationOptions,
     SeparationSettings,
@@ -109,7 +110,8 @@ class OpenPipeline:
         with self._working:
             pipeline, self._pipeline, self._closed = self._pipeline, None, True
         stages = () if pipeline is None else (pipeline.detector, pipeline.transcriber, pipeline.diarizer)
-        for stage in (*stages, None if pipeline is None else pipeline.separator):
+        more = () if pipeline is None else (pipeline.separator, pipeline.emotions)
+        for stage in (*stages, *more):
             release(stage)
         return_free_memory()
 
@@ -425,6 +427,7 @@ class PipelineSettings(TypedDict, total=False):
     save_activity: str | os.PathLike[str] | None
     skip_music: bool
     separate_overlap: SeparationSettings | str | bool
+    emotions: EmotionSettings | str | bool
     notify: Notify
     inform: Notify
 
@@ -451,6 +454,7 @@ def open_pipeline(
     save_activity: str | os.PathLike[str] | None = None,
     skip_music: bool = False,
     separate_overlap: SeparationSettings | str | bool = False,
+    emotions: EmotionSettings | str | bool = False,
     load_now: bool = True,
     progress: Progress = no_progress,
     notify: Notify = warn,
@@ -478,6 +482,8 @@ def open_pipeline(
         skip_music: whether long stretches of music alone are kept from the recogniser.
         separate_overlap: whether both voices are recognised by themselves where two people talk at once; a name,
             repository or folder of a SepFormer, or `SeparationSettings`, for another than the default.
+        emotions: whether it is told which emotion is heard when; a repository or folder, or `EmotionSettings`, for
+            another model than the default.
         load_now: whether models are loaded here; otherwise names and settings alone are checked, and the first call
             loads them.
         progress: called with a stage and its done fraction, such as ``download``.
@@ -510,6 +516,7 @@ def open_pipeline(
         save_activity=None if save_activity is None else os.fspath(save_activity),
         skip_music=skip_music,
         separation=_separation(separate_overlap),
+        emotions=_emotions(emotions),
     )
     check_request(request)
     opened = OpenPipeline(request, segmentation=segmentation, notify=notify, inform=inform)
@@ -564,6 +571,12 @@ def _separation(value: SeparationSettings | str | bool) -> SeparationSettings | 
     if isinstance(value, SeparationSettings):
         return value
     return SeparationSettings(model=value) if isinstance(value, str) else SeparationSettings() if value else None
+
+
+def _emotions(value: EmotionSettings | str | bool) -> EmotionSettings | None:
+    if isinstance(value, EmotionSettings):
+        return value
+    return EmotionSettings(model=value) if isinstance(value, str) else EmotionSettings() if value else None
 
 
 def _as_text(options: Mapping[str, Any] | None) -> dict[str, str]:

@@ -24,6 +24,7 @@ from whisperdiar.frameworks.torch import reinstall_command
 from whisperdiar.options import (
     ONLY_AT_HAND,
     AlignmentOptions,
+    EmotionSettings,
     Runtime,
     SeparationSettings,
     Vocabulary,
@@ -38,6 +39,7 @@ from whisperdiar.text.messages import _, join
 from whisperdiar.types import ANY_SPEAKERS, SpeakerCount
 
 if TYPE_CHECKING:
+    from whisperdiar.emotions import EmotionDiarizer
     from whisperdiar.separation import OverlapSeparator
 
 Notify = Callable[[str], None]
@@ -318,6 +320,7 @@ class Request:
         save_activity: ``.npz`` file for the activity of the speakers, as in `Pipeline`.
         skip_music: whether music alone is left out, as in `Pipeline`.
         separation: how overlapping voices are separated; None where they are not.
+        emotions: how emotions are told; None where they are not.
     """
 
     vad: Choice = field(default_factory=Choice)
@@ -334,6 +337,7 @@ class Request:
     save_activity: str | None = None
     skip_music: bool = False
     separation: SeparationSettings | None = None
+    emotions: EmotionSettings | None = None
 
     def detector_choice(self) -> Choice:
         """Raises InvalidOption where a detector is named beside a file of speech regions."""
@@ -384,6 +388,10 @@ def check_request(request: Request, *, words: bool = True) -> None:
         from whisperdiar.separation import find_repository
 
         find_repository(request.separation.model)
+    if request.emotions is not None:
+        from whisperdiar.emotions import check_model
+
+        check_model(request.emotions.model)
 
 
 def build(
@@ -433,7 +441,18 @@ def build(
         save_activity=request.save_activity,
         skip_music=request.skip_music,
         separator=separator,
+        emotions=_open_emotions(request, progress) if words and request.emotions is not None else None,
     )
+
+
+def _open_emotions(request: Request, progress: Progress) -> EmotionDiarizer:
+    """What tells emotions, loaded."""
+    from whisperdiar.emotions import EmotionDiarizer
+
+    diarizer = EmotionDiarizer(request.emotions, runtime=request.runtime)
+    with raise_out_of_memory(_(STAGE_WORDS["emotions"])), guard_callbacks(progress) as heard:
+        diarizer.prepare(progress=heard)
+    return diarizer
 
 
 def _open_separator(request: Request, progress: Progress) -> OverlapSeparator:

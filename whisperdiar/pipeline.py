@@ -62,7 +62,8 @@ from whisperdiar.types import (
 from whisperdiar.version import __version__
 from whisperdiar.video import Video, with_video
 
-if TYPE_CHECKING:  # the networks' modules take half a second, and most runs separate nothing
+if TYPE_CHECKING:  # the networks' modules take half a second, and most runs need none of them
+    from whisperdiar.emotions import EmotionDiarizer
     from whisperdiar.separation import OverlapSeparator
 
 Result = TypeVar("Result")
@@ -73,6 +74,7 @@ STAGE_WORDS: Mapping[str, str] = {
     "diarization": mark("diarization"),
     "segment": mark("telling sounds apart"),
     "separation": mark("separation of voices"),
+    "emotions": mark("emotion diarization"),
 }
 
 _LEVEL_BLOCK_S = 60
@@ -120,6 +122,7 @@ class Pipeline:
             written, a warning says so.
         skip_music: whether long stretches of music alone, as `whisperdiar.sound_classes` finds them, are no speech.
         separator: recognises both voices by themselves where two talk at once; None for the mixture alone.
+        emotions: tells which emotion is heard when; None for none.
     """
 
     detector: SpeechDetector
@@ -137,6 +140,7 @@ class Pipeline:
     save_activity: str | None = None
     skip_music: bool = False
     separator: OverlapSeparator | None = None
+    emotions: EmotionDiarizer | None = None
     # Held while the diarizer works: one that was left behind by a failure ends before it begins anew.
     _diarizing: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
 
@@ -197,7 +201,10 @@ class Pipeline:
             else:
                 note = _("each channel was recognised by itself, so that no overlap had to be separated")
                 transcription = replace(transcription, notes=(*transcription.notes, note))
-        transcript = self._join(audio, speech, transcription, diarization, failure, said, separation)
+        transcription, emotions, felt = self._find_emotions(audio, speech, transcription, progress)
+        more = {**separation, **felt}
+        transcript = self._join(audio, speech, transcription, diarization, failure, said, more)
+        transcript = replace(transcript, emotions=emotions)
         if failure is not None:
             raise DiarizationFailed(_describe_failure(failure), transcript) from failure
         return transcript
@@ -354,6 +361,24 @@ class Pipeline:
             streams.setdefault(word.speaker, []).append(word)
         return transcription, interleave(list(streams.values()), options=self.segmentation), record
 
+    def _find_emotions(
+        self, audio: Audio, speech: Sequence[Span], transcription: Transcription, progress: Progress
+    ) -> tuple[Transcription, tuple[Turn, ...], dict[str, Any]]:
+        """Which emotion is heard when, in the recording's own times, and what the provenance says; where that fails,
+        none, with a warning beside the words."""
+        emotions = self.emotions
+        if emotions is None or not speech:
+            return transcription, (), {}
+        try:
+            found = _run_stage(
+                "emotions", progress, lambda heard: emotions.diarize(audio, speech=speech, progress=heard)
+            )
+        except Exception as error:
+            failed = _("no emotions were told: {cause}").format(cause=describe_error(error))
+            return replace(transcription, warnings=(*transcription.warnings, failed)), (), {}
+        moved = tuple(replace(turn, span=turn.span.shift(audio.start)) for turn in found)
+        return transcription, moved, {"emotions": emotions.record().to_dict()}
+
     def _turns_or_failure(
         self, audio: Audio, speech: Sequence[Span], progress: Progress, words: Sequence[Word] = ()
     ) -> tuple[Diarization, BaseException | None]:
@@ -469,9 +494,10 @@ class Pipeline:
         diarization: Diarization,
         failure: BaseException | None,
         said: tuple[Segment, ...] | None,
-        separation: Mapping[str, Any] | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> Transcript:
-        """The transcript; `said` where it is known who said what, otherwise words and turns are aligned."""
+        """The transcript; `said` where it is known who said what, otherwise words and turns are aligned; `more` is for
+        the provenance."""
         warnings = [*audio.warnings, *transcription.warnings, *diarization.warnings]
         notes = [*audio.notes, *transcription.notes, *diarization.notes]
         if failure is not None:
@@ -485,7 +511,7 @@ class Pipeline:
                 **self.provenance(warnings, notes),
                 "speech": round(total_duration(merge_spans(speech)), 3),
                 **self._describe_vocabulary(transcription.replacements, audio.start),
-                **(separation or {}),
+                **(more or {}),
             },
         )
         transcript = join(
@@ -597,4 +623,5 @@ def shift_times(transcript: Transcript, offset: float) -> Transcript:
         turns=turns,
         dropped=dropped,
         uncertain=uncertain,
+        emotions=moved(transcript.emotions),
     )

@@ -152,7 +152,7 @@ def test_every_word_that_is_kept_was_heard_and_the_reading_is_worth_no_less(
     assert all(item in kept or any(s.text == item[1] for s in (*first, *second)) for item in others)
 
     def value(words: Any) -> float:
-        return sum(w.probability - bound for w in words)
+        return float(sum(w.probability - bound for w in words))
 
     assert value(found.words) >= value(mixture) - 1e-9
 
@@ -185,7 +185,8 @@ def test_a_stream_comes_back_at_the_rate_and_length_of_the_recording(length: int
     heard = resample(tone, RATE_HZ, 8000)
     assert len(heard) == -(-length // 2)
     back = resample(heard, 8000, RATE_HZ, length)
-    assert (back.dtype, len(back)) == (np.float32, length)
+    assert back.dtype == np.float32
+    assert len(back) == length
     inner = slice(200, -200)
     assert back[inner] == pytest.approx(tone[inner], abs=0.01)
 

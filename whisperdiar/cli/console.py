@@ -28,6 +28,7 @@ STAGE_TITLES = {
     "diarization": "telling speakers apart",
     "segment": "telling sounds apart",
     "separation": "separating voices",
+    "emotions": "telling emotions",
     "download": "downloading",
     "convert": "converting the model",
     "clips": "writing clips",

@@ -31,7 +31,14 @@ from whisperdiar.errors import DiarizationFailed, Interrupted, InvalidOption, Ou
 from whisperdiar.formats import remove_folders
 from whisperdiar.linked_media import LinkedMedia
 from whisperdiar.media import recording_id
-from whisperdiar.options import AlignmentOptions, Runtime, SeparationSettings, WriteOptions, read_vocabulary
+from whisperdiar.options import (
+    AlignmentOptions,
+    EmotionSettings,
+    Runtime,
+    SeparationSettings,
+    WriteOptions,
+    read_vocabulary,
+)
 from whisperdiar.outcome import explain_empty, is_empty, summarise
 from whisperdiar.outputs import OutputResult, without_turns, write_outputs
 from whisperdiar.recordings import Part
@@ -110,6 +117,9 @@ def transcribe(
         targets = [[] for _each in inputs]  # standard output is where subtitles go unasked
     every = [target for found in targets for target in found]
     check_used(context, every, muxed=wanted is not None)
+    told = next((target.format.name for target in every if target.format.needs == "emotions"), None)
+    if told is not None and not options.get("emotions"):
+        raise InvalidOption(_("format {name}: add --emotions, which tells them").format(name=told))
     shared.check_times(options["start"], options["end"])
     if shared.activity_file(options) is not None and len(inputs) > 1:
         raise InvalidOption(_("--save-activity: there is one FILE for several recordings; give them one by one"))
@@ -192,6 +202,7 @@ def request_from(options: dict[str, Any]) -> Request:
         save_activity=shared.activity_file(options),
         skip_music=options.get("skip_music", False),
         separation=_separation_from(options),
+        emotions=EmotionSettings(model=options["emotions"]) if options.get("emotions") else None,
         alignment=AlignmentOptions(**{key: options[key] for key in ("uncertain_below",) if key in options}),
     )
 

@@ -100,8 +100,8 @@ class Format:
     Attributes:
         name: as after ``-f``.
         suffix: of its files, with the dot. One of two parts (``.pyannote.json``) chooses no format: the name does.
-        needs: ``words`` or ``turns`` where it shows nothing but these, so that a transcript without them gives
-            an empty file; None where it holds everything.
+        needs: ``words``, ``turns`` or ``emotions`` where it shows nothing but these, so that a transcript without them
+            gives an empty file; None where it holds everything.
         dumps: transcript → text, or bytes where the format is no text; raises InvalidOption where it is read only.
         read: text → transcript, forgiving what can be forgiven; None where the format cannot be read back.
         read_recording: the same for files that may hold several recordings; raises `SeveralRecordings` where they do
@@ -119,7 +119,7 @@ class Format:
 
     name: str
     suffix: str
-    needs: Literal["words", "turns"] | None
+    needs: Literal["words", "turns", "emotions"] | None
     dumps: Dumps
     read: Callable[[str], Transcript] | None
     read_recording: ReadRecording | None = None

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from whisperdiar.options.editing import EditOptions, KeepOptions
     from whisperdiar.options.ehmm import EhmmSettings
     from whisperdiar.options.embedding import EMBEDDING_CLUSTERINGS, EmbeddingSettings
+    from whisperdiar.options.emotions import EmotionSettings
     from whisperdiar.options.energy import EnergySettings
     from whisperdiar.options.finetuning import FinetuningSettings
     from whisperdiar.options.minutes import LlmOptions, MinutesOptions
@@ -98,6 +99,7 @@ _HOMES = {
         "EMBEDDING_CLUSTERINGS",
         "EmbeddingSettings",
     ),
+    "emotions": ("EmotionSettings",),
     "energy": ("EnergySettings",),
     "finetuning": ("FinetuningSettings",),
     "minutes": (
@@ -190,6 +192,7 @@ __all__ = [
     "EditOptions",
     "EhmmSettings",
     "EmbeddingSettings",
+    "EmotionSettings",
     "EnergySettings",
     "FileSettings",
     "FinetuningSettings",

@@ -17,6 +17,8 @@ THREADS = 0
 
 EMBEDDINGS = ("auto", "ecapa", "resemblyzer", "campplus", "wespeaker", "pyannote")
 
+EMOTION_MODEL = "speechbrain/emotion-diarization-wavlm-large"
+
 LLM_TIMEOUT_S = 120.0
 """For one answer of a language model."""
 LLM_WINDOW_WORDS = 2000

@@ -25,6 +25,7 @@ from whisperdiar.cli.declarations import command
 @shared.diarizer_options
 @shared.identify_options
 @shared.separation_option
+@shared.emotions_option
 @shared.uncertain_option
 @shared.media_options
 @shared.runtime_options
