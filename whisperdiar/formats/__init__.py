@@ -4,7 +4,7 @@ A format is a module of this package, or an entry point of another package in th
 
     name: str              as after -f; the file's name with - for _
     suffix: str            of its files; one without a further dot chooses the format
-    needs: str             "words" or "turns", where the format shows nothing but these
+    needs: str             "words", "turns" or "emotions", where the format shows nothing but these
     dumps(transcript, *, options) -> str      (bytes where the format is no text); those of `services` have none
     read(text) -> Transcript        where reading makes sense
     several: bool                   its files may hold several recordings: read(text, *, recording_id) then
