@@ -13,13 +13,14 @@ part in which both talk:
     weaker    words of the weaker voice that are found under that speaker
     kept      what the stage kept: separated, one voice, mixture
 
-`--recording` adds recordings with a reference, of which all words count, and of the weaker voice none. `--oracle` has
-the true voices in place of a network's streams, which is the most that the stage can give.
+`--recording` adds recordings with a reference, of which all words count, and of the weaker voice none. `--oracle` has a
+further column, with the true voices in place of a network's streams: the most that the stage can give.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,23 @@ class Given(BaseBackend[NoSettings]):
 
     def diarize(self, audio: Audio, **_: Any) -> Diarization:
         return Diarization(audio.recording_id, self.turns)
+
+
+class Remembering:
+    """A recogniser that hears the same sound once: what comes before the separation is the same in every way."""
+
+    def __init__(self, recogniser: Any) -> None:
+        self._recogniser, self._heard = recogniser, {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__dict__["_recogniser"], name)
+
+    def transcribe(self, audio: Audio, *, speech: Sequence[Span], **options: Any) -> Any:
+        options.pop("progress", None)
+        key = (audio.samples.tobytes(), tuple(speech), tuple(sorted(options.items())))
+        if key not in self._heard:
+            self._heard = {key: self._recogniser.transcribe(audio, speech=speech, **options), **self._heard}
+        return self._heard[key]
 
 
 class Oracle:
@@ -182,8 +200,8 @@ def main() -> None:
     parser.add_argument("--oracle", action="store_true")
     parser.add_argument("--show", action="store_true", help="print the words")
     given = parser.parse_args()
-    items = [build_mixture(given.voices, i, given.seed) for i in range(given.count)] if given.voices else []
-    items += [read_recording(*files) for files in given.recording]
+    items = [read_recording(*files) for files in given.recording]
+    items += [build_mixture(given.voices, i, given.seed) for i in range(given.count)] if given.voices else []
     runtime = Runtime(device="cpu", threads=given.threads, offline=True)
     request = Request(
         vad=Choice(name=given.vad),
@@ -193,44 +211,52 @@ def main() -> None:
         runtime=runtime,
     )
     pipeline = replace(build(request), diarizer=Given())
-    separator = OverlapSeparator(SeparationSettings(model=given.separator, voice_model=given.voice_model), runtime)
+    settings = SeparationSettings(model=given.separator, voice_model=given.voice_model)
+    separator, ideal = OverlapSeparator(settings, runtime), OverlapSeparator(settings, runtime)
     oracle = Oracle()
-    if given.oracle:
-        separator.network = oracle  # type: ignore[assignment]
-    separator.prepare()
-    rows = [compare(item, pipeline, separator, oracle, show=given.show) for item in items]
-    mixtures = [row for row, item in zip(rows, items, strict=True) if item.weaker]
-    for name, own in (("all mixtures", mixtures),):
-        print(describe(name, *({key: sum(row[i][key] for row in own) for key in own[0][i]} for i in (0, 1))))
+    ideal.network = oracle  # type: ignore[assignment]
+    ways = {"without": None, "separated": separator} | ({"oracle": ideal} if given.oracle else {})
+    pooled: dict[str, dict[str, int]] = {}
+    for item in items:
+        oracle.item = item
+        own = {name: way for name, way in ways.items() if name != "oracle" or item.sources is not None}
+        for name, counts in compare(item, pipeline, own, show=given.show).items():
+            if item.weaker:
+                before = pooled.setdefault(name, dict.fromkeys(counts, 0))
+                pooled[name] = {key: before[key] + value for key, value in counts.items()}
+    if pooled:
+        print(describe("all mixtures", pooled))
 
 
 def compare(
-    item: Item, pipeline: Pipeline, separator: OverlapSeparator, oracle: Oracle, *, show: bool
-) -> tuple[dict[str, int], dict[str, int]]:
-    """Counts without and with separation; prints them."""
-    oracle.item = item
+    item: Item, pipeline: Pipeline, ways: Mapping[str, OverlapSeparator | None], *, show: bool
+) -> dict[str, dict[str, int]]:
+    """Counts of each way; prints them."""
     diarizer = Given()
     diarizer.turns = item.turns
-    without = replace(pipeline, diarizer=diarizer).run(item.audio)
-    separated = replace(pipeline, diarizer=diarizer, separator=separator).run(item.audio)
-    counts = count(item, without), count(item, separated)
-    kept = [stretch["kept"] for stretch in separated.provenance.get("separation", {}).get("stretches", ())]
-    print(describe(item.audio.recording_id, *counts), ", ".join(kept), flush=True)
-    for name, transcript in (("without", without), ("with", separated)) if show else ():
+    recogniser = Remembering(pipeline.transcriber)
+    found, kept = {}, []
+    for name, separator in ways.items():
+        way = replace(pipeline, diarizer=diarizer, transcriber=recogniser, separator=separator)
+        found[name] = way.run(item.audio)
+        kept += [own["kept"] for own in found[name].provenance.get("separation", {}).get("stretches", ())]
+    counts = {name: count(item, transcript) for name, transcript in found.items()}
+    print(describe(item.audio.recording_id, counts), "; ".join(kept), flush=True)
+    for name, transcript in found.items() if show else ():
         for segment in transcript.segments:
-            print(f"    {name} {segment.span.start:6.2f} {segment.speaker} {segment.text}")
+            print(f"    {name:<9} {segment.span.start:6.2f} {segment.speaker} {segment.text}", flush=True)
     for speaker, text in item.said.items() if show else ():
-        print(f"    said    {speaker} {text}")
+        print(f"    said             {speaker} {text}", flush=True)
     return counts
 
 
-def describe(name: str, without: dict[str, int], found: dict[str, int]) -> str:
+def describe(name: str, counts: Mapping[str, dict[str, int]]) -> str:
     """One line of the table."""
-    rates = [100 * counts["errors"] / max(1, counts["words"]) for counts in (without, found)]
-    weaker = (
-        f"weaker {without['found']:4d} → {found['found']:4d} of {without['weaker']:4d}  " if found["weaker"] else ""
-    )
-    return f"{name:<16}{without['words']:5d} words  cpWER {rates[0]:6.1f} → {rates[1]:6.1f} %  {weaker}"
+    first = next(iter(counts.values()))
+    rates = " → ".join(f"{100 * own['errors'] / max(1, own['words']):5.1f}" for own in counts.values())
+    found = " → ".join(f"{own['found']:3d}" for own in counts.values())
+    weaker = f"weaker {found} of {first['weaker']:4d}  " if first["weaker"] else ""
+    return f"{name:<16}{first['words']:5d} words  cpWER {rates} %  {weaker}"
 
 
 if __name__ == "__main__":
