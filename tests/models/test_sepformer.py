@@ -15,7 +15,7 @@ import pytest
 from tests.cli.conftest import Cli, cli  # noqa: F401
 from tests.media_files import write_wav
 from tests.sounds import NANO, RATE_HZ, SAMPLES, VOICES, silence, voice
-from whisperdiar import Diarization, Pipeline, Span, Turn, load, open_pipeline
+from whisperdiar import Diarization, Pipeline, Span, Turn, load, open_pipeline, read
 from whisperdiar.asr.whisper import Backend as Whisper
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.diarization.bic import Backend as Bic
@@ -146,13 +146,21 @@ def test_from_the_command_line_by_the_folder_and_by_the_environment(
     cli: Cli,  # noqa: F811
     talk: dict[str, Path],
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     options = (*NANO, "--language", "en", "--vad", "none", "--turns", talk["turns"], "--threads", 1, "--offline")
     done = cli("--separate-overlap", talk["model"], talk["sound"], *options, "-o", "-", "-f", "txt")
     assert done.code == 0
     assert "1 stretch of overlap was separated" in done.err
     monkeypatch.setenv("WHISPERDIAR_SEPARATE_OVERLAP", str(talk["model"]))
-    assert "1 stretch of overlap was separated" in cli(talk["sound"], *options, "-o", "x.json").err
+    (tmp_path / "terms.txt").write_text("print => PRINT\n", encoding="utf-8")
+    done = cli(talk["sound"], *options, "--vocabulary", "terms.txt", "-o", "x.json")
+    assert "1 stretch of overlap was separated" in done.err
+    made = read(tmp_path / "x.json")
+    assert "but it does not PRINT." in said(made)["EMMA"]
+    (replaced,) = made.provenance["vocabulary"]["replacements"]
+    assert replaced["after"] == "PRINT."
+    assert replaced["start"] == pytest.approx(next(w.start for w in made.words if "PRINT" in w.text), abs=0.002)
 
 
 def test_streams_are_those_of_the_library_at_the_rate_of_the_recording(talk: dict[str, Path], voices: Samples) -> None:

@@ -218,13 +218,13 @@ class OverlapSeparator:
         if not assignment.is_clear:
             return None, {**record, "kept": "mixture", "reason": "voices"}, []
         heard: dict[str, list[Word]] = {}
-        replacements: list[Replacement] = []
+        replaced: dict[str, list[Replacement]] = {}
         for label, number in assignment.streams.items():
             sound = Audio(streams[number : number + 1], audio.sample_rate, audio.recording_id)
             found = recognise(sound, [span.shift(-origin) for span in own[label]])
             moved = [replace(word, span=word.span.shift(origin)) for word in found.words]
             heard[label] = [word for word in moved if _lies_in(word, stretch.region)]
-            replacements += [
+            replaced[label] = [
                 item
                 for item in (replace(item, span=item.span.shift(origin)) for item in found.replacements)
                 if any(item.span.start < word.end and word.start < item.span.end for word in heard[label])
@@ -239,12 +239,8 @@ class OverlapSeparator:
         if not reading.separated:
             return None, {**record, "kept": "mixture", "reason": "probability"}, []
         kept = "separated" if len(reading.separated) == len(stretch.speakers) else "one voice"
-        replaced = "".join(word.text for word in reading.replaced).strip()
-        return (
-            reading,
-            {**record, "kept": kept, "separated": sorted(reading.separated), "mixture": replaced},
-            replacements,
-        )
+        record.update(kept=kept, separated=sorted(reading.separated), mixture=_text(reading.replaced))
+        return reading, record, [item for label in sorted(reading.separated) for item in replaced[label]]
 
     def _assign(
         self,
