@@ -24,8 +24,10 @@ from whisperdiar.media import recording_id as name_recording
 from whisperdiar.options import (
     AlignmentOptions,
     CacheOptions,
+    EmotionSettings,
     Runtime,
     SegmentationOptions,
+    SeparationSettings,
     Vocabulary,
     WriteOptions,
     read_vocabulary,
@@ -113,7 +115,9 @@ class OpenPipeline:
         """Frees the models; waits for a call that is under way. May be called again."""
         with self._working:
             pipeline, self._pipeline, self._closed = self._pipeline, None, True
-        for stage in () if pipeline is None else (pipeline.detector, pipeline.transcriber, pipeline.diarizer):
+        stages = () if pipeline is None else (pipeline.detector, pipeline.transcriber, pipeline.diarizer)
+        more = () if pipeline is None else (pipeline.separator, pipeline.emotions)
+        for stage in (*stages, *more):
             release(stage)
         return_free_memory()
 
@@ -487,6 +491,8 @@ class PipelineSettings(TypedDict, total=False):
     save_activity: str | os.PathLike[str] | None
     skip_music: bool
     cache: CacheOptions | str | os.PathLike[str] | bool | None
+    separate_overlap: SeparationSettings | str | bool
+    emotions: EmotionSettings | str | bool
     notify: Notify
     inform: Notify
 
@@ -513,6 +519,8 @@ def open_pipeline(
     save_activity: str | os.PathLike[str] | None = None,
     skip_music: bool = False,
     cache: CacheOptions | str | os.PathLike[str] | bool | None = None,
+    separate_overlap: SeparationSettings | str | bool = False,
+    emotions: EmotionSettings | str | bool = False,
     load_now: bool = True,
     progress: Progress = no_progress,
     notify: Notify = warn,
@@ -540,6 +548,10 @@ def open_pipeline(
         skip_music: whether long stretches of music alone are kept from the recogniser.
         cache: where results of stages are kept, so that a second run repeats only what changed, and one that was killed
             goes on: a folder, True for the usual one, or `CacheOptions`; None for nowhere. Transcripts lie in it.
+        separate_overlap: whether both voices are recognised by themselves where two people talk at once; a name,
+            repository or folder of a SepFormer, or `SeparationSettings`, for another than the default.
+        emotions: whether it is told which emotion is heard when; a repository or folder, or `EmotionSettings`, for
+            another model than the default.
         load_now: whether models are loaded here; otherwise names and settings alone are checked, and the first call
             loads them.
         progress: called with a stage and its done fraction, such as ``download``.
@@ -572,6 +584,8 @@ def open_pipeline(
         save_activity=None if save_activity is None else os.fspath(save_activity),
         skip_music=skip_music,
         cache=_cache_options(cache),
+        separation=_separation(separate_overlap),
+        emotions=_emotions(emotions),
     )
     check_request(request)
     opened = OpenPipeline(request, segmentation=segmentation, notify=notify, inform=inform)
@@ -669,6 +683,18 @@ def _find_tracks(
     if isinstance(tracks, (str, os.PathLike)) and not os.path.isdir(tracks):
         return Tracks.of_file(tracks, names=names)
     return Tracks.find(tracks, names=names)
+
+
+def _separation(value: SeparationSettings | str | bool) -> SeparationSettings | None:
+    if isinstance(value, SeparationSettings):
+        return value
+    return SeparationSettings(model=value) if isinstance(value, str) else SeparationSettings() if value else None
+
+
+def _emotions(value: EmotionSettings | str | bool) -> EmotionSettings | None:
+    if isinstance(value, EmotionSettings):
+        return value
+    return EmotionSettings(model=value) if isinstance(value, str) else EmotionSettings() if value else None
 
 
 def _as_text(options: Mapping[str, Any] | None) -> dict[str, str]:

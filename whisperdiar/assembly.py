@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from whisperdiar.activity_files import check_target
 from whisperdiar.cache import StageCache
@@ -22,7 +22,16 @@ from whisperdiar.errors import (
 )
 from whisperdiar.frameworks.installation import missing_packages
 from whisperdiar.frameworks.torch import reinstall_command
-from whisperdiar.options import ONLY_AT_HAND, AlignmentOptions, CacheOptions, Runtime, Vocabulary, check_device
+from whisperdiar.options import (
+    ONLY_AT_HAND,
+    AlignmentOptions,
+    CacheOptions,
+    EmotionSettings,
+    Runtime,
+    SeparationSettings,
+    Vocabulary,
+    check_device,
+)
 from whisperdiar.pipeline import STAGE_WORDS, Fallback, Pipeline, wants_words
 from whisperdiar.registry import BackendClass, Stage, load, preferred, settings_from_text
 from whisperdiar.system.callbacks import guard_callbacks
@@ -30,6 +39,10 @@ from whisperdiar.system.machine import raise_out_of_memory, usable_cores
 from whisperdiar.text.languages import find_code, suggest
 from whisperdiar.text.messages import _, join
 from whisperdiar.types import ANY_SPEAKERS, SpeakerCount
+
+if TYPE_CHECKING:
+    from whisperdiar.emotions import EmotionDiarizer
+    from whisperdiar.separation import OverlapSeparator
 
 Notify = Callable[[str], None]
 _MANY = 20
@@ -309,6 +322,8 @@ class Request:
         save_activity: ``.npz`` file for the activity of the speakers, as in `Pipeline`.
         skip_music: whether music alone is left out, as in `Pipeline`.
         cache: where results of stages are kept; None for nowhere.
+        separation: how overlapping voices are separated; None where they are not.
+        emotions: how emotions are told; None where they are not.
     """
 
     vad: Choice = field(default_factory=Choice)
@@ -325,6 +340,8 @@ class Request:
     save_activity: str | None = None
     skip_music: bool = False
     cache: CacheOptions | None = None
+    separation: SeparationSettings | None = None
+    emotions: EmotionSettings | None = None
 
     def detector_choice(self) -> Choice:
         """Raises InvalidOption where a detector is named beside a file of speech regions."""
@@ -370,6 +387,15 @@ def check_request(request: Request, *, words: bool = True) -> None:
     check("diarization", request.diarizer_choice(), speakers=request.speakers)
     _check_channel(request)
     _check_activity(request)
+    if request.separation is not None:
+        # Here, as most runs separate nothing.
+        from whisperdiar.separation import find_repository
+
+        find_repository(request.separation.model)
+    if request.emotions is not None:
+        from whisperdiar.emotions import check_model
+
+        check_model(request.emotions.model)
 
 
 def build(
@@ -404,6 +430,7 @@ def build(
         alone = _is_on_gpu(diarizer) or wants_words(diarizer)
         runtime = request.runtime if alone else share_threads(request.runtime, diarizer)[0]
         chosen["asr"] = prepared("asr", request.asr, runtime=runtime, language=language)
+    separator = _open_separator(request, progress) if words and request.separation is not None else None
     return Pipeline(
         detector=chosen["vad"].backend,
         transcriber=chosen["asr"].backend if words else None,
@@ -418,7 +445,29 @@ def build(
         save_activity=request.save_activity,
         skip_music=request.skip_music,
         cache=None if request.cache is None else StageCache(request.cache, notify=notify, inform=inform),
+        separator=separator,
+        emotions=_open_emotions(request, progress) if words and request.emotions is not None else None,
     )
+
+
+def _open_emotions(request: Request, progress: Progress) -> EmotionDiarizer:
+    """What tells emotions, loaded."""
+    from whisperdiar.emotions import EmotionDiarizer
+
+    diarizer = EmotionDiarizer(request.emotions, runtime=request.runtime)
+    with raise_out_of_memory(_(STAGE_WORDS["emotions"])), guard_callbacks(progress) as heard:
+        diarizer.prepare(progress=heard)
+    return diarizer
+
+
+def _open_separator(request: Request, progress: Progress) -> OverlapSeparator:
+    """What separates overlapping voices, loaded: a missing package or model is told before the long work."""
+    from whisperdiar.separation import OverlapSeparator
+
+    separator = OverlapSeparator(request.separation or SeparationSettings(), request.runtime)
+    with raise_out_of_memory(_(STAGE_WORDS["separation"])), guard_callbacks(progress) as heard:
+        separator.prepare(progress=heard)
+    return separator
 
 
 def _check_activity(request: Request) -> None:

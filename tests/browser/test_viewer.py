@@ -280,6 +280,19 @@ def test_nothing_of_any_transcript_is_lost_or_run(chromium, tmp_path, transcript
     assert page.complaints() == []
 
 
+def test_emotions_are_shown_beside_what_is_said_and_kept(show):
+    emotions = (Turn(Span(0, 4), "happy"), Turn(Span(4, 9), "neutral"), Turn(Span(9, 14), "sad"))
+    felt = replace(TALK, emotions=emotions)
+    page = show(felt)
+    row = "[...document.querySelectorAll('#rows .row')].map((row) => row.querySelector('.felt')?.textContent ?? '')"
+    shown = page.js(f"return {row}")[:3]
+    expected = [felt.emotion(segment.span) for segment in felt.segments[:3]]
+    assert shown == ["" if name == "neutral" else name for name in expected]
+    assert set(shown) > {""}
+    assert transcript_json.loads(page.download("json")).emotions == emotions
+    assert page.complaints() == []
+
+
 def printable(text: str) -> str:
     return "".join(c for c in text if c.isprintable() and not c.isspace())
 

@@ -33,7 +33,7 @@ WORDS = ("so", "we", "agree,", "then.", "Good", "morning!", "don't", "5", "it's"
 HOLDS_WORDS = ("json", "textgrid", "eaf", "whisperx-json", "verbose-json", "csv-words", "tsv-words")
 HOLDS_SEGMENTS = ("seglst", "diarized-json", "csv", "tsv", "stm")
 NO_SPEAKERS = ("ctm",)
-NO_WORDS = ("rttm", "seg", "lbl", "audioseg", "uem")
+NO_WORDS = ("rttm", "seg", "lbl", "audioseg", "uem", "emotions-rttm")
 WHOLE_SECONDS = ("txt",)
 """Its starts are whole seconds and its ends are estimated: see `test_a_text_gives_back_what_it_shows`."""
 HUNDREDTHS = ("ass", "lrc")

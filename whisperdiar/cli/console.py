@@ -27,6 +27,8 @@ STAGE_TITLES = {
     "asr": "recognising words",
     "diarization": "telling speakers apart",
     "segment": "telling sounds apart",
+    "separation": "separating voices",
+    "emotions": "telling emotions",
     "download": "downloading",
     "convert": "converting the model",
     "clips": "writing clips",

@@ -118,7 +118,7 @@ def _lines(rows: list[dict[str, Any]], *, settings: bool) -> Iterator[str]:
                 yield f"  {'':<12}   {key}={'' if value is None else value}\n"
 
 
-_HELD = (mark("words"), mark("turns"))
+_HELD = (mark("words"), mark("turns"), mark("emotions"))
 """What formats need, beside subtitles and everything; languages of models."""
 _LANGUAGES = (mark("multilingual"), mark("English"))
 

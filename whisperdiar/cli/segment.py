@@ -96,7 +96,7 @@ def _make_target(target: Target) -> Target:
             return str(write(replace(transcript, segments=tuple(labelled), turns=()), options=options))
 
         return replace(target, format=replace(form, dumps=dumps_intervals, needs="turns"))
-    if form.needs == "words" and form.name != "audacity":
+    if form.needs in ("words", "emotions") and form.name != "audacity":
         raise InvalidOption(
             _("format {name}: segment writes no words; choose rttm, audioseg, audacity, textgrid, json or txt").format(
                 name=form.name

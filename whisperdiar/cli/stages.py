@@ -239,6 +239,12 @@ def _list_written(targets: Sequence[Target]) -> str:
 
 def _refuse_words(targets: Sequence[Target]) -> None:
     for target in targets:
+        if target.format.needs == "emotions":
+            raise InvalidOption(
+                _("format {name}: diarize tells no emotions; use `whisperdiar transcribe --emotions`").format(
+                    name=target.format.name
+                )
+            )
         if target.format.needs == "words":
             raise InvalidOption(
                 _("format {name}: diarize writes no words; use `whisperdiar transcribe`").format(

@@ -32,7 +32,14 @@ from whisperdiar.errors import DiarizationFailed, Interrupted, InvalidOption, Ou
 from whisperdiar.formats import remove_folders
 from whisperdiar.linked_media import LinkedMedia
 from whisperdiar.media import recording_id
-from whisperdiar.options import AlignmentOptions, Runtime, WriteOptions, read_vocabulary
+from whisperdiar.options import (
+    AlignmentOptions,
+    EmotionSettings,
+    Runtime,
+    SeparationSettings,
+    WriteOptions,
+    read_vocabulary,
+)
 from whisperdiar.outcome import explain_empty, is_empty, summarise
 from whisperdiar.outputs import OutputResult, without_turns, write_outputs
 from whisperdiar.recordings import Part, Source
@@ -128,6 +135,9 @@ def transcribe(
         targets = [[] for _each in inputs]  # standard output is where subtitles go unasked
     every = [target for found in targets for target in found]
     check_used(context, every, muxed=wanted is not None)
+    told = next((target.format.name for target in every if target.format.needs == "emotions"), None)
+    if told is not None and not options.get("emotions"):
+        raise InvalidOption(_("format {name}: add --emotions, which tells them").format(name=told))
     shared.check_times(options["start"], options["end"])
     if shared.activity_file(options) is not None and len(inputs) > 1:
         raise InvalidOption(_("--save-activity: there is one FILE for several recordings; give them one by one"))
@@ -215,6 +225,8 @@ def request_from(options: dict[str, Any]) -> Request:
         save_activity=shared.activity_file(options),
         skip_music=options.get("skip_music", False),
         cache=shared.cache_options(options),
+        separation=_separation_from(options),
+        emotions=EmotionSettings(model=options["emotions"]) if options.get("emotions") else None,
         alignment=AlignmentOptions(**{key: options[key] for key in ("uncertain_below",) if key in options}),
     )
 
@@ -223,6 +235,11 @@ def _find_track(options: dict[str, Any]) -> int | None:
     """Which audio track of a file is read; None for the main one, or where all of them are people's."""
     track: int | str | None = options["track"]
     return track if isinstance(track, int) else None
+
+
+def _separation_from(options: dict[str, Any]) -> SeparationSettings | None:
+    model = options.get("separate_overlap")
+    return SeparationSettings(model=model, voice_model=options.get("voice_model")) if model else None
 
 
 def _find_language(typed: str | None) -> str | None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         MUXED_FORMATS,
         PLOT_KINDS,
         PLOT_LANGUAGES,
+        SEPARATION_MODELS,
         SPEAKER_STYLES,
         TEMPLATES,
         WHISPER_TASKS,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from whisperdiar.options.editing import EditOptions, KeepOptions
     from whisperdiar.options.ehmm import EhmmSettings
     from whisperdiar.options.embedding import EMBEDDING_CLUSTERINGS, EmbeddingSettings
+    from whisperdiar.options.emotions import EmotionSettings
     from whisperdiar.options.energy import EnergySettings
     from whisperdiar.options.finetuning import FinetuningSettings
     from whisperdiar.options.minutes import LlmOptions, MinutesOptions
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
     )
     from whisperdiar.options.scoring import PROTOCOLS, Protocol, ScoreOptions
     from whisperdiar.options.segmentation import SegmentationOptions
+    from whisperdiar.options.separation import SeparationSettings
     from whisperdiar.options.sortformer import LATENCIES, POSTPROCESSING, SortformerSettings
     from whisperdiar.options.sound_classes import SoundClassOptions
     from whisperdiar.options.speaker_activity import PostProcessing, Streaming
@@ -82,6 +85,7 @@ _HOMES = {
         "MUXED_FORMATS",
         "PLOT_KINDS",
         "PLOT_LANGUAGES",
+        "SEPARATION_MODELS",
         "SPEAKER_STYLES",
         "TEMPLATES",
         "WHISPER_TASKS",
@@ -97,6 +101,7 @@ _HOMES = {
         "EMBEDDING_CLUSTERINGS",
         "EmbeddingSettings",
     ),
+    "emotions": ("EmotionSettings",),
     "energy": ("EnergySettings",),
     "finetuning": ("FinetuningSettings",),
     "minutes": (
@@ -132,6 +137,7 @@ _HOMES = {
     ),
     "rttm": ("RttmTolerance",),
     "segmentation": ("SegmentationOptions",),
+    "separation": ("SeparationSettings",),
     "sortformer": (
         "LATENCIES",
         "POSTPROCESSING",
@@ -175,6 +181,7 @@ __all__ = [
     "POSTPROCESSING",
     "PROTOCOLS",
     "SAMPLE_RATE_HZ",
+    "SEPARATION_MODELS",
     "SPEAKER_STYLES",
     "TEMPLATES",
     "WHISPER_TASKS",
@@ -188,6 +195,7 @@ __all__ = [
     "EditOptions",
     "EhmmSettings",
     "EmbeddingSettings",
+    "EmotionSettings",
     "EnergySettings",
     "FileSettings",
     "FinetuningSettings",
@@ -209,6 +217,7 @@ __all__ = [
     "Runtime",
     "ScoreOptions",
     "SegmentationOptions",
+    "SeparationSettings",
     "SortformerSettings",
     "SoundClassOptions",
     "StatisticsOptions",

@@ -23,6 +23,8 @@ THREADS = 0
 
 EMBEDDINGS = ("auto", "ecapa", "resemblyzer", "campplus", "wespeaker", "pyannote")
 
+EMOTION_MODEL = "speechbrain/emotion-diarization-wavlm-large"
+
 LLM_TIMEOUT_S = 120.0
 """For one answer of a language model."""
 LLM_WINDOW_WORDS = 2000
@@ -52,6 +54,11 @@ PROFILE = "default"
 
 SCORE_PROTOCOLS = ("callhome", "ami", "voxconverse", "dihard", "chime8")
 """Benchmarks whose way of scoring turns has a name."""
+
+SEPARATION_MODEL = "sepformer-whamr16k"
+"""For rooms with noise and echo, at the 16 kHz of recognisers."""
+SEPARATION_MODELS = (SEPARATION_MODEL, "sepformer-wham", "sepformer-whamr", "sepformer-wsj02mix", "sepformer-libri2mix")
+"""SpeechBrain's SepFormers that part two voices; the others are made for 8 kHz."""
 
 SPEAKER_STYLE = "auto"
 SPEAKER_STYLES = ("auto", "none", "label", "dash", "sdh", "colour", "voice")

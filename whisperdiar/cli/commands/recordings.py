@@ -25,6 +25,8 @@ from whisperdiar.cli.option import option
 @shared.vad_options
 @shared.diarizer_options
 @shared.identify_options
+@shared.separation_option
+@shared.emotions_option
 @shared.uncertain_option
 @shared.track_options
 @shared.runtime_options

@@ -286,6 +286,42 @@ diarizer_options = combine(
     ),
 )
 
+
+def _is_separator(word: str) -> bool:
+    """Whether a word behind --separate-overlap is a model, and no recording."""
+    import os
+    import re
+
+    return word in defaults.SEPARATION_MODELS or (
+        os.path.isdir(word) if os.path.exists(word) else re.fullmatch(r"[\w-]+/[\w-]+(@\w+)?", word) is not None
+    )
+
+
+separation_option = word(
+    "--separate-overlap",
+    metavar="[NAME|DIR]",
+    bare=defaults.SEPARATION_MODEL,
+    is_value=_is_separator,
+    help="Separate two voices that talk at once, and recognise each (SepFormer; needs the extra speechbrain).",
+)
+
+
+def _is_emotion_model(word: str) -> bool:
+    """Whether a word behind --emotions is a model, and no recording."""
+    import os
+    import re
+
+    return os.path.isdir(word) if os.path.exists(word) else re.fullmatch(r"[\w-]+/[\w-]+(@\w+)?", word) is not None
+
+
+emotions_option = word(
+    "--emotions",
+    metavar="[NAME|DIR]",
+    bare=defaults.EMOTION_MODEL,
+    is_value=_is_emotion_model,
+    help="Tell which emotion is heard when: angry, happy, neutral, sad (WavLM; extras speechbrain, align).",
+)
+
 people_option = speaker(
     "--people", type=PATH, metavar="DIR", rare=True, help="Folder of the voices that are known; by default your own."
 )
