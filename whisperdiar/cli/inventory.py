@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from whisperdiar import models as store
-from whisperdiar.cli.console import Console, write_stdout
+from whisperdiar.cli.console import open_console, write_stdout
 from whisperdiar.cli.errors import FAILED
 from whisperdiar.contracts import listen
 from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable
@@ -189,8 +189,7 @@ def download(
     progress: str,
 ) -> None:
     """Fetch models; an interrupted download goes on where it stopped. Prints where they lie."""
-    console = Console(quiet=quiet, progress=progress)
-    context.call_on_close(console.close)
+    console = open_console(context, quiet=quiet, progress=progress)
     context.with_resource(listen(console))
     for name in names:  # a typing error in the last is said before the first is fetched
         if name not in _fetching_backends():

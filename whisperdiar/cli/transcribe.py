@@ -15,7 +15,7 @@ from whisperdiar.api import OpenPipeline
 from whisperdiar.assembly import Choice, Request, check_request
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli import signals
-from whisperdiar.cli.console import Console, is_terminal, write_stdout
+from whisperdiar.cli.console import Console, is_terminal, open_console, write_stdout
 from whisperdiar.cli.corrections import keep_corrections, read_corrected_transcript
 from whisperdiar.cli.errors import EMPTY, FAILED, OK, report
 from whisperdiar.cli.identification import open_identifier
@@ -112,8 +112,7 @@ def transcribe(
     **options: Any,
 ) -> None:
     """Write who said what, when, in each INPUT (any audio or video file)."""
-    console = Console(quiet=quiet, progress=progress)
-    context.call_on_close(console.close)
+    console = open_console(context, quiet=quiet, progress=progress)
     write = shared.write_options(options)
     wanted = mux_request(embed, embed_format, burn, overwrite=overwrite)
     gathered = gather_inputs(inputs, options)
