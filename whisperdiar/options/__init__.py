@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from whisperdiar.options.minutes import LlmOptions, MinutesOptions
     from whisperdiar.options.nemotron import NEMOTRON_MODES, NEMOTRON_PRECISIONS, NemotronSettings
     from whisperdiar.options.onnx import OnnxSettings
+    from whisperdiar.options.onnx_asr import ONNX_COMPUTE_TYPES, OnnxAsrSettings
     from whisperdiar.options.plots import PlotOptions
     from whisperdiar.options.pocketsphinx import PocketSphinxSettings
     from whisperdiar.options.profiles import profile_summary, subtitle_rules
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from whisperdiar.options.statistics import StatisticsOptions
     from whisperdiar.options.subtitles import SubtitleOptions, SubtitleRules
     from whisperdiar.options.toolkits import AlizeSettings, LiumSettings
+    from whisperdiar.options.transformers import TransformersSettings
     from whisperdiar.options.tuning import TuningSettings
     from whisperdiar.options.vad import VadSettings
     from whisperdiar.options.vocabulary import Term, Vocabulary, parse_vocabulary, read_vocabulary
@@ -114,6 +116,7 @@ _HOMES = {
         "NemotronSettings",
     ),
     "onnx": ("OnnxSettings",),
+    "onnx_asr": ("ONNX_COMPUTE_TYPES", "OnnxAsrSettings"),
     "plots": ("PlotOptions",),
     "pocketsphinx": ("PocketSphinxSettings",),
     "profiles": (
@@ -155,6 +158,7 @@ _HOMES = {
         "SubtitleRules",
     ),
     "toolkits": ("AlizeSettings", "LiumSettings"),
+    "transformers": ("TransformersSettings",),
     "tuning": ("TuningSettings",),
     "vad": ("VadSettings",),
     "vocabulary": ("Term", "Vocabulary", "parse_vocabulary", "read_vocabulary"),
@@ -176,6 +180,7 @@ __all__ = [
     "NEMOTRON_MODES",
     "NEMOTRON_PRECISIONS",
     "ONLY_AT_HAND",
+    "ONNX_COMPUTE_TYPES",
     "PLOT_KINDS",
     "PLOT_LANGUAGES",
     "POSTPROCESSING",
@@ -205,6 +210,7 @@ __all__ = [
     "MinutesOptions",
     "NemotronSettings",
     "NoSettings",
+    "OnnxAsrSettings",
     "OnnxSettings",
     "PlotOptions",
     "PocketSphinxSettings",
@@ -225,6 +231,7 @@ __all__ = [
     "SubtitleOptions",
     "SubtitleRules",
     "Term",
+    "TransformersSettings",
     "TuningSettings",
     "VadSettings",
     "Vocabulary",

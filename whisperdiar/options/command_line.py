@@ -45,6 +45,9 @@ MUXED_FORMATS = ("srt", "vtt", "ass")
 NORMALISERS = ("auto", "whisper", "whisper-english", "whisper-basic", "multilingual", "russian", "none")
 """Of texts that are compared with a reference, the default first."""
 
+ONNX_PRECISIONS = ("auto", "float32", "int8", "float16")
+"""Number formats of recognisers beside Whisper, the default first."""
+
 PLOT_KINDS = ("timeline", "talk", "answers", "all")
 PLOT_LANGUAGES = ("en", "ru")
 PLOT_WIDTH = 1200

@@ -216,7 +216,7 @@ vad_options = combine(
 )
 
 asr_options = combine(
-    word("--model", metavar="NAME|DIR", help="Whisper model: a name (small, large-v3), repository or folder."),
+    word("--model", metavar="NAME|DIR", help="Model: a name (small, large-v3, parakeet-v3), repository or folder."),
     word("--language", metavar="NAME|CODE", help="Language spoken, such as German or de; detected if left out."),
     word("--task", type=choice(defaults.WHISPER_TASKS), help="translate writes English (transcribe)."),
     word("--prompt", help="Text that shows Whisper the style and the vocabulary."),
@@ -231,7 +231,7 @@ asr_options = combine(
         rare=True,
         help="Where times of words come from: Whisper (dtw), a CTC model (wav2vec2), or only their length (none).",
     ),
-    word("--compute-type", rare=True, help="Number format of CTranslate2: int8, float16, float32 …"),
+    word("--compute-type", rare=True, help="Number format of the weights: int8, float16, float32 …"),
     word("--batch-size", type=click.IntRange(min=1), rare=True, help="Pieces of sound decoded at once."),
     word("--asr-option", "asr_settings", multiple=True, type=Setting(), rare=True, help="A setting of the recogniser."),
 )
