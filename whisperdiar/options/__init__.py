@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     )
     from whisperdiar.options.scoring import PROTOCOLS, Protocol, ScoreOptions
     from whisperdiar.options.segmentation import SegmentationOptions
+    from whisperdiar.options.serving import ServerOptions
     from whisperdiar.options.sortformer import LATENCIES, POSTPROCESSING, SortformerSettings
     from whisperdiar.options.sound_classes import SoundClassOptions
     from whisperdiar.options.speaker_activity import PostProcessing, Streaming
@@ -141,6 +142,7 @@ _HOMES = {
         "Streaming",
     ),
     "scoring": ("PROTOCOLS", "Protocol", "ScoreOptions"),
+    "serving": ("ServerOptions",),
     "statistics": ("StatisticsOptions",),
     "subtitles": (
         "SubtitleOptions",
@@ -206,6 +208,7 @@ __all__ = [
     "Runtime",
     "ScoreOptions",
     "SegmentationOptions",
+    "ServerOptions",
     "SortformerSettings",
     "SoundClassOptions",
     "StatisticsOptions",

@@ -47,6 +47,9 @@ PROFILE = "default"
 SCORE_PROTOCOLS = ("callhome", "ami", "voxconverse", "dihard", "chime8")
 """Benchmarks whose way of scoring turns has a name."""
 
+SERVER_HOST = "127.0.0.1"
+SERVER_PORT = 8000
+
 SPEAKER_STYLE = "auto"
 SPEAKER_STYLES = ("auto", "none", "label", "dash", "sdh", "colour", "voice")
 
