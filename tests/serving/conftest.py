@@ -112,8 +112,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture(scope="session")
 def talk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The first 8 seconds of the stand-up sample."""
-    return cut_sample("standup.mp4", tmp_path_factory.mktemp("talk") / "stand up.wav", 8.0)
+    """The first 5 seconds of the stand-up sample."""
+    return cut_sample("standup.mp4", tmp_path_factory.mktemp("talk") / "stand up.wav", 5.0)
 
 
 def cut_sample(sample: str, path: Path, seconds: float, *, start: float = 0.0) -> Path:

@@ -30,7 +30,6 @@ class ServerOptions:
         queue: recordings that may wait; requests beyond are told to come again.
         keep_hours: how long the results of jobs are kept.
         folder: where uploads, results and the database lie; None for the user's own.
-        database: URL of a PostgreSQL database for the jobs; None for SQLite in the folder.
         webhook_secret: signs what is sent to webhooks; None where there are none.
         private_webhooks: whether webhooks may lead to private addresses.
         grace_s: how long work that is under way may go on when the server is told to stop, in seconds.
@@ -53,7 +52,6 @@ class ServerOptions:
     queue: int = 100
     keep_hours: float = 24.0
     folder: str | None = None
-    database: str | None = None
     webhook_secret: str | None = None
     private_webhooks: bool = False
     grace_s: float = 30.0

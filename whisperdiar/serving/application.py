@@ -14,6 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from whisperdiar.serving import asr_webservice, diarization_api, openai_api
 from whisperdiar.serving.engine import Engine
+from whisperdiar.serving.jobs import Jobs
+from whisperdiar.serving.jobs import make_router as make_jobs_router
 from whisperdiar.serving.refusals import Refusal
 from whisperdiar.serving.security import Guard
 from whisperdiar.text.messages import _
@@ -23,16 +25,22 @@ from whisperdiar.version import __version__
 def make_application(engine: Engine) -> ASGIApp:
     """The application of one server; its workers start and stop with it."""
 
+    jobs = Jobs(engine)
+
     @asynccontextmanager
     async def live(_app: FastAPI) -> AsyncIterator[None]:
         engine.start()
+        await jobs.start()
         yield
         await engine.stop()
+        await jobs.stop()
+        engine.close()
 
     # FastAPI's own pages for reading the interface fetch scripts from elsewhere.
     app = FastAPI(title="whisperdiar", version=__version__, docs_url=None, redoc_url=None, lifespan=live)
     for interface in (openai_api, asr_webservice, diarization_api):
         app.include_router(interface.make_router(engine))
+    app.include_router(make_jobs_router(engine, jobs))
 
     @app.get("/health")
     async def health() -> JSONResponse:

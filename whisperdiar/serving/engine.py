@@ -15,8 +15,10 @@ from whisperdiar.errors import OutputError
 from whisperdiar.options import ServerOptions
 from whisperdiar.serving.metrics import Log, Metrics
 from whisperdiar.serving.refusals import Refusal, refuse_for_now, refuse_work
+from whisperdiar.serving.store import JobStore
 from whisperdiar.serving.tasks import Failure, Outcome, Task, WorkerSettings
 from whisperdiar.serving.uploads import Form, Receiver, drain, sweep_uploads
+from whisperdiar.serving.webhooks import Webhooks
 from whisperdiar.serving.workers import STOPPED, QueueFull, Workers
 from whisperdiar.serving.works import Work
 from whisperdiar.system.files import explain_write_error
@@ -37,10 +39,10 @@ class Engine:
     def __init__(
         self, settings: Sequence[WorkerSettings], *, options: ServerOptions, model: str, log: Log | None = None
     ) -> None:
-        """Makes the folder.
+        """Makes the folder, and opens the store of jobs in it.
 
         Raises:
-            OutputError: it cannot be made.
+            OutputError: it cannot be made, or another server has it.
         """
         self.options, self.model = options, model
         self.metrics, self.log = Metrics(), log or Log(quiet=True)
@@ -49,6 +51,8 @@ class Engine:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"{self.folder}: {explain_write_error(error)}") from error
+        self.store = JobStore(self.folder)
+        self.webhooks = Webhooks(options.webhook_secret, private=options.private_webhooks, on_event=self.log.write)
         self.uploads = Receiver(self.folder, options)
         self.stopping = False
         self._stopped: asyncio.Future[tuple[Work, ...]] | None = None
@@ -59,6 +63,11 @@ class Engine:
             memory_gb=options.memory_gb,
             on_event=self.log.write,
         )
+
+    def close(self) -> None:
+        """Closes the store; webhooks that were not delivered are given up."""
+        self.webhooks.stop()
+        self.store.close()
 
     def start(self) -> None:
         """Removes what a server before has left, and starts the workers."""

@@ -41,7 +41,11 @@ def serve(engine: Engine, *, on_listening: Callable[[str], None] = lambda _url: 
         OutputError: the address is not to be had.
     """
     require_packages()
-    server, sockets = make_server(engine)
+    try:
+        server, sockets = make_server(engine)
+    except OutputError:
+        engine.close()
+        raise
     host, port = sockets[0].getsockname()[:2]
     on_listening(f"http://{f'[{host}]' if ':' in host else host}:{port}")
     asyncio.run(server.serve(sockets=sockets))

@@ -15,7 +15,7 @@ import psutil
 
 from whisperdiar.serving.tasks import Failure, WorkerSettings
 from whisperdiar.serving.worker_process import CANCEL, run_worker
-from whisperdiar.serving.works import Work
+from whisperdiar.serving.works import NOT_KEPT, Work
 from whisperdiar.text.messages import mark
 
 _GIGA = 1e9
@@ -211,10 +211,16 @@ class _Slot:
             work = self._owner._take()
             if work is None:
                 break
-            if work.cancelled.is_set():
-                work.finish(failure=Failure(kind="cancelled", message=CANCELLED, code="cancelled"))
-                continue
-            self._do(work)
+            try:
+                if work.cancelled.is_set():
+                    work.finish(failure=Failure(kind="cancelled", message=CANCELLED, code="cancelled"))
+                else:
+                    self._do(work)
+            except Exception as error:  # the work could not be kept; the next one may be
+                self.work = None
+                self._owner._on_event("error", kind=type(error).__name__, job=work.id)
+                with contextlib.suppress(Exception):
+                    work.finish(failure=Failure(kind="server", message=NOT_KEPT, code="not_kept"))
         self._close()
 
     def _open(self) -> bool:

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from whisperdiar.serving.tasks import Failure, Outcome, Task
+from whisperdiar.text.messages import mark
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 FINAL = frozenset({"done", "failed", "cancelled"})
+NOT_KEPT = mark("the result could not be kept; make room on the server's disk")
 _MOST_EVENTS = 1000
 """That wait for one listener; a client that reads more slowly misses progress, never the end."""
 
@@ -51,15 +53,18 @@ class Work:
         self.outcome: Outcome | None = None
         self.failure: Failure | None = None
         self.cancelled = threading.Event()
+        self.on_begin: list[Callable[[Work], None]] = []
         self.on_end: list[Callable[[Work], None]] = []
         self.is_kept = False
+        self._is_over = False
         self.is_left = False
         self._subscribers: list[tuple[asyncio.AbstractEventLoop, asyncio.Queue[Event]]] = []
         self._lock = threading.Lock()
 
     @property
     def is_final(self) -> bool:
-        return self.state in FINAL
+        """Whether it has ended, and all that comes of it was kept."""
+        return self._is_over
 
     def cancel(self) -> None:
         """Asks for the end of the work; the state changes when it has ended."""
@@ -67,6 +72,8 @@ class Work:
 
     def begin(self) -> None:
         self.state, self.begun = "running", time.time()
+        for call in self.on_begin:
+            call(self)
         self._tell(Event("state"))
 
     def requeue(self) -> None:
@@ -87,16 +94,23 @@ class Work:
 
     def finish(self, outcome: Outcome | None = None, failure: Failure | None = None) -> None:
         """The end, told to all who wait; a second one is none."""
-        if self.is_final:
+        if self.state in FINAL:
             return
         self.outcome, self.failure, self.ended = outcome, failure, time.time()
         if failure is None:
             self.state = "done"
         else:
             self.state = "cancelled" if failure.kind == "cancelled" else "failed"
-        for call in self.on_end:
-            call(self)
-        self._tell(Event("state"))
+        try:
+            for call in self.on_end:
+                call(self)
+        except Exception:  # such as a full disk
+            self.outcome, self.state = None, "failed"
+            self.failure = Failure(kind="server", message=NOT_KEPT, code="not_kept")
+            raise
+        finally:
+            self._is_over = True
+            self._tell(Event("state"))
 
     def _tell(self, event: Event) -> None:
         with self._lock:

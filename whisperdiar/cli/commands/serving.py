@@ -19,21 +19,30 @@ _server_options = shared.combine(
     _server("--port", type=click.IntRange(0, 65_535), default=SERVER_PORT, show_default=True, help="TCP port."),
     _server("--also-model", "models", multiple=True, metavar="NAME", help="A further model that requests may name."),
     _server("--folder", type=shared.PATH, metavar="DIR", help="Where uploads and results lie; by default your own."),
-    _server(
-        "--database", metavar="URL", rare=True, help="PostgreSQL for the jobs (postgresql://…); SQLite if left out."
-    ),
     _server("--queue", type=click.IntRange(min=1), rare=True, help="Recordings that may wait (100)."),
     _server("--keep-hours", type=click.FloatRange(min=0), rare=True, help="Keep results of jobs so long (24)."),
     _server("--max-upload-mb", type=click.FloatRange(min=0), rare=True, help="Largest recording (2000)."),
     _server("--max-uploads", type=click.IntRange(min=1), rare=True, help="Uploads at the same time (256)."),
-    _server("--upload-timeout", "upload_s", type=click.FloatRange(min=0), metavar="SECONDS", rare=True, help="Longest upload (3600)."),
+    _server(
+        "--upload-timeout",
+        "upload_s",
+        type=click.FloatRange(min=0),
+        metavar="SECONDS",
+        rare=True,
+        help="Longest upload (3600).",
+    ),
     _server("--max-hours", type=click.FloatRange(min=0), rare=True, help="Longest recording (12)."),
     _server("--work-hours", type=click.FloatRange(min=0), rare=True, help="Longest work on a recording (12)."),
     _server("--memory-gb", type=click.FloatRange(min=0), rare=True, help="Memory of a worker (4/5 of all)."),
-    _server("--grace", "grace_s", type=click.FloatRange(min=0), metavar="SECONDS", rare=True, help="For work that is under way at the end (30)."),
     _server(
-        "--private-webhooks", is_flag=True, rare=True, help="Webhooks may lead to private addresses."
+        "--grace",
+        "grace_s",
+        type=click.FloatRange(min=0),
+        metavar="SECONDS",
+        rare=True,
+        help="For work that is under way at the end (30).",
     ),
+    _server("--private-webhooks", is_flag=True, rare=True, help="Webhooks may lead to private addresses."),
 )
 
 
