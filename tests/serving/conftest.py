@@ -76,9 +76,9 @@ class Running:
 
 @contextmanager
 def running(
-    folder: Path, *, request: Request = REQUEST, voice_model: str | None = None, **options: Any
+    folder: Path, *, request: Request = REQUEST, voice_model: str | None = None, ready: bool = True, **options: Any
 ) -> Iterator[Running]:
-    """A server in `folder` until the block ends."""
+    """A server in `folder` until the block ends; without `ready` its models may not be loaded yet."""
     from whisperdiar.serving import Engine, Log, WorkerSettings, make_server
 
     chosen = ServerOptions(**{"port": 0, "folder": str(folder), "grace_s": 5.0, **options})
@@ -97,7 +97,8 @@ def running(
 
     try:
         made = Running(f"http://127.0.0.1:{sockets[0].getsockname()[1]}", engine, log, stop)
-        made.wait_ready()
+        if ready:
+            made.wait_ready()
         yield made
     finally:
         stop()

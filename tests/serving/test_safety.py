@@ -168,7 +168,7 @@ def test_pages_of_others_and_turned_names_are_refused(server: Running) -> None:
 def test_tokens_are_asked_for(tmp_path: Path) -> None:
     with pytest.raises(InvalidOption, match="WHISPERDIAR_SERVER_TOKEN"):
         ServerOptions(host="0.0.0.0")
-    with running(tmp_path, tokens=("first-token", "zwölf")) as server:
+    with running(tmp_path, tokens=("first-token", "zwölf"), ready=False) as server:
         for headers in (
             {},
             {"authorization": "Bearer wrong"},
@@ -177,7 +177,7 @@ def test_tokens_are_asked_for(tmp_path: Path) -> None:
             answer = server.get("/v1/models", headers=headers)
             assert (answer.status_code, error_of(answer)["code"]) == (401, "invalid_api_key")
         assert server.get("/metrics").status_code == 401
-        assert server.get("/health").json()["status"] == "ok"
+        assert server.get("/health").json()["status"] == "loading"
         assert server.get("/v1/models", headers={"authorization": "Bearer first-token"}).status_code == 200
         assert server.get("/v1/models", auth=("any", "first-token")).status_code == 200
         assert "first-token" not in server.log.text

@@ -1,6 +1,7 @@
 """Jobs: recordings that nobody waits for. Their state, progress as events, results in any format, kept for a time.
 
-POST   /jobs                    fields as of /v1/audio/transcriptions, and diarize, task, webhook; 202 with the job
+POST   /jobs                    fields as of /v1/audio/transcriptions, and diarize, task, webhook,
+                                    keep_recording; 202 with the job
 GET    /jobs                    the newest hundred
 GET    /jobs/ID                 one of them
 GET    /jobs/ID/events          server-sent events to the end: state, progress, heard
@@ -99,11 +100,18 @@ class Jobs:
         webhook = form.one("webhook")
         if webhook is not None:
             self._engine.webhooks.check(webhook)
+        keeps = read_flag(form.one("keep_recording"), "keep_recording")
         job_id = secrets.token_urlsafe(16).lstrip("-") or "job"
         folder = self._store.folder_of(job_id)
         form.folder.rename(folder)
         job = Job(
-            id=job_id, state="queued", name=task.name, task=_move(task, folder), created=time.time(), webhook=webhook
+            id=job_id,
+            state="queued",
+            name=task.name,
+            task=_move(task, folder),
+            created=time.time(),
+            webhook=webhook,
+            keeps=keeps,
         )
         self._store.add(job)
         try:
@@ -221,13 +229,21 @@ class Jobs:
         Raises:
             Refusal: it is not done, there is no such format, or the format cannot be written here.
         """
+        return write_result(self.read_transcript(job), job.name, query)
+
+    def read_transcript(self, job: Job) -> Transcript:
+        """Raises Refusal where the job is not done."""
         if job.state != "done":
             text = _("the job is {state}: there is no result").format(state=job.state)
             raise Refusal(409, text, code="job_not_done")
         transcript = self._store.read_transcript(job.id)
         if transcript is None:
             raise Refusal(404, _("the result of this job is gone"), code="result_not_found")
-        return write_result(transcript, job.name, query)
+        return transcript
+
+    def has_recording(self, job: Job) -> bool:
+        """Whether the recording of a job that is done was kept."""
+        return self._store.recording_of(job) is not None
 
 
 def write_result(transcript: Transcript, name: str, query: dict[str, str]) -> Response:
@@ -267,7 +283,7 @@ def make_router(engine: Engine, jobs: Jobs) -> APIRouter:
 
     @router.get("/jobs")
     async def list_all() -> JSONResponse:
-        found = await asyncio.to_thread(engine.store.list)
+        found = await asyncio.to_thread(engine.store.list_newest)
         return JSONResponse({"object": "list", "data": [jobs.describe(item) for item in found]})
 
     @router.get("/jobs/{job_id}")

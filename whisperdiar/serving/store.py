@@ -35,7 +35,8 @@ CREATE TABLE IF NOT EXISTS jobs (
     seconds REAL,
     language TEXT,
     failure TEXT,
-    webhook TEXT
+    webhook TEXT,
+    keeps INTEGER NOT NULL DEFAULT 0
 )
 """
 _VERSION = 1
@@ -50,6 +51,7 @@ class Job:
     Attributes:
         tries: how often it was begun.
         seconds: of sound; None before the end.
+        keeps: whether the recording is kept as long as the result.
     """
 
     id: str
@@ -64,6 +66,7 @@ class Job:
     language: str | None = None
     failure: Failure | None = None
     webhook: str | None = None
+    keeps: bool = False
 
     @property
     def is_final(self) -> bool:
@@ -111,15 +114,15 @@ class JobStore:
 
     def add(self, job: Job) -> None:
         self._run(
-            "INSERT INTO jobs (id, state, name, task, created, webhook) VALUES (?, ?, ?, ?, ?, ?)",
-            (job.id, job.state, job.name, self._write_task(job), job.created, job.webhook),
+            "INSERT INTO jobs (id, state, name, task, created, webhook, keeps) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (job.id, job.state, job.name, self._write_task(job), job.created, job.webhook, job.keeps),
         )
 
     def get(self, job_id: str) -> Job | None:
         rows = self._run("SELECT * FROM jobs WHERE id = ?", (job_id,))
         return self._read(rows[0]) if rows else None
 
-    def list(self, limit: int = 100) -> list[Job]:
+    def list_newest(self, limit: int = 100) -> list[Job]:
         """The newest first."""
         return [self._read(row) for row in self._run("SELECT * FROM jobs ORDER BY created DESC LIMIT ?", (limit,))]
 
@@ -148,12 +151,15 @@ class JobStore:
         language: str | None = None,
         failure: Failure | None = None,
     ) -> None:
-        """Keeps how a job ended; the recording goes."""
+        """Keeps how a job ended; the recording goes, unless it is to be kept with its transcript."""
+        job = self.get(job_id)
+        kept = Path(job.task.path) if job is not None and job.keeps and transcript is not None else None
         folder = self.folder_of(job_id)
         if transcript is not None and folder.is_dir():
             transcript.save(folder / _TRANSCRIPT)
         for path in folder.glob("*.media"):
-            path.unlink(missing_ok=True)
+            if path != kept:
+                path.unlink(missing_ok=True)
         told = None if failure is None else json.dumps(failure.to_dict())
         self._run(
             "UPDATE jobs SET state = ?, ended = ?, seconds = ?, language = ?, failure = ? WHERE id = ?",
@@ -164,6 +170,11 @@ class JobStore:
         """The transcript of a job that is done; None where there is none (any more)."""
         path = self.folder_of(job_id) / _TRANSCRIPT
         return Transcript.load(path) if path.is_file() else None
+
+    def recording_of(self, job: Job) -> Path | None:
+        """The recording of a job that is done, where it was kept."""
+        path = Path(job.task.path)
+        return path if job.keeps and job.is_final and path.is_file() else None
 
     def remove(self, job_id: str) -> None:
         self._run("DELETE FROM jobs WHERE id = ?", (job_id,))
@@ -195,8 +206,9 @@ class JobStore:
         folder = self.folder_of(values["id"])
         data = json.loads(values["task"])
         known = tuple(KnownSpeaker(name=item["name"], path=str(folder / item["path"])) for item in data.pop("known"))
-        lists = {name: tuple(data.pop(name)) for name in ("languages", "terms")}
+        lists: dict[str, Any] = {name: tuple(data.pop(name)) for name in ("languages", "terms")}
         path = str(folder / data.pop("path"))
         values["task"] = Task(**data, **lists, path=path, known=known)
+        values["keeps"] = bool(values["keeps"])
         values["failure"] = None if values["failure"] is None else Failure(**json.loads(values["failure"]))
         return Job(**values)
