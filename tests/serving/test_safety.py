@@ -27,6 +27,7 @@ from tests.serving.conftest import Running, running
 from tests.sounds import NANO, RATE_HZ, noise, silence
 from whisperdiar import InvalidOption
 from whisperdiar.options import ServerOptions
+from whisperdiar.serving import workers
 from whisperdiar.serving.uploads import clean_name
 
 ASK = "/v1/audio/transcriptions"
@@ -199,7 +200,23 @@ def test_a_worker_that_dies_fails_its_recording_and_is_started_again(server: Run
     assert answers[0].headers["x-should-retry"] == "false"
     assert server.send(ASK, talk).status_code == 200
     assert server.engine.workers.process_ids != (process,)
-    assert "whisperdiar_worker_restarts_total 1" in server.get("/metrics").text
+    assert "whisperdiar_worker_restarts_total 0" not in server.get("/metrics").text
+
+
+def test_work_that_takes_too_much_is_ended(server: Running, talk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A limit of memory that any worker passes, and a worker that does not hear that its work was cancelled."""
+    monkeypatch.setattr(server.engine.workers, "_limit_bytes", 1.0)
+    answer = server.send(ASK, talk)
+    assert (answer.status_code, error_of(answer)["code"]) == (413, "out_of_memory")
+    monkeypatch.undo()
+    server.wait_ready()
+    monkeypatch.setattr(workers, "_CANCEL_S", 0.2)
+    (process,) = server.engine.workers.process_ids
+    os.kill(process, signal.SIGSTOP)
+    with pytest.raises(httpx.ReadTimeout), talk.open("rb") as file:
+        httpx.post(f"{server.url}{ASK}", files={"file": file}, timeout=0.5)
+    assert server.send(ASK, talk).status_code == 200
+    assert server.engine.workers.process_ids != (process,)
 
 
 def test_the_log_and_the_metrics_hold_no_names_and_no_words(server: Running, talk: Path) -> None:
@@ -277,3 +294,39 @@ def test_an_address_that_is_taken_is_told(tmp_path: Path, capfd: pytest.CaptureF
     assert "choose another with --port" in capfd.readouterr().err
     assert run(["serve", "--host", "0.0.0.0", *NANO]) == 2
     assert "WHISPERDIAR_SERVER_TOKEN" in capfd.readouterr().err
+
+
+FIELDS = (
+    "model", "language", "languages[]", "prompt", "keywords[]", "response_format", "temperature", "stream", "include[]",
+    "timestamp_granularities[]", "chunking_strategy", "chunking_strategy[type]", "known_speaker_names[]", "task",
+    "known_speaker_references[]", "num_speakers", "min_speakers", "max_speakers", "diarize", "webhook",
+)  # fmt: skip
+
+
+@settings(max_examples=examples(60))
+@given(
+    fields=st.dictionaries(st.sampled_from(FIELDS), st.text(st.characters(codec="utf-8"), max_size=30), max_size=4),
+    path=st.sampled_from([ASK, "/v1/audio/translations", "/v1/audio/diarization", "/jobs"]),
+)
+def test_no_field_ends_the_server(server: Running, fields: dict[str, str], path: str) -> None:
+    """Whatever a client writes, it gets an answer: here an error, as there is no sound in the recording."""
+    answer = server.post(path, data=fields, files={"file": ("a.wav", b"RIFF no sound")})
+    if answer.status_code == 202:
+        return
+    if answer.headers["content-type"].startswith("text/event-stream"):
+        assert '"error"' in answer.text
+        return
+    assert 400 <= answer.status_code < 500, answer.text
+    error_of(answer)
+
+
+def test_no_path_leads_out_of_the_jobs(server: Running) -> None:
+    for job_id in ("..", "..%2f..%2fetc%2fpasswd", "%00", "x" * 3000, "'; DROP TABLE jobs; --"):
+        for path in (
+            f"/jobs/{job_id}",
+            f"/jobs/{job_id}/result",
+            f"/page/read/{job_id}",
+            f"/page/media/{job_id}?until=9",
+        ):
+            assert server.get(path).status_code in (403, 404)
+    assert server.get("/jobs").status_code == 200

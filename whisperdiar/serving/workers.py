@@ -23,6 +23,10 @@ _LOOK_S = 0.1
 """Between two looks at whether a task was cancelled or has used up what it may."""
 _CANCEL_S = 10.0
 """That a worker has to end a cancelled task by itself; it may sit inside a library."""
+_FIRST_S = 5.0
+"""That a work takes, before there was one."""
+_LONGEST_WAIT_S = 60
+"""Clients of OpenAI wait no longer than this, whatever they are told."""
 _END_S = 2.0
 """That a worker has to end by itself."""
 _MEMORY_SHARE = 0.8
@@ -136,9 +140,10 @@ class Workers:
             work.finish(failure=Failure(kind="cancelled", message=CANCELLED, code="cancelled"))
 
     def _estimate_wait(self) -> int:
-        """Seconds until the queue has moved on by one, from the last works; at least one."""
-        each = sum(self._seconds) / len(self._seconds) if self._seconds else 5.0
-        return max(1, min(600, round(each / len(self._slots))))
+        """Seconds until the queue has moved on by a quarter, from the last works."""
+        each = sum(self._seconds) / len(self._seconds) if self._seconds else _FIRST_S
+        moved = max(1.0, len(self._waiting) / 4.0)
+        return max(1, min(_LONGEST_WAIT_S, round(each * moved / len(self._slots))))
 
     def stop(self, grace_s: float, *, on_left: Callable[[Work], None]) -> tuple[Work, ...]:
         """Ends all processes; works that are under way may go on for so long.
@@ -301,8 +306,6 @@ class _Slot:
                 told_at = now
             if told_at is not None and now - told_at > _CANCEL_S:
                 self._kill()
-                self._owner.restarts += 1
-                self._close()
                 return Failure(kind="cancelled", message=CANCELLED, code="cancelled")
             if now - begun > self._owner._limit_s:
                 self._kill()
@@ -322,8 +325,9 @@ class _Slot:
             return 0
 
     def _kill(self) -> None:
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(OSError):
             self.process.kill()
+        self.process.join(_END_S)
 
     def _close(self) -> None:
         self.is_ready = False
