@@ -340,8 +340,8 @@ class Pipeline:
             result = replace(
                 result,
                 warnings=(
-                    _("{speakers} speakers were asked for, {name} found {found}").format(
-                        speakers=self.speakers, name=name, found=found
+                    _("{request}, {name} found {found}").format(
+                        request=self.speakers.describe(), name=name, found=found
                     ),
                 ),
             )

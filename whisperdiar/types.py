@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whisperdiar.errors import InvalidOption
-from whisperdiar.text.messages import _
+from whisperdiar.text.messages import _, ngettext
 
 Samples = NDArray[np.float32]
 
@@ -545,6 +545,28 @@ class SpeakerCount:
 
     def allows(self, count: int) -> bool:
         return (self.minimum or 0) <= count and (self.maximum is None or count <= self.maximum)
+
+    def describe(self) -> str:
+        """The request in words, as a message says it: "1 speaker was asked for", "2 to 5 speakers were asked for"."""
+        if self.minimum is None and self.maximum is None:
+            return _("any number of speakers was asked for")
+        if self.maximum is None:
+            return ngettext(
+                "at least {number} speaker was asked for",
+                "at least {number} speakers were asked for",
+                self.minimum or 1,
+            ).format(number=self.minimum)
+        if self.minimum is None:
+            return ngettext(
+                "at most {number} speaker was asked for", "at most {number} speakers were asked for", self.maximum
+            ).format(number=self.maximum)
+        if self.exact is None:
+            return _("{minimum} to {maximum} speakers were asked for").format(
+                minimum=self.minimum, maximum=self.maximum
+            )
+        return ngettext("{number} speaker was asked for", "{number} speakers were asked for", self.minimum).format(
+            number=self.minimum
+        )
 
     def __str__(self) -> str:
         if self.exact is not None:

@@ -33,7 +33,7 @@ from whisperdiar.minutes.links import media_link
 from whisperdiar.minutes.llm.answers import RememberedAnswers
 from whisperdiar.minutes.llm.client import LanguageModel, check_address, is_local
 from whisperdiar.minutes.llm.writing import WrittenMinutes, write
-from whisperdiar.minutes.render import name_of, renderer
+from whisperdiar.minutes.render import list_remarks, name_of, renderer
 from whisperdiar.minutes.template import Template, template
 from whisperdiar.options import LlmOptions, MinutesOptions, WriteOptions
 from whisperdiar.options.command_line import MINUTES_STYLE
@@ -73,7 +73,12 @@ class Writer:
             link = None if self.media is None else media_link(self.media, None if path == STDOUT else path)
             return render(with_values(made, media=link), self._template(made), self.style)
 
-        return Target(Format(f"minutes-{name}", f".{name}", "words", dumps, None), path, replace=replace)
+        def remarks(transcript: Transcript, *, options: WriteOptions) -> tuple[str, ...]:  # noqa: ARG001
+            made = self.minutes(transcript)
+            return list_remarks(name, made, self._template(made), self.style)
+
+        kind = Format(f"minutes-{name}", f".{name}", "words", dumps, None, remarks=remarks)
+        return Target(kind, path, replace=replace)
 
     def minutes(self, transcript: Transcript) -> Minutes:
         """Of a transcript, made at the first call."""
