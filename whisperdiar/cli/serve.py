@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,7 @@ def serve(
         WorkerSettings(request=item, models=models, voice_model=voice_model, max_hours=server.max_hours)
         for item in requests
     ]
-    engine = Engine(settings, options=server, model=_name_model(requests[0]), log=Log(quiet=quiet))
+    engine = Engine(settings, options=server, model=_name_model(requests[0]), log=Log(None if quiet else sys.stderr))
     run(engine, on_listening=lambda url: console.info(_("listening at {url}; Ctrl-C ends it").format(url=url)))
 
 

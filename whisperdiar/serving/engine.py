@@ -45,7 +45,7 @@ class Engine:
             OutputError: it cannot be made, or another server has it.
         """
         self.options, self.model = options, model
-        self.metrics, self.log = Metrics(), log or Log(quiet=True)
+        self.metrics, self.log = Metrics(), log or Log()
         self.folder = Path(options.folder) if options.folder else server_folder()
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)

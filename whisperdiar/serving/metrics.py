@@ -6,7 +6,6 @@ Neither holds names of recordings, texts or tokens.
 from __future__ import annotations
 
 import json
-import sys
 import threading
 import time
 from collections import defaultdict
@@ -91,19 +90,17 @@ def _format_labels(labels: Labels) -> str:
 
 
 class Log:
-    """Lines of JSON: time, event, and what belongs to it."""
+    """Lines of JSON: time, event, and what belongs to it; into a stream, or nowhere."""
 
-    def __init__(self, stream: TextIO | None = None, *, quiet: bool = False) -> None:
+    def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream
-        self._quiet = quiet
         self._lock = threading.Lock()
 
     def write(self, event: str, **values: Any) -> None:
-        if self._quiet:
+        if self._stream is None:
             return
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         line = json.dumps({"time": now, "event": event, **values}, ensure_ascii=False, default=str)
-        stream = self._stream or sys.stderr
         with self._lock:
-            stream.write(line + "\n")
-            stream.flush()
+            self._stream.write(line + "\n")
+            self._stream.flush()
