@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from whisperdiar.assembly import Choice, Notify, Request, build, check_request
 from whisperdiar.contracts import Progress, no_progress, release
 from whisperdiar.errors import Cancelled, DiarizationFailed, Interrupted, InvalidOption, MediaError, TruncatedMedia
+from whisperdiar.given_text.reading import GivenText, read_text
 from whisperdiar.linked_media import LinkedMedia
 from whisperdiar.media import check_recording
 from whisperdiar.options import (
@@ -422,6 +423,7 @@ class PipelineSettings(TypedDict, total=False):
     segmentation: SegmentationOptions | None
     save_activity: str | os.PathLike[str] | None
     skip_music: bool
+    text: GivenText | str | os.PathLike[str] | None
     notify: Notify
     inform: Notify
 
@@ -447,6 +449,7 @@ def open_pipeline(
     segmentation: SegmentationOptions | None = None,
     save_activity: str | os.PathLike[str] | None = None,
     skip_music: bool = False,
+    text: GivenText | str | os.PathLike[str] | None = None,
     load_now: bool = True,
     progress: Progress = no_progress,
     notify: Notify = warn,
@@ -472,6 +475,9 @@ def open_pipeline(
         segmentation: where segments are cut.
         save_activity: ``.npz`` file for how active each speaker is, frame by frame; see `SpeakerActivity`.
         skip_music: whether long stretches of music alone are kept from the recogniser.
+        text: a file of what is spoken (text, DOCX, subtitles, a transcript), or what `read_text` of
+            `whisperdiar.given_text.reading` made of one: its words become the transcript, with times, and with its
+            speakers where it names them. What is not spoken, and what is spoken beyond it, is in `Transcript.dropped`.
         load_now: whether models are loaded here; otherwise names and settings alone are checked, and the first call
             loads them.
         progress: called with a stage and its done fraction, such as ``download``.
@@ -480,7 +486,7 @@ def open_pipeline(
 
     Raises:
         InvalidOption: a setting that cannot be meant.
-        FormatError: the vocabulary cannot be read.
+        FormatError: the vocabulary or the text cannot be read.
         BackendError: a backend cannot run.
     """
     runtime = Runtime(
@@ -503,6 +509,7 @@ def open_pipeline(
         alignment=alignment or AlignmentOptions(),
         save_activity=None if save_activity is None else os.fspath(save_activity),
         skip_music=skip_music,
+        text=text if text is None or isinstance(text, GivenText) else read_text(text, notify=notify, inform=inform),
     )
     check_request(request)
     opened = OpenPipeline(request, segmentation=segmentation, notify=notify, inform=inform)

@@ -21,6 +21,8 @@ from whisperdiar.errors import (
 )
 from whisperdiar.frameworks.installation import missing_packages
 from whisperdiar.frameworks.torch import reinstall_command
+from whisperdiar.given_text.reading import GivenText
+from whisperdiar.given_text.transcriber import TextTranscriber
 from whisperdiar.options import ONLY_AT_HAND, AlignmentOptions, Runtime, Vocabulary, check_device
 from whisperdiar.pipeline import STAGE_WORDS, Fallback, Pipeline, wants_words
 from whisperdiar.registry import BackendClass, Stage, load, preferred, settings_from_text
@@ -307,6 +309,7 @@ class Request:
         alignment: how doubtful a word's speaker must be to be listed.
         save_activity: ``.npz`` file for the activity of the speakers, as in `Pipeline`.
         skip_music: whether music alone is left out, as in `Pipeline`.
+        text: what is spoken; the recogniser then tells when its words are, and the text who says them where it does.
     """
 
     vad: Choice = field(default_factory=Choice)
@@ -322,13 +325,22 @@ class Request:
     alignment: AlignmentOptions = field(default_factory=AlignmentOptions)
     save_activity: str | None = None
     skip_music: bool = False
+    text: GivenText | None = None
 
     def detector_choice(self) -> Choice:
         """Raises InvalidOption where a detector is named beside a file of speech regions."""
         return _choose_file_or(self.vad, "file", self.speech_file, "--speech", "--vad")
 
     def diarizer_choice(self) -> Choice:
-        """Raises InvalidOption where another diarizer is named beside a file of turns."""
+        """Raises InvalidOption where another diarizer is named beside a file of turns, or a text names the speakers."""
+        if self.text is not None and self.text.names_speakers:
+            if self.diarizer.name not in ("auto", "none") or self.turns_file is not None:
+                raise InvalidOption(
+                    _("{name} names the speakers: leave --diarizer and --turns out, or the names").format(
+                        name=self.text.name
+                    )
+                )
+            return Choice(name="none")
         return _choose_file_or(self.diarizer, "rttm", self.turns_file, "--turns", "--diarizer")
 
 
@@ -366,6 +378,7 @@ def check_request(request: Request, *, words: bool = True) -> None:
     check("vad", request.detector_choice())
     check("diarization", request.diarizer_choice(), speakers=request.speakers)
     _check_channel(request)
+    _check_text(request)
     _check_activity(request)
 
 
@@ -403,7 +416,7 @@ def build(
         chosen["asr"] = prepared("asr", request.asr, runtime=runtime, language=language)
     return Pipeline(
         detector=chosen["vad"].backend,
-        transcriber=chosen["asr"].backend if words else None,
+        transcriber=_with_text(chosen["asr"].backend, request) if words else None,
         diarizer=chosen["diarization"].backend,
         speakers=request.speakers,
         language=request.language,
@@ -442,6 +455,34 @@ def _check_channel(request: Request) -> None:
                 channel=channel, name=name
             )
         )
+
+
+def _check_text(request: Request) -> None:
+    """Raises InvalidOption where a text is given that cannot be aligned with what is asked for."""
+    if request.text is None:
+        return
+    if request.vocabulary is not None:
+        raise InvalidOption(_("a text is given, which says how words are written: leave the vocabulary out"))
+    if request.asr.settings.get("task") == "translate":
+        raise InvalidOption(_("a text is given, in the language that is spoken: leave --task translate out"))
+    name = request.diarizer_choice().name
+    if name != "auto" and load("diarization", name).info.per_channel:
+        raise InvalidOption(
+            _("--diarizer {name} hears each channel by itself, a text is one: choose another").format(name=name)
+        )
+
+
+def _with_text(recogniser: Any, request: Request) -> Any:
+    """The recogniser, or one that writes the words of the given text by it."""
+    if request.text is None:
+        return recogniser
+    settings = request.asr.settings
+    return TextTranscriber(
+        recogniser,
+        request.text,
+        word_times=settings.get("word_times"),
+        word_times_model=settings.get("word_times_model"),
+    )
 
 
 def _is_on_gpu(backend: Any) -> bool:

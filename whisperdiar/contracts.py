@@ -10,6 +10,7 @@ functions of this module say what holds for an object without it:
     runtime    Runtime         where it computes, and on how many threads   (`threads_of`, `device_of`)
     does_itself    set of str  steps of refinement that a recogniser does by itself   (`refinement_steps`)
     takes_terms    bool        whether a recogniser's `transcribe` takes words to expect   (`takes_terms`)
+    force_words()              when given words are spoken   (`WordForcer`)
 
 Backends that are found by name (`whisperdiar.registry`) have them all but `release`, and `name` and `settings_type`
 besides: `BaseBackend` and, for those with a model, `LoadingBackend` bring what is the same in all of them;
@@ -27,7 +28,18 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 from whisperdiar.errors import UnsupportedRequest
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
 from whisperdiar.text.messages import _
-from whisperdiar.types import Audio, BackendInfo, BackendRecord, Diarization, Span, SpeakerCount, Transcription, Word
+from whisperdiar.types import (
+    Audio,
+    BackendInfo,
+    BackendRecord,
+    Diarization,
+    Samples,
+    ScoredTime,
+    Span,
+    SpeakerCount,
+    Transcription,
+    Word,
+)
 
 Progress = Callable[[str, float], None]
 """Called with the name of a stage and the fraction of it that is done, 0 to 1."""
@@ -276,6 +288,17 @@ class BiasedTranscriber(Transcriber, Protocol):
         progress: Progress = no_progress,
     ) -> Transcription:
         """As that of `Transcriber`; `terms` are words to expect, the most important first."""
+
+
+@runtime_checkable
+class WordForcer(Protocol):
+    """A recogniser that tells when words which it is given are spoken, and how probable each of them is."""
+
+    def force_words(self, sound: Samples, words: Sequence[str], *, language: str | None) -> Sequence[ScoredTime | None]:
+        """One for each word of `words`, in order; None where it cannot tell.
+
+        `sound` is float32 (n_samples,) at 16 kHz, at most 30 s.
+        """
 
 
 def takes_terms(recogniser: object) -> bool:

@@ -36,7 +36,7 @@ from whisperdiar.joining import Origin, join
 from whisperdiar.media.mixing import weight_channels
 from whisperdiar.options import AlignmentOptions, SegmentationOptions, Vocabulary
 from whisperdiar.per_channel import find_own_speech, lay_out, put_back, remove_crosstalk
-from whisperdiar.segmentation import interleave
+from whisperdiar.segmentation import interleave, segments
 from whisperdiar.system.background import BackgroundTask, serialise
 from whisperdiar.system.callbacks import find_callers_error, guard_callbacks
 from whisperdiar.system.machine import raise_out_of_memory, usable_cores
@@ -394,11 +394,18 @@ class Pipeline:
         failure: BaseException | None,
         said: tuple[Segment, ...] | None,
     ) -> Transcript:
-        """The transcript; `said` where it is known who said what, otherwise words and turns are aligned."""
+        """The transcript; `said` where it is known who said what, otherwise words and turns are aligned.
+
+        Words that have a speaker, as those of a given text may, keep it, and their segments are the turns.
+        """
         warnings = [*audio.warnings, *transcription.warnings, *diarization.warnings]
         notes = [*audio.notes, *transcription.notes, *diarization.notes]
         if failure is not None:
             warnings.append(_describe_failure(failure))
+        if said is None and any(word.speaker is not None for word in transcription.words):
+            said = segments(transcription.words, options=self.segmentation)
+            turns = tuple(Turn(item.span, item.speaker) for item in said if item.speaker is not None)
+            diarization = replace(diarization, turns=tuple(sorted(turns, key=lambda turn: turn.span)))
         origin = Origin(
             recording_id=audio.recording_id,
             duration=audio.duration,

@@ -33,6 +33,7 @@ from whisperdiar.asr._shared.warnings import collect_warnings
 from whisperdiar.asr._shared.words import UNSPACED_LANGUAGES, place_words, spread_words
 from whisperdiar.asr.whisper.biasing import Bias
 from whisperdiar.asr.whisper.decoding import DecodedPiece, Decoder, Judgement, Task, is_silence
+from whisperdiar.asr.whisper.forcing import force_words
 from whisperdiar.asr.whisper.language import (
     TYPED_LANGUAGES,
     SpokenLanguages,
@@ -53,7 +54,7 @@ from whisperdiar.contracts import (
     current_listener,
     no_progress,
 )
-from whisperdiar.errors import BackendError, InvalidOption, UnsupportedRequest
+from whisperdiar.errors import BackendError, InvalidOption, UnsupportedRequest, describe_error
 from whisperdiar.forced_alignment.wav2vec2 import WordAligner
 from whisperdiar.options import Runtime, WhisperSettings
 from whisperdiar.system.machine import is_out_of_memory
@@ -63,6 +64,8 @@ from whisperdiar.types import (
     BackendInfo,
     BackendRecord,
     Dropped,
+    Samples,
+    ScoredTime,
     Span,
     Transcription,
     Word,
@@ -245,6 +248,23 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
             (*filter(None, known), *warnings),
             (*_describe_bias(bias, decoded), *_describe_passes(decoded)),
         )
+
+    def force_words(self, sound: Samples, words: Sequence[str], *, language: str | None) -> Sequence[ScoredTime | None]:
+        """When each of the given words is spoken in `sound`, float32 (n_samples,), 16 kHz, at most 30 s.
+
+        Raises:
+            BackendError: the model failed, or memory does not suffice.
+        """
+        loaded = self._require()
+        try:
+            code = None if language is None else check_code(language)
+            return force_words(loaded, sound, words, language=code)
+        except (RuntimeError, MemoryError) as error:
+            if is_out_of_memory(error):
+                raise BackendError(explain_out_of_memory(loaded.found.name, loaded.placement)) from error
+            raise BackendError(
+                _("Whisper failed on given words ({error}): try another model").format(error=describe_error(error))
+            ) from error
 
     def _check_language(self, language: str | None) -> str | None:
         if language is None:
