@@ -29,8 +29,10 @@ from whisperdiar.asr._shared.refinement import (
     refine_piece,
     scale_progress,
 )
+from whisperdiar.asr._shared.syllables import FRAME_S, find_levels
 from whisperdiar.asr._shared.warnings import collect_warnings
-from whisperdiar.asr._shared.words import UNSPACED_LANGUAGES, place_words, spread_words
+from whisperdiar.asr._shared.word_times import snap_spans
+from whisperdiar.asr._shared.words import UNSPACED_LANGUAGES, delay_words, place_words, spread_words
 from whisperdiar.asr.whisper.biasing import Bias
 from whisperdiar.asr.whisper.decoding import DecodedPiece, Decoder, Judgement, Task, is_silence
 from whisperdiar.asr.whisper.forcing import force_words
@@ -368,8 +370,9 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
         """The words of one piece with trusted times, and what the guards take out of them."""
         settings, piece = self.settings, decoded.task.piece.span
         nearby = decoded.task.piece.spoken(speech)
-        raw = decoded.words
-        if settings.word_times == "none":
+        if settings.word_times != "none":
+            raw = delay_words(decoded.words, self._require().lead)
+        else:
             raw = spread_words(decoded.text, nearby, spaced=not self._is_unspaced(decoded))
         words = place_words(
             raw,
@@ -381,6 +384,10 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
         )
         if not words:
             return FilteredWords(())
+        if settings.word_times == "dtw":
+            times, levels = find_levels(decoded.task.piece, audio)
+            snapped = snap_spans([word.span for word in words], times, levels, frame_s=FRAME_S)
+            words = tuple(replace(word, span=span) for word, span in zip(words, snapped, strict=True))
         if is_silence(decoded, settings):
             reason = _("the model hears no speech here (probability {probability:.2f})").format(
                 probability=decoded.no_speech_probability

@@ -50,7 +50,8 @@ def force_words(
         first_frames.setdefault(token, frame)
     duration = sound.size / model.feature_extractor.sampling_rate
     edges = list(accumulate((len(own) for own in by_word), initial=0))
-    times = [min(first_frames.get(edge, n_frames) / _TOKENS_PER_SECOND, duration) for edge in edges]
+    found_times = (first_frames.get(edge, n_frames) / _TOKENS_PER_SECOND + loaded.lead for edge in edges)
+    times = [min(max(0.0, time), duration) for time in found_times]
     probabilities = np.asarray(found.text_token_probs, dtype=np.float64)
     return [
         None
