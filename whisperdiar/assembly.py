@@ -6,9 +6,10 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from whisperdiar.activity_files import check_target
+from whisperdiar.cache import StageCache
 from whisperdiar.contracts import Progress, device_of, no_progress
 from whisperdiar.errors import (
     BackendBroken,
@@ -21,8 +22,19 @@ from whisperdiar.errors import (
 )
 from whisperdiar.frameworks.installation import missing_packages
 from whisperdiar.frameworks.torch import reinstall_command
+from whisperdiar.given_text.reading import GivenText
+from whisperdiar.given_text.transcriber import TextTranscriber
 from whisperdiar.models.recommendations import find_clearly_better
-from whisperdiar.options import ONLY_AT_HAND, AlignmentOptions, Runtime, Vocabulary, check_device
+from whisperdiar.options import (
+    ONLY_AT_HAND,
+    AlignmentOptions,
+    CacheOptions,
+    EmotionSettings,
+    Runtime,
+    SeparationSettings,
+    Vocabulary,
+    check_device,
+)
 from whisperdiar.pipeline import STAGE_WORDS, Fallback, Pipeline, wants_words
 from whisperdiar.registry import BackendClass, Stage, available, load, preferred, settings_from_text
 from whisperdiar.system.callbacks import guard_callbacks
@@ -30,6 +42,10 @@ from whisperdiar.system.machine import raise_out_of_memory, usable_cores
 from whisperdiar.text.languages import find_code, suggest
 from whisperdiar.text.messages import _, join
 from whisperdiar.types import ANY_SPEAKERS, SpeakerCount
+
+if TYPE_CHECKING:
+    from whisperdiar.emotions import EmotionDiarizer
+    from whisperdiar.separation import OverlapSeparator
 
 Notify = Callable[[str], None]
 _MANY = 20
@@ -347,6 +363,10 @@ class Request:
         alignment: how doubtful a word's speaker must be to be listed.
         save_activity: ``.npz`` file for the activity of the speakers, as in `Pipeline`.
         skip_music: whether music alone is left out, as in `Pipeline`.
+        cache: where results of stages are kept; None for nowhere.
+        separation: how overlapping voices are separated; None where they are not.
+        emotions: how emotions are told; None where they are not.
+        text: what is spoken; the recogniser then tells when its words are, and the text who says them where it does.
     """
 
     vad: Choice = field(default_factory=Choice)
@@ -362,13 +382,25 @@ class Request:
     alignment: AlignmentOptions = field(default_factory=AlignmentOptions)
     save_activity: str | None = None
     skip_music: bool = False
+    cache: CacheOptions | None = None
+    separation: SeparationSettings | None = None
+    emotions: EmotionSettings | None = None
+    text: GivenText | None = None
 
     def detector_choice(self) -> Choice:
         """Raises InvalidOption where a detector is named beside a file of speech regions."""
         return _choose_file_or(self.vad, "file", self.speech_file, "--speech", "--vad")
 
     def diarizer_choice(self) -> Choice:
-        """Raises InvalidOption where another diarizer is named beside a file of turns."""
+        """Raises InvalidOption where another diarizer is named beside a file of turns, or a text names the speakers."""
+        if self.text is not None and self.text.names_speakers:
+            if self.diarizer.name not in ("auto", "none") or self.turns_file is not None:
+                raise InvalidOption(
+                    _("{name} names the speakers: leave --diarizer and --turns out, or the names").format(
+                        name=self.text.name
+                    )
+                )
+            return Choice(name="none")
         return _choose_file_or(self.diarizer, "rttm", self.turns_file, "--turns", "--diarizer")
 
 
@@ -406,7 +438,17 @@ def check_request(request: Request, *, words: bool = True) -> None:
     check("vad", request.detector_choice())
     check("diarization", request.diarizer_choice(), speakers=request.speakers)
     _check_channel(request)
+    _check_text(request)
     _check_activity(request)
+    if request.separation is not None:
+        # Here, as most runs separate nothing.
+        from whisperdiar.separation import find_repository
+
+        find_repository(request.separation.model)
+    if request.emotions is not None:
+        from whisperdiar.emotions import check_model
+
+        check_model(request.emotions.model)
 
 
 def build(
@@ -441,9 +483,10 @@ def build(
         alone = _is_on_gpu(diarizer) or wants_words(diarizer)
         runtime = request.runtime if alone else share_threads(request.runtime, diarizer)[0]
         chosen["asr"] = prepared("asr", request.asr, runtime=runtime, language=language)
+    separator = _open_separator(request, progress) if words and request.separation is not None else None
     return Pipeline(
         detector=chosen["vad"].backend,
-        transcriber=chosen["asr"].backend if words else None,
+        transcriber=_with_text(chosen["asr"].backend, request) if words else None,
         diarizer=chosen["diarization"].backend,
         speakers=request.speakers,
         language=request.language,
@@ -454,7 +497,30 @@ def build(
         threads=request.runtime.threads,
         save_activity=request.save_activity,
         skip_music=request.skip_music,
+        cache=None if request.cache is None else StageCache(request.cache, notify=notify, inform=inform),
+        separator=separator,
+        emotions=_open_emotions(request, progress) if words and request.emotions is not None else None,
     )
+
+
+def _open_emotions(request: Request, progress: Progress) -> EmotionDiarizer:
+    """What tells emotions, loaded."""
+    from whisperdiar.emotions import EmotionDiarizer
+
+    diarizer = EmotionDiarizer(request.emotions, runtime=request.runtime)
+    with raise_out_of_memory(_(STAGE_WORDS["emotions"])), guard_callbacks(progress) as heard:
+        diarizer.prepare(progress=heard)
+    return diarizer
+
+
+def _open_separator(request: Request, progress: Progress) -> OverlapSeparator:
+    """What separates overlapping voices, loaded: a missing package or model is told before the long work."""
+    from whisperdiar.separation import OverlapSeparator
+
+    separator = OverlapSeparator(request.separation or SeparationSettings(), request.runtime)
+    with raise_out_of_memory(_(STAGE_WORDS["separation"])), guard_callbacks(progress) as heard:
+        separator.prepare(progress=heard)
+    return separator
 
 
 def _check_activity(request: Request) -> None:
@@ -484,6 +550,34 @@ def _check_channel(request: Request) -> None:
         )
 
 
+def _check_text(request: Request) -> None:
+    """Raises InvalidOption where a text is given that cannot be aligned with what is asked for."""
+    if request.text is None:
+        return
+    if request.vocabulary is not None:
+        raise InvalidOption(_("a text is given, which says how words are written: leave the vocabulary out"))
+    if request.asr.settings.get("task") == "translate":
+        raise InvalidOption(_("a text is given, in the language that is spoken: leave --task translate out"))
+    name = request.diarizer_choice().name
+    if name != "auto" and load("diarization", name).info.per_channel:
+        raise InvalidOption(
+            _("--diarizer {name} hears each channel by itself, a text is one: choose another").format(name=name)
+        )
+
+
+def _with_text(recogniser: Any, request: Request) -> Any:
+    """The recogniser, or one that writes the words of the given text by it."""
+    if request.text is None:
+        return recogniser
+    settings = request.asr.settings
+    return TextTranscriber(
+        recogniser,
+        request.text,
+        word_times=settings.get("word_times"),
+        word_times_model=settings.get("word_times_model"),
+    )
+
+
 def _is_on_gpu(backend: Any) -> bool:
     return str(device_of(backend)).startswith("cuda")
 
@@ -495,6 +589,7 @@ def _options(request: Request, chosen: Mapping[str, Selection]) -> dict[str, Any
         "speakers": None if request.speakers == ANY_SPEAKERS else str(request.speakers),
         "device": request.runtime.device,
         "offline": request.runtime.offline,
+        **({"skip_music": True} if request.skip_music else {}),
         **request.media,
         **{stage: asdict(item.backend.settings) for stage, item in chosen.items()},
     }

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from whisperdiar import models as store
-from whisperdiar.cli.console import Console, write_stdout
+from whisperdiar.cli.console import open_console, write_stdout
 from whisperdiar.cli.errors import FAILED
 from whisperdiar.contracts import Progress, listen
 from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable
@@ -122,7 +122,7 @@ def _lines(rows: list[dict[str, Any]], *, settings: bool) -> Iterator[str]:
                 yield f"  {'':<12}   {key}={'' if value is None else value}\n"
 
 
-_HELD = (mark("words"), mark("turns"))
+_HELD = (mark("words"), mark("turns"), mark("emotions"))
 """What formats need, beside subtitles and everything; languages of models."""
 _LANGUAGES = (mark("multilingual"), mark("English"), mark("Russian"))
 _ONLY: Mapping[tuple[str, ...], str] = {("ru",): "Russian", ("en",): "English"}
@@ -211,8 +211,7 @@ def download(
     progress: str,
 ) -> None:
     """Fetch models; an interrupted download goes on where it stopped. Prints where they lie."""
-    console = Console(quiet=quiet, progress=progress)
-    context.call_on_close(console.close)
+    console = open_console(context, quiet=quiet, progress=progress)
     context.with_resource(listen(console))
     for name in names:  # a typing error in the last is said before the first is fetched
         if name not in _fetching_backends() and recognisers.find_name(name) is None:

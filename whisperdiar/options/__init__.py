@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from whisperdiar.options._windowed_segmentation import LINKAGES
     from whisperdiar.options.alignment import AlignmentOptions
     from whisperdiar.options.bic import BicSettings
+    from whisperdiar.options.cache import CacheOptions
     from whisperdiar.options.channels import ChannelsSettings
     from whisperdiar.options.command_line import (
         AUDIENCES,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         MUXED_FORMATS,
         PLOT_KINDS,
         PLOT_LANGUAGES,
+        SEPARATION_MODELS,
         SPEAKER_STYLES,
         TEMPLATES,
         WHISPER_TASKS,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from whisperdiar.options.editing import EditOptions, KeepOptions
     from whisperdiar.options.ehmm import EhmmSettings
     from whisperdiar.options.embedding import EMBEDDING_CLUSTERINGS, EmbeddingSettings
+    from whisperdiar.options.emotions import EmotionSettings
     from whisperdiar.options.energy import EnergySettings
     from whisperdiar.options.finetuning import FinetuningSettings
     from whisperdiar.options.minutes import LlmOptions, MinutesOptions
@@ -55,6 +58,8 @@ if TYPE_CHECKING:
     )
     from whisperdiar.options.scoring import PROTOCOLS, Protocol, ScoreOptions
     from whisperdiar.options.segmentation import SegmentationOptions
+    from whisperdiar.options.separation import SeparationSettings
+    from whisperdiar.options.serving import ServerOptions
     from whisperdiar.options.sortformer import LATENCIES, POSTPROCESSING, SortformerSettings
     from whisperdiar.options.sound_classes import SoundClassOptions
     from whisperdiar.options.speaker_activity import PostProcessing, Streaming
@@ -74,6 +79,7 @@ _HOMES = {
     "alignment": ("AlignmentOptions",),
     "bic": ("BicSettings",),
     "ehmm": ("EhmmSettings",),
+    "cache": ("CacheOptions",),
     "channels": ("ChannelsSettings",),
     "command_line": (
         "AUDIENCES",
@@ -82,6 +88,7 @@ _HOMES = {
         "MUXED_FORMATS",
         "PLOT_KINDS",
         "PLOT_LANGUAGES",
+        "SEPARATION_MODELS",
         "SPEAKER_STYLES",
         "TEMPLATES",
         "WHISPER_TASKS",
@@ -97,6 +104,7 @@ _HOMES = {
         "EMBEDDING_CLUSTERINGS",
         "EmbeddingSettings",
     ),
+    "emotions": ("EmotionSettings",),
     "energy": ("EnergySettings",),
     "finetuning": ("FinetuningSettings",),
     "minutes": (
@@ -133,6 +141,7 @@ _HOMES = {
     ),
     "rttm": ("RttmTolerance",),
     "segmentation": ("SegmentationOptions",),
+    "separation": ("SeparationSettings",),
     "sortformer": (
         "LATENCIES",
         "POSTPROCESSING",
@@ -144,6 +153,7 @@ _HOMES = {
         "Streaming",
     ),
     "scoring": ("PROTOCOLS", "Protocol", "ScoreOptions"),
+    "serving": ("ServerOptions",),
     "statistics": ("StatisticsOptions",),
     "subtitles": (
         "SubtitleOptions",
@@ -178,6 +188,7 @@ __all__ = [
     "POSTPROCESSING",
     "PROTOCOLS",
     "SAMPLE_RATE_HZ",
+    "SEPARATION_MODELS",
     "SPEAKER_STYLES",
     "TEMPLATES",
     "WHISPER_TASKS",
@@ -185,11 +196,13 @@ __all__ = [
     "AlignmentOptions",
     "AlizeSettings",
     "BicSettings",
+    "CacheOptions",
     "ChannelsSettings",
     "EcapaSettings",
     "EditOptions",
     "EhmmSettings",
     "EmbeddingSettings",
+    "EmotionSettings",
     "EnergySettings",
     "FileSettings",
     "FinetuningSettings",
@@ -212,6 +225,8 @@ __all__ = [
     "Runtime",
     "ScoreOptions",
     "SegmentationOptions",
+    "SeparationSettings",
+    "ServerOptions",
     "SortformerSettings",
     "SoundClassOptions",
     "StatisticsOptions",

@@ -130,6 +130,52 @@ def verify(context: click.Context, /, *, names: tuple[str, ...]) -> None:
     work(context, names)
 
 
+@click.group("cache")
+def cache() -> None:
+    """Show, find or clear what is kept so that a second run repeats only what changed.
+
+    Transcripts lie in it, readable by their owner alone.
+    """
+
+
+def _add_to_cache(declared: click.Command) -> click.Command:
+    cache.add_command(declared)
+    return declared
+
+
+_folder = option("--cache-dir", "folder", metavar="DIR", help="Another folder than that of the user.")
+
+
+@_add_to_cache
+@command("show")
+@_folder
+def show_cache(context: click.Context, /, *, folder: str | None) -> None:  # noqa: ARG001
+    """Where the cache lies, and how many files and megabytes it holds."""
+    from whisperdiar.cli.cache import show_cache as work
+
+    work(folder)
+
+
+@_add_to_cache
+@command("clear")
+@_folder
+def clear_cache(context: click.Context, /, *, folder: str | None) -> None:  # noqa: ARG001
+    """Remove everything that is kept in the cache."""
+    from whisperdiar.cli.cache import clear_cache as work
+
+    work(folder)
+
+
+@_add_to_cache
+@command("path")
+@_folder
+def cache_path(context: click.Context, /, *, folder: str | None) -> None:  # noqa: ARG001
+    """Print the folder of the cache."""
+    from whisperdiar.cli.cache import cache_path as work
+
+    work(folder)
+
+
 @command("doctor")
 @option(
     "--installation",
