@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whisperdiar.errors import InvalidOption
-from whisperdiar.text.messages import _
+from whisperdiar.text.messages import _, ngettext
 
 Samples = NDArray[np.float32]
 
@@ -114,6 +114,10 @@ class Audio:
         weights: of each channel in `mono`: 1, -1 (its phase is turned round) or 0 (it is left out); empty for the
             mean of all.
         frame_rate: frames a second of the pictures that go with the sound; None where there are none.
+        identity: the same for the same sound, by which a cache knows it; empty where nobody has identified it. The
+            samples are finite then. What is cut out of it has none of its own.
+        speakers: the name of the person on each channel, where channels are tracks of people; empty otherwise.
+        provenance: how the sound was made of several recordings, JSON values only; empty where it is one.
     """
 
     samples: Samples
@@ -124,6 +128,9 @@ class Audio:
     notes: tuple[str, ...] = ()
     weights: tuple[float, ...] = ()
     frame_rate: Fraction | None = None
+    identity: str = ""
+    speakers: tuple[str, ...] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.samples.ndim != 2 or self.samples.shape[0] < 1:
@@ -168,6 +175,8 @@ class Audio:
 
         They come from a caller's own arithmetic, spread over everything that is computed of them, and are no sound.
         """
+        if self.identity:
+            return self
         block = _BLOCK_S * self.sample_rate
         n_samples, starts = self.samples.shape[1], range(0, self.samples.shape[1], _BLOCK_S * self.sample_rate)
         broken = sum(int(np.count_nonzero(~np.isfinite(self.samples[:, at : at + block]))) for at in starts)
@@ -553,6 +562,28 @@ class SpeakerCount:
 
     def allows(self, count: int) -> bool:
         return (self.minimum or 0) <= count and (self.maximum is None or count <= self.maximum)
+
+    def describe(self) -> str:
+        """The request in words, as a message says it: "1 speaker was asked for", "2 to 5 speakers were asked for"."""
+        if self.minimum is None and self.maximum is None:
+            return _("any number of speakers was asked for")
+        if self.maximum is None:
+            return ngettext(
+                "at least {number} speaker was asked for",
+                "at least {number} speakers were asked for",
+                self.minimum or 1,
+            ).format(number=self.minimum)
+        if self.minimum is None:
+            return ngettext(
+                "at most {number} speaker was asked for", "at most {number} speakers were asked for", self.maximum
+            ).format(number=self.maximum)
+        if self.exact is None:
+            return _("{minimum} to {maximum} speakers were asked for").format(
+                minimum=self.minimum, maximum=self.maximum
+            )
+        return ngettext("{number} speaker was asked for", "{number} speakers were asked for", self.minimum).format(
+            number=self.minimum
+        )
 
     def __str__(self) -> str:
         if self.exact is not None:

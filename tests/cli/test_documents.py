@@ -40,10 +40,13 @@ def test_a_template_that_nothing_uses_is_refused(cli: Cli, tmp_path: Path) -> No
     ]
 
 
-def test_characters_without_a_font_are_told_once_where_a_pdf_is_written(cli: Cli, tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", [("convert", "talk.json", "out.pdf"), ("minutes", "talk.json", "-o", "out.pdf")])
+def test_characters_without_a_font_are_told_once_where_a_pdf_is_written(
+    cli: Cli, tmp_path: Path, command: tuple[str, ...]
+) -> None:
     need_packages("pdf")
-    example(" \U0001fbfe \U0001fbfe").save(tmp_path / "talk.json")
-    done = cli("convert", "talk.json", "out.pdf")
+    example(" \U0001fbfe", speaker="Ann \U0001fbfe").save(tmp_path / "talk.json")
+    done = cli(*command)
     assert done.code == 0
     (told,) = [line for line in done.err.splitlines() if "no installed font has" in line]
     assert told.startswith("whisperdiar: warning: out.pdf: ")

@@ -401,3 +401,84 @@ def test_a_mere_fact_is_no_decision_wherever_it_is_said(code: str, fact: str, da
 def test_a_decision_keeps_the_word_that_makes_it_one() -> None:
     assert make_readable("Gut, dann nehmen wir den Akku.", language("de")) == "Dann nehmen wir den Akku."
     assert make_readable("Und der Akku hält länger.", language("de")) == "Der Akku hält länger."
+
+
+LABELS = ("SPEAKER_00", "SPEAKER_01", "SPEAKER_02")
+WALKS = {
+    "en": (
+        (0, "Good morning, everyone."),
+        (1, "The train leaves at half past eight and the ride takes forty minutes."),
+        (0, "All right, we take the early one."),
+        (1, "I will bring tea and a map."),
+        (2, "Shall I ask Laura whether she wants to join us?"),
+        (0, "Yes, please."),
+        (0, "She has been working too much lately, and she loves the forest."),
+    ),
+    "ru": (
+        (0, "Доброе утро всем."),
+        (1, "Поезд уходит в половине девятого, ехать сорок минут."),
+        (0, "Хорошо, едем на раннем поезде."),
+        (1, "Принесу чай и карту."),
+        (2, "Мне спросить Лауру, хочет ли она с нами?"),
+        (0, "Да, пожалуйста."),
+        (0, "Она последнее время слишком много работает и любит лес."),
+    ),
+    "de": (
+        (0, "Guten Morgen zusammen."),
+        (1, "Der Zug fährt um halb neun ab, die Fahrt dauert vierzig Minuten."),
+        (0, "Gut, nehmen wir den frühen Zug."),
+        (1, "Ich bringe Tee und eine Karte mit."),
+        (2, "Soll ich Laura fragen, ob sie mitkommen will?"),
+        (0, "Ja, bitte."),
+        (0, "Sie arbeitet in letzter Zeit zu viel, und sie liebt den Wald."),
+    ),
+    "fr": (
+        (0, "Bonjour tout le monde."),
+        (1, "Le train part à huit heures et demie et le trajet dure quarante minutes."),
+        (0, "Cette fois, on prend le premier train."),
+        (1, "J'apporterai du thé et une carte."),
+        (2, "Tu veux que je demande à Laure si elle veut venir ?"),
+        (0, "Oui, s'il te plaît."),
+        (0, "Elle travaille trop ces derniers temps, et elle adore la forêt."),
+    ),
+    "es": (
+        (0, "Buenos días a todos."),
+        (1, "El tren sale a las ocho y media y el viaje dura cuarenta minutos."),
+        (0, "Entonces cogemos el primer tren."),
+        (1, "Traeré té y un mapa."),
+        (2, "¿Quieres que pregunte a Laura si quiere venir?"),
+        (0, "Sí, por favor."),
+        (0, "Últimamente trabaja demasiado, y le encanta el bosque."),
+    ),
+    "uk": (
+        (0, "Доброго ранку всім."),
+        (1, "Потяг відходить о пів на дев'яту, їхати сорок хвилин."),
+        (0, "Добре, їдемо раннім потягом."),
+        (1, "Принесу чай і мапу."),
+        (2, "Мені запитати Лауру, чи хоче вона з нами?"),
+        (0, "Так, будь ласка."),
+        (0, "Вона останнім часом забагато працює і любить ліс."),
+    ),
+}
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_promises_and_accepted_offers_have_owners_and_what_is_only_told_is_no_decision(code: str) -> None:
+    lines = WALKS[code]
+    found = minutes(meeting(lines, names=dict(zip(LABELS, NAMES[code], strict=True)), language=code))
+    assert [item.evidence[0].text for item in found.decisions] == [lines[2][1]]
+    assert [(item.evidence[0].text, item.owner) for item in found.actions] == [
+        (lines[3][1], NAMES[code][1]),
+        (lines[4][1], NAMES[code][2]),
+    ]
+    assert [quote.text for quote in found.actions[1].evidence] == [lines[4][1], lines[5][1]]
+    assert not found.questions, "an offer that somebody accepts is no open question"
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_an_offer_that_nobody_accepts_gives_nobody_anything_to_do(code: str) -> None:
+    refused = {"en": "No, leave it.", "ru": "Нет, не надо.", "de": "Nein, lass mal.", "fr": "Non, laisse.",
+               "es": "No, déjalo.", "uk": "Ні, не треба."}  # fmt: skip
+    lines = [*WALKS[code][:5], (0, refused[code]), WALKS[code][6]]
+    found = minutes(meeting(lines, names=dict(zip(LABELS, NAMES[code], strict=True)), language=code))
+    assert [item.evidence[0].text for item in found.actions] == [lines[3][1]]

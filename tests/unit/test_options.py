@@ -78,3 +78,17 @@ def test_number_of_speakers_is_itself():
 def test_bounds_of_a_range_are_whole_numbers(bounds):
     with pytest.raises(InvalidOption):
         SpeakerCount(*bounds)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("1", "1 speaker was asked for"),
+        ("3", "3 speakers were asked for"),
+        ("2-5", "2 to 5 speakers were asked for"),
+        ("2-", "at least 2 speakers were asked for"),
+        ("-1", "at most 1 speaker was asked for"),
+    ],
+)
+def test_a_request_for_speakers_in_words(text: str, told: str) -> None:
+    assert SpeakerCount.parse(text).describe() == told

@@ -97,9 +97,9 @@ class Backend(BaseBackend[ChannelsSettings]):
         if speakers.minimum is not None and speakers.minimum > len(own):
             raise UnsupportedRequest(
                 _(
-                    "{speakers} speakers: the recording has {channels} with a sound of its own, and "
-                    "channels gives each one speaker; use --diarizer bic, or another number"
-                ).format(speakers=speakers, channels=count_channels(len(own)))
+                    "{request}, and the recording has {channels} with a sound of its own: "
+                    "use --diarizer bic, or another number"
+                ).format(request=speakers.describe(), channels=count_channels(len(own)))
             )
         levels = np.stack([_decibels(audio, channel) for channel in own])
         loud = _peak_level(levels)
@@ -121,15 +121,14 @@ class Backend(BaseBackend[ChannelsSettings]):
         found = len({turn.speaker for turn in turns})
         if speakers.maximum is not None and found > speakers.maximum:
             raise UnsupportedRequest(
-                _(
-                    "{speakers} speakers: somebody speaks on {found} channels, and channels gives each one "
-                    "speaker; use --diarizer bic, or another number"
-                ).format(speakers=speakers, found=found)
+                _("{request}, and somebody speaks on {found} channels: use --diarizer bic, or another number").format(
+                    request=speakers.describe(), found=found
+                )
             )
         if not speakers.allows(found):
             notes.append(
-                _("{speakers} speakers were asked for, but somebody speaks on {channels} only").format(
-                    speakers=speakers, channels=count_channels(found)
+                _("{request}, but somebody speaks on {channels} only").format(
+                    request=speakers.describe(), channels=count_channels(found)
                 )
             )
         labels = labels_of_columns(map(speaker_label, own), turns)
@@ -195,8 +194,10 @@ def _find_distinct_channels(audio: Audio) -> list[int]:
     """Numbers from 0 of the channels that are no copy, at any gain, of one before."""
     products = np.zeros((audio.n_channels, audio.n_channels))
     for first in range(0, audio.samples.shape[1], _BLOCK_SAMPLES):
-        block = audio.samples[:, first : first + _BLOCK_SAMPLES].astype(np.float64)
-        products += block @ block.T
+        part = audio.samples[:, first : first + _BLOCK_SAMPLES]
+        sounding = [channel for channel in range(audio.n_channels) if part[channel].any()]
+        block = part[sounding].astype(np.float64)
+        products[np.ix_(sounding, sounding)] += block @ block.T
     power = np.diagonal(products)
     distinct: list[int] = []
     for channel in range(audio.n_channels):

@@ -30,8 +30,6 @@ class Backend(BaseBackend[NoSettings]):
         del speech
         progress("diarization", 1.0)
         notes = (
-            ()
-            if speakers == ANY_SPEAKERS
-            else (_("{speakers} speakers were asked for, and no diarizer").format(speakers=speakers),)
+            () if speakers == ANY_SPEAKERS else (_("{request}, and no diarizer").format(request=speakers.describe()),)
         )
         return Diarization(audio.recording_id, (), notes)

@@ -72,8 +72,8 @@ class Backend(LoadingBackend[FileSettings, str]):
         result = Diarization(audio.recording_id, tuple(turns), tuple(notes))
         if turns and not speakers.allows(len(result.speakers)):
             notes.append(
-                _("{speakers} speakers were asked for, {path} has {n_speakers}").format(
-                    speakers=speakers, path=self.settings.path, n_speakers=len(result.speakers)
+                _("{request}, {path} has {found}").format(
+                    request=speakers.describe(), path=self.settings.path, found=len(result.speakers)
                 )
             )
         progress("diarization", 1.0)

@@ -265,22 +265,21 @@ def _warnings(
 ) -> tuple[str, ...]:
     if heard and speakers.minimum is not None and len(heard) + len(weak) < speakers.minimum:
         return (
-            _("{speakers} speakers were asked for, {name} found {n_heard}").format(
-                speakers=speakers, name=name, n_heard=len(heard) + len(weak)
+            _("{request}, {name} found {found}").format(
+                request=speakers.describe(), name=name, found=len(heard) + len(weak)
             ),
         )
     if weak:
         return (
-            _(
-                "{speakers} speakers were asked for, {name} heard {n_heard} clearly and {n_weak} more "
-                "faintly; check these"
-            ).format(speakers=speakers, name=name, n_heard=len(heard), n_weak=len(weak)),
+            _("{request}, {name} heard {n_heard} clearly and {n_weak} more faintly; check these").format(
+                request=speakers.describe(), name=name, n_heard=len(heard), n_weak=len(weak)
+            ),
         )
     if speakers.maximum is not None and len(heard) > speakers.maximum:
         return (
-            _(
-                "{speakers} speakers were asked for, {name} heard {n_heard}; those who speak least went to others"
-            ).format(speakers=speakers, name=name, n_heard=len(heard)),
+            _("{request}, {name} heard {n_heard}; those who speak least went to others").format(
+                request=speakers.describe(), name=name, n_heard=len(heard)
+            ),
         )
     seconds = [total_duration(found) for found in heard.values()]
     full = len(heard) == n_columns and min(seconds) >= _SHARE * sum(seconds)

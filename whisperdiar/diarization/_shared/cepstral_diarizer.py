@@ -63,8 +63,8 @@ class CepstralDiarizer(BaseBackend[SettingsT]):
         notes = []
         if not speakers.allows(found):
             notes.append(
-                _("{speakers} speakers were asked for, but there is only enough speech to tell {found} apart").format(
-                    speakers=speakers, found=found
+                _("{request}, but there is only enough speech to tell {found} apart").format(
+                    request=speakers.describe(), found=found
                 )
             )
         progress("diarization", 1.0)

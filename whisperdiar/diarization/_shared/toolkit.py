@@ -138,7 +138,7 @@ def to_diarization(
         return replace(found, warnings=(_("{name} found nobody in the detected speech").format(name=name),))
     if speakers.allows(len(found.speakers)):
         return found
-    told = _("{speakers} speakers were asked for, {name} finds {found}: it cannot be told their number").format(
-        speakers=speakers, name=name, found=len(found.speakers)
+    told = _("{request}, {name} finds {found}: it cannot be told their number").format(
+        request=speakers.describe(), name=name, found=len(found.speakers)
     )
     return replace(found, warnings=(told,))

@@ -119,8 +119,8 @@ class EmbeddingDiarizer(LoadingBackend[EmbeddingSettings, SpeakerEncoder]):
         notes = []
         if not speakers.allows(found):
             notes.append(
-                _("{speakers} speakers were asked for, but there is only enough speech to tell {found} apart").format(
-                    speakers=speakers, found=found
+                _("{request}, but there is only enough speech to tell {found} apart").format(
+                    request=speakers.describe(), found=found
                 )
             )
         return Diarization(audio.recording_id, frames.turns(shared), tuple(notes), activity=activity)

@@ -201,8 +201,8 @@ class Backend(LoadingBackend[OnnxSettings, tuple[Segmentation, FrameEncoder]]):
         activity = speaker_activity(posteriors, turns, grid)
         result = Diarization(audio.recording_id, turns, activity=activity, exclusive_turns=exclusive).relabel()
         if turns and not speakers.allows(len(result.speakers)):
-            note = _("{speakers} speakers were asked for, onnx found {n_speakers}").format(
-                speakers=speakers, n_speakers=len(result.speakers)
+            note = _("{request}, {name} found {found}").format(
+                request=speakers.describe(), name=self.name, found=len(result.speakers)
             )
             if self.settings.exact and self._plda is None and len(result.speakers) < (speakers.minimum or 1):
                 note = _(

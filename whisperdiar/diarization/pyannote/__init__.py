@@ -142,8 +142,8 @@ class Backend(TorchBackend[PyannoteSettings, Any]):
         activity = watch.activity(turns, audio.duration)
         result = Diarization(audio.recording_id, turns, activity=activity).relabel()
         if turns and not speakers.allows(len(result.speakers)):
-            note = _("{speakers} speakers were asked for, pyannote found {n_speakers}").format(
-                speakers=speakers, n_speakers=len(result.speakers)
+            note = _("{request}, {name} found {found}").format(
+                request=speakers.describe(), name=self.name, found=len(result.speakers)
             )
             result = replace(result, warnings=(note,))
         return result

@@ -135,7 +135,8 @@ def _states(category: str, denied: str, text: str, spoken: Language) -> bool:
 def find_promises(material: Material, options: MinutesOptions) -> list[int]:
     """Places of sentences that say who does something until when, or what, and that the model finds likely enough.
 
-    What speakers promise until a day needs no likelihood.
+    What speakers promise until a day, or in so many words (``I'll buy the tickets``), needs no likelihood; nor do
+    offers that somebody accepts.
     """
     items, found = material.utterances, material.scores
     scores, threshold = found.probability["actions"], found.threshold["actions"]
@@ -144,16 +145,23 @@ def find_promises(material: Material, options: MinutesOptions) -> list[int]:
     # In meetings unlike those of the corpus everything is unlikely: then the likeliest of this one are looked at.
     some, more = (float(np.quantile(scores, part)) for part in _LIKELIEST)
     unwanted = find_small_talk(material)
+    offers = find_accepted_offers(material)
     places: list[int] = []
     for sentence, run in group_sentences(items).items():
+        if sentence in offers:
+            places += run
+            continue
         likely = float(scores[run].max())
         said = words_of(run, material)
         until = find_due(said, material.spoken, options.day)
-        tasks = material.spoken.count("task", token_line(tokens_of(said))) > 0
+        outright = not _says(material.spoken.data.get("offers", ()), said) and _states(
+            "promised", "unsaid", said, material.spoken
+        )
+        tasks = outright or material.spoken.count("task", token_line(tokens_of(said))) > 0
         if sentence in unwanted or (until is None and not tasks):
             continue
         who = find_owner(run[-1], items, material.names, material.spoken, text=said)
-        if until is None and likely < min(_TASK_FROM * threshold, more):
+        if until is None and not outright and likely < min(_TASK_FROM * threshold, more):
             # "Sure, by Friday" makes a promise of what was asked.
             reply = find_answer(run[-1], who, material)
             until = find_due(words_of(reply, material), material.spoken, options.day) if reply else None
@@ -165,6 +173,24 @@ def find_promises(material: Material, options: MinutesOptions) -> list[int]:
         if who is not None and (speaks or tasks or likely >= min(_PROMISE_FROM * threshold, some)):
             places += run
     return places
+
+
+def find_accepted_offers(material: Material) -> dict[int, list[int]]:
+    """Sentence that offers to do something → places of the answer that accepts it: ``Shall I ask her?``, ``Please.``"""
+    data, items = material.spoken.data, material.utterances
+    found: dict[int, list[int]] = {}
+    for sentence, run in group_sentences(items).items():
+        said = words_of(run, material)
+        if len(tokens_of(said)) < _FEWEST_WORDS or not _says(data.get("offers", ()), said):
+            continue
+        for k in range(run[-1] + 1, min(run[-1] + 4, len(items))):
+            if items[k].span.start - items[run[-1]].span.end > _ANSWER_SECONDS:
+                break
+            if items[k].speaker != items[run[0]].speaker:
+                if _says(data.get("accepted", ()), items[k].text.strip()):
+                    found[sentence] = [k]
+                break
+    return found
 
 
 def is_request(run: Sequence[int], material: Material) -> bool:

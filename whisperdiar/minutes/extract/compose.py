@@ -15,6 +15,7 @@ import numpy as np
 
 from whisperdiar.minutes.content import Item, Minutes, Participant
 from whisperdiar.minutes.extract.acts import (
+    find_accepted_offers,
     find_answer,
     find_decisions,
     find_promises,
@@ -77,6 +78,8 @@ _DECIDING = (
 )  # fmt: skip
 """Categories of cue phrases, of which a decision has one at least."""
 _NEXT_BEST_FROM = 0.4
+_SHORT_TALK = 800
+"""Words, some five minutes."""
 _FEW_WORDS = 120.0
 """Decisions and actions may rest on so many words in a short meeting, and on `_FEW_SHARE` of it in the shortest."""
 _FEW_SHARE = 0.25
@@ -100,7 +103,7 @@ def compose(material: Material, options: MinutesOptions) -> Minutes:
         n_words=sum(len(item.words) for item in material.utterances),
         participants=participants(transcript),
         names=material.names,
-        topics=find_topics(material.utterances, material.spoken),
+        topics=find_topics(material.utterances, material.spoken, small_talk=find_small_talk(material)),
         summary=_summary(material, options),
         decisions=decided,
         actions=to_do,
@@ -131,15 +134,17 @@ def _outcomes(material: Material, options: MinutesOptions) -> tuple[tuple[Item, 
         {*_select_likely("actions", material, options, share=few), *find_promises(material, options)}, items
     )
     likely = _select_likely("outcomes", material, options, share=options.fewest_outcomes_share)
+    likely = _drop_bare(likely, material)
     likely = complete_sentences({*likely, *find_decisions(material)}, items)
     runs_of = {items[run[0]].whole: run for run in _sentences(to_do, items)}
     for run in _sentences(likely, items):
         if is_request(run, material):
             runs_of.setdefault(items[run[0]].whole, run)
     actions: list[Item] = []
+    offers = find_accepted_offers(material)
     taken = find_questions(items) | {items[place].whole for place in find_undecided(material)}
     for sentence, run in sorted(runs_of.items(), key=lambda found: found[1]):
-        item = _make_action(run, material, options)
+        item = _make_action(run, material, options, accepted=offers.get(sentence, ()))
         if item is not None:
             actions.append(item)
         # What only looks like something to do is no decision either, unless it says so.
@@ -162,8 +167,24 @@ def _may_decide(text: str, spoken: Language) -> bool:
     """
     if is_conditional(text, spoken):
         return False
+    if states_decision(text, spoken):
+        return True
     line = token_line(tokens_of(text))
     return kind_of(spoken) != "cues" or any(spoken.count(cue, line) for cue in _DECIDING)
+
+
+def _drop_bare(places: Sequence[int], material: Material) -> list[int]:
+    """Likely places of a short talk without those whose sentences have no words of a decision.
+
+    The models learnt meetings of a quarter of an hour and more. In a talk of a minute something always looks likely,
+    and mostly is a mere fact.
+    """
+    items = material.utterances
+    if not material.spoken.cues or sum(len(item.words) for item in items) >= _SHORT_TALK:
+        return list(places)
+    sentences = group_sentences(items)
+    said = {place: token_line(tokens_of(words_of(sentences[items[place].whole], material))) for place in places}
+    return [place for place in places if any(material.spoken.count(cue, said[place]) for cue in _DECIDING)]
 
 
 def _select_likely(target: str, material: Material, options: MinutesOptions, *, share: float = 0.0) -> list[int]:
@@ -191,7 +212,10 @@ def _sentences(places: Sequence[int], items: Sequence[Utterance]) -> list[list[i
     return sorted(found.values())
 
 
-def _make_action(run: Sequence[int], material: Material, options: MinutesOptions) -> Item | None:
+def _make_action(
+    run: Sequence[int], material: Material, options: MinutesOptions, *, accepted: Sequence[int] = ()
+) -> Item | None:
+    """What a sentence gives somebody to do, with the answer that accepts it where it offered something."""
     said = words_of(run, material)
     until = find_due(said, material.spoken, options.day)
     text = text_of(run, material)
@@ -202,6 +226,10 @@ def _make_action(run: Sequence[int], material: Material, options: MinutesOptions
     if n_words(text) < _FEWEST_WORDS:
         return None
     who = find_owner(run[-1], material.utterances, material.names, material.spoken, text=said)
+    if accepted:
+        offering = material.utterances[first].speaker or ""
+        who = material.names.get(offering, offering) or None
+        run = [*run, *accepted]
     line = token_line(tokens_of(said))
     if who is None and material.spoken.cues and not any(material.spoken.count(cue, line) for cue in _DOING):
         return None  # thanks, and see you next time

@@ -38,8 +38,14 @@ _OPENING_SECONDS, _OPENING_SHARE = 180.0, 0.1
 """How long a meeting begins, in which its agenda is told."""
 
 
-def find_topics(utterances: Sequence[Utterance], language: Language) -> tuple[Topic, ...]:
-    """Topics in the order of time, from the first utterance to the last end."""
+def find_topics(
+    utterances: Sequence[Utterance], language: Language, *, small_talk: Set[int] = frozenset()
+) -> tuple[Topic, ...]:
+    """Topics in the order of time, from the first utterance to the last end.
+
+    Args:
+        small_talk: sentences that name no topic, such as greetings.
+    """
     if not utterances:
         return ()
     tokens = [_content(item, language) for item in utterances]
@@ -53,7 +59,7 @@ def find_topics(utterances: Sequence[Utterance], language: Language) -> tuple[To
     end = max(item.span.end for item in utterances)
     made = []
     for part, start, stop in zip(parts, starts, [*starts[1:], end], strict=True):
-        here = Counter(key for i in part for key in phrases.of[i])
+        here = Counter(key for i in part if utterances[i].whole not in small_talk for key in phrases.of[i])
         shown = [phrases.show(key) for key in _key_terms(here, everywhere, agenda, phrases)]
         made.append(Topic(Span(start, max(start, stop)), _make_title(shown), tuple(shown)))
     return tuple(made)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Protocol
@@ -17,6 +18,7 @@ from whisperdiar.minutes.links import media_link
 from whisperdiar.minutes.template import Template, template
 from whisperdiar.options.command_line import MINUTES_STYLE
 from whisperdiar.system.files import write_bytes, write_text
+from whisperdiar.system.log import warn
 from whisperdiar.text.messages import _
 
 FORMATS = {"md": "markdown", "html": "html", "docx": "docx", "odt": "odt", "pdf": "pdf", "json": "json"}
@@ -55,6 +57,7 @@ def write_minutes(
     template_name: str | None = None,
     media: str | None = None,
     style: str = MINUTES_STYLE,
+    notify: Callable[[str], None] = warn,
 ) -> None:
     """Writes minutes as the suffix says: Markdown, HTML, DOCX, ODT, PDF or JSON; a file that is there is replaced.
 
@@ -64,19 +67,31 @@ def write_minutes(
         template_name: headings and formats: ``de``, ``en``, ``es``, ``fr``, ``ru``, ``uk`` or a JSON file; None for
             those of the minutes' language.
         media: the recording that links play: a file or an address.
+        notify: is told what the format cannot show, such as characters that no font has.
 
     Raises:
         InvalidOption: no format has this suffix, or there is no such template or style.
         BackendMissing: the format needs a package that is not installed.
         OutputError: the file cannot be written.
     """
-    render = renderer(name_of(os.fspath(path)))
-    link = None if media is None else media_link(media, Path(path))
-    made = render(replace(minutes, media=link), template(template_name, minutes.language), style)
+    name = name_of(os.fspath(path))
+    render, headings = renderer(name), template(template_name, minutes.language)
+    linked = replace(minutes, media=None if media is None else media_link(media, Path(path)))
+    made = render(linked, headings, style)
     if isinstance(made, bytes):
         write_bytes(path, made)
     else:
         write_text(path, made)
+    for remark in list_remarks(name, linked, headings, style):
+        notify(remark)
+
+
+def list_remarks(name: str, minutes: Minutes, headings: Template, style: str = MINUTES_STYLE) -> tuple[str, ...]:
+    """What a format cannot show of minutes, such as characters that no font has."""
+    remarks: Callable[[Minutes, Template, str], tuple[str, ...]] | None = getattr(
+        importlib.import_module(f"{__name__}.{FORMATS[name]}"), "remarks", None
+    )
+    return () if remarks is None else remarks(minutes, headings, style)
 
 
 def name_of(path: str | PurePath) -> str:

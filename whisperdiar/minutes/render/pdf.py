@@ -9,7 +9,7 @@ from typing import Any
 from whisperdiar.errors import BackendMissing, OutputError
 from whisperdiar.formats._text import one_line
 from whisperdiar.formats._writing.document import LAYOUTS, is_right_to_left
-from whisperdiar.formats._writing.paper import GREY, INK, Typesetter, check_pdf, keep_quiet, new_writer
+from whisperdiar.formats._writing.paper import GREY, INK, Typesetter, check_pdf, keep_quiet, list_missing, new_writer
 from whisperdiar.minutes.content import Minutes
 from whisperdiar.minutes.render.blocks import (
     Block,
@@ -56,8 +56,17 @@ def render(minutes: Minutes, template: Template, style: str = MINUTES_STYLE) -> 
     page, layout = document(minutes, template, style), LAYOUTS["plain"]
     with keep_quiet():
         made = new_writer(layout)
-        _Setter(made, layout, [text for block in page.blocks for text in _texts(block)]).add(page)
+        _Setter(made, layout, _all_texts(page)).add(page)
         return bytes(made.output())
+
+
+def remarks(minutes: Minutes, template: Template, style: str = MINUTES_STYLE) -> tuple[str, ...]:
+    """Says which characters no installed font has."""
+    return list_missing(_all_texts(document(minutes, template, style)))
+
+
+def _all_texts(page: Document) -> list[str]:
+    return [text for block in page.blocks for text in _texts(block)]
 
 
 def _texts(block: Block) -> list[str]:
