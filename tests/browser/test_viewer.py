@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.browser.conftest import Open, Page, visit
+from tests.examples import examples
 from tests.formats_strategies import transcripts
 from tests.sounds import SAMPLES
 from whisperdiar import Segment, Speaker, Transcript, Turn, Uncertain, Word
@@ -261,7 +262,7 @@ def test_subtitles_without_new_names_are_those_of_the_command(page):
 
 
 @settings(
-    max_examples=15,
+    max_examples=examples(15),
     phases=(Phase.explicit, Phase.reuse, Phase.generate),  # a failure is small enough, and every look takes its time
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from whisperdiar.options._windowed_segmentation import LINKAGES
     from whisperdiar.options.alignment import AlignmentOptions
     from whisperdiar.options.bic import BicSettings
+    from whisperdiar.options.cache import CacheOptions
     from whisperdiar.options.channels import ChannelsSettings
     from whisperdiar.options.command_line import (
         AUDIENCES,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from whisperdiar.options.minutes import LlmOptions, MinutesOptions
     from whisperdiar.options.nemotron import NEMOTRON_MODES, NEMOTRON_PRECISIONS, NemotronSettings
     from whisperdiar.options.onnx import OnnxSettings
+    from whisperdiar.options.onnx_asr import ONNX_COMPUTE_TYPES, OnnxAsrSettings
     from whisperdiar.options.plots import PlotOptions
     from whisperdiar.options.pocketsphinx import PocketSphinxSettings
     from whisperdiar.options.profiles import profile_summary, subtitle_rules
@@ -57,12 +59,14 @@ if TYPE_CHECKING:
     from whisperdiar.options.scoring import PROTOCOLS, Protocol, ScoreOptions
     from whisperdiar.options.segmentation import SegmentationOptions
     from whisperdiar.options.separation import SeparationSettings
+    from whisperdiar.options.serving import ServerOptions
     from whisperdiar.options.sortformer import LATENCIES, POSTPROCESSING, SortformerSettings
     from whisperdiar.options.sound_classes import SoundClassOptions
     from whisperdiar.options.speaker_activity import PostProcessing, Streaming
     from whisperdiar.options.statistics import StatisticsOptions
     from whisperdiar.options.subtitles import SubtitleOptions, SubtitleRules
     from whisperdiar.options.toolkits import AlizeSettings, LiumSettings
+    from whisperdiar.options.transformers import TransformersSettings
     from whisperdiar.options.tuning import TuningSettings
     from whisperdiar.options.vad import VadSettings
     from whisperdiar.options.vocabulary import Term, Vocabulary, parse_vocabulary, read_vocabulary
@@ -75,6 +79,7 @@ _HOMES = {
     "alignment": ("AlignmentOptions",),
     "bic": ("BicSettings",),
     "ehmm": ("EhmmSettings",),
+    "cache": ("CacheOptions",),
     "channels": ("ChannelsSettings",),
     "command_line": (
         "AUDIENCES",
@@ -112,6 +117,7 @@ _HOMES = {
         "NemotronSettings",
     ),
     "onnx": ("OnnxSettings",),
+    "onnx_asr": ("ONNX_COMPUTE_TYPES", "OnnxAsrSettings"),
     "plots": ("PlotOptions",),
     "pocketsphinx": ("PocketSphinxSettings",),
     "profiles": (
@@ -147,12 +153,14 @@ _HOMES = {
         "Streaming",
     ),
     "scoring": ("PROTOCOLS", "Protocol", "ScoreOptions"),
+    "serving": ("ServerOptions",),
     "statistics": ("StatisticsOptions",),
     "subtitles": (
         "SubtitleOptions",
         "SubtitleRules",
     ),
     "toolkits": ("AlizeSettings", "LiumSettings"),
+    "transformers": ("TransformersSettings",),
     "tuning": ("TuningSettings",),
     "vad": ("VadSettings",),
     "vocabulary": ("Term", "Vocabulary", "parse_vocabulary", "read_vocabulary"),
@@ -174,6 +182,7 @@ __all__ = [
     "NEMOTRON_MODES",
     "NEMOTRON_PRECISIONS",
     "ONLY_AT_HAND",
+    "ONNX_COMPUTE_TYPES",
     "PLOT_KINDS",
     "PLOT_LANGUAGES",
     "POSTPROCESSING",
@@ -187,6 +196,7 @@ __all__ = [
     "AlignmentOptions",
     "AlizeSettings",
     "BicSettings",
+    "CacheOptions",
     "ChannelsSettings",
     "EcapaSettings",
     "EditOptions",
@@ -202,6 +212,7 @@ __all__ = [
     "MinutesOptions",
     "NemotronSettings",
     "NoSettings",
+    "OnnxAsrSettings",
     "OnnxSettings",
     "PlotOptions",
     "PocketSphinxSettings",
@@ -215,6 +226,7 @@ __all__ = [
     "ScoreOptions",
     "SegmentationOptions",
     "SeparationSettings",
+    "ServerOptions",
     "SortformerSettings",
     "SoundClassOptions",
     "StatisticsOptions",
@@ -222,6 +234,7 @@ __all__ = [
     "SubtitleOptions",
     "SubtitleRules",
     "Term",
+    "TransformersSettings",
     "TuningSettings",
     "VadSettings",
     "Vocabulary",

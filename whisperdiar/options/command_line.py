@@ -8,9 +8,15 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+ALL_TRACKS = "all"
+"""Every audio track of a file, each a person's."""
+
 AUDIENCE = "adult"
 AUDIENCES = ("adult", "children")
 """For whom a programme is made."""
+
+CACHE_MB = 5000
+"""Of results of stages: some 10 MB an hour of sound by the usual backends."""
 
 DEVICE = "auto"
 THREADS = 0
@@ -39,6 +45,9 @@ MUXED_FORMATS = ("srt", "vtt", "ass")
 NORMALISERS = ("auto", "whisper", "whisper-english", "whisper-basic", "multilingual", "russian", "none")
 """Of texts that are compared with a reference, the default first."""
 
+ONNX_PRECISIONS = ("auto", "float32", "int8", "float16")
+"""Number formats of recognisers beside Whisper, the default first."""
+
 PLOT_KINDS = ("timeline", "talk", "answers", "all")
 PLOT_LANGUAGES = ("en", "ru")
 PLOT_WIDTH = 1200
@@ -53,6 +62,9 @@ SEPARATION_MODEL = "sepformer-whamr16k"
 """For rooms with noise and echo, at the 16 kHz of recognisers."""
 SEPARATION_MODELS = (SEPARATION_MODEL, "sepformer-wham", "sepformer-whamr", "sepformer-wsj02mix", "sepformer-libri2mix")
 """SpeechBrain's SepFormers that part two voices; the others are made for 8 kHz."""
+
+SERVER_HOST = "127.0.0.1"
+SERVER_PORT = 8000
 
 SPEAKER_STYLE = "auto"
 SPEAKER_STYLES = ("auto", "none", "label", "dash", "sdh", "colour", "voice")
