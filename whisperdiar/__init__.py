@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from whisperdiar.alignment import align, uncertain_words
-    from whisperdiar.api import OpenPipeline, open_pipeline, transcribe
+    from whisperdiar.api import OpenPipeline, open_pipeline, transcribe, transcribe_tracks
     from whisperdiar.contracts import Diarizer, Progress, SpeechDetector, Transcriber
     from whisperdiar.errors import (
         BackendBroken,
@@ -69,7 +69,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "alignment": ("align", "uncertain_words"),
-    "api": ("OpenPipeline", "open_pipeline", "transcribe"),
+    "api": ("OpenPipeline", "open_pipeline", "transcribe", "transcribe_tracks"),
     "reports.speaker_clips": ("write_clips",),
     "contracts": ("Diarizer", "Progress", "SpeechDetector", "Transcriber"),
     "errors": (
@@ -189,6 +189,7 @@ __all__ = [
     "talk_statistics",
     "timeline_svg",
     "transcribe",
+    "transcribe_tracks",
     "uncertain_words",
     "write",
     "write_clips",

@@ -24,8 +24,10 @@ from whisperdiar.media import recording_id as name_recording
 from whisperdiar.options import (
     AlignmentOptions,
     CacheOptions,
+    EmotionSettings,
     Runtime,
     SegmentationOptions,
+    SeparationSettings,
     Vocabulary,
     WriteOptions,
     read_vocabulary,
@@ -36,6 +38,7 @@ from whisperdiar.recordings import WHOLE, KeptRecording, Part, RecordingResult, 
 from whisperdiar.system.log import inform, warn
 from whisperdiar.system.machine import return_free_memory
 from whisperdiar.text.messages import _, mark
+from whisperdiar.tracks import Tracks, check_tracks
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import ANY_SPEAKERS, Audio, SpeakerCount
 
@@ -112,7 +115,9 @@ class OpenPipeline:
         """Frees the models; waits for a call that is under way. May be called again."""
         with self._working:
             pipeline, self._pipeline, self._closed = self._pipeline, None, True
-        for stage in () if pipeline is None else (pipeline.detector, pipeline.transcriber, pipeline.diarizer):
+        stages = () if pipeline is None else (pipeline.detector, pipeline.transcriber, pipeline.diarizer)
+        more = () if pipeline is None else (pipeline.separator, pipeline.emotions)
+        for stage in (*stages, *more):
             release(stage)
         return_free_memory()
 
@@ -138,7 +143,7 @@ class OpenPipeline:
 
         Args:
             source: any file that FFmpeg reads, a binary file object of one, samples (n_samples,) or (n_channels,
-                n_samples) with their `sample_rate`, or an `Audio`.
+                n_samples) with their `sample_rate`, an `Audio`, or `Tracks` (with the diarizer ``channels``).
             part: which track, channel and time of a file.
             sample_rate: of samples, in Hz.
             recording_id: name of the recording; None for that of the file.
@@ -346,6 +351,8 @@ class OpenPipeline:
         progress: Progress,
     ) -> Audio:
         pipeline = self.load(progress=progress)
+        if isinstance(source, Tracks) and not wants_channels(pipeline.diarizer):
+            raise InvalidOption(_("tracks: the track tells who speaks; use diarizer='channels'"))
         channels: Literal["all", "mono"] = "all" if wants_channels(pipeline.diarizer) else "mono"
 
         def read() -> tuple[Audio, bool]:
@@ -424,6 +431,11 @@ def _find_unreadable(source: Source, part: Part) -> MediaError | None:
             check_recording(source, track=part.track)
         except MediaError as error:
             return error
+    if isinstance(source, Tracks):
+        try:
+            check_tracks(source, track=part.track)
+        except MediaError as error:
+            return error
     return None
 
 
@@ -479,6 +491,8 @@ class PipelineSettings(TypedDict, total=False):
     save_activity: str | os.PathLike[str] | None
     skip_music: bool
     cache: CacheOptions | str | os.PathLike[str] | bool | None
+    separate_overlap: SeparationSettings | str | bool
+    emotions: EmotionSettings | str | bool
     notify: Notify
     inform: Notify
 
@@ -505,6 +519,8 @@ def open_pipeline(
     save_activity: str | os.PathLike[str] | None = None,
     skip_music: bool = False,
     cache: CacheOptions | str | os.PathLike[str] | bool | None = None,
+    separate_overlap: SeparationSettings | str | bool = False,
+    emotions: EmotionSettings | str | bool = False,
     load_now: bool = True,
     progress: Progress = no_progress,
     notify: Notify = warn,
@@ -532,6 +548,10 @@ def open_pipeline(
         skip_music: whether long stretches of music alone are kept from the recogniser.
         cache: where results of stages are kept, so that a second run repeats only what changed, and one that was killed
             goes on: a folder, True for the usual one, or `CacheOptions`; None for nowhere. Transcripts lie in it.
+        separate_overlap: whether both voices are recognised by themselves where two people talk at once; a name,
+            repository or folder of a SepFormer, or `SeparationSettings`, for another than the default.
+        emotions: whether it is told which emotion is heard when; a repository or folder, or `EmotionSettings`, for
+            another model than the default.
         load_now: whether models are loaded here; otherwise names and settings alone are checked, and the first call
             loads them.
         progress: called with a stage and its done fraction, such as ``download``.
@@ -564,6 +584,8 @@ def open_pipeline(
         save_activity=None if save_activity is None else os.fspath(save_activity),
         skip_music=skip_music,
         cache=_cache_options(cache),
+        separation=_separation(separate_overlap),
+        emotions=_emotions(emotions),
     )
     check_request(request)
     opened = OpenPipeline(request, segmentation=segmentation, notify=notify, inform=inform)
@@ -612,6 +634,67 @@ def transcribe(
             strict=strict,
             progress=progress,
         )
+
+
+def transcribe_tracks(
+    tracks: Tracks | str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    *,
+    names: Sequence[str] | None = None,
+    start: float = 0.0,
+    end: float | None = None,
+    strict: bool = False,
+    progress: Progress = no_progress,
+    **settings: Unpack[PipelineSettings],
+) -> Transcript:
+    """Who said what, when, in one recording of which each person has a track.
+
+        whisperdiar.transcribe_tracks(["anna.wav", "boris.wav"], model="small")
+        whisperdiar.transcribe_tracks("craig-recording/", names=["Anna", "Boris"])
+
+    Where the recorders started apart or their clocks differ, the voices that each microphone hears of the others tell
+    by how much; where a track carries others alone, nothing is recognised. Time 0 is where the earliest track begins.
+
+    Args:
+        tracks: files, a folder of them, one file with several audio tracks, or `Tracks`.
+        names: of the people, in the order of the tracks; None for those in the file names, or the tracks' titles.
+        start, end: which part is read, in seconds.
+        strict: whether a track that ends before its header says raises TruncatedMedia.
+        progress: called with a stage and its done fraction.
+        settings: as of `open_pipeline`; the diarizer is ``channels``.
+
+    Raises:
+        InvalidOption: there are not two tracks, or a setting cannot be meant.
+        MediaError: a file cannot be read, or no track has sound.
+        BackendError: a backend cannot run.
+    """
+    found = tracks if isinstance(tracks, Tracks) else _find_tracks(tracks, names)
+    if settings.get("diarizer", "auto") == "auto":
+        settings["diarizer"] = "channels"
+    with open_pipeline(load_now=False, **settings) as pipeline:
+        check_tracks(found)  # before a model is fetched
+        return pipeline(found, part=Part(start=start, end=end), strict=strict, progress=progress)
+
+
+def _find_tracks(
+    tracks: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], names: Sequence[str] | None
+) -> Tracks:
+    if names is not None:
+        _refuse_single("names", names)
+    if isinstance(tracks, (str, os.PathLike)) and not os.path.isdir(tracks):
+        return Tracks.of_file(tracks, names=names)
+    return Tracks.find(tracks, names=names)
+
+
+def _separation(value: SeparationSettings | str | bool) -> SeparationSettings | None:
+    if isinstance(value, SeparationSettings):
+        return value
+    return SeparationSettings(model=value) if isinstance(value, str) else SeparationSettings() if value else None
+
+
+def _emotions(value: EmotionSettings | str | bool) -> EmotionSettings | None:
+    if isinstance(value, EmotionSettings):
+        return value
+    return EmotionSettings(model=value) if isinstance(value, str) else EmotionSettings() if value else None
 
 
 def _as_text(options: Mapping[str, Any] | None) -> dict[str, str]:

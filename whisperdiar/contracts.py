@@ -10,6 +10,10 @@ functions of this module say what holds for an object without it:
     runtime    Runtime         where it computes, and on how many threads   (`threads_of`, `device_of`)
     does_itself    set of str  steps of refinement that a recogniser does by itself   (`refinement_steps`)
     takes_terms    bool        whether a recogniser's `transcribe` takes words to expect   (`takes_terms`)
+    lacks_word_times  bool     whether a recogniser's words have no times of its own   (`lacks_word_times`)
+    model_names    sequence    names of the models that it alone has: ``auto`` takes it for one of them
+    check_language             raises where settings and language do not go together; nothing is loaded
+    has_model                  whether the model of the default settings is on this machine
 
 Backends that are found by name (`whisperdiar.registry`) have them all but `release`, and `name` and `settings_type`
 besides: `BaseBackend` and, for those with a model, `LoadingBackend` bring what is the same in all of them;
@@ -329,6 +333,14 @@ class BiasedTranscriber(Transcriber, Protocol):
 def takes_terms(recogniser: object) -> bool:
     """Whether a recogniser can be told which words to expect, by its attribute `takes_terms`."""
     return bool(getattr(recogniser, "takes_terms", False))
+
+
+def lacks_word_times(recogniser: object) -> bool:
+    """Whether a prepared recogniser's words have no times of their own, by its attribute `lacks_word_times`.
+
+    Then forced alignment places them, whatever the settings say, or nothing is recognised.
+    """
+    return bool(getattr(recogniser, "lacks_word_times", False))
 
 
 @runtime_checkable

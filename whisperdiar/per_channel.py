@@ -8,20 +8,34 @@ What each person says is laid out, one channel after another, as a recording of 
 voice at a time, detects one language, and fills its batches; then its words go back to their times, and each to the
 speaker of its channel. Where a channel's person is silent, nothing is recognised there: what that microphone hears of
 the others would be written twice.
+
+A file per person becomes such a recording before (`whisperdiar.tracks`), and goes the same way.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from whisperdiar.media.levels import find_audible, measure_levels
 from whisperdiar.media.store import SampleStore
 from whisperdiar.text.messages import _
-from whisperdiar.types import Audio, Dropped, Span, Transcription, Turn, Word, merge_spans
+from whisperdiar.transcript import Transcript
+from whisperdiar.types import (
+    Audio,
+    Dropped,
+    Span,
+    Transcription,
+    Turn,
+    Word,
+    merge_spans,
+    speaker_label,
+    total_duration,
+)
 
 _APART_S = 12.0
 """Between stretches: recognisers take up to 10 s of silence for a pause within one talk."""
@@ -34,6 +48,11 @@ _OVERLAP = 0.5
 _SAME_WORDS = 3
 """Two people can say a word or two at once; so many in a row, at the same times, are one voice in two microphones."""
 _SAME_TIME_S = 0.3
+_AUDIBLE_ABOVE_NOISE_DB = 6.0
+"""Half of what a turn needs to begin on a channel: what is fainter belongs to nobody."""
+_AUDIBLE_MARGIN_S = 2.0
+"""Of sound before and behind what is audible, by which detectors tell speech from noise."""
+_MOSTLY_AUDIBLE = 0.7
 
 
 def find_own_speech(audio: Audio, detected: Sequence[Sequence[Span]], turns: Sequence[Turn]) -> list[tuple[Span, ...]]:
@@ -89,6 +108,43 @@ class ChannelLayout:
         moved = span.shift(item.span.start - item.at)
         start = min(max(moved.start, item.span.start), item.span.end)
         return item.channel, Span(start, min(max(moved.end, start), item.span.end))
+
+
+def detect_audible(audio: Audio, channel: int, detect: Callable[[Audio], Sequence[Span]]) -> tuple[Span, ...]:
+    """Speech on a channel, counted from 1; where it is no louder than its noise, for long, nobody listens.
+
+    So a person who says nothing for hours costs hardly any time.
+
+    Args:
+        detect: finds speech in a recording of one channel.
+
+    Raises:
+        OutputError: the temporary file for a long recording cannot be written.
+    """
+    layout = _lay_out_audible(audio, channel)
+    if layout is None:
+        return tuple(detect(audio.channel(channel)))
+    found = detect(layout.audio) if layout.stretches else ()
+    pieces = (
+        span.shift(item.span.start - item.at).clip(item.span.start, item.span.end)
+        for item in layout.stretches
+        for span in found
+    )
+    return merge_spans(piece for piece in pieces if piece is not None)
+
+
+def _lay_out_audible(audio: Audio, channel: int) -> ChannelLayout | None:
+    """What of a channel (counted from 1) is louder than its noise, laid out; None where that is most of it."""
+    levels = measure_levels(audio, channel)
+    found = [] if levels.is_silent else find_audible(levels, above_noise_db=_AUDIBLE_ABOVE_NOISE_DB)
+    audible = [
+        part
+        for span in merge_spans(Span(max(0.0, s.start - _AUDIBLE_MARGIN_S), s.end + _AUDIBLE_MARGIN_S) for s in found)
+        if (part := span.clip(0.0, audio.duration)) is not None
+    ]
+    if total_duration(merge_spans(audible, gap=_APART_S)) > _MOSTLY_AUDIBLE * audio.duration:
+        return None
+    return lay_out(audio.channel(channel), [audible])
 
 
 def lay_out(audio: Audio, speech: Sequence[Sequence[Span]]) -> ChannelLayout:
@@ -149,6 +205,12 @@ def remove_crosstalk(words: Sequence[Sequence[Word]], audio: Audio) -> tuple[lis
                 reason = _("channel {louder} has the same words at the same time, louder").format(louder=louder + 1)
                 dropped.append(Dropped(Span(lost[0].start, max(word.end for word in lost)), text, reason))
     return kept, tuple(sorted(dropped, key=lambda item: item.span))
+
+
+def name_channels(transcript: Transcript, names: Sequence[str]) -> Transcript:
+    """The same transcript with the names of the people on the channels, in the order of these."""
+    known = {speaker_label(number): name for number, name in enumerate(names)}
+    return transcript.rename({item.id: known[item.id] for item in transcript.speakers if item.id in known})
 
 
 def _find_same_words(one: Sequence[Word], other: Sequence[Word]) -> list[tuple[list[Word], list[Word]]]:

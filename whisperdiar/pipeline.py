@@ -10,7 +10,8 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -38,7 +39,14 @@ from whisperdiar.errors import DiarizationFailed, Interrupted, describe_error
 from whisperdiar.joining import Origin, join
 from whisperdiar.media.mixing import weight_channels
 from whisperdiar.options import AlignmentOptions, NoSettings, SegmentationOptions, Vocabulary
-from whisperdiar.per_channel import find_own_speech, lay_out, put_back, remove_crosstalk
+from whisperdiar.per_channel import (
+    detect_audible,
+    find_own_speech,
+    lay_out,
+    name_channels,
+    put_back,
+    remove_crosstalk,
+)
 from whisperdiar.provenance import describe_work, list_versions, merge_versions, record_work
 from whisperdiar.segmentation import interleave, segments
 from whisperdiar.system.background import BackgroundTask, serialise
@@ -64,6 +72,10 @@ from whisperdiar.types import (
 )
 from whisperdiar.video import Video, with_video
 
+if TYPE_CHECKING:  # the networks' modules take half a second, and most runs need none of them
+    from whisperdiar.emotions import EmotionDiarizer
+    from whisperdiar.separation import OverlapSeparator
+
 Result = TypeVar("Result")
 
 STAGE_WORDS: Mapping[str, str] = {
@@ -71,6 +83,8 @@ STAGE_WORDS: Mapping[str, str] = {
     "asr": mark("speech recognition"),
     "diarization": mark("diarization"),
     "segment": mark("telling sounds apart"),
+    "separation": mark("separation of voices"),
+    "emotions": mark("emotion diarization"),
 }
 
 _LEVEL_BLOCK_S = 60
@@ -119,6 +133,8 @@ class Pipeline:
         cache: keeps the results of stages, and has those of earlier runs; None for none. What the words and turns are
             does not depend on it.
         recording: what tells the recording from others, for the provenance; JSON values only.
+        separator: recognises both voices by themselves where two talk at once; None for the mixture alone.
+        emotions: tells which emotion is heard when; None for none.
     """
 
     detector: SpeechDetector
@@ -137,6 +153,8 @@ class Pipeline:
     skip_music: bool = False
     cache: StageCache | None = None
     recording: Mapping[str, Any] = field(default_factory=dict)
+    separator: OverlapSeparator | None = None
+    emotions: EmotionDiarizer | None = None
     # Held while the diarizer works: one that was left behind by a failure ends before it begins anew.
     _diarizing: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
 
@@ -198,7 +216,20 @@ class Pipeline:
             # What is otherwise as it should be, such as which track was read, may be the reason now.
             warnings = (*audio.notes, *transcription.warnings, _describe_no_speech(audio))
             audio, transcription = replace(audio, notes=()), replace(transcription, warnings=warnings)
-        transcript = self._join(audio, speech, transcription, diarization, failure, said, session)
+        separation: dict[str, Any] = {}
+        if self.separator is not None and failure is None and diarization.turns and transcription.words:
+            if said is None:
+                with self._keeping(audio, speech, transcription, session, diarization):
+                    transcription, said, separation = self._separate(
+                        self.separator, audio, transcription, diarization, progress
+                    )
+            else:
+                note = _("each channel was recognised by itself, so that no overlap had to be separated")
+                transcription = replace(transcription, notes=(*transcription.notes, note))
+        transcription, emotions, felt = self._find_emotions(audio, speech, transcription, progress)
+        more = {**separation, **felt}
+        transcript = self._join(audio, speech, transcription, diarization, failure, said, session, more)
+        transcript = replace(transcript, emotions=emotions)
         if failure is not None:
             raise DiarizationFailed(_describe_failure(failure), transcript) from failure
         return transcript
@@ -245,15 +276,24 @@ class Pipeline:
 
     @contextmanager
     def _keeping(
-        self, audio: Audio, speech: Sequence[Span], transcription: Transcription, session: Session
+        self,
+        audio: Audio,
+        speech: Sequence[Span],
+        transcription: Transcription,
+        session: Session,
+        diarization: Diarization | None = None,
     ) -> Iterator[None]:
-        """Raises Interrupted, with the words that are there, where the work inside is interrupted."""
+        """Raises Interrupted, with the words that are there, and the turns if they are, where the work inside is
+        interrupted."""
         try:
             yield
         except BaseException as raised:
             error = find_callers_error(raised)
             if not isinstance(error, KeyboardInterrupt) or not transcription.words:
                 raise
+            if diarization is not None:
+                transcript = self._join(audio, speech, transcription, diarization, None, None, session)
+                raise Interrupted(_("interrupted before overlap was separated"), transcript) from error
             none = Diarization(audio.recording_id)
             transcript = self._join(audio, speech, transcription, none, error, None, session)
             raise Interrupted(_describe_failure(error), transcript) from error
@@ -281,9 +321,10 @@ class Pipeline:
         somebody else. The last is None where there are no turns: then the mix of all channels was recognised.
         """
         n = audio.n_channels
+        scaled = [_scale_progress(progress, c / n, (c + 1) / n) for c in range(n)]
         detected = [
             remove_spans(
-                self._speech(audio.channel(c + 1), session, _scale_progress(progress, c / n, (c + 1) / n)), music
+                detect_audible(audio, c + 1, partial(self._speech, session=session, progress=scaled[c])), music
             )
             for c in range(n)
         ]
@@ -303,6 +344,73 @@ class Pipeline:
             replacements=tuple(replace(item, span=layout.place(item.span)[1]) for item in heard.replacements),
         )
         return speech, transcription, found, interleave(words, options=self.segmentation)
+
+    def _separate(
+        self,
+        separator: OverlapSeparator,
+        audio: Audio,
+        transcription: Transcription,
+        diarization: Diarization,
+        progress: Progress,
+    ) -> tuple[Transcription, tuple[Segment, ...] | None, dict[str, Any]]:
+        """The words with those of both voices where two talk at once, who said them (None where nothing changed), and
+        what the provenance says; where separation fails, the words as they were, with a warning."""
+        transcriber = self.transcriber
+        if transcriber is None:
+            return transcription, None, {}
+
+        def recognise_voice(sound: Audio, speech: Sequence[Span]) -> Transcription:
+            return recognise(
+                transcriber, sound, speech=speech, language=transcription.language, vocabulary=self.vocabulary
+            )
+
+        words = align(transcription.words, diarization.turns, exclusive=diarization.exclusive_turns)
+        try:
+            found = _run_stage(
+                "separation",
+                progress,
+                lambda heard: separator.separate(audio, words, diarization, recognise=recognise_voice, progress=heard),
+            )
+        except Exception as error:
+            failed = _("overlap was not separated, and its words are those of the mixture: {cause}").format(
+                cause=describe_error(error)
+            )
+            return replace(transcription, warnings=(*transcription.warnings, failed)), None, {}
+        record = {"separation": {**separator.record(), "stretches": list(found.stretches)}}
+        notes, info = list(found.notes), info_of(self.diarizer)
+        if not found.stretches and info is not None and not info.overlap:
+            name = record_of(self.diarizer).backend
+            notes = [_("{name} hears no overlap, so none was separated; use --diarizer onnx").format(name=name)]
+        transcription = replace(
+            transcription,
+            words=found.words,
+            notes=(*transcription.notes, *notes),
+            replacements=tuple(sorted((*transcription.replacements, *found.replacements), key=lambda item: item.span)),
+        )
+        if not found.changed:
+            return transcription, None, record
+        streams: dict[str | None, list[Word]] = {}
+        for word in found.words:
+            streams.setdefault(word.speaker, []).append(word)
+        return transcription, interleave(list(streams.values()), options=self.segmentation), record
+
+    def _find_emotions(
+        self, audio: Audio, speech: Sequence[Span], transcription: Transcription, progress: Progress
+    ) -> tuple[Transcription, tuple[Turn, ...], dict[str, Any]]:
+        """Which emotion is heard when, in the recording's own times, and what the provenance says; where that fails,
+        none, with a warning beside the words."""
+        emotions = self.emotions
+        if emotions is None or not speech:
+            return transcription, (), {}
+        try:
+            found = _run_stage(
+                "emotions", progress, lambda heard: emotions.diarize(audio, speech=speech, progress=heard)
+            )
+        except Exception as error:
+            failed = _("no emotions were told: {cause}").format(cause=describe_error(error))
+            return replace(transcription, warnings=(*transcription.warnings, failed)), (), {}
+        moved = tuple(replace(turn, span=turn.span.shift(audio.start)) for turn in found)
+        return transcription, moved, {"emotions": emotions.record().to_dict()}
 
     def _turns_or_failure(
         self, audio: Audio, speech: Sequence[Span], session: Session, progress: Progress, words: Sequence[Word] = ()
@@ -491,8 +599,10 @@ class Pipeline:
         failure: BaseException | None,
         said: tuple[Segment, ...] | None,
         session: Session,
+        more: Mapping[str, Any] | None = None,
     ) -> Transcript:
-        """The transcript; `said` where it is known who said what, otherwise words and turns are aligned."""
+        """The transcript; `said` where it is known who said what, otherwise words and turns are aligned; `more` is for
+        the provenance."""
         warnings = [*audio.warnings, *transcription.warnings, *diarization.warnings]
         notes = [*audio.notes, *transcription.notes, *diarization.notes]
         if failure is not None:
@@ -504,8 +614,10 @@ class Pipeline:
             dropped=transcription.dropped,
             provenance={
                 **self._provenance(warnings, notes, session),
+                **audio.provenance,
                 "speech": round(total_duration(merge_spans(speech)), 3),
                 **self._describe_vocabulary(transcription.replacements, audio.start),
+                **(more or {}),
             },
         )
         if said is None:
@@ -518,6 +630,8 @@ class Pipeline:
             segmentation=self.segmentation,
             spoken=said,
         )
+        if audio.speakers:
+            transcript = name_channels(transcript, audio.speakers)
         return with_video(shift_times(transcript, audio.start), Video(audio.frame_rate))
 
     def _align(self, words: Sequence[Word], diarization: Diarization, session: Session) -> tuple[Segment, ...]:
@@ -630,4 +744,5 @@ def shift_times(transcript: Transcript, offset: float) -> Transcript:
         turns=turns,
         dropped=dropped,
         uncertain=uncertain,
+        emotions=moved(transcript.emotions),
     )

@@ -21,8 +21,9 @@ from whisperdiar.media import load
 from whisperdiar.media.arrays import audio_from_array
 from whisperdiar.outcome import is_empty, summarise
 from whisperdiar.text.messages import _
+from whisperdiar.tracks import Tracks, TrackSource, read_tracks
 from whisperdiar.transcript import Transcript
-from whisperdiar.types import Audio
+from whisperdiar.types import Audio, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,9 @@ class KeptRecording:
         return self.name
 
 
-Source = str | os.PathLike[str] | BinaryIO | npt.NDArray[Any] | Audio | KeptRecording
-"""A recording: a file, a binary file object, samples (see `whisperdiar.media.arrays`), decoded sound, or one that is
-known to a cache."""
+Source = str | os.PathLike[str] | BinaryIO | npt.NDArray[Any] | Audio | Tracks | KeptRecording
+"""A recording: a file, a binary file object, samples (see `whisperdiar.media.arrays`), decoded sound, tracks,
+or one that is known to a cache."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,23 +142,63 @@ def read_source(
                 name=source.name
             )
         )
+    if isinstance(source, Tracks):
+        return _read_tracks(source, part, language, truncated, progress)
     with _as_file(source) as path:
-        try:
-            return load(
-                path,
-                channels=channels,
-                track=part.track,
-                channel=part.channel,
-                language=language,
-                start=part.start,
-                end=part.end,
-                progress=progress,
+        return _load(path, part, channels, language, truncated, progress)
+
+
+def _load(
+    path: Path,
+    part: Part,
+    channels: Literal["all", "mono"],
+    language: str | None,
+    truncated: Callable[[TruncatedMedia], None] | None,
+    progress: Progress,
+) -> Audio:
+    try:
+        return load(
+            path,
+            channels=channels,
+            track=part.track,
+            channel=part.channel,
+            language=language,
+            start=part.start,
+            end=part.end,
+            progress=progress,
+        )
+    except TruncatedMedia as error:
+        if truncated is None:
+            raise
+        truncated(error)
+        return replace(error.audio, warnings=(*error.audio.warnings, str(error)))
+
+
+def _read_tracks(
+    tracks: Tracks,
+    part: Part,
+    language: str | None,
+    truncated: Callable[[TruncatedMedia], None] | None,
+    progress: Progress,
+) -> Audio:
+    """The tracks as channels; a part of the time is cut out of the whole, which tells where each track lies."""
+
+    def read(source: TrackSource, heard: Progress) -> Audio:
+        own = Part(track=source.track or part.track, channel=part.channel)
+        return _load(source.path, own, "mono", language, truncated, heard)
+
+    audio = read_tracks(tracks, read=read, progress=progress)
+    if not part.start and part.end is None:
+        return audio
+    end = audio.duration if part.end is None else min(part.end, audio.duration)
+    if part.start >= end:
+        raise MediaError(
+            _("{path}: start {start:g}: the recording lasts only {lasts:.2f} seconds").format(
+                path=tracks.recording_id, start=part.start, lasts=audio.duration
             )
-        except TruncatedMedia as error:
-            if truncated is None:
-                raise
-            truncated(error)
-            return replace(error.audio, warnings=(*error.audio.warnings, str(error)))
+        )
+    cut = audio.crop(Span(part.start, end))
+    return replace(audio, samples=cut.samples, start=part.start)
 
 
 @contextmanager

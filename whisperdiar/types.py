@@ -116,6 +116,8 @@ class Audio:
         frame_rate: frames a second of the pictures that go with the sound; None where there are none.
         identity: the same for the same sound, by which a cache knows it; empty where nobody has identified it. The
             samples are finite then. What is cut out of it has none of its own.
+        speakers: the name of the person on each channel, where channels are tracks of people; empty otherwise.
+        provenance: how the sound was made of several recordings, JSON values only; empty where it is one.
     """
 
     samples: Samples
@@ -127,6 +129,8 @@ class Audio:
     weights: tuple[float, ...] = ()
     frame_rate: Fraction | None = None
     identity: str = ""
+    speakers: tuple[str, ...] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.samples.ndim != 2 or self.samples.shape[0] < 1:

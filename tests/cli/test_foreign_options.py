@@ -110,6 +110,7 @@ HINTS = {
         "--vocabulary",
     ),
     "--custom_spelling": "--vocabulary",
+    **dict.fromkeys(("--multichannel", "--dual_channel", "--multi_channel"), "--tracks"),
     "--language_codes": "--languages",
     "--alternative_language_codes": "--languages",
     **dict.fromkeys(("-ar", "-vn", "-c", "-c:a", "-c:v", "-acodec", "-vcodec", "-b:a", "-af", "-vf"), "--start"),

@@ -28,7 +28,7 @@ from whisperdiar.vad.silero import Backend as Silero
 
 pytestmark = pytest.mark.model
 RATE = 16_000
-MEETINGS = ("ami_EN2001a", "ami_EN2001e", "ami_EN2004a", "ami_ES2003a", "ami_ES2003b")
+MEETINGS = ("ami_EN2001e", "ami_EN2004a", "ami_ES2003a")
 CLEAR = ("one_jfk", "one_harvard", "tel_pyannote_sample")
 IN_OTHER_LANGUAGES = ("one_pv_de", "one_pv_fr", "one_pv_ja")
 
@@ -68,7 +68,7 @@ def test_a_minute_of_german_is_written_down() -> None:
 
 
 def test_far_field_meetings_are_written_down_as_far_as_the_model_hears_them() -> None:
-    assert pooled(MEETINGS).word_error_rate <= 0.40
+    assert pooled(MEETINGS).word_error_rate <= 0.35
 
 
 def test_a_model_for_english_alone_writes_english() -> None:
@@ -110,15 +110,19 @@ def test_short_recordings_are_heard_in_their_own_language(name: str, language: s
     assert score(said_in(said), words).errors <= most_errors
 
 
+SAMPLES_END_S = {"dialogue_de.m4a": 14.0, "dialogue_fr.wav": 30.0, "dialogue_ru.mp3": 30.0}
+"""As much of each sample as its language and its words are told by."""
+
+
 @lru_cache
 def words_in_sample(name: str) -> tuple[Audio, Transcription]:
-    """The first half minute of a sample and what the model hears in it, decoded once for all tests: voices of another
-    kind than it learned from take it many attempts."""
-    audio = load(SAMPLES / name, channels="mono", end=30.0)
+    """The beginning of a sample and what the model hears in it, decoded once for all tests: voices of another kind than
+    it learned from take it many attempts."""
+    audio = load(SAMPLES / name, channels="mono", end=SAMPLES_END_S[name])
     return audio, whisper().transcribe(audio, speech=Silero(runtime=CPU).detect(audio))
 
 
-@pytest.mark.parametrize("name", ["dialogue_de.m4a", "dialogue_fr.wav", "dialogue_ru.mp3"])
+@pytest.mark.parametrize("name", SAMPLES_END_S)
 def test_synthetic_voices_have_their_language(name: str) -> None:
     """Hard to tell for this model, so it may say that it guesses, and names no language that is not spoken."""
     _, result = words_in_sample(name)
@@ -185,7 +189,11 @@ def test_where_nobody_speaks_there_are_no_words(name: str) -> None:
 def test_without_guards_the_model_makes_words_up() -> None:
     """… so that the test above shows something."""
     settings = WhisperSettings(
-        model=str(whisper_folder()), no_speech_threshold=None, drop_unspoken=False, drop_closing_phrases=False
+        model=str(whisper_folder()),
+        no_speech_threshold=None,
+        drop_unspoken=False,
+        drop_closing_phrases=False,
+        temperature_fallback=False,
     )
     audio = sound(NOTHING_SAID["music"])
     result = Backend(settings, runtime=CPU).transcribe(audio, speech=[Span(0.0, audio.duration)], language="en")

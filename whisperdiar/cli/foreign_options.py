@@ -170,7 +170,12 @@ ROWS: tuple[Row, ...] = (
     Row(("-to",), (_FFMPEG,), ("--end", "{}")),
     Row(("-t",), (_FFMPEG, "whisper.cpp"), hint="a part ends at --end TIME; threads are --threads N"),
     Row(("-r",), (_FFMPEG,), ("--fps", "{}")),
-    Row(("-map",), (_FFMPEG,), hint="choose an audio track with --track N (1 = the first)"),
+    Row(("-map",), (_FFMPEG,), hint="choose an audio track with --track N; each is a person: --track all"),
+    Row(
+        ("--multichannel", "--dual_channel", "--multi_channel"),
+        ("AssemblyAI", "Deepgram", "Gladia"),
+        hint="a person on each channel: --diarizer channels; a file for each person: --tracks",
+    ),
     Row(("-ac",), (_FFMPEG,), hint="channels are mixed; read one with --channel N"),
     Row(
         ("-ar", "-vn", "-c", "-c:a", "-c:v", "-acodec", "-vcodec", "-b:a", "-af", "-vf"),

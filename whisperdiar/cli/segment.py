@@ -10,9 +10,9 @@ from typing import Any
 import click
 
 from whisperdiar.cli import parameters as shared
-from whisperdiar.cli.console import Console
-from whisperdiar.cli.outputs import Target, plan, select_unfinished
-from whisperdiar.cli.stages import _list_written, _read, _run_each
+from whisperdiar.cli.console import open_console
+from whisperdiar.cli.outputs import Target
+from whisperdiar.cli.stages import _list_written, _plan_outputs, _read, _run_each, _tell_findings
 from whisperdiar.cli.transcribe import write_targets
 from whisperdiar.errors import InvalidOption
 from whisperdiar.media import load
@@ -49,12 +49,18 @@ def segment(
     **options: Any,
 ) -> None:
     """Write the sound classes of each FILE; without -o as text on standard output."""
-    console = Console(quiet=quiet, progress=progress)
-    context.call_on_close(console.close)
+    console = open_console(context, quiet=quiet, progress=progress)
     shared.check_times(options["start"], options["end"])
-    planned = plan(recordings, outputs, formats, default="txt", overwrite=overwrite, also_read=[presenter])
-    planned = [[_make_target(target) for target in targets] for targets in planned]
-    left = select_unfinished(planned, overwrite=overwrite, notify=console.note)
+    left = _plan_outputs(
+        recordings,
+        outputs,
+        formats,
+        console,
+        default="txt",
+        overwrite=overwrite,
+        also_read=[presenter],
+        adapt=_make_target,
+    )
     if not any(left):
         return
     voice = None if presenter is None else _enrol(presenter)
@@ -62,10 +68,7 @@ def segment(
 
     def work(recording: Path, targets: Sequence[Target]) -> int:
         audio, code = _read(recording, options, console, channels="mono")
-        for note in audio.notes:
-            console.note(f"{recording}: {note}")
-        for warning in audio.warnings:
-            console.warn(f"{recording}: {warning}")
+        _tell_findings(recording, audio.notes, audio.warnings, console)
         found = classify(audio, presenter=voice, threads=cores, progress=console.progress)
         transcript = _make_transcript(found, audio)
         code = write_targets(transcript, targets, WriteOptions(), console, keep="nothing").code or code
@@ -96,7 +99,7 @@ def _make_target(target: Target) -> Target:
             return str(write(replace(transcript, segments=tuple(labelled), turns=()), options=options))
 
         return replace(target, format=replace(form, dumps=dumps_intervals, needs="turns"))
-    if form.needs == "words" and form.name != "audacity":
+    if form.needs in ("words", "emotions") and form.name != "audacity":
         raise InvalidOption(
             _("format {name}: segment writes no words; choose rttm, audioseg, audacity, textgrid, json or txt").format(
                 name=form.name

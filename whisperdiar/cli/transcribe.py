@@ -15,29 +15,38 @@ from whisperdiar.api import OpenPipeline
 from whisperdiar.assembly import Choice, Request, check_request
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli import signals
-from whisperdiar.cli.console import Console, is_terminal, write_stdout
+from whisperdiar.cli.console import Console, is_terminal, open_console, write_stdout
 from whisperdiar.cli.corrections import keep_corrections, read_corrected_transcript
 from whisperdiar.cli.errors import EMPTY, FAILED, OK, report
 from whisperdiar.cli.identification import open_identifier
 from whisperdiar.cli.muxing import MuxRequest, mux_request, write_muxed
 from whisperdiar.cli.option import is_typed
-from whisperdiar.cli.outputs import STDOUT, Target, check_used, clips_left, plan, select_unfinished
+from whisperdiar.cli.outputs import STDOUT, Target, check_outputs, check_used, clips_left, plan, select_unfinished
 from whisperdiar.cli.page import check_inlinable
 from whisperdiar.cli.reporting import RunReport
 from whisperdiar.cli.rescue import keep_interrupted, keep_output, keep_transcript
+from whisperdiar.cli.tracks import choose_mix, gather_inputs, has_tracks
 from whisperdiar.cli.video import AUTO, add_video, check_pictures, check_shots
 from whisperdiar.contracts import listen
 from whisperdiar.errors import DiarizationFailed, Interrupted, InvalidOption, OutputError, WhisperdiarError
 from whisperdiar.formats import remove_folders
 from whisperdiar.linked_media import LinkedMedia
 from whisperdiar.media import recording_id
-from whisperdiar.options import AlignmentOptions, Runtime, WriteOptions, read_vocabulary
+from whisperdiar.options import (
+    AlignmentOptions,
+    EmotionSettings,
+    Runtime,
+    SeparationSettings,
+    WriteOptions,
+    read_vocabulary,
+)
 from whisperdiar.outcome import explain_empty, is_empty, summarise
 from whisperdiar.outputs import OutputResult, without_turns, write_outputs
 from whisperdiar.recordings import Part, Source
 from whisperdiar.reports.speaker_clips import has_clips, make_folder, write_clips
 from whisperdiar.text.languages import find_code
 from whisperdiar.text.messages import _
+from whisperdiar.tracks import Tracks, write_mix
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Audio, SpeakerCount
 
@@ -64,12 +73,21 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One input, its outputs, whether its speakers are cut into clips, and what is read, where that is not the path."""
+    """One recording, its outputs, whether its speakers are cut into clips, and where the mix of its tracks goes.
+
+    Attributes:
+        source: what is read where that is no file at `path`, by which the recording is called.
+    """
 
     path: Path
     targets: Sequence[Target]
     clips: bool = True
     source: Source | None = None
+    mix: Path | None = None
+
+    @property
+    def recording(self) -> Source:
+        return self.path if self.source is None else self.source
 
 
 def transcribe(
@@ -94,10 +112,15 @@ def transcribe(
     **options: Any,
 ) -> None:
     """Write who said what, when, in each INPUT (any audio or video file)."""
-    console = Console(quiet=quiet, progress=progress)
-    context.call_on_close(console.close)
+    console = open_console(context, quiet=quiet, progress=progress)
     write = shared.write_options(options)
     wanted = mux_request(embed, embed_format, burn, overwrite=overwrite)
+    gathered = gather_inputs(inputs, options)
+    sources = [item.source for item in gathered]
+    files = [path for source in sources for path in (source.paths if isinstance(source, Tracks) else [source])]
+    if any(item.path not in files for item in gathered) and (wanted is not None or shots == AUTO):
+        raise InvalidOption(_("--tracks: there is no video of them; leave --embed, --burn and --shots auto out"))
+    inputs = tuple(item.path for item in gathered)
     if wanted is not None and len(inputs) > 1:
         option = "--burn" if embed is None else "--embed"
         raise InvalidOption(
@@ -105,12 +128,15 @@ def transcribe(
         )
     others = shared.other_files(options)
     others["also_written"] += [embed, burn, report_file]
-    others["also_read"] += [keep_edits]
+    others["also_read"] += [keep_edits, *files]
     targets = plan(inputs, outputs, formats, overwrite=overwrite, beside=True, **others)
     if wanted is not None and not (outputs or is_typed(context, "formats")):
         targets = [[] for _each in inputs]  # standard output is where subtitles go unasked
     every = [target for found in targets for target in found]
     check_used(context, every, muxed=wanted is not None)
+    told = next((target.format.name for target in every if target.format.needs == "emotions"), None)
+    if told is not None and not options.get("emotions"):
+        raise InvalidOption(_("format {name}: add --emotions, which tells them").format(name=told))
     shared.check_times(options["start"], options["end"])
     if shared.activity_file(options) is not None and len(inputs) > 1:
         raise InvalidOption(_("--save-activity: there is one FILE for several recordings; give them one by one"))
@@ -128,8 +154,12 @@ def transcribe(
     cut = _without_clips(inputs, clips, overwrite=overwrite, console=console)
     left = select_unfinished(targets, overwrite=overwrite, notify=console.note)
     todo = [
-        (path, found) for path, found in zip(inputs, left, strict=True) if found or path in cut or wanted is not None
+        Work(item.path, found, item.path in cut, item.source, choose_mix(item.source, found))
+        for item, found in zip(gathered, left, strict=True)
+        if found or item.path in cut or wanted is not None
     ]
+    mixes = [item.mix for item in todo if item.mix is not None]
+    check_outputs([], also_written=mixes, read=files, overwrite=overwrite or all(item.in_folder for item in every))
     if not todo:
         return
     if clips is not None:
@@ -146,7 +176,7 @@ def transcribe(
         identifier=identifier,
         report=None if report_file is None else RunReport(report_file, replace=overwrite),
     )
-    context.exit(run([Work(path, found, path in cut) for path, found in todo], job, many=len(inputs) > 1))
+    context.exit(run(todo, job, many=len(inputs) > 1))
 
 
 def job_from(options: dict[str, Any], console: Console, *, write: WriteOptions) -> Job:
@@ -155,7 +185,7 @@ def job_from(options: dict[str, Any], console: Console, *, write: WriteOptions) 
         pipeline=OpenPipeline(request_from(options), notify=console.warn, inform=console.note),
         console=console,
         write=write,
-        part=Part(**{key: options[key] for key in ("track", "channel", "start", "end")}),
+        part=Part(**{**{key: options[key] for key in ("channel", "start", "end")}, "track": _find_track(options)}),
     )
 
 
@@ -176,25 +206,39 @@ def request_from(options: dict[str, Any]) -> Request:
         languages=options.get("languages"),
     )
     vocabulary = options.get("vocabulary")
+    diarizer = shared.diarizer_choice(options)
     return Request(
         vad=Choice(
             name=_detector_name(options),
             settings=shared.settings(options["vad_settings"], model=options["vad_model"]),
         ),
         asr=Choice(name=options.get("asr", "auto"), settings=asr),
-        diarizer=shared.diarizer_choice(options),
+        diarizer=replace(diarizer, name="channels") if has_tracks(options) else diarizer,
         speakers=speakers,
         language=_find_language(options.get("language")),
         vocabulary=None if vocabulary is None else read_vocabulary(vocabulary),
         runtime=runtime,
         speech_file=options["speech"],
         turns_file=options["turns"],
-        media={key: options[key] for key in ("track", "channel", "start", "end")},
+        media={**{key: options[key] for key in ("channel", "start", "end")}, "track": _find_track(options)},
         save_activity=shared.activity_file(options),
         skip_music=options.get("skip_music", False),
         cache=shared.cache_options(options),
+        separation=_separation_from(options),
+        emotions=EmotionSettings(model=options["emotions"]) if options.get("emotions") else None,
         alignment=AlignmentOptions(**{key: options[key] for key in ("uncertain_below",) if key in options}),
     )
+
+
+def _find_track(options: dict[str, Any]) -> int | None:
+    """Which audio track of a file is read; None for the main one, or where all of them are people's."""
+    track: int | str | None = options["track"]
+    return track if isinstance(track, int) else None
+
+
+def _separation_from(options: dict[str, Any]) -> SeparationSettings | None:
+    model = options.get("separate_overlap")
+    return SeparationSettings(model=model, voice_model=options.get("voice_model")) if model else None
 
 
 def _find_language(typed: str | None) -> str | None:
@@ -248,21 +292,17 @@ def run(work: Sequence[Work], job: Job, *, many: bool) -> int:
 
     def begin(source: object) -> None:
         signals.check()
-        begun.append(next(item for item in waiting if source in (item.path, item.source)))
+        begun.append(next(item for item in waiting if item.recording == source))
         number = work.index(begun[-1])
-        console.start_file(number + 1, len(work) if many else 1, str(source), left=pace.left(number))
+        console.start_file(number + 1, len(work) if many else 1, str(begun[-1].path), left=pace.left(number))
 
     def fail(source: object, error: Exception) -> None:
-        report(error, console, about=str(source))
+        report(error, console, about=str(next((item.path for item in work if item.recording == source), source)))
         codes.append(FAILED)
 
     try:
         results = job.pipeline.transcribe_all(
-            [item.path if item.source is None else item.source for item in work],
-            part=job.part,
-            on_begin=begin,
-            on_error=fail,
-            progress=console.progress,
+            [item.recording for item in work], part=job.part, on_begin=begin, on_error=fail, progress=console.progress
         )
         with listen(console):
             for result in results:
@@ -338,7 +378,8 @@ def _write_all(
             code = report(error, console, about=str(path))
     transcript = keep_corrections(transcript, job.corrected, start=job.part.start, console=console)
     try:
-        transcript = add_video(transcript, path, job.shots, job.write, console)
+        video = None if isinstance(work.source, Tracks) and len(work.source.paths) > 1 else path
+        transcript = add_video(transcript, video, job.shots, job.write, console)
     except WhisperdiarError as error:  # hours of work are not thrown away for the sake of the pictures
         code = report(error, console, about=str(path))
     for note in transcript.provenance.get("notes", ()):
@@ -350,13 +391,21 @@ def _write_all(
     wanted = without_turns(work.targets) if lost else work.targets
     if lost and not wanted and job.mux is None:
         keep_transcript(transcript, console)
-    media = LinkedMedia(path, inline=job.inline_media)
+    played = path
+    if work.mix is not None:
+        try:
+            played = write_mix(audio, work.mix)
+        except OutputError as error:
+            code = report(error, console, about=str(path))
+    elif isinstance(work.source, Tracks):
+        played = work.source.paths[0]
+    media = LinkedMedia(played, inline=job.inline_media)
     gone: BrokenPipeError | None = None
     try:
         code = write_targets(transcript, wanted, job.write, console, media=media, written=written).code or code
     except BrokenPipeError as error:  # nobody reads standard output any more; the rest is still to be made
         gone = error
-    others: list[Path] = []
+    others: list[Path] = [played] if played == work.mix else []
     if job.mux is not None:
         failed = write_muxed(transcript, path, job.mux, job.write, console)
         if failed and not written:

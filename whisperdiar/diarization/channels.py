@@ -194,8 +194,10 @@ def _find_distinct_channels(audio: Audio) -> list[int]:
     """Numbers from 0 of the channels that are no copy, at any gain, of one before."""
     products = np.zeros((audio.n_channels, audio.n_channels))
     for first in range(0, audio.samples.shape[1], _BLOCK_SAMPLES):
-        block = audio.samples[:, first : first + _BLOCK_SAMPLES].astype(np.float64)
-        products += block @ block.T
+        part = audio.samples[:, first : first + _BLOCK_SAMPLES]
+        sounding = [channel for channel in range(audio.n_channels) if part[channel].any()]
+        block = part[sounding].astype(np.float64)
+        products[np.ix_(sounding, sounding)] += block @ block.T
     power = np.diagonal(products)
     distinct: list[int] = []
     for channel in range(audio.n_channels):

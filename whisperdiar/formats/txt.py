@@ -83,4 +83,4 @@ def read(text: str) -> Transcript:
                 start, min(end, later.get(start, end)), name, said, (), _("line {number}").format(number=number)
             )
         )
-    return transcript_of(heard, notes=(_(_ENDS),) if heard else ())
+    return transcript_of(heard, notes=(_(_ENDS),) if heard else (), nobody=None)

@@ -49,7 +49,7 @@ class SampleStore:
                 self._memory = io.BytesIO()
             (self._file or self._memory).write(rows.data)
         except OSError as error:
-            raise self._make_error(error) from error
+            raise _make_error(error, self._n_bytes) from error
 
     def finish(self) -> Samples:
         """float32 (n_channels, n_samples); from a temporary file it is a memory map.
@@ -66,7 +66,7 @@ class SampleStore:
                 file.flush()
                 samples: Samples = np.memmap(file, dtype=np.float32, mode="r+", shape=shape).T
         except OSError as error:
-            raise self._make_error(error) from error
+            raise _make_error(error, self._n_bytes) from error
         return samples
 
     def close(self) -> None:
@@ -75,18 +75,84 @@ class SampleStore:
             with contextlib.suppress(OSError):  # what its buffer still held is not wanted any more
                 self._file.close()
 
-    def _make_error(self, error: OSError) -> OutputError | MemoryError:
-        if error.errno == errno.ENOMEM:  # a map takes room among the addresses, not on the disk
-            return MemoryError()
+
+class ChannelStore:
+    """Samples of channels that are written one after another, given back as one array; what is not written is 0.
+
+    As in `SampleStore`, much of it lies in a temporary file, but with each channel in one piece; silence takes no room
+    there where the file system has sparse files.
+
+    Raises:
+        OutputError: the temporary file cannot be made.
+    """
+
+    def __init__(self, n_channels: int, n_samples: int, *, limit_bytes: int = MEMORY_LIMIT_BYTES) -> None:
+        self._shape = (n_channels, n_samples)
+        self._n_bytes = 0
+        self._memory: Samples | None = None
+        self._file: IO[bytes] | None = None
+        if 4 * n_channels * n_samples <= limit_bytes:
+            self._memory = np.zeros(self._shape, np.float32)
+            return
         try:
-            folder = tempfile.gettempdir()
-        except OSError:
-            folder = _("the temporary folder")
-        megabytes = self._n_bytes / 1e6
-        reason = (error.strerror or str(error)).lower()
-        return OutputError(
-            _(
-                "{folder}: cannot hold the decoded sound ({megabytes:.0f} MB so far): {reason}; free some "
-                "space or set TMPDIR to a folder that has more"
-            ).format(folder=folder, megabytes=megabytes, reason=reason)
-        )
+            self._file = tempfile.TemporaryFile(buffering=_WRITE_BUFFER_BYTES)  # noqa: SIM115 (see `finish`)
+            self._file.truncate(4 * n_channels * n_samples)
+        except OSError as error:
+            raise _make_error(error, 0) from error
+
+    def write(self, channel: int, first: int, block: Samples) -> None:
+        """Put float32 (n,) into a channel (from 0), from a sample on.
+
+        Raises:
+            OutputError: the temporary file cannot be written.
+        """
+        if not block.any():
+            return
+        if self._memory is not None:
+            self._memory[channel, first : first + len(block)] = block
+        elif self._file is not None:
+            self._n_bytes += block.nbytes
+            try:
+                self._file.seek(4 * (channel * self._shape[1] + first))
+                self._file.write(np.ascontiguousarray(block).data)
+            except OSError as error:
+                raise _make_error(error, self._n_bytes) from error
+
+    def finish(self) -> Samples:
+        """float32 (n_channels, n_samples); from a temporary file it is a memory map.
+
+        Raises:
+            OutputError: the temporary file cannot be written.
+        """
+        if self._file is None:
+            return np.zeros(self._shape, np.float32) if self._memory is None else self._memory
+        try:
+            with self._file as file:  # the map outlives the file object
+                file.flush()
+                samples: Samples = np.memmap(file, dtype=np.float32, mode="r+", shape=self._shape)
+        except OSError as error:
+            raise _make_error(error, self._n_bytes) from error
+        return samples
+
+    def close(self) -> None:
+        """Drop everything; the array that `finish` gave stays valid."""
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                self._file.close()
+
+
+def _make_error(error: OSError, n_bytes: int) -> OutputError | MemoryError:
+    if error.errno == errno.ENOMEM:  # a map takes room among the addresses, not on the disk
+        return MemoryError()
+    try:
+        folder = tempfile.gettempdir()
+    except OSError:
+        folder = _("the temporary folder")
+    megabytes = n_bytes / 1e6
+    reason = (error.strerror or str(error)).lower()
+    return OutputError(
+        _(
+            "{folder}: cannot hold the decoded sound ({megabytes:.0f} MB so far): {reason}; free some "
+            "space or set TMPDIR to a folder that has more"
+        ).format(folder=folder, megabytes=megabytes, reason=reason)
+    )

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         MUXED_FORMATS,
         PLOT_KINDS,
         PLOT_LANGUAGES,
+        SEPARATION_MODELS,
         SPEAKER_STYLES,
         TEMPLATES,
         WHISPER_TASKS,
@@ -32,11 +33,13 @@ if TYPE_CHECKING:
     from whisperdiar.options.editing import EditOptions, KeepOptions
     from whisperdiar.options.ehmm import EhmmSettings
     from whisperdiar.options.embedding import EMBEDDING_CLUSTERINGS, EmbeddingSettings
+    from whisperdiar.options.emotions import EmotionSettings
     from whisperdiar.options.energy import EnergySettings
     from whisperdiar.options.finetuning import FinetuningSettings
     from whisperdiar.options.minutes import LlmOptions, MinutesOptions
     from whisperdiar.options.nemotron import NEMOTRON_MODES, NEMOTRON_PRECISIONS, NemotronSettings
     from whisperdiar.options.onnx import OnnxSettings
+    from whisperdiar.options.onnx_asr import ONNX_COMPUTE_TYPES, OnnxAsrSettings
     from whisperdiar.options.plots import PlotOptions
     from whisperdiar.options.pocketsphinx import PocketSphinxSettings
     from whisperdiar.options.profiles import profile_summary, subtitle_rules
@@ -55,12 +58,14 @@ if TYPE_CHECKING:
     )
     from whisperdiar.options.scoring import PROTOCOLS, Protocol, ScoreOptions
     from whisperdiar.options.segmentation import SegmentationOptions
+    from whisperdiar.options.separation import SeparationSettings
     from whisperdiar.options.sortformer import LATENCIES, POSTPROCESSING, SortformerSettings
     from whisperdiar.options.sound_classes import SoundClassOptions
     from whisperdiar.options.speaker_activity import PostProcessing, Streaming
     from whisperdiar.options.statistics import StatisticsOptions
     from whisperdiar.options.subtitles import SubtitleOptions, SubtitleRules
     from whisperdiar.options.toolkits import AlizeSettings, LiumSettings
+    from whisperdiar.options.transformers import TransformersSettings
     from whisperdiar.options.tuning import TuningSettings
     from whisperdiar.options.vad import VadSettings
     from whisperdiar.options.vocabulary import Term, Vocabulary, parse_vocabulary, read_vocabulary
@@ -82,6 +87,7 @@ _HOMES = {
         "MUXED_FORMATS",
         "PLOT_KINDS",
         "PLOT_LANGUAGES",
+        "SEPARATION_MODELS",
         "SPEAKER_STYLES",
         "TEMPLATES",
         "WHISPER_TASKS",
@@ -97,6 +103,7 @@ _HOMES = {
         "EMBEDDING_CLUSTERINGS",
         "EmbeddingSettings",
     ),
+    "emotions": ("EmotionSettings",),
     "energy": ("EnergySettings",),
     "finetuning": ("FinetuningSettings",),
     "minutes": (
@@ -109,6 +116,7 @@ _HOMES = {
         "NemotronSettings",
     ),
     "onnx": ("OnnxSettings",),
+    "onnx_asr": ("ONNX_COMPUTE_TYPES", "OnnxAsrSettings"),
     "plots": ("PlotOptions",),
     "pocketsphinx": ("PocketSphinxSettings",),
     "profiles": (
@@ -132,6 +140,7 @@ _HOMES = {
     ),
     "rttm": ("RttmTolerance",),
     "segmentation": ("SegmentationOptions",),
+    "separation": ("SeparationSettings",),
     "sortformer": (
         "LATENCIES",
         "POSTPROCESSING",
@@ -149,6 +158,7 @@ _HOMES = {
         "SubtitleRules",
     ),
     "toolkits": ("AlizeSettings", "LiumSettings"),
+    "transformers": ("TransformersSettings",),
     "tuning": ("TuningSettings",),
     "vad": ("VadSettings",),
     "vocabulary": ("Term", "Vocabulary", "parse_vocabulary", "read_vocabulary"),
@@ -170,11 +180,13 @@ __all__ = [
     "NEMOTRON_MODES",
     "NEMOTRON_PRECISIONS",
     "ONLY_AT_HAND",
+    "ONNX_COMPUTE_TYPES",
     "PLOT_KINDS",
     "PLOT_LANGUAGES",
     "POSTPROCESSING",
     "PROTOCOLS",
     "SAMPLE_RATE_HZ",
+    "SEPARATION_MODELS",
     "SPEAKER_STYLES",
     "TEMPLATES",
     "WHISPER_TASKS",
@@ -188,6 +200,7 @@ __all__ = [
     "EditOptions",
     "EhmmSettings",
     "EmbeddingSettings",
+    "EmotionSettings",
     "EnergySettings",
     "FileSettings",
     "FinetuningSettings",
@@ -197,6 +210,7 @@ __all__ = [
     "MinutesOptions",
     "NemotronSettings",
     "NoSettings",
+    "OnnxAsrSettings",
     "OnnxSettings",
     "PlotOptions",
     "PocketSphinxSettings",
@@ -209,6 +223,7 @@ __all__ = [
     "Runtime",
     "ScoreOptions",
     "SegmentationOptions",
+    "SeparationSettings",
     "SortformerSettings",
     "SoundClassOptions",
     "StatisticsOptions",
@@ -216,6 +231,7 @@ __all__ = [
     "SubtitleOptions",
     "SubtitleRules",
     "Term",
+    "TransformersSettings",
     "TuningSettings",
     "VadSettings",
     "Vocabulary",

@@ -25,8 +25,10 @@ from whisperdiar.cli.option import option
 @shared.vad_options
 @shared.diarizer_options
 @shared.identify_options
+@shared.separation_option
+@shared.emotions_option
 @shared.uncertain_option
-@shared.media_options
+@shared.track_options
 @shared.runtime_options
 @shared.cache_options
 @shared.word(

@@ -81,6 +81,19 @@ class Speakers(click.ParamType):  # type: ignore[type-arg, unused-ignore]
             self.fail(str(error), param, ctx)
 
 
+class TrackNumber(click.IntRange):
+    """A number from 1, or ``all``."""
+
+    name = "n|all"
+
+    def __init__(self) -> None:
+        super().__init__(min=1)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        every = defaults.ALL_TRACKS
+        return every if str(value).lower() == every else super().convert(value, param, ctx)
+
+
 ANY_NUMBER = "any number"
 """How the help calls it where nobody says how many speakers there are."""
 
@@ -155,11 +168,39 @@ def combine(*options: Callable[[Any], Any]) -> Callable[[Declared], Declared]:
     return decorate
 
 
-media_options = combine(
+_part_options = combine(
     recording("--start", type=ClockTime(), default=0.0, help="Begin here (seconds or [HH:]MM:SS)."),
     recording("--end", type=ClockTime(), help="Stop here (seconds or [HH:]MM:SS)."),
+)
+_channel_option = recording(
+    "--channel", type=click.IntRange(min=1), rare=True, help="Read one channel (1 = the first)."
+)
+media_options = combine(
+    _part_options,
     recording("--track", type=click.IntRange(min=1), rare=True, help="Audio track of several (1 = the first)."),
-    recording("--channel", type=click.IntRange(min=1), rare=True, help="Read one channel (1 = the first)."),
+    _channel_option,
+)
+track_options = combine(
+    _part_options,
+    recording(
+        "--tracks",
+        is_flag=True,
+        configurable=False,
+        help="INPUTs are one recording: a file for each person, or the folder of them (Craig, Zoom).",
+    ),
+    recording(
+        "--names",
+        metavar="NAME,NAME",
+        configurable=False,
+        help="Who is on the tracks, in their order; otherwise the files' names tell.",
+    ),
+    recording(
+        "--track",
+        type=TrackNumber(),
+        rare=True,
+        help="Audio track of several (1 = the first), or all: each is a person.",
+    ),
+    _channel_option,
 )
 
 vad_options = combine(
@@ -175,7 +216,7 @@ vad_options = combine(
 )
 
 asr_options = combine(
-    word("--model", metavar="NAME|DIR", help="Whisper model: a name (small, large-v3), repository or folder."),
+    word("--model", metavar="NAME|DIR", help="Model: a name (small, large-v3, parakeet-v3), repository or folder."),
     word("--language", metavar="NAME|CODE", help="Language spoken, such as German or de; detected if left out."),
     word("--task", type=choice(defaults.WHISPER_TASKS), help="translate writes English (transcribe)."),
     word("--prompt", help="Text that shows Whisper the style and the vocabulary."),
@@ -190,7 +231,7 @@ asr_options = combine(
         rare=True,
         help="Where times of words come from: Whisper (dtw), a CTC model (wav2vec2), or only their length (none).",
     ),
-    word("--compute-type", rare=True, help="Number format of CTranslate2: int8, float16, float32 …"),
+    word("--compute-type", rare=True, help="Number format of the weights: int8, float16, float32 …"),
     word("--batch-size", type=click.IntRange(min=1), rare=True, help="Pieces of sound decoded at once."),
     word("--asr-option", "asr_settings", multiple=True, type=Setting(), rare=True, help="A setting of the recogniser."),
 )
@@ -243,6 +284,42 @@ diarizer_options = combine(
         rare=True,
         help="A setting of the diarizer.",
     ),
+)
+
+
+def _is_separator(word: str) -> bool:
+    """Whether a word behind --separate-overlap is a model, and no recording."""
+    import os
+    import re
+
+    return word in defaults.SEPARATION_MODELS or (
+        os.path.isdir(word) if os.path.exists(word) else re.fullmatch(r"[\w-]+/[\w-]+(@\w+)?", word) is not None
+    )
+
+
+separation_option = word(
+    "--separate-overlap",
+    metavar="[NAME|DIR]",
+    bare=defaults.SEPARATION_MODEL,
+    is_value=_is_separator,
+    help="Separate two voices that talk at once, and recognise each (SepFormer; needs the extra speechbrain).",
+)
+
+
+def _is_emotion_model(word: str) -> bool:
+    """Whether a word behind --emotions is a model, and no recording."""
+    import os
+    import re
+
+    return os.path.isdir(word) if os.path.exists(word) else re.fullmatch(r"[\w-]+/[\w-]+(@\w+)?", word) is not None
+
+
+emotions_option = word(
+    "--emotions",
+    metavar="[NAME|DIR]",
+    bare=defaults.EMOTION_MODEL,
+    is_value=_is_emotion_model,
+    help="Tell which emotion is heard when: angry, happy, neutral, sad (WavLM; extras speechbrain, align).",
 )
 
 people_option = speaker(
