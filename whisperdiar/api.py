@@ -18,6 +18,7 @@ from whisperdiar.cache.identity import HashedFile, find_named_paths, hash_file, 
 from whisperdiar.cache.recordings import read_recording, remember_place
 from whisperdiar.contracts import Progress, no_progress, release
 from whisperdiar.errors import Cancelled, DiarizationFailed, Interrupted, InvalidOption, MediaError, TruncatedMedia
+from whisperdiar.given_text.reading import GivenText, read_text
 from whisperdiar.linked_media import LinkedMedia
 from whisperdiar.media import check_recording
 from whisperdiar.media import recording_id as name_recording
@@ -493,6 +494,7 @@ class PipelineSettings(TypedDict, total=False):
     cache: CacheOptions | str | os.PathLike[str] | bool | None
     separate_overlap: SeparationSettings | str | bool
     emotions: EmotionSettings | str | bool
+    text: GivenText | str | os.PathLike[str] | None
     notify: Notify
     inform: Notify
 
@@ -521,6 +523,7 @@ def open_pipeline(
     cache: CacheOptions | str | os.PathLike[str] | bool | None = None,
     separate_overlap: SeparationSettings | str | bool = False,
     emotions: EmotionSettings | str | bool = False,
+    text: GivenText | str | os.PathLike[str] | None = None,
     load_now: bool = True,
     progress: Progress = no_progress,
     notify: Notify = warn,
@@ -552,6 +555,9 @@ def open_pipeline(
             repository or folder of a SepFormer, or `SeparationSettings`, for another than the default.
         emotions: whether it is told which emotion is heard when; a repository or folder, or `EmotionSettings`, for
             another model than the default.
+        text: a file of what is spoken (text, DOCX, subtitles, a transcript), or what `read_text` of
+            `whisperdiar.given_text.reading` made of one: its words become the transcript, with times, and with its
+            speakers where it names them. What is not spoken, and what is spoken beyond it, is in `Transcript.dropped`.
         load_now: whether models are loaded here; otherwise names and settings alone are checked, and the first call
             loads them.
         progress: called with a stage and its done fraction, such as ``download``.
@@ -560,7 +566,7 @@ def open_pipeline(
 
     Raises:
         InvalidOption: a setting that cannot be meant.
-        FormatError: the vocabulary cannot be read.
+        FormatError: the vocabulary or the text cannot be read.
         BackendError: a backend cannot run.
     """
     runtime = Runtime(
@@ -586,6 +592,7 @@ def open_pipeline(
         cache=_cache_options(cache),
         separation=_separation(separate_overlap),
         emotions=_emotions(emotions),
+        text=text if text is None or isinstance(text, GivenText) else read_text(text, notify=notify, inform=inform),
     )
     check_request(request)
     opened = OpenPipeline(request, segmentation=segmentation, notify=notify, inform=inform)

@@ -22,6 +22,8 @@ from whisperdiar.errors import (
 )
 from whisperdiar.frameworks.installation import missing_packages
 from whisperdiar.frameworks.torch import reinstall_command
+from whisperdiar.given_text.reading import GivenText
+from whisperdiar.given_text.transcriber import TextTranscriber
 from whisperdiar.models.recommendations import find_clearly_better
 from whisperdiar.options import (
     ONLY_AT_HAND,
@@ -364,6 +366,7 @@ class Request:
         cache: where results of stages are kept; None for nowhere.
         separation: how overlapping voices are separated; None where they are not.
         emotions: how emotions are told; None where they are not.
+        text: what is spoken; the recogniser then tells when its words are, and the text who says them where it does.
     """
 
     vad: Choice = field(default_factory=Choice)
@@ -382,13 +385,22 @@ class Request:
     cache: CacheOptions | None = None
     separation: SeparationSettings | None = None
     emotions: EmotionSettings | None = None
+    text: GivenText | None = None
 
     def detector_choice(self) -> Choice:
         """Raises InvalidOption where a detector is named beside a file of speech regions."""
         return _choose_file_or(self.vad, "file", self.speech_file, "--speech", "--vad")
 
     def diarizer_choice(self) -> Choice:
-        """Raises InvalidOption where another diarizer is named beside a file of turns."""
+        """Raises InvalidOption where another diarizer is named beside a file of turns, or a text names the speakers."""
+        if self.text is not None and self.text.names_speakers:
+            if self.diarizer.name not in ("auto", "none") or self.turns_file is not None:
+                raise InvalidOption(
+                    _("{name} names the speakers: leave --diarizer and --turns out, or the names").format(
+                        name=self.text.name
+                    )
+                )
+            return Choice(name="none")
         return _choose_file_or(self.diarizer, "rttm", self.turns_file, "--turns", "--diarizer")
 
 
@@ -426,6 +438,7 @@ def check_request(request: Request, *, words: bool = True) -> None:
     check("vad", request.detector_choice())
     check("diarization", request.diarizer_choice(), speakers=request.speakers)
     _check_channel(request)
+    _check_text(request)
     _check_activity(request)
     if request.separation is not None:
         # Here, as most runs separate nothing.
@@ -473,7 +486,7 @@ def build(
     separator = _open_separator(request, progress) if words and request.separation is not None else None
     return Pipeline(
         detector=chosen["vad"].backend,
-        transcriber=chosen["asr"].backend if words else None,
+        transcriber=_with_text(chosen["asr"].backend, request) if words else None,
         diarizer=chosen["diarization"].backend,
         speakers=request.speakers,
         language=request.language,
@@ -535,6 +548,34 @@ def _check_channel(request: Request) -> None:
                 channel=channel, name=name
             )
         )
+
+
+def _check_text(request: Request) -> None:
+    """Raises InvalidOption where a text is given that cannot be aligned with what is asked for."""
+    if request.text is None:
+        return
+    if request.vocabulary is not None:
+        raise InvalidOption(_("a text is given, which says how words are written: leave the vocabulary out"))
+    if request.asr.settings.get("task") == "translate":
+        raise InvalidOption(_("a text is given, in the language that is spoken: leave --task translate out"))
+    name = request.diarizer_choice().name
+    if name != "auto" and load("diarization", name).info.per_channel:
+        raise InvalidOption(
+            _("--diarizer {name} hears each channel by itself, a text is one: choose another").format(name=name)
+        )
+
+
+def _with_text(recogniser: Any, request: Request) -> Any:
+    """The recogniser, or one that writes the words of the given text by it."""
+    if request.text is None:
+        return recogniser
+    settings = request.asr.settings
+    return TextTranscriber(
+        recogniser,
+        request.text,
+        word_times=settings.get("word_times"),
+        word_times_model=settings.get("word_times_model"),
+    )
 
 
 def _is_on_gpu(backend: Any) -> bool:

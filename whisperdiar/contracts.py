@@ -14,6 +14,7 @@ functions of this module say what holds for an object without it:
     model_names    sequence    names of the models that it alone has: ``auto`` takes it for one of them
     check_language             raises where settings and language do not go together; nothing is loaded
     has_model                  whether the model of the default settings is on this machine
+    force_words()              when given words are spoken   (`WordForcer`)
 
 Backends that are found by name (`whisperdiar.registry`) have them all but `release`, and `name` and `settings_type`
 besides: `BaseBackend` and, for those with a model, `LoadingBackend` bring what is the same in all of them;
@@ -35,7 +36,18 @@ from numpy.typing import NDArray
 from whisperdiar.errors import UnsupportedRequest
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
 from whisperdiar.text.messages import _
-from whisperdiar.types import Audio, BackendInfo, BackendRecord, Diarization, Span, SpeakerCount, Transcription, Word
+from whisperdiar.types import (
+    Audio,
+    BackendInfo,
+    BackendRecord,
+    Diarization,
+    Samples,
+    ScoredTime,
+    Span,
+    SpeakerCount,
+    Transcription,
+    Word,
+)
 
 Progress = Callable[[str, float], None]
 """Called with the name of a stage and the fraction of it that is done, 0 to 1."""
@@ -328,6 +340,17 @@ class BiasedTranscriber(Transcriber, Protocol):
         progress: Progress = no_progress,
     ) -> Transcription:
         """As that of `Transcriber`; `terms` are words to expect, the most important first."""
+
+
+@runtime_checkable
+class WordForcer(Protocol):
+    """A recogniser that tells when words which it is given are spoken, and how probable each of them is."""
+
+    def force_words(self, sound: Samples, words: Sequence[str], *, language: str | None) -> Sequence[ScoredTime | None]:
+        """One for each word of `words`, in order; None where it cannot tell.
+
+        `sound` is float32 (n_samples,) at 16 kHz, at most 30 s.
+        """
 
 
 def takes_terms(recogniser: object) -> bool:

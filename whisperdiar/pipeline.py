@@ -602,11 +602,18 @@ class Pipeline:
         more: Mapping[str, Any] | None = None,
     ) -> Transcript:
         """The transcript; `said` where it is known who said what, otherwise words and turns are aligned; `more` is for
-        the provenance."""
+        the provenance.
+
+        Words that have a speaker, as those of a given text may, keep it, and their segments are the turns.
+        """
         warnings = [*audio.warnings, *transcription.warnings, *diarization.warnings]
         notes = [*audio.notes, *transcription.notes, *diarization.notes]
         if failure is not None:
             warnings.append(_describe_failure(failure))
+        if said is None and any(word.speaker is not None for word in transcription.words):
+            said = segments(transcription.words, options=self.segmentation)
+            turns = tuple(Turn(item.span, item.speaker) for item in said if item.speaker is not None)
+            diarization = replace(diarization, turns=tuple(sorted(turns, key=lambda turn: turn.span)))
         origin = Origin(
             recording_id=audio.recording_id,
             duration=audio.duration,

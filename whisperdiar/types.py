@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import accumulate, pairwise
 from numbers import Integral
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -419,6 +419,14 @@ def _events(turns: Iterable[Turn]) -> list[tuple[float, int, str]]:
 def speaker_label(index: int) -> str:
     """The label of the speaker with this index: 0 → ``SPEAKER_00``."""
     return f"SPEAKER_{index:02d}"
+
+
+class ScoredTime(NamedTuple):
+    """When a given word is spoken, in seconds from the start of the sound, and how probable it is, 0 to 1."""
+
+    start: float
+    end: float
+    probability: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ from tests.sounds import SAMPLES, SHARED
 from training.whisper_nano.evaluate import reference
 from training.whisper_nano.scoring import Score, normalised, score
 from whisperdiar.asr.whisper import Backend
+from whisperdiar.given_text.reading import GivenText, GivenWord
+from whisperdiar.given_text.transcriber import TextTranscriber
 from whisperdiar.media import load
 from whisperdiar.options import WhisperSettings
 from whisperdiar.types import Audio, Span, Transcription, Word
@@ -255,3 +257,19 @@ def test_only_languages_that_are_allowed_are_detected() -> None:
         assert found.language == expected or (expected is None and found.language in ("en", "de"))
         assert found.language_probability is not None
         assert languages != "ru" or found.language_probability == pytest.approx(1.0)
+
+
+def test_a_given_text_is_laid_on_the_words_of_people_and_what_nobody_says_is_told() -> None:
+    own = recording("ami_ES2003a")
+    said = [word.text for word in own.words]
+    strange = ["zebras", "quietly", "harvest", "umbrellas", "beneath", "Saturn"]
+    text = GivenText(tuple(GivenWord(f" {word}") for word in [*said[:30], *strange, *said[30:]]))
+    found = TextTranscriber(whisper("base"), text, word_times="dtw").transcribe(
+        own.audio, speech=real_models.speech_in(own.name), language="en"
+    )
+    written_words = [word.text.strip() for word in found.words]
+    assert not set(strange) & set(written_words)
+    assert "Duguid" in written_words  # recognised as another word: the text is right
+    assert len(written_words) >= 0.85 * len(said)
+    starts = score(own.words, list(found.words)).delays
+    assert float(np.median(np.abs(starts))) <= 0.1

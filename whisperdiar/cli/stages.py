@@ -21,8 +21,9 @@ from whisperdiar.cli import signals
 from whisperdiar.cli.console import Console, open_console
 from whisperdiar.cli.errors import EMPTY, FAILED, OK, report
 from whisperdiar.cli.identification import open_identifier
+from whisperdiar.cli.option import is_typed
 from whisperdiar.cli.outputs import STDOUT, Target, check_used, plan, select_unfinished
-from whisperdiar.cli.transcribe import Pace, request_from, write_targets
+from whisperdiar.cli.transcribe import Pace, align_text, request_from, write_targets
 from whisperdiar.contracts import listen
 from whisperdiar.errors import FormatError, InvalidOption, MediaError, TruncatedMedia
 from whisperdiar.exchange import read as read_transcript
@@ -344,6 +345,52 @@ def _read_kept(
 def align(
     context: click.Context,
     /,
+    sources: tuple[Path, ...],
+    *,
+    text: Path | None,
+    text_tolerance: float | None,
+    **values: Any,
+) -> None:
+    """Give words their speakers, or a given text its times."""
+    if text is None:
+        _refuse_options_of_text(context)
+        if len(sources) != 2:
+            raise InvalidOption(_("align takes WORDS.json and TURNS.rttm, or --text FILE and one RECORDING"))
+        _align_turns(context, *sources, **values)
+    elif len(sources) != 1:
+        raise InvalidOption(_("--text: it is spoken in one RECORDING; give that alone"))
+    elif values["recording"] is not None:
+        raise InvalidOption(_("--recording is for TURNS.rttm; leave it out beside --text"))
+    else:
+        del values["recording"]
+        align_text(context, sources[0], text, tolerance=text_tolerance, **values)
+
+
+_BESIDE_TURNS = frozenset(
+    {"sources", "language", "recording", "uncertain_below", "outputs", "formats", "overwrite", "quiet"}
+)
+"""Parameters of `align` without a text, beside those of subtitles."""
+
+
+def _refuse_options_of_text(context: click.Context) -> None:
+    """Raises InvalidOption where an option is typed that would do nothing without --text."""
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        group = getattr(parameter, "group", "")
+        if (
+            is_typed(context, name)
+            and name not in _BESIDE_TURNS
+            and group in ("Speakers", "Words", "Speech", "Recording")
+        ):
+            raise InvalidOption(
+                _("{option}: it is for align --text; leave it out, or give the text that is spoken").format(
+                    option=max(parameter.opts, key=len)
+                )
+            )
+
+
+def _align_turns(
+    context: click.Context,
     words: Path,
     turns: Path,
     *,

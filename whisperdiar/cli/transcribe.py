@@ -30,6 +30,7 @@ from whisperdiar.cli.video import AUTO, add_video, check_pictures, check_shots
 from whisperdiar.contracts import listen
 from whisperdiar.errors import DiarizationFailed, Interrupted, InvalidOption, OutputError, WhisperdiarError
 from whisperdiar.formats import remove_folders
+from whisperdiar.given_text.reading import read_text
 from whisperdiar.linked_media import LinkedMedia
 from whisperdiar.media import recording_id
 from whisperdiar.options import (
@@ -179,6 +180,40 @@ def transcribe(
     context.exit(run(todo, job, many=len(inputs) > 1))
 
 
+def align_text(
+    context: click.Context,
+    /,
+    recording: Path,
+    text: Path,
+    *,
+    tolerance: float | None,
+    encoding: str | None,
+    outputs: tuple[str, ...],
+    formats: tuple[str, ...],
+    overwrite: bool,
+    quiet: bool,
+    progress: str,
+    **options: Any,
+) -> None:
+    """Write a given text with the times at which it is spoken in a recording, and with its speakers."""
+    console = Console(quiet=quiet, progress=progress)
+    context.call_on_close(console.close)
+    write = shared.write_options(options)
+    others = shared.other_files(options)
+    others["also_read"] += [text]
+    planned = plan([recording], outputs, formats, overwrite=overwrite, beside=True, **others)
+    check_used(context, planned[0])
+    shared.check_times(options["start"], options["end"])
+    (targets,) = select_unfinished(planned, overwrite=overwrite, notify=console.note)
+    if not targets:
+        return
+    given = read_text(text, encoding=encoding, tolerance=tolerance, notify=console.warn, inform=console.note)
+    options["text"] = given
+    check_request(request_from(options))
+    job = job_from(options, console, write=write)
+    context.exit(run([Work(recording, targets, clips=False)], job, many=False))
+
+
 def job_from(options: dict[str, Any], console: Console, *, write: WriteOptions) -> Job:
     """A job with the pipeline that the options ask for, whose models are not loaded yet, and nothing beside it."""
     return Job(
@@ -226,6 +261,7 @@ def request_from(options: dict[str, Any]) -> Request:
         cache=shared.cache_options(options),
         separation=_separation_from(options),
         emotions=EmotionSettings(model=options["emotions"]) if options.get("emotions") else None,
+        text=options.get("text"),
         alignment=AlignmentOptions(**{key: options[key] for key in ("uncertain_below",) if key in options}),
     )
 
