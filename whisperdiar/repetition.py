@@ -34,12 +34,19 @@ def request_of(transcript: Transcript, memory: CacheFolder | None = None) -> Req
         memory: knows where models lie that were given as folders, of which the JSON has the names alone.
 
     Raises:
-        InvalidOption: the transcript does not say how it was made.
+        InvalidOption: the transcript does not say how it was made, or was made of a given text.
     """
     options = transcript.provenance.get("options")
     if not isinstance(options, Mapping) or not isinstance(options.get("vad"), Mapping):
         raise InvalidOption(
             _("{recording}: it does not say how it was made; transcribe the recording again").format(
+                recording=transcript.recording_id
+            )
+        )
+    words = transcript.provenance.get("asr")
+    if isinstance(words, Mapping) and "text" in (words.get("details") or {}):
+        raise InvalidOption(
+            _("{recording}: it was made of a given text; transcribe the recording with that text again").format(
                 recording=transcript.recording_id
             )
         )
