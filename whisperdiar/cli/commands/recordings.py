@@ -69,6 +69,8 @@ def transcribe(context: click.Context, /, **values: Any) -> None:
 @shared.vad_options
 @shared.diarizer_options
 @shared.identify_options
+@shared.separation_option
+@shared.emotions_option
 @shared.uncertain_option
 @shared.runtime_options
 @shared.cache_options
