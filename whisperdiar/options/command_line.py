@@ -37,7 +37,7 @@ MUXED_FORMATS = ("srt", "vtt", "ass")
 NORMALISERS = ("auto", "whisper", "whisper-english", "whisper-basic", "multilingual", "russian", "none")
 """Of texts that are compared with a reference, the default first."""
 
-PLOT_KINDS = ("timeline", "talk", "answers", "all")
+PLOT_KINDS = ("timeline", "talk", "answers", "sounds", "all")
 PLOT_LANGUAGES = ("en", "ru")
 PLOT_WIDTH = 1200
 PLOT_SCALE = 2.0
