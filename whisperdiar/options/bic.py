@@ -48,7 +48,7 @@ class BicSettings:
     cluster_lambda: float = 0.28
     tolerance: float = 0.7
     joining_lambda: float = 0.33
-    joining_tolerance: float = 1.35
+    joining_tolerance: float = 0.9
     min_share: float = 0.015
     min_speech: float = 30.0
     quiet_share: float = 0.2
