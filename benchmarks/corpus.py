@@ -76,7 +76,7 @@ def main() -> int:
     arguments = parser.parse_args(own)
     begun = time.perf_counter()
     recordings = [str(path) for path in arguments.recordings]
-    code = run([*recordings, "-o", f"{arguments.out}/", "-f", ",".join(FORMATS), "--overwrite", *options])
+    code = run([*recordings, "-o", f"{arguments.out}/", "-f", ",".join(FORMATS), "--overwrite", "--no-cache", *options])
     failed = code != 0
     for path in arguments.recordings:
         try:

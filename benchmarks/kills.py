@@ -228,7 +228,7 @@ def whole_runs(recording: Path, model: Path, n_kills: int, chance: random.Random
         folder = Path(place)
         outputs = [folder / f"out.{suffix}" for suffix in ("srt", "json", "html")]
         command = [sys.executable, "-m", "whisperdiar", str(recording), "--model", str(model), "--threads", "1"]
-        command += ["--vad", "energy", "--diarizer", "bic", "--overwrite", "-q"]
+        command += ["--vad", "energy", "--diarizer", "bic", "--no-cache", "--overwrite", "-q"]
         command += [word for path in outputs for word in ("-o", str(path))]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         begun = time.monotonic()

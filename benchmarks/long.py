@@ -71,7 +71,7 @@ def write_repeated(audio: Audio, repeats: int, path: Path) -> None:
 def watched(source: Path, chosen: argparse.Namespace, output: Path) -> tuple[float, float, float]:
     """Peaks (MiB) of a run of the program: memory of its own, and all that is resident; and its seconds."""
     command = [sys.executable, "-m", "whisperdiar", str(source), "--model", str(chosen.model), "-q"]
-    command += ["--diarizer", chosen.diarizer, "--offline", "--overwrite", "-o", str(output)]
+    command += ["--diarizer", chosen.diarizer, "--offline", "--no-cache", "--overwrite", "-o", str(output)]
     began = time.perf_counter()
     process = subprocess.Popen(command)
     own = all_ = 0.0

@@ -26,7 +26,7 @@ from whisperdiar.types import Span, Turn, Word
 _WORDS = [
     a + b + c for a in ("ba", "ke", "mo", "ru", "ti") for b in ("lan", "dor", "vis", "qu") for c in ("a", "er", "o")
 ]
-_NO_WORDS = frozenset({"rttm", "seg", "lbl", "audioseg", "uem"})
+_NO_WORDS = frozenset({"rttm", "seg", "lbl", "audioseg", "uem", "emotions-rttm"})
 _ODD = (
     "{w} --> {w}", "12 {w}", "{w} <i>{w}</i> {w}", "{w} & {w}", "{w} < {w}", "{w} > {w}", "{w} {{ {w}",
     "{w} <b and {w}> {w}", "<i><b>{w}</b> {w}</i>", "[{w}] {w}", "{w}: {w}", "- {w}", "{w} }} {w}", "♪ {w} ♪",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -17,9 +19,17 @@ os.environ["PYANNOTE_METRICS_ENABLED"] = "0"
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 # Messages are compared in English, whatever the language of the machine.
 os.environ["WHISPERDIAR_UI_LANGUAGE"] = "en"
+# What one test finds is no other test's business; those of the cache switch it on.
+os.environ["WHISPERDIAR_NO_CACHE"] = "1"
 # Read when OpenMP and BLAS load. Matrices of tests are small: further threads spin more than they compute, and take the
 # cores of the other worker (pytest -n). Threads that a test asks for by number are had all the same.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Tests start hundreds of processes, which need not compile the package anew where there is bytecode. None of them
+# writes it: the limits of a test of full disks would cut it off. Workers (pytest -n) find what the process that starts
+# them has made.
+os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    compileall.compile_dir(Path(__file__).parents[1] / "whisperdiar", quiet=2, workers=0)
 
 # Tests in the background (a shell's &, nohup) ignore these signals, and so would the processes that tests interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

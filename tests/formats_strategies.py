@@ -134,9 +134,10 @@ def visible(text: str) -> str:
 
 
 def example(text: str = " Hello.", speaker: str | None = "SPEAKER_00", **changes: object) -> Transcript:
-    """A transcript of one word, from 1 to 2 seconds."""
+    """A transcript of one word, from 1 to 2 seconds, which is said happily."""
     word = Word(Span(1.0, 2.0), text, 0.9, speaker, None if speaker is None else 0.8)
     known = () if speaker is None else (Speaker(speaker, speaker),)
     turns = () if speaker is None else (Turn(Span(0.5, 2.5), speaker),)
     values: dict[str, object] = {"speakers": known, "segments": (Segment((word,), speaker),), "turns": turns}
+    values["emotions"] = (Turn(Span(0.5, 2.5), "happy"),)
     return Transcript("talk", 3.0, "en", **{**values, **changes})  # type: ignore[arg-type]

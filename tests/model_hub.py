@@ -79,6 +79,13 @@ class Hub(http.server.BaseHTTPRequestHandler):
             "README.md": "not needed",
             "flax_model.msgpack": "nor this",
         },
+        "t-tech/T-one": {"config.json": "{}", "model.onnx": "0123456789" * 50_000, "kenlm.bin": "not needed"},
+        "someone/onnx": {
+            "config.json": '{"model_type": "nemo-conformer-ctc"}',
+            "vocab.txt": "a 0",
+            "model.int8.onnx": "x",
+            "model.onnx": "y",
+        },
         "someone/text": {"config.json": "{}", "tokenizer.json": "{}"},
     }
     commit = "d" * 40

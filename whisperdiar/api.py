@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
+import io
 import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from whisperdiar.assembly import Choice, Notify, Request, build, check_request
+from whisperdiar.cache.identity import HashedFile, find_named_paths, hash_file, hash_stream
+from whisperdiar.cache.recordings import read_recording, remember_place
 from whisperdiar.contracts import Progress, no_progress, release
 from whisperdiar.errors import Cancelled, DiarizationFailed, Interrupted, InvalidOption, MediaError, TruncatedMedia
+from whisperdiar.given_text.reading import GivenText, read_text
 from whisperdiar.linked_media import LinkedMedia
 from whisperdiar.media import check_recording
+from whisperdiar.media import recording_id as name_recording
 from whisperdiar.options import (
     AlignmentOptions,
+    CacheOptions,
+    EmotionSettings,
     Runtime,
     SegmentationOptions,
+    SeparationSettings,
     Vocabulary,
     WriteOptions,
     read_vocabulary,
 )
 from whisperdiar.outputs import Target, check_outputs, name_outputs, select_unfinished, without_turns, write_outputs
 from whisperdiar.pipeline import Pipeline, wants_channels
-from whisperdiar.recordings import WHOLE, Part, RecordingResult, Source, read_source
+from whisperdiar.recordings import WHOLE, KeptRecording, Part, RecordingResult, Source, read_source
 from whisperdiar.system.log import inform, warn
 from whisperdiar.system.machine import return_free_memory
 from whisperdiar.text.messages import _, mark
@@ -108,7 +116,9 @@ class OpenPipeline:
         """Frees the models; waits for a call that is under way. May be called again."""
         with self._working:
             pipeline, self._pipeline, self._closed = self._pipeline, None, True
-        for stage in () if pipeline is None else (pipeline.detector, pipeline.transcriber, pipeline.diarizer):
+        stages = () if pipeline is None else (pipeline.detector, pipeline.transcriber, pipeline.diarizer)
+        more = () if pipeline is None else (pipeline.separator, pipeline.emotions)
+        for stage in (*stages, *more):
             release(stage)
         return_free_memory()
 
@@ -151,10 +161,13 @@ class OpenPipeline:
         """
         with self._begin():
             report = self._cancellable(progress)
-            audio = self._read(source, part, sample_rate, truncated=None if strict else _ignore, progress=report)
+            hashed = self._hash(source, report)
+            audio = self._read(
+                source, part, sample_rate, hashed=hashed, truncated=None if strict else _ignore, progress=report
+            )
             if recording_id is not None:
                 audio = replace(audio, recording_id="_".join(recording_id.split()) or "recording")
-            return self._run(audio, part, progress=report)
+            return self._run(audio, part, source=source, hashed=hashed, progress=report)
 
     def transcribe_all(
         self,
@@ -277,8 +290,9 @@ class OpenPipeline:
         with self._begin(cancels):
             heard = self._cancellable(report)
             try:
-                audio = self._read(source, part, sample_rate, truncated=lose, progress=heard)
-                transcript = self._run(audio, part, progress=heard)
+                hashed = self._hash(source, heard)
+                audio = self._read(source, part, sample_rate, hashed=hashed, truncated=lose, progress=heard)
+                transcript = self._run(audio, part, source=source, hashed=hashed, progress=heard)
             except DiarizationFailed as error:
                 transcript = error.transcript
                 lose(error)
@@ -313,33 +327,80 @@ class OpenPipeline:
 
         return report
 
+    def _hash(self, source: Source, progress: Progress) -> HashedFile | None:
+        """What tells a file from all others; None for what is no file, or cannot be read."""
+        if isinstance(source, KeptRecording):
+            return HashedFile(source.content)
+        if isinstance(source, io.BufferedIOBase) and source.seekable():
+            return HashedFile(hash_stream(source))
+        if not isinstance(source, (str, os.PathLike)):
+            return None
+        cache = self.load(progress=progress).cache
+        try:
+            return hash_file(source, None if cache is None else cache.folder)
+        except OSError:  # said where it is opened
+            return None
+
     def _read(
         self,
         source: Source,
         part: Part,
         sample_rate: int | None,
         *,
+        hashed: HashedFile | None,
         truncated: Callable[[TruncatedMedia], None] | None,
         progress: Progress,
     ) -> Audio:
-        diarizer = self.load(progress=progress).diarizer
-        if isinstance(source, Tracks) and not wants_channels(diarizer):
+        pipeline = self.load(progress=progress)
+        if isinstance(source, Tracks) and not wants_channels(pipeline.diarizer):
             raise InvalidOption(_("tracks: the track tells who speaks; use diarizer='channels'"))
-        return read_source(
-            source,
-            part=part,
-            sample_rate=sample_rate,
-            channels="all" if wants_channels(diarizer) else "mono",
+        channels: Literal["all", "mono"] = "all" if wants_channels(pipeline.diarizer) else "mono"
+
+        def read() -> tuple[Audio, bool]:
+            losses: list[TruncatedMedia] = []
+
+            def lose(error: TruncatedMedia) -> None:
+                losses.append(error)
+                if truncated is not None:
+                    truncated(error)
+
+            audio = read_source(
+                source,
+                part=part,
+                sample_rate=sample_rate,
+                channels=channels,
+                language=self._request.language,
+                truncated=None if truncated is None else lose,
+                progress=progress,
+            )
+            return audio, not losses
+
+        is_named = isinstance(source, (str, os.PathLike, KeptRecording))
+        if hashed is None or pipeline.cache is None or not is_named:
+            return read()[0]
+        if not isinstance(source, KeptRecording):
+            named = find_named_paths((pipeline.detector, pipeline.transcriber, pipeline.diarizer))
+            remember_place(str(source), hashed.content, pipeline.cache.folder, named=named)
+        return read_recording(
+            str(source),
+            hashed,
+            pipeline.cache.folder,
+            read,
+            recording_id=name_recording(str(source)),
             language=self._request.language,
-            truncated=truncated,
-            progress=progress,
+            **asdict(part),
+            channels=channels,
         )
 
-    def _run(self, audio: Audio, part: Part, *, progress: Progress) -> Transcript:
+    def _run(
+        self, audio: Audio, part: Part, *, source: Source, hashed: HashedFile | None, progress: Progress
+    ) -> Transcript:
         pipeline = self.load()
         own = {"track": part.track, "channel": part.channel, "start": part.start, "end": part.end}
         options = {**pipeline.provenance_options, **own}
-        return replace(pipeline, provenance_options=options).run(audio, progress=progress)
+        name = str(getattr(source, "name", audio.recording_id)) if isinstance(source, io.IOBase) else str(source)
+        named = {} if hashed is None else {"file": Path(name).name, "blake2b": hashed.content}
+        return replace(pipeline, provenance_options=options, recording=named).run(audio, progress=progress)
 
 
 def _ignore(error: TruncatedMedia) -> None:
@@ -430,6 +491,10 @@ class PipelineSettings(TypedDict, total=False):
     segmentation: SegmentationOptions | None
     save_activity: str | os.PathLike[str] | None
     skip_music: bool
+    cache: CacheOptions | str | os.PathLike[str] | bool | None
+    separate_overlap: SeparationSettings | str | bool
+    emotions: EmotionSettings | str | bool
+    text: GivenText | str | os.PathLike[str] | None
     notify: Notify
     inform: Notify
 
@@ -455,6 +520,10 @@ def open_pipeline(
     segmentation: SegmentationOptions | None = None,
     save_activity: str | os.PathLike[str] | None = None,
     skip_music: bool = False,
+    cache: CacheOptions | str | os.PathLike[str] | bool | None = None,
+    separate_overlap: SeparationSettings | str | bool = False,
+    emotions: EmotionSettings | str | bool = False,
+    text: GivenText | str | os.PathLike[str] | None = None,
     load_now: bool = True,
     progress: Progress = no_progress,
     notify: Notify = warn,
@@ -480,6 +549,15 @@ def open_pipeline(
         segmentation: where segments are cut.
         save_activity: ``.npz`` file for how active each speaker is, frame by frame; see `SpeakerActivity`.
         skip_music: whether long stretches of music alone are kept from the recogniser.
+        cache: where results of stages are kept, so that a second run repeats only what changed, and one that was killed
+            goes on: a folder, True for the usual one, or `CacheOptions`; None for nowhere. Transcripts lie in it.
+        separate_overlap: whether both voices are recognised by themselves where two people talk at once; a name,
+            repository or folder of a SepFormer, or `SeparationSettings`, for another than the default.
+        emotions: whether it is told which emotion is heard when; a repository or folder, or `EmotionSettings`, for
+            another model than the default.
+        text: a file of what is spoken (text, DOCX, subtitles, a transcript), or what `read_text` of
+            `whisperdiar.given_text.reading` made of one: its words become the transcript, with times, and with its
+            speakers where it names them. What is not spoken, and what is spoken beyond it, is in `Transcript.dropped`.
         load_now: whether models are loaded here; otherwise names and settings alone are checked, and the first call
             loads them.
         progress: called with a stage and its done fraction, such as ``download``.
@@ -488,7 +566,7 @@ def open_pipeline(
 
     Raises:
         InvalidOption: a setting that cannot be meant.
-        FormatError: the vocabulary cannot be read.
+        FormatError: the vocabulary or the text cannot be read.
         BackendError: a backend cannot run.
     """
     runtime = Runtime(
@@ -511,6 +589,10 @@ def open_pipeline(
         alignment=alignment or AlignmentOptions(),
         save_activity=None if save_activity is None else os.fspath(save_activity),
         skip_music=skip_music,
+        cache=_cache_options(cache),
+        separation=_separation(separate_overlap),
+        emotions=_emotions(emotions),
+        text=text if text is None or isinstance(text, GivenText) else read_text(text, notify=notify, inform=inform),
     )
     check_request(request)
     opened = OpenPipeline(request, segmentation=segmentation, notify=notify, inform=inform)
@@ -610,9 +692,29 @@ def _find_tracks(
     return Tracks.find(tracks, names=names)
 
 
+def _separation(value: SeparationSettings | str | bool) -> SeparationSettings | None:
+    if isinstance(value, SeparationSettings):
+        return value
+    return SeparationSettings(model=value) if isinstance(value, str) else SeparationSettings() if value else None
+
+
+def _emotions(value: EmotionSettings | str | bool) -> EmotionSettings | None:
+    if isinstance(value, EmotionSettings):
+        return value
+    return EmotionSettings(model=value) if isinstance(value, str) else EmotionSettings() if value else None
+
+
 def _as_text(options: Mapping[str, Any] | None) -> dict[str, str]:
     """Settings as users type them: `registry.settings_from_text` checks names and types of both in one place."""
     return {key: "none" if value is None else str(value) for key, value in (options or {}).items()}
+
+
+def _cache_options(value: CacheOptions | str | os.PathLike[str] | bool | None) -> CacheOptions | None:
+    if value is None or value is False:
+        return None
+    if isinstance(value, CacheOptions):
+        return value
+    return CacheOptions() if value is True else CacheOptions(folder=os.fspath(value))
 
 
 def _speaker_count(value: SpeakerCount | int | str | None) -> SpeakerCount:

@@ -6,9 +6,10 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from whisperdiar.activity_files import check_target
+from whisperdiar.cache import StageCache
 from whisperdiar.contracts import Progress, device_of, no_progress
 from whisperdiar.errors import (
     BackendBroken,
@@ -21,14 +22,30 @@ from whisperdiar.errors import (
 )
 from whisperdiar.frameworks.installation import missing_packages
 from whisperdiar.frameworks.torch import reinstall_command
-from whisperdiar.options import ONLY_AT_HAND, AlignmentOptions, Runtime, Vocabulary, check_device
+from whisperdiar.given_text.reading import GivenText
+from whisperdiar.given_text.transcriber import TextTranscriber
+from whisperdiar.models.recommendations import find_clearly_better
+from whisperdiar.options import (
+    ONLY_AT_HAND,
+    AlignmentOptions,
+    CacheOptions,
+    EmotionSettings,
+    Runtime,
+    SeparationSettings,
+    Vocabulary,
+    check_device,
+)
 from whisperdiar.pipeline import STAGE_WORDS, Fallback, Pipeline, wants_words
-from whisperdiar.registry import BackendClass, Stage, load, preferred, settings_from_text
+from whisperdiar.registry import BackendClass, Stage, available, load, preferred, settings_from_text
 from whisperdiar.system.callbacks import guard_callbacks
 from whisperdiar.system.machine import raise_out_of_memory, usable_cores
 from whisperdiar.text.languages import find_code, suggest
 from whisperdiar.text.messages import _, join
 from whisperdiar.types import ANY_SPEAKERS, SpeakerCount
+
+if TYPE_CHECKING:
+    from whisperdiar.emotions import EmotionDiarizer
+    from whisperdiar.separation import OverlapSeparator
 
 Notify = Callable[[str], None]
 _MANY = 20
@@ -89,6 +106,7 @@ def select(
         BackendError: the named backend cannot run, or none can.
     """
     check_device(runtime.device)
+    choice = _choose_by_model(stage, choice, inform)
     with guard_callbacks(progress) as heard:
         return _select(
             stage,
@@ -162,6 +180,8 @@ def _select(
                         stage=_(STAGE_WORDS[stage]), name=name, dropped=join(_(" and no "), dropped)
                     )
                 )
+        if stage == "asr" and fallback is None:
+            _advise(name, language, inform)
         return Selection(backend, fallback)
     if first is None:  # only if the order of preference were empty
         raise InvalidOption(_("no {stage} backend to choose from").format(stage=stage))
@@ -188,14 +208,19 @@ def check(stage: Stage, choice: Choice, *, language: str | None = None, speakers
 
     Raises:
         InvalidOption: no such backend, setting, model or language.
-        UnsupportedRequest: more speakers than the backend's own models tell apart.
+        UnsupportedRequest: more speakers than the backend's own models tell apart, or a language that its model does
+            not know.
     """
+    choice = _choose_by_model(stage, choice, ignore_message)
     names = preferred(stage) if choice.name == "auto" else (choice.name,)
     classes = [load(stage, name) for name in names]
     settings = settings_from_text(classes[0], choice.settings)
     check_model = getattr(classes[0], "check_model", None)
     if check_model is not None:
         check_model(settings)
+    check_language = getattr(classes[0], "check_language", None)
+    if check_language is not None:
+        check_language(settings, language)
     most = classes[0].info.max_speakers
     own_model = "model" in choice.settings and _is_path(choice.settings["model"])
     if most is not None and (speakers.minimum or 0) > most and not own_model:
@@ -224,6 +249,37 @@ def check(stage: Stage, choice: Choice, *, language: str | None = None, speakers
                 language=language, who=who, listed=listed
             )
         )
+
+
+def _advise(name: str, language: str | None, inform: Notify) -> None:
+    """Tells what ``auto`` took where others measured far fewer errors of another recogniser for the language."""
+    better = None if language is None else find_clearly_better((find_code(language.strip()) or "").lower())
+    if better is not None and better.model not in getattr(load("asr", name), "model_names", ()):
+        inform(
+            _("{name} is the default; others compared: whisperdiar models recommend --language {language}").format(
+                name=name, language=language
+            )
+        )
+
+
+def _choose_by_model(stage: Stage, choice: Choice, inform: Notify) -> Choice:
+    """For ``auto`` with a model that one backend alone has by name: that backend."""
+    model = choice.settings.get("model")
+    if choice.name != "auto" or not model:
+        return choice
+    for name in available(stage):
+        try:
+            known = getattr(load(stage, name), "model_names", ())
+        except BackendBroken:  # another package's fault must not hide the rest
+            continue
+        if model in known:
+            inform(
+                _("{stage} by {name}: model {model} is one of its own").format(
+                    stage=_(STAGE_WORDS[stage]), name=name, model=model
+                )
+            )
+            return replace(choice, name=name)
+    return choice
 
 
 def fallback_sentence(stage: str, name: str, fallback: Fallback, *, caution: str = "") -> str:
@@ -307,6 +363,10 @@ class Request:
         alignment: how doubtful a word's speaker must be to be listed.
         save_activity: ``.npz`` file for the activity of the speakers, as in `Pipeline`.
         skip_music: whether music alone is left out, as in `Pipeline`.
+        cache: where results of stages are kept; None for nowhere.
+        separation: how overlapping voices are separated; None where they are not.
+        emotions: how emotions are told; None where they are not.
+        text: what is spoken; the recogniser then tells when its words are, and the text who says them where it does.
     """
 
     vad: Choice = field(default_factory=Choice)
@@ -322,13 +382,25 @@ class Request:
     alignment: AlignmentOptions = field(default_factory=AlignmentOptions)
     save_activity: str | None = None
     skip_music: bool = False
+    cache: CacheOptions | None = None
+    separation: SeparationSettings | None = None
+    emotions: EmotionSettings | None = None
+    text: GivenText | None = None
 
     def detector_choice(self) -> Choice:
         """Raises InvalidOption where a detector is named beside a file of speech regions."""
         return _choose_file_or(self.vad, "file", self.speech_file, "--speech", "--vad")
 
     def diarizer_choice(self) -> Choice:
-        """Raises InvalidOption where another diarizer is named beside a file of turns."""
+        """Raises InvalidOption where another diarizer is named beside a file of turns, or a text names the speakers."""
+        if self.text is not None and self.text.names_speakers:
+            if self.diarizer.name not in ("auto", "none") or self.turns_file is not None:
+                raise InvalidOption(
+                    _("{name} names the speakers: leave --diarizer and --turns out, or the names").format(
+                        name=self.text.name
+                    )
+                )
+            return Choice(name="none")
         return _choose_file_or(self.diarizer, "rttm", self.turns_file, "--turns", "--diarizer")
 
 
@@ -366,7 +438,17 @@ def check_request(request: Request, *, words: bool = True) -> None:
     check("vad", request.detector_choice())
     check("diarization", request.diarizer_choice(), speakers=request.speakers)
     _check_channel(request)
+    _check_text(request)
     _check_activity(request)
+    if request.separation is not None:
+        # Here, as most runs separate nothing.
+        from whisperdiar.separation import find_repository
+
+        find_repository(request.separation.model)
+    if request.emotions is not None:
+        from whisperdiar.emotions import check_model
+
+        check_model(request.emotions.model)
 
 
 def build(
@@ -401,9 +483,10 @@ def build(
         alone = _is_on_gpu(diarizer) or wants_words(diarizer)
         runtime = request.runtime if alone else share_threads(request.runtime, diarizer)[0]
         chosen["asr"] = prepared("asr", request.asr, runtime=runtime, language=language)
+    separator = _open_separator(request, progress) if words and request.separation is not None else None
     return Pipeline(
         detector=chosen["vad"].backend,
-        transcriber=chosen["asr"].backend if words else None,
+        transcriber=_with_text(chosen["asr"].backend, request) if words else None,
         diarizer=chosen["diarization"].backend,
         speakers=request.speakers,
         language=request.language,
@@ -414,7 +497,30 @@ def build(
         threads=request.runtime.threads,
         save_activity=request.save_activity,
         skip_music=request.skip_music,
+        cache=None if request.cache is None else StageCache(request.cache, notify=notify, inform=inform),
+        separator=separator,
+        emotions=_open_emotions(request, progress) if words and request.emotions is not None else None,
     )
+
+
+def _open_emotions(request: Request, progress: Progress) -> EmotionDiarizer:
+    """What tells emotions, loaded."""
+    from whisperdiar.emotions import EmotionDiarizer
+
+    diarizer = EmotionDiarizer(request.emotions, runtime=request.runtime)
+    with raise_out_of_memory(_(STAGE_WORDS["emotions"])), guard_callbacks(progress) as heard:
+        diarizer.prepare(progress=heard)
+    return diarizer
+
+
+def _open_separator(request: Request, progress: Progress) -> OverlapSeparator:
+    """What separates overlapping voices, loaded: a missing package or model is told before the long work."""
+    from whisperdiar.separation import OverlapSeparator
+
+    separator = OverlapSeparator(request.separation or SeparationSettings(), request.runtime)
+    with raise_out_of_memory(_(STAGE_WORDS["separation"])), guard_callbacks(progress) as heard:
+        separator.prepare(progress=heard)
+    return separator
 
 
 def _check_activity(request: Request) -> None:
@@ -444,6 +550,36 @@ def _check_channel(request: Request) -> None:
         )
 
 
+def _check_text(request: Request) -> None:
+    """Raises InvalidOption where a text is given that cannot be aligned with what is asked for."""
+    if request.text is None:
+        return
+    if request.vocabulary is not None:
+        raise InvalidOption(_("a text is given, which says how words are written: leave the vocabulary out"))
+    if request.asr.settings.get("task") == "translate":
+        raise InvalidOption(_("a text is given, in the language that is spoken: leave --task translate out"))
+    if request.separation is not None:
+        raise InvalidOption(_("a text is given, which says what is spoken: leave the separation of overlap out"))
+    name = request.diarizer_choice().name
+    if name != "auto" and load("diarization", name).info.per_channel:
+        raise InvalidOption(
+            _("--diarizer {name} hears each channel by itself, a text is one: choose another").format(name=name)
+        )
+
+
+def _with_text(recogniser: Any, request: Request) -> Any:
+    """The recogniser, or one that writes the words of the given text by it."""
+    if request.text is None:
+        return recogniser
+    settings = request.asr.settings
+    return TextTranscriber(
+        recogniser,
+        request.text,
+        word_times=settings.get("word_times"),
+        word_times_model=settings.get("word_times_model"),
+    )
+
+
 def _is_on_gpu(backend: Any) -> bool:
     return str(device_of(backend)).startswith("cuda")
 
@@ -455,6 +591,9 @@ def _options(request: Request, chosen: Mapping[str, Selection]) -> dict[str, Any
         "speakers": None if request.speakers == ANY_SPEAKERS else str(request.speakers),
         "device": request.runtime.device,
         "offline": request.runtime.offline,
+        **({"skip_music": True} if request.skip_music else {}),
+        **({} if request.separation is None else {"separation": asdict(request.separation)}),
+        **({} if request.emotions is None else {"emotions": asdict(request.emotions)}),
         **request.media,
         **{stage: asdict(item.backend.settings) for stage, item in chosen.items()},
     }

@@ -10,6 +10,11 @@ functions of this module say what holds for an object without it:
     runtime    Runtime         where it computes, and on how many threads   (`threads_of`, `device_of`)
     does_itself    set of str  steps of refinement that a recogniser does by itself   (`refinement_steps`)
     takes_terms    bool        whether a recogniser's `transcribe` takes words to expect   (`takes_terms`)
+    lacks_word_times  bool     whether a recogniser's words have no times of its own   (`lacks_word_times`)
+    model_names    sequence    names of the models that it alone has: ``auto`` takes it for one of them
+    check_language             raises where settings and language do not go together; nothing is loaded
+    has_model                  whether the model of the default settings is on this machine
+    force_words()              when given words are spoken   (`WordForcer`)
 
 Backends that are found by name (`whisperdiar.registry`) have them all but `release`, and `name` and `settings_type`
 besides: `BaseBackend` and, for those with a model, `LoadingBackend` bring what is the same in all of them;
@@ -19,15 +24,30 @@ times that go in and come out count from the first sample of the audio that is p
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from whisperdiar.errors import UnsupportedRequest
 from whisperdiar.options import SAMPLE_RATE_HZ, Runtime
 from whisperdiar.text.messages import _
-from whisperdiar.types import Audio, BackendInfo, BackendRecord, Diarization, Span, SpeakerCount, Transcription, Word
+from whisperdiar.types import (
+    Audio,
+    BackendInfo,
+    BackendRecord,
+    Diarization,
+    Samples,
+    ScoredTime,
+    Span,
+    SpeakerCount,
+    Transcription,
+    Word,
+)
 
 Progress = Callable[[str, float], None]
 """Called with the name of a stage and the fraction of it that is done, 0 to 1."""
@@ -63,6 +83,50 @@ def listen(listener: Listener | None) -> Iterator[None]:
 def current_listener() -> Listener | None:
     """Who hears of the work on this thread; to be asked before other threads are begun."""
     return _listener.get()
+
+
+class Parts(Protocol):
+    """Finished parts of a stage's work, kept so that a run that was killed goes on where it was; for any thread."""
+
+    def find(self, key: str) -> bytes | None:
+        """What was kept under a key; None where nothing was."""
+
+    def keep(self, key: str, data: bytes) -> None:
+        """Keep a part; it is found again once this returns, whatever becomes of the process."""
+
+
+_parts: ContextVar[Parts | None] = ContextVar("whisperdiar_parts", default=None)
+
+
+@contextmanager
+def keep_parts(parts: Parts | None) -> Iterator[None]:
+    """Have the stage that works inside the block, on this thread, keep its parts; None for none."""
+    token = _parts.set(parts)
+    try:
+        yield
+    finally:
+        _parts.reset(token)
+
+
+def current_parts() -> Parts | None:
+    """Where the stage on this thread keeps its parts; to be asked before other threads are begun.
+
+    A key names all that a part depends on beside the sound, the model and its revision.
+    """
+    return _parts.get()
+
+
+def remember_array(parts: Parts | None, key: str, work: Callable[[], NDArray[Any]]) -> NDArray[Any]:
+    """An array that was kept under a key, or that is computed now, and kept."""
+    if parts is None:
+        return work()
+    data = parts.find(key)
+    if data is not None:
+        return np.asarray(np.load(io.BytesIO(data), allow_pickle=False))
+    made, file = work(), io.BytesIO()
+    np.save(file, made, allow_pickle=False)
+    parts.keep(key, file.getvalue())
+    return made
 
 
 def info_of(backend: object) -> BackendInfo | None:
@@ -278,9 +342,28 @@ class BiasedTranscriber(Transcriber, Protocol):
         """As that of `Transcriber`; `terms` are words to expect, the most important first."""
 
 
+@runtime_checkable
+class WordForcer(Protocol):
+    """A recogniser that tells when words which it is given are spoken, and how probable each of them is."""
+
+    def force_words(self, sound: Samples, words: Sequence[str], *, language: str | None) -> Sequence[ScoredTime | None]:
+        """One for each word of `words`, in order; None where it cannot tell.
+
+        `sound` is float32 (n_samples,) at 16 kHz, at most 30 s.
+        """
+
+
 def takes_terms(recogniser: object) -> bool:
     """Whether a recogniser can be told which words to expect, by its attribute `takes_terms`."""
     return bool(getattr(recogniser, "takes_terms", False))
+
+
+def lacks_word_times(recogniser: object) -> bool:
+    """Whether a prepared recogniser's words have no times of their own, by its attribute `lacks_word_times`.
+
+    Then forced alignment places them, whatever the settings say, or nothing is recognised.
+    """
+    return bool(getattr(recogniser, "lacks_word_times", False))
 
 
 @runtime_checkable

@@ -234,6 +234,12 @@ def refuse_empty(transcript: Transcript, form: Format, *, about: str) -> None:
         raise InvalidOption(
             _("{about}: it holds words and no turns, so it cannot become {form}").format(about=about, form=form.name)
         )
+    if form.needs == "emotions" and not transcript.emotions:
+        raise InvalidOption(
+            _("{about}: it tells no emotions, so it cannot become {form}; transcribe it with --emotions").format(
+                about=about, form=form.name
+            )
+        )
     if form.needs == "words" and not transcript.segments and transcript.turns:
         raise InvalidOption(
             _("{about}: it holds turns and no words, so it cannot become {form}").format(about=about, form=form.name)

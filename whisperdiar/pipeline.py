@@ -5,22 +5,25 @@ The pipeline takes objects that fulfil the contracts, never names; `whisperdiar.
 
 from __future__ import annotations
 
-import importlib.metadata
 import math
-import platform
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from whisperdiar.activity_files import check_target, save_or_warn
-from whisperdiar.asr._shared.refinement import alignment_record, recognise
+from whisperdiar.alignment import align
+from whisperdiar.asr._shared.refinement import recognise
+from whisperdiar.cache import StageCache
+from whisperdiar.cache.identity import find_version, identify_samples
+from whisperdiar.cache.stages import BackendStage, PureStage, Session
+from whisperdiar.cache.values import DIARIZATION, SEGMENTS, SPANS, TRANSCRIPTION, Form
 from whisperdiar.contracts import (
+    BaseBackend,
     Diarizer,
     Progress,
     SpeechDetector,
@@ -35,7 +38,7 @@ from whisperdiar.contracts import (
 from whisperdiar.errors import DiarizationFailed, Interrupted, describe_error
 from whisperdiar.joining import Origin, join
 from whisperdiar.media.mixing import weight_channels
-from whisperdiar.options import AlignmentOptions, SegmentationOptions, Vocabulary
+from whisperdiar.options import AlignmentOptions, NoSettings, SegmentationOptions, Vocabulary
 from whisperdiar.per_channel import (
     detect_audible,
     find_own_speech,
@@ -44,7 +47,8 @@ from whisperdiar.per_channel import (
     put_back,
     remove_crosstalk,
 )
-from whisperdiar.segmentation import interleave
+from whisperdiar.provenance import describe_work, list_versions, merge_versions, record_work
+from whisperdiar.segmentation import interleave, segments
 from whisperdiar.system.background import BackgroundTask, serialise
 from whisperdiar.system.callbacks import find_callers_error, guard_callbacks
 from whisperdiar.system.machine import raise_out_of_memory, usable_cores
@@ -66,8 +70,11 @@ from whisperdiar.types import (
     remove_spans,
     total_duration,
 )
-from whisperdiar.version import __version__
 from whisperdiar.video import Video, with_video
+
+if TYPE_CHECKING:  # the networks' modules take half a second, and most runs need none of them
+    from whisperdiar.emotions import EmotionDiarizer
+    from whisperdiar.separation import OverlapSeparator
 
 Result = TypeVar("Result")
 
@@ -76,21 +83,22 @@ STAGE_WORDS: Mapping[str, str] = {
     "asr": mark("speech recognition"),
     "diarization": mark("diarization"),
     "segment": mark("telling sounds apart"),
+    "separation": mark("separation of voices"),
+    "emotions": mark("emotion diarization"),
 }
 
 _LEVEL_BLOCK_S = 60
 """The level of a recording is measured in parts: it may be hours long and lie on the disk."""
 
-_VERSIONED = {
-    "faster_whisper": "faster-whisper",
-    "ctranslate2": "ctranslate2",
-    "onnxruntime": "onnxruntime",
-    "pocketsphinx": "pocketsphinx",
-    "torch": "torch",
-    "speechbrain": "speechbrain",
-    "pyannote.audio": "pyannote.audio",
-    "nemo": "nemo_toolkit",
-}
+
+class _Music(BaseBackend[NoSettings]):
+    """The network of `whisperdiar.sound_classes`, which is shipped and has nothing to set."""
+
+    name = "music"
+    settings_type = NoSettings
+
+
+_MUSIC = _Music()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +130,11 @@ class Pipeline:
         save_activity: ``.npz`` file for the activity of the speakers in every frame; None for none. Where it cannot be
             written, a warning says so.
         skip_music: whether long stretches of music alone, as `whisperdiar.sound_classes` finds them, are no speech.
+        cache: keeps the results of stages, and has those of earlier runs; None for none. What the words and turns are
+            does not depend on it.
+        recording: what tells the recording from others, for the provenance; JSON values only.
+        separator: recognises both voices by themselves where two talk at once; None for the mixture alone.
+        emotions: tells which emotion is heard when; None for none.
     """
 
     detector: SpeechDetector
@@ -138,6 +151,10 @@ class Pipeline:
     threads: int = 0
     save_activity: str | None = None
     skip_music: bool = False
+    cache: StageCache | None = None
+    recording: Mapping[str, Any] = field(default_factory=dict)
+    separator: OverlapSeparator | None = None
+    emotions: EmotionDiarizer | None = None
     # Held while the diarizer works: one that was left behind by a failure ends before it begins anew.
     _diarizing: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
 
@@ -166,29 +183,53 @@ class Pipeline:
             return self._run(audio, heard)
 
     def _run(self, audio: Audio, progress: Progress) -> Transcript:
+        session = Session(self.cache)
+        transcript = self._run_stages(audio, session, progress)
+        if self.cache is not None:
+            told = [(_(STAGE_WORDS[stage]), share) for stage, share in session.taken if stage in STAGE_WORDS]
+            self.cache.tell(audio.recording_id, told)
+            self.cache.folder.trim()
+        return transcript
+
+    def _run_stages(self, audio: Audio, session: Session, progress: Progress) -> Transcript:
         audio = audio.finite()
+        if self.cache is not None and not audio.identity:
+            audio = replace(audio, identity=identify_samples(audio))
         if not wants_channels(self.diarizer):
             audio = weight_channels(audio)
-        music = self._find_music(audio, progress)
+        music = self._find_music(audio, session, progress)
         audio = replace(audio, notes=(*audio.notes, *_describe_music(music)))
         said: tuple[Segment, ...] | None = None
         if audio.n_channels > 1 and wants_channels(self.diarizer):
-            speech, transcription, (diarization, failure), said = self._by_channel(audio, progress, music)
+            speech, transcription, (diarization, failure), said = self._by_channel(audio, session, progress, music)
         elif self.side_by_side():
-            speech = remove_spans(self.speech(audio, progress=progress), music)
-            transcription, beside = self._both(audio, speech, serialise(progress))
-            with self._keeping(audio, speech, transcription):
+            speech = remove_spans(self._speech(audio, session, progress), music)
+            transcription, beside = self._both(audio, speech, session, serialise(progress))
+            with self._keeping(audio, speech, transcription, session):
                 diarization, failure = beside()
         else:
-            speech = remove_spans(self.speech(audio, progress=progress), music)
-            transcription = self.words(audio, speech=speech, progress=progress)
-            with self._keeping(audio, speech, transcription):
-                diarization, failure = self._turns_or_failure(audio, speech, progress, transcription.words)
+            speech = remove_spans(self._speech(audio, session, progress), music)
+            transcription = self._words(audio, speech, session, progress)
+            with self._keeping(audio, speech, transcription, session):
+                diarization, failure = self._turns_or_failure(audio, speech, session, progress, transcription.words)
         if not speech:
             # What is otherwise as it should be, such as which track was read, may be the reason now.
             warnings = (*audio.notes, *transcription.warnings, _describe_no_speech(audio))
             audio, transcription = replace(audio, notes=()), replace(transcription, warnings=warnings)
-        transcript = self._join(audio, speech, transcription, diarization, failure, said)
+        separation: dict[str, Any] = {}
+        if self.separator is not None and failure is None and diarization.turns and transcription.words:
+            if said is None:
+                with self._keeping(audio, speech, transcription, session, diarization):
+                    transcription, said, separation = self._separate(
+                        self.separator, audio, transcription, diarization, progress
+                    )
+            else:
+                note = _("each channel was recognised by itself, so that no overlap had to be separated")
+                transcription = replace(transcription, notes=(*transcription.notes, note))
+        transcription, emotions, felt = self._find_emotions(audio, speech, transcription, progress)
+        more = {**separation, **felt}
+        transcript = self._join(audio, speech, transcription, diarization, failure, said, session, more)
+        transcript = replace(transcript, emotions=emotions)
         if failure is not None:
             raise DiarizationFailed(_describe_failure(failure), transcript) from failure
         return transcript
@@ -216,10 +257,12 @@ class Pipeline:
         return sum(threads_of(stage) or budget for stage in (self.transcriber, self.diarizer)) <= budget
 
     def _both(
-        self, audio: Audio, speech: Sequence[Span], progress: Progress
+        self, audio: Audio, speech: Sequence[Span], session: Session, progress: Progress
     ) -> tuple[Transcription, Callable[[], tuple[Diarization, BaseException | None]]]:
         """The words, and what waits for the turns."""
-        beside = BackgroundTask(lambda report: self._turns_or_failure(audio, speech, report), progress=progress)
+        beside = BackgroundTask(
+            lambda report: self._turns_or_failure(audio, speech, session, report), progress=progress
+        )
 
         def ended(work: Callable[[], Result]) -> Result:
             try:
@@ -228,23 +271,34 @@ class Pipeline:
                 beside.cancel()
                 raise
 
-        words = ended(lambda: self.words(audio, speech=speech, progress=progress))
+        words = ended(lambda: self._words(audio, speech, session, progress))
         return words, lambda: ended(beside.result)
 
     @contextmanager
-    def _keeping(self, audio: Audio, speech: Sequence[Span], transcription: Transcription) -> Iterator[None]:
-        """Raises Interrupted, with the words that are there, where the work inside is interrupted."""
+    def _keeping(
+        self,
+        audio: Audio,
+        speech: Sequence[Span],
+        transcription: Transcription,
+        session: Session,
+        diarization: Diarization | None = None,
+    ) -> Iterator[None]:
+        """Raises Interrupted, with the words that are there, and the turns if they are, where the work inside is
+        interrupted."""
         try:
             yield
         except BaseException as raised:
             error = find_callers_error(raised)
             if not isinstance(error, KeyboardInterrupt) or not transcription.words:
                 raise
+            if diarization is not None:
+                transcript = self._join(audio, speech, transcription, diarization, None, None, session)
+                raise Interrupted(_("interrupted before overlap was separated"), transcript) from error
             none = Diarization(audio.recording_id)
-            transcript = self._join(audio, speech, transcription, none, error, None)
+            transcript = self._join(audio, speech, transcription, none, error, None, session)
             raise Interrupted(_describe_failure(error), transcript) from error
 
-    def _find_music(self, audio: Audio, progress: Progress) -> tuple[Span, ...]:
+    def _find_music(self, audio: Audio, session: Session, progress: Progress) -> tuple[Span, ...]:
         """The music alone that is left out; none where it is kept."""
         if not self.skip_music:
             return ()
@@ -252,10 +306,14 @@ class Pipeline:
         from whisperdiar.sound_classes import find_music
 
         threads = self.threads or usable_cores()
-        return _run_stage("segment", progress, lambda heard: find_music(audio, threads=threads, progress=heard))
+
+        def work(heard: Progress) -> tuple[Span, ...]:
+            return find_music(audio, threads=threads, progress=heard)
+
+        return self._take("segment", session, SPANS, _MUSIC, audio, {}, progress, work)
 
     def _by_channel(
-        self, audio: Audio, progress: Progress, music: Sequence[Span]
+        self, audio: Audio, session: Session, progress: Progress, music: Sequence[Span]
     ) -> tuple[tuple[Span, ...], Transcription, tuple[Diarization, BaseException | None], tuple[Segment, ...] | None]:
         """Speech, words and turns where the diarizer has a person on each channel, and who said what.
 
@@ -265,16 +323,18 @@ class Pipeline:
         n = audio.n_channels
         scaled = [_scale_progress(progress, c / n, (c + 1) / n) for c in range(n)]
         detected = [
-            remove_spans(detect_audible(audio, c + 1, partial(self.speech, progress=scaled[c])), music)
+            remove_spans(
+                detect_audible(audio, c + 1, partial(self._speech, session=session, progress=scaled[c])), music
+            )
             for c in range(n)
         ]
         speech = merge_spans(span for spans in detected for span in spans)
-        found = self._turns_or_failure(audio, speech, progress)
+        found = self._turns_or_failure(audio, speech, session, progress)
         turns = found[0].turns
         if self.transcriber is None or not turns:
-            return speech, self.words(audio, speech=speech, progress=progress), found, None
+            return speech, self._words(audio, speech, session, progress), found, None
         layout = lay_out(audio, find_own_speech(audio, detected, turns))
-        heard = self.words(layout.audio, speech=layout.speech, progress=progress)
+        heard = self._words(layout.audio, layout.speech, session, progress)
         words, dropped = put_back(heard, layout, turns, n_channels=n)
         words, twice = remove_crosstalk(words, audio)
         transcription = replace(
@@ -285,13 +345,80 @@ class Pipeline:
         )
         return speech, transcription, found, interleave(words, options=self.segmentation)
 
+    def _separate(
+        self,
+        separator: OverlapSeparator,
+        audio: Audio,
+        transcription: Transcription,
+        diarization: Diarization,
+        progress: Progress,
+    ) -> tuple[Transcription, tuple[Segment, ...] | None, dict[str, Any]]:
+        """The words with those of both voices where two talk at once, who said them (None where nothing changed), and
+        what the provenance says; where separation fails, the words as they were, with a warning."""
+        transcriber = self.transcriber
+        if transcriber is None:
+            return transcription, None, {}
+
+        def recognise_voice(sound: Audio, speech: Sequence[Span]) -> Transcription:
+            return recognise(
+                transcriber, sound, speech=speech, language=transcription.language, vocabulary=self.vocabulary
+            )
+
+        words = align(transcription.words, diarization.turns, exclusive=diarization.exclusive_turns)
+        try:
+            found = _run_stage(
+                "separation",
+                progress,
+                lambda heard: separator.separate(audio, words, diarization, recognise=recognise_voice, progress=heard),
+            )
+        except Exception as error:
+            failed = _("overlap was not separated, and its words are those of the mixture: {cause}").format(
+                cause=describe_error(error)
+            )
+            return replace(transcription, warnings=(*transcription.warnings, failed)), None, {}
+        record = {"separation": {**separator.record(), "stretches": list(found.stretches)}}
+        notes, info = list(found.notes), info_of(self.diarizer)
+        if not found.stretches and info is not None and not info.overlap:
+            name = record_of(self.diarizer).backend
+            notes = [_("{name} hears no overlap, so none was separated; use --diarizer onnx").format(name=name)]
+        transcription = replace(
+            transcription,
+            words=found.words,
+            notes=(*transcription.notes, *notes),
+            replacements=tuple(sorted((*transcription.replacements, *found.replacements), key=lambda item: item.span)),
+        )
+        if not found.changed:
+            return transcription, None, record
+        streams: dict[str | None, list[Word]] = {}
+        for word in found.words:
+            streams.setdefault(word.speaker, []).append(word)
+        return transcription, interleave(list(streams.values()), options=self.segmentation), record
+
+    def _find_emotions(
+        self, audio: Audio, speech: Sequence[Span], transcription: Transcription, progress: Progress
+    ) -> tuple[Transcription, tuple[Turn, ...], dict[str, Any]]:
+        """Which emotion is heard when, in the recording's own times, and what the provenance says; where that fails,
+        none, with a warning beside the words."""
+        emotions = self.emotions
+        if emotions is None or not speech:
+            return transcription, (), {}
+        try:
+            found = _run_stage(
+                "emotions", progress, lambda heard: emotions.diarize(audio, speech=speech, progress=heard)
+            )
+        except Exception as error:
+            failed = _("no emotions were told: {cause}").format(cause=describe_error(error))
+            return replace(transcription, warnings=(*transcription.warnings, failed)), (), {}
+        moved = tuple(replace(turn, span=turn.span.shift(audio.start)) for turn in found)
+        return transcription, moved, {"emotions": emotions.record().to_dict()}
+
     def _turns_or_failure(
-        self, audio: Audio, speech: Sequence[Span], progress: Progress, words: Sequence[Word] = ()
+        self, audio: Audio, speech: Sequence[Span], session: Session, progress: Progress, words: Sequence[Word] = ()
     ) -> tuple[Diarization, BaseException | None]:
         """The turns, or none and what went wrong: the words must survive it, whatever it is."""
         try:
             with self._diarizing:
-                return self.turns(audio, speech=speech, words=words, progress=progress), None
+                return self._turns(audio, speech, words, session, progress), None
         except (Exception, SystemExit) as error:
             if self.transcriber is None:
                 raise
@@ -299,25 +426,11 @@ class Pipeline:
 
     def speech(self, audio: Audio, *, progress: Progress = no_progress) -> tuple[Span, ...]:
         """The first stage alone: where somebody speaks."""
-        return _run_stage("vad", progress, lambda heard: self.detector.detect(audio, progress=heard))
+        return self._speech(audio, Session(self.cache), progress)
 
     def words(self, audio: Audio, *, speech: Sequence[Span], progress: Progress = no_progress) -> Transcription:
         """The recognition stage alone, with its refinement; no words without a transcriber."""
-        transcriber = self.transcriber
-        if transcriber is None:
-            return Transcription(None, None, ())
-        return _run_stage(
-            "asr",
-            progress,
-            lambda heard: recognise(
-                transcriber,
-                audio,
-                speech=speech,
-                language=self.language,
-                vocabulary=self.vocabulary,
-                progress=heard,
-            ),
-        )
+        return self._words(audio, speech, Session(self.cache), progress)
 
     def turns(
         self,
@@ -331,16 +444,63 @@ class Pipeline:
 
         The activity of the speakers is saved here, for every diarizer. `words` are for a diarizer that wants them.
         """
+        return self._turns(audio, speech, words, Session(self.cache), progress)
+
+    def _speech(self, audio: Audio, session: Session, progress: Progress) -> tuple[Span, ...]:
+        return self._take(
+            "vad",
+            session,
+            SPANS,
+            self.detector,
+            audio,
+            {},
+            progress,
+            lambda heard: self.detector.detect(audio, progress=heard),
+        )
+
+    def _words(self, audio: Audio, speech: Sequence[Span], session: Session, progress: Progress) -> Transcription:
+        transcriber = self.transcriber
+        if transcriber is None:
+            return Transcription(None, None, ())
+
+        def work(heard: Progress) -> Transcription:
+            return recognise(
+                transcriber,
+                audio,
+                speech=speech,
+                language=self.language,
+                vocabulary=self.vocabulary,
+                progress=heard,
+            )
+
+        depends = {
+            "speech": list_times(speech),
+            "language": self.language,
+            "vocabulary": None if self.vocabulary is None else asdict(self.vocabulary),
+        }
+        return self._take("asr", session, TRANSCRIPTION, transcriber, audio, depends, progress, work)
+
+    def _turns(
+        self, audio: Audio, speech: Sequence[Span], words: Sequence[Word], session: Session, progress: Progress
+    ) -> Diarization:
         diarizer = self.diarizer
         if diarizer is None:
             return Diarization(audio.recording_id)
+        heard_words = words if isinstance(diarizer, TextAwareDiarizer) and wants_words(diarizer) else ()
 
         def work(heard: Progress) -> Diarization:
             if isinstance(diarizer, TextAwareDiarizer) and wants_words(diarizer):
                 return diarizer.diarize(audio, speech=speech, speakers=self.speakers, words=words, progress=heard)
             return diarizer.diarize(audio, speech=speech, speakers=self.speakers, progress=heard)
 
-        result = _run_stage("diarization", progress, work)
+        depends = {
+            "speech": list_times(speech),
+            "speakers": [self.speakers.minimum, self.speakers.maximum],
+            "words": [[word.span.start, word.span.end, word.text, word.probability] for word in heard_words],
+        }
+        result = self._take("diarization", session, DIARIZATION, diarizer, audio, depends, progress, work)
+        if result.recording_id != audio.recording_id:
+            result = replace(result, recording_id=audio.recording_id)
         found = len(result.speakers)
         if result.turns and not self.speakers.allows(found) and not result.warnings:
             name = record_of(diarizer).backend
@@ -354,24 +514,62 @@ class Pipeline:
             )
         return save_or_warn(self.save_activity, result, audio)
 
+    def _take(
+        self,
+        stage: str,
+        session: Session,
+        form: Form[Result],
+        backend: object,
+        audio: Audio,
+        depends: Mapping[str, Any],
+        progress: Progress,
+        work: Callable[[Progress], Result],
+    ) -> Result:
+        """A stage's result, from the cache of the session or by `work`; its beginning and end are reported."""
+
+        def take(heard: Progress) -> Result:
+            return session.take(
+                BackendStage(
+                    name=stage,
+                    form=form,
+                    backend=backend,
+                    audio=audio,
+                    depends=depends,
+                    work=lambda: work(heard),
+                    tell=lambda: describe_work(stage, backend),
+                    memory=None if session.cache is None else session.cache.folder,
+                )
+            )
+
+        return _run_stage(stage, progress, take)
+
     def provenance(self, warnings: Sequence[str] = (), notes: Sequence[str] = ()) -> dict[str, Any]:
         """What did the work: backends, models, versions, options, warnings, notes; JSON values only."""
+        return self._provenance(warnings, notes, Session(None))
+
+    def _provenance(self, warnings: Sequence[str], notes: Sequence[str], session: Session) -> dict[str, Any]:
+        """The same; of a result that was kept, what made it."""
+        versions = list_versions()
+        for about in session.about.values():
+            versions = merge_versions(versions, about["versions"])
         return {
-            "asr": self._record("asr", self.transcriber),
-            "vad": self._record("vad", self.detector),
-            "diarizer": self._record("diarization", self.diarizer),
-            "versions": list_versions(),
+            "asr": self._record("asr", self.transcriber, session),
+            "vad": self._record("vad", self.detector, session),
+            "diarizer": self._record("diarization", self.diarizer, session),
+            "versions": versions,
             "options": dict(self.provenance_options),
+            **({"recording": dict(self.recording)} if self.recording else {}),
             "warnings": list(warnings),
             "notes": list(notes),
         }
 
-    def _record(self, stage: str, backend: object | None) -> dict[str, Any] | None:
+    def _record(self, stage: str, backend: object | None, session: Session) -> dict[str, Any] | None:
         if backend is None:
             return None
-        record, fallback = record_of(backend), self.fallbacks.get(stage)
-        if stage == "asr" and (aligned := alignment_record(backend)):
-            record = replace(record, details={**record.details, "word_times": aligned})
+        fallback, about = self.fallbacks.get(stage), session.about.get(stage)
+        record = record_work(stage, backend)
+        if about is not None:  # the folder of a model may be called otherwise than it was
+            record = replace(record, **about["record"])
         if fallback is not None:
             record = replace(record, fallback_from=fallback.preferred, reason=fallback.reason, remedy=fallback.remedy)
         return record.to_dict()
@@ -400,24 +598,37 @@ class Pipeline:
         diarization: Diarization,
         failure: BaseException | None,
         said: tuple[Segment, ...] | None,
+        session: Session,
+        more: Mapping[str, Any] | None = None,
     ) -> Transcript:
-        """The transcript; `said` where it is known who said what, otherwise words and turns are aligned."""
+        """The transcript; `said` where it is known who said what, otherwise words and turns are aligned; `more` is for
+        the provenance.
+
+        Words that have a speaker, as those of a given text may, keep it, and their segments are the turns.
+        """
         warnings = [*audio.warnings, *transcription.warnings, *diarization.warnings]
         notes = [*audio.notes, *transcription.notes, *diarization.notes]
         if failure is not None:
             warnings.append(_describe_failure(failure))
+        if said is None and any(word.speaker is not None for word in transcription.words):
+            said = segments(transcription.words, options=self.segmentation)
+            turns = tuple(Turn(item.span, item.speaker) for item in said if item.speaker is not None)
+            diarization = replace(diarization, turns=tuple(sorted(turns, key=lambda turn: turn.span)))
         origin = Origin(
             recording_id=audio.recording_id,
             duration=audio.duration,
             language=transcription.language,
             dropped=transcription.dropped,
             provenance={
-                **self.provenance(warnings, notes),
+                **self._provenance(warnings, notes, session),
                 **audio.provenance,
                 "speech": round(total_duration(merge_spans(speech)), 3),
                 **self._describe_vocabulary(transcription.replacements, audio.start),
+                **(more or {}),
             },
         )
+        if said is None:
+            said = self._align(transcription.words, diarization, session)
         transcript = join(
             transcription.words,
             diarization,
@@ -430,9 +641,32 @@ class Pipeline:
             transcript = name_channels(transcript, audio.speakers)
         return with_video(shift_times(transcript, audio.start), Video(audio.frame_rate))
 
+    def _align(self, words: Sequence[Word], diarization: Diarization, session: Session) -> tuple[Segment, ...]:
+        """Segments of words with their speakers."""
+        turns, exclusive, options = diarization.turns, diarization.exclusive_turns, self.segmentation
+
+        def work() -> tuple[Segment, ...]:
+            return tuple(segments(align(words, turns, exclusive=exclusive), options=options))
+
+        depends = [
+            [[word.span.start, word.span.end, word.text, word.probability] for word in words],
+            *(
+                [[turn.start, turn.end, turn.speaker, turn.channel, turn.confidence] for turn in some]
+                for some in (turns, exclusive)
+            ),
+            asdict(options),
+            find_version("whisperdiar"),
+        ]
+        return session.take(PureStage(name="join", form=SEGMENTS, depends=depends, work=work))
+
 
 DIARIZATION_FAILED = mark("diarization failed, so the words are complete and have no speakers")
 """Begins the warning in the provenance of a transcript whose speakers are lost."""
+
+
+def list_times(spans: Sequence[Span]) -> list[list[float]]:
+    """Starts and ends, as JSON values."""
+    return [[span.start, span.end] for span in spans]
 
 
 def _describe_failure(failure: BaseException) -> str:
@@ -492,18 +726,6 @@ def _run_stage(stage: str, progress: Progress, work: Callable[[Progress], Result
         return result
 
 
-def list_versions() -> dict[str, str]:
-    """What is loaded of the packages that do the work, with Python and whisperdiar itself."""
-    found = {"whisperdiar": __version__, "python": platform.python_version()}
-    for module, package in _VERSIONED.items():
-        if module in sys.modules:
-            try:
-                found[package] = importlib.metadata.version(package)
-            except importlib.metadata.PackageNotFoundError:
-                continue
-    return found
-
-
 def shift_times(transcript: Transcript, offset: float) -> Transcript:
     """The same transcript with every time moved by `offset` seconds, from an audio's clock to the recording's."""
     if not offset:
@@ -529,4 +751,5 @@ def shift_times(transcript: Transcript, offset: float) -> Transcript:
         turns=turns,
         dropped=dropped,
         uncertain=uncertain,
+        emotions=moved(transcript.emotions),
     )

@@ -25,8 +25,26 @@ from whisperdiar.tracks import Tracks, TrackSource, read_tracks
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Audio, Span
 
-Source = str | os.PathLike[str] | BinaryIO | npt.NDArray[Any] | Audio | Tracks
-"""A recording: a file, a binary file object, samples (see `whisperdiar.media.arrays`), decoded sound, or tracks."""
+
+@dataclass(frozen=True, slots=True)
+class KeptRecording:
+    """A recording that is not at hand, and of which a cache may have all that is needed.
+
+    Attributes:
+        content: hash of the file's bytes, as in a transcript's provenance.
+        name: of the file.
+    """
+
+    content: str
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+Source = str | os.PathLike[str] | BinaryIO | npt.NDArray[Any] | Audio | Tracks | KeptRecording
+"""A recording: a file, a binary file object, samples (see `whisperdiar.media.arrays`), decoded sound, tracks,
+or one that is known to a cache."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +136,12 @@ def read_source(
         if sample_rate is None:
             raise InvalidOption(_("samples need their sample_rate, in Hz"))
         return audio_from_array(source, sample_rate)
+    if isinstance(source, KeptRecording):
+        raise MediaError(
+            _("{name}: it is not at hand, and the cache has not all that is needed of it; give it with --media").format(
+                name=source.name
+            )
+        )
     if isinstance(source, Tracks):
         return _read_tracks(source, part, language, truncated, progress)
     with _as_file(source) as path:

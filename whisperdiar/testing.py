@@ -292,7 +292,8 @@ def check_format(format: Any) -> None:
     """
     form = by_name(format) if isinstance(format, str) else describe(format, getattr(format, "name", ""))
     _require(form.suffix.startswith("."), f"`suffix` begins with a dot, unlike {form.suffix!r}")
-    _require(form.needs in (None, "words", "turns"), f'`needs` is "words", "turns" or left out, not {form.needs!r}')
+    known = (None, "words", "turns", "emotions")
+    _require(form.needs in known, f'`needs` is "words", "turns", "emotions" or left out, not {form.needs!r}')
     whole = example_transcript()
     for transcript in (whole, Transcript("nothing", 0.0), dataclasses.replace(whole, turns=(), speakers=())):
         made = _write(form, transcript)
@@ -306,7 +307,7 @@ def check_format(format: Any) -> None:
     except WhisperdiarError as error:
         raise ContractBroken(f"{form.name} reads what it wrote: {describe_error(error)}") from error
     _require(isinstance(again, Transcript), "`read` gives a Transcript")
-    if form.needs != "turns":
+    if form.needs not in ("turns", "emotions"):
         said = "".join(word.text for word in whole.words).split()
         found = "".join(word.text for word in again.words).split()
         _require(found == said, f"all words are read back: {' '.join(said)!r}, not {' '.join(found)!r}")

@@ -5,8 +5,10 @@ The dictionary is what the JSON format writes; `whisperdiar/formats/transcript.s
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -105,6 +107,8 @@ class Transcript:
         cues: finished subtitles, where the transcript was read from some: writers of subtitles keep them unless they
             are to be cut anew. Whoever changes words, times or speakers leaves them out. No part of the dictionary.
         start: where what was read begins, in seconds from the start of the recording.
+        emotions: which emotion is heard when, as turns whose speakers are emotions, in order and without overlap; empty
+            where none was looked for.
     """
 
     recording_id: str
@@ -118,6 +122,7 @@ class Transcript:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     start: float = 0.0
     cues: tuple[Cue, ...] = ()
+    emotions: tuple[Turn, ...] = ()
 
     def __repr__(self) -> str:
         """In one line: hours of words are no use on a prompt."""
@@ -178,6 +183,16 @@ class Transcript:
         """The name that people read for a speaker label; the label itself where nobody gave one."""
         return next((item.name for item in self.speakers if item.id == speaker), speaker)
 
+    def emotion(self, span: Span) -> str | None:
+        """The emotion that is heard in most of a span; None where none was looked for."""
+        seconds: dict[str, float] = {}
+        first = bisect_right(self.emotions, span.start, key=lambda turn: turn.end)
+        for turn in itertools.takewhile(lambda turn: turn.start < span.end, self.emotions[first:]):
+            part = turn.span.clip(span.start, span.end)
+            if part is not None:
+                seconds[turn.speaker] = seconds.get(turn.speaker, 0.0) + part.duration
+        return max(seconds, key=lambda name: seconds[name]) if seconds else None
+
     def rename(self, names: Mapping[str, str]) -> Transcript:
         """The same transcript with new names for speaker labels; labels stay as they are.
 
@@ -222,12 +237,13 @@ class Transcript:
             **({"start": _seconds(self.start)} if self.start else {}),
             "language": self.language,
             "speakers": [{"id": item.id, "name": item.name} for item in self.speakers],
-            "segments": [_segment_dict(segment) for segment in self.segments],
+            "segments": [_segment_dict(segment, self.emotion(segment.span)) for segment in self.segments],
             "turns": [_turn_dict(turn) for turn in self.turns],
             "dropped": [
                 {**_span_dict(item.span), "text": item.text, "reason": to_english(item.reason)} for item in self.dropped
             ],
             "uncertain": [_uncertain_dict(item) for item in self.uncertain],
+            **({"emotions": [_emotion_dict(turn) for turn in self.emotions]} if self.emotions else {}),
             "provenance": make_english(self.provenance),
         }
 
@@ -257,6 +273,9 @@ class Transcript:
                 for where, item in _items(data, "dropped")
             ),
             uncertain=tuple(_read_uncertain(item, where) for where, item in _items(data, "uncertain")),
+            emotions=tuple(
+                Turn(_span(item, where), _get(item, "emotion", str, where)) for where, item in _items(data, "emotions")
+            ),
             provenance=_get(data, "provenance", dict, "", optional=True) or {},
         )
 
@@ -321,12 +340,13 @@ def _word_dict(word: Word) -> dict[str, Any]:
     }
 
 
-def _segment_dict(segment: Segment) -> dict[str, Any]:
+def _segment_dict(segment: Segment, emotion: str | None) -> dict[str, Any]:
     return {
         "speaker": segment.speaker,
         **_span_dict(segment.span),
         "text": segment.text,
         **_flags(simultaneous=segment.simultaneous, edited=segment.edited),
+        **({} if emotion is None else {"emotion": emotion}),
         "words": [_word_dict(word) for word in segment.words],
     }
 
@@ -336,6 +356,10 @@ def _turn_dict(turn: Turn) -> dict[str, Any]:
     if turn.confidence is not None:
         extra["confidence"] = _probability(turn.confidence)
     return {**_span_dict(turn.span), "speaker": turn.speaker, **extra}
+
+
+def _emotion_dict(turn: Turn) -> dict[str, Any]:
+    return {**_span_dict(turn.span), "emotion": turn.speaker}
 
 
 def _uncertain_dict(item: Uncertain) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import accumulate, pairwise
 from numbers import Integral
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,6 +114,8 @@ class Audio:
         weights: of each channel in `mono`: 1, -1 (its phase is turned round) or 0 (it is left out); empty for the
             mean of all.
         frame_rate: frames a second of the pictures that go with the sound; None where there are none.
+        identity: the same for the same sound, by which a cache knows it; empty where nobody has identified it. The
+            samples are finite then. What is cut out of it has none of its own.
         speakers: the name of the person on each channel, where channels are tracks of people; empty otherwise.
         provenance: how the sound was made of several recordings, JSON values only; empty where it is one.
     """
@@ -126,6 +128,7 @@ class Audio:
     notes: tuple[str, ...] = ()
     weights: tuple[float, ...] = ()
     frame_rate: Fraction | None = None
+    identity: str = ""
     speakers: tuple[str, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
@@ -172,6 +175,8 @@ class Audio:
 
         They come from a caller's own arithmetic, spread over everything that is computed of them, and are no sound.
         """
+        if self.identity:
+            return self
         block = _BLOCK_S * self.sample_rate
         n_samples, starts = self.samples.shape[1], range(0, self.samples.shape[1], _BLOCK_S * self.sample_rate)
         broken = sum(int(np.count_nonzero(~np.isfinite(self.samples[:, at : at + block]))) for at in starts)
@@ -414,6 +419,14 @@ def _events(turns: Iterable[Turn]) -> list[tuple[float, int, str]]:
 def speaker_label(index: int) -> str:
     """The label of the speaker with this index: 0 → ``SPEAKER_00``."""
     return f"SPEAKER_{index:02d}"
+
+
+class ScoredTime(NamedTuple):
+    """When a given word is spoken, in seconds from the start of the sound, and how probable it is, 0 to 1."""
+
+    start: float
+    end: float
+    probability: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 
 from tests.browser.conftest import Open, Page, visit
 from tests.browser.test_viewer import ANNA, BEN, MARKUP, TALK, call, talk
+from tests.examples import examples
 from tests.formats_strategies import transcripts
 from whisperdiar import Speaker, Transcript, editing
 from whisperdiar.cli import run
@@ -569,7 +570,7 @@ def test_the_top_is_as_high_as_it_must_be_after_the_window_grows(show):
 
 
 @settings(
-    max_examples=12,
+    max_examples=examples(12),
     phases=(Phase.explicit, Phase.reuse, Phase.generate),  # a failure is small enough, and every look takes its time
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

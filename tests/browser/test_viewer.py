@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.browser.conftest import Open, Page, visit
+from tests.examples import examples
 from tests.formats_strategies import transcripts
 from tests.sounds import SAMPLES
 from whisperdiar import Segment, Speaker, Transcript, Turn, Uncertain, Word
@@ -261,7 +262,7 @@ def test_subtitles_without_new_names_are_those_of_the_command(page):
 
 
 @settings(
-    max_examples=15,
+    max_examples=examples(15),
     phases=(Phase.explicit, Phase.reuse, Phase.generate),  # a failure is small enough, and every look takes its time
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -277,6 +278,19 @@ def test_nothing_of_any_transcript_is_lost_or_run(chromium, tmp_path, transcript
     words = page.js("return JSON.stringify([...document.querySelectorAll('#rows .w')].map((node) => node.textContent))")
     assert printable("".join(json.loads(words))) == printable("".join(word.text for word in transcript.words))
     assert page.js("return document.querySelectorAll('#rows :is(script, img, i, v, b)').length") == 0
+    assert page.complaints() == []
+
+
+def test_emotions_are_shown_beside_what_is_said_and_kept(show):
+    emotions = (Turn(Span(0, 4), "happy"), Turn(Span(4, 9), "neutral"), Turn(Span(9, 14), "sad"))
+    felt = replace(TALK, emotions=emotions)
+    page = show(felt)
+    row = "[...document.querySelectorAll('#rows .row')].map((row) => row.querySelector('.felt')?.textContent ?? '')"
+    shown = page.js(f"return {row}")[:3]
+    expected = [felt.emotion(segment.span) for segment in felt.segments[:3]]
+    assert shown == ["" if name == "neutral" else name for name in expected]
+    assert set(shown) > {""}
+    assert transcript_json.loads(page.download("json")).emotions == emotions
     assert page.complaints() == []
 
 

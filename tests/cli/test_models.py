@@ -88,3 +88,60 @@ def test_a_name_that_is_no_models_is_told_before_the_others_are_fetched(cli: Cli
     done = cli("models", "download", "tiny.en", "onnx", "--directory", "here")
     assert done.code == 2
     assert "only Whisper models" in done.complaints[0]
+
+
+ZIPFORMER = {f"am-onnx/{name}.onnx": "x" for name in ("encoder", "decoder", "joiner")} | {"lang/tokens.txt": "a 0"}
+
+
+def put_folders(cache, repository, files):
+    """As `put`, for files in folders."""
+    snapshot = put(cache, repository, {})
+    for name, text in files.items():
+        (snapshot / name).parent.mkdir(exist_ok=True)
+        (snapshot / name).write_text(text, encoding="utf-8")
+    return snapshot
+
+
+def test_models_of_other_recognisers_are_listed_found_and_verified(cache):
+    for words in (("path", "zipformer-ru"), ("verify", "zipformer-ru")):
+        code, lines = command(*words)
+        assert (code, lines) == (
+            1,
+            ["model zipformer-ru is not on this machine: whisperdiar models download zipformer-ru"],
+        )
+    snapshot = put_folders(cache, "alphacep/vosk-model-ru", ZIPFORMER)
+    assert command("path", "zipformer-ru") == (0, [str(snapshot)])
+    assert command("path", "alphacep/vosk-model-ru") == (0, [str(snapshot)]), "onnx-asr's name of it"
+    rows = {row["name"]: row for row in json.loads("".join(command("list", "--json")[1]))}
+    assert rows["zipformer-ru"]["cached"]
+    assert (rows["parakeet-v3"]["cached"], rows["parakeet-v3"]["kind"]) == (False, "onnx")
+    assert "uk" in rows["parakeet-v3"]["codes"]
+    code, lines = command("verify")
+    assert code == 0
+    assert [line.split()[:2] for line in lines] == [["zipformer-ru", "OK"]]
+    (snapshot / "am-onnx" / "joiner.onnx").unlink()
+    assert command("path", "zipformer-ru")[0] == 1
+    code, lines = command("download", "zipformer-ru")
+    assert code == 1
+    assert "alphacep/vosk-model-ru is not on this machine" in lines[0]
+
+
+def test_models_are_recommended_by_what_others_measured():
+    code, lines = command("recommend", "--language", "Russian")
+    assert code == 0
+    assert lines[:2] == [
+        "ru: word error rates on Russian LibriSpeech, test, by the author of onnx-asr",
+        "  https://istupakov.github.io/onnx-asr/comparison/",
+    ]
+    rates = [float(line.split()[0]) for line in lines[2:] if "%" in line]
+    assert rates == sorted(rates)
+    assert lines[2].endswith("--asr onnx --model gigaam-v3-rnnt")
+    assert any(line.endswith(" --model large-v3-turbo") and "--asr" not in line for line in lines)
+    assert lines[-1].startswith("nothing of this was measured by this project")
+    assert command("recommend", "--language", "fi")[1] == [
+        "models that know fi, without figures here: parakeet-v3, canary-v2",
+        "Whisper knows fi, and is what --asr auto takes",
+    ]
+    found = json.loads("".join(command("recommend", "--language", "kk", "--json")[1]))
+    assert found["measured_here"] is False
+    assert found["comparisons"][0]["source"].startswith("https://github.com/salute-developers/GigaAM")

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cli.conftest import ABSENT, BIC, Cli, needs_posix
-from tests.sounds import NANO
+from tests.sounds import NANO, ROOT
 from whisperdiar.formats import by_name
 
 
@@ -140,65 +142,87 @@ def test_every_output_is_tried_before_the_work(cli: Cli, short: Path, source: Pa
 
 
 BOUND_BY_PERMISSIONS = """
-import os, sys
+import contextlib, io, json, os, sys
 from whisperdiar.cli import run
-arguments, made = sys.argv[1:-1], sys.argv[-1]
+
+def told(arguments):
+    with contextlib.redirect_stderr(io.StringIO()) as said:
+        return run(arguments), said.getvalue()
+
+commands = json.load(sys.stdin)
 # Once as who runs the tests, so that all is imported before permissions bind, which they do not for root.
-run([*arguments, os.path.join(made, "none", "x" + os.path.splitext(made)[1])])
+for *arguments, made in commands:
+    told([*arguments, os.path.join(made, "none", "x" + os.path.splitext(made)[1])])
 if os.geteuid() == 0:
     os.seteuid(65534)
-sys.exit(run([*arguments, made, "--overwrite"]))
+json.dump([told([*arguments, "--overwrite"]) for arguments in commands], sys.stdout)
 """
 
 
-@needs_posix
-@pytest.mark.parametrize("name", NAMES)
-def test_a_read_only_folder_or_file_is_found_before_the_work(short: Path, source: Path, name: str) -> None:
+@pytest.fixture
+def everybodys() -> Iterator[Path]:
+    """A folder in which anybody may write, unlike those of pytest."""
     with tempfile.TemporaryDirectory() as folder:
-        here = Path(folder)
-        for path in (short, source, source.with_name("turns.rttm")):
-            shutil.copyfile(path, here / path.name)
-        arguments, suffix = writing_commands(here / source.name, here / short.name)[name]
-        old, sealed = here / f"old{suffix}", here / "sealed"
-        old.write_bytes(b"old")
-        old.chmod(0o444)
-        sealed.mkdir()
-        sealed.chmod(0o555)
-        here.chmod(0o777)
-        for made in (sealed / f"x{suffix}", old):
-            command = [sys.executable, "-c", BOUND_BY_PERMISSIONS, *map(str, arguments), str(made)]
-            done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=here)
-            assert done.returncode == 1, (made, done.stderr)
-            assert "no permission to write there" in done.stderr.splitlines()[-1]
-        assert old.read_bytes() == b"old"
+        Path(folder).chmod(0o777)
+        yield Path(folder)
+
+
+def run_bound(commands: Sequence[Sequence[object]], folder: Path) -> list[tuple[int, str]]:
+    """Exit code and messages of every command, in one process that permissions bind."""
+    done = subprocess.run(
+        [sys.executable, "-c", BOUND_BY_PERMISSIONS],
+        input=json.dumps([[str(word) for word in command] for command in commands]),
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    return [(code, told) for code, told in json.loads(done.stdout)]
+
+
+@needs_posix
+def test_a_read_only_folder_or_file_is_found_before_the_work(short: Path, source: Path, everybodys: Path) -> None:
+    for path in (short, source, source.with_name("turns.rttm")):
+        shutil.copyfile(path, everybodys / path.name)
+    sealed = everybodys / "sealed"
+    sealed.mkdir()
+    commands, old = [], []
+    for number, (arguments, suffix) in enumerate(
+        writing_commands(everybodys / source.name, everybodys / short.name).values()
+    ):
+        old.append(everybodys / f"old{number}{suffix}")
+        old[-1].write_bytes(b"old")
+        old[-1].chmod(0o444)
+        commands += [(*arguments, sealed / f"x{suffix}"), (*arguments, old[-1])]
+    sealed.chmod(0o555)
+    for command, (code, told) in zip(commands, run_bound(commands, everybodys), strict=True):
+        assert code == 1, (command, told)
+        assert "no permission to write there" in told.splitlines()[-1], command
+    assert all(path.read_bytes() == b"old" for path in old)
 
 
 @needs_posix
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-@pytest.mark.parametrize("command", [(), ("convert",), ("minutes",)])
-def test_one_read_only_output_of_several_is_found_before_the_work(
-    short: Path, source: Path, command: tuple[str, ...]
-) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        here = Path(folder)
-        read = shutil.copyfile(source if command else short, here / (source if command else short).name)
-        sealed = here / "sealed"
-        sealed.mkdir()
-        here.chmod(0o777)
+def test_one_read_only_output_of_several_is_found_before_the_work(short: Path, source: Path, everybodys: Path) -> None:
+    for path in (short, source):
+        shutil.copyfile(path, everybodys / path.name)
+    sealed = everybodys / "sealed"
+    sealed.mkdir()
+    commands, good, bad = [], [], []
+    for number, command in enumerate(((), ("convert",), ("minutes",))):
         suffixes = (".html", ".md") if command == ("minutes",) else (".srt", ".vtt")
-        good, bad = here / f"good{suffixes[0]}", sealed / f"bad{suffixes[1]}"
-        arguments = [*command, str(read), *(() if command else ABSENT), "-o", str(good), "-o", str(bad)]
-        done = subprocess.run(
-            [sys.executable, "-c", BOUND_BY_PERMISSIONS, *arguments[:-1], str(bad)],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=here,
+        good.append(everybodys / f"good{number}{suffixes[0]}")
+        bad.append(sealed / f"bad{suffixes[1]}")
+        read = everybodys / (source if command else short).name
+        commands.append((*command, read, *(() if command else ABSENT), "-o", good[-1], "-o", bad[-1]))
+    for number, (code, told) in enumerate(run_bound(commands, everybodys)):
+        assert code == 1
+        last = told.splitlines()[-1]
+        assert last.startswith(
+            f"whisperdiar: error: {bad[number]}: no permission to write there; choose another folder"
         )
-        assert done.returncode == 1
-        last = done.stderr.splitlines()[-1]
-        assert last.startswith(f"whisperdiar: error: {bad}: no permission to write there; choose another folder")
-        assert not good.exists(), "nothing is done where one output cannot be written"
+        assert not good[number].exists(), "nothing is done where one output cannot be written"
 
 
 def test_two_outputs_are_never_one_file(cli: Cli, source: Path, tmp_path: Path) -> None:

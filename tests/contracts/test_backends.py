@@ -33,11 +33,13 @@ from whisperdiar.options import (
     EcapaSettings,
     LiumSettings,
     NemotronSettings,
+    OnnxAsrSettings,
     OnnxSettings,
     PyannoteSettings,
     PyannoteVadSettings,
     Runtime,
     SortformerSettings,
+    TransformersSettings,
     VadSettings,
     WhisperSettings,
 )
@@ -58,6 +60,17 @@ def local_settings(stage: str, name: str, folder: Path) -> Any:
     """Settings with a model that is on this machine, for backends whose own one has to be fetched."""
     if (stage, name) == ("asr", "whisper"):
         return WhisperSettings(model=str(tiny_whisper.build(folder)))
+    if (stage, name) == ("asr", "onnx"):
+        pytest.importorskip("onnx_asr", reason="onnx-asr is not installed")
+        from tests import tiny_onnx_asr
+
+        return OnnxAsrSettings(model=str(tiny_onnx_asr.gigaam(folder)))
+    if (stage, name) == ("asr", "transformers"):
+        pytest.importorskip("torch", reason="PyTorch is not installed")
+        pytest.importorskip("transformers", reason="Transformers is not installed")
+        from tests import tiny_transformers
+
+        return TransformersSettings(model=str(tiny_transformers.wav2vec2(folder)))
     if (stage, name) == ("vad", "crdnn"):
         model = SHARED / "models" / "vad-crdnn-libriparty"
         return VadSettings(model=str(model)) if model.is_dir() else None

@@ -54,6 +54,7 @@ TRANSCRIPT = Transcript(
     ),
     dropped=(Dropped(Span(70.0, 71.5), " Thanks for watching!", "no speech"),),
     uncertain=(Uncertain(16, Span(7.2, 7.45), BEN, ANNA, 0.51),),
+    emotions=(Turn(Span(0.25, 7.0004), "happy"), Turn(Span(7.0004, 15.25), "neutral")),
     provenance={
         "asr": BackendRecord(
             "pocketsphinx", "en-us", "whisper", "no model is cached", "whisperdiar models download small"

@@ -18,6 +18,7 @@ import pytest
 pytest.importorskip("meeteval", reason="words are scored by MeetEval")
 pytest.importorskip("jiwer", reason="words are scored by jiwer")
 
+from tests.sounds import save_conversations
 from whisperdiar.benchmarking import (
     CellResult,
     Event,
@@ -53,6 +54,13 @@ def recording() -> Recording:
         language="fr",
         kind="talk",
     )
+
+
+@pytest.fixture(scope="module")
+def brief(tmp_path_factory: pytest.TempPathFactory) -> Recording:
+    """Six seconds, for what becomes of processes."""
+    (found,) = save_conversations(tmp_path_factory.mktemp("brief"), {"brief": "AB"}, each=2.0)
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -156,21 +164,20 @@ def test_a_run_goes_on_where_it_stopped_and_references_may_change(
 
 @pytest.mark.model
 def test_one_recording_that_fails_stops_no_other(
-    computed: tuple[Path, tuple[CellResult, ...]], recording: Recording, tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    brief: Recording, tmp_path: Path, capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     broken = tmp_path / "broken.wav"
     broken.write_bytes(b"no sound")
-    write_manifest([replace(recording, id="broken", audio=broken), recording], tmp_path / "m.jsonl")
+    write_manifest([replace(brief, id="broken", audio=broken), brief], tmp_path / "m.jsonl")
     given = ["bench", str(tmp_path / "m.jsonl"), "--diarizer", "bic", "--model", MODEL, "--vad", "energy"]
     given += ["--threads", "2", "--device", "cpu", "--offline", "--results", str(tmp_path / "r")]
     assert run([*given, "-o", str(tmp_path / "t.json")]) == 1
     told = capsys.readouterr().err
     assert "[1/2] bic, whisper-nano: broken: " in told
-    assert "[2/2] bic, whisper-nano: dialogue_fr" in told
+    assert "[2/2] bic, whisper-nano: brief" in told
     data = json.loads((tmp_path / "t.json").read_text("utf-8"))["cells"][0]
     assert list(data["errors"]) == ["broken"]
-    assert [item["id"] for item in data["recordings"]] == ["dialogue_fr"]
+    assert [item["id"] for item in data["recordings"]] == ["brief"]
 
 
 @pytest.mark.model
@@ -205,7 +212,7 @@ def test_recordings_without_a_reference_are_left_out_and_told(
 
 
 @pytest.mark.model
-def test_a_recording_that_ends_its_process_stops_no_other(recording: Recording, tmp_path: Path) -> None:
+def test_a_recording_that_ends_its_process_stops_no_other(brief: Recording, tmp_path: Path) -> None:
     events: list[Event] = []
     killed: list[int] = []
 
@@ -215,7 +222,7 @@ def test_a_recording_that_ends_its_process_stops_no_other(recording: Recording, 
             killed.append(worker.pid)
             worker.kill()
 
-    recordings = [replace(recording, id="first"), replace(recording, id="second")]
+    recordings = [replace(brief, id="first"), replace(brief, id="second")]
     cells = CELLS[1:]
     (cell,) = run_grid(recordings, cells, tmp_path / "r", progress=events.append, listen=kill_once)
     assert [own.recording.id for own in cell.results] == ["second"]
@@ -229,12 +236,12 @@ def test_a_recording_that_ends_its_process_stops_no_other(recording: Recording, 
 
 @pytest.mark.model
 def test_a_cell_that_cannot_run_is_told_once_and_others_go_on(
-    computed: tuple[Path, tuple[CellResult, ...]], recording: Recording
+    computed: tuple[Path, tuple[CellResult, ...]], recording: Recording, brief: Recording
 ) -> None:
     folder, _ = computed
     broken = make_cells(["nemotron:model=/nowhere"], [MODEL], **SETTINGS)
     events: list[Event] = []
-    recordings = [recording, replace(recording, id="again")]
+    recordings = [recording, replace(brief, id="again")]
     found = run_grid(recordings, (*broken, *CELLS[1:]), folder, progress=events.append)
     assert [event.recording for event in events] == ["", "again"]
     assert (events[0].number, len(found[0].errors), len(found[1].results)) == (3, 2, 2)
@@ -253,10 +260,10 @@ def arguments(recordings: list[Recording], folder: Path) -> list[str]:
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_run_that_is_ended_leaves_no_process_and_goes_on(
-    recording: Recording, tmp_path: Path, number: signal.Signals
+    brief: Recording, tmp_path: Path, number: signal.Signals
 ) -> None:
     """One after another of several recordings; the signal comes when the first result is there."""
-    given = arguments([replace(recording, id=f"r{count}") for count in range(3)], tmp_path)
+    given = arguments([replace(brief, id=f"r{count}") for count in range(3)], tmp_path)
     command = [sys.executable, "-m", "whisperdiar", *given]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, encoding="utf-8") as process:
         assert process.stderr is not None
@@ -283,10 +290,10 @@ def test_a_run_that_is_ended_leaves_no_process_and_goes_on(
 
 @pytest.mark.model
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
-def test_a_full_disk_ends_the_run_in_one_line(recording: Recording, tmp_path: Path) -> None:
+def test_a_full_disk_ends_the_run_in_one_line(brief: Recording, tmp_path: Path) -> None:
     import resource
 
-    given = arguments([recording, replace(recording, id="again")], tmp_path)
+    given = arguments([brief, replace(brief, id="again")], tmp_path)
     found = subprocess.run(
         [sys.executable, "-m", "whisperdiar", *given, "--quiet"],
         capture_output=True,

@@ -17,8 +17,10 @@ import numpy as np
 import pytest
 from huggingface_hub import constants
 
+from tests import tiny_transformers
 from tests.sounds import ROOT
-from training.whisper_nano.vocabulary import LANGUAGE_CODES, SPECIAL_TOKENS, train
+from tests.tiny_transformers import HEADS, write_json
+from training.whisper_nano.vocabulary import LANGUAGE_CODES
 from whisperdiar import models
 from whisperdiar.errors import BackendBroken, BackendMissing, InvalidOption, OutputError
 from whisperdiar.models import conversion, converter
@@ -27,8 +29,6 @@ from whisperdiar.options import Runtime
 
 OFFLINE = Runtime(offline=True)
 LACKING = [name for name in ("torch", "transformers") if importlib.util.find_spec(name) is None]
-HEADS = [[1, 0], [1, 1]]
-TEXTS = ["she sells sea shells by the sea shore while the quick brown fox jumps over the lazy dog"] * 3
 
 
 @pytest.fixture(autouse=True)
@@ -40,66 +40,10 @@ def cache(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory) -> Path:
-    """A Whisper with random weights, as Transformers saves it, with the tokenizer files of OpenAI's first checkpoints:
-    vocab.json with the text alone, the rest as added tokens, times not at all."""
+    """A Whisper with random weights, as Transformers saves it."""
     if LACKING:
         pytest.skip(f"not installed: {', '.join(LACKING)}")
-    import torch
-    from transformers import GenerationConfig, WhisperConfig, WhisperForConditionalGeneration
-
-    folder = tmp_path_factory.mktemp("checkpoint") / "tiny-whisper"
-    learned = train(TEXTS, size=400, kept="")
-    ids = learned.ids
-    torch.manual_seed(3)
-    config = WhisperConfig(
-        vocab_size=len(learned),
-        d_model=48,
-        encoder_layers=1,
-        decoder_layers=2,
-        encoder_attention_heads=2,
-        decoder_attention_heads=2,
-        encoder_ffn_dim=96,
-        decoder_ffn_dim=96,
-        num_mel_bins=128,
-        decoder_start_token_id=ids["<|startoftranscript|>"],
-        init_std=0.4,
-        bos_token_id=ids["<|endoftext|>"],
-        eos_token_id=ids["<|endoftext|>"],
-        pad_token_id=ids["<|endoftext|>"],
-        begin_suppress_tokens=[ids["Ġ"], ids["<|endoftext|>"]],
-    )
-    model = WhisperForConditionalGeneration(config).eval().half().float()  # nothing is lost in 16 bits
-    model.generation_config = GenerationConfig(
-        decoder_start_token_id=ids["<|startoftranscript|>"],
-        is_multilingual=True,
-        max_length=448,
-        lang_to_id={f"<|{code}|>": ids[f"<|{code}|>"] for code in LANGUAGE_CODES},
-        task_to_id={task: ids[f"<|{task}|>"] for task in ("transcribe", "translate")},
-        no_timestamps_token_id=ids["<|notimestamps|>"],
-        alignment_heads=HEADS,
-        suppress_tokens=[],
-        begin_suppress_tokens=[ids["Ġ"], ids["<|endoftext|>"]],
-        prev_sot_token_id=ids["<|startofprev|>"],
-        bos_token_id=ids["<|endoftext|>"],
-        eos_token_id=ids["<|endoftext|>"],
-        pad_token_id=ids["<|endoftext|>"],
-        return_timestamps=False,
-    )
-    model.save_pretrained(folder)
-    write_json(folder / "vocab.json", {token: index for index, token in enumerate(learned.text)})
-    merges = "".join(f"{a} {b}\n" for a, b in learned.merges)
-    (folder / "merges.txt").write_text(f"#version: 0.2\n{merges}", encoding="utf-8")
-    write_json(folder / "added_tokens.json", {token: ids[token] for token in SPECIAL_TOKENS})
-    described = {
-        str(ids[token]): {"content": token, "special": True, "normalized": False, "lstrip": False, "rstrip": False}
-        for token in SPECIAL_TOKENS
-    }
-    write_json(
-        folder / "tokenizer_config.json",
-        {"tokenizer_class": "WhisperTokenizer", "added_tokens_decoder": described, "unk_token": "<|endoftext|>"},
-    )
-    write_json(folder / "preprocessor_config.json", {"feature_size": 128, "n_fft": 400, "nb_max_frames": 3000})
-    return folder
+    return tiny_transformers.whisper(tmp_path_factory.mktemp("checkpoint") / "tiny-whisper")
 
 
 @pytest.fixture(scope="module")
@@ -128,10 +72,6 @@ def without_process(monkeypatch) -> None:
 def own(checkpoint, tmp_path) -> Path:
     """A copy of the checkpoint that a test may spoil."""
     return Path(shutil.copytree(checkpoint, tmp_path / "mine"))
-
-
-def write_json(path: Path, value: object) -> None:
-    path.write_text(json.dumps(value), encoding="utf-8")
 
 
 def read_json(path: Path) -> dict:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from tests import tiny_ecapa, tiny_pyannote
+from tests.kept_parts import check_another_number
 from tests.sounds import RATE_HZ, conversation, noise, silence
 from whisperdiar import Audio, Diarization, Span, SpeakerCount, Turn
 from whisperdiar.diarization import ecapa, embedding
@@ -553,3 +554,10 @@ def test_the_batch_size_changes_nothing(resemblyzer: embedding.Backend, heard: t
 def test_settings_that_cannot_be_meant(settings: dict[str, Any]) -> None:
     with pytest.raises(InvalidOption, match=next(iter(settings))):
         EmbeddingSettings(**settings)
+
+
+def test_another_number_of_speakers_needs_no_network_again(
+    resemblyzer: embedding.Backend, heard: tuple[Audio, tuple[Turn, ...]], tmp_path: Path
+) -> None:
+    audio, turns = heard
+    check_another_number(resemblyzer, audio, [turn.span for turn in turns], tmp_path / "log")

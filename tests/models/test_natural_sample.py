@@ -17,6 +17,8 @@ from whisperdiar.media import load
 from whisperdiar.types import Span, Word
 
 FOLDER = SAMPLES / "natural"
+END_S = 41.8
+"""In a pause; by then everybody has spoken twice."""
 
 
 def reference_turns() -> list[tuple[str, float, float]]:
@@ -56,7 +58,8 @@ def test_there_is_speech_in_the_turns_and_silence_between_them() -> None:
 
 @pytest.mark.model
 def test_published_models_understand_it() -> None:
-    """`base` made 2 errors in 222 words (40 for forty, 10 for ten) and every word went to its speaker."""
+    """On the turns before the first pause after 40 s; of all 222 words `base` made 2 errors (40 for forty, 10 for
+    ten), and every word went to its speaker."""
     model = real_models.whisper_folder("base")
     networks = real_models.speaker_networks()
     found = whisperdiar.transcribe(
@@ -65,9 +68,11 @@ def test_published_models_understand_it() -> None:
         diarizer="onnx",
         diarizer_options=networks,
         offline=True,
-        threads=2,
+        threads=1,
+        end=END_S,
     )
-    said = [Word(Span(0.0, 0.0), word) for _, text in reference_texts() for word in text.split()]
+    texts = [text for (_, text), turn in zip(reference_texts(), reference_turns(), strict=True) if turn[2] < END_S]
+    said = [Word(Span(0.0, 0.0), word) for text in texts for word in text.split()]
     assert score(said, list(found.words)).word_error_rate <= 0.03
     assert len(found.speakers) == 3
     who = [(str(word.speaker), speaker_at((word.start + word.end) / 2)) for word in found.words]

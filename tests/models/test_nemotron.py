@@ -17,6 +17,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from tests.kept_parts import check_another_number
 from tests.sounds import RATE_HZ, ROOT, SAMPLES, SHARED, conversation, noise, silence
 from whisperdiar import Audio, Diarization, Span, SpeakerCount, load
 from whisperdiar.assembly import Choice, select
@@ -650,3 +651,9 @@ assert ("torch" in sys.modules) == ("checkpoint" in sys.argv[1]), "ONNX Runtime 
 def test_nothing_is_printed_and_nothing_global_changes(paths: dict[str, Path], kind: str) -> None:
     done = subprocess.run([sys.executable, "-c", QUIET, str(paths[kind])], capture_output=True, text=True, cwd=ROOT)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_another_number_of_speakers_needs_no_network_again(
+    paths: dict[str, Path], audio: Audio, tmp_path: Path
+) -> None:
+    check_another_number(backend(paths["two graphs"]), audio, (Span(0.0, audio.duration),), tmp_path / "log")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tests import tiny_pyannote as tiny
+from tests.kept_parts import check_another_number
 from tests.sounds import SAMPLES, SHARED, conversation, noise, silence
 from whisperdiar import Audio, Diarization, Span, SpeakerCount, Turn, Word, load
 from whisperdiar.diarization._shared import onnx_embedding
@@ -31,6 +32,10 @@ REAL_SEGMENTATION = SHARED / "models" / "pyannote-segmentation" / "pytorch_model
 CORPUS = SHARED / "corpus" / "audio"
 
 
+STEP = 0.2
+"""Of a window, from one to the next: twice the default, which takes half as long and has as many kinds of windows."""
+
+
 class Networks:
     """A segmentation and an embedding, for pyannote.audio and as files."""
 
@@ -48,6 +53,7 @@ class Networks:
             "embedding_model": str(self.embedding),
             "segmentation_window": self.window,
             "min_cluster_size": self.min_cluster_size,
+            "segmentation_step": STEP,
             "exact": True,
         }
         return Backend(OnnxSettings(**{**defaults, **settings}), runtime=runtime)
@@ -63,7 +69,7 @@ class Networks:
         """What pyannote.audio finds, cut at the end of the recording."""
         import torch
 
-        parameters = {"min_cluster_size": self.min_cluster_size, **parameters}
+        parameters = {"min_cluster_size": self.min_cluster_size, "segmentation_step": STEP, **parameters}
         exclusive = parameters.pop("exclusive", False)
         sound = {"waveform": torch.from_numpy(np.array(audio.mono))[None], "sample_rate": 16_000, "uri": "x"}
         with silence_pyannote():
@@ -175,8 +181,16 @@ def plda(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny.save_plda(tmp_path_factory.mktemp("plda"))
 
 
-@pytest.mark.parametrize("count", [ANY_SPEAKERS, SpeakerCount(2, 2), SpeakerCount(3, None)], ids=str)
-@pytest.mark.parametrize(("threshold", "fa", "fb"), [(0.6, 0.07, 0.8), (0.8, 0.4, 3.0)])
+@pytest.mark.parametrize(
+    ("threshold", "fa", "fb", "count"),
+    [
+        (0.6, 0.07, 0.8, ANY_SPEAKERS),
+        (0.6, 0.07, 0.8, SpeakerCount(3, None)),
+        (0.8, 0.4, 3.0, ANY_SPEAKERS),
+        (0.8, 0.4, 3.0, SpeakerCount(2, 2)),
+    ],
+    ids=str,
+)
 def test_vbx_is_that_of_pyannote(
     small: Networks, audio: Audio, plda: Path, count: SpeakerCount, threshold: float, fa: float, fb: float
 ) -> None:
@@ -233,7 +247,7 @@ def test_a_window_goes_through_the_network_once_for_all_its_speakers(
         lambda self, given, weights: pooled.append(len(weights)) or embed(self, given, weights),
     )
     diarize(backend, audio)
-    n_windows = 1 + -(-(audio.samples.shape[1] - 32_000) // 3_200)
+    n_windows = 1 + -(-(audio.samples.shape[1] - 32_000) // round(32_000 * STEP))
     assert sum(seen) <= n_windows
     assert sum(pooled) > 1.2 * sum(seen), "several speakers of a window share its frames"
 
@@ -448,3 +462,10 @@ def test_a_speaker_with_hardly_a_frame_has_no_embedding_where_frames_are_not_sha
     found = encoder.embed(encoder.frames(bands)[0], mask)
     assert not found[0].any()
     assert found[1].any()
+
+
+@pytest.mark.parametrize("settings", [{}, {"exact": False, "min_cluster_size": None}], ids=["exact", "stretches"])
+def test_another_number_of_speakers_needs_no_network_again(
+    small: Networks, audio: Audio, settings: dict[str, Any], tmp_path: Path
+) -> None:
+    check_another_number(small.backend(**settings), audio, (Span(0.0, audio.duration),), tmp_path / "log")

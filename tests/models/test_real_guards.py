@@ -84,9 +84,9 @@ def test_a_chant_whose_text_repeats_itself_keeps_it(base: Backend, tmp_path: Pat
     assert result.dropped == ()
 
 
-@pytest.mark.parametrize("n_repeats", [5, 8])
-def test_a_chant_with_pauses_keeps_its_verses(base: Backend, n_repeats: int) -> None:
+def test_a_chant_with_pauses_keeps_its_verses(base: Backend) -> None:
     """The model writes one or two verses and stops; the rest is decoded stretch by stretch."""
+    n_repeats = 5
     audio = recording(CORPUS / "one_jfk.flac")
     verse = audio.crop(Span(8.0, 10.6)).mono
     pause = np.zeros(round(0.9 * RATE), np.float32)
@@ -110,8 +110,9 @@ def test_a_few_seconds_of_another_language_do_not_decide(base: Backend) -> None:
     assert "mr quilter is the apostle of the middle classes" in written(result)
 
 
-def test_a_recording_of_five_languages_is_warned_about(base: Backend) -> None:
-    result = hear(base, recording(CASES / "language_short_recording" / "mix4.flac"))
+def test_a_recording_of_five_languages_is_warned_about() -> None:
+    once = real_models.whisper_with(fill_gaps=False, temperature_fallback=False)  # what it writes is not looked at
+    result = hear(once, recording(CASES / "language_short_recording" / "mix4.flac"))
     [warning] = [warning for warning in result.warnings if "parts sound like" in warning]
     assert all(code in warning for code in ("de", "en", "es", "fr", "ja"))
 

@@ -8,7 +8,6 @@ that slip.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
 
@@ -16,19 +15,19 @@ import numpy as np
 import pytest
 
 from tests import real_models
-from tests.real_models import CPU, Said, recording, whisper, whisper_folder, words_in
+from tests.real_models import CPU, Said, recording, whisper, words_in
 from tests.sounds import SAMPLES, SHARED
 from training.whisper_nano.evaluate import reference
 from training.whisper_nano.scoring import Score, normalised, score
-from whisperdiar.asr.whisper import Backend
+from whisperdiar.given_text.reading import GivenText, GivenWord
+from whisperdiar.given_text.transcriber import TextTranscriber
 from whisperdiar.media import load
-from whisperdiar.options import WhisperSettings
 from whisperdiar.types import Audio, Span, Transcription, Word
 from whisperdiar.vad.silero import Backend as Silero
 
 pytestmark = pytest.mark.model
 RATE = 16_000
-MEETINGS = ("ami_EN2001a", "ami_EN2001e", "ami_EN2004a", "ami_ES2003a", "ami_ES2003b")
+MEETINGS = ("ami_EN2001e", "ami_EN2004a", "ami_ES2003a")
 CLEAR = ("one_jfk", "one_harvard", "tel_pyannote_sample")
 IN_OTHER_LANGUAGES = ("one_pv_de", "one_pv_fr", "one_pv_ja")
 
@@ -68,7 +67,7 @@ def test_a_minute_of_german_is_written_down() -> None:
 
 
 def test_far_field_meetings_are_written_down_as_far_as_the_model_hears_them() -> None:
-    assert pooled(MEETINGS).word_error_rate <= 0.40
+    assert pooled(MEETINGS).word_error_rate <= 0.35
 
 
 def test_a_model_for_english_alone_writes_english() -> None:
@@ -110,15 +109,19 @@ def test_short_recordings_are_heard_in_their_own_language(name: str, language: s
     assert score(said_in(said), words).errors <= most_errors
 
 
+SAMPLES_END_S = {"dialogue_de.m4a": 14.0, "dialogue_fr.wav": 30.0, "dialogue_ru.mp3": 30.0}
+"""As much of each sample as its language and its words are told by."""
+
+
 @lru_cache
 def words_in_sample(name: str) -> tuple[Audio, Transcription]:
-    """The first half minute of a sample and what the model hears in it, decoded once for all tests: voices of another
-    kind than it learned from take it many attempts."""
-    audio = load(SAMPLES / name, channels="mono", end=30.0)
+    """The beginning of a sample and what the model hears in it, decoded once for all tests: voices of another kind than
+    it learned from take it many attempts."""
+    audio = load(SAMPLES / name, channels="mono", end=SAMPLES_END_S[name])
     return audio, whisper().transcribe(audio, speech=Silero(runtime=CPU).detect(audio))
 
 
-@pytest.mark.parametrize("name", ["dialogue_de.m4a", "dialogue_fr.wav", "dialogue_ru.mp3"])
+@pytest.mark.parametrize("name", SAMPLES_END_S)
 def test_synthetic_voices_have_their_language(name: str) -> None:
     """Hard to tell for this model, so it may say that it guesses, and names no language that is not spoken."""
     _, result = words_in_sample(name)
@@ -184,11 +187,11 @@ def test_where_nobody_speaks_there_are_no_words(name: str) -> None:
 
 def test_without_guards_the_model_makes_words_up() -> None:
     """… so that the test above shows something."""
-    settings = WhisperSettings(
-        model=str(whisper_folder()), no_speech_threshold=None, drop_unspoken=False, drop_closing_phrases=False
+    unguarded = real_models.whisper_with(
+        no_speech_threshold=None, drop_unspoken=False, drop_closing_phrases=False, temperature_fallback=False
     )
     audio = sound(NOTHING_SAID["music"])
-    result = Backend(settings, runtime=CPU).transcribe(audio, speech=[Span(0.0, audio.duration)], language="en")
+    result = unguarded.transcribe(audio, speech=[Span(0.0, audio.duration)], language="en")
     assert result.words
 
 
@@ -207,8 +210,7 @@ def test_a_quiet_sentence_that_whisper_skips_is_found() -> None:
     speech = (Span(0.0, 17.03), Span(17.9, 20.855))  # as SpeechBrain's detector finds it
 
     def heard(*, fill_gaps: bool) -> Transcription:
-        settings = WhisperSettings(model=str(whisper_folder()), fill_gaps=fill_gaps)
-        return Backend(settings, runtime=CPU).transcribe(audio, speech=speech, language="en")
+        return real_models.whisper_with(fill_gaps=fill_gaps).transcribe(audio, speech=speech, language="en")
 
     assert "apostle" not in written(heard(fill_gaps=False).words)
     found = [word for word in heard(fill_gaps=True).words if normalised(word.text) == "apostle"]
@@ -239,11 +241,25 @@ def test_names_of_the_vocabulary_are_heard(others: int) -> None:
 def test_only_languages_that_are_allowed_are_detected() -> None:
     name = "one_pv_fr"
     audio, speech = recording(name).audio, real_models.speech_in(name)
-    model = whisper()
     for languages, expected in (("en,French", "fr"), ("en,de", None), ("ru", "ru")):
-        only = Backend(replace(model.settings, languages=languages, fill_gaps=False), runtime=CPU)
-        only._loaded = model._require()
+        only = real_models.whisper_with(languages=languages, fill_gaps=False, temperature_fallback=False)
         found = only.transcribe(audio, speech=speech)
         assert found.language == expected or (expected is None and found.language in ("en", "de"))
         assert found.language_probability is not None
         assert languages != "ru" or found.language_probability == pytest.approx(1.0)
+
+
+def test_a_given_text_is_laid_on_the_words_of_people_and_what_nobody_says_is_told() -> None:
+    own = recording("ami_ES2003a")
+    said = [word.text for word in own.words]
+    strange = ["zebras", "quietly", "harvest", "umbrellas", "beneath", "Saturn"]
+    text = GivenText(tuple(GivenWord(f" {word}") for word in [*said[:30], *strange, *said[30:]]))
+    found = TextTranscriber(whisper("base"), text, word_times="dtw").transcribe(
+        own.audio, speech=real_models.speech_in(own.name), language="en"
+    )
+    written_words = [word.text.strip() for word in found.words]
+    assert not set(strange) & set(written_words)
+    assert "Duguid" in written_words  # recognised as another word: the text is right
+    assert len(written_words) >= 0.85 * len(said)
+    starts = score(own.words, list(found.words)).delays
+    assert float(np.median(np.abs(starts))) <= 0.1

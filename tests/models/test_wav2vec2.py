@@ -26,6 +26,8 @@ from whisperdiar import Audio, Pipeline, Span, Transcription, Word, load
 from whisperdiar.errors import BackendError, InvalidOption
 from whisperdiar.forced_alignment.models import DEFAULT_MODELS
 from whisperdiar.forced_alignment.wav2vec2 import WordAligner, _frame_timing
+from whisperdiar.given_text.reading import GivenText, GivenWord
+from whisperdiar.given_text.transcriber import TextTranscriber
 from whisperdiar.options import PocketSphinxSettings, RefinementSettings, Runtime
 from whisperdiar.vad.none import Backend as Everything
 
@@ -195,6 +197,23 @@ def test_the_words_of_any_recogniser_are_placed_where_they_sound(folder: Path) -
     assert found.provenance["asr"]["details"]["word_times"]["model"] == str(folder)
     own = Pipeline(detector=Everything(), transcriber=Spread(words, RefinementSettings(fill_gaps=False))).run(audio)
     assert float(np.mean(errors_ms([(word.start, word.end) for word in own.words], truth)[0])) > 100
+
+
+def test_a_given_text_is_placed_where_it_sounds_without_what_is_not_spoken(folder: Path) -> None:
+    rng = np.random.default_rng(17)
+    words = ["FACE", "BAD", "CAGE", "HEAD", "DEAF", "BEAD", "FADED", "CAB", "EDGE", "BEACH"]
+    sound, truth, _ = speak(words, rng, pauses=(0.0, 0.6))
+    audio = Audio(sound[None], RATE_HZ, "tones")
+    text = GivenText(tuple(GivenWord(f" {word}") for word in [*words[:4], "GAGGED", "HAGGARD", "ABACA", *words[4:]]))
+    heard = Spread([*words[:2], "CAG", *words[3:]], RefinementSettings())  # one is recognised wrongly
+    transcriber = TextTranscriber(heard, text, word_times="wav2vec2", word_times_model=str(folder))
+    found = transcriber.transcribe(audio, speech=[Span(0.0, audio.duration)])
+    assert [word.text.strip() for word in found.words] == words
+    assert [item.text for item in found.dropped if item.text] == ["GAGGED HAGGARD ABACA"]
+    starts, ends = errors_ms([(word.start, word.end) for word in found.words], truth)
+    assert max(starts) <= 60
+    assert max(ends) <= 60
+    assert transcriber.record().details["word_times"]["model"] == str(folder)
 
 
 def test_words_of_pocketsphinx_are_aligned_by_a_model(folder: Path) -> None:

@@ -39,3 +39,11 @@ def test_importing_and_help_load_nothing_heavy(code: str) -> None:
     script += f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "[]"
+
+
+def test_what_transcribes_starts_without_what_makes_minutes() -> None:
+    """Which takes as long as all the rest, SciPy's sparse matrices among it."""
+    others = ("whisperdiar.minutes.extract.material", "scipy.sparse")
+    script = f"import sys, whisperdiar.cli.transcribe; print([name for name in {others!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests import tiny_whisper
 from whisperdiar import assembly
-from whisperdiar.assembly import Choice, Request, build, select, share_threads
+from whisperdiar.assembly import Choice, Request, build, check, select, share_threads
 from whisperdiar.diarization.bic import Backend as Bic
 from whisperdiar.diarization.none import Backend as Nobody
 from whisperdiar.diarization.pyannote import Backend as Pyannote
 from whisperdiar.diarization.rttm import Backend as Turns
-from whisperdiar.errors import InvalidOption, UnsupportedRequest
+from whisperdiar.errors import BackendError, InvalidOption, UnsupportedRequest
 from whisperdiar.options import AUTO_ORDER, Runtime
 
 
@@ -89,3 +91,33 @@ def test_one_channel_is_none_for_a_diarizer_that_needs_them_all() -> None:
     request = Request(diarizer=Choice(name="channels"), media={"channel": 2})
     with pytest.raises(InvalidOption, match="channel 2: --diarizer channels needs every channel"):
         build(request)
+
+
+def test_a_model_that_one_recogniser_alone_has_chooses_it() -> None:
+    said: list[str] = []
+    choice, runtime = Choice(settings={"model": "gigaam-v3"}), Runtime(device="cpu", offline=True)
+    with pytest.raises(BackendError):  # it is not here, or onnx-asr is not
+        select("asr", choice, runtime=runtime, inform=said.append)
+    assert said == ["speech recognition by onnx: model gigaam-v3 is one of its own"]
+    check("asr", choice, language="ru")
+    with pytest.raises(UnsupportedRequest, match="language 'en': model gigaam-v3 knows ru"):
+        check("asr", choice, language="en")
+
+
+def test_auto_tells_where_others_measured_far_fewer_errors(tmp_path: Path) -> None:
+    model = str(tiny_whisper.build(tmp_path / "model"))
+    for language, expected in (
+        ("ru", ["whisper is the default; others compared: whisperdiar models recommend --language ru"]),
+        ("en", []),
+        (None, []),
+    ):
+        said: list[str] = []
+        found = select(
+            "asr",
+            Choice(settings={"model": model}),
+            runtime=Runtime(device="cpu", offline=True, threads=1),
+            language=language,
+            inform=said.append,
+        )
+        assert found.backend.name == "whisper"
+        assert said == expected

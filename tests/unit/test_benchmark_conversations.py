@@ -14,6 +14,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.sounds import VOICES, voice
 from whisperdiar import load
 from whisperdiar.formats import rttm
@@ -217,7 +218,7 @@ def test_a_clip_loses_the_silence_at_its_ends_and_only_that() -> None:
 
 
 @given(st.floats(0.2, 0.6), st.floats(-5.0, 12.0), st.integers(0, 9))
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=examples(20))
 def test_a_room_keeps_time_decays_and_has_its_direct_sound(reverberation_s: float, ratio: float, seed: int) -> None:
     room = sounds.impulse_response(reverberation_s, ratio, np.random.default_rng(seed)).astype(float)
     assert room[0] == 1.0
@@ -241,7 +242,7 @@ def scenery(n_people: int, **changes: Any) -> Any:
 
 
 @given(meetings(), st.integers(1, 4))
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=examples(20))
 def test_the_sound_is_where_the_references_say(remarks: list[Any], n_people: int) -> None:
     shown = built.cast(remarks, n_people, np.random.default_rng(0))
     spoken = [(name, *VOICES[name]) for name in VOICES]
@@ -302,7 +303,7 @@ def test_a_spread_set_has_the_longest_and_nobody_without_time(
         assert not wanted.guest
 
 
-@settings(deadline=None, max_examples=10)
+@settings(deadline=None, max_examples=examples(10))
 @given(st.integers(0, 9), st.floats(0.01, 1.0))
 def test_a_telephone_keeps_its_band_length_and_time(seed: int, level: float) -> None:
     times = np.arange(RATE_HZ) / RATE_HZ

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.sounds import RATE_HZ, SAMPLES, SHARED, VOICES, conversation, noise, silence, voice
 from whisperdiar import Audio, Diarization, Span, SpeakerCount, UnsupportedRequest, load
 from whisperdiar.diarization import none
@@ -205,7 +206,7 @@ def test_settings_that_cannot_be_meant(name: str) -> None:
         ChannelsSettings(**{name: -1.0})
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 @given(
     st.lists(st.tuples(st.floats(0, 12), st.floats(0, 4)).map(lambda p: Span(p[0], p[0] + p[1])), max_size=5),
     st.integers(2, 4),

@@ -505,7 +505,7 @@ CHANGES = st.lists(
 
 
 @pytest.mark.parametrize("kind", CONTAINERS)
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changes=CHANGES)
 def test_any_file_gives_sound_or_one_clear_line(
     tmp_path: Path, small_files: dict[str, bytes], kind: str, changes: list[tuple[str, float, float, int]]

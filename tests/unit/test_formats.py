@@ -31,6 +31,7 @@ def test_the_formats_have_the_promised_names_and_suffixes():
         "srt", "vtt", "ass", "ttml", "lrc", "sbv", "rttm", "json", "txt", "pyannote-json", "html", "textgrid", "eaf",
         "audacity", "csv", "csv-words", "tsv", "tsv-words", "seglst", "whisperx-json", "verbose-json", "diarized-json",
         "stm", "ctm", "md", "docx", "odt", "pdf", "seg", "lbl", "audioseg", "uem",
+        "emotions-rttm",
     }  # fmt: skip
     assert known_suffixes() == {
         ".srt": "srt", ".vtt": "vtt", ".rttm": "rttm", ".json": "json", ".txt": "txt", ".textgrid": "textgrid",
@@ -59,6 +60,8 @@ def test_every_module_fulfils_its_format(name):
             assert [(w.text, w.start) for w in read.words] == [(" Hello.", 1.0)]
         elif name == "txt":  # says no ends
             assert [(word.text, word.start) for word in read.words] == [(" Hello.", 1.0)]
+        elif name == "emotions-rttm":
+            assert read.emotions == example().emotions
         elif found.needs != "turns":
             assert [(word.span, word.text) for word in read.words] == [(Span(1.0, 2.0), " Hello.")]
 
@@ -67,7 +70,7 @@ def test_every_module_fulfils_its_format(name):
 def test_any_transcript_can_be_written(transcript):
     names = [transcript.recording_id, *(transcript.name(turn.speaker) for turn in transcript.turns)]
     for name in FORMATS:
-        if name == "rttm" and any(make_token(item) in ("", "<NA>") for item in names):
+        if name.endswith("rttm") and any(make_token(item) in ("", "<NA>") for item in names):
             with pytest.raises(FormatError, match="rename it"):
                 by_name(name).dumps(transcript, options=WriteOptions())
         elif name not in DOCUMENTS:  # which test_documents.py opens
@@ -87,7 +90,8 @@ def test_the_formats_that_read_back():
     subtitles = {"srt", "vtt", "ass", "ttml", "lrc", "sbv"}
     assert {name for name in FORMATS if by_name(name).read is not None} == {
         "json", "rttm", "textgrid", "eaf", "seglst", "whisperx-json", "verbose-json", "diarized-json", "stm", "ctm",
-        "csv", "csv-words", "tsv", "tsv-words", "txt", "seg", "lbl", "audioseg", "uem", *subtitles,
+        "csv", "csv-words", "tsv", "tsv-words", "txt", "seg", "lbl", "audioseg", "uem",
+        "emotions-rttm", *subtitles,
     }  # fmt: skip
     assert {name for name in FORMATS if by_name(name).read_cues is not None} == subtitles
 
@@ -100,7 +104,8 @@ def test_needs_tells_which_transcripts_a_format_shows_nothing_of(name):
     empty = found.dumps(example(segments=(), turns=()), options=WriteOptions())
     shows_turns = found.dumps(without_words, options=WriteOptions()) != empty
     shows_words = found.dumps(without_turns, options=WriteOptions()) != empty
-    assert found.needs == {(True, True): None, (True, False): "turns", (False, True): "words"}[shows_turns, shows_words]
+    shown = {(True, True): None, (True, False): "turns", (False, True): "words", (False, False): "emotions"}
+    assert found.needs == shown[shows_turns, shows_words]
 
 
 def test_a_suffix_chooses_the_format_in_any_case():

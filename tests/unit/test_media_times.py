@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from tests.examples import examples
 from tests.media_files import (
     MS,
     SECONDS,
@@ -188,7 +189,7 @@ def whole(mp3: Path) -> NDArray[np.float32]:
     return np.array(load(mp3).samples)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 @given(bounds=st.tuples(st.floats(0, 2.9), st.floats(0.01, 3.5)))
 def test_a_part_equals_that_part_of_the_whole(
     mp3: Path, whole: NDArray[np.float32], bounds: tuple[float, float]

@@ -76,6 +76,20 @@ def test_model_is_downloaded_once_and_then_taken_from_the_cache(hub, tmp_path):
     assert Hub.requests == []
 
 
+def test_other_recognisers_are_fetched_by_name_or_repository(hub, tmp_path):
+    """Only what the layout needs, which a repository tells before its weights are fetched."""
+    resolve = "__import__('whisperdiar.models.recognisers', fromlist=['_']).resolve"
+    printed = fetch(hub, tmp_path, f"{resolve}('t-one', progress=progress).path").splitlines()
+    assert sorted(item.name for item in Path(printed[0]).iterdir()) == ["config.json", "model.onnx"]
+    assert printed[1].endswith("[('download', 1.0)]")
+    call = f"{resolve}('someone/onnx', compute_type='int8', progress=progress)"
+    printed = fetch(hub, tmp_path, f"(lambda found: (found.layout, found.precision, found.path))({call})")
+    assert printed.startswith("('nemo-conformer-ctc', 'int8', ")
+    assert not any(path.endswith("model.onnx") for _, path, *_ in Hub.requests if "someone/onnx" in path)
+    told = fetch(hub, tmp_path, f"{resolve}('someone/text', layout='nemo-conformer-ctc')").splitlines()[0]
+    assert told.startswith("ModelUnavailable repository someone/text has no model.onnx and no vocab.txt; ")
+
+
 @pytest.mark.skipif(
     importlib.metadata.version("huggingface_hub").startswith("0."), reason="huggingface_hub before 1.0 counts no bytes"
 )

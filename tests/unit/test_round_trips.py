@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import permutations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.examples import examples
@@ -33,7 +33,7 @@ WORDS = ("so", "we", "agree,", "then.", "Good", "morning!", "don't", "5", "it's"
 HOLDS_WORDS = ("json", "textgrid", "eaf", "whisperx-json", "verbose-json", "csv-words", "tsv-words")
 HOLDS_SEGMENTS = ("seglst", "diarized-json", "csv", "tsv", "stm")
 NO_SPEAKERS = ("ctm",)
-NO_WORDS = ("rttm", "seg", "lbl", "audioseg", "uem")
+NO_WORDS = ("rttm", "seg", "lbl", "audioseg", "uem", "emotions-rttm")
 WHOLE_SECONDS = ("txt",)
 """Its starts are whole seconds and its ends are estimated: see `test_a_text_gives_back_what_it_shows`."""
 HUNDREDTHS = ("ass", "lrc")
@@ -206,6 +206,12 @@ def test_names_that_two_people_share_stay_two_people() -> None:
         assert [segment.speaker for segment in back(name, talk).segments] == ["Anna", "Anna_2"]
 
 
+def called_unknown() -> Transcript:
+    """A person with the name that other formats have for nobody."""
+    words = (Word(Span(0.0, 0.3), " so", 0.5, "SPEAKER_00", 1.0),)
+    return Transcript("talk", 1.8, "en", (Speaker("SPEAKER_00", NOBODY),), (Segment(words, "SPEAKER_00"),))
+
+
 @pytest.mark.parametrize("name", ["textgrid", "eaf"])
 def test_people_who_are_called_like_tiers_are_read_back(name: str) -> None:
     called = ("words", "words@Anna", "Anna@2", "Anna - words", "words@Eve - words", "phones", "Ben")
@@ -220,6 +226,7 @@ def test_people_who_are_called_like_tiers_are_read_back(name: str) -> None:
             assert list(said(found, distinct_names(found))) == list(said(talk, expected_names(name, talk))), pair
 
 
+@example(talk=called_unknown(), said=[])
 @given(talk=talks(), said=st.lists(st.sampled_from([" Note: x", " [Ben]: y", " - so", " \u2060z", " 5"]), max_size=4))
 @settings(max_examples=examples(80), deadline=None)
 def test_a_text_gives_back_what_it_shows(talk: Transcript, said: list[str]) -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from whisperdiar.scoring import score_turns
 from whisperdiar.types import Span, Turn
 
@@ -24,7 +25,7 @@ _TURNS = st.lists(
 
 
 @given(_TURNS, _TURNS, st.sampled_from([0.0, 0.25]), st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_components_are_those_of_pyannote_metrics(reference, hypothesis, collar, skip_overlap):
     from pyannote.core import Annotation, Segment, Timeline
     from pyannote.metrics import detection, diarization, segmentation

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
+from pathlib import Path
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from whisperdiar.asr._shared.word_times import MIN_WORD_S, max_word_duration, repair_spans
-from whisperdiar.asr._shared.words import BROKEN, RawWord, place_words, restore_characters, retime_words, spread_words
+from tests.examples import examples
+from whisperdiar.asr._shared.word_times import MIN_WORD_S, max_word_duration, repair_spans, snap_spans
+from whisperdiar.asr._shared.words import (
+    BROKEN,
+    RawWord,
+    delay_words,
+    place_words,
+    restore_characters,
+    retime_words,
+    spread_words,
+)
+from whisperdiar.asr.whisper.attention import LEADS_S, find_lead
 from whisperdiar.types import Span, Word
 
 PIECE = Span(0, 30)
@@ -151,3 +164,54 @@ def test_what_the_model_itself_left_broken_stays_broken():
     raw = (RawWord(f" caf{BROKEN}", 0.0, 1.0), RawWord(" au", 1.0, 2.0))
     assert restore_characters(raw, f" caf{BROKEN} au") == raw
     assert restore_characters(raw, " something else") == raw
+
+
+@settings(max_examples=examples(60), deadline=None)
+@given(
+    edges=st.lists(st.integers(0, 400), min_size=2, max_size=16, unique=True),
+    seed=st.integers(0, 1000),
+    n_frames=st.integers(0, 400),
+)
+def test_snapped_words_lie_within_what_they_were(edges: list[int], seed: int, n_frames: int) -> None:
+    times = (np.arange(n_frames) + 0.5) * 0.01
+    levels = np.random.default_rng(seed).uniform(-80.0, 0.0, n_frames)
+    spans = [Span(first / 100, last / 100) for first, last in pairwise(sorted(edges))]
+    snapped = snap_spans(spans, times, levels, frame_s=0.01)
+    assert all(span.start <= new.start <= new.end <= span.end for span, new in zip(spans, snapped, strict=True))
+
+
+def test_a_word_leaves_the_silence_beside_it_and_keeps_its_quiet_letters() -> None:
+    times = (np.arange(200) + 0.5) * 0.01
+    levels = np.full(200, -70.0)
+    levels[60:100] = -20.0
+    levels[55:60] = -45.0  # an s of 0.05 s before the vowel
+    (inside,) = snap_spans([Span(0.2, 1.4)], times, levels, frame_s=0.01)
+    assert inside.start == pytest.approx(0.58)
+    assert inside.end == pytest.approx(1.04)
+    touching = Span(0.52, 1.1)
+    assert snap_spans([touching], times, levels, frame_s=0.01) == [touching]
+
+
+def test_a_word_over_a_pause_is_the_part_behind_it() -> None:
+    speech = [Span(0.0, 1.0), Span(2.0, 3.0)]
+    times = [(0.2, 0.6), (0.6, 2.2), (2.2, 2.6)]
+    found = repair_spans(times, [" it", " is", " so"], piece=Span(0.0, 3.0), speech=speech)
+    assert found == [Span(0.2, 0.6), Span(2.0, 2.2), Span(2.2, 2.6)]
+
+
+def test_words_without_times_stay_so_when_others_are_delayed() -> None:
+    raw = (RawWord(" a", 1.0, 1.5), RawWord(" b", None, None))
+    assert delay_words(raw, -0.1) == (RawWord(" a", 0.9, 1.4), RawWord(" b", None, None))
+
+
+def test_a_model_is_known_by_its_attention_heads(tmp_path: Path) -> None:
+    heads = next(iter(LEADS_S))
+    for text, lead in (
+        (json.dumps({"alignment_heads": heads}), LEADS_S[heads]),
+        (json.dumps({"alignment_heads": [[1, 0]]}), 0.0),
+        ("{}", 0.0),
+        ("no json", 0.0),
+    ):
+        (tmp_path / "config.json").write_text(text, "utf-8")
+        assert find_lead(tmp_path) == lead
+    assert find_lead(tmp_path / "none") == 0.0

@@ -22,11 +22,15 @@ class Timed(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """`delays`: start heard less start said, seconds, of every word that was heard right outside overlapped speech."""
+    """Errors, and how far off the words are that were heard right outside overlapped speech, in seconds.
+
+    `delays` are starts heard less starts said, `end_delays` the same of ends.
+    """
 
     errors: int
     words: int
     delays: tuple[float, ...]
+    end_delays: tuple[float, ...] = ()
 
     @property
     def word_error_rate(self) -> float:
@@ -40,7 +44,12 @@ class Score:
         return ordered[len(ordered) // 2] if ordered else math.inf
 
     def __add__(self, other: Score) -> Score:
-        return Score(self.errors + other.errors, self.words + other.words, self.delays + other.delays)
+        return Score(
+            self.errors + other.errors,
+            self.words + other.words,
+            self.delays + other.delays,
+            self.end_delays + other.end_delays,
+        )
 
 
 def normalised(text: str) -> str:
@@ -68,7 +77,8 @@ def score(said: Sequence[Timed], heard: Sequence[Timed], *, overlapped: Sequence
                 wrong = left[i - 1] != right[j - 1] and not free_said[i - 1]
                 options.append(costs[i - 1][j - 1] + wrong)
             costs[i][j] = min(options, default=0)
-    delays = []
+    delays: list[float] = []
+    end_delays: list[float] = []
     i, j = len(left), len(right)
     while i and j:
         same = left[i - 1] == right[j - 1]
@@ -76,11 +86,12 @@ def score(said: Sequence[Timed], heard: Sequence[Timed], *, overlapped: Sequence
             i, j = i - 1, j - 1
             if same and not free_said[i]:
                 delays.append(heard[j].start - said[i].start)
+                end_delays.append(heard[j].end - said[i].end)
         elif costs[i][j] == costs[i - 1][j] + (not free_said[i - 1]):
             i -= 1
         else:
             j -= 1
-    return Score(costs[-1][-1], sum(not free for free in free_said), tuple(reversed(delays)))
+    return Score(costs[-1][-1], sum(not free for free in free_said), tuple(delays[::-1]), tuple(end_delays[::-1]))
 
 
 def _touches(word: Timed, spans: Sequence[tuple[float, float]]) -> bool:

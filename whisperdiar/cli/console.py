@@ -12,11 +12,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from whisperdiar.cli import signals
 from whisperdiar.errors import OutputError
 from whisperdiar.text.messages import _
+
+if TYPE_CHECKING:
+    import click
 
 _COMMANDS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """What a terminal obeys and does not show: control characters but for tab and line feed, and marks of direction."""
@@ -27,6 +30,8 @@ STAGE_TITLES = {
     "asr": "recognising words",
     "diarization": "telling speakers apart",
     "segment": "telling sounds apart",
+    "separation": "separating voices",
+    "emotions": "telling emotions",
     "download": "downloading",
     "convert": "converting the model",
     "clips": "writing clips",
@@ -306,6 +311,13 @@ class Console:
             yield
         finally:
             self.progress(stage, 1.0)
+
+
+def open_console(context: click.Context, *, quiet: bool, progress: str = "auto") -> Console:
+    """The console of a command, closed when the command ends, however it ends."""
+    console = Console(quiet=quiet, progress=progress)
+    context.call_on_close(console.close)
+    return console
 
 
 def _title(stage: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from whisperdiar.cli import parameters as shared
-from whisperdiar.cli.console import Console
+from whisperdiar.cli.console import Console, open_console
 from whisperdiar.cli.errors import EMPTY
 from whisperdiar.cli.identification import name_by_recording
 from whisperdiar.cli.muxing import mux_request, write_muxed
@@ -53,8 +53,7 @@ def convert(
     **options: Any,
 ) -> None:
     """Write the transcript IN as OUT; without OUT as subtitles on standard output."""
-    console = Console(quiet=quiet)
-    context.call_on_close(console.close)
+    console = open_console(context, quiet=quiet)
     write = shared.write_options(options)
     wanted = mux_request(embed, embed_format, burn, overwrite=overwrite)
     for name, asked in (("--clips", clips), ("--embed", embed), ("--burn", burn)):

@@ -17,10 +17,12 @@ from typing import Any
 
 import click
 
-from whisperdiar.cli.option import Option, translate_words
+from whisperdiar.cli.option import Option, fill_bare, translate_words
 from whisperdiar.text.messages import _, current, ngettext
 
-GROUPS = ("Output", "Subtitles", "Speakers", "Words", "Speech", "Recording", "Language model", "Machine", "Options")
+GROUPS = (
+    "Server", "Output", "Subtitles", "Speakers", "Words", "Speech", "Recording", "Language model", "Machine", "Options",
+)  # fmt: skip
 """Titles in the help, in this order."""
 _SHORT = 18
 """Options that a help shows without leaving any out."""
@@ -70,7 +72,7 @@ class Command(click.Command):
             return super().parse_args(ctx, args)
         from whisperdiar.cli import configuration, foreign_options
 
-        args = foreign_options.translate(args, self)
+        args = fill_bare(foreign_options.translate(args, self), self.params)
         configuration.apply(ctx)
         try:
             return super().parse_args(ctx, list(args))

@@ -14,20 +14,24 @@ from typing import Any
 import click
 
 from whisperdiar import models as store
-from whisperdiar.cli.console import Console, write_stdout
+from whisperdiar.cli.console import open_console, write_stdout
 from whisperdiar.cli.errors import FAILED
-from whisperdiar.contracts import listen
+from whisperdiar.contracts import Progress, listen
 from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable
 from whisperdiar.formats import available as available_formats
 from whisperdiar.formats import by_name
 from whisperdiar.frameworks.installation import missing_packages, readiness
+from whisperdiar.models import recognisers
 from whisperdiar.models.catalogue import full_name
 from whisperdiar.models.hub import find_cached
 from whisperdiar.models.installed import InstalledModel, find_in_folder, list_installed
+from whisperdiar.models.recommendations import find_comparisons, list_knowing
 from whisperdiar.models.repair import repair_snapshot
+from whisperdiar.models.verification import size_on_disk
 from whisperdiar.options import Runtime
 from whisperdiar.registry import STAGES, BackendClass, available, load, preferred
 from whisperdiar.text.counts import count_files, count_speakers
+from whisperdiar.text.languages import WHISPER_LANGUAGES, language_code
 from whisperdiar.text.messages import _, make_english, mark
 
 
@@ -118,9 +122,11 @@ def _lines(rows: list[dict[str, Any]], *, settings: bool) -> Iterator[str]:
                 yield f"  {'':<12}   {key}={'' if value is None else value}\n"
 
 
-_HELD = (mark("words"), mark("turns"))
+_HELD = (mark("words"), mark("turns"), mark("emotions"))
 """What formats need, beside subtitles and everything; languages of models."""
-_LANGUAGES = (mark("multilingual"), mark("English"))
+_LANGUAGES = (mark("multilingual"), mark("English"), mark("Russian"))
+_ONLY: Mapping[tuple[str, ...], str] = {("ru",): "Russian", ("en",): "English"}
+"""Of models that know one language: its name in English."""
 
 
 def list_models(*, as_json: bool) -> None:
@@ -133,7 +139,7 @@ def list_models(*, as_json: bool) -> None:
         on_disk = row["bytes_on_disk"]
         state = _("on this machine, {megabytes}").format(megabytes=_format_megabytes(on_disk)) if row["cached"] else ""
         download = _("{megabytes} MB").format(megabytes=row["size_mb"]) if row["size_mb"] else ""
-        facts = f"{row['name']:<20} {download:>8}  {_(row['languages'] or row['kind']):<12}  {row['licence']:<12}"
+        facts = f"{row['name']:<26} {download:>8}  {_(row['languages'] or row['kind']):<12}  {row['licence']:<12}"
         write_stdout(f"{facts} {state}".rstrip() + "\n")
 
 
@@ -161,6 +167,21 @@ def _model_rows() -> Iterator[dict[str, Any]]:
                 "cached": True,
                 "bytes_on_disk": sizes[item.name, item.kind],
             }
+    for name, known in recognisers.KNOWN.items():
+        folder = recognisers.find_cached(name)
+        yield {
+            "name": name,
+            "kind": "onnx",
+            "repository": known.repository,
+            "size_mb": known.size_mb,
+            "languages": _ONLY.get(known.languages, "multilingual"),
+            "codes": known.languages,
+            "int8": known.has_int8,
+            "punctuation": known.punctuation,
+            "licence": known.licence,
+            "cached": folder is not None,
+            "bytes_on_disk": None if folder is None else size_on_disk(folder),
+        }
     for name, backends in _fetching_backends().items():
         found = _find_of_backend(name)
         repositories = _repositories_of(backends)
@@ -185,15 +206,15 @@ def download(
     directory: Path | None,
     repair: bool,
     overwrite: bool,
+    compute_type: str,
     quiet: bool,
     progress: str,
 ) -> None:
     """Fetch models; an interrupted download goes on where it stopped. Prints where they lie."""
-    console = Console(quiet=quiet, progress=progress)
-    context.call_on_close(console.close)
+    console = open_console(context, quiet=quiet, progress=progress)
     context.with_resource(listen(console))
     for name in names:  # a typing error in the last is said before the first is fetched
-        if name not in _fetching_backends():
+        if name not in _fetching_backends() and recognisers.find_name(name) is None:
             store.check(name)
         elif directory is not None:
             raise InvalidOption(
@@ -203,7 +224,9 @@ def download(
             )
     for name in names:
         backends = _fetching_backends().get(name)
-        if backends is None:
+        if recognisers.find_name(name) is not None:
+            write_stdout(f"{_fetch_recogniser(name, compute_type, repair=repair, progress=console.progress)}\n")
+        elif backends is None:
             folder = directory / name.replace("/", "--") if directory and len(names) > 1 else directory
             found = store.download(
                 name, folder, repair=repair, overwrite=overwrite, runtime=Runtime(), progress=console.progress
@@ -223,9 +246,72 @@ def download(
                 )
 
 
+def _fetch_recogniser(name: str, compute_type: str, *, repair: bool, progress: Progress) -> Path:
+    """The folder of a model for ``--asr onnx``."""
+    known = recognisers.KNOWN[recognisers.find_name(name) or name]
+    folder = find_cached(known.repository, ()) if repair else None
+    if folder is not None:
+        remedy = _("run `whisperdiar models download {name} --repair` on a machine with a connection").format(name=name)
+        repair_snapshot(known.repository, folder, runtime=Runtime(), remedy=remedy, progress=progress)
+    return recognisers.resolve(name, compute_type=compute_type, runtime=Runtime(), progress=progress).path
+
+
+def recommend(*, language: str, as_json: bool) -> None:
+    """What others measured of recognisers for a language, and which of ours know it."""
+    code = language_code(language) or language
+    compared = find_comparisons(code)
+    knowing = list(list_knowing(code))
+    if as_json:
+        write_stdout(
+            json.dumps(
+                make_english(
+                    {
+                        "language": code,
+                        "comparisons": [asdict(item) for item in compared],
+                        "known_to": knowing,
+                        "measured_here": False,
+                    }
+                ),
+                indent=2,
+                ensure_ascii=False,
+            )
+            + "\n"
+        )
+        return
+    for item in compared:
+        title = _("{language}: word error rates on {data}, {who}").format(
+            language=code, data=item.data, who=_(item.who)
+        )
+        write_stdout(f"{title}\n  {item.source}\n")
+        for figure in item.figures:
+            write_stdout(f"  {figure.error_rate:>6.2f} %  {figure.model:<26} {figure.options}\n")
+    others = [name for name in knowing if not any(name == one.model for item in compared for one in item.figures)]
+    if others:
+        write_stdout(
+            _("models that know {language}, without figures here: {names}").format(
+                language=code, names=", ".join(others)
+            )
+            + "\n"
+        )
+    if code in WHISPER_LANGUAGES:
+        write_stdout(_("Whisper knows {language}, and is what --asr auto takes").format(language=code) + "\n")
+    elif not knowing:
+        write_stdout(_("no recogniser here is known to have learnt {language}").format(language=code) + "\n")
+    if compared:
+        write_stdout(_("nothing of this was measured by this project: compare on recordings of your own") + "\n")
+
+
 def path(name: str) -> None:
     """Where a model lies on this machine; exit code 1 if it does not."""
-    if name in _fetching_backends():
+    if (recogniser := recognisers.find_name(name)) is not None:
+        folder = recognisers.find_cached(recogniser)
+        if folder is None:
+            remedy = f"whisperdiar models download {name}"
+            raise ModelUnavailable(
+                _("model {name} is not on this machine: {remedy}").format(name=name, remedy=remedy), remedy=remedy
+            )
+        write_stdout(f"{folder}\n")
+    elif name in _fetching_backends():
         found = _find_of_backend(name)
         if not any(map(_is_whole, _fetching_backends()[name])):
             remedy = f"whisperdiar models download {name}"
@@ -265,13 +351,16 @@ def verify(context: click.Context, /, names: tuple[str, ...]) -> None:
 
 def _all_installed() -> Iterator[InstalledModel]:
     yield from list_installed()
+    yield from filter(None, map(_find_recogniser, recognisers.KNOWN))
     for name in _fetching_backends():
         yield from _find_of_backend(name)
 
 
 def _resolve_name(name: str) -> list[InstalledModel]:
     """What a name means on this machine; a repository may be there as it was published and as it was converted."""
-    if name in _fetching_backends():
+    if (recogniser := recognisers.find_name(name)) is not None:
+        found = [item for item in (_find_recogniser(recogniser),) if item is not None]
+    elif name in _fetching_backends():
         found = _find_of_backend(name) if any(map(_is_whole, _fetching_backends()[name])) else []
     elif os.path.isdir(Path(name).expanduser()):
         found = [find_in_folder(Path(name).expanduser())]
@@ -284,6 +373,15 @@ def _resolve_name(name: str) -> list[InstalledModel]:
             _("model {name} is not on this machine: {remedy}").format(name=name, remedy=remedy), remedy=remedy
         )
     return found
+
+
+def _find_recogniser(name: str) -> InstalledModel | None:
+    """A model for ``--asr onnx``, where the cache holds it whole."""
+    folder = recognisers.find_cached(name)
+    if folder is None:
+        return None
+    remedy = f"whisperdiar models download {name} --repair"
+    return InstalledModel(name, "onnx", folder, recognisers.list_patterns(name, folder), remedy)
 
 
 def _fetching_backends() -> dict[str, list[BackendClass]]:

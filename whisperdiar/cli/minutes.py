@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from dataclasses import replace as with_values
 from pathlib import Path
@@ -15,7 +15,7 @@ import click
 
 from whisperdiar.assembly import check_request
 from whisperdiar.cli import parameters as shared
-from whisperdiar.cli.console import Console, is_terminal
+from whisperdiar.cli.console import Console, is_terminal, open_console
 from whisperdiar.cli.errors import FAILED, OK, report
 from whisperdiar.cli.option import is_typed
 from whisperdiar.cli.outputs import STDOUT, Target, check_name, check_outputs
@@ -191,12 +191,17 @@ def minutes(
     **options: Any,
 ) -> None:
     """Minutes of IN, a transcript (JSON of whisperdiar, subtitles …) or a recording, which is transcribed first."""
-    console = Console(quiet=quiet, progress=progress)
-    context.call_on_close(console.close)
+    console = open_console(context, quiet=quiet, progress=progress)
     if os.path.isdir(source):
         raise InvalidOption(_("{source}: is a folder; name one transcript or recording").format(source=source))
     options["language"] = None if options["language"] is None else find_code(options["language"].strip())
     is_transcript = source_format is not None or _is_transcript(source)
+    if is_transcript:
+        only = tuple(name for name in (*options, "kept", "preset") if name not in ("language", "offline"))
+        _refuse(context, only, _("it is for recordings, and {source} is a transcript already").format(source=source))
+    template(template_name, None)  # a mistake in it is said before hours of work
+    if media is not None:
+        media_link(media, None)
     writer = Writer(
         options=MinutesOptions(length=length, language=options["language"], day=_day(day)),
         media=media if media is not None or is_transcript else str(source),
@@ -205,27 +210,70 @@ def minutes(
         console=console,
         style=style,
     )
-    if llm is not None and options["offline"] and not is_local(llm):
-        raise InvalidOption(
-            _("--llm {llm}: this is not on this machine; leave --offline out, or name a local server").format(llm=llm)
-        )
+    _check_llm(context, llm, offline=options["offline"])
+    typed = is_typed(context, "name")
+    targets = _list_targets(outputs, name, source, kept, writer, overwrite=overwrite, typed=typed)
+    _check_files(targets, source, template_name, media, options, overwrite=overwrite)
+    if is_transcript:
+        found = _read_source(source, source_format, encoding, options["language"], recording, console)
+        keep: Literal["made", "nothing"] = "nothing" if llm is None else "made"
+        code = write_targets(found, targets, WriteOptions(), console, keep=keep).code
+    else:
+        code = _transcribe(source, targets, options, console)
+    code = code or (FAILED if writer.failed else OK)
+    if code == OK:
+        writer.forget_answers()
+    context.exit(code)
+
+
+def _transcribe(source: Path, targets: Sequence[Target], options: dict[str, Any], console: Console) -> int:
+    """The recording's minutes, and its transcript where that is kept. Returns the exit code."""
+    check_request(request_from(options))
+    check_recording(source, track=options["track"])
+    return run([Work(source, targets)], job_from(options, console, write=WriteOptions()), many=False)
+
+
+def _list_targets(
+    outputs: tuple[str, ...],
+    name: str | None,
+    source: Path,
+    kept: Path | None,
+    writer: Writer,
+    *,
+    overwrite: bool,
+    typed: bool,
+) -> list[Target]:
+    """Every file of minutes, beside the transcript that is kept; what the model answers is kept beside the first."""
+    if not outputs and is_terminal():
+        outputs = (str(source.with_suffix(f".{name or 'md'}")),)
+    targets = _targets(outputs, name, writer, overwrite=overwrite, typed=typed)
+    writer.beside = next((target.path for target in targets if target.path != STDOUT), None)
+    return targets if kept is None else [*targets, Target(by_suffix(kept), kept, replace=overwrite)]
+
+
+def _check_llm(context: click.Context, llm: str | None, *, offline: bool) -> None:
+    """Raises InvalidOption: the language model is elsewhere though the network is refused, or options have no model."""
     if llm is None:
         _refuse(
             context, ("llm_model", "llm_timeout", "llm_window"), _("it is for a language model: name one with --llm")
         )
-    if is_transcript:
-        only = tuple(name for name in (*options, "kept", "preset") if name not in ("language", "offline"))
-        _refuse(context, only, _("it is for recordings, and {source} is a transcript already").format(source=source))
-    template(template_name, None)  # a mistake in it is said before hours of work
-    if media is not None:
-        media_link(media, None)
-    if not outputs and is_terminal():
-        outputs = (str(source.with_suffix(f".{name or 'md'}")),)
-    targets = _targets(outputs, name, writer, overwrite=overwrite, typed=is_typed(context, "name"))
-    writer.beside = next((target.path for target in targets if target.path != STDOUT), None)
+    elif offline and not is_local(llm):
+        raise InvalidOption(
+            _("--llm {llm}: this is not on this machine; leave --offline out, or name a local server").format(llm=llm)
+        )
+
+
+def _check_files(
+    targets: Sequence[Target],
+    source: Path,
+    template_name: str | None,
+    media: str | None,
+    options: Mapping[str, Any],
+    *,
+    overwrite: bool,
+) -> None:
+    """Raises InvalidOption: an output would replace what is read, or what is there; or no time is like that."""
     shared.check_times(options["start"], options["end"])
-    if kept is not None:
-        targets.append(Target(by_suffix(kept), kept, replace=overwrite))
     others = shared.other_files(options)
     own = template_name if template_name and Path(template_name).suffix else None
     check_outputs(
@@ -234,41 +282,42 @@ def minutes(
         read=[source, own, media, *others["also_read"]],
         overwrite=overwrite,
     )
-    if is_transcript:
-        transcript = read_transcript(
-            source,
-            format_name=source_format,
-            encoding=encoding,
-            language=options["language"],
-            recording=recording,
-            notify=console.warn,
-            inform=console.note,
+
+
+def _read_source(
+    source: Path,
+    source_format: str | None,
+    encoding: str | None,
+    language: str | None,
+    recording: str | None,
+    console: Console,
+) -> Transcript:
+    """The transcript that minutes are made of.
+
+    Raises:
+        InvalidOption: it has no words.
+    """
+    found = read_transcript(
+        source,
+        format_name=source_format,
+        encoding=encoding,
+        language=language,
+        recording=recording,
+        notify=console.warn,
+        inform=console.note,
+    )
+    if not found.segments and found.turns:
+        raise InvalidOption(
+            _("{source}: it holds turns and no words, so it cannot become minutes").format(source=source)
         )
-        if not transcript.segments and transcript.turns:
-            raise InvalidOption(
-                _("{source}: it holds turns and no words, so it cannot become minutes").format(source=source)
-            )
-        if transcript.language is None:
-            install = (
-                ""
-                if has_classifier()
-                else _(', or to have more languages found, run: pip install "whisperdiar[language]"')
-            )
-            console.warn(
-                _(
-                    "{source}: its language is not known, so decisions are hardly found; say --language CODE{install}"
-                ).format(source=source, install=install)
-            )
-        keep: Literal["made", "nothing"] = "nothing" if llm is None else "made"
-        code = write_targets(transcript, targets, WriteOptions(), console, keep=keep).code
-    else:
-        check_request(request_from(options))
-        check_recording(source, track=options["track"])
-        code = run([Work(source, targets)], job_from(options, console, write=WriteOptions()), many=False)
-    code = code or (FAILED if writer.failed else OK)
-    if code == OK:
-        writer.forget_answers()
-    context.exit(code)
+    if found.language is None:
+        more = _(', or to have more languages found, run: pip install "whisperdiar[language]"')
+        console.warn(
+            _(
+                "{source}: its language is not known, so decisions are hardly found; say --language CODE{install}"
+            ).format(source=source, install="" if has_classifier() else more)
+        )
+    return found
 
 
 def _is_transcript(source: Path) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -24,6 +24,9 @@ class Option(click.Option):
         rare: only `--help-all` shows it, where a command has many.
         configurable: False for what only makes sense where a command is typed, such as ``--json``.
         accepts: whether a value that is set for every command can be meant for this one; by the type if left out.
+        bare: the value of the option where none follows; what follows is one where `is_value` says so, and otherwise
+            the next argument.
+        is_value: whether a word that follows the option can be its value, for one with `bare`.
     """
 
     def __init__(
@@ -33,10 +36,13 @@ class Option(click.Option):
         rare: bool = False,
         configurable: bool = True,
         accepts: Callable[[str], bool] | None = None,
+        bare: str | None = None,
+        is_value: Callable[[str], bool] = bool,
         **attributes: Any,
     ) -> None:
         super().__init__(*arguments, **attributes)
         self.group, self.rare, self.configurable, self.accepts = group, rare, configurable, accepts
+        self.bare, self.is_value = bare, is_value
 
     @property
     def key(self) -> str:
@@ -125,6 +131,24 @@ def translate_words(text: str) -> str:
 def option(*declarations: str, **attributes: Any) -> Callable[[Any], Any]:
     """`click.option` for an `Option`."""
     return click.option(*declarations, cls=Option, **attributes)
+
+
+def fill_bare(arguments: Sequence[str], options: Iterable[click.Parameter]) -> list[str]:
+    """The command line with a value for each option that may stand without one, and does.
+
+    ``--separate-overlap talk.wav`` is ``--separate-overlap=sepformer-whamr16k talk.wav``.
+    """
+    bare = {name: item for item in options if isinstance(item, Option) and item.bare for name in item.opts}
+    if not bare:
+        return list(arguments)
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    filled = []
+    for i, word in enumerate(arguments):
+        item = bare.get(word) if i < end else None
+        follows = arguments[i + 1] if i + 1 < end else "-"
+        is_alone = item is not None and (follows.startswith("-") or not item.is_value(follows))
+        filled.append(f"{word}={item.bare}" if item is not None and is_alone else word)
+    return filled
 
 
 def is_typed(context: click.Context, name: str) -> bool:

@@ -11,7 +11,7 @@ import click
 from whisperdiar.assembly import Choice
 from whisperdiar.cli.option import is_typed
 from whisperdiar.errors import InvalidOption
-from whisperdiar.options import SubtitleOptions, WriteOptions
+from whisperdiar.options import CacheOptions, SubtitleOptions, WriteOptions
 from whisperdiar.text.messages import _
 
 
@@ -48,6 +48,13 @@ def select_given(**values: Any) -> dict[str, str]:
 def settings(pairs: tuple[tuple[str, str], ...], **values: Any) -> Mapping[str, str]:
     """Settings from KEY=VALUE options and from options of their own, which win."""
     return {**dict(pairs), **select_given(**values)}
+
+
+def cache_options(options: Mapping[str, Any]) -> CacheOptions | None:
+    """Where results of stages are kept, from the values of `cache_options`; None for nowhere."""
+    if options.get("no_cache", True):
+        return None
+    return CacheOptions(folder=options.get("cache_dir"), limit_mb=options.get("cache_size", CacheOptions().limit_mb))
 
 
 def diarizer_choice(options: Mapping[str, Any]) -> Choice:

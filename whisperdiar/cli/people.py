@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from whisperdiar.assembly import Choice, select
-from whisperdiar.cli.console import Console, write_stdout
+from whisperdiar.cli.console import Console, open_console, write_stdout
 from whisperdiar.cli.errors import FAILED, OK
 from whisperdiar.cli.identification import profiles_in, runtime_from
 from whisperdiar.cli.outputs import STDOUT, check_outputs
@@ -57,8 +57,7 @@ def add(
     **options: Any,
 ) -> None:
     """Keep the voice of a person from recordings in which nobody else speaks."""
-    console = Console(quiet=quiet, progress=progress)
-    context.call_on_close(console.close)
+    console = open_console(context, quiet=quiet, progress=progress)
     name, profiles = check_name(name), profiles_in(people)
     for path in recordings:
         check_recording(path)
@@ -82,17 +81,25 @@ def _embed(
     options: Mapping[str, Any],
     console: Console,
 ) -> tuple[list[tuple[str, Voice]], VoiceEncoder]:
-    runtime = runtime_from(options)
-    encoder = open_voice_encoder(voice_model, model=profiles.model, runtime=runtime, progress=console.progress)
+    encoder = _open_encoder(profiles, voice_model, options, console)
     detector = select(
         "vad",
         Choice(name=vad),
-        runtime=runtime,
+        runtime=runtime_from(options),
         notify=console.warn,
         inform=console.note,
         progress=console.progress,
     ).backend
     return [embed_recording(path, detector, encoder, progress=console.progress) for path in recordings], encoder
+
+
+def _open_encoder(
+    profiles: Profiles, voice_model: str | None, options: Mapping[str, Any], console: Console
+) -> VoiceEncoder:
+    """The network for voices: the one that was asked for, or that of the profiles."""
+    return open_voice_encoder(
+        voice_model, model=profiles.model, runtime=runtime_from(options), progress=console.progress
+    )
 
 
 def list_people(*, people: Path | None, as_json: bool) -> int:
@@ -201,15 +208,12 @@ def confirm(
     **options: Any,
 ) -> None:
     """Say that a speaker of a transcript is a person."""
-    console = Console(quiet=quiet, progress=progress)
-    context.call_on_close(console.close)
+    console = open_console(context, quiet=quiet, progress=progress)
     name, profiles = check_name(name), profiles_in(people)
     given = Transcript.load(transcript)
     given.rename({speaker: name})  # there is such a speaker
     recording = find_recording(transcript, given, media)
-    encoder = open_voice_encoder(
-        voice_model, model=profiles.model, runtime=runtime_from(options), progress=console.progress
-    )
+    encoder = _open_encoder(profiles, voice_model, options, console)
     audio = load_recording(recording, given, progress=console.progress)
     made = confirm_speaker(given, audio, speaker, name, profiles, encoder=encoder)
     made.save(transcript)
@@ -246,8 +250,7 @@ def calibrate(
     **options: Any,
 ) -> None:
     """Set the thresholds from recordings of the user's own."""
-    console = Console(quiet=quiet, progress=progress)
-    context.call_on_close(console.close)
+    console = open_console(context, quiet=quiet, progress=progress)
     if not folder.is_dir():
         raise InvalidOption(
             _("{folder}: this is no folder; give one with a folder for each person").format(folder=folder)
@@ -303,8 +306,7 @@ def link(
     **options: Any,
 ) -> None:
     """Give one person one name over many recordings."""
-    console = Console(quiet=quiet, progress=progress)
-    context.call_on_close(console.close)
+    console = open_console(context, quiet=quiet, progress=progress)
     if output != STDOUT:
         check_outputs([], also_written=[output], read=list(transcripts), overwrite=overwrite)
     given = [
@@ -314,9 +316,7 @@ def link(
     keys = _name_recordings(transcripts, given)
     recordings = [find_recording(*item, media) for item in zip(transcripts, given, strict=True)]
     profiles = profiles_in(people)
-    encoder = open_voice_encoder(
-        voice_model, model=profiles.model, runtime=runtime_from(options), progress=console.progress
-    )
+    encoder = _open_encoder(profiles, voice_model, options, console)
     appearances = []
     for number, (key, transcript, path) in enumerate(zip(keys, given, recordings, strict=True)):
         console.start_file(number + 1, len(given), str(path))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,33 +53,13 @@ def score(
 ) -> int:
     """Print how good each hypothesis is, and how they differ; also write it where -o says."""
     console = Console(quiet=quiet, progress=progress)
-    for path in outputs:
-        if path.suffix.lower() not in _SUFFIXES:
-            raise InvalidOption(_("-o {path}: a score is {suffixes}").format(path=path, suffixes=", ".join(_SUFFIXES)))
-    pages = [path for path in outputs if path.suffix.lower() == ".html"]
-    if media and not pages:
-        raise InvalidOption(_("--media: it is for a report; add an output such as -o report.html, or leave it out"))
-    for path in media:
-        if not os.path.exists(path):
-            raise MediaError(_("--media {media}: there is no such file; check the name").format(media=path))
+    pages = _check_paths(outputs, media)
     check_outputs([], also_written=list(outputs), read=[reference, *hypotheses, uem, *media], overwrite=overwrite)
-    options = ScoreOptions(normaliser=normaliser)  # type: ignore[arg-type]
-    if protocol is not None:
-        options = options.of_protocol(protocol)
-    if collar is not None:
-        options = replace(options, collar=collar)
-    if skip_overlap:
-        options = replace(options, skip_overlap=True)
+    options = _make_options(normaliser, protocol, collar, skip_overlap=skip_overlap)
     code = language_code(language)
-    told: set[str] = set()
-
-    def tell_once(message: str) -> None:
-        if message not in told:
-            told.add(message)
-            console.warn(message)
-
     found: list[Score] = []
     pairs: list[list[ScoredPair]] = []
+    tell_once = _tell_once(console)
     for number, (path, name) in enumerate(zip(hypotheses, _name_hypotheses(hypotheses), strict=True)):
         kept: list[ScoredPair] = []
         found.append(
@@ -106,17 +86,63 @@ def score(
     for path in outputs:
         suffix = path.suffix.lower()
         if suffix == ".html":
-            urls = {name: page_url(sound, path) for name, sound in sounds.items()}
-            remarks = [remark for sound in sounds.values() for remark in LinkedMedia(sound).remarks("html", path)]
-            if remarks:
-                many = _("to have recordings played, put their sound beside the page")
-                console.note(f"{path}: {remarks[0] if len(remarks) == 1 else many}")
+            urls = _link_sounds(sounds, path, console)
             text = format_html(found, differences, options, pairs, title=reference.name, language=code, media=urls)
         else:
             text = format_csv(found) if suffix == ".csv" else format_json(found, differences, options)
         write_text(path, text, replace=overwrite)
     write_stdout(format_json(found, differences, options) if as_json else format_text(found, differences, options))
     return OK
+
+
+def _check_paths(outputs: Sequence[Path], media: Sequence[Path]) -> bool:
+    """Whether a report is among the outputs.
+
+    Raises:
+        InvalidOption: an output is no form of a score, or there is sound without a report.
+        MediaError: the sound is not there.
+    """
+    for path in outputs:
+        if path.suffix.lower() not in _SUFFIXES:
+            raise InvalidOption(_("-o {path}: a score is {suffixes}").format(path=path, suffixes=", ".join(_SUFFIXES)))
+    has_page = any(path.suffix.lower() == ".html" for path in outputs)
+    if media and not has_page:
+        raise InvalidOption(_("--media: it is for a report; add an output such as -o report.html, or leave it out"))
+    for path in media:
+        if not os.path.exists(path):
+            raise MediaError(_("--media {media}: there is no such file; check the name").format(media=path))
+    return has_page
+
+
+def _make_options(normaliser: str, protocol: str | None, collar: float | None, *, skip_overlap: bool) -> ScoreOptions:
+    """What is compared and how: a protocol's settings, and over them those that the user gave."""
+    options = ScoreOptions(normaliser=normaliser)  # type: ignore[arg-type]
+    if protocol is not None:
+        options = options.of_protocol(protocol)
+    if collar is not None:
+        options = replace(options, collar=collar)
+    return replace(options, skip_overlap=True) if skip_overlap else options
+
+
+def _tell_once(console: Console) -> Callable[[str], None]:
+    """Warns of what is the same for several hypotheses, such as a fault of the reference, once."""
+    told: set[str] = set()
+
+    def tell(message: str) -> None:
+        if message not in told:
+            told.add(message)
+            console.warn(message)
+
+    return tell
+
+
+def _link_sounds(sounds: Mapping[str, Path], page: Path, console: Console) -> dict[str, str]:
+    """Recording → URL of its sound for a page; a note where it cannot be played from there."""
+    remarks = [remark for sound in sounds.values() for remark in LinkedMedia(sound).remarks("html", page)]
+    if remarks:
+        many = _("to have recordings played, put their sound beside the page")
+        console.note(f"{page}: {remarks[0] if len(remarks) == 1 else many}")
+    return {name: page_url(sound, page) for name, sound in sounds.items()}
 
 
 def _follow(console: Console, number: int, total: int) -> Progress:

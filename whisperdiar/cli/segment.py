@@ -10,13 +10,14 @@ from typing import Any
 import click
 
 from whisperdiar.cli import parameters as shared
-from whisperdiar.cli.console import Console
-from whisperdiar.cli.outputs import Target, plan, select_unfinished
-from whisperdiar.cli.stages import _list_written, _read, _run_each
+from whisperdiar.cli.console import open_console
+from whisperdiar.cli.outputs import Target, check_outputs
+from whisperdiar.cli.plot import check_suffix, write_picture
+from whisperdiar.cli.stages import _list_written, _plan_outputs, _read, _run_each, _tell_findings
 from whisperdiar.cli.transcribe import write_targets
 from whisperdiar.errors import InvalidOption
 from whisperdiar.media import load
-from whisperdiar.options import WriteOptions
+from whisperdiar.options import PlotOptions, WriteOptions
 from whisperdiar.sound_classes import (
     LABELS,
     PRESENTER,
@@ -43,18 +44,27 @@ def segment(
     formats: tuple[str, ...],
     overwrite: bool,
     presenter: Path | None,
+    plot: Path | None,
     threads: int,
     quiet: bool,
     progress: str,
     **options: Any,
 ) -> None:
     """Write the sound classes of each FILE; without -o as text on standard output."""
-    console = Console(quiet=quiet, progress=progress)
-    context.call_on_close(console.close)
+    console = open_console(context, quiet=quiet, progress=progress)
     shared.check_times(options["start"], options["end"])
-    planned = plan(recordings, outputs, formats, default="txt", overwrite=overwrite, also_read=[presenter])
-    planned = [[_make_target(target) for target in targets] for targets in planned]
-    left = select_unfinished(planned, overwrite=overwrite, notify=console.note)
+    left = _plan_outputs(
+        recordings,
+        outputs,
+        formats,
+        console,
+        default="txt",
+        overwrite=overwrite,
+        also_read=[presenter],
+        adapt=_make_target,
+    )
+    if plot is not None:
+        _check_plot(plot, recordings, overwrite=overwrite)
     if not any(left):
         return
     voice = None if presenter is None else _enrol(presenter)
@@ -62,17 +72,32 @@ def segment(
 
     def work(recording: Path, targets: Sequence[Target]) -> int:
         audio, code = _read(recording, options, console, channels="mono")
-        for note in audio.notes:
-            console.note(f"{recording}: {note}")
-        for warning in audio.warnings:
-            console.warn(f"{recording}: {warning}")
+        _tell_findings(recording, audio.notes, audio.warnings, console)
         found = classify(audio, presenter=voice, threads=cores, progress=console.progress)
         transcript = _make_transcript(found, audio)
         code = write_targets(transcript, targets, WriteOptions(), console, keep="nothing").code or code
+        if plot is not None:
+            write_picture(transcript, plot, PlotOptions(kind="sounds"), replace=overwrite)
         console.info(f"{audio.recording_id}: {_sum_up(found)}{_list_written(targets)}")
         return code
 
     context.exit(_run_each(recordings, left, work, console, track=options["track"]))
+
+
+def _check_plot(path: Path, recordings: Sequence[Path], *, overwrite: bool) -> None:
+    """Find before the work what would be found after it.
+
+    Raises:
+        InvalidOption: several recordings, no suffix of a picture, or the file is there already.
+    """
+    if len(recordings) > 1:
+        raise InvalidOption(
+            _("--plot {path}: it draws one recording; for several, write .json and run whisperdiar plot").format(
+                path=path
+            )
+        )
+    check_suffix(path, "--plot")
+    check_outputs([], also_written=[path], read=recordings, overwrite=overwrite)
 
 
 def _make_target(target: Target) -> Target:
@@ -96,7 +121,7 @@ def _make_target(target: Target) -> Target:
             return str(write(replace(transcript, segments=tuple(labelled), turns=()), options=options))
 
         return replace(target, format=replace(form, dumps=dumps_intervals, needs="turns"))
-    if form.needs == "words" and form.name != "audacity":
+    if form.needs in ("words", "emotions") and form.name != "audacity":
         raise InvalidOption(
             _("format {name}: segment writes no words; choose rttm, audioseg, audacity, textgrid, json or txt").format(
                 name=form.name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,17 @@ import click
 from whisperdiar.alignment import align as align_words
 from whisperdiar.alignment import uncertain_words
 from whisperdiar.assembly import build, check_request, select
+from whisperdiar.cache import StageCache
+from whisperdiar.cache.identity import hash_file
+from whisperdiar.cache.recordings import read_recording
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli import signals
-from whisperdiar.cli.console import Console
+from whisperdiar.cli.console import Console, open_console
 from whisperdiar.cli.errors import EMPTY, FAILED, OK, report
 from whisperdiar.cli.identification import open_identifier
+from whisperdiar.cli.option import is_typed
 from whisperdiar.cli.outputs import STDOUT, Target, check_used, plan, select_unfinished
-from whisperdiar.cli.transcribe import Pace, request_from, write_targets
+from whisperdiar.cli.transcribe import Pace, align_text, request_from, write_targets
 from whisperdiar.contracts import listen
 from whisperdiar.errors import FormatError, InvalidOption, MediaError, TruncatedMedia
 from whisperdiar.exchange import read as read_transcript
@@ -29,7 +33,8 @@ from whisperdiar.linked_media import LinkedMedia
 from whisperdiar.media import check_recording, load, recording_id
 from whisperdiar.options import AlignmentOptions, WriteOptions
 from whisperdiar.outcome import explain_empty, is_empty
-from whisperdiar.pipeline import DIARIZATION_FAILED, Pipeline, list_versions, wants_channels
+from whisperdiar.pipeline import DIARIZATION_FAILED, Pipeline, wants_channels
+from whisperdiar.provenance import list_versions
 from whisperdiar.segmentation import segments
 from whisperdiar.sound_classes import find_music
 from whisperdiar.system.files import read_text
@@ -53,12 +58,18 @@ def vad(
     **options: Any,
 ) -> None:
     """Write where somebody speaks in each FILE; without -o as text on standard output."""
-    console = Console(quiet=quiet, progress=progress)
-    context.call_on_close(console.close)
+    console = open_console(context, quiet=quiet, progress=progress)
     shared.check_times(options["start"], options["end"])
-    planned = plan(recordings, outputs, formats, default="txt", overwrite=overwrite, also_read=[options["speech"]])
-    planned = [[_speech_target(target) for target in targets] for targets in planned]
-    left = select_unfinished(planned, overwrite=overwrite, notify=console.note)
+    left = _plan_outputs(
+        recordings,
+        outputs,
+        formats,
+        console,
+        default="txt",
+        overwrite=overwrite,
+        also_read=[options["speech"]],
+        adapt=_speech_target,
+    )
     options.update(speakers=ANY_SPEAKERS, diarizer="none", diarizer_settings=(), turns=None)
     request = request_from(options)
     check_request(request, words=False)
@@ -77,10 +88,7 @@ def vad(
     def work(recording: Path, targets: Sequence[Target]) -> int:
         detect = detector().detect
         audio, code = _read(recording, options, console, channels="mono")
-        for note in audio.notes:
-            console.note(f"{recording}: {note}")
-        for warning in audio.warnings:
-            console.warn(f"{recording}: {warning}")
+        _tell_findings(recording, audio.notes, audio.warnings, console)
         spans = detect(audio, progress=console.progress)
         if options["skip_music"]:
             music = find_music(audio, threads=request.runtime.threads or usable_cores(), progress=console.progress)
@@ -88,26 +96,25 @@ def vad(
         spans = tuple(span.shift(audio.start) for span in spans)
         found = _speech_transcript(spans, audio)
         code = write_targets(found, targets, WriteOptions(), console, keep="nothing").code or code
-        spoken = sum(span.duration for span in spans)
-        length = _("{spoken:.1f} s of speech in {duration:.1f} s").format(spoken=spoken, duration=audio.duration)
-        console.info(
-            _("{recording_id}: {length}, {stretches}{written}").format(
-                recording_id=audio.recording_id,
-                length=length,
-                stretches=count_stretches(len(spans)),
-                written=_list_written(targets),
-            )
-        )
+        console.info(_sum_up_speech(spans, audio, targets))
         if not spans:
-            console.error(
-                _("{recording}: no speech was found; try another detector (--vad), or --vad none").format(
-                    recording=recording
-                )
-            )
+            text = _("{recording}: no speech was found; try another detector (--vad), or --vad none")
+            console.error(text.format(recording=recording))
             code = code or EMPTY
         return code
 
     context.exit(_run_each(recordings, left, work, console, track=options["track"]))
+
+
+def _sum_up_speech(spans: Sequence[Span], audio: Audio, targets: Sequence[Target]) -> str:
+    spoken = sum(span.duration for span in spans)
+    length = _("{spoken:.1f} s of speech in {duration:.1f} s").format(spoken=spoken, duration=audio.duration)
+    return _("{recording_id}: {length}, {stretches}{written}").format(
+        recording_id=audio.recording_id,
+        length=length,
+        stretches=count_stretches(len(spans)),
+        written=_list_written(targets),
+    )
 
 
 def _speech_target(target: Target) -> Target:
@@ -149,17 +156,23 @@ def diarize(
     **options: Any,
 ) -> None:
     """Write who speaks when in each FILE; without -o as RTTM."""
-    console = Console(quiet=quiet, progress=progress)
-    context.call_on_close(console.close)
+    console = open_console(context, quiet=quiet, progress=progress)
     shared.check_times(options["start"], options["end"])
     if shared.activity_file(options) is not None and len(recordings) > 1:
         raise InvalidOption(_("--save-activity: there is one FILE for several recordings; give them one by one"))
-    others = shared.other_files(options)
-    planned = plan(recordings, outputs, formats, default="rttm", overwrite=overwrite, beside=True, **others)
-    left = select_unfinished(planned, overwrite=overwrite, notify=console.note)
+    left = _plan_outputs(
+        recordings,
+        outputs,
+        formats,
+        console,
+        default="rttm",
+        overwrite=overwrite,
+        beside=True,
+        adapt=_turns_target,
+        **shared.other_files(options),
+    )
     if not any(left):
         return
-    _refuse_words([target for targets in planned for target in targets])
     request = request_from(options)
     check_request(request, words=False)
     identifier = open_identifier(options, console)
@@ -170,14 +183,11 @@ def diarize(
 
     def work(recording: Path, targets: Sequence[Target]) -> int:
         channels = "all" if wants_channels(pipeline().diarizer) else "mono"
-        audio, code = _read(recording, options, console, channels=channels)
+        audio, code = _read_kept(recording, options, console, cache=pipeline().cache, channels=channels)
         transcript = pipeline().run(audio, progress=console.progress)
         if identifier is not None:
             transcript = identifier.identify(transcript, audio)
-        for note in transcript.provenance["notes"]:
-            console.note(f"{recording}: {note}")
-        for warning in transcript.provenance["warnings"]:
-            console.warn(f"{recording}: {warning}")
+        _tell_findings(recording, transcript.provenance["notes"], transcript.provenance["warnings"], console)
         code = write_targets(transcript, targets, WriteOptions(), console, media=LinkedMedia(recording)).code or code
         console.info(
             f"{audio.recording_id}: {count_speakers(len(transcript.speakers))}, "
@@ -189,6 +199,45 @@ def diarize(
         return code
 
     context.exit(_run_each(recordings, left, work, console, track=options["track"]))
+
+
+def _plan_outputs(
+    recordings: Sequence[Path],
+    outputs: Sequence[str],
+    formats: Sequence[str],
+    console: Console,
+    *,
+    default: str,
+    overwrite: bool,
+    adapt: Callable[[Target], Target],
+    beside: bool = False,
+    also_read: Sequence[str | Path | None] = (),
+    also_written: Sequence[str | Path | None] = (),
+) -> list[list[Target]]:
+    """For every recording what is still to be written, as `plan` has it; all of it is checked first.
+
+    Args:
+        adapt: makes a target one of the command's, or raises InvalidOption where its format holds something else.
+    """
+    planned = plan(
+        recordings,
+        outputs,
+        formats,
+        default=default,
+        overwrite=overwrite,
+        beside=beside,
+        also_read=also_read,
+        also_written=also_written,
+    )
+    adapted = [[adapt(target) for target in targets] for targets in planned]
+    return select_unfinished(adapted, overwrite=overwrite, notify=console.note)
+
+
+def _tell_findings(recording: Path, notes: Iterable[str], warnings: Iterable[str], console: Console) -> None:
+    for note in notes:
+        console.note(f"{recording}: {note}")
+    for warning in warnings:
+        console.warn(f"{recording}: {warning}")
 
 
 def _run_each(
@@ -233,14 +282,23 @@ def _list_written(targets: Sequence[Target]) -> str:
     return _("; wrote {files}").format(files=", ".join(files)) if files else ""
 
 
-def _refuse_words(targets: Sequence[Target]) -> None:
-    for target in targets:
-        if target.format.needs == "words":
-            raise InvalidOption(
-                _("format {name}: diarize writes no words; use `whisperdiar transcribe`").format(
-                    name=target.format.name
-                )
+def _turns_target(target: Target) -> Target:
+    """The same file, which holds turns.
+
+    Raises:
+        InvalidOption: the format is one of words.
+    """
+    if target.format.needs == "emotions":
+        raise InvalidOption(
+            _("format {name}: diarize tells no emotions; use `whisperdiar transcribe --emotions`").format(
+                name=target.format.name
             )
+        )
+    if target.format.needs == "words":
+        raise InvalidOption(
+            _("format {name}: diarize writes no words; use `whisperdiar transcribe`").format(name=target.format.name)
+        )
+    return target
 
 
 def _read(recording: Path, options: dict[str, Any], console: Console, *, channels: Any) -> tuple[Audio, int]:
@@ -259,9 +317,80 @@ def _read(recording: Path, options: dict[str, Any], console: Console, *, channel
         return error.audio, report(error, console, about=str(recording)) or FAILED
 
 
+def _read_kept(
+    recording: Path, options: dict[str, Any], console: Console, *, cache: StageCache | None, channels: str
+) -> tuple[Audio, int]:
+    """The same, by what a cache knows of the recording."""
+    if cache is None:
+        return _read(recording, options, console, channels=channels)
+    codes = [OK]
+
+    def read() -> tuple[Audio, bool]:
+        audio, code = _read(recording, options, console, channels=channels)
+        codes.append(code)
+        return audio, code == OK
+
+    part = {key: options[key] for key in ("track", "channel", "start", "end")}
+    try:
+        hashed = hash_file(recording, cache.folder)
+    except OSError:  # said where it is opened
+        return _read(recording, options, console, channels=channels)
+    name = recording_id(recording)
+    audio = read_recording(
+        recording, hashed, cache.folder, read, recording_id=name, language=None, **part, channels=channels
+    )
+    return audio, codes[-1]
+
+
 def align(
     context: click.Context,
     /,
+    sources: tuple[Path, ...],
+    *,
+    text: Path | None,
+    text_tolerance: float | None,
+    **values: Any,
+) -> None:
+    """Give words their speakers, or a given text its times."""
+    if text is None:
+        _refuse_options_of_text(context)
+        if len(sources) != 2:
+            raise InvalidOption(_("align takes WORDS.json and TURNS.rttm, or --text FILE and one RECORDING"))
+        _align_turns(context, *sources, **values)
+    elif len(sources) != 1:
+        raise InvalidOption(_("--text: it is spoken in one RECORDING; give that alone"))
+    elif values["recording"] is not None:
+        raise InvalidOption(_("--recording is for TURNS.rttm; leave it out beside --text"))
+    else:
+        del values["recording"]
+        align_text(context, sources[0], text, tolerance=text_tolerance, **values)
+
+
+_BESIDE_TURNS = frozenset(
+    {"sources", "language", "recording", "uncertain_below", "outputs", "formats", "overwrite", "quiet"}
+)
+"""Parameters of `align` without a text, beside those of subtitles."""
+
+
+def _refuse_options_of_text(context: click.Context) -> None:
+    """Raises InvalidOption where an option is typed that would do nothing without --text."""
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        group = getattr(parameter, "group", "")
+        if (
+            is_typed(context, name)
+            and name not in _BESIDE_TURNS
+            and group in ("Speakers", "Words", "Speech", "Recording")
+        ):
+            raise InvalidOption(
+                _("{option}: it is for align --text; leave it out, or give the text that is spoken").format(
+                    option=max(parameter.opts, key=len)
+                )
+            )
+
+
+def _align_turns(
+    context: click.Context,
     words: Path,
     turns: Path,
     *,

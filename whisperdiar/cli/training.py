@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from whisperdiar.assembly import Choice
-from whisperdiar.cli.console import Console
+from whisperdiar.cli.console import open_console
 from whisperdiar.cli.presets import own_path
 from whisperdiar.contracts import listen
 from whisperdiar.datasets import read_manifest
@@ -43,8 +43,7 @@ def finetune(
     **options: Any,
 ) -> None:
     """Fine-tune and print the errors before and after as a table."""
-    console = Console(quiet=quiet, progress=progress)
-    context.call_on_close(console.close)
+    console = open_console(context, quiet=quiet, progress=progress)
     settings = FinetuningSettings(**{key: options[key] for key in _SETTINGS if options[key] is not None})
     recordings = read_manifest(manifest)
     with listen(console):
@@ -122,8 +121,7 @@ def tune(
     progress: str,
 ) -> None:
     """Tune, print the honest figures, and write the preset."""
-    console = Console(quiet=quiet, progress=progress)
-    context.call_on_close(console.close)
+    console = open_console(context, quiet=quiet, progress=progress)
     target = Path(own_path(output))
     if os.path.exists(target) and not overwrite:
         raise InvalidOption(

@@ -15,7 +15,7 @@ from whisperdiar.api import OpenPipeline
 from whisperdiar.assembly import Choice, Request, check_request
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli import signals
-from whisperdiar.cli.console import Console, is_terminal, write_stdout
+from whisperdiar.cli.console import Console, is_terminal, open_console, write_stdout
 from whisperdiar.cli.corrections import keep_corrections, read_corrected_transcript
 from whisperdiar.cli.errors import EMPTY, FAILED, OK, report
 from whisperdiar.cli.identification import open_identifier
@@ -30,12 +30,20 @@ from whisperdiar.cli.video import AUTO, add_video, check_pictures, check_shots
 from whisperdiar.contracts import listen
 from whisperdiar.errors import DiarizationFailed, Interrupted, InvalidOption, OutputError, WhisperdiarError
 from whisperdiar.formats import remove_folders
+from whisperdiar.given_text.reading import read_text
 from whisperdiar.linked_media import LinkedMedia
 from whisperdiar.media import recording_id
-from whisperdiar.options import AlignmentOptions, Runtime, WriteOptions, read_vocabulary
+from whisperdiar.options import (
+    AlignmentOptions,
+    EmotionSettings,
+    Runtime,
+    SeparationSettings,
+    WriteOptions,
+    read_vocabulary,
+)
 from whisperdiar.outcome import explain_empty, is_empty, summarise
 from whisperdiar.outputs import OutputResult, without_turns, write_outputs
-from whisperdiar.recordings import Part
+from whisperdiar.recordings import Part, Source
 from whisperdiar.reports.speaker_clips import has_clips, make_folder, write_clips
 from whisperdiar.text.languages import find_code
 from whisperdiar.text.messages import _
@@ -75,12 +83,12 @@ class Work:
     path: Path
     targets: Sequence[Target]
     clips: bool = True
-    source: Path | Tracks | None = None
+    source: Source | None = None
     mix: Path | None = None
 
     @property
-    def recording(self) -> Path | Tracks:
-        return self.source or self.path
+    def recording(self) -> Source:
+        return self.path if self.source is None else self.source
 
 
 def transcribe(
@@ -105,8 +113,7 @@ def transcribe(
     **options: Any,
 ) -> None:
     """Write who said what, when, in each INPUT (any audio or video file)."""
-    console = Console(quiet=quiet, progress=progress)
-    context.call_on_close(console.close)
+    console = open_console(context, quiet=quiet, progress=progress)
     write = shared.write_options(options)
     wanted = mux_request(embed, embed_format, burn, overwrite=overwrite)
     gathered = gather_inputs(inputs, options)
@@ -128,6 +135,9 @@ def transcribe(
         targets = [[] for _each in inputs]  # standard output is where subtitles go unasked
     every = [target for found in targets for target in found]
     check_used(context, every, muxed=wanted is not None)
+    told = next((target.format.name for target in every if target.format.needs == "emotions"), None)
+    if told is not None and not options.get("emotions"):
+        raise InvalidOption(_("format {name}: add --emotions, which tells them").format(name=told))
     shared.check_times(options["start"], options["end"])
     if shared.activity_file(options) is not None and len(inputs) > 1:
         raise InvalidOption(_("--save-activity: there is one FILE for several recordings; give them one by one"))
@@ -168,6 +178,40 @@ def transcribe(
         report=None if report_file is None else RunReport(report_file, replace=overwrite),
     )
     context.exit(run(todo, job, many=len(inputs) > 1))
+
+
+def align_text(
+    context: click.Context,
+    /,
+    recording: Path,
+    text: Path,
+    *,
+    tolerance: float | None,
+    encoding: str | None,
+    outputs: tuple[str, ...],
+    formats: tuple[str, ...],
+    overwrite: bool,
+    quiet: bool,
+    progress: str,
+    **options: Any,
+) -> None:
+    """Write a given text with the times at which it is spoken in a recording, and with its speakers."""
+    console = Console(quiet=quiet, progress=progress)
+    context.call_on_close(console.close)
+    write = shared.write_options(options)
+    others = shared.other_files(options)
+    others["also_read"] += [text]
+    planned = plan([recording], outputs, formats, overwrite=overwrite, beside=True, **others)
+    check_used(context, planned[0])
+    shared.check_times(options["start"], options["end"])
+    (targets,) = select_unfinished(planned, overwrite=overwrite, notify=console.note)
+    if not targets:
+        return
+    given = read_text(text, encoding=encoding, tolerance=tolerance, notify=console.warn, inform=console.note)
+    options["text"] = given
+    check_request(request_from(options))
+    job = job_from(options, console, write=write)
+    context.exit(run([Work(recording, targets, clips=False)], job, many=False))
 
 
 def job_from(options: dict[str, Any], console: Console, *, write: WriteOptions) -> Job:
@@ -214,6 +258,10 @@ def request_from(options: dict[str, Any]) -> Request:
         media={**{key: options[key] for key in ("channel", "start", "end")}, "track": _find_track(options)},
         save_activity=shared.activity_file(options),
         skip_music=options.get("skip_music", False),
+        cache=shared.cache_options(options),
+        separation=_separation_from(options),
+        emotions=EmotionSettings(model=options["emotions"]) if options.get("emotions") else None,
+        text=options.get("text"),
         alignment=AlignmentOptions(**{key: options[key] for key in ("uncertain_below",) if key in options}),
     )
 
@@ -222,6 +270,11 @@ def _find_track(options: dict[str, Any]) -> int | None:
     """Which audio track of a file is read; None for the main one, or where all of them are people's."""
     track: int | str | None = options["track"]
     return track if isinstance(track, int) else None
+
+
+def _separation_from(options: dict[str, Any]) -> SeparationSettings | None:
+    model = options.get("separate_overlap")
+    return SeparationSettings(model=model, voice_model=options.get("voice_model")) if model else None
 
 
 def _find_language(typed: str | None) -> str | None:

@@ -7,6 +7,7 @@ Sources: Baevski et al., "wav2vec 2.0: A framework for self-supervised learning 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import re
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whisperdiar import models
-from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.contracts import Progress, current_parts, no_progress
 from whisperdiar.errors import (
     BackendBroken,
     BackendError,
@@ -122,6 +123,11 @@ class WordAligner:
         nothing: list[tuple[float, float] | None] = [None] * len(words)
         if not sound.size or not any(alphabet.spell(word) for word in words):
             return nothing
+        parts = current_parts()
+        key = json.dumps(["times", self.record(), hashlib.blake2b(sound.tobytes(), digest_size=16).hexdigest(), *words])
+        kept = None if parts is None else parts.find(key)
+        if kept is not None:
+            return [None if time is None else (time[0], time[1]) for time in json.loads(kept)]
         remedy = _("cut the sound into shorter pieces, or use --device cpu")
         try:
             with (
@@ -139,10 +145,13 @@ class WordAligner:
             return nothing
         offset, step = _frame_timing(self._loaded.model.config, sound.size, len(log_probs))
         duration = sound.size / SAMPLE_RATE_HZ
-        return [
+        times = [
             found and (min(offset + found[0] * step, duration), min(offset + found[1] * step, duration))
             for found in align_words(log_probs, words, alphabet)
         ]
+        if parts is not None:
+            parts.keep(key, json.dumps(times).encode())
+        return times
 
     def record(self) -> dict[str, str | None]:
         """Which model aligns, for the transcript's provenance; empty while none is loaded."""

@@ -4,7 +4,7 @@ A format is a module of this package, or an entry point of another package in th
 
     name: str              as after -f; the file's name with - for _
     suffix: str            of its files; one without a further dot chooses the format
-    needs: str             "words" or "turns", where the format shows nothing but these
+    needs: str             "words", "turns" or "emotions", where the format shows nothing but these
     dumps(transcript, *, options) -> str      (bytes where the format is no text); those of `services` have none
     read(text) -> Transcript        where reading makes sense
     several: bool                   its files may hold several recordings: read(text, *, recording_id) then
@@ -100,8 +100,8 @@ class Format:
     Attributes:
         name: as after ``-f``.
         suffix: of its files, with the dot. One of two parts (``.pyannote.json``) chooses no format: the name does.
-        needs: ``words`` or ``turns`` where it shows nothing but these, so that a transcript without them gives
-            an empty file; None where it holds everything.
+        needs: ``words``, ``turns`` or ``emotions`` where it shows nothing but these, so that a transcript without them
+            gives an empty file; None where it holds everything.
         dumps: transcript → text, or bytes where the format is no text; raises InvalidOption where it is read only.
         read: text → transcript, forgiving what can be forgiven; None where the format cannot be read back.
         read_recording: the same for files that may hold several recordings; raises `SeveralRecordings` where they do
@@ -119,7 +119,7 @@ class Format:
 
     name: str
     suffix: str
-    needs: Literal["words", "turns"] | None
+    needs: Literal["words", "turns", "emotions"] | None
     dumps: Dumps
     read: Callable[[str], Transcript] | None
     read_recording: ReadRecording | None = None

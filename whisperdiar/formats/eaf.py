@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from operator import itemgetter
 from pathlib import PurePosixPath
 from typing import NamedTuple
@@ -20,12 +21,21 @@ from whisperdiar.errors import FormatError
 from whisperdiar.formats._reading.recordings import NO_ID
 from whisperdiar.formats._reading.utterances import ParsedWord, fill_times, transcript_of
 from whisperdiar.formats._text import one_line, parse_seconds, to_milliseconds
-from whisperdiar.formats._writing.tiers import Lane, Mark, Tier, make_lanes, read_tiers
+from whisperdiar.formats._writing.tiers import (
+    EMOTION_TIER,
+    Lane,
+    Mark,
+    Tier,
+    is_of_emotions,
+    make_lanes,
+    mark_emotions,
+    read_tiers,
+)
 from whisperdiar.options import WriteOptions
 from whisperdiar.text.graphemes import remove_byte_order_mark
 from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
-from whisperdiar.types import Span
+from whisperdiar.types import Span, Turn
 
 name = "eaf"
 suffix = ".eaf"
@@ -53,12 +63,14 @@ _KINDS = {
 
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
-    """A tier of utterances and one of words for each speaker; turns alone become utterances without a text.
+    """A tier of utterances and one of words for each speaker, and one of emotions; turns alone become utterances
+    without a text.
 
     `options.media` becomes the link to the recording, which ELAN otherwise asks for.
     """
     found = make_lanes(transcript, blanks=True)
-    marks = [mark for lane in found for mark in (*lane.utterances, *lane.words)]
+    emotions = mark_emotions(transcript)
+    marks = [*(mark for lane in found for mark in (*lane.utterances, *lane.words)), *emotions]
     # Two slots for each annotation: who moves a slot in ELAN moves all that share it.
     times = [time for mark in marks for time in mark[:2]]
     order = sorted(range(len(times)), key=times.__getitem__)
@@ -79,6 +91,9 @@ def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
     for lane in found:
         lines += _tiers(lane, slots, number)
         number += len(lane.utterances) + len(lane.words)
+    if emotions:
+        lines.append(f'    <TIER LINGUISTIC_TYPE_REF="utterance" TIER_ID="{EMOTION_TIER}">')
+        lines += [*_annotations(emotions, slots, number), "    </TIER>"]
     lines.append(
         '    <LINGUISTIC_TYPE GRAPHIC_REFERENCES="false" LINGUISTIC_TYPE_ID="utterance" TIME_ALIGNABLE="true"/>'
     )
@@ -177,8 +192,13 @@ def read(text: str) -> Transcript:
         marks[index] = _marks(elements[index], slots, by_label.get(elements[index].get("PARENT_REF", ""), {}))
         by_label.setdefault(labels[index], {}).update(marks[index])
     tiers, speakers, used = [], {}, set()
+    emotions: list[Turn] = []
     for index, element in enumerate(elements):
         if element.get("PARENT_REF"):
+            continue
+        if is_of_emotions(labels[index], (mark[2] for mark in marks[index].values())):
+            emotions += [Turn(Span(*mark[:2]), mark[2]) for mark in sorted(marks[index].values())]
+            used.add(index)
             continue
         dependent = _dependents(labels[index], below, labels)
         words = next((child for child in dependent if _is_word_tier(elements[child])), None)
@@ -203,7 +223,7 @@ def read(text: str) -> Transcript:
     left = [labels[i] for i in range(len(elements)) if i not in used and any(mark[2] for mark in marks[i].values())]
     properties = {element.get("NAME"): (element.text or "").strip() for element in root.iter("PROPERTY")}
     length_ms = parse_seconds(properties.get("duration_ms", "")) or 0.0
-    return transcript_of(
+    made = transcript_of(
         heard,
         recording_id=properties.get("recording_id") or NO_ID,
         duration=length_ms / 1000,
@@ -214,6 +234,7 @@ def read(text: str) -> Transcript:
         if left
         else (),
     )
+    return replace(made, emotions=tuple(emotions))
 
 
 _Timed = tuple[float, float, str]

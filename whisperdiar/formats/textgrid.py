@@ -8,16 +8,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from operator import itemgetter
 
 from whisperdiar.errors import FormatError
 from whisperdiar.formats._reading.utterances import transcript_of
 from whisperdiar.formats._text import format_seconds, to_milliseconds
-from whisperdiar.formats._writing.tiers import Mark, Tier, make_lanes, read_tiers
+from whisperdiar.formats._writing.tiers import (
+    EMOTION_TIER,
+    Mark,
+    Tier,
+    is_of_emotions,
+    make_lanes,
+    mark_emotions,
+    read_tiers,
+)
 from whisperdiar.options import WriteOptions
 from whisperdiar.text.graphemes import remove_byte_order_mark
 from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
+from whisperdiar.types import Span, Turn
 
 name = "textgrid"
 suffix = ".TextGrid"
@@ -34,11 +44,14 @@ _TOKEN = re.compile(
 
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:  # noqa: ARG001 - tiers always name their speakers
-    """A tier of utterances and one of words for each speaker, as long as the recording."""
-    found = make_lanes(transcript)
-    last_ms = max((mark.end_ms for lane in found for mark in lane.utterances), default=0)
+    """A tier of utterances and one of words for each speaker, and one of emotions, as long as the recording."""
+    found, emotions = make_lanes(transcript), mark_emotions(transcript)
+    last_ms = max(
+        (mark.end_ms for marks in (*(lane.utterances for lane in found), emotions) for mark in marks), default=0
+    )
     end_ms = max(last_ms, to_milliseconds(transcript.duration), 1)  # Praat takes no grid without length
     tiers = [pair for lane in found for pair in ((lane.tier, lane.utterances), (lane.word_tier, lane.words))]
+    tiers += [(EMOTION_TIER, emotions)] if emotions else []
     head = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", "xmin = 0", f"xmax = {format_seconds(end_ms)}"]
     head += ["tiers? <exists>", f"size = {len(tiers)}", "item []:"]
     lines = [
@@ -99,7 +112,9 @@ def read(text: str) -> Transcript:
         for _each in range(fields.count()):
             tiers += fields.tier()
     fields.finish()
-    return transcript_of(read_tiers(tiers), duration=end)
+    felt = [tier for tier in tiers if is_of_emotions(tier.name, (mark[2] for mark in tier.marks))]
+    made = transcript_of(read_tiers(tier for tier in tiers if tier not in felt), duration=end)
+    return replace(made, emotions=tuple(Turn(Span(*mark[:2]), mark[2]) for tier in felt for mark in tier.marks))
 
 
 class _Fields:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
-from whisperdiar.formats._reading.labels import join_label, split_label
+from whisperdiar.formats._reading.labels import join_label, split_label, split_labels
 from whisperdiar.formats._reading.utterances import ParsedUtterance, split_words, transcript_of
 from whisperdiar.formats._text import number_lines, one_line, refuse_line, to_milliseconds
 from whisperdiar.formats._writing.paragraphs import divide_paragraphs
@@ -18,6 +19,7 @@ from whisperdiar.options import WriteOptions
 from whisperdiar.text.clock import format_clock
 from whisperdiar.text.messages import _, mark
 from whisperdiar.transcript import Segment, Transcript, speaker_names
+from whisperdiar.types import Cue, Span
 
 name = "txt"
 suffix = ".txt"
@@ -28,6 +30,28 @@ _TIME = re.compile(r"\[(?:(\d{1,6}):)?(\d{1,2}):(\d{1,2}(?:[.,]\d{1,3})?)\]\s*")
 _PER_WORD_S = 0.4
 """Seconds of a word in the middle of a conversation: 150 words a minute."""
 _ENDS = mark("a text gives no ends of paragraphs; these and the times of words are estimated")
+
+
+class Paragraph(NamedTuple):
+    """A line of a text without times: who says it, None where nobody knows, and its words as `Word.text` has them."""
+
+    speaker: str | None
+    words: tuple[str, ...]
+
+
+def has_times(text: str) -> bool:
+    """Whether the first line that holds anything begins with a time, as `read` wants it."""
+    return next((bool(_TIME.match(line)) for _number, line in number_lines(text)), False)
+
+
+def read_paragraphs(text: str) -> tuple[Paragraph, ...]:
+    """The lines of a text without times; those such as ``Anna: text`` name a speaker, where the text names its own.
+
+    A line without a name goes on with the speaker above it.
+    """
+    lines = [Cue(Span(0.0, 0.0), (one_line(line),)) for _number, line in number_lines(text)]
+    found = (Paragraph(cue.speaker, tuple(split_words(cue.lines[0]))) for cue in split_labels(lines) if cue.lines)
+    return tuple(item for item in found if item.words)
 
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
@@ -83,4 +107,4 @@ def read(text: str) -> Transcript:
                 start, min(end, later.get(start, end)), name, said, (), _("line {number}").format(number=number)
             )
         )
-    return transcript_of(heard, notes=(_(_ENDS),) if heard else ())
+    return transcript_of(heard, notes=(_(_ENDS),) if heard else (), nobody=None)

@@ -36,6 +36,7 @@ LIBRARIES: Mapping[str, str] = {
     "transformers": "transformers",
     "speechbrain.inference": "speechbrain",
     "pyannote.audio": "pyannote.audio",
+    "onnx_asr": "onnx-asr",
     "nemo.collections.asr": "nemo_toolkit",
 }
 """The modules that do the work and the packages that bring them; core first, then what others import."""
@@ -85,9 +86,9 @@ def readiness(stage: Stage, backend: BackendClass) -> Readiness:
         return Readiness("ready", _("ready"))
     if _has_model(stage, backend):
         return Readiness("ready", _("ready"))
-    name = "small" if stage == "asr" else getattr(backend, "downloaded_as", backend.name)
+    name = getattr(backend, "downloaded_as", "small" if stage == "asr" else backend.name)
     remedy = f"whisperdiar models download {name}"
-    n_megabytes = (backend if name in ("small", backend.name) else load(stage, name)).info.download_mb
+    n_megabytes = (backend if stage == "asr" or name == backend.name else load(stage, name)).info.download_mb
     size = _("{megabytes} MB").format(megabytes=n_megabytes) if n_megabytes else _("size unknown")
     return Readiness(
         "model missing",
@@ -110,12 +111,15 @@ def is_installed(module: str) -> bool:
 
 
 def _needs_torch(backend: BackendClass) -> bool:
-    return any(name.partition(".")[0] not in ("onnxruntime", "onnx") for name in backend.info.requires)
+    return any(name.partition(".")[0] not in ("onnxruntime", "onnx", "onnx_asr") for name in backend.info.requires)
 
 
 def _has_model(stage: str, backend: BackendClass) -> bool:
     if not backend.info.network:
         return True
+    own = getattr(backend, "has_model", None)
+    if own is not None:
+        return bool(own())
     if stage == "asr":
         return any(entry.cached for entry in models.catalogue())
     choices = getattr(backend, "alternatives", ((backend.info.requires, backend.info.repositories),))

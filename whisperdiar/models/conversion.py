@@ -24,6 +24,7 @@ from typing import Any
 
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import BackendBroken, BackendError, BackendMissing, InvalidOption, OutputError
+from whisperdiar.system.folders import find_cache_folder
 from whisperdiar.system.telemetry import VARIABLES
 from whisperdiar.text.messages import _, current
 
@@ -133,11 +134,7 @@ def check_packages(name: str) -> None:
 
 def cache_folder() -> Path:
     """Where converted models are kept: ``$WHISPERDIAR_CACHE/converted``, by default below ``~/.cache/whisperdiar``."""
-    named = os.environ.get("WHISPERDIAR_CACHE")
-    if named:
-        return Path(named).expanduser() / "converted"
-    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(home).expanduser() / "whisperdiar" / "converted"
+    return find_cache_folder() / "converted"
 
 
 def choose_folder(checkpoint: Path, *, repository: str | None = None) -> Path:

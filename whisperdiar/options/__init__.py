@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from whisperdiar.options._windowed_segmentation import LINKAGES
     from whisperdiar.options.alignment import AlignmentOptions
     from whisperdiar.options.bic import BicSettings
+    from whisperdiar.options.cache import CacheOptions
     from whisperdiar.options.channels import ChannelsSettings
     from whisperdiar.options.command_line import (
         AUDIENCES,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         MUXED_FORMATS,
         PLOT_KINDS,
         PLOT_LANGUAGES,
+        SEPARATION_MODELS,
         SPEAKER_STYLES,
         TEMPLATES,
         WHISPER_TASKS,
@@ -31,11 +33,13 @@ if TYPE_CHECKING:
     from whisperdiar.options.editing import EditOptions, KeepOptions
     from whisperdiar.options.ehmm import EhmmSettings
     from whisperdiar.options.embedding import EMBEDDING_CLUSTERINGS, EmbeddingSettings
+    from whisperdiar.options.emotions import EmotionSettings
     from whisperdiar.options.energy import EnergySettings
     from whisperdiar.options.finetuning import FinetuningSettings
     from whisperdiar.options.minutes import LlmOptions, MinutesOptions
     from whisperdiar.options.nemotron import NEMOTRON_MODES, NEMOTRON_PRECISIONS, NemotronSettings
     from whisperdiar.options.onnx import OnnxSettings
+    from whisperdiar.options.onnx_asr import ONNX_COMPUTE_TYPES, OnnxAsrSettings
     from whisperdiar.options.plots import PlotOptions
     from whisperdiar.options.pocketsphinx import PocketSphinxSettings
     from whisperdiar.options.profiles import profile_summary, subtitle_rules
@@ -54,12 +58,15 @@ if TYPE_CHECKING:
     )
     from whisperdiar.options.scoring import PROTOCOLS, Protocol, ScoreOptions
     from whisperdiar.options.segmentation import SegmentationOptions
+    from whisperdiar.options.separation import SeparationSettings
+    from whisperdiar.options.serving import ServerOptions
     from whisperdiar.options.sortformer import LATENCIES, POSTPROCESSING, SortformerSettings
     from whisperdiar.options.sound_classes import SoundClassOptions
     from whisperdiar.options.speaker_activity import PostProcessing, Streaming
     from whisperdiar.options.statistics import StatisticsOptions
     from whisperdiar.options.subtitles import SubtitleOptions, SubtitleRules
     from whisperdiar.options.toolkits import AlizeSettings, LiumSettings
+    from whisperdiar.options.transformers import TransformersSettings
     from whisperdiar.options.tuning import TuningSettings
     from whisperdiar.options.vad import VadSettings
     from whisperdiar.options.vocabulary import Term, Vocabulary, parse_vocabulary, read_vocabulary
@@ -72,6 +79,7 @@ _HOMES = {
     "alignment": ("AlignmentOptions",),
     "bic": ("BicSettings",),
     "ehmm": ("EhmmSettings",),
+    "cache": ("CacheOptions",),
     "channels": ("ChannelsSettings",),
     "command_line": (
         "AUDIENCES",
@@ -80,6 +88,7 @@ _HOMES = {
         "MUXED_FORMATS",
         "PLOT_KINDS",
         "PLOT_LANGUAGES",
+        "SEPARATION_MODELS",
         "SPEAKER_STYLES",
         "TEMPLATES",
         "WHISPER_TASKS",
@@ -95,6 +104,7 @@ _HOMES = {
         "EMBEDDING_CLUSTERINGS",
         "EmbeddingSettings",
     ),
+    "emotions": ("EmotionSettings",),
     "energy": ("EnergySettings",),
     "finetuning": ("FinetuningSettings",),
     "minutes": (
@@ -107,6 +117,7 @@ _HOMES = {
         "NemotronSettings",
     ),
     "onnx": ("OnnxSettings",),
+    "onnx_asr": ("ONNX_COMPUTE_TYPES", "OnnxAsrSettings"),
     "plots": ("PlotOptions",),
     "pocketsphinx": ("PocketSphinxSettings",),
     "profiles": (
@@ -130,6 +141,7 @@ _HOMES = {
     ),
     "rttm": ("RttmTolerance",),
     "segmentation": ("SegmentationOptions",),
+    "separation": ("SeparationSettings",),
     "sortformer": (
         "LATENCIES",
         "POSTPROCESSING",
@@ -141,12 +153,14 @@ _HOMES = {
         "Streaming",
     ),
     "scoring": ("PROTOCOLS", "Protocol", "ScoreOptions"),
+    "serving": ("ServerOptions",),
     "statistics": ("StatisticsOptions",),
     "subtitles": (
         "SubtitleOptions",
         "SubtitleRules",
     ),
     "toolkits": ("AlizeSettings", "LiumSettings"),
+    "transformers": ("TransformersSettings",),
     "tuning": ("TuningSettings",),
     "vad": ("VadSettings",),
     "vocabulary": ("Term", "Vocabulary", "parse_vocabulary", "read_vocabulary"),
@@ -168,11 +182,13 @@ __all__ = [
     "NEMOTRON_MODES",
     "NEMOTRON_PRECISIONS",
     "ONLY_AT_HAND",
+    "ONNX_COMPUTE_TYPES",
     "PLOT_KINDS",
     "PLOT_LANGUAGES",
     "POSTPROCESSING",
     "PROTOCOLS",
     "SAMPLE_RATE_HZ",
+    "SEPARATION_MODELS",
     "SPEAKER_STYLES",
     "TEMPLATES",
     "WHISPER_TASKS",
@@ -180,11 +196,13 @@ __all__ = [
     "AlignmentOptions",
     "AlizeSettings",
     "BicSettings",
+    "CacheOptions",
     "ChannelsSettings",
     "EcapaSettings",
     "EditOptions",
     "EhmmSettings",
     "EmbeddingSettings",
+    "EmotionSettings",
     "EnergySettings",
     "FileSettings",
     "FinetuningSettings",
@@ -194,6 +212,7 @@ __all__ = [
     "MinutesOptions",
     "NemotronSettings",
     "NoSettings",
+    "OnnxAsrSettings",
     "OnnxSettings",
     "PlotOptions",
     "PocketSphinxSettings",
@@ -206,6 +225,8 @@ __all__ = [
     "Runtime",
     "ScoreOptions",
     "SegmentationOptions",
+    "SeparationSettings",
+    "ServerOptions",
     "SortformerSettings",
     "SoundClassOptions",
     "StatisticsOptions",
@@ -213,6 +234,7 @@ __all__ = [
     "SubtitleOptions",
     "SubtitleRules",
     "Term",
+    "TransformersSettings",
     "TuningSettings",
     "VadSettings",
     "Vocabulary",

@@ -15,10 +15,15 @@ AUDIENCE = "adult"
 AUDIENCES = ("adult", "children")
 """For whom a programme is made."""
 
+CACHE_MB = 5000
+"""Of results of stages: some 10 MB an hour of sound by the usual backends."""
+
 DEVICE = "auto"
 THREADS = 0
 
 EMBEDDINGS = ("auto", "ecapa", "resemblyzer", "campplus", "wespeaker", "pyannote")
+
+EMOTION_MODEL = "speechbrain/emotion-diarization-wavlm-large"
 
 LLM_TIMEOUT_S = 120.0
 """For one answer of a language model."""
@@ -40,7 +45,10 @@ MUXED_FORMATS = ("srt", "vtt", "ass")
 NORMALISERS = ("auto", "whisper", "whisper-english", "whisper-basic", "multilingual", "russian", "none")
 """Of texts that are compared with a reference, the default first."""
 
-PLOT_KINDS = ("timeline", "talk", "answers", "all")
+ONNX_PRECISIONS = ("auto", "float32", "int8", "float16")
+"""Number formats of recognisers beside Whisper, the default first."""
+
+PLOT_KINDS = ("timeline", "talk", "answers", "sounds", "all")
 PLOT_LANGUAGES = ("en", "ru")
 PLOT_WIDTH = 1200
 PLOT_SCALE = 2.0
@@ -49,6 +57,14 @@ PROFILE = "default"
 
 SCORE_PROTOCOLS = ("callhome", "ami", "voxconverse", "dihard", "chime8")
 """Benchmarks whose way of scoring turns has a name."""
+
+SEPARATION_MODEL = "sepformer-whamr16k"
+"""For rooms with noise and echo, at the 16 kHz of recognisers."""
+SEPARATION_MODELS = (SEPARATION_MODEL, "sepformer-wham", "sepformer-whamr", "sepformer-wsj02mix", "sepformer-libri2mix")
+"""SpeechBrain's SepFormers that part two voices; the others are made for 8 kHz."""
+
+SERVER_HOST = "127.0.0.1"
+SERVER_PORT = 8000
 
 SPEAKER_STYLE = "auto"
 SPEAKER_STYLES = ("auto", "none", "label", "dash", "sdh", "colour", "voice")

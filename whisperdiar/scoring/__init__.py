@@ -169,7 +169,7 @@ def score(
         known, scored = _load(reference, language, notify, lambda part: progress("read", part / 2)), {}
     heard = _load(hypothesis, language, notify, lambda part: progress("read", 0.5 + part / 2))
     progress("read", 1.0)
-    if not any(own.turns or own.utterances for own in known.values()):
+    if not any(own.turns or own.utterances or own.emotions for own in known.values()):
         raise FormatError(_("{given}: the reference is empty; nothing can be held against it").format(given=given[0]))
     pairs, missing = match_recordings(known, heard, about=given)
     if missing:
@@ -178,7 +178,7 @@ def score(
                 given=given[1], names=_list_names(missing)
             )
         )
-    if silent := [own.recording for own, other in pairs if not other.turns and not other.utterances]:
+    if silent := [own.recording for own, other in pairs if not (other.turns or other.utterances or other.emotions)]:
         notify(
             _("{given}: it holds nothing of {names}; all that is said there counts as missed").format(
                 given=given[1], names=_list_names(silent)
@@ -222,7 +222,7 @@ def score(
 
 def _score_missing(reference: Document, source: str, others: Sequence[RecordingScore], how: Any) -> RecordingScore:
     """A recording that the hypothesis lacks: as if nothing was heard in it, in the measures that others have."""
-    nothing = Document(reference.recording, (), (), reference.language, source)
+    nothing = Document(reference.recording, (), (), reference.language, source, emotions=())
     found = score_document(reference, nothing, **how)
     measured = {name for own in others for name in own.components}
     left_out = {name: reason for own in others for name, reason in own.left_out.items() if name not in measured}
@@ -273,6 +273,11 @@ def score_document(
                 boundary_tolerance=options.boundary_tolerance,
             )
         )
+    if reference.emotions is not None and hypothesis.emotions is not None:
+        end = max(reference.end, hypothesis.end) if uem is None else max((span.end for span in uem), default=0.0)
+        components["EDER"] = emotion_errors(reference.emotions, hypothesis.emotions, end)
+    elif reference.emotions is not None:
+        left_out["EDER"] = _("{source} tells no emotions").format(source=hypothesis.source)
     normaliser = _score_words(reference, hypothesis, options, language, components, left_out, notes)
     if hypothesis.subtitles is not None:
         code = language or hypothesis.language

@@ -28,6 +28,7 @@ _RANK = ("json", "whisperx-json", "verbose-json", *SERVICES, "diarized-json", "s
 """Formats from which words are taken, the first of those that a folder has of a recording."""
 _TURNS = ("rttm", "seg", "lbl", "audioseg")
 """Formats of turns alone, the first of those that a folder has of a recording."""
+EMOTIONS = "emotions-rttm"
 _SUBTITLES = ("srt", "vtt", "ass", "ttml", "sbv", "lrc")
 _LISTED = 3
 
@@ -45,6 +46,7 @@ class Document:
         subtitles: the file, where it holds subtitles.
         named: whether the file itself says which recording it is.
         timed: whether the times of the words are known.
+        emotions: which emotion is heard when, as turns whose speakers are emotions; None where none is told.
     """
 
     recording: str
@@ -55,6 +57,7 @@ class Document:
     subtitles: Path | None = None
     named: bool = False
     timed: bool = True
+    emotions: tuple[Turn, ...] | None = None
 
     @property
     def speakers(self) -> bool:
@@ -64,7 +67,8 @@ class Document:
     @property
     def end(self) -> float:
         """The last end of a turn or an utterance, seconds."""
-        ends = [turn.end for turn in self.turns or ()] + [own.end for own in self.utterances or ()]
+        ends = [turn.end for turn in (*(self.turns or ()), *(self.emotions or ()))]
+        ends += [own.end for own in self.utterances or ()]
         return max(ends, default=0.0)
 
 
@@ -78,7 +82,12 @@ def document_of(transcript: Transcript, *, source: str = "") -> Document:
         for segment in sorted(transcript.segments, key=lambda segment: segment.span)
     )
     return Document(
-        transcript.recording_id, turns or None, heard or None, transcript.language, source or transcript.recording_id
+        transcript.recording_id,
+        turns or None,
+        heard or None,
+        transcript.language,
+        source or transcript.recording_id,
+        emotions=transcript.emotions or None,
     )
 
 
@@ -215,7 +224,7 @@ def _list_names(names: Iterable[str]) -> str:
 
 def _format_by_name(path: Path) -> str | None:
     suffix = path.suffix.lower()
-    for form in ("seglst", "whisperx-json", "verbose-json", "diarized-json", "audioseg"):
+    for form in ("seglst", "whisperx-json", "verbose-json", "diarized-json", "audioseg", EMOTIONS):
         if path.name.lower().endswith(by_name(form).suffix):
             return form
     if path.name.lower().endswith(by_name("pyannote-json").suffix):
@@ -250,8 +259,10 @@ def _read_file(path: Path, language: str | None, notify: Notify) -> Iterator[Doc
         text = " ".join(read_text(path).split())
         said = (Utterance(NOBODY, 0.0, 0.0, text),) if text else None
         yield Document(recording_id(path), utterances=said, language=language, source=str(path), timed=False)
-    elif form == "rttm":
-        yield from _read_turns(path)
+    elif form in ("rttm", EMOTIONS):
+        for document in _read_turns(path):
+            told = replace(document, turns=None, emotions=document.turns) if form == EMOTIONS else document
+            yield told
     elif form in _TURNS:
         yield from _read_other_turns(path, form, notify)
     elif form in ("stm", "ctm", "seglst"):
@@ -334,10 +345,21 @@ def _stem(path: Path) -> str:
 
 
 def _combine(name: str, found: list[tuple[str, Document]]) -> Document:
+    """Turns from RTTM where there is one, words from the best format, emotions from their own RTTM."""
+    felt = _choose_file(name, [own for form, own in found if form == EMOTIONS], "emotions")
+    others = [(form, own) for form, own in found if form != EMOTIONS]
+    if felt is None or not others:
+        return _combine_speech(name, found)
+    made = _combine_speech(name, others)
+    source = _("{source} and {other}").format(source=made.source, other=felt.source)
+    return replace(made, emotions=felt.emotions, source=source, named=True)
+
+
+def _combine_speech(name: str, found: list[tuple[str, Document]]) -> Document:
     """Turns from RTTM where there is one, words from the best format."""
     first = min((_TURNS.index(form) for form, _path in found if form in _TURNS), default=None)
     turns = _choose_file(name, [own for form, own in found if first is not None and form == _TURNS[first]], "turns")
-    spoken = [(form, own) for form, own in found if form not in (*_TURNS, "text")]
+    spoken = [(form, own) for form, own in found if form not in (*_TURNS, "text", EMOTIONS)]
     best = min((_RANK.index(form) for form, _path in spoken), default=None)
     words = _choose_file(name, [own for form, own in spoken if _RANK.index(form) == best], "words")
     if words is None:

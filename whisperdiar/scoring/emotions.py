@@ -9,12 +9,15 @@ import numpy as np
 from whisperdiar.scoring.turns import cut_pieces
 from whisperdiar.types import Span, Turn
 
+NEUTRAL = "neutral"
+"""Speech without an emotion."""
+
 
 def emotion_errors(reference: Sequence[Turn], hypothesis: Sequence[Turn], duration: float) -> dict[str, float]:
     """Seconds that make up the emotion diarization error rate; the sum of all but `total`, by `total`, is the rate.
 
     Args:
-        reference, hypothesis: turns whose speakers are emotions; what none covers is neutral.
+        reference, hypothesis: turns whose speakers are emotions; what none covers, or ``neutral`` does, is neutral.
         duration: of the recording, seconds.
 
     Missed is emotion of which none is heard, false alarm is emotion in neutral speech, confusion is another emotion,
@@ -23,6 +26,7 @@ def emotion_errors(reference: Sequence[Turn], hypothesis: Sequence[Turn], durati
     Source: Wang, Ravanelli, Yacoubi, "Speech Emotion Diarization: Which Emotion Appears When?", 2023,
     arXiv:2306.12991.
     """
+    reference, hypothesis = ([turn for turn in turns if turn.speaker != NEUTRAL] for turns in (reference, hypothesis))
     pieces = cut_pieces(reference, hypothesis, (Span(0.0, duration),))
     emotions = sorted({turn.speaker for turn in reference}), sorted({turn.speaker for turn in hypothesis})
     right = np.zeros(len(pieces.start), dtype=bool)

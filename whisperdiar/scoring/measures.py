@@ -39,13 +39,13 @@ class Measure:
         wrong: the rate where the total is 0 and something is.
         unit: ``%``, or a word.
         higher_is_better: as of purity.
-        about: ``turns``, ``words`` or ``subtitles``.
+        about: ``turns``, ``words``, ``emotions`` or ``subtitles``.
     """
 
     name: str
     errors: tuple[str, ...]
     total: str
-    about: Literal["turns", "words", "subtitles"]
+    about: Literal["turns", "words", "emotions", "subtitles"]
     empty: float = 0.0
     wrong: float = 1.0
     unit: str = "%"
@@ -83,6 +83,7 @@ MEASURES: dict[str, Measure] = {
         *(Measure(name, _WORD_PARTS, "length", "words") for name in ("WER", "CER", "cpWER", "tcpWER")),
         *(Measure(name, _WORD_PARTS, "length", "words") for name in ("ORC-WER", "DI-cpWER")),
         Measure("WDER", ("wrong",), "length", "words"),
+        Measure("EDER", ("missed", "false alarm", "confusion", "overlap"), "total", "emotions"),
         Measure("subtitle rules", ("violations",), "cues", "subtitles", unit="per cue"),
     )
 }

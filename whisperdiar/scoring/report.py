@@ -309,9 +309,28 @@ def _describe_options(options: ScoreOptions) -> list[str]:
 
 def _list_strings() -> dict[str, str]:
     """What the page says, by the names that its script knows."""
+    return {**_name_page(), **_name_rates(), **_name_recordings()}
+
+
+def _name_page() -> dict[str, str]:
+    """Of the page itself and its player."""
     return {
         "heading": _("Score"),
         "theme": _("Light or dark"),
+        "more": _("Show more"),
+        "play": _("Play or pause"),
+        "back": _("Back 5 seconds"),
+        "on": _("On 5 seconds"),
+        "choose": _("Choose the recording…"),
+        "lostMedia": _("The sound cannot be played from here; choose the file."),
+        "made": _("Made by whisperdiar. This page sends nothing anywhere."),
+        "position": _("Position in the recording"),
+    }
+
+
+def _name_rates() -> dict[str, str]:
+    """Of the summary, the comparison and the worst moments."""
+    return {
         "summary": _("Summary"),
         "measure": _("Measure"),
         "interval": _("95 % interval"),
@@ -338,9 +357,14 @@ def _list_strings() -> dict[str, str]:
         "significant": _("p below {limit}").format(limit=SIGNIFICANCE),
         "moments": _("Worst moments"),
         "momentsHint": _("Stretches of ten seconds with most errors. A click shows the place and plays it."),
-        "more": _("Show more"),
         "wrongWords": _("wrong words"),
         "wrongSpeakers": _("words with a wrong speaker"),
+    }
+
+
+def _name_recordings() -> dict[str, str]:
+    """Of each recording: its row, its timeline and its words."""
+    return {
         "recordings": _("Recordings"),
         "recording": _("Recording"),
         "sortHint": _("A click on a heading sorts, one on a name shows the recording."),
@@ -361,15 +385,8 @@ def _list_strings() -> dict[str, str]:
         "lacking": _("The hypothesis lacks this recording."),
         "notShown": _("It has fewer errors and is left out of the timelines, to keep the page small."),
         "nobody": _("Nobody"),
-        "play": _("Play or pause"),
-        "back": _("Back 5 seconds"),
-        "on": _("On 5 seconds"),
         "zoomIn": _("Closer"),
         "zoomOut": _("Wider"),
         "zoomAll": _("The whole recording"),
-        "choose": _("Choose the recording…"),
-        "lostMedia": _("The sound cannot be played from here; choose the file."),
-        "made": _("Made by whisperdiar. This page sends nothing anywhere."),
-        "position": _("Position in the recording"),
         "worst": _("Next error"),
     }

@@ -31,7 +31,7 @@ Column = tuple[str, str, Callable[[Components], float]]
 
 
 def format_text(scores: Sequence[Score], differences: Sequence[Difference], options: ScoreOptions) -> str:
-    """Tables of turns and of words for each hypothesis, what is left out of them and why, and the comparison."""
+    """Tables of turns, words and emotions for each hypothesis, what is left out of them and why, and the comparison."""
     blocks = [_describe_score(score, options) for score in scores]
     if differences:
         blocks.append(_describe_differences(differences))
@@ -78,6 +78,7 @@ def _describe_score(score: Score, options: ScoreOptions) -> str:
     for about, how in (
         ("turns", _describe_turns(options)),
         ("words", _("texts: {normaliser}").format(normaliser=score.normaliser)),
+        ("emotions", _("emotions; %")),
         ("subtitles", _("subtitles")),
     ):
         columns = [column for column in _list_columns(about) if column[1] in score.pooled]

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from whisperdiar.contracts import BaseBackend, Progress, check_sample_rate, no_progress
+from whisperdiar.contracts import BaseBackend, Progress, check_sample_rate, current_parts, no_progress, remember_array
 from whisperdiar.errors import BackendBroken, UnsupportedRequest, describe_error
 from whisperdiar.options import SAMPLE_RATE_HZ, VadSettings
 from whisperdiar.system.telemetry import disable_telemetry
@@ -94,13 +94,18 @@ class Backend(BaseBackend[VadSettings]):
         n_samples = audio.samples.shape[1]
         n_windows = -(-n_samples // _WINDOW_SAMPLES)
         gain = np.float32(speech_gain(audio, target_db=_SPEECH_DB))
+        kept = current_parts()
         parts = []
         for first in range(0, n_windows, _BLOCK_WINDOWS):
             early = max(0, first - _WARM_UP_WINDOWS)
             last = min(n_windows, first + _BLOCK_WINDOWS)
-            block = audio.mono_part(early * _WINDOW_SAMPLES, last * _WINDOW_SAMPLES)
-            padded = np.zeros((last - early) * _WINDOW_SAMPLES, dtype=np.float32)
-            padded[: len(block)] = np.clip(gain * block, -1.0, 1.0)
-            parts.append(np.asarray(self._model(padded), dtype=np.float32).reshape(-1)[first - early :])
+
+            def listen(first: int = first, early: int = early, last: int = last) -> NDArray[np.float32]:
+                block = audio.mono_part(early * _WINDOW_SAMPLES, last * _WINDOW_SAMPLES)
+                padded = np.zeros((last - early) * _WINDOW_SAMPLES, dtype=np.float32)
+                padded[: len(block)] = np.clip(gain * block, -1.0, 1.0)
+                return np.asarray(self._model(padded), dtype=np.float32).reshape(-1)[first - early :]
+
+            parts.append(remember_array(kept, f"{first} {last} {gain!r}", listen))
             progress("vad", last / n_windows)
         return np.concatenate(parts)

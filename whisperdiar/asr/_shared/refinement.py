@@ -33,7 +33,17 @@ from whisperdiar.asr._shared.syllables import find_syllables
 from whisperdiar.asr._shared.vocabulary import replace_forms
 from whisperdiar.asr._shared.warnings import collect_warnings
 from whisperdiar.asr._shared.words import retime_words
-from whisperdiar.contracts import BiasedTranscriber, Progress, Transcriber, no_progress, refinement_steps, takes_terms
+from whisperdiar.contracts import (
+    BiasedTranscriber,
+    Progress,
+    Transcriber,
+    lacks_word_times,
+    no_progress,
+    record_of,
+    refinement_steps,
+    takes_terms,
+)
+from whisperdiar.errors import UnsupportedRequest
 from whisperdiar.forced_alignment.wav2vec2 import WordAligner
 from whisperdiar.options import SAMPLE_RATE_HZ, RefinementSettings, Runtime, Vocabulary
 from whisperdiar.text.messages import _, mark, ngettext
@@ -83,6 +93,9 @@ def recognise(
         language: ISO 639-1 code; None to detect it.
         vocabulary: terms that a recogniser is told to expect, where it can be, and whose forms are replaced.
         progress: hears of stage ``asr``.
+
+    Raises:
+        UnsupportedRequest: the recogniser tells no times of words, and they cannot be aligned.
     """
     found = _recognise(recogniser, audio, speech, language, vocabulary, progress)
     return found if vocabulary is None else _write_terms(found, vocabulary, is_told=takes_terms(recogniser))
@@ -120,6 +133,8 @@ def _recognise(
         return transcribe(audio, speech=speech, language=language, progress=progress)
     fills = "gaps" in steps and bool(_setting(recogniser, "fill_gaps", when_missing=False))
     first = partial(scale_progress, progress, 0.0, FIRST_PASS) if fills else progress
+    if speech and "word_times" in steps and lacks_word_times(recogniser):
+        _check_alignment(recogniser, audio, language)
     found = transcribe(audio, speech=speech, language=language, progress=first)
     inside = merge_spans(part for span in speech if (part := span.clip(0.0, audio.duration)))
     if not inside:
@@ -206,16 +221,11 @@ class _Refinement:
         )
 
     def _find_aligner(self, warnings: list[str]) -> WordAligner | None:
-        if "word_times" not in self._steps or _setting(self._recogniser, "word_times") != "wav2vec2":
+        wanted = _setting(self._recogniser, "word_times") == "wav2vec2" or lacks_word_times(self._recogniser)
+        if "word_times" not in self._steps or not wanted:
             return None
         aligner = _aligner_of(self._recogniser)
-        cause: str | None
-        if self._audio.sample_rate != SAMPLE_RATE_HZ:
-            cause = _("they need sound at {needed} Hz").format(needed=SAMPLE_RATE_HZ)
-        elif self._found.language is None:
-            cause = _("the language is not known")
-        else:
-            cause = aligner.prepare(self._found.language)
+        cause = _prepare(aligner, self._audio, self._found.language)
         if cause is not None:
             warnings.append(_("word times are the recogniser's own: {cause}").format(cause=cause))
             return None
@@ -400,6 +410,32 @@ def alignment_record(recogniser: object) -> dict[str, str | None]:
     with _lock:
         aligner = _aligners.get(recogniser) if _is_weakly_referable(recogniser) else None
     return {} if aligner is None else aligner.record()
+
+
+def _check_alignment(recogniser: Transcriber, audio: Audio, language: str | None) -> None:
+    """Said before hours of work: words without times cannot be aligned.
+
+    Raises:
+        UnsupportedRequest: there is no model for the language, or it cannot be had.
+    """
+    cause = _prepare(_aligner_of(recogniser), audio, language)
+    if language is None:
+        cause = _("the language has to be told; give --language")
+    if cause is not None:
+        raise UnsupportedRequest(
+            _("{model} tells no times of words, and they cannot be aligned: {cause}").format(
+                model=record_of(recogniser).model or record_of(recogniser).backend, cause=cause
+            )
+        )
+
+
+def _prepare(aligner: WordAligner, audio: Audio, language: str | None) -> str | None:
+    """None where the aligner is ready for this sound and language; otherwise a clause why it is not."""
+    if audio.sample_rate != SAMPLE_RATE_HZ:
+        return _("they need sound at {needed} Hz").format(needed=SAMPLE_RATE_HZ)
+    if language is None:
+        return _("the language is not known")
+    return aligner.prepare(language)
 
 
 def _aligner_of(recogniser: Transcriber) -> WordAligner:

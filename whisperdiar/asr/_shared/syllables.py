@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from whisperdiar.asr._shared.packing import Piece
 from whisperdiar.types import Audio, Samples, Span
 
-_FRAME_S = 0.01
+FRAME_S = 0.01
 _BAND_HZ = (250.0, 3000.0)
 """Where vowels are loud and neither hum nor sibilants are."""
 _SMOOTH_FRAMES = 13
@@ -124,8 +124,7 @@ class Syllables:
 
 def find_syllables(piece: Piece, audio: Audio) -> Syllables:
     """The syllables of a piece of `audio`, on the recording's axis."""
-    levels = intensity(piece.read_sound(audio), audio.sample_rate)
-    times = np.array([piece.time((frame + 0.5) * _FRAME_S) for frame in range(len(levels))])
+    times, levels = find_levels(piece, audio)
     if not len(levels):
         return Syllables((), (), times, levels)
     from scipy.signal import find_peaks
@@ -136,11 +135,17 @@ def find_syllables(piece: Piece, audio: Audio) -> Syllables:
     )
 
 
+def find_levels(piece: Piece, audio: Audio) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The middle of every frame of a piece in the recording, seconds, and its intensity in dB; each (n_frames,)."""
+    levels = intensity(piece.read_sound(audio), audio.sample_rate)
+    return np.array([piece.time((frame + 0.5) * FRAME_S) for frame in range(len(levels))]), levels
+
+
 def intensity(samples: Samples, sample_rate: int) -> NDArray[np.float64]:
     """Level in dB of every 10 ms of the band in which vowels are loud, smoothed: float64 (n_frames,)."""
     from scipy.signal import butter, sosfilt
 
-    hop = round(sample_rate * _FRAME_S)
+    hop = round(sample_rate * FRAME_S)
     n_frames = samples.size // hop
     if n_frames < _SMOOTH_FRAMES:
         return np.zeros(0)

@@ -1,4 +1,4 @@
-"""Repair of word times: in order, apart, never over a pause, never of no length (pure).
+"""Repair of word times: in order, apart, never over a pause, never of no length, on the edges of the sound (pure).
 
 A recogniser that finds times by attention gives the word next to a pause a part of that pause, or all of it, and
 gives words that it hardly heard no time at all. Later stages join words to speakers by these times.
@@ -10,11 +10,23 @@ import unicodedata
 from collections.abc import Sequence
 from itertools import pairwise
 
+import numpy as np
+from numpy.typing import NDArray
+
 from whisperdiar.types import Span, divide_time, total_duration
 
 MIN_WORD_S = 0.02
 """What a word gets at least, as long as its piece has room for all of them; Whisper tells times in such steps."""
 
+_LEAST_PART_S = 0.08
+"""What is left of a word behind a pause, at least; a shorter part is the detector's margin."""
+_QUIET_DB = 22.0
+"""A word is quiet where it is so far below its loudest syllable: sibilants are not, in the band of vowels, for long."""
+_QUIET_BEFORE_S, _QUIET_AFTER_S = 0.1, 0.15
+"""So long a quiet beginning or end of a word is none of it. Such letters as s and f are shorter."""
+_KEPT_BEFORE_S, _KEPT_AFTER_S = 0.02, 0.04
+"""Of the quiet sound beside a word, as levels are those of 0.1 s."""
+_LEAST_WORD_S = 0.06
 _OUTSIDE_S = 0.1
 """So much of a word may lie outside the speech: a detector of speech is not exact to the word."""
 _SPOKEN_S = 0.1
@@ -52,6 +64,35 @@ def repair_spans(
     return _fill_empty_spans(cut, texts, piece)
 
 
+def snap_spans(
+    spans: Sequence[Span], times: NDArray[np.float64], levels: NDArray[np.float64], *, frame_s: float
+) -> list[Span]:
+    """The same spans without quiet beginnings and ends; none becomes longer, so that they stay in order and apart.
+
+    Attention gives the silence between two words to one of them, most often to the second.
+
+    Args:
+        spans: of words.
+        times: middle of every frame, seconds, float64 (n_frames,), sorted.
+        levels: intensity of every frame in the band of vowels, dB, float64 (n_frames,).
+        frame_s: length of a frame, seconds.
+    """
+    found = []
+    for span in spans:
+        first, last = np.searchsorted(times, [span.start, span.end])
+        part = levels[first:last]
+        loud = np.flatnonzero(part >= part.max() - _QUIET_DB) if part.size else part
+        start, end = span.start, span.end
+        if loud.size:
+            onset, fall = float(times[first + loud[0]]) - frame_s / 2, float(times[first + loud[-1]]) + frame_s / 2
+            if onset - span.start >= _QUIET_BEFORE_S:
+                start = onset - _KEPT_BEFORE_S
+            if span.end - fall >= _QUIET_AFTER_S:
+                end = fall + _KEPT_AFTER_S
+        found.append(Span(start, end) if end - start >= _LEAST_WORD_S else span)
+    return found
+
+
 def max_word_duration(text: str) -> float:
     """The longest that a word can plausibly last, seconds."""
     letters = signs = 0
@@ -75,8 +116,13 @@ def _sort_times(times: Sequence[tuple[float, float]], piece: Span) -> list[Span]
 
 
 def _trim_pause(span: Span, speech: Sequence[Span]) -> Span:
-    """Of a word that lies over a pause, the part in which more of it is spoken."""
+    """Of a word that lies over a pause, the part behind it: where the next word begins is told better than the pause.
+
+    The part in which more is spoken, where hardly any lies behind the pause.
+    """
     spoken = [part for item in speech if (part := item.clip(span.start, span.end))]
+    if len(spoken) > 1 and spoken[-1].duration >= _LEAST_PART_S:
+        return spoken[-1]
     longest = max(spoken, key=lambda part: part.duration, default=span)
     if len(spoken) > 1:
         return longest

@@ -71,6 +71,18 @@ def place_words(
     )
 
 
+def delay_words(words: Sequence[RawWord], seconds: float) -> tuple[RawWord, ...]:
+    """The same words so much later; those without times stay so."""
+    return tuple(
+        replace(
+            word,
+            start=None if word.start is None else word.start + seconds,
+            end=None if word.end is None else word.end + seconds,
+        )
+        for word in words
+    )
+
+
 def restore_characters(raw: Sequence[RawWord], text: str) -> tuple[RawWord, ...]:
     """The same words, with characters that were torn between two of them made whole again from `text`.
 

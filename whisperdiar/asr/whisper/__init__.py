@@ -29,10 +29,13 @@ from whisperdiar.asr._shared.refinement import (
     refine_piece,
     scale_progress,
 )
+from whisperdiar.asr._shared.syllables import FRAME_S, find_levels
 from whisperdiar.asr._shared.warnings import collect_warnings
-from whisperdiar.asr._shared.words import UNSPACED_LANGUAGES, place_words, spread_words
+from whisperdiar.asr._shared.word_times import snap_spans
+from whisperdiar.asr._shared.words import UNSPACED_LANGUAGES, delay_words, place_words, spread_words
 from whisperdiar.asr.whisper.biasing import Bias
 from whisperdiar.asr.whisper.decoding import DecodedPiece, Decoder, Judgement, Task, is_silence
+from whisperdiar.asr.whisper.forcing import force_words
 from whisperdiar.asr.whisper.language import (
     TYPED_LANGUAGES,
     SpokenLanguages,
@@ -53,7 +56,7 @@ from whisperdiar.contracts import (
     current_listener,
     no_progress,
 )
-from whisperdiar.errors import BackendError, InvalidOption, UnsupportedRequest
+from whisperdiar.errors import BackendError, InvalidOption, UnsupportedRequest, describe_error
 from whisperdiar.forced_alignment.wav2vec2 import WordAligner
 from whisperdiar.options import Runtime, WhisperSettings
 from whisperdiar.system.machine import is_out_of_memory
@@ -63,6 +66,8 @@ from whisperdiar.types import (
     BackendInfo,
     BackendRecord,
     Dropped,
+    Samples,
+    ScoredTime,
     Span,
     Transcription,
     Word,
@@ -246,6 +251,23 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
             (*_describe_bias(bias, decoded), *_describe_passes(decoded)),
         )
 
+    def force_words(self, sound: Samples, words: Sequence[str], *, language: str | None) -> Sequence[ScoredTime | None]:
+        """When each of the given words is spoken in `sound`, float32 (n_samples,), 16 kHz, at most 30 s.
+
+        Raises:
+            BackendError: the model failed, or memory does not suffice.
+        """
+        loaded = self._require()
+        try:
+            code = None if language is None else check_code(language)
+            return force_words(loaded, sound, words, language=code)
+        except (RuntimeError, MemoryError) as error:
+            if is_out_of_memory(error):
+                raise BackendError(explain_out_of_memory(loaded.found.name, loaded.placement)) from error
+            raise BackendError(
+                _("Whisper failed on given words ({error}): try another model").format(error=describe_error(error))
+            ) from error
+
     def _check_language(self, language: str | None) -> str | None:
         if language is None:
             return None
@@ -348,8 +370,9 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
         """The words of one piece with trusted times, and what the guards take out of them."""
         settings, piece = self.settings, decoded.task.piece.span
         nearby = decoded.task.piece.spoken(speech)
-        raw = decoded.words
-        if settings.word_times == "none":
+        if settings.word_times != "none":
+            raw = delay_words(decoded.words, self._require().lead)
+        else:
             raw = spread_words(decoded.text, nearby, spaced=not self._is_unspaced(decoded))
         words = place_words(
             raw,
@@ -361,6 +384,10 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
         )
         if not words:
             return FilteredWords(())
+        if settings.word_times == "dtw":
+            times, levels = find_levels(decoded.task.piece, audio)
+            snapped = snap_spans([word.span for word in words], times, levels, frame_s=FRAME_S)
+            words = tuple(replace(word, span=span) for word, span in zip(words, snapped, strict=True))
         if is_silence(decoded, settings):
             reason = _("the model hears no speech here (probability {probability:.2f})").format(
                 probability=decoded.no_speech_probability

@@ -15,7 +15,8 @@ import numpy as np
 
 from whisperdiar.asr._shared.packing import Piece
 from whisperdiar.asr._shared.words import BROKEN, RawWord, restore_characters
-from whisperdiar.contracts import Progress
+from whisperdiar.asr.whisper.parts import KeptTexts, RawText
+from whisperdiar.contracts import Progress, current_parts
 from whisperdiar.errors import BackendError, describe_error
 from whisperdiar.options import SAMPLE_RATE_HZ, WhisperSettings
 from whisperdiar.system.machine import is_out_of_memory
@@ -126,6 +127,7 @@ class Decoder:
     ) -> None:
         self._model, self._pipeline, self._settings = model, pipeline, settings
         self._too_big, self._judge = too_big, judge
+        self._kept = KeptTexts(current_parts())
         self.batch_size = 1 if settings.condition_on_previous_text else batch_size
         first_timestamp = model.hf_tokenizer.token_to_id("<|notimestamps|>") + 1
         # At a stray timestamp faster-whisper splits a segment, and loses what follows the last one.
@@ -151,14 +153,15 @@ class Decoder:
             before = ""
             todo = [task for task in tasks if _kind(task) == kind]
             while todo:
-                group = todo[: self.batch_size]
+                known = self._find_batch(todo, before)
+                group = todo[: self.batch_size if known is None else len(known)]
                 length = sum(_seconds(task) for task in group)
 
                 def report(share: float, done: float = done, length: float = length) -> None:
                     # Times of words and guards are still to come.
                     progress("asr", min(_NEARLY, (done + share * length) / total))
 
-                found = self._group(audio, group, before, report)
+                found = self._group(audio, group, before, known, report)
                 if found is None:
                     continue
                 todo = todo[len(group) :]
@@ -169,13 +172,31 @@ class Decoder:
                 report(1.0)
                 yield from found
 
+    def _find_batch(self, todo: Sequence[Task], before: str) -> list[RawText] | None:
+        """The texts of the next batch, where a run that was stopped had kept them."""
+        return self._kept.find_batch([_describe(task) for task in todo], self._batch_options(todo[0], before))
+
+    def _batch_options(self, task: Task, before: str) -> dict[str, Any]:
+        """All that the texts of a batch depend on beside the pieces, in JSON values."""
+        return {**self._options(task, before), "suppress_tokens": None, "batch_size": self._settings.batch_size}
+
     def _group(
-        self, audio: Audio, group: Sequence[Task], before: str, report: Callable[[float], None]
+        self,
+        audio: Audio,
+        group: Sequence[Task],
+        before: str,
+        known: Sequence[RawText] | None,
+        report: Callable[[float], None],
     ) -> list[DecodedPiece] | None:
-        """One batch; None where memory did not suffice and the batch is now half as large."""
+        """One batch, whose texts may be `known`; None where memory ran out and the batch is now half as large."""
         try:
-            with self._pipeline.model.reported(lambda share: report(_FIRST_TEXT * share)):
-                found = self._decode_batch(audio, group, before)
+            if known is None:
+                with self._pipeline.model.reported(lambda share: report(_FIRST_TEXT * share)):
+                    texts = self._decode_batch(audio, group, before)
+                self._kept.keep_batch([_describe(task) for task in group], self._batch_options(group[0], before), texts)
+            else:
+                texts = list(known)
+            found = [_make_piece(task, text) for task, text in zip(group, texts, strict=True)]
             again = []
             for number, item in enumerate(found, start=1):
                 again.append(self._decode_again(audio, item, before))
@@ -217,7 +238,7 @@ class Decoder:
     def _n_tokens(self, text: str) -> int:
         return len(self._model.hf_tokenizer.encode(f" {text}", add_special_tokens=False).ids)
 
-    def _decode_batch(self, audio: Audio, group: Sequence[Task], before: str) -> list[DecodedPiece]:
+    def _decode_batch(self, audio: Audio, group: Sequence[Task], before: str) -> list[RawText]:
         """One text per task. Each piece gets its own slot of silence, so that features stay bounded in memory."""
         sound = np.zeros((len(group) + 1) * _SLOT_S * SAMPLE_RATE_HZ, dtype=np.float32)
         clips = []
@@ -236,7 +257,7 @@ class Decoder:
             **self._options(group[0], before),
         )
         return [
-            _piece_from_segment(task, segment, slot * _SLOT_S, 0.0)
+            _text_of_segment(task, segment, slot * _SLOT_S, 0.0)
             for slot, (task, segment) in enumerate(zip(group, segments, strict=True), start=1)
         ]
 
@@ -247,26 +268,38 @@ class Decoder:
             return first
         if first.task.is_hint:
             return replace(first, doubtful=doubt)
+        options = {
+            **self._options(first.task, before),
+            "compression_ratio_threshold": self._settings.compression_ratio_threshold,
+            "log_prob_threshold": self._settings.log_prob_threshold,
+        }
+        text = self._kept.remember(
+            "again",
+            _describe(first.task),
+            {**options, "suppress_tokens": None},
+            lambda: self._sample(audio, first.task, options),
+        )
+        if text is None:
+            return replace(first, doubtful=doubt)
+        return replace(self._choose_better(first, _make_piece(first.task, text), doubt), doubtful=doubt)
+
+    def _sample(self, audio: Audio, task: Task, options: dict[str, Any]) -> RawText | None:
+        """The text of a piece at the first of the rising temperatures at which it is not doubtful; None for none."""
         import ctranslate2
 
         ctranslate2.set_random_seed(0)  # the same recording gives the same text
-        sound = first.task.piece.read_sound(audio)
+        sound = task.piece.read_sound(audio)
         segments, _ = self._model.transcribe(
             np.pad(sound, (0, max(0, _MIN_CLIP_SAMPLES - sound.size))),
             temperature=_TEMPERATURES,
-            compression_ratio_threshold=self._settings.compression_ratio_threshold,
-            log_prob_threshold=self._settings.log_prob_threshold,
             no_speech_threshold=None,
             condition_on_previous_text=False,
             without_timestamps=True,
-            **self._options(first.task, before),
+            **options,
         )
         # Without timestamps the first segment is the piece; a second one would be what follows its last word.
         segment = next(iter(segments), None)
-        if segment is None:
-            return replace(first, doubtful=doubt)
-        second = _piece_from_segment(first.task, segment, 0, float(segment.temperature))
-        return replace(self._choose_better(first, second, doubt), doubtful=doubt)
+        return None if segment is None else _text_of_segment(task, segment, 0, float(segment.temperature))
 
     def _choose_better(self, first: DecodedPiece, second: DecodedPiece, doubt: str) -> DecodedPiece:
         """The one of two texts that is to be believed, where the first is in doubt."""
@@ -370,7 +403,13 @@ def is_silence(decoded: DecodedPiece, settings: WhisperSettings) -> bool:
     return probability is None or decoded.log_probability < probability
 
 
-def _piece_from_segment(task: Task, segment: Any, slot_start: float, temperature: float) -> DecodedPiece:
+def _describe(task: Task) -> list[Any]:
+    """A task as JSON values."""
+    clips = [[clip.start, clip.end] for clip in task.piece.clips]
+    return [clips, task.language, task.hotwords, task.is_hint]
+
+
+def _text_of_segment(task: Task, segment: Any, slot_start: float, temperature: float) -> RawText:
     def time(seconds: float) -> float:
         return task.piece.time(seconds - slot_start)
 
@@ -378,14 +417,25 @@ def _piece_from_segment(task: Task, segment: Any, slot_start: float, temperature
         RawWord(word.word, time(float(word.start)), time(float(word.end)), float(word.probability))
         for word in segment.words or ()
     )
-    return DecodedPiece(
-        task,
+    return RawText(
         segment.text,
         restore_characters(words, segment.text),
         float(segment.avg_logprob),
         float(segment.no_speech_prob),
         float(segment.compression_ratio),
         temperature,
+    )
+
+
+def _make_piece(task: Task, text: RawText) -> DecodedPiece:
+    return DecodedPiece(
+        task,
+        text.text,
+        text.words,
+        text.log_probability,
+        text.no_speech_probability,
+        text.compression_ratio,
+        text.temperature,
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from whisperdiar.asr._shared.packing import Piece, pack
+from whisperdiar.contracts import current_parts
 from whisperdiar.errors import InvalidOption, UnsupportedRequest
 from whisperdiar.text.languages import WHISPER_LANGUAGES, find_code, suggest
 from whisperdiar.text.messages import _
@@ -205,7 +207,7 @@ def _listen(
     model: Any, audio: Audio, piece: Piece, allowed: Sequence[str]
 ) -> tuple[str, float, Sequence[tuple[str, float]]]:
     """The language of a piece, its probability, and those of all; of `allowed` alone, where there are any."""
-    top, probability, everything = model.detect_language(audio=piece.read_sound(audio))
+    top, probability, everything = _detect(model, audio, piece)
     if not allowed:
         return top, probability, everything
     known = dict(everything)
@@ -215,6 +217,21 @@ def _listen(
     scaled = [(code, share / total if total > 0.0 else 1.0 / len(shares)) for code, share in shares.items()]
     best = max(scaled, key=lambda item: item[1])
     return best[0], best[1], scaled
+
+
+def _detect(model: Any, audio: Audio, piece: Piece) -> tuple[str, float, list[tuple[str, float]]]:
+    """What the model hears in a piece, kept or asked now."""
+    parts = current_parts()
+    key = json.dumps(["language", [[clip.start, clip.end] for clip in piece.clips]])
+    kept = None if parts is None else parts.find(key)
+    if kept is not None:
+        top, probability, everything = json.loads(kept)
+        return top, probability, [(code, share) for code, share in everything]
+    top, probability, everything = model.detect_language(audio=piece.read_sound(audio))
+    found = (str(top), float(probability), [(str(code), float(share)) for code, share in everything])
+    if parts is not None:
+        parts.keep(key, json.dumps(found).encode())
+    return found
 
 
 def detect_each(model: Any, audio: Audio, pieces: Sequence[Piece], *, allowed: Sequence[str] = ()) -> SpokenLanguages:

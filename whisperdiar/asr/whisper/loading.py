@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from whisperdiar import models
+from whisperdiar.asr.whisper.attention import find_lead
 from whisperdiar.asr.whisper.biasing import MAX_PROMPT_TOKENS
 from whisperdiar.asr.whisper.decoding import StepReports
 from whisperdiar.contracts import Progress
@@ -29,6 +30,7 @@ class LoadedModel:
         placement: device and precision.
         languages: Whisper's codes of those it knows.
         batch_size: pieces to decode at once.
+        lead: seconds that its times are too early.
     """
 
     model: Any
@@ -37,6 +39,7 @@ class LoadedModel:
     placement: Placement
     languages: tuple[str, ...]
     batch_size: int
+    lead: float = 0.0
 
 
 def load(settings: WhisperSettings, *, runtime: Runtime, progress: Progress) -> LoadedModel:
@@ -88,6 +91,7 @@ def load(settings: WhisperSettings, *, runtime: Runtime, progress: Progress) -> 
         placement,
         tuple(languages) or ("en",),
         settings.batch_size or batch_size(placement.kind, free, n_bytes, usable_cores()),
+        find_lead(found.path),
     )
 
 

@@ -26,6 +26,8 @@ _MAKE, _STAGES, _FINISHED, _PEOPLE, _MEASURE, _LEARN, _MACHINE = (
 COMMANDS = {
     "transcribe": Entry("recordings", "Who said what, when (the default command).", _MAKE),
     "minutes": Entry("minutes", "Minutes of a meeting: topics, decisions, actions, each with its evidence.", _MAKE),
+    "redo": Entry("recordings", "Make a transcript again with something changed, from what is kept.", _MAKE),
+    "serve": Entry("serving", "Answer other programs over HTTP: a server.", _MAKE),
     "vad": Entry("recordings", "Where somebody speaks.", _STAGES),
     "diarize": Entry("recordings", "Who speaks when, without words.", _STAGES),
     "segment": Entry("recordings", "Where there is speech, music, noise and silence.", _STAGES),
@@ -46,6 +48,7 @@ COMMANDS = {
     "formats": Entry("program", "Which formats there are, and which can be read.", _MACHINE),
     "backends": Entry("program", "Which detectors, recognisers and diarizers there are.", _MACHINE),
     "models": Entry("program", "Prepare a machine that will be offline.", _MACHINE),
+    "cache": Entry("program", "What is kept so that a second run repeats only what changed.", _MACHINE),
     "doctor": Entry("program", "Check the installation.", _MACHINE),
     "config": Entry("program", "Show the value of every option, and where it comes from.", _MACHINE),
     "completion": Entry("program", "Complete words with the Tab key in bash, zsh or fish.", _MACHINE),

@@ -103,6 +103,7 @@ def _is_template(name: str) -> bool:
 @shared.diarizer_options
 @shared.media_options
 @shared.runtime_options
+@shared.cache_options
 @shared.quiet_option
 @shared.progress_option
 def minutes(context: click.Context, /, **values: Any) -> None:

@@ -9,6 +9,7 @@ import click
 from whisperdiar.cli.commands import shared
 from whisperdiar.cli.declarations import DEFAULT_COMMAND, command
 from whisperdiar.cli.option import option
+from whisperdiar.options import command_line as defaults
 from whisperdiar.text.messages import _
 
 _json = option("--json", "as_json", is_flag=True, configurable=False, help="Everything about them, as JSON.")
@@ -51,7 +52,8 @@ def _add_to_models(declared: click.Command) -> click.Command:
 def list_models(context: click.Context, /, *, as_json: bool) -> None:  # noqa: ARG001
     """All models that have a name, their sizes, and whether they are on this machine.
 
-    First the Whisper models, then others in the cache and those that were converted, then what backends fetch. A size
+    First the Whisper models, then others in the cache and those that were converted, then those for --asr onnx, then
+    what backends fetch. A size
     without "on this machine" is that of the download; beside it, that on disk.
     """
     from whisperdiar.cli.inventory import list_models as work
@@ -65,17 +67,39 @@ def list_models(context: click.Context, /, *, as_json: bool) -> None:  # noqa: A
 @option("--directory", type=shared.PATH, metavar="DIR", configurable=False, help="A folder in place of the cache.")
 @option("--repair", is_flag=True, configurable=False, help="Fetch files anew that `models verify` finds damaged.")
 @option("--overwrite", is_flag=True, configurable=False, help="Replace other files of these names in --directory.")
+@option(
+    "--compute-type",
+    type=shared.choice(defaults.ONNX_PRECISIONS),
+    default="auto",
+    configurable=False,
+    help="Number format of a model for --asr onnx: int8 is a quarter of the size.",
+)
 @option("-q", "--quiet", is_flag=True, help="No progress.")
 @shared.progress_option
 def download(context: click.Context, /, **values: Any) -> None:
     """Fetch models; an interrupted download goes on where it stopped. Prints where they lie.
 
-    NAME is a Whisper model (see `whisperdiar models list`), a repository OWNER/NAME, or a backend that has models of
-    its own (onnx, pyannote, crdnn, …). A repository in the format of Transformers is converted for CTranslate2.
+    NAME is a Whisper model or one for --asr onnx (see `whisperdiar models list`), a repository OWNER/NAME of a Whisper
+    model, or a backend that has models of its own (onnx, pyannote, crdnn, …). A repository in the format of
+    Transformers is converted for CTranslate2.
     """
     from whisperdiar.cli.inventory import download as work
 
     work(context, **values)
+
+
+@_add_to_models
+@command("recommend")
+@option("--language", required=True, metavar="NAME|CODE", configurable=False, help="Language, such as Russian or ru.")
+@option("--json", "as_json", is_flag=True, configurable=False, help="As JSON.")
+def recommend(context: click.Context, /, **values: Any) -> None:  # noqa: ARG001
+    """What others measured of recognisers for a language, with the source, and which models know it.
+
+    The fewest errors come first, with the options that take the model. This project measured none of it.
+    """
+    from whisperdiar.cli.inventory import recommend as work
+
+    work(**values)
 
 
 @_add_to_models
@@ -84,7 +108,8 @@ def download(context: click.Context, /, **values: Any) -> None:
 def path(context: click.Context, /, *, name: str) -> None:  # noqa: ARG001
     """Where a model lies on this machine; exit code 1 if it does not.
 
-    NAME is a Whisper model, a repository OWNER/NAME, or a backend that has models of its own (onnx, pyannote, …).
+    NAME is a Whisper model or one for --asr onnx, a repository OWNER/NAME, or a backend that has models of its own
+    (onnx, pyannote, …).
     """
     from whisperdiar.cli.inventory import path as work
 
@@ -103,6 +128,52 @@ def verify(context: click.Context, /, *, names: tuple[str, ...]) -> None:
     from whisperdiar.cli.inventory import verify as work
 
     work(context, names)
+
+
+@click.group("cache")
+def cache() -> None:
+    """Show, find or clear what is kept so that a second run repeats only what changed.
+
+    Transcripts lie in it, readable by their owner alone.
+    """
+
+
+def _add_to_cache(declared: click.Command) -> click.Command:
+    cache.add_command(declared)
+    return declared
+
+
+_folder = option("--cache-dir", "folder", metavar="DIR", help="Another folder than that of the user.")
+
+
+@_add_to_cache
+@command("show")
+@_folder
+def show_cache(context: click.Context, /, *, folder: str | None) -> None:  # noqa: ARG001
+    """Where the cache lies, and how many files and megabytes it holds."""
+    from whisperdiar.cli.cache import show_cache as work
+
+    work(folder)
+
+
+@_add_to_cache
+@command("clear")
+@_folder
+def clear_cache(context: click.Context, /, *, folder: str | None) -> None:  # noqa: ARG001
+    """Remove everything that is kept in the cache."""
+    from whisperdiar.cli.cache import clear_cache as work
+
+    work(folder)
+
+
+@_add_to_cache
+@command("path")
+@_folder
+def cache_path(context: click.Context, /, *, folder: str | None) -> None:  # noqa: ARG001
+    """Print the folder of the cache."""
+    from whisperdiar.cli.cache import cache_path as work
+
+    work(folder)
 
 
 @command("doctor")

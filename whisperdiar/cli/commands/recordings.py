@@ -8,6 +8,7 @@ import click
 
 from whisperdiar.cli.commands import shared
 from whisperdiar.cli.declarations import command
+from whisperdiar.cli.option import option
 
 
 @command("transcribe")
@@ -24,9 +25,12 @@ from whisperdiar.cli.declarations import command
 @shared.vad_options
 @shared.diarizer_options
 @shared.identify_options
+@shared.separation_option
+@shared.emotions_option
 @shared.uncertain_option
 @shared.track_options
 @shared.runtime_options
+@shared.cache_options
 @shared.word(
     "--show-text/--no-show-text",
     default=None,
@@ -45,6 +49,41 @@ def transcribe(context: click.Context, /, **values: Any) -> None:
     others; the exit code is then 1. It is 3 where a result has no words, or hardly any for the speech that there is.
     """
     from whisperdiar.cli.transcribe import transcribe as work
+
+    work(context, **values)
+
+
+@command("redo")
+@click.argument("source", type=shared.PATH, metavar="IN.json")
+@shared.preset_option
+@shared.writing_options
+@option(
+    "--media",
+    type=shared.PATH,
+    metavar="FILE",
+    configurable=False,
+    help="The recording, where it lies elsewhere than before and not beside IN.json.",
+)
+@shared.keep_option
+@shared.asr_options
+@shared.vad_options
+@shared.diarizer_options
+@shared.identify_options
+@shared.separation_option
+@shared.emotions_option
+@shared.uncertain_option
+@shared.runtime_options
+@shared.cache_options
+@shared.quiet_option
+@shared.progress_option
+def redo(context: click.Context, /, **values: Any) -> None:
+    """Make the transcript of IN.json again, with the options that are given now in place of those of then.
+
+    Only what changes is computed; the rest comes from the cache (`whisperdiar cache`), and so the recording is needed
+    only where the cache has not all of it. It is looked for where it lay, beside IN.json and in the current folder. A
+    vocabulary, files of speech or turns, and models that lie elsewhere now have to be named again.
+    """
+    from whisperdiar.cli.redo import redo as work
 
     work(context, **values)
 
@@ -77,6 +116,7 @@ def vad(context: click.Context, /, **values: Any) -> None:
 @shared.vad_options
 @shared.media_options
 @shared.runtime_options
+@shared.cache_options
 @shared.quiet_option
 @shared.progress_option
 def diarize(context: click.Context, /, **values: Any) -> None:
@@ -95,6 +135,7 @@ def diarize(context: click.Context, /, **values: Any) -> None:
 @shared.declare_format(accepts=shared.accept_formats(shared.is_of_sounds))
 @shared.overwrite_option
 @shared.presenter_option
+@shared.plot_option
 @shared.media_options
 @shared.threads_option
 @shared.quiet_option
@@ -104,7 +145,7 @@ def segment(context: click.Context, /, **values: Any) -> None:
 
     As text on standard output, or with -o as .rttm, .audioseg.txt, .labels.txt (Audacity), .TextGrid, .json and every
     other format of turns. The labels there are s, m, ms, n and silence, and
-    p where the voice of --presenter speaks.
+    p where the voice of --presenter speaks. --plot draws them.
     """
     from whisperdiar.cli.segment import segment as work
 

@@ -216,7 +216,7 @@ vad_options = combine(
 )
 
 asr_options = combine(
-    word("--model", metavar="NAME|DIR", help="Whisper model: a name (small, large-v3), repository or folder."),
+    word("--model", metavar="NAME|DIR", help="Model: a name (small, large-v3, parakeet-v3), repository or folder."),
     word("--language", metavar="NAME|CODE", help="Language spoken, such as German or de; detected if left out."),
     word("--task", type=choice(defaults.WHISPER_TASKS), help="translate writes English (transcribe)."),
     word("--prompt", help="Text that shows Whisper the style and the vocabulary."),
@@ -231,7 +231,7 @@ asr_options = combine(
         rare=True,
         help="Where times of words come from: Whisper (dtw), a CTC model (wav2vec2), or only their length (none).",
     ),
-    word("--compute-type", rare=True, help="Number format of CTranslate2: int8, float16, float32 …"),
+    word("--compute-type", rare=True, help="Number format of the weights: int8, float16, float32 …"),
     word("--batch-size", type=click.IntRange(min=1), rare=True, help="Pieces of sound decoded at once."),
     word("--asr-option", "asr_settings", multiple=True, type=Setting(), rare=True, help="A setting of the recogniser."),
 )
@@ -284,6 +284,42 @@ diarizer_options = combine(
         rare=True,
         help="A setting of the diarizer.",
     ),
+)
+
+
+def _is_separator(word: str) -> bool:
+    """Whether a word behind --separate-overlap is a model, and no recording."""
+    import os
+    import re
+
+    return word in defaults.SEPARATION_MODELS or (
+        os.path.isdir(word) if os.path.exists(word) else re.fullmatch(r"[\w-]+/[\w-]+(@\w+)?", word) is not None
+    )
+
+
+separation_option = word(
+    "--separate-overlap",
+    metavar="[NAME|DIR]",
+    bare=defaults.SEPARATION_MODEL,
+    is_value=_is_separator,
+    help="Separate two voices that talk at once, and recognise each (SepFormer; needs the extra speechbrain).",
+)
+
+
+def _is_emotion_model(word: str) -> bool:
+    """Whether a word behind --emotions is a model, and no recording."""
+    import os
+    import re
+
+    return os.path.isdir(word) if os.path.exists(word) else re.fullmatch(r"[\w-]+/[\w-]+(@\w+)?", word) is not None
+
+
+emotions_option = word(
+    "--emotions",
+    metavar="[NAME|DIR]",
+    bare=defaults.EMOTION_MODEL,
+    is_value=_is_emotion_model,
+    help="Tell which emotion is heard when: angry, happy, neutral, sad (WavLM; extras speechbrain, align).",
 )
 
 people_option = speaker(
@@ -340,6 +376,25 @@ runtime_options = combine(
     machine("--device", default=defaults.DEVICE, show_default=True, help="auto, cpu, cuda or cuda:N."),
     threads_option,
     machine("--offline", is_flag=True, help="Never touch the network."),
+)
+
+cache_options = combine(
+    machine(
+        "--no-cache",
+        is_flag=True,
+        rare=True,
+        help="Compute everything anew, and keep nothing for a second run; see `whisperdiar cache`.",
+    ),
+    machine("--cache-dir", metavar="DIR", rare=True, help="Folder of the cache; by default that of the user."),
+    machine(
+        "--cache-size",
+        type=click.IntRange(min=0),
+        default=defaults.CACHE_MB,
+        show_default=True,
+        metavar="MB",
+        rare=True,
+        help="Megabytes that the cache may take.",
+    ),
 )
 
 quiet_option = machine("-q", "--quiet", is_flag=True, help="No progress and no summary; warnings only.")
@@ -432,6 +487,14 @@ output_option, format_option = declare_output(), declare_format(accepts=accept_f
 overwrite_option = output("--overwrite", is_flag=True, help="Replace outputs that exist already.")
 
 page_option = output("--embed-media", is_flag=True, rare=True, help="Put the recording itself into the HTML page.")
+
+plot_option = output(
+    "--plot",
+    type=PATH,
+    metavar="FILE.svg|.png",
+    accepts=accept_files(".svg", ".png"),
+    help="Draw the sound classes of one recording as well.",
+)
 
 mux_options = combine(
     output(

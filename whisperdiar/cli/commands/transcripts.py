@@ -13,18 +13,42 @@ from whisperdiar.options import command_line as defaults
 
 
 @command("align")
-@click.argument("words", type=shared.PATH, metavar="WORDS.json")
-@click.argument("turns", type=shared.PATH, metavar="TURNS.rttm")
-@shared.language_option
+@click.argument("sources", nargs=-1, required=True, type=shared.PATH, metavar="WORDS.json TURNS.rttm | RECORDING")
+@option(
+    "--text",
+    type=shared.PATH,
+    metavar="FILE",
+    configurable=False,
+    help='What is spoken in RECORDING: .txt, .docx, subtitles, JSON; "Anna: text" names who speaks.',
+)
+@option(
+    "--text-tolerance",
+    type=click.FloatRange(min=0.0, min_open=True),
+    metavar="SECONDS",
+    configurable=False,
+    help="The times in the text are right to so many seconds; otherwise they do not count.",
+)
 @option("--recording", metavar="NAME", help="Which recording of TURNS.rttm; by default that of WORDS.json.")
+@shared.encoding_option
 @shared.preset_option
 @shared.uncertain_option
 @shared.writing_options
+@shared.asr_options
+@shared.vad_options
+@shared.diarizer_options
+@shared.media_options
+@shared.runtime_options
 @shared.quiet_option
+@shared.progress_option
 def align(context: click.Context, /, **values: Any) -> None:
-    """Give every word of WORDS.json its speaker from TURNS.rttm; without -o as JSON on standard output.
+    """Give words their speakers, or a given text its times.
 
-    WORDS.json is a list of {"start", "end", "text", "probability"}, or a transcript of any recogniser.
+    With WORDS.json and TURNS.rttm every word gets its speaker; without -o as JSON on standard output. WORDS.json is a
+    list of {"start", "end", "text", "probability"}, or a transcript of any recogniser.
+
+    With --text FILE and a RECORDING the words of FILE get the times at which they are spoken there, and their speakers
+    from FILE or the diarizer; without -o as `transcribe` writes them. What is not spoken, and what is spoken beyond the
+    text, is left out, counted, and listed in the JSON.
     """
     from whisperdiar.cli.stages import align as work
 
@@ -196,7 +220,9 @@ def check(context: click.Context, /, **values: Any) -> None:
     type=shared.choice(defaults.PLOT_KINDS),
     default=defaults.PLOT_KINDS[0],
     show_default=True,
-    help="Who speaks when (timeline), how much (talk), who answers whom (answers), or all of them.",
+    help=(
+        "Who speaks when (timeline), how much (talk), who answers whom (answers), all three, or sound classes (sounds)."
+    ),
 )
 @option("--width", type=int, default=defaults.PLOT_WIDTH, show_default=True, help="Width of the SVG in pixels.")
 @option("--scale", type=float, default=defaults.PLOT_SCALE, show_default=True, help="Pixels of PNG for each.")

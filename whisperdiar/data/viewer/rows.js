@@ -204,6 +204,8 @@ class Rows {
     if (book.simultaneous(row)) {
       body.append(element("span", "both", words.both));
     }
+    const felt = book.emotion(row);
+    if (felt !== null && felt !== "neutral") body.append(element("span", "both felt", words[felt] ?? felt));
     if (this.whole) body.append(strip(book.texts.slice(book.first[row], book.first[row + 1]).join("")));
     else for (let i = book.first[row]; i < book.first[row + 1]; i++) this.word(body, i);
     const more = element("button", "more");

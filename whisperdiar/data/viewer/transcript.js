@@ -114,6 +114,16 @@ class Transcript {
     return Boolean(this.parts[this.segmentOf[row]].flags & 1);
   }
 
+  // The emotion that is heard in most of a row; null where none was looked for.
+  emotion(row) {
+    const felt = new Map(), [start, end] = [this.rowStart[row] / 1000, this.rowEnd[row] / 1000];
+    for (const item of this.data.head.emotions ?? []) {
+      const length = Math.min(end, item.end) - Math.max(start, item.start);
+      if (length > 0) felt.set(item.emotion, (felt.get(item.emotion) ?? 0) + length);
+    }
+    return [...felt].reduce((most, item) => (item[1] > most[1] ? item : most), [null, 0])[0];
+  }
+
   // What a reader calls somebody: a label that the diarizer gave is a number to a reader.
   name(who) {
     if (who === null) return null;

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from whisperdiar.contracts import Progress, no_progress
+from whisperdiar.contracts import Progress, current_parts, no_progress, remember_array
 from whisperdiar.diarization._shared.clusters import normalise_length
 from whisperdiar.types import Audio, Samples, Span
 
@@ -145,15 +145,22 @@ def embed_windows(
     """
     spans, owners = place_windows(regions, window=window, step=step)
     n_samples = round(window * audio.sample_rate)
+    kept = current_parts()
     parts = [np.zeros((0, encoder.dimension), np.float32)]
     for first in range(0, len(spans), batch_size):
-        batch = np.stack([_read_window(audio, span, n_samples) for span in spans[first : first + batch_size]])
-        still = np.abs(batch).max(axis=1) < _STILL
-        found = np.zeros((len(batch), encoder.dimension), np.float32)
-        if not still.all():
-            found[~still] = normalise_length(encoder.embed(batch[~still]))
-        parts.append(found)
-        progress("diarization", min(1.0, (first + len(batch)) / len(spans)))
+        chosen = spans[first : first + batch_size]
+        key = f"windows {[(span.start, span.end) for span in chosen]} {n_samples} {encoder.name}"
+
+        def embed(chosen: Sequence[Span] = chosen) -> Vectors:
+            batch = np.stack([_read_window(audio, span, n_samples) for span in chosen])
+            still = np.abs(batch).max(axis=1) < _STILL
+            found = np.zeros((len(batch), encoder.dimension), np.float32)
+            if not still.all():
+                found[~still] = normalise_length(encoder.embed(batch[~still]))
+            return found
+
+        parts.append(remember_array(kept, key, embed))
+        progress("diarization", min(1.0, (first + len(chosen)) / len(spans)))
     centres = np.asarray([(span.start + span.end) / 2 for span in spans], dtype=np.float64)
     return WindowEmbeddings(centres, owners, np.concatenate(parts))
 

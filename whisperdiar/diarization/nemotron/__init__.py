@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from whisperdiar.activity_files import check_target, save_or_warn
-from whisperdiar.contracts import Progress, check_sample_rate, no_progress
+from whisperdiar.contracts import Progress, check_sample_rate, current_parts, no_progress, remember_array
 from whisperdiar.diarization._shared.activity_turns import Frames, refuse_too_many, to_turns
 from whisperdiar.diarization.nemotron import inference
 from whisperdiar.diarization.nemotron.networks import (
@@ -142,7 +142,13 @@ class Backend(TorchBackend[NemotronSettings, Network]):
         network = self._require(progress)
         refuse_too_many(speakers, network.n_speakers, name=self.name)
         progress("diarization", 0.0)
-        found = inference.probabilities(network, audio, streaming, heard=lambda done: progress("diarization", done))
+        found = remember_array(
+            current_parts(),
+            f"activity {streaming}",
+            lambda: inference.probabilities(
+                network, audio, streaming, heard=lambda done: progress("diarization", done)
+            ),
+        )
         progress("diarization", 1.0)
         frames = Frames(name=self.name, duration=FRAME_S, bridge_first=True, reaches=True)
         result = to_turns(

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from whisperdiar.contracts import Progress
+from whisperdiar.contracts import Progress, current_parts, remember_array
 from whisperdiar.diarization._shared.windows import WindowGrid, read_mono
 from whisperdiar.errors import InvalidOption
 from whisperdiar.frameworks.onnxruntime import Session, find_file, map_on_threads
@@ -150,19 +150,24 @@ class Segmentation:
         active = np.zeros(shape, dtype=bool)
         found = active if self._sets is not None else np.zeros(shape, dtype=np.float32)
 
-        def run(windows: range) -> tuple[range, Array]:
+        parts = current_parts()
+        matters = (grid.length, grid.step, grid.n_samples, self.name, self._sets is not None)
+
+        def run(windows: range) -> tuple[range, Array | Active]:
+            key = f"segmentation {windows.start} {windows.stop} {matters}"
+            return windows, remember_array(parts, key, lambda: listen(windows))
+
+        def listen(windows: range) -> Array | Active:
             sound = read_mono(audio, windows[0] * grid.step, windows[-1] * grid.step + grid.length)
             views = np.lib.stride_tricks.sliding_window_view(sound, grid.length)[:: grid.step]
-            return windows, self._session(np.ascontiguousarray(views)[:, None])
+            scores = self._session(np.ascontiguousarray(views)[:, None])
+            # A set of speakers is one class; the most likely one is what pyannote.audio takes, too.
+            return scores if self._sets is None else self._sets[scores.argmax(axis=2)]
 
-        for windows, scores in map_on_threads(run, grid.batches(self._batch), threads=self._session.parallel):
+        for windows, made in map_on_threads(run, grid.batches(self._batch), threads=self._session.parallel):
             here = slice(windows.start, windows.stop)
-            if self._sets is not None:
-                # A set of speakers is one class; the most likely one is what pyannote.audio takes, too.
-                active[here] = self._sets[scores.argmax(axis=2)]
-            else:
-                found[here] = scores
-                active[here] = scores > self._threshold
+            found[here] = made
+            active[here] = made if self._sets is not None else made > self._threshold
             report(windows.stop / grid.n_windows)
         return found, active
 

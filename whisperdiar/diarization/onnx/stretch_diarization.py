@@ -6,6 +6,7 @@ found with it. Every second of speech goes through the embedding network once.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,6 +14,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from whisperdiar.contracts import current_parts, remember_array
 from whisperdiar.diarization._shared.onnx_embedding import (
     HOP_SAMPLES,
     WINDOW_SAMPLES,
@@ -316,8 +318,14 @@ def embed(
         alone: of each span, the frames in which nobody else talks.
     """
     firsts = [own.start for own in select_frames(spans, grid)]
+    parts = current_parts()
 
     def run(number: int) -> Array:
+        own = hashlib.blake2b(np.packbits(alone[number]).tobytes(), digest_size=16).hexdigest()
+        key = f"voice {spans[number].start!r} {spans[number].end!r} {own} {encoder.name}"
+        return remember_array(parts, key, lambda: listen(number))
+
+    def listen(number: int) -> Array:
         span = spans[number]
         first = round(span.start * SAMPLE_RATE_HZ)
         last = max(round(span.end * SAMPLE_RATE_HZ), first + round(_LEAST_SOUND_S * SAMPLE_RATE_HZ))

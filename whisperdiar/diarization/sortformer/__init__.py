@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from whisperdiar.activity_files import check_target, save_or_warn
-from whisperdiar.contracts import Progress, check_sample_rate, no_progress
+from whisperdiar.contracts import Progress, check_sample_rate, current_parts, no_progress, remember_array
 from whisperdiar.diarization._shared.activity_turns import Frames, refuse_too_many, to_turns
 from whisperdiar.diarization.sortformer import inference
 from whisperdiar.diarization.sortformer import model as models
@@ -201,14 +201,23 @@ class Backend(TorchBackend[SortformerSettings, Any]):
             progress("diarization", fraction)
 
         windows, guessed = 1, 0
-        with self._inference_context():
-            if model.streaming_mode:
-                found = inference.infer_stream(model, sound, heard=heard)
-            else:
-                window, overlap = self._window()
-                found, windows, guessed = inference.infer_windows(
+        # How long windows are may depend on the memory of the moment.
+        sizes = None if model.streaming_mode else self._window()
+
+        def work() -> Probabilities:
+            nonlocal windows, guessed
+            with self._inference_context():
+                if sizes is None:
+                    return inference.infer_stream(model, sound, heard=heard)
+                window, overlap = sizes
+                made, windows, guessed = inference.infer_windows(
                     model, sound, window=window, overlap=overlap, heard=heard
                 )
+                return made
+
+        parts = current_parts()
+        found = remember_array(parts, f"activity {sizes}", work)
+        windows, guessed = remember_array(parts, f"windows {sizes}", lambda: np.array([windows, guessed])).tolist()
         found = found[: inference.frame_count(model, n_samples)]
         if not np.isfinite(found).all():
             raise BackendError(

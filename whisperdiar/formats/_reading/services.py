@@ -18,6 +18,7 @@ from whisperdiar.formats._reading import fields
 from whisperdiar.formats._reading.utterances import ParsedUtterance, ParsedWord, match_text, transcript_of
 from whisperdiar.formats._reading.word_matching import letters
 from whisperdiar.formats._text import NOBODY, one_line
+from whisperdiar.text import json
 from whisperdiar.text.languages import WHISPER_LANGUAGES, find_code, is_same_language
 from whisperdiar.text.messages import _
 from whisperdiar.transcript import Segment, Speaker, Transcript
@@ -56,6 +57,27 @@ class WordKeys(NamedTuple):
     unit: float = 1.0
 
 
+def read_object(text: str, *keys: str, title: str) -> Mapping[str, Any]:
+    """The JSON object that a file of a service is.
+
+    Args:
+        keys: of which it has one at least.
+        title: the service, as users know it.
+
+    Raises:
+        FormatError: it is another thing.
+    """
+    data = json.read(text)
+    if not isinstance(data, Mapping) or not any(key in data for key in keys):
+        refuse_form("/".join(keys), title=title)
+    return data
+
+
+def refuse_form(keys: str, *, title: str) -> NoReturn:
+    """Raises FormatError: a file has not the keys of a service."""
+    raise FormatError(_("expected a JSON object with {keys}, as {title} writes it").format(keys=keys, title=title))
+
+
 def child(item: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:
     """The object under a key; an empty one where there is none.
 
@@ -75,6 +97,23 @@ def items(item: Mapping[str, Any], key: str, where: str) -> Iterator[tuple[str, 
     place = f"{where}.{key}".lstrip(".")
     for index, value in enumerate(fields.objects(item.get(key), place)):
         yield f"{place}[{index}]", value
+
+
+def first_item(item: Mapping[str, Any], key: str, where: str) -> tuple[str, Mapping[str, Any]] | None:
+    """Place and value of the first object of the list under a key, such as the best of several hypotheses."""
+    return next(items(item, key, where), None)
+
+
+def read_best(item: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:
+    """The best of the hypotheses under a key.
+
+    Raises:
+        FormatError: there is none.
+    """
+    found = first_item(item, key, where)
+    if found is None:
+        refuse_text(where, key)
+    return found[1]
 
 
 def seconds(item: Mapping[str, Any], keys: Sequence[str], where: str, unit: float = 1.0) -> float | None:
@@ -190,6 +229,36 @@ def _in_channel(speaker: str | None, channel: str | None) -> str | None:
     if channel is None:
         return speaker
     return f"{channel}{_SEPARATOR}{'' if speaker in (None, NOBODY) else speaker}"
+
+
+def read_utterances(
+    item: Mapping[str, Any], key: str, where: str, keys: WordKeys, *, text: str = "text"
+) -> list[ParsedUtterance]:
+    """The utterances of the list under a key, each with its words, text, speaker, channel and times.
+
+    Args:
+        keys: of the words; an utterance has its times under the same ones.
+        text: the key of an utterance's text.
+    """
+    spoken = list(items(item, key, where))
+    several = has_channels(spoken)
+    heard = []
+    for place, own in spoken:
+        heard += utterance(
+            read_words(own, "words", place, keys),
+            place,
+            text=fields.text(own, text, place),
+            speaker=fields.text(own, "speaker", place) or None,
+            channel=channel_of(fields.text(own, "channel", place), several),
+            start=seconds(own, keys.start, place, keys.unit),
+            end=seconds(own, keys.end, place, keys.unit),
+        )
+    return heard
+
+
+def has_channels(spoken: Sequence[tuple[str, Mapping[str, Any]]], *keys: str) -> bool:
+    """Whether what is said names several channels, under the first of these keys (``channel``) that it has."""
+    return len({first_text(item, keys or ("channel",), where) for where, item in spoken}) > 1
 
 
 def channel_of(number: str, several: bool) -> str | None:

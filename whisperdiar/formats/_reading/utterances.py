@@ -79,6 +79,7 @@ def transcript_of(
     duration: float | None = None,
     language: str | None = None,
     notes: Sequence[str] = (),
+    nobody: str | None = NOBODY,
 ) -> Transcript:
     """The transcript of utterances, sorted by start; each of a known speaker is a turn, also one without a text.
 
@@ -88,6 +89,8 @@ def transcript_of(
     Args:
         duration: of the recording, seconds; the last end where the file says none.
         notes: sentences for the user about what was read.
+        nobody: the name of an utterance of which nobody knows who says it; None where such a one has no name, so that
+            whoever is called so is a person.
 
     Raises:
         FormatError: a time is no number of seconds.
@@ -101,7 +104,7 @@ def transcript_of(
     segments, turns = [], []
     for index, item in enumerate(ordered):
         span = Span(item.start, item.end)
-        speaker = _name(item.speaker)
+        speaker = None if item.speaker in ("", nobody) else item.speaker
         following = ordered[index + 1].start if index + 1 < len(ordered) else item.end
         words = _make_words(item, matched[order[index]], span, speaker, following)
         runs = [(who, tuple(run)) for who, run in groupby(words, key=lambda word: word.speaker)]

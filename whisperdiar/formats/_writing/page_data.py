@@ -26,7 +26,7 @@ from whisperdiar.text.json import write_compact
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Span
 
-_HEAD = ("schema_version", "recording_id", "duration", "start", "language", "speakers")
+_HEAD = ("schema_version", "recording_id", "duration", "start", "language", "speakers", "emotions")
 
 _ENDLESS = 1e9
 """Seconds in place of a paragraph without an end: JSON has no such number."""

@@ -24,6 +24,9 @@ from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 
 _WORDS = "words@"  # type@participant, as ELAN's users name tiers
+EMOTION_TIER = "emotions"
+_EMOTIONS = frozenset({"angry", "happy", "neutral", "sad", ""})
+"""What a tier of emotions holds; in a TextGrid also what is empty between them."""
 _LANE = re.compile(r"@[0-9]+$")
 _ALIGNED = re.compile(r"^(?P<name>.*) - (?P<kind>words|phones)$", re.IGNORECASE | re.DOTALL)  # forced aligners
 
@@ -75,6 +78,21 @@ def make_lanes(transcript: Transcript, *, blanks: bool = False) -> list[Lane]:
         if item.words:
             lane.words.extend(_place_words(item, end_ms))
     return [lane for own in found.values() for lane in own]
+
+
+def mark_emotions(transcript: Transcript) -> list[Mark]:
+    """The tier of emotions, sorted and free of overlap; empty where none are told."""
+    marks: list[Mark] = []
+    for turn in sorted(transcript.emotions, key=lambda turn: turn.span):
+        start_ms = max(0, round(turn.start * 1000), marks[-1].end_ms if marks else 0)
+        if round(turn.end * 1000) > start_ms:
+            marks.append(Mark(start_ms, round(turn.end * 1000), turn.speaker))
+    return marks
+
+
+def is_of_emotions(name: str, labels: Iterable[str]) -> bool:
+    """Whether a tier that is read is one of `mark_emotions`, and none of a speaker."""
+    return name == EMOTION_TIER and all(label in _EMOTIONS for label in labels)
 
 
 def _tier_names(names: Mapping[str | None, str]) -> dict[str | None, str]:

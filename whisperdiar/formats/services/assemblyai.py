@@ -13,14 +13,13 @@ from whisperdiar.errors import FormatError
 from whisperdiar.formats._reading import fields
 from whisperdiar.formats._reading.services import (
     WordKeys,
-    channel_of,
-    items,
     make_transcript,
+    read_object,
+    read_utterances,
     read_words,
     seconds,
     utterance,
 )
-from whisperdiar.text import json
 from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 
@@ -50,27 +49,13 @@ def read(text: str) -> Transcript:
     Raises:
         FormatError: no JSON of AssemblyAI, or its job has failed; the message says where.
     """
-    data = json.read(text)
-    if not isinstance(data, Mapping) or not ("words" in data or "utterances" in data):
-        raise FormatError(_("expected a JSON object with words or utterances, as AssemblyAI writes it"))
+    data = read_object(text, "words", "utterances", title=title)
     if data.get("status") == "error":
         raise FormatError(
             _("AssemblyAI could not transcribe this: {error}").format(error=fields.text(data, "error", "status"))
         )
     words = read_words(data, "words", "", _KEYS)
-    spoken = list(items(data, "utterances", ""))
-    several = len({fields.text(item, "channel", where) for where, item in spoken}) > 1
-    heard = []
-    for where, item in spoken:
-        heard += utterance(
-            read_words(item, "words", where, _KEYS),
-            where,
-            text=fields.text(item, "text", where),
-            speaker=fields.text(item, "speaker", where) or None,
-            channel=channel_of(fields.text(item, "channel", where), several),
-            start=seconds(item, ("start",), where, _MS),
-            end=seconds(item, ("end",), where, _MS),
-        )
+    heard = read_utterances(data, "utterances", "", _KEYS)
     whole = fields.text(data, "text", _("the object"))
     if not heard or len(words) > sum(len(item.words) or len(item.text.split()) for item in heard):
         heard = utterance(words, "words", text=whole)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from whisperdiar.errors import FormatError
 from whisperdiar.formats._reading import fields
 from whisperdiar.formats._reading.services import (
     WordKeys,
@@ -18,13 +17,13 @@ from whisperdiar.formats._reading.services import (
     child,
     items,
     make_transcript,
+    read_best,
+    read_object,
     read_word,
-    refuse_text,
     seconds,
     utterance,
 )
 from whisperdiar.formats._reading.utterances import ParsedUtterance, ParsedWord
-from whisperdiar.text import json
 from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 
@@ -49,10 +48,7 @@ def read(text: str) -> Transcript:
     Raises:
         FormatError: no JSON of Amazon Transcribe; the message says where.
     """
-    data = json.read(text)
-    if not isinstance(data, Mapping) or not isinstance(data.get("results"), Mapping):
-        raise FormatError(_("expected a JSON object with results.items, as Amazon Transcribe writes it"))
-    results = data["results"]
+    results = child(read_object(text, "results", title=title), "results", _("the object"))
     labelled = child(results, "channel_labels", "results")
     channels = list(items(labelled, "channels", "results.channel_labels"))
     heard: list[ParsedUtterance] = []
@@ -74,9 +70,7 @@ def read(text: str) -> Transcript:
 def _words(every: Iterable[tuple[str, Mapping[str, Any]]], speakers: Mapping[float, str]) -> list[ParsedWord]:
     words: list[ParsedWord] = []
     for where, item in every:
-        best = next((found for _place, found in items(item, "alternatives", where)), None)
-        if best is None:
-            refuse_text(where, "alternatives")
+        best = read_best(item, "alternatives", where)
         word = read_word(
             {**best, **{key: item.get(key) for key in ("start_time", "end_time", "speaker_label")}}, where, _KEYS
         )

@@ -9,19 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from whisperdiar.errors import FormatError
 from whisperdiar.formats._reading import fields
 from whisperdiar.formats._reading.services import (
     WordKeys,
     channel_of,
+    first_item,
     first_text,
+    has_channels,
     items,
     make_transcript,
+    read_object,
     read_words,
     seconds,
     utterance,
 )
-from whisperdiar.text import json
 from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 
@@ -32,15 +33,15 @@ needs = "words"
 
 _TICK = 1e-7
 _MS = 0.001
+_WHOLE = ("combinedRecognizedPhrases", "combinedPhrases")
+"""Keys of the text of a whole channel."""
 _UNITS = (("InTicks", _TICK), ("Milliseconds", _MS), ("", _TICK))
 """What a time's key ends in, and the seconds of one; without an ending it is a text such as ``PT1.2S``."""
 
 
 def matches(data: Any) -> bool:
     """Whether a JSON value has Azure's keys."""
-    return isinstance(data, Mapping) and (
-        "recognizedPhrases" in data or "combinedRecognizedPhrases" in data or "combinedPhrases" in data
-    )
+    return isinstance(data, Mapping) and any(key in data for key in ("recognizedPhrases", *_WHOLE))
 
 
 def read(text: str) -> Transcript:
@@ -49,17 +50,15 @@ def read(text: str) -> Transcript:
     Raises:
         FormatError: no JSON of Azure; the message says where.
     """
-    data = json.read(text)
-    if not isinstance(data, Mapping) or not ("recognizedPhrases" in data or "phrases" in data or matches(data)):
-        raise FormatError(_("expected a JSON object with recognizedPhrases or phrases, as Azure writes it"))
+    data = read_object(text, "recognizedPhrases", "phrases", *_WHOLE, title=title)
     key = "recognizedPhrases" if "recognizedPhrases" in data else "phrases"
     phrases = list(items(data, key, ""))
-    several = len({fields.text(item, "channel", where) for where, item in phrases}) > 1
+    several = has_channels(phrases)
     heard, language = [], ""
     for where, item in phrases:
         start = _time(item, "offset", where)
         length = _time(item, "duration", where)
-        place, best = next(iter(items(item, "nBest", where)), (where, item))
+        place, best = first_item(item, "nBest", where) or (where, item)
         said = first_text(best, ("display", "text", "itn", "maskedITN", "lexical"), place)
         words = next((found for _key in ("displayWords", "words") if (found := _words(best, _key, place))), [])
         heard += utterance(
@@ -72,7 +71,7 @@ def read(text: str) -> Transcript:
             end=None if start is None or length is None else start + length,
         )
         language = language or fields.text(item, "locale", where)
-    combined = "combinedRecognizedPhrases" if "combinedRecognizedPhrases" in data else "combinedPhrases"
+    combined = next((key for key in _WHOLE if key in data), _WHOLE[0])
     whole = [
         (where, first_text(item, ("display", "text", "lexical"), where)) for where, item in items(data, combined, "")
     ]

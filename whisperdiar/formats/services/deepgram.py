@@ -9,20 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from whisperdiar.errors import FormatError
 from whisperdiar.formats._reading import fields
 from whisperdiar.formats._reading.services import (
     WordKeys,
     channel_of,
     child,
+    first_item,
     items,
     make_transcript,
+    read_object,
+    read_utterances,
     read_words,
     seconds,
     utterance,
 )
-from whisperdiar.formats._reading.utterances import ParsedUtterance
-from whisperdiar.text import json
 from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 
@@ -46,24 +46,22 @@ def read(text: str) -> Transcript:
     Raises:
         FormatError: no JSON of Deepgram; the message says where.
     """
-    data = json.read(text)
-    if not isinstance(data, Mapping) or not isinstance(data.get("results"), Mapping):
-        raise FormatError(_("expected a JSON object with results.channels, as Deepgram writes it"))
-    results = data["results"]
+    data = read_object(text, "results", title=title)
+    results = child(data, "results", _("the object"))
     channels = list(items(results, "channels", "results"))
     heard, language = [], ""
     for index, (where, channel) in enumerate(channels):
-        for place, best in list(items(channel, "alternatives", where))[:1]:
-            heard += utterance(
-                read_words(best, "words", place, _KEYS),
-                place,
-                text=fields.text(best, "transcript", place)
-                if best.get("words") or not results.get("utterances")
-                else "",
-                channel=channel_of(str(index), len(channels) > 1),
-            )
-            language = language or fields.text(channel, "detected_language", where) or _first_language(best, place)
-    utterances = _utterances(results)
+        if (found := first_item(channel, "alternatives", where)) is None:
+            continue
+        place, best = found
+        heard += utterance(
+            read_words(best, "words", place, _KEYS),
+            place,
+            text=fields.text(best, "transcript", place) if best.get("words") or not results.get("utterances") else "",
+            channel=channel_of(str(index), len(channels) > 1),
+        )
+        language = language or fields.text(channel, "detected_language", where) or _first_language(best, place)
+    utterances = read_utterances(results, "utterances", "results", _KEYS, text="transcript")
     return make_transcript(
         heard or utterances,
         language=language,
@@ -75,20 +73,3 @@ def read(text: str) -> Transcript:
 def _first_language(best: Mapping[str, Any], where: str) -> str:
     found = best.get("languages")
     return fields.text({"languages": found[0]}, "languages", where) if isinstance(found, list) and found else ""
-
-
-def _utterances(results: Mapping[str, Any]) -> list[ParsedUtterance]:
-    heard = []
-    every = list(items(results, "utterances", "results"))
-    several = len({fields.text(item, "channel", where) for where, item in every}) > 1
-    for where, item in every:
-        heard += utterance(
-            read_words(item, "words", where, _KEYS),
-            where,
-            text=fields.text(item, "transcript", where),
-            speaker=fields.text(item, "speaker", where) or None,
-            channel=channel_of(fields.text(item, "channel", where), several),
-            start=seconds(item, ("start",), where),
-            end=seconds(item, ("end",), where),
-        )
-    return heard

@@ -11,19 +11,18 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from whisperdiar.errors import FormatError
 from whisperdiar.formats._reading import fields
 from whisperdiar.formats._reading.services import (
     WordKeys,
     channel_of,
     items,
     make_transcript,
+    read_object,
     read_word,
     seconds,
     utterance,
 )
 from whisperdiar.formats._reading.utterances import ParsedUtterance, ParsedWord
-from whisperdiar.text import json
 from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Dropped, Span
@@ -63,9 +62,7 @@ def read(text: str) -> Transcript:
     Raises:
         FormatError: no JSON of Scribe; the message says where.
     """
-    data = json.read(text)
-    if not isinstance(data, Mapping) or not any(key in data for key in ("words", "text", "transcripts")):
-        raise FormatError(_("expected a JSON object with words, as ElevenLabs Scribe writes it"))
+    data = read_object(text, "words", "text", "transcripts", title=title)
     parts = list(items(data, "transcripts", "")) or [("", data)]
     heard: list[ParsedUtterance] = []
     events: list[Dropped] = []

@@ -9,20 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from whisperdiar.errors import FormatError
 from whisperdiar.formats._reading import fields
 from whisperdiar.formats._reading.services import (
     WordKeys,
-    channel_of,
     child,
     items,
     make_transcript,
-    read_words,
+    read_utterances,
+    refuse_form,
     seconds,
     utterance,
 )
 from whisperdiar.text import json
-from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 
 name = "gladia"
@@ -56,24 +54,15 @@ def read(text: str) -> Transcript:
     data = json.read(text)
     spoken, where = _transcription(data)
     if spoken is None:
-        raise FormatError(_("expected a JSON object with result.transcription, as Gladia writes it"))
-    utterances = list(items(spoken, "utterances", where))
-    several = len({fields.text(item, "channel", place) for place, item in utterances}) > 1
-    heard, language = [], ""
-    for place, item in utterances:
-        heard += utterance(
-            read_words(item, "words", place, WordKeys()),
-            place,
-            text=fields.text(item, "text", place),
-            speaker=fields.text(item, "speaker", place) or None,
-            channel=channel_of(fields.text(item, "channel", place), several),
-            start=seconds(item, ("start",), place),
-            end=seconds(item, ("end",), place),
-        )
-        language = language or fields.text(item, "language", place)
+        refuse_form("result.transcription", title=title)
+    heard = read_utterances(spoken, "utterances", where, WordKeys())
+    languages = (fields.text(item, "language", place) for place, item in items(spoken, "utterances", where))
     whole = fields.text(spoken, "full_transcript", where)
     heard = heard or utterance((), where, text=whole)
     metadata = child(child(data, "result", ""), "metadata", "result") if isinstance(data, Mapping) else {}
     return make_transcript(
-        heard, language=language, duration=seconds(metadata, ("audio_duration",), "result.metadata"), whole=whole
+        heard,
+        language=next(filter(None, languages), ""),
+        duration=seconds(metadata, ("audio_duration",), "result.metadata"),
+        whole=whole,
     )

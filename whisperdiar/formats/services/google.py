@@ -12,22 +12,22 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from whisperdiar.errors import FormatError
 from whisperdiar.formats._reading import fields
 from whisperdiar.formats._reading.services import (
     WordKeys,
     channel_of,
+    first_item,
     first_text,
     items,
     make_transcript,
     read_words,
+    refuse_form,
     seconds,
     utterance,
 )
 from whisperdiar.formats._reading.utterances import ParsedWord
 from whisperdiar.formats._reading.word_matching import letters
 from whisperdiar.text import json
-from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 
 name = "google"
@@ -72,16 +72,18 @@ def read(text: str) -> Transcript:
     """
     results, where = _find_results(json.read(text))
     if results is None:
-        raise FormatError(_("expected a JSON object with results, as Google Speech-to-Text writes it"))
+        refuse_form("results", title=title)
     spoken: list[_Result] = []
     language = ""
     for place, item in items({"results": results}, "results", where):
         channel = first_text(item, ("channelTag", "channel_tag"), place)
         language = language or first_text(item, ("languageCode", "language_code"), place)
         end = seconds(item, _ENDS, place)
-        for inner, best in list(items(item, "alternatives", place))[:1]:
-            said = fields.text(best, "transcript", inner)
-            spoken.append(_Result(inner, channel, said, _untag(read_words(best, "words", inner, _KEYS)), end))
+        if (found := first_item(item, "alternatives", place)) is None:
+            continue
+        inner, best = found
+        said = fields.text(best, "transcript", inner)
+        spoken.append(_Result(inner, channel, said, _untag(read_words(best, "words", inner, _KEYS)), end))
     if _repeats_all(spoken):
         spoken = spoken[-1:]
     several = len({item.channel for item in spoken}) > 1

@@ -11,7 +11,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from whisperdiar.errors import FormatError
-from whisperdiar.formats._reading.services import first_text, items, make_transcript, refuse_text, seconds, utterance
+from whisperdiar.formats._reading.services import (
+    first_text,
+    items,
+    make_transcript,
+    refuse_form,
+    refuse_text,
+    seconds,
+    utterance,
+)
 from whisperdiar.formats._text import one_line
 from whisperdiar.text import json
 from whisperdiar.text.graphemes import remove_byte_order_mark
@@ -52,7 +60,7 @@ def read(text: str) -> Transcript:
     if isinstance(data, str) and _BEGIN.match(data):
         return _read_text(data)
     if not isinstance(data, Mapping) or "sentence_info" not in data:
-        raise FormatError(_("expected a JSON object with sentence_info, as FunASR writes it"))
+        refuse_form("sentence_info", title="FunASR")
     heard = []
     for where, item in items(data, "sentence_info", ""):
         said = first_text(item, ("text", "sentence"), where)

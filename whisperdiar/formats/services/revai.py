@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from whisperdiar.errors import FormatError
 from whisperdiar.formats._reading import fields
 from whisperdiar.formats._reading.services import (
     WordKeys,
@@ -17,11 +16,11 @@ from whisperdiar.formats._reading.services import (
     first_text,
     items,
     make_transcript,
+    read_object,
     read_word,
     utterance,
 )
 from whisperdiar.formats._reading.utterances import ParsedWord
-from whisperdiar.text import json
 from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 
@@ -44,9 +43,7 @@ def read(text: str) -> Transcript:
     Raises:
         FormatError: no JSON of Rev AI; the message says where.
     """
-    data = json.read(text)
-    if not isinstance(data, Mapping) or "monologues" not in data:
-        raise FormatError(_("expected a JSON object with monologues, as Rev AI writes it"))
+    data = read_object(text, "monologues", title=title)
     names = {
         fields.text(item, "id", where): fields.text(item, "name", where) for where, item in items(data, "speakers", "")
     }

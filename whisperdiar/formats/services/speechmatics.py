@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from whisperdiar.errors import FormatError
 from whisperdiar.formats._reading import fields
 from whisperdiar.formats._reading.services import (
     WordKeys,
@@ -18,15 +17,14 @@ from whisperdiar.formats._reading.services import (
     child,
     items,
     make_transcript,
+    read_best,
+    read_object,
     read_word,
-    refuse_text,
     seconds,
     utterance,
 )
 from whisperdiar.formats._reading.utterances import ParsedWord
 from whisperdiar.formats._text import NOBODY
-from whisperdiar.text import json
-from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 
 name = "speechmatics"
@@ -55,15 +53,11 @@ def read(text: str) -> Transcript:
     Raises:
         FormatError: no JSON of Speechmatics; the message says where.
     """
-    data = json.read(text)
-    if not isinstance(data, Mapping) or "results" not in data:
-        raise FormatError(_("expected a JSON object with results, as Speechmatics writes it"))
+    data = read_object(text, "results", title=title)
     channels: dict[str, list[ParsedWord]] = {}
     language = ""
     for where, item in items(data, "results", ""):
-        best = next((found for _place, found in items(item, "alternatives", where)), None)
-        if best is None:
-            refuse_text(where, "alternatives")
+        best = read_best(item, "alternatives", where)
         both = {**best, "start_time": item.get("start_time"), "end_time": item.get("end_time")}
         word = read_word(both, where, _KEYS)
         if word.speaker == _UNKNOWN:

@@ -13,7 +13,7 @@ from typing import Any
 
 from whisperdiar.errors import FormatError
 from whisperdiar.formats._reading import fields
-from whisperdiar.formats._reading.services import WordKeys, items, make_transcript, read_words, utterance
+from whisperdiar.formats._reading.services import WordKeys, first_item, make_transcript, read_words, utterance
 from whisperdiar.text import json
 from whisperdiar.text.graphemes import remove_byte_order_mark
 from whisperdiar.text.messages import _
@@ -72,7 +72,7 @@ def read(text: str) -> Transcript:
         where = f"[{index}]" if isinstance(data, list) else ""
         if not any(key in part for key in _KNOWN):
             raise FormatError(_("expected JSON objects with result and text, as Vosk writes them"))
-        place, best = next(iter(items(part, "alternatives", where)), (where, part))
+        place, best = first_item(part, "alternatives", where) or (where, part)
         words = read_words(best, "result", place, _KEYS)
         heard += utterance(
             words, f"{place}.result".lstrip("."), text=fields.text(best, "text", place or _("the object"))

@@ -9,12 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from whisperdiar.errors import FormatError
 from whisperdiar.formats._reading import fields
-from whisperdiar.formats._reading.services import child, items, make_transcript, score, seconds, utterance
+from whisperdiar.formats._reading.services import (
+    child,
+    items,
+    make_transcript,
+    read_object,
+    score,
+    seconds,
+    utterance,
+)
 from whisperdiar.formats._reading.utterances import ParsedWord
-from whisperdiar.text import json
-from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 
 name = "whisper-cpp"
@@ -42,9 +47,7 @@ def read(text: str) -> Transcript:
     Raises:
         FormatError: no JSON of whisper.cpp; the message says where.
     """
-    data = json.read(text)
-    if not isinstance(data, Mapping) or "transcription" not in data:
-        raise FormatError(_("expected a JSON object with transcription, as whisper.cpp writes it"))
+    data = read_object(text, "transcription", title=title)
     segments = list(items(data, "transcription", ""))
     marked = any(item.get("speaker_turn_next") for _where, item in segments)
     heard, turn = [], 0

@@ -8,11 +8,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from whisperdiar.errors import FormatError
-from whisperdiar.minutes.llm.writing import Answers
 from whisperdiar.text.json import read, write
 from whisperdiar.text.messages import _
+
+if TYPE_CHECKING:  # every command that transcribes takes up what was kept, and few of them write minutes
+    from whisperdiar.minutes.llm.writing import Answers
 
 _KIND, _VERSION = "whisperdiar_answers", 1
 

@@ -1,0 +1,104 @@
+"""Batches: speech → packed pieces → what a recogniser hears in several at once → words in the recording's time.
+
+For recognisers that take plain sound and give a text for each, with times of its words or without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from whisperdiar.asr._shared.chunking import find_quietest
+from whisperdiar.asr._shared.packing import Piece, pack
+from whisperdiar.asr._shared.refinement import KEPT_PAUSE_S, MAX_PAUSE_S
+from whisperdiar.asr._shared.words import RawWord, place_words, spread_words
+from whisperdiar.contracts import Progress, current_listener
+from whisperdiar.types import Audio, Samples, Span, Word, merge_spans
+
+_SHORTEST_S = 0.5
+"""Shorter sound gets silence behind it: networks fail on fewer frames than they put together."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeardText:
+    """What a recogniser hears in one sound.
+
+    Attributes:
+        text: all of it.
+        words: with times in seconds from the sound's start; empty where the recogniser tells no times.
+        probability: 0 to 1, for words that come without one.
+    """
+
+    text: str
+    words: tuple[RawWord, ...] = ()
+    probability: float = 1.0
+
+
+Decode = Callable[[list[Samples]], Sequence[HeardText]]
+"""Sounds, float32 (n_samples,) at the audio's rate in [-1, 1] → what is heard in each."""
+
+
+def decode_in_batches(
+    audio: Audio,
+    speech: Sequence[Span],
+    decode: Decode,
+    *,
+    limit: float,
+    batch_size: int,
+    spaced: bool,
+    progress: Progress,
+) -> tuple[Word, ...]:
+    """Words in order of time, only from `speech`; words without times are spread over the speech of their piece.
+
+    Args:
+        speech: spans inside the audio, in any order.
+        limit: longest piece, seconds.
+        batch_size: pieces at once.
+        spaced: whether the language puts spaces between words.
+        progress: hears of stage ``asr``; who listens hears of the words of each piece.
+    """
+    sorted_speech = merge_spans(speech)
+    pieces = pack(
+        sorted_speech,
+        limit=limit,
+        max_pause=MAX_PAUSE_S,
+        kept_pause=KEPT_PAUSE_S,
+        cut=partial(find_quietest, audio),
+    )
+    listener = current_listener()
+    words: list[Word] = []
+    for first in range(0, len(pieces), batch_size):
+        batch = pieces[first : first + batch_size]
+        heard = decode([_read(piece, audio) for piece in batch])
+        for piece, item in zip(batch, heard, strict=True):
+            found = _place(item, piece, piece.spoken(sorted_speech), spaced)
+            words += found
+            if listener is not None and found:
+                listener.heard(audio.start + found[0].start, "".join(word.text for word in found).strip())
+        progress("asr", (first + len(batch)) / len(pieces))
+    return tuple(words)
+
+
+def _read(piece: Piece, audio: Audio) -> Samples:
+    sound = piece.read_sound(audio).astype(np.float32, copy=False)
+    shortest = round(_SHORTEST_S * audio.sample_rate)
+    return np.pad(sound, (0, shortest - sound.size)) if sound.size < shortest else sound
+
+
+def _place(heard: HeardText, piece: Piece, speech: Sequence[Span], spaced: bool) -> tuple[Word, ...]:
+    if not heard.text.strip():
+        return ()
+    raw: Sequence[RawWord] = [
+        replace(
+            word,
+            start=None if word.start is None else piece.time(word.start),
+            end=None if word.end is None else piece.time(word.end),
+        )
+        for word in heard.words
+    ]
+    if not raw:
+        raw = spread_words(heard.text, speech, spaced=spaced)
+    return place_words(raw, heard.text, piece=piece.span, speech=speech, spaced=spaced, probability=heard.probability)

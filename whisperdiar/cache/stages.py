@@ -1,0 +1,211 @@
+"""Stages whose results are kept: a stage is asked for by what it depends on, and works only where nothing is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+from whisperdiar.cache.files import CacheFolder, Notify
+from whisperdiar.cache.identity import describe_backend, describe_sound, make_key
+from whisperdiar.cache.values import Form, Json, Unreadable
+from whisperdiar.contracts import keep_parts
+from whisperdiar.options import CacheOptions
+from whisperdiar.system.folders import find_cache_folder
+from whisperdiar.text.messages import _, join
+from whisperdiar.types import Audio
+
+Result = TypeVar("Result")
+Result_co = TypeVar("Result_co")
+
+_MB = 10**6
+
+
+class Stage(Protocol[Result]):
+    """Work whose result can be kept.
+
+    Attributes:
+        name: ``vad``, ``asr``, ``diarization``, ``join`` …
+        form: how the result becomes bytes, and the version of that.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def form(self) -> Form[Result]: ...
+
+    def key(self) -> Json | None:
+        """All that the result depends on, in JSON values; None where that cannot be told, and nothing is kept."""
+
+    def parts_key(self) -> Json | None:
+        """The same for the parts of the work, each of which has a key of its own; None for work without any."""
+
+    def run(self) -> Result:
+        """The work."""
+
+    def about(self) -> Json:
+        """What is to be known of how the result came about, once it is there; it is kept beside it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendStage(Generic[Result]):
+    """A backend's work on some sound.
+
+    Attributes:
+        backend: prepared.
+        audio: what it hears.
+        depends: JSON values on which the result depends beside sound, model and settings.
+        work: does it.
+        tell: what `about` says.
+        memory: remembers the hashes of model files.
+    """
+
+    name: str
+    form: Form[Result]
+    backend: object
+    audio: Audio
+    depends: Mapping[str, Any]
+    work: Callable[[], Result]
+    tell: Callable[[], Json] = lambda: None
+    memory: CacheFolder | None = None
+
+    def parts_key(self) -> Json | None:
+        found = describe_backend(self.name, self.backend, self.memory)
+        return None if found is None else [found[0], describe_sound(self.audio)]
+
+    def key(self) -> Json | None:
+        found = describe_backend(self.name, self.backend, self.memory)
+        return None if found is None else [*found, describe_sound(self.audio), dict(self.depends)]
+
+    def run(self) -> Result:
+        return self.work()
+
+    def about(self) -> Json:
+        return self.tell()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PureStage(Generic[Result]):
+    """Arithmetic on results that are there."""
+
+    name: str
+    form: Form[Result]
+    depends: Json
+    work: Callable[[], Result]
+
+    def key(self) -> Json | None:
+        return self.depends
+
+    def parts_key(self) -> Json | None:
+        return None
+
+    def run(self) -> Result:
+        return self.work()
+
+    def about(self) -> Json:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken(Generic[Result_co]):
+    """A result, and whether it was kept (``whole``), computed with parts that were (``part``), or neither (``""``)."""
+
+    result: Result_co
+    about: Json = None
+    share: str = ""
+
+
+class StageCache:
+    """Results of stages on the disk.
+
+    A copy or pickle has the same folder.
+
+    Args:
+        options: where, and how much.
+        notify: told of a damaged entry, and of a folder that cannot be written, once each.
+        inform: told what was taken from the cache.
+    """
+
+    def __init__(self, options: CacheOptions, *, notify: Notify, inform: Notify) -> None:
+        self._options, self._notify, self._inform = options, notify, inform
+        self.folder = CacheFolder(locate(options), limit_bytes=options.limit_mb * _MB, notify=notify)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _make_cache, (self._options, self._notify, self._inform)
+
+    def take(self, stage: Stage[Result]) -> Taken[Result]:
+        """The result of a stage, kept or computed now; what it raises comes out as it is."""
+        depends = stage.key()
+        if depends is None:
+            return Taken(stage.run(), stage.about())
+        key = make_key(stage.name, [stage.form.version, depends])
+        data = self.folder.read(key)
+        if data is not None:
+            try:
+                return Taken(*stage.form.from_bytes(data), "whole")
+            except Unreadable:
+                self.folder.remove(key)
+                self.folder.tell_damage()
+        share = ""
+        parts = stage.parts_key()
+        if parts is None:
+            result = stage.run()
+        else:
+            with self.folder.open_parts(make_key(stage.name, [stage.form.version, parts])) as log, keep_parts(log):
+                result = stage.run()
+                share = "part" if log.n_found else ""
+        about = stage.about()
+        try:
+            made = stage.form.to_bytes(result, about)
+        except (TypeError, ValueError, AttributeError):  # another package's backend gives what is no plain value
+            return Taken(result, about, share)
+        self.folder.write(key, made)
+        return Taken(result, about, share)
+
+    def tell(self, recording: str, taken: Sequence[tuple[str, str]]) -> None:
+        """Say in one line what was kept already.
+
+        Args:
+            taken: names of stages as people read them, and the `Taken.share` of each.
+        """
+        told = [name if share == "whole" else _("{stage} in part").format(stage=name) for name, share in taken if share]
+        if told:
+            listed = join(", ", dict.fromkeys(told))
+            message = _("from the cache: {stages} (--no-cache computes anew)").format(stages=listed)
+            self._inform(f"{recording}: {message}")
+
+
+@dataclass(slots=True)
+class Session:
+    """What one run takes from a cache, or computes where there is none.
+
+    Attributes:
+        cache: None for none.
+        taken: stage and `Taken.share`, in order.
+        about: stage → what is known of how its result came about.
+    """
+
+    cache: StageCache | None
+    taken: list[tuple[str, str]] = field(default_factory=list)
+    about: dict[str, Json] = field(default_factory=dict)
+
+    def take(self, stage: Stage[Result]) -> Result:
+        if self.cache is None:
+            return stage.run()
+        found = self.cache.take(stage)
+        self.taken.append((stage.name, found.share))
+        if found.share == "whole" and found.about is not None:
+            self.about[stage.name] = found.about
+        return found.result
+
+
+def locate(options: CacheOptions | None = None) -> Path:
+    """Where a cache lies; whether there is one is another question."""
+    named = None if options is None else options.folder
+    return find_cache_folder() / "stages" if named is None else Path(named).expanduser()
+
+
+def _make_cache(options: CacheOptions, notify: Notify, inform: Notify) -> StageCache:
+    return StageCache(options, notify=notify, inform=inform)
