@@ -558,6 +558,8 @@ def _check_text(request: Request) -> None:
         raise InvalidOption(_("a text is given, which says how words are written: leave the vocabulary out"))
     if request.asr.settings.get("task") == "translate":
         raise InvalidOption(_("a text is given, in the language that is spoken: leave --task translate out"))
+    if request.separation is not None:
+        raise InvalidOption(_("a text is given, which says what is spoken: leave the separation of overlap out"))
     name = request.diarizer_choice().name
     if name != "auto" and load("diarization", name).info.per_channel:
         raise InvalidOption(

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from tests.examples import examples
 from whisperdiar import FormatError, InvalidOption, Segment, Span, Speaker, Transcript, Word, write
+from whisperdiar.asr.whisper import Backend as Whisper
+from whisperdiar.cache.identity import describe_backend
 from whisperdiar.errors import BackendMissing
 from whisperdiar.given_text.judging import Judge
 from whisperdiar.given_text.matching import match_text
@@ -226,3 +228,14 @@ def test_texts_that_cannot_be_read_are_refused_in_one_line(tmp_path: Path) -> No
     (tmp_path / "plain.txt").write_text("Hello there.", "utf-8")
     with pytest.raises(FormatError, match="holds no times"):
         read_text(tmp_path / "plain.txt", tolerance=2.0)
+
+
+def test_words_of_a_text_are_not_kept_as_those_of_the_recogniser() -> None:
+    texts = [
+        text_of(["one", "two"]),
+        text_of(["one", "too"]),
+        GivenText((GivenWord(" one", "Anna"), GivenWord(" two"))),
+        GivenText((GivenWord(" one", span=Span(0.0, 1.0)), GivenWord(" two")), tolerance=1.0),
+    ]
+    assert describe_backend("asr", TextTranscriber(Whisper(), texts[0])) is None
+    assert len({text.digest() for text in texts}) == len(texts)

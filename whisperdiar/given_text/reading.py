@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -65,6 +66,14 @@ class GivenText:
             )
         object.__setattr__(self, "n_words", len(self.words))
         object.__setattr__(self, "names_speakers", any(word.speaker is not None for word in self.words))
+
+    def digest(self) -> str:
+        """SHA-256 of words, speakers and times, in hexadecimal digits."""
+        listed = [
+            (word.text, word.speaker, None if word.span is None else (word.span.start, word.span.end))
+            for word in self.words
+        ]
+        return hashlib.sha256(repr(listed).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def read_text(

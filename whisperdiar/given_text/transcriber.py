@@ -106,9 +106,13 @@ class TextTranscriber:
             self._aligner.release()
 
     def record(self) -> BackendRecord:
-        """Of the recogniser, with the text and the CTC model."""
+        """Of the recogniser, with the text and the CTC model; the digest tells one text from another."""
         found = record_of(self.recogniser)
-        details: dict[str, Any] = {**found.details, "text": self.text.name}
+        details: dict[str, Any] = {
+            **found.details,
+            "text": {"name": self.text.name, "digest": self.text.digest(), "tolerance": self.text.tolerance},
+            "text_times": self.word_times,
+        }
         if self._aligner is not None:
             details["word_times"] = self._aligner.record()
         return replace(found, details=details)
