@@ -491,10 +491,10 @@ class PipelineSettings(TypedDict, total=False):
     segmentation: SegmentationOptions | None
     save_activity: str | os.PathLike[str] | None
     skip_music: bool
-    text: GivenText | str | os.PathLike[str] | None
     cache: CacheOptions | str | os.PathLike[str] | bool | None
     separate_overlap: SeparationSettings | str | bool
     emotions: EmotionSettings | str | bool
+    text: GivenText | str | os.PathLike[str] | None
     notify: Notify
     inform: Notify
 
@@ -520,10 +520,10 @@ def open_pipeline(
     segmentation: SegmentationOptions | None = None,
     save_activity: str | os.PathLike[str] | None = None,
     skip_music: bool = False,
-    text: GivenText | str | os.PathLike[str] | None = None,
     cache: CacheOptions | str | os.PathLike[str] | bool | None = None,
     separate_overlap: SeparationSettings | str | bool = False,
     emotions: EmotionSettings | str | bool = False,
+    text: GivenText | str | os.PathLike[str] | None = None,
     load_now: bool = True,
     progress: Progress = no_progress,
     notify: Notify = warn,
@@ -549,15 +549,15 @@ def open_pipeline(
         segmentation: where segments are cut.
         save_activity: ``.npz`` file for how active each speaker is, frame by frame; see `SpeakerActivity`.
         skip_music: whether long stretches of music alone are kept from the recogniser.
-        text: a file of what is spoken (text, DOCX, subtitles, a transcript), or what `read_text` of
-            `whisperdiar.given_text.reading` made of one: its words become the transcript, with times, and with its
-            speakers where it names them. What is not spoken, and what is spoken beyond it, is in `Transcript.dropped`.
         cache: where results of stages are kept, so that a second run repeats only what changed, and one that was killed
             goes on: a folder, True for the usual one, or `CacheOptions`; None for nowhere. Transcripts lie in it.
         separate_overlap: whether both voices are recognised by themselves where two people talk at once; a name,
             repository or folder of a SepFormer, or `SeparationSettings`, for another than the default.
         emotions: whether it is told which emotion is heard when; a repository or folder, or `EmotionSettings`, for
             another model than the default.
+        text: a file of what is spoken (text, DOCX, subtitles, a transcript), or what `read_text` of
+            `whisperdiar.given_text.reading` made of one: its words become the transcript, with times, and with its
+            speakers where it names them. What is not spoken, and what is spoken beyond it, is in `Transcript.dropped`.
         load_now: whether models are loaded here; otherwise names and settings alone are checked, and the first call
             loads them.
         progress: called with a stage and its done fraction, such as ``download``.
@@ -589,10 +589,10 @@ def open_pipeline(
         alignment=alignment or AlignmentOptions(),
         save_activity=None if save_activity is None else os.fspath(save_activity),
         skip_music=skip_music,
-        text=text if text is None or isinstance(text, GivenText) else read_text(text, notify=notify, inform=inform),
         cache=_cache_options(cache),
         separation=_separation(separate_overlap),
         emotions=_emotions(emotions),
+        text=text if text is None or isinstance(text, GivenText) else read_text(text, notify=notify, inform=inform),
     )
     check_request(request)
     opened = OpenPipeline(request, segmentation=segmentation, notify=notify, inform=inform)

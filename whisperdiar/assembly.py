@@ -363,10 +363,10 @@ class Request:
         alignment: how doubtful a word's speaker must be to be listed.
         save_activity: ``.npz`` file for the activity of the speakers, as in `Pipeline`.
         skip_music: whether music alone is left out, as in `Pipeline`.
-        text: what is spoken; the recogniser then tells when its words are, and the text who says them where it does.
         cache: where results of stages are kept; None for nowhere.
         separation: how overlapping voices are separated; None where they are not.
         emotions: how emotions are told; None where they are not.
+        text: what is spoken; the recogniser then tells when its words are, and the text who says them where it does.
     """
 
     vad: Choice = field(default_factory=Choice)
@@ -382,10 +382,10 @@ class Request:
     alignment: AlignmentOptions = field(default_factory=AlignmentOptions)
     save_activity: str | None = None
     skip_music: bool = False
-    text: GivenText | None = None
     cache: CacheOptions | None = None
     separation: SeparationSettings | None = None
     emotions: EmotionSettings | None = None
+    text: GivenText | None = None
 
     def detector_choice(self) -> Choice:
         """Raises InvalidOption where a detector is named beside a file of speech regions."""

@@ -10,11 +10,11 @@ functions of this module say what holds for an object without it:
     runtime    Runtime         where it computes, and on how many threads   (`threads_of`, `device_of`)
     does_itself    set of str  steps of refinement that a recogniser does by itself   (`refinement_steps`)
     takes_terms    bool        whether a recogniser's `transcribe` takes words to expect   (`takes_terms`)
-    force_words()              when given words are spoken   (`WordForcer`)
     lacks_word_times  bool     whether a recogniser's words have no times of its own   (`lacks_word_times`)
     model_names    sequence    names of the models that it alone has: ``auto`` takes it for one of them
     check_language             raises where settings and language do not go together; nothing is loaded
     has_model                  whether the model of the default settings is on this machine
+    force_words()              when given words are spoken   (`WordForcer`)
 
 Backends that are found by name (`whisperdiar.registry`) have them all but `release`, and `name` and `settings_type`
 besides: `BaseBackend` and, for those with a model, `LoadingBackend` bring what is the same in all of them;

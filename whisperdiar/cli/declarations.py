@@ -20,7 +20,9 @@ import click
 from whisperdiar.cli.option import Option, fill_bare, translate_words
 from whisperdiar.text.messages import _, current, ngettext
 
-GROUPS = ("Output", "Subtitles", "Speakers", "Words", "Speech", "Recording", "Language model", "Machine", "Options")
+GROUPS = (
+    "Server", "Output", "Subtitles", "Speakers", "Words", "Speech", "Recording", "Language model", "Machine", "Options",
+)  # fmt: skip
 """Titles in the help, in this order."""
 _SHORT = 18
 """Options that a help shows without leaving any out."""

@@ -139,7 +139,7 @@ def list_models(*, as_json: bool) -> None:
         on_disk = row["bytes_on_disk"]
         state = _("on this machine, {megabytes}").format(megabytes=_format_megabytes(on_disk)) if row["cached"] else ""
         download = _("{megabytes} MB").format(megabytes=row["size_mb"]) if row["size_mb"] else ""
-        facts = f"{row['name']:<20} {download:>8}  {_(row['languages'] or row['kind']):<12}  {row['licence']:<12}"
+        facts = f"{row['name']:<26} {download:>8}  {_(row['languages'] or row['kind']):<12}  {row['licence']:<12}"
         write_stdout(f"{facts} {state}".rstrip() + "\n")
 
 

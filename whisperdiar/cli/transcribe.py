@@ -258,10 +258,10 @@ def request_from(options: dict[str, Any]) -> Request:
         media={**{key: options[key] for key in ("channel", "start", "end")}, "track": _find_track(options)},
         save_activity=shared.activity_file(options),
         skip_music=options.get("skip_music", False),
-        text=options.get("text"),
         cache=shared.cache_options(options),
         separation=_separation_from(options),
         emotions=EmotionSettings(model=options["emotions"]) if options.get("emotions") else None,
+        text=options.get("text"),
         alignment=AlignmentOptions(**{key: options[key] for key in ("uncertain_below",) if key in options}),
     )
 

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from whisperdiar.options.scoring import PROTOCOLS, Protocol, ScoreOptions
     from whisperdiar.options.segmentation import SegmentationOptions
     from whisperdiar.options.separation import SeparationSettings
+    from whisperdiar.options.serving import ServerOptions
     from whisperdiar.options.sortformer import LATENCIES, POSTPROCESSING, SortformerSettings
     from whisperdiar.options.sound_classes import SoundClassOptions
     from whisperdiar.options.speaker_activity import PostProcessing, Streaming
@@ -152,6 +153,7 @@ _HOMES = {
         "Streaming",
     ),
     "scoring": ("PROTOCOLS", "Protocol", "ScoreOptions"),
+    "serving": ("ServerOptions",),
     "statistics": ("StatisticsOptions",),
     "subtitles": (
         "SubtitleOptions",
@@ -224,6 +226,7 @@ __all__ = [
     "ScoreOptions",
     "SegmentationOptions",
     "SeparationSettings",
+    "ServerOptions",
     "SortformerSettings",
     "SoundClassOptions",
     "StatisticsOptions",

@@ -63,6 +63,9 @@ SEPARATION_MODEL = "sepformer-whamr16k"
 SEPARATION_MODELS = (SEPARATION_MODEL, "sepformer-wham", "sepformer-whamr", "sepformer-wsj02mix", "sepformer-libri2mix")
 """SpeechBrain's SepFormers that part two voices; the others are made for 8 kHz."""
 
+SERVER_HOST = "127.0.0.1"
+SERVER_PORT = 8000
+
 SPEAKER_STYLE = "auto"
 SPEAKER_STYLES = ("auto", "none", "label", "dash", "sdh", "colour", "voice")
 

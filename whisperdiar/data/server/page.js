@@ -1,0 +1,230 @@
+"use strict";
+// The page of the server: recordings go in, jobs are watched, results come out. All that comes from the server or from a
+// file is put in as text; nothing is asked of any other machine.
+
+const WORDS = {
+  en: {
+    language: "Language of this page", token: "Token of this server", enter: "Enter", drop: "Drop recordings here, or",
+    choose: "choose files", about: "If you know it", spoken: "Language spoken", speakers: "Speakers",
+    keep: "keep the recording to listen to it while reading", jobs: "Recordings", none: "None yet.", uploading: "uploading",
+    queued: "waiting", running: "working", done: "done", failed: "failed", cancelled: "cancelled", read: "Read and correct",
+    download: "Download as", cancel: "Cancel", remove: "Remove", wrongToken: "This is not a token of this server.",
+    gone: "The server does not answer; is it still running?", decode: "reading the sound", vad: "finding speech",
+    asr: "recognising words", diarization: "telling speakers apart",
+  },
+  ru: {
+    language: "Язык страницы", token: "Токен этого сервера", enter: "Войти", drop: "Перетащите записи сюда или",
+    choose: "выберите файлы", about: "Если известно", spoken: "Язык речи", speakers: "Говорящих",
+    keep: "сохранить запись, чтобы слушать при чтении", jobs: "Записи", none: "Пока нет.", uploading: "загружается",
+    queued: "ждёт", running: "в работе", done: "готово", failed: "не удалось", cancelled: "отменено",
+    read: "Читать и исправлять", download: "Скачать как", cancel: "Отменить", remove: "Удалить",
+    wrongToken: "Это не токен этого сервера.", gone: "Сервер не отвечает; он ещё работает?", decode: "чтение звука",
+    vad: "поиск речи", asr: "распознавание слов", diarization: "различение говорящих",
+  },
+};
+const FORMATS = ["srt", "vtt", "txt", "docx", "pdf", "json", "md", "html", "rttm", "csv"];
+const STARTED = { queued: true, running: true };
+
+const $ = (id) => document.getElementById(id);
+const rows = new Map();
+let words = WORDS.en;
+
+const stored = (store, key) => { try { return store.getItem(key); } catch { return null; } };
+const keep = (store, key, value) => { try { store.setItem(key, value); } catch { /* a browser may have no storage */ } };
+const token = () => stored(sessionStorage, "whisperdiar.token");
+const headers = () => (token() ? { Authorization: `Bearer ${token()}` } : {});
+
+function make(tag, attributes = {}, ...inside) {
+  const made = document.createElement(tag);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key === "onclick") made.addEventListener("click", value);
+    else if (value !== null) made.setAttribute(key, value);
+  }
+  made.append(...inside);
+  return made;
+}
+
+function fail(text) {
+  $("failure").textContent = text;
+  $("failure").hidden = !text;
+}
+
+async function ask(path, options = {}) {
+  let answer;
+  try {
+    answer = await fetch(path, { ...options, headers: headers() });
+  } catch {
+    throw new Error(words.gone);
+  }
+  if (answer.status === 401) enter();
+  if (!answer.ok) throw new Error((await answer.json()).error.message);
+  return answer;
+}
+
+const tell = (work) => work.catch((error) => fail(error.message));
+
+function enter() {
+  $("entry").hidden = false;
+  $("ask").hidden = true;
+  $("token").focus();
+}
+
+function speak(language) {
+  words = WORDS[language] ?? WORDS.en;
+  document.documentElement.lang = language;
+  $("ui").value = language;
+  for (const item of document.querySelectorAll("[data-t]")) item.textContent = words[item.dataset.t];
+  for (const row of rows.values()) draw(row);
+}
+
+// One recording: its row, and what is known of its job
+
+function add(name) {
+  const row = {
+    job: { state: "uploading", name, fraction: 0, stage: "" }, said: "",
+    at: make("li"), title: make("div", { class: "name", dir: "auto" }), state: make("div", { role: "status" }),
+    bar: make("progress", { max: "1", value: "0" }), text: make("div", { class: "said", dir: "auto" }),
+    acts: make("div", { class: "acts" }),
+  };
+  row.at.append(row.title, row.state, row.bar, row.text, row.acts);
+  rows.set(row, row);
+  draw(row);
+  return row;
+}
+
+function draw(row) {
+  const { job } = row;
+  const working = job.state in STARTED || job.state === "uploading";
+  const stage = job.stage && working ? `: ${words[job.stage] ?? job.stage}` : "";
+  row.title.textContent = job.name;
+  row.state.textContent = `${words[job.state]}${stage}`;
+  row.bar.hidden = row.text.hidden = !working;
+  row.bar.value = job.fraction;
+  row.bar.setAttribute("aria-label", job.name);
+  row.text.textContent = row.said;
+  row.at.dataset.state = job.state;
+  if (job.error) row.state.replaceChildren(make("span", { class: "error" }, `${words[job.state]}: ${job.error.message}`));
+  const acts = [];
+  if (job.state === "done") {
+    const form = make("select", { "aria-label": `${words.download}: ${job.name}` }, ...FORMATS.map((item) => make("option", {}, item)));
+    acts.push(
+      make("button", { type: "button", class: "read", onclick: () => tell(read(row)) }, words.read),
+      make("button", { type: "button", class: "get", onclick: () => tell(download(row, form.value)) }, words.download),
+      form,
+    );
+  }
+  if (job.state in STARTED) acts.push(make("button", { type: "button", onclick: () => tell(ask(`/jobs/${job.id}/cancel`, { method: "POST" })) }, words.cancel));
+  if (job.id && !working) acts.push(make("button", { type: "button", class: "remove", onclick: () => tell(remove(row)) }, words.remove));
+  row.acts.replaceChildren(...acts);
+  $("none").hidden = rows.size > 0;
+}
+
+async function read(row) {
+  const answer = await ask(`/jobs/${row.job.id}/page`, { method: "POST" });
+  location.assign((await answer.json()).url);
+}
+
+async function download(row, form) {
+  const answer = await ask(`/jobs/${row.job.id}/result?format=${form}`);
+  const url = URL.createObjectURL(await answer.blob());
+  make("a", { href: url, download: `${row.job.name}.${form}` }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 60000);
+}
+
+async function remove(row) {
+  await ask(`/jobs/${row.job.id}`, { method: "DELETE" });
+  rows.delete(row);
+  row.at.remove();
+  $("none").hidden = rows.size > 0;
+}
+
+// Events come by fetch and not by EventSource, which can send no token.
+async function watch(row) {
+  const answer = await ask(`/jobs/${row.job.id}/events`);
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let left = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const blocks = (left + value).split("\n\n");
+    left = blocks.pop();
+    for (const block of blocks) {
+      const [, kind] = /^event: (.*)$/m.exec(block) ?? [];
+      if (!kind) continue;
+      const data = JSON.parse(/^data: (.*)$/m.exec(block)[1]);
+      if (kind === "heard") row.said = data.text;
+      else Object.assign(row.job, data);
+      draw(row);
+    }
+  }
+}
+
+function upload(file) {
+  const row = add(file.name);
+  $("jobs").prepend(row.at);
+  const form = new FormData();
+  if ($("spoken").value.trim()) form.append("language", $("spoken").value.trim());
+  if ($("speakers").value) form.append("num_speakers", $("speakers").value);
+  form.append("keep_recording", $("keep").checked);
+  form.append("file", file);
+  const request = new XMLHttpRequest(); // fetch tells nothing of how far an upload is
+  request.open("POST", "/jobs");
+  for (const [key, value] of Object.entries(headers())) request.setRequestHeader(key, value);
+  request.upload.addEventListener("progress", (event) => {
+    if (event.lengthComputable) row.job.fraction = event.loaded / event.total;
+    draw(row);
+  });
+  const lose = (message) => {
+    row.job = { ...row.job, state: "failed", error: { message } };
+    draw(row);
+  };
+  request.addEventListener("error", () => lose(words.gone));
+  request.addEventListener("load", () => {
+    let data = null;
+    try { data = JSON.parse(request.responseText); } catch { /* a proxy's own page */ }
+    if (request.status === 401) enter();
+    if (request.status !== 202) return lose(data?.error?.message ?? `HTTP ${request.status}`);
+    Object.assign(row.job, data);
+    draw(row);
+    tell(watch(row));
+  });
+  request.send(form);
+}
+
+async function list() {
+  const { data } = await (await ask("/jobs")).json();
+  $("entry").hidden = true;
+  $("ask").hidden = false;
+  for (const job of data) {
+    const row = add(job.name);
+    row.job = job;
+    $("jobs").append(row.at);
+    draw(row);
+    if (job.state in STARTED) tell(watch(row));
+  }
+}
+
+$("entry").addEventListener("submit", (event) => {
+  event.preventDefault();
+  keep(sessionStorage, "whisperdiar.token", $("token").value.trim());
+  fail("");
+  list().catch(() => fail(words.wrongToken));
+});
+$("ask").addEventListener("submit", (event) => event.preventDefault());
+$("file").addEventListener("change", () => {
+  [...$("file").files].forEach(upload);
+  $("file").value = "";
+});
+$("ui").addEventListener("change", () => {
+  keep(localStorage, "whisperdiar.ui", $("ui").value);
+  speak($("ui").value);
+});
+for (const kind of ["dragenter", "dragover", "dragleave", "drop"]) {
+  document.addEventListener(kind, (event) => {
+    event.preventDefault();
+    $("drop").classList.toggle("over", kind === "dragenter" || kind === "dragover");
+    if (kind === "drop" && !$("ask").hidden) [...event.dataTransfer.files].forEach(upload);
+  });
+}
+speak(stored(localStorage, "whisperdiar.ui") ?? (navigator.language.startsWith("ru") ? "ru" : "en"));
+list().catch((error) => { if ($("entry").hidden) fail(error.message); }).finally(() => { document.documentElement.dataset.ready = "1"; });
