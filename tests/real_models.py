@@ -11,7 +11,7 @@ import json
 import os
 import pickle
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -141,6 +141,14 @@ def whisper(name: str = "base") -> Whisper:
 @lru_cache
 def _whisper(name: str) -> Whisper:
     return Whisper(WhisperSettings(model=str(whisper_folder(name))), runtime=CPU)
+
+
+def whisper_with(**settings: Any) -> Whisper:
+    """The recogniser with other settings and the model that is loaded already."""
+    usual = whisper()
+    other = Whisper(replace(usual.settings, **settings), runtime=CPU)
+    other._loaded = usual._require()
+    return other
 
 
 def words_in(name: str, model: str = "base") -> Transcription:

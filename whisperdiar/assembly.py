@@ -592,6 +592,8 @@ def _options(request: Request, chosen: Mapping[str, Selection]) -> dict[str, Any
         "device": request.runtime.device,
         "offline": request.runtime.offline,
         **({"skip_music": True} if request.skip_music else {}),
+        **({} if request.separation is None else {"separation": asdict(request.separation)}),
+        **({} if request.emotions is None else {"emotions": asdict(request.emotions)}),
         **request.media,
         **{stage: asdict(item.backend.settings) for stage, item in chosen.items()},
     }

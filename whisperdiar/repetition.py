@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from whisperdiar.assembly import Choice, Request
 from whisperdiar.cache.files import CacheFolder
 from whisperdiar.cache.identity import hash_content
 from whisperdiar.cache.recordings import find_paths, find_place
 from whisperdiar.errors import InvalidOption
+from whisperdiar.options import EmotionSettings, SeparationSettings
 from whisperdiar.recordings import KeptRecording, Part
 from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import ANY_SPEAKERS, SpeakerCount
 
+Settings = TypeVar("Settings", SeparationSettings, EmotionSettings)
+
 _BACKENDS = {"asr": "asr", "vad": "vad", "diarization": "diarizer"}
 """Stage → where the provenance names its backend."""
+_MEDIA = ("track", "channel", "start", "end")
 
 
 def request_of(transcript: Transcript, memory: CacheFolder | None = None) -> Request:
@@ -30,12 +34,19 @@ def request_of(transcript: Transcript, memory: CacheFolder | None = None) -> Req
         memory: knows where models lie that were given as folders, of which the JSON has the names alone.
 
     Raises:
-        InvalidOption: the transcript does not say how it was made.
+        InvalidOption: the transcript does not say how it was made, or was made of a given text.
     """
     options = transcript.provenance.get("options")
     if not isinstance(options, Mapping) or not isinstance(options.get("vad"), Mapping):
         raise InvalidOption(
             _("{recording}: it does not say how it was made; transcribe the recording again").format(
+                recording=transcript.recording_id
+            )
+        )
+    words = transcript.provenance.get("asr")
+    if isinstance(words, Mapping) and "text" in (words.get("details") or {}):
+        raise InvalidOption(
+            _("{recording}: it was made of a given text; transcribe the recording with that text again").format(
                 recording=transcript.recording_id
             )
         )
@@ -48,8 +59,10 @@ def request_of(transcript: Transcript, memory: CacheFolder | None = None) -> Req
         diarizer=choices["diarization"],
         speakers=ANY_SPEAKERS if speakers is None else SpeakerCount.parse(str(speakers)),
         language=options.get("language"),
-        media={key: options.get(key) for key in ("track", "channel", "start", "end")},
+        media={key: value for key, value in options.items() if key in _MEDIA},
         skip_music=bool(options.get("skip_music")),
+        separation=_settings(SeparationSettings, options.get("separation"), paths),
+        emotions=_settings(EmotionSettings, options.get("emotions"), paths),
     )
 
 
@@ -93,6 +106,17 @@ def find_source(
             return path
     found = None if memory is None else find_place(content, memory)
     return KeptRecording(content, name) if found is None else found
+
+
+def _settings(kind: type[Settings], kept: object, paths: Mapping[str, str]) -> Settings | None:
+    """Settings as the provenance has them; None where it has none, and defaults for what it does not know."""
+    if not isinstance(kept, Mapping):
+        return None
+    known = {item.name for item in fields(kind)}
+    values: dict[str, Any] = {
+        key: _as_text(value, paths) if isinstance(value, str) else value for key, value in kept.items() if key in known
+    }
+    return kind(**values)
 
 
 def _choice(transcript: Transcript, stage: str, paths: Mapping[str, str]) -> Choice:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -57,6 +58,18 @@ def test_every_format_holds_the_same_segments(cli: Cli, show: Path, tmp_path: Pa
     assert (tmp_path / "out" / "show.txt").read_text("utf-8").split()[2] == "music"
 
 
+def test_classes_are_drawn_where_they_are(cli: Cli, show: Path, tmp_path: Path) -> None:
+    assert cli("segment", show, "-f", "json", "-o", "show.json", "--plot", "show.svg", "-q").code == 0
+    drawn = (tmp_path / "show.svg").read_text("utf-8")
+    root = ElementTree.fromstring(drawn)
+    texts = [node.text for node in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert texts[0] == "What sounds when"
+    assert {"speech", "music"} <= set(texts)
+    later = cli("plot", "show.json", "--kind", "sounds", "--language", "ru", "-o", "-")
+    assert "речь" in later.out
+    assert len(list(ElementTree.fromstring(later.out).iter())) == len(list(root.iter()))
+
+
 def test_a_sample_of_the_repository_has_the_classes_that_were_looked_at(cli: Cli) -> None:
     """Labels as they are in the file; times to 0.05 s, as machines round differently."""
     golden = ROOT / "tests" / "data" / "call.classes.audioseg.txt"
@@ -82,6 +95,8 @@ def test_times_count_from_the_start_of_the_recording(cli: Cli, show: Path) -> No
     [
         (("missing.wav",), "missing.wav: no such file"),
         (("SHOW", "-o", "out.srt"), "segment writes no words"),
+        (("SHOW", "--plot", "out.jpg"), "--plot out.jpg: a plot is .svg or .png"),
+        (("SHOW", "SHORT", "-o", "out/", "--plot", "out.svg"), "it draws one recording"),
         (("SHOW", "--presenter", "missing.wav"), "missing.wav"),
         (("SHOW", "--presenter", "SHORT"), "give at least 3 s"),
     ],

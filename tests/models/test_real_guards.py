@@ -110,8 +110,9 @@ def test_a_few_seconds_of_another_language_do_not_decide(base: Backend) -> None:
     assert "mr quilter is the apostle of the middle classes" in written(result)
 
 
-def test_a_recording_of_five_languages_is_warned_about(base: Backend) -> None:
-    result = hear(base, recording(CASES / "language_short_recording" / "mix4.flac"))
+def test_a_recording_of_five_languages_is_warned_about() -> None:
+    once = real_models.whisper_with(fill_gaps=False, temperature_fallback=False)  # what it writes is not looked at
+    result = hear(once, recording(CASES / "language_short_recording" / "mix4.flac"))
     [warning] = [warning for warning in result.warnings if "parts sound like" in warning]
     assert all(code in warning for code in ("de", "en", "es", "fr", "ja"))
 

@@ -8,7 +8,6 @@ that slip.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
 
@@ -16,15 +15,13 @@ import numpy as np
 import pytest
 
 from tests import real_models
-from tests.real_models import CPU, Said, recording, whisper, whisper_folder, words_in
+from tests.real_models import CPU, Said, recording, whisper, words_in
 from tests.sounds import SAMPLES, SHARED
 from training.whisper_nano.evaluate import reference
 from training.whisper_nano.scoring import Score, normalised, score
-from whisperdiar.asr.whisper import Backend
 from whisperdiar.given_text.reading import GivenText, GivenWord
 from whisperdiar.given_text.transcriber import TextTranscriber
 from whisperdiar.media import load
-from whisperdiar.options import WhisperSettings
 from whisperdiar.types import Audio, Span, Transcription, Word
 from whisperdiar.vad.silero import Backend as Silero
 
@@ -190,15 +187,11 @@ def test_where_nobody_speaks_there_are_no_words(name: str) -> None:
 
 def test_without_guards_the_model_makes_words_up() -> None:
     """… so that the test above shows something."""
-    settings = WhisperSettings(
-        model=str(whisper_folder()),
-        no_speech_threshold=None,
-        drop_unspoken=False,
-        drop_closing_phrases=False,
-        temperature_fallback=False,
+    unguarded = real_models.whisper_with(
+        no_speech_threshold=None, drop_unspoken=False, drop_closing_phrases=False, temperature_fallback=False
     )
     audio = sound(NOTHING_SAID["music"])
-    result = Backend(settings, runtime=CPU).transcribe(audio, speech=[Span(0.0, audio.duration)], language="en")
+    result = unguarded.transcribe(audio, speech=[Span(0.0, audio.duration)], language="en")
     assert result.words
 
 
@@ -217,8 +210,7 @@ def test_a_quiet_sentence_that_whisper_skips_is_found() -> None:
     speech = (Span(0.0, 17.03), Span(17.9, 20.855))  # as SpeechBrain's detector finds it
 
     def heard(*, fill_gaps: bool) -> Transcription:
-        settings = WhisperSettings(model=str(whisper_folder()), fill_gaps=fill_gaps)
-        return Backend(settings, runtime=CPU).transcribe(audio, speech=speech, language="en")
+        return real_models.whisper_with(fill_gaps=fill_gaps).transcribe(audio, speech=speech, language="en")
 
     assert "apostle" not in written(heard(fill_gaps=False).words)
     found = [word for word in heard(fill_gaps=True).words if normalised(word.text) == "apostle"]
@@ -249,10 +241,8 @@ def test_names_of_the_vocabulary_are_heard(others: int) -> None:
 def test_only_languages_that_are_allowed_are_detected() -> None:
     name = "one_pv_fr"
     audio, speech = recording(name).audio, real_models.speech_in(name)
-    model = whisper()
     for languages, expected in (("en,French", "fr"), ("en,de", None), ("ru", "ru")):
-        only = Backend(replace(model.settings, languages=languages, fill_gaps=False), runtime=CPU)
-        only._loaded = model._require()
+        only = real_models.whisper_with(languages=languages, fill_gaps=False, temperature_fallback=False)
         found = only.transcribe(audio, speech=speech)
         assert found.language == expected or (expected is None and found.language in ("en", "de"))
         assert found.language_probability is not None

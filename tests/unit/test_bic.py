@@ -227,10 +227,26 @@ def test_progress_rises_to_the_end() -> None:
 
 def test_each_lambda_and_the_tolerance_decide_how_many_speakers_there_are() -> None:
     audio, turns = three()
-    assert len(diarize(audio, spans(turns), cluster_lambda=0.0, tolerance=0.0, neighbour_lambda=0.0).speakers) > 3
     assert len(diarize(audio, spans(turns), cluster_lambda=100.0).speakers) == 1
     assert len(diarize(audio, spans(turns), tolerance=100.0).speakers) == 1
     assert len(diarize(audio, spans(turns), neighbour_lambda=100.0).speakers) == 1
+
+
+def test_clusters_are_compared_once_more_when_decoding_has_purified_them() -> None:
+    audio, turns = three()
+    loose = {"cluster_lambda": 0.0, "tolerance": 0.0, "neighbour_lambda": 0.0, "min_share": 0.0}
+    plain = {"joining_lambda": 0.0, "joining_tolerance": 0.0}
+    split = len(diarize(audio, spans(turns), **loose, **plain).speakers)
+    assert split > 3
+    assert len(diarize(audio, spans(turns), **loose, **{**plain, "joining_lambda": 100.0}).speakers) == 1
+    assert len(diarize(audio, spans(turns), **loose, **{**plain, "joining_tolerance": 100.0}).speakers) == 1
+
+
+def test_who_says_next_to_nothing_is_another() -> None:
+    """Nine seconds of A, nine of B, six of C."""
+    audio, turns = three()
+    assert len(diarize(audio, spans(turns), min_share=0.45, min_speech=1e4).speakers) == 1
+    assert len(diarize(audio, spans(turns), min_share=0.45, min_speech=0.5).speakers) == 3
 
 
 def test_dear_changes_in_running_speech_and_in_pauses() -> None:
@@ -246,7 +262,7 @@ def test_dear_changes_in_running_speech_and_in_pauses() -> None:
     [
         {"coefficients": 4},
         {"window": 0.5, "rounds": 0},
-        {"quiet_share": 0.9, "rounds": 0},
+        {"quiet_share": 0.97, "rounds": 0},
         {"rounds": 0},
         {"gaussians": 1},
         {"iterations": 1},
@@ -271,6 +287,8 @@ def test_every_other_setting_has_an_effect(changes: dict[str, Any]) -> None:
         {"window": 0.0},
         {"quiet_share": 1.0},
         {"tolerance": -0.1},
+        {"min_share": 1.0},
+        {"joining_tolerance": -0.1},
         {"change_penalty": -1.0},
         {"boundary_reach": -0.1},
     ],

@@ -14,7 +14,7 @@ from scipy.stats import multivariate_normal, norm
 from tests.examples import examples
 from whisperdiar import Audio, Span
 from whisperdiar.diarization._shared import bic_clustering
-from whisperdiar.diarization._shared.bic_clustering import Criterion, merge_closest, merge_neighbours
+from whisperdiar.diarization._shared.bic_clustering import Criterion, absorb_small, merge_closest, merge_neighbours
 from whisperdiar.diarization._shared.change_detection import change_points
 from whisperdiar.diarization._shared.gaussians import likelihood_cost, sizes, standardise, stretch_sums
 from whisperdiar.diarization._shared.mixtures import Mixture, likelihoods, train
@@ -172,6 +172,31 @@ def test_merging_is_what_a_search_over_all_pairs_does(
     labels = merge_closest(sums, criterion=criterion, minimum=low, maximum=max(1, low) + extra)
     found = [set(np.flatnonzero(labels == i).tolist()) for i in range(int(labels.max()) + 1)]
     assert found == naive_merging(sums, criterion, low, max(1, low) + extra)
+
+
+@settings(max_examples=examples(60))
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.integers(2, 90)), min_size=1, max_size=8),
+    st.integers(0, 120),
+    st.integers(1, 4),
+)
+def test_small_clusters_go_to_others(parts: list[tuple[int, int]], least: int, minimum: int) -> None:
+    frames, _edges = voices([voice for voice, _length in parts], each=90)
+    pieces = [frames[i * 90 : i * 90 + length] for i, (_voice, length) in enumerate(parts)]
+    lengths = np.array([len(piece) for piece in pieces])
+    sums = stretch_sums(np.concatenate(pieces), np.concatenate([[0], np.cumsum(lengths)]).tolist())
+    labels = absorb_small(sums, least=least, minimum=minimum)
+    found = np.bincount(labels, weights=lengths)
+    assert len(found) >= min(minimum, len(parts))
+    assert found.min() >= least or len(found) <= minimum
+    for i, j in itertools.combinations(np.flatnonzero(lengths >= least), 2):
+        assert labels[i] != labels[j], "who holds enough stays"
+
+
+def test_a_small_cluster_goes_to_its_own_voice() -> None:
+    frames, edges = voices([0, 1, 2, 1])
+    sums = stretch_sums(frames, [*edges[:3], edges[3], edges[3] + 60])
+    assert absorb_small(sums, least=100.0).tolist() == [0, 1, 2, 1]
 
 
 def test_more_stretches_than_one_table_holds(monkeypatch: pytest.MonkeyPatch) -> None:

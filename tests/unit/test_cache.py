@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable
+from dataclasses import fields
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -114,6 +115,24 @@ def test_every_value_comes_back_as_it_was(kind: str, data: st.DataObject) -> Non
         assert (found.activity.speakers, found.activity.step) == (value.activity.speakers, value.activity.step)
     with pytest.raises(Unreadable):
         form.from_bytes(b"nonsense")
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        (Word, "span text probability speaker speaker_confidence second_speaker overlap edited"),
+        (Turn, "span speaker channel confidence"),
+        (Dropped, "span text reason"),
+        (Replacement, "span before after"),
+        (Segment, "words speaker simultaneous edited"),
+        (SpeakerActivity, "values speakers step start kind"),
+        (Transcription, "language language_probability words dropped warnings notes no_speech replacements"),
+        (Diarization, "recording_id turns warnings notes activity exclusive_turns"),
+    ],
+)
+def test_no_field_is_forgotten(kind: type, names: str) -> None:
+    """A new field with a default would be lost: keep it in `whisperdiar.cache.values`, draw it above, name it here."""
+    assert [item.name for item in fields(kind)] == names.split()
 
 
 @pytest.fixture

@@ -233,6 +233,8 @@ def test_people_are_called_as_the_files_are(files: list[str], names: str, one_cl
     assert found.names == tuple(name.replace(",", " ") for name in names.split())
     assert found.one_clock is one_clock
     assert found.recording_id == tmp_path.name
+    given = [file for file in files if file != "notes.txt"]  # as a shell names them
+    assert sorted(Tracks.find(tmp_path / file for file in given).names) == sorted(found.names)
 
 
 def test_a_recording_of_files_is_called_by_what_their_names_share() -> None:

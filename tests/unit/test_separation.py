@@ -122,6 +122,18 @@ def test_a_voice_that_leaks_into_the_other_stream_is_kept_once() -> None:
     assert drop_repeated({"A": said, "B": both}) == {"A": said, "B": both}
 
 
+def test_a_run_that_the_mixture_has_of_the_louder_speaker_is_a_leak() -> None:
+    mixture = [word(at, text, 0.9, "A") for at, text in ((1.0, "about"), (1.4, "that"), (1.8, "now"))]
+    leaked = {
+        "A": [word(1.0, "a", 0.4)],
+        "B": [*(word(w.start, w.text.strip(), 0.8) for w in mixture), word(2.2, "yes", 0.8)],
+    }
+    of_the_louder = choose_words(mixture, leaked, find_louder=lambda _: "A").words
+    assert texts(of_the_louder) == ["A:about", "A:that", "A:now", "B:yes"]
+    of_the_own = choose_words(mixture, leaked, find_louder=lambda _: "B").words
+    assert texts(of_the_own) == ["A:a", "B:about", "B:that", "B:now", "B:yes"]
+
+
 def test_what_stands_at_the_edge_is_not_said_twice() -> None:
     around = [word(0.8, "red", 0.9, "A")]
     streams = {"A": [word(0.9, "Red,"), word(1.1, "leather")], "B": [word(0.9, "no")]}

@@ -15,6 +15,7 @@ from whisperdiar.options import PlotOptions
 from whisperdiar.reports.plots import picture_png, picture_svg
 from whisperdiar.system.files import write_bytes, write_text
 from whisperdiar.text.messages import _
+from whisperdiar.transcript import Transcript
 
 _SUFFIXES = (".svg", ".png")
 
@@ -44,15 +45,33 @@ def plot(
             )
         )
     if output is not None and not to_stdout:
-        if output.suffix.lower() not in _SUFFIXES:
-            raise InvalidOption(
-                _("-o {output}: a plot is {suffixes}").format(output=output, suffixes=" or ".join(_SUFFIXES))
-            )
+        check_suffix(output, "-o")
         check_outputs([], also_written=[output], read=[source], overwrite=overwrite)
-    svg = picture_svg(read_transcript(source, recording=recording, notify=Console().warn), options=options)
+    transcript = read_transcript(source, recording=recording, notify=Console().warn)
     if output is None or to_stdout:
-        write_stdout(svg)
-    elif output.suffix.lower() == ".png":
-        write_bytes(output, picture_png(svg, options=options), replace=overwrite)
+        write_stdout(picture_svg(transcript, options=options))
     else:
-        write_text(output, svg, replace=overwrite)
+        write_picture(transcript, output, options, replace=overwrite)
+
+
+def check_suffix(path: Path, option: str) -> None:
+    """Only pictures are drawn.
+
+    Raises:
+        InvalidOption: the suffix is that of something else.
+    """
+    if path.suffix.lower() not in _SUFFIXES:
+        raise InvalidOption(
+            _("{option} {output}: a plot is {suffixes}").format(
+                option=option, output=path, suffixes=" or ".join(_SUFFIXES)
+            )
+        )
+
+
+def write_picture(transcript: Transcript, path: Path, options: PlotOptions, *, replace: bool) -> None:
+    """Draw a transcript as SVG or PNG, by the suffix of `path`."""
+    svg = picture_svg(transcript, options=options)
+    if path.suffix.lower() == ".png":
+        write_bytes(path, picture_png(svg, options=options), replace=replace)
+    else:
+        write_text(path, svg, replace=replace)

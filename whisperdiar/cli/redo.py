@@ -19,6 +19,7 @@ from whisperdiar.cli.identification import open_identifier
 from whisperdiar.cli.option import is_typed
 from whisperdiar.cli.outputs import check_used, plan, select_unfinished
 from whisperdiar.cli.transcribe import Job, Work, request_from, run
+from whisperdiar.errors import InvalidOption
 from whisperdiar.recordings import KeptRecording
 from whisperdiar.repetition import change_choice, find_source, part_of, request_of
 from whisperdiar.text.messages import _
@@ -55,6 +56,9 @@ def redo(
     path = Path(found.name) if isinstance(found, KeptRecording) else found
     (targets,) = plan([path], outputs, formats, overwrite=overwrite, **others)
     check_used(context, targets)
+    told = next((target.format.name for target in targets if target.format.needs == "emotions"), None)
+    if told is not None and wanted.emotions is None:
+        raise InvalidOption(_("format {name}: add --emotions, which tells them").format(name=told))
     (left,) = select_unfinished([targets], overwrite=overwrite, notify=console.note)
     if not left:
         return
@@ -90,6 +94,8 @@ def _change(context: click.Context, before: Request, now: Request) -> Request:
         speech_file=now.speech_file,
         turns_file=now.turns_file,
         alignment=now.alignment,
+        separation=now.separation or before.separation,
+        emotions=now.emotions or before.emotions,
         save_activity=now.save_activity,
         cache=now.cache,
     )

@@ -11,12 +11,13 @@ import click
 
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import open_console
-from whisperdiar.cli.outputs import Target
+from whisperdiar.cli.outputs import Target, check_outputs
+from whisperdiar.cli.plot import check_suffix, write_picture
 from whisperdiar.cli.stages import _list_written, _plan_outputs, _read, _run_each, _tell_findings
 from whisperdiar.cli.transcribe import write_targets
 from whisperdiar.errors import InvalidOption
 from whisperdiar.media import load
-from whisperdiar.options import WriteOptions
+from whisperdiar.options import PlotOptions, WriteOptions
 from whisperdiar.sound_classes import (
     LABELS,
     PRESENTER,
@@ -43,6 +44,7 @@ def segment(
     formats: tuple[str, ...],
     overwrite: bool,
     presenter: Path | None,
+    plot: Path | None,
     threads: int,
     quiet: bool,
     progress: str,
@@ -61,6 +63,8 @@ def segment(
         also_read=[presenter],
         adapt=_make_target,
     )
+    if plot is not None:
+        _check_plot(plot, recordings, overwrite=overwrite)
     if not any(left):
         return
     voice = None if presenter is None else _enrol(presenter)
@@ -72,10 +76,28 @@ def segment(
         found = classify(audio, presenter=voice, threads=cores, progress=console.progress)
         transcript = _make_transcript(found, audio)
         code = write_targets(transcript, targets, WriteOptions(), console, keep="nothing").code or code
+        if plot is not None:
+            write_picture(transcript, plot, PlotOptions(kind="sounds"), replace=overwrite)
         console.info(f"{audio.recording_id}: {_sum_up(found)}{_list_written(targets)}")
         return code
 
     context.exit(_run_each(recordings, left, work, console, track=options["track"]))
+
+
+def _check_plot(path: Path, recordings: Sequence[Path], *, overwrite: bool) -> None:
+    """Find before the work what would be found after it.
+
+    Raises:
+        InvalidOption: several recordings, no suffix of a picture, or the file is there already.
+    """
+    if len(recordings) > 1:
+        raise InvalidOption(
+            _("--plot {path}: it draws one recording; for several, write .json and run whisperdiar plot").format(
+                path=path
+            )
+        )
+    check_suffix(path, "--plot")
+    check_outputs([], also_written=[path], read=recordings, overwrite=overwrite)
 
 
 def _make_target(target: Target) -> Target:

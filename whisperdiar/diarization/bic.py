@@ -11,16 +11,22 @@ costs less than one in running speech; and clusters are compared once more after
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
 
 from whisperdiar.contracts import Progress
 from whisperdiar.diarization._shared.activity import empty_values
-from whisperdiar.diarization._shared.bic_clustering import Criterion, merge_closest, merge_neighbours
+from whisperdiar.diarization._shared.bic_clustering import (
+    Criterion,
+    absorb_small,
+    merge_closest,
+    merge_neighbours,
+)
 from whisperdiar.diarization._shared.cepstral_diarizer import CepstralDiarizer
 from whisperdiar.diarization._shared.change_detection import change_points
-from whisperdiar.diarization._shared.gaussians import Features, standardise
+from whisperdiar.diarization._shared.gaussians import Features, sizes, standardise
 from whisperdiar.diarization._shared.resegmentation import move_to_pauses, resegment
 from whisperdiar.diarization._shared.speech_frames import Labels, SpeechFrames
 from whisperdiar.diarization._shared.voice_features import VoiceFeatures
@@ -66,14 +72,30 @@ class Backend(CepstralDiarizer[BicSettings]):
         values: ActivityValues | None = None
         for number in range(self.settings.rounds):
             if number > 0:
-                merged = merge_closest(
-                    voice.cluster_sums(labels), criterion=criterion, minimum=minimum, maximum=speakers.maximum
-                )
-                labels = merged[labels]
+                labels = self._join_clusters(voice, labels, criterion, speakers, frames.hop)
             values = empty_values(n_frames, int(labels.max()) + 1) if number == self.settings.rounds - 1 else None
             labels, values = resegment(features, labels, frames, values, settings=self.settings, at_least=minimum)
             progress("diarization", 0.7 + 0.25 * (number + 1) / self.settings.rounds)
         return move_to_pauses(labels, energy, frames, round(self.settings.boundary_reach / frames.hop)), values
+
+    def _join_clusters(
+        self, voice: VoiceFeatures, labels: Labels, criterion: Criterion, speakers: SpeakerCount, hop: float
+    ) -> Labels:
+        """The same clusters, without those too small for a speaker, and with those of one voice joined.
+
+        Chance differences between two clusters grow with the logarithm of their frames, real ones with the frames:
+        clusters that decoding has purified and that hold enough are compared by the likelihood per frame alone.
+        """
+        minimum = speakers.minimum or 1
+        sums = voice.cluster_sums(labels)
+        least = min(self.settings.min_share * float(sizes(sums).sum()), self.settings.min_speech / hop)
+        labels = absorb_small(sums, least=least, minimum=minimum)[labels]
+        few = criterion.weighing(self.settings.joining_lambda)
+        many = replace(criterion, weight=0.0, tolerance=self.settings.joining_tolerance)
+        for alike, most in ((few, None), (many, speakers.maximum)):
+            sums = voice.cluster_sums(labels)
+            labels = merge_closest(sums, criterion=alike, minimum=minimum, maximum=most)[labels]
+        return labels
 
     def _clusters(
         self, voice: VoiceFeatures, edges: list[int], criterion: Criterion, *, minimum: int, maximum: int | None

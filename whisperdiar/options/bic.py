@@ -22,6 +22,10 @@ class BicSettings:
         neighbour_lambda: λ for joining neighbouring stretches; higher joins more.
         cluster_lambda: λ for joining clusters; higher finds fewer speakers.
         tolerance: likelihood per frame by which a voice may differ from itself; higher finds fewer speakers.
+        joining_lambda: λ for joining clusters that decoding has purified.
+        joining_tolerance: after that, the tolerance, without any λ, for joining them; both find fewer when higher.
+        min_share: share of the speech that a speaker holds at least, else it goes to the nearest one.
+        min_speech: where that share is longer, as many seconds are enough.
         quiet_share: share of the speech, its quietest frames, that clustering leaves out.
         rounds: times that clusters are modelled and speech is shared out among them anew; 0 keeps the clusters.
         gaussians: components of a speaker's mixture.
@@ -40,9 +44,13 @@ class BicSettings:
 
     coefficients: int = 13
     window: float = 2.5
-    neighbour_lambda: float = 0.2
-    cluster_lambda: float = 0.33
-    tolerance: float = 0.8
+    neighbour_lambda: float = 0.1
+    cluster_lambda: float = 0.28
+    tolerance: float = 0.7
+    joining_lambda: float = 0.33
+    joining_tolerance: float = 0.9
+    min_share: float = 0.015
+    min_speech: float = 30.0
     quiet_share: float = 0.2
     rounds: int = 2
     gaussians: int = 8
@@ -69,6 +77,13 @@ class BicSettings:
                 _(
                     "window {window}, quiet_share {quiet_share}: give a positive window and a share from 0 to below 1"
                 ).format(window=self.window, quiet_share=self.quiet_share)
+            )
+        if not 0 <= self.min_share < 1 or self.min_speech < 0 or self.joining_tolerance < 0:
+            raise InvalidOption(
+                _(
+                    "min_share {share}, min_speech {speech}, joining_tolerance {tolerance}: "
+                    "give a share from 0 to below 1, and none below 0"
+                ).format(share=self.min_share, speech=self.min_speech, tolerance=self.joining_tolerance)
             )
         if min(self.tolerance, self.change_penalty, self.pause_penalty, self.boundary_reach) < 0:
             raise InvalidOption(

@@ -48,7 +48,7 @@ NORMALISERS = ("auto", "whisper", "whisper-english", "whisper-basic", "multiling
 ONNX_PRECISIONS = ("auto", "float32", "int8", "float16")
 """Number formats of recognisers beside Whisper, the default first."""
 
-PLOT_KINDS = ("timeline", "talk", "answers", "all")
+PLOT_KINDS = ("timeline", "talk", "answers", "sounds", "all")
 PLOT_LANGUAGES = ("en", "ru")
 PLOT_WIDTH = 1200
 PLOT_SCALE = 2.0

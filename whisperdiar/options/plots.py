@@ -13,8 +13,8 @@ class PlotOptions:
     """What is drawn, and how wide.
 
     Attributes:
-        kind: ``timeline`` (who speaks when), ``talk`` (who speaks how much), ``answers`` (who answers whom), or ``all``
-            of them one below the other.
+        kind: ``timeline`` (who speaks when), ``talk`` (who speaks how much), ``answers`` (who answers whom), ``sounds``
+            (sound classes as `segment` writes them), or ``all`` of the first three one below the other.
         width: of the picture, in pixels of SVG.
         scale: pixels of a PNG for each of SVG.
         language: of the words in the picture; None takes the transcript's where there are words in it.

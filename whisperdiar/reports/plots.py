@@ -1,4 +1,4 @@
-"""Pictures of a conversation as SVG: who speaks when, how much, and who answers whom. Pure.
+"""Pictures as SVG: who speaks when, how much, who answers whom, and what sounds when. Pure.
 
 No drawing library is needed: SVG is text, and browsers, word processors and printers draw it sharp at any size. Only
 for PNG something has to draw it (`picture_png`).
@@ -34,6 +34,7 @@ _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400,
 _WORDS: Mapping[str, Mapping[str, str]] = {
     "en": {
         "timeline": "Who speaks when",
+        "sounds": "What sounds when",
         "talk": "Who speaks how much",
         "answers": "Who answers whom",
         "overlap": "Overlap",
@@ -47,6 +48,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
     },
     "ru": {
         "timeline": "Кто когда говорит",
+        "sounds": "Что когда звучит",
         "talk": "Кто сколько говорит",
         "answers": "Кто кому отвечает",
         "overlap": "Одновременно",
@@ -60,6 +62,26 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
     },
 }
 
+_SOUNDS: Mapping[str, Mapping[str, str]] = {
+    "en": {
+        "p": "presenter",
+        "s": "speech",
+        "ms": "speech over music",
+        "m": "music",
+        "n": "noise",
+        "silence": "silence",
+    },
+    "ru": {
+        "p": "ведущий",
+        "s": "речь",
+        "ms": "речь под музыку",
+        "m": "музыка",
+        "n": "шум",
+        "silence": "тишина",
+    },
+}
+"""Labels of sound classes in the order of their lanes, and their names."""
+
 Section = Callable[["_Picture"], tuple[list[str], float]]
 
 
@@ -72,7 +94,7 @@ def picture_svg(transcript: Transcript, *, options: PlotOptions | None = None) -
     """The picture that `PlotOptions.kind` names, as a document of SVG."""
     options = options or PlotOptions()
     picture = _Picture(transcript, options)
-    kinds = list(_SECTIONS) if options.kind == "all" else [options.kind]
+    kinds = [kind for kind in _SECTIONS if kind != "sounds"] if options.kind == "all" else [options.kind]
     parts, top = [], _MARGIN
     for kind in kinds:
         drawn, height = _SECTIONS[kind](picture)
@@ -122,9 +144,8 @@ class _Picture:
         self.speech = speech_of(transcript)
         self.width = float(options.width)
         self.right = self.width - _MARGIN
-        self.words = _WORDS[
-            options.language or (transcript.language if transcript.language in _WORDS else "en") or "en"
-        ]
+        self.language = options.language or (transcript.language if transcript.language in _WORDS else "en") or "en"
+        self.words = _WORDS[self.language]
         known = speaker_names(transcript)
         self.names = {label: known.get(label) or label for label in self.speech}
         self.places = {label: place for place, label in enumerate(self.names)}
@@ -173,6 +194,17 @@ def _draw_timeline(picture: _Picture) -> tuple[list[str], float]:
         boxes = scale_spans(spans, scale, first=first)
         parts += [_svg.box(x, middle - tall / 2, width, tall, fill) for x, width in boxes]
     return parts, bottom + 22
+
+
+def _draw_sounds(picture: _Picture) -> tuple[list[str], float]:
+    """A lane for every sound class that there is."""
+    names = _SOUNDS[picture.language]
+    order = [label for label in names if label in picture.speech]
+    order += [label for label in picture.speech if label not in names]
+    picture.speech = {label: picture.speech[label] for label in order}
+    picture.names = {label: names.get(label) or picture.names[label] for label in order}
+    picture.places = {label: place for place, label in enumerate(order)}
+    return _draw_timeline(picture)
 
 
 _HATCH = _svg.tag(
@@ -291,7 +323,12 @@ def _select_most_talkative(people: Sequence[SpeakerStatistics], room: int) -> li
     return sorted(by_turns[: max(2, min(room, _MOST_ANSWERS))])
 
 
-_SECTIONS: Mapping[str, Section] = {"timeline": _draw_timeline, "talk": _draw_talk, "answers": _draw_answers}
+_SECTIONS: Mapping[str, Section] = {
+    "timeline": _draw_timeline,
+    "talk": _draw_talk,
+    "answers": _draw_answers,
+    "sounds": _draw_sounds,
+}
 
 
 def shorten_name(name: str, columns: int = _NAME_COLUMNS) -> str:

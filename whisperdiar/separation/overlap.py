@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -233,6 +234,7 @@ class OverlapSeparator:
             [word for word in words if _lies_in(word, stretch.region)],
             heard,
             around=[word for word in words if not _lies_in(word, stretch.region) and _lies_in(word, [stretch.span])],
+            find_louder=partial(_find_louder, streams, audio.sample_rate, origin, assignment),
             confidence=assignment.confidence,
             min_probability=self.settings.min_probability,
         )
@@ -279,6 +281,13 @@ def _inside(spans: Iterable[Span], whole: Span) -> tuple[Span, ...]:
 def _lies_in(word: Word, spans: Sequence[Span]) -> bool:
     middle = (word.start + word.end) / 2
     return any(span.start <= middle < span.end for span in spans)
+
+
+def _find_louder(streams: Samples, rate: int, origin: float, assignment: Assignment, span: Span) -> str | None:
+    """The speaker whose stream has more power in a span; None where no stream has any."""
+    first, last = (max(0, round((time - origin) * rate)) for time in (span.start, span.end))
+    power = {label: float((streams[row, first:last] ** 2).sum()) for label, row in assignment.streams.items()}
+    return max(power, key=lambda label: power[label]) if any(power.values()) else None
 
 
 def _text(words: Sequence[Word]) -> str:

@@ -6,8 +6,9 @@ by. A word that both streams give is one voice that leaks into the other's strea
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations
 
 from whisperdiar.types import Span, Word
@@ -39,6 +40,7 @@ def choose_words(
     streams: Mapping[str, Sequence[Word]],
     *,
     around: Sequence[Word] = (),
+    find_louder: Callable[[Span], str | None] = lambda _span: None,
     confidence: float = 1.0,
     min_probability: float = 0.0,
 ) -> Reading:
@@ -49,11 +51,14 @@ def choose_words(
         streams: speaker label → words of that speaker's stream.
         around: words before and after the overlap: what is at its edge is not said twice, and a stream's word that
             begins before it, or ends behind it, is kept where its speaker says nothing else just then.
+        find_louder: whose stream is the louder one in a span; None where nobody knows. What the mixture says is said by
+            the louder voice: another stream that has it holds a leak.
         confidence: that the streams belong to these speakers, 0 to 1.
         min_probability: bound above which a word is worth something.
     """
     labels = sorted(streams)
     own = drop_repeated({label: _without(streams[label], label, around) for label in labels})
+    own = {label: _without_leaks(words, label, mixture, find_louder) for label, words in own.items()}
     heard = [_give(word, own) for word in mixture]
     kept: list[Word] = []
     separated: set[str] = set()
@@ -83,7 +88,7 @@ def drop_repeated(streams: Mapping[str, Sequence[Word]]) -> dict[str, list[Word]
     """
     kept = {label: list(words) for label, words in streams.items()}
     for one, other in combinations(sorted(kept), 2):
-        first, second = (_find_runs(kept[a], kept[b]) for a, b in ((one, other), (other, one)))
+        first, second = (_find_runs(kept[a], partial(_has_leaked, kept[b])) for a, b in ((one, other), (other, one)))
         gone = {
             id(word)
             for run, rivals in ((first, kept[other]), (second, kept[one]))
@@ -96,12 +101,16 @@ def drop_repeated(streams: Mapping[str, Sequence[Word]]) -> dict[str, list[Word]
     return kept
 
 
-def _find_runs(words: Sequence[Word], others: Sequence[Word]) -> list[Word]:
-    """Words that others hold as well, of runs that are long enough to be a leak."""
+def _has_leaked(others: Sequence[Word], word: Word) -> bool:
+    return any(is_same_word(word, other, within=_LEAKED_S) for other in others)
+
+
+def _find_runs(words: Sequence[Word], is_leak: Callable[[Word], bool]) -> list[Word]:
+    """Words that may have leaked, of runs that are long enough for that, or that are all there is."""
     found: list[Word] = []
     run: list[Word] = []
     for word in (*words, None):
-        if word is not None and any(is_same_word(word, other, within=_LEAKED_S) for other in others):
+        if word is not None and is_leak(word):
             run.append(word)
             continue
         if len(run) >= min(_LEAKED_WORDS, len(words)):
@@ -119,6 +128,19 @@ def is_same_word(one: Word, other: Word, *, within: float = _SAME_TIME_S) -> boo
     """Whether two readings have the same letters at the same time, up to so many seconds."""
     near = abs(_middle(one.span) - _middle(other.span)) <= within
     return near and _letters(one.text) == _letters(other.text) != ""
+
+
+def _without_leaks(
+    words: Sequence[Word], speaker: str, mixture: Sequence[Word], find_louder: Callable[[Span], str | None]
+) -> list[Word]:
+    """A stream without runs of words that the mixture has of the other speaker, who is the louder one just then."""
+    others = [word for word in mixture if word.speaker not in (None, speaker)]
+
+    def is_leak(word: Word) -> bool:
+        return _has_same(word, others) and find_louder(word.span) not in (None, speaker)
+
+    gone = {id(word) for word in _find_runs(words, is_leak)}
+    return [word for word in words if id(word) not in gone]
 
 
 def _give(word: Word, streams: Mapping[str, Sequence[Word]]) -> Word:

@@ -35,7 +35,7 @@ from whisperdiar.serving.requests import (
 )
 from whisperdiar.serving.tasks import Outcome, Task
 from whisperdiar.serving.uploads import Form
-from whisperdiar.serving.works import Work
+from whisperdiar.serving.works import Event, Work
 from whisperdiar.text.messages import _
 
 _TRANSLATED = tuple(item for item in FORMATS if item != "diarized_json")
@@ -83,9 +83,11 @@ def make_router(engine: Engine) -> APIRouter:
         try:
             asked = await asyncio.to_thread(read_audio_request, engine, form, translate=translate)
             if asked.stream:
-                work = engine.submit(Work(asked.task))
+                work = Work(asked.task)
                 work.on_end.append(lambda _work: form.close())
-                return StreamingResponse(_stream(engine, work, asked), media_type="text/event-stream")
+                events = work.events()
+                engine.submit(work)
+                return StreamingResponse(_stream(engine, work, events, asked), media_type="text/event-stream")
             outcome = await engine.run(asked.task, request)
         except BaseException:
             form.close()
@@ -177,14 +179,16 @@ def _check_chunking(form: Form) -> None:
         raise refuse_value("chunking_strategy", _("chunking_strategy: choose auto or server_vad"))
 
 
-async def _stream(engine: Engine, work: Work, asked: AudioRequest) -> AsyncIterator[str]:
+async def _stream(
+    engine: Engine, work: Work, events: AsyncIterator[Event | None], asked: AudioRequest
+) -> AsyncIterator[str]:
     """Events of a transcription: text as it is recognised, then segments with speakers, then all of it.
 
     The text of the last event counts: speech that is decoded a second time changes what came before.
     """
     try:
         said = ""
-        async for event in work.events():
+        async for event in events:
             if event is None:
                 yield ": still at work\n\n"
             elif event.kind == "heard" and asked.form != "diarized_json":

@@ -118,12 +118,18 @@ class Work:
                 with contextlib.suppress(RuntimeError):  # the loop of a server that has stopped
                     loop.call_soon_threadsafe(_put, waiting, event)
 
-    async def events(self, *, pause_s: float = 15.0) -> AsyncIterator[Event | None]:
-        """What happens from now on, to the end; None after each `pause_s` seconds in which nothing does."""
-        waiting: asyncio.Queue[Event] = asyncio.Queue(_MOST_EVENTS)
-        entry = (asyncio.get_running_loop(), waiting)
+    def events(self, *, pause_s: float = 15.0) -> AsyncIterator[Event | None]:
+        """What happens from this call on, to the end; None after each `pause_s` seconds in which nothing does."""
+        entry: tuple[asyncio.AbstractEventLoop, asyncio.Queue[Event]]
+        entry = (asyncio.get_running_loop(), asyncio.Queue(_MOST_EVENTS))
         with self._lock:
             self._subscribers.append(entry)
+        return self._follow(entry, pause_s)
+
+    async def _follow(
+        self, entry: tuple[asyncio.AbstractEventLoop, asyncio.Queue[Event]], pause_s: float
+    ) -> AsyncIterator[Event | None]:
+        waiting = entry[1]
         try:
             while not ((self.is_final or self.is_left) and waiting.empty()):
                 try:

@@ -76,7 +76,7 @@ class Tracks:
     ) -> Tracks:
         """The tracks in files, or in folders of recordings by Craig, Zoom, OBS or others.
 
-        A single file with several audio tracks has people on these.
+        A single file with several audio tracks has people on these; what Craig writes beside its tracks is passed over.
 
         Args:
             places: files, a folder, or several.
@@ -87,7 +87,12 @@ class Tracks:
             MediaError: a folder cannot be read.
         """
         given = [Path(places)] if isinstance(places, (str, os.PathLike)) else [Path(item) for item in places]
-        files = [file for place in given for file in (_list_files(place) if place.is_dir() else [place])]
+        files = [
+            file
+            for place in given
+            for file in (_list_files(place) if place.is_dir() else [place])
+            if file.name.lower() not in _CRAIG_SIGNS  # where all files of a folder are named
+        ]
         twice = [file for file, count in Counter(map(os.path.realpath, files)).items() if count > 1]
         if twice:
             raise InvalidOption(_("{path}: it is given twice as a track; leave one of them out").format(path=twice[0]))

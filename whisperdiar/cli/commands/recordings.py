@@ -69,6 +69,8 @@ def transcribe(context: click.Context, /, **values: Any) -> None:
 @shared.vad_options
 @shared.diarizer_options
 @shared.identify_options
+@shared.separation_option
+@shared.emotions_option
 @shared.uncertain_option
 @shared.runtime_options
 @shared.cache_options
@@ -133,6 +135,7 @@ def diarize(context: click.Context, /, **values: Any) -> None:
 @shared.declare_format(accepts=shared.accept_formats(shared.is_of_sounds))
 @shared.overwrite_option
 @shared.presenter_option
+@shared.plot_option
 @shared.media_options
 @shared.threads_option
 @shared.quiet_option
@@ -142,7 +145,7 @@ def segment(context: click.Context, /, **values: Any) -> None:
 
     As text on standard output, or with -o as .rttm, .audioseg.txt, .labels.txt (Audacity), .TextGrid, .json and every
     other format of turns. The labels there are s, m, ms, n and silence, and
-    p where the voice of --presenter speaks.
+    p where the voice of --presenter speaks. --plot draws them.
     """
     from whisperdiar.cli.segment import segment as work
 

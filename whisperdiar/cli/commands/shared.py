@@ -488,6 +488,14 @@ overwrite_option = output("--overwrite", is_flag=True, help="Replace outputs tha
 
 page_option = output("--embed-media", is_flag=True, rare=True, help="Put the recording itself into the HTML page.")
 
+plot_option = output(
+    "--plot",
+    type=PATH,
+    metavar="FILE.svg|.png",
+    accepts=accept_files(".svg", ".png"),
+    help="Draw the sound classes of one recording as well.",
+)
+
 mux_options = combine(
     output(
         "--embed",

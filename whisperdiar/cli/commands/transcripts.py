@@ -220,7 +220,9 @@ def check(context: click.Context, /, **values: Any) -> None:
     type=shared.choice(defaults.PLOT_KINDS),
     default=defaults.PLOT_KINDS[0],
     show_default=True,
-    help="Who speaks when (timeline), how much (talk), who answers whom (answers), or all of them.",
+    help=(
+        "Who speaks when (timeline), how much (talk), who answers whom (answers), all three, or sound classes (sounds)."
+    ),
 )
 @option("--width", type=int, default=defaults.PLOT_WIDTH, show_default=True, help="Width of the SVG in pixels.")
 @option("--scale", type=float, default=defaults.PLOT_SCALE, show_default=True, help="Pixels of PNG for each.")

@@ -164,6 +164,35 @@ def merge_closest(sums: Array, *, criterion: Criterion, minimum: int = 1, maximu
     return merge_closest(totals, criterion=criterion, minimum=minimum, maximum=maximum)[labels]
 
 
+def absorb_small(sums: Array, *, least: float, minimum: int = 1) -> Labels:
+    """Gives every cluster of fewer frames than `least` to the one that it changes least, smallest first.
+
+    Args:
+        sums: float64 (n, d + 1, d + 1).
+        least: frames.
+        minimum: how many clusters are left, where there are as many.
+
+    Returns:
+        int64 (n,): cluster of each of the given ones, numbered by first appearance.
+    """
+    n = len(sums)
+    sums, costs, owner = sums.copy(), likelihood_cost(sums), np.arange(n)
+    alive = np.ones(n, dtype=bool)
+    while alive.sum() > max(1, minimum):
+        left = np.flatnonzero(alive)
+        small = int(left[sizes(sums[left]).argmin()])
+        if sizes(sums[small]) >= least:
+            break
+        others = left[left != small]
+        both = sums[small] + sums[others]
+        near = int(others[(likelihood_cost(both) - costs[others]).argmin()])
+        sums[near] += sums[small]
+        costs[near] = likelihood_cost(sums[near])
+        owner[owner == small] = near
+        alive[small] = False
+    return renumber(owner)
+
+
 def _merge_all(sums: Array, criterion: Criterion, minimum: int, maximum: int) -> Labels:
     """Merges by a table of all distances."""
     n = len(sums)
