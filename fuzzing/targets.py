@@ -7,8 +7,10 @@ else is a fault: another exception, a hang, a crash, memory without bounds.
 from __future__ import annotations
 
 import base64
+import io
 import json
 import struct
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,7 @@ from whisperdiar.editing.json_form import apply_json
 from whisperdiar.errors import WhisperdiarError
 from whisperdiar.exchange import read
 from whisperdiar.formats import SERVICES, by_name, read_cues, readable
+from whisperdiar.given_text.reading import read_text
 from whisperdiar.media import load, probe
 from whisperdiar.media.shots import read_shots
 from whisperdiar.minutes.template import template
@@ -108,6 +111,20 @@ def _profile() -> list[bytes]:
     return [json.dumps(known).encode()]
 
 
+def _word_document() -> list[bytes]:
+    space = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+    text = "<w:p><w:r><w:t>Anna: Hello, Ben.</w:t></w:r></w:p><w:p><w:r><w:t>Ben: Hello.</w:t></w:r></w:p>"
+    found = []
+    for kind in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        made = io.BytesIO()
+        with zipfile.ZipFile(made, "w", kind) as archive:
+            name = zipfile.ZipInfo("word/document.xml")
+            name.compress_type = kind
+            archive.writestr(name, f"<w:document {space}><w:body>{text}</w:body></w:document>")
+        found.append(made.getvalue())
+    return found
+
+
 def _of_format(name: str) -> Target:
     form = by_name(name)
 
@@ -136,6 +153,9 @@ def _others() -> list[Target]:
 
     def profile(path: Path) -> None:
         Profiles(path.parent).read_all()
+
+    def given_text(path: Path) -> None:
+        read_text(path, notify=_quiet, inform=_quiet)
 
     def sound(path: Path) -> None:
         probe(path)
@@ -166,6 +186,13 @@ def _others() -> list[Target]:
         Target("references", ".stm", read_documents_quietly, lambda: [b"talk 1 Anna 0.5 1.4 <o,f0> hello ben\n"]),
         Target("uem-regions", ".uem", read_uem, lambda: [b"talk 1 0.0 4.0\n"]),
         Target("profile", ".json", profile, _profile),
+        Target(
+            "given-text",
+            ".txt",
+            lambda path: read_text(path, notify=_quiet, inform=_quiet),
+            lambda: [b"Anna: Hello.\n"],
+        ),
+        Target("given-docx", ".docx", lambda path: read_text(path, notify=_quiet, inform=_quiet), _word_document),
         Target("sound", ".bin", sound, list),
     ]
 

@@ -6,16 +6,9 @@ The numbers of lines are a property of the section, so that the word processor n
 from __future__ import annotations
 
 import importlib
-import io
-import zipfile
-import zlib
-from collections.abc import Iterator
 from typing import Any
-from xml.etree import ElementTree
 
-from whisperdiar.errors import FormatError
-from whisperdiar.formats._reading.labels import join_label
-from whisperdiar.formats._text import one_line
+from whisperdiar.formats._reading.office import PASSAGE, SPEAKER
 from whisperdiar.formats._writing.document import LAYOUTS, PAGE, Layout, Passage, document
 from whisperdiar.formats._writing.word import (
     PARAGRAPH_ORDER,
@@ -26,7 +19,6 @@ from whisperdiar.formats._writing.word import (
     save_docx,
 )
 from whisperdiar.options import WriteOptions
-from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 
 name = "docx"
@@ -36,65 +28,13 @@ has_templates = True
 needs = "words"
 
 _LONGEST_TITLE = 255
-_W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
-_FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
-"""Holds once more, for older programs, what stands beside it."""
 _GREY = "666666"
-_SPEAKER, _PASSAGE, _TURNED = "Transcript Speaker", "Transcript Passage", " Right to Left"
+_TURNED = " Right to Left"
 
 
 def check() -> None:
     """Raises BackendMissing where python-docx is not installed: better before hours of work than after."""
     load_docx(extra="documents")
-
-
-def read_lines(data: bytes) -> tuple[str, ...]:
-    """The paragraphs of any DOCX, those in tables included; of ours without title and times, as ``Anna: text``.
-
-    Raises:
-        FormatError: it is no such document.
-    """
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            root = ElementTree.fromstring(archive.read("word/document.xml"))
-    except (zipfile.BadZipFile, KeyError, ElementTree.ParseError, EOFError, OSError, zlib.error) as error:
-        raise FormatError(_("this is no DOCX document; save the text as .docx or .txt")) from error
-    lines = []
-    speaker = ""
-    for paragraph in _find_paragraphs(root):
-        style = paragraph.find(f"{_W}pPr/{_W}pStyle")
-        kind = "" if style is None else (style.get(f"{_W}val") or "")
-        if kind.startswith(_SPEAKER.replace(" ", "")):
-            runs = paragraph.findall(f"{_W}r")  # a name, a space and the time, or the time alone
-            speaker = _text_of(runs[0]) if len(runs) > 1 else ""
-        elif kind.startswith(_PASSAGE.replace(" ", "")):
-            lines.append(join_label(one_line(speaker), one_line(_text_of(paragraph))))
-        elif kind not in ("Title", "Subtitle"):
-            lines += _text_of(paragraph).splitlines()
-    return tuple(line for line in lines if line.strip())
-
-
-def _find_paragraphs(element: ElementTree.Element) -> Iterator[ElementTree.Element]:
-    """Paragraphs in order, those in text boxes behind the one that holds them."""
-    for child in element:
-        if child.tag == f"{_W}p":
-            yield child
-        if child.tag != _FALLBACK:
-            yield from _find_paragraphs(child)
-
-
-def _text_of(element: ElementTree.Element) -> str:
-    """The text of a paragraph or of a run by itself; what is deleted is no part of it."""
-    signs = {f"{_W}tab": " ", f"{_W}br": "\n", f"{_W}cr": "\n"}
-    text = ""
-    for child in element:
-        if child.tag == f"{_W}t":
-            text += child.text or ""
-        elif child.tag in signs:
-            text += signs[child.tag]
-        elif child.tag not in (f"{_W}p", f"{_W}pPr", _FALLBACK):
-            text += _text_of(child)
-    return text
 
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> bytes:
@@ -117,8 +57,8 @@ def dumps(transcript: Transcript, *, options: WriteOptions) -> bytes:
         made.add_paragraph(page.facts, style="Subtitle")
     for passage in page.passages:
         turned = _TURNED if passage.right_to_left else ""
-        _add_speaker(made.add_paragraph(style=_SPEAKER + turned), passage)
-        made.add_paragraph(passage.text, style=_PASSAGE + turned)
+        _add_speaker(made.add_paragraph(style=SPEAKER + turned), passage)
+        made.add_paragraph(passage.text, style=PASSAGE + turned)
     return save_docx(made)
 
 
@@ -154,9 +94,9 @@ def _set_styles(made: Any, layout: Layout, language: str | None) -> None:
             paragraph.remove(border)
         insert_in_order(paragraph, make_element("w:suppressLineNumbers"), PARAGRAPH_ORDER)
     for turned in ("", _TURNED):
-        speaker = made.styles.add_style(_SPEAKER + turned, paragraph_style)
+        speaker = made.styles.add_style(SPEAKER + turned, paragraph_style)
         speaker.paragraph_format.keep_with_next = True
-        passage = made.styles.add_style(_PASSAGE + turned, paragraph_style)
+        passage = made.styles.add_style(PASSAGE + turned, paragraph_style)
         passage.paragraph_format.space_after = points(layout.after)
         for style in (speaker, passage):
             style.base_style = normal

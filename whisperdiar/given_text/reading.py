@@ -11,6 +11,7 @@ from pathlib import Path
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.exchange import find_format, read
 from whisperdiar.formats import decode, docx, txt
+from whisperdiar.formats._reading.office import read_lines
 from whisperdiar.system.files import read_bytes
 from whisperdiar.system.log import inform, warn
 from whisperdiar.text.messages import _
@@ -130,7 +131,7 @@ def read_text(
 
 def _read_document(path: Path) -> tuple[str, ...]:
     try:
-        return docx.read_lines(read_bytes(path))
+        return read_lines(read_bytes(path))
     except FormatError as error:
         raise FormatError(f"{path}: {error}") from error
 
