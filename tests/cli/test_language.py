@@ -126,6 +126,12 @@ def test_help_in_russian(arguments, variables):
     assert "Show" not in done.stdout.decode()
 
 
+def test_a_default_that_is_a_phrase_is_translated_and_one_that_is_typed_is_not():
+    shown = " ".join(_run("--ui-language", "ru", "help", "transcribe").stdout.decode().split())
+    assert "[по умолчанию: любое число]" in shown
+    assert "[по умолчанию: auto]" in shown
+
+
 @pytest.mark.parametrize(
     "variables",
     [{"LC_ALL": "C"}, {"LANG": "de_DE.UTF-8"}, {}, {"LC_ALL": "ru_RU.UTF-8", "WHISPERDIAR_UI_LANGUAGE": "en"}],

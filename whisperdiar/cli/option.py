@@ -56,12 +56,14 @@ class Option(click.Option):
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         """As click's own, in the language of the user."""
-        original = self.help
+        original, default = self.help, self.default
         self.help = None if original is None else _(original)
+        if isinstance(default, str) and " " in default:  # a phrase; a word is what is typed
+            self.default = _(default)
         try:
             record = super().get_help_record(ctx)
         finally:
-            self.help = original
+            self.help, self.default = original, default
         return None if record is None else (translate_words(record[0]), record[1])
 
     def resolve_envvar_value(self, ctx: click.Context) -> str | None:

@@ -12,7 +12,7 @@ import click
 from whisperdiar.cli.option import option
 from whisperdiar.cli.presets import PRESETS
 from whisperdiar.options import command_line as defaults
-from whisperdiar.text.messages import _
+from whisperdiar.text.messages import _, mark
 
 Declared = TypeVar("Declared", bound=Callable[..., Any])
 
@@ -94,7 +94,7 @@ class TrackNumber(click.IntRange):
         return every if str(value).lower() == every else super().convert(value, param, ctx)
 
 
-ANY_NUMBER = "any number"
+ANY_NUMBER = mark("any number")
 """How the help calls it where nobody says how many speakers there are."""
 
 
