@@ -34,7 +34,7 @@ def request_of(transcript: Transcript, memory: CacheFolder | None = None) -> Req
         memory: knows where models lie that were given as folders, of which the JSON has the names alone.
 
     Raises:
-        InvalidOption: the transcript does not say how it was made, or was made of a given text.
+        InvalidOption: the transcript does not say how it was made, or was made of a given text or of tracks.
     """
     options = transcript.provenance.get("options")
     if not isinstance(options, Mapping) or not isinstance(options.get("vad"), Mapping):
@@ -137,6 +137,12 @@ def _as_text(value: object, paths: Mapping[str, str]) -> str:
 
 
 def _recording(transcript: Transcript) -> Mapping[str, Any]:
+    if transcript.provenance.get("tracks"):
+        raise InvalidOption(
+            _("{recording}: it was made of several tracks, not of one file; run --tracks again").format(
+                recording=transcript.recording_id
+            )
+        )
     named = transcript.provenance.get("recording")
     if not isinstance(named, Mapping) or not isinstance(named.get("blake2b"), str):
         raise InvalidOption(

@@ -94,6 +94,19 @@ def test_the_cache_is_shown_and_cleared(cli: Cli, talk: Path, tmp_path: Path) ->
     assert (tmp_path / "a.rttm").read_bytes() == (tmp_path / "c.rttm").read_bytes()
 
 
+@pytest.mark.model
+def test_redo_says_that_it_leaves_out_what_people_corrected(cli: Cli, talk: Path, tmp_path: Path) -> None:
+    assert cli(talk, *WORDS, *BIC, "-o", "a.json").code == 0
+    assert "--keep-edits" not in cli("redo", "a.json", "-o", "b.json").err
+    assert cli("rename", "a.json", "SPEAKER_00=Anna", "-o", "named.json").code == 0
+    told = cli("redo", "named.json", "-o", "c.json")
+    assert told.code == 0
+    assert "named.json: its names and corrections are left out" in told.err
+    kept = cli("redo", "named.json", "--keep-edits", "named.json", "-o", "d.json")
+    assert (kept.code, "are left out" in kept.err) == (0, False)
+    assert Transcript.load(tmp_path / "d.json").speakers[0].name == "Anna"
+
+
 def test_a_transcript_of_another_program_cannot_be_redone(cli: Cli, tmp_path: Path) -> None:
     nobody = Transcript("talk", 1.0)
     nobody.save(tmp_path / "a.json")

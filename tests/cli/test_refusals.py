@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from tests.cli.conftest import ABSENT, Cli
 from tests.unit.test_editing import TALK
 from whisperdiar import Speaker, Transcript, Turn
+from whisperdiar.cli import main
+from whisperdiar.cli.declarations import Command
+from whisperdiar.cli.option import Option, all_commands
 from whisperdiar.formats import json as json_format
 from whisperdiar.options import WriteOptions
 from whisperdiar.types import Span
@@ -155,3 +161,45 @@ def test_a_model_that_cannot_be_meant_is_told_before_a_detector_is_fetched(cli: 
     done = cli(short, "--vad", "pyannote", "--offline", "--model", "smal")
     assert done.code == 2
     assert "did you mean small?" in done.complaints[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name", "value"),
+    [
+        (("talk.wav", "--shots", "-o", "a.srt"), "--shots", "-o"),
+        (("convert", "talk.json", "-o", "-f", "srt"), "-o", "-f"),
+        (("edit", "talk.json", "-o", "--format", "txt"), "-o", "--format"),  # of other commands, not of this one
+        (("talk.wav", "--speakers", "2", "--model", "--language", "de"), "--model", "--language"),
+    ],
+)
+def test_an_option_does_not_take_the_next_one_for_its_value(
+    cli: Cli, arguments: tuple[str, ...], name: str, value: str
+) -> None:
+    done = cli(*arguments)
+    assert (done.code, done.complaints) == (2, [f"whisperdiar: error: {name} needs a value before {value}"])
+
+
+def _every_command() -> list[click.Command]:
+    with click.Context(main) as context:
+        return list(all_commands(context))
+
+
+@given(st.data())
+def test_no_option_of_any_command_takes_another_for_its_value(data: st.DataObject) -> None:
+    command = data.draw(st.sampled_from([item for item in _every_command() if isinstance(item, Command)]))
+    options = [item for item in command.params if isinstance(item, Option)]
+    needing = [name for item in options if not (item.is_flag or item.bare) for name in item.opts]
+    assume(needing)
+    name = data.draw(st.sampled_from(needing))
+    value = data.draw(st.sampled_from([name for item in options for name in item.opts]))
+    with click.Context(command, info_name=command.name) as context, pytest.raises(click.UsageError) as raised:
+        command.parse_args(context, [name, value, "a.wav"])
+    assert raised.value.message == f"{name} needs a value before {value}"
+
+
+@given(st.sampled_from(["-", "-1", "-o.srt", "--- a dash", "- item", "a --model b"]))
+def test_values_that_only_begin_like_options_are_taken(value: str) -> None:
+    command = next(item for item in _every_command() if item.name == "transcribe")
+    with click.Context(command, info_name=command.name) as context:
+        command.parse_args(context, ["--prompt", value, "a.wav"])
+        assert context.params["prompt"] == value

@@ -48,6 +48,8 @@ def words(transcript: Transcript) -> dict[str | None, list[str]]:
 def test_files_of_people_are_one_recording(cli: Cli, folder: Path, call: np.ndarray, tmp_path: Path) -> None:
     done = cli(folder / "boris.wav", folder / "emma.wav", "--tracks", *FAST, "-o", "t.json", "-o", "t.html")
     assert done.code == 0, done.err
+    again = cli("redo", "t.json", "-o", "again.json")
+    assert (again.code, "made of several tracks" in again.complaints[0]) == (2, True)
     found = Transcript.load(tmp_path / "t.json")
     assert found.recording_id == "boris+emma"
     first, second = found.provenance["tracks"]

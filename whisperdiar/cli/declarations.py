@@ -29,6 +29,8 @@ _SHORT = 18
 DEFAULT_COMMAND = "transcribe"
 """Of words that begin with none."""
 
+_OPTION_NAME = re.compile(r"--[a-z][a-z-]*")
+
 _before_work: list[Callable[[], None]] = []
 
 
@@ -73,6 +75,7 @@ class Command(click.Command):
         from whisperdiar.cli import configuration, foreign_options
 
         args = fill_bare(foreign_options.translate(args, self), self.params)
+        _refuse_swallowed(args, self.params, ctx)
         configuration.apply(ctx)
         try:
             return super().parse_args(ctx, list(args))
@@ -137,6 +140,26 @@ class Command(click.Command):
                 "{hidden} more option: {path} --help-all", "{hidden} more options: {path} --help-all", hidden
             )
             formatter.write_text(text.format(hidden=hidden, path=ctx.command_path))
+
+
+def _refuse_swallowed(arguments: Sequence[str], options: Sequence[click.Parameter], context: click.Context) -> None:
+    """Refuses the name of an option where the value of the one before it has to stand.
+
+    click takes ``--shots -o a.srt`` for a list of shots that is called ``-o``, and ``a.srt`` for a recording.
+
+    Raises:
+        UsageError: an option lacks its value.
+    """
+    own = {name: item for item in options if isinstance(item, click.Option) for name in item.opts}
+    waiting = list(arguments)
+    while waiting and waiting[0] != "--":
+        name = waiting.pop(0)
+        item = own.get(name)
+        if item is None or item.is_flag or item.count or not waiting:
+            continue
+        value = waiting.pop(0)
+        if value in own or _OPTION_NAME.fullmatch(value):
+            raise click.UsageError(_("{name} needs a value before {value}").format(name=name, value=value), context)
 
 
 def _find_typed(name: str, arguments: Sequence[str]) -> str:

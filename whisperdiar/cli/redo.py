@@ -19,6 +19,7 @@ from whisperdiar.cli.identification import open_identifier
 from whisperdiar.cli.option import is_typed
 from whisperdiar.cli.outputs import check_used, plan, select_unfinished
 from whisperdiar.cli.transcribe import Job, Work, request_from, run
+from whisperdiar.editing import has_corrections
 from whisperdiar.errors import InvalidOption
 from whisperdiar.recordings import KeptRecording
 from whisperdiar.repetition import change_choice, find_source, part_of, request_of
@@ -65,6 +66,12 @@ def redo(
     check_request(wanted)
     if before.provenance.get("vocabulary") and wanted.vocabulary is None:
         console.warn(_("{source}: its vocabulary is not used; to use it, give --vocabulary").format(source=source))
+    if keep_edits is None and has_corrections(before):
+        console.warn(
+            _("{source}: its names and corrections are left out; to keep them, give the file to --keep-edits").format(
+                source=source
+            )
+        )
     job = Job(
         pipeline=OpenPipeline(wanted, notify=console.warn, inform=console.note),
         console=console,

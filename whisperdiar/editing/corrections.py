@@ -123,6 +123,15 @@ def find_deletions(edited: Transcript) -> Iterator[Correction]:
             yield Correction(item.span, (), None, gone=frozenset(match_key(token) for token in item.text.split()))
 
 
+def has_corrections(transcript: Transcript) -> bool:
+    """Whether a person has changed words of a transcript, deleted some, or given a speaker a name."""
+    return (
+        any(speaker.name != speaker.id for speaker in transcript.speakers)
+        or any(word.edited for word in transcript.words)
+        or any(item.reason == DELETED for item in transcript.dropped)
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class CarriedCorrections:
     """A new transcript with the corrections of an earlier one.
