@@ -247,6 +247,8 @@ def test_what_is_no_recording_of_tracks_is_refused(tmp_path: Path) -> None:
     one = write_wav(tmp_path / "anna.wav", signal(0.5))
     with pytest.raises(InvalidOption, match="one track"):
         Tracks.find([one])
+    with pytest.raises(InvalidOption, match=r"^tracks: holds no track"):
+        Tracks.find([])
     with pytest.raises(InvalidOption, match="twice"):
         Tracks.find([one, tmp_path / ".." / tmp_path.name / "anna.wav"])
     with pytest.raises(InvalidOption, match=r"names Anna: .*anna\.wav, b\.wav"):

@@ -101,10 +101,12 @@ class Tracks:
         if len(files) < _NEEDED:
             raise InvalidOption(
                 _("{place}: holds one track; give a file for each person, or leave --tracks out").format(
-                    place=given[0] if given else ""
+                    place=given[0]
                 )
                 if files
-                else _("{place}: holds no track; give a file for each person").format(place=given[0] if given else "")
+                else _("{place}: holds no track; give a file for each person").format(
+                    place=given[0] if given else "tracks"
+                )
             )
         people = _name_people(files, names)
         sources = tuple(TrackSource(file, name) for file, name in zip(files, people, strict=True))
