@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -18,6 +20,8 @@ from whisperdiar.cli.option import Option, all_commands
 from whisperdiar.formats import json as json_format
 from whisperdiar.options import WriteOptions
 from whisperdiar.types import Span
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def saved(path: Path, transcript: Transcript) -> Path:
@@ -182,6 +186,19 @@ def test_an_option_does_not_take_the_next_one_for_its_value(
 def _every_command() -> list[click.Command]:
     with click.Context(main) as context:
         return list(all_commands(context))
+
+
+def test_a_server_without_its_extra_says_what_to_install(tmp_path: Path) -> None:
+    program = """
+import sys
+for name in ("fastapi", "starlette", "uvicorn", "python_multipart"):
+    sys.modules[name] = None
+from whisperdiar.cli import run
+sys.exit(run(["serve"]))
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("whisperdiar: error: serve needs the extra serve; to fix this, run: pip install")
 
 
 @given(st.data())

@@ -8,8 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-
-from starlette.requests import Request
+from typing import TYPE_CHECKING
 
 from whisperdiar.errors import OutputError
 from whisperdiar.options import ServerOptions
@@ -23,6 +22,9 @@ from whisperdiar.serving.workers import STOPPED, QueueFull, Workers
 from whisperdiar.serving.works import Work
 from whisperdiar.system.files import explain_write_error
 from whisperdiar.text.messages import _
+
+if TYPE_CHECKING:  # without the extra the command still says what it needs
+    from starlette.requests import Request
 
 _LOOK_S = 1.0
 """Between two looks at whether a client that waits is still there."""

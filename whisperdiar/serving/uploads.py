@@ -14,14 +14,15 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
-
-from starlette.requests import ClientDisconnect, Request
 
 from whisperdiar.options import ServerOptions
 from whisperdiar.serving.refusals import Refusal
 from whisperdiar.text.messages import _
+
+if TYPE_CHECKING:  # without the extra the command still says what it needs
+    from starlette.requests import Request
 
 MOST_FIELDS = 200
 LARGEST_FIELD = 16 * 2**20
@@ -101,6 +102,8 @@ class Receiver:
         return form
 
     async def _fill(self, form: Form, request: Request) -> None:
+        from starlette.requests import ClientDisconnect
+
         limit = self.options.max_upload_mb * 1e6
         announced = request.headers.get("content-length", "")
         if announced.isdigit() and int(announced) > limit + LARGEST_FIELD:
@@ -142,6 +145,8 @@ class Receiver:
 
 async def drain(request: Request, stream: Any = None) -> None:
     """Reads what a client is still sending, up to a limit, so that it hears the answer."""
+    from starlette.requests import ClientDisconnect
+
     n_bytes, until = 0, time.monotonic() + _DRAIN_S
     stream = stream or request.stream()
     try:
