@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.examples import examples
-from whisperdiar import FormatError, InvalidOption, Segment, Span, Speaker, Transcript, Word, write
+from whisperdiar import FormatError, InvalidOption, Segment, Span, Speaker, Transcript, Word, editing, write
 from whisperdiar.asr.whisper import Backend as Whisper
 from whisperdiar.cache.identity import describe_backend
 from whisperdiar.errors import BackendMissing
@@ -188,7 +188,7 @@ TALK = Transcript(
 )
 
 
-@pytest.mark.parametrize("suffix", ["json", "srt", "vtt", "txt", "docx"])
+@pytest.mark.parametrize("suffix", ["json", "srt", "vtt", "txt", "md", "docx"])
 def test_a_text_is_read_with_its_speakers(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"talk.{suffix}"
     try:
@@ -201,7 +201,7 @@ def test_a_text_is_read_with_its_speakers(tmp_path: Path, suffix: str) -> None:
         ("Ben.", "Anna"),
         ("Hi!", "Ben"),
     ]
-    assert all((word.span is None) == (suffix == "docx") for word in found.words)
+    assert all((word.span is None) == (suffix in ("md", "docx")) for word in found.words)
 
 
 def test_a_plain_text_names_its_speakers_or_none(tmp_path: Path) -> None:
@@ -219,10 +219,13 @@ def test_texts_that_cannot_be_read_are_refused_in_one_line(tmp_path: Path) -> No
         ("empty.txt", " \n\n – \n", "holds no words"),
         ("a.docx", "no archive", "no DOCX document"),
         ("a.pdf", "%PDF", "give it as .txt, .docx, .srt or .json"),
+        ("work.txt", editing.write(TALK), "to bring it back, run whisperdiar apply"),
     ):
         (tmp_path / name).write_text(text, "utf-8")
         with pytest.raises((FormatError, InvalidOption), match=told):
             read_text(tmp_path / name)
+    with pytest.raises(FormatError, match=r"^\S*nix\.docx: there is no such file"):
+        read_text(tmp_path / "nix.docx")
     (tmp_path / "plain.txt").write_text("Hello there.", "utf-8")
     with pytest.raises(FormatError, match="holds no times"):
         read_text(tmp_path / "plain.txt", tolerance=2.0)
@@ -237,3 +240,17 @@ def test_words_of_a_text_are_not_kept_as_those_of_the_recogniser() -> None:
     ]
     assert describe_backend("asr", TextTranscriber(Whisper(), texts[0])) is None
     assert len({text.digest() for text in texts}) == len(texts)
+
+
+def test_marks_of_markdown_are_no_words(tmp_path: Path) -> None:
+    path = tmp_path / "talk.md"
+    path.write_text(
+        "# My *title*\n\n**Anna K.**: It costs 3\\. Really **very** little\\!\n\n"
+        "**Ben** \\[00:00:04\\] At www&#46;a.b.\n",
+        "utf-8",
+    )
+    found = read_text(path)
+    assert [word.text for word in found.words if word.speaker == "Anna K."] == [
+        " It", " costs", " 3.", " Really", " very", " little!",
+    ]  # fmt: skip
+    assert [word.text for word in found.words if word.speaker == "Ben"] == [" At", " www.a.b."]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import os
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +22,12 @@ from whisperdiar.types import Span
 
 _PLAIN = ("txt", "md")
 """Formats whose files are a text and nothing else, where they do not hold times."""
+_HEADING = re.compile(r" {0,3}#{1,6}(?: |$)")
+_NAMED = re.compile(r"^\*\*([^*\n]+)\*\*:?(?: \\?\[[\d:.]+\\?\])?[ \t]*", re.MULTILINE)
+_MARK = re.compile(r"\\([!-/:-@\[-`{-~])")
+"""Of CommonMark: a heading, bold letters before what somebody says, and a sign of ASCII that is no mark."""
+_TO_BE_CORRECTED = re.compile(r"^> whisperdiar apply ", re.MULTILINE)
+"""Of the instructions above a text that `whisperdiar.editing` writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +99,14 @@ def read_text(
     the speaker above it.
 
     Args:
-        path: ``.txt`` and ``.md`` are plain text where they hold no times.
+        path: ``.txt`` is plain text where it holds no times, ``.md`` without its headings, marks and times.
         encoding: of a text, as Python names it; None guesses it.
         tolerance: the times of the text are right to so many seconds; None takes no notice of them.
         notify: is told where the encoding had to be guessed, and what had to be mended.
         inform: is told what was left out.
 
     Raises:
-        InvalidOption: this kind of file is not read, or `tolerance` is not above zero.
+        InvalidOption: this kind of file is not read, is a text to be corrected, or `tolerance` is not above zero.
         FormatError: the file breaks the rules of its format, holds no words, or no times for `tolerance`.
     """
     path = Path(path)
@@ -117,6 +125,14 @@ def read_text(
             plain, note = decode(read_bytes(path), encoding)
             if note:
                 notify(f"{path}: {note}")
+            if _TO_BE_CORRECTED.search(plain):
+                raise InvalidOption(
+                    _("{path}: `whisperdiar edit` wrote this text; to bring it back, run whisperdiar apply").format(
+                        path=path
+                    )
+                )
+            if form is not None and form.name == "md":
+                plain = _strip_markdown(plain)
         if plain is not None and not txt.has_times(plain):
             words = _from_paragraphs(txt.read_paragraphs(plain))
         else:
@@ -129,9 +145,17 @@ def read_text(
     return GivenText(tuple(words), path.name, tolerance)
 
 
+def _strip_markdown(text: str) -> str:
+    """Markdown as plain text: no headings, and ``**Anna** [00:00:01] text`` of our own as ``Anna: text``."""
+    kept = "\n".join(line for line in text.splitlines() if not _HEADING.match(line))
+    named = _NAMED.sub(lambda found: f"{found[1].rstrip(':')}: ", kept)
+    return html.unescape(_MARK.sub(r"\1", named.replace("**", "")))
+
+
 def _read_document(path: Path) -> tuple[str, ...]:
+    data = read_bytes(path)
     try:
-        return read_lines(read_bytes(path))
+        return read_lines(data)
     except FormatError as error:
         raise FormatError(f"{path}: {error}") from error
 
