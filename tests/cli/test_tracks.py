@@ -105,6 +105,7 @@ def test_the_tracks_of_a_video_are_people(cli: Cli, call: np.ndarray, tmp_path: 
     [
         (("boris.wav", "--tracks"), "one track"),
         (("boris.wav", "emma.wav", "--tracks", "--diarizer", "bic"), "leave --diarizer bic out"),
+        (("boris.wav", "emma.wav", "--tracks", "--speakers", "3"), "on each track, and 2 of them"),
         (("boris.wav", "emma.wav", "--tracks", "--turns", "a.rttm"), "leave --turns out"),
         (("boris.wav", "emma.wav", "--tracks", "--channel", "1"), "leave --channel out"),
         (("boris.wav", "emma.wav", "--tracks", "--track", "all"), "give one"),

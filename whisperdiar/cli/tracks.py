@@ -14,6 +14,7 @@ from whisperdiar.options.command_line import ALL_TRACKS
 from whisperdiar.text.messages import _
 from whisperdiar.tracks import Tracks
 from whisperdiar.tracks.mixing import SUFFIX
+from whisperdiar.types import SpeakerCount
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,11 @@ def gather_inputs(inputs: Sequence[Path], options: Mapping[str, Any]) -> list[In
     if every:
         if names is not None and len(inputs) > 1:
             raise InvalidOption(_("--names: they are for one recording; give the recordings one by one"))
-        return [Input(path, Tracks.of_file(path, names=names)) for path in inputs]
+        several = [Tracks.of_file(path, names=names) for path in inputs]
+        _check_number(options["speakers"], several)
+        return [Input(path, tracks) for path, tracks in zip(inputs, several, strict=True)]
     found = Tracks.find(inputs, names=names)
+    _check_number(options["speakers"], [found])
     path = found.paths[0] if len(found.paths) == 1 else found.paths[0].parent / found.recording_id
     return [Input(path, found)]
 
@@ -76,6 +80,17 @@ def _check_diarizer(option: str, options: Mapping[str, Any]) -> None:
         )
     if options["channel"] is not None:
         raise InvalidOption(_("{option}: each track is read as one channel; leave --channel out").format(option=option))
+
+
+def _check_number(speakers: SpeakerCount, recordings: Sequence[Tracks]) -> None:
+    """Raises InvalidOption where more speakers are asked for than there are tracks."""
+    fewest = min((len(tracks.names) for tracks in recordings), default=0)
+    if recordings and (speakers.minimum or 0) > fewest:
+        raise InvalidOption(
+            _("--speakers {speakers}: there is one on each track, and {number} of them; leave it out").format(
+                speakers=speakers.minimum, number=fewest
+            )
+        )
 
 
 def choose_mix(source: Path | Tracks, targets: Sequence[Target]) -> Path | None:
