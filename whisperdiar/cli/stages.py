@@ -393,6 +393,7 @@ def _align_turns(
     context: click.Context,
     words: Path,
     turns: Path,
+    /,
     *,
     language: str | None,
     recording: str | None,
