@@ -393,7 +393,7 @@ def _align_turns(
     context: click.Context,
     words: Path,
     turns: Path,
-    /,  # --turns is among the options
+    /,
     *,
     language: str | None,
     recording: str | None,

@@ -57,7 +57,7 @@ def repair_spans(
     for index, (span, text) in enumerate(zip(spans, texts, strict=True)):
         follows_on = index > 0 and gaps_before[index - 1] <= _TOUCHING_S
         leads_on = index < len(gaps_before) and gaps_before[index] <= _TOUCHING_S
-        spoken = _trim_pause(span, speech)
+        spoken = _trim_pause(span, text, speech)
         if follows_on != leads_on and span.duration > max_word_duration(text):
             spoken = _move_to_neighbour(span, text, speech, at_end=leads_on) or spoken
         cut.append(_shorten(spoken, max_word_duration(text), speech, at_end=leads_on and not follows_on))
@@ -115,13 +115,15 @@ def _sort_times(times: Sequence[tuple[float, float]], piece: Span) -> list[Span]
     ]
 
 
-def _trim_pause(span: Span, speech: Sequence[Span]) -> Span:
+def _trim_pause(span: Span, text: str, speech: Sequence[Span]) -> Span:
     """Of a word that lies over a pause, the part behind it: where the next word begins is told better than the pause.
 
-    The part in which more is spoken, where hardly any lies behind the pause.
+    The part in which more is spoken, where hardly any lies behind the pause, or where more is spoken than the word can
+    last: then it lies over what was left out, too.
     """
     spoken = [part for item in speech if (part := item.clip(span.start, span.end))]
-    if len(spoken) > 1 and spoken[-1].duration >= _LEAST_PART_S:
+    fits = total_duration(spoken) <= max_word_duration(text)
+    if len(spoken) > 1 and spoken[-1].duration >= _LEAST_PART_S and fits:
         return spoken[-1]
     longest = max(spoken, key=lambda part: part.duration, default=span)
     if len(spoken) > 1:

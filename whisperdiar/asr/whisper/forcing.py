@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from whisperdiar.asr.whisper.loading import LoadedModel
+from whisperdiar.system.telemetry import disable_telemetry
 from whisperdiar.types import Samples, ScoredTime
 
 _MOST_TOKENS = 400
@@ -31,6 +32,7 @@ def force_words(
         words: in the order of speaking, with leading spaces where the language writes them.
         language: Whisper's code; None for that of an English model.
     """
+    disable_telemetry()
     from faster_whisper.audio import pad_or_trim
     from faster_whisper.tokenizer import Tokenizer
 
