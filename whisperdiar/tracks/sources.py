@@ -100,9 +100,7 @@ class Tracks:
             return cls.of_file(files[0], names=names)
         if len(files) < _NEEDED:
             raise InvalidOption(
-                _("{place}: holds one track; give a file for each person, or leave --tracks out").format(
-                    place=given[0]
-                )
+                _("{place}: holds one track; give a file for each person, or leave --tracks out").format(place=given[0])
                 if files
                 else _("{place}: holds no track; give a file for each person").format(
                     place=given[0] if given else "tracks"
