@@ -42,8 +42,7 @@ def test_importing_and_help_load_nothing_heavy(code: str) -> None:
 
 
 def test_what_transcribes_starts_without_what_makes_minutes() -> None:
-    """Which takes as long as all the rest, SciPy's sparse matrices among it."""
-    others = ("whisperdiar.minutes.extract.material", "scipy.sparse")
-    script = f"import sys, whisperdiar.cli.transcribe; print([name for name in {others!r} if name in sys.modules])"
+    """Which takes as long as all the rest."""
+    script = "import sys, whisperdiar.cli.transcribe; print('whisperdiar.minutes.extract.material' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert done.stdout.strip() == "False"
