@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,10 @@ from hypothesis import strategies as st
 from scipy.io import wavfile
 
 from tests.examples import examples
-from tests.serving.conftest import Running, running
+from tests.serving.conftest import REQUEST, Running, running
 from tests.sounds import NANO, RATE_HZ, noise, silence
 from whisperdiar import InvalidOption
+from whisperdiar.assembly import Choice
 from whisperdiar.options import ServerOptions
 from whisperdiar.serving import workers
 from whisperdiar.serving.uploads import clean_name
@@ -330,3 +332,13 @@ def test_no_path_leads_out_of_the_jobs(server: Running) -> None:
         ):
             assert server.get(path).status_code in (403, 404)
     assert server.get("/jobs").status_code == 200
+
+
+def test_who_asks_a_server_whose_model_does_not_load_is_told_why_at_once(tmp_path: Path, talk: Path) -> None:
+    absent = replace(REQUEST, asr=Choice(name="whisper", settings={"model": "someone/absent"}))
+    with running(tmp_path, request=absent, ready=False) as server:
+        for _time in range(2):  # while it is loaded, and after it has failed
+            answer = server.send(ASK, talk, model="whisper-1")
+            assert answer.status_code == 503
+            assert answer.headers["retry-after"]
+            assert "someone/absent" in error_of(answer)["message"]

@@ -26,6 +26,8 @@ from whisperdiar.text.messages import _
 if TYPE_CHECKING:  # without the extra the command still says what it needs
     from starlette.requests import Request
 
+_BROKEN_S = 60
+"""After which a client may ask again where models do not load."""
 _LOOK_S = 1.0
 """Between two looks at whether a client that waits is still there."""
 
@@ -93,11 +95,12 @@ class Engine:
         """The form of a request, where there is room for work at all.
 
         Raises:
-            Refusal: as of `Receiver.receive`, or the queue is full.
+            Refusal: as of `Receiver.receive`, or the queue is full, or models do not load.
         """
         try:
             if self.stopping:
                 raise refuse_for_now(10, STOPPED, status=503, code="stopping")
+            self._check_models()
             try:
                 self.workers.check_room()
             except QueueFull as error:
@@ -137,11 +140,19 @@ class Engine:
                 await asyncio.wait({waiting}, timeout=_LOOK_S)
                 if not waiting.done() and await request.is_disconnected():
                     break
+                if work.begun is None:
+                    self._check_models()
         finally:
             waiting.cancel()
             if not work.is_final:
                 self.workers.withdraw(work)
         return take_outcome(work)
+
+    def _check_models(self) -> None:
+        """Raises Refusal where no worker comes up: who waits for it would wait until somebody mends that."""
+        failure = self.workers.failure
+        if failure is not None:
+            raise refuse_for_now(_BROKEN_S, failure.message, status=503, code="not_ready")
 
     def _refuse_full(self, error: QueueFull) -> Refusal:
         self.metrics.add("refused", reason="queue_full")
