@@ -68,9 +68,12 @@ def test_every_module_fulfils_its_format(name):
 
 @given(transcripts)
 def test_any_transcript_can_be_written(transcript):
-    names = [transcript.recording_id, *(transcript.name(turn.speaker) for turn in transcript.turns)]
+    names = {
+        "rttm": [transcript.recording_id, *(transcript.name(turn.speaker) for turn in transcript.turns)],
+        "emotions-rttm": [transcript.recording_id, *(turn.speaker for turn in transcript.emotions)],
+    }
     for name in FORMATS:
-        if name.endswith("rttm") and any(make_token(item) in ("", "<NA>") for item in names):
+        if any(make_token(item) in ("", "<NA>") for item in names.get(name, ())):
             with pytest.raises(FormatError, match="rename it"):
                 by_name(name).dumps(transcript, options=WriteOptions())
         elif name not in DOCUMENTS:  # which test_documents.py opens
