@@ -21,6 +21,7 @@ import numpy as np
 
 from whisperdiar.contracts import Progress, check_sample_rate, no_progress
 from whisperdiar.errors import BackendBroken, InvalidOption, describe_error
+from whisperdiar.frameworks.speechbrain import import_interface, open_folder
 from whisperdiar.frameworks.torch import (
     TorchBackend,
     choose_device,
@@ -99,20 +100,14 @@ class EmotionDiarizer(TorchBackend[EmotionSettings, Any]):
         require("transformers", package="Transformers", extra="align")
         folder = Source.of(self.settings.model, self.runtime, progress=progress).folder(FILES)
         wavlm = self._find_wavlm(folder, progress)
-        diarization = import_module("speechbrain.inference.diarization", package="SpeechBrain", extra=EXTRA)
-        fetching = import_module("speechbrain.utils.fetching", package="SpeechBrain", extra=EXTRA)
+        interface = import_interface("diarization", "Speech_Emotion_Diarization")
         transformers = import_module("transformers", package="Transformers", extra="align")
         device = choose_device(self.runtime, extra=EXTRA)
         try:
             with silence_transformers(transformers), _quiet():
                 # The published parameters name their own repository and WavLM's: both are read from where they lie.
-                return diarization.Speech_Emotion_Diarization.from_hparams(
-                    source=str(folder),
-                    savedir=None,
-                    overrides={"pretrained_path": str(folder), "wav2vec2_hub": str(wavlm)},
-                    fetch_config=fetching.FetchConfig(allow_network=False),
-                    run_opts={"device": device},
-                )
+                places = {"pretrained_path": str(folder), "wav2vec2_hub": str(wavlm)}
+                return open_folder(interface, folder, device=device, overrides=places)
         except Exception as error:  # a model folder is a program: it can fail in any way
             raise BackendBroken(
                 _("{folder} cannot be loaded as an emotion diarization of SpeechBrain: {cause}; choose another").format(

@@ -29,6 +29,7 @@ from whisperdiar.errors import FormatError, InvalidOption, OutputError
 from whisperdiar.people.embedding import Vector, Voice, VoiceModel
 from whisperdiar.people.matching import CALIBRATIONS, UNMEASURED, Calibration
 from whisperdiar.system.files import explain_write_error, read_text, write_text
+from whisperdiar.system.folders import find_data_folder
 from whisperdiar.text.json import read as read_json
 from whisperdiar.text.json import write as write_json
 from whisperdiar.text.messages import _
@@ -97,14 +98,8 @@ class Profile:
 
 
 def data_folder() -> Path:
-    """Where programs of this user keep data, as is usual on the system: the folder of the profiles in it."""
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or os.path.expanduser("~\\AppData\\Local")
-    elif sys.platform == "darwin":
-        base = os.path.expanduser("~/Library/Application Support")
-    else:
-        base = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
-    return Path(base) / "whisperdiar" / "people"
+    """The folder of the profiles among this user's data."""
+    return find_data_folder() / "people"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,10 @@ from scipy.signal import resample_poly
 
 from whisperdiar.contracts import Progress
 from whisperdiar.errors import BackendBroken, InvalidOption, describe_error
+from whisperdiar.frameworks.speechbrain import import_interface, open_folder
 from whisperdiar.frameworks.torch import (
     TorchBackend,
     choose_device,
-    import_module,
     limit_cpu_threads,
     require,
     translate_memory_errors,
@@ -81,17 +81,10 @@ class SepFormer(TorchBackend[SeparationSettings, Any]):
         named = find_repository(self.settings.model)
         require("speechbrain", package="SpeechBrain", extra=EXTRA)
         folder = Source.of(named, self.runtime, progress=progress).folder(FILES)
-        separation = import_module("speechbrain.inference.separation", package="SpeechBrain", extra=EXTRA)
-        fetching = import_module("speechbrain.utils.fetching", package="SpeechBrain", extra=EXTRA)
+        interface = import_interface("separation", "SepformerSeparation")
         device = choose_device(self.runtime, extra=EXTRA)
         try:
-            # Without a savedir SpeechBrain links and copies nothing; without a network it fetches nothing by itself.
-            model = separation.SepformerSeparation.from_hparams(
-                source=str(folder),
-                savedir=None,
-                fetch_config=fetching.FetchConfig(allow_network=False),
-                run_opts={"device": device},
-            )
+            model = open_folder(interface, folder, device=device)
             rate, voices = int(model.hparams.sample_rate), int(model.hparams.num_spks)
         except Exception as error:  # a model folder is a program: it can fail in any way
             raise BackendBroken(

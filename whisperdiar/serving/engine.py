@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +19,7 @@ from whisperdiar.serving.webhooks import Webhooks
 from whisperdiar.serving.workers import STOPPED, QueueFull, Workers
 from whisperdiar.serving.works import Work
 from whisperdiar.system.files import explain_write_error
+from whisperdiar.system.folders import find_state_folder
 from whisperdiar.text.messages import _
 
 if TYPE_CHECKING:  # without the extra the command still says what it needs
@@ -213,11 +212,5 @@ def take_outcome(work: Work) -> Outcome:
 
 
 def server_folder() -> Path:
-    """Where a server of this user keeps uploads and results, as is usual on the system."""
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or os.path.expanduser("~\\AppData\\Local")
-    elif sys.platform == "darwin":
-        base = os.path.expanduser("~/Library/Application Support")
-    else:
-        base = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
-    return Path(base) / "whisperdiar" / "server"
+    """Where a server of this user keeps uploads and results."""
+    return find_state_folder() / "server"

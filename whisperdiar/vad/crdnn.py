@@ -13,10 +13,10 @@ import numpy as np
 
 from whisperdiar.contracts import Progress, check_sample_rate, no_progress
 from whisperdiar.errors import BackendBroken, describe_error
+from whisperdiar.frameworks.speechbrain import import_interface, open_folder
 from whisperdiar.frameworks.torch import (
     TorchBackend,
     choose_device,
-    import_module,
     limit_cpu_threads,
     require,
     translate_memory_errors,
@@ -66,17 +66,10 @@ class Backend(TorchBackend[VadSettings, Any]):
         require("speechbrain", package="SpeechBrain", extra=_EXTRA)
         source = Source.of(self.settings.model or REPOSITORY, self.runtime, progress=progress)
         folder = source.folder(FILES)
-        vad = import_module("speechbrain.inference.VAD", package="SpeechBrain", extra=_EXTRA)
-        fetching = import_module("speechbrain.utils.fetching", package="SpeechBrain", extra=_EXTRA)
+        interface = import_interface("VAD", "VAD")
         device = choose_device(self.runtime, extra=_EXTRA)
         try:
-            # Without a savedir SpeechBrain links and copies nothing; without a network it fetches nothing by itself.
-            model = vad.VAD.from_hparams(
-                source=str(folder),
-                savedir=None,
-                fetch_config=fetching.FetchConfig(allow_network=False),
-                run_opts={"device": device},
-            )
+            model = open_folder(interface, folder, device=device)
         except Exception as error:  # a model folder is a program: it can fail in any way
             raise BackendBroken(
                 _(

@@ -25,6 +25,7 @@ from whisperdiar.diarization.pyannote import pipeline
 from whisperdiar.errors import BackendBroken, BackendError, describe_error
 from whisperdiar.frameworks import pyannote
 from whisperdiar.frameworks.onnxruntime import map_on_threads
+from whisperdiar.frameworks.speechbrain import import_interface, open_folder
 from whisperdiar.frameworks.torch import (
     choose_device,
     free_memory,
@@ -192,20 +193,12 @@ class Ecapa(_Encoder):
         source = Source.of(self._named or ECAPA, self.runtime, revisions=REVISIONS, progress=progress)
         # A folder may be laid out in its own way; SpeechBrain then says what it misses.
         folder = source.folder(ECAPA_FILES if source.path is None else ECAPA_FILES[:1])
-        classifiers = import_module("speechbrain.inference.classifiers", package="SpeechBrain", extra="speechbrain")
-        fetching = import_module("speechbrain.utils.fetching", package="SpeechBrain", extra="speechbrain")
+        interface = import_interface("classifiers", "EncoderClassifier")
         self.device = choose_device(self.runtime, extra="speechbrain")
         try:
-            # Without a savedir SpeechBrain links and copies nothing; without a network it fetches nothing by itself.
             # The published hyperparameters name the hub as the place of the weights: they lie in the folder.
-            model = classifiers.EncoderClassifier.from_hparams(
-                source=str(folder),
-                savedir=None,
-                overrides={"pretrained_path": str(folder)},
-                overrides_must_match=False,
-                fetch_config=fetching.FetchConfig(allow_network=False),
-                run_opts={"device": self.device},
-            )
+            places = {"pretrained_path": str(folder)}
+            model = open_folder(interface, folder, device=self.device, overrides=places, overrides_must_match=False)
         except Exception as error:  # a model folder is a program: it can fail in any way
             raise BackendBroken(
                 _(
