@@ -2,7 +2,7 @@
 
 Messages to it: a `Task`, ``"cancel"``, or None, which ends it, as does the end of its parent.
 Messages from it, each a tuple: ``("ready",)``, ``("progress", stage, fraction)``, ``("heard", start, text)``,
-``("done", Outcome)``, ``("failed", Failure)``.
+``("done", Outcome)``, ``("failed", Failure)``, and ``("warned", message)`` of what concerns no recording.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class _Worker:
 
     def __init__(self, connection: Connection, settings: WorkerSettings) -> None:
         self._connection = connection
-        self._listener = Listener(settings)
+        self._listener = Listener(settings, notify=self._warn)
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._cancelled = threading.Event()
         self._sending = threading.Lock()
@@ -91,6 +91,9 @@ class _Worker:
 
     def fetched(self, name: str, n_bytes: int, total_bytes: int) -> None:
         """How much of a model is downloaded is of no interest to a client."""
+
+    def _warn(self, message: str) -> None:
+        self._send("warned", to_english(_without_folder(message)))
 
     def _send(self, *message: Any) -> None:
         with self._sending:

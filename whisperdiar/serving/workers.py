@@ -253,6 +253,7 @@ class _Slot:
                 self.failure = message[1]
                 self._owner._on_event("worker_failed", worker=self._number, error=message[1].message)
                 break
+            self._tell_warning(message)
         self._close()
         return False
 
@@ -295,6 +296,8 @@ class _Slot:
                     work.report(message[1], message[2])
                 elif message[0] == "heard":
                     work.hear(message[1], message[2])
+                elif message[0] == "warned":
+                    self._tell_warning(message)
                 else:  # done or failed
                     return message[1]
             now = time.monotonic()
@@ -316,6 +319,10 @@ class _Slot:
             if self._stop_at is not None and now > self._stop_at:
                 self._kill()
                 return None
+
+    def _tell_warning(self, message: tuple[Any, ...]) -> None:
+        if message[0] == "warned":
+            self._owner._on_event("warning", worker=self._number, message=message[1])
 
     def _memory_bytes(self) -> int:
         try:

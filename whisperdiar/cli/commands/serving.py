@@ -53,13 +53,15 @@ _server_options = shared.combine(
 @shared.diarizer_options
 @shared.voice_option
 @shared.runtime_options
+@shared.cache_options
 @shared.quiet_option
 def serve(context: click.Context, /, **values: Any) -> None:
     """Answer other programs over HTTP, as OpenAI and whisper-asr-webservice do; needs the extra serve.
 
     Models are loaded once, in a worker process for each --device (cuda:0,cuda:1 makes two). Whoever reaches another
     --host than this machine needs one of the tokens in WHISPERDIAR_SERVER_TOKEN. Ctrl-C ends it: work that is under way
-    may go on for --grace seconds, and jobs that are left are taken up by the next start.
+    may go on for --grace seconds, and jobs that are left are taken up by the next start. Results of stages are kept as
+    by `transcribe`; where others use the server, only with --cache-dir.
     """
     from whisperdiar.cli.serve import serve as work
 
