@@ -6,6 +6,8 @@ GET    /jobs                    the newest hundred
 GET    /jobs/ID                 one of them
 GET    /jobs/ID/events          server-sent events to the end: state, progress, heard
 GET    /jobs/ID/result?format=  any format that is written, json if left out; profile, speaker_style
+PUT    /jobs/ID/result          a corrected transcript, as the page downloads it; results are made of it from then on
+GET    /jobs/ID/minutes?format= minutes, md if left out; style, length, language, day
 POST   /jobs/ID/cancel          ends it
 DELETE /jobs/ID                 ends it, and removes all of it
 """
@@ -21,29 +23,28 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
-from whisperdiar import formats
-from whisperdiar.errors import FormatError, InvalidOption, WhisperdiarError
-from whisperdiar.options import SubtitleOptions, WriteOptions
-from whisperdiar.options.command_line import SPEAKER_STYLES, profile_names
+from whisperdiar.errors import OutputError
 from whisperdiar.serving.engine import Engine
 from whisperdiar.serving.openai_api import read_audio_request
-from whisperdiar.serving.refusals import Refusal, refuse_value
-from whisperdiar.serving.requests import read_choice, read_flag
+from whisperdiar.serving.refusals import Refusal
+from whisperdiar.serving.requests import read_choice, read_flag, read_number
+from whisperdiar.serving.results import correct, write_minutes, write_result
 from whisperdiar.serving.store import Job
 from whisperdiar.serving.tasks import Failure, KnownSpeaker, Task
-from whisperdiar.serving.uploads import Form
-from whisperdiar.serving.works import Work
+from whisperdiar.serving.uploads import Form, drain
+from whisperdiar.serving.works import NOT_KEPT, Work
 from whisperdiar.text.messages import _, mark
 from whisperdiar.transcript import Transcript
 
 _MOST_TRIES = 2
 _SWEEP_S = 60.0
-_TEXTS = {"html": "text/html", "json": "application/json", "csv": "text/csv", "md": "text/markdown"}
+_LARGEST_CORRECTION = 64 * 2**20
+"""Bytes of a corrected transcript; that of ten hours has 16 million."""
+_MOST_VERSIONS = 10**9
 _INTERRUPTED = mark("the server ended twice while it worked on this recording; it is not tried again")
 
 
@@ -231,12 +232,44 @@ class Jobs:
         """
         return write_result(self.read_transcript(job), job.name, query)
 
-    def read_transcript(self, job: Job) -> Transcript:
-        """Raises Refusal where the job is not done."""
+    def write_minutes(self, job: Job, query: dict[str, str]) -> Response:
+        """The minutes of a job; raises Refusal as `write`."""
+        return write_minutes(self.read_transcript(job), job.name, query)
+
+    def correct(self, job: Job, data: bytes, query: dict[str, str]) -> int:
+        """Takes a transcript that people corrected in place of the one that is there; gives its version.
+
+        Args:
+            query: ``base``, the version that it was made of, and ``after``, the one that it takes the place of, which
+                is the same unless it was saved before; both the last one if left out.
+
+        Raises:
+            Refusal: the job is not done, somebody else has corrected it meanwhile, or it is no transcript of this job.
+        """
+        last = self._store.last_version(job.id)
+        base, after = (
+            int(read_number(query.get(name), name, least=0, most=_MOST_VERSIONS, default=last) or 0)
+            for name in ("base", "after")
+        )
+        made = correct(self.read_transcript(job, base), data.decode("utf-8", "replace"))
+        try:
+            return self._store.add_version(job.id, made, after=after)
+        except FileExistsError as error:
+            raise Refusal(
+                409, _("somebody else has corrected it meanwhile: open it again"), code="corrected_meanwhile"
+            ) from error
+        except OutputError as error:
+            raise Refusal(507, _(NOT_KEPT), code="not_kept") from error
+
+    def last_version(self, job: Job) -> int:
+        return self._store.last_version(job.id)
+
+    def read_transcript(self, job: Job, version: int | None = None) -> Transcript:
+        """The last version, or the one of that number; raises Refusal where there is none."""
         if job.state != "done":
             text = _("the job is {state}: there is no result").format(state=job.state)
             raise Refusal(409, text, code="job_not_done")
-        transcript = self._store.read_transcript(job.id)
+        transcript = self._store.read_transcript(job.id, version)
         if transcript is None:
             raise Refusal(404, _("the result of this job is gone"), code="result_not_found")
         return transcript
@@ -244,28 +277,6 @@ class Jobs:
     def has_recording(self, job: Job) -> bool:
         """Whether the recording of a job that is done was kept."""
         return self._store.recording_of(job) is not None
-
-
-def write_result(transcript: Transcript, name: str, query: dict[str, str]) -> Response:
-    """A transcript as a file in one of the formats that are written."""
-    chosen = query.get("format", "json")
-    try:
-        form = formats.writable_by_name(chosen)
-    except InvalidOption as error:
-        raise refuse_value("format", error) from error
-    style = read_choice(query.get("speaker_style"), "speaker_style", SPEAKER_STYLES, default=SPEAKER_STYLES[0])
-    profile = read_choice(query.get("profile"), "profile", profile_names(), default=profile_names()[0])
-    options = WriteOptions(speaker_style=style, subtitles=SubtitleOptions(profile=profile))
-    try:
-        body = form.dumps(transcript, options=options)
-    except (InvalidOption, FormatError) as error:
-        raise refuse_value("format", str(error)) from error
-    except WhisperdiarError as error:  # an extra that is not installed
-        raise Refusal(501, str(error), code="format_not_available", param="format") from error
-    kind = "application/octet-stream" if isinstance(body, bytes) else _TEXTS.get(form.name, "text/plain")
-    file_name = quote(f"{name}{form.suffix}", safe="")
-    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{file_name}"}
-    return Response(body, media_type=kind, headers=headers)
 
 
 def make_router(engine: Engine, jobs: Jobs) -> APIRouter:
@@ -300,6 +311,16 @@ def make_router(engine: Engine, jobs: Jobs) -> APIRouter:
         job = await asyncio.to_thread(jobs.require, job_id)
         return await asyncio.to_thread(jobs.write, job, dict(request.query_params))
 
+    @router.put("/jobs/{job_id}/result")
+    async def correct_result(job_id: str, request: Request) -> JSONResponse:
+        job = await asyncio.to_thread(jobs.require, job_id)
+        return await save_corrections(jobs, job, request)
+
+    @router.get("/jobs/{job_id}/minutes")
+    async def minutes(job_id: str, request: Request) -> Response:
+        job = await asyncio.to_thread(jobs.require, job_id)
+        return await asyncio.to_thread(jobs.write_minutes, job, dict(request.query_params))
+
     @router.post("/jobs/{job_id}/cancel")
     async def cancel(job_id: str) -> JSONResponse:
         await asyncio.to_thread(jobs.require, job_id)
@@ -313,6 +334,22 @@ def make_router(engine: Engine, jobs: Jobs) -> APIRouter:
         return Response(status_code=204)
 
     return router
+
+
+async def save_corrections(jobs: Jobs, job: Job, request: Request) -> JSONResponse:
+    """Takes the body of a request as a corrected transcript.
+
+    Raises:
+        Refusal: as `Jobs.correct`, or it is too large.
+    """
+    data = bytearray()
+    async for chunk in request.stream():
+        data += chunk
+        if len(data) > _LARGEST_CORRECTION:
+            await drain(request)
+            raise Refusal(413, _("the corrected transcript is too large"), code="file_too_large")
+    version = await asyncio.to_thread(jobs.correct, job, bytes(data), dict(request.query_params))
+    return JSONResponse({"id": job.id, "object": "job.result", "version": version})
 
 
 def _move(task: Task, folder: Path) -> Task:

@@ -18,7 +18,8 @@ from typing import Any
 
 from whisperdiar.errors import OutputError
 from whisperdiar.serving.tasks import Failure, KnownSpeaker, Task
-from whisperdiar.system.files import explain_write_error
+from whisperdiar.system.files import explain_write_error, write_text
+from whisperdiar.text.json import write as write_json
 from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 
@@ -41,6 +42,9 @@ CREATE TABLE IF NOT EXISTS jobs (
 """
 _VERSION = 1
 _TRANSCRIPT = "transcript.json"
+_CORRECTED = "transcript-{version}.json"
+_KEPT_VERSIONS = 20
+"""Of corrections, for pages that were opened before the last ones; what was recognised stays in any case."""
 _UNFINISHED = ("queued", "running")
 
 
@@ -166,10 +170,46 @@ class JobStore:
             (state, time.time(), seconds, language, told, job_id),
         )
 
-    def read_transcript(self, job_id: str) -> Transcript | None:
-        """The transcript of a job that is done; None where there is none (any more)."""
-        path = self.folder_of(job_id) / _TRANSCRIPT
+    def read_transcript(self, job_id: str, version: int | None = None) -> Transcript | None:
+        """The transcript of a job that is done; None where there is none (any more).
+
+        Args:
+            version: 0 for what was recognised, 1 and more for what people corrected; None for the last one.
+        """
+        path = self._path_of(job_id, self.last_version(job_id) if version is None else version)
         return Transcript.load(path) if path.is_file() else None
+
+    def last_version(self, job_id: str) -> int:
+        """How often the transcript was corrected."""
+        found = (path.stem.rpartition("-")[2] for path in self.folder_of(job_id).glob(_CORRECTED.format(version="*")))
+        return max((int(text) for text in found if text.isdigit()), default=0)
+
+    def add_version(self, job_id: str, transcript: Transcript, *, after: int) -> int:
+        """Keeps a transcript that people corrected; gives the number of its version.
+
+        Args:
+            after: the version that it takes the place of.
+
+        Raises:
+            FileExistsError: that is not the last one (any more).
+            OutputError: it cannot be written.
+        """
+        version = after + 1
+        path = self._path_of(job_id, version)
+        if self.last_version(job_id) != after or path.exists():
+            raise FileExistsError(path)
+        try:
+            write_text(path, write_json(transcript.to_dict()), replace=False)
+        except OutputError as error:
+            if isinstance(error.__cause__, FileExistsError):  # somebody else was faster
+                raise FileExistsError(path) from error
+            raise
+        if version > _KEPT_VERSIONS:
+            self._path_of(job_id, version - _KEPT_VERSIONS).unlink(missing_ok=True)
+        return version
+
+    def _path_of(self, job_id: str, version: int) -> Path:
+        return self.folder_of(job_id) / (_CORRECTED.format(version=version) if version else _TRANSCRIPT)
 
     def recording_of(self, job: Job) -> Path | None:
         """The recording of a job that is done, where it was kept."""
