@@ -12,11 +12,12 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from whisperdiar.errors import OutputError
 from whisperdiar.serving import asr_webservice, diarization_api, openai_api, page
 from whisperdiar.serving.engine import Engine
 from whisperdiar.serving.jobs import Jobs
 from whisperdiar.serving.jobs import make_router as make_jobs_router
-from whisperdiar.serving.refusals import Refusal
+from whisperdiar.serving.refusals import Refusal, refuse_for_now
 from whisperdiar.serving.security import Guard
 from whisperdiar.text.messages import _
 from whisperdiar.version import __version__
@@ -60,6 +61,14 @@ def make_application(engine: Engine) -> ASGIApp:
 
     @app.exception_handler(Refusal)
     async def refuse(_request: Request, refusal: Refusal) -> Response:
+        return JSONResponse(refusal.to_dict(), refusal.status, refusal.headers)
+
+    @app.exception_handler(OutputError)
+    async def refuse_for_store(_request: Request, error: OutputError) -> Response:
+        engine.log.write("error", kind=type(error).__name__, at="store")
+        refusal = refuse_for_now(
+            10, _("jobs cannot be kept just now; the log of the server says why"), status=503, code="store_failed"
+        )
         return JSONResponse(refusal.to_dict(), refusal.status, refusal.headers)
 
     @app.exception_handler(HTTPException)

@@ -18,6 +18,7 @@ import asyncio
 import contextlib
 import json
 import secrets
+import shutil
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -30,22 +31,27 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from whisperdiar.errors import OutputError
 from whisperdiar.serving.engine import Engine
 from whisperdiar.serving.openai_api import read_audio_request
-from whisperdiar.serving.refusals import Refusal
+from whisperdiar.serving.postgres import PostgresStore
+from whisperdiar.serving.refusals import Refusal, refuse_for_now
 from whisperdiar.serving.requests import read_choice, read_flag, read_number
 from whisperdiar.serving.results import correct, write_minutes, write_result
 from whisperdiar.serving.store import Job
 from whisperdiar.serving.tasks import Failure, KnownSpeaker, Task
 from whisperdiar.serving.uploads import Form, drain
-from whisperdiar.serving.works import NOT_KEPT, Work
-from whisperdiar.text.messages import _, mark
+from whisperdiar.serving.workers import CANCELLED
+from whisperdiar.serving.works import INTERRUPTED, MOST_TRIES, NOT_KEPT, Work
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 
-_MOST_TRIES = 2
 _SWEEP_S = 60.0
+_CLAIM_S = 0.5
+"""Between two looks into a database that other servers fill, too."""
+_BEAT_S = 5.0
+_REMOVE_S = 30.0
+"""That another server has to end a job which is to be removed."""
 _LARGEST_CORRECTION = 64 * 2**20
 """Bytes of a corrected transcript; that of ten hours has 16 million."""
 _MOST_VERSIONS = 10**9
-_INTERRUPTED = mark("the server ended twice while it worked on this recording; it is not tried again")
 
 
 class Jobs:
@@ -58,26 +64,30 @@ class Jobs:
         self._engine = engine
         self._store = engine.store
         self._kept_s = engine.options.keep_hours * 3600.0
+        self._shared = self._store if isinstance(self._store, PostgresStore) else None
         self._works: dict[str, Work] = {}
-        self._sweeping: asyncio.Task[None] | None = None
+        self._running: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Takes up what a server before has left."""
+        """Takes up what a server before has left; from a store that is shared one after another, as there is room."""
+        self._running.append(asyncio.ensure_future(self._sweep()))
+        if self._shared is not None:
+            self._running.append(asyncio.ensure_future(self._claim(self._shared)))
+            return
         for job in await asyncio.to_thread(self._store.list_unfinished):
-            if job.tries >= _MOST_TRIES:
-                failure = Failure(kind="server", message=_INTERRUPTED, code="interrupted")
+            if job.tries >= MOST_TRIES:
+                failure = Failure(kind="server", message=INTERRUPTED, code="interrupted")
                 await asyncio.to_thread(self._store.finish, job.id, "failed", failure=failure)
             else:
                 await asyncio.to_thread(self._store.requeue, job.id)
                 self._submit(job, always=True)
-        self._sweeping = asyncio.ensure_future(self._sweep())
 
     async def stop(self) -> None:
         """What the workers have left waits for the next server."""
-        if self._sweeping is not None:
-            self._sweeping.cancel()
+        for task in self._running:
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._sweeping
+                await task
         for work in list(self._works.values()):
             if not work.is_final:
                 await asyncio.to_thread(self._store.requeue, work.id)
@@ -87,6 +97,29 @@ class Jobs:
             for job_id in await asyncio.to_thread(self._remove_old):
                 self._engine.log.write("job_removed", job=job_id)
             await asyncio.sleep(_SWEEP_S)
+
+    async def _claim(self, store: PostgresStore) -> None:
+        """Takes jobs that wait in a shared store while there is room, and tells that this server is at work."""
+        told = 0.0
+        while True:
+            try:
+                if time.monotonic() > told + _BEAT_S:
+                    told = time.monotonic()
+                    await asyncio.to_thread(self._beat, store)
+                while self._engine.workers.n_idle > 0 and not self._engine.stopping:
+                    job = await asyncio.to_thread(store.claim)
+                    if job is None:
+                        break
+                    self._submit(job, always=True)
+            except Exception as error:  # the database comes back, or a person reads the log
+                self._engine.log.write("error", kind=type(error).__name__, at="database")
+            await asyncio.sleep(_CLAIM_S)
+
+    def _beat(self, store: PostgresStore) -> None:
+        works = dict(self._works)
+        for job_id in store.beat({job_id: (work.stage, work.fraction) for job_id, work in works.items()}):
+            self._engine.workers.withdraw(works[job_id])
+        store.free_lost()
 
     def _remove_old(self) -> list[str]:
         return list(self._store.remove_older(self._kept_s))
@@ -102,6 +135,8 @@ class Jobs:
         if webhook is not None:
             self._engine.webhooks.check(webhook)
         keeps = read_flag(form.one("keep_recording"), "keep_recording")
+        if self._shared is not None and self._shared.count_waiting() >= self._engine.options.queue:
+            raise self._engine.refuse_full()
         job_id = secrets.token_urlsafe(16).lstrip("-") or "job"
         folder = self._store.folder_of(job_id)
         form.folder.rename(folder)
@@ -114,7 +149,13 @@ class Jobs:
             webhook=webhook,
             keeps=keeps,
         )
-        self._store.add(job)
+        try:
+            self._store.add(job)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        if self._shared is not None:
+            return job
         try:
             self._submit(job)
         except Refusal:
@@ -133,7 +174,8 @@ class Jobs:
     def _submit(self, job: Job, *, always: bool = False) -> None:
         work = Work(job.task, id=job.id, created=job.created)
         work.is_kept = True
-        work.on_begin.append(lambda begun: self._store.begin(begun.id, begun.begun or time.time()))
+        if self._shared is None:  # where it is not begun yet
+            work.on_begin.append(lambda begun: self._store.begin(begun.id, begun.begun or time.time()))
         work.on_end.append(self._finish)
         self._works[job.id] = work
         try:
@@ -145,7 +187,7 @@ class Jobs:
     def _finish(self, work: Work) -> None:
         """Keeps how a work ended, on the worker's thread, before anybody is told."""
         outcome = work.outcome
-        self._store.finish(
+        is_kept = self._store.finish(
             work.id,
             work.state,
             transcript=None if outcome is None else outcome.transcript,
@@ -154,7 +196,7 @@ class Jobs:
             failure=work.failure,
         )
         self._works.pop(work.id, None)
-        job = self._store.get(work.id)
+        job = self._store.get(work.id) if is_kept else None
         if job is not None and job.webhook is not None:
             self._engine.webhooks.send(job.webhook, job.id, {"type": f"job.{job.state}", "data": self.describe(job)})
 
@@ -171,7 +213,7 @@ class Jobs:
     def describe(self, job: Job) -> dict[str, Any]:
         """A job as clients see it."""
         work = self._works.get(job.id)
-        live = work is not None and not job.is_final
+        fraction = work.fraction if work is not None else job.fraction
         error = None if job.failure is None else {"message": job.failure.message, "code": job.failure.code}
         return {
             "id": job.id,
@@ -182,8 +224,8 @@ class Jobs:
             "begun": None if job.begun is None else round(job.begun, 3),
             "ended": None if job.ended is None else round(job.ended, 3),
             "expires": None if job.ended is None else round(job.ended + self._kept_s, 3),
-            "stage": work.stage if live and work is not None else "",
-            "fraction": 1.0 if job.state == "done" else round(work.fraction, 4) if live and work is not None else 0.0,
+            "stage": "" if job.is_final else work.stage if work is not None else job.stage,
+            "fraction": 1.0 if job.state == "done" else round(0.0 if job.is_final else fraction, 4),
             "duration": job.seconds,
             "language": job.language,
             "error": error,
@@ -193,21 +235,31 @@ class Jobs:
         work = self._works.get(job_id)
         if work is not None:
             self._engine.workers.withdraw(work)
+        elif self._shared is not None:
+            self._shared.ask_cancel(job_id, Failure(kind="cancelled", message=CANCELLED, code="cancelled"))
 
     async def remove(self, job_id: str) -> None:
         """Ends a job and removes its files."""
         work = self._works.get(job_id)
+        await asyncio.to_thread(self.cancel, job_id)
         if work is not None:
-            self._engine.workers.withdraw(work)
             await work.wait()
+        elif self._shared is not None:
+            until = time.monotonic() + _REMOVE_S
+            while (found := await asyncio.to_thread(self._store.get, job_id)) is not None and not found.is_final:
+                if time.monotonic() > until:
+                    raise refuse_for_now(10, _("another server works on this job: come again later"), status=503)
+                await asyncio.sleep(_CLAIM_S)
         await asyncio.to_thread(self._store.remove, job_id)
 
     async def stream(self, job: Job) -> AsyncIterator[str]:
         """Events of a job to its end; the first and the last one are its state."""
-        work = self._works.get(job.id)
         yield _event("state", self.describe(job))
         if job.is_final:
             return
+        async for _job in self._await_work(job):
+            yield _event("state", self.describe(_job))
+        work = self._works.get(job.id)
         if work is not None:
             async for event in work.events():
                 if event is None:
@@ -223,6 +275,18 @@ class Jobs:
         found = await asyncio.to_thread(self._store.get, job.id)
         if found is not None:
             yield _event("state", self.describe(found))
+
+    async def _await_work(self, job: Job) -> AsyncIterator[Job]:
+        """What changes of a job while no work of this server is on it: it waits in a shared store, or is another's."""
+        last: Job | None = job
+        while self._shared is not None and job.id not in self._works:
+            await asyncio.sleep(_CLAIM_S)
+            found = await asyncio.to_thread(self._store.get, job.id)
+            if found is None or found.is_final:
+                return
+            if found != last:
+                last = found
+                yield found
 
     def write(self, job: Job, query: dict[str, str]) -> Response:
         """The result of a job in a format.

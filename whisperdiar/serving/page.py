@@ -11,7 +11,6 @@ import hashlib
 import hmac
 import html
 import re
-import secrets
 import time
 
 from fastapi import APIRouter, Request
@@ -40,7 +39,7 @@ _VALID_S = 86_400
 def make_router(engine: Engine, jobs: Jobs) -> APIRouter:
     """The page of one server, and what it opens."""
     router = APIRouter()
-    key = secrets.token_bytes(32)
+    key = engine.store.link_key
 
     def sign(job_id: str, until: int) -> str:
         return hmac.new(key, f"{job_id}.{until}".encode(), hashlib.sha256).hexdigest()

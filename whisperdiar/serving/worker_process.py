@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import queue
+import re
 import signal
 import threading
 from multiprocessing.connection import Connection
@@ -30,6 +31,7 @@ from whisperdiar.system.telemetry import disable_telemetry
 from whisperdiar.text.messages import _, mark, to_english
 
 CANCEL = "cancel"
+_UPLOAD = re.compile(r"(voice-)?\d+\.media")
 _CANCELLED = mark("the work was cancelled")
 
 
@@ -115,10 +117,13 @@ def explain(error: BaseException) -> Failure:
 
 
 def _without_folder(message: str) -> str:
-    """Where uploads lie on the server is nobody's business: of paths in a message names alone stay."""
+    """Where uploads lie on the server, and how it calls them, is nobody's business: of other paths names alone stay."""
     words = []
     for word in message.split(" "):
         inner = word.strip("'\"():,;")
         plain = os.path.isabs(inner) and len(inner) > 1
-        words.append(word.replace(inner, os.path.basename(inner)) if plain else word)
+        shown = os.path.basename(inner) if plain else inner
+        own = _UPLOAD.fullmatch(shown)
+        shown = shown if own is None else "voice" if own[1] else "recording"
+        words.append(word.replace(inner, shown) if inner else word)
     return " ".join(words)

@@ -98,6 +98,12 @@ class Workers:
         return any(item.is_ready for item in self._slots)
 
     @property
+    def n_idle(self) -> int:
+        """Workers that nothing waits for: fewer than none where more waits than there are workers."""
+        n_ready = sum(item.is_ready for item in self._slots)
+        return n_ready - len(self.running) - len(self._waiting)
+
+    @property
     def failure(self) -> Failure | None:
         """Why no worker comes up; None where one is up, or none has failed."""
         failures = [item.failure for item in self._slots if item.failure is not None]

@@ -19,6 +19,7 @@ _server_options = shared.combine(
     _server("--port", type=click.IntRange(0, 65_535), default=SERVER_PORT, show_default=True, help="TCP port."),
     _server("--also-model", "models", multiple=True, metavar="NAME", help="A further model that requests may name."),
     _server("--folder", type=shared.PATH, metavar="DIR", help="Where uploads and results lie; by default your own."),
+    _server("--database", metavar="URL", rare=True, help="PostgreSQL whose jobs several servers share."),
     _server("--queue", type=click.IntRange(min=1), rare=True, help="Recordings that may wait (100)."),
     _server("--keep-hours", type=click.FloatRange(min=0), rare=True, help="Keep results of jobs so long (24)."),
     _server("--max-upload-mb", type=click.FloatRange(min=0), rare=True, help="Largest recording (2000)."),
