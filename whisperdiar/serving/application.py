@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from whisperdiar.errors import OutputError
 from whisperdiar.serving import asr_webservice, diarization_api, openai_api, page
+from whisperdiar.serving.description import describe
 from whisperdiar.serving.engine import Engine
 from whisperdiar.serving.jobs import Jobs
 from whisperdiar.serving.jobs import make_router as make_jobs_router
@@ -77,6 +78,7 @@ def make_application(engine: Engine) -> ASGIApp:
         refusal = Refusal(error.status_code, text, code="not_found" if error.status_code == 404 else None)
         return JSONResponse(refusal.to_dict(), error.status_code, dict(error.headers or {}))
 
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     return _Witness(Guard(app, options=engine.options), engine)
 
 
