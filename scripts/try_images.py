@@ -166,7 +166,9 @@ def try_server(tool: Docker | Buildah, image: str, folder: Path) -> None:
             if process.wait(60):
                 raise SystemExit(f"{image}: the server ended with {process.returncode}")
         finally:
-            process.kill()
+            if process.poll() is None:
+                tool.end(process)
+                process.wait(60)
 
 
 def ask_models() -> int:
