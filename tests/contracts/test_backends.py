@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from tests import tiny_whisper, toolkits
+from tests.examples import by_night
 from tests.sounds import SAMPLES, SHARED, conversation, noise, silence
 from whisperdiar import (
     Audio,
@@ -291,7 +292,7 @@ def test_diarizers_give_the_activity_that_turns_are_cut_from(
 
 
 @pytest.mark.parametrize("name", backends("diarization"))
-@pytest.mark.parametrize("count", [SpeakerCount(1, 1), SpeakerCount(2, 2), SpeakerCount(3, 4)])
+@pytest.mark.parametrize("count", [by_night(SpeakerCount(1, 1)), by_night(SpeakerCount(2, 2)), SpeakerCount(3, 4)])
 def test_the_number_of_speakers_is_honoured_or_refused(
     name: str, count: SpeakerCount, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
