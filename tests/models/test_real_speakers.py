@@ -392,6 +392,7 @@ def test_one_command_writes_who_said_what_when(
     assert len((tmp_path / "talk.rttm").read_text("utf-8").splitlines()) == len(transcript["turns"])
 
 
+@pytest.mark.nightly
 def test_the_benchmark_of_the_whole_way_writes_its_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("jiwer", "meeteval", "whisper_normalizer"):
         pytest.importorskip(module, reason=f"{module} is not installed: it scores the benchmark")
