@@ -353,6 +353,34 @@ class WordForcer(Protocol):
         """
 
 
+@runtime_checkable
+class TextWriter(Protocol):
+    """A recogniser that writes the words of a text which is given, by what another one hears.
+
+    What that one hears is the same for every text, so that it can be kept.
+
+    Attributes:
+        recogniser: the one that listens.
+    """
+
+    recogniser: Transcriber
+
+    def check_audio(self, audio: Audio) -> None:
+        """Raises FormatError where the text cannot be that of this recording, before anything is recognised."""
+
+    def write_text(
+        self, heard: Transcription, audio: Audio, *, speech: Sequence[Span], progress: Progress = no_progress
+    ) -> Transcription:
+        """The words of the text that are spoken, in its order, by what was heard.
+
+        Raises:
+            FormatError: too little of the text is heard.
+        """
+
+    def describe_text(self) -> dict[str, Any]:
+        """The text and what times it, for the details of the backend's record; JSON values."""
+
+
 def takes_terms(recogniser: object) -> bool:
     """Whether a recogniser can be told which words to expect, by its attribute `takes_terms`."""
     return bool(getattr(recogniser, "takes_terms", False))

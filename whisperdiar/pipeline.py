@@ -28,6 +28,7 @@ from whisperdiar.contracts import (
     Progress,
     SpeechDetector,
     TextAwareDiarizer,
+    TextWriter,
     Transcriber,
     device_of,
     info_of,
@@ -36,6 +37,7 @@ from whisperdiar.contracts import (
     threads_of,
 )
 from whisperdiar.errors import DiarizationFailed, Interrupted, describe_error
+from whisperdiar.given_text.transcriber import TEXT_BEGINS
 from whisperdiar.joining import Origin, join
 from whisperdiar.media.mixing import weight_channels
 from whisperdiar.options import AlignmentOptions, NoSettings, SegmentationOptions, Vocabulary
@@ -463,9 +465,14 @@ class Pipeline:
         if transcriber is None:
             return Transcription(None, None, ())
 
+        writer = transcriber if isinstance(transcriber, TextWriter) else None
+        listener = transcriber if writer is None else writer.recogniser
+        if writer is not None:
+            writer.check_audio(audio)
+
         def work(heard: Progress) -> Transcription:
             return recognise(
-                transcriber,
+                listener,
                 audio,
                 speech=speech,
                 language=self.language,
@@ -478,7 +485,15 @@ class Pipeline:
             "language": self.language,
             "vocabulary": None if self.vocabulary is None else asdict(self.vocabulary),
         }
-        return self._take("asr", session, TRANSCRIPTION, transcriber, audio, depends, progress, work)
+        first = progress if writer is None else _scale_progress(progress, 0.0, TEXT_BEGINS)
+        found = self._take("asr", session, TRANSCRIPTION, listener, audio, depends, first, work)
+        if writer is None:
+            return found
+        return _run_stage(
+            "asr",
+            _scale_progress(progress, TEXT_BEGINS, 1.0),
+            lambda heard: writer.write_text(found, audio, speech=speech, progress=heard),
+        )
 
     def _turns(
         self, audio: Audio, speech: Sequence[Span], words: Sequence[Word], session: Session, progress: Progress
@@ -570,6 +585,8 @@ class Pipeline:
         record = record_work(stage, backend)
         if about is not None:  # the folder of a model may be called otherwise than it was
             record = replace(record, **about["record"])
+            if isinstance(backend, TextWriter):  # what was kept is the recogniser's
+                record = replace(record, details={**record.details, **backend.describe_text()})
         if fallback is not None:
             record = replace(record, fallback_from=fallback.preferred, reason=fallback.reason, remedy=fallback.remedy)
         return record.to_dict()
