@@ -30,6 +30,7 @@ from whisperdiar.contracts import (
     info_of,
     no_progress,
     record_of,
+    scale_progress,
     threads_of,
 )
 from whisperdiar.errors import DiarizationFailed, Interrupted, describe_error
@@ -290,7 +291,7 @@ class Pipeline:
         somebody else. The last is None where there are no turns: then the mix of all channels was recognised.
         """
         n = audio.n_channels
-        scaled = [_scale_progress(progress, c / n, (c + 1) / n) for c in range(n)]
+        scaled = [scale_progress(progress, c / n, (c + 1) / n) for c in range(n)]
         detected = [
             remove_spans(
                 detect_audible(audio, c + 1, partial(self._speech, session=session, progress=scaled[c])), music
@@ -564,8 +565,3 @@ def wants_channels(backend: Any) -> bool:
     """Whether a diarizer needs the recording's channels apart."""
     info = info_of(backend)
     return info is not None and info.per_channel
-
-
-def _scale_progress(progress: Progress, first: float, last: float) -> Progress:
-    """A `Progress` for the part of a stage between two fractions of it."""
-    return lambda stage, fraction: progress(stage, first + (last - first) * fraction)

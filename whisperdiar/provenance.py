@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from whisperdiar.asr._shared.refinement import alignment_record
-from whisperdiar.contracts import record_of
+from whisperdiar.contracts import TextWriter, record_of
 from whisperdiar.options import Vocabulary
 from whisperdiar.types import BackendRecord, Replacement
 from whisperdiar.version import __version__
@@ -104,6 +104,8 @@ def describe_run(
         found = record_work(stage, backend)
         if about is not None:  # the folder of a model may be called otherwise than it was
             found = replace(found, **about["record"])
+            if isinstance(backend, TextWriter):  # what was kept is the recogniser's
+                found = replace(found, details={**found.details, **backend.describe_text()})
         if fallback is not None:
             found = replace(found, fallback_from=fallback.preferred, reason=fallback.reason, remedy=fallback.remedy)
         return found.to_dict()

@@ -14,7 +14,17 @@ from whisperdiar.asr._shared.refinement import recognise
 from whisperdiar.cache.identity import find_version
 from whisperdiar.cache.stages import BackendStage, PureStage, Session
 from whisperdiar.cache.values import DIARIZATION, SEGMENTS, SPANS, TRANSCRIPTION, Form
-from whisperdiar.contracts import BaseBackend, Diarizer, Progress, SpeechDetector, TextAwareDiarizer, Transcriber
+from whisperdiar.contracts import (
+    BaseBackend,
+    Diarizer,
+    Progress,
+    SpeechDetector,
+    TextAwareDiarizer,
+    TextWriter,
+    Transcriber,
+    scale_progress,
+)
+from whisperdiar.given_text.transcriber import TEXT_BEGINS
 from whisperdiar.options import NoSettings, SegmentationOptions, Vocabulary
 from whisperdiar.provenance import describe_work
 from whisperdiar.segmentation import segments
@@ -74,17 +84,29 @@ def find_words(
     vocabulary: Vocabulary | None,
     progress: Progress,
 ) -> Transcription:
-    """What is said in `speech`, with the refinement behind every recogniser."""
+    """What is said in `speech`, with the refinement behind every recogniser.
+
+    Of a recogniser that writes a given text, what is heard is kept, which is the same for every text.
+    """
+    writer = transcriber if isinstance(transcriber, TextWriter) else None
+    listener = transcriber if writer is None else writer.recogniser
+    if writer is not None:
+        writer.check_audio(audio)
 
     def work(heard: Progress) -> Transcription:
-        return recognise(transcriber, audio, speech=speech, language=language, vocabulary=vocabulary, progress=heard)
+        return recognise(listener, audio, speech=speech, language=language, vocabulary=vocabulary, progress=heard)
 
     depends = {
         "speech": _list_times(speech),
         "language": language,
         "vocabulary": None if vocabulary is None else asdict(vocabulary),
     }
-    return _take("asr", session, TRANSCRIPTION, transcriber, audio, depends, progress, work)
+    first = progress if writer is None else scale_progress(progress, 0.0, TEXT_BEGINS)
+    found = _take("asr", session, TRANSCRIPTION, listener, audio, depends, first, work)
+    if writer is None:
+        return found
+    rest = scale_progress(progress, TEXT_BEGINS, 1.0)
+    return run_stage("asr", rest, lambda heard: writer.write_text(found, audio, speech=speech, progress=heard))
 
 
 def find_turns(
