@@ -39,10 +39,10 @@ if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_I
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Machines that run tests are busy: how long an example takes says nothing about the code. How many are tried (see
-# `tests.examples`): developers' machines go on searching; where a change is judged, a quarter, the same each time, so
+# `tests.examples`): developers' machines go on searching; where a change is judged, a tenth, the same each time, so
 # that it is no draw of the day; by night all, drawn anew (pytest --nightly).
 settings.register_profile("whisperdiar", deadline=None, max_examples=BY_DEFAULT)
-settings.register_profile("ci", deadline=None, max_examples=BY_DEFAULT // 4, derandomize=True)
+settings.register_profile("ci", deadline=None, max_examples=BY_DEFAULT // 10, derandomize=True)
 settings.register_profile("nightly", deadline=None, max_examples=BY_DEFAULT, derandomize=False, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "whisperdiar")
 
