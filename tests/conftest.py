@@ -58,6 +58,16 @@ def pytest_configure(config: pytest.Config) -> None:
         settings.load_profile("nightly")
 
 
+_WITH_PYANNOTE = frozenset(
+    (
+        *("test_agglomerative", "test_backends", "test_embedding", "test_finetuning", "test_onnx", "test_pyannote"),
+        *("test_pyannote_hub", "test_pyannote_parts", "test_pyannote_vad", "test_sortformer", "test_tuning"),
+    )
+)
+"""Files that one worker runs (pytest -n 2 --dist loadgroup): what they import takes ten seconds of processor time. Every
+other file is a group of its own."""
+
+
 def _name_lazy_modules() -> None:
     """SpeechBrain leaves modules in sys.modules that import optional packages as soon as anybody looks at them, and
     Hypothesis looks at the file of every module. An attribute that is there is not looked for."""
@@ -69,6 +79,9 @@ def _name_lazy_modules() -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     _name_lazy_modules()
+    for item in items:
+        file = item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group("pyannote" if item.path.stem in _WITH_PYANNOTE else file))
     if not config.getoption("--nightly"):
         late = [item for item in items if item.get_closest_marker("nightly")]
         items[:] = [item for item in items if not item.get_closest_marker("nightly")]
