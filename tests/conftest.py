@@ -64,8 +64,8 @@ _WITH_PYANNOTE = frozenset(
         *("test_pyannote_hub", "test_pyannote_parts", "test_pyannote_vad", "test_sortformer", "test_tuning"),
     )
 )
-"""Files that one worker runs (pytest -n 2 --dist loadgroup): what they import takes ten seconds of processor time. Every
-other file is a group of its own."""
+"""Files that one worker runs (pytest -n 2 --dist loadgroup): what they import takes ten seconds of processor time.
+Every other file is a group of its own."""
 
 
 def _name_lazy_modules() -> None:
