@@ -141,7 +141,7 @@ def test_what_stood_in_is_on_stderr_and_in_the_json_and_nowhere_else(
 def test_a_plain_installation_says_nothing_of_extras_that_it_lacks(
     cli: Cli, short: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("whisperdiar.assembly.missing_packages", lambda backend: list(backend.info.requires))
+    monkeypatch.setattr("whisperdiar.selection.missing_packages", lambda backend: list(backend.info.requires))
     done = cli("vad", short, "-o", "out.rttm", "-q")
     assert (done.code, done.err) == (0, "")
 

@@ -21,7 +21,6 @@ from tests.examples import by_night, few_by_day
 from tests.kept_parts import check_another_number
 from tests.sounds import RATE_HZ, ROOT, SAMPLES, SHARED, conversation, noise, silence
 from whisperdiar import Audio, Diarization, Span, SpeakerCount, load
-from whisperdiar.assembly import Choice, select
 from whisperdiar.diarization.nemotron import CHECKPOINT, ONE_GRAPH, REVISIONS, TWO_GRAPHS, Backend, inference
 from whisperdiar.diarization.nemotron.cache import CachePolicy, CacheSizes, SpeakerCache
 from whisperdiar.diarization.nemotron.features import frame_count, log_mel, slaney_filters
@@ -36,6 +35,7 @@ from whisperdiar.errors import (
 from whisperdiar.options import Runtime
 from whisperdiar.options.nemotron import NEMOTRON_MODES, NemotronSettings
 from whisperdiar.options.speaker_activity import Streaming
+from whisperdiar.selection import Choice, select
 from whisperdiar.types import ANY_SPEAKERS
 
 pytest.importorskip(

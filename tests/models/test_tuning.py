@@ -19,7 +19,6 @@ from tests.examples import by_night
 from tests.real_models import recording, speaker_networks
 from tests.sounds import conversation, save_conversations
 from whisperdiar import Span, load
-from whisperdiar.assembly import Choice
 from whisperdiar.datasets import Recording, write_manifest
 from whisperdiar.diarization.bic import Backend as Bic
 from whisperdiar.errors import FormatError, InvalidOption, OutputError
@@ -33,6 +32,7 @@ from whisperdiar.options import (
     TuningSettings,
 )
 from whisperdiar.scoring import score
+from whisperdiar.selection import Choice
 from whisperdiar.training.recordings import compare_errors
 from whisperdiar.training.tuning import DiarizationErrors, TuningResult, make_folds, tune
 from whisperdiar.types import ANY_SPEAKERS, Diarization
