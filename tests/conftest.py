@@ -59,9 +59,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 _WITH_PYANNOTE = frozenset(
-    (
-        *("test_agglomerative", "test_backends", "test_embedding", "test_finetuning", "test_onnx", "test_pyannote"),
-        *("test_pyannote_hub", "test_pyannote_parts", "test_pyannote_vad", "test_sortformer", "test_tuning"),
+    f"test_{name}"
+    for name in (
+        *("agglomerative", "backends", "diarizers", "embedding", "finetuning", "onnx", "pyannote", "pyannote_hub"),
+        *("pyannote_parts", "pyannote_vad", "sortformer", "tuning"),
     )
 )
 """Files that one worker runs (pytest -n 2 --dist loadgroup): what they import takes ten seconds of processor time.

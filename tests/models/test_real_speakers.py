@@ -114,7 +114,7 @@ def test_pyannotes_own_way_in_full_and_fast(by: str, names: tuple[str, ...], mor
     assert error_rate(by, names) <= error_rate("onnx", names) + more
 
 
-@pytest.mark.parametrize(("name", "bound"), [("tel_pyannote_sample", 0.08), ("ami_ES2003a", 0.25)])
+@pytest.mark.parametrize(("name", "bound"), [by_night("tel_pyannote_sample", 0.08), ("ami_ES2003a", 0.25)])
 def test_the_text_tells_voices_apart_that_windows_mix_up(name: str, bound: float) -> None:
     """Without it the error rate is 44 and 35 % here."""
     own = recording(name)

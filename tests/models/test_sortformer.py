@@ -447,6 +447,7 @@ for old, new in zip(before, state()):
 """
 
 
+@pytest.mark.nightly
 def test_nothing_is_printed_and_nothing_global_changes(streaming: Path) -> None:
     done = subprocess.run([sys.executable, "-c", QUIET, str(streaming)], capture_output=True, text=True, cwd=ROOT)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
