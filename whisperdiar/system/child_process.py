@@ -4,11 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 
 _END_S = 2.0
 """That a child has to end by itself."""
+
+
+_QUIET = "ignore:resource_tracker:UserWarning"
+
+
+@contextlib.contextmanager
+def _quiet_tracker() -> Iterator[None]:
+    """Python begins a process, with the first child, that complains of the locks which a killed child left behind, and
+    removes them; that is for developers."""
+    before = os.environ.get("PYTHONWARNINGS")
+    if before is None:
+        os.environ["PYTHONWARNINGS"] = _QUIET
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONWARNINGS"]
 
 
 class ChildProcess:
@@ -27,7 +45,8 @@ class ChildProcess:
         self.connection: Connection
         self.connection, theirs = context.Pipe()
         self._process = context.Process(target=target, args=(theirs, *arguments), name=name)
-        self._process.start()
+        with _quiet_tracker():
+            self._process.start()
         theirs.close()
 
     @property
