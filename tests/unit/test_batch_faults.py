@@ -8,7 +8,9 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy.io import wavfile
 
 from tests.faults import Faults, faults
 from tests.unit.test_batch_runs import StandIn, folder, make, pool, rows_of, run, sound
@@ -117,6 +119,25 @@ def test_a_disk_that_stays_full_ends_the_run_soon(folder: Path, tmp_path: Path, 
     assert outputs_of(out) == {}
     assert {row.state for row in rows_of(out).values()} == {"pending"}
     assert run(folder, out).n_done == 23
+
+
+@pytest.mark.model
+def test_a_cache_that_cannot_be_written_changes_nothing(tmp_path: Path, faults: Faults) -> None:
+    """Each write and rename of the cache fails in turn: the outputs stay as they are, and one line tells of it."""
+    worker = Transcriber({**pool_settings(), "cache": str(tmp_path / "cache")})
+    silence = tmp_path / "silence.wav"  # which costs nothing, and has an entry for each stage all the same
+    wavfile.write(silence, 16_000, np.zeros(16_000, np.int16))
+    task = Task(number=1, source=str(silence), outputs=(("json", "x.json"),))
+    expected = worker.work(task).made
+    for number in faults.in_turn():
+        shutil.rmtree(tmp_path / "cache", ignore_errors=True)
+        worker.load().load().cache.folder._told.clear()  # type: ignore[union-attr]
+        found = worker.work(task)
+        assert found.made == expected, number
+        assert not found.errors
+        assert any("the cache is not written" in text for text in found.warnings) == bool(faults.told)
+        faults.pause()
+        assert worker.work(task).made == expected
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="folders that cannot be read, by another than root")

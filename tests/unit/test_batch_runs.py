@@ -558,6 +558,28 @@ def test_a_data_frame_gives_a_data_frame(transcriber: Transcriber, sound: Path) 
 
 
 @pytest.mark.model
+def test_a_recording_that_ends_early_may_be_left_for_later(transcriber: Transcriber, tmp_path: Path) -> None:
+    """Also where the part that is asked for is there already."""
+    from dataclasses import replace
+
+    from whisperdiar import Part
+
+    cut = tmp_path / "cut.flac"
+    whole = (SAMPLES / "call.flac").read_bytes()
+    cut.write_bytes(whole[: len(whole) // 2])
+    part = Transcriber(replace(transcriber.settings, part=Part(end=3.0)))
+    part._opened = transcriber.load()
+    task = Task(number=1, source=str(cut), outputs=(("srt", "cut.srt"),))
+    assert part.work(replace(task, must_be_whole=True)).is_incomplete
+    found = part.work(task)
+    assert found.made
+    assert not found.errors
+    late = part.work(replace(task, source=str(tmp_path / "absent.wav"), must_be_whole=True))
+    assert late.is_incomplete
+    assert part.work(replace(task, source=str(SAMPLES / "call.flac"), must_be_whole=True)).made
+
+
+@pytest.mark.model
 def test_datasets_map_it(transcriber: Transcriber, sound: Path) -> None:
     datasets = pytest.importorskip("datasets")
     rows = datasets.Dataset.from_dict({"path": [str(sound), "/absent.wav"]})

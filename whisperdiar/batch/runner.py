@@ -216,6 +216,8 @@ def run_batch(
             run.watch(finder, stop or threading.Event(), quiet_s, patience_s, inform)
         else:
             findings = finder.find()
+            if not findings.recordings:
+                notify(_("there is no recording in what was given"))
             _tell_findings(findings, notify, inform)
             run.add(findings.recordings)
             run.tell_plan(inform)
@@ -238,8 +240,6 @@ def _tell_findings(findings: Findings, notify: Notify, inform: Notify) -> None:
     """What is no recording, in one line; folders that cannot be looked into, each in one."""
     for line in findings.unreadable:
         notify(line)
-    if not findings.recordings:
-        notify(_("there is no recording in what was given"))
     number = sum(findings.left_out.values())
     if number:
         some = [item for item in findings.left_out.most_common() if item[1]]

@@ -25,13 +25,13 @@ from whisperdiar.errors import (
 from whisperdiar.formats import json as json_format
 from whisperdiar.formats import writable_by_name
 from whisperdiar.linked_media import LinkedMedia
-from whisperdiar.media import probe
+from whisperdiar.media import load, probe
 from whisperdiar.media.mixing import weight_channels
 from whisperdiar.options import WriteOptions
 from whisperdiar.outcome import explain_empty, is_empty
 from whisperdiar.outputs import make_output, without_provenance_folders
 from whisperdiar.pipeline import wants_channels
-from whisperdiar.recordings import RecordingResult, Source, read_source
+from whisperdiar.recordings import Part, RecordingResult, Source, read_source
 from whisperdiar.system.machine import return_free_memory
 from whisperdiar.text.messages import _, join
 from whisperdiar.transcript import Transcript
@@ -215,6 +215,8 @@ class Transcriber:
         begun = time.monotonic()
         try:
             with open_source(task.source) as path, _using(task.parts):
+                if task.must_be_whole and self.settings.part.end is not None:
+                    _read_to_its_end(path, self.settings.part)
                 (result,) = self.load().transcribe_all(
                     [path],
                     part=self.settings.part,
@@ -359,6 +361,14 @@ class _Incomplete(Exception):
 def _refuse_incomplete(_source: Source, error: Exception) -> None:
     if isinstance(error, MediaError):
         raise _Incomplete(error)
+
+
+def _read_to_its_end(path: Path, part: Part) -> None:
+    """Raises _Incomplete where a recording of which a part is asked for cannot be read to its end."""
+    try:
+        load(path, track=part.track)
+    except MediaError as error:
+        raise _Incomplete(error) from error
 
 
 def _name_voices(
