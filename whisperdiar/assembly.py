@@ -35,8 +35,10 @@ from whisperdiar.options import (
     Vocabulary,
     check_device,
 )
-from whisperdiar.pipeline import STAGE_WORDS, Fallback, Pipeline, wants_words
+from whisperdiar.pipeline import Pipeline
+from whisperdiar.provenance import Fallback
 from whisperdiar.registry import BackendClass, Stage, available, load, preferred, settings_from_text
+from whisperdiar.stage_results import STAGE_WORDS, wants_words
 from whisperdiar.system.callbacks import guard_callbacks
 from whisperdiar.system.machine import raise_out_of_memory, usable_cores
 from whisperdiar.text.languages import find_code, suggest

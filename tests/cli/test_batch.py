@@ -144,7 +144,7 @@ def test_an_empty_folder_is_no_failure(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_sizes_of_memory() -> None:
-    from whisperdiar.cli.commands.batch import _Size
+    from whisperdiar.cli.commands.values import Size
 
-    sizes = [_Size().convert(text, None, None) for text in ("4G", "500m", "1.5 GB", "1000")]
+    sizes = [Size().convert(text, None, None) for text in ("4G", "500m", "1.5 GB", "1000")]
     assert sizes == [4_000_000_000, 500_000_000, 1_500_000_000, 1000]

@@ -32,7 +32,7 @@ from whisperdiar.asr._shared.refinement import NO_WORDS
 from whisperdiar.contracts import Progress, TextAwareDiarizer, no_progress
 from whisperdiar.errors import InvalidOption, UnsupportedRequest
 from whisperdiar.options import Runtime
-from whisperdiar.pipeline import Fallback
+from whisperdiar.provenance import Fallback
 from whisperdiar.system.background import Cancelled
 from whisperdiar.system.machine import usable_cores
 from whisperdiar.types import BackendInfo, BackendRecord, Dropped

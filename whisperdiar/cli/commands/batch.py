@@ -8,28 +8,11 @@ from typing import Any
 import click
 
 from whisperdiar.cli.commands import shared
+from whisperdiar.cli.commands.values import Size
 from whisperdiar.cli.declarations import command
 from whisperdiar.cli.option import option
-from whisperdiar.text.messages import _
 
 _batch = partial(option, group="Batch")
-
-
-class _Size(click.ParamType):  # type: ignore[type-arg, unused-ignore]
-    """Bytes, with K, M, G or T for thousands of them."""
-
-    name = "size"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        import re
-
-        if isinstance(value, int):
-            return value
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)B?", str(value).strip(), re.IGNORECASE)
-        found = 0 if match is None else round(float(match[1]) * 1000 ** " KMGT".index(match[2].upper() or " "))
-        if not found:
-            self.fail(_("{value!r} is no size; write it as 500M or 4G").format(value=value), param, ctx)
-        return found
 
 
 _batch_options = shared.combine(
@@ -38,7 +21,7 @@ _batch_options = shared.combine(
     _batch(
         "--jobs", type=click.IntRange(min=1), metavar="N", help="Workers; otherwise one for each device or 4 cores."
     ),
-    _batch("--max-memory", type=_Size(), metavar="SIZE", help="Memory that a worker may take, such as 4G."),
+    _batch("--max-memory", type=Size(), metavar="SIZE", help="Memory that a worker may take, such as 4G."),
     _batch("--summary", type=shared.PATH, metavar="FILE.csv", help="Also write what became of each recording."),
     _batch(
         "--ray",
