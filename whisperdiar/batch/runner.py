@@ -259,6 +259,7 @@ class _Job:
         todo: format → name of the file that is to be written.
         own: names that this run may replace.
         outcome: what was made already and could not be written.
+        weight: bytes that it had when it was planned, for the estimate of what is left.
     """
 
     found: Found
@@ -268,6 +269,10 @@ class _Job:
     must_be_whole: bool = False
     tries: int = 0
     outcome: Outcome | None = None
+    weight: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.weight = self.found.size or 0
 
 
 class _Run:
@@ -298,7 +303,7 @@ class _Run:
         self._active: dict[int, _Job] = {}
         self._n_tasks = self._n_ended = self._n_lost_writes = 0
         self._begun = time.monotonic()
-        self._bytes_done = 0
+        self._bytes_done = self._bytes_left = 0
         self._stale: list[str] = []
         self._left: list[str] = []
         self._incomplete: dict[str, tuple[str, float]] = {}
@@ -317,6 +322,7 @@ class _Run:
                 self._rows[row.path] = row
             if job is not None:
                 job.must_be_whole = must_be_whole
+                self._bytes_left += job.weight
                 jobs.append(job)
         self._manifest.put(rows)
         # The longest first: no worker is left alone with it at the end.
@@ -437,7 +443,7 @@ class _Run:
         """One recording to a worker; False where none is free."""
         if self._pool is None:
             self._pool = self._open_pool()
-        if not self._pool.n_free:
+        if self._pool.n_free < 1:
             return False
         job = self._queue.popleft() if self._queue else self._again.popleft()
         job.tries += 1
@@ -477,6 +483,7 @@ class _Run:
             outcome = Outcome(errors=(event.reason,), may_pass=True)
         if outcome.is_incomplete:
             del self._active[event.number]
+            self._bytes_left -= job.weight
             self._incomplete[job.found.source] = (job.found.state, time.monotonic())
             self._put(replace(job.row, state="pending", attempts=job.row.attempts - 1))
             self._manifest.put([self._rows[job.row.path]])
@@ -524,7 +531,8 @@ class _Run:
             text, path, n = self._warned.get(kind[0], (kind[1], job.row.path, 0))
             self._warned[kind[0]] = (text, path, n + 1)
         self._n_ended += 1
-        self._bytes_done += job.found.size or 0
+        self._bytes_done += job.weight
+        self._bytes_left -= job.weight
         self._tell("end", job)
 
     def _refresh(self, job: _Job) -> None:
@@ -564,12 +572,10 @@ class _Run:
     def _tell(
         self, kind: Literal["begin", "progress", "again", "end"], job: _Job, stage: str = "", fraction: float = 0.0
     ) -> None:
-        waiting = [*self._queue, *self._again, *self._active.values()]
-        total = self._n_ended + len(waiting)
+        total = self._n_ended + len(self._queue) + len(self._again) + len(self._active)
         left = None
         if self._bytes_done:
-            rest = sum(item.found.size or 0 for item in waiting)
-            left = (time.monotonic() - self._begun) * rest / self._bytes_done
+            left = (time.monotonic() - self._begun) * self._bytes_left / self._bytes_done
         self._on_event(
             BatchEvent(
                 kind=kind, row=job.row, number=self._n_ended, total=total, left=left, stage=stage, fraction=fraction
