@@ -490,9 +490,12 @@ def test_the_summary_is_a_table_without_formulas() -> None:
 def test_warnings_that_differ_in_numbers_are_told_once(folder: Path, tmp_path: Path, pool: StandIn) -> None:
     from dataclasses import replace
 
-    pool.answer = lambda task: replace(make(task), warnings=(f"{len(pool.tasks)}.5 s have no words", "the same"))
+    pool.answer = lambda task: replace(
+        make(task), warnings=(f"{len(pool.tasks)}.5 s have no words", "the same"), notes=("n",)
+    )
     result = run(folder, tmp_path / "out")
     assert [(item.text, item.number) for item in result.warnings] == [("1.5 s have no words", 3), ("the same", 3)]
+    assert [(item.text, item.number) for item in result.notes] == [("n", 3)]
     assert rows_of(tmp_path / "out")["talk"].warnings[1] == "the same"
 
 

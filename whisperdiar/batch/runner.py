@@ -73,7 +73,7 @@ class BatchEvent:
 
 @dataclass(frozen=True, slots=True)
 class SharedWarning:
-    """A warning of one or several recordings, which may differ in its numbers.
+    """A warning, or a note, of one or several recordings, which may differ in its numbers.
 
     Attributes:
         text: that of the first of them.
@@ -95,7 +95,7 @@ class BatchResult:
         n_there: recordings that were done already.
         n_left: recordings whose outputs are there from something else, and stay.
         elapsed: seconds.
-        warnings: each kind once, those of most recordings first.
+        warnings, notes: each kind once, those of most recordings first.
         manifest: where the manifest lies.
     """
 
@@ -104,6 +104,7 @@ class BatchResult:
     n_left: int = 0
     elapsed: float = 0.0
     warnings: list[SharedWarning] = field(default_factory=list)
+    notes: list[SharedWarning] = field(default_factory=list)
     manifest: Path = Path()
 
     @property
@@ -275,6 +276,13 @@ class _Job:
         self.weight = self.found.size or 0
 
 
+def _count_told(told: dict[str, SharedWarning], texts: Sequence[str], path: str) -> None:
+    """Adds what is told of a recording to what was told of others."""
+    for kind, text in {_NUMBER.sub("#", item): item for item in texts}.items():
+        before = told.get(kind)
+        told[kind] = SharedWarning(text, path, 1) if before is None else replace(before, number=before.number + 1)
+
+
 class _Run:
     """One run over an open manifest."""
 
@@ -307,7 +315,8 @@ class _Run:
         self._stale: list[str] = []
         self._left: list[str] = []
         self._incomplete: dict[str, tuple[str, float]] = {}
-        self._warned: dict[str, tuple[str, str, int]] = {}
+        self._warned: dict[str, SharedWarning] = {}
+        self._noted: dict[str, SharedWarning] = {}
 
     # Planning
 
@@ -428,8 +437,8 @@ class _Run:
                 with contextlib.suppress(OutputError):  # it counts as killed then
                     self._manifest.put(left)
             self.result.elapsed = time.monotonic() - self._begun
-            told = [SharedWarning(*item) for item in self._warned.values()]
-            self.result.warnings = sorted(told, key=lambda item: -item.number)
+            self.result.warnings = sorted(self._warned.values(), key=lambda item: -item.number)
+            self.result.notes = sorted(self._noted.values(), key=lambda item: -item.number)
 
     def _turn(self) -> None:
         """Hands out what can be, and takes what has come."""
@@ -527,9 +536,8 @@ class _Run:
         if number is not None:
             del self._active[number]
         self.result.rows.append(job.row)
-        for kind in {_NUMBER.sub("#", item): item for item in outcome.warnings if item != reason}.items():
-            text, path, n = self._warned.get(kind[0], (kind[1], job.row.path, 0))
-            self._warned[kind[0]] = (text, path, n + 1)
+        _count_told(self._warned, [item for item in outcome.warnings if item != reason], job.row.path)
+        _count_told(self._noted, outcome.notes, job.row.path)
         self._n_ended += 1
         self._bytes_done += job.weight
         self._bytes_left -= job.weight

@@ -25,7 +25,7 @@ from whisperdiar.errors import (
 from whisperdiar.formats import json as json_format
 from whisperdiar.formats import writable_by_name
 from whisperdiar.linked_media import LinkedMedia
-from whisperdiar.media import load, probe
+from whisperdiar.media import load, probe, recording_id
 from whisperdiar.media.mixing import weight_channels
 from whisperdiar.options import WriteOptions
 from whisperdiar.outcome import explain_empty, is_empty
@@ -204,7 +204,8 @@ class Transcriber:
         """
         self.load(progress=progress)
         outcome = self._work(task, progress)
-        warnings, notes = tuple(self._warned), tuple(self._informed)
+        name = f"{recording_id(task.source)}: "
+        warnings, notes = tuple(self._warned), tuple(text.removeprefix(name) for text in self._informed)
         self._warned.clear()
         self._informed.clear()
         return_free_memory()

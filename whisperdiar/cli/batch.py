@@ -13,7 +13,7 @@ import click
 
 from whisperdiar.batch import BatchEvent, BatchResult, Manifest, Row, run_batch
 from whisperdiar.batch.places import take_local
-from whisperdiar.batch.runner import STALL_S, locate_manifest
+from whisperdiar.batch.runner import STALL_S, SharedWarning, locate_manifest
 from whisperdiar.batch.summary import format_csv, format_table
 from whisperdiar.batch.tasks import Naming, WorkSettings
 from whisperdiar.cli import parameters as shared
@@ -266,15 +266,9 @@ class _Report:
 
     def tell_end(self, result: BatchResult) -> int:
         """The summary; returns the exit code."""
-        for item in result.warnings[:_MOST_WARNINGS]:
-            path = _shorten(item.path)
-            if item.number > 1:
-                told = _("{recordings}, such as {path}: {warning}").format(
-                    recordings=count_recordings(item.number), path=path, warning=item.text
-                )
-                self.console.warn(told)
-            else:
-                self.console.warn(f"{path}: {item.text}")
+        for tell, told in ((self.console.note, result.notes), (self.console.warn, result.warnings)):
+            for item in told[:_MOST_WARNINGS]:
+                tell(_describe_shared(item))
         more = len(result.warnings) - _MOST_WARNINGS
         if more > 0:
             self.console.warn(
@@ -299,6 +293,16 @@ class _Report:
         if result.n_failed:
             return FAILED
         return EMPTY if result.n_empty else OK
+
+
+def _describe_shared(item: SharedWarning) -> str:
+    """What is told of one recording or of several."""
+    path = _shorten(item.path)
+    if item.number == 1:
+        return f"{path}: {item.text}"
+    return _("{recordings}, such as {path}: {warning}").format(
+        recordings=count_recordings(item.number), path=path, warning=item.text
+    )
 
 
 def _shorten(path: str) -> str:
