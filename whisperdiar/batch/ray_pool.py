@@ -239,6 +239,13 @@ def _connect(ray: Any, address: str) -> None:
     quiet = {"include_dashboard": False, "object_store_memory": _STORE_BYTES, "num_cpus": usable_cores()}
     own = quiet if address == LOCAL else {}
     ray.init(address=address, log_to_driver=False, logging_level="ERROR", **own)
+    if not os.environ.get("WHISPERDIAR_DEBUG"):
+        # Ray prints a paragraph on standard output for each worker that is lost, whatever its options; the run tells of
+        # it in one line. Where Ray calls that otherwise some day, it prints again.
+        from ray._private import worker
+
+        if hasattr(worker, "print_to_stdstream"):
+            worker.print_to_stdstream = lambda *_given, **_named: None
 
 
 def _tell(task: Task, found: Any) -> PoolEvent:

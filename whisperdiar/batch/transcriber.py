@@ -289,6 +289,7 @@ class Transcriber:
                 stages=clock.seconds,
             )
         lost = any(isinstance(error, DiarizationFailed) for error in errors)
+        provenance = transcript.provenance  # its messages know both languages; what goes into files is English
         transcript = without_provenance_folders(transcript)
         made: list[tuple[str, bytes]] = []
         played = task.played or task.source  # what was fetched for the work is gone after it
@@ -308,7 +309,6 @@ class Transcriber:
                 remarks += told
         said = {str(error) for error in errors}
         empty = is_empty(transcript)
-        provenance = transcript.provenance
         return Outcome(
             made=tuple(made),
             errors=tuple(map(describe_error, errors)),
