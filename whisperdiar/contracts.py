@@ -28,6 +28,7 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -345,6 +346,28 @@ class BiasedTranscriber(Transcriber, Protocol):
         progress: Progress = no_progress,
     ) -> Transcription:
         """As that of `Transcriber`; `terms` are words to expect, the most important first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Division:
+    """Speech in stretches that are recognised apart from each other.
+
+    Attributes:
+        stretches: of the same speech, in order.
+        language: of all of them, code; None where each has to find it.
+    """
+
+    stretches: tuple[tuple[Span, ...], ...]
+    language: str | None = None
+
+
+@runtime_checkable
+class DivisibleTranscriber(Transcriber, Protocol):
+    """A recogniser whose work on a long recording may be done in stretches, side by side: what each keeps as parts
+    (`current_parts`) is what it would have computed for the whole, which then takes it from there."""
+
+    def divide(self, audio: Audio, *, speech: Sequence[Span], language: str | None, seconds: float) -> Division:
+        """The speech in stretches of about so many seconds."""
 
 
 @runtime_checkable
