@@ -79,7 +79,7 @@ class LiveTranscriber:
 
         Args:
             pipeline: as `whisperdiar.OpenPipeline.load` gives it. Its diarizer tells speakers apart at once where it
-                can hear a stream (`find_live_diarizer`), and for the transcript at the end in any case.
+                can hear a stream, and for the transcript at the end in any case.
             options: None for the defaults.
             identifier: names speakers by their voices; None for labels alone.
             recording_id: name of the recording, without white space.
@@ -132,6 +132,11 @@ class LiveTranscriber:
     def provisional(self) -> tuple[Word, ...]:
         """What is heard behind them, and may change."""
         return self._labels.label_provisional(self._recogniser.provisional)
+
+    @property
+    def utterance(self) -> int:
+        """Number of the utterance that goes on, or comes next, counted from 0."""
+        return self._utterance
 
     @property
     def names(self) -> Mapping[str, str]:
@@ -202,8 +207,7 @@ class LiveTranscriber:
     def finish(self, *, progress: Progress = no_progress) -> Transcript:
         """The transcript: all sound is heard again, with the whole of it in view, where `options.final_pass` says so.
 
-        Speakers keep the labels and names that they had. Words of the live transcript stay where nothing is heard
-        again. A spool file that nobody named is removed.
+        Speakers keep the labels and names that they had. A spool file that nobody named is removed.
 
         Raises:
             MediaError: the spool file is gone.
