@@ -46,6 +46,7 @@ from whisperdiar.types import (
     Span,
     SpeakerCount,
     Transcription,
+    Turn,
     Word,
 )
 

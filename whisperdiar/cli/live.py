@@ -287,7 +287,11 @@ class Screen:
 def format_passage(passage: Passage, names: Mapping[str, str]) -> str:
     """``0:07 Anna: So we agree.``"""
     whole = int(passage.start)
-    clock = f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}" if whole >= 3600 else f"{whole // 60}:{whole % 60:02d}"
+    clock = (
+        f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
+        if whole >= 3600
+        else f"{whole // 60}:{whole % 60:02d}"
+    )
     who = "" if passage.speaker is None else f"{names.get(passage.speaker, passage.speaker)}: "
     return f"{clock} {who}{passage.text}"
 

@@ -1,12 +1,12 @@
 """Live transcription: words with speakers while somebody talks, and a better transcript at the end.
 
-    from whisperdiar.live import LiveTranscriber
+from whisperdiar.live import LiveTranscriber
 
-    with whisperdiar.open_pipeline(model="tiny") as pipeline, LiveTranscriber(pipeline.load()) as live:
-        for samples in source:
-            for event in live.feed(samples):
-                ...
-        transcript = live.finish()
+with whisperdiar.open_pipeline(model="tiny") as pipeline, LiveTranscriber(pipeline.load()) as live:
+    for samples in source:
+        for event in live.feed(samples):
+            ...
+    transcript = live.finish()
 """
 
 from __future__ import annotations

@@ -122,7 +122,7 @@ class CaptionFile:
         self.path = path
         self._file: TextIO
         try:
-            self._file = open(path, "w" if replace_existing else "x", encoding="utf-8", newline="\n")
+            self._file = path.open("w" if replace_existing else "x", encoding="utf-8", newline="\n")
             self._write(_HEADER)
         except FileExistsError as error:
             raise OutputError(
@@ -137,9 +137,7 @@ class CaptionFile:
         """Raises OutputError where it cannot be written."""
         label = passage.speaker
         speakers = () if label is None else (Speaker(label, names.get(label, label)),)
-        transcript = Transcript(
-            "live", passage.end, speakers=speakers, segments=(Segment(passage.words, label),)
-        )
+        transcript = Transcript("live", passage.end, speakers=speakers, segments=(Segment(passage.words, label),))
         text = str(by_name("vtt").dumps(transcript, options=replace(WriteOptions(), speaker_style="voice")))
         try:
             self._write(text.removeprefix("WEBVTT").strip() + "\n\n")

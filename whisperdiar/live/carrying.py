@@ -71,9 +71,7 @@ def _relabel(transcript: Transcript, labels: Mapping[str, str]) -> Transcript:
 
     return replace(
         transcript,
-        speakers=tuple(
-            replace(item, id=labels.get(item.id, item.id), name=name(item)) for item in transcript.speakers
-        ),
+        speakers=tuple(replace(item, id=labels.get(item.id, item.id), name=name(item)) for item in transcript.speakers),
         segments=tuple(
             replace(
                 item,

@@ -42,9 +42,7 @@ class VoiceNames:
             turns: of late.
             settled: seconds up to which they are final.
         """
-        new = [
-            Turn(span, turn.speaker) for turn in turns if (span := turn.span.clip(self._until, settled)) is not None
-        ]
+        new = [Turn(span, turn.speaker) for turn in turns if (span := turn.span.clip(self._until, settled)) is not None]
         self._until = max(self._until, settled)
         for label, own in find_clean_speech(new).items():
             for turn in own:

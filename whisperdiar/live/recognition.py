@@ -1,6 +1,6 @@
 """Recognition of speech that goes on: the open utterance is heard again and again, by any recogniser.
 
-    sound behind the last cut → recogniser → hypothesis → agreement with the one before → final words
+sound behind the last cut → recogniser → hypothesis → agreement with the one before → final words
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class UtteranceRecogniser:
     def _prompt(self, transcriber: Any) -> Any:
         """The recogniser, which sees the last final words."""
         n_words = self._options.context_words
-        settings = getattr(transcriber, "settings", None)
+        settings: Any = getattr(transcriber, "settings", None)
         if not n_words or not hasattr(settings, "prompt"):
             return transcriber
         before = "".join(word.text for word in self._said[-n_words:] if word.end <= self.start).strip()
@@ -138,7 +138,7 @@ class UtteranceRecogniser:
 
 
 def _configure(transcriber: Any, *, is_last: bool) -> Any:
-    """The recogniser for speech that is heard again: what costs time and may wait, waits for the end of the utterance."""
+    """The recogniser for speech that is heard again: what costs time waits for the end of the utterance."""
     settings = getattr(transcriber, "settings", None)
     names = {item.name for item in fields(settings)} if settings is not None else set()
     wanted: dict[str, Any] = {"fill_gaps": False, "temperature_fallback": is_last}

@@ -1,7 +1,7 @@
 """Live transcription: sound goes in as it comes, words with speakers come out.
 
-    sound → endpointing → utterances → hypotheses → final words
-          → online diarization → turns → speakers of final words
+sound → endpointing → utterances → hypotheses → final words
+      → online diarization → turns → speakers of final words
 """
 
 from __future__ import annotations
@@ -161,9 +161,7 @@ class LiveTranscriber:
         """
         sound = np.asarray(samples, dtype=np.float32)
         if sound.ndim != 1:
-            raise InvalidOption(
-                _("samples of shape {shape}: feed one channel, (n_samples,)").format(shape=sound.shape)
-            )
+            raise InvalidOption(_("samples of shape {shape}: feed one channel, (n_samples,)").format(shape=sound.shape))
         if self._is_finished:
             raise InvalidOption(_("this stream is finished; open another LiveTranscriber"))
         sound = np.nan_to_num(sound, nan=0.0, posinf=0.0, neginf=0.0)
@@ -280,9 +278,7 @@ class LiveTranscriber:
     def _take(self, final: tuple[Word, ...]) -> WordsHeard:
         provisional = self._recogniser.provisional
         words = self._labels.add(final, provisional, utterance=self._utterance)
-        return WordsHeard(
-            words, self._labels.label_provisional(provisional), self._recogniser.until, self._utterance
-        )
+        return WordsHeard(words, self._labels.label_provisional(provisional), self._recogniser.until, self._utterance)
 
     def _tell_speakers(self) -> Iterable[LiveEvent]:
         changed = self._labels.update(self._recogniser.provisional)

@@ -14,9 +14,22 @@ from whisperdiar.cli.option import option
 _live = partial(option, group="Live")
 
 _live_options = shared.combine(
-    _live("--microphone", metavar="NAME", configurable=False, help="Microphone, by number or name; by default the system's."),
-    _live("--speed", type=click.FloatRange(min=0.1, max=1000.0), configurable=False, help="Play FILE so much faster (1)."),
-    _live("--captions", type=shared.PATH, metavar="FILE.vtt", configurable=False, help="Write captions as they come (WebVTT)."),
+    _live(
+        "--microphone",
+        metavar="NAME",
+        configurable=False,
+        help="Microphone, by number or name; by default the system's.",
+    ),
+    _live(
+        "--speed", type=click.FloatRange(min=0.1, max=1000.0), configurable=False, help="Play FILE so much faster (1)."
+    ),
+    _live(
+        "--captions",
+        type=shared.PATH,
+        metavar="FILE.vtt",
+        configurable=False,
+        help="Write captions as they come (WebVTT).",
+    ),
     _live("--follow", metavar="NAME", help="Show the words of one known person alone (`whisperdiar speakers`)."),
     _live("--keep-sound", type=shared.PATH, metavar="FILE.wav", configurable=False, help="Keep the sound."),
     _live(
@@ -24,9 +37,27 @@ _live_options = shared.combine(
         default=True,
         help="At the end transcribe all of it again for -o; otherwise it gets what was shown.",
     ),
-    _live("--step", type=click.FloatRange(0.2, 10.0), metavar="SECONDS", rare=True, help="New speech before words are recognised again (1)."),
-    _live("--end-silence", type=click.FloatRange(0.1, 10.0), metavar="SECONDS", rare=True, help="Silence that ends an utterance (0.5)."),
-    _live("--window", type=click.FloatRange(4.0, 29.0), metavar="SECONDS", rare=True, help="Longest sound recognised at once (12)."),
+    _live(
+        "--step",
+        type=click.FloatRange(0.2, 10.0),
+        metavar="SECONDS",
+        rare=True,
+        help="New speech before words are recognised again (1).",
+    ),
+    _live(
+        "--end-silence",
+        type=click.FloatRange(0.1, 10.0),
+        metavar="SECONDS",
+        rare=True,
+        help="Silence that ends an utterance (0.5).",
+    ),
+    _live(
+        "--window",
+        type=click.FloatRange(4.0, 29.0),
+        metavar="SECONDS",
+        rare=True,
+        help="Longest sound recognised at once (12).",
+    ),
 )
 
 

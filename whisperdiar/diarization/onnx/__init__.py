@@ -216,7 +216,7 @@ class Backend(LoadingBackend[OnnxSettings, tuple[Segmentation, FrameEncoder]]):
     def stream(
         self, *, speakers: SpeakerCount = ANY_SPEAKERS, delay: float, patience: float, new_speaker: float
     ) -> OnlineDiarization:
-        """Hears a stream; see `whisperdiar.contracts.StreamingDiarizer`. The settings of the clustering are not used."""
+        """Hears a stream, as `whisperdiar.contracts.StreamingDiarizer` says, with thresholds of its own."""
         segmentation, encoder = self._require()
         return OnlineDiarization(
             segmentation, encoder, most=speakers.maximum, delay=delay, patience=patience, new_speaker=new_speaker

@@ -162,7 +162,10 @@ class OnlineDiarization:
         if self._window is not None:
             self._add(rows, self._window, self.settled, np.inf, guess=True)
         found = [
-            Turn(span, speaker_label(number)) for number, row in enumerate(rows) for span in row.spans if span.end > start
+            Turn(span, speaker_label(number))
+            for number, row in enumerate(rows)
+            for span in row.spans
+            if span.end > start
         ]
         return tuple(sorted(found, key=lambda turn: (turn.start, turn.end, turn.speaker)))
 
