@@ -35,8 +35,8 @@ class LiveOptions:
     window: float = 12.0
     context_words: int = 0
     speaker_delay: float = 1.0
-    speaker_patience: float = 4.0
-    new_speaker: float = 1.5
+    speaker_patience: float = 3.0
+    new_speaker: float = 2.5
     final_pass: bool = True
 
     def __post_init__(self) -> None:

@@ -24,9 +24,9 @@ from whisperdiar.options import ServerOptions
 from whisperdiar.serving.refusals import Refusal
 from whisperdiar.text.messages import _
 
-OPEN_PATHS = ("/health", "/", "/favicon.ico")
+OPEN_PATHS = ("/health", "/", "/live", "/favicon.ico")
 OPEN_FOLDER = "/page/"
-"""What needs no token: whether the server lives, and the page with which a person enters one."""
+"""What needs no token: whether the server lives, and the pages with which a person enters one."""
 API_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; sandbox"
 _OPENAI_KEY = "openai-insecure-api-key."
 _REASON_BYTES = 120

@@ -35,9 +35,9 @@ _SAME = 0.55
 """Cosine distance up to which a voice is that of a centroid."""
 _KEPT = 0.25
 """How much farther it may be from the one whom it was taken for in the window before."""
-_LEARNT = 0.5
+_LEARNT = 0.8
 """Distance up to which a centroid moves towards a voice."""
-_LOOSE = 0.8
+_LOOSE = 0.7
 """Distance up to which a voice that has been waited for long enough goes to the nearest one."""
 _LEAST_CLEAN_S = 0.3
 """Clean speech with less tells nothing of a voice."""
