@@ -209,9 +209,20 @@ def test_who_comes_when_all_streams_are_taken_is_told_to_come_again(client: Any,
         assert json.loads(first.receive_text())["type"] == "Metadata"
 
 
+def test_a_process_serves_the_next_client_after_one_who_has_gone(client: Any, speech: bytes) -> None:
+    with client.websocket_connect("/v1/listen", headers=KNOWN) as socket:
+        socket.send_bytes(speech[:32_000])
+    _wait_free(client)
+    (kept,) = client.engine.live._idle
+    assert [item["type"] for item in _listen(client, speech[:32_000], "")][-1] == "Metadata"
+    assert client.engine.live._idle == [kept]
+    assert not list(Path(client.folder, "live").glob("*/*"))
+
+
 def test_a_process_that_dies_ends_its_stream_alone(client: Any, speech: bytes) -> None:
     import psutil
 
+    _wait_free(client)
     with client.websocket_connect("/v1/listen", headers=KNOWN) as socket:
         for child in psutil.Process().children():
             if "spawn_main" in " ".join(child.cmdline()):

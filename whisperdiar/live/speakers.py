@@ -26,6 +26,7 @@ class SpeakerLabels:
     def __init__(self, stream: SpeakerStream | None) -> None:
         self._stream = stream
         self._first_open = 0
+        self._told: dict[int, tuple[str | None, bool]] = {}
         self.words: list[LiveWord] = []
 
     @property
@@ -64,18 +65,25 @@ class SpeakerLabels:
         if self._stream is None:
             self._first_open = len(self.words)
         self._label(provisional)
-        return tuple(self.words[first:])
+        new = tuple(self.words[first:])
+        self._remember(new)
+        return new
 
     def update(self, provisional: Sequence[Word]) -> tuple[LiveWord, ...]:
         """The words whose speaker has changed, or is final from now on."""
-        before = self.words[self._first_open :]
         self._label(provisional)
-        after = self.words[len(self.words) - len(before) :] if before else []
-        return tuple(
-            now
-            for then, now in zip(before, after, strict=True)
-            if (then.word.speaker, then.is_settled) != (now.word.speaker, now.is_settled)
-        )
+        now = (self.words[number] for number in sorted(self._told))
+        changed = tuple(item for item in now if self._told[item.number] != (item.word.speaker, item.is_settled))
+        self._remember(changed)
+        return changed
+
+    def _remember(self, words: Sequence[LiveWord]) -> None:
+        """What was told of words that may still change."""
+        for item in words:
+            if item.is_settled:
+                self._told.pop(item.number, None)
+            else:
+                self._told[item.number] = (item.word.speaker, item.is_settled)
 
     def label_provisional(self, provisional: Sequence[Word]) -> tuple[Word, ...]:
         """Provisional words with the speakers that they seem to have."""

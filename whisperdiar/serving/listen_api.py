@@ -123,7 +123,7 @@ async def serve_socket(engine: Engine, socket: WebSocket, kind: type[Conversatio
         status = refusal.code or "refused"
         await _end_badly(conversation, refusal)
     finally:
-        await session.close()
+        session.close()
         engine.metrics.add("live_seconds", session.seconds)
         engine.log.write(
             "live_ended",

@@ -1,9 +1,9 @@
 """Live process: transcribes one stream after another, as `whisperdiar.live` does, with models that stay loaded.
 
-Messages to it, each a tuple: ``("begin", StreamSettings)``, ``("sound", bytes)``, ``("flush",)``, ``("end",)``; None,
-or the end of its parent, ends it. Messages from it: ``("ready",)``, ``("begun",)``, ``("events", events, n_taken)``
-with the bytes that were taken up so far, ``("flushed", events)``, ``("done", events, transcript)``, and
-``("failed", Failure)``.
+Messages to it, each a tuple: ``("begin", StreamSettings)``, ``("sound", bytes)``, ``("flush",)``, ``("end",)``,
+``("drop",)`` for a client who has gone; None, or the end of its parent, ends it. Messages from it: ``("ready",)``, ``("begun",)``, ``("events", events, n_taken)``
+with the bytes that were taken up so far, ``("flushed", events)``, and last ``("done", events,
+transcript)``, ``("dropped",)`` or ``("failed", Failure)``.
 """
 
 from __future__ import annotations
@@ -115,12 +115,17 @@ class _LiveProcess:
                 for item in every:
                     if item is None:
                         return False
+                    if item[0] == "drop":
+                        self._spool.unlink(missing_ok=True)
+                        self._connection.send(("dropped",))
+                        return True
                     if item[0] == "flush":
                         self._connection.send(("flushed", live.flush()))
                     elif item[0] == "end":
                         events = (*live.feed(convert.finish()), *live.stop())
-                        self._connection.send(("done", events, live.finish()))
+                        transcript = live.finish()
                         self._spool.unlink(missing_ok=True)
+                        self._connection.send(("done", events, transcript))
                         return True
 
     def _take(self) -> list[Any]:

@@ -24,6 +24,8 @@ _AGAIN_S = 30
 """After which a client may ask again where all sessions are taken."""
 _END_S = 2.0
 """That a process has to end by itself."""
+_DROPPED_S = 10.0
+"""That it has for what it does when its client goes."""
 _FREED_S = 3.0
 """For which a new stream waits for one that ends."""
 _LOOK_S = 0.05
@@ -79,6 +81,9 @@ class LiveSessions:
         with self._lock:
             process = self._idle.pop() if self._idle else None
         try:
+            if process is not None and not process.is_alive:
+                await asyncio.to_thread(process.close)
+                process = None
             if process is None:
                 process = await asyncio.to_thread(_Process, self._settings, self._folder)
                 self._on_event("live_started", process=process.id)
@@ -135,6 +140,7 @@ class LiveSession:
         self._owner, self._process, self._stream = owner, process, stream
         self._sent = self._taken = 0
         self._is_over = self._is_closed = False
+        self._has_ended = threading.Event()
         self._messages: asyncio.Queue[tuple[Any, ...]] = asyncio.Queue()
         self._room = asyncio.Condition()
         self.begun = time.time()
@@ -181,25 +187,40 @@ class LiveSession:
             message = await self._messages.get()
             if message[0] == "failed":
                 raise refuse_work(message[1])
+            if message[0] == "dropped":
+                return
             yield message
             if message[0] == "done":
                 return
 
-    async def close(self) -> None:
-        """Frees the process; a stream that has not ended is given up. May be called again."""
+    def close(self) -> None:
+        """Frees the process; a stream that has not ended is given up. May be called again.
+
+        It does not wait, so that it works where the task of the client is cancelled.
+        """
         if self._is_closed:
             return
         self._is_closed = True
-        is_clean = self._is_over and self._process.is_alive
-        await asyncio.to_thread(self._owner.release, self._process, is_clean=is_clean)
+        if self._has_ended.is_set():
+            self._owner.release(self._process, is_clean=self._process.is_alive)
+        else:
+            threading.Thread(target=self._drop).start()
+
+    def _drop(self) -> None:
+        """Tells the process that nobody listens; one that goes on with its work for long is ended."""
+        self._process.send(("drop",))
+        has_ended = self._has_ended.wait(_DROPPED_S)
+        self._owner.release(self._process, is_clean=has_ended and self._process.is_alive)
 
     def _read(self, loop: asyncio.AbstractEventLoop) -> None:
         """On a thread of its own: what the process tells."""
         while True:
             message = self._process.receive()
-            is_last = message[0] in ("done", "failed")
+            is_last = message[0] in ("done", "dropped", "failed")
+            if is_last:
+                self._has_ended.set()
             with contextlib.suppress(RuntimeError):  # the loop has ended
-                asyncio.run_coroutine_threadsafe(self._take(message, is_last), loop).result()
+                asyncio.run_coroutine_threadsafe(self._take(message, is_last), loop)
             if is_last:
                 return
 

@@ -72,6 +72,9 @@ def make_server(engine: Engine) -> tuple[Any, list[socket.socket]]:
         proxy_headers=False,
         lifespan="on",
         ws_max_size=_MESSAGE_BYTES,
+        # A client who sends faster than it is recognised is not read for a while, and would seem dead to a ping; who
+        # sends nothing at all is told so by the session itself.
+        ws_ping_interval=None,
         timeout_keep_alive=_KEEP_ALIVE_S,
         # The workers' own grace comes first; this is for clients that do not read their answer.
         timeout_graceful_shutdown=round(options.grace_s) + 5,
