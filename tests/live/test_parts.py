@@ -224,9 +224,7 @@ def test_captions_are_a_whole_file_after_each_passage(tmp_path: Path) -> None:
 def transcript(*turns: tuple[float, float, str]) -> Transcript:
     made = tuple(Turn(Span(start, end), who) for start, end, who in turns)
     labels = dict.fromkeys(turn.speaker for turn in made)
-    segments = tuple(
-        Segment((Word(turn.span, " word", speaker=turn.speaker),), turn.speaker) for turn in made
-    )
+    segments = tuple(Segment((Word(turn.span, " word", speaker=turn.speaker),), turn.speaker) for turn in made)
     return Transcript(
         "r", 10.0, speakers=tuple(Speaker(label, label) for label in labels), segments=segments, turns=made
     )

@@ -27,7 +27,7 @@ from whisperdiar.media import check_recording
 from whisperdiar.media import recording_id as name_recording
 from whisperdiar.options import LiveOptions
 from whisperdiar.outcome import explain_empty, is_empty
-from whisperdiar.text.messages import _
+from whisperdiar.text.messages import _, ngettext
 from whisperdiar.transcript import Transcript
 
 if TYPE_CHECKING:  # the networks' modules take half a second
@@ -176,7 +176,11 @@ class _Session:
         lost = getattr(self._source, "overflows", 0)
         if lost:
             self._console.warn(
-                _("the microphone lost sound {number} times; the machine was too busy").format(number=lost)
+                ngettext(
+                    "the microphone lost sound {number} time; the machine was too busy",
+                    "the microphone lost sound {number} times; the machine was too busy",
+                    lost,
+                ).format(number=lost)
             )
 
     def _show(self, live: LiveTranscriber, *, is_over: bool = False) -> None:

@@ -30,7 +30,7 @@ class LiveOptions:
         InvalidOption: a number outside its range.
     """
 
-    step: float = 1.0
+    step: float = 0.7
     end_silence: float = 0.5
     window: float = 12.0
     context_words: int = 0

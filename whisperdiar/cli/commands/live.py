@@ -42,7 +42,7 @@ _live_options = shared.combine(
         type=click.FloatRange(0.2, 10.0),
         metavar="SECONDS",
         rare=True,
-        help="New speech before words are recognised again (1).",
+        help="New speech before words are recognised again (0.7).",
     ),
     _live(
         "--end-silence",
