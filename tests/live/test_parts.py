@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import wave
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +76,7 @@ def test_final_words_stay_in_order_whatever_is_heard(hypotheses: list[list[str]]
         words = said(" ".join(hypothesis), length=lengths)
         new = agreement.close(words, start=0.0) if number % 3 == 2 else agreement.insert(words, start=0.0)
         final += new
-    assert all(before.end <= after.start for before, after in zip(final, final[1:], strict=False))
+    assert all(before.end <= after.start for before, after in pairwise(final))
     assert all(word.start <= word.end for word in final)
 
 

@@ -235,9 +235,12 @@ def test_a_recogniser_that_fails_loses_no_sound(pipeline: Pipeline, speech: Samp
         def transcribe(self, *_arguments: Any, **_values: Any) -> Any:
             raise BackendError("out of order")
 
-    with LiveTranscriber(replace(pipeline, transcriber=Failing()), spool=tmp_path / "x.wav") as live:
-        with pytest.raises(BackendError, match="out of order"):
-            live.feed(speech)
+    failing = replace(pipeline, transcriber=Failing())
+    with (
+        LiveTranscriber(failing, spool=tmp_path / "x.wav") as live,
+        pytest.raises(BackendError, match="out of order"),
+    ):
+        live.feed(speech)
     assert load(tmp_path / "x.wav").duration == pytest.approx(len(speech) / 16_000)
 
 

@@ -134,12 +134,10 @@ class _Session:
         with LiveTranscriber(
             loaded, options=self._settings, identifier=self._identifier, recording_id=name, spool=self._keep_sound
         ) as live:
-            if loaded.diarizer is not None and not live.tells_speakers:
-                self._console.note(
-                    _("{diarizer} hears whole recordings alone: speakers come at the end").format(
-                        diarizer=getattr(loaded.diarizer, "name", "?")
-                    )
-                )
+            diarizer = getattr(loaded.diarizer, "name", None)
+            if diarizer not in (None, "none") and not live.tells_speakers:
+                told = _("{diarizer} hears whole recordings alone: speakers come at the end")
+                self._console.note(told.format(diarizer=diarizer))
             try:
                 self._listen(live)
             except BaseException as error:
@@ -171,8 +169,13 @@ class _Session:
             # The usual end of a microphone; what came before is heard to its end.
             signals.forget()
             self._source.close()
-        live.stop()
-        self._show(live, is_over=True)
+        try:
+            live.stop()
+            self._show(live, is_over=True)
+        except KeyboardInterrupt:  # pressed once more, or at the very end: the last words are worth a moment
+            signals.forget()
+            live.stop()
+            self._show(live, is_over=True)
         lost = getattr(self._source, "overflows", 0)
         if lost:
             self._console.warn(

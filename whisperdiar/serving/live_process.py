@@ -1,9 +1,9 @@
 """Live process: transcribes one stream after another, as `whisperdiar.live` does, with models that stay loaded.
 
-Messages to it, each a tuple: ``("begin", StreamSettings)``, ``("sound", bytes)``, ``("flush",)``, ``("end",)``,
-``("drop",)`` for a client who has gone; None, or the end of its parent, ends it. Messages from it: ``("ready",)``, ``("begun",)``, ``("events", events, n_taken)``
-with the bytes that were taken up so far, ``("flushed", events)``, and last ``("done", events,
-transcript)``, ``("dropped",)`` or ``("failed", Failure)``.
+Messages to it, each a tuple: ``("begin", StreamSettings)``, ``("sound", bytes)``, ``("flush",)``, ``("end",)``, and
+``("drop",)`` where the client has gone; None, or the end of its parent, ends it. Messages from it: ``("ready",)``,
+``("begun",)``, ``("events", events, n_taken)`` with the bytes that were taken up so far, ``("flushed", events)``, and
+last ``("done", events, transcript)``, ``("dropped",)`` or ``("failed", Failure)``.
 """
 
 from __future__ import annotations

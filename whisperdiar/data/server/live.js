@@ -151,7 +151,7 @@ function connect() {
 }
 
 function close() {
-  if (!session) return;
+  if (!session || session.context.state === "closed") return;
   session.taps.port.onmessage = null;
   for (const track of session.sound.getTracks()) track.stop();
   session.context.close();
