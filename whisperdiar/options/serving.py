@@ -34,6 +34,8 @@ class ServerOptions:
             the folder of this server alone.
         webhook_secret: signs what is sent to webhooks; None where there are none.
         private_webhooks: whether webhooks may lead to private addresses.
+        live_sessions: streams that are transcribed live at the same time, each in a process with models of its own; 0
+            for none.
         grace_s: how long work that is under way may go on when the server is told to stop, in seconds.
 
     Raises:
@@ -57,6 +59,7 @@ class ServerOptions:
     database: str | None = None
     webhook_secret: str | None = None
     private_webhooks: bool = False
+    live_sessions: int = 1
     grace_s: float = 30.0
 
     def __post_init__(self) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from whisperdiar.errors import OutputError
 from whisperdiar.options import ServerOptions
+from whisperdiar.serving.live_sessions import LiveSessions
 from whisperdiar.serving.metrics import Log, Metrics
 from whisperdiar.serving.postgres import PostgresStore
 from whisperdiar.serving.refusals import Refusal, refuse_for_now, refuse_work
@@ -61,6 +62,9 @@ class Engine:
         self.uploads = Receiver(self.folder, options)
         self.stopping = False
         self._stopped: asyncio.Future[tuple[Work, ...]] | None = None
+        self.live = LiveSessions(
+            settings[0], folder=self.folder / "live", most=options.live_sessions, on_event=self.log.write
+        )
         self.workers = Workers(
             settings,
             queue=options.queue,
@@ -81,6 +85,8 @@ class Engine:
         older_s = 0.0 if self.options.database is None else longest_s
         for _path in sweep_uploads(self.folder, older_s=older_s):
             self.log.write("upload_removed")
+        for _number in range(self.live.sweep()):
+            self.log.write("live_sound_removed")
         self.workers.start()
 
     async def stop(self) -> tuple[Work, ...]:
@@ -91,6 +97,7 @@ class Engine:
         return await self._stopped
 
     def _stop(self) -> tuple[Work, ...]:
+        self.live.stop()
         left = self.workers.stop(self.options.grace_s, on_left=_leave)
         self.log.write("stopped", left=len(left))
         return left
@@ -187,6 +194,7 @@ class Engine:
             "queue_length": self.workers.n_waiting,
             "running": len(self.workers.running),
             "uploads": self.uploads.n_open,
+            "live_sessions": self.live.n_open,
             "ready": int(self.workers.is_ready),
         }
         text = self.metrics.format(gauges)

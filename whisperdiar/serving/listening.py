@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from whisperdiar.api import OpenPipeline
-from whisperdiar.assembly import Choice, Request
+from whisperdiar.assembly import Request
 from whisperdiar.cache.identity import hash_file
 from whisperdiar.cache.recordings import read_recording
 from whisperdiar.contracts import Progress
@@ -21,6 +21,7 @@ from whisperdiar.options import SAMPLE_RATE_HZ, Term, Vocabulary
 from whisperdiar.people import Profile, Profiles, VoiceEncoder, make_sample, name_speakers, open_voice_encoder
 from whisperdiar.pipeline import Pipeline, wants_channels
 from whisperdiar.recordings import Part
+from whisperdiar.selection import Choice
 from whisperdiar.serving.tasks import KnownSpeaker, Outcome, Task, WorkerSettings
 from whisperdiar.system.log import warn
 from whisperdiar.text.messages import _
