@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
-from whisperdiar.assembly import Choice, Notify, Request, build, check_request
+from whisperdiar.assembly import Request, build, check_request
 from whisperdiar.cache.identity import HashedFile, find_named_paths, hash_file, hash_stream
 from whisperdiar.cache.recordings import read_recording, remember_place
 from whisperdiar.contracts import Progress, no_progress, release
@@ -44,6 +44,7 @@ from whisperdiar.pipeline_settings import (
     make_speaker_count,
 )
 from whisperdiar.recordings import WHOLE, KeptRecording, Part, RecordingResult, Source, find_unreadable, read_source
+from whisperdiar.selection import Choice, Notify
 from whisperdiar.system.log import inform, warn
 from whisperdiar.system.machine import return_free_memory
 from whisperdiar.text.messages import _, mark

@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
-from whisperdiar.assembly import Notify
 from whisperdiar.given_text.reading import GivenText
 from whisperdiar.options import (
     AlignmentOptions,
@@ -16,6 +15,7 @@ from whisperdiar.options import (
     SeparationSettings,
     Vocabulary,
 )
+from whisperdiar.selection import Notify
 from whisperdiar.types import ANY_SPEAKERS, SpeakerCount
 
 
