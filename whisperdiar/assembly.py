@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from whisperdiar.activity_files import check_target
-from whisperdiar.cache import StageCache
+from whisperdiar.cache import CacheFolder, StageCache
 from whisperdiar.contracts import Progress, device_of, no_progress
 from whisperdiar.errors import (
     BackendBroken,
@@ -36,6 +36,7 @@ from whisperdiar.options import (
     check_device,
 )
 from whisperdiar.pipeline import STAGE_WORDS, Fallback, Pipeline, wants_words
+from whisperdiar.preparation import prepare
 from whisperdiar.registry import BackendClass, Stage, available, load, preferred, settings_from_text
 from whisperdiar.system.callbacks import guard_callbacks
 from whisperdiar.system.machine import raise_out_of_memory, usable_cores
@@ -89,6 +90,7 @@ def select(
     progress: Progress = no_progress,
     beside: bool = False,
     speakers: SpeakerCount = ANY_SPEAKERS,
+    memory: CacheFolder | None = None,
 ) -> Selection:
     """The backend of that name, or for ``auto`` the first of the preferred ones that can run.
 
@@ -100,6 +102,7 @@ def select(
         inform: told of one from which it does not.
         beside: whether a diarizer may have to share the CPU with a recogniser.
         speakers: how many a diarizer has to tell apart.
+        memory: remembers preparations, so that a model is loaded only where its stage has to work.
 
     Raises:
         InvalidOption: no such backend or setting.
@@ -118,6 +121,7 @@ def select(
             progress=heard,
             beside=beside,
             speakers=speakers,
+            memory=memory,
         )
 
 
@@ -132,12 +136,13 @@ def _select(
     progress: Progress,
     beside: bool,
     speakers: SpeakerCount,
+    memory: CacheFolder | None,
 ) -> Selection:
     if choice.name != "auto":
         backend_class = load(stage, choice.name)
         backend = _create(backend_class, choice, runtime, strict=True, beside=beside)
         with raise_out_of_memory(_("{stage} by {name}").format(stage=_(STAGE_WORDS[stage]), name=choice.name)):
-            backend.prepare(progress=progress)
+            prepare(stage, backend, memory, progress)
         return Selection(backend)
     first: BackendError | None = None
     fallback: Fallback | None = None
@@ -152,7 +157,7 @@ def _select(
         backend = _create(backend_class, choice, own, strict=first is None, beside=beside)
         try:
             with raise_out_of_memory(_("{stage} by {name}").format(stage=_(STAGE_WORDS[stage]), name=name)):
-                backend.prepare(progress=progress)
+                prepare(stage, backend, memory, progress)
         except BackendError as error:
             if at_hand and isinstance(error, ModelUnavailable):
                 continue
@@ -467,7 +472,9 @@ def build(
         notify: told, in a sentence, of what makes the result worse than it could be.
         inform: told of choices that do not.
     """
-    prepared = partial(select, notify=notify, inform=inform, progress=progress)
+    cache = None if request.cache is None else StageCache(request.cache, notify=notify, inform=inform)
+    memory = None if cache is None else cache.folder
+    prepared = partial(select, notify=notify, inform=inform, progress=progress, memory=memory)
     check_request(request, words=words)  # nobody wants to hear of a typing error after a download
     stages: dict[Stage, Callable[[], Selection]] = {
         "vad": lambda: prepared("vad", request.detector_choice(), runtime=request.runtime),
@@ -497,7 +504,7 @@ def build(
         threads=request.runtime.threads,
         save_activity=request.save_activity,
         skip_music=request.skip_music,
-        cache=None if request.cache is None else StageCache(request.cache, notify=notify, inform=inform),
+        cache=cache,
         separator=separator,
         emotions=_open_emotions(request, progress) if words and request.emotions is not None else None,
     )

@@ -26,6 +26,7 @@ from whisperdiar.contracts import (
     BaseBackend,
     Diarizer,
     Progress,
+    Recalled,
     SpeechDetector,
     TextAwareDiarizer,
     Transcriber,
@@ -47,6 +48,7 @@ from whisperdiar.per_channel import (
     put_back,
     remove_crosstalk,
 )
+from whisperdiar.preparation import finish
 from whisperdiar.provenance import describe_work, list_versions, merge_versions, record_work
 from whisperdiar.segmentation import interleave, segments
 from whisperdiar.system.background import BackgroundTask, serialise
@@ -527,6 +529,12 @@ class Pipeline:
     ) -> Result:
         """A stage's result, from the cache of the session or by `work`; its beginning and end are reported."""
 
+        memory = None if session.cache is None else session.cache.folder
+
+        def work_prepared(heard: Progress) -> Result:
+            finish(stage, backend, memory, heard)
+            return work(heard)
+
         def take(heard: Progress) -> Result:
             return session.take(
                 BackendStage(
@@ -535,9 +543,9 @@ class Pipeline:
                     backend=backend,
                     audio=audio,
                     depends=depends,
-                    work=lambda: work(heard),
+                    work=lambda: work_prepared(heard),
                     tell=lambda: describe_work(stage, backend),
-                    memory=None if session.cache is None else session.cache.folder,
+                    memory=memory,
                 )
             )
 
@@ -552,6 +560,10 @@ class Pipeline:
         versions = list_versions()
         for about in session.about.values():
             versions = merge_versions(versions, about["versions"])
+        for backend in (self.detector, self.transcriber, self.diarizer):
+            recalled = getattr(backend, "recalled", None)
+            if isinstance(recalled, Recalled):
+                versions = merge_versions(versions, recalled.versions)
         return {
             "asr": self._record("asr", self.transcriber, session),
             "vad": self._record("vad", self.detector, session),
