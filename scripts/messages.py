@@ -59,6 +59,7 @@ _METAVAR_WORDS = (
     "FRAMES",
     "MIN",
     "MAX",
+    "COMMAND",
 )
 """Of types of values, which click writes in capitals."""
 
