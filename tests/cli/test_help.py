@@ -121,6 +121,15 @@ def test_a_language_is_known_by_its_names(cli: Cli, tmp_path: Path, name: str) -
     assert '"language": "ru"' in cli("convert", "a.srt", "-f", "json", "--language", name).out
 
 
+def test_a_language_has_its_name_in_the_language_of_the_user(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "a.srt").write_text("1\n00:00:00,000 --> 00:00:01,000\nIch habe das nicht gesagt.\n", "utf-8")
+    russian = ("--ui-language", "ru")
+    assert '"language": "de"' in cli("convert", "a.srt", "-f", "json", "--language", "Немецкий", *russian).out
+    assert "возможно, имелось в виду немецкий?" in cli("convert", "a.srt", "--language", "немецки", *russian).err
+    assert "язык текста — немецкий" in cli("convert", "a.srt", "-f", "json", *russian).err
+    assert "the text looks German" in cli("convert", "a.srt", "-f", "json").err
+
+
 def test_a_mistyped_language_hears_of_the_nearest(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "a.srt").write_text("1\n00:00:00,000 --> 00:00:01,000\nHello there.\n", "utf-8")
     done = cli("convert", "a.srt", "--language", "germn")

@@ -16,7 +16,7 @@ from whisperdiar.cli.errors import FAILED, OK, USAGE, report
 from whisperdiar.cli.video import add_video, check_shots
 from whisperdiar.errors import FormatError, MediaError, WhisperdiarError
 from whisperdiar.exchange import read as read_transcript
-from whisperdiar.formats import by_suffix, decode, english_name, read_cues
+from whisperdiar.formats import by_suffix, decode, read_cues
 from whisperdiar.options import WriteOptions
 from whisperdiar.subtitles.checking import RULES, Report, Violation
 from whisperdiar.subtitles.checking import check as check_cues
@@ -25,7 +25,7 @@ from whisperdiar.system.files import read_bytes
 from whisperdiar.text.clock import format_clock
 from whisperdiar.text.counts import count_cues, count_violations
 from whisperdiar.text.language_identification import identify_language
-from whisperdiar.text.languages import language_code
+from whisperdiar.text.languages import language_code, language_name
 from whisperdiar.text.messages import _, make_english
 from whisperdiar.transcript import Transcript
 from whisperdiar.video import Video, video_of
@@ -95,7 +95,7 @@ def _check_file(
     if language is None and (language := identify_language(line for cue in cues for line in cue.lines)) is not None:
         console.note(
             _("{source}: the text looks {language}; if it is not, say --language CODE").format(
-                source=source, language=english_name(language).capitalize()
+                source=source, language=language_name(language)
             )
         )
     rules = limits.rules(language, frame_rate=video.frame_rate)

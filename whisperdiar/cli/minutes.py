@@ -39,7 +39,7 @@ from whisperdiar.options import LlmOptions, MinutesOptions, WriteOptions
 from whisperdiar.options.command_line import MINUTES_STYLE
 from whisperdiar.text.counts import count_words
 from whisperdiar.text.language_identification import has_classifier
-from whisperdiar.text.languages import find_code
+from whisperdiar.text.languages import find_code, language_name
 from whisperdiar.text.messages import _, ngettext
 from whisperdiar.transcript import Transcript
 
@@ -101,7 +101,7 @@ class Writer:
         if plain.language is not None and not material.spoken.cues:
             self.console.note(
                 _("no cue phrases are known for {language}: few decisions and no owners are found").format(
-                    language=plain.language
+                    language=language_name(plain.language)
                 )
             )
         if any(item.due is not None for item in plain.actions) and self.options.day and not dates.has_parser():
