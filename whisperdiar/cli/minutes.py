@@ -104,6 +104,15 @@ class Writer:
                     language=language_name(plain.language)
                 )
             )
+        unnamed = [item.speaker for item in plain.participants if item.name in ("", item.speaker)]
+        if unnamed and self.style == "protocol":
+            self.console.note(
+                ngettext(
+                    "{number} speaker has no name; name it: whisperdiar rename IN {label}=NAME",
+                    "{number} speakers have no names; name them: whisperdiar rename IN {label}=NAME …",
+                    len(unnamed),
+                ).format(number=len(unnamed), label=unnamed[0])
+            )
         if any(item.due is not None for item in plain.actions) and self.options.day and not dates.has_parser():
             self.console.warn(_('some dates stay words; to have them read, run: pip install "whisperdiar[minutes]"'))
         if self.llm is None:

@@ -146,10 +146,9 @@ def edit(context: click.Context, /, **values: Any) -> None:  # noqa: ARG001
     "--transcript",
     "source",
     type=shared.PATH,
-    required=True,
     metavar="IN",
     configurable=False,
-    help="The transcript that the text was written from.",
+    help="The transcript that the text was written from; has to be given.",
 )
 @shared.language_option
 @shared.recording_option
