@@ -46,6 +46,7 @@ def check(
     spoken: Path | None,
     shots: str | None,
     media: Path | None,
+    sdh: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -63,7 +64,7 @@ def check(
         check_shots(shots, media)
         said = language_code(language) or (transcript.language if transcript else None)
         video = video_of(add_video(transcript or Transcript("", 0.0), media, shots, limits, console))
-        found = _check_file(source, encoding, limits, said, transcript, video, console)
+        found = _check_file(source, encoding, limits, said, transcript, video, console, sdh=sdh)
     except WhisperdiarError as error:  # FAILED means that there are violations
         report(error, console)
         context.exit(USAGE)
@@ -84,6 +85,8 @@ def _check_file(
     transcript: Transcript | None,
     video: Video,
     console: Console,
+    *,
+    sdh: bool,
 ) -> Report:
     form = by_suffix(source)
     text, note = decode(read_bytes(source), encoding)
@@ -107,6 +110,7 @@ def _check_file(
         unit=0.01 if form.name in _HUNDREDTHS else 0.001,
         in_order=form.name not in _UNORDERED,
         shots=video.shot_changes,
+        sdh=sdh,
     )
     return found if transcript is None else separate_unavoidable(found, cues, transcript, rules, shown=shown)
 

@@ -34,6 +34,7 @@ from whisperdiar.formats._reading.encodings import DecodedText, check_encoding, 
 from whisperdiar.formats._reading.recordings import SeveralRecordings
 from whisperdiar.formats._writing.notes import fallback_notes, remove_folders
 from whisperdiar.formats._writing.render import timed_lines
+from whisperdiar.formats._writing.speakers import format_style
 from whisperdiar.options import WriteOptions
 from whisperdiar.text.languages import english_name, find_code
 from whisperdiar.text.messages import _
@@ -57,6 +58,7 @@ __all__ = [
     "english_name",
     "fallback_notes",
     "find_code",
+    "format_style",
     "known_suffixes",
     "read_cues",
     "readable",

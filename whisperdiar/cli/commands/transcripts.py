@@ -192,6 +192,9 @@ def apply(context: click.Context, /, **values: Any) -> None:
     configurable=False,
     help="The video: its frame rate holds, and --shots auto.",
 )
+@shared.subtitle(
+    "--sdh", is_flag=True, help="For the deaf and hard of hearing: sounds in square brackets and small letters, too."
+)
 @option("--json", "as_json", is_flag=True, configurable=False, help="Everything as JSON.")
 def check(context: click.Context, /, **values: Any) -> None:
     """List every violation in FILE (SRT, WebVTT, ASS, SSA, TTML, LRC or SBV) of the rules of --profile.
