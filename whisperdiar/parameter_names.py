@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import re
 
-VARIABLE = "WHISPERDIAR_SPEAKS"
+VARIABLE = "_WHISPERDIAR_SPEAKS"
 """Environment variable that the command line sets to `OPTIONS` while it works, so that its processes know."""
 OPTIONS = "options"
 

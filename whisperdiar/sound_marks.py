@@ -21,6 +21,7 @@ _FOLDER = "data/sounds"
 _SPEAKER = "speaker {number}"
 """Of a language without a file, as are the words below: notes are understood everywhere, a noise needs a word."""
 _WORDS: Mapping[str, str] = {MUSIC: "♪"}
+_LABEL = re.compile(r"SPEAKER_[0-9]+")
 _IN_BRACKETS = re.compile(r"[\[(*]+\s*([^\W\d_][^\[\]()*]*?)\s*[\])*]+")
 
 
@@ -82,22 +83,25 @@ def describe_mark(mark: SoundMark, language: str | None) -> str | None:
 
 
 def find_unnamed(transcript: Transcript) -> tuple[str, ...]:
-    """The labels of speakers to whom nobody gave a name."""
-    return tuple(item.id for item in transcript.speakers if item.name in ("", item.id))
+    """The labels of a diarizer to which nobody gave a name: ``SPEAKER_00`` that is called so."""
+    return tuple(item.id for item in transcript.speakers if item.name in ("", item.id) and _LABEL.fullmatch(item.id))
 
 
-def name_unnamed(transcript: Transcript) -> Transcript:
-    """The transcript with ``speaker 1``, in its own language, in place of labels such as ``SPEAKER_00``.
+def name_unnamed(transcript: Transcript, *, capital: bool = False) -> Transcript:
+    """The transcript with ``speaker 1``, in its own language, in place of ``SPEAKER_00``.
 
-    The number is the speaker's place in the list, so that it stays when others get names.
+    The number is that of the label, as on the page, so that it stays when others get names.
+
+    Args:
+        capital: begin with one, as where a name stands by itself.
     """
     form = _read_words(transcript.language).get("speaker", _SPEAKER)
-    taken = {item.name for item in transcript.speakers}
+    form = form[:1].upper() + form[1:] if capital else form
+    unnamed, taken = set(find_unnamed(transcript)), {item.name for item in transcript.speakers}
     named = []
-    for number, item in enumerate(transcript.speakers, start=1):
-        called = form.format(number=number)
-        is_free = item.name in ("", item.id) and called not in taken
-        named.append(Speaker(item.id, called) if is_free else item)
+    for item in transcript.speakers:
+        called = form.format(number=int(item.id.rpartition("_")[2]) + 1) if item.id in unnamed else item.name
+        named.append(item if called in taken else Speaker(item.id, called))
     return replace(transcript, speakers=tuple(named))
 
 

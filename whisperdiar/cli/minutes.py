@@ -37,6 +37,7 @@ from whisperdiar.minutes.render import list_remarks, name_of, renderer
 from whisperdiar.minutes.template import Template, template
 from whisperdiar.options import LlmOptions, MinutesOptions, WriteOptions
 from whisperdiar.options.command_line import MINUTES_STYLE
+from whisperdiar.sound_marks import find_unnamed
 from whisperdiar.text.counts import count_words
 from whisperdiar.text.language_identification import has_classifier
 from whisperdiar.text.languages import find_code, language_name
@@ -104,7 +105,7 @@ class Writer:
                     language=language_name(plain.language)
                 )
             )
-        unnamed = [item.speaker for item in plain.participants if item.name in ("", item.speaker)]
+        unnamed = find_unnamed(transcript)
         if unnamed and self.style == "protocol":
             self.console.note(
                 ngettext(

@@ -35,6 +35,7 @@ from whisperdiar.editing.speakers import SpeakerEntry, SpeakerNames, display_nam
 from whisperdiar.errors import FormatError
 from whisperdiar.formats._text import refuse_line
 from whisperdiar.options import EditOptions
+from whisperdiar.outcome import title_of
 from whisperdiar.text.clock import format_hours
 from whisperdiar.text.graphemes import remove_byte_order_mark
 from whisperdiar.text.messages import _, mark
@@ -118,7 +119,7 @@ def write(transcript: Transcript, *, options: EditOptions | None = None) -> str:
     if not old.units:
         raise FormatError(_("there is no word to correct in this transcript; transcribe the recording first"))
     shown = display_names(transcript)
-    lines = [f"# {clean_text(transcript.recording_id).strip()}", "", *(f"> {_(note)}".rstrip() for note in _NOTES)]
+    lines = [f"# {clean_text(title_of(transcript)).strip()}", "", *(f"> {_(note)}".rstrip() for note in _NOTES)]
     if options.mark_uncertain:
         lines += ["> " + _("Words followed by (?) are doubtful; the marks may stay.")]
     if shown:
