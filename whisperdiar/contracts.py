@@ -58,6 +58,11 @@ def no_progress(stage: str, fraction: float) -> None:
     """A `Progress` that does nothing."""
 
 
+def scale_progress(progress: Progress, low: float, high: float) -> Progress:
+    """A `Progress` for the part of a stage that goes from one fraction of it to another."""
+    return lambda stage, fraction: progress(stage, low + (high - low) * fraction)
+
+
 class Listener(Protocol):
     """Hears of work while it goes on what a fraction does not say. It may be called from any thread."""
 
@@ -378,6 +383,34 @@ class WordForcer(Protocol):
 
         `sound` is float32 (n_samples,) at 16 kHz, at most 30 s.
         """
+
+
+@runtime_checkable
+class TextWriter(Protocol):
+    """A recogniser that writes the words of a text which is given, by what another one hears.
+
+    What that one hears is the same for every text, so that it can be kept.
+
+    Attributes:
+        recogniser: the one that listens.
+    """
+
+    recogniser: Transcriber
+
+    def check_audio(self, audio: Audio) -> None:
+        """Raises FormatError where the text cannot be that of this recording, before anything is recognised."""
+
+    def write_text(
+        self, heard: Transcription, audio: Audio, *, speech: Sequence[Span], progress: Progress = no_progress
+    ) -> Transcription:
+        """The words of the text that are spoken, in its order, by what was heard.
+
+        Raises:
+            FormatError: too little of the text is heard.
+        """
+
+    def describe_text(self) -> dict[str, Any]:
+        """The text and what times it, for the details of the backend's record; JSON values."""
 
 
 def takes_terms(recogniser: object) -> bool:

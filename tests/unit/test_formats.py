@@ -119,7 +119,7 @@ def test_a_suffix_chooses_the_format_in_any_case():
 
 @pytest.mark.parametrize(
     ("path", "told"),
-    [("talk.doc", "did you mean .docx?"), ("talk", "no suffix tells"), (".srt", "no suffix tells"), ("a.mp4", "'.mp4'")],
+    [("talk.doc", "mean .docx?"), ("talk", "no suffix tells"), (".srt", "no suffix tells"), ("a.mp4", "'.mp4'")],
 )
 def test_an_unknown_suffix_hears_of_the_nearest(path, told):
     with pytest.raises(InvalidOption, match="`whisperdiar formats` lists all") as caught:

@@ -27,7 +27,6 @@ from whisperdiar.asr._shared.refinement import (
     fill_gaps,
     list_speech_without_words,
     refine_piece,
-    scale_progress,
 )
 from whisperdiar.asr._shared.syllables import FRAME_S, find_levels
 from whisperdiar.asr._shared.warnings import collect_warnings
@@ -55,6 +54,7 @@ from whisperdiar.contracts import (
     check_sample_rate,
     current_listener,
     no_progress,
+    scale_progress,
 )
 from whisperdiar.errors import BackendError, InvalidOption, UnsupportedRequest, describe_error
 from whisperdiar.forced_alignment.wav2vec2 import WordAligner
@@ -306,7 +306,7 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
         )
         is_hint = bias.n_terms > 0
         tasks = {piece: Task(piece, code, bias.hotwords, is_hint) for piece, code in languages.items()}
-        first_pass = partial(scale_progress, progress, 0.0, FIRST_PASS) if self.settings.fill_gaps else progress
+        first_pass = scale_progress(progress, 0.0, FIRST_PASS) if self.settings.fill_gaps else progress
         found: dict[Piece, FilteredWords] = {}
         doubts: Counter[str] = Counter()
         n_chants = 0
@@ -337,7 +337,7 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
                 speech,
                 partial(self._decode_again, decoder, audio, speech, tasks, aligner),
                 limit=self.settings.max_chunk,
-                progress=partial(scale_progress, progress, FIRST_PASS, 1.0),
+                progress=scale_progress(progress, FIRST_PASS, 1.0),
             )
         return _Decoded(found, doubts, n_chants, n_filled, n_biased)
 
