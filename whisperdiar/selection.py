@@ -276,7 +276,13 @@ def _choose_by_model(stage: Stage, choice: Choice, inform: Notify) -> Choice:
 
 
 def fallback_sentence(stage: str, name: str, fallback: Fallback, *, caution: str = "") -> str:
-    """What is said to a user when a fallback runs: what does the work, what to expect, why, and what mends it."""
+    """What is said to a user when a fallback runs: what does the work, what to expect, why, and what mends it.
+
+    Of a model that is missing it is enough that a command fetches it; which file of which repository, and why it was
+    not fetched by itself, the provenance has.
+    """
+    is_model = (fallback.remedy or "").startswith("whisperdiar models download")
+    reason = _("its model is not on this machine") if is_model else fallback.reason
     expect = f" ({_(caution)})" if caution else ""
     mend = (
         _(". To fix this, run: {remedy}").format(remedy=fallback.remedy)
@@ -288,7 +294,7 @@ def fallback_sentence(stage: str, name: str, fallback: Fallback, *, caution: str
         name=name,
         caution=expect,
         preferred=fallback.preferred,
-        reason=fallback.reason,
+        reason=reason,
         advice=mend,
     )
 
