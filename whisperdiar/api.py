@@ -97,6 +97,16 @@ class OpenPipeline:
             setattr(self, key, value)
         self._start()
 
+    @property
+    def request(self) -> Request:
+        """What it is made of, in names and text."""
+        return self._request
+
+    @property
+    def segmentation(self) -> SegmentationOptions | None:
+        """Where segments are cut; None for the defaults."""
+        return self._segmentation
+
     def __enter__(self) -> OpenPipeline:
         return self
 

@@ -147,3 +147,20 @@ class FrameRate(click.ParamType):  # type: ignore[type-arg, unused-ignore]
             self.fail(
                 _("{value!r} is not a frame rate; write 25, 23.976 or 24000/1001").format(value=value), param, ctx
             )
+
+
+class Size(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """Bytes, with K, M, G or T for thousands of them."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        import re
+
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)B?", str(value).strip(), re.IGNORECASE)
+        found = 0 if match is None else round(float(match[1]) * 1000 ** " KMGT".index(match[2].upper() or " "))
+        if not found:
+            self.fail(_("{value!r} is no size; write it as 500M or 4G").format(value=value), param, ctx)
+        return found
