@@ -24,9 +24,8 @@ FLAGS = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="session")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """One Chromium for all tests, driven by its own chromedriver."""
+def start_chromium(profile: Path, *flags: str) -> Any:
+    """A Chromium that its own chromedriver drives; the test is skipped where there is none."""
     webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed (extra test)")
     from selenium.common.exceptions import WebDriverException
 
@@ -36,14 +35,20 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         pytest.skip("no Chromium with a chromedriver is installed (Debian: chromium chromium-driver)")
     options = webdriver.ChromeOptions()
     options.binary_location = binary
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+    for flag in (*FLAGS, f"--user-data-dir={profile}", *flags):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     options.set_capability("unhandledPromptBehavior", "accept")  # leaving with names that were not saved asks
     try:
-        browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+        return webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
     except WebDriverException as error:
         pytest.skip(f"this Chromium does not start: {str(error).splitlines()[0]}")
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """One Chromium for all tests."""
+    browser = start_chromium(tmp_path_factory.mktemp("profile"))
     yield browser
     browser.quit()
 

@@ -86,6 +86,7 @@ def test_what_is_no_recording_is_told(server: Running, tmp_path: Path, talk: Pat
             "invalid_file",
             "file",
         )
+        assert ".media" not in answer.text
     assert error_of(server.post(ASK, data={"model": "whisper-1"}))["code"] in ("missing_file", "invalid_form")
     assert server.post(ASK, json={"file": "/etc/passwd"}).status_code == 415
     assert error_of(server.post(ASK, data={"file": "/etc/passwd"}))["code"] == "missing_file"

@@ -11,12 +11,14 @@ from typing import Any
 import click
 
 from whisperdiar.assembly import Request, check_request
+from whisperdiar.cache import locate
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli.console import Console
 from whisperdiar.cli.transcribe import request_from
 from whisperdiar.errors import InvalidOption
 from whisperdiar.models.catalogue import full_name, is_name
 from whisperdiar.options import ServerOptions
+from whisperdiar.options.serving import is_own_address
 from whisperdiar.serving.server import require_packages
 from whisperdiar.text.messages import _
 
@@ -45,6 +47,7 @@ def serve(
     port: int,
     models: tuple[str, ...],
     folder: Path | None,
+    database: str | None,
     private_webhooks: bool,
     voice_model: str | None,
     quiet: bool,
@@ -64,10 +67,15 @@ def serve(
         tokens=tuple(os.environ.get(TOKEN, "").split()),
         models=models,
         folder=None if folder is None else str(folder),
+        database=database,
         webhook_secret=os.environ.get(WEBHOOK_SECRET) or None,
         private_webhooks=private_webhooks,
         **given,
     )
+    # What others say is kept only where that was asked for.
+    is_private = not options["no_cache"] and options["cache_dir"] is None and not _is_own(server)
+    if is_private:
+        options["no_cache"] = True
     require_packages()
     from whisperdiar.serving import Engine, Log, WorkerSettings
     from whisperdiar.serving import serve as run
@@ -77,8 +85,18 @@ def serve(
         WorkerSettings(request=item, models=models, voice_model=voice_model, max_hours=server.max_hours)
         for item in requests
     ]
+    kept = requests[0].cache
+    if kept is not None:
+        console.info(_("cache: transcripts stay in {folder}; --no-cache keeps none").format(folder=locate(kept)))
+    elif is_private:
+        console.info(_("cache: none, as others use this server; --cache-dir DIR keeps results of stages"))
     engine = Engine(settings, options=server, model=_name_model(requests[0]), log=Log(None if quiet else sys.stderr))
     run(engine, on_listening=lambda url: console.info(_("listening at {url}; Ctrl-C ends it").format(url=url)))
+
+
+def _is_own(server: ServerOptions) -> bool:
+    """Whether a server is for nobody but its user."""
+    return not server.tokens and is_own_address(server.host)
 
 
 def _list_requests(options: dict[str, Any]) -> list[Request]:

@@ -30,6 +30,8 @@ class ServerOptions:
         queue: recordings that may wait; requests beyond are told to come again.
         keep_hours: how long the results of jobs are kept.
         folder: where uploads, results and the database lie; None for the user's own.
+        database: URL of a PostgreSQL in which several servers that have one folder keep their jobs; None for SQLite in
+            the folder of this server alone.
         webhook_secret: signs what is sent to webhooks; None where there are none.
         private_webhooks: whether webhooks may lead to private addresses.
         live_sessions: streams that are transcribed live at the same time, each in a process with models of its own; 0
@@ -54,6 +56,7 @@ class ServerOptions:
     queue: int = 100
     keep_hours: float = 24.0
     folder: str | None = None
+    database: str | None = None
     webhook_secret: str | None = None
     private_webhooks: bool = False
     live_sessions: int = 1
@@ -64,6 +67,8 @@ class ServerOptions:
         check_at_least_one(self, "max_uploads", "queue")
         if not 0 <= self.port <= 65_535:
             raise InvalidOption(_("port {port}: give a number from 0 to 65535").format(port=self.port))
+        if self.database is not None and not self.database.startswith(("postgresql://", "postgres://")):
+            raise InvalidOption(_("--database: write it as postgresql://USER@HOST/NAME"))
         for name in ("max_upload_mb", "upload_s", "idle_s", "max_hours", "work_hours", "memory_gb"):
             if getattr(self, name) == 0:
                 raise InvalidOption(_("{name} 0: give a number above it").format(name=name))

@@ -12,11 +12,13 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from whisperdiar.errors import OutputError
 from whisperdiar.serving import asr_webservice, diarization_api, listen_api, openai_api, page, realtime_api
+from whisperdiar.serving.description import describe
 from whisperdiar.serving.engine import Engine
 from whisperdiar.serving.jobs import Jobs
 from whisperdiar.serving.jobs import make_router as make_jobs_router
-from whisperdiar.serving.refusals import Refusal
+from whisperdiar.serving.refusals import Refusal, refuse_for_now
 from whisperdiar.serving.security import Guard
 from whisperdiar.text.messages import _
 from whisperdiar.version import __version__
@@ -62,12 +64,21 @@ def make_application(engine: Engine) -> ASGIApp:
     async def refuse(_request: Request, refusal: Refusal) -> Response:
         return JSONResponse(refusal.to_dict(), refusal.status, refusal.headers)
 
+    @app.exception_handler(OutputError)
+    async def refuse_for_store(_request: Request, error: OutputError) -> Response:
+        engine.log.write("error", kind=type(error).__name__, at="store")
+        refusal = refuse_for_now(
+            10, _("jobs cannot be kept just now; the log of the server says why"), status=503, code="store_failed"
+        )
+        return JSONResponse(refusal.to_dict(), refusal.status, refusal.headers)
+
     @app.exception_handler(HTTPException)
     async def refuse_path(_request: Request, error: HTTPException) -> Response:
         text = _("there is nothing here: see docs/server.md") if error.status_code == 404 else str(error.detail)
         refusal = Refusal(error.status_code, text, code="not_found" if error.status_code == 404 else None)
         return JSONResponse(refusal.to_dict(), error.status_code, dict(error.headers or {}))
 
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     return _Witness(Guard(app, options=engine.options), engine)
 
 

@@ -12,6 +12,7 @@ from whisperdiar.errors import OutputError
 from whisperdiar.options import ServerOptions
 from whisperdiar.serving.live_sessions import LiveSessions
 from whisperdiar.serving.metrics import Log, Metrics
+from whisperdiar.serving.postgres import PostgresStore
 from whisperdiar.serving.refusals import Refusal, refuse_for_now, refuse_work
 from whisperdiar.serving.store import JobStore
 from whisperdiar.serving.tasks import Failure, Outcome, Task, WorkerSettings
@@ -46,7 +47,8 @@ class Engine:
         """Makes the folder, and opens the store of jobs in it.
 
         Raises:
-            OutputError: it cannot be made, or another server has it.
+            OutputError: it cannot be made, another server has it, or the database does not answer.
+            BackendMissing: the database needs a package that is not installed.
         """
         self.options, self.model = options, model
         self.metrics, self.log = Metrics(), log or Log()
@@ -55,7 +57,7 @@ class Engine:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"{self.folder}: {explain_write_error(error)}") from error
-        self.store = JobStore(self.folder)
+        self.store = JobStore(self.folder) if options.database is None else PostgresStore(self.folder, options.database)
         self.webhooks = Webhooks(options.webhook_secret, private=options.private_webhooks, on_event=self.log.write)
         self.uploads = Receiver(self.folder, options)
         self.stopping = False
@@ -78,7 +80,10 @@ class Engine:
 
     def start(self) -> None:
         """Removes what a server before has left, and starts the workers."""
-        for _path in sweep_uploads(self.folder):
+        # Where others share the folder, an upload may be theirs, which no work on it outlasts.
+        longest_s = self.options.upload_s + 2 * 3600.0 * self.options.work_hours
+        older_s = 0.0 if self.options.database is None else longest_s
+        for _path in sweep_uploads(self.folder, older_s=older_s):
             self.log.write("upload_removed")
         for _number in range(self.live.sweep()):
             self.log.write("live_sound_removed")
@@ -110,7 +115,7 @@ class Engine:
             try:
                 self.workers.check_room()
             except QueueFull as error:
-                raise self._refuse_full(error) from error
+                raise self.refuse_full(error.retry_after_s) from error
         except Refusal:
             await drain(request)
             raise
@@ -130,7 +135,7 @@ class Engine:
         try:
             self.workers.put(work, always=always)
         except QueueFull as error:
-            raise self._refuse_full(error) from error
+            raise self.refuse_full(error.retry_after_s) from error
         return work
 
     async def run(self, task: Task, request: Request) -> Outcome:
@@ -160,9 +165,10 @@ class Engine:
         if failure is not None:
             raise refuse_for_now(_BROKEN_S, failure.message, status=503, code="not_ready")
 
-    def _refuse_full(self, error: QueueFull) -> Refusal:
+    def refuse_full(self, retry_after_s: int = 10) -> Refusal:
+        """There is no room: come again later."""
         self.metrics.add("refused", reason="queue_full")
-        return refuse_for_now(error.retry_after_s, _("the queue is full: come again later"))
+        return refuse_for_now(retry_after_s, _("the queue is full: come again later"))
 
     def _count(self, work: Work) -> None:
         self.metrics.add("jobs", state=work.state)

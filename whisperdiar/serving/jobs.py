@@ -6,6 +6,8 @@ GET    /jobs                    the newest hundred
 GET    /jobs/ID                 one of them
 GET    /jobs/ID/events          server-sent events to the end: state, progress, heard
 GET    /jobs/ID/result?format=  any format that is written, json if left out; profile, speaker_style
+PUT    /jobs/ID/result          a corrected transcript, as the page downloads it; results are made of it from then on
+GET    /jobs/ID/minutes?format= minutes, md if left out; style, length, language, day
 POST   /jobs/ID/cancel          ends it
 DELETE /jobs/ID                 ends it, and removes all of it
 """
@@ -16,35 +18,40 @@ import asyncio
 import contextlib
 import json
 import secrets
+import shutil
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
-from whisperdiar import formats
-from whisperdiar.errors import FormatError, InvalidOption, WhisperdiarError
-from whisperdiar.options import SubtitleOptions, WriteOptions
-from whisperdiar.options.command_line import SPEAKER_STYLES, profile_names
+from whisperdiar.errors import OutputError
 from whisperdiar.serving.engine import Engine
 from whisperdiar.serving.openai_api import read_audio_request
-from whisperdiar.serving.refusals import Refusal, refuse_value
-from whisperdiar.serving.requests import read_choice, read_flag
+from whisperdiar.serving.postgres import PostgresStore
+from whisperdiar.serving.refusals import Refusal, refuse_for_now
+from whisperdiar.serving.requests import read_choice, read_flag, read_number
+from whisperdiar.serving.results import correct, write_minutes, write_result
 from whisperdiar.serving.store import Job
 from whisperdiar.serving.tasks import Failure, KnownSpeaker, Task
-from whisperdiar.serving.uploads import Form
-from whisperdiar.serving.works import Work
-from whisperdiar.text.messages import _, mark
+from whisperdiar.serving.uploads import Form, drain
+from whisperdiar.serving.workers import CANCELLED
+from whisperdiar.serving.works import INTERRUPTED, MOST_TRIES, NOT_KEPT, Work
+from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 
-_MOST_TRIES = 2
 _SWEEP_S = 60.0
-_TEXTS = {"html": "text/html", "json": "application/json", "csv": "text/csv", "md": "text/markdown"}
-_INTERRUPTED = mark("the server ended twice while it worked on this recording; it is not tried again")
+_CLAIM_S = 0.5
+"""Between two looks into a database that other servers fill, too."""
+_BEAT_S = 5.0
+_REMOVE_S = 30.0
+"""That another server has to end a job which is to be removed."""
+_LARGEST_CORRECTION = 64 * 2**20
+"""Bytes of a corrected transcript; that of ten hours has 16 million."""
+_MOST_VERSIONS = 10**9
 
 
 class Jobs:
@@ -57,26 +64,30 @@ class Jobs:
         self._engine = engine
         self._store = engine.store
         self._kept_s = engine.options.keep_hours * 3600.0
+        self._shared = self._store if isinstance(self._store, PostgresStore) else None
         self._works: dict[str, Work] = {}
-        self._sweeping: asyncio.Task[None] | None = None
+        self._running: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Takes up what a server before has left."""
+        """Takes up what a server before has left; from a store that is shared one after another, as there is room."""
+        self._running.append(asyncio.ensure_future(self._sweep()))
+        if self._shared is not None:
+            self._running.append(asyncio.ensure_future(self._claim(self._shared)))
+            return
         for job in await asyncio.to_thread(self._store.list_unfinished):
-            if job.tries >= _MOST_TRIES:
-                failure = Failure(kind="server", message=_INTERRUPTED, code="interrupted")
+            if job.tries >= MOST_TRIES:
+                failure = Failure(kind="server", message=INTERRUPTED, code="interrupted")
                 await asyncio.to_thread(self._store.finish, job.id, "failed", failure=failure)
             else:
                 await asyncio.to_thread(self._store.requeue, job.id)
                 self._submit(job, always=True)
-        self._sweeping = asyncio.ensure_future(self._sweep())
 
     async def stop(self) -> None:
         """What the workers have left waits for the next server."""
-        if self._sweeping is not None:
-            self._sweeping.cancel()
+        for task in self._running:
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._sweeping
+                await task
         for work in list(self._works.values()):
             if not work.is_final:
                 await asyncio.to_thread(self._store.requeue, work.id)
@@ -86,6 +97,29 @@ class Jobs:
             for job_id in await asyncio.to_thread(self._remove_old):
                 self._engine.log.write("job_removed", job=job_id)
             await asyncio.sleep(_SWEEP_S)
+
+    async def _claim(self, store: PostgresStore) -> None:
+        """Takes jobs that wait in a shared store while there is room, and tells that this server is at work."""
+        told = 0.0
+        while True:
+            try:
+                if time.monotonic() > told + _BEAT_S:
+                    told = time.monotonic()
+                    await asyncio.to_thread(self._beat, store)
+                while self._engine.workers.n_idle > 0 and not self._engine.stopping:
+                    job = await asyncio.to_thread(store.claim)
+                    if job is None:
+                        break
+                    self._submit(job, always=True)
+            except Exception as error:  # the database comes back, or a person reads the log
+                self._engine.log.write("error", kind=type(error).__name__, at="database")
+            await asyncio.sleep(_CLAIM_S)
+
+    def _beat(self, store: PostgresStore) -> None:
+        works = dict(self._works)
+        for job_id in store.beat({job_id: (work.stage, work.fraction) for job_id, work in works.items()}):
+            self._engine.workers.withdraw(works[job_id])
+        store.free_lost()
 
     def _remove_old(self) -> list[str]:
         return list(self._store.remove_older(self._kept_s))
@@ -101,6 +135,8 @@ class Jobs:
         if webhook is not None:
             self._engine.webhooks.check(webhook)
         keeps = read_flag(form.one("keep_recording"), "keep_recording")
+        if self._shared is not None and self._shared.count_waiting() >= self._engine.options.queue:
+            raise self._engine.refuse_full()
         job_id = secrets.token_urlsafe(16).lstrip("-") or "job"
         folder = self._store.folder_of(job_id)
         form.folder.rename(folder)
@@ -113,7 +149,13 @@ class Jobs:
             webhook=webhook,
             keeps=keeps,
         )
-        self._store.add(job)
+        try:
+            self._store.add(job)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        if self._shared is not None:
+            return job
         try:
             self._submit(job)
         except Refusal:
@@ -132,7 +174,8 @@ class Jobs:
     def _submit(self, job: Job, *, always: bool = False) -> None:
         work = Work(job.task, id=job.id, created=job.created)
         work.is_kept = True
-        work.on_begin.append(lambda begun: self._store.begin(begun.id, begun.begun or time.time()))
+        if self._shared is None:  # where it is not begun yet
+            work.on_begin.append(lambda begun: self._store.begin(begun.id, begun.begun or time.time()))
         work.on_end.append(self._finish)
         self._works[job.id] = work
         try:
@@ -144,7 +187,7 @@ class Jobs:
     def _finish(self, work: Work) -> None:
         """Keeps how a work ended, on the worker's thread, before anybody is told."""
         outcome = work.outcome
-        self._store.finish(
+        is_kept = self._store.finish(
             work.id,
             work.state,
             transcript=None if outcome is None else outcome.transcript,
@@ -153,7 +196,7 @@ class Jobs:
             failure=work.failure,
         )
         self._works.pop(work.id, None)
-        job = self._store.get(work.id)
+        job = self._store.get(work.id) if is_kept else None
         if job is not None and job.webhook is not None:
             self._engine.webhooks.send(job.webhook, job.id, {"type": f"job.{job.state}", "data": self.describe(job)})
 
@@ -170,7 +213,7 @@ class Jobs:
     def describe(self, job: Job) -> dict[str, Any]:
         """A job as clients see it."""
         work = self._works.get(job.id)
-        live = work is not None and not job.is_final
+        fraction = work.fraction if work is not None else job.fraction
         error = None if job.failure is None else {"message": job.failure.message, "code": job.failure.code}
         return {
             "id": job.id,
@@ -181,8 +224,8 @@ class Jobs:
             "begun": None if job.begun is None else round(job.begun, 3),
             "ended": None if job.ended is None else round(job.ended, 3),
             "expires": None if job.ended is None else round(job.ended + self._kept_s, 3),
-            "stage": work.stage if live and work is not None else "",
-            "fraction": 1.0 if job.state == "done" else round(work.fraction, 4) if live and work is not None else 0.0,
+            "stage": "" if job.is_final else work.stage if work is not None else job.stage,
+            "fraction": 1.0 if job.state == "done" else round(0.0 if job.is_final else fraction, 4),
             "duration": job.seconds,
             "language": job.language,
             "error": error,
@@ -192,21 +235,31 @@ class Jobs:
         work = self._works.get(job_id)
         if work is not None:
             self._engine.workers.withdraw(work)
+        elif self._shared is not None:
+            self._shared.ask_cancel(job_id, Failure(kind="cancelled", message=CANCELLED, code="cancelled"))
 
     async def remove(self, job_id: str) -> None:
         """Ends a job and removes its files."""
         work = self._works.get(job_id)
+        await asyncio.to_thread(self.cancel, job_id)
         if work is not None:
-            self._engine.workers.withdraw(work)
             await work.wait()
+        elif self._shared is not None:
+            until = time.monotonic() + _REMOVE_S
+            while (found := await asyncio.to_thread(self._store.get, job_id)) is not None and not found.is_final:
+                if time.monotonic() > until:
+                    raise refuse_for_now(10, _("another server works on this job: come again later"), status=503)
+                await asyncio.sleep(_CLAIM_S)
         await asyncio.to_thread(self._store.remove, job_id)
 
     async def stream(self, job: Job) -> AsyncIterator[str]:
         """Events of a job to its end; the first and the last one are its state."""
-        work = self._works.get(job.id)
         yield _event("state", self.describe(job))
         if job.is_final:
             return
+        async for _job in self._await_work(job):
+            yield _event("state", self.describe(_job))
+        work = self._works.get(job.id)
         if work is not None:
             async for event in work.events():
                 if event is None:
@@ -223,6 +276,18 @@ class Jobs:
         if found is not None:
             yield _event("state", self.describe(found))
 
+    async def _await_work(self, job: Job) -> AsyncIterator[Job]:
+        """What changes of a job while no work of this server is on it: it waits in a shared store, or is another's."""
+        last: Job | None = job
+        while self._shared is not None and job.id not in self._works:
+            await asyncio.sleep(_CLAIM_S)
+            found = await asyncio.to_thread(self._store.get, job.id)
+            if found is None or found.is_final:
+                return
+            if found != last:
+                last = found
+                yield found
+
     def write(self, job: Job, query: dict[str, str]) -> Response:
         """The result of a job in a format.
 
@@ -231,12 +296,44 @@ class Jobs:
         """
         return write_result(self.read_transcript(job), job.name, query)
 
-    def read_transcript(self, job: Job) -> Transcript:
-        """Raises Refusal where the job is not done."""
+    def write_minutes(self, job: Job, query: dict[str, str]) -> Response:
+        """The minutes of a job; raises Refusal as `write`."""
+        return write_minutes(self.read_transcript(job), job.name, query)
+
+    def correct(self, job: Job, data: bytes, query: dict[str, str]) -> int:
+        """Takes a transcript that people corrected in place of the one that is there; gives its version.
+
+        Args:
+            query: ``base``, the version that it was made of, and ``after``, the one that it takes the place of, which
+                is the same unless it was saved before; both the last one if left out.
+
+        Raises:
+            Refusal: the job is not done, somebody else has corrected it meanwhile, or it is no transcript of this job.
+        """
+        last = self._store.last_version(job.id)
+        base, after = (
+            int(read_number(query.get(name), name, least=0, most=_MOST_VERSIONS, default=last) or 0)
+            for name in ("base", "after")
+        )
+        made = correct(self.read_transcript(job, base), data.decode("utf-8", "replace"))
+        try:
+            return self._store.add_version(job.id, made, after=after)
+        except FileExistsError as error:
+            raise Refusal(
+                409, _("somebody else has corrected it meanwhile: open it again"), code="corrected_meanwhile"
+            ) from error
+        except OutputError as error:
+            raise Refusal(507, _(NOT_KEPT), code="not_kept") from error
+
+    def last_version(self, job: Job) -> int:
+        return self._store.last_version(job.id)
+
+    def read_transcript(self, job: Job, version: int | None = None) -> Transcript:
+        """The last version, or the one of that number; raises Refusal where there is none."""
         if job.state != "done":
             text = _("the job is {state}: there is no result").format(state=job.state)
             raise Refusal(409, text, code="job_not_done")
-        transcript = self._store.read_transcript(job.id)
+        transcript = self._store.read_transcript(job.id, version)
         if transcript is None:
             raise Refusal(404, _("the result of this job is gone"), code="result_not_found")
         return transcript
@@ -244,28 +341,6 @@ class Jobs:
     def has_recording(self, job: Job) -> bool:
         """Whether the recording of a job that is done was kept."""
         return self._store.recording_of(job) is not None
-
-
-def write_result(transcript: Transcript, name: str, query: dict[str, str]) -> Response:
-    """A transcript as a file in one of the formats that are written."""
-    chosen = query.get("format", "json")
-    try:
-        form = formats.writable_by_name(chosen)
-    except InvalidOption as error:
-        raise refuse_value("format", error) from error
-    style = read_choice(query.get("speaker_style"), "speaker_style", SPEAKER_STYLES, default=SPEAKER_STYLES[0])
-    profile = read_choice(query.get("profile"), "profile", profile_names(), default=profile_names()[0])
-    options = WriteOptions(speaker_style=style, subtitles=SubtitleOptions(profile=profile))
-    try:
-        body = form.dumps(transcript, options=options)
-    except (InvalidOption, FormatError) as error:
-        raise refuse_value("format", str(error)) from error
-    except WhisperdiarError as error:  # an extra that is not installed
-        raise Refusal(501, str(error), code="format_not_available", param="format") from error
-    kind = "application/octet-stream" if isinstance(body, bytes) else _TEXTS.get(form.name, "text/plain")
-    file_name = quote(f"{name}{form.suffix}", safe="")
-    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{file_name}"}
-    return Response(body, media_type=kind, headers=headers)
 
 
 def make_router(engine: Engine, jobs: Jobs) -> APIRouter:
@@ -300,6 +375,16 @@ def make_router(engine: Engine, jobs: Jobs) -> APIRouter:
         job = await asyncio.to_thread(jobs.require, job_id)
         return await asyncio.to_thread(jobs.write, job, dict(request.query_params))
 
+    @router.put("/jobs/{job_id}/result")
+    async def correct_result(job_id: str, request: Request) -> JSONResponse:
+        job = await asyncio.to_thread(jobs.require, job_id)
+        return await save_corrections(jobs, job, request)
+
+    @router.get("/jobs/{job_id}/minutes")
+    async def minutes(job_id: str, request: Request) -> Response:
+        job = await asyncio.to_thread(jobs.require, job_id)
+        return await asyncio.to_thread(jobs.write_minutes, job, dict(request.query_params))
+
     @router.post("/jobs/{job_id}/cancel")
     async def cancel(job_id: str) -> JSONResponse:
         await asyncio.to_thread(jobs.require, job_id)
@@ -313,6 +398,22 @@ def make_router(engine: Engine, jobs: Jobs) -> APIRouter:
         return Response(status_code=204)
 
     return router
+
+
+async def save_corrections(jobs: Jobs, job: Job, request: Request) -> JSONResponse:
+    """Takes the body of a request as a corrected transcript.
+
+    Raises:
+        Refusal: as `Jobs.correct`, or it is too large.
+    """
+    data = bytearray()
+    async for chunk in request.stream():
+        data += chunk
+        if len(data) > _LARGEST_CORRECTION:
+            await drain(request)
+            raise Refusal(413, _("the corrected transcript is too large"), code="file_too_large")
+    version = await asyncio.to_thread(jobs.correct, job, bytes(data), dict(request.query_params))
+    return JSONResponse({"id": job.id, "object": "job.result", "version": version})
 
 
 def _move(task: Task, folder: Path) -> Task:

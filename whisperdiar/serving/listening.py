@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import fields, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +11,8 @@ import numpy as np
 
 from whisperdiar.api import OpenPipeline
 from whisperdiar.assembly import Request
+from whisperdiar.cache.identity import hash_file
+from whisperdiar.cache.recordings import read_recording
 from whisperdiar.contracts import Progress
 from whisperdiar.errors import BackendError, InvalidOption, MediaError, ModelUnavailable, TruncatedMedia
 from whisperdiar.media import load
@@ -18,8 +20,10 @@ from whisperdiar.media.arrays import audio_from_array
 from whisperdiar.options import SAMPLE_RATE_HZ, Term, Vocabulary
 from whisperdiar.people import Profile, Profiles, VoiceEncoder, make_sample, name_speakers, open_voice_encoder
 from whisperdiar.pipeline import Pipeline, wants_channels
+from whisperdiar.recordings import Part
 from whisperdiar.selection import Choice
 from whisperdiar.serving.tasks import KnownSpeaker, Outcome, Task, WorkerSettings
+from whisperdiar.system.log import warn
 from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import ANY_SPEAKERS, Audio, Span, SpeakerCount, Turn
@@ -41,8 +45,14 @@ class Listener:
         settings: as the server was started.
     """
 
-    def __init__(self, settings: WorkerSettings) -> None:
+    def __init__(self, settings: WorkerSettings, *, notify: Callable[[str], None] = warn) -> None:
+        """Stores.
+
+        Args:
+            notify: told of a cache that cannot be written, a backend that stands in for another, and the like.
+        """
         self.settings = settings
+        self._notify = notify
         self._pipelines: dict[str | None, OpenPipeline] = {}
         self._encoder: VoiceEncoder | None = None
 
@@ -83,28 +93,53 @@ class Listener:
 
     def _open(self, model: str | None, request: Request) -> OpenPipeline:
         if model not in self._pipelines:
-            self._pipelines[model] = OpenPipeline(request)
+            self._pipelines[model] = OpenPipeline(request, notify=self._notify)
         return self._pipelines[model]
 
     def _read(self, task: Task, pipeline: Pipeline, progress: Progress) -> Audio:
-        """The sound, at most a second longer than a recording may be: its header may say anything."""
+        """The sound, at most a second longer than a recording may be: its header may say anything.
+
+        With a cache it has the identity that the command line gives it, and is decoded where a stage listens to it.
+        """
         limit_s = self.settings.max_hours * 3600.0
-        end = min(limit_s + 1.0, task.start + (task.seconds if task.seconds is not None else limit_s + 1.0))
-        if task.raw and not _is_wave(task.path):
-            audio = _read_samples(task.path, task.start, end)
-        else:
-            channels: Literal["all", "mono"] = "all" if task.diarize and wants_channels(pipeline.diarizer) else "mono"
+        name = "_".join(task.name.split()) or "recording"
+        channels: Literal["all", "mono"] = "all" if task.diarize and wants_channels(pipeline.diarizer) else "mono"
+        end = None if task.seconds is None else task.start + task.seconds
+        last = min(limit_s + 1.0, limit_s + 1.0 if end is None else end)
+
+        def check(audio: Audio) -> Audio:
+            if audio.duration > limit_s:
+                raise MediaError(
+                    _(
+                        "the recording is longer than {hours:g} hours: cut it, or start the server with --max-hours"
+                    ).format(hours=self.settings.max_hours)
+                )
+            return audio
+
+        def read() -> tuple[Audio, bool]:
             try:
-                audio = load(task.path, channels=channels, start=task.start, end=end, progress=progress)
+                return check(load(task.path, channels=channels, start=task.start, end=last, progress=progress)), True
             except TruncatedMedia as error:
-                audio = replace(error.audio, warnings=(*error.audio.warnings, str(error)))
-        if audio.duration > limit_s:
-            raise MediaError(
-                _("the recording is longer than {hours:g} hours: cut it, or start the server with --max-hours").format(
-                    hours=self.settings.max_hours
+                return check(replace(error.audio, warnings=(*error.audio.warnings, str(error)))), False
+
+        if task.raw and not _is_wave(task.path):
+            audio = check(_read_samples(task.path, task.start, last))
+        elif pipeline.cache is None:
+            audio = read()[0]
+        else:
+            audio = check(
+                read_recording(
+                    task.path,
+                    hash_file(task.path),
+                    pipeline.cache.folder,
+                    read,
+                    recording_id=name,
+                    language=None,
+                    **asdict(Part(start=task.start, end=end)),
+                    channels=channels,
                 )
             )
-        return replace(audio, recording_id="_".join(task.name.split()) or "recording")
+        return replace(audio, recording_id=name)
 
     def _name(
         self, transcript: Transcript, audio: Audio, known: Sequence[KnownSpeaker], progress: Progress

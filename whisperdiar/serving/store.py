@@ -1,12 +1,14 @@
 """Job store: what is known of jobs in SQLite, recordings and transcripts in a folder for each.
 
-One server works on a folder at a time: the database is held by it alone.
+One server works on a folder at a time: the database is held by it alone. `whisperdiar.serving.postgres` has a store
+that several servers share.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import secrets
 import shutil
 import sqlite3
 import threading
@@ -18,21 +20,22 @@ from typing import Any
 
 from whisperdiar.errors import OutputError
 from whisperdiar.serving.tasks import Failure, KnownSpeaker, Task
-from whisperdiar.system.files import explain_write_error
+from whisperdiar.system.files import explain_write_error, write_text
+from whisperdiar.text.json import write as write_json
 from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 
-_TABLE = """
+TABLE = """
 CREATE TABLE IF NOT EXISTS jobs (
     id TEXT PRIMARY KEY,
     state TEXT NOT NULL,
     name TEXT NOT NULL,
     task TEXT NOT NULL,
-    created REAL NOT NULL,
-    begun REAL,
-    ended REAL,
+    created DOUBLE PRECISION NOT NULL,
+    begun DOUBLE PRECISION,
+    ended DOUBLE PRECISION,
     tries INTEGER NOT NULL DEFAULT 0,
-    seconds REAL,
+    seconds DOUBLE PRECISION,
     language TEXT,
     failure TEXT,
     webhook TEXT,
@@ -41,6 +44,9 @@ CREATE TABLE IF NOT EXISTS jobs (
 """
 _VERSION = 1
 _TRANSCRIPT = "transcript.json"
+_CORRECTED = "transcript-{version}.json"
+_KEPT_VERSIONS = 20
+"""Of corrections, for pages that were opened before the last ones; what was recognised stays in any case."""
 _UNFINISHED = ("queued", "running")
 
 
@@ -52,6 +58,7 @@ class Job:
         tries: how often it was begun.
         seconds: of sound; None before the end.
         keeps: whether the recording is kept as long as the result.
+        stage, fraction: how far another server is with it.
     """
 
     id: str
@@ -67,25 +74,43 @@ class Job:
     failure: Failure | None = None
     webhook: str | None = None
     keeps: bool = False
+    stage: str = ""
+    fraction: float = 0.0
 
     @property
     def is_final(self) -> bool:
         return self.state not in _UNFINISHED
 
 
-class JobStore:
-    """Jobs on disk; may be asked from any thread."""
+_COLUMNS = frozenset(item.name for item in dataclasses.fields(Job))
 
-    def __init__(self, folder: Path) -> None:
+
+class JobStore:
+    """Jobs on disk; may be asked from any thread.
+
+    Attributes:
+        folder: a folder for each job lies in it.
+        link_key: signs links to results.
+    """
+
+    link_key: bytes
+
+    def __init__(self, folder: Path, *, connect: bool = True) -> None:
         """Opens the database, or makes it.
+
+        Args:
+            connect: whether it is the one in the folder.
 
         Raises:
             OutputError: it cannot be made, or another server has it.
         """
         self.folder = folder / "jobs"
+        self.link_key = secrets.token_bytes(32)
         self._lock = threading.Lock()
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not connect:
+                return
             self._database = sqlite3.connect(folder / "jobs.sqlite3", check_same_thread=False, timeout=0.5)
         except (OSError, sqlite3.Error) as error:
             cause = explain_write_error(error) if isinstance(error, OSError) else str(error)
@@ -94,7 +119,7 @@ class JobStore:
             self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._database.execute("PRAGMA journal_mode = WAL")
             with self._database:
-                self._database.execute(_TABLE)
+                self._database.execute(TABLE)
                 self._database.execute(f"PRAGMA user_version = {_VERSION}")
         except sqlite3.Error as error:
             self._database.close()
@@ -115,7 +140,7 @@ class JobStore:
     def add(self, job: Job) -> None:
         self._run(
             "INSERT INTO jobs (id, state, name, task, created, webhook, keeps) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (job.id, job.state, job.name, self._write_task(job), job.created, job.webhook, job.keeps),
+            (job.id, job.state, job.name, self._write_task(job), job.created, job.webhook, int(job.keeps)),
         )
 
     def get(self, job_id: str) -> Job | None:
@@ -136,10 +161,8 @@ class JobStore:
 
     def requeue(self, job_id: str) -> None:
         """An interruption that was the server's will does not count as a try."""
-        self._run(
-            "UPDATE jobs SET state = 'queued', begun = NULL, tries = max(tries - (state = 'running'), 0) WHERE id = ?",
-            (job_id,),
-        )
+        tries = "CASE WHEN state = 'running' AND tries > 0 THEN tries - 1 ELSE tries END"
+        self._run(f"UPDATE jobs SET state = 'queued', begun = NULL, tries = {tries} WHERE id = ?", (job_id,))
 
     def finish(
         self,
@@ -150,8 +173,12 @@ class JobStore:
         seconds: float | None = None,
         language: str | None = None,
         failure: Failure | None = None,
-    ) -> None:
-        """Keeps how a job ended; the recording goes, unless it is to be kept with its transcript."""
+    ) -> bool:
+        """Keeps how a job ended; the recording goes, unless it is to be kept with its transcript.
+
+        Returns:
+            Whether it was kept: not where the job is another server's by now.
+        """
         job = self.get(job_id)
         kept = Path(job.task.path) if job is not None and job.keeps and transcript is not None else None
         folder = self.folder_of(job_id)
@@ -165,11 +192,48 @@ class JobStore:
             "UPDATE jobs SET state = ?, ended = ?, seconds = ?, language = ?, failure = ? WHERE id = ?",
             (state, time.time(), seconds, language, told, job_id),
         )
+        return True
 
-    def read_transcript(self, job_id: str) -> Transcript | None:
-        """The transcript of a job that is done; None where there is none (any more)."""
-        path = self.folder_of(job_id) / _TRANSCRIPT
+    def read_transcript(self, job_id: str, version: int | None = None) -> Transcript | None:
+        """The transcript of a job that is done; None where there is none (any more).
+
+        Args:
+            version: 0 for what was recognised, 1 and more for what people corrected; None for the last one.
+        """
+        path = self._path_of(job_id, self.last_version(job_id) if version is None else version)
         return Transcript.load(path) if path.is_file() else None
+
+    def last_version(self, job_id: str) -> int:
+        """How often the transcript was corrected."""
+        found = (path.stem.rpartition("-")[2] for path in self.folder_of(job_id).glob(_CORRECTED.format(version="*")))
+        return max((int(text) for text in found if text.isdigit()), default=0)
+
+    def add_version(self, job_id: str, transcript: Transcript, *, after: int) -> int:
+        """Keeps a transcript that people corrected; gives the number of its version.
+
+        Args:
+            after: the version that it takes the place of.
+
+        Raises:
+            FileExistsError: that is not the last one (any more).
+            OutputError: it cannot be written.
+        """
+        version = after + 1
+        path = self._path_of(job_id, version)
+        if self.last_version(job_id) != after or path.exists():
+            raise FileExistsError(path)
+        try:
+            write_text(path, write_json(transcript.to_dict()), replace=False)
+        except OutputError as error:
+            if isinstance(error.__cause__, FileExistsError):  # somebody else was faster
+                raise FileExistsError(path) from error
+            raise
+        if version > _KEPT_VERSIONS:
+            self._path_of(job_id, version - _KEPT_VERSIONS).unlink(missing_ok=True)
+        return version
+
+    def _path_of(self, job_id: str, version: int) -> Path:
+        return self.folder_of(job_id) / (_CORRECTED.format(version=version) if version else _TRANSCRIPT)
 
     def recording_of(self, job: Job) -> Path | None:
         """The recording of a job that is done, where it was kept."""
@@ -187,12 +251,12 @@ class JobStore:
             self.remove(row["id"])
             yield row["id"]
 
-    def _run(self, statement: str, values: tuple[Any, ...]) -> list[sqlite3.Row]:
+    def _run(self, statement: str, values: tuple[Any, ...]) -> list[dict[str, Any]]:
+        """The rows that a statement gives; it is a transaction of its own."""
         with self._lock, self._database:
             cursor = self._database.execute(statement, values)
             cursor.row_factory = sqlite3.Row
-            found: list[sqlite3.Row] = cursor.fetchall()
-            return found
+            return [dict(row) for row in cursor.fetchall()]
 
     def _write_task(self, job: Job) -> str:
         """Paths as names in the folder of the job: the folder of the server may be moved."""
@@ -201,8 +265,8 @@ class JobStore:
         data["known"] = [{**item, "path": Path(item["path"]).name} for item in data["known"]]
         return json.dumps(data)
 
-    def _read(self, row: sqlite3.Row) -> Job:
-        values = dict(row)
+    def _read(self, row: dict[str, Any]) -> Job:
+        values = {name: row[name] for name in row if name in _COLUMNS}
         folder = self.folder_of(values["id"])
         data = json.loads(values["task"])
         known = tuple(KnownSpeaker(name=item["name"], path=str(folder / item["path"])) for item in data.pop("known"))

@@ -6,6 +6,7 @@ Files get names of the server's own; what a client calls them is text that peopl
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import tempfile
@@ -322,8 +323,11 @@ def _refuse_form() -> Refusal:
     return Refusal(400, _("this is no form as RFC 7578 has it: send it as `curl -F` does"), code="invalid_form")
 
 
-def sweep_uploads(folder: Path) -> Iterator[Path]:
-    """Removes what a server that was killed has left; gives the names."""
+def sweep_uploads(folder: Path, *, older_s: float = 0.0) -> Iterator[Path]:
+    """Removes what a server that was killed has left so many seconds ago; gives the names."""
     for path in folder.glob("upload-*"):
+        with contextlib.suppress(OSError):
+            if older_s and path.stat().st_mtime > time.time() - older_s:
+                continue
         shutil.rmtree(path, ignore_errors=True)
         yield path

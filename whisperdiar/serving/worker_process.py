@@ -2,13 +2,14 @@
 
 Messages to it: a `Task`, ``"cancel"``, or None, which ends it, as does the end of its parent.
 Messages from it, each a tuple: ``("ready",)``, ``("progress", stage, fraction)``, ``("heard", start, text)``,
-``("done", Outcome)``, ``("failed", Failure)``.
+``("done", Outcome)``, ``("failed", Failure)``, and ``("warned", message)`` of what concerns no recording.
 """
 
 from __future__ import annotations
 
 import os
 import queue
+import re
 import signal
 import threading
 from multiprocessing.connection import Connection
@@ -30,6 +31,7 @@ from whisperdiar.system.telemetry import disable_telemetry
 from whisperdiar.text.messages import _, mark, to_english
 
 CANCEL = "cancel"
+_UPLOAD = re.compile(r"(voice-)?\d+\.media")
 _CANCELLED = mark("the work was cancelled")
 
 
@@ -45,7 +47,7 @@ class _Worker:
 
     def __init__(self, connection: Connection, settings: WorkerSettings) -> None:
         self._connection = connection
-        self._listener = Listener(settings)
+        self._listener = Listener(settings, notify=self._warn)
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._cancelled = threading.Event()
         self._sending = threading.Lock()
@@ -92,6 +94,9 @@ class _Worker:
     def fetched(self, name: str, n_bytes: int, total_bytes: int) -> None:
         """How much of a model is downloaded is of no interest to a client."""
 
+    def _warn(self, message: str) -> None:
+        self._send("warned", to_english(_without_folder(message)))
+
     def _send(self, *message: Any) -> None:
         with self._sending:
             self._connection.send(message)
@@ -112,10 +117,13 @@ def explain(error: BaseException) -> Failure:
 
 
 def _without_folder(message: str) -> str:
-    """Where uploads lie on the server is nobody's business: of paths in a message names alone stay."""
+    """Where uploads lie on the server, and how it calls them, is nobody's business: of other paths names alone stay."""
     words = []
     for word in message.split(" "):
         inner = word.strip("'\"():,;")
         plain = os.path.isabs(inner) and len(inner) > 1
-        words.append(word.replace(inner, os.path.basename(inner)) if plain else word)
+        shown = os.path.basename(inner) if plain else inner
+        own = _UPLOAD.fullmatch(shown)
+        shown = shown if own is None else "voice" if own[1] else "recording"
+        words.append(word.replace(inner, shown) if inner else word)
     return " ".join(words)

@@ -95,6 +95,12 @@ class Workers:
         return any(item.is_ready for item in self._slots)
 
     @property
+    def n_idle(self) -> int:
+        """Workers that nothing waits for: fewer than none where more waits than there are workers."""
+        n_ready = sum(item.is_ready for item in self._slots)
+        return n_ready - len(self.running) - len(self._waiting)
+
+    @property
     def failure(self) -> Failure | None:
         """Why no worker comes up; None where one is up, or none has failed."""
         failures = [item.failure for item in self._slots if item.failure is not None]
@@ -245,6 +251,7 @@ class _Slot:
                 self.failure = message[1]
                 self._owner._on_event("worker_failed", worker=self._number, error=message[1].message)
                 break
+            self._tell_warning(message)
         self._close()
         return False
 
@@ -288,6 +295,8 @@ class _Slot:
                     work.report(message[1], message[2])
                 elif message[0] == "heard":
                     work.hear(message[1], message[2])
+                elif message[0] == "warned":
+                    self._tell_warning(message)
                 else:  # done or failed
                     return message[1]
             now = time.monotonic()
@@ -309,6 +318,10 @@ class _Slot:
             if self._stop_at is not None and now > self._stop_at:
                 process.kill()
                 return None
+
+    def _tell_warning(self, message: tuple[Any, ...]) -> None:
+        if message[0] == "warned":
+            self._owner._on_event("warning", worker=self._number, message=message[1])
 
     def _close(self) -> None:
         self.is_ready = False

@@ -17,6 +17,8 @@ from whisperdiar.text.messages import mark
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 FINAL = frozenset({"done", "failed", "cancelled"})
 NOT_KEPT = mark("the result could not be kept; make room on the server's disk")
+INTERRUPTED = mark("the server ended twice while it worked on this recording; it is not tried again")
+MOST_TRIES = 2
 _MOST_EVENTS = 1000
 """That wait for one listener; a client that reads more slowly misses progress, never the end."""
 

@@ -19,6 +19,7 @@ _server_options = shared.combine(
     _server("--port", type=click.IntRange(0, 65_535), default=SERVER_PORT, show_default=True, help="TCP port."),
     _server("--also-model", "models", multiple=True, metavar="NAME", help="A further model that requests may name."),
     _server("--folder", type=shared.PATH, metavar="DIR", help="Where uploads and results lie; by default your own."),
+    _server("--database", metavar="URL", rare=True, help="PostgreSQL whose jobs several servers share."),
     _server("--queue", type=click.IntRange(min=1), rare=True, help="Recordings that may wait (100)."),
     _server("--keep-hours", type=click.FloatRange(min=0), rare=True, help="Keep results of jobs so long (24)."),
     _server("--max-upload-mb", type=click.FloatRange(min=0), rare=True, help="Largest recording (2000)."),
@@ -54,13 +55,15 @@ _server_options = shared.combine(
 @shared.diarizer_options
 @shared.voice_option
 @shared.runtime_options
+@shared.cache_options
 @shared.quiet_option
 def serve(context: click.Context, /, **values: Any) -> None:
     """Answer other programs over HTTP, as OpenAI and whisper-asr-webservice do; needs the extra serve.
 
     Models are loaded once, in a worker process for each --device (cuda:0,cuda:1 makes two). Whoever reaches another
     --host than this machine needs one of the tokens in WHISPERDIAR_SERVER_TOKEN. Ctrl-C ends it: work that is under way
-    may go on for --grace seconds, and jobs that are left are taken up by the next start.
+    may go on for --grace seconds, and jobs that are left are taken up by the next start. Results of stages are kept as
+    by `transcribe`; where others use the server, only with --cache-dir.
     """
     from whisperdiar.cli.serve import serve as work
 

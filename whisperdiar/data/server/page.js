@@ -10,7 +10,9 @@ const WORDS = {
     queued: "waiting", running: "working", done: "done", failed: "failed", cancelled: "cancelled", read: "Read and correct",
     download: "Download as", cancel: "Cancel", remove: "Remove", wrongToken: "This is not a token of this server.",
     gone: "The server does not answer; is it still running?", decode: "reading the sound", vad: "finding speech",
-    asr: "recognising words", diarization: "telling speakers apart",
+    asr: "recognising words", diarization: "telling speakers apart", minutes: "Minutes", transcript: "Transcript",
+    record: "record with the microphone", stop: "stop and send", recording: "Recording", noMicrophone: "The microphone cannot be used: {cause}",
+    spokenAt: "Recording of",
   },
   ru: {
     language: "Язык страницы", token: "Токен этого сервера", enter: "Войти", drop: "Перетащите записи сюда или",
@@ -19,15 +21,18 @@ const WORDS = {
     queued: "ждёт", running: "в работе", done: "готово", failed: "не удалось", cancelled: "отменено",
     read: "Читать и исправлять", download: "Скачать как", cancel: "Отменить", remove: "Удалить",
     wrongToken: "Это не токен этого сервера.", gone: "Сервер не отвечает; он ещё работает?", decode: "чтение звука",
-    vad: "поиск речи", asr: "распознавание слов", diarization: "различение говорящих",
+    vad: "поиск речи", asr: "распознавание слов", diarization: "различение говорящих", minutes: "Протокол", transcript: "Расшифровка",
+    record: "записать с микрофона", stop: "остановить и отправить", recording: "Идёт запись", noMicrophone: "Микрофон недоступен: {cause}",
+    spokenAt: "Запись",
   },
 };
-const FORMATS = ["srt", "vtt", "txt", "docx", "pdf", "json", "md", "html", "rttm", "csv"];
+const REFRESH_MS = 15000;
 const STARTED = { queued: true, running: true };
 
 const $ = (id) => document.getElementById(id);
 const rows = new Map();
 let words = WORDS.en;
+let formats = { transcript: [], minutes: [] };
 
 const stored = (store, key) => { try { return store.getItem(key); } catch { return null; } };
 const keep = (store, key, value) => { try { store.setItem(key, value); } catch { /* a browser may have no storage */ } };
@@ -75,6 +80,7 @@ function speak(language) {
   $("ui").value = language;
   for (const item of document.querySelectorAll("[data-t]")) item.textContent = words[item.dataset.t];
   for (const row of rows.values()) draw(row);
+  showRecorder();
 }
 
 // One recording: its row, and what is known of its job
@@ -106,10 +112,14 @@ function draw(row) {
   if (job.error) row.state.replaceChildren(make("span", { class: "error" }, `${words[job.state]}: ${job.error.message}`));
   const acts = [];
   if (job.state === "done") {
-    const form = make("select", { "aria-label": `${words.download}: ${job.name}` }, ...FORMATS.map((item) => make("option", {}, item)));
+    const group = (kind) => make("optgroup", { label: words[kind] }, ...formats[kind].map((item) => make("option", { value: `${kind} ${item}` }, item)));
+    const form = make("select", { "aria-label": `${words.download}: ${job.name}` }, group("transcript"), group("minutes"));
+    if (row.form) form.value = row.form;
+    form.addEventListener("change", () => { row.form = form.value; });
     acts.push(
-      make("button", { type: "button", class: "read", onclick: () => tell(read(row)) }, words.read),
-      make("button", { type: "button", class: "get", onclick: () => tell(download(row, form.value)) }, words.download),
+      make("button", { type: "button", class: "read", onclick: () => tell(visit(row, "url")) }, words.read),
+      make("button", { type: "button", class: "minutes", onclick: () => tell(visit(row, "minutes")) }, words.minutes),
+      make("button", { type: "button", class: "get", onclick: () => tell(download(row, ...form.value.split(" "))) }, words.download),
       form,
     );
   }
@@ -119,20 +129,25 @@ function draw(row) {
   $("none").hidden = rows.size > 0;
 }
 
-async function read(row) {
+async function visit(row, kind) {
   const answer = await ask(`/jobs/${row.job.id}/page`, { method: "POST" });
-  location.assign((await answer.json()).url);
+  location.assign((await answer.json())[kind]);
 }
 
-async function download(row, form) {
-  const answer = await ask(`/jobs/${row.job.id}/result?format=${form}`);
+async function download(row, kind, form) {
+  const answer = await ask(`/jobs/${row.job.id}/${kind === "minutes" ? "minutes" : "result"}?format=${form}`);
+  const [, name] = /filename\*=UTF-8''(.*)$/.exec(answer.headers.get("Content-Disposition")) ?? [];
   const url = URL.createObjectURL(await answer.blob());
-  make("a", { href: url, download: `${row.job.name}.${form}` }).click();
+  make("a", { href: url, download: name ? decodeURIComponent(name) : `${row.job.name}.${form}` }).click();
   setTimeout(() => URL.revokeObjectURL(url), 60000);
 }
 
 async function remove(row) {
   await ask(`/jobs/${row.job.id}`, { method: "DELETE" });
+  forget(row);
+}
+
+function forget(row) {
   rows.delete(row);
   row.at.remove();
   $("none").hidden = rows.size > 0;
@@ -140,6 +155,11 @@ async function remove(row) {
 
 // Events come by fetch and not by EventSource, which can send no token.
 async function watch(row) {
+  row.watched = true;
+  try { await follow(row); } finally { row.watched = false; }
+}
+
+async function follow(row) {
   const answer = await ask(`/jobs/${row.job.id}/events`);
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let left = "";
@@ -191,17 +211,66 @@ function upload(file) {
   request.send(form);
 }
 
+// What this page did not send itself: recordings from before, of other pages and of other programs.
 async function list() {
   const { data } = await (await ask("/jobs")).json();
+  if (!formats.transcript.length) formats = await (await ask("/page/formats")).json();
   $("entry").hidden = true;
   $("ask").hidden = false;
+  const own = [...rows.values()].filter((row) => row.job.id), known = new Map(own.map((row) => [row.job.id, row]));
+  const fresh = [];
   for (const job of data) {
-    const row = add(job.name);
-    row.job = job;
-    $("jobs").append(row.at);
-    draw(row);
-    if (job.state in STARTED) tell(watch(row));
+    const row = known.get(job.id);
+    known.delete(job.id);
+    if (row?.watched) continue;
+    const shown = row ?? add(job.name);
+    if (!row) fresh.push(shown.at);
+    if (row && JSON.stringify(row.job) === JSON.stringify(job)) continue;
+    shown.job = job;
+    draw(shown);
+    if (job.state in STARTED) tell(watch(shown));
   }
+  $("jobs").prepend(...fresh);
+  for (const row of known.values()) if (!row.watched && data.length < 100) forget(row); // removed elsewhere
+}
+
+// ——— The microphone
+
+let microphone = null; // while it records
+
+async function record() {
+  if (microphone) return microphone.recorder.stop();
+  fail("");
+  let stream;
+  try {
+    stream = await navigator.mediaDevices.getUserMedia({ audio: { echoCancellation: false, noiseSuppression: false } });
+  } catch (error) {
+    return fail(words.noMicrophone.replace("{cause}", error.message));
+  }
+  const recorder = new MediaRecorder(stream), parts = [], begun = Date.now();
+  const show = () => {
+    const seconds = Math.floor((Date.now() - begun) / 1000);
+    $("recorded").textContent = `${words.recording} ${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+  };
+  microphone = { recorder, timer: setInterval(show, 500) };
+  recorder.addEventListener("dataavailable", (event) => { if (event.data.size) parts.push(event.data); });
+  recorder.addEventListener("stop", () => {
+    clearInterval(microphone.timer);
+    microphone = null;
+    for (const track of stream.getTracks()) track.stop();
+    showRecorder();
+    const [kind] = recorder.mimeType.split(";"), at = new Date(begun).toLocaleString("sv").replaceAll(":", ".");
+    if (parts.length) upload(new File(parts, `${words.spokenAt} ${at}.${kind.endsWith("mp4") ? "m4a" : "webm"}`, { type: kind }));
+  });
+  recorder.start(1000);
+  show();
+  showRecorder();
+}
+
+function showRecorder() {
+  $("record").textContent = microphone ? words.stop : words.record;
+  $("record").classList.toggle("on", Boolean(microphone));
+  $("recorded").hidden = !microphone;
 }
 
 $("entry").addEventListener("submit", (event) => {
@@ -215,6 +284,13 @@ $("file").addEventListener("change", () => {
   [...$("file").files].forEach(upload);
   $("file").value = "";
 });
+$("record").hidden = !navigator.mediaDevices || typeof MediaRecorder === "undefined"; // browsers want https, or this machine
+$("record").addEventListener("click", record);
+window.addEventListener("beforeunload", (event) => {
+  if (microphone || [...rows.values()].some((row) => row.job.state === "uploading")) event.preventDefault();
+});
+setInterval(() => { if (!document.hidden && $("entry").hidden) list().catch(() => {}); }, REFRESH_MS);
+document.addEventListener("visibilitychange", () => { if (!document.hidden && $("entry").hidden) list().catch(() => {}); });
 $("ui").addEventListener("change", () => {
   keep(localStorage, "whisperdiar.ui", $("ui").value);
   speak($("ui").value);

@@ -1,7 +1,7 @@
 // The page: player, search, names, downloads and keys around the transcript and the timeline.
 
 const $ = (id) => document.getElementById(id);
-const source = `<!doctype html>\n${document.documentElement.outerHTML}`; // as it was, before anything is changed
+const source = asFile(`<!doctype html>\n${document.documentElement.outerHTML}`); // as it was, before anything is changed
 const data = JSON.parse($("data").textContent);
 const COLOURS = data.colours;
 const root = document.documentElement;
@@ -16,6 +16,7 @@ let query = { hits: [], at: -1 };
 const remember = (key, value) => { try { localStorage.setItem(`whisperdiar.${key}`, value); } catch { /* a page from a disk may have no storage */ } };
 const recall = (key) => { try { return localStorage.getItem(`whisperdiar.${key}`); } catch { return null; } };
 const say = (text) => { $("said").textContent = text; };
+const server = openServer();
 
 // The transcript with the corrections that this browser keeps of it; without those that cannot be run again.
 function begin() {
@@ -218,8 +219,10 @@ function refresh() {
 // Whether there is anything that only this browser has.
 function showState() {
   const { unsaved } = history, kept = store.write(history);
+  const waits = server ? words.unsavedHere : words.unsaved;
   $("state").hidden = !unsaved;
-  $("state").textContent = !unsaved ? "" : kept ? words.unsaved : words.notKept;
+  $("state").textContent = !unsaved ? "" : server?.busy ? words.saving : server?.failure ? words[server.failure] : kept ? waits : words.notKept;
+  $("keep").disabled = !unsaved || Boolean(server?.busy);
   $("history").hidden = !history.done.length && !history.undone.length;
   $("undo").disabled = !history.done.length;
   $("redo").disabled = !history.undone.length;
@@ -488,7 +491,7 @@ $("save").addEventListener("click", (event) => {
   link.href = URL.createObjectURL(new Blob([makers[kind](book)], { type: kind === "docx" ? kinds[kind] : `${kinds[kind]};charset=utf-8` }));
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60000);
-  if (kind === "json" || kind === "html") { // which hold everything
+  if (!server && (kind === "json" || kind === "html")) { // which hold everything
     history.saved = history.done.length;
     showState();
   }
@@ -521,6 +524,44 @@ async function copied(text) {
 
 window.addEventListener("beforeunload", (event) => { if (history.unsaved || editor.busy) event.preventDefault(); });
 
+// ——— The server that the page came from, where it came from one
+
+// A copy on a disk has none: what the server added goes.
+function asFile(text) {
+  return text.replace(/<html [^>]*>/, (tag) => tag.replace(/ data-(?:server|version)="[^"]*"/g, "")).replace("; connect-src 'self'", "");
+}
+
+function openServer() {
+  const { server: url, version } = document.documentElement.dataset;
+  if (!url || !location.protocol.startsWith("http")) return null;
+  return { url, base: Number(version), last: Number(version), busy: false, failure: "" };
+}
+
+// The corrections become the server's result, unless somebody else has saved some since.
+async function saveThere() {
+  if (!server || server.busy) return;
+  editor.close();
+  if (!history.unsaved) return;
+  const { length } = history.done, last = history.done.at(-1);
+  Object.assign(server, { busy: true, failure: "" });
+  showState();
+  try {
+    const body = makeJson(book), headers = { "Content-Type": "application/json" };
+    const answer = await fetch(`${server.url}&base=${server.base}&after=${server.last}`, { method: "PUT", headers, body });
+    if (answer.ok) {
+      server.last = (await answer.json()).version;
+      history.saved = history.done[length - 1] === last ? length : -1; // meanwhile somebody may have gone on
+    } else server.failure = { 403: "linkIsOld", 404: "resultIsGone", 409: "correctedMeanwhile" }[answer.status] ?? "notSaved";
+  } catch {
+    server.failure = "notSaved";
+  }
+  server.busy = false;
+  showState();
+  say(server.failure ? words[server.failure] : words.saved);
+}
+$("keep").addEventListener("click", saveThere);
+$("keep").hidden = $("home").hidden = !server;
+
 // ——— Looks and language
 
 function dress(theme) {
@@ -536,7 +577,7 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => dres
 
 const KEYS = [
   ["space", "keyPlay"], ["←  →", "keySkip"], ["Shift ←  →", "keyWord"], ["↑  ↓", "keyRow"], ["/", "keySearch"], ["U  Shift U", "keyDoubt"],
-  ["E", "keyEdit"], ["Ctrl Z  Ctrl Shift Z", "keyUndo"], ["F", "keyFollow"], ["+  −  0", "keyZoom"], ["D", "keyDark"], ["?", "keyHelp"],
+  ["E", "keyEdit"], ["Ctrl Z  Ctrl Shift Z", "keyUndo"], ...(server ? [["Ctrl S", "keySave"]] : []), ["F", "keyFollow"], ["+  −  0", "keyZoom"], ["D", "keyDark"], ["?", "keyHelp"],
 ];
 
 function speak(language) {
@@ -546,9 +587,10 @@ function speak(language) {
   root.lang = language;
   $("language").value = language;
   for (const node of document.querySelectorAll("[data-t]")) node.textContent = words[node.dataset.t];
+  $("made").textContent = server ? words.madeHere : words.made;
   for (const node of document.querySelectorAll("[data-label]")) {
     node.setAttribute("aria-label", words[node.dataset.label]);
-    if (node.matches("button")) node.title = words[node.dataset.label];
+    if (node.matches("button, a")) node.title = words[node.dataset.label];
   }
   $("query").placeholder = words.search;
   $("doubt").title = words.nextDoubt;
@@ -606,6 +648,7 @@ document.addEventListener("keydown", (event) => {
   if ((event.ctrlKey || event.metaKey) && !event.altKey && !target.closest("input, select, textarea, dialog")) {
     const undo = event.key.toLowerCase() === "z" || event.code === "KeyZ", redo = event.key.toLowerCase() === "y" || (undo && event.shiftKey);
     if (undo || redo) { event.preventDefault(); step(!redo); return; }
+    if (server && (event.key.toLowerCase() === "s" || event.code === "KeyS")) { event.preventDefault(); saveThere(); return; }
   }
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || $("help").open) return;
   if (event.key === "Escape" && $("save").open) { $("save").open = false; $("save").querySelector("summary").focus(); return; }
