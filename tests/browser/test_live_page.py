@@ -56,7 +56,8 @@ def test_captions_come_and_become_a_transcript(chromium: Any, served: Running) -
     wait(chromium, "!document.querySelector('#entry').hidden", 60)  # no token yet
     find("#token").send_keys("word")
     find("#entry button").click()
-    wait(chromium, "document.documentElement.dataset.state === 'on' || document.querySelector('#failure').textContent", 200)
+    wait(chromium, "document.documentElement.dataset.state === 'on' || !document.querySelector('#failure').hidden", 200)
+    assert chromium.execute_script("return document.querySelector('#failure').textContent") == ""
     chromium.execute_script("window.speak()")
     wait(chromium, "document.querySelectorAll('#said li').length", 300)
     live = chromium.execute_script("return document.querySelector('#said').textContent")
