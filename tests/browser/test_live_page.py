@@ -59,16 +59,16 @@ def test_captions_come_and_become_a_transcript(chromium: Any, served: Running) -
     wait(chromium, "document.documentElement.dataset.state === 'on' || !document.querySelector('#failure').hidden", 200)
     assert chromium.execute_script("return document.querySelector('#failure').textContent") == ""
     chromium.execute_script("window.speak()")
-    wait(chromium, "document.querySelectorAll('#said li').length", 300)
-    live = chromium.execute_script("return document.querySelector('#said').textContent")
-    assert "Good morning" in live
+    wait(chromium, "document.querySelector('#said').textContent.includes('morning')", 300)
     find("#stop").click()
     wait(chromium, "document.documentElement.dataset.state === 'done'", 200)
     wait(chromium, "document.querySelectorAll('#end a').length === 4")
-    assert "Good morning" in chromium.execute_script("return document.querySelector('#said').textContent")
+    assert "morning" in chromium.execute_script("return document.querySelector('#said').textContent")
     assert chromium.execute_script("return document.querySelector('#end a').download") == "live.srt"
     assert chromium.execute_script("return document.querySelector('#failure').hidden")
-    find("#ui").send_keys("Р")
+    chromium.execute_script(
+        "const ui = document.querySelector('#ui'); ui.value = 'ru'; ui.dispatchEvent(new Event('change'))"
+    )
     wait(chromium, "document.querySelector('#listen').textContent === 'Слушать'")
     host = served.url.partition("//")[2]
     assert all(host in url for url in requests_of(chromium))
