@@ -30,7 +30,7 @@ navigator.mediaDevices.getUserMedia = async () => {
   const source = context.createBufferSource(), out = context.createMediaStreamDestination();
   source.buffer = buffer;
   source.connect(out);
-  window.speak = () => source.start();
+  window.playSample = () => source.start();
   return out.stream;
 };
 """
@@ -58,7 +58,7 @@ def test_captions_come_and_become_a_transcript(chromium: Any, served: Running) -
     find("#entry button").click()
     wait(chromium, "document.documentElement.dataset.state === 'on' || !document.querySelector('#failure').hidden", 200)
     assert chromium.execute_script("return document.querySelector('#failure').textContent") == ""
-    chromium.execute_script("window.speak()")
+    chromium.execute_script("window.playSample()")
     wait(chromium, "document.querySelector('#said').textContent.includes('morning')", 300)
     find("#stop").click()
     wait(chromium, "document.documentElement.dataset.state === 'done'", 200)
