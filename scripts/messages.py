@@ -21,6 +21,7 @@ import click
 
 from whisperdiar.cli import main as main_command
 from whisperdiar.cli.declarations import split_help
+from whisperdiar.text.languages import list_names
 from whisperdiar.text.messages import FOLDER, LANGUAGES
 
 PACKAGE = Path(__file__).resolve().parent.parent / "whisperdiar"
@@ -59,6 +60,7 @@ _METAVAR_WORDS = (
     "FRAMES",
     "MIN",
     "MAX",
+    "COMMAND",
 )
 """Of types of values, which click writes in capitals."""
 
@@ -87,6 +89,8 @@ def find_messages() -> dict[Message, list[str]]:
                     places.append("click")
     for text in _find_composed():
         found.setdefault((text, None), ["whisperdiar/cli/commands/shared.py"])
+    for name in list_names().values():
+        found.setdefault((name, None), []).append("whisperdiar/text/languages.py")
     for word in _METAVAR_WORDS:
         found.setdefault((word, None), []).append("whisperdiar/cli/declarations.py")
     return found

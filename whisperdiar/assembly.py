@@ -153,7 +153,9 @@ def build(
         notify: told, in a sentence, of what makes the result worse than it could be.
         inform: told of choices that do not.
     """
-    prepared = partial(select, notify=notify, inform=inform, progress=progress)
+    cache = None if request.cache is None else StageCache(request.cache, notify=notify, inform=inform)
+    memory = None if cache is None else cache.folder
+    prepared = partial(select, notify=notify, inform=inform, progress=progress, memory=memory)
     check_request(request, words=words)  # nobody wants to hear of a typing error after a download
     stages: dict[Stage, Callable[[], Selection]] = {
         "vad": lambda: prepared("vad", request.detector_choice(), runtime=request.runtime),
@@ -183,7 +185,7 @@ def build(
         threads=request.runtime.threads,
         save_activity=request.save_activity,
         skip_music=request.skip_music,
-        cache=None if request.cache is None else StageCache(request.cache, notify=notify, inform=inform),
+        cache=cache,
         separator=separator,
         emotions=_open_emotions(request, progress) if words and request.emotions is not None else None,
     )

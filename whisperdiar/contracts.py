@@ -25,10 +25,10 @@ times that go in and come out count from the first sample of the audio that is p
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -142,8 +142,26 @@ def info_of(backend: object) -> BackendInfo | None:
     return info if isinstance(info, BackendInfo) else None
 
 
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """What an earlier preparation of a backend told, which would be repeated: its model need not be loaded for that.
+
+    Attributes:
+        record: as the backend writes it once its model is loaded.
+        remarks: what a user was told of the choice of the model.
+        versions: package → version, of those that the loading brings.
+    """
+
+    record: BackendRecord
+    remarks: tuple[str, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
 def record_of(backend: object) -> BackendRecord:
     """`BackendRecord` of a backend; the name of its class where it writes none."""
+    recalled = getattr(backend, "recalled", None)
+    if isinstance(recalled, Recalled):
+        return recalled.record
     record = getattr(backend, "record", None)
     made = record() if callable(record) else None
     return made if isinstance(made, BackendRecord) else BackendRecord(getattr(backend, "name", type(backend).__name__))
@@ -258,6 +276,13 @@ class LoadingBackend(BaseBackend[SettingsT], Generic[SettingsT, LoadedT]):
     """
 
     _loaded: LoadedT | None = None
+    recalled: Recalled | None = None
+    """Set in place of a preparation; gone as soon as the model is loaded."""
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the model is in memory."""
+        return self._loaded is not None
 
     def _load(self, progress: Progress) -> LoadedT:
         """The model, imported, fetched and loaded; raises as `prepare` says."""
@@ -266,6 +291,7 @@ class LoadingBackend(BaseBackend[SettingsT], Generic[SettingsT, LoadedT]):
     def _require(self, progress: Progress = no_progress) -> LoadedT:
         if self._loaded is None:
             self._loaded = self._load(progress)
+            self.recalled = None
         return self._loaded
 
     def reconfigure(self, settings: SettingsT) -> Any:

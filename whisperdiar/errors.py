@@ -23,6 +23,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from whisperdiar.parameter_names import name_parameters
+
 if TYPE_CHECKING:
     from whisperdiar.transcript import Transcript
     from whisperdiar.types import Audio
@@ -32,7 +34,13 @@ _LONGEST_FOREIGN = 240
 
 
 class WhisperdiarError(Exception):
-    """Base of all errors; ``str(error)`` is one line that can be shown to a person."""
+    """Base of all errors; ``str(error)`` is one line that can be shown to a person.
+
+    It names parameters of Python, and on the command line the options.
+    """
+
+    def __str__(self) -> str:
+        return name_parameters(super().__str__())
 
 
 class InvalidOption(WhisperdiarError, ValueError):

@@ -25,7 +25,7 @@ from whisperdiar.options import WriteOptions
 from whisperdiar.system.files import read_bytes, read_text, write_bytes, write_text
 from whisperdiar.system.log import inform, warn
 from whisperdiar.text.language_identification import identify_language
-from whisperdiar.text.languages import english_name, language_code
+from whisperdiar.text.languages import language_code, language_name
 from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 
@@ -140,7 +140,7 @@ def set_language(transcript: Transcript, language: str | None, *, about: str, in
         if code is not None:
             inform(
                 _("{about}: the text looks {language}; if it is not, say --language CODE").format(
-                    about=about, language=english_name(code).capitalize()
+                    about=about, language=language_name(code)
                 )
             )
     return transcript if code is None else replace(transcript, language=code)

@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any, Literal
 
 from whisperdiar.text.clock import format_hours, format_minutes
@@ -184,7 +185,7 @@ def summarise(
     n_speakers, n_words = len(transcript.speakers), len(transcript.words)
     return (
         _("{recording}: {duration} of sound, {speakers}, {words}{language}").format(
-            recording=transcript.recording_id,
+            recording=title_of(transcript),
             duration=format_hours(round(length)),
             speakers=count_speakers(n_speakers),
             words=count_words(n_words),
@@ -195,6 +196,13 @@ def summarise(
         + (f"\n  {missing}" if missing else "")
         + ("\n  " + _("wrote {files}").format(files=", ".join(map(str, written))) if written else "")
     )
+
+
+def title_of(transcript: Transcript) -> str:
+    """What people call the recording: its file without the suffix, spaces and all, or else its name."""
+    kept = transcript.provenance.get("recording")
+    file = kept.get("file") if isinstance(kept, Mapping) else None
+    return PurePath(file).stem if isinstance(file, str) and PurePath(file).stem else transcript.recording_id
 
 
 _STAGES = (mark("decode"), mark("vad"), mark("asr"), mark("diarization"))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from whisperdiar.asr._shared.refinement import alignment_record
-from whisperdiar.contracts import TextWriter, record_of
+from whisperdiar.contracts import Recalled, TextWriter, record_of
 from whisperdiar.options import Vocabulary
 from whisperdiar.types import BackendRecord, Replacement
 from whisperdiar.version import __version__
@@ -95,6 +95,10 @@ def describe_run(
     versions = list_versions()
     for about in kept.values():
         versions = merge_versions(versions, about["versions"])
+    for backend in backends.values():
+        recalled = getattr(getattr(backend, "recogniser", backend), "recalled", None)
+        if isinstance(recalled, Recalled):  # its model is not loaded, because nothing has to be computed
+            versions = merge_versions(versions, recalled.versions)
 
     def record(stage: str) -> dict[str, Any] | None:
         backend = backends[stage]

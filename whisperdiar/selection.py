@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from whisperdiar.cache import CacheFolder
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import (
     BackendBroken,
@@ -25,6 +26,7 @@ from whisperdiar.options import (
     Runtime,
     check_device,
 )
+from whisperdiar.preparation import prepare
 from whisperdiar.provenance import Fallback
 from whisperdiar.registry import BackendClass, Stage, available, load, preferred, settings_from_text
 from whisperdiar.stage_results import STAGE_WORDS, wants_words
@@ -76,6 +78,7 @@ def select(
     progress: Progress = no_progress,
     beside: bool = False,
     speakers: SpeakerCount = ANY_SPEAKERS,
+    memory: CacheFolder | None = None,
 ) -> Selection:
     """The backend of that name, or for ``auto`` the first of the preferred ones that can run.
 
@@ -87,6 +90,7 @@ def select(
         inform: told of one from which it does not.
         beside: whether a diarizer may have to share the CPU with a recogniser.
         speakers: how many a diarizer has to tell apart.
+        memory: remembers preparations, so that a model is loaded only where its stage has to work.
 
     Raises:
         InvalidOption: no such backend or setting.
@@ -105,6 +109,7 @@ def select(
             progress=heard,
             beside=beside,
             speakers=speakers,
+            memory=memory,
         )
 
 
@@ -119,12 +124,13 @@ def _select(
     progress: Progress,
     beside: bool,
     speakers: SpeakerCount,
+    memory: CacheFolder | None,
 ) -> Selection:
     if choice.name != "auto":
         backend_class = load(stage, choice.name)
         backend = _create(backend_class, choice, runtime, strict=True, beside=beside)
         with raise_out_of_memory(_("{stage} by {name}").format(stage=_(STAGE_WORDS[stage]), name=choice.name)):
-            backend.prepare(progress=progress)
+            prepare(stage, backend, memory, progress)
         return Selection(backend)
     first: BackendError | None = None
     fallback: Fallback | None = None
@@ -139,7 +145,7 @@ def _select(
         backend = _create(backend_class, choice, own, strict=first is None, beside=beside)
         try:
             with raise_out_of_memory(_("{stage} by {name}").format(stage=_(STAGE_WORDS[stage]), name=name)):
-                backend.prepare(progress=progress)
+                prepare(stage, backend, memory, progress)
         except BackendError as error:
             if at_hand and isinstance(error, ModelUnavailable):
                 continue
@@ -270,7 +276,13 @@ def _choose_by_model(stage: Stage, choice: Choice, inform: Notify) -> Choice:
 
 
 def fallback_sentence(stage: str, name: str, fallback: Fallback, *, caution: str = "") -> str:
-    """What is said to a user when a fallback runs: what does the work, what to expect, why, and what mends it."""
+    """What is said to a user when a fallback runs: what does the work, what to expect, why, and what mends it.
+
+    Of a model that is missing it is enough that a command fetches it; which file of which repository, and why it was
+    not fetched by itself, the provenance has.
+    """
+    is_model = (fallback.remedy or "").startswith("whisperdiar models download")
+    reason = _("its model is not on this machine") if is_model else fallback.reason
     expect = f" ({_(caution)})" if caution else ""
     mend = (
         _(". To fix this, run: {remedy}").format(remedy=fallback.remedy)
@@ -282,7 +294,7 @@ def fallback_sentence(stage: str, name: str, fallback: Fallback, *, caution: str
         name=name,
         caution=expect,
         preferred=fallback.preferred,
-        reason=fallback.reason,
+        reason=reason,
         advice=mend,
     )
 

@@ -26,6 +26,7 @@ from whisperdiar.contracts import (
 )
 from whisperdiar.given_text.transcriber import TEXT_BEGINS
 from whisperdiar.options import NoSettings, SegmentationOptions, Vocabulary
+from whisperdiar.preparation import finish
 from whisperdiar.provenance import describe_work
 from whisperdiar.segmentation import segments
 from whisperdiar.system.callbacks import guard_callbacks
@@ -183,6 +184,12 @@ def _take(
 ) -> Result:
     """A stage's result, from the cache of the session or by `work`; its beginning and end are reported."""
 
+    memory = None if session.cache is None else session.cache.folder
+
+    def work_prepared(heard: Progress) -> Result:
+        finish(stage, backend, memory, heard)
+        return work(heard)
+
     def take(heard: Progress) -> Result:
         return session.take(
             BackendStage(
@@ -191,9 +198,9 @@ def _take(
                 backend=backend,
                 audio=audio,
                 depends=depends,
-                work=lambda: work(heard),
+                work=lambda: work_prepared(heard),
                 tell=lambda: describe_work(stage, backend),
-                memory=None if session.cache is None else session.cache.folder,
+                memory=memory,
             )
         )
 

@@ -70,10 +70,11 @@ def test_what_stands_in_for_models_that_are_not_here(cli: Cli, short: Path, tmp_
     done = cli(short, *NANO, "-o", "out.json", "--vad", "silero")
     assert done.code == 0
     (line,) = [line for line in done.err.splitlines() if "because onnx cannot run" in line]
-    assert "onnx-community/pyannote-segmentation-3.0 is not on this machine" in line
+    assert "onnx cannot run: its model is not on this machine. To fix this, run: whisperdiar models" in line
     assert "whisperdiar models download onnx" in line
     diarizer = json.loads(Path("out.json").read_text("utf-8"))["provenance"]["diarizer"]
     assert diarizer["fallback_from"] == "onnx"
+    assert "onnx-community/pyannote-segmentation-3.0 is not on this machine" in diarizer["reason"]
     assert diarizer["backend"] == ("bic" if lacks_resemblyzer else "embedding")
 
 

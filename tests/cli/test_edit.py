@@ -98,6 +98,13 @@ def test_corrections_are_not_overwritten_unasked(cli: Cli, transcript: Path, tmp
     assert cli("edit", transcript).out.startswith("# talk\n")
 
 
+def test_a_text_without_its_transcript_hears_what_to_add(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "talk.txt").write_text("**Anna** [00:00:01]\nhello\n", "utf-8")
+    done = cli("apply", "talk.txt")
+    assert (done.code, len(done.complaints)) == (2, 1)
+    assert done.err.endswith("such as --transcript talk.json\n")
+
+
 def test_what_cannot_be_read_is_one_line(cli: Cli, transcript: Path, tmp_path: Path) -> None:
     (tmp_path / "work.txt").write_text("## Speakers\n\nhello\n", "utf-8")
     done = cli("apply", "work.txt", "--transcript", transcript)

@@ -63,6 +63,8 @@ ALIASES: dict[str, list[tuple[str | None, dict[str, Any]]]] = {
     "-r": [("25", {"fps": 25.0})],
 }
 HINTS = {
+    "--gpu": "--device",
+    "--cuda": "--device",
     "--max_words_per_line": "--max-chars",
     "--segment_resolution": "--profile",
     "--pretty_json": "--format",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,9 @@ from tests.cli.conftest import Cli
 from tests.examples import few_by_day
 from whisperdiar.cli import COMMANDS, main
 from whisperdiar.cli.declarations import GROUPS
+from whisperdiar.cli.language import choose
 from whisperdiar.cli.option import Option
+from whisperdiar.text import messages
 
 NOT_FOR_A_HELP = (
     "numpy",
@@ -27,9 +30,10 @@ NOT_FOR_A_HELP = (
     "whisperdiar.transcript",
     "whisperdiar.types",
 )
+GROUPED = (("models",), ("cache",), ("speakers",))
 LEAVES = [
     (*words, name)
-    for words, group in (((), main), (("models",), main.get_command(click.Context(main), "models")))
+    for words, group in (((), main), *((words, main.get_command(click.Context(main), words[0])) for words in GROUPED))
     if isinstance(group, click.Group)
     for name in group.list_commands(click.Context(group))
 ]
@@ -121,6 +125,15 @@ def test_a_language_is_known_by_its_names(cli: Cli, tmp_path: Path, name: str) -
     assert '"language": "ru"' in cli("convert", "a.srt", "-f", "json", "--language", name).out
 
 
+def test_a_language_has_its_name_in_the_language_of_the_user(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "a.srt").write_text("1\n00:00:00,000 --> 00:00:01,000\nIch habe das nicht gesagt.\n", "utf-8")
+    russian = ("--ui-language", "ru")
+    assert '"language": "de"' in cli("convert", "a.srt", "-f", "json", "--language", "Немецкий", *russian).out
+    assert "возможно, имелось в виду немецкий?" in cli("convert", "a.srt", "--language", "немецки", *russian).err
+    assert "язык текста — немецкий" in cli("convert", "a.srt", "-f", "json", *russian).err
+    assert "the text looks German" in cli("convert", "a.srt", "-f", "json").err
+
+
 def test_a_mistyped_language_hears_of_the_nearest(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "a.srt").write_text("1\n00:00:00,000 --> 00:00:01,000\nHello there.\n", "utf-8")
     done = cli("convert", "a.srt", "--language", "germn")
@@ -160,3 +173,33 @@ def test_words_are_completed(typed: list[str], expected: str) -> None:
         check=True,
     )
     assert expected in [line.partition(",")[2] for line in done.stdout.splitlines()]
+
+
+_IN_CAPITALS = """
+AMI ASS CPU CTC CTM CUDA DER DOCX EAF ECAPA ELAN GPU HTML HTTP JER JSON LIUM LRC ODT OK ORC PDF PNG RTTM SBV SDH SRT
+SSA STM SVG TCP TTML UEM URL UTF WAV WDER WER
+"""
+"""Names of formats and measures, which are the same in every language."""
+
+
+def test_a_russian_help_has_no_english_words() -> None:
+    """Neither whole paragraphs nor the words in capitals that stand for values: usage and text say the same."""
+    seen = []
+    before = os.environ.get("LANGUAGE")
+    choose(["--ui-language", "ru"])
+    try:
+        for words in ((), *GROUPED, *LEAVES):
+            command = command_of(*words)
+            context = click.Context(command, info_name=" ".join(("whisperdiar", *words)))
+            context.meta["whisperdiar.help_all"] = True
+            text = re.sub(r"`[^`]*`", "", command.get_help(context))
+            paragraphs = [
+                item for item in text.split("\n\n") if ": whisperdiar " not in item and "  whisperdiar " not in item
+            ]
+            seen += [(words, item) for item in paragraphs if not re.search("[А-яё]", item)]
+            capitals = set(re.findall(r"(?<![\w-])[A-Z]{2,}(?![\w+-])", text)) - set(_IN_CAPITALS.split())
+            seen += [(words, item) for item in sorted(capitals)]
+    finally:
+        messages.use("en")
+        os.environ["LANGUAGE"] = before or ""
+    assert not seen

@@ -195,3 +195,28 @@ def test_a_run_speaks_russian_and_its_file_english(tmp_path):
     warnings = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))["provenance"]["warnings"]
     assert [bool(_CYRILLIC.search(text)) for text in warnings] == [False, False]
     assert "is cut off: only 2.0 of 4.0 seconds could be read" in warnings[0]
+
+
+_NOT_OURS = {
+    "код выхода": "код завершения",
+    "диктор": "говорящий",
+    "спикер": "говорящий",
+    "нарез": "разбить заново (субтитры)",
+    "на этой машине": "на этом компьютере",
+    "загрузите файл": "скачайте файл (загружается то, что читает библиотека)",
+}
+"""Words for which the Russian texts have another one: a thing has one name."""
+
+
+def test_a_thing_has_one_name_in_russian():
+    texts = [form for forms in CATALOGUE.values() for form in forms]
+    assert [(word, text) for word in _NOT_OURS for text in texts if word in text.lower()] == []
+
+
+def test_russian_texts_are_set_as_russian_is():
+    """Dashes, quotation marks and the letter ё; what stands in code, such as "start", keeps its marks."""
+    texts = [form for forms in CATALOGUE.values() for form in forms]
+    without_yo = re.compile(r"\b(?:еще|ее|нее|идет|дает|берет|объем|отчет|счет|ведет|создает|найдет)\b", re.IGNORECASE)
+    assert [text for text in texts if " - " in text] == []
+    assert [text for text in texts if re.search(r'(?<![=:\[({])"[а-яё]', text, re.IGNORECASE)] == []
+    assert [text for text in texts if without_yo.search(text)] == []

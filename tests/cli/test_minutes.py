@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from whisperdiar.formats import by_name
 from whisperdiar.formats import json as json_format
 from whisperdiar.minutes.units import utterances
 from whisperdiar.options import WriteOptions
-from whisperdiar.transcript import Transcript
+from whisperdiar.transcript import Speaker, Transcript
 
 
 def kept(path: Path, transcript: Transcript) -> Path:
@@ -40,6 +41,17 @@ def test_markdown_goes_to_standard_output(cli: Cli, source: Path) -> None:
     for heading in ("Participants", "Decisions", "Action items", "Open questions", "What was talked about"):
         assert f"\n## {heading}\n" in done.out
     assert done.err == ""
+
+
+def test_a_record_whose_people_have_no_names_says_how_to_name_them(cli: Cli, tmp_path: Path) -> None:
+    talk = meeting()
+    nameless = replace(talk, speakers=tuple(Speaker(item.id, item.id) for item in talk.speakers))
+    source = kept(tmp_path / "lamp.json", nameless)
+    done = cli("minutes", source, "--style", "protocol")
+    note = f"3 speakers have no names; name them: whisperdiar rename IN {talk.speakers[0].id}=NAME …"
+    assert done.err == f"whisperdiar: note: {note}\n"
+    assert done.out.startswith("#")
+    assert cli("minutes", source).err == ""
 
 
 def test_every_format_of_one_run(cli: Cli, source: Path, tmp_path: Path) -> None:
@@ -66,7 +78,7 @@ def test_length_date_language_and_template_are_used(cli: Cli, source: Path, tmp_
     assert "## Решения" in cli("minutes", source, "--template", "ru").out
     assert "## Решения" in cli("minutes", kept(tmp_path / "ru.json", russian())).out
     assert "neutral" not in cli("minutes", source, "--language", "ja").out
-    assert "no cue phrases are known for ja" in cli("minutes", source, "--language", "ja").err
+    assert "no cue phrases are known for Japanese" in cli("minutes", source, "--language", "ja").err
 
 
 def test_a_recording_is_transcribed_first(cli: Cli, short: Path, tmp_path: Path) -> None:
@@ -77,7 +89,7 @@ def test_a_recording_is_transcribed_first(cli: Cli, short: Path, tmp_path: Path)
     assert json.loads(words.read_text("utf-8"))["schema_version"] == 1
     again = cli("minutes", words)
     assert again.code == 0
-    assert "SPEAKER_00" in again.out
+    assert "Speaker " in again.out
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,7 @@ def test_models_are_recommended_by_what_others_measured():
     code, lines = command("recommend", "--language", "Russian")
     assert code == 0
     assert lines[:2] == [
-        "ru: word error rates on Russian LibriSpeech, test, by the author of onnx-asr",
+        "Russian: word error rates on Russian LibriSpeech, test, by the author of onnx-asr",
         "  https://istupakov.github.io/onnx-asr/comparison/",
     ]
     rates = [float(line.split()[0]) for line in lines[2:] if "%" in line]
@@ -170,8 +170,8 @@ def test_models_are_recommended_by_what_others_measured():
     assert any(line.endswith(" --model large-v3-turbo") and "--asr" not in line for line in lines)
     assert lines[-1].startswith("nothing of this was measured by this project")
     assert command("recommend", "--language", "fi")[1] == [
-        "models that know fi, without figures here: parakeet-v3, canary-v2",
-        "Whisper knows fi, and is what --asr auto takes",
+        "models that know Finnish, without figures here: parakeet-v3, canary-v2",
+        "Whisper knows Finnish, and is what --asr auto takes",
     ]
     found = json.loads("".join(command("recommend", "--language", "kk", "--json")[1]))
     assert found["measured_here"] is False

@@ -189,6 +189,13 @@ def test_where_nothing_could_be_computed_the_first_cause_is_told(recording: Reco
         run_grid([replace(recording, audio=broken)], CELLS[:1], tmp_path / "r")
 
 
+def test_a_table_shows_no_folder_of_this_machine(tmp_path: Path) -> None:
+    (cell,) = make_cells(["bic"], [str(tmp_path / "base")])
+    assert cell.model_title == "base"
+    assert format_markdown([CellResult(cell, (), None, {}, {}, {})]).count(str(tmp_path)) == 0
+    assert make_cells(["bic"], ["openai/whisper-base"])[0].model_title == "openai/whisper-base"
+
+
 def test_settings_of_one_diarizer_stand_behind_it() -> None:
     cells = make_cells(["bic", "onnx:exact=true:plda=C:\\p.npz", "onnx"], ["small"], diarizer_options={"stitch": "1"})
     assert [(item.diarizer, item.settings["diarizer_options"]) for item in cells] == [

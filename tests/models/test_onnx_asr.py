@@ -143,7 +143,7 @@ def test_a_model_without_times_needs_its_language_and_a_model_that_aligns(
 ) -> None:
     made = backend(folders["canary"])
     speech = (Span(0.0, 6.0),)
-    with pytest.raises(UnsupportedRequest, match="has to be told the language: give --language"):
+    with pytest.raises(UnsupportedRequest, match="has to be told the language: give language"):
         made.transcribe(audio, speech=speech)
     with pytest.raises(UnsupportedRequest, match=r"language 'it': model .* has no token '<\|it\|>'"):
         made.transcribe(audio, speech=speech, language="it")
@@ -266,7 +266,7 @@ def test_a_download_that_was_broken_off_is_not_taken_for_a_model(
     (folder / "encoder-model.onnx.data").write_text("weights", encoding="utf-8")
     assert recognisers.resolve("nemo-parakeet-tdt-0.6b-v3", runtime=OFFLINE).path == folder
     assert recognisers.list_patterns("parakeet-v3", folder)[-1] == "encoder-model.onnx?data"
-    with pytest.raises(InvalidOption, match="model t-one has no files in int8: leave --compute-type out"):
+    with pytest.raises(InvalidOption, match="model t-one has no files in int8: leave compute_type out"):
         recognisers.resolve("t-one", compute_type="int8", runtime=OFFLINE)
 
 

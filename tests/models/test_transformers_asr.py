@@ -128,5 +128,5 @@ def change(folder: Path, **values: Any) -> None:
 
 
 def test_a_model_has_to_be_named() -> None:
-    with pytest.raises(InvalidOption, match="transformers needs a model: give --model"):
+    with pytest.raises(InvalidOption, match="transformers needs a model: give model"):
         Backend.check_model(TransformersSettings())

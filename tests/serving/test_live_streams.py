@@ -15,8 +15,8 @@ import pytest
 from tests.serving.conftest import REQUEST
 from tests.sounds import SAMPLES
 from whisperdiar import load
-from whisperdiar.assembly import Choice
 from whisperdiar.options import ServerOptions
+from whisperdiar.selection import Choice
 
 pytest.importorskip("fastapi", reason="the extra serve is not installed")
 testclient = pytest.importorskip("starlette.testclient", reason="starlette's client is not installed")

@@ -84,13 +84,13 @@ def test_auto_finds_speech_by_silero_whatever_else_is_installed() -> None:
 
 def test_a_model_of_ones_own_is_refused_for_a_detector_that_takes_none() -> None:
     choice = Choice(settings={"model": "./my-detector"})
-    with pytest.raises(UnsupportedRequest, match="use --vad crdnn with it"):
+    with pytest.raises(UnsupportedRequest, match="use vad='crdnn' with it"):
         select("vad", choice, runtime=Runtime(device="cpu", offline=True))
 
 
 def test_one_channel_is_none_for_a_diarizer_that_needs_them_all() -> None:
     request = Request(diarizer=Choice(name="channels"), media={"channel": 2})
-    with pytest.raises(InvalidOption, match="channel 2: --diarizer channels needs every channel"):
+    with pytest.raises(InvalidOption, match="channel 2: diarizer='channels' needs every channel"):
         build(request)
 
 

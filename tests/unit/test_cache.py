@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import fields
 from fractions import Fraction
@@ -23,9 +25,10 @@ from whisperdiar.cache.files import CacheFolder
 from whisperdiar.cache.identity import hash_content, hash_file
 from whisperdiar.cache.recordings import DeferredSamples, read_recording
 from whisperdiar.cache.values import DIARIZATION, FACTS, SEGMENTS, SPANS, TRANSCRIPTION, Form, SoundFacts, Unreadable
-from whisperdiar.errors import MediaError
+from whisperdiar.errors import BackendBroken, MediaError
 from whisperdiar.formats import json as json_format
 from whisperdiar.options import CacheOptions, WriteOptions
+from whisperdiar.recordings import Part
 from whisperdiar.transcript import Segment
 from whisperdiar.types import (
     Audio,
@@ -289,6 +292,60 @@ def test_a_run_with_the_cache_equals_one_without(shared_folder: str, wanted: Set
     _known[repr(wanted)] = wanted
     options = CacheOptions(folder=shared_folder)
     assert _run(wanted, options) == _run(wanted, options) == _plain(repr(wanted))
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Settings of a run whose results are in a cache, with a model of its own."""
+    folder = tmp_path_factory.mktemp("kept")
+    shutil.copytree(NANO, folder / "nano")
+    moment = time.time_ns() - 10**11  # a file that has just been written is not remembered
+    for path in (folder / "nano").iterdir():
+        os.utime(path, ns=(moment, moment))
+    wanted = {"model": str(folder / "nano"), "vad": "energy", "diarizer": "none", "threads": 1, "language": "en"}
+    wanted["cache"] = CacheOptions(folder=str(folder / "cache"))
+    whisperdiar.transcribe(TALK, end=6.0, **wanted)
+    return wanted
+
+
+@pytest.mark.model
+def test_a_run_from_the_cache_loads_no_model(kept: dict[str, Any]) -> None:
+    with whisperdiar.open_pipeline(**kept) as pipeline:
+        recogniser: Any = pipeline.load().transcriber
+        again = pipeline(TALK, part=Part(end=6.0))
+        assert not recogniser.is_loaded
+        assert again.provenance["asr"]["details"]["compute_type"] == "int8_float32"
+        assert {"faster-whisper", "ctranslate2"} <= set(again.provenance["versions"])
+        pipeline(TALK, part=Part(end=7.0))
+        assert recogniser.is_loaded
+        assert recogniser.recalled is None
+
+
+@pytest.mark.model
+def test_what_a_preparation_told_is_believed_only_of_the_same_model(kept: dict[str, Any], tmp_path: Path) -> None:
+    shutil.copytree(kept["model"], tmp_path / "other")
+    path = tmp_path / "other" / "config.json"
+    path.write_text(path.read_text() + " ")
+    with whisperdiar.open_pipeline(**{**kept, "model": str(tmp_path / "other")}) as pipeline:
+        assert pipeline.load().transcriber.is_loaded  # type: ignore[union-attr]
+
+
+@pytest.mark.model
+def test_a_model_that_does_not_load_any_more_is_told_and_its_preparation_forgotten(kept: dict[str, Any]) -> None:
+    path = Path(kept["model"]) / "model.bin"
+    content, moment = path.read_bytes(), path.stat().st_mtime_ns
+    try:
+        path.write_bytes(bytes(len(content)))
+        os.utime(path, ns=(moment, moment))
+        with whisperdiar.open_pipeline(**kept) as pipeline:
+            pipeline(TALK, part=Part(end=6.0))
+            with pytest.raises(BackendBroken, match="cannot be loaded"):
+                pipeline(TALK, part=Part(end=8.0))
+        with pytest.raises(BackendBroken, match="cannot be loaded"):
+            whisperdiar.open_pipeline(**kept)
+    finally:
+        path.write_bytes(content)
+        os.utime(path, ns=(moment, moment))
 
 
 def test_a_file_that_grows_while_it_is_read_is_not_known(folder: CacheFolder, tmp_path: Path) -> None:

@@ -164,7 +164,7 @@ def test_a_stereo_picture_of_a_meeting_is_no_speaker_per_channel() -> None:
 
 def test_one_channel_cannot_be_told_apart() -> None:
     audio, _ = conversation("AB")
-    with pytest.raises(UnsupportedRequest, match="use --diarizer bic"):
+    with pytest.raises(UnsupportedRequest, match="use diarizer='bic'"):
         diarize(audio)
 
 

@@ -21,6 +21,7 @@ from whisperdiar.editing.passages import lay_out
 from whisperdiar.errors import FormatError, OutputError
 from whisperdiar.formats import json
 from whisperdiar.options import EditOptions
+from whisperdiar.text import messages
 from whisperdiar.transcript import Segment, Speaker, Transcript, Uncertain
 from whisperdiar.types import Span, Turn, Word
 
@@ -75,11 +76,16 @@ TALK = talk(
 
 
 @settings(max_examples=examples(40))
-@given(strategies.transcripts)
-def test_a_text_without_corrections_gives_the_same_transcript(transcript: Transcript) -> None:
+@given(strategies.transcripts, st.sampled_from(messages.LANGUAGES))
+def test_a_text_without_corrections_gives_the_same_transcript(transcript: Transcript, language: str) -> None:
+    """Whoever writes it, and in whatever language the instructions are."""
     if not lay_out(transcript, EditOptions()).units:
         return
-    text = editing.write(transcript, options=EditOptions(mark_uncertain=True))
+    messages.use(language)
+    try:
+        text = editing.write(transcript, options=EditOptions(mark_uncertain=True))
+    finally:
+        messages.use("en")
     assert editing.apply(editing.parse(text, transcript), transcript).transcript is transcript
 
 

@@ -69,7 +69,7 @@ def test_the_json_tells_emotions_only_where_they_were_looked_for() -> None:
 
 
 def test_a_transcript_without_emotions_becomes_no_track_of_them() -> None:
-    with pytest.raises(InvalidOption, match=r"a\.json: it tells no emotions, .* transcribe it with --emotions"):
+    with pytest.raises(InvalidOption, match=r"a\.json: it tells no emotions, .* transcribe it with emotions"):
         refuse_empty(example(emotions=()), by_name("emotions-rttm"), about="a.json")
 
 
@@ -103,7 +103,7 @@ def test_score_gives_the_emotion_diarization_error_rate(tmp_path: Path) -> None:
 def test_settings_and_models_that_cannot_be_meant_are_refused(tmp_path: Path) -> None:
     check_model(str(tmp_path))
     check_model("me/mine")
-    with pytest.raises(InvalidOption, match="--emotions glad: no such model; give speechbrain/emotion-diarization-"):
+    with pytest.raises(InvalidOption, match="emotions glad: no such model; give speechbrain/emotion-diarization-"):
         check_model("glad")
     with pytest.raises(InvalidOption, match="window"):
         EmotionSettings(window=0.0)

@@ -222,7 +222,7 @@ def test_the_model_is_asked_as_openai_is() -> None:
     [
         ((401, {}, b'{"error": {"message": "bad key secret given"}}'), "HTTP 401 \\(bad key \\*\\*\\* given\\)"),
         ((500, {}, b"<html>\n\x00"), "HTTP 500"),
-        ((404, {}, b'{"error": "no such model"}'), "no such model.*--llm-model"),
+        ((404, {}, b'{"error": "no such model"}'), "no such model.*llm_model"),
         ((302, {"Location": "http://127.0.0.1:9/x"}, b""), "redirects"),
         ((200, {}, b"<html>"), "no JSON"),
         ((200, {}, b'{"choices": []}'), "no text"),

@@ -22,8 +22,9 @@ def read(page: str) -> str:
 
 
 def blocks(page: str) -> list[str]:
-    """The code blocks of a page without comments and without the spaces before them."""
-    return [re.sub(r" +# .*$", "", body, flags=re.MULTILINE) for _, body in FENCE.findall(read(page))]
+    """The code blocks of a page without comments and without the spaces before them; not what a command prints."""
+    found = [(kind, body) for kind, body in FENCE.findall(read(page)) if kind != "text"]
+    return [re.sub(r" +# .*$", "", body, flags=re.MULTILINE) for _, body in found]
 
 
 def links(page: str) -> set[str]:

@@ -209,7 +209,7 @@ def test_a_model_is_a_name_a_repository_or_a_folder(tmp_path: Any) -> None:
     ]
     assert find_repository(str(tmp_path)) == str(tmp_path)
     assert find_repository("me/mine@v2") == "me/mine@v2"
-    with pytest.raises(InvalidOption, match="--separate-overlap sepformer-wham16k: no such model; give one of sepf"):
+    with pytest.raises(InvalidOption, match="separate_overlap sepformer-wham16k: no such model; give one of sepf"):
         find_repository("sepformer-wham16k")
     with pytest.raises(InvalidOption, match="max_stretch"):
         SeparationSettings(max_stretch=60.0)

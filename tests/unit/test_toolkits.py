@@ -88,12 +88,12 @@ def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     for settings, told in (
         (LiumSettings(java=str(empty / "java")), "LIUM needs Java: install a JRE"),
         (LiumSettings(**{**toolkits.lium(tmp_path / "lium"), "jar": "none.jar"}), "none.jar: there is no such file"),
-        (LiumSettings(java=str(tmp_path / "lium" / "java")), "give LIUM_SpkDiarization-….jar with --lium-jar"),
+        (LiumSettings(java=str(tmp_path / "lium" / "java")), "give LIUM_SpkDiarization-….jar with diarizer_options="),
     ):
         for call in (lium.Backend(settings).prepare, lambda settings=settings: diarize(lium.Backend(settings))):
             with pytest.raises(BackendMissing, match=told):
                 call()
-    with pytest.raises(BackendMissing, match=r"no program Segmentation in PATH; .*--alize-bin DIR"):
+    with pytest.raises(BackendMissing, match=r"no program Segmentation in PATH; .*diarizer_options="):
         alize.Backend().prepare()
     folder = Path(toolkits.alize(tmp_path / "alize")["bin"])
     (folder / "sfbcep").unlink()
@@ -123,7 +123,7 @@ HEAD = f"#!{sys.executable}\nimport sys, time\n"
         ("print('cannot open')", "LIUM wrote nothing: cannot open$"),
         ("open('recording.seg', 'w').write('rubbish')", "the result of LIUM cannot be read: line 1: 1 field, where"),
         ("open('recording.seg', 'wb').write(bytes([0xff, 0x00, 0x81]))", "the result of LIUM cannot be read"),
-        ("time.sleep(30)", "java was stopped after 1 s; give more with --diarizer-option time_limit"),
+        ("time.sleep(30)", "java was stopped after 1 s; give more with diarizer_options={.time_limit."),
     ],
 )
 def test_a_program_that_fails_is_told_in_one_line(tmp_path: Path, program: str, told: str) -> None:
@@ -142,7 +142,7 @@ def test_a_result_outside_speech_is_no_success(tmp_path: Path) -> None:
 
 def test_readiness_looks_for_the_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    for backend, told in ((lium.Backend, "LIUM needs Java"), (alize.Backend, "--alize-bin DIR")):
+    for backend, told in ((lium.Backend, "LIUM needs Java"), (alize.Backend, 'diarizer_options={"bin": DIR}')):
         found = readiness("diarization", backend)
         assert (found.state, told in found.text) == ("not installed", True)
     toolkits.lium(tmp_path)

@@ -152,7 +152,7 @@ def test_urls_and_protocols_are_refused(folder: Path, name: str) -> None:
         for path in (name.format(port=port, good=good), Path(name.format(port=port, good=good))):
             with pytest.raises(MediaError, match="only local files are read") as caught:
                 load(path)
-            one_line(caught.value, path)
+            one_line(caught.value, name.format(port=port, good=good))
     assert not contacts
 
 

@@ -75,8 +75,14 @@ class Cell:
         return " ".join([self.diarizer, *shown])
 
     @property
+    def model_title(self) -> str:
+        """The model; of a path its last part alone, of a repository all of it."""
+        is_repository = self.model.count("/") == 1 and not self.model.startswith((".", "~", "/"))
+        return self.model if is_repository and not Path(self.model).exists() else _shorten_path(self.model)
+
+    @property
     def name(self) -> str:
-        return f"{self.title}, {Path(self.model).name}"
+        return f"{self.title}, {self.model_title}"
 
     @property
     def _own(self) -> list[str]:

@@ -21,7 +21,7 @@ _LISTED = 3
 
 def format_markdown(cells: Sequence[CellResult]) -> str:
     """A table of all cells; by kind, where recordings have kinds; whether cells differ by chance; versions."""
-    rows = [[item.cell.title, item.cell.model, *_values(item.results, item.pooled)] for item in cells]
+    rows = [[item.cell.title, item.cell.model_title, *_values(item.results, item.pooled)] for item in cells]
     lines = _table(("diarizer", "model", *_COLUMNS), rows)
     kinds = list(dict.fromkeys(kind for item in cells for kind in item.kinds))
     if len(kinds) > 1 and len(cells) == 1:
@@ -32,7 +32,7 @@ def format_markdown(cells: Sequence[CellResult]) -> str:
         lines += ["", *_table(("", *_COLUMNS[:-1]), rows)]
     for measure in ("DER", "cpWER") if len(kinds) > 1 and len(cells) > 1 else ():
         rows = [
-            [item.cell.title, item.cell.model]
+            [item.cell.title, item.cell.model_title]
             + [_percent(score, measure) for score in (*map(item.kinds.get, kinds), item.pooled)]
             for item in cells
         ]
@@ -97,7 +97,7 @@ def format_csv(cells: Sequence[CellResult]) -> str:
             own = [result for result in item.results if not kind or result.recording.kind == kind]
             rates = ["" if (rate := _rate(score, name)) is None else f"{rate:.6f}" for name in MEASURES]
             more = [f"{item.speed:.3f}", item.peak_bytes] if not kind else ["", ""]
-            writer.writerow((item.cell.title, item.cell.model, kind, len(own), *rates, *more))
+            writer.writerow((item.cell.title, item.cell.model_title, kind, len(own), *rates, *more))
     return out.getvalue()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from whisperdiar.cache.files import CacheFolder
 from whisperdiar.cache.stages import StageCache, locate
 
-__all__ = ["StageCache", "locate"]
+__all__ = ["CacheFolder", "StageCache", "locate"]

@@ -160,20 +160,11 @@ def describe_backend(
     if not _has_settings(backend) or isinstance(settings, FileSettings):
         return None
     record = record_of(backend)
-    info = info_of(backend)
-    packages = [*_STAGE_PACKAGES.get(stage, ()), *(info.requires if info else ())]
-    if getattr(settings, "word_times", None) == "wav2vec2":
-        packages += _ALIGNMENT_PACKAGES
     try:
-        files = {
-            name: _describe_model(value, memory)
-            for name, value in describe_settings(backend).items()
-            if isinstance(value, str)
-        }
+        named = find_named_files(backend, memory)
     except OSError:
         return None
     kind = type(backend)
-    named = {name: found for name, found in files.items() if found is not None}
     own = {name: value for name, value in describe_settings(backend).items() if name not in named}
     return {
         "backend": f"{kind.__module__}.{kind.__qualname__}",
@@ -181,10 +172,29 @@ def describe_backend(
         "model": None if any(describe_settings(backend)[name] == record.model for name in named) else record.model,
         "details": {key: make_english(item) for key, item in record.details.items() if key not in _PASSING},
         "files": named,
-        "versions": {
-            name: find_version(name) for name in sorted({"whisperdiar", kind.__module__.split(".")[0], *packages})
-        },
+        "versions": describe_requirements(stage, backend),
     }, own
+
+
+def describe_requirements(stage: str, backend: object) -> dict[str, str | None]:
+    """Version of each package that a backend computes with, the program itself among them."""
+    info, kind = info_of(backend), type(backend)
+    packages = {"whisperdiar", kind.__module__.split(".")[0], *_STAGE_PACKAGES.get(stage, ())}
+    packages |= set(info.requires if info else ())
+    if getattr(getattr(backend, "settings", None), "word_times", None) == "wav2vec2":
+        packages |= set(_ALIGNMENT_PACKAGES)
+    return {name: find_version(name) for name in sorted(packages)}
+
+
+def find_named_files(backend: object, memory: CacheFolder | None = None) -> dict[str, Any]:
+    """Setting → content of the file, folder or repository that it names, of those settings that name one.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    texts = {name: value for name, value in describe_settings(backend).items() if isinstance(value, str)}
+    found = {name: _describe_model(value, memory) for name, value in texts.items()}
+    return {name: content for name, content in found.items() if content is not None}
 
 
 def find_named_paths(backends: Iterable[object]) -> list[str]:

@@ -16,6 +16,7 @@ from whisperdiar.cli.commands import COMMANDS
 from whisperdiar.cli.declarations import DEFAULT_COMMAND, UI_LANGUAGE, format_help_text, run_before_work
 from whisperdiar.cli.language import choose
 from whisperdiar.cli.option import translate_words
+from whisperdiar.parameter_names import speak_options
 from whisperdiar.system.telemetry import disable_telemetry
 from whisperdiar.text import messages
 from whisperdiar.text.messages import _
@@ -110,10 +111,12 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run the command line; every error becomes one line on stderr. Returns the exit code."""
     before = os.environ.get("LANGUAGE")
+    speak_options(True)
     try:
         return _run(arguments)
     finally:
         messages.use("en")
+        speak_options(False)
         if before is None:
             os.environ.pop("LANGUAGE", None)
         else:

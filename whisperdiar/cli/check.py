@@ -16,7 +16,7 @@ from whisperdiar.cli.errors import FAILED, OK, USAGE, report
 from whisperdiar.cli.video import add_video, check_shots
 from whisperdiar.errors import FormatError, MediaError, WhisperdiarError
 from whisperdiar.exchange import read as read_transcript
-from whisperdiar.formats import by_suffix, decode, english_name, read_cues
+from whisperdiar.formats import by_suffix, decode, read_cues
 from whisperdiar.options import WriteOptions
 from whisperdiar.subtitles.checking import RULES, Report, Violation
 from whisperdiar.subtitles.checking import check as check_cues
@@ -25,7 +25,7 @@ from whisperdiar.system.files import read_bytes
 from whisperdiar.text.clock import format_clock
 from whisperdiar.text.counts import count_cues, count_violations
 from whisperdiar.text.language_identification import identify_language
-from whisperdiar.text.languages import language_code
+from whisperdiar.text.languages import language_code, language_name
 from whisperdiar.text.messages import _, make_english
 from whisperdiar.transcript import Transcript
 from whisperdiar.video import Video, video_of
@@ -46,6 +46,7 @@ def check(
     spoken: Path | None,
     shots: str | None,
     media: Path | None,
+    sdh: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -63,7 +64,7 @@ def check(
         check_shots(shots, media)
         said = language_code(language) or (transcript.language if transcript else None)
         video = video_of(add_video(transcript or Transcript("", 0.0), media, shots, limits, console))
-        found = _check_file(source, encoding, limits, said, transcript, video, console)
+        found = _check_file(source, encoding, limits, said, transcript, video, console, sdh=sdh)
     except WhisperdiarError as error:  # FAILED means that there are violations
         report(error, console)
         context.exit(USAGE)
@@ -84,6 +85,8 @@ def _check_file(
     transcript: Transcript | None,
     video: Video,
     console: Console,
+    *,
+    sdh: bool,
 ) -> Report:
     form = by_suffix(source)
     text, note = decode(read_bytes(source), encoding)
@@ -95,7 +98,7 @@ def _check_file(
     if language is None and (language := identify_language(line for cue in cues for line in cue.lines)) is not None:
         console.note(
             _("{source}: the text looks {language}; if it is not, say --language CODE").format(
-                source=source, language=english_name(language).capitalize()
+                source=source, language=language_name(language)
             )
         )
     rules = limits.rules(language, frame_rate=video.frame_rate)
@@ -107,6 +110,7 @@ def _check_file(
         unit=0.01 if form.name in _HUNDREDTHS else 0.001,
         in_order=form.name not in _UNORDERED,
         shots=video.shot_changes,
+        sdh=sdh,
     )
     return found if transcript is None else separate_unavoidable(found, cues, transcript, rules, shown=shown)
 

@@ -143,6 +143,18 @@ class Command(click.Command):
             formatter.write_text(text.format(hidden=hidden, path=ctx.command_path))
 
 
+class Group(click.Group):
+    """A command of several commands, whose help is in the language of the user."""
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """As click's own, in the language of the user."""
+        return [translate_words(piece) for piece in super().collect_usage_pieces(ctx)]
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """As click's own, in the language of the user."""
+        format_help_text(self, ctx, formatter, super().format_help_text)
+
+
 def _refuse_swallowed(arguments: Sequence[str], options: Sequence[click.Parameter], context: click.Context) -> None:
     """Refuses the name of an option where the value of the one before it has to stand.
 

@@ -70,7 +70,7 @@ def apply(
     context: click.Context,
     /,
     text: Path,
-    source: Path,
+    source: Path | None,
     *,
     language: str | None,
     recording: str | None,
@@ -83,6 +83,13 @@ def apply(
 ) -> None:
     """Make transcript and subtitles from TEXT, which `whisperdiar edit` wrote and a person corrected."""
     console = Console(quiet=quiet)
+    if source is None:
+        example = text.with_suffix(".json") if text.suffix != ".json" else "talk.json"
+        raise InvalidOption(
+            _(
+                "--transcript: name the transcript that the text was written from, such as --transcript {example}"
+            ).format(example=example)
+        )
     planned = plan([text], outputs, formats, overwrite=overwrite, also_read=[source])
     check_used(context, planned[0])
     (targets,) = select_unfinished(planned, overwrite=overwrite, notify=console.note)

@@ -12,6 +12,7 @@ import click
 from whisperdiar.cli import signals
 from whisperdiar.cli.console import Console
 from whisperdiar.errors import InvalidOption, WhisperdiarError, describe_error
+from whisperdiar.system.files import format_path
 from whisperdiar.text.messages import _
 
 _NO_ROOM = ("failed to map segment", "Cannot allocate memory")
@@ -34,6 +35,7 @@ def report(error: BaseException, console: Console, *, about: str = "") -> int:
     """
     if os.environ.get("WHISPERDIAR_DEBUG"):
         traceback.print_exception(error)
+    about = format_path(about) if about else about
     prefix = f"{about}: " if about not in ("", "-") and not str(error).startswith(about) else ""
     if isinstance(error, _NO_ARGUMENTS):
         click.echo(error.format_message(), err=True)

@@ -152,6 +152,7 @@ ROWS: tuple[Row, ...] = (
     ),
     # The machine.
     Row(("--device_index",), (_X, _CT2), ("--device", "cuda:{}")),
+    Row(("--gpu", "--cuda"), (), hint="a GPU is used where there is one; to insist on it: --device cuda"),
     Row(("--local_files_only", "--model_cache_only"), (_X, _CT2), None, _switch(("--offline",), ())),
     Row(("-threads",), (_FFMPEG,), ("--threads", "{}")),
     Row(

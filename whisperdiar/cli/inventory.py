@@ -30,7 +30,7 @@ from whisperdiar.models.verification import size_on_disk
 from whisperdiar.options import Runtime
 from whisperdiar.registry import STAGES, available, load, preferred
 from whisperdiar.text.counts import count_files, count_speakers
-from whisperdiar.text.languages import WHISPER_LANGUAGES, language_code
+from whisperdiar.text.languages import WHISPER_LANGUAGES, language_code, language_name
 from whisperdiar.text.messages import _, make_english, mark
 
 
@@ -252,7 +252,7 @@ def _fetch_recogniser(name: str, compute_type: str, *, repair: bool, progress: P
 def recommend(*, language: str, as_json: bool) -> None:
     """What others measured of recognisers for a language, and which of ours know it."""
     code = language_code(language) or language
-    compared = find_comparisons(code)
+    name, compared = language_name(code), find_comparisons(code)
     knowing = list(list_knowing(code))
     if as_json:
         write_stdout(
@@ -273,7 +273,7 @@ def recommend(*, language: str, as_json: bool) -> None:
         return
     for item in compared:
         title = _("{language}: word error rates on {data}, {who}").format(
-            language=code, data=item.data, who=_(item.who)
+            language=name, data=item.data, who=_(item.who)
         )
         write_stdout(f"{title}\n  {item.source}\n")
         for figure in item.figures:
@@ -282,14 +282,14 @@ def recommend(*, language: str, as_json: bool) -> None:
     if others:
         write_stdout(
             _("models that know {language}, without figures here: {names}").format(
-                language=code, names=", ".join(others)
+                language=name, names=", ".join(others)
             )
             + "\n"
         )
     if code in WHISPER_LANGUAGES:
-        write_stdout(_("Whisper knows {language}, and is what --asr auto takes").format(language=code) + "\n")
+        write_stdout(_("Whisper knows {language}, and is what --asr auto takes").format(language=name) + "\n")
     elif not knowing:
-        write_stdout(_("no recogniser here is known to have learnt {language}").format(language=code) + "\n")
+        write_stdout(_("no recogniser here is known to have learnt {language}").format(language=name) + "\n")
     if compared:
         write_stdout(_("nothing of this was measured by this project: compare on recordings of your own") + "\n")
 

@@ -37,9 +37,10 @@ from whisperdiar.minutes.render import list_remarks, name_of, renderer
 from whisperdiar.minutes.template import Template, template
 from whisperdiar.options import LlmOptions, MinutesOptions, WriteOptions
 from whisperdiar.options.command_line import MINUTES_STYLE
+from whisperdiar.sound_marks import find_unnamed
 from whisperdiar.text.counts import count_words
 from whisperdiar.text.language_identification import has_classifier
-from whisperdiar.text.languages import find_code
+from whisperdiar.text.languages import find_code, language_name
 from whisperdiar.text.messages import _, ngettext
 from whisperdiar.transcript import Transcript
 
@@ -101,8 +102,17 @@ class Writer:
         if plain.language is not None and not material.spoken.cues:
             self.console.note(
                 _("no cue phrases are known for {language}: few decisions and no owners are found").format(
-                    language=plain.language
+                    language=language_name(plain.language)
                 )
+            )
+        unnamed = find_unnamed(transcript)
+        if unnamed and self.style == "protocol":
+            self.console.note(
+                ngettext(
+                    "{number} speaker has no name; name it: whisperdiar rename IN {label}=NAME",
+                    "{number} speakers have no names; name them: whisperdiar rename IN {label}=NAME …",
+                    len(unnamed),
+                ).format(number=len(unnamed), label=unnamed[0])
             )
         if any(item.due is not None for item in plain.actions) and self.options.day and not dates.has_parser():
             self.console.warn(_('some dates stay words; to have them read, run: pip install "whisperdiar[minutes]"'))

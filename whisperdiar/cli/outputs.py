@@ -122,7 +122,8 @@ def check_used(context: click.Context, targets: Sequence[Target], *, muxed: bool
     cut = muxed or any(item.cuts_cues for item in formats)
     named = muxed or any(item.styles_speakers for item in formats)
     kept = cut or any(item.name == "json" for item in formats)  # for another cut, later
-    for name, used in (*((name, cut) for name in _CUTTING), ("speaker_style", named), ("shots", kept)):
+    marked = (("shots", kept), ("mark_sounds", kept))
+    for name, used in (*((name, cut) for name in _CUTTING), ("speaker_style", named), *marked):
         if not used and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             turned_off = context.params.get(name) is False
             option = f"--{'no-' if turned_off else ''}{name.replace('_', '-')}"

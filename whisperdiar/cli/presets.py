@@ -29,8 +29,8 @@ PRESETS: Mapping[str, Preset] = {
         {"profile": "netflix", "speaker-style": "dash", "overlap": False},
     ),
     "sdh": Preset(
-        "subtitles for the deaf and hard of hearing: as film, with names in brackets at each change",
-        {"profile": "netflix", "speaker-style": "sdh", "overlap": False},
+        mark("subtitles for the deaf and hard of hearing: as film, with names and sounds in brackets"),
+        {"profile": "netflix", "speaker-style": "sdh", "overlap": False, "mark-sounds": True, "sdh": True},
     ),
     "call": Preset(
         mark("two people on the telephone, who are named at each change"),

@@ -23,6 +23,7 @@ from whisperdiar.editing import has_corrections
 from whisperdiar.errors import InvalidOption
 from whisperdiar.recordings import KeptRecording
 from whisperdiar.repetition import change_choice, find_source, part_of, request_of
+from whisperdiar.sound_marks import sound_marks_of
 from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 
@@ -78,6 +79,7 @@ def redo(
         write=write,
         part=part_of(wanted),
         corrected=read_corrected_transcript(keep_edits, recordings=1),
+        sounds=sound_marks_of(before),
         identifier=open_identifier(options, console),
     )
     context.exit(run([Work(path, left, source=found)], job, many=False))

@@ -29,7 +29,7 @@ from whisperdiar.cli.tracks import choose_mix, gather_inputs, has_tracks
 from whisperdiar.cli.video import AUTO, add_video, check_pictures, check_shots
 from whisperdiar.contracts import listen
 from whisperdiar.errors import DiarizationFailed, Interrupted, InvalidOption, OutputError, WhisperdiarError
-from whisperdiar.formats import remove_folders
+from whisperdiar.formats import format_style, remove_folders
 from whisperdiar.given_text.reading import read_text
 from whisperdiar.linked_media import LinkedMedia
 from whisperdiar.media import recording_id
@@ -46,6 +46,8 @@ from whisperdiar.outputs import OutputResult, without_turns, write_outputs
 from whisperdiar.recordings import Part, Source
 from whisperdiar.reports.speaker_clips import has_clips, make_folder, write_clips
 from whisperdiar.selection import Choice
+from whisperdiar.sound_marks import SoundMark, find_unnamed, name_unnamed, with_sound_marks
+from whisperdiar.system.machine import usable_cores
 from whisperdiar.text.languages import find_code
 from whisperdiar.text.messages import _
 from whisperdiar.tracks import Tracks, write_mix
@@ -68,6 +70,8 @@ class Job:
     inline_media: bool = False
     mux: MuxRequest | None = None
     shots: str | None = None
+    mark_sounds: bool = False
+    sounds: Sequence[SoundMark] = ()
     corrected: Transcript | None = None
     identifier: Identifier | None = None
     report: RunReport | None = None
@@ -106,6 +110,7 @@ def transcribe(
     embed_format: str | None,
     burn: str | None,
     shots: str | None,
+    mark_sounds: bool,
     keep_edits: Path | None,
     report_file: Path | None,
     quiet: bool,
@@ -174,6 +179,7 @@ def transcribe(
         inline_media=embed_media,
         mux=wanted,
         shots=shots,
+        mark_sounds=mark_sounds,
         corrected=corrected,
         identifier=identifier,
         report=None if report_file is None else RunReport(report_file, replace=overwrite),
@@ -419,6 +425,14 @@ def _write_all(
         transcript = add_video(transcript, video, job.shots, job.write, console)
     except WhisperdiarError as error:  # hours of work are not thrown away for the sake of the pictures
         code = report(error, console, about=str(path))
+    if job.sounds:
+        transcript = with_sound_marks(transcript, job.sounds)
+    elif job.mark_sounds:
+        # Here, as most runs mark no sounds.
+        from whisperdiar.sound_classes.marking import mark_sounds
+
+        with console.timed("segment"):
+            transcript = mark_sounds(transcript, audio, threads=usable_cores(), progress=console.progress)
     for note in transcript.provenance.get("notes", ()):
         console.note(f"{path}: {note}")
     told = {str(error) for error in errors}
@@ -505,6 +519,14 @@ def write_targets(
     """
     done: list[Target] = [] if written is None else written
     failed: list[OutputResult] = []
+    unnamed = find_unnamed(transcript)
+    if unnamed and any(target.format.cuts_cues for target in targets) and format_style(options) == "sdh":
+        name = name_unnamed(transcript).name(unnamed[0])
+        console.note(
+            _("who has no name is called [{name}]; to name: whisperdiar rename IN {label}=NAME").format(
+                name=name, label=unnamed[0]
+            )
+        )
     gone: BrokenPipeError | None = None
     results = write_outputs(transcript, targets, options=options, media=media, write_stream=write_stdout)
     for _target in targets:

@@ -35,23 +35,25 @@ from whisperdiar.editing.speakers import SpeakerEntry, SpeakerNames, display_nam
 from whisperdiar.errors import FormatError
 from whisperdiar.formats._text import refuse_line
 from whisperdiar.options import EditOptions
+from whisperdiar.outcome import title_of
 from whisperdiar.text.clock import format_hours
 from whisperdiar.text.graphemes import remove_byte_order_mark
-from whisperdiar.text.messages import _
+from whisperdiar.text.messages import _, mark
 from whisperdiar.transcript import Transcript, speaker_names
 
 MARK = "(?)"
 _NOTES = (
-    "Correct the text below. Then every format is made from it, without a model:",
-    "whisperdiar apply THIS-FILE --transcript THE.json -o new.json -o new.srt",
+    mark("Correct the text below. Then every format is made from it, without a model:"),
+    mark("whisperdiar apply THIS-FILE --transcript THE.json -o new.json -o new.srt"),
     "",
-    "Words: change, add and delete them. Every word that stays keeps its time.",
-    "Names: change them behind the = in the list, or wherever they stand.",
-    "Who speaks: write another name above a turn. New names are new speakers.",
-    "Turns: split one by a line such as **Anna** where the other voice begins;",
-    "join two by deleting the line between them; move them with their line.",
-    "The times show where a turn belongs: leave them as they are.",
+    mark("Words: change, add and delete them. Every word that stays keeps its time."),
+    mark("Names: change them behind the = in the list, or wherever they stand."),
+    mark("Who speaks: write another name above a turn. New names are new speakers."),
+    mark("Turns: split one by a line such as **Anna** where the other voice begins;"),
+    mark("join two by deleting the line between them; move them with their line."),
+    mark("The times show where a turn belongs: leave them as they are."),
 )
+"""For the person who corrects it, and so in the language of messages, as the headings are."""
 _LINE_ENDS = re.compile("\r\n|[\r\n\v\f\x85\u2028\u2029]")
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 _SPECIAL = re.compile(
@@ -66,7 +68,8 @@ _NAME_ALONE = re.compile(r"(?P<mark>\*\*\*?|__)(?P<name>(?:\\.|[^\\*\[])+?)(?P=m
 _DECORATED = re.compile(r"[*_\s]*(?P<name>(?:\\.|[^\\])*?)[*_:\s]*", re.DOTALL)
 _CLOCK = re.compile(r"(?:(\d{1,6})[:.])?(\d{1,2}):(\d{1,2})(?:[.,]\d*)?")
 _ENTRY = re.compile(r"[-*•–—]?\s*(?P<key>(?:\\.|[^\\=])+)(?P<equals>=?)(?P<name>.*)")
-_LIST = re.compile(r"#*\s*Speakers\s*:?", re.IGNORECASE)
+_LIST = re.compile(r"#*\s*(?:Speakers|Говорящие)\s*:?", re.IGNORECASE)
+"""The heading of the list in every language that it may be written in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +119,14 @@ def write(transcript: Transcript, *, options: EditOptions | None = None) -> str:
     if not old.units:
         raise FormatError(_("there is no word to correct in this transcript; transcribe the recording first"))
     shown = display_names(transcript)
-    lines = [f"# {clean_text(transcript.recording_id).strip()}", "", *(f"> {note}".rstrip() for note in _NOTES)]
+    lines = [f"# {clean_text(title_of(transcript)).strip()}", "", *(f"> {_(note)}".rstrip() for note in _NOTES)]
     if options.mark_uncertain:
-        lines += ["> Words followed by (?) are doubtful; the marks may stay."]
+        lines += ["> " + _("Words followed by (?) are doubtful; the marks may stay.")]
     if shown:
         keys, names = list_keys(shown), speaker_names(transcript)
-        lines += ["", "## Speakers", ""]
+        lines += ["", "## " + _("Speakers"), ""]
         lines += [f"- {_escape_name(keys[label])} = {_format_entry(names.get(label, label))}" for label in shown]
-    lines += ["", "## Text"]
+    lines += ["", "## " + _("Text")]
     doubtful = _find_doubtful(old, options) if options.mark_uncertain else frozenset[int]()
     for paragraph in old.paragraphs:
         name = f"**{_escape_name(shown[paragraph.speaker])}** " if paragraph.speaker is not None else ""
@@ -145,8 +148,8 @@ def _find_doubtful(old: TranscriptLayout, options: EditOptions) -> frozenset[int
 
 
 def _unit_text(old: TranscriptLayout, unit: int, doubtful: frozenset[int]) -> str:
-    mark = MARK if doubtful.intersection(old.units[unit].words) else ""
-    return " ".join(escape_token(token) for token in old.units[unit].tokens) + mark
+    sign = MARK if doubtful.intersection(old.units[unit].words) else ""
+    return " ".join(escape_token(token) for token in old.units[unit].tokens) + sign
 
 
 def escape_token(text: str) -> str:

@@ -20,6 +20,7 @@ Strings go in and out; files are the business of the callers.
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import importlib.metadata
 import pkgutil
@@ -34,6 +35,7 @@ from whisperdiar.formats._reading.encodings import DecodedText, check_encoding, 
 from whisperdiar.formats._reading.recordings import SeveralRecordings
 from whisperdiar.formats._writing.notes import fallback_notes, remove_folders
 from whisperdiar.formats._writing.render import timed_lines
+from whisperdiar.formats._writing.speakers import format_style
 from whisperdiar.options import WriteOptions
 from whisperdiar.text.languages import english_name, find_code
 from whisperdiar.text.messages import _
@@ -57,6 +59,7 @@ __all__ = [
     "english_name",
     "fallback_notes",
     "find_code",
+    "format_style",
     "known_suffixes",
     "read_cues",
     "readable",
@@ -294,10 +297,11 @@ def by_suffix(path: str | PurePath) -> Format:
             if suffix
             else _("no suffix tells the format")
         )
-        listed = ", ".join(known)
+        close = difflib.get_close_matches(suffix, known, n=1) if suffix else []
+        nearest = _("; did you mean {close}?").format(close=close[0]) if close else ""
         raise InvalidOption(
-            _("{path!r}: {cause}; known are {listed}, or name a format ({available})").format(
-                path=str(path), cause=cause, listed=listed, available=", ".join(available())
+            _("{path!r}: {cause}{nearest} (`whisperdiar formats` lists all)").format(
+                path=str(path), cause=cause, nearest=nearest
             )
         )
     return by_name(known[suffix])

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from whisperdiar.formats._reading.blocks import begins_with_sbv_times, sbv_blocks
 from whisperdiar.formats._reading.cues import read_finished
 from whisperdiar.formats._reading.labels import split_labels
-from whisperdiar.formats._text import JOINER, escape_codes, one_line, speaker_names, unescape_codes
+from whisperdiar.formats._text import JOINER, escape_codes, one_line, unescape_codes
 from whisperdiar.formats._writing.cues import prepare_cues
-from whisperdiar.formats._writing.render import remark_forced, settle_options, subtitle_cues
+from whisperdiar.formats._writing.render import remark_forced, settle_options, shown_names, subtitle_cues
 from whisperdiar.formats._writing.speakers import clean_names, format_style, readable_prefixes
 from whisperdiar.options import WriteOptions
 from whisperdiar.text.clock import format_clock
@@ -31,7 +31,7 @@ _JOINED_BREAK = re.compile(rf"\[{JOINER}(?=br\])", re.IGNORECASE)
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
     """Captions of a transcript, the speakers by name where another one begins."""
     found = subtitle_cues(transcript, style=_style(options), options=options)
-    return dumps_cues(found, speaker_names(transcript), options=settle_options(transcript, options))
+    return dumps_cues(found, shown_names(transcript, _style(options)), options=settle_options(transcript, options))
 
 
 def dumps_cues(cues: Iterable[Cue], names: Mapping[str, str], *, options: WriteOptions) -> str:

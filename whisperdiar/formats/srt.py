@@ -13,9 +13,9 @@ from whisperdiar.formats._reading.cues import read_finished
 from whisperdiar.formats._reading.italics import mark_tags, read_italics, without_italics, write_italics
 from whisperdiar.formats._reading.labels import split_labels
 from whisperdiar.formats._reading.markup import cue_of
-from whisperdiar.formats._text import JOINER, one_line, replace_arrow, speaker_names, with_arrow
+from whisperdiar.formats._text import JOINER, one_line, replace_arrow, with_arrow
 from whisperdiar.formats._writing.cues import ReadyCue, prepare_cues
-from whisperdiar.formats._writing.render import remark_forced, settle_options, subtitle_cues
+from whisperdiar.formats._writing.render import remark_forced, settle_options, shown_names, subtitle_cues
 from whisperdiar.formats._writing.speakers import (
     PALETTE,
     clean_names,
@@ -55,7 +55,7 @@ _BRACES = str.maketrans({"{": "｛" + JOINER, "}": "｝" + JOINER})
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
     """Subtitles of a transcript, the speakers by name where another one begins."""
-    names = speaker_names(transcript)
+    names = shown_names(transcript, _style(options))
     found = subtitle_cues(transcript, style=_style(options), options=options)
     return dumps_cues(found, names, options=settle_options(transcript, options))
 

@@ -26,9 +26,9 @@ from whisperdiar.formats._reading.italics import (
     write_italics,
 )
 from whisperdiar.formats._reading.labels import split_labels
-from whisperdiar.formats._text import one_line, speaker_names
+from whisperdiar.formats._text import one_line
 from whisperdiar.formats._writing.cues import ReadyCue, prepare_cues
-from whisperdiar.formats._writing.render import settle_options, subtitle_cues
+from whisperdiar.formats._writing.render import settle_options, shown_names, subtitle_cues
 from whisperdiar.formats._writing.speakers import PALETTE, clean_names, colour_numbers, format_style, readable_prefixes
 from whisperdiar.options import WriteOptions
 from whisperdiar.text.clock import format_clock
@@ -376,7 +376,7 @@ _NO_XML = re.compile("[\ufffe\uffff]")
 
 def dumps(transcript: Transcript, *, options: WriteOptions) -> str:
     """A document of a transcript's subtitles, the speakers as agents and by colour."""
-    names = speaker_names(transcript)
+    names = shown_names(transcript, _style(options))
     found = subtitle_cues(transcript, style=_style(options), options=options)
     settled = settle_options(transcript, options)
     return dumps_cues(found, names, language=transcript.language, options=settled)

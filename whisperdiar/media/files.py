@@ -207,8 +207,8 @@ def _open_file(path: str | os.PathLike[str]) -> BinaryIO:
         if _SCHEME.match(text):
             raise MediaError(
                 _(
-                    "{name}: only local files are read, no URLs or FFmpeg protocols; download it and give its "
-                    "plain path"
+                    "{name}: only local files are read, no URLs or FFmpeg protocols; download it, for example with "
+                    "yt-dlp, and give its plain path"
                 ).format(name=name)
             ) from error
         raise MediaError(_("{name}: no such file; check the spelling and the folder").format(name=name)) from error

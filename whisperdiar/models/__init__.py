@@ -13,12 +13,14 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import InvalidOption, ModelUnavailable, OutputError
 from whisperdiar.models import conversion, hub
 from whisperdiar.models.catalogue import KNOWN, choose_default, find_best_fitting, is_name, repository_of
 from whisperdiar.models.fetch import OPTIONAL_WHISPER_FILES, WHISPER_FILES, fetch_whisper
+from whisperdiar.models.lookups import CHANGED, note
 from whisperdiar.models.repair import repair_folder, repair_snapshot, set_aside
 from whisperdiar.options import Runtime
 from whisperdiar.system.files import check_folder
@@ -260,7 +262,26 @@ def path(name: str) -> Path:
 def find_best_cached(kind: str = "cpu", index: int = 0) -> str | None:
     """Name of the most accurate multilingual Whisper on this machine that its memory holds, or None."""
     names = tuple(name for name in KNOWN if _find_cached(name) is not None)
-    return find_best_fitting(names, kind, available_memory(kind, index))
+    found = find_best_fitting(names, kind, available_memory(kind, index))
+    note("best", [kind, index], found)
+    return found
+
+
+def look_up(name: str, arguments: list[Any]) -> Any:
+    """The answer that a look-up, as `whisperdiar.models.lookups` notes it, has now; nothing is fetched or loaded.
+
+    Raises:
+        LookupError: there is no such look-up.
+    """
+    if name == "cached":
+        repository, files, revision = arguments
+        folder = hub.find_cached(repository, files, revision=revision)
+        return None if folder is None else str(folder)
+    if name == "best":
+        return find_best_cached(*arguments)
+    if name == "default":
+        return _choose_default(*arguments)[0]
+    raise LookupError(name)
 
 
 def fetch_snapshot(
@@ -293,8 +314,8 @@ def fetch_snapshot(
 
 
 def _resolve_auto(runtime: Runtime, kind: str, index: int, translate: bool, progress: Progress) -> ResolvedModel:
-    free = available_memory(kind, index)
-    name, reason = choose_default(kind, free_bytes=free, cores=usable_cores(), translate=translate)
+    name, reason = _choose_default(kind, index, translate)
+    note("default", [kind, index, translate], name)
     try:
         found = resolve(name, runtime=runtime, progress=progress)
         return replace(found, remarks=(_("model {name} ({reason})").format(name=name, reason=reason), *found.remarks))
@@ -309,6 +330,11 @@ def _resolve_auto(runtime: Runtime, kind: str, index: int, translate: bool, prog
                 "model {other} is used, the best one here. To fix this, run: whisperdiar models download {name}"
             ).format(other=other, name=name),
         )
+
+
+def _choose_default(kind: str, index: int, translate: bool) -> tuple[str, str]:
+    free = available_memory(kind, index)
+    return choose_default(kind, free_bytes=free, cores=usable_cores(), translate=translate)
 
 
 def _fetch(name: str, repository: str, runtime: Runtime, progress: Progress) -> ResolvedModel:
@@ -326,12 +352,14 @@ def _find(name: str, repository: str) -> ResolvedModel | None:
         return ResolvedModel(checkpoint, name, repository, checkpoint.name)
     converted = conversion.find_converted(repository)
     if converted is not None:
+        note(CHANGED, [repository])
         return ResolvedModel(converted, name, repository, conversion.read_record(converted).get("revision"))
     return None
 
 
 def _convert(checkpoint: Path, found: ResolvedModel, progress: Progress) -> ResolvedModel:
     folder, now = conversion.convert(checkpoint, name=found.name, repository=found.repository, progress=progress)
+    note(CHANGED, [found.name])
     remarks = (
         (_("model {found} was converted for CTranslate2, into {folder}").format(found=found.name, folder=folder),)
         if now

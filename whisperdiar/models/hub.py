@@ -15,6 +15,7 @@ from typing import Any
 
 from whisperdiar.contracts import Progress, current_listener, no_progress
 from whisperdiar.errors import ModelUnavailable, OutputError, describe_error
+from whisperdiar.models.lookups import CHANGED, note
 from whisperdiar.options import Runtime
 from whisperdiar.system.files import stage
 from whisperdiar.system.telemetry import disable_telemetry
@@ -43,6 +44,12 @@ def find_cached(repository: str, files: Sequence[str], *, revision: str | None =
 
     Without a revision the one that the main branch last pointed to comes first, then the newest complete one.
     """
+    found = _find_cached(repository, files, revision)
+    note("cached", [repository, list(files), revision], None if found is None else str(found))
+    return found
+
+
+def _find_cached(repository: str, files: Sequence[str], revision: str | None) -> Path | None:
     constants = _client("huggingface_hub.constants")
 
     # The layout of the cache is documented: models--OWNER--NAME/{refs/BRANCH, snapshots/COMMIT/FILES, blobs/}.
@@ -108,6 +115,7 @@ def fetch(
         ModelUnavailable: the network may not be used, the hub cannot be reached, or it refuses.
     """
     _check_reachable(repository, runtime, remedy, command)
+    note(CHANGED, [repository])
     progress("download", 0.0)
     try:
         folder = _client().snapshot_download(

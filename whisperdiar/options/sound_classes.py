@@ -17,6 +17,8 @@ class SoundClassOptions:
         min_noise, min_speech, min_music: the shortest stretch of each; speech over music is as long as speech.
         change_penalty: what a change of class costs, in nats; more gives fewer and longer stretches.
         skipped_music: music alone is kept from the recognition from this length on.
+        marked_sound: music and noises are marked for the deaf and hard of hearing from this length on.
+        noise_db: a noise that is marked lies at most this much below the loud parts of the recording.
 
     Raises:
         InvalidOption: a number that is infinite, none, or below 0.
@@ -29,6 +31,8 @@ class SoundClassOptions:
     min_music: float = 1.0
     change_penalty: float = 4.0
     skipped_music: float = 5.0
+    marked_sound: float = 2.0
+    noise_db: float = 25.0
 
     def __post_init__(self) -> None:
         check_numbers(self)

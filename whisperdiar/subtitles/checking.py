@@ -37,12 +37,19 @@ RULES: Mapping[str, str] = {
     "two-speakers": mark("speakers on one line, or of a cue without dashes and names"),
     "off-frame": mark("seconds from the nearest frame"),
     "shot-change": mark("seconds between a start or an end and a shot change"),
+    "sound-mark": mark("sounds that are not in square brackets and small letters, or between notes"),
     "unsorted": mark("seconds that a cue starts before the one above it"),
     "empty": mark("visible characters"),
 }
 """Every rule, and what its value and its limit count."""
 
 _COLON = re.compile(r":\s")
+_MARK = re.compile(r"\[([^\[\]]+)\]")
+_OTHER_MARK = re.compile(r"^\s*[-‐‑–—−]?\s*[(*][^()*]+[)*]\s*$")
+_NOTE = re.compile("[♪♫]")
+_NOTE_ALONE = re.compile(r"\s*\[?[♪♫\s]+\]?\s*")
+_SUNG = re.compile(r"\s*[-‐‑–—−]?\s*(\[[^\[\]]+\]\s*)?[♪♫]+\s.*\s[♪♫]+\s*")
+"""Of sounds: in square brackets, in other ones, and notes alone or around what is sung."""
 _DASH = re.compile(r"\s*[-‐‑–—−]")
 _NOISE = 1e-6
 """Seconds that binary fractions add up to."""
@@ -127,6 +134,7 @@ def check(
     unit: float = 0.001,
     in_order: bool = True,
     shots: Sequence[float] = (),
+    sdh: bool = False,
 ) -> Report:
     """Hold cues against rules.
 
@@ -135,6 +143,8 @@ def check(
         shown: the lines of every cue as viewers see them, with names and dashes; the cues' own lines by default.
         unit: seconds that the times of the file are multiples of.
         in_order: whether the format has its cues in the order of time.
+        sdh: whether they are for the deaf and hard of hearing: sounds stand in square brackets and small letters
+            (proper names and German nouns apart), and a line that is sung has a note at both ends.
         shots: shot changes of the video in seconds: nothing begins or ends near one, but on it (2 frames before it).
     """
     lines = [list(cue.lines) for cue in cues] if shown is None else [list(item) for item in shown]
@@ -143,6 +153,8 @@ def check(
     for number, (cue, seen) in enumerate(zip(cues, lines, strict=True), start=1):
         found += _check_text(number, cue, seen, rules)
         found += _check_time(number, cue, seen, rules, unit)
+        if sdh:
+            found += _check_sounds(number, cue, seen)
         found += _check_speakers(number, cue, seen, names, dashes=shown is not None, first=rules.dash_first)
     if in_order:
         found += [
@@ -203,6 +215,18 @@ def _check_time(number: int, cue: Cue, lines: Sequence[str], rules: SubtitleRule
         away = max(abs(time - round(time / rules.frame) * rules.frame) for time in (cue.span.start, cue.span.end))
         if away > unit / 2 + _NOISE:
             yield Violation(number, cue.span, "off-frame", away, unit / 2)
+
+
+def _check_sounds(number: int, cue: Cue, lines: Sequence[str]) -> Iterator[Violation]:
+    """Sounds in other brackets or in capitals, and notes at one end of a line alone (Netflix's guide, SDH)."""
+    wrong = sum(
+        _OTHER_MARK.search(line) is not None
+        or any(item.isupper() and len(item) > 1 for item in _MARK.findall(line))
+        or (bool(_NOTE.search(line)) and _NOTE_ALONE.fullmatch(line) is None and _SUNG.fullmatch(line) is None)
+        for line in lines
+    )
+    if wrong:
+        yield Violation(number, cue.span, "sound-mark", wrong, 0.0)
 
 
 def _check_shots(cues: Sequence[Cue], shots: Sequence[float], rules: SubtitleRules, unit: float) -> Iterator[Violation]:

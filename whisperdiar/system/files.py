@@ -253,8 +253,8 @@ def temporary_beside(target: str | os.PathLike[str]) -> str:
 
 
 def format_path(path: str | os.PathLike[str]) -> str:
-    """A path as it stands in a message: on one line, whatever it holds."""
-    text = os.fspath(path)
+    """A path as it stands in a message: on one line, whatever it holds; an address with the slash that paths lose."""
+    text = re.sub(r"^(https?|ftp|rtsp|rtmp):/(?!/)", r"\1://", os.fspath(path))
     return text if text.isprintable() else repr(text)
 
 

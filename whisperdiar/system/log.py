@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 
+from whisperdiar.parameter_names import name_parameters
+
 LOGGER = logging.getLogger("whisperdiar")
 
 
 def warn(message: str) -> None:
     """Logs a warning; without a handler Python shows it on standard error."""
-    LOGGER.warning(message)
+    LOGGER.warning(name_parameters(message))
 
 
 def inform(message: str) -> None:
     """Logs an information, which Python shows only where logging is set up for it."""
-    LOGGER.info(message)
+    LOGGER.info(name_parameters(message))

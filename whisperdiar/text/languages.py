@@ -1,12 +1,13 @@
-"""Languages: their codes (ISO 639-1, 639-2) and English names, in one table."""
+"""Languages: their codes (ISO 639-1, 639-2) and names, in English, in themselves and in the language of the user."""
 
 from __future__ import annotations
 
 import difflib
 import re
+from functools import lru_cache
 
 from whisperdiar.errors import InvalidOption
-from whisperdiar.text.messages import _
+from whisperdiar.text.messages import _, current
 
 _WHISPER = """
 af:afr:afrikaans am:amh:amharic ar:ara:arabic as:asm:assamese az:aze:azerbaijani ba:bak:bashkir be:bel:belarusian
@@ -82,9 +83,29 @@ def english_name(code: str) -> str:
     return _NAMES.get(code, code)
 
 
+def language_name(code: str) -> str:
+    """The name as a message has it, in the language of the user: ``German``; the code where there is no name."""
+    return _(list_names()[code]) if code in _NAMES else code
+
+
+def list_names() -> dict[str, str]:
+    """Whisper's code → English name, as translators find it."""
+    return {code: name.title() for code, name in _NAMES.items()}
+
+
+@lru_cache(maxsize=2)
+def _list_translated(language: str) -> dict[str, str]:
+    """Name in the language of the user, which is `language`, in small letters → code."""
+    return {} if language == "en" else {language_name(code).casefold(): code for code in _NAMES}
+
+
 def find_code(name: str) -> str | None:
-    """The code of a language's name, in English or in itself; a code stays one; None where there is no name."""
-    return _CODES.get(name.casefold(), name) or None
+    """The code of a language's name, in English, in itself or in the language of the user; a code stays one.
+
+    None where there is no name.
+    """
+    typed = name.casefold()
+    return _CODES.get(typed) or _list_translated(current()).get(typed) or name or None
 
 
 def language_code(language: str | None) -> str | None:
@@ -114,7 +135,7 @@ def language_code(language: str | None) -> str | None:
 
 def suggest(name: str) -> str:
     """`; did you mean …?` with the nearest name of a language; empty where none is near."""
-    close = difflib.get_close_matches(name.strip().casefold(), _CODES, n=1)
+    close = difflib.get_close_matches(name.strip().casefold(), [*_list_translated(current()), *_CODES], n=1)
     return _("; did you mean {close}?").format(close=close[0]) if close else ""
 
 

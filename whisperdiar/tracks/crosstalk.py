@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d
 
 from whisperdiar.media.levels import FRAME_S, Levels, find_runs
 from whisperdiar.tracks.clocks import choose_number_of_windows, find_delay, find_way
@@ -103,6 +102,8 @@ def find_crosstalk(
     leaked = 10 * np.log10((10 ** (each / 10)).sum(axis=0) + 1e-12)
     limit = 10 * np.log10(10 ** (leaked / 10) + 10 ** (own.noise / 10)) + _MARGIN_DB
     spoken = own.frames > limit
+    from scipy.ndimage import maximum_filter1d  # slow to import, and every run comes by here
+
     reach = round(_OWN_MARGIN_S / FRAME_S)
     spoken = maximum_filter1d(spoken, 2 * reach + 1, mode="constant")
     audible = (leaked > own.noise - _MARGIN_DB) & ~spoken
@@ -121,6 +122,8 @@ def find_crosstalk(
 
 def _predict(frames: NDArray[np.float32], leak: Leak, n_frames: int) -> NDArray[np.float64]:
     """How loud a leaked voice should be in each frame, with the tail of the room behind it."""
+    from scipy.ndimage import maximum_filter1d
+
     late = _delay(frames, leak.way, n_frames).astype(np.float64) + leak.gain_db
     late = maximum_filter1d(late, 3)
     # Falling by so much at most: the running maximum of what is raised by the time.

@@ -166,7 +166,9 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
     @property
     def remarks(self) -> tuple[str, ...]:
         """What a user may want to know of the model's choice, once it is loaded."""
-        return self._loaded.found.remarks if self._loaded else ()
+        if self._loaded is None:
+            return () if self.recalled is None else self.recalled.remarks
+        return self._loaded.found.remarks
 
     def record(self) -> BackendRecord:
         """Name and revision of the model, device and precision (once it is loaded)."""

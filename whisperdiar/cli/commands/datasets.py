@@ -72,7 +72,7 @@ def score(context: click.Context, /, **values: Any) -> int:  # noqa: ARG001
 
 @command("data")
 @click.argument("corpus", type=click.Choice(_CORPORA))
-@click.argument("folder", required=False, type=shared.PATH)
+@click.argument("folder", required=False, type=shared.PATH, metavar="[FOLDER]")
 @shared.output(
     "-o",
     "--output",

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from whisperdiar.cli.commands import shared
-from whisperdiar.cli.declarations import command
+from whisperdiar.cli.declarations import Group, command
 from whisperdiar.cli.option import option
 
 _media = option(
@@ -22,7 +22,7 @@ _speaker = click.argument("speaker", metavar="LABEL")
 _transcript = click.argument("transcript", type=shared.PATH, metavar="IN.json")
 
 
-@click.group("speakers")
+@click.group("speakers", cls=Group)
 def speakers() -> None:
     """Keep the voices of people who agree, so that --identify names them. They stay on this machine."""
 
@@ -80,7 +80,7 @@ def remove(context: click.Context, /, **values: Any) -> None:  # noqa: ARG001
 @_add_to_speakers
 @command("rename")
 @click.argument("name")
-@click.argument("new")
+@click.argument("new", metavar="NEW")
 @shared.people_option
 @shared.quiet_option
 def rename_person(context: click.Context, /, **values: Any) -> None:  # noqa: ARG001
@@ -169,7 +169,7 @@ def unconfirm(context: click.Context, /, **values: Any) -> None:  # noqa: ARG001
 
 @_add_to_speakers
 @command("calibrate")
-@click.argument("folder", type=shared.PATH)
+@click.argument("folder", type=shared.PATH, metavar="FOLDER")
 @shared.people_option
 @shared.voice_option
 @shared.detector("--vad", default="auto", show_default=True, help="Speech detector; see `whisperdiar backends`.")

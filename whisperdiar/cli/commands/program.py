@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from whisperdiar.cli.commands import shared
-from whisperdiar.cli.declarations import DEFAULT_COMMAND, command
+from whisperdiar.cli.declarations import DEFAULT_COMMAND, Group, command
 from whisperdiar.cli.option import option
 from whisperdiar.options import command_line as defaults
 from whisperdiar.text.messages import _
@@ -36,7 +36,7 @@ def backends(context: click.Context, /, **values: Any) -> None:  # noqa: ARG001
     work(**values)
 
 
-@click.group("models")
+@click.group("models", cls=Group)
 def models() -> None:
     """List, fetch and find models. What is in the cache is used without the network."""
 
@@ -130,7 +130,7 @@ def verify(context: click.Context, /, *, names: tuple[str, ...]) -> None:
     work(context, names)
 
 
-@click.group("cache")
+@click.group("cache", cls=Group)
 def cache() -> None:
     """Show, find or clear what is kept so that a second run repeats only what changed.
 

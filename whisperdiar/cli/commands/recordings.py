@@ -19,6 +19,7 @@ from whisperdiar.cli.option import option
 @shared.output("--clips", type=shared.PATH, metavar="DIR", rare=True, help="Write each speaker's speech as sound.")
 @shared.mux_options
 @shared.shots_option
+@shared.sounds_option
 @shared.keep_option
 @shared.report_option
 @shared.asr_options

@@ -489,6 +489,13 @@ recut_option = subtitle(
     "--recut", is_flag=True, help="Cut finished subtitles anew; a profile or a limit does so as well."
 )
 
+sounds_option = subtitle(
+    "--mark-sounds/--no-mark-sounds",
+    default=False,
+    rare=True,
+    help="Find music and loud noises, which --speaker-style sdh shows as [music] and [noise].",
+)
+
 shots_option = subtitle(
     "--shots",
     metavar="FILE|auto",

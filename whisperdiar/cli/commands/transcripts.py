@@ -147,10 +147,9 @@ def edit(context: click.Context, /, **values: Any) -> None:  # noqa: ARG001
     "--transcript",
     "source",
     type=shared.PATH,
-    required=True,
     metavar="IN",
     configurable=False,
-    help="The transcript that the text was written from.",
+    help="The transcript that the text was written from; has to be given.",
 )
 @shared.language_option
 @shared.recording_option
@@ -193,6 +192,9 @@ def apply(context: click.Context, /, **values: Any) -> None:
     metavar="FILE",
     configurable=False,
     help="The video: its frame rate holds, and --shots auto.",
+)
+@shared.subtitle(
+    "--sdh", is_flag=True, help="For the deaf and hard of hearing: sounds in square brackets and small letters, too."
 )
 @option("--json", "as_json", is_flag=True, configurable=False, help="Everything as JSON.")
 def check(context: click.Context, /, **values: Any) -> None:

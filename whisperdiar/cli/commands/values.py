@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from whisperdiar.cli.option import translate_words
 from whisperdiar.cli.presets import PRESETS
 from whisperdiar.options import command_line as defaults
 from whisperdiar.text.messages import _, mark
@@ -75,6 +76,10 @@ class TrackNumber(click.IntRange):
     def __init__(self) -> None:
         super().__init__(min=1)
 
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002
+        """As it is typed; click would write it in capitals."""
+        return "N|all"
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         every = defaults.ALL_TRACKS
         return every if str(value).lower() == every else super().convert(value, param, ctx)
@@ -101,7 +106,11 @@ class Setting(click.ParamType):  # type: ignore[type-arg, unused-ignore]
 class PresetName(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     """One of our presets in upper or lower case, or one of the user's own: a name, or a file that ends in .toml."""
 
-    name = "|".join((*PRESETS, "NAME"))
+    name = "preset"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002
+        """The names as they are typed; click would write them in capitals."""
+        return translate_words("|".join((*PRESETS, "NAME")))
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         from whisperdiar.cli.presets import find

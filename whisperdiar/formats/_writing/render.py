@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Protocol
@@ -16,13 +17,17 @@ from whisperdiar.formats._writing.speakers import (
     line_prefixes,
 )
 from whisperdiar.options import SubtitleRules, WriteOptions
+from whisperdiar.sound_marks import SoundMark, describe_mark, name_unnamed, split_marks
 from whisperdiar.subtitles import cues as make_cues
 from whisperdiar.subtitles import reflow_lines
 from whisperdiar.text.graphemes import columns
 from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
-from whisperdiar.types import Cue
+from whisperdiar.types import Cue, Span, remove_spans
 from whisperdiar.video import video_of
+
+_SHORTEST_MARK_S, _LONGEST_MARK_S = 1.0, 4.0
+"""How long a sound is told: music goes on, and its mark would hide the pictures."""
 
 
 def subtitle_cues(transcript: Transcript, *, style: str, options: WriteOptions) -> tuple[Cue, ...]:
@@ -32,6 +37,40 @@ def subtitle_cues(transcript: Transcript, *, style: str, options: WriteOptions) 
     """
     if transcript.cues and options.keeps_cues:
         return transcript.cues if options.speaker_style == "auto" else strip_labels(transcript.cues)
+    if style == "sdh":
+        transcript, marks = split_marks(name_unnamed(transcript))
+        made = _cut_cues(transcript, style=style, options=options)
+        return _add_marks(made, marks, rules=rules_for(transcript, options), language=transcript.language)
+    return _cut_cues(transcript, style=style, options=options)
+
+
+def shown_names(transcript: Transcript, style: str) -> dict[str, str]:
+    """Label → the name that subtitles show: in the style ``sdh`` those without one are numbered."""
+    return speaker_names(name_unnamed(transcript) if style == "sdh" else transcript)
+
+
+def _add_marks(
+    made: tuple[Cue, ...], marks: Iterable[SoundMark], *, rules: SubtitleRules, language: str | None
+) -> tuple[Cue, ...]:
+    """The cues, and one for each sound that there is room for between them: it never hides what is said."""
+    tick = rules.frame or 0.001
+    gap = max(rules.gap, tick)
+    added: list[Cue] = []
+    for mark in marks:
+        text = describe_mark(mark, language)
+        taken = [Span(cue.span.start - gap, cue.span.end + gap) for cue in (*made, *added)]
+        free = remove_spans([mark.span], taken)
+        for part in free if text is not None else ():
+            start = math.ceil(part.start / tick - 1e-6) * tick
+            longest = math.floor(min(rules.max_duration, _LONGEST_MARK_S) / tick + 1e-6) * tick
+            end = min(math.floor(part.end / tick + 1e-6) * tick, start + longest)
+            if end - start >= max(rules.min_duration, _SHORTEST_MARK_S) - 1e-6:
+                added.append(Cue(Span(start, end), (str(text),), labelled=True))
+                break
+    return tuple(sorted((*made, *added), key=lambda cue: (cue.span.start, cue.span.end)))
+
+
+def _cut_cues(transcript: Transcript, *, style: str, options: WriteOptions) -> tuple[Cue, ...]:
     named = style in ("label", "sdh")
     shown = {item.id: columns(full_label(item.name, style)) for item in transcript.speakers} if named else {}
     rules = rules_for(transcript, options)
@@ -81,7 +120,7 @@ def render_cues(transcript: Transcript, dumps_cues: DumpsCues, *, style: str, op
     """A transcript's cues in such a format."""
     return dumps_cues(
         subtitle_cues(transcript, style=style, options=options),
-        speaker_names(transcript),
+        shown_names(transcript, style),
         word_times=options.rules(transcript.language).word_times,
         options=settle_options(transcript, options),
     )
@@ -92,7 +131,7 @@ def timed_lines(transcript: Transcript, *, options: WriteOptions) -> list[tuple[
     style = format_style(options)
     made = prepare_cues(subtitle_cues(transcript, style=style, options=options))
     dashes = rules_for(transcript, options).dashes
-    before = line_prefixes(made, clean_names(made, speaker_names(transcript)), style, dashes=dashes)
+    before = line_prefixes(made, clean_names(made, shown_names(transcript, style)), style, dashes=dashes)
     return [
         (cue.start_ms, cue.end_ms, tuple(lead + line for lead, line in zip(row, cue.lines, strict=True)))
         for cue, row in zip(made, before, strict=True)

@@ -105,7 +105,8 @@ def readable_prefixes(
     rows = line_prefixes(cues, names, style, dashes=dashes)
     if style == "sdh":  # so that names are told from sounds
         rows = [tuple(lead + MARK if lead.endswith("] ") else lead for lead in row) for row in rows]
-    if any(cue.labelled for cue in cues):  # finished subtitles stay as they are
+    finished = [cue.labelled for cue in cues]
+    if any(finished) and (style != "sdh" or all(finished)):  # they stay as they are; sounds stand among the others
         return rows
     shown, wanted = [], []
     for cue in cues:
@@ -118,7 +119,9 @@ def readable_prefixes(
         wanted.append(
             known if style not in ("label", "sdh") else tuple(a or b for a, b in zip(known, labels, strict=True))
         )
-    return mark_prefixes(rows, shown, wanted, label=partial(full_label, style=style))
+    marked = mark_prefixes(rows, shown, wanted, label=partial(full_label, style=style))
+    # A sound is nobody's, and every viewer sees that.
+    return [row if cue.labelled else found for cue, row, found in zip(cues, rows, marked, strict=True)]
 
 
 def _dash_lines(cue: ReadyCue, dashes: tuple[str, str]) -> tuple[str, ...]:
@@ -150,6 +153,10 @@ def _labels(cues: Sequence[ReadyCue], names: Mapping[str, str], style: str = "la
     before: str | None = None  # who could be taken for the speaker of a line without a name
     last_end_ms = -1
     for index, cue in enumerate(cues):
+        if cue.labelled:  # a sound: who speaks next is told again
+            found.append(("",) * len(cue.lines))
+            before, last_end_ms = None, max(last_end_ms, cue.end_ms)
+            continue
         shared = cue.start_ms < last_end_ms or (index + 1 < len(cues) and cues[index + 1].start_ms < cue.end_ms)
         if shared or cue.start_ms - last_end_ms > LABEL_AGAIN * 1000:
             before = None

@@ -40,6 +40,7 @@ from whisperdiar.minutes.language import Language, n_words, token_line, tokens_o
 from whisperdiar.minutes.units import Utterance
 from whisperdiar.options import MinutesOptions, PlotOptions
 from whisperdiar.reports.plots import picture_svg
+from whisperdiar.sound_marks import find_unnamed, name_unnamed
 from whisperdiar.statistics import talk_statistics
 from whisperdiar.transcript import Transcript, speaker_names
 
@@ -94,6 +95,9 @@ def minutes(transcript: Transcript, *, options: MinutesOptions | None = None) ->
 def compose(material: Material, options: MinutesOptions) -> Minutes:
     """The minutes from what `prepare` made."""
     transcript = material.transcript
+    shown = name_unnamed(transcript, capital=True)  # for readers; what people call each other is looked for without
+    unnamed = set(find_unnamed(transcript))
+    called = {item.id: item.name for item in shown.speakers if item.id in unnamed}
     decided, to_do = _outcomes(material, options)
     return Minutes(
         recording_id=transcript.recording_id,
@@ -101,15 +105,15 @@ def compose(material: Material, options: MinutesOptions) -> Minutes:
         language=options.language or transcript.language,
         day=options.day,
         n_words=sum(len(item.words) for item in material.utterances),
-        participants=participants(transcript),
-        names=material.names,
+        participants=participants(shown),
+        names={**material.names, **called},
         topics=find_topics(material.utterances, material.spoken, small_talk=find_small_talk(material)),
         summary=_summary(material, options),
         decisions=decided,
-        actions=to_do,
+        actions=tuple(replace(item, owner=called.get(item.owner or "", item.owner)) for item in to_do),
         questions=_find_questions(material, decided, to_do),
         media=options.media,
-        picture=picture_svg(transcript, options=PlotOptions(width=_PICTURE_WIDTH)) if transcript.segments else None,
+        picture=picture_svg(shown, options=PlotOptions(width=_PICTURE_WIDTH)) if transcript.segments else None,
     )
 
 

@@ -3,7 +3,7 @@
 A chunk is a run of words that are no small ones (articles, prepositions, pronouns, verbs of talking). Whether a word is
 a noun is told by what stands before it in the whole meeting: articles and prepositions before nouns (``the battery``),
 pronouns and modals before verbs (``we eat``, ``to eat``), in German a capital inside of a sentence, in Russian and
-Ukrainian its ending.
+Ukrainian its ending, or a dictionary of forms where there is one (`morphology`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from whisperdiar.minutes.extract.morphology import find_morphology
 from whisperdiar.minutes.language import UNSPACED, Language, tokens_of
 from whisperdiar.minutes.units import Utterance
 from whisperdiar.text.punctuation import CLAUSE_END, SENTENCE_END, last_mark
@@ -41,6 +42,10 @@ class Phrases:
 
     def show(self, key: Key) -> str:
         """A phrase in the form that stands for it: no oblique case where another was said, then the commonest."""
+        morphology = self.grammar.morphology
+        if morphology is not None:
+            (commonest, _), *_rest = sorted(self.forms[key].items(), key=lambda item: (-item[1], item[0]))
+            return " ".join(morphology.make_nominative(commonest.split()))
         best = min(self.forms[key].items(), key=lambda item: (self.grammar.count_oblique(item[0]), -item[1], item[0]))
         return best[0]
 
@@ -59,6 +64,7 @@ class Grammar:
     def __init__(self, language: Language) -> None:
         data = language.data.get("nouns", {})
         self.known = bool(data)
+        self.morphology = find_morphology(language.code) if data else None
         self.before = frozenset(data.get("before", "").split())
         self.verb_before = frozenset(data.get("verb_before", "").split())
         self.links = frozenset(data.get("links", "").split())
@@ -88,10 +94,14 @@ class Grammar:
 
     def may_be_noun(self, token: str) -> bool:
         """Whether its form allows it."""
+        if self.morphology is not None:
+            return self.morphology.is_noun(token) or self.morphology.is_modifier(token)
         return self.no_noun is None or self.no_noun.search(token) is None
 
     def is_modifier(self, token: str) -> bool:
         """Whether its form is that of an adjective."""
+        if self.morphology is not None:
+            return self.morphology.is_modifier(token)
         return self.modifier is not None and self.modifier.search(token) is not None
 
     def count_oblique(self, shown: str) -> int:
