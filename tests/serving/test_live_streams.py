@@ -140,7 +140,6 @@ def test_a_client_of_openai_gets_items(client: Any, speech: bytes) -> None:
     [
         (OWN, 401),
         ({**OWN, "authorization": "Token wrong"}, 401),
-        ({**OWN, "sec-websocket-protocol": "token, wrong"}, 401),
         ({**KNOWN, "origin": "https://elsewhere.example"}, 403),
     ],
 )
@@ -154,6 +153,15 @@ def test_strangers_get_no_stream(client: Any, headers: dict[str, str], status: i
         pass
     assert refused.value.status_code == status
     assert client.engine.live.n_open == 0
+
+
+def test_a_wrong_token_as_a_protocol_is_none(client: Any) -> None:
+    with (
+        pytest.raises(testclient.WebSocketDenialResponse) as refused,
+        client.websocket_connect("/v1/listen", headers={**OWN}, subprotocols=["token", "wrong"]),
+    ):
+        pass
+    assert refused.value.status_code == 401
 
 
 @pytest.mark.parametrize(

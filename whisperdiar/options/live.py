@@ -36,7 +36,7 @@ class LiveOptions:
     context_words: int = 0
     speaker_delay: float = 1.0
     speaker_patience: float = 3.0
-    new_speaker: float = 2.5
+    new_speaker: float = 2.0
     final_pass: bool = True
 
     def __post_init__(self) -> None:

@@ -106,8 +106,8 @@ async def serve_socket(engine: Engine, socket: WebSocket, kind: type[Conversatio
         return
     status = "ended"
     try:
-        offered = socket.headers.get("sec-websocket-protocol", "").split(",")[0].strip()
-        await socket.accept(subprotocol=offered or None)
+        # The first is the name of the protocol; tokens stand behind it.
+        await socket.accept(subprotocol=next(iter(socket.scope.get("subprotocols", ())), None))
         await conversation.greet()
         telling = asyncio.ensure_future(_tell_all(conversation, session))
         try:

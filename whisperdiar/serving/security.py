@@ -76,7 +76,7 @@ class Guard:
         if self._digests:
             path = scope["path"]
             is_open = scope["type"] == "http" and (path in OPEN_PATHS or path.startswith(OPEN_FOLDER))
-            if not is_open and not self._is_known(headers):
+            if not is_open and not self._is_known(headers, scope.get("subprotocols", ())):
                 raise Refusal(
                     401,
                     _("no valid token: send it as `Authorization: Bearer TOKEN`"),
@@ -91,14 +91,14 @@ class Guard:
         if origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
             raise Refusal(403, _("pages of other sites may not ask this server"), code="invalid_origin")
 
-    def _is_known(self, headers: Headers) -> bool:
+    def _is_known(self, headers: Headers, protocols: Sequence[str]) -> bool:
         """Whether the request shows one of the tokens: as Bearer or Token; as the password of Basic for clients that
         know nothing else; or as a protocol of a WebSocket, for which browsers set no headers. All are compared, and
         each in constant time."""
         scheme, _space, value = headers.get("authorization", "").partition(" ")
         given = value.strip()
         if not scheme:
-            given = find_protocol_token(headers) or ""
+            given = find_protocol_token(protocols) or ""
         elif scheme.lower() == "basic":
             try:
                 given = base64.b64decode(given, validate=True).decode("utf-8").partition(":")[2]
@@ -110,10 +110,9 @@ class Guard:
         return any([hmac.compare_digest(digest, item) for item in self._digests])  # noqa: C419 - no early end
 
 
-def find_protocol_token(headers: Headers) -> str | None:
+def find_protocol_token(offered: Sequence[str]) -> str | None:
     """The token among the protocols that a WebSocket offers: ``token, TOKEN`` as clients of Deepgram write it, or
     ``realtime, openai-insecure-api-key.TOKEN`` as those of OpenAI do."""
-    offered = [item.strip() for item in headers.get("sec-websocket-protocol", "").split(",")]
     if len(offered) == 2 and offered[0].lower() in ("token", "bearer"):
         return offered[1]
     return next((item.removeprefix(_OPENAI_KEY) for item in offered if item.startswith(_OPENAI_KEY)), None)

@@ -31,9 +31,9 @@ _STEP_S = 0.5
 """New sound after which a window is heard."""
 _LONGEST_STEP_S = 4.0
 """… at most, where the stream runs ahead of the work: windows must overlap for labels to go on."""
-_SAME = 0.55
+_SAME = 0.45
 """Cosine distance up to which a voice is that of a centroid."""
-_KEPT = 0.25
+_KEPT = 0.1
 """How much farther it may be from the one whom it was taken for in the window before."""
 _LEARNT = 0.8
 """Distance up to which a centroid moves towards a voice."""
