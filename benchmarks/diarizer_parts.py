@@ -28,9 +28,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.references import recordings
 from benchmarks.word_cache import Cache, CachedTranscriber
 from whisperdiar import load
-from whisperdiar.assembly import Choice, Request, build
+from whisperdiar.assembly import Request, build
 from whisperdiar.diarization import onnx
 from whisperdiar.options import Runtime
+from whisperdiar.selection import Choice
 from whisperdiar.system.machine import usable_cores
 
 PARTS = ("windows", "voices", "decisions")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.subtitles import meeting
 from whisperdiar import Transcript, Turn, editing
-from whisperdiar.pipeline import shift_times
+from whisperdiar.joining import shift_times
 
 
 def recording(folder: Path, words: int) -> Transcript:

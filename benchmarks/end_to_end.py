@@ -70,9 +70,10 @@ from benchmarks.scoring import (
 from benchmarks.word_cache import Cache, CachedTranscriber, code_digest, sound_digest
 from whisperdiar import Pipeline, Segment, Transcript, load
 from whisperdiar.alignment import align
-from whisperdiar.assembly import Choice, Request, build
+from whisperdiar.assembly import Request, build
 from whisperdiar.options import Runtime
 from whisperdiar.segmentation import segments
+from whisperdiar.selection import Choice
 from whisperdiar.system.files import write_text
 from whisperdiar.system.machine import usable_cores
 from whisperdiar.types import Audio, Span, Turn, Word

@@ -37,9 +37,9 @@ from tests.meetings import meeting
 from whisperdiar.cli import run, silence_libraries
 from whisperdiar.formats import FORMATS, by_name
 from whisperdiar.formats import json as json_format
+from whisperdiar.joining import shift_times
 from whisperdiar.media import probe
 from whisperdiar.options import WriteOptions
-from whisperdiar.pipeline import shift_times
 from whisperdiar.system.files import sweep
 from whisperdiar.transcript import Transcript, Turn
 

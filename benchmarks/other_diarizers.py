@@ -17,8 +17,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from whisperdiar import Pipeline
-from whisperdiar.assembly import Choice, select
 from whisperdiar.options import Runtime
+from whisperdiar.selection import Choice, select
 from whisperdiar.types import Audio, Span, Turn, Word
 
 _LOUDEST = 1.0

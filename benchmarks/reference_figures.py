@@ -23,10 +23,10 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from whisperdiar import load, open_pipeline
-from whisperdiar.assembly import Choice, ignore_message, select
 from whisperdiar.datasets import Recording, read_turns
 from whisperdiar.options import Runtime
 from whisperdiar.scoring import MEASURES, document_of, read_reference, score_document, score_turns
+from whisperdiar.selection import Choice, ignore_message, select
 from whisperdiar.system.files import write_text
 from whisperdiar.types import Audio, Span, Turn
 

@@ -93,7 +93,9 @@ def results(source: Path, folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def _neutral(text: str, source: Path, folder: Path) -> str:
-    return _TIMES.sub("N", text.replace(str(source), "SOURCE").replace(str(folder), "FOLDER"))
+    for path, name in ((SAMPLES, "SAMPLES"), (source, "SOURCE"), (folder, "FOLDER")):  # the samples may be of a source
+        text = text.replace(str(path), name)
+    return _TIMES.sub("N", text)
 
 
 def _hash(path: Path) -> str:

@@ -32,11 +32,12 @@ from benchmarks.conversation_voices import RATE_HZ, read_pool
 from benchmarks.references import utterances
 from training.separation.mixtures import HELD_BACK
 from whisperdiar import Pipeline, Transcript, load
-from whisperdiar.assembly import Choice, Request, build
+from whisperdiar.assembly import Request, build
 from whisperdiar.contracts import BaseBackend
 from whisperdiar.formats import rttm
 from whisperdiar.options import NoSettings, Runtime, SeparationSettings
 from whisperdiar.scoring.normalisation import make_normaliser
+from whisperdiar.selection import Choice
 from whisperdiar.separation import OverlapSeparator
 from whisperdiar.types import Audio, BackendInfo, Diarization, Samples, Span, Turn
 

@@ -19,11 +19,11 @@ from statistics import median, quantiles
 from typing import Any
 
 from whisperdiar import Pipeline, load
-from whisperdiar.assembly import share_threads
 from whisperdiar.options import Runtime
 from whisperdiar.pipeline import wants_channels
 from whisperdiar.registry import load as load_backend
 from whisperdiar.registry import settings_from_text
+from whisperdiar.selection import share_threads
 from whisperdiar.system.machine import usable_cores
 
 

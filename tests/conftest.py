@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import compileall
+import gc
 import os
 import signal
 import sys
@@ -38,12 +39,34 @@ if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_I
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Machines that run tests are busy: how long an example takes says nothing about the code. How many are tried (see
-# `tests.examples`): developers' machines go on searching; where a change is judged, a quarter, the same each time, so
-# that it is no draw of the day; by night all, drawn anew (pytest --hypothesis-profile nightly).
+# `tests.examples`): developers' machines go on searching; where a change is judged, a tenth, the same each time, so
+# that it is no draw of the day; by night all, drawn anew (pytest --nightly).
 settings.register_profile("whisperdiar", deadline=None, max_examples=BY_DEFAULT)
-settings.register_profile("ci", deadline=None, max_examples=BY_DEFAULT // 4, derandomize=True)
+settings.register_profile("ci", deadline=None, max_examples=BY_DEFAULT // 10, derandomize=True)
 settings.register_profile("nightly", deadline=None, max_examples=BY_DEFAULT, derandomize=False, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "whisperdiar")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--nightly", action="store_true", help="also tests marked nightly, and properties on all their examples"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--nightly"):
+        settings.load_profile("nightly")
+
+
+_WITH_PYANNOTE = frozenset(
+    f"test_{name}"
+    for name in (
+        *("agglomerative", "backends", "diarizers", "embedding", "finetuning", "onnx", "pyannote", "pyannote_hub"),
+        *("pyannote_parts", "pyannote_vad", "sortformer", "tuning"),
+    )
+)
+"""Files that one worker runs (pytest -n 2 --dist loadgroup): what they import takes ten seconds of processor time.
+Every other file is a group of its own."""
 
 
 def _name_lazy_modules() -> None:
@@ -55,8 +78,21 @@ def _name_lazy_modules() -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems() -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     _name_lazy_modules()
+    for item in items:
+        file = item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group("pyannote" if item.path.stem in _WITH_PYANNOTE else file))
+    if not config.getoption("--nightly"):
+        late = [item for item in items if item.get_closest_marker("nightly")]
+        items[:] = [item for item in items if not item.get_closest_marker("nightly")]
+        config.hook.pytest_deselected(items=late)
+
+
+def pytest_collection_finish() -> None:
+    """What is there now, with every test and library, stays: the collector need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

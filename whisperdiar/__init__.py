@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from whisperdiar.alignment import align, uncertain_words
-    from whisperdiar.api import OpenPipeline, open_pipeline, transcribe, transcribe_tracks
+    from whisperdiar.api import OpenPipeline, open_pipeline, transcribe
     from whisperdiar.contracts import Diarizer, Progress, SpeechDetector, Transcriber
     from whisperdiar.errors import (
         BackendBroken,
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from whisperdiar.segmentation import segments
     from whisperdiar.statistics import SpeakerStatistics, Statistics, talk_statistics
     from whisperdiar.subtitles import cues
+    from whisperdiar.track_transcription import transcribe_tracks
     from whisperdiar.transcript import Segment, Speaker, Transcript, Uncertain
     from whisperdiar.types import (
         Audio,
@@ -69,7 +70,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "alignment": ("align", "uncertain_words"),
-    "api": ("OpenPipeline", "open_pipeline", "transcribe", "transcribe_tracks"),
+    "api": ("OpenPipeline", "open_pipeline", "transcribe"),
     "reports.speaker_clips": ("write_clips",),
     "contracts": ("Diarizer", "Progress", "SpeechDetector", "Transcriber"),
     "errors": (
@@ -108,6 +109,7 @@ _HOMES = {
     "segmentation": ("segments",),
     "statistics": ("SpeakerStatistics", "Statistics", "talk_statistics"),
     "subtitles": ("cues",),
+    "track_transcription": ("transcribe_tracks",),
     "transcript": ("Segment", "Speaker", "Transcript", "Uncertain"),
     "types": (
         "Audio",

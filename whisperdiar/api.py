@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal
 
-from whisperdiar.assembly import Choice, Notify, Request, build, check_request
+from whisperdiar.assembly import Request, build, check_request
 from whisperdiar.cache.identity import HashedFile, find_named_paths, hash_file, hash_stream
 from whisperdiar.cache.recordings import read_recording, remember_place
 from whisperdiar.contracts import Progress, no_progress, release
-from whisperdiar.errors import Cancelled, DiarizationFailed, Interrupted, InvalidOption, MediaError, TruncatedMedia
+from whisperdiar.errors import Cancelled, DiarizationFailed, Interrupted, InvalidOption, TruncatedMedia
 from whisperdiar.given_text.reading import GivenText, read_text
 from whisperdiar.linked_media import LinkedMedia
 from whisperdiar.media import check_recording
@@ -35,13 +35,22 @@ from whisperdiar.options import (
 )
 from whisperdiar.outputs import Target, check_outputs, name_outputs, select_unfinished, without_turns, write_outputs
 from whisperdiar.pipeline import Pipeline, wants_channels
-from whisperdiar.recordings import WHOLE, KeptRecording, Part, RecordingResult, Source, read_source
+from whisperdiar.pipeline_settings import (
+    PipelineSettings,
+    format_settings,
+    make_cache_options,
+    make_emotions,
+    make_separation,
+    make_speaker_count,
+)
+from whisperdiar.recordings import WHOLE, KeptRecording, Part, RecordingResult, Source, find_unreadable, read_source
+from whisperdiar.selection import Choice, Notify
 from whisperdiar.system.log import inform, warn
 from whisperdiar.system.machine import return_free_memory
 from whisperdiar.text.messages import _, mark
-from whisperdiar.tracks import Tracks, check_tracks
+from whisperdiar.tracks import Tracks
 from whisperdiar.transcript import Transcript
-from whisperdiar.types import ANY_SPEAKERS, Audio, SpeakerCount
+from whisperdiar.types import Audio, SpeakerCount
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -87,6 +96,16 @@ class OpenPipeline:
         for key, value in state.items():
             setattr(self, key, value)
         self._start()
+
+    @property
+    def request(self) -> Request:
+        """What it is made of, in names and text."""
+        return self._request
+
+    @property
+    def segmentation(self) -> SegmentationOptions | None:
+        """Where segments are cut; None for the defaults."""
+        return self._segmentation
 
     def __enter__(self) -> OpenPipeline:
         return self
@@ -197,10 +216,10 @@ class OpenPipeline:
             BackendError: a backend cannot run at all.
             Cancelled: `cancel` was called.
         """
-        _refuse_single("recordings", sources)
+        refuse_single("recordings", sources)
         every = list(sources)
         cancels = self._n_cancels
-        unreadable = {at: found for at, item in enumerate(every) if (found := _find_unreadable(item, part)) is not None}
+        unreadable = {at: found for at, item in enumerate(every) if (found := find_unreadable(item, part)) is not None}
         for at, found in unreadable.items():
             if on_error is not None:
                 on_error(every[at], found)
@@ -247,8 +266,8 @@ class OpenPipeline:
             BackendError: a backend cannot run at all.
             Cancelled: `cancel` was called.
         """
-        _refuse_single("recordings", paths)
-        _refuse_single("formats", formats)
+        refuse_single("recordings", paths)
+        refuse_single("formats", formats)
         names = [Path(item) for item in paths]
         planned = name_outputs(names, folder, formats, overwrite=overwrite)
         check_outputs([item for found in planned for item in found], read=names, overwrite=overwrite)
@@ -417,27 +436,12 @@ def _remember(raised: list[BaseException]) -> Iterator[None]:
         raise
 
 
-def _refuse_single(what: str, given: object) -> None:
+def refuse_single(what: str, given: object) -> None:
     """Raises InvalidOption where one name stands in place of several: its letters would count as names."""
     if isinstance(given, (str, bytes, os.PathLike)):
         raise InvalidOption(
             _("{what}: {given!r} is one; give a list, such as [{given!r}]").format(what=what, given=given)
         )
-
-
-def _find_unreadable(source: Source, part: Part) -> MediaError | None:
-    """Why there is no sound in a file, found without decoding it; None where there is some."""
-    if isinstance(source, (str, os.PathLike)):
-        try:
-            check_recording(source, track=part.track)
-        except MediaError as error:
-            return error
-    if isinstance(source, Tracks):
-        try:
-            check_tracks(source, track=part.track)
-        except MediaError as error:
-            return error
-    return None
 
 
 def _write_result(
@@ -467,36 +471,6 @@ def _write_result(
             on_error(path, failure)
     written = tuple(item.target.path for item in done if item.error is None)
     return replace(result, errors=(*result.errors, *failures), written=written)
-
-
-class PipelineSettings(TypedDict, total=False):
-    """Settings of `open_pipeline`, which says what they are."""
-
-    model: str | None
-    language: str | None
-    vocabulary: Vocabulary | str | os.PathLike[str] | None
-    speakers: SpeakerCount | int | str | None
-    asr: str
-    vad: str
-    diarizer: str
-    asr_options: Mapping[str, Any] | None
-    vad_options: Mapping[str, Any] | None
-    diarizer_options: Mapping[str, Any] | None
-    speech_file: str | os.PathLike[str] | None
-    turns_file: str | os.PathLike[str] | None
-    device: str | None
-    threads: int | None
-    offline: bool
-    alignment: AlignmentOptions | None
-    segmentation: SegmentationOptions | None
-    save_activity: str | os.PathLike[str] | None
-    skip_music: bool
-    cache: CacheOptions | str | os.PathLike[str] | bool | None
-    separate_overlap: SeparationSettings | str | bool
-    emotions: EmotionSettings | str | bool
-    text: GivenText | str | os.PathLike[str] | None
-    notify: Notify
-    inform: Notify
 
 
 def open_pipeline(
@@ -575,10 +549,12 @@ def open_pipeline(
         offline=offline,
     )
     request = Request(
-        vad=Choice(name=vad, settings=_as_text(vad_options)),
-        asr=Choice(name=asr, settings=_as_text({**(asr_options or {}), **({} if model is None else {"model": model})})),
-        diarizer=Choice(name=diarizer, settings=_as_text(diarizer_options)),
-        speakers=_speaker_count(speakers),
+        vad=Choice(name=vad, settings=format_settings(vad_options)),
+        asr=Choice(
+            name=asr, settings=format_settings({**(asr_options or {}), **({} if model is None else {"model": model})})
+        ),
+        diarizer=Choice(name=diarizer, settings=format_settings(diarizer_options)),
+        speakers=make_speaker_count(speakers),
         language=language,
         vocabulary=vocabulary
         if vocabulary is None or isinstance(vocabulary, Vocabulary)
@@ -589,9 +565,9 @@ def open_pipeline(
         alignment=alignment or AlignmentOptions(),
         save_activity=None if save_activity is None else os.fspath(save_activity),
         skip_music=skip_music,
-        cache=_cache_options(cache),
-        separation=_separation(separate_overlap),
-        emotions=_emotions(emotions),
+        cache=make_cache_options(cache),
+        separation=make_separation(separate_overlap),
+        emotions=make_emotions(emotions),
         text=text if text is None or isinstance(text, GivenText) else read_text(text, notify=notify, inform=inform),
     )
     check_request(request)
@@ -641,86 +617,3 @@ def transcribe(
             strict=strict,
             progress=progress,
         )
-
-
-def transcribe_tracks(
-    tracks: Tracks | str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
-    *,
-    names: Sequence[str] | None = None,
-    start: float = 0.0,
-    end: float | None = None,
-    strict: bool = False,
-    progress: Progress = no_progress,
-    **settings: Unpack[PipelineSettings],
-) -> Transcript:
-    """Who said what, when, in one recording of which each person has a track.
-
-        whisperdiar.transcribe_tracks(["anna.wav", "boris.wav"], model="small")
-        whisperdiar.transcribe_tracks("craig-recording/", names=["Anna", "Boris"])
-
-    Where the recorders started apart or their clocks differ, the voices that each microphone hears of the others tell
-    by how much; where a track carries others alone, nothing is recognised. Time 0 is where the earliest track begins.
-
-    Args:
-        tracks: files, a folder of them, one file with several audio tracks, or `Tracks`.
-        names: of the people, in the order of the tracks; None for those in the file names, or the tracks' titles.
-        start, end: which part is read, in seconds.
-        strict: whether a track that ends before its header says raises TruncatedMedia.
-        progress: called with a stage and its done fraction.
-        settings: as of `open_pipeline`; the diarizer is ``channels``.
-
-    Raises:
-        InvalidOption: there are not two tracks, or a setting cannot be meant.
-        MediaError: a file cannot be read, or no track has sound.
-        BackendError: a backend cannot run.
-    """
-    found = tracks if isinstance(tracks, Tracks) else _find_tracks(tracks, names)
-    if settings.get("diarizer", "auto") == "auto":
-        settings["diarizer"] = "channels"
-    with open_pipeline(load_now=False, **settings) as pipeline:
-        check_tracks(found)  # before a model is fetched
-        return pipeline(found, part=Part(start=start, end=end), strict=strict, progress=progress)
-
-
-def _find_tracks(
-    tracks: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], names: Sequence[str] | None
-) -> Tracks:
-    if names is not None:
-        _refuse_single("names", names)
-    if isinstance(tracks, (str, os.PathLike)) and not os.path.isdir(tracks):
-        return Tracks.of_file(tracks, names=names)
-    return Tracks.find(tracks, names=names)
-
-
-def _separation(value: SeparationSettings | str | bool) -> SeparationSettings | None:
-    if isinstance(value, SeparationSettings):
-        return value
-    return SeparationSettings(model=value) if isinstance(value, str) else SeparationSettings() if value else None
-
-
-def _emotions(value: EmotionSettings | str | bool) -> EmotionSettings | None:
-    if isinstance(value, EmotionSettings):
-        return value
-    return EmotionSettings(model=value) if isinstance(value, str) else EmotionSettings() if value else None
-
-
-def _as_text(options: Mapping[str, Any] | None) -> dict[str, str]:
-    """Settings as users type them: `registry.settings_from_text` checks names and types of both in one place."""
-    return {key: "none" if value is None else str(value) for key, value in (options or {}).items()}
-
-
-def _cache_options(value: CacheOptions | str | os.PathLike[str] | bool | None) -> CacheOptions | None:
-    if value is None or value is False:
-        return None
-    if isinstance(value, CacheOptions):
-        return value
-    return CacheOptions() if value is True else CacheOptions(folder=os.fspath(value))
-
-
-def _speaker_count(value: SpeakerCount | int | str | None) -> SpeakerCount:
-    """A number is a number: as text, -3 would be a range without a beginning."""
-    if value is None:
-        return ANY_SPEAKERS
-    if isinstance(value, SpeakerCount):
-        return value
-    return SpeakerCount.parse(value) if isinstance(value, str) else SpeakerCount(value, value)

@@ -28,6 +28,7 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -55,6 +56,11 @@ Progress = Callable[[str, float], None]
 
 def no_progress(stage: str, fraction: float) -> None:
     """A `Progress` that does nothing."""
+
+
+def scale_progress(progress: Progress, low: float, high: float) -> Progress:
+    """A `Progress` for the part of a stage that goes from one fraction of it to another."""
+    return lambda stage, fraction: progress(stage, low + (high - low) * fraction)
 
 
 class Listener(Protocol):
@@ -342,6 +348,28 @@ class BiasedTranscriber(Transcriber, Protocol):
         """As that of `Transcriber`; `terms` are words to expect, the most important first."""
 
 
+@dataclass(frozen=True, slots=True)
+class Division:
+    """Speech in stretches that are recognised apart from each other.
+
+    Attributes:
+        stretches: of the same speech, in order.
+        language: of all of them, code; None where each has to find it.
+    """
+
+    stretches: tuple[tuple[Span, ...], ...]
+    language: str | None = None
+
+
+@runtime_checkable
+class DivisibleTranscriber(Transcriber, Protocol):
+    """A recogniser whose work on a long recording may be done in stretches, side by side: what each keeps as parts
+    (`current_parts`) is what it would have computed for the whole, which then takes it from there."""
+
+    def divide(self, audio: Audio, *, speech: Sequence[Span], language: str | None, seconds: float) -> Division:
+        """The speech in stretches of about so many seconds."""
+
+
 @runtime_checkable
 class WordForcer(Protocol):
     """A recogniser that tells when words which it is given are spoken, and how probable each of them is."""
@@ -351,6 +379,34 @@ class WordForcer(Protocol):
 
         `sound` is float32 (n_samples,) at 16 kHz, at most 30 s.
         """
+
+
+@runtime_checkable
+class TextWriter(Protocol):
+    """A recogniser that writes the words of a text which is given, by what another one hears.
+
+    What that one hears is the same for every text, so that it can be kept.
+
+    Attributes:
+        recogniser: the one that listens.
+    """
+
+    recogniser: Transcriber
+
+    def check_audio(self, audio: Audio) -> None:
+        """Raises FormatError where the text cannot be that of this recording, before anything is recognised."""
+
+    def write_text(
+        self, heard: Transcription, audio: Audio, *, speech: Sequence[Span], progress: Progress = no_progress
+    ) -> Transcription:
+        """The words of the text that are spoken, in its order, by what was heard.
+
+        Raises:
+            FormatError: too little of the text is heard.
+        """
+
+    def describe_text(self) -> dict[str, Any]:
+        """The text and what times it, for the details of the backend's record; JSON values."""
 
 
 def takes_terms(recogniser: object) -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from whisperdiar.alignment import align, uncertain_words
 from whisperdiar.options import AlignmentOptions, SegmentationOptions
 from whisperdiar.segmentation import segments
-from whisperdiar.transcript import Segment, Speaker, Transcript
+from whisperdiar.transcript import Segment, Speaker, Transcript, Uncertain
 from whisperdiar.types import Diarization, Dropped, Turn, Word
 
 
@@ -70,4 +70,33 @@ def join(
         dropped=origin.dropped,
         uncertain=uncertain_words(said, options=alignment or AlignmentOptions()),
         provenance=origin.provenance,
+    )
+
+
+def shift_times(transcript: Transcript, offset: float) -> Transcript:
+    """The same transcript with every time moved by `offset` seconds, from an audio's clock to the recording's."""
+    if not offset:
+        return transcript
+
+    def word(item: Word) -> Word:
+        return replace(item, span=item.span.shift(offset))
+
+    def segment(item: Segment) -> Segment:
+        return replace(item, words=tuple(map(word, item.words)))
+
+    def moved(items: Sequence[Any]) -> tuple[Any, ...]:
+        return tuple(replace(item, span=item.span.shift(offset)) for item in items)
+
+    turns: tuple[Turn, ...] = moved(transcript.turns)
+    dropped: tuple[Dropped, ...] = moved(transcript.dropped)
+    uncertain: tuple[Uncertain, ...] = moved(transcript.uncertain)
+    return replace(
+        transcript,
+        duration=transcript.duration + offset,
+        start=transcript.start + offset,
+        segments=tuple(map(segment, transcript.segments)),
+        turns=turns,
+        dropped=dropped,
+        uncertain=uncertain,
+        emotions=moved(transcript.emotions),
     )

@@ -148,11 +148,11 @@ def format_report(rows: Sequence[Mapping[str, Any]], suffix: str) -> str:
     writer = csv.DictWriter(made, _REPORT_COLUMNS, dialect="excel-tab", lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        writer.writerow({key: _format_cell(value) for key, value in row.items()})
+        writer.writerow({key: defuse_cell(value) for key, value in row.items()})
     return made.getvalue()
 
 
-def _format_cell(value: Any) -> Any:
+def defuse_cell(value: Any) -> Any:
     """A text on one line that no spreadsheet takes for a formula."""
     if not isinstance(value, str):
         return value

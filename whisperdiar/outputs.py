@@ -240,16 +240,12 @@ def write_outputs(
         write_stream: takes what goes to `STDOUT`.
     """
     options = options or WriteOptions()
-    transcript = replace(transcript, provenance=remove_folders(transcript.provenance))
+    transcript = without_provenance_folders(transcript)
     for target in targets:
         made: str | bytes | None = None
         try:
             place = None if target.path == STDOUT else target.path
-            own = options if media is None else media.options_for(target.format.name, place, options)
-            made = target.format.dumps(transcript, options=own)
-            remarks = () if target.format.remarks is None else target.format.remarks(transcript, options=own)
-            if media is not None:
-                remarks = (*remarks, *media.remarks(target.format.name, place))
+            made, remarks = make_output(transcript, target.format, place, options=options, media=media)
             _write(target, made, write_stream)
         except Exception as error:  # the other outputs are still to be written
             yield OutputResult(target, error, made)
@@ -257,9 +253,39 @@ def write_outputs(
             yield OutputResult(target, None, made, remarks)
 
 
+def make_output(
+    transcript: Transcript,
+    chosen: Format,
+    place: Path | None,
+    *,
+    options: WriteOptions,
+    media: LinkedMedia | None = None,
+) -> tuple[str | bytes, tuple[str, ...]]:
+    """What a file is to hold; and what its format cannot show, and is to be done by hand.
+
+    Args:
+        place: where the file will be; None for nowhere yet.
+        media: the recording that pages play and ELAN opens.
+    """
+    own = options if media is None else media.options_for(chosen.name, place, options)
+    made = chosen.dumps(transcript, options=own)
+    remarks = () if chosen.remarks is None else tuple(chosen.remarks(transcript, options=own))
+    if media is not None:
+        remarks = (*remarks, *media.remarks(chosen.name, place))
+    return _replace_half_characters(made), remarks
+
+
+def without_provenance_folders(transcript: Transcript) -> Transcript:
+    """The transcript as it goes out to others: its provenance names no folder of this machine."""
+    return replace(transcript, provenance=remove_folders(transcript.provenance))
+
+
+def _replace_half_characters(made: str | bytes) -> str | bytes:
+    """Names of files need not be Unicode, and what is said of them must be."""
+    return made.encode("utf-8", "replace").decode("utf-8") if isinstance(made, str) else made
+
+
 def _write(target: Target, made: str | bytes, write_stream: Callable[[str | bytes], None] | None) -> None:
-    if isinstance(made, str):  # names of files need not be Unicode, and what is said of them must be
-        made = made.encode("utf-8", "replace").decode("utf-8")
     if target.path == STDOUT:
         if write_stream is None:
             raise InvalidOption(_("standard output: nobody takes it here; name a file"))

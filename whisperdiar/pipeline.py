@@ -9,7 +9,7 @@ import math
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,26 +19,24 @@ from whisperdiar.activity_files import check_target, save_or_warn
 from whisperdiar.alignment import align
 from whisperdiar.asr._shared.refinement import recognise
 from whisperdiar.cache import StageCache
-from whisperdiar.cache.identity import find_version, identify_samples
-from whisperdiar.cache.stages import BackendStage, PureStage, Session
-from whisperdiar.cache.values import DIARIZATION, SEGMENTS, SPANS, TRANSCRIPTION, Form
+from whisperdiar.cache.identity import identify_samples
+from whisperdiar.cache.stages import Session
 from whisperdiar.contracts import (
-    BaseBackend,
     Diarizer,
     Progress,
     SpeechDetector,
-    TextAwareDiarizer,
     Transcriber,
     device_of,
     info_of,
     no_progress,
     record_of,
+    scale_progress,
     threads_of,
 )
 from whisperdiar.errors import DiarizationFailed, Interrupted, describe_error
-from whisperdiar.joining import Origin, join
+from whisperdiar.joining import Origin, join, shift_times
 from whisperdiar.media.mixing import weight_channels
-from whisperdiar.options import AlignmentOptions, NoSettings, SegmentationOptions, Vocabulary
+from whisperdiar.options import AlignmentOptions, SegmentationOptions, Vocabulary
 from whisperdiar.per_channel import (
     detect_audible,
     find_own_speech,
@@ -47,20 +45,28 @@ from whisperdiar.per_channel import (
     put_back,
     remove_crosstalk,
 )
-from whisperdiar.provenance import describe_work, list_versions, merge_versions, record_work
+from whisperdiar.provenance import Fallback, describe_run, describe_vocabulary
 from whisperdiar.segmentation import interleave, segments
+from whisperdiar.stage_results import (
+    STAGE_WORDS,
+    find_music,
+    find_segments,
+    find_speech,
+    find_turns,
+    find_words,
+    run_stage,
+    wants_words,
+)
 from whisperdiar.system.background import BackgroundTask, serialise
 from whisperdiar.system.callbacks import find_callers_error, guard_callbacks
-from whisperdiar.system.machine import raise_out_of_memory, usable_cores
+from whisperdiar.system.machine import usable_cores
 from whisperdiar.text.messages import _, mark
 from whisperdiar.text.messages import join as join_texts
-from whisperdiar.transcript import Segment, Transcript, Uncertain
+from whisperdiar.transcript import Segment, Transcript
 from whisperdiar.types import (
     ANY_SPEAKERS,
     Audio,
     Diarization,
-    Dropped,
-    Replacement,
     Span,
     SpeakerCount,
     Transcription,
@@ -78,36 +84,8 @@ if TYPE_CHECKING:  # the networks' modules take half a second, and most runs nee
 
 Result = TypeVar("Result")
 
-STAGE_WORDS: Mapping[str, str] = {
-    "vad": mark("speech detection"),
-    "asr": mark("speech recognition"),
-    "diarization": mark("diarization"),
-    "segment": mark("telling sounds apart"),
-    "separation": mark("separation of voices"),
-    "emotions": mark("emotion diarization"),
-}
-
 _LEVEL_BLOCK_S = 60
 """The level of a recording is measured in parts: it may be hours long and lie on the disk."""
-
-
-class _Music(BaseBackend[NoSettings]):
-    """The network of `whisperdiar.sound_classes`, which is shipped and has nothing to set."""
-
-    name = "music"
-    settings_type = NoSettings
-
-
-_MUSIC = _Music()
-
-
-@dataclass(frozen=True, slots=True)
-class Fallback:
-    """A backend that was preferred and could not run, why, and the one command that mends it."""
-
-    preferred: str
-    reason: str
-    remedy: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -302,15 +280,7 @@ class Pipeline:
         """The music alone that is left out; none where it is kept."""
         if not self.skip_music:
             return ()
-        # Here, as most runs do without it.
-        from whisperdiar.sound_classes import find_music
-
-        threads = self.threads or usable_cores()
-
-        def work(heard: Progress) -> tuple[Span, ...]:
-            return find_music(audio, threads=threads, progress=heard)
-
-        return self._take("segment", session, SPANS, _MUSIC, audio, {}, progress, work)
+        return find_music(session, audio, threads=self.threads or usable_cores(), progress=progress)
 
     def _by_channel(
         self, audio: Audio, session: Session, progress: Progress, music: Sequence[Span]
@@ -321,7 +291,7 @@ class Pipeline:
         somebody else. The last is None where there are no turns: then the mix of all channels was recognised.
         """
         n = audio.n_channels
-        scaled = [_scale_progress(progress, c / n, (c + 1) / n) for c in range(n)]
+        scaled = [scale_progress(progress, c / n, (c + 1) / n) for c in range(n)]
         detected = [
             remove_spans(
                 detect_audible(audio, c + 1, partial(self._speech, session=session, progress=scaled[c])), music
@@ -366,7 +336,7 @@ class Pipeline:
 
         words = align(transcription.words, diarization.turns, exclusive=diarization.exclusive_turns)
         try:
-            found = _run_stage(
+            found = run_stage(
                 "separation",
                 progress,
                 lambda heard: separator.separate(audio, words, diarization, recognise=recognise_voice, progress=heard),
@@ -403,7 +373,7 @@ class Pipeline:
         if emotions is None or not speech:
             return transcription, (), {}
         try:
-            found = _run_stage(
+            found = run_stage(
                 "emotions", progress, lambda heard: emotions.diarize(audio, speech=speech, progress=heard)
             )
         except Exception as error:
@@ -447,38 +417,20 @@ class Pipeline:
         return self._turns(audio, speech, words, Session(self.cache), progress)
 
     def _speech(self, audio: Audio, session: Session, progress: Progress) -> tuple[Span, ...]:
-        return self._take(
-            "vad",
-            session,
-            SPANS,
-            self.detector,
-            audio,
-            {},
-            progress,
-            lambda heard: self.detector.detect(audio, progress=heard),
-        )
+        return find_speech(session, self.detector, audio, progress)
 
     def _words(self, audio: Audio, speech: Sequence[Span], session: Session, progress: Progress) -> Transcription:
-        transcriber = self.transcriber
-        if transcriber is None:
+        if self.transcriber is None:
             return Transcription(None, None, ())
-
-        def work(heard: Progress) -> Transcription:
-            return recognise(
-                transcriber,
-                audio,
-                speech=speech,
-                language=self.language,
-                vocabulary=self.vocabulary,
-                progress=heard,
-            )
-
-        depends = {
-            "speech": list_times(speech),
-            "language": self.language,
-            "vocabulary": None if self.vocabulary is None else asdict(self.vocabulary),
-        }
-        return self._take("asr", session, TRANSCRIPTION, transcriber, audio, depends, progress, work)
+        return find_words(
+            session,
+            self.transcriber,
+            audio,
+            speech=speech,
+            language=self.language,
+            vocabulary=self.vocabulary,
+            progress=progress,
+        )
 
     def _turns(
         self, audio: Audio, speech: Sequence[Span], words: Sequence[Word], session: Session, progress: Progress
@@ -486,19 +438,9 @@ class Pipeline:
         diarizer = self.diarizer
         if diarizer is None:
             return Diarization(audio.recording_id)
-        heard_words = words if isinstance(diarizer, TextAwareDiarizer) and wants_words(diarizer) else ()
-
-        def work(heard: Progress) -> Diarization:
-            if isinstance(diarizer, TextAwareDiarizer) and wants_words(diarizer):
-                return diarizer.diarize(audio, speech=speech, speakers=self.speakers, words=words, progress=heard)
-            return diarizer.diarize(audio, speech=speech, speakers=self.speakers, progress=heard)
-
-        depends = {
-            "speech": list_times(speech),
-            "speakers": [self.speakers.minimum, self.speakers.maximum],
-            "words": [[word.span.start, word.span.end, word.text, word.probability] for word in heard_words],
-        }
-        result = self._take("diarization", session, DIARIZATION, diarizer, audio, depends, progress, work)
+        result = find_turns(
+            session, diarizer, audio, speech=speech, words=words, speakers=self.speakers, progress=progress
+        )
         if result.recording_id != audio.recording_id:
             result = replace(result, recording_id=audio.recording_id)
         found = len(result.speakers)
@@ -514,81 +456,20 @@ class Pipeline:
             )
         return save_or_warn(self.save_activity, result, audio)
 
-    def _take(
-        self,
-        stage: str,
-        session: Session,
-        form: Form[Result],
-        backend: object,
-        audio: Audio,
-        depends: Mapping[str, Any],
-        progress: Progress,
-        work: Callable[[Progress], Result],
-    ) -> Result:
-        """A stage's result, from the cache of the session or by `work`; its beginning and end are reported."""
-
-        def take(heard: Progress) -> Result:
-            return session.take(
-                BackendStage(
-                    name=stage,
-                    form=form,
-                    backend=backend,
-                    audio=audio,
-                    depends=depends,
-                    work=lambda: work(heard),
-                    tell=lambda: describe_work(stage, backend),
-                    memory=None if session.cache is None else session.cache.folder,
-                )
-            )
-
-        return _run_stage(stage, progress, take)
-
     def provenance(self, warnings: Sequence[str] = (), notes: Sequence[str] = ()) -> dict[str, Any]:
         """What did the work: backends, models, versions, options, warnings, notes; JSON values only."""
         return self._provenance(warnings, notes, Session(None))
 
     def _provenance(self, warnings: Sequence[str], notes: Sequence[str], session: Session) -> dict[str, Any]:
-        """The same; of a result that was kept, what made it."""
-        versions = list_versions()
-        for about in session.about.values():
-            versions = merge_versions(versions, about["versions"])
-        return {
-            "asr": self._record("asr", self.transcriber, session),
-            "vad": self._record("vad", self.detector, session),
-            "diarizer": self._record("diarization", self.diarizer, session),
-            "versions": versions,
-            "options": dict(self.provenance_options),
-            **({"recording": dict(self.recording)} if self.recording else {}),
-            "warnings": list(warnings),
-            "notes": list(notes),
-        }
-
-    def _record(self, stage: str, backend: object | None, session: Session) -> dict[str, Any] | None:
-        if backend is None:
-            return None
-        fallback, about = self.fallbacks.get(stage), session.about.get(stage)
-        record = record_work(stage, backend)
-        if about is not None:  # the folder of a model may be called otherwise than it was
-            record = replace(record, **about["record"])
-        if fallback is not None:
-            record = replace(record, fallback_from=fallback.preferred, reason=fallback.reason, remedy=fallback.remedy)
-        return record.to_dict()
-
-    def _describe_vocabulary(self, replacements: Sequence[Replacement], offset: float) -> dict[str, Any]:
-        """The vocabulary in the provenance, with every replacement in the recording's own times."""
-        if self.vocabulary is None or self.transcriber is None:
-            return {}
-        listed = [
-            {
-                "start": round(item.span.start + offset, 3),
-                "end": round(item.span.end + offset, 3),
-                "before": item.before,
-                "after": item.after,
-            }
-            for item in sorted(replacements, key=lambda item: item.span)
-        ]
-        named = {} if self.vocabulary.name is None else {"name": self.vocabulary.name}
-        return {"vocabulary": {**named, "terms": len(self.vocabulary.terms), "replacements": listed}}
+        return describe_run(
+            {"asr": self.transcriber, "vad": self.detector, "diarization": self.diarizer},
+            fallbacks=self.fallbacks,
+            kept=session.about,
+            options=self.provenance_options,
+            recording=self.recording,
+            warnings=warnings,
+            notes=notes,
+        )
 
     def _join(
         self,
@@ -614,6 +495,9 @@ class Pipeline:
             said = segments(transcription.words, options=self.segmentation)
             turns = tuple(Turn(item.span, item.speaker) for item in said if item.speaker is not None)
             diarization = replace(diarization, turns=tuple(sorted(turns, key=lambda turn: turn.span)))
+        vocabulary = {}
+        if self.vocabulary is not None and self.transcriber is not None:
+            vocabulary = describe_vocabulary(self.vocabulary, transcription.replacements, offset=audio.start)
         origin = Origin(
             recording_id=audio.recording_id,
             duration=audio.duration,
@@ -623,12 +507,12 @@ class Pipeline:
                 **self._provenance(warnings, notes, session),
                 **audio.provenance,
                 "speech": round(total_duration(merge_spans(speech)), 3),
-                **self._describe_vocabulary(transcription.replacements, audio.start),
+                **vocabulary,
                 **(more or {}),
             },
         )
         if said is None:
-            said = self._align(transcription.words, diarization, session)
+            said = find_segments(session, transcription.words, diarization, options=self.segmentation)
         transcript = join(
             transcription.words,
             diarization,
@@ -641,32 +525,9 @@ class Pipeline:
             transcript = name_channels(transcript, audio.speakers)
         return with_video(shift_times(transcript, audio.start), Video(audio.frame_rate))
 
-    def _align(self, words: Sequence[Word], diarization: Diarization, session: Session) -> tuple[Segment, ...]:
-        """Segments of words with their speakers."""
-        turns, exclusive, options = diarization.turns, diarization.exclusive_turns, self.segmentation
-
-        def work() -> tuple[Segment, ...]:
-            return tuple(segments(align(words, turns, exclusive=exclusive), options=options))
-
-        depends = [
-            [[word.span.start, word.span.end, word.text, word.probability] for word in words],
-            *(
-                [[turn.start, turn.end, turn.speaker, turn.channel, turn.confidence] for turn in some]
-                for some in (turns, exclusive)
-            ),
-            asdict(options),
-            find_version("whisperdiar"),
-        ]
-        return session.take(PureStage(name="join", form=SEGMENTS, depends=depends, work=work))
-
 
 DIARIZATION_FAILED = mark("diarization failed, so the words are complete and have no speakers")
 """Begins the warning in the provenance of a transcript whose speakers are lost."""
-
-
-def list_times(spans: Sequence[Span]) -> list[list[float]]:
-    """Starts and ends, as JSON values."""
-    return [[span.start, span.end] for span in spans]
 
 
 def _describe_failure(failure: BaseException) -> str:
@@ -704,52 +565,3 @@ def wants_channels(backend: Any) -> bool:
     """Whether a diarizer needs the recording's channels apart."""
     info = info_of(backend)
     return info is not None and info.per_channel
-
-
-def wants_words(backend: Any) -> bool:
-    """Whether a diarizer is helped by the recognised words."""
-    return bool(getattr(backend, "wants_words", False))
-
-
-def _scale_progress(progress: Progress, first: float, last: float) -> Progress:
-    """A `Progress` for the part of a stage between two fractions of it."""
-    return lambda stage, fraction: progress(stage, first + (last - first) * fraction)
-
-
-def _run_stage(stage: str, progress: Progress, work: Callable[[Progress], Result]) -> Result:
-    """The result of a stage, whose beginning and end are reported."""
-    with guard_callbacks(progress) as heard:
-        heard(stage, 0.0)
-        with raise_out_of_memory(_(STAGE_WORDS[stage])):
-            result = work(heard)
-        heard(stage, 1.0)
-        return result
-
-
-def shift_times(transcript: Transcript, offset: float) -> Transcript:
-    """The same transcript with every time moved by `offset` seconds, from an audio's clock to the recording's."""
-    if not offset:
-        return transcript
-
-    def word(item: Word) -> Word:
-        return replace(item, span=item.span.shift(offset))
-
-    def segment(item: Segment) -> Segment:
-        return replace(item, words=tuple(map(word, item.words)))
-
-    def moved(items: Sequence[Any]) -> tuple[Any, ...]:
-        return tuple(replace(item, span=item.span.shift(offset)) for item in items)
-
-    turns: tuple[Turn, ...] = moved(transcript.turns)
-    dropped: tuple[Dropped, ...] = moved(transcript.dropped)
-    uncertain: tuple[Uncertain, ...] = moved(transcript.uncertain)
-    return replace(
-        transcript,
-        duration=transcript.duration + offset,
-        start=transcript.start + offset,
-        segments=tuple(map(segment, transcript.segments)),
-        turns=turns,
-        dropped=dropped,
-        uncertain=uncertain,
-        emotions=moved(transcript.emotions),
-    )

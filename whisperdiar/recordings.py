@@ -17,11 +17,11 @@ import numpy.typing as npt
 
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.errors import InvalidOption, MediaError, TruncatedMedia, describe_error
-from whisperdiar.media import load
+from whisperdiar.media import check_recording, load
 from whisperdiar.media.arrays import audio_from_array
 from whisperdiar.outcome import is_empty, summarise
 from whisperdiar.text.messages import _
-from whisperdiar.tracks import Tracks, TrackSource, read_tracks
+from whisperdiar.tracks import Tracks, TrackSource, check_tracks, read_tracks
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import Audio, Span
 
@@ -220,3 +220,18 @@ def _as_file(source: str | os.PathLike[str] | BinaryIO) -> Iterator[Path]:
         with path.open("wb") as file:
             shutil.copyfileobj(source, file)
         yield path
+
+
+def find_unreadable(source: Source, part: Part) -> MediaError | None:
+    """Why there is no sound in a file, found without decoding it; None where there is some."""
+    if isinstance(source, (str, os.PathLike)):
+        try:
+            check_recording(source, track=part.track)
+        except MediaError as error:
+            return error
+    if isinstance(source, Tracks):
+        try:
+            check_tracks(source, track=part.track)
+        except MediaError as error:
+            return error
+    return None

@@ -8,13 +8,14 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from whisperdiar.assembly import Choice, Request
+from whisperdiar.assembly import Request
 from whisperdiar.cache.files import CacheFolder
 from whisperdiar.cache.identity import hash_content
 from whisperdiar.cache.recordings import find_paths, find_place
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options import EmotionSettings, SeparationSettings
 from whisperdiar.recordings import KeptRecording, Part
+from whisperdiar.selection import Choice
 from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript
 from whisperdiar.types import ANY_SPEAKERS, SpeakerCount

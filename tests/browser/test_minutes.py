@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.browser.conftest import Page
+from tests.examples import by_night
 from tests.meetings import meeting
 from whisperdiar.minutes import Minutes, compose_minutes, write_minutes
 from whisperdiar.options import MinutesOptions
@@ -114,7 +115,7 @@ def test_what_cannot_be_played_opens_as_links_do(show: Opened) -> None:
 
 
 @pytest.mark.parametrize("style", ["brief", "full", "protocol"])
-@pytest.mark.parametrize("width", [360, 390, 1280])
+@pytest.mark.parametrize("width", [360, by_night(390), by_night(1280)])
 def test_nothing_is_wider_than_the_window(show: Opened, style: str, width: int) -> None:
     page = show(style=style, size=(width, 800))
     click(page, 0)

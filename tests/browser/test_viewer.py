@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.browser.conftest import Open, Page, visit
-from tests.examples import examples
+from tests.examples import by_night, examples
 from tests.formats_strategies import transcripts
 from tests.sounds import SAMPLES
 from whisperdiar import Segment, Speaker, Transcript, Turn, Uncertain, Word
@@ -529,7 +529,7 @@ def test_focus_can_be_seen_and_the_transcript_reached(page):
     assert page.js("return document.activeElement.closest('main') !== null")
 
 
-@pytest.mark.parametrize("width", [320, 390, 768, 1600])
+@pytest.mark.parametrize("width", [320, by_night(390), by_night(768), 1600])
 def test_no_window_is_too_narrow(show, width):
     long_name = replace(TALK, speakers=(Speaker(ANNA, "A" * 80), Speaker(BEN, "Ben")), recording_id="r" * 90)
     page = show(long_name, size=(width, 700))

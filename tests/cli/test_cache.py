@@ -65,6 +65,21 @@ def test_a_second_run_repeats_what_changed_and_redo_needs_no_recording(cli: Cli,
 
 
 @pytest.mark.model
+def test_words_that_were_recognised_serve_every_given_text(cli: Cli, talk: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("Anna: Good morning everyone. Boris, would you like to go first?", "utf-8")
+    (tmp_path / "b.txt").write_text("Eve: Good morning everybody. Boris, would you like to go first?", "utf-8")
+    assert cli(talk, *WORDS, *BIC, "-o", "plain.json").code == 0
+    for name in ("a", "b"):
+        done = cli("align", "--text", f"{name}.txt", talk, *WORDS, "--vad", "energy", "-o", f"{name}.json")
+        assert done.code == 0, done.err
+        assert _taken(done.err).startswith("speech detection, speech recognition")
+    anew = cli("align", "--text", "b.txt", talk, *WORDS, "--vad", "energy", "-o", "c.json", "--no-cache")
+    assert (anew.code, _taken(anew.err)) == (0, "")
+    assert (tmp_path / "b.json").read_bytes() == (tmp_path / "c.json").read_bytes()
+    assert json.loads((tmp_path / "b.json").read_bytes())["provenance"]["asr"]["details"]["text"]["name"] == "b.txt"
+
+
+@pytest.mark.model
 def test_damage_and_a_folder_that_cannot_be_made_cost_time_alone(cli: Cli, talk: Path, tmp_path: Path) -> None:
     first = cli(talk, *WORDS, *BIC, "-o", "a.json")
     for path in (tmp_path / "cache" / "stages").glob("*/*"):

@@ -11,6 +11,7 @@ import click
 import pytest
 
 from tests.cli.conftest import Cli
+from tests.examples import few_by_day
 from whisperdiar.cli import COMMANDS, main
 from whisperdiar.cli.declarations import GROUPS
 from whisperdiar.cli.option import Option
@@ -44,7 +45,10 @@ def command_of(*words: str) -> click.Command:
     return at
 
 
-@pytest.mark.parametrize("words", [("--version",), ("--help",), *((*leaf, "--help") for leaf in LEAVES)], ids=" ".join)
+HELPS = [("--version",), ("--help",), *few_by_day(((*leaf, "--help") for leaf in LEAVES), every=4)]
+
+
+@pytest.mark.parametrize("words", HELPS, ids=" ".join)
 def test_a_help_imports_no_more_than_it_shows(words: tuple[str, ...]) -> None:
     code = (
         "import sys; sys.argv = ['whisperdiar', *sys.argv[1:]]\n"

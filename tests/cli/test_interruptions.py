@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import BIC, needs_posix
+from tests.examples import by_night
 from tests.sounds import NANO
 from whisperdiar.formats import json as json_format
 
@@ -57,7 +58,7 @@ main()
 
 
 @needs_posix
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, by_night(signal.SIGTERM)])
 @pytest.mark.parametrize("others", [(), ("out.vtt",)])
 def test_a_signal_that_a_library_swallows_ends_the_run_at_the_next_step(
     source: Path, tmp_path: Path, number: int, others: tuple[str, ...]
@@ -76,7 +77,7 @@ def test_a_signal_that_a_library_swallows_ends_the_run_at_the_next_step(
 
 @pytest.mark.model
 @needs_posix
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, by_night(signal.SIGTERM)])
 @pytest.mark.parametrize("code", [SLOW_DIARIZER, SLOW_WRITER])
 def test_a_signal_after_recognition_keeps_the_words(short: Path, tmp_path: Path, number: int, code: str) -> None:
     """While the speakers are told apart, and while the outputs are written."""

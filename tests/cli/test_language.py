@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.examples import by_night
 from whisperdiar.text import messages
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -113,9 +114,9 @@ def _run(*arguments: str, **variables: str) -> subprocess.CompletedProcess:
     ("arguments", "variables"),
     [
         (("--help",), {"LC_ALL": "ru_RU.UTF-8"}),
-        (("check", "--help"), {"LANGUAGE": "ru:en"}),
-        (("help", "transcribe"), {"WHISPERDIAR_UI_LANGUAGE": "ru"}),
-        (("--ui-language", "ru", "models", "--help"), {"LC_ALL": "C"}),
+        by_night(("check", "--help"), {"LANGUAGE": "ru:en"}),
+        by_night(("help", "transcribe"), {"WHISPERDIAR_UI_LANGUAGE": "ru"}),
+        by_night(("--ui-language", "ru", "models", "--help"), {"LC_ALL": "C"}),
         (("convert", "--ui-language=ru", "--help"), {"LC_ALL": "C"}),
     ],
 )
@@ -144,9 +145,9 @@ def test_help_in_english(variables):
     ("arguments", "text"),
     [
         (("convrt",), "возможно, имелась в виду"),
-        (("check",), "Не указан аргумент"),
+        by_night(("check",), "Не указан аргумент"),
         (("check", "--max-lines", "x", "a.srt"), "Недопустимое значение"),
-        (("check", "--nonsense", "a.srt"), "Нет параметра"),
+        by_night(("check", "--nonsense", "a.srt"), "Нет параметра"),
         (("plot", "--kind", "x", "a.json"), "не входит в число допустимых"),
     ],
 )

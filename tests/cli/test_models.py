@@ -53,6 +53,37 @@ def test_path_of_a_backends_model(cache):
     assert command("path", "crdnn") == (0, [str(snapshot)])
 
 
+@pytest.mark.parametrize(
+    ("name", "repositories"),
+    [
+        ("sepformer-wham", {"speechbrain/sepformer-wham": "hyperparams.yaml encoder.ckpt masknet.ckpt decoder.ckpt"}),
+        (
+            "wavlm-emotions",
+            {
+                "speechbrain/emotion-diarization-wavlm-large": (
+                    "hyperparams.yaml input_norm.ckpt wav2vec2.ckpt model.ckpt label_encoder.txt"
+                ),
+                "microsoft/wavlm-large": "config.json preprocessor_config.json pytorch_model.bin",
+            },
+        ),
+    ],
+)
+def test_models_of_separation_and_emotions_are_listed_found_and_verified(cache, name, repositories):
+    assert command("path", name)[0] == 1
+    snapshots = [put(cache, one, dict.fromkeys(files.split(), "{}")) for one, files in repositories.items()]
+    assert command("path", name) == (0, [str(snapshot) for snapshot in snapshots])
+    rows = {row["name"]: row for row in json.loads("".join(command("list", "--json")[1]))}
+    assert (rows[name]["cached"], rows[name]["repositories"]) == (True, list(repositories))
+    assert not rows["sepformer-whamr"]["cached"]
+    code, lines = command("verify", name)
+    assert (code, [line.split()[:2] for line in lines]) == (0, [[name, "OK"]] * len(snapshots))
+    lost = list(repositories.values())[-1].split()[-1]
+    (snapshots[-1] / lost).unlink()
+    code, lines = command("verify", name)
+    assert code == 1
+    assert f"{lost} is missing: whisperdiar models download {name} --repair" in lines[-1]
+
+
 def test_verify_prints_what_is_wrong_and_what_mends_it(cache, tmp_path):
     code, lines = command("verify")
     assert (code, lines) == (0, ["no model is on this machine: whisperdiar models download small"])

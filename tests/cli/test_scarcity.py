@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import BIC, Cli, needs_posix
+from tests.examples import by_night
 from tests.real_models import whisper_folder
 from tests.sounds import NANO
 
@@ -111,7 +112,7 @@ needs_limits = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="
 
 @needs_limits
 @pytest.mark.model
-@pytest.mark.parametrize("room_mb", [5, 100])
+@pytest.mark.parametrize("room_mb", [5, by_night(100)])
 def test_a_recording_that_memory_does_not_hold_is_not_called_damaged(short: Path, tmp_path: Path, room_mb: int) -> None:
     """While it is decoded, and while what was decoded into a temporary file is mapped."""
     shutil.copyfile(short, tmp_path / "small.wav")

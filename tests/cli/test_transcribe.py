@@ -20,6 +20,7 @@ import srt
 import webvtt
 
 from tests.cli.conftest import Cli
+from tests.examples import by_night
 from tests.sounds import NANO, ROOT, SAMPLES
 from whisperdiar import Transcript
 from whisperdiar.cli import COMMANDS, main
@@ -140,7 +141,7 @@ def test_what_stood_in_is_on_stderr_and_in_the_json_and_nowhere_else(
 def test_a_plain_installation_says_nothing_of_extras_that_it_lacks(
     cli: Cli, short: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("whisperdiar.assembly.missing_packages", lambda backend: list(backend.info.requires))
+    monkeypatch.setattr("whisperdiar.selection.missing_packages", lambda backend: list(backend.info.requires))
     done = cli("vad", short, "-o", "out.rttm", "-q")
     assert (done.code, done.err) == (0, "")
 
@@ -459,7 +460,7 @@ def test_a_file_without_turns_is_said_to_be_one(cli: Cli, short: Path, tmp_path:
     assert "turns.rttm holds no turns" in done.err
 
 
-@pytest.mark.parametrize("language", ["EN", "en-GB", "en_us"])
+@pytest.mark.parametrize("language", ["EN", by_night("en-GB"), by_night("en_us")])
 def test_english_is_english_however_it_is_typed(cli: Cli, short: Path, tmp_path: Path, language: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "empty"))

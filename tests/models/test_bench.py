@@ -18,6 +18,7 @@ import pytest
 pytest.importorskip("meeteval", reason="words are scored by MeetEval")
 pytest.importorskip("jiwer", reason="words are scored by jiwer")
 
+from tests.examples import by_night
 from tests.sounds import save_conversations
 from whisperdiar.benchmarking import (
     CellResult,
@@ -258,7 +259,7 @@ def arguments(recordings: list[Recording], folder: Path) -> list[str]:
 
 @pytest.mark.model
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", [by_night(signal.SIGINT), signal.SIGKILL])
 def test_a_run_that_is_ended_leaves_no_process_and_goes_on(
     brief: Recording, tmp_path: Path, number: signal.Signals
 ) -> None:

@@ -228,6 +228,7 @@ def test_damaged_checkpoints_are_one_line_and_leave_nothing(own, cache):
 
 @pytest.mark.model
 @pytest.mark.skipif(sys.platform != "linux", reason="limits the size of files as Linux does")
+@pytest.mark.nightly
 def test_full_disk_is_one_line(own, cache, tmp_path):
     code = (
         "import resource, signal\nfrom whisperdiar import models\n"
@@ -258,6 +259,7 @@ def test_interruption_leaves_nothing_half_done(own, cache):
 
 
 @pytest.mark.model
+@pytest.mark.nightly
 def test_snapshot_of_the_hub_is_converted_once_and_found_again(checkpoint, tmp_path):
     snapshot = tmp_path / "hub" / "models--someone--fine-tuned" / "snapshots" / "c0ffee"
     shutil.copytree(checkpoint, snapshot)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.examples import few_by_day
 from tests.sounds import RATE_HZ, SHARED, conversation, noise, silence
 from whisperdiar import Audio, Span
 from whisperdiar.errors import BackendBroken, InvalidOption, ModelUnavailable, UnsupportedRequest
@@ -186,7 +187,9 @@ def test_settings_that_cannot_be_meant_are_refused(settings: dict[str, float]) -
         VadSettings(**settings)
 
 
-@pytest.mark.parametrize("seconds", [0.0, 1 / RATE_HZ, 0.005, 0.01, 0.02, 0.1, 9.999, 10.0, 10.001])
+@pytest.mark.parametrize(
+    "seconds", few_by_day([0.0, 1 / RATE_HZ, 0.005, 0.01, 0.02, 0.1, 9.999, 10.0, 10.001], every=2)
+)
 def test_any_length_gives_spans_inside_the_audio(small: Path, seconds: float) -> None:
     backend = detector(small, min_speech=0.0, min_silence=0.0)
     audio = noise(seconds, level=0.1)
@@ -320,7 +323,7 @@ def recording(name: str) -> Audio:
     return load(SHARED / "corpus" / "audio" / name)
 
 
-@pytest.mark.parametrize("name", CLIPS)
+@pytest.mark.parametrize("name", few_by_day(CLIPS, every=2))
 def test_the_real_network_answers_as_the_library_does(real: Path, tmp_path: Path, name: str) -> None:
     audio = write_wave(tmp_path / "a.wav", recording(name))
     backend = detector(real, min_speech=0.25, min_silence=0.25, padding=0.0)

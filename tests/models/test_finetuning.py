@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import by_night
 from tests.sounds import conversation, save_conversations
 from whisperdiar.datasets import Recording, read_manifest, write_manifest
 from whisperdiar.errors import FormatError, InvalidOption, OutputError
@@ -114,7 +115,7 @@ def command(manifest: Path, base: Path, folder: Path, epochs: int) -> list[str]:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", [by_night(signal.SIGINT), by_night(signal.SIGKILL)])
 def test_a_run_that_a_signal_ends_goes_on(manifest: Path, base: Path, tmp_path: Path, number: signal.Signals) -> None:
     """What is left is one whole checkpoint; the same command takes it up and leaves nothing of the run behind."""
     epochs, folder = 8, tmp_path / "run"

@@ -57,6 +57,7 @@ def test_there_is_speech_in_the_turns_and_silence_between_them() -> None:
 
 
 @pytest.mark.model
+@pytest.mark.nightly
 def test_published_models_understand_it() -> None:
     """On the turns before the first pause after 40 s; of all 222 words `base` made 2 errors (40 for forty, 10 for
     ten), and every word went to its speaker."""

@@ -17,10 +17,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import by_night, few_by_day
 from tests.kept_parts import check_another_number
 from tests.sounds import RATE_HZ, ROOT, SAMPLES, SHARED, conversation, noise, silence
 from whisperdiar import Audio, Diarization, Span, SpeakerCount, load
-from whisperdiar.assembly import Choice, select
 from whisperdiar.diarization.nemotron import CHECKPOINT, ONE_GRAPH, REVISIONS, TWO_GRAPHS, Backend, inference
 from whisperdiar.diarization.nemotron.cache import CachePolicy, CacheSizes, SpeakerCache
 from whisperdiar.diarization.nemotron.features import frame_count, log_mel, slaney_filters
@@ -35,6 +35,7 @@ from whisperdiar.errors import (
 from whisperdiar.options import Runtime
 from whisperdiar.options.nemotron import NEMOTRON_MODES, NemotronSettings
 from whisperdiar.options.speaker_activity import Streaming
+from whisperdiar.selection import Choice, select
 from whisperdiar.types import ANY_SPEAKERS
 
 pytest.importorskip(
@@ -113,7 +114,7 @@ def test_mel_filters_are_slaneys() -> None:
     np.testing.assert_allclose(slaney_filters(), expected, atol=1e-7)
 
 
-@pytest.mark.parametrize("n_samples", [160, 161, 319, 320, 1279, 1280, 1281, 16_000, 40_123])
+@pytest.mark.parametrize("n_samples", few_by_day([160, 161, 319, 320, 1279, 1280, 1281, 16_000, 40_123], every=4))
 def test_features_are_transformers_own(audio: Audio, n_samples: int) -> None:
     sound = Audio(audio.samples[:, 3000 : 3000 + n_samples], RATE_HZ)
     expected = tiny.features(sound)[0].numpy()
@@ -171,7 +172,7 @@ def expected_by_mode(model: Any, audio: Audio) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("mode", STREAMING_MODES)
+@pytest.mark.parametrize("mode", few_by_day(STREAMING_MODES, every=3))
 def test_streaming_modes_are_transformers_own(
     kind: str, mode: str, paths: dict[str, Path], expected_by_mode: dict[str, Any], audio: Audio
 ) -> None:
@@ -219,7 +220,11 @@ def test_the_cache_is_transformers_own_after_every_chunk(paths: dict[str, Path],
     assert len(kept[-1][0]) == SMALL.spkcache_len, "it was compressed"
 
 
-@pytest.mark.parametrize("n_frames", [1, 7, 8, 9, 159, 160, 161, 199, 200, 201, 1599, 1600, 1601, 1607])
+LENGTHS = (1, 7, 8, 9, 159, 160, 161, 199, 200, 201, 1599, 1600, 1601, 1607)
+BY_DAY = (1, 9, 160, 201, 1601)
+
+
+@pytest.mark.parametrize("n_frames", [n if n in BY_DAY else by_night(n) for n in LENGTHS])
 @pytest.mark.parametrize("kind", ["one graph", "checkpoint"])
 def test_lengths_that_do_not_divide(kind: str, n_frames: int, paths: dict[str, Path], model: Any, audio: Audio) -> None:
     sound = Audio(audio.samples[:, : n_frames * 160 + n_frames % 160], RATE_HZ)
@@ -647,7 +652,7 @@ assert ("torch" in sys.modules) == ("checkpoint" in sys.argv[1]), "ONNX Runtime 
 """
 
 
-@pytest.mark.parametrize("kind", ["one graph", "checkpoint"])
+@pytest.mark.parametrize("kind", ["one graph", by_night("checkpoint")])
 def test_nothing_is_printed_and_nothing_global_changes(paths: dict[str, Path], kind: str) -> None:
     done = subprocess.run([sys.executable, "-c", QUIET, str(paths[kind])], capture_output=True, text=True, cwd=ROOT)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tests import tiny_pyannote as tiny
+from tests.examples import by_night, few_by_day
 from tests.kept_parts import check_another_number
 from tests.sounds import SAMPLES, SHARED, conversation, noise, silence
 from whisperdiar import Audio, Diarization, Span, SpeakerCount, Turn, Word, load
@@ -127,7 +128,7 @@ def differ(first: Diarization, second: Diarization) -> float:
     [
         ({}, {}),
         ({"clustering_threshold": 0.3}, {"clustering_threshold": 0.3}),
-        ({"min_duration_off": 0.4}, {"min_duration_off": 0.4}),
+        by_night({"min_duration_off": 0.4}, {"min_duration_off": 0.4}),
         ({"segmentation_step": 0.25}, {"segmentation_step": 0.25}),
         ({"embedding_exclude_overlap": False}, {"embedding_exclude_overlap": False}),
         ({"exclusive": True}, {"exclusive": True}),
@@ -185,8 +186,8 @@ def plda(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("threshold", "fa", "fb", "count"),
     [
         (0.6, 0.07, 0.8, ANY_SPEAKERS),
-        (0.6, 0.07, 0.8, SpeakerCount(3, None)),
-        (0.8, 0.4, 3.0, ANY_SPEAKERS),
+        by_night(0.6, 0.07, 0.8, SpeakerCount(3, None)),
+        by_night(0.8, 0.4, 3.0, ANY_SPEAKERS),
         (0.8, 0.4, 3.0, SpeakerCount(2, 2)),
     ],
     ids=str,
@@ -211,7 +212,7 @@ def test_a_plda_that_is_not_here_is_named(small: Networks) -> None:
 
 
 @pytest.mark.parametrize("kind", ["multi-label", "powerset"])
-@pytest.mark.parametrize("clip", ["ami_EN2004a.flac", "stereo_fw.wav"])
+@pytest.mark.parametrize("clip", [by_night("ami_EN2004a.flac"), "stereo_fw.wav"])
 def test_real_segmentation_on_real_recordings(kind: str, clip: str, tmp_path: Path) -> None:
     if not REAL_SEGMENTATION.is_file():
         pytest.skip("needs the real checkpoint and recordings of ../shared")
@@ -341,7 +342,7 @@ def test_threads_and_batches_do_not_change_the_result(small: Networks, audio: Au
     assert diarize(small.backend(one, segmentation_batch_size=1, embedding_batch_size=1), audio) == usual
 
 
-@pytest.mark.parametrize("seconds", [0.05, 0.5, 2.0, 2.05])
+@pytest.mark.parametrize("seconds", few_by_day([0.05, 0.5, 2.0, 2.05], every=2))
 @pytest.mark.parametrize("fast", [False, True])
 def test_short_recordings(small: Networks, audio: Audio, seconds: float, fast: bool) -> None:
     short = Audio(audio.samples[:, 8_000 : 8_000 + round(16_000 * seconds)], 16_000, "short")

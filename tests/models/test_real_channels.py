@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests import real_models
+from tests.examples import by_night
 from tests.sounds import SHARED
 from whisperdiar import Audio, Pipeline, load
 from whisperdiar.diarization.channels import Backend as Channels
@@ -31,7 +32,7 @@ def transcribed(audio: Audio, language: str | None) -> list[tuple[str | None, st
     return [(segment.speaker, re.sub(r"[^a-z' ]", "", segment.text.lower())) for segment in transcript.segments]
 
 
-@pytest.mark.parametrize("language", ["en", None])
+@pytest.mark.parametrize("language", [by_night("en"), None])
 def test_whoever_talks_at_the_same_time_is_heard(language: str | None) -> None:
     assert said("corpus/audio/stereo_fw.wav", language) == [
         (
@@ -52,7 +53,7 @@ def test_overlaps_in_a_call_spoil_no_word() -> None:
     }
 
 
-@pytest.mark.parametrize("leak", [0.06, 0.18, 0.32])
+@pytest.mark.parametrize("leak", [by_night(0.06), by_night(0.18), 0.32])
 def test_what_a_microphone_hears_of_the_other_side_is_not_written_twice(leak: float) -> None:
     """Crosstalk 24, 15 and 10 dB down."""
     audio = load(SHARED / "cases/channels_mixed/call2.flac", channels="all")

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from benchmarks.scoring import PARTS, score
+from tests.examples import by_night
 from tests.real_models import CPU, Said, hub_home, recording, speaker_networks, speech_in, whisper_folder, words_in
 from tests.sounds import ROOT, SAMPLES
 from training.whisper_nano.evaluate import reference
@@ -33,7 +34,6 @@ pytestmark = pytest.mark.model
 RECORDINGS = {"sim1": 2, "sim2": 3, "tel_pyannote_sample": 2, "ami_EN2001e": 2, "one_harvard": 1, "one_jfk": 1}
 """How many people speak in them; only in other recordings of the corpus is the number missed."""
 IN_OTHER_LANGUAGES = {"one_pv_de": 1, "one_pv_fr": 1, "one_pv_ja": 1, "one_aeneas_de": 1}
-SAMPLES_IN_OTHER_LANGUAGES = ("dialogue_ru.mp3", "dialogue_de.m4a", "dialogue_fr.wav")
 BUILT = ("sim1", "sim2")
 BEGINNING_S = 46.0
 """Everyone who speaks in one of `BUILT` does so for eight seconds and more before that."""
@@ -91,7 +91,7 @@ def test_trained_networks_find_how_many_people_speak(name: str) -> None:
     assert len(turns_in(name, "onnx").speakers) == (RECORDINGS | IN_OTHER_LANGUAGES)[name]
 
 
-@pytest.mark.parametrize("name", SAMPLES_IN_OTHER_LANGUAGES)
+@pytest.mark.parametrize("name", ["dialogue_ru.mp3", by_night("dialogue_de.m4a"), by_night("dialogue_fr.wav")])
 def test_the_text_tells_voices_apart_in_any_language(name: str) -> None:
     """Synthetic voices, two in each; the words are those of the reference."""
     audio = load(SAMPLES / name, channels="mono")
@@ -107,14 +107,14 @@ def test_trained_networks_tell_who_speaks_when() -> None:
     assert error_rate("onnx", RECORDINGS) <= 0.12
 
 
-@pytest.mark.parametrize(("by", "names", "more"), [("exact", BUILT[1:], 0.04), ("fast", BUILT, 0.02)])
+@pytest.mark.parametrize(("by", "names", "more"), [by_night("exact", BUILT[1:], 0.04), ("fast", BUILT, 0.02)])
 def test_pyannotes_own_way_in_full_and_fast(by: str, names: tuple[str, ...], more: float) -> None:
     """In full, which takes longest, on three people alone."""
     assert [len(turns_in(name, by).speakers) for name in names] == [RECORDINGS[name] for name in names]
     assert error_rate(by, names) <= error_rate("onnx", names) + more
 
 
-@pytest.mark.parametrize(("name", "bound"), [("tel_pyannote_sample", 0.08), ("ami_ES2003a", 0.25)])
+@pytest.mark.parametrize(("name", "bound"), [by_night("tel_pyannote_sample", 0.08), ("ami_ES2003a", 0.25)])
 def test_the_text_tells_voices_apart_that_windows_mix_up(name: str, bound: float) -> None:
     """Without it the error rate is 44 and 35 % here."""
     own = recording(name)
@@ -144,6 +144,7 @@ ONE_VOICE = (
     "one_pv_fr",
     "one_pv_ja",
 )
+LONG = ("one_sonnet_p001", "one_aeneas_de")
 
 
 @lru_cache
@@ -208,7 +209,12 @@ def test_what_others_say_is_left_out_of_a_voice() -> None:
 
 @pytest.mark.parametrize(
     ("name", "by_words"),
-    [*((name, True) for name in ONE_VOICE), ("one_harvard", False), ("one_sonnet_p001", False)],
+    [
+        *((name, True) for name in ONE_VOICE if name not in LONG),
+        *(by_night(name, True) for name in LONG),
+        ("one_harvard", False),
+        by_night("one_sonnet_p001", False),
+    ],
     ids=lambda value: value if isinstance(value, str) else "words" if value else "sound",
 )
 def test_one_voice_is_one_speaker(name: str, by_words: bool) -> None:
@@ -224,10 +230,10 @@ def test_one_voice_is_one_speaker(name: str, by_words: bool) -> None:
     ("usual", "short", "start"),
     [
         ("one_sonnet_p001", "one_jfk", 5.5),
-        ("one_sonnet_p001", "one_harvard", 1.5),
-        ("one_sonnet_p001", "one_pv_de", 0.5),
+        by_night("one_sonnet_p001", "one_harvard", 1.5),
+        by_night("one_sonnet_p001", "one_pv_de", 0.5),
         ("one_aeneas_de", "one_sonnet_p001", 9.5),
-        ("one_aeneas_de", "one_pv_ja", 0.5),
+        by_night("one_aeneas_de", "one_pv_ja", 0.5),
     ],
 )
 def test_who_says_four_seconds_of_thirty_is_found(usual: str, short: str, start: float, by_words: bool) -> None:
@@ -278,8 +284,8 @@ VOICES = (
 @pytest.mark.parametrize(
     ("by", "n"),
     [
-        *(("words", 2), ("words", 5), ("words", 7), ("sound", 5), ("sound", 7)),
-        *(("exact", 5), ("embedding", 2), ("embedding", 7), ("bic", 2), ("bic", 7)),
+        *(("words", 7), ("sound", 5), ("exact", 5), ("embedding", 2), ("bic", 7)),
+        *(by_night(*case) for case in (("words", 2), ("words", 5), ("sound", 7), ("embedding", 7), ("bic", 2))),
     ],
 )
 def test_as_many_speakers_as_are_asked_for(by: str, n: int) -> None:
@@ -294,7 +300,7 @@ def test_as_many_speakers_as_are_asked_for(by: str, n: int) -> None:
     assert len(found.speakers) == n or (by == "exact" and found.warnings)
 
 
-@pytest.mark.parametrize("n", [4, 5, 7])
+@pytest.mark.parametrize("n", [by_night(4), 5, by_night(7)])
 def test_as_many_speakers_as_are_asked_for_in_long_stretches_of_a_meeting(n: int) -> None:
     """Its words have no punctuation and hardly a pause, and a word stands where the segmentation hears nobody."""
     own = recording("ami_EN2004a")
@@ -386,6 +392,7 @@ def test_one_command_writes_who_said_what_when(
     assert len((tmp_path / "talk.rttm").read_text("utf-8").splitlines()) == len(transcript["turns"])
 
 
+@pytest.mark.nightly
 def test_the_benchmark_of_the_whole_way_writes_its_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("jiwer", "meeteval", "whisper_normalizer"):
         pytest.importorskip(module, reason=f"{module} is not installed: it scores the benchmark")

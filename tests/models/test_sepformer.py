@@ -5,18 +5,22 @@ from __future__ import annotations
 import importlib.util
 import json
 import pickle
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from tests.cli.conftest import Cli, cli  # noqa: F401
 from tests.media_files import write_wav
+from tests.model_hub import empty_cache
 from tests.sounds import NANO, RATE_HZ, SAMPLES, VOICES, silence, voice
 from whisperdiar import Diarization, Pipeline, Span, Turn, load, open_pipeline, read
 from whisperdiar.asr.whisper import Backend as Whisper
+from whisperdiar.cli import main
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.diarization.bic import Backend as Bic
 from whisperdiar.errors import BackendBroken, BackendMissing, Interrupted, ModelUnavailable
@@ -80,6 +84,16 @@ def run(talk: dict[str, Path], progress: Progress = no_progress, **changes: Any)
         **changes,
     ) as pipeline:
         return pipeline(talk["sound"], progress=progress)
+
+
+def test_a_model_by_name_is_taken_from_the_cache(talk: dict[str, Path], tmp_path: Path, monkeypatch: Any) -> None:
+    snapshot = empty_cache(tmp_path, monkeypatch) / "models--speechbrain--sepformer-wham" / "snapshots" / "c0ffee"
+    shutil.copytree(talk["model"], snapshot)
+    for name, code in (("sepformer-wham", 0), ("sepformer-whamr", 1)):
+        done = CliRunner().invoke(main, ["models", "download", name])
+        assert (done.exit_code, name in done.stdout) == (code, code == 0)
+    separator = SepFormer(SeparationSettings(model="sepformer-wham"), runtime=OFFLINE)
+    assert separator.sample_rate == 8000
 
 
 def said(transcript: Any) -> dict[str, str]:

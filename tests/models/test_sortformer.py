@@ -18,6 +18,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests import tiny_sortformer as tiny
+from tests.examples import by_night, few_by_day
 from tests.sounds import RATE_HZ, ROOT, conversation, silence
 from whisperdiar import Audio, Diarization, Span, SpeakerCount
 from whisperdiar.diarization.sortformer import Backend, inference
@@ -93,7 +94,7 @@ def by_nemo(path: Path, samples: Matrix, **streaming: int) -> Matrix:
     return answer[0].numpy()
 
 
-@pytest.mark.parametrize("normalize", ["NA", "per_feature", "all_features"])
+@pytest.mark.parametrize("normalize", ["NA", "per_feature", by_night("all_features")])
 def test_streaming_is_nemos_own(build: Callable[..., Path], audio: Audio, normalize: str) -> None:
     path = build(f"streaming-{normalize}", streaming=True, normalize=normalize)
     expected = by_nemo(path, audio.samples)
@@ -104,7 +105,7 @@ def test_streaming_is_nemos_own(build: Callable[..., Path], audio: Audio, normal
     assert (found > 0.5).any(axis=0).all(), "the comparison needs something to compare"
 
 
-@pytest.mark.parametrize("latency", ["very-high", "high", "low", "ultra-low"])
+@pytest.mark.parametrize("latency", ["very-high", by_night("high"), by_night("low"), "ultra-low"])
 def test_latencies_are_what_the_model_then_works_with(streaming: Path, audio: Audio, latency: str) -> None:
     values = LATENCIES[latency]
     assert values is not None
@@ -303,7 +304,7 @@ def test_the_number_of_speakers_is_honoured(streaming: Path, audio: Audio, count
     assert covered(found) == pytest.approx(covered(everybody)), "what the others say is not lost"
 
 
-@pytest.mark.parametrize("n_samples", [1, 159, 160, 1279, 1281, 7999, 8001])
+@pytest.mark.parametrize("n_samples", few_by_day([1, 159, 160, 1279, 1281, 7999, 8001], every=3))
 @pytest.mark.parametrize("kind", ["streaming", "offline"])
 def test_short_sounds(kind: str, n_samples: int, audio: Audio, request: pytest.FixtureRequest) -> None:
     found = _ready(request.getfixturevalue(kind))
@@ -446,6 +447,7 @@ for old, new in zip(before, state()):
 """
 
 
+@pytest.mark.nightly
 def test_nothing_is_printed_and_nothing_global_changes(streaming: Path) -> None:
     done = subprocess.run([sys.executable, "-c", QUIET, str(streaming)], capture_output=True, text=True, cwd=ROOT)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import by_night
 from tests.real_models import recording, speaker_networks
 from tests.sounds import conversation, save_conversations
 from whisperdiar import Span, load
-from whisperdiar.assembly import Choice
 from whisperdiar.datasets import Recording, write_manifest
 from whisperdiar.diarization.bic import Backend as Bic
 from whisperdiar.errors import FormatError, InvalidOption, OutputError
@@ -32,6 +32,7 @@ from whisperdiar.options import (
     TuningSettings,
 )
 from whisperdiar.scoring import score
+from whisperdiar.selection import Choice
 from whisperdiar.training.recordings import compare_errors
 from whisperdiar.training.tuning import DiarizationErrors, TuningResult, make_folds, tune
 from whisperdiar.types import ANY_SPEAKERS, Diarization
@@ -184,7 +185,7 @@ def test_a_search_that_was_stopped_goes_on_without_measuring_again(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGTERM, by_night(signal.SIGKILL)])
 def test_a_search_that_a_signal_ends_goes_on(
     recordings: tuple[Recording, ...], tmp_path: Path, number: signal.Signals
 ) -> None:

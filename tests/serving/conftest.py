@@ -16,8 +16,9 @@ from scipy.io import wavfile
 
 from tests.sounds import NANO, RATE_HZ, SAMPLES
 from whisperdiar import load
-from whisperdiar.assembly import Choice, Request
+from whisperdiar.assembly import Request
 from whisperdiar.options import Runtime, ServerOptions
+from whisperdiar.selection import Choice
 
 pytest.importorskip("fastapi", reason="the extra serve is not installed")
 httpx = pytest.importorskip("httpx", reason="httpx is not installed")

@@ -16,9 +16,9 @@ from scipy.io import wavfile
 
 from tests.real_models import recording, speaker_networks
 from tests.serving.conftest import REQUEST, Running, cut_sample, running
-from whisperdiar.assembly import Choice
 from whisperdiar.formats import srt, vtt
 from whisperdiar.people.embedding import cut_turn, find_clean_speech
+from whisperdiar.selection import Choice
 
 openai = pytest.importorskip("openai", reason="the client of OpenAI is not installed")
 

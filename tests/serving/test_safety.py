@@ -27,8 +27,8 @@ from tests.examples import examples
 from tests.serving.conftest import REQUEST, Running, running
 from tests.sounds import NANO, RATE_HZ, noise, silence
 from whisperdiar import InvalidOption
-from whisperdiar.assembly import Choice
 from whisperdiar.options import ServerOptions
+from whisperdiar.selection import Choice
 from whisperdiar.serving import workers
 from whisperdiar.serving.uploads import clean_name
 

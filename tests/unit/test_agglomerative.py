@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.cluster.hierarchy import linkage
 
+from tests.examples import by_night
 from whisperdiar.diarization.onnx import agglomerative
 from whisperdiar.diarization.onnx.agglomerative import assign_nearest, cluster, weighted_centroid_linkage
 from whisperdiar.types import ANY_SPEAKERS, SpeakerCount
@@ -33,7 +34,7 @@ def same_partition(found: Any, expected: Any) -> bool:
 
 
 @pytest.mark.parametrize("speakers", COUNTS, ids=str)
-@pytest.mark.parametrize("spread", [0.2, 0.6, 1.0])
+@pytest.mark.parametrize("spread", [by_night(0.2), 0.6, by_night(1.0)])
 @pytest.mark.parametrize(("method", "least"), [("centroid", 12), ("centroid", 3), ("average", 12), ("ward", 12)])
 def test_clusters_are_those_of_pyannote(spread: float, speakers: SpeakerCount, method: str, least: int) -> None:
     clustering = pytest.importorskip("pyannote.audio.pipelines.clustering", reason="pyannote.audio is not installed")

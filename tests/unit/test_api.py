@@ -35,8 +35,8 @@ from whisperdiar import (
     load,
     open_pipeline,
 )
-from whisperdiar.api import PipelineSettings
 from whisperdiar.media.arrays import audio_from_array
+from whisperdiar.pipeline_settings import PipelineSettings
 
 SETTINGS: dict[str, Any] = {
     "model": str(SAMPLES / "whisper-nano"),

@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 
 from tests import tiny_whisper
-from whisperdiar import assembly
-from whisperdiar.assembly import Choice, Request, build, check, select, share_threads
+from whisperdiar import selection
+from whisperdiar.assembly import Request, build
 from whisperdiar.diarization.bic import Backend as Bic
 from whisperdiar.diarization.none import Backend as Nobody
 from whisperdiar.diarization.pyannote import Backend as Pyannote
 from whisperdiar.diarization.rttm import Backend as Turns
 from whisperdiar.errors import BackendError, InvalidOption, UnsupportedRequest
 from whisperdiar.options import AUTO_ORDER, Runtime
+from whisperdiar.selection import Choice, check, select, share_threads
 
 
 @pytest.mark.parametrize(
@@ -41,9 +42,9 @@ def test_shares_never_exceed_the_threads_where_stages_run_side_by_side(
 
 
 def test_without_a_number_the_cores_are_shared_and_else_the_library_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(assembly, "usable_cores", lambda: 12)
+    monkeypatch.setattr(selection, "usable_cores", lambda: 12)
     assert [part.threads for part in share_threads(Runtime(), Bic)] == [11, 1]
-    monkeypatch.setattr(assembly, "usable_cores", lambda: 4)
+    monkeypatch.setattr(selection, "usable_cores", lambda: 4)
     assert [part.threads for part in share_threads(Runtime(), Bic)] == [0, 0]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.examples import by_night
 from tests.sounds import SAMPLES
 from whisperdiar.formats import FORMATS
 from whisperdiar.formats import json as json_format
@@ -35,7 +36,7 @@ def sources(bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list
     return made
 
 
-@pytest.mark.parametrize("name", ["srt", "json", "minutes docx", "embed mkv"])
+@pytest.mark.parametrize("name", ["srt", *map(by_night, ("json", "minutes docx", "embed mkv"))])
 def test_no_kill_and_no_full_disk_leaves_half_a_file(bench: Any, sources: list[Path], name: str) -> None:
     (kind,) = [item for item in bench.kinds(SAMPLES / "standup.mp4") if item.name == name]
     counts: Counter[str] = Counter()

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import whisperdiar
+from tests.examples import by_night
 from whisperdiar import Audio, BackendError, Pipeline
 from whisperdiar.asr.whisper import Backend as Whisper
 from whisperdiar.diarization.bic import Backend as Bic
@@ -45,7 +46,9 @@ def audio() -> Audio:
     return load(SAMPLES / "call.flac", channels="all", end=8.0)
 
 
-@pytest.mark.parametrize("error", [Stop("enough"), KeyboardInterrupt(), SystemExit(5), BackendBroken("mine")])
+@pytest.mark.parametrize(
+    "error", [Stop("enough"), KeyboardInterrupt(), by_night(SystemExit(5)), by_night(BackendBroken("mine"))]
+)
 @pytest.mark.parametrize("stage", ["decode", "vad", "asr", "diarization"])
 def test_an_error_of_the_callers_is_the_callers_in_every_stage(stage: str, error: BaseException) -> None:
     with pytest.raises(type(error)) as caught:

@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 
 from whisperdiar import Audio, Pipeline, Transcript
-from whisperdiar.assembly import Choice, Request, build
+from whisperdiar.assembly import Request, build
 from whisperdiar.media import load
 from whisperdiar.options import Runtime
 from whisperdiar.registry import available
 from whisperdiar.registry import load as load_backend
+from whisperdiar.selection import Choice
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "samples"

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tests.examples import examples
+from tests.examples import examples, few_by_day
 from tests.media_files import Signal, Track, write_media, write_wav
 from tests.sounds import SAMPLES, SHARED
 from whisperdiar import Audio
@@ -132,7 +132,7 @@ def read(path: Path) -> tuple[Audio | None, str]:
     return audio, " | ".join(audio.warnings)
 
 
-@pytest.mark.parametrize("kind", CONTAINERS)
+@pytest.mark.parametrize("kind", few_by_day(CONTAINERS, every=3))
 def test_a_whole_file_is_read_without_a_word(folder: Path, kind: str) -> None:
     audio = load(build(folder, kind))
     assert audio.duration == pytest.approx(SECONDS, abs=0.06)
@@ -195,7 +195,7 @@ def test_what_cannot_be_found_again_is_missing(folder: Path) -> None:
     assert abs(shift(caught.value.audio.samples[0], 0.5, 2, at=0.5)) < 0.03
 
 
-@pytest.mark.parametrize("kind", [kind for kind in CONTAINERS if kind != "nut"])
+@pytest.mark.parametrize("kind", few_by_day((kind for kind in CONTAINERS if kind != "nut"), every=3))
 def test_files_that_were_joined_are_read_to_the_end(folder: Path, kind: str) -> None:
     first, second = build(folder, kind), build(folder, kind, start=SECONDS)
     audio = load(changed(first, "joined", first.read_bytes() + second.read_bytes()))

@@ -477,6 +477,7 @@ def test_words_of_a_long_recording_keep_their_times() -> None:
     assert all(new.span == old.span for new, old in zip(found.transcript.words, transcript.words, strict=True))
 
 
+@pytest.mark.nightly
 def test_very_many_people_are_written_and_read_with_work_that_grows_with_their_number():
     def work(n: int) -> int:
         people = tuple(Speaker(f"S{i}", f"Person {i // 2}") for i in range(n))

@@ -15,8 +15,8 @@ from whisperdiar.emotions import check_model
 from whisperdiar.errors import InvalidOption
 from whisperdiar.exchange import refuse_empty
 from whisperdiar.formats import by_name
+from whisperdiar.joining import shift_times
 from whisperdiar.options import EmotionSettings, ScoreOptions, WriteOptions
-from whisperdiar.pipeline import shift_times
 from whisperdiar.scoring import emotion_errors, format_text, score
 
 EMOTIONS = ("angry", "happy", "neutral", "sad")

@@ -18,7 +18,7 @@ from markdown_it import MarkdownIt
 from praatio.utilities.textgrid_io import parseTextgridStr
 from pympi import Eaf
 
-from tests.examples import examples
+from tests.examples import examples, few_by_day
 from tests.formats_strategies import example, nasty_text, transcripts, visible
 from tests.sounds import SHARED
 from whisperdiar.errors import FormatError
@@ -598,7 +598,7 @@ def test_words_of_a_ctm_are_joined_at_pauses() -> None:
     assert found.words[1].span == Span(0.3, 0.5)
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", few_by_day(ALL, every=3))
 def test_an_hour_of_talk_is_written_and_read(name: str) -> None:
     """Times that grow with the square of the length would not end here."""
     segments = tuple(

@@ -25,6 +25,7 @@ _CALLS = frozenset(("warn", "note", "notify", "fail"))
 """Of the console, and callables that are handed in: what they are given is shown."""
 _REFUSALS = re.compile(r"^_?(refuse|reject|complain)(_|$)")
 """Functions that raise an error with the text that they are given."""
+_UNCALLED = re.compile(r"(?<![\w.])_(?![\w(])")
 _LISTS = re.compile(r"(^|\.|_)(notes|warnings)$")
 _SENTENCE = re.compile(r"[^\W\d_]{2,}.* [^\W\d_]{2,}")
 """Two words: names of files, formats and options, and what stands between them, have fewer."""
@@ -124,7 +125,9 @@ def _find_fields(text: str) -> Iterator[str]:
 
 def find_shadowed(source: str) -> list[int]:
     """Lines of functions in which `_` is called and is a variable of their own, too."""
-    lines = []
+    lines: list[int] = []
+    if not _UNCALLED.search(source):
+        return lines
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             inner = list(ast.walk(node))

@@ -16,6 +16,7 @@ import pytest
 from huggingface_hub import constants
 
 from tests.counting import ends
+from tests.examples import by_night
 from tests.model_hub import FILES, Hub, empty_cache, fetch, serve_hub
 from whisperdiar import models
 from whisperdiar.errors import ModelUnavailable, WhisperdiarError
@@ -218,7 +219,7 @@ def test_a_repair_touches_no_file_that_is_not_the_models(hub, tmp_path):
     assert (own / "model.bin").read_bytes() == b"0123456789" * 50_000
 
 
-@pytest.mark.parametrize("cached", [False, True])
+@pytest.mark.parametrize("cached", [False, by_night(True)])
 def test_a_file_of_the_same_name_that_is_no_models_is_not_replaced_unasked(hub, tmp_path, cached):
     if cached:
         fetch(hub, tmp_path, "models.download('tiny')")
@@ -236,6 +237,7 @@ def test_a_file_of_the_same_name_that_is_no_models_is_not_replaced_unasked(hub, 
     assert again.startswith(str(own))
 
 
+@pytest.mark.nightly
 def test_checkpoint_is_fetched_where_it_can_be_converted(hub, tmp_path):
     printed = fetch(hub, tmp_path, "models.resolve('someone/checkpoint')").splitlines()[0]
     got = {path.split("/")[-1] for command, path, _, _ in Hub.requests if command == "GET" and "resolve" in path}

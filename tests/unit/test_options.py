@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 import whisperdiar.options
 from whisperdiar import InvalidOption, SpeakerCount
-from whisperdiar.api import _speaker_count
 from whisperdiar.options import LlmOptions, Streaming
+from whisperdiar.pipeline_settings import make_speaker_count
 
 MAY_BE_NEGATIVE = {"log_prob_threshold", "silence_db"}
 """Logarithms: of a probability, and of a level."""
@@ -66,12 +66,12 @@ def test_no_setting_is_infinite_no_number_or_negative(kind, name, negative):
 @pytest.mark.parametrize("value", [-3, 0, 2.5, math.nan, math.inf, True, "", "x", "3.0", "-0", [2]])
 def test_number_of_speakers_that_cannot_be_meant_is_refused(value):
     with pytest.raises(InvalidOption, match="speakers"):
-        _speaker_count(value)
+        make_speaker_count(value)
 
 
 def test_number_of_speakers_is_itself():
-    assert _speaker_count(3) == _speaker_count("3") == SpeakerCount(3, 3)
-    assert _speaker_count("-3") == SpeakerCount(None, 3)
+    assert make_speaker_count(3) == make_speaker_count("3") == SpeakerCount(3, 3)
+    assert make_speaker_count("-3") == SpeakerCount(None, 3)
 
 
 @pytest.mark.parametrize("bounds", [(math.nan, None), (None, math.inf), (1.5, 2), (True, None), (0, 2)])

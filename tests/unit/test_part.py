@@ -15,10 +15,10 @@ from whisperdiar import FormatError, Pipeline, Segment, Span, Speaker, Transcrip
 from whisperdiar.cli import run
 from whisperdiar.diarization.bic import Backend as Bic
 from whisperdiar.formats import by_name
+from whisperdiar.joining import shift_times
 from whisperdiar.media import load
 from whisperdiar.minutes.extract.compose import minutes
 from whisperdiar.options import WriteOptions
-from whisperdiar.pipeline import shift_times
 from whisperdiar.statistics import talk_statistics
 from whisperdiar.vad.energy import Backend as Energy
 

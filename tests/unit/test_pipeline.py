@@ -32,7 +32,7 @@ from whisperdiar.asr._shared.refinement import NO_WORDS
 from whisperdiar.contracts import Progress, TextAwareDiarizer, no_progress
 from whisperdiar.errors import InvalidOption, UnsupportedRequest
 from whisperdiar.options import Runtime
-from whisperdiar.pipeline import Fallback
+from whisperdiar.provenance import Fallback
 from whisperdiar.system.background import Cancelled
 from whisperdiar.system.machine import usable_cores
 from whisperdiar.types import BackendInfo, BackendRecord, Dropped
@@ -417,7 +417,7 @@ def test_real_stages_find_the_same_side_by_side() -> None:
     from whisperdiar.diarization.bic import Backend as Bic
     from whisperdiar.vad.silero import Backend as Silero
 
-    audio = load(SAMPLES / "call.flac", end=12.0)
+    audio = load(SAMPLES / "call.flac", end=6.0)
     found = [
         Pipeline(detector=Silero(), transcriber=PocketSphinx(), diarizer=Bic(), parallel=parallel).run(audio)
         for parallel in (False, True)

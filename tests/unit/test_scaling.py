@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import few_by_day
 from tests.formats_strategies import can_write
 from whisperdiar import (
     Cue,
@@ -148,7 +149,7 @@ def read_back(name: str, transcript: Transcript) -> Transcript:
     return by_name(name).read(text_of(name, len(transcript.segments)))
 
 
-@pytest.mark.parametrize("name", WORK)
+@pytest.mark.parametrize("name", few_by_day(WORK, every=4))
 def test_steps_grow_with_the_size(name: str) -> None:
     few, many = conversation(WORDS), conversation(WORDS * GROWTH)
     for size in (few, many):
@@ -157,7 +158,7 @@ def test_steps_grow_with_the_size(name: str) -> None:
     assert large <= ALLOWED * small, f"{small} steps became {large}"
 
 
-@pytest.mark.parametrize("name", ["statistics", "minutes", "pictures", "writing html"])
+@pytest.mark.parametrize("name", few_by_day(["statistics", "minutes", "pictures", "writing html"], every=4))
 def test_memory_grows_with_the_size(name: str) -> None:
     few, many = conversation(4 * WORDS), conversation(4 * WORDS * GROWTH)
     WORK[name](few)

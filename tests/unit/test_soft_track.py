@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import by_night
 from tests.media_files import Track, signal, write_media
 from tests.sounds import SAMPLES
 from whisperdiar import Segment, Span, Speaker, Transcript, Word
@@ -168,7 +169,7 @@ def test_what_mp4_cannot_hold_is_refused_with_a_way_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no limits of file size there")
-@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+@pytest.mark.parametrize("suffix", ["mp4", by_night("mkv")])
 def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, suffix: str) -> None:
     script = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n"

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.cluster.hierarchy import fcluster, linkage
 
+from tests.examples import few_by_day
 from whisperdiar import SpeakerCount
 from whisperdiar.diarization._shared.clusters import renumber
 from whisperdiar.diarization.embedding.clustering import MOST_AT_ONCE, ClusteringRule, average_linkage, cluster
@@ -163,7 +164,7 @@ def test_more_windows_than_fit_at_once_give_the_same_speakers() -> None:
     assert cluster(points, rule=RULE, speakers=SpeakerCount(6, 6)).max() == 5
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", few_by_day(METHODS, every=2))
 def test_ten_hours_take_bounded_memory(method: str) -> None:
     order = np.random.default_rng(2).integers(0, 5, size=600).tolist()
     points = windows(order, each=100)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.counting import calls
-from tests.examples import examples
+from tests.examples import examples, few_by_day
 from tests.sounds import SHARED
 from whisperdiar import Cue, Segment, Span, Transcript, Word, cues, segments
 from whisperdiar.formats import by_name, read_cues
@@ -438,7 +438,7 @@ def meeting(name: str) -> Transcript:
 
 
 @pytest.mark.skipif(not AMI, reason="needs the meetings of ../shared/ami")
-@pytest.mark.parametrize("name", [path.name for path in AMI[5::16]])
+@pytest.mark.parametrize("name", few_by_day((path.name for path in AMI[5::16]), every=3))
 def test_real_meetings_keep_every_word_and_few_cues_break_a_rule(name: str) -> None:
     """Every profile, one after another with and without cues at once; the one whose rules are counted in both ways."""
     transcript = meeting(name)

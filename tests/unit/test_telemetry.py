@@ -6,6 +6,7 @@ import ast
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,14 @@ def no_choice(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+def sources() -> Iterator[tuple[Path, str]]:
+    """The modules that name such a library at all."""
+    for path in PACKAGE.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        if any(name in text for name in REPORTING):
+            yield path, text
+
+
 def imported(tree: ast.AST) -> set[str]:
     names = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
     names += [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
@@ -34,8 +43,8 @@ def imported(tree: ast.AST) -> set[str]:
 
 def test_who_imports_such_a_library_switches_its_telemetry_off_first():
     found = 0
-    for path in PACKAGE.rglob("*.py"):
-        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for path, text in sources():
+        for function in ast.walk(ast.parse(text)):
             if (
                 not isinstance(function, ast.FunctionDef)
                 or not imported(function) & REPORTING
@@ -54,8 +63,8 @@ def test_who_imports_such_a_library_switches_its_telemetry_off_first():
 
 
 def test_no_module_imports_such_a_library_for_itself():
-    for path in PACKAGE.rglob("*.py"):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+    for path, text in sources():
+        tree = ast.parse(text)
         top = ast.Module([node for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))], [])
         assert not imported(top) & REPORTING, path.name
 

@@ -22,7 +22,7 @@ from functools import lru_cache
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
-from whisperdiar.assembly import Choice, Request, check_request
+from whisperdiar.assembly import Request, check_request
 from whisperdiar.benchmarking.worker import PREFIX
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.datasets import Recording, read_uem
@@ -37,6 +37,7 @@ from whisperdiar.scoring import (
     read_reference,
     score_document,
 )
+from whisperdiar.selection import Choice
 from whisperdiar.system.files import check_folder, sweep
 from whisperdiar.system.log import warn
 from whisperdiar.text.messages import _

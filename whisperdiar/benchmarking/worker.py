@@ -52,8 +52,8 @@ def work(job: dict[str, Any]) -> None:
         OutputError: a result cannot be written, which ends the work.
     """
     from whisperdiar.api import open_pipeline
-    from whisperdiar.assembly import ignore_message
     from whisperdiar.recordings import Part
+    from whisperdiar.selection import ignore_message
 
     begun = time.perf_counter()
     pipeline = open_pipeline(

@@ -14,7 +14,6 @@ import contextlib
 import hashlib
 import os
 import struct
-import sys
 import threading
 import time
 import zlib
@@ -25,6 +24,7 @@ from typing import IO
 
 from whisperdiar.errors import OutputError
 from whisperdiar.system.files import explain_write_error, format_path, sweep, write_bytes
+from whisperdiar.system.locks import lock_file
 from whisperdiar.text.messages import _
 
 _MAGIC = b"whisperdiar1"
@@ -34,7 +34,6 @@ _RECORD = struct.Struct("<4s16sII")
 _MARK = b"\xffWP1"
 _FAST = 1
 """How hard zlib packs: what is kept are texts and numbers, and the work must not wait."""
-_FAR = 2**40
 _SYNC_S = 10.0
 
 Notify = Callable[[str], None]
@@ -214,7 +213,7 @@ class PartsLog:
         if path is None:
             return
         self._file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600), "r+b")
-        self._may_write = _lock(self._file.fileno())
+        self._may_write = lock_file(self._file.fileno())
         self._read_places()
         _touch(path)
 
@@ -304,30 +303,10 @@ def _unpack(data: bytes) -> bytes | None:
         return None
 
 
-def _lock(descriptor: int) -> bool:
-    """Take the lock of a file, which ends with the process at the latest; False where another one has it."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            os.lseek(descriptor, _FAR, os.SEEK_SET)  # what is locked there cannot be read by others
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-            os.lseek(descriptor, 0, os.SEEK_SET)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # on Windows another process has it; elsewhere the file system knows no locks
-        return sys.platform != "win32"
-    return True
-
-
 def _is_locked(path: Path) -> bool:
     try:
         with path.open("r+b") as file:
-            return not _lock(file.fileno())
+            return not lock_file(file.fileno())
     except OSError:
         return False
 

@@ -42,7 +42,7 @@ _STAGE_PACKAGES = {
     "segment": ("onnxruntime",),
 }
 _NOT_COMPUTING = ("cli/", "data/", "formats/", "subtitles/", "minutes/", "editing/", "reports/", "scoring/", "people/",
-                  "datasets/", "benchmarking/", "training/")  # fmt: skip
+                  "datasets/", "benchmarking/", "training/", "batch/")  # fmt: skip
 """Folders of modules on which no result of a stage depends."""
 _ALIGNMENT_PACKAGES = ("torch", "transformers")
 

@@ -10,7 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from whisperdiar.cache.files import CacheFolder, Notify
 from whisperdiar.cache.identity import describe_backend, describe_sound, make_key
 from whisperdiar.cache.values import Form, Json, Unreadable
-from whisperdiar.contracts import keep_parts
+from whisperdiar.contracts import Parts, current_parts, keep_parts
 from whisperdiar.options import CacheOptions
 from whisperdiar.system.folders import find_cache_folder
 from whisperdiar.text.messages import _, join
@@ -153,7 +153,8 @@ class StageCache:
         if parts is None:
             result = stage.run()
         else:
-            with self.folder.open_parts(make_key(stage.name, [stage.form.version, parts])) as log, keep_parts(log):
+            name, around = make_key(stage.name, [stage.form.version, parts]), current_parts()
+            with self.folder.open_parts(name) as log, keep_parts(log if around is None else _Both(log, around)):
                 result = stage.run()
                 share = "part" if log.n_found else ""
         about = stage.about()
@@ -175,6 +176,21 @@ class StageCache:
             listed = join(", ", dict.fromkeys(told))
             message = _("from the cache: {stages} (--no-cache computes anew)").format(stages=listed)
             self._inform(f"{recording}: {message}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Both:
+    """Parts in a log, where they are kept, and those that the caller has from elsewhere."""
+
+    log: Parts
+    around: Parts
+
+    def find(self, key: str) -> bytes | None:
+        found = self.log.find(key)
+        return self.around.find(key) if found is None else found
+
+    def keep(self, key: str, data: bytes) -> None:
+        self.log.keep(key, data)
 
 
 @dataclass(slots=True)

@@ -281,6 +281,11 @@ class Console:
     def error(self, message: str) -> None:
         self._say("error", _("whisperdiar: error: {message}").format(message=message), message)
 
+    def event(self, event: str, **values: Any) -> None:
+        """An object for a program that reads the progress as JSON; nothing for anybody else."""
+        if self.progress_kind == "json":
+            self._emit({"event": event, **values})
+
     def _say(self, event: str, line: str, message: str) -> None:
         if self.progress_kind == "json":
             self._emit({"event": event, "message": message})

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from typing import Any
 import click
 
 from whisperdiar import models as store
+from whisperdiar.cli.backend_models import find_backend_models
 from whisperdiar.cli.console import open_console, write_stdout
 from whisperdiar.cli.errors import FAILED
 from whisperdiar.contracts import Progress, listen
@@ -29,7 +28,7 @@ from whisperdiar.models.recommendations import find_comparisons, list_knowing
 from whisperdiar.models.repair import repair_snapshot
 from whisperdiar.models.verification import size_on_disk
 from whisperdiar.options import Runtime
-from whisperdiar.registry import PRESET, STAGES, BackendClass, available, load, preferred
+from whisperdiar.registry import PRESET, STAGES, available, load, preferred
 from whisperdiar.text.counts import count_files, count_speakers
 from whisperdiar.text.languages import WHISPER_LANGUAGES, language_code
 from whisperdiar.text.messages import _, make_english, mark
@@ -185,18 +184,18 @@ def _model_rows() -> Iterator[dict[str, Any]]:
             "cached": folder is not None,
             "bytes_on_disk": None if folder is None else size_on_disk(folder),
         }
-    for name, backends in _fetching_backends().items():
-        found = _find_of_backend(name)
-        repositories = _repositories_of(backends)
+    for name, owners in find_backend_models().items():
+        found = [item for owner in owners for item in owner.list_cached()]
+        repositories = list(dict.fromkeys(item for owner in owners for item in owner.repositories))
         yield {
             "name": name,
             "kind": "backend",
             "repository": repositories[0] if repositories else None,
             "repositories": repositories,
-            "size_mb": sum(backend.info.download_mb for backend in backends),
+            "size_mb": sum(owner.backend.info.download_mb for owner in owners),
             "languages": None,
-            "licence": "; ".join(dict.fromkeys(backend.info.licence for backend in backends)),
-            "cached": any(map(_is_whole, backends)),
+            "licence": "; ".join(dict.fromkeys(owner.backend.info.licence for owner in owners)),
+            "cached": any(owner.is_whole for owner in owners),
             "bytes_on_disk": sum(item.size_bytes for item in found) if found else None,
         }
 
@@ -216,8 +215,9 @@ def download(
     """Fetch models; an interrupted download goes on where it stopped. Prints where they lie."""
     console = open_console(context, quiet=quiet, progress=progress)
     context.with_resource(listen(console))
+    of_backends = find_backend_models()
     for name in names:  # a typing error in the last is said before the first is fetched
-        if name not in _fetching_backends() and recognisers.find_name(name) is None:
+        if name not in of_backends and recognisers.find_name(name) is None:
             store.check(name)
         elif directory is not None:
             raise InvalidOption(
@@ -226,27 +226,20 @@ def download(
                 )
             )
     for name in names:
-        backends = _fetching_backends().get(name)
         if recognisers.find_name(name) is not None:
             write_stdout(f"{_fetch_recogniser(name, compute_type, repair=repair, progress=console.progress)}\n")
-        elif backends is None:
+        elif name not in of_backends:
             folder = directory / name.replace("/", "--") if directory and len(names) > 1 else directory
             found = store.download(
                 name, folder, repair=repair, overwrite=overwrite, runtime=Runtime(), progress=console.progress
             )
             write_stdout(f"{found}\n")
         else:
-            for repository, folder in _snapshots_of(name) if repair else ():
-                remedy = _("run `whisperdiar models download {name} --repair` on a machine with a connection").format(
-                    name=name
-                )
-                repair_snapshot(repository, folder, runtime=Runtime(), remedy=remedy, progress=console.progress)
-            for backend_class in backends:
-                backend = backend_class(None, runtime=Runtime())
-                backend.prepare(progress=console.progress)
-                write_stdout(
-                    _("{name}: {model} is on this machine").format(name=name, model=backend.record().model) + "\n"
-                )
+            for owner in of_backends[name]:
+                if repair:
+                    owner.repair(progress=console.progress)
+                model = owner.fetch(progress=console.progress)
+                write_stdout(_("{name}: {model} is on this machine").format(name=name, model=model) + "\n")
 
 
 def _fetch_recogniser(name: str, compute_type: str, *, repair: bool, progress: Progress) -> Path:
@@ -314,14 +307,14 @@ def path(name: str) -> None:
                 _("model {name} is not on this machine: {remedy}").format(name=name, remedy=remedy), remedy=remedy
             )
         write_stdout(f"{folder}\n")
-    elif name in _fetching_backends():
-        found = _find_of_backend(name)
-        if not any(map(_is_whole, _fetching_backends()[name])):
+    elif name in (of_backends := find_backend_models()):
+        if not any(owner.is_whole for owner in of_backends[name]):
             remedy = f"whisperdiar models download {name}"
             raise ModelUnavailable(
                 _("the model of {name} is not on this machine: {remedy}").format(name=name, remedy=remedy),
                 remedy=remedy,
             )
+        found = [item for owner in of_backends[name] for item in owner.list_cached()]
         write_stdout("".join(f"{item.folder}\n" for item in found))
     else:
         write_stdout(f"{store.path(name)}\n")
@@ -355,16 +348,18 @@ def verify(context: click.Context, /, names: tuple[str, ...]) -> None:
 def _all_installed() -> Iterator[InstalledModel]:
     yield from list_installed()
     yield from filter(None, map(_find_recogniser, recognisers.KNOWN))
-    for name in _fetching_backends():
-        yield from _find_of_backend(name)
+    for owners in find_backend_models().values():
+        for owner in owners:
+            yield from owner.list_cached()
 
 
 def _resolve_name(name: str) -> list[InstalledModel]:
     """What a name means on this machine; a repository may be there as it was published and as it was converted."""
     if (recogniser := recognisers.find_name(name)) is not None:
         found = [item for item in (_find_recogniser(recogniser),) if item is not None]
-    elif name in _fetching_backends():
-        found = _find_of_backend(name) if any(map(_is_whole, _fetching_backends()[name])) else []
+    elif name in (of_backends := find_backend_models()):
+        owners = of_backends[name] if any(owner.is_whole for owner in of_backends[name]) else []
+        found = [item for owner in owners for item in owner.list_cached()]
     elif os.path.isdir(Path(name).expanduser()):
         found = [find_in_folder(Path(name).expanduser())]
     else:
@@ -385,52 +380,6 @@ def _find_recogniser(name: str) -> InstalledModel | None:
         return None
     remedy = f"whisperdiar models download {name} --repair"
     return InstalledModel(name, "onnx", folder, recognisers.list_patterns(name, folder), remedy)
-
-
-def _fetching_backends() -> dict[str, list[BackendClass]]:
-    """Backends that fetch models of their own, by name: a detector and a diarizer may share one. Whisper models have
-    names of their own."""
-    found: dict[str, list[BackendClass]] = {}
-    for stage in STAGES:
-        for name in available(stage):
-            with suppress(BackendBroken):  # another package's fault must not hide the rest
-                backend = load(stage, name)
-                if stage != "asr" and backend.info.repositories:
-                    found.setdefault(name, []).append(backend)
-    return found
-
-
-def _repositories_of(backends: list[BackendClass]) -> list[str]:
-    return list(dict.fromkeys(item for backend in backends for item in backend.info.repositories))
-
-
-def _find_of_backend(name: str) -> list[InstalledModel]:
-    """A backend's own models, as far as the cache holds them; which files it needs, it says itself."""
-    remedy = f"whisperdiar models download {name} --repair"
-    found = []
-    for backend in _fetching_backends()[name]:
-        for repository in backend.info.repositories:
-            folder = find_cached(repository, ())
-            if folder is not None:
-                found.append(InstalledModel(name, "backend", folder, _files_of(backend, repository), remedy))
-    return found
-
-
-def _snapshots_of(name: str) -> list[tuple[str, Path]]:
-    """The repositories of a backend's models that are in the cache, and where."""
-    found = [(item, find_cached(item, ())) for item in _repositories_of(_fetching_backends()[name])]
-    return [(repository, folder) for repository, folder in found if folder is not None]
-
-
-def _files_of(backend: BackendClass, repository: str) -> tuple[str, ...]:
-    """By a constant ``FILES`` of its module: names for its only repository, or for each repository its own."""
-    files = getattr(sys.modules.get(getattr(backend, "__module__", "")), "FILES", ())
-    return tuple(files.get(repository, ()) if isinstance(files, Mapping) else files)
-
-
-def _is_whole(backend: BackendClass) -> bool:
-    """Whether the cache holds something of each repository that a backend needs."""
-    return all(find_cached(repository, ()) is not None for repository in backend.info.repositories)
 
 
 def _format_megabytes(n_bytes: int) -> str:

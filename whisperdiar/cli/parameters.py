@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from whisperdiar.assembly import Choice
 from whisperdiar.cli.option import is_typed
 from whisperdiar.errors import InvalidOption
 from whisperdiar.options import CacheOptions, SubtitleOptions, WriteOptions
+from whisperdiar.selection import Choice
 from whisperdiar.text.messages import _
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import click
 
-from whisperdiar.assembly import Choice, select
 from whisperdiar.cli.console import Console, open_console, write_stdout
 from whisperdiar.cli.errors import FAILED, OK
 from whisperdiar.cli.identification import profiles_in, runtime_from
@@ -35,6 +34,7 @@ from whisperdiar.people import confirm as confirm_speaker
 from whisperdiar.people import link as link_speakers
 from whisperdiar.people import unconfirm as unconfirm_speaker
 from whisperdiar.people.profiles import check_name
+from whisperdiar.selection import Choice, select
 from whisperdiar.system.files import check_folder, read_text, write_text
 from whisperdiar.text.counts import count_recordings
 from whisperdiar.text.json import read as read_json

@@ -12,7 +12,7 @@ import click
 
 from whisperdiar.alignment import align as align_words
 from whisperdiar.alignment import uncertain_words
-from whisperdiar.assembly import build, check_request, select
+from whisperdiar.assembly import build, check_request
 from whisperdiar.cache import StageCache
 from whisperdiar.cache.identity import hash_file
 from whisperdiar.cache.recordings import read_recording
@@ -36,6 +36,7 @@ from whisperdiar.outcome import explain_empty, is_empty
 from whisperdiar.pipeline import DIARIZATION_FAILED, Pipeline, wants_channels
 from whisperdiar.provenance import list_versions
 from whisperdiar.segmentation import segments
+from whisperdiar.selection import select
 from whisperdiar.sound_classes import find_music
 from whisperdiar.system.files import read_text
 from whisperdiar.system.machine import usable_cores

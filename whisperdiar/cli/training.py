@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 
-from whisperdiar.assembly import Choice
 from whisperdiar.cli.console import open_console
 from whisperdiar.cli.presets import own_path
 from whisperdiar.contracts import listen
@@ -18,6 +17,7 @@ from whisperdiar.datasets import read_manifest
 from whisperdiar.errors import InvalidOption, OutputError
 from whisperdiar.options import FinetuningSettings, Runtime, TuningSettings
 from whisperdiar.scoring import FEWEST_TO_TELL, Difference
+from whisperdiar.selection import Choice
 from whisperdiar.system.files import check_writable, write_text
 from whisperdiar.text.counts import count_recordings
 from whisperdiar.text.messages import _, ngettext

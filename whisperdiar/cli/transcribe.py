@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from whisperdiar.api import OpenPipeline
-from whisperdiar.assembly import Choice, Request, check_request
+from whisperdiar.assembly import Request, check_request
 from whisperdiar.cli import parameters as shared
 from whisperdiar.cli import signals
 from whisperdiar.cli.console import Console, is_terminal, open_console, write_stdout
@@ -45,6 +45,7 @@ from whisperdiar.outcome import explain_empty, is_empty, summarise
 from whisperdiar.outputs import OutputResult, without_turns, write_outputs
 from whisperdiar.recordings import Part, Source
 from whisperdiar.reports.speaker_clips import has_clips, make_folder, write_clips
+from whisperdiar.selection import Choice
 from whisperdiar.text.languages import find_code
 from whisperdiar.text.messages import _
 from whisperdiar.tracks import Tracks, write_mix

@@ -40,8 +40,11 @@ STAGE = "emotions"
 EXTRA = "speechbrain"
 REPOSITORY = EmotionSettings().model
 WAVLM = "microsoft/wavlm-large"
-FILES = ("hyperparams.yaml", "input_norm.ckpt", "wav2vec2.ckpt", "model.ckpt", "label_encoder.txt")
-WAVLM_FILES = ("config.json", "preprocessor_config.json", "pytorch_model.bin")
+FILES = {
+    REPOSITORY: ("hyperparams.yaml", "input_norm.ckpt", "wav2vec2.ckpt", "model.ckpt", "label_encoder.txt"),
+    WAVLM: ("config.json", "preprocessor_config.json", "pytorch_model.bin"),
+}
+"""Of each repository; other models and networks have the same."""
 EMOTIONS = {"a": "angry", "h": "happy", "n": "neutral", "s": "sad"}
 """What the model's labels stand for."""
 _JOINED_PAUSE_S = 0.5
@@ -98,7 +101,7 @@ class EmotionDiarizer(TorchBackend[EmotionSettings, Any]):
         check_model(self.settings.model)
         require("speechbrain", package="SpeechBrain", extra=EXTRA)
         require("transformers", package="Transformers", extra="align")
-        folder = Source.of(self.settings.model, self.runtime, progress=progress).folder(FILES)
+        folder = Source.of(self.settings.model, self.runtime, progress=progress).folder(FILES[REPOSITORY])
         wavlm = self._find_wavlm(folder, progress)
         interface = import_interface("diarization", "Speech_Emotion_Diarization")
         transformers = import_module("transformers", package="Transformers", extra="align")
@@ -121,7 +124,7 @@ class EmotionDiarizer(TorchBackend[EmotionSettings, Any]):
         named = found[1] if found else WAVLM
         if (folder / named).is_dir():
             return folder / named
-        return Source.of(named, self.runtime, progress=progress).folder(WAVLM_FILES)
+        return Source.of(named, self.runtime, progress=progress).folder(FILES[WAVLM])
 
     def record(self) -> BackendRecord:
         return BackendRecord(self.name, model=self.settings.model)

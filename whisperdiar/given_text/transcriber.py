@@ -23,6 +23,7 @@ from whisperdiar.contracts import (
     no_progress,
     record_of,
     release,
+    scale_progress,
 )
 from whisperdiar.errors import FormatError
 from whisperdiar.forced_alignment.wav2vec2 import WordAligner
@@ -35,7 +36,7 @@ from whisperdiar.text.counts import count_words
 from whisperdiar.text.messages import _
 from whisperdiar.types import Audio, BackendRecord, Span, Transcription, merge_spans
 
-_ASR_SHARE = 0.8
+TEXT_BEGINS = 0.8
 """Of the progress of stage ``asr``: recognition; the rest is the text."""
 _LEAST_AGREEMENT = 0.15
 """Of a text that is another recording's, at most 6 % of the words are heard two or more in a row …"""
@@ -106,16 +107,19 @@ class TextTranscriber:
             self._aligner.release()
 
     def record(self) -> BackendRecord:
-        """Of the recogniser, with the text and the CTC model; the digest tells one text from another."""
+        """Of the recogniser, with the text and the CTC model."""
         found = record_of(self.recogniser)
-        details: dict[str, Any] = {
-            **found.details,
+        return replace(found, details={**found.details, **self.describe_text()})
+
+    def describe_text(self) -> dict[str, Any]:
+        """The text, whose digest tells it from another one, and the CTC model."""
+        described: dict[str, Any] = {
             "text": {"name": self.text.name, "digest": self.text.digest(), "tolerance": self.text.tolerance},
             "text_times": self.word_times,
         }
         if self._aligner is not None:
-            details["word_times"] = self._aligner.record()
-        return replace(found, details=details)
+            described["word_times"] = self._aligner.record()
+        return described
 
     def transcribe(
         self,
@@ -130,27 +134,34 @@ class TextTranscriber:
         Raises:
             FormatError: the text is not that of the recording: too little of it is heard, or it is too long.
         """
-        self._refuse_too_long(audio)
+        self.check_audio(audio)
+        first, rest = scale_progress(progress, 0.0, TEXT_BEGINS), scale_progress(progress, TEXT_BEGINS, 1.0)
+        heard = recognise(self.recogniser, audio, speech=speech, language=language, progress=first)
+        return self.write_text(heard, audio, speech=speech, progress=rest)
 
-        def report(stage: str, fraction: float) -> None:
-            progress(stage, _ASR_SHARE * fraction)
+    def write_text(
+        self, heard: Transcription, audio: Audio, *, speech: Sequence[Span], progress: Progress = no_progress
+    ) -> Transcription:
+        """The words of the text that are spoken, in its order, with its speakers, by what the recogniser heard.
 
-        found = recognise(self.recogniser, audio, speech=speech, language=language, progress=report)
+        Raises:
+            FormatError: the text is not that of the recording: too little of it is heard.
+        """
         inside = merge_spans(part for span in speech if (part := span.clip(0.0, audio.duration)))
-        if not inside or not found.words:
-            return replace(found, words=(), dropped=(*found.dropped, *list_dropped(self._nothing_heard(), audio)))
-        matched = match_text(self.text, found.words)
+        if not inside or not heard.words:
+            return replace(heard, words=(), dropped=(*heard.dropped, *list_dropped(self._nothing_heard(), audio)))
+        matched = match_text(self.text, heard.words)
         if matched.agreement < _LEAST_AGREEMENT:
             raise FormatError(
                 _("{name}: {share:.0%} of its words are heard here; give the text of this recording").format(
                     name=self.text.name, share=matched.agreement
                 )
             )
-        warnings, notes = list(found.warnings), list(found.notes)
+        warnings, notes = list(heard.warnings), list(heard.notes)
         forcer = self.recogniser if isinstance(self.recogniser, WordForcer) and self.word_times != "none" else None
-        judge = Judge(audio, inside, None if forcer is None else forcer.force_words, language=found.language)
-        aligner = self._find_aligner(found.language, audio, warnings)
-        placed = place(matched, judge, align=None if aligner is None else aligner.align, progress=self._rest(progress))
+        judge = Judge(audio, inside, None if forcer is None else forcer.force_words, language=heard.language)
+        aligner = self._find_aligner(heard.language, audio, warnings)
+        placed = place(matched, judge, align=None if aligner is None else aligner.align, progress=progress)
         if aligner is not None and aligner.failure:
             warnings.append(aligner.failure)
         if matched.agreement < _DOUBTFUL_AGREEMENT:
@@ -167,22 +178,18 @@ class TextTranscriber:
             )
         progress("asr", 1.0)
         return replace(
-            found,
+            heard,
             words=placed.words,
-            dropped=tuple(sorted((*found.dropped, *list_dropped(placed, audio)), key=lambda item: item.span)),
+            dropped=tuple(sorted((*heard.dropped, *list_dropped(placed, audio)), key=lambda item: item.span)),
             warnings=tuple(warnings),
             notes=tuple(notes),
             replacements=(),
         )
 
-    @staticmethod
-    def _rest(progress: Progress) -> Progress:
-        return lambda stage, fraction: progress(stage, _ASR_SHARE + (1.0 - _ASR_SHARE) * fraction)
-
     def _nothing_heard(self) -> PlacedText:
         return PlacedText((), tuple((word.text, 0.0) for word in self.text.words), (), 0)
 
-    def _refuse_too_long(self, audio: Audio) -> None:
+    def check_audio(self, audio: Audio) -> None:
         """Raises FormatError where nobody could speak the text in this time."""
         letters = sum(len(word.text.strip()) for word in self.text.words)
         least = _SHORTEST_WORD_S * self.text.n_words + _SHORTEST_PER_LETTER_S * letters

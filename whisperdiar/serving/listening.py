@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from whisperdiar.api import OpenPipeline
-from whisperdiar.assembly import Choice, Request
+from whisperdiar.assembly import Request
 from whisperdiar.contracts import Progress
 from whisperdiar.errors import BackendError, InvalidOption, MediaError, ModelUnavailable, TruncatedMedia
 from whisperdiar.media import load
@@ -18,6 +18,7 @@ from whisperdiar.media.arrays import audio_from_array
 from whisperdiar.options import SAMPLE_RATE_HZ, Term, Vocabulary
 from whisperdiar.people import Profile, Profiles, VoiceEncoder, make_sample, name_speakers, open_voice_encoder
 from whisperdiar.pipeline import Pipeline, wants_channels
+from whisperdiar.selection import Choice
 from whisperdiar.serving.tasks import KnownSpeaker, Outcome, Task, WorkerSettings
 from whisperdiar.text.messages import _
 from whisperdiar.transcript import Transcript

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import multiprocessing
 import threading
 import time
 from collections.abc import Callable, Sequence
-from multiprocessing.connection import Connection
 from typing import Any
 
 import psutil
@@ -16,6 +14,7 @@ import psutil
 from whisperdiar.serving.tasks import Failure, WorkerSettings
 from whisperdiar.serving.worker_process import CANCEL, run_worker
 from whisperdiar.serving.works import NOT_KEPT, Work
+from whisperdiar.system.child_process import ChildProcess
 from whisperdiar.text.messages import mark
 
 _GIGA = 1e9
@@ -27,8 +26,6 @@ _FIRST_S = 5.0
 """That a work takes, before there was one."""
 _LONGEST_WAIT_S = 60
 """Clients of OpenAI wait no longer than this, whatever they are told."""
-_END_S = 2.0
-"""That a worker has to end by itself."""
 _MEMORY_SHARE = 0.8
 _AGAIN_S = (0.0, 1.0, 5.0, 15.0, 60.0)
 """Between two starts of a worker that does not come up."""
@@ -105,7 +102,7 @@ class Workers:
 
     @property
     def process_ids(self) -> tuple[int, ...]:
-        return tuple(item.process.pid for item in self._slots if item.process and item.process.pid)
+        return tuple(item.process.id for item in self._slots if item.process is not None)
 
     def start(self) -> None:
         for item in self._slots:
@@ -185,10 +182,9 @@ class _Slot:
         self._settings = settings
         self._number = number
         self.work: Work | None = None
-        self.process: Any = None
+        self.process: ChildProcess | None = None
         self.is_ready = False
         self.failure: Failure | None = None
-        self._connection: Connection | None = None
         self._thread = threading.Thread(target=self._run, name=f"worker {number}", daemon=True)
         self._stop_at: float | None = None
         self._interrupted: Work | None = None
@@ -230,13 +226,9 @@ class _Slot:
 
     def _open(self) -> bool:
         """Starts a process and waits for its models; False where they do not load."""
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
-        self.process = context.Process(target=run_worker, args=(theirs, self._settings), name="whisperdiar worker")
-        self.process.start()
-        theirs.close()
-        self._connection = ours
-        self._owner._on_event("worker_started", worker=self._number, process=self.process.pid)
+        self.process = ChildProcess(run_worker, self._settings, name="whisperdiar worker")
+        ours = self.process.connection
+        self._owner._on_event("worker_started", worker=self._number, process=self.process.id)
         while self._stop_at is None:
             try:
                 if not ours.poll(_LOOK_S):
@@ -247,7 +239,7 @@ class _Slot:
                 break
             if message[0] == "ready":
                 self.is_ready, self.failure = True, None
-                self._owner._on_event("worker_ready", worker=self._number, process=self.process.pid)
+                self._owner._on_event("worker_ready", worker=self._number, process=self.process.id)
                 return True
             if message[0] == "failed":
                 self.failure = message[1]
@@ -258,14 +250,14 @@ class _Slot:
 
     def _do(self, work: Work) -> None:
         """Has the process work on it, and ends that where it goes on too long or takes too much."""
-        connection = self._connection
-        assert connection is not None
+        process = self.process
+        assert process is not None
         self.work = work
         work.begin()
         begun = time.monotonic()
         try:
-            connection.send(work.task)
-            outcome = self._follow(work, connection, begun)
+            process.connection.send(work.task)
+            outcome = self._follow(work, process, begun)
         except (EOFError, OSError):
             outcome = Failure(kind="crash", message=CRASHED, code="worker_crashed")
         self.work = None
@@ -275,7 +267,7 @@ class _Slot:
             self._close()
             return
         if isinstance(outcome, Failure):
-            if outcome.kind in ("crash", "limit") or not self.process.is_alive():
+            if outcome.kind in ("crash", "limit") or not process.is_alive:
                 self._owner.restarts += 1
                 self._owner._on_event("worker_ended", worker=self._number, job=work.id, reason=outcome.code)
                 self._close()
@@ -284,8 +276,9 @@ class _Slot:
             self._owner._seconds.append(time.monotonic() - begun)
             work.finish(outcome=outcome)
 
-    def _follow(self, work: Work, connection: Connection, begun: float) -> Any:
+    def _follow(self, work: Work, process: ChildProcess, begun: float) -> Any:
         """An `Outcome`, a `Failure`, or None where the server stops."""
+        connection = process.connection
         told_at: float | None = None
         looked_at = begun
         while True:
@@ -305,41 +298,20 @@ class _Slot:
                 connection.send(CANCEL)
                 told_at = now
             if told_at is not None and now - told_at > _CANCEL_S:
-                self._kill()
+                process.kill()
                 return Failure(kind="cancelled", message=CANCELLED, code="cancelled")
             if now - begun > self._owner._limit_s:
-                self._kill()
+                process.kill()
                 return Failure(kind="limit", message=TOO_LONG, code="timeout")
-            if self._memory_bytes() > self._owner._limit_bytes:
-                self._kill()
+            if process.measure_memory() > self._owner._limit_bytes:
+                process.kill()
                 return Failure(kind="limit", message=TOO_LARGE, code="out_of_memory")
             if self._stop_at is not None and now > self._stop_at:
-                self._kill()
+                process.kill()
                 return None
-
-    def _memory_bytes(self) -> int:
-        try:
-            found: int = psutil.Process(self.process.pid).memory_info().rss
-            return found
-        except psutil.Error:
-            return 0
-
-    def _kill(self) -> None:
-        with contextlib.suppress(OSError):
-            self.process.kill()
-        self.process.join(_END_S)
 
     def _close(self) -> None:
         self.is_ready = False
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with contextlib.suppress(OSError):
-                connection.send(None)
-        if self.process is not None:
-            self.process.join(_END_S)
-            if self.process.is_alive():
-                self._kill()
-                self.process.join()
-            self.process = None
-        if connection is not None:
-            connection.close()
+        process, self.process = self.process, None
+        if process is not None:
+            process.close()

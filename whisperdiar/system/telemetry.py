@@ -18,6 +18,8 @@ VARIABLES: Mapping[str, str] = {
     "PYANNOTE_METRICS_ENABLED": "0",
     # NeMo installs Weights & Biases, which must not report its own errors.
     "WANDB_ERROR_REPORTING": "false",
+    # Ray: what a cluster has and is used for.
+    "RAY_USAGE_STATS_ENABLED": "0",
 }
 """What switches telemetry off, by environment variable."""
 

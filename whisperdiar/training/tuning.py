@@ -15,13 +15,13 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from whisperdiar.assembly import Choice, select
 from whisperdiar.contracts import Progress, no_progress
 from whisperdiar.datasets import Recording
 from whisperdiar.errors import FormatError, InvalidOption
 from whisperdiar.frameworks.torch import import_module, require
 from whisperdiar.options import Runtime, TuningSettings
 from whisperdiar.scoring import MEASURES, Difference, score_turns
+from whisperdiar.selection import Choice, select
 from whisperdiar.system.files import read_text, write_text
 from whisperdiar.text import json
 from whisperdiar.text.messages import _

@@ -14,9 +14,10 @@ import numpy as np
 from whisperdiar.asr._shared.chunking import find_quietest
 from whisperdiar.asr._shared.packing import Piece, pack
 from whisperdiar.asr._shared.refinement import KEPT_PAUSE_S, MAX_PAUSE_S
-from whisperdiar.asr._shared.words import RawWord, place_words, spread_words
+from whisperdiar.asr._shared.words import UNSPACED_LANGUAGES, RawWord, place_words, spread_words
 from whisperdiar.contracts import Progress, current_listener
-from whisperdiar.types import Audio, Samples, Span, Word, merge_spans
+from whisperdiar.text.language_identification import identify_language
+from whisperdiar.types import Audio, Samples, Span, Transcription, Word, merge_spans
 
 _SHORTEST_S = 0.5
 """Shorter sound gets silence behind it: networks fail on fewer frames than they put together."""
@@ -41,25 +42,63 @@ Decode = Callable[[list[Samples]], Sequence[HeardText]]
 """Sounds, float32 (n_samples,) at the audio's rate in [-1, 1] → what is heard in each."""
 
 
-def decode_in_batches(
+@dataclass(frozen=True, slots=True)
+class BatchRecogniser:
+    """A recogniser whose model is loaded, for one recording.
+
+    Attributes:
+        decode: hears several sounds at once.
+        batch_size: pieces at once.
+        language: ISO 639-1 code of what is spoken; None where the text has to tell it.
+        languages: codes of which the text may tell one; empty for any.
+    """
+
+    decode: Decode
+    batch_size: int
+    language: str | None
+    languages: tuple[str, ...] = ()
+
+
+def transcribe_in_batches(
     audio: Audio,
     speech: Sequence[Span],
-    decode: Decode,
+    prepare: Callable[[], BatchRecogniser],
     *,
+    language: str | None,
     limit: float,
-    batch_size: int,
-    spaced: bool,
     progress: Progress,
-) -> tuple[Word, ...]:
-    """Words in order of time, only from `speech`; words without times are spread over the speech of their piece.
+) -> Transcription:
+    """Words in order of time, only from `speech`, and their language: the one that is known, or else told by the text.
 
     Args:
-        speech: spans inside the audio, in any order.
+        speech: spans, in any order; what of them is outside the audio is left out.
+        prepare: loads the model; not called where there is no speech.
+        language: ISO 639-1 code that was asked for; of a recording without speech.
         limit: longest piece, seconds.
-        batch_size: pieces at once.
-        spaced: whether the language puts spaces between words.
         progress: hears of stage ``asr``; who listens hears of the words of each piece.
     """
+    inside = [part for span in speech if (part := span.clip(0.0, audio.duration))]
+    if not inside:
+        return Transcription(language, None, ())
+    recogniser = prepare()
+    words = _decode_in_batches(audio, inside, recogniser, limit=limit, progress=progress)
+    spoken = recogniser.language
+    if spoken is None:
+        told = identify_language(word.text for word in words)
+        spoken = told if not recogniser.languages or told in recogniser.languages else None
+    return Transcription(spoken, None, words)
+
+
+def _decode_in_batches(
+    audio: Audio,
+    speech: Sequence[Span],
+    recogniser: BatchRecogniser,
+    *,
+    limit: float,
+    progress: Progress,
+) -> tuple[Word, ...]:
+    """Words in order of time; words without times are spread over the speech of their piece."""
+    spaced, batch_size = recogniser.language not in UNSPACED_LANGUAGES, recogniser.batch_size
     sorted_speech = merge_spans(speech)
     pieces = pack(
         sorted_speech,
@@ -72,7 +111,7 @@ def decode_in_batches(
     words: list[Word] = []
     for first in range(0, len(pieces), batch_size):
         batch = pieces[first : first + batch_size]
-        heard = decode([_read(piece, audio) for piece in batch])
+        heard = recogniser.decode([_read(piece, audio) for piece in batch])
         for piece, item in zip(batch, heard, strict=True):
             found = _place(item, piece, piece.spoken(sorted_speech), spaced)
             words += found

@@ -41,6 +41,7 @@ from whisperdiar.contracts import (
     no_progress,
     record_of,
     refinement_steps,
+    scale_progress,
     takes_terms,
 )
 from whisperdiar.errors import UnsupportedRequest
@@ -132,14 +133,14 @@ def _recognise(
     if not steps:
         return transcribe(audio, speech=speech, language=language, progress=progress)
     fills = "gaps" in steps and bool(_setting(recogniser, "fill_gaps", when_missing=False))
-    first = partial(scale_progress, progress, 0.0, FIRST_PASS) if fills else progress
+    first = scale_progress(progress, 0.0, FIRST_PASS) if fills else progress
     if speech and "word_times" in steps and lacks_word_times(recogniser):
         _check_alignment(recogniser, audio, language)
     found = transcribe(audio, speech=speech, language=language, progress=first)
     inside = merge_spans(part for span in speech if (part := span.clip(0.0, audio.duration)))
     if not inside:
         return found
-    second = partial(scale_progress, progress, FIRST_PASS, 1.0)
+    second = scale_progress(progress, FIRST_PASS, 1.0)
     done = _Refinement(recogniser, transcribe, audio, inside, found, steps).run(fills=fills, progress=second)
     progress("asr", 1.0)
     return done
@@ -349,7 +350,7 @@ def fill_gaps(
         if not owners:
             break
         tried |= owners.keys()
-        share = partial(scale_progress, progress, number / _N_ROUNDS, (number + 1) / _N_ROUNDS)
+        share = scale_progress(progress, number / _N_ROUNDS, (number + 1) / _N_ROUNDS)
         for part, heard in decode_again(owners, share):
             piece = owners[part]
             before = found[piece]
@@ -398,11 +399,6 @@ def list_speech_without_words(
 def cache_syllables(piece: Piece, audio: Audio) -> Sound:
     """The syllables of a piece, found once and only when they are asked for."""
     return cache(lambda: find_syllables(piece, audio))
-
-
-def scale_progress(progress: Progress, low: float, high: float, stage: str, fraction: float) -> None:
-    """Reports a part of a stage's work as its share of the whole."""
-    progress(stage, low + (high - low) * fraction)
 
 
 def alignment_record(recogniser: object) -> dict[str, str | None]:

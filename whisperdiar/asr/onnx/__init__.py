@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, ClassVar
 
-from whisperdiar.asr._shared.batches import HeardText, decode_in_batches
+from whisperdiar.asr._shared.batches import BatchRecogniser, HeardText, transcribe_in_batches
 from whisperdiar.asr._shared.words import UNSPACED_LANGUAGES
 from whisperdiar.asr.onnx.loading import EXTRA, LoadedRecogniser, load
 from whisperdiar.asr.onnx.tokens import group_tokens, mean_probability
@@ -22,7 +22,6 @@ from whisperdiar.models import recognisers
 from whisperdiar.options import SAMPLE_RATE_HZ, OnnxAsrSettings
 from whisperdiar.system.forks import computes
 from whisperdiar.system.machine import is_out_of_memory, usable_cores
-from whisperdiar.text.language_identification import identify_language
 from whisperdiar.text.languages import find_code
 from whisperdiar.text.messages import _
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Samples, Span, Transcription
@@ -113,26 +112,17 @@ class Backend(LoadingBackend[OnnxAsrSettings, LoadedRecogniser]):
             BackendError: decoding failed.
         """
         check_sample_rate(audio, self.name)
-        inside = [part for span in speech if (part := span.clip(0.0, audio.duration))]
-        if not inside:
-            return Transcription(_code(language), None, ())
-        loaded = self._require(progress)
-        known = loaded.found.languages
-        spoken = _choose_language(language, loaded.found.name, known, loaded.layout)
-        computes("ONNX Runtime", self.runtime.threads or usable_cores())
-        words = decode_in_batches(
-            audio,
-            inside,
-            partial(self._decode, loaded, spoken),
-            limit=self.settings.max_chunk,
-            batch_size=loaded.batch_size,
-            spaced=spoken not in UNSPACED_LANGUAGES,
-            progress=progress,
+
+        def prepare() -> BatchRecogniser:
+            loaded = self._require(progress)
+            known = loaded.found.languages
+            spoken = _choose_language(language, loaded.found.name, known, loaded.layout)
+            computes("ONNX Runtime", self.runtime.threads or usable_cores())
+            return BatchRecogniser(partial(self._decode, loaded, spoken), loaded.batch_size, spoken, known)
+
+        return transcribe_in_batches(
+            audio, speech, prepare, language=_code(language), limit=self.settings.max_chunk, progress=progress
         )
-        if spoken is None:
-            told = identify_language(word.text for word in words)
-            spoken = told if not known or told in known else None
-        return Transcription(spoken, None, words)
 
     def _decode(self, loaded: LoadedRecogniser, language: str | None, sounds: list[Samples]) -> list[HeardText]:
         options = {"language": language} if loaded.layout.needs_language else {}

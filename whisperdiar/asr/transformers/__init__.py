@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, ClassVar
 
-from whisperdiar.asr._shared.batches import HeardText, decode_in_batches
+from whisperdiar.asr._shared.batches import BatchRecogniser, HeardText, transcribe_in_batches
 from whisperdiar.asr._shared.words import UNSPACED_LANGUAGES, RawWord
 from whisperdiar.asr.transformers.loading import EXTRA, LoadedPipeline, check, load
 from whisperdiar.contracts import Progress, check_sample_rate, no_progress
@@ -24,7 +24,6 @@ from whisperdiar.frameworks.torch import (
     translate_memory_errors,
 )
 from whisperdiar.options import TransformersSettings
-from whisperdiar.text.language_identification import identify_language
 from whisperdiar.text.languages import language_code
 from whisperdiar.text.messages import _
 from whisperdiar.types import Audio, BackendInfo, BackendRecord, Samples, Span, Transcription
@@ -94,20 +93,14 @@ class Backend(TorchBackend[TransformersSettings, LoadedPipeline]):
         """
         check_sample_rate(audio, self.name)
         code = (language_code(language) or "").partition("-")[0].partition("_")[0] or None
-        inside = [part for span in speech if (part := span.clip(0.0, audio.duration))]
-        if not inside:
-            return Transcription(code, None, ())
-        loaded = self._require(progress)
-        words = decode_in_batches(
-            audio,
-            inside,
-            partial(self._decode, loaded, code),
-            limit=self.settings.max_chunk,
-            batch_size=loaded.batch_size,
-            spaced=code not in UNSPACED_LANGUAGES,
-            progress=progress,
+
+        def prepare() -> BatchRecogniser:
+            loaded = self._require(progress)
+            return BatchRecogniser(partial(self._decode, loaded, code), loaded.batch_size, code)
+
+        return transcribe_in_batches(
+            audio, speech, prepare, language=code, limit=self.settings.max_chunk, progress=progress
         )
-        return Transcription(code or identify_language(word.text for word in words), None, words)
 
     def _decode(self, loaded: LoadedPipeline, language: str | None, sounds: list[Samples]) -> list[HeardText]:
         options: dict[str, Any] = {"return_timestamps": "word"} if loaded.tells_times else {}

@@ -27,7 +27,6 @@ from whisperdiar.asr._shared.refinement import (
     fill_gaps,
     list_speech_without_words,
     refine_piece,
-    scale_progress,
 )
 from whisperdiar.asr._shared.syllables import FRAME_S, find_levels
 from whisperdiar.asr._shared.warnings import collect_warnings
@@ -50,11 +49,13 @@ from whisperdiar.asr.whisper.language import (
 from whisperdiar.asr.whisper.loading import LoadedModel, explain_out_of_memory, load
 from whisperdiar.contracts import (
     REFINEMENT_STEPS,
+    Division,
     LoadingBackend,
     Progress,
     check_sample_rate,
     current_listener,
     no_progress,
+    scale_progress,
 )
 from whisperdiar.errors import BackendError, InvalidOption, UnsupportedRequest, describe_error
 from whisperdiar.forced_alignment.wav2vec2 import WordAligner
@@ -206,13 +207,7 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
         if not inside:
             return Transcription(to_iso_639_1(language) if language else None, None, ())
         loaded = self._require(progress)
-        pieces = pack(
-            inside,
-            limit=self.settings.max_chunk,
-            max_pause=MAX_PAUSE_MULTILINGUAL_S if self._may_switch(loaded) else MAX_PAUSE_S,
-            kept_pause=KEPT_PAUSE_S,
-            cut=partial(find_quietest, audio),
-        )
+        pieces = self._pack(loaded, audio, inside)
         try:
             spoken = self._languages(loaded, audio, pieces, language)
         except (RuntimeError, MemoryError) as error:
@@ -249,6 +244,39 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
             tuple(sorted(dropped, key=lambda item: item.span)),
             (*filter(None, known), *warnings),
             (*_describe_bias(bias, decoded), *_describe_passes(decoded)),
+        )
+
+    def divide(self, audio: Audio, *, speech: Sequence[Span], language: str | None, seconds: float) -> Division:
+        """The speech in stretches whose batches are those of the whole; a single one where texts follow on each other.
+
+        Raises:
+            InvalidOption, UnsupportedRequest: as `transcribe`.
+        """
+        language = self._check_language(language)
+        inside = merge_spans(part for span in speech if (part := span.clip(0.0, audio.duration)))
+        if not inside or self.settings.condition_on_previous_text:
+            return Division((tuple(inside),), language)
+        loaded = self._require()
+        pieces = self._pack(loaded, audio, inside)
+        spoken = self._languages(loaded, audio, pieces, language)
+        is_one = not self._may_switch(loaded) and not self.settings.languages
+        stretches: list[tuple[Span, ...]] = []
+        current: list[Span] = []
+        for first in range(0, len(pieces), loaded.batch_size):
+            batch = pieces[first : first + loaded.batch_size]
+            current += [span for piece in batch for span in piece.spoken(inside)]
+            if total_duration(current) >= seconds:
+                stretches.append(tuple(current))
+                current = []
+        return Division((*stretches, *((tuple(current),) if current else ())), spoken.main if is_one else None)
+
+    def _pack(self, loaded: LoadedModel, audio: Audio, speech: Sequence[Span]) -> tuple[Piece, ...]:
+        return pack(
+            speech,
+            limit=self.settings.max_chunk,
+            max_pause=MAX_PAUSE_MULTILINGUAL_S if self._may_switch(loaded) else MAX_PAUSE_S,
+            kept_pause=KEPT_PAUSE_S,
+            cut=partial(find_quietest, audio),
         )
 
     def force_words(self, sound: Samples, words: Sequence[str], *, language: str | None) -> Sequence[ScoredTime | None]:
@@ -304,7 +332,7 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
         )
         is_hint = bias.n_terms > 0
         tasks = {piece: Task(piece, code, bias.hotwords, is_hint) for piece, code in languages.items()}
-        first_pass = partial(scale_progress, progress, 0.0, FIRST_PASS) if self.settings.fill_gaps else progress
+        first_pass = scale_progress(progress, 0.0, FIRST_PASS) if self.settings.fill_gaps else progress
         found: dict[Piece, FilteredWords] = {}
         doubts: Counter[str] = Counter()
         n_chants = 0
@@ -335,7 +363,7 @@ class Backend(LoadingBackend[WhisperSettings, LoadedModel]):
                 speech,
                 partial(self._decode_again, decoder, audio, speech, tasks, aligner),
                 limit=self.settings.max_chunk,
-                progress=partial(scale_progress, progress, FIRST_PASS, 1.0),
+                progress=scale_progress(progress, FIRST_PASS, 1.0),
             )
         return _Decoded(found, doubts, n_chants, n_filled, n_biased)
 

@@ -25,6 +25,7 @@ _MAKE, _STAGES, _FINISHED, _PEOPLE, _MEASURE, _LEARN, _MACHINE = (
 
 COMMANDS = {
     "transcribe": Entry("recordings", "Who said what, when (the default command).", _MAKE),
+    "batch": Entry("batch", "Folders of recordings, by several workers; a second run does what is missing.", _MAKE),
     "minutes": Entry("minutes", "Minutes of a meeting: topics, decisions, actions, each with its evidence.", _MAKE),
     "redo": Entry("recordings", "Make a transcript again with something changed, from what is kept.", _MAKE),
     "serve": Entry("serving", "Answer other programs over HTTP: a server.", _MAKE),

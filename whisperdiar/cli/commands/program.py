@@ -80,8 +80,8 @@ def download(context: click.Context, /, **values: Any) -> None:
     """Fetch models; an interrupted download goes on where it stopped. Prints where they lie.
 
     NAME is a Whisper model or one for --asr onnx (see `whisperdiar models list`), a repository OWNER/NAME of a Whisper
-    model, or a backend that has models of its own (onnx, pyannote, crdnn, …). A repository in the format of
-    Transformers is converted for CTranslate2.
+    model, a SepFormer for --separate-overlap, or a backend that has models of its own (onnx, pyannote, wavlm-emotions,
+    …). A repository in the format of Transformers is converted for CTranslate2.
     """
     from whisperdiar.cli.inventory import download as work
 

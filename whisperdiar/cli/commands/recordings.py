@@ -40,7 +40,7 @@ from whisperdiar.cli.option import option
 @shared.quiet_option
 @shared.progress_option
 def transcribe(context: click.Context, /, **values: Any) -> None:
-    """Write who said what, when, in each INPUT (any audio or video file).
+    """Write who said what, when, in each INPUT (any audio or video file, or a folder of them).
 
     Without -o, on a terminal subtitles (SRT) are written beside each INPUT; elsewhere they go to standard output, as
     with -o -. With -o FILE the suffix tells the format; with -o FOLDER/
@@ -48,6 +48,11 @@ def transcribe(context: click.Context, /, **values: Any) -> None:
     files in a FOLDER are left alone, so that a run goes on where it was stopped. One failed input does not stop the
     others; the exit code is then 1. It is 3 where a result has no words, or hardly any for the speech that there is.
     """
+    if any(path.is_dir() for path in values["inputs"]) and not values["tracks"]:
+        from whisperdiar.cli.batch import transcribe_folders
+
+        transcribe_folders(context, **values)
+        return
     from whisperdiar.cli.transcribe import transcribe as work
 
     work(context, **values)

@@ -38,6 +38,7 @@ from whisperdiar.options import command_line as defaults
 @shared.diarizer_options
 @shared.media_options
 @shared.runtime_options
+@shared.cache_options
 @shared.quiet_option
 @shared.progress_option
 def align(context: click.Context, /, **values: Any) -> None:

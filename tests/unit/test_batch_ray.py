@@ -1,0 +1,97 @@
+"""Batches on a Ray cluster of this machine: the bytes of processes, also where a worker is killed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+pytest.importorskip("ray", reason="Ray is not installed: pip install 'whisperdiar[ray]'")
+
+from tests.sounds import SAMPLES
+from tests.unit.test_batch_runs import SETTINGS
+from whisperdiar.batch import Transcriber, ray_pool, run_batch
+from whisperdiar.batch.ray_pool import RayPool
+from whisperdiar.batch.tasks import Outcome, Task
+
+
+@pytest.mark.model
+@pytest.mark.skipif(os.name != "posix", reason="Ray's workers are killed by a signal")
+def test_a_cluster_gives_the_bytes_of_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long recording is recognised by both workers, one of which is killed in the middle of the run."""
+    import ray
+
+    source = tmp_path / "in"
+    source.mkdir()
+    shutil.copy(SAMPLES / "call.flac", source)
+    (source / "broken.wav").write_bytes(b"RIFF no sound at all")
+    monkeypatch.setattr(ray_pool, "LONG_S", 10.0)
+    monkeypatch.setattr(ray_pool, "STRETCH_S", 15.0)
+    settings: dict[str, Any] = {**SETTINGS, "asr_options": {"batch_size": 2}}
+    task = Task(number=0, source=str(source / "call.flac"), outputs=(("json", "x.json"),))
+    expected = dict(Transcriber(settings).work(task).made)["json"]
+    taken: list[int] = []
+    run = RayPool._go_on
+
+    def follow(pool: RayPool, call: Any, found: Any) -> None:
+        run(pool, call, found)
+        if call.kind == "stretch":
+            taken.append(len(found) if isinstance(found, dict) else -1)
+            if len(taken) == 1:
+                kill_a_worker()
+
+    monkeypatch.setattr(RayPool, "_go_on", follow)
+    try:
+        result = run_batch([source], tmp_path / "out", settings=settings, jobs=2, ray="local")
+    finally:
+        ray.shutdown()
+    assert (result.n_done, result.n_failed) == (1, 1)
+    assert len(taken) > 1
+    assert max(taken) > 0
+    assert (tmp_path / "out" / "call.json").read_bytes() == expected
+    again = run_batch([source / "call.flac"], tmp_path / "out", settings=settings, ray="local")
+    assert again.n_there == 1
+
+
+def kill_a_worker() -> None:
+    for item in psutil.Process().children(recursive=True):
+        try:
+            if item.cmdline()[:1] and item.cmdline()[0].startswith("ray::RayTranscriber."):
+                item.kill()
+                return
+        except psutil.Error:
+            continue
+
+
+@pytest.mark.model
+def test_stretches_are_parts_of_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stretches compute is taken for the whole: nothing is decoded again, and the bytes are the same."""
+    from whisperdiar.asr.whisper.decoding import Decoder
+
+    worker = Transcriber({**SETTINGS, "asr_options": {"batch_size": 2}, "cache": str(tmp_path / "cache")})
+    task = Task(number=1, source=str(SAMPLES / "call.flac"), outputs=(("json", "x.json"),))
+    assert worker.divide(task, longer_than_s=600.0, seconds=5.0)[0] is None
+    division, parts = worker.divide(task, longer_than_s=10.0, seconds=5.0)
+    assert division is not None
+    assert len(division.stretches) > 1
+    assert division.language == "en"
+    for stretch in division.stretches:
+        parts.update(worker.recognise_stretch(task, stretch, division.language))
+    decoded: list[int] = []
+    decode = Decoder._decode_batch
+    monkeypatch.setattr(
+        Decoder, "_decode_batch", lambda self, *given: (decoded.append(len(given[1])), decode(self, *given))[1]
+    )
+    shared = worker.work(Task(number=1, source=task.source, outputs=task.outputs, parts=parts))
+    n_shared = len(decoded)
+    alone = Transcriber(worker.settings)
+    alone._opened = worker.load()
+    shutil.rmtree(tmp_path / "cache")
+    whole = alone.work(task)
+    assert isinstance(whole, Outcome)
+    assert shared.made == whole.made
+    assert len(decoded) - n_shared > n_shared
