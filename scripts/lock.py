@@ -103,7 +103,7 @@ def test(name: str) -> None:
             if missing:
                 raise SystemExit(f"{name}: there is no {missing[0]}: mend the list of tests that are left out")
             left_out = [f"--ignore={path}" for path in wanted.left_out]
-            options = ["-q", "-n", "2", "--dist", "loadgroup", "-p", "no:cacheprovider", *left_out]
+            options = ["-q", "-n", "2", "--dist", "loadfile", "-p", "no:cacheprovider", *left_out]
             run([python, "-m", "pytest", *options, *wanted.tests])
     print(f"{name}: works")
 

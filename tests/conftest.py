@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -65,8 +66,22 @@ _WITH_PYANNOTE = frozenset(
         *("pyannote_parts", "pyannote_vad", "sortformer", "tuning"),
     )
 )
-"""Files that one worker runs (pytest -n 2 --dist loadgroup): what they import takes ten seconds of processor time.
-Every other file is a group of its own."""
+"""Files that one worker runs (pytest -n 2 --dist loadfile): what they import takes ten seconds of processor time."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With --dist loadfile a file's tests stay on one worker, and those of `_WITH_PYANNOTE` are as one file."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Files(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "pyannote" if Path(file).stem in _WITH_PYANNOTE else file
+
+    return Files(config, log)
 
 
 def _name_lazy_modules() -> None:
@@ -80,9 +95,6 @@ def _name_lazy_modules() -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     _name_lazy_modules()
-    for item in items:
-        file = item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group("pyannote" if item.path.stem in _WITH_PYANNOTE else file))
     if not config.getoption("--nightly"):
         late = [item for item in items if item.get_closest_marker("nightly")]
         items[:] = [item for item in items if not item.get_closest_marker("nightly")]

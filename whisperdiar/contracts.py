@@ -47,6 +47,7 @@ from whisperdiar.types import (
     Span,
     SpeakerCount,
     Transcription,
+    Turn,
     Word,
 )
 
@@ -308,6 +309,72 @@ class SpeechDetector(Protocol):
 
     def detect(self, audio: Audio, *, progress: Progress = no_progress) -> tuple[Span, ...]:
         """Sorted spans of speech inside the audio, which do not touch; empty for an audio without speech."""
+
+
+class SpeechStream(Protocol):
+    """A detector that hears a stream of sound, of 16 kHz, as it comes.
+
+    Attributes:
+        step: seconds of a window.
+        onset, offset: probability from which on speech begins, and below which it ends.
+    """
+
+    step: float
+    onset: float
+    offset: float
+
+    def feed(self, samples: Samples) -> NDArray[np.float32]:
+        """The probability of speech in each window that is whole by now, float32 (n_windows,); the rest waits.
+
+        All answers together do not depend on how the stream is cut.
+        """
+
+
+@runtime_checkable
+class StreamingDetector(Protocol):
+    """A detector that can hear a stream."""
+
+    def stream(self) -> SpeechStream:
+        """A new stream; the model is shared with others."""
+
+
+class SpeakerStream(Protocol):
+    """A diarizer that hears a stream of sound, of 16 kHz, as it comes.
+
+    Attributes:
+        settled: seconds up to which its turns are final: they never change again.
+    """
+
+    settled: float
+
+    def feed(self, samples: Samples, *, speech_until: float) -> bool:
+        """Hears more sound; whether it knows more than before.
+
+        Args:
+            samples: float32 (n_samples,).
+            speech_until: seconds up to which there was speech in the stream; what lies behind need not be heard.
+        """
+
+    def settle(self) -> None:
+        """Nothing more comes: decides what is open."""
+
+    def turns(self, start: float) -> tuple[Turn, ...]:
+        """Turns that end behind `start`, in order; behind `settled` they are provisional."""
+
+
+@runtime_checkable
+class StreamingDiarizer(Protocol):
+    """A diarizer that can hear a stream; labels are given in the order of first appearance."""
+
+    def stream(self, *, speakers: SpeakerCount, delay: float, patience: float, new_speaker: float) -> SpeakerStream:
+        """A new stream; the model is shared with others.
+
+        Args:
+            speakers: no more than its maximum are told apart.
+            delay: seconds of sound behind a frame that are heard before it is final.
+            patience: seconds that a voice which is not known is listened to before it is decided whose it is.
+            new_speaker: seconds of clean speech that make such a voice a new speaker.
+        """
 
 
 @runtime_checkable

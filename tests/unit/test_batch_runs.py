@@ -561,6 +561,36 @@ def test_a_data_frame_gives_a_data_frame(transcriber: Transcriber, sound: Path) 
 
 
 @pytest.mark.model
+def test_stretches_are_parts_of_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stretches compute is taken for the whole: nothing is decoded again, and the bytes are the same."""
+    from whisperdiar.asr.whisper.decoding import Decoder
+
+    worker = Transcriber({**SETTINGS, "asr_options": {"batch_size": 2}, "cache": str(tmp_path / "cache")})
+    task = Task(number=1, source=str(SAMPLES / "call.flac"), outputs=(("json", "x.json"),))
+    assert worker.divide(task, longer_than_s=600.0, seconds=5.0)[0] is None
+    division, parts = worker.divide(task, longer_than_s=10.0, seconds=5.0)
+    assert division is not None
+    assert len(division.stretches) > 1
+    assert division.language == "en"
+    for stretch in division.stretches:
+        parts.update(worker.recognise_stretch(task, stretch, division.language))
+    decoded: list[int] = []
+    decode = Decoder._decode_batch
+    monkeypatch.setattr(
+        Decoder, "_decode_batch", lambda self, *given: (decoded.append(len(given[1])), decode(self, *given))[1]
+    )
+    shared = worker.work(Task(number=1, source=task.source, outputs=task.outputs, parts=parts))
+    n_shared = len(decoded)
+    alone = Transcriber(worker.settings)
+    alone._opened = worker.load()
+    shutil.rmtree(tmp_path / "cache")
+    whole = alone.work(task)
+    assert isinstance(whole, Outcome)
+    assert shared.made == whole.made
+    assert len(decoded) - n_shared > n_shared
+
+
+@pytest.mark.model
 def test_a_recording_that_ends_early_may_be_left_for_later(transcriber: Transcriber, tmp_path: Path) -> None:
     """Also where the part that is asked for is there already."""
     from dataclasses import replace

@@ -144,6 +144,13 @@ def test_the_folders_beside_the_package_are_those_of_the_map() -> None:
     assert not [name for name in beside if not (ROOT / name).is_dir()]
 
 
+def test_what_is_left_to_the_night_runs_there() -> None:
+    workflow = (ROOT / ".github" / "workflows" / "nightly.yml").read_text("utf-8")
+    commands = re.findall(r"-m pytest .*", workflow)
+    assert any("tests/" not in command for command in commands), "the whole suite, with every extra"
+    assert all("--nightly" in command for command in commands)
+
+
 def snippets() -> dict[str, str]:
     """Path below the repository → code, of every Python block of CONTRIBUTING; the path stands in the line before."""
     found = re.findall(r"`(whisperdiar/[\w/]+\.py)`:\n\n```python\n(.*?)^```", CONTRIBUTING, re.MULTILINE | re.DOTALL)

@@ -119,9 +119,11 @@ class RayPool:
                     )
                 ) from error
         found = ray.cluster_resources()
-        gpus, cores = int(found.get("GPU", 0)), int(found.get("CPU", 1))
+        gpus, cores = int(found.get("GPU", 0)), max(1, int(found.get("CPU", 1)))
         wants_gpu = gpus > 0 and settings.request.runtime.device != "cpu"
-        number = jobs or (gpus if wants_gpu else max(1, cores // _CORES_EACH))
+        number = gpus if wants_gpu else max(1, cores // _CORES_EACH)
+        if jobs is not None:
+            number = min(jobs, cores)  # those beyond would wait for ever
         each = max(1, cores // number)
         request = settings.request
         runtime = replace(request.runtime, threads=request.runtime.threads or each)

@@ -21,8 +21,8 @@ from whisperdiar.cli.option import Option, fill_bare, translate_words
 from whisperdiar.text.messages import _, current, ngettext
 
 GROUPS = (
-    "Server", "Output", "Batch", "Subtitles", "Speakers", "Words", "Speech", "Recording", "Language model", "Machine",
-    "Options",
+    "Server", "Live", "Output", "Batch", "Subtitles", "Speakers", "Words", "Speech", "Recording", "Language model",
+    "Machine", "Options",
 )  # fmt: skip
 """Titles in the help, in this order."""
 _SHORT = 18

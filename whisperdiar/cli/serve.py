@@ -33,6 +33,7 @@ _MAY_BE_LEFT_OUT = (
     "work_hours",
     "memory_gb",
     "grace_s",
+    "live_sessions",
 )
 
 

@@ -48,3 +48,8 @@ def exit_code(error: BaseException) -> int:
             return 128 + at.number
         at = at.__cause__ or at.__context__
     return 128 + signal.SIGINT
+
+
+def forget() -> None:
+    """The signals that came are answered: the run goes on to its orderly end, and the next one ends it at once."""
+    _received.clear()

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from whisperdiar.options.emotions import EmotionSettings
     from whisperdiar.options.energy import EnergySettings
     from whisperdiar.options.finetuning import FinetuningSettings
+    from whisperdiar.options.live import LiveOptions
     from whisperdiar.options.minutes import LlmOptions, MinutesOptions
     from whisperdiar.options.nemotron import NEMOTRON_MODES, NEMOTRON_PRECISIONS, NemotronSettings
     from whisperdiar.options.onnx import OnnxSettings
@@ -107,6 +108,7 @@ _HOMES = {
     "emotions": ("EmotionSettings",),
     "energy": ("EnergySettings",),
     "finetuning": ("FinetuningSettings",),
+    "live": ("LiveOptions",),
     "minutes": (
         "LlmOptions",
         "MinutesOptions",
@@ -208,6 +210,7 @@ __all__ = [
     "FinetuningSettings",
     "KeepOptions",
     "LiumSettings",
+    "LiveOptions",
     "LlmOptions",
     "MinutesOptions",
     "NemotronSettings",

@@ -32,6 +32,8 @@ class ServerOptions:
         folder: where uploads, results and the database lie; None for the user's own.
         webhook_secret: signs what is sent to webhooks; None where there are none.
         private_webhooks: whether webhooks may lead to private addresses.
+        live_sessions: streams that are transcribed live at the same time, each in a process with models of its own; 0
+            for none.
         grace_s: how long work that is under way may go on when the server is told to stop, in seconds.
 
     Raises:
@@ -54,6 +56,7 @@ class ServerOptions:
     folder: str | None = None
     webhook_secret: str | None = None
     private_webhooks: bool = False
+    live_sessions: int = 1
     grace_s: float = 30.0
 
     def __post_init__(self) -> None:

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from whisperdiar.serving import asr_webservice, diarization_api, openai_api, page
+from whisperdiar.serving import asr_webservice, diarization_api, listen_api, openai_api, page, realtime_api
 from whisperdiar.serving.engine import Engine
 from whisperdiar.serving.jobs import Jobs
 from whisperdiar.serving.jobs import make_router as make_jobs_router
@@ -38,7 +38,7 @@ def make_application(engine: Engine) -> ASGIApp:
 
     # FastAPI's own pages for reading the interface fetch scripts from elsewhere.
     app = FastAPI(title="whisperdiar", version=__version__, docs_url=None, redoc_url=None, lifespan=live)
-    for interface in (openai_api, asr_webservice, diarization_api):
+    for interface in (openai_api, asr_webservice, diarization_api, listen_api, realtime_api):
         app.include_router(interface.make_router(engine))
     app.include_router(make_jobs_router(engine, jobs))
     app.include_router(page.make_router(engine, jobs))

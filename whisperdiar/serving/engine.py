@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from whisperdiar.errors import OutputError
 from whisperdiar.options import ServerOptions
+from whisperdiar.serving.live_sessions import LiveSessions
 from whisperdiar.serving.metrics import Log, Metrics
 from whisperdiar.serving.refusals import Refusal, refuse_for_now, refuse_work
 from whisperdiar.serving.store import JobStore
@@ -59,6 +60,9 @@ class Engine:
         self.uploads = Receiver(self.folder, options)
         self.stopping = False
         self._stopped: asyncio.Future[tuple[Work, ...]] | None = None
+        self.live = LiveSessions(
+            settings[0], folder=self.folder / "live", most=options.live_sessions, on_event=self.log.write
+        )
         self.workers = Workers(
             settings,
             queue=options.queue,
@@ -76,6 +80,8 @@ class Engine:
         """Removes what a server before has left, and starts the workers."""
         for _path in sweep_uploads(self.folder):
             self.log.write("upload_removed")
+        for _number in range(self.live.sweep()):
+            self.log.write("live_sound_removed")
         self.workers.start()
 
     async def stop(self) -> tuple[Work, ...]:
@@ -86,6 +92,7 @@ class Engine:
         return await self._stopped
 
     def _stop(self) -> tuple[Work, ...]:
+        self.live.stop()
         left = self.workers.stop(self.options.grace_s, on_left=_leave)
         self.log.write("stopped", left=len(left))
         return left
@@ -181,6 +188,7 @@ class Engine:
             "queue_length": self.workers.n_waiting,
             "running": len(self.workers.running),
             "uploads": self.uploads.n_open,
+            "live_sessions": self.live.n_open,
             "ready": int(self.workers.is_ready),
         }
         text = self.metrics.format(gauges)

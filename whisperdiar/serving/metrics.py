@@ -24,6 +24,8 @@ _HELP = {
     "whisperdiar_queue_length": ("gauge", "Recordings that wait."),
     "whisperdiar_running": ("gauge", "Recordings that are worked on."),
     "whisperdiar_uploads": ("gauge", "Uploads that are being received."),
+    "whisperdiar_live_sessions": ("gauge", "Streams that are transcribed live."),
+    "whisperdiar_live_seconds_total": ("counter", "Seconds of sound that were transcribed live."),
     "whisperdiar_ready": ("gauge", "1 where a worker has its models loaded."),
     "whisperdiar_work_seconds": ("histogram", "Seconds of work on one recording."),
 }

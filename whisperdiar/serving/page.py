@@ -1,4 +1,5 @@
-"""The page at ``/``: recordings are dropped, jobs watched, results read in the page that ``-o out.html`` makes.
+"""The page at ``/``: recordings are dropped, jobs watched, results read in the page that ``-o out.html`` makes. The
+page at ``/live`` shows captions while somebody talks.
 
 A browser sends no token where it opens a page or plays a recording. So a result is opened by a link that the page asks
 for with its token, signed by this server, for a day.
@@ -31,6 +32,14 @@ _POLICY = (
 )
 _OWN_POLICY = re.compile(r'http-equiv="Content-Security-Policy" content="([^"]*)"')
 _VALID_S = 86_400
+_PARTS = {
+    "page.css": "text/css",
+    "page.js": "text/javascript",
+    "live.css": "text/css",
+    "live.js": "text/javascript",
+    "microphone.js": "text/javascript",
+}
+"""What the pages fetch, and its type."""
 
 
 def make_router(engine: Engine, jobs: Jobs) -> APIRouter:
@@ -52,13 +61,15 @@ def make_router(engine: Engine, jobs: Jobs) -> APIRouter:
     async def page() -> Response:
         return HTMLResponse(read_part("server/page.html"), headers={"Content-Security-Policy": _POLICY})
 
-    @router.get("/page/page.css")
-    async def style() -> Response:
-        return Response(read_part("server/page.css"), media_type="text/css")
+    @router.get("/live")
+    async def live() -> Response:
+        return HTMLResponse(read_part("server/live.html"), headers={"Content-Security-Policy": _POLICY})
 
-    @router.get("/page/page.js")
-    async def script() -> Response:
-        return Response(read_part("server/page.js"), media_type="text/javascript")
+    @router.get("/page/{name}")
+    async def part(name: str) -> Response:
+        if name not in _PARTS:
+            raise Refusal(404, _("there is nothing here: see docs/server.md"), code="not_found")
+        return Response(read_part(f"server/{name}"), media_type=_PARTS[name])
 
     @router.post("/jobs/{job_id}/page")
     async def link(job_id: str) -> JSONResponse:

@@ -18,15 +18,18 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from whisperdiar.options import ServerOptions
 from whisperdiar.serving.refusals import Refusal
 from whisperdiar.text.messages import _
 
-OPEN_PATHS = ("/health", "/", "/favicon.ico")
+OPEN_PATHS = ("/health", "/", "/live", "/favicon.ico")
 OPEN_FOLDER = "/page/"
-"""What needs no token: whether the server lives, and the page with which a person enters one."""
+"""What needs no token: whether the server lives, and the pages with which a person enters one."""
 API_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; sandbox"
+_OPENAI_KEY = "openai-insecure-api-key."
+_REASON_BYTES = 120
 _HEADERS = {
     "content-security-policy": API_POLICY,
     "x-content-type-options": "nosniff",
@@ -48,7 +51,7 @@ class Guard:
         self._digests = [_digest(item) for item in options.tokens]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
 
@@ -60,6 +63,9 @@ class Guard:
         try:
             self._check(scope)
         except Refusal as refusal:
+            if scope["type"] == "websocket":
+                await refuse_socket(WebSocket(scope, receive, send), refusal)
+                return
             answer = JSONResponse(refusal.to_dict(), refusal.status, refusal.headers)
             await answer(scope, receive, send_with_headers)
             return
@@ -69,7 +75,8 @@ class Guard:
         headers = Headers(scope=scope)
         if self._digests:
             path = scope["path"]
-            if path not in OPEN_PATHS and not path.startswith(OPEN_FOLDER) and not self._is_known(headers):
+            is_open = scope["type"] == "http" and (path in OPEN_PATHS or path.startswith(OPEN_FOLDER))
+            if not is_open and not self._is_known(headers):
                 raise Refusal(
                     401,
                     _("no valid token: send it as `Authorization: Bearer TOKEN`"),
@@ -85,19 +92,40 @@ class Guard:
             raise Refusal(403, _("pages of other sites may not ask this server"), code="invalid_origin")
 
     def _is_known(self, headers: Headers) -> bool:
-        """Whether the request shows one of the tokens, as Bearer, or as the password of Basic for clients that know
-        nothing else. All are compared, and each in constant time."""
+        """Whether the request shows one of the tokens: as Bearer or Token; as the password of Basic for clients that
+        know nothing else; or as a protocol of a WebSocket, for which browsers set no headers. All are compared, and
+        each in constant time."""
         scheme, _space, value = headers.get("authorization", "").partition(" ")
         given = value.strip()
-        if scheme.lower() == "basic":
+        if not scheme:
+            given = find_protocol_token(headers) or ""
+        elif scheme.lower() == "basic":
             try:
                 given = base64.b64decode(given, validate=True).decode("utf-8").partition(":")[2]
             except (binascii.Error, UnicodeDecodeError):
                 return False
-        elif scheme.lower() != "bearer":
+        elif scheme.lower() not in ("bearer", "token"):
             return False
         digest = _digest(given)
         return any([hmac.compare_digest(digest, item) for item in self._digests])  # noqa: C419 - no early end
+
+
+def find_protocol_token(headers: Headers) -> str | None:
+    """The token among the protocols that a WebSocket offers: ``token, TOKEN`` as clients of Deepgram write it, or
+    ``realtime, openai-insecure-api-key.TOKEN`` as those of OpenAI do."""
+    offered = [item.strip() for item in headers.get("sec-websocket-protocol", "").split(",")]
+    if len(offered) == 2 and offered[0].lower() in ("token", "bearer"):
+        return offered[1]
+    return next((item.removeprefix(_OPENAI_KEY) for item in offered if item.startswith(_OPENAI_KEY)), None)
+
+
+async def refuse_socket(socket: WebSocket, refusal: Refusal) -> None:
+    """Refuses a WebSocket that is not open yet: with an answer of HTTP where the server can give one."""
+    answer = JSONResponse(refusal.to_dict(), refusal.status, refusal.headers)
+    try:
+        await socket.send_denial_response(answer)
+    except RuntimeError:  # the extension is not there
+        await socket.close(1008, refusal.message[:_REASON_BYTES])
 
 
 def add_headers(message: MutableMapping[str, Any]) -> None:

@@ -15,6 +15,8 @@ from whisperdiar.serving.engine import Engine
 from whisperdiar.text.messages import _
 
 _KEEP_ALIVE_S = 75
+_MESSAGE_BYTES = 2_000_000
+"""Of a message over WebSocket: half a minute of sound in base64."""
 
 
 def require_packages() -> None:
@@ -69,6 +71,10 @@ def make_server(engine: Engine) -> tuple[Any, list[socket.socket]]:
         server_header=False,
         proxy_headers=False,
         lifespan="on",
+        ws_max_size=_MESSAGE_BYTES,
+        # A client who sends faster than it is recognised is not read for a while, and would seem dead to a ping; who
+        # sends nothing at all is told so by the session itself.
+        ws_ping_interval=None,
         timeout_keep_alive=_KEEP_ALIVE_S,
         # The workers' own grace comes first; this is for clients that do not read their answer.
         timeout_graceful_shutdown=round(options.grace_s) + 5,

@@ -28,6 +28,7 @@ COMMANDS = {
     "batch": Entry("batch", "Folders of recordings, by several workers; a second run does what is missing.", _MAKE),
     "minutes": Entry("minutes", "Minutes of a meeting: topics, decisions, actions, each with its evidence.", _MAKE),
     "redo": Entry("recordings", "Make a transcript again with something changed, from what is kept.", _MAKE),
+    "live": Entry("live", "Words with speakers while somebody talks: live captions.", _MAKE),
     "serve": Entry("serving", "Answer other programs over HTTP: a server.", _MAKE),
     "vad": Entry("recordings", "Where somebody speaks.", _STAGES),
     "diarize": Entry("recordings", "Who speaks when, without words.", _STAGES),

@@ -42,6 +42,7 @@ _server_options = shared.combine(
         rare=True,
         help="For work that is under way at the end (30).",
     ),
+    _server("--live-sessions", type=click.IntRange(min=0), rare=True, help="Streams at the same time (1); 0 for none."),
     _server("--private-webhooks", is_flag=True, rare=True, help="Webhooks may lead to private addresses."),
 )
 

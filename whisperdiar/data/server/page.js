@@ -5,7 +5,7 @@
 const WORDS = {
   en: {
     language: "Language of this page", token: "Token of this server", enter: "Enter", drop: "Drop recordings here, or",
-    choose: "choose files", about: "If you know it", spoken: "Language spoken", speakers: "Speakers",
+    choose: "choose files", live: "listen live", about: "If you know it", spoken: "Language spoken", speakers: "Speakers",
     keep: "keep the recording to listen to it while reading", jobs: "Recordings", none: "None yet.", uploading: "uploading",
     queued: "waiting", running: "working", done: "done", failed: "failed", cancelled: "cancelled", read: "Read and correct",
     download: "Download as", cancel: "Cancel", remove: "Remove", wrongToken: "This is not a token of this server.",
@@ -14,7 +14,7 @@ const WORDS = {
   },
   ru: {
     language: "Язык страницы", token: "Токен этого сервера", enter: "Войти", drop: "Перетащите записи сюда или",
-    choose: "выберите файлы", about: "Если известно", spoken: "Язык речи", speakers: "Говорящих",
+    choose: "выберите файлы", live: "слушать вживую", about: "Если известно", spoken: "Язык речи", speakers: "Говорящих",
     keep: "сохранить запись, чтобы слушать при чтении", jobs: "Записи", none: "Пока нет.", uploading: "загружается",
     queued: "ждёт", running: "в работе", done: "готово", failed: "не удалось", cancelled: "отменено",
     read: "Читать и исправлять", download: "Скачать как", cancel: "Отменить", remove: "Удалить",

@@ -42,6 +42,7 @@ from whisperdiar.diarization._shared.windows import (
 )
 from whisperdiar.diarization.onnx import agglomerative, local_embeddings, shared_frames, stretch_diarization, vbx
 from whisperdiar.diarization.onnx import segmentation as _onnx_segmentation
+from whisperdiar.diarization.onnx.online import OnlineDiarization
 from whisperdiar.diarization.onnx.segmentation import Segmentation
 from whisperdiar.errors import InvalidOption
 from whisperdiar.frameworks.torch import require
@@ -49,6 +50,7 @@ from whisperdiar.options import OnnxSettings
 from whisperdiar.options.onnx import CAMPPLUS, EXACT_CLUSTER, EXACT_LINKAGE, VBX, VBX_FA, VBX_FB
 from whisperdiar.text.messages import _, mark
 from whisperdiar.types import (
+    ANY_SPEAKERS,
     ActivityValues,
     Audio,
     BackendInfo,
@@ -210,6 +212,15 @@ class Backend(LoadingBackend[OnnxSettings, tuple[Segmentation, FrameEncoder]]):
                 ).format(note=note)
             result = replace(result, warnings=(note,))
         return result
+
+    def stream(
+        self, *, speakers: SpeakerCount = ANY_SPEAKERS, delay: float, patience: float, new_speaker: float
+    ) -> OnlineDiarization:
+        """Hears a stream, as `whisperdiar.contracts.StreamingDiarizer` says, with thresholds of its own."""
+        segmentation, encoder = self._require()
+        return OnlineDiarization(
+            segmentation, encoder, most=speakers.maximum, delay=delay, patience=patience, new_speaker=new_speaker
+        )
 
     def _by_stretches(
         self,
